@@ -1,0 +1,142 @@
+"""Settings of what runs on AWS."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from components.settings.types import (
+    AccountId,
+    Arn,
+    BucketName,
+    Cidr,
+    Cron,
+    Days,
+    DnsLabel,
+    Image,
+    LogRetentionDays,
+    Model,
+    Region,
+)
+
+
+class Service(Model):
+    """Who the stack is: the source of every name and tag."""
+
+    environment: DnsLabel
+    """The environment's name in resource names and tags: dev, stg or prod."""
+    account: AccountId
+    """The AWS account that the stack lives in."""
+    region: Region
+    """The AWS region; the same as aws:region."""
+    team: DnsLabel
+    """The team that is responsible, in tags and notifications."""
+    repository: Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$")]
+    """The GitHub repository that deploys the stack: owner/name."""
+    protect: bool
+    """Whether stateful resources refuse to be deleted (Pulumi's protect)."""
+
+
+class Subnets(Model):
+    """One network a zone in each tier; the number of entries is the number of zones."""
+
+    public: Annotated[list[Cidr], Field(min_length=2, max_length=3)]
+    """Load balancers and NAT gateways."""
+    private: Annotated[list[Cidr], Field(min_length=2, max_length=3)]
+    """Nodes, pods and the runner."""
+    database: Annotated[list[Cidr], Field(min_length=2, max_length=3)]
+    """The database; no route to the internet."""
+
+
+class Network(Model):
+    """The VPC."""
+
+    cidr: Cidr
+    """The VPC's network; /16 to /28 (AWS VPC quotas)."""
+    subnets: Subnets
+    nat_gateways: Literal["one", "each-zone"]
+    """One NAT gateway for all zones (cheap), or one in each (survives the loss of a zone)."""
+    flow_log_retention_days: LogRetentionDays
+
+
+class Firewall(Model):
+    """What may reach the load balancer."""
+
+    ingress_cidrs: Annotated[list[Cidr], Field(min_length=1)]
+    """Who may reach port 443: 0.0.0.0/0, or Cloudflare's published ranges."""
+
+
+class ClusterEndpoint(Model):
+    """The public side of the cluster's API; the private side is always on."""
+
+    public: bool
+    """Whether the API answers on the internet at all."""
+    allowed_cidrs: list[Cidr]
+    """Who may reach it then; never 0.0.0.0/0."""
+
+
+class Cluster(Model):
+    """The EKS cluster (Auto Mode)."""
+
+    version: Annotated[str, StringConstraints(pattern=r"^1\.3[3-5]$")]
+    """A Kubernetes version in EKS standard support."""
+    endpoint: ClusterEndpoint
+    service_cidr: Cidr
+    """Cluster addresses of Services; /12 to /24, outside the VPC (EKS)."""
+    log_retention_days: LogRetentionDays
+    operators: list[Arn]
+    """IAM principals of the people who may administer the cluster."""
+
+
+class Runner(Model):
+    """The GitHub runner in the VPC (CodeBuild)."""
+
+    enabled: bool
+    connection_arn: Annotated[
+        str, StringConstraints(pattern=r"^arn:aws:codeconnections:[a-z0-9-]+:\d{12}:connection/[0-9a-f-]{36}$")
+    ]
+    """The CodeConnections connection to GitHub, approved once by hand in the console."""
+    compute: Literal["BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE"]
+
+
+class Database(Model):
+    """The RDS PostgreSQL instance."""
+
+    engine_version: Annotated[str, StringConstraints(pattern=r"^1[5-7]\.\d+$")]
+    instance_class: Annotated[str, StringConstraints(pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$")]
+    storage_gib: Annotated[int, Field(ge=20, le=65536)]
+    """Storage at creation, in GiB (gp3)."""
+    max_storage_gib: Annotated[int, Field(ge=20, le=65536)]
+    """Where storage autoscaling stops, in GiB."""
+    multi_az: bool
+    backup_retention_days: Annotated[int, Field(ge=1, le=35)]
+    """Days of point-in-time recovery (RDS allows 35)."""
+    deletion_protection: bool
+    insights_retention_days: Literal[7, 31, 62, 93, 124, 155, 186, 217, 248, 279, 310, 341, 372, 403, 731]
+    """Days of Performance Insights history (7 is free)."""
+    log_retention_days: LogRetentionDays
+    max_connections: Annotated[int, Field(ge=50, le=5000)]
+
+
+class BackupReplica(Model):
+    """The copy in a second region."""
+
+    enabled: bool
+    region: Region
+    bucket: BucketName
+
+
+class Backups(Model):
+    """The backup bucket and the job that fills it."""
+
+    bucket: BucketName
+    schedule: Cron
+    """When the database is dumped; UTC."""
+    image: Image
+    """PostgreSQL client, at least the server's major version."""
+    upload_image: Image
+    """AWS command line, for the upload."""
+    expire_days: Days
+    """Days after which a dump is deleted."""
+    lock_days: Annotated[int, Field(ge=0, le=3650)]
+    """Days that governance object lock keeps a version; 0 switches the lock off."""
+    replica: BackupReplica

@@ -1,0 +1,64 @@
+"""Settings of the Cloudflare zone and the stack's hosts in it."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from components.settings.types import Fqdn, Model
+
+
+class Hsts(Model):
+    """Strict-Transport-Security as Cloudflare sends it."""
+
+    max_age_seconds: Annotated[int, Field(ge=0, le=63072000)]
+    include_subdomains: bool
+    preload: bool
+
+
+class RateLimit(Model):
+    """Requests that one address may send."""
+
+    requests: Annotated[int, Field(ge=1, le=1000000)]
+    period_seconds: Literal[10, 60, 120, 300, 600, 3600]
+    block_seconds: Literal[10, 60, 120, 300, 600, 3600, 86400]
+
+
+class Zone(Model):
+    """What the zone has only once; read by the one stack that owns it."""
+
+    owned: bool
+    """Whether this stack sets the zone-wide settings; true in exactly one stack."""
+    min_tls: Literal["1.2", "1.3"]
+    """The oldest TLS version that visitors may use; below 1.2 is refused."""
+    plan: Literal["free", "pro", "business", "enterprise"]
+    """Cloudflare's plan: decides which managed rules there are."""
+    hsts: Hsts
+    dnssec: bool
+    """On once the registrar has the DS record, not before."""
+    certificate_authorities: Annotated[list[Fqdn], Field(min_length=1)]
+    """Who may issue certificates for the zone (CAA)."""
+    hosts: Annotated[list[Fqdn], Field(min_length=1)]
+    """The API hosts of all stacks, since a zone has one ruleset a phase."""
+    cached_hosts: Annotated[list[Fqdn], Field(min_length=1)]
+    """The frontend hosts of all stacks, whose static content is cached."""
+    rate_limit: RateLimit
+
+
+class Edge(Model):
+    """The stack's hosts in the Cloudflare zone."""
+
+    zone_name: Fqdn
+    """The zone that all stacks share."""
+    zone: Zone
+    host: Fqdn
+    """The stack's public host."""
+    frontend_host: Fqdn
+    """The frontend's host, one label below the zone (Universal SSL covers one label)."""
+    frontend_target: Fqdn
+    """Where the frontend is hosted (Vercel)."""
+    frontend_proxied: bool
+    """Whether visitors of the frontend pass through Cloudflare."""
+    certificate_days: Literal[7, 30, 90, 365, 730, 1095, 5475]
+    """Validity of the origin certificate, in days (Origin CA)."""
+
+

@@ -1,0 +1,88 @@
+"""Settings of Datadog."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from components.settings.types import Model
+
+
+class Threshold(Model):
+    """Where a monitor warns and where it alerts; its comparator is `above` unless the monitor's name says otherwise."""
+
+    metric: Annotated[str, Field(pattern=r"^[a-z][\w.]*$")]
+    """The metric as Datadog names it."""
+    warning: float
+    critical: float
+
+
+class ErrorRate(Model):
+    """HighErrorRate: errors over hits."""
+
+    errors_metric: Annotated[str, Field(pattern=r"^[a-z][\w.]*$")]
+    hits_metric: Annotated[str, Field(pattern=r"^[a-z][\w.]*$")]
+    warning: Annotated[float, Field(gt=0, lt=1)]
+    critical: Annotated[float, Field(gt=0, lt=1)]
+    """A share: 0.01 is one request in a hundred."""
+
+
+class Thresholds(Model):
+    """One entry a monitor."""
+
+    error_rate: ErrorRate
+    response_time_seconds: Threshold
+    """95th percentile, in seconds."""
+    cpu_percent: Threshold
+    """Use of the pods' CPU limit, in percent."""
+    memory_percent: Threshold
+    """Use of the pods' memory limit, in percent."""
+    restarts: Threshold
+    """Container restarts in ten minutes."""
+    unavailable_replicas: Threshold
+    backup_age_hours: Threshold
+    """Hours since the last backup that succeeded."""
+    certificate_days: Threshold
+    """Days until the certificate expires; alerts below."""
+    node_cpu_percent: Threshold
+    node_memory_percent: Threshold
+    database_cpu_percent: Threshold
+    database_free_storage_gib: Threshold
+    """Free storage in GiB; alerts below."""
+    database_connections: Threshold
+
+
+class Slo(Model):
+    """The availability objective."""
+
+    target_percent: Annotated[float, Field(gt=50, lt=100)]
+    warning_percent: Annotated[float, Field(gt=50, lt=100)]
+    timeframe: Literal["7d", "30d", "90d"]
+    burn_rate_critical: Annotated[float, Field(gt=1, le=14.4)]
+    """How many times faster than allowed the error budget may burn (14.4 for an hour is 2% of 30 days)."""
+
+
+class Agent(Model):
+    """The Datadog agent in the cluster."""
+
+    enabled: bool
+    """Off where the chart repository cannot be reached."""
+    chart_version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
+
+
+class Monitoring(Model):
+    """Everything in Datadog."""
+
+    site: Literal["datadoghq.com", "us3.datadoghq.com", "us5.datadoghq.com", "datadoghq.eu", "ap1.datadoghq.com", "ap2.datadoghq.com"]
+    agent: Agent
+    notify: Annotated[list[Annotated[str, Field(pattern=r"^@\S+$")]], Field(min_length=1)]
+    """Who is told, as Datadog writes it: @pagerduty-pipe, @slack-pipe-alerts."""
+    runbook_url: Annotated[str, Field(pattern=r"^https://\S+/$")]
+    """Where the runbooks are; a monitor's file name is appended."""
+    renotify_minutes: Annotated[int, Field(ge=0, le=1440)]
+    """Minutes until an unresolved alert is sent again; 0 is never."""
+    thresholds: Thresholds
+    slo: Slo
+    synthetic_locations: Annotated[list[Annotated[str, Field(pattern=r"^aws:[a-z0-9-]+$")]], Field(min_length=1)]
+    synthetic_every_seconds: Literal[60, 300, 900, 1800, 3600]
+    integration: bool
+    """Whether Datadog reads the AWS account; true in one stack an account."""
