@@ -92,7 +92,8 @@ class Runner(Model):
 
     enabled: bool
     connection_arn: Annotated[
-        str, StringConstraints(pattern=r"^arn:aws:codeconnections:[a-z0-9-]+:\d{12}:connection/[0-9a-f-]{36}$")
+        str,
+        StringConstraints(pattern=r"^arn:aws:codeconnections:[a-z0-9-]+:\d{12}:connection/[0-9a-f-]{36}$"),
     ]
     """The CodeConnections connection to GitHub, approved once by hand in the console."""
     compute: Literal["BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE"]

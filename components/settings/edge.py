@@ -60,5 +60,3 @@ class Edge(Model):
     """Whether visitors of the frontend pass through Cloudflare."""
     certificate_days: Literal[7, 30, 90, 365, 730, 1095, 5475]
     """Validity of the origin certificate, in days (Origin CA)."""
-
-

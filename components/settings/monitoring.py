@@ -72,7 +72,14 @@ class Agent(Model):
 class Monitoring(Model):
     """Everything in Datadog."""
 
-    site: Literal["datadoghq.com", "us3.datadoghq.com", "us5.datadoghq.com", "datadoghq.eu", "ap1.datadoghq.com", "ap2.datadoghq.com"]
+    site: Literal[
+        "datadoghq.com",
+        "us3.datadoghq.com",
+        "us5.datadoghq.com",
+        "datadoghq.eu",
+        "ap1.datadoghq.com",
+        "ap2.datadoghq.com",
+    ]
     agent: Agent
     notify: Annotated[list[Annotated[str, Field(pattern=r"^@\S+$")]], Field(min_length=1)]
     """Who is told, as Datadog writes it: @pagerduty-pipe, @slack-pipe-alerts."""
@@ -82,7 +89,9 @@ class Monitoring(Model):
     """Minutes until an unresolved alert is sent again; 0 is never."""
     thresholds: Thresholds
     slo: Slo
-    synthetic_locations: Annotated[list[Annotated[str, Field(pattern=r"^aws:[a-z0-9-]+$")]], Field(min_length=1)]
+    synthetic_locations: Annotated[
+        list[Annotated[str, Field(pattern=r"^aws:[a-z0-9-]+$")]], Field(min_length=1)
+    ]
     synthetic_every_seconds: Literal[60, 300, 900, 1800, 3600]
     integration: bool
     """Whether Datadog reads the AWS account; true in one stack an account."""

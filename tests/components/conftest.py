@@ -1,0 +1,59 @@
+"""Components declared against Pulumi's mocks: what they would register, without an engine."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pulumi
+import pytest
+import yaml
+
+from components.labels import Labels
+from components.settings.types import Model
+
+ROOT = Path(__file__).parents[2]
+
+
+class Recorder(pulumi.runtime.Mocks):
+    """Remembers every resource by type and name; answers invokes from `answers`."""
+
+    def __init__(self) -> None:
+        self.inputs: dict[tuple[str, str], dict[str, Any]] = {}
+        self.providers: dict[tuple[str, str], str] = {}
+        self.answers: dict[str, dict[str, Any]] = {}
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        self.inputs[args.typ, args.name] = cast(dict[str, Any], args.inputs)
+        self.providers[args.typ, args.name] = args.provider
+        outputs = {"arn": f"arn:aws:mock:::{args.name}", "name": args.name}
+        return f"{args.name}-id", outputs | cast(dict[str, Any], args.inputs)
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[Any, Any]:
+        return self.answers[args.token]
+
+    def of_type(self, typ: str) -> dict[str, dict[str, Any]]:
+        """The recorded inputs of one resource type, by logical name."""
+        return {name: inputs for (found, name), inputs in self.inputs.items() if found == typ}
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    mocks = Recorder()
+    pulumi.runtime.set_mocks(mocks, project="pipe", stack="test")
+    return mocks
+
+
+@pytest.fixture
+def labels() -> Labels:
+    return Labels(environment="test", team="platform", account="123456789012", region="ap-northeast-1")
+
+
+@pytest.fixture
+def topic() -> Callable[..., Any]:
+    """`topic(Model, key, stack, **changes)`: one topic of a committed stack file, with top-level keys changed."""
+
+    def load(model: type[Model], key: str, stack: str = "prod", **changes: Any) -> Model:
+        file = cast(dict[str, Any], yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text()))
+        return model.model_validate(file["config"][f"pipe:{key}"] | changes)
+
+    return load
