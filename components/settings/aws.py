@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from components.settings.kubernetes import Resources
 from components.settings.types import (
     AccountId,
     Arn,
@@ -136,6 +137,8 @@ class Backups(Model):
     """PostgreSQL client, at least the server's major version."""
     upload_image: Image
     """AWS command line, for the upload."""
+    resources: Resources
+    """Of each container of the data jobs: migration, dump, upload."""
     expire_days: Days
     """Days after which a dump is deleted."""
     lock_days: Annotated[int, Field(ge=0, le=3650)]
