@@ -26,6 +26,13 @@ class Labels:
         """The ARN of a role that this program or foundation names: `pipe-prod-deploy`."""
         return f"arn:aws:iam::{self.account}:role/{self.name(name)}"
 
+    def boundary_arn(self) -> str:
+        """The permissions boundary (foundation) of every role with a policy of its own.
+
+        The deploy role may give a role permissions only under this boundary, so it cannot give more than it has.
+        """
+        return f"arn:aws:iam::{self.account}:policy/{self.name('boundary')}"
+
     def aws(self, name: str | None = None) -> dict[str, str]:
         """AWS tags; `Name` is what the console shows."""
         tags = {"service": self.service, "env": self.environment, "team": self.team, "managed-by": "pulumi"}
