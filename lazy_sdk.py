@@ -1,0 +1,158 @@
+"""Makes the provider SDKs load only what a program uses; import it before them.
+
+The SDKs are generated: a package imports every resource it has, and `_inputs.py` and `outputs.py`
+define every nested type, 20 MB of Python for Datadog alone. Once this module is imported,
+
+- a package (`pulumi_aws.ec2`) imports the module of a name when the name is first asked for;
+- a class of `_inputs` or `outputs` is compiled when it is first asked for, with the classes it mentions,
+  since Pulumi resolves forward references against a copy of the module's namespace;
+- `from ._inputs import *` in a resource's module brings only the classes that the module mentions.
+
+What a program registers is the same either way. `PIPE_LAZY_SDK=0` switches it off. The layout is that of
+pulumi-language-python's output; tests/test_lazy_sdk.py checks it for the pinned versions.
+"""
+
+import importlib
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+SDKS = frozenset({"pulumi_aws", "pulumi_cloudflare", "pulumi_datadog", "pulumi_kubernetes"})
+
+_CLASS = re.compile(rb"\nclass (\w+)")
+_DECORATOR = re.compile(rb"@pulumi\.\w+")
+_MENTION = re.compile(rb"'(?:outputs\.)?(\w+)'")
+_ARGS = re.compile(r"\w+Args")
+_REGISTER = "_utilities.register("
+
+
+class LazyPackage(SourceFileLoader):
+    """A package whose names are looked up in its modules when they are asked for."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        source = self.get_source(module.__name__) or ""
+        modules: dict[str, list[str]] = {}
+        for entry in os.scandir(Path(self.path).parent):
+            stem = entry.name.removesuffix(".py")
+            modules.setdefault(_plain(stem), []).append(stem)
+
+        def resolve(name: str) -> Any:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            for stem in _homes(name, modules):
+                found = importlib.import_module(f"{module.__name__}.{stem}")
+                value = found if stem == name else vars(found).get(name)
+                if value is None and hasattr(found, "__lazy_classes__"):
+                    value = getattr(found, name, None)
+                if value is not None:
+                    setattr(module, name, value)
+                    return value
+            raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+
+        vars(module)["__getattr__"] = resolve
+        start = source.find(_REGISTER)
+        if start >= 0:
+            exec(compile(f"from . import _utilities\n{source[start:]}", self.path, "exec"), vars(module))
+
+
+class LazyClasses(SourceFileLoader):
+    """`_inputs` and `outputs`: a class is compiled when it is first asked for, with those it mentions."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        text = self.get_data(self.path)
+        starts = [(_start(text, found.start()), found[1].decode()) for found in _CLASS.finditer(text)]
+        ends = [start for start, _ in starts[1:]] + [len(text)]
+        blocks = {name: (start, end) for (start, name), end in zip(starts, ends, strict=True)}
+        namespace = vars(module)
+        header = text[: starts[0][0]] if starts else text
+        exec(compile(header.partition(b"\n__all__")[0], self.path, "exec"), namespace)
+        namespace["__all__"] = []
+        namespace["__lazy_classes__"] = blocks.keys()
+
+        def define(name: str) -> Any:
+            wanted = [name]
+            while wanted:
+                current = wanted.pop()
+                if current in namespace or current not in blocks:
+                    continue
+                start, end = blocks[current]
+                block = text[start:end]
+                exec(compile(block, self.path, "exec"), namespace)
+                wanted += {mention.decode() for mention in _MENTION.findall(block)}
+            if name not in namespace:
+                raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+            return namespace[name]
+
+        namespace["__getattr__"] = define
+
+
+class LazyResource(SourceFileLoader):
+    """A resource's module: once it ran, it gets the classes of `_inputs` that it mentions."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        code = self.get_code(module.__name__)
+        assert code is not None
+        exec(code, vars(module))
+        inputs = sys.modules.get(f"{module.__package__}._inputs")
+        lazy = getattr(inputs, "__lazy_classes__", ())
+        for name in {name for name in _strings(code) if _ARGS.fullmatch(name)}:
+            if name in lazy and name not in vars(module):
+                setattr(module, name, getattr(inputs, name))
+
+
+class SdkFinder:
+    """Chooses a loader by what a file of an SDK is."""
+
+    @staticmethod
+    def find_spec(
+        name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name.partition(".")[0] not in SDKS:
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is None or not isinstance(spec.loader, SourceFileLoader) or spec.origin is None:
+            return spec
+        stem = name.rpartition(".")[2]
+        if spec.submodule_search_locations is not None and stem != "config":
+            spec.loader = LazyPackage(name, spec.origin)
+        elif stem in ("_inputs", "outputs"):
+            spec.loader = LazyClasses(name, spec.origin)
+        elif not stem.startswith("_"):
+            spec.loader = LazyResource(name, spec.origin)
+        return spec
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+def _homes(name: str, modules: dict[str, list[str]]) -> Iterator[str]:
+    """The modules that may define a name, likeliest first: `GetZoneResult` is in get_zone.py."""
+    plain = _plain(name)
+    base = plain.removeprefix("awaitable")
+    for suffix in ("", "initargs", "args", "argsdict", "result", "output"):
+        if base.endswith(suffix):
+            yield from modules.get(base.removesuffix(suffix) if suffix else plain, ())
+    yield from (stem for stem in ("_inputs", "_enums") if stem in modules.get(_plain(stem), ()))
+
+
+def _start(text: bytes, line_end: int) -> int:
+    line = text.rfind(b"\n", 0, line_end) + 1
+    return line if _DECORATOR.fullmatch(text, line, line_end) else line_end + 1
+
+
+def _strings(code: CodeType) -> Iterator[str]:
+    for constant in code.co_consts:
+        if isinstance(constant, str):
+            yield constant
+        elif isinstance(constant, CodeType):
+            yield from _strings(constant)
+
+
+if os.environ.get("PIPE_LAZY_SDK") != "0" and SdkFinder not in sys.meta_path:
+    sys.meta_path.insert(0, SdkFinder)
