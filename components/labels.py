@@ -27,9 +27,9 @@ class Labels:
         return f"arn:aws:iam::{self.account}:role/{self.name(name)}"
 
     def boundary_arn(self) -> str:
-        """The permissions boundary (foundation) of every role with a policy of its own.
+        """The boundary, made by foundation, of every role with a policy of its own.
 
-        The deploy role may give a role permissions only under this boundary, so it cannot give more than it has.
+        The deploy role may write a policy only into a role with this boundary: it cannot exceed itself.
         """
         return f"arn:aws:iam::{self.account}:policy/{self.name('boundary')}"
 
