@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from components.settings.kubernetes import Resources
 from components.settings.types import (
@@ -12,11 +12,14 @@ from components.settings.types import (
     Cidr,
     Cron,
     Days,
+    Distinct,
     DnsLabel,
     Image,
     LogRetentionDays,
     Model,
     Region,
+    entries,
+    string,
 )
 
 
@@ -31,20 +34,27 @@ class Service(Model):
     """The AWS region; the same as aws:region."""
     team: DnsLabel
     """The team that is responsible, in tags and notifications."""
-    repository: Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$")]
+    repository: Annotated[
+        str,
+        string(r"^[\w.-]+/[\w.-]+$", "a GitHub repository as owner/name", "pipe-dev/infrastructure"),
+    ]
     """The GitHub repository that deploys the stack: owner/name."""
     protect: bool
     """Whether stateful resources refuse to be deleted (Pulumi's protect)."""
 
 
+Zones = Annotated[list[Cidr], entries(2, 3), Distinct]
+"""A network for each of two or three availability zones."""
+
+
 class Subnets(Model):
     """One network a zone in each tier; the number of entries is the number of zones."""
 
-    public: Annotated[list[Cidr], Field(min_length=2, max_length=3)]
+    public: Zones
     """Load balancers and NAT gateways."""
-    private: Annotated[list[Cidr], Field(min_length=2, max_length=3)]
+    private: Zones
     """Nodes, pods and the runner."""
-    database: Annotated[list[Cidr], Field(min_length=2, max_length=3)]
+    database: Zones
     """The database; no route to the internet."""
 
 
@@ -62,7 +72,7 @@ class Network(Model):
 class Firewall(Model):
     """What may reach the load balancer."""
 
-    ingress_cidrs: Annotated[list[Cidr], Field(min_length=1)]
+    ingress_cidrs: Annotated[list[Cidr], entries(1), Distinct]
     """Who may reach port 443: 0.0.0.0/0, or Cloudflare's published ranges."""
 
 
@@ -71,20 +81,20 @@ class ClusterEndpoint(Model):
 
     public: bool
     """Whether the API answers on the internet at all."""
-    allowed_cidrs: list[Cidr]
-    """Who may reach it then; never 0.0.0.0/0."""
+    allowed_cidrs: Annotated[list[Cidr], entries(0, 40), Distinct]
+    """Who may reach it then, at most 40 networks (EKS); never 0.0.0.0/0."""
 
 
 class Cluster(Model):
     """The EKS cluster (Auto Mode)."""
 
-    version: Annotated[str, StringConstraints(pattern=r"^1\.3[3-5]$")]
+    version: Literal["1.34", "1.35", "1.36"]
     """A Kubernetes version in EKS standard support."""
     endpoint: ClusterEndpoint
     service_cidr: Cidr
     """Cluster addresses of Services; /12 to /24, outside the VPC (EKS)."""
     log_retention_days: LogRetentionDays
-    operators: list[Arn]
+    operators: Annotated[list[Arn], entries(0), Distinct]
     """IAM principals of the people who may administer the cluster."""
 
 
@@ -94,7 +104,11 @@ class Runner(Model):
     enabled: bool
     connection_arn: Annotated[
         str,
-        StringConstraints(pattern=r"^arn:aws:codeconnections:[a-z0-9-]+:\d{12}:connection/[0-9a-f-]{36}$"),
+        string(
+            r"^arn:aws:codeconnections:[a-z0-9-]+:\d{12}:connection/[0-9a-f-]{36}$",
+            "the ARN of a CodeConnections connection, approved in the console",
+            "arn:aws:codeconnections:ap-northeast-1:123456789012:connection/3f6d1c1e-8f0a-4c58-9d5b-2a7c0e1b4d96",
+        ),
     ]
     """The CodeConnections connection to GitHub, approved once by hand in the console."""
     compute: Literal["BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE"]
@@ -103,8 +117,14 @@ class Runner(Model):
 class Database(Model):
     """The RDS PostgreSQL instance."""
 
-    engine_version: Annotated[str, StringConstraints(pattern=r"^1[5-7]\.\d+$")]
-    instance_class: Annotated[str, StringConstraints(pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$")]
+    engine_version: Annotated[
+        str, string(r"^1[5-7]\.\d+$", "a PostgreSQL version from 15 to 17 in quotes, such as 17.7", "17.7")
+    ]
+    """A minor version that RDS offers."""
+    instance_class: Annotated[
+        str,
+        string(r"^db\.[a-z0-9]+\.[a-z0-9]+$", "an RDS instance class, such as db.t4g.small", "db.t4g.small"),
+    ]
     storage_gib: Annotated[int, Field(ge=20, le=65536)]
     """Storage at creation, in GiB (gp3)."""
     max_storage_gib: Annotated[int, Field(ge=20, le=65536)]

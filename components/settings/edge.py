@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.settings.types import Fqdn, Model
+from components.settings.types import Distinct, Fqdn, Model, entries
 
 
 class Hsts(Model):
@@ -35,11 +35,11 @@ class Zone(Model):
     hsts: Hsts
     dnssec: bool
     """On once the registrar has the DS record, not before."""
-    certificate_authorities: Annotated[list[Fqdn], Field(min_length=1)]
+    certificate_authorities: Annotated[list[Fqdn], entries(1), Distinct]
     """Who may issue certificates for the zone (CAA)."""
-    hosts: Annotated[list[Fqdn], Field(min_length=1)]
+    hosts: Annotated[list[Fqdn], entries(1), Distinct]
     """The API hosts of all stacks, since a zone has one ruleset a phase."""
-    cached_hosts: Annotated[list[Fqdn], Field(min_length=1)]
+    cached_hosts: Annotated[list[Fqdn], entries(1), Distinct]
     """The frontend hosts of all stacks, whose static content is cached."""
     rate_limit: RateLimit
 

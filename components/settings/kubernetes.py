@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.settings.types import CpuQuantity, Image, MemoryQuantity, Model
+from components.settings.types import CpuQuantity, DnsLabel, Image, MemoryQuantity, Model, string
 
 
 class Resources(Model):
@@ -31,7 +31,7 @@ class Api(Model):
     image: Image
     """What is deployed: this key is the one truth of it, by digest."""
     port: Annotated[int, Field(ge=1024, le=65535)]
-    health_path: Annotated[str, Field(pattern=r"^/")]
+    health_path: Annotated[str, string(r"^/\S*$", "a path, such as /healthz", "/healthz")]
     resources: Resources
     replicas: Replicas
     log_level: Literal["debug", "info", "warning", "error"]
@@ -47,7 +47,7 @@ class Proxy(Model):
     """The oldest TLS version that is accepted; below 1.2 is refused."""
     hsts_seconds: Annotated[int, Field(ge=0, le=63072000)]
     """max-age of Strict-Transport-Security; 0 leaves the header out."""
-    body_limit: Annotated[str, Field(pattern=r"^[1-9]\d*[km]$")]
+    body_limit: Annotated[str, string(r"^[1-9]\d*[km]$", "a size in k or m, such as 10m", "10m")]
     """The largest request body, as nginx writes it (client_max_body_size)."""
     resources: Resources
     replicas: Replicas
@@ -56,7 +56,7 @@ class Proxy(Model):
 class Kubernetes(Model):
     """What the namespace as a whole may use."""
 
-    namespace: Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$")]
+    namespace: DnsLabel
     quota_cpu: CpuQuantity
     """Sum of CPU limits in the namespace."""
     quota_memory: MemoryQuantity

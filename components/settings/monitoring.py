@@ -4,25 +4,31 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.settings.types import Model
+from components.settings.types import Distinct, Metric, Model, entries, string
 
 
 class Threshold(Model):
-    """Where a monitor warns and where it alerts; its comparator is `above` unless the monitor's name says otherwise."""
+    """Where a monitor warns and where it alerts: above the value, unless its key says below."""
 
-    metric: Annotated[str, Field(pattern=r"^[a-z][\w.]*$")]
-    """The metric as Datadog names it."""
-    warning: float
-    critical: float
+    metric: Metric
+    warning: Annotated[float, Field(ge=0, examples=[80])]
+    critical: Annotated[float, Field(ge=0, examples=[90])]
+
+
+class Share(Threshold):
+    """A Threshold in percent."""
+
+    warning: Annotated[float, Field(gt=0, le=100, examples=[80])]
+    critical: Annotated[float, Field(gt=0, le=100, examples=[90])]
 
 
 class ErrorRate(Model):
     """HighErrorRate: errors over hits."""
 
-    errors_metric: Annotated[str, Field(pattern=r"^[a-z][\w.]*$")]
-    hits_metric: Annotated[str, Field(pattern=r"^[a-z][\w.]*$")]
-    warning: Annotated[float, Field(gt=0, lt=1)]
-    critical: Annotated[float, Field(gt=0, lt=1)]
+    errors_metric: Metric
+    hits_metric: Metric
+    warning: Annotated[float, Field(gt=0, lt=1, examples=[0.005])]
+    critical: Annotated[float, Field(gt=0, lt=1, examples=[0.01])]
     """A share: 0.01 is one request in a hundred."""
 
 
@@ -32,9 +38,9 @@ class Thresholds(Model):
     error_rate: ErrorRate
     response_time_seconds: Threshold
     """95th percentile, in seconds."""
-    cpu_percent: Threshold
+    cpu_percent: Share
     """Use of the pods' CPU limit, in percent."""
-    memory_percent: Threshold
+    memory_percent: Share
     """Use of the pods' memory limit, in percent."""
     restarts: Threshold
     """Container restarts in ten minutes."""
@@ -43,9 +49,9 @@ class Thresholds(Model):
     """Hours since the last backup that succeeded."""
     certificate_days: Threshold
     """Days until the certificate expires; alerts below."""
-    node_cpu_percent: Threshold
-    node_memory_percent: Threshold
-    database_cpu_percent: Threshold
+    node_cpu_percent: Share
+    node_memory_percent: Share
+    database_cpu_percent: Share
     database_free_storage_gib: Threshold
     """Free storage in GiB; alerts below."""
     database_connections: Threshold
@@ -54,10 +60,10 @@ class Thresholds(Model):
 class Slo(Model):
     """The availability objective."""
 
-    target_percent: Annotated[float, Field(gt=50, lt=100)]
-    warning_percent: Annotated[float, Field(gt=50, lt=100)]
+    target_percent: Annotated[float, Field(gt=50, lt=100, examples=[99.9])]
+    warning_percent: Annotated[float, Field(gt=50, lt=100, examples=[99.95])]
     timeframe: Literal["7d", "30d", "90d"]
-    burn_rate_critical: Annotated[float, Field(gt=1, le=14.4)]
+    burn_rate_critical: Annotated[float, Field(gt=1, le=14.4, examples=[14.4])]
     """How many times faster than allowed the error budget may burn (14.4 for an hour is 2% of 30 days)."""
 
 
@@ -66,7 +72,7 @@ class Agent(Model):
 
     enabled: bool
     """Off where the chart repository cannot be reached."""
-    chart_version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
+    chart_version: Annotated[str, string(r"^\d+\.\d+\.\d+$", "a chart version, such as 3.273.1", "3.273.1")]
 
 
 class Monitoring(Model):
@@ -81,16 +87,40 @@ class Monitoring(Model):
         "ap2.datadoghq.com",
     ]
     agent: Agent
-    notify: Annotated[list[Annotated[str, Field(pattern=r"^@\S+$")]], Field(min_length=1)]
+    notify: Annotated[
+        list[
+            Annotated[str, string(r"^@\S+$", "a Datadog handle, such as @slack-pipe-dev", "@slack-pipe-dev")]
+        ],
+        entries(1),
+        Distinct,
+    ]
     """Who is told, as Datadog writes it: @pagerduty-pipe, @slack-pipe-alerts."""
-    runbook_url: Annotated[str, Field(pattern=r"^https://\S+/$")]
+    runbook_url: Annotated[
+        str,
+        string(
+            r"^https://\S+/$",
+            "an https address that ends with a slash",
+            "https://github.com/pipe-dev/infrastructure/blob/main/docs/runbooks/",
+        ),
+    ]
     """Where the runbooks are; a monitor's file name is appended."""
     renotify_minutes: Annotated[int, Field(ge=0, le=1440)]
     """Minutes until an unresolved alert is sent again; 0 is never."""
     thresholds: Thresholds
     slo: Slo
     synthetic_locations: Annotated[
-        list[Annotated[str, Field(pattern=r"^aws:[a-z0-9-]+$")]], Field(min_length=1)
+        list[
+            Annotated[
+                str,
+                string(
+                    r"^aws:[a-z0-9-]+$",
+                    "a Datadog location, such as aws:ap-northeast-1",
+                    "aws:ap-northeast-1",
+                ),
+            ]
+        ],
+        entries(1),
+        Distinct,
     ]
     synthetic_every_seconds: Literal[60, 300, 900, 1800, 3600]
     integration: bool

@@ -1,20 +1,25 @@
-"""Value types of a stack file: each knows what it allows and says so when it refuses."""
+"""Value types of a stack file: each says what it allows, to an editor and to a reader of a fault."""
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 from ipaddress import IPv4Network
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field
 from pydantic import BaseModel as PydanticModel
 from pydantic.alias_generators import to_camel
 
 
 class Model(PydanticModel):
-    """A topic of a stack file: frozen, camelCase keys, every key required, unknown keys refused."""
+    """A topic of a stack file: frozen, camelCase keys, every key required, unknown keys refused.
+
+    Strict, since "yes" is no boolean and 1.34 no version: what the engine passes is JSON with its types kept.
+    """
 
     model_config = ConfigDict(
         frozen=True,
+        strict=True,
         extra="forbid",
         alias_generator=to_camel,
         validate_by_name=False,
@@ -23,14 +28,30 @@ class Model(PydanticModel):
     )
 
 
-def _cidr(text: Any) -> str:
-    try:
-        return str(IPv4Network(text if isinstance(text, str) else ""))
-    except ValueError as fault:
-        raise ValueError("an IPv4 network such as 10.10.0.0/16, without host bits") from fault
+def string(pattern: str, allowed: str, example: str, *, longest: int | None = None) -> Any:
+    """A string's field: `allowed` is what editors and faults say, `example` what a fault's command sets."""
+    return Field(
+        pattern=pattern,
+        max_length=longest,
+        examples=[example],
+        json_schema_extra={"patternErrorMessage": allowed},
+    )
 
 
-Cidr = Annotated[str, BeforeValidator(_cidr)]
+def _cidr(cidr: str) -> str:
+    IPv4Network(cidr)
+    return cidr
+
+
+Cidr = Annotated[
+    str,
+    AfterValidator(_cidr),
+    string(
+        r"^(\d{1,3}\.){3}\d{1,3}/\d{1,2}$",
+        "an IPv4 network without host bits, such as 10.10.0.0/16",
+        "10.10.0.0/16",
+    ),
+]
 """An IPv4 network in CIDR notation, host bits zero (RFC 4632)."""
 
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(m|k|M|G|T|Ki|Mi|Gi|Ti)?")
@@ -41,60 +62,98 @@ _SCALE = {
 }
 
 
-def quantity(text: str) -> Decimal:
+def quantity(written: str) -> Decimal:
     """The number a Kubernetes quantity stands for: cores for CPU, bytes for memory."""
-    match = _QUANTITY.fullmatch(text)
+    match = _QUANTITY.fullmatch(written)
     if match is None:
-        raise ValueError(f"{text!r} is not a Kubernetes quantity")
+        raise ValueError(f"{written!r} is not a Kubernetes quantity")
     return Decimal(match[1]) * _SCALE[match[2] or ""]
 
 
-def _cpu(text: str) -> str:
-    if not re.fullmatch(r"[1-9]\d*m|\d+(\.\d{1,3})?", text) or not quantity(text):
-        raise ValueError('a CPU quantity such as "100m" or "0.5"')
-    return text
+def _more_than_zero(written: str) -> str:
+    if not quantity(written):
+        raise ValueError("zero")
+    return written
 
 
-def _memory(text: str) -> str:
-    if not re.fullmatch(r"[1-9]\d*(Mi|Gi|M|G)", text):
-        raise ValueError('a memory quantity such as "256Mi" or "1Gi"')
-    return text
-
-
-CpuQuantity = Annotated[str, AfterValidator(_cpu)]
+CpuQuantity = Annotated[
+    str,
+    AfterValidator(_more_than_zero),
+    string(r"^([1-9]\d*m|\d+(\.\d{1,3})?)$", 'a CPU quantity in quotes, such as "100m" or "0.5"', "100m"),
+]
 """CPU in cores or millicores, as Kubernetes writes it."""
 
-MemoryQuantity = Annotated[str, AfterValidator(_memory)]
+MemoryQuantity = Annotated[
+    str, string(r"^[1-9]\d*(Mi|Gi|M|G)$", "a memory quantity with its unit, such as 256Mi or 1Gi", "256Mi")
+]
 """Memory in bytes with a unit, as Kubernetes writes it."""
 
 Fqdn = Annotated[
     str,
-    StringConstraints(
-        pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$",
-        max_length=253,
+    string(
+        r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$",
+        "a host name in lower case, such as dev.pipe.dev",
+        "dev.pipe.dev",
+        longest=253,
     ),
 ]
 """A fully qualified host name in lower case, without the final dot (RFC 1123)."""
 
-DnsLabel = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$")]
+DnsLabel = Annotated[
+    str,
+    string(
+        r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$",
+        "lower-case letters, digits and hyphens, a letter first, at most 63",
+        "dev",
+    ),
+]
 """One label of a host name (RFC 1123), starting with a letter."""
 
-BucketName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$")]
-"""An S3 bucket name without dots, since dots break TLS to the virtual host."""
+BucketName = Annotated[
+    str,
+    string(
+        r"^[a-z0-9][a-z0-9-]{1,53}[a-z0-9]$",
+        "3 to 55 lower-case letters, digits and hyphens, no dots",
+        "pipe-backup-dev",
+    ),
+]
+"""An S3 bucket name: no dots, since they break TLS to the virtual host, and eight short of S3's 63, so that a
+suffix fits (the access-log bucket's)."""
 
-Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+Region = Annotated[
+    str, string(r"^[a-z]{2}(-[a-z]+)+-\d$", "an AWS region, such as ap-northeast-1", "ap-northeast-1")
+]
 """An AWS region such as ap-northeast-1."""
 
-AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
+AccountId = Annotated[str, string(r"^\d{12}$", "an AWS account: twelve digits, in quotes", "123456789012")]
 """An AWS account: twelve digits, quoted."""
 
-Arn = Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::\d{12}:(role|user)/.+$")]
+Arn = Annotated[
+    str,
+    string(
+        r"^arn:aws:iam::\d{12}:(role|user)/.+$",
+        "the ARN of an IAM role or user",
+        "arn:aws:iam::123456789012:role/pipe-operators",
+    ),
+]
 """The ARN of an IAM principal."""
 
-Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
-
-Cron = Annotated[str, StringConstraints(pattern=r"^(\S+\s+){4}\S+$")]
+_NUMBER = r"(\*|\d{1,2}(-\d{1,2})?)(/\d{1,2})?"
+Cron = Annotated[
+    str,
+    string(
+        rf"^{_NUMBER}(,{_NUMBER})*( {_NUMBER}(,{_NUMBER})*){{4}}$",
+        "five fields: minute, hour, day, month, weekday, in UTC, such as 0 18 * * *",
+        "0 18 * * *",
+    ),
+]
 """Five fields: minute, hour, day, month, weekday; UTC."""
+
+Metric = Annotated[
+    str,
+    string(r"^[a-z][\w.]*$", "a Datadog metric, such as aws.rds.cpuutilization", "aws.rds.cpuutilization"),
+]
+"""A metric as Datadog names it."""
 
 Days = Annotated[int, Field(ge=1, le=3650)]
 
@@ -104,16 +163,39 @@ LogRetentionDays = Literal[
 """Days that CloudWatch Logs accepts as a retention (PutRetentionPolicy)."""
 
 
-def _image(text: str) -> str:
-    name, _, digest = text.partition("@")
-    tag = name.rpartition("/")[2].partition(":")[2]
-    if digest:
-        if not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
-            raise ValueError("a digest of the form sha256:<64 hexadecimal digits>")
-    elif not tag or tag == "latest":
-        raise ValueError('an image with a version or digest, such as "pipe/api:1.4.2" or "…@sha256:…"')
-    return text
+def _image(image: str) -> str:
+    if version(image) in ("", "latest") and "@" not in image:
+        raise ValueError("neither version nor digest")
+    return image
 
 
-Image = Annotated[str, AfterValidator(_image)]
+def version(image: str) -> str:
+    """The tag of an image, empty where it has none: `17.7-alpine3.22`."""
+    return image.partition("@")[0].rpartition("/")[2].partition(":")[2]
+
+
+Image = Annotated[
+    str,
+    AfterValidator(_image),
+    string(
+        r"^[a-z0-9][a-z0-9._/:-]*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$",
+        "an image with a version other than latest, or a digest (@sha256:<64 hexadecimal digits>)",
+        "public.ecr.aws/nginx/nginx-unprivileged:1.28.3-alpine",
+    ),
+]
 """A container image with a version or a digest; `latest` and no tag are refused."""
+
+
+def _distinct(items: Sequence[Any]) -> Sequence[Any]:
+    if len(set(items)) < len(items):
+        raise ValueError("an entry twice")
+    return items
+
+
+Distinct = AfterValidator(_distinct)
+"""A list whose entries differ."""
+
+
+def entries(least: int, most: int | None = None) -> Any:
+    """A list's field: how many entries, no two the same."""
+    return Field(min_length=least, max_length=most, json_schema_extra={"uniqueItems": True})
