@@ -1,0 +1,61 @@
+# Every task by name. `make` alone lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+STACK ?= dev
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+CHECKED := __main__.py lazy_sdk.py components foundation policies sandbox bench tests
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(READY): requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit("$(PYTHON) is Python %d.%d; 3.11 or newer is needed: set PYTHON=…" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	@echo "Installing Python packages into $(VENV) (about two minutes, once)…"
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt \
+	  || { echo "error: the Python packages could not be installed; the package registry must be reachable (see the lines above)" >&2; exit 2; }
+	@touch $@
+
+sandbox: $(READY) ## bring STACK (dev, stg, prod, foundation) up in the sandbox
+	@$(PY) -m sandbox up $(STACK)
+
+preview: $(READY) ## show what `make sandbox` would change
+	@$(PY) -m sandbox preview $(STACK)
+
+down: $(READY) ## destroy STACK in the sandbox
+	@$(PY) -m sandbox down $(STACK)
+
+clean: $(READY) ## forget everything about STACK's sandbox
+	@$(PY) -m sandbox clean $(STACK)
+
+validate: $(READY) ## check the stack files
+	@$(PY) -m components.settings
+
+check: $(READY) ## format, lint, type-check
+	@$(VENV)/bin/ruff format $(CHECKED)
+	@$(VENV)/bin/ruff check $(CHECKED)
+	@$(VENV)/bin/basedpyright --warnings $(CHECKED)
+
+test: $(READY) ## run every test, the real engine included
+	@$(PY) -m sandbox engine
+	@$(PY) -m pytest
+
+bench: $(READY) ## measure: medians and ratios
+	@$(PY) -m bench
+
+schema: $(READY) ## write the generated files again
+	@$(PY) -m components.settings --schema > schemas/stack-file.schema.json
+
+lock: $(READY) ## pin the newest versions that the requirements allow
+	@for file in requirements requirements-dev; do \
+	  $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	    --upgrade $$file.in -o $$file.txt; done
+
+.PHONY: help sandbox preview down clean validate check test bench schema lock
