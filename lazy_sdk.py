@@ -31,10 +31,18 @@ _ARGS = re.compile(r"\w+Args")
 _REGISTER = "_utilities.register("
 
 
+class Package(ModuleType):
+    """A package in which `get_zone` is the function, not the module that Python binds when it imports it."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, vars(value).get(name, value) if isinstance(value, ModuleType) else value)
+
+
 class LazyPackage(SourceFileLoader):
     """A package whose names are looked up in its modules when they are asked for."""
 
     def exec_module(self, module: ModuleType) -> None:
+        module.__class__ = Package
         source = self.get_source(module.__name__) or ""
         modules: dict[str, list[str]] = {}
         for entry in os.scandir(Path(self.path).parent):
@@ -46,9 +54,10 @@ class LazyPackage(SourceFileLoader):
                 raise AttributeError(name)
             for stem in _homes(name, modules):
                 found = importlib.import_module(f"{module.__name__}.{stem}")
-                value = found if stem == name else vars(found).get(name)
-                if value is None and hasattr(found, "__lazy_classes__"):
-                    value = getattr(found, name, None)
+                lazy = hasattr(found, "__lazy_classes__")
+                value = getattr(found, name, None) if lazy else vars(found).get(name)
+                if value is None and stem == name:
+                    value = found
                 if value is not None:
                     setattr(module, name, value)
                     return value
