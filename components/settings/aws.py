@@ -32,14 +32,14 @@ class Service(Model):
     """The AWS account that the stack lives in."""
     region: Region
     """The AWS region; the same as aws:region."""
-    team: DnsLabel
+    team: Annotated[DnsLabel, Field(examples=["platform"])]
     """The team that is responsible, in tags and notifications."""
     repository: Annotated[
         str,
         string(r"^[\w.-]+/[\w.-]+$", "a GitHub repository as owner/name", "pipe-dev/infrastructure"),
     ]
     """The GitHub repository that deploys the stack: owner/name."""
-    protect: bool
+    protect: Annotated[bool, Field(examples=[True])]
     """Whether stateful resources refuse to be deleted (Pulumi's protect)."""
 
 
@@ -67,6 +67,7 @@ class Network(Model):
     nat_gateways: Literal["one", "each-zone"]
     """One NAT gateway for all zones (cheap), or one in each (survives the loss of a zone)."""
     flow_log_retention_days: LogRetentionDays
+    """Days that CloudWatch keeps the VPC's flow logs."""
 
 
 class Firewall(Model):
@@ -91,9 +92,10 @@ class Cluster(Model):
     version: Literal["1.34", "1.35", "1.36"]
     """A Kubernetes version in EKS standard support."""
     endpoint: ClusterEndpoint
-    service_cidr: Cidr
-    """Cluster addresses of Services; /12 to /24, outside the VPC (EKS)."""
+    service_cidr: Annotated[Cidr, Field(examples=["172.20.0.0/16"])]
+    """Cluster addresses of Services: private, /12 to /24, outside the VPC (EKS)."""
     log_retention_days: LogRetentionDays
+    """Days that CloudWatch keeps the control plane's logs."""
     operators: Annotated[list[Arn], entries(0), Distinct]
     """IAM principals of the people who may administer the cluster."""
 
@@ -102,6 +104,7 @@ class Runner(Model):
     """The GitHub runner in the VPC (CodeBuild)."""
 
     enabled: bool
+    """Whether pipelines run in the VPC; without it they cannot reach a private endpoint."""
     connection_arn: Annotated[
         str,
         string(
@@ -112,6 +115,7 @@ class Runner(Model):
     ]
     """The CodeConnections connection to GitHub, approved once by hand in the console."""
     compute: Literal["BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE"]
+    """Size of the build machine, as CodeBuild names it."""
 
 
 class Database(Model):
@@ -125,41 +129,52 @@ class Database(Model):
         str,
         string(r"^db\.[a-z0-9]+\.[a-z0-9]+$", "an RDS instance class, such as db.t4g.small", "db.t4g.small"),
     ]
+    """Processor and memory, as RDS names them."""
     storage_gib: Annotated[int, Field(ge=20, le=65536)]
     """Storage at creation, in GiB (gp3)."""
-    max_storage_gib: Annotated[int, Field(ge=20, le=65536)]
+    max_storage_gib: Annotated[int, Field(ge=20, le=65536, examples=[100])]
     """Where storage autoscaling stops, in GiB."""
     multi_az: bool
+    """Whether a standby waits in another zone."""
     backup_retention_days: Annotated[int, Field(ge=1, le=35)]
     """Days of point-in-time recovery (RDS allows 35)."""
-    deletion_protection: bool
+    deletion_protection: Annotated[bool, Field(examples=[True])]
+    """Whether RDS refuses to delete the instance."""
     insights_retention_days: Literal[7, 31, 62, 93, 124, 155, 186, 217, 248, 279, 310, 341, 372, 403, 731]
     """Days of Performance Insights history (7 is free)."""
     log_retention_days: LogRetentionDays
-    max_connections: Annotated[int, Field(ge=50, le=5000)]
+    """Days that CloudWatch keeps the server's logs."""
+    max_connections: Annotated[int, Field(ge=50, le=5000, examples=[100])]
+    """max_connections of the server; about 110 fit into a GiB of memory (RDS)."""
 
 
 class BackupReplica(Model):
     """The copy in a second region."""
 
     enabled: bool
-    region: Region
-    bucket: BucketName
+    """Whether there is a copy."""
+    region: Annotated[Region, Field(examples=["ap-northeast-3"])]
+    """Where it is; another region than the stack's."""
+    bucket: Annotated[BucketName, Field(examples=["pipe-backup-dev-replica"])]
+    """The copy's name."""
 
 
 class Backups(Model):
     """The backup bucket and the job that fills it."""
 
     bucket: BucketName
+    """The bucket's name, unique in all of S3."""
     schedule: Cron
     """When the database is dumped; UTC."""
-    image: Image
+    image: Annotated[Image, Field(examples=["public.ecr.aws/docker/library/postgres:17.7-alpine3.22"])]
     """PostgreSQL client, at least the server's major version."""
-    upload_image: Image
+    upload_image: Annotated[Image, Field(examples=["public.ecr.aws/aws-cli/aws-cli:2.31.0"])]
     """AWS command line, for the upload."""
     resources: Resources
     """Of each container of the data jobs: migration, dump, upload."""
-    expire_days: Days
+    scratch_gib: Annotated[int, Field(ge=1, le=1000)]
+    """Room on a node for one dump, in GiB; a larger dump fails the job."""
+    expire_days: Annotated[Days, Field(examples=[30])]
     """Days after which a dump is deleted."""
     lock_days: Annotated[int, Field(ge=0, le=3650)]
     """Days that governance object lock keeps a version; 0 switches the lock off."""

@@ -11,31 +11,42 @@ class Resources(Model):
     """Requests and limits of a container; a request is at most its limit."""
 
     cpu_request: CpuQuantity
+    """CPU that the scheduler sets aside."""
     cpu_limit: CpuQuantity
+    """CPU beyond which the container is slowed down."""
     memory_request: MemoryQuantity
+    """Memory that the scheduler sets aside."""
     memory_limit: MemoryQuantity
+    """Memory beyond which the container is killed."""
 
 
 class Replicas(Model):
     """How many pods; the autoscaler moves between the two."""
 
-    min: Annotated[int, Field(ge=1, le=500)]
-    max: Annotated[int, Field(ge=1, le=500)]
-    target_cpu_percent: Annotated[int, Field(ge=10, le=95)]
+    min: Annotated[int, Field(ge=1, le=500, examples=[3])]
+    """The fewest pods, and the number at creation."""
+    max: Annotated[int, Field(ge=1, le=500, examples=[6])]
+    """The most pods."""
+    target_cpu_percent: Annotated[int, Field(ge=10, le=95, examples=[70])]
     """Average CPU use of the requests that the autoscaler aims at."""
 
 
 class Api(Model):
     """The Deployment pipe-api."""
 
-    image: Image
+    image: Annotated[
+        Image, Field(examples=["123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/pipe/api:1.0.0"])
+    ]
     """What is deployed: this key is the one truth of it, by digest."""
-    port: Annotated[int, Field(ge=1024, le=65535)]
+    port: Annotated[int, Field(ge=1024, le=65535, examples=[3000])]
+    """Where the container listens."""
     health_path: Annotated[str, string(r"^/\S*$", "a path, such as /healthz", "/healthz")]
+    """What the probes ask for."""
     resources: Resources
     replicas: Replicas
     log_level: Literal["debug", "info", "warning", "error"]
-    grace_seconds: Annotated[int, Field(ge=15, le=600)]
+    """The least that is logged."""
+    grace_seconds: Annotated[int, Field(ge=15, le=600, examples=[30])]
     """Seconds a pod has to finish its requests after SIGTERM."""
 
 
@@ -43,9 +54,10 @@ class Proxy(Model):
     """The TLS proxy in front of the pods (nginx, unprivileged)."""
 
     image: Image
+    """nginx that runs without root."""
     min_tls: Literal["1.2", "1.3"]
     """The oldest TLS version that is accepted; below 1.2 is refused."""
-    hsts_seconds: Annotated[int, Field(ge=0, le=63072000)]
+    hsts_seconds: Annotated[int, Field(ge=0, le=63072000, examples=[31536000])]
     """max-age of Strict-Transport-Security; 0 leaves the header out."""
     body_limit: Annotated[str, string(r"^[1-9]\d*[km]$", "a size in k or m, such as 10m", "10m")]
     """The largest request body, as nginx writes it (client_max_body_size)."""
@@ -56,9 +68,11 @@ class Proxy(Model):
 class Kubernetes(Model):
     """What the namespace as a whole may use."""
 
-    namespace: DnsLabel
-    quota_cpu: CpuQuantity
+    namespace: Annotated[DnsLabel, Field(examples=["pipe"])]
+    """Where the service runs."""
+    quota_cpu: Annotated[CpuQuantity, Field(examples=["8"])]
     """Sum of CPU limits in the namespace."""
-    quota_memory: MemoryQuantity
+    quota_memory: Annotated[MemoryQuantity, Field(examples=["12Gi"])]
     """Sum of memory limits in the namespace."""
-    quota_pods: Annotated[int, Field(ge=1, le=5000)]
+    quota_pods: Annotated[int, Field(ge=1, le=5000, examples=[30])]
+    """Pods in the namespace."""

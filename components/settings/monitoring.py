@@ -11,23 +11,31 @@ class Threshold(Model):
     """Where a monitor warns and where it alerts: above the value, unless its key says below."""
 
     metric: Metric
-    warning: Annotated[float, Field(ge=0, examples=[80])]
-    critical: Annotated[float, Field(ge=0, examples=[90])]
+    """What is measured, as Datadog names it."""
+    warning: Annotated[float, Field(ge=0, examples=[1])]
+    """Where a person should look at it."""
+    critical: Annotated[float, Field(ge=0, examples=[2])]
+    """Where a person is called."""
 
 
 class Share(Threshold):
     """A Threshold in percent."""
 
     warning: Annotated[float, Field(gt=0, le=100, examples=[80])]
+    """Where a person should look at it, in percent."""
     critical: Annotated[float, Field(gt=0, le=100, examples=[90])]
+    """Where a person is called, in percent."""
 
 
 class ErrorRate(Model):
     """HighErrorRate: errors over hits."""
 
-    errors_metric: Metric
-    hits_metric: Metric
+    errors_metric: Annotated[Metric, Field(examples=["trace.express.request.errors"])]
+    """Requests that failed, as Datadog names them."""
+    hits_metric: Annotated[Metric, Field(examples=["trace.express.request.hits"])]
+    """All requests, as Datadog names them."""
     warning: Annotated[float, Field(gt=0, lt=1, examples=[0.005])]
+    """Where a person should look at it, as a share."""
     critical: Annotated[float, Field(gt=0, lt=1, examples=[0.01])]
     """A share: 0.01 is one request in a hundred."""
 
@@ -61,8 +69,11 @@ class Slo(Model):
     """The availability objective."""
 
     target_percent: Annotated[float, Field(gt=50, lt=100, examples=[99.9])]
+    """Share of requests that succeed, in percent."""
     warning_percent: Annotated[float, Field(gt=50, lt=100, examples=[99.95])]
+    """Where the objective is at risk, in percent; above the target (Datadog)."""
     timeframe: Literal["7d", "30d", "90d"]
+    """Over which time it is counted."""
     burn_rate_critical: Annotated[float, Field(gt=1, le=14.4, examples=[14.4])]
     """How many times faster than allowed the error budget may burn (14.4 for an hour is 2% of 30 days)."""
 
@@ -73,6 +84,7 @@ class Agent(Model):
     enabled: bool
     """Off where the chart repository cannot be reached."""
     chart_version: Annotated[str, string(r"^\d+\.\d+\.\d+$", "a chart version, such as 3.273.1", "3.273.1")]
+    """Version of the Helm chart datadog/datadog."""
 
 
 class Monitoring(Model):
@@ -86,6 +98,7 @@ class Monitoring(Model):
         "ap1.datadoghq.com",
         "ap2.datadoghq.com",
     ]
+    """The Datadog site that holds the account."""
     agent: Agent
     notify: Annotated[
         list[
@@ -104,7 +117,7 @@ class Monitoring(Model):
         ),
     ]
     """Where the runbooks are; a monitor's file name is appended."""
-    renotify_minutes: Annotated[int, Field(ge=0, le=1440)]
+    renotify_minutes: Annotated[int, Field(ge=0, le=1440, examples=[60])]
     """Minutes until an unresolved alert is sent again; 0 is never."""
     thresholds: Thresholds
     slo: Slo
@@ -122,6 +135,8 @@ class Monitoring(Model):
         entries(1),
         Distinct,
     ]
+    """Where Datadog checks from."""
     synthetic_every_seconds: Literal[60, 300, 900, 1800, 3600]
+    """Seconds between two checks."""
     integration: bool
     """Whether Datadog reads the AWS account; true in one stack an account."""

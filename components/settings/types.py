@@ -157,8 +157,32 @@ Metric = Annotated[
 
 Days = Annotated[int, Field(ge=1, le=3650)]
 
-LogRetentionDays = Literal[
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+LogRetentionDays = Annotated[
+    Literal[
+        1,
+        3,
+        5,
+        7,
+        14,
+        30,
+        60,
+        90,
+        120,
+        150,
+        180,
+        365,
+        400,
+        545,
+        731,
+        1096,
+        1827,
+        2192,
+        2557,
+        2922,
+        3288,
+        3653,
+    ],
+    Field(examples=[30]),
 ]
 """Days that CloudWatch Logs accepts as a retention (PutRetentionPolicy)."""
 
