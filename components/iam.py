@@ -24,16 +24,15 @@ def allow(
     return statement if condition is None else {**statement, "Condition": condition}
 
 
-def service_trust(service: str, account: str) -> pulumi.Output[str]:
-    """Lets an AWS service assume a role, on behalf of our account only (the confused deputy problem)."""
-    return document(
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": service},
-            "Action": "sts:AssumeRole",
-            "Condition": {"StringEquals": {"aws:SourceAccount": account}},
-        }
-    )
+def service_trust(service: str, account: str | None) -> pulumi.Output[str]:
+    """Lets an AWS service assume a role, on behalf of our account only (the confused deputy problem).
+
+    None is for services that do not say on whose behalf they act, such as S3 when it replicates.
+    """
+    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    if account is None:
+        return document(statement)
+    return document({**statement, "Condition": {"StringEquals": {"aws:SourceAccount": account}}})
 
 
 def key_policy(account: str, *statements: Statement) -> pulumi.Output[str]:
@@ -49,3 +48,21 @@ def key_policy(account: str, *statements: Statement) -> pulumi.Output[str]:
         "Resource": "*",
     }
     return document(administration, *statements)
+
+
+def logs_use_key(account: str, region: str, groups: Sequence[str]) -> Statement:
+    """A key policy's statement: CloudWatch Logs may use the key for these log groups, and for no others."""
+    return {
+        "Sid": "EncryptLogs",
+        "Effect": "Allow",
+        "Principal": {"Service": f"logs.{region}.amazonaws.com"},
+        "Action": ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
+        "Resource": "*",
+        "Condition": {
+            "ArnEquals": {
+                "kms:EncryptionContext:aws:logs:arn": [
+                    f"arn:aws:logs:{region}:{account}:log-group:{group}" for group in groups
+                ]
+            }
+        },
+    }
