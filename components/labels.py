@@ -57,3 +57,8 @@ class Labels:
     def datadog(self, *more: str) -> list[str]:
         """Datadog tags, sorted as Datadog returns them."""
         return sorted({f"env:{self.environment}", "service:pipe-api", f"team:{self.team}", *more})
+
+    @property
+    def synthetic_header(self) -> str:
+        """The request header by which the edge knows Datadog's synthetic checks; its value is a secret."""
+        return f"x-{self.service}-synthetic"
