@@ -15,25 +15,36 @@ ROOT = Path(__file__).parents[2]
 
 
 class Recorder(pulumi.runtime.Mocks):
-    """Remembers every resource by type and name; answers invokes from `answers`."""
+    """Remembers every resource by type and name; answers invokes from `answers`.
+
+    A resource's outputs are its inputs, an ARN, a name, and what `computed` has for its type.
+    """
 
     def __init__(self) -> None:
         self.inputs: dict[tuple[str, str], dict[str, Any]] = {}
         self.providers: dict[tuple[str, str], str] = {}
         self.answers: dict[str, dict[str, Any]] = {}
+        self.computed: dict[str, dict[str, Any]] = {}
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         self.inputs[args.typ, args.name] = cast(dict[str, Any], args.inputs)
-        self.providers[args.typ, args.name] = args.provider
+        self.providers[args.typ, args.name] = args.provider or ""
         outputs = {"arn": f"arn:aws:mock:::{args.name}", "name": args.name}
-        return f"{args.name}-id", outputs | cast(dict[str, Any], args.inputs)
+        outputs |= cast(dict[str, Any], args.inputs) | self.computed.get(args.typ, {})
+        return f"{args.name}-id", outputs
 
-    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[Any, Any]:
-        return self.answers[args.token]
+    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]]]:
+        return self.answers[args.token], []
 
     def of_type(self, typ: str) -> dict[str, dict[str, Any]]:
         """The recorded inputs of one resource type, by logical name."""
         return {name: inputs for (found, name), inputs in self.inputs.items() if found == typ}
+
+
+def evaluate(program: Callable[[], Any]) -> None:
+    """Runs a program to its end: until every resource is registered and what it returns is known."""
+    run = cast(Callable[[], None], pulumi.runtime.test(program))  # pyright: ignore[reportUnknownMemberType]
+    run()
 
 
 @pytest.fixture
@@ -50,7 +61,7 @@ def labels() -> Labels:
 
 @pytest.fixture
 def topic() -> Callable[..., Any]:
-    """`topic(Model, key, stack, **changes)`: one topic of a committed stack file, with top-level keys changed."""
+    """`topic(Model, key, stack, **changes)`: a topic of a stack file, with top-level keys changed."""
 
     def load(model: type[Model], key: str, stack: str = "prod", **changes: Any) -> Model:
         file = cast(dict[str, Any], yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text()))
