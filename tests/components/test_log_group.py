@@ -1,0 +1,35 @@
+import json
+
+import pulumi
+import pytest
+
+from components.labels import Labels
+from components.log_group import LogGroupArgs, encrypted_log_group
+from tests.components.conftest import Recorder, evaluate
+
+
+@pytest.fixture
+def declared(recorder: Recorder, labels: Labels) -> Recorder:
+    recorder.computed["aws:kms/key:Key"] = {"keyId": "key-1"}
+    args = LogGroupArgs(group="/aws/eks/pipe-test/cluster", alias="logs", retention_days=30, labels=labels)
+    evaluate(lambda: encrypted_log_group("logs", args, pulumi.ResourceOptions()).arn)
+    return recorder
+
+
+def test_events_end_when_their_days_are_over(declared: Recorder) -> None:
+    group = declared.inputs["aws:cloudwatch/logGroup:LogGroup", "logs"]
+    assert (group["name"], group["retentionInDays"]) == ("/aws/eks/pipe-test/cluster", 30)
+
+
+def test_the_key_rotates_and_has_a_name(declared: Recorder) -> None:
+    assert declared.inputs["aws:kms/key:Key", "logs"]["enableKeyRotation"] is True
+    alias = declared.inputs["aws:kms/alias:Alias", "logs"]
+    assert (alias["name"], alias["targetKeyId"]) == ("alias/pipe-test-logs", "key-1")
+
+
+def test_only_the_logs_of_this_group_are_encrypted_with_the_key(declared: Recorder) -> None:
+    policy = json.loads(declared.inputs["aws:kms/key:Key", "logs"]["policy"])
+    [service] = [s for s in policy["Statement"] if "Service" in s["Principal"]]
+    assert service["Principal"] == {"Service": "logs.ap-northeast-1.amazonaws.com"}
+    group = "arn:aws:logs:ap-northeast-1:123456789012:log-group:/aws/eks/pipe-test/cluster"
+    assert service["Condition"] == {"ArnEquals": {"kms:EncryptionContext:aws:logs:arn": [group]}}
