@@ -1,0 +1,151 @@
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pulumi
+import pytest
+
+from components.labels import Labels
+from components.network import Network, NetworkArgs, zone_name
+from components.settings.aws import Network as NetworkSettings
+from tests.components.conftest import Recorder, evaluate
+
+Declare = Callable[..., Recorder]
+
+
+@pytest.fixture
+def declare(recorder: Recorder, labels: Labels, topic: Callable[..., Any]) -> Declare:
+    recorder.answers["aws:index/getAvailabilityZones:getAvailabilityZones"] = {
+        "names": ["ap-northeast-1a", "ap-northeast-1c", "ap-northeast-1d"]
+    }
+
+    def run(stack: str = "prod") -> Recorder:
+        settings: NetworkSettings = topic(NetworkSettings, "network", stack)
+        evaluate(lambda: Network("network", NetworkArgs(settings=settings, labels=labels)).vpc_id)
+        return recorder
+
+    return run
+
+
+def destinations(recorder: Recorder, table: str) -> dict[str, Any]:
+    """Where the routes of a table lead, by destination."""
+    return {
+        route["destinationCidrBlock"]: route.get("natGatewayId") or route.get("gatewayId")
+        for route in recorder.of_type("aws:ec2/route:Route").values()
+        if route["routeTableId"] == f"{table}-id"
+    }
+
+
+def test_each_tier_has_a_subnet_in_each_zone(declare: Declare) -> None:
+    recorder = declare("prod")
+    subnets = recorder.of_type("aws:ec2/subnet:Subnet")
+    assert {name: (s["availabilityZone"], s["cidrBlock"]) for name, s in subnets.items()} == {
+        "network-public-1": ("ap-northeast-1a", "10.30.0.0/24"),
+        "network-public-2": ("ap-northeast-1c", "10.30.1.0/24"),
+        "network-public-3": ("ap-northeast-1d", "10.30.2.0/24"),
+        "network-private-1": ("ap-northeast-1a", "10.30.16.0/20"),
+        "network-private-2": ("ap-northeast-1c", "10.30.32.0/20"),
+        "network-private-3": ("ap-northeast-1d", "10.30.48.0/20"),
+        "network-database-1": ("ap-northeast-1a", "10.30.8.0/24"),
+        "network-database-2": ("ap-northeast-1c", "10.30.9.0/24"),
+        "network-database-3": ("ap-northeast-1d", "10.30.10.0/24"),
+    }
+
+
+def test_no_subnet_gives_out_public_addresses_and_none_has_ipv6(declare: Declare) -> None:
+    recorder = declare()
+    for subnet in recorder.of_type("aws:ec2/subnet:Subnet").values():
+        assert subnet["mapPublicIpOnLaunch"] is False
+        assert not any("ipv6" in key.lower() for key in subnet)
+
+
+def test_subnets_carry_the_tags_that_load_balancers_look_for(declare: Declare) -> None:
+    recorder = declare("dev")
+    roles = {
+        name: {key for key in subnet["tags"] if key.startswith("kubernetes.io/")}
+        for name, subnet in recorder.of_type("aws:ec2/subnet:Subnet").items()
+    }
+    assert roles == {
+        "network-public-1": {"kubernetes.io/role/elb"},
+        "network-public-2": {"kubernetes.io/role/elb"},
+        "network-private-1": {"kubernetes.io/role/internal-elb"},
+        "network-private-2": {"kubernetes.io/role/internal-elb"},
+        "network-database-1": set(),
+        "network-database-2": set(),
+    }
+
+
+def test_the_default_security_group_is_closed(declare: Declare) -> None:
+    recorder = declare()
+    [group] = recorder.of_type("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup").values()
+    assert group["vpcId"] == "network-id"
+    assert "ingress" not in group
+    assert "egress" not in group
+
+
+def test_one_nat_gateway_serves_all_zones(declare: Declare) -> None:
+    recorder = declare("dev")
+    assert [*recorder.of_type("aws:ec2/natGateway:NatGateway")] == ["network-nat-1"]
+    for zone in (1, 2):
+        assert destinations(recorder, f"network-private-{zone}") == {"0.0.0.0/0": "network-nat-1-id"}
+
+
+def test_a_nat_gateway_a_zone_survives_the_loss_of_another(declare: Declare) -> None:
+    recorder = declare("prod")
+    for zone in (1, 2, 3):
+        nat = recorder.inputs["aws:ec2/natGateway:NatGateway", f"network-nat-{zone}"]
+        assert nat["subnetId"] == f"network-public-{zone}-id"
+        assert destinations(recorder, f"network-private-{zone}") == {"0.0.0.0/0": f"network-nat-{zone}-id"}
+
+
+def test_the_database_has_no_route_out(declare: Declare) -> None:
+    recorder = declare()
+    assert destinations(recorder, "network-public") == {"0.0.0.0/0": "network-id"}
+    assert destinations(recorder, "network-database") == {}
+    associations = recorder.of_type("aws:ec2/routeTableAssociation:RouteTableAssociation").values()
+    tables = {a["subnetId"]: a["routeTableId"] for a in associations}
+    assert {tables[f"network-database-{zone}-id"] for zone in (1, 2, 3)} == {"network-database-id"}
+    assert len(tables) == 9
+
+
+def test_s3_is_reached_without_nat(declare: Declare) -> None:
+    recorder = declare("dev")
+    [endpoint] = recorder.of_type("aws:ec2/vpcEndpoint:VpcEndpoint").values()
+    assert endpoint["serviceName"] == "com.amazonaws.ap-northeast-1.s3"
+    assert endpoint["vpcEndpointType"] == "Gateway"
+    assert endpoint["routeTableIds"] == ["network-private-1-id", "network-private-2-id"]
+
+
+def test_all_traffic_is_logged_encrypted_for_as_long_as_the_settings_say(declare: Declare) -> None:
+    recorder = declare("prod")
+    [log] = recorder.of_type("aws:ec2/flowLog:FlowLog").values()
+    assert (log["vpcId"], log["trafficType"]) == ("network-id", "ALL")
+    group = recorder.inputs["aws:cloudwatch/logGroup:LogGroup", "network-flow-logs"]
+    assert group["name"] == "/pipe/test/vpc-flow-logs"
+    assert group["retentionInDays"] == 365
+    assert group["kmsKeyId"] == "arn:aws:mock:::network-flow-logs"
+
+
+def test_only_the_flow_log_service_of_this_account_writes_flow_logs(declare: Declare) -> None:
+    recorder = declare()
+    role = recorder.inputs["aws:iam/role:Role", "network-flow-logs"]
+    assert role["permissionsBoundary"] == "arn:aws:iam::123456789012:policy/pipe-test-boundary"
+    [trust] = json.loads(role["assumeRolePolicy"])["Statement"]
+    assert trust["Principal"] == {"Service": "vpc-flow-logs.amazonaws.com"}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+    policy = json.loads(recorder.inputs["aws:iam/rolePolicy:RolePolicy", "network-flow-logs"]["policy"])
+    group = "arn:aws:mock:::network-flow-logs"
+    assert {s["Sid"]: s["Resource"] for s in policy["Statement"]} == {
+        "WriteEvents": [group, f"{group}:*"],
+        "FindGroup": ["arn:aws:logs:ap-northeast-1:123456789012:log-group:*"],
+    }
+
+
+def test_too_few_zones_are_reported_with_the_key_to_change() -> None:
+    zones = pulumi.Output.from_input(["us-west-1a", "us-west-1c"])
+    with pytest.raises(ValueError) as fault:
+        evaluate(lambda: zone_name(zones, 3, "us-west-1"))
+    assert str(fault.value) == (
+        "us-west-1 has 2 availability zones for a cluster (us-west-1a, us-west-1c), "
+        "but pipe:network.subnets names 3: leave one out of each list"
+    )
