@@ -8,7 +8,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from components.settings.stack import PROJECT, SECRETS, Settings
 
-Path: TypeAlias = tuple[str | int, ...]
+KeyPath: TypeAlias = tuple[str | int, ...]
 """Where a value is: ("pipe:network", "subnets", "private", 0)."""
 
 Node: TypeAlias = dict[str, Any]
@@ -27,7 +27,7 @@ def _settings() -> Node:
     return Settings.model_json_schema(schema_generator=_Untitled)
 
 
-def node(path: Path) -> Node:
+def node(path: KeyPath) -> Node:
     """The schema of what belongs at a path; empty where nothing does."""
     found = _settings()
     for step in path:
@@ -37,7 +37,7 @@ def node(path: Path) -> Node:
     return found
 
 
-def keys(path: Path) -> list[str]:
+def keys(path: KeyPath) -> list[str]:
     """The keys of the map at a path, in order."""
     return list(node(path).get("properties", {}))
 

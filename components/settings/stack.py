@@ -92,5 +92,5 @@ class Secrets:
     )
 
 
-SECRETS = {full_key(secret.name): secret.metadata for secret in fields(Secrets)}
-"""What is known of each secret, by its key in a stack file."""
+SECRETS = {full_key(secret.name): {**secret.metadata, "name": secret.name} for secret in fields(Secrets)}
+"""What is known of each secret, by its key in a stack file: name, description, pattern, allowed."""

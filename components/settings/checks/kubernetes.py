@@ -1,0 +1,97 @@
+"""Workloads that ask for more than they may have."""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+from components.settings.faults import Fault, set_to, wrong
+from components.settings.kubernetes import Replicas, Resources
+from components.settings.stack import Settings
+from components.settings.types import quantity
+
+JOBS = 3
+"""Data jobs that may run at once: a migration, a backup, and one that a person started."""
+
+MIB = 1024**2
+
+
+def requests(topic: str, resources: Callable[[Settings], Resources]) -> Callable[[Settings], Iterator[Fault]]:
+    """A request is at most its limit (Kubernetes refuses the pod)."""
+
+    def check(s: Settings) -> Iterator[Fault]:
+        asked = resources(s)
+        for kind, request, limit in (
+            ("cpu", asked.cpu_request, asked.cpu_limit),
+            ("memory", asked.memory_request, asked.memory_limit),
+        ):
+            if quantity(request) > quantity(limit):
+                path = (f"pipe:{topic}", "resources", f"{kind}Request")
+                allowed = f"at most pipe:{topic}.resources.{kind}Limit ({limit})"
+                yield wrong(path, request, allowed, set_to(path, limit))
+
+    return check
+
+
+def replicas(topic: str, replicas: Callable[[Settings], Replicas]) -> Callable[[Settings], Iterator[Fault]]:
+    """The autoscaler has room between its two bounds."""
+
+    def check(s: Settings) -> Iterator[Fault]:
+        bounds = replicas(s)
+        if bounds.min > bounds.max:
+            path = (f"pipe:{topic}", "replicas", "max")
+            allowed = f"at least pipe:{topic}.replicas.min ({bounds.min})"
+            yield wrong(path, bounds.max, allowed, set_to(path, bounds.min))
+
+    return check
+
+
+def quota_of_pods(s: Settings) -> Iterator[Fault]:
+    """All pods fit into the namespace while both workloads are at their most and roll."""
+    needed = _most(s.api.replicas) + _most(s.proxy.replicas) + JOBS
+    if s.kubernetes.quota_pods < needed:
+        path = ("pipe:kubernetes", "quotaPods")
+        yield wrong(path, s.kubernetes.quota_pods, _at_least(str(needed)), set_to(path, needed))
+
+
+def quota_of_cpu(s: Settings) -> Iterator[Fault]:
+    """So do their CPU limits."""
+    needed = _sum(s, lambda resources: quantity(resources.cpu_limit))
+    if quantity(s.kubernetes.quota_cpu) < needed:
+        path, least = ("pipe:kubernetes", "quotaCpu"), f"{-(-needed // 1)}"
+        yield wrong(path, s.kubernetes.quota_cpu, _at_least(f'"{least}"'), set_to(path, least))
+
+
+def quota_of_memory(s: Settings) -> Iterator[Fault]:
+    """So do their memory limits."""
+    needed = _sum(s, lambda resources: quantity(resources.memory_limit))
+    if quantity(s.kubernetes.quota_memory) < needed:
+        path, least = ("pipe:kubernetes", "quotaMemory"), f"{-(-needed // MIB)}Mi"
+        yield wrong(path, s.kubernetes.quota_memory, _at_least(least), set_to(path, least))
+
+
+def _most(replicas: Replicas) -> int:
+    """Pods at most: a rolling update adds a quarter, rounded up (Kubernetes' default of maxSurge)."""
+    return replicas.max + -(-replicas.max // 4)
+
+
+def _sum(s: Settings, limit: Callable[[Resources], Decimal]) -> Decimal:
+    return (
+        _most(s.api.replicas) * limit(s.api.resources)
+        + _most(s.proxy.replicas) * limit(s.proxy.resources)
+        + JOBS * limit(s.backups.resources)
+    )
+
+
+def _at_least(least: str) -> str:
+    return f"at least {least}: pipe:api and pipe:proxy at replicas.max and rolling, and {JOBS} data jobs"
+
+
+CHECKS = (
+    requests("backups", lambda s: s.backups.resources),
+    requests("api", lambda s: s.api.resources),
+    requests("proxy", lambda s: s.proxy.resources),
+    replicas("api", lambda s: s.api.replicas),
+    replicas("proxy", lambda s: s.proxy.replicas),
+    quota_of_pods,
+    quota_of_cpu,
+    quota_of_memory,
+)

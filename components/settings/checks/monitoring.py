@@ -1,0 +1,74 @@
+"""Alerts that could never, or would always, fire."""
+
+from collections.abc import Callable, Iterator
+
+from pydantic.alias_generators import to_camel
+
+from components.settings.faults import Fault, set_to, wrong
+from components.settings.monitoring import ErrorRate, Threshold, Thresholds
+from components.settings.stack import Settings
+
+BELOW = ("certificate_days", "database_free_storage_gib")
+"""Monitors that alert below their thresholds; all others alert above."""
+
+
+def site(s: Settings) -> Iterator[Fault]:
+    """The provider talks to the site that holds the account."""
+    path, own = ("datadog:apiUrl",), f"https://api.{s.monitoring.site}/"
+    if s.datadog_api_url != own:
+        yield wrong(path, s.datadog_api_url, f"{own}, as pipe:monitoring.site", set_to(path, own))
+
+
+def order(name: str) -> Callable[[Settings], Iterator[Fault]]:
+    """A monitor warns before it alerts (Datadog refuses it otherwise)."""
+
+    def check(s: Settings) -> Iterator[Fault]:
+        threshold: Threshold | ErrorRate = getattr(s.monitoring.thresholds, name)
+        path = ("pipe:monitoring", "thresholds", to_camel(name), "warning")
+        warning, critical = threshold.warning, threshold.critical
+        if name in BELOW and warning <= critical:
+            allowed = f"above critical ({critical:g}), since this monitor alerts below"
+            yield wrong(path, warning, allowed, set_to(path, critical * 2 or 1))
+        elif name not in BELOW and warning >= critical:
+            yield wrong(path, warning, f"below critical ({critical:g})", set_to(path, critical / 2))
+
+    return check
+
+
+def objective(s: Settings) -> Iterator[Fault]:
+    """An SLO warns above its target (Datadog)."""
+    slo = s.monitoring.slo
+    if slo.warning_percent <= slo.target_percent:
+        path = ("pipe:monitoring", "slo", "warningPercent")
+        between = round((slo.target_percent + 100) / 2, 4)
+        allowed = f"above pipe:monitoring.slo.targetPercent ({slo.target_percent:g})"
+        yield wrong(path, slo.warning_percent, allowed, set_to(path, between))
+
+
+def connections(s: Settings) -> Iterator[Fault]:
+    """The database refuses connections before an alert beyond its maximum."""
+    critical, most = s.monitoring.thresholds.database_connections.critical, s.database.max_connections
+    if critical >= most:
+        path = ("pipe:monitoring", "thresholds", "databaseConnections", "critical")
+        yield wrong(
+            path, critical, f"below pipe:database.maxConnections ({most})", set_to(path, most * 9 // 10)
+        )
+
+
+def free_storage(s: Settings) -> Iterator[Fault]:
+    """An empty database would warn."""
+    warning, size = s.monitoring.thresholds.database_free_storage_gib.warning, s.database.storage_gib
+    if warning >= size:
+        path = ("pipe:monitoring", "thresholds", "databaseFreeStorageGib", "warning")
+        yield wrong(path, warning, f"below pipe:database.storageGib ({size})", set_to(path, size // 5))
+
+
+def certificate(s: Settings) -> Iterator[Fault]:
+    """A new certificate would warn."""
+    warning, days = s.monitoring.thresholds.certificate_days.warning, s.edge.certificate_days
+    if warning >= days:
+        path = ("pipe:monitoring", "thresholds", "certificateDays", "warning")
+        yield wrong(path, warning, f"below pipe:edge.certificateDays ({days})", set_to(path, days // 2))
+
+
+CHECKS = (site, *map(order, Thresholds.model_fields), objective, connections, free_storage, certificate)

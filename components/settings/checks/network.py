@@ -1,0 +1,130 @@
+"""Networks that overlap, lie outside, or are too small."""
+
+from collections.abc import Iterator
+from ipaddress import IPv4Network
+from itertools import combinations
+
+from components.settings.faults import Fault, dotted, remove, set_to, wrong
+from components.settings.schema import KeyPath
+from components.settings.stack import Settings
+
+Subnet = tuple[KeyPath, IPv4Network]
+
+RESERVED = 5
+"""Addresses of a subnet that AWS keeps (Amazon VPC, subnet sizing)."""
+
+PRIVATE = [IPv4Network(cidr) for cidr in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
+"""Where EKS accepts a service network (RFC 1918)."""
+
+
+def size_of_vpc(s: Settings) -> Iterator[Fault]:
+    """Amazon VPC quotas: /16 to /28."""
+    if not 16 <= IPv4Network(s.network.cidr).prefixlen <= 28:
+        path = ("pipe:network", "cidr")
+        yield wrong(path, s.network.cidr, "a network from /16 to /28 (AWS)", set_to(path, "10.10.0.0/16"))
+
+
+def zones(s: Settings) -> Iterator[Fault]:
+    """Every tier has a network in every zone."""
+    tiers = s.network.subnets
+    wanted = len(tiers.private)
+    for tier, cidrs in (("public", tiers.public), ("database", tiers.database)):
+        path: KeyPath = ("pipe:network", "subnets", tier)
+        like = IPv4Network(cidrs[0]).prefixlen
+        allowed = f"{wanted} networks, as many as pipe:network.subnets.private has"
+        if len(cidrs) < wanted:
+            yield wrong(path, cidrs, allowed, set_to((*path, len(cidrs)), _free(s, like)))
+        elif len(cidrs) > wanted:
+            yield wrong(path, cidrs, allowed, remove((*path, len(cidrs) - 1)))
+
+
+def inside(s: Settings) -> Iterator[Fault]:
+    """Subnets lie in the VPC."""
+    vpc = IPv4Network(s.network.cidr)
+    for path, subnet in _subnets(s):
+        if not subnet.subnet_of(vpc):
+            allowed = f"a network inside pipe:network.cidr ({vpc})"
+            yield wrong(path, str(subnet), allowed, set_to(path, _free(s, subnet.prefixlen)))
+
+
+def apart(s: Settings) -> Iterator[Fault]:
+    """Subnets do not overlap."""
+    for (first, one), (second, other) in combinations(_subnets(s), 2):
+        if one.overlaps(other):
+            allowed = f"a network that does not overlap {dotted(first)} ({one})"
+            yield wrong(second, str(other), allowed, set_to(second, _free(s, other.prefixlen)))
+
+
+def size_of_subnets(s: Settings) -> Iterator[Fault]:
+    """At most /28 (AWS). Private ones at most /27: EKS asks for 16 free addresses, and a /28 has 11.
+
+    (EKS user guide, subnet requirements for clusters: at least six, sixteen recommended.)
+    """
+    for path, subnet in _subnets(s):
+        longest = 27 if path[2] == "private" else 28
+        if subnet.prefixlen > longest:
+            reason = "EKS needs 16 free addresses" if longest == 27 else "AWS"
+            yield wrong(
+                path, str(subnet), f"/{longest} or larger ({reason})", set_to(path, _free(s, longest))
+            )
+
+
+def room_for_pods(s: Settings) -> Iterator[Fault]:
+    """Every pod has an address of a private subnet."""
+    subnets = [IPv4Network(cidr) for cidr in s.network.subnets.private]
+    room = sum(subnet.num_addresses - RESERVED for subnet in subnets)
+    if s.kubernetes.quota_pods > room:
+        path = ("pipe:kubernetes", "quotaPods")
+        allowed = f"at most {room}, the free addresses of pipe:network.subnets.private"
+        yield wrong(path, s.kubernetes.quota_pods, allowed, set_to(path, room))
+
+
+def service_network(s: Settings) -> Iterator[Fault]:
+    """EKS: private, /12 to /24; and nothing in the VPC may answer to one of its addresses."""
+    services, path = IPv4Network(s.cluster.service_cidr), ("pipe:cluster", "serviceCidr")
+    if not (12 <= services.prefixlen <= 24 and any(services.subnet_of(private) for private in PRIVATE)):
+        allowed = "a network from /12 to /24 in 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16 (EKS)"
+        yield wrong(path, str(services), allowed, set_to(path, "172.20.0.0/16"))
+    elif services.overlaps(IPv4Network(s.network.cidr)):
+        allowed = f"a network outside pipe:network.cidr ({s.network.cidr})"
+        yield wrong(path, str(services), allowed, set_to(path, "172.20.0.0/16"))
+
+
+def endpoint(s: Settings) -> Iterator[Fault]:
+    """The cluster's API is never open to the world."""
+    path: KeyPath = ("pipe:cluster", "endpoint", "allowedCidrs")
+    if s.cluster.endpoint.public and not s.cluster.endpoint.allowed_cidrs:
+        public = ("pipe:cluster", "endpoint", "public")
+        yield wrong(
+            path, [], "at least one network while pipe:cluster.endpoint.public is true", set_to(public, False)
+        )
+    for index, cidr in enumerate(s.cluster.endpoint.allowed_cidrs):
+        if IPv4Network(cidr).prefixlen == 0:
+            yield wrong(
+                (*path, index), cidr, "the networks of operators, never all addresses", remove((*path, index))
+            )
+
+
+def _subnets(s: Settings) -> list[Subnet]:
+    tiers = s.network.subnets
+    return [
+        (("pipe:network", "subnets", tier, index), IPv4Network(cidr))
+        for tier, cidrs in (
+            ("public", tiers.public),
+            ("private", tiers.private),
+            ("database", tiers.database),
+        )
+        for index, cidr in enumerate(cidrs)
+    ]
+
+
+def _free(s: Settings, prefix: int) -> str:
+    """A network of the VPC that no subnet uses; for want of one, the VPC's first."""
+    vpc = IPv4Network(s.network.cidr)
+    candidates = vpc.subnets(new_prefix=max(prefix, vpc.prefixlen))
+    taken = [subnet for _, subnet in _subnets(s)]
+    free = (each for each in candidates if not any(each.overlaps(subnet) for subnet in taken))
+    return str(next(free, vpc))
+
+
+CHECKS = (size_of_vpc, zones, inside, apart, size_of_subnets, room_for_pods, service_network, endpoint)
