@@ -7,6 +7,7 @@ from typing import Any, cast
 import pulumi
 import pytest
 import yaml
+from pulumi.runtime.mocks import MockMonitor
 
 from components.labels import Labels
 from components.settings.types import Model
@@ -25,6 +26,8 @@ class Recorder(pulumi.runtime.Mocks):
         self.providers: dict[tuple[str, str], str] = {}
         self.answers: dict[str, dict[str, Any]] = {}
         self.computed: dict[str, dict[str, Any]] = {}
+        self.dependencies: dict[tuple[str, str], set[tuple[str, str]]] = {}
+        self.protected: set[tuple[str, str]] = set()
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         self.inputs[args.typ, args.name] = cast(dict[str, Any], args.inputs)
@@ -41,6 +44,27 @@ class Recorder(pulumi.runtime.Mocks):
         return {name: inputs for (found, name), inputs in self.inputs.items() if found == typ}
 
 
+class Monitor(MockMonitor):
+    """Tells a recorder what mocks are not told: what a resource waits for, and whether it is protected."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__(recorder)
+        self._recorder = recorder
+
+    def RegisterResource(self, request: Any) -> Any:
+        resource = (request.type, request.name)
+        self._recorder.dependencies[resource] = {type_and_name(urn) for urn in request.dependencies}
+        if request.protect:
+            self._recorder.protected.add(resource)
+        return cast(Any, super().RegisterResource(request))  # pyright: ignore[reportUnknownMemberType]
+
+
+def type_and_name(urn: str) -> tuple[str, str]:
+    """The last type and the name in a URN."""
+    _, _, types, name = urn.split("::", 3)
+    return types.rpartition("$")[2], name
+
+
 def evaluate(program: Callable[[], Any]) -> None:
     """Runs a program to its end: until every resource is registered and what it returns is known."""
     run = cast(Callable[[], None], pulumi.runtime.test(program))  # pyright: ignore[reportUnknownMemberType]
@@ -50,7 +74,7 @@ def evaluate(program: Callable[[], Any]) -> None:
 @pytest.fixture
 def recorder() -> Recorder:
     mocks = Recorder()
-    pulumi.runtime.set_mocks(mocks, project="pipe", stack="test")
+    pulumi.runtime.set_mocks(mocks, project="pipe", stack="test", monitor=Monitor(mocks))
     return mocks
 
 

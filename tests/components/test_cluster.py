@@ -227,8 +227,27 @@ def test_the_version_has_standard_support_and_extended_is_not_entered(
     assert cluster["upgradePolicy"] == {"supportType": "STANDARD"}
 
 
+def test_the_provider_waits_until_its_user_may_enter(declare: Callable[..., Declared]) -> None:
+    recorder = declare().recorder
+    waits_for = recorder.dependencies["pulumi:providers:kubernetes", "cluster"]
+    associations = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
+    assert {name for typ, name in waits_for if typ == associations} == set(recorder.of_type(associations))
+    assert ("aws:eks/addon:Addon", "cluster-metrics-server") in waits_for
+
+
+def test_the_cluster_waits_for_its_roles_rights_and_its_log_group(declare: Callable[..., Declared]) -> None:
+    recorder = declare().recorder
+    waits_for = recorder.dependencies[CLUSTER, "cluster"]
+    attachments = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+    assert {name for typ, name in waits_for if typ == attachments} == set(recorder.of_type(attachments))
+    assert ("aws:cloudwatch/logGroup:LogGroup", "cluster-logs") in waits_for
+
+
 @pytest.mark.parametrize("protect", [True, False])
 def test_deletion_is_refused_where_the_settings_say_so(
     declare: Callable[..., Declared], protect: bool
 ) -> None:
-    assert declare(protect=protect).cluster["deletionProtection"] is protect
+    declared = declare(protect=protect)
+    assert declared.cluster["deletionProtection"] is protect
+    kept = {(CLUSTER, "cluster"), ("aws:kms/key:Key", "cluster")}
+    assert declared.recorder.protected == (kept if protect else set())

@@ -115,6 +115,11 @@ def test_a_network_interface_is_handed_to_codebuild_only_and_in_these_subnets_on
     assert found["RemoveInterface"]["Condition"] == {"ArnEquals": {"ec2:Subnet": SUBNETS}}
 
 
+def test_the_project_waits_for_the_rights_that_codebuild_tries(declare: Callable[..., Recorder]) -> None:
+    waits_for = declare().dependencies["aws:codebuild/project:Project", "runner"]
+    assert ("aws:iam/rolePolicy:RolePolicy", "runner") in waits_for
+
+
 def test_only_codebuild_of_this_account_assumes_its_role(declare: Callable[..., Recorder]) -> None:
     role = declare().inputs["aws:iam/role:Role", "runner"]
     [trust] = json.loads(role["assumeRolePolicy"])["Statement"]
