@@ -51,8 +51,11 @@ class Network(pulumi.ComponentResource):
             tags=labels.aws("vpc"),
             opts=child,
         )
-        # AWS makes this group with the VPC, open among its members. Declared without a rule, it has none.
-        aws.ec2.DefaultSecurityGroup(name, vpc_id=vpc.id, tags=labels.aws("default-closed"), opts=child)
+        # AWS makes this group with the VPC, open among its members. Empty lists, and not absent ones: a rule
+        # that somebody adds by hand is seen and taken away again.
+        aws.ec2.DefaultSecurityGroup(
+            name, vpc_id=vpc.id, ingress=[], egress=[], tags=labels.aws("default-closed"), opts=child
+        )
         self._log_flows(vpc, args.settings.flow_log_retention_days)
 
         zones = aws.get_availability_zones_output(

@@ -79,8 +79,7 @@ def test_the_default_security_group_is_closed(declare: Declare) -> None:
     recorder = declare()
     [group] = recorder.of_type("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup").values()
     assert group["vpcId"] == "network-id"
-    assert "ingress" not in group
-    assert "egress" not in group
+    assert (group["ingress"], group["egress"]) == ([], [])
 
 
 def test_one_nat_gateway_serves_all_zones(declare: Declare) -> None:
@@ -96,6 +95,11 @@ def test_a_nat_gateway_a_zone_survives_the_loss_of_another(declare: Declare) -> 
         nat = recorder.inputs["aws:ec2/natGateway:NatGateway", f"network-nat-{zone}"]
         assert nat["subnetId"] == f"network-public-{zone}-id"
         assert destinations(recorder, f"network-private-{zone}") == {"0.0.0.0/0": f"network-nat-{zone}-id"}
+
+
+def test_a_nat_gateway_waits_for_the_way_out(declare: Declare) -> None:
+    waits_for = declare("dev").dependencies["aws:ec2/natGateway:NatGateway", "network-nat-1"]
+    assert ("aws:ec2/internetGateway:InternetGateway", "network") in waits_for
 
 
 def test_the_database_has_no_route_out(declare: Declare) -> None:
