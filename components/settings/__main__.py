@@ -46,7 +46,7 @@ def _validate(paths: Sequence[Path], secrets: bool, *, compare: bool) -> int:
         except yaml.YAMLError as error:
             print(_heading(f"{path.name}: not a stack file: {error}"))
             unreadable = True
-    if compare:
+    if compare and not unreadable:
         partial = any(file.faults for file in files.values())
         for stack, fault in across({stack: file.settings for stack, file in files.items()}, partial=partial):
             files[stack].faults.append(fault)
@@ -64,11 +64,12 @@ def _other_keys(files: Mapping[str, StackFile]) -> Iterator[tuple[str, Fault]]:
         for stack, file in files.items():
             if not key.startswith(f"{PROJECT}:") and key not in file.config:
                 allowed = f"the keys of the other stack files; Pulumi.{where}.yaml has it"
-                yield stack, Fault(key=key, found="is missing", allowed=allowed, fix=set_to((key,), value))
+                text = value if isinstance(value, str) else json.dumps(value)
+                yield stack, Fault(key=key, found="is missing", allowed=allowed, fix=set_to((key,), text))
 
 
 def _heading(text: str) -> str:
-    """The first line in red, where the terminal has colours and NO_COLOR (no-color.org) does not forbid them."""
+    """The first line in red, on a terminal and unless NO_COLOR (no-color.org) is set."""
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         return text
     first, separator, rest = text.partition("\n")

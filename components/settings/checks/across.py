@@ -1,6 +1,7 @@
 """What no stack file can say alone: which stacks do not go together."""
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import permutations
 from typing import Any, TypeAlias, cast
 
 from components.settings.faults import Fault, remove, set_to, shown, wrong
@@ -39,18 +40,12 @@ def integration(stacks: Stacks) -> Iterator[StackFault]:
 
 def zone_settings(stacks: Stacks) -> Iterator[StackFault]:
     """A stack that does not own the zone says the same of it as the owner: nothing else is applied."""
-    for owner, theirs in stacks.items():
-        for name, ours in stacks.items():
-            if (
-                theirs.edge.zone.owned
-                and not ours.edge.zone.owned
-                and ours.edge.zone_name == theirs.edge.zone_name
-            ):
-                one, other = (
-                    each.edge.zone.model_dump(by_alias=True, exclude={"owned"}) for each in (ours, theirs)
-                )
-                for fault in _differences(("pipe:edge", "zone"), one, other, owner):
-                    yield name, fault
+    for owner, name in permutations(stacks, 2):
+        theirs, ours = stacks[owner].edge, stacks[name].edge
+        if theirs.zone.owned and not ours.zone.owned and ours.zone_name == theirs.zone_name:
+            zones = (edge.zone.model_dump(by_alias=True, exclude={"owned"}) for edge in (ours, theirs))
+            for fault in _differences(("pipe:edge", "zone"), *zones, owner):
+                yield name, fault
 
 
 def names(stacks: Stacks) -> Iterator[StackFault]:
