@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from components.iam import key_policy, logs_use_key, service_trust
+from components.iam import key_policy, service_trust
 from components.labels import Labels
+from components.log_group import logs_may_use_key
 from components.settings.aws import Database as DatabaseSettings
 
 LOGS = ("postgresql", "upgrade")
@@ -64,7 +65,7 @@ class Database(pulumi.ComponentResource):
             description=f"Storage, snapshots, insights and logs of {identifier}",
             enable_key_rotation=True,
             deletion_window_in_days=30,
-            policy=key_policy(labels.account, logs_use_key(labels.account, labels.region, log_groups)),
+            policy=key_policy(labels.account, logs_may_use_key(labels, log_groups)),
             tags=labels.aws("db"),
             # Kept when the stack is destroyed: the final snapshot is worthless without it.
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect, retain_on_delete=True),

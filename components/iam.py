@@ -48,21 +48,3 @@ def key_policy(account: str, *statements: Statement) -> pulumi.Output[str]:
         "Resource": "*",
     }
     return document(administration, *statements)
-
-
-def logs_use_key(account: str, region: str, groups: Sequence[str]) -> Statement:
-    """A key policy's statement: CloudWatch Logs may use the key for these log groups, and for no others."""
-    return {
-        "Sid": "EncryptLogs",
-        "Effect": "Allow",
-        "Principal": {"Service": f"logs.{region}.amazonaws.com"},
-        "Action": ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
-        "Resource": "*",
-        "Condition": {
-            "ArnEquals": {
-                "kms:EncryptionContext:aws:logs:arn": [
-                    f"arn:aws:logs:{region}:{account}:log-group:{group}" for group in groups
-                ]
-            }
-        },
-    }

@@ -3,34 +3,34 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from declaring import declare as declare_program
-from iam_evaluation import verdict
 
 from components.backups import BackupBucket, BackupBucketArgs
 from components.labels import Labels
 from components.settings.aws import Backups
+from tests.components.conftest import Recorder, evaluate
+from tests.components.iam_evaluation import verdict
 
 MAIN = ("backups", "backups-replica")
 LOGS = ("backups-logs", "backups-replica-logs")
-Declare = Callable[..., Any]
+Declare = Callable[..., Recorder]
 
 
 @pytest.fixture
-def declare(recorder: Any, labels: Labels, topic: Callable[..., Any]) -> Declare:
-    def run(stack: str = "prod", *, protect: bool = False, **changes: Any) -> Any:
+def declare(recorder: Recorder, labels: Labels, topic: Callable[..., Any]) -> Declare:
+    def run(stack: str = "prod", *, protect: bool = False, **changes: Any) -> Recorder:
         settings = topic(Backups, "backups", stack, **changes)
         args = BackupBucketArgs(settings=settings, labels=labels, protect=protect)
-        declare_program(lambda: BackupBucket("backups", args).key_arn)
+        evaluate(lambda: BackupBucket("backups", args).key_arn)
         return recorder
 
     return run
 
 
-def policy(recorder: Any, bucket: str) -> str:
+def policy(recorder: Recorder, bucket: str) -> str:
     return recorder.of_type("aws:s3/bucketPolicy:BucketPolicy")[bucket]["policy"]
 
 
-def of(recorder: Any, typ: str, bucket: str = "backups") -> dict[str, Any]:
+def of(recorder: Recorder, typ: str, bucket: str = "backups") -> dict[str, Any]:
     return recorder.of_type(f"aws:s3/{typ[0].lower()}{typ[1:]}:{typ}")[bucket]
 
 
@@ -171,7 +171,7 @@ def test_every_bucket_cleans_up_uploads_and_old_versions(declare: Declare, bucke
     }
 
 
-def dump_rule(recorder: Any) -> dict[str, Any]:
+def dump_rule(recorder: Recorder) -> dict[str, Any]:
     return of(recorder, "BucketLifecycleConfiguration")["rules"][0]
 
 

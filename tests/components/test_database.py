@@ -9,19 +9,19 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
-from declaring import declare as declare_program
 
 import components.database
 from components.database import BACKUP_WINDOW, MAINTENANCE_WINDOW, Database, DatabaseArgs
 from components.labels import Labels
 from components.settings.aws import Database as DatabaseSettings
+from tests.components.conftest import Recorder, evaluate
 
-Declare = Callable[..., Any]
+Declare = Callable[..., Recorder]
 
 
 @pytest.fixture
-def declare(recorder: Any, labels: Labels, topic: Callable[..., Any]) -> Declare:
-    def run(stack: str = "prod", *, protect: bool = False, **changes: Any) -> Any:
+def declare(recorder: Recorder, labels: Labels, topic: Callable[..., Any]) -> Declare:
+    def run(stack: str = "prod", *, protect: bool = False, **changes: Any) -> Recorder:
         args = DatabaseArgs(
             settings=topic(DatabaseSettings, "database", stack, **changes),
             labels=labels,
@@ -30,13 +30,13 @@ def declare(recorder: Any, labels: Labels, topic: Callable[..., Any]) -> Declare
             security_group_id="sg-database",
             password="planted-password",
         )
-        declare_program(lambda: Database("database", args).identifier)
+        evaluate(lambda: Database("database", args).identifier)
         return recorder
 
     return run
 
 
-def instance(recorder: Any) -> dict[str, Any]:
+def instance(recorder: Recorder) -> dict[str, Any]:
     return recorder.of_type("aws:rds/instance:Instance")["database"]
 
 
