@@ -43,8 +43,8 @@ def zone_settings(stacks: Stacks) -> Iterator[StackFault]:
     for owner, name in permutations(stacks, 2):
         theirs, ours = stacks[owner].edge, stacks[name].edge
         if theirs.zone.owned and not ours.zone.owned and ours.zone_name == theirs.zone_name:
-            zones = (edge.zone.model_dump(by_alias=True, exclude={"owned"}) for edge in (ours, theirs))
-            for fault in _differences(("pipe:edge", "zone"), *zones, owner):
+            one, other = (edge.zone.model_dump(by_alias=True, exclude={"owned"}) for edge in (ours, theirs))
+            for fault in _differences(("pipe:edge", "zone"), one, other, owner):
                 yield name, fault
 
 
