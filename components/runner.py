@@ -76,7 +76,7 @@ class Runner(pulumi.ComponentResource):
         aws.vpc.SecurityGroupIngressRule(
             name,
             security_group_id=args.cluster_security_group_id,
-            description="The cluster's API from the GitHub runner",
+            description="Cluster API from the GitHub runner",
             ip_protocol="tcp",
             from_port=443,
             to_port=443,

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,8 @@ EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 LOAD_BALANCER = "firewall-load-balancer-id"
 DATABASE = "firewall-database-id"
 CLUSTER = "sg-cluster"
+DESCRIPTION = r"[0-9A-Za-z_ .:/()#,@\[\]+=&;{}!$*-]{1,255}"
+"""What EC2 accepts in the description of a group or rule (AuthorizeSecurityGroupIngress, IpRange)."""
 
 
 @pytest.fixture
@@ -78,4 +81,4 @@ def test_groups_hold_no_rules_themselves_and_everything_is_described(
     for group in groups.values():
         assert not {"ingress", "egress"} & set(group)
     described = [*groups.values(), *recorder.of_type(INGRESS).values(), *recorder.of_type(EGRESS).values()]
-    assert all(item["description"] for item in described)
+    assert all(re.fullmatch(DESCRIPTION, item["description"]) for item in described)

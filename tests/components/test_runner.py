@@ -81,9 +81,12 @@ def test_it_speaks_https_and_reaches_the_clusters_api(declare: Callable[..., Rec
     )
     assert (api["securityGroupId"], api["referencedSecurityGroupId"]) == ("sg-cluster", "runner-id")
     assert (api["ipProtocol"], api["fromPort"], api["toPort"]) == ("tcp", 443, 443)
-    assert out["description"]
-    assert api["description"]
     [group] = recorder.of_type("aws:ec2/securityGroup:SecurityGroup").values()
+    assert [item["description"] for item in (group, out, api)] == [
+        "The GitHub runner",
+        "HTTPS to GitHub, AWS, the registries and the cluster",
+        "Cluster API from the GitHub runner",
+    ]
     assert not {"ingress", "egress"} & set(group)
 
 
