@@ -45,23 +45,26 @@ class Thresholds(Model):
 
     error_rate: ErrorRate
     response_time_seconds: Threshold
-    """95th percentile, in seconds."""
+    """95th percentile, in seconds; the metric is a distribution (APM's, without a suffix)."""
     cpu_percent: Share
-    """Use of the pods' CPU limit, in percent."""
+    """Use of the pods' CPU limit, in percent; the metric is the use in nanocores."""
     memory_percent: Share
-    """Use of the pods' memory limit, in percent."""
+    """Use of the pods' memory limit, in percent; the metric is the use in bytes."""
     restarts: Threshold
-    """Container restarts in ten minutes."""
+    """Container restarts in ten minutes; the metric counts all restarts."""
     unavailable_replicas: Threshold
+    """Replicas missing for ten minutes."""
     backup_age_hours: Threshold
-    """Hours since the last backup that succeeded."""
+    """Hours since the last backup that succeeded; the metric is in seconds."""
     certificate_days: Threshold
-    """Days until the certificate expires; alerts below."""
+    """Days until a certificate expires, the visitors' or the origin's; alerts below."""
     node_cpu_percent: Share
+    """CPU use of a node, in percent; the metric is the idle percentage."""
     node_memory_percent: Share
+    """Memory use of a node, in percent; the metric is the usable share, from 0 to 1."""
     database_cpu_percent: Share
     database_free_storage_gib: Threshold
-    """Free storage in GiB; alerts below."""
+    """Free storage in GiB; alerts below; the metric is in bytes."""
     database_connections: Threshold
 
 
@@ -117,8 +120,8 @@ class Monitoring(Model):
         ),
     ]
     """Where the runbooks are; a monitor's file name is appended."""
-    renotify_minutes: Annotated[int, Field(ge=0, le=1440, examples=[60])]
-    """Minutes until an unresolved alert is sent again; 0 is never."""
+    renotify_minutes: Literal[0, 10, 20, 30, 40, 50, 60, 90, 120, 180, 240, 300, 360, 720, 1440]
+    """Minutes until an unresolved alert is sent again (what synthetic checks allow); 0 is never."""
     thresholds: Thresholds
     slo: Slo
     synthetic_locations: Annotated[

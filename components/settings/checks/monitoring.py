@@ -45,6 +45,16 @@ def objective(s: Settings) -> Iterator[Fault]:
         yield wrong(path, slo.warning_percent, allowed, set_to(path, between))
 
 
+def burn_rate(s: Settings) -> Iterator[Fault]:
+    """A budget cannot burn faster than with every request failing (Datadog refuses it otherwise)."""
+    slo = s.monitoring.slo
+    most = int(1000 / (100 - slo.target_percent)) / 10
+    if slo.burn_rate_critical > most:
+        path = ("pipe:monitoring", "slo", "burnRateCritical")
+        allowed = f"at most {most:g} with pipe:monitoring.slo.targetPercent {slo.target_percent:g}"
+        yield wrong(path, slo.burn_rate_critical, allowed, set_to(path, most))
+
+
 def connections(s: Settings) -> Iterator[Fault]:
     """The database refuses connections before an alert beyond its maximum."""
     critical, most = s.monitoring.thresholds.database_connections.critical, s.database.max_connections
@@ -71,4 +81,12 @@ def certificate(s: Settings) -> Iterator[Fault]:
         yield wrong(path, warning, f"below pipe:edge.certificateDays ({days})", set_to(path, days // 2))
 
 
-CHECKS = (site, *map(order, Thresholds.model_fields), objective, connections, free_storage, certificate)
+CHECKS = (
+    site,
+    *map(order, Thresholds.model_fields),
+    objective,
+    burn_rate,
+    connections,
+    free_storage,
+    certificate,
+)
