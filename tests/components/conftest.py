@@ -9,6 +9,7 @@ import pytest
 import yaml
 from pulumi.runtime.mocks import MockMonitor
 
+import lazy_sdk  # noqa: F401  (before the SDKs: they then load only what is used)
 from components.labels import Labels
 from components.settings.types import Model
 
@@ -69,6 +70,11 @@ def evaluate(program: Callable[[], Any]) -> None:
     """Runs a program to its end: until every resource is registered and what it returns is known."""
     run = cast(Callable[[], None], pulumi.runtime.test(program))  # pyright: ignore[reportUnknownMemberType]
     run()
+
+
+def secret(value: Any) -> dict[str, Any]:
+    """How a secret input is recorded."""
+    return {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": value}
 
 
 @pytest.fixture

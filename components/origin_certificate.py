@@ -1,0 +1,58 @@
+"""The certificate with which the stack's proxy answers Cloudflare."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_cloudflare as cloudflare
+import pulumi_tls as tls
+
+
+@dataclass(frozen=True, kw_only=True)
+class OriginCertificateArgs:
+    """What an OriginCertificate needs to know."""
+
+    hostnames: Sequence[str]
+    """The hosts that it is valid for; the first is its subject."""
+    days: int
+    """Days that it is valid: 7, 30, 90, 365, 730, 1095 or 5475 (Origin CA)."""
+
+
+class OriginCertificate(pulumi.ComponentResource):
+    """A key that never leaves the state's encryption, and a certificate by Cloudflare's Origin CA.
+
+    Only Cloudflare trusts that CA, so nobody who goes round it gets a valid connection. It does not renew
+    itself: the alert CertificateExpiry leads to the runbook, which has `pulumi up --replace` make a new key.
+    """
+
+    certificate: pulumi.Output[str]
+    """PEM."""
+    private_key: pulumi.Output[str]
+    """PEM, a secret."""
+
+    def __init__(
+        self, name: str, args: OriginCertificateArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("pipe:edge:OriginCertificate", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+
+        key = tls.PrivateKey(name, algorithm="ECDSA", ecdsa_curve="P256", opts=child)
+        request = tls.CertRequest(
+            name,
+            private_key_pem=pulumi.Output.secret(key.private_key_pem),
+            subject={"common_name": args.hostnames[0]},
+            dns_names=args.hostnames,
+            opts=child,
+        )
+        certificate = cloudflare.OriginCaCertificate(
+            name,
+            csr=request.cert_request_pem,
+            hostnames=args.hostnames,
+            request_type="origin-ecc",
+            requested_validity=args.days,
+            opts=child,
+        )
+
+        self.certificate = certificate.certificate
+        self.private_key = pulumi.Output.secret(key.private_key_pem)
+        self.register_outputs({"certificate": self.certificate, "private_key": self.private_key})
