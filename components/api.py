@@ -1,0 +1,200 @@
+"""The API: the Deployment pipe-api of the deployment guide, and all that keeps it up and closed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from components import deployments, network_rules, pods
+from components.database_client import CA_DIR, PASSWORD_FILE, SECRET_DIR, DatabaseEndpoint
+from components.labels import Labels
+from components.settings.kubernetes import Api as ApiSettings
+
+DATABASE_USER = "app"
+"""The database role: reads and writes data, changes no schema."""
+
+LEAVE_SECONDS = 10
+"""How long a pod that must go still answers, until every node has taken it out of the Service."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiArgs:
+    """What an Api needs to know."""
+
+    settings: ApiSettings
+    """Image, port, resources, replicas."""
+    labels: Labels
+    namespace: pulumi.Input[str]
+    """The namespace; its guards exist."""
+    ca_config_map: pulumi.Input[str]
+    """Name of the ConfigMap with the database's certificate authorities."""
+    database: DatabaseEndpoint
+    password: pulumi.Input[str]
+    """Password of the role `app`; a secret."""
+    service_cidr: str
+    """Cluster addresses of Services, where DNS answers."""
+    database_cidrs: Sequence[str]
+    """Where the database is."""
+    node_cidrs: Sequence[str]
+    """Where the nodes are, whose Datadog agent takes traces."""
+    trace_port: int = 8126
+    """The agent's trace port on every node (Datadog's default)."""
+    after: Sequence[pulumi.Resource]
+    """What must have succeeded before new pods start: the migration."""
+
+
+class Api(pulumi.ComponentResource):
+    """Pods of the API behind a Service, rolled, scaled and drained without a gap."""
+
+    deployment: kubernetes.apps.v1.Deployment
+    service_host: pulumi.Output[str]
+    """Name of the Service inside the cluster."""
+    service_port: int
+    """Port of the Service; the pods' own, since the VPC CNI's network policies need it so."""
+
+    def __init__(self, name: str, args: ApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("pipe:kubernetes:Api", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        version = pods.image_version(args.settings.image)
+        labels = args.labels.kubernetes(pods.API)
+
+        def meta(
+            object_name: str, annotations: Mapping[str, pulumi.Input[str]] | None = None
+        ) -> kubernetes.meta.v1.ObjectMetaArgs:
+            return kubernetes.meta.v1.ObjectMetaArgs(
+                name=object_name, namespace=args.namespace, labels=labels, annotations=annotations
+            )
+
+        account = kubernetes.core.v1.ServiceAccount(
+            name, metadata=meta(pods.API), automount_service_account_token=False, opts=child
+        )
+        config = configuration(args)
+        config_map = kubernetes.core.v1.ConfigMap(name, metadata=meta(pods.API), data=config, opts=child)
+        secret_data = {PASSWORD_FILE: args.password}
+        secret = kubernetes.core.v1.Secret(
+            f"{name}-database", metadata=meta(f"{pods.API}-database"), string_data=secret_data, opts=child
+        )
+        policy = kubernetes.networking.v1.NetworkPolicy(
+            name,
+            metadata=meta(pods.API),
+            spec=network_rules.policy_spec(
+                pods.API,
+                ingress=[network_rules.from_pods(pods.PROXY, args.settings.port)],
+                egress=[
+                    network_rules.dns(args.service_cidr),
+                    network_rules.to_networks(args.database_cidrs, args.database.port),
+                    network_rules.to_networks(args.node_cidrs, args.trace_port),
+                ],
+            ),
+            opts=child,
+        )
+        self.deployment = kubernetes.apps.v1.Deployment(
+            name,
+            metadata=meta(pods.API, deployments.FORCE),
+            spec=deployments.deployment_spec(
+                pods.API,
+                args.settings.replicas,
+                kubernetes.meta.v1.ObjectMetaArgs(
+                    labels={**labels, **pods.version_label(version)},
+                    annotations={
+                        "checksum/config": pods.checksum(config),
+                        "checksum/database": pods.checksum(secret_data),
+                    },
+                ),
+                kubernetes.core.v1.PodSpecArgs(
+                    service_account_name=account.metadata.name,
+                    automount_service_account_token=False,
+                    enable_service_links=False,
+                    security_context=pods.pod_security(),
+                    termination_grace_period_seconds=LEAVE_SECONDS + args.settings.grace_seconds,
+                    topology_spread_constraints=deployments.spread(pods.API),
+                    containers=[container(args, config_map.metadata.name)],
+                    volumes=[
+                        pods.secret_volume("database", secret.metadata.name),
+                        pods.config_volume("ca", args.ca_config_map),
+                        pods.scratch_volume("tmp", "256Mi"),
+                    ],
+                ),
+            ),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[policy, *args.after], ignore_changes=deployments.SCALED
+            ),
+        )
+        # After the pods: Pulumi waits for endpoints, and the migration may take longer than it waits.
+        service = kubernetes.core.v1.Service(
+            name,
+            metadata=meta(pods.API),
+            spec=kubernetes.core.v1.ServiceSpecArgs(
+                type="ClusterIP",
+                selector={"app": pods.API},
+                ports=[
+                    kubernetes.core.v1.ServicePortArgs(
+                        name="http", port=args.settings.port, target_port="http", protocol="TCP"
+                    )
+                ],
+            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.deployment]),
+        )
+        kubernetes.autoscaling.v2.HorizontalPodAutoscaler(
+            name,
+            metadata=meta(pods.API),
+            spec=deployments.autoscaler_spec(pods.API, args.settings.replicas),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.deployment]),
+        )
+        kubernetes.policy.v1.PodDisruptionBudget(
+            name, metadata=meta(pods.API), spec=deployments.budget_spec(pods.API), opts=child
+        )
+
+        self.service_host = pulumi.Output.format(
+            "{}.{}.svc.cluster.local", service.metadata.name, args.namespace
+        )
+        self.service_port = args.settings.port
+        self.register_outputs({"service_host": self.service_host, "service_port": self.service_port})
+
+
+def configuration(args: ApiArgs) -> dict[str, pulumi.Input[str]]:
+    """What the API reads from its environment, nothing of it secret."""
+    return {
+        "NODE_ENV": "production",
+        "PORT": str(args.settings.port),
+        "LOG_LEVEL": args.settings.log_level,
+        **args.database.variables(DATABASE_USER),
+    }
+
+
+def container(args: ApiArgs, config_map: pulumi.Input[str]) -> kubernetes.core.v1.ContainerArgs:
+    """The container `api`."""
+    health, tag = args.settings.health_path, "metadata.labels['tags.datadoghq.com/{}']"
+    return kubernetes.core.v1.ContainerArgs(
+        name="api",
+        image=args.settings.image,
+        image_pull_policy="Always",
+        ports=[kubernetes.core.v1.ContainerPortArgs(name="http", container_port=args.settings.port)],
+        env_from=[
+            kubernetes.core.v1.EnvFromSourceArgs(
+                config_map_ref=kubernetes.core.v1.ConfigMapEnvSourceArgs(name=config_map)
+            )
+        ],
+        env=[
+            # Traces go to the agent on the pod's own node; the tags are Datadog's unified service tagging.
+            pods.field("DD_AGENT_HOST", "status.hostIP"),
+            *pods.variables({"DD_TRACE_AGENT_PORT": str(args.trace_port), "DD_LOGS_INJECTION": "true"}),
+            *(pods.field(f"DD_{part.upper()}", tag.format(part)) for part in ("env", "service", "version")),
+        ],
+        resources=pods.resources(args.settings.resources),
+        security_context=pods.container_security(),
+        startup_probe=pods.probe(health, "http", every=2, failures=60),
+        readiness_probe=pods.probe(health, "http", every=5, failures=3),
+        liveness_probe=pods.probe(health, "http", every=10, failures=6),
+        lifecycle=kubernetes.core.v1.LifecycleArgs(
+            pre_stop=kubernetes.core.v1.LifecycleHandlerArgs(
+                sleep=kubernetes.core.v1.SleepActionArgs(seconds=LEAVE_SECONDS)
+            )
+        ),
+        volume_mounts=[
+            pods.mount("database", SECRET_DIR),
+            pods.mount("ca", CA_DIR),
+            pods.writable("tmp", pods.TEMPORARY),
+        ],
+    )

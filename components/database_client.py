@@ -1,0 +1,54 @@
+"""How a pod reaches the database: TLS with a verified certificate, and the password in a file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+
+CA_FILE = "rds-ca.pem"
+"""Key of the ConfigMap with the certificate authorities, and name of the file."""
+CA_DIR = "/etc/pipe/ca"
+SECRET_DIR = "/etc/pipe/database"
+SERVICE_FILE = "pg_service.conf"
+"""What libpq reads (psql, pg_dump): all of the connection, password included. Unlike a .pgpass file it may be
+readable by the group, as the files of a mounted Secret are (PostgreSQL, The Connection Service File)."""
+PASSWORD_FILE = "password"
+"""What programs that are not libpq read: the password and nothing else."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseEndpoint:
+    """Where the database is."""
+
+    host: pulumi.Input[str]
+    port: pulumi.Input[int]
+    database: pulumi.Input[str]
+
+    def variables(self, user: str) -> dict[str, pulumi.Input[str]]:
+        """PostgreSQL's own environment variables, which node-postgres reads, and where the password is."""
+        return {
+            "PGHOST": self.host,
+            "PGPORT": pulumi.Output.format("{}", self.port),
+            "PGDATABASE": self.database,
+            "PGUSER": user,
+            "PGSSLMODE": "verify-full",
+            "PGSSLROOTCERT": f"{CA_DIR}/{CA_FILE}",
+            "DATABASE_PASSWORD_FILE": f"{SECRET_DIR}/{PASSWORD_FILE}",
+        }
+
+    def service_file(self, user: str, password: pulumi.Input[str]) -> pulumi.Output[str]:
+        """A libpq service file with one service, `pipe`."""
+        return pulumi.Output.format(
+            "[pipe]\nhost={}\nport={}\ndbname={}\nuser={}\npassword={}\nsslmode=verify-full\nsslrootcert={}\n",
+            self.host,
+            self.port,
+            self.database,
+            user,
+            password,
+            f"{CA_DIR}/{CA_FILE}",
+        )
+
+
+def libpq_variables() -> Mapping[str, pulumi.Input[str]]:
+    """What makes psql and pg_dump use the service file."""
+    return {"PGSERVICEFILE": f"{SECRET_DIR}/{SERVICE_FILE}", "PGSERVICE": "pipe"}

@@ -1,0 +1,102 @@
+"""The containers of the data jobs: each one command, hardened, with what it reads and writes."""
+
+from collections.abc import Mapping, Sequence
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from components import pods
+from components.database_client import CA_DIR, SECRET_DIR, DatabaseEndpoint, libpq_variables
+from components.database_roles import SCRIPT
+from components.settings.aws import Backups
+
+SCRIPTS = "/etc/pipe/scripts"
+SCRATCH = "/scratch"
+
+
+def container(
+    name: str,
+    image: str,
+    settings: Backups,
+    command: Sequence[str],
+    variables: Mapping[str, pulumi.Input[str]],
+    mounts: Sequence[kubernetes.core.v1.VolumeMountArgs],
+) -> kubernetes.core.v1.ContainerArgs:
+    """A container of a job; its home is /tmp, the one place every container of ours may write to."""
+    return kubernetes.core.v1.ContainerArgs(
+        name=name,
+        image=image,
+        image_pull_policy="Always",
+        command=list(command),
+        env=pods.variables({"HOME": pods.TEMPORARY, **variables}),
+        resources=pods.resources(settings.resources),
+        security_context=pods.container_security(),
+        volume_mounts=[*mounts, pods.writable("tmp", pods.TEMPORARY)],
+    )
+
+
+def roles(settings: Backups) -> kubernetes.core.v1.ContainerArgs:
+    """Makes the database's roles, as the master user; the only container that has its password."""
+    return container(
+        "roles",
+        settings.image,
+        settings,
+        [
+            "psql",
+            "--no-psqlrc",
+            "--quiet",
+            "--set=ON_ERROR_STOP=1",
+            f"--set=passwords={SECRET_DIR}",
+            "--single-transaction",
+            f"--file={SCRIPTS}/{SCRIPT}",
+        ],
+        libpq_variables(),
+        [pods.mount("roles", SECRET_DIR), pods.mount("scripts", SCRIPTS), pods.mount("ca", CA_DIR)],
+    )
+
+
+def migrate(image: str, settings: Backups, database: DatabaseEndpoint) -> kubernetes.core.v1.ContainerArgs:
+    """Brings the schema to the image's version, as the deployment guide does: npm run migrate:prod."""
+    return container(
+        "migrate",
+        image,
+        settings,
+        ["npm", "run", "migrate:prod"],
+        {
+            "NODE_ENV": "production",
+            # npm writes its cache and logs there, and asks nobody for a newer npm.
+            "npm_config_cache": f"{pods.TEMPORARY}/npm",
+            "npm_config_update_notifier": "false",
+            **database.variables("migrate"),
+        },
+        [pods.mount("database", SECRET_DIR), pods.mount("ca", CA_DIR)],
+    )
+
+
+def dump(settings: Backups) -> kubernetes.core.v1.ContainerArgs:
+    """Dumps the database to the scratch volume and checks the dump."""
+    return container(
+        "dump",
+        settings.image,
+        settings,
+        ["sh", f"{SCRIPTS}/dump.sh"],
+        {"SCRATCH": SCRATCH, **libpq_variables()},
+        [
+            pods.mount("database", SECRET_DIR),
+            pods.mount("scripts", SCRIPTS),
+            pods.mount("ca", CA_DIR),
+            pods.writable("scratch", SCRATCH),
+        ],
+    )
+
+
+def upload(settings: Backups, bucket: pulumi.Input[str], region: str) -> kubernetes.core.v1.ContainerArgs:
+    """Uploads the dump with the pod's identity; the database is out of its reach."""
+    return container(
+        "upload",
+        settings.upload_image,
+        settings,
+        ["sh", f"{SCRIPTS}/upload.sh"],
+        {"SCRATCH": SCRATCH, "BUCKET": bucket, "AWS_REGION": region},
+        [pods.mount("scripts", SCRIPTS), pods.writable("scratch", SCRATCH)],
+    )

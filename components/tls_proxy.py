@@ -1,0 +1,231 @@
+"""The TLS proxy in front of the API: nginx, unprivileged, behind a network load balancer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from components import deployments, network_rules, nginx, pods
+from components.labels import Labels
+from components.nginx import HEALTH_PORT, TRAFFIC_PORT
+from components.settings.kubernetes import Proxy
+
+CONFIG_DIR = "/etc/pipe/nginx"
+CONFIG_FILE = "nginx.conf"
+
+LEAVE_SECONDS = 60
+"""How long a pod that must go still answers: the load balancer, which is told meanwhile, stops sending new
+connections with a delay."""
+FINISH_SECONDS = 60
+"""Seconds for the requests under way after SIGQUIT, which the image names as its stop signal; as long as a
+request may last (proxy_read_timeout)."""
+
+LOAD_BALANCER_CLASS = "eks.amazonaws.com/nlb"
+"""The network load balancers of EKS Auto Mode."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TlsProxyArgs:
+    """What a TlsProxy needs to know."""
+
+    settings: Proxy
+    """Image, oldest TLS version, headers, resources, replicas."""
+    labels: Labels
+    namespace: pulumi.Input[str]
+    """The namespace; its guards exist."""
+    server_name: str
+    """The one name that is answered; the stack's host."""
+    upstream_host: pulumi.Input[str]
+    """The API's Service."""
+    upstream_port: int
+    """The API's port, of Service and pods."""
+    certificate: pulumi.Input[str]
+    """The origin certificate, PEM."""
+    private_key: pulumi.Input[str]
+    """Its key, PEM; a secret."""
+    security_group_id: pulumi.Input[str]
+    """The load balancer's security group."""
+    client_cidrs: Sequence[str]
+    """Who may connect; the same as the security group says."""
+    load_balancer_cidrs: Sequence[str]
+    """Where the load balancer is, the public subnets: its health checks come from there."""
+    service_cidr: str
+    """Cluster addresses of Services, where DNS answers."""
+
+
+class TlsProxy(pulumi.ComponentResource):
+    """Pods of nginx that end TLS, and the load balancer that brings them the traffic of port 443."""
+
+    hostname: pulumi.Output[str]
+    """The load balancer's name in DNS."""
+
+    def __init__(self, name: str, args: TlsProxyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("pipe:kubernetes:TlsProxy", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        labels = args.labels.kubernetes(pods.PROXY)
+
+        def meta(
+            object_name: str, annotations: Mapping[str, pulumi.Input[str]] | None = None
+        ) -> kubernetes.meta.v1.ObjectMetaArgs:
+            return kubernetes.meta.v1.ObjectMetaArgs(
+                name=object_name, namespace=args.namespace, labels=labels, annotations=annotations
+            )
+
+        account = kubernetes.core.v1.ServiceAccount(
+            name, metadata=meta(pods.PROXY), automount_service_account_token=False, opts=child
+        )
+        config = {CONFIG_FILE: configuration(args)}
+        config_map = kubernetes.core.v1.ConfigMap(name, metadata=meta(pods.PROXY), data=config, opts=child)
+        key_pair = {"tls.crt": args.certificate, "tls.key": args.private_key}
+        secret = kubernetes.core.v1.Secret(
+            f"{name}-certificate",
+            metadata=meta(f"{pods.PROXY}-certificate"),
+            type="kubernetes.io/tls",
+            string_data=key_pair,
+            opts=child,
+        )
+        policy = kubernetes.networking.v1.NetworkPolicy(
+            name,
+            metadata=meta(pods.PROXY),
+            spec=network_rules.policy_spec(
+                pods.PROXY,
+                ingress=[
+                    # The load balancer keeps the client's address (preserve_client_ip below).
+                    network_rules.from_networks(args.client_cidrs, TRAFFIC_PORT),
+                    network_rules.from_networks(args.load_balancer_cidrs, HEALTH_PORT),
+                ],
+                egress=[
+                    network_rules.dns(args.service_cidr),
+                    network_rules.to_pods(pods.API, args.upstream_port),
+                ],
+            ),
+            opts=child,
+        )
+        deployment = kubernetes.apps.v1.Deployment(
+            name,
+            metadata=meta(pods.PROXY, deployments.FORCE),
+            spec=deployments.deployment_spec(
+                pods.PROXY,
+                args.settings.replicas,
+                kubernetes.meta.v1.ObjectMetaArgs(
+                    labels={**labels, **pods.version_label(pods.image_version(args.settings.image))},
+                    annotations={
+                        "checksum/config": pods.checksum(config),
+                        "checksum/certificate": pods.checksum(key_pair),
+                    },
+                ),
+                kubernetes.core.v1.PodSpecArgs(
+                    service_account_name=account.metadata.name,
+                    automount_service_account_token=False,
+                    enable_service_links=False,
+                    security_context=pods.pod_security(),
+                    termination_grace_period_seconds=LEAVE_SECONDS + FINISH_SECONDS,
+                    topology_spread_constraints=deployments.spread(pods.PROXY),
+                    containers=[container(args.settings)],
+                    volumes=[
+                        pods.config_volume("config", config_map.metadata.name),
+                        pods.secret_volume("certificate", secret.metadata.name),
+                        pods.scratch_volume("tmp", "1Gi"),
+                    ],
+                ),
+            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy], ignore_changes=deployments.SCALED),
+        )
+        kubernetes.autoscaling.v2.HorizontalPodAutoscaler(
+            name,
+            metadata=meta(pods.PROXY),
+            spec=deployments.autoscaler_spec(pods.PROXY, args.settings.replicas),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[deployment]),
+        )
+        kubernetes.policy.v1.PodDisruptionBudget(
+            name, metadata=meta(pods.PROXY), spec=deployments.budget_spec(pods.PROXY), opts=child
+        )
+        service = kubernetes.core.v1.Service(
+            name,
+            metadata=meta(pods.PROXY, load_balancer(args.security_group_id)),
+            spec=kubernetes.core.v1.ServiceSpecArgs(
+                type="LoadBalancer",
+                load_balancer_class=LOAD_BALANCER_CLASS,
+                # Pods are targets by their own address, so no port of the nodes is opened.
+                allocate_load_balancer_node_ports=False,
+                selector={"app": pods.PROXY},
+                ports=[
+                    kubernetes.core.v1.ServicePortArgs(
+                        name="https", port=443, target_port="https", protocol="TCP"
+                    )
+                ],
+            ),
+            opts=child,
+        )
+
+        self.hostname = service.status.load_balancer.ingress[0].hostname
+        self.register_outputs({"hostname": self.hostname})
+
+
+def configuration(args: TlsProxyArgs) -> pulumi.Output[str]:
+    """nginx.conf, once the API's Service is known."""
+    return pulumi.Output.from_input(args.upstream_host).apply(
+        lambda host: nginx.render(
+            args.settings, server_name=args.server_name, upstream=f"{host}:{args.upstream_port}"
+        )
+    )
+
+
+def container(settings: Proxy) -> kubernetes.core.v1.ContainerArgs:
+    """The container `nginx`."""
+    return kubernetes.core.v1.ContainerArgs(
+        name="nginx",
+        image=settings.image,
+        image_pull_policy="Always",
+        # Not the image's entrypoint, whose scripts edit a configuration that is read-only here.
+        command=["nginx", "-c", f"{CONFIG_DIR}/{CONFIG_FILE}"],
+        ports=[
+            kubernetes.core.v1.ContainerPortArgs(name="https", container_port=TRAFFIC_PORT),
+            kubernetes.core.v1.ContainerPortArgs(name="health", container_port=HEALTH_PORT),
+        ],
+        resources=pods.resources(settings.resources),
+        security_context=pods.container_security(),
+        startup_probe=pods.probe("/healthz", "health", every=1, failures=30),
+        readiness_probe=pods.probe("/healthz", "health", every=5, failures=3),
+        liveness_probe=pods.probe("/healthz", "health", every=10, failures=6),
+        lifecycle=kubernetes.core.v1.LifecycleArgs(
+            pre_stop=kubernetes.core.v1.LifecycleHandlerArgs(
+                sleep=kubernetes.core.v1.SleepActionArgs(seconds=LEAVE_SECONDS)
+            )
+        ),
+        volume_mounts=[
+            pods.mount("config", CONFIG_DIR),
+            pods.mount("certificate", nginx.CERTIFICATES),
+            pods.writable("tmp", nginx.SCRATCH),
+        ],
+    )
+
+
+def load_balancer(security_group_id: pulumi.Input[str]) -> dict[str, pulumi.Input[str]]:
+    """Annotations that Auto Mode builds the load balancer from (AWS Load Balancer Controller, annotations).
+
+    With a security group of ours the controller opens nothing on the pods' side; the Firewall does.
+    """
+    target_group = {
+        # nginx must see who connects: it believes the visitor's address from Cloudflare alone.
+        "preserve_client_ip.enabled": "true",
+        "deregistration_delay.timeout_seconds": str(LEAVE_SECONDS),
+        "deregistration_delay.connection_termination.enabled": "true",
+    }
+    values: dict[str, pulumi.Input[str]] = {
+        "scheme": "internet-facing",
+        "nlb-target-type": "ip",
+        "ip-address-type": "ipv4",
+        "security-groups": security_group_id,
+        "attributes": "load_balancing.cross_zone.enabled=true",
+        "target-group-attributes": ",".join(f"{key}={value}" for key, value in target_group.items()),
+        "healthcheck-protocol": "HTTP",
+        "healthcheck-port": str(HEALTH_PORT),
+        "healthcheck-path": "/healthz",
+        "healthcheck-interval": "10",
+        "healthcheck-timeout": "5",
+        "healthcheck-healthy-threshold": "2",
+        "healthcheck-unhealthy-threshold": "2",
+    }
+    return {f"service.beta.kubernetes.io/aws-load-balancer-{key}": value for key, value in values.items()}
