@@ -9,7 +9,7 @@ import pytest
 import yaml
 from pulumi.runtime.mocks import MockMonitor
 
-import lazy_sdk  # noqa: F401  (before the SDKs: they then load only what is used)
+import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  (the SDKs then load only what is used)
 from components.labels import Labels
 from components.settings.types import Model
 

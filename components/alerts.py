@@ -1,0 +1,255 @@
+"""The alerts of a stack: one list, from which monitors, dashboard and runbooks follow."""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components.alert import Alert, Comparator
+from components.settings.monitoring import Threshold, Thresholds
+
+CPU_LIMIT, NANO = "kubernetes.cpu.limits", 1_000_000_000
+"""The limit is in cores, the kubelet's usage in nanocores."""
+
+MEMORY_LIMIT = "kubernetes.memory.limits"
+"""Bytes, like the usage."""
+
+GIB = 1024**3
+HOUR = 3600
+
+POD, DEPLOYMENT = ("kube_deployment", "pod_name"), ("kube_deployment",)
+
+BACKUPS = "Backups and certificates"
+BACKUP_CHECK = "kubernetes_state.cronjob.complete"
+"""The service check that is critical while the CronJob's last Job has failed (kube-state metrics core)."""
+
+CLOUDWATCH_DELAY = 900
+"""Seconds that CloudWatch's metrics take to arrive (Datadog asks for at least that much)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """Whose metrics the queries read. All of it but the database is tagged by the agent or by pod labels."""
+
+    environment: str
+    service: str
+    """The service that traces name: the API."""
+    namespace: pulumi.Input[str]
+    database: pulumi.Input[str]
+    """The RDS instance's identifier."""
+    backup: str
+    """The CronJob that backs the database up."""
+
+    @property
+    def traces(self) -> str:
+        return f"{{env:{self.environment},service:{self.service}}}"
+
+    @property
+    def hosts(self) -> str:
+        return f"{{env:{self.environment}}}"
+
+    @property
+    def pods(self) -> pulumi.Output[str]:
+        return pulumi.Output.concat(f"{{env:{self.environment},kube_namespace:", self.namespace, "}")
+
+    @property
+    def backups(self) -> list[pulumi.Input[str]]:
+        """Tags of the backup's CronJob."""
+        return [
+            f"env:{self.environment}",
+            pulumi.Output.concat("kube_namespace:", self.namespace),
+            f"kube_cronjob:{self.backup}",
+        ]
+
+    @property
+    def rds(self) -> pulumi.Output[str]:
+        return pulumi.Output.concat("{dbinstanceidentifier:", self.database, "}")
+
+
+def alerts(thresholds: Thresholds, scope: Scope) -> list[Alert]:
+    """What somebody has to know of, most urgent first in each part of the dashboard."""
+    return [
+        *_service(thresholds, scope),
+        *_pods(thresholds, scope),
+        *_data(thresholds, scope),
+        *_nodes(thresholds, scope),
+        *_database(thresholds, scope),
+    ]
+
+
+def _service(at: Thresholds, scope: Scope) -> list[Alert]:
+    # A point a minute, and every one of five above the threshold. A minute without errors counts as 0, since
+    # no point is kept for it; one without traffic does not count, and five of those resolve the alert.
+    errors = f"default_zero(sum:{at.error_rate.errors_metric}{scope.traces}.as_rate().rollup(sum, 60))"
+    hits = f"sum:{at.error_rate.hits_metric}{scope.traces}.as_rate().rollup(sum, 60)"
+    response = at.response_time_seconds
+    return [
+        Alert(
+            name="HighErrorRate",
+            summary=f"Share of requests to {scope.service} that fail",
+            section="Service",
+            severity="critical",
+            window="min(last_5m)",
+            expression=f"{errors} / {hits}",
+            threshold=at.error_rate,
+            missing="resolve",
+            evaluation_delay=60,  # the minute that is still running must not count
+        ),
+        Alert(
+            name="HighResponseTime",
+            summary=f"95th percentile of {scope.service}'s response time in seconds",
+            section="Service",
+            severity="critical",
+            window="percentile(last_5m)",
+            expression=f"p95:{response.metric}{scope.traces}",
+            threshold=response,
+            missing="resolve",
+        ),
+    ]
+
+
+def _pods(at: Thresholds, scope: Scope) -> list[Alert]:
+    # Judged pod by pod, since a limit is a pod's; told once a Deployment.
+    pods = pulumi.Output.concat(scope.pods, " by {kube_deployment,pod_name}")
+    cpu = pulumi.Output.concat(f"sum:{at.cpu_percent.metric}", pods)
+    cpu_limit = pulumi.Output.concat(f"sum:{CPU_LIMIT}", pods, f" * {NANO}")
+    memory = pulumi.Output.concat(f"sum:{at.memory_percent.metric}", pods)
+    memory_limit = pulumi.Output.concat(f"sum:{MEMORY_LIMIT}", pods)
+    return [
+        Alert(
+            name="HighCpu",
+            summary="CPU of {{pod_name.name}} in percent of its limit",
+            section="Pods",
+            severity="warning",
+            window="avg(last_10m)",
+            expression=pulumi.Output.concat("100 * ", cpu, " / ( ", cpu_limit, " )"),
+            threshold=at.cpu_percent,
+            missing="resolve",
+            groups=POD,
+            notify_by=DEPLOYMENT,
+        ),
+        Alert(
+            name="HighMemory",
+            summary="Memory of {{pod_name.name}} in percent of its limit",
+            section="Pods",
+            severity="warning",
+            window="avg(last_10m)",
+            expression=pulumi.Output.concat("100 * ", memory, " / ", memory_limit),
+            threshold=at.memory_percent,
+            missing="resolve",
+            groups=POD,
+            notify_by=DEPLOYMENT,
+        ),
+        Alert(
+            name="PodRestarts",
+            summary="Restarts of {{pod_name.name}} in ten minutes",
+            section="Pods",
+            severity="warning",
+            window="change(max(last_10m),last_10m)",  # the counter now against the counter ten minutes ago
+            expression=pulumi.Output.concat(f"max:{at.restarts.metric}", pods),
+            threshold=at.restarts,
+            missing="resolve",
+            groups=POD,
+            notify_by=DEPLOYMENT,
+        ),
+        Alert(
+            name="UnavailableReplicas",
+            summary="Replicas of {{kube_deployment.name}} that are not available",
+            section="Pods",
+            severity="critical",
+            window="min(last_10m)",
+            expression=pulumi.Output.concat(
+                f"max:{at.unavailable_replicas.metric}", scope.pods, " by {kube_deployment}"
+            ),
+            threshold=at.unavailable_replicas,
+            missing="show_and_notify_no_data",
+            groups=DEPLOYMENT,
+        ),
+    ]
+
+
+def _data(at: Thresholds, scope: Scope) -> list[Alert]:
+    backups = pulumi.Output.all(*scope.backups).apply(",".join)
+    return [
+        Alert(
+            name="BackupLate",
+            summary="Hours since the database was last backed up",
+            section=BACKUPS,
+            severity="critical",
+            window="min(last_15m)",
+            expression=pulumi.Output.concat(
+                f"max:{at.backup_age_hours.metric}", "{", backups, "}", f" / {HOUR}"
+            ),
+            threshold=at.backup_age_hours,
+            missing="show_and_notify_no_data",
+        ),
+        Alert(
+            name="CertificateExpiry",
+            summary="Days until the {{certificate.name}} certificate expires",
+            section=BACKUPS,
+            severity="critical",
+            window="max(last_15m)",
+            expression=f"min:{at.certificate_days.metric}{scope.traces} by {{certificate}}",
+            comparator="<",
+            threshold=at.certificate_days,
+            missing="show_and_notify_no_data",
+            groups=("certificate",),
+        ),
+    ]
+
+
+def _nodes(at: Thresholds, scope: Scope) -> list[Alert]:
+    # Nodes come and go with the load: that one stops reporting is nothing to tell.
+    node = f"{scope.hosts} by {{host}}"
+    return [
+        Alert(
+            name="NodeCpuPressure",
+            summary="CPU use of node {{host.name}} in percent",
+            section="Nodes",
+            severity="warning",
+            window="avg(last_15m)",
+            expression=f"100 - avg:{at.node_cpu_percent.metric}{node}",
+            threshold=at.node_cpu_percent,
+            missing="resolve",
+            groups=("host",),
+        ),
+        Alert(
+            name="NodeMemoryPressure",
+            summary="Memory use of node {{host.name}} in percent",
+            section="Nodes",
+            severity="warning",
+            window="avg(last_15m)",
+            expression=f"100 - 100 * avg:{at.node_memory_percent.metric}{node}",
+            threshold=at.node_memory_percent,
+            missing="resolve",
+            groups=("host",),
+        ),
+    ]
+
+
+def _database(at: Thresholds, scope: Scope) -> list[Alert]:
+    measured: list[tuple[str, str, Comparator, Threshold, str]] = [
+        ("DatabaseCpuPressure", "CPU use of the database in percent", ">", at.database_cpu_percent, ""),
+        (
+            "DatabaseStorageLow",
+            "Free storage of the database in GiB",
+            "<",
+            at.database_free_storage_gib,
+            f" / {GIB}",
+        ),
+        ("DatabaseConnectionsHigh", "Connections to the database", ">", at.database_connections, ""),
+    ]
+    return [
+        Alert(
+            name=name,
+            summary=summary,
+            section="Database",
+            severity="critical",
+            window="avg(last_15m)",
+            expression=pulumi.Output.concat(f"avg:{threshold.metric}", scope.rds, unit),
+            comparator=comparator,
+            threshold=threshold,
+            missing="show_and_notify_no_data",
+            evaluation_delay=CLOUDWATCH_DELAY,
+        )
+        for name, summary, comparator, threshold, unit in measured
+    ]

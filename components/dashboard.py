@@ -1,0 +1,102 @@
+"""The dashboard: a widget for each alert, drawn from the same query with the same thresholds."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pulumi
+
+from components.alert import Alert, number
+from components.alerts import BACKUP_CHECK, BACKUPS, Scope
+from components.labels import Labels
+
+
+def render(
+    labels: Labels, alerts: Sequence[Alert], scope: Scope, objective: pulumi.Input[str], timeframe: str
+) -> pulumi.Output[str]:
+    """The dashboard as Datadog's API has it, JSON. `objective` is the id of the SLO."""
+    sections: dict[str, list[dict[str, Any]]] = {}
+    for alert in alerts:
+        sections.setdefault(alert.section, []).append(timeseries(alert))
+    sections[BACKUPS].append(check_status("BackupFailed", BACKUP_CHECK, scope.backups))
+
+    summary = [monitors(labels), availability(objective, timeframe)]
+    return pulumi.Output.json_dumps(
+        {
+            "title": f"{labels.name()}: {scope.service}",
+            "description": "Each widget is an alert's query; lines mark where it warns and alerts. "
+            "Managed by Pulumi.",
+            "layout_type": "ordered",
+            "reflow_type": "auto",
+            "tags": [f"team:{labels.team}"],
+            "widgets": [
+                {"definition": definition}
+                for definition in (*summary, *(group(title, widgets) for title, widgets in sections.items()))
+            ],
+        }
+    )
+
+
+def timeseries(alert: Alert) -> dict[str, Any]:
+    """What an alert measures. A change has no line, since the widget shows the counter itself."""
+    above = alert.comparator == ">"
+    at = {"error dashed": alert.threshold.critical, "warning dashed": alert.threshold.warning}
+    lines = [
+        {
+            "value": f"y {alert.comparator} {number(value)}",
+            "display_type": style,
+            "label": label(above, value),
+        }
+        for style, value in at.items()
+    ]
+    return {
+        "type": "timeseries",
+        "title": alert.name,
+        "requests": [{"q": alert.expression, "display_type": "line"}],
+        "markers": [] if alert.window.startswith("change(") else lines,
+    }
+
+
+def label(above: bool, value: float) -> str:
+    """The words beside a line."""
+    return f"{'above' if above else 'below'} {number(value)}"
+
+
+def check_status(title: str, check: str, tags: Sequence[pulumi.Input[str]]) -> dict[str, Any]:
+    """The state of a service check."""
+    return {"type": "check_status", "title": title, "check": check, "grouping": "cluster", "tags": tags}
+
+
+def monitors(labels: Labels) -> dict[str, Any]:
+    """The stack's monitors and their states."""
+    return {
+        "type": "manage_status",
+        "title": "Monitors",
+        "summary_type": "monitors",
+        "display_format": "countsAndList",
+        "color_preference": "text",
+        "query": f'tag:("env:{labels.environment}" AND "service:pipe-api")',
+        "sort": "status,asc",
+    }
+
+
+def availability(objective: pulumi.Input[str], timeframe: str) -> dict[str, Any]:
+    """The objective and what is left of its error budget."""
+    return {
+        "type": "slo",
+        "title": "Availability",
+        "slo_id": objective,
+        "view_type": "detail",
+        "view_mode": "overall",
+        "time_windows": [timeframe],
+        "show_error_budget": True,
+    }
+
+
+def group(title: str, widgets: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Widgets under a heading."""
+    return {
+        "type": "group",
+        "title": title,
+        "layout_type": "ordered",
+        "widgets": [{"definition": widget} for widget in widgets],
+    }
