@@ -43,18 +43,26 @@ class Service(Model):
     """Whether stateful resources refuse to be deleted (Pulumi's protect)."""
 
 
-Zones = Annotated[list[Cidr], entries(2, 3), Distinct]
-"""A network for each of two or three availability zones."""
-
-
 class Subnets(Model):
     """One network a zone in each tier; the number of entries is the number of zones."""
 
-    public: Zones
+    public: Annotated[
+        list[Annotated[Cidr, Field(examples=["10.10.0.0/24", "10.10.1.0/24", "10.10.2.0/24"])]],
+        entries(2, 3),
+        Distinct,
+    ]
     """Load balancers and NAT gateways."""
-    private: Zones
+    private: Annotated[
+        list[Annotated[Cidr, Field(examples=["10.10.16.0/20", "10.10.32.0/20", "10.10.48.0/20"])]],
+        entries(2, 3),
+        Distinct,
+    ]
     """Nodes, pods and the runner."""
-    database: Zones
+    database: Annotated[
+        list[Annotated[Cidr, Field(examples=["10.10.8.0/24", "10.10.9.0/24", "10.10.10.0/24"])]],
+        entries(2, 3),
+        Distinct,
+    ]
     """The database; no route to the internet."""
 
 
@@ -73,7 +81,7 @@ class Network(Model):
 class Firewall(Model):
     """What may reach the load balancer."""
 
-    ingress_cidrs: Annotated[list[Cidr], entries(1), Distinct]
+    ingress_cidrs: Annotated[list[Annotated[Cidr, Field(examples=["0.0.0.0/0"])]], entries(1), Distinct]
     """Who may reach port 443: 0.0.0.0/0, or Cloudflare's published ranges."""
 
 
@@ -82,14 +90,16 @@ class ClusterEndpoint(Model):
 
     public: bool
     """Whether the API answers on the internet at all."""
-    allowed_cidrs: Annotated[list[Cidr], entries(0, 40), Distinct]
+    allowed_cidrs: Annotated[
+        list[Annotated[Cidr, Field(examples=["203.0.113.10/32"])]], entries(0, 40), Distinct
+    ]
     """Who may reach it then, at most 40 networks (EKS); never 0.0.0.0/0."""
 
 
 class Cluster(Model):
     """The EKS cluster (Auto Mode)."""
 
-    version: Literal["1.34", "1.35", "1.36"]
+    version: Annotated[Literal["1.34", "1.35", "1.36"], Field(examples=["1.35"])]
     """A Kubernetes version in EKS standard support."""
     endpoint: ClusterEndpoint
     service_cidr: Annotated[Cidr, Field(examples=["172.20.0.0/16"])]
@@ -136,7 +146,7 @@ class Database(Model):
     """Where storage autoscaling stops, in GiB."""
     multi_az: bool
     """Whether a standby waits in another zone."""
-    backup_retention_days: Annotated[int, Field(ge=1, le=35)]
+    backup_retention_days: Annotated[int, Field(ge=1, le=35, examples=[7])]
     """Days of point-in-time recovery (RDS allows 35)."""
     deletion_protection: Annotated[bool, Field(examples=[True])]
     """Whether RDS refuses to delete the instance."""

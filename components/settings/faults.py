@@ -4,14 +4,14 @@ import difflib
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 from pydantic_core import ErrorDetails
 
-from components.settings.schema import KeyPath, allowed, example, keys, node
+from components.settings.schema import KeyPath, Node, allowed, example, keys, node
 from components.settings.stack import SECRETS
 
 ENCRYPTED = object()
@@ -108,9 +108,9 @@ def of_schema(errors: Sequence[ErrorDetails], values: Mapping[str, Any]) -> Iter
 
 def _argument(path: KeyPath) -> str:
     key = dotted(path)
-    if len(path) == 1:
-        return key
     quoted = shlex.quote(key)
+    if len(path) == 1:
+        return quoted
     return f"--path {quoted if quoted != key else repr(key)}"
 
 
@@ -149,17 +149,33 @@ def _refused(path: KeyPath, values: Mapping[str, Any]) -> Fault:
     for step in path:
         value = value[step]
     schema = node(path)
-    fix = remove(path) if schema["type"] == "object" else _example(path)
     if value is ENCRYPTED:
-        return Fault(
-            key=dotted(path), found="is encrypted", allowed=f"in plain text, {allowed(schema)}", fix=fix
-        )
-    return wrong(path, value, allowed(schema), fix)
+        kind = f"in plain text, {allowed(schema)}"
+        return Fault(key=dotted(path), found="is encrypted", allowed=kind, fix=_example(path))
+    return wrong(path, value, allowed(schema), _mended(path, value, schema))
 
 
-def _example(path: KeyPath) -> str:
+def _mended(path: KeyPath, value: Any, schema: Node) -> str:
+    """The command for a value that is not allowed.
+
+    What is in the place of a map or list has to go first: the next message then asks for its keys.
+    """
+    if schema["type"] == "object":
+        return remove(path)
+    if schema["type"] != "array":
+        return _example(path)
+    if not isinstance(value, list):
+        return remove(path)
+    entries = cast(list[Any], value)
+    if len(entries) < schema["minItems"]:
+        return _example((*path, len(entries)), entries)
+    repeated = (index for index, entry in enumerate(entries) if entry in entries[:index])
+    return remove((*path, next(repeated, len(entries) - 1)))
+
+
+def _example(path: KeyPath, besides: Container[object] = ()) -> str:
     """The command that sets the schema's example; of a list, its first entry."""
     schema = node(path)
     if schema["type"] == "array":
         return _example((*path, 0))
-    return set_to(path, example(schema))
+    return set_to(path, example(schema, besides))

@@ -1,6 +1,7 @@
 """The JSON Schema of a stack file, for editors; and what it says of one key, for faults."""
 
 import re
+from collections.abc import Container
 from functools import cache
 from typing import Any, TypeAlias, cast
 
@@ -79,11 +80,10 @@ def allowed(schema: Node) -> str:
             return str(schema["patternErrorMessage"])
 
 
-def example(schema: Node) -> Any:
-    """A scalar that a schema allows."""
-    if "enum" in schema:
-        return schema["enum"][0]
-    return schema.get("examples", [schema.get("minimum", False)])[0]
+def example(schema: Node, besides: Container[object] = ()) -> Any:
+    """A scalar that a schema allows, another than those besides which it is to stand."""
+    examples: list[Any] = schema.get("examples", schema.get("enum", [schema.get("minimum", False)]))
+    return next((each for each in examples if each not in besides), examples[0])
 
 
 def stack_file() -> Node:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from math import ceil
 
 from components.settings.faults import Fault, set_to, wrong
 from components.settings.stack import Settings
@@ -28,7 +29,7 @@ def connection(s: Settings) -> Iterator[Fault]:
 
 def storage(s: Settings) -> Iterator[Fault]:
     """RDS: the limit of storage autoscaling is at least a tenth above the storage."""
-    least = -(-s.database.storage_gib * 11 // 10)
+    least = ceil(s.database.storage_gib * 11 / 10)
     if s.database.max_storage_gib < least:
         path = ("pipe:database", "maxStorageGib")
         allowed = (

@@ -1,9 +1,8 @@
 """Hosts outside the zone, and what the zone's plan or its neighbours do not allow."""
 
 from collections.abc import Iterator
-from typing import Literal
 
-from components.settings.faults import Fault, set_to, wrong
+from components.settings.faults import Fault, remove, set_to, wrong
 from components.settings.schema import KeyPath
 from components.settings.stack import Settings
 
@@ -17,9 +16,9 @@ PRELOAD_SECONDS = 31536000
 def host(s: Settings) -> Iterator[Fault]:
     """The zone itself or one label below it, as far as Universal SSL covers."""
     zone, path = s.edge.zone_name, ("pipe:edge", "host")
-    if s.edge.host != zone and not _one_label_below(s.edge.host, zone):
+    if not _of_zone(s.edge.host, zone):
         allowed = f"{zone} or a host one label below it, as Universal SSL covers (pipe:edge.zoneName)"
-        yield wrong(path, s.edge.host, allowed, set_to(path, f"{_first(s.edge.host)}.{zone}"))
+        yield wrong(path, s.edge.host, allowed, set_to(path, _moved(s.edge.host, zone)))
 
 
 def frontend_host(s: Settings) -> Iterator[Fault]:
@@ -27,21 +26,32 @@ def frontend_host(s: Settings) -> Iterator[Fault]:
     zone, path = s.edge.zone_name, ("pipe:edge", "frontendHost")
     if not _one_label_below(s.edge.frontend_host, zone):
         allowed = f"a host one label below {zone}, as Universal SSL covers (pipe:edge.zoneName)"
-        yield wrong(
-            path, s.edge.frontend_host, allowed, set_to(path, f"{_first(s.edge.frontend_host)}.{zone}")
-        )
+        yield wrong(path, s.edge.frontend_host, allowed, set_to(path, _moved(s.edge.frontend_host, zone)))
     elif s.edge.frontend_host == s.edge.host:
         yield wrong(path, s.edge.host, "another host than pipe:edge.host", set_to(path, f"app-{s.edge.host}"))
 
 
 def hosts_of_zone(s: Settings) -> Iterator[Fault]:
-    """The zone's rules speak of hosts of the zone, this stack's among them."""
-    yield from _listed(s, "hosts", s.edge.zone.hosts, "host", s.edge.host)
+    """The zone's rules speak of this stack's host."""
+    if _of_zone(s.edge.host, s.edge.zone_name):
+        yield from _listed("hosts", s.edge.zone.hosts, "host", s.edge.host)
 
 
 def cached_hosts_of_zone(s: Settings) -> Iterator[Fault]:
-    """The same for the frontends."""
-    yield from _listed(s, "cachedHosts", s.edge.zone.cached_hosts, "frontendHost", s.edge.frontend_host)
+    """And of its frontend."""
+    own = s.edge.frontend_host
+    if _one_label_below(own, s.edge.zone_name) and own != s.edge.host:
+        yield from _listed("cachedHosts", s.edge.zone.cached_hosts, "frontendHost", own)
+
+
+def strangers(s: Settings) -> Iterator[Fault]:
+    """The zone's rules speak of no host outside it."""
+    for key, hosts in (("hosts", s.edge.zone.hosts), ("cachedHosts", s.edge.zone.cached_hosts)):
+        for index, each in enumerate(hosts):
+            if not _of_zone(each, s.edge.zone_name):
+                path = ("pipe:edge", "zone", key, index)
+                allowed = f"a host of {s.edge.zone_name}, at most one label below it (pipe:edge.zoneName)"
+                yield wrong(path, each, allowed, remove(path))
 
 
 def rate_limit(s: Settings) -> Iterator[Fault]:
@@ -71,28 +81,27 @@ def preload(s: Settings) -> Iterator[Fault]:
         yield wrong(key, hsts.max_age_seconds, allowed, set_to(key, PRELOAD_SECONDS))
 
 
-def _listed(
-    s: Settings, key: Literal["hosts", "cachedHosts"], listed: list[str], own: str, host: str
-) -> Iterator[Fault]:
-    path: KeyPath = ("pipe:edge", "zone", key)
-    zone = s.edge.zone_name
-    for index, each in enumerate(listed):
-        if each != zone and not _one_label_below(each, zone):
-            allowed = f"hosts of {zone}, at most one label below it (pipe:edge.zoneName)"
-            yield wrong((*path, index), each, allowed, set_to((*path, index), f"{_first(each)}.{zone}"))
+def _listed(key: str, listed: list[str], own: str, host: str) -> Iterator[Fault]:
+    path = ("pipe:edge", "zone", key)
     if host not in listed:
-        allowed = (
-            f"a list with pipe:edge.{own} ({host}), since the zone's rules are written once for all stacks"
-        )
+        allowed = f"a list with pipe:edge.{own} ({host}): the zone's rules are written once for all stacks"
         yield wrong(path, listed, allowed, set_to((*path, len(listed)), host))
+
+
+def _of_zone(host: str, zone: str) -> bool:
+    return host == zone or _one_label_below(host, zone)
 
 
 def _one_label_below(host: str, zone: str) -> bool:
     return host.partition(".")[2] == zone
 
 
-def _first(host: str) -> str:
-    return host.partition(".")[0]
+def _moved(host: str, zone: str) -> str:
+    """A host one label below the zone that resembles another: app-dev.pipe.dev for app.dev.pipe.dev."""
+    if host == zone:
+        return f"app.{zone}"
+    inner = host.removesuffix(f".{zone}")
+    return f"{inner.replace('.', '-') if inner != host else host.partition('.')[0]}.{zone}"
 
 
-CHECKS = (host, frontend_host, hosts_of_zone, cached_hosts_of_zone, rate_limit, preload)
+CHECKS = (host, frontend_host, hosts_of_zone, cached_hosts_of_zone, strangers, rate_limit, preload)

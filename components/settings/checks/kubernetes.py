@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from math import ceil
 
 from components.settings.faults import Fault, set_to, wrong
 from components.settings.kubernetes import Replicas, Resources
@@ -56,7 +57,7 @@ def quota_of_cpu(s: Settings) -> Iterator[Fault]:
     """So do their CPU limits."""
     needed = _sum(s, lambda resources: quantity(resources.cpu_limit))
     if quantity(s.kubernetes.quota_cpu) < needed:
-        path, least = ("pipe:kubernetes", "quotaCpu"), f"{-(-needed // 1)}"
+        path, least = ("pipe:kubernetes", "quotaCpu"), str(ceil(needed))
         yield wrong(path, s.kubernetes.quota_cpu, _at_least(f'"{least}"'), set_to(path, least))
 
 
@@ -64,13 +65,13 @@ def quota_of_memory(s: Settings) -> Iterator[Fault]:
     """So do their memory limits."""
     needed = _sum(s, lambda resources: quantity(resources.memory_limit))
     if quantity(s.kubernetes.quota_memory) < needed:
-        path, least = ("pipe:kubernetes", "quotaMemory"), f"{-(-needed // MIB)}Mi"
+        path, least = ("pipe:kubernetes", "quotaMemory"), f"{ceil(needed / MIB)}Mi"
         yield wrong(path, s.kubernetes.quota_memory, _at_least(least), set_to(path, least))
 
 
 def _most(replicas: Replicas) -> int:
     """Pods at most: a rolling update adds a quarter, rounded up (Kubernetes' default of maxSurge)."""
-    return replicas.max + -(-replicas.max // 4)
+    return replicas.max + ceil(replicas.max / 4)
 
 
 def _sum(s: Settings, limit: Callable[[Resources], Decimal]) -> Decimal:

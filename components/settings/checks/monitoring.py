@@ -6,6 +6,7 @@ from pydantic.alias_generators import to_camel
 
 from components.settings.faults import Fault, set_to, wrong
 from components.settings.monitoring import ErrorRate, Threshold, Thresholds
+from components.settings.schema import node
 from components.settings.stack import Settings
 
 BELOW = ("certificate_days", "database_free_storage_gib")
@@ -77,8 +78,11 @@ def certificate(s: Settings) -> Iterator[Fault]:
     """A new certificate would warn."""
     warning, days = s.monitoring.thresholds.certificate_days.warning, s.edge.certificate_days
     if warning >= days:
-        path = ("pipe:monitoring", "thresholds", "certificateDays", "warning")
-        yield wrong(path, warning, f"below pipe:edge.certificateDays ({days})", set_to(path, days // 2))
+        path = ("pipe:edge", "certificateDays")
+        allowed = f"above pipe:monitoring.thresholds.certificateDays.warning ({warning:g})"
+        choices: list[int] = node(path)["enum"]
+        longer = next((each for each in choices if each > warning), choices[-1])
+        yield wrong(path, days, allowed, set_to(path, longer))
 
 
 CHECKS = (

@@ -27,32 +27,33 @@ def size_of_vpc(s: Settings) -> Iterator[Fault]:
 def zones(s: Settings) -> Iterator[Fault]:
     """Every tier has a network in every zone."""
     tiers = s.network.subnets
-    wanted = len(tiers.private)
+    wanted, room = len(tiers.private), Room(s)
     for tier, cidrs in (("public", tiers.public), ("database", tiers.database)):
         path: KeyPath = ("pipe:network", "subnets", tier)
         like = IPv4Network(cidrs[0]).prefixlen
         allowed = f"{wanted} networks, as many as pipe:network.subnets.private has"
         if len(cidrs) < wanted:
-            yield wrong(path, cidrs, allowed, set_to((*path, len(cidrs)), _free(s, like)))
+            yield wrong(path, cidrs, allowed, set_to((*path, len(cidrs)), room.take(like)))
         elif len(cidrs) > wanted:
             yield wrong(path, cidrs, allowed, remove((*path, len(cidrs) - 1)))
 
 
 def inside(s: Settings) -> Iterator[Fault]:
     """Subnets lie in the VPC."""
-    vpc = IPv4Network(s.network.cidr)
+    vpc, room = IPv4Network(s.network.cidr), Room(s)
     for path, subnet in _subnets(s):
         if not subnet.subnet_of(vpc):
             allowed = f"a network inside pipe:network.cidr ({vpc})"
-            yield wrong(path, str(subnet), allowed, set_to(path, _free(s, subnet.prefixlen)))
+            yield wrong(path, str(subnet), allowed, set_to(path, room.take(subnet.prefixlen)))
 
 
 def apart(s: Settings) -> Iterator[Fault]:
     """Subnets do not overlap."""
+    room = Room(s)
     for (first, one), (second, other) in combinations(_subnets(s), 2):
         if one.overlaps(other):
             allowed = f"a network that does not overlap {dotted(first)} ({one})"
-            yield wrong(second, str(other), allowed, set_to(second, _free(s, other.prefixlen)))
+            yield wrong(second, str(other), allowed, set_to(second, room.take(other.prefixlen)))
 
 
 def size_of_subnets(s: Settings) -> Iterator[Fault]:
@@ -60,12 +61,13 @@ def size_of_subnets(s: Settings) -> Iterator[Fault]:
 
     (EKS user guide, subnet requirements for clusters: at least six, sixteen recommended.)
     """
+    room = Room(s)
     for path, subnet in _subnets(s):
         longest = 27 if path[2] == "private" else 28
         if subnet.prefixlen > longest:
             reason = "EKS needs 16 free addresses" if longest == 27 else "AWS"
             yield wrong(
-                path, str(subnet), f"/{longest} or larger ({reason})", set_to(path, _free(s, longest))
+                path, str(subnet), f"/{longest} or larger ({reason})", set_to(path, room.take(longest))
             )
 
 
@@ -118,13 +120,22 @@ def _subnets(s: Settings) -> list[Subnet]:
     ]
 
 
-def _free(s: Settings, prefix: int) -> str:
-    """A network of the VPC that no subnet uses; for want of one, the VPC's first."""
-    vpc = IPv4Network(s.network.cidr)
-    candidates = vpc.subnets(new_prefix=max(prefix, vpc.prefixlen))
-    taken = [subnet for _, subnet in _subnets(s)]
-    free = (each for each in candidates if not any(each.overlaps(subnet) for subnet in taken))
-    return str(next(free, vpc))
+class Room:
+    """What is left of the VPC: where a fault proposes a network."""
+
+    def __init__(self, s: Settings) -> None:
+        self._taken = [subnet for _, subnet in _subnets(s)]
+        # While the VPC's own network is faulty, that of its first subnet stands for it.
+        around = self._taken[0].supernet(new_prefix=min(16, self._taken[0].prefixlen))
+        self._vpc = IPv4Network(getattr(s.network, "cidr", around))
+
+    def take(self, prefix: int) -> str:
+        """A network that nothing overlaps, nor what was taken before; the VPC's own if there is none."""
+        for each in self._vpc.subnets(new_prefix=max(prefix, self._vpc.prefixlen)):
+            if not any(each.overlaps(other) for other in self._taken):
+                self._taken.append(each)
+                return str(each)
+        return str(self._vpc)
 
 
 CHECKS = (size_of_vpc, zones, inside, apart, size_of_subnets, room_for_pods, service_network, endpoint)
