@@ -1,0 +1,1 @@
+"""What the roles of an account may do, as policy statements; a module a topic."""

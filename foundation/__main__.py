@@ -1,0 +1,61 @@
+"""What an account has once: who may do what from GitHub, the image registry, the state of the stacks.
+
+An administrator applies it first; the stacks need none of its outputs, since their names and ARNs follow from
+the settings.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the components of the stacks
+
+import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  isort: skip  (first: SDKs load lazily)
+
+import pulumi
+
+from components.github_access import GithubAccess, GithubAccessArgs
+from components.registry import Registry, RegistryArgs
+from components.state import StateBucket, StateBucketArgs
+from foundation.settings import load
+
+settings = load()
+account, labels = settings.account, settings.labels
+
+registry = Registry(
+    "registry",
+    RegistryArgs(
+        repository=settings.registry.repository,
+        keep_images=settings.registry.keep_images,
+        untagged_days=settings.registry.untagged_days,
+        labels=labels,
+        protect=account.protect,
+    ),
+)
+state = StateBucket(
+    "state",
+    StateBucketArgs(
+        project=settings.state.project,
+        copy_region=account.copy_region,
+        lock_days=settings.state.lock_days,
+        labels=labels,
+        protect=account.protect,
+    ),
+)
+access = GithubAccess(
+    "github",
+    GithubAccessArgs(
+        github_repository=account.github_repository,
+        branch=account.branch,
+        environments=settings.scopes,
+        registry_arn=registry.arn,
+        state=state.state,
+        labels=labels,
+    ),
+)
+
+pulumi.export("registry", registry.url)
+pulumi.export("state_bucket", state.bucket)
+pulumi.export("secrets_provider", state.secrets_provider)
+pulumi.export("build_role", access.build_role_arn)
+pulumi.export("preview_role", access.preview_role_arn)
+pulumi.export("deploy_roles", access.deploy_role_arns)
