@@ -1,0 +1,1 @@
+"""A Pulumi policy pack: TLS 1.2 and newer, resource limits, alert rules, and what production needs."""

@@ -1,0 +1,16 @@
+"""Starts the pack, as a directory or as an executable."""
+
+import sys
+from pathlib import Path
+
+# Run as a directory, Python puts this folder on the path in place of its parent, where the package is.
+HERE = Path(__file__).resolve().parent
+sys.path[:] = [str(HERE.parent), *(entry for entry in sys.path if Path(entry).resolve() != HERE)]
+
+from pulumi_policy import PolicyPack  # noqa: E402
+
+from policies import servicer  # noqa: E402
+from policies.pack import NAME, policies  # noqa: E402
+
+servicer.install()
+PolicyPack(NAME, policies())

@@ -1,0 +1,183 @@
+"""Datadog monitors: their queries and messages, parsed."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from policies.rule import Resource
+from policies.unknowns import Value
+
+MONITOR = "datadog:index/monitor:Monitor"
+MONITOR_JSON = "datadog:index/monitorJson:MonitorJson"
+SYNTHETIC = "datadog:index/syntheticsTest:SyntheticsTest"
+
+# Types whose query ends in a comparison (docs.datadoghq.com/api/latest/monitors, "query").
+COMPARED = frozenset(
+    {
+        "metric alert",
+        "query alert",
+        "log alert",
+        "event-v2 alert",
+        "rum alert",
+        "trace-analytics alert",
+        "ci-pipelines alert",
+        "ci-tests alert",
+        "error-tracking alert",
+        "slo alert",
+        "audit alert",
+        "cost alert",
+    }
+)
+WITH_NO_DATA = frozenset({"metric alert", "query alert", "service check"})
+"""Types that can tell when data stops coming (notify_no_data)."""
+
+_COMPARISON = re.compile(r"\s*(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
+_WINDOW = re.compile(
+    r"""\(\s*(?:last_|current_)(\d+)(m|h|d|w|mo)\b"""
+    r"""|\.(?:last|short_window|long_window|over)\(\s*["'](\d+)(m|h|d|w|mo)["']\s*\)"""
+)
+_MINUTES = {"m": 1, "h": 60, "d": 1440, "w": 10080, "mo": 43200}
+_PAIRS = {")": "(", "]": "[", "}": "{"}
+
+
+@dataclass(frozen=True)
+class Query:
+    """What a monitor's query says: the expression, and when it alerts."""
+
+    expression: str
+    comparator: str
+    threshold: float
+
+    @property
+    def rising(self) -> bool:
+        """Whether it alerts above its threshold."""
+        return self.comparator.startswith(">")
+
+    @property
+    def window(self) -> int:
+        """The longest window that it looks at, in minutes; 0 when it names none."""
+        found = _WINDOW.findall(self.expression)
+        return max((int(a or b) * _MINUTES[c or d] for a, c, b, d in found), default=0)
+
+
+class QueryError(ValueError):
+    """The text is no query that compares something with a threshold."""
+
+
+def parse_query(text: str) -> Query:
+    """Parses a query: brackets and quotes match, and the last comparison outside them is the threshold."""
+    place = -1
+    for index, character in _outside(text):
+        if character in "<>" and text[index - 1 : index] not in ("<", ">"):
+            place = index
+    match = _COMPARISON.fullmatch(text[place:]) if place > 0 else None
+    if match is None:
+        raise QueryError("it ends without a comparison such as > 0.01")
+    return Query(text[:place].strip(), match[1], float(match[2]))
+
+
+def _outside(text: str) -> Iterator[tuple[int, str]]:
+    """The characters of a query that are in no bracket and no quotes."""
+    open_brackets: list[str] = []
+    quote = ""
+    for index, character in enumerate(text):
+        if quote:
+            quote = "" if character == quote and text[index - 1] != "\\" else quote
+        elif character in "\"'":
+            quote = character
+        elif character in "([{":
+            open_brackets.append(character)
+        elif character in _PAIRS:
+            if not open_brackets or open_brackets.pop() != _PAIRS[character]:
+                raise QueryError(f"{character!r} at position {index} closes nothing")
+        elif not open_brackets:
+            yield index, character
+    if open_brackets or quote:
+        raise QueryError(f"{(quote or open_brackets[-1])!r} is not closed")
+
+
+_HANDLE = re.compile(r"(?<![\w.{])@[A-Za-z0-9][\w.+@-]*[\w]")
+_BLOCK = re.compile(r"\{\{([#^])(is_\w+)(?:[^}]*)\}\}(.*?)\{\{/\2\}\}", re.DOTALL)
+
+
+def alerted(message: str) -> list[str]:
+    """The handles that a message tells of an alert; those for a warning or a recovery do not count."""
+
+    def keep(match: re.Match[str]) -> str:
+        sign, condition, body = match.groups()
+        says_alert = condition in ("is_alert", "is_match", "is_exact_match", "is_renotify", "is_priority")
+        return body if says_alert == (sign == "#") else ""
+
+    before = None
+    while before != message:
+        before, message = message, _BLOCK.sub(keep, message)
+    return _HANDLE.findall(message)
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """A monitor, from typed properties or from a JSON document."""
+
+    resource: Resource
+    value: Value
+    options: Value
+    """Where the options are: beside the rest, or in `options` of the JSON document."""
+    thresholds: Value
+    json: bool
+
+    def option(self, name: str) -> Value:
+        """An option by its name in Pulumi; the JSON document has it in snake case."""
+        return self.options[_snake(name) if self.json else name]
+
+    @property
+    def kind(self) -> str:
+        return self.value["type"].text() or ""
+
+    @property
+    def query(self) -> Value:
+        return self.value["query"]
+
+    @property
+    def compared(self) -> bool:
+        """Whether its query compares with a threshold."""
+        return self.kind in COMPARED
+
+    def parsed(self) -> Query | None:
+        """Its query; None when it has no threshold, or cannot be read."""
+        try:
+            return parse_query(self.query.text() or "") if self.compared else None
+        except QueryError:
+            return None
+
+    @property
+    def tags(self) -> list[str]:
+        return self.value["tags"].texts()
+
+    @property
+    def critical(self) -> bool:
+        """Whether people are to be woken: tagged severity:critical, or priority 1."""
+        return "severity:critical" in self.tags or str(self.option_priority.get()) == "1"
+
+    @property
+    def option_priority(self) -> Value:
+        """The priority, which is no option in JSON either."""
+        return self.value["priority"]
+
+
+def monitor(resource: Resource) -> Monitor:
+    """The monitor that a resource declares."""
+    found = resource.memo.get("monitor")
+    if found is None:
+        if resource.type == MONITOR:
+            props = resource.props
+            found = Monitor(resource, props, props, props["monitorThresholds"], json=False)
+        else:
+            document = resource["monitor"].json()
+            options = document["options"]
+            found = Monitor(resource, document, options, options["thresholds"], json=True)
+        resource.memo["monitor"] = found
+    return found
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"[A-Z]", lambda match: f"_{match[0].lower()}", name)

@@ -1,0 +1,242 @@
+"""What a rule is: metadata in the words of Pulumi's SDK, and a pure function from a resource to verdicts."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from pulumi_policy import EnforcementLevel, Severity
+
+from policies.unknowns import UnknownValueError, Value
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong with one property: where, what was found, and what to do."""
+
+    path: str
+    found: str
+    remedy: str
+    absent: bool = False
+    """Whether the property is not set; an object that only patches another cannot be blamed for that."""
+    urn: str | None = None
+    """The resource, when a rule looks at a whole stack; none means the stack itself."""
+
+    def __str__(self) -> str:
+        return f"{self.path} is {self.found}; {self.remedy}"
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A value at this path was needed and is not known in this preview."""
+
+    path: str
+    urn: str | None = None
+
+
+Verdict = Finding | Unknown
+Verdicts = Iterator[Verdict]
+Options = Mapping[str, Any]
+
+
+def wrong(value: Value, wanted: str) -> Finding:
+    """`value` should be `wanted`."""
+    return Finding(value.path, value.shown(), f"set it to {wanted}", value.absent)
+
+
+def unwanted(value: Value, remedy: str = "remove it") -> Finding:
+    """`value` should not be as it is; `remedy` says what to do instead."""
+    return Finding(value.path, value.shown(), remedy, value.absent)
+
+
+def each(values: Iterable[Value], check: Callable[[Value], Verdicts]) -> Verdicts:
+    """Judges every value on its own, so that one that is unknown hides nothing about the others."""
+    for value in values:
+        try:
+            yield from check(value)
+        except UnknownValueError as unknown:
+            yield Unknown(unknown.path)
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource as the engine describes it to the pack."""
+
+    type: str
+    urn: str
+    name: str
+    props: Value
+    protect: bool = False
+    parent: str = ""
+    provider: str = ""
+    """URN of its provider; empty when the engine does not say."""
+    dependencies: tuple[str, ...] = ()
+    property_dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    memo: dict[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
+    """What several rules read from the same properties (pods, policy documents), read once."""
+
+    def blame(self, finding: Finding) -> Finding:
+        """The finding, about this resource."""
+        return replace(finding, urn=self.urn)
+
+    def __getitem__(self, key: str) -> Value:
+        return self.props[key]
+
+    def at(self, path: str) -> Value:
+        """The property at a dotted path."""
+        return self.props.at(path)
+
+    @cached_property
+    def reached(self) -> frozenset[str]:
+        """URNs that this resource depends on, directly or by one of its properties."""
+        by_property = (urn for urns in self.property_dependencies.values() for urn in urns)
+        return frozenset(self.dependencies) | frozenset(by_property)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """All resources of a stack, found by type, by URN, or by what they depend on."""
+
+    resources: tuple[Resource, ...]
+
+    @cached_property
+    def by_urn(self) -> dict[str, Resource]:
+        return {resource.urn: resource for resource in self.resources}
+
+    @cached_property
+    def _by_type(self) -> dict[str, list[Resource]]:
+        index: dict[str, list[Resource]] = {}
+        for resource in self.resources:
+            index.setdefault(resource.type, []).append(resource)
+        return index
+
+    def of(self, types: Iterable[str]) -> list[Resource]:
+        """The resources of these types, in the order of their URNs."""
+        found = [resource for kind in types for resource in self._by_type.get(kind, ())]
+        return sorted(found, key=lambda resource: resource.urn)
+
+
+ResourceCheck = Callable[[Resource, Options], Verdicts]
+StackCheck = Callable[[Stack, Options], Verdicts]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """One configuration value of a rule, as --policy-pack-config gives it."""
+
+    default: Any
+    schema: Mapping[str, Any]
+    """JSON Schema, checked by the engine before the pack sees the value."""
+    valid: Callable[[Any], bool] = lambda _: True
+    """What JSON Schema cannot say."""
+    wanted: str = ""
+    """What `valid` accepts, in words."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rule:
+    """A rule and everything that is said about it."""
+
+    name: str
+    description: str
+    severity: Severity
+    framework: str
+    controls: tuple[str, ...]
+    """Identifiers of the controls it covers, in the words of their frameworks."""
+    tags: tuple[str, ...]
+    url: str
+    remediation: str
+    level: EnforcementLevel
+    options: Mapping[str, Option]
+    types: frozenset[str]
+    """Resource types it judges; empty for a rule on whole stacks."""
+    check: ResourceCheck | StackCheck
+    remedy: Callable[[dict[str, Any]], None] | None = None
+    """Repairs the properties in place, where the repair is certain."""
+
+    @property
+    def on_stack(self) -> bool:
+        """Whether it judges a whole stack."""
+        return not self.types
+
+    def defaults(self) -> dict[str, Any]:
+        """Its configuration without any file."""
+        return {name: option.default for name, option in self.options.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Topic:
+    """What the rules of one topic have in common; its methods are the decorators that make rules."""
+
+    framework: str
+    tags: tuple[str, ...]
+    url: str
+
+    def rule(
+        self,
+        name: str,
+        *,
+        types: Iterable[str],
+        severity: Severity,
+        controls: tuple[str, ...],
+        remediation: str,
+        url: str = "",
+        level: EnforcementLevel = EnforcementLevel.MANDATORY,
+        options: Mapping[str, Option] | None = None,
+        remedy: Callable[[dict[str, Any]], None] | None = None,
+    ) -> Callable[[ResourceCheck], Rule]:
+        """Makes a rule on resources of a function; its docstring is the description."""
+
+        def decorate(check: ResourceCheck) -> Rule:
+            return Rule(
+                name=name,
+                description=_description(check),
+                severity=severity,
+                framework=self.framework,
+                controls=controls,
+                tags=self.tags,
+                url=url or self.url,
+                remediation=remediation,
+                level=level,
+                options=options or {},
+                types=frozenset(types),
+                check=check,
+                remedy=remedy,
+            )
+
+        return decorate
+
+    def stack_rule(
+        self,
+        name: str,
+        *,
+        severity: Severity,
+        controls: tuple[str, ...],
+        remediation: str,
+        url: str = "",
+        level: EnforcementLevel = EnforcementLevel.MANDATORY,
+        options: Mapping[str, Option] | None = None,
+    ) -> Callable[[StackCheck], Rule]:
+        """Makes a rule on a whole stack of a function; its docstring is the description."""
+
+        def decorate(check: StackCheck) -> Rule:
+            return Rule(
+                name=name,
+                description=_description(check),
+                severity=severity,
+                framework=self.framework,
+                controls=controls,
+                tags=self.tags,
+                url=url or self.url,
+                remediation=remediation,
+                level=level,
+                options=options or {},
+                types=frozenset(),
+                check=check,
+            )
+
+        return decorate
+
+
+def _description(check: Callable[..., object]) -> str:
+    return " ".join((check.__doc__ or "").split())

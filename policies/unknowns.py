@@ -1,0 +1,235 @@
+"""A resource's properties as rules see them: each knows its path, and whether it is unknown or secret."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+
+from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import Value as StructValue
+
+# How the engine marks special values in a Struct (sdk/go/common/resource/properties.go).
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+SECRET = "1b47061264138c4ac30d75fd1eb44270"
+
+# What stands for an unknown value, by type: boolean, number, string, array, asset, archive, object.
+SENTINELS = frozenset(
+    {
+        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
+        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
+        "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
+        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
+        "030794c1-ac77-496b-92df-f27374a8bd58",
+        "e48ece36-62e2-4504-bad9-02848725956a",
+        "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
+    }
+)
+
+SHOWN = 120
+"""Characters of a value that a message quotes at most."""
+
+
+class UnknownValueError(Exception):
+    """A rule needed a value that this preview cannot know."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
+class _Unknown:
+    """The value that is not known."""
+
+    def __repr__(self) -> str:
+        return "unknown"
+
+
+UNKNOWN = _Unknown()
+
+
+class _Secret:
+    """A value that came marked as secret."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def read(struct: Struct) -> dict[str, Any]:
+    """Plain Python values of a Struct; unknown and secret values keep their marks.
+
+    Keys are sorted, since a protobuf map has no order and findings must come in the same order in every run.
+    """
+    fields = struct.fields
+    return {key: _read(fields[key]) for key in sorted(fields)}
+
+
+def _read(value: StructValue) -> Any:
+    kind = value.WhichOneof("kind")
+    if kind == "string_value":
+        text = value.string_value
+        return UNKNOWN if len(text) == 36 and text in SENTINELS else text
+    if kind == "struct_value":
+        return _unmark(read(value.struct_value))
+    if kind == "list_value":
+        return [_read(item) for item in value.list_value.values]
+    if kind == "bool_value":
+        return value.bool_value
+    if kind == "number_value":
+        return _number(value.number_value)
+    return None
+
+
+def _number(number: float) -> int | float:
+    """A Struct has floats only; a message should say 22, not 22.0."""
+    return int(number) if number.is_integer() else number
+
+
+def _unmark(fields: dict[str, Any]) -> Any:
+    if fields.get(SIGNATURE) == SECRET:
+        return _Secret(fields.get("value"))
+    return fields
+
+
+def from_plain(value: Any) -> Any:
+    """The same values from the SDK's own deserialised properties, in which secrets are already unwrapped."""
+    if isinstance(value, Mapping):
+        mapping = cast(Mapping[str, Any], value)
+        return _unmark({key: from_plain(mapping[key]) for key in sorted(mapping)})
+    if isinstance(value, list | tuple):
+        return [from_plain(item) for item in cast(list[Any], value)]
+    if isinstance(value, str):
+        return UNKNOWN if value in SENTINELS else value
+    if isinstance(value, float):
+        return _number(value)
+    return value
+
+
+class Value:
+    """One property, where it is, and what is known of it."""
+
+    __slots__ = ("_raw", "path", "secret")
+
+    def __init__(self, raw: Any, path: str = "", secret: bool = False) -> None:
+        if type(raw) is _Secret:
+            raw, secret = raw.value, True
+        self._raw = raw
+        self.path = path
+        self.secret = secret
+
+    def __getitem__(self, key: str) -> "Value":
+        """The property below; absent where there is none, unknown (at this path) below an unknown one."""
+        raw = self._raw
+        if raw is UNKNOWN:
+            return self
+        child = cast(dict[str, Any], raw).get(key) if type(raw) is dict else None
+        if not self.path:
+            path = key
+        elif "." in key or "/" in key:
+            path = f'{self.path}["{key}"]'
+        else:
+            path = f"{self.path}.{key}"
+        return Value(child, path, self.secret)
+
+    def at(self, path: str) -> "Value":
+        """The property at a dotted path: `at("spec.template.spec")`."""
+        found = self
+        for key in path.split("."):
+            found = found[key]
+        return found
+
+    @property
+    def known(self) -> bool:
+        """Whether this value itself is known; its parts may still not be."""
+        return self._raw is not UNKNOWN
+
+    @property
+    def absent(self) -> bool:
+        """Whether it is not set at all."""
+        return self._raw is None
+
+    def get(self) -> Any:
+        """The value; raises UnknownValueError when it is not known."""
+        if self._raw is UNKNOWN:
+            raise UnknownValueError(self.path)
+        return self._raw
+
+    def text(self) -> str | None:
+        """The value when it is a string."""
+        value = self.get()
+        return value if isinstance(value, str) else None
+
+    def flag(self) -> bool | None:
+        """The value when it is a boolean, or a string that says one."""
+        value = self.get()
+        if isinstance(value, str):
+            return {"true": True, "false": False}.get(value.lower())
+        return value if isinstance(value, bool) else None
+
+    def number(self) -> int | float | None:
+        """The value when it is a number, or a string that says one."""
+        value = self.get()
+        if isinstance(value, str):
+            try:
+                return _number(float(value))
+            except (ValueError, OverflowError):
+                return None
+        return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+    def items(self) -> list["Value"]:
+        """The elements of a list; none when it is absent."""
+        value = self.get()
+        if not isinstance(value, list):
+            return []
+        elements = cast(list[Any], value)
+        return [Value(item, f"{self.path}[{index}]", self.secret) for index, item in enumerate(elements)]
+
+    def entries(self) -> dict[str, "Value"]:
+        """The properties of an object; none when it is absent."""
+        value = self.get()
+        return {key: self[key] for key in cast(dict[str, Any], value)} if isinstance(value, dict) else {}
+
+    def texts(self) -> list[str]:
+        """The strings of a list, or a single string as a list of one."""
+        value = self.get()
+        if isinstance(value, str):
+            return [value]
+        return [text for item in self.items() if (text := item.text()) is not None]
+
+    def json(self) -> "Value":
+        """The document that a string holds, at the same path; absent when the string is not JSON."""
+        value = self.get()
+        if not isinstance(value, str):
+            return self
+        try:
+            return Value(from_plain(json.loads(value)), self.path, self.secret)
+        except ValueError:
+            return Value(None, self.path, self.secret)
+
+    def plain(self) -> Any:
+        """The whole value as plain data; raises UnknownValueError when any part of it is not known."""
+        value = self.get()
+        if isinstance(value, dict):
+            return {key: child.plain() for key, child in self.entries().items()}
+        if isinstance(value, list):
+            return [child.plain() for child in self.items()]
+        return value
+
+    def shown(self) -> str:
+        """The value as a message may quote it: never a secret, and not too long."""
+        if self._raw is None:
+            return "not set"
+        if self.secret or _has_secret(self._raw):
+            return "[secret]"
+        text = repr(self._raw)
+        return text if len(text) <= SHOWN else text[:SHOWN] + "…"
+
+
+def _has_secret(raw: Any) -> bool:
+    if type(raw) is _Secret:
+        return True
+    if isinstance(raw, dict):
+        return any(_has_secret(part) for part in cast(dict[str, Any], raw).values())
+    if isinstance(raw, list):
+        return any(_has_secret(part) for part in cast(list[Any], raw))
+    return False

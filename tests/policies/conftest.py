@@ -1,0 +1,77 @@
+"""What tests of rules share: judging properties by a rule, and changing one thing in a valid fixture."""
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  (the SDKs then load only what is used)
+from policies.catalog import BY_NAME
+from policies.judge import judge
+from policies.rule import Resource, Stack
+from policies.unknowns import Value, from_plain
+
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""How the engine sends a string that a preview does not know."""
+
+Said = Callable[..., list[str]]
+
+
+def secret(value: object) -> dict[str, object]:
+    """A value marked secret, as the engine sends it."""
+    return {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": value}
+
+
+def urn(kind: str, name: str = "it") -> str:
+    """The URN of a resource in the stack that tests use."""
+    return f"urn:pulumi:prod::pipe::{kind}::{name}"
+
+
+def resource(kind: str, props: Mapping[str, Any], name: str = "it", **more: Any) -> Resource:
+    """A resource as a rule sees it."""
+    return Resource(type=kind, urn=urn(kind, name), name=name, props=Value(from_plain(props)), **more)
+
+
+def changed(props: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
+    """A copy with changes; `a__b__0__c=value` sets a.b[0].c, and None removes it."""
+    copy: dict[str, Any] = deepcopy(dict(props))
+    for path, value in changes.items():
+        *steps, last = [int(step) if step.isdigit() else step for step in path.split("__")]
+        place: Any = copy
+        for step in steps:
+            place = place[step]
+        if value is None:
+            del place[last]
+        else:
+            place[last] = value
+    return copy
+
+
+def verdicts(rule: str, subject: Resource | Stack, options: Mapping[str, Any]) -> list[str]:
+    """Findings as text, then `unknown: path`; a crash fails the test."""
+    judgement = judge(BY_NAME[rule], subject, options)
+    assert not judgement.crash, judgement.crash
+    return [str(finding) for finding in judgement.findings] + [
+        f"unknown: {value.path}" for value in judgement.unknown
+    ]
+
+
+@pytest.fixture
+def said() -> Said:
+    """`said(rule, type, props, **options)`: what a rule says of a resource."""
+
+    def call(rule: str, kind: str, props: Mapping[str, Any], **options: Any) -> list[str]:
+        return verdicts(rule, resource(kind, props), options)
+
+    return call
+
+
+@pytest.fixture
+def said_of_stack() -> Said:
+    """`said_of_stack(rule, resources, **options)`: what a rule says of a whole stack."""
+
+    def call(rule: str, *resources: Resource, **options: Any) -> list[str]:
+        return verdicts(rule, Stack(resources), options)
+
+    return call

@@ -1,0 +1,300 @@
+"""The pack as the engine calls it: secrets, unknowns, levels, waivers, the ledger."""
+
+import json
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_cloudflare as cloudflare
+import pulumi_datadog as datadog
+import pulumi_kubernetes as kubernetes
+import pytest
+
+from tests.policies.engine import Engine, Run, providers
+from tests.policies.fixtures import DEPLOYMENT, MONITOR
+
+Program = Callable[[], object]
+PROD = json.loads((Path(__file__).parents[2] / "policies/config/prod.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def attached() -> Iterator[str]:
+    with providers() as found:
+        yield found
+
+
+@pytest.fixture
+def engine(tmp_path: Path, attached: str) -> Engine:
+    return Engine(tmp_path, attached)
+
+
+def zone_setting(version: str = "1.2") -> object:
+    return cloudflare.ZoneSetting("tls", zone_id="z", setting_id="min_tls_version", value=version)
+
+
+def deployment(**changes: Any) -> object:
+    spec = deepcopy(DEPLOYMENT["spec"])
+    spec["template"]["spec"]["containers"][0].update(changes)
+    return kubernetes.apps.v1.Deployment("api", metadata=DEPLOYMENT["metadata"], spec=spec)
+
+
+def monitor(name: str = "HighErrorRate") -> object:
+    given = {key: value for key, value in MONITOR.items() if key not in ("name", "monitorThresholds")}
+    words = {"renotifyInterval": "renotify_interval", "notifyNoData": "notify_no_data"}
+    return datadog.Monitor(
+        "errors",
+        name=name,
+        monitor_thresholds=MONITOR["monitorThresholds"],
+        **{words.get(key, key): value for key, value in given.items()},
+    )
+
+
+def group(port: int = 443) -> object:
+    rule = aws.ec2.SecurityGroupIngressArgs(
+        protocol="tcp", from_port=port, to_port=port, cidr_blocks=["0.0.0.0/0"], description="Visitors"
+    )
+    return aws.ec2.SecurityGroup("lb", description="Load balancer", ingress=[rule], tags={"env": "prod"})
+
+
+def slo() -> object:
+    return datadog.ServiceLevelObjective(
+        "slo", name="slo", type="metric", thresholds=[{"timeframe": "30d", "target": 99.9}]
+    )
+
+
+def good() -> None:
+    for declare in (zone_setting, deployment, monitor, group, slo):
+        declare()
+
+
+GUARDS = {
+    "tls-cloudflare-zone-old-version",
+    "workload-memory-limit-missing",
+    "workload-image-latest",
+    "alert-required-monitor-missing",
+    "security-group-ssh-open-to-world",
+}
+REQUIRED = {"alert-required-monitor-missing": {"monitors": ["HighErrorRate"], "tags": ["env:prod"]}}
+
+
+@pytest.mark.parametrize(
+    ("program", "policy", "expected"),
+    [
+        (
+            lambda: zone_setting("1.1"),
+            "tls-cloudflare-zone-old-version",
+            "value is '1.1'; set it to '1.2' or '1.3'",
+        ),
+        (
+            lambda: deployment(resources={"limits": {"cpu": "1"}}),
+            "workload-memory-limit-missing",
+            "spec.template.spec.containers[0].resources.limits.memory is not set; "
+            "set it to a quantity above zero, such as 512Mi",
+        ),
+        (
+            lambda: deployment(image="pipe/api:latest"),
+            "workload-image-latest",
+            "spec.template.spec.containers[0].image is 'pipe/api:latest'; "
+            "set it to an image with a version or digest, such as pipe/api:1.4.2 or pipe/api@sha256:…",
+        ),
+        (
+            lambda: monitor("Renamed"),
+            "alert-required-monitor-missing",
+            "monitor HighErrorRate is missing; declare a datadog.Monitor whose name has HighErrorRate "
+            "with the tags env:prod",
+        ),
+        (
+            lambda: group(22),
+            "security-group-ssh-open-to-world",
+            "ingress[0].cidrBlocks[0] is '0.0.0.0/0' for tcp port 22; "
+            "set it to the networks that need SSH, or remove the rule",
+        ),
+    ],
+)
+def test_each_guard_stops_the_run_and_names_the_thing_and_the_remedy(
+    engine: Engine, program: Program, policy: str, expected: str
+) -> None:
+    run = engine.run(program, config=REQUIRED)
+    assert run.failed
+    assert [text.partition("\n")[0] for text in run.of(policy)] == [expected]
+    assert expected in run.text
+    assert {each["level"] for each in run.violations if each["policy"] == policy} == {"mandatory"}
+
+
+def test_a_good_program_comes_up_without_a_mandatory_violation(engine: Engine) -> None:
+    run = engine.run(good, "up", config=PROD)
+    assert [
+        each for each in run.violations if each["level"] == "mandatory" and each["policy"] in GUARDS
+    ] == []
+
+
+def hidden() -> None:
+    secret = pulumi.Output.secret("hunter2")
+    deployment(env=[{"name": "A", "value": secret}], image=secret)
+    cloudflare.ZoneSetting("tls", zone_id="z", setting_id="min_tls_version", value=secret)
+
+
+def test_a_secret_is_never_quoted(engine: Engine) -> None:
+    run = engine.run(hidden)
+    assert run.of("tls-cloudflare-zone-old-version")[0].startswith(
+        "value is [secret]; set it to '1.2' or '1.3'"
+    )
+    assert run.of("workload-secret-in-env")[0].startswith(
+        "spec.template.spec.containers[0].env[0].value is [secret]"
+    )
+    assert "hunter2" not in run.text
+    assert "hunter2" not in json.dumps(run.violations)
+    assert "hunter2" not in engine.ledger.read_text()
+
+
+def computed() -> None:
+    group = aws.ec2.SecurityGroup("first", description="First", tags={"env": "prod"})
+    deployment(image=group.arn)
+    aws.ec2.SecurityGroup("second", description="Second", ingress=group.ingress, tags={"env": "prod"})
+
+
+def test_an_unknown_value_is_counted_and_not_passed(engine: Engine) -> None:
+    run = engine.run(computed, config={"all": "advisory"})
+    assert run.of("workload-image-latest") == []
+    rows = {(row["policy"], row["urn"].rpartition("::")[2]): row for row in engine.rows()}
+    assert rows["workload-image-latest", "api"]["verdict"] == "unknown"
+    assert rows["workload-image-latest", "api"]["detail"] == (
+        "not known in this preview: spec.template.spec.containers[0].image"
+    )
+    assert rows["security-group-ssh-open-to-world", "second"]["verdict"] == "unknown"
+    [said] = run.of("policy-value-unknown")
+    assert "wait for values that this preview cannot know" in said
+
+
+def unreachable() -> None:
+    cluster = aws.eks.Cluster("cluster", role_arn="arn:aws:iam::1:role/x", vpc_config={"subnet_ids": []})
+    provider = kubernetes.Provider("cluster", kubeconfig=cluster.endpoint)
+    bad = deepcopy(DEPLOYMENT["spec"])
+    bad["template"]["spec"]["containers"][0]["image"] = "api"
+    kubernetes.apps.v1.Deployment(
+        "api", metadata=DEPLOYMENT["metadata"], spec=bad, opts=pulumi.ResourceOptions(provider=provider)
+    )
+    monitor()
+
+
+def test_objects_of_a_cluster_that_is_not_there_yet_are_judged_by_their_inputs(engine: Engine) -> None:
+    run = engine.run(unreachable, config={"all": "advisory"})
+    assert len(run.of("workload-image-latest")) == 1
+    # The rule on the stack gets no properties at all from the engine: it knows the Deployment from before.
+    assert run.of("alert-deployment-uncovered")[0].startswith(
+        "metadata.name is 'pipe-api', which no monitor covers"
+    )
+
+
+def test_a_configuration_that_speaks_of_nothing_is_refused(engine: Engine) -> None:
+    config = {
+        "workload-image-lates": "advisory",
+        "workload-limit-above-ceiling": {"cpu": "much", "disk": "1"},
+    }
+    run = engine.run(good, config=config)
+    assert run.failed
+    assert 'there is no policy "workload-image-lates"; did you mean workload-image-latest' in run.text
+    assert 'workload-limit-above-ceiling has no setting "disk"; it has cpu, memory' in run.text
+    assert (
+        "workload-limit-above-ceiling.cpu is 'much'; set it to a Kubernetes quantity above zero" in run.text
+    )
+
+
+def test_a_value_of_the_wrong_type_is_refused_by_its_schema(engine: Engine) -> None:
+    run = engine.run(good, config={"workload-limit-above-ceiling": {"cpu": 4}})
+    assert run.failed
+    assert "workload-limit-above-ceiling: cpu: Invalid type. Expected: string, given: integer" in run.text
+
+
+def test_a_level_of_the_configuration_holds(engine: Engine) -> None:
+    run = engine.run(lambda: zone_setting("1.1"), config={"tls-cloudflare-zone-old-version": "advisory"})
+    assert not run.failed
+    assert [each["level"] for each in run.violations] == ["advisory"]
+    run = engine.run(lambda: zone_setting("1.1"), config={"tls-cloudflare-zone-old-version": "disabled"})
+    assert run.violations == []
+
+
+def waiver(expires: date, target: str = "*") -> str:
+    return f"""
+- reason: the old client goes in March
+  owner: platform
+  ticket: OPS-7
+  expires: {expires}
+  match:
+    - policies: [tls-cloudflare-zone-old-version]
+      targets: ["{target}"]
+"""
+
+
+def weak() -> object:
+    return zone_setting("1.1")
+
+
+def test_an_active_waiver_lets_the_run_pass_and_says_so(engine: Engine) -> None:
+    soon = date.today() + timedelta(days=12)
+    run = engine.run(weak, "up", waivers=waiver(soon, "urn:pulumi:prod::pipe::*::tls"))
+    assert not run.failed
+    [each] = run.violations
+    assert each["level"] == "advisory"
+    assert (
+        f"waived until {soon} (12 days left): the old client goes in March (platform, OPS-7)"
+        in each["message"]
+    )
+    assert "value is '1.1'" in each["message"]
+    assert {row["verdict"] for row in engine.rows() if row["policy"] == each["policy"]} == {
+        "waived",
+        "not applicable",
+    }
+
+
+def test_an_expired_waiver_blocks_again_and_says_so(engine: Engine) -> None:
+    past = date.today() - timedelta(days=1)
+    run = engine.run(weak, waivers=waiver(past))
+    assert run.failed
+    [said] = run.of("tls-cloudflare-zone-old-version")
+    assert said.endswith(f"its waiver expired on {past}: the old client goes in March (platform, OPS-7)")
+
+
+def test_an_unused_waiver_is_an_error_of_its_own(engine: Engine) -> None:
+    later = date.today() + timedelta(days=30)
+    run = engine.run(zone_setting, waivers=waiver(later))
+    assert run.failed
+    [said] = run.of("policy-waiver-invalid")
+    assert said.startswith(
+        "the waiver of platform (OPS-7: the old client goes in March) covers no finding; remove it"
+    )
+    elsewhere = engine.run(zone_setting, waivers=waiver(later, "urn:pulumi:dev::pipe::*"))
+    assert elsewhere.violations == []
+
+
+def test_a_broken_waiver_is_an_error_of_its_own(engine: Engine) -> None:
+    run = engine.run(zone_setting, waivers=waiver(date.today() + timedelta(days=181)))
+    assert run.failed
+    assert ", 181 days away; at most 180" in run.of("policy-waiver-invalid")[0]
+
+
+def head(engine: Engine) -> dict[str, Any]:
+    return json.loads(engine.ledger.read_text().splitlines()[0])
+
+
+def test_the_ledger_is_complete_sorted_and_the_same_every_time(engine: Engine) -> None:
+    engine.run(good, config=PROD)
+    first = engine.ledger.read_text()
+    assert head(engine)["run"] == "complete"
+    keys = [(row["urn"], row["policy"]) for row in engine.rows()]
+    assert keys == sorted(set(keys))
+    engine.run(good, config=PROD)
+    assert engine.ledger.read_text() == first
+
+
+def test_the_ledger_of_an_aborted_run_says_so(engine: Engine) -> None:
+    run: Run = engine.run(weak, "up")
+    assert run.failed
+    assert head(engine) == {"run": "aborted"}
+    assert [row["verdict"] for row in engine.rows() if row["policy"] == "tls-cloudflare-zone-old-version"][
+        -1:
+    ] == ["violation"]
