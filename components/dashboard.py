@@ -37,28 +37,20 @@ def render(
 
 
 def timeseries(alert: Alert) -> dict[str, Any]:
-    """What an alert measures. A change has no line, since the widget shows the counter itself."""
-    above = alert.comparator == ">"
-    at = {"error dashed": alert.threshold.critical, "warning dashed": alert.threshold.warning}
-    lines = [
-        {
-            "value": f"y {alert.comparator} {number(value)}",
-            "display_type": style,
-            "label": label(above, value),
-        }
-        for style, value in at.items()
-    ]
+    """What an alert measures. A change has no lines, since the widget shows the counter itself."""
+    changes = alert.window.startswith("change(")
+    side = "above" if alert.comparator == ">" else "below"
+    lines = {"error": number(alert.threshold.critical), "warning": number(alert.threshold.warning)}
     return {
         "type": "timeseries",
         "title": alert.name,
         "requests": [{"q": alert.expression, "display_type": "line"}],
-        "markers": [] if alert.window.startswith("change(") else lines,
+        "markers": [
+            {"value": f"y = {value}", "display_type": f"{color} dashed", "label": f"{side} {value}"}
+            for color, value in lines.items()
+            if not changes
+        ],
     }
-
-
-def label(above: bool, value: float) -> str:
-    """The words beside a line."""
-    return f"{'above' if above else 'below'} {number(value)}"
 
 
 def check_status(title: str, check: str, tags: Sequence[pulumi.Input[str]]) -> dict[str, Any]:
