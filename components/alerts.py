@@ -33,11 +33,12 @@ class Scope:
     environment: str
     service: str
     """The service that traces name: the API."""
-    namespace: pulumi.Input[str]
-    database: pulumi.Input[str]
-    """The RDS instance's identifier."""
+    namespace: str
+    """The namespace of the pods."""
     backup: str
     """The CronJob that backs the database up."""
+    database: pulumi.Input[str]
+    """The RDS instance's identifier."""
 
     @property
     def traces(self) -> str:
@@ -48,21 +49,12 @@ class Scope:
         return f"{{env:{self.environment}}}"
 
     @property
-    def pods(self) -> pulumi.Output[str]:
-        return pulumi.Output.concat(f"{{env:{self.environment},kube_namespace:", self.namespace, "}")
+    def pods(self) -> str:
+        return f"{{env:{self.environment},kube_namespace:{self.namespace}}}"
 
     @property
-    def backups(self) -> list[pulumi.Input[str]]:
-        """Tags of the backup's CronJob."""
-        return [
-            f"env:{self.environment}",
-            pulumi.Output.concat("kube_namespace:", self.namespace),
-            f"kube_cronjob:{self.backup}",
-        ]
-
-    @property
-    def rds(self) -> pulumi.Output[str]:
-        return pulumi.Output.concat("{dbinstanceidentifier:", self.database, "}")
+    def backups(self) -> list[str]:
+        return [f"env:{self.environment}", f"kube_namespace:{self.namespace}", f"kube_cronjob:{self.backup}"]
 
 
 def alerts(thresholds: Thresholds, scope: Scope) -> list[Alert]:
@@ -109,11 +101,8 @@ def _service(at: Thresholds, scope: Scope) -> list[Alert]:
 
 def _pods(at: Thresholds, scope: Scope) -> list[Alert]:
     # Judged pod by pod, since a limit is a pod's; told once a Deployment.
-    pods = pulumi.Output.concat(scope.pods, " by {kube_deployment,pod_name}")
-    cpu = pulumi.Output.concat(f"sum:{at.cpu_percent.metric}", pods)
-    cpu_limit = pulumi.Output.concat(f"sum:{CPU_LIMIT}", pods, f" * {NANO}")
-    memory = pulumi.Output.concat(f"sum:{at.memory_percent.metric}", pods)
-    memory_limit = pulumi.Output.concat(f"sum:{MEMORY_LIMIT}", pods)
+    pods = f"{scope.pods} by {{kube_deployment,pod_name}}"
+    cpu, memory = f"sum:{at.cpu_percent.metric}{pods}", f"sum:{at.memory_percent.metric}{pods}"
     return [
         Alert(
             name="HighCpu",
@@ -121,7 +110,7 @@ def _pods(at: Thresholds, scope: Scope) -> list[Alert]:
             section="Pods",
             severity="warning",
             window="avg(last_10m)",
-            expression=pulumi.Output.concat("100 * ", cpu, " / ( ", cpu_limit, " )"),
+            expression=f"100 * {cpu} / ( sum:{CPU_LIMIT}{pods} * {NANO} )",
             threshold=at.cpu_percent,
             missing="resolve",
             groups=POD,
@@ -133,7 +122,7 @@ def _pods(at: Thresholds, scope: Scope) -> list[Alert]:
             section="Pods",
             severity="warning",
             window="avg(last_10m)",
-            expression=pulumi.Output.concat("100 * ", memory, " / ", memory_limit),
+            expression=f"100 * {memory} / sum:{MEMORY_LIMIT}{pods}",
             threshold=at.memory_percent,
             missing="resolve",
             groups=POD,
@@ -145,7 +134,7 @@ def _pods(at: Thresholds, scope: Scope) -> list[Alert]:
             section="Pods",
             severity="warning",
             window="change(max(last_10m),last_10m)",  # the counter now against the counter ten minutes ago
-            expression=pulumi.Output.concat(f"max:{at.restarts.metric}", pods),
+            expression=f"max:{at.restarts.metric}{pods}",
             threshold=at.restarts,
             missing="resolve",
             groups=POD,
@@ -157,9 +146,7 @@ def _pods(at: Thresholds, scope: Scope) -> list[Alert]:
             section="Pods",
             severity="critical",
             window="min(last_10m)",
-            expression=pulumi.Output.concat(
-                f"max:{at.unavailable_replicas.metric}", scope.pods, " by {kube_deployment}"
-            ),
+            expression=f"max:{at.unavailable_replicas.metric}{scope.pods} by {{kube_deployment}}",
             threshold=at.unavailable_replicas,
             missing="show_and_notify_no_data",
             groups=DEPLOYMENT,
@@ -168,7 +155,7 @@ def _pods(at: Thresholds, scope: Scope) -> list[Alert]:
 
 
 def _data(at: Thresholds, scope: Scope) -> list[Alert]:
-    backups = pulumi.Output.all(*scope.backups).apply(",".join)
+    backups = ",".join(scope.backups)
     return [
         Alert(
             name="BackupLate",
@@ -176,9 +163,7 @@ def _data(at: Thresholds, scope: Scope) -> list[Alert]:
             section=BACKUPS,
             severity="critical",
             window="min(last_15m)",
-            expression=pulumi.Output.concat(
-                f"max:{at.backup_age_hours.metric}", "{", backups, "}", f" / {HOUR}"
-            ),
+            expression=f"max:{at.backup_age_hours.metric}{{{backups}}} / {HOUR}",
             threshold=at.backup_age_hours,
             missing="show_and_notify_no_data",
         ),
@@ -245,7 +230,9 @@ def _database(at: Thresholds, scope: Scope) -> list[Alert]:
             section="Database",
             severity="critical",
             window="avg(last_15m)",
-            expression=pulumi.Output.concat(f"avg:{threshold.metric}", scope.rds, unit),
+            expression=pulumi.Output.concat(
+                f"avg:{threshold.metric}{{dbinstanceidentifier:", scope.database, f"}}{unit}"
+            ),
             comparator=comparator,
             threshold=threshold,
             missing="show_and_notify_no_data",

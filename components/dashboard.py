@@ -53,7 +53,7 @@ def timeseries(alert: Alert) -> dict[str, Any]:
     }
 
 
-def check_status(title: str, check: str, tags: Sequence[pulumi.Input[str]]) -> dict[str, Any]:
+def check_status(title: str, check: str, tags: Sequence[str]) -> dict[str, Any]:
     """The state of a service check."""
     return {"type": "check_status", "title": title, "check": check, "grouping": "cluster", "tags": tags}
 

@@ -41,8 +41,8 @@ class MonitoringArgs:
     """The stack's host."""
     health_path: str
     """Where the API says that it is well."""
-    namespace: pulumi.Input[str]
-    """The namespace of the pods."""
+    namespace: str
+    """The namespace of the pods; plain, so that queries are known before there is a cluster."""
     database_identifier: pulumi.Input[str]
     """The RDS instance's identifier."""
     synthetic_token: pulumi.Input[str]
@@ -102,14 +102,12 @@ class Monitoring(pulumi.ComponentResource):
 
     def _backup_failed(self, scope: Scope) -> datadog.Monitor:
         name = "BackupFailed"
-        tags = pulumi.Output.all(*scope.backups).apply(lambda tags: ",".join(f'"{tag}"' for tag in tags))
+        tags = ",".join(f'"{tag}"' for tag in scope.backups)
         return self._monitor(
             name,
             "critical",
             type="service check",
-            query=pulumi.Output.concat(
-                f'"{BACKUP_CHECK}".over(', tags, ').by("kube_cronjob").last(2).count_by_status()'
-            ),
+            query=f'"{BACKUP_CHECK}".over({tags}).by("kube_cronjob").last(2).count_by_status()',
             thresholds={"ok": "1", "warning": "1", "critical": "1"},  # times in a row
             message=self._message(
                 name, "The last backup of the database failed", measured=False, no_data=True
