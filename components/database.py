@@ -124,6 +124,7 @@ class Database(pulumi.ComponentResource):
             name,
             identifier=identifier,
             engine="postgres",
+            # RDS moves on to later minor versions by itself; a refresh shows it, and the stack file follows.
             engine_version=settings.engine_version,
             auto_minor_version_upgrade=True,
             instance_class=settings.instance_class,

@@ -9,6 +9,7 @@ from components.labels import Labels
 from components.settings.aws import Backups
 from tests.components.conftest import Recorder, evaluate
 from tests.components.iam_evaluation import verdict
+from tests.components.resource_options import Options, predecessors, recording
 
 MAIN = ("backups", "backups-replica")
 LOGS = ("backups-logs", "backups-replica-logs")
@@ -16,11 +17,16 @@ Declare = Callable[..., Recorder]
 
 
 @pytest.fixture
-def declare(recorder: Recorder, labels: Labels, topic: Callable[..., Any]) -> Declare:
+def options() -> Options:
+    return {}
+
+
+@pytest.fixture
+def declare(recorder: Recorder, labels: Labels, topic: Callable[..., Any], options: Options) -> Declare:
     def run(stack: str = "prod", *, protect: bool = False, **changes: Any) -> Recorder:
         settings = topic(Backups, "backups", stack, **changes)
         args = BackupBucketArgs(settings=settings, labels=labels, protect=protect)
-        evaluate(lambda: BackupBucket("backups", args).key_arn)
+        evaluate(lambda: BackupBucket("backups", args, recording(options)).key_arn)
         return recorder
 
     return run
@@ -247,3 +253,24 @@ def test_everything_carries_the_stacks_tags(declare: Declare) -> None:
             "managed-by": "pulumi",
             "Name": inputs["bucket"],
         }
+
+
+@pytest.mark.parametrize("protect", [True, False])
+def test_buckets_and_keys_are_protected_where_the_settings_ask(
+    declare: Declare, options: Options, protect: bool
+) -> None:
+    declare(protect=protect)
+    kept = {key for key, opts in options.items() if opts.protect}
+    buckets = {("aws:s3/bucket:Bucket", name) for name in MAIN + LOGS}
+    keys = {("aws:kms/key:Key", name) for name in MAIN}
+    assert kept == (buckets | keys if protect else set())
+
+
+def test_nothing_is_copied_or_locked_before_versions_are_kept(declare: Declare, options: Options) -> None:
+    declare()
+    for typ, versioned in {
+        "bucketReplicationConfig:BucketReplicationConfig": {"backups", "backups-replica"},
+        "bucketObjectLockConfiguration:BucketObjectLockConfiguration": {"backups"},
+        "bucketLifecycleConfiguration:BucketLifecycleConfiguration": {"backups"},
+    }.items():
+        assert versioned <= predecessors(options[f"aws:s3/{typ}", "backups"], "BucketVersioning")

@@ -15,12 +15,18 @@ from components.database import BACKUP_WINDOW, MAINTENANCE_WINDOW, Database, Dat
 from components.labels import Labels
 from components.settings.aws import Database as DatabaseSettings
 from tests.components.conftest import Recorder, evaluate
+from tests.components.resource_options import Options, predecessors, recording
 
 Declare = Callable[..., Recorder]
 
 
 @pytest.fixture
-def declare(recorder: Recorder, labels: Labels, topic: Callable[..., Any]) -> Declare:
+def options() -> Options:
+    return {}
+
+
+@pytest.fixture
+def declare(recorder: Recorder, labels: Labels, topic: Callable[..., Any], options: Options) -> Declare:
     def run(stack: str = "prod", *, protect: bool = False, **changes: Any) -> Recorder:
         args = DatabaseArgs(
             settings=topic(DatabaseSettings, "database", stack, **changes),
@@ -30,7 +36,7 @@ def declare(recorder: Recorder, labels: Labels, topic: Callable[..., Any]) -> De
             security_group_id="sg-database",
             password="planted-password",
         )
-        evaluate(lambda: Database("database", args).identifier)
+        evaluate(lambda: Database("database", args, recording(options)).identifier)
         return recorder
 
     return run
@@ -138,6 +144,28 @@ def test_only_the_databases_own_log_groups_may_use_its_key(declare: Declare) -> 
     assert statement["Condition"] == {
         "ArnEquals": {"kms:EncryptionContext:aws:logs:arn": [f"{prefix}/postgresql", f"{prefix}/upgrade"]}
     }
+
+
+@pytest.mark.parametrize("protect", [True, False])
+def test_the_instance_and_its_key_are_protected_where_the_settings_ask(
+    declare: Declare, options: Options, protect: bool
+) -> None:
+    declare(protect=protect)
+    kept = {typ for (typ, _), opts in options.items() if opts.protect}
+    assert kept == ({"aws:rds/instance:Instance", "aws:kms/key:Key"} if protect else set())
+
+
+def test_the_key_outlives_the_database_for_the_sake_of_its_last_snapshot(
+    declare: Declare, options: Options
+) -> None:
+    declare()
+    assert options["aws:kms/key:Key", "database"].retain_on_delete
+
+
+def test_log_groups_exist_before_rds_would_make_them(declare: Declare, options: Options) -> None:
+    declare()
+    before = predecessors(options["aws:rds/instance:Instance", "database"], "LogGroup")
+    assert before == {"database-postgresql", "database-upgrade"}
 
 
 def test_backups_end_before_maintenance_begins() -> None:
