@@ -69,7 +69,7 @@ class BackupBucket(pulumi.ComponentResource):
             replicate(name, copy, child)
 
         self.bucket, self.arn, self.key_arn = main.bucket.bucket, main.bucket.arn, main.key.arn
-        self.register_outputs({"bucket": self.bucket, "arn": self.arn, "keyArn": self.key_arn})
+        self.register_outputs({"bucket": self.bucket, "arn": self.arn, "key_arn": self.key_arn})
 
 
 def dump_lifecycle(expire_days: int) -> Rule:
