@@ -5,12 +5,13 @@ from policies.rules import (
     alert_coverage,
     alerts,
     nginx,
+    pod_security,
     security_groups,
     tls,
     workloads,
 )
 
-TOPICS = (tls, nginx, workloads, alerts, alert_coverage, security_groups)
+TOPICS = (tls, nginx, workloads, pod_security, alerts, alert_coverage, security_groups)
 
 
 def _rules() -> tuple[Rule, ...]:

@@ -145,8 +145,8 @@ class Value:
 
     @property
     def absent(self) -> bool:
-        """Whether it is not set at all."""
-        return self._raw is None
+        """Whether it is not set at all; raises UnknownValueError when that is not known."""
+        return self.get() is None
 
     def get(self) -> Any:
         """The value; raises UnknownValueError when it is not known."""
