@@ -36,7 +36,11 @@ class Service(Model):
     """The team that is responsible, in tags and notifications."""
     repository: Annotated[
         str,
-        string(r"^[\w.-]+/[\w.-]+$", "a GitHub repository as owner/name", "pipe-dev/infrastructure"),
+        string(
+            r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$",
+            "a GitHub repository as owner/name",
+            "pipe-dev/infrastructure",
+        ),
     ]
     """The GitHub repository that deploys the stack: owner/name."""
     protect: Annotated[bool, Field(examples=[True])]
@@ -118,7 +122,7 @@ class Runner(Model):
     connection_arn: Annotated[
         str,
         string(
-            r"^arn:aws:codeconnections:[a-z0-9-]+:\d{12}:connection/[0-9a-f-]{36}$",
+            r"^arn:aws:codeconnections:[a-z0-9-]+:[0-9]{12}:connection/[0-9a-f-]{36}$",
             "the ARN of a CodeConnections connection, approved in the console",
             "arn:aws:codeconnections:ap-northeast-1:123456789012:connection/3f6d1c1e-8f0a-4c58-9d5b-2a7c0e1b4d96",
         ),
@@ -132,7 +136,7 @@ class Database(Model):
     """The RDS PostgreSQL instance."""
 
     engine_version: Annotated[
-        str, string(r"^1[5-7]\.\d+$", "a PostgreSQL version from 15 to 17 in quotes, such as 17.7", "17.7")
+        str, string(r"^1[5-7]\.[0-9]+$", "a PostgreSQL version from 15 to 17 in quotes, such as 17.7", "17.7")
     ]
     """A minor version that RDS offers."""
     instance_class: Annotated[

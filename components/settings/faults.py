@@ -64,7 +64,7 @@ def dotted(path: KeyPath) -> str:
         f"[{step}]"
         if isinstance(step, int)
         else f".{step}"
-        if re.fullmatch(r"[A-Za-z_]\w*", step)
+        if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", step)
         else f"[{json.dumps(step)}]"
         for step in rest
     )
@@ -76,7 +76,7 @@ def set_to(path: KeyPath, value: str | float) -> str:
     value = _plain(value)
     text = str(value).lower() if isinstance(value, bool) else str(value)
     kind = ""
-    if isinstance(value, str) and re.fullmatch(r"-?\d+|true|false", value):
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]+|true|false", value):
         kind = " --type string"
     elif isinstance(value, float):
         kind = " --type float"

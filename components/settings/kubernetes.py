@@ -59,7 +59,7 @@ class Proxy(Model):
     """The oldest TLS version that is accepted; below 1.2 is refused."""
     hsts_seconds: Annotated[int, Field(ge=0, le=63072000, examples=[31536000])]
     """max-age of Strict-Transport-Security; 0 leaves the header out."""
-    body_limit: Annotated[str, string(r"^[1-9]\d*[km]$", "a size in k or m, such as 10m", "10m")]
+    body_limit: Annotated[str, string(r"^[1-9][0-9]*[km]$", "a size in k or m, such as 10m", "10m")]
     """The largest request body, as nginx writes it (client_max_body_size)."""
     resources: Resources
     replicas: Replicas

@@ -86,7 +86,9 @@ class Agent(Model):
 
     enabled: bool
     """Off where the chart repository cannot be reached."""
-    chart_version: Annotated[str, string(r"^\d+\.\d+\.\d+$", "a chart version, such as 3.273.1", "3.273.1")]
+    chart_version: Annotated[
+        str, string(r"^[0-9]+\.[0-9]+\.[0-9]+$", "a chart version, such as 3.273.1", "3.273.1")
+    ]
     """Version of the Helm chart datadog/datadog."""
 
 

@@ -47,7 +47,7 @@ def written(value: object) -> str:
     """A scalar as YAML has it: a string in quotes where it would else be a number."""
     if isinstance(value, bool):
         return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) and re.fullmatch(r"[\d.]+", value) else str(value)
+    return f'"{value}"' if isinstance(value, str) and re.fullmatch(r"[0-9.]+", value) else str(value)
 
 
 def allowed(schema: Node) -> str:

@@ -45,16 +45,16 @@ def _cidr(cidr: str) -> str:
 
 Cidr = Annotated[
     str,
-    AfterValidator(_cidr),
     string(
-        r"^(\d{1,3}\.){3}\d{1,3}/\d{1,2}$",
+        r"^([0-9]{1,3}\.){3}[0-9]{1,3}/[0-9]{1,2}$",
         "an IPv4 network without host bits, such as 10.10.0.0/16",
         "10.10.0.0/16",
     ),
+    AfterValidator(_cidr),
 ]
 """An IPv4 network in CIDR notation, host bits zero (RFC 4632)."""
 
-_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(m|k|M|G|T|Ki|Mi|Gi|Ti)?")
+_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|k|M|G|T|Ki|Mi|Gi|Ti)?")
 _SCALE = {
     "m": Decimal("0.001"),
     **{unit: Decimal(1000) ** power for power, unit in enumerate(("", "k", "M", "G", "T"))},
@@ -78,13 +78,15 @@ def _more_than_zero(written: str) -> str:
 
 CpuQuantity = Annotated[
     str,
+    string(
+        r"^([1-9][0-9]*m|[0-9]+(\.[0-9]{1,3})?)$", 'a CPU quantity in quotes, such as "100m" or "0.5"', "100m"
+    ),
     AfterValidator(_more_than_zero),
-    string(r"^([1-9]\d*m|\d+(\.\d{1,3})?)$", 'a CPU quantity in quotes, such as "100m" or "0.5"', "100m"),
 ]
 """CPU in cores or millicores, as Kubernetes writes it."""
 
 MemoryQuantity = Annotated[
-    str, string(r"^[1-9]\d*(Mi|Gi|M|G)$", "a memory quantity with its unit, such as 256Mi or 1Gi", "256Mi")
+    str, string(r"^[1-9][0-9]*(Mi|Gi|M|G)$", "a memory quantity with its unit, such as 256Mi or 1Gi", "256Mi")
 ]
 """Memory in bytes with a unit, as Kubernetes writes it."""
 
@@ -121,24 +123,24 @@ BucketName = Annotated[
 suffix fits (the access-log bucket's)."""
 
 Region = Annotated[
-    str, string(r"^[a-z]{2}(-[a-z]+)+-\d$", "an AWS region, such as ap-northeast-1", "ap-northeast-1")
+    str, string(r"^[a-z]{2}(-[a-z]+)+-[0-9]$", "an AWS region, such as ap-northeast-1", "ap-northeast-1")
 ]
 """An AWS region such as ap-northeast-1."""
 
-AccountId = Annotated[str, string(r"^\d{12}$", "an AWS account: twelve digits, in quotes", "123456789012")]
+AccountId = Annotated[str, string(r"^[0-9]{12}$", "an AWS account: twelve digits, in quotes", "123456789012")]
 """An AWS account: twelve digits, quoted."""
 
 Arn = Annotated[
     str,
     string(
-        r"^arn:aws:iam::\d{12}:(role|user)/.+$",
+        r"^arn:aws:iam::[0-9]{12}:(role|user)/.+$",
         "the ARN of an IAM role or user",
         "arn:aws:iam::123456789012:role/pipe-operators",
     ),
 ]
 """The ARN of an IAM principal."""
 
-_NUMBER = r"(\*|\d{1,2}(-\d{1,2})?)(/\d{1,2})?"
+_NUMBER = r"(\*|[0-9]{1,2}(-[0-9]{1,2})?)(/[0-9]{1,2})?"
 Cron = Annotated[
     str,
     string(
@@ -151,7 +153,9 @@ Cron = Annotated[
 
 Metric = Annotated[
     str,
-    string(r"^[a-z][\w.]*$", "a Datadog metric, such as aws.rds.cpuutilization", "aws.rds.cpuutilization"),
+    string(
+        r"^[a-z][A-Za-z0-9_.]*$", "a Datadog metric, such as aws.rds.cpuutilization", "aws.rds.cpuutilization"
+    ),
 ]
 """A metric as Datadog names it."""
 
@@ -200,12 +204,12 @@ def version(image: str) -> str:
 
 Image = Annotated[
     str,
-    AfterValidator(_image),
     string(
-        r"^[a-z0-9][a-z0-9._/:-]*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$",
+        r"^[a-z0-9][a-z0-9._/:-]*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$",
         "an image with a version other than latest, or a digest (@sha256:<64 hexadecimal digits>)",
         "public.ecr.aws/nginx/nginx-unprivileged:1.28.3-alpine",
     ),
+    AfterValidator(_image),
 ]
 """A container image with a version or a digest; `latest` and no tag are refused."""
 
