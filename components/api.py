@@ -85,6 +85,7 @@ class Api(pulumi.ComponentResource):
                     network_rules.dns(args.service_cidr),
                     network_rules.to_networks(args.database_cidrs, args.database.port),
                     network_rules.to_networks(args.node_cidrs, args.trace_port),
+                    network_rules.to_pod_identity(),
                 ],
             ),
             opts=child,

@@ -1,7 +1,7 @@
--- The database's roles: made on the first run, brought up to date on every other one. Run by psql as the master
+-- The database's roles: made on the first run, brought up to date on each other one. Run by psql as the master
 -- user, in one transaction, before each migration. A role's password is the file named like the role in the
--- directory `passwords` (a psql variable), so it is no process's argument. The file may as well hold the password's
--- SCRAM verifier: then it is in no log of the server either, whatever is logged.
+-- directory `passwords` (a psql variable), so it is no process's argument. The file may as well hold the
+-- password's SCRAM verifier: then it is in no log of the server either, whatever is logged.
 --
 --   migrate  owns the schema and changes it
 --   app      reads and writes the data, changes no schema
@@ -32,9 +32,8 @@ ALTER ROLE backup SET default_transaction_read_only = on;
 -- The master is no superuser on RDS: it may set another role's default privileges only as its member.
 GRANT migrate TO CURRENT_USER;
 
-SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database())
-UNION ALL
-SELECT format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO app, migrate, backup', current_database())
+SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database()),
+       format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO app, migrate, backup', current_database())
 \gexec
 
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
@@ -42,20 +41,19 @@ GRANT USAGE ON SCHEMA public TO app, backup;
 GRANT USAGE, CREATE ON SCHEMA public TO migrate;
 
 -- What migrations will create.
-ALTER DEFAULT PRIVILEGES FOR ROLE migrate GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO app;
-ALTER DEFAULT PRIVILEGES FOR ROLE migrate GRANT USAGE, SELECT, UPDATE ON SEQUENCES TO app;
-ALTER DEFAULT PRIVILEGES FOR ROLE migrate GRANT SELECT ON TABLES TO backup;
-ALTER DEFAULT PRIVILEGES FOR ROLE migrate GRANT SELECT ON SEQUENCES TO backup;
+ALTER DEFAULT PRIVILEGES FOR ROLE migrate GRANT SELECT ON TABLES TO app, backup;
+ALTER DEFAULT PRIVILEGES FOR ROLE migrate GRANT INSERT, UPDATE, DELETE ON TABLES TO app;
+ALTER DEFAULT PRIVILEGES FOR ROLE migrate GRANT SELECT ON SEQUENCES TO app, backup;
+ALTER DEFAULT PRIVILEGES FOR ROLE migrate GRANT USAGE, UPDATE ON SEQUENCES TO app;
 
 -- What they have created already; not what extensions own, which would refuse.
-SELECT CASE relkind
-    WHEN 'S' THEN format('GRANT USAGE, SELECT, UPDATE ON SEQUENCE %s TO app', oid::regclass)
-    ELSE format('GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE %s TO app', oid::regclass)
-END
-FROM pg_class
-WHERE relowner = 'migrate'::regrole AND relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
-UNION ALL
-SELECT format('GRANT SELECT ON %s %s TO backup', CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, oid::regclass)
-FROM pg_class
-WHERE relowner = 'migrate'::regrole AND relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+SELECT format('GRANT SELECT ON %s %s TO app, backup', kind, name),
+       format('GRANT %s ON %s %s TO app', more, kind, name)
+FROM pg_class,
+     LATERAL (SELECT oid::regclass AS name, relkind = 'S' AS sequence) AS object,
+     LATERAL (SELECT CASE WHEN sequence THEN 'SEQUENCE' ELSE 'TABLE' END AS kind,
+                     CASE WHEN sequence THEN 'USAGE, UPDATE' ELSE 'INSERT, UPDATE, DELETE' END AS more) AS rights
+WHERE relowner = 'migrate'::regrole
+  AND relnamespace = 'public'::regnamespace
+  AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
 \gexec

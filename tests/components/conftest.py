@@ -29,6 +29,8 @@ class Recorder(pulumi.runtime.Mocks):
         self.computed: dict[str, dict[str, Any]] = {}
         self.dependencies: dict[tuple[str, str], set[tuple[str, str]]] = {}
         self.protected: set[tuple[str, str]] = set()
+        self.ignored: dict[tuple[str, str], list[str]] = {}
+        self.create_timeouts: dict[tuple[str, str], str] = {}
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         self.inputs[args.typ, args.name] = cast(dict[str, Any], args.inputs)
@@ -46,7 +48,7 @@ class Recorder(pulumi.runtime.Mocks):
 
 
 class Monitor(MockMonitor):
-    """Tells a recorder what mocks are not told: what a resource waits for, and whether it is protected."""
+    """Tells a recorder what mocks are not told: a resource's options."""
 
     def __init__(self, recorder: Recorder) -> None:
         super().__init__(recorder)
@@ -55,6 +57,8 @@ class Monitor(MockMonitor):
     def RegisterResource(self, request: Any) -> Any:
         resource = (request.type, request.name)
         self._recorder.dependencies[resource] = {type_and_name(urn) for urn in request.dependencies}
+        self._recorder.ignored[resource] = list(request.ignoreChanges)
+        self._recorder.create_timeouts[resource] = request.customTimeouts.create
         if request.protect:
             self._recorder.protected.add(resource)
         return cast(Any, super().RegisterResource(request))  # pyright: ignore[reportUnknownMemberType]

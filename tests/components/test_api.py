@@ -1,0 +1,220 @@
+from collections.abc import Callable
+from typing import Any
+
+import pulumi
+import pytest
+
+from components.labels import Labels
+from tests.components import workloads
+from tests.components.conftest import Recorder, evaluate
+from tests.components.workloads import DATABASE_CIDRS, NODE_CIDRS, SERVICE_CIDR, Manifest, Topic
+
+Objects = Callable[..., dict[str, Manifest]]
+DEPLOYMENT = ("kubernetes:apps/v1:Deployment", "api")
+
+
+@pytest.fixture
+def objects(recorder: Recorder, labels: Labels, topic: Topic) -> Objects:
+    def run(stack: str = "prod", **changes: Any) -> dict[str, Manifest]:
+        return workloads.manifests(
+            workloads.declare(recorder, workloads.api, labels, topic, stack, **changes)
+        )
+
+    return run
+
+
+def pod(found: dict[str, Manifest]) -> Manifest:
+    return found["Deployment/pipe-api"]["spec"]["template"]
+
+
+def container(found: dict[str, Manifest]) -> Manifest:
+    [only] = pod(found)["spec"]["containers"]
+    return only
+
+
+@pytest.mark.parametrize("stack", ["dev", "stg", "prod"])
+def test_the_deployment_is_the_deployment_guides(objects: Objects, stack: str) -> None:
+    found = objects(stack)
+    spec = found["Deployment/pipe-api"]["spec"]
+    assert spec["replicas"] == 3
+    assert spec["selector"] == {"matchLabels": {"app": "pipe-api"}}
+    assert spec["template"]["metadata"]["labels"]["app"] == "pipe-api"
+    assert container(found)["name"] == "api"
+    assert container(found)["resources"] == {
+        "requests": {"memory": "256Mi", "cpu": "100m"},
+        "limits": {"memory": "512Mi", "cpu": "200m"},
+    }
+
+
+def test_the_image_is_the_stack_files_and_versions_the_pods(objects: Objects) -> None:
+    found = objects(image="registry/pipe/api:1.4.2")
+    assert container(found)["image"] == "registry/pipe/api:1.4.2"
+    assert pod(found)["metadata"]["labels"]["tags.datadoghq.com/version"] == "1-4-2"
+
+
+def test_apply_leaves_the_number_of_pods_to_the_autoscaler(objects: Objects, recorder: Recorder) -> None:
+    objects()
+    assert recorder.ignored[DEPLOYMENT] == ["spec.replicas"]
+
+
+def test_apply_takes_back_what_a_rollback_by_kubectl_owns(objects: Objects) -> None:
+    annotations = objects()["Deployment/pipe-api"]["metadata"]["annotations"]
+    assert annotations == {"pulumi.com/patchForce": "true"}
+
+
+def test_new_pods_come_before_old_ones_go_and_revisions_are_kept(objects: Objects) -> None:
+    spec = objects()["Deployment/pipe-api"]["spec"]
+    assert spec["strategy"] == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "25%"},
+    }
+    assert spec["revisionHistoryLimit"] == 10
+    assert spec["progressDeadlineSeconds"] == 600
+    assert spec["minReadySeconds"] == 10
+
+
+def test_new_pods_wait_for_the_migration(recorder: Recorder, labels: Labels, topic: Topic) -> None:
+    def program() -> Any:
+        jobs = workloads.data_jobs(labels, topic)
+        return workloads.api(labels, topic, after=[jobs.migration]).urn
+
+    evaluate(program)
+    assert ("kubernetes:batch/v1:Job", "data-jobs-migrate") in recorder.dependencies[DEPLOYMENT]
+
+
+def test_a_leaving_pod_answers_until_it_is_out_of_the_service(objects: Objects) -> None:
+    found = objects(graceSeconds=45)
+    assert container(found)["lifecycle"] == {"preStop": {"sleep": {"seconds": 10}}}
+    assert pod(found)["spec"]["terminationGracePeriodSeconds"] == 55
+
+
+def test_probes_ask_for_the_health_path_at_the_apis_port(objects: Objects) -> None:
+    found = container(objects(healthPath="/alive", port=4000))
+    assert found["ports"] == [{"name": "http", "containerPort": 4000}]
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert found[probe]["httpGet"] == {"path": "/alive", "port": "http"}
+
+
+def test_pods_are_spread_over_zones_and_nodes_a_revision_at_a_time(objects: Objects) -> None:
+    constraints = pod(objects())["spec"]["topologySpreadConstraints"]
+    assert [(each["topologyKey"], each["whenUnsatisfiable"]) for each in constraints] == [
+        ("topology.kubernetes.io/zone", "DoNotSchedule"),
+        ("kubernetes.io/hostname", "ScheduleAnyway"),
+    ]
+    for each in constraints:
+        assert each["maxSkew"] == 1
+        assert each["labelSelector"] == {"matchLabels": {"app": "pipe-api"}}
+        assert each["matchLabelKeys"] == ["pod-template-hash"]
+        assert each["nodeTaintsPolicy"] == "Honor"
+
+
+def test_the_autoscaler_moves_between_the_stack_files_bounds(objects: Objects) -> None:
+    spec = objects(replicas={"min": 4, "max": 9, "targetCpuPercent": 60})["HorizontalPodAutoscaler/pipe-api"][
+        "spec"
+    ]
+    assert spec["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "pipe-api"}
+    assert (spec["minReplicas"], spec["maxReplicas"]) == (4, 9)
+    assert spec["metrics"] == [
+        {
+            "type": "Resource",
+            "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 60}},
+        }
+    ]
+    assert spec["behavior"]["scaleDown"]["stabilizationWindowSeconds"] == 300
+
+
+def test_a_drain_takes_one_pod_at_a_time(objects: Objects) -> None:
+    assert objects()["PodDisruptionBudget/pipe-api"]["spec"] == {
+        "maxUnavailable": 1,
+        "selector": {"matchLabels": {"app": "pipe-api"}},
+        "unhealthyPodEvictionPolicy": "AlwaysAllow",
+    }
+
+
+def test_the_service_has_the_pods_own_port(objects: Objects) -> None:
+    spec = objects(port=4000)["Service/pipe-api"]["spec"]
+    assert spec["type"] == "ClusterIP"
+    assert spec["selector"] == {"app": "pipe-api"}
+    assert spec["ports"] == [{"name": "http", "port": 4000, "targetPort": "http", "protocol": "TCP"}]
+
+
+def test_the_service_is_known_by_its_name_in_the_cluster(
+    recorder: Recorder, labels: Labels, topic: Topic
+) -> None:
+    hosts: list[str] = []
+
+    def program() -> Any:
+        made = workloads.api(labels, topic)
+        assert made.service_port == 3000
+        return made.service_host.apply(hosts.append)
+
+    evaluate(program)
+    assert hosts == ["pipe-api.pipe.svc.cluster.local"]
+
+
+def test_only_the_proxy_reaches_the_api_and_the_api_only_what_it_needs(
+    objects: Objects, recorder: Recorder
+) -> None:
+    objects()
+    assert workloads.rules(recorder, "pipe-api", "ingress") == [(["pipe-proxy"], ["TCP 3000"])]
+    assert workloads.rules(recorder, "pipe-api", "egress") == [
+        ([SERVICE_CIDR], ["UDP 53", "TCP 53"]),
+        (DATABASE_CIDRS, ["TCP 5432"]),
+        (NODE_CIDRS, ["TCP 8126"]),
+        (["169.254.170.23/32"], ["TCP 80"]),
+    ]
+
+
+def test_the_database_is_reached_by_tls_with_a_verified_certificate(objects: Objects) -> None:
+    found = objects()
+    assert found["ConfigMap/pipe-api"]["data"] == {
+        "NODE_ENV": "production",
+        "PORT": "3000",
+        "LOG_LEVEL": "info",
+        "PGHOST": "db.example",
+        "PGPORT": "5432",
+        "PGDATABASE": "pipe_db",
+        "PGUSER": "app",
+        "PGSSLMODE": "verify-full",
+        "PGSSLROOTCERT": "/etc/pipe/ca/rds-ca.pem",
+        "DATABASE_PASSWORD_FILE": "/etc/pipe/database/password",
+    }
+    assert found["Secret/pipe-api-database"]["stringData"] == {"password": "app-secret"}
+    mounts = {mount["name"]: mount["mountPath"] for mount in container(found)["volumeMounts"]}
+    assert mounts == {"database": "/etc/pipe/database", "ca": "/etc/pipe/ca", "tmp": "/tmp"}
+
+
+def test_traces_go_to_the_agent_of_the_pods_node(objects: Objects) -> None:
+    variables = {
+        each["name"]: each.get("value") or each["valueFrom"]["fieldRef"]["fieldPath"]
+        for each in container(objects())["env"]
+    }
+    assert variables == {
+        "DD_AGENT_HOST": "status.hostIP",
+        "DD_TRACE_AGENT_PORT": "8126",
+        "DD_LOGS_INJECTION": "true",
+        "DD_ENV": "metadata.labels['tags.datadoghq.com/env']",
+        "DD_SERVICE": "metadata.labels['tags.datadoghq.com/service']",
+        "DD_VERSION": "metadata.labels['tags.datadoghq.com/version']",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "rolled"),
+    [({"logLevel": "debug"}, "checksum/config"), ({"password": "another-secret"}, "checksum/database")],
+)
+def test_a_changed_configuration_or_password_rolls_the_pods(
+    objects: Objects, changes: dict[str, Any], rolled: str
+) -> None:
+    before = pod(objects())["metadata"]["annotations"]
+    after = pod(objects(**changes))["metadata"]["annotations"]
+    assert {key for key in before if before[key] != after[key]} == {rolled}
+
+
+def test_a_secret_password_leaves_the_checksum_readable(
+    recorder: Recorder, labels: Labels, topic: Topic
+) -> None:
+    password = pulumi.Output.secret("app-secret")
+    evaluate(lambda: workloads.api(labels, topic, password=password).urn)
+    annotations = recorder.inputs[DEPLOYMENT]["spec"]["template"]["metadata"]["annotations"]
+    assert len(annotations["checksum/database"]) == 8

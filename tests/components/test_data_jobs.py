@@ -1,0 +1,187 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from components.database_roles import salt, scram_verifier
+from components.labels import Labels
+from tests.components import workloads
+from tests.components.conftest import Recorder
+from tests.components.workloads import DATABASE_CIDRS, SERVICE_CIDR, Manifest, Topic
+
+Objects = Callable[..., dict[str, Manifest]]
+DIGEST = "sha256:05e27da35aec3ef50260332a6aa98138c3e90d9259886f8630a37bb0638a29dd"
+JOB = "Job/pipe-migrate-05e27da35aec"
+
+
+@pytest.fixture
+def objects(recorder: Recorder, labels: Labels, topic: Topic) -> Objects:
+    def run(stack: str = "prod", **changes: Any) -> dict[str, Manifest]:
+        recorder.inputs.clear()
+        return workloads.manifests(
+            workloads.declare(recorder, workloads.data_jobs, labels, topic, stack, **changes)
+        )
+
+    return run
+
+
+def migration(found: dict[str, Manifest]) -> Manifest:
+    return found[JOB]["spec"]["template"]
+
+
+def backup(found: dict[str, Manifest]) -> Manifest:
+    return found["CronJob/pipe-backup"]["spec"]["jobTemplate"]["spec"]["template"]
+
+
+def variables(container: Manifest) -> dict[str, str]:
+    return {each["name"]: each["value"] for each in container["env"]}
+
+
+def mounts(container: Manifest) -> dict[str, str]:
+    return {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+
+
+@pytest.mark.parametrize(
+    ("image", "name"),
+    [
+        (f"pipe/api@{DIGEST}", "pipe-migrate-05e27da35aec"),
+        ("pipe/api:1.4.2", "pipe-migrate-1-4-2"),
+    ],
+)
+def test_a_new_image_is_a_new_migration(objects: Objects, image: str, name: str) -> None:
+    found = objects(image=image)[f"Job/{name}"]["spec"]["template"]["spec"]
+    [migrate] = found["containers"]
+    assert migrate["image"] == image
+    assert migrate["command"] == ["npm", "run", "migrate:prod"]
+
+
+def test_a_failed_migration_is_replaced_and_a_finished_one_is_kept(objects: Objects) -> None:
+    job = objects()[JOB]
+    assert job["metadata"]["annotations"] == {"pulumi.com/replaceUnready": "true"}
+    assert "ttlSecondsAfterFinished" not in job["spec"]
+    assert job["spec"]["backoffLimit"] == 1
+    assert job["spec"]["template"]["spec"]["restartPolicy"] == "Never"
+
+
+def test_pulumi_waits_longer_than_a_migration_may_take(objects: Objects, recorder: Recorder) -> None:
+    assert objects()[JOB]["spec"]["activeDeadlineSeconds"] == 1800
+    timeout = recorder.create_timeouts["kubernetes:batch/v1:Job", "data-jobs-migrate"]
+    assert timeout == "2100s"
+
+
+def test_roles_are_made_by_the_master_before_the_migration_and_by_nobody_else(objects: Objects) -> None:
+    found = objects()
+    [roles] = migration(found)["spec"]["initContainers"]
+    assert roles["command"] == [
+        "psql",
+        "--no-psqlrc",
+        "--quiet",
+        "--set=ON_ERROR_STOP=1",
+        "--set=passwords=/etc/pipe/database",
+        "--single-transaction",
+        "--file=/etc/pipe/scripts/roles.sql",
+    ]
+    assert variables(roles)["PGSERVICEFILE"] == "/etc/pipe/database/pg_service.conf"
+    assert mounts(roles)["roles"] == "/etc/pipe/database"
+    secret = found["Secret/pipe-migrate-roles"]["stringData"]
+    assert secret["pg_service.conf"].splitlines() == [
+        "[pipe]",
+        "host=db.example",
+        "port=5432",
+        "dbname=pipe_db",
+        "user=pipe_admin",
+        "password=master-secret",
+        "sslmode=verify-full",
+        "sslrootcert=/etc/pipe/ca/rds-ca.pem",
+    ]
+    assert [name for name, manifest in found.items() if "master-secret" in str(manifest)] == [
+        "Secret/pipe-migrate-roles"
+    ]
+
+
+def test_the_job_gets_verifiers_and_no_password_of_another_role(objects: Objects) -> None:
+    secret = objects()["Secret/pipe-migrate-roles"]["stringData"]
+    for role in ("app", "migrate", "backup"):
+        password = f"{role}-secret"
+        assert secret[role] == scram_verifier(password, salt(role, password))
+
+
+def test_the_migration_connects_as_its_own_role(objects: Objects) -> None:
+    found = objects()
+    [migrate] = migration(found)["spec"]["containers"]
+    assert variables(migrate)["PGUSER"] == "migrate"
+    assert variables(migrate)["PGSSLMODE"] == "verify-full"
+    assert mounts(migrate) == {"database": "/etc/pipe/database", "ca": "/etc/pipe/ca", "tmp": "/tmp"}
+    assert found["Secret/pipe-migrate-database"]["stringData"] == {"password": "migrate-secret"}
+
+
+def test_a_new_password_of_a_role_is_a_new_job(objects: Objects) -> None:
+    before = migration(objects())["metadata"]["annotations"]
+    after = migration(objects(app_password="another-secret"))["metadata"]["annotations"]
+    assert {key for key in before if before[key] != after[key]} == {"checksum/roles"}
+
+
+def test_jobs_keep_their_node(objects: Objects) -> None:
+    found = objects()
+    for template in (migration(found), backup(found)):
+        assert template["metadata"]["annotations"]["karpenter.sh/do-not-disrupt"] == "true"
+
+
+def test_the_backup_runs_once_on_time_in_utc(objects: Objects) -> None:
+    spec = objects(schedule="5 1 * * *")["CronJob/pipe-backup"]["spec"]
+    job = spec.pop("jobTemplate")["spec"]
+    assert spec == {
+        "schedule": "5 1 * * *",
+        "timeZone": "Etc/UTC",
+        "concurrencyPolicy": "Forbid",
+        "startingDeadlineSeconds": 3600,
+        "successfulJobsHistoryLimit": 3,
+        "failedJobsHistoryLimit": 3,
+    }
+    assert (job["backoffLimit"], job["activeDeadlineSeconds"]) == (2, 14400)
+    assert job["template"]["spec"]["restartPolicy"] == "Never"
+
+
+def test_the_dump_is_made_and_checked_before_it_is_uploaded(objects: Objects, topic: Topic) -> None:
+    found = objects()
+    spec = backup(found)["spec"]
+    [dump], [upload] = spec["initContainers"], spec["containers"]
+    assert dump["command"] == ["sh", "/etc/pipe/scripts/dump.sh"]
+    assert upload["command"] == ["sh", "/etc/pipe/scripts/upload.sh"]
+    assert "/postgres:" in dump["image"]
+    assert "/aws-cli:" in upload["image"]
+    assert mounts(dump)["scratch"] == mounts(upload)["scratch"] == variables(upload)["SCRATCH"] == "/scratch"
+    [scratch] = [volume for volume in spec["volumes"] if volume["name"] == "scratch"]
+    assert scratch["emptyDir"] == {"sizeLimit": "50Gi"}
+
+
+def test_what_talks_to_the_database_has_no_identity_to_speak_of_and_the_upload_no_password(
+    objects: Objects,
+) -> None:
+    found = objects()
+    spec = backup(found)["spec"]
+    [dump], [upload] = spec["initContainers"], spec["containers"]
+    assert "user=backup" in found["Secret/pipe-backup-database"]["stringData"]["pg_service.conf"]
+    assert mounts(dump)["database"] == "/etc/pipe/database"
+    assert "database" not in mounts(upload)
+    assert variables(upload) == {
+        "HOME": "/tmp",
+        "SCRATCH": "/scratch",
+        "BUCKET": "pipe-backup",
+        "AWS_REGION": "ap-northeast-1",
+    }
+    assert spec["serviceAccountName"] == "pipe-backup"
+
+
+def test_jobs_reach_what_they_need_and_nothing_reaches_them(objects: Objects, recorder: Recorder) -> None:
+    objects()
+    common: list[Any] = [([SERVICE_CIDR], ["UDP 53", "TCP 53"]), (DATABASE_CIDRS, ["TCP 5432"])]
+    public = "0.0.0.0/0 except 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16"
+    assert workloads.rules(recorder, "pipe-migrate", "egress") == common
+    assert workloads.rules(recorder, "pipe-backup", "egress") == [
+        *common,
+        (["169.254.170.23/32"], ["TCP 80"]),
+        ([public], ["TCP 443"]),
+    ]
+    for policy in ("pipe-migrate", "pipe-backup"):
+        assert workloads.rules(recorder, policy, "ingress") == []

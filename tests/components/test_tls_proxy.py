@@ -1,0 +1,141 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from components import nginx
+from components.labels import Labels
+from components.settings.kubernetes import Proxy
+from components.tls_proxy import HEALTH_PORT, TRAFFIC_PORT
+from tests.components import workloads
+from tests.components.conftest import Recorder, evaluate
+from tests.components.workloads import LOAD_BALANCER_CIDRS, SERVICE_CIDR, Manifest, Topic
+
+Objects = Callable[..., dict[str, Manifest]]
+PREFIX = "service.beta.kubernetes.io/aws-load-balancer-"
+
+
+@pytest.fixture
+def objects(recorder: Recorder, labels: Labels, topic: Topic) -> Objects:
+    def run(stack: str = "prod", **changes: Any) -> dict[str, Manifest]:
+        return workloads.manifests(
+            workloads.declare(recorder, workloads.tls_proxy, labels, topic, stack, **changes)
+        )
+
+    return run
+
+
+def pod(found: dict[str, Manifest]) -> Manifest:
+    return found["Deployment/pipe-proxy"]["spec"]["template"]
+
+
+def container(found: dict[str, Manifest]) -> Manifest:
+    [only] = pod(found)["spec"]["containers"]
+    return only
+
+
+def test_the_ports_are_those_that_the_firewall_opens() -> None:
+    assert (TRAFFIC_PORT, HEALTH_PORT) == (8443, 8081)
+
+
+@pytest.mark.parametrize("stack", ["dev", "stg", "prod"])
+def test_there_are_always_two_pods_at_least(objects: Objects, recorder: Recorder, stack: str) -> None:
+    found = objects(stack)
+    assert found["Deployment/pipe-proxy"]["spec"]["replicas"] >= 2
+    assert found["HorizontalPodAutoscaler/pipe-proxy"]["spec"]["minReplicas"] >= 2
+    assert found["PodDisruptionBudget/pipe-proxy"]["spec"]["maxUnavailable"] == 1
+    assert recorder.ignored["kubernetes:apps/v1:Deployment", "tls-proxy"] == ["spec.replicas"]
+
+
+def test_the_load_balancer_is_public_reaches_pods_and_carries_the_firewalls_group(objects: Objects) -> None:
+    service = objects()["Service/pipe-proxy"]
+    annotations = service["metadata"]["annotations"]
+    assert {key.removeprefix(PREFIX): value for key, value in annotations.items()} == {
+        "scheme": "internet-facing",
+        "nlb-target-type": "ip",
+        "ip-address-type": "ipv4",
+        "security-groups": "sg-load-balancer",
+        "attributes": "load_balancing.cross_zone.enabled=true",
+        "target-group-attributes": (
+            "preserve_client_ip.enabled=true,deregistration_delay.timeout_seconds=60,"
+            "deregistration_delay.connection_termination.enabled=true"
+        ),
+        "healthcheck-protocol": "HTTP",
+        "healthcheck-port": "8081",
+        "healthcheck-path": "/healthz",
+        "healthcheck-interval": "10",
+        "healthcheck-timeout": "5",
+        "healthcheck-healthy-threshold": "2",
+        "healthcheck-unhealthy-threshold": "2",
+    }
+    assert service["spec"] == {
+        "type": "LoadBalancer",
+        "loadBalancerClass": "eks.amazonaws.com/nlb",
+        "allocateLoadBalancerNodePorts": False,
+        "selector": {"app": "pipe-proxy"},
+        "ports": [{"name": "https", "port": 443, "targetPort": "https", "protocol": "TCP"}],
+    }
+
+
+def test_the_load_balancers_name_is_what_dns_points_at(
+    recorder: Recorder, labels: Labels, topic: Topic
+) -> None:
+    names: list[str] = []
+    recorder.computed["kubernetes:core/v1:Service"] = {
+        "status": {"loadBalancer": {"ingress": [{"hostname": "balancer.example"}]}}
+    }
+    evaluate(lambda: workloads.tls_proxy(labels, topic).hostname.apply(names.append))
+    assert names == ["balancer.example"]
+
+
+def test_clients_reach_the_traffic_port_and_the_load_balancer_the_health_port(
+    objects: Objects, recorder: Recorder
+) -> None:
+    objects()
+    assert workloads.rules(recorder, "pipe-proxy", "ingress") == [
+        (["0.0.0.0/0"], ["TCP 8443"]),
+        (LOAD_BALANCER_CIDRS, ["TCP 8081"]),
+    ]
+    assert workloads.rules(recorder, "pipe-proxy", "egress") == [
+        ([SERVICE_CIDR], ["UDP 53", "TCP 53"]),
+        (["pipe-api"], ["TCP 3000"]),
+    ]
+
+
+def test_nginx_runs_the_rendered_configuration(objects: Objects, topic: Topic) -> None:
+    found = objects()
+    settings: Proxy = topic(Proxy, "proxy")
+    rendered = nginx.render(settings, server_name="pipe.dev", upstream="pipe-api.pipe.svc.cluster.local:3000")
+    assert found["ConfigMap/pipe-proxy"]["data"] == {"nginx.conf": rendered}
+    assert container(found)["command"] == ["nginx", "-c", "/etc/pipe/nginx/nginx.conf"]
+    mounts = {mount["name"]: mount["mountPath"] for mount in container(found)["volumeMounts"]}
+    assert mounts == {"config": "/etc/pipe/nginx", "certificate": "/etc/pipe/tls", "tmp": "/tmp"}
+
+
+def test_certificate_and_key_are_a_tls_secret(objects: Objects) -> None:
+    secret = objects()["Secret/pipe-proxy-certificate"]
+    assert secret["type"] == "kubernetes.io/tls"
+    assert secret["stringData"] == {"tls.crt": "certificate", "tls.key": "key"}
+
+
+def test_probes_ask_the_health_port(objects: Objects) -> None:
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert container(objects())[probe]["httpGet"] == {"path": "/healthz", "port": "health"}
+
+
+def test_a_leaving_pod_answers_until_the_load_balancer_has_let_go_of_it(objects: Objects) -> None:
+    found = objects()
+    assert container(found)["lifecycle"] == {"preStop": {"sleep": {"seconds": 60}}}
+    assert pod(found)["spec"]["terminationGracePeriodSeconds"] == 120
+
+
+@pytest.mark.parametrize(
+    ("changes", "rolled"),
+    [({"minTls": "1.3"}, "checksum/config"), ({"certificate": "renewed"}, "checksum/certificate")],
+)
+def test_a_changed_configuration_or_certificate_rolls_the_pods(
+    objects: Objects, changes: dict[str, Any], rolled: str
+) -> None:
+    before = pod(objects())["metadata"]["annotations"]
+    after = pod(objects(**changes))["metadata"]["annotations"]
+    assert {key for key in before if before[key] != after[key]} == {rolled}
