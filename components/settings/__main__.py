@@ -65,7 +65,7 @@ def _other_keys(files: Mapping[str, StackFile]) -> Iterator[tuple[str, Fault]]:
             if not key.startswith(f"{PROJECT}:") and key not in file.config:
                 allowed = f"the keys of the other stack files; Pulumi.{where}.yaml has it"
                 text = value if isinstance(value, str) else json.dumps(value)
-                yield stack, Fault(key=key, found="is missing", allowed=allowed, fix=set_to((key,), text))
+                yield stack, Fault(key=key, found="is missing", allowed=allowed, fix=(set_to((key,), text),))
 
 
 def _heading(text: str) -> str:

@@ -27,16 +27,17 @@ class Fault:
     found: str
     """What is there: `= "10.10.0.0/8"`, `is missing`; never the value of a secret."""
     allowed: str
-    fix: str
-    """The command that sets it, without program and stack: config set …"""
+    fix: tuple[str, ...]
+    """The commands that set it, without program and stack: config set …"""
+
+    def commands(self, stack: str) -> list[str]:
+        """What to type to be rid of the fault."""
+        return [f"pulumi {command} --stack {stack}" for command in self.fix]
 
     def text(self, stack: str) -> str:
         """The fault as a paragraph."""
-        return (
-            f"  {self.key} {self.found}\n"
-            f"    allowed: {self.allowed}\n"
-            f"    fix:     pulumi {self.fix} --stack {stack}"
-        )
+        fix = " && ".join(self.commands(stack))
+        return f"  {self.key} {self.found}\n    allowed: {self.allowed}\n    fix:     {fix}"
 
 
 class SettingsError(pulumi.RunError):
@@ -52,7 +53,7 @@ def message(stack: str, faults: Sequence[Fault]) -> str:
     return "\n\n".join([f"Pulumi.{stack}.yaml: {count}", *(fault.text(stack) for fault in faults)])
 
 
-def wrong(path: KeyPath, value: object, allowed: str, fix: str) -> Fault:
+def wrong(path: KeyPath, value: object, allowed: str, *fix: str) -> Fault:
     """A value that is not allowed."""
     return Fault(key=dotted(path), found=f"= {shown(value)}", allowed=allowed, fix=fix)
 
@@ -90,7 +91,7 @@ def remove(path: KeyPath) -> str:
 
 def of_secret(key: str, found: str) -> Fault:
     """A secret that is missing or unusable; its command asks for the value."""
-    return Fault(key=key, found=found, allowed=SECRETS[key]["allowed"], fix=f"config set --secret {key}")
+    return Fault(key=key, found=found, allowed=SECRETS[key]["allowed"], fix=(f"config set --secret {key}",))
 
 
 def of_schema(errors: Sequence[ErrorDetails], values: Mapping[str, Any]) -> Iterator[Fault]:
@@ -131,7 +132,7 @@ def _missing(path: KeyPath) -> Iterator[Fault]:
         for key in keys(path):
             yield from _missing((*path, key))
         return
-    yield Fault(key=dotted(path), found="is missing", allowed=allowed(schema), fix=_example(path))
+    yield Fault(key=dotted(path), found="is missing", allowed=allowed(schema), fix=(_example(path),))
 
 
 def _unknown(path: KeyPath) -> Fault:
@@ -140,7 +141,7 @@ def _unknown(path: KeyPath) -> Fault:
     near = difflib.get_close_matches(str(path[-1]), known, 1)
     hint = f"; did you mean {near[0]}?" if near else ""
     return Fault(
-        key=dotted(path), found="is not a setting", allowed=", ".join(known) + hint, fix=remove(path)
+        key=dotted(path), found="is not a setting", allowed=", ".join(known) + hint, fix=(remove(path),)
     )
 
 
@@ -151,26 +152,27 @@ def _refused(path: KeyPath, values: Mapping[str, Any]) -> Fault:
     schema = node(path)
     if value is ENCRYPTED:
         kind = f"in plain text, {allowed(schema)}"
-        return Fault(key=dotted(path), found="is encrypted", allowed=kind, fix=_example(path))
-    return wrong(path, value, allowed(schema), _mended(path, value, schema))
+        return Fault(key=dotted(path), found="is encrypted", allowed=kind, fix=(remove(path), _example(path)))
+    return wrong(path, value, allowed(schema), *_mended(path, value, schema))
 
 
-def _mended(path: KeyPath, value: Any, schema: Node) -> str:
-    """The command for a value that is not allowed.
+def _mended(path: KeyPath, value: Any, schema: Node) -> list[str]:
+    """The commands for a value that is not allowed.
 
-    What is in the place of a map or list has to go first: the next message then asks for its keys.
+    Text has to go where something else belongs: `config set` would keep its quotes, or refuse to look inside.
+    The keys of a map are asked for by the next message.
     """
     if schema["type"] == "object":
-        return remove(path)
-    if schema["type"] != "array":
-        return _example(path)
-    if not isinstance(value, list):
-        return remove(path)
-    entries = cast(list[Any], value)
-    if len(entries) < schema["minItems"]:
-        return _example((*path, len(entries)), entries)
-    repeated = (index for index, entry in enumerate(entries) if entry in entries[:index])
-    return remove((*path, next(repeated, len(entries) - 1)))
+        return [remove(path)]
+    if schema["type"] == "array" and isinstance(value, list):
+        entries = cast(list[Any], value)
+        if len(entries) < schema["minItems"]:
+            return [_example((*path, len(entries)), entries)]
+        repeated = (index for index, entry in enumerate(entries) if entry in entries[:index])
+        return [remove((*path, next(repeated, len(entries) - 1)))]
+    if schema["type"] == "array" or (schema["type"] != "string" and isinstance(value, str)):
+        return [remove(path), _example(path)]
+    return [_example(path)]
 
 
 def _example(path: KeyPath, besides: Container[object] = ()) -> str:

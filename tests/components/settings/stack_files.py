@@ -75,7 +75,19 @@ def run(config: Config, command: str) -> None:
     elif "--secret" in rest:
         config[key] = {"secure": "v1:kS2n:aGVsbG8="}
     else:
-        put(config, key, _typed(values[0], kind) if "--path" in rest else values[0])
+        # The engine (3.259) keeps the quotes of what it replaces: there a number becomes text.
+        text = "--path" not in rest or isinstance(_value(config, key), str)
+        put(config, key, values[0] if text else _typed(values[0], kind))
+
+
+def _value(config: Config, key: str) -> Any:
+    at: Any = config
+    for step in _steps(key):
+        try:
+            at = at[step]
+        except (KeyError, IndexError):
+            return None
+    return at
 
 
 def _typed(text: str, kind: str | None) -> Any:

@@ -42,7 +42,8 @@ def test_its_commands_mend_the_file(wrong: Wrong, tmp_path: Path) -> None:
     for _ in range(6):
         faults = load_file(write(tmp_path, config)).faults
         for fault in faults:
-            run(config, f"pulumi {fault.fix} --stack dev")
+            for command in fault.commands("dev"):
+                run(config, command)
     assert load_file(write(tmp_path, config)).faults == []
 
 
