@@ -1,6 +1,6 @@
 """The API: the Deployment pipe-api of the deployment guide, and all that keeps it up and closed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -56,28 +56,18 @@ class Api(pulumi.ComponentResource):
     def __init__(self, name: str, args: ApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:kubernetes:Api", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        version = pods.image_version(args.settings.image)
-        labels = args.labels.kubernetes(pods.API)
+        workload = pods.Workload(app=pods.API, labels=args.labels, namespace=args.namespace)
 
-        def meta(
-            object_name: str, annotations: Mapping[str, pulumi.Input[str]] | None = None
-        ) -> kubernetes.meta.v1.ObjectMetaArgs:
-            return kubernetes.meta.v1.ObjectMetaArgs(
-                name=object_name, namespace=args.namespace, labels=labels, annotations=annotations
-            )
-
-        account = kubernetes.core.v1.ServiceAccount(
-            name, metadata=meta(pods.API), automount_service_account_token=False, opts=child
-        )
+        account = workload.account(name, child)
         config = configuration(args)
-        config_map = kubernetes.core.v1.ConfigMap(name, metadata=meta(pods.API), data=config, opts=child)
+        config_map = kubernetes.core.v1.ConfigMap(name, metadata=workload.meta(), data=config, opts=child)
         secret_data = {PASSWORD_FILE: args.password}
         secret = kubernetes.core.v1.Secret(
-            f"{name}-database", metadata=meta(f"{pods.API}-database"), string_data=secret_data, opts=child
+            f"{name}-database", metadata=workload.meta("database"), string_data=secret_data, opts=child
         )
         policy = kubernetes.networking.v1.NetworkPolicy(
             name,
-            metadata=meta(pods.API),
+            metadata=workload.meta(),
             spec=network_rules.policy_spec(
                 pods.API,
                 ingress=[network_rules.from_pods(pods.PROXY, args.settings.port)],
@@ -90,42 +80,32 @@ class Api(pulumi.ComponentResource):
             ),
             opts=child,
         )
-        self.deployment = kubernetes.apps.v1.Deployment(
+        self.deployment = deployments.replicated(
             name,
-            metadata=meta(pods.API, deployments.FORCE),
-            spec=deployments.deployment_spec(
-                pods.API,
-                args.settings.replicas,
-                kubernetes.meta.v1.ObjectMetaArgs(
-                    labels={**labels, **pods.version_label(version)},
-                    annotations={
-                        "checksum/config": pods.checksum(config),
-                        "checksum/database": pods.checksum(secret_data),
-                    },
-                ),
-                kubernetes.core.v1.PodSpecArgs(
-                    service_account_name=account.metadata.name,
-                    automount_service_account_token=False,
-                    enable_service_links=False,
-                    security_context=pods.pod_security(),
-                    termination_grace_period_seconds=LEAVE_SECONDS + args.settings.grace_seconds,
-                    topology_spread_constraints=deployments.spread(pods.API),
-                    containers=[container(args, config_map.metadata.name)],
-                    volumes=[
-                        pods.secret_volume("database", secret.metadata.name),
-                        pods.config_volume("ca", args.ca_config_map),
-                        pods.scratch_volume("tmp", "256Mi"),
-                    ],
-                ),
+            workload,
+            args.settings.replicas,
+            workload.pod_meta(
+                args.settings.image,
+                {"checksum/config": pods.checksum(config), "checksum/database": pods.checksum(secret_data)},
             ),
-            opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[policy, *args.after], ignore_changes=deployments.SCALED
+            pods.pod_spec(
+                account,
+                [container(args, config_map.metadata.name)],
+                volumes=[
+                    pods.secret_volume("database", secret.metadata.name),
+                    pods.config_volume("ca", args.ca_config_map),
+                    pods.scratch_volume("tmp", "256Mi"),
+                ],
+                grace_seconds=LEAVE_SECONDS + args.settings.grace_seconds,
+                spread=deployments.spread(pods.API),
             ),
+            parent=self,
+            after=[policy, *args.after],
         )
         # After the pods: Pulumi waits for endpoints, and the migration may take longer than it waits.
         service = kubernetes.core.v1.Service(
             name,
-            metadata=meta(pods.API),
+            metadata=workload.meta(),
             spec=kubernetes.core.v1.ServiceSpecArgs(
                 type="ClusterIP",
                 selector={"app": pods.API},
@@ -136,15 +116,6 @@ class Api(pulumi.ComponentResource):
                 ],
             ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.deployment]),
-        )
-        kubernetes.autoscaling.v2.HorizontalPodAutoscaler(
-            name,
-            metadata=meta(pods.API),
-            spec=deployments.autoscaler_spec(pods.API, args.settings.replicas),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.deployment]),
-        )
-        kubernetes.policy.v1.PodDisruptionBudget(
-            name, metadata=meta(pods.API), spec=deployments.budget_spec(pods.API), opts=child
         )
 
         self.service_host = pulumi.Output.format(

@@ -1,6 +1,6 @@
 """Jobs on the data: the migration before every new version, and the nightly backup."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,8 @@ MIGRATION_SECONDS = 1800
 """How long a migration may take, retries included."""
 BACKUP_SECONDS = 4 * 3600
 """How long a backup may take, retries included."""
+RESTART = "Never"
+"""A failed pod stays, with its log; the next try is another pod."""
 LATE_SECONDS = 3600
 """How late a backup may still start, where the cluster could not start it in time."""
 
@@ -64,11 +66,11 @@ class DataJobs(pulumi.ComponentResource):
     def __init__(self, name: str, args: DataJobsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:kubernetes:DataJobs", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
-        self.migration = self._migration(f"{name}-migrate", args)
-        self._backup(f"{name}-backup", args)
+        self.migration = self._migration(f"{name}-migrate", args, workload(args, MIGRATE))
+        self._backup(f"{name}-backup", args, workload(args, BACKUP))
         self.register_outputs({"migration": self.migration.metadata.name})
 
-    def _migration(self, name: str, args: DataJobsArgs) -> kubernetes.batch.v1.Job:
+    def _migration(self, name: str, args: DataJobsArgs, job: pods.Workload) -> kubernetes.batch.v1.Job:
         roles: dict[str, pulumi.Input[str]] = {
             SERVICE_FILE: args.database.service_file(args.master_user, args.master_password),
             **database_roles.password_files(
@@ -77,45 +79,43 @@ class DataJobs(pulumi.ComponentResource):
         }
         script = {database_roles.SCRIPT: database_roles.script()}
         account, policy = self._guards(
-            name, args, MIGRATE, [network_rules.to_networks(args.database_cidrs, args.database.port)]
+            name, args, job, [network_rules.to_networks(args.database_cidrs, args.database.port)]
         )
-        scripts = kubernetes.core.v1.ConfigMap(
-            name, metadata=meta(args, MIGRATE), data=script, opts=self._child
-        )
+        scripts = kubernetes.core.v1.ConfigMap(name, metadata=job.meta(), data=script, opts=self._child)
         secret = kubernetes.core.v1.Secret(
             f"{name}-database",
-            metadata=meta(args, MIGRATE, f"{MIGRATE}-database"),
+            metadata=job.meta("database"),
             string_data={PASSWORD_FILE: args.migrate_password},
             opts=self._child,
         )
         roles_secret = kubernetes.core.v1.Secret(
             f"{name}-roles",
-            metadata=meta(args, MIGRATE, f"{MIGRATE}-roles"),
+            metadata=job.meta("roles"),
             string_data=roles,
             opts=self._child,
         )
-        version = pods.image_version(args.image)
         return kubernetes.batch.v1.Job(
             name,
             # Without a TTL: a Job that Kubernetes took away would be made, and run, again.
-            metadata=meta(args, MIGRATE, f"{MIGRATE}-{version}", {"pulumi.com/replaceUnready": "true"}),
+            metadata=job.meta(pods.image_version(args.image), {"pulumi.com/replaceUnready": "true"}),
             spec=kubernetes.batch.v1.JobSpecArgs(
                 backoff_limit=1,
                 active_deadline_seconds=MIGRATION_SECONDS,
                 template=kubernetes.core.v1.PodTemplateSpecArgs(
-                    metadata=kubernetes.meta.v1.ObjectMetaArgs(
-                        labels={**args.labels.kubernetes(MIGRATE), **pods.version_label(version)},
-                        # A new password is a new Job: roles get it before the API's pods use it.
-                        annotations={
+                    # A new password is a new Job: roles get it before the API's pods use it.
+                    metadata=job.pod_meta(
+                        args.image,
+                        {
                             **pods.KEEP_NODE,
                             "checksum/script": pods.checksum(script),
                             "checksum/roles": pods.checksum(roles),
                         },
                     ),
-                    spec=pod_spec(
+                    spec=pods.pod_spec(
                         account,
-                        init=job_containers.roles(args.settings),
-                        main=job_containers.migrate(args.image, args.settings, args.database),
+                        [job_containers.migrate(args.image, args.settings, args.database)],
+                        init=[job_containers.roles(args.settings)],
+                        restart=RESTART,
                         volumes=[
                             pods.secret_volume("database", secret.metadata.name),
                             pods.secret_volume("roles", roles_secret.metadata.name),
@@ -133,11 +133,11 @@ class DataJobs(pulumi.ComponentResource):
             ),
         )
 
-    def _backup(self, name: str, args: DataJobsArgs) -> None:
+    def _backup(self, name: str, args: DataJobsArgs, job: pods.Workload) -> None:
         account, policy = self._guards(
             name,
             args,
-            BACKUP,
+            job,
             [
                 network_rules.to_networks(args.database_cidrs, args.database.port),
                 network_rules.to_pod_identity(),
@@ -147,19 +147,19 @@ class DataJobs(pulumi.ComponentResource):
         assets = Path(__file__).parent / "assets"
         scripts = kubernetes.core.v1.ConfigMap(
             name,
-            metadata=meta(args, BACKUP),
+            metadata=job.meta(),
             data={file: (assets / file).read_text() for file in ("dump.sh", "upload.sh")},
             opts=self._child,
         )
         secret = kubernetes.core.v1.Secret(
             f"{name}-database",
-            metadata=meta(args, BACKUP, f"{BACKUP}-database"),
+            metadata=job.meta("database"),
             string_data={SERVICE_FILE: args.database.service_file("backup", args.backup_password)},
             opts=self._child,
         )
         kubernetes.batch.v1.CronJob(
             name,
-            metadata=meta(args, BACKUP),
+            metadata=job.meta(),
             spec=kubernetes.batch.v1.CronJobSpecArgs(
                 schedule=args.settings.schedule,
                 time_zone="Etc/UTC",
@@ -172,13 +172,12 @@ class DataJobs(pulumi.ComponentResource):
                         backoff_limit=2,
                         active_deadline_seconds=BACKUP_SECONDS,
                         template=kubernetes.core.v1.PodTemplateSpecArgs(
-                            metadata=kubernetes.meta.v1.ObjectMetaArgs(
-                                labels=args.labels.kubernetes(BACKUP), annotations=pods.KEEP_NODE
-                            ),
-                            spec=pod_spec(
+                            metadata=job.pod_meta(args.settings.image, pods.KEEP_NODE),
+                            spec=pods.pod_spec(
                                 account,
-                                init=job_containers.dump(args.settings),
-                                main=job_containers.upload(args.settings, args.bucket, args.region),
+                                [job_containers.upload(args.settings, args.bucket, args.region)],
+                                init=[job_containers.dump(args.settings)],
+                                restart=RESTART,
                                 volumes=[
                                     pods.secret_volume("database", secret.metadata.name),
                                     pods.config_volume("scripts", scripts.metadata.name),
@@ -195,51 +194,22 @@ class DataJobs(pulumi.ComponentResource):
         )
 
     def _guards(
-        self, name: str, args: DataJobsArgs, app: str, egress: Sequence[pulumi.Input[network_rules.Egress]]
+        self,
+        name: str,
+        args: DataJobsArgs,
+        job: pods.Workload,
+        egress: Sequence[pulumi.Input[network_rules.Egress]],
     ) -> tuple[kubernetes.core.v1.ServiceAccount, kubernetes.networking.v1.NetworkPolicy]:
         """Who a job's pods are, and what they may reach besides DNS; nothing reaches them."""
-        account = kubernetes.core.v1.ServiceAccount(
-            name, metadata=meta(args, app), automount_service_account_token=False, opts=self._child
-        )
         policy = kubernetes.networking.v1.NetworkPolicy(
             name,
-            metadata=meta(args, app),
-            spec=network_rules.policy_spec(app, egress=[network_rules.dns(args.service_cidr), *egress]),
+            metadata=job.meta(),
+            spec=network_rules.policy_spec(job.app, egress=[network_rules.dns(args.service_cidr), *egress]),
             opts=self._child,
         )
-        return account, policy
+        return job.account(name, self._child), policy
 
 
-def meta(
-    args: DataJobsArgs,
-    app: str,
-    object_name: str | None = None,
-    annotations: Mapping[str, pulumi.Input[str]] | None = None,
-) -> kubernetes.meta.v1.ObjectMetaArgs:
-    """An object of one of the jobs."""
-    return kubernetes.meta.v1.ObjectMetaArgs(
-        name=object_name or app,
-        namespace=args.namespace,
-        labels=args.labels.kubernetes(app),
-        annotations=annotations,
-    )
-
-
-def pod_spec(
-    account: kubernetes.core.v1.ServiceAccount,
-    *,
-    init: kubernetes.core.v1.ContainerArgs,
-    main: kubernetes.core.v1.ContainerArgs,
-    volumes: Sequence[pulumi.Input[kubernetes.core.v1.VolumeArgs]],
-) -> kubernetes.core.v1.PodSpecArgs:
-    """One container after the other; a failed pod stays, with its log, and the next try is another pod."""
-    return kubernetes.core.v1.PodSpecArgs(
-        service_account_name=account.metadata.name,
-        automount_service_account_token=False,
-        enable_service_links=False,
-        restart_policy="Never",
-        security_context=pods.pod_security(),
-        init_containers=[init],
-        containers=[main],
-        volumes=volumes,
-    )
+def workload(args: DataJobsArgs, app: str) -> pods.Workload:
+    """The pods of one of the jobs."""
+    return pods.Workload(app=app, labels=args.labels, namespace=args.namespace)

@@ -1,8 +1,11 @@
 """How a stateless workload runs as several pods: rolled without a gap, spread, scaled, drained one by one."""
 
+from collections.abc import Sequence
+
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from components.pods import Workload
 from components.settings.kubernetes import Replicas
 
 REVISIONS = 10
@@ -20,6 +23,38 @@ SCALED = ["spec.replicas"]
 """ignore_changes of a Deployment with an autoscaler. The count is sent when the Deployment is created. Later
 the provider leaves the field out of its apply once the autoscaler's scale request owns it, and sends the live
 count until then: either way apply does not move it (pulumi-kubernetes, pkg/await, handleSSAIgnoreFields)."""
+
+
+def replicated(
+    name: str,
+    workload: Workload,
+    replicas: Replicas,
+    pod_metadata: kubernetes.meta.v1.ObjectMetaArgs,
+    pod: kubernetes.core.v1.PodSpecArgs,
+    *,
+    parent: pulumi.Resource,
+    after: Sequence[pulumi.Resource],
+) -> kubernetes.apps.v1.Deployment:
+    """A Deployment with its autoscaler and its disruption budget."""
+    deployment = kubernetes.apps.v1.Deployment(
+        name,
+        metadata=workload.meta(annotations=FORCE),
+        spec=deployment_spec(workload.app, replicas, pod_metadata, pod),
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=list(after), ignore_changes=SCALED),
+    )
+    kubernetes.autoscaling.v2.HorizontalPodAutoscaler(
+        name,
+        metadata=workload.meta(),
+        spec=autoscaler_spec(workload.app, replicas),
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=[deployment]),
+    )
+    kubernetes.policy.v1.PodDisruptionBudget(
+        name,
+        metadata=workload.meta(),
+        spec=budget_spec(workload.app),
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
+    return deployment
 
 
 def deployment_spec(

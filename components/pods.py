@@ -2,11 +2,13 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from components.labels import Labels
 from components.settings.kubernetes import Resources
 
 API = "pipe-api"
@@ -22,6 +24,67 @@ TEMPORARY = "/tmp"
 
 KEEP_NODE = {"karpenter.sh/do-not-disrupt": "true"}
 """Annotation of pods that must run to their end: Auto Mode does not consolidate their node meanwhile."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workload:
+    """Pods of one purpose; the objects around them carry their name."""
+
+    app: str
+    """The `app` label, by which the pods are selected."""
+    labels: Labels
+    namespace: pulumi.Input[str]
+
+    def meta(
+        self, suffix: str = "", annotations: Mapping[str, pulumi.Input[str]] | None = None
+    ) -> kubernetes.meta.v1.ObjectMetaArgs:
+        """Of an object of the workload: `pipe-api`, or `pipe-api-database`."""
+        return kubernetes.meta.v1.ObjectMetaArgs(
+            name=f"{self.app}-{suffix}" if suffix else self.app,
+            namespace=self.namespace,
+            labels=self.labels.kubernetes(self.app),
+            annotations=annotations,
+        )
+
+    def pod_meta(
+        self, image: str, annotations: Mapping[str, pulumi.Input[str]]
+    ) -> kubernetes.meta.v1.ObjectMetaArgs:
+        """Of the pods; the version completes Datadog's unified service tagging."""
+        version = {"tags.datadoghq.com/version": image_version(image)}
+        return kubernetes.meta.v1.ObjectMetaArgs(
+            labels={**self.labels.kubernetes(self.app), **version}, annotations=annotations
+        )
+
+    def account(self, name: str, opts: pulumi.ResourceOptions) -> kubernetes.core.v1.ServiceAccount:
+        """Who the pods are; without a token, since none of them asks the cluster anything."""
+        return kubernetes.core.v1.ServiceAccount(
+            name, metadata=self.meta(), automount_service_account_token=False, opts=opts
+        )
+
+
+def pod_spec(
+    account: kubernetes.core.v1.ServiceAccount,
+    containers: Sequence[pulumi.Input[kubernetes.core.v1.ContainerArgs]],
+    *,
+    volumes: Sequence[pulumi.Input[kubernetes.core.v1.VolumeArgs]],
+    init: Sequence[pulumi.Input[kubernetes.core.v1.ContainerArgs]] | None = None,
+    restart: str | None = None,
+    grace_seconds: int | None = None,
+    spread: Sequence[pulumi.Input[kubernetes.core.v1.TopologySpreadConstraintArgs]] | None = None,
+) -> kubernetes.core.v1.PodSpecArgs:
+    """A hardened pod without a token and without the variables of the namespace's Services."""
+    return kubernetes.core.v1.PodSpecArgs(
+        service_account_name=account.metadata.name,
+        automount_service_account_token=False,
+        enable_service_links=False,
+        security_context=pod_security(),
+        init_containers=init,
+        containers=containers,
+        volumes=volumes,
+        restart_policy=restart,
+        termination_grace_period_seconds=grace_seconds,
+        topology_spread_constraints=spread,
+    )
 
 
 def pod_security() -> kubernetes.core.v1.PodSecurityContextArgs:
@@ -121,11 +184,6 @@ def image_version(image: str) -> str:
         return digest[:12]
     tag = name.rpartition(":")[2].lower()
     return re.sub(r"[^a-z0-9]+", "-", tag)[:40].strip("-")
-
-
-def version_label(version: str) -> Mapping[str, str]:
-    """Datadog's unified service tagging: the version of what runs."""
-    return {"tags.datadoghq.com/version": version}
 
 
 def checksum(data: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[str]:

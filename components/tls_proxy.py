@@ -1,6 +1,6 @@
 """The TLS proxy in front of the API: nginx, unprivileged, behind a network load balancer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -63,31 +63,22 @@ class TlsProxy(pulumi.ComponentResource):
     def __init__(self, name: str, args: TlsProxyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:kubernetes:TlsProxy", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        labels = args.labels.kubernetes(pods.PROXY)
+        workload = pods.Workload(app=pods.PROXY, labels=args.labels, namespace=args.namespace)
 
-        def meta(
-            object_name: str, annotations: Mapping[str, pulumi.Input[str]] | None = None
-        ) -> kubernetes.meta.v1.ObjectMetaArgs:
-            return kubernetes.meta.v1.ObjectMetaArgs(
-                name=object_name, namespace=args.namespace, labels=labels, annotations=annotations
-            )
-
-        account = kubernetes.core.v1.ServiceAccount(
-            name, metadata=meta(pods.PROXY), automount_service_account_token=False, opts=child
-        )
+        account = workload.account(name, child)
         config = {CONFIG_FILE: configuration(args)}
-        config_map = kubernetes.core.v1.ConfigMap(name, metadata=meta(pods.PROXY), data=config, opts=child)
+        config_map = kubernetes.core.v1.ConfigMap(name, metadata=workload.meta(), data=config, opts=child)
         key_pair = {"tls.crt": args.certificate, "tls.key": args.private_key}
         secret = kubernetes.core.v1.Secret(
             f"{name}-certificate",
-            metadata=meta(f"{pods.PROXY}-certificate"),
+            metadata=workload.meta("certificate"),
             type="kubernetes.io/tls",
             string_data=key_pair,
             opts=child,
         )
         policy = kubernetes.networking.v1.NetworkPolicy(
             name,
-            metadata=meta(pods.PROXY),
+            metadata=workload.meta(),
             spec=network_rules.policy_spec(
                 pods.PROXY,
                 ingress=[
@@ -102,48 +93,31 @@ class TlsProxy(pulumi.ComponentResource):
             ),
             opts=child,
         )
-        deployment = kubernetes.apps.v1.Deployment(
+        deployments.replicated(
             name,
-            metadata=meta(pods.PROXY, deployments.FORCE),
-            spec=deployments.deployment_spec(
-                pods.PROXY,
-                args.settings.replicas,
-                kubernetes.meta.v1.ObjectMetaArgs(
-                    labels={**labels, **pods.version_label(pods.image_version(args.settings.image))},
-                    annotations={
-                        "checksum/config": pods.checksum(config),
-                        "checksum/certificate": pods.checksum(key_pair),
-                    },
-                ),
-                kubernetes.core.v1.PodSpecArgs(
-                    service_account_name=account.metadata.name,
-                    automount_service_account_token=False,
-                    enable_service_links=False,
-                    security_context=pods.pod_security(),
-                    termination_grace_period_seconds=LEAVE_SECONDS + FINISH_SECONDS,
-                    topology_spread_constraints=deployments.spread(pods.PROXY),
-                    containers=[container(args.settings)],
-                    volumes=[
-                        pods.config_volume("config", config_map.metadata.name),
-                        pods.secret_volume("certificate", secret.metadata.name),
-                        pods.scratch_volume("tmp", "1Gi"),
-                    ],
-                ),
+            workload,
+            args.settings.replicas,
+            workload.pod_meta(
+                args.settings.image,
+                {"checksum/config": pods.checksum(config), "checksum/certificate": pods.checksum(key_pair)},
             ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy], ignore_changes=deployments.SCALED),
-        )
-        kubernetes.autoscaling.v2.HorizontalPodAutoscaler(
-            name,
-            metadata=meta(pods.PROXY),
-            spec=deployments.autoscaler_spec(pods.PROXY, args.settings.replicas),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[deployment]),
-        )
-        kubernetes.policy.v1.PodDisruptionBudget(
-            name, metadata=meta(pods.PROXY), spec=deployments.budget_spec(pods.PROXY), opts=child
+            pods.pod_spec(
+                account,
+                [container(args.settings)],
+                volumes=[
+                    pods.config_volume("config", config_map.metadata.name),
+                    pods.secret_volume("certificate", secret.metadata.name),
+                    pods.scratch_volume("tmp", "1Gi"),
+                ],
+                grace_seconds=LEAVE_SECONDS + FINISH_SECONDS,
+                spread=deployments.spread(pods.PROXY),
+            ),
+            parent=self,
+            after=[policy],
         )
         service = kubernetes.core.v1.Service(
             name,
-            metadata=meta(pods.PROXY, load_balancer(args.security_group_id)),
+            metadata=workload.meta(annotations=load_balancer(args.security_group_id)),
             spec=kubernetes.core.v1.ServiceSpecArgs(
                 type="LoadBalancer",
                 load_balancer_class=LOAD_BALANCER_CLASS,
