@@ -1,0 +1,83 @@
+"""One run of a stack at a time, and locks of the engine whose process is dead."""
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+
+from sandbox.fault import Fault
+
+
+@contextmanager
+def hold(folder: Path, operation: str) -> Generator[int]:
+    """Hold the lock of a stack's folder; a fault names the process that has it.
+
+    The kernel locks the file, so it is free the moment that its last holder is dead, killed or not. The
+    engine inherits the descriptor that this gives: the stack stays locked while one outlives a killed sandbox.
+    """
+    file = folder / "lock"
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid, held, since = (*file.read_text().split(" ", 2), "", "")[:3]
+            raise Fault(
+                f"{folder} is in use: `{held}` by process {pid} since {since}. "
+                f"Wait for it, or stop it with: kill -INT {pid}"
+            ) from None
+        file.write_text(f"{os.getpid()} {operation} {datetime.now():%H:%M:%S}")
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def clear_dead(folder: Path) -> list[str]:
+    """Remove the engine's locks in `folder` whose process is dead; what was removed, in words.
+
+    `pulumi cancel` would remove every lock, a live one too, so it is not used.
+    """
+    removed: list[str] = []
+    for file in sorted(folder.glob("*.json")):
+        text = file.read_text()
+        if not text.endswith("}"):  # cut short by a full disk, so nobody's
+            file.unlink()
+            continue
+        lock = cast(dict[str, Any], json.loads(text))
+        pid, host, since = int(lock["pid"]), str(lock["hostname"]), datetime.fromisoformat(lock["timestamp"])
+        who = f"process {pid} on {host} since {since.astimezone():%Y-%m-%d %H:%M:%S}"
+        if host != socket.gethostname():
+            raise Fault(
+                f"the state is locked by {who}, which this machine cannot look at. "
+                f"If that process is over, delete {file} and run this again."
+            )
+        started = started_at(pid)
+        # A process that started after the lock was written got the number of a dead one. Two seconds of
+        # grace: the kernel counts from boot, and the clock may have been set since.
+        if started is not None and started <= since.timestamp() + 2:
+            raise Fault(f"the state is locked by {who}. Wait for it, or stop it with: kill -INT {pid}")
+        file.unlink()
+        file.with_name(f"{file.name}.attrs").unlink(missing_ok=True)
+        removed.append(who)
+    return removed
+
+
+def started_at(pid: int) -> float | None:
+    """When a process started, in seconds since 1970; 0 if the system does not tell; None if it is dead."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        pass  # alive, somebody else's
+    try:
+        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+        boot = Path("/proc/stat").read_text().partition("\nbtime ")[2].split()[0]
+    except (OSError, IndexError):
+        return 0.0  # no /proc here (macOS): taken for the lock's own process, which errs on the safe side
+    return None if state == "Z" else int(boot) + int(fields[18]) / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,145 @@
+"""What the commands do, in order."""
+
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from sandbox import lock, policy_pack, summary, workspace
+from sandbox.fault import Fault
+from sandbox.progress import Progress, name_of
+from sandbox.run import Result, Session
+from sandbox.summary import Phase
+from sandbox.workspace import Stack
+
+DONE, FAILED, NOT_RUN, STOPPED = 0, 1, 2, 130
+ENDS = {DONE: "ended well", FAILED: "failed", STOPPED: "was stopped"}
+
+NEEDED_BYTES = 64 * 2**20
+"""Free disk space below which nothing is begun: on a full disk the engine cuts its own state short."""
+
+Serve = Callable[[Path], AbstractContextManager[dict[str, int]]]
+"""Starts the providers, whose data are files in a folder; gives the port of each package."""
+
+OF_CALLERS = re.compile(
+    r"(AWS|CLOUDFLARE|CF|DATADOG|DD|GOOGLE|AZURE|ARM|PULUMI|GITHUB|GH|VAULT)_|KUBECONFIG$|\w+_PROXY$",
+    re.IGNORECASE,
+)
+"""Environment variables that the program and the providers, which run in this process, must not see."""
+
+
+def perform(operation: str, session: Session, serve: Serve, *, policies: bool, unprotect: bool) -> int:
+    """Run `up`, `preview`, `refresh` or `down`; the exit code."""
+    stack = session.stack
+    for name in filter(OF_CALLERS.match, list(os.environ)):
+        del os.environ[name]
+    if (free := shutil.disk_usage(stack.folder).free) < NEEDED_BYTES:
+        raise Fault(
+            f"{stack.folder} has {free >> 20} MB left on its disk; free {NEEDED_BYTES >> 20} MB or more."
+        )
+    _make_ready(session)
+    pack = policy_pack.flags(stack) if policies and operation in ("up", "preview") else []
+    with serve(stack.folder / "targets") as ports:
+        session.ports = ports
+        if operation == "preview":
+            return _finish(session, operation, session.operate(operation, *pack))
+        pending = workspace.state(stack, "pending_operations")
+        settled = _settle(session, pending) if pending else None
+        if settled and settled.code != 0:
+            return _finish(session, "refresh", settled)
+        if operation == "down":
+            return _down(session, unprotect)
+        flags = {"up": ["--yes", *pack], "refresh": ["--yes", "--skip-preview"]}[operation]
+        return _finish(session, operation, session.operate(operation, *flags))
+
+
+def clean(stack: Stack, progress: Progress) -> int:
+    """Delete the stack's folder."""
+    if stack.folder.exists():
+        with lock.hold(stack.folder, "clean"):
+            shutil.rmtree(stack.folder)
+    progress.say(f"{stack.folder} is gone; the next up starts from nothing.")
+    return DONE
+
+
+def _make_ready(session: Session) -> None:
+    """The folder, the stack and its secrets, and nothing left over from a run that was killed."""
+    stack, progress = session.stack, session.progress
+    missing = workspace.prepare(stack)
+    for who in lock.clear_dead(workspace.locks(stack)):
+        progress.step(f"removed the lock of a run that is dead: {who}")
+    if workspace.mend_state(stack):
+        progress.step("a full disk has cut the state short: taking the one of before that run")
+    if not workspace.has_state(stack):
+        progress.step(f"making stack {stack.name}: {stack.folder}")
+        session.call("stack", "init")
+    workspace.keep_state(stack)
+    if missing:
+        progress.step(f"entering random secrets: {', '.join(missing)}")
+    for key in missing:
+        # Hexadecimal: fits what RDS, Datadog and HTTP headers allow.
+        session.call("config", "set", "--secret", key, given=secrets.token_hex(16))
+
+
+def _settle(session: Session, pending: list[workspace.Json]) -> Result:
+    """Settle what a killed run left half done.
+
+    The engine does not know whether a pending creation came to be. It is dropped from the state; the targets
+    know each thing by its URN, so that the creation that follows finds it and makes no second one.
+    """
+    names = sorted(f"{each['type']} {name_of(each['resource']['urn'])}" for each in pending)
+    session.progress.step(f"the last run was cut off while {', '.join(names)}; refreshing first")
+    return session.operate("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
+
+
+def _down(session: Session, unprotect: bool) -> int:
+    stack, progress = session.stack, session.progress
+    resources = workspace.state(stack, "resources")
+    protected = sorted(name_of(each["urn"]) for each in resources if each.get("protect"))
+    if protected and not unprotect:
+        progress.fail(f"these are protected, so nothing was destroyed: {', '.join(protected)}")
+        progress.say(f"To destroy them too: make down STACK={stack.name} FLAGS=--unprotect")
+        return FAILED
+    if protected:
+        session.call("state", "unprotect", "--all", "--yes")
+    return _finish(session, "down", session.operate("destroy", "--yes", "--skip-preview"))
+
+
+def _finish(session: Session, operation: str, result: Result) -> int:
+    """Tell how it ended, and keep it; the exit code."""
+    stack, progress = session.stack, session.progress
+    phase = result.phases[-1] if result.phases else Phase(preview=False)
+    code = STOPPED if result.interrupted else DONE if result.code == 0 else FAILED
+    file = stack.folder / "summary.json"
+    summary.write(file, stack.name, operation, phase, progress.seconds)
+    if code != FAILED or not phase.errors:
+        summary.tell(phase, progress)
+    errors = phase.errors if code == FAILED else []
+    if code == FAILED and not errors and not phase.mandatory:
+        errors = [result.stderr.strip().removeprefix("error: ") or f"the engine ended with {result.code}"]
+    for error in errors:
+        progress.fail(error)
+    changed = ", ".join(f"{count} {op}" for op, count in sorted(phase.changes.items()) if op != "same")
+    progress.say(f"\n{operation} of {stack.name} {ENDS[code]} after {progress.seconds:.1f} s")
+    progress.say(f"Changes: {changed or 0} ({phase.changes.get('same', 0)} unchanged)")
+    if code == FAILED and phase.preview and operation == "up":
+        progress.say("Nothing was applied.")
+    progress.say(f"Kept: {file}")
+    progress.say("Next: " + _next(operation, code).format(f"STACK={stack.name}"))
+    return code
+
+
+def _next(operation: str, code: int) -> str:
+    if code == STOPPED:
+        return "the same again goes on from here; or make down {0}"
+    if code == FAILED:
+        return "mend what is named above, then the same again; or start anew: make clean {0}"
+    return {
+        "up": "change something, then make preview {0}; or make down {0}",
+        "preview": "make sandbox {0}",
+        "refresh": "make preview {0}",
+        "down": "make sandbox {0}; or make clean {0}",
+    }[operation]

@@ -1,0 +1,42 @@
+"""The policy pack as an executable, which is how the engine runs one without a Python language host."""
+
+import os
+import runpy
+import shlex
+import sys
+import threading
+import time
+from pathlib import Path
+
+from sandbox.fault import Fault
+from sandbox.workspace import Stack, write_atomically
+
+
+def flags(stack: Stack) -> list[str]:
+    """The engine's options that put the pack in force, at the stack's own levels if it has some."""
+    pack = stack.root / "policies"
+    if not (pack / "__main__.py").exists():
+        raise Fault(f"{pack} holds no policy pack; run with --no-policies to go without one.")
+    program = stack.folder / "policy-pack"
+    words = (sys.executable, "-u", "-m", "sandbox.policy_pack", str(pack))
+    # The engine reads the pack's port from its output, which the SDK does not flush: hence -u.
+    here = shlex.quote(str(Path(__file__).parents[1]))
+    write_atomically(program, f'#!/bin/sh\nPYTHONPATH={here} exec {shlex.join(words)} "$@"\n')
+    program.chmod(0o700)
+    config = pack / "config" / f"{stack.name}.json"
+    chosen = ["--policy-pack-config", str(config)] if config.exists() else []
+    return ["--policy-pack", str(program), *chosen]
+
+
+def _end_with(parent: int) -> None:
+    """The SDK's server waits for ever, also when the engine was killed."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    os.closerange(3, 64)  # the stack's lock comes down through the engine, and is not this process's to hold
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    sys.argv = sys.argv[1:]
+    runpy.run_path(sys.argv[0], run_name="__main__")

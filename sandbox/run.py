@@ -1,0 +1,227 @@
+"""One operation of the engine: a `pulumi` process, the program beside it, and the events of both.
+
+This is what the Automation API does for an inline program, and its language server is used. The process is
+ours because the API drops the severities of violations, starts four engines for an `up`, and lets go of its
+engine on Ctrl-C. `pulumi up` previews and then applies in one process; a mandatory violation in the preview
+stops it.
+"""
+
+import json
+import os
+import runpy
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Generator, Iterator
+from concurrent import futures
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any, TextIO
+
+import grpc
+from google.protobuf import empty_pb2
+from pulumi.automation._server import LanguageServer  # pyright: ignore[reportPrivateUsage]
+from pulumi.runtime.proto import events_pb2, events_pb2_grpc, language_pb2, language_pb2_grpc
+
+from sandbox import workspace
+from sandbox.fault import Fault
+from sandbox.progress import Progress, name_of
+from sandbox.summary import Phase
+from sandbox.workspace import Stack
+
+LARGEST_MESSAGE = 400 * 2**20
+"""Bytes; what Pulumi's own servers and clients allow."""
+
+FULL_BYTES = 2**20
+"""Free disk space below which the engine's writes may be what everything waits for."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """How an operation ended."""
+
+    code: int
+    """The engine's exit code; negative when a signal ended it."""
+
+    phases: list[Phase]
+    """`up` has two, the preview and the update; every other operation has one."""
+
+    stderr: str
+    interrupted: bool
+
+
+@dataclass
+class Session:
+    """All that is needed to start the engine on a stack, more than once."""
+
+    engine: Path
+    stack: Stack
+    progress: Progress
+
+    lock: int
+    """The descriptor that keeps the stack locked; the engine inherits it."""
+
+    ports: dict[str, int] = field(default_factory=dict[str, int])
+    """The providers' ports by package, once they run."""
+
+    def call(self, *words: str, given: str | None = None) -> None:
+        """A short command of the engine; `given` goes to its standard input, never into its arguments."""
+        done = subprocess.run(**self._command(*words), input=given, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Fault(f"pulumi {' '.join(words)} failed: {done.stderr.strip().removeprefix('error: ')}")
+
+    def operate(self, operation: str, *flags: str) -> Result:
+        """Run `up`, `preview`, `refresh` or `destroy`, show it as it goes, and say how it ended."""
+        folder, errors = self.stack.folder, self.stack.folder / "engine-errors.log"
+        with (
+            (folder / "events.jsonl").open("w") as events,
+            (folder / "engine.log").open("w") as log,
+            errors.open("w") as stderr,
+            _serve(self.stack, watch := _Watch(self.progress, operation, events)) as port,
+        ):
+            here = f"127.0.0.1:{port}"
+            own = (
+                f"--client={here}",
+                f"--event-log=tcp://{here}",
+                "--exec-kind=auto.inline",
+                "--suppress-progress",
+            )
+            process = subprocess.Popen(
+                **self._command(operation, *flags, *own),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=stderr,
+                pass_fds=(self.lock,),
+                start_new_session=True,  # Ctrl-C reaches it once, by us
+            )
+            with _interrupts(process, self.progress) as presses:
+                while process.poll() is None:
+                    try:
+                        process.wait(timeout=0.5)
+                    except subprocess.TimeoutExpired:
+                        watch.tick(disk_full=shutil.disk_usage(folder).free < FULL_BYTES)
+        return Result(process.returncode, watch.phases, errors.read_text(), interrupted=bool(presses))
+
+    def _command(self, *words: str) -> dict[str, Any]:
+        always = ("--stack", self.stack.name, "--non-interactive", "--color=never")
+        env = workspace.environment(self.stack, self.ports)
+        return {"args": [self.engine, *words, *always], "cwd": self.stack.folder, "env": env}
+
+
+class _Watch(events_pb2_grpc.EventsServicer):
+    """Takes the engine's events, a stream for each phase; shows them and keeps them, a JSON object a line."""
+
+    def __init__(self, progress: Progress, operation: str, kept: TextIO) -> None:
+        self.phases: list[Phase] = []
+        self._progress = progress
+        self._operation = operation
+        self._kept = kept
+        self._busy: dict[str, str] = {}
+        self._shown: set[tuple[str, str]] = set()
+
+    def StreamEvents(
+        self, request_iterator: Iterator[events_pb2.EventRequest], context: Any
+    ) -> empty_pb2.Empty:
+        self._progress.doing("evaluating the program")
+        phase = Phase(preview=not self.phases and self._operation in ("preview", "up"))
+        self.phases.append(phase)
+        for request in request_iterator:
+            event = json.loads(request.event)
+            # The SDK's debug messages quote properties, secrets in plain text among them.
+            if event.get("diagnosticEvent", {}).get("severity") != "debug":
+                self._kept.write(request.event.strip() + "\n")
+                phase.record(event)
+                self._show(phase, event)
+        return empty_pb2.Empty()
+
+    def tick(self, *, disk_full: bool) -> None:
+        """Called often while the engine runs."""
+        busy = sorted(self._busy.values())
+        more = f" and {len(busy) - 3} more" if len(busy) > 3 else ""
+        waiting = f"waiting for {', '.join(busy[:3])}{more}" if busy else ""
+        self._progress.tick(
+            "the disk is full and the engine waits: free some space" if disk_full else waiting
+        )
+
+    def _show(self, phase: Phase, event: dict[str, Any]) -> None:
+        if found := event.get("resourcePreEvent"):
+            metadata = found["metadata"]
+            if metadata.get("provider"):  # not a component, which waits for its children
+                self._busy[metadata["urn"]] = f"{metadata['op']} of {name_of(metadata['urn'])}"
+        elif found := event.get("resOutputsEvent"):
+            self._resource(phase, found["metadata"]["op"], found["metadata"])
+        elif found := event.get("resOpFailedEvent"):
+            self._resource(phase, "failed", found["metadata"])
+        elif "policyLoadEvent" in event:
+            self._progress.doing("loading the policy pack")
+        elif "summaryEvent" in event:
+            self._progress.step(phase.in_short())
+
+    def _resource(self, phase: Phase, op: str, metadata: dict[str, Any]) -> None:
+        urn = metadata["urn"]
+        self._busy.pop(urn, None)
+        later = phase.preview and self._operation == "up" and op != "failed"  # the update will show it
+        inner = metadata["type"].startswith("pulumi:")  # the stack itself, the default providers
+        # The end of a component is reported twice.
+        if later or inner or op in ("same", "replace", "read") or (urn, op) in self._shown:
+            return
+        self._shown.add((urn, op))
+        told = "failed" if op == "failed" else f"would {op}" if phase.preview else f"{op} done"
+        self._progress.resource(op, metadata["type"], name_of(urn), told)
+
+
+class _Program(LanguageServer):
+    """Runs a project's __main__.py, as the Python language host does: from its folder, as __main__."""
+
+    def __init__(self, project: Path) -> None:
+        super().__init__(lambda: self._evaluate(project))
+
+    def _evaluate(self, project: Path) -> None:
+        os.chdir(project)
+        if str(project) not in sys.path:
+            sys.path.insert(0, str(project))
+        runpy.run_path(str(project / "__main__.py"), run_name="__main__")
+
+    def Run(self, request: language_pb2.RunRequest, context: Any) -> language_pb2.RunResponse:
+        response = super().Run(request, context)  # pyright: ignore[reportUnknownMemberType]
+        # The message was logged as an error already; the engine would say it again, as "unhandled".
+        return language_pb2.RunResponse(bail=True) if response.error else response
+
+
+@contextmanager
+def _serve(stack: Stack, watch: _Watch) -> Generator[int]:
+    """The program and the receiver of events, on one port of the loopback address."""
+    options = [("grpc.max_receive_message_length", LARGEST_MESSAGE)]
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=8), options=options)
+    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(_Program(stack.project), server)
+    events_pb2_grpc.add_EventsServicer_to_server(watch, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield port
+    finally:
+        server.stop(grace=1).wait()
+
+
+@contextmanager
+def _interrupts(process: "subprocess.Popen[Any]", progress: Progress) -> Generator[list[int]]:
+    """Pass Ctrl-C and its like on to the engine: the first cancels, the second gives up, the third kills."""
+    presses: list[int] = []
+
+    def press(number: int, _frame: FrameType | None) -> None:
+        presses.append(number)
+        process.send_signal(signal.SIGINT if len(presses) < 3 else signal.SIGKILL)
+        if len(presses) == 1:
+            progress.step("stopping: what is under way is finished first; press Ctrl-C again to give it up")
+
+    before = {
+        number: signal.signal(number, press) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield presses
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,156 @@
+"""What an operation did: recorded from the engine's events, told on the terminal, kept as summary.json."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from sandbox.progress import Progress, name_of, short
+from sandbox.workspace import write_atomically
+
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+"""The key by which the engine marks a value that is not plain, such as a secret."""
+
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""What the engine's events put in place of a string that only `up` will know."""
+
+Row = dict[str, str]
+
+REPLACING = ("create-replacement", "delete-replaced", "replace")
+
+
+@dataclass
+class Phase:
+    """What one run through the program said and did."""
+
+    preview: bool
+    resources: dict[str, Row] = field(default_factory=dict[str, Row])
+    """By URN."""
+    components: set[str] = field(default_factory=set[str])
+    """URNs of the resources that only hold others."""
+    violations: list[Row] = field(default_factory=list[Row])
+    changes: dict[str, int] = field(default_factory=dict[str, int])
+    outputs: dict[str, Any] = field(default_factory=dict[str, Any])
+    errors: list[str] = field(default_factory=list[str])
+    warnings: list[str] = field(default_factory=list[str])
+
+    def record(self, event: dict[str, Any]) -> None:
+        """Take in one of the engine's events."""
+        if found := event.get("resOutputsEvent"):
+            self._resource(found["metadata"], found["metadata"]["op"])
+        elif found := event.get("resOpFailedEvent"):
+            self._resource(found["metadata"], "failed")
+        elif found := event.get("policyEvent"):
+            self._violation(found)
+        elif found := event.get("diagnosticEvent"):
+            said = {"error": self.errors, "warning": self.warnings}.get(found["severity"], [])
+            urn, message = found.get("urn", ""), found["message"].strip()
+            text = f"{name_of(urn)}: {message}" if urn and "pulumi:pulumi:Stack" not in urn else message
+            if text not in said:
+                said.append(text)
+        elif found := event.get("summaryEvent"):
+            self.changes = {op: count for op, count in found["resourceChanges"].items() if count}
+
+    @property
+    def mandatory(self) -> list[Row]:
+        return [violation for violation in self.violations if violation["level"] == "mandatory"]
+
+    def in_short(self) -> str:
+        levels = Counter(violation["level"] for violation in self.violations)
+        return (
+            f"{'preview' if self.preview else 'done'}: {_counts(self.changes)}; violations: {_counts(levels)}"
+        )
+
+    def _resource(self, metadata: dict[str, Any], op: str) -> None:
+        state = cast(dict[str, Any], metadata["new"] or metadata["old"])
+        urn, typ = metadata["urn"], metadata["type"]
+        told = "replace" if op in REPLACING else op
+        self.resources[urn] = {"urn": urn, "type": typ, "parent": state["parent"], "op": told}
+        if not state.get("custom"):
+            self.components.add(urn)
+        if typ == "pulumi:pulumi:Stack":
+            self.outputs = {key: masked(value) for key, value in sorted(state["outputs"].items())}
+
+    def _violation(self, event: dict[str, Any]) -> None:
+        violation = {
+            "policy": event["policyName"],
+            "level": event["enforcementLevel"],
+            "severity": event.get("severity", ""),
+            "urn": event.get("resourceUrn", ""),
+            "message": event["message"].strip(),
+        }
+        if violation not in self.violations:
+            self.violations.append(violation)
+
+
+def masked(value: object) -> object:
+    """A value as people may see it."""
+    if isinstance(value, dict):
+        found = cast(dict[str, object], value)
+        return "[secret]" if SIGNATURE in found else {key: masked(item) for key, item in found.items()}
+    if isinstance(value, list):
+        return [masked(item) for item in cast(list[object], value)]
+    return "[known after up]" if value == UNKNOWN else value
+
+
+def write(file: Path, stack: str, operation: str, phase: Phase, seconds: float) -> None:
+    """summary.json, for other programs."""
+    summary = {
+        "stack": stack,
+        "operation": operation,
+        "resources": [phase.resources[urn] for urn in sorted(phase.resources)],
+        "changes": phase.changes,
+        "outputs": phase.outputs,
+        "violations": phase.violations,
+        "seconds": round(seconds, 1),
+    }
+    write_atomically(file, json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+
+
+def tell(phase: Phase, progress: Progress) -> None:
+    """The same for people: resources by component, outputs, warnings, violations."""
+    _tell_resources(phase, progress)
+    if phase.outputs:
+        progress.head("Outputs")
+    for key, value in phase.outputs.items():
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        progress.say(f"  {key:<28} {text}")
+    for warning in phase.warnings:
+        progress.say(f"{progress.paint('warning:', 'warning')} {warning}")
+    progress.head(f"Violations: {len(phase.violations) or 'none'}")
+    for violation in phase.mandatory + [each for each in phase.violations if each["level"] != "mandatory"]:
+        level = progress.paint(
+            violation["level"], "error" if violation["level"] == "mandatory" else "warning"
+        )
+        severity = f" ({violation['severity']})" if violation["severity"] else ""
+        progress.say(f"  {level}{severity} {violation['policy']}: {name_of(violation['urn'])}")
+        for line in violation["message"].splitlines():
+            progress.say(f"      {line}")
+
+
+def _tell_resources(phase: Phase, progress: Progress) -> None:
+    found: dict[tuple[str, ...], Counter[str]] = {}
+    types: dict[tuple[str, ...], str] = {}
+    for urn, resource in phase.resources.items():
+        path = _path(phase, urn)
+        if urn in phase.components:
+            types[path] = resource["type"]
+        elif not resource["type"].startswith("pulumi:providers:"):
+            for depth in range(len(path)):
+                found.setdefault(path[:depth], Counter())[resource["op"]] += 1
+    progress.head(f"Resources by component: {_counts(found.get((), {}))}")
+    for path in sorted(types):
+        if len(path) > 1:  # below the stack itself
+            name = "  " * (len(path) - 1) + path[-1]
+            progress.say(f"{name:<30} {short(types[path]):<36} {_counts(found.get(path, {}))}")
+
+
+def _path(phase: Phase, urn: str) -> tuple[str, ...]:
+    """The names from the stack down to a resource."""
+    parent = phase.resources[urn]["parent"]
+    return (*(_path(phase, parent) if parent in phase.resources else ()), name_of(urn))
+
+
+def _counts(ops: dict[str, int]) -> str:
+    return ", ".join(f"{count} {op}" for op, count in sorted(ops.items())) or "none"
