@@ -4,7 +4,7 @@ The SDKs are generated: a package imports every resource it has, and `_inputs.py
 define every nested type, 20 MB of Python for Datadog alone. Once this module is imported,
 
 - a package (`pulumi_aws.ec2`) imports the module of a name when the name is first asked for;
-- a class of `_inputs` or `outputs` is compiled when it is first asked for, with the classes it mentions,
+- a class of `_inputs` or `outputs` is made when it is first asked for, with the classes it mentions,
   since Pulumi resolves forward references against a copy of the module's namespace;
 - `from ._inputs import *` in a resource's module brings only the classes that the module mentions.
 
@@ -19,14 +19,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import CodeType, ModuleType, new_class
 from typing import Any
 
 SDKS = frozenset({"pulumi_aws", "pulumi_cloudflare", "pulumi_datadog", "pulumi_kubernetes"})
 
-_CLASS = re.compile(rb"\nclass (\w+)")
-_DECORATOR = re.compile(rb"@pulumi\.\w+")
-_MENTION = re.compile(rb"'(?:outputs\.)?(\w+)'")
+HEADER = 4096
+"""Bytes in which the imports of `_inputs` and `outputs` stand, before `__all__`."""
+
 _ARGS = re.compile(r"\w+Args")
 _REGISTER = "_utilities.register("
 
@@ -70,29 +70,39 @@ class LazyPackage(SourceFileLoader):
 
 
 class LazyClasses(SourceFileLoader):
-    """`_inputs` and `outputs`: a class is compiled when it is first asked for, with those it mentions."""
+    """`_inputs` and `outputs`: a class is made when it is first asked for, with those it mentions."""
 
     def exec_module(self, module: ModuleType) -> None:
-        text = self.get_data(self.path)
-        starts = [(_start(text, found.start()), found[1].decode()) for found in _CLASS.finditer(text)]
-        ends = [start for start, _ in starts[1:]] + [len(text)]
-        blocks = {name: (start, end) for (start, name), end in zip(starts, ends, strict=True)}
+        code = self.get_code(module.__name__)
+        assert code is not None
+        bodies = {body.co_name: body for body in code.co_consts if isinstance(body, CodeType)}
         namespace = vars(module)
-        header = text[: starts[0][0]] if starts else text
-        exec(compile(header.partition(b"\n__all__")[0], self.path, "exec"), namespace)
+        with Path(self.path).open("rb") as file:
+            header = file.read(HEADER).partition(b"\n__all__")[0]
+        exec(compile(header, self.path, "exec"), namespace)
         namespace["__all__"] = []
-        namespace["__lazy_classes__"] = blocks.keys()
+        namespace["__lazy_classes__"] = bodies.keys()
+        output = module.__name__.endswith(".outputs")
+
+        def make(name: str) -> None:
+            body, typed = bodies[name], name.endswith("ArgsDict")
+            bases = (dict,) if output else (namespace["TypedDict"],) if typed else ()
+
+            def fill(attributes: dict[str, object]) -> None:
+                attributes["__module__"] = module.__name__
+                exec(body, namespace, attributes)
+
+            made = new_class(name, bases, exec_body=fill)
+            decorate = namespace["pulumi"].output_type if output else namespace["pulumi"].input_type
+            namespace[name] = made if typed else decorate(made)
 
         def define(name: str) -> Any:
             wanted = [name]
             while wanted:
                 current = wanted.pop()
-                if current in namespace or current not in blocks:
-                    continue
-                start, end = blocks[current]
-                block = text[start:end]
-                exec(compile(block, self.path, "exec"), namespace)
-                wanted += {mention.decode() for mention in _MENTION.findall(block)}
+                if current in bodies and current not in namespace:
+                    make(current)
+                    wanted += {text.removeprefix("outputs.") for text in _strings(bodies[current])}
             if name not in namespace:
                 raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
             return namespace[name]
@@ -148,11 +158,6 @@ def _homes(name: str, modules: dict[str, list[str]]) -> Iterator[str]:
         if base.endswith(suffix):
             yield from modules.get(base.removesuffix(suffix) if suffix else plain, ())
     yield from (stem for stem in ("_inputs", "_enums") if stem in modules.get(_plain(stem), ()))
-
-
-def _start(text: bytes, line_end: int) -> int:
-    line = text.rfind(b"\n", 0, line_end) + 1
-    return line if _DECORATOR.fullmatch(text, line, line_end) else line_end + 1
 
 
 def _strings(code: CodeType) -> Iterator[str]:

@@ -22,17 +22,38 @@ from pulumi.runtime.mocks import MockMonitor  # noqa: E402
 ROOT = Path(__file__).parents[1]
 
 
+COMPUTED: dict[str, dict[str, Any]] = {
+    "aws:eks/cluster:Cluster": {
+        "endpoint": "https://cluster.example",
+        "certificateAuthority": {"data": "Q0E="},
+        "vpcConfig": {"subnetIds": [], "clusterSecurityGroupId": "sg-cluster"},
+    },
+    "kubernetes:core/v1:Service": {
+        "status": {"loadBalancer": {"ingress": [{"hostname": "balancer.example"}]}}
+    },
+    "datadog:index/dashboardJson:DashboardJson": {"url": "/dashboard/abc"},
+    "datadog:aws/integrationAccount:IntegrationAccount": {
+        "authConfig": {"awsAuthConfigRole": {"roleName": "datadog", "externalId": "chosen"}}
+    },
+    "tls:index/privateKey:PrivateKey": {"privateKeyPem": "key"},
+    "tls:index/certRequest:CertRequest": {"certRequestPem": "request"},
+    "cloudflare:index/originCaCertificate:OriginCaCertificate": {"certificate": "certificate"},
+}
+"""What only a provider knows, by type."""
+
+
 class Answers(pulumi.runtime.Mocks):
     """Echoes a resource's inputs, and answers the program's look-ups."""
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         outputs = {"arn": f"arn:aws:mock:::{args.name}", "name": args.name}
-        return f"{args.name}-id", outputs | cast(dict[str, Any], args.inputs)
+        outputs |= cast(dict[str, Any], args.inputs) | COMPUTED.get(args.typ, {})
+        return f"{args.name}-id", outputs
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         zones = ["ap-northeast-1a", "ap-northeast-1c", "ap-northeast-1d"]
         ids = {"zoneId": "0" * 32, "id": "0" * 32, "accountId": "0" * 12}
-        return {"names": zones, "zoneIds": zones} | ids, None
+        return {"names": zones, "zoneIds": zones} | ids, []
 
 
 class Notes(MockMonitor):
@@ -47,6 +68,9 @@ class Notes(MockMonitor):
         seen.CopyFrom(request)
         for field in ("sourcePosition", "stackTrace"):
             seen.ClearField(field)
+        # Pulumi collects these in sets, whose order differs from run to run.
+        for urns in (seen.dependencies, *(each.urns for each in seen.propertyDependencies.values())):
+            urns.sort()
         self.requests.append(seen.SerializeToString(deterministic=True))
         return cast(Any, super()).RegisterResource(request)
 

@@ -1,0 +1,97 @@
+"""`make bench`: medians and ratios, each figure with what it is compared with, measured in one run.
+
+The sandbox of a measured stack is forgotten before and after: `make bench` starts from nothing.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+EMPTY = Path(__file__).parent / "empty"
+EAGER = "import pulumi, pulumi_aws, pulumi_kubernetes, pulumi_cloudflare, pulumi_datadog"
+"""The imports that the share of the evaluation is measured against."""
+
+
+def seconds(command: list[str], cwd: Path = ROOT) -> float:
+    """Wall-clock seconds of a command that has to succeed."""
+    start = time.perf_counter()
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+    took = time.perf_counter() - start
+    if done.returncode != 0:
+        sys.exit(f"error: {' '.join(command)} failed ({done.returncode}):\n{done.stdout}{done.stderr}")
+    return took
+
+
+def median(measure: Callable[[], float], runs: int) -> float:
+    """The median of some runs, after one that fills the caches."""
+    measure()
+    return statistics.median(measure() for _ in range(runs))
+
+
+def python(*words: str) -> list[str]:
+    return [sys.executable, *words]
+
+
+def evaluation(stack: str) -> float:
+    """Seconds that the program needs for imports and registration, as it says itself."""
+    printed = subprocess.run(
+        python("-m", "bench.evaluation", stack), cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    return float(json.loads(printed.splitlines()[-1])["seconds"])
+
+
+def eager() -> float:
+    """Seconds of the four imports alone, the interpreter's start left out."""
+    code = f"import time; start = time.perf_counter(); {EAGER}; print(time.perf_counter() - start)"
+    return float(subprocess.run(python("-c", code), capture_output=True, text=True, check=True).stdout)
+
+
+def life(project: Path, stack: str, runs: int) -> dict[str, float]:
+    """Medians of preview, up from nothing and a second up of one stack in the sandbox."""
+
+    def command(name: str) -> float:
+        return seconds(python("-m", "sandbox", name, stack, "--project", str(project)))
+
+    found: dict[str, list[float]] = {"preview": [], "up": [], "second up": []}
+    for _ in range(runs):
+        command("clean")
+        for step, name in (("preview", "preview"), ("up", "up"), ("second up", "up")):
+            found[step].append(command(name))
+    command("clean")
+    return {step: statistics.median(values) for step, values in found.items()}
+
+
+def row(name: str, value: float, against: float, what: str) -> None:
+    print(f"{name:<28} {value:8.2f} s {value / against:8.2f}  {what}", flush=True)
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--stack", default="dev", help="whose program is measured (default: dev)")
+    parser.add_argument("--runs", type=int, default=3, help="runs behind each median (default: 3)")
+    args = parser.parse_args()
+
+    print(f"{'what':<28} {'median':>10} {'ratio':>8}  to", flush=True)
+    imports = median(eager, args.runs)
+    row("eager import of four SDKs", imports, imports, "itself")
+    share = median(lambda: evaluation(args.stack), args.runs)
+    row("evaluation of the program", share, imports, "eager import; at most 0.30")
+    empty = life(EMPTY, "empty", args.runs)
+    ours = life(ROOT, args.stack, args.runs)
+    for step, took in empty.items():
+        row(f"{step}, empty program", took, took, "itself")
+    for step, took in ours.items():
+        row(f"{step}, {args.stack}", took, empty[step], "the empty program")
+    if share > 0.3 * imports:
+        sys.exit("error: the evaluation takes more than 30% of the eager imports")
+
+
+if __name__ == "__main__":
+    main()
