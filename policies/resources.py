@@ -20,26 +20,33 @@ def of_request(request: analyzer_pb2.AnalyzeRequest) -> Resource:
         protect=request.options.protect,
         parent=request.options.parent,
         provider=request.provider.urn,
+        settings=Value(read(request.provider.properties)),
     )
 
 
 def of_stack(resource: analyzer_pb2.AnalyzerResource, seen: Resource | None) -> Resource:
     """The resource of an AnalyzeStack request, with what Analyze saw of it.
 
-    A preview sends nothing at all for an object of a cluster that is not there yet, and only inputs are sure
-    to be as the program wrote them; outputs add what the program left to the provider.
+    A preview sends nothing at all for an object of a cluster that is not there yet, and a provider adds
+    blocks that the program did not write (a bucket's computed `versioning`): the inputs count, and of the
+    outputs only texts such as ids and ARNs.
     """
-    outputs = read(resource.properties)
-    inputs: dict[str, Any] = seen.props.get() if seen is not None else {}
-    known = {key: value for key, value in inputs.items() if value is not UNKNOWN or key not in outputs}
+    props = read(resource.properties)
+    if seen is not None:
+        inputs: dict[str, Any] = seen.props.get()
+        known = {key: value for key, value in inputs.items() if value is not UNKNOWN or key not in props}
+        props = {
+            key: value for key, value in props.items() if key in inputs or isinstance(value, str)
+        } | known
     return Resource(
         type=resource.type,
         urn=resource.urn,
         name=resource.name,
-        props=Value(outputs | known),
+        props=Value(props),
         protect=resource.options.protect,
         parent=resource.parent,
         provider=resource.provider.urn,
+        settings=Value(read(resource.provider.properties)),
         dependencies=tuple(resource.dependencies),
         property_dependencies={
             key: tuple(found.urns) for key, found in resource.propertyDependencies.items()
@@ -57,6 +64,7 @@ def of_arguments(args: ResourceValidationArgs) -> Resource:
         protect=args.opts.protect,
         parent=args.opts.parent or "",
         provider=args.provider.urn if args.provider else "",
+        settings=Value(from_plain(_target(args.provider.props)) if args.provider else None),
     )
 
 
@@ -74,6 +82,7 @@ def _of_policy_resource(resource: PolicyResource) -> Resource:
         protect=resource.opts.protect,
         parent=resource.parent.urn if resource.parent else "",
         provider=resource.provider.urn if resource.provider else "",
+        settings=Value(from_plain(_target(resource.provider.props)) if resource.provider else None),
         dependencies=tuple(_urns(resource.dependencies)),
         property_dependencies={
             key: tuple(_urns(found)) for key, found in resource.property_dependencies.items()

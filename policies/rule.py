@@ -70,6 +70,8 @@ class Resource:
     parent: str = ""
     provider: str = ""
     """URN of its provider; empty when the engine does not say."""
+    settings: Value = field(default_factory=lambda: Value(None))
+    """The properties of that provider."""
     dependencies: tuple[str, ...] = ()
     property_dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     memo: dict[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
@@ -98,6 +100,8 @@ class Stack:
     """All resources of a stack, found by type, by URN, or by what they depend on."""
 
     resources: tuple[Resource, ...]
+    memo: dict[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
+    """What several rules work out of the same resources, worked out once."""
 
     @cached_property
     def by_urn(self) -> dict[str, Resource]:

@@ -207,7 +207,8 @@ class Servicer(Stock):
                 continue
             for text in texts:
                 self._diagnose(rule, response, f"{text}\n{rule.remediation}", "")
-            verdict = ledger.VIOLATION if texts else ledger.PASS
+            bad = ledger.UNKNOWN if rule is meta.unknown else ledger.VIOLATION
+            verdict = bad if texts else ledger.PASS
             yield Row(root, rule.name, verdict, self._level(rule).value, "; ".join(texts))
 
     def _unused(self, root: str) -> list[str]:

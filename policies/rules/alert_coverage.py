@@ -1,6 +1,6 @@
 """Alert rules of a whole stack: nothing that must be watched is unwatched."""
 
-from collections.abc import Iterable
+import re
 
 from pulumi_policy import Severity
 
@@ -9,6 +9,9 @@ from policies.pods import objects
 from policies.rule import Finding, Option, Options, Resource, Stack, Unknown, Verdicts
 from policies.rules.alerts import ALERTS, is_named
 from policies.unknowns import UnknownValueError
+
+_WORD = re.compile(r"[\w.-]+:[\w./-]+")
+"""A tag in a query: kube_namespace:pipe."""
 
 SLO = "datadog:index/serviceLevelObjective:ServiceLevelObjective"
 _LIST = {"type": "array", "items": {"type": "string"}}
@@ -89,33 +92,33 @@ def uncovered(stack: Stack, _: Options) -> Verdicts:
     monitors = stack.of((MONITOR, MONITOR_JSON))
     if not monitors:
         return  # a program that watches nothing is judged by its list of required monitors
-    queries: list[str] = []
+    words: set[str] = set()
     unknown: list[Unknown] = []
     for resource in monitors:
         try:
-            queries.append(monitor(resource).query.text() or "")
+            words.update(_WORD.findall(monitor(resource).query.text() or ""))
         except UnknownValueError as fault:
             unknown.append(Unknown(fault.path, resource.urn))
     for resource in stack.of(WATCHED):
         for item in objects(resource):
             try:
-                words = _words(
+                own = _words(
                     item.value.at("metadata.name").text(), item.value.at("metadata.namespace").text()
                 )
                 label = item.value.at("metadata.labels")["tags.datadoghq.com/service"].text()
-                words = [*words, *([f"service:{label}"] if label else [])]
+                own = [*own, *([f"service:{label}"] if label else [])]
             except UnknownValueError as fault:
                 yield Unknown(fault.path, resource.urn)
                 continue
-            if _mentioned(words, queries):
+            if words & set(own):
                 continue
             if unknown:
                 yield from unknown
             else:
                 place = item.value.at("metadata.name")
                 wanted = (
-                    f"let a monitor's query name {words[0]}"
-                    if words
+                    f"let a monitor's query name {own[0]}"
+                    if own
                     else "name it, and let a monitor's query name it"
                 )
                 yield Finding(
@@ -126,8 +129,3 @@ def uncovered(stack: Stack, _: Options) -> Verdicts:
 def _words(name: str | None, namespace: str | None) -> list[str]:
     words = [f"kube_deployment:{name}", f"kube_stateful_set:{name}", f"kube_app_name:{name}"] if name else []
     return [*words, f"kube_namespace:{namespace}"] if namespace else words
-
-
-def _mentioned(words: Iterable[str], queries: Iterable[str]) -> bool:
-    ends = (",", "}", " ", ")", "")
-    return any(f"{word}{end}" in f"{query} " for word in words for end in ends[:-1] for query in queries)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from typing import cast
 
 from pulumi_policy import Severity
 
@@ -17,6 +16,7 @@ from policies.datadog import (
     monitor,
     parse_query,
 )
+from policies.patterns import patterns
 from policies.rule import Finding, Option, Options, Resource, Topic, Verdicts, wrong
 from policies.unknowns import Value
 
@@ -89,15 +89,6 @@ def _order(found: Monitor, query: Query) -> Iterator[Finding]:
             )
 
 
-def _is_list_of_patterns(value: object) -> bool:
-    if not isinstance(value, list):
-        return False
-    try:
-        return all(re.compile(str(item)) for item in cast(list[object], value))
-    except re.error:
-        return False
-
-
 @ALERTS.rule(
     "alert-without-target",
     types=MONITORS,
@@ -115,7 +106,7 @@ def _is_list_of_patterns(value: object) -> bool:
                 **_LIST,
                 "description": "Regular expressions of the handles that exist for the environment.",
             },
-            valid=_is_list_of_patterns,
+            valid=lambda value: patterns(value) is not None,
             wanted="a list of regular expressions",
         )
     },
@@ -124,8 +115,8 @@ def without_target(resource: Resource, options: Options) -> Verdicts:
     """An alert reaches somebody, through a handle that exists for the environment."""
     message = monitor(resource).value["message"]
     handles = alerted(message.text() or "")
-    patterns = [str(pattern) for pattern in options["targets"]]
-    wanted = " or ".join(patterns)
+    existing = [str(pattern) for pattern in options["targets"]]
+    wanted = " or ".join(existing)
     if not handles:
         yield Finding(
             message.path,
@@ -133,7 +124,7 @@ def without_target(resource: Resource, options: Options) -> Verdicts:
             f"add a handle such as {wanted}",
         )
     for handle in handles:
-        if not any(re.fullmatch(pattern, handle) for pattern in patterns):
+        if not any(re.fullmatch(pattern, handle) for pattern in existing):
             yield Finding(
                 message.path, f"for {handle}, which this environment does not have", f"use {wanted}"
             )
@@ -164,7 +155,7 @@ def without_priority(resource: Resource, _: Options) -> Verdicts:
         "pattern": Option(
             default=r"https://\S+",
             schema={"type": "string", "description": "Regular expression of a runbook's address."},
-            valid=lambda value: _is_list_of_patterns([value]),
+            valid=lambda value: patterns([value]) is not None,
             wanted="a regular expression",
         )
     },

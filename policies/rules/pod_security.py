@@ -356,7 +356,7 @@ def seccomp_missing(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
     "volume-type",
     "restricted: Volume Types",
     Severity.MEDIUM,
-    "Use configMap, csi, downwardAPI, emptyDir, ephemeral, image, persistentVolumeClaim, projected or secret.",
+    "Use configMap, csi, downwardAPI, emptyDir, ephemeral, image, persistentVolumeClaim, projected, secret.",
 )
 def volume_type(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
     """Every volume is of a kind that does not reach the node."""

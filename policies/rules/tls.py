@@ -1,7 +1,7 @@
 """TLS 1.2 and newer at every place where AWS or Cloudflare lets one choose a version."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator
 
 from pulumi_policy import Severity
 
@@ -293,6 +293,18 @@ def _database_parameters(family: str) -> list[Wanted]:
     return []
 
 
+def database_faults(group: Resource) -> Iterator[Finding]:
+    """What lets a connection without TLS 1.2 into a database with these parameters."""
+    given = {item["name"].text() or "": item["value"] for item in group["parameters"].items()}
+    for name, allowed, by_default in _database_parameters(group["family"].text() or ""):
+        if name in given:
+            value = given[name]
+            if str(value.get()).strip() not in allowed:
+                yield Finding(value.path, f"{value.shown()} for {name}", f"set it to {allowed[0]}")
+        elif not by_default:
+            yield Finding("parameters", f"without {name}", f"add it with the value {allowed[0]}")
+
+
 @TLS.rule(
     "tls-database-parameter-old-version",
     types=("aws:rds/parameterGroup:ParameterGroup", "aws:rds/clusterParameterGroup:ClusterParameterGroup"),
@@ -303,13 +315,4 @@ def _database_parameters(family: str) -> list[Wanted]:
 )
 def database_parameters(resource: Resource, _: Options) -> Verdicts:
     """A database parameter group forces TLS, of version 1.2 or newer."""
-    given: Mapping[str, Value] = {
-        item["name"].text() or "": item["value"] for item in resource["parameters"].items()
-    }
-    for name, allowed, by_default in _database_parameters(resource["family"].text() or ""):
-        if name in given:
-            value = given[name]
-            if str(value.get()).strip() not in allowed:
-                yield Finding(value.path, f"{value.shown()} for {name}", f"set it to {allowed[0]}")
-        elif not by_default:
-            yield Finding("parameters", f"without {name}", f"add it with the value {allowed[0]}")
+    yield from database_faults(resource)

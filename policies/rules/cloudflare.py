@@ -1,0 +1,223 @@
+"""Cloudflare: visitors come encrypted, through the proxy, to a zone that one stack answers for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pulumi_policy import EnforcementLevel, Severity
+
+from policies.patterns import patterns
+from policies.rule import Finding, Option, Options, Resource, Rule, Stack, Topic, Unknown, Verdicts, wrong
+from policies.unknowns import Value
+
+CLOUDFLARE = Topic(
+    framework="Cloudflare security best practices",
+    tags=("cloudflare", "edge"),
+    url="https://developers.cloudflare.com/ssl/edge-certificates/additional-options/",
+)
+SETTING = "cloudflare:index/zoneSetting:ZoneSetting"
+OVERRIDE = "cloudflare:index/zoneSettingsOverride:ZoneSettingsOverride"
+RECORDS = ("cloudflare:index/dnsRecord:DnsRecord", "cloudflare:index/record:Record")
+DNSSEC = "cloudflare:index/zoneDnssec:ZoneDnssec"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting of a zone that has to have a certain value."""
+
+    name: str
+    """As the API has it."""
+    wanted: str
+    good: Callable[[Value], bool]
+    default: str
+    """What a zone has without it."""
+
+
+def _hsts(value: Value) -> bool:
+    header = value["strict_transport_security"]
+    header = value["strictTransportSecurity"] if header.absent else header
+    age = header["max_age"] if not header["max_age"].absent else header["maxAge"]
+    return header["enabled"].flag() is True and (age.number() or 0) >= HALF_A_YEAR
+
+
+HALF_A_YEAR = 15552000
+"""Seconds; Cloudflare recommends at least six months."""
+
+SETTINGS = (
+    Setting("ssl", "'strict'", lambda value: value.text() in ("strict", "origin_pull"), "off or full"),
+    Setting("always_use_https", "'on'", lambda value: value.text() == "on", "off"),
+    Setting(
+        "security_header",
+        f"strict_transport_security with enabled true and max_age {HALF_A_YEAR} or more",
+        _hsts,
+        "off",
+    ),
+    Setting("min_tls_version", "'1.2' or '1.3'", lambda value: value.text() in ("1.2", "1.3"), "1.0"),
+)
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+_CAMEL = {"always_use_https": "alwaysUseHttps", "security_header": "securityHeader", "ssl": "ssl"}
+
+
+def _setting_rule(name: str, setting: Setting, severity: Severity, control: str, description: str) -> Rule:
+    def check(resource: Resource, _: Options) -> Verdicts:
+        if resource.type == OVERRIDE:
+            value = resource.at(f"settings.{_CAMEL[setting.name]}")
+        elif resource["settingId"].text() == setting.name:
+            value = resource["value"]
+        else:
+            return
+        if not setting.good(value):
+            yield wrong(value, setting.wanted)
+
+    check.__doc__ = description
+    return CLOUDFLARE.rule(
+        f"cloudflare-{name}",
+        types=(SETTING, OVERRIDE),
+        severity=severity,
+        controls=(control,),
+        remediation=f"Set the zone setting {setting.name} to {setting.wanted}.",
+    )(check)
+
+
+ssl = _setting_rule(
+    "ssl-not-strict",
+    _BY_NAME["ssl"],
+    Severity.CRITICAL,
+    "CIS Cloudflare 1.1",
+    "Cloudflare checks the certificate of the origin.",
+)
+https = _setting_rule(
+    "plain-http-served",
+    _BY_NAME["always_use_https"],
+    Severity.HIGH,
+    "CIS Cloudflare 1.3",
+    "A zone sends visitors from HTTP to HTTPS.",
+)
+hsts = _setting_rule(
+    "hsts-missing",
+    _BY_NAME["security_header"],
+    Severity.MEDIUM,
+    "CIS Cloudflare 1.4",
+    "A zone tells browsers to come by HTTPS only, for at least half a year.",
+)
+
+
+@CLOUDFLARE.stack_rule(
+    "cloudflare-zone-setting-missing",
+    severity=Severity.HIGH,
+    controls=("CIS Cloudflare 1.1", "CIS Cloudflare 1.2", "CIS Cloudflare 1.3"),
+    remediation="Declare a cloudflare.ZoneSetting for it: without one the zone has Cloudflare's default.",
+)
+def zone_settings(stack: Stack, _: Options) -> Verdicts:
+    """A stack that declares zone settings declares all that decide about TLS."""
+    declared: dict[str, set[str]] = {}
+    sample: dict[str, Resource] = {}
+    for resource in stack.of((SETTING,)):
+        zone = resource["zoneId"]
+        key = (zone.text() or "") if zone.known else ",".join(sorted(resource.reached))
+        if not resource["settingId"].known:
+            yield Unknown("settingId", resource.urn)
+            return
+        declared.setdefault(key, set()).add(resource["settingId"].text() or "")
+        sample.setdefault(key, resource)
+    for key, names in declared.items():
+        for setting in SETTINGS:
+            if setting.name not in names:
+                remedy = f"declare it with the value {setting.wanted}"
+                yield Finding(
+                    f"zone setting {setting.name}",
+                    f"not set ({setting.default})",
+                    remedy,
+                    urn=sample[key].urn,
+                )
+
+
+@CLOUDFLARE.rule(
+    "cloudflare-zone-not-owned",
+    types=(SETTING, OVERRIDE, DNSSEC),
+    severity=Severity.HIGH,
+    controls=("Design: one owner a zone",),
+    remediation=(
+        "Declare zone-wide settings in the stack that owns the zone; two stacks would fight over them."
+    ),
+    options={
+        "owner": Option(
+            default=True, schema={"type": "boolean", "description": "Whether this stack owns its zone."}
+        )
+    },
+)
+def owner(resource: Resource, options: Options) -> Verdicts:
+    """Zone-wide settings are declared by the one stack that owns the zone."""
+    if not options["owner"]:
+        where = resource["settingId" if resource.type == SETTING else "zoneId"]
+        shown = where.shown() if where.known else "unknown"
+        yield Finding(where.path, f"{shown} in a stack that does not own the zone", "move it to the owner")
+
+
+@CLOUDFLARE.rule(
+    "cloudflare-record-not-proxied",
+    types=RECORDS,
+    severity=Severity.HIGH,
+    controls=("CIS Cloudflare 2.1",),
+    remediation="Set proxied to true, so that the origin's address stays hidden behind the proxy.",
+    url="https://developers.cloudflare.com/dns/proxy-status/",
+    options={
+        "unproxied": Option(
+            default=[r".*\.(acm-validations\.aws|dkim\.amazonses\.com|vercel-dns(-\d+)?\.com)\.?"],
+            schema={
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "Regular expressions of targets that visitors may reach without the proxy.",
+            },
+            valid=lambda value: patterns(value) is not None,
+            wanted="a list of regular expressions",
+        )
+    },
+)
+def proxied(resource: Resource, options: Options) -> Verdicts:
+    """A record of an origin is proxied."""
+    if resource["type"].text() not in ("A", "AAAA", "CNAME") or (resource["name"].text() or "").startswith(
+        "_"
+    ):
+        return
+    value = resource["proxied"]
+    if value.flag() is not True:
+        target = resource["content"] if resource["value"].absent else resource["value"]
+        allowed = patterns(options["unproxied"]) or []
+        if not any(pattern.fullmatch(target.text() or "") for pattern in allowed):
+            yield wrong(value, "true")
+
+
+@CLOUDFLARE.rule(
+    "cloudflare-wildcard-record",
+    types=RECORDS,
+    severity=Severity.MEDIUM,
+    controls=("Cloudflare: wildcard records",),
+    remediation="Name each host: a wildcard sends every name, also forgotten ones, to the origin.",
+    url="https://developers.cloudflare.com/dns/manage-dns-records/reference/wildcard-dns-records/",
+)
+def wildcard(resource: Resource, _: Options) -> Verdicts:
+    """No record sends every name of a zone to an origin."""
+    name = resource["name"]
+    addressed = resource["type"].text() in ("A", "AAAA", "CNAME")
+    if addressed and ((name.text() or "") == "*" or (name.text() or "").startswith("*.")):
+        yield wrong(name, "the host that is meant")
+
+
+@CLOUDFLARE.stack_rule(
+    "cloudflare-dnssec-off",
+    severity=Severity.LOW,
+    controls=("CIS Cloudflare 3.1",),
+    remediation="Add a cloudflare.ZoneDnssec, and give the DS record to the registrar.",
+    url="https://developers.cloudflare.com/dns/dnssec/",
+    level=EnforcementLevel.ADVISORY,
+)
+def dnssec(stack: Stack, _: Options) -> Verdicts:
+    """A stack that owns a zone signs its records."""
+    signed = stack.of((DNSSEC,))
+    for resource in signed:
+        status = resource["status"]
+        if status.text() not in (None, "active", "pending"):
+            yield resource.blame(wrong(status, "'active'"))
+    settings = stack.of((SETTING, OVERRIDE))
+    if settings and not signed:
+        yield Finding("the zone", "without DNSSEC", "add a cloudflare.ZoneDnssec", urn=settings[0].urn)

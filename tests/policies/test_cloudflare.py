@@ -1,0 +1,147 @@
+from typing import Any
+
+import pytest
+
+from policies.rule import Resource
+from tests.policies.conftest import UNKNOWN, Said, resource, urn
+
+SETTING = "cloudflare:index/zoneSetting:ZoneSetting"
+OVERRIDE = "cloudflare:index/zoneSettingsOverride:ZoneSettingsOverride"
+RECORD = "cloudflare:index/dnsRecord:DnsRecord"
+DNSSEC = "cloudflare:index/zoneDnssec:ZoneDnssec"
+HSTS = {"strict_transport_security": {"enabled": True, "max_age": 31536000}}
+HSTS_WANTED = "set it to strict_transport_security with enabled true and max_age 15552000 or more"
+
+
+@pytest.mark.parametrize(
+    ("policy", "setting", "value", "expected"),
+    [
+        ("cloudflare-ssl-not-strict", "ssl", "strict", []),
+        ("cloudflare-ssl-not-strict", "ssl", "origin_pull", []),
+        ("cloudflare-ssl-not-strict", "ssl", "full", ["value is 'full'; set it to 'strict'"]),
+        ("cloudflare-ssl-not-strict", "ssl", UNKNOWN, ["unknown: value"]),
+        ("cloudflare-ssl-not-strict", "http2", "off", []),
+        ("cloudflare-plain-http-served", "always_use_https", "on", []),
+        ("cloudflare-plain-http-served", "always_use_https", "off", ["value is 'off'; set it to 'on'"]),
+        ("cloudflare-hsts-missing", "security_header", HSTS, []),
+        (
+            "cloudflare-hsts-missing",
+            "security_header",
+            {"strictTransportSecurity": {"enabled": True, "maxAge": 15552000}},
+            [],
+        ),
+        (
+            "cloudflare-hsts-missing",
+            "security_header",
+            {"strict_transport_security": {"enabled": True, "max_age": 1}},
+            [f"value is {{'strict_transport_security': {{'enabled': True, 'max_age': 1}}}}; {HSTS_WANTED}"],
+        ),
+        (
+            "cloudflare-hsts-missing",
+            "security_header",
+            {"strict_transport_security": {"max_age": 31536000}},
+            [f"value is {{'strict_transport_security': {{'max_age': 31536000}}}}; {HSTS_WANTED}"],
+        ),
+    ],
+)
+def test_a_setting_of_a_zone(
+    said: Said, policy: str, setting: str, value: object, expected: list[str]
+) -> None:
+    assert said(policy, SETTING, {"zoneId": "z", "settingId": setting, "value": value}) == expected
+
+
+def test_the_older_form_of_zone_settings(said: Said) -> None:
+    good = {"settings": {"ssl": "strict", "alwaysUseHttps": "on", "securityHeader": HSTS}}
+    for policy, path in (
+        ("cloudflare-ssl-not-strict", "ssl"),
+        ("cloudflare-plain-http-served", "alwaysUseHttps"),
+        ("cloudflare-hsts-missing", "securityHeader"),
+    ):
+        assert said(policy, OVERRIDE, good) == []
+        [found] = said(policy, OVERRIDE, {"settings": {}})
+        assert found.startswith(f"settings.{path} is not set; set it to ")
+
+
+def setting(name: str, zone: str = "z", **more: Any) -> Resource:
+    return resource(SETTING, {"zoneId": zone, "settingId": name, "value": "x"}, f"{zone}-{name}", **more)
+
+
+def test_a_stack_with_zone_settings_declares_all_that_decide_about_tls(said_of_stack: Said) -> None:
+    policy = "cloudflare-zone-setting-missing"
+    names = ("ssl", "always_use_https", "security_header", "min_tls_version")
+    assert said_of_stack(policy) == []
+    assert said_of_stack(policy, *map(setting, names)) == []
+    assert said_of_stack(policy, *map(setting, names[1:])) == [
+        "zone setting ssl is not set (off or full); declare it with the value 'strict'"
+    ]
+    assert said_of_stack(policy, *map(setting, names[:3])) == [
+        "zone setting min_tls_version is not set (1.0); declare it with the value '1.2' or '1.3'"
+    ]
+    assert len(said_of_stack(policy, *map(setting, names), setting("ssl", "other"))) == 3
+    assert said_of_stack(policy, setting(UNKNOWN)) == ["unknown: settingId"]
+    same = {"property_dependencies": {"zoneId": (urn("cloudflare:index/zone:Zone"),)}}
+    assert said_of_stack(policy, *(setting(name, UNKNOWN, **same) for name in names)) == []
+
+
+def test_a_zone_belongs_to_one_stack(said: Said) -> None:
+    policy, props = "cloudflare-zone-not-owned", {"zoneId": "z", "settingId": "ssl"}
+    assert said(policy, SETTING, props) == []
+    assert said(policy, SETTING, props, owner=False) == [
+        "settingId is 'ssl' in a stack that does not own the zone; move it to the owner"
+    ]
+    assert said(policy, DNSSEC, {"zoneId": UNKNOWN}, owner=False) == [
+        "zoneId is unknown in a stack that does not own the zone; move it to the owner"
+    ]
+
+
+PROXIED = "cloudflare-record-not-proxied"
+
+
+@pytest.mark.parametrize("kind", [RECORD, "cloudflare:index/record:Record"])
+@pytest.mark.parametrize(
+    ("props", "expected"),
+    [
+        ({"type": "CNAME", "name": "pipe.dev", "content": "lb", "proxied": True}, []),
+        ({"type": "CNAME", "name": "pipe.dev", "content": "lb"}, ["proxied is not set; set it to true"]),
+        (
+            {"type": "A", "name": "pipe.dev", "content": "1.2.3.4", "proxied": False},
+            ["proxied is False; set it to true"],
+        ),
+        ({"type": "AAAA", "name": "pipe.dev", "value": "::1"}, ["proxied is not set; set it to true"]),
+        ({"type": "TXT", "name": "pipe.dev", "content": "v=spf1"}, []),
+        ({"type": "CNAME", "name": "_acme.pipe.dev", "content": "x"}, []),
+        ({"type": "CNAME", "name": "www.pipe.dev", "content": "cname.vercel-dns.com"}, []),
+        ({"type": "CNAME", "name": "x", "content": UNKNOWN}, ["unknown: content"]),
+        ({"type": "CNAME", "name": "x", "content": UNKNOWN, "proxied": True}, []),
+    ],
+)
+def test_a_record_of_an_origin_is_proxied(
+    said: Said, kind: str, props: dict[str, Any], expected: list[str]
+) -> None:
+    assert said(PROXIED, kind, props) == expected
+
+
+def test_which_targets_need_no_proxy_is_configured(said: Said) -> None:
+    record = {"type": "CNAME", "name": "x", "content": "lb.example.com"}
+    assert said(PROXIED, RECORD, record, unproxied=[r".*\.example\.com"]) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "wrong"),
+    [("CNAME", "*.pipe.dev", True), ("A", "*", True), ("A", "pipe.dev", False), ("TXT", "*.pipe.dev", False)],
+)
+def test_no_record_is_a_wildcard(said: Said, kind: str, name: str, wrong: bool) -> None:
+    expected = [f"name is '{name}'; set it to the host that is meant"] if wrong else []
+    assert said("cloudflare-wildcard-record", RECORD, {"type": kind, "name": name}) == expected
+
+
+def test_an_owner_signs_its_records(said_of_stack: Said) -> None:
+    policy = "cloudflare-dnssec-off"
+    assert said_of_stack(policy) == []
+    assert said_of_stack(policy, setting("ssl"), resource(DNSSEC, {"zoneId": "z"})) == []
+    assert said_of_stack(policy, setting("ssl")) == [
+        "the zone is without DNSSEC; add a cloudflare.ZoneDnssec"
+    ]
+    assert said_of_stack(policy, resource(DNSSEC, {"status": "disabled"})) == [
+        "status is 'disabled'; set it to 'active'"
+    ]
