@@ -18,7 +18,7 @@ def hold(folder: Path, operation: str) -> Generator[int]:
     """Hold the lock of a stack's folder; a fault names the process that has it.
 
     The kernel locks the file, so it is free the moment that its last holder is dead, killed or not. The
-    engine inherits the descriptor that this gives: the stack stays locked while one outlives a killed sandbox.
+    engine inherits the descriptor that this gives: a stack stays locked while its engine lives.
     """
     file = folder / "lock"
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)

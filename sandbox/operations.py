@@ -115,12 +115,12 @@ def _finish(session: Session, operation: str, result: Result) -> int:
     code = STOPPED if result.interrupted else DONE if result.code == 0 else FAILED
     file = stack.folder / "summary.json"
     summary.write(file, stack.name, operation, phase, progress.seconds)
-    if code != FAILED or not phase.errors:
-        summary.tell(phase, progress)
-    errors = phase.errors if code == FAILED else []
-    if code == FAILED and not errors and not phase.mandatory:
-        errors = [result.stderr.strip().removeprefix("error: ") or f"the engine ended with {result.code}"]
-    for error in errors:
+    summary.tell(phase, progress)
+    if code == FAILED and not phase.errors and not phase.mandatory:
+        phase.errors.append(
+            result.stderr.strip().removeprefix("error: ") or f"the engine ended with {result.code}"
+        )
+    for error in phase.errors:
         progress.fail(error)
     changed = ", ".join(f"{count} {op}" for op, count in sorted(phase.changes.items()) if op != "same")
     progress.say(f"\n{operation} of {stack.name} {ENDS[code]} after {progress.seconds:.1f} s")

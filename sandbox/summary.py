@@ -15,6 +15,9 @@ SIGNATURE = "4dabf18193072939515e22adb298388d"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """What the engine's events put in place of a string that only `up` will know."""
 
+WORDLESS = ("preview failed", "update failed", "refresh failed", "destroy failed", "context canceled")
+"""Errors that say nothing more than that there was one."""
+
 Row = dict[str, str]
 
 REPLACING = ("create-replacement", "delete-replaced", "replace")
@@ -47,7 +50,7 @@ class Phase:
             said = {"error": self.errors, "warning": self.warnings}.get(found["severity"], [])
             urn, message = found.get("urn", ""), found["message"].strip()
             text = f"{name_of(urn)}: {message}" if urn and "pulumi:pulumi:Stack" not in urn else message
-            if text not in said:
+            if text not in said and text not in WORDLESS:
                 said.append(text)
         elif found := event.get("summaryEvent"):
             self.changes = {op: count for op, count in found["resourceChanges"].items() if count}
@@ -110,7 +113,8 @@ def write(file: Path, stack: str, operation: str, phase: Phase, seconds: float) 
 
 def tell(phase: Phase, progress: Progress) -> None:
     """The same for people: resources by component, outputs, warnings, violations."""
-    _tell_resources(phase, progress)
+    if not phase.errors:
+        _tell_resources(phase, progress)
     if phase.outputs:
         progress.head("Outputs")
     for key, value in phase.outputs.items():

@@ -1,0 +1,220 @@
+"""Each command, run as a user runs it, with the real engine."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from sandbox.__main__ import main
+from tests.sandbox.project import THINGS, Project
+
+
+def test_up_makes_what_the_stack_declares_and_says_so(project: Project) -> None:
+    code, said = project.run("up")
+    assert code == 0, said
+    assert "making stack dev" in said
+    assert "+ test:index:Thing                             cup" in said
+    assert "Resources by component: 2 create\n  shelf                        pipe:shelf:Shelf" in said
+    assert (
+        "  password                     [secret]\n  url                          https://dev.pipe.dev" in said
+    )
+    assert "Violations: none" in said
+    assert "Changes: 4 create (0 unchanged)" in said
+    assert "Next: change something, then make preview STACK=dev; or make down STACK=dev" in said
+
+
+def test_the_summary_is_what_the_run_did(project: Project) -> None:
+    project.run("up")
+    summary = project.summary()
+    shelf = "urn:pulumi:dev::pipe::pipe:shelf:Shelf::shelf"
+    cup = "urn:pulumi:dev::pipe::pipe:shelf:Shelf$test:index:Thing::cup"
+    assert {"urn": cup, "type": "test:index:Thing", "parent": shelf, "op": "create"} in summary["resources"]
+    assert list(summary) == ["stack", "operation", "resources", "changes", "outputs", "violations", "seconds"]
+    assert (summary["stack"], summary["operation"]) == ("dev", "up")
+    assert summary["changes"] == {"create": 4}
+    assert summary["outputs"] == {"password": "[secret]", "url": "https://dev.pipe.dev"}
+    assert 0 < summary["seconds"] < 60
+
+
+def test_a_second_up_changes_nothing_and_keeps_the_secrets(project: Project) -> None:
+    project.run("up")
+    first = (project.folder / "Pulumi.dev.yaml").read_text()
+    code, said = project.run("up")
+    assert (code, project.summary()["changes"]) == (0, {"same": 4}), said
+    assert "Changes: 0 (4 unchanged)" in said
+    assert (project.folder / "Pulumi.dev.yaml").read_text() == first
+
+
+def test_a_preview_shows_and_applies_nothing(project: Project) -> None:
+    project.run("up")
+    project.things(cup={"size": 5}, jug={"size": 2, "shape": "round"}, pan={"size": 3})
+    code, said = project.run("preview")
+    assert code == 0, said
+    assert "would update" in said and "would create" in said
+    assert project.summary()["changes"] == {"create": 1, "replace": 1, "same": 2, "update": 1}
+    assert project.creations() == ["cup created", "jug created"]
+    assert "Next: make sandbox STACK=dev" in said
+
+
+def test_a_changed_stack_file_is_followed(project: Project) -> None:
+    project.run("up")
+    project.things(cup={"size": 5}, jug={"size": 2, "shape": "round"})
+    code, said = project.run("up")
+    assert (code, project.summary()["changes"]) == (0, {"replace": 1, "same": 2, "update": 1}), said
+    ops = {each["urn"].rpartition("::")[2]: each["op"] for each in project.summary()["resources"]}
+    assert (ops["cup"], ops["jug"]) == ("update", "replace")
+
+
+def test_refresh_finds_drift(project: Project) -> None:
+    project.run("up")
+    [file] = [each for each in (project.folder / "targets").glob("*.json") if '"size": 1' in each.read_text()]
+    file.unlink()
+    code, said = project.run("refresh")
+    assert (code, project.summary()["changes"]) == (0, {"delete": 1, "same": 3}), said
+    assert "- test:index:Thing                             cup" in said
+
+
+def test_down_destroys_everything(project: Project) -> None:
+    project.run("up")
+    code, said = project.run("down")
+    assert (code, project.summary()["changes"]) == (0, {"delete": 4}), said
+    assert list((project.folder / "targets").glob("*.json")) == []
+    assert "Next: make sandbox STACK=dev; or make clean STACK=dev" in said
+
+
+def test_down_leaves_everything_when_something_is_protected(project: Project) -> None:
+    project.things(**THINGS, vase={"protect": True})
+    project.run("up")
+    code, said = project.run("down")
+    assert code == 1
+    assert "error: these are protected, so nothing was destroyed: vase" in said
+    assert "To destroy them too: make down STACK=dev FLAGS=--unprotect" in said
+    assert len(list((project.folder / "targets").glob("*.json"))) == 3
+    code, said = project.run("down", "--unprotect")
+    assert (code, list((project.folder / "targets").glob("*.json"))) == (0, []), said
+
+
+def test_clean_forgets_the_stack(project: Project) -> None:
+    project.run("up")
+    code, said = project.run("clean")
+    assert (code, project.folder.exists()) == (0, False)
+    assert said == f"{project.folder} is gone; the next up starts from nothing.\n"
+
+
+def test_an_advisory_violation_is_told_with_its_severity(project: Project) -> None:
+    project.things(cup={"size": 12})
+    code, said = project.run("up")
+    assert code == 0, said
+    [violation] = project.summary()["violations"]
+    assert violation == {
+        "policy": "thing-size-small",
+        "level": "advisory",
+        "severity": "high",
+        "urn": "urn:pulumi:dev::pipe::pipe:shelf:Shelf$test:index:Thing::cup",
+        "message": "Things are small.\nsize is 12.0; set it to 9 or less",
+    }
+    assert "Violations: 1\n  advisory (high) thing-size-small: cup\n      Things are small.\n" in said
+
+
+def test_a_mandatory_violation_stops_up_before_anything_is_applied(
+    project: Project, mandatory: Callable[[], None]
+) -> None:
+    mandatory()
+    project.things(cup={"size": 12}, jug={"size": 1})
+    code, said = project.run("up")
+    assert code == 1
+    assert "mandatory (high) thing-size-small: cup" in said
+    assert "size is 12.0; set it to 9 or less" in said
+    assert "Nothing was applied." in said
+    assert not (project.folder / "targets" / "creations").exists()
+    assert [each["level"] for each in project.summary()["violations"]] == ["mandatory"]
+
+
+def test_without_policies_nothing_is_judged(project: Project, mandatory: Callable[[], None]) -> None:
+    mandatory()
+    project.things(cup={"size": 12})
+    code, said = project.run("up", "--no-policies")
+    assert (code, project.summary()["violations"]) == (0, []), said
+
+
+def test_a_missing_policy_pack_is_named_with_the_way_round_it(project: Project) -> None:
+    (project.root / "policies" / "__main__.py").unlink()
+    code, said = project.run("up")
+    assert code == 2
+    assert f"error: {project.root / 'policies'} holds no policy pack; run with --no-policies" in said
+
+
+def test_a_settings_error_is_shown_as_it_is(project: Project) -> None:
+    project.things(fault="Pulumi.dev.yaml has 2 faults:\n  one\n  two")
+    code, said = project.run("up")
+    assert code == 1
+    assert "error: Pulumi.dev.yaml has 2 faults:\n  one\n  two\n\nup of dev failed" in said
+    assert said.count("2 faults") == 1
+    assert "Traceback" not in said
+    assert "Nothing was applied." in said
+
+
+def test_a_mistake_in_the_program_is_shown_with_its_line(project: Project) -> None:
+    with (project.root / "__main__.py").open("a") as program:
+        program.write("\nthings['absent']\n")
+    code, said = project.run("preview")
+    assert code == 1
+    assert f'File "{project.root}/__main__.py"' in said and "KeyError: 'absent'" in said
+
+
+def test_a_failed_creation_is_named_and_the_rest_is_kept(project: Project) -> None:
+    project.things(cup={"size": 1}, jug={"fail": "no jugs today", "seconds": 1})
+    code, said = project.run("up")
+    assert code == 1
+    assert "! test:index:Thing                             jug" in said
+    assert "error: jug: " in said and "no jugs today" in said
+    ops = {each["urn"].rpartition("::")[2]: each["op"] for each in project.summary()["resources"]}
+    assert (ops["cup"], ops["jug"]) == ("create", "failed")
+    project.things(**THINGS)
+    code, said = project.run("up")
+    assert (code, project.creations()) == (0, ["cup created", "jug created"]), said
+
+
+def test_a_project_below_the_root_has_stacks_too(project: Project) -> None:
+    below = project.root / "base"
+    below.mkdir()
+    (below / "Pulumi.yaml").write_text("name: base\nruntime: python\n")
+    (below / "Pulumi.base.yaml").write_text("config: {}\n")
+    (below / "__main__.py").write_text("import os, pulumi\npulumi.export('where', os.getcwd())\n")
+    code, said = project.run("up", stack="base")
+    assert code == 0, said
+    summary = json.loads((project.root / ".sandbox" / "base" / "summary.json").read_text())
+    assert summary["outputs"] == {"where": str(below)}
+
+
+def test_an_unknown_stack_is_named_with_those_there_are(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project.root / "Pulumi.stg.yaml").write_text("config: {}\n")
+    assert main(["up", "prd", "--project", str(project.root)]) == 2
+    assert capsys.readouterr().err == "error: no stack is called 'prd'. Stacks: dev, stg\n"
+
+
+def test_a_folder_without_stacks_is_said_to_be_one(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project.root / "Pulumi.yaml").unlink()
+    assert main(["up", "dev", "--project", str(project.root)]) == 2
+    expected = f"Stacks: none; a stack is a file Pulumi.<stack>.yaml below {project.root}\n"
+    assert capsys.readouterr().err.endswith(expected)
+
+
+@pytest.mark.parametrize("words", [["destroy", "dev"], ["up"], ["up", "dev", "--force"]])
+def test_wrong_usage_ends_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    assert end.value.code == 2
+    assert "usage: python -m sandbox" in capsys.readouterr().err
+
+
+def test_help_names_the_commands_and_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["--help"])
+    said = capsys.readouterr().out
+    assert end.value.code == 0
+    assert all(word in said for word in ("up ", "preview ", "refresh ", "down ", "clean ", "130  stopped"))

@@ -1,0 +1,170 @@
+"""Runs that are killed, stopped or in each other's way: the next one converges, without a second copy."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from sandbox.fault import Fault
+from sandbox.lock import clear_dead, started_at
+from tests.sandbox.project import Project
+
+SLOW = {"cup": {"size": 1}, "slow": {"seconds": 3}}
+
+
+def engine_of(process: "subprocess.Popen[str]") -> int:
+    """The engine that a running command has started."""
+    children = Path(f"/proc/{process.pid}/task").glob("*/children")
+    return next(int(child) for file in children for child in file.read_text().split())
+
+
+def pending(project: Project) -> list[str]:
+    file = project.folder / "state" / ".pulumi" / "stacks" / "pipe" / "dev.json"
+    latest = cast(dict[str, Any], json.loads(file.read_text())["checkpoint"]["latest"])
+    return [each["type"] for each in latest.get("pending_operations", [])]
+
+
+@pytest.mark.parametrize("victims", ["both", "engine", "sandbox"])
+def test_after_a_kill_the_next_up_finds_what_was_being_created(project: Project, victims: str) -> None:
+    project.things(**SLOW)
+    process = project.start("up")
+    project.wait_for_creation("slow")
+    engine = engine_of(process)
+    if victims != "sandbox":
+        os.kill(engine, signal.SIGKILL)
+    if victims != "engine":
+        process.kill()
+    process.communicate(timeout=60)
+
+    code, said = project.run("up")
+    while code == 2 and "is in use" in said:  # the engine of a killed sandbox takes a moment to notice
+        code, said = project.run("up")
+    assert code == 0, said
+    if victims != "sandbox":
+        assert f"removed the lock of a run that is dead: process {engine} on {socket.gethostname()}" in said
+        assert "the last run was cut off while creating slow; refreshing first" in said
+    assert project.creations() == ["cup created", "slow adopted", "slow created"]
+    assert len(list((project.folder / "targets").glob("*.json"))) == 2
+    assert pending(project) == []
+    assert project.run("up") and project.summary()["changes"] == {"same": 4}
+
+
+def test_after_a_kill_down_converges_too(project: Project) -> None:
+    project.things(**SLOW)
+    process = project.start("up")
+    project.wait_for_creation("slow")
+    os.kill(engine_of(process), signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert pending(project) == ["creating"]
+    code, said = project.run("down")
+    assert (code, pending(project)) == (0, []), said
+
+
+def test_no_policy_pack_outlives_its_engine(project: Project) -> None:
+    project.things(**SLOW)
+    process = project.start("up")
+    project.wait_for_creation("slow")
+    os.kill(engine_of(process), signal.SIGKILL)
+    process.communicate(timeout=60)
+    subprocess.run(["sleep", "1.5"], check=True)
+    commands = [file.read_bytes() for file in Path("/proc").glob("[0-9]*/cmdline") if file.exists()]
+    assert not [command for command in commands if str(project.root).encode() in command]
+
+
+def test_the_second_of_two_runs_says_who_holds_the_stack(project: Project) -> None:
+    project.things(**SLOW)
+    process = project.start("up")
+    project.wait_for_creation("slow")
+    code, said = project.run("preview")
+    assert code == 2
+    assert said.startswith(f"error: {project.folder} is in use: `up` by process {process.pid} since ")
+    assert f"Wait for it, or stop it with: kill -INT {process.pid}" in said
+    code, said = project.run("clean")
+    assert code == 2 and "is in use" in said
+    first, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, first
+
+
+def test_one_ctrl_c_finishes_what_is_under_way(project: Project) -> None:
+    project.things(**SLOW)
+    process = project.start("up")
+    project.wait_for_creation("slow")
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "stopping: what is under way is finished first" in said
+    assert "up of dev was stopped" in said
+    assert pending(project) == []
+    code, said = project.run("up")
+    assert (code, project.creations()) == (0, ["cup created", "slow created"]), said
+
+
+def test_a_second_ctrl_c_gives_up_and_the_next_run_settles_it(project: Project) -> None:
+    project.things(cup={"size": 1}, slow={"seconds": 20})
+    process = project.start("up")
+    project.wait_for_creation("slow")
+    process.send_signal(signal.SIGINT)
+    while "stopping" not in (process.stdout.readline() if process.stdout else ""):
+        pass
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=15)
+    assert process.returncode == 130
+    project.things(cup={"size": 1}, slow={"seconds": 0})
+    code, said = project.run("up")
+    assert (code, pending(project)) == (0, []), said
+    assert project.creations() == ["cup created", "slow adopted", "slow created"]
+
+
+def lock_file(folder: Path, pid: int, host: str, ago: timedelta = timedelta()) -> Path:
+    """A lock as the engine writes it, nanoseconds and all."""
+    file = folder / "8f14e45f.json"
+    timestamp = f"{datetime.now(UTC) - ago:%Y-%m-%dT%H:%M:%S}.123456789Z"
+    file.write_text(json.dumps({"pid": pid, "username": "me", "hostname": host, "timestamp": timestamp}))
+    return file
+
+
+def test_the_lock_of_a_dead_process_is_removed(tmp_path: Path) -> None:
+    process = subprocess.Popen(["true"])
+    process.wait()
+    file = lock_file(tmp_path, process.pid, socket.gethostname())
+    [removed] = clear_dead(tmp_path)
+    assert removed.startswith(f"process {process.pid} on {socket.gethostname()} since 20")
+    assert not file.exists()
+
+
+def test_the_lock_of_a_live_process_stays(tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "30"]) as process:
+        file = lock_file(tmp_path, process.pid, socket.gethostname(), ago=timedelta(seconds=-1))
+        with pytest.raises(Fault, match=f"the state is locked by process {process.pid} on .* kill -INT"):
+            clear_dead(tmp_path)
+        process.kill()
+    assert file.exists()
+
+
+def test_a_number_that_went_to_another_process_does_not_keep_a_lock(tmp_path: Path) -> None:
+    file = lock_file(tmp_path, os.getpid(), socket.gethostname(), ago=timedelta(days=365))
+    assert len(clear_dead(tmp_path)) == 1
+    assert not file.exists()
+
+
+def test_the_lock_of_another_machine_stays_and_is_explained(tmp_path: Path) -> None:
+    file = lock_file(tmp_path, 1, "elsewhere")
+    with pytest.raises(Fault) as fault:
+        clear_dead(tmp_path)
+    assert "locked by process 1 on elsewhere since" in str(fault.value)
+    assert f"If that process is over, delete {file} and run this again." in str(fault.value)
+    assert file.exists()
+
+
+def test_the_start_of_a_process_is_known() -> None:
+    with subprocess.Popen(["sleep", "30"]) as process:
+        started = started_at(process.pid)
+        assert started and abs(started - datetime.now(UTC).timestamp()) < 2
+        process.kill()
+    assert started_at(process.pid) is None

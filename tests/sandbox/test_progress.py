@@ -1,0 +1,66 @@
+"""What the terminal shows while something takes long, and the masks on what it shows."""
+
+import sys
+import time
+
+import pytest
+
+from sandbox.progress import Progress, name_of, short
+from sandbox.summary import SIGNATURE, UNKNOWN, Phase, masked
+
+
+def test_a_silence_is_broken_with_what_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    progress = Progress()
+    progress.doing("evaluating the program")
+    said: list[str] = []
+    for now[0] in (101.9, 102.0, 111.9, 112.0, 112.5):
+        progress.tick()
+        said.append(capsys.readouterr().out)
+    line = "s  … evaluating the program\n"
+    assert said == ["", f"   2.0{line}", "", f"  12.0{line}", ""]
+    progress.step("loaded")
+    now[0] = 114.6
+    progress.tick("waiting for create of database")
+    assert capsys.readouterr().out == "  12.5s  loaded\n  14.6s  … waiting for create of database\n"
+
+
+def test_a_terminal_gets_colours_unless_no_color_is_set(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    Progress().resource("delete-replaced", "aws:ec2/vpc:Vpc", "network", "delete-replaced done")
+    assert "s  \033[31m-\033[0m aws:ec2:Vpc" in capsys.readouterr().out
+    monkeypatch.setenv("NO_COLOR", "1")
+    Progress().resource("create", "aws:ec2/vpc:Vpc", "network", "create done")
+    assert "s  + aws:ec2:Vpc" in capsys.readouterr().out
+
+
+def test_types_and_names_are_shown_as_people_write_them() -> None:
+    assert short("kubernetes:apps/v1:Deployment") == "kubernetes:apps:Deployment"
+    assert name_of("urn:pulumi:dev::pipe::pipe:api:Api$kubernetes:apps/v1:Deployment::pipe-api") == "pipe-api"
+
+
+def test_secrets_and_unknown_values_are_masked_at_any_depth() -> None:
+    secret = {SIGNATURE: "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "x"}
+    value = {"plain": 1, "list": [secret, {"deep": secret}], "later": UNKNOWN}
+    assert masked(value) == {
+        "plain": 1,
+        "list": ["[secret]", {"deep": "[secret]"}],
+        "later": "[known after up]",
+    }
+
+
+def test_an_error_is_told_once_and_with_its_resource() -> None:
+    phase = Phase(preview=True)
+    urn = "urn:pulumi:dev::pipe::aws:ec2/vpc:Vpc::network"
+    for message in ("bad cidr\n", "bad cidr\n", "preview failed\n"):
+        phase.record({"diagnosticEvent": {"severity": "error", "urn": urn, "message": message}})
+    phase.record({"diagnosticEvent": {"severity": "error", "message": "update failed\n"}})
+    phase.record({"diagnosticEvent": {"severity": "warning", "message": "old plugin"}})
+    assert phase.errors == ["network: bad cidr", "network: preview failed"]
+    assert phase.warnings == ["old plugin"]
