@@ -6,6 +6,7 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 STACK ?= dev
+FLAGS ?=
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -24,13 +25,13 @@ $(READY): requirements-dev.txt
 	@touch $@
 
 sandbox: $(READY) ## bring STACK (dev, stg, prod, foundation) up in the sandbox
-	@$(PY) -m sandbox up $(STACK)
+	@$(PY) -m sandbox up $(STACK) $(FLAGS)
 
 preview: $(READY) ## show what `make sandbox` would change
-	@$(PY) -m sandbox preview $(STACK)
+	@$(PY) -m sandbox preview $(STACK) $(FLAGS)
 
 down: $(READY) ## destroy STACK in the sandbox
-	@$(PY) -m sandbox down $(STACK)
+	@$(PY) -m sandbox down $(STACK) $(FLAGS)
 
 clean: $(READY) ## forget everything about STACK's sandbox
 	@$(PY) -m sandbox clean $(STACK)
@@ -45,7 +46,7 @@ check: $(READY) ## format, lint, type-check
 
 test: $(READY) ## run every test, the real engine included
 	@$(PY) -m sandbox engine
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n 2 --dist loadfile $(FLAGS)
 
 bench: $(READY) ## measure: medians and ratios
 	@$(PY) -m bench

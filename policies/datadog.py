@@ -34,7 +34,7 @@ WITH_NO_DATA = frozenset({"metric alert", "query alert", "service check"})
 _COMPARISON = re.compile(r"\s*(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
 _WINDOW = re.compile(
     r"""\(\s*(?:last_|current_)(\d+)(m|h|d|w|mo)\b"""
-    r"""|\.(?:last|short_window|long_window|over)\(\s*["'](\d+)(m|h|d|w|mo)["']\s*\)"""
+    r"""|\.(?:last|short_window|long_window)\(\s*["'](\d+)(m|h|d|w|mo)["']\s*\)"""
 )
 _MINUTES = {"m": 1, "h": 60, "d": 1440, "w": 10080, "mo": 43200}
 _PAIRS = {")": "(", "]": "[", "}": "{"}
@@ -55,7 +55,10 @@ class Query:
 
     @property
     def window(self) -> int:
-        """The longest window that it looks at, in minutes; 0 when it names none."""
+        """The longest window that it looks at, in minutes; 0 when it names none.
+
+        `over` of a burn rate is not one: it names the objective's timeframe.
+        """
         found = _WINDOW.findall(self.expression)
         return max((int(a or b) * _MINUTES[c or d] for a, c, b, d in found), default=0)
 

@@ -20,6 +20,7 @@ class Model(PydanticModel):
     model_config = ConfigDict(
         frozen=True,
         strict=True,
+        defer_build=True,
         extra="forbid",
         alias_generator=to_camel,
         validate_by_name=False,

@@ -1,0 +1,69 @@
+"""The committed stacks in a sandbox of their own: a copy of what they are made of, and the command on it."""
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+PARTS = ("components", "foundation", "policies", "schemas", "__main__.py", "lazy_sdk.py", "Pulumi.yaml")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack of a copied tree."""
+
+    root: Path
+    name: str
+
+    def run(self, command: str, *flags: str) -> tuple[int, str]:
+        """One command of the sandbox: its exit code and what it said on both streams."""
+        done = subprocess.run(
+            [sys.executable, "-m", "sandbox", command, self.name, "--project", self.root, *flags],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            timeout=300,
+        )
+        return done.returncode, done.stdout
+
+    def summary(self) -> dict[str, Any]:
+        return cast(dict[str, Any], json.loads((self.folder / "summary.json").read_text()))
+
+    @property
+    def folder(self) -> Path:
+        return self.root / ".sandbox" / self.name
+
+    def change(self, topic: str, *path: str | int, value: object) -> None:
+        """Set one key of the stack file: `change("proxy", "minTls", value="1.1")`."""
+        file = self.root / f"Pulumi.{self.name}.yaml"
+        content = yaml.safe_load(file.read_text())
+        place = content["config"][f"pipe:{topic}"]
+        for step in path[:-1]:
+            place = place[step]
+        place[path[-1]] = value
+        file.write_text(yaml.safe_dump(content))
+
+    def edit(self, file: str, before: str, after: str) -> None:
+        """Replace a piece of a source file that has to be there."""
+        text = (self.root / file).read_text()
+        assert before in text, f"{file} no longer has {before!r}"
+        (self.root / file).write_text(text.replace(before, after))
+
+
+def copy(to: Path, stack: str) -> Stack:
+    """The tree in an empty folder, without caches and sandboxes."""
+    for part in (*PARTS, *(file.name for file in ROOT.glob("Pulumi.*.yaml"))):
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, to / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, to / part)
+    return Stack(to, stack)
