@@ -30,7 +30,7 @@ protect = settings.service.protect
 subnets = settings.network.subnets
 host = settings.edge.host
 
-network = Network("network", NetworkArgs(settings=settings.network, labels=labels))
+network = Network("network", NetworkArgs(settings=settings.network, labels=labels, protect=protect))
 cluster = Cluster(
     "cluster",
     ClusterArgs(
@@ -60,6 +60,7 @@ Runner(
         vpc_id=network.vpc_id,
         subnet_ids=network.private_subnet_ids,
         cluster_security_group_id=cluster.security_group_id,
+        protect=protect,
     ),
 )
 backups = BackupBucket("backups", BackupBucketArgs(settings=settings.backups, labels=labels, protect=protect))

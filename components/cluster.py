@@ -47,7 +47,7 @@ class ClusterArgs:
     private_subnet_ids: Sequence[pulumi.Input[str]]
     """Where the nodes and the control plane's network interfaces are; at least two zones."""
     protect: bool
-    """Whether AWS and Pulumi refuse to delete the cluster and its key."""
+    """Whether AWS and Pulumi refuse to delete the cluster and its keys."""
 
 
 class Cluster(pulumi.ComponentResource):
@@ -95,6 +95,7 @@ class Cluster(pulumi.ComponentResource):
                 alias="cluster-logs",
                 retention_days=settings.log_retention_days,
                 labels=labels,
+                protect=args.protect,
             ),
             child,
         )

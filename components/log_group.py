@@ -21,6 +21,8 @@ class LogGroupArgs:
     retention_days: int
     """Days until an event is deleted; CloudWatch's default is never."""
     labels: Labels
+    protect: bool
+    """Whether Pulumi refuses to delete the key, without which no event can be read."""
 
 
 def encrypted_log_group(
@@ -35,7 +37,7 @@ def encrypted_log_group(
         deletion_window_in_days=30,
         policy=key_policy(labels.account, logs_may_use_key(labels, [args.group])),
         tags=labels.aws(args.alias),
-        opts=opts,
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(protect=args.protect)),
     )
     aws.kms.Alias(name, name=f"alias/{labels.name(args.alias)}", target_key_id=key.key_id, opts=opts)
     return aws.cloudwatch.LogGroup(

@@ -23,6 +23,8 @@ class NetworkArgs:
 
     settings: NetworkSettings
     labels: Labels
+    protect: bool
+    """Whether Pulumi refuses to delete the key of the flow logs."""
 
 
 class Network(pulumi.ComponentResource):
@@ -56,7 +58,7 @@ class Network(pulumi.ComponentResource):
         aws.ec2.DefaultSecurityGroup(
             name, vpc_id=vpc.id, ingress=[], egress=[], tags=labels.aws("default-closed"), opts=child
         )
-        self._log_flows(vpc, args.settings.flow_log_retention_days)
+        self._log_flows(vpc, args)
 
         zones = aws.get_availability_zones_output(
             state="available",
@@ -172,7 +174,7 @@ class Network(pulumi.ComponentResource):
             )
         return nats
 
-    def _log_flows(self, vpc: aws.ec2.Vpc, retention_days: int) -> None:
+    def _log_flows(self, vpc: aws.ec2.Vpc, args: NetworkArgs) -> None:
         """Who talked to whom, accepted or rejected, in a log group that only the service may write."""
         name, labels = f"{self._name}-flow-logs", self._labels
         group = encrypted_log_group(
@@ -180,8 +182,9 @@ class Network(pulumi.ComponentResource):
             LogGroupArgs(
                 group=f"/{labels.service}/{labels.environment}/vpc-flow-logs",
                 alias="flow-logs",
-                retention_days=retention_days,
+                retention_days=args.settings.flow_log_retention_days,
                 labels=labels,
+                protect=args.protect,
             ),
             self._child,
         )

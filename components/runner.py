@@ -34,6 +34,8 @@ class RunnerArgs:
     """Private subnets with a way out through NAT."""
     cluster_security_group_id: pulumi.Input[str]
     """Opened for the runner on the port of the cluster's API."""
+    protect: bool
+    """Whether Pulumi refuses to delete the key of its logs."""
 
 
 class Runner(pulumi.ComponentResource):
@@ -91,6 +93,7 @@ class Runner(pulumi.ComponentResource):
                 alias="runner",
                 retention_days=LOG_RETENTION_DAYS,
                 labels=labels,
+                protect=args.protect,
             ),
             child,
         )

@@ -249,5 +249,5 @@ def test_deletion_is_refused_where_the_settings_say_so(
 ) -> None:
     declared = declare(protect=protect)
     assert declared.cluster["deletionProtection"] is protect
-    kept = {(CLUSTER, "cluster"), ("aws:kms/key:Key", "cluster")}
+    kept = {(CLUSTER, "cluster"), ("aws:kms/key:Key", "cluster"), ("aws:kms/key:Key", "cluster-logs")}
     assert declared.recorder.protected == (kept if protect else set())

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 
 import pulumi
 import pytest
@@ -7,13 +8,30 @@ from components.labels import Labels
 from components.log_group import LogGroupArgs, encrypted_log_group
 from tests.components.conftest import Recorder, evaluate
 
+Declare = Callable[..., Recorder]
+
 
 @pytest.fixture
-def declared(recorder: Recorder, labels: Labels) -> Recorder:
+def declare(recorder: Recorder, labels: Labels) -> Declare:
     recorder.computed["aws:kms/key:Key"] = {"keyId": "key-1"}
-    args = LogGroupArgs(group="/aws/eks/pipe-test/cluster", alias="logs", retention_days=30, labels=labels)
-    evaluate(lambda: encrypted_log_group("logs", args, pulumi.ResourceOptions()).arn)
-    return recorder
+
+    def run(*, protect: bool = False) -> Recorder:
+        args = LogGroupArgs(
+            group="/aws/eks/pipe-test/cluster",
+            alias="logs",
+            retention_days=30,
+            labels=labels,
+            protect=protect,
+        )
+        evaluate(lambda: encrypted_log_group("logs", args, pulumi.ResourceOptions()).arn)
+        return recorder
+
+    return run
+
+
+@pytest.fixture
+def declared(declare: Declare) -> Recorder:
+    return declare()
 
 
 def test_events_end_when_their_days_are_over(declared: Recorder) -> None:
@@ -33,3 +51,8 @@ def test_only_the_logs_of_this_group_are_encrypted_with_the_key(declared: Record
     assert service["Principal"] == {"Service": "logs.ap-northeast-1.amazonaws.com"}
     group = "arn:aws:logs:ap-northeast-1:123456789012:log-group:/aws/eks/pipe-test/cluster"
     assert service["Condition"] == {"ArnEquals": {"kms:EncryptionContext:aws:logs:arn": [group]}}
+
+
+@pytest.mark.parametrize("protect", [True, False])
+def test_the_key_is_protected_where_the_settings_say_so(declare: Declare, protect: bool) -> None:
+    assert declare(protect=protect).protected == ({("aws:kms/key:Key", "logs")} if protect else set())

@@ -19,9 +19,10 @@ def declare(recorder: Recorder, labels: Labels, topic: Callable[..., Any]) -> De
         "names": ["ap-northeast-1a", "ap-northeast-1c", "ap-northeast-1d"]
     }
 
-    def run(stack: str = "prod") -> Recorder:
+    def run(stack: str = "prod", *, protect: bool = False) -> Recorder:
         settings: NetworkSettings = topic(NetworkSettings, "network", stack)
-        evaluate(lambda: Network("network", NetworkArgs(settings=settings, labels=labels)).vpc_id)
+        args = NetworkArgs(settings=settings, labels=labels, protect=protect)
+        evaluate(lambda: Network("network", args).vpc_id)
         return recorder
 
     return run
@@ -143,6 +144,14 @@ def test_only_the_flow_log_service_of_this_account_writes_flow_logs(declare: Dec
         "WriteEvents": [group, f"{group}:*"],
         "FindGroup": ["arn:aws:logs:ap-northeast-1:123456789012:log-group:*"],
     }
+
+
+@pytest.mark.parametrize("protect", [True, False])
+def test_the_key_of_the_flow_logs_is_protected_where_the_settings_say_so(
+    declare: Declare, protect: bool
+) -> None:
+    kept = {("aws:kms/key:Key", "network-flow-logs")}
+    assert declare(protect=protect).protected == (kept if protect else set())
 
 
 def test_too_few_zones_are_reported_with_the_key_to_change() -> None:

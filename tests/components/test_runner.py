@@ -18,7 +18,7 @@ SUBNETS = [f"{EC2}:subnet/subnet-1", f"{EC2}:subnet/subnet-2"]
 
 @pytest.fixture
 def declare(recorder: Recorder, labels: Labels, topic: Callable[..., Any]) -> Callable[..., Recorder]:
-    def run(**changes: Any) -> Recorder:
+    def run(*, protect: bool = False, **changes: Any) -> Recorder:
         args = RunnerArgs(
             settings=topic(RunnerSettings, "runner", "prod", **changes),
             labels=labels,
@@ -26,6 +26,7 @@ def declare(recorder: Recorder, labels: Labels, topic: Callable[..., Any]) -> Ca
             vpc_id="vpc-1",
             subnet_ids=["subnet-1", "subnet-2"],
             cluster_security_group_id="sg-cluster",
+            protect=protect,
         )
         evaluate(lambda: Runner("runner", args).urn)
         return recorder
@@ -138,3 +139,10 @@ def test_its_logs_are_encrypted_and_end(declare: Callable[..., Recorder]) -> Non
     assert group["kmsKeyId"] == "arn:aws:mock:::runner"
     logs = recorder.inputs["aws:codebuild/project:Project", "runner"]["logsConfig"]
     assert logs == {"cloudwatchLogs": {"status": "ENABLED", "groupName": "/aws/codebuild/pipe-test-runner"}}
+
+
+@pytest.mark.parametrize("protect", [True, False])
+def test_the_key_of_its_logs_is_protected_where_the_settings_say_so(
+    declare: Callable[..., Recorder], protect: bool
+) -> None:
+    assert declare(protect=protect).protected == ({("aws:kms/key:Key", "runner")} if protect else set())

@@ -37,7 +37,7 @@ def stack() -> Recorder:
     labels = settings.labels
 
     def program() -> None:
-        Network("network", NetworkArgs(settings=settings.network, labels=labels))
+        Network("network", NetworkArgs(settings=settings.network, labels=labels, protect=True))
         Cluster(
             "cluster",
             ClusterArgs(settings=settings.cluster, labels=labels, private_subnet_ids=["s"], protect=True),
@@ -51,6 +51,7 @@ def stack() -> Recorder:
                 vpc_id="vpc",
                 subnet_ids=["s"],
                 cluster_security_group_id="sg",
+                protect=True,
             ),
         )
         BackupBucket("backups", BackupBucketArgs(settings=settings.backups, labels=labels, protect=True))
