@@ -156,7 +156,7 @@ def _faults(errors: Sequence[ErrorDetails], values: Mapping[str, Any]) -> Iterat
             yield from _missing(path)
         elif error["type"] == "extra_forbidden":
             known = ", ".join(_node(path[:-1])["properties"])
-            yield Fault(key=dotted(path), found="is not a setting", allowed=known, fix=remove(path))
+            yield Fault(key=dotted(path), found="is not a setting", allowed=known, fix=(remove(path),))
         else:
             value: Any = values
             for step in path:
@@ -188,4 +188,4 @@ def _missing(path: KeyPath) -> Iterator[Fault]:
             yield from _missing((*path, 0))
         case _:
             fix = set_to(path, example(schema))
-            yield Fault(key=dotted(path), found="is missing", allowed=allowed(schema), fix=fix)
+            yield Fault(key=dotted(path), found="is missing", allowed=allowed(schema), fix=(fix,))
