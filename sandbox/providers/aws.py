@@ -1,0 +1,151 @@
+"""What the AWS provider accepts, and a store in place of AWS."""
+
+import base64
+import functools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sandbox.providers import policy_documents, schema
+from sandbox.providers.diff import Change
+from sandbox.providers.kinds import Words, kind
+from sandbox.providers.store import ACCOUNT, REGION, Store
+from sandbox.providers.target import Package, Refused, Resource, made_up_name
+from sandbox.providers.values import Json, plain
+
+SOURCES = ("cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId")
+"""What a security group rule can be about: exactly one of them."""
+
+RULE = re.compile(r"aws:vpc/securityGroup(Ingress|Egress)Rule:")
+
+ZONE_LETTERS = {"ap-northeast-1": "acd"}
+"""The zones that a new account has in a region; a, b and c in the others."""
+
+
+class Aws(Package):
+    """pulumi-aws."""
+
+    def complete(self, resource: Resource, before: Json, seed: bytes) -> Json:
+        """A name for what was given none; the provider notes that it is of its own making."""
+        name = kind(resource.type).name
+        prop = schema.properties(schema.args_class(resource.type)).get(name)
+        if prop is None or prop.required or {name, f"{name}Prefix"} & resource.inputs.keys():
+            return resource.inputs
+        return {
+            **resource.inputs,
+            name: before.get(name) or made_up_name(resource, seed),
+            "__defaults": [name],
+        }
+
+    def faults(self, resource: Resource) -> Iterator[str]:
+        yield from super().faults(resource)
+        name, purpose = policy_documents.DOCUMENTS.get(resource.type, ("", ""))
+        document = plain(resource.inputs.get(name))
+        if isinstance(document, str):
+            yield from (f"{name}: {fault}" for fault in policy_documents.faults(document, purpose))
+        found = [name for name in SOURCES if name in resource.inputs]
+        if RULE.match(resource.type) and len(found) != 1:
+            yield f"exactly one of {', '.join(SOURCES)} is required; found: {', '.join(found) or 'none'}"
+
+    def forces_replacement(self, resource: Resource, change: Change) -> bool:
+        """A rule's source can get another value, but cannot become one of another kind."""
+        another = RULE.match(resource.type) and change.path[0] in SOURCES and change.kind != "update"
+        return bool(another) or super().forces_replacement(resource, change)
+
+    def delete_first(self, resource: Resource, changes: Sequence[Change]) -> bool:
+        """The new one cannot be there beside the old one when both have the name that the program chose."""
+        name = kind(resource.type).name
+        chosen = name in resource.inputs and name not in resource.inputs.get("__defaults", ())
+        return chosen and all(change.path[0] != name for change in changes)
+
+
+class AwsStore(Store):
+    """What AWS would have, in a file."""
+
+    def words(self, resource: Resource, seed: str) -> Words:
+        words = super().words(resource, seed)
+        words["host"] = str(words["url"]).removeprefix("https://")
+        return words
+
+    def may_delete(self, resource: Resource) -> None:
+        given = resource.known
+        if given.get("deletionProtection") or given.get("deletionProtectionEnabled"):
+            raise Refused(
+                f"{given.get('identifier') or resource.id} is protected from deletion (deletionProtection): "
+                "set it to false, bring that up, and try again"
+            )
+        last = given.get("skipFinalSnapshot") or given.get("finalSnapshotIdentifier")
+        if resource.type == "aws:rds/instance:Instance" and not last:
+            raise Refused("finalSnapshotIdentifier is required when skipFinalSnapshot is false")
+
+    def computed(self, resource: Resource, before: Json) -> Json:
+        made = super().computed(resource, before)
+        if "tagsAll" in made:
+            common: Json = resource.config.get("defaultTags") or {}
+            made["tagsAll"] = {**common.get("tags", {}), **resource.inputs.get("tags", {})}
+        if resource.type == "aws:kms/alias:Alias":
+            key = str(resource.inputs.get("targetKeyId", ""))
+            prefix = made["arn"].partition(":alias/")[0]
+            made["targetKeyArn"] = key if key.startswith("arn:") else f"{prefix}:key/{key}"
+        if resource.type == "aws:eks/cluster:Cluster":
+            made["certificateAuthority"] = before.get("certificateAuthority") or {"data": _authority()}
+        return made
+
+    def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
+        here = str(args.get("region") or config.get("region") or REGION)
+        match token.rpartition(":")[2]:
+            case "getCallerIdentity":
+                arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/sandbox/sandbox"
+                return {"id": ACCOUNT, "accountId": ACCOUNT, "arn": arn, "userId": "AROASANDBOX:sandbox"}
+            case "getRegion":
+                endpoint = f"ec2.{here}.amazonaws.com"
+                return {"id": here, "name": here, "region": here, "endpoint": endpoint, "description": here}
+            case "getPartition":
+                reverse = "com.amazonaws"
+                return {
+                    "id": "aws",
+                    "partition": "aws",
+                    "dnsSuffix": "amazonaws.com",
+                    "reverseDnsPrefix": reverse,
+                }
+            case "getAvailabilityZones":
+                return _zones(args, here)
+            case _:
+                raise Refused(
+                    f"the sandbox has no answer to the look-up {token}; it knows "
+                    "getAvailabilityZones, getCallerIdentity, getPartition and getRegion"
+                )
+
+
+def _zones(args: Json, here: str) -> Json:
+    """The zones of a region without those that are excluded; ap-northeast-1a has an id like apne1-az1."""
+    initials = re.sub(r"(north|south|east|west|central)", lambda found: found[1][0], here).replace("-", "")
+    letters = enumerate(ZONE_LETTERS.get(here, "abc"), 1)
+    found = {f"{here}{letter}": f"{initials}-az{number}" for number, letter in letters}
+    left_out = {*args.get("excludeNames", ()), *args.get("excludeZoneIds", ())}
+    zones = {name: ident for name, ident in found.items() if not {name, ident} & left_out}
+    ids = {"names": list(zones), "zoneIds": list(zones.values()), "groupNames": [f"{here}-zg-1"]}
+    return {**args, "id": here, "region": here, **ids}
+
+
+@functools.cache
+def _authority() -> str:
+    """A cluster's certificate authority, base64 of PEM as EKS gives it; one for all clusters of a run."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding
+    from cryptography.x509.oid import NameOID
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kubernetes")])
+    begin = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(begin)
+        .not_valid_after(begin + timedelta(days=3650))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return base64.b64encode(made.public_bytes(Encoding.PEM)).decode()

@@ -1,0 +1,130 @@
+"""What the Cloudflare provider accepts, and a store in place of Cloudflare's API."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from sandbox.providers.kinds import digits, strings, table
+from sandbox.providers.schema import suggest
+from sandbox.providers.store import Store
+from sandbox.providers.target import Package, Refused, Resource
+from sandbox.providers.values import UNKNOWN, Json, kind, plain, show
+
+RECORD = "cloudflare:index/dnsRecord:DnsRecord"
+SETTING = "cloudflare:index/zoneSetting:ZoneSetting"
+CERTIFICATE = "cloudflare:index/originCaCertificate:OriginCaCertificate"
+
+HSTS = {"enabled": True, "include_subdomains": True, "max_age": 0, "nosniff": True, "preload": True}
+"""What security_header.strict_transport_security holds, each with a value of its kind."""
+
+VALIDITIES = (7, 30, 90, 365, 730, 1095, 5475)
+"""Days that an Origin CA certificate can be valid; the last is the default."""
+
+ADDRESSES = ("A", "AAAA", "CNAME")
+"""Types of records of which a CNAME tolerates no other of its name."""
+
+
+class Cloudflare(Package):
+    """pulumi-cloudflare."""
+
+    def faults(self, resource: Resource) -> Iterator[str]:
+        yield from super().faults(resource)
+        given = plain(resource.inputs)
+        if resource.type == SETTING:
+            yield from setting_faults(str(given.get("settingId")), given.get("value"))
+        days = given.get("requestedValidity", VALIDITIES[-1])
+        if resource.type == CERTIFICATE and kind(days) == "a number" and days not in VALIDITIES:
+            allowed = ", ".join(map(str, VALIDITIES))
+            yield f"requestedValidity: {show(days)}, is not a value of it; allowed: {allowed}"
+        if resource.type == RECORD and not given.keys() & {"content", "data"}:
+            yield "content: missing; it or data is required"
+
+
+def setting_faults(setting: str, value: Any) -> Iterator[str]:
+    """What the API refuses as the value of a zone's setting, which the SDK leaves open."""
+    values = table("cloudflare")["settings"]
+    allowed = strings(["on", "off"] if setting in values["on_off"] else values.get(setting, []))
+    if allowed and value is not UNKNOWN and value not in allowed:
+        yield f"value: {show(value)}, is not a value of {setting}; {suggest(str(value), allowed, quote=True)}"
+    if setting == "security_header" and value is not UNKNOWN:
+        inner = cast(Json, value).get("strict_transport_security") if isinstance(value, dict) else None
+        if not isinstance(inner, dict):
+            yield "value.strict_transport_security: missing; an object is required"
+            return
+        for name, item in cast(Json, inner).items():
+            path = f"value.strict_transport_security.{name}"
+            if name not in HSTS:
+                yield f"{path}: there is no such property; {suggest(name, HSTS)}"
+            elif item is not UNKNOWN and kind(item) != kind(HSTS[name]):
+                yield f"{path}: {show(item)}; {kind(HSTS[name])} is required"
+
+
+class CloudflareStore(Store):
+    """What Cloudflare would have, in a file."""
+
+    def conflict(self, resource: Resource, other: Json) -> str | None:
+        given = resource.known
+        same = resource.type == RECORD and all(given[name] == other.get(name) for name in ("zoneId", "name"))
+        types = (given.get("type"), other.get("type"))
+        if same and "CNAME" in types and all(one in ADDRESSES for one in types):
+            return f"81053: an A, AAAA or CNAME record with the host {given['name']} already exists"
+        return super().conflict(resource, other)
+
+    def computed(self, resource: Resource, before: Json) -> Json:
+        made = super().computed(resource, before)
+        if resource.type == CERTIFICATE and resource.id:
+            made |= {name: before[name] for name in made.keys() & before.keys()} or _certificate(
+                resource.inputs
+            )
+        return made
+
+    def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
+        """A zone is there before any stack is: whichever is asked for."""
+        match token.rpartition(":")[2]:
+            case "getZone":
+                name = str(cast(Json, args.get("filter") or {}).get("name") or "example.com")
+                return {**args, **_zone(name, str(args.get("zoneId") or digits(f"zone {name}", 32)))}
+            case "getZones":
+                name = str(args.get("name") or "example.com")
+                return {**args, "results": [_zone(name, digits(f"zone {name}", 32))]}
+            case _:
+                raise Refused(
+                    f"the sandbox has no answer to the look-up {token}; it knows getZone and getZones"
+                )
+
+
+def _zone(name: str, ident: str) -> Json:
+    account = {"id": digits("account", 32), "name": "sandbox"}
+    servers = ["ada.ns.cloudflare.com", "bob.ns.cloudflare.com"]
+    rest = {"account": account, "nameServers": servers, "paused": False, "status": "active", "type": "full"}
+    return {"id": ident, "zoneId": ident, "name": name, **rest}
+
+
+def _certificate(given: Json) -> Json:
+    """A certificate for the request's key and the hosts; the key of its authority is forgotten at once."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding
+    from cryptography.x509.oid import NameOID
+
+    try:
+        request = x509.load_pem_x509_csr(str(given["csr"]).encode())
+    except ValueError as error:
+        raise Refused(f"csr: this is no certificate signing request in PEM: {error}") from error
+    key = request.public_key()
+    if isinstance(key, ec.EllipticCurvePublicKey) != (given["requestType"] == "origin-ecc"):
+        raise Refused(f"requestType: {given['requestType']} does not fit the request's key")
+    begin = datetime.now(UTC)
+    end = begin + timedelta(days=int(given.get("requestedValidity", VALIDITIES[-1])))
+    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Sandbox Origin CA")])
+    hosts = x509.SubjectAlternativeName([x509.DNSName(host) for host in given["hostnames"]])
+    made = (
+        x509.CertificateBuilder(issuer, request.subject, key, x509.random_serial_number())
+        .not_valid_before(begin)
+        .not_valid_after(end)
+        .add_extension(hosts, critical=False)
+        .sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+    )
+    expires = end.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"certificate": made.public_bytes(Encoding.PEM).decode(), "expiresOn": expires}

@@ -1,0 +1,89 @@
+"""What is known of a package's resource types by name: the tables aws.toml, cloudflare.toml and so on."""
+
+import functools
+import hashlib
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from sandbox.providers.values import Json, each
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A resource type. Templates hold inputs in braces, and what `Words` knows."""
+
+    replaced_by: tuple[str, ...] = ()
+    """Paths of properties that cannot be changed in place."""
+    id: str = "{hex32}"
+    scope: str = ""
+    """Where an id is unique; empty: everywhere."""
+    name: str = "name"
+    """The property with the physical name, which the provider makes up where it is optional and left out."""
+    unique: tuple[str, ...] = ()
+    """Properties that no two may all have the same."""
+    taken: str = "{id} already exists"
+    """How the API says that the id or the unique properties are taken."""
+    kept: bool = False
+    """Whether the real thing stays when it is deleted."""
+    outputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What the API adds to the inputs; of "*", where the type has such an output."""
+
+
+@functools.cache
+def table(package: str) -> Json:
+    """The file of a package."""
+    return tomllib.loads((Path(__file__).parent / f"{package}.toml").read_text())
+
+
+@functools.cache
+def kind(token: str) -> Kind:
+    """What is known of a type; "*" is of every type of the package."""
+    rows = table(token.partition(":")[0])
+    common, own = (cast(Json, rows.get(name, {})) for name in ("*", token))
+    lists: Json = {"replaced_by": (*common.get("replaced_by", ()), *own.get("replaced_by", ()))}
+    lists["unique"] = tuple(own.get("unique", ()))
+    return Kind(**{**common, **own, **lists, "outputs": own.get("outputs", {})})
+
+
+class Words(dict[str, Any]):
+    """What templates hold: {hexN}, {HEXN} and {decN} are N digits of this resource's own, {uuid} is one."""
+
+    def __init__(self, values: Mapping[str, Any], seed: str) -> None:
+        super().__init__(values)
+        self._seed = seed
+
+    def __missing__(self, key: str) -> str:
+        if key == "uuid":
+            made = digits(self._seed, 32)
+            return "-".join((made[:8], made[8:12], f"4{made[13:16]}", f"a{made[17:20]}", made[20:]))
+        found = re.fullmatch(r"(hex|HEX|dec)(\d+)", key)
+        if found is None:
+            return ""
+        made = digits(self._seed, int(found[2]))
+        match found[1]:
+            case "HEX":
+                return made.upper()
+            case "dec":
+                return "".join(str(int(digit, 16) % 10) for digit in made)
+            case _:
+                return made
+
+    def fill(self, template: Any) -> Any:
+        """A template, or an object or list of them, with these words."""
+        if isinstance(template, str):
+            return template.format_map(self)
+        return each(template, self.fill)
+
+
+def digits(text: str, length: int) -> str:
+    """Hexadecimal digits that are always the same for a text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def strings(value: Any) -> list[str]:
+    """A table's list of strings."""
+    return cast("list[str]", value)

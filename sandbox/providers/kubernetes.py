@@ -1,0 +1,130 @@
+"""What the Kubernetes provider accepts, and a store in place of the API server."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+from sandbox.providers import kubernetes_schema, plausible
+from sandbox.providers.diff import Change
+from sandbox.providers.kinds import Words, digits, kind, table
+from sandbox.providers.store import Exists, Record, Store
+from sandbox.providers.target import Package, Refused, Resource, made_up_name
+from sandbox.providers.values import Json, merge, plain
+
+RELEASE = "kubernetes:helm.sh/v3:Release"
+NAMESPACE = "kubernetes:core/v1:Namespace"
+
+AUTONAMED = "pulumi.com/autonamed"
+"""The provider's own annotation of objects to which it gave a name."""
+
+DATA = {
+    "kubernetes:core/v1:ConfigMap": ("enableConfigMapMutable", ("data", "binaryData")),
+    "kubernetes:core/v1:Secret": ("enableSecretMutable", ("data", "stringData")),
+}
+"""What replaces the object, unless the provider instance has the setting and the object is not immutable."""
+
+
+class Kubernetes(Package):
+    """pulumi-kubernetes, with server-side apply."""
+
+    def complete(self, resource: Resource, before: Json, seed: bytes) -> Json:
+        """The provider's namespace, and a name for what has none."""
+        inputs, made = resource.inputs, made_up_name(resource, seed, 8)
+        namespace = resource.config.get("namespace")
+        if resource.type == RELEASE:
+            return {"namespace": namespace or "default", "name": before.get("name") or made, **inputs}
+        if not isinstance(inputs.get("metadata", {}), dict):
+            return inputs
+        metadata = cast(Json, inputs.get("metadata", {}))
+        if "name" not in metadata and "generateName" not in metadata:
+            old = _metadata(before)
+            kept = old.get("name") if AUTONAMED in old.get("annotations", {}) else None
+            metadata = merge({"name": kept or made, "annotations": {AUTONAMED: "true"}}, metadata)
+        if namespace and _namespace(resource):
+            metadata = {"namespace": namespace, **metadata}
+        return {**inputs, "metadata": metadata}
+
+    def faults(self, resource: Resource) -> Iterator[str]:
+        return (
+            super().faults(resource)
+            if resource.type == RELEASE
+            else kubernetes_schema.faults(resource.inputs)
+        )
+
+    def forces_replacement(self, resource: Resource, change: Change) -> bool:
+        setting, fields = DATA.get(resource.type, ("", ()))
+        mutable = resource.config.get(setting) and not resource.known.get("immutable")
+        return (change.path[0] in fields and not mutable) or super().forces_replacement(resource, change)
+
+    def delete_first(self, resource: Resource, changes: Sequence[Change]) -> bool:
+        """Two objects cannot have one name; one that the provider named gets another."""
+        renamed = any(
+            change.path[-1] in ("name", "namespace") and len(change.path) <= 2 for change in changes
+        )
+        return not renamed and AUTONAMED not in _metadata(resource.inputs).get("annotations", {})
+
+
+class KubernetesStore(Store):
+    """What the API server would have, in a file."""
+
+    def identify(self, words: Words, resource: Resource) -> str:
+        name = words["name"] if resource.type == RELEASE else _metadata(resource.inputs).get("name")
+        namespace = _namespace(resource)
+        return f"{namespace}/{name}" if namespace else str(name)
+
+    def may_create(self, resource: Resource, exists: Exists) -> None:
+        namespace = _namespace(resource)
+        always_there = ("", *table("kubernetes")["scopes"]["namespaces"])
+        made_with_it = resource.type == RELEASE and resource.known.get("createNamespace")
+        if namespace not in always_there and not made_with_it and not exists(NAMESPACE, namespace):
+            raise Refused(f'namespaces "{namespace}" not found')
+
+    def goes_with(self, record: Record, resource: Resource) -> bool:
+        return resource.type == NAMESPACE and record["id"].startswith(f"{resource.id}/")
+
+    def computed(self, resource: Resource, before: Json) -> Json:
+        given, words = resource.inputs, self.words(resource, f"{resource.urn} {resource.id}")
+        if resource.type == RELEASE:
+            status = {name: given.get(name) for name in ("name", "namespace", "chart", "version")}
+            return {"status": {**status, "status": "deployed"}, "resourceNames": {}}
+        old, namespace = _metadata(before), _namespace(resource)
+        metadata = {
+            "uid": old.get("uid") or words["uuid"],
+            "creationTimestamp": old.get("creationTimestamp") or plausible.now(),
+            "resourceVersion": str(int(old.get("resourceVersion", 0)) + 1),
+            "generation": int(old.get("generation", 0)) + 1,
+        }
+        made = {"metadata": metadata | ({"namespace": namespace} if namespace else {})}
+        return merge(made, merge(words.fill(kind(resource.type).outputs), _reported(resource, words)))
+
+
+def _reported(resource: Resource, words: Words) -> Json:
+    """What the controllers of a healthy cluster would have reported of the object."""
+    spec = cast(Json, resource.inputs.get("spec") or {})
+    if "template" in spec and "replicas" in spec:
+        count = spec["replicas"]
+        return {"status": {"replicas": count, "readyReplicas": count, "availableReplicas": count}}
+    if resource.type != "kubernetes:core/v1:Service":
+        return {}
+    # The load balancer's name as AWS makes it; its region is the cluster's.
+    found = re.search(r"\.([a-z0-9-]+)\.eks\.amazonaws\.com", str(resource.config.get("kubeconfig")))
+    name = re.sub(r"[^a-z0-9]", "", resource.id)[:16]
+    host = f"k8s-{name}-{digits(resource.id, 10)}.elb.{found[1] if found else words['region']}.amazonaws.com"
+    return {
+        "status": {
+            "loadBalancer": {"ingress": [{"hostname": host}]} if spec.get("type") == "LoadBalancer" else {}
+        }
+    }
+
+
+def _namespace(resource: Resource) -> str:
+    """The namespace of a resource; empty for what belongs to the cluster."""
+    if resource.type.rpartition(":")[2] in table("kubernetes")["scopes"]["cluster"]:
+        return ""
+    own = resource.known if resource.type == RELEASE else _metadata(resource.inputs)
+    return str(own.get("namespace") or resource.config.get("namespace") or "default")
+
+
+def _metadata(inputs: Any) -> Json:
+    found = plain(inputs).get("metadata")
+    return cast(Json, found) if isinstance(found, dict) else {}

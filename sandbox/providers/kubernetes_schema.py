@@ -1,0 +1,124 @@
+"""Checks objects as the API server of Kubernetes 1.34 would: its published schemas, strictly."""
+
+import functools
+import json
+import re
+from collections.abc import Iterator
+from importlib import resources
+from typing import Any, cast
+
+from sandbox.providers.kinds import table
+from sandbox.providers.schema import suggest
+from sandbox.providers.values import UNKNOWN, Json, Path, Secret, each, plain, show, show_path
+
+FOLDER = "kubernetes-json-schema/v1.34.0-local-strict"
+
+QUANTITY = r"^[+-]?(\d+(\.\d*)?|\.\d+)(([KMGTPE]i)|[numkMGTPE]|[eE][+-]?\d+)?$"
+NAME = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
+LABEL = r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$"
+PATTERNS = {
+    QUANTITY: "no quantity; 250m, 0.5, 512Mi and 2Gi are",
+    NAME: "no name; a-z, 0-9, - and . are allowed, at most 253",
+    LABEL: "no label value; A-Z, a-z, 0-9, -, _ and . are allowed, at most 63",
+}
+"""What the API server checks in code (apimachinery) and the published schemas call a string."""
+
+
+def faults(given: Json) -> Iterator[str]:
+    """What the API server would refuse in an object, each fault with its path."""
+    api, kind = (str(plain(given.get(key))) for key in ("apiVersion", "kind"))
+    validator = _validator(api, kind)
+    if validator is None:
+        yield f'no matches for kind "{kind}" in version "{api}": Kubernetes 1.34 has no such kind'
+        return
+    found = [
+        fault for error in validator.iter_errors(_wire(plain(given))) for fault in _explain(error, given)
+    ]
+    yield from dict.fromkeys(found)
+    wanted = _find(plain(given), "spec", "selector", "matchLabels")
+    labels = _find(plain(given), "spec", "template", "metadata", "labels")
+    for key, value in wanted.items() if "template" in _find(given, "spec") else ():
+        if value is not UNKNOWN and labels.get(key) not in (value, UNKNOWN):
+            path = show_path(("spec", "template", "metadata", "labels", key))
+            yield f"{path}: does not match spec.selector, which wants {show(value)}"
+
+
+@functools.cache
+def _folder() -> Any:
+    return resources.files("kubernetes_validate").joinpath(FOLDER)
+
+
+@functools.cache
+def _registry() -> Any:
+    from referencing import Registry, Resource
+
+    definitions = json.loads(_folder().joinpath("_definitions.json").read_text())
+    types = cast(dict[str, Json], definitions["$defs"])
+    machinery = "io.k8s.apimachinery.pkg"
+    types[f"{machinery}.api.resource.Quantity"] = {"type": ["string", "number"], "pattern": QUANTITY}
+    types[f"{machinery}.util.intstr.IntOrString"] = {"type": ["string", "integer"]}
+    metadata = types[f"{machinery}.apis.meta.v1.ObjectMeta"]["properties"]
+    metadata["name"]["pattern"] = NAME
+    metadata["labels"]["additionalProperties"]["pattern"] = LABEL
+    for path, values in table("kubernetes")["values"].items():
+        name, _, prop = path.rpartition(".")
+        rule = types[f"io.k8s.api.{name}"]["properties"][prop]
+        rule.get("items", rule)["enum"] = values
+    return Resource.from_contents(definitions) @ cast(Any, Registry)()
+
+
+@functools.cache
+def _validator(api: str, kind: str) -> Any:
+    from jsonschema.validators import Draft202012Validator
+
+    group, _, version = api.rpartition("/")
+    name = "-".join(filter(None, (kind.lower(), group.partition(".")[0], version)))
+    file = _folder().joinpath(f"{name}.json")
+    if not re.fullmatch(r"[\w-]+", name) or not file.is_file():
+        return None
+    schema = json.loads(file.read_text())
+    known = [(one["group"], one["version"]) for one in schema.get("x-kubernetes-group-version-kind", ())]
+    return Draft202012Validator(schema, registry=_registry()) if (group, version) in known else None
+
+
+def _wire(value: Any) -> Any:
+    """The object as JSON; what is unknown is the engine's mark for it, a string."""
+    return UNKNOWN.value if value is UNKNOWN else each(value, _wire)
+
+
+def _explain(error: Any, given: Json) -> Iterator[str]:
+    """An error in the words of the other checks; the library's own would quote secrets."""
+    path, instance, rule = tuple(error.absolute_path), error.instance, error.validator_value
+    value, where = _at(given, path), show_path(path)
+    if instance == UNKNOWN.value:
+        return
+    match error.validator:
+        case "additionalProperties":
+            allowed = error.schema.get("properties", {})
+            for name in sorted(instance.keys() - allowed.keys()):
+                yield f"{show_path((*path, name))}: there is no such field; {suggest(name, allowed)}"
+        case "required":
+            for name in sorted(set(rule) - instance.keys()):
+                yield f"{show_path((*path, name))}: missing"
+        case "type":
+            wanted = " or ".join(one for one in ([rule] if isinstance(rule, str) else rule) if one != "null")
+            yield f"{where}: {show(value)}; {wanted} is required"
+        case "enum":
+            yield f"{where}: {show(value)}, is not a value of it; {suggest(str(instance), rule, quote=True)}"
+        case _:
+            yield f"{where}: {show(value)}, is {PATTERNS.get(str(rule), f'not valid ({error.validator})')}"
+
+
+def _at(value: Any, path: Path) -> Any:
+    """What is at a path; a secret when it is in one."""
+    secret = False
+    for part in path:
+        secret = secret or isinstance(value, Secret)
+        value = (value.value if isinstance(value, Secret) else value)[part]
+    return Secret(plain(value)) if secret else value
+
+
+def _find(value: Any, *path: str) -> Json:
+    for part in path:
+        value = cast(Json, value).get(part) if isinstance(value, dict) else None
+    return cast(Json, value) if isinstance(value, dict) else {}

@@ -1,0 +1,177 @@
+"""Property values as the engine sends them: JSON, in which a value can also be unknown or secret."""
+
+import enum
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, cast
+
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.struct_pb2 import Struct
+
+Json: TypeAlias = "dict[str, Any]"
+Path: TypeAlias = "tuple[str | int, ...]"
+
+
+class Unknown(enum.Enum):
+    """A value that only an update will tell."""
+
+    UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+
+
+UNKNOWN = Unknown.UNKNOWN
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A value that the engine keeps encrypted; it shows up in no message."""
+
+    value: Any
+
+
+# The engine's own marks (sdk/go/common/resource/properties.go and plugin/rpc.go).
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+SECRET = "1b47061264138c4ac30d75fd1eb44270"
+OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
+UNKNOWNS = frozenset(
+    {
+        UNKNOWN.value,
+        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",  # a boolean
+        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",  # a number
+        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",  # a list
+        "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",  # an object
+        "030794c1-ac77-496b-92df-f27374a8bd58",  # an asset
+        "e48ece36-62e2-4504-bad9-02848725956a",  # an archive
+    }
+)
+
+
+def decode(struct: Struct) -> Json:
+    """The properties of a message; whole numbers become int, and what is null is left out."""
+    return cast(Json, _decode(MessageToDict(struct)))
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, str):
+        return UNKNOWN if value in UNKNOWNS else value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    if isinstance(value, dict):
+        found = cast(Json, value)
+        mark = found.get(SIGNATURE)
+        if mark == SECRET:
+            return Secret(_decode(found.get("value")))
+        if mark == OUTPUT:
+            inner = _decode(found["value"]) if "value" in found else UNKNOWN
+            return Secret(inner) if found.get("secret") else inner
+        return {key: _decode(item) for key, item in found.items() if item is not None}
+    return each(value, _decode)
+
+
+def encode(properties: Mapping[str, Any]) -> Struct:
+    """A message of these properties."""
+    struct = Struct()
+    struct.update(_encode(properties))
+    return struct
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, Secret):
+        return {SIGNATURE: SECRET, "value": _encode(value.value)}
+    return UNKNOWN.value if value is UNKNOWN else each(value, _encode)
+
+
+def each(value: Any, change: Callable[[Any], Any]) -> Any:
+    """A list or object with `change` made to each of its items; anything else as it is."""
+    if isinstance(value, dict):
+        return {key: change(item) for key, item in cast(Json, value).items()}
+    if isinstance(value, list):
+        return [change(item) for item in cast(list[Any], value)]
+    return value
+
+
+def beside(value: Any, other: Any, change: Callable[[Any, Any], Any]) -> Any:
+    """Like `each`, with what `other` has in the same place, or None."""
+    if isinstance(value, dict):
+        there = cast(Json, other) if isinstance(other, dict) else {}
+        return {key: change(item, there.get(key)) for key, item in cast(Json, value).items()}
+    if isinstance(value, list):
+        items, row = cast(list[Any], value), cast(list[Any], other) if isinstance(other, list) else []
+        return [change(item, row[place] if place < len(row) else None) for place, item in enumerate(items)]
+    return value
+
+
+def plain(value: Any) -> Any:
+    """The value without the marks of secrets."""
+    return plain(value.value) if isinstance(value, Secret) else each(value, plain)
+
+
+def known(value: Any) -> Any:
+    """The value without the marks of secrets and without what is unknown."""
+    if isinstance(value, dict):
+        return {key: known(item) for key, item in cast(Json, value).items() if plain(item) is not UNKNOWN}
+    if isinstance(value, list):
+        return [known(item) for item in cast(list[Any], value) if plain(item) is not UNKNOWN]
+    return known(value.value) if isinstance(value, Secret) else value
+
+
+def unknown_leaves(value: Any) -> Any:
+    """The same objects, with every other value unknown."""
+    return each(value, unknown_leaves) if isinstance(value, dict) and value else UNKNOWN
+
+
+def merge(computed: Any, given: Any) -> Any:
+    """What was given with what a target added: objects key by key, lists of the same length item by item."""
+    if isinstance(computed, dict) and isinstance(given, dict):
+        base, over = cast(Json, computed), cast(Json, given)
+        return base | {key: merge(base[key], over[key]) if key in base else over[key] for key in over}
+    if _same_length(computed, given):
+        return beside(given, computed, lambda over, base: merge(base, over))
+    return given
+
+
+def mark(value: Any, like: Any) -> Any:
+    """The value, secret wherever `like` is."""
+    if isinstance(like, Secret):
+        return value if isinstance(value, Secret) else Secret(value)
+    return beside(value, like, mark)
+
+
+def project(live: Any, managed: Any) -> Any:
+    """What a target has of the keys that a program manages: drift in others is not the program's business."""
+    managed = managed.value if isinstance(managed, Secret) else managed
+    if isinstance(live, dict) and isinstance(managed, dict):
+        found = cast(Json, live)
+        return {key: project(found[key], item) for key, item in cast(Json, managed).items() if key in found}
+    return beside(live, managed, project) if _same_length(live, managed) else cast(Any, live)
+
+
+def _same_length(one: Any, other: Any) -> bool:
+    return isinstance(one, list) and isinstance(other, list) and len(cast(Any, one)) == len(cast(Any, other))
+
+
+def show_path(path: Sequence[str | int]) -> str:
+    """A property path as Pulumi writes it: `spec.ports[0].name`, `labels["app.kubernetes.io/name"]`."""
+    shown = ""
+    for part in path:
+        if isinstance(part, int):
+            shown += f"[{part}]"
+        else:
+            shown += f".{part}" if re.fullmatch(r"[\w$]+", part) else f'["{part}"]'
+    return shown.removeprefix(".")
+
+
+def show(value: Any) -> str:
+    """A value for a message: what kind it is, and the value itself unless it is a secret or long."""
+    if isinstance(value, Secret):
+        return f"(a secret) {kind(value.value)}"
+    if isinstance(value, dict | list):
+        return kind(cast(Any, value))
+    text = f'"{value}"' if isinstance(value, str) else str(value).lower()
+    return f"{text if len(text) <= 80 else text[:77] + '…'}, {kind(value)}"
+
+
+def kind(value: Any) -> str:
+    """What a value is, in JSON's words."""
+    kinds: dict[Any, str] = {bool: "a boolean", int: "a number", float: "a number", str: "a string"}
+    return (kinds | {dict: "an object", list: "a list"}).get(cast(Any, type(value)), "nothing")

@@ -1,0 +1,122 @@
+"""What a change means: in place or by replacement, and which of the two is there first."""
+
+from typing import Any
+
+import pytest
+
+from sandbox.providers.diff import changes
+from sandbox.providers.values import UNKNOWN, Secret, show_path
+from tests.sandbox.providers import resources as r
+from tests.sandbox.providers.resources import VALID, Providers, changed, resource
+
+
+def replacing(providers: Providers, token: str, new: dict[str, Any], **config: Any) -> list[str]:
+    wanted = resource(token, new, **config)
+    found = changes(VALID[token], new)
+    assert found
+    return [
+        show_path(change.path)
+        for change in found
+        if providers.package(token).forces_replacement(wanted, change)
+    ]
+
+
+CHANGES: list[tuple[str, str, Any, list[str]]] = [
+    (r.VPC, "enableDnsSupport", False, []),
+    (r.VPC, "cidrBlock", "10.1.0.0/16", ["cidrBlock"]),
+    (r.VPC, "cidrBlock", UNKNOWN, ["cidrBlock"]),
+    (r.VPC, "region", "eu-west-1", ["region"]),
+    (r.BUCKET, "bucket", "another", ["bucket"]),
+    (r.DATABASE, "identifier", "another", []),
+    (r.DATABASE, "storageEncrypted", True, ["storageEncrypted"]),
+    (r.RULE, "cidrIpv4", "10.0.0.0/8", []),
+    (r.CLUSTER, "vpcConfig.endpointPublicAccess", True, []),
+    (r.CLUSTER, "accessConfig.bootstrapClusterCreatorAdminPermissions", True,
+        ["accessConfig.bootstrapClusterCreatorAdminPermissions"]),
+    (r.CLUSTER, "kubernetesNetworkConfig", {"ipFamily": "ipv6"}, ["kubernetesNetworkConfig"]),
+    (r.CLUSTER, "kubernetesNetworkConfig", {"elasticLoadBalancing": {"enabled": True}}, []),
+    (r.DEPLOYMENT, "spec.replicas", 4, []),
+    (r.DEPLOYMENT, "spec.selector.matchLabels.tier", "web", ["spec.selector.matchLabels.tier"]),
+    (r.DEPLOYMENT, "metadata.namespace", "pipe", ["metadata.namespace"]),
+    (r.SERVICE, "spec.ports.0.port", 8443, []),
+    (r.SERVICE, "spec.clusterIP", "None", ["spec.clusterIP"]),
+    (r.CONFIG_MAP, "data.LOG_LEVEL", "debug", ["data.LOG_LEVEL"]),
+    (r.SECRET, "stringData.password", Secret("new"), ["stringData.password"]),
+    (r.RECORD, "content", "other.example.com", []),
+    (r.RECORD, "zoneId", "y", ["zoneId"]),
+    (r.RULESET, "phase", "http_request_sbfm", ["phase"]),
+    (r.CERTIFICATE, "hostnames.0", "stg.pipe.dev", ["hostnames[0]"]),
+    (r.MONITOR, "message", "@slack-other", []),
+    (r.MONITOR, "type", "metric alert", ["type"]),
+    (r.KEY, "ecdsaCurve", "P384", ["ecdsaCurve"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("token", "path", "value", "expected"), CHANGES)
+def test_a_change_is_made_in_place_or_replaces(
+    providers: Providers, token: str, path: str, value: Any, expected: list[str]
+):
+    assert replacing(providers, token, changed(token, path, value)) == expected
+
+
+def test_a_rule_about_another_kind_of_source_is_replaced(providers: Providers):
+    new = {**changed(r.RULE, "cidrIpv4", None), "referencedSecurityGroupId": "sg-2"}
+    assert replacing(providers, r.RULE, new) == ["cidrIpv4", "referencedSecurityGroupId"]
+
+
+def test_data_changes_in_place_where_the_provider_instance_says_so(providers: Providers):
+    new = changed(r.CONFIG_MAP, "data.LOG_LEVEL", "debug")
+    assert replacing(providers, r.CONFIG_MAP, new, enableConfigMapMutable=True) == []
+    immutable = {**new, "immutable": True}
+    assert "data.LOG_LEVEL" in replacing(providers, r.CONFIG_MAP, immutable, enableConfigMapMutable=True)
+
+
+def test_a_secret_that_stays_the_same_is_no_change():
+    assert changes({"a": Secret("x"), "b": [1.5, {"c": 2}]}, {"a": "x", "b": [1.5, {"c": 2}]}) == []
+
+
+def test_the_place_of_each_change_is_named():
+    old = {"labels": {"app.kubernetes.io/name": "a"}, "ports": [1, 2], "size": 1}
+    new = {"labels": {"app.kubernetes.io/name": "b"}, "ports": [1], "kind": "x", "size": True}
+    assert [(show_path(change.path), change.kind) for change in changes(old, new)] == [
+        ('labels["app.kubernetes.io/name"]', "update"),
+        ("ports[1]", "delete"),
+        ("size", "update"),
+        ("kind", "add"),
+    ]
+
+
+@pytest.mark.parametrize("token", [r.BUCKET, r.ROLE, r.DEPLOYMENT])
+def test_a_name_that_was_chosen_is_free_before_the_new_one_comes(providers: Providers, token: str):
+    package = providers.package(token)
+    wanted = resource(token, VALID[token])
+    other = changes(VALID[token], {**VALID[token], "tags": {"a": "b"}})
+    assert package.delete_first(wanted, other)
+    path = "metadata.name" if token == r.DEPLOYMENT else "bucket" if token == r.BUCKET else "name"
+    assert not package.delete_first(wanted, changes(VALID[token], changed(token, path, "another")))
+
+
+def test_what_has_no_name_is_made_before_the_old_one_goes(providers: Providers):
+    wanted = resource(r.VPC, VALID[r.VPC])
+    assert not providers.package(r.VPC).delete_first(
+        wanted, changes(VALID[r.VPC], {"cidrBlock": "10.1.0.0/16"})
+    )
+
+
+def test_a_name_that_was_left_out_is_made_up_and_kept(providers: Providers):
+    package = providers.package(r.ROLE)
+    wanted = resource(r.ROLE, changed(r.ROLE, "name", None), "node")
+    first = package.complete(wanted, {}, b"seed")
+    assert first["name"].startswith("node-") and len(first["name"]) == len("node-") + 7
+    assert package.complete(wanted, first, b"another seed") == first
+    assert package.complete(wanted, {}, b"another seed") != first
+    assert not package.delete_first(resource(r.ROLE, first), changes(first, {**first, "path": "/pipe/"}))
+
+
+def test_an_object_without_a_name_gets_one_and_the_namespace_of_its_provider(providers: Providers):
+    package = providers.package(r.CONFIG_MAP)
+    wanted = resource(r.CONFIG_MAP, {"apiVersion": "v1", "kind": "ConfigMap"}, "settings", namespace="pipe")
+    metadata = package.complete(wanted, {}, b"seed")["metadata"]
+    assert metadata["name"].startswith("settings-") and len(metadata["name"]) == len("settings-") + 8
+    assert (metadata["namespace"], metadata["annotations"]) == ("pipe", {"pulumi.com/autonamed": "true"})
+    assert package.complete(wanted, {"metadata": metadata}, b"other")["metadata"] == metadata

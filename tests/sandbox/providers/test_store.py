@@ -1,0 +1,306 @@
+"""What the targets hold: ids and outputs, what they refuse, and what they keep secret."""
+
+import base64
+import json
+import re
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from sandbox.providers.target import Live, Refused, Resource
+from sandbox.providers.values import UNKNOWN, Secret, plain
+from tests.sandbox.providers import resources as r
+from tests.sandbox.providers.resources import VALID, Providers, changed, resource
+
+
+def create(providers: Providers, token: str, inputs: dict[str, Any] | None = None, name: str = "it") -> Live:
+    return providers.target(token).create(resource(token, inputs or VALID[token], name))
+
+
+def live(wanted: Resource, found: Live) -> Resource:
+    return replace(wanted, id=found.id)
+
+
+IDS = [
+    (r.VPC, r"vpc-[0-9a-f]{17}", "arn:aws:ec2:ap-northeast-1:123456789012:vpc/{id}"),
+    (r.BUCKET, "pipe-backup", "arn:aws:s3:::pipe-backup"),
+    (r.ROLE, "pipe-node", "arn:aws:iam::123456789012:role/pipe-node"),
+    (r.CLUSTER, "pipe", "arn:aws:eks:ap-northeast-1:123456789012:cluster/pipe"),
+    (r.DATABASE, r"db-[0-9A-F]{26}", "arn:aws:rds:ap-northeast-1:123456789012:db:pipe-db"),
+    ("aws:sqs/queue:Queue", r"[0-9a-f]{17}", "arn:aws:sqs:ap-northeast-1:123456789012:{id}"),
+]
+
+
+@pytest.mark.parametrize(("token", "ident", "arn"), IDS)
+def test_ids_and_arns_look_like_those_of_aws(providers: Providers, token: str, ident: str, arn: str):
+    found = create(providers, token, VALID.get(token, {"name": "jobs"}))
+    assert re.fullmatch(ident, found.id)
+    assert found.outputs["arn"] == arn.format(id=found.id)
+
+
+def test_a_resource_is_where_its_provider_or_its_own_region_says(providers: Providers):
+    target = providers.target(r.VPC)
+    elsewhere = target.create(resource(r.VPC, VALID[r.VPC], "a", region="ap-northeast-3"))
+    own = target.create(resource(r.VPC, {**VALID[r.VPC], "region": "eu-west-1"}, "b"))
+    assert elsewhere.outputs["region"] == "ap-northeast-3" and ":ap-northeast-3:" in elsewhere.outputs["arn"]
+    assert ":eu-west-1:" in own.outputs["arn"]
+
+
+def test_outputs_are_of_the_type_that_the_sdk_says(providers: Providers):
+    found = create(providers, r.CLUSTER).outputs
+    assert re.fullmatch(r"https://[0-9A-F]{32}\.gr7\.ap-northeast-1\.eks\.amazonaws\.com", found["endpoint"])
+    assert found["vpcConfig"]["subnetIds"] == ["subnet-1", "subnet-2"]
+    assert re.fullmatch(r"sg-[0-9a-f]{17}", found["vpcConfig"]["clusterSecurityGroupId"])
+    assert found["identities"][0]["oidcs"][0]["issuer"].startswith("https://oidc.eks.ap-northeast-1.")
+    pem = base64.b64decode(found["certificateAuthority"]["data"])
+    assert (
+        x509.load_pem_x509_certificate(pem).extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    )
+    assert found["tagsAll"] == {} and found["deletionProtection"] is False
+
+
+def test_tags_of_the_provider_are_on_everything(providers: Providers):
+    tags = {"tags": {"team": "platform"}}
+    found = providers.target(r.VPC).create(resource(r.VPC, VALID[r.VPC], defaultTags=tags))
+    assert found.outputs["tagsAll"] == {"Name": "pipe", "team": "platform"}
+
+
+def test_a_load_balancer_has_a_host_name_in_the_clusters_region(providers: Providers):
+    kubeconfig = '{"clusters": [{"cluster": {"server": "https://A.gr7.ap-northeast-1.eks.amazonaws.com"}}]}'
+    wanted = resource(r.SERVICE, VALID[r.SERVICE], kubeconfig=kubeconfig)
+    found = providers.target(r.SERVICE).create(wanted).outputs
+    [ingress] = found["status"]["loadBalancer"]["ingress"]
+    assert re.fullmatch(
+        r"k8s-[a-z0-9]+-[0-9a-f]{10}\.elb\.ap-northeast-1\.amazonaws\.com", ingress["hostname"]
+    )
+    assert found["metadata"]["namespace"] == "default" and found["spec"]["type"] == "LoadBalancer"
+
+
+@pytest.mark.parametrize("token", [r.VPC, r.CLUSTER, r.SERVICE, r.SETTING, r.ACCOUNT, r.KEY])
+def test_a_preview_knows_the_inputs_and_no_more(providers: Providers, token: str):
+    planned = providers.target(token).plan(resource(token, VALID[token]))
+    assert providers.target(token).find(resource(token, VALID[token])) == []
+
+    def check(found: Any, given: Any) -> None:
+        for key, value in cast(dict[str, Any], found).items():
+            if key in given and isinstance(value, dict):
+                check(value, given[key])
+            elif isinstance(value, dict):
+                check(value, {})
+            else:
+                assert value is UNKNOWN or value == given[key]
+
+    check(planned, VALID[token])
+
+
+def test_the_external_id_of_datadog_is_known_only_later(providers: Providers):
+    role = providers.target(r.ACCOUNT).plan(resource(r.ACCOUNT, VALID[r.ACCOUNT]))["authConfig"]
+    assert role == {"awsAuthConfigRole": {"roleName": "datadog", "externalId": UNKNOWN}}
+
+
+TAKEN: list[tuple[str, dict[str, Any], str]] = [
+    (r.BUCKET, {}, "BucketAlreadyOwnedByYou: the bucket pipe-backup exists already, and you own it"),
+    (r.ROLE, {}, "EntityAlreadyExists: Role with name pipe-node already exists."),
+    (r.CLUSTER, {}, "ResourceInUseException: Cluster already exists with name: pipe"),
+    (r.DATABASE, {}, "DBInstanceAlreadyExists: DB instance pipe-db already exists"),
+    (r.RULE, {"description": "x"}, "InvalidPermission.Duplicate: the specified rule already exists in sg-1"),
+    (r.NAMESPACE, {}, 'Namespace "pipe" already exists'),
+    (
+        r.RULESET,
+        {"name": "x"},
+        "20217: a zone has one ruleset in the phase http_ratelimit, and it has it already",
+    ),
+    (r.RECORD, {"content": "x"}, "81053: an A, AAAA or CNAME record with the host pipe.dev already exists"),
+    (r.ACCOUNT, {}, "the AWS account 123456789012 is known to Datadog already"),
+]
+
+
+@pytest.mark.parametrize(("token", "change", "message"), TAKEN)
+def test_a_name_can_be_used_once(providers: Providers, token: str, change: dict[str, Any], message: str):
+    create(providers, token)
+    with pytest.raises(Refused, match=f"^{re.escape(message)}$"):
+        create(providers, token, {**VALID[token], **change}, "other")
+
+
+def test_records_that_may_be_beside_each_other(providers: Providers):
+    record = {**VALID[r.RECORD], "type": "CAA"}
+    for number in (1, 2):
+        inputs = {**record, "content": f"0 issue {number}"}
+        create(providers, r.RECORD, inputs, f"caa-{number}")
+    create(providers, r.RECORD)
+
+
+def test_a_name_can_be_used_once_a_region(providers: Providers):
+    alias, target = {"name": "alias/pipe", "targetKeyId": "1"}, providers.target("aws:kms/alias:Alias")
+    here = resource("aws:kms/alias:Alias", alias, "here")
+    there = resource("aws:kms/alias:Alias", alias, "there", region="ap-northeast-3")
+    assert target.create(here).outputs["targetKeyArn"] == "arn:aws:kms:ap-northeast-1:123456789012:key/1"
+    target.create(there)
+    target.delete(replace(there, id="alias/pipe"))
+    assert target.read(replace(here, id="alias/pipe"), {}) is not None
+
+
+def test_an_object_needs_its_namespace(providers: Providers):
+    inputs = changed(r.SECRET, "metadata.namespace", "pipe")
+    with pytest.raises(Refused, match=r'^namespaces "pipe" not found$'):
+        create(providers, r.SECRET, inputs)
+    create(providers, r.NAMESPACE)
+    found = create(providers, r.SECRET, inputs)
+    assert found.id == "pipe/database"
+    providers.target(r.NAMESPACE).delete(replace(resource(r.NAMESPACE, VALID[r.NAMESPACE]), id="pipe"))
+    assert providers.target(r.SECRET).read(live(resource(r.SECRET, inputs), found), {}) is None
+
+
+@pytest.mark.parametrize(
+    ("token", "change", "message"),
+    [
+        (r.DATABASE, {"deletionProtection": True}, "pipe-db is protected from deletion (deletionProtection): "
+            "set it to false, bring that up, and try again"),
+        (r.CLUSTER, {"deletionProtection": True}, "pipe is protected from deletion (deletionProtection): "
+            "set it to false, bring that up, and try again"),
+        (r.DATABASE, {"skipFinalSnapshot": False},
+            "finalSnapshotIdentifier is required when skipFinalSnapshot is false"),
+    ],
+)  # fmt: skip
+def test_what_is_protected_is_not_deleted(
+    providers: Providers, token: str, change: dict[str, Any], message: str
+):
+    wanted, target = resource(token, VALID[token] | change), providers.target(token)
+    protected = live(wanted, target.create(wanted))
+    with pytest.raises(Refused, match=f"^{re.escape(message)}$"):
+        target.delete(protected)
+    free = replace(protected, inputs=VALID[token])
+    target.update(free)
+    target.delete(free)
+    target.delete(free)
+    assert target.read(free, {}) is None
+
+
+def test_a_zone_keeps_its_settings_when_they_are_destroyed(providers: Providers):
+    wanted, target = resource(r.SETTING, VALID[r.SETTING]), providers.target(r.SETTING)
+    found = live(wanted, target.create(wanted))
+    target.delete(found)
+    assert target.read(found, {}) is not None
+    target.create(resource(r.SETTING, VALID[r.SETTING], "from another stack"))
+
+
+def test_no_id_is_used_twice(providers: Providers):
+    target, wanted = providers.target(r.VPC), resource(r.VPC, VALID[r.VPC])
+    first = target.create(wanted)
+    target.delete(live(wanted, first))
+    assert target.create(wanted).id != first.id
+
+
+def test_secrets_are_not_in_the_file_but_their_change_is_seen(providers: Providers):
+    target = providers.target(r.SECRET)
+    wanted = resource(r.SECRET, changed(r.SECRET, "stringData", Secret({"password": "hunter2"})))
+    found = live(wanted, target.create(wanted))
+    file = providers.folder / "kubernetes.json"
+    assert "hunter2" not in file.read_text() and file.stat().st_mode & 0o777 == 0o600
+    read = target.read(found, {})
+    assert read is not None and read.inputs["stringData"] == Secret({"password": "hunter2"})
+    other = replace(found, inputs=changed(r.SECRET, "stringData", Secret({"password": "hunter3"})))
+    drifted = target.read(other, {})
+    assert drifted is not None and drifted.inputs["stringData"] == Secret("(another value)")
+
+
+def test_what_somebody_else_writes_into_the_file_is_read(providers: Providers):
+    target, wanted = providers.target(r.VPC), resource(r.VPC, VALID[r.VPC])
+    found = live(wanted, target.create(wanted))
+    file = providers.folder / "aws.json"
+    data = json.loads(file.read_text())
+    [record] = data["records"].values()
+    record["inputs"]["tags"]["Name"] = "changed by hand"
+    file.write_text(json.dumps(data))
+    read = target.read(found, {})
+    assert read is not None and read.inputs["tags"] == {"Name": "changed by hand"}
+
+
+def test_a_certificate_is_for_the_key_and_the_hosts_of_the_request(providers: Providers):
+    key = create(providers, r.KEY).outputs
+    request = create(
+        providers, r.REQUEST, {**VALID[r.REQUEST], "privateKeyPem": Secret(key["privateKeyPem"])}
+    )
+    inputs = {**VALID[r.CERTIFICATE], "csr": request.outputs["certRequestPem"]}
+    wanted, target = resource(r.CERTIFICATE, inputs), providers.target(r.CERTIFICATE)
+    found = target.create(wanted)
+    made = x509.load_pem_x509_certificate(found.outputs["certificate"].encode())
+    public = made.public_key()
+    assert isinstance(public, ec.EllipticCurvePublicKey)
+    names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["pipe.dev"]
+    assert (made.not_valid_after_utc - made.not_valid_before_utc).days == 365
+    assert key["publicKeyPem"] in public_pem(public)
+    again = target.update(live(wanted, found))
+    assert again.outputs["certificate"] == found.outputs["certificate"]
+    with pytest.raises(Refused, match=r"^requestType: origin-rsa does not fit the request's key$"):
+        create(providers, r.CERTIFICATE, {**inputs, "requestType": "origin-rsa"}, "other")
+    with pytest.raises(Refused, match=r"^csr: this is no certificate signing request in PEM: "):
+        create(providers, r.CERTIFICATE, {**inputs, "csr": "x"}, "another")
+
+
+def public_pem(key: ec.EllipticCurvePublicKey) -> str:
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+@pytest.mark.parametrize(
+    "inputs", [{"algorithm": "RSA"}, {"algorithm": "ED25519"}, {"algorithm": "ECDSA", "ecdsaCurve": "P384"}]
+)
+def test_keys_of_every_kind_make_requests(providers: Providers, inputs: dict[str, Any]):
+    key = create(providers, r.KEY, inputs).outputs["privateKeyPem"]
+    request = create(providers, r.REQUEST, {**VALID[r.REQUEST], "privateKeyPem": key}).outputs
+    assert request["keyAlgorithm"] == inputs["algorithm"]
+    assert x509.load_pem_x509_csr(request["certRequestPem"].encode()).is_signature_valid
+
+
+def test_what_the_sandbox_does_not_make_is_refused(providers: Providers):
+    token = "tls:index/selfSignedCert:SelfSignedCert"
+    message = f"the sandbox makes no {token}; it makes {r.KEY} and {r.REQUEST}"
+    with pytest.raises(Refused, match=f"^{message}$"):
+        providers.target(token).plan(resource(token, {}))
+
+
+def test_look_ups_are_answered(providers: Providers):
+    aws, cloudflare = providers.target(r.VPC), providers.target(r.RECORD)
+    here = {"region": "ap-northeast-1"}
+    zones = aws.invoke("aws:index/getAvailabilityZones:getAvailabilityZones", {}, here)
+    assert zones["names"] == ["ap-northeast-1a", "ap-northeast-1c", "ap-northeast-1d"]
+    assert zones["zoneIds"] == ["apne1-az1", "apne1-az2", "apne1-az3"]
+    left = aws.invoke(
+        "aws:index/getAvailabilityZones:getAvailabilityZones", {"excludeZoneIds": ["use1-az3"]}, {}
+    )
+    assert left["names"] == ["us-east-1a", "us-east-1b"]
+    assert (
+        aws.invoke("aws:index/getCallerIdentity:getCallerIdentity", {}, here)["accountId"] == "123456789012"
+    )
+    assert aws.invoke("aws:index/getRegion:getRegion", {}, here)["region"] == "ap-northeast-1"
+    assert aws.invoke("aws:index/getPartition:getPartition", {}, here)["partition"] == "aws"
+    zone = cloudflare.invoke("cloudflare:index/getZone:getZone", {"filter": {"name": "pipe.dev"}}, {})
+    found = cloudflare.invoke("cloudflare:index/getZones:getZones", {"name": "pipe.dev"}, {})
+    assert (zone["name"], zone["status"], zone["id"]) == ("pipe.dev", "active", found["results"][0]["id"])
+
+
+UNANSWERED = {
+    r.VPC: "it knows getAvailabilityZones, getCallerIdentity, getPartition and getRegion",
+    r.RECORD: "it knows getZone and getZones",
+    r.MONITOR: "it knows none of this provider",
+}
+
+
+@pytest.mark.parametrize("token", UNANSWERED)
+def test_a_look_up_without_an_answer_is_refused(providers: Providers, token: str):
+    message = f"the sandbox has no answer to the look-up x:y:getZ; {UNANSWERED[token]}"
+    with pytest.raises(Refused, match=f"^{message}$"):
+        providers.target(token).invoke("x:y:getZ", {}, {})
+
+
+def test_secrets_of_nested_inputs_come_back_marked(providers: Providers):
+    wanted = resource(r.MONITOR, changed(r.MONITOR, "message", Secret("@slack-secret")))
+    found = providers.target(r.MONITOR).create(wanted)
+    assert found.outputs["message"] == Secret("@slack-secret")
+    assert plain(found.inputs) == plain(wanted.inputs)
