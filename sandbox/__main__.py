@@ -26,15 +26,22 @@ COMMANDS = {
     "refresh": "compare the state with what the targets hold",
     "down": "destroy all that up has created",
     "clean": "delete the stack's folder .sandbox/<stack>/: state, targets, logs",
+    "engine": "find the pulumi that would run, or build it; needs no STACK",
 }
 
 
 def main(words: Sequence[str] | None = None, serve: Serve | None = None) -> int:
     """Run one command against the sandbox's providers, or those that `serve` starts; the exit code."""
-    args = _parser().parse_args(words)
+    parser = _parser()
+    args = parser.parse_args(words)
+    if not args.stack and args.command != "engine":
+        parser.error("name a STACK")
     progress = Progress()
     root = Path(args.project).absolute()
     try:
+        if args.command == "engine":
+            progress.say(str(engine.find(progress)))
+            return operations.DONE
         stack = workspace.find_stack(root, args.stack)
         if args.command == "clean":
             return operations.clean(stack, progress)
@@ -43,13 +50,8 @@ def main(words: Sequence[str] | None = None, serve: Serve | None = None) -> int:
         stack.folder.mkdir(parents=True, exist_ok=True)
         with lock.hold(stack.folder, args.command) as held:
             session = Session(program, stack, progress, held)
-            return operations.perform(
-                args.command,
-                session,
-                serve or _serve(),
-                policies=not args.no_policies,
-                unprotect=args.unprotect,
-            )
+            flags = {"policies": not args.no_policies, "unprotect": args.unprotect}
+            return operations.perform(args.command, session, serve or _serve(), **flags)
     except fault.Fault as error:
         message = str(error)
     except OSError as error:
@@ -77,7 +79,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", choices=COMMANDS, metavar="command", help="one of the commands above")
-    parser.add_argument("stack", metavar="STACK", help="dev, stg, prod, foundation: any Pulumi.<stack>.yaml")
+    parser.add_argument(
+        "stack", nargs="?", metavar="STACK", help="dev, stg, prod, foundation: any Pulumi.<stack>.yaml"
+    )
     parser.add_argument("--project", metavar="DIR", default=ROOT, help="where the stacks are (default: here)")
     parser.add_argument("--no-policies", action="store_true", help="preview and up without the policy pack")
     parser.add_argument("--unprotect", action="store_true", help="down: destroy protected resources too")

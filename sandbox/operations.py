@@ -1,5 +1,6 @@
 """What the commands do, in order."""
 
+import gc
 import os
 import re
 import secrets
@@ -7,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from sandbox import lock, policy_pack, summary, workspace
 from sandbox.fault import Fault
@@ -40,6 +42,7 @@ def perform(operation: str, session: Session, serve: Serve, *, policies: bool, u
         raise Fault(
             f"{stack.folder} has {free >> 20} MB left on its disk; free {NEEDED_BYTES >> 20} MB or more."
         )
+    gc.set_threshold(50_000, 50, 50)  # by default a third of an up goes into walks through the SDKs' objects
     _make_ready(session)
     pack = policy_pack.flags(stack) if policies and operation in ("up", "preview") else []
     with serve(stack.folder / "targets") as ports:
@@ -69,14 +72,13 @@ def _make_ready(session: Session) -> None:
     """The folder, the stack and its secrets, and nothing left over from a run that was killed."""
     stack, progress = session.stack, session.progress
     missing = workspace.prepare(stack)
-    for who in lock.clear_dead(workspace.locks(stack)):
+    for who in lock.clear_dead(stack.locks):
         progress.step(f"removed the lock of a run that is dead: {who}")
     if workspace.mend_state(stack):
         progress.step("a full disk has cut the state short: taking the one of before that run")
-    if not workspace.has_state(stack):
+    if not stack.checkpoint.exists():
         progress.step(f"making stack {stack.name}: {stack.folder}")
         session.call("stack", "init")
-    workspace.keep_state(stack)
     if missing:
         progress.step(f"entering random secrets: {', '.join(missing)}")
     for key in missing:
@@ -84,7 +86,7 @@ def _make_ready(session: Session) -> None:
         session.call("config", "set", "--secret", key, given=secrets.token_hex(16))
 
 
-def _settle(session: Session, pending: list[workspace.Json]) -> Result:
+def _settle(session: Session, pending: list[dict[str, Any]]) -> Result:
     """Settle what a killed run left half done.
 
     The engine does not know whether a pending creation came to be. It is dropped from the state; the targets
@@ -101,7 +103,7 @@ def _down(session: Session, unprotect: bool) -> int:
     protected = sorted(name_of(each["urn"]) for each in resources if each.get("protect"))
     if protected and not unprotect:
         progress.fail(f"these are protected, so nothing was destroyed: {', '.join(protected)}")
-        progress.say(f"To destroy them too: make down STACK={stack.name} FLAGS=--unprotect")
+        progress.say(f"To destroy them too: .venv/bin/python -m sandbox down {stack.name} --unprotect")
         return FAILED
     if protected:
         session.call("state", "unprotect", "--all", "--yes")
@@ -133,11 +135,10 @@ def _finish(session: Session, operation: str, result: Result) -> int:
 
 
 def _next(operation: str, code: int) -> str:
-    if code == STOPPED:
-        return "the same again goes on from here; or make down {0}"
-    if code == FAILED:
-        return "mend what is named above, then the same again; or start anew: make clean {0}"
     return {
+        STOPPED: "the same again goes on from here; or make down {0}",
+        FAILED: "mend what is named above, then the same again; or start anew: make clean {0}",
+    }.get(code) or {
         "up": "change something, then make preview {0}; or make down {0}",
         "preview": "make sandbox {0}",
         "refresh": "make preview {0}",

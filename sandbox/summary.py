@@ -61,9 +61,8 @@ class Phase:
 
     def in_short(self) -> str:
         levels = Counter(violation["level"] for violation in self.violations)
-        return (
-            f"{'preview' if self.preview else 'done'}: {_counts(self.changes)}; violations: {_counts(levels)}"
-        )
+        what = "preview" if self.preview else "done"
+        return f"{what}: {_counts(self.changes)}; violations: {_counts(levels)}"
 
     def _resource(self, metadata: dict[str, Any], op: str) -> None:
         state = cast(dict[str, Any], metadata["new"] or metadata["old"])
@@ -124,9 +123,8 @@ def tell(phase: Phase, progress: Progress) -> None:
         progress.say(f"{progress.paint('warning:', 'warning')} {warning}")
     progress.head(f"Violations: {len(phase.violations) or 'none'}")
     for violation in phase.mandatory + [each for each in phase.violations if each["level"] != "mandatory"]:
-        level = progress.paint(
-            violation["level"], "error" if violation["level"] == "mandatory" else "warning"
-        )
+        style = "error" if violation["level"] == "mandatory" else "warning"
+        level = progress.paint(violation["level"], style)
         severity = f" ({violation['severity']})" if violation["severity"] else ""
         progress.say(f"  {level}{severity} {violation['policy']}: {name_of(violation['urn'])}")
         for line in violation["message"].splitlines():

@@ -15,16 +15,14 @@ import yaml
 
 from sandbox.fault import Fault
 
-Json = dict[str, Any]
-
-NOT_COPIED = ("secretsprovider", "encryptionsalt", "encryptedkey", "environment", "backend", "stackConfigDir")
+NOT_COPIED = {"secretsprovider", "encryptionsalt", "encryptedkey", "environment", "backend", "stackConfigDir"}
 """Keys of Pulumi.yaml and Pulumi.<stack>.yaml that point to somebody's key, state or Pulumi Cloud."""
 
 PASSED_ON = ("PATH", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 """What the engine gets of the caller's environment; credentials, profiles and proxies stay out."""
 
-BEFORE = "state-before.json"
-"""The state of before the last run, in the stack's folder."""
+Tree = dict[str, yaml.Node]
+"""A YAML mapping with its values as they were written: Go reads `on` or `18:30` otherwise than Python."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,8 @@ class Stack:
     project: Path
     """The folder with the stack's Pulumi.yaml, Pulumi.<stack>.yaml and __main__.py."""
 
+    project_name: str
+
     @property
     def folder(self) -> Path:
         return self.root / ".sandbox" / self.name
@@ -48,45 +48,48 @@ class Stack:
         return self.folder / "state"
 
     @property
-    def project_name(self) -> str:
-        return str(read_yaml(self.project / "Pulumi.yaml")["name"])
+    def checkpoint(self) -> Path:
+        """The state as the engine last wrote it, secrets encrypted."""
+        return self.state / ".pulumi" / "stacks" / self.project_name / f"{self.name}.json"
+
+    @property
+    def locks(self) -> Path:
+        """Where the engine keeps its locks of this stack."""
+        return self.state / ".pulumi" / "locks" / "organization" / self.project_name / self.name
 
 
 def find_stack(root: Path, name: str) -> Stack:
     """The stack of that name in `root` or a project one folder below; a fault lists the stacks there are."""
     stacks: dict[str, Path] = {}
-    for project in (root, *sorted(folder for folder in root.glob("[!.]*/") if folder.is_dir())):
+    for project in (root, *sorted(root.glob("[!.]*/"))):
         if (project / "Pulumi.yaml").exists():
             for file in project.glob("Pulumi.*.yaml"):
                 stacks.setdefault(file.name.removeprefix("Pulumi.").removesuffix(".yaml"), project)
     if name not in stacks:
         allowed = ", ".join(sorted(stacks)) or f"none; a stack is a file Pulumi.<stack>.yaml below {root}"
         raise Fault(f"no stack is called {name!r}. Stacks: {allowed}")
-    return Stack(name, root, stacks[name])
+    return Stack(name, root, stacks[name], read(stacks[name] / "Pulumi.yaml")["name"].value)
 
 
 def prepare(stack: Stack) -> list[str]:
     """Bring the folder up to date with the tracked files; the secret keys that have no value there yet."""
     for folder in ("home", "state", "targets"):
-        (stack.folder / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
-    project = read_yaml(stack.project / "Pulumi.yaml")
-    source = read_yaml(stack.project / f"Pulumi.{stack.name}.yaml")
+        (stack.folder / folder).mkdir(parents=True, exist_ok=True)
     copy = stack.folder / f"Pulumi.{stack.name}.yaml"
-    before = read_yaml(copy) if copy.exists() else {}
-    given = cast(Json, source.get("config") or {})
-    kept = cast(Json, before.get("config") or {})
+    source, before = read(stack.project / copy.name), read(copy) if copy.exists() else {}
+    given, kept = (_items(tree["config"]) if "config" in tree else {} for tree in (source, before))
 
-    wanted = _secret_keys(stack, given, str(project["name"]))
+    wanted = _secret_keys(stack, given)
     config = {key: _without_secrets(value) for key, value in given.items() if key not in wanted}
     # The random values live in this copy, encrypted by the engine; they stay the same from run to run.
-    have = {key: kept[key] for key in wanted if _is_secret(kept.get(key))}
+    have = {key: kept[key] for key in wanted if key in kept and _is_secret(kept[key])}
     salt = {"encryptionsalt": before["encryptionsalt"]} if "encryptionsalt" in before else {}
-    _write_yaml(stack.folder / "Pulumi.yaml", _stripped(project))
-    _write_yaml(copy, _stripped(source) | salt | {"config": config | have})
+    _write(stack.folder / "Pulumi.yaml", read(stack.project / "Pulumi.yaml"))
+    _write(copy, source | {"config": _mapping(config | have)}, salt)
 
     passphrase = stack.folder / "passphrase"
     if not passphrase.exists():
-        if has_state(stack):
+        if stack.checkpoint.exists():
             raise Fault(f"{passphrase} is gone; the state is lost without it: make clean STACK={stack.name}")
         write_atomically(passphrase, secrets.token_urlsafe(32))
     return [key for key in wanted if key not in have]
@@ -108,59 +111,46 @@ def environment(stack: Stack, ports: dict[str, int]) -> dict[str, str]:
     }
 
 
-def has_state(stack: Stack) -> bool:
-    """Whether the engine knows the stack already."""
-    return _checkpoint(stack).exists()
-
-
-def state(stack: Stack, part: str) -> list[Json]:
-    """`resources` or `pending_operations` of the last state, as the engine wrote it (secrets encrypted)."""
-    latest = cast(Json, json.loads(_checkpoint(stack).read_text())["checkpoint"].get("latest") or {})
-    return latest.get(part) or []
-
-
-def keep_state(stack: Stack) -> None:
-    """Keep the state as it is before a run."""
-    write_atomically(stack.folder / BEFORE, _checkpoint(stack).read_text())
+def state(stack: Stack, part: str) -> list[dict[str, Any]]:
+    """`resources` or `pending_operations` of the last state."""
+    checkpoint = cast(
+        dict[str, dict[str, Any] | None], json.loads(stack.checkpoint.read_text())["checkpoint"]
+    )
+    return (checkpoint.get("latest") or {}).get(part) or []
 
 
 def mend_state(stack: Stack) -> bool:
     """Put back the state of before the last run if a full disk cut it short; whether that was so.
 
     The engine's file backend moves a half-written file in place of the whole one. What the run created since
-    is in the targets, which find it again by its URN.
+    is in the targets, which find it again by its URN. A whole state is kept for the next time.
     """
-    file, before = _checkpoint(stack), stack.folder / BEFORE
+    before = stack.folder / "state-before.json"
+    if not stack.checkpoint.exists():
+        return False
     try:
-        json.loads(file.read_text() if file.exists() else "{}")
+        json.loads(text := stack.checkpoint.read_text())
+        write_atomically(before, text)
     except ValueError:
         if before.exists():
-            write_atomically(file, before.read_text())
+            write_atomically(stack.checkpoint, before.read_text())
         else:
-            file.unlink()  # not even made; it is made again
+            stack.checkpoint.unlink()  # not even made; it is made again
         return True
     return False
 
 
-def _checkpoint(stack: Stack) -> Path:
-    return stack.state / ".pulumi" / "stacks" / stack.project_name / f"{stack.name}.json"
-
-
-def locks(stack: Stack) -> Path:
-    """Where the engine keeps the locks of this stack."""
-    return stack.state / ".pulumi" / "locks" / "organization" / stack.project_name / stack.name
-
-
-def read_yaml(file: Path) -> Json:
+def read(file: Path) -> Tree:
+    """A YAML file's top level."""
     try:
-        found: object = yaml.safe_load(file.read_text())
+        node = yaml.compose(file.read_text(), yaml.SafeLoader)
     except FileNotFoundError:
         raise Fault(f"{file} is missing.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise Fault(f"{file} is not YAML: {error}") from None
-    if not isinstance(found, dict):
+    if not isinstance(node, yaml.MappingNode):
         raise Fault(f"{file} is not a mapping of keys to values.")
-    return cast(Json, found)
+    return _items(node)
 
 
 def write_atomically(file: Path, text: str) -> None:
@@ -175,35 +165,44 @@ def write_atomically(file: Path, text: str) -> None:
         raise
 
 
-def _write_yaml(file: Path, content: Json) -> None:
-    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
-    if not file.exists() or file.read_text() != text:
-        write_atomically(file, text)
+def _write(file: Path, content: Tree, more: Tree | None = None) -> None:
+    copied = {key: value for key, value in content.items() if key not in NOT_COPIED}
+    text = yaml.serialize(_mapping(copied | (more or {})), allow_unicode=True)  # pyright: ignore[reportUnknownMemberType]
+    write_atomically(file, text)
 
 
-def _secret_keys(stack: Stack, config: Json, project: str) -> list[str]:
+def _secret_keys(stack: Stack, config: Tree) -> list[str]:
     """Keys that get a random value: `writeOnly` in the schema of the stack files, or encrypted in this one.
 
     One in plain text is left as it is, so that the settings report it.
     """
     file = stack.root / "schemas" / "stack-file.schema.json"
-    schema = cast(Json, json.loads(file.read_text())["properties"]["config"] if file.exists() else {})
-    keys = cast(Json, schema.get("properties", {}))
-    declared = {key for key, rule in keys.items() if rule.get("writeOnly") and key.startswith(f"{project}:")}
+    schema = cast(dict[str, Any], json.loads(file.read_text()) if file.exists() else {})
+    rules = schema.get("properties", {}).get("config", {}).get("properties", {}).items()
+    declared = {
+        key for key, rule in rules if rule.get("writeOnly") and key.startswith(f"{stack.project_name}:")
+    }
     encrypted = {key for key, value in config.items() if _is_secret(value)}
     return sorted(encrypted | (declared - set(config)))
 
 
-def _is_secret(value: object) -> bool:
-    return isinstance(value, dict) and list(cast(Json, value)) == ["secure"]
+def _is_secret(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.MappingNode) and list(_items(node)) == ["secure"]
 
 
-def _without_secrets(value: object) -> object:
-    if isinstance(value, dict):
-        items = cast(Json, value).items()
-        return {key: _without_secrets(item) for key, item in items if not _is_secret(item)}
-    return value
+def _without_secrets(node: yaml.Node) -> yaml.Node:
+    if not isinstance(node, yaml.MappingNode):
+        return node
+    return _mapping(
+        {key: _without_secrets(each) for key, each in _items(node).items() if not _is_secret(each)}
+    )
 
 
-def _stripped(content: Json) -> Json:
-    return {key: value for key, value in content.items() if key not in NOT_COPIED}
+def _items(node: yaml.Node) -> Tree:
+    """The values of a mapping by key; of anything else (an empty `config:`) none."""
+    return {key.value: value for key, value in node.value} if isinstance(node, yaml.MappingNode) else {}
+
+
+def _mapping(tree: Tree) -> yaml.MappingNode:
+    pairs = [(yaml.ScalarNode("tag:yaml.org,2002:str", key), value) for key, value in tree.items()]
+    return yaml.MappingNode("tag:yaml.org,2002:map", pairs)

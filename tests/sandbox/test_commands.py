@@ -88,7 +88,7 @@ def test_down_leaves_everything_when_something_is_protected(project: Project) ->
     code, said = project.run("down")
     assert code == 1
     assert "error: these are protected, so nothing was destroyed: vase" in said
-    assert "To destroy them too: make down STACK=dev FLAGS=--unprotect" in said
+    assert "To destroy them too: .venv/bin/python -m sandbox down dev --unprotect" in said
     assert len(list((project.folder / "targets").glob("*.json"))) == 3
     code, said = project.run("down", "--unprotect")
     assert (code, list((project.folder / "targets").glob("*.json"))) == (0, []), said

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import engine
+from sandbox.__main__ import main
 from sandbox.fault import Fault
 from sandbox.progress import Progress
 
@@ -113,6 +114,12 @@ def test_the_engine_is_built_once(machine: Machine, capsys: pytest.CaptureFixtur
     said = capsys.readouterr().out
     assert f"building pulumi {WANTED} from Go modules, once; some five minutes on two cores" in said
     assert f"pulumi {WANTED} is built: {built}" in said
+
+
+def test_a_command_says_which_engine_runs(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    mine = machine.pulumi(WANTED)
+    assert main(["engine"]) == 0
+    assert capsys.readouterr().out == f"{mine}\n"
 
 
 def test_a_slow_build_says_how_far_it_is(

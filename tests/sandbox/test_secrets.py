@@ -149,6 +149,14 @@ def test_a_secret_within_a_value_is_left_out(project: Project) -> None:
     assert copy == {"config": {"pipe:api": {"image": "x"}}}
 
 
+def test_values_are_copied_as_they_are_written(project: Project) -> None:
+    """YAML 1.1, which Python reads, knows more booleans and numbers than the engine's YAML does."""
+    text = "config:\n  pipe:edge:\n    tls: on\n    at: 18:30\n    code: 010\n    id: '123'\n    name: 東京\n"
+    (project.root / "Pulumi.dev.yaml").write_text(text)
+    workspace.prepare(workspace.find_stack(project.root, "dev"))
+    assert (project.folder / "Pulumi.dev.yaml").read_text() == text
+
+
 def test_a_lost_passphrase_is_named_with_the_way_out(project: Project) -> None:
     project.run("up")
     (project.folder / "passphrase").unlink()
