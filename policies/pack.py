@@ -18,7 +18,7 @@ from policies import meta
 from policies.catalog import RULES
 from policies.judge import Judgement, judge
 from policies.resources import of_arguments, of_stack_arguments
-from policies.rule import Finding, Rule
+from policies.rule import Finding, Remedy, Rule
 
 NAME = "pipe"
 FRAMEWORK_VERSION = "2026"
@@ -46,6 +46,17 @@ def _validate_resource(rule: Rule, args: ResourceValidationArgs, report: ReportV
 def _validate_stack(rule: Rule, args: StackValidationArgs, report: ReportViolation) -> None:
     judgement = judge(rule, of_stack_arguments(args), args.get_config())
     _report(rule, judgement, args, report)
+
+
+def _remediate(rule: Rule, remedy: Remedy, args: ResourceValidationArgs) -> Any:
+    """The repaired properties, where the rule finds something to repair."""
+    if args.resource_type not in rule.types:
+        args.not_applicable(NOT_ABOUT)
+    config = args.get_config()
+    if not judge(rule, of_arguments(args), config).findings:
+        return None
+    remedy(args.resource_type, args.props, rule.defaults() | dict(config))
+    return args.props
 
 
 def _report(
@@ -86,8 +97,11 @@ def policy(rule: Rule) -> Policy:
         return StackValidationPolicy(
             validate=lambda args, report: _validate_stack(rule, args, report), **common
         )
+    remedy = rule.remedy
     return ResourceValidationPolicy(
-        validate=lambda args, report: _validate_resource(rule, args, report), **common
+        validate=lambda args, report: _validate_resource(rule, args, report),
+        remediate=(lambda args: _remediate(rule, remedy, args)) if remedy else None,
+        **common,
     )
 
 

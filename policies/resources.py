@@ -5,9 +5,10 @@ from typing import Any
 
 from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import PolicyResource, ResourceValidationArgs, StackValidationArgs
+from pulumi_policy.secret import Secret
 
 from policies.rule import Resource, Stack
-from policies.unknowns import UNKNOWN, Value, from_plain, read
+from policies.unknowns import SECRET, SIGNATURE, UNKNOWN, Value, from_plain, read
 
 
 def of_request(request: analyzer_pb2.AnalyzeRequest) -> Resource:
@@ -95,8 +96,10 @@ def _urns(resources: Iterable[PolicyResource]) -> Iterable[str]:
 
 
 def _target(value: Any) -> Any:
-    """What is behind the SDK's proxies, which raise when an unknown value is touched."""
-    if type(value).__name__ in ("_DictProxy", "_ListProxy"):
+    """What is behind the SDK's proxies, which raise at unknown values and unwrap secret ones."""
+    if isinstance(value, Secret):
+        return {SIGNATURE: SECRET, "value": _target(value.value)}
+    if type(value).__name__ in ("_DictProxy", "_ListProxy", "_DictSecretsProxy", "_ListSecretsProxy"):
         value = value["__target"]
     if isinstance(value, dict):
         return {key: _target(child) for key, child in value.items()}  # pyright: ignore[reportUnknownVariableType]

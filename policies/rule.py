@@ -122,6 +122,8 @@ class Stack:
 
 ResourceCheck = Callable[[Resource, Options], Verdicts]
 StackCheck = Callable[[Stack, Options], Verdicts]
+Remedy = Callable[[str, Any, Options], None]
+"""Takes the type, the properties and the configuration."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +157,7 @@ class Rule:
     types: frozenset[str]
     """Resource types it judges; empty for a rule on whole stacks."""
     check: ResourceCheck | StackCheck
-    remedy: Callable[[dict[str, Any]], None] | None = None
+    remedy: Remedy | None = None
     """Repairs the properties in place, where the repair is certain."""
 
     @property
@@ -187,7 +189,7 @@ class Topic:
         url: str = "",
         level: EnforcementLevel = EnforcementLevel.MANDATORY,
         options: Mapping[str, Option] | None = None,
-        remedy: Callable[[dict[str, Any]], None] | None = None,
+        remedy: Remedy | None = None,
     ) -> Callable[[ResourceCheck], Rule]:
         """Makes a rule on resources of a function; its docstring is the description."""
 

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from policies.unknowns import Value
 
-Labels = Mapping[str, object]
+Labels = Mapping[str, str | None]
 
 
-def labels_of(value: Value) -> dict[str, object]:
+def labels_of(value: Value) -> dict[str, str | None]:
     """Labels as plain texts; raises UnknownValueError when one is not known."""
-    return {key: label.get() for key, label in value.entries().items()}
+    return {key: label.text() for key, label in value.entries().items()}
 
 
 def selects(selector: Value, labels: Labels) -> bool:
@@ -45,13 +45,13 @@ class Selectors:
 
     def __init__(self, objects: Iterable[Value], path: str) -> None:
         self._path = path
-        self._by_label: dict[tuple[str, object], list[Value]] = {}
+        self._by_label: dict[tuple[str, str | None], list[Value]] = {}
         self._others: list[Value] = []
         for value in objects:
             wanted = value.at(path)["matchLabels"]
             first = next(iter(wanted.entries().items()), None) if wanted.known else None
             if first is not None and first[1].known:
-                self._by_label.setdefault((first[0], first[1].get()), []).append(value)
+                self._by_label.setdefault((first[0], first[1].text()), []).append(value)
             else:
                 self._others.append(value)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pulumi_policy import EnforcementLevel, Severity
 
+from policies import remedies
 from policies.pods import objects
 from policies.rule import Finding, Option, Options, Resource, Stack, Topic, Unknown, Verdicts, wrong
 from policies.rules.cloudflare import OVERRIDE, RECORDS, SETTING
@@ -150,6 +151,7 @@ def _open(service: Value) -> Iterator[Value]:
 
 @ACROSS.rule(
     "tags-missing",
+    remedy=remedies.tags,
     types=TAGGABLE,
     severity=Severity.LOW,
     controls=("Design: one source of tags",),
@@ -164,7 +166,15 @@ def _open(service: Value) -> Iterator[Value]:
                 "items": {"type": "string"},
                 "description": "Tags that every resource has.",
             },
-        )
+        ),
+        "values": Option(
+            default={},
+            schema={
+                "type": "object",
+                "additionalProperties": {"type": "string"},
+                "description": "What the level `remediate` writes into tags that are missing.",
+            },
+        ),
     },
 )
 def tags(resource: Resource, options: Options) -> Verdicts:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from pulumi_policy import Severity
 
+from policies import remedies
 from policies.documents import Statement, statements
 from policies.rule import Finding, Options, Resource, Topic, Verdicts, each, wrong
 from policies.unknowns import Value
@@ -35,6 +36,7 @@ def safe_elb_policy(name: str) -> bool:
 
 @TLS.rule(
     "tls-load-balancer-old-version",
+    remedy=remedies.set_to("sslPolicy", _ELB_WANTED),
     types=LISTENERS,
     severity=Severity.HIGH,
     controls=("CKV_AWS_103", "FSBP ELB.17"),
@@ -136,6 +138,7 @@ def _viewer(policy: Value) -> Verdicts:
 
 @TLS.rule(
     "tls-api-gateway-old-version",
+    remedy=remedies.api_gateway,
     types=("aws:apigateway/domainName:DomainName", "aws:apigatewayv2/domainName:DomainName"),
     severity=Severity.HIGH,
     controls=("CKV_AWS_206",),
@@ -172,6 +175,7 @@ def search_domain(resource: Resource, _: Options) -> Verdicts:
 
 @TLS.rule(
     "tls-cloudflare-zone-old-version",
+    remedy=remedies.cloudflare_zone,
     types=(
         "cloudflare:index/zoneSetting:ZoneSetting",
         "cloudflare:index/zoneSettingsOverride:ZoneSettingsOverride",
@@ -194,6 +198,7 @@ def cloudflare_zone(resource: Resource, _: Options) -> Verdicts:
 
 @TLS.rule(
     "tls-cloudflare-hostname-old-version",
+    remedy=remedies.cloudflare_hostname,
     types=(
         "cloudflare:index/hostnameTlsSetting:HostnameTlsSetting",
         "cloudflare:index/customHostname:CustomHostname",

@@ -146,7 +146,7 @@ def _templates(stack: Stack) -> Iterator[tuple[Resource, Pod]]:
 )
 def service_mismatch(stack: Stack, _options: Options) -> Verdicts:
     """A Service reaches pods of the stack, on ports that they have."""
-    by_label: dict[tuple[str, object], list[Pod]] = {}
+    by_label: dict[tuple[str, str | None], list[Pod]] = {}
     for _, pod in _templates(stack):
         for pair in labels_of(pod.metadata["labels"]).items():
             by_label.setdefault(pair, []).append(pod)
@@ -157,7 +157,9 @@ def service_mismatch(stack: Stack, _options: Options) -> Verdicts:
             yield Unknown(unknown.path, resource.urn)
 
 
-def _service(resource: Resource, service: Value, by_label: dict[tuple[str, object], list[Pod]]) -> Verdicts:
+def _service(
+    resource: Resource, service: Value, by_label: dict[tuple[str, str | None], list[Pod]]
+) -> Verdicts:
     selector = service.at("spec.selector")
     wanted = labels_of(selector)
     if not wanted or not by_label:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from pulumi_policy import EnforcementLevel, Severity
 
+from policies import remedies
 from policies.pods import POD_SHAPED, Container, Pod, objects, pods
 from policies.quantities import parse
 from policies.rule import (
@@ -207,6 +208,7 @@ def image_digest(resource: Resource, _: Options) -> Verdicts:
 
 @WORKLOADS.rule(
     "workload-image-pull-not-always",
+    remedy=remedies.pull_always,
     types=POD_SHAPED,
     severity=Severity.LOW,
     controls=("CKV_K8S_15",),
@@ -349,6 +351,7 @@ def secret_as_env(resource: Resource, _: Options) -> Verdicts:
 
 @WORKLOADS.rule(
     "workload-token-mounted",
+    remedy=remedies.no_token,
     types=POD_SHAPED,
     severity=Severity.MEDIUM,
     controls=("CKV_K8S_38", "CIS Kubernetes 5.1.6"),

@@ -191,7 +191,7 @@ def test_no_data_is_no_question_for_a_log_monitor(said: Said) -> None:
             5,
         ),
         ('logs("status:error > 3").index("*").rollup("count").last("15m") > 10', None, ">", 10, 15),
-        ('burn_rate("x").over("30d").long_window("1h").short_window("5m") > 14.4', None, ">", 14.4, 43200),
+        ('burn_rate("x").over("30d").long_window("1h").short_window("5m") > 14.4', None, ">", 14.4, 60),
         ("avg(last_1w):default_zero(a{*}) < .5", "avg(last_1w):default_zero(a{*})", "<", 0.5, 10080),
     ],
 )

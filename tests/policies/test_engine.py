@@ -36,6 +36,12 @@ def zone_setting(version: str = "1.2") -> object:
     return cloudflare.ZoneSetting("tls", zone_id="z", setting_id="min_tls_version", value=version)
 
 
+def host_setting(version: str = "1.2") -> object:
+    return cloudflare.HostnameTlsSetting(
+        "tls", zone_id="z", hostname="pipe.dev", setting_id="min_tls_version", value=version
+    )
+
+
 def deployment(**changes: Any) -> object:
     spec = deepcopy(DEPLOYMENT["spec"])
     spec["template"]["spec"]["containers"][0].update(changes)
@@ -211,10 +217,10 @@ def test_a_value_of_the_wrong_type_is_refused_by_its_schema(engine: Engine) -> N
 
 
 def test_a_level_of_the_configuration_holds(engine: Engine) -> None:
-    run = engine.run(lambda: zone_setting("1.1"), config={"tls-cloudflare-zone-old-version": "advisory"})
+    run = engine.run(lambda: host_setting("1.1"), config={"tls-cloudflare-hostname-old-version": "advisory"})
     assert not run.failed
     assert [each["level"] for each in run.violations] == ["advisory"]
-    run = engine.run(lambda: zone_setting("1.1"), config={"tls-cloudflare-zone-old-version": "disabled"})
+    run = engine.run(lambda: host_setting("1.1"), config={"tls-cloudflare-hostname-old-version": "disabled"})
     assert run.violations == []
 
 
@@ -225,13 +231,13 @@ def waiver(expires: date, target: str = "*") -> str:
   ticket: OPS-7
   expires: {expires}
   match:
-    - policies: [tls-cloudflare-zone-old-version]
+    - policies: [tls-cloudflare-hostname-old-version]
       targets: ["{target}"]
 """
 
 
 def weak() -> object:
-    return zone_setting("1.1")
+    return host_setting("1.1")
 
 
 def test_an_active_waiver_lets_the_run_pass_and_says_so(engine: Engine) -> None:
@@ -255,24 +261,24 @@ def test_an_expired_waiver_blocks_again_and_says_so(engine: Engine) -> None:
     past = date.today() - timedelta(days=1)
     run = engine.run(weak, waivers=waiver(past))
     assert run.failed
-    [said] = run.of("tls-cloudflare-zone-old-version")
+    [said] = run.of("tls-cloudflare-hostname-old-version")
     assert said.endswith(f"its waiver expired on {past}: the old client goes in March (platform, OPS-7)")
 
 
 def test_an_unused_waiver_is_an_error_of_its_own(engine: Engine) -> None:
     later = date.today() + timedelta(days=30)
-    run = engine.run(zone_setting, waivers=waiver(later))
+    run = engine.run(host_setting, waivers=waiver(later))
     assert run.failed
     [said] = run.of("policy-waiver-invalid")
     assert said.startswith(
         "the waiver of platform (OPS-7: the old client goes in March) covers no finding; remove it"
     )
-    elsewhere = engine.run(zone_setting, waivers=waiver(later, "urn:pulumi:dev::pipe::*"))
+    elsewhere = engine.run(host_setting, waivers=waiver(later, "urn:pulumi:dev::pipe::*"))
     assert elsewhere.violations == []
 
 
 def test_a_broken_waiver_is_an_error_of_its_own(engine: Engine) -> None:
-    run = engine.run(zone_setting, waivers=waiver(date.today() + timedelta(days=181)))
+    run = engine.run(host_setting, waivers=waiver(date.today() + timedelta(days=181)))
     assert run.failed
     assert ", 181 days away; at most 180" in run.of("policy-waiver-invalid")[0]
 
@@ -295,6 +301,6 @@ def test_the_ledger_of_an_aborted_run_says_so(engine: Engine) -> None:
     run: Run = engine.run(weak, "up")
     assert run.failed
     assert head(engine) == {"run": "aborted"}
-    assert [row["verdict"] for row in engine.rows() if row["policy"] == "tls-cloudflare-zone-old-version"][
-        -1:
-    ] == ["violation"]
+    assert [
+        row["verdict"] for row in engine.rows() if row["policy"] == "tls-cloudflare-hostname-old-version"
+    ][-1:] == ["violation"]

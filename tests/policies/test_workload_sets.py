@@ -112,7 +112,9 @@ def test_a_single_pod_needs_no_budget_but_a_network_policy(said_of_stack: Said) 
         ("Near", [], {"k": "b"}, False),
     ],
 )
-def test_match_expressions(operator: str, values: list[str], labels: dict[str, object], holds: bool) -> None:
+def test_match_expressions(
+    operator: str, values: list[str], labels: dict[str, str | None], holds: bool
+) -> None:
     selector = {"matchExpressions": [{"key": "k", "operator": operator, "values": values}]}
     assert selects(Value(from_plain(selector)), labels) is holds
 
