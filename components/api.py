@@ -8,7 +8,6 @@ import pulumi_kubernetes as kubernetes
 
 from components import deployments, network_rules, pods
 from components.database_client import CA_DIR, PASSWORD_FILE, SECRET_DIR, DatabaseEndpoint
-from components.labels import Labels
 from components.settings.kubernetes import Api as ApiSettings
 
 DATABASE_USER = "app"
@@ -24,22 +23,12 @@ class ApiArgs:
 
     settings: ApiSettings
     """Image, port, resources, replicas."""
-    labels: Labels
-    namespace: pulumi.Input[str]
-    """The namespace; its guards exist."""
-    ca_config_map: pulumi.Input[str]
-    """Name of the ConfigMap with the database's certificate authorities."""
+    place: pods.Place
     database: DatabaseEndpoint
     password: pulumi.Input[str]
     """Password of the role `app`; a secret."""
-    service_cidr: str
-    """Cluster addresses of Services, where DNS answers."""
-    database_cidrs: Sequence[str]
-    """Where the database is."""
-    node_cidrs: Sequence[str]
-    """Where the nodes are, whose Datadog agent takes traces."""
     trace_port: int = 8126
-    """The agent's trace port on every node (Datadog's default)."""
+    """The Datadog agent's trace port on every node (Datadog's default)."""
     after: Sequence[pulumi.Resource]
     """What must have succeeded before new pods start: the migration."""
 
@@ -55,8 +44,8 @@ class Api(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:kubernetes:Api", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        workload = pods.Workload(app=pods.API, labels=args.labels, namespace=args.namespace)
+        child, place = pulumi.ResourceOptions(parent=self), args.place
+        workload = place.workload(pods.API)
 
         account = workload.account(name, child)
         config = configuration(args)
@@ -72,9 +61,9 @@ class Api(pulumi.ComponentResource):
                 pods.API,
                 ingress=[network_rules.from_pods(pods.PROXY, args.settings.port)],
                 egress=[
-                    network_rules.dns(args.service_cidr),
-                    network_rules.to_networks(args.database_cidrs, args.database.port),
-                    network_rules.to_networks(args.node_cidrs, args.trace_port),
+                    network_rules.dns(place.service_cidr),
+                    network_rules.to_networks(place.subnets.database, args.database.port),
+                    network_rules.to_networks(place.subnets.private, args.trace_port),
                     network_rules.to_pod_identity(),
                 ],
             ),
@@ -93,7 +82,7 @@ class Api(pulumi.ComponentResource):
                 [container(args, config_map.metadata.name)],
                 volumes=[
                     pods.secret_volume("database", secret.metadata.name),
-                    pods.config_volume("ca", args.ca_config_map),
+                    pods.config_volume("ca", place.ca_config_map),
                     pods.scratch_volume("tmp", "256Mi"),
                 ],
                 grace_seconds=LEAVE_SECONDS + args.settings.grace_seconds,
@@ -119,7 +108,7 @@ class Api(pulumi.ComponentResource):
         )
 
         self.service_host = pulumi.Output.format(
-            "{}.{}.svc.cluster.local", service.metadata.name, args.namespace
+            "{}.{}.svc.cluster.local", service.metadata.name, place.namespace
         )
         self.service_port = args.settings.port
         self.register_outputs({"service_host": self.service_host, "service_port": self.service_port})

@@ -9,7 +9,7 @@ import pulumi_kubernetes as kubernetes
 
 from components import database_roles, job_containers, network_rules, pods
 from components.database_client import PASSWORD_FILE, SERVICE_FILE, DatabaseEndpoint
-from components.labels import Labels
+from components.database_roles import Passwords
 from components.settings.aws import Backups
 
 MIGRATE = "pipe-migrate"
@@ -34,27 +34,11 @@ class DataJobsArgs:
     """The API's image, which carries the migrations of its version."""
     settings: Backups
     """Schedule, images and resources of the jobs."""
-    labels: Labels
-    namespace: pulumi.Input[str]
-    """The namespace; its guards exist."""
-    ca_config_map: pulumi.Input[str]
-    """Name of the ConfigMap with the database's certificate authorities."""
+    place: pods.Place
     database: DatabaseEndpoint
-    master_user: str
-    """Makes the roles, and is used for nothing else."""
-    master_password: pulumi.Input[str]
-    app_password: pulumi.Input[str]
-    migrate_password: pulumi.Input[str]
-    backup_password: pulumi.Input[str]
-    """Of the roles app, migrate and backup; secrets, like the master's."""
+    passwords: Passwords
     bucket: pulumi.Input[str]
-    """Name of the backup bucket."""
-    region: str
-    """Where the bucket is."""
-    service_cidr: str
-    """Cluster addresses of Services, where DNS answers."""
-    database_cidrs: Sequence[str]
-    """Where the database is."""
+    """Name of the backup bucket, in the stack's region."""
 
 
 class DataJobs(pulumi.ComponentResource):
@@ -66,26 +50,27 @@ class DataJobs(pulumi.ComponentResource):
     def __init__(self, name: str, args: DataJobsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:kubernetes:DataJobs", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
-        self.migration = self._migration(f"{name}-migrate", args, workload(args, MIGRATE))
-        self._backup(f"{name}-backup", args, workload(args, BACKUP))
+        self.migration = self._migration(f"{name}-migrate", args, args.place.workload(MIGRATE))
+        self._backup(f"{name}-backup", args, args.place.workload(BACKUP))
         self.register_outputs({"migration": self.migration.metadata.name})
 
     def _migration(self, name: str, args: DataJobsArgs, job: pods.Workload) -> kubernetes.batch.v1.Job:
+        database, passwords = args.database, args.passwords
         roles: dict[str, pulumi.Input[str]] = {
-            SERVICE_FILE: args.database.service_file(args.master_user, args.master_password),
+            SERVICE_FILE: database.service_file(database.master_user, passwords.master),
             **database_roles.password_files(
-                {"app": args.app_password, "migrate": args.migrate_password, "backup": args.backup_password}
+                {"app": passwords.app, "migrate": passwords.migrate, "backup": passwords.backup}
             ),
         }
         script = {database_roles.SCRIPT: database_roles.script()}
         account, policy = self._guards(
-            name, args, job, [network_rules.to_networks(args.database_cidrs, args.database.port)]
+            name, args, job, [network_rules.to_networks(args.place.subnets.database, database.port)]
         )
         scripts = kubernetes.core.v1.ConfigMap(name, metadata=job.meta(), data=script, opts=self._child)
         secret = kubernetes.core.v1.Secret(
             f"{name}-database",
             metadata=job.meta("database"),
-            string_data={PASSWORD_FILE: args.migrate_password},
+            string_data={PASSWORD_FILE: passwords.migrate},
             opts=self._child,
         )
         roles_secret = kubernetes.core.v1.Secret(
@@ -113,14 +98,14 @@ class DataJobs(pulumi.ComponentResource):
                     ),
                     spec=pods.pod_spec(
                         account,
-                        [job_containers.migrate(args.image, args.settings, args.database)],
+                        [job_containers.migrate(args.image, args.settings, database)],
                         init=[job_containers.roles(args.settings)],
                         restart=RESTART,
                         volumes=[
                             pods.secret_volume("database", secret.metadata.name),
                             pods.secret_volume("roles", roles_secret.metadata.name),
                             pods.config_volume("scripts", scripts.metadata.name),
-                            pods.config_volume("ca", args.ca_config_map),
+                            pods.config_volume("ca", args.place.ca_config_map),
                             pods.scratch_volume("tmp", "256Mi"),
                         ],
                     ),
@@ -139,7 +124,7 @@ class DataJobs(pulumi.ComponentResource):
             args,
             job,
             [
-                network_rules.to_networks(args.database_cidrs, args.database.port),
+                network_rules.to_networks(args.place.subnets.database, args.database.port),
                 network_rules.to_pod_identity(),
                 network_rules.to_s3(),
             ],
@@ -154,7 +139,7 @@ class DataJobs(pulumi.ComponentResource):
         secret = kubernetes.core.v1.Secret(
             f"{name}-database",
             metadata=job.meta("database"),
-            string_data={SERVICE_FILE: args.database.service_file("backup", args.backup_password)},
+            string_data={SERVICE_FILE: args.database.service_file("backup", args.passwords.backup)},
             opts=self._child,
         )
         kubernetes.batch.v1.CronJob(
@@ -175,13 +160,13 @@ class DataJobs(pulumi.ComponentResource):
                             metadata=job.pod_meta(args.settings.image, pods.KEEP_NODE),
                             spec=pods.pod_spec(
                                 account,
-                                [job_containers.upload(args.settings, args.bucket, args.region)],
+                                [job_containers.upload(args.settings, args.bucket, args.place.labels.region)],
                                 init=[job_containers.dump(args.settings)],
                                 restart=RESTART,
                                 volumes=[
                                     pods.secret_volume("database", secret.metadata.name),
                                     pods.config_volume("scripts", scripts.metadata.name),
-                                    pods.config_volume("ca", args.ca_config_map),
+                                    pods.config_volume("ca", args.place.ca_config_map),
                                     pods.scratch_volume("scratch", f"{args.settings.scratch_gib}Gi"),
                                     pods.scratch_volume("tmp", "256Mi"),
                                 ],
@@ -204,12 +189,9 @@ class DataJobs(pulumi.ComponentResource):
         policy = kubernetes.networking.v1.NetworkPolicy(
             name,
             metadata=job.meta(),
-            spec=network_rules.policy_spec(job.app, egress=[network_rules.dns(args.service_cidr), *egress]),
+            spec=network_rules.policy_spec(
+                job.app, egress=[network_rules.dns(args.place.service_cidr), *egress]
+            ),
             opts=self._child,
         )
         return job.account(name, self._child), policy
-
-
-def workload(args: DataJobsArgs, app: str) -> pods.Workload:
-    """The pods of one of the jobs."""
-    return pods.Workload(app=app, labels=args.labels, namespace=args.namespace)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from components.database_client import DatabaseEndpoint
 from components.iam import key_policy, service_trust
 from components.labels import Labels
 from components.log_group import logs_may_use_key
@@ -49,7 +50,7 @@ class Database(pulumi.ComponentResource):
     """Used by the migration job alone, to make the roles that everything else uses."""
 
     host: pulumi.Output[str]
-    port: pulumi.Output[int]
+    endpoint: DatabaseEndpoint
     identifier: pulumi.Output[str]
     """The instance's name, which monitoring knows it by."""
 
@@ -171,8 +172,11 @@ class Database(pulumi.ComponentResource):
             ),
         )
 
-        self.host, self.port, self.identifier = instance.address, instance.port, instance.identifier
-        self.register_outputs({"host": self.host, "port": self.port, "identifier": self.identifier})
+        self.host, self.identifier = instance.address, instance.identifier
+        self.endpoint = DatabaseEndpoint(
+            host=self.host, port=instance.port, database=self.database_name, master_user=self.master_user
+        )
+        self.register_outputs({"host": self.host, "port": instance.port, "identifier": self.identifier})
 
 
 def server_parameters(max_connections: int) -> dict[str, str]:

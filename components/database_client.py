@@ -18,11 +18,13 @@ PASSWORD_FILE = "password"
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseEndpoint:
-    """Where the database is."""
+    """Where the database is, and who owns it."""
 
     host: pulumi.Input[str]
     port: pulumi.Input[int]
     database: pulumi.Input[str]
+    master_user: str
+    """Makes the roles that everything else uses, and is used for nothing else."""
 
     def variables(self, user: str) -> dict[str, pulumi.Input[str]]:
         """PostgreSQL's own environment variables, which node-postgres reads, and where the password is."""

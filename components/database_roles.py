@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pulumi
@@ -12,6 +13,16 @@ SCRIPT = "roles.sql"
 
 ITERATIONS = 4096
 """Rounds of the key derivation; PostgreSQL's default (scram_iterations)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passwords:
+    """Of the master user and of the roles that it makes; secrets."""
+
+    master: pulumi.Input[str]
+    app: pulumi.Input[str]
+    migrate: pulumi.Input[str]
+    backup: pulumi.Input[str]
 
 
 def script() -> str:

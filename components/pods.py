@@ -9,6 +9,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.labels import Labels
+from components.settings.aws import Subnets
 from components.settings.kubernetes import Resources
 
 API = "pipe-api"
@@ -24,6 +25,25 @@ TEMPORARY = "/tmp"
 
 KEEP_NODE = {"karpenter.sh/do-not-disrupt": "true"}
 """Annotation of pods that must run to their end: Auto Mode does not consolidate their node meanwhile."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """The namespace that pods run in, and the networks around it."""
+
+    labels: Labels
+    namespace: pulumi.Input[str]
+    """Its name; its guards exist."""
+    ca_config_map: pulumi.Input[str]
+    """Name of the ConfigMap with the database's certificate authorities."""
+    service_cidr: str
+    """Cluster addresses of Services, where DNS answers."""
+    subnets: Subnets
+    """Where the load balancer (public), the nodes (private) and the database are."""
+
+    def workload(self, app: str) -> "Workload":
+        """Pods of one purpose in the namespace."""
+        return Workload(app=app, labels=self.labels, namespace=self.namespace)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,6 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components import deployments, network_rules, nginx, pods
-from components.labels import Labels
 from components.nginx import HEALTH_PORT, TRAFFIC_PORT
 from components.settings.kubernetes import Proxy
 
@@ -31,9 +30,7 @@ class TlsProxyArgs:
 
     settings: Proxy
     """Image, oldest TLS version, headers, resources, replicas."""
-    labels: Labels
-    namespace: pulumi.Input[str]
-    """The namespace; its guards exist."""
+    place: pods.Place
     server_name: str
     """The one name that is answered; the stack's host."""
     upstream_host: pulumi.Input[str]
@@ -48,10 +45,6 @@ class TlsProxyArgs:
     """The load balancer's security group."""
     client_cidrs: Sequence[str]
     """Who may connect; the same as the security group says."""
-    load_balancer_cidrs: Sequence[str]
-    """Where the load balancer is, the public subnets: its health checks come from there."""
-    service_cidr: str
-    """Cluster addresses of Services, where DNS answers."""
 
 
 class TlsProxy(pulumi.ComponentResource):
@@ -62,8 +55,8 @@ class TlsProxy(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: TlsProxyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:kubernetes:TlsProxy", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        workload = pods.Workload(app=pods.PROXY, labels=args.labels, namespace=args.namespace)
+        child, place = pulumi.ResourceOptions(parent=self), args.place
+        workload = place.workload(pods.PROXY)
 
         account = workload.account(name, child)
         config = {CONFIG_FILE: configuration(args)}
@@ -84,10 +77,10 @@ class TlsProxy(pulumi.ComponentResource):
                 ingress=[
                     # The load balancer keeps the client's address (preserve_client_ip below).
                     network_rules.from_networks(args.client_cidrs, TRAFFIC_PORT),
-                    network_rules.from_networks(args.load_balancer_cidrs, HEALTH_PORT),
+                    network_rules.from_networks(place.subnets.public, HEALTH_PORT),
                 ],
                 egress=[
-                    network_rules.dns(args.service_cidr),
+                    network_rules.dns(place.service_cidr),
                     network_rules.to_pods(pods.API, args.upstream_port),
                 ],
             ),

@@ -7,6 +7,7 @@ import pulumi
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from components.database_roles import Passwords
 from components.labels import Labels
 from components.settings.aws import Backups, Cluster, Database, Firewall, Network, Runner, Service
 from components.settings.edge import Edge
@@ -90,6 +91,16 @@ class Secrets:
     synthetic_token: pulumi.Output[str] = field(
         metadata={**_TOKEN, "description": "The header value by which Cloudflare knows the synthetic check."}
     )
+
+    @property
+    def passwords(self) -> Passwords:
+        """Those of the database, all together."""
+        return Passwords(
+            master=self.database_password,
+            app=self.app_password,
+            migrate=self.migrate_password,
+            backup=self.backup_password,
+        )
 
 
 SECRETS = {full_key(secret.name): {**secret.metadata, "name": secret.name} for secret in fields(Secrets)}

@@ -7,7 +7,7 @@ import pytest
 from components.labels import Labels
 from tests.components import workloads
 from tests.components.conftest import Recorder, evaluate
-from tests.components.workloads import DATABASE_CIDRS, NODE_CIDRS, SERVICE_CIDR, Manifest, Topic
+from tests.components.workloads import SERVICE_CIDR, SUBNETS, Manifest, Topic
 
 Objects = Callable[..., dict[str, Manifest]]
 DEPLOYMENT = ("kubernetes:apps/v1:Deployment", "api")
@@ -159,8 +159,8 @@ def test_only_the_proxy_reaches_the_api_and_the_api_only_what_it_needs(
     assert workloads.rules(recorder, "pipe-api", "ingress") == [(["pipe-proxy"], ["TCP 3000"])]
     assert workloads.rules(recorder, "pipe-api", "egress") == [
         ([SERVICE_CIDR], ["UDP 53", "TCP 53"]),
-        (DATABASE_CIDRS, ["TCP 5432"]),
-        (NODE_CIDRS, ["TCP 8126"]),
+        (SUBNETS.database, ["TCP 5432"]),
+        (SUBNETS.private, ["TCP 8126"]),
         (["169.254.170.23/32"], ["TCP 80"]),
     ]
 

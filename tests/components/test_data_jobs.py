@@ -7,7 +7,7 @@ from components.database_roles import salt, scram_verifier
 from components.labels import Labels
 from tests.components import workloads
 from tests.components.conftest import Recorder
-from tests.components.workloads import DATABASE_CIDRS, SERVICE_CIDR, Manifest, Topic
+from tests.components.workloads import SERVICE_CIDR, SUBNETS, Manifest, Topic
 
 Objects = Callable[..., dict[str, Manifest]]
 DIGEST = "sha256:05e27da35aec3ef50260332a6aa98138c3e90d9259886f8630a37bb0638a29dd"
@@ -175,7 +175,7 @@ def test_what_talks_to_the_database_has_no_identity_to_speak_of_and_the_upload_n
 
 def test_jobs_reach_what_they_need_and_nothing_reaches_them(objects: Objects, recorder: Recorder) -> None:
     objects()
-    common: list[Any] = [([SERVICE_CIDR], ["UDP 53", "TCP 53"]), (DATABASE_CIDRS, ["TCP 5432"])]
+    common: list[Any] = [([SERVICE_CIDR], ["UDP 53", "TCP 53"]), (SUBNETS.database, ["TCP 5432"])]
     public = "0.0.0.0/0 except 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16"
     assert workloads.rules(recorder, "pipe-migrate", "egress") == common
     assert workloads.rules(recorder, "pipe-backup", "egress") == [

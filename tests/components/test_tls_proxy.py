@@ -9,7 +9,7 @@ from components.settings.kubernetes import Proxy
 from components.tls_proxy import HEALTH_PORT, TRAFFIC_PORT
 from tests.components import workloads
 from tests.components.conftest import Recorder, evaluate
-from tests.components.workloads import LOAD_BALANCER_CIDRS, SERVICE_CIDR, Manifest, Topic
+from tests.components.workloads import SERVICE_CIDR, SUBNETS, Manifest, Topic
 
 Objects = Callable[..., dict[str, Manifest]]
 PREFIX = "service.beta.kubernetes.io/aws-load-balancer-"
@@ -94,7 +94,7 @@ def test_clients_reach_the_traffic_port_and_the_load_balancer_the_health_port(
     objects()
     assert workloads.rules(recorder, "pipe-proxy", "ingress") == [
         (["0.0.0.0/0"], ["TCP 8443"]),
-        (LOAD_BALANCER_CIDRS, ["TCP 8081"]),
+        (SUBNETS.public, ["TCP 8081"]),
     ]
     assert workloads.rules(recorder, "pipe-proxy", "egress") == [
         ([SERVICE_CIDR], ["UDP 53", "TCP 53"]),

@@ -8,9 +8,11 @@ import pulumi
 from components.api import Api, ApiArgs
 from components.data_jobs import DataJobs, DataJobsArgs
 from components.database_client import DatabaseEndpoint
+from components.database_roles import Passwords
 from components.labels import Labels
 from components.namespace import Namespace, NamespaceArgs
-from components.settings.aws import Backups
+from components.pods import Place
+from components.settings.aws import Backups, Subnets
 from components.settings.kubernetes import Api as ApiSettings
 from components.settings.kubernetes import Kubernetes, Proxy
 from components.tls_proxy import TlsProxy, TlsProxyArgs
@@ -20,11 +22,23 @@ Topic = Callable[..., Any]
 Declare = Callable[..., Recorder]
 Manifest = dict[str, Any]
 
-DATABASE = DatabaseEndpoint(host="db.example", port=5432, database="pipe_db")
+DATABASE = DatabaseEndpoint(host="db.example", port=5432, database="pipe_db", master_user="pipe_admin")
 SERVICE_CIDR = "172.20.0.0/16"
-DATABASE_CIDRS = ["10.30.8.0/24", "10.30.9.0/24"]
-NODE_CIDRS = ["10.30.16.0/20", "10.30.32.0/20"]
-LOAD_BALANCER_CIDRS = ["10.30.0.0/24", "10.30.1.0/24"]
+SUBNETS = Subnets(
+    public=["10.30.0.0/24", "10.30.1.0/24"],
+    private=["10.30.16.0/20", "10.30.32.0/20"],
+    database=["10.30.8.0/24", "10.30.9.0/24"],
+)
+
+
+def place(labels: Labels, namespace: pulumi.Input[str] = "pipe") -> Place:
+    return Place(
+        labels=labels,
+        namespace=namespace,
+        ca_config_map="rds-ca",
+        service_cidr=SERVICE_CIDR,
+        subnets=SUBNETS,
+    )
 
 
 def namespace(labels: Labels, topic: Topic, stack: str = "prod", **changes: Any) -> Namespace:
@@ -47,14 +61,9 @@ def api(
         "api",
         ApiArgs(
             settings=settings,
-            labels=labels,
-            namespace=namespace,
-            ca_config_map="rds-ca",
+            place=place(labels, namespace),
             database=DATABASE,
             password=password,
-            service_cidr=SERVICE_CIDR,
-            database_cidrs=DATABASE_CIDRS,
-            node_cidrs=NODE_CIDRS,
             after=after,
         ),
     )
@@ -68,8 +77,7 @@ def tls_proxy(
         "tls-proxy",
         TlsProxyArgs(
             settings=settings,
-            labels=labels,
-            namespace="pipe",
+            place=place(labels),
             server_name="pipe.dev",
             upstream_host="pipe-api.pipe.svc.cluster.local",
             upstream_port=3000,
@@ -77,8 +85,6 @@ def tls_proxy(
             private_key="key",
             security_group_id="sg-load-balancer",
             client_cidrs=["0.0.0.0/0"],
-            load_balancer_cidrs=LOAD_BALANCER_CIDRS,
-            service_cidr=SERVICE_CIDR,
         ),
     )
 
@@ -99,19 +105,12 @@ def data_jobs(
         DataJobsArgs(
             image=image or api_settings.image,
             settings=settings,
-            labels=labels,
-            namespace="pipe",
-            ca_config_map="rds-ca",
+            place=place(labels),
             database=DATABASE,
-            master_user="pipe_admin",
-            master_password="master-secret",
-            app_password=app_password,
-            migrate_password="migrate-secret",
-            backup_password="backup-secret",
+            passwords=Passwords(
+                master="master-secret", app=app_password, migrate="migrate-secret", backup="backup-secret"
+            ),
             bucket="pipe-backup",
-            region="ap-northeast-1",
-            service_cidr=SERVICE_CIDR,
-            database_cidrs=DATABASE_CIDRS,
         ),
     )
 
