@@ -26,15 +26,24 @@ def hold(folder: Path, operation: str) -> Generator[int]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            pid, held, since = (*file.read_text().split(" ", 2), "", "")[:3]
-            raise Fault(
-                f"{folder} is in use: `{held}` by process {pid} since {since}. "
-                f"Wait for it, or stop it with: kill -INT {pid}"
-            ) from None
-        file.write_text(f"{os.getpid()} {operation} {datetime.now():%H:%M:%S}")
+            raise Fault(_held(file)) from None
+        os.truncate(descriptor, 0)
+        os.write(descriptor, f"{operation} {datetime.now():%H:%M:%S} {os.getpid()}".encode())
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def note(descriptor: int, pid: int) -> None:
+    """Name one more process that keeps the lock."""
+    os.write(descriptor, f" {pid}".encode())
+
+
+def _held(file: Path) -> str:
+    operation, since, *pids = (file.read_text() or "run now 0").split()
+    pid = next((pid for pid in pids if started_at(int(pid)) is not None), pids[-1])
+    who = f"{file.parent} is in use: `{operation}` by process {pid} since {since}"
+    return f"{who}. Wait for it, or stop it with: kill -INT {pid}"
 
 
 def clear_dead(folder: Path) -> list[str]:
@@ -62,7 +71,6 @@ def clear_dead(folder: Path) -> list[str]:
         if started is not None and started <= since.timestamp() + 2:
             raise Fault(f"the state is locked by {who}. Wait for it, or stop it with: kill -INT {pid}")
         file.unlink()
-        file.with_name(f"{file.name}.attrs").unlink(missing_ok=True)
         removed.append(who)
     return removed
 

@@ -26,7 +26,7 @@ from google.protobuf import empty_pb2
 from pulumi.automation._server import LanguageServer  # pyright: ignore[reportPrivateUsage]
 from pulumi.runtime.proto import events_pb2, events_pb2_grpc, language_pb2, language_pb2_grpc
 
-from sandbox import workspace
+from sandbox import lock, workspace
 from sandbox.fault import Fault
 from sandbox.progress import Progress, name_of
 from sandbox.summary import Phase
@@ -97,6 +97,7 @@ class Session:
                 pass_fds=(self.lock,),
                 start_new_session=True,  # Ctrl-C reaches it once, by us
             )
+            lock.note(self.lock, process.pid)
             with _interrupts(process, self.progress) as presses:
                 while process.poll() is None:
                     try:

@@ -101,9 +101,11 @@ def environment(stack: Stack, ports: dict[str, int]) -> dict[str, str]:
     return passed | {
         "HOME": str(stack.folder / "home"),
         "PULUMI_HOME": str(stack.folder / "home"),
-        "PULUMI_BACKEND_URL": stack.state.as_uri(),
+        # Without the backend's sidecar files: a kill leaves one half written, and then the state is unreadable.
+        "PULUMI_BACKEND_URL": f"{stack.state.as_uri()}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(stack.folder / "passphrase"),
         "PULUMI_DEBUG_PROVIDERS": ",".join(f"{package}:{port}" for package, port in sorted(ports.items())),
+        "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",  # a megabyte a run; mend_state keeps one
         "PULUMI_DEBUG_COMMANDS": "true",  # shows --event-log
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_SKIP_UPDATE_CHECK": "true",

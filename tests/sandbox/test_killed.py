@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 from sandbox.fault import Fault
-from sandbox.lock import clear_dead, started_at
+from sandbox.lock import clear_dead, hold, note, started_at
 from tests.sandbox.project import Project
 
 SLOW = {"cup": {"size": 1}, "slow": {"seconds": 3}}
@@ -89,6 +89,22 @@ def test_the_second_of_two_runs_says_who_holds_the_stack(project: Project) -> No
     assert code == 2 and "is in use" in said
     first, _ = process.communicate(timeout=60)
     assert process.returncode == 0, first
+
+
+def test_an_engine_that_outlives_its_sandbox_keeps_the_stack_and_is_named(tmp_path: Path) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    with hold(tmp_path, "up") as descriptor:
+        (tmp_path / "lock").write_text(f"up 10:20:30 {dead.pid}")
+        note(descriptor, os.getpid())
+        with pytest.raises(Fault) as fault, hold(tmp_path, "down"):
+            pass
+    assert str(fault.value) == (
+        f"{tmp_path} is in use: `up` by process {os.getpid()} since 10:20:30. "
+        f"Wait for it, or stop it with: kill -INT {os.getpid()}"
+    )
+    with hold(tmp_path, "down"):
+        assert (tmp_path / "lock").read_text().startswith("down ")
 
 
 def test_one_ctrl_c_finishes_what_is_under_way(project: Project) -> None:

@@ -180,7 +180,7 @@ def test_the_engine_gets_no_credentials(project: Project, monkeypatch: pytest.Mo
     assert "leak" not in env.values()
     assert env["PULUMI_DEBUG_PROVIDERS"] == "aws:5,tls:6"
     assert env["HOME"] == env["PULUMI_HOME"] == str(project.folder / "home")
-    assert env["PULUMI_BACKEND_URL"] == f"file://{project.folder}/state"
+    assert env["PULUMI_BACKEND_URL"] == f"file://{project.folder}/state?metadata=skip"
 
 
 def test_the_program_gets_no_credentials(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

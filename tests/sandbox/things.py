@@ -57,10 +57,11 @@ class Things(provider_pb2_grpc.ResourceProviderServicer):
             time.sleep(props.get("seconds", 0))
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, props["fail"])
         file = self.directory / f"{sha256(request.urn.encode()).hexdigest()[:12]}.json"
-        with (self.directory / "creations").open("a") as log:
-            log.write(f"{request.urn.rpartition('::')[2]} {'adopted' if file.exists() else 'created'}\n")
+        adopted = file.exists()
         file.write_text(json.dumps({key: value for key, value in props.items() if key != "password"}))
-        time.sleep(props.get("seconds", 0))
+        with (self.directory / "creations").open("a") as log:
+            log.write(f"{request.urn.rpartition('::')[2]} {'adopted' if adopted else 'created'}\n")
+        time.sleep(0 if adopted else props.get("seconds", 0))
         return provider_pb2.CreateResponse(id=file.stem, properties=request.properties)
 
     def Read(self, request: provider_pb2.ReadRequest, context: Any) -> provider_pb2.ReadResponse:
