@@ -214,7 +214,8 @@ def _interrupts(process: "subprocess.Popen[Any]", progress: Progress) -> Generat
 
     def press(number: int, _frame: FrameType | None) -> None:
         presses.append(number)
-        process.send_signal(signal.SIGINT if len(presses) < 3 else signal.SIGKILL)
+        # Another number each time: of two equal signals that wait, the kernel delivers one.
+        process.send_signal((signal.SIGINT, signal.SIGTERM, signal.SIGKILL)[min(len(presses), 3) - 1])
         if len(presses) == 1:
             progress.step("stopping: what is under way is finished first; press Ctrl-C again to give it up")
 

@@ -101,7 +101,7 @@ def environment(stack: Stack, ports: dict[str, int]) -> dict[str, str]:
     return passed | {
         "HOME": str(stack.folder / "home"),
         "PULUMI_HOME": str(stack.folder / "home"),
-        # Without the backend's sidecar files: a kill leaves one half written, and then the state is unreadable.
+        # No sidecar files: a kill leaves one half written, and with that the state cannot be read.
         "PULUMI_BACKEND_URL": f"{stack.state.as_uri()}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(stack.folder / "passphrase"),
         "PULUMI_DEBUG_PROVIDERS": ",".join(f"{package}:{port}" for package, port in sorted(ports.items())),
