@@ -129,10 +129,10 @@ def test_insights_logs_and_metrics_of_the_system_are_on(declare: Declare) -> Non
     assert found["monitoringRoleArn"] == "arn:aws:mock:::database-monitoring"
     assert found["enabledCloudwatchLogsExports"] == ["postgresql", "upgrade"]
     groups = recorder.of_type("aws:cloudwatch/logGroup:LogGroup").values()
-    assert [group["name"] for group in groups] == [
+    assert {group["name"] for group in groups} == {
         "/aws/rds/instance/pipe-test-db/postgresql",
         "/aws/rds/instance/pipe-test-db/upgrade",
-    ]
+    }
     assert {group["retentionInDays"] for group in groups} == {90}
 
 
