@@ -26,10 +26,10 @@ PATTERNS = {
 
 def faults(given: Json) -> Iterator[str]:
     """What the API server would refuse in an object, each fault with its path."""
-    api, kind = (str(plain(given.get(key))) for key in ("apiVersion", "kind"))
-    validator = _validator(api, kind)
+    api, kind = given.get("apiVersion"), given.get("kind")
+    validator = _validator(api, kind) if isinstance(api, str) and isinstance(kind, str) else None
     if validator is None:
-        yield f'no matches for kind "{kind}" in version "{api}": Kubernetes 1.34 has no such kind'
+        yield f"kind: {show(kind)}, is no kind of Kubernetes 1.34 in apiVersion {show(api)}"
         return
     found = [
         fault for error in validator.iter_errors(_wire(plain(given))) for fault in _explain(error, given)

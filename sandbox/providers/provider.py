@@ -3,8 +3,8 @@
 import functools
 import json
 import secrets
-import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 import grpc
@@ -43,13 +43,11 @@ class Provider(ResourceProviderServicer):
     def __init__(self, package: Package, target: Target) -> None:
         self._package = package
         self._target = target
-        self._lock = threading.Lock()
         self._configs: dict[str, Json] = {}
         """The settings of each connection."""
-        self._in_state: dict[str, Json] = {}
-        """Inputs in the state, by URN, of what this run has checked."""
-        self._ids_in_state: dict[str, set[str]] = {}
-        """Ids in the state, by URN, of what this run has dealt with."""
+        self._in_state: set[tuple[str, str]] = set()
+        """URN and id of what the engine has shown to be in its state."""
+        self._adopted: set[tuple[str, str]] = set()
 
     # Protocol and settings
 
@@ -89,9 +87,8 @@ class Provider(ResourceProviderServicer):
     def Configure(
         self, request: proto.ConfigureRequest, context: grpc.ServicerContext
     ) -> proto.ConfigureResponse:
-        with self._lock:
-            settings = plain(decode(request.args))
-            self._configs[context.peer()] = {key: _from_json(value) for key, value in settings.items()}
+        settings = plain(decode(request.args))
+        self._configs[context.peer()] = {key: _from_json(value) for key, value in settings.items()}
         return proto.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
     @refusable
@@ -105,22 +102,19 @@ class Provider(ResourceProviderServicer):
 
     @refusable
     def Check(self, request: proto.CheckRequest, context: grpc.ServicerContext) -> proto.CheckResponse:
-        before = decode(request.olds)
-        if before:
-            with self._lock:
-                self._in_state[request.urn] = plain(before)
-        resource = Resource(request.urn, request.type, decode(request.news), self._config(context))
+        resource = self._resource(request, context, decode(request.news))
         faults = list(self._package.faults(resource))
         if faults:
             # Without `property`: the engine would print that property's value, secret or not.
             return proto.CheckResponse(
                 inputs=request.news, failures=[proto.CheckFailure(reason=fault) for fault in faults]
             )
+        before = decode(request.olds)
         inputs = self._package.complete(resource, before, request.randomSeed or secrets.token_bytes(16))
         return proto.CheckResponse(inputs=encode(inputs))
 
     def Diff(self, request: proto.DiffRequest, context: grpc.ServicerContext) -> proto.DiffResponse:
-        self._saw(request.urn, request.id)
+        self._in_state.add((request.urn, request.id))
         resource = self._resource(request, context, decode(request.news))
         differ = changes(decode(request.old_inputs), resource.inputs)
         replacing = [change for change in differ if self._package.forces_replacement(resource, change)]
@@ -145,30 +139,26 @@ class Provider(ResourceProviderServicer):
         if request.preview:
             return proto.CreateResponse(properties=encode(mark(self._target.plan(resource), resource.inputs)))
         live = self._adopt(resource) or self._target.create(resource)
-        self._saw(request.urn, live.id)
+        self._in_state.add((request.urn, live.id))
         return proto.CreateResponse(id=live.id, properties=encode(mark(live.outputs, resource.inputs)))
 
     def _adopt(self, resource: Resource) -> Live | None:
-        """What an earlier run created for the URN and was killed before the engine wrote it down.
+        """What an earlier run created for the URN, and was killed before the engine wrote it down.
 
-        Not a resource that is in the state and about to be replaced: the engine shows that one's id in Diff,
-        and its inputs in Check when it is replaced by request and Diff is left out.
+        Not what is in the state and about to be replaced: the engine has shown its id.
         """
         for live in self._target.find(resource):
-            if live.id in self._ids_in_state.get(resource.urn, ()):
-                continue
-            if plain(live.inputs) == self._in_state.get(resource.urn):
-                continue
+            found = replace(resource, id=live.id)
             differ = changes(live.inputs, resource.inputs)
-            if any(self._package.forces_replacement(resource, change) for change in differ):
-                continue
-            found = Resource(resource.urn, resource.type, resource.inputs, resource.config, live.id)
-            return self._target.update(found) if differ else live
+            impossible = any(self._package.forces_replacement(found, change) for change in differ)
+            if (resource.urn, live.id) not in self._in_state and not impossible:
+                self._adopted.add((resource.urn, live.id))
+                return self._target.update(found) if differ else live
         return None
 
     @refusable
     def Read(self, request: proto.ReadRequest, context: grpc.ServicerContext) -> proto.ReadResponse:
-        self._saw(request.urn, request.id)
+        self._in_state.add((request.urn, request.id))
         managed, state = decode(request.inputs), decode(request.properties)
         live = self._target.read(self._resource(request, context, managed), state)
         if live is None:
@@ -181,7 +171,7 @@ class Provider(ResourceProviderServicer):
 
     @refusable
     def Update(self, request: proto.UpdateRequest, context: grpc.ServicerContext) -> proto.UpdateResponse:
-        self._saw(request.urn, request.id)
+        self._in_state.add((request.urn, request.id))
         resource = self._resource(request, context, decode(request.news))
         if request.preview:
             # What the target added stays as it is, or everything that depends on it would seem to change.
@@ -194,8 +184,9 @@ class Provider(ResourceProviderServicer):
 
     @refusable
     def Delete(self, request: proto.DeleteRequest, context: grpc.ServicerContext) -> Empty:
-        self._saw(request.urn, request.id)
-        self._target.delete(self._resource(request, context, decode(request.old_inputs)))
+        # With --replace the engine shows no id before it creates: then the old one was adopted, and stays.
+        if (request.urn, request.id) not in self._adopted:
+            self._target.delete(self._resource(request, context, decode(request.old_inputs)))
         return Empty()
 
     def _resource(self, request: Any, context: grpc.ServicerContext, inputs: Json) -> Resource:
@@ -203,10 +194,6 @@ class Provider(ResourceProviderServicer):
 
     def _config(self, context: grpc.ServicerContext) -> Json:
         return self._configs.get(context.peer(), {})
-
-    def _saw(self, urn: str, ident: str) -> None:
-        with self._lock:
-            self._ids_in_state.setdefault(urn, set()).add(ident)
 
 
 def _from_json(value: Any) -> Any:

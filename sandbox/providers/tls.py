@@ -101,7 +101,7 @@ def _request(given: Json) -> Json:
     from cryptography.x509.oid import NameOID
 
     try:
-        key = load_pem_private_key(str(given["privateKeyPem"]).encode(), None)
+        key = load_pem_private_key(str(given.get("privateKeyPem")).encode(), None)
     except (ValueError, TypeError) as error:
         raise Refused("privateKeyPem: this is no private key in PEM") from error
     names = {

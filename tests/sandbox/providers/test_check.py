@@ -264,7 +264,7 @@ OBJECT_FAULTS: list[tuple[str, str, Any, str]] = [
         r.NAMESPACE,
         "kind",
         "Namespaces",
-        'no matches for kind "Namespaces" in version "v1": Kubernetes 1.34 has no such kind',
+        'kind: "Namespaces", a string, is no kind of Kubernetes 1.34 in apiVersion "v1", a string',
     ),
 ]
 
