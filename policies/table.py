@@ -8,15 +8,18 @@ from policies.rule import Rule
 
 HEAD = """# Policies
 
-Generated from the rules by `python -m policies.table`; a test keeps it current. `pulumi preview --policy-pack policies` runs
-them all; a file given with `--policy-pack-config` (policies/config/ has one a stack) changes levels and settings:
+Generated from the rules by `python -m policies.table`; a test keeps it current. All of them run with
+`pulumi preview --policy-pack policies`; a file given with `--policy-pack-config` (policies/config/ has one a
+stack) changes levels and settings:
 
 ```json
 {"all": "advisory", "workload-limit-above-ceiling": {"enforcementLevel": "mandatory", "cpu": "2"}}
 ```
 
-Levels: `mandatory` stops the run, `advisory` only says so, `remediate` repairs (policies marked ✎), `disabled` is
-silent. An exception is a waiver in policies/waivers.yaml: with an owner, a ticket, a reason, and at most 180 days.
+Levels: `mandatory` stops the run, `advisory` only says so, `remediate` repairs (policies marked ✎),
+`disabled` is silent.
+An exception is a waiver in policies/waivers.yaml: with owner, ticket and reason, for at most
+180 days.
 """
 
 
@@ -56,10 +59,11 @@ def section(title: str, rules: list[Rule]) -> str:
 
 
 def _settings(rule: Rule) -> list[str]:
-    return [
-        f"| {rule.name}.{name} | `{_plain(option.default)}` | {option.schema.get('description', option.wanted)} |"
-        for name, option in rule.options.items()
-    ]
+    rows: list[str] = []
+    for name, option in rule.options.items():
+        meaning = option.schema.get("description", option.wanted)
+        rows.append(f"| {rule.name}.{name} | `{_plain(option.default)}` | {meaning} |")
+    return rows
 
 
 def _plain(value: object) -> str:
