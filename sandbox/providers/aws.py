@@ -9,8 +9,8 @@ from typing import Any
 
 from sandbox.providers import policy_documents, schema
 from sandbox.providers.diff import Change
-from sandbox.providers.kinds import Words, kind
-from sandbox.providers.store import ACCOUNT, REGION, Store
+from sandbox.providers.kinds import Words, kind, table
+from sandbox.providers.store import Store
 from sandbox.providers.target import Package, Refused, Resource, made_up_name
 from sandbox.providers.values import Json, plain
 
@@ -18,9 +18,6 @@ SOURCES = ("cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId")
 """What a security group rule can be about: exactly one of them."""
 
 RULE = re.compile(r"aws:vpc/securityGroup(Ingress|Egress)Rule:")
-
-ZONE_LETTERS = {"ap-northeast-1": "acd"}
-"""The zones that a new account has in a region; a, b and c in the others."""
 
 
 class Aws(Package):
@@ -93,40 +90,18 @@ class AwsStore(Store):
         return made
 
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
-        here = str(args.get("region") or config.get("region") or REGION)
-        match token.rpartition(":")[2]:
-            case "getCallerIdentity":
-                arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/sandbox/sandbox"
-                return {"id": ACCOUNT, "accountId": ACCOUNT, "arn": arn, "userId": "AROASANDBOX:sandbox"}
-            case "getRegion":
-                endpoint = f"ec2.{here}.amazonaws.com"
-                return {"id": here, "name": here, "region": here, "endpoint": endpoint, "description": here}
-            case "getPartition":
-                reverse = "com.amazonaws"
-                return {
-                    "id": "aws",
-                    "partition": "aws",
-                    "dnsSuffix": "amazonaws.com",
-                    "reverseDnsPrefix": reverse,
-                }
-            case "getAvailabilityZones":
-                return _zones(args, here)
-            case _:
-                raise Refused(
-                    f"the sandbox has no answer to the look-up {token}; it knows "
-                    "getAvailabilityZones, getCallerIdentity, getPartition and getRegion"
-                )
+        found = super().invoke(token, args, config)
+        return {**found, **_zones(args, found["region"])} if "AvailabilityZones" in token else found
 
 
 def _zones(args: Json, here: str) -> Json:
-    """The zones of a region without those that are excluded; ap-northeast-1a has an id like apne1-az1."""
+    """A region's zones but those that are excluded; ap-northeast-1a is also known as apne1-az1."""
     initials = re.sub(r"(north|south|east|west|central)", lambda found: found[1][0], here).replace("-", "")
-    letters = enumerate(ZONE_LETTERS.get(here, "abc"), 1)
+    letters = enumerate(table("aws")["zones"].get(here, "abc"), 1)
     found = {f"{here}{letter}": f"{initials}-az{number}" for number, letter in letters}
     left_out = {*args.get("excludeNames", ()), *args.get("excludeZoneIds", ())}
     zones = {name: ident for name, ident in found.items() if not {name, ident} & left_out}
-    ids = {"names": list(zones), "zoneIds": list(zones.values()), "groupNames": [f"{here}-zg-1"]}
-    return {**args, "id": here, "region": here, **ids}
+    return {"names": list(zones), "zoneIds": list(zones.values())}
 
 
 @functools.cache

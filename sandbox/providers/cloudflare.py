@@ -1,10 +1,10 @@
 """What the Cloudflare provider accepts, and a store in place of Cloudflare's API."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from sandbox.providers.kinds import digits, strings, table
+from sandbox.providers.kinds import table
 from sandbox.providers.schema import suggest
 from sandbox.providers.store import Store
 from sandbox.providers.target import Package, Refused, Resource
@@ -43,7 +43,7 @@ class Cloudflare(Package):
 def setting_faults(setting: str, value: Any) -> Iterator[str]:
     """What the API refuses as the value of a zone's setting, which the SDK leaves open."""
     values = table("cloudflare")["settings"]
-    allowed = strings(["on", "off"] if setting in values["on_off"] else values.get(setting, []))
+    allowed = cast("list[str]", ["on", "off"] if setting in values["on_off"] else values.get(setting, []))
     if allowed and value is not UNKNOWN and value not in allowed:
         yield f"value: {show(value)}, is not a value of {setting}; {suggest(str(value), allowed, quote=True)}"
     if setting == "security_header" and value is not UNKNOWN:
@@ -77,27 +77,6 @@ class CloudflareStore(Store):
                 resource.inputs
             )
         return made
-
-    def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
-        """A zone is there before any stack is: whichever is asked for."""
-        match token.rpartition(":")[2]:
-            case "getZone":
-                name = str(cast(Json, args.get("filter") or {}).get("name") or "example.com")
-                return {**args, **_zone(name, str(args.get("zoneId") or digits(f"zone {name}", 32)))}
-            case "getZones":
-                name = str(args.get("name") or "example.com")
-                return {**args, "results": [_zone(name, digits(f"zone {name}", 32))]}
-            case _:
-                raise Refused(
-                    f"the sandbox has no answer to the look-up {token}; it knows getZone and getZones"
-                )
-
-
-def _zone(name: str, ident: str) -> Json:
-    account = {"id": digits("account", 32), "name": "sandbox"}
-    servers = ["ada.ns.cloudflare.com", "bob.ns.cloudflare.com"]
-    rest = {"account": account, "nameServers": servers, "paused": False, "status": "active", "type": "full"}
-    return {"id": ident, "zoneId": ident, "name": name, **rest}
 
 
 def _certificate(given: Json) -> Json:

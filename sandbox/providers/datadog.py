@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, cast
 
-from sandbox.providers.kinds import strings, table
+from sandbox.providers.kinds import table
 from sandbox.providers.schema import suggest
 from sandbox.providers.store import Store
 from sandbox.providers.target import Package, Resource
@@ -35,7 +35,7 @@ class Datadog(Package):
 def monitor_faults(given: Json) -> Iterator[str]:
     """What Datadog's validation of monitors refuses, which the provider calls in a preview."""
     kind, query = given.get("type"), given.get("query")
-    types = strings(table("datadog")["monitors"]["types"])
+    types = cast("list[str]", table("datadog")["monitors"]["types"])
     if isinstance(kind, str) and kind not in types:
         yield f"type: {show(kind)}, is not a value of it; {suggest(kind, types, quote=True)}"
     if kind not in ("metric alert", "query alert") or not isinstance(query, str):

@@ -82,8 +82,3 @@ class Words(dict[str, Any]):
 def digits(text: str, length: int) -> str:
     """Hexadecimal digits that are always the same for a text."""
     return hashlib.sha256(text.encode()).hexdigest()[:length]
-
-
-def strings(value: Any) -> list[str]:
-    """A table's list of strings."""
-    return cast("list[str]", value)

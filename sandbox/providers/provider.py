@@ -3,7 +3,7 @@
 import functools
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
@@ -16,7 +16,7 @@ from pulumi.runtime.proto.provider_pb2_grpc import ResourceProviderServicer
 from sandbox.providers import schema
 from sandbox.providers.diff import changes
 from sandbox.providers.target import Live, Package, Refused, Resource, Target
-from sandbox.providers.values import Json, decode, encode, mark, merge, plain, project, show_path
+from sandbox.providers.values import Json, added, decode, encode, mark, merge, plain, project, show_path
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -69,14 +69,11 @@ class Provider(ResourceProviderServicer):
     def CheckConfig(self, request: proto.CheckRequest, context: grpc.ServicerContext) -> proto.CheckResponse:
         news = decode(request.news)
         allowed = schema.properties(schema.provider_args(self._package.name))
-        unknown = news.keys() - allowed.keys() - CONFIG_ALLOWED
-        failures = [
-            proto.CheckFailure(
-                reason=f"{name}: there is no such setting of the provider; {schema.suggest(name, allowed)}"
-            )
-            for name in sorted(unknown)
+        faults = [
+            f"{name}: there is no such setting of the provider; {schema.suggest(name, allowed)}"
+            for name in sorted(news.keys() - allowed.keys() - CONFIG_ALLOWED)
         ]
-        return proto.CheckResponse(inputs=request.news, failures=failures)
+        return proto.CheckResponse(inputs=request.news, failures=_failures(faults))
 
     def DiffConfig(self, request: proto.DiffRequest, context: grpc.ServicerContext) -> proto.DiffResponse:
         """A change of settings changes no resource by itself."""
@@ -105,10 +102,7 @@ class Provider(ResourceProviderServicer):
         resource = self._resource(request, context, decode(request.news))
         faults = list(self._package.faults(resource))
         if faults:
-            # Without `property`: the engine would print that property's value, secret or not.
-            return proto.CheckResponse(
-                inputs=request.news, failures=[proto.CheckFailure(reason=fault) for fault in faults]
-            )
+            return proto.CheckResponse(inputs=request.news, failures=_failures(faults))
         before = decode(request.olds)
         inputs = self._package.complete(resource, before, request.randomSeed or secrets.token_bytes(16))
         return proto.CheckResponse(inputs=encode(inputs))
@@ -175,8 +169,8 @@ class Provider(ResourceProviderServicer):
         resource = self._resource(request, context, decode(request.news))
         if request.preview:
             # What the target added stays as it is, or everything that depends on it would seem to change.
-            olds, removed = decode(request.olds), decode(request.old_inputs).keys() - resource.inputs.keys()
-            kept = {key: value for key, value in plain(olds).items() if key not in removed}
+            olds = decode(request.olds)
+            kept = added(plain(olds), plain(decode(request.old_inputs)))
             planned = mark(mark(merge(kept, plain(resource.inputs)), resource.inputs), olds)
             return proto.UpdateResponse(properties=encode(planned))
         live = self._target.update(resource)
@@ -194,6 +188,11 @@ class Provider(ResourceProviderServicer):
 
     def _config(self, context: grpc.ServicerContext) -> Json:
         return self._configs.get(context.peer(), {})
+
+
+def _failures(faults: Iterable[str]) -> list[proto.CheckFailure]:
+    """Faults for the engine. It would print the value of a property that was named apart, secret or not."""
+    return [proto.CheckFailure(reason=fault) for fault in faults]
 
 
 def _from_json(value: Any) -> Any:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypedDict, cast
 
 from sandbox.providers import plausible
-from sandbox.providers.kinds import Words, digits, kind
+from sandbox.providers.kinds import Words, digits, kind, table
 from sandbox.providers.target import Live, Refused, Resource, Target
 from sandbox.providers.values import Json, Secret, beside, each, merge, plain
 
@@ -96,6 +96,17 @@ class Store(Target):
         return Words(given | own | {"address": f"203.0.113.{last}"}, seed)
 
     # The target
+
+    def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
+        name = token.rpartition(":")[2]
+        answers = cast(Json, table(token.partition(":")[0]).get("invokes", {}))
+        if name not in answers:
+            known = ", ".join(sorted(answers)) or "none of this provider"
+            raise Refused(f"the sandbox has no answer to the look-up {token}; it knows {known}")
+        asked = str(cast(Json, args.get("filter") or args).get("name"))
+        region = args.get("region") or config.get("region") or REGION
+        words = Words({"region": region, "account": ACCOUNT, "name": asked}, f"look-up of {asked}")
+        return {**args, **words.fill(answers[name])}
 
     def find(self, resource: Resource) -> list[Live]:
         with self._lock:

@@ -130,6 +130,15 @@ def merge(computed: Any, given: Any) -> Any:
     return given
 
 
+def added(outputs: Any, inputs: Any) -> Any:
+    """What a target added to the inputs: the outputs without what the inputs say."""
+    if isinstance(outputs, dict) and isinstance(inputs, dict):
+        given = cast(Json, inputs)
+        rest: Json = beside(cast(Any, outputs), given, added)
+        return {key: rest[key] for key in rest if key not in given or isinstance(rest[key], dict | list)}
+    return beside(outputs, inputs, added) if _same_length(outputs, inputs) else cast(Any, outputs)
+
+
 def mark(value: Any, like: Any) -> Any:
     """The value, secret wherever `like` is."""
     if isinstance(like, Secret):

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.providers.schema import NoSuchType
 from sandbox.providers.values import UNKNOWN, Secret, each
 from tests.sandbox.providers import resources as r
 from tests.sandbox.providers.resources import VALID, Providers, changed
@@ -274,3 +275,12 @@ def test_a_wrong_field_of_an_object_is_refused(
     providers: Providers, token: str, path: str, value: Any, message: str
 ):
     assert message in providers.faults(token, changed(token, path, value))
+
+
+@pytest.mark.parametrize(
+    "token", ["aws:ec2/vpcs:Vpcs", "datadog:index/alarm:Alarm", "cloudflare:index/vpc:Vpc"]
+)
+def test_a_type_that_the_sdk_does_not_have_is_refused(providers: Providers, token: str):
+    package = token.partition(":")[0]
+    with pytest.raises(NoSuchType, match=f"^pulumi-{package} has no resource type {token}$"):
+        providers.faults(token, {})

@@ -1,16 +1,16 @@
 """Whatever a program sends: a provider answers, and no message holds a secret."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sandbox.providers.diff import changes
 from sandbox.providers.target import Refused
-from sandbox.providers.values import UNKNOWN, Secret, decode, encode, mark, merge, plain, project
+from sandbox.providers.values import UNKNOWN, Secret, added, decode, encode, mark, merge, plain, project
 from tests.sandbox.providers.resources import VALID, Providers, resource
 
 HIDDEN = "hunter2-hidden"
@@ -39,11 +39,10 @@ OBJECTS = st.dictionaries(KEYS, VALUES, max_size=4)
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The path of everything in a value."""
-    found = cast(Any, value)
-    items = found.items() if isinstance(value, dict) else enumerate(found) if isinstance(value, list) else ()
-    for key, item in items:
+    keys: dict[Any, Callable[[Any], Any]] = {dict: list, list: lambda items: range(len(items))}
+    for key in keys.get(type(value), lambda _: ())(value):
         yield (*path, key)
-        yield from places(item, (*path, key))
+        yield from places(value[key], (*path, key))
 
 
 @st.composite
@@ -105,6 +104,7 @@ def test_what_is_sent_is_what_arrives(value: dict[str, Any]) -> None:
 @settings(deadline=None)
 def test_values_are_put_together_and_taken_apart(one: dict[str, Any], other: dict[str, Any]) -> None:
     assert project(merge(one, other), other) == other
+    assert merge(added(merge(one, other), other), other) == merge(one, other)
     assert plain(mark(plain(one), one)) == plain(one)
     assert mark(plain(one), one) == one
     assert changes(one, one) == []
