@@ -21,7 +21,7 @@ SLOW = {"cup": {"size": 1}, "slow": {"seconds": 3}}
 def engine_of(process: "subprocess.Popen[str]") -> int:
     """The engine that a running command has started."""
     children = Path(f"/proc/{process.pid}/task").glob("*/children")
-    return next(int(child) for file in children for child in file.read_text().split())
+    return next(int(child) for file in children for child in file.read_text().replace("\0", " ").split())
 
 
 def pending(project: Project) -> list[str]:
