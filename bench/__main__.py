@@ -52,11 +52,11 @@ def eager() -> float:
     return float(subprocess.run(python("-c", code), capture_output=True, text=True, check=True).stdout)
 
 
-def life(project: Path, stack: str, runs: int) -> dict[str, float]:
+def life(project: Path, stack: str, runs: int, *flags: str) -> dict[str, float]:
     """Medians of preview, up from nothing and a second up of one stack in the sandbox."""
 
     def command(name: str) -> float:
-        return seconds(python("-m", "sandbox", name, stack, "--project", str(project)))
+        return seconds(python("-m", "sandbox", name, stack, "--project", str(project), *flags))
 
     found: dict[str, list[float]] = {"preview": [], "up": [], "second up": []}
     for _ in range(runs):
@@ -83,7 +83,7 @@ def main() -> None:
     row("eager import of four SDKs", imports, imports, "itself")
     share = median(lambda: evaluation(args.stack), args.runs)
     row("evaluation of the program", share, imports, "eager import; at most 0.30")
-    empty = life(EMPTY, "empty", args.runs)
+    empty = life(EMPTY, "empty", args.runs, "--no-policies")
     ours = life(ROOT, args.stack, args.runs)
     for step, took in empty.items():
         row(f"{step}, empty program", took, took, "itself")
