@@ -20,7 +20,7 @@ def faults(rules: Mapping[str, Rule], config: Mapping[str, Mapping[str, Any]]) -
         if rule is None:
             found.append(f'there is no policy "{name}"; {_nearest(name, rules)}')
             continue
-        for key, value in sorted(cast(dict[str, Any], from_plain(values)).items()):
+        for key, value in sorted(cast("dict[str, Any]", from_plain(values)).items()):
             option = rule.options.get(key)
             if option is None:
                 found.append(f'{name} has no setting "{key}"; {_nearest(key, rule.options)}')

@@ -10,6 +10,8 @@ from policies.pods import patches
 from policies.rule import Finding, Options, Resource, Rule, Stack, Unknown, Verdicts
 from policies.unknowns import UnknownValueError, from_plain
 
+Check = Callable[[Any, Options], Verdicts]
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -21,30 +23,46 @@ class Judgement:
     """The kind and place of the exception; never its text, which may hold a secret."""
 
 
+PASSED = Judgement()
+
+
+def settle(rule: Rule, config: Options | None = None) -> Options:
+    """A rule's options under a configuration, whole numbers as such."""
+    return rule.defaults() | cast("dict[str, Any]", from_plain(config or {}))
+
+
 def judge(rule: Rule, subject: Resource | Stack, config: Options | None = None) -> Judgement:
     """All that a rule says about a subject under a configuration."""
-    check = cast(Callable[[Any, Options], Verdicts], rule.check)
-    partial = isinstance(subject, Resource) and patches(subject)
-    findings: dict[Finding, None] = {}
-    unknown: dict[Unknown, None] = {}
+    return judge_settled(rule, subject, settle(rule, config))
+
+
+def judge_settled(rule: Rule, subject: Resource | Stack, options: Options) -> Judgement:
+    """The same with options that are settled already."""
+    verdicts: list[Finding | Unknown] = []
     crash = ""
     try:
-        for verdict in check(subject, rule.defaults() | cast(dict[str, Any], from_plain(config or {}))):
-            if isinstance(verdict, Unknown):
-                unknown[verdict] = None
-            elif partial and verdict.absent:
-                unknown[Unknown(verdict.path)] = None  # the object that it patches may well have it
-            else:
-                findings[verdict] = None
+        # One by one, so that what was found before an unknown value or a crash is kept.
+        for verdict in cast(Check, rule.check)(subject, options):
+            verdicts.append(verdict)
     except UnknownValueError as fault:
-        unknown[Unknown(fault.path)] = None
+        verdicts.append(Unknown(fault.path))
     except Exception as fault:  # a rule that crashes is a finding of its own, never an aborted run
         crash = _where(fault)
+    if not verdicts and not crash:
+        return PASSED
     if isinstance(subject, Resource):
-        found = (replace(finding, urn=subject.urn) for finding in findings)
-        missing = (replace(value, urn=subject.urn) for value in unknown)
-        return Judgement(tuple(found), tuple(missing), crash)
-    return Judgement(tuple(findings), tuple(unknown), crash)
+        verdicts = [replace(verdict, urn=subject.urn) for verdict in verdicts]
+        if patches(subject):
+            # The object that it patches may well have what the patch leaves out.
+            verdicts = [
+                Unknown(verdict.path, subject.urn)
+                if isinstance(verdict, Finding) and verdict.absent
+                else verdict
+                for verdict in verdicts
+            ]
+    distinct = list(dict.fromkeys(verdicts))
+    findings = tuple(verdict for verdict in distinct if isinstance(verdict, Finding))
+    return Judgement(findings, tuple(verdict for verdict in distinct if isinstance(verdict, Unknown)), crash)
 
 
 def _where(fault: Exception) -> str:

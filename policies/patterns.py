@@ -9,6 +9,6 @@ def patterns(value: object) -> list[re.Pattern[str]] | None:
     if not isinstance(value, list):
         return None
     try:
-        return [re.compile(cast(str, item)) for item in cast(list[object], value)]
+        return [re.compile(cast(str, item)) for item in cast("list[object]", value)]
     except (re.error, TypeError):
         return None

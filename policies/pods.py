@@ -135,7 +135,7 @@ def pods(resource: Resource) -> list[Pod]:
         resource.memo["pods"] = found
     if isinstance(found, UnknownValueError):
         raise UnknownValueError(found.path)
-    return cast(list[Pod], found)
+    return cast("list[Pod]", found)
 
 
 def _pod(item: Object) -> Pod:

@@ -103,6 +103,6 @@ def _specs(kind: str, props: Properties) -> Iterator[Properties]:
 def _elements(props: Properties, key: str) -> Iterator[Properties]:
     found = props.get(key, ())
     if isinstance(found, Sequence) and not isinstance(found, str):
-        for item in cast(Sequence[Any], found):
+        for item in cast("Sequence[Any]", found):
             if isinstance(item, Mapping):
                 yield cast(Properties, item)

@@ -5,6 +5,7 @@ and aborts the run when a rule raises. Everything else (levels, metadata, config
 pulumi_policy is pinned, and a test holds the answers against the SDK's own.
 """
 
+import gc
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import EnforcementLevel
 
 from policies import config, ledger, meta, pack, waivers
-from policies.judge import Judgement, judge
+from policies.judge import PASSED, Judgement, judge_settled, settle
 from policies.ledger import Ledger, Row
 from policies.resources import of_request, of_stack
 from policies.rule import Finding, Options, Resource, Rule, Stack, Unknown
@@ -38,7 +39,7 @@ class Servicer(Stock):
         self.seen: dict[str, Resource] = {}
         self.unknown: list[tuple[Rule, Unknown]] = []
         self.used: set[int] = set()
-        self._by_type: dict[str, tuple[list[Rule], list[analyzer_pb2.PolicyNotApplicable]]] = {}
+        self._by_type: dict[str, tuple[list[Rule], analyzer_pb2.AnalyzeResponse]] = {}
         self._settings({})
 
     def _stock(self, method: str) -> Callable[..., Any]:
@@ -60,7 +61,7 @@ class Servicer(Stock):
 
     def _settings(self, given: Mapping[str, Options]) -> None:
         """What the configuration decides, worked out once."""
-        self._options = {rule.name: given.get(rule.name, {}) for rule in pack.ALL}
+        self._options = {rule.name: settle(rule, given.get(rule.name)) for rule in pack.ALL}
         self._policies = {policy.name: policy for policy in pack.policies()}
         self._levels: dict[str, EnforcementLevel] = {
             name: self._get_enforcement_level(policy) for name, policy in self._policies.items()
@@ -72,13 +73,20 @@ class Servicer(Stock):
         resource = of_request(request)
         self.seen[resource.urn] = resource
         rules, others = self._chosen(resource.type)
-        response = analyzer_pb2.AnalyzeResponse(not_applicable=others)
+        response = analyzer_pb2.AnalyzeResponse()
+        response.CopyFrom(others)
+        judgements = [(rule, judge_settled(rule, resource, self._options[rule.name])) for rule in rules]
+        recorded = self.ledger.file is not None
         rows = [
-            self._row(rule, resource.urn, judge(rule, resource, self._options[rule.name]), response)
-            for rule in rules
+            self._row(rule, resource.urn, judgement, response)
+            for rule, judgement in judgements
+            if recorded or judgement is not PASSED
         ]
-        if self.ledger.file is not None:
-            skipped = [Row(resource.urn, item.policy_name, ledger.NOT_APPLICABLE, "") for item in others]
+        if recorded:
+            skipped = [
+                Row(resource.urn, item.policy_name, ledger.NOT_APPLICABLE, "")
+                for item in others.not_applicable
+            ]
             self.ledger.add(*rows, *skipped)
         return response
 
@@ -86,6 +94,13 @@ class Servicer(Stock):
         self, request: analyzer_pb2.AnalyzeStackRequest, _context: object
     ) -> analyzer_pb2.AnalyzeResponse:
         """Judges the stack as a whole, then the waivers and what stayed unknown."""
+        gc.disable()  # a stack of thousands is one big graph: each collection would walk all of it
+        try:
+            return self._analyze_stack(request)
+        finally:
+            gc.enable()
+
+    def _analyze_stack(self, request: analyzer_pb2.AnalyzeStackRequest) -> analyzer_pb2.AnalyzeResponse:
         stack = Stack(
             tuple(of_stack(resource, self.seen.get(resource.urn)) for resource in request.resources)
         )
@@ -94,7 +109,7 @@ class Servicer(Stock):
         for rule in _ORDERED:
             if not rule.on_stack or rule in meta.RULES or not self._enabled(rule):
                 continue
-            judgement = judge(rule, stack, self._options[rule.name])
+            judgement = judge_settled(rule, stack, self._options[rule.name])
             self.ledger.add(*self._stack_rows(rule, root, judgement, response))
         self.ledger.add(*self._about_the_pack(root, stack, response))
         self.ledger.complete()
@@ -109,7 +124,7 @@ class Servicer(Stock):
     def _enabled(self, rule: Rule) -> bool:
         return self._levels[rule.name] is not EnforcementLevel.DISABLED
 
-    def _chosen(self, kind: str) -> tuple[list[Rule], list[analyzer_pb2.PolicyNotApplicable]]:
+    def _chosen(self, kind: str) -> tuple[list[Rule], analyzer_pb2.AnalyzeResponse]:
         """The rules on a type, and what is said of all the others."""
         found = self._by_type.get(kind)
         if found is None:
@@ -121,7 +136,8 @@ class Servicer(Stock):
                 for rule in rules
                 if kind not in rule.types
             ]
-            found = self._by_type[kind] = [rule for rule in rules if kind in rule.types], others
+            answer = analyzer_pb2.AnalyzeResponse(not_applicable=others)
+            found = self._by_type[kind] = [rule for rule in rules if kind in rule.types], answer
         return found
 
     def _level(self, rule: Rule) -> EnforcementLevel:

@@ -16,10 +16,9 @@ stack) changes levels and settings:
 {"all": "advisory", "workload-limit-above-ceiling": {"enforcementLevel": "mandatory", "cpu": "2"}}
 ```
 
-Levels: `mandatory` stops the run, `advisory` only says so, `remediate` repairs (policies marked ✎),
-`disabled` is silent.
-An exception is a waiver in policies/waivers.yaml: with owner, ticket and reason, for at most
-180 days.
+Levels: `mandatory` stops the run, `advisory` only says so, `remediate` repairs (policies marked ✎), and
+`disabled` is silent. An exception is a waiver in policies/waivers.yaml: with an owner, a ticket and a reason,
+for at most 180 days.
 """
 
 

@@ -94,10 +94,10 @@ def _unmark(fields: dict[str, Any]) -> Any:
 def from_plain(value: Any) -> Any:
     """The same values from the SDK's own deserialised properties, in which secrets are already unwrapped."""
     if isinstance(value, Mapping):
-        mapping = cast(Mapping[str, Any], value)
+        mapping = cast("Mapping[str, Any]", value)
         return _unmark({key: from_plain(mapping[key]) for key in sorted(mapping)})
     if isinstance(value, list | tuple):
-        return [from_plain(item) for item in cast(list[Any], value)]
+        return [from_plain(item) for item in cast("list[Any]", value)]
     if isinstance(value, str):
         return UNKNOWN if value in SENTINELS else value
     if isinstance(value, float):
@@ -105,31 +105,54 @@ def from_plain(value: Any) -> Any:
     return value
 
 
+_NONE: "dict[str, Value]" = {}
+
+
 class Value:
     """One property, where it is, and what is known of it."""
 
-    __slots__ = ("_raw", "path", "secret")
+    __slots__ = ("_children", "_key", "_parent", "_path", "_raw", "secret")
 
     def __init__(self, raw: Any, path: str = "", secret: bool = False) -> None:
         if type(raw) is _Secret:
             raw, secret = raw.value, True
         self._raw = raw
-        self.path = path
+        self._path = path
+        self._parent: Value | None = None
+        self._key: str | int = ""
+        self._children: dict[str, Value] = _NONE
         self.secret = secret
+
+    @property
+    def path(self) -> str:
+        """Where it is: `spec.containers[0].image`; put together when asked for, since few are."""
+        if self._parent is None:
+            return self._path
+        before, key = self._parent.path, self._key
+        if isinstance(key, int):
+            return f"{before}[{key}]"
+        if not before:
+            return key
+        return f'{before}["{key}"]' if "." in key or "/" in key else f"{before}.{key}"
+
+    def _child(self, raw: Any, key: str | int) -> "Value":
+        child = Value(raw, "", self.secret)
+        child._parent, child._key = self, key
+        return child
 
     def __getitem__(self, key: str) -> "Value":
         """The property below; absent where there is none, unknown (at this path) below an unknown one."""
+        found = self._children.get(key)
+        if found is not None:
+            return found
         raw = self._raw
         if raw is UNKNOWN:
             return self
-        child = cast(dict[str, Any], raw).get(key) if type(raw) is dict else None
-        if not self.path:
-            path = key
-        elif "." in key or "/" in key:
-            path = f'{self.path}["{key}"]'
-        else:
-            path = f"{self.path}.{key}"
-        return Value(child, path, self.secret)
+        found = self._child(cast("dict[str, Any]", raw).get(key) if type(raw) is dict else None, key)
+        if self._children is _NONE:
+            self._children = {}
+        self._children[key] = found  # dozens of rules walk the same way
+        return found
 
     def at(self, path: str) -> "Value":
         """The property at a dotted path: `at("spec.template.spec")`."""
@@ -181,13 +204,13 @@ class Value:
         value = self.get()
         if not isinstance(value, list):
             return []
-        elements = cast(list[Any], value)
-        return [Value(item, f"{self.path}[{index}]", self.secret) for index, item in enumerate(elements)]
+        elements = cast("list[Any]", value)
+        return [self._child(item, index) for index, item in enumerate(elements)]
 
     def entries(self) -> dict[str, "Value"]:
         """The properties of an object; none when it is absent."""
         value = self.get()
-        return {key: self[key] for key in cast(dict[str, Any], value)} if isinstance(value, dict) else {}
+        return {key: self[key] for key in cast("dict[str, Any]", value)} if isinstance(value, dict) else {}
 
     def texts(self) -> list[str]:
         """The strings of a list, or a single string as a list of one."""
@@ -229,7 +252,7 @@ def _has_secret(raw: Any) -> bool:
     if type(raw) is _Secret:
         return True
     if isinstance(raw, dict):
-        return any(_has_secret(part) for part in cast(dict[str, Any], raw).values())
+        return any(_has_secret(part) for part in cast("dict[str, Any]", raw).values())
     if isinstance(raw, list):
-        return any(_has_secret(part) for part in cast(list[Any], raw))
+        return any(_has_secret(part) for part in cast("list[Any]", raw))
     return False

@@ -96,7 +96,7 @@ def load(names: Iterable[str], today: date | None = None) -> Waivers:
     known = set(names)
     good: list[Waiver] = []
     faults: list[str] = []
-    for index, item in enumerate(cast(list[Any], content)):
+    for index, item in enumerate(cast("list[Any]", content)):
         waiver, wrong = _waiver(item, known, today)
         where = f"{file.name}[{index}]"
         faults.extend(f"{where}{fault}" for fault in wrong)
@@ -108,7 +108,7 @@ def load(names: Iterable[str], today: date | None = None) -> Waivers:
 def _waiver(item: object, known: set[str], today: date) -> tuple[Waiver | None, list[str]]:
     if not isinstance(item, dict):
         return None, [f" is {item!r}; write reason, owner, ticket, expires and match"]
-    fields = cast(dict[str, Any], item)
+    fields = cast("dict[str, Any]", item)
     faults = [
         f".{key} is not known; a waiver has {', '.join(sorted(_KEYS))}"
         for key in sorted(map(str, fields))
@@ -137,8 +137,8 @@ def _match(
         return (), [f".match is {_shown(cast(object, value))}; write a list of policies and targets"]
     found: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
     faults: list[str] = []
-    for index, item in enumerate(cast(list[Any], value)):
-        fields: Mapping[str, Any] = cast(dict[str, Any], item) if isinstance(item, dict) else {}
+    for index, item in enumerate(cast("list[Any]", value)):
+        fields: Mapping[str, Any] = cast("dict[str, Any]", item) if isinstance(item, dict) else {}
         where = f".match[{index}]"
         lists = {key: _texts(fields.get(key)) for key in ("policies", "targets")}
         faults.extend(
@@ -157,7 +157,7 @@ def _match(
 
 def _texts(value: object) -> tuple[str, ...]:
     if isinstance(value, list):
-        items = cast(list[object], value)
+        items = cast("list[object]", value)
         if all(isinstance(item, str) and item for item in items):
             return tuple(cast(list[str], items))
     return ()

@@ -45,7 +45,7 @@ def parse(text: str) -> tuple[Directive, ...]:
         file = Path(folder) / "nginx.conf"
         file.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
         read = cast(Callable[..., Any], crossplane.parse)  # pyright: ignore[reportUnknownMemberType]
-        payload = cast(dict[str, Any], read(str(file), single=True, check_ctx=False, check_args=False))
+        payload = cast("dict[str, Any]", read(str(file), single=True, check_ctx=False, check_args=False))
     if payload["errors"]:
         raise NotNginxError(str(payload["errors"][0]["error"]).partition(" in /")[0] or "unfinished")
     return tuple(_directive(item) for item in payload["config"][0]["parsed"])

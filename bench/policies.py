@@ -1,0 +1,116 @@
+"""The policy pack: its start, a resource, a growing stack; against one rule in the SDK's own loop."""
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pulumi_policy.policy
+from google.protobuf import json_format
+from google.protobuf.struct_pb2 import Struct
+from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
+from pulumi_policy import EnforcementLevel, ResourceValidationArgs, ResourceValidationPolicy
+
+from policies.catalog import RULES
+from policies.pack import NAME, policies
+from policies.servicer import Servicer
+from tests.policies.fixtures import DEPLOYMENT
+
+ROOT = Path(__file__).parents[1]
+Stock: Any = pulumi_policy.policy._PolicyAnalyzerServicer  # pyright: ignore[reportPrivateUsage]
+KIND = "kubernetes:apps/v1:Deployment"
+
+
+def urn(index: int) -> str:
+    return f"urn:pulumi:bench::pipe::{KIND}::api-{index}"
+
+
+def deployment(index: int) -> Struct:
+    """A Deployment of its own name and labels, as the engine sends it."""
+    name = f"api-{index}"
+    labels = {"app": name}
+    pod: dict[str, Any] = {**DEPLOYMENT["spec"]["template"], "metadata": {"labels": labels}}
+    spec = {**DEPLOYMENT["spec"], "selector": {"matchLabels": labels}, "template": pod}
+    props = {"metadata": {"name": name, "namespace": "pipe", "labels": labels}, "spec": spec}
+    return json_format.ParseDict(props, Struct())
+
+
+def milliseconds(work: Callable[[], object], times: int) -> float:
+    """The median of one piece of work."""
+    found: list[float] = []
+    for _ in range(times):
+        started = time.perf_counter()
+        work()
+        found.append((time.perf_counter() - started) * 1000)
+    return statistics.median(found)
+
+
+def resource(servicer: Any, times: int = 400) -> float:
+    """One Deployment through Analyze, as the engine pays for it: over gRPC, in milliseconds."""
+    server = grpc.server(ThreadPoolExecutor(4))
+    analyzer_pb2_grpc.add_AnalyzerServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    request = analyzer_pb2.AnalyzeRequest(type=KIND, urn=urn(0), name="api-0", properties=deployment(0))
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        client: Any = analyzer_pb2_grpc.AnalyzerStub(channel)
+        client.Analyze(request)
+        took = milliseconds(lambda: client.Analyze(request), times)
+    server.stop(None)
+    return took
+
+
+def stack(size: int) -> float:
+    """AnalyzeStack over Deployments, in milliseconds a resource."""
+    resources = [
+        analyzer_pb2.AnalyzerResource(
+            type=KIND, urn=urn(index), name=f"api-{index}", properties=deployment(index)
+        )
+        for index in range(size)
+    ]
+    request = analyzer_pb2.AnalyzeStackRequest(resources=resources)
+    servicer: Any = Servicer(NAME, "1", policies(), EnforcementLevel.ADVISORY)
+    return milliseconds(lambda: servicer.AnalyzeStack(request, None), 3) / size
+
+
+def start() -> float:
+    """From the process's start to the port that the engine waits for, in milliseconds."""
+
+    def once() -> None:
+        command = [sys.executable, "-u", str(ROOT / "policies" / "__main__.py")]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            process.kill()
+
+    return milliseconds(once, 5)
+
+
+def one_rule() -> Any:
+    """The SDK's own loop with a single rule that reads one property."""
+
+    def check(args: ResourceValidationArgs, report: Any) -> None:
+        if args.props["spec"]["replicas"] < 1:
+            report("too few", None)
+
+    return Stock("one", "1", [ResourceValidationPolicy("one", "One.", check)], EnforcementLevel.ADVISORY)
+
+
+def main() -> None:
+    ours: Any = Servicer(NAME, "1", policies(), EnforcementLevel.ADVISORY)
+    single = resource(one_rule())
+    whole = resource(ours)
+    print(f"policy pack: start                     {start():8.0f} ms")
+    print(f"a Deployment, one rule, the SDK's loop {single:8.2f} ms")
+    print(f"a Deployment, {len(RULES)} rules, our loop      {whole:8.2f} ms   {whole / single:5.2f} times")
+    for size in (100, 1000, 5000):
+        print(f"a stack of {size:4} resources               {stack(size):8.3f} ms a resource")
+
+
+if __name__ == "__main__":
+    main()
