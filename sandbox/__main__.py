@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,6 +37,7 @@ def main(words: Sequence[str] | None = None, serve: Serve | None = None) -> int:
     args = parser.parse_args(words)
     if not args.stack and args.command != "engine":
         parser.error("name a STACK")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing begun is left running
     progress = Progress()
     root = Path(args.project).absolute()
     try:

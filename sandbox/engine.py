@@ -100,6 +100,8 @@ def _build(version: str, binary: Path, progress: Progress) -> None:
             "(https://go.dev/dl/) or pulumi (https://www.pulumi.com/docs/install/), and run this again."
         )
     progress.step(f"building pulumi {version} from Go modules, once; some five minutes on two cores")
+    for left_over in binary.parent.glob("build-*"):
+        shutil.rmtree(left_over)
     with tempfile.TemporaryDirectory(dir=binary.parent, prefix="build-") as work:
         made = Path(work) / "pulumi"
         process = subprocess.Popen(

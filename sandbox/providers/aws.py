@@ -12,7 +12,7 @@ from sandbox.providers.diff import Change
 from sandbox.providers.kinds import Words, kind, table
 from sandbox.providers.store import Store
 from sandbox.providers.target import Package, Refused, Resource, made_up_name
-from sandbox.providers.values import Json, plain
+from sandbox.providers.values import Json
 
 SOURCES = ("cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId")
 """What a security group rule can be about: exactly one of them."""
@@ -38,7 +38,7 @@ class Aws(Package):
     def faults(self, resource: Resource) -> Iterator[str]:
         yield from super().faults(resource)
         name, purpose = policy_documents.DOCUMENTS.get(resource.type, ("", ""))
-        document = plain(resource.inputs.get(name))
+        document = resource.inputs.get(name)
         if isinstance(document, str):
             yield from (f"{name}: {fault}" for fault in policy_documents.faults(document, purpose))
         found = [name for name in SOURCES if name in resource.inputs]

@@ -9,7 +9,7 @@ from sandbox.providers.kinds import table
 from sandbox.providers.schema import suggest
 from sandbox.providers.store import Store
 from sandbox.providers.target import Package, Resource
-from sandbox.providers.values import Json, plain, show
+from sandbox.providers.values import Json, show
 
 QUERY = re.compile(r"\s*\w+\(.+?\):.+(?:>=|<=|>|<)\s*(?P<threshold>-?[\d.]+)\s*", re.DOTALL)
 """A metric monitor's query: how the points of which time are judged, what is measured, the threshold."""
@@ -22,7 +22,7 @@ class Datadog(Package):
 
     def faults(self, resource: Resource) -> Iterator[str]:
         yield from super().faults(resource)
-        given = plain(resource.inputs)
+        given = resource.inputs  # a secret is let pass: what is wrong with it could not be said
         match resource.type:
             case "datadog:index/monitor:Monitor":
                 yield from monitor_faults(given)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from sandbox.providers.values import Json, Path, kind, plain
+from sandbox.providers.values import UNKNOWN, Json, Path, kind, plain
 
 ABSENT = object()
 
@@ -44,11 +44,16 @@ def _changes(old: Any, new: Any, path: Path) -> Iterator[Change]:
 
 
 def reaches(change: Change, path: Sequence[str]) -> bool:
-    """Whether a change touches a property: it is in it, or adds or deletes something that holds it."""
+    """Whether a change touches a property: it is in it, or adds or deletes something that holds it.
+
+    Something that holds it and is unknown may well hold the same, and does not count.
+    """
     changed = [part for part in change.path if isinstance(part, str)]
     if len(changed) >= len(path):
         return changed[: len(path)] == list(path)
     rest = path[len(changed) :]
+    if change.new is UNKNOWN:
+        return False
     return changed == list(path[: len(changed)]) and any(
         _holds(side, rest) for side in (change.old, change.new)
     )

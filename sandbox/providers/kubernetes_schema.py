@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from sandbox.providers.kinds import table
 from sandbox.providers.schema import suggest
-from sandbox.providers.values import UNKNOWN, Json, Path, Secret, each, plain, show, show_path
+from sandbox.providers.values import UNKNOWN, Json, at, each, plain, show, show_path
 
 FOLDER = "kubernetes-json-schema/v1.34.0-local-strict"
 
@@ -40,7 +40,8 @@ def faults(given: Json) -> Iterator[str]:
     for key, value in wanted.items() if "template" in _find(given, "spec") else ():
         if value is not UNKNOWN and labels.get(key) not in (value, UNKNOWN):
             path = show_path(("spec", "template", "metadata", "labels", key))
-            yield f"{path}: does not match spec.selector, which wants {show(value)}"
+            wish = show(at(given, ("spec", "selector", "matchLabels", key)))
+            yield f"{path}: does not match spec.selector, which wants {wish}"
 
 
 @functools.cache
@@ -89,7 +90,7 @@ def _wire(value: Any) -> Any:
 def _explain(error: Any, given: Json) -> Iterator[str]:
     """An error in the words of the other checks; the library's own would quote secrets."""
     path, instance, rule = tuple(error.absolute_path), error.instance, error.validator_value
-    value, where = _at(given, path), show_path(path)
+    value, where = at(given, path), show_path(path)
     if instance == UNKNOWN.value:
         return
     match error.validator:
@@ -107,15 +108,6 @@ def _explain(error: Any, given: Json) -> Iterator[str]:
             yield f"{where}: {show(value)}, is not a value of it; {suggest(str(instance), rule, quote=True)}"
         case _:
             yield f"{where}: {show(value)}, is {PATTERNS.get(str(rule), f'not valid ({error.validator})')}"
-
-
-def _at(value: Any, path: Path) -> Any:
-    """What is at a path; a secret when it is in one."""
-    secret = False
-    for part in path:
-        secret = secret or isinstance(value, Secret)
-        value = (value.value if isinstance(value, Secret) else value)[part]
-    return Secret(plain(value)) if secret else value
 
 
 def _find(value: Any, *path: str) -> Json:

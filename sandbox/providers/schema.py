@@ -15,7 +15,7 @@ from typing import Any, cast
 import pulumi
 
 import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  (SDKs load what is asked for)
-from sandbox.providers.values import UNKNOWN, Json, Path, Secret, kind, show, show_path
+from sandbox.providers.values import UNKNOWN, Json, Path, Secret, each, kind, show, show_path
 
 ALLOWED_SHOWN = 24
 """So many names or values a message lists."""
@@ -136,11 +136,12 @@ def _object(cls: type[Any], value: Json, path: Path) -> Iterator[str]:
 
 
 def _value(hint: Any, allowed: Sequence[str], value: Any, path: Path) -> Iterator[str]:
-    bare = value.value if isinstance(value, Secret) else value
-    options = value_hints(hint)
-    fitting = [option for option in options if _fits(option, bare)]
+    bare = value
+    while isinstance(bare, Secret):
+        bare = each(bare.value, Secret)  # what is in a secret is one
     if bare is UNKNOWN:
         return
+    fitting = [option for option in value_hints(hint) if _fits(option, bare)]
     if not fitting:
         yield f"{show_path(path)}: {show(value)}; {nouns(hint)} is required"
     elif isinstance(bare, str) and allowed and bare not in allowed:

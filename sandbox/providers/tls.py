@@ -2,7 +2,7 @@
 
 import base64
 import ipaddress
-from typing import cast
+from typing import Any, cast
 
 from sandbox.providers.kinds import digits
 from sandbox.providers.target import Live, Refused, Resource, Target
@@ -100,10 +100,6 @@ def _request(given: Json) -> Json:
     from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
     from cryptography.x509.oid import NameOID
 
-    try:
-        key = load_pem_private_key(str(given.get("privateKeyPem")).encode(), None)
-    except (ValueError, TypeError) as error:
-        raise Refused("privateKeyPem: this is no private key in PEM") from error
     names = {
         "commonName": NameOID.COMMON_NAME,
         "organization": NameOID.ORGANIZATION_NAME,
@@ -114,21 +110,28 @@ def _request(given: Json) -> Json:
         "postalCode": NameOID.POSTAL_CODE,
         "serialNumber": NameOID.SERIAL_NUMBER,
     }
+    algorithms = {
+        "ECDSA": ec.EllipticCurvePrivateKey,
+        "ED25519": ed25519.Ed25519PrivateKey,
+        "RSA": rsa.RSAPrivateKey,
+    }
+    try:
+        key: Any = load_pem_private_key(str(given.get("privateKeyPem")).encode(), None)
+    except (ValueError, TypeError) as error:
+        raise Refused("privateKeyPem: this is no private key in PEM") from error
+    algorithm = next(name for name, kind in algorithms.items() if isinstance(key, kind))
     subject = cast(Json, given.get("subject") or {})
-    parts = [x509.NameAttribute(oid, str(subject[name])) for name, oid in names.items() if name in subject]
-    alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in given.get("dnsNames", ())]
-    alternatives += [x509.IPAddress(ipaddress.ip_address(one)) for one in given.get("ipAddresses", ())]
-    alternatives += [x509.UniformResourceIdentifier(one) for one in given.get("uris", ())]
+    try:
+        parts = [
+            x509.NameAttribute(oid, str(subject[name])) for name, oid in names.items() if name in subject
+        ]
+        others: list[x509.GeneralName] = [x509.DNSName(name) for name in given.get("dnsNames", ())]
+        others += [x509.IPAddress(ipaddress.ip_address(one)) for one in given.get("ipAddresses", ())]
+        others += [x509.UniformResourceIdentifier(one) for one in given.get("uris", ())]
+    except ValueError as error:
+        raise Refused(f"the certificate request cannot be made: {error}") from error
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(parts))
-    if alternatives:
-        builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-    match key:
-        case ed25519.Ed25519PrivateKey():
-            algorithm, made = "ED25519", builder.sign(key, None)
-        case ec.EllipticCurvePrivateKey():
-            algorithm, made = "ECDSA", builder.sign(key, hashes.SHA256())
-        case rsa.RSAPrivateKey():
-            algorithm, made = "RSA", builder.sign(key, hashes.SHA256())
-        case _:
-            raise Refused("privateKeyPem: the key is neither RSA, ECDSA nor Ed25519")
+    if others:
+        builder = builder.add_extension(x509.SubjectAlternativeName(others), critical=False)
+    made = builder.sign(key, None if algorithm == "ED25519" else hashes.SHA256())
     return {"certRequestPem": made.public_bytes(Encoding.PEM).decode(), "keyAlgorithm": algorithm}

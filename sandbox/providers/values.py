@@ -159,6 +159,15 @@ def _same_length(one: Any, other: Any) -> bool:
     return isinstance(one, list) and isinstance(other, list) and len(cast(Any, one)) == len(cast(Any, other))
 
 
+def at(value: Any, path: Path) -> Any:
+    """What is at a path; a secret when it is in one."""
+    secret = False
+    for part in path:
+        secret = secret or isinstance(value, Secret)
+        value = (value.value if isinstance(value, Secret) else value)[part]
+    return Secret(plain(value)) if secret else value
+
+
 def show_path(path: Sequence[str | int]) -> str:
     """A property path as Pulumi writes it: `spec.ports[0].name`, `labels["app.kubernetes.io/name"]`."""
     shown = ""

@@ -22,9 +22,12 @@ class Thing(pulumi.CustomResource):
 class Shelf(pulumi.ComponentResource):
     def __init__(self, name, things):
         super().__init__("pipe:shelf:Shelf", name)
+        made = []
         for each, props in things.items():
-            protect = props.pop("protect", False)
-            Thing(each, props, pulumi.ResourceOptions(parent=self, protect=protect))
+            opts = pulumi.ResourceOptions(parent=self, protect=props.pop("protect", False))
+            if "seconds" in props:  # what takes long comes last
+                opts.depends_on = list(made)
+            made.append(Thing(each, props, opts))
         self.register_outputs({})
 
 config = pulumi.Config("pipe")

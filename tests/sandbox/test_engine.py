@@ -210,6 +210,15 @@ def test_a_relative_cache_home_is_ignored(monkeypatch: pytest.MonkeyPatch) -> No
     assert engine.cache_folder() == Path("/home/somebody/.cache/pipe-infrastructure")
 
 
+def test_what_a_killed_build_left_is_removed(machine: Machine) -> None:
+    machine.program("go", GO)
+    built = engine.find(Progress())
+    built.unlink()
+    (built.parent / "build-left").mkdir()
+    assert engine.find(Progress()) == built
+    assert sorted(file.name for file in built.parent.iterdir()) == ["lock", "pulumi"]
+
+
 def test_a_build_that_is_stopped_leaves_nothing(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.program("go", GO.replace("chmod", "exec sleep 30; chmod"))
 

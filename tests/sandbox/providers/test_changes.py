@@ -36,6 +36,7 @@ CHANGES: list[tuple[str, str, Any, list[str]]] = [
     (r.CLUSTER, "kubernetesNetworkConfig", {"ipFamily": "ipv6"}, ["kubernetesNetworkConfig"]),
     (r.CLUSTER, "kubernetesNetworkConfig", {"elasticLoadBalancing": {"enabled": True}}, []),
     (r.DEPLOYMENT, "spec.replicas", 4, []),
+    (r.DEPLOYMENT, "spec", UNKNOWN, []),
     (r.DEPLOYMENT, "spec.selector.matchLabels.tier", "web", ["spec.selector.matchLabels.tier"]),
     (r.DEPLOYMENT, "metadata.namespace", "pipe", ["metadata.namespace"]),
     (r.SERVICE, "spec.ports.0.port", 8443, []),

@@ -67,7 +67,10 @@ def everything(replicas: int = 2, bucket: str = "pipe-backup", level: str = "inf
     def meta(name: str) -> dict[str, Any]:
         return {"namespace": namespace.metadata.name, "name": name}
 
-    kubernetes.core.v1.ConfigMap("settings", metadata=meta("settings"), data={"LOG_LEVEL": level}, opts=child)
+    settings = kubernetes.core.v1.ConfigMap(
+        "settings", metadata=meta("settings"), data={"LOG_LEVEL": level}, opts=child
+    )
+    variables = {"config_map_ref": {"name": settings.metadata.name}}
     secret = {"password": pulumi.Output.secret("hunter2")}
     kubernetes.core.v1.Secret("secret", metadata=meta("database"), string_data=secret, opts=child)
     labels = {"app": "api"}
@@ -79,7 +82,7 @@ def everything(replicas: int = 2, bucket: str = "pipe-backup", level: str = "inf
             "selector": {"match_labels": labels},
             "template": {
                 "metadata": {"labels": labels},
-                "spec": {"containers": [{"name": "api", "image": "api:1"}]},
+                "spec": {"containers": [{"name": "api", "image": "api:1", "env_from": [variables]}]},
             },
         },
         opts=child,

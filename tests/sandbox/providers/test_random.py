@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sandbox.providers.diff import changes
 from sandbox.providers.target import Refused
 from sandbox.providers.values import UNKNOWN, Secret, added, decode, encode, mark, merge, plain, project
-from tests.sandbox.providers.resources import VALID, Providers, resource
+from tests.sandbox.providers.resources import VALID, Providers, changed, resource
 
 HIDDEN = "hunter2-hidden"
 """A secret value; it must not be in any message."""
@@ -92,6 +93,14 @@ def test_any_inputs_are_checked_and_none_crashes(tmp_path: Path, drawn: tuple[st
             target.create(wanted)
     except Refused as refused:
         assert HIDDEN not in str(refused)
+
+
+@pytest.mark.parametrize("token", VALID)
+def test_a_secret_is_in_no_message_wherever_it_is(providers: Providers, token: str) -> None:
+    for value in (HIDDEN, {"password": HIDDEN, "port": [HIDDEN]}, [HIDDEN, {"a": HIDDEN}]):
+        for path in places(VALID[token]):
+            made = changed(token, ".".join(map(str, path)), Secret(value))
+            assert HIDDEN not in str(providers.faults(token, made))
 
 
 @given(OBJECTS)

@@ -3,7 +3,11 @@
 import base64
 import json
 import re
+import subprocess
+import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -14,6 +18,8 @@ from sandbox.providers.target import Live, Refused, Resource
 from sandbox.providers.values import UNKNOWN, Secret, plain
 from tests.sandbox.providers import resources as r
 from tests.sandbox.providers.resources import VALID, Providers, changed, resource
+
+ROOT = Path(__file__).parents[3]
 
 
 def create(providers: Providers, token: str, inputs: dict[str, Any] | None = None, name: str = "it") -> Live:
@@ -258,6 +264,30 @@ def test_keys_of_every_kind_make_requests(providers: Providers, inputs: dict[str
     assert x509.load_pem_x509_csr(request["certRequestPem"].encode()).is_signature_valid
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"privateKeyPem": "x"}, "privateKeyPem: this is no private key in PEM"),
+        (
+            {"ipAddresses": ["pipe.dev"]},
+            "the certificate request cannot be made: "
+            "'pipe.dev' does not appear to be an IPv4 or IPv6 address",
+        ),
+    ],
+)
+def test_a_request_that_cannot_be_made_says_why(providers: Providers, change: dict[str, Any], message: str):
+    key = create(providers, r.KEY).outputs["privateKeyPem"]
+    with pytest.raises(Refused, match=f"^{re.escape(message)}$"):
+        create(providers, r.REQUEST, {**VALID[r.REQUEST], "privateKeyPem": key, **change})
+
+
+def test_a_key_on_a_curve_that_nobody_should_use_is_refused(providers: Providers):
+    with pytest.raises(
+        Refused, match=r"^ecdsaCurve: the sandbox makes no keys on P224; it knows P256, P384, P521$"
+    ):
+        create(providers, r.KEY, {"algorithm": "ECDSA"})
+
+
 def test_what_the_sandbox_does_not_make_is_refused(providers: Providers):
     token = "tls:index/selfSignedCert:SelfSignedCert"
     message = f"the sandbox makes no {token}; it makes {r.KEY} and {r.REQUEST}"
@@ -305,3 +335,24 @@ def test_secrets_of_nested_inputs_come_back_marked(providers: Providers):
     found = providers.target(r.MONITOR).create(wanted)
     assert found.outputs["message"] == Secret("@slack-secret")
     assert plain(found.inputs) == plain(wanted.inputs)
+
+
+SECONDS = {"import": 0.5, "150 resources": 3.0}
+"""Processor time, so that a busy machine does not count."""
+
+
+def test_it_costs_little_to_serve(providers: Providers):
+    measure = "import time; start = time.process_time(); import sandbox.providers; "
+    measure += "print(time.process_time() - start)"
+    done = subprocess.run(
+        [sys.executable, "-c", measure], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert float(done.stdout) < SECONDS["import"]
+    start = time.process_time()
+    for number in range(50):
+        for token in (r.VPC, r.MONITOR, r.DEPLOYMENT):
+            path = "metadata.name" if token == r.DEPLOYMENT else "name" if token == r.MONITOR else "tags.Name"
+            inputs = changed(token, path, f"it-{number}")
+            assert providers.faults(token, inputs) == []
+            create(providers, token, inputs, f"it-{number}")
+    assert time.process_time() - start < SECONDS["150 resources"]
