@@ -160,6 +160,10 @@ class Cluster(pulumi.ComponentResource):
             name,
             kubeconfig=self.kubeconfig,
             enable_server_side_apply=True,
+            # Else a changed object is deleted before the new one exists, and a pod that starts meanwhile fails.
+            # Pods do not miss the change: they carry a checksum of what they mount.
+            enable_config_map_mutable=True,
+            enable_secret_mutable=True,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*access, metrics]),
         )
         # Until this is there, network policies are stored but not enforced (EKS, Auto Mode network policies).

@@ -56,6 +56,19 @@ def test_a_second_up_changes_nothing(made: Made, name: str) -> None:
     assert "Changes: 0 (" in said
 
 
+def test_a_changed_setting_changes_its_objects_in_place(made: Made) -> None:
+    stack, _ = made("dev")
+    file = stack.root / "Pulumi.dev.yaml"
+    before = file.read_text()
+    stack.change("api", "logLevel", value="warning")
+    code, said = stack.run("preview")
+    file.write_text(before)
+    changes = stack.summary()["changes"]
+    assert code == 0, said
+    assert set(changes) == {"same", "update"}
+    assert changes["update"] == 2  # the ConfigMap, and the Deployment whose checksum rolls its pods
+
+
 GUIDE: dict[str, tuple[str, str]] = {
     "pipe.dev: the stack's host": ("cloudflare:index/dnsRecord:DnsRecord", "edge"),
     "AWS: the network": ("aws:ec2/vpc:Vpc", "network"),

@@ -189,6 +189,7 @@ def test_objects_are_applied_by_the_server_with_the_callers_own_credentials(
     declared = declare()
     provider = declared.recorder.inputs["pulumi:providers:kubernetes", "cluster"]
     assert provider["enableServerSideApply"] == "true"
+    assert provider["enableConfigMapMutable"] == provider["enableSecretMutable"] == "true"
     [user] = declared.kubeconfig["users"]
     assert user["user"] == {
         "exec": {

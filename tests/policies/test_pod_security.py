@@ -30,8 +30,7 @@ def container(**changes: Any) -> dict[str, Any]:
 def admission(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Kubernetes' own admission plugin, built from its published module."""
     go = shutil.which("go")
-    if go is None:
-        pytest.skip("Go builds Kubernetes' admission plugin, with which the verdicts are compared")
+    assert go, "Go builds Kubernetes' admission plugin, with which the verdicts are compared"
     binary = tmp_path_factory.mktemp("admission") / "admission"
     source = Path(__file__).parent / "admission"
     subprocess.run([go, "build", "-o", str(binary), "."], cwd=source, check=True)
