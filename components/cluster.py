@@ -160,7 +160,7 @@ class Cluster(pulumi.ComponentResource):
             name,
             kubeconfig=self.kubeconfig,
             enable_server_side_apply=True,
-            # Else a changed object is deleted before the new one exists, and a pod that starts meanwhile fails.
+            # Else a changed object is deleted before the new one exists, and a pod that starts then fails.
             # Pods do not miss the change: they carry a checksum of what they mount.
             enable_config_map_mutable=True,
             enable_secret_mutable=True,
