@@ -47,11 +47,17 @@ class Statement:
 
 def statements(document: Value) -> list[Statement]:
     """The statements of a document given as JSON text or as an object."""
+    return [statement_of(value) for value in statement_values(document)]
+
+
+def statement_values(document: Value) -> list[Value]:
+    """The same, unread: one that is not known is among them."""
     value = document.json()["Statement"]
-    return [_statement(item) for item in (value.items() or [value]) if not item.absent]
+    return [item for item in (value.items() or [value]) if not item.known or not item.absent]
 
 
-def _statement(value: Value) -> Statement:
+def statement_of(value: Value) -> Statement:
+    """Reads one statement; raises UnknownValueError when a part of it is not known."""
     return Statement(
         value=value,
         effect=value["Effect"].text() or "Allow",

@@ -7,14 +7,15 @@ from pulumi_policy import Severity
 from policies.datadog import MONITOR, MONITOR_JSON, SYNTHETIC, monitor
 from policies.pods import objects
 from policies.rule import Finding, Option, Options, Resource, Stack, Unknown, Verdicts
-from policies.rules.alerts import ALERTS, is_named
+from policies.rules.alert_queries import is_named
+from policies.rules.alerts import ALERTS, LIST
+from policies.rules.checks import guarded
 from policies.unknowns import UnknownValueError
 
 _WORD = re.compile(r"[\w.-]+:[\w./-]+")
 """A tag in a query: kube_namespace:pipe."""
 
 SLO = "datadog:index/serviceLevelObjective:ServiceLevelObjective"
-_LIST = {"type": "array", "items": {"type": "string"}}
 
 
 def _texts(resource: Resource) -> tuple[str, list[str]]:
@@ -36,12 +37,12 @@ def _texts(resource: Resource) -> tuple[str, list[str]]:
         "monitors": Option(
             default=[],
             schema={
-                **_LIST,
+                **LIST,
                 "description": "Words, one of which is in the name of each monitor that must exist.",
             },
         ),
         "tags": Option(
-            default=[], schema={**_LIST, "description": "Tags that a required monitor has, such as env:prod."}
+            default=[], schema={**LIST, "description": "Tags that a required monitor has, such as env:prod."}
         ),
     },
 )
@@ -100,30 +101,22 @@ def uncovered(stack: Stack, _: Options) -> Verdicts:
         except UnknownValueError as fault:
             unknown.append(Unknown(fault.path, resource.urn))
     for resource in stack.of(WATCHED):
-        for item in objects(resource):
-            try:
-                own = _words(
-                    item.value.at("metadata.name").text(), item.value.at("metadata.namespace").text()
-                )
-                label = item.value.at("metadata.labels")["tags.datadoghq.com/service"].text()
-                own = [*own, *([f"service:{label}"] if label else [])]
-            except UnknownValueError as fault:
-                yield Unknown(fault.path, resource.urn)
-                continue
-            if words & set(own):
-                continue
-            if unknown:
-                yield from unknown
-            else:
-                place = item.value.at("metadata.name")
-                wanted = (
-                    f"let a monitor's query name {own[0]}"
-                    if own
-                    else "name it, and let a monitor's query name it"
-                )
-                yield Finding(
-                    place.path, f"{place.shown()}, which no monitor covers", wanted, urn=resource.urn
-                )
+        yield from guarded(_covered(resource, words, unknown), resource.urn)
+
+
+def _covered(resource: Resource, words: set[str], unknown: list[Unknown]) -> Verdicts:
+    for item in objects(resource):
+        place = item.value.at("metadata.name")
+        own = _words(place.text(), item.value.at("metadata.namespace").text())
+        label = item.value.at("metadata.labels")["tags.datadoghq.com/service"].text()
+        own += [f"service:{label}"] if label else []
+        if words & set(own):
+            continue
+        yield from unknown
+        if not unknown:
+            wanted = f"query name {own[0]}" if own else "query name it, once it has a name"
+            shown = f"{place.shown()}, which no monitor covers"
+            yield Finding(place.path, shown, f"let a monitor's {wanted}", urn=resource.urn)
 
 
 def _words(name: str | None, namespace: str | None) -> list[str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from policies.documents import statements
 from policies.rule import Finding, Options, Resource, Stack, Unknown, Verdicts
+from policies.rules.checks import guarded
 from policies.unknowns import UnknownValueError, Value
 
 BUCKETS = ("aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2")
@@ -143,10 +144,7 @@ def each_bucket(check: BucketCheck) -> Callable[[Stack, Options], Verdicts]:
 
     def judge(stack: Stack, _: Options) -> Verdicts:
         for bucket in buckets(stack):
-            try:
-                yield from check(bucket)
-            except UnknownValueError as unknown:
-                yield Unknown(unknown.path, bucket.resource.urn)
+            yield from guarded(check(bucket), bucket.resource.urn)
 
     judge.__doc__ = check.__doc__
     return judge

@@ -2,8 +2,8 @@
 
 from pulumi_policy import EnforcementLevel, Severity
 
-from policies.documents import statements
-from policies.rule import Finding, Options, Resource, Stack, Topic, Verdicts, unwanted, wrong
+from policies.rule import Finding, Options, Resource, Stack, Topic, Verdicts, wrong
+from policies.rules.checks import must_be_true, open_to_everybody
 
 ECR = Topic(
     framework="AWS Foundational Security Best Practices",
@@ -38,9 +38,7 @@ def mutability(resource: Resource, _: Options) -> Verdicts:
 )
 def scan(resource: Resource, _: Options) -> Verdicts:
     """Every image is scanned when it is pushed."""
-    value = resource.at("imageScanningConfiguration.scanOnPush")
-    if value.flag() is not True:
-        yield wrong(value, "true")
+    yield from must_be_true(resource.at("imageScanningConfiguration.scanOnPush"))
 
 
 @ECR.rule(
@@ -67,9 +65,8 @@ def encryption(resource: Resource, _: Options) -> Verdicts:
 )
 def any_principal(resource: Resource, _: Options) -> Verdicts:
     """No repository is open to everybody."""
-    for found in statements(resource["policy"]):
-        if found.allows and found.everybody and not found.conditions:
-            yield unwanted(found.value["Principal"], "name the accounts that pull the images")
+    remedy = "name the accounts that pull the images"
+    yield from open_to_everybody(resource["policy"], lambda found: bool(found.conditions), remedy)
 
 
 @ECR.stack_rule(

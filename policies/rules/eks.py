@@ -3,6 +3,7 @@
 from pulumi_policy import Severity
 
 from policies.rule import Option, Options, Resource, Topic, Verdicts, each, wrong
+from policies.rules.checks import must_be_false, must_be_true
 from policies.rules.security_groups import is_world
 from policies.unknowns import Value
 
@@ -63,9 +64,7 @@ def _not_world(value: Value) -> Verdicts:
 )
 def private_endpoint(resource: Resource, _: Options) -> Verdicts:
     """The API has a private endpoint."""
-    value = resource.at("vpcConfig.endpointPrivateAccess")
-    if value.flag() is not True:
-        yield wrong(value, "true")
+    yield from must_be_true(resource.at("vpcConfig.endpointPrivateAccess"))
 
 
 @EKS.rule(
@@ -121,9 +120,7 @@ def access(resource: Resource, _: Options) -> Verdicts:
     mode = resource.at("accessConfig.authenticationMode")
     if mode.text() != "API":
         yield wrong(mode, "'API'")
-    creator = resource.at("accessConfig.bootstrapClusterCreatorAdminPermissions")
-    if creator.flag() is not False:
-        yield wrong(creator, "false")
+    yield from must_be_false(resource.at("accessConfig.bootstrapClusterCreatorAdminPermissions"))
 
 
 @EKS.rule(

@@ -1,4 +1,4 @@
-"""TLS 1.2 and newer where it is chosen inside the cluster: nginx configuration and annotations."""
+"""TLS 1.2 and newer in nginx configurations, wherever a ConfigMap carries one."""
 
 import re
 import tempfile
@@ -12,11 +12,10 @@ from pulumi_policy import Severity
 
 from policies.pods import kubernetes, objects
 from policies.rule import Finding, Options, Resource, Unknown, Verdicts, each, wrong
-from policies.rules.tls import TLS, safe_elb_policy
+from policies.rules.tls import SAFE, TLS
 from policies.unknowns import UnknownValueError, Value
 
-SAFE = ("TLSv1.2", "TLSv1.3")
-_WANTED = "TLSv1.2 TLSv1.3"
+WANTED = "TLSv1.2 TLSv1.3"
 _LOOKS_LIKE_NGINX = re.compile(
     r"\b(ssl_protocols|ssl_certificate|proxy_ssl_protocols)\s|\b(server|http)\s*\{"
 )
@@ -135,7 +134,7 @@ class Files:
     def _versions(self, name: str, directive: Directive) -> Iterator[Finding]:
         if [version for version in directive.args if version not in SAFE] or not directive.args:
             place = Place(self.entries[name], directive.line)
-            yield place.finding(directive.name, repr(" ".join(directive.args)), _WANTED)
+            yield place.finding(directive.name, repr(" ".join(directive.args)), WANTED)
 
     def _server(
         self, name: str, server: Directive, inner: list[Directive], inherited: Directive | None
@@ -148,7 +147,7 @@ class Files:
             names = next(
                 (" ".join(item.args) for item in inner if item.name == "server_name"), "without name"
             )
-            yield Place(self.entries[name], server.line, names).finding("ssl_protocols", "not set", _WANTED)
+            yield Place(self.entries[name], server.line, names).finding("ssl_protocols", "not set", WANTED)
 
 
 def _includes(block: tuple[Directive, ...]) -> Iterator[str]:
@@ -173,7 +172,7 @@ def nginx(resource: Resource, _: Options) -> Verdicts:
     """An nginx configuration in a ConfigMap accepts TLS 1.2 and newer only."""
     for item in objects(resource):
         data = item.value["data"].entries()
-        yield from each([data[key] for key in data if key == "ssl-protocols"], _controller)
+        yield from each([data[key] for key in data if key == "ssl-protocols"], protocol_list)
         files = {key: value for key, value in data.items() if _is_nginx(key, value)}
         readable: dict[str, Value] = {}
         for key, value in files.items():
@@ -183,12 +182,13 @@ def nginx(resource: Resource, _: Options) -> Verdicts:
             except UnknownValueError as unknown:
                 yield Unknown(unknown.path)
             except NotNginxError as fault:
-                yield _unreadable(value, fault)
+                yield unreadable(value, fault)
         if readable:
             yield from Files(readable).weaknesses()
 
 
-def _unreadable(value: Value, fault: NotNginxError) -> Finding:
+def unreadable(value: Value, fault: NotNginxError) -> Finding:
+    """A text that should be nginx configuration and is not."""
     return Finding(value.path, f"no nginx configuration ({fault})", "correct it, so that it can be checked")
 
 
@@ -198,72 +198,7 @@ def _is_nginx(key: str, value: Value) -> bool:
     return _LOOKS_LIKE_NGINX.search(value.text() or "") is not None
 
 
-def _controller(value: Value) -> Verdicts:
-    """The ConfigMap entry of the ingress-nginx controller."""
+def protocol_list(value: Value) -> Verdicts:
+    """Protocols in one text, as the ingress-nginx controller takes them."""
     if any(version not in SAFE for version in (value.text() or "").split()) or not value.text():
-        yield wrong(value, f"'{_WANTED}'")
-
-
-_PROTOCOLS = "nginx.ingress.kubernetes.io/proxy-ssl-protocols"
-_SNIPPETS = tuple(
-    f"nginx.ingress.kubernetes.io/{name}"
-    for name in ("server-snippet", "configuration-snippet", "stream-snippet")
-)
-_ELB_POLICIES = (
-    "alb.ingress.kubernetes.io/ssl-policy",
-    "service.beta.kubernetes.io/aws-load-balancer-ssl-negotiation-policy",
-)
-_ALB_HTTPS = re.compile(r'"HTTPS"')
-
-
-@TLS.rule(
-    "tls-annotation-old-version",
-    types=kubernetes("networking.k8s.io/v1", "Ingress") | kubernetes("core/v1", "Service"),
-    severity=Severity.HIGH,
-    controls=("CKV_AWS_103",),
-    url="https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/annotations/",
-    remediation=(
-        "Name a security policy whose oldest version is TLS 1.2, or leave old protocols out of the list."
-    ),
-)
-def annotations(resource: Resource, _: Options) -> Verdicts:
-    """Annotations of an Ingress or Service choose TLS 1.2 and newer only."""
-    for item in objects(resource):
-        given = item.value.at("metadata.annotations").entries()
-        yield from each([given[key] for key in given if key in _ELB_POLICIES], _elb_policy)
-        yield from each([given[key] for key in given if key == _PROTOCOLS], _controller)
-        yield from each([given[key] for key in given if key in _SNIPPETS], _snippet)
-        yield from _missing_policy(item.value.at("metadata.annotations"), given)
-
-
-def _elb_policy(value: Value) -> Verdicts:
-    if not safe_elb_policy(value.text() or ""):
-        yield wrong(value, "ELBSecurityPolicy-TLS13-1-2-Res-2021-06")
-
-
-def _snippet(value: Value) -> Verdicts:
-    try:
-        directives = parse(value.text() or "")
-    except NotNginxError as fault:
-        yield _unreadable(value, fault)
-        return
-    for directive in directives:
-        if directive.name.endswith("ssl_protocols") and any(
-            version not in SAFE for version in directive.args
-        ):
-            place = Place(value, directive.line)
-            yield place.finding(directive.name, repr(" ".join(directive.args)), _WANTED)
-
-
-def _missing_policy(annotations: Value, given: Mapping[str, Value]) -> Verdicts:
-    """A load balancer that terminates TLS without a policy takes ELBSecurityPolicy-2016-08: TLS 1.0."""
-    balancer = "service.beta.kubernetes.io/aws-load-balancer-"
-    terminates = f"{balancer}ssl-cert" in given
-    policy = f"{balancer}ssl-negotiation-policy"
-    if terminates and policy not in given:
-        yield wrong(annotations[policy], "ELBSecurityPolicy-TLS13-1-2-Res-2021-06")
-    alb = "alb.ingress.kubernetes.io/"
-    ports = given.get(f"{alb}listen-ports")
-    https = f"{alb}certificate-arn" in given or (ports is not None and _ALB_HTTPS.search(ports.text() or ""))
-    if https and f"{alb}ssl-policy" not in given:
-        yield wrong(annotations[f"{alb}ssl-policy"], "ELBSecurityPolicy-TLS13-1-2-Res-2021-06")
+        yield wrong(value, f"'{WANTED}'")

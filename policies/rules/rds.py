@@ -3,6 +3,7 @@
 from pulumi_policy import Severity
 
 from policies.rule import Option, Options, Resource, Topic, Verdicts, wrong
+from policies.rules.checks import must_be_true, must_not_be_true
 
 RDS = Topic(
     framework="AWS Foundational Security Best Practices",
@@ -29,9 +30,8 @@ def _copy(resource: Resource) -> bool:
 )
 def encryption(resource: Resource, _: Options) -> Verdicts:
     """The storage of a database is encrypted."""
-    value = resource["storageEncrypted"]
-    if value.flag() is not True and not (resource.type == INSTANCE and _copy(resource)):
-        yield wrong(value, "true")
+    if not (resource.type == INSTANCE and _copy(resource)):
+        yield from must_be_true(resource["storageEncrypted"])
 
 
 @RDS.rule(
@@ -43,9 +43,7 @@ def encryption(resource: Resource, _: Options) -> Verdicts:
 )
 def public(resource: Resource, _: Options) -> Verdicts:
     """No database has a public address."""
-    value = resource["publiclyAccessible"]  # absent: false
-    if value.flag():
-        yield wrong(value, "false")
+    yield from must_not_be_true(resource["publiclyAccessible"])  # absent: false
 
 
 @RDS.rule(
@@ -74,9 +72,8 @@ def backup(resource: Resource, options: Options) -> Verdicts:
 )
 def multi_az(resource: Resource, _: Options) -> Verdicts:
     """A database survives the loss of a zone."""
-    value = resource["multiAz"]
-    if value.flag() is not True and not _copy(resource):
-        yield wrong(value, "true")
+    if not _copy(resource):
+        yield from must_be_true(resource["multiAz"])
 
 
 @RDS.rule(
@@ -88,9 +85,7 @@ def multi_az(resource: Resource, _: Options) -> Verdicts:
 )
 def deletion(resource: Resource, _: Options) -> Verdicts:
     """A database refuses to be deleted."""
-    value = resource["deletionProtection"]
-    if value.flag() is not True:
-        yield wrong(value, "true")
+    yield from must_be_true(resource["deletionProtection"])
 
 
 @RDS.rule(

@@ -1,10 +1,14 @@
-"""S3: buckets are private, encrypted, versioned, logged, and cleared of what nobody needs."""
+"""S3: buckets keep what they hold encrypted, versioned, logged, and cleared of what nobody needs."""
 
 from pulumi_policy import EnforcementLevel, Severity
 
-from policies.documents import Statement, statements
-from policies.rule import Finding, Options, Resource, Rule, Topic, Verdicts, each, unwanted, wrong
-from policies.rules.buckets import BUCKETS, Bucket, each_bucket, part_types
+from policies.rule import (
+    Finding,
+    Topic,
+    Verdicts,
+    wrong,
+)
+from policies.rules.buckets import Bucket, each_bucket
 from policies.unknowns import Value
 
 S3 = Topic(
@@ -14,7 +18,8 @@ S3 = Topic(
 )
 
 
-def _said(value: Value, bucket: Bucket, wanted: str) -> Finding:
+def said(value: Value, bucket: Bucket, wanted: str) -> Finding:
+    """The value of one of the bucket's parts should be as wanted."""
     return bucket.resource.blame(wrong(value, wanted))
 
 
@@ -67,7 +72,7 @@ def kms(bucket: Bucket) -> Verdicts:
     """Every bucket that takes no logs is encrypted with a KMS key."""
     for value in _algorithms(bucket):
         if not bucket.logs and value.text() not in ("aws:kms", "aws:kms:dsse"):
-            yield _said(value, bucket, "'aws:kms'")
+            yield said(value, bucket, "'aws:kms'")
 
 
 @S3.stack_rule(
@@ -84,188 +89,12 @@ def versioning(bucket: Bucket) -> Verdicts:
     own = bucket.resource.at("versioning.enabled")
     if not own.absent:
         if own.flag() is not True:
-            yield _said(own, bucket, "true")
+            yield said(own, bucket, "true")
     elif not values:
         yield from bucket.missing("Versioning", "versioning", "add an aws.s3.BucketVersioning")
     for value in values:
         if value.text() != "Enabled":
-            yield _said(value, bucket, "'Enabled'")
-
-
-@S3.stack_rule(
-    "s3-public-access-block-missing",
-    severity=Severity.HIGH,
-    controls=("CKV2_AWS_6", "FSBP S3.8"),
-    remediation="Add an aws.s3.BucketPublicAccessBlock with all four settings true.",
-    url="https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html",
-)
-@each_bucket
-def public_access_block(bucket: Bucket) -> Verdicts:
-    """Every bucket has a public access block of its own."""
-    if not bucket.parts.get("PublicAccessBlock"):
-        yield from bucket.missing(
-            "PublicAccessBlock", "a public access block", "add an aws.s3.BucketPublicAccessBlock"
-        )
-
-
-def _block_rule(name: str, setting: str, control: str, description: str) -> Rule:
-    def check(resource: Resource, _: Options) -> Verdicts:
-        if resource[setting].flag() is not True:  # absent: false
-            yield wrong(resource[setting], "true")
-
-    check.__doc__ = description
-    return S3.rule(
-        f"s3-{name}",
-        types=("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",),
-        severity=Severity.HIGH,
-        controls=(control, "FSBP S3.8"),
-        remediation=f"Set {setting} to true.",
-        url="https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html",
-    )(check)
-
-
-public_acls = _block_rule(
-    "public-acls-accepted", "blockPublicAcls", "CKV_AWS_53", "A bucket refuses new public ACLs."
-)
-public_policy = _block_rule(
-    "public-policy-accepted", "blockPublicPolicy", "CKV_AWS_54", "A bucket refuses public policies."
-)
-ignored_acls = _block_rule(
-    "public-acls-honoured", "ignorePublicAcls", "CKV_AWS_55", "A bucket ignores public ACLs that it has."
-)
-restricted = _block_rule(
-    "public-buckets-unrestricted",
-    "restrictPublicBuckets",
-    "CKV_AWS_56",
-    "A bucket with a public policy serves its own account only.",
-)
-
-
-def _acl_rule(
-    name: str, values: tuple[str, ...], permissions: tuple[str, ...], control: str, what: str
-) -> Rule:
-    groups = ("/global/AllUsers", "/global/AuthenticatedUsers")
-
-    def grant(value: Value) -> Verdicts:
-        if value["permission"].text() in permissions:
-            uri = value.at("grantee.uri")
-            if (uri.text() or "").endswith(groups):
-                yield unwanted(uri)
-
-    def check(resource: Resource, _: Options) -> Verdicts:
-        if resource["acl"].text() in values:
-            yield wrong(resource["acl"], "'private'")
-        grants = [*resource.at("accessControlPolicy.grants").items(), *resource["grants"].items()]
-        yield from each(grants, grant)
-
-    check.__doc__ = f"No ACL lets the world {what} a bucket."
-    return S3.rule(
-        f"s3-acl-public-{name}",
-        types=(*BUCKETS, *part_types("Acl")),
-        severity=Severity.CRITICAL,
-        controls=(control, "FSBP S3.2" if name == "read" else "FSBP S3.3"),
-        remediation="Set acl to private, or do without ACLs (object ownership BucketOwnerEnforced).",
-        url="https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html",
-    )(check)
-
-
-acl_read = _acl_rule(
-    "read",
-    ("public-read", "public-read-write", "authenticated-read"),
-    ("READ", "READ_ACP", "FULL_CONTROL"),
-    "CKV_AWS_20",
-    "read",
-)
-acl_write = _acl_rule(
-    "write", ("public-read-write",), ("WRITE", "WRITE_ACP", "FULL_CONTROL"), "CKV_AWS_57", "write to"
-)
-
-
-@S3.stack_rule(
-    "s3-acls-enabled",
-    severity=Severity.MEDIUM,
-    controls=("CKV2_AWS_65", "FSBP S3.12"),
-    remediation="Add an aws.s3.BucketOwnershipControls with objectOwnership BucketOwnerEnforced.",
-    url="https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html",
-)
-@each_bucket
-def acls_enabled(bucket: Bucket) -> Verdicts:
-    """Only policies decide about a bucket: ACLs are switched off."""
-    values = bucket.values("OwnershipControls", "rule.objectOwnership", "")
-    # A bucket without ownership controls has ACLs off since April 2023.
-    for value in values:
-        if value.text() != "BucketOwnerEnforced":
-            yield _said(value, bucket, "'BucketOwnerEnforced'")
-
-
-_NARROW = (
-    "aws:principalorgid",
-    "aws:principalaccount",
-    "aws:principalarn",
-    "aws:sourceaccount",
-    "aws:sourcearn",
-    "aws:sourceip",
-    "aws:sourcevpc",
-    "aws:sourcevpce",
-    "aws:vpcsourceip",
-)
-
-
-def _narrows(found: Statement) -> bool:
-    return any(
-        condition.key in _NARROW
-        and not condition.operator.endswith("IfExists")
-        and "*" not in condition.values
-        for condition in found.conditions
-    )
-
-
-@S3.rule(
-    "s3-policy-any-principal",
-    types=(*part_types("Policy"), *BUCKETS),
-    severity=Severity.CRITICAL,
-    controls=("CKV_AWS_70",),
-    remediation="Name the principals, or narrow the statement by account, organization or network.",
-    url=(
-        "https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-bucket-user-policy-specifying-"
-        "principal-intro.html"
-    ),
-)
-def any_principal(resource: Resource, _: Options) -> Verdicts:
-    """No bucket policy allows something to everybody."""
-    for found in statements(resource["policy"]):
-        if found.allows and found.everybody and not _narrows(found):
-            yield unwanted(
-                found.value["Principal"], "name the principals, or add a condition that narrows them"
-            )
-
-
-@S3.rule(
-    "s3-policy-lockout",
-    types=(*part_types("Policy"), *BUCKETS),
-    severity=Severity.HIGH,
-    controls=("CKV_AWS_93",),
-    remediation="Add a condition, or name actions: such a policy shuts out even those who could mend it.",
-)
-def lockout(resource: Resource, _: Options) -> Verdicts:
-    """No bucket policy denies everything to everybody."""
-    for found in statements(resource["policy"]):
-        denies = found.effect == "Deny" and found.everybody and found.covers("s3:PutBucketPolicy")
-        if denies and not found.conditions and not found.inverted:
-            yield unwanted(found.value["Action"], "add a condition to the denial")
-
-
-@S3.stack_rule(
-    "s3-policy-missing",
-    severity=Severity.HIGH,
-    controls=("FSBP S3.5",),
-    remediation="Add an aws.s3.BucketPolicy that denies plain HTTP and TLS below 1.2.",
-)
-@each_bucket
-def policy_missing(bucket: Bucket) -> Verdicts:
-    """Every bucket has a policy, in which plain HTTP and old TLS are denied."""
-    if not bucket.values("Policy", "policy", "policy"):
-        yield from bucket.missing("Policy", "a policy", "add an aws.s3.BucketPolicy")
+            yield said(value, bucket, "'Enabled'")
 
 
 @S3.stack_rule(

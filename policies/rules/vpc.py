@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from pulumi_policy import Severity
 
-from policies.rule import Finding, Options, Resource, Stack, Topic, Verdicts, each, unwanted, wrong
+from policies.rule import Finding, Options, Resource, Stack, Topic, Verdicts, each, unwanted
+from policies.rules.checks import must_not_be_true
 from policies.rules.security_groups import DEFAULT_GROUP
 from policies.unknowns import Value
 
@@ -82,6 +83,4 @@ def default_group_open(resource: Resource, _: Options) -> Verdicts:
 )
 def public_addresses(resource: Resource, _: Options) -> Verdicts:
     """No subnet gives a public address to whatever starts in it."""
-    value = resource["mapPublicIpOnLaunch"]
-    if value.flag():
-        yield wrong(value, "false")
+    yield from must_not_be_true(resource["mapPublicIpOnLaunch"])

@@ -1,13 +1,14 @@
 """Workloads as a set: replicas that spread and survive, Services that reach them, closed networks."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from pulumi_policy import Severity
 
-from policies.pods import POD_SHAPED, Object, Pod, objects, pods
+from policies.pods import POD_SHAPED, Pod, objects, patches, pods
 from policies.rule import Finding, Option, Options, Resource, Stack, Unknown, Verdicts, wrong
+from policies.rules.checks import guarded
 from policies.rules.workloads import WORKLOADS
-from policies.selectors import Labels, Selectors, labels_of, same_namespace
+from policies.selectors import Selectors, labels_of, same_namespace
 from policies.unknowns import UnknownValueError, Value
 
 REPLICATED = ("kubernetes:apps/v1:Deployment", "kubernetes:apps/v1:StatefulSet")
@@ -19,10 +20,22 @@ NETWORKS = ("kubernetes:networking.k8s.io/v1:NetworkPolicy",)
 SERVICES = ("kubernetes:core/v1:Service", "kubernetes:core/v1:ServiceList")
 
 
-def _all(stack: Stack, kinds: Iterable[str]) -> Iterator[tuple[Resource, Object]]:
+Check = Callable[[Resource, Value], Verdicts]
+
+
+def _every(stack: Stack, kinds: Iterable[str], check: Check) -> Verdicts:
+    """Judges every object of these kinds on its own."""
     for resource in stack.of(kinds):
-        for item in objects(resource):
-            yield resource, item
+        yield from guarded(_objects(resource, check), resource.urn)
+
+
+def _objects(resource: Resource, check: Check) -> Verdicts:
+    for item in objects(resource):
+        yield from guarded(check(resource, item.value), resource.urn)
+
+
+def _values(stack: Stack, kinds: Iterable[str]) -> Iterator[Value]:
+    return (item.value for resource in stack.of(kinds) for item in objects(resource))
 
 
 def _scalers(stack: Stack) -> dict[str, Resource]:
@@ -61,25 +74,29 @@ def _replicas(stack: Stack, resource: Resource, item: Value) -> tuple[Value, int
 )
 def replicas(stack: Stack, options: Options) -> Verdicts:
     """A Deployment has replicas enough to lose one."""
-    for resource, item in _all(stack, REPLICATED[:1]):
-        try:
-            value, least = _replicas(stack, resource, item.value)
-        except UnknownValueError as unknown:
-            yield Unknown(unknown.path, resource.urn)
-            continue
+
+    def check(resource: Resource, item: Value) -> Verdicts:
+        value, least = _replicas(stack, resource, item)
         if least < options["minimum"]:
             yield resource.blame(wrong(value, f"{options['minimum']} or more"))
 
+    yield from _every(stack, REPLICATED[:1], check)
 
-def _replicated(stack: Stack) -> Iterator[tuple[Resource, Value, Labels] | Unknown]:
-    """Workloads with more than one replica, and the labels of their pods."""
-    for resource, item in _all(stack, REPLICATED):
-        try:
-            _, least = _replicas(stack, resource, item.value)
-            if least > 1:
-                yield resource, item.value, labels_of(item.value.at("spec.template.metadata.labels"))
-        except UnknownValueError as unknown:
-            yield Unknown(unknown.path, resource.urn)
+
+def _every_replicated(stack: Stack, check: Check) -> Verdicts:
+    """Judges every workload with more than one replica on its own."""
+
+    def replicated(resource: Resource, item: Value) -> Verdicts:
+        if _replicas(stack, resource, item)[1] > 1:
+            yield from check(resource, item)
+
+    yield from _every(stack, REPLICATED, replicated)
+
+
+def _selected(resource: Resource, owner: Value, labels: Value, by: Selectors, kind: str) -> Verdicts:
+    if not by.any(owner, labels_of(labels)):
+        shown = f"{labels.shown()}, which no {kind} selects"
+        yield Finding(labels.path, shown, "add one", urn=resource.urn)
 
 
 @WORKLOADS.stack_rule(
@@ -91,19 +108,13 @@ def _replicated(stack: Stack) -> Iterator[tuple[Resource, Value, Labels] | Unkno
 )
 def disruption_budget(stack: Stack, _: Options) -> Verdicts:
     """Pods that have replicas are not all evicted at once."""
-    budgets = Selectors((item.value for _, item in _all(stack, BUDGETS)), "spec.selector")
-    for found in _replicated(stack):
-        if isinstance(found, Unknown):
-            yield found
-            continue
-        resource, value, labels = found
-        try:
-            if not budgets.any(value, labels):
-                place = value.at("spec.template.metadata.labels")
-                shown = f"{place.shown()}, which no PodDisruptionBudget selects"
-                yield Finding(place.path, shown, "add one", urn=resource.urn)
-        except UnknownValueError as unknown:
-            yield Unknown(unknown.path, resource.urn)
+    budgets = Selectors(_values(stack, BUDGETS), "spec.selector")
+
+    def check(resource: Resource, item: Value) -> Verdicts:
+        labels = item.at("spec.template.metadata.labels")
+        yield from _selected(resource, item, labels, budgets, "PodDisruptionBudget")
+
+    yield from _every_replicated(stack, check)
 
 
 @WORKLOADS.stack_rule(
@@ -115,24 +126,19 @@ def disruption_budget(stack: Stack, _: Options) -> Verdicts:
 )
 def spread(stack: Stack, _: Options) -> Verdicts:
     """Replicas do not share one node or zone."""
-    for found in _replicated(stack):
-        if isinstance(found, Unknown):
-            yield found
-            continue
-        resource, value, _ = found
-        spec = value.at("spec.template.spec")
+
+    def check(resource: Resource, item: Value) -> Verdicts:
+        spec = item.at("spec.template.spec")
         constraints = spec["topologySpreadConstraints"]
-        try:
-            if not constraints.items() and not spec.at("affinity.podAntiAffinity").entries():
-                yield resource.blame(wrong(constraints, "a constraint over topology.kubernetes.io/zone"))
-        except UnknownValueError as unknown:
-            yield Unknown(unknown.path, resource.urn)
+        if not constraints.items() and not spec.at("affinity.podAntiAffinity").entries():
+            yield resource.blame(wrong(constraints, "a constraint over topology.kubernetes.io/zone"))
+
+    yield from _every_replicated(stack, check)
 
 
-def _templates(stack: Stack) -> Iterator[tuple[Resource, Pod]]:
-    for resource in stack.of(sorted(POD_SHAPED)):
-        if not resource.type.endswith("Patch"):
-            yield from ((resource, pod) for pod in pods(resource))
+def _declared(stack: Stack) -> Iterator[Resource]:
+    """What declares pods of its own."""
+    return (resource for resource in stack.of(sorted(POD_SHAPED)) if not patches(resource))
 
 
 @WORKLOADS.stack_rule(
@@ -146,23 +152,30 @@ def _templates(stack: Stack) -> Iterator[tuple[Resource, Pod]]:
 )
 def service_mismatch(stack: Stack, _options: Options) -> Verdicts:
     """A Service reaches pods of the stack, on ports that they have."""
-    by_label: dict[tuple[str, str | None], list[Pod]] = {}
-    for _, pod in _templates(stack):
-        for pair in labels_of(pod.metadata["labels"]).items():
-            by_label.setdefault(pair, []).append(pod)
-    for resource, item in _all(stack, SERVICES):
+    by_label: Index = {}
+    hidden: list[Unknown] = []
+    for resource in _declared(stack):
         try:
-            yield from _service(resource, item.value, by_label)
+            for pod in pods(resource):
+                for pair in labels_of(pod.metadata["labels"]).items():
+                    by_label.setdefault(pair, []).append(pod)
         except UnknownValueError as unknown:
-            yield Unknown(unknown.path, resource.urn)
+            hidden.append(Unknown(unknown.path, resource.urn))
+
+    def check(resource: Resource, service: Value) -> Verdicts:
+        yield from _service(resource, service, by_label, hidden)
+
+    yield from _every(stack, SERVICES, check)
 
 
-def _service(
-    resource: Resource, service: Value, by_label: dict[tuple[str, str | None], list[Pod]]
-) -> Verdicts:
+Index = dict[tuple[str, str | None], list[Pod]]
+"""Pods by each of their labels."""
+
+
+def _service(resource: Resource, service: Value, by_label: Index, hidden: list[Unknown]) -> Verdicts:
     selector = service.at("spec.selector")
     wanted = labels_of(selector)
-    if not wanted or not by_label:
+    if not wanted or not (by_label or hidden):
         return  # a Service without a selector, or in front of what somebody else declares
     reached = [
         pod
@@ -170,6 +183,9 @@ def _service(
         if same_namespace(service, pod.owner)
         and all(labels_of(pod.metadata["labels"]).get(key) == value for key, value in wanted.items())
     ]
+    if not reached and hidden:
+        yield from hidden  # one of them may be meant
+        return
     if not reached:
         shown = f"{selector.shown()}, which matches no pod of the stack"
         yield Finding(selector.path, shown, "set it to labels that pods have", urn=resource.urn)
@@ -207,13 +223,13 @@ def _ports(templates: list[Pod]) -> tuple[set[str], set[int]]:
 )
 def network_policy(stack: Stack, _: Options) -> Verdicts:
     """Every pod is selected by a network policy."""
-    policies = Selectors((item.value for _, item in _all(stack, NETWORKS)), "spec.podSelector")
-    for resource, pod in _templates(stack):
-        try:
-            labels = labels_of(pod.metadata["labels"])
-            if not policies.any(pod.owner, labels):
-                place = pod.metadata["labels"]
-                shown = f"{place.shown()}, which no NetworkPolicy selects"
-                yield Finding(place.path, shown, "add one", urn=resource.urn)
-        except UnknownValueError as unknown:
-            yield Unknown(unknown.path, resource.urn)
+    policies = Selectors(_values(stack, NETWORKS), "spec.podSelector")
+    for resource in _declared(stack):
+        yield from guarded(_closed(resource, policies), resource.urn)
+
+
+def _closed(resource: Resource, policies: Selectors) -> Verdicts:
+    for pod in pods(resource):
+        labels = pod.metadata["labels"]
+        check = _selected(resource, pod.owner, labels, policies, "NetworkPolicy")
+        yield from guarded(check, resource.urn)

@@ -16,6 +16,9 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """How the engine sends a string that a preview does not know."""
 
 Said = Callable[..., list[str]]
+Case = tuple[str, str, dict[str, Any], dict[str, Any], list[str]]
+"""A rule, a type, a valid resource, one change, and the whole of what is said about it."""
+OneChange = Callable[[str, str, dict[str, Any], dict[str, Any], list[str]], None]
 
 
 def secret(value: object) -> dict[str, object]:
@@ -73,5 +76,18 @@ def said_of_stack() -> Said:
 
     def call(rule: str, *resources: Resource, **options: Any) -> list[str]:
         return verdicts(rule, Stack(resources), options)
+
+    return call
+
+
+@pytest.fixture
+def one_change(said: Said) -> OneChange:
+    """`one_change(*case)`: the valid resource passes, and the change is named."""
+
+    def call(
+        rule: str, kind: str, valid: dict[str, Any], change: dict[str, Any], expected: list[str]
+    ) -> None:
+        assert said(rule, kind, valid) == []
+        assert said(rule, kind, changed(valid, **change)) == expected
 
     return call

@@ -26,27 +26,18 @@ from policies.rule import Rule
 HERE = Path(__file__).parent
 RULES = HERE.parents[1] / "policies" / "rules"
 PROMISED = 0.9
-TESTS = {
-    "across": ("across",),
-    "alert_coverage": ("alerts",),
-    "alerts": ("alerts",),
-    "buckets": ("s3",),
-    "cloudflare": ("cloudflare",),
-    "ecr": ("aws",),
-    "eks": ("aws",),
-    "kms_iam": ("aws",),
-    "nginx": ("nginx",),
-    "pod_security": ("pod_security",),
+MORE_TESTS = {
+    "buckets": ("s3", "s3_access"),
+    "checks": ("eks", "rds", "s3_access", "iam", "pod_security", "workload_sets", "hops"),
+    "pod_security_baseline": ("pod_security",),
     "pod_security_restricted": ("pod_security",),
-    "rds": ("aws",),
-    "s3": ("s3",),
-    "security_groups": ("security_groups",),
-    "tls": ("tls", "across"),
-    "vpc": ("aws",),
-    "workload_sets": ("workload_sets",),
-    "workloads": ("workloads",),
-    "containers": ("workloads",),
+    "s3": ("buckets",),
+    "s3_access": ("buckets",),
+    "tls_databases": ("hops",),
+    "tls_load_balancers": ("annotations",),
+    "workloads": ("container_resources", "images", "hardening"),
 }
+"""Tests of a module beside those that have its own name."""
 _OPPOSITES: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Eq: ast.NotEq,
     ast.NotEq: ast.Eq,
@@ -149,9 +140,10 @@ def _run(mutant: Mutant) -> int:
     try:
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             _install(mutant)
-            files = [str(HERE / f"test_{name}.py") for name in TESTS[mutant.module]]
+            names = (mutant.module, *MORE_TESTS.get(mutant.module, ()))
+            files = [HERE / "rules" / f"test_{name}.py" for name in names]
             options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:warnings", "-k", "not admission"]
-            return int(pytest.main([*options, *files]))
+            return int(pytest.main([*options, *(str(file) for file in files if file.exists())]))
     except BaseException:  # a mutant that cannot even be loaded was noticed
         return 1
 

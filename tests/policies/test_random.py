@@ -14,10 +14,12 @@ from policies.catalog import RULES
 from policies.judge import judge
 from policies.rule import Resource, Stack
 from policies.unknowns import SIGNATURE
+from tests.policies.buckets import PARTS
 from tests.policies.conftest import UNKNOWN, resource, secret, urn
 from tests.policies.fixtures import DEPLOYMENT, MONITOR, POD
-from tests.policies.test_aws import CLUSTER, DATABASE, REPOSITORY
-from tests.policies.test_s3 import PARTS
+from tests.policies.rules.test_ecr import REPOSITORY
+from tests.policies.rules.test_eks import CLUSTER
+from tests.policies.rules.test_rds import DATABASE
 
 SEEDS = 100
 EACH = 100

@@ -3,8 +3,6 @@ from typing import Any
 import pytest
 
 from policies.rule import Resource
-from policies.selectors import selects
-from policies.unknowns import Value, from_plain
 from tests.policies.conftest import UNKNOWN, Said, changed, resource, urn
 from tests.policies.fixtures import CONTAINER, DEPLOYMENT, POD, kind
 
@@ -64,7 +62,11 @@ def closed(namespace: str = "pipe", **selector: Any) -> Resource:
 
 
 APP = {"app": "pipe-api"}
+
+
 LABELS = "spec.template.metadata.labels is {'app': 'pipe-api'}, which no"
+
+
 SELECTED = [
     ("workload-disruption-budget-missing", budget, f"{LABELS} PodDisruptionBudget selects; add one"),
     ("workload-network-policy-missing", closed, f"{LABELS} NetworkPolicy selects; add one"),
@@ -97,28 +99,6 @@ def test_a_single_pod_needs_no_budget_but_a_network_policy(said_of_stack: Said) 
     assert said_of_stack("workload-network-policy-missing", resource(kind("Pod", "Patch"), POD)) == []
 
 
-@pytest.mark.parametrize(
-    ("operator", "values", "labels", "holds"),
-    [
-        ("In", ["a", "b"], {"k": "b"}, True),
-        ("In", ["a"], {"k": "b"}, False),
-        ("NotIn", ["a"], {"k": "b"}, True),
-        ("NotIn", ["b"], {"k": "b"}, False),
-        ("NotIn", ["b"], {}, True),
-        ("Exists", [], {"k": "b"}, True),
-        ("Exists", [], {}, False),
-        ("DoesNotExist", [], {}, True),
-        ("DoesNotExist", [], {"k": "b"}, False),
-        ("Near", [], {"k": "b"}, False),
-    ],
-)
-def test_match_expressions(
-    operator: str, values: list[str], labels: dict[str, str | None], holds: bool
-) -> None:
-    selector = {"matchExpressions": [{"key": "k", "operator": operator, "values": values}]}
-    assert selects(Value(from_plain(selector)), labels) is holds
-
-
 SPREAD = "workload-not-spread"
 
 
@@ -135,6 +115,8 @@ def test_replicas_are_spread(said_of_stack: Said) -> None:
 
 
 PORTS = [{"name": "http", "containerPort": 8080}]
+
+
 SERVED = deployment(spec__template__spec__containers=[{**CONTAINER, "ports": PORTS}])
 
 

@@ -1,68 +1,37 @@
-"""KMS and IAM: keys rotate, and nobody may do more than is named."""
+"""IAM: nobody may do more than is named."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 
 from pulumi_policy import Severity
 
-from policies.documents import Statement, statements
-from policies.rule import Option, Options, Resource, Topic, Unknown, Verdicts, unwanted, wrong
-from policies.unknowns import UnknownValueError, Value
+from policies.documents import Statement
+from policies.rule import (
+    Option,
+    Options,
+    Resource,
+    Topic,
+    Verdicts,
+    unwanted,
+    wrong,
+)
+from policies.rules.checks import each_statement, guarded
+from policies.unknowns import Value
 
 IAM = Topic(
     framework="CIS AWS Foundations",
     tags=("aws", "iam"),
     url="https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html",
 )
-KEY = "aws:kms/key:Key"
-KEY_POLICY = "aws:kms/keyPolicy:KeyPolicy"
+
+
 ROLE = "aws:iam/role:Role"
+
+
 POLICIES = frozenset(
     f"aws:iam/{name[0].lower()}{name[1:]}:{name}"
     for name in ("Policy", "RolePolicy", "UserPolicy", "GroupPolicy")
 )
-
-
-@IAM.rule(
-    "kms-key-not-rotated",
-    types=(KEY,),
-    severity=Severity.MEDIUM,
-    controls=("CKV_AWS_7", "CIS AWS 3.6"),
-    remediation="Set enableKeyRotation to true.",
-    url="https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html",
-)
-def rotation(resource: Resource, _: Options) -> Verdicts:
-    """A symmetric KMS key is rotated every year."""
-    spec = resource["customerMasterKeySpec"].text() or "SYMMETRIC_DEFAULT"
-    usage = resource["keyUsage"].text() or "ENCRYPT_DECRYPT"
-    value = resource["enableKeyRotation"]
-    if spec == "SYMMETRIC_DEFAULT" and usage == "ENCRYPT_DECRYPT" and value.flag() is not True:
-        yield wrong(value, "true")
-
-
-_BOUND = (
-    "kms:calleraccount",
-    "kms:viaservice",
-    "aws:principalorgid",
-    "aws:principalaccount",
-    "aws:sourceaccount",
-)
-
-
-@IAM.rule(
-    "kms-key-any-principal",
-    types=(KEY, KEY_POLICY),
-    severity=Severity.CRITICAL,
-    controls=("CKV_AWS_33",),
-    remediation="Name the account or roles, or add a condition on kms:CallerAccount.",
-    url="https://docs.aws.amazon.com/kms/latest/developerguide/key-policies.html",
-)
-def key_principals(resource: Resource, _: Options) -> Verdicts:
-    """No key policy lets everybody use a key."""
-    for found in statements(resource["policy"]):
-        bound = any(condition.key in _BOUND for condition in found.conditions)
-        if found.allows and found.everybody and not bound:
-            yield unwanted(found.value["Principal"], "name the account or roles that use the key")
 
 
 def documents(resource: Resource) -> list[Value]:
@@ -72,9 +41,15 @@ def documents(resource: Resource) -> list[Value]:
     return [resource["policy"]]
 
 
-def _allowed(resource: Resource) -> Iterable[Statement]:
+def _each_allowed(resource: Resource, check: Callable[[Statement], Verdicts]) -> Verdicts:
+    """Judges every statement that allows something on its own."""
+
+    def allowed(found: Statement) -> Verdicts:
+        if found.allows:
+            yield from check(found)
+
     for document in documents(resource):
-        yield from (found for found in statements(document) if found.allows)
+        yield from guarded(each_statement(document, allowed))
 
 
 @IAM.rule(
@@ -86,13 +61,16 @@ def _allowed(resource: Resource) -> Iterable[Statement]:
 )
 def wildcard_action(resource: Resource, _: Options) -> Verdicts:
     """No policy allows all actions, or all of a service."""
-    for found in _allowed(resource):
-        for value in _elements(found.value["Action"]):
-            text = value.text() or ""
-            if text == "*" or text.endswith(":*"):
-                yield wrong(value, "the actions that are needed")
-        if not found.value["NotAction"].absent:
-            yield unwanted(found.value["NotAction"], "name the allowed actions in Action")
+    yield from _each_allowed(resource, _wildcards)
+
+
+def _wildcards(found: Statement) -> Verdicts:
+    for value in _elements(found.value["Action"]):
+        text = value.text() or ""
+        if text == "*" or text.endswith(":*"):
+            yield wrong(value, "the actions that are needed")
+    if not found.value["NotAction"].absent:
+        yield unwanted(found.value["NotAction"], "name the allowed actions in Action")
 
 
 def _elements(value: Value) -> list[Value]:
@@ -139,13 +117,16 @@ _LIST_ONLY = (
 def wildcard_resource(resource: Resource, options: Options) -> Verdicts:
     """No policy allows an action on every resource that could name its resources."""
     patterns = [str(pattern).lower() for pattern in options["unrestrictable"]]
-    for found in _allowed(resource):
+
+    def check(found: Statement) -> Verdicts:
         narrow = [
             name for name in found.actions if not any(fnmatchcase(name.lower(), each) for each in patterns)
         ]
         if "*" in found.resources and narrow and not found.conditions:
             value = next(item for item in _elements(found.value["Resource"]) if item.text() == "*")
             yield wrong(value, f"the resources of {narrow[0]}, or add a condition")
+
+    yield from _each_allowed(resource, check)
 
 
 @IAM.rule(
@@ -191,16 +172,12 @@ def on_user(resource: Resource, _: Options) -> Verdicts:
 )
 def trust(resource: Resource, _: Options) -> Verdicts:
     """No role trusts everybody, or everybody of a federation."""
-    for found in statements(resource["assumeRolePolicy"]):
-        if not found.allows:
-            continue
-        try:
-            yield from _trust(found)
-        except UnknownValueError as unknown:
-            yield Unknown(unknown.path)
+    yield from each_statement(resource["assumeRolePolicy"], _trust)
 
 
 def _trust(found: Statement) -> Verdicts:
+    if not found.allows:
+        return
     conditions = found.value["Condition"]
     keys = {condition.key: condition for condition in found.conditions}
     federated = any(kind == "Federated" for kind, _ in found.principals) and found.covers(

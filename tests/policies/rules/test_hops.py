@@ -3,15 +3,20 @@ from typing import Any
 import pytest
 
 from policies.rule import Resource
-from policies.rules.across import STATEFUL, TAGGABLE
-from policies.unknowns import Value, from_plain
-from tests.policies.conftest import UNKNOWN, Said, resource, urn, verdicts
-from tests.policies.sdk_types import taggable
+from tests.policies.conftest import UNKNOWN, Said, resource, urn
 
 INSTANCE = "aws:rds/instance:Instance"
+
+
 GROUP = "aws:rds/parameterGroup:ParameterGroup"
+
+
 GOOD = {"name": "pipe", "family": "postgres17"}
+
+
 BAD = {"name": "pipe", "family": "postgres14"}
+
+
 DATABASE = "tls-hop-database"
 
 
@@ -79,6 +84,8 @@ def config_map(text: str) -> Resource:
 
 
 BALANCER = "tls-hop-load-balancer"
+
+
 NOWHERE = (
     "spec.type is 'LoadBalancer' without TLS settings; "
     "put the TLS settings into a ConfigMap of this stack, or end TLS at the load balancer"
@@ -111,35 +118,3 @@ def test_what_the_world_does_not_reach_or_ends_tls_itself_passes(
 
 def test_an_unknown_kind_of_service_is_counted(said_of_stack: Said) -> None:
     assert said_of_stack(BALANCER, service(kind=UNKNOWN)) == ["unknown: spec.type"]
-
-
-TAGS = {"env": "prod", "service": "pipe", "team": "platform"}
-
-
-def test_every_resource_is_tagged(said: Said) -> None:
-    kind = "aws:s3/bucket:Bucket"
-    assert said("tags-missing", kind, {"tags": TAGS}) == []
-    assert said("tags-missing", kind, {"tags": {"env": "prod"}}) == [
-        "tags is without service, team; add service, team"
-    ]
-    assert said("tags-missing", kind, {}) == ["tags is not set; add env, service, team"]
-    assert said("tags-missing", kind, {"tags": UNKNOWN}) == ["unknown: tags"]
-    assert said("tags-missing", kind, {"tags": {}}, keys=[]) == []
-
-
-@pytest.mark.parametrize("default", [{"tags": TAGS}, '{"tags": {"env": "p", "service": "s", "team": "t"}}'])
-def test_default_tags_of_the_provider_count(default: object) -> None:
-    settings = Value(from_plain({"defaultTags": default}))
-    subject = resource("aws:s3/bucket:Bucket", {}, settings=settings)
-    assert verdicts("tags-missing", subject, {}) == []
-
-
-def test_the_list_of_taggable_types_is_the_sdk_s() -> None:
-    assert sorted(TAGGABLE) == sorted(set(taggable()))
-
-
-@pytest.mark.parametrize("kind", STATEFUL)
-def test_what_keeps_data_is_protected(kind: str) -> None:
-    policy = "stateful-unprotected"
-    assert verdicts(policy, resource(kind, {}, protect=True), {}) == []
-    assert verdicts(policy, resource(kind, {}), {}) == ["the option protect is not set; set it to true"]

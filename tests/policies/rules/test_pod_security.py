@@ -32,7 +32,7 @@ def admission(tmp_path_factory: pytest.TempPathFactory) -> Path:
     go = shutil.which("go")
     assert go, "Go builds Kubernetes' admission plugin, with which the verdicts are compared"
     binary = tmp_path_factory.mktemp("admission") / "admission"
-    source = Path(__file__).parent / "admission"
+    source = Path(__file__).parents[1] / "admission"
     subprocess.run([go, "build", "-o", str(binary), "."], cwd=source, check=True)
     return binary
 

@@ -1,0 +1,118 @@
+"""Queries of monitors: each alerts when its thresholds say it does, and soon enough."""
+
+import re
+from collections.abc import Iterator
+
+from pulumi_policy import Severity
+
+from policies.datadog import (
+    Monitor,
+    Query,
+    QueryError,
+    monitor,
+    parse_query,
+)
+from policies.rule import (
+    Finding,
+    Option,
+    Options,
+    Resource,
+    Verdicts,
+    wrong,
+)
+from policies.rules.alerts import ALERTS, MONITORS
+
+
+def _number(number: float) -> str:
+    return f"{number:g}"
+
+
+@ALERTS.rule(
+    "alert-query-unreadable",
+    types=MONITORS,
+    severity=Severity.HIGH,
+    controls=("Guide: expr and for",),
+    url="https://docs.datadoghq.com/api/latest/monitors/#create-a-monitor",
+    remediation="Write the query as aggregation(window):expression comparator threshold.",
+)
+def query_unreadable(resource: Resource, _: Options) -> Verdicts:
+    """The query of a monitor compares an expression with a threshold."""
+    found = monitor(resource)
+    if found.compared:
+        try:
+            parse_query(found.query.text() or "")
+        except QueryError as fault:
+            yield Finding(
+                found.query.path, f"{found.query.shown()} ({fault})", "write it as expression > threshold"
+            )
+
+
+@ALERTS.rule(
+    "alert-threshold-mismatch",
+    types=MONITORS,
+    severity=Severity.HIGH,
+    controls=("Guide: expr",),
+    remediation="Make thresholds.critical equal to the query's, and put the warning before it.",
+)
+def threshold_mismatch(resource: Resource, _: Options) -> Verdicts:
+    """The thresholds of a monitor agree with its query."""
+    found = monitor(resource)
+    query = found.parsed()
+    if query is None:
+        return
+    critical = found.thresholds["critical"]
+    if critical.number() != query.threshold:
+        yield wrong(critical, f"{_number(query.threshold)}, as the query has it")
+    yield from _order(found, query)
+
+
+def _order(found: Monitor, query: Query) -> Iterator[Finding]:
+    """A warning comes before the alert, a recovery after it: on the side where all is well."""
+    snake = found.json
+    names = ("warning", "critical_recovery" if snake else "criticalRecovery")
+    for name in names:
+        value = found.thresholds[name]
+        number = value.number()
+        if number is not None and not (
+            number < query.threshold if query.rising else number > query.threshold
+        ):
+            side = "below" if query.rising else "above"
+            yield wrong(
+                value,
+                f"a number {side} {_number(query.threshold)}, since the query alerts {query.comparator} it",
+            )
+
+
+@ALERTS.rule(
+    "alert-window-too-long",
+    types=MONITORS,
+    severity=Severity.MEDIUM,
+    controls=("Guide: for 5m",),
+    remediation="Shorten the window: an alert comes no sooner than the window lets it.",
+    options={
+        "minutes": Option(default=1440, schema={"type": "integer", "minimum": 1}),
+        "byName": Option(
+            default={"HighErrorRate": 5},
+            schema={
+                "type": "object",
+                "additionalProperties": {"type": "integer", "minimum": 1},
+                "description": "Minutes for monitors whose name contains the word.",
+            },
+        ),
+    },
+)
+def window_too_long(resource: Resource, options: Options) -> Verdicts:
+    """A monitor looks back no longer than it may."""
+    found = monitor(resource)
+    query, name = found.parsed(), found.value["name"].text() or ""
+    named = [minutes for word, minutes in options["byName"].items() if is_named(name, word)]
+    allowed = int(min([options["minutes"], *named]))
+    if query is not None and query.window > allowed:
+        yield Finding(
+            found.query.path, f"{found.query.shown()}, {query.window} minutes", f"use at most {allowed}"
+        )
+
+
+def is_named(name: str, word: str) -> bool:
+    """Whether a monitor's name contains a word."""
+    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", name) is not None

@@ -1,0 +1,89 @@
+"""What silences a monitor: drafts, downtimes, mutes, and data that stops coming."""
+
+from pulumi_policy import Severity
+
+from policies.datadog import (
+    MONITOR,
+    WITH_NO_DATA,
+    monitor,
+)
+from policies.rule import (
+    Finding,
+    Options,
+    Resource,
+    Verdicts,
+    wrong,
+)
+from policies.rules.alerts import ALERTS, MONITORS
+from policies.unknowns import Value
+
+
+@ALERTS.rule(
+    "alert-no-data-undecided",
+    types=MONITORS,
+    severity=Severity.MEDIUM,
+    controls=("Datadog: no data",),
+    url="https://docs.datadoghq.com/monitors/configuration/?tab=thresholdalert#no-data",
+    remediation="Set notifyNoData (with noDataTimeframe at least twice the window) or onMissingData.",
+)
+def no_data(resource: Resource, _: Options) -> Verdicts:
+    """A monitor of a metric says what happens when the metric stops coming."""
+    found = monitor(resource)
+    if found.kind not in WITH_NO_DATA:
+        return
+    notify, missing = found.option("notifyNoData"), found.option("onMissingData")
+    if notify.absent and missing.absent:
+        yield wrong(notify, "true, or say in onMissingData what happens")
+    frame, query = found.option("noDataTimeframe"), found.parsed()
+    if notify.flag() and query is not None:
+        least = 2 * query.window
+        if (frame.number() or 0) < least:
+            yield wrong(frame, f"{least} or more minutes, twice the query's window")
+
+
+@ALERTS.rule(
+    "alert-draft",
+    types=(MONITOR,),
+    severity=Severity.HIGH,
+    controls=("Datadog: draft monitors",),
+    remediation="Publish the monitor: a draft notifies nobody.",
+)
+def draft(resource: Resource, _: Options) -> Verdicts:
+    """No monitor is a draft."""
+    status = resource["draftStatus"]
+    if status.text() == "draft":
+        yield wrong(status, "'published'")
+
+
+@ALERTS.rule(
+    "alert-muted-for-ever",
+    types=("datadog:index/downtimeSchedule:DowntimeSchedule", "datadog:index/downtime:Downtime"),
+    severity=Severity.HIGH,
+    controls=("Datadog: downtimes",),
+    url="https://docs.datadoghq.com/monitors/downtimes/",
+    remediation="Give the downtime an end, and a monitor or tags narrower than everything.",
+)
+def muted(resource: Resource, _: Options) -> Verdicts:
+    """No downtime mutes monitors without an end."""
+    if resource.type.endswith(":Downtime"):
+        end, once = resource["end"], resource["recurrence"].absent
+        end = resource["endDate"] if end.absent else end
+    else:
+        end = resource.at("oneTimeSchedule.end")
+        once = resource["recurringSchedule"].absent
+    if once and end.get() in (None, "", 0):
+        yield wrong(end, "the moment at which the work is over")
+
+
+@ALERTS.rule(
+    "alert-muted-monitor",
+    types=MONITORS,
+    severity=Severity.HIGH,
+    controls=("Datadog: downtimes",),
+    remediation="Remove `silenced`; announce work with a downtime that ends.",
+)
+def silenced(resource: Resource, _: Options) -> Verdicts:
+    """No monitor is declared muted."""
+    value: Value = monitor(resource).option("silenced")
+    if value.entries():
+        yield Finding(value.path, value.shown(), "remove it")

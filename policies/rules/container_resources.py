@@ -1,0 +1,132 @@
+"""Requests and limits: every container says what it needs, and how much it may take."""
+
+from decimal import Decimal
+
+from pulumi_policy import Severity
+
+from policies.pods import POD_SHAPED, Container, Pod
+from policies.quantities import parse
+from policies.rule import (
+    Option,
+    Options,
+    Resource,
+    Rule,
+    Verdicts,
+    wrong,
+)
+from policies.rules.workloads import WORKLOADS, every_container
+from policies.unknowns import Value
+
+_RESOURCES = "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/"
+
+
+def _positive(value: Value, example: str) -> Verdicts:
+    number = parse(value.get())
+    if number is None or number <= 0:
+        yield wrong(value, f"a quantity above zero, such as {example}")
+
+
+def _resource_rule(name: str, place: str, example: str, control: str, description: str) -> Rule:
+    def check(resource: Resource, _: Options) -> Verdicts:
+        # An ephemeral container cannot have resources: the API refuses them.
+        fields = ("initContainers", "containers")
+        yield from every_container(
+            resource,
+            lambda _, container: _positive(container.value.at(f"resources.{place}"), example),
+            *fields,
+        )
+
+    check.__doc__ = description
+    return WORKLOADS.rule(
+        name,
+        types=POD_SHAPED,
+        severity=Severity.HIGH,
+        controls=(control, "Guide: resources"),
+        url=_RESOURCES,
+        remediation=f"Give the container resources.{place}, such as {example}.",
+    )(check)
+
+
+cpu_request = _resource_rule(
+    "workload-cpu-request-missing", "requests.cpu", "100m", "CKV_K8S_10", "Every container requests CPU."
+)
+
+
+cpu_limit = _resource_rule(
+    "workload-cpu-limit-missing", "limits.cpu", "200m", "CKV_K8S_11", "Every container has a CPU limit."
+)
+
+
+memory_request = _resource_rule(
+    "workload-memory-request-missing",
+    "requests.memory",
+    "256Mi",
+    "CKV_K8S_12",
+    "Every container requests memory.",
+)
+
+
+memory_limit = _resource_rule(
+    "workload-memory-limit-missing",
+    "limits.memory",
+    "512Mi",
+    "CKV_K8S_13",
+    "Every container has a memory limit.",
+)
+
+
+@WORKLOADS.rule(
+    "workload-request-above-limit",
+    types=POD_SHAPED,
+    severity=Severity.MEDIUM,
+    controls=("Guide: resources",),
+    url=_RESOURCES,
+    remediation="Lower the request or raise the limit; Kubernetes refuses a request above its limit.",
+)
+def request_within_limit(resource: Resource, _: Options) -> Verdicts:
+    """No container requests more than its limit."""
+
+    def check(_: Pod, container: Container) -> Verdicts:
+        requests, limits = container.value.at("resources.requests"), container.value.at("resources.limits")
+        for name, request in requests.entries().items():
+            asked, allowed = parse(request.get()), parse(limits[name].get())
+            if asked is not None and allowed is not None and asked > allowed:
+                yield wrong(request, f"at most its limit, {limits[name].shown()}")
+
+    yield from every_container(resource, check)
+
+
+def _is_quantity(value: object) -> bool:
+    return (number := parse(value)) is not None and number > 0
+
+
+def _ceiling(default: str) -> Option:
+    return Option(
+        default=default,
+        schema={"type": "string", "description": "A Kubernetes quantity."},
+        valid=_is_quantity,
+        wanted="a Kubernetes quantity above zero",
+    )
+
+
+@WORKLOADS.rule(
+    "workload-limit-above-ceiling",
+    types=POD_SHAPED,
+    severity=Severity.MEDIUM,
+    controls=("Guide: resources",),
+    url=_RESOURCES,
+    remediation="Lower the limit, or raise the ceiling in the policy configuration of the stack.",
+    options={"cpu": _ceiling("4"), "memory": _ceiling("8Gi")},
+)
+def limit_within_ceiling(resource: Resource, options: Options) -> Verdicts:
+    """No container's limit is above the ceiling that the stack's policy configuration sets."""
+    ceilings: dict[str, Decimal] = {name: parse(options[name]) or Decimal(0) for name in ("cpu", "memory")}
+
+    def check(_: Pod, container: Container) -> Verdicts:
+        for name, ceiling in ceilings.items():
+            limit = container.value.at(f"resources.limits.{name}")
+            number = parse(limit.get())
+            if number is not None and number > ceiling:
+                yield wrong(limit, f"at most {options[name]}")
+
+    yield from every_container(resource, check)

@@ -1,0 +1,60 @@
+"""KMS: keys rotate, and not everybody may use them."""
+
+from pulumi_policy import Severity
+
+from policies.documents import Statement
+from policies.rule import (
+    Options,
+    Resource,
+    Verdicts,
+)
+from policies.rules.checks import must_be_true, open_to_everybody
+from policies.rules.iam import IAM
+
+KEY = "aws:kms/key:Key"
+
+
+KEY_POLICY = "aws:kms/keyPolicy:KeyPolicy"
+
+
+@IAM.rule(
+    "kms-key-not-rotated",
+    types=(KEY,),
+    severity=Severity.MEDIUM,
+    controls=("CKV_AWS_7", "CIS AWS 3.6"),
+    remediation="Set enableKeyRotation to true.",
+    url="https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html",
+)
+def rotation(resource: Resource, _: Options) -> Verdicts:
+    """A symmetric KMS key is rotated every year."""
+    spec = resource["customerMasterKeySpec"].text() or "SYMMETRIC_DEFAULT"
+    usage = resource["keyUsage"].text() or "ENCRYPT_DECRYPT"
+    if spec == "SYMMETRIC_DEFAULT" and usage == "ENCRYPT_DECRYPT":
+        yield from must_be_true(resource["enableKeyRotation"])
+
+
+_BOUND = (
+    "kms:calleraccount",
+    "kms:viaservice",
+    "aws:principalorgid",
+    "aws:principalaccount",
+    "aws:sourceaccount",
+)
+
+
+@IAM.rule(
+    "kms-key-any-principal",
+    types=(KEY, KEY_POLICY),
+    severity=Severity.CRITICAL,
+    controls=("CKV_AWS_33",),
+    remediation="Name the account or roles, or add a condition on kms:CallerAccount.",
+    url="https://docs.aws.amazon.com/kms/latest/developerguide/key-policies.html",
+)
+def key_principals(resource: Resource, _: Options) -> Verdicts:
+    """No key policy lets everybody use a key."""
+    remedy = "name the account or roles that use the key"
+    yield from open_to_everybody(resource["policy"], _bound, remedy)
+
+
+def _bound(found: Statement) -> bool:
+    return any(condition.key in _BOUND for condition in found.conditions)

@@ -1,0 +1,55 @@
+"""Probes: what hangs is restarted, what is not ready gets no traffic."""
+
+from pulumi_policy import Severity
+
+from policies.pods import POD_SHAPED, Container, Pod
+from policies.rule import (
+    Options,
+    Resource,
+    Verdicts,
+    wrong,
+)
+from policies.rules.workloads import WORKLOADS, every_container
+
+_PROBES = (
+    "https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/"
+)
+
+
+_FINITE = ("Job", "CronJob")
+
+
+def _probe(resource: Resource, name: str) -> Verdicts:
+    def check(pod: Pod, container: Container) -> Verdicts:
+        probe = container.value[name]
+        kinds = ("httpGet", "tcpSocket", "exec", "grpc")
+        if pod.kind not in _FINITE and not any(not probe[kind].absent for kind in kinds):
+            yield wrong(probe, "an httpGet, tcpSocket, grpc or exec probe")
+
+    yield from every_container(resource, check, "containers")
+
+
+@WORKLOADS.rule(
+    "workload-liveness-probe-missing",
+    types=POD_SHAPED,
+    severity=Severity.MEDIUM,
+    controls=("CKV_K8S_8",),
+    url=_PROBES,
+    remediation="Add livenessProbe to the container, so that one that hangs is restarted.",
+)
+def liveness(resource: Resource, _: Options) -> Verdicts:
+    """Every container that runs for ever has a liveness probe."""
+    yield from _probe(resource, "livenessProbe")
+
+
+@WORKLOADS.rule(
+    "workload-readiness-probe-missing",
+    types=POD_SHAPED,
+    severity=Severity.MEDIUM,
+    controls=("CKV_K8S_9",),
+    url=_PROBES,
+    remediation="Add readinessProbe to the container, so that it gets traffic only when it can serve.",
+)
+def readiness(resource: Resource, _: Options) -> Verdicts:
+    """Every container that runs for ever has a readiness probe."""
+    yield from _probe(resource, "readinessProbe")

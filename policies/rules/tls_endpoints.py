@@ -1,0 +1,94 @@
+"""TLS 1.2 and newer at endpoints of AWS: CloudFront, API Gateway, OpenSearch."""
+
+import re
+
+from pulumi_policy import Severity
+
+from policies import remedies
+from policies.rule import (
+    Options,
+    Resource,
+    Verdicts,
+    each,
+    wrong,
+)
+from policies.rules.checks import must_be_true
+from policies.rules.tls import SAFE, TLS
+from policies.unknowns import Value
+
+_CLOUDFRONT_SAFE = re.compile(r"TLSv1\.[23]_\d{4}")
+
+
+_API_GATEWAY_SAFE = re.compile(r"TLS_1_[23]|SecurityPolicy_TLS1[23]_(?!1_[01]_)\w+")
+
+
+@TLS.rule(
+    "tls-cloudfront-old-version",
+    types=("aws:cloudfront/distribution:Distribution",),
+    severity=Severity.HIGH,
+    controls=("CKV_AWS_174", "CKV_AWS_34", "FSBP CloudFront.10"),
+    remediation=(
+        "Use a certificate of your own with minimumProtocolVersion TLSv1.2_2021, and TLSv1.2 to origins."
+    ),
+)
+def cloudfront(resource: Resource, _: Options) -> Verdicts:
+    """CloudFront speaks TLS 1.2 or newer to viewers and to origins."""
+    version = resource.at("viewerCertificate.minimumProtocolVersion")
+    # The default certificate of *.cloudfront.net goes with TLSv1, whatever is asked for.
+    default = resource.at("viewerCertificate.cloudfrontDefaultCertificate")
+    if default.flag():
+        yield wrong(default, "false, with a certificate of your own and minimumProtocolVersion TLSv1.2_2021")
+    elif not _CLOUDFRONT_SAFE.fullmatch(version.text() or ""):
+        yield wrong(version, "TLSv1.2_2021")
+    yield from each(
+        (origin.at("customOriginConfig.originSslProtocols") for origin in resource["origins"].items()),
+        _origin,
+    )
+    behaviours = [resource["defaultCacheBehavior"], *resource["orderedCacheBehaviors"].items()]
+    yield from each((behaviour["viewerProtocolPolicy"] for behaviour in behaviours), _viewer)
+
+
+def _origin(protocols: Value) -> Verdicts:
+    old = [name for name in protocols.texts() if name not in SAFE]
+    if old:
+        yield wrong(protocols, "['TLSv1.2']")
+
+
+def _viewer(policy: Value) -> Verdicts:
+    if policy.text() == "allow-all":
+        yield wrong(policy, "redirect-to-https")
+
+
+@TLS.rule(
+    "tls-api-gateway-old-version",
+    remedy=remedies.api_gateway,
+    types=("aws:apigateway/domainName:DomainName", "aws:apigatewayv2/domainName:DomainName"),
+    severity=Severity.HIGH,
+    controls=("CKV_AWS_206",),
+    remediation="Set the domain's security policy to TLS_1_2.",
+)
+def api_gateway(resource: Resource, _: Options) -> Verdicts:
+    """A domain of API Gateway accepts TLS 1.2 and newer only."""
+    if "apigatewayv2" in resource.type:
+        policy = resource.at("domainNameConfiguration.securityPolicy")
+    else:
+        policy = resource["securityPolicy"]
+    if not _API_GATEWAY_SAFE.fullmatch(policy.text() or ""):  # absent: TLS_1_0
+        yield wrong(policy, "TLS_1_2")
+
+
+@TLS.rule(
+    "tls-search-domain-old-version",
+    types=("aws:opensearch/domain:Domain", "aws:elasticsearch/domain:Domain"),
+    severity=Severity.HIGH,
+    controls=("CKV_AWS_228", "CKV_AWS_83"),
+    remediation=(
+        "Set domainEndpointOptions: enforceHttps true and tlsSecurityPolicy Policy-Min-TLS-1-2-2019-07."
+    ),
+)
+def search_domain(resource: Resource, _: Options) -> Verdicts:
+    """An OpenSearch domain enforces HTTPS with TLS 1.2 or newer."""
+    yield from must_be_true(resource.at("domainEndpointOptions.enforceHttps"))
+    policy = resource.at("domainEndpointOptions.tlsSecurityPolicy")
+    if not (policy.text() or "").startswith("Policy-Min-TLS-1-2-"):
+        yield wrong(policy, "Policy-Min-TLS-1-2-2019-07")

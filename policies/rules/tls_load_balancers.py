@@ -1,0 +1,100 @@
+"""TLS 1.2 and newer at load balancers: listeners and classic policies."""
+
+import re
+
+from pulumi_policy import Severity
+
+from policies import remedies
+from policies.rule import (
+    Finding,
+    Options,
+    Resource,
+    Verdicts,
+    each,
+    wrong,
+)
+from policies.rules.tls import TLS
+from policies.unknowns import Value
+
+LISTENERS = frozenset(
+    f"aws:{module}/listener:Listener"
+    for module in ("lb", "alb", "elasticloadbalancingv2", "applicationloadbalancing")
+)
+
+
+# The newest policy that speaks TLS 1.2; published ones name their oldest version after TLS13-, TLS- or FS-
+# (docs.aws.amazon.com, elasticloadbalancing, "Security policies"); the older names allow TLS 1.0.
+ELB_WANTED = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
+
+
+_ELB_SAFE = re.compile(r"ELBSecurityPolicy-(TLS13|TLS|FS)-1-[23]-[\w-]+")
+
+
+def safe_elb_policy(name: str) -> bool:
+    """Whether an Elastic Load Balancing security policy refuses everything below TLS 1.2."""
+    return _ELB_SAFE.fullmatch(name) is not None
+
+
+@TLS.rule(
+    "tls-load-balancer-old-version",
+    remedy=remedies.set_to("sslPolicy", ELB_WANTED),
+    types=LISTENERS,
+    severity=Severity.HIGH,
+    controls=("CKV_AWS_103", "FSBP ELB.17"),
+    url="https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html",
+    remediation=f"Set sslPolicy of the listener to {ELB_WANTED}.",
+)
+def load_balancer(resource: Resource, _: Options) -> Verdicts:
+    """A load balancer's TLS listener accepts TLS 1.2 and newer only."""
+    if resource["protocol"].text() not in ("HTTPS", "TLS"):
+        return
+    policy = resource["sslPolicy"]
+    if not safe_elb_policy(policy.text() or ""):  # absent: ELBSecurityPolicy-2016-08, which speaks TLS 1.0
+        yield wrong(policy, ELB_WANTED)
+
+
+@TLS.rule(
+    "tls-load-balancer-plain-http",
+    types=LISTENERS,
+    severity=Severity.HIGH,
+    controls=("CKV_AWS_2", "FSBP ELB.1"),
+    remediation="Make the listener redirect to HTTPS, or give it protocol HTTPS and a certificate.",
+)
+def load_balancer_plain(resource: Resource, _: Options) -> Verdicts:
+    """A load balancer's HTTP listener does nothing but redirect to HTTPS."""
+    if resource["protocol"].text() != "HTTP":
+        return
+    actions = resource["defaultActions"].items()
+    redirects = [action for action in actions if action.at("redirect.protocol").text() == "HTTPS"]
+    if not actions or len(redirects) < len(actions):
+        yield wrong(resource["protocol"], "HTTPS, or redirect to it in defaultActions")
+
+
+@TLS.rule(
+    "tls-classic-load-balancer-old-version",
+    types=(
+        "aws:elb/loadBalancerPolicy:LoadBalancerPolicy",
+        "aws:elb/sslNegotiationPolicy:SslNegotiationPolicy",
+    ),
+    severity=Severity.HIGH,
+    controls=("CKV_AWS_103",),
+    remediation="Refer to ELBSecurityPolicy-TLS-1-2-2017-01, or switch the old protocols off.",
+)
+def classic_load_balancer(resource: Resource, _: Options) -> Verdicts:
+    """A classic load balancer's negotiation policy accepts TLS 1.2 and newer only."""
+    if resource.type.endswith(":LoadBalancerPolicy"):
+        if resource["policyTypeName"].text() != "SSLNegotiationPolicyType":
+            return
+        attributes = resource["policyAttributes"]
+    else:
+        attributes = resource["attributes"]
+    yield from each(attributes.items(), _classic_attribute)
+
+
+def _classic_attribute(attribute: Value) -> Verdicts:
+    name, value = attribute["name"].text(), attribute["value"]
+    if name == "Reference-Security-Policy":
+        if not safe_elb_policy(value.text() or ""):
+            yield wrong(value, "ELBSecurityPolicy-TLS-1-2-2017-01")
+    elif name in ("Protocol-SSLv3", "Protocol-TLSv1", "Protocol-TLSv1.1") and value.flag():
+        yield Finding(value.path, f"{value.shown()} for {name}", "set it to false")

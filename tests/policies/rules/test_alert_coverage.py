@@ -1,0 +1,84 @@
+import pytest
+
+from policies.datadog import MONITOR as TYPE
+from policies.datadog import SYNTHETIC
+from tests.policies.conftest import UNKNOWN, Said, changed, resource
+from tests.policies.fixtures import DEPLOYMENT, MONITOR
+
+REQUIRED = "alert-required-monitor-missing"
+
+
+def test_every_required_monitor_exists(said_of_stack: Said) -> None:
+    monitor = resource(TYPE, MONITOR)
+    assert said_of_stack(REQUIRED, monitor) == []
+    assert said_of_stack(REQUIRED, monitor, monitors=["HighErrorRate"], tags=["env:prod"]) == []
+
+
+def test_a_removed_monitor_is_named(said_of_stack: Said) -> None:
+    other = resource(TYPE, changed(MONITOR, name="HighErrorRates"))
+    assert said_of_stack(REQUIRED, other, monitors=["HighErrorRate"]) == [
+        "monitor HighErrorRate is missing; declare a datadog.Monitor whose name has HighErrorRate"
+    ]
+    foreign = resource(TYPE, changed(MONITOR, tags=["env:dev"]))
+    assert said_of_stack(REQUIRED, foreign, monitors=["HighErrorRate"], tags=["env:prod", "a:b"]) == [
+        "monitor HighErrorRate is missing; declare a datadog.Monitor whose name has HighErrorRate "
+        "with the tags a:b, env:prod"
+    ]
+
+
+def test_a_synthetic_test_counts_as_a_monitor(said_of_stack: Said) -> None:
+    test = resource(
+        SYNTHETIC, {"name": "x", "tags": [], "optionsList": {"monitorName": "CertificateExpiry (prod)"}}
+    )
+    assert said_of_stack(REQUIRED, test, monitors=["CertificateExpiry"]) == []
+    unnamed = resource(SYNTHETIC, {"name": "CertificateExpiry", "tags": []})
+    assert said_of_stack(REQUIRED, unnamed, monitors=["CertificateExpiry"]) == []
+
+
+def test_a_monitor_whose_name_is_unknown_is_counted(said_of_stack: Said) -> None:
+    unknown = resource(TYPE, changed(MONITOR, name=UNKNOWN))
+    assert said_of_stack(REQUIRED, unknown, monitors=["HighErrorRate"])[-1] == "unknown: name"
+
+
+def test_an_slo_is_asked_for_by_configuration(said_of_stack: Said) -> None:
+    slo = resource("datadog:index/serviceLevelObjective:ServiceLevelObjective", {"name": "x"})
+    assert said_of_stack("alert-slo-missing") == []
+    assert said_of_stack("alert-slo-missing", slo, required=True) == []
+    assert said_of_stack("alert-slo-missing", required=True) == [
+        "service level objective is missing; declare a datadog.ServiceLevelObjective"
+    ]
+
+
+UNCOVERED = "alert-deployment-uncovered"
+
+
+WATCHED = resource("kubernetes:apps/v1:Deployment", DEPLOYMENT)
+
+
+@pytest.mark.parametrize(
+    "scope", ["kube_deployment:pipe-api", "kube_namespace:pipe,a:b", "kube_app_name:pipe-api} by {x"]
+)
+def test_a_deployment_is_covered_by_its_name_or_namespace(said_of_stack: Said, scope: str) -> None:
+    monitor = resource(TYPE, changed(MONITOR, query=f"avg(last_5m):avg:cpu{{{scope}}} > 1"))
+    assert said_of_stack(UNCOVERED, WATCHED, monitor) == []
+
+
+def test_a_deployment_is_covered_by_its_datadog_service(said_of_stack: Said) -> None:
+    labels = {"tags.datadoghq.com/service": "pipe-api"}
+    watched = resource("kubernetes:apps/v1:Deployment", changed(DEPLOYMENT, metadata__labels=labels))
+    monitor = resource(TYPE, changed(MONITOR, query="avg(last_5m):avg:hits{service:pipe-api,env:prod} > 1"))
+    assert said_of_stack(UNCOVERED, watched, monitor) == []
+
+
+def test_a_deployment_that_no_monitor_covers_is_named(said_of_stack: Said) -> None:
+    monitor = resource(TYPE, changed(MONITOR, query="avg(last_5m):avg:cpu{kube_deployment:pipe-api-2} > 1"))
+    assert said_of_stack(UNCOVERED, WATCHED, monitor) == [
+        "metadata.name is 'pipe-api', which no monitor covers; let a monitor's query name "
+        "kube_deployment:pipe-api"
+    ]
+    assert said_of_stack(UNCOVERED, WATCHED) == []
+
+
+def test_an_unknown_query_may_cover_it(said_of_stack: Said) -> None:
+    monitor = resource(TYPE, changed(MONITOR, query=UNKNOWN))
+    assert said_of_stack(UNCOVERED, WATCHED, monitor) == ["unknown: query"]

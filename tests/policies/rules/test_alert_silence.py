@@ -1,0 +1,59 @@
+from typing import Any
+
+import pytest
+
+from policies.datadog import MONITOR as TYPE
+from policies.datadog import MONITOR_JSON
+from tests.policies.conftest import Said, changed
+from tests.policies.fixtures import MONITOR
+from tests.policies.monitors import as_json
+
+
+@pytest.mark.parametrize(
+    ("policy", "changes", "expected"),
+    [
+        (
+            "alert-no-data-undecided",
+            {"notifyNoData": None},
+            "notifyNoData is not set; set it to true, or say in onMissingData what happens",
+        ),
+        (
+            "alert-no-data-undecided",
+            {"notifyNoData": True, "noDataTimeframe": 9},
+            "noDataTimeframe is 9; set it to 10 or more minutes, twice the query's window",
+        ),
+        ("alert-draft", {"draftStatus": "draft"}, "draftStatus is 'draft'; set it to 'published'"),
+        ("alert-muted-monitor", {"silenced": {"*": 0}}, "silenced is {'*': 0}; remove it"),
+    ],
+)
+def test_one_change_to_a_monitor_is_named(
+    said: Said, policy: str, changes: dict[str, Any], expected: str
+) -> None:
+    assert said(policy, TYPE, changed(MONITOR, **changes)) == [expected]
+
+
+def test_a_monitor_in_json_is_judged_alike(said: Said) -> None:
+    assert said("alert-no-data-undecided", MONITOR_JSON, as_json(options__notify_no_data=None)) == [
+        "monitor.options.notify_no_data is not set; set it to true, or say in onMissingData what happens"
+    ]
+
+
+def test_no_data_is_no_question_for_a_log_monitor(said: Said) -> None:
+    assert said("alert-no-data-undecided", TYPE, changed(MONITOR, type="log alert", notifyNoData=None)) == []
+    decided = changed(MONITOR, notifyNoData=None, onMissingData="resolve")
+    assert said("alert-no-data-undecided", TYPE, decided) == []
+    in_time = changed(MONITOR, notifyNoData=True, noDataTimeframe=10)
+    assert said("alert-no-data-undecided", TYPE, in_time) == []
+
+
+def test_a_downtime_ends(said: Said) -> None:
+    kind, old = "datadog:index/downtimeSchedule:DowntimeSchedule", "datadog:index/downtime:Downtime"
+    policy = "alert-muted-for-ever"
+    assert said(policy, kind, {"oneTimeSchedule": {"end": "2026-01-01T00:00:00Z"}}) == []
+    assert said(policy, kind, {"recurringSchedule": {"recurrences": []}}) == []
+    assert said(policy, kind, {"oneTimeSchedule": {"start": "2026-01-01T00:00:00Z"}}) == [
+        "oneTimeSchedule.end is not set; set it to the moment at which the work is over"
+    ]
+    assert said(policy, old, {"end": 1735689600}) == []
+    assert said(policy, old, {"endDate": "2026-01-01"}) == []
+    assert said(policy, old, {}) == ["endDate is not set; set it to the moment at which the work is over"]

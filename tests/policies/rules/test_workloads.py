@@ -1,0 +1,37 @@
+import pytest
+
+from policies.catalog import RULES
+from policies.pods import POD_SHAPED
+from tests.policies.conftest import Said, changed
+from tests.policies.fixtures import DEPLOYMENT, KINDS, POD, around, kind
+from tests.policies.workloads import DEPLOYMENT_TYPE
+
+WORKLOAD_RULES = [rule.name for rule in RULES if rule.types & POD_SHAPED]
+
+
+@pytest.mark.parametrize("policy", WORKLOAD_RULES)
+@pytest.mark.parametrize("name", KINDS)
+def test_a_good_workload_passes_every_rule(said: Said, policy: str, name: str) -> None:
+    props, _ = around(name, POD)
+    if name == "Deployment":
+        props = DEPLOYMENT
+    assert said(policy, kind(name), props) == []
+    assert said(policy, kind(name, "List"), {"items": [{"kind": name, **props}]}) == []
+
+
+@pytest.mark.parametrize("namespace", [None, "default"])
+def test_the_default_namespace_is_named(said: Said, namespace: str | None) -> None:
+    shown = "not set" if namespace is None else "'default'"
+    for name in (DEPLOYMENT_TYPE, "kubernetes:core/v1:ConfigMap", "kubernetes:networking.k8s.io/v1:Ingress"):
+        props = changed(DEPLOYMENT, metadata__namespace=namespace)
+        assert said("workload-default-namespace", name, props) == [
+            f"metadata.namespace is {shown}; set it to a namespace of its own"
+        ]
+
+
+def test_a_selector_that_misses_its_own_pods_is_named(said: Said) -> None:
+    props = changed(DEPLOYMENT, spec__selector__matchLabels={"app": "other"})
+    assert said("workload-selector-mismatch", DEPLOYMENT_TYPE, props) == [
+        "spec.template.metadata.labels.app is 'pipe-api'; set it to 'other', as "
+        "spec.selector.matchLabels has it"
+    ]

@@ -1,0 +1,61 @@
+import pytest
+
+from policies.datadog import QueryError, alerted, parse_query
+
+
+@pytest.mark.parametrize(
+    ("text", "expression", "comparator", "threshold", "window"),
+    [
+        ("avg(last_5m):avg:a{*} > 1", "avg(last_5m):avg:a{*}", ">", 1, 5),
+        ("avg(last_1h):avg:a{b:c} by {d} <= -2.5", "avg(last_1h):avg:a{b:c} by {d}", "<=", -2.5, 60),
+        (
+            "change(avg(last_5m),last_2h):avg:a{*} >= 1e3",
+            "change(avg(last_5m),last_2h):avg:a{*}",
+            ">=",
+            1000,
+            5,
+        ),
+        ('logs("status:error > 3").index("*").rollup("count").last("15m") > 10', None, ">", 10, 15),
+        ('burn_rate("x").over("30d").long_window("1h").short_window("5m") > 14.4', None, ">", 14.4, 60),
+        ("avg(last_1w):default_zero(a{*}) < .5", "avg(last_1w):default_zero(a{*})", "<", 0.5, 10080),
+    ],
+)
+def test_queries_are_parsed(
+    text: str, expression: str | None, comparator: str, threshold: float, window: int
+) -> None:
+    query = parse_query(text)
+    assert (query.comparator, query.threshold, query.window) == (comparator, threshold, window)
+    assert expression is None or query.expression == expression
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", "it ends without a comparison such as > 0.01"),
+        ("> 1", "it ends without a comparison such as > 0.01"),
+        ("a > b", "it ends without a comparison such as > 0.01"),
+        ("a) > 1", "')' at position 1 closes nothing"),
+        ("(a] > 1", "']' at position 2 closes nothing"),
+        ("logs('x > 1", '"\'" is not closed'),
+    ],
+)
+def test_what_is_no_query_says_why(text: str, fault: str) -> None:
+    with pytest.raises(QueryError) as raised:
+        parse_query(text)
+    assert str(raised.value) == fault
+
+
+@pytest.mark.parametrize(
+    ("message", "handles"),
+    [
+        ("@slack-a and @b@pipe.dev", ["@slack-a", "@b@pipe.dev"]),
+        ("{{#is_warning}}@slack-a{{/is_warning}}", []),
+        ("{{#is_recovery}}@a-b{{/is_recovery}} {{#is_alert}}@c-d{{/is_alert}}", ["@c-d"]),
+        ("{{^is_alert}}@a-b{{/is_alert}}{{^is_warning}}@c-d{{/is_warning}}", ["@c-d"]),
+        ('{{#is_match "env" "prod"}}@a-b{{/is_match}}', ["@a-b"]),
+        ("mail me at who@pipe.dev", []),
+        ("{{#is_alert}}{{#is_warning}}@a-b{{/is_warning}}@c-d{{/is_alert}}", ["@c-d"]),
+    ],
+)
+def test_who_is_told_of_an_alert(message: str, handles: list[str]) -> None:
+    assert alerted(message) == handles
