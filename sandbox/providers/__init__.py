@@ -8,13 +8,14 @@ from pathlib import Path
 import grpc
 from pulumi.runtime.proto.provider_pb2_grpc import add_ResourceProviderServicer_to_server
 
-from sandbox.providers.aws import Aws, AwsStore
-from sandbox.providers.cloudflare import Cloudflare, CloudflareStore
-from sandbox.providers.datadog import Datadog, DatadogStore
-from sandbox.providers.kubernetes import Kubernetes, KubernetesStore
+from sandbox.providers.aws import Aws, AwsPlan
+from sandbox.providers.cloudflare import Cloudflare, CloudflarePlan
+from sandbox.providers.datadog import Datadog, DatadogPlan
+from sandbox.providers.kubernetes import Kubernetes, KubernetesPlan
 from sandbox.providers.provider import Provider
 from sandbox.providers.target import Package, Target
 from sandbox.providers.tls import TlsTarget
+from sandbox.targets.process import Targets
 
 MESSAGE_BYTES = 400 * 1024 * 1024
 """The engine's own limit for a message."""
@@ -23,24 +24,40 @@ CALLS_AT_ONCE = 4
 """Calls that one provider answers at a time."""
 
 
-def packages(directory: Path) -> list[tuple[Package, Target]]:
-    """Every package with what is behind it."""
-    return [
-        (Aws("aws"), AwsStore(directory / "aws.json")),
-        (Kubernetes("kubernetes"), KubernetesStore(directory / "kubernetes.json")),
-        (Cloudflare("cloudflare"), CloudflareStore(directory / "cloudflare.json")),
-        (Datadog("datadog"), DatadogStore(directory / "datadog.json")),
+def packages(targets: Targets | None = None) -> list[tuple[Package, Target]]:
+    """Every package with what is behind it: without targets, plans that hold nothing."""
+    plans: list[tuple[Package, Target]] = [
+        (Aws("aws"), AwsPlan()),
+        (Kubernetes("kubernetes"), KubernetesPlan()),
+        (Cloudflare("cloudflare"), CloudflarePlan()),
+        (Datadog("datadog"), DatadogPlan()),
         (Package("tls"), TlsTarget()),
     ]
+    real = _targets(targets) if targets else {}
+    return [(package, real.get(package.name, plan)) for package, plan in plans]
+
+
+def _targets(targets: Targets) -> dict[str, Target]:
+    # Here, since importing their clients takes longer than a plan needs.
+    from sandbox.providers.aws import AwsTarget
+    from sandbox.providers.cloudflare import CloudflareTarget
+    from sandbox.providers.datadog import DatadogTarget
+    from sandbox.providers.kubernetes import KubernetesTarget
+
+    made: dict[str, Target] = {
+        "aws": AwsTarget(targets.aws),
+        "cloudflare": CloudflareTarget(targets.cloudflare),
+        "datadog": DatadogTarget(targets.datadog),
+    }
+    return made | ({"kubernetes": KubernetesTarget(targets.kubeconfig)} if targets.kubeconfig else {})
 
 
 @contextmanager
-def serve(directory: Path) -> Generator[dict[str, int]]:
-    """Serve all packages on 127.0.0.1 while the block runs, with data in `directory`; the port of each."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+def serve(folder: Path, targets: Targets | None = None) -> Generator[dict[str, int]]:
+    """Serve all packages on 127.0.0.1 while the block runs; the port of each."""
     with ExitStack() as stack:
         ports: dict[str, int] = {}
-        for package, target in packages(directory):
+        for package, target in packages(targets):
             pool = stack.enter_context(ThreadPoolExecutor(CALLS_AT_ONCE, f"provider-{package.name}"))
             options = [("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.so_reuseport", 0)]
             server = grpc.server(pool, options=options)

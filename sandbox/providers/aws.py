@@ -1,4 +1,4 @@
-"""What the AWS provider accepts, and a store in place of AWS."""
+"""What the AWS provider accepts, and what AWS would answer."""
 
 import base64
 import functools
@@ -10,8 +10,8 @@ from typing import Any
 from sandbox.providers import policy_documents, schema
 from sandbox.providers.diff import Change
 from sandbox.providers.kinds import Words, kind, table
-from sandbox.providers.store import Store
-from sandbox.providers.target import Package, Refused, Resource, made_up_name
+from sandbox.providers.plan import Plan
+from sandbox.providers.target import Package, Resource, made_up_name
 from sandbox.providers.values import Json
 
 SOURCES = ("cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId")
@@ -57,24 +57,13 @@ class Aws(Package):
         return chosen and all(change.path[0] != name for change in changes)
 
 
-class AwsStore(Store):
-    """What AWS would have, in a file."""
+class AwsPlan(Plan):
+    """What AWS would answer."""
 
     def words(self, resource: Resource, seed: str) -> Words:
         words = super().words(resource, seed)
         words["host"] = str(words["url"]).removeprefix("https://")
         return words
-
-    def may_delete(self, resource: Resource) -> None:
-        given = resource.known
-        if given.get("deletionProtection") or given.get("deletionProtectionEnabled"):
-            raise Refused(
-                f"{given.get('identifier') or resource.id} is protected from deletion (deletionProtection): "
-                "set it to false, bring that up, and try again"
-            )
-        last = given.get("skipFinalSnapshot") or given.get("finalSnapshotIdentifier")
-        if resource.type == "aws:rds/instance:Instance" and not last:
-            raise Refused("finalSnapshotIdentifier is required when skipFinalSnapshot is false")
 
     def computed(self, resource: Resource, before: Json) -> Json:
         made = super().computed(resource, before)

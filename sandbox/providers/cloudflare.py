@@ -1,12 +1,12 @@
-"""What the Cloudflare provider accepts, and a store in place of Cloudflare's API."""
+"""What the Cloudflare provider accepts, and what Cloudflare would answer."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from sandbox.providers.kinds import table
+from sandbox.providers.plan import Plan
 from sandbox.providers.schema import suggest
-from sandbox.providers.store import Store
 from sandbox.providers.target import Package, Refused, Resource
 from sandbox.providers.values import UNKNOWN, Json, kind, plain, show
 
@@ -19,9 +19,6 @@ HSTS = {"enabled": True, "include_subdomains": True, "max_age": 0, "nosniff": Tr
 
 VALIDITIES = (7, 30, 90, 365, 730, 1095, 5475)
 """Days that an Origin CA certificate can be valid; the last is the default."""
-
-ADDRESSES = ("A", "AAAA", "CNAME")
-"""Types of records of which a CNAME tolerates no other of its name."""
 
 
 class Cloudflare(Package):
@@ -59,16 +56,8 @@ def setting_faults(setting: str, value: Any) -> Iterator[str]:
                 yield f"{path}: {show(item)}; {kind(HSTS[name])} is required"
 
 
-class CloudflareStore(Store):
-    """What Cloudflare would have, in a file."""
-
-    def conflict(self, resource: Resource, other: Json) -> str | None:
-        given = resource.known
-        same = resource.type == RECORD and all(given[name] == other.get(name) for name in ("zoneId", "name"))
-        types = (given.get("type"), other.get("type"))
-        if same and "CNAME" in types and all(one in ADDRESSES for one in types):
-            return f"81053: an A, AAAA or CNAME record with the host {given['name']} already exists"
-        return super().conflict(resource, other)
+class CloudflarePlan(Plan):
+    """What Cloudflare would answer."""
 
     def computed(self, resource: Resource, before: Json) -> Json:
         made = super().computed(resource, before)

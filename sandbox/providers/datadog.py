@@ -1,4 +1,4 @@
-"""What the Datadog provider accepts, and a store in place of Datadog's API."""
+"""What the Datadog provider accepts, and what Datadog would answer."""
 
 import json
 import re
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from sandbox.providers.kinds import table
+from sandbox.providers.plan import Plan
 from sandbox.providers.schema import suggest
-from sandbox.providers.store import Store
 from sandbox.providers.target import Package, Resource
 from sandbox.providers.values import Json, show
 
@@ -64,8 +64,8 @@ def dashboard_faults(text: Any) -> Iterator[str]:
             yield f"dashboard: {name} is missing"
 
 
-class DatadogStore(Store):
-    """What Datadog would have, in a file."""
+class DatadogPlan(Plan):
+    """What Datadog would answer."""
 
     def computed(self, resource: Resource, before: Json) -> Json:
         made = super().computed(resource, before)

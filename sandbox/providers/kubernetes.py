@@ -1,4 +1,4 @@
-"""What the Kubernetes provider accepts, and a store in place of the API server."""
+"""What the Kubernetes provider accepts, and what the API server would answer."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -7,12 +7,11 @@ from typing import Any, cast
 from sandbox.providers import kubernetes_schema, plausible
 from sandbox.providers.diff import Change
 from sandbox.providers.kinds import Words, digits, kind, table
-from sandbox.providers.store import Exists, Record, Store
-from sandbox.providers.target import Package, Refused, Resource, made_up_name
+from sandbox.providers.plan import Plan
+from sandbox.providers.target import Package, Resource, made_up_name
 from sandbox.providers.values import Json, merge, plain
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
-NAMESPACE = "kubernetes:core/v1:Namespace"
 
 AUTONAMED = "pulumi.com/autonamed"
 """The provider's own annotation of objects to which it gave a name."""
@@ -64,23 +63,13 @@ class Kubernetes(Package):
         return not renamed and AUTONAMED not in _metadata(resource.inputs).get("annotations", {})
 
 
-class KubernetesStore(Store):
-    """What the API server would have, in a file."""
+class KubernetesPlan(Plan):
+    """What the API server would answer."""
 
     def identify(self, words: Words, resource: Resource) -> str:
         name = words["name"] if resource.type == RELEASE else _metadata(resource.inputs).get("name")
         namespace = _namespace(resource)
         return f"{namespace}/{name}" if namespace else str(name)
-
-    def may_create(self, resource: Resource, exists: Exists) -> None:
-        namespace = _namespace(resource)
-        always_there = ("", *table("kubernetes")["scopes"]["namespaces"])
-        made_with_it = resource.type == RELEASE and resource.known.get("createNamespace")
-        if namespace not in always_there and not made_with_it and not exists(NAMESPACE, namespace):
-            raise Refused(f'namespaces "{namespace}" not found')
-
-    def goes_with(self, record: Record, resource: Resource) -> bool:
-        return resource.type == NAMESPACE and record["id"].startswith(f"{resource.id}/")
 
     def computed(self, resource: Resource, before: Json) -> Json:
         given, words = resource.inputs, self.words(resource, f"{resource.urn} {resource.id}")

@@ -3,7 +3,7 @@
 import functools
 import json
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
@@ -14,9 +14,9 @@ from pulumi.runtime.proto import provider_pb2 as proto
 from pulumi.runtime.proto.provider_pb2_grpc import ResourceProviderServicer
 
 from sandbox.providers import schema
-from sandbox.providers.diff import changes
+from sandbox.providers.diff import Change, changes, reaches
 from sandbox.providers.target import Live, Package, Refused, Resource, Target
-from sandbox.providers.values import Json, added, decode, encode, mark, merge, plain, project, show_path
+from sandbox.providers.values import Json, decode, encode, mark, plain, project, show_path
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -107,11 +107,12 @@ class Provider(ResourceProviderServicer):
         inputs = self._package.complete(resource, before, request.randomSeed or secrets.token_bytes(16))
         return proto.CheckResponse(inputs=encode(inputs))
 
+    @refusable
     def Diff(self, request: proto.DiffRequest, context: grpc.ServicerContext) -> proto.DiffResponse:
         self._in_state.add((request.urn, request.id))
         resource = self._resource(request, context, decode(request.news))
         differ = changes(decode(request.old_inputs), resource.inputs)
-        replacing = [change for change in differ if self._package.forces_replacement(resource, change)]
+        replacing = self._replacing(resource, differ)
         detailed: dict[str, proto.PropertyDiff] = {}
         for change in differ:
             kind = change.kind + ("_replace" if change in replacing else "")
@@ -126,6 +127,16 @@ class Provider(ResourceProviderServicer):
             detailedDiff=detailed,
             hasDetailedDiff=True,
         )
+
+    def _replacing(self, resource: Resource, differ: Sequence[Change]) -> list[Change]:
+        """The changes that cannot be made in place."""
+        paths = [path.split(".") for path in self._target.immutable(resource, differ)] if differ else []
+        return [
+            change
+            for change in differ
+            if self._package.forces_replacement(resource, change)
+            or any(reaches(change, path) for path in paths)
+        ]
 
     @refusable
     def Create(self, request: proto.CreateRequest, context: grpc.ServicerContext) -> proto.CreateResponse:
@@ -143,11 +154,10 @@ class Provider(ResourceProviderServicer):
         """
         for live in self._target.find(resource):
             found = replace(resource, id=live.id)
-            differ = changes(live.inputs, resource.inputs)
-            impossible = any(self._package.forces_replacement(found, change) for change in differ)
-            if (resource.urn, live.id) not in self._in_state and not impossible:
+            differ = changes(project(live.inputs, resource.inputs), resource.inputs)
+            if (resource.urn, live.id) not in self._in_state and not self._replacing(found, differ):
                 self._adopted.add((resource.urn, live.id))
-                return self._target.update(found) if differ else live
+                return self._target.update(found, live) if differ else live
         return None
 
     @refusable
@@ -167,13 +177,11 @@ class Provider(ResourceProviderServicer):
     def Update(self, request: proto.UpdateRequest, context: grpc.ServicerContext) -> proto.UpdateResponse:
         self._in_state.add((request.urn, request.id))
         resource = self._resource(request, context, decode(request.news))
+        before = Live(request.id, decode(request.old_inputs), decode(request.olds))
         if request.preview:
-            # What the target added stays as it is, or everything that depends on it would seem to change.
-            olds = decode(request.olds)
-            kept = added(plain(olds), plain(decode(request.old_inputs)))
-            planned = mark(mark(merge(kept, plain(resource.inputs)), resource.inputs), olds)
-            return proto.UpdateResponse(properties=encode(planned))
-        live = self._target.update(resource)
+            planned = self._target.plan_update(resource, before)
+            return proto.UpdateResponse(properties=encode(mark(planned, resource.inputs)))
+        live = self._target.update(resource, before)
         return proto.UpdateResponse(properties=encode(mark(live.outputs, resource.inputs)))
 
     @refusable

@@ -1,7 +1,9 @@
 """The seam between the engine's protocol and what is behind a provider.
 
 A `Package` knows what is true of a provider whatever is behind it: what it accepts, how it names things, what
-it cannot change in place. A `Target` is what is behind it: a file of ours, or a real API on this machine.
+it cannot change in place. A `Target` is what is behind it: a real API on this machine (`AwsTarget(url)`,
+`KubernetesTarget(kubeconfig)`, `CloudflareTarget(url)`, `DatadogTarget(url)`), or none (`plan.Plan`).
+A target is made anew with every command and used by several threads at once; it keeps nothing.
 """
 
 from abc import ABC, abstractmethod
@@ -13,7 +15,7 @@ from typing import Any
 from sandbox.providers import schema
 from sandbox.providers.diff import Change, reaches
 from sandbox.providers.kinds import digits, kind
-from sandbox.providers.values import Json, known, merge, unknown_leaves
+from sandbox.providers.values import UNKNOWN, Json, added, known, mark, merge, plain
 
 
 class Refused(Exception):
@@ -86,30 +88,50 @@ class Target(ABC):
 
     @abstractmethod
     def find(self, resource: Resource) -> list[Live]:
-        """What was created for the URN and is there."""
+        """What is there that an interrupted `create` of just this resource may have left.
+
+        Asked only after a run was cut off in the middle of it. By a tag, an annotation, or else by name.
+        """
 
     @abstractmethod
     def create(self, resource: Resource) -> Live: ...
 
     @abstractmethod
     def read(self, resource: Resource, state: Json) -> Live | None:
-        """The resource by its id; its inputs and `state`, the outputs, are as the engine knows them."""
+        """The resource by its id; its inputs and `state`, the outputs, are as the engine knows them.
+
+        The inputs of what it returns are those that are there now, in the program's spelling: how refresh
+        finds drift. Keys that the program does not give are left out by the caller. None: it is gone.
+        """
 
     @abstractmethod
-    def update(self, resource: Resource) -> Live: ...
+    def update(self, resource: Resource, before: Live) -> Live:
+        """Change it in place; `before` is what the engine's state has of it (after a kill: what is there)."""
 
     @abstractmethod
     def delete(self, resource: Resource) -> None:
         """Delete it; one that is not there is deleted already."""
 
-    @abstractmethod
-    def computed(self, resource: Resource, before: Json) -> Json:
-        """What the target adds to the inputs, which are known; `before` is what it had added until now."""
-
     def plan(self, resource: Resource) -> Json:
-        """The outputs of a create that is only previewed: what the target adds is unknown."""
-        added = self.computed(Resource(resource.urn, resource.type, resource.known, resource.config), {})
-        return merge(unknown_leaves(added), resource.inputs)
+        """The outputs of a create that is only previewed: what the target would add is unknown."""
+        outputs = schema.properties(schema.resource_class(resource.type))
+        computed = {name: UNKNOWN for name, prop in outputs.items() if prop.required}
+        return merge(computed, resource.inputs)
+
+    def plan_update(self, resource: Resource, before: Live) -> Json:
+        """The outputs of an update that is only previewed.
+
+        What the target added stays as it is, or everything that depends on it would seem to change.
+        """
+        kept = added(plain(before.outputs), plain(before.inputs))
+        return mark(merge(kept, plain(resource.inputs)), before.outputs)
+
+    def immutable(self, resource: Resource, differ: Sequence[Change]) -> Sequence[str]:
+        """Paths (`spec.clusterIP`) among those that differ which the target says it cannot change in place.
+
+        Besides what the package knows of; asked in every diff that has a difference.
+        """
+        return ()
 
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
         """Answer a look-up."""

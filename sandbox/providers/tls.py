@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from sandbox.providers.kinds import digits
 from sandbox.providers.target import Live, Refused, Resource, Target
-from sandbox.providers.values import Json, merge
+from sandbox.providers.values import UNKNOWN, Json, merge
 
 KEY = "tls:index/privateKey:PrivateKey"
 REQUEST = "tls:index/certRequest:CertRequest"
@@ -28,21 +28,24 @@ class TlsTarget(Target):
     def find(self, resource: Resource) -> list[Live]:
         return []
 
-    def computed(self, resource: Resource, before: Json) -> Json:
+    def plan(self, resource: Resource) -> Json:
+        return super().plan(resource) | dict.fromkeys(self._outputs(resource), UNKNOWN)
+
+    def _outputs(self, resource: Resource) -> tuple[str, ...]:
         names = {KEY: KEY_OUTPUTS, REQUEST: ("certRequestPem", "keyAlgorithm")}.get(resource.type)
         if names is None:
             raise Refused(f"the sandbox makes no {resource.type}; it makes {KEY} and {REQUEST}")
-        return dict.fromkeys(names, "")
+        return names
 
     def create(self, resource: Resource) -> Live:
-        self.computed(resource, {})
+        self._outputs(resource)
         made = _key(resource.known) if resource.type == KEY else _request(resource.known)
         return Live(digits(str(made), 40), resource.inputs, merge(made, resource.inputs))
 
     def read(self, resource: Resource, state: Json) -> Live | None:
         return Live(resource.id, resource.inputs, state)
 
-    def update(self, resource: Resource) -> Live:
+    def update(self, resource: Resource, before: Live) -> Live:
         raise Refused(f"a {resource.type} cannot change; it is replaced")
 
     def delete(self, resource: Resource) -> None:

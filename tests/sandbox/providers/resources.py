@@ -1,7 +1,6 @@
 """A valid resource of each type that the tests change, and the packages and targets to put them to."""
 
 from copy import copy
-from pathlib import Path
 from typing import Any
 
 from sandbox.providers import packages
@@ -134,9 +133,8 @@ VALID: dict[str, dict[str, Any]] = {
 class Providers:
     """Every package with its target, without the engine and its protocol between."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._all = {package.name: (package, target) for package, target in packages(folder)}
+    def __init__(self) -> None:
+        self._all = {package.name: (package, target) for package, target in packages()}
 
     def package(self, token: str) -> Package:
         return self._all[token.partition(":")[0]][0]

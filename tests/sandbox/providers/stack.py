@@ -31,7 +31,6 @@ class Stack:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.targets = folder / "targets"
         for name in ("home", "state"):
             (folder / name).mkdir(exist_ok=True)
         self._environment = {
@@ -75,7 +74,7 @@ class Stack:
 
         workspace = self._stack.workspace
         workspace.program = program
-        with serve(self.targets) as ports:
+        with serve(self.folder) as ports:
             attached = ",".join(f"{name}:{port}" for name, port in ports.items())
             workspace.env_vars = self._environment | {"PULUMI_DEBUG_PROVIDERS": attached}
             try:

@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,9 +74,10 @@ def inputs(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_any_inputs_are_checked_and_none_crashes(tmp_path: Path, drawn: tuple[str, dict[str, Any]]) -> None:
+def test_any_inputs_are_checked_and_none_crashes(
+    providers: Providers, drawn: tuple[str, dict[str, Any]]
+) -> None:
     token, made = drawn
-    providers = Providers(tmp_path)
     package, target = providers.package(token), providers.target(token)
     faults = list(package.faults(resource(token, made)))
     assert HIDDEN not in str(faults)

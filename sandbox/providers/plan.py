@@ -1,0 +1,80 @@
+"""No target: nothing is held, and what a real API would have answered is made up.
+
+For quick tests, for a review, and for Kubernetes while no control plane is built. A package's own plan
+(`AwsPlan` …) knows what the tables cannot say.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+from sandbox.providers import plausible
+from sandbox.providers.kinds import Words, digits, kind, table
+from sandbox.providers.target import Live, Refused, Resource, Target
+from sandbox.providers.values import Json, added, merge, plain, unknown_leaves
+
+ACCOUNT = "123456789012"
+"""The account that AWS's own documentation uses."""
+
+REGION = "us-east-1"
+"""Where a provider without a region is."""
+
+
+class Plan(Target):
+    """Answers from the program's inputs, the state and the tables."""
+
+    def identify(self, words: Words, resource: Resource) -> str:
+        """The id of a new resource."""
+        return str(words.fill(kind(resource.type).id))
+
+    def computed(self, resource: Resource, before: Json) -> Json:
+        """What the API would add to the inputs, which are known; `before` is what it had added until now."""
+        return plausible.outputs(resource, before, self.words(resource, resource.id))
+
+    def words(self, resource: Resource, seed: str) -> Words:
+        """What templates may hold."""
+        given = resource.known
+        region = given.get("region") or resource.config.get("region") or REGION
+        module = resource.type.split(":")[1].partition("/")[0]
+        last = int(digits(seed, 2), 16)
+        own = {"id": resource.id, "region": region, "account": ACCOUNT, "module": module}
+        # An address of the block that RFC 5737 sets aside for documentation.
+        return Words(given | own | {"address": f"203.0.113.{last}"}, seed)
+
+    # The target
+
+    def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
+        name = token.rpartition(":")[2]
+        answers = cast(Json, table(token.partition(":")[0]).get("invokes", {}))
+        if name not in answers:
+            known = ", ".join(sorted(answers)) or "none of this provider"
+            raise Refused(f"the sandbox has no answer to the look-up {token}; it knows {known}")
+        asked = str(cast(Json, args.get("filter") or args).get("name"))
+        region = args.get("region") or config.get("region") or REGION
+        words = Words({"region": region, "account": ACCOUNT, "name": asked}, f"look-up of {asked}")
+        return {**args, **words.fill(answers[name])}
+
+    def find(self, resource: Resource) -> list[Live]:
+        return []
+
+    def create(self, resource: Resource) -> Live:
+        made = replace(resource, inputs=resource.known)
+        made = replace(made, id=self.identify(self.words(made, digits(resource.urn, 64)), made))
+        return Live(made.id, resource.inputs, merge(self.computed(made, {}), resource.inputs))
+
+    def read(self, resource: Resource, state: Json) -> Live | None:
+        if not state:
+            raise Refused(f"{resource.id} cannot be looked up: TARGETS=none holds nothing")
+        return Live(resource.id, resource.inputs, state)
+
+    def update(self, resource: Resource, before: Live) -> Live:
+        kept = added(plain(before.outputs), plain(before.inputs))
+        known = replace(resource, inputs=resource.known)
+        return Live(resource.id, resource.inputs, merge(self.computed(known, kept), resource.inputs))
+
+    def delete(self, resource: Resource) -> None:
+        pass
+
+    def plan(self, resource: Resource) -> Json:
+        made = self.computed(Resource(resource.urn, resource.type, resource.known, resource.config), {})
+        return merge(unknown_leaves(made), resource.inputs)

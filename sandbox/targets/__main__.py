@@ -1,0 +1,80 @@
+"""The targets of one stack, served until SIGTERM: python -m sandbox.targets FOLDER [--control-plane].
+
+Each API is a WSGI application in threads of its own on a free port of 127.0.0.1. FOLDER/targets.json appears
+once all of them answer. The applications keep what they hold in memory.
+"""
+
+import argparse
+import importlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from sandbox.targets.process import Targets
+
+APPS = ("aws", "cloudflare", "datadog")
+"""Each is sandbox/targets/<name>_api.py, with a function `app` that makes the application."""
+
+
+class _Handler(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"  # so that clients keep their connections
+    timeout = 600
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Requests are not logged: a path or a query may hold what is nobody's business."""
+
+
+def serve(folder: Path, *, control_plane: bool) -> None:
+    """Serve until SIGTERM; what goes wrong at the start ends the process."""
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with ExitStack() as stack, ThreadPoolExecutor() as pool:
+        cluster = pool.submit(_cluster, folder, stack) if control_plane else None
+        urls = {name: stack.enter_context(_served(name)) for name in APPS}
+        kubeconfig = cluster.result() if cluster else None
+        Targets(os.getpid(), **urls, kubeconfig=kubeconfig, since=time.time()).write(folder)
+        while not stopped.wait(1.0):
+            if not folder.exists():
+                break  # somebody deleted it
+
+
+def _cluster(folder: Path, stack: ExitStack) -> Path:
+    from sandbox.targets import control_plane
+
+    stack.callback(control_plane.stop)
+    return control_plane.start(folder)
+
+
+@contextmanager
+def _served(name: str) -> Generator[str]:
+    module: Any = importlib.import_module(f"sandbox.targets.{name}_api")
+    server = make_server("127.0.0.1", 0, module.app(), threaded=True, request_handler=_Handler)
+    threading.Thread(target=server.serve_forever, daemon=True, name=name).start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+
+
+def main() -> None:
+    """Parse the arguments and serve."""
+    parser = argparse.ArgumentParser(prog="python -m sandbox.targets", description=__doc__)
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="the stack's folder .sandbox/<stack>")
+    parser.add_argument("--control-plane", action="store_true", help="Kubernetes too; it must be built")
+    args = parser.parse_args()
+    os.umask(0o077)
+    serve(args.folder, control_plane=args.control_plane)
+
+
+if __name__ == "__main__":
+    main()
+    os._exit(0)  # threads that still answer are not waited for

@@ -1,0 +1,147 @@
+"""A stack's background process of targets: starting it, finding it again, stopping it.
+
+It is a session of its own, so neither Ctrl-C nor kill -9 of a command reaches it, and it lives on between
+commands as clouds do. What it and its children hold is gone when it ends.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox import built, lock, workspace
+from sandbox.fault import Fault
+from sandbox.progress import Progress
+
+STARTING_SECONDS = 90.0
+ENDING_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Targets:
+    """A process that serves, as written to targets.json."""
+
+    pid: int
+    aws: str
+    """URL, as those that follow."""
+    cloudflare: str
+    datadog: str
+    kubeconfig: Path | None
+    """None: there is no control plane."""
+    since: float
+    """Seconds since 1970; tells the process from a later one of the same number."""
+
+    def write(self, folder: Path) -> None:
+        """Say that it serves: whoever sees the file sees all of it. Mode 0600."""
+        workspace.write_atomically(folder / "targets.json", json.dumps(asdict(self), default=str))
+
+
+def running(folder: Path) -> Targets | None:
+    """The targets of a stack's folder; None: there are none, or their process is dead."""
+    found = written(folder)
+    started = lock.started_at(found.pid) if found else None
+    return found if found and started is not None and started <= found.since + 2 else None
+
+
+def written(folder: Path) -> Targets | None:
+    """What targets.json says, be it true or not."""
+    try:
+        given: dict[str, Any] = json.loads((folder / "targets.json").read_text())
+        return Targets(**{**given, "kubeconfig": given["kubeconfig"] and Path(given["kubeconfig"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def start(folder: Path, progress: Progress, *, control_plane: bool) -> Targets:
+    """The targets, started now unless they run; `control_plane`: with a Kubernetes one, which is built."""
+    with _alone(folder):
+        if found := running(folder):
+            return found
+        _clear(folder)
+        root = Path(__file__).parents[2]
+        words = [sys.executable, "-P", "-m", "sandbox.targets", str(folder)]
+        kept = {
+            name: os.environ[name]
+            for name in (*workspace.PASSED_ON, "KUBEBUILDER_ASSETS")
+            if name in os.environ
+        }
+        own = {
+            "HOME": str(folder / "home"),  # neither credentials nor settings of the caller's
+            "PYTHONPATH": str(root),
+            "XDG_CACHE_HOME": str(built.cache_folder().parent),
+        }
+        log = folder / "targets.log"
+        with log.open("w") as out:
+            process = subprocess.Popen(
+                [*words, "--control-plane"] if control_plane else words,
+                env=kept | own,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+        try:
+            return _wait(folder, process, progress)
+        except BaseException:
+            _kill(process.pid)
+            process.wait()
+            _clear(folder)
+            raise
+
+
+def stop(folder: Path) -> None:
+    """End the targets and their children, if they run; what they held is gone."""
+    with _alone(folder):
+        if found := running(folder):
+            os.kill(found.pid, signal.SIGTERM)
+            end = time.monotonic() + ENDING_SECONDS
+            while lock.started_at(found.pid) is not None and time.monotonic() < end:
+                time.sleep(0.05)
+            _kill(found.pid)
+        _clear(folder)
+
+
+def _wait(folder: Path, process: "subprocess.Popen[bytes]", progress: Progress) -> Targets:
+    progress.doing("starting the targets")
+    end = time.monotonic() + STARTING_SECONDS
+    while (found := running(folder)) is None or found.pid != process.pid:
+        progress.tick()
+        if process.poll() is not None or time.monotonic() > end:
+            log = folder / "targets.log"
+            last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+            raise Fault(
+                f"the targets did not start; {log} ends with:\n{last}\n"
+                "Mend that and run this again; TARGETS=none does without them."
+            )
+        time.sleep(0.05)
+    return found
+
+
+def _clear(folder: Path) -> None:
+    """Forget dead targets, and end what children a killed process left behind."""
+    found = written(folder)
+    if found and lock.started_at(found.pid) is None:
+        _kill(found.pid)
+    (folder / "targets.json").unlink(missing_ok=True)
+
+
+def _kill(group: int) -> None:
+    # The process leads its group, in which its children are; the number stays taken while one of them lives.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Generator[None]:
+    """One start or stop at a time."""
+    with (folder / "targets.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
