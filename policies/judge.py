@@ -41,9 +41,8 @@ def judge_settled(rule: Rule, subject: Resource | Stack, options: Options) -> Ju
     verdicts: list[Finding | Unknown] = []
     crash = ""
     try:
-        # One by one, so that what was found before an unknown value or a crash is kept.
-        for verdict in cast(Check, rule.check)(subject, options):
-            verdicts.append(verdict)
+        # Extended as they come: what was found before an unknown value or a crash is kept.
+        verdicts.extend(cast(Check, rule.check)(subject, options))
     except UnknownValueError as fault:
         verdicts.append(Unknown(fault.path))
     except Exception as fault:  # a rule that crashes is a finding of its own, never an aborted run

@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 
 # apimachinery/pkg/api/resource/quantity.go: <number><suffix>, suffix binary, decimal or a decimal exponent.
 _QUANTITY = re.compile(
@@ -23,7 +24,12 @@ def parse(value: object) -> Decimal | None:
     if isinstance(value, int | float):
         number = Decimal(str(value))
         return number if number.is_finite() else None
-    match = _QUANTITY.fullmatch(value) if isinstance(value, str) else None
+    return _parse_text(value) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=1024)
+def _parse_text(text: str) -> Decimal | None:
+    match = _QUANTITY.fullmatch(text)
     if match is None:
         return None
     number, suffix, exponent = match.groups()

@@ -1,6 +1,6 @@
 """Resources as they come from the engine: read once, for all rules."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pulumi.runtime.proto import analyzer_pb2
@@ -25,16 +25,15 @@ def of_request(request: analyzer_pb2.AnalyzeRequest) -> Resource:
     )
 
 
-def of_stack(resource: analyzer_pb2.AnalyzerResource, seen: Resource | None) -> Resource:
-    """The resource of an AnalyzeStack request, with what Analyze saw of it.
+def of_stack(resource: analyzer_pb2.AnalyzerResource, inputs: Mapping[str, Any] | None) -> Resource:
+    """The resource of an AnalyzeStack request, with the inputs that Analyze saw of it.
 
     A preview sends nothing at all for an object of a cluster that is not there yet, and a provider adds
     blocks that the program did not write (a bucket's computed `versioning`): the inputs count, and of the
     outputs only texts such as ids and ARNs.
     """
     props = read(resource.properties)
-    if seen is not None:
-        inputs: dict[str, Any] = seen.props.get()
+    if inputs is not None:
         known = {key: value for key, value in inputs.items() if value is not UNKNOWN or key not in props}
         props = {
             key: value for key, value in props.items() if key in inputs or isinstance(value, str)

@@ -20,7 +20,7 @@ from policies import config, ledger, meta, pack, waivers
 from policies.judge import PASSED, Judgement, judge_settled, settle
 from policies.ledger import Ledger, Row
 from policies.resources import of_request, of_stack
-from policies.rule import Finding, Options, Resource, Rule, Stack, Unknown
+from policies.rule import Finding, Options, Rule, Stack, Unknown
 from policies.waivers import Waivers
 
 Stock: type[Any] = pulumi_policy.policy._PolicyAnalyzerServicer  # pyright: ignore[reportPrivateUsage]
@@ -36,7 +36,7 @@ class Servicer(Stock):
         self._stock("__init__")(*args, **kwargs)
         self.ledger = Ledger.from_environment()
         self.waivers: Waivers = waivers.load(_NAMES)
-        self.seen: dict[str, Resource] = {}
+        self.inputs: dict[str, dict[str, Any]] = {}
         self.unknown: list[tuple[Rule, Unknown]] = []
         self.used: set[int] = set()
         self._by_type: dict[str, tuple[list[Rule], analyzer_pb2.AnalyzeResponse]] = {}
@@ -71,7 +71,8 @@ class Servicer(Stock):
     def Analyze(self, request: analyzer_pb2.AnalyzeRequest, _context: object) -> analyzer_pb2.AnalyzeResponse:
         """Judges one resource by the rules on its type."""
         resource = of_request(request)
-        self.seen[resource.urn] = resource
+        # Not the resource: what rules have worked out of thousands would be walked at each collection.
+        self.inputs[resource.urn] = resource.props.get()
         rules, others = self._chosen(resource.type)
         response = analyzer_pb2.AnalyzeResponse()
         response.CopyFrom(others)
@@ -102,7 +103,7 @@ class Servicer(Stock):
 
     def _analyze_stack(self, request: analyzer_pb2.AnalyzeStackRequest) -> analyzer_pb2.AnalyzeResponse:
         stack = Stack(
-            tuple(of_stack(resource, self.seen.get(resource.urn)) for resource in request.resources)
+            tuple(of_stack(resource, self.inputs.get(resource.urn)) for resource in request.resources)
         )
         root = next((resource.urn for resource in stack.resources if resource.type == ROOT), "")
         response = analyzer_pb2.AnalyzeResponse()

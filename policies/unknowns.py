@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, cast
 
 from google.protobuf.struct_pb2 import Struct
@@ -108,19 +109,33 @@ def from_plain(value: Any) -> Any:
 _NONE: "dict[str, Value]" = {}
 
 
+@lru_cache(maxsize=1024)
+def _steps(path: str) -> tuple[str, ...]:
+    return tuple(path.split("."))
+
+
 class Value:
     """One property, where it is, and what is known of it."""
 
-    __slots__ = ("_children", "_key", "_parent", "_path", "_raw", "secret")
+    __slots__ = ("_children", "_items", "_json", "_keys", "_parent", "_path", "_places", "_raw", "secret")
 
-    def __init__(self, raw: Any, path: str = "", secret: bool = False) -> None:
+    def __init__(
+        self,
+        raw: Any,
+        path: str = "",
+        secret: bool = False,
+        parent: "Value | None" = None,
+        keys: "tuple[str | int, ...]" = (),
+    ) -> None:
         if type(raw) is _Secret:
             raw, secret = raw.value, True
         self._raw = raw
         self._path = path
-        self._parent: Value | None = None
-        self._key: str | int = ""
-        self._children: dict[str, Value] = _NONE
+        self._parent = parent
+        self._keys = keys
+        self._children = self._places = _NONE
+        self._items: list[Value] | None = None
+        self._json: Value | None = None
         self.secret = secret
 
     @property
@@ -128,38 +143,51 @@ class Value:
         """Where it is: `spec.containers[0].image`; put together when asked for, since few are."""
         if self._parent is None:
             return self._path
-        before, key = self._parent.path, self._key
-        if isinstance(key, int):
-            return f"{before}[{key}]"
-        if not before:
-            return key
-        return f'{before}["{key}"]' if "." in key or "/" in key else f"{before}.{key}"
+        path = self._parent.path
+        for key in self._keys:
+            if isinstance(key, int):
+                path = f"{path}[{key}]"
+            elif not path:
+                path = key
+            else:
+                path = f'{path}["{key}"]' if "." in key or "/" in key else f"{path}.{key}"
+        return path
 
-    def _child(self, raw: Any, key: str | int) -> "Value":
-        child = Value(raw, "", self.secret)
-        child._parent, child._key = self, key
-        return child
+    # Dozens of rules look at the same places: each is made once.
 
     def __getitem__(self, key: str) -> "Value":
         """The property below; absent where there is none, unknown (at this path) below an unknown one."""
         found = self._children.get(key)
-        if found is not None:
-            return found
-        raw = self._raw
-        if raw is UNKNOWN:
-            return self
-        found = self._child(cast("dict[str, Any]", raw).get(key) if type(raw) is dict else None, key)
-        if self._children is _NONE:
-            self._children = {}
-        self._children[key] = found  # dozens of rules walk the same way
+        if found is None:
+            raw = self._raw
+            if raw is UNKNOWN:
+                return self
+            below = cast("dict[str, Any]", raw).get(key) if type(raw) is dict else None
+            found = Value(below, "", self.secret, self, (key,))
+            if self._children is _NONE:
+                self._children = {}
+            self._children[key] = found
         return found
 
     def at(self, path: str) -> "Value":
         """The property at a dotted path: `at("spec.template.spec")`."""
-        found = self
-        for key in path.split("."):
-            found = found[key]
+        found = self._places.get(path)
+        if found is None:
+            found = self._walk(_steps(path))
+            if self._places is _NONE:
+                self._places = {}
+            self._places[path] = found
         return found
+
+    def _walk(self, steps: tuple[str, ...]) -> "Value":
+        raw, secret = self._raw, self.secret
+        for index, step in enumerate(steps):
+            if raw is UNKNOWN:
+                return Value(raw, "", secret, self, steps[:index])
+            raw = cast("dict[str, Any]", raw).get(step) if type(raw) is dict else None
+            if type(raw) is _Secret:
+                raw, secret = raw.value, True
+        return Value(raw, "", secret, self, steps)
 
     @property
     def known(self) -> bool:
@@ -201,11 +229,13 @@ class Value:
 
     def items(self) -> list["Value"]:
         """The elements of a list; none when it is absent."""
-        value = self.get()
-        if not isinstance(value, list):
-            return []
-        elements = cast("list[Any]", value)
-        return [self._child(item, index) for index, item in enumerate(elements)]
+        if self._items is None:
+            value = self.get()
+            elements = cast("list[Any]", value) if isinstance(value, list) else []
+            self._items = [
+                Value(item, "", self.secret, self, (index,)) for index, item in enumerate(elements)
+            ]
+        return self._items
 
     def entries(self) -> dict[str, "Value"]:
         """The properties of an object; none when it is absent."""
@@ -224,10 +254,13 @@ class Value:
         value = self.get()
         if not isinstance(value, str):
             return self
-        try:
-            return Value(from_plain(json.loads(value)), self.path, self.secret)
-        except ValueError:
-            return Value(None, self.path, self.secret)
+        if self._json is None:
+            try:
+                document = from_plain(json.loads(value))
+            except ValueError:
+                document = None
+            self._json = Value(document, self.path, self.secret)
+        return self._json
 
     def plain(self) -> Any:
         """The whole value as plain data; raises UnknownValueError when any part of it is not known."""
