@@ -16,8 +16,9 @@ from policies.rule import (
     wrong,
 )
 from policies.rules.checks import guarded
-from policies.rules.cloudflare import OVERRIDE, RECORDS, SETTING
-from policies.rules.rds import INSTANCE
+from policies.rules.cloudflare import OVERRIDE, SETTING
+from policies.rules.cloudflare_records import RECORDS
+from policies.rules.rds import CLUSTER, INSTANCE
 from policies.rules.tls_databases import database_faults
 from policies.rules.tls_load_balancers import LISTENERS
 from policies.unknowns import Value
@@ -30,12 +31,17 @@ ACROSS = Topic(
 
 
 SERVICE = "kubernetes:core/v1:Service"
+INGRESS = "kubernetes:networking.k8s.io/v1:Ingress"
 
 
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 
 
-GROUP = "aws:rds/parameterGroup:ParameterGroup"
+_PARAMETERS = {
+    INSTANCE: ("parameterGroupName", "aws:rds/parameterGroup:ParameterGroup"),
+    CLUSTER: ("dbClusterParameterGroupName", "aws:rds/clusterParameterGroup:ClusterParameterGroup"),
+}
+"""By type of database: where it names its parameters, and their type."""
 
 
 @ACROSS.stack_rule(
@@ -47,20 +53,25 @@ GROUP = "aws:rds/parameterGroup:ParameterGroup"
 )
 def database_hop(stack: Stack, _: Options) -> Verdicts:
     """Every database of a stack uses a parameter group that forces TLS 1.2 or newer."""
-    groups = {group.urn: group for group in stack.of((GROUP,))}
-    names = {
-        name: group
-        for group in groups.values()
-        for key in ("name", "id")
-        if group[key].known and (name := group[key].text())
-    }
-    for database in stack.of((INSTANCE,)):
-        yield from guarded(_database(database, groups, names), database.urn)
+    for kind, (name, group_kind) in _PARAMETERS.items():
+        databases = stack.of((kind,))
+        groups = {group.urn: group for group in stack.of((group_kind,))} if databases else {}
+        names = {
+            text: group
+            for group in groups.values()
+            for key in ("name", "id")
+            if group[key].known and (text := group[key].text())
+        }
+        for database in databases:
+            yield from guarded(_database(database, name, groups, names), database.urn)
 
 
-def _database(database: Resource, groups: dict[str, Resource], names: dict[str, Resource]) -> Verdicts:
-    value = database["parameterGroupName"]
-    group = _used(database, value, groups, names)
+def _database(
+    database: Resource, name: str, groups: dict[str, Resource], names: dict[str, Resource]
+) -> Verdicts:
+    value = database[name]
+    reached = [groups[urn] for urn in database.property_dependencies.get(name, ()) if urn in groups]
+    group = reached[0] if reached else names.get(value.text() or "")
     if group is None:
         yield database.blame(wrong(value, "a parameter group of this stack that forces TLS"))
     else:
@@ -71,15 +82,6 @@ def _group(database: Resource, value: Value, group: Resource) -> Verdicts:
     fault = next(iter(database_faults(group)), None)
     if fault:
         yield Finding(value.path, f"a group in which {fault}", "mend the group", urn=database.urn)
-
-
-def _used(
-    database: Resource, value: Value, groups: dict[str, Resource], names: dict[str, Resource]
-) -> Resource | None:
-    for urn in database.property_dependencies.get("parameterGroupName", ()):
-        if urn in groups:
-            return groups[urn]
-    return names.get(value.text() or "")
 
 
 @ACROSS.stack_rule(
@@ -119,14 +121,21 @@ def edge_hop(stack: Stack, options: Options) -> Verdicts:
     ),
 )
 def load_balancer_hop(stack: Stack, _: Options) -> Verdicts:
-    """A load balancer on the internet ends TLS itself, or passes it to pods whose settings are here."""
+    """A load balancer on the internet passes TLS on to pods with settings in this stack, or renews it."""
     configured = bool(stack.of(LISTENERS)) or any(_nginx(item) for item in stack.of((CONFIG_MAP,)))
     for service in stack.of((SERVICE,)):
         for item in objects(service):
             yield from guarded(_balanced(service, item.value, configured), service.urn)
+    for ingress in stack.of((INGRESS,)):
+        yield from guarded(_blamed(ingress, _ingress(ingress.props)), ingress.urn)
+
+
+def _blamed(resource: Resource, findings: Iterator[Finding]) -> Verdicts:
+    return (resource.blame(finding) for finding in findings)
 
 
 def _balanced(resource: Resource, service: Value, configured: bool) -> Verdicts:
+    yield from _blamed(resource, _to_pods(service))
     for port in _open(service):
         if port["port"].number() == 80:
             yield resource.blame(wrong(port["port"], "443"))
@@ -145,11 +154,35 @@ def _nginx(resource: Resource) -> bool:
 
 def _open(service: Value) -> Iterator[Value]:
     """The ports of a Service that gets a load balancer on the internet, and leaves TLS to its pods."""
-    if service.at("spec.type").text() != "LoadBalancer":
-        return iter(())
-    notes = service.at("metadata.annotations")
-    prefix = "service.beta.kubernetes.io/aws-load-balancer-"
-    internal = notes[f"{prefix}scheme"].text() == "internal" or notes[f"{prefix}internal"].flag() is True
-    if internal or not notes[f"{prefix}ssl-cert"].absent:
+    if not _on_the_internet(service) or not service.at("metadata.annotations")[f"{_AWS}ssl-cert"].absent:
         return iter(())
     return iter(service.at("spec.ports").items())
+
+
+_AWS = "service.beta.kubernetes.io/aws-load-balancer-"
+
+
+def _on_the_internet(service: Value) -> bool:
+    if service.at("spec.type").text() != "LoadBalancer":
+        return False
+    notes = service.at("metadata.annotations")
+    return notes[f"{_AWS}scheme"].text() != "internal" and notes[f"{_AWS}internal"].flag() is not True
+
+
+def _to_pods(service: Value) -> Iterator[Finding]:
+    """A load balancer that ends TLS has to begin it again on its way to the pods."""
+    notes = service.at("metadata.annotations")
+    if _on_the_internet(service) and not notes[f"{_AWS}ssl-cert"].absent:
+        backend = notes[f"{_AWS}backend-protocol"]
+        if backend.text() not in ("ssl", "https"):  # absent: as it comes out of TLS
+            yield wrong(backend, "'ssl'")
+
+
+_ALB = "alb.ingress.kubernetes.io/"
+
+
+def _ingress(ingress: Value) -> Iterator[Finding]:
+    notes = ingress.at("metadata.annotations")
+    backend = notes[f"{_ALB}backend-protocol"]
+    if notes[f"{_ALB}scheme"].text() == "internet-facing" and backend.text() != "HTTPS":  # absent: HTTP
+        yield wrong(backend, "'HTTPS'")

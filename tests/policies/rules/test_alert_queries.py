@@ -44,11 +44,6 @@ from tests.policies.monitors import as_json
             "monitorThresholds.warning is 7; set it to a number above 14, since the query alerts < it",
         ),
         (
-            "alert-window-too-long",
-            {"query": "min(last_10m):sum:errors{*} > 0.01"},
-            "query is 'min(last_10m):sum:errors{*} > 0.01', 10 minutes; use at most 5",
-        ),
-        (
             "alert-query-unreadable",
             {"query": "min(last_5m):sum:errors{*}"},
             "query is 'min(last_5m):sum:errors{*}' (it ends without a comparison such as > 0.01); "
@@ -81,3 +76,18 @@ def test_a_monitor_in_json_is_judged_alike(said: Said) -> None:
         "since the query alerts > it"
     ]
     assert said("alert-threshold-mismatch", MONITOR_JSON, {"monitor": UNKNOWN}) == ["unknown: monitor"]
+
+
+def test_a_window_is_at_most_what_is_configured(said: Said) -> None:
+    policy, long = "alert-window-too-long", changed(MONITOR, query="min(last_10m):sum:errors{*} > 0.01")
+    expected = ["query is 'min(last_10m):sum:errors{*} > 0.01', 10 minutes; use at most 5"]
+    assert said(policy, TYPE, long) == []
+    assert said(policy, TYPE, long, minutes=5) == expected
+    assert said(policy, TYPE, long, byName={"HighErrorRate": 5}) == expected
+    assert said(policy, TYPE, long, byName={"HighErrorRate": 5}, minutes=4) == [
+        expected[0].replace("most 5", "most 4")
+    ]
+    assert said(policy, TYPE, long, byName={"ErrorRate": 5}) == []
+    assert said(policy, TYPE, changed(MONITOR, query="min(last_2d):sum:errors{*} > 0.01")) == [
+        "query is 'min(last_2d):sum:errors{*} > 0.01', 2880 minutes; use at most 1440"
+    ]

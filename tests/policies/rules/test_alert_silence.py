@@ -33,6 +33,9 @@ def test_one_change_to_a_monitor_is_named(
 
 
 def test_a_monitor_in_json_is_judged_alike(said: Said) -> None:
+    assert said("alert-draft", MONITOR_JSON, as_json(draft_status="draft")) == [
+        "monitor.draft_status is 'draft'; set it to 'published'"
+    ]
     assert said("alert-no-data-undecided", MONITOR_JSON, as_json(options__notify_no_data=None)) == [
         "monitor.options.notify_no_data is not set; set it to true, or say in onMissingData what happens"
     ]

@@ -85,3 +85,9 @@ def test_annotations(said: Said, kind: str, annotations: dict[str, str], expecte
 def test_an_unknown_annotation_is_counted(said: Said) -> None:
     props = changed(annotated(**{f"{ALB}ssl-policy": UNKNOWN}))
     assert said(ANNOTATION, INGRESS, props) == [f'unknown: metadata.annotations["{ALB}ssl-policy"]']
+
+
+@pytest.mark.parametrize("group", ["networking.k8s.io/v1beta1", "extensions/v1beta1"])
+def test_older_forms_of_an_ingress_count(said: Said, group: str) -> None:
+    old = annotated(**{f"{ALB}ssl-policy": "ELBSecurityPolicy-2016-08"})
+    assert len(said(ANNOTATION, f"kubernetes:{group}:Ingress", old)) == 1

@@ -7,7 +7,6 @@ from tests.policies.conftest import UNKNOWN, Said, resource, urn
 
 SETTING = "cloudflare:index/zoneSetting:ZoneSetting"
 OVERRIDE = "cloudflare:index/zoneSettingsOverride:ZoneSettingsOverride"
-RECORD = "cloudflare:index/dnsRecord:DnsRecord"
 DNSSEC = "cloudflare:index/zoneDnssec:ZoneDnssec"
 HSTS = {"strict_transport_security": {"enabled": True, "max_age": 31536000}}
 HSTS_WANTED = "set it to strict_transport_security with enabled true and max_age 15552000 or more"
@@ -92,47 +91,6 @@ def test_a_zone_belongs_to_one_stack(said: Said) -> None:
     assert said(policy, DNSSEC, {"zoneId": UNKNOWN}, owner=False) == [
         "zoneId is unknown in a stack that does not own the zone; move it to the owner"
     ]
-
-
-PROXIED = "cloudflare-record-not-proxied"
-
-
-@pytest.mark.parametrize("kind", [RECORD, "cloudflare:index/record:Record"])
-@pytest.mark.parametrize(
-    ("props", "expected"),
-    [
-        ({"type": "CNAME", "name": "pipe.dev", "content": "lb", "proxied": True}, []),
-        ({"type": "CNAME", "name": "pipe.dev", "content": "lb"}, ["proxied is not set; set it to true"]),
-        (
-            {"type": "A", "name": "pipe.dev", "content": "1.2.3.4", "proxied": False},
-            ["proxied is False; set it to true"],
-        ),
-        ({"type": "AAAA", "name": "pipe.dev", "value": "::1"}, ["proxied is not set; set it to true"]),
-        ({"type": "TXT", "name": "pipe.dev", "content": "v=spf1"}, []),
-        ({"type": "CNAME", "name": "_acme.pipe.dev", "content": "x"}, []),
-        ({"type": "CNAME", "name": "www.pipe.dev", "content": "cname.vercel-dns.com"}, []),
-        ({"type": "CNAME", "name": "x", "content": UNKNOWN}, ["unknown: content"]),
-        ({"type": "CNAME", "name": "x", "content": UNKNOWN, "proxied": True}, []),
-    ],
-)
-def test_a_record_of_an_origin_is_proxied(
-    said: Said, kind: str, props: dict[str, Any], expected: list[str]
-) -> None:
-    assert said(PROXIED, kind, props) == expected
-
-
-def test_which_targets_need_no_proxy_is_configured(said: Said) -> None:
-    record = {"type": "CNAME", "name": "x", "content": "lb.example.com"}
-    assert said(PROXIED, RECORD, record, unproxied=[r".*\.example\.com"]) == []
-
-
-@pytest.mark.parametrize(
-    ("kind", "name", "wrong"),
-    [("CNAME", "*.pipe.dev", True), ("A", "*", True), ("A", "pipe.dev", False), ("TXT", "*.pipe.dev", False)],
-)
-def test_no_record_is_a_wildcard(said: Said, kind: str, name: str, wrong: bool) -> None:
-    expected = [f"name is '{name}'; set it to the host that is meant"] if wrong else []
-    assert said("cloudflare-wildcard-record", RECORD, {"type": kind, "name": name}) == expected
 
 
 def test_an_owner_signs_its_records(said_of_stack: Said) -> None:

@@ -107,13 +107,57 @@ def test_a_load_balancer_leads_to_tls_settings(said_of_stack: Said) -> None:
         service(kind="ClusterIP"),
         service(scheme="internal"),
         service(internal="true"),
-        service(ssl_cert="arn:x"),
+        service(ssl_cert="arn:x", backend_protocol="ssl"),
+        service(ssl_cert="arn:x", scheme="internal"),
     ],
 )
 def test_what_the_world_does_not_reach_or_ends_tls_itself_passes(
     said_of_stack: Said, inner: Resource
 ) -> None:
     assert said_of_stack(BALANCER, inner) == []
+
+
+def ingress(**annotations: str) -> Resource:
+    notes = {
+        f"alb.ingress.kubernetes.io/{name.replace('_', '-')}": value for name, value in annotations.items()
+    }
+    return resource("kubernetes:networking.k8s.io/v1:Ingress", {"metadata": {"annotations": notes}})
+
+
+def test_a_load_balancer_that_ends_tls_begins_it_again(said_of_stack: Said) -> None:
+    place = f'metadata.annotations["{PREFIX}backend-protocol"]'
+    assert said_of_stack(BALANCER, service(ssl_cert="arn:x")) == [f"{place} is not set; set it to 'ssl'"]
+    assert said_of_stack(BALANCER, service(ssl_cert="arn:x", backend_protocol="http")) == [
+        f"{place} is 'http'; set it to 'ssl'"
+    ]
+    assert said_of_stack(BALANCER, service(ssl_cert="arn:x", backend_protocol="https")) == []
+    place = 'metadata.annotations["alb.ingress.kubernetes.io/backend-protocol"]'
+    assert said_of_stack(BALANCER, ingress(scheme="internet-facing")) == [
+        f"{place} is not set; set it to 'HTTPS'"
+    ]
+    assert said_of_stack(BALANCER, ingress(scheme="internet-facing", backend_protocol="HTTPS")) == []
+    assert said_of_stack(BALANCER, ingress(scheme="internal")) == []
+    assert said_of_stack(BALANCER, ingress(scheme=UNKNOWN)) == [
+        'unknown: metadata.annotations["alb.ingress.kubernetes.io/scheme"]'
+    ]
+
+
+def test_a_database_cluster_uses_a_group_that_forces_tls(said_of_stack: Said) -> None:
+    def cluster(name: str) -> Resource:
+        return resource("aws:rds/cluster:Cluster", {"dbClusterParameterGroupName": name})
+
+    def group(family: str) -> Resource:
+        props = {"name": "pipe", "family": family}
+        return resource("aws:rds/clusterParameterGroup:ClusterParameterGroup", props)
+
+    assert said_of_stack(DATABASE, cluster("pipe"), group("aurora-postgresql17")) == []
+    assert said_of_stack(DATABASE, cluster("pipe"), group("aurora-postgresql16")) == [
+        "dbClusterParameterGroupName is a group in which parameters is without rds.force_ssl; "
+        "add it with the value 1; mend the group"
+    ]
+    assert said_of_stack(DATABASE, cluster("other"), group("aurora-postgresql17")) == [
+        "dbClusterParameterGroupName is 'other'; set it to a parameter group of this stack that forces TLS"
+    ]
 
 
 def test_an_unknown_kind_of_service_is_counted(said_of_stack: Said) -> None:

@@ -6,7 +6,7 @@ from tests.policies.conftest import Said, changed
 from tests.policies.fixtures import CONTAINER
 from tests.policies.workloads import AT, DEPLOYMENT_TYPE, deployment, pod
 
-PINNED = "an image with a version or digest, such as pipe/api:1.4.2 or pipe/api@sha256:…"
+PINNED = "an image with a version or digest, such as name:1.4.2 or name@sha256:…"
 
 
 @pytest.mark.parametrize(

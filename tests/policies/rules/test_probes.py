@@ -48,3 +48,12 @@ def test_a_job_needs_no_probes(said: Said, name: str) -> None:
 def test_an_init_container_needs_no_probes(said: Said) -> None:
     props = pod(initContainers=[changed(CONTAINER, readinessProbe=None)])
     assert said("workload-readiness-probe-missing", DEPLOYMENT_TYPE, props) == []
+
+
+def test_a_sidecar_runs_for_ever_and_needs_probes(said: Said) -> None:
+    bare = changed(CONTAINER, readinessProbe=None)
+    props = pod(initContainers=[{**bare, "restartPolicy": "Always"}])
+    assert said("workload-readiness-probe-missing", DEPLOYMENT_TYPE, props) == [
+        "spec.template.spec.initContainers[0].readinessProbe is not set; "
+        "set it to an httpGet, tcpSocket, grpc or exec probe"
+    ]

@@ -124,3 +124,19 @@ def test_a_policy_that_shuts_everybody_out_is_named(said: Said) -> None:
         narrowed = {"Effect": "Deny", "Action": "s3:*", **changes}
         assert said("s3-policy-lockout", POLICY, allowing(**narrowed)) == []
     assert said("s3-policy-lockout", POLICY, allowing(Action="s3:*")) == []
+
+
+def test_a_policy_that_is_not_known_is_counted(said: Said) -> None:
+    for policy in ("s3-policy-any-principal", "s3-policy-lockout"):
+        assert said(policy, POLICY, {"policy": UNKNOWN}) == ["unknown: policy"]
+
+
+def test_an_unknown_statement_hides_nothing_about_the_others(said: Said) -> None:
+    open_ = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"}
+    statements = [UNKNOWN, {**open_, "Principal": {"AWS": UNKNOWN}}, open_]
+    remedy = "name the principals, or add a condition that narrows them"
+    assert said("s3-policy-any-principal", POLICY, {"policy": {"Statement": statements}}) == [
+        f"policy.Statement[2].Principal is '*'; {remedy}",
+        "unknown: policy.Statement[0]",
+        "unknown: policy.Statement[1].Principal.AWS",
+    ]

@@ -1,6 +1,6 @@
 import pytest
 
-from policies.rules.tags import TAGGABLE
+from policies.rules.tags import LABELLED, TAGGABLE
 from policies.unknowns import Value, from_plain
 from tests.policies.conftest import UNKNOWN, Said, resource, verdicts
 from tests.policies.sdk_types import taggable
@@ -28,3 +28,41 @@ def test_default_tags_of_the_provider_count(default: object) -> None:
 
 def test_the_list_of_taggable_types_is_the_sdk_s() -> None:
     assert sorted(TAGGABLE) == sorted(set(taggable()))
+
+
+LABELS = ("app.kubernetes.io/name", "app.kubernetes.io/part-of", "app.kubernetes.io/managed-by")
+
+
+@pytest.mark.parametrize("kind", sorted(kind for kind in LABELLED if not kind.endswith("List")))
+def test_every_object_is_labelled(said: Said, kind: str) -> None:
+    policy, labels = "labels-missing", dict.fromkeys(LABELS, "x")
+    assert said(policy, kind, {"metadata": {"labels": labels}}) == []
+    assert said(policy, kind, {"metadata": {"labels": {LABELS[0]: "x"}}}) == [
+        f"metadata.labels is without {', '.join(LABELS[1:])}; add {', '.join(LABELS[1:])}"
+    ]
+    assert said(policy, kind, {}) == [f"metadata.labels is not set; add {', '.join(LABELS)}"]
+    assert said(policy, kind, {"metadata": UNKNOWN}) == ["unknown: metadata"]
+    assert said(policy, kind, {}, keys=[]) == []
+
+
+def test_each_object_of_a_list_is_labelled(said: Said) -> None:
+    good = {"kind": "ConfigMap", "metadata": {"labels": {"team": "x"}}}
+    items = [good, {"metadata": UNKNOWN}, {"metadata": {"labels": {"a": "b"}}}]
+    assert said("labels-missing", "kubernetes:core/v1:ConfigMapList", {"items": items}, keys=["team"]) == [
+        "items[2].metadata.labels is without team; add team",
+        "unknown: items[1].metadata",
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["serviceLevelObjective:ServiceLevelObjective", "syntheticsTest:SyntheticsTest"]
+)
+def test_objectives_and_tests_are_tagged(said: Said, name: str) -> None:
+    policy, kind = "datadog-tags-missing", f"datadog:index/{name}"
+    assert said(policy, kind, {"tags": ["env:prod", "service:web", "team:a"]}) == []
+    assert said(policy, kind, {"tags": ["env:prod", "service", "team:a"]}) == [
+        "tags is without service; add service:…"
+    ]
+    assert said(policy, kind, {}) == ["tags is not set; add env:…, service:…, team:…"]
+    assert said(policy, kind, {"tags": UNKNOWN}) == ["unknown: tags"]
+    assert said(policy, kind, {"tags": []}, keys=["owner"]) == ["tags is without owner; add owner:…"]

@@ -92,3 +92,10 @@ def test_a_policy_of_one_statement_and_wildcards_is_read(said: Said) -> None:
 
 def test_a_policy_that_is_not_known_is_counted(said: Said) -> None:
     assert said("tls-bucket-policy-missing-denial", BUCKET, {"policy": UNKNOWN}) == ["unknown: policy"]
+
+
+def test_a_policy_of_the_bucket_itself_counts(said: Said) -> None:
+    policy, kind = "tls-bucket-policy-missing-denial", "aws:s3/bucket:Bucket"
+    assert said(policy, kind, {}) == []
+    assert said(policy, kind, document(PLAIN, OLD)) == []
+    assert said(policy, kind, document(PLAIN)) == [NO_OLD]

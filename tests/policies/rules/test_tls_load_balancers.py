@@ -151,3 +151,22 @@ def test_a_classic_load_balancer_switches_old_protocols_off(said: Said, name: st
 
 def test_a_classic_load_balancer_may_switch_tls_1_2_on(said: Said) -> None:
     assert said(CLASSIC, NEGOTIATION, {"attributes": [{"name": "Protocol-TLSv1.2", "value": "true"}]}) == []
+
+
+@pytest.mark.parametrize("protocol", ["TCP", "TCP_UDP"])
+def test_a_network_load_balancer_takes_no_plain_http(said: Said, protocol: str) -> None:
+    policy = "tls-load-balancer-plain-http"
+    assert said(policy, LISTENER, {"protocol": protocol, "port": 443}) == []
+    assert said(policy, LISTENER, {"protocol": protocol, "port": 80}) == [
+        "port is 80; set it to 443, with protocol TLS, or TCP for targets that end TLS themselves"
+    ]
+    assert said(policy, LISTENER, {"protocol": protocol, "port": UNKNOWN}) == ["unknown: port"]
+
+
+@pytest.mark.parametrize("module", ["lb", "alb", "elasticloadbalancingv2", "applicationloadbalancing"])
+def test_nothing_goes_to_targets_in_plain_http(said: Said, module: str) -> None:
+    policy, kind = "tls-target-group-plain-http", f"aws:{module}/targetGroup:TargetGroup"
+    for protocol in ("HTTPS", "TLS", "TCP"):
+        assert said(policy, kind, {"protocol": protocol}) == []
+    assert said(policy, kind, {"targetType": "lambda"}) == []
+    assert said(policy, kind, {"protocol": "HTTP"}) == ["protocol is 'HTTP'; set it to HTTPS"]

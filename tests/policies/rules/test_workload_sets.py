@@ -178,3 +178,12 @@ def test_pods_without_named_ports_may_listen_anywhere(said_of_stack: Said) -> No
 
 def test_a_service_in_front_of_somebody_else_s_pods_passes(said_of_stack: Said) -> None:
     assert said_of_stack("workload-service-mismatch", service()) == []
+
+
+def test_pods_whose_labels_are_unknown_may_be_the_ones_that_are_meant(said_of_stack: Said) -> None:
+    unknown = deployment(spec__template__metadata__labels={"app": UNKNOWN})
+    place = "unknown: spec.template.metadata.labels.app"
+    assert said_of_stack("workload-service-mismatch", unknown, service(targetPort=8080)) == [place]
+    other = resource(kind("Pod"), changed(POD, metadata__labels={"app": "x"}), "other")
+    assert said_of_stack("workload-service-mismatch", unknown, other, service(targetPort=8080)) == [place]
+    assert said_of_stack("workload-service-mismatch", unknown, SERVED, service(targetPort=8080)) == []
