@@ -10,6 +10,7 @@ from policies.rules import (
     alerts,
     annotations,
     cloudflare,
+    cloudflare_records,
     container_resources,
     ecr,
     eks,
@@ -61,7 +62,7 @@ TOPICS: dict[str, tuple[ModuleType, ...]] = {
     ),
     "Alert rules": (alerts, alert_queries, alert_silence, alert_coverage),
     "AWS": (security_groups, s3, s3_access, eks, rds, kms, iam, ecr, vpc),
-    "Cloudflare": (cloudflare,),
+    "Cloudflare": (cloudflare, cloudflare_records),
     "Across providers": (hops, tags, protection),
 }
 """The modules of each topic, in the order of the documentation."""

@@ -13,7 +13,7 @@ from policies.rules.checks import guarded
 from policies.unknowns import UnknownValueError
 
 _WORD = re.compile(r"[\w.-]+:[\w./-]+")
-"""A tag in a query: kube_namespace:pipe."""
+"""A tag in a query: kube_namespace:web."""
 
 SLO = "datadog:index/serviceLevelObjective:ServiceLevelObjective"
 
@@ -69,7 +69,12 @@ def required_monitors(stack: Stack, options: Options) -> Verdicts:
     controls=("Datadog: SLO",),
     url="https://docs.datadoghq.com/service_management/service_level_objectives/",
     remediation="Declare a datadog.ServiceLevelObjective for the service.",
-    options={"required": Option(default=False, schema={"type": "boolean"})},
+    options={
+        "required": Option(
+            default=False,
+            schema={"type": "boolean", "description": "Whether the stack has to have an objective."},
+        )
+    },
 )
 def slo(stack: Stack, options: Options) -> Verdicts:
     """A stack whose policy configuration asks for it has a service level objective."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from pulumi_policy import Severity
 
@@ -90,9 +91,12 @@ def _order(found: Monitor, query: Query) -> Iterator[Finding]:
     controls=("Guide: for 5m",),
     remediation="Shorten the window: an alert comes no sooner than the window lets it.",
     options={
-        "minutes": Option(default=1440, schema={"type": "integer", "minimum": 1}),
+        "minutes": Option(
+            default=1440,
+            schema={"type": "integer", "minimum": 1, "description": "Minutes for every other monitor."},
+        ),
         "byName": Option(
-            default={"HighErrorRate": 5},
+            default={},
             schema={
                 "type": "object",
                 "additionalProperties": {"type": "integer", "minimum": 1},
@@ -115,4 +119,9 @@ def window_too_long(resource: Resource, options: Options) -> Verdicts:
 
 def is_named(name: str, word: str) -> bool:
     """Whether a monitor's name contains a word."""
-    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", name) is not None
+    return _whole(word).search(name) is not None
+
+
+@cache
+def _whole(word: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")

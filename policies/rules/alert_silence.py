@@ -3,7 +3,6 @@
 from pulumi_policy import Severity
 
 from policies.datadog import (
-    MONITOR,
     WITH_NO_DATA,
     monitor,
 )
@@ -43,14 +42,15 @@ def no_data(resource: Resource, _: Options) -> Verdicts:
 
 @ALERTS.rule(
     "alert-draft",
-    types=(MONITOR,),
+    types=MONITORS,
     severity=Severity.HIGH,
     controls=("Datadog: draft monitors",),
     remediation="Publish the monitor: a draft notifies nobody.",
 )
 def draft(resource: Resource, _: Options) -> Verdicts:
     """No monitor is a draft."""
-    status = resource["draftStatus"]
+    found = monitor(resource)
+    status = found.value["draft_status" if found.json else "draftStatus"]
     if status.text() == "draft":
         yield wrong(status, "'published'")
 

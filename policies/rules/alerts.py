@@ -121,7 +121,12 @@ def without_runbook(resource: Resource, options: Options) -> Verdicts:
     controls=("Datadog unified service tagging",),
     url="https://docs.datadoghq.com/getting_started/tagging/unified_service_tagging/",
     remediation="Tag every monitor with the environment, service, team and severity.",
-    options={"keys": Option(default=["env", "service", "team", "severity"], schema=LIST)},
+    options={
+        "keys": Option(
+            default=["env", "service", "team", "severity"],
+            schema={**LIST, "description": "Keys of the tags."},
+        )
+    },
 )
 def tags_missing(resource: Resource, options: Options) -> Verdicts:
     """A monitor says by tags whose it is and how bad its alert is."""

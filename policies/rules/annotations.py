@@ -36,9 +36,17 @@ _ELB_POLICIES = (
 _ALB_HTTPS = re.compile(r'"HTTPS"')
 
 
+_INGRESSES = frozenset[str]().union(
+    *(
+        kubernetes(group, "Ingress")
+        for group in ("networking.k8s.io/v1", "networking.k8s.io/v1beta1", "extensions/v1beta1")
+    )
+)
+
+
 @TLS.rule(
     "tls-annotation-old-version",
-    types=kubernetes("networking.k8s.io/v1", "Ingress") | kubernetes("core/v1", "Service"),
+    types=_INGRESSES | kubernetes("core/v1", "Service"),
     severity=Severity.HIGH,
     controls=("CKV_AWS_103",),
     url="https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/annotations/",

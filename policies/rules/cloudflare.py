@@ -1,11 +1,10 @@
-"""Cloudflare: visitors come encrypted, through the proxy, to a zone that one stack answers for."""
+"""Cloudflare zones: visitors come encrypted, to a zone that one stack answers for."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from pulumi_policy import EnforcementLevel, Severity
 
-from policies.patterns import patterns
 from policies.rule import Finding, Option, Options, Resource, Rule, Stack, Topic, Unknown, Verdicts, wrong
 from policies.unknowns import Value
 
@@ -16,7 +15,6 @@ CLOUDFLARE = Topic(
 )
 SETTING = "cloudflare:index/zoneSetting:ZoneSetting"
 OVERRIDE = "cloudflare:index/zoneSettingsOverride:ZoneSettingsOverride"
-RECORDS = ("cloudflare:index/dnsRecord:DnsRecord", "cloudflare:index/record:Record")
 DNSSEC = "cloudflare:index/zoneDnssec:ZoneDnssec"
 
 
@@ -151,56 +149,6 @@ def owner(resource: Resource, options: Options) -> Verdicts:
         where = resource["settingId" if resource.type == SETTING else "zoneId"]
         shown = where.shown() if where.known else "unknown"
         yield Finding(where.path, f"{shown} in a stack that does not own the zone", "move it to the owner")
-
-
-@CLOUDFLARE.rule(
-    "cloudflare-record-not-proxied",
-    types=RECORDS,
-    severity=Severity.HIGH,
-    controls=("CIS Cloudflare 2.1",),
-    remediation="Set proxied to true, so that the origin's address stays hidden behind the proxy.",
-    url="https://developers.cloudflare.com/dns/proxy-status/",
-    options={
-        "unproxied": Option(
-            default=[r".*\.(acm-validations\.aws|dkim\.amazonses\.com|vercel-dns(-\d+)?\.com)\.?"],
-            schema={
-                "type": "array",
-                "items": {"type": "string"},
-                "description": "Regular expressions of targets that visitors may reach without the proxy.",
-            },
-            valid=lambda value: patterns(value) is not None,
-            wanted="a list of regular expressions",
-        )
-    },
-)
-def proxied(resource: Resource, options: Options) -> Verdicts:
-    """A record of an origin is proxied."""
-    if resource["type"].text() not in ("A", "AAAA", "CNAME") or (resource["name"].text() or "").startswith(
-        "_"
-    ):
-        return
-    value = resource["proxied"]
-    if value.flag() is not True:
-        target = resource["content"] if resource["value"].absent else resource["value"]
-        allowed = patterns(options["unproxied"]) or []
-        if not any(pattern.fullmatch(target.text() or "") for pattern in allowed):
-            yield wrong(value, "true")
-
-
-@CLOUDFLARE.rule(
-    "cloudflare-wildcard-record",
-    types=RECORDS,
-    severity=Severity.MEDIUM,
-    controls=("Cloudflare: wildcard records",),
-    remediation="Name each host: a wildcard sends every name, also forgotten ones, to the origin.",
-    url="https://developers.cloudflare.com/dns/manage-dns-records/reference/wildcard-dns-records/",
-)
-def wildcard(resource: Resource, _: Options) -> Verdicts:
-    """No record sends every name of a zone to an origin."""
-    name = resource["name"]
-    addressed = resource["type"].text() in ("A", "AAAA", "CNAME")
-    if addressed and ((name.text() or "") == "*" or (name.text() or "").startswith("*.")):
-        yield wrong(name, "the host that is meant")
 
 
 @CLOUDFLARE.stack_rule(

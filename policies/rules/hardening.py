@@ -87,7 +87,11 @@ def security_context(resource: Resource, _: Options) -> Verdicts:
         "a waiver."
     ),
     level=EnforcementLevel.ADVISORY,
-    options={"minimum": Option(default=10000, schema={"type": "integer", "minimum": 1})},
+    options={
+        "minimum": Option(
+            default=10000, schema={"type": "integer", "minimum": 1, "description": "The lowest user id."}
+        )
+    },
 )
 def low_user(resource: Resource, options: Options) -> Verdicts:
     """Containers run under a user id that no user of the node has."""

@@ -38,9 +38,7 @@ def image_latest(resource: Resource, _: Options) -> Verdicts:
     def check(_: Pod, container: Container) -> Verdicts:
         image = container.value["image"]
         if tag_of(image.text() or "") == "latest":
-            yield wrong(
-                image, "an image with a version or digest, such as pipe/api:1.4.2 or pipe/api@sha256:…"
-            )
+            yield wrong(image, "an image with a version or digest, such as name:1.4.2 or name@sha256:…")
 
     yield from every_container(resource, check)
 

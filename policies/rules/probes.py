@@ -23,10 +23,11 @@ def _probe(resource: Resource, name: str) -> Verdicts:
     def check(pod: Pod, container: Container) -> Verdicts:
         probe = container.value[name]
         kinds = ("httpGet", "tcpSocket", "exec", "grpc")
-        if pod.kind not in _FINITE and not any(not probe[kind].absent for kind in kinds):
+        runs_for_ever = pod.kind not in _FINITE and (container.field == "containers" or container.sidecar)
+        if runs_for_ever and not any(not probe[kind].absent for kind in kinds):
             yield wrong(probe, "an httpGet, tcpSocket, grpc or exec probe")
 
-    yield from every_container(resource, check, "containers")
+    yield from every_container(resource, check, "containers", "initContainers")
 
 
 @WORKLOADS.rule(

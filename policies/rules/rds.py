@@ -53,7 +53,12 @@ def public(resource: Resource, _: Options) -> Verdicts:
     controls=("CKV_AWS_133", "FSBP RDS.11"),
     remediation="Set backupRetentionPeriod to the days of point-in-time recovery that are needed.",
     url="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_WorkingWithAutomatedBackups.html",
-    options={"days": Option(default=7, schema={"type": "integer", "minimum": 1, "maximum": 35})},
+    options={
+        "days": Option(
+            default=7,
+            schema={"type": "integer", "minimum": 1, "maximum": 35, "description": "Days of backups."},
+        )
+    },
 )
 def backup(resource: Resource, options: Options) -> Verdicts:
     """A database is backed up for as many days as the policy configuration asks for."""

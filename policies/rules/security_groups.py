@@ -162,7 +162,11 @@ def _is_port_list(value: object) -> bool:
     options={
         "ports": Option(
             default=[443],
-            schema={"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 65535}},
+            schema={
+                "type": "array",
+                "items": {"type": "integer", "minimum": 0, "maximum": 65535},
+                "description": "Ports that may be open to the world.",
+            },
             valid=_is_port_list,
             wanted="a list of ports",
         )

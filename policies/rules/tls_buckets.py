@@ -9,12 +9,13 @@ from policies.rule import (
     Resource,
     Verdicts,
 )
+from policies.rules.buckets import BUCKETS
 from policies.rules.tls import TLS
 
 
 @TLS.rule(
     "tls-bucket-policy-missing-denial",
-    types=("aws:s3/bucketPolicy:BucketPolicy",),
+    types=("aws:s3/bucketPolicy:BucketPolicy", *BUCKETS),
     severity=Severity.HIGH,
     controls=("FSBP S3.5", "CIS AWS 2.1.1"),
     url="https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html",
@@ -25,6 +26,8 @@ from policies.rules.tls import TLS
 def bucket_policy(resource: Resource, _: Options) -> Verdicts:
     """A bucket policy denies plain HTTP and TLS below 1.2."""
     policy = resource["policy"]
+    if resource.type in BUCKETS and policy.absent:
+        return  # its policy is a resource of its own, or s3-policy-missing says so
     denials = [found for found in statements(policy) if _denies_everything(found)]
     if not any(_is_plain_http(found) for found in denials):
         remedy = 'deny s3:* on the bucket and its objects under {"Bool": {"aws:SecureTransport": "false"}}'

@@ -16,10 +16,9 @@ from policies.rule import (
 from policies.rules.tls import TLS
 from policies.unknowns import Value
 
-LISTENERS = frozenset(
-    f"aws:{module}/listener:Listener"
-    for module in ("lb", "alb", "elasticloadbalancingv2", "applicationloadbalancing")
-)
+_MODULES = ("lb", "alb", "elasticloadbalancingv2", "applicationloadbalancing")
+LISTENERS = frozenset(f"aws:{module}/listener:Listener" for module in _MODULES)
+TARGET_GROUPS = frozenset(f"aws:{module}/targetGroup:TargetGroup" for module in _MODULES)
 
 
 # The newest policy that speaks TLS 1.2; published ones name their oldest version after TLS13-, TLS- or FS-
@@ -61,13 +60,31 @@ def load_balancer(resource: Resource, _: Options) -> Verdicts:
     remediation="Make the listener redirect to HTTPS, or give it protocol HTTPS and a certificate.",
 )
 def load_balancer_plain(resource: Resource, _: Options) -> Verdicts:
-    """A load balancer's HTTP listener does nothing but redirect to HTTPS."""
-    if resource["protocol"].text() != "HTTP":
+    """Plain HTTP does nothing at a load balancer but redirect to HTTPS."""
+    protocol = resource["protocol"].text()
+    if protocol in ("TCP", "TCP_UDP") and resource["port"].number() == 80:
+        # A network load balancer cannot redirect; what comes in here goes on as plain HTTP.
+        yield wrong(resource["port"], "443, with protocol TLS, or TCP for targets that end TLS themselves")
+    if protocol != "HTTP":
         return
     actions = resource["defaultActions"].items()
     redirects = [action for action in actions if action.at("redirect.protocol").text() == "HTTPS"]
     if not actions or len(redirects) < len(actions):
         yield wrong(resource["protocol"], "HTTPS, or redirect to it in defaultActions")
+
+
+@TLS.rule(
+    "tls-target-group-plain-http",
+    types=TARGET_GROUPS,
+    severity=Severity.MEDIUM,
+    controls=("CKV_AWS_378",),
+    url="https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-routing.html",
+    remediation="Set protocol of the target group to HTTPS; a network load balancer's to TLS or TCP.",
+)
+def target_group(resource: Resource, _: Options) -> Verdicts:
+    """From a load balancer to its targets nothing goes in plain HTTP."""
+    if resource["protocol"].text() == "HTTP":  # absent: a Lambda function, which has none
+        yield wrong(resource["protocol"], "HTTPS")
 
 
 @TLS.rule(

@@ -70,7 +70,12 @@ def _replicas(stack: Stack, resource: Resource, item: Value) -> tuple[Value, int
     severity=Severity.MEDIUM,
     controls=("kube-linter minimum-three-replicas", "Guide: replicas"),
     remediation="Raise replicas, or minReplicas of the autoscaler.",
-    options={"minimum": Option(default=2, schema={"type": "integer", "minimum": 1})},
+    options={
+        "minimum": Option(
+            default=2,
+            schema={"type": "integer", "minimum": 1, "description": "Replicas of a Deployment, at least."},
+        )
+    },
 )
 def replicas(stack: Stack, options: Options) -> Verdicts:
     """A Deployment has replicas enough to lose one."""

@@ -105,7 +105,7 @@ REQUIRED = {"alert-required-monitor-missing": {"monitors": ["HighErrorRate"], "t
             lambda: deployment(image="pipe/api:latest"),
             "workload-image-latest",
             "spec.template.spec.containers[0].image is 'pipe/api:latest'; "
-            "set it to an image with a version or digest, such as pipe/api:1.4.2 or pipe/api@sha256:…",
+            "set it to an image with a version or digest, such as name:1.4.2 or name@sha256:…",
         ),
         (
             lambda: monitor("Renamed"),
