@@ -71,7 +71,7 @@ certificate = OriginCertificate("origin-certificate", OriginCertificateArgs(
 ))
 proxy = TlsProxy("tls-proxy", TlsProxyArgs(
     settings=settings.proxy, place=place, server_name=host,
-    upstream_host=api.service_host, upstream_port=api.service_port,
+    namespace=settings.kubernetes.namespace, upstream_port=api.service_port, after=[api],
     certificate=certificate.certificate, private_key=certificate.private_key,
     security_group_id=firewall.load_balancer_security_group_id, client_cidrs=settings.firewall.ingress_cidrs,
 ), in_cluster)

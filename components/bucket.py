@@ -75,7 +75,7 @@ def hardened_bucket(name: str, args: BucketArgs, opts: pulumi.ResourceOptions) -
         "bucket_key_enabled": True,
     }
     versioning = _harden(
-        name, bucket, encryption, refuse_other_encryption(bucket.arn, key.arn), args.rules, opts
+        name, bucket, args.bucket, encryption, refuse_other_encryption(arn_of(args.bucket)), args.rules, opts
     )
     if args.lock_days > 0:
         aws.s3.BucketObjectLockConfiguration(
@@ -90,10 +90,11 @@ def hardened_bucket(name: str, args: BucketArgs, opts: pulumi.ResourceOptions) -
 
 def _log_accesses(name: str, bucket: aws.s3.Bucket, args: BucketArgs, opts: pulumi.ResourceOptions) -> None:
     """The bucket for access logs: the same hardening, but SSE-S3, since S3 delivers logs to no other."""
+    logs_name = f"{args.bucket}-logs"
     logs = aws.s3.Bucket(
         f"{name}-logs",
-        bucket=f"{args.bucket}-logs",
-        tags={**args.labels.aws(), "Name": f"{args.bucket}-logs"},
+        bucket=logs_name,
+        tags={**args.labels.aws(), "Name": logs_name},
         opts=_with(opts, protect=args.protect),
     )
     delivery: Statement = {
@@ -101,9 +102,9 @@ def _log_accesses(name: str, bucket: aws.s3.Bucket, args: BucketArgs, opts: pulu
         "Effect": "Allow",
         "Principal": {"Service": "logging.s3.amazonaws.com"},
         "Action": "s3:PutObject",
-        "Resource": pulumi.Output.concat(logs.arn, "/*"),
+        "Resource": f"{arn_of(logs_name)}/*",
         "Condition": {
-            "ArnEquals": {"aws:SourceArn": bucket.arn},
+            "ArnEquals": {"aws:SourceArn": arn_of(args.bucket)},
             "StringEquals": {"aws:SourceAccount": args.labels.account},
         },
     }
@@ -116,7 +117,7 @@ def _log_accesses(name: str, bucket: aws.s3.Bucket, args: BucketArgs, opts: pulu
     encryption: aws.s3.BucketServerSideEncryptionConfigurationRuleArgsDict = {
         "apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}
     }
-    versioning = _harden(f"{name}-logs", logs, encryption, [delivery], [expire], opts)
+    versioning = _harden(f"{name}-logs", logs, logs_name, encryption, [delivery], [expire], opts)
     aws.s3.BucketLogging(
         name,
         bucket=bucket.id,
@@ -129,6 +130,7 @@ def _log_accesses(name: str, bucket: aws.s3.Bucket, args: BucketArgs, opts: pulu
 def _harden(
     name: str,
     bucket: aws.s3.Bucket,
+    physical: str,
     encryption: aws.s3.BucketServerSideEncryptionConfigurationRuleArgsDict,
     statements: Sequence[Statement],
     rules: Sequence[Rule],
@@ -157,7 +159,7 @@ def _harden(
     policy = aws.s3.BucketPolicy(
         name,
         bucket=bucket.id,
-        policy=document(*require_tls(bucket.arn), *statements),
+        policy=document(*require_tls(arn_of(physical)), *statements),
         opts=_with(opts, depends_on=[ownership]),
     )
     encrypted = aws.s3.BucketServerSideEncryptionConfiguration(
@@ -183,13 +185,21 @@ def _harden(
     return versioning
 
 
-def require_tls(arn: pulumi.Input[str]) -> list[Statement]:
+def arn_of(bucket: str) -> str:
+    """A bucket's ARN from its name: known in the first preview, where the bucket's own output is not.
+
+    So policies can be checked before anything is created.
+    """
+    return f"arn:aws:s3:::{bucket}"
+
+
+def require_tls(arn: str) -> list[Statement]:
     """Refuses plain HTTP, and TLS below 1.2 (AWS: s3:TlsVersion)."""
     statement = {
         "Effect": "Deny",
         "Principal": "*",
         "Action": "s3:*",
-        "Resource": [arn, pulumi.Output.concat(arn, "/*")],
+        "Resource": [arn, f"{arn}/*"],
     }
     return [
         {"Sid": "DenyPlainHttp", **statement, "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
@@ -197,39 +207,27 @@ def require_tls(arn: pulumi.Input[str]) -> list[Statement]:
     ]
 
 
-def refuse_other_encryption(arn: pulumi.Input[str], key_arn: pulumi.Input[str]) -> list[Statement]:
-    """Refuses uploads that ask for another algorithm or key than the bucket's default.
+def refuse_other_encryption(arn: str) -> list[Statement]:
+    """Refuses uploads that ask for any encryption: those that ask for none take the bucket's own.
 
-    An upload without such headers takes the default and must pass. IAM counts a negated operator as true
-    when its key is absent, with IfExists or without, so each condition also asks that the header be there
-    (Null is false). An upload that names aws:kms but no key would get the account's aws/s3: the third one.
+    Whether they would ask for the right key cannot be told from a policy that is known before the key is. The
+    copies that S3 makes in another region name theirs, and are no uploads (s3:ReplicateObject).
     """
-    algorithm = "s3:x-amz-server-side-encryption"
-    key = "s3:x-amz-server-side-encryption-aws-kms-key-id"
-    customer = "s3:x-amz-server-side-encryption-customer-algorithm"
-    statement = {
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "s3:PutObject",
-        "Resource": pulumi.Output.concat(arn, "/*"),
+    headers = {
+        "DenyAlgorithm": "s3:x-amz-server-side-encryption",
+        "DenyKey": "s3:x-amz-server-side-encryption-aws-kms-key-id",
+        "DenyCustomerKey": "s3:x-amz-server-side-encryption-customer-algorithm",
     }
     return [
         {
-            "Sid": "DenyOtherAlgorithm",
-            **statement,
-            "Condition": {"Null": {algorithm: "false"}, "StringNotEquals": {algorithm: "aws:kms"}},
-        },
-        {
-            "Sid": "DenyOtherKey",
-            **statement,
-            "Condition": {"Null": {key: "false"}, "StringNotEquals": {key: key_arn}},
-        },
-        {
-            "Sid": "DenyUnnamedKey",
-            **statement,
-            "Condition": {"Null": {key: "true"}, "StringEquals": {algorithm: "aws:kms"}},
-        },
-        {"Sid": "DenyCustomerKey", **statement, "Condition": {"Null": {customer: "false"}}},
+            "Sid": sid,
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:PutObject",
+            "Resource": f"{arn}/*",
+            "Condition": {"Null": {header: "false"}},  # the header is there
+        }
+        for sid, header in headers.items()
     ]
 
 

@@ -33,10 +33,13 @@ class TlsProxyArgs:
     place: pods.Place
     server_name: str
     """The one name that is answered; the stack's host."""
-    upstream_host: pulumi.Input[str]
-    """The API's Service."""
+    namespace: str
+    """Name of the namespace, in which the API's Service is: as the settings have it, so that nginx's
+    configuration is known, and checked, before there is a cluster."""
     upstream_port: int
     """The API's port, of Service and pods."""
+    after: Sequence[pulumi.Resource]
+    """What has to be there when nginx starts, since it looks the API's Service up then."""
     certificate: pulumi.Input[str]
     """The origin certificate, PEM."""
     private_key: pulumi.Input[str]
@@ -106,7 +109,7 @@ class TlsProxy(pulumi.ComponentResource):
                 spread=deployments.spread(pods.PROXY),
             ),
             parent=self,
-            after=[policy],
+            after=[policy, *args.after],
         )
         service = kubernetes.core.v1.Service(
             name,
@@ -130,13 +133,10 @@ class TlsProxy(pulumi.ComponentResource):
         self.register_outputs({"hostname": self.hostname})
 
 
-def configuration(args: TlsProxyArgs) -> pulumi.Output[str]:
-    """nginx.conf, once the API's Service is known."""
-    return pulumi.Output.from_input(args.upstream_host).apply(
-        lambda host: nginx.render(
-            args.settings, server_name=args.server_name, upstream=f"{host}:{args.upstream_port}"
-        )
-    )
+def configuration(args: TlsProxyArgs) -> str:
+    """nginx.conf."""
+    upstream = f"{pods.API}.{args.namespace}.svc.cluster.local:{args.upstream_port}"
+    return nginx.render(args.settings, server_name=args.server_name, upstream=upstream)
 
 
 def container(settings: Proxy) -> kubernetes.core.v1.ContainerArgs:

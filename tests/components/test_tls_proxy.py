@@ -6,7 +6,7 @@ import pytest
 from components import nginx
 from components.labels import Labels
 from components.settings.kubernetes import Proxy
-from components.tls_proxy import HEALTH_PORT, TRAFFIC_PORT
+from components.tls_proxy import HEALTH_PORT, TRAFFIC_PORT, TlsProxy
 from tests.components import workloads
 from tests.components.conftest import Recorder, evaluate
 from tests.components.workloads import SERVICE_CIDR, SUBNETS, Manifest, Topic
@@ -139,3 +139,14 @@ def test_a_changed_configuration_or_certificate_rolls_the_pods(
     before = pod(objects())["metadata"]["annotations"]
     after = pod(objects(**changes))["metadata"]["annotations"]
     assert {key for key in before if before[key] != after[key]} == {rolled}
+
+
+def test_nginx_starts_when_the_service_that_it_looks_up_is_there(
+    recorder: Recorder, labels: Labels, topic: Topic
+) -> None:
+    def proxy() -> TlsProxy:
+        return workloads.tls_proxy(labels, topic, after=[workloads.api(labels, topic)])
+
+    workloads.declare(recorder, proxy)
+    waits = recorder.dependencies["kubernetes:apps/v1:Deployment", "tls-proxy"]
+    assert ("kubernetes:core/v1:Service", "api") in waits

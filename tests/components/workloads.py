@@ -70,7 +70,13 @@ def api(
 
 
 def tls_proxy(
-    labels: Labels, topic: Topic, stack: str = "prod", *, certificate: str = "certificate", **changes: Any
+    labels: Labels,
+    topic: Topic,
+    stack: str = "prod",
+    *,
+    certificate: str = "certificate",
+    after: Sequence[pulumi.Resource] = (),
+    **changes: Any,
 ) -> TlsProxy:
     settings: Proxy = topic(Proxy, "proxy", stack, **changes)
     return TlsProxy(
@@ -79,8 +85,9 @@ def tls_proxy(
             settings=settings,
             place=place(labels),
             server_name="pipe.dev",
-            upstream_host="pipe-api.pipe.svc.cluster.local",
+            namespace="pipe",
             upstream_port=3000,
+            after=after,
             certificate=certificate,
             private_key="key",
             security_group_id="sg-load-balancer",
