@@ -7,6 +7,9 @@ MAKEFLAGS += --no-print-directory
 
 STACK ?= dev
 FLAGS ?=
+TARGETS ?=
+PROVIDERS ?= stand-ins
+BEHIND := $(if $(TARGETS),--targets $(TARGETS)) --providers $(PROVIDERS)
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -15,7 +18,7 @@ CHECKED := __main__.py lazy_sdk.py components foundation policies sandbox bench 
   tests/components tests/foundation tests/policies tests/sandbox
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(READY): requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit("$(PYTHON) is Python %d.%d; 3.11 or newer is needed: set PYTHON=…" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
@@ -25,17 +28,23 @@ $(READY): requirements-dev.txt
 	  || { echo "error: the Python packages could not be installed; the package registry must be reachable (see the lines above)" >&2; exit 2; }
 	@touch $@
 
-sandbox: $(READY) ## bring STACK (dev, stg, prod, foundation) up in the sandbox
-	@$(PY) -m sandbox up $(STACK) $(FLAGS)
+sandbox: $(READY) ## bring STACK (dev, stg, prod, foundation) up; TARGETS=none plans only, PROVIDERS=real uses plugins
+	@$(PY) -m sandbox up $(STACK) $(BEHIND) $(FLAGS)
 
 preview: $(READY) ## show what `make sandbox` would change
-	@$(PY) -m sandbox preview $(STACK) $(FLAGS)
+	@$(PY) -m sandbox preview $(STACK) $(BEHIND) $(FLAGS)
 
 down: $(READY) ## destroy STACK in the sandbox
 	@$(PY) -m sandbox down $(STACK) $(FLAGS)
 
 clean: $(READY) ## forget everything about STACK's sandbox
 	@$(PY) -m sandbox clean $(STACK)
+
+console: $(READY) ## a shell in which kubectl and aws see what STACK's sandbox holds
+	@$(PY) -m sandbox console $(STACK)
+
+control-plane: $(READY) ## build Kubernetes' servers for the sandbox (about 9 minutes, once)
+	@$(PY) -m sandbox control-plane
 
 validate: $(READY) ## check the stack files
 	@$(PY) -m components.settings
@@ -49,6 +58,7 @@ check: $(READY) ## format, lint, type-check
 
 test: $(READY) ## run every test, the real engine included
 	@$(PY) -m sandbox engine
+	@$(PY) -m sandbox control-plane
 	@$(PY) -m pytest -n 2 --dist loadfile $(FLAGS)
 
 bench: $(READY) ## measure: medians and ratios
@@ -67,4 +77,4 @@ lock: $(READY) ## pin the newest versions that the requirements allow
 	  $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	    --upgrade $$file.in -o $$file.txt; done
 
-.PHONY: help sandbox preview down clean validate check test bench mutation schema lock
+.PHONY: help sandbox preview down clean console control-plane validate check test bench mutation schema lock

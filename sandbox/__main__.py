@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sandbox import engine, fault, lock, operations, workspace
-from sandbox.operations import Serve
+from sandbox import behind, console, engine, fault, lock, operations, workspace
+from sandbox.operations import LeftOver, Options, Serve
 from sandbox.progress import Progress
 from sandbox.run import Session
 
@@ -26,34 +26,41 @@ COMMANDS = {
     "preview": "show what up would do",
     "refresh": "compare the state with what the targets hold",
     "down": "destroy all that up has created",
-    "clean": "delete the stack's folder .sandbox/<stack>/: state, targets, logs",
+    "clean": "end the stack's targets and delete its folder .sandbox/<stack>/: state, logs",
+    "console": "a shell in which kubectl, aws and other clients see the stack's targets",
     "engine": "find the pulumi that would run, or build it; needs no STACK",
+    "control-plane": "find Kubernetes' servers, or build them; needs no STACK",
 }
+TOOLS = ("engine", "control-plane")
+"""Commands about what all stacks use."""
 
 
 def main(words: Sequence[str] | None = None, serve: Serve | None = None) -> int:
     """Run one command against the sandbox's providers, or those that `serve` starts; the exit code."""
     parser = _parser()
     args = parser.parse_args(words)
-    if not args.stack and args.command != "engine":
+    if not args.stack and args.command not in TOOLS:
         parser.error("name a STACK")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing begun is left running
     progress = Progress()
     root = Path(args.project).absolute()
     try:
-        if args.command == "engine":
-            progress.say(str(engine.find(progress)))
-            return operations.DONE
+        if args.command in TOOLS:
+            return _tool(args.command, progress)
         stack = workspace.find_stack(root, args.stack)
         if args.command == "clean":
             return operations.clean(stack, progress)
+        if args.command == "console":
+            return console.run(stack, progress)
         program = engine.find(progress)
         os.umask(0o077)
         stack.folder.mkdir(parents=True, exist_ok=True)
         with lock.hold(stack.folder, args.command) as held:
             session = Session(program, stack, progress, held)
-            flags = {"policies": not args.no_policies, "unprotect": args.unprotect}
-            return operations.perform(args.command, session, serve or _serve(), **flags)
+            options = Options(not args.no_policies, args.unprotect, args.targets, args.providers == "real")
+            return operations.perform(
+                args.command, session, *((serve, None) if serve else _providers()), options
+            )
     except fault.Fault as error:
         message = str(error)
     except OSError as error:
@@ -65,15 +72,26 @@ def main(words: Sequence[str] | None = None, serve: Serve | None = None) -> int:
     return operations.NOT_RUN
 
 
-def _serve() -> Serve:
+def _providers() -> tuple[Serve, LeftOver]:
     # Here, since importing it takes longer than the commands that do without.
-    from sandbox.providers import serve
+    from sandbox.providers import left_over, serve
 
-    return serve
+    return serve, left_over
+
+
+def _tool(command: str, progress: Progress) -> int:
+    if command == "engine":
+        progress.say(str(engine.find(progress)))
+    else:
+        from sandbox.targets import control_plane
+
+        for program in sorted(control_plane.build(progress).values()):
+            progress.say(str(program))
+    return operations.DONE
 
 
 def _parser() -> argparse.ArgumentParser:
-    described = "\n".join(f"  {name:<8} {text}" for name, text in COMMANDS.items())
+    described = "\n".join(f"  {name:<14} {text}" for name, text in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="python -m sandbox",
         description=f"{__doc__}\n\ncommands:\n{described}",
@@ -87,6 +105,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--project", metavar="DIR", default=ROOT, help="where the stacks are (default: here)")
     parser.add_argument("--no-policies", action="store_true", help="preview and up without the policy pack")
     parser.add_argument("--unprotect", action="store_true", help="down: destroy protected resources too")
+    parser.add_argument(
+        "--targets",
+        choices=behind.CHOICES,
+        help="what is behind the providers: all (real APIs on this machine) or none (answers are made up); "
+        "default: as the stack was brought up, and all for a new one",
+    )
+    parser.add_argument(
+        "--providers",
+        choices=("stand-ins", "real"),
+        default="stand-ins",
+        help="real: each provider that is installed as a plugin, against the same targets",
+    )
     return parser
 
 

@@ -2,19 +2,21 @@
 
 import gc
 import os
-import re
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox import lock, policy_pack, summary, workspace
+from sandbox import behind, lock, plugins, policy_pack, summary, workspace
 from sandbox.fault import Fault
 from sandbox.progress import Progress, name_of
 from sandbox.run import Result, Session
 from sandbox.summary import Phase
+from sandbox.targets import process
+from sandbox.targets.process import Targets
 from sandbox.workspace import Stack
 
 DONE, FAILED, NOT_RUN, STOPPED = 0, 1, 2, 130
@@ -23,38 +25,54 @@ ENDS = {DONE: "ended well", FAILED: "failed", STOPPED: "was stopped"}
 NEEDED_BYTES = 64 * 2**20
 """Free disk space below which nothing is begun: on a full disk the engine cuts its own state short."""
 
-Serve = Callable[[Path], AbstractContextManager[dict[str, int]]]
-"""Starts the providers, whose data are files in a folder; gives the port of each package."""
+Serve = Callable[[Path, Targets | None], AbstractContextManager[dict[str, int]]]
+"""Starts the providers of a stack's folder, with what is behind them; gives the port of each package."""
 
-OF_CALLERS = re.compile(
-    r"(AWS|CLOUDFLARE|CF|DATADOG|DD|GOOGLE|AZURE|ARM|PULUMI|GITHUB|GH|VAULT)_|KUBECONFIG$|\w+_PROXY$",
-    re.IGNORECASE,
-)
-"""Environment variables that the program and the providers, which run in this process, must not see."""
+LeftOver = Callable[[Targets, Iterable[dict[str, Any]], list[dict[str, Any]]], dict[str, str]]
+"""What creations that were cut off have left in the targets: ids by URN, of those and a state."""
 
 
-def perform(operation: str, session: Session, serve: Serve, *, policies: bool, unprotect: bool) -> int:
-    """Run `up`, `preview`, `refresh` or `down`; the exit code."""
-    stack = session.stack
-    for name in filter(OF_CALLERS.match, list(os.environ)):
-        del os.environ[name]
+@dataclass(frozen=True)
+class Options:
+    """What the caller chose."""
+
+    policies: bool = True
+    unprotect: bool = False
+    targets: str | None = None
+    """`all` or `none`; None: as until now, and `all` for a new stack."""
+    plugins: bool = False
+    """Providers that are installed run as plugins, against the same targets."""
+
+
+def perform(
+    operation: str, session: Session, serve: Serve, left_over: LeftOver | None, options: Options
+) -> int:
+    """Run `up`, `preview`, `refresh` or `down`; the exit code. Without `left_over` there are no targets."""
+    stack, progress = session.stack, session.progress
     if (free := shutil.disk_usage(stack.folder).free) < NEEDED_BYTES:
         raise Fault(
             f"{stack.folder} has {free >> 20} MB left on its disk; free {NEEDED_BYTES >> 20} MB or more."
         )
     gc.set_threshold(50_000, 50, 50)  # by default a third of an up goes into walks through the SDKs' objects
-    _make_ready(session)
-    pack = policy_pack.flags(stack) if policies and operation in ("up", "preview") else []
-    with serve(stack.folder / "targets") as ports:
-        session.ports = ports
+    torn = workspace.mend_state(stack)
+    targets = behind.find(stack, options.targets, progress) if left_over else None
+    installed = plugins.find(targets, progress) if options.plugins else plugins.NONE
+    for name in filter(workspace.OF_CALLERS.match, list(os.environ)):
+        del os.environ[name]
+    if torn:
+        progress.step("a full disk has cut the state short: taking the one of before that run")
+    _make_ready(session, installed.settings)
+    pack = policy_pack.flags(stack) if options.policies and operation in ("up", "preview") else []
+    with serve(stack.folder, targets) as ports:
+        session.ports = {name: port for name, port in ports.items() if name not in installed.programs}
+        session.more = installed.environment
         if operation == "preview":
             return _finish(session, operation, session.operate(operation, *pack))
-        pending = workspace.state(stack, "pending_operations")
-        settled = _settle(session, pending) if pending else None
+        settled = _settle(session, targets, left_over)
         if settled and settled.code != 0:
             return _finish(session, "refresh", settled)
         if operation == "down":
-            return _down(session, unprotect)
+            return _down(session, options.unprotect)
         flags = {"up": ["--yes", *pack], "refresh": ["--yes", "--skip-preview"]}[operation]
         return _finish(session, operation, session.operate(operation, *flags))
 
@@ -63,19 +81,18 @@ def clean(stack: Stack, progress: Progress) -> int:
     """Delete the stack's folder."""
     if stack.folder.exists():
         with lock.hold(stack.folder, "clean"):
+            process.stop(stack.folder)
             shutil.rmtree(stack.folder)
     progress.say(f"{stack.folder} is gone; the next up starts from nothing.")
     return DONE
 
 
-def _make_ready(session: Session) -> None:
+def _make_ready(session: Session, settings: dict[str, str]) -> None:
     """The folder, the stack and its secrets, and nothing left over from a run that was killed."""
     stack, progress = session.stack, session.progress
-    missing = workspace.prepare(stack)
+    missing = workspace.prepare(stack, settings)
     for who in lock.clear_dead(stack.locks):
         progress.step(f"removed the lock of a run that is dead: {who}")
-    if workspace.mend_state(stack):
-        progress.step("a full disk has cut the state short: taking the one of before that run")
     if not stack.checkpoint.exists():
         progress.step(f"making stack {stack.name}: {stack.folder}")
         session.call("stack", "init")
@@ -86,14 +103,24 @@ def _make_ready(session: Session) -> None:
         session.call("config", "set", "--secret", key, given=secrets.token_hex(16))
 
 
-def _settle(session: Session, pending: list[dict[str, Any]]) -> Result:
+def _settle(session: Session, targets: Targets | None, left_over: LeftOver | None) -> Result | None:
     """Settle what a killed run left half done.
 
-    The engine does not know whether a pending creation came to be. It is dropped from the state; the targets
-    know each thing by its URN, so that the creation that follows finds it and makes no second one.
+    The engine does not know whether a pending creation came to be. What there is of it in the targets goes
+    into the state, as a person would import it; the rest is dropped.
     """
+    stack = session.stack
+    pending = workspace.state(stack, "pending_operations")
+    if not pending:
+        return None
     names = sorted(f"{each['type']} {name_of(each['resource']['urn'])}" for each in pending)
     session.progress.step(f"the last run was cut off while {', '.join(names)}; refreshing first")
+    if targets and left_over:
+        creating = (each["resource"] for each in pending if each["type"] == "creating")
+        found = left_over(targets, creating, workspace.state(stack, "resources"))
+        workspace.adopt(stack, found)
+        for urn, ident in found.items():
+            session.progress.step(f"{name_of(urn)} was created before: it is {ident}")
     return session.operate("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
 
 
@@ -107,7 +134,10 @@ def _down(session: Session, unprotect: bool) -> int:
         return FAILED
     if protected:
         session.call("state", "unprotect", "--all", "--yes")
-    return _finish(session, "down", session.operate("destroy", "--yes", "--skip-preview"))
+    code = _finish(session, "down", session.operate("destroy", "--yes", "--skip-preview"))
+    if code == DONE:
+        process.stop(stack.folder)
+    return code
 
 
 def _finish(session: Session, operation: str, result: Result) -> int:

@@ -35,6 +35,10 @@ from sandbox.workspace import Stack
 LARGEST_MESSAGE = 400 * 2**20
 """Bytes; what Pulumi's own servers and clients allow."""
 
+ALONG = (setpriv, "--pdeathsig", "KILL") if (setpriv := shutil.which("setpriv")) else ()
+"""Where the system can: the engine ends in the moment in which this process is killed. It would take the loss
+of its providers for their answer, and forget what they have begun to create."""
+
 FULL_BYTES = 2**20
 """Free disk space below which the engine's writes may be what everything waits for."""
 
@@ -66,6 +70,9 @@ class Session:
 
     ports: dict[str, int] = field(default_factory=dict[str, int])
     """The providers' ports by package, once they run."""
+
+    more: dict[str, str] = field(default_factory=dict[str, str])
+    """What the engine's environment has besides."""
 
     def call(self, *words: str, given: str | None = None) -> None:
         """A short command of the engine; `given` goes to its standard input, never into its arguments."""
@@ -108,8 +115,8 @@ class Session:
 
     def _command(self, *words: str) -> dict[str, Any]:
         always = ("--stack", self.stack.name, "--non-interactive", "--color=never")
-        env = workspace.environment(self.stack, self.ports)
-        return {"args": [self.engine, *words, *always], "cwd": self.stack.folder, "env": env}
+        env = workspace.environment(self.stack, self.ports) | self.more
+        return {"args": [*ALONG, self.engine, *words, *always], "cwd": self.stack.folder, "env": env}
 
 
 class _Watch(events_pb2_grpc.EventsServicer):

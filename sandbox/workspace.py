@@ -5,8 +5,10 @@ Nothing outside this folder is written.
 
 import json
 import os
+import re
 import secrets
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -20,6 +22,12 @@ NOT_COPIED = {"secretsprovider", "encryptionsalt", "encryptedkey", "environment"
 
 PASSED_ON = ("PATH", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 """What the engine gets of the caller's environment; credentials, profiles and proxies stay out."""
+
+OF_CALLERS = re.compile(
+    r"(AWS|CLOUDFLARE|CF|DATADOG|DD|GOOGLE|AZURE|ARM|PULUMI|GITHUB|GH|VAULT)_|KUBECONFIG$|\w+_PROXY$",
+    re.IGNORECASE,
+)
+"""Environment variables of the caller's that neither the program nor a provider nor a client must see."""
 
 Tree = dict[str, yaml.Node]
 """A YAML mapping with its values as they were written: Go reads `on` or `18:30` otherwise than Python."""
@@ -71,9 +79,12 @@ def find_stack(root: Path, name: str) -> Stack:
     return Stack(name, root, stacks[name], read(stacks[name] / "Pulumi.yaml")["name"].value)
 
 
-def prepare(stack: Stack) -> list[str]:
-    """Bring the folder up to date with the tracked files; the secret keys that have no value there yet."""
-    for folder in ("home", "state", "targets"):
+def prepare(stack: Stack, settings: Mapping[str, str] | None = None) -> list[str]:
+    """Bring the folder up to date with the tracked files; the secret keys that have no value there yet.
+
+    `settings` take the place of those in the stack file.
+    """
+    for folder in ("home", "state"):
         (stack.folder / folder).mkdir(parents=True, exist_ok=True)
     copy = stack.folder / f"Pulumi.{stack.name}.yaml"
     source, before = read(stack.project / copy.name), read(copy) if copy.exists() else {}
@@ -81,6 +92,7 @@ def prepare(stack: Stack) -> list[str]:
 
     wanted = _secret_keys(stack, given)
     config = {key: _without_secrets(value) for key, value in given.items() if key not in wanted}
+    config |= {key: yaml.ScalarNode("tag:yaml.org,2002:str", text) for key, text in (settings or {}).items()}
     # The random values live in this copy, encrypted by the engine; they stay the same from run to run.
     have = {key: kept[key] for key in wanted if key in kept and _is_secret(kept[key])}
     salt = {"encryptionsalt": before["encryptionsalt"]} if "encryptionsalt" in before else {}
@@ -115,10 +127,34 @@ def environment(stack: Stack, ports: dict[str, int]) -> dict[str, str]:
 
 def state(stack: Stack, part: str) -> list[dict[str, Any]]:
     """`resources` or `pending_operations` of the last state."""
+    if not stack.checkpoint.exists():
+        return []
     checkpoint = cast(
         dict[str, dict[str, Any] | None], json.loads(stack.checkpoint.read_text())["checkpoint"]
     )
     return (checkpoint.get("latest") or {}).get(part) or []
+
+
+def adopt(stack: Stack, found: Mapping[str, str]) -> None:
+    """Enter pending creations that came to be into the state, by their ids; a refresh fills in the rest."""
+    whole = json.loads(stack.checkpoint.read_text())
+    latest = whole["checkpoint"]["latest"]
+    creating = {
+        each["resource"]["urn"]: each["resource"]
+        for each in latest["pending_operations"]
+        if each["type"] == "creating" and each["resource"]["urn"] in found
+    }
+    kept: list[dict[str, Any]] = []
+    for each in latest.get("resources") or []:
+        replaced = each["urn"] in creating and not each.get("delete")
+        if not (replaced and each.get("pendingReplacement")):  # else it is deleted already
+            kept.append(each | {"delete": True} if replaced else each)
+    made = [each | {"id": found[urn], "outputs": each.get("inputs", {})} for urn, each in creating.items()]
+    latest["resources"] = kept + made
+    latest["pending_operations"] = [
+        each for each in latest["pending_operations"] if each["resource"]["urn"] not in creating
+    ]
+    write_atomically(stack.checkpoint, json.dumps(whole, indent=4))
 
 
 def mend_state(stack: Stack) -> bool:

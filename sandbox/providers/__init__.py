@@ -1,9 +1,10 @@
 """Stand-ins for the providers, which the engine attaches to in place of plugins (PULUMI_DEBUG_PROVIDERS)."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc
 from pulumi.runtime.proto.provider_pb2_grpc import add_ResourceProviderServicer_to_server
@@ -12,16 +13,17 @@ from sandbox.providers.aws import Aws, AwsPlan
 from sandbox.providers.cloudflare import Cloudflare, CloudflarePlan
 from sandbox.providers.datadog import Datadog, DatadogPlan
 from sandbox.providers.kubernetes import Kubernetes, KubernetesPlan
-from sandbox.providers.provider import Provider
-from sandbox.providers.target import Package, Target
+from sandbox.providers.provider import Provider, setting
+from sandbox.providers.target import Package, Resource, Target
 from sandbox.providers.tls import TlsTarget
+from sandbox.providers.values import decoded
 from sandbox.targets.process import Targets
 
 MESSAGE_BYTES = 400 * 1024 * 1024
 """The engine's own limit for a message."""
 
-CALLS_AT_ONCE = 4
-"""Calls that one provider answers at a time."""
+CALLS_AT_ONCE = 16
+"""Calls that one provider answers at a time; one that waits for a rollout does nothing meanwhile."""
 
 
 def packages(targets: Targets | None = None) -> list[tuple[Package, Target]]:
@@ -42,7 +44,7 @@ def _targets(targets: Targets) -> dict[str, Target]:
     from sandbox.providers.aws import AwsTarget
     from sandbox.providers.cloudflare import CloudflareTarget
     from sandbox.providers.datadog import DatadogTarget
-    from sandbox.providers.kubernetes import KubernetesTarget
+    from sandbox.providers.kubernetes_target import KubernetesTarget
 
     made: dict[str, Target] = {
         "aws": AwsTarget(targets.aws),
@@ -66,6 +68,27 @@ def serve(folder: Path, targets: Targets | None = None) -> Generator[dict[str, i
             server.start()
             stack.callback(_stop, server)
         yield ports
+
+
+def left_over(
+    targets: Targets, creating: Iterable[dict[str, Any]], resources: list[dict[str, Any]]
+) -> dict[str, str]:
+    """What is in the targets of creations that were cut off: ids by URN.
+
+    `creating` and `resources` are as in the engine's state; what is in that has been found already.
+    """
+    behind = {package.name: target for package, target in packages(targets)}
+    settings = {f"{each['urn']}::{each['id']}": each["inputs"] for each in resources if each.get("id")}
+    there = {(each["urn"], each.get("id")) for each in resources}
+    found: dict[str, str] = {}
+    for each in creating:
+        config = {key: setting(value) for key, value in settings.get(each.get("provider", ""), {}).items()}
+        wanted = Resource(each["urn"], each["type"], decoded(each.get("inputs", {})), config)
+        target = behind.get(wanted.type.partition(":")[0])
+        for live in target.find(wanted) if target else ():
+            if (wanted.urn, live.id) not in there:
+                found[wanted.urn] = live.id
+    return found
 
 
 def _stop(server: grpc.Server) -> None:

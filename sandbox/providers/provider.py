@@ -1,21 +1,22 @@
 """A resource provider as the engine talks to it: gRPC on one side, a package and its target on the other."""
 
+import contextlib
 import functools
 import json
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
-from pulumi.runtime.proto import plugin_pb2
+from google.rpc.status_pb2 import Status
+from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, plugin_pb2
 from pulumi.runtime.proto import provider_pb2 as proto
 from pulumi.runtime.proto.provider_pb2_grpc import ResourceProviderServicer
 
 from sandbox.providers import schema
 from sandbox.providers.diff import Change, changes, reaches
-from sandbox.providers.target import Live, Package, Refused, Resource, Target
+from sandbox.providers.target import Live, Package, Refused, Resource, Target, Unready
 from sandbox.providers.values import Json, decode, encode, mark, plain, project, show_path
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -31,6 +32,17 @@ def refusable(handler: Handler) -> Handler:
     def answer(self: Any, request: Any, context: grpc.ServicerContext) -> Any:
         try:
             return handler(self, request, context)
+        except Unready as unready:
+            # The engine keeps the resource in its state, and the next `up` goes on from there.
+            outputs = encode(mark(unready.live.outputs, unready.live.inputs))
+            reasons, inputs = [str(unready)], encode(unready.live.inputs)
+            details = proto.ErrorResourceInitFailed(
+                id=unready.live.id, properties=outputs, reasons=reasons, inputs=inputs
+            )
+            status = Status(code=grpc.StatusCode.UNKNOWN.value[0], message=str(unready))
+            status.details.add().Pack(details)
+            context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+            context.abort(grpc.StatusCode.UNKNOWN, str(unready))
         except (Refused, schema.NoSuchType) as refused:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(refused))
 
@@ -45,19 +57,22 @@ class Provider(ResourceProviderServicer):
         self._target = target
         self._configs: dict[str, Json] = {}
         """The settings of each connection."""
-        self._in_state: set[tuple[str, str]] = set()
-        """URN and id of what the engine has shown to be in its state."""
-        self._adopted: set[tuple[str, str]] = set()
 
     # Protocol and settings
 
     def Handshake(
         self, request: proto.ProviderHandshakeRequest, context: grpc.ServicerContext
     ) -> proto.ProviderHandshakeResponse:
+        self._hear(request.engine_address)
         return proto.ProviderHandshakeResponse(accept_secrets=True)
 
     def Attach(self, request: plugin_pb2.PluginAttach, context: grpc.ServicerContext) -> Empty:
+        self._hear(request.address)
         return Empty()
+
+    def _hear(self, address: str) -> None:
+        if address and self._engine is None:
+            self._engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))
 
     def Cancel(self, request: Empty, context: grpc.ServicerContext) -> Empty:
         return Empty()
@@ -85,7 +100,7 @@ class Provider(ResourceProviderServicer):
         self, request: proto.ConfigureRequest, context: grpc.ServicerContext
     ) -> proto.ConfigureResponse:
         settings = plain(decode(request.args))
-        self._configs[context.peer()] = {key: _from_json(value) for key, value in settings.items()}
+        self._configs[context.peer()] = {key: setting(value) for key, value in settings.items()}
         return proto.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
     @refusable
@@ -109,10 +124,11 @@ class Provider(ResourceProviderServicer):
 
     @refusable
     def Diff(self, request: proto.DiffRequest, context: grpc.ServicerContext) -> proto.DiffResponse:
-        self._in_state.add((request.urn, request.id))
         resource = self._resource(request, context, decode(request.news))
         differ = changes(decode(request.old_inputs), resource.inputs)
         replacing = self._replacing(resource, differ)
+        spoilt = [Change((path,), "update") for path in self._target.spoilt(resource)]
+        differ, replacing = [*differ, *spoilt], [*replacing, *spoilt]
         detailed: dict[str, proto.PropertyDiff] = {}
         for change in differ:
             kind = change.kind + ("_replace" if change in replacing else "")
@@ -143,26 +159,11 @@ class Provider(ResourceProviderServicer):
         resource = self._resource(request, context, decode(request.properties))
         if request.preview:
             return proto.CreateResponse(properties=encode(mark(self._target.plan(resource), resource.inputs)))
-        live = self._adopt(resource) or self._target.create(resource)
-        self._in_state.add((request.urn, live.id))
+        live = self._target.create(resource)
         return proto.CreateResponse(id=live.id, properties=encode(mark(live.outputs, resource.inputs)))
-
-    def _adopt(self, resource: Resource) -> Live | None:
-        """What an earlier run created for the URN, and was killed before the engine wrote it down.
-
-        Not what is in the state and about to be replaced: the engine has shown its id.
-        """
-        for live in self._target.find(resource):
-            found = replace(resource, id=live.id)
-            differ = changes(project(live.inputs, resource.inputs), resource.inputs)
-            if (resource.urn, live.id) not in self._in_state and not self._replacing(found, differ):
-                self._adopted.add((resource.urn, live.id))
-                return self._target.update(found, live) if differ else live
-        return None
 
     @refusable
     def Read(self, request: proto.ReadRequest, context: grpc.ServicerContext) -> proto.ReadResponse:
-        self._in_state.add((request.urn, request.id))
         managed, state = decode(request.inputs), decode(request.properties)
         live = self._target.read(self._resource(request, context, managed), state)
         if live is None:
@@ -175,7 +176,6 @@ class Provider(ResourceProviderServicer):
 
     @refusable
     def Update(self, request: proto.UpdateRequest, context: grpc.ServicerContext) -> proto.UpdateResponse:
-        self._in_state.add((request.urn, request.id))
         resource = self._resource(request, context, decode(request.news))
         before = Live(request.id, decode(request.old_inputs), decode(request.olds))
         if request.preview:
@@ -186,13 +186,26 @@ class Provider(ResourceProviderServicer):
 
     @refusable
     def Delete(self, request: proto.DeleteRequest, context: grpc.ServicerContext) -> Empty:
-        # With --replace the engine shows no id before it creates: then the old one was adopted, and stays.
-        if (request.urn, request.id) not in self._adopted:
-            self._target.delete(self._resource(request, context, decode(request.old_inputs)))
+        self._target.delete(self._resource(request, context, decode(request.old_inputs)))
         return Empty()
 
     def _resource(self, request: Any, context: grpc.ServicerContext, inputs: Json) -> Resource:
-        return Resource(request.urn, request.type, inputs, self._config(context), getattr(request, "id", ""))
+        return Resource(
+            request.urn,
+            request.type,
+            inputs,
+            self._config(context),
+            getattr(request, "id", ""),
+            ignored=tuple(getattr(request, "ignoreChanges", ())),
+            timeout=getattr(request, "timeout", 0.0),
+            say=functools.partial(self._say, request.urn),
+        )
+
+    def _say(self, urn: str, text: str) -> None:
+        if self._engine is not None:
+            message = engine_pb2.LogRequest(severity=engine_pb2.INFO, urn=urn, message=text, ephemeral=True)
+            with contextlib.suppress(grpc.RpcError):  # only told; the work goes on
+                self._engine.Log(message, timeout=5)
 
     def _config(self, context: grpc.ServicerContext) -> Json:
         return self._configs.get(context.peer(), {})
@@ -203,7 +216,7 @@ def _failures(faults: Iterable[str]) -> list[proto.CheckFailure]:
     return [proto.CheckFailure(reason=fault) for fault in faults]
 
 
-def _from_json(value: Any) -> Any:
+def setting(value: Any) -> Any:
     """A provider's setting: what is no string comes as JSON in one."""
     if not isinstance(value, str):
         return value

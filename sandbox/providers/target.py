@@ -7,7 +7,7 @@ A target is made anew with every command and used by several threads at once; it
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
@@ -34,6 +34,12 @@ class Resource:
     """The settings of its provider instance."""
     id: str = ""
     """The target's; empty until it is created."""
+    ignored: Sequence[str] = ()
+    """Paths whose changes the program ignores (`ignore_changes`)."""
+    timeout: float = 0
+    """Seconds of its `custom_timeouts` for what is being done; 0: the provider's own."""
+    say: Callable[[str], None] = field(default=lambda text: None, compare=False)
+    """Tells the engine what is being waited for."""
 
     @property
     def name(self) -> str:
@@ -54,6 +60,14 @@ class Live:
     inputs: Json
     outputs: Json
     """The inputs and what the target added."""
+
+
+class Unready(Refused):
+    """It was created or updated, and does not get as far as it should: it is kept, and so is the reason."""
+
+    def __init__(self, live: Live, reason: str) -> None:
+        super().__init__(reason)
+        self.live = live
 
 
 class Package:
@@ -131,6 +145,10 @@ class Target(ABC):
 
         Besides what the package knows of; asked in every diff that has a difference.
         """
+        return ()
+
+    def spoilt(self, resource: Resource) -> Sequence[str]:
+        """Paths for which it has to be replaced although nothing differs; asked in every diff."""
         return ()
 
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:

@@ -48,10 +48,11 @@ UNKNOWNS = frozenset(
 
 def decode(struct: Struct) -> Json:
     """The properties of a message; whole numbers become int, and what is null is left out."""
-    return cast(Json, _decode(MessageToDict(struct)))
+    return cast(Json, decoded(MessageToDict(struct)))
 
 
-def _decode(value: Any) -> Any:
+def decoded(value: Any) -> Any:
+    """A value as it is in a message, or in the engine's state."""
     if isinstance(value, str):
         return UNKNOWN if value in UNKNOWNS else value
     if isinstance(value, float):
@@ -60,12 +61,12 @@ def _decode(value: Any) -> Any:
         found = cast(Json, value)
         mark = found.get(SIGNATURE)
         if mark == SECRET:
-            return Secret(_decode(found.get("value")))
+            return Secret(decoded(found.get("value")))
         if mark == OUTPUT:
-            inner = _decode(found["value"]) if "value" in found else UNKNOWN
+            inner = decoded(found["value"]) if "value" in found else UNKNOWN
             return Secret(inner) if found.get("secret") else inner
-        return {key: _decode(item) for key, item in found.items() if item is not None}
-    return each(value, _decode)
+        return {key: decoded(item) for key, item in found.items() if item is not None}
+    return each(value, decoded)
 
 
 def encode(properties: Mapping[str, Any]) -> Struct:

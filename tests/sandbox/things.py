@@ -17,6 +17,7 @@ from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from sandbox.__main__ import leave, main
+from sandbox.targets.process import Targets
 
 
 class Things(provider_pb2_grpc.ResourceProviderServicer):
@@ -93,7 +94,9 @@ def plain(properties: struct_pb2.Struct) -> dict[str, Any]:
 
 
 @contextmanager
-def serve(directory: Path) -> Generator[dict[str, int]]:
+def serve(folder: Path, targets: Targets | None = None) -> Generator[dict[str, int]]:
+    directory = folder / "targets"
+    directory.mkdir(exist_ok=True)
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=16))
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Things(directory), server)
     port = server.add_insecure_port("127.0.0.1:0")

@@ -1,0 +1,67 @@
+"""What is behind a stack's providers: real targets or none. It stays so while the state has resources."""
+
+from sandbox import workspace
+from sandbox.fault import Fault
+from sandbox.progress import Progress
+from sandbox.targets import process
+from sandbox.targets.process import Targets
+from sandbox.workspace import Stack
+
+ALL, NONE = CHOICES = ("all", "none")
+
+PLANNED = (
+    "Kubernetes: no control plane is built, so objects are only checked against the published schemas; "
+    "`make control-plane` builds one (about 9 minutes, once)"
+)
+OLDER = (
+    "Kubernetes: this sandbox was begun without the control plane that is built now, and goes on so; "
+    "make clean STACK={0}, and the next up has it"
+)
+
+
+def find(stack: Stack, wanted: str | None, progress: Progress) -> Targets | None:
+    """The targets, started now if need be; None where nothing is to be behind the providers.
+
+    `wanted` is `all` or `none`, or None for what it was, and `all` for a new stack.
+    """
+    note = stack.folder / "behind"
+    before = note.read_text() if note.exists() else None
+    held = _held(stack) if before else 0
+    if held and wanted not in (None, before):
+        raise Fault(
+            f"the {held} resources of {stack.name} were made with TARGETS={before}, not {wanted}: "
+            f"leave TARGETS out, or first make down STACK={stack.name}, or make clean STACK={stack.name}."
+        )
+    choice = before if held else wanted or before or ALL
+    workspace.write_atomically(note, choice or ALL)
+    if choice == NONE:
+        progress.step("TARGETS=none: nothing is behind the providers; what they answer is made up")
+        process.stop(stack.folder)
+        return None
+    targets = process.running(stack.folder)
+    if held and targets is None:
+        raise Fault(
+            f"the targets of {stack.name} have ended, and what was in them is gone, while the state has "
+            f"{held} resources. {stack.folder / 'targets.log'} may say why. "
+            f"Start anew: make clean STACK={stack.name}"
+        )
+    from sandbox.targets import control_plane  # takes long to import
+
+    built = control_plane.find() is not None
+    if not (targets.kubeconfig if targets else built):
+        progress.step(OLDER.format(stack.name) if targets and built else PLANNED)
+    if targets is None:
+        targets = process.start(stack.folder, progress, control_plane=built)
+        kubernetes = "a Kubernetes control plane, " if targets.kubeconfig else ""
+        progress.step(f"targets: {kubernetes}AWS, Cloudflare and Datadog APIs; process {targets.pid}")
+    return targets
+
+
+def _held(stack: Stack) -> int:
+    """How many resources the state has that a target holds."""
+    try:
+        resources = workspace.state(stack, "resources")
+    except ValueError:
+        return 0  # cut short by a full disk
+    own = ("pulumi:", "tls:")
+    return sum(1 for each in resources if each.get("custom") and not each["type"].startswith(own))

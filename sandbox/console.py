@@ -1,0 +1,35 @@
+"""A shell in which the usual clients see a stack's targets."""
+
+import os
+import shutil
+import subprocess
+
+from sandbox import plugins, workspace
+from sandbox.fault import Fault
+from sandbox.progress import Progress
+from sandbox.targets import process
+from sandbox.workspace import Stack
+
+
+def run(stack: Stack, progress: Progress) -> int:
+    """Open the caller's shell with KUBECONFIG, AWS_ENDPOINT_URL and so on; the shell's exit code."""
+    targets = process.running(stack.folder)
+    if targets is None:
+        raise Fault(f"{stack.name} has no targets that run: make sandbox STACK={stack.name} starts them.")
+    region = workspace.read(stack.project / f"Pulumi.{stack.name}.yaml")["config"]
+    settings = {key.value: value.value for key, value in region.value}
+    environment = {"AWS_DEFAULT_REGION": settings.get("aws:region", ""), "PS1": f"{stack.name} $ "}
+    tries = ["aws ec2 describe-vpcs", f"curl {targets.cloudflare}/client/v4/zones"]
+    path = os.environ.get("PATH", "")
+    if targets.kubeconfig:
+        from sandbox.targets import control_plane
+
+        kubectl = (control_plane.find() or {}).get("kubectl")
+        path = f"{kubectl.parent}{os.pathsep}{path}" if kubectl else path
+        tries.insert(0, "kubectl get pods -A")
+    progress.say(f"The targets of {stack.name}; exit ends this. Try: " + "; ".join(tries))
+    shell = os.environ.get("SHELL") or shutil.which("bash") or "/bin/sh"
+    kept = {name: text for name, text in os.environ.items() if not workspace.OF_CALLERS.match(name)}
+    return subprocess.run(
+        [shell], env=kept | plugins.clients(targets) | environment | {"PATH": path}, cwd=stack.root
+    ).returncode

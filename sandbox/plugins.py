@@ -1,0 +1,93 @@
+"""Providers that are installed here as plugins, and the settings that send them to the sandbox's targets."""
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sandbox.fault import Fault
+from sandbox.progress import Progress
+from sandbox.targets.process import Targets
+
+KEY = "00000000000000000000000000000000"
+"""Of the form of a key; the targets ask for none."""
+
+
+@dataclass(frozen=True)
+class Plugins:
+    """What runs as a plugin, by package, and what the engine needs for it."""
+
+    programs: Mapping[str, Path] = field(default_factory=dict[str, Path])
+    settings: dict[str, str] = field(default_factory=dict[str, str])
+    """For the stack's configuration."""
+    environment: dict[str, str] = field(default_factory=dict[str, str])
+
+
+NONE = Plugins()
+
+
+def find(targets: Targets | None, progress: Progress) -> Plugins:
+    """The plugins on PATH, else the newest in Pulumi's plugin folder; says which package runs on which."""
+    if targets is None:
+        raise Fault("PROVIDERS=real needs targets: leave TARGETS=none out.")
+    settings, environment = endpoints(targets)
+    programs = {package: program for package in settings if (program := installed(package))}
+    for package in settings:
+        stand_in = f"a stand-in, as no pulumi-resource-{package} is installed"
+        progress.step(f"{package}: {programs.get(package, stand_in)}")
+    progress.step("kubernetes: a stand-in, since the address of the cluster is one that the AWS API made up")
+    folders = dict.fromkeys(str(program.parent) for program in programs.values())
+    chosen = {key: text for package in programs for key, text in settings[package].items()}
+    path = os.pathsep.join((*folders, os.environ.get("PATH", "")))
+    return Plugins(programs, chosen, environment | {"PATH": path} if programs else {})
+
+
+def endpoints(targets: Targets) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
+    """Settings of each package's default provider, and the variables that explicit instances heed as well."""
+    settings = {
+        "tls": {},
+        "aws": {"aws:skipMetadataApiCheck": "true", "aws:s3UsePathStyle": "true"},
+        "cloudflare": {
+            "cloudflare:baseUrl": f"{targets.cloudflare}/client/v4",
+            "cloudflare:apiToken": KEY + "00000000",
+        },
+        "datadog": {
+            "datadog:apiUrl": targets.datadog,
+            "datadog:apiKey": KEY,
+            "datadog:appKey": KEY + "00000000",
+        },
+    }
+    return settings, clients(targets)
+
+
+def clients(targets: Targets) -> dict[str, str]:
+    """Variables that send the official clients and providers to the targets."""
+    found = {
+        "AWS_ENDPOINT_URL": targets.aws,
+        "AWS_ACCESS_KEY_ID": "sandbox",
+        "AWS_SECRET_ACCESS_KEY": "sandbox",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "CLOUDFLARE_BASE_URL": f"{targets.cloudflare}/client/v4",
+        "CLOUDFLARE_API_TOKEN": KEY + "00000000",
+        "DD_HOST": targets.datadog,
+        "DATADOG_HOST": targets.datadog,
+        "DD_API_KEY": KEY,
+        "DD_APP_KEY": KEY + "00000000",
+    }
+    return found | ({"KUBECONFIG": str(targets.kubeconfig)} if targets.kubeconfig else {})
+
+
+def installed(package: str) -> Path | None:
+    """The plugin of a package."""
+    name = f"pulumi-resource-{package}"
+    if found := shutil.which(name):
+        return Path(found).absolute()
+    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    versions = [
+        (tuple(map(int, match[1].split("."))), folder / name)
+        for folder in (home / "plugins").glob(f"resource-{package}-v*")
+        if (match := re.fullmatch(rf"resource-{package}-v(\d+\.\d+\.\d+)", folder.name))
+    ]
+    return max((each for each in versions if os.access(each[1], os.X_OK)), default=(None, None))[1]
