@@ -1,5 +1,7 @@
 """What is behind a stack's providers: real targets or none. It stays so while the state has resources."""
 
+from importlib.util import find_spec
+
 from sandbox import workspace
 from sandbox.fault import Fault
 from sandbox.progress import Progress
@@ -32,8 +34,8 @@ def find(stack: Stack, wanted: str | None, progress: Progress) -> Targets | None
             f"the {held} resources of {stack.name} were made with TARGETS={before}, not {wanted}: "
             f"leave TARGETS out, or first make down STACK={stack.name}, or make clean STACK={stack.name}."
         )
-    choice = before if held else wanted or before or ALL
-    workspace.write_atomically(note, choice or ALL)
+    choice = before if held else wanted or before or _usual()
+    workspace.write_atomically(note, choice or NONE)
     if choice == NONE:
         progress.step("TARGETS=none: nothing is behind the providers; what they answer is made up")
         process.stop(stack.folder)
@@ -55,6 +57,11 @@ def find(stack: Stack, wanted: str | None, progress: Progress) -> Targets | None
         kubernetes = "a Kubernetes control plane, " if targets.kubeconfig else ""
         progress.step(f"targets: {kubernetes}AWS, Cloudflare and Datadog APIs; process {targets.pid}")
     return targets
+
+
+def _usual() -> str:
+    there = [find_spec(f"sandbox.targets.{name}_api") for name in ("aws", "cloudflare", "datadog")]
+    return ALL if all(there) else NONE
 
 
 def _held(stack: Stack) -> int:

@@ -41,7 +41,7 @@ def packages(targets: Targets | None = None) -> list[tuple[Package, Target]]:
 
 def _targets(targets: Targets) -> dict[str, Target]:
     # Here, since importing their clients takes longer than a plan needs.
-    from sandbox.providers.aws import AwsTarget
+    from sandbox.providers.aws_target import AwsTarget
     from sandbox.providers.cloudflare import CloudflareTarget
     from sandbox.providers.datadog import DatadogTarget
     from sandbox.providers.kubernetes_target import KubernetesTarget
