@@ -6,12 +6,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components import deployments, network_rules, pods
+from components import database_roles, deployments, network_rules, pods
 from components.database_client import CA_DIR, PASSWORD_FILE, SECRET_DIR, DatabaseEndpoint
 from components.settings.kubernetes import Api as ApiSettings
-
-DATABASE_USER = "app"
-"""The database role: reads and writes data, changes no schema."""
 
 LEAVE_SECONDS = 10
 """How long a pod that must go still answers, until every node has taken it out of the Service."""
@@ -50,9 +47,12 @@ class Api(pulumi.ComponentResource):
         account = workload.account(name, child)
         config = configuration(args)
         config_map = kubernetes.core.v1.ConfigMap(name, metadata=workload.meta(), data=config, opts=child)
-        secret_data = {PASSWORD_FILE: args.password}
+        # A new password is a new user in a new Secret: pods of before keep theirs until they are gone.
         secret = kubernetes.core.v1.Secret(
-            f"{name}-database", metadata=workload.meta("database"), string_data=secret_data, opts=child
+            f"{name}-database",
+            metadata=workload.meta(pulumi.Output.concat("database-", database_roles.version(args.password))),
+            string_data={PASSWORD_FILE: args.password},
+            opts=child,
         )
         policy = kubernetes.networking.v1.NetworkPolicy(
             name,
@@ -75,7 +75,7 @@ class Api(pulumi.ComponentResource):
             args.settings.replicas,
             workload.pod_meta(
                 args.settings.image,
-                {"checksum/config": pods.checksum(config), "checksum/database": pods.checksum(secret_data)},
+                {"checksum/config": pods.checksum(config)},
             ),
             pods.pod_spec(
                 account,
@@ -120,7 +120,7 @@ def configuration(args: ApiArgs) -> dict[str, pulumi.Input[str]]:
         "NODE_ENV": "production",
         "PORT": str(args.settings.port),
         "LOG_LEVEL": args.settings.log_level,
-        **args.database.variables(DATABASE_USER),
+        **args.database.variables(),
     }
 
 
@@ -140,7 +140,13 @@ def container(args: ApiArgs, config_map: pulumi.Input[str]) -> kubernetes.core.v
         env=[
             # Traces go to the agent on the pod's own node; the tags are Datadog's unified service tagging.
             pods.field("DD_AGENT_HOST", "status.hostIP"),
-            *pods.variables({"DD_TRACE_AGENT_PORT": str(args.trace_port), "DD_LOGS_INJECTION": "true"}),
+            *pods.variables(
+                {
+                    "DD_TRACE_AGENT_PORT": str(args.trace_port),
+                    "DD_LOGS_INJECTION": "true",
+                    "PGUSER": database_roles.login(database_roles.APP, args.password),
+                }
+            ),
             *(pods.field(f"DD_{part.upper()}", tag.format(part)) for part in ("env", "service", "version")),
         ],
         resources=pods.resources(args.settings.resources),

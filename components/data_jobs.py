@@ -1,4 +1,4 @@
-"""Jobs on the data: the migration before every new version, and the nightly backup."""
+"""Jobs on the data: the migration before every new version, the nightly backup, the restore on demand."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +14,15 @@ from components.settings.aws import Backups
 
 MIGRATE = "pipe-migrate"
 BACKUP = "pipe-backup"
-"""The `app` labels; pipe-backup is the service account with a pod identity, too."""
+RESTORE = "pipe-restore"
+"""The `app` labels; pipe-backup and pipe-restore are service accounts with a pod identity, too."""
 
 MIGRATION_SECONDS = 1800
 """How long a migration may take, retries included."""
 BACKUP_SECONDS = 4 * 3600
-"""How long a backup may take, retries included."""
+"""How long a backup may take, retries included; a restore, too."""
+NEVER = "0 0 31 2 *"
+"""The 31st of February: the schedule of a CronJob that is suspended anyway, and serves as a pattern."""
 RESTART = "Never"
 """A failed pod stays, with its log; the next try is another pod."""
 LATE_SECONDS = 3600
@@ -42,7 +45,8 @@ class DataJobsArgs:
 
 
 class DataJobs(pulumi.ComponentResource):
-    """A Job that brings roles and schema up to date, and a CronJob that keeps a copy in S3."""
+    """A Job that brings roles and schema up to date, a CronJob that keeps a copy in S3, and a suspended one
+    that scripts/restore.sh makes its Jobs from."""
 
     migration: kubernetes.batch.v1.Job
     """Has succeeded when what depends on it starts."""
@@ -50,33 +54,32 @@ class DataJobs(pulumi.ComponentResource):
     def __init__(self, name: str, args: DataJobsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:kubernetes:DataJobs", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
-        self.migration = self._migration(f"{name}-migrate", args, args.place.workload(MIGRATE))
+        migrate = args.place.workload(MIGRATE)
+        roles = kubernetes.core.v1.Secret(
+            f"{name}-migrate-roles",
+            metadata=migrate.meta("roles"),
+            string_data=roles_data(args),
+            opts=self._child,
+        )
+        self.migration = self._migration(f"{name}-migrate", args, migrate, roles)
         self._backup(f"{name}-backup", args, args.place.workload(BACKUP))
+        self._restore(f"{name}-restore", args, args.place.workload(RESTORE), roles)
         self.register_outputs({"migration": self.migration.metadata.name})
 
-    def _migration(self, name: str, args: DataJobsArgs, job: pods.Workload) -> kubernetes.batch.v1.Job:
-        database, passwords = args.database, args.passwords
-        roles: dict[str, pulumi.Input[str]] = {
-            SERVICE_FILE: database.service_file(database.master_user, passwords.master),
-            **database_roles.password_files(
-                {"app": passwords.app, "migrate": passwords.migrate, "backup": passwords.backup}
-            ),
+    def _migration(
+        self, name: str, args: DataJobsArgs, job: pods.Workload, roles: kubernetes.core.v1.Secret
+    ) -> kubernetes.batch.v1.Job:
+        script = {
+            each: database_roles.script(each) for each in (database_roles.SCRIPT, database_roles.RETIRE)
         }
-        script = {database_roles.SCRIPT: database_roles.script()}
         account, policy = self._guards(
-            name, args, job, [network_rules.to_networks(args.place.subnets.database, database.port)]
+            name, args, job, [network_rules.to_networks(args.place.subnets.database, args.database.port)]
         )
         scripts = kubernetes.core.v1.ConfigMap(name, metadata=job.meta(), data=script, opts=self._child)
         secret = kubernetes.core.v1.Secret(
             f"{name}-database",
             metadata=job.meta("database"),
-            string_data={PASSWORD_FILE: passwords.migrate},
-            opts=self._child,
-        )
-        roles_secret = kubernetes.core.v1.Secret(
-            f"{name}-roles",
-            metadata=job.meta("roles"),
-            string_data=roles,
+            string_data={PASSWORD_FILE: args.passwords.migrate},
             opts=self._child,
         )
         return kubernetes.batch.v1.Job(
@@ -93,17 +96,17 @@ class DataJobs(pulumi.ComponentResource):
                         {
                             **pods.KEEP_NODE,
                             "checksum/script": pods.checksum(script),
-                            "checksum/roles": pods.checksum(roles),
+                            "checksum/roles": pods.checksum(roles_data(args)),
                         },
                     ),
                     spec=pods.pod_spec(
                         account,
-                        [job_containers.migrate(args.image, args.settings, database)],
+                        [job_containers.migrate(args.image, args.settings, args.database)],
                         init=[job_containers.roles(args.settings)],
                         restart=RESTART,
                         volumes=[
                             pods.secret_volume("database", secret.metadata.name),
-                            pods.secret_volume("roles", roles_secret.metadata.name),
+                            pods.secret_volume("roles", roles.metadata.name),
                             pods.config_volume("scripts", scripts.metadata.name),
                             pods.config_volume("ca", args.place.ca_config_map),
                             pods.scratch_volume("tmp", "256Mi"),
@@ -119,64 +122,86 @@ class DataJobs(pulumi.ComponentResource):
         )
 
     def _backup(self, name: str, args: DataJobsArgs, job: pods.Workload) -> None:
-        account, policy = self._guards(
-            name,
-            args,
-            job,
-            [
-                network_rules.to_networks(args.place.subnets.database, args.database.port),
-                network_rules.to_pod_identity(),
-                network_rules.to_s3(),
-            ],
-        )
-        assets = Path(__file__).parent / "assets"
-        scripts = kubernetes.core.v1.ConfigMap(
-            name,
-            metadata=job.meta(),
-            data={file: (assets / file).read_text() for file in ("dump.sh", "upload.sh")},
-            opts=self._child,
-        )
+        settings = args.settings
+        account, policy = self._guards(name, args, job, reach_database_and_s3(args))
+        login = database_roles.login(database_roles.BACKUP, args.passwords.backup)
         secret = kubernetes.core.v1.Secret(
             f"{name}-database",
             metadata=job.meta("database"),
-            string_data={SERVICE_FILE: args.database.service_file("backup", args.passwords.backup)},
-            opts=self._child,
+            string_data={SERVICE_FILE: args.database.service_file(login, args.passwords.backup)},
+            # Once its user exists: a backup that starts meanwhile still finds the one of before.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.migration]),
+        )
+        pod = pods.pod_spec(
+            account,
+            [job_containers.upload(settings, args.bucket, args.place.labels.region)],
+            init=[job_containers.dump(settings)],
+            restart=RESTART,
+            volumes=[
+                pods.secret_volume("database", secret.metadata.name),
+                *self._scripts_and_room(name, args, job, ["dump.sh", "upload.sh"]),
+            ],
         )
         kubernetes.batch.v1.CronJob(
             name,
             metadata=job.meta(),
             spec=kubernetes.batch.v1.CronJobSpecArgs(
-                schedule=args.settings.schedule,
+                schedule=settings.schedule,
                 time_zone="Etc/UTC",
                 concurrency_policy="Forbid",
                 starting_deadline_seconds=LATE_SECONDS,
                 successful_jobs_history_limit=3,
                 failed_jobs_history_limit=3,
-                job_template=kubernetes.batch.v1.JobTemplateSpecArgs(
-                    spec=kubernetes.batch.v1.JobSpecArgs(
-                        backoff_limit=2,
-                        active_deadline_seconds=BACKUP_SECONDS,
-                        template=kubernetes.core.v1.PodTemplateSpecArgs(
-                            metadata=job.pod_meta(args.settings.image, pods.KEEP_NODE),
-                            spec=pods.pod_spec(
-                                account,
-                                [job_containers.upload(args.settings, args.bucket, args.place.labels.region)],
-                                init=[job_containers.dump(args.settings)],
-                                restart=RESTART,
-                                volumes=[
-                                    pods.secret_volume("database", secret.metadata.name),
-                                    pods.config_volume("scripts", scripts.metadata.name),
-                                    pods.config_volume("ca", args.place.ca_config_map),
-                                    pods.scratch_volume("scratch", f"{args.settings.scratch_gib}Gi"),
-                                    pods.scratch_volume("tmp", "256Mi"),
-                                ],
-                            ),
-                        ),
-                    )
-                ),
+                job_template=job_template(args, job, pod, retries=2),
             ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
+
+    def _restore(
+        self, name: str, args: DataJobsArgs, job: pods.Workload, roles: kubernetes.core.v1.Secret
+    ) -> None:
+        account, policy = self._guards(name, args, job, reach_database_and_s3(args))
+        scripts = ["fetch.sh", "restore.sh", "swap.sh", database_roles.SCRIPT]
+        pod = pods.pod_spec(
+            account,
+            [job_containers.restore(args.settings, args.database)],
+            init=[job_containers.fetch(args.settings, args.bucket, args.place.labels.region)],
+            restart=RESTART,
+            volumes=[
+                pods.secret_volume("roles", roles.metadata.name),
+                *self._scripts_and_room(name, args, job, scripts),
+            ],
+        )
+        kubernetes.batch.v1.CronJob(
+            name,
+            metadata=job.meta(),
+            spec=kubernetes.batch.v1.CronJobSpecArgs(
+                schedule=NEVER,
+                time_zone="Etc/UTC",
+                suspend=True,
+                concurrency_policy="Forbid",
+                job_template=job_template(args, job, pod, retries=0),
+            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+        )
+
+    def _scripts_and_room(
+        self, name: str, args: DataJobsArgs, job: pods.Workload, scripts: Sequence[str]
+    ) -> list[kubernetes.core.v1.VolumeArgs]:
+        """The volumes that a backup and a restore have in common."""
+        assets = Path(__file__).parent / "assets"
+        config = kubernetes.core.v1.ConfigMap(
+            name,
+            metadata=job.meta(),
+            data={file: (assets / file).read_text() for file in scripts},
+            opts=self._child,
+        )
+        return [
+            pods.config_volume("scripts", config.metadata.name),
+            pods.config_volume("ca", args.place.ca_config_map),
+            pods.scratch_volume("scratch", f"{args.settings.scratch_gib}Gi"),
+            pods.scratch_volume("tmp", "256Mi"),
+        ]
 
     def _guards(
         self,
@@ -195,3 +220,33 @@ class DataJobs(pulumi.ComponentResource):
             opts=self._child,
         )
         return job.account(name, self._child), policy
+
+
+def roles_data(args: DataJobsArgs) -> dict[str, pulumi.Input[str]]:
+    """What the master user needs to connect and to make the roles."""
+    connection = args.database.service_file(args.database.master_user, args.passwords.master)
+    return {SERVICE_FILE: connection, **database_roles.files(args.passwords)}
+
+
+def reach_database_and_s3(args: DataJobsArgs) -> list[pulumi.Input[network_rules.Egress]]:
+    """What a backup and a restore reach besides DNS."""
+    return [
+        network_rules.to_networks(args.place.subnets.database, args.database.port),
+        network_rules.to_pod_identity(),
+        network_rules.to_s3(),
+    ]
+
+
+def job_template(
+    args: DataJobsArgs, job: pods.Workload, pod: kubernetes.core.v1.PodSpecArgs, *, retries: int
+) -> kubernetes.batch.v1.JobTemplateSpecArgs:
+    """The Jobs of a CronJob."""
+    return kubernetes.batch.v1.JobTemplateSpecArgs(
+        spec=kubernetes.batch.v1.JobSpecArgs(
+            backoff_limit=retries,
+            active_deadline_seconds=BACKUP_SECONDS,
+            template=kubernetes.core.v1.PodTemplateSpecArgs(
+                metadata=job.pod_meta(args.settings.image, pods.KEEP_NODE), spec=pod
+            ),
+        )
+    )

@@ -26,19 +26,19 @@ class DatabaseEndpoint:
     master_user: str
     """Makes the roles that everything else uses, and is used for nothing else."""
 
-    def variables(self, user: str) -> dict[str, pulumi.Input[str]]:
-        """PostgreSQL's own environment variables, which node-postgres reads, and where the password is."""
+    def variables(self) -> dict[str, pulumi.Input[str]]:
+        """PostgreSQL's own environment variables, which node-postgres reads, and where the password is; all
+        but PGUSER."""
         return {
             "PGHOST": self.host,
             "PGPORT": pulumi.Output.format("{}", self.port),
             "PGDATABASE": self.database,
-            "PGUSER": user,
             "PGSSLMODE": "verify-full",
             "PGSSLROOTCERT": f"{CA_DIR}/{CA_FILE}",
             "DATABASE_PASSWORD_FILE": f"{SECRET_DIR}/{PASSWORD_FILE}",
         }
 
-    def service_file(self, user: str, password: pulumi.Input[str]) -> pulumi.Output[str]:
+    def service_file(self, user: pulumi.Input[str], password: pulumi.Input[str]) -> pulumi.Output[str]:
         """A libpq service file with one service, `pipe`."""
         return pulumi.Output.format(
             "[pipe]\nhost={}\nport={}\ndbname={}\nuser={}\npassword={}\nsslmode=verify-full\nsslrootcert={}\n",

@@ -10,6 +10,12 @@ from pathlib import Path
 import pulumi
 
 SCRIPT = "roles.sql"
+RETIRE = "retire.sql"
+"""Takes away what roles.sql made for passwords that are no longer used."""
+
+APP, BACKUP, MIGRATE = "app", "backup", "migrate"
+"""The roles with their rights. Nobody logs in as app or backup: for each password there is a login of its own
+(`login`), so that the old one works until the last pod that uses it is gone."""
 
 ITERATIONS = 4096
 """Rounds of the key derivation; PostgreSQL's default (scram_iterations)."""
@@ -25,14 +31,42 @@ class Passwords:
     backup: pulumi.Input[str]
 
 
-def script() -> str:
-    """The idempotent SQL script, for psql."""
-    return (Path(__file__).parent / "assets" / SCRIPT).read_text()
+def script(name: str = SCRIPT) -> str:
+    """An idempotent SQL script, for psql."""
+    return (Path(__file__).parent / "assets" / name).read_text()
 
 
-def password_files(passwords: Mapping[str, pulumi.Input[str]]) -> dict[str, pulumi.Output[str]]:
-    """A file a role with its verifier: the job that makes the roles never sees their passwords, nor does a
-    server log that records statements (log_statement = ddl)."""
+def version(password: pulumi.Input[str]) -> pulumi.Output[str]:
+    """Eight hexadecimal digits that tell a password from the next; plain, as they are part of names.
+
+    32 bits are too few to tell which of the possible passwords it is.
+    """
+
+    def digest(known: str) -> str:
+        return hashlib.sha256(f"pipe login {known}".encode()).hexdigest()[:8]
+
+    return pulumi.Output.unsecret(pulumi.Output.from_input(password).apply(digest))
+
+
+def login(role: str, password: pulumi.Input[str]) -> pulumi.Output[str]:
+    """The user of a password, with the rights of `role`: `app_0a1b2c3d`."""
+    return pulumi.Output.concat(role, "_", version(password))
+
+
+def files(passwords: Passwords) -> dict[str, pulumi.Output[str]]:
+    """What roles.sql reads: a file a role with its verifier, and one a login with its name."""
+    given: dict[str, pulumi.Input[str]] = {
+        APP: passwords.app,
+        MIGRATE: passwords.migrate,
+        BACKUP: passwords.backup,
+    }
+    logins = {f"{role}_login": login(role, given[role]) for role in (APP, BACKUP)}
+    return {**verifiers(given), **logins}
+
+
+def verifiers(passwords: Mapping[str, pulumi.Input[str]]) -> dict[str, pulumi.Output[str]]:
+    """A verifier a role: the job that makes the roles never sees their passwords, nor does a server log that
+    records statements (log_statement = ddl)."""
 
     def verifier(role: str, password: pulumi.Input[str]) -> pulumi.Output[str]:
         return pulumi.Output.from_input(password).apply(

@@ -11,11 +11,14 @@ from components.labels import Labels
 BACKUP_ACCOUNT = "pipe-backup"
 """The service account of the job that dumps the database."""
 
+RESTORE_ACCOUNT = "pipe-restore"
+"""The service account of the job that brings a dump back."""
+
 API_ACCOUNT = "pipe-api"
 """The service account of the API."""
 
 BACKUP_OBJECTS = ("dumps/*", "latest.dump")
-"""The keys that the backup job reads and writes."""
+"""The keys that the backup job reads and writes, and the restore reads."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +41,8 @@ class Identity(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: IdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:identity:Identity", name, None, opts)
+        dumps = [pulumi.Output.concat(args.bucket_arn, "/", key) for key in BACKUP_OBJECTS]
+        through_s3 = {"StringEquals": {"kms:ViaService": f"s3.{args.labels.region}.amazonaws.com"}}
         backup = self._pod_role(f"{name}-backup", "backup", BACKUP_ACCOUNT, args)
         aws.iam.RolePolicy(
             f"{name}-backup",
@@ -46,14 +51,25 @@ class Identity(pulumi.ComponentResource):
                 allow(
                     "ReadAndWriteDumps",
                     ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
-                    [pulumi.Output.concat(args.bucket_arn, "/", key) for key in BACKUP_OBJECTS],
+                    dumps,
                 ),
+                allow("UseKeyThroughS3", ["kms:Decrypt", "kms:GenerateDataKey"], [args.key_arn], through_s3),
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        restore = self._pod_role(f"{name}-restore", "restore", RESTORE_ACCOUNT, args)
+        aws.iam.RolePolicy(
+            f"{name}-restore",
+            role=restore.name,
+            policy=document(
+                allow("ReadDumps", ["s3:GetObject"], dumps),
                 allow(
-                    "UseKeyThroughS3",
-                    ["kms:Decrypt", "kms:GenerateDataKey"],
-                    [args.key_arn],
-                    {"StringEquals": {"kms:ViaService": f"s3.{args.labels.region}.amazonaws.com"}},
+                    "FindDumps",
+                    ["s3:ListBucket"],
+                    [args.bucket_arn],
+                    {"StringLike": {"s3:prefix": BACKUP_OBJECTS[0]}},
                 ),
+                allow("UseKeyThroughS3", ["kms:Decrypt"], [args.key_arn], through_s3),
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -12,6 +12,8 @@ from components.settings.aws import Backups
 
 SCRIPTS = "/etc/pipe/scripts"
 SCRATCH = "/scratch"
+LATEST = "latest.dump"
+"""The key of the last good dump, as the deployment guide has it."""
 
 
 def container(
@@ -67,7 +69,8 @@ def migrate(image: str, settings: Backups, database: DatabaseEndpoint) -> kubern
             # npm writes its cache and logs there, and asks nobody for a newer npm.
             "npm_config_cache": f"{pods.TEMPORARY}/npm",
             "npm_config_update_notifier": "false",
-            **database.variables("migrate"),
+            **database.variables(),
+            "PGUSER": "migrate",
         },
         [pods.mount("database", SECRET_DIR), pods.mount("ca", CA_DIR)],
     )
@@ -99,4 +102,33 @@ def upload(settings: Backups, bucket: pulumi.Input[str], region: str) -> kuberne
         ["sh", f"{SCRIPTS}/upload.sh"],
         {"SCRATCH": SCRATCH, "BUCKET": bucket, "AWS_REGION": region},
         [pods.mount("scripts", SCRIPTS), pods.writable("scratch", SCRATCH)],
+    )
+
+
+def fetch(settings: Backups, bucket: pulumi.Input[str], region: str) -> kubernetes.core.v1.ContainerArgs:
+    """Downloads a dump with the pod's identity and checks it; the database is out of its reach."""
+    return container(
+        "fetch",
+        settings.upload_image,
+        settings,
+        ["sh", f"{SCRIPTS}/fetch.sh"],
+        {"SCRATCH": SCRATCH, "BUCKET": bucket, "AWS_REGION": region, "OBJECT": LATEST, "AT": ""},
+        [pods.mount("scripts", SCRIPTS), pods.writable("scratch", SCRATCH)],
+    )
+
+
+def restore(settings: Backups, database: DatabaseEndpoint) -> kubernetes.core.v1.ContainerArgs:
+    """Restores the dump into a new database, as the master user, who may make one."""
+    return container(
+        "restore",
+        settings.image,
+        settings,
+        ["sh", f"{SCRIPTS}/restore.sh"],
+        {"SCRATCH": SCRATCH, "DATABASE": database.database, "STAMP": "", **libpq_variables()},
+        [
+            pods.mount("roles", SECRET_DIR),
+            pods.mount("scripts", SCRIPTS),
+            pods.mount("ca", CA_DIR),
+            pods.writable("scratch", SCRATCH),
+        ],
     )

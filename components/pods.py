@@ -56,15 +56,20 @@ class Workload:
     namespace: pulumi.Input[str]
 
     def meta(
-        self, suffix: str = "", annotations: Mapping[str, pulumi.Input[str]] | None = None
+        self, suffix: pulumi.Input[str] = "", annotations: Mapping[str, pulumi.Input[str]] | None = None
     ) -> kubernetes.meta.v1.ObjectMetaArgs:
         """Of an object of the workload: `pipe-api`, or `pipe-api-database`."""
         return kubernetes.meta.v1.ObjectMetaArgs(
-            name=f"{self.app}-{suffix}" if suffix else self.app,
+            name=self._name(suffix),
             namespace=self.namespace,
             labels=self.labels.kubernetes(self.app),
             annotations=annotations,
         )
+
+    def _name(self, suffix: pulumi.Input[str]) -> pulumi.Input[str]:
+        if isinstance(suffix, str):
+            return f"{self.app}-{suffix}" if suffix else self.app
+        return pulumi.Output.concat(self.app, "-", suffix)
 
     def pod_meta(
         self, image: str, annotations: Mapping[str, pulumi.Input[str]]

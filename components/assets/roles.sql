@@ -6,28 +6,35 @@
 --   migrate  owns the schema and changes it
 --   app      reads and writes the data, changes no schema
 --   backup   reads everything
+--
+-- Nobody logs in as app or backup, but as a member named in the files app_login and backup_login. A new password
+-- comes with a new name, so the login of before works until retire.sql takes it away.
 
+\set app_login `cat :passwords/app_login`
+\set backup_login `cat :passwords/backup_login`
 \set app_password `cat :passwords/app`
 \set migrate_password `cat :passwords/migrate`
 \set backup_password `cat :passwords/backup`
 
 SET LOCAL client_min_messages = warning;
 
-SELECT '' IN (:'app_password', :'migrate_password', :'backup_password') AS incomplete
+SELECT '' IN (:'app_login', :'backup_login', :'app_password', :'migrate_password', :'backup_password') AS incomplete
 \gset
 \if :incomplete
-DO $$ BEGIN RAISE EXCEPTION 'the password of a role is missing'; END $$;
+DO $$ BEGIN RAISE EXCEPTION 'the login or password of a role is missing'; END $$;
 \endif
 
 SELECT format('CREATE ROLE %I', role)
-FROM unnest(ARRAY['app', 'migrate', 'backup']) AS role
+FROM unnest(ARRAY['app', 'migrate', 'backup', :'app_login', :'backup_login']) AS role
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role)
 \gexec
 
-ALTER ROLE app LOGIN PASSWORD :'app_password';
+GRANT app TO :"app_login";
+GRANT backup TO :"backup_login";
+ALTER ROLE :"app_login" LOGIN PASSWORD :'app_password';
 ALTER ROLE migrate LOGIN PASSWORD :'migrate_password';
-ALTER ROLE backup LOGIN PASSWORD :'backup_password';
-ALTER ROLE backup SET default_transaction_read_only = on;
+ALTER ROLE :"backup_login" LOGIN PASSWORD :'backup_password';
+ALTER ROLE :"backup_login" SET default_transaction_read_only = on;
 
 -- The master is no superuser on RDS: it may set another role's default privileges only as its member.
 GRANT migrate TO CURRENT_USER;

@@ -32,6 +32,10 @@ def container(found: dict[str, Manifest]) -> Manifest:
     return only
 
 
+def user(found: dict[str, Manifest]) -> str:
+    return next(each["value"] for each in container(found)["env"] if each["name"] == "PGUSER")
+
+
 @pytest.mark.parametrize("stack", ["dev", "stg", "prod"])
 def test_the_deployment_is_the_deployment_guides(objects: Objects, stack: str) -> None:
     found = objects(stack)
@@ -174,12 +178,14 @@ def test_the_database_is_reached_by_tls_with_a_verified_certificate(objects: Obj
         "PGHOST": "db.example",
         "PGPORT": "5432",
         "PGDATABASE": "pipe_db",
-        "PGUSER": "app",
         "PGSSLMODE": "verify-full",
         "PGSSLROOTCERT": "/etc/pipe/ca/rds-ca.pem",
         "DATABASE_PASSWORD_FILE": "/etc/pipe/database/password",
     }
-    assert found["Secret/pipe-api-database"]["stringData"] == {"password": "app-secret"}
+    [(name, secret)] = [(name, each) for name, each in found.items() if name.startswith("Secret/")]
+    assert secret["stringData"] == {"password": "app-secret"}
+    [volume] = [each for each in pod(found)["spec"]["volumes"] if each["name"] == "database"]
+    assert name == f"Secret/{volume['secret']['secretName']}"
     mounts = {mount["name"]: mount["mountPath"] for mount in container(found)["volumeMounts"]}
     assert mounts == {"database": "/etc/pipe/database", "ca": "/etc/pipe/ca", "tmp": "/tmp"}
 
@@ -193,28 +199,37 @@ def test_traces_go_to_the_agent_of_the_pods_node(objects: Objects) -> None:
         "DD_AGENT_HOST": "status.hostIP",
         "DD_TRACE_AGENT_PORT": "8126",
         "DD_LOGS_INJECTION": "true",
+        "PGUSER": user(objects()),
         "DD_ENV": "metadata.labels['tags.datadoghq.com/env']",
         "DD_SERVICE": "metadata.labels['tags.datadoghq.com/service']",
         "DD_VERSION": "metadata.labels['tags.datadoghq.com/version']",
     }
 
 
-@pytest.mark.parametrize(
-    ("changes", "rolled"),
-    [({"logLevel": "debug"}, "checksum/config"), ({"password": "another-secret"}, "checksum/database")],
-)
-def test_a_changed_configuration_or_password_rolls_the_pods(
-    objects: Objects, changes: dict[str, Any], rolled: str
-) -> None:
+def test_a_changed_configuration_rolls_the_pods(objects: Objects) -> None:
     before = pod(objects())["metadata"]["annotations"]
-    after = pod(objects(**changes))["metadata"]["annotations"]
-    assert {key for key in before if before[key] != after[key]} == {rolled}
+    after = pod(objects(logLevel="debug"))["metadata"]["annotations"]
+    assert {key for key in before if before[key] != after[key]} == {"checksum/config"}
 
 
-def test_a_secret_password_leaves_the_checksum_readable(
+def test_a_new_password_comes_with_a_new_user_in_a_new_secret_and_the_old_pods_keep_theirs(
+    objects: Objects, recorder: Recorder
+) -> None:
+    users, secrets, configs = set[str](), set[str](), list[Any]()
+    for password in ("app-secret", "another-secret"):
+        recorder.inputs.clear()
+        found = objects(password=password)
+        users.add(user(found))
+        secrets |= {name for name in found if name.startswith("Secret/")}
+        configs.append(found["ConfigMap/pipe-api"])
+    assert len(users) == len(secrets) == 2
+    assert configs[0] == configs[1]
+
+
+def test_a_secret_password_leaves_the_users_name_readable(
     recorder: Recorder, labels: Labels, topic: Topic
 ) -> None:
     password = pulumi.Output.secret("app-secret")
     evaluate(lambda: workloads.api(labels, topic, password=password).urn)
-    annotations = recorder.inputs[DEPLOYMENT]["spec"]["template"]["metadata"]["annotations"]
-    assert len(annotations["checksum/database"]) == 8
+    [api] = recorder.inputs[DEPLOYMENT]["spec"]["template"]["spec"]["containers"]
+    assert [each["value"][:4] for each in api["env"] if each["name"] == "PGUSER"] == ["app_"]

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,14 @@ def migration(found: dict[str, Manifest]) -> Manifest:
 
 def backup(found: dict[str, Manifest]) -> Manifest:
     return found["CronJob/pipe-backup"]["spec"]["jobTemplate"]["spec"]["template"]
+
+
+def restore(found: dict[str, Manifest]) -> Manifest:
+    return found["CronJob/pipe-restore"]["spec"]["jobTemplate"]["spec"]["template"]
+
+
+def found_service(found: dict[str, Manifest]) -> str:
+    return found["Secret/pipe-backup-database"]["stringData"]["pg_service.conf"]
 
 
 def variables(container: Manifest) -> dict[str, str]:
@@ -104,6 +113,9 @@ def test_the_job_gets_verifiers_and_no_password_of_another_role(objects: Objects
     for role in ("app", "migrate", "backup"):
         password = f"{role}-secret"
         assert secret[role] == scram_verifier(password, salt(role, password))
+    assert secret.keys() == {"pg_service.conf", "app", "migrate", "backup", "app_login", "backup_login"}
+    assert re.fullmatch("app_[0-9a-f]{8}", secret["app_login"])
+    assert f"user={secret['backup_login']}\n" in found_service(objects())
 
 
 def test_the_migration_connects_as_its_own_role(objects: Objects) -> None:
@@ -123,7 +135,7 @@ def test_a_new_password_of_a_role_is_a_new_job(objects: Objects) -> None:
 
 def test_jobs_keep_their_node(objects: Objects) -> None:
     found = objects()
-    for template in (migration(found), backup(found)):
+    for template in (migration(found), backup(found), restore(found)):
         assert template["metadata"]["annotations"]["karpenter.sh/do-not-disrupt"] == "true"
 
 
@@ -161,7 +173,7 @@ def test_what_talks_to_the_database_has_no_identity_to_speak_of_and_the_upload_n
     found = objects()
     spec = backup(found)["spec"]
     [dump], [upload] = spec["initContainers"], spec["containers"]
-    assert "user=backup" in found["Secret/pipe-backup-database"]["stringData"]["pg_service.conf"]
+    assert "user=backup_" in found_service(found)
     assert mounts(dump)["database"] == "/etc/pipe/database"
     assert "database" not in mounts(upload)
     assert variables(upload) == {
@@ -183,5 +195,34 @@ def test_jobs_reach_what_they_need_and_nothing_reaches_them(objects: Objects, re
         (["169.254.170.23/32"], ["TCP 80"]),
         ([public], ["TCP 443"]),
     ]
-    for policy in ("pipe-migrate", "pipe-backup"):
+    assert workloads.rules(recorder, "pipe-restore", "egress") == workloads.rules(
+        recorder, "pipe-backup", "egress"
+    )
+    for policy in ("pipe-migrate", "pipe-backup", "pipe-restore"):
         assert workloads.rules(recorder, policy, "ingress") == []
+
+
+def test_a_restore_never_starts_by_itself_and_is_tried_once(objects: Objects) -> None:
+    spec = objects()["CronJob/pipe-restore"]["spec"]
+    assert spec["suspend"] is True
+    assert spec["jobTemplate"]["spec"]["backoffLimit"] == 0
+
+
+def test_what_downloads_a_dump_has_no_password_and_what_restores_it_is_the_master(objects: Objects) -> None:
+    spec = restore(objects())["spec"]
+    [fetch], [container] = spec["initContainers"], spec["containers"]
+    assert spec["serviceAccountName"] == "pipe-restore"
+    assert fetch["command"] == ["sh", "/etc/pipe/scripts/fetch.sh"]
+    assert container["command"] == ["sh", "/etc/pipe/scripts/restore.sh"]
+    assert "/aws-cli:" in fetch["image"]
+    assert "/postgres:" in container["image"]
+    assert mounts(fetch) == {"scripts": "/etc/pipe/scripts", "scratch": "/scratch", "tmp": "/tmp"}
+    assert mounts(container)["roles"] == "/etc/pipe/database"
+    assert variables(fetch)["OBJECT"] == "latest.dump"
+    assert variables(container)["DATABASE"] == "pipe_db"
+
+
+def test_the_backup_gets_its_new_user_after_it_exists(objects: Objects, recorder: Recorder) -> None:
+    objects()
+    secret = ("kubernetes:core/v1:Secret", "data-jobs-backup-database")
+    assert ("kubernetes:batch/v1:Job", "data-jobs-migrate") in recorder.dependencies[secret]

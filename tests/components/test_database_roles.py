@@ -1,10 +1,11 @@
 import base64
 import hmac
+import re
 from typing import Any
 
 import pulumi
 
-from components.database_roles import password_files, salt, scram_verifier, script
+from components.database_roles import RETIRE, login, salt, scram_verifier, script, verifiers
 from tests.components.conftest import Recorder, evaluate
 
 
@@ -32,7 +33,7 @@ def test_a_password_file_holds_a_verifier_and_stays_secret(recorder: Recorder) -
     seen: list[Any] = []
 
     def program() -> Any:
-        files = password_files({"app": pulumi.Output.secret("app-secret")})
+        files = verifiers({"app": pulumi.Output.secret("app-secret")})
         files["app"].apply(seen.append)
         return pulumi.Output.from_input(files["app"].is_secret()).apply(seen.append)
 
@@ -43,7 +44,32 @@ def test_a_password_file_holds_a_verifier_and_stays_secret(recorder: Recorder) -
 
 def test_the_script_gives_the_api_no_right_to_change_the_schema() -> None:
     statements = [line for line in script().splitlines() if "TO app" in line or "TO migrate" in line]
+    assert statements
     assert [line for line in statements if "CREATE" in line] == [
         "GRANT USAGE, CREATE ON SCHEMA public TO migrate;"
     ]
     assert not [line for line in statements if "TRUNCATE" in line or " ALL " in line]
+
+
+def test_a_login_is_named_by_its_role_and_password_and_its_name_is_no_secret(recorder: Recorder) -> None:
+    seen: list[Any] = []
+
+    def program() -> Any:
+        for password in ("one", "one", "two"):
+            login("app", pulumi.Output.secret(password)).apply(seen.append)
+        return pulumi.Output.from_input(login("app", pulumi.Output.secret("x")).is_secret()).apply(
+            seen.append
+        )
+
+    evaluate(program)
+    names = [name for name in seen if name is not False]
+    assert len(names) == 3 and len(set(names)) == 2
+    assert all(re.fullmatch("app_[0-9a-f]{8}", name) for name in names)
+    assert False in seen
+
+
+def test_only_logins_of_former_passwords_are_ever_dropped() -> None:
+    assert "DROP" not in script().upper()
+    assert [line for line in script(RETIRE).splitlines() if "DROP" in line] == [
+        "SELECT format('DROP ROLE %I', name) FROM former"
+    ]

@@ -34,12 +34,15 @@ def test_each_service_account_has_a_role_of_its_own(declared: Recorder) -> None:
     associations = declared.of_type("aws:eks/podIdentityAssociation:PodIdentityAssociation")
     assert {a["serviceAccount"]: a["roleArn"] for a in associations.values()} == {
         "pipe-backup": "arn:aws:mock:::identity-backup",
+        "pipe-restore": "arn:aws:mock:::identity-restore",
         "pipe-api": "arn:aws:mock:::identity-api",
     }
     assert {(a["clusterName"], a["namespace"]) for a in associations.values()} == {("pipe-test", "pipe")}
 
 
-@pytest.mark.parametrize(("role", "account"), [("backup", "pipe-backup"), ("api", "pipe-api")])
+@pytest.mark.parametrize(
+    ("role", "account"), [("backup", "pipe-backup"), ("restore", "pipe-restore"), ("api", "pipe-api")]
+)
 def test_only_pods_of_that_account_in_that_cluster_may_assume_a_role(
     declared: Recorder, role: str, account: str
 ) -> None:
@@ -81,8 +84,26 @@ def test_the_backup_job_reads_and_writes_its_dumps_and_nothing_else(declared: Re
     ]
 
 
+def test_a_restore_finds_and_reads_dumps_and_writes_nothing(declared: Recorder) -> None:
+    policies = declared.of_type("aws:iam/rolePolicy:RolePolicy")
+    granted = {
+        statement["Sid"]: (statement["Action"], statement["Resource"], statement.get("Condition"))
+        for statement in statements(policies["identity-restore"]["policy"])
+    }
+    assert granted == {
+        "ReadDumps": (["s3:GetObject"], [f"{BUCKET}/dumps/*", f"{BUCKET}/latest.dump"], None),
+        "FindDumps": (["s3:ListBucket"], [BUCKET], {"StringLike": {"s3:prefix": "dumps/*"}}),
+        "UseKeyThroughS3": (
+            ["kms:Decrypt"],
+            [KEY],
+            {"StringEquals": {"kms:ViaService": "s3.ap-northeast-1.amazonaws.com"}},
+        ),
+    }
+
+
 def test_the_api_may_do_nothing_in_aws(declared: Recorder) -> None:
-    assert [*declared.of_type("aws:iam/rolePolicy:RolePolicy")] == ["identity-backup"]
+    policies = declared.of_type("aws:iam/rolePolicy:RolePolicy")
+    assert sorted(policies) == ["identity-backup", "identity-restore"]
     assert not declared.of_type("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
 
 

@@ -13,6 +13,7 @@ from tests.components.workloads import Manifest, Topic, containers, declare_all,
 
 DIGEST = "sha256:05e27da35aec3ef50260332a6aa98138c3e90d9259886f8630a37bb0638a29dd"
 SECRETS = ("app-secret", "migrate-secret", "backup-secret", "master-secret")
+WORKLOADS = {"pipe", "pipe-api", "pipe-proxy", "pipe-migrate", "pipe-backup", "pipe-restore"}
 RESTRICTED_VOLUMES = {
     "configMap",
     "csi",
@@ -32,7 +33,7 @@ def declared(request: pytest.FixtureRequest, recorder: Recorder, labels: Labels,
 
 def test_every_object_fits_the_published_schema(declared: Recorder) -> None:
     found = manifests(declared)
-    assert len(found) == 32
+    assert len(found) == 36
     for manifest in found.values():
         kubernetes_validate.validate(manifest, "1.34", strict=True)
 
@@ -41,7 +42,7 @@ def test_every_object_is_in_the_namespace_and_labelled(declared: Recorder) -> No
     for name, manifest in manifests(declared).items():
         metadata: Manifest = manifest["metadata"]
         assert metadata.get("namespace") == (None if name == "Namespace/pipe" else "pipe")
-        assert metadata["labels"]["app"] in {"pipe", "pipe-api", "pipe-proxy", "pipe-migrate", "pipe-backup"}
+        assert metadata["labels"]["app"] in WORKLOADS
         assert {"team", "tags.datadoghq.com/env", "tags.datadoghq.com/service"} < metadata["labels"].keys()
 
 

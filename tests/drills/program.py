@@ -1,0 +1,69 @@
+"""The Kubernetes objects that the program declares for a stack, evaluated in a process of its own.
+
+`python -m tests.drills.program STACK` reads a JSON object from standard input, with `computed` (what only a
+provider knows, by type) and `secrets` (by key), and prints the manifests by kind and name.
+"""
+
+import json
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+ROOT = Path(__file__).parents[2]
+Manifest = dict[str, Any]
+INSTANCE = "aws:rds/instance:Instance"
+
+
+def manifests(
+    stack: str, *, host: str = "db.example", port: int = 5432, secrets: dict[str, str] | None = None
+) -> dict[str, Manifest]:
+    """Every Kubernetes object of a stack, `CronJob/pipe-backup` and so on, for a database at `host`."""
+    given = {"computed": {INSTANCE: {"address": host, "port": port}}, "secrets": secrets or {}}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.drills.program", stack],
+        cwd=ROOT,
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def main(stack: str) -> None:
+    """Evaluates the stack's program against mocks and prints its Kubernetes objects."""
+    import pulumi
+
+    from bench import evaluation
+    from tests.components.workloads import revealed
+
+    given = json.load(sys.stdin)
+    found: dict[str, Manifest] = {}
+
+    class Answers(evaluation.Answers):
+        def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+            if args.typ.startswith("kubernetes:") and "kind" in args.inputs:
+                manifest = revealed(args.inputs)
+                found[f"{manifest['kind']}/{manifest['metadata']['name']}"] = manifest
+            made, outputs = super().new_resource(args)
+            return made, outputs | given["computed"].get(args.typ, {})
+
+    config, secrets = evaluation.configuration(stack)
+    config |= {f"pipe:{key}": value for key, value in given["secrets"].items()}
+    pulumi.runtime.set_mocks(Answers(), project="pipe", stack=stack)
+    pulumi.runtime.set_all_config(config, secrets)
+    sys.path.insert(0, str(ROOT))
+
+    @cast(Any, pulumi.runtime).test
+    def evaluate() -> None:
+        runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+
+    evaluate()
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
