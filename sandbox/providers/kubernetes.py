@@ -1,4 +1,4 @@
-"""What the Kubernetes provider accepts, and what the API server would answer."""
+"""What the Kubernetes provider accepts, and what the API server would have answered where there is none."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,47 +8,75 @@ from sandbox.providers import kubernetes_schema, plausible
 from sandbox.providers.diff import Change
 from sandbox.providers.kinds import Words, digits, kind, table
 from sandbox.providers.plan import Plan
+from sandbox.providers.schema import suggest
 from sandbox.providers.target import Package, Resource, made_up_name
-from sandbox.providers.values import Json, merge, plain
+from sandbox.providers.values import Json, Secret, at, merge, plain, show
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
+SECRET = "kubernetes:core/v1:Secret"
 
 AUTONAMED = "pulumi.com/autonamed"
 """The provider's own annotation of objects to which it gave a name."""
 
 DATA = {
     "kubernetes:core/v1:ConfigMap": ("enableConfigMapMutable", ("data", "binaryData")),
-    "kubernetes:core/v1:Secret": ("enableSecretMutable", ("data", "stringData")),
+    SECRET: ("enableSecretMutable", ("data", "stringData")),
 }
 """What replaces the object, unless the provider instance has the setting and the object is not immutable."""
+
+RELEASE_PATTERNS = {
+    "chart": (r"(oci://)?[a-z0-9][a-z0-9./-]*", "a chart's name, a-z, 0-9 and -"),
+    "version": (
+        r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?",
+        "one version, 3.273.1; a range is another chart each day",
+    ),
+    "name": (r"[a-z0-9]([a-z0-9-]{0,51}[a-z0-9])?", "a release's name; a-z, 0-9 and -, at most 53"),
+    "repositoryOpts.repo": (r"https://[^/\s]+(/\S*)?", "an https:// address of a chart repository"),
+}
+"""What Helm insists on, or what the provider finds out only when it fetches the chart."""
 
 
 class Kubernetes(Package):
     """pulumi-kubernetes, with server-side apply."""
 
     def complete(self, resource: Resource, before: Json, seed: bytes) -> Json:
-        """The provider's namespace, and a name for what has none."""
+        """The provider's namespace, a name for what has none, and the marks of a Secret's values."""
         inputs, made = resource.inputs, made_up_name(resource, seed, 8)
         namespace = resource.config.get("namespace")
         if resource.type == RELEASE:
             return {"namespace": namespace or "default", "name": before.get("name") or made, **inputs}
+        if resource.type == SECRET:
+            marked = {name: Secret(plain(inputs[name])) for name in ("data", "stringData") if name in inputs}
+            inputs = {**inputs, **marked}
         if not isinstance(inputs.get("metadata", {}), dict):
             return inputs
         metadata = cast(Json, inputs.get("metadata", {}))
         if "name" not in metadata and "generateName" not in metadata:
-            old = _metadata(before)
+            old = metadata_of(before)
             kept = old.get("name") if AUTONAMED in old.get("annotations", {}) else None
             metadata = merge({"name": kept or made, "annotations": {AUTONAMED: "true"}}, metadata)
-        if namespace and _namespace(resource):
+        if namespace and namespace_of(resource):
             metadata = {"namespace": namespace, **metadata}
         return {**inputs, "metadata": metadata}
 
     def faults(self, resource: Resource) -> Iterator[str]:
-        return (
-            super().faults(resource)
-            if resource.type == RELEASE
-            else kubernetes_schema.faults(resource.inputs)
-        )
+        if resource.type != RELEASE:
+            yield from kubernetes_schema.faults(resource.inputs)
+            return
+        yield from super().faults(resource)
+        for path, (pattern, wanted) in RELEASE_PATTERNS.items():
+            try:
+                value = at(resource.inputs, tuple(path.split(".")))
+            except (KeyError, TypeError):
+                if path not in ("name", "repositoryOpts.repo"):
+                    yield f"{path}: missing; {wanted} is needed"
+                continue
+            if isinstance(plain(value), str) and not re.fullmatch(pattern, plain(value)):
+                yield f"{path}: {show(value)}, is not {wanted}"
+        allowed: list[str] = table("kubernetes")["charts"].get(str(resource.known.get("chart")), [])
+        given = cast(Json, resource.known.get("values") or {})
+        for name in sorted(given.keys() - set(allowed)) if allowed else ():
+            yield f"values.{name}: the chart has no such value; {suggest(name, allowed)}"
 
     def forces_replacement(self, resource: Resource, change: Change) -> bool:
         setting, fields = DATA.get(resource.type, ("", ()))
@@ -60,15 +88,15 @@ class Kubernetes(Package):
         renamed = any(
             change.path[-1] in ("name", "namespace") and len(change.path) <= 2 for change in changes
         )
-        return not renamed and AUTONAMED not in _metadata(resource.inputs).get("annotations", {})
+        return not renamed and AUTONAMED not in metadata_of(resource.inputs).get("annotations", {})
 
 
 class KubernetesPlan(Plan):
-    """What the API server would answer."""
+    """An API server and controllers that are not there."""
 
     def identify(self, words: Words, resource: Resource) -> str:
-        name = words["name"] if resource.type == RELEASE else _metadata(resource.inputs).get("name")
-        namespace = _namespace(resource)
+        name = words["name"] if resource.type == RELEASE else metadata_of(resource.inputs).get("name")
+        namespace = namespace_of(resource)
         return f"{namespace}/{name}" if namespace else str(name)
 
     def computed(self, resource: Resource, before: Json) -> Json:
@@ -76,7 +104,7 @@ class KubernetesPlan(Plan):
         if resource.type == RELEASE:
             status = {name: given.get(name) for name in ("name", "namespace", "chart", "version")}
             return {"status": {**status, "status": "deployed"}, "resourceNames": {}}
-        old, namespace = _metadata(before), _namespace(resource)
+        old, namespace = metadata_of(before), namespace_of(resource)
         metadata = {
             "uid": old.get("uid") or words["uuid"],
             "creationTimestamp": old.get("creationTimestamp") or plausible.now(),
@@ -106,14 +134,15 @@ def _reported(resource: Resource, words: Words) -> Json:
     }
 
 
-def _namespace(resource: Resource) -> str:
+def namespace_of(resource: Resource) -> str:
     """The namespace of a resource; empty for what belongs to the cluster."""
     if resource.type.rpartition(":")[2] in table("kubernetes")["scopes"]["cluster"]:
         return ""
-    own = resource.known if resource.type == RELEASE else _metadata(resource.inputs)
+    own = resource.known if resource.type == RELEASE else metadata_of(resource.inputs)
     return str(own.get("namespace") or resource.config.get("namespace") or "default")
 
 
-def _metadata(inputs: Any) -> Json:
+def metadata_of(inputs: Any) -> Json:
+    """An object's metadata; empty where it has none or it is unknown."""
     found = plain(inputs).get("metadata")
     return cast(Json, found) if isinstance(found, dict) else {}

@@ -57,6 +57,7 @@ class Provider(ResourceProviderServicer):
         self._target = target
         self._configs: dict[str, Json] = {}
         """The settings of each connection."""
+        self._engine: engine_pb2_grpc.EngineStub | None = None
 
     # Protocol and settings
 
@@ -205,7 +206,7 @@ class Provider(ResourceProviderServicer):
         if self._engine is not None:
             message = engine_pb2.LogRequest(severity=engine_pb2.INFO, urn=urn, message=text, ephemeral=True)
             with contextlib.suppress(grpc.RpcError):  # only told; the work goes on
-                self._engine.Log(message, timeout=5)
+                self._engine.Log(message, timeout=5)  # pyright: ignore[reportUnknownMemberType]
 
     def _config(self, context: grpc.ServicerContext) -> Json:
         return self._configs.get(context.peer(), {})

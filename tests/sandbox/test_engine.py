@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import engine
+from sandbox import built, engine
 from sandbox.__main__ import main
 from sandbox.fault import Fault
 from sandbox.progress import Progress
 
-WANTED = engine.pinned(r"github\.com/pulumi/pulumi/pkg/v3 v")
+WANTED = engine.RECIPE.version
 
 GO = """\
 for word; do [ "$before" = -o ] && out=$word; before=$word; done
@@ -100,20 +100,20 @@ def test_a_named_engine_that_will_not_do_is_a_fault(
 
 def test_the_engine_is_built_once(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
     machine.program("go", GO)
-    built = engine.find(Progress())
+    made = engine.find(Progress())
     assert re.fullmatch(
-        rf"pulumi-{WANTED}-[0-9a-f]{{12}}/pulumi", str(built.relative_to(engine.cache_folder()))
+        rf"pulumi-{WANTED}-[0-9a-f]{{12}}/pulumi", str(made.relative_to(built.cache_folder()))
     )
-    assert engine.find(Progress()) == built
+    assert engine.find(Progress()) == made
     words, where = machine.log.read_text().splitlines()
     assert words.startswith("build -v -o ") and words.endswith(
-        f"-ldflags -s -w -X {engine.VERSION_FLAG}={WANTED} {engine.PACKAGE}"
+        f"-ldflags -s -w {engine.RECIPE.flags.format(version=WANTED)} {engine.RECIPE.packages['pulumi']}"
     )
-    assert where == f"-mod=readonly -buildvcs=false in {engine.TOOLCHAIN}"
-    assert sorted(file.name for file in built.parent.iterdir()) == ["lock", "pulumi"]
+    assert where == f"-mod=readonly -buildvcs=false in {engine.RECIPE.source}"
+    assert sorted(file.name for file in made.parent.iterdir()) == ["lock", "pulumi"]
     said = capsys.readouterr().out
     assert f"building pulumi {WANTED} from Go modules, once; some five minutes on two cores" in said
-    assert f"pulumi {WANTED} is built: {built}" in said
+    assert f"pulumi {WANTED} is built: {made}" in said
 
 
 def test_a_command_says_which_engine_runs(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,7 +128,7 @@ def test_a_slow_build_says_how_far_it_is(
     monkeypatch.setattr("sandbox.progress.QUIET_AT_FIRST", 0.1)
     machine.program("go", GO.replace("chmod", "sleep 1; chmod"))
     engine.find(Progress())
-    assert "… modules downloaded: 1, packages compiled: 1" in capsys.readouterr().out
+    assert "… pulumi: modules downloaded: 1, packages compiled: 1" in capsys.readouterr().out
 
 
 def test_two_builds_at_once_are_one(machine: Machine) -> None:
@@ -207,16 +207,16 @@ def test_a_cache_that_cannot_be_written_is_named(machine: Machine) -> None:
 def test_a_relative_cache_home_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "cache")
     monkeypatch.setenv("HOME", "/home/somebody")
-    assert engine.cache_folder() == Path("/home/somebody/.cache/pipe-infrastructure")
+    assert built.cache_folder() == Path("/home/somebody/.cache/pipe-infrastructure")
 
 
 def test_what_a_killed_build_left_is_removed(machine: Machine) -> None:
     machine.program("go", GO)
-    built = engine.find(Progress())
-    built.unlink()
-    (built.parent / "build-left").mkdir()
-    assert engine.find(Progress()) == built
-    assert sorted(file.name for file in built.parent.iterdir()) == ["lock", "pulumi"]
+    made = engine.find(Progress())
+    made.unlink()
+    (made.parent / "build-left").mkdir()
+    assert engine.find(Progress()) == made
+    assert sorted(file.name for file in made.parent.iterdir()) == ["lock", "pulumi"]
 
 
 def test_a_build_that_is_stopped_leaves_nothing(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,288 @@
+"""Objects on a Kubernetes API server, by server-side apply, as pulumi-kubernetes keeps them there."""
+
+import base64
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+from sandbox.providers import kubernetes_ready as ready
+from sandbox.providers.diff import Change
+from sandbox.providers.kinds import digits
+from sandbox.providers.kubernetes import RELEASE, SECRET, KubernetesPlan, metadata_of, namespace_of
+from sandbox.providers.target import Live, Refused, Resource, Unready
+from sandbox.providers.values import Secret, known, mark, merge, plain
+from sandbox.targets.kubernetes_api import Api, ApiError, Json, condition, dig
+
+DEFAULT_SECONDS = 600.0
+"""How long the provider waits if neither the program nor the object says (pulumi-kubernetes, pkg/await)."""
+
+PATIENCE = 60.0
+"""Seconds without any change after which nothing will come: pods start at once here."""
+
+IMMUTABLE = r"immutable|updates to .+ forbidden|may not (be )?change|can(not| not) be (changed|updated)"
+"""What the server says of a field that it does not change."""
+
+OF_A_REAL_CREATE = {
+    "metadata": ("uid", "resourceVersion", "creationTimestamp"),
+    "spec": ("clusterIP", "clusterIPs"),
+    "status": (),
+}
+"""What a dry run makes up; empty: all of it."""
+
+
+class KubernetesTarget(KubernetesPlan):
+    """Every cluster of the stack is the control plane on this machine. A Helm release is only planned."""
+
+    def __init__(self, kubeconfig: Path, patience: float = PATIENCE) -> None:
+        self._api = Api(kubeconfig)
+        self._patience = patience
+
+    def find(self, resource: Resource) -> list[Live]:
+        found, manager = self._get(resource), _manager(resource)
+        fields = found["metadata"].get("managedFields", ()) if found else ()
+        return (
+            [self._live(resource, found)]
+            if found and any(one["manager"] == manager for one in fields)
+            else []
+        )
+
+    def create(self, resource: Resource) -> Live:
+        if resource.type == RELEASE:
+            return super().create(resource)
+        self._refuse_taken(resource)
+        return self._put(resource)
+
+    def update(self, resource: Resource, before: Live) -> Live:
+        return super().update(resource, before) if resource.type == RELEASE else self._put(resource)
+
+    def read(self, resource: Resource, state: Json) -> Live | None:
+        if resource.type == RELEASE:
+            return super().read(resource, state)
+        found = self._get(resource)
+        return self._live(resource, found) if found else None
+
+    def delete(self, resource: Resource) -> None:
+        if (found := self._get(resource)) is None:
+            return
+        path, uid = cast(str, self._path(resource)), found["metadata"]["uid"]
+        policy = _annotation(resource, "deletionPropagationPolicy", "foreground").capitalize()
+        try:
+            self._api.call("DELETE", path, {"propagationPolicy": policy, "preconditions": {"uid": uid}})
+            if _annotation(resource, "skipAwait") != "true":
+                ready.wait_gone(self._api, path, uid, _seconds(resource), self._patience, resource.say)
+        except ApiError as error:
+            if error.code != 404:
+                raise _refused(resource, error) from None
+        except ready.Stuck as stuck:
+            raise Refused(f"{resource.id} is not deleted: {stuck}") from None
+
+    # Previews, which the server is asked for once the cluster and all of the object are known
+
+    def plan(self, resource: Resource) -> Json:
+        planned = super().plan(resource)
+        if not self._askable(resource) or self.find(resource):  # it is there until its replacement deletes it
+            return planned
+        self._refuse_taken(resource)
+        try:
+            made = self._apply(resource, dry_run=True)
+        except ApiError as error:
+            if error.code == 404:  # the same update makes its namespace
+                return planned
+            raise _refused(resource, error) from None
+        for part, names in OF_A_REAL_CREATE.items():
+            made[part] = {
+                key: value for key, value in made.get(part, {}).items() if names and key not in names
+            }
+        return merge(planned, _without_managers(made))
+
+    def plan_update(self, resource: Resource, before: Live) -> Json:
+        planned = super().plan_update(resource, before)
+        if not self._askable(resource):
+            return planned
+        try:
+            made = self._apply(resource, dry_run=True)
+        except ApiError as error:
+            raise _refused(resource, error) from None
+        kept = {name: value for name, value in made.items() if name not in ("status", "metadata")}
+        return cast(Json, mark(merge(plain(planned), kept), {**before.outputs, **_secrets(resource)}))
+
+    def immutable(self, resource: Resource, differ: Sequence[Change]) -> Sequence[str]:
+        try:
+            if resource.id and self._askable(resource) and self._get(resource):
+                self._apply(resource, dry_run=True, force=True)
+        except ApiError as error:
+            return [one["field"] for one in error.causes if re.search(IMMUTABLE, one.get("message", ""))]
+        return ()
+
+    def spoilt(self, resource: Resource) -> Sequence[str]:
+        """A failed Job, where the program says that it is to be run anew (pulumi.com/replaceUnready)."""
+        if _annotation(resource, "replaceUnready") != "true" or not self._askable(resource):
+            return ()
+        failed = condition(self._get(resource), "Failed").get("status") == "True"
+        return ("metadata",) if failed else ()
+
+    # The server
+
+    def _path(self, resource: Resource) -> str | None:
+        """Where the object is, by its id if it has one; None: the server does not know the kind (yet)."""
+        group, _, kind = resource.type.removeprefix("kubernetes:").rpartition(":")
+        version = resource.known.get("apiVersion") or group.removeprefix("core/")
+        namespace, _, name = resource.id.rpartition("/")
+        name, kind = name or metadata_of(resource.inputs).get("name", ""), resource.known.get("kind") or kind
+        return self._api.path(version, kind, namespace or namespace_of(resource), name)
+
+    def _get(self, resource: Resource) -> Json | None:
+        path = None if resource.type == RELEASE else self._path(resource)
+        return self._api.get(path) if path else None
+
+    def _askable(self, resource: Resource) -> bool:
+        unknown = any(
+            known(one) != plain(one) for one in (resource.inputs, resource.config.get("kubeconfig"))
+        )
+        return not unknown and resource.type != RELEASE and self._path(resource) is not None
+
+    def _refuse_taken(self, resource: Resource) -> None:
+        if self._get(resource):
+            kind, name = resource.known.get("kind"), metadata_of(resource.inputs).get("name")
+            raise Refused(f'{kind} "{name}" already exists, and not by this stack; delete it, or import it')
+
+    def _put(self, resource: Resource) -> Live:
+        try:
+            found = self._apply(resource)
+        except ApiError as error:
+            raise _refused(resource, error) from None
+        if _annotation(resource, "skipAwait") == "true":
+            return self._live(resource, found)
+        path = cast(str, self._path(resource))
+        try:
+            found = ready.wait(self._api, path, _seconds(resource), self._patience, resource.say)
+        except ready.Stuck as stuck:
+            live = self._live(resource, self._api.get(path) or found)
+            raise Unready(replace(live, inputs=resource.inputs), f"{live.id}: {stuck}") from None
+        return self._live(resource, found)
+
+    def _apply(self, resource: Resource, *, dry_run: bool = False, force: bool = False) -> Json:
+        _check_kubeconfig(resource)
+        if (path := self._path(resource)) is None:
+            kind, version = resource.known.get("kind"), resource.known.get("apiVersion")
+            raise Refused(
+                f"no matches for kind {kind} in {version}; create its CustomResourceDefinition before"
+            )
+        body, manager = _body(resource), _manager(resource)
+        if resource.ignored and (found := self._api.get(path)):
+            for ignored in resource.ignored:
+                _leave(body, ignored, manager, found)
+        force = force or _annotation(resource, "patchForce") == "true"
+        return self._api.apply(path, body, manager, force=force, dry_run=dry_run)
+
+    def _live(self, resource: Resource, found: Json) -> Live:
+        """The inputs are what is there, in the program's spelling where the server means the same by it."""
+        given, outputs = cast(Json, plain(resource.inputs)), _without_managers(found)
+        ident = "/".join(filter(None, (found["metadata"].get("namespace"), found["metadata"]["name"])))
+        try:
+            meant = self._apply(replace(resource, id=ident), dry_run=True, force=True) if given else {}
+        except (ApiError, Refused):  # changed by somebody to what cannot be changed back in place
+            meant = given
+        inputs = _spell(given, _decoded(meant, given), _decoded(found, given)) if given else outputs
+        outputs = {**outputs, **{key: inputs[key] for key in ("stringData",) if key in inputs}}
+        return Live(ident, inputs, cast(Json, mark(outputs, _secrets(resource))))
+
+
+def _manager(resource: Resource) -> str:
+    """Who applies: another name for each object of a stack, and the same one in every run."""
+    name = resource.id.rpartition("/")[2] or metadata_of(resource.inputs).get("name")
+    own = (*resource.urn.split("::")[:2], resource.known.get("kind"), namespace_of(resource), name)
+    return f"pulumi-kubernetes-{digits(' '.join(map(str, own)), 8)}"
+
+
+def _body(resource: Resource) -> Json:
+    """The object as it is sent. What a Secret has as text is encoded: apply would forget who owns it."""
+    body = cast(Json, plain(resource.inputs))
+    if resource.type != SECRET or "stringData" not in body:
+        return body
+    texts = cast(Json, body["stringData"]).items()
+    data = {key: base64.b64encode(str(text).encode()).decode() for key, text in texts}
+    rest = {key: value for key, value in body.items() if key != "stringData"}
+    return {**rest, "data": {**body.get("data", {}), **data}}
+
+
+def _decoded(found: Json, given: Json) -> Json:
+    """A Secret of the server with the texts that the program gives as such."""
+    data = cast(Json, found.get("data") or {})
+    texts = {
+        key: base64.b64decode(data[key]).decode(errors="replace")
+        for key in given.get("stringData", ())
+        if key in data
+    }
+    return {**found, "stringData": texts} if texts else found
+
+
+def _spell(given: Any, meant: Any, found: Any) -> Any:
+    """What was found of what was given; `meant` is what the server makes of that."""
+    if meant == found:
+        return given
+    if all(isinstance(one, dict) for one in (given, meant, found)):
+        there = [key for key in given if key in found or key not in meant]
+        return {key: _spell(given[key], meant.get(key), found.get(key)) for key in there}
+    if all(isinstance(one, list) for one in (given, meant, found)) and len(given) == len(meant) == len(found):
+        return [_spell(*each) for each in zip(given, meant, found, strict=True)]
+    return found
+
+
+def _leave(body: Json, path: str, manager: str, found: Json) -> None:
+    """Leave an ignored field out if others own it, else send what is there (handleSSAIgnoreFields)."""
+    *parents, last = path.split(".")
+    fields = [one.get("fieldsV1") for one in found["metadata"]["managedFields"] if one["manager"] != manager]
+    for part in parents:
+        body, found = body.get(part, {}), found.get(part, {})
+        fields = [each[f"f:{part}"] for each in fields if each and f"f:{part}" in each]
+    if last in body and any(f"f:{last}" in each for each in fields):
+        del body[last]
+    elif last in body and last in found:
+        body[last] = found[last]
+
+
+def _without_managers(found: Json) -> Json:
+    metadata = {key: value for key, value in found["metadata"].items() if key != "managedFields"}
+    return {**found, "metadata": metadata}
+
+
+def _annotation(resource: Resource, name: str, default: str = "") -> str:
+    return str(dig(metadata_of(resource.inputs), "annotations", f"pulumi.com/{name}") or default)
+
+
+def _seconds(resource: Resource) -> float:
+    return resource.timeout or float(_annotation(resource, "timeoutSeconds") or DEFAULT_SECONDS)
+
+
+def _secrets(resource: Resource) -> Json:
+    return {"data": Secret(None), "stringData": Secret(None)} if resource.type == SECRET else {}
+
+
+def _refused(resource: Resource, error: ApiError) -> Refused:
+    taken = any(one.get("reason") == "FieldManagerConflict" for one in error.causes)
+    remedy = '; the annotation pulumi.com/patchForce: "true" takes the fields over' if taken else ""
+    return Refused(f"{resource.id or resource.name}: {error}{remedy}")
+
+
+def _check_kubeconfig(resource: Resource) -> None:
+    """Refuse what leads the provider to no cluster."""
+    given = resource.config.get("kubeconfig")
+    try:
+        config: Any = yaml.safe_load(given) if isinstance(given, str) else given
+        parts = {
+            kind: {one["name"]: one[kind] for one in config[f"{kind}s"]}
+            for kind in ("context", "cluster", "user")
+        }
+        context = parts["context"][config["current-context"]]
+        sound = context["user"] in parts["user"] and parts["cluster"][context["cluster"]]["server"]
+    except (KeyError, TypeError, yaml.YAMLError):
+        sound = False
+    if not sound:
+        raise Refused(
+            "the provider's kubeconfig leads to no cluster: current-context, context, cluster, user"
+        )

@@ -1,0 +1,234 @@
+"""A Kubernetes control plane on 127.0.0.1: the real servers, and KWOK in place of the nodes.
+
+Admission is as upstream has it (PodSecurity, ResourceQuota and LimitRanger are on), authorization is RBAC.
+What nodes there are and how their pods do: kubernetes/nodes.yaml, kubernetes/stages.yaml.
+"""
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from urllib3.exceptions import HTTPError
+
+from sandbox.built import Recipe, version_of
+from sandbox.fault import Fault
+from sandbox.progress import Progress
+from sandbox.targets.kubernetes_api import Api, ApiError
+from sandbox.workspace import write_atomically
+
+HERE = Path(__file__).parent / "kubernetes"
+
+STARTING_SECONDS = 60.0
+
+SERVICES = "172.20.0.0/16"
+"""Addresses of Services; EKS's default, and what the stack files say."""
+
+USERS = {
+    "admin": ("admin", "system:masters"),
+    "kube-controller-manager": ("system:kube-controller-manager", ""),
+    "kube-scheduler": ("system:kube-scheduler", ""),
+    "kwok": ("kwok", "system:masters"),
+}
+"""Who has a token and a kubeconfig: name and group on the server."""
+
+SERVERS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
+STAMP = "k8s.io/component-base/version.git"
+
+
+def _recipe(name: str, pin: str, packages: dict[str, str], time: str, flags: str = "") -> Recipe:
+    what = " and ".join(packages)
+    without = f"no {what} {{version}} in KUBEBUILDER_ASSETS or on PATH, and no Go to build with. "
+    install = "Install Go {go} or newer (https://go.dev/dl/), and run this again."
+    return Recipe(
+        name=name, pin=pin, packages=packages, flags=flags, time=time,
+        instead=f"{what} on PATH", without_go=without + install,
+    )  # fmt: skip
+
+
+RECIPES = (
+    _recipe(
+        "kubernetes",
+        r"k8s\.io/kubernetes v",
+        {name: f"k8s.io/kubernetes/cmd/{name}" for name in SERVERS},
+        "some seven minutes on two cores",
+        f"-X {STAMP}Version=v{{version}} -X {STAMP}Major=1 -X {STAMP}Minor=34",
+    ),
+    _recipe("kwok", r"sigs\.k8s\.io/kwok v", {"kwok": "sigs.k8s.io/kwok/cmd/kwok"}, "some two minutes"),
+    _recipe("etcd", r"etcd/server/v3 v", {"etcd": "go.etcd.io/etcd/server/v3"}, "half a minute"),
+)
+
+_children: dict[str, "subprocess.Popen[bytes]"] = {}
+
+
+def find(say: Callable[[str], None] = lambda _: None) -> dict[str, Path] | None:
+    """Every program by name, from KUBEBUILDER_ASSETS, PATH or the cache; None: one is missing.
+
+    `say` is told of those that are there in another minor version, and are left alone.
+    """
+    found: dict[str, Path] = {}
+    places = os.pathsep.join(filter(None, (os.environ.get("KUBEBUILDER_ASSETS"), os.environ.get("PATH"))))
+    for recipe in RECIPES:
+        cached, minor = recipe.built(), recipe.version.rpartition(".")[0]
+        for name in recipe.packages:
+            if given := shutil.which(name, path=places):
+                version = version_of(
+                    given, *(("version", "--client") if name == "kubectl" else ("--version",))
+                )
+                if version and version.startswith(f"{minor}."):
+                    found[name] = Path(given).absolute()
+                    continue
+                say(f"{given} is {version or 'nothing that runs'}, {minor} is needed: the pinned one is used")
+            if name in cached:
+                found[name] = cached[name]
+    return found if all(name in found for recipe in RECIPES for name in recipe.packages) else None
+
+
+def build(progress: Progress) -> dict[str, Path]:
+    """Every program; what is missing is built into the cache."""
+    if found := find(progress.step):
+        return found
+    for recipe in RECIPES:
+        recipe.build(progress)
+    found = find()
+    assert found is not None
+    return found
+
+
+def start(folder: Path) -> Path:
+    """Start all of it, with its data in a new folder below `folder`; the kubeconfig of an administrator."""
+    programs = find()
+    if programs is None:
+        raise Fault("there is no Kubernetes control plane; `make control-plane` builds it, once.")
+    stop()
+    data = folder / "control-plane"
+    shutil.rmtree(data, ignore_errors=True)
+    data.mkdir(mode=0o700, parents=True)
+    etcd, peer, server = (f"127.0.0.1:{port}" for port in _free_ports(3))
+    _write_credentials(data, f"https://{server}")
+    end = time.monotonic() + STARTING_SECONDS
+    try:
+        _spawn(programs, data, "etcd", {
+            "data-dir": data / "etcd", "unsafe-no-fsync": "true", "log-level": "error",
+            "listen-client-urls": f"http://{etcd}", "advertise-client-urls": f"http://{etcd}",
+            "listen-peer-urls": f"http://{peer}", "initial-advertise-peer-urls": f"http://{peer}",
+            "initial-cluster": f"default=http://{peer}",
+        })  # fmt: skip
+        _spawn(programs, data, "kube-apiserver", {
+            "etcd-servers": f"http://{etcd}", "cert-dir": data / "certs", "bind-address": "127.0.0.1",
+            "advertise-address": "127.0.0.1", "secure-port": server.partition(":")[2],
+            "service-account-issuer": "https://kubernetes.default.svc",
+            "service-account-key-file": data / "sa.key", "service-account-signing-key-file": data / "sa.key",
+            "token-auth-file": data / "tokens.csv", "authorization-mode": "RBAC", "anonymous-auth": "false",
+            "service-cluster-ip-range": SERVICES, "endpoint-reconciler-type": "none",
+            "allow-privileged": "true",  # as on EKS: it is up to admission
+        })  # fmt: skip
+        kubeconfig = data / "admin.kubeconfig"
+        _until(
+            end,
+            "the API server is ready",
+            lambda: bool(Api(kubeconfig).get("/readyz/poststarthook/rbac/bootstrap-roles")),
+        )
+        api = Api(kubeconfig)
+        _spawn(programs, data, "kube-controller-manager", {
+            "service-account-private-key-file": data / "sa.key", "root-ca-file": data / "certs/apiserver.crt",
+            "use-service-account-credentials": "true", "secure-port": "0", "leader-elect": "false",
+        })  # fmt: skip
+        _spawn(programs, data, "kube-scheduler", {"secure-port": "0", "leader-elect": "false"})
+        _spawn(programs, data, "kwok", {
+            "manage-all-nodes": "true", "config": HERE / "stages.yaml", "node-lease-duration-seconds": "40",
+        })  # fmt: skip
+        for node in yaml.safe_load_all((HERE / "nodes.yaml").read_text()):
+            api.call("POST", "/api/v1/nodes", node)
+        _until(end, "every node is ready", lambda: _nodes_ready(api))
+        account = "/api/v1/namespaces/default/serviceaccounts/default"
+        _until(end, "the controllers work", lambda: api.get(account) is not None)
+    except BaseException:
+        stop()
+        raise
+    return kubeconfig
+
+
+def stop() -> None:
+    """End it, the servers before their store."""
+    for child in reversed(_children.values()):
+        child.terminate()
+    for child in _children.values():
+        try:
+            child.wait(5)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+    _children.clear()
+
+
+def _write_credentials(data: Path, server: str) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    )
+    write_atomically(data / "sa.key", pem.decode())
+    tokens = {name: secrets.token_urlsafe(32) for name in USERS}
+    rows = (f'{tokens[name]},{user},{name},"{group}"\n' for name, (user, group) in USERS.items())
+    write_atomically(data / "tokens.csv", "".join(rows))
+    # The server makes its certificate itself when it starts.
+    cluster = {"server": server, "certificate-authority": str(data / "certs/apiserver.crt")}
+    for name, token in tokens.items():
+        config = {
+            "apiVersion": "v1", "kind": "Config", "current-context": "sandbox",
+            "clusters": [{"name": "sandbox", "cluster": cluster}],
+            "users": [{"name": name, "user": {"token": token}}],
+            "contexts": [{"name": "sandbox", "context": {"cluster": "sandbox", "user": name}}],
+        }  # fmt: skip
+        write_atomically(data / f"{name}.kubeconfig", yaml.safe_dump(config))
+
+
+def _spawn(programs: dict[str, Path], data: Path, name: str, flags: dict[str, str | Path]) -> None:
+    if name in USERS:
+        flags = {"kubeconfig": data / f"{name}.kubeconfig", **flags}
+    write_atomically(data / f"{name}.log", "")
+    with (data / f"{name}.log").open("wb") as log:
+        _children[name] = subprocess.Popen(
+            [programs[name], *(f"--{flag}={value}" for flag, value in flags.items())],
+            cwd=data, stdin=subprocess.DEVNULL, stdout=log, stderr=log, umask=0o077,
+            env={"PATH": os.environ.get("PATH", ""), "HOME": str(data)},
+        )  # fmt: skip
+
+
+def _until(end: float, what: str, there: Callable[[], bool]) -> None:
+    while True:
+        try:
+            if there():
+                return
+        except (ApiError, HTTPError, OSError):
+            pass  # not yet
+        dead = [name for name, child in _children.items() if child.poll() is not None]
+        if dead or time.monotonic() > end:
+            raise Fault(
+                f"the control plane does not get as far as that {what}: "
+                + (f"{dead[0]} has ended" if dead else f"not in {STARTING_SECONDS:.0f} s")
+                + ". Its logs are *.log in the stack's folder, control-plane/."
+            )
+        time.sleep(0.05)
+
+
+def _nodes_ready(api: Api) -> bool:
+    conditions = (node["status"].get("conditions", ()) for node in api.items("/api/v1/nodes"))
+    return all(any(one["type"] == "Ready" and one["status"] == "True" for one in each) for each in conditions)
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
