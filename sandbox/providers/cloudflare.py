@@ -1,11 +1,11 @@
 """What the Cloudflare provider accepts, and what Cloudflare would answer."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from sandbox.providers.kinds import table
 from sandbox.providers.plan import Plan
+from sandbox.providers.rest import RestTarget
 from sandbox.providers.schema import suggest
 from sandbox.providers.target import Package, Refused, Resource
 from sandbox.providers.values import UNKNOWN, Json, kind, plain, show
@@ -70,29 +70,44 @@ class CloudflarePlan(Plan):
 
 def _certificate(given: Json) -> Json:
     """A certificate for the request's key and the hosts; the key of its authority is forgotten at once."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.serialization import Encoding
-    from cryptography.x509.oid import NameOID
+    from sandbox.targets.origin_ca import OriginCa
 
+    days = int(given.get("requestedValidity", VALIDITIES[-1]))
     try:
-        request = x509.load_pem_x509_csr(str(given["csr"]).encode())
+        made, end = OriginCa().sign(str(given["csr"]), str(given["requestType"]), given["hostnames"], days)
     except ValueError as error:
-        raise Refused(f"csr: this is no certificate signing request in PEM: {error}") from error
-    key = request.public_key()
-    if isinstance(key, ec.EllipticCurvePublicKey) != (given["requestType"] == "origin-ecc"):
-        raise Refused(f"requestType: {given['requestType']} does not fit the request's key")
-    begin = datetime.now(UTC)
-    end = begin + timedelta(days=int(given.get("requestedValidity", VALIDITIES[-1])))
-    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Sandbox Origin CA")])
-    hosts = x509.SubjectAlternativeName([x509.DNSName(host) for host in given["hostnames"]])
-    made = (
-        x509.CertificateBuilder(issuer, request.subject, key, x509.random_serial_number())
-        .not_valid_before(begin)
-        .not_valid_after(end)
-        .add_extension(hosts, critical=False)
-        .sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
-    )
-    expires = end.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {"certificate": made.public_bytes(Encoding.PEM).decode(), "expiresOn": expires}
+        raise Refused(f"csr: {error}") from error
+    return {"certificate": made, "expiresOn": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
+class CloudflareTarget(RestTarget):
+    """Cloudflare's API at a URL."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"{url}/client/v4", {"Authorization": "Bearer sandbox"})
+
+    def result(self, answer: Any) -> Json:
+        return answer["result"]
+
+    def many(self, answer: Any) -> list[Json]:
+        return answer["result"]
+
+    def listed(self, resource: Resource) -> list[Json]:
+        """Certificates are listed zone by zone."""
+        if resource.type != CERTIFICATE:
+            return super().listed(resource)
+        zones = self.call("GET", "/zones?per_page=1000")["result"]
+        lists = [self.call("GET", f"/certificates?per_page=1000&zone_id={zone['id']}") for zone in zones]
+        return list({one["id"]: one for found in lists for one in found["result"]}.values())
+
+    def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
+        """getZone, by its name or its id."""
+        if token != "cloudflare:index/getZone:getZone":
+            return super().invoke(token, args, config)
+        name, ident = cast(Json, args.get("filter") or {}).get("name"), args.get("zoneId")
+        found = self.call("GET", f"/zones/{ident}" if ident else f"/zones?name={name}")
+        zones = cast("list[Json]", [found["result"]] if ident and found else found["result"] if found else [])
+        if len(zones) != 1:
+            raise Refused(f"{len(zones)} zones are called {ident or name}; exactly one is required")
+        named = {"zoneId": zones[0]["id"], "nameServers": zones[0]["name_servers"]}
+        return {**args, **named, **{key: value for key, value in zones[0].items() if "_" not in key}}

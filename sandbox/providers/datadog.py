@@ -1,20 +1,23 @@
 """What the Datadog provider accepts, and what Datadog would answer."""
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any, cast
 
-from sandbox.providers.kinds import table
+from sandbox.providers import rest
 from sandbox.providers.plan import Plan
-from sandbox.providers.schema import suggest
-from sandbox.providers.target import Package, Resource
-from sandbox.providers.values import Json, show
+from sandbox.providers.target import Live, Package, Resource
+from sandbox.providers.values import Json, plain
 
-QUERY = re.compile(r"\s*\w+\(.+?\):.+(?:>=|<=|>|<)\s*(?P<threshold>-?[\d.]+)\s*", re.DOTALL)
-"""A metric monitor's query: how the points of which time are judged, what is measured, the threshold."""
+MONITOR = "datadog:index/monitor:Monitor"
+DASHBOARD = "datadog:index/dashboardJson:DashboardJson"
+TEST = "datadog:index/syntheticsTest:SyntheticsTest"
 
-NUMBER = re.compile(r"-?\d+(\.\d+)?")
+COMPUTED = ("id", "url", "author_handle", "author_name", "created_at", "modified_at")
+"""Members of a dashboard that are Datadog's own; every widget has an id as well."""
+
+COUNTED = ("certificate", "latency", "networkHop", "packetsReceived", "responseTime", "statusCode")
+"""Assertions that compare with a number, which is a string to Pulumi."""
 
 
 class Datadog(Package):
@@ -22,46 +25,29 @@ class Datadog(Package):
 
     def faults(self, resource: Resource) -> Iterator[str]:
         yield from super().faults(resource)
-        given = resource.inputs  # a secret is let pass: what is wrong with it could not be said
-        match resource.type:
-            case "datadog:index/monitor:Monitor":
-                yield from monitor_faults(given)
-            case "datadog:index/dashboardJson:DashboardJson":
-                yield from dashboard_faults(given.get("dashboard"))
-            case _:
-                pass
+        given = resource.inputs
+        if plain(given) != given:
+            return  # what is wrong with a secret could not be said
+        if resource.type == MONITOR and {"type", "query"} <= resource.known.keys():
+            from sandbox.targets import monitors
+
+            yield from monitors.faults(rest.body(resource))
+        if resource.type == DASHBOARD and "dashboard" in resource.known:
+            yield from dashboard_faults(str(given["dashboard"]))
 
 
-def monitor_faults(given: Json) -> Iterator[str]:
-    """What Datadog's validation of monitors refuses, which the provider calls in a preview."""
-    kind, query = given.get("type"), given.get("query")
-    types = cast("list[str]", table("datadog")["monitors"]["types"])
-    if isinstance(kind, str) and kind not in types:
-        yield f"type: {show(kind)}, is not a value of it; {suggest(kind, types, quote=True)}"
-    if kind not in ("metric alert", "query alert") or not isinstance(query, str):
-        return
-    parsed = QUERY.fullmatch(query)
-    thresholds = given.get("monitorThresholds")
-    critical = str(cast(Json, thresholds).get("critical")) if isinstance(thresholds, dict) else ""
-    if parsed is None:
-        yield f"query: {show(query)}, is no metric query, such as avg(last_5m):avg:system.load.1{{*}} > 4"
-    elif NUMBER.fullmatch(critical) and float(critical) != float(parsed["threshold"]):
-        used = parsed["threshold"]
-        yield f"monitorThresholds.critical: {critical} does not match what the query is compared with, {used}"
-
-
-def dashboard_faults(text: Any) -> Iterator[str]:
+def dashboard_faults(text: str) -> Iterator[str]:
     """What makes Datadog refuse a dashboard as JSON."""
-    if not isinstance(text, str):
-        return
+    from sandbox.targets import client_models
+
     try:
-        found: Any = json.loads(text)
+        found = json.loads(text)
     except ValueError as error:
         yield f"dashboard: is no JSON: {error}"
         return
-    for name, wanted in (("title", str), ("layout_type", str), ("widgets", list)):
-        if not isinstance(found, dict) or not isinstance(cast(Json, found).get(name), wanted):
-            yield f"dashboard: {name} is missing"
+    yield from (
+        f"dashboard: {fault}" for fault in client_models.datadog("v1.model.dashboard.Dashboard", found)
+    )
 
 
 class DatadogPlan(Plan):
@@ -73,3 +59,50 @@ class DatadogPlan(Plan):
         if "authConfig" in made and role is None:
             del made["authConfig"]  # only who is assumed by a role has an external id
         return made
+
+
+class DatadogTarget(rest.RestTarget):
+    """Datadog's API at a URL."""
+
+    computed = COMPUTED
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, {"DD-API-KEY": "sandbox", "DD-APPLICATION-KEY": "sandbox"})
+
+    def body(self, resource: Resource) -> Json:
+        made = super().body(resource)
+        for one in made.get("config", {}).get("assertions", ()) if resource.type == TEST else ():
+            if one["type"] in COUNTED and one["operator"] not in ("matches", "doesNotMatch"):
+                one["target"] = rest.number(one.get("target"))
+        return made
+
+    def result(self, answer: Any) -> Json:
+        found = answer.get("data", answer)
+        return found[0] if isinstance(found, list) else found
+
+    def delete(self, resource: Resource) -> None:
+        """Tests are deleted by a list of their ids."""
+        if resource.type != TEST:
+            super().delete(resource)
+        elif self.call("GET", f"/api/v1/synthetics/tests/{resource.id}"):
+            self.call("POST", "/api/v1/synthetics/tests/delete", {"public_ids": [resource.id]})
+
+    def listed(self, resource: Resource) -> list[Json]:
+        return (
+            self.call("GET", "/api/v1/synthetics/tests")["tests"]
+            if resource.type == TEST
+            else super().listed(resource)
+        )
+
+    def plan(self, resource: Resource) -> Json:
+        self._validate(resource)
+        return super().plan(resource)
+
+    def plan_update(self, resource: Resource, before: Live) -> Json:
+        self._validate(resource)
+        return super().plan_update(resource, before)
+
+    def _validate(self, resource: Resource) -> None:
+        """Datadog looks at a monitor already in the preview, unless something of it is not known yet."""
+        if resource.type == MONITOR and resource.known == plain(resource.inputs):
+            self.call("POST", "/api/v1/monitor/validate", self.body(resource))

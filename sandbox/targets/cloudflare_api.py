@@ -1,0 +1,324 @@
+"""Cloudflare's API v4, as far as pulumi-cloudflare calls it for the program: zones, their records, settings,
+DNSSEC and rulesets, and the Origin CA. Codes and messages of refusals are the API's."""
+
+import ipaddress
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
+from typing import Any, get_args
+
+from werkzeug.wrappers import Request
+
+from sandbox.targets import client_models
+from sandbox.targets.origin_ca import OriginCa
+from sandbox.targets.web import Api, Collection, Json, Refusal, body, now, page, route
+
+ADDRESSES = ("A", "AAAA", "CNAME")
+"""Types of records that can be proxied, and of which a CNAME tolerates no other of its name."""
+
+ACTIONS = {
+    "http_ratelimit": {"block", "challenge", "js_challenge", "managed_challenge", "log"},
+    "http_request_cache_settings": {"set_cache_settings"},
+    "http_request_firewall_custom": {
+        "block",
+        "challenge",
+        "js_challenge",
+        "managed_challenge",
+        "log",
+        "skip",
+    },
+    "http_request_firewall_managed": {"execute", "skip", "log"},
+}
+"""What the rules of a zone's phase can do; in other phases than these, that is not checked."""
+
+PERIODS = {10, 60, 120, 300, 600, 3600}
+"""Seconds that a rate limit can count; so long it can block, too, or a day, or not at all."""
+
+DEFAULTS: Json = {"min_tls_version": "1.0", "ssl": "full", "tls_1_3": "on", "http2": "on", "http3": "on"}
+"""Settings of a new zone; those not named are off."""
+
+ADDED = ("id", "version", "last_updated")
+"""What the API adds to a ruleset and its rules, and the plugin sends back."""
+
+
+class CloudflareApi(Api):
+    """The account of whoever asks, with the zones that it has."""
+
+    base = "/client/v4"
+    collections = (
+        Collection("record", "/zones/<zone>/dns_records", Refusal(404, "Record does not exist.", 81044),
+            wrap=("", "", "id")),
+        Collection("ruleset", "/zones/<zone>/rulesets", Refusal(404, "could not find ruleset", 10001)),
+        Collection("certificate", "/certificates", Refusal(404, "Certificate does not exist", 1003), verbs=(),
+            wrap=("", "", "id")),
+    )  # fmt: skip
+
+    def __init__(self, zones: Iterable[str] | None) -> None:
+        super().__init__()
+        self._open = zones is None
+        self._authority = OriginCa()
+        for name in zones or ():
+            self._add_zone(name)
+
+    def authorize(self, request: Request) -> None:
+        if not request.headers.get("Authorization", "").startswith("Bearer "):
+            raise Refusal(400, "Missing X-Auth-Key, X-Auth-Email or Authorization headers", 9106)
+
+    def answer(self, result: Any, info: Json) -> Any:
+        envelope: Json = {"success": True, "errors": [], "messages": [], "result": result}
+        if info:
+            envelope["result_info"] = info | {"total_pages": -(-info["total_count"] // info["per_page"])}
+        return envelope
+
+    def fault(self, refusal: Refusal) -> Any:
+        errors = [{"code": refusal.code or 10000, "message": str(refusal)}]
+        return {"success": False, "errors": errors, "messages": [], "result": None}
+
+    def enter(self, **scope: str) -> None:
+        if scope:
+            self._zone(scope["zone"])
+
+    # Zones
+
+    @route("/user/tokens/verify")
+    def verify(self, request: Request) -> Any:
+        return {"id": sha256(b"token").hexdigest()[:32], "status": "active"}
+
+    @route("/zones")
+    def zones(self, request: Request) -> Any:
+        name = request.args.get("name", "").removeprefix("equal:")
+        if self._open and "." in name:
+            self._add_zone(name)
+        return page(request, list(self.rows("zone").values()), {})
+
+    @route("/zones/<zone>")
+    def zone(self, request: Request, zone: str) -> Any:
+        return self._zone(zone)
+
+    def _add_zone(self, name: str) -> None:
+        ident = sha256(name.encode()).hexdigest()[:32]
+        account = {"id": sha256(b"account").hexdigest()[:32], "name": "sandbox"}
+        servers = ["ada.ns.cloudflare.com", "bob.ns.cloudflare.com"]
+        zone = {"id": ident, "name": name, "account": account, "name_servers": servers, "paused": False}
+        self.rows("zone").setdefault(ident, zone | {"status": "active", "type": "full", "created_on": now()})
+
+    def _zone(self, ident: str) -> Json:
+        if found := self.rows("zone").get(ident):
+            return found
+        raise Refusal(
+            404, f"Could not route to /zones/{ident}, perhaps your object identifier is invalid?", 7003
+        )
+
+    def _zone_names(self) -> list[str]:
+        return [zone["name"] for zone in self.rows("zone").values()]
+
+    # DNS
+
+    def put_record(self, given: Json, before: Json | None, others: Sequence[Json], zone: str) -> Json:
+        _check("dns.record_create_params.RecordCreateParams", given | {"zone_id": zone}, 1004)
+        apex, name = self._zone(zone)["name"], given["name"].lower().rstrip(".")
+        full = name if _within(name, apex) else apex if name == "@" else f"{name}.{apex}"
+        made = (
+            {"proxied": False, "tags": [], "settings": {}}
+            | given
+            | {"name": full, "content": _content(given)}
+        )
+        for code, message in _record_faults(made, [one for one in others if one["name"] == full]):
+            raise Refusal(400, message, code)
+        time, kind = now(), made["type"]
+        old = before or {"id": uuid.uuid4().hex, "created_on": time}
+        made |= {key: old[key] for key in ("id", "created_on")} | {"modified_on": time, "meta": {}}
+        noted = {"comment_modified_on": time} if "comment" in given else {"comment": None}
+        return made | noted | {"proxiable": kind in ADDRESSES}
+
+    # Settings and DNSSEC
+
+    @route("/zones/<zone>/settings/<setting>", "GET", "PATCH")
+    def setting(self, request: Request, zone: str, setting: str) -> Any:
+        self._zone(zone)
+        allowed, rows = setting_type(setting), self.rows("setting", zone)
+        if allowed is None:
+            raise Refusal(400, f"Unrecognized zone setting name: {setting}", 1006)
+        if request.method == "PATCH":
+            given = body(request)
+            if given.keys() - {"id"} != {"value"}:  # the plugin sends the id along
+                raise Refusal(400, f"{', '.join(sorted(given))}: value is required, and nothing else", 1007)
+            _check(allowed, given["value"], 1007)
+            rows[setting] = {"id": setting, "value": given["value"], "editable": True, "modified_on": now()}
+        default = {
+            "id": setting,
+            "value": DEFAULTS.get(setting, "off"),
+            "editable": True,
+            "modified_on": None,
+        }
+        return rows.get(setting, default)
+
+    @route("/zones/<zone>/dnssec", "GET", "PATCH", "DELETE")
+    def dnssec(self, request: Request, zone: str) -> Any:
+        name, rows = self._zone(zone)["name"], self.rows("dnssec")
+        if request.method == "DELETE":
+            rows.pop(zone, None)
+            return ""
+        if request.method == "GET":
+            return rows.get(zone, {"status": "disabled"})
+        given, digest = body(request), sha256(name.encode()).hexdigest().upper()
+        _check("dns.dnssec_edit_params.DNSSECEditParams", given | {"zone_id": zone}, 1004)
+        key = {
+            "flags": 257,
+            "algorithm": "13",
+            "key_type": "ECDSAP256SHA256",
+            "digest_type": "2",
+            "key_tag": 2371,
+        }
+        ds = {"digest_algorithm": "SHA256", "digest": digest, "ds": f"{name}. 3600 IN DS 2371 13 2 {digest}"}
+        rows[zone] = key | ds | {"public_key": digest} | rows.get(zone, {}) | given | {"modified_on": now()}
+        # Pending until the registrar has the DS record, which it is taken to have before anybody asks again.
+        return rows[zone] | ({"status": "pending"} if given.get("status") == "active" else {})
+
+    # Rulesets
+
+    @route("/zones/<zone>/rulesets/phases/<phase>/entrypoint")
+    def entrypoint(self, request: Request, zone: str, phase: str) -> Any:
+        self._zone(zone)
+        for one in self.rows("ruleset", zone).values():
+            if one["phase"] == phase and one["kind"] == "zone":
+                return one
+        raise Refusal(404, f"could not find entrypoint ruleset in the {phase} phase", 10003)
+
+    def put_ruleset(self, given: Json, before: Json | None, others: Sequence[Json], zone: str) -> Json:
+        old = before or {"id": uuid.uuid4().hex, "version": "0", "rules": []}
+        given = {key: old[key] for key in ("kind", "name", "phase") if key in old} | _without(given, *ADDED)
+        # The plugin does not send the ids of rules that it changes: the refs tell which they are.
+        rules = [_without(rule, *ADDED[1:]) for rule in given.get("rules", [])]
+        _check(
+            "rulesets.ruleset_create_params.RulesetCreateParams",
+            given | {"zone_id": zone, "rules": rules},
+            20217,
+        )
+        if missing := {"kind", "name", "phase"} - given.keys():
+            raise Refusal(400, f"{', '.join(sorted(missing))}: missing", 20217)
+        if before and (given["kind"], given["phase"]) != (old["kind"], old["phase"]):
+            raise Refusal(400, "kind and phase of a ruleset cannot be changed", 20025)
+        if given["kind"] == "zone" and any(one["phase"] == given["phase"] for one in others):
+            limit = f"exceeded maximum number of zone rulesets for phase {given['phase']}"
+            raise Refusal(400, f"'zone' is not a valid value for kind because {limit}", 20217)
+        for place, message in _rule_faults(given["phase"], rules):
+            raise Refusal(400, f"/rules/{place}/{message}", 20120)
+        ids = {rule["ref"]: rule["id"] for rule in old["rules"]}
+        made = {"description": ""} | given | {"id": old["id"], "version": str(int(old["version"]) + 1)}
+        return made | {"rules": [_rule(rule, ids) for rule in rules], "last_updated": now()}
+
+    # Origin CA
+
+    def put_certificate(self, given: Json, before: Json | None, others: Sequence[Json]) -> Json:
+        given = {"requested_validity": 5475} | given
+        _check("origin_ca_certificates.OriginCACertificateCreateParams", given, 1010)
+        for host in given["hostnames"]:
+            if not any(_within(host, zone) for zone in self._zone_names()):
+                raise Refusal(400, f"{host} is in no zone of the account", 1010)
+        try:
+            asked = (
+                given["csr"],
+                given["request_type"],
+                given["hostnames"],
+                int(given["requested_validity"]),
+            )
+            certificate, end = self._authority.sign(*asked)
+        except ValueError as error:
+            raise Refusal(400, f"Failed to validate the CSR: {error}", 1010) from error
+        expires = end.strftime("%Y-%m-%d %H:%M:%S +0000 UTC")
+        return given | {"id": str(uuid.uuid4().int), "certificate": certificate, "expires_on": expires}
+
+
+def _check(model: Any, value: Any, code: int) -> None:
+    if found := list(client_models.cloudflare(model, value)):
+        raise Refusal(400, "; ".join(found), code)
+
+
+def setting_type(setting: str) -> Any:
+    """The type of a setting's value, as the client knows it; None: there is no such setting."""
+    from cloudflare.types.zones.setting_edit_response import SettingEditResponse
+
+    for model in get_args(SettingEditResponse):
+        fields = model.model_fields
+        names = (
+            fields["id"].annotation if {"id", "value"} <= fields.keys() else None
+        )  # a literal, or that or None
+        if setting in (name for part in (names, *get_args(names)) for name in get_args(part)):
+            return fields["value"].annotation
+    return None
+
+
+def _content(given: Json) -> str:
+    """A record's content; that of a structured one is made of its data."""
+    data = {key: str(value) for key, value in given.get("data", {}).items()}
+    if given["type"] == "CAA" and data:
+        return f'{data.get("flags")} {data.get("tag")} "{data.get("value")}"'
+    return str(given.get("content", "")) or " ".join(data.values())
+
+
+def _record_faults(made: Json, others: Iterable[Json]) -> Iterator[tuple[int, str]]:
+    """Why a record cannot be, or not beside `others` of its name."""
+    kind, ttl, content = made["type"], made["ttl"], made["content"]
+    if ttl != 1 and not 60 <= ttl <= 86400:
+        yield 9021, "Invalid TTL. Must be between 60 and 86400 seconds, or 1 for Automatic."
+    if made["proxied"] and (kind not in ADDRESSES or ttl != 1):
+        yield 9004, "only A, AAAA and CNAME records can be proxied, and their ttl must be 1"
+    try:
+        {"A": ipaddress.IPv4Address, "AAAA": ipaddress.IPv6Address}.get(kind, len)(content)
+    except ValueError:
+        yield 9005, f"Content for {kind} record is invalid."
+    if not content.strip():
+        yield 9005, f"Content for {kind} record is missing."
+    for other in others:
+        if (other["type"], other["content"]) == (kind, content):
+            yield 81058, "An identical record already exists."
+        if "CNAME" in (kind, other["type"]) and {kind, other["type"]} <= {*ADDRESSES}:
+            yield 81053, "An A, AAAA, or CNAME record with that host already exists."
+
+
+def _rule_faults(phase: str, rules: Sequence[Json]) -> Iterator[tuple[int, str]]:
+    refs = [rule.get("ref") for rule in rules]
+    for place, rule in enumerate(rules):
+        limit = rule.get("ratelimit", {})
+        if refs[place] and refs[place] in refs[:place]:
+            yield place, "ref: it is there twice"
+        if rule["action"] not in ACTIONS.get(phase, {rule["action"]}):
+            yield place, f"action: {rule['action']} cannot be used in the phase {phase}"
+        if not rule.get("expression", "").strip():
+            yield place, "expression: missing"
+        if bool(limit) != (phase == "http_ratelimit"):
+            yield place, "ratelimit: required in the phase http_ratelimit, and in no other"
+        if limit and "cf.colo.id" not in limit["characteristics"]:
+            yield place, "ratelimit/characteristics: cf.colo.id is missing"
+        if limit and not (
+            {limit["period"]} <= PERIODS and {limit.get("mitigation_timeout", 0)} <= PERIODS | {0, 86400}
+        ):
+            yield (
+                place,
+                f"ratelimit: period and mitigation_timeout can be {', '.join(map(str, sorted(PERIODS)))}",
+            )
+
+
+def _rule(given: Json, ids: Json) -> Json:
+    """A rule as the API answers it."""
+    ident = ids.get(given.get("ref", "")) or given.get("id") or uuid.uuid4().hex
+    made = {"enabled": True, "ref": ident} | given | {"id": ident, "version": "1", "last_updated": now()}
+    if given["action"] == "execute":
+        made["action_parameters"] = {"version": "latest"} | given.get("action_parameters", {})
+    return made | (
+        {"ratelimit": {"requests_to_origin": False} | given["ratelimit"]} if "ratelimit" in given else {}
+    )
+
+
+def _without(given: Json, *names: str) -> Json:
+    return {key: value for key, value in given.items() if key not in names}
+
+
+def _within(host: str, zone: str) -> bool:
+    return host == zone or host.endswith(f".{zone}")
+
+
+def app(zones: Iterable[str] | None = None) -> CloudflareApi:
+    """The WSGI application; `zones`: names of the zones that there are, None: each that is asked for by name."""
+    return CloudflareApi(zones)

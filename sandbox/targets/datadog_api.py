@@ -1,0 +1,296 @@
+"""Datadog's API v1 and v2, as far as pulumi-datadog calls it for the program: monitors, objectives,
+dashboards, synthetic tests, the AWS integration. What its models allow and Datadog refuses is refused, too."""
+
+import random
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from time import time
+from typing import Any
+
+from werkzeug.wrappers import Request
+
+from sandbox.targets import client_models, monitors
+from sandbox.targets.web import Api, Collection, Json, Refusal, body, now, page, route
+
+MODELS = {
+    "monitor": ("v1.model.monitor.Monitor", "v1.model.monitor_update_request.MonitorUpdateRequest"),
+    "slo": ("v1.model.service_level_objective_request.ServiceLevelObjectiveRequest",
+        "v1.model.service_level_objective.ServiceLevelObjective"),
+    "dashboard": ("v1.model.dashboard.Dashboard",) * 2,
+    "test": ("v1.model.synthetics_api_test.SyntheticsAPITest",) * 2,
+    "account": ("v2.model.aws_account_create_request.AWSAccountCreateRequest",
+        "v2.model.aws_account_update_request.AWSAccountUpdateRequest"),
+}  # fmt: skip
+"""The body of a create and of an update."""
+
+MONITOR_OPTIONS: Json = {"notify_audit": False, "include_tags": True, "notify_no_data": False, "silenced": {}}
+"""What a monitor has that says nothing of it."""
+
+AUTHOR: Json = {"handle": "sandbox@example.com", "name": "Sandbox", "email": "sandbox@example.com"}
+
+TICKS = range(30, 604801)
+"""Seconds between two runs of a test."""
+
+
+class DatadogApi(Api):
+    """The organization of whoever asks."""
+
+    collections = (
+        Collection("monitor", "/api/v1/monitor", Refusal(404, "Monitor not found"),
+            wrap=("", "", "deleted_monitor_id")),
+        Collection("slo", "/api/v1/slo", Refusal(404, "SLO not found"),
+            wrap=("data", "data", "data"), listed=True),
+        Collection("dashboard", "/api/v1/dashboard", Refusal(404, "Dashboard not found"),
+            wrap=("dashboards", "", "deleted_dashboard_id")),
+        Collection("test", "/api/v1/synthetics/tests/api", Refusal(404, "Synthetics test not found"),
+            key="public_id"),
+        Collection("account", "/api/v2/integration/aws/accounts", Refusal(404, "AWS account not found"),
+            wrap=("data", "data", ""), verbs=("PATCH",)),
+    )  # fmt: skip
+
+    def authorize(self, request: Request) -> None:
+        needed = {"DD-API-KEY"} | (set() if request.path == "/api/v1/validate" else {"DD-APPLICATION-KEY"})
+        if not all(request.headers.get(name) for name in needed):
+            raise Refusal(403, "Forbidden")
+
+    def answer(self, result: Any, info: Json) -> Any:
+        return result
+
+    def fault(self, refusal: Refusal) -> Any:
+        return {"errors": [str(refusal)]}
+
+    @route("/api/v1/validate")
+    def validate(self, request: Request) -> Any:
+        return {"valid": True}
+
+    # Monitors
+
+    @route("/api/v1/monitor/validate", "POST")
+    def validate_monitor(self, request: Request) -> Any:
+        self.put_monitor(body(request), None, ())
+        return {}
+
+    @route("/api/v1/monitor/<ident>/validate", "POST")
+    def validate_existing_monitor(self, request: Request, ident: str) -> Any:
+        return self.validate_monitor(request)
+
+    @route("/api/v1/monitor/search")
+    def search_monitors(self, request: Request) -> Any:
+        words = request.args.get("query", "").strip('"').lower()
+        info: Json = {}
+        found = [row for row in self.rows("monitor").values() if words in row["name"].lower()]
+        return {"monitors": page(request, found, info), "metadata": info}
+
+    def put_monitor(self, given: Json, before: Json | None, others: Sequence[Json]) -> Json:
+        _check("monitor", given, before)
+        merged = (before or {"name": "", "message": "", "tags": []}) | given
+        _refuse(monitors.faults(merged))
+        query = monitors.parse(merged["query"], monitors.STARTS[merged["type"]])
+        missing = [str(one) for one in query.monitors if str(one) not in self.rows("monitor")]
+        missing += (
+            []
+            if merged["type"] != "slo alert" or query.strings[0] in self.rows("slo")
+            else [query.strings[0]]
+        )
+        if missing:
+            raise Refusal(
+                400, f"The value provided for parameter 'query' is invalid: there is no {missing[0]}"
+            )
+        if before and merged["type"] != before["type"]:
+            raise Refusal(400, f"type: it cannot be changed from {before['type']}")
+        options = MONITOR_OPTIONS | merged.get("options", {})
+        if query.threshold is not None:
+            options["thresholds"] = {"critical": query.threshold} | options.get("thresholds", {})
+        made = merged | {"options": options, "multi": bool(query.groups), "modified": now()}
+        new = {
+            "id": random.randrange(10**7, 10**8),
+            "created": now(),
+            "creator": AUTHOR,
+            "overall_state": "No Data",
+        }
+        return made if before else made | new
+
+    # Objectives
+
+    def put_slo(self, given: Json, before: Json | None, others: Sequence[Json]) -> Json:
+        _check("slo", given, before)
+        _refuse(self._slo_faults(given, before))
+        first = given["thresholds"][0]
+        made = {
+            "target_threshold": first["target"],
+            "timeframe": first["timeframe"],
+            "tags": [],
+            "groups": [],
+        }
+        made |= {"warning_threshold": first["warning"]} if "warning" in first else {}
+        made |= given | {"modified_at": int(time()), "creator": AUTHOR}
+        made["thresholds"] = [
+            one | {f"{name}_display": str(one[name]) for name in ("target", "warning") if name in one}
+            for one in given["thresholds"]
+        ]
+        old = before or {"id": uuid.uuid4().hex, "created_at": int(time())}
+        return made | {key: old[key] for key in ("id", "created_at")}
+
+    def _slo_faults(self, given: Json, before: Json | None) -> Iterator[str]:
+        if before and given["type"] != before["type"]:
+            yield f"type: it cannot be changed from {before['type']}"
+        for one in given["thresholds"]:
+            if not 0 < one["target"] < one.get("warning", 100) <= 100:
+                yield "thresholds: a target is above 0 and below its warning, which is at most 100"
+        if given["type"] == "metric":
+            for name in ("numerator", "denominator"):
+                try:
+                    monitors.parse(given.get("query", {}).get(name, ""), "expression")
+                except monitors.Unreadable as error:
+                    yield f"Invalid query: {name}: {error}"
+        for one in given.get("monitor_ids", ()):
+            if str(one) not in self.rows("monitor"):
+                yield f"monitor {one} does not exist"
+
+    def may_delete(self, name: str, row: Json, *, force: bool) -> None:
+        ident = row.get("id")
+        if name == "monitor" and not force:
+            users = [one["id"] for one in self.rows("slo").values() if ident in one.get("monitor_ids", ())]
+            for kind, used in (("slos", users), ("composite monitors", self._composites(ident))):
+                if used:
+                    raise Refusal(400, f'monitor [{ident},"{row["name"]}"] is referenced in {kind}: {used}')
+        if name == "slo" and not force:
+            users = [one["title"] for one in self.rows("dashboard").values() if _mentions(one, ident)]
+            users += [one["name"] for one in self.rows("monitor").values() if f'"{ident}"' in one["query"]]
+            if users:
+                raise Refusal(409, f"SLO {ident} is used by {', '.join(users)}")
+
+    def _composites(self, ident: Any) -> list[Any]:
+        made = [one for one in self.rows("monitor").values() if one["type"] == "composite"]
+        return [one["id"] for one in made if ident in monitors.parse(one["query"], "composite").monitors]
+
+    # Dashboards
+
+    def put_dashboard(self, given: Json, before: Json | None, others: Sequence[Json]) -> Json:
+        _check("dashboard", given, before)
+        _refuse(_widget_faults(given["widgets"], "widgets"))
+        ident = before["id"] if before else "-".join(uuid.uuid4().hex[part : part + 3] for part in (0, 3, 6))
+        url = f"/dashboard/{ident}/{'-'.join(given['title'].lower().split())}"
+        made = {
+            "description": None,
+            "template_variables": None,
+            "notify_list": [],
+            "is_read_only": False,
+        } | given
+        made |= {"id": ident, "url": url, "author_handle": AUTHOR["handle"], "modified_at": now()}
+        made |= {
+            "created_at": before["created_at"] if before else now(),
+            "widgets": _numbered(given["widgets"]),
+        }
+        return made
+
+    # Synthetic tests
+
+    @route("/api/v1/synthetics/tests")
+    def tests(self, request: Request) -> Any:
+        return {"tests": page(request, list(self.rows("test").values()), {})}
+
+    @route("/api/v1/synthetics/tests/<ident>")
+    def test(self, request: Request, ident: str) -> Any:
+        if ident not in self.rows("test"):
+            raise self.collections[3].missing
+        return self.rows("test")[ident]
+
+    @route("/api/v1/synthetics/tests/delete", "POST")
+    def delete_tests(self, request: Request) -> Any:
+        idents = body(request).get("public_ids", [])
+        for ident in idents:
+            self.rows("monitor").pop(str(self.test(request, ident)["monitor_id"]))
+            del self.rows("test")[ident]
+        return {"deleted_tests": [{"public_id": ident, "deleted_at": now()} for ident in idents]}
+
+    def put_test(self, given: Json, before: Json | None, others: Sequence[Json]) -> Json:
+        _check("test", given, before)
+        _refuse(_test_faults(given))
+        old = before or {
+            "public_id": "-".join(uuid.uuid4().hex[part : part + 3] for part in (0, 3, 6)),
+            "monitor_id": random.randrange(10**7, 10**8),
+            "created_at": now(),
+        }
+        watch = {key: given[key] for key in ("name", "message", "tags") if key in given}
+        watch |= {"id": old["monitor_id"], "type": "synthetics alert", "query": "no_query", "options": {}}
+        self.rows("monitor")[str(old["monitor_id"])] = watch
+        return (
+            given
+            | {key: old[key] for key in ("public_id", "monitor_id", "created_at")}
+            | {"modified_at": now()}
+        )
+
+    # The AWS integration
+
+    def put_account(self, given: Json, before: Json | None, others: Sequence[Json]) -> Json:
+        _check("account", given, before)
+        old = before["attributes"] if before else {"created_at": now(), "account_tags": []}
+        made = old | given["data"]["attributes"] | {"modified_at": now()}
+        if not (made["aws_account_id"].isdigit() and len(made["aws_account_id"]) == 12):
+            raise Refusal(400, f"aws_account_id: {made['aws_account_id']} has not 12 digits")
+        if any(row["attributes"]["aws_account_id"] == made["aws_account_id"] for row in others):
+            raise Refusal(409, f"AWS account {made['aws_account_id']} already exists")
+        if "role_name" in made["auth_config"]:
+            known = old.get("auth_config", {}).get("external_id", uuid.uuid4().hex)
+            made["auth_config"] = {"external_id": known} | made["auth_config"]
+        return {"id": before["id"] if before else str(uuid.uuid4()), "type": "account", "attributes": made}
+
+
+def _check(name: str, given: Json, before: Json | None) -> None:
+    _refuse(client_models.datadog(MODELS[name][before is not None], given))
+
+
+def _refuse(faults: Iterable[str]) -> None:
+    for fault in faults:
+        raise Refusal(400, fault)
+
+
+def _widget_faults(widgets: Sequence[Json], path: str) -> Iterator[str]:
+    """The queries of the widgets are read, too."""
+    for place, widget in enumerate(widgets):
+        shown, at = widget["definition"], f"{path}[{place}].definition"
+        yield from _widget_faults(shown.get("widgets", ()), f"{at}.widgets")
+        for request in shown.get("requests", ()) if isinstance(shown.get("requests"), list) else ():
+            try:
+                monitors.parse(request.get("q", "1"), "expression")
+            except monitors.Unreadable as error:
+                yield f"{at}: Invalid query: {error}"
+
+
+def _numbered(widgets: Sequence[Json]) -> list[Json]:
+    """The widgets with ids, those in groups as well."""
+    inner = [one["definition"].get("widgets") for one in widgets]
+    return [
+        {"id": random.randrange(10**15), **one}
+        | ({"definition": one["definition"] | {"widgets": _numbered(own)}} if own else {})
+        for one, own in zip(widgets, inner, strict=True)
+    ]
+
+
+def _mentions(value: Any, ident: Any) -> bool:
+    if isinstance(value, dict | list):
+        return any(_mentions(item, ident) for item in (value.values() if isinstance(value, dict) else value))  # pyright: ignore
+    return value == ident
+
+
+def _test_faults(given: Json) -> Iterator[str]:
+    request, options = given["config"].get("request", {}), given["options"]
+    needed = {"http": ("method", "url"), "ssl": ("host", "port"), "tcp": ("host", "port"), "dns": ("host",)}
+    for name in needed.get(given.get("subtype", "http"), ()):
+        if name not in request:
+            yield f"config.request.{name}: missing in a test of the subtype {given.get('subtype', 'http')}"
+    if not given["config"].get("assertions"):
+        yield "config.assertions: a test asserts something"
+    if not given["locations"]:
+        yield "locations: a test runs somewhere"
+    if options.get("tick_every") not in TICKS:
+        yield "options.tick_every: 30 to 604800 seconds"
+    retry = options.get("retry", {})
+    if not (0 <= retry.get("count", 0) <= 5 and 0 <= retry.get("interval", 300) <= 5000):
+        yield "options.retry: at most 5 times, and at most 5000 ms apart"
+
+
+def app() -> DatadogApi:
+    """The WSGI application."""
+    return DatadogApi()

@@ -1,0 +1,149 @@
+"""What Datadog refuses in a monitor: its query, parsed, and what does not fit the query."""
+
+import functools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lark import Lark, Token
+from lark.exceptions import UnexpectedInput
+
+STARTS = {
+    "metric alert": "metric",
+    "query alert": "metric",
+    "service check": "check",
+    "slo alert": "slo",
+    "composite": "composite",
+}
+"""The kinds of monitors whose queries are known, with the grammar's rule for each."""
+
+MINUTES = {"m": 1, "h": 60, "d": 1440, "w": 10080, "mo": 44640}
+
+BLOCK = re.compile(r"\{\{\s*([#^/])\s*([^}\s]+)[^}]*\}\}")
+"""The begin or end of a part of a message: {{#is_alert}}, {{^is_recovery}}, {{/is_alert}}."""
+
+
+class Unreadable(ValueError):
+    """A query that the grammar does not allow."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """What a query says."""
+
+    comparator: str = ""
+    threshold: float | None = None
+    groups: frozenset[str] = frozenset()
+    """The tags by which it is judged; "*" is any."""
+    last: int = 0
+    """How many runs of a service check are looked at."""
+    strings: tuple[str, ...] = ()
+    """An SLO's id and its windows; a check's name and tags."""
+    monitors: tuple[int, ...] = ()
+    """The monitors that a composite one is made of."""
+    minutes: tuple[int, ...] = ()
+    """The windows."""
+
+
+@functools.cache
+def _parser() -> Lark:
+    grammar = Path(__file__).with_name("monitor_query.lark").read_text()
+    return Lark(grammar, parser="lalr", start=[*{*STARTS.values()}, "expression"])
+
+
+def parse(query: str, kind: str = "metric") -> Query:
+    """A query of a kind: metric, check, slo, composite, or expression alone; Unreadable says where."""
+    try:
+        tree = _parser().parse(query, start=kind)
+    except UnexpectedInput as error:
+        place = max(error.pos_in_stream or 0, 0)
+        raise Unreadable(f"unexpected after {query[:place].strip()[-40:]!r}") from error
+    if isinstance(tree, Token):
+        return Query(monitors=(int(tree),)) if tree.type == "MONITOR" else Query()
+    found: dict[str, list[str]] = {}
+    for token in tree.scan_values(lambda one: isinstance(one, Token)):
+        found.setdefault(token.type, []).append(str(token))
+    threshold = next(tree.find_data("threshold"), None)
+    groups = [name.strip() for text in found.get("GROUPS", ()) for name in text.strip("{} ").split(",")]
+    strings = tuple(text[1:-1] for text in found.get("STRING", ()))
+    return Query(
+        comparator=next(iter(found.get("COMPARATOR", ())), ""),
+        threshold=float("".join(map(str, threshold.children))) if threshold else None,
+        groups=frozenset(groups),
+        last=int(next(iter(found.get("LAST", ())), 0)),
+        strings=strings,
+        monitors=tuple(map(int, found.get("MONITOR", ()))),
+        minutes=tuple(_minutes(span) for span in found.get("SPAN", ())),
+    )
+
+
+def _minutes(span: str) -> int:
+    number, unit = re.fullmatch(r"last_(\d+)(\w+)", span).groups()  # pyright: ignore[reportOptionalMemberAccess]
+    return int(number) * MINUTES[unit]
+
+
+def faults(monitor: Any) -> Iterator[str]:
+    """What Datadog's validation says of a monitor that its model allows."""
+    kind, options = monitor["type"], monitor.get("options", {})
+    if kind not in STARTS:
+        known = ", ".join(sorted(STARTS))
+        yield f"the sandbox cannot check a monitor of the type {kind}; it can check {known}"
+        return
+    try:
+        query = parse(monitor["query"], STARTS[kind])
+    except Unreadable as error:
+        yield f"The value provided for parameter 'query' is invalid: {error}"
+        return
+    yield from _windows(query)
+    yield from _thresholds(query, options.get("thresholds") or {}, kind)
+    yield from _options(query, options, kind)
+    yield from _message(monitor.get("message", ""))
+
+
+def _windows(query: Query) -> Iterator[str]:
+    for minutes in query.minutes:
+        if not 1 <= minutes <= MINUTES["mo"]:
+            yield f"The evaluation window must be between 1 minute and 1 month; it is {minutes} minutes"
+
+
+def _thresholds(query: Query, at: dict[str, float], kind: str) -> Iterator[str]:
+    critical, warning = at.get("critical"), at.get("warning")
+    if at and critical is None:
+        yield "Alert status is required."
+    if kind == "service check":
+        if query.last < max(at.values(), default=1):
+            yield "Last field should be larger than or equal to max threshold defined in monitor options"
+    elif critical is not None and query.threshold is not None and critical != query.threshold:
+        yield f"Alert threshold ({critical}) does not match that used in the query ({query.threshold})."
+    elif critical is not None and warning is not None:
+        rising = ">" in query.comparator
+        if warning == critical or (warning > critical) == rising:
+            word = "less" if rising else "greater"
+            yield f"Warning threshold ({warning}) must be {word} than the alert threshold ({critical})."
+
+
+def _options(query: Query, options: Any, kind: str) -> Iterator[str]:
+    if options.get("notify_no_data") and options.get("on_missing_data"):
+        yield "notify_no_data cannot be used together with on_missing_data"
+    if options.get("on_missing_data") and kind != "query alert" and kind != "metric alert":
+        yield f"on_missing_data cannot be used with a monitor of the type {kind}"
+    if options.get("renotify_statuses") and not options.get("renotify_interval"):
+        yield "renotify_statuses requires renotify_interval"
+    by = {*options.get("notify_by", ())} - {"*"}
+    if kind == "query alert" and not by <= query.groups:
+        yield f"notify_by: {', '.join(sorted(by - query.groups))} is not among the query's groups"
+
+
+def _message(text: str) -> Iterator[str]:
+    """What begins in a message has to end, in order."""
+    begun: list[str] = []
+    for sign, name in BLOCK.findall(text):
+        if sign != "/":
+            begun.append(name)
+        elif not begun or begun.pop() != name:
+            yield f"message: {{{{/{name}}}}} ends what did not begin"
+            return
+    if begun:
+        yield f"message: {{{{#{begun[-1]}}}}} does not end"
