@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Required, TypedDict, Unpack
 
 from pulumi_policy import EnforcementLevel, Severity
 
@@ -170,6 +170,19 @@ class Rule:
         return {name: option.default for name, option in self.options.items()}
 
 
+class Said(TypedDict, total=False):
+    """What is said about a rule, whatever it judges."""
+
+    severity: Required[Severity]
+    controls: Required[tuple[str, ...]]
+    remediation: Required[str]
+    url: str
+    """Default: the topic's."""
+    level: EnforcementLevel
+    """Default: mandatory."""
+    options: Mapping[str, Option]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Topic:
     """What the rules of one topic have in common; its methods are the decorators that make rules."""
@@ -179,70 +192,35 @@ class Topic:
     url: str
 
     def rule(
-        self,
-        name: str,
-        *,
-        types: Iterable[str],
-        severity: Severity,
-        controls: tuple[str, ...],
-        remediation: str,
-        url: str = "",
-        level: EnforcementLevel = EnforcementLevel.MANDATORY,
-        options: Mapping[str, Option] | None = None,
-        remedy: Remedy | None = None,
+        self, name: str, *, types: Iterable[str], remedy: Remedy | None = None, **said: Unpack[Said]
     ) -> Callable[[ResourceCheck], Rule]:
         """Makes a rule on resources of a function; its docstring is the description."""
+        return lambda check: self._rule(name, check, said, frozenset(types), remedy)
 
-        def decorate(check: ResourceCheck) -> Rule:
-            return Rule(
-                name=name,
-                description=_description(check),
-                severity=severity,
-                framework=self.framework,
-                controls=controls,
-                tags=self.tags,
-                url=url or self.url,
-                remediation=remediation,
-                level=level,
-                options=options or {},
-                types=frozenset(types),
-                check=check,
-                remedy=remedy,
-            )
+    def stack_rule(self, name: str, **said: Unpack[Said]) -> Callable[[StackCheck], Rule]:
+        """Makes a rule on a whole stack of a function; its docstring is the description."""
+        return lambda check: self._rule(name, check, said)
 
-        return decorate
-
-    def stack_rule(
+    def _rule(
         self,
         name: str,
-        *,
-        severity: Severity,
-        controls: tuple[str, ...],
-        remediation: str,
-        url: str = "",
-        level: EnforcementLevel = EnforcementLevel.MANDATORY,
-        options: Mapping[str, Option] | None = None,
-    ) -> Callable[[StackCheck], Rule]:
-        """Makes a rule on a whole stack of a function; its docstring is the description."""
-
-        def decorate(check: StackCheck) -> Rule:
-            return Rule(
-                name=name,
-                description=_description(check),
-                severity=severity,
-                framework=self.framework,
-                controls=controls,
-                tags=self.tags,
-                url=url or self.url,
-                remediation=remediation,
-                level=level,
-                options=options or {},
-                types=frozenset(),
-                check=check,
-            )
-
-        return decorate
-
-
-def _description(check: Callable[..., object]) -> str:
-    return " ".join((check.__doc__ or "").split())
+        check: ResourceCheck | StackCheck,
+        said: Said,
+        types: frozenset[str] = frozenset(),
+        remedy: Remedy | None = None,
+    ) -> Rule:
+        return Rule(
+            name=name,
+            description=" ".join((check.__doc__ or "").split()),
+            severity=said["severity"],
+            framework=self.framework,
+            controls=said["controls"],
+            tags=self.tags,
+            url=said.get("url") or self.url,
+            remediation=said["remediation"],
+            level=said.get("level", EnforcementLevel.MANDATORY),
+            options=said.get("options", {}),
+            types=types,
+            check=check,
+            remedy=remedy,
+        )

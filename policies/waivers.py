@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +14,11 @@ LONGEST = 180
 
 _TEXTS = ("reason", "owner", "ticket")
 _KEYS = {*_TEXTS, "expires", "match"}
+
+
+def utc_day() -> date:
+    """The day that decides about expiry: UTC's, so that a laptop and CI agree wherever they are."""
+    return datetime.now(UTC).date()
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class Waiver:
     """Policies and targets (URNs, or patterns with `*`)."""
 
     def days_left(self, today: date) -> int:
-        """Whole days after today; the day of expiry still counts."""
+        """Whole days after today; the day of expiry still counts, until midnight UTC."""
         return (self.expires - today).days
 
     def expired(self, today: date) -> bool:
@@ -67,7 +72,7 @@ class Waivers:
 
     waivers: tuple[Waiver, ...] = ()
     faults: tuple[str, ...] = ()
-    today: date = field(default_factory=date.today)
+    today: date = field(default_factory=utc_day)
 
     def of(self, policy: str, urn: str) -> Waiver | None:
         """The waiver that covers a finding: one that holds before one that has expired."""
@@ -80,7 +85,7 @@ def load(names: Iterable[str], today: date | None = None) -> Waivers:
     import yaml
 
     file = Path(os.environ.get("PIPE_POLICY_WAIVERS") or FILE)
-    today = today or date.today()
+    today = today or utc_day()
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -111,8 +111,8 @@ def uncovered(stack: Stack, _: Options) -> Verdicts:
 
 def _covered(resource: Resource, words: set[str], unknown: list[Unknown]) -> Verdicts:
     for item in objects(resource):
-        place = item.value.at("metadata.name")
-        own = _words(place.text(), item.value.at("metadata.namespace").text())
+        place, namespace = item.value.at("metadata.name"), item.value.at("metadata.namespace")
+        own = _words(place.text(), namespace.text())
         label = item.value.at("metadata.labels")["tags.datadoghq.com/service"].text()
         own += [f"service:{label}"] if label else []
         if words & set(own):
@@ -120,6 +120,8 @@ def _covered(resource: Resource, words: set[str], unknown: list[Unknown]) -> Ver
         yield from unknown
         if not unknown:
             wanted = f"query name {own[0]}" if own else "query name it, once it has a name"
+            if place.secret or namespace.secret:
+                wanted = "query name it"
             shown = f"{place.shown()}, which no monitor covers"
             yield Finding(place.path, shown, f"let a monitor's {wanted}", urn=resource.urn)
 

@@ -1,195 +1,191 @@
-"""How much of the rules the tests hold: `python -m tests.policies.mutation [--each N]`.
+"""How much of the rules the tests hold: `python -m tests.policies.mutation [MODULE…]`.
 
-Every mutant changes one thing in a function of policies/rules (a comparison, a text, a verdict left out) and
-runs the tests of its topic in a process of its own. One that no test notices survives. The score is the
-share of mutants that were noticed; the run fails below the promised 90%.
+Every mutant changes one thing in a function of policies/rules (a comparison, a text, a verdict left out), or
+takes a whole rule away. The tests that run the changed lines then run in a process of their own; a mutant
+that none of them notices survives. The score is the share of mutants that were noticed; the run fails below
+the promised 90%.
 """
 
 import argparse
-import ast
-import copy
-import io
 import os
-import random
+import pickle
+import runpy
+import signal
 import sys
-import types
-from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import FrameType
+from typing import Any, TypeVar, cast
 
 import pytest
+from _pytest.runner import runtestprotocol
 
-from policies.catalog import BY_NAME
-from policies.rule import Rule
+from tests.policies.mutants import Line, Mutant, mutants
 
 HERE = Path(__file__).parent
-RULES = HERE.parents[1] / "policies" / "rules"
+FOLDER = HERE.parents[1] / "policies" / "rules"
+TESTS = [path for path in (HERE / "rules", HERE / "truth", HERE / "test_table.py") if path.exists()]
+DOCUMENTED: Line = (str(FOLDER.with_name("table.py")), 0)
+"""Stands for every line of what writes the documentation."""
 PROMISED = 0.9
-MORE_TESTS = {
-    "buckets": ("s3", "s3_access"),
-    "checks": ("eks", "rds", "s3_access", "iam", "pod_security", "workload_sets", "hops"),
-    "pod_security_baseline": ("pod_security",),
-    "pod_security_restricted": ("pod_security",),
-    "s3": ("buckets",),
-    "s3_access": ("buckets",),
-    "tls_databases": ("hops",),
-    "tls_load_balancers": ("annotations",),
-    "workloads": ("container_resources", "images", "hardening"),
-}
-"""Tests of a module beside those that have its own name."""
-_OPPOSITES: dict[type[ast.cmpop], type[ast.cmpop]] = {
-    ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq,
-    ast.Lt: ast.LtE,
-    ast.LtE: ast.Lt,
-    ast.Gt: ast.GtE,
-    ast.GtE: ast.Gt,
-    ast.In: ast.NotIn,
-    ast.NotIn: ast.In,
-    ast.Is: ast.IsNot,
-    ast.IsNot: ast.Is,
-}
+HANGS = 20
+"""Seconds after which a test counts as failed: the mutant made a loop endless."""
+WORKERS = os.cpu_count() or 1
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Mutant:
-    """One change to one module."""
+class Covered:
+    """What one test runs, and how long it takes."""
 
-    module: str
-    line: int
-    what: str
-    tree: ast.Module
-
-
-def changes(node: ast.AST) -> Iterator[tuple[str, Callable[[], None]]]:
-    """What can be changed at a node, and how; each change works in place."""
-    match node:
-        case ast.Compare(ops=[op]) if type(op) in _OPPOSITES:
-            other = _OPPOSITES[type(op)]
-            yield f"{type(op).__name__} → {other.__name__}", lambda: setattr(node, "ops", [other()])
-        case ast.BoolOp(op=op):
-            other_op = ast.Or() if isinstance(op, ast.And) else ast.And()
-            yield f"{type(op).__name__} → {type(other_op).__name__}", lambda: setattr(node, "op", other_op)
-        case ast.UnaryOp(op=ast.Not()):
-            # `not not x` is what is left of it
-            yield "not → nothing", lambda: setattr(node, "operand", ast.UnaryOp(ast.Not(), node.operand))
-        case ast.Constant(value=bool(value)):
-            yield f"{value} → {not value}", lambda: setattr(node, "value", not value)
-        case ast.Constant(value=int(value)):
-            yield f"{value} → {value + 1}", lambda: setattr(node, "value", value + 1)
-        case ast.Constant(value=str(value)) if value:
-            yield f"{value[:30]!r} → another text", lambda: setattr(node, "value", f"{value}~")
-        case ast.Expr(value=ast.Yield() | ast.YieldFrom()):
-            yield "a verdict left out", lambda: setattr(node, "value", ast.Constant(None))
-        case ast.Continue() | ast.Return(value=None):
-            pass
-        case _:
-            pass
+    test: int
+    lines: frozenset[Line]
+    seconds: float
 
 
-def mutants(module: str) -> list[Mutant]:
-    """All mutants of a module: only inside functions, and never of a docstring."""
-    source = (RULES / f"{module}.py").read_text()
-    found: list[Mutant] = []
-    for index, what, line in _targets(ast.parse(source)):
-        tree = ast.parse(source)
-        node, position = list(_nodes(tree))[index], what[0]
-        list(changes(node))[position][1]()
-        found.append(Mutant(module, line, what[1], ast.fix_missing_locations(copy.deepcopy(tree))))
-    return found
+class Mutation:
+    """A pytest plugin that takes over once the tests are collected."""
+
+    def __init__(self, modules: Sequence[str]) -> None:
+        self.modules = modules
+        self.score = 0.0
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Finds the tests of each line, then runs them for each mutant."""
+        self.items = session.items
+        print(f"{len(self.items)} tests; finding the lines that each one runs…", flush=True)
+        shares = [range(start, len(self.items), WORKERS) for start in range(WORKERS)]
+        covering: defaultdict[Line, list[Covered]] = defaultdict(list)
+        for covered in in_processes([partial(self.trace, share) for share in shares]):
+            for each in cast("list[Covered]", covered):
+                for line in each.lines:
+                    covering[line].append(each)
+        noticed: Counter[str] = Counter()
+        total: Counter[str] = Counter()
+        for module in self.modules:
+            tried = list(self.tried(module, covering))
+            alive = [mutant for mutant, survived in tried if survived]
+            total[module], noticed[module] = len(tried), len(tried) - len(alive)
+            print(f"{module:24} {noticed[module]:4} of {total[module]:4} noticed", flush=True)
+            for mutant in alive:
+                print(f"    survived: line {mutant.line}: {mutant.what}", flush=True)
+        self.score = noticed.total() / total.total()
+        print(
+            f"mutation score {self.score:.1%} ({noticed.total()} of {total.total()}); promised {PROMISED:.0%}"
+        )
+        return True
+
+    def trace(self, tests: Iterable[int]) -> list[Covered]:
+        """Runs tests without any mutant, and notes the lines of rules that each runs."""
+        return [self._trace(test) for test in tests]
+
+    def _trace(self, test: int) -> Covered:
+        started = time.perf_counter()
+        with traced() as lines:
+            passes = self._passes(test)
+        if not passes:
+            print(f"error: {self.items[test].nodeid} fails without any mutant", file=sys.stderr)
+            os._exit(1)
+        return Covered(test, frozenset(lines), time.perf_counter() - started)
+
+    def tried(self, module: str, covering: dict[Line, list[Covered]]) -> Iterator[tuple[Mutant, bool | None]]:
+        """Every mutant of a module, and whether it survives."""
+        file = FOLDER / f"{module}.py"
+        found = mutants(file)
+        with traced() as at_import:
+            runpy.run_path(str(file))
+        every = {line for line in covering if line[0] == str(file)}
+        tasks: list[Callable[[], bool]] = []
+        for mutant in found:
+            # What runs at import makes the rules themselves, and what the documentation says of them.
+            lines = {*mutant.lines, *every, DOCUMENTED} if mutant.lines & at_import else mutant.lines
+            tests = {each.test: each for line in lines for each in covering.get(line, ())}
+            quickest = sorted(tests.values(), key=lambda each: each.seconds)
+            tasks.append(partial(self.survives, mutant, [each.test for each in quickest]))
+        yield from zip(found, in_processes(tasks), strict=True)
+
+    def survives(self, mutant: Mutant, tests: Sequence[int]) -> bool:
+        """Whether all tests pass although the mutant is there."""
+        mutant.install()
+        return all(self._passes(test) for test in tests)
+
+    def _passes(self, test: int) -> bool:
+        signal.alarm(HANGS)
+        item: Any = self.items[test]
+        item._initrequest()
+        return not any(report.failed for report in runtestprotocol(item, log=False, nextitem=None))
 
 
-def _targets(tree: ast.Module) -> Iterator[tuple[int, tuple[int, str], int]]:
-    for index, node in enumerate(_nodes(tree)):
-        for position, (what, _) in enumerate(changes(node)):
-            yield index, (position, what), getattr(node, "lineno", 0)
+@contextmanager
+def traced() -> Generator[set[Line]]:
+    """The lines of rules that run meanwhile."""
+    lines: set[Line] = set()
+    watched = (str(FOLDER), DOCUMENTED[0])
+
+    def follow(frame: FrameType, _event: str, _: object) -> Callable[..., Any] | None:
+        file = frame.f_code.co_filename
+        if not file.startswith(watched):
+            return None
+        lines.add((file, frame.f_lineno) if file != DOCUMENTED[0] else DOCUMENTED)
+        return follow
+
+    sys.settrace(follow)
+    try:
+        yield lines
+    finally:
+        sys.settrace(None)
 
 
-def _nodes(tree: ast.Module) -> Iterator[ast.AST]:
-    """The nodes of function bodies, without docstrings, annotations and defaults."""
-    for holder in ast.walk(tree):
-        if isinstance(holder, ast.ClassDef):
-            holders: list[ast.stmt] = holder.body
-        elif isinstance(holder, ast.Module):
-            holders = holder.body
-        else:
-            continue
-        for function in holders:
-            if isinstance(function, ast.FunctionDef):
-                body = function.body[1:] if ast.get_docstring(function) else function.body
-                for statement in body:
-                    yield from (node for node in ast.walk(statement) if not _said(node))
+def in_processes(tasks: Iterable[Callable[[], T]]) -> Iterator[T | None]:
+    """What each task gives, in a process of its own; None when that process dies or the task raises."""
+    running: deque[tuple[int, int]] = deque()
+    for task in tasks:
+        if len(running) == WORKERS:
+            yield _finish(*running.popleft())
+        running.append(_start(task))
+    while running:
+        yield _finish(*running.popleft())
 
 
-def _said(node: ast.AST) -> bool:
-    """Whether it is a text that stands for itself: the docstring of an inner function."""
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-
-
-def survives(mutant: Mutant) -> bool:
-    """Whether no test of its topic notices the mutant; a crash of the tests counts as noticed."""
+def _start(task: Callable[[], object]) -> tuple[int, int]:
+    ours, theirs = os.pipe()
     child = os.fork()
     if child == 0:
-        os._exit(_run(mutant))
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status) == 0
+        try:
+            content = pickle.dumps(task())
+            with os.fdopen(theirs, "wb") as pipe:
+                pipe.write(content)
+        finally:
+            os._exit(0)
+    os.close(theirs)
+    return child, ours
 
 
-def _run(mutant: Mutant) -> int:
-    try:
-        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-            _install(mutant)
-            names = (mutant.module, *MORE_TESTS.get(mutant.module, ()))
-            files = [HERE / "rules" / f"test_{name}.py" for name in names]
-            options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:warnings", "-k", "not admission"]
-            return int(pytest.main([*options, *(str(file) for file in files if file.exists())]))
-    except BaseException:  # a mutant that cannot even be loaded was noticed
-        return 1
-
-
-def _install(mutant: Mutant) -> None:
-    """Puts what the mutated module defines in the place of the real one's, wherever it was imported."""
-    name = f"policies.rules.{mutant.module}"
-    real = sys.modules[name]
-    mutated = types.ModuleType(name)
-    mutated.__file__ = real.__file__
-    exec(compile(mutant.tree, str(real.__file__), "exec"), mutated.__dict__)
-    loaded = [
-        each for key, each in list(sys.modules.items()) if key.startswith(("policies", "tests.policies"))
-    ]
-    for key, value in list(vars(mutated).items()):
-        if isinstance(value, Rule):
-            vars(BY_NAME[value.name]).update(vars(value))
-        elif getattr(value, "__module__", None) == name:
-            before = vars(real)[key]
-            for module in loaded:
-                if vars(module).get(key) is before:
-                    setattr(module, key, value)
+def _finish(child: int, ours: int) -> Any:
+    with os.fdopen(ours, "rb") as pipe:
+        content = pipe.read()
+    os.waitpid(child, 0)
+    return pickle.loads(content) if content else None
 
 
 def main() -> int:
+    known = sorted(file.stem for file in FOLDER.glob("*.py") if file.stem != "__init__")
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--each", type=int, default=0, help="mutants of each module, chosen at random; 0: all"
-    )
-    parser.add_argument("modules", nargs="*", help="modules of policies/rules; default: all")
-    arguments = parser.parse_args()
-    names = arguments.modules or sorted(file.stem for file in RULES.glob("*.py") if file.stem != "__init__")
-    noticed = total = 0
-    for name in names:
-        chosen = mutants(name)
-        if arguments.each and len(chosen) > arguments.each:
-            chosen = random.Random(name).sample(chosen, arguments.each)
-        alive = [mutant for mutant in chosen if survives(mutant)]
-        noticed += len(chosen) - len(alive)
-        total += len(chosen)
-        print(f"{name:24} {len(chosen) - len(alive):4} of {len(chosen):4} noticed", flush=True)
-        for mutant in alive:
-            print(f"    survived: line {mutant.line}: {mutant.what}", flush=True)
-    score = noticed / total
-    print(f"mutation score {score:.1%} ({noticed} of {total}); promised {PROMISED:.0%}")
-    return 0 if score >= PROMISED else 1
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"default: all of {', '.join(known)}")
+    modules: list[str] = parser.parse_args().modules or known
+    if unknown := sorted({*modules} - {*known}):
+        parser.error(f"there is no module {', '.join(unknown)}; there are {', '.join(known)}")
+    run = Mutation(modules)
+    options = ["-qq", "-s", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    pytest.main([*options, *map(str, TESTS)], plugins=[run])
+    return 0 if run.score >= PROMISED else 1
 
 
 if __name__ == "__main__":

@@ -1,13 +1,21 @@
-"""What the installed SDKs know: types by token, and which of AWS's can be tagged."""
+"""What the installed SDKs know: the inputs of every type, and which of AWS's types can be tagged."""
 
+import importlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pulumi_aws
+import pulumi_cloudflare
+import pulumi_datadog
+import pulumi_kubernetes
+from pulumi._types import input_type_types
 
 SDK = Path(pulumi_aws.__file__).parent
-_TOKEN = re.compile(r"super\(\w+, __self__\)\.__init__\(\s*'(aws:[\w/]+:\w+)'")
+_PACKAGES = (pulumi_aws, pulumi_kubernetes, pulumi_cloudflare, pulumi_datadog)
+_TOKEN = re.compile(r"super\(\w+, __self__\)\.__init__\(\s*'([\w.-]+:[^']*:\w+)'")
 _TAGS = re.compile(r"^                 tags: pulumi\.Input\[Optional\[Mapping\[str", re.MULTILINE)
 
 
@@ -18,3 +26,37 @@ def taggable() -> Iterator[str]:
         match = _TOKEN.search(text)
         if match and _TAGS.search(text):
             yield match[1]
+
+
+@cache
+def _modules() -> dict[str, str]:
+    """The module of each type's class."""
+    found: dict[str, str] = {}
+    for package in _PACKAGES:
+        root = Path(str(package.__file__)).parent
+        for file in root.rglob("[!_]*.py"):
+            if match := _TOKEN.search(file.read_text()):
+                place = file.relative_to(root).with_suffix("").parts
+                found[match[1]] = ".".join((package.__name__, *place))
+    return found
+
+
+@cache
+def inputs(token: str) -> Mapping[str, Any] | None:
+    """The types of a type's inputs by their names in Pulumi; None for one that the SDK no longer has."""
+    name = _modules().get(token)
+    if name is None:
+        return None
+    module = importlib.import_module(name)
+    [kind] = (
+        each
+        for key, each in vars(module).items()
+        if key.endswith("Args") and isinstance(each, type) and each.__module__ == name
+    )
+    return properties(kind)
+
+
+@cache
+def properties(kind: type) -> Mapping[str, Any]:
+    """The types of the properties of one of the SDK's input types, by their names in Pulumi."""
+    return input_type_types(kind)

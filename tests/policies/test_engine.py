@@ -14,6 +14,7 @@ import pulumi_datadog as datadog
 import pulumi_kubernetes as kubernetes
 import pytest
 
+from policies.waivers import utc_day
 from tests.policies.engine import Engine, Run, providers
 from tests.policies.fixtures import DEPLOYMENT, MONITOR
 
@@ -241,7 +242,7 @@ def weak() -> object:
 
 
 def test_an_active_waiver_lets_the_run_pass_and_says_so(engine: Engine) -> None:
-    soon = date.today() + timedelta(days=12)
+    soon = utc_day() + timedelta(days=12)
     run = engine.run(weak, "up", waivers=waiver(soon, "urn:pulumi:prod::pipe::*::tls"))
     assert not run.failed
     [each] = run.violations
@@ -258,7 +259,7 @@ def test_an_active_waiver_lets_the_run_pass_and_says_so(engine: Engine) -> None:
 
 
 def test_an_expired_waiver_blocks_again_and_says_so(engine: Engine) -> None:
-    past = date.today() - timedelta(days=1)
+    past = utc_day() - timedelta(days=1)
     run = engine.run(weak, waivers=waiver(past))
     assert run.failed
     [said] = run.of("tls-cloudflare-hostname-old-version")
@@ -266,7 +267,7 @@ def test_an_expired_waiver_blocks_again_and_says_so(engine: Engine) -> None:
 
 
 def test_an_unused_waiver_is_an_error_of_its_own(engine: Engine) -> None:
-    later = date.today() + timedelta(days=30)
+    later = utc_day() + timedelta(days=30)
     run = engine.run(host_setting, waivers=waiver(later))
     assert run.failed
     [said] = run.of("policy-waiver-invalid")
@@ -278,7 +279,7 @@ def test_an_unused_waiver_is_an_error_of_its_own(engine: Engine) -> None:
 
 
 def test_a_broken_waiver_is_an_error_of_its_own(engine: Engine) -> None:
-    run = engine.run(host_setting, waivers=waiver(date.today() + timedelta(days=181)))
+    run = engine.run(host_setting, waivers=waiver(utc_day() + timedelta(days=181)))
     assert run.failed
     assert ", 181 days away; at most 180" in run.of("policy-waiver-invalid")[0]
 

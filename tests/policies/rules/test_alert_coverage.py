@@ -2,7 +2,7 @@ import pytest
 
 from policies.datadog import MONITOR as TYPE
 from policies.datadog import SYNTHETIC
-from tests.policies.conftest import UNKNOWN, Said, changed, resource
+from tests.policies.conftest import UNKNOWN, Said, changed, resource, secret
 from tests.policies.fixtures import DEPLOYMENT, MONITOR
 
 REQUIRED = "alert-required-monitor-missing"
@@ -77,6 +77,17 @@ def test_a_deployment_that_no_monitor_covers_is_named(said_of_stack: Said) -> No
         "kube_deployment:pipe-api"
     ]
     assert said_of_stack(UNCOVERED, WATCHED) == []
+
+
+@pytest.mark.parametrize("field", ["name", "namespace"])
+def test_a_secret_name_is_not_in_the_advice(said_of_stack: Said, field: str) -> None:
+    props = changed(DEPLOYMENT, **{f"metadata__{field}": secret("hunter2")})
+    found = said_of_stack(
+        UNCOVERED, resource("kubernetes:apps/v1:Deployment", props), resource(TYPE, MONITOR)
+    )
+    assert len(found) == 1
+    assert found[0].endswith("which no monitor covers; let a monitor's query name it")
+    assert "hunter2" not in found[0]
 
 
 def test_an_unknown_query_may_cover_it(said_of_stack: Said) -> None:

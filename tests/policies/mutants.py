@@ -1,0 +1,180 @@
+"""Mutants: a module of rules with one thing changed, put in the place of the real one."""
+
+import ast
+import gc
+import importlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import cast
+
+from policies.catalog import rules_of
+from policies.rule import Rule, Verdict
+
+Line = tuple[str, int]
+"""File and line."""
+
+_OPPOSITES: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+}
+_UNUSED = {"annotation", "returns", "decorator_list"}
+"""Parts of a function that do not run with it."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change."""
+
+    line: int
+    what: str
+    lines: frozenset[Line]
+    """A test that runs none of these cannot notice it."""
+    install: Callable[[], None]
+    """Makes the change, in this process."""
+
+
+def mutants(file: Path) -> list[Mutant]:
+    """All mutants of a module of rules: inside its functions, and without each of its rules."""
+    module = Module(file)
+    found = [_without(rule) for rule in module.rules]
+    for index, (node, statement) in enumerate(_places(ast.parse(module.source))):
+        lines = frozenset((str(file), line) for line in _head(statement))
+        for position, (what, _) in enumerate(_changes(node)):
+            install = partial(module.install, index, position)
+            found.append(Mutant(getattr(node, "lineno", 0), what, lines, install))
+    return found
+
+
+class Module:
+    """A module of rules, and the functions that it has made so far."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.name = f"policies.rules.{file.stem}"
+        self.source = file.read_text(encoding="utf-8")
+        self.rules = rules_of(importlib.import_module(self.name))
+        self.functions = [
+            found
+            for found in gc.get_objects()
+            if type(found) is FunctionType and found.__code__.co_filename == str(file)
+        ]
+
+    def install(self, index: int, position: int) -> None:
+        """Makes one change at one place: in all functions that are there, and in the rules."""
+        tree = ast.parse(self.source)
+        node = list(_places(tree))[index][0]
+        list(_changes(node))[position][1]()
+        real = compile(self.source, str(self.file), "exec")
+        changed = compile(ast.fix_missing_locations(tree), str(self.file), "exec")
+        codes = dict(_pairs(real, changed))
+        for function in self.functions:
+            function.__code__ = codes.get(function.__code__, function.__code__)
+        # A function that makes rules has done so already: once more.
+        again = ModuleType(self.name)
+        again.__file__ = str(self.file)
+        exec(changed, vars(again))
+        made = {rule.name: rule for rule in rules_of(again)}
+        for rule in self.rules:
+            vars(rule).update(vars(made[rule.name]) if rule.name in made else {"check": _nothing})
+
+
+def _nothing(*_: object) -> Iterator[Verdict]:
+    return iter(())
+
+
+def _without(rule: Rule) -> Mutant:
+    """The pack without a rule."""
+
+    def install() -> None:
+        vars(rule)["check"] = _nothing
+
+    code = rule.check.__code__
+    lines = frozenset((code.co_filename, line) for _, _, line in code.co_lines() if line)
+    return Mutant(code.co_firstlineno, f"{rule.name} removed", lines, install)
+
+
+def _pairs(real: CodeType, changed: CodeType) -> Iterator[tuple[CodeType, CodeType]]:
+    """A code with what it is now, and the same for all codes inside it, as far as they are still there."""
+    yield real, changed
+    left = [code for code in changed.co_consts if isinstance(code, CodeType)]
+    for code in real.co_consts:
+        if isinstance(code, CodeType):
+            for other in left:
+                if (other.co_name, other.co_firstlineno) == (code.co_name, code.co_firstlineno):
+                    left.remove(other)
+                    yield from _pairs(code, other)
+                    break
+
+
+def _changes(node: ast.AST) -> Iterator[tuple[str, Callable[[], None]]]:
+    """What can be changed at a node, and how; each change works in place."""
+    match node:
+        case ast.Compare(ops=[op]) if type(op) in _OPPOSITES:
+            other = _OPPOSITES[type(op)]
+            yield f"{type(op).__name__} → {other.__name__}", lambda: setattr(node, "ops", [other()])
+        case ast.BoolOp(op=op):
+            other_op = ast.Or() if isinstance(op, ast.And) else ast.And()
+            yield f"{type(op).__name__} → {type(other_op).__name__}", lambda: setattr(node, "op", other_op)
+        case ast.UnaryOp(op=ast.Not()):
+            # `not not x` is what is left of it
+            yield "not → nothing", lambda: setattr(node, "operand", ast.UnaryOp(ast.Not(), node.operand))
+        case ast.Constant(value=bool(value)):
+            yield f"{value} → {not value}", lambda: setattr(node, "value", not value)
+        case ast.Constant(value=int(value)):
+            yield f"{value} → {value + 1}", lambda: setattr(node, "value", value + 1)
+        case ast.Constant(value=str(value)) if value:
+            yield f"{value[:30]!r} → another text", lambda: setattr(node, "value", f"{value}~")
+        case ast.Expr(value=ast.Yield() | ast.YieldFrom() as verdict):
+            # `False and …` keeps the function a generator.
+            gone = ast.BoolOp(ast.And(), [ast.Constant(False), verdict])
+            yield "a verdict left out", lambda: setattr(node, "value", gone)
+        case _:
+            pass
+
+
+def _places(tree: ast.Module) -> Iterator[tuple[ast.AST, ast.stmt]]:
+    """The nodes of function bodies, each with its statement; no docstrings, annotations and defaults."""
+    for holder in ast.walk(tree):
+        if isinstance(holder, ast.Module | ast.ClassDef):
+            for function in holder.body:
+                if isinstance(function, ast.FunctionDef):
+                    for statement in function.body:
+                        yield from _within(statement, statement)
+
+
+def _within(node: ast.AST, statement: ast.stmt) -> Iterator[tuple[ast.AST, ast.stmt]]:
+    match node:
+        case ast.Expr(value=ast.Constant()):  # a docstring
+            return
+        case ast.Call(func=ast.Name("cast"), args=[_, value]):  # the type is for the type checker
+            yield from _within(value, statement)
+            return
+        case ast.stmt():
+            statement = node
+        case _:
+            pass
+    yield node, statement
+    for name, part in ast.iter_fields(node):
+        if name in _UNUSED:
+            continue
+        for child in cast("list[object]", part if isinstance(part, list) else [part]):
+            if isinstance(child, ast.AST):
+                yield from _within(child, statement)
+
+
+def _head(statement: ast.stmt) -> range:
+    """The lines of a statement, without those of the statements inside it."""
+    inner: list[ast.stmt] = getattr(statement, "body", [])
+    last = inner[0].lineno if inner else statement.end_lineno or statement.lineno
+    return range(statement.lineno, last + 1)
