@@ -20,19 +20,27 @@ class Stack:
 
     root: Path
     name: str
+    targets: str = "none"
+    """What is behind its providers: `none` is quick, `all` is real."""
 
     def run(self, command: str, *flags: str) -> tuple[int, str]:
         """One command of the sandbox: its exit code and what it said on both streams."""
-        done = subprocess.run(
-            [sys.executable, "-m", "sandbox", command, self.name, "--project", self.root, *flags],
+        process = self.start(command, *flags)
+        said, _ = process.communicate(timeout=300)
+        return process.returncode, said
+
+    def start(self, command: str, *flags: str) -> "subprocess.Popen[str]":
+        """The command as a process, leader of a group; what it says on both streams is its stdout."""
+        words = [sys.executable, "-m", "sandbox", command, self.name, "--project", self.root]
+        return subprocess.Popen(
+            [*words, "--targets", self.targets, *flags],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             text=True,
-            timeout=300,
+            start_new_session=True,
         )
-        return done.returncode, done.stdout
 
     def summary(self) -> dict[str, Any]:
         return cast(dict[str, Any], json.loads((self.folder / "summary.json").read_text()))
@@ -58,7 +66,7 @@ class Stack:
         (self.root / file).write_text(text.replace(before, after))
 
 
-def copy(to: Path, stack: str) -> Stack:
+def copy(to: Path, stack: str, targets: str = "none") -> Stack:
     """The tree in an empty folder, without caches and sandboxes."""
     for part in (*PARTS, *(file.name for file in ROOT.glob("Pulumi.*.yaml"))):
         source = ROOT / part
@@ -66,4 +74,4 @@ def copy(to: Path, stack: str) -> Stack:
             shutil.copytree(source, to / part, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, to / part)
-    return Stack(to, stack)
+    return Stack(to, stack, targets)

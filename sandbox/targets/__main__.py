@@ -8,6 +8,7 @@ import argparse
 import importlib
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Generator
@@ -18,6 +19,7 @@ from typing import Any
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from sandbox.fault import Fault
 from sandbox.targets.process import Targets
 
 APPS = ("aws", "cloudflare", "datadog")
@@ -72,7 +74,10 @@ def main() -> None:
     parser.add_argument("--control-plane", action="store_true", help="Kubernetes too; it must be built")
     args = parser.parse_args()
     os.umask(0o077)
-    serve(args.folder, control_plane=args.control_plane)
+    try:
+        serve(args.folder, control_plane=args.control_plane)
+    except Fault as fault:
+        sys.exit(str(fault))
 
 
 if __name__ == "__main__":

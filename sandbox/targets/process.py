@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -130,6 +131,7 @@ def _clear(folder: Path) -> None:
     found = written(folder)
     if found and lock.started_at(found.pid) is None:
         _kill(found.pid)
+    shutil.rmtree(folder / "control-plane", ignore_errors=True)
     (folder / "targets.json").unlink(missing_ok=True)
 
 
