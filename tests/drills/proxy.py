@@ -23,7 +23,7 @@ Manifest = dict[str, Any]
 
 
 class Proxy:
-    """nginx with one certificate; `rewrite` changes its configuration, for controls: what a mistake would do."""
+    """nginx with one certificate; `rewrite` changes its configuration, to see what a mistake would do."""
 
     def __init__(
         self,

@@ -1,9 +1,9 @@
 """A pod of the TLS proxy in a network and a file system of its own, with a pod of the API behind it.
 
-Run by proxy.py under `unshare`: the configuration, its ports and its paths are as the program renders them. What
-the cluster would add is here: files of the volumes, the name of the API's Service, and two visitors' addresses on
-loopback. The parent talks to it over a socket pair: a JSON request a message, a JSON answer, for `connect` with
-the connected socket.
+Run by proxy.py under `unshare`: the configuration, its ports and its paths are as the program renders them.
+What the cluster would add is here: files of the volumes, the name of the API's Service, and two visitors'
+addresses on loopback. The parent talks to it over a socket pair: a JSON request a message, a JSON answer, for
+`connect` with the connected socket.
 """
 
 import json

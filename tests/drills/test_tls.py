@@ -120,7 +120,10 @@ def test_the_same_client_gets_what_a_careless_configuration_allows(site: Site) -
 
 def test_of_all_ciphers_only_those_with_forward_secrecy_and_authentication_are_accepted(site: Site) -> None:
     tried = {each["name"] for each in old_client(ssl.TLSVersion.TLSv1_2).get_ciphers()}
-    tried = {name for name in tried if not name.startswith("TLS_")}  # 1.3 has no weak ones
+    # Those of 1.3 have no weak ones; those for keys agreed on beforehand are not offered without one.
+    tried = {
+        name for name in tried if not name.startswith("TLS_") and not {"PSK", "SRP"} & {*name.split("-")}
+    }
     assert {"AES128-SHA", "ECDHE-ECDSA-AES128-SHA", "AECDH-NULL-SHA", "AES128-GCM-SHA256"} <= tried
     accepted: set[str] = set()
     for name in tried:
@@ -261,7 +264,7 @@ class Load:
             for number in range(chance.randint(1, 3)):
                 try:
                     path = "/slow" if chance.random() < 0.25 else "/"
-                    status, _, _ = ask(connection, "GET", path, {"Host": self.host})
+                    status, headers, _ = ask(connection, "GET", path, {"Host": self.host})
                 except (ConnectionError, ssl.SSLEOFError) as error:
                     if number:
                         return  # closed between two requests, which HTTP lets a server do (RFC 9112, 9.3.1)
@@ -270,6 +273,8 @@ class Load:
                 if status != 200:
                     self.failed.append(str(status))
                 self.served.append(certificate)
+                if headers["Connection"] == "close":
+                    return
 
 
 def test_a_new_certificate_drops_no_request(measured: Measured) -> None:
@@ -287,7 +292,7 @@ def test_a_new_certificate_drops_no_request(measured: Measured) -> None:
             pods.append(Proxy(objects, new).ready())
             load.ready = [*(pod for pod in load.ready if pod is not leaving), pods[-1]]
             time.sleep(0.3)  # the load balancer was told, and connections on their way arrive
-            leaving.signal("QUIT")
+            leaving.signal("SIGQUIT")
             assert leaving.ended() == 0, leaving.log()
         time.sleep(0.5)
     finally:
@@ -312,7 +317,7 @@ def test_a_pod_that_is_killed_instead_does_drop_requests() -> None:
         for visitor in visitors:
             visitor.start()
         time.sleep(0.5)
-        pod.signal("TERM")
+        pod.signal("SIGTERM")
         time.sleep(0.2)
     finally:
         load.over.set()
