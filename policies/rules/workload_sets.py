@@ -8,7 +8,7 @@ from policies.pods import POD_SHAPED, Pod, objects, patches, pods
 from policies.rule import Finding, Option, Options, Resource, Stack, Unknown, Verdicts, wrong
 from policies.rules.checks import guarded
 from policies.rules.workloads import WORKLOADS
-from policies.selectors import Selectors, labels_of, same_namespace
+from policies.labels import Selectors, labels_of, same_namespace
 from policies.unknowns import UnknownValueError, Value
 
 REPLICATED = ("kubernetes:apps/v1:Deployment", "kubernetes:apps/v1:StatefulSet")

@@ -1,6 +1,6 @@
 import pytest
 
-from policies.selectors import selects
+from policies.labels import selects
 from policies.unknowns import Value, from_plain
 
 
