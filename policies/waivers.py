@@ -80,11 +80,11 @@ class Waivers:
         return max(covering, key=lambda waiver: waiver.expires, default=None)
 
 
-def load(names: Iterable[str], today: date | None = None) -> Waivers:
-    """Reads the file (PIPE_POLICY_WAIVERS, or the pack's own); its faults come back as text."""
+def load(names: Iterable[str], today: date | None = None, file: Path | None = None) -> Waivers:
+    """Reads a file (else PIPE_POLICY_WAIVERS, or the pack's own); its faults come back as text."""
     import yaml
 
-    file = Path(os.environ.get("PIPE_POLICY_WAIVERS") or FILE)
+    file = file or Path(os.environ.get("PIPE_POLICY_WAIVERS") or FILE)
     today = today or utc_day()
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
