@@ -18,7 +18,9 @@ stack) changes levels and settings:
 
 Levels: `mandatory` stops the run, `advisory` only says so, `remediate` repairs (policies marked ✎), and
 `disabled` is silent. An exception is a waiver in policies/waivers.yaml: with an owner, a ticket and a reason,
-for at most 180 days.
+for at most 180 days; it ends with its last day in UTC. A run with `--target` judges what is targeted and
+whatever exists already; a waiver for something else that is new counts as unused there, since the engine does
+not speak of it.
 """
 
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 from pulumi_policy import Severity
 
+from policies.labels import Selectors, labels_of, same_namespace
 from policies.pods import POD_SHAPED, Pod, objects, patches, pods
 from policies.rule import Finding, Option, Options, Resource, Stack, Unknown, Verdicts, wrong
 from policies.rules.checks import guarded
 from policies.rules.workloads import WORKLOADS
-from policies.labels import Selectors, labels_of, same_namespace
 from policies.unknowns import UnknownValueError, Value
 
 REPLICATED = ("kubernetes:apps/v1:Deployment", "kubernetes:apps/v1:StatefulSet")

@@ -129,8 +129,9 @@ class Engine:
         config: Mapping[str, Any] | None = None,
         waivers: str | None = None,
         environment: Mapping[str, str] | None = None,
+        **flags: Any,
     ) -> Run:
-        """Runs an operation with the pack."""
+        """Runs an operation with the pack; `flags` are the Automation API's."""
         environment = {**self.environment, **(environment or {})}
         if waivers is not None:
             file = self.folder / "waivers.yaml"
@@ -154,7 +155,7 @@ class Engine:
                 ),
             ),
         )
-        options: dict[str, Any] = {"policy_packs": [str(self.launcher)]}
+        options: dict[str, Any] = {"policy_packs": [str(self.launcher)], **flags}
         if config is not None:
             file = self.folder / "config.json"
             file.write_text(json.dumps(config))

@@ -278,6 +278,22 @@ def test_an_unused_waiver_is_an_error_of_its_own(engine: Engine) -> None:
     assert elsewhere.violations == []
 
 
+def beside() -> None:
+    weak()
+    aws.s3.Bucket("other")
+
+
+def test_a_targeted_run_judges_what_exists_so_that_its_waivers_are_needed(engine: Engine) -> None:
+    active = waiver(utc_day() + timedelta(days=9))
+    config = {"all": "advisory", "policy-waiver-invalid": "mandatory"}
+    engine.run(beside, "up", config=config, waivers=active)
+    other = "urn:pulumi:prod::pipe::aws:s3/bucket:Bucket::other"
+    run = engine.run(beside, config=config, waivers=active, target=[other])
+    assert not run.failed, run.text
+    assert len(run.of("tls-cloudflare-hostname-old-version")) == 1
+    assert run.of("policy-waiver-invalid") == []
+
+
 def test_a_broken_waiver_is_an_error_of_its_own(engine: Engine) -> None:
     run = engine.run(host_setting, waivers=waiver(utc_day() + timedelta(days=181)))
     assert run.failed
