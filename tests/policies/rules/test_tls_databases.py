@@ -52,6 +52,32 @@ def group(family: str, **parameters: str) -> dict[str, Any]:
             ["parameters is without rds.tls11; add it with the value disabled"],
         ),
         (group("oracle-ee-19"), []),
+        # From which version on the default is enough, and which values are.
+        (group("aurora-postgresql15"), ["parameters is without rds.force_ssl; add it with the value 1"]),
+        (group("postgres12", rds__force_ssl="1"), []),
+        (group("postgres", rds__force_ssl="1", ssl_min_protocol_version="TLSv1.3"), []),
+        (
+            group("postgres"),
+            [
+                "parameters is without rds.force_ssl; add it with the value 1",
+                "parameters is without ssl_min_protocol_version; add it with the value TLSv1.2",
+            ],
+        ),
+        (group("mysql8.0", require_secure_transport="on", tls_version="TLSv1.3"), []),
+        (group("mysql8.0", require_secure_transport="1", tls_version="TLSv1.2,TLSv1.3"), []),
+        (group("mysql8.0", require_secure_transport="1", tls_version="TLSv1.3,TLSv1.2"), []),
+        (
+            group("aurora-mysql8.0"),
+            ["parameters is without require_secure_transport; add it with the value 1"],
+        ),
+        *(
+            (
+                group(family, require_secure_transport="1"),
+                ["parameters is without tls_version; add it with the value TLSv1.2"],
+            )
+            for family in ("aurora-mysql5.7", "mariadb10.6")
+        ),
+        (group("mariadb11.4", require_secure_transport="1"), []),
     ],
 )
 def test_database_parameters(said: Said, props: dict[str, Any], expected: list[str]) -> None:
