@@ -1,10 +1,7 @@
 """What the AWS provider accepts, and what AWS would answer."""
 
-import base64
-import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sandbox.providers import policy_documents, schema
@@ -74,8 +71,6 @@ class AwsPlan(Plan):
             key = str(resource.inputs.get("targetKeyId", ""))
             prefix = made["arn"].partition(":alias/")[0]
             made["targetKeyArn"] = key if key.startswith("arn:") else f"{prefix}:key/{key}"
-        if resource.type == "aws:eks/cluster:Cluster":
-            made["certificateAuthority"] = before.get("certificateAuthority") or {"data": _authority()}
         return made
 
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
@@ -91,25 +86,3 @@ def _zones(args: Json, here: str) -> Json:
     left_out = {*args.get("excludeNames", ()), *args.get("excludeZoneIds", ())}
     zones = {name: ident for name, ident in found.items() if not {name, ident} & left_out}
     return {"names": list(zones), "zoneIds": list(zones.values())}
-
-
-@functools.cache
-def _authority() -> str:
-    """A cluster's certificate authority, base64 of PEM as EKS gives it; one for all clusters of a run."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.serialization import Encoding
-    from cryptography.x509.oid import NameOID
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kubernetes")])
-    begin = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(begin)
-        .not_valid_after(begin + timedelta(days=3650))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    return base64.b64encode(made.public_bytes(Encoding.PEM)).decode()

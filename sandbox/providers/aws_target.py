@@ -1,0 +1,478 @@
+"""AWS as a target: what a type's row in aws_calls.toml says, called over boto3.
+
+A row's steps are calls. In what they send, `<path>` is JMESPath into the inputs and `id`, `region`, `account`,
+`tags` (those of the resource and the provider's), `live` (what reading brought), `added` and `removed` (items
+and keys that differ from it), `item` (of a step's `for`). What has no value is left out.
+"""
+
+import datetime
+import functools
+import json
+import re
+import threading
+import zlib
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+import botocore.session
+import jmespath
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from botocore.model import OperationModel, StructureShape
+
+from sandbox.providers import aws_requests, schema
+from sandbox.providers.aws import AwsPlan
+from sandbox.providers.aws_requests import fill, operation, send, text
+from sandbox.providers.diff import changes
+from sandbox.providers.kinds import digits, kind, table
+from sandbox.providers.plan import ACCOUNT, REGION
+from sandbox.providers.target import Live, Refused, Resource
+from sandbox.providers.values import Json, Secret, each, plain, project
+
+MARK = "sandbox:made-for"
+"""The key of a tag by which a thing without a name of its own is found again; nobody is shown it."""
+
+ATTEMPTS = 25
+"""As many as the AWS provider makes by default."""
+
+GONE = re.compile(r"NotFound|NoSuch|^404$")
+BARE: ContextVar[frozenset[str]] = ContextVar("BARE", default=frozenset())
+"""The secrets of the resource at hand, which no message shows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What a type's row says."""
+
+    service: str
+    create: Json
+    """A step, with `made`: JMESPath of the id in its answer, where the id is not made of the inputs."""
+    read: list[Json]
+    """Steps, with `take`: JMESPath of what they bring; the first one's tells whether the thing is there."""
+    update: list[Json] = field(default_factory=list[Json])
+    """Steps, with `when`: the inputs that they change."""
+    finish: list[Json] = field(default_factory=list[Json])
+    """Steps after a creation."""
+    delete: list[Json] = field(default_factory=list[Json])
+    names: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What the API calls an input, where it is another word."""
+    local: tuple[str, ...] = ()
+    """Inputs that only tell the provider what to do: never sent by themselves, nor read."""
+    unread: tuple[str, ...] = ()
+    """Inputs that are sent, and that the API does not tell."""
+    tag: list[Json] = field(default_factory=list[Json])
+    """Steps that change tags, where they are not those of the service."""
+    find: Json = field(default_factory=dict[str, Any])
+    """A step whose `take` brings the ids of what an interrupted creation left, where it is not the service's."""
+    id: str = ""
+    """The id, where it is made of more than the inputs in kinds' template."""
+    tagged: str = ""
+    """What EC2 calls the type in its tags."""
+    api: str = "moto"
+    """Who answers: moto, or the sandbox itself (kept)."""
+    unchecked: str = ""
+    """What AWS refuses and nobody here does."""
+
+
+class AwsTarget(AwsPlan):
+    """An AWS API on this machine; the account is empty but for what AWS puts into every one."""
+
+    def __init__(self, url: str) -> None:
+        self._clients = Clients(url)
+
+    def find(self, resource: Resource) -> list[Live]:
+        talk = Talk(self._clients, resource)
+        found = [talk.again(one).finish() for one in talk.left_behind()]
+        return [live for live in found if live]
+
+    def create(self, resource: Resource) -> Live:
+        talk = Talk(self._clients, resource)
+        answer = talk.call(talk.row.create, [name for name in resource.inputs if name not in talk.row.local])
+        made = talk.row.create.get("made")
+        ident = jmespath.search(made, answer) if made else talk.natural_id()
+        live = talk.again(str(ident)).finish()
+        if live is None:
+            raise Refused(f"{ident} was created, but {talk.row.read[0]['call']} does not find it")
+        return live
+
+    def read(self, resource: Resource, state: Json) -> Live | None:
+        talk = Talk(self._clients, resource, plain(state))
+        return talk.live() if talk.look() else None
+
+    def update(self, resource: Resource) -> Live:
+        live = Talk(self._clients, resource).settle()
+        if live is None:
+            raise Refused(f"{resource.id} is not there any more; a refresh takes it out of the state")
+        return live
+
+    def delete(self, resource: Resource) -> None:
+        talk = Talk(self._clients, resource)
+        if talk.look():
+            for step in talk.row.delete:
+                talk.call(step, gone=True)
+
+    def plan(self, resource: Resource) -> Json:
+        return super(AwsPlan, self).plan(resource)
+
+    def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
+        row = table("aws_calls").get("invokes", {}).get(token.rpartition(":")[2])
+        if row is None:
+            return super().invoke(token, args, config)
+        region = args.get("region") or config.get("region") or REGION
+        client = self._clients.get(row["service"], region)
+        sent = fill(row.get("with", {}), {**args, "region": region})
+        found = jmespath.search(row["take"], send(client, row["call"], sent))
+        left_out = {*args.get("excludeNames", ()), *args.get("excludeZoneIds", ())}
+        if "zones" in found:
+            zones = [zone for zone in found.pop("zones") if not left_out & set(zone)]
+            found |= dict(zip(("names", "zoneIds"), map(list, zip(*zones, strict=True)), strict=True))
+        return {**args, "id": region, "region": region, **found}
+
+
+class Talk:
+    """What is said about one resource."""
+
+    def __init__(self, clients: "Clients", resource: Resource, state: "Json | None" = None) -> None:
+        self._clients, self.resource, self._state = clients, resource, state or {}
+        self.row = row(resource.type)
+        BARE.set(frozenset(secrets(resource.inputs)))
+        self._given: Json = {key: item for key, item in resource.known.items() if key != "__defaults"}
+        self._region = str(self._given.get("region") or resource.config.get("region") or REGION)
+        self._client = clients.get(self.row.service, self._region)
+        common = cast(Json, resource.config.get("defaultTags") or {}).get("tags", {})
+        self._common = cast(dict[str, str], common)
+        self._tags = self._common | self._given.get("tags", {})
+        self._mark = {MARK: digits(resource.urn, 32)} if not self._named() else {}
+        self._raw: Json = {}
+        self._changes: Json = {}
+
+    def _named(self) -> bool:
+        return "made" not in self.row.create
+
+    def natural_id(self) -> str:
+        """The id that is made of the inputs."""
+        words = self._words() | {"host": str(self._given.get("url")).removeprefix("https://")}
+        words["crc"] = zlib.crc32(str(self._given.get("destinationCidrBlock")).encode())
+        return text(self.row.id, words) if self.row.id else kind(self.resource.type).id.format_map(words)
+
+    def again(self, ident: str) -> "Talk":
+        """The same, of what has an id by now."""
+        return Talk(self._clients, replace(self.resource, id=ident))
+
+    def left_behind(self) -> list[str]:
+        """Ids of what an interrupted creation may have left."""
+        if self._named():
+            return [self.natural_id()]
+        found = self.row.find or table("aws_calls")["find"][self.row.service]
+        words = self._words() | {"mark": self._mark[MARK]}
+        if "for" in found:
+            items = jmespath.search(found["for"]["take"], self._send(found["for"], {}))
+            seen = [(item, self._send(found, words | {"item": item})) for item in items]
+        else:
+            seen = [("", self._send(found, words))]
+        return [
+            str(ident)
+            for item, answer in seen
+            for ident in jmespath.search(text(found["take"], words | {"item": item}), answer) or []
+        ]
+
+    # Reading
+
+    def look(self) -> bool:
+        """Read it; whether it is there."""
+        self._raw = {}
+        for number, step in enumerate(self.row.read):
+            answer = self.call(step, gone=True)
+            found = jmespath.search(text(step["take"], self._words()), answer) if answer is not None else None
+            if number == 0 and found is None:
+                return False
+            more = jmespath.search(text(step["plus"], self._words()), found) if "plus" in step else {}
+            self._raw |= {**(found or {}), **more}
+        return True
+
+    def live(self) -> Live:
+        """What was read, in the words of the SDK: inputs as the program orders and writes them."""
+        names = {api.lower(): name for name, api in self.row.names.items()}
+        raw = {names.get(key.lower(), key): item for key, item in self._raw.items()}
+        outputs = spelled(schema.resource_class(self.resource.type), raw)
+        seen: dict[str, str] = {**outputs.get("tags", {})}
+        for key in [key for key in seen if key == MARK or key.startswith("aws:")]:
+            del seen[key]
+        properties = schema.properties(schema.resource_class(self.resource.type))
+        if "tagsAll" in properties:
+            own = self._given.get("tags", {})
+            outputs["tagsAll"] = seen
+            outputs["tags"] = {
+                key: item for key, item in seen.items() if key in own or self._common.get(key) != item
+            }
+        outputs |= {"region": self._region} if "region" in properties else {}
+        outputs = cast(Json, aligned(outputs, self._given, "", self.row.unread + self.row.local))
+        names_of_inputs = schema.properties(schema.args_class(self.resource.type))
+        inputs = {name: outputs[name] for name in outputs if name in names_of_inputs}
+        return Live(self.resource.id, inputs, outputs)
+
+    # Writing
+
+    def finish(self) -> Live | None:
+        """Do what a creation has to do after its first call."""
+        if not self.look():
+            return None
+        for step in self.row.finish:
+            self.call(step, gone=True)
+        return self.settle() if self.row.finish else self._settled()
+
+    def settle(self) -> Live | None:
+        """Make it as the program wants it; None: it is not there."""
+        return self._settled() if self.look() else None
+
+    def _settled(self) -> Live:
+        live = self.live()
+        differ = self._differences(live)
+        if not differ:
+            return live
+        self._changes = self._compared(live)
+        for step in self.row.update:
+            if differ & set(step["when"]):
+                self.call(step, [name for name in step["when"] if name in self._given])
+        if "tagsAll" in differ:
+            for step in self.row.tag or table("aws_calls")["tags"][self.row.service]:
+                self.call(step)
+        self.look()
+        live = self.live()
+        left = self._differences(live)
+        if left:
+            names = ", ".join(sorted(left))
+            raise Refused(f"{names}: the API left it as it was; no call of this type's row changes it")
+        return live
+
+    def _differences(self, live: Live) -> set[str]:
+        wanted = {**self._given, **({"tagsAll": self._tags} if "tagsAll" in live.outputs else {})}
+        wanted.pop("tags", None)
+        found = project(live.outputs, wanted) | {"tagsAll": live.outputs.get("tagsAll")}
+        return {str(change.path[0]) for change in changes(found, wanted) if change.path[0] in wanted}
+
+    # Calls
+
+    def call(self, step: Json, names: Iterator[str] | list[str] = (), *, gone: bool = False) -> Any:  # type: ignore[assignment]
+        """Make a step's call, with these inputs besides what it says; its answer."""
+        words = self._words()
+        if "if" in step and not jmespath.search(text(step["if"], words), words):
+            return None
+        items = [None]
+        if "for" in step:
+            among = self._send(step["for"], words) if "call" in step["for"] else words
+            items = jmespath.search(text(step["for"]["take"], words), among) or []
+        answer: Any = None
+        for item in items:
+            try:
+                answer = self._send(step, words | ({"item": item} if item is not None else {}), list(names))
+            except ClientError as error:
+                if not (gone and GONE.search(error.response["Error"]["Code"])):
+                    raise _refused(error) from error
+        return answer
+
+    def _send(self, step: Json, words: Json, names: list[str] | None = None) -> Any:
+        client = self._clients.get(step["service"], self._region) if "service" in step else self._client
+        model = operation(client, step["call"])
+        shape = cast(StructureShape, model.input_shape)
+        sent = {
+            api: self._given[name]
+            for name in names or []
+            if name in self._given and (api := aws_requests.member(shape, self.row.names.get(name, name)))
+        }
+        sent |= {"tags": words["tags"]} if names and aws_requests.member(shape, "tags") else {}
+        if "TagSpecifications" in shape.members and names is not None and self.row.tagged and words["tags"]:
+            sent["TagSpecifications"] = [{"ResourceType": self.row.tagged, "Tags": words["tags"]}]
+        given = fill(step.get("with", {}), words)
+        if given is None:
+            return None
+        sent = {key: item for key, item in sent.items() if key.lower() not in {one.lower() for one in given}}
+        return send(client, step["call"], sent | given)
+
+    def _words(self) -> Json:
+        tags = self._tags | self._mark
+        words = {
+            **self._state,
+            **self._given,
+            "id": self.resource.id,
+            "region": self._region,
+            "live": self._raw,
+        }
+        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", re.escape(kind(self.resource.type).id))
+        parts = re.fullmatch(pattern, self.resource.id) if self._named() else None
+        words = {**(parts.groupdict() if parts else {}), **words, "account": ACCOUNT, "tags": tags}
+        return words | self._changes
+
+    def _compared(self, live: Live) -> Json:
+        """What is to be added to lists and tags, and removed from them."""
+        new: Json = {**self._given, "tags": list(self._tags | self._mark)}
+        old: Json = {**live.outputs, "tags": list(live.outputs.get("tagsAll") or {})}
+        lists = [name for name, item in new.items() if isinstance(item, list)]
+        pairs: list[tuple[str, list[Any], list[Any]]] = [
+            (name, old.get(name) or [], new[name]) for name in lists
+        ]
+        return {
+            "added": {name: [one for one in now if one not in was] or None for name, was, now in pairs},
+            "removed": {name: [one for one in was if one not in now] or None for name, was, now in pairs},
+        }
+
+
+@functools.cache
+def row(token: str) -> Row:
+    """A type's row; refused where it has none."""
+    found = table("aws_calls").get(token)
+    if found is None:
+        raise Refused(f"the sandbox's AWS has no {token}: add a row to sandbox/providers/aws_calls.toml")
+    return Row(**{key: tuple(item) if key in ("local", "unread") else item for key, item in found.items()})
+
+
+def secrets(value: Any) -> Iterator[str]:
+    """The strings in the secrets of a value."""
+    if isinstance(value, Secret):
+        yield from (one for one in _strings(plain(value)) if one)
+    else:
+        inner: list[Any] = list(cast(Json, value).values()) if isinstance(value, dict) else []
+        for item in inner or (cast(list[Any], value) if isinstance(value, list) else []):
+            yield from secrets(item)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    found: list[str] = []
+    each(value, lambda item: found.extend(_strings(item)))
+    yield from found
+
+
+# What is read
+
+
+def spelled(cls: type[Any], raw: Json) -> Json:
+    """What an API answered, with the SDK's names and shapes; what the SDK does not know is left out."""
+    found = {key.lower(): item for key, item in raw.items()}
+    made: Json = {}
+    for name, prop in schema.properties(cls).items():
+        item = _spelled(prop.hint, found.get(name.lower()))
+        if item is not None:
+            made[name] = item
+    return made
+
+
+def _spelled(hint: Any, value: Any) -> Any:
+    option = next(iter(schema.value_hints(hint)), Any)
+    wanted = schema.noun(option)
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
+    if isinstance(value, dict) and wanted == "a string":
+        return json.dumps(value)
+    if isinstance(value, list) and wanted == "an object":
+        items = cast(list[Any], value)
+        if not schema.is_object(option):
+            return {
+                next(v for k, v in one.items() if "ey" in k): next(v for k, v in one.items() if "alue" in k)
+                for one in items
+            }
+        value = items[0] if items else None
+    if isinstance(value, dict) and wanted == "a list":
+        value = [value]
+    if isinstance(value, dict) and schema.is_object(option):
+        return spelled(option, cast(Json, value))
+    if isinstance(value, list):
+        inner = (*schema.typing.get_args(option), Any)[0]
+        return [_spelled(inner, item) for item in cast(list[Any], value)]
+    if wanted == "a string" and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value
+
+
+def aligned(live: Any, given: Any, path: str, unread: tuple[str, ...]) -> Any:
+    """What is there as the program writes it: lists in its order, documents in its layout, empty or absent."""
+    if isinstance(live, dict) and isinstance(given, dict):
+        found, wanted = cast(Json, live), cast(Json, given)
+        made: Json = {}
+        for key in dict.fromkeys((*found, *wanted)):
+            inner = f"{path}.{key}".removeprefix(".")
+            if key not in wanted:
+                made[key] = found[key]
+            elif found.get(key) is None:
+                if not wanted[key] or inner in unread:
+                    made[key] = wanted[key]
+            else:
+                made[key] = aligned(found[key], wanted[key], inner, unread)
+        return made
+    if isinstance(live, list) and isinstance(given, list):
+        rest, made_list = list(cast(list[Any], live)), list[Any]()
+        for want in cast(list[Any], given):
+            for item in rest:
+                same = aligned(item, want, path, unread)
+                if project(same, want) == want:
+                    rest.remove(item)
+                    made_list.append(same)
+                    break
+        return [*made_list, *rest]
+    if isinstance(live, str) and isinstance(given, str) and given.lstrip().startswith(("{", "[")):
+        try:
+            return given if json.loads(live) == json.loads(given) else live
+        except ValueError:
+            return live
+    return live
+
+
+# The clients
+
+
+class Clients:
+    """A client for each service and region, made once."""
+
+    def __init__(self, url: str) -> None:
+        self._url, self._lock = url, threading.Lock()
+        # Neither files nor a profile of the user's: they could name another account, or none.
+        alone = {"profile": (None, None, None, None), "config_file": (None, None, "/dev/null", None)}
+        self._session = botocore.session.Session(session_vars=alone)
+        self._made: dict[tuple[str, str], Any] = {}
+
+    def get(self, service: str, region: str) -> Any:
+        with self._lock:
+            if (service, region) not in self._made:
+                self._made[service, region] = self._make(service, region)
+            return self._made[service, region]
+
+    def _make(self, service: str, region: str) -> Any:
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            connect_timeout=5,
+            read_timeout=60,
+            proxies={},
+            s3={"addressing_style": "path"},
+        )
+        client: Any = self._session.create_client(
+            service,
+            region_name=region,
+            endpoint_url=self._url,
+            aws_access_key_id="sandbox",
+            aws_secret_access_key="sandbox",
+            config=config,
+        )
+        client.meta.events.register("before-parameter-build", _check)
+        client.meta.events.register("needs-retry", _slow_down)
+        return client
+
+
+def _check(params: Json, model: OperationModel, **_: Any) -> None:
+    found = list(aws_requests.faults(model.input_shape, params, BARE.get())) if model.input_shape else []
+    if found:
+        raise Refused("; ".join(f"{model.name}: {fault}" for fault in found))
+
+
+def _slow_down(response: Any, attempts: int, **_: Any) -> float | None:
+    """Seconds until the next attempt of a request that was too many."""
+    if response is None or response[0].status_code != 429 or attempts >= ATTEMPTS:
+        return None
+    return float(response[0].headers.get("Retry-After") or min(2.0**attempts, 20))
+
+
+def _refused(error: ClientError) -> Refused:
+    said = error.response["Error"]
+    return Refused(f"{error.operation_name}: {said['Code']}: {said.get('Message', '')}")
