@@ -68,6 +68,9 @@ bench: $(READY) ## measure: medians and ratios
 mutation: $(READY) ## how much of the policies the tests hold: the mutation score
 	@$(PY) -m tests.policies.mutation
 
+truth: $(READY) ## count the cases of the policies' truth table, by control
+	@$(PY) -m tests.policies.truth
+
 schema: $(READY) ## write the generated files again
 	@$(PY) -m components.settings --schema > schemas/stack-file.schema.json
 	@$(PY) -m policies.table > docs/policies.md
@@ -77,4 +80,4 @@ lock: $(READY) ## pin the newest versions that the requirements allow
 	  $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	    --upgrade $$file.in -o $$file.txt; done
 
-.PHONY: help sandbox preview down clean console control-plane validate check test bench mutation schema lock
+.PHONY: help sandbox preview down clean console control-plane validate check test bench mutation truth schema lock

@@ -169,7 +169,11 @@ class Cluster(pulumi.ComponentResource):
         # Until this is there, network policies are stored but not enforced (EKS, Auto Mode network policies).
         kubernetes.core.v1.ConfigMap(
             f"{name}-network-policies",
-            metadata={"name": "amazon-vpc-cni", "namespace": "kube-system"},
+            metadata={
+                "name": "amazon-vpc-cni",
+                "namespace": "kube-system",
+                "labels": labels.kubernetes("amazon-vpc-cni"),
+            },
             data={"enable-network-policy-controller": "true"},
             opts=pulumi.ResourceOptions(parent=self, provider=self.provider),
         )

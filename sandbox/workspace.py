@@ -20,7 +20,7 @@ from sandbox.fault import Fault
 NOT_COPIED = {"secretsprovider", "encryptionsalt", "encryptedkey", "environment", "backend", "stackConfigDir"}
 """Keys of Pulumi.yaml and Pulumi.<stack>.yaml that point to somebody's key, state or Pulumi Cloud."""
 
-PASSED_ON = ("PATH", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")
+PASSED_ON = ("PATH", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PIPE_POLICY_LEDGER")
 """What the engine gets of the caller's environment; credentials, profiles and proxies stay out."""
 
 OF_CALLERS = re.compile(

@@ -78,10 +78,8 @@ class Files:
         self.entries = entries
         self.parsed = {name: parse(entry.text() or "") for name, entry in entries.items()}
         self.included = {
-            name
-            for block in self.parsed.values()
-            for pattern in _includes(block)
-            for name in self.matches(pattern)
+            name: {other for pattern in _includes(block) for other in self.matches(pattern) if other != name}
+            for name, block in self.parsed.items()
         }
 
     def matches(self, pattern: str) -> list[str]:
@@ -102,13 +100,27 @@ class Files:
                 yield name, directive
 
     def roots(self) -> list[tuple[str, Directive]]:
-        """The top-level directives of files that no other includes: the image's own nginx.conf does."""
-        return [
-            found
-            for name in sorted(self.parsed)
-            if name not in self.included
-            for found in self.flat(name, self.parsed[name], frozenset({name}))
-        ]
+        """The top-level directives of files that no other includes: the image's own nginx.conf does.
+
+        Of files that include each other the first counts as the root, so that none is left out.
+        """
+        inner = set[str]().union(*self.included.values())
+        reached: set[str] = set()
+        found: list[tuple[str, Directive]] = []
+        for name in sorted(self.parsed, key=lambda name: (name in inner, name)):
+            if name not in reached:
+                reached |= self._reach(name)
+                found += self.flat(name, self.parsed[name], frozenset({name}))
+        return found
+
+    def _reach(self, name: str) -> set[str]:
+        """A file and all that it includes, directly or through others."""
+        reached, ahead = {name}, [name]
+        while ahead:
+            new = self.included[ahead.pop()] - reached
+            reached |= new
+            ahead += new
+        return reached
 
     def weaknesses(self) -> Iterator[Finding]:
         """What lets a TLS version below 1.2 in."""

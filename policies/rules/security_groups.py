@@ -138,7 +138,8 @@ def everything(resource: Resource, _: Options) -> Verdicts:
     yield from _judge(resource, True, None, "name a protocol and ports, or the networks that are meant")
     for opening in openings(resource):
         whole = opening.first.number() in (-1, 0) and opening.last.number() in (-1, 65535)
-        if opening.ingress and not opening.everything and whole and opening.contains(1):
+        ported = str(opening.protocol.get()).lower() in ("tcp", "udp", "6", "17")
+        if opening.ingress and whole and ported:
             for value in opening.sources:
                 if is_world(value):
                     yield Finding(

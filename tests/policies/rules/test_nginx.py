@@ -153,3 +153,17 @@ def test_the_ingress_controller_s_own_entry(said: Said) -> None:
     assert said(NGINX, CONFIG_MAP, {"data": {"ssl-protocols": ""}}) == [
         "data.ssl-protocols is ''; set it to 'TLSv1.2 TLSv1.3'"
     ]
+
+
+def test_files_that_include_each_other_are_judged(said: Said) -> None:
+    entries = config_map(a__conf="include b.conf;", b__conf="include a.conf;\nssl_protocols TLSv1;")
+    entries["data"]["a.conf"] += "\nserver { listen 443; }"
+    found = said(NGINX, CONFIG_MAP, entries)
+    assert found == ["data[\"b.conf\"] (line 2): ssl_protocols is 'TLSv1'; set it to TLSv1.2 TLSv1.3"]
+
+
+def test_a_pattern_that_matches_the_file_itself_hides_nothing(said: Said) -> None:
+    entries = config_map(nginx__conf="include *.conf;\nssl_protocols TLSv1;", x__conf="server { listen 80; }")
+    assert said(NGINX, CONFIG_MAP, entries) == [
+        "data[\"nginx.conf\"] (line 2): ssl_protocols is 'TLSv1'; set it to TLSv1.2 TLSv1.3"
+    ]

@@ -102,7 +102,7 @@ def test_an_unknown_source_hides_nothing_about_the_others(said: Said) -> None:
 EVERYTHING = "security-group-everything-open-to-world"
 
 
-@pytest.mark.parametrize(("first", "last", "protocol"), [(0, 0, "-1"), (0, 65535, "tcp")])
+@pytest.mark.parametrize(("first", "last", "protocol"), [(0, 0, "-1"), (0, 65535, "tcp"), (0, 65535, "udp")])
 def test_all_ports_open_to_the_world_are_named(said: Said, first: int, last: int, protocol: str) -> None:
     for kind, props, path in every_form(first, last, protocol, "0.0.0.0/0"):
         [finding] = said(EVERYTHING, kind, props)
@@ -110,7 +110,7 @@ def test_all_ports_open_to_the_world_are_named(said: Said, first: int, last: int
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "protocol"), [(0, 1024, "tcp"), (1, 65535, "tcp"), (0, 65535, "udp")]
+    ("first", "last", "protocol"), [(0, 1024, "tcp"), (1, 65535, "tcp"), (-1, -1, "icmp")]
 )
 def test_some_ports_are_not_all(said: Said, first: int, last: int, protocol: str) -> None:
     for kind, props, _ in every_form(first, last, protocol, "0.0.0.0/0"):
