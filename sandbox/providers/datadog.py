@@ -77,8 +77,8 @@ class DatadogTarget(rest.RestTarget):
         return made
 
     def result(self, answer: Any) -> Json:
-        found = answer.get("data", answer)
-        return found[0] if isinstance(found, list) else found
+        found: Any = answer.get("data", answer)
+        return cast(Json, found[0] if isinstance(found, list) else found)
 
     def delete(self, resource: Resource) -> None:
         """Tests are deleted by a list of their ids."""

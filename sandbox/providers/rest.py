@@ -3,7 +3,7 @@
 import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast, get_args
 from urllib.parse import quote
@@ -36,9 +36,9 @@ class Row:
     key: str = "id"
     list: str = ""
     """The query, after the path, that lists them."""
-    match: tuple[str, ...] = ()
+    match: Sequence[str] = ()
     """Members of the body that tell whether one in the list is it."""
-    local: tuple[str, ...] = ()
+    local: Sequence[str] = ()
     """Inputs that are not part of the body."""
     inside: str = ""
     """Where in the body an input is that `at` does not name; with a full stop at the end."""
@@ -46,7 +46,7 @@ class Row:
     """Where in the body an input is."""
     names: Mapping[str, str] = field(default_factory=dict[str, str])
     """What the API calls a property if not its name in snake case; "": its members are its parent's."""
-    numbers: tuple[str, ...] = ()
+    numbers: Sequence[str] = ()
     """Properties that are strings to Pulumi and numbers to the API."""
     json: str = ""
     """The input that is the whole body."""
@@ -72,7 +72,7 @@ class Row:
                 part = self.sent(item, members[key].hint if key in members else Any, key)
                 made |= {self.name(key): part} if self.name(key) else part
             return made
-        return number(value) if name in self.numbers else value
+        return cast(Any, number(value) if name in self.numbers else value)
 
     def received(self, value: Any, hint: Any, given: Any) -> Any:
         """A value of the API as Pulumi has it; what says the same as `given` is spelled as that."""
@@ -87,17 +87,15 @@ class Row:
             made: Json = {}
             for key, prop in members.items():
                 name = self.name(key)
-                part = self.received(value.get(name) if name else value, prop.hint, old.get(key))  # pyright: ignore
+                inner = cast(Json, value).get(name) if name else cast(Json, value)
+                part = self.received(inner, prop.hint, old.get(key))
                 if part is not None and (name or part):
                     made[key] = part
             return made
-        if (
-            isinstance(value, int | float)
-            and not isinstance(value, bool)
-            and schema.nouns(hint) == "a string"
-        ):
-            return given if number(given) == value else f"{value:.15g}"
-        return value
+        if isinstance(value, dict) and schema.nouns(hint) == "a string":
+            return json.dumps(value, sort_keys=True)
+        text = type(value) in (int, float) and schema.nouns(hint) == "a string"
+        return given if text and number(given) == value else f"{value:.15g}" if text else cast(Any, value)
 
 
 def _members(hint: Any) -> Mapping[str, schema.Property]:
@@ -123,9 +121,7 @@ def row(token: str) -> Row:
     rows = table(token.partition(":")[0])["api"]
     if token not in rows:
         raise Refused(f"the sandbox has no API for {token}; it has one for {', '.join(sorted(rows))}")
-    return Row(
-        **{key: tuple(value) if isinstance(value, list) else value for key, value in rows[token].items()}
-    )  # pyright: ignore
+    return Row(**rows[token])
 
 
 def body(resource: Resource) -> Json:
@@ -146,7 +142,7 @@ def body(resource: Resource) -> Json:
 class RestTarget(Target):
     """The resources of one package."""
 
-    computed: tuple[str, ...] = ()
+    computed: Sequence[str] = ()
     """Members of a body in JSON that are the API's own."""
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
@@ -166,9 +162,8 @@ class RestTarget(Target):
             return answer
         if found.status == 404 and verb != "POST":
             return None
-        faults = [
-            one if isinstance(one, str) else f"{one['code']}: {one['message']}" for one in answer["errors"]
-        ]
+        errors = cast("list[Any]", answer["errors"] if answer else [found.reason])
+        faults = [one if isinstance(one, str) else f"{one['code']}: {one['message']}" for one in errors]
         raise Refused(f"{verb} {path}: {found.status}: {'; '.join(faults)}")
 
     def result(self, answer: Any) -> Json:
@@ -177,8 +172,8 @@ class RestTarget(Target):
 
     def many(self, answer: Any) -> list[Json]:
         """The objects in the answer to a list."""
-        rows = answer.values() if isinstance(answer, dict) else [answer]
-        return next(part for part in rows if isinstance(part, list))
+        parts = [*cast(Json, answer).values()] if isinstance(answer, dict) else [answer]
+        return next(cast("list[Json]", part) for part in parts if isinstance(part, list))
 
     def listed(self, resource: Resource) -> list[Json]:
         """Those among which a resource may be."""

@@ -20,6 +20,7 @@ from typing import Any
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from sandbox.fault import Fault
+from sandbox.targets.failures import Failures
 from sandbox.targets.process import Targets
 
 APPS = ("aws", "cloudflare", "datadog")
@@ -59,7 +60,7 @@ def _cluster(folder: Path, stack: ExitStack) -> Path:
 @contextmanager
 def _served(name: str) -> Generator[str]:
     module: Any = importlib.import_module(f"sandbox.targets.{name}_api")
-    server = make_server("127.0.0.1", 0, module.app(), threaded=True, request_handler=_Handler)
+    server = make_server("127.0.0.1", 0, Failures(module.app()), threaded=True, request_handler=_Handler)
     threading.Thread(target=server.serve_forever, daemon=True, name=name).start()
     try:
         yield f"http://127.0.0.1:{server.port}"

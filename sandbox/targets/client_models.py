@@ -1,13 +1,16 @@
-"""Checks request bodies against the official clients' models: nothing unknown, nothing converted."""
+"""Checks request bodies against the official clients' models, made strict, and the rules beyond them."""
 
 import functools
 import re
+import tomllib
 import types
 import typing
 from collections.abc import Iterable, Iterator
 from importlib import import_module
-from typing import Annotated, Any, Literal, Union
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, cast
 
+import jsonschema
 import typing_extensions as extensions
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -54,17 +57,19 @@ def _strict(hint: Any) -> Any:
         tag = next((tag for tag in TAGS if all(tag in _fields(one) for one in inner)), None)
         return Annotated[union, Field(discriminator=tag)] if tag else union
     if isinstance(origin, type) and issubclass(origin, Iterable) and len(inner) == 1:
-        return list[_strict(inner[0])]
+        return cast(Any, list)[_strict(inner[0])]
     return Any if hint is object else hint
 
 
 @functools.cache
 def _fields(hint: Any) -> dict[str, tuple[Any, bool]]:
     """The members of an object type by the API's names: their types, and whether each has to be there."""
-    if isinstance(hint, type) and issubclass(hint, BaseModel):
-        return {name: (field.annotation, field.is_required()) for name, field in hint.model_fields.items()}
+    if isinstance(hint, type) and issubclass(cast("type[Any]", hint), BaseModel):
+        fields = cast("type[BaseModel]", hint).model_fields.items()
+        return {name: (field.annotation, field.is_required()) for name, field in fields}
     if not extensions.is_typeddict(hint):
         return {}
+    needed = cast("frozenset[str]", vars(cast(object, hint))["__required_keys__"])
     found: dict[str, tuple[Any, bool]] = {}
     for name, bare in extensions.get_type_hints(hint, include_extras=True).items():
         while typing.get_origin(bare) in (extensions.Required, extensions.NotRequired, Annotated):
@@ -72,20 +77,35 @@ def _fields(hint: Any) -> dict[str, tuple[Any, bool]]:
             name = next(filter(None, notes), name)
             bare = typing.get_args(bare)[0]
         tells = name in TAGS and typing.get_origin(bare) is Literal
-        found[name] = (bare, tells or name in hint.__required_keys__)
+        found[name] = (bare, tells or name in needed)
     return found
+
+
+def rules(kind: str, value: Any) -> Iterator[str]:
+    """What the API refuses in a body of a kind that its model allows: rules.toml."""
+    for error in _rules(kind).iter_errors(value):
+        said = error.schema.get("title") or f"{error.validator}: {error.validator_value}"
+        yield f"/{'/'.join(map(str, error.path))}: {said}"
+
+
+@functools.cache
+def _rules(kind: str) -> Any:
+    found = tomllib.loads(Path(__file__).with_name("rules.toml").read_text())
+    validator = jsonschema.Draft202012Validator
+    return validator(found.get(kind, True), format_checker=validator.FORMAT_CHECKER)
 
 
 def datadog(model: str, value: Any) -> Iterator[str]:
     """What is wrong with a value; `model`: a class's place in the client, as "v1.model.monitor.Monitor"."""
+    from datadog_api_client import model_utils
     from datadog_api_client.configuration import Configuration
     from datadog_api_client.exceptions import ApiTypeError, ApiValueError
-    from datadog_api_client.model_utils import validate_and_convert_types
 
     module, _, name = model.rpartition(".")
-    wanted = getattr(import_module(f"datadog_api_client.{module}"), name)
+    wanted: Any = getattr(import_module(f"datadog_api_client.{module}"), name)
+    validate = vars(model_utils)["validate_and_convert_types"]
     try:
-        found = validate_and_convert_types(value, (wanted,), [], True, True, Configuration())
+        found: Any = validate(value, (wanted,), [], True, True, Configuration())
     except (ApiTypeError, ApiValueError) as error:
         yield str(error)
     except TypeError as error:  # an argument of a model's __init__ is missing
@@ -99,18 +119,18 @@ def _unparsed(value: Any, path: str) -> Iterator[str]:
     from datadog_api_client.model_utils import ModelSimple, OpenApiModel, UnparsedObject
 
     if isinstance(value, list):
-        for place, item in enumerate(value):  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        for place, item in enumerate(cast("list[Any]", value)):
             yield from _unparsed(item, f"{path}[{place}]")
     elif isinstance(value, UnparsedObject):
         yield f"{path}: fits none of the alternatives"
-    elif isinstance(value, ModelSimple):
-        if value._unparsed:  # pyright: ignore[reportPrivateUsage]
-            yield f"{path}: is no value of it; allowed: {', '.join(sorted(map(str, value.allowed_values)))}"
-    elif isinstance(value, OpenApiModel):
-        known, more = value.openapi_types, type(value).additional_properties_type
-        for name, item in value._data_store.items():  # pyright: ignore[reportPrivateUsage]
-            place = f"{path}.{value.attribute_map.get(name, name)}".removeprefix(".")
-            if name not in known and more is OpenApiModel.additional_properties_type:
-                yield f"{place}: there is no such attribute; known: {', '.join(sorted(known))}"
+    elif isinstance(value, ModelSimple) and vars(value)["_unparsed"]:
+        yield f"{path}: is no value of it; allowed: {', '.join(sorted(map(str, value.allowed_values)))}"
+    elif isinstance(value, OpenApiModel) and not isinstance(value, ModelSimple):
+        model: Any = value
+        more = model.additional_properties_type is not OpenApiModel.additional_properties_type
+        for name, item in cast("dict[str, Any]", vars(model)["_data_store"]).items():
+            place = f"{path}.{model.attribute_map.get(name, name)}".removeprefix(".")
+            if name not in model.openapi_types and not more:
+                yield f"{place}: there is no such attribute; known: {', '.join(sorted(model.openapi_types))}"
             else:
                 yield from _unparsed(item, place)

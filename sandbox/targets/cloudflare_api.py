@@ -1,9 +1,8 @@
 """Cloudflare's API v4, as far as pulumi-cloudflare calls it for the program: zones, their records, settings,
 DNSSEC and rulesets, and the Origin CA. Codes and messages of refusals are the API's."""
 
-import ipaddress
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Any, get_args
 
@@ -13,26 +12,8 @@ from sandbox.targets import client_models
 from sandbox.targets.origin_ca import OriginCa
 from sandbox.targets.web import Api, Collection, Json, Refusal, body, now, page, route
 
-ADDRESSES = ("A", "AAAA", "CNAME")
+ADDRESSES = {"A", "AAAA", "CNAME"}
 """Types of records that can be proxied, and of which a CNAME tolerates no other of its name."""
-
-ACTIONS = {
-    "http_ratelimit": {"block", "challenge", "js_challenge", "managed_challenge", "log"},
-    "http_request_cache_settings": {"set_cache_settings"},
-    "http_request_firewall_custom": {
-        "block",
-        "challenge",
-        "js_challenge",
-        "managed_challenge",
-        "log",
-        "skip",
-    },
-    "http_request_firewall_managed": {"execute", "skip", "log"},
-}
-"""What the rules of a zone's phase can do; in other phases than these, that is not checked."""
-
-PERIODS = {10, 60, 120, 300, 600, 3600}
-"""Seconds that a rate limit can count; so long it can block, too, or a day, or not at all."""
 
 DEFAULTS: Json = {"min_tls_version": "1.0", "ssl": "full", "tls_1_3": "on", "http2": "on", "http3": "on"}
 """Settings of a new zone; those not named are off."""
@@ -117,19 +98,19 @@ class CloudflareApi(Api):
     def put_record(self, given: Json, before: Json | None, others: Sequence[Json], zone: str) -> Json:
         _check("dns.record_create_params.RecordCreateParams", given | {"zone_id": zone}, 1004)
         apex, name = self._zone(zone)["name"], given["name"].lower().rstrip(".")
-        full = name if _within(name, apex) else apex if name == "@" else f"{name}.{apex}"
-        made = (
-            {"proxied": False, "tags": [], "settings": {}}
-            | given
-            | {"name": full, "content": _content(given)}
-        )
-        for code, message in _record_faults(made, [one for one in others if one["name"] == full]):
-            raise Refusal(400, message, code)
-        time, kind = now(), made["type"]
-        old = before or {"id": uuid.uuid4().hex, "created_on": time}
-        made |= {key: old[key] for key in ("id", "created_on")} | {"modified_on": time, "meta": {}}
-        noted = {"comment_modified_on": time} if "comment" in given else {"comment": None}
-        return made | noted | {"proxiable": kind in ADDRESSES}
+        name = name if _within(name, apex) else apex if name == "@" else f"{name}.{apex}"
+        made: Json = {"proxied": False, "tags": [], "settings": {}}
+        made |= given | {"name": name, "content": _content(given)}
+        _refuse(client_models.rules("record", made), 1004)
+        for other in (one for one in others if one["name"] == name):
+            if all(other[key] == made[key] for key in ("type", "content")):
+                raise Refusal(400, "An identical record already exists.", 81058)
+            if "CNAME" in (kinds := {made["type"], other["type"]}) and kinds <= ADDRESSES:
+                raise Refusal(400, "An A, AAAA, or CNAME record with that host already exists.", 81053)
+        old = before or {"id": uuid.uuid4().hex, "created_on": now()}
+        made |= {"id": old["id"], "created_on": old["created_on"], "modified_on": now(), "meta": {}}
+        made |= {"comment_modified_on": now()} if "comment" in given else {"comment": None}
+        return made | {"proxiable": made["type"] in ADDRESSES}
 
     # Settings and DNSSEC
 
@@ -186,7 +167,7 @@ class CloudflareApi(Api):
         raise Refusal(404, f"could not find entrypoint ruleset in the {phase} phase", 10003)
 
     def put_ruleset(self, given: Json, before: Json | None, others: Sequence[Json], zone: str) -> Json:
-        old = before or {"id": uuid.uuid4().hex, "version": "0", "rules": []}
+        old: Json = before or {"id": uuid.uuid4().hex, "version": "0", "rules": []}
         given = {key: old[key] for key in ("kind", "name", "phase") if key in old} | _without(given, *ADDED)
         # The plugin does not send the ids of rules that it changes: the refs tell which they are.
         rules = [_without(rule, *ADDED[1:]) for rule in given.get("rules", [])]
@@ -195,15 +176,15 @@ class CloudflareApi(Api):
             given | {"zone_id": zone, "rules": rules},
             20217,
         )
-        if missing := {"kind", "name", "phase"} - given.keys():
-            raise Refusal(400, f"{', '.join(sorted(missing))}: missing", 20217)
+        _refuse(client_models.rules("ruleset", given | {"rules": rules}), 20217)
+        refs = [rule["ref"] for rule in rules if "ref" in rule]
+        if len(refs) != len({*refs}):
+            raise Refusal(400, "/rules: a ref is there twice", 20217)
         if before and (given["kind"], given["phase"]) != (old["kind"], old["phase"]):
             raise Refusal(400, "kind and phase of a ruleset cannot be changed", 20025)
         if given["kind"] == "zone" and any(one["phase"] == given["phase"] for one in others):
             limit = f"exceeded maximum number of zone rulesets for phase {given['phase']}"
             raise Refusal(400, f"'zone' is not a valid value for kind because {limit}", 20217)
-        for place, message in _rule_faults(given["phase"], rules):
-            raise Refusal(400, f"/rules/{place}/{message}", 20120)
         ids = {rule["ref"]: rule["id"] for rule in old["rules"]}
         made = {"description": ""} | given | {"id": old["id"], "version": str(int(old["version"]) + 1)}
         return made | {"rules": [_rule(rule, ids) for rule in rules], "last_updated": now()}
@@ -231,8 +212,12 @@ class CloudflareApi(Api):
 
 
 def _check(model: Any, value: Any, code: int) -> None:
-    if found := list(client_models.cloudflare(model, value)):
-        raise Refusal(400, "; ".join(found), code)
+    _refuse(client_models.cloudflare(model, value), code)
+
+
+def _refuse(faults: Iterable[str], code: int) -> None:
+    if said := "; ".join(faults):
+        raise Refusal(400, said, code)
 
 
 def setting_type(setting: str) -> Any:
@@ -257,49 +242,6 @@ def _content(given: Json) -> str:
     return str(given.get("content", "")) or " ".join(data.values())
 
 
-def _record_faults(made: Json, others: Iterable[Json]) -> Iterator[tuple[int, str]]:
-    """Why a record cannot be, or not beside `others` of its name."""
-    kind, ttl, content = made["type"], made["ttl"], made["content"]
-    if ttl != 1 and not 60 <= ttl <= 86400:
-        yield 9021, "Invalid TTL. Must be between 60 and 86400 seconds, or 1 for Automatic."
-    if made["proxied"] and (kind not in ADDRESSES or ttl != 1):
-        yield 9004, "only A, AAAA and CNAME records can be proxied, and their ttl must be 1"
-    try:
-        {"A": ipaddress.IPv4Address, "AAAA": ipaddress.IPv6Address}.get(kind, len)(content)
-    except ValueError:
-        yield 9005, f"Content for {kind} record is invalid."
-    if not content.strip():
-        yield 9005, f"Content for {kind} record is missing."
-    for other in others:
-        if (other["type"], other["content"]) == (kind, content):
-            yield 81058, "An identical record already exists."
-        if "CNAME" in (kind, other["type"]) and {kind, other["type"]} <= {*ADDRESSES}:
-            yield 81053, "An A, AAAA, or CNAME record with that host already exists."
-
-
-def _rule_faults(phase: str, rules: Sequence[Json]) -> Iterator[tuple[int, str]]:
-    refs = [rule.get("ref") for rule in rules]
-    for place, rule in enumerate(rules):
-        limit = rule.get("ratelimit", {})
-        if refs[place] and refs[place] in refs[:place]:
-            yield place, "ref: it is there twice"
-        if rule["action"] not in ACTIONS.get(phase, {rule["action"]}):
-            yield place, f"action: {rule['action']} cannot be used in the phase {phase}"
-        if not rule.get("expression", "").strip():
-            yield place, "expression: missing"
-        if bool(limit) != (phase == "http_ratelimit"):
-            yield place, "ratelimit: required in the phase http_ratelimit, and in no other"
-        if limit and "cf.colo.id" not in limit["characteristics"]:
-            yield place, "ratelimit/characteristics: cf.colo.id is missing"
-        if limit and not (
-            {limit["period"]} <= PERIODS and {limit.get("mitigation_timeout", 0)} <= PERIODS | {0, 86400}
-        ):
-            yield (
-                place,
-                f"ratelimit: period and mitigation_timeout can be {', '.join(map(str, sorted(PERIODS)))}",
-            )
-
-
 def _rule(given: Json, ids: Json) -> Json:
     """A rule as the API answers it."""
     ident = ids.get(given.get("ref", "")) or given.get("id") or uuid.uuid4().hex
@@ -320,5 +262,5 @@ def _within(host: str, zone: str) -> bool:
 
 
 def app(zones: Iterable[str] | None = None) -> CloudflareApi:
-    """The WSGI application; `zones`: names of the zones that there are, None: each that is asked for by name."""
+    """The WSGI application; `zones`: the names of those there are, None: each that is asked for by name."""
     return CloudflareApi(zones)

@@ -91,8 +91,8 @@ class Failures:
 
 
 def _reset(environ: Any) -> None:
-    """Cut the connection off, so that the client sees a reset and not an end."""
+    """Have the connection end with a reset: the server finds nothing more to read in it, and closes it so."""
     connection: socket.socket = environ["werkzeug.socket"]
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    connection.close()
+    connection.shutdown(socket.SHUT_RD)
     raise ConnectionResetError("the sandbox was told to fail: reset")

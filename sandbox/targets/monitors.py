@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from lark import Lark, Token
 from lark.exceptions import UnexpectedInput
@@ -56,14 +56,14 @@ def _parser() -> Lark:
 def parse(query: str, kind: str = "metric") -> Query:
     """A query of a kind: metric, check, slo, composite, or expression alone; Unreadable says where."""
     try:
-        tree = _parser().parse(query, start=kind)
+        tree = cast("Any", _parser()).parse(query, start=kind)
     except UnexpectedInput as error:
         place = max(error.pos_in_stream or 0, 0)
         raise Unreadable(f"unexpected after {query[:place].strip()[-40:]!r}") from error
     if isinstance(tree, Token):
         return Query(monitors=(int(tree),)) if tree.type == "MONITOR" else Query()
     found: dict[str, list[str]] = {}
-    for token in tree.scan_values(lambda one: isinstance(one, Token)):
+    for token in tree.scan_values(_is_token):
         found.setdefault(token.type, []).append(str(token))
     threshold = next(tree.find_data("threshold"), None)
     groups = [name.strip() for text in found.get("GROUPS", ()) for name in text.strip("{} ").split(",")]
@@ -77,6 +77,10 @@ def parse(query: str, kind: str = "metric") -> Query:
         monitors=tuple(map(int, found.get("MONITOR", ()))),
         minutes=tuple(_minutes(span) for span in found.get("SPAN", ())),
     )
+
+
+def _is_token(one: object) -> bool:
+    return isinstance(one, Token)
 
 
 def _minutes(span: str) -> int:
@@ -125,12 +129,6 @@ def _thresholds(query: Query, at: dict[str, float], kind: str) -> Iterator[str]:
 
 
 def _options(query: Query, options: Any, kind: str) -> Iterator[str]:
-    if options.get("notify_no_data") and options.get("on_missing_data"):
-        yield "notify_no_data cannot be used together with on_missing_data"
-    if options.get("on_missing_data") and kind != "query alert" and kind != "metric alert":
-        yield f"on_missing_data cannot be used with a monitor of the type {kind}"
-    if options.get("renotify_statuses") and not options.get("renotify_interval"):
-        yield "renotify_statuses requires renotify_interval"
     by = {*options.get("notify_by", ())} - {"*"}
     if kind == "query alert" and not by <= query.groups:
         yield f"notify_by: {', '.join(sorted(by - query.groups))} is not among the query's groups"

@@ -109,7 +109,7 @@ class Api:
                 if isinstance(asked, str):
                     result = getattr(self, asked)(request, **parts)
                 else:
-                    result = self._serve(request, asked, parts, info)
+                    result = self._serve(request, asked, dict(parts), info)
                 text = json.dumps(self.answer(result, info)) if result is not None else ""
             return Response(text, 200 if text else 204, mimetype="application/json")
         except HTTPException as error:
@@ -120,12 +120,12 @@ class Api:
 
     def _serve(self, request: Request, kind: Collection, parts: Json, info: Json) -> Any:
         many, single, gone = kind.wrap
-        ident = parts.pop("ident", None)
+        ident = str(parts.pop("ident", ""))
         self.enter(**parts)
         rows = self.rows(kind.name, *parts.values())
-        if ident is None and request.method == "GET":
+        if not ident and request.method == "GET":
             return _in(many, page(request, list(rows.values()), info))
-        before = rows.get(ident) if ident else None
+        before = rows.get(ident)
         if ident and before is None:
             raise kind.missing
         if before and request.method == "GET":

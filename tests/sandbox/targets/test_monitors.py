@@ -1,0 +1,155 @@
+"""What is read in a monitor's query, and what is refused in a monitor."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandbox.targets.monitors import MINUTES, Query, Unreadable, faults, parse
+
+SPACES = st.sampled_from(["avg", "sum", "min", "max", "p95"])
+METRICS = st.from_regex(r"[a-z][a-z0-9_]{0,8}(\.[a-z][a-z0-9_]{0,8}){0,3}", fullmatch=True)
+TAGS = st.from_regex(r"[a-z_]{1,8}", fullmatch=True)
+NUMBERS = st.integers(-(10**9), 10**9) | st.decimals(-1000, 1000, places=3, allow_nan=False)
+COMPARATORS = st.sampled_from([">", ">=", "<", "<="])
+
+
+@st.composite
+def series(draw: st.DrawFn) -> str:
+    scope = draw(st.just("*") | st.lists(st.builds("{}:{}".format, TAGS, TAGS), min_size=1).map(",".join))
+    method = draw(st.sampled_from(["", ".as_rate()", ".as_count()", ".rollup(sum, 60)", ".fill(zero)"]))
+    return f"{draw(SPACES)}:{draw(METRICS)}{{{scope}}}{method}"
+
+
+EXPRESSIONS = st.recursive(
+    series() | st.integers(1, 10**9).map(str),
+    lambda inner: (
+        st.builds("({} {} {})".format, inner, st.sampled_from("+-*/"), inner)
+        | st.builds("default_zero({})".format, inner)
+    ),
+    max_leaves=6,
+)
+
+
+JUDGED = st.sampled_from(["avg", "sum", "min", "max", "percentile"])
+UNITS = st.sampled_from(["m", "h", "d", "w"])
+
+
+@given(JUDGED, st.integers(1, 99), UNITS, EXPRESSIONS, COMPARATORS, NUMBERS)
+def test_every_metric_query_is_read(
+    judged: str, length: int, unit: str, expression: str, comparator: str, threshold: Any
+):
+    query = f"{judged}(last_{length}{unit}):{expression} {comparator} {threshold:f}"
+    found = parse(query)
+    assert (found.comparator, found.threshold) == (comparator, float(threshold))
+    assert found.minutes == (length * MINUTES[unit],)
+
+
+@given(series(), st.lists(TAGS, min_size=1, unique=True))
+def test_the_groups_of_a_query_are_read(measured: str, groups: list[str]):
+    query = parse(f"avg(last_5m):{measured.split('.as')[0].split('.rollup')[0].split('.fill')[0]} by "
+                  f"{{{','.join(groups)}}} > 1")  # fmt: skip
+    assert query.groups == frozenset(groups)
+
+
+@given(EXPRESSIONS, st.integers(0, 200))
+def test_a_query_that_is_cut_off_is_never_taken_for_whole(expression: str, place: int):
+    query = f"avg(last_5m):{expression} > 15"
+    with pytest.raises(Unreadable):
+        parse(query[: min(place, len(query) - 2)])
+
+
+@given(st.text(max_size=60))
+def test_no_text_breaks_the_parser(text: str):
+    for kind in ("metric", "check", "slo", "composite", "expression"):
+        try:
+            assert isinstance(parse(text, kind), Query)
+        except Unreadable as error:
+            assert str(error).startswith("unexpected after ")
+
+
+def test_a_change_is_judged_over_two_windows():
+    assert parse("change(max(last_10m),last_1h):max:a.b{*} by {pod} > 3").minutes == (10, 60)
+
+
+def test_a_service_check_is_read():
+    query = '"app.ok".over("env:dev","kube_cronjob:backup").by("host").last(3).count_by_status()'
+    assert parse(query, "check") == Query(
+        last=3, strings=("app.ok", "env:dev", "kube_cronjob:backup", "host")
+    )
+
+
+def test_an_slo_alert_is_read():
+    query = 'burn_rate("abc").over("30d").long_window("1h").short_window("5m") > 14.4'
+    assert parse(query, "slo") == Query(">", 14.4, strings=("abc", "30d", "1h", "5m"))
+
+
+@pytest.mark.parametrize(("query", "monitors"), [("12", (12,)), ("(1 && !2) || 3", (1, 2, 3))])
+def test_a_composite_is_read(query: str, monitors: tuple[int, ...]):
+    assert parse(query, "composite").monitors == monitors
+
+
+UNREADABLE = [
+    ("errors > 1", "unexpected after ''"),
+    ("avg(last_5x):avg:a{*} > 1", "unexpected after 'avg('"),
+    ("avg(last_5m):avg:a > 1", "unexpected after 'avg(last_5m):avg:a'"),
+    ("avg(last_5m):avg:a{} > 1", "unexpected after 'avg(last_5m):avg:a'"),
+    ("avg(last_5m):foo:a{*} > 1", "unexpected after 'avg(last_5m):foo'"),
+    ("avg(last_5m):avg:a{*} >", "unexpected after 'avg(last_5m):avg:a{*}'"),
+    ("p95(last_5m):avg:a{*} > 1", "unexpected after ''"),
+]
+
+
+@pytest.mark.parametrize(("query", "said"), UNREADABLE)
+def test_a_wrong_query_is_refused_at_its_place(query: str, said: str):
+    with pytest.raises(Unreadable) as error:
+        parse(query)
+    assert str(error.value) == said
+
+
+MONITOR = {
+    "type": "query alert",
+    "query": "min(last_5m):sum:errors{env:dev} by {host}.as_rate() > 0.5",
+    "message": "{{#is_alert}}{{value}}{{/is_alert}} @slack-pipe",
+    "options": {"thresholds": {"critical": 0.5, "warning": 0.2}, "notify_by": ["host"]},
+}
+CHECK = {
+    "type": "service check",
+    "query": '"app.ok".over("env:dev").last(2).count_by_status()',
+    "options": {"thresholds": {"ok": 1, "warning": 1, "critical": 2}},
+}
+
+INVALID = "The value provided for parameter 'query' is invalid: "
+KNOWN = "composite, metric alert, query alert, service check, slo alert"
+RISING = {"critical": 0.5, "warning": 0.7}
+FALLING = {"critical": 5, "warning": 4}
+
+REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    (MONITOR, {"query": "avg(last_1h):avg:a{*}"}, INVALID + "unexpected after 'avg(last_1h):avg:a'"),
+    (MONITOR, {"query": "avg(last_9w):avg:a{*} by {host} > 0.5"},
+        "The evaluation window must be between 1 minute and 1 month; it is 90720 minutes"),
+    (MONITOR, {"options": {"thresholds": {"critical": 0.6}}},
+        "Alert threshold (0.6) does not match that used in the query (0.5)."),
+    (MONITOR, {"options": {"thresholds": {"warning": 0.2}}}, "Alert status is required."),
+    (MONITOR, {"options": {"thresholds": RISING}},
+        "Warning threshold (0.7) must be less than the alert threshold (0.5)."),
+    (MONITOR, {"query": "avg(last_5m):avg:a{*} < 5", "options": {"thresholds": FALLING}},
+        "Warning threshold (4) must be greater than the alert threshold (5)."),
+    (MONITOR, {"options": {"notify_by": ["pod"]}}, "notify_by: pod is not among the query's groups"),
+    (MONITOR, {"message": "{{#is_alert}}x"}, "message: {{#is_alert}} does not end"),
+    (MONITOR, {"message": "{{#is_alert}}x{{/is_info}}"}, "message: {{/is_info}} ends what did not begin"),
+    (CHECK, {"options": {"thresholds": {"critical": 3}}},
+        "Last field should be larger than or equal to max threshold defined in monitor options"),
+    (MONITOR, {"type": "rum alert"},
+        f"the sandbox cannot check a monitor of the type rum alert; it can check {KNOWN}"),
+]  # fmt: skip
+
+
+def test_a_right_monitor_is_taken():
+    assert [*faults(MONITOR), *faults(CHECK)] == []
+
+
+@pytest.mark.parametrize(("monitor", "change", "said"), REFUSED)
+def test_a_wrong_monitor_is_refused(monitor: dict[str, Any], change: dict[str, Any], said: str):
+    assert list(faults(monitor | change)) == [said]
