@@ -14,8 +14,8 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
-CHECKED := __main__.py lazy_sdk.py components foundation policies sandbox bench $(wildcard tests/*.py) \
-  tests/components tests/foundation tests/policies tests/sandbox
+CHECKED := __main__.py lazy_sdk.py components foundation policies sandbox scripts bench $(wildcard tests/*.py) \
+  tests/components tests/drills tests/foundation tests/policies tests/sandbox tests/scripts
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,11 +59,13 @@ check: $(READY) ## format, lint, type-check
 test: $(READY) ## run every test, the real engine included
 	@$(PY) -m sandbox engine
 	@$(PY) -m sandbox control-plane
+	@$(PY) -m tests.drills.tools
 	@$(PY) -m pytest -n 2 --dist loadfile $(FLAGS)
 
 bench: $(READY) ## measure: medians and ratios
 	@$(PY) -m bench
 	@$(PY) -m bench.policies
+	@$(PY) -m bench.data
 
 mutation: $(READY) ## how much of the policies the tests hold: the mutation score
 	@$(PY) -m tests.policies.mutation

@@ -11,7 +11,7 @@ digits() {  # 20240301T170000Z is 20240301170000
 }
 
 key="$OBJECT"
-if [ -n "$AT" ]; then
+if [ -n "${AT:-}" ]; then
     key=""
     # S3 lists keys in their order, and a dump's key is its time.
     for each in $(aws s3api list-objects-v2 --bucket "$BUCKET" --prefix dumps/ --query 'Contents[].Key' --output text); do

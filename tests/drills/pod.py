@@ -30,16 +30,21 @@ class Pod:
         *,
         variables: Mapping[str, str] | None = None,
         bin: Path | None = None,
+        home: Path | None = None,
     ) -> None:
-        """`variables` are what the cluster adds (an identity); `bin` comes first in PATH."""
+        """`variables` are what the cluster adds (an identity); `bin` comes first in PATH; `home` is where the
+        image has its own files."""
         self.spec: Manifest = template["spec"]
-        self.log = ""
+        self.logs: dict[str, str] = {}
+        """By container, as far as they have got."""
         self.ended: dict[str, int] = {}
         """Exit codes of the containers that have ended."""
-        self.on_line: Callable[[str], None] = lambda line: None
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when a container has started or ended."""
         self._objects = objects
         self._variables = dict(variables or {})
         self._path = os.pathsep.join([*([str(bin)] if bin else []), tools.path()])
+        self._home = home
         self._folder = Path(tempfile.mkdtemp(prefix="pod-"))
         self._folder.chmod(0o711)
         self._process: subprocess.Popen[str] | None = None
@@ -50,13 +55,21 @@ class Pod:
         """Init containers one after the other, then the container; the first exit code that is not 0."""
         try:
             for container in [*self.spec.get("initContainers", []), *self.spec["containers"]]:
+                self.logs[container["name"]] = ""
+                self.on_change()
                 code = self._contain(container)
                 self.ended[container["name"]] = code
+                self.on_change()
                 if code:
                     return code
             return 0
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def log(self) -> str:
+        """All that its containers have said."""
+        return "".join(self.logs.values())
 
     def kill(self) -> None:
         """SIGKILL to all that runs, as when the node is lost."""
@@ -69,7 +82,11 @@ class Pod:
         mounts = {each["mountPath"]: self._folder / each["name"] for each in container["volumeMounts"]}
         places = {path: self._materialise(container, path, each) for path, each in mounts.items()}
         replaced = self._replacer(places)
-        given = {each["name"]: replaced(each["value"]) for each in container["env"] if "value" in each}
+        given = {
+            each["name"]: replaced(each.get("value", ""))
+            for each in container["env"]
+            if "valueFrom" not in each
+        }
         with self._guard:
             if self._killed:
                 return -signal.SIGKILL
@@ -81,13 +98,12 @@ class Pod:
                 stdin=subprocess.DEVNULL,
                 text=True,
                 start_new_session=True,
-                cwd=places.get("/tmp", self._folder),
+                cwd=self._home or places.get("/tmp", self._folder),
                 **tools.as_user(tools.POD_USER),
-            )  # pyright: ignore[reportCallIssue, reportArgumentType]
+            )
         assert self._process.stdout
         for line in self._process.stdout:
-            self.log += line
-            self.on_line(line)
+            self.logs[container["name"]] += line
         return self._process.wait()
 
     def _materialise(self, container: Manifest, path: str, shared: Path) -> Path:

@@ -64,7 +64,7 @@ class Server:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=log, cwd=self.folder, **tools.as_user(SERVER_USER)
-            )  # pyright: ignore[reportCallIssue, reportArgumentType]
+            )
         self._wait()
         verifier = scram_verifier(self.master_password, secrets.token_bytes(16))
         # As RDS makes them: the master may make roles and databases and end sessions, and owns the database.
@@ -127,7 +127,7 @@ class Server:
             check=False,
             cwd=self.folder,
             **tools.as_user(SERVER_USER),
-        )  # pyright: ignore[reportCallIssue, reportArgumentType]
+        )
         assert done.returncode == 0, done.stdout + done.stderr
 
 

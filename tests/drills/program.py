@@ -46,8 +46,9 @@ def main(stack: str) -> None:
 
     class Answers(evaluation.Answers):
         def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-            if args.typ.startswith("kubernetes:") and "kind" in args.inputs:
-                manifest = revealed(args.inputs)
+            inputs = cast(dict[str, Any], args.inputs)
+            if args.typ.startswith("kubernetes:") and "kind" in inputs:
+                manifest = revealed(inputs)
                 found[f"{manifest['kind']}/{manifest['metadata']['name']}"] = manifest
             made, outputs = super().new_resource(args)
             return made, outputs | given["computed"].get(args.typ, {})

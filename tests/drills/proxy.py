@@ -100,7 +100,8 @@ class Proxy:
 
     def plain(self, path: str) -> tuple[int, bytes]:
         """Status and body over plain HTTP, at the port of the probes."""
-        return ask(self.connect(self.ports["health"]), "GET", path, {"Host": "10.0.0.1"})[::2]
+        status, _, body = ask(self.connect(self.ports["health"]), "GET", path, {"Host": "10.0.0.1"})
+        return status, body
 
     def signal(self, name: str) -> None:
         self._ask({"do": "signal", "name": name})

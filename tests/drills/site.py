@@ -72,7 +72,7 @@ def run(*command: str) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-def start(command: list[str], mapped: bool) -> "subprocess.Popen[bytes]":
+def start(command: list[str], mapped: bool) -> "subprocess.Popen[Any]":
     """nginx as the pod's user. Without root there is one user, who is called by that number."""
     user: dict[str, Any] = {"user": POD_USER, "group": POD_USER, "extra_groups": []}
     if mapped:
@@ -83,7 +83,7 @@ def start(command: list[str], mapped: bool) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(command, stdout=log, stderr=log, **user)
 
 
-def answer(request: dict[str, Any], nginx: "subprocess.Popen[bytes]") -> tuple[dict[str, Any], list[int]]:
+def answer(request: dict[str, Any], nginx: "subprocess.Popen[Any]") -> tuple[dict[str, Any], list[int]]:
     if request["do"] == "connect":
         connection = socket.create_connection(
             ("127.0.0.1", request["port"]), timeout=5, source_address=(request["source"], 0)

@@ -1,9 +1,14 @@
-"""The programs that the drills run, Debian's; a missing one fails the test and says what to install."""
+"""The programs that the drills run, Debian's; a missing one fails the test and says what to install.
+
+`python -m tests.drills.tools` says it of all at once.
+"""
 
 import os
 import shutil
+import sys
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +16,8 @@ PACKAGES = {
     "aws": "awscli",
     "ip": "iproute2",
     "nginx": "nginx-light",
+    "node": "nodejs",
+    "npm": "nodejs npm",
     "pg_dump": "postgresql",
     "pg_restore": "postgresql",
     "initdb": "postgresql",
@@ -19,7 +26,7 @@ PACKAGES = {
     "shellcheck": "shellcheck",
     "unshare": "util-linux",
 }
-"""Debian's package of each program; .ci/packages lists them."""
+"""Debian's package of each program; .ci/packages has those that a machine with Node.js may lack."""
 
 POD_USER = 10001
 """The user of every container (components/pods.py)."""
@@ -28,15 +35,25 @@ POD_USER = 10001
 @cache
 def find(program: str) -> str:
     """The path of a program, Debian's own first: another aws may not be of the image's major version."""
+    found = _which(program)
+    if found is None:
+        pytest.fail(f"{program} is missing: apt-get install {PACKAGES[program]}", pytrace=False)
+    return found
+
+
+def main() -> int:
+    """Says what is missing; the exit code."""
+    missing = {program: package for program, package in PACKAGES.items() if _which(program) is None}
+    if missing:
+        packages = " ".join(sorted(set(missing.values())))
+        print(f"error: tests need {', '.join(missing)}: apt-get install {packages}", file=sys.stderr)
+    return 2 if missing else 0
+
+
+def _which(program: str) -> str | None:
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     places = [*map(str, reversed(versions)), "/usr/bin", "/usr/sbin", os.environ.get("PATH", os.defpath)]
-    found = shutil.which(program, path=os.pathsep.join(places))
-    if found is None:
-        package = PACKAGES[program]
-        pytest.fail(
-            f"{program} is missing: apt-get install {package} (all of them: .ci/packages)", pytrace=False
-        )
-    return found
+    return shutil.which(program, path=os.pathsep.join(places))
 
 
 def path() -> str:
@@ -45,7 +62,7 @@ def path() -> str:
     return os.pathsep.join([*folders, "/usr/bin", "/bin"])
 
 
-def as_user(user: int | str) -> dict[str, int | str | list[int]]:
+def as_user(user: int | str) -> dict[str, Any]:
     """Arguments of Popen that leave root; nothing for anybody else, who cannot change and need not."""
     if os.geteuid() != 0:
         return {}
@@ -58,3 +75,7 @@ def give(folder: Path, user: int | str) -> None:
         group = user if isinstance(user, int) else "nogroup"
         for each in (folder, *folder.rglob("*")):
             shutil.chown(each, user, group)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -3,7 +3,7 @@
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tests.drills.postgres import Server
 
 
 @contextmanager
-def arguments(secrets: Iterable[str]) -> Iterator[list[str]]:
+def arguments(secrets: Iterable[str]) -> Generator[list[str]]:
     """Yields what is found: the arguments of processes that named a secret. Every process is looked at some
     hundred times a second, those that end sooner aside."""
     needles = [secret.encode() for secret in secrets]
@@ -45,7 +45,7 @@ def arguments(secrets: Iterable[str]) -> Iterator[list[str]]:
 
 
 @contextmanager
-def session(server: Server) -> Iterator["subprocess.Popen[str]"]:
+def session(server: Server) -> Generator["subprocess.Popen[str]"]:
     """An open session of the database that does nothing; it ends when it is ended."""
     words = [tools.find("psql"), "-X", "-q", "-d", "pipe_db", "-c", "SELECT pg_sleep(600)"]
     process = subprocess.Popen(

@@ -1,0 +1,126 @@
+"""The stack's namespace, through kubectl."""
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from scripts.options import ROOT, Options, Refused
+from scripts.process import Failed, Programs
+
+Manifest = dict[str, Any]
+API = "deployment/pipe-api"
+SANDBOX_LOG = "no log: pods of the sandbox run nothing"
+
+
+class Cluster:
+    """Objects of one namespace."""
+
+    def __init__(self, programs: Programs, options: Options, kubectl: str = "kubectl") -> None:
+        self.programs = programs
+        self.silent = options.target == "sandbox"
+        """Whether pods have no logs."""
+        self._words = (kubectl, "--namespace", options.namespace)
+
+    def get(self, name: str) -> Manifest:
+        """One object, `deployment/pipe-api`."""
+        return json.loads(self.programs.read(*self._words, "get", name, "--output=json"))
+
+    def list(self, kind: str, labels: str) -> list[Manifest]:
+        """The objects of a kind that have the labels, oldest first."""
+        words = ("get", kind, f"--selector={labels}", "--output=json")
+        found: list[Manifest] = json.loads(self.programs.read(*self._words, *words))["items"]
+        return sorted(found, key=lambda each: each["metadata"]["creationTimestamp"])
+
+    def create(self, manifest: Manifest) -> None:
+        name = f"{manifest['kind'].lower()}/{manifest['metadata']['name']}"
+        if self.programs.dry_run:
+            self.programs.change(*self._words, "create", "--filename=-", f"# {name}")
+            return
+        self.programs.change(*self._words, "create", "--filename=-", given=json.dumps(manifest))
+
+    def annotate(self, name: str, key: str, value: str | None) -> None:
+        """Sets an annotation, or takes it away."""
+        word = f"{key}-" if value is None else f"{key}={value}"
+        self.programs.change(*self._words, "annotate", "--overwrite", name, word)
+
+    def scale(self, name: str, replicas: int) -> None:
+        self.programs.change(*self._words, "scale", name, f"--replicas={replicas}")
+
+    def rollout(self, name: str, show: Callable[[str], None], seconds: int = 600) -> None:
+        """Waits until every pod of a Deployment is the newest and available."""
+        if self.programs.dry_run:
+            return
+        for line in self.programs.lines(*self._words, "rollout", "status", name, f"--timeout={seconds}s"):
+            show(line)
+
+    def follow(self, pod: str, container: str, show: Callable[[str], None]) -> None:
+        """Shows a container's log until it ends."""
+        if self.silent:
+            show(SANDBOX_LOG)
+            return
+        for line in self.programs.lines(*self._words, "logs", "--follow", pod, f"--container={container}"):
+            show(f"{container}: {line}")
+
+
+@contextmanager
+def connected(programs: Programs, options: Options) -> Generator[Cluster]:
+    """The stack's cluster; refused if the kubeconfig leads to another environment's."""
+    with _kubeconfig(programs, options) as (path, kubectl):
+        programs.variables["KUBECONFIG"] = path
+        cluster = Cluster(programs, options, kubectl)
+        try:
+            labels = cluster.get(f"namespace/{options.namespace}")["metadata"]["labels"]
+        except Failed as error:
+            raise Refused(f"the cluster of {options.stack} does not answer: {error}") from None
+        found, wanted = labels.get("tags.datadoghq.com/env"), options.settings["service"]["environment"]
+        if found != wanted:
+            raise Refused(
+                f"{path} leads to the environment {found!r}, not to {wanted!r}; unset KUBECONFIG to use the"
+                f" stack's own"
+            )
+        yield cluster
+
+
+@contextmanager
+def _kubeconfig(programs: Programs, options: Options) -> Generator[tuple[str, str]]:
+    if options.target == "sandbox":
+        yield _sandbox(options)
+    elif given := os.environ.get("KUBECONFIG"):
+        yield given, "kubectl"
+    else:
+        try:
+            text = programs.read(
+                "pulumi", "stack", "output", "kubeconfig", "--show-secrets", "--stack", options.stack
+            )
+        except Failed as error:
+            raise Refused(f"{error}\nLog in to the state (README, Real stacks), or set KUBECONFIG") from None
+        descriptor, path = tempfile.mkstemp(prefix="kubeconfig-")  # mode 0600
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(text)
+            yield path, "kubectl"
+        finally:
+            Path(path).unlink(missing_ok=True)
+
+
+def _sandbox(options: Options) -> tuple[str, str]:
+    from sandbox.targets import control_plane, process
+
+    running = process.running(ROOT / ".sandbox" / options.stack)
+    if running is None or running.kubeconfig is None:
+        raise Refused(f"no cluster runs in the sandbox: make sandbox STACK={options.stack} starts it")
+    return str(running.kubeconfig), str((control_plane.find() or {}).get("kubectl", "kubectl"))
+
+
+def wait(what: str, there: Callable[[], bool], seconds: float, every: float = 1.0) -> None:
+    """Waits until something is so; a failure after so many seconds."""
+    end = time.monotonic() + seconds
+    while not there():
+        if time.monotonic() > end:
+            raise Failed(f"{what}: not within {seconds:.0f} s")
+        time.sleep(every)

@@ -1,0 +1,71 @@
+"""Runs the migrations of the deployed version as a Job in the cluster: npm run migrate:prod, or npm run
+migrate:rollback to undo them.
+
+Every deployment migrates by itself; this is for the times in between.
+"""
+
+import re
+import sys
+from collections.abc import Sequence
+
+from scripts import jobs, options
+from scripts.cluster import Cluster, Manifest, connected
+from scripts.options import Options, Refused
+from scripts.steps import Steps, perform
+
+VERSION = r"[0-9A-Za-z][0-9A-Za-z_.-]*"
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    parser = options.parser("migrate", __doc__ or "")
+    parser.add_argument(
+        "action", nargs="?", choices=["rollback"], help="undo migrations; the last one, or as --to says"
+    )
+    parser.add_argument(
+        "--to", metavar="N", help="with rollback: the migration to go back to, such as 20240301"
+    )
+    given = parser.parse_args(words)
+    try:
+        command = npm(given.action, given.to)
+        chosen = options.options(given)
+    except Refused as error:
+        print(f"error: {error}", file=sys.stderr)
+        return options.REFUSED
+    return perform("migrate", chosen, lambda steps: work(steps, chosen, command))
+
+
+def npm(action: str | None, to: str | None) -> list[str]:
+    """The guide's command. The `--` is npm's: what follows is the script's argument, not npm's own."""
+    if to is None:
+        return ["npm", "run", f"migrate:{action or 'prod'}"]
+    if action is None:
+        raise Refused("--to goes with rollback: migrate.sh STACK rollback --to 20240301")
+    if not re.fullmatch(VERSION, to):
+        raise Refused(f"--to {to}: a migration's name, such as 20240301")
+    return ["npm", "run", "migrate:rollback", "--", "--to", to]
+
+
+def work(steps: Steps, chosen: Options, command: list[str]) -> str:
+    said = " ".join(command)
+    with connected(steps.programs, chosen) as cluster:
+        pattern = deployed(cluster)
+        if "migrate:rollback" in command:
+            chosen.confirm(f"{said} on {chosen.stack} may lose data")
+        with steps.step(said):
+            job = jobs.derived(pattern, f"pipe-migrate-{steps.stamp}", "migrate")
+            jobs.run(cluster, jobs.alone(job, "migrate", command), steps)
+    return f"{said}: done"
+
+
+def deployed(cluster: Cluster) -> Manifest:
+    """The migration Job of the last deployment, which names the version's image."""
+    found = cluster.list("jobs", f"app=pipe-migrate,!{jobs.STARTED_BY}")
+    if not found:
+        raise Refused(
+            "nothing is deployed yet: there is no migration Job to take the image from; pulumi up first"
+        )
+    return found[-1]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

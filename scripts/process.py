@@ -1,0 +1,94 @@
+"""Running programs: no secret is ever an argument, and a failure says what failed."""
+
+import os
+import shlex
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+
+LAST_LINES = 15
+
+
+class Failed(Exception):
+    """A step cannot go on; the message is for people."""
+
+
+class Programs:
+    """Runs commands; of those that change something, a dry run only shows the line."""
+
+    def __init__(self, show: Callable[[str], None], *, dry_run: bool = False) -> None:
+        self.dry_run = dry_run
+        self.variables: dict[str, str] = {}
+        """Added to the environment of every command."""
+        self._show = show
+        self._secrets: set[str] = set()
+
+    def keep_secret(self, *values: str) -> None:
+        """From now on a command that has one of them among its arguments is refused, and output is masked."""
+        self._secrets |= set(values)
+
+    def read(self, *words: str) -> str:
+        """What a command that changes nothing prints."""
+        return self._run(words, None)
+
+    def change(self, *words: str, given: str | None = None, hidden: Mapping[str, str] | None = None) -> str:
+        """What a command prints that changes something; `given` is its standard input."""
+        if self.dry_run:
+            self._show(f"would run: {shlex.join(words)}")
+            return ""
+        return self._run(words, given, hidden)
+
+    def lines(self, *words: str) -> Iterator[str]:
+        """The lines of a command as they come; it may take long."""
+        process = subprocess.Popen(
+            self._checked(words),
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        assert process.stdout
+        last: list[str] = []
+        try:
+            for line in process.stdout:
+                last = [*last[1 - LAST_LINES :], self._masked(line.rstrip("\n"))]
+                yield last[-1]
+        finally:
+            if process.poll() is None:
+                process.terminate()
+            code = process.wait()
+        if code:
+            raise Failed(f"{shlex.join(words)} ended with {code}:\n" + "\n".join(last))
+
+    def _run(self, words: tuple[str, ...], given: str | None, hidden: Mapping[str, str] | None = None) -> str:
+        try:
+            done = subprocess.run(
+                self._checked(words),
+                env=self._environment() | dict(hidden or {}),
+                input=given if given is not None else "",
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+            )
+        except FileNotFoundError:
+            raise Failed(f"{words[0]} is not installed, or not in PATH") from None
+        if done.returncode:
+            said = self._masked((done.stderr or done.stdout).strip())
+            last = "\n".join(said.splitlines()[-LAST_LINES:])
+            raise Failed(f"{shlex.join(words)} ended with {done.returncode}:\n{last}")
+        return done.stdout
+
+    def _checked(self, words: tuple[str, ...]) -> list[str]:
+        if any(secret in word for secret in self._secrets for word in words):
+            raise AssertionError(f"a secret among the arguments of {words[0]}")
+        return list(words)
+
+    def _masked(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "[secret]")
+        return text
+
+    def _environment(self) -> dict[str, str]:
+        return os.environ | self.variables

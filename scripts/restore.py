@@ -1,0 +1,138 @@
+"""Restores the database from a dump, beside the live one, and swaps the two when all of it has been checked.
+
+The live database is kept under another name. Until the swap, which is one transaction, it is not touched; the
+API stands still for the swap alone.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from scripts import jobs, options
+from scripts.cluster import API, Cluster, connected, wait
+from scripts.options import Options, Refused
+from scripts.process import Failed
+from scripts.steps import Steps, perform
+
+PATTERN = "cronjob/pipe-restore"
+KEPT_REPLICAS = "pipe.dev/replicas-before-restore"
+"""Annotation of the API's Deployment while it is stopped: how many pods it had."""
+OBJECT = r"latest\.dump|dumps/\d{8}T\d{6}Z\.dump"
+DATABASE = r"[a-z_][a-z0-9_]{0,39}"
+STOP_SECONDS = 300
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    parser = options.parser("restore", __doc__ or "")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--object",
+        default="latest.dump",
+        metavar="KEY",
+        help="latest.dump (default) or dumps/20240301T170000Z.dump",
+    )
+    which.add_argument(
+        "--at", metavar="TIME", help="the newest dump of that time or before: 2024-03-01T17:00Z"
+    )
+    parser.add_argument("--database", default="pipe_db", metavar="NAME", help="default: pipe_db")
+    given = parser.parse_args(words)
+    try:
+        chosen = options.options(given)
+        variables = wanted(given)
+    except Refused as error:
+        print(f"error: {error}", file=sys.stderr)
+        return options.REFUSED
+    return perform("restore", chosen, lambda steps: work(steps, chosen, variables))
+
+
+def wanted(given: argparse.Namespace) -> dict[str, str]:
+    """The variables of the Job's containers that the command line decides."""
+    if not re.fullmatch(OBJECT, given.object):
+        raise Refused(
+            f"--object {given.object}: latest.dump or dumps/<time>.dump, as in dumps/20240301T170000Z.dump"
+        )
+    if not re.fullmatch(DATABASE, given.database):
+        raise Refused(f"--database {given.database}: lower-case letters, digits and _, at most 40")
+    return {"OBJECT": given.object, "AT": utc(given.at) if given.at else "", "DATABASE": given.database}
+
+
+def utc(text: str) -> str:
+    """2024-03-02T02:00+09:00 as 20240301T170000Z, as dumps are named."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise Refused(f"--at {text}: not a time such as 2024-03-01T17:00Z") from None
+    if time.tzinfo is None:
+        raise Refused(f"--at {text}: of which time zone? Add Z (UTC) or +09:00 (Japan)")
+    return time.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def work(steps: Steps, chosen: Options, variables: dict[str, str]) -> str:
+    """Restore, stop, swap, start."""
+    database = variables["DATABASE"]
+    kept = f"{database}_before_{steps.stamp}"
+    with connected(steps.programs, chosen) as cluster:
+        with steps.step("no other restore is under way"):
+            for job in cluster.list("jobs", "app=pipe-restore"):
+                if job.get("status", {}).get("active"):
+                    raise Refused(f"job/{job['metadata']['name']} still runs")
+            pattern = cluster.get(PATTERN)
+        source = f"the dump of {variables['AT']} or before" if variables["AT"] else variables["OBJECT"]
+        chosen.confirm(
+            f"Restoring {database} of {chosen.stack} from {source}; the API will stop for a moment"
+        )
+        with steps.step(f"restore {source} into a new database and check it"):
+            job = jobs.derived(pattern, f"pipe-restore-{steps.stamp}", "restore")
+            jobs.run(cluster, jobs.with_variables(job, variables | {"STAMP": steps.stamp}), steps)
+        with steps.step("stop the API"):
+            stopped = steps.seconds
+            replicas = stop(cluster)
+        try:
+            with steps.step(f"swap: {database} becomes {kept}, the restored one {database}"):
+                job = jobs.derived(pattern, f"pipe-restore-swap-{steps.stamp}", "restore")
+                swap = jobs.alone(job, "restore", ["sh", "/etc/pipe/scripts/swap.sh"])
+                jobs.run(
+                    cluster,
+                    jobs.with_variables(swap, {"DATABASE": database, "STAMP": steps.stamp}),
+                    steps,
+                )
+        finally:
+            with steps.step(f"start the API with {replicas} pods"):
+                start(cluster, replicas, steps)
+        steps.results |= {
+            "database of before": kept,
+            "seconds from start to end (RTO)": round(steps.seconds, 1),
+            "seconds without the API": round(steps.seconds - stopped, 1),
+        }
+    return (
+        f"{database} is restored; what it was is {kept}, to be dropped when nobody needs it any more.\n"
+        f"If the dump is older than the API's version: scripts/migrate.sh {chosen.stack}"
+    )
+
+
+def stop(cluster: Cluster) -> int:
+    """Takes all pods of the API away; how many there were, also after a run that was killed meanwhile."""
+    found = cluster.get(API)
+    kept = found["metadata"].get("annotations", {}).get(KEPT_REPLICAS)
+    replicas = int(kept or found["spec"]["replicas"] or 1)
+    cluster.annotate(API, KEPT_REPLICAS, str(replicas))
+    cluster.scale(API, 0)
+    if not cluster.programs.dry_run:
+        wait("pods of the API are gone", lambda: not cluster.list("pods", "app=pipe-api"), STOP_SECONDS)
+    return replicas
+
+
+def start(cluster: Cluster, replicas: int, steps: Steps) -> None:
+    """Brings them back; from then on the autoscaler has its say again."""
+    try:
+        cluster.scale(API, replicas)
+        cluster.rollout(API, steps.line)
+        cluster.annotate(API, KEPT_REPLICAS, None)
+    except Failed as error:
+        raise Failed(f"{error}\nThe API may be down: kubectl scale {API} --replicas={replicas}") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

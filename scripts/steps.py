@@ -1,0 +1,133 @@
+"""A script's run: a line a step, ✓ or ✗ with its seconds, and a record of it as JSON and Markdown."""
+
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Generator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from scripts.options import DONE, FAILED, REFUSED, ROOT, STOPPED, Options, Refused
+from scripts.process import Failed, Programs
+
+RECORDS = ROOT / ".runs"
+
+
+@dataclass
+class Step:
+    """What a step did."""
+
+    title: str
+    result: str = "running"
+    """done, failed or stopped at the end."""
+    seconds: float = 0.0
+    lines: list[str] = field(default_factory=list[str])
+
+
+class Steps:
+    """The steps of one run, one after the other."""
+
+    def __init__(self, command: str, options: Options) -> None:
+        self.command = command
+        self.options = options
+        self.started = datetime.now(UTC)
+        self.steps: list[Step] = []
+        self.results: dict[str, Any] = {}
+        """What the run found out that is worth keeping: names, measured seconds."""
+        self.programs = Programs(self.line, dry_run=options.dry_run)
+        self._colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        self._begun = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self._begun
+
+    @property
+    def stamp(self) -> str:
+        """When the run began, fit for the names of objects and databases: 20240301t170000."""
+        return self.started.strftime("%Y%m%dt%H%M%S")
+
+    @contextlib.contextmanager
+    def step(self, title: str) -> Generator[Step]:
+        """A step; what it raises ends it with ✗ and goes on to the caller."""
+        step = Step(title)
+        self.steps.append(step)
+        begun = time.monotonic()
+        print(f"  … {title}", flush=True)
+        try:
+            yield step
+        except BaseException as error:
+            step.result = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
+            raise
+        else:
+            step.result = "done"
+        finally:
+            step.seconds = time.monotonic() - begun
+            sign, colour = ("✓", 32) if step.result == "done" else ("✗", 31)
+            sign = f"\033[{colour}m{sign}\033[0m" if self._colour else sign
+            print(f"  {sign} {title} ({step.seconds:.1f} s)", flush=True)
+
+    def line(self, text: str) -> None:
+        """A line of the step that runs, in the record, too."""
+        if self.steps:
+            self.steps[-1].lines.append(text)
+        print(f"    | {text}", flush=True)
+
+    def write(self, code: int, said: str) -> Path:
+        """Writes the record; where it is, without the ending."""
+        folder = RECORDS / self.options.stack
+        folder.mkdir(parents=True, exist_ok=True)
+        record = {
+            "command": self.command,
+            "stack": self.options.stack,
+            "target": self.options.target,
+            "dryRun": self.options.dry_run,
+            "started": self.started.isoformat(timespec="seconds"),
+            "seconds": round(self.seconds, 1),
+            "exitCode": code,
+            "said": said,
+            "results": self.results,
+            "steps": [asdict(step) | {"seconds": round(step.seconds, 1)} for step in self.steps],
+        }
+        path = folder / f"{self.started.strftime('%Y%m%dT%H%M%SZ')}-{self.command}"
+        path.with_suffix(".json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+        path.with_suffix(".md").write_text(markdown(record))
+        return path
+
+
+def markdown(record: dict[str, Any]) -> str:
+    """The record for people."""
+    title = f"# {record['command']} of {record['stack']}: {'done' if record['exitCode'] == 0 else 'failed'}"
+    head = f"{record['started']}, {record['seconds']} s, target {record['target']}. {record['said']}"
+    rows = [
+        f"| {'✓' if step['result'] == 'done' else '✗'} | {step['title']} | {step['seconds']} s |"
+        for step in record["steps"]
+    ]
+    results = [f"- {name}: {value}" for name, value in record["results"].items()]
+    return "\n".join([title, "", head, "", "| | step | time |", "|---|---|---|", *rows, "", *results, ""])
+
+
+def perform(command: str, options: Options, work: Callable[[Steps], str]) -> int:
+    """Runs a script's work, which returns what to say at the end; the exit code.
+
+    Whatever ends it early ends in a message and a record, too.
+    """
+    steps = Steps(command, options)
+    code, said = DONE, ""
+    try:
+        said = work(steps)
+    except Refused as error:
+        code, said = REFUSED, str(error)
+    except Failed as error:
+        code, said = FAILED, str(error)
+    except KeyboardInterrupt:
+        code, said = STOPPED, "stopped"
+    record = steps.write(code, said)
+    print(said if code == DONE else f"error: {said}", file=sys.stdout if code == DONE else sys.stderr)
+    print(f"{command} of {options.stack} took {steps.seconds:.1f} s; record: {record.relative_to(ROOT)}.md")
+    return code

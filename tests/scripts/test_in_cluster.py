@@ -1,0 +1,195 @@
+"""migrate.sh, restore.sh and rotate.sh on a real control plane, whose Jobs run the scripts that the program
+gives them, on a real PostgreSQL and an S3 API."""
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.restore import KEPT_REPLICAS
+from tests.drills import data, watch
+from tests.drills.conftest import Measured as Measured
+from tests.drills.conftest import measured as measured
+from tests.drills.program import ROOT
+from tests.scripts.conftest import Stack
+
+
+def record(done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
+    """The record that a script's last line names."""
+    path = ROOT / done.stdout.strip().rpartition("record: ")[2]
+    assert path.read_text().startswith("# ")
+    return json.loads(path.with_suffix(".json").read_text())
+
+
+def jobs(stack: Stack) -> list[str]:
+    return [job["metadata"]["name"] for job in stack.get("Job")]
+
+
+def test_migrate_runs_the_guides_command_and_shows_its_log(stack: Stack) -> None:
+    done = stack.run("migrate.sh", "prod")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert 'migrate: migrating ["up"] as migrate' in done.stdout
+    assert "✓ npm run migrate:prod" in done.stdout
+    assert record(done)["exitCode"] == 0
+
+
+def test_migrate_rollback_hands_the_version_to_the_migrations_and_not_to_npm(stack: Stack) -> None:
+    done = stack.run("migrate.sh", "prod", "rollback", "--to", "20240301", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert 'migrating ["down","--to","20240301"] as migrate' in done.stdout
+
+
+def test_migrate_fails_when_the_migration_fails(stack: Stack) -> None:
+    done = stack.run("migrate.sh", "prod", "rollback", "--to", "19990101", "--yes")
+    assert done.returncode == 1
+    assert "migrate: no such migration" in done.stdout
+    assert "✗ npm run migrate:rollback -- --to 19990101" in done.stdout
+    assert "BackoffLimitExceeded" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("restore.sh", "prod"), ("migrate.sh", "prod", "rollback"), ("rotate.sh", "prod")]
+)
+def test_a_protected_stack_is_not_changed_without_a_yes(stack: Stack, words: tuple[str, ...]) -> None:
+    before = jobs(stack)
+    done = stack.run(*words)
+    assert done.returncode == 2
+    assert "there is no terminal to ask: add --yes" in done.stderr
+    assert jobs(stack) == before
+
+
+def test_another_environments_cluster_is_refused(stack: Stack) -> None:
+    before = jobs(stack)
+    done = stack.run("restore.sh", "dev")
+    assert done.returncode == 2
+    assert "leads to the environment 'prod', not to 'dev'" in done.stderr
+    assert jobs(stack) == before
+
+
+def test_a_dry_run_shows_every_command_and_changes_nothing(stack: Stack) -> None:
+    before = (
+        jobs(stack),
+        stack.get("Deployment", "pipe-api")["metadata"]["resourceVersion"],
+        len(stack.asked),
+    )
+    for script, shown in (
+        ("restore.sh", ["create --filename=-", "scale deployment/pipe-api --replicas=0", "--replicas=3"]),
+        ("rotate.sh", ["pulumi config set --secret pipe:appPassword --stack prod", "pulumi up --yes"]),
+        ("migrate.sh", ["create --filename=-"]),
+    ):
+        done = stack.run(script, "prod", "--dry-run")
+        assert done.returncode == 0, done.stdout + done.stderr
+        for command in shown:
+            assert command in done.stdout
+    after = (
+        jobs(stack),
+        stack.get("Deployment", "pipe-api")["metadata"]["resourceVersion"],
+        len(stack.asked),
+    )
+    assert after == before
+
+
+def backed_up(stack: Stack) -> None:
+    pod = stack.service.backup()
+    assert pod.run() == 0, pod.log
+
+
+def test_restore_brings_the_data_back_and_the_api_stands_still_only_for_the_swap(
+    stack: Stack, measured: Measured
+) -> None:
+    server = stack.service.server
+    before = data.hashes(server)
+    backed_up(stack)
+    server.sql("TRUNCATE customers CASCADE; DROP TABLE notes")
+    lost = data.hashes(server)
+    with watch.arguments(stack.service.secrets.values()) as exposed:
+        done = stack.run("restore.sh", "prod", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert data.hashes(server) == before
+    results = record(done)["results"]
+    assert data.hashes(server, results["database of before"]) == lost
+    deployment = stack.get("Deployment", "pipe-api")
+    assert deployment["spec"]["replicas"] == deployment["status"]["availableReplicas"] == 3
+    assert KEPT_REPLICAS not in deployment["metadata"]["annotations"]
+    assert not exposed
+    assert not [secret for secret in stack.service.secrets.values() if secret in done.stdout + done.stderr]
+    measured("restore.sh in a cluster, start to end", results["seconds from start to end (RTO)"], "s")
+    measured("of that without the API, 10 s of them minReadySeconds", results["seconds without the API"], "s")
+
+
+def test_a_restore_that_fails_never_stops_the_api(stack: Stack) -> None:
+    before = data.hashes(stack.service.server)
+    generation = stack.get("Deployment", "pipe-api")["metadata"]["generation"]
+    done = stack.run("restore.sh", "prod", "--yes", "--object", "dumps/19990101T000000Z.dump")
+    assert done.returncode == 1
+    assert "fetch: " in done.stdout and "NoSuchKey" in done.stdout
+    assert stack.get("Deployment", "pipe-api")["metadata"]["generation"] == generation
+    assert data.hashes(stack.service.server) == before
+
+
+def test_a_restore_that_is_killed_while_the_api_stands_still_is_mended_by_the_next(stack: Stack) -> None:
+    before = data.hashes(stack.service.server)
+    backed_up(stack)
+    process = subprocess.Popen(
+        [ROOT / "scripts" / "restore.sh", "prod", "--yes"],
+        env=stack.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    end = time.monotonic() + 90
+    while stack.get("Deployment", "pipe-api")["spec"]["replicas"] != 0:
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = stack.run("restore.sh", "prod", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert stack.get("Deployment", "pipe-api")["spec"]["replicas"] == 3
+    assert data.hashes(stack.service.server) == before
+
+
+def logins(stack: Stack) -> set[str]:
+    query = "SELECT rolname FROM pg_roles WHERE rolcanlogin AND rolname ~ '^(app|backup)_'"
+    return set(stack.service.server.sql(query).splitlines())
+
+
+def test_rotate_gives_every_role_a_new_password_and_retires_the_old_ones(
+    stack: Stack, tmp_path: Path
+) -> None:
+    before, passwords = logins(stack), dict(stack.service.secrets)
+    stack.asked.clear()
+    with watch.arguments(
+        [secret for key, secret in passwords.items() if key != "databasePassword"]
+    ) as exposed:
+        done = stack.run("rotate.sh", "prod", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "retired 2 logins" in done.stdout
+    assert "Commit Pulumi.prod.yaml" in done.stdout
+    assert logins(stack).isdisjoint(before) and len(logins(stack)) == 2
+    new = stack.service.secrets
+    changed = {key for key in new if new[key] != passwords[key]}
+    assert changed == {"appPassword", "migratePassword", "backupPassword"}
+    assert len({new[key] for key in changed}) == 3 and all(len(new[key]) >= 43 for key in changed)
+    assert [words[0] for words in stack.asked] == ["config", "config", "config", "up"]
+    seen = json.dumps(stack.asked) + done.stdout + done.stderr + json.dumps(record(done))
+    assert not [secret for secret in (*new.values(), *passwords.values()) if secret in seen]
+    assert not exposed
+    backed_up(stack)
+
+
+def test_rotate_fails_when_the_deployment_did_not_bring_the_new_passwords(
+    stack: Stack, tmp_path: Path
+) -> None:
+    before = logins(stack)
+    idle = tmp_path / "pulumi"
+    idle.write_text("#!/bin/sh\ncat > /dev/null\n")
+    idle.chmod(0o755)
+    path = f"{tmp_path}:{stack.environment()['PATH']}"
+    done = stack.run("rotate.sh", "prod", "--yes", PATH=path)
+    assert done.returncode == 1
+    assert "the new passwords were not deployed" in done.stderr
+    assert logins(stack) == before

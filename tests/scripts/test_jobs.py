@@ -1,0 +1,95 @@
+from typing import Any, cast
+
+import pytest
+
+from scripts import jobs
+from scripts.cluster import Cluster
+from scripts.options import Options
+from scripts.process import Failed
+from scripts.steps import Steps
+
+CONTAINERS = [
+    {"name": "first", "env": [{"name": "AT", "value": ""}, {"name": "HOME", "value": "/tmp"}]},
+    {"name": "second", "command": ["sh", "a.sh"], "env": [{"name": "STAMP"}]},
+]
+LABELS = {"app": "pipe-restore", "team": "platform"}
+STEPS = Steps("try", Options("dev", "real", False, True, {}))
+
+
+def template() -> dict[str, Any]:
+    own = dict.fromkeys(jobs.OWN, "x")
+    return {
+        "metadata": {"labels": LABELS | own, "annotations": {"keep": "it"}, "creationTimestamp": None},
+        "spec": {
+            "serviceAccountName": "pipe-restore",
+            "initContainers": [dict(CONTAINERS[0])],
+            "containers": [dict(CONTAINERS[1])],
+        },
+    }
+
+
+def job() -> dict[str, Any]:
+    spec = {"template": template(), "activeDeadlineSeconds": 60, "selector": {"matchLabels": {"x": "y"}}}
+    return jobs.derived({"kind": "Job", "spec": spec, "status": {"active": 1}}, "made", "restore")
+
+
+def test_a_derived_job_keeps_the_pod_and_nothing_of_the_jobs_own() -> None:
+    made = job()
+    assert made["spec"].keys() == {
+        "backoffLimit", "activeDeadlineSeconds", "ttlSecondsAfterFinished", "template"
+    }  # fmt: skip
+    assert made["spec"]["backoffLimit"] == 0
+    assert made["spec"]["template"]["metadata"] == {"labels": LABELS, "annotations": {"keep": "it"}}
+    assert made["spec"]["template"]["spec"] == template()["spec"]
+    assert made["metadata"] == {"name": "made", "labels": LABELS | {jobs.STARTED_BY: "restore"}}
+
+
+def test_a_cron_jobs_template_makes_the_same_job() -> None:
+    spec = {"jobTemplate": {"spec": {"template": template(), "activeDeadlineSeconds": 60}}}
+    assert jobs.derived({"kind": "CronJob", "spec": spec}, "made", "restore") == job()
+
+
+def test_variables_are_changed_in_every_container_that_has_them_and_never_added() -> None:
+    made = jobs.with_variables(job(), {"AT": "then", "STAMP": "now"})
+    spec = made["spec"]["template"]["spec"]
+    assert spec["initContainers"][0]["env"][0] == {"name": "AT", "value": "then"}
+    assert spec["containers"][0]["env"] == [{"name": "STAMP", "value": "now"}]
+    with pytest.raises(AssertionError, match="UNKNOWN"):
+        jobs.with_variables(job(), {"UNKNOWN": "x"})
+
+
+def test_one_container_can_be_run_alone_with_another_command() -> None:
+    spec = jobs.alone(job(), "first", ["true"])["spec"]["template"]["spec"]
+    assert "initContainers" not in spec
+    assert [(each["name"], each["command"]) for each in spec["containers"]] == [("first", ["true"])]
+    assert jobs.alone(job(), "second")["spec"]["template"]["spec"]["containers"] == [CONTAINERS[1]]
+
+
+class Fake:
+    """A cluster in which the pod of a Job waits, and then the Job fails."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason, self.looks = reason, 0
+
+    def create(self, manifest: Any) -> None:
+        assert manifest["metadata"]["name"] == "made"
+
+    def get(self, name: str) -> Any:
+        self.looks += 1
+        failed = {"type": "Failed", "status": "True", "reason": self.reason, "message": "too long"}
+        return {"status": {"conditions": [failed] if self.looks > 2 else []}}
+
+    def list(self, kind: str, labels: str) -> Any:
+        waiting = {"reason": "ImagePullBackOff", "message": "not found"}
+        status = {"containerStatuses": [{"name": "second", "state": {"waiting": waiting}}]}
+        return [{"metadata": {"name": "pod"}, "status": status}]
+
+
+def test_a_pod_that_does_not_start_is_said_and_a_job_that_fails_says_why(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(jobs, "SILENCE", 0.0)
+    monkeypatch.setattr(jobs, "EVERY", 0.0)
+    with pytest.raises(Failed, match="job/made: DeadlineExceeded: too long"):
+        jobs.run(cast(Cluster, Fake("DeadlineExceeded")), job(), STEPS)
+    assert "waiting: second: ImagePullBackOff not found" in capsys.readouterr().out

@@ -1,0 +1,24 @@
+import pytest
+
+from scripts import migrate
+from scripts.options import Refused
+
+
+@pytest.mark.parametrize(
+    ("action", "to", "command"),
+    [
+        (None, None, "npm run migrate:prod"),
+        ("rollback", None, "npm run migrate:rollback"),
+        ("rollback", "20240301", "npm run migrate:rollback -- --to 20240301"),
+    ],
+)
+def test_the_commands_are_the_deployment_guides(action: str | None, to: str | None, command: str) -> None:
+    assert " ".join(migrate.npm(action, to)) == command
+
+
+@pytest.mark.parametrize(
+    ("action", "to"), [(None, "20240301"), ("rollback", "--all"), ("rollback", "a b"), ("rollback", "")]
+)
+def test_a_version_is_a_name_and_goes_with_rollback(action: str | None, to: str) -> None:
+    with pytest.raises(Refused):
+        migrate.npm(action, to)

@@ -1,0 +1,62 @@
+import argparse
+import sys
+from typing import Any
+
+import pytest
+
+from scripts import options
+from scripts.options import Refused
+
+
+def given(stack: str = "prod", **changes: Any) -> argparse.Namespace:
+    return argparse.Namespace(**{"stack": stack, "dry_run": False, "yes": False} | changes)
+
+
+@pytest.fixture(autouse=True)
+def target(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TARGET", raising=False)
+
+
+def test_an_unknown_stack_is_refused_with_those_there_are() -> None:
+    with pytest.raises(Refused, match="no stack is called 'live'; stacks: dev, prod, stg"):
+        options.options(given("live"))
+
+
+def test_an_unknown_target_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TARGET", "cloud")
+    with pytest.raises(Refused, match="TARGET is 'cloud'; it is real or sandbox"):
+        options.options(given())
+
+
+def test_the_namespace_is_the_stack_files() -> None:
+    assert options.options(given()).namespace == "pipe"
+
+
+@pytest.mark.parametrize(("typed", "confirmed"), [("prod", True), ("y", False), ("", False)])
+def test_a_protected_stack_asks_for_its_name(
+    monkeypatch: pytest.MonkeyPatch, typed: str, confirmed: bool
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+
+    def answer(text: str) -> str:
+        asked.append(text)
+        return typed
+
+    monkeypatch.setattr("builtins.input", answer)
+    chosen = options.options(given())
+    if confirmed:
+        chosen.confirm("Dropping it")
+    else:
+        with pytest.raises(Refused, match="not confirmed"):
+            chosen.confirm("Dropping it")
+    assert asked == ["Dropping it. Type prod to go on: "]
+
+
+def test_a_stack_without_protection_and_a_dry_run_do_not_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: False)
+    options.options(given("dev")).confirm("x")
+    options.options(given(dry_run=True)).confirm("x")
+    options.options(given(yes=True)).confirm("x")
+    with pytest.raises(Refused, match="add --yes"):
+        options.options(given()).confirm("x")

@@ -1,0 +1,54 @@
+import sys
+
+import pytest
+
+from scripts.process import Failed, Programs
+
+SECRET = "planted-in-this-test"
+
+
+@pytest.fixture
+def shown() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def programs(shown: list[str]) -> Programs:
+    made = Programs(shown.append)
+    made.keep_secret(SECRET)
+    return made
+
+
+def test_a_secret_is_never_an_argument(programs: Programs) -> None:
+    with pytest.raises(AssertionError, match="a secret among the arguments of echo"):
+        programs.change("echo", f"--password={SECRET}")
+    with pytest.raises(AssertionError):
+        list(programs.lines("echo", SECRET))
+
+
+def test_a_secret_goes_in_by_standard_input_and_is_masked_when_it_comes_back(programs: Programs) -> None:
+    assert programs.change("wc", "-c", given=SECRET).strip() == str(len(SECRET))
+    with pytest.raises(Failed) as failed:
+        programs.change("sh", "-c", "cat >&2; exit 3", given=f"wrong: {SECRET}")
+    assert "ended with 3:\nwrong: [secret]" in str(failed.value)
+
+
+def test_lines_come_one_by_one_masked_and_a_failure_has_the_last(programs: Programs) -> None:
+    programs.variables["PLANTED"] = SECRET
+    seen: list[str] = []
+    with pytest.raises(Failed, match="ended with 4"):
+        for line in programs.lines("sh", "-c", 'echo one; echo "$PLANTED"; exit 4'):
+            seen.append(line)
+    assert seen == ["one", "[secret]"]
+
+
+def test_a_dry_run_shows_what_it_would_change_and_does_not(shown: list[str]) -> None:
+    programs = Programs(shown.append, dry_run=True)
+    assert programs.change("false", "it's") == ""
+    assert shown == ["would run: false 'it'\"'\"'s'"]
+    assert programs.read(sys.executable, "-c", "print(1)") == "1\n"
+
+
+def test_a_program_that_is_missing_is_named(programs: Programs) -> None:
+    with pytest.raises(Failed, match="no-such-program is not installed, or not in PATH"):
+        programs.read("no-such-program")

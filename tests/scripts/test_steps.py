@@ -1,0 +1,76 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from scripts import steps
+from scripts.options import Options, Refused
+from scripts.process import Failed
+from scripts.steps import Steps, perform
+
+OPTIONS = Options("dev", "sandbox", False, True, {})
+
+
+@pytest.fixture(autouse=True)
+def records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(steps, "RECORDS", tmp_path / "runs")
+    monkeypatch.setattr(steps, "ROOT", tmp_path)
+    return tmp_path / "runs" / "dev"
+
+
+def good(run: Steps) -> str:
+    with run.step("look"):
+        run.line("seen")
+    run.results["found"] = 3
+    return "all is well"
+
+
+def bad(run: Steps) -> str:
+    with run.step("look"):
+        pass
+    with run.step("break"):
+        raise Failed("it broke")
+    return "not reached"
+
+
+def refused(run: Steps) -> str:
+    raise Refused("not today")
+
+
+def stopped(run: Steps) -> str:
+    with run.step("wait"):
+        raise KeyboardInterrupt
+    return "not reached"
+
+
+def test_each_step_is_a_line_with_a_sign_and_its_time(capsys: pytest.CaptureFixture[str]) -> None:
+    assert perform("try", OPTIONS, bad) == 1
+    said = capsys.readouterr()
+    assert "  ✓ look (0.0 s)\n" in said.out
+    assert "  ✗ break (0.0 s)\n" in said.out
+    assert said.err == "error: it broke\n"
+
+
+@pytest.mark.parametrize(
+    ("work", "code", "said"),
+    [(good, 0, "all is well"), (bad, 1, "it broke"), (refused, 2, "not today"), (stopped, 130, "stopped")],
+)
+def test_every_run_leaves_a_record_for_programs_and_one_for_people(
+    records: Path, work: steps.Callable[[Steps], str], code: int, said: str
+) -> None:
+    assert perform("try", OPTIONS, work) == code
+    [file] = records.glob("*-try.json")
+    record = json.loads(file.read_text())
+    assert (record["exitCode"], record["said"], record["target"]) == (code, said, "sandbox")
+    text = file.with_suffix(".md").read_text()
+    assert text.startswith(f"# try of dev: {'done' if code == 0 else 'failed'}")
+    for step in record["steps"]:
+        assert step["title"] in text
+
+
+def test_a_record_has_the_lines_of_each_step_and_what_was_found(records: Path) -> None:
+    perform("try", OPTIONS, good)
+    [file] = records.glob("*-try.json")
+    record = json.loads(file.read_text())
+    assert record["steps"] == [{"title": "look", "result": "done", "seconds": 0.0, "lines": ["seen"]}]
+    assert record["results"] == {"found": 3}
