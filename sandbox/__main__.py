@@ -57,7 +57,13 @@ def main(words: Sequence[str] | None = None, serve: Serve | None = None) -> int:
         stack.folder.mkdir(parents=True, exist_ok=True)
         with lock.hold(stack.folder, args.command) as held:
             session = Session(program, stack, progress, held)
-            options = Options(not args.no_policies, args.unprotect, args.targets, args.providers == "real")
+            options = Options(
+                policies=not args.no_policies,
+                unprotect=args.unprotect,
+                keep_targets=args.keep_targets,
+                targets=args.targets,
+                plugins=args.providers == "real",
+            )
             return operations.perform(
                 args.command, session, *((serve, None) if serve else _providers()), options
             )
@@ -105,6 +111,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--project", metavar="DIR", default=ROOT, help="where the stacks are (default: here)")
     parser.add_argument("--no-policies", action="store_true", help="preview and up without the policy pack")
     parser.add_argument("--unprotect", action="store_true", help="down: destroy protected resources too")
+    parser.add_argument(
+        "--keep-targets", action="store_true", help="down: leave the targets running, with what clouds keep"
+    )
     parser.add_argument(
         "--targets",
         choices=behind.CHOICES,

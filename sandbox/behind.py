@@ -1,7 +1,5 @@
 """What is behind a stack's providers: real targets or none. It stays so while the state has resources."""
 
-from importlib.util import find_spec
-
 from sandbox import workspace
 from sandbox.fault import Fault
 from sandbox.progress import Progress
@@ -34,8 +32,8 @@ def find(stack: Stack, wanted: str | None, progress: Progress) -> Targets | None
             f"the {held} resources of {stack.name} were made with TARGETS={before}, not {wanted}: "
             f"leave TARGETS out, or first make down STACK={stack.name}, or make clean STACK={stack.name}."
         )
-    choice = before if held else wanted or before or _usual()
-    workspace.write_atomically(note, choice or NONE)
+    choice = before if held else wanted or before or ALL
+    workspace.write_atomically(note, choice or ALL)
     if choice == NONE:
         progress.step("TARGETS=none: nothing is behind the providers; what they answer is made up")
         process.stop(stack.folder)
@@ -47,21 +45,18 @@ def find(stack: Stack, wanted: str | None, progress: Progress) -> Targets | None
             f"{held} resources. {stack.folder / 'targets.log'} may say why. "
             f"Start anew: make clean STACK={stack.name}"
         )
+    if targets and targets.kubeconfig:
+        return targets
     from sandbox.targets import control_plane  # takes long to import
 
     built = control_plane.find() is not None
-    if not (targets.kubeconfig if targets else built):
-        progress.step(OLDER.format(stack.name) if targets and built else PLANNED)
+    if targets or not built:
+        progress.step(OLDER.format(stack.name) if built else PLANNED)
     if targets is None:
         targets = process.start(stack.folder, progress, control_plane=built)
-        kubernetes = "a Kubernetes control plane, " if targets.kubeconfig else ""
+        kubernetes = "a Kubernetes control plane, " if built else ""
         progress.step(f"targets: {kubernetes}AWS, Cloudflare and Datadog APIs; process {targets.pid}")
     return targets
-
-
-def _usual() -> str:
-    there = [find_spec(f"sandbox.targets.{name}_api") for name in ("aws", "cloudflare", "datadog")]
-    return ALL if all(there) else NONE
 
 
 def _held(stack: Stack) -> int:

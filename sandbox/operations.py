@@ -38,6 +38,7 @@ class Options:
 
     policies: bool = True
     unprotect: bool = False
+    keep_targets: bool = False
     targets: str | None = None
     """`all` or `none`; None: as until now, and `all` for a new stack."""
     plugins: bool = False
@@ -72,7 +73,7 @@ def perform(
         if settled and settled.code != 0:
             return _finish(session, "refresh", settled)
         if operation == "down":
-            return _down(session, options.unprotect)
+            return _down(session, options)
         flags = {"up": ["--yes", *pack], "refresh": ["--yes", "--skip-preview"]}[operation]
         return _finish(session, operation, session.operate(operation, *flags))
 
@@ -124,18 +125,18 @@ def _settle(session: Session, targets: Targets | None, left_over: LeftOver | Non
     return session.operate("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
 
 
-def _down(session: Session, unprotect: bool) -> int:
+def _down(session: Session, options: Options) -> int:
     stack, progress = session.stack, session.progress
     resources = workspace.state(stack, "resources")
     protected = sorted(name_of(each["urn"]) for each in resources if each.get("protect"))
-    if protected and not unprotect:
+    if protected and not options.unprotect:
         progress.fail(f"these are protected, so nothing was destroyed: {', '.join(protected)}")
         progress.say(f"To destroy them too: .venv/bin/python -m sandbox down {stack.name} --unprotect")
         return FAILED
     if protected:
         session.call("state", "unprotect", "--all", "--yes")
     code = _finish(session, "down", session.operate("destroy", "--yes", "--skip-preview"))
-    if code == DONE:
+    if code == DONE and not options.keep_targets:
         process.stop(stack.folder)
     return code
 

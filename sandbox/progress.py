@@ -19,7 +19,7 @@ class Progress:
 
     def __init__(self) -> None:
         self._colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        self._activity = ""
+        self._activity = "getting ready"
         self._started = self._last = time.monotonic()
         self._silence = QUIET_AT_FIRST
 

@@ -61,7 +61,7 @@ def decoded(value: Any) -> Any:
         found = cast(Json, value)
         mark = found.get(SIGNATURE)
         if mark == SECRET:
-            return Secret(decoded(found.get("value")))
+            return Secret(decoded(found["value"])) if "value" in found else UNKNOWN  # encrypted
         if mark == OUTPUT:
             inner = decoded(found["value"]) if "value" in found else UNKNOWN
             return Secret(inner) if found.get("secret") else inner

@@ -1,0 +1,82 @@
+"""What is behind the providers of a stack, and that it stays so while there are resources."""
+
+import json
+import os
+import signal
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from sandbox import behind, workspace
+from sandbox.fault import Fault
+from sandbox.progress import Progress
+from sandbox.targets import control_plane, process
+from sandbox.workspace import Stack
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Generator[Stack]:
+    made = Stack("dev", tmp_path, tmp_path, "pipe")
+    made.folder.mkdir(parents=True)
+    yield made
+    process.stop(made.folder)
+
+
+@pytest.fixture(autouse=True)
+def unbuilt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_plane, "find", lambda: None)
+
+
+def hold(stack: Stack, *types: str) -> None:
+    """Give it a state with resources."""
+    resources = [{"urn": f"urn:pulumi:dev::pipe::{each}::it", "type": each, "custom": True} for each in types]
+    stack.checkpoint.parent.mkdir(parents=True)
+    stack.checkpoint.write_text(json.dumps({"checkpoint": {"latest": {"resources": resources}}}))
+
+
+def test_a_new_stack_has_targets_and_its_first_line_says_what_it_lacks(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    targets = behind.find(stack, None, Progress())
+    first, *_ = capsys.readouterr().out.splitlines()
+    assert targets is not None and targets.kubeconfig is None
+    assert "Kubernetes: no control plane is built" in first
+    assert "`make control-plane` builds one (about 9 minutes, once)" in first
+    assert behind.find(stack, None, Progress()) == targets
+
+
+def test_without_targets_nothing_runs(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    behind.find(stack, "all", Progress())
+    assert behind.find(stack, "none", Progress()) is None
+    assert process.running(stack.folder) is None
+    assert "TARGETS=none: nothing is behind the providers" in capsys.readouterr().out
+    assert behind.find(stack, None, Progress()) is None
+
+
+def test_what_was_planned_is_not_taken_for_real(stack: Stack) -> None:
+    behind.find(stack, "none", Progress())
+    hold(stack, "pulumi:pulumi:Stack", "tls:index/privateKey:PrivateKey", "aws:ec2/vpc:Vpc")
+    with pytest.raises(Fault) as fault:
+        behind.find(stack, "all", Progress())
+    assert str(fault.value) == (
+        "the 1 resources of dev were made with TARGETS=none, not all: "
+        "leave TARGETS out, or first make down STACK=dev, or make clean STACK=dev."
+    )
+    assert behind.find(stack, None, Progress()) is None
+
+
+def test_dead_targets_of_a_state_with_resources_are_not_replaced(stack: Stack) -> None:
+    targets = behind.find(stack, "all", Progress())
+    assert targets is not None
+    os.kill(targets.pid, signal.SIGKILL)
+    hold(stack, "aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet")
+    with pytest.raises(Fault) as fault:
+        behind.find(stack, None, Progress())
+    assert str(fault.value) == (
+        "the targets of dev have ended, and what was in them is gone, while the state has 2 resources. "
+        f"{stack.folder / 'targets.log'} may say why. Start anew: make clean STACK=dev"
+    )
+    hold_nothing = json.dumps({"checkpoint": {"latest": {"resources": []}}})
+    workspace.write_atomically(stack.checkpoint, hold_nothing)
+    assert behind.find(stack, None, Progress()) not in (None, targets)

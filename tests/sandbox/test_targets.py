@@ -1,0 +1,130 @@
+"""The background process of a stack's targets: started once, found again, outlived by nothing of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from sandbox.fault import Fault
+from sandbox.lock import started_at
+from sandbox.progress import Progress
+from sandbox.targets import process
+from sandbox.targets.process import Targets
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Generator[Path]:
+    yield tmp_path
+    process.stop(tmp_path)
+
+
+def start(folder: Path, *, control_plane: bool = False) -> Targets:
+    return process.start(folder, Progress(), control_plane=control_plane)
+
+
+def children(group: int) -> list[str]:
+    """The processes of a group that live."""
+    found = subprocess.run(
+        ["ps", "-o", "stat=,comm=", "-g", str(group)], capture_output=True, text=True
+    ).stdout
+    return [line for line in found.splitlines() if not line.startswith("Z")]
+
+
+def test_every_api_answers_and_only_its_owner_reads_where(folder: Path) -> None:
+    targets = start(folder)
+    for url in (targets.aws, targets.cloudflare, targets.datadog):
+        assert url.startswith("http://127.0.0.1:")
+        with pytest.raises(urllib.error.HTTPError):  # an answer all the same
+            urllib.request.urlopen(f"{url}/there-is-no-such-thing", timeout=10)
+    assert targets.kubeconfig is None
+    assert (folder / "targets.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_two_starts_at_once_make_one_process(folder: Path) -> None:
+    with ThreadPoolExecutor() as pool:
+        one, other = pool.map(lambda _: start(folder), range(2))
+    assert one == other == start(folder) == process.running(folder)
+    process.stop(folder)
+    assert (process.running(folder), started_at(one.pid)) == (None, None)
+    assert not (folder / "targets.json").exists()
+
+
+def test_the_control_plane_ends_with_its_process_however_that_ends(folder: Path) -> None:
+    targets = start(folder, control_plane=True)
+    assert targets.kubeconfig is not None and targets.kubeconfig.exists()
+    assert len(children(targets.pid)) >= 6
+    process.stop(folder)
+    assert children(targets.pid) == []
+    again = start(folder, control_plane=True)
+    os.kill(again.pid, signal.SIGKILL)
+    while started_at(again.pid) is not None:
+        time.sleep(0.05)
+    assert process.running(folder) is None
+    process.stop(folder)
+    time.sleep(0.5)
+    assert children(again.pid) == []
+
+
+def test_neither_a_hangup_nor_an_interrupt_of_the_terminal_ends_it(tmp_path: Path) -> None:
+    words = (
+        "import sys; from pathlib import Path; from sandbox.progress import Progress; "
+        "from sandbox.targets.process import start; "
+        "start(Path(sys.argv[1]), Progress(), control_plane=False); "
+        "print('started', flush=True); input()"
+    )
+    command = subprocess.Popen(
+        [sys.executable, "-c", words, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert command.stdout
+    while "started" not in command.stdout.readline():
+        assert command.poll() is None
+    os.killpg(command.pid, signal.SIGKILL)
+    command.wait()
+    targets = process.running(tmp_path)
+    assert targets is not None
+    os.kill(targets.pid, signal.SIGHUP)
+    time.sleep(0.3)
+    assert process.running(tmp_path) == targets
+    process.stop(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"pid": 1}', '{"pid": 1, "kubeconfig": null, "x": 1}', "[]"])
+def test_a_file_that_was_cut_short_is_nobody(tmp_path: Path, text: str) -> None:
+    (tmp_path / "targets.json").write_text(text)
+    assert process.running(tmp_path) is None
+
+
+def test_a_number_that_went_to_another_process_is_not_taken_for_the_targets(tmp_path: Path) -> None:
+    dead = Targets(os.getpid(), "http://a", "http://b", "http://c", None, since=time.time() - 10**6)
+    dead.write(tmp_path)
+    assert process.running(tmp_path) is None
+    process.stop(tmp_path)
+    assert not (tmp_path / "targets.json").exists()  # and this process is still here
+
+
+def test_targets_that_cannot_start_say_why_and_leave_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
+    monkeypatch.setenv("PATH", "/usr/bin")
+    monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
+    with pytest.raises(Fault) as fault:
+        start(tmp_path, control_plane=True)
+    assert "\nthere is no Kubernetes control plane; `make control-plane` builds it, once.\n" in str(
+        fault.value
+    )
+    assert not (tmp_path / "targets.json").exists()
+    assert f"the targets did not start; {tmp_path / 'targets.log'} ends with:" in str(fault.value)
+    assert "TARGETS=none does without them" in str(fault.value)
