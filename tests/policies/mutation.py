@@ -13,6 +13,7 @@ import runpy
 import signal
 import sys
 import time
+import traceback
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -34,7 +35,7 @@ DOCUMENTED: Line = (str(FOLDER.with_name("table.py")), 0)
 """Stands for every line of what writes the documentation."""
 PROMISED = 0.9
 HANGS = 20
-"""Seconds after which a test counts as failed: the mutant made a loop endless."""
+"""Seconds of processor time after which a test counts as failed: the mutant made a loop endless."""
 WORKERS = os.cpu_count() or 1
 
 T = TypeVar("T")
@@ -64,7 +65,9 @@ class Mutation:
         shares = [range(start, len(self.items), WORKERS) for start in range(WORKERS)]
         covering: defaultdict[Line, list[Covered]] = defaultdict(list)
         for covered in in_processes([partial(self.trace, share) for share in shares]):
-            for each in cast("list[Covered]", covered):
+            if covered is None:
+                raise pytest.UsageError("the tests have to pass before mutants are made")
+            for each in covered:
                 for line in each.lines:
                     covering[line].append(each)
         noticed: Counter[str] = Counter()
@@ -117,7 +120,7 @@ class Mutation:
         return all(self._passes(test) for test in tests)
 
     def _passes(self, test: int) -> bool:
-        signal.alarm(HANGS)
+        signal.setitimer(signal.ITIMER_PROF, HANGS)  # kills the process, unless the next test begins
         item: Any = self.items[test]
         item._initrequest()
         return not any(report.failed for report in runtestprotocol(item, log=False, nextitem=None))
@@ -162,6 +165,8 @@ def _start(task: Callable[[], object]) -> tuple[int, int]:
             content = pickle.dumps(task())
             with os.fdopen(theirs, "wb") as pipe:
                 pipe.write(content)
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(0)
     os.close(theirs)

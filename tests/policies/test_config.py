@@ -1,4 +1,4 @@
-"""The settings of the rules: the defaults are good, and a value that means nothing is refused with a remedy."""
+"""The settings of the rules: their defaults are good, and what means nothing is refused with a remedy."""
 
 import json
 from pathlib import Path

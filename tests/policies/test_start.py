@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,13 +51,19 @@ def shim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def shop() -> None:
     """A shop as its owner writes it: nothing of it follows our names."""
     aws.s3.Bucket("photos")
-    container = {"name": "web", "image": "nginx", "ports": [{"containerPort": 80}]}
     labels = {"app": "web"}
     kubernetes.apps.v1.Deployment(
         "web",
         spec={
-            "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+            "selector": {"match_labels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {
+                    "containers": [
+                        {"name": "web", "image": "nginx", "ports": [{"container_port": 80}]},
+                    ],
+                },
+            },
         },
     )
     datadog.Monitor(
@@ -120,7 +126,7 @@ def test_no_module_of_the_pack_hides_one_of_python_s() -> None:
 
 
 @contextmanager
-def started(*command: str, folder: Path) -> Iterator[int]:
+def started(*command: str, folder: Path) -> Generator[int]:
     """The port of a pack that is started by itself."""
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
