@@ -4,6 +4,7 @@ Admission is as upstream has it (PodSecurity, ResourceQuota and LimitRanger are 
 What nodes there are and how their pods do: kubernetes/nodes.yaml, kubernetes/stages.yaml.
 """
 
+import base64
 import os
 import secrets
 import shutil
@@ -128,6 +129,7 @@ def start(folder: Path) -> Path:
             "service-account-key-file": data / "sa.key", "service-account-signing-key-file": data / "sa.key",
             "token-auth-file": data / "tokens.csv", "authorization-mode": "RBAC", "anonymous-auth": "false",
             "service-cluster-ip-range": SERVICES, "endpoint-reconciler-type": "none",
+            "encryption-provider-config": data / "encryption.yaml",
             "allow-privileged": "true",  # as on EKS: it is up to admission
         })  # fmt: skip
         kubeconfig = data / "admin.kubeconfig"
@@ -169,6 +171,11 @@ def stop() -> None:
     _children.clear()
 
 
+def children() -> dict[str, int]:
+    """The process of each server that was started."""
+    return {name: child.pid for name, child in _children.items()}
+
+
 def _write_credentials(data: Path, server: str) -> None:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = key.private_bytes(
@@ -177,6 +184,13 @@ def _write_credentials(data: Path, server: str) -> None:
         serialization.NoEncryption(),
     )
     write_atomically(data / "sa.key", pem.decode())
+    sealed = {"name": "it", "secret": base64.b64encode(secrets.token_bytes(32)).decode()}
+    providers = [{"secretbox": {"keys": [sealed]}}, {"identity": {}}]
+    config = {
+        "apiVersion": "apiserver.config.k8s.io/v1", "kind": "EncryptionConfiguration",
+        "resources": [{"resources": ["secrets"], "providers": providers}],
+    }  # fmt: skip
+    write_atomically(data / "encryption.yaml", yaml.safe_dump(config))
     tokens = {name: secrets.token_urlsafe(32) for name in USERS}
     rows = (f'{tokens[name]},{user},{name},"{group}"\n' for name, (user, group) in USERS.items())
     write_atomically(data / "tokens.csv", "".join(rows))
