@@ -1,6 +1,6 @@
 """What tests of rules share: judging properties by a rule, and changing one thing in a valid fixture."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -58,6 +58,16 @@ def verdicts(rule: str, subject: Resource | Stack, options: Mapping[str, Any]) -
     return [str(finding) for finding in judgement.findings] + [
         f"unknown: {value.path}" for value in judgement.unknown
     ]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waivers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The committed waivers are about the committed stacks; tests have resources of their own."""
+    file = tmp_path_factory.mktemp("waivers") / "waivers.yaml"
+    file.write_text("[]\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PIPE_POLICY_WAIVERS", str(file))
+        yield
 
 
 @pytest.fixture
