@@ -1,10 +1,121 @@
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
+from policies.catalog import BY_NAME
 from policies.waivers import Waivers, load, utc_day
+
+TODAY = date(2026, 7, 1)
+RULE = "workload-image-latest"
+GOOD: dict[str, Any] = {
+    "reason": "the vendor tags nothing",
+    "owner": "platform",
+    "ticket": "OPS-7",
+    "expires": date(2026, 7, 13),
+    "match": [{"policies": [RULE], "targets": ["urn:pulumi:prod::*::web[0]"]}],
+}
+
+
+def read(content: object, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Waivers:
+    file = folder / "waivers.yaml"
+    file.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+    monkeypatch.setenv("PIPE_POLICY_WAIVERS", str(file))
+    return load(BY_NAME, TODAY)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"owner": None}, ".owner is missing; write a text"),
+        ({"reason": " "}, ".reason is ' '; write a text"),
+        ({"ticket": 7}, ".ticket is 7; write a text"),
+        ({"expires": None}, ".expires is missing; write a date such as 2026-07-01"),
+        ({"expires": "soon"}, ".expires is 'soon'; write a date such as 2026-07-01"),
+        ({"expires": date(2026, 12, 29)}, ".expires is 2026-12-29, 181 days away; at most 180"),
+        ({"until": 1}, ".until is not known; a waiver has expires, match, owner, reason, ticket"),
+        ({"match": []}, ".match is []; write a list of policies and targets"),
+        (
+            {"match": [{"policies": ["no-such"], "targets": ["*"]}]},
+            ".match[0].policies has 'no-such'; there is no such policy",
+        ),
+        ({"match": [{"policies": [RULE]}]}, ".match[0].targets is missing; write a list of texts"),
+    ],
+)
+def test_a_fault_names_the_field_the_value_and_what_is_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], fault: str
+) -> None:
+    item = {key: value for key, value in {**GOOD, **change}.items() if value is not None}
+    found = read([GOOD, item], tmp_path, monkeypatch)
+    assert found.faults == (f"waivers.yaml[1]{fault}",)
+    assert len(found.waivers) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ("a: [", "waivers.yaml line 1: not YAML"),
+        ("a: 1", "waivers.yaml: a list of waivers, not dict"),
+        ("- x", "waivers.yaml[0] is 'x'; write reason, owner, ticket, expires and match"),
+    ],
+)
+def test_a_file_that_is_no_list_of_waivers_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, fault: str
+) -> None:
+    assert read(content, tmp_path, monkeypatch).faults == (fault,)
+
+
+def test_a_file_that_is_named_and_not_there_is_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIPE_POLICY_WAIVERS", str(tmp_path / "other.yaml"))
+    assert load(BY_NAME, TODAY).faults == ("other.yaml: there is no such file",)
+
+
+def test_a_waiver_covers_exact_urns_and_stars_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = read([GOOD], tmp_path, monkeypatch)
+    assert found.of(RULE, "urn:pulumi:prod::shop::web[0]") == found.waivers[0]
+    assert found.of(RULE, "urn:pulumi:prod::shop::web0") is None
+    assert found.of(RULE, "urn:pulumi:dev::shop::web[0]") is None
+    assert found.of("workload-memory-limit-missing", "urn:pulumi:prod::shop::web[0]") is None
+
+
+@pytest.mark.parametrize(
+    ("day", "said"),
+    [
+        (
+            date(2026, 7, 1),
+            "waived until 2026-07-13 (12 days left): the vendor tags nothing (platform, OPS-7)",
+        ),
+        (
+            date(2026, 7, 12),
+            "waived until 2026-07-13 (1 day left): the vendor tags nothing (platform, OPS-7)",
+        ),
+        (date(2026, 7, 13), "waived until 2026-07-13 (last day): the vendor tags nothing (platform, OPS-7)"),
+    ],
+)
+def test_a_waiver_counts_its_days_to_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, day: date, said: str
+) -> None:
+    [waiver] = read([GOOD], tmp_path, monkeypatch).waivers
+    assert waiver.said(day) == said
+    assert not waiver.expired(day)
+    assert waiver.expired(date(2026, 7, 14))
+
+
+def test_of_two_waivers_the_one_that_holds_longer_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = read([{**GOOD, "expires": date(2026, 1, 1)}, GOOD], tmp_path, monkeypatch)
+    waiver = found.of(RULE, "urn:pulumi:prod::shop::web[0]")
+    assert waiver is not None
+    assert waiver.expires == date(2026, 7, 13)
 
 
 @pytest.fixture(params=["Etc/GMT-14", "Etc/GMT+12"])
