@@ -24,16 +24,22 @@ class Datadog(Package):
     """pulumi-datadog."""
 
     def faults(self, resource: Resource) -> Iterator[str]:
-        yield from super().faults(resource)
-        given = resource.inputs
-        if plain(given) != given:
+        found = list(super().faults(resource))
+        yield from found
+        if found or plain(resource.inputs) != resource.inputs:
             return  # what is wrong with a secret could not be said
         if resource.type == MONITOR and {"type", "query"} <= resource.known.keys():
-            from sandbox.targets import monitors
-
-            yield from monitors.faults(rest.body(resource))
+            yield from monitor_faults(rest.body(resource))
         if resource.type == DASHBOARD and "dashboard" in resource.known:
-            yield from dashboard_faults(str(given["dashboard"]))
+            yield from dashboard_faults(resource.known["dashboard"])
+
+
+def monitor_faults(monitor: Json) -> Iterator[str]:
+    """What makes Datadog refuse a monitor, which it is asked in a preview, too."""
+    from sandbox.targets import client_models, monitors
+
+    found = list(client_models.datadog("v1.model.monitor.Monitor", monitor))
+    yield from found or monitors.faults(monitor)
 
 
 def dashboard_faults(text: str) -> Iterator[str]:
@@ -44,10 +50,9 @@ def dashboard_faults(text: str) -> Iterator[str]:
         found = json.loads(text)
     except ValueError as error:
         yield f"dashboard: is no JSON: {error}"
-        return
-    yield from (
-        f"dashboard: {fault}" for fault in client_models.datadog("v1.model.dashboard.Dashboard", found)
-    )
+    else:
+        faults = client_models.datadog("v1.model.dashboard.Dashboard", found)
+        yield from (f"dashboard: {fault}" for fault in faults)
 
 
 class DatadogPlan(Plan):

@@ -6,20 +6,22 @@ from typing import Any, cast
 
 from sandbox.providers.kinds import digits
 from sandbox.providers.target import Live, Refused, Resource, Target
-from sandbox.providers.values import UNKNOWN, Json, merge
+from sandbox.providers.values import Json, merge
 
 KEY = "tls:index/privateKey:PrivateKey"
 REQUEST = "tls:index/certRequest:CertRequest"
 
-KEY_OUTPUTS = (
-    "privateKeyPem",
-    "privateKeyPemPkcs8",
-    "privateKeyOpenssh",
-    "publicKeyPem",
-    "publicKeyOpenssh",
-    "publicKeyFingerprintMd5",
-    "publicKeyFingerprintSha256",
-)
+SUBJECT = {
+    "commonName": "COMMON_NAME",
+    "organization": "ORGANIZATION_NAME",
+    "organizationalUnit": "ORGANIZATIONAL_UNIT_NAME",
+    "country": "COUNTRY_NAME",
+    "province": "STATE_OR_PROVINCE_NAME",
+    "locality": "LOCALITY_NAME",
+    "postalCode": "POSTAL_CODE",
+    "serialNumber": "SERIAL_NUMBER",
+}
+"""The parts of a subject, and what they are called in X.509."""
 
 
 class TlsTarget(Target):
@@ -29,17 +31,11 @@ class TlsTarget(Target):
         return []
 
     def plan(self, resource: Resource) -> Json:
-        return super().plan(resource) | dict.fromkeys(self._outputs(resource), UNKNOWN)
-
-    def _outputs(self, resource: Resource) -> tuple[str, ...]:
-        names = {KEY: KEY_OUTPUTS, REQUEST: ("certRequestPem", "keyAlgorithm")}.get(resource.type)
-        if names is None:
-            raise Refused(f"the sandbox makes no {resource.type}; it makes {KEY} and {REQUEST}")
-        return names
+        _maker(resource)
+        return super().plan(resource)
 
     def create(self, resource: Resource) -> Live:
-        self._outputs(resource)
-        made = _key(resource.known) if resource.type == KEY else _request(resource.known)
+        made = _maker(resource)(resource.known)
         return Live(digits(str(made), 40), resource.inputs, merge(made, resource.inputs))
 
     def read(self, resource: Resource, state: Json) -> Live | None:
@@ -52,81 +48,66 @@ class TlsTarget(Target):
         pass
 
 
+def _maker(resource: Resource) -> Any:
+    makers = {KEY: _key, REQUEST: _request}
+    if resource.type not in makers:
+        raise Refused(f"the sandbox makes no {resource.type}; it makes {KEY} and {REQUEST}")
+    return makers[resource.type]
+
+
 def _key(given: Json) -> Json:
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-    from cryptography.hazmat.primitives.serialization import (
-        Encoding,
-        NoEncryption,
-        PrivateFormat,
-        PublicFormat,
-    )
 
+    algorithm, curve = given["algorithm"], given.get("ecdsaCurve", "P224")
     curves = {"P256": ec.SECP256R1, "P384": ec.SECP384R1, "P521": ec.SECP521R1}
-    match given["algorithm"]:
-        case "RSA":
-            key = rsa.generate_private_key(65537, int(given.get("rsaBits", 2048)))
-        case "ED25519":
-            key = ed25519.Ed25519PrivateKey.generate()
-        case _:
-            curve = given.get("ecdsaCurve", "P224")
-            if curve not in curves:
-                raise Refused(
-                    f"ecdsaCurve: the sandbox makes no keys on {curve}; it knows {', '.join(curves)}"
-                )
-            key = ec.generate_private_key(curves[curve]())
+    if algorithm == "ECDSA" and curve not in curves:
+        raise Refused(f"ecdsaCurve: the sandbox makes no keys on {curve}; it knows {', '.join(curves)}")
+    key: Any = {
+        "RSA": lambda: rsa.generate_private_key(65537, int(given.get("rsaBits", 2048))),
+        "ED25519": ed25519.Ed25519PrivateKey.generate,
+        "ECDSA": lambda: ec.generate_private_key(curves[curve]()),
+    }[algorithm]()
+    public, form, pem = key.public_key(), serialization.PrivateFormat, serialization.Encoding.PEM
 
-    def private(form: PrivateFormat) -> str:
-        return key.private_bytes(Encoding.PEM, form, NoEncryption()).decode()
+    def private(wanted: serialization.PrivateFormat) -> str:
+        return key.private_bytes(pem, wanted, serialization.NoEncryption()).decode()
 
-    traditional = PrivateFormat.PKCS8 if given["algorithm"] == "ED25519" else PrivateFormat.TraditionalOpenSSL
-    public = key.public_key()
-    ssh = public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
-    md5 = serialization.ssh_key_fingerprint(public, hashes.MD5()).hex(":")
-    sha256 = base64.b64encode(serialization.ssh_key_fingerprint(public, hashes.SHA256())).decode().rstrip("=")
-    values = (
-        private(traditional),
-        private(PrivateFormat.PKCS8),
-        private(PrivateFormat.OpenSSH),
-        public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode(),
-        f"{ssh}\n",
-        md5,
-        f"SHA256:{sha256}",
-    )
-    return dict(zip(KEY_OUTPUTS, values, strict=True))
+    def fingerprint(kind: Any) -> bytes:
+        return serialization.ssh_key_fingerprint(public, kind)
+
+    ssh = public.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
+    sha256 = base64.b64encode(fingerprint(hashes.SHA256())).decode().rstrip("=")
+    return {
+        "privateKeyPem": private(form.PKCS8 if algorithm == "ED25519" else form.TraditionalOpenSSL),
+        "privateKeyPemPkcs8": private(form.PKCS8),
+        "privateKeyOpenssh": private(form.OpenSSH),
+        "publicKeyPem": public.public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo).decode(),
+        "publicKeyOpenssh": f"{ssh}\n",
+        "publicKeyFingerprintMd5": fingerprint(hashes.MD5()).hex(":"),
+        "publicKeyFingerprintSha256": f"SHA256:{sha256}",
+    }
 
 
 def _request(given: Json) -> Json:
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519
     from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
-    from cryptography.x509.oid import NameOID
 
-    names = {
-        "commonName": NameOID.COMMON_NAME,
-        "organization": NameOID.ORGANIZATION_NAME,
-        "organizationalUnit": NameOID.ORGANIZATIONAL_UNIT_NAME,
-        "country": NameOID.COUNTRY_NAME,
-        "province": NameOID.STATE_OR_PROVINCE_NAME,
-        "locality": NameOID.LOCALITY_NAME,
-        "postalCode": NameOID.POSTAL_CODE,
-        "serialNumber": NameOID.SERIAL_NUMBER,
-    }
-    algorithms = {
-        "ECDSA": ec.EllipticCurvePrivateKey,
-        "ED25519": ed25519.Ed25519PrivateKey,
-        "RSA": rsa.RSAPrivateKey,
-    }
     try:
         key: Any = load_pem_private_key(str(given.get("privateKeyPem")).encode(), None)
     except (ValueError, TypeError) as error:
         raise Refused("privateKeyPem: this is no private key in PEM") from error
-    algorithm = next(name for name, kind in algorithms.items() if isinstance(key, kind))
+    edwards = isinstance(key, ed25519.Ed25519PrivateKey)
+        isinstance(key, kind) for kind in (ed25519.Ed25519PrivateKey, ec.EllipticCurvePrivateKey)
+    )
     subject = cast(Json, given.get("subject") or {})
     try:
         parts = [
-            x509.NameAttribute(oid, str(subject[name])) for name, oid in names.items() if name in subject
+            x509.NameAttribute(getattr(x509.NameOID, name), str(subject[key]))
+            for key, name in SUBJECT.items()
+            if key in subject
         ]
         others: list[x509.GeneralName] = [x509.DNSName(name) for name in given.get("dnsNames", ())]
         others += [x509.IPAddress(ipaddress.ip_address(one)) for one in given.get("ipAddresses", ())]
@@ -136,5 +117,7 @@ def _request(given: Json) -> Json:
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(parts))
     if others:
         builder = builder.add_extension(x509.SubjectAlternativeName(others), critical=False)
-    made = builder.sign(key, None if algorithm == "ED25519" else hashes.SHA256())
-    return {"certRequestPem": made.public_bytes(Encoding.PEM).decode(), "keyAlgorithm": algorithm}
+    made = builder.sign(key, None if edwards else hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+    elliptic = isinstance(key, ec.EllipticCurvePrivateKey)
+    algorithm = "ED25519" if edwards else "ECDSA" if elliptic else "RSA"
+    return {"certRequestPem": made, "keyAlgorithm": algorithm}

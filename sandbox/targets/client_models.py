@@ -116,21 +116,25 @@ def datadog(model: str, value: Any) -> Iterator[str]:
 
 def _unparsed(value: Any, path: str) -> Iterator[str]:
     """What the client lets pass, to hand it on to an API that may know more: the sandbox does not."""
-    from datadog_api_client.model_utils import ModelSimple, OpenApiModel, UnparsedObject
+    from datadog_api_client.model_utils import ModelComposed, ModelSimple, OpenApiModel, UnparsedObject
 
     if isinstance(value, list):
         for place, item in enumerate(cast("list[Any]", value)):
             yield from _unparsed(item, f"{path}[{place}]")
     elif isinstance(value, UnparsedObject):
         yield f"{path}: fits none of the alternatives"
-    elif isinstance(value, ModelSimple) and vars(value)["_unparsed"]:
-        yield f"{path}: is no value of it; allowed: {', '.join(sorted(map(str, value.allowed_values)))}"
-    elif isinstance(value, OpenApiModel) and not isinstance(value, ModelSimple):
+    elif isinstance(value, ModelComposed):  # one of several kinds of objects
+        for item in vars(value)["_composed_instances"]:
+            yield from _unparsed(item, path)
+    elif isinstance(value, ModelSimple):
+        if vars(value)["_unparsed"]:
+            yield f"{path}: is no value of it; allowed: {', '.join(sorted(map(str, value.allowed_values)))}"
+    elif isinstance(value, OpenApiModel):
         model: Any = value
-        more = model.additional_properties_type is not OpenApiModel.additional_properties_type
+        known = model.additional_properties_type is OpenApiModel.additional_properties_type
         for name, item in cast("dict[str, Any]", vars(model)["_data_store"]).items():
             place = f"{path}.{model.attribute_map.get(name, name)}".removeprefix(".")
-            if name not in model.openapi_types and not more:
+            if known and name not in model.openapi_types:
                 yield f"{place}: there is no such attribute; known: {', '.join(sorted(model.openapi_types))}"
             else:
                 yield from _unparsed(item, place)

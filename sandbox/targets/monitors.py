@@ -58,8 +58,9 @@ def parse(query: str, kind: str = "metric") -> Query:
     try:
         tree = cast("Any", _parser()).parse(query, start=kind)
     except UnexpectedInput as error:
-        place = max(error.pos_in_stream or 0, 0)
-        raise Unreadable(f"unexpected after {query[:place].strip()[-40:]!r}") from error
+        token = getattr(error, "token", None)
+        read = query if token is not None and token.type == "$END" else query[: error.pos_in_stream or 0]
+        raise Unreadable(f"unexpected after {read.strip()[-40:]!r}") from error
     if isinstance(tree, Token):
         return Query(monitors=(int(tree),)) if tree.type == "MONITOR" else Query()
     found: dict[str, list[str]] = {}

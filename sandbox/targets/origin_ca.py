@@ -21,10 +21,13 @@ class OriginCa:
 
     def sign(self, csr: str, kind: str, hosts: Sequence[str], days: int) -> tuple[str, datetime]:
         """A certificate in PEM and when it expires; ValueError: the request is none, or does not fit."""
-        request = x509.load_pem_x509_csr(csr.encode())
+        try:
+            request = x509.load_pem_x509_csr(csr.encode())
+        except ValueError as error:
+            raise ValueError(f"this is no certificate signing request in PEM: {error}") from error
         key = request.public_key()
         if not request.is_signature_valid or not isinstance(key, KEYS.get(kind, object)):
-            raise ValueError(f"the request's key does not fit {kind}, or did not sign it")
+            raise ValueError(f"{kind} does not fit the request's key, or it did not sign the request")
         begin = datetime.now(UTC).replace(microsecond=0)
         names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
         made = (

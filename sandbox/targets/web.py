@@ -149,7 +149,8 @@ def _in(key: str, value: Any) -> Any:
 
 def page(request: Request, rows: list[Json], info: Json) -> list[Json]:
     """The rows that a request asks for by their values, and of those one page; `info` says which."""
-    wanted = {name.partition(".")[0]: value.removeprefix("equal:") for name, value in request.args.items()}
+    asked = ((name.partition(".")[0], value) for name, value in request.args.items() if name != "query")
+    wanted = {name: value.removeprefix("equal:") for name, value in asked}
     found = [row for row in rows if all(str(row.get(key, value)) == value for key, value in wanted.items())]
     number, size = request.args.get("page", 1, int), request.args.get("per_page", 100, int)
     shown = found[(number - 1) * size : number * size]

@@ -152,13 +152,13 @@ FAULTS: list[tuple[str, str, Any, str]] = [
         r.MONITOR,
         "monitorThresholds.critical",
         "0.02",
-        "monitorThresholds.critical: 0.02 does not match what the query is compared with, 0.01",
+        "Alert threshold (0.02) does not match that used in the query (0.01).",
     ),
     (
         r.MONITOR,
         "query",
         "errors > 1",
-        'query: "errors > 1", a string, is no metric query, such as avg(last_5m):avg:system.load.1{*} > 4',
+        "The value provided for parameter 'query' is invalid: unexpected after ''",
     ),
     (
         r.MONITOR,
@@ -196,7 +196,7 @@ def test_a_setting_in_camel_case_is_refused_as_the_api_would(providers: Provider
 def test_a_dashboard_that_is_no_dashboard_is_refused(providers: Providers):
     token = "datadog:index/dashboardJson:DashboardJson"
     assert providers.faults(token, {"dashboard": '{"title": "Pipe", "widgets": []}'}) == [
-        "dashboard: layout_type is missing"
+        "dashboard: missing: layout_type"
     ]
 
 

@@ -96,7 +96,7 @@ UNREADABLE = [
     ("avg(last_5m):avg:a > 1", "unexpected after 'avg(last_5m):avg:a'"),
     ("avg(last_5m):avg:a{} > 1", "unexpected after 'avg(last_5m):avg:a'"),
     ("avg(last_5m):foo:a{*} > 1", "unexpected after 'avg(last_5m):foo'"),
-    ("avg(last_5m):avg:a{*} >", "unexpected after 'avg(last_5m):avg:a{*}'"),
+    ("avg(last_5m):avg:a{*} >", "unexpected after 'avg(last_5m):avg:a{*} >'"),
     ("p95(last_5m):avg:a{*} > 1", "unexpected after ''"),
 ]
 
@@ -126,7 +126,7 @@ RISING = {"critical": 0.5, "warning": 0.7}
 FALLING = {"critical": 5, "warning": 4}
 
 REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
-    (MONITOR, {"query": "avg(last_1h):avg:a{*}"}, INVALID + "unexpected after 'avg(last_1h):avg:a'"),
+    (MONITOR, {"query": "avg(last_1h):avg:a{*}"}, INVALID + "unexpected after 'avg(last_1h):avg:a{*}'"),
     (MONITOR, {"query": "avg(last_9w):avg:a{*} by {host} > 0.5"},
         "The evaluation window must be between 1 minute and 1 month; it is 90720 minutes"),
     (MONITOR, {"options": {"thresholds": {"critical": 0.6}}},

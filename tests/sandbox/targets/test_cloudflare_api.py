@@ -1,0 +1,339 @@
+"""The local copy of Cloudflare's API: what it answers, and what it refuses in Cloudflare's own words.
+
+The paths and bodies are those of terraform-provider-cloudflare (internal/services/*/resource.go), on which
+pulumi-cloudflare is built.
+"""
+
+from collections.abc import Generator
+from typing import Any
+
+import cloudflare
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from sandbox.targets.cloudflare_api import app
+from sandbox.targets.web import Json
+from tests.sandbox.targets.served import Client, served
+
+RECORD = {"name": "pipe.dev", "type": "CNAME", "content": "lb.example.com", "proxied": True, "ttl": 1}
+RULE = {"ref": "limit", "expression": "true", "action": "block", "ratelimit":
+    {"characteristics": ["cf.colo.id", "ip.src"], "period": 10, "requests_per_period": 5}}  # fmt: skip
+RULESET = {"kind": "zone", "name": "limits", "phase": "http_ratelimit", "rules": [RULE]}
+
+
+class Zone(Client):
+    """The API, with the zone pipe.dev."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"{url}/client/v4", Authorization="Bearer it")
+        self.id = self.ok("GET", "/zones?name=pipe.dev")[0]["id"]
+
+    def ok(self, verb: str, path: str, sent: Any = None) -> Any:
+        """The result; `~` in a path is the zone's."""
+        status, body = self(verb, path.replace("~", f"/zones/{getattr(self, 'id', '')}"), sent)
+        assert status == 200, body
+        assert body.keys() >= {"success", "errors", "messages", "result"} and body["success"]
+        return body["result"]
+
+    def refused(self, verb: str, path: str, sent: Any = None) -> tuple[int, int, str]:
+        """The status, the code and the message."""
+        status, body = self(verb, path.replace("~", f"/zones/{self.id}"), sent)
+        assert (body["success"], body["result"], body["messages"]) == (False, None, [])
+        return status, body["errors"][0]["code"], body["errors"][0]["message"]
+
+
+@pytest.fixture
+def zone() -> Generator[Zone]:
+    with served(app()) as url:
+        yield Zone(url)
+
+
+@pytest.fixture
+def official(zone: Zone) -> cloudflare.Cloudflare:
+    """Cloudflare's own client."""
+    return cloudflare.Cloudflare(api_token="it", base_url=zone.url, max_retries=0)
+
+
+def without(body: dict[str, Any], *names: str) -> Json:
+    return {key: value for key, value in body.items() if key not in names}
+
+
+def test_who_says_nothing_of_himself_is_refused(zone: Zone):
+    stranger = Client(zone.url)
+    status, body = stranger("GET", "/zones")
+    assert (status, body["errors"][0]["code"]) == (400, 9106)
+    assert zone.ok("GET", "/user/tokens/verify")["status"] == "active"
+
+
+def test_a_zone_is_there_when_it_is_asked_for_or_only_if_it_was_named():
+    with served(app(["pipe.dev"])) as url:
+        zone = Zone(url)
+        assert zone.ok("GET", "~")["name"] == "pipe.dev"
+        assert zone.ok("GET", "/zones?name=pipe.test") == []
+
+
+@pytest.mark.parametrize("path", ["", "/dns_records", "/settings/ssl", "/dnssec", "/rulesets"])
+def test_an_unknown_zone_leads_nowhere(zone: Zone, path: str):
+    assert zone.refused("GET", f"/zones/0{path}")[:2] == (404, 7003)
+
+
+def test_an_unknown_path_is_refused_in_the_format_of_the_api(zone: Zone):
+    assert zone.refused("GET", "/zebras") == (404, 7000, "GET /client/v4/zebras: Not Found")
+    assert zone.refused("PUT", "~/dnssec")[0] == 405
+
+
+# DNS
+
+
+def test_the_life_of_a_record(zone: Zone):
+    made = zone.ok("POST", "~/dns_records", RECORD | {"comment": "mine"})
+    assert RECORD.items() <= made.items() and made["proxiable"] and made["comment"] == "mine"
+    path = f"~/dns_records/{made['id']}"
+    assert zone.ok("GET", path) == made
+    changed = zone.ok("PUT", path, RECORD | {"content": "other.example.com"})
+    assert (changed["content"], changed["comment"], changed["created_on"]) == (
+        "other.example.com",
+        None,
+        made["created_on"],
+    )
+    assert zone.ok("DELETE", path) == {"id": made["id"]}
+    assert zone.refused("GET", path) == (404, 81044, "Record does not exist.")
+    assert zone.refused("DELETE", path)[:2] == (404, 81044)
+
+
+def test_records_are_listed_in_pages_and_by_their_names(zone: Zone):
+    for number in range(5):
+        zone.ok("POST", "~/dns_records", RECORD | {"name": f"a{number}.pipe.dev"})
+    body = zone("GET", f"/zones/{zone.id}/dns_records?per_page=2&page=3")[1]
+    assert [one["name"] for one in body["result"]] == ["a4.pipe.dev"]
+    assert body["result_info"] == {"page": 3, "per_page": 2, "count": 1, "total_count": 5, "total_pages": 3}
+    assert [one["name"] for one in zone.ok("GET", "~/dns_records?name=a2.pipe.dev")] == ["a2.pipe.dev"]
+    assert [one["name"] for one in zone.ok("GET", "~/dns_records?name.exact=a3.pipe.dev")] == ["a3.pipe.dev"]
+
+
+def test_a_structured_record_has_a_content(zone: Zone):
+    caa = {"name": "@", "type": "CAA", "ttl": 1, "data": {"flags": 0, "tag": "issue", "value": "pki.goog"}}
+    made = zone.ok("POST", "~/dns_records", caa)
+    assert (made["name"], made["content"]) == ("pipe.dev", '0 issue "pki.goog"')
+
+
+def test_a_name_outside_of_the_zone_is_taken_as_one_within(zone: Zone):
+    assert zone.ok("POST", "~/dns_records", RECORD | {"name": "WWW"})["name"] == "www.pipe.dev"
+
+
+REFUSED_RECORDS = [
+    ({"type": "CNAMES"}, "/: Input tag 'CNAMES' found using 'type' does not match any of the expected tags"),
+    ({"ttl": "1"}, "/CNAME/ttl"),
+    ({"prio": 1}, "/CNAME/prio: Extra inputs are not permitted"),
+    ({"ttl": 5, "proxied": False}, "Invalid TTL. Must be between 60 and 86400 seconds, or 1 for Automatic."),
+    ({"ttl": 300}, "ttl must be set to 1 when `proxied` is true"),
+    ({"type": "TXT"}, "This record type cannot be proxied."),
+    ({"type": "A"}, "Content for A record must be a valid IPv4 address."),
+    ({"type": "AAAA", "content": "10.0.0.1"}, "Content for AAAA record must be a valid IPv6 address."),
+    ({"content": " "}, "Content is missing."),
+    ({"content": None}, "Content is missing."),
+]
+
+
+@pytest.mark.parametrize(("change", "said"), REFUSED_RECORDS)
+def test_a_wrong_record_is_refused(zone: Zone, change: Json, said: str):
+    status, code, message = zone.refused("POST", "~/dns_records", RECORD | change)
+    assert (status, code) == (400, 1004) and said in message
+    assert zone.ok("GET", "~/dns_records") == []
+
+
+def test_two_of_the_same_are_refused(zone: Zone):
+    txt = {"name": "pipe.dev", "type": "TXT", "content": "x", "ttl": 1}
+    zone.ok("POST", "~/dns_records", txt)
+    assert zone.refused("POST", "~/dns_records", txt) == (400, 81058, "An identical record already exists.")
+    zone.ok("POST", "~/dns_records", txt | {"content": "y"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"), [("A", "10.0.0.1"), ("AAAA", "::1"), ("CNAME", "b.example.com")]
+)
+def test_a_cname_tolerates_no_other_address(zone: Zone, kind: str, content: str):
+    zone.ok("POST", "~/dns_records", RECORD)
+    other = RECORD | {"type": kind, "content": content}
+    said = "An A, AAAA, or CNAME record with that host already exists."
+    assert zone.refused("POST", "~/dns_records", other) == (400, 81053, said)
+    free = zone.ok("POST", "~/dns_records", other | {"name": "free.pipe.dev"})
+    assert zone.refused("PUT", f"~/dns_records/{free['id']}", other)[1] == 81053
+
+
+# Settings and DNSSEC
+
+
+def test_a_setting_changes_and_stays(zone: Zone):
+    assert zone.ok("GET", "~/settings/min_tls_version")["value"] == "1.0"
+    made = zone.ok("PATCH", "~/settings/min_tls_version", {"value": "1.2"})
+    assert (made["id"], made["value"], made["editable"]) == ("min_tls_version", "1.2", True)
+    assert zone.ok("GET", "~/settings/min_tls_version") == made
+    assert zone.refused("DELETE", "~/settings/min_tls_version")[0] == 405
+
+
+REFUSED_SETTINGS: list[tuple[str, Json, int]] = [
+    ("min_tls_version", {"value": "1.4"}, 1007),
+    ("ssl", {"value": True}, 1007),
+    ("ssl", {"value": "strict", "mode": "x"}, 1007),
+    ("ssl", {}, 1007),
+    ("security_header", {"value": {"strict_transport_security": {"maxAge": 1}}}, 1007),
+    ("security_header", {"value": {"strict_transport_security": {"max_age": "1"}}}, 1007),
+    ("sll", {"value": "strict"}, 1006),
+]
+
+
+@pytest.mark.parametrize(("setting", "sent", "code"), REFUSED_SETTINGS)
+def test_a_wrong_setting_is_refused(zone: Zone, setting: str, sent: Json, code: int):
+    assert zone.refused("PATCH", f"~/settings/{setting}", sent)[:2] == (400, code)
+
+
+def test_dnssec_is_pending_until_it_is_asked_for_again(zone: Zone):
+    assert zone.ok("GET", "~/dnssec") == {"status": "disabled"}
+    made = zone.ok("PATCH", "~/dnssec", {"status": "active"})
+    assert made["status"] == "pending" and made["ds"].startswith("pipe.dev. 3600 IN DS 2371 13 2 ")
+    assert zone.ok("GET", "~/dnssec")["status"] == "active"
+    assert zone.refused("PATCH", "~/dnssec", {"status": "on"})[:2] == (400, 1004)
+    assert zone.ok("DELETE", "~/dnssec") == ""
+    assert zone.ok("GET", "~/dnssec") == {"status": "disabled"}
+
+
+# Rulesets
+
+
+def test_the_life_of_a_ruleset(zone: Zone):
+    made = zone.ok("POST", "~/rulesets", RULESET)
+    assert (made["version"], made["rules"][0]["enabled"], made["rules"][0]["ref"]) == ("1", True, "limit")
+    path = f"~/rulesets/{made['id']}"
+    assert zone.ok("GET", path) == made == zone.ok("GET", "~/rulesets/phases/http_ratelimit/entrypoint")
+    changed = zone.ok("PUT", path, made | {"name": "others"})  # with all that the API has added
+    assert (changed["version"], changed["name"]) == ("2", "others")
+    assert changed["rules"][0]["id"] == made["rules"][0]["id"]
+    assert zone("DELETE", path.replace("~", f"/zones/{zone.id}")) == (204, None)
+    assert zone.refused("GET", path)[:2] == (404, 10001)
+    assert zone.refused("GET", "~/rulesets/phases/http_ratelimit/entrypoint")[:2] == (404, 10003)
+
+
+def test_a_zone_has_one_ruleset_a_phase(zone: Zone):
+    zone.ok("POST", "~/rulesets", RULESET)
+    limit = "exceeded maximum number of zone rulesets for phase http_ratelimit"
+    said = f"'zone' is not a valid value for kind because {limit}"
+    assert zone.refused("POST", "~/rulesets", RULESET | {"name": "b"}) == (400, 20217, said)
+
+
+def rules(**change: Any) -> Json:
+    return {"rules": [{key: value for key, value in (RULE | change).items() if value is not None}]}
+
+
+def limits(**change: Any) -> Json:
+    return rules(
+        ratelimit={"characteristics": ["cf.colo.id"], "period": 10, "requests_per_period": 5} | change
+    )
+
+
+CACHE = {"phase": "http_request_cache_settings"}
+REFUSED_RULESETS: list[tuple[Json, str]] = [
+    ({"phase": "http_limit"}, "/phase: Input should be"),
+    ({"kind": None}, "/: required: "),
+    ({"rule": []}, "/rule: Extra inputs are not permitted"),
+    (rules(action="blok"), "/rules/0: Input tag 'blok' found using 'action'"),
+    (rules(action=None), "/rules/0: Unable to extract tag using discriminator 'action'"),
+    (rules(action="skip"), "/rules/0/action: enum: ['block', "),
+    (rules(action_parameters={"respond": {}}), "/rules/0/block/action_parameters/respond: Extra inputs"),
+    (rules(expression=" "), "/rules/0/expression: pattern"),
+    (rules(expression=None), "/rules/0: required: ['expression']"),
+    (rules(ratelimit=None), "/rules/0: required: ['ratelimit']"),
+    (CACHE | rules(action="set_cache_settings"), "only rules of the phase http_ratelimit have one"),
+    (CACHE | rules(ratelimit=None), "/rules/0/action: enum: ['set_cache_settings']"),
+    (limits(characteristics=["ip.src"]), "cf.colo.id is missing"),
+    (limits(period=15), "/rules/0/ratelimit/period: enum: [10, 60,"),
+    (limits(mitigation_timeout=15), "/rules/0/ratelimit/mitigation_timeout: enum: [0, 10,"),
+    ({"rules": [RULE, RULE]}, "/rules: a ref is there twice"),
+]
+
+
+@pytest.mark.parametrize(("change", "said"), REFUSED_RULESETS)
+def test_a_wrong_ruleset_is_refused(zone: Zone, change: Json, said: str):
+    status, code, message = zone.refused("POST", "~/rulesets", RULESET | change)
+    assert (status, code) == (400, 20217) and said in message, message
+    assert zone.ok("GET", "~/rulesets") == []
+
+
+def test_a_refusal_never_repeats_an_expression(zone: Zone):
+    wrong = rules(expression='any(http.request.headers["x"][*] eq "hunter2")', score=1)
+    assert "hunter2" not in zone.refused("POST", "~/rulesets", RULESET | wrong)[2]
+
+
+def test_the_phase_of_a_ruleset_stays(zone: Zone):
+    made = zone.ok("POST", "~/rulesets", RULESET)
+    moved = {**CACHE, "rules": []}
+    assert zone.refused("PUT", f"~/rulesets/{made['id']}", moved)[:2] == (400, 20025)
+
+
+# Origin CA
+
+
+def request(key: Any, host: str = "pipe.dev") -> str:
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
+    made = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
+    return made.public_bytes(serialization.Encoding.PEM).decode()
+
+
+KEY = ec.generate_private_key(ec.SECP256R1())
+CERTIFICATE = {"csr": request(KEY), "hostnames": ["pipe.dev", "*.pipe.dev"], "request_type": "origin-ecc"}
+
+
+def test_the_life_of_a_certificate(zone: Zone):
+    made = zone.ok("POST", "/certificates", CERTIFICATE | {"requested_validity": 365})
+    signed = x509.load_pem_x509_certificate(made["certificate"].encode())
+    assert signed.public_key() == KEY.public_key()
+    assert (signed.not_valid_after_utc - signed.not_valid_before_utc).days == 365
+    assert made["expires_on"] == signed.not_valid_after_utc.strftime("%Y-%m-%d %H:%M:%S +0000 UTC")
+    names = signed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == CERTIFICATE["hostnames"]
+    assert zone.ok("GET", f"/certificates/{made['id']}") == made
+    assert zone.ok("GET", f"/certificates?zone_id={zone.id}") == [made]
+    assert zone.refused("PUT", f"/certificates/{made['id']}", CERTIFICATE)[0] == 405
+    zone.ok("DELETE", f"/certificates/{made['id']}")
+    assert zone.refused("GET", f"/certificates/{made['id']}")[:2] == (404, 1003)
+
+
+RSA = request(rsa.generate_private_key(65537, 2048))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"csr": "x"},
+        {"csr": RSA},
+        {"request_type": "ecc"},
+        {"requested_validity": 100},
+        {"hostnames": ["a.test"]},
+    ],
+)
+def test_a_wrong_certificate_is_refused(zone: Zone, change: Json):
+    assert zone.refused("POST", "/certificates", CERTIFICATE | change)[:2] == (400, 1010)
+
+
+# Cloudflare's own client
+
+
+def test_the_official_client_understands_the_answers(zone: Zone, official: cloudflare.Cloudflare):
+    found = official.zones.list(name="pipe.dev").result[0]
+    assert (found.id, found.status) == (zone.id, "active")
+    record = official.dns.records.create(
+        zone_id=zone.id, name="pipe.dev", type="CNAME", content="b.example.com", ttl=1, proxied=True
+    )
+    assert record is not None and record.proxiable
+    assert [one.id for one in official.dns.records.list(zone_id=zone.id)] == [record.id]
+    official.rulesets.create(zone_id=zone.id, kind="zone", name="a", phase="http_request_transform", rules=[])
+    (made,) = official.rulesets.list(zone_id=zone.id)
+    assert (made.name, made.phase) == ("a", "http_request_transform")
+    official.rulesets.delete(made.id, zone_id=zone.id)
+    setting = official.zones.settings.edit("http3", zone_id=zone.id, value="off")
+    assert setting is not None and getattr(setting, "value", None) == "off"
+    with pytest.raises(cloudflare.NotFoundError) as error:
+        official.dns.records.get("0", zone_id=zone.id)
+    assert error.value.errors[0].code == 81044
