@@ -100,8 +100,6 @@ def _request(given: Json) -> Json:
     except (ValueError, TypeError) as error:
         raise Refused("privateKeyPem: this is no private key in PEM") from error
     edwards = isinstance(key, ed25519.Ed25519PrivateKey)
-        isinstance(key, kind) for kind in (ed25519.Ed25519PrivateKey, ec.EllipticCurvePrivateKey)
-    )
     subject = cast(Json, given.get("subject") or {})
     try:
         parts = [
