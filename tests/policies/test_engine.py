@@ -14,6 +14,7 @@ import pulumi_datadog as datadog
 import pulumi_kubernetes as kubernetes
 import pytest
 
+from policies.pack import ALL
 from policies.waivers import utc_day
 from tests.policies.engine import Engine, Run, providers
 from tests.policies.fixtures import DEPLOYMENT, MONITOR
@@ -312,6 +313,22 @@ def test_the_ledger_is_complete_sorted_and_the_same_every_time(engine: Engine) -
     assert keys == sorted(set(keys))
     engine.run(good, config=PROD)
     assert engine.ledger.read_text() == first
+
+
+@pytest.mark.parametrize("operation", ["preview", "up"])
+def test_the_ledger_has_a_row_of_every_policy_for_every_resource(engine: Engine, operation: str) -> None:
+    run = engine.run(good, operation, config={"all": "advisory"})
+    assert not run.failed, run.text
+    assert head(engine)["run"] == "complete"
+    root = "urn:pulumi:prod::pipe::pulumi:pulumi:Stack::pipe-prod"
+    found = {(row["urn"], row["policy"]) for row in engine.rows()}
+    declared = {urn for urn, _ in found if "pulumi:providers:" not in urn} - {root}
+    assert {urn.rpartition("::")[2] for urn in declared} == {"api", "errors", "lb", "slo", "tls"}
+    on_stacks = {rule.name for rule in ALL if rule.on_stack}
+    others = {rule.name for rule in ALL} - on_stacks
+    assert {(urn, name) for urn in declared for name in others} <= found
+    assert {(root, name) for name in on_stacks} <= found
+    assert sum(head(engine)["counts"].values()) == len(found)
 
 
 def test_the_ledger_of_an_aborted_run_says_so(engine: Engine) -> None:
