@@ -160,6 +160,8 @@ class Cluster(pulumi.ComponentResource):
             name,
             kubeconfig=self.kubeconfig,
             enable_server_side_apply=True,
+            # Takes back what somebody changed by hand; else the next up ends in a conflict of owners.
+            enable_patch_force=True,
             # Else a changed object is deleted before the new one exists, and a pod that starts then fails.
             # Pods do not miss the change: they carry a checksum of what they mount.
             enable_config_map_mutable=True,

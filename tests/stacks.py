@@ -59,6 +59,13 @@ class Stack:
         place[path[-1]] = value
         file.write_text(yaml.safe_dump(content))
 
+    def setting(self, topic: str, *path: str | int) -> Any:
+        """One key of the stack file."""
+        place: Any = yaml.safe_load((self.root / f"Pulumi.{self.name}.yaml").read_text())["config"]
+        for step in (f"pipe:{topic}", *path):
+            place = place[step]
+        return place
+
     def edit(self, file: str, before: str, after: str) -> None:
         """Replace a piece of a source file that has to be there."""
         text = (self.root / file).read_text()

@@ -1,0 +1,77 @@
+"""A project of a few resources of every provider."""
+
+from pathlib import Path
+
+import yaml
+
+from tests.stacks import Stack
+
+PROGRAM = """\
+import json
+import pulumi
+import pulumi_aws as aws
+import pulumi_cloudflare as cloudflare
+import pulumi_datadog as datadog
+import pulumi_kubernetes as kubernetes
+import pulumi_tls as tls
+
+config = pulumi.Config("pipe")
+TRUST = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
+    "Principal": {"Service": "ec2.amazonaws.com"}}]}
+RIGHTS = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListBucket",
+    "Resource": "arn:aws:s3:::pipe-small"}]}
+
+network = aws.ec2.Vpc("network", cidr_block="10.0.0.0/16", tags={"Name": "small"})
+for number in range(2):
+    aws.ec2.Subnet(f"subnet-{number}", vpc_id=network.id, cidr_block=f"10.0.{number}.0/24")
+group = aws.ec2.SecurityGroup("group", name="small", description="For tests", vpc_id=network.id)
+aws.vpc.SecurityGroupIngressRule("rule", security_group_id=group.id, ip_protocol="tcp", from_port=443,
+    to_port=443, cidr_ipv4="10.0.0.0/16", description="TLS")
+aws.kms.Key("key", description="For tests", deletion_window_in_days=7)
+bucket = aws.s3.Bucket("bucket", bucket="pipe-small")
+aws.s3.BucketVersioning("versions", bucket=bucket.id, versioning_configuration={"status": "Enabled"})
+role = aws.iam.Role("role", name="small", assume_role_policy=json.dumps(TRUST))
+aws.iam.RolePolicy("rights", role=role.name, name="list", policy=json.dumps(RIGHTS))
+aws.cloudwatch.LogGroup("log", name="/pipe/small", retention_in_days=14, tags={"Name": "small"})
+
+KUBECONFIG = {"apiVersion": "v1", "kind": "Config", "current-context": "it",
+    "clusters": [{"name": "it", "cluster": {"server": "https://example.com"}}],
+    "users": [{"name": "it", "user": {"token": "it"}}],
+    "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}]}
+provider = kubernetes.Provider("cluster", kubeconfig=json.dumps(KUBECONFIG))
+cluster = pulumi.ResourceOptions(provider=provider)
+namespace = kubernetes.core.v1.Namespace("namespace", metadata={"name": "small"}, opts=cluster)
+meta = {"namespace": namespace.metadata.name, "name": "it"}
+labels = {"app": "it"}
+kubernetes.core.v1.ConfigMap("settings", metadata=meta, data={"LEVEL": config.require("level")},
+    opts=cluster)
+kubernetes.core.v1.Secret("secret", metadata=meta,
+    string_data={"password": config.require_secret("password")}, opts=cluster)
+kubernetes.core.v1.Service("service", metadata=meta, spec={"selector": labels, "ports": [{"port": 80}]},
+    opts=cluster)
+kubernetes.apps.v1.Deployment("deployment", metadata=meta, spec={"replicas": 2,
+    "selector": {"match_labels": labels}, "template": {"metadata": {"labels": labels},
+    "spec": {"containers": [{"name": "it", "image": "it:1"}]}}}, opts=cluster)
+
+zone = cloudflare.get_zone_output(filter={"name": "pipe.dev"})
+cloudflare.DnsRecord("record", zone_id=zone.id, name="small.pipe.dev", type="A", content="203.0.113.1",
+    ttl=300)
+datadog.Monitor("monitor", name="small", type="query alert", message="For tests",
+    query="avg(last_5m):avg:system.load.1{env:dev} > 4", monitor_thresholds={"critical": "4"})
+tls.PrivateKey("pair", algorithm="ECDSA", ecdsa_curve="P256")
+"""
+
+
+def make(root: Path, level: str = "info") -> Stack:
+    """The project in an empty folder, with a stack dev."""
+    (root / "Pulumi.yaml").write_text("name: pipe\nruntime: python\n")
+    (root / "__main__.py").write_text(PROGRAM)
+    made = Stack(root, "dev", "all")
+    settle(made, level)
+    return made
+
+
+def settle(stack: Stack, level: str) -> None:
+    """Write the stack file."""
+    config = {"aws:region": "ap-northeast-1", "pipe:level": level, "pipe:password": {"secure": "v1:else:s"}}
+    (stack.root / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": config}))

@@ -1,0 +1,168 @@
+"""kill -9 at random moments, a provider that fails for ten seconds, two runs at once: all of it converges."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import pytest
+
+from sandbox import workspace
+from sandbox.targets import process
+from tests.sandbox.inventory import in_state, in_targets, targets
+from tests.sandbox.small import make, settle
+from tests.stacks import Stack
+
+KILLS = int(os.environ.get("PIPE_KILLS", "30"))
+WHOLE = 15
+"""Of the small project's resources, those that `in_targets` counts."""
+SEED = int(os.environ.get("PIPE_KILL_SEED", "5"))
+"""Another one kills at other moments."""
+
+FLAGS = {"up": ["--no-policies"], "preview": ["--no-policies"], "down": ["--keep-targets"]}
+LONGEST = {"up": 6.0, "down": 7.0}
+"""Seconds after which the last of a run's kills comes: about what a run takes that is not killed."""
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Generator[Stack]:
+    """The small project; each test takes it down again, and leaves the targets running."""
+    made = make(tmp_path_factory.mktemp("small"))
+    yield made
+    process.stop(made.folder)
+
+
+def run(stack: Stack, command: str) -> str:
+    """A run that has to end well."""
+    code, said = stack.run(command, *FLAGS.get(command, ()))
+    assert code == 0, said
+    return said
+
+
+def engines(stack: Stack) -> list[int]:
+    """The engine's processes of a stack."""
+    mark = f"--stack\0{stack.name}\0".encode()
+    found: list[int] = []
+    for file in Path("/proc").glob("[0-9]*"):
+        try:
+            mine = (file / "cwd").readlink() == stack.folder and mark in (file / "cmdline").read_bytes()
+        except OSError:
+            continue
+        found += [int(file.name)] if mine else []
+    return found
+
+
+def kill(stack: Stack, command: str, chance: random.Random) -> str:
+    """Start a run and kill its engine, its sandbox, or both, at a random moment; what was hit."""
+    victims = chance.choice(["the sandbox", "the engine", "both"])
+    running = stack.start(command, *FLAGS[command])
+    time.sleep(chance.uniform(0.5, LONGEST[command]))
+    pids = engines(stack) if victims != "the sandbox" else []
+    for pid in [*pids, *([running.pid] if victims != "the engine" else [])]:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    said, _ = running.communicate(timeout=120)
+    pending = workspace.state(workspace.find_stack(stack.root, stack.name), "pending_operations")
+    if running.returncode == 0:
+        return f"{command}: over before"
+    assert running.returncode in (-signal.SIGKILL, 1, 2), said
+    return f"{command}: {victims} {'in the middle of something' if pending else 'between two things'}"
+
+
+def test_whenever_a_run_is_killed_the_next_one_converges(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chance, moments = random.Random(SEED), Counter[str]()
+    run(stack, "up")
+    held = in_targets(targets(stack))
+    assert held == in_state(stack)
+    run(stack, "down")
+    for number in range(KILLS):
+        command = ("up", "down")[number % 2]
+        moments[kill(stack, command, chance)] += 1
+        run(stack, command)
+        held = in_targets(targets(stack))
+        assert held == in_state(stack), (number, dict(moments))
+        assert len(held) == (WHOLE if command == "up" else 0)
+        assert workspace.state(workspace.find_stack(stack.root, stack.name), "pending_operations") == []
+        if command == "up" and number % 10 == 0:
+            assert "Changes: 0 (" in run(stack, "preview")
+    with capsys.disabled():
+        print(
+            f"\n{KILLS} kills (seed {SEED}): "
+            + "; ".join(f"{n} {what}" for what, n in sorted(moments.items()))
+        )
+    assert sum(count for what, count in moments.items() if "in the middle" in what) >= 3
+
+
+def fail(url: str, **switches: object) -> None:
+    """Set the failure switches of an API."""
+    request = urllib.request.Request(
+        f"{url}/_sandbox/failures",
+        json.dumps(switches).encode(),
+        {"Content-Type": "application/json"},
+        method="PUT",
+    )
+    urllib.request.urlopen(request, timeout=10).read()
+
+
+OUTAGE_SECONDS = 10
+
+
+def pause(stack: Stack) -> None:
+    """The API server of the control plane does not answer for a while."""
+    words = ["pgrep", "-g", str(targets(stack).pid), "kube-apiserver"]
+    server = int(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+    os.kill(server, signal.SIGSTOP)
+    threading.Timer(OUTAGE_SECONDS, os.kill, (server, signal.SIGCONT)).start()
+
+
+OUTAGES: dict[str, Callable[[Stack], None]] = {
+    "aws": lambda stack: fail(targets(stack).aws, kind="outage", seconds=OUTAGE_SECONDS),
+    "cloudflare": lambda stack: fail(targets(stack).cloudflare, kind="reset", seconds=OUTAGE_SECONDS),
+    "datadog": lambda stack: fail(targets(stack).datadog, kind="throttle", seconds=OUTAGE_SECONDS),
+    "kubernetes": pause,
+}
+
+
+@pytest.mark.parametrize("package", OUTAGES)
+def test_a_provider_that_fails_for_ten_seconds_leaves_nothing_behind_or_twice(
+    stack: Stack, package: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended: list[str] = []
+    if process.running(stack.folder) is None:
+        run(stack, "up")
+        run(stack, "down")
+    for command in ("up", "down"):
+        OUTAGES[package](stack)
+        code, _ = stack.run(command, *FLAGS[command])
+        ended.append(f"{command} {'outlasts it' if code == 0 else 'fails, the next one ends well'}")
+        if code:
+            time.sleep(OUTAGE_SECONDS)
+            run(stack, command)
+        held = in_targets(targets(stack))
+        assert held == in_state(stack)
+        assert len(held) == (WHOLE if command == "up" else 0)
+    with capsys.disabled():
+        print(f"\n{package} fails for {OUTAGE_SECONDS} s: {'; '.join(ended)}")
+
+
+def test_of_two_ups_at_once_one_refuses_and_the_state_is_whole(stack: Stack) -> None:
+    run(stack, "up")
+    settle(stack, "debug")
+    both = [stack.start("up", "--no-policies") for _ in range(2)]
+    said = {each.communicate(timeout=120)[0]: each.returncode for each in both}
+    assert sorted(each.returncode for each in both) == [0, 2], said
+    assert any("is in use: `up` by process" in text for text, code in said.items() if code == 2)
+    assert in_targets(targets(stack)) == in_state(stack)
+    assert "Changes: 0 (" in run(stack, "preview")
+    run(stack, "down")

@@ -1,0 +1,159 @@
+"""The life of the committed stacks on real targets, from the first up to the second."""
+
+from collections.abc import Generator, Mapping
+from pathlib import Path
+
+import pytest
+
+from sandbox.progress import name_of, short
+from sandbox.targets import process
+from sandbox.targets.kubernetes_api import Api
+from tests.sandbox.inventory import call, client, in_state, in_targets, targets, zone
+from tests.stacks import Stack, copy
+
+STACKS = ("dev", "stg", "prod")
+QUICK = "--no-policies"
+
+
+@pytest.fixture
+def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Stack]:
+    made = copy(tmp_path, request.param, targets="all")
+    yield made
+    process.stop(made.folder)
+
+
+def run(stack: Stack, command: str, *flags: str) -> Mapping[str, int]:
+    """A run that has to end well; how many resources it did what to."""
+    code, said = stack.run(command, *flags)
+    assert code == 0, said
+    return {op: count for op, count in stack.summary()["changes"].items() if op != "same"}
+
+
+def touched(stack: Stack) -> dict[str, str]:
+    """What the last run did: type and name, and the operation."""
+    found = {
+        f"{short(each['type'])} {name_of(each['urn'])}": each["op"] for each in stack.summary()["resources"]
+    }
+    return {name: op for name, op in found.items() if op not in ("same", "read", "refresh")}
+
+
+def meddle(stack: Stack) -> set[str]:
+    """Somebody changes one thing in each cloud by hand; the resources that are concerned."""
+    found = targets(stack)
+    assert found.kubeconfig
+    settings = "/api/v1/namespaces/pipe/configmaps/pipe-api"
+    by_hand = {"data": {"LOG_LEVEL": "by hand"}}
+    Api(found.kubeconfig).call("PATCH", settings, by_hand, "application/merge-patch+json")
+    buckets = client(found, "s3")
+    [bucket] = [each["Name"] for each in buckets.list_buckets()["Buckets"] if each["Name"] == backups(stack)]
+    buckets.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    records = f"{zone(found)}/dns_records"
+    host = stack.setting("edge", "frontendHost")
+    [record] = [each for each in call(f"{records}?type=CNAME")["result"] if each["name"] == host]
+    same = {name: record[name] for name in ("name", "type", "ttl", "proxied", "comment") if name in record}
+    call(f"{records}/{record['id']}", "PUT", same | {"content": "cname.example.com"})
+    monitors = f"{found.datadog}/api/v1/monitor"
+    [monitor] = [each for each in call(monitors) if each["name"].startswith("HighErrorRate")]
+    call(f"{monitors}/{monitor['id']}", "PUT", {"message": "by hand"})
+    return {
+        "kubernetes:core:ConfigMap api",
+        "aws:s3:BucketVersioning backups",
+        "cloudflare:index:DnsRecord edge-frontend",
+        "datadog:index:Monitor HighErrorRate",
+    }
+
+
+CHANGED = {
+    "aws:eks:Cluster cluster": "update",
+    "kubernetes:apps:Deployment api": "update",
+    "kubernetes:autoscaling:HorizontalPodAutoscaler api": "update",
+    "kubernetes:batch:Job data-jobs-migrate": "replace",  # the new image's migrations
+    "datadog:index:DashboardJson monitoring": "update",
+    "datadog:index:Monitor HighCpu": "update",
+}
+"""What the changed settings of the test change."""
+
+
+def backups(stack: Stack) -> str:
+    """The name of the backup bucket."""
+    return stack.setting("backups", "bucket")
+
+
+def renamed_with_an_alias(stack: Stack) -> None:
+    stack.edit(
+        "components/firewall.py",
+        'f"{name}-database",\n            name=labels.name("database"),',
+        'f"{name}-postgres",\n            name=labels.name("database"),',
+    )
+    stack.edit(
+        "components/firewall.py",
+        'tags=labels.aws("database"),\n            opts=child,',
+        'tags=labels.aws("database"),\n            opts=pulumi.ResourceOptions.merge('
+        'child, pulumi.ResourceOptions(aliases=[pulumi.Alias(name=f"{name}-database")])),',
+    )
+
+
+def kept_by_clouds(stack: Stack) -> dict[str, bool]:
+    """What stays when a stack is destroyed, as in the real clouds."""
+    found = targets(stack)
+    snapshots = client(found, "rds").describe_db_snapshots()["DBSnapshots"]
+    final = [each for each in snapshots if "-final-" in each["DBSnapshotIdentifier"]]
+    tls = call(f"{zone(found)}/settings/min_tls_version")["result"]["value"]
+    return {"a last snapshot": len(final) == 1, "the zone's settings": tls == "1.2"}
+
+
+@pytest.mark.parametrize("stack", STACKS, indirect=True)
+def test_a_stack_lives_through_everything_and_leaves_what_clouds_keep(stack: Stack) -> None:
+    protected = stack.setting("service", "protect")
+    made = run(stack, "up")
+    assert set(made) == {"create"} and made["create"] > 150
+    everything = in_targets(targets(stack))
+    assert everything == in_state(stack)
+    assert run(stack, "preview", QUICK) == {}
+
+    by_hand = meddle(stack)
+    assert run(stack, "refresh") == {"update": len(by_hand)}
+    assert set(touched(stack)) == by_hand
+    assert run(stack, "up", QUICK) == {"update": len(by_hand)}
+    assert set(touched(stack)) == by_hand
+    assert run(stack, "refresh") == {}
+
+    stack.change("api", "replicas", "min", value=4)
+    stack.change("api", "image", value=stack.setting("api", "image").replace("@sha256:05", "@sha256:06"))
+    stack.change("monitoring", "thresholds", "cpuPercent", "warning", value=75)
+    stack.change("cluster", "endpoint", value={"public": True, "allowedCidrs": ["203.0.113.99/32"]})
+    assert run(stack, "preview", QUICK) == {"update": 5, "replace": 1}
+    assert touched(stack) == CHANGED
+    run(stack, "up", QUICK)
+    assert touched(stack) == CHANGED
+    assert in_targets(targets(stack)) == in_state(stack)
+
+    before, bucket = in_targets(targets(stack)), backups(stack)
+    stack.change("backups", "bucket", value="pipe-backup-elsewhere")
+    code, said = stack.run("preview", QUICK)
+    if protected:
+        assert code == 1 and "protected" in said, said
+    else:
+        assert code == 0 and stack.summary()["changes"]["replace"] > 1, said
+        assert touched(stack)["aws:s3:Bucket backups"] == "replace"
+    assert in_targets(targets(stack)) == before
+    stack.change("backups", "bucket", value=bucket)
+
+    renamed_with_an_alias(stack)
+    assert run(stack, "preview", QUICK) == {}
+
+    if protected:
+        code, said = stack.run("down")
+        assert code == 1 and "these are protected, so nothing was destroyed: " in said, said
+        assert "database" in said and in_targets(targets(stack)) == before
+        stack.change("service", "protect", value=False)
+        stack.change("database", "deletionProtection", value=False)
+        run(stack, "up", QUICK)
+    assert set(run(stack, "down", "--keep-targets")) == {"delete"}
+    assert in_state(stack) == set()
+    assert {kind for kind, _ in in_targets(targets(stack))} == {"Key"}
+    owned = stack.setting("edge", "zone", "owned")
+    assert kept_by_clouds(stack) == {"a last snapshot": True, "the zone's settings": owned}
+
+    assert run(stack, "up", QUICK) == made
+    assert run(stack, "preview", QUICK) == {}
