@@ -1,15 +1,13 @@
 """S3 on loopback: moto's server, and the AWS command line that is told where it is."""
 
+import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, cast
 
 import boto3
 from moto.server import ThreadedMotoServer
 
 from tests.drills import tools
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 IDENTITY = {
     "AWS_ACCESS_KEY_ID": "drill",
@@ -28,7 +26,9 @@ class Bucket:
         self._server.start()
         host, port = self._server.get_host_and_port()
         self.url = f"http://{host}:{port}"
-        self.s3: S3Client = boto3.client(
+        # What moto holds is the process's, not the server's.
+        urllib.request.urlopen(urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")).close()
+        self.s3: Any = cast(Any, boto3).client(
             "s3",
             endpoint_url=self.url,
             region_name="ap-northeast-1",

@@ -6,6 +6,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ class Cluster:
     """One node on this machine. `variables`, `bin` and `home` are the pods' (pod.py)."""
 
     def __init__(self, variables: Mapping[str, str], bin: Path, home: Path) -> None:
-        self._given = {"variables": variables, "bin": bin, "home": home}
+        self._pod = partial(Pod, variables=variables, bin=bin, home=home)
         self.folder = Path(tempfile.mkdtemp(prefix="cluster-"))
         self._pods: dict[str, Pod] = {}
         self._over = threading.Event()
@@ -118,7 +119,7 @@ class Cluster:
                 name, owners = pod["metadata"]["name"], pod["metadata"].get("ownerReferences", [])
                 of_job = [owner for owner in owners if owner["kind"] == "Job"]
                 if of_job and pod["spec"].get("nodeName") and name not in self._pods:
-                    self._pods[name] = Pod(pod, self._objects(pod["spec"]), **self._given)
+                    self._pods[name] = self._pod(pod, self._objects(pod["spec"]))
                     threading.Thread(target=self._run, args=[name, pod], daemon=True).start()
 
     def _run(self, name: str, manifest: Manifest) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from components.database_roles import scram_verifier
 from tests.drills import tools
@@ -46,7 +47,7 @@ class Server:
         self.master_password = secrets.token_hex(16)
         self._data = self.folder / "data"
         self._log = self.folder / "log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[Any] | None = None
 
     def start(self) -> "Server":
         """Ready to connect, with pipe_admin and its pipe_db."""
