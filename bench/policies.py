@@ -131,6 +131,10 @@ def one_rule() -> Any:
     return Stock("one", "1", [ResourceValidationPolicy("one", "One.", check)], EnforcementLevel.ADVISORY)
 
 
+PROMISED = 1.5
+"""Times what one rule costs, at most; measured in one run, so that it holds on a busy machine too."""
+
+
 def main() -> int:
     single, whole = resource([one_rule(), ours()])
     ratio = whole / single
@@ -140,7 +144,9 @@ def main() -> int:
     for size in (100, 1000, 5000):
         each, together = stack(size)
         print(f"a stack of {size:4} resources               {each:8.3f} + {together:.3f} ms a resource")
-    return 0
+    if ratio > PROMISED:
+        print(f"error: all rules cost {ratio:.2f} times one rule; promised {PROMISED}", file=sys.stderr)
+    return 0 if ratio <= PROMISED else 1
 
 
 if __name__ == "__main__":

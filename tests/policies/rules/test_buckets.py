@@ -98,17 +98,21 @@ def logs_by_dependency() -> list[Resource]:
     return [resource(kind, props, property_dependencies=dependencies)]
 
 
-def logs_by_policy() -> list[Resource]:
+def logs_by_policy(service: str = "logging.s3.amazonaws.com") -> list[Resource]:
     statement = {
         "Effect": "Allow",
-        "Principal": {"Service": "logging.s3.amazonaws.com"},
+        "Principal": {"Service": service},
         "Action": "s3:PutObject",
         "Resource": "*",
     }
     return [part("Policy", "pipe-logs", policy=json.dumps({"Statement": statement}))]
 
 
-@pytest.mark.parametrize("how", [logs_by_target, logs_by_dependency, logs_by_policy])
+def logs_of_other_services() -> list[Resource]:
+    return logs_by_policy("delivery.logs.amazonaws.com")
+
+
+@pytest.mark.parametrize("how", [logs_by_target, logs_by_dependency, logs_by_policy, logs_of_other_services])
 @pytest.mark.parametrize("policy", ["s3-logging-missing", "s3-object-lock-missing", "s3-replication-missing"])
 def test_a_bucket_of_logs_cannot_have_what_others_must(
     said_of_stack: Said, policy: str, how: Callable[[], list[Resource]]
@@ -139,3 +143,16 @@ def test_a_bucket_of_logs_is_encrypted_by_sse_s3(said_of_stack: Said) -> None:
 )
 def test_a_replica_needs_no_replica(said_of_stack: Said, config: Resource) -> None:
     assert said_of_stack("s3-replication-missing", bucket(), bucket("copy"), config) == []
+
+
+@pytest.mark.parametrize("policy", ["s3-logging-missing", "s3-replication-missing"])
+def test_a_policy_that_is_unknown_or_another_service_s_makes_no_bucket_of_logs(
+    said_of_stack: Said, policy: str
+) -> None:
+    for other in (part("Policy", "pipe-logs", policy=UNKNOWN), *logs_by_policy("s3.amazonaws.com")):
+        assert any("'pipe-logs'" in text for text in said_of_stack(policy, bucket("logs"), other))
+
+
+def test_a_sub_resource_that_names_the_arn_belongs_to_the_bucket(said_of_stack: Said) -> None:
+    by_arn = resource(BUCKET, {"bucket": UNKNOWN, "arn": "arn:aws:s3:::pipe-it"})
+    assert said_of_stack("s3-versioning-off", by_arn, part("Versioning", "arn:aws:s3:::pipe-it")) == []
