@@ -140,13 +140,12 @@ class KubernetesTarget(KubernetesPlan):
         return self._api.get(path) if path else None
 
     def _askable(self, resource: Resource) -> bool:
-        unknown = any(
-            known(one) != plain(one) for one in (resource.inputs, resource.config.get("kubeconfig"))
-        )
-        return not unknown and resource.type != RELEASE and self._path(resource) is not None
+        needed = {"inputs": resource.inputs, "kubeconfig": resource.config.get("kubeconfig")}
+        there = resource.type != RELEASE and known(needed) == plain(needed)
+        return there and self._path(resource) is not None
 
     def _refuse_taken(self, resource: Resource) -> None:
-        if self._get(resource):
+        if self._get(resource) and not resource.config.get("upsertExistingObjects"):
             kind, name = resource.known.get("kind"), metadata_of(resource.inputs).get("name")
             raise Refused(f'{kind} "{name}" already exists, and not by this stack; delete it, or import it')
 
@@ -176,7 +175,8 @@ class KubernetesTarget(KubernetesPlan):
         if resource.ignored and (found := self._api.get(path)):
             for ignored in resource.ignored:
                 _leave(body, ignored, manager, found)
-        force = force or _annotation(resource, "patchForce") == "true"
+        always = str(resource.config.get("enablePatchForce") or False).lower()
+        force = force or _annotation(resource, "patchForce", always) == "true"
         return self._api.apply(path, body, manager, force=force, dry_run=dry_run)
 
     def _live(self, resource: Resource, found: Json) -> Live:

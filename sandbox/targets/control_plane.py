@@ -13,10 +13,12 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from urllib3 import Retry
 from urllib3.exceptions import HTTPError
 
 from sandbox.built import Recipe, version_of
@@ -28,6 +30,9 @@ from sandbox.workspace import write_atomically
 HERE = Path(__file__).parent / "kubernetes"
 
 STARTING_SECONDS = 60.0
+
+BOOTSTRAPPED = "/readyz/poststarthook/rbac/bootstrap-roles"
+"""Answers once the server's own roles are there, which the other servers need."""
 
 SERVICES = "172.20.0.0/16"
 """Addresses of Services; EKS's default, and what the stack files say."""
@@ -133,12 +138,9 @@ def start(folder: Path) -> Path:
             "allow-privileged": "true",  # as on EKS: it is up to admission
         })  # fmt: skip
         kubeconfig = data / "admin.kubeconfig"
-        _until(
-            end,
-            "the API server is ready",
-            lambda: bool(Api(kubeconfig).get("/readyz/poststarthook/rbac/bootstrap-roles")),
-        )
-        api = Api(kubeconfig)
+        _until(end, "its certificate is made", (data / "certs/apiserver.crt").exists)
+        api = Api(kubeconfig, Retry(0))
+        _until(end, "the API server is ready", lambda: bool(api.get(BOOTSTRAPPED)))
         _spawn(programs, data, "kube-controller-manager", {
             "service-account-private-key-file": data / "sa.key", "root-ca-file": data / "certs/apiserver.crt",
             "use-service-account-credentials": "true", "secure-port": "0", "leader-elect": "false",
@@ -184,20 +186,19 @@ def _write_credentials(data: Path, server: str) -> None:
         serialization.NoEncryption(),
     )
     write_atomically(data / "sa.key", pem.decode())
-    sealed = {"name": "it", "secret": base64.b64encode(secrets.token_bytes(32)).decode()}
-    providers = [{"secretbox": {"keys": [sealed]}}, {"identity": {}}]
-    config = {
+    sealed = {"name": "key", "secret": base64.b64encode(secrets.token_bytes(32)).decode()}
+    encryption: dict[str, Any] = {
         "apiVersion": "apiserver.config.k8s.io/v1", "kind": "EncryptionConfiguration",
-        "resources": [{"resources": ["secrets"], "providers": providers}],
+        "resources": [{"resources": ["secrets"], "providers": [{"secretbox": {"keys": [sealed]}}]}],
     }  # fmt: skip
-    write_atomically(data / "encryption.yaml", yaml.safe_dump(config))
+    write_atomically(data / "encryption.yaml", yaml.safe_dump(encryption))
     tokens = {name: secrets.token_urlsafe(32) for name in USERS}
     rows = (f'{tokens[name]},{user},{name},"{group}"\n' for name, (user, group) in USERS.items())
     write_atomically(data / "tokens.csv", "".join(rows))
     # The server makes its certificate itself when it starts.
     cluster = {"server": server, "certificate-authority": str(data / "certs/apiserver.crt")}
     for name, token in tokens.items():
-        config = {
+        config: dict[str, Any] = {
             "apiVersion": "v1", "kind": "Config", "current-context": "sandbox",
             "clusters": [{"name": "sandbox", "cluster": cluster}],
             "users": [{"name": name, "user": {"token": token}}],

@@ -40,14 +40,14 @@ class ApiError(Exception):
 class Api:
     """A client; the token is read from the kubeconfig, and sent nowhere but to its server."""
 
-    def __init__(self, kubeconfig: Path) -> None:
+    def __init__(self, kubeconfig: Path, retries: urllib3.Retry = RETRIES) -> None:
         config = yaml.safe_load(kubeconfig.read_text())
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
         self._pool = urllib3.connection_from_url(
             cluster["server"],
             ca_certs=cluster["certificate-authority"],
             maxsize=32,
-            retries=RETRIES,
+            retries=retries,
             timeout=30,
         )
         self._headers = {"Authorization": f"Bearer {user['token']}", "Accept": "application/json"}

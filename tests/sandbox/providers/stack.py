@@ -52,10 +52,10 @@ class Stack:
             ),
         )
 
-    def config(self, **settings: str) -> None:
-        """Settings of the AWS provider."""
+    def config(self, package: str = "aws", **settings: str) -> None:
+        """Settings of a package's default provider."""
         for key, value in settings.items():
-            self._stack.set_config(f"aws:{key}", automation.ConfigValue(value))
+            self._stack.set_config(f"{package}:{key}", automation.ConfigValue(value))
 
     def run(self, operation: Operation, program: Callable[[], None] | None = None, **options: Any) -> Outcome:
         """Run an operation with providers of its own; an engine that fails is an outcome as well."""

@@ -1,0 +1,137 @@
+"""The program's pods while the cluster works: spread, drained, scaled, selected by policies."""
+
+from typing import Any
+
+import pytest
+
+from sandbox.targets.kubernetes_api import ApiError, Json, condition
+from tests.sandbox.kubernetes.conftest import Cluster, until
+
+ZONE = "topology.kubernetes.io/zone"
+BUDGET = "/apis/policy/v1/namespaces/pipe/poddisruptionbudgets/pipe-api"
+
+
+def zones(cluster: Cluster, app: str) -> dict[str, int]:
+    """How many pods of a workload there are in each zone."""
+    of_node = {
+        node["metadata"]["name"]: node["metadata"]["labels"][ZONE]
+        for node in cluster.api.items("/api/v1/nodes")
+    }
+    found = [of_node[pod["spec"]["nodeName"]] for pod in cluster.pods(app)]
+    return {zone: found.count(zone) for zone in found}
+
+
+def test_pods_are_spread_over_the_zones(running: Cluster) -> None:
+    assert sorted(zones(running, "pipe-api").values()) == [1, 1, 1]
+    assert sorted(zones(running, "pipe-proxy").values()) == [1, 1]
+
+
+def test_a_second_pod_is_not_evicted_before_the_first_is_replaced(running: Cluster) -> None:
+    until(lambda: running.object(BUDGET)["status"]["disruptionsAllowed"] == 1)
+
+    def evict(pod: Json) -> None:
+        name = pod["metadata"]["name"]
+        eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name}}
+        running.api.call("POST", f"/api/v1/namespaces/pipe/pods/{name}/eviction", eviction)
+
+    first, second, _ = running.pods("pipe-api")
+    evict(first)
+    with pytest.raises(ApiError, match="would violate the pod's disruption budget"):
+        evict(second)
+    until(lambda: len(running.pods("pipe-api")) == 3)
+
+
+def test_draining_a_node_keeps_the_budget(running: Cluster) -> None:
+    until(lambda: running.object(BUDGET)["status"]["disruptionsAllowed"] == 1)
+    node = running.pods("pipe-api")[0]["spec"]["nodeName"]
+    said = running.kubectl("drain", node, "--delete-emptydir-data", "--ignore-daemonsets", "--timeout=100s")
+    try:
+        assert f"node/{node} drained" in said
+        status = running.object(BUDGET)["status"]
+        assert status["currentHealthy"] >= status["desiredHealthy"] == 2
+        until(lambda: len(running.pods("pipe-api")) == 3)
+        assert node not in {pod["spec"].get("nodeName") for pod in running.pods("pipe-api")}
+    finally:
+        running.kubectl("uncordon", node)
+
+
+def test_the_autoscaler_is_accepted_and_keeps_its_minimum(running: Cluster) -> None:
+    running.kubectl("scale", "deployment/pipe-api", "--replicas=1")
+    until(lambda: len(running.pods("pipe-api")) == 1)
+    until(lambda: len(running.pods("pipe-api")) == 3)
+    scaler = "/apis/autoscaling/v2/namespaces/pipe/horizontalpodautoscalers/pipe-api"
+    assert condition(running.object(scaler), "AbleToScale")["status"] == "True"
+    # Only the metrics are missing, which EKS's add-on serves.
+    until(
+        lambda: condition(running.object(scaler), "ScalingActive").get("reason") == "FailedGetResourceMetric"
+    )
+
+
+def selected(cluster: Cluster, selector: Json) -> set[str]:
+    """The workloads of the pods that a selector means, on the server."""
+    labels = selector.get("matchLabels", {})
+    assert not selector.get("matchExpressions")
+    found: list[Json] = cluster.api.items(
+        "/api/v1/namespaces/pipe/pods",
+        labelSelector=",".join(f"{key}={value}" for key, value in labels.items()),
+    )
+    return {pod["metadata"]["labels"]["app"] for pod in found}
+
+
+def policies(cluster: Cluster) -> dict[str, Json]:
+    found = cluster.api.items("/apis/networking.k8s.io/v1/namespaces/pipe/networkpolicies")
+    return {policy["metadata"]["name"]: policy["spec"] for policy in found}
+
+
+@pytest.fixture
+def all_pods(running: Cluster) -> Cluster:
+    """With a pod of each workload, those that run by the clock too."""
+    for job in running.api.items("/apis/batch/v1/namespaces/pipe/cronjobs"):
+        name = job["metadata"]["name"]
+        if not running.pods(name):
+            running.kubectl("create", "job", f"{name}-now", f"--from=cronjob/{name}")
+            until(lambda name=name: running.pods(name))
+    return running
+
+
+def test_each_policy_selects_the_pods_that_it_is_named_for(all_pods: Cluster) -> None:
+    apps = selected(all_pods, {})
+    assert {"pipe-api", "pipe-proxy", "pipe-migrate", "pipe-backup"} <= apps
+    found = {name: selected(all_pods, spec["podSelector"]) for name, spec in policies(all_pods).items()}
+    assert found == {"default-deny": apps} | {app: {app} for app in apps}
+    assert all(spec["policyTypes"] == ["Ingress", "Egress"] for spec in policies(all_pods).values())
+
+
+def test_the_peers_of_the_policies_are_the_pods_that_are_meant(all_pods: Cluster) -> None:
+    """The proxy reaches the API at the port on which its pods listen, and nobody else reaches it."""
+
+    def peers(policy: str, side: str, direction: str) -> list[tuple[set[str], list[Any]]]:
+        return [
+            (selected(all_pods, peer["podSelector"]), [port["port"] for port in rule["ports"]])
+            for rule in policies(all_pods)[policy].get(direction, ())
+            for peer in rule[side]
+            if "podSelector" in peer
+        ]
+
+    (container,) = all_pods.pods("pipe-api")[0]["spec"]["containers"]
+    listening = [port["containerPort"] for port in container["ports"]]
+    assert peers("pipe-proxy", "to", "egress") == [({"pipe-api"}, listening)]
+    assert peers("pipe-api", "from", "ingress") == [({"pipe-proxy"}, listening)]
+    inner = {
+        name for name in policies(all_pods) if peers(name, "from", "ingress") or peers(name, "to", "egress")
+    }
+    assert inner == {"pipe-api", "pipe-proxy"}
+    assert "ingress" not in policies(all_pods)["default-deny"]
+
+
+def test_the_service_leads_to_the_apis_pods(running: Cluster) -> None:
+    slices = "/apis/discovery.k8s.io/v1/namespaces/pipe/endpointslices"
+    wanted = {pod["status"]["podIP"] for pod in running.pods("pipe-api")}
+
+    def addresses() -> set[str]:
+        found = running.api.items(slices, labelSelector="kubernetes.io/service-name=pipe-api")
+        return {
+            address for one in found for end in one.get("endpoints") or () for address in end["addresses"]
+        }
+
+    until(lambda: addresses() == wanted)
