@@ -14,8 +14,8 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
-CHECKED := __main__.py lazy_sdk.py components foundation policies sandbox scripts bench $(wildcard tests/*.py) \
-  tests/components tests/drills tests/foundation tests/policies tests/sandbox tests/scripts
+CHECKED := __main__.py lazy_sdk.py components foundation policies review sandbox scripts bench $(wildcard tests/*.py) \
+  tests/components tests/drills tests/foundation tests/policies tests/review tests/sandbox tests/scripts
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,10 +62,14 @@ test: $(READY) ## run every test, the real engine included
 	@$(PY) -m tests.drills.tools
 	@$(PY) -m pytest -n 2 --dist loadfile $(FLAGS)
 
+review: $(READY) ## what the working tree changes against BASE (default: where it left main)
+	@$(PY) -m review $(BASE) $(FLAGS)
+
 bench: $(READY) ## measure: medians and ratios
 	@$(PY) -m bench
 	@$(PY) -m bench.policies
 	@$(PY) -m bench.data
+	@$(PY) -m bench.review
 
 mutation: $(READY) ## how much of the policies the tests hold: the mutation score
 	@$(PY) -m tests.policies.mutation
@@ -76,10 +80,11 @@ truth: $(READY) ## count the cases of the policies' truth table, by control
 schema: $(READY) ## write the generated files again
 	@$(PY) -m components.settings --schema > schemas/stack-file.schema.json
 	@$(PY) -m policies.table > docs/policies.md
+	@$(PY) -m review --schema > schemas/review-report.schema.json
 
 lock: $(READY) ## pin the newest versions that the requirements allow
 	@for file in requirements requirements-dev; do \
 	  $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	    --upgrade $$file.in -o $$file.txt; done
 
-.PHONY: help sandbox preview down clean console control-plane validate check test bench mutation truth schema lock
+.PHONY: help sandbox preview down clean console control-plane validate check test review bench mutation truth schema lock

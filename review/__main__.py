@@ -4,17 +4,14 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TextIO
 
 from review import checkout, isolation, looking, render, sarif
 from review.model import Report
 from sandbox import engine
 from sandbox.fault import Fault
 from sandbox.progress import Progress
-
-TREE = Path(__file__).resolve().parents[1]
 
 FILES: dict[str, Callable[[Report], str]] = {
     "review.md": render.markdown,
@@ -24,16 +21,14 @@ FILES: dict[str, Callable[[Report], str]] = {
 }
 """What --output gets; the terminal's form goes to the standard output."""
 
-Opened = Mapping[str, TextIO]
-"""The files of --output by name."""
-
 NOT_RUN, STOPPED = 2, 130
 CODES = """\
 exit codes:
-  0  clean
-  1  something blocks: a new mandatory violation, a stateful resource that goes away, prod weaker than stg,
-     a program that does not evaluate
-  2  could not run
+  0    clean
+  1    something blocks: a new mandatory violation, a stateful resource that goes away, prod weaker than stg,
+       a program that does not evaluate
+  2    could not run
+  130  stopped by Ctrl-C
 """
 
 
@@ -43,57 +38,49 @@ def main(words: Sequence[str] | None = None) -> int:
     if args.schema:
         print(render.schema(), end="")
         return 0
+    tree, out = Path(args.tree).resolve(), Path(args.output).resolve() if args.output else None
     try:
-        out = Path(args.output).resolve() if args.output else None
+        if out:
+            out.mkdir(parents=True, exist_ok=True)
         # Opened now: what runs later may write nowhere but into its own folder.
-        opened = {name: _open(out / name) for name in FILES} if out else {}
+        opened = {name: (out / name).open("w", encoding="utf-8") for name in FILES} if out else {}
+
+        def show(report: Report) -> int:
+            for name, file in opened.items():
+                with file:
+                    file.write(FILES[name](report))
+                _tell(f"wrote {file.name}")
+            colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+            print(render.terminal(report, colour=colour), end="")
+            return report.code
+
         if args.events:
-            return _show(_of_events(args), opened)
-        return _compare(args, opened)
+            masked = Path(args.mask).read_text().splitlines() if args.mask else []
+            return show(looking.events(map(Path, args.events), tree, masked, checkout.head_name(tree)))
+        return _compare(args, tree, show)
     except (checkout.NotRun, OSError, ValueError, Fault) as error:
         print(f"error: {error}", file=sys.stderr)
         return NOT_RUN
 
 
-def _compare(args: argparse.Namespace, opened: Opened) -> int:
-    tree = Path(args.tree).resolve()
-    base = checkout.find(tree, args.base)
-    names = base.name, checkout.head_name(tree)
-    program = engine.find(Progress())
+def _compare(args: argparse.Namespace, tree: Path, show: Callable[[Report], int]) -> int:
+    commit, base = checkout.find(tree, args.base)
     with tempfile.TemporaryDirectory(prefix="review-") as folder:
         place = Path(folder).resolve()
-        checkout.extract(tree, base, place / "base")
-        looking.chosen(tree, place / "base", args.stack)
-        (place / "work").mkdir()
-        sides = looking.Sides(place / "base", tree, names, program)
+        for name in ("base", "work"):
+            (place / name).mkdir()
+        checkout.extract(tree, commit, place / "base")
+        names = base, checkout.head_name(tree)
+        trees = looking.Trees(place / "base", tree, names, engine.find(Progress()))
+        looking.chosen(trees, args.stack)
 
         def work() -> int:
             try:
-                return _show(looking.trees(sides, place / "work", args.stack, args.minutes, _tell), opened)
+                return show(looking.compare(trees, place / "work", args.stack, args.minutes, _tell))
             except KeyboardInterrupt:
                 return STOPPED
 
         return isolation.apart(work)
-
-
-def _of_events(args: argparse.Namespace) -> Report:
-    masked = Path(args.mask).read_text().splitlines() if args.mask else []
-    tree = Path(args.tree).resolve()
-    return looking.events(map(Path, args.events), tree, masked, checkout.head_name(tree))
-
-
-def _open(file: Path) -> TextIO:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    return file.open("w", encoding="utf-8")
-
-
-def _show(report: Report, opened: Opened) -> int:
-    for name, file in opened.items():
-        with file:
-            file.write(FILES[name](report))
-        _tell(f"wrote {file.name}")
-    print(render.terminal(report, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR")), end="")
-    return report.code
 
 
 def _tell(text: str) -> None:
@@ -101,31 +88,29 @@ def _tell(text: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
+    form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
-        prog="python -m review",
-        description=__doc__,
-        epilog=CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog="python -m review", description=__doc__, epilog=CODES, formatter_class=form
     )
-    parser.add_argument(
-        "base", nargs="?", default="", help="git ref to compare with (default: the merge base with main)"
-    )
-    parser.add_argument(
-        "--stack", action="append", default=[], metavar="NAME", help="only this one; can be repeated"
-    )
-    parser.add_argument("--output", metavar="DIR", help=f"also write {', '.join(FILES)} there")
-    parser.add_argument(
+    add = parser.add_argument
+    add("base", nargs="?", default="", help="git ref to compare with (default: the merge base with main)")
+    add("--stack", action="append", default=[], metavar="NAME", help="only this one; can be repeated")
+    add("--output", metavar="DIR", help=f"also write {', '.join(FILES)} there")
+    add(
         "--events",
         nargs="+",
         metavar="FILE",
-        help="instead, report a real preview: its event log, its --json, the pack's ledger, of any number of stacks",
+        help="instead, report a real preview: event logs, --json, ledgers",
     )
-    parser.add_argument("--mask", metavar="FILE", help="with --events: secret values to hide, one a line")
-    parser.add_argument("--minutes", type=float, default=10, help="time limit (default: 10)")
-    parser.add_argument("--tree", default=TREE, metavar="DIR", help="the working tree (default: this one)")
-    parser.add_argument(
-        "--schema", action="store_true", help="print the JSON Schema of review.json, and nothing else"
+    add("--mask", metavar="FILE", help="with --events: secret values to hide, one a line")
+    add("--minutes", type=float, default=10, help="time limit (default: 10)")
+    add(
+        "--tree",
+        default=Path(__file__).parents[1],
+        metavar="DIR",
+        help="the working tree (default: this one)",
     )
+    add("--schema", action="store_true", help="print the JSON Schema of review.json, and nothing else")
     return parser
 
 

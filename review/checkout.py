@@ -3,7 +3,6 @@
 import io
 import subprocess
 import tarfile
-from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -11,42 +10,31 @@ class NotRun(Exception):
     """The review cannot be done; the message says why and what to do."""
 
 
-@dataclass(frozen=True)
-class Base:
-    """A commit, and how people call it."""
-
-    commit: str
-    name: str
-
-
-def find(tree: Path, ref: str) -> Base:
-    """The commit of a ref; without one, where this branch left main."""
+def find(tree: Path, ref: str) -> tuple[str, str]:
+    """The commit of a ref, and how people call it; without a ref, where this branch left main."""
     if ref:
-        commit = _git(tree, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
-        if not commit:
-            raise NotRun(
-                f"BASE={ref} is no commit here. Name a branch, tag or commit; in a shallow clone, "
-                "`git fetch --unshallow` first."
-            )
-        return Base(commit, f"{ref} ({commit[:9]})")
+        if commit := _git(tree, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}"):
+            return commit, f"{ref} ({commit[:9]})"
+        raise NotRun(
+            f"BASE={ref} is no commit here. Name a branch, a tag or a commit; in a shallow clone, first: git fetch --unshallow"
+        )
     for main in ("main", "origin/main"):
         if commit := _git(tree, "merge-base", main, "HEAD"):
-            return Base(commit, f"merge base with {main} ({commit[:9]})")
+            return commit, f"merge base with {main} ({commit[:9]})"
     raise NotRun("there is no main to compare with. Name the base: make review BASE=<git ref>")
 
 
 def head_name(tree: Path) -> str:
     """The working tree in words."""
-    commit = _git(tree, "rev-parse", "HEAD")[:9]
-    changed = _git(tree, "status", "--porcelain", "--untracked-files=no")
-    return f"working tree ({commit}{', with changes' if changed else ''})"
+    changed = ", with changes" if _git(tree, "status", "--porcelain") else ""
+    return f"working tree ({_git(tree, 'rev-parse', 'HEAD')[:9]}{changed})"
 
 
-def extract(tree: Path, base: Base, to: Path) -> None:
-    """The base's files, in an empty folder."""
-    done = subprocess.run(["git", "-C", tree, "archive", "--format=tar", base.commit], capture_output=True)
+def extract(tree: Path, commit: str, to: Path) -> None:
+    """A commit's files, in an empty folder."""
+    done = subprocess.run(["git", "-C", tree, "archive", "--format=tar", commit], capture_output=True)
     if done.returncode != 0:
-        raise NotRun(f"git cannot read {base.name}: {done.stderr.decode().strip()}")
+        raise NotRun(f"git cannot read {commit}: {done.stderr.decode().strip()}")
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
         archive.extractall(to, filter="data")
 

@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import yaml
 
 from review.model import Cost, CostLine
 from review.observed import Resource, Step
-from review.properties import MISSING, value_at
-from review.risks import shown_inputs
+from review.properties import value_at
 
 FILE = Path(__file__).parents[1] / "docs" / "prices.yaml"
 HOURS = 730.0
@@ -19,7 +18,8 @@ HOURS = 730.0
 
 @cache
 def table() -> Mapping[str, Any]:
-    return cast(Mapping[str, Any], yaml.safe_load(FILE.read_text()))
+    """The price table."""
+    return yaml.safe_load(FILE.read_text())
 
 
 def source() -> str:
@@ -33,55 +33,47 @@ def source() -> str:
 def cost(steps: Iterable[Step]) -> Cost | None:
     """The difference that changed resources make; None where nothing with a price changes."""
     lines: list[CostLine] = []
-    unknown: list[str] = []
+    unknown: set[str] = set()
     for step in steps:
-        old = step.old if step.op != "create" else None
-        new = step.new if step.op != "delete" else None
+        old, new = step.old if step.op != "create" else None, step.new if step.op != "delete" else None
         before, after = _parts(old), _parts(new)
+        name = step.resource.name
         for part in sorted(before | after):
             one, other = before.get(part, 0.0), after.get(part, 0.0)
             if one is None or other is None:
-                unknown.append(f"{step.resource.name}: {part}")
+                unknown.add(f"{name}: {part}")
             elif one != other:
-                lines.append(CostLine(step.resource.name, part, round(one, 2), round(other, 2)))
-        unknown += _unknown(step, old, new, bool(before | after))
-    if not lines and not unknown:
-        return None
-    total = sum((each.after or 0) - (each.before or 0) for each in lines)
-    return Cost(round(total, 2), lines, sorted(set(unknown)))
+                lines.append(CostLine(name, part, round(one, 2), round(other, 2)))
+        unknown |= {
+            f"{name}: {each}" for each in _unknown(step.resource.type, old, new) if not before | after
+        }
+    total = round(sum(each.after - each.before for each in lines), 2)
+    return Cost(total, lines, sorted(unknown)) if lines or unknown else None
 
 
 def _parts(resource: Resource | None) -> dict[str, float | None]:
     """Dollars a month by part; None where the table has no price for what is asked for."""
     found: dict[str, float | None] = {}
-    for price in table()["prices"] if resource else ():
-        if resource is None or price["type"] != resource.type:
-            continue
-        inputs = shown_inputs(resource)
-        if not all(value_at(inputs, path) == value for path, value in price.get("match", {}).items()):
-            found.setdefault(price["part"], None)
-            continue
-        each = price["month"] if "month" in price else price["hour"] * HOURS
-        found[price["part"]] = each * _count(inputs, price.get("times"))
+    for price in table()["prices"]:
+        if resource and price["type"] == resource.type:
+            fits = all(
+                value_at(resource.inputs, path) == value for path, value in price.get("match", {}).items()
+            )
+            times = value_at(resource.inputs, price["times"]) if "times" in price else 1
+            number = (
+                len(times) if isinstance(times, list) else times if isinstance(times, int | float) else None
+            )  # pyright: ignore
+            each = price["month"] if "month" in price else price["hour"] * HOURS
+            if fits or price["part"] not in found:
+                found[price["part"]] = each * number if fits and number is not None else None
     return found
 
 
-def _count(inputs: Mapping[str, object], path: str | None) -> float:
-    value = value_at(inputs, path) if path else 1
-    if isinstance(value, list):
-        return float(len(cast(list[object], value)))
-    return float(value) if isinstance(value, int | float) else 1.0
-
-
-def _unknown(step: Step, old: Resource | None, new: Resource | None, priced: bool) -> list[str]:
-    entry = table()["unknown"].get(step.resource.type)
+def _unknown(kind: str, old: Resource | None, new: Resource | None) -> list[str]:
+    entry = table()["unknown"].get(kind)
     if entry is None:
-        free = priced or step.resource.type.startswith(tuple(table()["free"]))
-        return [] if free else [f"{step.resource.name}: {step.resource.type} is not in the price table"]
-    if old and new:
-        pairs = (
-            (value_at(shown_inputs(old), path), value_at(shown_inputs(new), path)) for path in entry["by"]
-        )
-        if not any(one != other and (one, other) != (MISSING, MISSING) for one, other in pairs):
-            return []
-    return [f"{step.resource.name}: {entry['what']}"]
+        return [] if kind.startswith(tuple(table()["free"])) else [f"{kind} is not in the price table"]
+    same = (
+        old and new and all(value_at(old.inputs, path) == value_at(new.inputs, path) for path in entry["by"])
+    )
+    return [] if same else [entry["what"]]

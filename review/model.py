@@ -1,95 +1,83 @@
 """The report: what all renderings show. Plain data, so that JSON of it is the whole truth."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 BASE_TO_HEAD, STATE_TO_HEAD = "base to head", "state to head"
 NEW, EXISTING, FIXED = "new", "existing", "fixed"
+BASE = "of the base"
 VIOLATION, WAIVED, UNKNOWN = "violation", "waived", "unknown"
+COUNTS = ("create", "update", "replace", "delete", "violations", "waived", "unknown")
+SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
 
 
 @dataclass(frozen=True)
 class Place:
-    """A line that had a part in it."""
+    """A line of a file of the tree that `declares`, `composes` or `sets` something, or a line `of the base`."""
 
     file: str
-    """Relative to the tree."""
     line: int
     what: str
-    """`declares` the resource, `composes` the component that declares it, or `sets` the value."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """The key of a stack file from which a value came."""
+    """The key of a stack file that a value came from, and how that is known."""
 
     key: str
     place: Place
     by: str
-    """How it is known: `changed alike`, `same name and value` or `the only such value`."""
 
 
 @dataclass(frozen=True)
 class Property:
-    """A property that changes; values are text, secrets masked."""
+    """A property that changes (`add`, `change`, `remove`); `folded` says why it is noise."""
 
     path: str
     kind: str
-    """`add`, `change` or `remove`."""
     before: str | None
     after: str | None
     forces: bool = False
-    """Whether it forces a replacement."""
     folded: str = ""
-    """Why it is noise: `follows from <resource>`, or `order only`."""
     setting: Setting | None = None
 
 
 @dataclass(frozen=True)
 class Risk:
-    """Why a resource goes away, and what goes with it."""
+    """Why a resource goes away, from it to where the change began, and what goes with it."""
 
     forced_by: list[str]
-    """Properties that force the replacement; empty for a deletion."""
     chain: list[str]
-    """From the resource to where the change began."""
     setting: Setting | None
-    """None where no value identifies a settings key."""
     dependents: list[str]
-    """Names of what depends on it, directly or not."""
     stateful: bool
     loss: str
-    """What happens to its data, a sentence."""
     waived: str = ""
-    """The waiver, if one holds."""
     blocks: bool = False
 
 
 @dataclass(frozen=True)
 class Change:
-    """A resource that changes, the same in each of its stacks."""
+    """A resource that changes, the same in each of its stacks; `upstream` are names."""
 
     stacks: list[str]
     component: str
     type: str
     name: str
     op: str
-    """`create`, `update`, `replace` or `delete`."""
     properties: list[Property]
     places: list[Place]
     upstream: list[str]
-    """Names of the resources it depends on directly."""
     risk: Risk | None = None
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a policy says of a resource."""
+    """What a policy says of a resource; `waiver` is until when, why, whose, and the days left."""
 
     stacks: list[str]
     policy: str
     severity: str
     level: str
-    """`mandatory` or `advisory`, as in force for the head."""
     status: str
     verdict: str
     component: str
@@ -101,7 +89,6 @@ class Finding:
     url: str
     places: list[Place]
     waiver: str = ""
-    """Until when, why, whose; days left."""
     setting: Setting | None = None
     blocks: bool = False
 
@@ -119,10 +106,9 @@ class Difference:
 
 @dataclass(frozen=True)
 class Weaker:
-    """A property in which prod is weaker than stg."""
+    """A property (of replicas, TLS, zones, retention, alerts) in which prod is weaker than stg."""
 
     what: str
-    """Replicas, TLS, zones, retention or alerts."""
     component: str
     type: str
     name: str
@@ -137,34 +123,31 @@ class Weaker:
 
 @dataclass(frozen=True)
 class CostLine:
-    """What a resource costs more or less."""
+    """What a part of a resource costs, in US dollars a month."""
 
     resource: str
     what: str
-    before: float | None
-    after: float | None
+    before: float
+    after: float
 
 
 @dataclass(frozen=True)
 class Cost:
-    """A stack's monthly difference in US dollars, as far as prices are known."""
+    """A stack's difference, US dollars a month; `unknown` has a price that the table does not hold."""
 
     difference: float
     lines: list[CostLine]
     unknown: list[str]
-    """What has a price that the table does not hold."""
 
 
 @dataclass(frozen=True)
 class StackReport:
-    """A row of the matrix."""
+    """A row of the matrix. `errors` say why the head does not evaluate; `seconds` is what both sides took."""
 
     name: str
     counts: dict[str, int]
-    """create, update, replace, delete, violations, waived, unknown."""
     unchanged: int
     errors: list[str]
-    """Why the head does not evaluate, or cannot be previewed."""
     base_errors: list[str]
     notes: list[str]
     cost: Cost | None
@@ -173,39 +156,20 @@ class StackReport:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything."""
+    """Everything. `code` is 0 when clean, 1 when something blocks, 2 when it could not run."""
 
     compares: str
-    """`base to head` or `state to head`."""
     base: str
     head: str
     verdict: str
-    """One line."""
     code: int
-    """0 clean, 1 findings that block, 2 could not run."""
     stacks: list[StackReport]
     changes: list[Change]
     findings: list[Finding]
     differences: list[Difference]
     weaker: list[Weaker]
-    notes: list[str] = field(default_factory=list[str])
-    prices: str = ""
-    """Where the prices are from, and of when."""
-
-
-COUNTS = ("create", "update", "replace", "delete", "violations", "waived", "unknown")
-SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
-ORDER = {"delete": 0, "replace": 1, "update": 2, "create": 3}
-SEVERITIES = ("critical", "high", "medium", "low", "")
-
-
-def blocking(report: Report) -> list[str]:
-    """What blocks, in words."""
-    risks = [f"{each.op} of {each.name}" for each in report.changes if each.risk and each.risk.blocks]
-    policies = [f"{each.policy}: {each.name}" for each in report.findings if each.blocks]
-    weaker = [f"prod weaker than stg: {each.name} {each.path}" for each in report.weaker if each.blocks]
-    broken = [f"{each.name} does not evaluate" for each in report.stacks if each.errors]
-    return broken + risks + policies + weaker
+    notes: list[str]
+    prices: str
 
 
 def short(kind: str) -> str:

@@ -6,7 +6,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from review.model import COUNTS, SIGNS, Change, Finding, Place, Property, Report, Setting, StackReport, short
+from review.model import (
+    BASE,
+    COUNTS,
+    SIGNS,
+    Change,
+    Finding,
+    Place,
+    Property,
+    Report,
+    Setting,
+    StackReport,
+    short,
+)
 
 LONG = 100
 """Characters of a value above which only its ends are shown."""
@@ -19,7 +31,7 @@ SEPARATORS = re.compile("[␝␞␟]")
 
 
 def where(places: Iterable[Place]) -> str:
-    return ", ".join(f"{each.file}:{each.line}" for each in places)
+    return ", ".join(f"{each.file}:{each.line}{' of the base' * (each.what == BASE)}" for each in places)
 
 
 def origin(setting: Setting | None) -> str:

@@ -4,138 +4,115 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import Any
 
-from review.masks import MASK, UNKNOWN_TEXT, shown
+from review.masks import MASK, UNKNOWN_TEXT
 from review.model import Property
 from review.observed import Step
-from review.settings import StackFile
+from review.settings import StackFile, plain
 
 ORDERED = frozenset({"command", "args", "containers", "initContainers", "rules", "env"})
-"""Lists whose order means something, though their values are plain."""
+"""Lists whose order means something."""
 
-MISSING = object()
+CHECKSUM = re.compile(r"\S*(checksum|hash|sha)\S* [0-9a-f]{6,64} [0-9a-f]{6,64}")
+"""A property that only says that something else changed."""
+
+MISSING: Any = object()
 _STEP = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.\[\]]+)')
+
+Pair = tuple[Any, Any]
 
 
 def properties(step: Step, follows: Callable[[str], str], file: StackFile, near: str) -> list[Property]:
     """The properties of an update or a replacement; `follows` names the changed resource that one comes from."""
     if step.old is None or step.new is None:
         return []
-    old, new = shown(step.old.inputs), shown(step.new.inputs)
+    old, new = step.old.inputs, step.new.inputs
     found: dict[str, Property] = {}
-    for path in step.diff or dict.fromkeys(step.forced_by, "update"):
+    for path in step.diff or step.forced_by:
         forces = step.diff.get(path, "").endswith("replace") or path in step.forced_by
-        top = re.split(r"[.\[]", path, maxsplit=1)[0]
-        for place, before, after in _parts(path, value_at(old, path), value_at(new, path)):
-            folded = "" if before == MASK else _noise(place, before, after, old, new, follows(top))
-            if folded == "order only":
-                place = _parent(place)
-                before, after = value_at(old, place), value_at(new, place)
-            setting = None if folded else file.origin(place, _or_none(before), _or_none(after), near)
+        source = follows(top(path))
+        for place, (before, after) in _parts(path, value_at(old, path), value_at(new, path)):
+            folded = f"follows from {source}" if source and before != MASK else ""
+            if not folded and not forces and CHECKSUM.fullmatch(f"{place} {before} {after}"):
+                folded = "checksums"
+            if not folded and _reordered(place, old, new):
+                place, folded = place.rpartition("[")[0], "order only"
             kind = "add" if before is MISSING else "remove" if after is MISSING else "change"
-            found[place] = Property(place, kind, _text(before), _text(after), forces, folded, setting)
+            texts = [None if each is MISSING else plain(each) for each in (before, after)]
+            setting = None if folded else file.origin(place, *texts, near)
+            found[place] = Property(place, kind, *texts, forces, folded, setting)
     return list(found.values())
 
 
-def value_at(value: object, path: str) -> object:
+def top(path: str) -> str:
+    """The first name of a path."""
+    return re.split(r"[.\[]", path, maxsplit=1)[0]
+
+
+def value_at(value: Any, path: str) -> Any:
     """The value at a path as the engine writes it; MISSING where there is none."""
     for key, index, name in _STEP.findall(path):
-        if isinstance(value, list) and index and int(index) < len(cast(list[object], value)):
-            value = cast(list[object], value)[int(index)]
+        if value == MASK:
+            return MASK
+        if isinstance(value, list) and index and int(index) < len(value):  # pyright: ignore
+            value = value[int(index)]  # pyright: ignore
         elif isinstance(value, dict) and (name or key) in value:
-            value = cast(dict[str, object], value)[name or key]
+            value = value[name or key]  # pyright: ignore
         else:
             return MISSING
-    return value
+    return value  # pyright: ignore
 
 
-def _parts(path: str, before: object, after: object) -> Iterator[tuple[str, object, object]]:
+def _parts(path: str, before: Any, after: Any) -> Iterator[tuple[str, Pair]]:
     """A changed value in parts that a reader can take in: JSON by its keys, long text by its lines."""
-    if isinstance(before, str) and isinstance(after, str):
-        documents = _json(before), _json(after)
-        if all(isinstance(each, dict | list) for each in documents):
-            yield from ((f"{path} › {inner}", *pair) for inner, pair in _compare(*documents, ""))
-            return
-        if "\n" in before and "\n" in after:
-            lines = list(difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm=""))[2:]
-            removed, added = (
-                "\n".join(line[1:].strip() for line in lines if line[0] == sign) for sign in "-+"
-            )
-            yield f"{path} › lines", removed or MISSING, added or MISSING
-            return
-    if isinstance(before, dict | list) and isinstance(after, type(before)):
+    documents = _json(before), _json(after)
+    if all(isinstance(each, dict | list) for each in documents):
+        yield from ((f"{path} › {inner}", pair) for inner, pair in _compare(*documents, ""))
+    elif isinstance(before, dict | list) and type(before) is type(after):  # pyright: ignore
         yield from (
-            (f"{path}{'' if inner[0] == '[' else '.'}{inner}", *pair)
+            (f"{path}{'' if inner[0] == '[' else '.'}{inner}", pair)
             for inner, pair in _compare(before, after, "")
         )
-        return
-    yield path, before, after
+    elif isinstance(before, str) and isinstance(after, str) and "\n" in before and "\n" in after:
+        lines = list(difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm=""))[2:]
+        gone, come = ("\n".join(line[1:].strip() for line in lines if line[0] == sign) for sign in "-+")
+        yield f"{path} › lines", (gone or MISSING, come or MISSING)
+    else:
+        yield path, (before, after)
 
 
-def _compare(before: Any, after: Any, path: str) -> Iterator[tuple[str, tuple[object, object]]]:
+def _compare(before: Any, after: Any, path: str) -> Iterator[tuple[str, Pair]]:
+    lists = isinstance(before, list) and isinstance(after, list)
     if isinstance(before, dict) and isinstance(after, dict):
-        for key in dict.fromkeys([*cast(dict[str, Any], before), *cast(dict[str, Any], after)]):
-            inner = f"{path}.{key}" if path else key
-            yield from _compare(before.get(key, MISSING), after.get(key, MISSING), inner)
-    elif (
-        isinstance(before, list)
-        and isinstance(after, list)
-        and len(cast(list[Any], before)) == len(cast(list[Any], after))
-    ):
-        for index, (one, other) in enumerate(
-            zip(cast(list[Any], before), cast(list[Any], after), strict=True)
-        ):
-            yield from _compare(one, other, f"{path}[{index}]")
-    elif (
-        isinstance(before, list) and isinstance(after, list) and path and _scalars(before) and _scalars(after)
-    ):
+        for key in {**before, **after}:  # pyright: ignore
+            yield from _compare(
+                before.get(key, MISSING), after.get(key, MISSING), f"{path}.{key}".lstrip(".")
+            )  # pyright: ignore
+    elif lists and len(before) == len(after):  # pyright: ignore
+        for index, pair in enumerate(zip(before, after, strict=True)):  # pyright: ignore
+            yield from _compare(*pair, f"{path}[{index}]")
+    elif lists and path and not any(isinstance(each, dict | list) for each in (*before, *after)):  # pyright: ignore
         gone, come = (
             [each for each in one if each not in other] for one, other in ((before, after), (after, before))
-        )
+        )  # pyright: ignore
         yield path, (gone or MISSING, come or MISSING) if gone or come else (before, after)
     elif before != after:
         yield path or "[0]", (before, after)
 
 
-def _scalars(value: list[Any]) -> bool:
-    return not any(isinstance(each, dict | list) for each in value)
+def _reordered(path: str, old: Any, new: Any) -> bool:
+    """Whether an element changes of a list that holds the same as before."""
+    parent = path.rpartition("[")[0]
+    lists = [value_at(side, parent) for side in (old, new)] if path.endswith("]") and parent else []
+    if not lists or not all(isinstance(each, list) for each in lists) or parent.rpartition(".")[2] in ORDERED:
+        return False
+    one, other = (sorted(json.dumps(item, sort_keys=True) for item in each) for each in lists)
+    return one == other and UNKNOWN_TEXT not in str(other)
 
 
-def _noise(path: str, before: object, after: object, old: object, new: object, source: str) -> str:
-    if source and (after == UNKNOWN_TEXT or isinstance(after, str | list | dict)):
-        return f"follows from {source}"
-    parent = _parent(path)
-    lists = value_at(old, parent), value_at(new, parent)
-    if (
-        parent != path
-        and all(isinstance(each, list) for each in lists)
-        and parent.rpartition(".")[2] not in ORDERED
-    ):
-        one, other = (
-            sorted(json.dumps(item, sort_keys=True) for item in cast(list[Any], each)) for each in lists
-        )
-        if one == other:
-            return "order only"
-    return ""
-
-
-def _parent(path: str) -> str:
-    return path.rpartition("[")[0] if path.endswith("]") and not path.endswith('"]') else path
-
-
-def _json(text: str) -> object:
+def _json(text: Any) -> Any:
     try:
-        return json.loads(text) if text[:1] in "{[" else None
+        return json.loads(text) if isinstance(text, str) and text[:1] in ("{", "[") else None
     except ValueError:
         return None
-
-
-def _or_none(value: object) -> object:
-    return None if value is MISSING else value
-
-
-def _text(value: object) -> str | None:
-    if value is MISSING:
-        return None
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

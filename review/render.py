@@ -27,16 +27,16 @@ OPEN = (
 )
 """Sections of the comment that are shown without a click."""
 
-URGENCY = (
+FOLDED_FIRST = (
     "Drawing",
     "Policy: not known before up",
     "Policy: existing",
     "Policy: fixed",
     "Cost",
     "Changes",
-    *reversed(OPEN),
 )
-"""In which order sections are folded."""
+FOLDED_LAST = tuple(reversed(OPEN))
+"""In which order sections are folded, first to a line an item, then to less."""
 
 
 def terminal(report: Report, *, colour: bool = False) -> str:
@@ -78,9 +78,11 @@ def markdown(report: Report, limit: int = LIMIT) -> str:
         end = f"\n**Folded to fit into a comment** — {said}. The HTML and JSON reports have all of it.\n"
         return top.rstrip() + "\n" + "".join(each.text() for each in sections) + (end if said else "")
 
-    for what in ("long", "told"):
-        for title in URGENCY:
-            _fold(next(each for each in sections if each.title == title), what, lambda: len(text()) - limit)
+    for titles in (FOLDED_FIRST, FOLDED_LAST):
+        for what in ("long", "told"):
+            for title in titles:
+                section = next(each for each in sections if each.title == title)
+                _fold(section, what, lambda: len(text()) - limit)
     found = text()
     if len(found) > limit:
         found = f"{top.splitlines()[0]}\n## Review\n\n**Folded to fit into a comment** — everything.\n"

@@ -1,148 +1,132 @@
-"""What goes away, why, and whether data goes with it."""
+"""What goes away, why, and whether data goes with it; how resources hang together."""
 
-from collections.abc import Callable, Mapping
+import tomllib
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
-from review.graph import Graph, source
-from review.masks import shown
-from review.model import Risk, short
-from review.observed import Observed, Resource, Step
-from review.properties import MISSING, properties, value_at
+from review.model import Risk, Setting, short
+from review.observed import ROOT, Observed, Resource, Step
+from review.properties import properties, top, value_at
 from review.settings import StackFile
 
-Loss = Callable[[Mapping[str, object]], str]
+TOP = "(stack)"
+"""In place of a component where a resource has none."""
+
+RULES: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("rules.toml").read_text())
 
 
-def _database(inputs: Mapping[str, object]) -> str:
-    if inputs.get("deletionProtection"):
-        return (
-            "AWS refuses to delete it while deletionProtection is on; with it off, only snapshots are left."
-        )
-    if inputs.get("skipFinalSnapshot"):
-        return "Its data is lost: skipFinalSnapshot is on."
-    return "Its data is lost but for a final snapshot, which the new one does not start from."
+class Graph:
+    """All resources of a stack, the head's where it has them."""
+
+    def __init__(self, resources: Mapping[str, Resource]) -> None:
+        self.resources = resources
+
+    def component(self, urn: str) -> str:
+        """The name of the outermost component that a resource is in, or its own."""
+        name = TOP
+        while urn in self.resources and self.resources[urn].type != ROOT:
+            name = self.resources[urn].name if self.resources[urn].component else name
+            urn = self.resources[urn].state.get("parent") or ""
+        return name
+
+    @cached_property
+    def _dependents(self) -> Mapping[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for urn, resource in self.resources.items():
+            for source in resource.dependencies:
+                found.setdefault(source, []).append(urn)
+        return found
+
+    def reached(self, urn: str) -> Iterable[Resource]:
+        """All that depends on a resource, directly or not."""
+        seen, waiting = {urn}, [urn]
+        while waiting:
+            more = set(self._dependents.get(waiting.pop(), ())) - seen
+            seen |= more
+            waiting += more
+        return (self.resources[each] for each in seen - {urn})
 
 
-def _bucket(inputs: Mapping[str, object]) -> str:
-    return (
-        "All its objects are lost."
-        if inputs.get("forceDestroy")
-        else "AWS refuses to delete it while it holds objects."
-    )
+def source(step: Step, name: str, steps: Mapping[str, Step], ops: tuple[str, ...]) -> Step | None:
+    """The changed resource that a property's value comes from; one that is replaced before another."""
+    changed = [
+        steps[urn] for urn in step.resource.sources.get(name, ()) if urn in steps and steps[urn].op in ops
+    ]
+    return min(changed, key=lambda each: (each.op != "replace", each.resource.urn), default=None)
 
 
-def _said(text: str) -> Loss:
-    return lambda _inputs: text
-
-
-STATEFUL: Mapping[str, Loss] = {
-    "aws:rds/instance:Instance": _database,
-    "aws:rds/cluster:Cluster": _database,
-    "aws:s3/bucket:Bucket": _bucket,
-    "aws:kms/key:Key": _said("What it encrypts cannot be read any more once its waiting time is over."),
-    "aws:cloudwatch/logGroup:LogGroup": _said("Its log events are lost."),
-    "aws:ecr/repository:Repository": _said("Its images are lost."),
-    "aws:eks/cluster:Cluster": _said("Everything in the cluster is lost."),
-    "aws:dynamodb/table:Table": _said("Its items are lost."),
-    "aws:efs/fileSystem:FileSystem": _said("Its files are lost."),
-    "aws:ebs/volume:Volume": _said("Its blocks are lost."),
-    "kubernetes:core/v1:Namespace": _said("Everything in the namespace is lost."),
-    "kubernetes:core/v1:PersistentVolumeClaim": _said(
-        "Its volume goes by the reclaim policy; its data may be lost."
-    ),
-    "kubernetes:apps/v1:StatefulSet": _said("Its pods go; their volume claims stay."),
-    "datadog:index/serviceLevelObjective:ServiceLevelObjective": _said("Its history is lost."),
-    "cloudflare:index/zone:Zone": _said("All records and settings of the zone are lost."),
-}
-"""Types that hold data, with what becomes of it; any change that deletes one blocks."""
-
-
-def risk(
-    step: Step, seen: Observed, graph: Graph, downstream: Mapping[str, list[str]], file: StackFile
-) -> Risk:
+def risk(step: Step, seen: Observed, graph: Graph, file: StackFile) -> Risk:
     """Why a resource is replaced or deleted, and what that means."""
     old = step.old or step.resource
-    chain, origin = _chain(step, seen, graph, file)
-    found = STATEFUL.get(old.type)
-    loss = found(shown_inputs(old)) if found else ""
-    if found and old.retained:
+    chain, setting = _chain(step, seen, graph, file)
+    stateful, kept = old.type in RULES["stateful"], bool(old.state.get("retainOnDelete"))
+    loss = RULES["stateful"].get(old.type, "")
+    for rule in RULES["stateful-when"]:
+        loss = rule["says"] if rule["type"] == old.type and old.inputs.get(rule["property"]) is True else loss
+    if stateful and kept:
         loss = "It stays where it is, without Pulumi (retainOnDelete); nothing is lost."
-    if found and old.protected and not old.retained:
+    elif stateful and old.state.get("protect"):
         loss += " It is protected: `pulumi up` refuses until the protection is taken off."
+    dependents = {f"{each.name} ({short(each.type)})" for each in graph.reached(old.urn) if each.type != ROOT}
     return Risk(
-        forced_by=list(step.forced_by),
-        chain=chain,
-        setting=origin,
-        dependents=sorted({_called(graph, urn) for urn in downstream.get(old.urn, ())}),
-        stateful=bool(found),
-        loss=loss,
-        blocks=bool(found) and not old.retained,
+        list(step.forced_by), chain, setting, sorted(dependents), stateful, loss, blocks=stateful and not kept
     )
 
 
-def _chain(step: Step, seen: Observed, graph: Graph, file: StackFile):  # noqa: ANN202
+def _chain(step: Step, seen: Observed, graph: Graph, file: StackFile) -> tuple[list[str], Setting | None]:
     """From a resource to where its change began, and the settings key there."""
+    if step.op == "delete":
+        return _deletion(step, seen), None
     chain: list[str] = []
     visited: set[str] = set()
-    while step.resource.urn not in visited:
+    begin: Step | None = step
+    while begin and begin.resource.urn not in visited:
+        step = begin
         visited.add(step.resource.urn)
-        if step.op == "delete":
-            chain.append(_deletion(step, seen, graph))
-            return chain, None
-        upstream: Step | None = None
-        # Without a difference of its own it goes because something that it depends on goes.
-        names = step.forced_by or tuple(step.diff) or tuple(step.resource.by_property)
-        for path in names:
-            upstream = upstream or source(step, path.partition(".")[0].partition("[")[0], seen.steps)
         chain.append(f"{step.resource.name} ({short(step.resource.type)}) {_why(step)}")
-        if upstream is None:
-            break
-        step = upstream
-    near = graph.component(step.resource.urn)
-    found = (each for each in properties(step, lambda _: "", file, near) if each.forces or not step.forced_by)
-    return chain, next((each.setting for each in found if each.setting), None)
+        # Without a difference of its own it goes because something that it depends on goes.
+        names = step.forced_by or tuple(step.diff) or tuple(step.resource.sources)
+        ops = ("replace", "create", "update")
+        begin = next(filter(None, (source(step, top(name), seen.steps, ops) for name in names)), None)
+    found = properties(step, lambda _: "", file, graph.component(step.resource.urn))
+    return chain, next(
+        (each.setting for each in found if each.setting and (each.forces or not step.forced_by)), None
+    )
 
 
 def _why(step: Step) -> str:
     if step.op == "create":
         return "is new"
-    verb = "is replaced" if step.op == "replace" else "is updated"
     said: list[str] = []
     for path in step.forced_by or sorted(step.diff):
-        before, after = (
-            value_at(shown_inputs(each), path) if each else MISSING for each in (step.old, step.new)
+        pair = [value_at(each.inputs, path) if each else None for each in (step.old, step.new)]
+        told = (
+            all(isinstance(each, str | int) and len(str(each)) < 80 for each in pair) and pair[0] != pair[1]
         )
-        brief = isinstance(before, str | int) and isinstance(after, str | int) and before != after
-        said.append(f"{path} {before} → {after}" if brief and len(f"{before}{after}") < 160 else path)
+        said.append(f"{path} {pair[0]} → {pair[1]}" if told else path)
+    verb = "is replaced" if step.op == "replace" else "is updated"
     return f"{verb}: {', '.join(said) or 'something it depends on is replaced'}"
 
 
-def _deletion(step: Step, seen: Observed, graph: Graph) -> str:
-    resource = step.resource
-    said = f"{resource.name} ({short(resource.type)}) is no longer declared"
-    parent = seen.steps.get(resource.parent)
+def _deletion(step: Step, seen: Observed) -> list[str]:
+    gone = step.resource
+    said = [f"{gone.name} ({short(gone.type)}) is no longer declared"]
+    parent = seen.steps.get(gone.state.get("parent") or "")
     if parent and parent.op == "delete" and parent.resource.component:
-        said += f": its component {parent.resource.name} is gone"
-    for other in seen.steps.values():
-        same = other.op == "create" and other.resource.type == resource.type
-        if same and other.new and _alike(resource, other.new):
-            said += f"; {other.new.name} is new and the same: a rename without an alias?"
-            break
+        said.append(f"its component {parent.resource.name} is gone")
+    come = (
+        each.resource
+        for each in seen.steps.values()
+        if each.op == "create" and each.resource.type == gone.type
+    )
+    if same := next((each for each in come if _alike(gone, each)), None):
+        said[0] += f", and {same.name} is new and the same: a rename without an alias?"
     return said
 
 
 def _alike(old: Resource, new: Resource) -> bool:
     """Whether two resources are one under two names: at least three quarters of the inputs are equal."""
-    keys = set(old.inputs) | set(new.inputs)
-    equal = sum(1 for key in keys if old.inputs.get(key) == new.inputs.get(key))
-    return not keys or equal >= 0.75 * len(keys)
-
-
-def shown_inputs(resource: Resource) -> Mapping[str, object]:
-    found = shown(resource.inputs)
-    assert isinstance(found, dict)
-    return found  # pyright: ignore[reportUnknownVariableType]
-
-
-def _called(graph: Graph, urn: str) -> str:
-    resource = graph.resources[urn]
-    return resource.name if resource.component else f"{resource.name} ({short(resource.type)})"
+    keys = old.inputs.keys() | new.inputs.keys()
+    return sum(old.inputs.get(key) == new.inputs.get(key) for key in keys) >= 0.75 * len(keys)

@@ -1,6 +1,6 @@
 """The base brought up and the head previewed on it, a process a stack, by the sandbox's engine and providers.
 
-Whatever the review needs of sandbox/ is in this file.
+Whatever the review needs of sandbox/ to run a program is in this file.
 """
 
 import base64
@@ -12,22 +12,21 @@ import os
 import secrets
 import signal
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from review.observed import Json, read_file
 from sandbox import lock, policy_pack, workspace
+from sandbox.fault import Fault
 from sandbox.progress import Progress
 from sandbox.run import Session
 
-ADVISORY = "advisory"
 ROUNDS = 1_000_000
 """PBKDF2 rounds of Pulumi's passphrase secrets (sdk/go/common/resource/config/crypt.go)."""
 
@@ -37,55 +36,52 @@ PRELUDE = "lazy_sdk"
 HEAVY = ("pulumi_aws", "pulumi_kubernetes", "pulumi_cloudflare", "pulumi_datadog", "pulumi_tls")
 """Imported once, before a process is started for each stack."""
 
+OWN = ("review", "sandbox", "policies", "__main__")
+"""Packages of a tree that are not the program."""
 
-@dataclass(frozen=True)
-class Side:
-    """A tree of the program, and where a stack's project is in it; None where it has no such stack."""
-
-    tree: Path
-    project: Path | None
+THROWAWAY = {
+    "PULUMI_EXPERIMENTAL": "1",
+    "PULUMI_SKIP_CHECKPOINTS": "1",
+    "PULUMI_OPTION_IGNORE_PROTECT": "true",  # else a preview fails that replaces something protected
+}
+"""The engine's environment for a state that nobody will miss."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One stack to look at."""
+    """A stack to look at: trees and projects of both sides (None: no such stack), and a folder for all it writes."""
 
     name: str
-    base: Side
-    head: Side
+    trees: tuple[Path, Path]
+    projects: tuple[Path | None, Path | None]
     folder: Path
-    """Empty; gets all that the run writes."""
 
 
 @dataclass
 class Run:
-    """What one operation of the engine left behind."""
+    """What one operation of the engine left behind; `plan` is the preview as `--json` has it."""
 
     code: int
-    events: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    plan: dict[str, Any] = field(default_factory=dict[str, Any])
-    """The preview as `--json` has it: positions and dependencies."""
-    ledger: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    stderr: str = ""
+    stderr: str
+    seconds: float
+    events: list[Json]
+    plan: Json
+    ledger: list[Json]
 
 
 @dataclass
 class Outcome:
-    """What became of a stack: None where a side has no such stack, a text where it could not run."""
+    """What became of a stack; `state` are the base's resources, `hidden` the values that stood for secrets."""
 
-    base: Run | None = None
-    head: Run | None = None
-    state: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    """The base's resources as the engine wrote them."""
-    hidden: set[str] = field(default_factory=set[str])
-    """Values that stood for secrets."""
+    runs: tuple[Run | None, Run | None]
+    state: list[Json] = field(default_factory=list[Json])
+    hidden: list[str] = field(default_factory=list[str])
     trouble: str = ""
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
 class _Stack(workspace.Stack):
-    """A stack whose folder is the job's, not one in the tree."""
+    """A stack whose folder is the job's."""
 
     place: Path = Path()
 
@@ -95,8 +91,6 @@ class _Stack(workspace.Stack):
 
 
 class _Session(Session):
-    """A session whose state nobody will miss."""
-
     more: Mapping[str, str]
 
     def _command(self, *words: str) -> dict[str, Any]:
@@ -110,10 +104,11 @@ class Secrets:
     encrypted text is the same, so that a changed secret shows as a change."""
 
     def __init__(self) -> None:
-        self._key = secrets.token_bytes(32)
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        self._key, salt = secrets.token_bytes(32), secrets.token_bytes(8)
         self.passphrase = secrets.token_urlsafe(24)
-        salt = secrets.token_bytes(8)
-        self._crypter = hashlib.pbkdf2_hmac("sha256", self.passphrase.encode(), salt, ROUNDS, 32)
+        self._cipher = AESGCM(hashlib.pbkdf2_hmac("sha256", self.passphrase.encode(), salt, ROUNDS, 32))
         self.salt = f"v1:{base64.b64encode(salt).decode()}:{self.sealed('pulumi')}"
 
     def value(self, stack: str, key: str, text: str) -> str:
@@ -122,11 +117,9 @@ class Secrets:
 
     def sealed(self, text: str) -> str:
         """A value as the engine encrypts it."""
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
         nonce = secrets.token_bytes(12)
-        sealed = AESGCM(self._crypter).encrypt(nonce, text.encode(), None)
-        return f"v1:{base64.b64encode(nonce).decode()}:{base64.b64encode(sealed).decode()}"
+        parts = nonce, self._cipher.encrypt(nonce, text.encode(), None)
+        return ":".join(("v1", *(base64.b64encode(part).decode() for part in parts)))
 
 
 def run(
@@ -135,69 +128,55 @@ def run(
     """Run all jobs side by side, each in a process of its own; `collect` reads what they left."""
     import sandbox.providers  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
-    _import(jobs[0].head.tree)
-
+    _import(jobs[0].trees[1] if jobs else Path())
     gc.freeze()  # so that the processes share it
     started = time.monotonic()
     waiting = {_start(job, engine, hidden): job for job in jobs}
-    limit = started + minutes * 60
     try:
-        while waiting:
+        while waiting and time.monotonic() < started + minutes * 60:
             pid, _ = os.waitpid(-1, os.WNOHANG)
             if job := waiting.pop(pid, None):
-                tell(f"{job.name}: {_ended(job)} after {time.monotonic() - started:.1f} s")
-            elif time.monotonic() > limit:
-                for job in waiting.values():
-                    _note(job, f"stopped after {minutes:g} minutes, the time limit")
-                break
+                tell(
+                    f"{job.name}: {_read(job.folder / 'trouble') or 'done'} after {time.monotonic() - started:.1f} s"
+                )
             elif not pid:
-                time.sleep(0.05)
+                time.sleep(0.02)
+        for job in waiting.values():
+            _note(job, f"stopped after {minutes:g} minutes, the time limit")
     finally:
         for pid in waiting:
             os.kill(pid, signal.SIGKILL)
 
 
-def _import(tree: Path) -> None:
-    """Import the packages that every evaluation needs, once for all processes."""
-    sys.path.insert(0, str(tree))
-    try:
-        with suppress(ImportError):  # a program without it imports its packages as they are
-            __import__(PRELUDE)
-        for name in HEAVY:
-            __import__(name)
-    except Exception:  # the evaluation will say it again, for its stack
-        traceback.print_exc()
-    _forget(tree)
-
-
 def collect(job: Job) -> Outcome:
     """What a job left behind."""
-    outcome = Outcome(trouble=_read(job.folder / "trouble"), hidden=set(_read(job.folder / "hidden").split()))
+    runs: list[Run | None] = []
     for side in ("base", "head"):
-        file = job.folder / f"{side}.json"
-        if file.exists():
-            ended = json.loads(file.read_text())
-            outcome.seconds += ended.pop("seconds")
-            setattr(
-                outcome,
-                side,
-                Run(
-                    **ended,
-                    events=_lines(job.folder / f"{side}-events.jsonl"),
-                    plan=_plan(job.folder / f"{side}-engine.log"),
-                    ledger=_lines(job.folder / f"{side}-ledger.jsonl"),
-                ),
-            )
-    state = job.folder / "state.json"
-    outcome.state = json.loads(state.read_text()) if state.exists() else []
-    return outcome
+        ended = _json(job.folder / f"{side}.json")
+        logs = (
+            _json(job.folder / f"{side}-{name}") for name in ("events.jsonl", "engine.log", "ledger.jsonl")
+        )
+        events, plan, ledger = logs
+        plan = plan if isinstance(plan, dict) else {}
+        runs.append(Run(**ended, events=events or [], plan=plan, ledger=ledger or []) if ended else None)
+    hidden, trouble = _read(job.folder / "hidden").split(), _read(job.folder / "trouble")
+    return Outcome((runs[0], runs[1]), _json(job.folder / "state.json") or [], hidden, trouble)
+
+
+def _import(tree: Path) -> None:
+    sys.path.insert(0, str(tree))
+    try:
+        for name in (PRELUDE, *HEAVY) if (tree / f"{PRELUDE}.py").exists() else HEAVY:
+            __import__(name)
+    except Exception:  # the evaluation says it again, for its stack
+        traceback.print_exc()
+    _forget(tree)
 
 
 def _start(job: Job, engine: Path, hidden: Secrets) -> int:
     pid = os.fork()
     if pid:
         return pid
-    code = 1
     try:
         job.folder.mkdir(parents=True, exist_ok=True)
         log = os.open(job.folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -205,67 +184,68 @@ def _start(job: Job, engine: Path, hidden: Secrets) -> int:
         os.dup2(log, 2)
         gc.set_threshold(100_000, 50, 50)
         _look(job, engine, hidden)
-        code = 0
-    except BaseException:
-        _note(job, traceback.format_exc(limit=-1).strip().splitlines()[-1])
-        traceback.print_exc()
+    except BaseException as error:
+        _note(job, f"{type(error).__name__}: {error}")
     finally:
-        sys.stdout.flush()
-        os._exit(code)
+        os._exit(0)
 
 
 def _look(job: Job, engine: Path, hidden: Secrets) -> None:
     """Bring the base up, then preview the head on its state."""
     from sandbox.providers import serve
 
-    (job.folder / "passphrase").write_text(hidden.passphrase)
     with lock.hold(job.folder, "review") as held, serve(job.folder / "targets") as ports:
-        for side, tree in (("base", job.base), ("head", job.head)):
-            if tree.project is None:
+        for side, tree, project in zip(("base", "head"), job.trees, job.projects, strict=True):
+            if project is None or (job.folder / f"{side}.json").exists():
                 continue
-            stack = _prepare(job, tree, hidden)
-            session = _Session(engine, stack, Progress(), held)
-            session.ports = ports
-            session.more = {
-                "PULUMI_EXPERIMENTAL": "1",
-                "PULUMI_SKIP_CHECKPOINTS": "1",
-                "PULUMI_OPTION_IGNORE_PROTECT": "true",
-                "PIPE_POLICY_LEDGER": str(job.folder / f"{side}-ledger.jsonl"),
-            }
-            pack = _pack(stack, advisory=side == "base")
-            operation = (
-                ("up", "--yes", "--skip-preview") if side == "base" else ("preview", "--json", "--show-sames")
-            )
-            begun = time.monotonic()
-            result = session.operate(*operation, *pack)
-            for file in ("events.jsonl", "engine.log"):
-                (job.folder / file).rename(job.folder / f"{side}-{file}")
-            ended = {"code": result.code, "stderr": result.stderr, "seconds": time.monotonic() - begun}
+            begun, code, said = time.monotonic(), 1, ""
+            try:
+                session = _Session(engine, _prepare(job, tree, project, hidden), Progress(), held, ports)
+            except (Fault, yaml.YAMLError) as error:  # the stack's own files
+                said = str(error).replace(f"{tree}/", "")
+            else:
+                code, said = _operate(session, side)
+                _forget(tree)
+            ended = {"code": code, "stderr": said, "seconds": time.monotonic() - begun}
             (job.folder / f"{side}.json").write_text(json.dumps(ended))
-            if side == "base":
-                (job.folder / "state.json").write_text(json.dumps(workspace.state(stack, "resources")))
-                _forget(tree.tree)
 
 
-def _prepare(job: Job, side: Side, hidden: Secrets) -> workspace.Stack:
-    assert side.project is not None
-    name = workspace.read(side.project / "Pulumi.yaml")["name"].value
-    stack = _Stack(job.name, side.tree, side.project, name, job.folder)
-    copy = stack.folder / f"Pulumi.{stack.name}.yaml"
+def _operate(session: _Session, side: str) -> tuple[int, str]:
+    stack = session.stack
+    session.more = THROWAWAY | {"PIPE_POLICY_LEDGER": str(stack.folder / f"{side}-ledger.jsonl")}
+    pack = policy_pack.flags(stack) if (stack.root / "policies").is_dir() else []
+    if side == "base":
+        result = session.operate("up", "--yes", "--skip-preview", *_advisory(stack, pack))
+        (stack.folder / "state.json").write_text(json.dumps(workspace.state(stack, "resources")))
+    else:
+        result = session.operate("preview", "--json", "--show-sames", *pack)
+    for file in ("events.jsonl", "engine.log"):
+        (stack.folder / file).rename(stack.folder / f"{side}-{file}")
+    return result.code, result.stderr
+
+
+def _prepare(job: Job, tree: Path, project: Path, hidden: Secrets) -> workspace.Stack:
+    """The stack's folder, with a value for each secret, and an empty state if there is none."""
+    name = workspace.read(project / "Pulumi.yaml")["name"].value
+    stack = _Stack(job.name, tree, project, name, job.folder)
+    (job.folder / "passphrase").write_text(hidden.passphrase)
+    copy = job.folder / f"Pulumi.{job.name}.yaml"
     copy.unlink(missing_ok=True)
-    given = yaml.safe_load((side.project / copy.name).read_text()) or {}
-    config = given.get("config") or {}
+    given = (yaml.safe_load((project / copy.name).read_text()) or {}).get("config") or {}
     values = {
-        key: hidden.value(job.name, key, json.dumps(config.get(key))) for key in workspace.prepare(stack)
+        key: hidden.value(job.name, key, json.dumps(given.get(key))) for key in workspace.prepare(stack)
     }
     with (job.folder / "hidden").open("a") as known:
         known.writelines(f"{value}\n" for value in values.values())
-    lines = {key: {"secure": hidden.sealed(value)} for key, value in values.items()}
-    tree = yaml.compose(copy.read_text(), yaml.SafeLoader)
-    for key, value in tree.value:
-        if key.value == "config":
-            value.value += yaml.compose(yaml.safe_dump(lines), yaml.SafeLoader).value
-    copy.write_text(f"{yaml.serialize(tree)}encryptionsalt: {hidden.salt}\n")
+    # As nodes: Go reads some plain values otherwise than Python, so they stay as they are written.
+    content = yaml.compose(copy.read_text(), yaml.SafeLoader)
+    sealed = yaml.compose(
+        yaml.safe_dump({key: {"secure": hidden.sealed(value)} for key, value in values.items()})
+    )
+    config = next((value for key, value in content.value if key.value == "config"), None)
+    if config is not None and sealed is not None:
+        config.value = [*(config.value or ()), *sealed.value]
+    copy.write_text(f"{yaml.serialize(content)}encryptionsalt: {hidden.salt}\n")
     if not stack.checkpoint.exists():
         stack.checkpoint.parent.mkdir(parents=True)
         empty = {"stack": f"organization/{name}/{job.name}", "latest": None}
@@ -273,36 +253,34 @@ def _prepare(job: Job, side: Side, hidden: Secrets) -> workspace.Stack:
     return stack
 
 
-def _pack(stack: workspace.Stack, *, advisory: bool) -> list[str]:
-    """The policy pack; for a base nothing is mandatory, since its own violations must not stop it."""
-    flags = policy_pack.flags(stack)
-    if advisory:
-        config = stack.root / "policies" / "config" / f"{stack.name}.json"
-        levels = json.loads(config.read_text()) if config.exists() else {}
-        for name, values in levels.items():
-            if values == "mandatory":
-                levels[name] = ADVISORY
-            elif isinstance(values, dict) and values.get("enforcementLevel") == "mandatory":
-                values["enforcementLevel"] = ADVISORY
-        mild = stack.folder / "advisory.json"
-        mild.write_text(json.dumps(levels | {"all": ADVISORY}))
-        flags = [*flags[:2], "--policy-pack-config", str(mild)]
-    return flags
+def _advisory(stack: workspace.Stack, pack: list[str]) -> list[str]:
+    """The pack with nothing mandatory: the base's own violations must not stop it."""
+    if not pack:
+        return pack
+    file = stack.root / "policies" / "config" / f"{stack.name}.json"
+    given: Json = json.loads(file.read_text()) if file.exists() else {}
+    levels: Json = {name: values for name, values in given.items() if values != "mandatory"} | {
+        "all": "advisory"
+    }
+    for values in levels.values():
+        if isinstance(values, dict) and values.get("enforcementLevel") == "mandatory":  # pyright: ignore
+            values["enforcementLevel"] = "advisory"
+    mild = stack.folder / "advisory.json"
+    mild.write_text(json.dumps(levels))
+    return [*pack[:2], "--policy-pack-config", str(mild)]
 
 
 def _forget(tree: Path) -> None:
-    """Forget the base's modules: the head has modules of the same names."""
+    """Forget a tree's modules but for the review's own: the other side has modules of the same names."""
     os.chdir("/")
-    inside = str(tree.resolve()) + os.sep
     for name, module in list(sys.modules.items()):
-        if str(getattr(module, "__file__", None) or "").startswith(inside):
+        file = Path(getattr(module, "__file__", None) or "/")
+        mine = name.partition(".")[0] in OWN or "site-packages" in file.parts
+        if file.is_relative_to(tree) and not mine:
             del sys.modules[name]
-    sys.path[:] = [entry for entry in sys.path if not f"{entry}/".startswith(inside)]
+    if str(tree) in sys.path:
+        sys.path.remove(str(tree))
     sys.path_importer_cache.clear()
-
-
-def _ended(job: Job) -> str:
-    return _read(job.folder / "trouble") or "done"
 
 
 def _note(job: Job, text: str) -> None:
@@ -314,13 +292,9 @@ def _read(file: Path) -> str:
     return file.read_text().strip() if file.exists() else ""
 
 
-def _lines(file: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-
-
-def _plan(file: Path) -> dict[str, Any]:
-    text = _read(file)
+def _json(file: Path) -> Any:
+    """A file of JSON or of lines of it; None where it is empty, missing, or not that."""
     try:
-        return json.loads(text) if text.startswith("{") else {}
+        return read_file(text) if (text := _read(file)) else None
     except ValueError:
-        return {}
+        return None

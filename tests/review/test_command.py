@@ -1,0 +1,135 @@
+"""The command: what it says, what it exits with, and what a pull request's program cannot do."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.review.pairs import copy
+
+ROOT = Path(__file__).parents[2]
+
+ATTEMPTS = """
+import os, pathlib, socket
+tree = pathlib.Path(__file__).parent
+def reach(host):
+    socket.create_connection((host, 53), timeout=2).close()
+tried = {
+    "write to the tree": lambda: (tree / "planted").write_text("x"),
+    "write elsewhere": lambda: pathlib.Path("OUTSIDE/planted").write_text("x"),
+    "read keys": lambda: pathlib.Path("OUTSIDE/credentials").read_text(),
+    "read .git": lambda: (tree / ".git" / "config").read_text(),
+    "reach the network": lambda: reach("192.0.2.1"),
+    "reach this machine": lambda: reach("ADDRESS"),
+}
+said = []
+for name, attempt in tried.items():
+    try:
+        attempt()
+        said.append(f"{name}: possible")
+    except OSError as error:
+        said.append(f"{name}: {error.strerror or error}")
+said += [f"sees {name}" for name in os.environ if "TOKEN" in name or "AWS" in name]
+raise RuntimeError("; ".join(said))
+"""
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program in a repository of its own, with one commit."""
+    tree = copy(tmp_path_factory.mktemp("review") / "tree")
+    (tree / ".gitignore").write_text("__pycache__\n")
+    for words in (("init", "-q", "-b", "main"), ("add", "-A"), ("commit", "-q", "-m", "base")):
+        subprocess.run(
+            ["git", "-c", "user.name=x", "-c", "user.email=x@example.com", *words], cwd=tree, check=True
+        )
+    return tree
+
+
+def _review(tree: Path, *words: str, **env: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "review", "--tree", tree, *words],
+        cwd=ROOT,
+        env=os.environ | {"NO_COLOR": "1"} | env,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Landlock and network namespaces are Linux's")
+def test_a_program_gets_no_credentials_no_network_and_no_files(tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "credentials").write_text("key")
+    main, before = tree / "__main__.py", (tree / "__main__.py").read_text()
+    main.write_text(ATTEMPTS.replace("OUTSIDE", str(tmp_path)).replace("ADDRESS", "198.51.100.1") + before)
+    try:
+        done = _review(
+            tree, "HEAD", "--stack", "dev", AWS_SECRET_ACCESS_KEY="planted-key", GITHUB_TOKEN="planted-token"
+        )
+    finally:
+        main.write_text(before)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "possible" not in done.stdout
+    for refused in ("write to the tree", "write elsewhere", "read keys", "read .git"):
+        assert f"{refused}: Permission denied" in done.stdout
+    for refused in ("reach the network", "reach this machine"):
+        assert f"{refused}: Network is unreachable" in done.stdout
+    assert "sees" not in done.stdout
+    assert not (tree / "planted").exists()
+    assert not (tmp_path / "planted").exists()
+
+
+def test_a_program_that_never_ends_is_stopped_and_leaves_nothing_behind(tree: Path, tmp_path: Path) -> None:
+    main, before = tree / "__main__.py", (tree / "__main__.py").read_text()
+    main.write_text(
+        "import time, subprocess\nsubprocess.Popen(['sleep', '7316'])\ntime.sleep(7316)\n" + before
+    )
+    (tmp_path / "tmp").mkdir()
+    try:
+        done = _review(tree, "HEAD", "--stack", "dev", "--minutes", "0.6", TMPDIR=str(tmp_path / "tmp"))
+    finally:
+        main.write_text(before)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "the time limit" in done.stdout
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert subprocess.run(["pgrep", "-f", "sleep 7316"], capture_output=True).returncode == 1
+
+
+def test_it_writes_every_rendering(tree: Path, tmp_path: Path) -> None:
+    done = _review(tree, "HEAD", "--stack", "dev", "--output", str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("Nothing changes")
+    for name in ("review.md", "review.html", "review.sarif", "review.json"):
+        assert "Nothing changes" in (tmp_path / name).read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("nowhere",), "BASE=nowhere is no commit here"),
+        (("HEAD", "--stack", "qa"), "no stack is called 'qa'. Stacks: dev, stg, prod, foundation"),
+        (("--events", "requirements.in"), "error: "),
+    ],
+)
+def test_what_cannot_run_says_why(tree: Path, words: tuple[str, ...], said: str) -> None:
+    done = _review(tree, *words)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_a_base_it_is_where_the_branch_left_main(tree: Path) -> None:
+    from review import checkout
+
+    commit, name = checkout.find(tree, "")
+    assert name == f"merge base with main ({commit[:9]})"
+
+
+def test_a_tree_without_main_has_to_name_its_base(tmp_path: Path) -> None:
+    from review import checkout
+
+    subprocess.run(["git", "init", "-q", "-b", "other", tmp_path], check=True)
+    with pytest.raises(checkout.NotRun, match="make review BASE="):
+        checkout.find(tmp_path, "")

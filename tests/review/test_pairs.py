@@ -1,0 +1,77 @@
+"""Pairs of base and head made from the program, each with its whole report.
+
+UPDATE_SNAPSHOTS=1 writes the snapshots anew; read what changed before you commit it.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.review.pairs import PAIRS
+
+ROOT = Path(__file__).parents[2]
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+
+
+@pytest.fixture(scope="session")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The reports of all pairs."""
+    folder = tmp_path_factory.mktemp("pairs")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.review.pairs", folder], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_the_report_says_what_changes(pair: str, reports: Path) -> None:
+    said = (reports / f"{pair}.txt").read_text()
+    snapshot = SNAPSHOTS / f"{pair}.txt"
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        snapshot.write_text(said)
+    assert said == snapshot.read_text(), "UPDATE_SNAPSHOTS=1 writes it anew, if this is what is meant"
+
+
+def test_every_snapshot_is_of_a_pair() -> None:
+    assert {file.stem for file in SNAPSHOTS.iterdir()} == set(PAIRS)
+    assert len(PAIRS) >= 25
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_the_report_follows_its_schema(pair: str, reports: Path) -> None:
+    schema = json.loads((ROOT / "schemas/review-report.schema.json").read_text())
+    jsonschema.validate(json.loads((reports / f"{pair}.json").read_text()), schema)
+
+
+CODES = {"policy-broken": 1, "bucket-replaced": 1, "bucket-replaced-with-a-waiver": 0, "waiver-removed": 0}
+CODES |= {"stack-file-invalid": 1, "stack-file-is-no-yaml": 1, "syntax-error": 1, "prod-weaker-than-stg": 1}
+CODES |= {"nothing-changed": 0, "policy-mended": 0, "base-does-not-evaluate": 0, "packages-changed": 0}
+
+
+@pytest.mark.parametrize("pair", CODES)
+def test_the_exit_code_says_whether_something_blocks(pair: str, reports: Path) -> None:
+    report: dict[str, Any] = json.loads((reports / f"{pair}.json").read_text())
+    assert report["code"] == CODES[pair]
+
+
+@pytest.mark.parametrize(
+    "files", [("head-events.jsonl", "head-engine.log", "head-ledger.jsonl"), ("head-events.jsonl",)]
+)
+def test_a_real_preview_is_reported_as_state_to_head(files: tuple[str, ...], reports: Path) -> None:
+    work = reports / "bucket-replaced" / "work" / "dev"
+    words = [sys.executable, "-m", "review", "--tree", reports / "bucket-replaced" / "head", "--events"]
+    done = subprocess.run(
+        [*words, *(work / file for file in files)], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 1, done.stderr
+    assert "state to head: state of each stack → working tree" in done.stdout
+    assert "base to head" not in done.stdout
+    assert "± replace backups (aws:s3:Bucket) [dev]" in done.stdout
+    assert ("components/bucket.py:" in done.stdout) == (len(files) > 1), "positions are in --json only"
