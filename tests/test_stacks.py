@@ -10,6 +10,7 @@ import pytest
 
 from sandbox import engine, workspace
 from sandbox.progress import Progress
+from tests.sandbox.test_fidelity import table
 from tests.stacks import Stack, copy
 
 STACKS = ["dev", "stg", "prod", "foundation"]
@@ -67,6 +68,13 @@ def test_a_changed_setting_changes_its_objects_in_place(made: Made) -> None:
     assert code == 0, said
     assert set(changes) == {"same", "update"}
     assert changes["update"] == 2  # the ConfigMap, and the Deployment whose checksum rolls its pods
+
+
+def test_the_fidelity_table_has_every_type_that_the_program_uses(made: Made) -> None:
+    used = {each["type"] for name in STACKS for each in first_summary(made(name)[0])["resources"]}
+    of_providers = {kind for kind in used if not kind.startswith(("pipe:", "pulumi:"))}
+    missing = of_providers - set(table())
+    assert not missing, f"docs/sandbox.md says nothing of {sorted(missing)}: who checks them, and what not?"
 
 
 GUIDE: dict[str, tuple[str, str]] = {
