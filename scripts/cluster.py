@@ -28,13 +28,21 @@ class Cluster:
 
     def get(self, name: str) -> Manifest:
         """One object, `deployment/pipe-api`."""
-        return json.loads(self.programs.read(*self._words, "get", name, "--output=json"))
+        return json.loads(self.read("get", name, "--output=json"))
 
     def list(self, kind: str, labels: str) -> list[Manifest]:
         """The objects of a kind that have the labels, oldest first."""
         words = ("get", kind, f"--selector={labels}", "--output=json")
-        found: list[Manifest] = json.loads(self.programs.read(*self._words, *words))["items"]
+        found: list[Manifest] = json.loads(self.read(*words))["items"]
         return sorted(found, key=lambda each: each["metadata"]["creationTimestamp"])
+
+    def read(self, *words: str) -> str:
+        """What a kubectl command prints that changes nothing."""
+        return self.programs.read(*self._words, *words)
+
+    def undo(self, name: str, revision: int) -> None:
+        """Back to the pods of an earlier revision."""
+        self.programs.change(*self._words, "rollout", "undo", name, f"--to-revision={revision}")
 
     def create(self, manifest: Manifest) -> None:
         name = f"{manifest['kind'].lower()}/{manifest['metadata']['name']}"

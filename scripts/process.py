@@ -39,15 +39,18 @@ class Programs:
 
     def lines(self, *words: str) -> Iterator[str]:
         """The lines of a command as they come; it may take long."""
-        process = subprocess.Popen(
-            self._checked(words),
-            env=self._environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
+        try:
+            process = subprocess.Popen(
+                self._checked(words),
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+            )
+        except FileNotFoundError:
+            raise Failed(f"{words[0]} is not installed, or not in PATH") from None
         assert process.stdout
         last: list[str] = []
         try:

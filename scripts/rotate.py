@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import yaml
 
-from scripts import jobs, options
+from scripts import engine, jobs, options
 from scripts.cluster import API, Cluster, connected, wait
 from scripts.migrate import deployed
 from scripts.options import ROOT, Options, Refused
@@ -42,7 +42,7 @@ def work(steps: Steps, chosen: Options) -> str:
         with steps.step("new passwords in the stack's settings"):
             set_passwords(steps, chosen)
         with steps.step("deploy: new logins, then new pods"):
-            deploy(steps, chosen)
+            engine.up(steps, chosen)
         with steps.step("no pod uses the old login"):
             cluster.rollout(API, steps.line)
             if not chosen.dry_run:
@@ -103,20 +103,6 @@ def forget_passwords(steps: Steps, chosen: Options) -> None:
     pairs = [(yaml.ScalarNode("tag:yaml.org,2002:str", key), value) for key, value in tree.items()]
     node = yaml.MappingNode("tag:yaml.org,2002:map", pairs)
     workspace.write_atomically(file, yaml.serialize(node, allow_unicode=True))  # pyright: ignore[reportUnknownMemberType]
-
-
-def deploy(steps: Steps, chosen: Options) -> None:
-    """What makes the passwords those of the database and of the pods."""
-    if chosen.target == "sandbox":
-        words = [sys.executable, "-m", "sandbox", "up", chosen.stack]
-    else:
-        words = ["pulumi", "up", "--yes", "--non-interactive", "--stack", chosen.stack]
-        words += ["--policy-pack", "policies", "--policy-pack-config", f"policies/config/{chosen.stack}.json"]
-    if chosen.dry_run:
-        steps.programs.change(*words)
-        return
-    for line in steps.programs.lines(*words):
-        steps.line(line)
 
 
 def retiring(job: jobs.Manifest) -> jobs.Manifest:

@@ -78,6 +78,14 @@ class Steps:
             self.steps[-1].lines.append(text)
         print(f"    | {text}", flush=True)
 
+    def follow(self, *words: str) -> None:
+        """Runs a command that changes something, and shows its lines as they come."""
+        if self.options.dry_run:
+            self.programs.change(*words)
+            return
+        for text in self.programs.lines(*words):
+            self.line(text)
+
     def write(self, code: int, said: str) -> Path:
         """Writes the record; where it is, without the ending."""
         folder = RECORDS / self.options.stack

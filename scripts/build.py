@@ -1,0 +1,47 @@
+"""Builds, scans, pushes and signs the API's image of a version, unless the registry has it already.
+
+Without --version, a version is the commit of the service's checkout (APP, else the folder app).
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts import image, migrations, options, stack_file
+from scripts.options import Options, Refused
+from scripts.steps import Steps, perform
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    parser = options.parser("build", __doc__ or "")
+    parser.add_argument("--version", metavar="V", help="the image's tag")
+    given = parser.parse_args(words)
+    try:
+        chosen = options.options(given)
+        if given.version:
+            stack_file.checked_version(given.version)
+    except Refused as error:
+        print(f"error: {error}", file=sys.stderr)
+        return options.REFUSED
+    return perform("build", chosen, lambda steps: work(steps, chosen, given.version))
+
+
+def work(steps: Steps, chosen: Options, version: str | None) -> str:
+    version = (
+        version
+        or steps.programs.read(
+            "git", "-C", str(migrations.source()), "rev-parse", "--short=12", "HEAD"
+        ).strip()
+    )
+    with steps.step(f"image of {version}"):
+        built = image.ensure(steps, chosen, version)
+    steps.results |= {"version": version, "image": built}
+    if output := os.environ.get("GITHUB_OUTPUT"):
+        with Path(output).open("a") as file:
+            file.write(f"version={version}\nimage={built}\n")
+    return f"{version} is {built}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,197 @@
+"""Deploys a version of the service, or, without --version, what the program and its stack file say now.
+
+Before: tests, security scan, performance test, current documents. Then the image (built once, the same for all
+stacks), the frontend, `pulumi up` with the policy pack, in which migrations run before new pods, and a commit
+of the image to the stack file. After: health, monitors, logs, what users see. What fails there is rolled back.
+
+When it was interrupted, run it again: it goes on where it was.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from scripts import (
+    checks,
+    engine,
+    frontend,
+    health,
+    image,
+    migrations,
+    options,
+    revisions,
+    rollback,
+    stack_file,
+)
+from scripts.cluster import Cluster, connected
+from scripts.options import ROOT, Options, Refused
+from scripts.process import Failed
+from scripts.repository import Repository
+from scripts.steps import Steps, perform
+
+
+@dataclass
+class Journal:
+    """What an unfinished deployment has done that must not be done, or looked at, again."""
+
+    version: str
+    target: str
+    before: str
+    """The image that was deployed."""
+    image: str = ""
+    frontend: bool = False
+    """Whether the new frontend is served."""
+    alerts: list[str] = field(default_factory=list[str])
+    errors: list[str] = field(default_factory=list[str])
+    looked: bool = False
+
+    def keep(self, stack: str) -> None:
+        file = unfinished(stack)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        new = file.with_suffix(".new")
+        new.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        new.replace(file)
+
+
+def unfinished(stack: str) -> Path:
+    return ROOT / ".runs" / stack / "unfinished.json"
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    parser = options.parser("deploy", __doc__ or "")
+    parser.add_argument(
+        "--version", metavar="V", help="the image's tag; default: the image of the stack file"
+    )
+    parser.add_argument("--skip-frontend", action="store_true", help="leave the frontend as it is")
+    parser.add_argument(
+        "--soak",
+        type=float,
+        metavar="SECONDS",
+        help=f"how long to watch the monitors (default: {health.SOAK_SECONDS:.0f}; 0 in a sandbox)",
+    )
+    given = parser.parse_args(words)
+    try:
+        chosen = options.options(given)
+        if given.version:
+            stack_file.checked_version(given.version)
+    except Refused as error:
+        print(f"error: {error}", file=sys.stderr)
+        return options.REFUSED
+    return perform("deploy", chosen, lambda steps: work(steps, chosen, given))
+
+
+def work(steps: Steps, chosen: Options, given: argparse.Namespace) -> str:
+    """All of it, in order."""
+    repository = Repository(steps.programs, chosen)
+    with connected(steps.programs, chosen) as cluster:
+        with steps.step("ready to begin"):
+            journal = begin(steps, cluster, chosen, given, repository)
+        chosen.confirm(f"Deploying {given.version or 'the stack file'} to {chosen.stack}")
+        checks.run(steps, chosen)
+        if given.version:
+            with steps.step(f"image of {given.version}"):
+                journal.image = image.ensure(steps, chosen, given.version)
+        if not given.skip_frontend and not journal.frontend:
+            with steps.step("frontend"):
+                frontend.deploy(steps, chosen)
+            journal.frontend = chosen.target == "real" and not chosen.dry_run
+            journal.keep(chosen.stack)
+        new = journal.image
+        steps.results |= {"image": new, "image of before": journal.before}
+        try:
+            bring_up(steps, chosen, new, repository)
+            soak = 0.0 if chosen.target == "sandbox" else health.SOAK_SECONDS
+            seen = health.Before(journal.alerts, journal.errors)
+            health.after(steps, cluster, chosen, new, seen, soak if given.soak is None else given.soak)
+        except Failed as error:
+            undo(steps, cluster, chosen, journal, error)
+    unfinished(chosen.stack).unlink(missing_ok=True)
+    rollback.check_pushed(steps)
+    return f"{chosen.stack} runs {stack_file.version(new)}"
+
+
+def begin(
+    steps: Steps, cluster: Cluster, chosen: Options, given: argparse.Namespace, repository: Repository
+) -> Journal:
+    """Refuses what cannot go well; what an interrupted run knows, or a new journal."""
+    version = given.version or ""
+    if not given.skip_frontend:
+        frontend.check(chosen)
+    if chosen.target == "real" and not chosen.dry_run and (changed := repository.changed()):
+        raise Refused(f"not committed: {', '.join(changed)}; what is deployed has to be in the repository")
+    committed = repository.committed()
+    journal = Journal(version, chosen.target, committed, image=committed)
+    try:
+        found = Journal(**json.loads(unfinished(chosen.stack).read_text()))
+    except (OSError, ValueError, TypeError):
+        found = None
+    if found and (found.version, found.target) == (version, chosen.target):
+        steps.line(f"going on with the deployment that was interrupted; before it: {found.before}")
+        journal = found
+    elif found:
+        steps.line(f"an interrupted deployment of {found.version or 'the stack file'} is given up")
+        stack_file.write(chosen.stack, committed)
+    if not journal.looked:
+        seen = health.before(steps, cluster, chosen)
+        journal.alerts, journal.errors, journal.looked = seen.alerts, seen.errors, True
+    if not chosen.dry_run:
+        journal.keep(chosen.stack)
+    steps.line(f"deployed now: {journal.before}")
+    return journal
+
+
+def bring_up(steps: Steps, chosen: Options, new: str, repository: Repository) -> None:
+    """`pulumi up`, and the commit that says so."""
+    with steps.step("pulumi up: migrations, then new pods"):
+        if chosen.dry_run:
+            steps.line(f"would write {new} into {stack_file.path(chosen.stack).name}")
+        else:
+            stack_file.write(chosen.stack, new)
+        engine.up(steps, chosen)
+    with steps.step("commit the image"):
+        known = migrations.of(migrations.source())
+        if known is None:
+            known = repository.migrations(new)
+        subject = f"Deploy {stack_file.version(new)} to {chosen.stack}"
+        if repository.commit(subject, new, known):
+            rollback.push(steps, repository)
+        else:
+            steps.line("the commit has it already")
+
+
+def undo(steps: Steps, cluster: Cluster, chosen: Options, journal: Journal, why: Failed) -> None:
+    """The automatic rollback; always ends in a failure that says so."""
+    steps.line(str(why))
+    before, version = journal.before, stack_file.version(journal.before)
+    try:
+        if journal.frontend:
+            with steps.step("frontend: back to the one of before"):
+                frontend.roll_back(steps, chosen)
+        if journal.image == before:
+            raise Failed(
+                f"the image is {version} as before: what is new is in the program, so git revert that"
+            )
+        kept = revisions.history(cluster)
+        target = next((each for each in reversed(kept) if each.image == before), None)
+        if target is None:
+            raise Failed(f"the cluster keeps no pods of {version}")
+        if target.number == kept[-1].number:
+            steps.line(f"the pods of {version} were never replaced")
+            rollback.settle(steps, cluster, chosen, before, f"Keep {version} in {chosen.stack}")
+        else:
+            # The pods of before have just run on the new schema, side by side with the new ones.
+            schema = rollback.between(Repository(steps.programs, chosen), kept[-1], target, keep=True)
+            steps.line(f"database: {schema.said}")
+            rollback.back(steps, cluster, chosen, target, schema)
+    except (Failed, Refused) as error:
+        raise Failed(f"{why}\nNot rolled back: {error}") from None
+    unfinished(chosen.stack).unlink(missing_ok=True)
+    steps.results["rolled back to"] = before
+    raise Failed(f"{why}\nRolled back: {chosen.stack} runs {version} again, as before")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

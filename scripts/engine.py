@@ -1,0 +1,16 @@
+"""`pulumi up` of a stack, with the policy pack."""
+
+import sys
+
+from scripts.options import Options
+from scripts.steps import Steps
+
+
+def up(steps: Steps, chosen: Options) -> None:
+    """Brings the stack to what the program and its stack file say; the migration Job runs before new pods."""
+    if chosen.target == "sandbox":
+        words = [sys.executable, "-m", "sandbox", "up", chosen.stack]
+    else:
+        words = ["pulumi", "up", "--yes", "--non-interactive", "--stack", chosen.stack]
+        words += ["--policy-pack", "policies", "--policy-pack-config", f"policies/config/{chosen.stack}.json"]
+    steps.follow(*words)

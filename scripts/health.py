@@ -1,0 +1,169 @@
+"""The checks after a deployment: health, metrics against the monitors, logs, what users see."""
+
+import re
+import time
+from collections.abc import Iterable
+
+import urllib3
+
+from scripts.cluster import API, Cluster
+from scripts.datadog import Datadog
+from scripts.options import Options
+from scripts.process import Failed
+from scripts.steps import Steps
+
+SOAK_SECONDS = 300.0
+"""How long the monitors are watched: HighErrorRate looks at five minutes."""
+LOOK_EVERY = 15.0
+CHECK_SECONDS = 180.0
+"""How long a synthetic check may take."""
+HEALTH_SECONDS = 60.0
+"""How long the edge may take to see the new pods."""
+
+ERROR = re.compile(r'"level":\s*(?:"(?:error|fatal)"|[56]0\b)|\b(?:ERROR|FATAL)\b|\bUnhandled\b')
+"""A line of the API's log that is an error: pino's levels, or words."""
+VARYING = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|0x[0-9a-f]+|\d+")
+LONGEST = 200
+
+
+def healthy(steps: Steps, cluster: Cluster, chosen: Options, image: str) -> None:
+    """All pods are the image's and ready, and the site answers."""
+    if chosen.dry_run:
+        steps.programs.change("kubectl", "--namespace", chosen.namespace, "get", API)
+        return
+    found = cluster.get(API)
+    wanted, status = found["spec"]["replicas"], found.get("status", {})
+    [container] = [each for each in found["spec"]["template"]["spec"]["containers"] if each["name"] == "api"]
+    if container["image"] != image:
+        raise Failed(f"{API} runs {container['image']}, not {image}")
+    available, updated = status.get("availableReplicas", 0), status.get("updatedReplicas", 0)
+    ready = endpoints(cluster)
+    steps.line(f"{updated} of {wanted} pods are of this version, {available} available, {ready} get requests")
+    if min(updated, available, ready) < wanted:
+        raise Failed(f"{API}: {wanted} pods are wanted; scripts/doctor.sh {chosen.stack} says what is wrong")
+    if chosen.target == "sandbox":
+        steps.line("skipped GET of the health path: pods of the sandbox run nothing")
+        return
+    url = f"https://{chosen.settings['edge']['host']}{chosen.settings['api']['healthPath']}"
+    steps.line(f"{url}: {answer(url)}")
+
+
+def endpoints(cluster: Cluster) -> int:
+    """How many pods the API's Service sends requests to."""
+    slices = cluster.list("endpointslices", "kubernetes.io/service-name=pipe-api")
+    return sum(
+        1
+        for each in slices
+        for endpoint in each.get("endpoints") or ()
+        if endpoint.get("conditions", {}).get("ready") is not False
+    )
+
+
+def answer(url: str, seconds: float = HEALTH_SECONDS) -> str:
+    """What the site says once it says 200."""
+    end, said = time.monotonic() + seconds, ""
+    with urllib3.PoolManager(retries=False, timeout=5.0) as pool:
+        while True:
+            try:
+                status = pool.request("GET", url).status
+                if status == 200:
+                    return "200"
+                said = str(status)
+            except urllib3.exceptions.HTTPError as error:
+                said = str(error)
+            if time.monotonic() > end:
+                raise Failed(f"{url}: {said}")
+            time.sleep(1)
+
+
+def watch(steps: Steps, chosen: Options, before: Iterable[str], soak: float) -> None:
+    """No monitor may begin to alert while the new pods serve; those in `before` did so already."""
+    if chosen.dry_run:
+        steps.line("would ask Datadog for the monitors' states")
+        return
+    datadog, known, end = Datadog(chosen), set(before), time.monotonic() + soak
+    while True:
+        states = datadog.monitors()
+        if not states:
+            raise Failed(f"Datadog has no monitor of {chosen.stack}")
+        if alerting := sorted(
+            name for name, state in states.items() if state == "Alert" and name not in known
+        ):
+            raise Failed(f"in alarm since the deployment: {', '.join(alerting)}")
+        if time.monotonic() >= end:
+            break
+        time.sleep(min(LOOK_EVERY, max(0.0, end - time.monotonic())))
+    counts = {state: list(states.values()).count(state) for state in sorted(set(states.values()))}
+    steps.line(", ".join(f"{count} monitors {state}" for state, count in counts.items()))
+
+
+def errors(cluster: Cluster) -> set[str]:
+    """The kinds of errors in the logs of the API's pods, with what varies left out."""
+    found: set[str] = set()
+    for pod in cluster.list("pods", "app=pipe-api"):
+        text = cluster.read("logs", pod["metadata"]["name"], "--container=api", "--tail=5000")
+        found |= {kind(line) for line in text.splitlines() if ERROR.search(line)}
+    return found
+
+
+def kind(line: str) -> str:
+    """What two lines about the same error have in common."""
+    return VARYING.sub("#", line).strip()[:LONGEST]
+
+
+def logs(steps: Steps, cluster: Cluster, chosen: Options, before: Iterable[str]) -> None:
+    """No kind of error that was not there before."""
+    if chosen.dry_run:
+        steps.programs.change("kubectl", "--namespace", chosen.namespace, "logs", API)
+    elif cluster.silent:
+        steps.line("skipped kubectl logs: pods of the sandbox run nothing")
+    elif new := sorted(errors(cluster) - set(before)):
+        for line in new[:10]:
+            steps.line(line)
+        raise Failed(f"{len(new)} kinds of errors in the logs that were not there before")
+    else:
+        steps.line("no new kind of error")
+
+
+def users(steps: Steps, chosen: Options) -> None:
+    """Datadog visits the site from outside, now."""
+    if chosen.target == "sandbox":
+        steps.line("skipped the synthetic check: nobody outside reaches a sandbox")
+        return
+    if chosen.dry_run:
+        steps.line("would run Datadog's synthetic checks")
+        return
+    results = Datadog(chosen).check(CHECK_SECONDS)
+    for name, result in sorted(results.items()):
+        steps.line(f"{name}: {result}")
+    if failed := sorted(name for name, result in results.items() if result != "passed"):
+        raise Failed(f"users are affected: {', '.join(failed)}")
+
+
+def after(steps: Steps, cluster: Cluster, chosen: Options, image: str, before: "Before", soak: float) -> None:
+    """All four; the first failure ends it."""
+    with steps.step("health"):
+        healthy(steps, cluster, chosen, image)
+    with steps.step("metrics against the monitors"):
+        watch(steps, chosen, before.alerts, soak)
+    with steps.step("logs without new errors"):
+        logs(steps, cluster, chosen, before.errors)
+    with steps.step("users: the synthetic check"):
+        users(steps, chosen)
+
+
+class Before:
+    """What was wrong already before a deployment."""
+
+    def __init__(self, alerts: Iterable[str] = (), errors: Iterable[str] = ()) -> None:
+        self.alerts, self.errors = sorted(alerts), sorted(errors)
+
+
+def before(steps: Steps, cluster: Cluster, chosen: Options) -> Before:
+    """Look now."""
+    if chosen.dry_run:
+        return Before()
+    alerts = {name for name, state in Datadog(chosen).monitors().items() if state == "Alert"}
+    for name in sorted(alerts):
+        steps.line(f"in alarm already: {name}")
+    return Before(alerts, () if cluster.silent else errors(cluster))

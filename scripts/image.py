@@ -1,0 +1,110 @@
+"""The API's image: found in the registry, or built, scanned, pushed and signed; named by its digest."""
+
+import hashlib
+import json
+import shutil
+
+from scripts import migrations, stack_file
+from scripts.options import Options, Refused
+from scripts.process import Failed, Programs
+from scripts.steps import Steps
+
+SEVERE = ("CRITICAL", "HIGH")
+"""Findings of the registry's scan that stop a deployment."""
+UNKNOWN = "sha256:" + "0" * 64
+"""The digest that a dry run shows."""
+
+
+class Registry:
+    """The repository of ECR that a stack file's image is in."""
+
+    def __init__(self, steps: Steps, chosen: Options) -> None:
+        self._steps, self._programs = steps, steps.programs
+        self.name = stack_file.repository(stack_file.image(stack_file.path(chosen.stack).read_text()))
+        self.host, _, repository = self.name.partition("/")
+        self._region = chosen.settings["service"]["region"]
+        self._flags = ("--region", self._region, "--repository-name", repository)
+        self._dry_run = chosen.dry_run
+
+    def find(self, version: str) -> str:
+        """The digest of a version; empty: it was never pushed."""
+        words = self._aws("describe-images", f"--image-ids=imageTag={version}", "--output=json")
+        if self._dry_run:
+            self._programs.change(*words)
+            return ""
+        try:
+            return json.loads(self._programs.read(*words))["imageDetails"][0]["imageDigest"]
+        except Failed as error:
+            if "ImageNotFoundException" in str(error):
+                return ""
+            raise
+
+    def build(self, version: str) -> str:
+        """Builds and pushes a version; its digest."""
+        source, name = migrations.source(), f"{self.name}:{version}"
+        if not (source / "Dockerfile").exists() and not self._dry_run:
+            raise Refused(
+                f"{version} is not in {self.name}, and {source} has no Dockerfile to build it from: check the"
+                " service out there, or set APP to where it is"
+            )
+        self._steps.follow("docker", "build", "--pull", "--tag", name, str(source))
+        if shutil.which("trivy"):
+            severe = f"--severity={','.join(SEVERE)}"
+            self._steps.follow("trivy", "image", "--exit-code=1", severe, "--ignore-unfixed", name)
+        else:
+            self._steps.line("trivy is not installed; the registry scans what is pushed")
+        log_in(self._programs, self.host, self._region)
+        self._steps.follow("docker", "push", name)
+        return UNKNOWN if self._dry_run else self.find(version)
+
+    def scan(self, digest: str) -> None:
+        """Waits for the registry's scan; severe findings are a failure."""
+        image = f"--image-id=imageDigest={digest}"
+        self._programs.change(*self._aws("wait", "image-scan-complete", image))
+        said = self._programs.change(*self._aws("describe-image-scan-findings", image, "--output=json"))
+        counts: dict[str, int] = (
+            json.loads(said)["imageScanFindings"]["findingSeverityCounts"] if said else {}
+        )
+        self._steps.line(
+            ", ".join(f"{count} {name.lower()}" for name, count in counts.items()) or "no findings"
+        )
+        if severe := {name: counts[name] for name in SEVERE if counts.get(name)}:
+            told = ", ".join(f"{count} {name}" for name, count in severe.items())
+            raise Failed(f"{self.name}@{digest} has {told} findings: aws ecr describe-image-scan-findings")
+
+    def sign(self, digest: str) -> None:
+        """Signs with the caller's own identity, where cosign is there."""
+        if shutil.which("cosign"):
+            self._steps.follow("cosign", "sign", "--yes", f"{self.name}@{digest}")
+        else:
+            self._steps.line("cosign is not installed: not signed")
+
+    def _aws(self, operation: str, *words: str) -> tuple[str, ...]:
+        verbs = (operation, words[0]) if operation == "wait" else (operation,)
+        return ("aws", "ecr", *verbs, *self._flags, *words[len(verbs) - 1 :])
+
+
+def log_in(programs: Programs, host: str, region: str) -> None:
+    """Docker's password for the registry, over standard input."""
+    password = programs.change("aws", "ecr", "get-login-password", "--region", region)
+    if password.strip():
+        programs.keep_secret(password.strip())
+    programs.change("docker", "login", "--username=AWS", "--password-stdin", host, given=password)
+
+
+def ensure(steps: Steps, chosen: Options, version: str) -> str:
+    """The image of a version, `repository:version@sha256:…`: the same for every stack, built once."""
+    registry = Registry(steps, chosen)
+    if chosen.target == "sandbox":
+        steps.line("skipped docker build, scan, push, sign: no Docker engine and no registry in a sandbox;")
+        steps.line("its nodes pull nothing, so the digest is made from the version")
+        digest = hashlib.sha256(f"{registry.name}:{version}".encode()).hexdigest()
+        return f"{registry.name}:{version}@sha256:{digest}"
+    digest = registry.find(version)
+    if digest:
+        steps.line(f"{version} is in the registry already: {digest}")
+    else:
+        digest = registry.build(version)
+        registry.sign(digest)
+    registry.scan(digest)
+    return f"{registry.name}:{version}@{digest}"

@@ -1,0 +1,91 @@
+"""The revisions of the API's Deployment that the cluster keeps."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from scripts import stack_file
+from scripts.cluster import API, Cluster, Manifest
+from scripts.options import Refused
+
+NUMBER = "deployment.kubernetes.io/revision"
+
+
+@dataclass(frozen=True)
+class Revision:
+    """Pods as they were rolled out once."""
+
+    number: int
+    image: str
+    template: Manifest
+
+    @property
+    def version(self) -> str:
+        return stack_file.version(self.image)
+
+
+def history(cluster: Cluster) -> list[Revision]:
+    """The oldest first; the last one is what is rolled out now."""
+    uid = cluster.get(API)["metadata"]["uid"]
+    found = [
+        _revision(each["metadata"]["annotations"][NUMBER], each["spec"]["template"])
+        for each in cluster.list("replicasets", "app=pipe-api")
+        if any(owner["uid"] == uid for owner in each["metadata"].get("ownerReferences", ()))
+    ]
+    return sorted(found, key=lambda each: each.number)
+
+
+def _revision(number: str, template: Manifest) -> Revision:
+    [image] = [each["image"] for each in template["spec"]["containers"] if each["name"] == "api"]
+    return Revision(int(number), image, template)
+
+
+def choose(kept: list[Revision], number: int | None = None, version: str | None = None) -> Revision:
+    """The revision to go back to; by default the one before."""
+    *older, now = kept
+    if not older:
+        raise Refused(f"there is only revision {now.number} ({now.version}): nothing to go back to")
+    there = ", ".join(f"{each.number} ({each.version})" for each in older)
+    if number is not None:
+        found = [each for each in kept if each.number == number]
+        missing = f"--to-revision {number}: the cluster keeps {there}"
+    elif version is not None:
+        found = [each for each in older if stack_file.is_version(each.image, version)]
+        missing = (
+            f"--to-version {version}: the cluster keeps {there}. An older one is deployed anew:"
+            f" scripts/deploy.sh STACK --version {version}"
+        )
+    else:
+        found, missing = older, ""
+    if not found:
+        raise Refused(missing)
+    if found[-1].number == now.number:
+        raise Refused(f"revision {now.number} ({now.version}) is what runs now")
+    return found[-1]
+
+
+def check_parts(cluster: Cluster, revision: Revision) -> None:
+    """Refuses a revision that cannot start any more: what its pods read is gone."""
+    gone = [name for name in sorted(set(_reads(revision.template["spec"]))) if not _is_there(cluster, name)]
+    if gone:
+        raise Refused(
+            f"revision {revision.number} reads {', '.join(gone)}, which is gone, as after a change of"
+            f" passwords; deploy it anew: scripts/deploy.sh STACK --version {revision.version}"
+        )
+
+
+def _is_there(cluster: Cluster, name: str) -> bool:
+    return bool(cluster.read("get", name, "--ignore-not-found", "--output=name").strip())
+
+
+def _reads(spec: Manifest) -> Iterator[str]:
+    for volume in spec.get("volumes", ()):
+        if "secret" in volume:
+            yield f"secret/{volume['secret']['secretName']}"
+        if "configMap" in volume:
+            yield f"configmap/{volume['configMap']['name']}"
+    for container in spec["containers"]:
+        for source in container.get("envFrom", ()):
+            if "configMapRef" in source:
+                yield f"configmap/{source['configMapRef']['name']}"
+            if "secretRef" in source:
+                yield f"secret/{source['secretRef']['name']}"

@@ -1,0 +1,67 @@
+"""The image in a stack file: the one truth of what is deployed."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+from scripts.options import ROOT, Refused
+from scripts.process import Failed
+
+
+def path(stack: str) -> Path:
+    return ROOT / f"Pulumi.{stack}.yaml"
+
+
+def image(text: str) -> str:
+    """`pipe:api.image` of a stack file's text."""
+    return str(_image(text).value)
+
+
+def with_image(text: str, new: str) -> str:
+    """The text with another image; every other character stays, comments included."""
+    node = _image(text)
+    return text[: node.start_mark.index] + new + text[node.end_mark.index :]
+
+
+def _image(text: str) -> yaml.ScalarNode:
+    node = yaml.compose(text, yaml.SafeLoader)
+    for key in ("config", "pipe:api", "image"):
+        pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+        node = next((value for name, value in pairs if name.value == key), None)
+    if not isinstance(node, yaml.ScalarNode):
+        raise Refused("the stack file has no pipe:api.image")
+    return node
+
+
+def repository(image: str) -> str:
+    """What comes before tag and digest."""
+    name = image.partition("@")[0]
+    return name.rpartition(":")[0] if ":" in name.rpartition("/")[2] else name
+
+
+def version(image: str) -> str:
+    """How people call it: its tag, or 12 digits of its digest where it has none."""
+    name, _, digest = image.partition("@sha256:")
+    return name.rpartition(":")[2] if ":" in name.rpartition("/")[2] else digest[:12]
+
+
+def is_version(image: str, asked: str) -> bool:
+    """Whether somebody who says `1.4.0`, or some digits of a digest, means this image."""
+    digest = image.partition("@sha256:")[2]
+    return version(image) == asked or (len(asked) >= 7 and digest.startswith(asked.removeprefix("sha256:")))
+
+
+def checked_version(text: str) -> str:
+    """A version as registries allow it."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", text) or text == "latest":
+        raise Refused(f"--version {text}: an image's tag such as 1.4.0, and never latest")
+    return text
+
+
+def write(stack: str, new: str) -> None:
+    file = path(stack)
+    text = with_image(file.read_text(), new)
+    if image(text) != new:
+        raise Failed(f"{file.name} cannot hold the image {new!r}")
+    file.write_text(text)
