@@ -94,7 +94,7 @@ class Row:
             return made
         if isinstance(value, dict) and schema.nouns(hint) == "a string":
             return json.dumps(value, sort_keys=True)
-        text = type(value) in (int, float) and schema.nouns(hint) == "a string"
+        text = type(cast(object, value)) in (int, float) and schema.nouns(hint) == "a string"
         return given if text and number(given) == value else f"{value:.15g}" if text else cast(Any, value)
 
 

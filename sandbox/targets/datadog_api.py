@@ -3,6 +3,7 @@ dashboards, synthetic tests, the AWS integration. What its models allow and Data
 
 import json
 import random
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from time import time
@@ -146,7 +147,7 @@ class DatadogApi(Api):
         _check("dashboard", given, before)
         _refuse(_widget_faults(given["widgets"], "widgets"))
         old = before or {"id": _public_id(), "created_at": now(), "author_handle": AUTHOR["handle"]}
-        url = f"/dashboard/{old['id']}/{'-'.join(given['title'].lower().split())}"
+        url = f"/dashboard/{old['id']}/{re.sub('[^a-z0-9]+', '-', given['title'].lower())}"
         made: Json = {
             "description": None,
             "template_variables": None,

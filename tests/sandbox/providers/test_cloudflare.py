@@ -1,5 +1,6 @@
 """The resources of the program's edge, from the engine's inputs to Cloudflare's API and back."""
 
+import time
 from collections.abc import Generator
 from dataclasses import replace
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from sandbox.providers.cloudflare import CloudflareTarget
 from sandbox.providers.target import Refused, Resource
 from sandbox.providers.tls import TlsTarget
+from sandbox.providers.values import Json
 from sandbox.targets.cloudflare_api import app
 from tests.sandbox.providers.rest import Case, live_through, there
 from tests.sandbox.targets.served import Client, served
@@ -23,9 +25,14 @@ SETTING = "cloudflare:index/zoneSetting:ZoneSetting"
 DNSSEC = "cloudflare:index/zoneDnssec:ZoneDnssec"
 CERTIFICATE = "cloudflare:index/originCaCertificate:OriginCaCertificate"
 
-CNAME = {"name": "pipe.dev", "type": "CNAME", "content": "lb.example.com", "proxied": True, "ttl": 1}
-CAA = {"name": "pipe.dev", "type": "CAA", "ttl": 1, "data": {"flags": 0, "tag": "issue", "value": "pki.goog"}}
-HSTS = {"strict_transport_security": {"enabled": True, "max_age": 300, "preload": False}}
+CNAME: Json = {"name": "pipe.dev", "type": "CNAME", "content": "lb.example.com", "proxied": True, "ttl": 1}
+CAA: Json = {
+    "name": "pipe.dev",
+    "type": "CAA",
+    "ttl": 1,
+    "data": {"flags": 0, "tag": "issue", "value": "pki.goog"},
+}
+HSTS: Json = {"strict_transport_security": {"enabled": True, "max_age": 300, "preload": False}}
 
 
 def ruleset(phase: str, **rule: Any) -> dict[str, Any]:
@@ -209,8 +216,6 @@ def test_what_fails_for_a_moment_is_tried_again(target: CloudflareTarget, kind: 
 
 
 def test_a_429_is_waited_for_as_long_as_it_says(target: CloudflareTarget):
-    import time
-
     fail(target, kind="throttle", requests=1, retry_after=2)
     begin = time.monotonic()
     target.create(CASES["record"].resource())

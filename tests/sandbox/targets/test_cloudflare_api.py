@@ -268,7 +268,7 @@ def test_a_refusal_never_repeats_an_expression(zone: Zone):
 
 def test_the_phase_of_a_ruleset_stays(zone: Zone):
     made = zone.ok("POST", "~/rulesets", RULESET)
-    moved = {**CACHE, "rules": []}
+    moved: Json = {**CACHE, "rules": []}
     assert zone.refused("PUT", f"~/rulesets/{made['id']}", moved)[:2] == (400, 20025)
 
 

@@ -6,7 +6,7 @@ is built: what it asks in a preview, and the create, read, update and delete of 
 
 import json
 from collections.abc import Generator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from datadog_api_client import ApiClient, Configuration
@@ -370,15 +370,15 @@ def test_a_wrong_account_is_refused(api: Datadog, path: str, value: Any, said: s
 
 
 def test_the_official_client_understands_the_answers(api: Datadog, official: ApiClient):
-    monitor: Any = MonitorsApi(official).create_monitor(api.ok("GET", "/api/v1/validate") and MONITOR)
-    slo: Any = ServiceLevelObjectivesApi(official).create_slo(SLO)  # pyright: ignore
-    dashboard: Any = DashboardsApi(official).create_dashboard(DASHBOARD)  # pyright: ignore
-    test: Any = SyntheticsApi(official).create_synthetics_api_test(TEST)  # pyright: ignore
-    account: Any = AWSIntegrationApi(official).create_aws_account(ACCOUNT)  # pyright: ignore
-    for made in (monitor, slo, dashboard, test, account):
+    watch, aim = cast(Any, MonitorsApi(official)), cast(Any, ServiceLevelObjectivesApi(official))
+    monitor, slo = watch.create_monitor(MONITOR), aim.create_slo(SLO)
+    dashboard = cast(Any, DashboardsApi(official)).create_dashboard(DASHBOARD)
+    test = cast(Any, SyntheticsApi(official)).create_synthetics_api_test(TEST)
+    account = cast(Any, AWSIntegrationApi(official)).create_aws_account(ACCOUNT)
+    for made in (monitor, slo, dashboard, test, account, aim.get_slo(slo.data[0].id)):
         assert not made._unparsed
-    assert MonitorsApi(official).get_monitor(monitor.id).name == "HighErrorRate"
-    assert not ServiceLevelObjectivesApi(official).get_slo(slo.data[0].id)._unparsed  # pyright: ignore
+    assert watch.get_monitor(monitor.id).name == "HighErrorRate"
     with pytest.raises(ApiException) as error:
-        MonitorsApi(official).get_monitor(7)
-    assert (error.value.status, error.value.body) == (404, {"errors": ["Monitor not found"]})
+        watch.get_monitor(7)
+    found = cast(Any, error.value)
+    assert (found.status, found.body) == (404, {"errors": ["Monitor not found"]})
