@@ -19,7 +19,10 @@ def run(stack: Stack, progress: Progress) -> int:
     region = workspace.read(stack.project / f"Pulumi.{stack.name}.yaml")["config"]
     settings = {key.value: value.value for key, value in region.value}
     environment = {"AWS_DEFAULT_REGION": settings.get("aws:region", ""), "PS1": f"{stack.name} $ "}
-    tries = ["aws ec2 describe-vpcs", f"curl {targets.cloudflare}/client/v4/zones"]
+    tries = [
+        "aws ec2 describe-vpcs",
+        'curl -H "Authorization: Bearer $CLOUDFLARE_API_TOKEN" $CLOUDFLARE_BASE_URL/zones',
+    ]
     path = os.environ.get("PATH", "")
     if targets.kubeconfig:
         from sandbox.targets import control_plane
