@@ -38,7 +38,7 @@ Merged = TypeVar("Merged", Change, Finding)
 
 @dataclass
 class Looked:
-    """A stack as it was looked at: `head` is None where it has no such stack, `before` are the base's resources."""
+    """A stack as it was looked at: `head` is None where there is none, `before` are the base's resources."""
 
     name: str
     head: Observed | None
@@ -149,7 +149,7 @@ def _findings(each: Looked, compares: str) -> list[Finding]:
 
 
 def _row(each: Looked, changes: list[Change], found: list[Finding]) -> StackReport:
-    counts = dict.fromkeys(COUNTS, 0)
+    counts: dict[str, int] = dict.fromkeys(COUNTS, 0)
     for change in changes:
         counts[change.op] += 1
     for finding in found:
@@ -178,7 +178,7 @@ def _row(each: Looked, changes: list[Change], found: list[Finding]) -> StackRepo
 
 
 def _merge(items: Iterable[Merged], stacks: list[str]) -> list[Merged]:
-    """What is the same in several stacks, once; where only the stack's name differs, `<stack>` is in its place."""
+    """What is the same in several stacks, once, with `<stack>` in place of their names."""
     groups: dict[str, list[Merged]] = {}
     for item in items:
         groups.setdefault(neutral(_same(item), item.stacks[0]), []).append(item)
@@ -245,7 +245,8 @@ def _verdict(report: Report, failed: bool) -> str:
         )
     if blocks:
         more = f", and {len(blocks) - 3} more" if len(blocks) > 3 else ""
-        return f"{len(blocks)} {'finding blocks' if len(blocks) == 1 else 'findings block'}: {', '.join(blocks[:3])}{more}."
+        count = "1 finding blocks" if len(blocks) == 1 else f"{len(blocks)} findings block"
+        return f"{count}: {', '.join(blocks[:3])}{more}."
     counts = ((sum(each.op == op for each in report.changes), f"{op}d") for op in reversed(OPS))
     changed = ", ".join(f"{count} {word}" for count, word in counts if count)
     return f"Nothing blocks: {changed}." if changed else "Nothing changes, and nothing new breaks a rule."

@@ -16,7 +16,8 @@ def find(tree: Path, ref: str) -> tuple[str, str]:
         if commit := _git(tree, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}"):
             return commit, f"{ref} ({commit[:9]})"
         raise NotRun(
-            f"BASE={ref} is no commit here. Name a branch, a tag or a commit; in a shallow clone, first: git fetch --unshallow"
+            f"BASE={ref} is no commit here. Name a branch, a tag or a commit; "
+            "in a shallow clone, first: git fetch --unshallow"
         )
     for main in ("main", "origin/main"):
         if commit := _git(tree, "merge-base", main, "HEAD"):

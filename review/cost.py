@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from review.masks import is_list
 from review.model import Cost, CostLine
 from review.observed import Resource, Step
 from review.properties import value_at
@@ -60,9 +61,7 @@ def _parts(resource: Resource | None) -> dict[str, float | None]:
                 value_at(resource.inputs, path) == value for path, value in price.get("match", {}).items()
             )
             times = value_at(resource.inputs, price["times"]) if "times" in price else 1
-            number = (
-                len(times) if isinstance(times, list) else times if isinstance(times, int | float) else None
-            )  # pyright: ignore
+            number = len(times) if is_list(times) else times if isinstance(times, int | float) else None
             each = price["month"] if "month" in price else price["hour"] * HOURS
             if fits or price["part"] not in found:
                 found[price["part"]] = each * number if fits and number is not None else None

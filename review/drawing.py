@@ -1,5 +1,6 @@
 """What is drawn: changed resources in their components, left to right from what they follow from."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from review.model import Change, Report
@@ -7,13 +8,13 @@ from review.model import Change, Report
 COMMENT, PAGE = 40, 300
 """Resources above which only those at risk, then the first ones, are drawn."""
 
-WIDTH, HEIGHT, GAP, HEAD = 230, 40, 70, 26
-"""Of a node, in pixels; between columns; of a component's title."""
+WIDTH, HEIGHT, HEAD, GAP, ROWS = 206, 44, 26, 60, 8
+"""Of a node's place, in pixels; of a component's title; between columns; nodes above each other."""
 
 
 @dataclass
 class Node:
-    """A changed resource, and where it is drawn."""
+    """A changed resource, where it is drawn, and the worst of its findings, or that something blocks."""
 
     key: str
     name: str
@@ -22,7 +23,6 @@ class Node:
     op: str
     stacks: list[str]
     severity: str
-    """The worst of its findings; `blocks` where it or one of them does."""
     x: int = 0
     y: int = 0
 
@@ -34,18 +34,18 @@ class Box:
     name: str
     x: int
     y: int
+    width: int
     height: int
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """Edges go from what something depends on to what depends on it."""
+    """Edges, with their SVG paths, go from what something depends on to what depends on it."""
 
     nodes: list[Node]
     edges: list[tuple[str, str]]
-    boxes: list[Box]
     curves: list[str]
-    """The edges as SVG paths, in their order."""
+    boxes: list[Box]
     width: int
     height: int
     left_out: int
@@ -54,65 +54,75 @@ class Drawing:
 def draw(report: Report, most: int) -> Drawing:
     """The changed resources of a report."""
     ordered = sorted(report.changes, key=lambda each: (not (each.risk and each.risk.blocks), not each.risk))
-    chosen = ordered[:most]
-    nodes = [Node(f"n{index}", each.name, each.type, each.component, each.op, each.stacks, _severity(each, report))
-             for index, each in enumerate(chosen)]  # fmt: skip
+    chosen, worst = ordered[:most], _severities(report)
+    nodes = [
+        Node(f"n{index}", each.name, each.type, each.component, each.op, each.stacks, _severity(each, worst))
+        for index, each in enumerate(chosen)
+    ]
     by_name: dict[str, list[int]] = {}
     for index, each in enumerate(chosen):
         by_name.setdefault(each.name, []).append(index)
-    pairs = {
+    pairs = sorted(
         (source, index)
         for index, each in enumerate(chosen)
-        for name in each.upstream
-        for source in by_name.get(name, ())
+        for source in (found for name in {*each.upstream} for found in by_name.get(name, ()))
         if source != index
-        and set(chosen[source].stacks) & set(each.stacks)
+        and {*chosen[source].stacks} & {*each.stacks}
         and each.name not in chosen[source].upstream
-    }
-    links = {(nodes[one].component, nodes[other].component) for one, other in pairs}
-    boxes = _place(nodes, {pair for pair in links if pair[0] != pair[1]})
-    curves = [_curve(nodes[one], nodes[other]) for one, other in sorted(pairs)]
-    return Drawing(
-        nodes, [(nodes[one].key, nodes[other].key) for one, other in sorted(pairs)], boxes, curves,
-        max((box.x for box in boxes), default=0) + WIDTH + 40, max((box.y + box.height for box in boxes), default=0) + 20,
-        len(ordered) - len(chosen),
-    )  # fmt: skip
+    )
+    boxes = _place(nodes, {(nodes[one].component, nodes[other].component) for one, other in pairs})
+    edges, curves = [(nodes[one], nodes[other]) for one, other in pairs], list[str]()
+    for one, other in edges:
+        x, y, right, low = one.x + 190, one.y + 18, other.x, other.y + 18
+        bend = max(30, (right - x) // 2)
+        curves.append(f"M{x} {y} C{x + bend} {y} {right - bend} {low} {right} {low}")
+    width, height = (max((edge(box) for box in boxes), default=0) + 20 for edge in (_right, _low))
+    keys = [(one.key, other.key) for one, other in edges]
+    return Drawing(nodes, keys, curves, boxes, width, height, len(ordered) - len(chosen))
 
 
 def _place(nodes: list[Node], links: set[tuple[str, str]]) -> list[Box]:
     """Components in columns: each to the right of what it depends on, as far as that has no circle."""
-    columns: dict[str, int] = dict.fromkeys((node.component for node in nodes), 0)
+    sizes = Counter(node.component for node in nodes)
+    columns = dict.fromkeys(sizes, 0)
     for _ in columns:
         for source, target in sorted(links):
-            if columns[source] + 1 < len(columns):
+            if source != target and columns[source] + 1 < len(columns):
                 columns[target] = max(columns[target], columns[source] + 1)
-    used = sorted(set(columns.values()))
-    heights = dict.fromkeys(used, 20)
     boxes: list[Box] = []
-    for component, column in columns.items():
-        own = [node for node in nodes if node.component == component]
-        x, y = 20 + used.index(column) * (WIDTH + GAP), heights[column]
-        for row, node in enumerate(own):
-            node.x, node.y = x + 8, y + HEAD + row * (HEIGHT + 8)
-        boxes.append(Box(component, x, y, HEAD + len(own) * (HEIGHT + 8)))
-        heights[column] += boxes[-1].height + 24
+    x = 20
+    for column in sorted(set(columns.values())):
+        y, right = 20, x
+        for component in (name for name, at in columns.items() if at == column):
+            for index, node in enumerate(node for node in nodes if node.component == component):
+                node.x, node.y = x + 8 + index // ROWS * WIDTH, y + HEAD + index % ROWS * HEIGHT
+            across = (sizes[component] + ROWS - 1) // ROWS
+            boxes.append(
+                Box(component, x, y, across * WIDTH + 8, HEAD + min(sizes[component], ROWS) * HEIGHT)
+            )
+            y, right = _low(boxes[-1]) + 20, max(right, _right(boxes[-1]))
+        x = right + GAP
     return boxes
 
 
-def _curve(one: Node, other: Node) -> str:
-    width = WIDTH - 16
-    start, end = (one.x + width, one.y + HEIGHT // 2), (other.x, other.y + HEIGHT // 2)
-    if one.x >= other.x:  # the same column: around the right side
-        end = (other.x + width, end[1])
-        return f"M{start[0]} {start[1]} C{start[0] + 40} {start[1]} {end[0] + 40} {end[1]} {end[0]} {end[1]}"
-    middle = (start[0] + end[0]) // 2
-    return f"M{start[0]} {start[1]} C{middle} {start[1]} {middle} {end[1]} {end[0]} {end[1]}"
+def _right(box: Box) -> int:
+    return box.x + box.width
 
 
-def _severity(change: Change, report: Report) -> str:
-    own = [each for each in report.findings if (each.name, each.type) == (change.name, change.type)
-           and each.verdict == "violation" and each.status != "fixed"]  # fmt: skip
-    if (change.risk and change.risk.blocks) or any(each.blocks for each in own):
-        return "blocks"
-    levels = ("critical", "high", "medium", "low")
-    return next((level for level in levels if any(each.severity == level for each in own)), "none")
+def _low(box: Box) -> int:
+    return box.y + box.height
+
+
+def _severities(report: Report) -> dict[tuple[str, str], set[str]]:
+    found: dict[tuple[str, str], set[str]] = {}
+    for each in report.findings:
+        if each.verdict == "violation" and each.status != "fixed":
+            found.setdefault((each.name, each.type), set()).add("blocks" if each.blocks else each.severity)
+    return found
+
+
+def _severity(change: Change, worst: dict[tuple[str, str], set[str]]) -> str:
+    own = {*worst.get((change.name, change.type), ())}
+    if change.risk and change.risk.blocks:
+        own.add("blocks")
+    return next((level for level in ("blocks", "critical", "high", "medium", "low") if level in own), "none")

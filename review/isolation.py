@@ -77,7 +77,7 @@ def isolate(work: Path, trees: Iterable[Path], programs: Iterable[Path]) -> list
 
 
 def apart(work: Callable[[], int]) -> int:
-    """Run `work` in a process of its own, which may isolate itself; its code. Nothing of it is left behind."""
+    """Run `work` in a process of its own, which may isolate itself; its code. Nothing is left behind."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
     sys.stdout.flush()

@@ -53,8 +53,10 @@ def compare(
     return report(trees, work, only, minutes, tell, runner.Secrets(), notes)
 
 
-def report(trees: Trees, work: Path, only: Sequence[str], minutes: float, tell: Tell, hidden: "runner.Secrets",
-           notes: Sequence[str] = ()) -> Report:  # fmt: skip
+def report(
+    trees: Trees, work: Path, only: Sequence[str], minutes: float, tell: Tell, hidden: "runner.Secrets",
+    notes: Sequence[str] = (),
+) -> Report:  # fmt: skip
     """The same without isolation. A stack whose base is in `work` already gets its head only."""
     from review import runner
 
@@ -115,7 +117,7 @@ def stacks(trees: Trees) -> Projects:
 
 
 def chosen(trees: Trees, only: Sequence[str]) -> list[str]:
-    """The stacks to look at: those asked for, else the root project's, and of others those whose folder differs."""
+    """The stacks to look at: those asked for, else the root project's, and others whose folder differs."""
     projects = stacks(trees)
     if missing := sorted({*only} - {*projects}):
         raise NotRun(f"no stack is called {missing[0]!r}. Stacks: {', '.join(projects)}")

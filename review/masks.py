@@ -4,7 +4,7 @@ import base64
 import dataclasses
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import quote
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
@@ -22,12 +22,22 @@ SHORTEST = 6
 """Characters of a secret below which masking by value would hide common words."""
 
 
+def is_map(value: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether a value of JSON is an object."""
+    return isinstance(value, dict)
+
+
+def is_list(value: Any) -> TypeGuard[list[Any]]:
+    """Whether a value of JSON is a list."""
+    return isinstance(value, list)
+
+
 def shown(value: Any) -> Any:
     """A value without what the engine marks as secret or unknown."""
-    if isinstance(value, dict):
-        return MASK if SIGNATURE in value else {key: shown(item) for key, item in value.items()}  # pyright: ignore
-    if isinstance(value, list):
-        return [shown(item) for item in value]  # pyright: ignore
+    if is_map(value):
+        return MASK if SIGNATURE in value else {key: shown(item) for key, item in value.items()}
+    if is_list(value):
+        return [shown(item) for item in value]
     return UNKNOWNS.sub(UNKNOWN_TEXT, value) if isinstance(value, str) else value
 
 
@@ -39,7 +49,7 @@ class Masks:
         for value in values:
             raw = value.encode()
             forms |= {value, quote(value, safe=""), raw.hex(), base64.b64encode(raw).decode()}
-            # Inside a longer text base64 has three forms, each with a middle that is the same wherever it stands.
+            # Inside a longer text base64 has three forms, each with a middle that is always the same.
             forms |= {
                 base64.b64encode(b" " * lead + raw)[4 if lead else 0 : -4].decode() for lead in (0, 1, 2)
             }
@@ -50,10 +60,10 @@ class Masks:
         """The same, with every text in it masked."""
         if isinstance(value, str):
             return self._pattern.sub(MASK, value)
-        if isinstance(value, list):
-            return [self.clean(item) for item in value]  # pyright: ignore
-        if isinstance(value, dict):
-            return {self.clean(key): self.clean(item) for key, item in value.items()}  # pyright: ignore
+        if is_list(value):
+            return [self.clean(item) for item in value]
+        if is_map(value):
+            return {self.clean(key): self.clean(item) for key, item in value.items()}
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             names = [each.name for each in dataclasses.fields(value)]
             return dataclasses.replace(value, **{name: self.clean(getattr(value, name)) for name in names})

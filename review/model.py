@@ -12,7 +12,7 @@ SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
 
 @dataclass(frozen=True)
 class Place:
-    """A line of a file of the tree that `declares`, `composes` or `sets` something, or a line `of the base`."""
+    """A line of the tree that `declares`, `composes` or `sets` something, or a line `of the base`."""
 
     file: str
     line: int

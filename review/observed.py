@@ -1,4 +1,4 @@
-"""What the engine did with a stack: read from its `--json` plan, its event log, its state, the pack's ledger."""
+"""What the engine did with a stack: from its `--json` plan, its event log, its state, the pack's ledger."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from review.masks import shown
+from review.masks import is_map, shown
 from review.model import Place
 
 Json = dict[str, Any]
@@ -48,7 +48,7 @@ class Resource:
     @cached_property
     def inputs(self) -> Json:
         """As people may see them."""
-        return shown(self.state.get("inputs") or {})
+        return shown(_map(self.state.get("inputs")))
 
     @cached_property
     def dependencies(self) -> list[str]:
@@ -57,7 +57,7 @@ class Resource:
     @cached_property
     def sources(self) -> Mapping[str, list[str]]:
         """The URNs that a property's value comes from."""
-        return self.state.get("propertyDependencies") or {}
+        return _map(self.state.get("propertyDependencies"))
 
     @property
     def component(self) -> bool:
@@ -103,12 +103,12 @@ class Observed:
 
     def add_plan(self, plan: Json, tree: Path) -> None:
         """The engine's `--json`: positions, dependencies, values; no policies."""
-        for step in plan.get("steps") or []:
-            diff = {path: str(each["kind"]) for path, each in (step.get("detailedDiff") or {}).items()}
+        for step in plan.get("steps") or ():
+            diff = {path: str(each["kind"]) for path, each in _map(step.get("detailedDiff")).items()}
             self._add(
                 step["op"], step.get("oldState"), step.get("newState"), diff, step.get("replaceReasons"), tree
             )
-        self._errors(plan.get("diagnostics") or [], tree)
+        self._errors(plan.get("diagnostics") or (), tree)
 
     def add_events(self, events: Iterable[Json], tree: Path) -> None:
         """The event log: policies and errors, and, where there was no plan, the steps."""
@@ -119,10 +119,8 @@ class Observed:
                 self.verdicts.append(Verdict(*(str(found.get(name, "")).strip() for name in names)))
             elif found := event.get("diagnosticEvent"):
                 self._errors([found], tree)
-            elif not planned and (found := event.get("resourcePreEvent", {}).get("metadata")):
-                diff = {
-                    path: str(each["diffKind"]) for path, each in (found.get("detailedDiff") or {}).items()
-                }
+            elif not planned and (found := _map(event.get("resourcePreEvent")).get("metadata")):
+                diff = {path: str(each["diffKind"]) for path, each in _map(found.get("detailedDiff")).items()}
                 self._add(found["op"], found.get("old"), found.get("new"), diff, found.get("keys"), tree)
 
     def add_ledger(self, rows: Iterable[Json]) -> None:
@@ -134,11 +132,8 @@ class Observed:
     def _add(
         self, op: str, old: Json | None, new: Json | None, diff: Mapping[str, str], forced: Any, tree: Path
     ) -> None:
-        sides = [
-            Resource(each, places(each.get("stackTrace") or (), tree)) if each else None
-            for each in (old, new)
-        ]
-        step = Step(OPS.get(op, op), *sides, diff, tuple(sorted(forced or ())))
+        before_it, after_it = (_resource(each, tree) for each in (old, new))
+        step = Step(OPS.get(op, op), before_it, after_it, diff, tuple(sorted(forced or ())))
         before = self.steps.get(step.resource.urn)
         if before and before.op == step.op == "replace":  # the parts of one replacement: each knows something
             step = Step("replace", before.old or step.old, before.new or step.new, {**before.diff, **diff},
@@ -159,9 +154,19 @@ class Observed:
                 self.errors.append(text)
 
 
+def _map(value: Any) -> Json:
+    """An object, also where the engine leaves it out or writes null."""
+    return value or {}
+
+
 def from_state(resources: Iterable[Json], tree: Path) -> dict[str, Resource]:
     """The resources of a checkpoint by URN."""
-    return {each["urn"]: Resource(each, places(each.get("stackTrace") or (), tree)) for each in resources}
+    found = (_resource(each, tree) for each in resources)
+    return {each.urn: each for each in found if each}
+
+
+def _resource(state: Json | None, tree: Path) -> Resource | None:
+    return Resource(state, places(state.get("stackTrace") or (), tree)) if state else None
 
 
 def read_file(text: str) -> Json | list[Json]:
@@ -170,7 +175,7 @@ def read_file(text: str) -> Json | list[Json]:
         found = json.loads(text)
     except ValueError:
         return [json.loads(line) for line in text.splitlines() if line.strip()]
-    return [found] if isinstance(found, dict) and {"sequence", "run"} & {*found} else found
+    return [found] if is_map(found) and {"sequence", "run"} & found.keys() else found
 
 
 def places(frames: Iterable[Json], tree: Path) -> tuple[Place, ...]:

@@ -23,8 +23,8 @@ from review.model import (
 LONG = 100
 """Characters of a value above which only its ends are shown."""
 
-COLOURS = {"bold": 1, "red": 31, "green": 32, "yellow": 33, "dim": 2}
-COLOURS |= {"create": 32, "update": 33, "replace": 31, "delete": 31}
+STYLES = ("bold", "dim", "red", "green", "yellow", "create", "update", "replace", "delete")
+COLOURS: dict[str, int] = dict(zip(STYLES, (1, 2, 31, 32, 33, 32, 33, 31, 31), strict=True))
 
 SEPARATORS = re.compile("[␝␞␟]")
 """What splits a Markdown template's output into parts, so it may be in nobody's text."""
@@ -136,8 +136,9 @@ def costs(report: Report) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for stack in report.stacks:
         lines = stack.cost.lines if stack.cost else []
-        found += [(stack.name, f"{each.resource}, {each.what}: {each.before:,.2f} → {each.after:,.2f} USD a month")
-                  for each in lines]  # fmt: skip
+        for each in lines:
+            said = f"{each.resource}, {each.what}: {each.before:,.2f} → {each.after:,.2f} USD a month"
+            found.append((stack.name, said))
         if stack.cost and stack.cost.unknown:
             found.append((stack.name, f"unknown: {listed(stack.cost.unknown)}"))
     return found
@@ -187,6 +188,6 @@ def filters(colour: bool) -> Mapping[str, Callable[..., Any]]:
     def paint(text: str, style: str) -> str:
         return f"\033[{COLOURS[style]}m{text}\033[0m" if colour else text
 
-    own = (where, origin, brief, title, level, shown, folded, why, by_component, counted, grouped, matrix, columns,
-           costs, notes, compared, plain, code, fenced, label, short, paint)  # fmt: skip
-    return {each.__name__: each for each in own} | {"sign": lambda op: SIGNS[op], "json": json.dumps}
+    texts = (where, origin, brief, title, level, folded, counted, compared, plain, code, fenced, label, short)
+    own = (*texts, shown, why, by_component, grouped, matrix, columns, costs, notes, paint)
+    return {each.__name__: each for each in own} | {"sign": SIGNS.__getitem__, "json": json.dumps}

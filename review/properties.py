@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from review.masks import MASK, UNKNOWN_TEXT
+from review.masks import MASK, UNKNOWN_TEXT, is_list, is_map
 from review.model import Property
 from review.observed import Step
 from review.settings import StackFile, plain
@@ -24,7 +24,7 @@ Pair = tuple[Any, Any]
 
 
 def properties(step: Step, follows: Callable[[str], str], file: StackFile, near: str) -> list[Property]:
-    """The properties of an update or a replacement; `follows` names the changed resource that one comes from."""
+    """The properties of an update or replacement; `follows` names the changed resource one comes from."""
     if step.old is None or step.new is None:
         return []
     old, new = step.old.inputs, step.new.inputs
@@ -39,9 +39,9 @@ def properties(step: Step, follows: Callable[[str], str], file: StackFile, near:
             if not folded and _reordered(place, old, new):
                 place, folded = place.rpartition("[")[0], "order only"
             kind = "add" if before is MISSING else "remove" if after is MISSING else "change"
-            texts = [None if each is MISSING else plain(each) for each in (before, after)]
-            setting = None if folded else file.origin(place, *texts, near)
-            found[place] = Property(place, kind, *texts, forces, folded, setting)
+            old_text, new_text = (None if each is MISSING else plain(each) for each in (before, after))
+            setting = None if folded else file.origin(place, old_text, new_text, near)
+            found[place] = Property(place, kind, old_text, new_text, forces, folded, setting)
     return list(found.values())
 
 
@@ -55,21 +55,21 @@ def value_at(value: Any, path: str) -> Any:
     for key, index, name in _STEP.findall(path):
         if value == MASK:
             return MASK
-        if isinstance(value, list) and index and int(index) < len(value):  # pyright: ignore
-            value = value[int(index)]  # pyright: ignore
-        elif isinstance(value, dict) and (name or key) in value:
-            value = value[name or key]  # pyright: ignore
+        if is_list(value) and index and int(index) < len(value):
+            value = value[int(index)]
+        elif is_map(value) and (name or key) in value:
+            value = value[name or key]
         else:
             return MISSING
-    return value  # pyright: ignore
+    return value
 
 
 def _parts(path: str, before: Any, after: Any) -> Iterator[tuple[str, Pair]]:
     """A changed value in parts that a reader can take in: JSON by its keys, long text by its lines."""
     documents = _json(before), _json(after)
-    if all(isinstance(each, dict | list) for each in documents):
+    if all(map(_nested, documents)):
         yield from ((f"{path} › {inner}", pair) for inner, pair in _compare(*documents, ""))
-    elif isinstance(before, dict | list) and type(before) is type(after):  # pyright: ignore
+    elif (is_map(before) and is_map(after)) or (is_list(before) and is_list(after)):
         yield from (
             (f"{path}{'' if inner[0] == '[' else '.'}{inner}", pair)
             for inner, pair in _compare(before, after, "")
@@ -83,22 +83,25 @@ def _parts(path: str, before: Any, after: Any) -> Iterator[tuple[str, Pair]]:
 
 
 def _compare(before: Any, after: Any, path: str) -> Iterator[tuple[str, Pair]]:
-    lists = isinstance(before, list) and isinstance(after, list)
-    if isinstance(before, dict) and isinstance(after, dict):
-        for key in {**before, **after}:  # pyright: ignore
+    if is_map(before) and is_map(after):
+        for key in before | after:
             yield from _compare(
                 before.get(key, MISSING), after.get(key, MISSING), f"{path}.{key}".lstrip(".")
-            )  # pyright: ignore
-    elif lists and len(before) == len(after):  # pyright: ignore
-        for index, pair in enumerate(zip(before, after, strict=True)):  # pyright: ignore
-            yield from _compare(*pair, f"{path}[{index}]")
-    elif lists and path and not any(isinstance(each, dict | list) for each in (*before, *after)):  # pyright: ignore
+            )
+    elif is_list(before) and is_list(after) and len(before) == len(after):
+        for index, (one, other) in enumerate(zip(before, after, strict=True)):
+            yield from _compare(one, other, f"{path}[{index}]")
+    elif is_list(before) and is_list(after) and path and not any(map(_nested, before + after)):
         gone, come = (
             [each for each in one if each not in other] for one, other in ((before, after), (after, before))
-        )  # pyright: ignore
+        )
         yield path, (gone or MISSING, come or MISSING) if gone or come else (before, after)
     elif before != after:
         yield path or "[0]", (before, after)
+
+
+def _nested(value: Any) -> bool:
+    return is_map(value) or is_list(value)
 
 
 def _reordered(path: str, old: Any, new: Any) -> bool:

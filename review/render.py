@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,9 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 LIMIT = 65_000
 """Characters of a comment on a pull request; GitHub allows 65,536."""
+
+ENDING = 1500
+"""Characters kept free for saying what was folded."""
 
 OPEN = (
     "Does not evaluate",
@@ -78,11 +80,14 @@ def markdown(report: Report, limit: int = LIMIT) -> str:
         end = f"\n**Folded to fit into a comment** — {said}. The HTML and JSON reports have all of it.\n"
         return top.rstrip() + "\n" + "".join(each.text() for each in sections) + (end if said else "")
 
-    for titles in (FOLDED_FIRST, FOLDED_LAST):
-        for what in ("long", "told"):
-            for title in titles:
-                section = next(each for each in sections if each.title == title)
-                _fold(section, what, lambda: len(text()) - limit)
+    if len(text()) > limit:
+        lengths = {each.title: len(each.text()) for each in sections}
+        for titles in (FOLDED_FIRST, FOLDED_LAST):
+            for what in ("long", "told"):
+                for title in titles:
+                    section = next(each for each in sections if each.title == title)
+                    _fold(section, what, limit - len(top) - ENDING - sum(lengths.values()) + lengths[title])
+                    lengths[title] = len(section.text())
     found = text()
     if len(found) > limit:
         found = f"{top.splitlines()[0]}\n## Review\n\n**Folded to fit into a comment** — everything.\n"
@@ -127,18 +132,15 @@ class Section:
         return ", ".join(parts + ([f"{gone} of {len(self.items)} {self.noun} left out"] if gone else []))
 
 
-def _fold(section: Section, what: str, excess: Callable[[], int]) -> None:
-    """Fold items from the last one on, no more than needed."""
+def _fold(section: Section, what: str, room: int) -> None:
+    """Fold items from the last one on, no more than needed to fit into so many characters."""
     low, high = 0, len(section.items)
-    if not high or excess() <= 0:
+    if not high or len(section.text()) <= room:
         return
-    setattr(section, what, 0)
-    if excess() > 0:
-        return  # all of it, and more elsewhere
     while high - low > 1:
         middle = (low + high) // 2
         setattr(section, what, middle)
-        low, high = (low, middle) if excess() > 0 else (middle, high)
+        low, high = (middle, high) if len(section.text()) <= room else (low, middle)
     setattr(section, what, low)
 
 
@@ -146,8 +148,9 @@ def _render(template: str, report: Report, colour: bool) -> str:
     found = {status: [each for each in report.findings if each.status == status and each.verdict != "unknown"]
              for status in ("new", "fixed", "existing")}  # fmt: skip
     found["unknown"] = [each for each in report.findings if each.verdict == "unknown"]
-    errors = [(stack.name, side, error) for stack in report.stacks
-              for side, errors in (("head", stack.errors), ("base", stack.base_errors)) for error in errors]  # fmt: skip
+    sides = [(stack.name, "head", stack.errors) for stack in report.stacks]
+    sides += [(stack.name, "base", stack.base_errors) for stack in report.stacks]
+    errors = [(name, side, error) for name, side, found_errors in sides for error in found_errors]
     # Replacements that only follow from another are told with it.
     risks = [
         each for each in report.changes if each.risk and (each.risk.stateful or len(each.risk.chain) == 1)
@@ -161,8 +164,12 @@ def _render(template: str, report: Report, colour: bool) -> str:
 @cache
 def _environment(colour: bool) -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=lambda name: bool(name and name.endswith(".html")),
-        trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True,
-    )  # fmt: skip
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=lambda name: bool(name and name.endswith(".html")),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+    )
     environment.filters.update(phrases.filters(colour))
     return environment

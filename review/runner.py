@@ -14,13 +14,14 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from review.masks import is_map
 from review.observed import Json, read_file
 from sandbox import lock, policy_pack, workspace
 from sandbox.fault import Fault
@@ -49,7 +50,7 @@ THROWAWAY = {
 
 @dataclass(frozen=True)
 class Job:
-    """A stack to look at: trees and projects of both sides (None: no such stack), and a folder for all it writes."""
+    """A stack to look at: the trees of both sides, its project in each, and a folder for all it writes."""
 
     name: str
     trees: tuple[Path, Path]
@@ -71,7 +72,7 @@ class Run:
 
 @dataclass
 class Outcome:
-    """What became of a stack; `state` are the base's resources, `hidden` the values that stood for secrets."""
+    """What became of a stack: in `state` the base's resources, in `hidden` what stood for secrets."""
 
     runs: tuple[Run | None, Run | None]
     state: list[Json] = field(default_factory=list[Json])
@@ -88,15 +89,6 @@ class _Stack(workspace.Stack):
     @property
     def folder(self) -> Path:
         return self.place
-
-
-class _Session(Session):
-    more: Mapping[str, str]
-
-    def _command(self, *words: str) -> dict[str, Any]:
-        command = super()._command(*words)
-        command["env"] |= self.more
-        return command
 
 
 class Secrets:
@@ -136,9 +128,8 @@ def run(
         while waiting and time.monotonic() < started + minutes * 60:
             pid, _ = os.waitpid(-1, os.WNOHANG)
             if job := waiting.pop(pid, None):
-                tell(
-                    f"{job.name}: {_read(job.folder / 'trouble') or 'done'} after {time.monotonic() - started:.1f} s"
-                )
+                said, took = _read(job.folder / "trouble") or "done", time.monotonic() - started
+                tell(f"{job.name}: {said} after {took:.1f} s")
             elif not pid:
                 time.sleep(0.02)
         for job in waiting.values():
@@ -157,7 +148,7 @@ def collect(job: Job) -> Outcome:
             _json(job.folder / f"{side}-{name}") for name in ("events.jsonl", "engine.log", "ledger.jsonl")
         )
         events, plan, ledger = logs
-        plan = plan if isinstance(plan, dict) else {}
+        plan = plan if is_map(plan) else Json()
         runs.append(Run(**ended, events=events or [], plan=plan, ledger=ledger or []) if ended else None)
     hidden, trouble = _read(job.folder / "hidden").split(), _read(job.folder / "trouble")
     return Outcome((runs[0], runs[1]), _json(job.folder / "state.json") or [], hidden, trouble)
@@ -200,7 +191,8 @@ def _look(job: Job, engine: Path, hidden: Secrets) -> None:
                 continue
             begun, code, said = time.monotonic(), 1, ""
             try:
-                session = _Session(engine, _prepare(job, tree, project, hidden), Progress(), held, ports)
+                more = THROWAWAY | {"PIPE_POLICY_LEDGER": str(job.folder / f"{side}-ledger.jsonl")}
+                session = Session(engine, _prepare(job, tree, project, hidden), Progress(), held, ports, more)
             except (Fault, yaml.YAMLError) as error:  # the stack's own files
                 said = str(error).replace(f"{tree}/", "")
             else:
@@ -210,9 +202,8 @@ def _look(job: Job, engine: Path, hidden: Secrets) -> None:
             (job.folder / f"{side}.json").write_text(json.dumps(ended))
 
 
-def _operate(session: _Session, side: str) -> tuple[int, str]:
+def _operate(session: Session, side: str) -> tuple[int, str]:
     stack = session.stack
-    session.more = THROWAWAY | {"PIPE_POLICY_LEDGER": str(stack.folder / f"{side}-ledger.jsonl")}
     pack = policy_pack.flags(stack) if (stack.root / "policies").is_dir() else []
     if side == "base":
         result = session.operate("up", "--yes", "--skip-preview", *_advisory(stack, pack))
@@ -231,21 +222,22 @@ def _prepare(job: Job, tree: Path, project: Path, hidden: Secrets) -> workspace.
     (job.folder / "passphrase").write_text(hidden.passphrase)
     copy = job.folder / f"Pulumi.{job.name}.yaml"
     copy.unlink(missing_ok=True)
-    given = (yaml.safe_load((project / copy.name).read_text()) or {}).get("config") or {}
+    written: Json = yaml.safe_load((project / copy.name).read_text()) or {}
+    given: Json = written.get("config") or {}
     values = {
         key: hidden.value(job.name, key, json.dumps(given.get(key))) for key in workspace.prepare(stack)
     }
     with (job.folder / "hidden").open("a") as known:
         known.writelines(f"{value}\n" for value in values.values())
     # As nodes: Go reads some plain values otherwise than Python, so they stay as they are written.
-    content = yaml.compose(copy.read_text(), yaml.SafeLoader)
-    sealed = yaml.compose(
-        yaml.safe_dump({key: {"secure": hidden.sealed(value)} for key, value in values.items()})
+    content: Any = yaml.compose(copy.read_text(), yaml.SafeLoader)
+    sealed: Any = yaml.compose(
+        json.dumps({key: {"secure": hidden.sealed(each)} for key, each in values.items()})
     )
-    config = next((value for key, value in content.value if key.value == "config"), None)
-    if config is not None and sealed is not None:
-        config.value = [*(config.value or ()), *sealed.value]
-    copy.write_text(f"{yaml.serialize(content)}encryptionsalt: {hidden.salt}\n")
+    config = next(value for key, value in content.value if key.value == "config")
+    config.value = [*(config.value or ()), *sealed.value]
+    text = yaml.serialize(content)  # pyright: ignore[reportUnknownMemberType]
+    copy.write_text(f"{text}encryptionsalt: {hidden.salt}\n")
     if not stack.checkpoint.exists():
         stack.checkpoint.parent.mkdir(parents=True)
         empty = {"stack": f"organization/{name}/{job.name}", "latest": None}
@@ -263,7 +255,7 @@ def _advisory(stack: workspace.Stack, pack: list[str]) -> list[str]:
         "all": "advisory"
     }
     for values in levels.values():
-        if isinstance(values, dict) and values.get("enforcementLevel") == "mandatory":  # pyright: ignore
+        if is_map(values) and values.get("enforcementLevel") == "mandatory":
             values["enforcementLevel"] = "advisory"
     mild = stack.folder / "advisory.json"
     mild.write_text(json.dumps(levels))

@@ -86,7 +86,8 @@ def _values(file: Path) -> Values:
 
 def _leaves(node: yaml.Node, path: str) -> Iterator[tuple[str, Any, int]]:
     if isinstance(node, yaml.ScalarNode):
-        yield path, yaml.SafeLoader("").construct_object(node), node.start_mark.line + 1
+        value = yaml.SafeLoader("").construct_object(node)  # pyright: ignore[reportUnknownMemberType]
+        yield path, value, node.start_mark.line + 1
     for index, each in enumerate(node.value if isinstance(node, yaml.CollectionNode) else ()):
         if isinstance(node, yaml.MappingNode):
             yield from _leaves(each[1], f"{path}.{each[0].value}".lstrip("."))

@@ -55,8 +55,8 @@ def _weak(prod: Resources, stg: Resources) -> Iterator[tuple[str, ...]]:
         for key in (key for key in theirs if key[0] == kind and key in ours):
             values = [_measure(value_at(side[key].inputs, path), rule.get("by")) for side in (ours, theirs)]
             if values[0] is not None and values[1] is not None and values[0] < values[1]:
-                weak, strong = (f"{bool(value)}".lower() if path in ("multiAz", "deletionProtection") else f"{value:g}"
-                                for value in values)  # fmt: skip
+                flag = path in ("multiAz", "deletionProtection")
+                weak, strong = (str(bool(value)).lower() if flag else f"{value:g}" for value in values)
                 yield what, kind, key[1], path, weak, strong
 
 
