@@ -9,12 +9,12 @@ from policies.rule import (
     Options,
     Resource,
     Topic,
+    Unknown,
     Verdicts,
     each,
     wrong,
 )
-from policies.rules.checks import guarded
-from policies.unknowns import Value
+from policies.unknowns import UnknownValueError, Value
 
 WORKLOADS = Topic(
     framework="Checkov Kubernetes",
@@ -28,13 +28,18 @@ def every_container(
 ) -> Verdicts:
     """Judges every container of every pod on its own; only those in `fields` when given."""
     for pod in pods(resource):
-        yield from guarded(_containers(pod, check, fields))
-
-
-def _containers(pod: Pod, check: Callable[[Pod, Container], Verdicts], fields: tuple[str, ...]) -> Verdicts:
-    for container in pod.containers:
-        if not fields or container.field in fields:
-            yield from guarded(check(pod, container))
+        try:
+            containers = pod.containers
+        except UnknownValueError as unknown:
+            yield Unknown(unknown.path)
+            continue
+        for container in containers:
+            if not fields or container.field in fields:
+                # Not `guarded`: a generator less for each container and rule.
+                try:
+                    yield from check(pod, container)
+                except UnknownValueError as unknown:
+                    yield Unknown(unknown.path)
 
 
 NAMESPACED = POD_SHAPED | frozenset(
