@@ -85,7 +85,7 @@ class Cluster:
 
     def wait(self, path: str, condition: str) -> Manifest:
         """An object, once it has the condition."""
-        end = time.monotonic() + 60
+        end = time.monotonic() + 180
         while True:
             found = self.api.call("GET", path)
             conditions = found.get("status", {}).get("conditions", [])

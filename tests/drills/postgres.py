@@ -111,7 +111,7 @@ class Server:
         return self._log.read_text(errors="replace")
 
     def _wait(self) -> None:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 90
         while time.monotonic() < end:
             try:
                 self.sql("SELECT 1", "postgres")

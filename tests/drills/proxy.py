@@ -69,7 +69,7 @@ class Proxy:
 
     def ready(self) -> "Proxy":
         """When the probe of the pod succeeds."""
-        end = time.monotonic() + 15
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             try:
                 if self.plain("/healthz")[0] == 200:
@@ -86,7 +86,7 @@ class Proxy:
         if "error" in answer:
             raise ConnectionRefusedError(answer["error"])
         connection = socket.socket(fileno=descriptors[0])
-        connection.settimeout(10)
+        connection.settimeout(60)
         return connection
 
     def tls(self, context: ssl.SSLContext, name: str | None, source: str = VISITOR) -> ssl.SSLSocket:
@@ -106,7 +106,7 @@ class Proxy:
     def signal(self, name: str) -> None:
         self._ask({"do": "signal", "name": name})
 
-    def ended(self, seconds: float = 15) -> int:
+    def ended(self, seconds: float = 60) -> int:
         """The exit code of nginx, once it has one."""
         end = time.monotonic() + seconds
         while (code := self._ask({"do": "ended"})[0]["code"]) is None:

@@ -86,7 +86,7 @@ def start(command: list[str], mapped: bool) -> "subprocess.Popen[Any]":
 def answer(request: dict[str, Any], nginx: "subprocess.Popen[Any]") -> tuple[dict[str, Any], list[int]]:
     if request["do"] == "connect":
         connection = socket.create_connection(
-            ("127.0.0.1", request["port"]), timeout=5, source_address=(request["source"], 0)
+            ("127.0.0.1", request["port"]), timeout=30, source_address=(request["source"], 0)
         )
         return {}, [connection.detach()]
     if request["do"] == "signal":

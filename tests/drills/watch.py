@@ -52,7 +52,7 @@ def session(server: Server) -> Generator["subprocess.Popen[str]"]:
         words, env=server.superuser() | {"PGUSER": "pipe_admin"}, text=True, stderr=subprocess.PIPE
     )
     try:
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while "pg_sleep(600)" not in server.sql(
             "SELECT query FROM pg_stat_activity WHERE usename = 'pipe_admin'"
         ):

@@ -63,7 +63,7 @@ class Stack:
             capture_output=True,
             text=True,
             check=False,
-            timeout=180,
+            timeout=600,
         )
 
     def environment(self) -> dict[str, str]:
