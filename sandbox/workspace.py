@@ -138,7 +138,7 @@ def state(stack: Stack, part: str) -> list[dict[str, Any]]:
 def adopt(stack: Stack, found: Mapping[str, str]) -> None:
     """Enter pending creations that came to be into the state, by their ids; a refresh fills in the rest."""
     whole = json.loads(stack.checkpoint.read_text())
-    latest = whole["checkpoint"]["latest"]
+    latest: dict[str, list[dict[str, Any]]] = whole["checkpoint"]["latest"]
     creating = {
         each["resource"]["urn"]: each["resource"]
         for each in latest["pending_operations"]

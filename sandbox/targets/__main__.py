@@ -38,7 +38,7 @@ class _Handler(WSGIRequestHandler):
 def serve(folder: Path, *, control_plane: bool) -> None:
     """Serve until SIGTERM; what goes wrong at the start ends the process."""
     stopped = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    signal.signal(signal.SIGTERM, lambda _number, _frame: stopped.set())
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with ExitStack() as stack, ThreadPoolExecutor() as pool:
         cluster = pool.submit(_cluster, folder, stack) if control_plane else None

@@ -56,8 +56,9 @@ def written(folder: Path) -> Targets | None:
     """What targets.json says, be it true or not."""
     try:
         given: dict[str, Any] = json.loads((folder / "targets.json").read_text())
-        return Targets(**{**given, "kubeconfig": given["kubeconfig"] and Path(given["kubeconfig"])})
-    except (OSError, ValueError, TypeError, KeyError):
+        kubeconfig = given.pop("kubeconfig")
+        return Targets(**given, kubeconfig=Path(kubeconfig) if kubeconfig else None)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 

@@ -50,7 +50,7 @@ def test_every_api_answers_and_only_its_owner_reads_where(folder: Path) -> None:
 
 def test_two_starts_at_once_make_one_process(folder: Path) -> None:
     with ThreadPoolExecutor() as pool:
-        one, other = pool.map(lambda _: start(folder), range(2))
+        one, other = pool.map(start, [folder, folder])
     assert one == other == start(folder) == process.running(folder)
     process.stop(folder)
     assert (process.running(folder), started_at(one.pid)) == (None, None)
