@@ -40,7 +40,8 @@ class Datadog:
         found: list[Any] = _asked(
             lambda: self._monitors.list_monitors(monitor_tags=",".join(sorted(self._tags)))
         )
-        return {each.name: str(each.overall_state) for each in found if self._tags <= set(each.tags)}
+        mine = [each for each in found if self._tags <= set(each.tags)]
+        return {each.name: str(each.get("overall_state", "No Data")) for each in mine}
 
     def check(self, seconds: float) -> dict[str, str]:
         """Runs the stack's synthetic checks now; `passed` or what happened, by name."""

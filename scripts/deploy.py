@@ -1,8 +1,8 @@
 """Deploys a version of the service, or, without --version, what the program and its stack file say now.
 
-Before: tests, security scan, performance test, current documents. Then the image (built once, the same for all
-stacks), the frontend, `pulumi up` with the policy pack, in which migrations run before new pods, and a commit
-of the image to the stack file. After: health, monitors, logs, what users see. What fails there is rolled back.
+Before: tests, security scan, performance test, current documents. Then the image (built once, the same for
+all stacks), the frontend, `pulumi up` with the policy pack, in which migrations run before new pods, and a
+commit of the image to the stack file. After: health, monitors, logs, what users see; else it is rolled back.
 
 When it was interrupted, run it again: it goes on where it was.
 """

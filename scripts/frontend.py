@@ -30,7 +30,7 @@ def check(chosen: Options) -> None:
 def deploy(steps: Steps, chosen: Options) -> None:
     """The guide's commands; the project, one a stack, is in the environment, its token too."""
     if chosen.target == "sandbox":
-        steps.line("skipped npm run build, vercel deploy --prod: nothing leaves a sandbox")
+        steps.skip("npm run build, vercel deploy --prod: nothing leaves a sandbox")
         return
     folder = str(source())
     steps.follow("npm", "--prefix", folder, "ci")
@@ -41,6 +41,6 @@ def deploy(steps: Steps, chosen: Options) -> None:
 def roll_back(steps: Steps, chosen: Options) -> None:
     """Serves what was served before."""
     if chosen.target == "sandbox":
-        steps.line("skipped vercel rollback: nothing was deployed")
+        steps.skip("vercel rollback: nothing was deployed")
         return
     steps.follow("vercel", "--cwd", str(source()), "rollback")

@@ -42,7 +42,7 @@ def healthy(steps: Steps, cluster: Cluster, chosen: Options, image: str) -> None
     if min(updated, available, ready) < wanted:
         raise Failed(f"{API}: {wanted} pods are wanted; scripts/doctor.sh {chosen.stack} says what is wrong")
     if chosen.target == "sandbox":
-        steps.line("skipped GET of the health path: pods of the sandbox run nothing")
+        steps.line("no GET of the health path: pods of a sandbox run nothing")
         return
     url = f"https://{chosen.settings['edge']['host']}{chosen.settings['api']['healthPath']}"
     steps.line(f"{url}: {answer(url)}")
@@ -116,7 +116,7 @@ def logs(steps: Steps, cluster: Cluster, chosen: Options, before: Iterable[str])
     if chosen.dry_run:
         steps.programs.change("kubectl", "--namespace", chosen.namespace, "logs", API)
     elif cluster.silent:
-        steps.line("skipped kubectl logs: pods of the sandbox run nothing")
+        steps.skip("kubectl logs: pods of a sandbox run nothing")
     elif new := sorted(errors(cluster) - set(before)):
         for line in new[:10]:
             steps.line(line)
@@ -128,7 +128,7 @@ def logs(steps: Steps, cluster: Cluster, chosen: Options, before: Iterable[str])
 def users(steps: Steps, chosen: Options) -> None:
     """Datadog visits the site from outside, now."""
     if chosen.target == "sandbox":
-        steps.line("skipped the synthetic check: nobody outside reaches a sandbox")
+        steps.skip("nobody outside reaches a sandbox")
         return
     if chosen.dry_run:
         steps.line("would run Datadog's synthetic checks")

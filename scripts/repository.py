@@ -36,7 +36,7 @@ class Repository:
         return stack_file.image(self._programs.read("git", "show", f"HEAD:{self._file}"))
 
     def content(self) -> str:
-        """Names what is committed, whatever images the stack files have: those change with each deployment."""
+        """Names what is committed, but for the images in the stack files: each deployment changes one."""
         lines = self._programs.read("git", "ls-tree", "-r", "HEAD").splitlines()
         names = [f"Pulumi.{stack}.yaml" for stack in stacks()]
         kept = [line for line in lines if line.partition("\t")[2] not in names]

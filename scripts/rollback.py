@@ -26,7 +26,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--keep-schema",
         action="store_true",
-        help="where migrations cannot be undone: leave the database as it is, and run the older version on it",
+        help="where migrations cannot be undone: leave the database as it is under the older version",
     )
     given = parser.parse_args(words)
     try:
@@ -78,7 +78,7 @@ def back(
 
 
 def push(steps: Steps, repository: Repository) -> None:
-    """Pushes the commit. That it cannot is no reason to stop in the middle: `check_pushed` says it at the end."""
+    """Pushes the commit. A failure must not end the run here: `check_pushed` says it at the end."""
     try:
         steps.line(repository.push())
     except Failed as error:

@@ -15,6 +15,8 @@ from scripts.options import DONE, FAILED, REFUSED, ROOT, STOPPED, Options, Refus
 from scripts.process import Failed, Programs
 
 RECORDS = ROOT / ".runs"
+SIGNS = {"done": ("✓", 32), "skipped": ("–", 33), "failed": ("✗", 31), "stopped": ("✗", 31)}
+"""How a step ended, with the terminal's colour."""
 
 
 @dataclass
@@ -23,7 +25,7 @@ class Step:
 
     title: str
     result: str = "running"
-    """done, failed or stopped at the end."""
+    """done, skipped, failed or stopped at the end."""
     seconds: float = 0.0
     lines: list[str] = field(default_factory=list[str])
 
@@ -65,12 +67,17 @@ class Steps:
             step.result = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
             raise
         else:
-            step.result = "done"
+            step.result = "done" if step.result == "running" else step.result
         finally:
             step.seconds = time.monotonic() - begun
-            sign, colour = ("✓", 32) if step.result == "done" else ("✗", 31)
+            sign, colour = SIGNS[step.result]
             sign = f"\033[{colour}m{sign}\033[0m" if self._colour else sign
             print(f"  {sign} {title} ({step.seconds:.1f} s)", flush=True)
+
+    def skip(self, why: str) -> None:
+        """Says that the step that runs cannot be done here, and why."""
+        self.steps[-1].result = "skipped"
+        self.line(f"skipped: {why}")
 
     def line(self, text: str) -> None:
         """A line of the step that runs, in the record, too."""
@@ -113,11 +120,15 @@ def markdown(record: dict[str, Any]) -> str:
     title = f"# {record['command']} of {record['stack']}: {'done' if record['exitCode'] == 0 else 'failed'}"
     head = f"{record['started']}, {record['seconds']} s, target {record['target']}. {record['said']}"
     rows = [
-        f"| {'✓' if step['result'] == 'done' else '✗'} | {step['title']} | {step['seconds']} s |"
+        f"| {SIGNS[step['result']][0]} | {step['title']}{_why(step)} | {step['seconds']} s |"
         for step in record["steps"]
     ]
     results = [f"- {name}: {value}" for name, value in record["results"].items()]
     return "\n".join([title, "", head, "", "| | step | time |", "|---|---|---|", *rows, "", *results, ""])
+
+
+def _why(step: dict[str, Any]) -> str:
+    return f": {step['lines'][-1]}" if step["result"] == "skipped" else ""
 
 
 def perform(command: str, options: Options, work: Callable[[Steps], str]) -> int:
