@@ -159,6 +159,10 @@ class _Watch(events_pb2_grpc.EventsServicer):
             metadata = found["metadata"]
             if metadata.get("provider"):  # not a component, which waits for its children
                 self._busy[metadata["urn"]] = f"{metadata['op']} of {name_of(metadata['urn'])}"
+        elif (found := event.get("diagnosticEvent")) and found.get("urn") in self._busy:
+            if found["severity"] == "info":  # what a provider waits for
+                doing = self._busy[found["urn"]].partition(": ")[0]
+                self._busy[found["urn"]] = f"{doing}: {found['message'].strip()}"
         elif found := event.get("resOutputsEvent"):
             self._resource(phase, found["metadata"]["op"], found["metadata"])
         elif found := event.get("resOpFailedEvent"):

@@ -8,6 +8,9 @@ from sandbox.targets.kubernetes_api import Api, Json, condition, dig
 
 POLL_SECONDS = 0.2
 
+EXPLAIN_SECONDS = 3.0
+"""How long nothing changes until the reason is looked for."""
+
 LATEST_REASONS = 5
 """How many reasons a message gives."""
 
@@ -19,7 +22,7 @@ class Stuck(Exception):
 def wait(api: Api, path: str, seconds: float, patience: float, say: Callable[[str], None]) -> Json:
     """The object once it is ready; `Stuck` after `seconds`, or when nothing has changed for `patience`."""
     started = changed = time.monotonic()
-    before = ""
+    before, explained = "", False
     while True:
         found = api.get(path)
         if found is None:
@@ -29,8 +32,11 @@ def wait(api: Api, path: str, seconds: float, patience: float, say: Callable[[st
         if not missing:
             return found
         if missing != before:
-            changed, before = now, missing
+            changed, before, explained = now, missing, False
             say(missing)
+        elif not explained and now - changed > EXPLAIN_SECONDS:
+            explained = True
+            say(" ·".join(f"{missing}{why(api, found)}".splitlines()[:2]))
         if now - started > seconds or now - changed > patience:
             raise Stuck(f"not ready after {now - started:.0f} s: {missing}" + why(api, found))
         time.sleep(POLL_SECONDS)
@@ -64,17 +70,17 @@ def why(api: Api, found: Json) -> str:
         # Of what goes wrong only this one is told by a condition that is true, and by no other means.
         if (one["status"] == "True") == (one["type"] == "ReplicaFailure") and one.get("message")
     ]
-    silent = {name}  # whose state says nothing, so that the events must
+    silent = {(found["kind"], name)}  # whose state says nothing, so that the events must
     if labels := cast(Json, dig(found, "spec", "selector", "matchLabels")):
         selector = ",".join(f"{key}={value}" for key, value in labels.items())
         for pod in api.items(f"/api/v1/namespaces/{namespace}/pods", labelSelector=selector):
             said = _of_pod(pod)
-            silent |= set() if said else {pod["metadata"]["name"]}
+            silent |= set() if said else {("Pod", pod["metadata"]["name"])}
             reasons += [f"pod {pod['metadata']['name']}: {text}" for text in said]
     if namespace:
         for event in api.items(f"/api/v1/namespaces/{namespace}/events", fieldSelector="type=Warning"):
             about = event["involvedObject"]
-            if about.get("name") in silent:
+            if (about.get("kind"), about.get("name")) in silent:
                 reasons.append(f"{about['kind'].lower()} {about['name']}: {event.get('message')}")
     return "".join(f"\n  {reason}" for reason in list(dict.fromkeys(reasons))[:LATEST_REASONS])
 

@@ -72,7 +72,8 @@ class Provider(ResourceProviderServicer):
         return Empty()
 
     def _hear(self, address: str) -> None:
-        if address and self._engine is None:
+        """Where to tell what is done: of the latest phase, each of which has an address of its own."""
+        if address:
             self._engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))
 
     def Cancel(self, request: Empty, context: grpc.ServicerContext) -> Empty:
@@ -204,7 +205,7 @@ class Provider(ResourceProviderServicer):
 
     def _say(self, urn: str, text: str) -> None:
         if self._engine is not None:
-            message = engine_pb2.LogRequest(severity=engine_pb2.INFO, urn=urn, message=text, ephemeral=True)
+            message = engine_pb2.LogRequest(severity=engine_pb2.INFO, urn=urn, message=text)
             with contextlib.suppress(grpc.RpcError):  # only told; the work goes on
                 self._engine.Log(message, timeout=5)  # pyright: ignore[reportUnknownMemberType]
 

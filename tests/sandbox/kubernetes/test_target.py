@@ -232,8 +232,10 @@ def test_a_rollout_is_waited_for(target: KubernetesTarget, web: Live) -> None:
 def test_a_rollout_that_is_stuck_says_why_and_keeps_the_old_pods(
     target: KubernetesTarget, web: Live, empty: Cluster, path: str, value: Any, reason: str
 ) -> None:
+    said: list[str] = []
     with pytest.raises(Unready) as stuck:
-        target.update(resource(DEPLOYMENT, path, value, id=web.id), web)
+        target.update(resource(DEPLOYMENT, path, value, id=web.id, say=said.append), web)
+    assert reason in said[-1] and len(said[-1].splitlines()) == 1
     assert str(stuck.value).startswith("pipe/web: not ready after ")
     assert reason in str(stuck.value)
     assert stuck.value.live.id == web.id
