@@ -1,5 +1,6 @@
 """The committed stacks in a sandbox of their own: a copy of what they are made of, and the command on it."""
 
+import base64
 import json
 import shutil
 import subprocess
@@ -9,6 +10,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import yaml
+
+from sandbox import engine, workspace
+from sandbox.progress import Progress
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("components", "foundation", "policies", "schemas", "__main__.py", "lazy_sdk.py", "Pulumi.yaml")
@@ -48,6 +52,25 @@ class Stack:
     @property
     def folder(self) -> Path:
         return self.root / ".sandbox" / self.name
+
+    def secrets(self) -> list[str]:
+        """The random values that the sandbox entered, as the engine reads them."""
+        printed = subprocess.run(
+            [engine.find(Progress()), "config", "--show-secrets", "--json", "--stack", self.name],
+            cwd=self.folder,
+            env=workspace.environment(workspace.find_stack(self.root, self.name), {}),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        return [each["value"] for each in json.loads(printed).values() if each["secret"]]
+
+    def files_with(self, *texts: str) -> set[str]:
+        """The files of its sandbox in which one of these texts is, as it is or in base64."""
+        searched = [form for text in texts for form in (text.encode(), base64.b64encode(text.encode()))]
+        files = {file: file.read_bytes() for file in self.folder.rglob("*") if file.is_file()}
+        found = {file for file, content in files.items() if any(each in content for each in searched)}
+        return {str(file.relative_to(self.folder)) for file in found}
 
     def change(self, topic: str, *path: str | int, value: object) -> None:
         """Set one key of the stack file: `change("proxy", "minTls", value="1.1")`."""

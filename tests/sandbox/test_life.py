@@ -1,5 +1,6 @@
 """The life of the committed stacks on real targets, from the first up to the second."""
 
+import base64
 from collections.abc import Generator, Mapping
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from sandbox.progress import name_of, short
 from sandbox.targets import process
-from sandbox.targets.kubernetes_api import Api
+from sandbox.targets.kubernetes_api import Api, condition
 from tests.sandbox.inventory import call, client, in_state, in_targets, targets, zone
 from tests.stacks import Stack, copy
 
@@ -44,9 +45,10 @@ def meddle(stack: Stack) -> set[str]:
     settings = "/api/v1/namespaces/pipe/configmaps/pipe-api"
     by_hand = {"data": {"LOG_LEVEL": "by hand"}}
     Api(found.kubeconfig).call("PATCH", settings, by_hand, "application/merge-patch+json")
-    buckets = client(found, "s3")
-    [bucket] = [each["Name"] for each in buckets.list_buckets()["Buckets"] if each["Name"] == backups(stack)]
-    buckets.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    opened = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "RestrictPublicBuckets"), True)
+    client(found, "s3").put_public_access_block(
+        Bucket=backups(stack), PublicAccessBlockConfiguration=opened | {"BlockPublicPolicy": False}
+    )
     records = f"{zone(found)}/dns_records"
     host = stack.setting("edge", "frontendHost")
     [record] = [each for each in call(f"{records}?type=CNAME")["result"] if each["name"] == host]
@@ -57,7 +59,7 @@ def meddle(stack: Stack) -> set[str]:
     call(f"{monitors}/{monitor['id']}", "PUT", {"message": "by hand"})
     return {
         "kubernetes:core:ConfigMap api",
-        "aws:s3:BucketVersioning backups",
+        "aws:s3:BucketPublicAccessBlock backups",
         "cloudflare:index:DnsRecord edge-frontend",
         "datadog:index:Monitor HighErrorRate",
     }
@@ -93,6 +95,30 @@ def renamed_with_an_alias(stack: Stack) -> None:
     )
 
 
+def unready(stack: Stack) -> list[str]:
+    """Pods that neither are ready nor have done their work."""
+    kubeconfig = targets(stack).kubeconfig
+    assert kubeconfig
+    pods = Api(kubeconfig).items("/api/v1/namespaces/pipe/pods")
+    assert len(pods) > 4
+    return [
+        pod["metadata"]["name"]
+        for pod in pods
+        if pod["status"]["phase"] != "Succeeded" and condition(pod, "Ready").get("status") != "True"
+    ]
+
+
+def leaks(stack: Stack, said: str) -> list[str]:
+    """Where secrets are that belong into Kubernetes Secrets and AWS alone."""
+    secrets = stack.secrets()
+    assert len(secrets) == 6
+    found = targets(stack)
+    assert found.kubeconfig
+    arrived = str(Api(found.kubeconfig).items("/api/v1/namespaces/pipe/secrets"))
+    assert any(base64.b64encode(secret.encode()).decode() in arrived for secret in secrets)
+    return [*stack.files_with(*secrets), *(["the terminal"] if any(one in said for one in secrets) else [])]
+
+
 def kept_by_clouds(stack: Stack) -> dict[str, bool]:
     """What stays when a stack is destroyed, as in the real clouds."""
     found = targets(stack)
@@ -105,7 +131,10 @@ def kept_by_clouds(stack: Stack) -> dict[str, bool]:
 @pytest.mark.parametrize("stack", STACKS, indirect=True)
 def test_a_stack_lives_through_everything_and_leaves_what_clouds_keep(stack: Stack) -> None:
     protected = stack.setting("service", "protect")
-    made = run(stack, "up")
+    code, said = stack.run("up")
+    assert code == 0, said
+    made = dict(stack.summary()["changes"])
+    assert (unready(stack), leaks(stack, said)) == ([], [])
     assert set(made) == {"create"} and made["create"] > 150
     everything = in_targets(targets(stack))
     assert everything == in_state(stack)
