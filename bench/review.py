@@ -1,7 +1,7 @@
 """What a review costs, against six plain previews of the same program one after another.
 
-`python -m bench.review` prints both and their ratio, which may be 0.4 at most, and what rendering a report on
-2,000 resources takes. The plain previews import the provider SDKs eagerly (PIPE_LAZY_SDK=0) and have no policy pack.
+`python -m bench.review` prints both and their ratio, which may be 0.4 at most, and what rendering a report
+on 2,000 resources takes. The plain previews import the SDKs eagerly (PIPE_LAZY_SDK=0), without a policy pack.
 """
 
 import os
@@ -25,14 +25,15 @@ RENDERED = 5.0
 
 
 def repository(to: Path) -> Path:
-    """The working tree in a repository of its own whose only commit is the base, with a change to each stack file."""
+    """The working tree in a repository whose only commit is the base; each stack file is changed."""
     done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
     for name in filter(None, done.stdout.split("\0")):
         if (ROOT / name).is_file():
             (to / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, to / name)
+    git = ("git", "-c", "user.name=bench", "-c", "user.email=bench@example.com")
     for words in (("init", "-q", "-b", "main"), ("add", "-A"), ("commit", "-q", "-m", "base")):
-        subprocess.run(["git", "-c", "user.name=bench", "-c", "user.email=b@example.com", *words], cwd=to, check=True)
+        subprocess.run([*git, *words], cwd=to, check=True)
     for stack in STACKS:
         file = to / f"Pulumi.{stack}.yaml"
         file.write_text(file.read_text().replace("graceSeconds: 30", "graceSeconds: 40"))
@@ -42,7 +43,8 @@ def repository(to: Path) -> Path:
 def review(tree: Path) -> float:
     """Seconds of a whole review; a report is needed, whatever it says."""
     begun = time.perf_counter()
-    done = subprocess.run(python("-m", "review", "HEAD", "--tree", str(tree)), cwd=ROOT, capture_output=True, text=True)
+    words = python("-m", "review", "HEAD", "--tree", str(tree))
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     if done.returncode not in (0, 1) or "graceSeconds" not in done.stdout:
         sys.exit(f"error: the review failed ({done.returncode}):\n{done.stdout}{done.stderr}")
     return time.perf_counter() - begun
@@ -53,7 +55,8 @@ def previews(tree: Path) -> float:
     flags = ("--project", str(tree), "--no-policies")
     os.environ |= {"PIPE_LAZY_SDK": "0", "TARGETS": "none"}
     try:
-        return sum(seconds(python("-m", "sandbox", "preview", stack, *flags)) for stack in STACKS for _ in range(2))
+        commands = [python("-m", "sandbox", "preview", stack, *flags) for stack in STACKS]
+        return sum(map(seconds, commands * 2))
     finally:
         del os.environ["PIPE_LAZY_SDK"], os.environ["TARGETS"]
 

@@ -23,6 +23,7 @@ from review.model import (
     Place,
     Report,
     StackReport,
+    short,
 )
 from review.observed import Observed, Resource, Step
 from review.policies import Side, findings
@@ -128,7 +129,8 @@ def _changes(each: Looked, compares: str, waivers: Waivers) -> list[Change]:
         if step.op in ("replace", "delete"):
             name = DELETED if step.op == "delete" else REPLACED
             risk = waive(waivers, risks.risk(step, each.head, graph, each.file), name, resource.urn)
-        upstream = sorted({urn.rpartition("::")[2] for urn in resource.dependencies})
+        sources = (graph.resources[urn] for urn in resource.dependencies if urn in graph.resources)
+        upstream = sorted({f"{each.name} ({short(each.type)})" for each in sources})
         parts = properties(step, follows, each.file, near) if step.op != "create" else []
         found.append(Change([each.name], near, resource.type, resource.name, step.op, parts, _places(step),
                             upstream, risk))  # fmt: skip

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from review.model import Change, Report
+from review.model import Change, Report, short
 
 COMMENT, PAGE = 40, 300
 """Resources above which only those at risk, then the first ones, are drawn."""
@@ -59,16 +59,15 @@ def draw(report: Report, most: int) -> Drawing:
         Node(f"n{index}", each.name, each.type, each.component, each.op, each.stacks, _severity(each, worst))
         for index, each in enumerate(chosen)
     ]
-    by_name: dict[str, list[int]] = {}
-    for index, each in enumerate(chosen):
-        by_name.setdefault(each.name, []).append(index)
+    titles = [f"{each.name} ({short(each.type)})" for each in chosen]
+    found: dict[str, list[int]] = {}
+    for index, title in enumerate(titles):
+        found.setdefault(title, []).append(index)
     pairs = sorted(
         (source, index)
         for index, each in enumerate(chosen)
-        for source in (found for name in {*each.upstream} for found in by_name.get(name, ()))
-        if source != index
-        and {*chosen[source].stacks} & {*each.stacks}
-        and each.name not in chosen[source].upstream
+        for source in (found_index for title in each.upstream for found_index in found.get(title, ()))
+        if titles[source] != titles[index] and {*chosen[source].stacks} & {*each.stacks}
     )
     boxes = _place(nodes, {(nodes[one].component, nodes[other].component) for one, other in pairs})
     edges, curves = [(nodes[one], nodes[other]) for one, other in pairs], list[str]()

@@ -57,7 +57,7 @@ class Risk:
 
 @dataclass(frozen=True)
 class Change:
-    """A resource that changes, the same in each of its stacks; `upstream` are names."""
+    """A resource that changes, the same in each of its stacks; `upstream` are what it depends on."""
 
     stacks: list[str]
     component: str

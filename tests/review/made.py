@@ -36,7 +36,7 @@ def change(number: int = 0, op: str = "update", value: str = "20", name: str = "
         op=op,
         properties=[Property("size", "change", "10", value, op == "replace", "", SETTING)],
         places=[Place("components/thing.py", 10, "declares"), Place("__main__.py", 3, "composes")],
-        upstream=[f"{name}-{number - 1}"] if number else [],
+        upstream=[f"{name}-{number - 1} (aws:ec2:Thing)"] if number else [],
         risk=risk if op in ("replace", "delete") else None,
     )
 

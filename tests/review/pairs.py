@@ -57,6 +57,18 @@ RUN_AS_ROOT = (
 RENAMED: Edit = (DEV, "bucket: pipe-backup-dev\n", "bucket: pipe-dumps-dev\n")
 RUNNER = re.compile(r"^Runner\(.*?^\)\)\n", re.MULTILINE | re.DOTALL)
 
+SPARE = """\
+OriginCertificate("spare", OriginCertificateArgs(
+    hostnames=[f"spare-{host}"], days=settings.edge.certificate_days,
+))"""
+KEY = "key = aws.kms.Key(\n            "
+RENAMED_KEY: Edit = ("components/database.py", f"{KEY}name,", KEY + 'f"{name}-storage",')
+ALIAS: Edit = (
+    "components/database.py",
+    "protect=args.protect, retain_on_delete=True)",
+    "protect=args.protect, retain_on_delete=True, aliases=[pulumi.Alias(name=name)])",
+)
+
 PAIRS: dict[str, Pair] = {
     "nothing-changed": Pair(()),
     "setting-changed": Pair(((DEV, "instanceClass: db.t4g.small", "instanceClass: db.t4g.medium"),)),
@@ -81,39 +93,10 @@ PAIRS: dict[str, Pair] = {
         )
     ),
     "log-group-removed": Pair((("components/database.py", '("postgresql", "upgrade")', '("postgresql",)'),)),
-    "key-renamed-without-alias": Pair(
-        (
-            (
-                "components/database.py",
-                "key = aws.kms.Key(\n            name,",
-                'key = aws.kms.Key(\n            f"{name}-storage",',
-            ),
-        )
-    ),
-    "key-renamed-with-alias": Pair(
-        (
-            (
-                "components/database.py",
-                "key = aws.kms.Key(\n            name,",
-                'key = aws.kms.Key(\n            f"{name}-storage",',
-            ),
-            (
-                "components/database.py",
-                "opts=pulumi.ResourceOptions(parent=self, protect=args.protect, retain_on_delete=True)",
-                "opts=pulumi.ResourceOptions(parent=self, protect=args.protect, retain_on_delete=True, aliases=[pulumi.Alias(name=name)])",
-            ),
-        )
-    ),
+    "key-renamed-without-alias": Pair((RENAMED_KEY,)),
+    "key-renamed-with-alias": Pair((RENAMED_KEY, ALIAS)),
     "component-removed": Pair(((MAIN, 'Runner("runner"', "REMOVED"),)),
-    "component-added": Pair(
-        (
-            (
-                MAIN,
-                "\nproxy = TlsProxy(",
-                '\nOriginCertificate("spare", OriginCertificateArgs(hostnames=[f"spare-{host}"], days=settings.edge.certificate_days))\nproxy = TlsProxy(',
-            ),
-        )
-    ),
+    "component-added": Pair(((MAIN, "\nproxy = TlsProxy(", f"\n{SPARE}\nproxy = TlsProxy("),)),
     "secret-changed": Pair(
         ((DEV, "config:", "config:" + SECRET.format("dHdv")),),
         base=((DEV, "config:", "config:" + SECRET.format("b25l")),),
@@ -121,7 +104,7 @@ PAIRS: dict[str, Pair] = {
     "policy-broken": Pair((RUN_AS_ROOT,)),
     "policy-mended": Pair((), base=(RUN_AS_ROOT,)),
     "policy-made-mandatory": Pair(
-        (("policies/config/dev.json", "{", '{\n  "rds-single-zone": "mandatory",'),)
+        (("policies/config/dev.json", '"rds-single-zone": "disabled"', '"rds-single-zone": "mandatory"'),)
     ),
     "waiver-added": Pair((), base=(("policies/waivers.yaml", "", "[]\n"),)),
     "waiver-removed": Pair((("policies/waivers.yaml", "", "[]\n"),)),
@@ -272,6 +255,8 @@ def main(folder: Path) -> None:
         half.start()
     for half in halves:
         half.join()
+    if any(half.exitcode for half in halves):
+        sys.exit("a pair could not be looked at; see above")
 
 
 if __name__ == "__main__":
