@@ -1,12 +1,10 @@
 """What the Datadog provider accepts, and what Datadog would answer."""
 
-import json
-from collections.abc import Iterator
 from typing import Any, cast
 
 from sandbox.providers import rest
 from sandbox.providers.plan import Plan
-from sandbox.providers.target import Live, Package, Resource
+from sandbox.providers.target import Live, Resource
 from sandbox.providers.values import Json, plain
 
 MONITOR = "datadog:index/monitor:Monitor"
@@ -20,39 +18,11 @@ COUNTED = ("certificate", "latency", "networkHop", "packetsReceived", "responseT
 """Assertions that compare with a number, which is a string to Pulumi."""
 
 
-class Datadog(Package):
+class Datadog(rest.RestPackage):
     """pulumi-datadog."""
 
-    def faults(self, resource: Resource) -> Iterator[str]:
-        found = list(super().faults(resource))
-        yield from found
-        if found or plain(resource.inputs) != resource.inputs:
-            return  # what is wrong with a secret could not be said
-        if resource.type == MONITOR and {"type", "query"} <= resource.known.keys():
-            yield from monitor_faults(rest.body(resource))
-        if resource.type == DASHBOARD and "dashboard" in resource.known:
-            yield from dashboard_faults(resource.known["dashboard"])
-
-
-def monitor_faults(monitor: Json) -> Iterator[str]:
-    """What makes Datadog refuse a monitor, which it is asked in a preview, too."""
-    from sandbox.targets import client_models, monitors
-
-    found = list(client_models.datadog("v1.model.monitor.Monitor", monitor))
-    yield from found or monitors.faults(monitor)
-
-
-def dashboard_faults(text: str) -> Iterator[str]:
-    """What makes Datadog refuse a dashboard as JSON."""
-    from sandbox.targets import client_models
-
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        yield f"dashboard: is no JSON: {error}"
-    else:
-        faults = client_models.datadog("v1.model.dashboard.Dashboard", found)
-        yield from (f"dashboard: {fault}" for fault in faults)
+    def enough(self, resource: Resource) -> bool:
+        return resource.type == MONITOR and {"type", "query"} <= resource.known.keys()
 
 
 class DatadogPlan(Plan):

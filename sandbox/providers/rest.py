@@ -3,7 +3,7 @@
 import functools
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast, get_args
 from urllib.parse import quote
@@ -12,8 +12,8 @@ import urllib3
 
 from sandbox.providers import schema
 from sandbox.providers.kinds import kind, table
-from sandbox.providers.target import Live, Refused, Resource, Target
-from sandbox.providers.values import Json, merge
+from sandbox.providers.target import Live, Package, Refused, Resource, Target
+from sandbox.providers.values import Json, merge, plain
 
 RETRY = urllib3.Retry(
     total=8, backoff_factor=0.5, backoff_max=4, allowed_methods=None, raise_on_status=False,
@@ -26,6 +26,8 @@ RETRY = urllib3.Retry(
 class Row:
     """How a type is kept by the API; the paths are templates with its inputs."""
 
+    kind: str
+    """What sandbox/targets/rules.toml calls its body."""
     path: str
     """Of all of them; POST creates one."""
     single: bool = False
@@ -128,7 +130,10 @@ def body(resource: Resource) -> Json:
     """What is sent to create or change a resource."""
     at, given = row(resource.type), resource.known
     if at.json:
-        return json.loads(given[at.json])
+        try:
+            return json.loads(given[at.json])
+        except ValueError as error:
+            raise Refused(f"{at.json}: is no JSON: {error}") from error
     members = schema.properties(schema.args_class(resource.type))
     made: Json = {}
     for name in given.keys() - {*at.local}:
@@ -136,7 +141,29 @@ def body(resource: Resource) -> Json:
         for step in reversed(at.place(name).split(".")):
             part = {step: part}
         made = merge(made, part)
-    return made
+    return {"data": {"type": at.wrap, "attributes": made}} if at.wrap else made
+
+
+class RestPackage(Package):
+    """A package whose API is known: what that would refuse is refused before it is asked."""
+
+    def faults(self, resource: Resource) -> Iterator[str]:
+        found = list(super().faults(resource))
+        yield from found
+        given, rows = resource.inputs, table(self.name)["api"]
+        if found or resource.type not in rows or plain(given) != given:
+            return  # what is wrong with a secret could not be said
+        if resource.known == given or self.enough(resource):
+            from sandbox.targets import client_models
+
+            try:
+                yield from client_models.check(row(resource.type).kind, body(resource))
+            except Refused as refused:
+                yield str(refused)
+
+    def enough(self, resource: Resource) -> bool:
+        """Whether enough is known to judge by, though not all."""
+        return False
 
 
 class RestTarget(Target):
@@ -185,7 +212,8 @@ class RestTarget(Target):
         at = row(resource.type)
         if not at.match:
             return []  # creating it once more makes no second one
-        wanted = {key: value for key, value in body(resource).items() if key in at.match}
+        sent = body(resource)["data"]["attributes"] if at.wrap else body(resource)
+        wanted = {key: value for key, value in sent.items() if key in at.match}
         rows = self.listed(resource)
         same = [one for one in rows if wanted.items() <= (one["attributes"] if at.wrap else one).items()]
         lives = [self.read(replace(resource, id=str(one[at.key])), {}) for one in same]
@@ -216,8 +244,7 @@ class RestTarget(Target):
             )
 
     def _send(self, verb: str, path: str, resource: Resource) -> Json:
-        at, sent = row(resource.type), self.body(resource)
-        found = self.call(verb, path, {"data": {"type": at.wrap, "attributes": sent}} if at.wrap else sent)
+        found = self.call(verb, path, self.body(resource))
         if found is None:
             raise Refused(f"{resource.id} is not there any more; a refresh takes it out of the state")
         return self.result(found)

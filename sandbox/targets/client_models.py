@@ -8,11 +8,13 @@ import typing
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, cast
+from typing import Annotated, Any, Literal, TypeAlias, Union, cast
 
 import jsonschema
 import typing_extensions as extensions
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+Json: TypeAlias = dict[str, Any]
 
 TAGS = ("type", "action")
 """What tells the alternatives of a body apart; Cloudflare's client leaves one optional, its API does not."""
@@ -21,16 +23,69 @@ MISSING = re.compile(r"'(\w+)'")
 """The names in Python's "missing 2 required positional arguments: 'query' and 'type'"."""
 
 
-def cloudflare(model: Any, value: Any) -> Iterator[str]:
-    """What is wrong with a value, each fault with its place and never with a value.
+def check(kind: str, given: Json, whole: Json | None = None, *, update: bool = False) -> list[str]:
+    """What is wrong with a body of a kind that rules.toml names: places and what is allowed, never a value.
 
-    `model`: a type, or its place in the client, such as "dns.record_create_params.RecordCreateParams".
+    `whole`: what it makes of an object that there is, if it tells only a part.
     """
+    whole = given if whole is None else whole
+    if kind == "setting":
+        allowed = setting_type(given.get("id", ""))
+        return (
+            list(cloudflare(allowed, given.get("value"), "/value"))
+            if allowed
+            else ["there is no such setting"]
+        )
+    model = _table()["models"][kind][-1 if update else 0]
+    # Cloudflare's models hold what is in the path, too.
+    inside = {"zone_id": "-"} if kind in ("record", "ruleset", "dnssec") else {}
+    found = datadog(model, given) if model.startswith("v") else cloudflare(model, given | inside)
+    return list(found) or list(_beyond(kind, whole))
+
+
+def _beyond(kind: str, value: Json) -> Iterator[str]:
+    """What the API refuses and the model allows."""
+    from sandbox.targets import monitors
+
+    for error in _rules(kind).iter_errors(value):
+        said = error.schema.get("title") or f"{error.validator}: {error.validator_value}"
+        yield f"/{'/'.join(map(str, error.path))}: {said}"
+    own = {"monitor": monitors.faults, "slo": monitors.slo_faults, "dashboard": monitors.dashboard_faults}
+    yield from own[kind](value) if kind in own else ()
+
+
+@functools.cache
+def _rules(kind: str) -> Any:
+    validator = jsonschema.Draft202012Validator
+    return validator(_table().get(kind, True), format_checker=validator.FORMAT_CHECKER)
+
+
+@functools.cache
+def _table() -> Json:
+    return tomllib.loads(Path(__file__).with_name("rules.toml").read_text())
+
+
+def setting_type(setting: str) -> Any:
+    """The type of a zone setting's value, as the client knows it; None: there is no such setting."""
+    from cloudflare.types.zones.setting_edit_response import SettingEditResponse
+
+    for model in typing.get_args(SettingEditResponse):
+        fields = model.model_fields
+        names = (
+            fields["id"].annotation if {"id", "value"} <= fields.keys() else None
+        )  # a literal, or that or None
+        if setting in (name for part in (names, *typing.get_args(names)) for name in typing.get_args(part)):
+            return fields["value"].annotation
+    return None
+
+
+def cloudflare(model: Any, value: Any, path: str = "") -> Iterator[str]:
+    """What is wrong with the value at a path; `model`: a type, or its place below cloudflare.types."""
     try:
         _adapter(model).validate_python(value)
     except ValidationError as error:
         for one in error.errors(include_input=False, include_url=False):
-            yield f"/{'/'.join(map(str, one['loc']))}: {one['msg']}"
+            yield f"{'/'.join((path, *map(str, one['loc']))) or '/'}: {one['msg']}"
 
 
 @functools.cache
@@ -81,22 +136,8 @@ def _fields(hint: Any) -> dict[str, tuple[Any, bool]]:
     return found
 
 
-def rules(kind: str, value: Any) -> Iterator[str]:
-    """What the API refuses in a body of a kind that its model allows: rules.toml."""
-    for error in _rules(kind).iter_errors(value):
-        said = error.schema.get("title") or f"{error.validator}: {error.validator_value}"
-        yield f"/{'/'.join(map(str, error.path))}: {said}"
-
-
-@functools.cache
-def _rules(kind: str) -> Any:
-    found = tomllib.loads(Path(__file__).with_name("rules.toml").read_text())
-    validator = jsonschema.Draft202012Validator
-    return validator(found.get(kind, True), format_checker=validator.FORMAT_CHECKER)
-
-
 def datadog(model: str, value: Any) -> Iterator[str]:
-    """What is wrong with a value; `model`: a class's place in the client, as "v1.model.monitor.Monitor"."""
+    """What is wrong with a value; `model`: a class's place in the client."""
     from datadog_api_client import model_utils
     from datadog_api_client.configuration import Configuration
     from datadog_api_client.exceptions import ApiTypeError, ApiValueError

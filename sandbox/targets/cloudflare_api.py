@@ -4,7 +4,7 @@ DNSSEC and rulesets, and the Origin CA. Codes and messages of refusals are the A
 import uuid
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
-from typing import Any, get_args
+from typing import Any
 
 from werkzeug.wrappers import Request
 
@@ -96,12 +96,12 @@ class CloudflareApi(Api):
     # DNS
 
     def put_record(self, given: Json, before: Json | None, others: Sequence[Json], zone: str) -> Json:
-        _check("dns.record_create_params.RecordCreateParams", given | {"zone_id": zone}, 1004)
+        _check("record", given, 1004)
         apex, name = self._zone(zone)["name"], given["name"].lower().rstrip(".")
         name = name if _within(name, apex) else apex if name == "@" else f"{name}.{apex}"
         made: Json = {"proxied": False, "tags": [], "settings": {}}
         made |= given | {"name": name, "content": _content(given)}
-        _refuse(client_models.rules("record", made), 1004)
+        _check("record", given, 1004, made)
         for other in (one for one in others if one["name"] == name):
             if all(other[key] == made[key] for key in ("type", "content")):
                 raise Refusal(400, "An identical record already exists.", 81058)
@@ -117,14 +117,14 @@ class CloudflareApi(Api):
     @route("/zones/<zone>/settings/<setting>", "GET", "PATCH")
     def setting(self, request: Request, zone: str, setting: str) -> Any:
         self._zone(zone)
-        allowed, rows = setting_type(setting), self.rows("setting", zone)
-        if allowed is None:
+        rows = self.rows("setting", zone)
+        if client_models.setting_type(setting) is None:
             raise Refusal(400, f"Unrecognized zone setting name: {setting}", 1006)
         if request.method == "PATCH":
             given = body(request)
             if given.keys() - {"id"} != {"value"}:  # the plugin sends the id along
                 raise Refusal(400, f"{', '.join(sorted(given))}: value is required, and nothing else", 1007)
-            _check(allowed, given["value"], 1007)
+            _check("setting", given | {"id": setting}, 1007)
             rows[setting] = {"id": setting, "value": given["value"], "editable": True, "modified_on": now()}
         default = {
             "id": setting,
@@ -143,7 +143,7 @@ class CloudflareApi(Api):
         if request.method == "GET":
             return rows.get(zone, {"status": "disabled"})
         given, digest = body(request), sha256(name.encode()).hexdigest().upper()
-        _check("dns.dnssec_edit_params.DNSSECEditParams", given | {"zone_id": zone}, 1004)
+        _check("dnssec", given, 1004)
         key = {
             "flags": 257,
             "algorithm": "13",
@@ -171,12 +171,7 @@ class CloudflareApi(Api):
         given = {key: old[key] for key in ("kind", "name", "phase") if key in old} | _without(given, *ADDED)
         # The plugin does not send the ids of rules that it changes: the refs tell which they are.
         rules = [_without(rule, *ADDED[1:]) for rule in given.get("rules", [])]
-        _check(
-            "rulesets.ruleset_create_params.RulesetCreateParams",
-            given | {"zone_id": zone, "rules": rules},
-            20217,
-        )
-        _refuse(client_models.rules("ruleset", given | {"rules": rules}), 20217)
+        _check("ruleset", given | {"rules": rules}, 20217)
         refs = [rule["ref"] for rule in rules if "ref" in rule]
         if len(refs) != len({*refs}):
             raise Refusal(400, "/rules: a ref is there twice", 20217)
@@ -193,7 +188,7 @@ class CloudflareApi(Api):
 
     def put_certificate(self, given: Json, before: Json | None, others: Sequence[Json]) -> Json:
         given = {"requested_validity": 5475} | given
-        _check("origin_ca_certificates.OriginCACertificateCreateParams", given, 1010)
+        _check("certificate", given, 1010)
         for host in given["hostnames"]:
             if not any(_within(host, zone) for zone in self._zone_names()):
                 raise Refusal(400, f"{host} is in no zone of the account", 1010)
@@ -211,27 +206,9 @@ class CloudflareApi(Api):
         return given | {"id": str(uuid.uuid4().int), "certificate": certificate, "expires_on": expires}
 
 
-def _check(model: Any, value: Any, code: int) -> None:
-    _refuse(client_models.cloudflare(model, value), code)
-
-
-def _refuse(faults: Iterable[str], code: int) -> None:
-    if said := "; ".join(faults):
-        raise Refusal(400, said, code)
-
-
-def setting_type(setting: str) -> Any:
-    """The type of a setting's value, as the client knows it; None: there is no such setting."""
-    from cloudflare.types.zones.setting_edit_response import SettingEditResponse
-
-    for model in get_args(SettingEditResponse):
-        fields = model.model_fields
-        names = (
-            fields["id"].annotation if {"id", "value"} <= fields.keys() else None
-        )  # a literal, or that or None
-        if setting in (name for part in (names, *get_args(names)) for name in get_args(part)):
-            return fields["value"].annotation
-    return None
+def _check(kind: str, given: Json, code: int, whole: Json | None = None) -> None:
+    if found := client_models.check(kind, given, whole):
+        raise Refusal(400, "; ".join(found), code)
 
 
 def _content(given: Json) -> str:

@@ -5,7 +5,7 @@ import json
 import random
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from time import time
 from typing import Any
 
@@ -13,17 +13,6 @@ from werkzeug.wrappers import Request
 
 from sandbox.targets import client_models, monitors
 from sandbox.targets.web import Api, Collection, Json, Refusal, body, now, page, route
-
-MODELS = {
-    "monitor": ("v1.model.monitor.Monitor", "v1.model.monitor_update_request.MonitorUpdateRequest"),
-    "slo": ("v1.model.service_level_objective_request.ServiceLevelObjectiveRequest",
-        "v1.model.service_level_objective.ServiceLevelObjective"),
-    "dashboard": ("v1.model.dashboard.Dashboard",) * 2,
-    "test": ("v1.model.synthetics_api_test.SyntheticsAPITest",) * 2,
-    "account": ("v2.model.aws_account_create_request.AWSAccountCreateRequest",
-        "v2.model.aws_account_update_request.AWSAccountUpdateRequest"),
-}  # fmt: skip
-"""The body of a create and of an update."""
 
 MONITOR_OPTIONS: Json = {"notify_audit": False, "include_tags": True, "notify_no_data": False, "silenced": {}}
 """What a monitor has that says nothing of it."""
@@ -81,9 +70,8 @@ class DatadogApi(Api):
         return {"monitors": page(request, found, info), "metadata": info}
 
     def put_monitor(self, given: Json, before: Json | None, others: Sequence[Json]) -> Json:
-        _check("monitor", given, before)
         merged = (before or {"name": "", "message": "", "tags": []}) | given
-        _refuse(monitors.faults(merged))
+        _check("monitor", given, before, merged)
         query = monitors.parse(merged["query"], monitors.STARTS[merged["type"]])
         needed = query.strings[:1] if merged["type"] == "slo alert" else tuple(map(str, query.monitors))
         for one in needed:
@@ -102,7 +90,11 @@ class DatadogApi(Api):
 
     def put_slo(self, given: Json, before: Json | None, others: Sequence[Json]) -> Json:
         _check("slo", given, before)
-        _refuse(self._slo_faults(given, before or given))
+        if before and given["type"] != before["type"]:
+            raise Refusal(400, f"type: it cannot be changed from {before['type']}")
+        for one in given.get("monitor_ids", ()):
+            if str(one) not in self.rows("monitor"):
+                raise Refusal(400, f"monitor {one} does not exist")
         made: Json = {"tags": [], "groups": [], "timeframe": given["thresholds"][0]["timeframe"]}
         for name in ("target", "warning"):
             for one in (one for one in given["thresholds"] if name in one):
@@ -111,17 +103,6 @@ class DatadogApi(Api):
         old = before or {"id": uuid.uuid4().hex, "created_at": int(time()), "creator": AUTHOR}
         kept = {key: old[key] for key in ("id", "created_at", "creator")}
         return made | given | kept | {"modified_at": int(time())}
-
-    def _slo_faults(self, given: Json, before: Json) -> Iterator[str]:
-        if given["type"] != before["type"]:
-            yield f"type: it cannot be changed from {before['type']}"
-        if any(one["target"] >= one.get("warning", 100) for one in given["thresholds"]):
-            yield "thresholds: a warning must be greater than its target"
-        for name, query in given.get("query", {}).items():
-            yield from _query_faults(name, query)
-        for one in given.get("monitor_ids", ()):
-            if str(one) not in self.rows("monitor"):
-                yield f"monitor {one} does not exist"
 
     def may_delete(self, name: str, row: Json, *, force: bool) -> None:
         ident = row.get("id")
@@ -145,7 +126,6 @@ class DatadogApi(Api):
 
     def put_dashboard(self, given: Json, before: Json | None, others: Sequence[Json]) -> Json:
         _check("dashboard", given, before)
-        _refuse(_widget_faults(given["widgets"], "widgets"))
         old = before or {"id": _public_id(), "created_at": now(), "author_handle": AUTHOR["handle"]}
         url = f"/dashboard/{old['id']}/{re.sub('[^a-z0-9]+', '-', given['title'].lower())}"
         made: Json = {
@@ -205,30 +185,9 @@ class DatadogApi(Api):
         return {"id": before["id"] if before else str(uuid.uuid4()), "type": "account", "attributes": made}
 
 
-def _check(name: str, given: Json, before: Json | None) -> None:
-    _refuse(client_models.datadog(MODELS[name][before is not None], given))
-    _refuse(client_models.rules(name, (before or {}) | given))
-
-
-def _refuse(faults: Iterable[str]) -> None:
-    for fault in faults:
+def _check(kind: str, given: Json, before: Json | None, whole: Json | None = None) -> None:
+    for fault in client_models.check(kind, given, whole, update=before is not None):
         raise Refusal(400, fault)
-
-
-def _query_faults(place: str, query: str) -> Iterator[str]:
-    try:
-        monitors.parse(query, "expression")
-    except monitors.Unreadable as error:
-        yield f"Invalid query: {place}: {error}"
-
-
-def _widget_faults(widgets: Sequence[Json], path: str) -> Iterator[str]:
-    """The queries of the widgets are read, too."""
-    for place, widget in enumerate(widgets):
-        shown, at = widget["definition"], f"{path}[{place}].definition"
-        yield from _widget_faults(shown.get("widgets", ()), f"{at}.widgets")
-        for request in shown["requests"] if isinstance(shown.get("requests"), list) else ():
-            yield from _query_faults(at, request["q"]) if "q" in request else ()
 
 
 def _numbered(widgets: Sequence[Json]) -> list[Json]:

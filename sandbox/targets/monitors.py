@@ -146,3 +146,27 @@ def _message(text: str) -> Iterator[str]:
             return
     if begun:
         yield f"message: {{{{#{begun[-1]}}}}} does not end"
+
+
+def slo_faults(slo: Any) -> Iterator[str]:
+    """What Datadog says of an objective that its model allows."""
+    if any(one["target"] >= one.get("warning", 100) for one in slo["thresholds"]):
+        yield "thresholds: a warning must be greater than its target"
+    for name, query in slo.get("query", {}).items():
+        yield from _query_faults(name, query)
+
+
+def dashboard_faults(dashboard: Any, path: str = "") -> Iterator[str]:
+    """What Datadog says of a dashboard, or a group of one, that its model allows."""
+    for place, widget in enumerate(dashboard.get("widgets", ())):
+        shown, at = widget["definition"], f"{path}widgets[{place}].definition"
+        yield from dashboard_faults(shown, f"{at}.")
+        for request in shown["requests"] if isinstance(shown.get("requests"), list) else ():
+            yield from _query_faults(at, request["q"]) if "q" in request else ()
+
+
+def _query_faults(place: str, query: str) -> Iterator[str]:
+    try:
+        parse(query, "expression")
+    except Unreadable as error:
+        yield f"Invalid query: {place}: {error}"

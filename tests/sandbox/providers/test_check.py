@@ -118,7 +118,6 @@ FAULTS: list[tuple[str, str, Any, str]] = [
         "policy: Statement[0].Resources is no element of a statement; "
         "allowed: Action, Condition, Effect, Principal, Resource, Sid",
     ),
-    (r.RECORD, "content", None, "content: missing; it or data is required"),
     (r.RECORD, "ttl", None, "ttl: missing; a number is required"),
     (
         r.RULESET,
@@ -135,19 +134,16 @@ FAULTS: list[tuple[str, str, Any, str]] = [
         '"http_response_compression", "http_response_firewall_managed", "http_response_headers_transform", '
         '"magic_transit", "magic_transit_ids_managed", "magic_transit_managed", "magic_transit_ratelimit"',
     ),
-    (
-        r.SETTING,
-        "value",
-        "1.4",
-        'value: "1.4", a string, is not a value of min_tls_version; closest: "1.3", "1.2", "1.1"; '
-        'allowed: "1.0", "1.1", "1.2", "1.3"',
-    ),
+    (r.SETTING, "value", "1.4", "/value: Input should be '1.0', '1.1', '1.2' or '1.3'"),
+    (r.SETTING, "settingId", "min_tls", "there is no such setting"),
     (
         r.CERTIFICATE,
         "requestedValidity",
         100,
-        "requestedValidity: 100, a number, is not a value of it; allowed: 7, 30, 90, 365, 730, 1095, 5475",
+        "/requested_validity: Input should be 7, 30, 90, 365, 730, 1095 or 5475",
     ),
+    (r.RECORD, "content", None, "/: content or data is required"),
+    (r.RECORD, "ttl", 5, "/ttl: Invalid TTL. Must be between 60 and 86400 seconds, or 1 for Automatic."),
     (
         r.MONITOR,
         "monitorThresholds.critical",
@@ -187,16 +183,15 @@ def test_a_setting_that_is_an_object_passes(providers: Providers):
 def test_a_setting_in_camel_case_is_refused_as_the_api_would(providers: Providers):
     value = {"strict_transport_security": {"enabled": True, "maxAge": "a year", "max_age": "a year"}}
     assert providers.faults(r.SETTING, {"zoneId": "z", "settingId": "security_header", "value": value}) == [
-        "value.strict_transport_security.maxAge: there is no such property; closest: max_age; "
-        "allowed: enabled, include_subdomains, max_age, nosniff, preload",
-        'value.strict_transport_security.max_age: "a year", a string; a number is required',
+        "/value/strict_transport_security/max_age: Input should be a valid number",
+        "/value/strict_transport_security/maxAge: Extra inputs are not permitted",
     ]
 
 
 def test_a_dashboard_that_is_no_dashboard_is_refused(providers: Providers):
     token = "datadog:index/dashboardJson:DashboardJson"
     assert providers.faults(token, {"dashboard": '{"title": "Pipe", "widgets": []}'}) == [
-        "dashboard: missing: layout_type"
+        "missing: layout_type"
     ]
 
 

@@ -133,7 +133,7 @@ REFUSED_RECORDS = [
     ({"type": "A"}, "Content for A record must be a valid IPv4 address."),
     ({"type": "AAAA", "content": "10.0.0.1"}, "Content for AAAA record must be a valid IPv6 address."),
     ({"content": " "}, "Content is missing."),
-    ({"content": None}, "Content is missing."),
+    ({"content": None}, "content or data is required"),
 ]
 
 
