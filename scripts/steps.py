@@ -111,7 +111,10 @@ class Steps:
         }
         path = folder / f"{self.started.strftime('%Y%m%dT%H%M%SZ')}-{self.command}"
         path.with_suffix(".json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
-        path.with_suffix(".md").write_text(markdown(record))
+        path.with_suffix(".md").write_text(text := markdown(record))
+        if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+            with Path(summary).open("a") as file:
+                file.write(text + "\n")
         return path
 
 

@@ -1,0 +1,70 @@
+"""What the working tree would change in a real stack: `pulumi preview` with the policy pack, as a review.
+
+The report goes to .runs/STACK/preview: review.md, review.html, review.sarif, review.json.
+"""
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts import options
+from scripts.options import ROOT, Options, Refused
+from scripts.process import Failed
+from scripts.steps import Steps, perform
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    given = options.parser("preview", __doc__ or "").parse_args(words)
+    try:
+        chosen = options.options(given)
+        if chosen.target == "sandbox":
+            raise Refused(f"make preview STACK={chosen.stack} previews the sandbox, and make review reviews")
+    except Refused as error:
+        print(f"error: {error}", file=sys.stderr)
+        return options.REFUSED
+    return perform("preview", chosen, lambda steps: work(steps, chosen))
+
+
+def work(steps: Steps, chosen: Options) -> str:
+    """Preview, then review; a preview that fails is reviewed, too."""
+    folder = ROOT / ".runs" / chosen.stack / "preview"
+    folder.mkdir(parents=True, exist_ok=True)
+    plan, events, ledger = (folder / name for name in ("plan.json", "events.jsonl", "ledger.jsonl"))
+    with steps.step("pulumi preview"):
+        code = preview(steps, chosen, plan, events, ledger)
+    found = [str(file) for file in (plan, events, ledger) if file.exists() and file.stat().st_size]
+    with steps.step("review"):
+        words = [sys.executable, "-m", "review", "--output", str(folder), "--events", *found]
+        steps.follow(*words)
+    for file in (plan, events, ledger):
+        file.unlink(missing_ok=True)  # they are what the report was made from, properties unfolded
+    if code:
+        raise Failed(f"pulumi preview ended with {code}; the report says why: {folder / 'review.md'}")
+    return f"the report is in {folder}"
+
+
+def preview(steps: Steps, chosen: Options, plan: Path, events: Path, ledger: Path) -> int:
+    """The preview's exit code; its plan, events and the policies' ledger go into files."""
+    stack = chosen.stack
+    words = ["pulumi", "preview", "--json", "--show-sames", f"--event-log={events}", "--non-interactive"]
+    words += ["--stack", stack, "--policy-pack", "policies"]
+    words += ["--policy-pack-config", f"policies/config/{stack}.json"]
+    if chosen.dry_run:
+        steps.programs.change(*words)
+        return 0
+    more = {"PULUMI_DEBUG_COMMANDS": "true", "PIPE_POLICY_LEDGER": str(ledger)}  # the first shows --event-log
+    steps.line(shlex.join(words))
+    with plan.open("w") as out:
+        try:
+            return subprocess.run(
+                words, env=os.environ | more, stdout=out, stdin=subprocess.DEVNULL
+            ).returncode
+        except FileNotFoundError:
+            raise Failed("pulumi is not installed, or not in PATH") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
