@@ -14,8 +14,11 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
+VERCEL := 64.0.2
+# Asserts, programs by name or without a shell, and words that only look like passwords; the rest is of ours, checked.
+NOT_UNSAFE := S101,S105,S106,S108,S303,S311,S506,S603,S607,S701
 CHECKED := __main__.py lazy_sdk.py components foundation policies review sandbox scripts bench $(wildcard tests/*.py) \
-  tests/components tests/drills tests/foundation tests/policies tests/review tests/sandbox tests/scripts
+  tests/components tests/drills tests/foundation tests/policies tests/review tests/sandbox tests/scripts tests/workflows
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +65,21 @@ test: $(READY) ## run every test, the real engine included
 	@$(PY) -m tests.drills.tools
 	@$(PY) -m pytest -n 2 --dist loadfile $(FLAGS)
 
+checks: $(READY) ## what has to pass before STACK is deployed: tests, scan, bench, current documents
+	@$(PY) -m scripts.checks $(STACK)
+
+scan: $(READY) ## look for unsafe code, vulnerable dependencies and unsafe workflows
+	@$(VENV)/bin/ruff check --select S --ignore $(NOT_UNSAFE) __main__.py components foundation policies sandbox review scripts
+	@$(VENV)/bin/pip-audit --require-hashes --disable-pip --progress-spinner off --requirement requirements.txt
+	@$(VENV)/bin/zizmor --offline --quiet .github
+
+current: ## fail when a generated file is not what `make schema` writes
+	@$(MAKE) schema
+	@git diff --exit-code --stat -- docs schemas || { echo "error: make schema, and commit what it wrote" >&2; exit 1; }
+
+vercel: ## install Vercel's CLI, which deploys the frontend
+	@npm install --global --no-fund --no-audit vercel@$(VERCEL)
+
 review: $(READY) ## what the working tree changes against BASE (default: where it left main)
 	@$(PY) -m review $(BASE) $(FLAGS)
 
@@ -87,4 +105,4 @@ lock: $(READY) ## pin the newest versions that the requirements allow
 	  $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	    --upgrade $$file.in -o $$file.txt; done
 
-.PHONY: help sandbox preview down clean console control-plane validate check test review bench mutation truth schema lock
+.PHONY: help sandbox preview down clean console control-plane validate check test checks scan current vercel review bench mutation truth schema lock

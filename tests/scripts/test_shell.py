@@ -10,7 +10,7 @@ from tests.drills import tools
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = sorted((ROOT / "scripts").glob("*.sh"))
-OTHERS = [*sorted((ROOT / "components" / "assets").glob("*.sh")), ROOT / ".ci" / "run"]
+OTHERS = [*sorted((ROOT / "components" / "assets").glob("*.sh")), ROOT / ".ci" / "run", ROOT / ".ci" / "install"]
 
 
 def test_the_commands_of_the_data_are_there() -> None:
