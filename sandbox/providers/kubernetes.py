@@ -69,7 +69,7 @@ class Kubernetes(Package):
                 value = at(resource.inputs, tuple(path.split(".")))
             except (KeyError, TypeError):
                 if path not in ("name", "repositoryOpts.repo"):
-                    yield f"{path}: missing; {wanted} is needed"
+                    yield f"{path}: missing; it has to be {wanted}"
                 continue
             if isinstance(plain(value), str) and not re.fullmatch(pattern, plain(value)):
                 yield f"{path}: {show(value)}, is not {wanted}"

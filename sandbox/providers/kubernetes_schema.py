@@ -16,6 +16,9 @@ FOLDER = "kubernetes-json-schema/v1.34.0-local-strict"
 QUANTITY = r"^[+-]?(\d+(\.\d*)?|\.\d+)(([KMGTPE]i)|[numkMGTPE]|[eE][+-]?\d+)?$"
 NAME = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
 LABEL = r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$"
+CUSTOM = r"(?!.*\bk8s\.io/)[a-z0-9-]+(\.[a-z0-9-]+)+/v\d\w*"
+"""apiVersion of what a CustomResourceDefinition defines; its group is somebody's domain."""
+
 PATTERNS = {
     QUANTITY: "no quantity; 250m, 0.5, 512Mi and 2Gi are",
     NAME: "no name; a-z, 0-9, - and . are allowed, at most 253",
@@ -28,6 +31,8 @@ def faults(given: Json) -> Iterator[str]:
     """What the API server would refuse in an object, each fault with its path."""
     api, kind = given.get("apiVersion"), given.get("kind")
     validator = _validator(api, kind) if isinstance(api, str) and isinstance(kind, str) else None
+    if validator is None and re.fullmatch(CUSTOM, str(api)):
+        return  # the server has the schema, in a CustomResourceDefinition
     if validator is None:
         yield f"kind: {show(kind)}, is no kind of Kubernetes 1.34 in apiVersion {show(api)}"
         return

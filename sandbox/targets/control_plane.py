@@ -1,7 +1,7 @@
 """A Kubernetes control plane on 127.0.0.1: the real servers, and KWOK in place of the nodes.
 
-Admission is as upstream has it (PodSecurity, ResourceQuota and LimitRanger are on), authorization is RBAC.
-What nodes there are and how their pods do: kubernetes/nodes.yaml, kubernetes/stages.yaml.
+Admission is as upstream has it (PodSecurity, ResourceQuota and LimitRanger are on), authorization is RBAC. In
+kubernetes/: how the servers are built and started, what nodes there are, and how their pods do.
 """
 
 import base64
@@ -11,6 +11,7 @@ import shutil
 import socket
 import subprocess
 import time
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from urllib3.exceptions import HTTPError
 from sandbox.built import Recipe, version_of
 from sandbox.fault import Fault
 from sandbox.progress import Progress
-from sandbox.targets.kubernetes_api import Api, ApiError
+from sandbox.targets.kubernetes_api import Api, ApiError, condition
 from sandbox.workspace import write_atomically
 
 HERE = Path(__file__).parent / "kubernetes"
@@ -34,9 +35,6 @@ STARTING_SECONDS = 60.0
 BOOTSTRAPPED = "/readyz/poststarthook/rbac/bootstrap-roles"
 """Answers once the server's own roles are there, which the other servers need."""
 
-SERVICES = "172.20.0.0/16"
-"""Addresses of Services; EKS's default, and what the stack files say."""
-
 USERS = {
     "admin": ("admin", "system:masters"),
     "kube-controller-manager": ("system:kube-controller-manager", ""),
@@ -45,33 +43,20 @@ USERS = {
 }
 """Who has a token and a kubeconfig: name and group on the server."""
 
-SERVERS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
-STAMP = "k8s.io/component-base/version.git"
-
-
-def _recipe(name: str, pin: str, packages: dict[str, str], time: str, flags: str = "") -> Recipe:
-    what = " and ".join(packages)
-    without = f"no {what} {{version}} in KUBEBUILDER_ASSETS or on PATH, and no Go to build with. "
-    install = "Install Go {go} or newer (https://go.dev/dl/), and run this again."
-    return Recipe(
-        name=name, pin=pin, packages=packages, flags=flags, time=time,
-        instead=f"{what} on PATH", without_go=without + install,
-    )  # fmt: skip
-
-
-RECIPES = (
-    _recipe(
-        "kubernetes",
-        r"k8s\.io/kubernetes v",
-        {name: f"k8s.io/kubernetes/cmd/{name}" for name in SERVERS},
-        "some seven minutes on two cores",
-        f"-X {STAMP}Version=v{{version}} -X {STAMP}Major=1 -X {STAMP}Minor=34",
-    ),
-    _recipe("kwok", r"sigs\.k8s\.io/kwok v", {"kwok": "sigs.k8s.io/kwok/cmd/kwok"}, "some two minutes"),
-    _recipe("etcd", r"etcd/server/v3 v", {"etcd": "go.etcd.io/etcd/server/v3"}, "half a minute"),
-)
-
+_servers: dict[str, Any] = tomllib.loads((HERE / "servers.toml").read_text())
 _children: dict[str, "subprocess.Popen[bytes]"] = {}
+
+
+def _recipe(name: str, packages: dict[str, str], **rest: str) -> Recipe:
+    what = " and ".join(packages)
+    without = (
+        f"no {what} {{version}} in KUBEBUILDER_ASSETS or on PATH, and no Go to build with. "
+        "Install Go {go} or newer (https://go.dev/dl/), and run this again."
+    )
+    return Recipe(name=name, packages=packages, instead=f"{what} on PATH", without_go=without, **rest)
+
+
+RECIPES = tuple(_recipe(name, **row) for name, row in _servers.pop("recipes").items())
 
 
 def find(say: Callable[[str], None] = lambda _: None) -> dict[str, Path] | None:
@@ -85,9 +70,8 @@ def find(say: Callable[[str], None] = lambda _: None) -> dict[str, Path] | None:
         cached, minor = recipe.built(), recipe.version.rpartition(".")[0]
         for name in recipe.packages:
             if given := shutil.which(name, path=places):
-                version = version_of(
-                    given, *(("version", "--client") if name == "kubectl" else ("--version",))
-                )
+                words = ("version", "--client") if name == "kubectl" else ("--version",)
+                version = version_of(given, *words)
                 if version and version.startswith(f"{minor}."):
                     found[name] = Path(given).absolute()
                     continue
@@ -103,9 +87,7 @@ def build(progress: Progress) -> dict[str, Path]:
         return found
     for recipe in RECIPES:
         recipe.build(progress)
-    found = find()
-    assert found is not None
-    return found
+    return find() or {}
 
 
 def start(folder: Path) -> Path:
@@ -117,47 +99,43 @@ def start(folder: Path) -> Path:
     data = folder / "control-plane"
     shutil.rmtree(data, ignore_errors=True)
     data.mkdir(mode=0o700, parents=True)
-    etcd, peer, server = (f"127.0.0.1:{port}" for port in _free_ports(3))
-    _write_credentials(data, f"https://{server}")
+    ports = dict(zip(("etcd", "peer", "port"), _free_ports(3), strict=True))
+    _write_credentials(data, f"https://127.0.0.1:{ports['port']}")
+
+    def spawn(name: str) -> None:
+        words = (f"--{key}={value}" for key, value in _servers[name].items())
+        command = [word.format(data=data, here=HERE, **ports) for word in words]
+        log = data / f"{name}.log"
+        write_atomically(log, "")
+        with log.open("wb") as out:
+            _children[name] = subprocess.Popen(
+                [programs[name], *command], cwd=data, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                umask=0o077, env={"PATH": os.environ.get("PATH", ""), "HOME": str(data)},
+            )  # fmt: skip
+
     end = time.monotonic() + STARTING_SECONDS
     try:
-        _spawn(programs, data, "etcd", {
-            "data-dir": data / "etcd", "unsafe-no-fsync": "true", "log-level": "error",
-            "listen-client-urls": f"http://{etcd}", "advertise-client-urls": f"http://{etcd}",
-            "listen-peer-urls": f"http://{peer}", "initial-advertise-peer-urls": f"http://{peer}",
-            "initial-cluster": f"default=http://{peer}",
-        })  # fmt: skip
-        _spawn(programs, data, "kube-apiserver", {
-            "etcd-servers": f"http://{etcd}", "cert-dir": data / "certs", "bind-address": "127.0.0.1",
-            "advertise-address": "127.0.0.1", "secure-port": server.partition(":")[2],
-            "service-account-issuer": "https://kubernetes.default.svc",
-            "service-account-key-file": data / "sa.key", "service-account-signing-key-file": data / "sa.key",
-            "token-auth-file": data / "tokens.csv", "authorization-mode": "RBAC", "anonymous-auth": "false",
-            "service-cluster-ip-range": SERVICES, "endpoint-reconciler-type": "none",
-            "encryption-provider-config": data / "encryption.yaml",
-            "allow-privileged": "true",  # as on EKS: it is up to admission
-        })  # fmt: skip
-        kubeconfig = data / "admin.kubeconfig"
+        spawn("etcd")
+        spawn("kube-apiserver")
         _until(end, "its certificate is made", (data / "certs/apiserver.crt").exists)
-        api = Api(kubeconfig, Retry(0))
+        api = Api(data / "admin.kubeconfig", Retry(0))
         _until(end, "the API server is ready", lambda: bool(api.get(BOOTSTRAPPED)))
-        _spawn(programs, data, "kube-controller-manager", {
-            "service-account-private-key-file": data / "sa.key", "root-ca-file": data / "certs/apiserver.crt",
-            "use-service-account-credentials": "true", "secure-port": "0", "leader-elect": "false",
-        })  # fmt: skip
-        _spawn(programs, data, "kube-scheduler", {"secure-port": "0", "leader-elect": "false"})
-        _spawn(programs, data, "kwok", {
-            "manage-all-nodes": "true", "config": HERE / "stages.yaml", "node-lease-duration-seconds": "40",
-        })  # fmt: skip
+        for name in ("kube-controller-manager", "kube-scheduler", "kwok"):
+            spawn(name)
         for node in yaml.safe_load_all((HERE / "nodes.yaml").read_text()):
             api.call("POST", "/api/v1/nodes", node)
-        _until(end, "every node is ready", lambda: _nodes_ready(api))
-        account = "/api/v1/namespaces/default/serviceaccounts/default"
+        nodes, account = "/api/v1/nodes", "/api/v1/namespaces/default/serviceaccounts/default"
+        ready = {"status": "True"}.items()
+        _until(
+            end,
+            "every node is ready",
+            lambda: all(ready <= condition(node, "Ready").items() for node in api.items(nodes)),
+        )
         _until(end, "the controllers work", lambda: api.get(account) is not None)
     except BaseException:
         stop()
         raise
-    return kubeconfig
+    return data / "admin.kubeconfig"
 
 
 def stop() -> None:
@@ -207,18 +185,6 @@ def _write_credentials(data: Path, server: str) -> None:
         write_atomically(data / f"{name}.kubeconfig", yaml.safe_dump(config))
 
 
-def _spawn(programs: dict[str, Path], data: Path, name: str, flags: dict[str, str | Path]) -> None:
-    if name in USERS:
-        flags = {"kubeconfig": data / f"{name}.kubeconfig", **flags}
-    write_atomically(data / f"{name}.log", "")
-    with (data / f"{name}.log").open("wb") as log:
-        _children[name] = subprocess.Popen(
-            [programs[name], *(f"--{flag}={value}" for flag, value in flags.items())],
-            cwd=data, stdin=subprocess.DEVNULL, stdout=log, stderr=log, umask=0o077,
-            env={"PATH": os.environ.get("PATH", ""), "HOME": str(data)},
-        )  # fmt: skip
-
-
 def _until(end: float, what: str, there: Callable[[], bool]) -> None:
     while True:
         try:
@@ -234,11 +200,6 @@ def _until(end: float, what: str, there: Callable[[], bool]) -> None:
                 + ". Its logs are *.log in the stack's folder, control-plane/."
             )
         time.sleep(0.05)
-
-
-def _nodes_ready(api: Api) -> bool:
-    conditions = (node["status"].get("conditions", ()) for node in api.items("/api/v1/nodes"))
-    return all(any(one["type"] == "Ready" and one["status"] == "True" for one in each) for each in conditions)
 
 
 def _free_ports(count: int) -> list[int]:

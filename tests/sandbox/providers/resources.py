@@ -100,6 +100,7 @@ VALID: dict[str, dict[str, Any]] = {
     },
     RELEASE: {
         "chart": "datadog",
+        "version": "3.273.1",
         "name": "datadog",
         "namespace": "default",
         "values": {"datadog": {"site": "x"}},
