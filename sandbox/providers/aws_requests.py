@@ -59,7 +59,7 @@ def _items(inner: Shape, value: Any) -> list[Any]:
 def faults(shape: Shape, value: Any, hidden: frozenset[str], path: str = "") -> Iterator[str]:
     """What a service would refuse by its model: values, patterns, lengths, ranges, sizes; each with its path.
 
-    Presence and types are botocore's own to check. A value in `hidden`, or of a sensitive shape, is not shown.
+    Presence and types are botocore's own to check. A value in `hidden` or of a sensitive shape is not shown.
     """
     if isinstance(shape, StructureShape):
         for name, item in cast(Mapping[str, Any], value).items():
@@ -110,7 +110,7 @@ def compiled(pattern: str) -> Any:
 
 
 def fill(template: Any, words: Json) -> Any:
-    """A template with words; None where it has no value. Of an object in a list, the first key has to have one."""
+    """A template with words; None where it has no value. An object in a list has one if its first key has."""
     if isinstance(template, str):
         found = PLACE.fullmatch(template)
         return jmespath.search(found[1], words) if found else text(template, words)

@@ -1,8 +1,8 @@
 """AWS as a target: what a type's row in aws_calls.toml says, called over boto3.
 
-A row's steps are calls. In what they send, `<path>` is JMESPath into the inputs and `id`, `region`, `account`,
-`tags` (those of the resource and the provider's), `live` (what reading brought), `added` and `removed` (items
-and keys that differ from it), `item` (of a step's `for`). What has no value is left out.
+A row's steps are calls. In what they send, `<path>` is JMESPath into the inputs and `id`, `region`, `account`
+and `tags` (those of the resource and the provider's), `live` (what reading brought), `added` and `removed`
+(items and keys that differ from it), `item` (of a step's `for`). What has no value is left out.
 """
 
 import datetime
@@ -48,7 +48,8 @@ class Row:
 
     service: str
     create: Json
-    """A step, with `made`: JMESPath of the id in its answer, where the id is not made of the inputs."""
+    """A step, with `made`: JMESPath of the id in its answer, where the id is not made of the inputs. It sends
+    all inputs that the call has a parameter for, or with `bare` none but those that it names."""
     read: list[Json]
     """Steps, with `take`: JMESPath of what they bring; the first one's tells whether the thing is there."""
     update: list[Json] = field(default_factory=list[Json])
@@ -65,7 +66,7 @@ class Row:
     tag: list[Json] = field(default_factory=list[Json])
     """Steps that change tags, where they are not those of the service."""
     find: Json = field(default_factory=dict[str, Any])
-    """A step whose `take` brings the ids of what an interrupted creation left, where it is not the service's."""
+    """A step whose `take` brings the ids of what a creation left, where it is not the service's."""
     id: str = ""
     """The id, where it is made of more than the inputs in kinds' template."""
     tagged: str = ""
@@ -80,16 +81,17 @@ class AwsTarget(AwsPlan):
     """An AWS API on this machine; the account is empty but for what AWS puts into every one."""
 
     def __init__(self, url: str) -> None:
-        self._clients = Clients(url)
+        self.clients = Clients(url)
 
     def find(self, resource: Resource) -> list[Live]:
-        talk = Talk(self._clients, resource)
+        talk = Talk(self.clients, resource)
         found = [talk.again(one).finish() for one in talk.left_behind()]
         return [live for live in found if live]
 
     def create(self, resource: Resource) -> Live:
-        talk = Talk(self._clients, resource)
-        answer = talk.call(talk.row.create, [name for name in resource.inputs if name not in talk.row.local])
+        talk = Talk(self.clients, resource)
+        sent = [] if talk.row.create.get("bare") else resource.inputs.keys() - set(talk.row.local)
+        answer = talk.call(talk.row.create, sorted(sent))
         made = talk.row.create.get("made")
         ident = jmespath.search(made, answer) if made else talk.natural_id()
         live = talk.again(str(ident)).finish()
@@ -98,17 +100,17 @@ class AwsTarget(AwsPlan):
         return live
 
     def read(self, resource: Resource, state: Json) -> Live | None:
-        talk = Talk(self._clients, resource, plain(state))
+        talk = Talk(self.clients, resource, plain(state))
         return talk.live() if talk.look() else None
 
-    def update(self, resource: Resource) -> Live:
-        live = Talk(self._clients, resource).settle()
+    def update(self, resource: Resource, before: Live) -> Live:
+        live = Talk(self.clients, resource).settle(before)
         if live is None:
             raise Refused(f"{resource.id} is not there any more; a refresh takes it out of the state")
         return live
 
     def delete(self, resource: Resource) -> None:
-        talk = Talk(self._clients, resource)
+        talk = Talk(self.clients, resource)
         if talk.look():
             for step in talk.row.delete:
                 talk.call(step, gone=True)
@@ -121,7 +123,7 @@ class AwsTarget(AwsPlan):
         if row is None:
             return super().invoke(token, args, config)
         region = args.get("region") or config.get("region") or REGION
-        client = self._clients.get(row["service"], region)
+        client = self.clients.get(row["service"], region)
         sent = fill(row.get("with", {}), {**args, "region": region})
         found = jmespath.search(row["take"], send(client, row["call"], sent))
         left_out = {*args.get("excludeNames", ()), *args.get("excludeZoneIds", ())}
@@ -221,21 +223,25 @@ class Talk:
             return None
         for step in self.row.finish:
             self.call(step, gone=True)
-        return self.settle() if self.row.finish else self._settled()
+        return self._settled() if not self.row.finish or self.look() else None
 
-    def settle(self) -> Live | None:
-        """Make it as the program wants it; None: it is not there."""
-        return self._settled() if self.look() else None
+    def settle(self, before: Live) -> Live | None:
+        """Make it as the program wants it, who gave `before` until now; None: it is not there."""
+        old, inputs = plain(before.inputs), schema.properties(schema.args_class(self.resource.type))
+        unseen = {name for name in self.row.unread if old.get(name) != self._given.get(name)}
+        taken_out = old.keys() & inputs.keys() - self._given.keys() - {"tags", "region", *self.row.local}
+        return self._settled(unseen, taken_out) if self.look() else None
 
-    def _settled(self) -> Live:
+    def _settled(self, unseen: set[str] | None = None, taken_out: set[str] | None = None) -> Live:
         live = self.live()
-        differ = self._differences(live)
-        if not differ:
+        differ = self._differences(live) | (unseen or set())
+        if not differ and not taken_out:
             return live
         self._changes = self._compared(live)
         for step in self.row.update:
-            if differ & set(step["when"]):
-                self.call(step, [name for name in step["when"] if name in self._given])
+            names, absent = differ & set(step["when"]), (taken_out or set()) & set(step["when"])
+            if names or (absent and "if" in step):
+                self.call(step, sorted(names & self._given.keys()))
         if "tagsAll" in differ:
             for step in self.row.tag or table("aws_calls")["tags"][self.row.service]:
                 self.call(step)
@@ -269,7 +275,7 @@ class Talk:
             try:
                 answer = self._send(step, words | ({"item": item} if item is not None else {}), list(names))
             except ClientError as error:
-                if not (gone and GONE.search(error.response["Error"]["Code"])):
+                if not (gone and GONE.search(cast(Json, error.response)["Error"]["Code"])):
                     raise _refused(error) from error
         return answer
 
@@ -388,7 +394,7 @@ def _spelled(hint: Any, value: Any) -> Any:
 
 
 def aligned(live: Any, given: Any, path: str, unread: tuple[str, ...]) -> Any:
-    """What is there as the program writes it: lists in its order, documents in its layout, empty or absent."""
+    """What is there, as the program writes it: lists in its order, documents in its layout."""
     if isinstance(live, dict) and isinstance(given, dict):
         found, wanted = cast(Json, live), cast(Json, given)
         made: Json = {}
@@ -474,5 +480,5 @@ def _slow_down(response: Any, attempts: int, **_: Any) -> float | None:
 
 
 def _refused(error: ClientError) -> Refused:
-    said = error.response["Error"]
+    said = cast(Json, error.response)["Error"]
     return Refused(f"{error.operation_name}: {said['Code']}: {said.get('Message', '')}")

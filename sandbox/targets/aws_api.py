@@ -1,7 +1,7 @@
-"""AWS's API on this machine: moto answers; before it, aws_api.toml says what moto lacks and where it is lenient.
+"""AWS's API on this machine: moto answers, and aws_api.toml says what it lacks and where it is lenient.
 
-Under `[[refuse."ec2 DeleteVpc"]]` is what AWS would refuse: a `look` at what is there (calls to moto, each with a
-name), then `if`, JMESPath into the request and what was seen, or `match`, patterns of the request's values.
+Under `[[refuse."ec2 DeleteVpc"]]` is what AWS would refuse: a `look` at what is there (calls to moto, each
+with a name), then `if`, JMESPath into the request and what was seen, or `match`, patterns of its values.
 Under `[eks.CreateAddon]` is an operation that moto does not have: what it does with the records of a family.
 """
 
@@ -40,7 +40,7 @@ ACCOUNT = "123456789012"
 """moto's, and the one that AWS's own documentation uses."""
 
 SETTINGS = {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
-"""AWS's own policies are there, so that one that does not exist cannot be attached; no machine is ever started."""
+"""AWS's own policies are there, so that none can be attached that does not exist; no machine is ever made."""
 
 SCOPE = re.compile(r"Credential=[^/]+/\d+/([\w-]+)/([\w-]+)/aws4_request")
 FORMS = ("ec2", "iam", "rds", "sts")
@@ -120,7 +120,8 @@ class Front:
         if own and action in INSTEAD:
             return _said(start, service, action, own(region, params))
         said = b"".join(self._moto(environ, start))
-        return [(own(region, params, said) if own else None) or said]
+        done = own and not re.search(rb"<Error>", said)
+        return [(own(region, params, said) if own and done else None) or said]
 
     # What AWS refuses and moto does not
 
@@ -143,13 +144,14 @@ class Front:
             records = self._records.get((words["region"], step["family"]), {})
             return jmespath.search(text(step["take"], words), list(records.values()))
         client = self._client(step.get("service", service), text(step.get("region", "<region>"), words))
-        sent = fill(step.get("with", {}), words) or {}
+        sent: Json = fill(step.get("with", {}), words) or {}
         try:
             answer = aws_requests.send(client, step["call"], sent)
         except ClientError as error:
             if "else" in step:
                 return step["else"]
-            raise Fault(error.response["Error"]["Code"], error.response["Error"]["Message"]) from error
+            found = cast(Json, error.response)["Error"]
+            raise Fault(found["Code"], found["Message"]) from error
         return jmespath.search(text(step["take"], words), answer)
 
     def _new_client(self, service: str, region: str) -> Any:
@@ -167,9 +169,9 @@ class Front:
             )
             raw: Any = io.BytesIO(answer.data)
             raw.stream = lambda: iter([answer.data])
-            return AWSResponse(request.url, answer.status_code, dict(answer.headers), raw)
+            return AWSResponse(request.url, answer.status_code, cast(Any, dict(answer.headers)), raw)
 
-        keys = {"aws_access_key_id": "sandbox", "aws_secret_access_key": "sandbox"}
+        keys: Any = {"aws_access_key_id": "sandbox", "aws_secret_access_key": "sandbox"}
         config = Config(s3={"addressing_style": "path"})
         client: Any = self._session.create_client(service, region, config=config, **keys)
         client.meta.events.register("before-send", ask)
@@ -232,7 +234,7 @@ class Front:
             there = records[key] = {**fill(row.get("defaults", {}), words), **given}
             there |= _merged(there, fill(row.get("made", {}), words) or {})
         elif row["does"] == "change" and there is not None:
-            new = _merged(there, given) | (fill(row.get("made", {}), words) or {})
+            new: Json = _merged(there, given) | (fill(row.get("made", {}), words) or {})
             if row.get("differs") and all(there.get(name) == item for name, item in new.items()):
                 raise Fault(
                     "InvalidParameterException", "No changes needed: it is at the desired configuration"
@@ -269,7 +271,23 @@ class Front:
         group = _backend("logs", region).groups.get(params.get("logGroupName"))
         if group is None:
             raise Fault("ResourceNotFoundException", "The specified log group does not exist.")
-        group.kms_key_id = params["kmsKeyId"]
+        group.kms_key_id = params.get("kmsKeyId")
+
+    _DisassociateKmsKey = _AssociateKmsKey
+
+    def _AuthorizeSecurityGroupIngress(self, region: str, params: Json, said: bytes) -> None:
+        for peer in params["IpPermissions"][0].get("Groups", []):
+            for ident in re.findall(rb"sgr-[0-9a-f]+", said):
+                rule = _group(region, params).get_rule(ident.decode())
+                rule.ip_range["Description"] = peer.get("Description")
+
+    _AuthorizeSecurityGroupEgress = _AuthorizeSecurityGroupIngress
+
+    def _ModifySecurityGroupRules(self, region: str, params: Json, said: bytes) -> None:
+        for one in params["SecurityGroupRule"]:
+            rule = _group(region, params).get_rule(one["SecurityGroupRuleId"])
+            if peer := one["SecurityGroupRule"].get("ReferencedGroupId"):
+                rule.source_group["GroupId"] = peer
 
     def _AddClientIDToOpenIDConnectProvider(self, region: str, params: Json) -> None:
         ids = (
@@ -287,6 +305,14 @@ class Front:
         )
         ids[:] = [one for one in ids if one != params["ClientID"]]
 
+    def _ModifyVpcEndpoint(self, region: str, params: Json, said: bytes) -> None:
+        ec2, ident = _backend("ec2", region), params["VpcEndpointId"]
+        prefix = ec2.vpc_end_points[ident].destination_prefix_list_id
+        for table in params.get("AddRouteTableId", []):
+            ec2.create_route(table, None, gateway_id=ident, destination_prefix_list_id=prefix)
+        for table in params.get("RemoveRouteTableId", []):
+            ec2.delete_route(table, prefix)
+
     def _GET_replication(self, region: str, params: Json) -> bytes:
         found = getattr(_backend("s3", "aws").buckets.get(params["Bucket"]), "replication", None)
         if not found:
@@ -297,8 +323,6 @@ class Front:
         return xmltodict.unparse({"ReplicationConfiguration": found}).encode()  # moto makes up parts of it
 
     def _CreateDBInstance(self, region: str, params: Json, said: bytes) -> bytes:
-        if b"ErrorResponse" in said:
-            return said
         self._ModifyDBInstance(region, params, said)
         database = _backend("rds", region).databases[params["DBInstanceIdentifier"]]
         same, database.dbi_resource_id = database.dbi_resource_id, f"db-{uuid.uuid4().hex[:26].upper()}"
@@ -319,10 +343,15 @@ class Front:
 def _mend() -> None:
     """Where moto 5.2 does what AWS does not: it loses a subnet group that is changed, stumbles over a bucket
     policy about everybody, and delivers logs at once, so that the bucket for them could never be deleted."""
+    from moto.iam.models import IAMBackend
     from moto.rds.models import RDSBackend
     from moto.s3.models import FakeBucket, S3Backend
 
-    allowed: Any = FakeBucket._log_permissions_enabled_policy
+    iam: Any = IAMBackend
+    policies: Any = iam._init_aws_policies
+
+    bucket: Any = FakeBucket
+    allowed: Any = bucket._log_permissions_enabled_policy
 
     def may_log(target_bucket: Any, target_prefix: str | None) -> bool:
         found: Json = json.loads(target_bucket.policy or b'{"Statement": []}')
@@ -330,7 +359,7 @@ def _mend() -> None:
         names = {"name": target_bucket.name, "partition": target_bucket.partition}
         return bool(allowed(SimpleNamespace(**names, policy=json.dumps(found).encode()), target_prefix))
 
-    cast(Any, FakeBucket)._log_permissions_enabled_policy = staticmethod(may_log)
+    bucket._log_permissions_enabled_policy = staticmethod(may_log)
 
     change: Any = RDSBackend.modify_db_subnet_group
 
@@ -341,11 +370,20 @@ def _mend() -> None:
 
     if not hasattr(change, "__wrapped__"):
         cast(Any, RDSBackend).modify_db_subnet_group = kept
-    cast(Any, S3Backend).log_incoming_request = lambda *_: None
+    cast(Any, S3Backend).log_incoming_request = _nothing
+
+    def policies_of_ours(self: Any) -> list[Any]:
+        return policies(self) if self.partition == "aws" else []  # loading them takes a second for each
+
+    iam._init_aws_policies = policies_of_ours
+
+
+def _nothing(*_: Any) -> None: ...
 
 
 INSTEAD = (
     "AssociateKmsKey",
+    "DisassociateKmsKey",
     "AddClientIDToOpenIDConnectProvider",
     "RemoveClientIDFromOpenIDConnectProvider",
     "GET replication",
@@ -359,6 +397,10 @@ def _backend(service: Any, region: str) -> Any:
     return cast(Any, get_backend(service))[ACCOUNT][region]
 
 
+def _group(region: str, params: Json) -> Any:
+    return _backend("ec2", region).get_security_group_from_id(params["GroupId"])
+
+
 # Requests
 
 
@@ -369,7 +411,7 @@ def _asked(service: str, environ: Json, body: bytes) -> tuple[str, Json]:
         return params.get("Action", ""), _nested(params)
     if service == "s3":
         bucket, _, key = environ["PATH_INFO"].strip("/").partition("/")
-        query = next(iter(parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)), "")
+        query = next(iter(parse_qs(str(environ.get("QUERY_STRING", "")), keep_blank_values=True)), "")
         return f"{environ['REQUEST_METHOD']} {query if not key else 'object'}".strip(), {
             "Bucket": bucket,
             "body": _parsed(body) if not key else {},

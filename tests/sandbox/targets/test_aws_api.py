@@ -1,0 +1,250 @@
+"""What the sandbox's AWS refuses as AWS does, though moto would not, and what it keeps itself."""
+
+from collections.abc import Callable, Generator
+from typing import Any, cast
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from sandbox.providers.target import Refused
+from tests.sandbox.providers.aws_world import WORLD, World, world
+
+
+@pytest.fixture(scope="module")
+def everything() -> Generator[World]:
+    with world() as made:
+        made.up(*WORLD)
+        yield made
+
+
+def refused(call: Callable[..., Any], **params: Any) -> str:
+    """The code with which a call is refused."""
+    with pytest.raises(ClientError) as found:
+        call(**params)
+    return str(cast(Any, found.value.response)["Error"]["Code"])
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("vpc", "DependencyViolation"),
+        ("a", "DependencyViolation"),
+        ("internet", "DependencyViolation"),
+        ("table", "DependencyViolation"),
+        ("eip", "InvalidIPAddress.InUse"),
+        ("pods", "DependencyViolation"),
+        ("role", "DeleteConflict"),
+        ("subnets", "InvalidDBSubnetGroupStateFault"),
+        ("parameters", "InvalidDBParameterGroupState"),
+    ],
+)
+def test_what_is_in_use_is_not_deleted(everything: World, name: str, said: str) -> None:
+    with pytest.raises(Refused, match=said):
+        everything.delete(name)
+    assert everything.read(name)
+
+
+def test_what_others_hold_is_not_taken_twice(everything: World) -> None:
+    ec2, live = everything.client("ec2"), everything.live
+    rule = {
+        "IpProtocol": "tcp",
+        "FromPort": 443,
+        "ToPort": 443,
+        "IpRanges": [{"CidrIp": "0.0.0.0/0", "Description": "x"}],
+    }
+    asked = {"GroupId": live["balancer"].id, "IpPermissions": [rule]}
+    assert refused(ec2.authorize_security_group_ingress, **asked) == "InvalidPermission.Duplicate"
+    again = {"RouteTableId": live["vpc"].outputs["mainRouteTableId"], "SubnetId": live["a"].id}
+    assert refused(ec2.associate_route_table, **again) == "Resource.AlreadyAssociated"
+    pod = {"clusterName": "pipe-dev", "namespace": "pipe", "serviceAccount": "pipe-api"}
+    role = live["role"].outputs["arn"]
+    assert (
+        refused(everything.client("eks").create_pod_identity_association, **pod, roleArn=role)
+        == "ResourceInUseException"
+    )
+
+
+def test_what_is_not_there_cannot_be_used(everything: World) -> None:
+    ec2, live = everything.client("ec2"), everything.live
+    table, vpc = live["table"].id, live["vpc"].id
+    no_key = "arn:aws:kms:ap-northeast-1:123456789012:key/00000000-0000-0000-0000-000000000000"
+    no_role = "arn:aws:iam::123456789012:role/none"
+    zone = {"VpcId": vpc, "CidrBlock": "10.0.9.0/24", "AvailabilityZone": "us-east-1a"}
+    flows = {
+        "ResourceIds": [vpc],
+        "ResourceType": "VPC",
+        "TrafficType": "ALL",
+        "LogDestinationType": "cloud-watch-logs",
+    }
+    where = {"LogDestination": live["logs"].outputs["arn"], "DeliverLogsPermissionArn": no_role}
+    images = {"encryptionType": "KMS", "kmsKey": no_key}
+    rules = [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": no_key}}]
+    assert refused(ec2.create_subnet, **zone) == "InvalidParameterValue"
+    assert (
+        refused(ec2.create_security_group, GroupName="x", Description="x", VpcId="vpc-0")
+        == "InvalidVpcID.NotFound"
+    )
+    nat = {"RouteTableId": table, "DestinationCidrBlock": "10.9.0.0/16", "NatGatewayId": "nat-0"}
+    assert refused(ec2.create_route, **nat) == "InvalidNatGatewayID.NotFound"
+    assert refused(ec2.create_flow_logs, **flows, **where) == "InvalidParameter"
+    logs, s3, iam = (everything.client(name) for name in ("logs", "s3", "iam"))
+    assert refused(logs.create_log_group, logGroupName="/x", kmsKeyId=no_key) == "InvalidParameterException"
+    made = everything.client("ecr").create_repository
+    assert refused(made, repositoryName="x/y", encryptionConfiguration=images) == "KmsException"
+    put = {"Bucket": "pipe-b", "ServerSideEncryptionConfiguration": {"Rules": rules}}
+    assert refused(s3.put_bucket_encryption, **put) == "KMS.NotFoundException"
+    policy = "arn:aws:iam::aws:policy/AmazonEKSNoSuchPolicy"
+    assert refused(iam.attach_role_policy, RoleName="pipe-role", PolicyArn=policy) == "NoSuchEntity"
+    pod = {"clusterName": "pipe-dev", "namespace": "x", "serviceAccount": "y", "roleArn": no_role}
+    assert (
+        refused(everything.client("eks").create_pod_identity_association, **pod)
+        == "InvalidParameterException"
+    )
+
+
+def test_buckets_are_as_s3_wants_them(everything: World) -> None:
+    s3 = everything.client("s3")
+    place = {"CreateBucketConfiguration": {"LocationConstraint": "ap-northeast-1"}}
+    for name in ("Pipe_backup", "-pipe", "192.168.0.1"):
+        assert refused(s3.create_bucket, Bucket=name, **place) in ("InvalidBucketName", "NoSuchBucket")
+    other = WORLD["tls"][1]["policy"].replace("pipe-b/", "pipe-other/")
+    assert refused(s3.put_bucket_policy, Bucket="pipe-b", Policy=other) == "MalformedPolicy"
+    off = {"Status": "Suspended"}
+    assert (
+        refused(s3.put_bucket_versioning, Bucket="pipe-b", VersioningConfiguration=off)
+        == "InvalidBucketState"
+    )
+    lock = {"ObjectLockEnabled": "Enabled"}
+    asked = {"Bucket": "pipe-replica", "ObjectLockConfiguration": lock}
+    assert refused(s3.put_object_lock_configuration, **asked) == "InvalidBucketState"
+    kept = {"Bucket": "pipe-kept"}
+    s3.create_bucket(**kept, **place)
+    s3.put_object(**kept, Key="latest.dump", Body=b"x")
+    assert refused(s3.delete_bucket, **kept) == "BucketNotEmpty"
+    s3.delete_object(**kept, Key="latest.dump")
+    s3.delete_bucket(**kept)
+
+
+def test_a_key_that_is_to_be_deleted_is_of_no_use(everything: World) -> None:
+    kms = everything.client("kms")
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=30)
+    assert kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "PendingDeletion"
+    assert refused(kms.enable_key_rotation, KeyId=key) == "KMSInvalidStateException"
+    assert refused(kms.schedule_key_deletion, KeyId=key) == "KMSInvalidStateException"
+    assert refused(kms.create_alias, AliasName="alias/x", TargetKeyId=key) == "KMSInvalidStateException"
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"identifier": "1db"}, "InvalidParameterValue"),
+        ({"monitoringInterval": 7}, "InvalidParameterValue"),
+        ({"performanceInsightsRetentionPeriod": 8}, "InvalidParameterValue"),
+        ({"backupRetentionPeriod": 36}, "InvalidParameterValue"),
+        ({"maxAllocatedStorage": 10}, "InvalidParameterCombination"),
+        ({"allocatedStorage": 10}, "InvalidParameterValue"),
+        ({"engineVersion": "16.4"}, "InvalidParameterCombination"),
+        ({"vpcSecurityGroupIds": ["sg-0"]}, "InvalidParameterValue"),
+        ({"kmsKeyId": "arn:aws:kms:ap-northeast-1:123456789012:key/none"}, "KMSKeyNotAccessibleFault"),
+        ({"maintenanceWindow": "sat:19:30-sat:20:30"}, "InvalidParameterValue"),
+        ({"dbSubnetGroupName": "none"}, "DBSubnetGroupNotFoundFault"),
+        ({"parameterGroupName": "none"}, "DBParameterGroupNotFound"),
+    ],
+)
+def test_a_database_is_as_rds_wants_it(everything: World, changed: dict[str, Any], said: str) -> None:
+    wanted = everything.resource("database", **{"identifier": "other", **changed})
+    with pytest.raises(Refused, match=said):
+        everything.target.create(wanted)
+
+
+def test_a_database_is_not_deleted_without_a_snapshot_or_while_protected(everything: World) -> None:
+    rds = everything.client("rds")
+    assert refused(rds.delete_db_instance, DBInstanceIdentifier="pipe-db") == "InvalidParameterCombination"
+    rds.modify_db_instance(DBInstanceIdentifier="pipe-db", DeletionProtection=True)
+    with pytest.raises(Refused, match="Cannot delete protected DB Instance"):
+        everything.delete("database")
+    rds.modify_db_instance(DBInstanceIdentifier="pipe-db", DeletionProtection=False)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"version": "1.29"}, "unsupported Kubernetes version: 1.29"),
+        ({"roleArn": "arn:aws:iam::123456789012:role/none"}, "The role with arn .*none.* does not exist"),
+        ({"storageConfig": None}, "all either fully enabled or fully disabled"),
+        ({"bootstrapSelfManagedAddons": None}, "bootstrapSelfManagedAddons must be false"),
+        ({"vpcConfig": {"subnetIds": ["<a.id>"]}}, "at least two different AZs"),
+        ({"vpcConfig": {"subnetIds": ["subnet-0", "<a.id>"]}}, "InvalidSubnetID.NotFound"),
+        (
+            {"vpcConfig": {"subnetIds": ["<a.id>", "<c.id>"], "endpointPublicAccess": False}},
+            "cannot both be false",
+        ),
+        (
+            {"encryptionConfig": {"provider": {"keyArn": "none"}, "resources": ["secrets"]}},
+            "keyArn in encryptionConfig is invalid",
+        ),
+    ],
+)
+def test_a_cluster_is_as_eks_wants_it(everything: World, changed: dict[str, Any], said: str) -> None:
+    with pytest.raises(Refused, match=said):
+        everything.target.create(everything.resource("cluster", **{"name": "other", **changed}))
+
+
+def test_a_cluster_is_changed_as_eks_allows(everything: World) -> None:
+    eks = everything.client("eks")
+    more = {"upgradePolicy": {"supportType": "EXTENDED"}, "deletionProtection": True}
+    assert refused(eks.update_cluster_config, name="pipe-dev", **more) == "InvalidParameterException"
+    same = {"upgradePolicy": {"supportType": "STANDARD"}}
+    assert refused(eks.update_cluster_config, name="pipe-dev", **same) == "InvalidParameterException"
+    assert refused(eks.update_cluster_version, name="pipe-dev", version="1.33") == "InvalidParameterException"
+    back = {"accessConfig": {"authenticationMode": "CONFIG_MAP"}}
+    assert refused(eks.update_cluster_config, name="pipe-dev", **back) == "InvalidParameterException"
+    eks.update_cluster_config(name="pipe-dev", deletionProtection=True)
+    assert refused(eks.delete_cluster, name="pipe-dev") == "InvalidRequestException"
+    eks.update_cluster_config(name="pipe-dev", deletionProtection=False)
+
+
+def test_access_is_as_eks_wants_it(everything: World) -> None:
+    eks, who = everything.client("eks"), WORLD["entry"][1]["principalArn"]
+    entry = {"clusterName": "pipe-dev", "principalArn": who.replace("operators", "x")}
+    assert refused(eks.create_access_entry, **{**entry, "clusterName": "none"}) == "ResourceNotFoundException"
+    assert refused(eks.create_access_entry, **{**entry, "principalArn": who}) == "ResourceInUseException"
+    session = "arn:aws:sts::123456789012:assumed-role/x/y"
+    assert (
+        refused(eks.create_access_entry, **{**entry, "principalArn": session}) == "InvalidParameterException"
+    )
+    groups = {"kubernetesGroups": ["system:masters"]}
+    assert refused(eks.create_access_entry, **entry, **groups) == "InvalidParameterException"
+    policy = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSNoSuchPolicy"
+    asked = {"clusterName": "pipe-dev", "principalArn": who, "accessScope": {"type": "cluster"}}
+    assert refused(eks.associate_access_policy, **asked, policyArn=policy) == "ResourceNotFoundException"
+    asked = {"clusterName": "pipe-dev", "principalArn": who, "accessScope": {"type": "namespace"}}
+    policy = policy.replace("NoSuch", "View")
+    assert refused(eks.associate_access_policy, **asked, policyArn=policy) == "InvalidParameterException"
+    assert (
+        refused(eks.create_addon, clusterName="pipe-dev", addonName="no-such") == "InvalidParameterException"
+    )
+
+
+def test_the_runner_is_as_codebuild_wants_it(everything: World) -> None:
+    build = everything.client("codebuild")
+    hook = {"projectName": "pipe-runner"}
+    assert refused(build.create_webhook, **hook) == "ResourceAlreadyExistsException"
+    wanted = everything.resource("runner", name="other", serviceRole="arn:aws:iam::123456789012:role/none")
+    with pytest.raises(Refused, match="not authorized to perform: sts:AssumeRole"):
+        everything.target.create(wanted)
+
+
+def test_requests_to_what_is_kept_are_checked_when_they_arrive(everything: World) -> None:
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    plain = cast(Any, boto3).client("eks", "ap-northeast-1", endpoint_url=everything.url, **keys)
+    asked = {"clusterName": "pipe-dev", "addonName": "coredns", "resolveConflicts": "MAYBE"}
+    assert refused(plain.create_addon, **asked) == "InvalidParameterException"
+
+
+def test_an_operation_that_nobody_answers_is_refused_once(everything: World) -> None:
+    assert (
+        refused(everything.client("eks").list_insights, clusterName="pipe-dev") == "UnknownOperationException"
+    )
