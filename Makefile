@@ -98,6 +98,7 @@ truth: $(READY) ## count the cases of the policies' truth table, by control
 schema: $(READY) ## write the generated files again
 	@$(PY) -m components.settings --schema > schemas/stack-file.schema.json
 	@$(PY) -m policies.table > docs/policies.md
+	@$(PY) -m tests.sandbox.fidelity
 	@$(PY) -m review --schema > schemas/review-report.schema.json
 
 lock: $(READY) ## pin the newest versions that the requirements allow

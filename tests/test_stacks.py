@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sandbox import workspace
-from tests.sandbox.test_fidelity import table
+from tests.sandbox.fidelity import rows
 from tests.stacks import Stack, copy
 
 STACKS = ["dev", "stg", "prod", "foundation"]
@@ -71,7 +71,7 @@ def test_a_changed_setting_changes_its_objects_in_place(made: Made) -> None:
 def test_the_fidelity_table_has_every_type_that_the_program_uses(made: Made) -> None:
     used = {each["type"] for name in STACKS for each in first_summary(made(name)[0])["resources"]}
     of_providers = {kind for kind in used if not kind.startswith(("pipe:", "pulumi:"))}
-    missing = of_providers - set(table())
+    missing = of_providers - set(rows())
     assert not missing, f"docs/sandbox.md says nothing of {sorted(missing)}: who checks them, and what not?"
 
 
