@@ -248,6 +248,13 @@ class Load:
     """The certificate that served each request, in order."""
     failed: list[str] = field(default_factory=list[str])
 
+    def more(self, requests: int = 20) -> None:
+        """Waits until so many more were served."""
+        enough, end = len(self.served) + requests, time.monotonic() + 120
+        while len(self.served) < enough:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
     def visit(self) -> None:
         """Connections with up to three requests each, every fourth of them a slow one."""
         chance = random.Random(threading.get_ident())
@@ -287,14 +294,16 @@ def test_a_new_certificate_drops_no_request(measured: Measured) -> None:
     try:
         for visitor in visitors:
             visitor.start()
-        time.sleep(0.5)
+        load.more()
         for leaving in list(pods):
             pods.append(Proxy(objects, new).ready())
             load.ready = [*(pod for pod in load.ready if pod is not leaving), pods[-1]]
-            time.sleep(0.3)  # the load balancer was told, and connections on their way arrive
+            load.more()  # the load balancer was told, and connections on their way arrive
             leaving.signal("SIGQUIT")
             assert leaving.ended() == 0, leaving.log()
-        time.sleep(0.5)
+        load.more()
+        alone = len(load.served)
+        load.more()
     finally:
         load.over.set()
         for visitor in visitors:
@@ -303,7 +312,7 @@ def test_a_new_certificate_drops_no_request(measured: Measured) -> None:
             pod.stop()
     assert load.failed == []
     assert len(set(load.served)) == 2
-    assert len(set(load.served[-20:])) == 1 and load.served[0] != load.served[-1]
+    assert len(set(load.served[alone:])) == 1 and load.served[0] != load.served[-1]
     measured("requests during a change of certificate, none dropped", len(load.served), "")
 
 
@@ -316,9 +325,11 @@ def test_a_pod_that_is_killed_instead_does_drop_requests() -> None:
     try:
         for visitor in visitors:
             visitor.start()
-        time.sleep(0.5)
+        load.more()
         pod.signal("SIGTERM")
-        time.sleep(0.2)
+        end = time.monotonic() + 60
+        while not load.failed and time.monotonic() < end:
+            time.sleep(0.05)
     finally:
         load.over.set()
         for visitor in visitors:
