@@ -83,7 +83,10 @@ def events(files: Iterable[Path], tree: Path, masked: Iterable[str], head: str) 
     """The report from each stack's state to head, out of event logs, `--json` plans and ledgers."""
     found: dict[str, list[Any]] = {}
     for file in files:
-        content = observed.read_file(file.read_text())
+        try:
+            content = observed.read_file(file.read_text())
+        except ValueError:
+            content = {}
         name = re.search(r"urn:pulumi:([^:]+)::", json.dumps(content))
         if not name:
             raise NotRun(f"{file} is neither an event log nor `--json` of a preview: no resource is in it.")

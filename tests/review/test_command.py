@@ -110,7 +110,10 @@ def test_it_writes_every_rendering(tree: Path, tmp_path: Path) -> None:
     [
         (("nowhere",), "BASE=nowhere is no commit here"),
         (("HEAD", "--stack", "qa"), "no stack is called 'qa'. Stacks: dev, stg, prod, foundation"),
-        (("--events", "requirements.in"), "error: "),
+        (
+            ("--events", "requirements.in"),
+            "requirements.in is neither an event log nor `--json` of a preview",
+        ),
     ],
 )
 def test_what_cannot_run_says_why(tree: Path, words: tuple[str, ...], said: str) -> None:
