@@ -122,7 +122,9 @@ def test_a_certificate_is_for_the_key_and_the_hosts_of_the_request(providers: Pr
     assert key["publicKeyPem"] in public_pem(public)
     again = target.update(replace(wanted, id=found.id), found)
     assert again.outputs["certificate"] == found.outputs["certificate"]
-    with pytest.raises(Refused, match=r"^csr: origin-rsa does not fit the request's key, or it did not sign the request$"):
+    with pytest.raises(
+        Refused, match=r"^csr: origin-rsa does not fit the request's key, or it did not sign the request$"
+    ):
         create(providers, r.CERTIFICATE, {**inputs, "requestType": "origin-rsa"}, "other")
     with pytest.raises(Refused, match=r"^csr: this is no certificate signing request in PEM: "):
         create(providers, r.CERTIFICATE, {**inputs, "csr": "x"}, "another")
