@@ -1,0 +1,308 @@
+"""deploy.sh on a real cluster; what would leave the machine is written down instead."""
+
+import json
+import shutil
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from scripts import migrations, stack_file
+from scripts.health import kind
+from scripts.options import Refused
+from tests.scripts.world import DIGEST, KEYS, OLD, REPLICAS, World, registry
+from tests.scripts.world import cluster as cluster
+from tests.scripts.world import world as world
+
+NAME = OLD.partition(":")[0]
+NEW = f"{NAME}:1.1.0@{DIGEST}"
+ECR = "--region ap-northeast-1 --repository-name pipe/api"
+BUILD = [
+    f"aws ecr describe-images {ECR} --image-ids=imageTag=1.1.0 --output=json",
+    f"docker build --pull --tag {NAME}:1.1.0 {{root}}/app",
+    f"trivy image --exit-code=1 --severity=CRITICAL,HIGH --ignore-unfixed {NAME}:1.1.0",
+    "aws ecr get-login-password --region ap-northeast-1",
+    f"docker login --username=AWS --password-stdin {NAME.partition('/')[0]}",
+    f"docker push {NAME}:1.1.0",
+    f"aws ecr describe-images {ECR} --image-ids=imageTag=1.1.0 --output=json",
+    f"cosign sign --yes {NAME}@{DIGEST}",
+]
+SCAN = [
+    f"aws ecr wait image-scan-complete {ECR} --image-id=imageDigest={DIGEST}",
+    f"aws ecr describe-image-scan-findings {ECR} --image-id=imageDigest={DIGEST} --output=json",
+]
+CHECKS = ["make test", "make scan", "make bench", "make current"]
+FRONTEND = [
+    "npm --prefix {root}/frontend ci",
+    "npm --prefix {root}/frontend run build",
+    "vercel --cwd {root}/frontend deploy --prod --yes",
+]
+UP = (
+    "pulumi up --yes --non-interactive --stack dev --policy-pack policies"
+    " --policy-pack-config policies/config/dev.json"
+)
+
+
+def commands(world: World, *groups: list[str]) -> list[str]:
+    return [line.format(root=world.root) for group in groups for line in group]
+
+
+def deploy(world: World, *words: str) -> "subprocess.CompletedProcess[str]":
+    return world.run("deploy.sh", "dev", "--soak", "0", *words)
+
+
+def test_a_new_version_is_checked_built_signed_deployed_committed_and_looked_at(world: World) -> None:
+    done = deploy(world, "--version", "1.1.0")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert world.asked() == commands(world, CHECKS, BUILD, SCAN, FRONTEND, [UP])
+    assert world.cluster.image() == world.file_image() == NEW
+    assert [result for _, result in world.steps()] == ["done"] * len(world.steps())
+    message = world.git("log", "-1", "--format=%B")
+    assert message == f"Deploy 1.1.0 to dev\n\nVersion: 1.1.0\nImage: {NEW}\nMigrations: 20240301-first"
+    assert world.git("show", "--stat", "--format=", "HEAD").startswith("Pulumi.dev.yaml | 2 +-")
+    assert world.git("rev-parse", "HEAD") == world.git("rev-parse", "origin/main")
+    assert (
+        "✓ metrics against the monitors" in done.stdout and "1 monitors No Data, 1 monitors OK" in done.stdout
+    )
+    assert "SiteDown (dev): passed" in done.stdout
+    assert {KEYS["DATADOG_API_KEY"], KEYS["DATADOG_APP_KEY"]} <= world.outside.keys
+    shown = json.dumps(world.record()) + done.stdout + done.stderr + "".join(world.asked())
+    assert "planted" not in shown
+
+
+def test_a_version_that_the_registry_has_is_not_built_again_and_what_passed_not_checked_again(
+    world: World,
+) -> None:
+    registry(world, pushed=True)
+    assert deploy(world, "--version", "1.1.0", "--skip-frontend").returncode == 0
+    assert world.asked() == commands(world, CHECKS, BUILD[:1], SCAN, [UP])
+    assert deploy(world, "--version", "1.1.0", "--skip-frontend").returncode == 0
+    assert world.asked() == commands(world, BUILD[:1], SCAN, [UP])
+    assert world.git("log", "--format=%s").splitlines() == ["Deploy 1.1.0 to dev", "Start"]
+
+
+def test_severe_findings_of_the_registrys_scan_stop_it_before_anything_is_deployed(world: World) -> None:
+    registry(world, pushed=True, findings='{"CRITICAL": 1, "LOW": 3}')
+    done = deploy(world, "--version", "1.1.0")
+    assert done.returncode == 1
+    assert "1 CRITICAL findings" in done.stderr
+    assert not [line for line in world.asked() if line.startswith(("pulumi", "npm", "vercel"))]
+    assert world.file_image() == world.cluster.image() == OLD
+
+
+def test_a_check_that_fails_stops_it_before_anything_is_built(world: World) -> None:
+    world.answer("make", '#!/bin/sh\n[ "$1" != scan ] || { echo "unsafe"; exit 3; }\n')
+    done = deploy(world, "--version", "1.1.0")
+    assert done.returncode == 1 and "✗ security scan" in done.stdout and "unsafe" in done.stdout
+    assert world.asked() == CHECKS[:2]
+
+
+@pytest.mark.parametrize("wrong", ["metrics", "logs", "users", "health"])
+def test_what_fails_afterwards_is_rolled_back_frontend_included(world: World, wrong: str) -> None:
+    registry(world, pushed=True)
+    if wrong == "users":
+        world.outside.check = ["failed"]
+    if wrong == "logs":
+        world.answer("npm", f"#!/bin/sh\necho 'ERROR cannot read 17 of undefined' > {world.bin}/logs\n")
+    with world.cluster.watched() as seen:
+        if wrong in ("metrics", "health"):
+            done = deploy_while(world, wrong)
+        else:
+            done = deploy(world, "--version", "1.1.0")
+    assert done.returncode == 1, done.stdout
+    assert "Rolled back: dev runs 1.0.0 again, as before" in done.stderr
+    assert {
+        "metrics": "in alarm since the deployment: HighErrorRate (dev)",
+        "logs": "1 kinds of errors in the logs that were not there before",
+        "users": "users are affected: SiteDown (dev)",
+        "health": ": 503",
+    }[wrong] in done.stderr
+    assert world.asked()[-3:] == commands(world, [UP, "vercel --cwd {root}/frontend rollback", UP])
+    assert world.cluster.image() == world.file_image() == OLD
+    subjects = world.git("log", "--format=%s", "origin/main").splitlines()
+    assert subjects[:2] == ["Roll dev back to 1.0.0", "Deploy 1.1.0 to dev"]
+    assert min(seen) >= REPLICAS
+    assert world.record()["results"]["rolled back to"] == OLD
+
+
+def deploy_while(world: World, wrong: str) -> "subprocess.CompletedProcess[str]":
+    """A deployment, and meanwhile an alert, or a site that is down, until the pods are back."""
+    over = threading.Event()
+
+    def disturb() -> None:
+        world.cluster.wait(lambda: world.cluster.image() == NEW or over.is_set())
+        world.outside.monitors["HighErrorRate (dev)"] = "Alert" if wrong == "metrics" else "OK"
+        world.outside.site = 503 if wrong == "health" else 200
+        world.cluster.wait(lambda: world.cluster.image() == OLD or over.is_set(), 150)
+        world.outside.site = 200
+
+    thread = threading.Thread(target=disturb)
+    thread.start()
+    try:
+        return deploy(world, "--version", "1.1.0")
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_a_monitor_that_was_in_alarm_before_does_not_count(world: World) -> None:
+    registry(world, pushed=True)
+    world.outside.monitors["BackupFailed (dev)"] = "Alert"
+    done = deploy(world, "--version", "1.1.0", "--skip-frontend")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "in alarm already: BackupFailed (dev)" in done.stdout
+
+
+def test_an_up_that_fails_keeps_the_old_pods_the_file_and_the_repository(world: World) -> None:
+    registry(world, pushed=True)
+    (world.bin / "up-fails").touch()
+    world.answer("vercel", f'#!/bin/sh\ncase "$*" in *rollback*) rm "{world.bin}/up-fails" ;; esac\n')
+    with world.cluster.watched() as seen:
+        done = deploy(world, "--version", "1.1.0")
+    assert done.returncode == 1
+    assert "the pods of 1.0.0 were never replaced" in done.stdout
+    assert "Rolled back" in done.stderr
+    assert world.git("log", "--format=%s") == "Start"
+    assert world.file_image() == world.cluster.image() == OLD
+    assert set(seen) == {REPLICAS}
+
+
+def test_an_interrupted_deployment_goes_on_where_it_was(world: World) -> None:
+    registry(world, pushed=True)
+    wait = f'#!/bin/sh\n[ -e "{world.bin}/again" ] || {{ touch "{world.bin}/again"; sleep 60; }}\n'
+    real = (world.bin / "answers" / "pulumi").read_text().partition("\n")[2]
+    world.answer("pulumi", wait + real)
+    process = subprocess.Popen(
+        [world.root / "scripts" / "deploy.sh", "dev", "--version", "1.1.0", "--soak", "0"],
+        env=world.environment, stdout=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    world.cluster.wait(lambda: (world.bin / "again").exists())
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = deploy(world, "--version", "1.1.0")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "going on with the deployment that was interrupted; before it: " + OLD in done.stdout
+    assert world.asked() == commands(world, BUILD[:1], SCAN, [UP])  # neither checks nor frontend again
+    assert world.cluster.image() == world.file_image() == NEW
+    assert not (world.root / ".runs" / "dev" / "unfinished.json").exists()
+
+
+def test_a_dry_run_shows_every_command_and_runs_none(world: World) -> None:
+    done = deploy(world, "--version", "1.1.0", "--dry-run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert world.asked() == []
+    zeros = "sha256:" + "0" * 64
+    for line in commands(world, CHECKS, BUILD, SCAN, FRONTEND, [UP]):
+        assert f"would run: {line.replace(DIGEST, zeros)}" in done.stdout
+    assert "would run: git commit" in done.stdout and "would run: git push" in done.stdout
+    assert world.file_image() == world.cluster.image() == OLD
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ("VERCEL_TOKEN", "VERCEL_TOKEN: Vercel's CLI needs them in the environment; or --skip-frontend"),
+        ("DATADOG_APP_KEY", "DATADOG_APP_KEY: the checks after a deployment ask Datadog"),
+    ],
+)
+def test_what_is_missing_is_said_before_anything_is_done(world: World, missing: str, said: str) -> None:
+    done = world.run("deploy.sh", "dev", "--version", "1.1.0", **{missing: ""})
+    assert done.returncode == 2 and said in done.stderr
+    assert world.asked() == []
+
+
+def test_what_is_not_committed_is_not_deployed(world: World) -> None:
+    with (world.root / "Pulumi.stg.yaml").open("a") as file:
+        file.write("# changed\n")
+    done = deploy(world, "--version", "1.1.0")
+    assert done.returncode == 2
+    assert "not committed: Pulumi.stg.yaml" in done.stderr
+
+
+def test_without_a_version_the_stack_files_image_stays_and_nothing_is_built(world: World) -> None:
+    done = deploy(world, "--skip-frontend")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert world.asked() == commands(world, CHECKS, [UP])
+    assert world.git("log", "--format=%s") == "Start"
+
+
+def test_a_commit_that_cannot_be_pushed_is_a_failure_at_the_end_and_no_rollback(world: World) -> None:
+    registry(world, pushed=True)
+    shutil.rmtree(world.root.parent / "origin")
+    done = deploy(world, "--version", "1.1.0", "--skip-frontend")
+    assert done.returncode == 1
+    assert "all is done, but the commit could not be pushed" in done.stderr
+    assert world.cluster.image() == world.file_image() == NEW
+
+
+def test_build_names_the_services_commit_for_the_next_jobs(world: World) -> None:
+    version = world.git("-C", "app", "rev-parse", "--short=12", "HEAD")
+    registry(world, pushed=True)
+    output = world.bin / "output"
+    done = world.run("build.sh", "dev", GITHUB_OUTPUT=str(output))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert output.read_text() == f"version={version}\nimage={NAME}:{version}@{DIGEST}\n"
+
+
+@pytest.mark.parametrize("version", ["latest", "a b", "-1", "x" * 129])
+def test_versions_that_are_none_are_refused(version: str) -> None:
+    with pytest.raises(Refused):
+        stack_file.checked_version(version)
+
+
+def test_the_image_is_replaced_in_the_stack_file_and_nothing_else() -> None:
+    text = stack_file.path("prod").read_text()
+    new = stack_file.with_image(text, NEW)
+    assert stack_file.image(new) == NEW
+    assert new.replace(NEW, stack_file.image(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("image", "version", "repository"),
+    [
+        (NEW, "1.1.0", NAME),
+        (f"{NAME}@{DIGEST}", "b" * 12, NAME),
+        ("localhost:5000/api:2", "2", "localhost:5000/api"),
+    ],
+)
+def test_an_image_has_a_version_and_a_repository(image: str, version: str, repository: str) -> None:
+    assert (stack_file.version(image), stack_file.repository(image)) == (version, repository)
+
+
+def test_errors_that_differ_in_numbers_are_of_one_kind() -> None:
+    first, second = "ERROR request 17 took 0x1f ms", "ERROR request 4 took 0xff ms"
+    assert kind(first) == kind(second) != kind("ERROR other")
+
+
+@pytest.mark.parametrize(
+    ("newer", "older", "keep", "undo"),
+    [
+        (["1-a", "2-b"], ["1-a", "2-b"], False, None),
+        (["20240301-a", "20240402-b"], ["20240301-a"], False, "20240301"),
+        (["1-a", "2-b!"], ["1-a"], True, None),
+        (None, ["1-a"], True, None),
+        (["1-a"], [], True, None),
+    ],
+)
+def test_what_a_rollback_undoes(
+    newer: list[str] | None, older: list[str], keep: bool, undo: str | None
+) -> None:
+    assert migrations.between(newer, older, keep=keep).undo_to == undo
+
+
+@pytest.mark.parametrize(
+    ("newer", "older", "said"),
+    [
+        (
+            ["1-a", "2-b!"],
+            ["1-a"],
+            "cannot be undone: 2-b. If the older version works on the newer schema, add",
+        ),
+        (None, ["1-a"], "nobody recorded"),
+        (["1-a"], [], "no migration to go back to"),
+    ],
+)
+def test_what_cannot_be_undone_is_refused(newer: list[str] | None, older: list[str], said: str) -> None:
+    with pytest.raises(Refused, match=said):
+        migrations.between(newer, older, keep=False)

@@ -1,0 +1,378 @@
+"""The machine of whoever deploys: a checkout with somewhere to push to, a cluster, a site, a Datadog, and
+programs that only write down what they are told."""
+
+import json
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.targets import control_plane
+from sandbox.targets.kubernetes_api import Api
+from tests.drills.certificates import Authority
+
+ROOT = Path(__file__).parents[2]
+PODS = "/api/v1/namespaces/pipe/pods"
+DEPLOYMENT = "/apis/apps/v1/namespaces/pipe/deployments/pipe-api"
+SLICES = "/apis/discovery.k8s.io/v1/namespaces/pipe/endpointslices"
+REPLICAS = 3
+OLD = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/pipe/api:1.0.0@sha256:" + "a" * 64
+DIGEST = "sha256:" + "b" * 64
+KEYS = {
+    "DATADOG_API_KEY": "planted-api-key",
+    "DATADOG_APP_KEY": "planted-app-key",
+    "VERCEL_TOKEN": "planted-vercel-token",
+    "VERCEL_ORG_ID": "team",
+    "VERCEL_PROJECT_ID": "project",
+}
+RECORDER = """\
+#!/usr/bin/python3
+import json, os, subprocess, sys
+here = os.path.dirname(os.path.abspath(__file__))
+name = os.path.basename(sys.argv[0])
+typed = sys.stdin.read() if not sys.stdin.isatty() else ""
+with open(os.path.join(here, "log"), "a") as log:
+    log.write(json.dumps([name, *sys.argv[1:]]) + "\\n")
+answer = os.path.join(here, "answers", name)
+if os.path.exists(answer):
+    sys.exit(subprocess.run([answer, *sys.argv[1:]], input=typed, text=True).returncode)
+"""
+KUBECTL = """\
+#!/bin/sh
+for word in "$@"; do
+  [ "$word" = logs ] && exec cat "{logs}"
+done
+exec "{kubectl}" "$@"
+"""
+PULUMI = """\
+#!/bin/sh
+[ "$1" = up ] || exit 0
+[ -e "{bin}/up-fails" ] && {{ echo "error: the job has failed" >&2; exit 255; }}
+image=$(sed -n 's|^    image: \\(.*/pipe/api[:@].*\\)|\\1|p' Pulumi.dev.yaml)
+"{kubectl}" -n pipe set image deployment/pipe-api api="$image"
+exec "{kubectl}" -n pipe rollout status deployment/pipe-api --timeout=60s
+"""
+FAKES = ("aws", "cosign", "docker", "make", "npm", "pulumi", "trivy", "vercel")
+
+
+class Cluster:
+    """A control plane with the API's Deployment."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="cluster-"))
+        self.kubeconfig = control_plane.start(self.folder)
+        self.api = Api(self.kubeconfig)
+        labels = {"tags.datadoghq.com/env": "dev"}
+        self.make("/api/v1/namespaces", "v1", "Namespace", "pipe", {}, labels)
+
+    def stop(self) -> None:
+        control_plane.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def make(
+        self, path: str, version: str, kind: str, name: str, content: dict[str, Any], labels: dict[str, str]
+    ) -> dict[str, Any]:
+        metadata = {"name": name, "labels": labels}
+        return self.api.call(
+            "POST", path, {"apiVersion": version, "kind": kind, "metadata": metadata, **content}
+        )
+
+    def deploy(self, image: str, replicas: int = REPLICAS) -> None:
+        """The Deployment and its Service, as the program has them."""
+        labels = {"app": "pipe-api"}
+        container = {"name": "api", "image": image}
+        spec = {
+            "replicas": replicas,
+            "minReadySeconds": 1,
+            "revisionHistoryLimit": 10,
+            "selector": {"matchLabels": labels},
+            "strategy": {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+        }
+        self.make(DEPLOYMENT.rpartition("/")[0], "apps/v1", "Deployment", "pipe-api", {"spec": spec}, labels)
+        ports = [{"name": "http", "port": 3000}]
+        service = {"spec": {"selector": labels, "ports": ports}}
+        self.make("/api/v1/namespaces/pipe/services", "v1", "Service", "pipe-api", service, labels)
+        self.wait(lambda: self.ready() == replicas)
+
+    def forget(self) -> None:
+        """Deletes what `deploy` made."""
+        self.api.call("DELETE", DEPLOYMENT, propagationPolicy="Foreground")
+        self.api.call("DELETE", "/api/v1/namespaces/pipe/services/pipe-api")
+        self.wait(lambda: self.api.get(DEPLOYMENT) is None and not list(self.api.items(PODS)))
+
+    def image(self) -> str:
+        return self.api.call("GET", DEPLOYMENT)["spec"]["template"]["spec"]["containers"][0]["image"]
+
+    def ready(self) -> int:
+        """Pods that get requests."""
+        found = self.api.items(SLICES, labelSelector="kubernetes.io/service-name=pipe-api")
+        ends = [end for each in found for end in each.get("endpoints") or ()]
+        return sum(1 for end in ends if end["conditions"].get("ready") is not False)
+
+    @staticmethod
+    def wait(there: Any, seconds: float = 60) -> None:
+        end = time.monotonic() + seconds
+        while not there():
+            assert time.monotonic() < end, "not within the time"
+            time.sleep(0.1)
+
+    @contextmanager
+    def watched(self) -> Generator[list[int]]:
+        """How many pods got requests, again and again."""
+        seen, over = [self.ready()], threading.Event()
+
+        def look() -> None:
+            while not over.wait(0.1):
+                seen.append(self.ready())
+
+        thread = threading.Thread(target=look)
+        thread.start()
+        try:
+            yield seen
+        finally:
+            over.set()
+            thread.join()
+
+
+class Outside:
+    """The site, and Datadog."""
+
+    def __init__(self, folder: Path) -> None:
+        self.monitors = {"HighErrorRate (dev)": "OK", "BackupFailed (dev)": "No Data"}
+        self.check = ["in_progress", "passed"]
+        self.site = 200
+        self.keys: set[str] = set()
+        self.authority = folder / "authority.pem"
+        authority = Authority()
+        self.authority.write_text(authority.pem)
+        pair = authority.issue("localhost")
+        (folder / "site.pem").write_text(pair.certificate + pair.key)
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(folder / "site.pem")
+        self._servers = [self._serve(self._datadog), self._serve(lambda path: (self.site, {}))]
+        self._servers[1].socket = tls.wrap_socket(self._servers[1].socket, server_side=True)
+        for server in self._servers:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.datadog = f"http://127.0.0.1:{self._servers[0].server_port}"
+        self.host = f"localhost:{self._servers[1].server_port}"
+
+    def stop(self) -> None:
+        for server in self._servers:
+            server.shutdown()
+
+    def _datadog(self, path: str) -> tuple[int, Any]:
+        tags = ["env:dev", "service:pipe-api"]
+        if path.startswith("/api/v1/monitor"):
+            rows = [
+                {
+                    "id": n,
+                    "name": name,
+                    "overall_state": state,
+                    "tags": tags,
+                    "type": "query alert",
+                    "query": "q",
+                }
+                for n, (name, state) in enumerate(self.monitors.items())
+            ]
+            other = {"name": "of stg", "overall_state": "Alert", "tags": ["env:stg", "service:pipe-api"]}
+            return 200, [*rows, {"id": 99, "type": "query alert", "query": "q", **other}]
+        if path.endswith("/trigger/ci"):
+            return 200, {"batch_id": "batch", "results": [], "triggered_check_ids": ["abc"]}
+        if "/ci/batch/" in path:
+            status = self.check.pop(0) if len(self.check) > 1 else self.check[0]
+            result = {"test_public_id": "abc", "status": status}
+            return 200, {"data": {"status": status, "results": [result]}}
+        return 200, {"tests": [{"public_id": "abc", "name": "SiteDown (dev)", "tags": tags, "type": "api"}]}
+
+    def _serve(self, answer: Any) -> ThreadingHTTPServer:
+        keys = self.keys
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                keys.update(
+                    filter(None, (self.headers.get("DD-API-KEY"), self.headers.get("DD-APPLICATION-KEY")))
+                )
+                status, content = answer(self.path)
+                body = json.dumps(content).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_POST = do_GET
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        return ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+
+@dataclass
+class World:
+    """All of it."""
+
+    cluster: Cluster
+    outside: Outside
+    root: Path
+    bin: Path
+    environment: dict[str, str] = field(default_factory=dict[str, str])
+
+    def run(self, script: str, *words: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+        (self.bin / "log").unlink(missing_ok=True)
+        return subprocess.run(
+            [self.root / "scripts" / script, *words],
+            env=self.environment | variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+    def asked(self) -> list[str]:
+        """What the fake programs were told, in order."""
+        log = self.bin / "log"
+        lines = log.read_text().splitlines() if log.exists() else []
+        return [" ".join(json.loads(line)) for line in lines]
+
+    def answer(self, name: str, script: str) -> None:
+        """What a fake program does besides."""
+        file = self.bin / "answers" / name
+        file.write_text(script)
+        file.chmod(0o755)
+
+    def git(self, *words: str) -> str:
+        done = subprocess.run(
+            ["git", *words], cwd=self.root, env=self.environment, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    def record(self) -> dict[str, Any]:
+        """The last run's."""
+        newest = max(
+            (self.root / ".runs" / "dev").glob("*Z-*.json"), key=lambda file: file.stat().st_mtime_ns
+        )
+        return json.loads(newest.read_text())
+
+    def steps(self) -> list[tuple[str, str]]:
+        return [(step["title"], step["result"]) for step in self.record()["steps"]]
+
+    def file_image(self) -> str:
+        found = re.search(r"image: (.*/pipe/api\S*)", (self.root / "Pulumi.dev.yaml").read_text())
+        assert found
+        return found[1]
+
+
+def checkout(root: Path, *parts: str) -> None:
+    """A copy of what is tracked, with the same installed packages."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--", *parts, "Pulumi*.yaml", ".gitignore"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).exists():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, root / name)
+    (root / ".venv").symlink_to(ROOT / ".venv")
+    with (root / ".gitignore").open("a") as file:
+        file.write(".venv\n")
+
+
+def who(name: str = "Somebody") -> dict[str, str]:
+    """Whose commits they are."""
+    mail = "somebody@example.com"
+    people = {f"GIT_{each}_NAME": name for each in ("AUTHOR", "COMMITTER")}
+    mails = {f"GIT_{each}_EMAIL": mail for each in ("AUTHOR", "COMMITTER")}
+    return people | mails | {f"GIT_CONFIG_{each}": os.devnull for each in ("GLOBAL", "SYSTEM")}
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    made = Cluster()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def world(cluster: Cluster, tmp_path: Path) -> Iterator[World]:
+    outside = Outside(tmp_path)
+    root, bin = tmp_path / "checkout", tmp_path / "bin"
+    (bin / "answers").mkdir(parents=True)
+    root.mkdir()
+    checkout(root, "scripts")
+    stack = root / "Pulumi.dev.yaml"
+    text = re.sub(r"image: .*/pipe/api\S*", f"image: {OLD}", stack.read_text())
+    stack.write_text(text.replace("host: dev.pipe.dev", f"host: {outside.host}"))
+    for folder, file in (
+        ("app", "Dockerfile"),
+        ("app/migrations", "20240301-first.js"),
+        ("frontend", "package.json"),
+    ):
+        (root / folder).mkdir(exist_ok=True)
+        (root / folder / file).write_text("exports.down = 1\n")
+    programs = control_plane.find()
+    assert programs
+    for name in FAKES:
+        (bin / name).write_text(RECORDER)
+    (bin / "logs").write_text('{"level":"info","msg":"started"}\n')
+    (bin / "kubectl").write_text(KUBECTL.format(logs=bin / "logs", kubectl=programs["kubectl"]))
+    for file in bin.glob("*"):
+        file.chmod(0o755)
+    made = World(cluster, outside, root, bin)
+    made.environment = {
+        "PATH": f"{bin}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "KUBECONFIG": str(cluster.kubeconfig),
+        "SSL_CERT_FILE": str(outside.authority),
+        "DATADOG_HOST": outside.datadog,
+        "NO_COLOR": "1",
+        **KEYS,
+        **who(),
+    }
+    made.answer("pulumi", PULUMI.format(bin=bin, kubectl=programs["kubectl"]))
+    registry(made, pushed=False)
+    made.git("init", "--quiet", "-b", "main")
+    made.git("add", "--all")
+    made.git("commit", "--quiet", "-m", "Start")
+    subprocess.run(["git", "init", "--quiet", "--bare", "-b", "main", tmp_path / "origin"], check=True)
+    made.git("remote", "add", "origin", str(tmp_path / "origin"))
+    made.git("push", "--quiet", "--set-upstream", "origin", "main")
+    cluster.deploy(OLD)
+    yield made
+    cluster.forget()
+    outside.stop()
+
+
+def registry(world: World, *, pushed: bool, findings: str = '{"LOW": 2}') -> None:
+    """An ECR in which the version is from the beginning, or from docker push on."""
+    there = world.bin / "pushed"
+    if pushed:
+        there.touch()
+    world.answer("docker", f'#!/bin/sh\n[ "$1" = push ] && touch "{there}"\nexit 0\n')
+    world.answer(
+        "aws",
+        f"""#!/bin/sh
+case "$*" in
+  *get-login-password*) echo planted-registry-password ;;
+  *describe-images*)
+    [ -e "{there}" ] || {{ echo "ImageNotFoundException: no such image" >&2; exit 254; }}
+    echo '{{"imageDetails": [{{"imageDigest": "{DIGEST}"}}]}}' ;;
+  *describe-image-scan-findings*) echo '{{"imageScanFindings": {{"findingSeverityCounts": {findings}}}}}' ;;
+esac
+""",
+    )
