@@ -114,7 +114,7 @@ def _graph(each: Looked) -> risks.Graph:
 def _changes(each: Looked, compares: str, waivers: Waivers) -> list[Change]:
     if each.head is None or not each.comparable or (each.head.errors and compares == BASE_TO_HEAD):
         return []
-    graph, steps = _graph(each), each.head.steps
+    graph, head, steps = _graph(each), each.head, each.head.steps
     found: list[Change] = []
     for step in steps.values():
         resource = step.resource
@@ -128,7 +128,7 @@ def _changes(each: Looked, compares: str, waivers: Waivers) -> list[Change]:
         near, risk = graph.component(resource.urn), None
         if step.op in ("replace", "delete"):
             name = DELETED if step.op == "delete" else REPLACED
-            risk = waive(waivers, risks.risk(step, each.head, graph, each.file), name, resource.urn)
+            risk = waive(waivers, risks.risk(step, head, graph, each.file), name, resource.urn)
         sources = (graph.resources[urn] for urn in resource.dependencies if urn in graph.resources)
         upstream = sorted({f"{each.name} ({short(each.type)})" for each in sources})
         parts = properties(step, follows, each.file, near) if step.op != "create" else []
@@ -251,4 +251,10 @@ def _verdict(report: Report, failed: bool) -> str:
         return f"{count}: {', '.join(blocks[:3])}{more}."
     counts = ((sum(each.op == op for each in report.changes), f"{op}d") for op in reversed(OPS))
     changed = ", ".join(f"{count} {word}" for count, word in counts if count)
+    if bad := [each.name for each in report.stacks if each.base_errors]:
+        return (
+            f"Nothing blocks, but what changes is not known: the base of {', '.join(bad)} does not evaluate."
+        )
+    if not changed and any(each.status == NEW for each in report.findings):
+        return "Nothing changes, and nothing blocks; what the policies say has changed."
     return f"Nothing blocks: {changed}." if changed else "Nothing changes, and nothing new breaks a rule."

@@ -37,9 +37,8 @@ def findings(head: Side, base: Side | None, file: StackFile) -> list[Finding]:
     for key, verdict in after.items():
         if verdict.policy != UNCHECKED or counted:
             old = before.get(key)
-            new = (
-                base and verdict.level != UNKNOWN and (old is None or (_waived(old) and not _waived(verdict)))
-            )
+            changed = old is None or bool(_waived(old)) != bool(_waived(verdict))
+            new = base and verdict.level != UNKNOWN and changed
             found.append(_finding(verdict, head, NEW if new else EXISTING, file, alone=base is None))
     gone = [before[key] for key in before if key not in after] if base and not head.seen.errors else []
     wanted = (

@@ -95,10 +95,10 @@ class Secrets:
     """Values in place of the secrets, of which nobody here has the key: the same for both sides while the
     encrypted text is the same, so that a changed secret shows as a change."""
 
-    def __init__(self) -> None:
+    def __init__(self, key: bytes | None = None) -> None:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        self._key, salt = secrets.token_bytes(32), secrets.token_bytes(8)
+        self._key, salt = key or secrets.token_bytes(32), secrets.token_bytes(8)
         self.passphrase = secrets.token_urlsafe(24)
         self._cipher = AESGCM(hashlib.pbkdf2_hmac("sha256", self.passphrase.encode(), salt, ROUNDS, 32))
         self.salt = f"v1:{base64.b64encode(salt).decode()}:{self.sealed('pulumi')}"

@@ -168,7 +168,7 @@ def named(text: str, tree: Path) -> str:
         number = int(found[2])
         return f"{found[1]}:«{lines[number - 1].strip()}»" if number <= len(lines) else found[0]
 
-    text = re.sub(r"([\w./-]+\.(?:py|yaml)):(\d+)(?! of the base)", line, text)
+    text = re.sub(r"([\w./-]+\.(?:py|yaml)):(\d+)\b(?! of the base)", line, text)
     text = re.sub(r":\d+ of the base", ":… of the base", text)
     text = re.sub(r"\(\d+ days left\)", "(<days> left)", text.replace(DAY, "<day>"))
     return text.replace(f"{tree}/", "")
@@ -238,7 +238,7 @@ def main(folder: Path) -> None:
     """Look at all pairs, two at a time."""
     import multiprocessing
 
-    hidden, program = runner.Secrets(), engine.find(Progress())
+    hidden, program = runner.Secrets(b"the same in each run of the tests"), engine.find(Progress())
     bases = _bases(folder, hidden, program)
 
     def look(names: list[str]) -> None:

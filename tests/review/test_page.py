@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from review import render
 from review.model import Report
@@ -34,6 +34,11 @@ def browser() -> Iterator[Browser]:
         found.close()
 
 
+def _ask(request: Request) -> None:
+    if not request.url.startswith("file:"):
+        FAULTS.append(request.url)
+
+
 def _open(browser: Browser, tmp_path: Path, report: Report, width: int = 1440, scheme: str = "light") -> Page:
     file = tmp_path / "review.html"
     file.write_text(render.html(report))
@@ -41,7 +46,7 @@ def _open(browser: Browser, tmp_path: Path, report: Report, width: int = 1440, s
     page = context.new_page()
     page.on("console", lambda said: FAULTS.append(said.text))
     page.on("pageerror", lambda error: FAULTS.append(str(error)))
-    page.on("request", lambda asked: asked.url.startswith("file:") or FAULTS.append(asked.url))
+    page.on("request", _ask)
     FAULTS.clear()
     page.goto(file.as_uri())
     return page

@@ -52,7 +52,7 @@ def test_the_report_follows_its_schema(pair: str, reports: Path) -> None:
 
 BLOCKING = ("policy-broken", "bucket-replaced", "stack-file-invalid", "stack-file-is-no-yaml", "syntax-error")
 FREE = ("bucket-replaced-with-a-waiver", "nothing-changed", "policy-mended", "base-does-not-evaluate")
-CODES = dict.fromkeys(BLOCKING, 1) | dict.fromkeys(FREE, 0)
+CODES: dict[str, int] = {**dict.fromkeys(BLOCKING, 1), **dict.fromkeys(FREE, 0)}
 
 
 @pytest.mark.parametrize("pair", CODES)
