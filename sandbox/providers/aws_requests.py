@@ -46,13 +46,13 @@ def shaped(shape: Shape, value: Any) -> Any:
 
 
 def _items(inner: Shape, value: Any) -> list[Any]:
-    tag = isinstance(inner, StructureShape) and {name.lower() for name in inner.members} in TAG_MEMBERS
-    if tag and isinstance(value, dict):
-        names = sorted(inner.members)  # the key's before the value's
-        return [dict(zip(names, pair, strict=True)) for pair in cast(Json, value).items()]
-    if isinstance(inner, StructureShape) and isinstance(value, list):
+    members = sorted(inner.members) if isinstance(inner, StructureShape) else []
+    if isinstance(value, dict) and {name.lower() for name in members} in TAG_MEMBERS:
+        # The key's name comes before the value's.
+        return [dict(zip(members, pair, strict=True)) for pair in cast(Json, value).items()]
+    if members and isinstance(value, list):
         items = cast(list[Any], value)  # keys of tags that go
-        return [{min(inner.members): item} if isinstance(item, str) else item for item in items]
+        return [{members[0]: item} if isinstance(item, str) else item for item in items]
     return cast(list[Any], value) if isinstance(value, list) else [value]
 
 
@@ -149,7 +149,7 @@ def operation(client: Any, name: str) -> OperationModel:
 def send(client: Any, name: str, sent: Json) -> Json:
     """Shape, check and send a request; its answer."""
     shape = operation(client, name).input_shape
-    params = shaped(shape, sent) if shape else {}
+    params: Json = shaped(shape, sent) if shape else {}
     call = getattr(client, {value: key for key, value in client.meta.method_to_api_mapping.items()}[name])
     try:
         return call(**params)

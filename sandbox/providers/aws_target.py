@@ -11,7 +11,7 @@ import json
 import re
 import threading
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -57,11 +57,13 @@ class Row:
     finish: list[Json] = field(default_factory=list[Json])
     """Steps after a creation."""
     delete: list[Json] = field(default_factory=list[Json])
+    stays: bool = False
+    """Whether it is there after a deletion."""
     names: Mapping[str, str] = field(default_factory=dict[str, str])
     """What the API calls an input, where it is another word."""
-    local: tuple[str, ...] = ()
+    local: list[str] = field(default_factory=list[str])
     """Inputs that only tell the provider what to do: never sent by themselves, nor read."""
-    unread: tuple[str, ...] = ()
+    unread: list[str] = field(default_factory=list[str])
     """Inputs that are sent, and that the API does not tell."""
     tag: list[Json] = field(default_factory=list[Json])
     """Steps that change tags, where they are not those of the service."""
@@ -90,8 +92,9 @@ class AwsTarget(AwsPlan):
 
     def create(self, resource: Resource) -> Live:
         talk = Talk(self.clients, resource)
-        sent = [] if talk.row.create.get("bare") else resource.inputs.keys() - set(talk.row.local)
-        answer = talk.call(talk.row.create, sorted(sent))
+        bare = talk.row.create.get("bare")
+        sent = sorted(name for name in resource.inputs if not bare and name not in talk.row.local)
+        answer = talk.call(talk.row.create, sent)
         made = talk.row.create.get("made")
         ident = jmespath.search(made, answer) if made else talk.natural_id()
         live = talk.again(str(ident)).finish()
@@ -114,6 +117,8 @@ class AwsTarget(AwsPlan):
         if talk.look():
             for step in talk.row.delete:
                 talk.call(step, gone=True)
+            if talk.row.delete and not talk.row.stays and talk.look():
+                raise Refused(f"{resource.id} is still there after {talk.row.delete[-1]['call']}")
 
     def plan(self, resource: Resource) -> Json:
         return super(AwsPlan, self).plan(resource)
@@ -169,16 +174,14 @@ class Talk:
             return [self.natural_id()]
         found = self.row.find or table("aws_calls")["find"][self.row.service]
         words = self._words() | {"mark": self._mark[MARK]}
+        items: list[Any] = [""]
         if "for" in found:
             items = jmespath.search(found["for"]["take"], self._send(found["for"], {}))
-            seen = [(item, self._send(found, words | {"item": item})) for item in items]
-        else:
-            seen = [("", self._send(found, words))]
-        return [
-            str(ident)
-            for item, answer in seen
-            for ident in jmespath.search(text(found["take"], words | {"item": item}), answer) or []
-        ]
+        idents: list[str] = []
+        for item in items:
+            here = words | {"item": item}
+            idents += jmespath.search(text(found["take"], here), self._send(found, here)) or []
+        return idents
 
     # Reading
 
@@ -190,7 +193,7 @@ class Talk:
             found = jmespath.search(text(step["take"], self._words()), answer) if answer is not None else None
             if number == 0 and found is None:
                 return False
-            more = jmespath.search(text(step["plus"], self._words()), found) if "plus" in step else {}
+            more: Json = jmespath.search(text(step["plus"], self._words()), found) if "plus" in step else {}
             self._raw |= {**(found or {}), **more}
         return True
 
@@ -261,12 +264,12 @@ class Talk:
 
     # Calls
 
-    def call(self, step: Json, names: Iterator[str] | list[str] = (), *, gone: bool = False) -> Any:  # type: ignore[assignment]
+    def call(self, step: Json, names: Iterable[str] = (), *, gone: bool = False) -> Any:
         """Make a step's call, with these inputs besides what it says; its answer."""
         words = self._words()
         if "if" in step and not jmespath.search(text(step["if"], words), words):
             return None
-        items = [None]
+        items: list[Any] = [None]
         if "for" in step:
             among = self._send(step["for"], words) if "call" in step["for"] else words
             items = jmespath.search(text(step["for"]["take"], words), among) or []
@@ -331,7 +334,7 @@ def row(token: str) -> Row:
     found = table("aws_calls").get(token)
     if found is None:
         raise Refused(f"the sandbox's AWS has no {token}: add a row to sandbox/providers/aws_calls.toml")
-    return Row(**{key: tuple(item) if key in ("local", "unread") else item for key, item in found.items()})
+    return Row(**found)
 
 
 def secrets(value: Any) -> Iterator[str]:
@@ -367,33 +370,30 @@ def spelled(cls: type[Any], raw: Json) -> Json:
 
 
 def _spelled(hint: Any, value: Any) -> Any:
-    option = next(iter(schema.value_hints(hint)), Any)
+    option: Any = next(iter(schema.value_hints(hint)), Any)
     wanted = schema.noun(option)
     if isinstance(value, datetime.datetime):
         return value.isoformat()
     if isinstance(value, dict) and wanted == "a string":
         return json.dumps(value)
-    if isinstance(value, list) and wanted == "an object":
-        items = cast(list[Any], value)
-        if not schema.is_object(option):
-            return {
-                next(v for k, v in one.items() if "ey" in k): next(v for k, v in one.items() if "alue" in k)
-                for one in items
-            }
-        value = items[0] if items else None
-    if isinstance(value, dict) and wanted == "a list":
-        value = [value]
-    if isinstance(value, dict) and schema.is_object(option):
-        return spelled(option, cast(Json, value))
-    if isinstance(value, list):
+    items = cast(
+        list[Any], value if isinstance(value, list) else [value] if wanted == "a list" and value else []
+    )
+    if isinstance(value, list) and wanted == "an object" and not schema.is_object(option):
+        pairs = [(one[min(one)], one[max(one)]) for one in cast(list[dict[str, str]], items)]
+        return dict(pairs)  # tags: Key before Value, TagKey before TagValue
+    single = items[0] if items else cast(Any, value)
+    if isinstance(single, dict) and schema.is_object(option):
+        return spelled(option, cast(Json, single))
+    if wanted == "a list" and isinstance(value, list | dict):
         inner = (*schema.typing.get_args(option), Any)[0]
-        return [_spelled(inner, item) for item in cast(list[Any], value)]
+        return [_spelled(inner, item) for item in items]
     if wanted == "a string" and isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    return value
+    return cast(Any, value)
 
 
-def aligned(live: Any, given: Any, path: str, unread: tuple[str, ...]) -> Any:
+def aligned(live: Any, given: Any, path: str, unread: list[str]) -> Any:
     """What is there, as the program writes it: lists in its order, documents in its layout."""
     if isinstance(live, dict) and isinstance(given, dict):
         found, wanted = cast(Json, live), cast(Json, given)
@@ -409,21 +409,25 @@ def aligned(live: Any, given: Any, path: str, unread: tuple[str, ...]) -> Any:
                 made[key] = aligned(found[key], wanted[key], inner, unread)
         return made
     if isinstance(live, list) and isinstance(given, list):
-        rest, made_list = list(cast(list[Any], live)), list[Any]()
-        for want in cast(list[Any], given):
+        rest, places = list(cast(list[Any], live)), dict[int, Any]()
+        wants = cast(list[Any], given)
+        for place, want in enumerate(wants):
             for item in rest:
                 same = aligned(item, want, path, unread)
                 if project(same, want) == want:
                     rest.remove(item)
-                    made_list.append(same)
+                    places[place] = same
                     break
-        return [*made_list, *rest]
+        for place, want in enumerate(wants):
+            if place not in places and rest:
+                places[place] = aligned(rest.pop(0), want, path, unread)
+        return [*(places[place] for place in sorted(places)), *rest]
     if isinstance(live, str) and isinstance(given, str) and given.lstrip().startswith(("{", "[")):
         try:
             return given if json.loads(live) == json.loads(given) else live
         except ValueError:
             return live
-    return live
+    return cast(Any, live)
 
 
 # The clients
