@@ -1,6 +1,5 @@
 """What the templates can say: filters, the same words in every rendering."""
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
@@ -190,4 +189,4 @@ def filters(colour: bool) -> Mapping[str, Callable[..., Any]]:
 
     texts = (where, origin, brief, title, level, folded, counted, compared, plain, code, fenced, label, short)
     own = (*texts, shown, why, by_component, grouped, matrix, columns, costs, notes, paint)
-    return {each.__name__: each for each in own} | {"sign": SIGNS.__getitem__, "json": json.dumps}
+    return {each.__name__: each for each in own} | {"sign": SIGNS.__getitem__}
