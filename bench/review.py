@@ -45,7 +45,7 @@ def review(tree: Path) -> float:
     begun = time.perf_counter()
     words = python("-m", "review", "HEAD", "--tree", str(tree))
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
-    if done.returncode not in (0, 1) or "graceSeconds" not in done.stdout:
+    if done.returncode not in (0, 1) or "terminationGracePeriodSeconds" not in done.stdout:
         sys.exit(f"error: the review failed ({done.returncode}):\n{done.stdout}{done.stderr}")
     return time.perf_counter() - begun
 

@@ -49,7 +49,11 @@ def cost(steps: Iterable[Step]) -> Cost | None:
             f"{name}: {each}" for each in _unknown(step.resource.type, old, new) if not before | after
         }
     total = round(sum(each.after - each.before for each in lines), 2)
-    return Cost(total, lines, sorted(unknown)) if lines or unknown else None
+    return (
+        Cost(total, sorted(lines, key=lambda each: (each.resource, each.what)), sorted(unknown))
+        if lines or unknown
+        else None
+    )
 
 
 def _parts(resource: Resource | None) -> dict[str, float | None]:
