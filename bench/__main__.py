@@ -12,10 +12,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.memory import peak
+
 ROOT = Path(__file__).parents[1]
 EMPTY = Path(__file__).parent / "empty"
 EAGER = "import pulumi, pulumi_aws, pulumi_kubernetes, pulumi_cloudflare, pulumi_datadog"
 """The imports that the share of the evaluation is measured against."""
+
+LIMIT_GIB = 3
+"""What an up may take with the targets, the engine and the policy pack."""
 
 
 def seconds(command: list[str], cwd: Path = ROOT) -> float:
@@ -89,6 +94,16 @@ def main() -> None:
         row(f"{step}, empty program", took, took, "itself")
     for step, took in ours.items():
         row(f"{step}, {args.stack}", took, empty[step], "the empty program")
+    seconds(python("-m", "sandbox", "clean", args.stack))
+    folder = ROOT / ".sandbox" / args.stack
+    took = peak(python("-m", "sandbox", "up", args.stack), ROOT, folder) / 2**30
+    seconds(python("-m", "sandbox", "clean", args.stack))
+    print(
+        f"{'memory of up with all targets':<28} {took:7.2f} GiB {took / LIMIT_GIB:7.2f}  {LIMIT_GIB} GiB",
+        flush=True,
+    )
+    if took > LIMIT_GIB:
+        sys.exit(f"error: an up takes more than {LIMIT_GIB} GiB")
     if share > 0.3 * imports:
         sys.exit("error: the evaluation takes more than 30% of the eager imports")
 

@@ -161,7 +161,7 @@ def test_a_stack_lives_through_everything_and_leaves_what_clouds_keep(stack: Sta
     stack.change("backups", "bucket", value="pipe-backup-elsewhere")
     code, said = stack.run("preview", QUICK)
     if protected:
-        assert code == 1 and "protected" in said, said
+        assert code == 1 and "marked for protection" in said, said
     else:
         assert code == 0 and stack.summary()["changes"]["replace"] > 1, said
         assert touched(stack)["aws:s3:Bucket backups"] == "replace"
