@@ -98,6 +98,21 @@ def test_a_check_that_fails_stops_it_before_anything_is_built(world: World) -> N
     assert world.asked() == CHECKS[:2]
 
 
+def test_what_passed_in_one_run_is_not_asked_again_until_something_is_committed(world: World) -> None:
+    assert world.run("checks.sh", "dev").returncode == 0
+    assert world.asked() == CHECKS
+    assert world.run("checks.sh", "stg").returncode == 0
+    assert world.asked() == []
+    world.git("commit", "--quiet", "--allow-empty", "-m", "Nothing")
+    assert world.run("checks.sh", "dev").returncode == 0
+    assert world.asked() == []
+    with (world.root / "scripts" / "deploy.py").open("a") as file:
+        file.write("# changed\n")
+    world.git("commit", "--quiet", "--all", "-m", "Something")
+    assert world.run("checks.sh", "dev").returncode == 0
+    assert world.asked() == CHECKS
+
+
 @pytest.mark.parametrize("wrong", ["metrics", "logs", "users", "health"])
 def test_what_fails_afterwards_is_rolled_back_frontend_included(world: World, wrong: str) -> None:
     registry(world, pushed=True)

@@ -10,7 +10,8 @@ from tests.drills import tools
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = sorted((ROOT / "scripts").glob("*.sh"))
-OTHERS = [*sorted((ROOT / "components" / "assets").glob("*.sh")), ROOT / ".ci" / "run", ROOT / ".ci" / "install"]
+CI = [ROOT / ".ci" / "run", ROOT / ".ci" / "install"]
+OTHERS = [*sorted((ROOT / "components" / "assets").glob("*.sh")), *CI]
 
 
 def test_the_commands_of_the_data_are_there() -> None:

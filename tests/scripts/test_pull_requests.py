@@ -1,0 +1,228 @@
+"""What the workflows do with GitHub and with a real preview; gh and pulumi write down what they are told."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts import comment, drift_issue
+
+ROOT = Path(__file__).parents[2]
+SHA = "1234567890abcdef1234567890abcdef12345678"
+GH = """\
+#!/usr/bin/python3
+import json, os, sys
+here = os.path.dirname(os.path.abspath(__file__))
+words, typed = sys.argv[1:], sys.stdin.read()
+with open(os.path.join(here, "asked"), "a") as log:
+    log.write(json.dumps([words, typed]) + "\\n")
+answers = json.load(open(os.path.join(here, "answers.json")))
+print(next((answer for part, answer in answers.items() if part in " ".join(words)), ""))
+"""
+
+
+class GitHub:
+    """A `gh` that answers by what its command line holds."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        (folder / "gh").write_text(GH)
+        (folder / "gh").chmod(0o755)
+
+    def run(
+        self, module: str, *words: str, answers: dict[str, Any], **more: str
+    ) -> "subprocess.CompletedProcess[str]":
+        (self.folder / "answers.json").write_text(json.dumps({k: json.dumps(v) for k, v in answers.items()}))
+        (self.folder / "asked").write_text("")
+        return subprocess.run(
+            ["/usr/bin/python3", "-m", f"scripts.{module}", *words],
+            cwd=ROOT, capture_output=True, text=True, check=False,
+            env={"PATH": f"{self.folder}{os.pathsep}/usr/bin:/bin", **more},
+        )  # fmt: skip
+
+    def asked(self) -> list[tuple[str, str]]:
+        lines = (self.folder / "asked").read_text().splitlines()
+        return [(" ".join(words), typed) for words, typed in map(json.loads, lines)]
+
+
+@pytest.fixture
+def github(tmp_path: Path) -> GitHub:
+    return GitHub(tmp_path / "bin")
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    folder = tmp_path / "report"
+    folder.mkdir()
+    (folder / "review.md").write_text("# Review\n\nAll is well.\n")
+    return folder
+
+
+def event(tmp_path: Path) -> dict[str, str]:
+    run = {"head_sha": SHA, "head_branch": "change", "head_repository": {"owner": {"login": "stranger"}}}
+    file = tmp_path / "event.json"
+    file.write_text(json.dumps({"workflow_run": run}))
+    return {
+        "GITHUB_EVENT_PATH": str(file), "GITHUB_REPOSITORY": "pipe-dev/infrastructure",
+        "GITHUB_OUTPUT": str(tmp_path / "output"),
+    }  # fmt: skip
+
+
+def ours(ident: int, body: str, login: str = "github-actions[bot]") -> dict[str, Any]:
+    return {"id": ident, "body": body, "user": {"login": login}}
+
+
+OPEN = {"/pulls": [{"number": 7, "head": {"sha": SHA}}]}
+
+
+def test_the_first_review_makes_a_comment_and_says_whose_lines_to_annotate(
+    github: GitHub, report: Path, tmp_path: Path
+) -> None:
+    done = github.run("comment", str(report), answers={**OPEN, "--paginate": [[]]}, **event(tmp_path))
+    assert done.returncode == 0, done.stderr
+    asked = github.asked()
+    assert "head=stranger:change" in asked[0][0]
+    words, typed = asked[-1]
+    assert words == "api --method POST repos/pipe-dev/infrastructure/issues/7/comments --input -"
+    body = json.loads(typed)["body"]
+    assert body.startswith(comment.MARK) and SHA in body and body.endswith("All is well.\n")
+    assert (tmp_path / "output").read_text() == f"ref=refs/pull/7/head\nsha={SHA}\n"
+
+
+def test_the_next_review_changes_the_same_comment_and_nobody_elses(
+    github: GitHub, report: Path, tmp_path: Path
+) -> None:
+    faked = ours(1, f"{comment.MARK} of somebody else", login="stranger")
+    pages = [[faked, ours(2, "another bot's word")], [ours(3, f"{comment.MARK}\nold")]]
+    done = github.run("comment", str(report), answers={**OPEN, "--paginate": pages}, **event(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert github.asked()[-1][0].startswith(
+        "api --method PATCH repos/pipe-dev/infrastructure/issues/comments/3 "
+    )
+
+
+def test_a_review_of_an_older_commit_is_not_shown(github: GitHub, report: Path, tmp_path: Path) -> None:
+    newer = {"/pulls": [{"number": 7, "head": {"sha": "f" * 40}}]}
+    done = github.run("comment", str(report), answers=newer, **event(tmp_path))
+    assert done.returncode == 0 and "not the newest commit" in done.stdout
+    assert len(github.asked()) == 1
+    assert not (tmp_path / "output").exists()
+
+
+def test_a_report_that_is_missing_or_too_long_is_said_to_be_so(tmp_path: Path) -> None:
+    assert "There is no report" in comment.text(tmp_path / "review.md", SHA)
+    (tmp_path / "review.md").write_text("x" * 65_000)
+    assert comment.text(tmp_path / "review.md", SHA).endswith("x")
+    (tmp_path / "review.md").write_text("x" * 70_000)
+    said = comment.text(tmp_path / "review.md", SHA)
+    assert "longer than a comment can be" in said and len(said) < 1000
+
+
+def found(folder: Path, **states: str) -> Path:
+    for stack, state in states.items():
+        (folder / f"drift-{stack}").mkdir(parents=True)
+        content = {"stack": stack, "state": state, "lines": ["~ tags", "```"]}
+        (folder / f"drift-{stack}" / f"{stack}.json").write_text(json.dumps(content))
+    return folder
+
+
+def test_drift_opens_one_issue(github: GitHub, tmp_path: Path) -> None:
+    folder = found(tmp_path / "found", dev="agrees", prod="drifted", stg="unknown")
+    done = github.run("drift_issue", str(folder), answers={"issue list": []})
+    assert done.returncode == 0, done.stderr
+    words, typed = github.asked()[-1]
+    assert words == f"issue create --title {drift_issue.TITLE} --body-file -"
+    assert "**dev** is what the program says" in typed and "**prod** differs" in typed
+    assert "**stg** could not be compared" in typed and "~ tags\n'''" in typed
+
+
+def test_drift_that_goes_on_updates_the_issue_and_its_end_closes_it(github: GitHub, tmp_path: Path) -> None:
+    there = {
+        "issue list": [{"number": 4, "title": "Drift: another"}, {"number": 5, "title": drift_issue.TITLE}]
+    }
+    github.run("drift_issue", str(found(tmp_path / "a", prod="drifted")), answers=there)
+    assert github.asked()[-1][0] == "issue edit 5 --body-file -"
+    github.run("drift_issue", str(found(tmp_path / "b", prod="agrees")), answers=there)
+    assert github.asked()[-1][0].startswith("issue close 5 --comment ")
+    github.run("drift_issue", str(found(tmp_path / "c", prod="agrees")), answers={"issue list": []})
+    assert len(github.asked()) == 1
+
+
+def test_a_long_diff_keeps_the_issue_short_enough_for_github() -> None:
+    lines = ["x" * 100] * 2000
+    stacks = [{"stack": name, "state": "drifted", "lines": lines} for name in ("dev", "stg", "prod")]
+    text = drift_issue.body(stacks)
+    assert len(text) < 65_000 and text.count("the last 20000 characters") == 3
+
+
+@pytest.mark.parametrize("module", ["comment", "drift_issue"])
+def test_a_folder_that_is_not_there_is_wrong_usage(github: GitHub, module: str) -> None:
+    done = github.run(module, "nowhere", answers={})
+    assert done.returncode == 2 and "usage: python -m" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "state", "ends"),
+    [
+        (0, "Resources: 180 unchanged", "agrees", 0),
+        (255, "error: no changes were expected but changes were proposed", "drifted", 0),
+        (255, "error: no credentials", "unknown", 1),
+    ],
+)
+def test_a_look_for_drift_tells_drift_from_not_having_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, said: str, state: str, ends: int
+) -> None:
+    from scripts import drift
+
+    bin = tmp_path / "bin"
+    bin.mkdir()
+    (bin / "pulumi").write_text(f'#!/bin/sh\necho "$@" > {bin}/asked\necho "{said}"\nexit {code}\n')
+    (bin / "pulumi").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{bin}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.delenv("TARGET", raising=False)
+    monkeypatch.setattr(drift, "FOLDER", tmp_path / "drift")
+    assert drift.main(["dev"]) == ends
+    kept = json.loads((tmp_path / "drift" / "dev.json").read_text())
+    assert (kept["state"], kept["lines"]) == (state, [said])
+    asked = (bin / "asked").read_text()
+    assert asked.startswith("preview --refresh --expect-no-changes ") and "--policy-pack policies" in asked
+
+
+def test_a_real_preview_is_reviewed_from_its_plan_and_its_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from scripts import preview
+
+    (tmp_path / "pulumi").write_text(
+        f'#!/bin/sh\necho "$@" > {tmp_path}/asked\necho "{{}}"\n'
+        'for word; do case "$word" in --event-log=*) echo "{}" > "${word#--event-log=}" ;; esac; done\n'
+    )
+    (tmp_path / "python").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/review\n')
+    for name in ("pulumi", "python"):
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.delenv("TARGET", raising=False)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    assert preview.main(["dev"]) == 0
+    folder = ROOT / ".runs" / "dev" / "preview"
+    asked = (tmp_path / "asked").read_text()
+    assert asked.startswith(
+        f"preview --json --show-sames --event-log={folder}/events.jsonl --non-interactive"
+    )
+    words = f"-m review --output {folder} --events {folder}/plan.json {folder}/events.jsonl"
+    assert (tmp_path / "review").read_text().strip() == words
+    assert not (folder / "plan.json").exists()
+
+
+def test_a_summary_goes_where_github_shows_it(tmp_path: Path) -> None:
+    out, file = tmp_path / "summary", tmp_path / "review.md"
+    file.write_text("# Review\n")
+    words = [sys.executable, "-m", "scripts.summary", str(file), str(tmp_path / "none.md")]
+    environment = os.environ | {"GITHUB_STEP_SUMMARY": str(out)}
+    assert subprocess.run(words, cwd=ROOT, env=environment, check=False).returncode == 0
+    assert out.read_text() == f"# Review\n\nThere is no {tmp_path}/none.md.\n\n"

@@ -1,0 +1,159 @@
+"""The rollback drill: three versions on a real control plane, and the way back from each to another."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.drills.conftest import Measured as Measured
+from tests.drills.conftest import measured as measured
+from tests.scripts.test_deploy import UP
+from tests.scripts.world import REPLICAS, World
+from tests.scripts.world import cluster as cluster
+from tests.scripts.world import world as world
+
+NAME = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/pipe/api"
+VERSIONS = {version: f"{NAME}:{version}@sha256:{digit * 64}" for version, digit in
+            (("1.0.0", "a"), ("1.1.0", "b"), ("1.2.0", "c"))}  # fmt: skip
+JOBS = "/apis/batch/v1/namespaces/pipe/jobs"
+
+
+def release(world: World, version: str, migrations: str | None) -> None:
+    """What a deployment leaves behind: pods, the migration Job, the commit."""
+    image = VERSIONS[version]
+    file = world.root / "Pulumi.dev.yaml"
+    # With a remark, so that there is something to commit for the image that is there from the beginning.
+    file.write_text(file.read_text().replace(world.file_image(), image) + f"# {version}\n")
+    trailers = f"Version: {version}\nImage: {image}"
+    trailers += "" if migrations is None else f"\nMigrations: {migrations}"
+    world.git("commit", "--quiet", "--all", "-m", f"Deploy {version} to dev", "-m", trailers)
+    world.git("push", "--quiet")
+    if world.cluster.image() != image:
+        world.cluster.api.call(
+            "PATCH",
+            "/apis/apps/v1/namespaces/pipe/deployments/pipe-api",
+            {"spec": {"template": {"spec": {"containers": [{"name": "api", "image": image}]}}}},
+            "application/strategic-merge-patch+json",
+        )
+        world.cluster.wait(lambda: settled(world, image))
+    labels = {"app": "pipe-migrate"}
+    container = {"name": "migrate", "image": image, "command": ["npm", "run", "migrate:prod"]}
+    pod = {"restartPolicy": "Never", "containers": [container]}
+    spec = {"activeDeadlineSeconds": 60, "template": {"metadata": {"labels": labels}, "spec": pod}}
+    name = f"pipe-migrate-{version.replace('.', '-')}"
+    world.cluster.make(JOBS, "batch/v1", "Job", name, {"spec": spec}, labels)
+
+
+def settled(world: World, image: str) -> bool:
+    found = world.cluster.api.call("GET", "/apis/apps/v1/namespaces/pipe/deployments/pipe-api")
+    status = found["status"]
+    same = status.get("observedGeneration") == found["metadata"]["generation"]
+    counts = {status.get(name) for name in ("replicas", "updatedReplicas", "availableReplicas")}
+    return same and world.cluster.image() == image and counts == {REPLICAS}
+
+
+def revision(world: World) -> str:
+    found = world.cluster.api.call("GET", "/apis/apps/v1/namespaces/pipe/deployments/pipe-api")
+    return found["metadata"]["annotations"]["deployment.kubernetes.io/revision"]
+
+
+@pytest.fixture
+def three(world: World) -> Iterator[World]:
+    release(world, "1.0.0", "20240301-first")
+    release(world, "1.1.0", "20240301-first 20240402-second")
+    release(world, "1.2.0", "20240301-first 20240402-second")
+    yield world
+    world.cluster.api.call("DELETE", JOBS, propagationPolicy="Foreground")
+    world.cluster.wait(lambda: not list(world.cluster.api.items(JOBS)))
+
+
+def jobs(world: World, script: str) -> list[list[str]]:
+    """The commands of the Jobs that a script has started."""
+    found = world.cluster.api.items(JOBS, labelSelector=f"pipe.dev/started-by={script}")
+    return [each["spec"]["template"]["spec"]["containers"][0]["command"] for each in found]
+
+
+def test_undo_and_undo_to_a_revision_with_every_pod_there_throughout(
+    three: World, measured: Measured
+) -> None:
+    with three.cluster.watched() as seen:
+        done = three.run("rollback.sh", "dev")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert three.cluster.image() == three.file_image() == VERSIONS["1.1.0"]
+        assert jobs(three, "rollback") == []
+        assert three.asked() == [UP]
+        assert revision(three) == "4", "pulumi up rolled the pods a second time"
+        seconds = three.record()["results"]["seconds until the older version ran"]
+
+        done = three.run("rollback.sh", "dev", "--to-revision", "1")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert three.cluster.image() == three.file_image() == VERSIONS["1.0.0"]
+        command = ["npm", "run", "migrate:rollback", "--", "--to", "20240301"]
+        assert jobs(three, "rollback") == [command]
+    assert min(seen) >= REPLICAS
+    subjects = three.git("log", "--format=%s", "origin/main").splitlines()
+    assert subjects[:2] == ["Roll dev back to 1.0.0", "Roll dev back to 1.1.0"]
+    measured("rollback.sh until the older version ran", seconds, "s")
+    measured(f"of {REPLICAS} pods got requests at least", min(seen), f"in {len(seen)} looks")
+
+
+def test_back_to_a_version_by_its_name(three: World) -> None:
+    done = three.run("rollback.sh", "dev", "--to-version", "1.0.0")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert three.cluster.image() == VERSIONS["1.0.0"]
+    assert "to be undone: 20240402-second" in done.stdout
+
+
+@pytest.mark.parametrize("known", ["20240301-first 20240402-second!", None])
+def test_migrations_that_cannot_be_undone_stop_it_unless_the_schema_is_to_stay(
+    world: World, known: str | None
+) -> None:
+    release(world, "1.0.0", "20240301-first")
+    release(world, "1.1.0", known)
+    done = world.run("rollback.sh", "dev")
+    assert done.returncode == 2
+    assert "add --keep-schema" in done.stderr
+    assert world.cluster.image() == world.file_image() == VERSIONS["1.1.0"]
+    done = world.run("rollback.sh", "dev", "--keep-schema")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert world.cluster.image() == world.file_image() == VERSIONS["1.0.0"]
+    assert jobs(world, "rollback") == []
+    world.cluster.api.call("DELETE", JOBS, propagationPolicy="Foreground")
+    world.cluster.wait(lambda: not list(world.cluster.api.items(JOBS)))
+
+
+def test_what_cannot_be_gone_back_to_is_refused_with_what_can(three: World) -> None:
+    for words, said in (
+        (("--to-revision", "9"), "--to-revision 9: the cluster keeps 1 (1.0.0), 2 (1.1.0)"),
+        (("--to-version", "0.9.0"), "An older one is deployed anew: scripts/deploy.sh STACK --version 0.9.0"),
+        (("--to-revision", "3"), "revision 3 (1.2.0) is what runs now"),
+    ):
+        done = three.run("rollback.sh", "dev", *words)
+        assert done.returncode == 2
+        assert said in done.stderr
+    assert three.asked() == [] and three.cluster.image() == VERSIONS["1.2.0"]
+
+
+def test_a_revision_whose_secret_is_gone_is_refused(world: World) -> None:
+    release(world, "1.0.0", "1-a")
+    found = world.cluster.api.call("GET", "/apis/apps/v1/namespaces/pipe/deployments/pipe-api")
+    volume = {"name": "database", "secret": {"secretName": "database-old", "optional": True}}
+    found["spec"]["template"]["spec"]["volumes"] = [volume]
+    world.cluster.api.call("PUT", "/apis/apps/v1/namespaces/pipe/deployments/pipe-api", found)
+    world.cluster.wait(lambda: settled(world, VERSIONS["1.0.0"]))
+    release(world, "1.1.0", "1-a")
+    del found["spec"]["template"]["spec"]["volumes"]
+    found = world.cluster.api.call("GET", "/apis/apps/v1/namespaces/pipe/deployments/pipe-api")
+    found["spec"]["template"]["spec"]["volumes"] = []
+    world.cluster.api.call("PUT", "/apis/apps/v1/namespaces/pipe/deployments/pipe-api", found)
+    done = world.run("rollback.sh", "dev", "--to-revision", "2")
+    assert done.returncode == 2
+    assert "reads secret/database-old, which is gone, as after a change of passwords" in done.stderr
+    world.cluster.api.call("DELETE", JOBS, propagationPolicy="Foreground")
+
+
+def test_a_dry_run_of_a_rollback_shows_the_commands_and_changes_nothing(three: World) -> None:
+    done = three.run("rollback.sh", "dev", "--dry-run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for command in ("rollout undo deployment/pipe-api --to-revision=2", "git commit", UP):
+        assert command in done.stdout
+    assert three.asked() == [] and three.cluster.image() == VERSIONS["1.2.0"]

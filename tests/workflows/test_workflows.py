@@ -1,0 +1,198 @@
+"""The workflows: what two linters say, what their steps run, and who may do what."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sandbox.built import Recipe
+from sandbox.progress import Progress
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+ACTIONLINT = Recipe(
+    name="actionlint",
+    pin=r"rhysd/actionlint v",
+    packages={"actionlint": "github.com/rhysd/actionlint/cmd/actionlint"},
+    time="some seconds",
+    instead="actionlint on PATH",
+    without_go="no Go to build actionlint {version} with: install Go {go} or newer (https://go.dev/dl/)",
+)
+PINNED = re.compile(r"uses: (?:[\w.-]+/)+[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+RUNNER = "codebuild-pipe-{}-runner-${{{{ github.run_id }}}}-${{{{ github.run_attempt }}}}"
+ALLOWED = re.compile(
+    r"(?:sudo )?(?P<script>(?:\.ci|scripts)/[\w.]+)( \S+)*|make (?P<target>[a-z-]+)( \S+=.*)?"
+    r"|python3 -m (?P<module>scripts\.\w+)( \S+)*"
+)
+"""What a step may run."""
+
+
+def load(name: str) -> dict[str, Any]:
+    text = (ROOT / ".github" / "workflows" / f"{name}.yml").read_text()
+    return yaml.load(text, yaml.BaseLoader)  # `on` is a word here, not a truth value
+
+
+def jobs() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for file in FILES:
+        for name, job in load(file.stem)["jobs"].items():
+            yield file.stem, name, job
+
+
+def steps() -> Iterator[tuple[str, dict[str, Any]]]:
+    for file, name, job in jobs():
+        for step in job.get("steps", []):
+            yield f"{file}/{name}", step
+
+
+RUNS = [(where, step["run"]) for where, step in steps() if "run" in step]
+
+
+def test_the_guides_workflow_and_those_of_the_review_and_the_drift_are_there() -> None:
+    assert {file.stem for file in FILES} >= {"deploy", "preview", "comment", "drift"}
+
+
+def test_actionlint_finds_nothing() -> None:
+    program = shutil.which("actionlint") or ACTIONLINT.build(Progress())["actionlint"]
+    done = subprocess.run([program, *FILES], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_zizmor_finds_nothing() -> None:
+    words = [ROOT / ".venv" / "bin" / "zizmor", "--offline", "--no-progress", ROOT / ".github"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_action_is_pinned_by_a_commit_with_its_version_beside_it() -> None:
+    for file in FILES:
+        for line in file.read_text().splitlines():
+            if "uses:" in line and "uses: ./" not in line:
+                assert PINNED.search(line), f"{file.name}: {line}"
+
+
+def test_an_action_has_one_commit_in_all_workflows() -> None:
+    found: dict[str, set[str]] = {}
+    for file in FILES:
+        for action, pin in re.findall(r"uses: (\S+?)@(\S+ # \S+)", file.read_text()):
+            found.setdefault(action, set()).add(pin)
+    assert len(found) >= 10
+    assert {action: pins for action, pins in found.items() if len(pins) > 1} == {}
+
+
+@pytest.mark.parametrize(("where", "command"), RUNS, ids=[f"{where}: {run}" for where, run in RUNS])
+def test_a_step_runs_a_task_or_a_script_that_has_tests(where: str, command: str) -> None:
+    match = ALLOWED.fullmatch(command)
+    assert match, command
+    if target := match["target"]:
+        assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        return
+    script = ROOT / (match["script"] or match["module"].replace(".", "/") + ".py")
+    assert script.exists()
+    stem = script.stem
+    tests = "".join(file.read_text() for file in (ROOT / "tests").rglob("test_*.py"))
+    assert re.search(rf'"{stem}(\.sh)?"|import {stem}\b|scripts\.{stem}\b|scripts import .*\b{stem}\b', tests)
+
+
+@pytest.mark.parametrize(("where", "command"), RUNS, ids=[f"{where}: {run}" for where, run in RUNS])
+def test_nothing_that_somebody_else_chose_is_pasted_into_a_command(where: str, command: str) -> None:
+    assert "${{" not in command
+
+
+def test_a_workflow_has_no_rights_but_those_that_a_job_asks_for() -> None:
+    for file in FILES:
+        assert load(file.stem)["permissions"] == {}
+    writing = {
+        (file, name, right)
+        for file, name, job in jobs()
+        for right, level in job["permissions"].items()
+        if level == "write"
+    }
+    deploys = {
+        ("deploy", stack, right) for stack in ("dev", "stg", "prod") for right in ("contents", "id-token")
+    }
+    assert writing == deploys | {
+        ("deploy", "build", "id-token"),
+        ("deploy-stack", "deploy", "contents"),
+        ("deploy-stack", "deploy", "id-token"),
+        ("drift", "look", "id-token"),
+        ("drift", "issue", "issues"),
+        ("preview", "preview", "id-token"),
+        ("comment", "comment", "pull-requests"),
+        ("comment", "comment", "security-events"),
+    }
+
+
+def test_no_key_of_a_cloud_is_a_secret() -> None:
+    for file in FILES:
+        assert not re.search(r"aws-access-key|AWS_SECRET|AWS_ACCESS", file.read_text(), re.IGNORECASE)
+    roles = {step["with"]["role-to-assume"] for _, step in steps() if "configure-aws" in step.get("uses", "")}
+    assert roles == {f"${{{{ vars.{name}_ROLE_ARN }}}}" for name in ("BUILD", "PREVIEW", "DEPLOY")}
+
+
+def test_a_build_is_made_once_and_each_stack_follows_the_one_before() -> None:
+    found = load("deploy")["jobs"]
+    assert found["build"]["if"] == "github.event_name == 'push' && github.ref == 'refs/heads/main'"
+    assert "environment" not in found["build"]  # the role pipe-build trusts the branch
+    assert found["dev"]["needs"] == "build"
+    assert found["stg"]["needs"] == ["build", "dev"]
+    assert found["prod"]["needs"] == ["build", "stg"]
+    versions = {found[stack]["with"]["version"] for stack in ("dev", "stg", "prod")}
+    assert versions == {"${{ needs.build.outputs.version }}"}
+    assert [found[stack]["with"]["stack"] for stack in ("dev", "stg", "prod")] == ["dev", "stg", "prod"]
+
+
+def test_a_stack_is_deployed_in_its_environment_in_its_network_and_never_twice_at_once() -> None:
+    [job] = load("deploy-stack")["jobs"].values()
+    assert job["environment"] == "${{ inputs.stack }}"
+    assert job["runs-on"] == RUNNER.format("${{ inputs.stack }}")
+    assert job["concurrency"] == {"group": "stack-${{ inputs.stack }}", "cancel-in-progress": "false"}
+    drift = load("drift")["jobs"]["look"]
+    assert drift["concurrency"] == {"group": "stack-${{ matrix.stack }}", "cancel-in-progress": "false"}
+    for file, name in (("drift", "look"), ("preview", "preview")):
+        assert load(file)["jobs"][name]["runs-on"] == RUNNER.format("${{ matrix.stack }}")
+
+
+def test_what_runs_a_forks_program_sees_no_secret_and_may_not_write() -> None:
+    review = load("preview")["jobs"]["review"]
+    assert set(load("preview")["on"]) == {"pull_request"}
+    assert review["permissions"] == {"contents": "read"}
+    assert "secrets" not in str(review) and "vars" not in str(review)
+    same = "github.event.pull_request.head.repo.full_name == github.repository"
+    assert load("preview")["jobs"]["preview"]["if"] == same
+
+
+def test_what_may_comment_runs_nothing_of_the_pull_request() -> None:
+    [job] = load("comment")["jobs"].values()
+    assert set(load("comment")["on"]) == {"workflow_run"}
+    [checkout] = [step for step in job["steps"] if "actions/checkout" in step.get("uses", "")]
+    assert checkout["with"] == {"ref": "main", "persist-credentials": "false"}
+    assert [step["run"] for step in job["steps"] if "run" in step] == [
+        "python3 -m scripts.comment review-report"
+    ]
+    assert load("comment")["on"]["workflow_run"]["workflows"] == [load("preview")["name"]]
+
+
+def test_only_a_deployment_keeps_its_credentials_for_git() -> None:
+    kept = [
+        where
+        for where, step in steps()
+        if "actions/checkout" in step.get("uses", "") and step["with"]["persist-credentials"] != "false"
+    ]
+    assert kept == ["deploy-stack/deploy"]
+
+
+def test_the_engine_and_kubectl_are_of_the_versions_that_are_tested() -> None:
+    engine = re.search(r"pulumi/pkg/v3 v([\d.]+)", (ROOT / "sandbox/toolchain/pulumi/go.mod").read_text())
+    kubectl = re.search(
+        r"k8s\.io/kubernetes (v[\d.]+)", (ROOT / "sandbox/toolchain/kubernetes/go.mod").read_text()
+    )
+    assert engine and kubectl
+    text = "".join(file.read_text() for file in FILES)
+    assert set(re.findall(r"pulumi-version: (\S+)", text)) == {engine[1]}
+    [setup] = [step for _, step in steps() if "setup-kubectl" in step.get("uses", "")]
+    assert setup["with"]["version"] == kubectl[1]
