@@ -1,0 +1,135 @@
+"""The whole of a deployment on a copy of the project in the sandbox: what goes well, a check that fails, a
+migration that fails."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sandbox.targets import process
+from sandbox.targets.kubernetes_api import Api
+from scripts import stack_file
+from tests.drills.conftest import Measured as Measured
+from tests.drills.conftest import measured as measured
+from tests.scripts.world import DEPLOYMENT, Cluster, checkout, who
+
+PARTS = (
+    "components",
+    "foundation",
+    "policies",
+    "sandbox",
+    "schemas",
+    "scripts",
+    "__main__.py",
+    "lazy_sdk.py",
+)
+MAKE = """\
+#!/bin/sh
+echo "make $*"
+[ "$1" = current ] && [ -e "{bin}/datadog" ] || exit 0
+exec curl --silent --fail --request PUT --data '{{"kind": "error", "path": "/api/v1/monitor"}}' \\
+  "$(cat "{bin}/datadog")/_sandbox/failures"
+"""
+"""Tasks of the Makefile pass; the last of them, if told so, has Datadog fail from then on."""
+
+
+@dataclass
+class Sandbox:
+    root: Path
+    bin: Path
+
+    def run(self, *words: str | Path) -> "subprocess.CompletedProcess[str]":
+        own = {"PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}", "TARGET": "sandbox", "NO_COLOR": "1"}
+        return subprocess.run(
+            words, cwd=self.root, env=os.environ | who() | own,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900, check=False,
+        )  # fmt: skip
+
+    def deploy(self, version: str) -> "subprocess.CompletedProcess[str]":
+        return self.run("scripts/deploy.sh", "dev", "--version", version)
+
+    def sandbox(self, command: str) -> "subprocess.CompletedProcess[str]":
+        done = self.run(".venv/bin/python", "-m", "sandbox", command, "dev")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def version(self) -> str:
+        return stack_file.version(stack_file.image((self.root / "Pulumi.dev.yaml").read_text()))
+
+    @property
+    def targets(self) -> process.Targets:
+        found = process.running(self.root / ".sandbox" / "dev")
+        assert found
+        return found
+
+    @property
+    def cluster(self) -> Cluster:
+        made = object.__new__(Cluster)
+        assert self.targets.kubeconfig
+        made.api = Api(self.targets.kubeconfig)
+        return made
+
+    def subjects(self) -> list[str]:
+        return self.run("git", "log", "--format=%s").stdout.splitlines()
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    folder = tmp_path_factory.mktemp("sandbox")
+    made = Sandbox(folder / "checkout", folder / "bin")
+    made.root.mkdir()
+    made.bin.mkdir()
+    (made.bin / "make").write_text(MAKE.format(bin=made.bin))
+    (made.bin / "make").chmod(0o755)
+    checkout(made.root, *PARTS)
+    for words in (("init", "--quiet", "-b", "main"), ("add", "--all"), ("commit", "--quiet", "-m", "Start")):
+        assert made.run("git", *words).returncode == 0
+    try:
+        made.sandbox("up")
+        yield made
+    finally:
+        made.run(".venv/bin/python", "-m", "sandbox", "clean", "dev")
+
+
+def test_a_version_is_deployed_then_one_that_fails_is_rolled_back_and_a_migration_that_fails_changes_nothing(
+    sandbox: Sandbox, measured: Measured
+) -> None:
+    wanted = sandbox.cluster.ready()
+    with sandbox.cluster.watched() as seen:
+        done = sandbox.deploy("1.4.0")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert sandbox.version() == "1.4.0" and stack_file.version(sandbox.cluster.image()) == "1.4.0"
+        for skipped in (
+            "image of 1.4.0",
+            "frontend",
+            "logs without new errors",
+            "users: the synthetic check",
+        ):
+            assert f"– {skipped}" in done.stdout
+        assert "skipped: npm run build, vercel deploy --prod: nothing leaves a sandbox" in done.stdout
+
+        (sandbox.bin / "datadog").write_text(sandbox.targets.datadog)
+        (sandbox.root / ".runs" / "checks.json").unlink()
+        done = sandbox.deploy("1.4.1")
+        assert done.returncode == 1
+        assert "✗ metrics against the monitors" in done.stdout
+        assert "Rolled back: dev runs 1.4.0 again, as before" in done.stderr
+        assert sandbox.version() == "1.4.0" and stack_file.version(sandbox.cluster.image()) == "1.4.0"
+        assert sandbox.subjects()[:2] == ["Roll dev back to 1.4.0", "Deploy 1.4.1 to dev"]
+
+        (sandbox.bin / "datadog").unlink()
+        off = ("curl", "--silent", "--fail", "--request", "PUT", "--data", "{}")
+        assert sandbox.run(*off, f"{sandbox.targets.datadog}/_sandbox/failures").returncode == 0
+        assert "Changes: 0" in sandbox.sandbox("preview").stdout, "program, cluster and state disagree"
+        generation = sandbox.cluster.api.call("GET", DEPLOYMENT)["metadata"]["generation"]
+        done = sandbox.deploy("1.5.0-crashing")
+        assert done.returncode == 1
+        assert "the job has failed" in done.stdout and "the pods of 1.4.0 were never replaced" in done.stdout
+        assert "Rolled back: dev runs 1.4.0 again, as before" in done.stderr
+        assert sandbox.cluster.api.call("GET", DEPLOYMENT)["metadata"]["generation"] == generation
+        assert sandbox.version() == "1.4.0" and sandbox.subjects()[0] == "Roll dev back to 1.4.0"
+    assert min(seen) >= wanted
+    measured("deployments in the sandbox: pods that got requests, at least", min(seen), f"of {wanted}")
