@@ -31,6 +31,7 @@ class Recorder(pulumi.runtime.Mocks):
         self.protected: set[tuple[str, str]] = set()
         self.ignored: dict[tuple[str, str], list[str]] = {}
         self.create_timeouts: dict[tuple[str, str], str] = {}
+        self.deleted_first: set[tuple[str, str]] = set()
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         self.inputs[args.typ, args.name] = cast(dict[str, Any], args.inputs)
@@ -59,6 +60,8 @@ class Monitor(MockMonitor):
         self._recorder.dependencies[resource] = {type_and_name(urn) for urn in request.dependencies}
         self._recorder.ignored[resource] = list(request.ignoreChanges)
         self._recorder.create_timeouts[resource] = request.customTimeouts.create
+        if request.deleteBeforeReplace:
+            self._recorder.deleted_first.add(resource)
         if request.protect:
             self._recorder.protected.add(resource)
         return cast(Any, super().RegisterResource(request))  # pyright: ignore[reportUnknownMemberType]

@@ -72,6 +72,13 @@ def test_a_failed_migration_is_replaced_and_a_finished_one_is_kept(objects: Obje
     assert job["spec"]["template"]["spec"]["restartPolicy"] == "Never"
 
 
+def test_the_job_of_before_goes_first_so_that_its_image_can_come_back(
+    objects: Objects, recorder: Recorder
+) -> None:
+    objects()
+    assert ("kubernetes:batch/v1:Job", "data-jobs-migrate") in recorder.deleted_first
+
+
 def test_pulumi_waits_longer_than_a_migration_may_take(objects: Objects, recorder: Recorder) -> None:
     assert objects()[JOB]["spec"]["activeDeadlineSeconds"] == 1800
     timeout = recorder.create_timeouts["kubernetes:batch/v1:Job", "data-jobs-migrate"]

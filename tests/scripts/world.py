@@ -162,7 +162,7 @@ class Outside:
         (folder / "site.pem").write_text(pair.certificate + pair.key)
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(folder / "site.pem")
-        self._servers = [self._serve(self._datadog), self._serve(lambda path: (self.site, {}))]
+        self._servers = [self._serve(self._datadog), self._serve(self._health)]
         self._servers[1].socket = tls.wrap_socket(self._servers[1].socket, server_side=True)
         for server in self._servers:
             threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -172,6 +172,9 @@ class Outside:
     def stop(self) -> None:
         for server in self._servers:
             server.shutdown()
+
+    def _health(self, path: str) -> tuple[int, Any]:
+        return (self.site if path == "/healthz" else 404), {}
 
     def _datadog(self, path: str) -> tuple[int, Any]:
         tags = ["env:dev", "service:pipe-api"]
