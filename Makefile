@@ -100,6 +100,7 @@ schema: $(READY) ## write the generated files again
 	@$(PY) -m policies.table > docs/policies.md
 	@$(PY) -m tests.sandbox.fidelity
 	@$(PY) -m review --schema > schemas/review-report.schema.json
+	@$(PY) -m docs.generate
 
 lock: $(READY) ## pin the newest versions that the requirements allow
 	@for file in requirements requirements-dev; do \
