@@ -63,11 +63,9 @@ def program(stack: str) -> list[Registered]:
     found: list[Registered] = []
     for text in notes.requests:
         request: Any = cast(Any, resource_pb2).RegisterResourceRequest.FromString(text)
-        inputs = cast(dict[str, Any], MessageToDict(request.object))
+        inputs = MessageToDict(request.object)
         needs = frozenset(map(_type_and_name, request.dependencies))
-        found.append(
-            Registered(request.type, request.name, _type_and_name(request.parent), needs, inputs)
-        )
+        found.append(Registered(request.type, request.name, _type_and_name(request.parent), needs, inputs))
     return sorted(found, key=lambda each: (each.type, each.name))
 
 
@@ -134,9 +132,13 @@ def parts() -> str:
     rows = ["| component | resources in prod | most of them |", "|---|---|---|"]
     for name, resources in sorted(components("prod")[0].items()):
         kinds = Counter(
-            each.type.rpartition(":")[2] for each in resources if not each.type.startswith(("pipe:", "pulumi:"))
+            each.type.rpartition(":")[2]
+            for each in resources
+            if not each.type.startswith(("pipe:", "pulumi:"))
         )
-        most = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items(), key=lambda x: (-x[1], x[0]))[:4])
+        most = ", ".join(
+            f"{count} {kind}" for kind, count in sorted(kinds.items(), key=lambda x: (-x[1], x[0]))[:4]
+        )
         rows.append(f"| {name} | {sum(kinds.values())} | {most} |")
     return "\n".join(rows)
 
@@ -201,7 +203,9 @@ def _pods(of: dict[str, Any], part: str) -> str:
 
 SCALING: dict[str, Callable[[dict[str, Any]], Any]] = {
     "API: pods": lambda of: _pods(of, "api"),
-    "API: a pod's CPU, request / limit": lambda of: "{cpuRequest} / {cpuLimit}".format(**of["api"]["resources"]),
+    "API: a pod's CPU, request / limit": lambda of: "{cpuRequest} / {cpuLimit}".format(
+        **of["api"]["resources"]
+    ),
     "API: CPU per pod at which pods are added": lambda of: (
         f"{cores(of['api']['resources']['cpuRequest']) * 10 * of['api']['replicas']['targetCpuPercent']:.0f}m"
     ),
@@ -213,16 +217,22 @@ SCALING: dict[str, Callable[[dict[str, Any]], Any]] = {
         f"{_most(of, 'memoryLimit', mebibytes)} MiB / {mebibytes(of['kubernetes']['quotaMemory'])} MiB"
     ),
     "Pods at the maximum, rolling / quota": lambda of: (
-        f"{of['api']['replicas']['max'] + of['proxy']['replicas']['max'] + 2} / {of['kubernetes']['quotaPods']}"
+        f"{of['api']['replicas']['max'] + of['proxy']['replicas']['max'] + 2}"
+        f" / {of['kubernetes']['quotaPods']}"
     ),
     "Zones": lambda of: len(of["network"]["subnets"]["private"]),
     "Addresses for nodes and pods": lambda of: sum(
         2 ** (32 - int(cidr.partition("/")[2])) - 5 for cidr in of["network"]["subnets"]["private"]
     ),
-    "Database": lambda of: of["database"]["instanceClass"] + (", Multi-AZ" if of["database"]["multiAz"] else ""),
-    "Database: storage, grows to": lambda of: "{storageGib} GiB, {maxStorageGib} GiB".format(**of["database"]),
+    "Database": lambda of: (
+        of["database"]["instanceClass"] + (", Multi-AZ" if of["database"]["multiAz"] else "")
+    ),
+    "Database: storage, grows to": lambda of: "{storageGib} GiB, {maxStorageGib} GiB".format(
+        **of["database"]
+    ),
     "Database: connections / for each API pod at the maximum": lambda of: (
-        f"{of['database']['maxConnections']} / {of['database']['maxConnections'] // of['api']['replicas']['max']}"
+        f"{of['database']['maxConnections']}"
+        f" / {of['database']['maxConnections'] // of['api']['replicas']['max']}"
     ),
     "One address at the edge": lambda of: "{requests} requests in {periodSeconds} s".format(
         **of["edge"]["zone"]["rateLimit"]
@@ -240,7 +250,9 @@ def cost() -> str:
     unknown: dict[str, set[str]] = {}
     for stack in STACKS:
         steps = [
-            Step("create", None, Resource({"urn": f"::{each.name}", "type": each.type, "inputs": each.inputs}))
+            Step(
+                "create", None, Resource({"urn": f"::{each.name}", "type": each.type, "inputs": each.inputs})
+            )
             for each in program(stack)
         ]
         found = priced(steps)

@@ -1,0 +1,86 @@
+"""Links of the documents lead somewhere, monitors have runbooks, generated parts are current."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from components.alert import runbook
+from docs import generate
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+HEADINGS = """\
+概要
+デプロイメント環境
+環境構成
+インフラストラクチャ
+クラウドプロバイダー
+Kubernetes構成
+デプロイメントプロセス
+1.フロントエンド
+2.バックエンドAPI
+3.データベースマイグレーション
+CI/CDパイプライン
+GitHubActionsワークフロー
+ロールバック手順
+1.アプリケーションロールバック
+2.データベースロールバック
+モニタリングとアラート
+1.メトリクス監視
+2.アラート設定
+セキュリティ対策
+1.SSL/TLS設定
+2.ファイアウォール設定
+障害復旧手順
+1.システム障害時
+2.データ復旧
+運用チェックリスト
+デプロイ前
+デプロイ後
+トラブルシューティング
+よくある問題と解決策
+""".splitlines()
+"""Those of the guide that the service began with, in its order, without spaces."""
+
+
+def documents() -> Iterator[Path]:
+    yield ROOT / "README.md"
+    yield from sorted(DOCS.rglob("*.md"))
+
+
+@pytest.mark.parametrize("document", list(documents()), ids=lambda file: str(file.relative_to(ROOT)))
+def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
+    links = [link for link in LINK.findall(document.read_text()) if "://" not in link]
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("folder", [DOCS / "runbooks", DOCS / "ja" / "runbooks"], ids=["English", "Japanese"])
+def test_every_monitor_links_to_a_runbook_and_no_runbook_is_left_over(folder: Path) -> None:
+    messages = [str(one.inputs.get("message", "")) for one in generate.program("prod")]
+    linked = {found for text in messages for found in re.findall(r"/docs/runbooks/([\w-]+\.md)", text)}
+    assert len(linked) > 10
+    assert {file.name for file in folder.glob("*.md")} == linked
+
+
+@pytest.mark.parametrize("folder", [DOCS / "runbooks", DOCS / "ja" / "runbooks"], ids=["English", "Japanese"])
+def test_a_runbook_is_headed_by_the_name_of_its_alert(folder: Path) -> None:
+    titles = {file.name: file.read_text().splitlines()[0].removeprefix("# ") for file in folder.glob("*.md")}
+    assert {runbook(title) for title in titles.values()} == titles.keys()
+
+
+def test_the_japanese_guide_has_the_headings_of_the_guide_that_the_service_began_with() -> None:
+    lines = (DOCS / "ja" / "deployment.md").read_text().splitlines()
+    found = [line.lstrip("#").replace(" ", "") for line in lines if line.startswith("##")]
+    assert [heading for heading in found if heading in HEADINGS] == HEADINGS
+
+
+def test_generated_parts_are_current() -> None:
+    command = [sys.executable, "-m", "docs.generate", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
