@@ -53,12 +53,14 @@ class Programs:
             raise Failed(f"{words[0]} is not installed, or not in PATH") from None
         assert process.stdout
         last: list[str] = []
+        all_read = False
         try:
             for line in process.stdout:
                 last = [*last[1 - LAST_LINES :], self._masked(line.rstrip("\n"))]
                 yield last[-1]
+            all_read = True  # it ends by itself, and says how
         finally:
-            if process.poll() is None:
+            if not all_read and process.poll() is None:
                 process.terminate()
             code = process.wait()
         if code:

@@ -74,8 +74,9 @@ class Kubernetes(Package):
             if isinstance(plain(value), str) and not re.fullmatch(pattern, plain(value)):
                 yield f"{path}: {show(value)}, is not {wanted}"
         allowed: list[str] = table("kubernetes")["charts"].get(str(resource.known.get("chart")), [])
-        given = cast(Json, resource.known.get("values") or {})
-        for name in sorted(given.keys() - set(allowed)) if allowed else ():
+        given = resource.known.get("values")
+        names = cast(Json, given).keys() if isinstance(given, dict) else set[str]()
+        for name in sorted(names - set(allowed)) if allowed else ():
             yield f"values.{name}: the chart has no such value; {suggest(name, allowed)}"
 
     def forces_replacement(self, resource: Resource, change: Change) -> bool:

@@ -67,7 +67,7 @@ def until(there: Callable[[], Any], seconds: float = 60) -> Any:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Generator[Cluster]:
     kubeconfig = control_plane.start(tmp_path_factory.mktemp("stack"))
     yield Cluster(kubeconfig)
