@@ -19,16 +19,8 @@ class Kind:
     replaced_by: tuple[str, ...] = ()
     """Paths of properties that cannot be changed in place."""
     id: str = "{hex32}"
-    scope: str = ""
-    """Where an id is unique; empty: everywhere."""
     name: str = "name"
     """The property with the physical name, which the provider makes up where it is optional and left out."""
-    unique: tuple[str, ...] = ()
-    """Properties that no two may all have the same."""
-    taken: str = "{id} already exists"
-    """How the API says that the id or the unique properties are taken."""
-    kept: bool = False
-    """Whether the real thing stays when it is deleted."""
     outputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What the API adds to the inputs; of "*", where the type has such an output."""
 
@@ -44,9 +36,9 @@ def kind(token: str) -> Kind:
     """What is known of a type; "*" is of every type of the package."""
     rows = table(token.partition(":")[0])
     common, own = (cast(Json, rows.get(name, {})) for name in ("*", token))
-    lists: Json = {"replaced_by": (*common.get("replaced_by", ()), *own.get("replaced_by", ()))}
-    lists["unique"] = tuple(own.get("unique", ()))
-    return Kind(**{**common, **own, **lists, "outputs": own.get("outputs", {})})
+    replaced_by = (*common.get("replaced_by", ()), *own.get("replaced_by", ()))
+    row: Json = {**common, **own, "replaced_by": replaced_by, "outputs": own.get("outputs", {})}
+    return Kind(**row)
 
 
 class Words(dict[str, Any]):
