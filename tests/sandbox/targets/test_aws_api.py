@@ -146,7 +146,7 @@ def test_a_key_that_is_to_be_deleted_is_of_no_use(everything: World) -> None:
         ({"maxAllocatedStorage": 10}, "InvalidParameterCombination"),
         ({"allocatedStorage": 10}, "InvalidParameterValue"),
         ({"engineVersion": "16.4"}, "InvalidParameterCombination"),
-        ({"vpcSecurityGroupIds": ["sg-none"]}, "InvalidParameterValue"),
+        ({"vpcSecurityGroupIds": ["sg-"]}, "InvalidParameterValue"),
         ({"kmsKeyId": "arn:aws:kms:ap-northeast-1:123456789012:key/none"}, "KMSKeyNotAccessibleFault"),
         ({"maintenanceWindow": "sat:19:30-sat:20:30"}, "InvalidParameterValue"),
         ({"dbSubnetGroupName": "none"}, "DBSubnetGroupNotFoundFault"),
