@@ -5,25 +5,21 @@ and `tags` (those of the resource and the provider's), `live` (what reading brou
 (items and keys that differ from it), `item` (of a step's `for`). What has no value is left out.
 """
 
-import datetime
 import functools
-import json
 import re
-import threading
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-import botocore.session
 import jmespath
-from botocore.config import Config
 from botocore.exceptions import ClientError
-from botocore.model import OperationModel, StructureShape
+from botocore.model import StructureShape
 
 from sandbox.providers import aws_requests, schema
 from sandbox.providers.aws import AwsPlan
+from sandbox.providers.aws_answers import aligned, spelled
+from sandbox.providers.aws_clients import BARE, Clients, refused
 from sandbox.providers.aws_requests import fill, operation, send, text
 from sandbox.providers.diff import changes
 from sandbox.providers.kinds import digits, kind, table
@@ -34,12 +30,7 @@ from sandbox.providers.values import Json, Secret, each, plain, project
 MARK = "sandbox:made-for"
 """The key of a tag by which a thing without a name of its own is found again; nobody is shown it."""
 
-ATTEMPTS = 25
-"""As many as the AWS provider makes by default."""
-
 GONE = re.compile(r"NotFound|NoSuch|^404$")
-BARE: ContextVar[frozenset[str]] = ContextVar("BARE", default=frozenset())
-"""The secrets of the resource at hand, which no message shows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +132,7 @@ class AwsTarget(AwsPlan):
 class Talk:
     """What is said about one resource."""
 
-    def __init__(self, clients: "Clients", resource: Resource, state: "Json | None" = None) -> None:
+    def __init__(self, clients: Clients, resource: Resource, state: "Json | None" = None) -> None:
         self._clients, self.resource, self._state = clients, resource, state or {}
         self.row = row(resource.type)
         BARE.set(frozenset(secrets(resource.inputs)))
@@ -279,7 +270,7 @@ class Talk:
                 answer = self._send(step, words | ({"item": item} if item is not None else {}), list(names))
             except ClientError as error:
                 if not (gone and GONE.search(cast(Json, error.response)["Error"]["Code"])):
-                    raise _refused(error) from error
+                    raise refused(error) from error
         return answer
 
     def _send(self, step: Json, words: Json, names: list[str] | None = None) -> Any:
@@ -353,136 +344,3 @@ def _strings(value: Any) -> Iterator[str]:
     found: list[str] = []
     each(value, lambda item: found.extend(_strings(item)))
     yield from found
-
-
-# What is read
-
-
-def spelled(cls: type[Any], raw: Json) -> Json:
-    """What an API answered, with the SDK's names and shapes; what the SDK does not know is left out."""
-    found = {key.lower(): item for key, item in raw.items()}
-    made: Json = {}
-    for name, prop in schema.properties(cls).items():
-        item = _spelled(prop.hint, found.get(name.lower()))
-        if item is not None:
-            made[name] = item
-    return made
-
-
-def _spelled(hint: Any, value: Any) -> Any:
-    option: Any = next(iter(schema.value_hints(hint)), Any)
-    wanted = schema.noun(option)
-    if isinstance(value, datetime.datetime):
-        return value.isoformat()
-    if isinstance(value, dict) and wanted == "a string":
-        return json.dumps(value)
-    items = cast(
-        list[Any], value if isinstance(value, list) else [value] if wanted == "a list" and value else []
-    )
-    if isinstance(value, list) and wanted == "an object" and not schema.is_object(option):
-        pairs = [(one[min(one)], one[max(one)]) for one in cast(list[dict[str, str]], items)]
-        return dict(pairs)  # tags: Key before Value, TagKey before TagValue
-    single = items[0] if items else cast(Any, value)
-    if isinstance(single, dict) and schema.is_object(option):
-        return spelled(option, cast(Json, single))
-    if wanted == "a list" and isinstance(value, list | dict):
-        inner = (*schema.typing.get_args(option), Any)[0]
-        return [_spelled(inner, item) for item in items]
-    if wanted == "a string" and isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return cast(Any, value)
-
-
-def aligned(live: Any, given: Any, path: str, unread: list[str]) -> Any:
-    """What is there, as the program writes it: lists in its order, documents in its layout."""
-    if isinstance(live, dict) and isinstance(given, dict):
-        found, wanted = cast(Json, live), cast(Json, given)
-        made: Json = {}
-        for key in dict.fromkeys((*found, *wanted)):
-            inner = f"{path}.{key}".removeprefix(".")
-            if key not in wanted:
-                made[key] = found[key]
-            elif found.get(key) is None:
-                if not wanted[key] or inner in unread:
-                    made[key] = wanted[key]
-            else:
-                made[key] = aligned(found[key], wanted[key], inner, unread)
-        return made
-    if isinstance(live, list) and isinstance(given, list):
-        rest, places = list(cast(list[Any], live)), dict[int, Any]()
-        wants = cast(list[Any], given)
-        for place, want in enumerate(wants):
-            for item in rest:
-                same = aligned(item, want, path, unread)
-                if project(same, want) == want:
-                    rest.remove(item)
-                    places[place] = same
-                    break
-        for place, want in enumerate(wants):
-            if place not in places and rest:
-                places[place] = aligned(rest.pop(0), want, path, unread)
-        return [*(places[place] for place in sorted(places)), *rest]
-    if isinstance(live, str) and isinstance(given, str) and given.lstrip().startswith(("{", "[")):
-        try:
-            return given if json.loads(live) == json.loads(given) else live
-        except ValueError:
-            return live
-    return cast(Any, live)
-
-
-# The clients
-
-
-class Clients:
-    """A client for each service and region, made once."""
-
-    def __init__(self, url: str) -> None:
-        self._url, self._lock = url, threading.Lock()
-        # Neither files nor a profile of the user's: they could name another account, or none.
-        alone = {"profile": (None, None, None, None), "config_file": (None, None, "/dev/null", None)}
-        self._session = botocore.session.Session(session_vars=alone)
-        self._made: dict[tuple[str, str], Any] = {}
-
-    def get(self, service: str, region: str) -> Any:
-        with self._lock:
-            if (service, region) not in self._made:
-                self._made[service, region] = self._make(service, region)
-            return self._made[service, region]
-
-    def _make(self, service: str, region: str) -> Any:
-        config = Config(
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-            connect_timeout=5,
-            read_timeout=60,
-            proxies={},
-            s3={"addressing_style": "path"},
-        )
-        client: Any = self._session.create_client(
-            service,
-            region_name=region,
-            endpoint_url=self._url,
-            aws_access_key_id="sandbox",
-            aws_secret_access_key="sandbox",
-            config=config,
-        )
-        client.meta.events.register("before-parameter-build", _check)
-        client.meta.events.register("needs-retry", _slow_down)
-        return client
-
-
-def _check(params: Json, model: OperationModel, **_: Any) -> None:
-    found = list(aws_requests.faults(model.input_shape, params, BARE.get())) if model.input_shape else []
-    if found:
-        raise Refused("; ".join(f"{model.name}: {fault}" for fault in found))
-
-
-def _slow_down(response: Any, attempts: int, **_: Any) -> float | None:
-    """Seconds until the next attempt of a request that was too many."""
-    if response is None or response[0].status_code != 429 or attempts >= ATTEMPTS:
-        return None
-    return float(response[0].headers.get("Retry-After") or min(2.0**attempts, 20))
-
-
-def _refused(error: ClientError) -> Refused:
-    said = cast(Json, error.response)["Error"]
-    return Refused(f"{error.operation_name}: {said['Code']}: {said.get('Message', '')}")

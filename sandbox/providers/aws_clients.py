@@ -1,0 +1,75 @@
+"""Clients of the AWS API on this machine: they check what they send, and retry as the provider does."""
+
+import threading
+from contextvars import ContextVar
+from typing import Any, cast
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from botocore.model import OperationModel
+
+from sandbox.providers import aws_requests
+from sandbox.providers.target import Refused
+from sandbox.providers.values import Json
+
+ATTEMPTS = 25
+"""As many as the AWS provider makes by default."""
+
+BARE: ContextVar[frozenset[str]] = ContextVar("BARE", default=frozenset())
+"""The secrets of the resource at hand, which no message shows."""
+
+
+class Clients:
+    """A client for each service and region, made once."""
+
+    def __init__(self, url: str) -> None:
+        self._url, self._lock = url, threading.Lock()
+        # Neither files nor a profile of the user's: they could name another account, or none.
+        alone = {"profile": (None, None, None, None), "config_file": (None, None, "/dev/null", None)}
+        self._session = botocore.session.Session(session_vars=alone)
+        self._made: dict[tuple[str, str], Any] = {}
+
+    def get(self, service: str, region: str) -> Any:
+        with self._lock:
+            if (service, region) not in self._made:
+                self._made[service, region] = self._make(service, region)
+            return self._made[service, region]
+
+    def _make(self, service: str, region: str) -> Any:
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            connect_timeout=5,
+            read_timeout=60,
+            proxies={},
+            s3={"addressing_style": "path"},
+        )
+        client: Any = self._session.create_client(
+            service,
+            region_name=region,
+            endpoint_url=self._url,
+            aws_access_key_id="sandbox",
+            aws_secret_access_key="sandbox",
+            config=config,
+        )
+        client.meta.events.register("before-parameter-build", _check)
+        client.meta.events.register("needs-retry", _slow_down)
+        return client
+
+
+def _check(params: Json, model: OperationModel, **_: Any) -> None:
+    found = list(aws_requests.faults(model.input_shape, params, BARE.get())) if model.input_shape else []
+    if found:
+        raise Refused("; ".join(f"{model.name}: {fault}" for fault in found))
+
+
+def _slow_down(response: Any, attempts: int, **_: Any) -> float | None:
+    """Seconds until the next attempt of a request that was too many."""
+    if response is None or response[0].status_code != 429 or attempts >= ATTEMPTS:
+        return None
+    return float(response[0].headers.get("Retry-After") or min(2.0**attempts, 20))
+
+
+def refused(error: ClientError) -> Refused:
+    said = cast(Json, error.response)["Error"]
+    return Refused(f"{error.operation_name}: {said['Code']}: {said.get('Message', '')}")
