@@ -2,6 +2,7 @@
 
 import json
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -50,7 +51,7 @@ def route(path: str, *verbs: str) -> Callable[[Handler], Handler]:
     return keep
 
 
-class Api:
+class Api(ABC):
     """A WSGI application that keeps its objects in memory and answers one request at a time.
 
     A subclass has for each collection a method `put_<name>(given, before, others, **scope)`, which makes the
@@ -73,23 +74,23 @@ class Api:
             rules.append(Rule(item, methods=("GET", "DELETE", *one.verbs), endpoint=one))
         self._map = Map(rules)
 
+    @abstractmethod
     def authorize(self, request: Request) -> None:
         """Refuse who does not say who he is."""
-        raise NotImplementedError
 
+    @abstractmethod
     def answer(self, result: Any, info: Json) -> Any:
         """The body of what went well; `info` tells the part of a list."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fault(self, refusal: Refusal) -> Any:
         """The body of a refusal."""
-        raise NotImplementedError
 
     def failure(self, status: int, message: str) -> Any:
         """The body of an answer when the API is broken."""
         return self.fault(Refusal(status, message))
 
-    def may_delete(self, name: str, row: Json, *, force: bool) -> None:
+    def may_delete(self, name: str, row: Json, *, force: bool) -> None:  # noqa: B027 (most refuse nothing)
         """Refuse to delete what others need."""
 
     def rows(self, name: str, *scope: str) -> dict[str, Json]:
@@ -139,7 +140,7 @@ class Api:
         rows[str(made[kind.key])] = made
         return _in(single, [made] if kind.listed else made)
 
-    def enter(self, **scope: str) -> None:
+    def enter(self, **scope: str) -> None:  # noqa: B027 (most refuse nothing)
         """Refuse a path that leads nowhere."""
 
 
