@@ -9,21 +9,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts import image, migrations, options, stack_file
-from scripts.options import Options, Refused
+from scripts.options import Options
 from scripts.steps import Steps, perform
 
 
+@options.refusable
 def main(words: Sequence[str] | None = None) -> int:
     parser = options.parser("build", __doc__ or "")
     parser.add_argument("--version", metavar="V", help="the image's tag")
     given = parser.parse_args(words)
-    try:
-        chosen = options.options(given)
-        if given.version:
-            stack_file.checked_version(given.version)
-    except Refused as error:
-        print(f"error: {error}", file=sys.stderr)
-        return options.REFUSED
+    chosen = options.options(given)
+    if given.version:
+        stack_file.checked_version(given.version)
     return perform("build", chosen, lambda steps: work(steps, chosen, given.version))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts import options
-from scripts.options import ROOT, Options, Refused
+from scripts.options import ROOT, Options
 from scripts.repository import Repository
 from scripts.steps import Steps, perform
 
@@ -56,14 +56,11 @@ def _write(tree: str, passed: dict[str, Any]) -> None:
     (ROOT / RECORD).write_text(json.dumps({tree: passed}, indent=2) + "\n")
 
 
+@options.refusable
 def main(words: Sequence[str] | None = None) -> int:
     parser = options.parser("checks", __doc__ or "")
     given = parser.parse_args(words)
-    try:
-        chosen = options.options(given)
-    except Refused as error:
-        print(f"error: {error}", file=sys.stderr)
-        return options.REFUSED
+    chosen = options.options(given)
 
     def work(steps: Steps) -> str:
         run(steps, chosen)

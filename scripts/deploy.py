@@ -60,6 +60,7 @@ def unfinished(stack: str) -> Path:
     return ROOT / ".runs" / stack / "unfinished.json"
 
 
+@options.refusable
 def main(words: Sequence[str] | None = None) -> int:
     parser = options.parser("deploy", __doc__ or "")
     parser.add_argument(
@@ -73,13 +74,9 @@ def main(words: Sequence[str] | None = None) -> int:
         help=f"how long to watch the monitors (default: {health.SOAK_SECONDS:.0f}; 0 in a sandbox)",
     )
     given = parser.parse_args(words)
-    try:
-        chosen = options.options(given)
-        if given.version:
-            stack_file.checked_version(given.version)
-    except Refused as error:
-        print(f"error: {error}", file=sys.stderr)
-        return options.REFUSED
+    chosen = options.options(given)
+    if given.version:
+        stack_file.checked_version(given.version)
     return perform("deploy", chosen, lambda steps: work(steps, chosen, given))
 
 

@@ -15,7 +15,7 @@ from cryptography import x509
 from scripts import options
 from scripts.cluster import API, Cluster, Manifest, connected
 from scripts.diagnosis import Facts, Finding, findings
-from scripts.options import Options, Refused
+from scripts.options import Options
 from scripts.process import Failed
 from scripts.steps import Steps, perform
 
@@ -25,13 +25,10 @@ LOG_LINES = 30
 EVENTS = 15
 
 
+@options.refusable
 def main(words: Sequence[str] | None = None) -> int:
     given = options.parser("doctor", __doc__ or "").parse_args(words)
-    try:
-        chosen = options.options(given)
-    except Refused as error:
-        print(f"error: {error}", file=sys.stderr)
-        return options.REFUSED
+    chosen = options.options(given)
     return perform("doctor", chosen, lambda steps: work(steps, chosen))
 
 

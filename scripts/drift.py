@@ -19,15 +19,12 @@ UNEXPECTED = "no changes were expected but changes were proposed"
 LINES = 200
 
 
+@options.refusable
 def main(words: Sequence[str] | None = None) -> int:
     given = options.parser("drift", __doc__ or "").parse_args(words)
-    try:
-        chosen = options.options(given)
-        if chosen.target == "sandbox":
-            raise Refused(f"a sandbox drifts only if somebody changes it: make preview STACK={chosen.stack}")
-    except Refused as error:
-        print(f"error: {error}", file=sys.stderr)
-        return options.REFUSED
+    chosen = options.options(given)
+    if chosen.target == "sandbox":
+        raise Refused(f"a sandbox drifts only if somebody changes it: make preview STACK={chosen.stack}")
     return perform("drift", chosen, lambda steps: work(steps, chosen))
 
 

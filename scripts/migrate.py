@@ -16,6 +16,7 @@ from scripts.steps import Steps, perform
 VERSION = r"[0-9A-Za-z][0-9A-Za-z_.-]*"
 
 
+@options.refusable
 def main(words: Sequence[str] | None = None) -> int:
     parser = options.parser("migrate", __doc__ or "")
     parser.add_argument(
@@ -25,12 +26,8 @@ def main(words: Sequence[str] | None = None) -> int:
         "--to", metavar="N", help="with rollback: the migration to go back to, such as 20240301"
     )
     given = parser.parse_args(words)
-    try:
-        command = npm(given.action, given.to)
-        chosen = options.options(given)
-    except Refused as error:
-        print(f"error: {error}", file=sys.stderr)
-        return options.REFUSED
+    command = npm(given.action, given.to)
+    chosen = options.options(given)
     return perform("migrate", chosen, lambda steps: work(steps, chosen, command))
 
 

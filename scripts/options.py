@@ -1,8 +1,10 @@
 """What every script is told in the same way: the stack, --dry-run, --yes, TARGET."""
 
 import argparse
+import functools
 import os
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -53,6 +55,23 @@ class Options:
             raise Refused(f"{what} needs a yes, and there is no terminal to ask: add --yes")
         if input(f"{what}. Type {self.stack} to go on: ").strip() != self.stack:
             raise Refused("not confirmed")
+
+
+Main = Callable[[Sequence[str] | None], int]
+
+
+def refusable(main: Main) -> Callable[..., int]:
+    """A script's main that ends with a message, and the exit code for it, where it refuses to begin."""
+
+    @functools.wraps(main)
+    def ended(words: Sequence[str] | None = None) -> int:
+        try:
+            return main(words)
+        except Refused as error:
+            print(f"error: {error}", file=sys.stderr)
+            return REFUSED
+
+    return ended
 
 
 def parser(name: str, description: str) -> argparse.ArgumentParser:

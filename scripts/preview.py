@@ -16,15 +16,12 @@ from scripts.process import Failed
 from scripts.steps import Steps, perform
 
 
+@options.refusable
 def main(words: Sequence[str] | None = None) -> int:
     given = options.parser("preview", __doc__ or "").parse_args(words)
-    try:
-        chosen = options.options(given)
-        if chosen.target == "sandbox":
-            raise Refused(f"make preview STACK={chosen.stack} previews the sandbox, and make review reviews")
-    except Refused as error:
-        print(f"error: {error}", file=sys.stderr)
-        return options.REFUSED
+    chosen = options.options(given)
+    if chosen.target == "sandbox":
+        raise Refused(f"make preview STACK={chosen.stack} previews the sandbox, and make review reviews")
     return perform("preview", chosen, lambda steps: work(steps, chosen))
 
 

@@ -24,6 +24,7 @@ DATABASE = r"[a-z_][a-z0-9_]{0,39}"
 STOP_SECONDS = 300
 
 
+@options.refusable
 def main(words: Sequence[str] | None = None) -> int:
     parser = options.parser("restore", __doc__ or "")
     which = parser.add_mutually_exclusive_group()
@@ -38,12 +39,8 @@ def main(words: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--database", default="pipe_db", metavar="NAME", help="default: pipe_db")
     given = parser.parse_args(words)
-    try:
-        chosen = options.options(given)
-        variables = wanted(given)
-    except Refused as error:
-        print(f"error: {error}", file=sys.stderr)
-        return options.REFUSED
+    chosen = options.options(given)
+    variables = wanted(given)
     return perform("restore", chosen, lambda steps: work(steps, chosen, variables))
 
 

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 
 from scripts import engine, health, jobs, migrate, migrations, options, revisions, stack_file
 from scripts.cluster import API, Cluster, connected
-from scripts.options import Options, Refused
+from scripts.options import Options
 from scripts.process import Failed
 from scripts.repository import Repository
 from scripts.revisions import Revision
 from scripts.steps import Steps, perform
 
 
+@options.refusable
 def main(words: Sequence[str] | None = None) -> int:
     parser = options.parser("rollback", __doc__ or "")
     which = parser.add_mutually_exclusive_group()
@@ -29,11 +30,7 @@ def main(words: Sequence[str] | None = None) -> int:
         help="where migrations cannot be undone: leave the database as it is under the older version",
     )
     given = parser.parse_args(words)
-    try:
-        chosen = options.options(given)
-    except Refused as error:
-        print(f"error: {error}", file=sys.stderr)
-        return options.REFUSED
+    chosen = options.options(given)
 
     def work(steps: Steps) -> str:
         with connected(steps.programs, chosen) as cluster:

@@ -14,7 +14,7 @@ import yaml
 from scripts import engine, jobs, options
 from scripts.cluster import API, Cluster, connected, wait
 from scripts.migrate import deployed
-from scripts.options import ROOT, Options, Refused
+from scripts.options import ROOT, Options
 from scripts.process import Failed
 from scripts.steps import Steps, perform
 
@@ -22,13 +22,10 @@ KEYS = ("appPassword", "migratePassword", "backupPassword")
 LEAVE_SECONDS = 900
 
 
+@options.refusable
 def main(words: Sequence[str] | None = None) -> int:
     given = options.parser("rotate", __doc__ or "").parse_args(words)
-    try:
-        chosen = options.options(given)
-    except Refused as error:
-        print(f"error: {error}", file=sys.stderr)
-        return options.REFUSED
+    chosen = options.options(given)
     return perform("rotate", chosen, lambda steps: work(steps, chosen))
 
 
