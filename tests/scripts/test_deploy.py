@@ -11,7 +11,8 @@ import pytest
 from scripts import migrations, stack_file
 from scripts.health import kind
 from scripts.options import Refused
-from tests.scripts.world import DIGEST, KEYS, OLD, REPLICAS, World, registry
+from tests.scripts.api_cluster import REPLICAS
+from tests.scripts.world import DIGEST, KEYS, OLD, World, registry
 from tests.scripts.world import cluster as cluster
 from tests.scripts.world import world as world
 

@@ -14,7 +14,8 @@ from sandbox.targets.kubernetes_api import Api
 from scripts import stack_file
 from tests.drills.conftest import Measured as Measured
 from tests.drills.conftest import measured as measured
-from tests.scripts.world import DEPLOYMENT, Cluster, checkout, who
+from tests.scripts.api_cluster import DEPLOYMENT, Cluster
+from tests.scripts.world import checkout, who
 
 PARTS = (
     "components",

@@ -13,7 +13,8 @@ from cryptography.x509.oid import NameOID
 
 from scripts.diagnosis import ORDER, Facts, findings
 from scripts.doctor import report, section
-from tests.scripts.world import PODS, World
+from tests.scripts.api_cluster import PODS
+from tests.scripts.world import World
 from tests.scripts.world import cluster as cluster
 from tests.scripts.world import world as world
 

@@ -6,8 +6,9 @@ import pytest
 
 from tests.drills.conftest import Measured as Measured
 from tests.drills.conftest import measured as measured
+from tests.scripts.api_cluster import REPLICAS
 from tests.scripts.test_deploy import UP
-from tests.scripts.world import REPLICAS, World
+from tests.scripts.world import World
 from tests.scripts.world import cluster as cluster
 from tests.scripts.world import world as world
 

@@ -7,11 +7,8 @@ import re
 import shutil
 import ssl
 import subprocess
-import tempfile
 import threading
-import time
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,14 +17,10 @@ from typing import Any
 import pytest
 
 from sandbox.targets import control_plane
-from sandbox.targets.kubernetes_api import Api
 from tests.drills.certificates import Authority
+from tests.scripts.api_cluster import Cluster
 
 ROOT = Path(__file__).parents[2]
-PODS = "/api/v1/namespaces/pipe/pods"
-DEPLOYMENT = "/apis/apps/v1/namespaces/pipe/deployments/pipe-api"
-SLICES = "/apis/discovery.k8s.io/v1/namespaces/pipe/endpointslices"
-REPLICAS = 3
 OLD = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/pipe/api:1.0.0@sha256:" + "a" * 64
 DIGEST = "sha256:" + "b" * 64
 KEYS = {
@@ -65,86 +58,6 @@ image=$(sed -n 's|^    image: \\(.*/pipe/api[:@].*\\)|\\1|p' Pulumi.dev.yaml)
 exec "{kubectl}" -n pipe rollout status deployment/pipe-api --timeout=60s
 """
 FAKES = ("aws", "cosign", "docker", "make", "npm", "pulumi", "trivy", "vercel")
-
-
-class Cluster:
-    """A control plane with the API's Deployment."""
-
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="cluster-"))
-        self.kubeconfig = control_plane.start(self.folder)
-        self.api = Api(self.kubeconfig)
-        labels = {"tags.datadoghq.com/env": "dev"}
-        self.make("/api/v1/namespaces", "v1", "Namespace", "pipe", {}, labels)
-
-    def stop(self) -> None:
-        control_plane.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def make(
-        self, path: str, version: str, kind: str, name: str, content: dict[str, Any], labels: dict[str, str]
-    ) -> dict[str, Any]:
-        metadata = {"name": name, "labels": labels}
-        return self.api.call(
-            "POST", path, {"apiVersion": version, "kind": kind, "metadata": metadata, **content}
-        )
-
-    def deploy(self, image: str, replicas: int = REPLICAS) -> None:
-        """The Deployment and its Service, as the program has them."""
-        labels = {"app": "pipe-api"}
-        container = {"name": "api", "image": image}
-        spec = {
-            "replicas": replicas,
-            "minReadySeconds": 1,
-            "revisionHistoryLimit": 10,
-            "selector": {"matchLabels": labels},
-            "strategy": {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-            "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
-        }
-        self.make(DEPLOYMENT.rpartition("/")[0], "apps/v1", "Deployment", "pipe-api", {"spec": spec}, labels)
-        ports = [{"name": "http", "port": 3000}]
-        service = {"spec": {"selector": labels, "ports": ports}}
-        self.make("/api/v1/namespaces/pipe/services", "v1", "Service", "pipe-api", service, labels)
-        self.wait(lambda: self.ready() == replicas)
-
-    def forget(self) -> None:
-        """Deletes what `deploy` made."""
-        self.api.call("DELETE", DEPLOYMENT, propagationPolicy="Foreground")
-        self.api.call("DELETE", "/api/v1/namespaces/pipe/services/pipe-api")
-        self.wait(lambda: self.api.get(DEPLOYMENT) is None and not list(self.api.items(PODS)))
-
-    def image(self) -> str:
-        return self.api.call("GET", DEPLOYMENT)["spec"]["template"]["spec"]["containers"][0]["image"]
-
-    def ready(self) -> int:
-        """Pods that get requests."""
-        found = self.api.items(SLICES, labelSelector="kubernetes.io/service-name=pipe-api")
-        ends = [end for each in found for end in each.get("endpoints") or ()]
-        return sum(1 for end in ends if end["conditions"].get("ready") is not False)
-
-    @staticmethod
-    def wait(there: Any, seconds: float = 60) -> None:
-        end = time.monotonic() + seconds
-        while not there():
-            assert time.monotonic() < end, "not within the time"
-            time.sleep(0.1)
-
-    @contextmanager
-    def watched(self) -> Generator[list[int]]:
-        """How many pods got requests, again and again."""
-        seen, over = [self.ready()], threading.Event()
-
-        def look() -> None:
-            while not over.wait(0.1):
-                seen.append(self.ready())
-
-        thread = threading.Thread(target=look)
-        thread.start()
-        try:
-            yield seen
-        finally:
-            over.set()
-            thread.join()
 
 
 class Outside:

@@ -14,7 +14,8 @@ from sandbox.providers.aws_target import MARK
 from sandbox.providers.diff import changes
 from sandbox.providers.kinds import table
 from sandbox.providers.target import Refused
-from tests.sandbox.providers.aws_world import WORLD, World, world
+from tests.sandbox.providers.aws_things import WORLD
+from tests.sandbox.providers.aws_world import World, world
 
 ROOT = Path(__file__).parents[3]
 

@@ -8,7 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sandbox.providers.target import Refused
-from tests.sandbox.providers.aws_world import WORLD, World, world
+from tests.sandbox.providers.aws_things import WORLD
+from tests.sandbox.providers.aws_world import World, world
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,534 @@
+"""A resource of each AWS type of the program: its type, its inputs, and a change of them."""
+
+import json
+from typing import Any
+
+from sandbox.providers.values import Secret
+
+PASSWORD = "correct-horse-battery"
+
+
+def document(**statement: Any) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]})
+
+
+def trust(service: str) -> str:
+    return document(Principal={"Service": service}, Action="sts:AssumeRole")
+
+
+READS = document(Action="s3:GetObject", Resource="*")
+OPERATES = "arn:aws:iam::123456789012:role/pipe-operators"
+LOGGED = {"Service": "logging.s3.amazonaws.com"}
+UNTAGGED = {
+    "rulePriority": 1,
+    "description": "Untagged images after a week",
+    "selection": {
+        "tagStatus": "untagged",
+        "countType": "sinceImagePushed",
+        "countUnit": "days",
+        "countNumber": 7,
+    },
+    "action": {"type": "expire"},
+}
+KEY_POLICY = document(Principal={"AWS": "arn:aws:iam::123456789012:root"}, Action="kms:*", Resource="*")
+TLS = {
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "s3:*",
+    "Resource": ["arn:aws:s3:::pipe-b", "arn:aws:s3:::pipe-b/*"],
+}
+CLEANUP = {
+    "id": "cleanup",
+    "status": "Enabled",
+    "filter": {"prefix": ""},
+    "abortIncompleteMultipartUpload": {"daysAfterInitiation": 1},
+    "expiration": {"expiredObjectDeleteMarker": True},
+    "noncurrentVersionExpiration": {"noncurrentDays": 30},
+}
+DUMPS = {
+    "id": "dumps",
+    "status": "Enabled",
+    "filter": {"prefix": "dumps/"},
+    "transitions": [{"days": 30, "storageClass": "STANDARD_IA"}, {"days": 90, "storageClass": "GLACIER_IR"}],
+    "expiration": {"days": 400},
+}
+RULE = {"ipProtocol": "tcp", "fromPort": 443, "toPort": 443, "description": "HTTPS"}
+ENCRYPTION = {
+    "applyServerSideEncryptionByDefault": {"sseAlgorithm": "aws:kms", "kmsMasterKeyId": "<key.arn>"}
+}
+REPLICA = {"region": "ap-northeast-3"}
+
+S3 = "aws:s3/bucket"
+WORLD: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "vpc": (
+        "aws:ec2/vpc:Vpc",
+        {
+            "cidrBlock": "10.0.0.0/16",
+            "enableDnsSupport": True,
+            "enableDnsHostnames": True,
+            "tags": {"Name": "pipe"},
+        },
+        {"enableDnsHostnames": False, "tags": {"Name": "new"}},
+    ),
+    "closed": (
+        "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
+        {"vpcId": "<vpc.id>", "ingress": [], "egress": []},
+        {"tags": {"Name": "x"}},
+    ),
+    "a": (
+        "aws:ec2/subnet:Subnet",
+        {
+            "vpcId": "<vpc.id>",
+            "cidrBlock": "10.0.0.0/24",
+            "availabilityZone": "ap-northeast-1a",
+            "mapPublicIpOnLaunch": False,
+        },
+        {"mapPublicIpOnLaunch": True},
+    ),
+    "c": (
+        "aws:ec2/subnet:Subnet",
+        {"vpcId": "<vpc.id>", "cidrBlock": "10.0.1.0/24", "availabilityZone": "ap-northeast-1c"},
+        {"tags": {"x": "y"}},
+    ),
+    "internet": (
+        "aws:ec2/internetGateway:InternetGateway",
+        {"vpcId": "<vpc.id>", "tags": {"Name": "i"}},
+        {"tags": {}},
+    ),
+    "table": (
+        "aws:ec2/routeTable:RouteTable",
+        {"vpcId": "<vpc.id>", "tags": {"Name": "t"}},
+        {"tags": {"Name": "u"}},
+    ),
+    "eip": ("aws:ec2/eip:Eip", {"domain": "vpc", "tags": {"Name": "n"}}, {"tags": {"Name": "m"}}),
+    "nat": (
+        "aws:ec2/natGateway:NatGateway",
+        {"allocationId": "<eip.allocationId>", "subnetId": "<a.id>"},
+        {"tags": {"x": "y"}},
+    ),
+    "route": (
+        "aws:ec2/route:Route",
+        {"routeTableId": "<table.id>", "destinationCidrBlock": "0.0.0.0/0", "gatewayId": "<internet.id>"},
+        {"gatewayId": None, "natGatewayId": "<nat.id>"},
+    ),
+    "association": (
+        "aws:ec2/routeTableAssociation:RouteTableAssociation",
+        {"routeTableId": "<table.id>", "subnetId": "<a.id>"},
+        {},
+    ),
+    "endpoint": (
+        "aws:ec2/vpcEndpoint:VpcEndpoint",
+        {
+            "vpcId": "<vpc.id>",
+            "serviceName": "com.amazonaws.ap-northeast-1.s3",
+            "vpcEndpointType": "Gateway",
+            "routeTableIds": ["<table.id>"],
+        },
+        {"routeTableIds": ["<vpc.mainRouteTableId>"]},
+    ),
+    "balancer": (
+        "aws:ec2/securityGroup:SecurityGroup",
+        {"name": "balancer", "description": "The one", "vpcId": "<vpc.id>"},
+        {"tags": {"x": "y"}},
+    ),
+    "pods": (
+        "aws:ec2/securityGroup:SecurityGroup",
+        {"name": "pods", "description": "The other", "vpcId": "<vpc.id>"},
+        {},
+    ),
+    "in": (
+        "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+        {"securityGroupId": "<balancer.id>", **RULE, "cidrIpv4": "0.0.0.0/0", "tags": {"Name": "in"}},
+        {"toPort": 444, "description": "More", "cidrIpv4": "10.0.0.0/8"},
+    ),
+    "out": (
+        "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
+        {"securityGroupId": "<balancer.id>", **RULE, "referencedSecurityGroupId": "<pods.id>"},
+        {"description": "Less"},
+    ),
+    "role": (
+        "aws:iam/role:Role",
+        {
+            "name": "pipe-role",
+            "description": "All of them",
+            "assumeRolePolicy": trust("eks.amazonaws.com"),
+            "permissionsBoundary": "arn:aws:iam::123456789012:policy/pipe-dev-boundary",
+            "maxSessionDuration": 7200,
+            "tags": {"Name": "role"},
+        },
+        {"description": "None", "maxSessionDuration": 3600, "assumeRolePolicy": trust("s3.amazonaws.com")},
+    ),
+    "inline": (
+        "aws:iam/rolePolicy:RolePolicy",
+        {"role": "pipe-role", "name": "reads", "policy": READS},
+        {"policy": READS.replace("Get", "Put")},
+    ),
+    "attached": (
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+        {"role": "pipe-role", "policyArn": "arn:aws:iam::aws:policy/AmazonEKSClusterPolicy"},
+        {},
+    ),
+    "policy": (
+        "aws:iam/policy:Policy",
+        {"name": "pipe-reads", "description": "Reads", "policy": READS, "tags": {"Name": "p"}},
+        {"policy": READS.replace("Get", "Put"), "tags": {"Name": "q"}},
+    ),
+    "github": (
+        "aws:iam/openIdConnectProvider:OpenIdConnectProvider",
+        {
+            "url": "https://token.actions.githubusercontent.com",
+            "clientIdLists": ["sts.amazonaws.com"],
+            "tags": {"a": "b"},
+        },
+        {"clientIdLists": ["other"], "tags": {"a": "c"}},
+    ),
+    "key": (
+        "aws:kms/key:Key",
+        {
+            "description": "A key",
+            "enableKeyRotation": True,
+            "deletionWindowInDays": 30,
+            "policy": KEY_POLICY,
+            "tags": {"a": "b"},
+        },
+        {"description": "The key", "enableKeyRotation": False, "tags": {"a": "c"}},
+    ),
+    "alias": ("aws:kms/alias:Alias", {"name": "alias/pipe", "targetKeyId": "<key.keyId>"}, {}),
+    "logs": (
+        "aws:cloudwatch/logGroup:LogGroup",
+        {"name": "/pipe/flows", "retentionInDays": 30, "kmsKeyId": "<key.arn>", "tags": {"a": "b"}},
+        {"retentionInDays": 90, "tags": {"a": "c"}},
+    ),
+    "flows": (
+        "aws:ec2/flowLog:FlowLog",
+        {
+            "vpcId": "<vpc.id>",
+            "trafficType": "ALL",
+            "logDestinationType": "cloud-watch-logs",
+            "logDestination": "<logs.arn>",
+            "iamRoleArn": "<role.arn>",
+        },
+        {"tags": {"a": "b"}},
+    ),
+    "bucket": (
+        f"{S3}:Bucket",
+        {"bucket": "pipe-b", "objectLockEnabled": True, "tags": {"a": "b"}},
+        {"tags": {"a": "c"}},
+    ),
+    "taking": (f"{S3}:Bucket", {"bucket": "pipe-b-logs", "objectLockEnabled": False}, {}),
+    "replica": (f"{S3}:Bucket", {"bucket": "pipe-replica", **REPLICA}, {}),
+    "encryption": (
+        f"{S3}ServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
+        {"bucket": "pipe-b", "rules": [{**ENCRYPTION, "bucketKeyEnabled": True}]},
+        {"rules": [{**ENCRYPTION, "bucketKeyEnabled": False}]},
+    ),
+    "block": (
+        f"{S3}PublicAccessBlock:BucketPublicAccessBlock",
+        {
+            "bucket": "pipe-b",
+            "blockPublicAcls": True,
+            "ignorePublicAcls": True,
+            "blockPublicPolicy": True,
+            "restrictPublicBuckets": True,
+        },
+        {"blockPublicPolicy": False},
+    ),
+    "ownership": (
+        f"{S3}OwnershipControls:BucketOwnershipControls",
+        {"bucket": "pipe-b", "rule": {"objectOwnership": "BucketOwnerEnforced"}},
+        {"rule": {"objectOwnership": "BucketOwnerPreferred"}},
+    ),
+    "tls": (
+        f"{S3}Policy:BucketPolicy",
+        {
+            "bucket": "pipe-b",
+            "policy": json.dumps(
+                {
+                    "Version": "2012-10-17",
+                    "Statement": [{**TLS, "Condition": {"Bool": {"aws:SecureTransport": "false"}}}],
+                }
+            ),
+        },
+        {
+            "policy": json.dumps(
+                {
+                    "Version": "2012-10-17",
+                    "Statement": [{**TLS, "Condition": {"NumericLessThan": {"s3:TlsVersion": "1.2"}}}],
+                }
+            )
+        },
+    ),
+    "versioned": (
+        f"{S3}Versioning:BucketVersioning",
+        {"bucket": "pipe-b", "versioningConfiguration": {"status": "Enabled"}},
+        {},
+    ),
+    "versioned-replica": (
+        f"{S3}Versioning:BucketVersioning",
+        {"bucket": "pipe-replica", "versioningConfiguration": {"status": "Enabled"}, **REPLICA},
+        {},
+    ),
+    "lifecycle": (
+        f"{S3}LifecycleConfiguration:BucketLifecycleConfiguration",
+        {"bucket": "pipe-b", "rules": [DUMPS, CLEANUP]},
+        {"rules": [CLEANUP]},
+    ),
+    "lock": (
+        f"{S3}ObjectLockConfiguration:BucketObjectLockConfiguration",
+        {"bucket": "pipe-b", "rule": {"defaultRetention": {"mode": "GOVERNANCE", "days": 30}}},
+        {"rule": {"defaultRetention": {"mode": "GOVERNANCE", "days": 60}}},
+    ),
+    "delivery": (
+        f"{S3}Policy:BucketPolicy",
+        {
+            "bucket": "pipe-b-logs",
+            "policy": document(
+                Principal=LOGGED, Action="s3:PutObject", Resource="arn:aws:s3:::pipe-b-logs/*"
+            ),
+        },
+        {},
+    ),
+    "accesses": (
+        f"{S3}Logging:BucketLogging",
+        {"bucket": "pipe-b", "targetBucket": "pipe-b-logs", "targetPrefix": "access/"},
+        {"targetPrefix": "a/"},
+    ),
+    "copies": (
+        f"{S3}ReplicationConfig:BucketReplicationConfig",
+        {
+            "bucket": "pipe-b",
+            "role": "<role.arn>",
+            "rules": [
+                {
+                    "id": "all",
+                    "status": "Enabled",
+                    "priority": 1,
+                    "filter": {"prefix": ""},
+                    "deleteMarkerReplication": {"status": "Disabled"},
+                    "sourceSelectionCriteria": {"sseKmsEncryptedObjects": {"status": "Enabled"}},
+                    "destination": {
+                        "bucket": "arn:aws:s3:::pipe-replica",
+                        "storageClass": "STANDARD_IA",
+                        "encryptionConfiguration": {"replicaKmsKeyId": "<key.arn>"},
+                    },
+                }
+            ],
+        },
+        {},
+    ),
+    "subnets": (
+        "aws:rds/subnetGroup:SubnetGroup",
+        {
+            "name": "pipe-db",
+            "description": "Two zones",
+            "subnetIds": ["<c.id>", "<a.id>"],
+            "tags": {"a": "b"},
+        },
+        {"description": "Both", "tags": {"a": "c"}},
+    ),
+    "parameters": (
+        "aws:rds/parameterGroup:ParameterGroup",
+        {
+            "name": "pipe-db-postgres17",
+            "family": "postgres17",
+            "description": "TLS only",
+            "parameters": [
+                {"name": "rds.force_ssl", "value": "1", "applyMethod": "pending-reboot"},
+                {"name": "max_connections", "value": "500", "applyMethod": "pending-reboot"},
+            ],
+        },
+        {
+            "parameters": [
+                {"name": "rds.force_ssl", "value": "1", "applyMethod": "pending-reboot"},
+                {"name": "max_connections", "value": "600", "applyMethod": "pending-reboot"},
+            ]
+        },
+    ),
+    "database": (
+        "aws:rds/instance:Instance",
+        {
+            "identifier": "pipe-db",
+            "engine": "postgres",
+            "engineVersion": "17.7",
+            "autoMinorVersionUpgrade": True,
+            "instanceClass": "db.t4g.medium",
+            "storageType": "gp3",
+            "allocatedStorage": 20,
+            "maxAllocatedStorage": 100,
+            "storageEncrypted": True,
+            "kmsKeyId": "<key.arn>",
+            "dbName": "pipe_db",
+            "username": "pipe_admin",
+            "password": Secret(PASSWORD),
+            "port": 5432,
+            "parameterGroupName": "<parameters.name>",
+            "caCertIdentifier": "rds-ca-rsa2048-g1",
+            "dbSubnetGroupName": "<subnets.name>",
+            "vpcSecurityGroupIds": ["<pods.id>"],
+            "publiclyAccessible": False,
+            "multiAz": False,
+            "backupRetentionPeriod": 7,
+            "backupWindow": "19:00-20:00",
+            "maintenanceWindow": "sat:20:30-sat:21:30",
+            "copyTagsToSnapshot": True,
+            "deleteAutomatedBackups": False,
+            "deletionProtection": False,
+            "skipFinalSnapshot": False,
+            "finalSnapshotIdentifier": "pipe-db-final",
+            "performanceInsightsEnabled": True,
+            "performanceInsightsKmsKeyId": "<key.arn>",
+            "performanceInsightsRetentionPeriod": 7,
+            "monitoringInterval": 60,
+            "monitoringRoleArn": "<role.arn>",
+            "enabledCloudwatchLogsExports": ["postgresql", "upgrade"],
+            "tags": {"a": "b"},
+        },
+        {
+            "multiAz": True,
+            "allocatedStorage": 40,
+            "instanceClass": "db.t4g.large",
+            "backupRetentionPeriod": 14,
+            "performanceInsightsRetentionPeriod": 31,
+            "enabledCloudwatchLogsExports": ["postgresql"],
+            "tags": {"a": "c"},
+        },
+    ),
+    "cluster": (
+        "aws:eks/cluster:Cluster",
+        {
+            "name": "pipe-dev",
+            "version": "1.34",
+            "roleArn": "<role.arn>",
+            "bootstrapSelfManagedAddons": False,
+            "accessConfig": {"authenticationMode": "API", "bootstrapClusterCreatorAdminPermissions": False},
+            "computeConfig": {
+                "enabled": True,
+                "nodePools": ["general-purpose", "system"],
+                "nodeRoleArn": "<role.arn>",
+            },
+            "kubernetesNetworkConfig": {
+                "ipFamily": "ipv4",
+                "serviceIpv4Cidr": "172.20.0.0/16",
+                "elasticLoadBalancing": {"enabled": True},
+            },
+            "storageConfig": {"blockStorage": {"enabled": True}},
+            "vpcConfig": {
+                "subnetIds": ["<a.id>", "<c.id>"],
+                "endpointPrivateAccess": True,
+                "endpointPublicAccess": False,
+            },
+            "encryptionConfig": {"provider": {"keyArn": "<key.arn>"}, "resources": ["secrets"]},
+            "enabledClusterLogTypes": ["api", "audit"],
+            "upgradePolicy": {"supportType": "STANDARD"},
+            "deletionProtection": False,
+            "tags": {"a": "b"},
+        },
+        {
+            "version": "1.35",
+            "vpcConfig": {
+                "subnetIds": ["<a.id>", "<c.id>"],
+                "endpointPrivateAccess": True,
+                "endpointPublicAccess": True,
+                "publicAccessCidrs": ["203.0.113.0/24"],
+            },
+            "enabledClusterLogTypes": ["api"],
+            "upgradePolicy": {"supportType": "EXTENDED"},
+            "tags": {"a": "c"},
+        },
+    ),
+    "metrics": (
+        "aws:eks/addon:Addon",
+        {
+            "clusterName": "<cluster.name>",
+            "addonName": "metrics-server",
+            "resolveConflictsOnCreate": "OVERWRITE",
+            "tags": {"a": "b"},
+        },
+        {"configurationValues": '{"replicas": 2}', "tags": {"a": "c"}},
+    ),
+    "entry": (
+        "aws:eks/accessEntry:AccessEntry",
+        {"clusterName": "<cluster.name>", "principalArn": OPERATES, "type": "STANDARD", "tags": {"a": "b"}},
+        {"kubernetesGroups": ["readers"], "tags": {"a": "c"}},
+    ),
+    "access": (
+        "aws:eks/accessPolicyAssociation:AccessPolicyAssociation",
+        {
+            "clusterName": "<cluster.name>",
+            "principalArn": "<entry.principalArn>",
+            "policyArn": "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
+            "accessScope": {"type": "cluster"},
+        },
+        {},
+    ),
+    "pod": (
+        "aws:eks/podIdentityAssociation:PodIdentityAssociation",
+        {
+            "clusterName": "<cluster.name>",
+            "namespace": "pipe",
+            "serviceAccount": "pipe-api",
+            "roleArn": "<role.arn>",
+        },
+        {"tags": {"a": "b"}},
+    ),
+    "runner": (
+        "aws:codebuild/project:Project",
+        {
+            "name": "pipe-runner",
+            "description": "The runner",
+            "serviceRole": "<role.arn>",
+            "buildTimeout": 60,
+            "source": {
+                "type": "GITHUB",
+                "location": "https://github.com/pipe-dev/infrastructure.git",
+                "gitCloneDepth": 1,
+                "auth": {
+                    "type": "CODECONNECTIONS",
+                    "resource": "arn:aws:codeconnections:ap-northeast-1:123456789012:connection/1",
+                },
+            },
+            "artifacts": {"type": "NO_ARTIFACTS"},
+            "environment": {
+                "type": "LINUX_CONTAINER",
+                "computeType": "BUILD_GENERAL1_SMALL",
+                "image": "aws/codebuild/standard:7.0",
+                "imagePullCredentialsType": "CODEBUILD",
+                "privilegedMode": False,
+            },
+            "vpcConfig": {"vpcId": "<vpc.id>", "subnets": ["<a.id>"], "securityGroupIds": ["<pods.id>"]},
+            "logsConfig": {"cloudwatchLogs": {"status": "ENABLED", "groupName": "<logs.name>"}},
+            "tags": {"a": "b"},
+        },
+        {"buildTimeout": 90, "tags": {"a": "c"}},
+    ),
+    "hook": (
+        "aws:codebuild/webhook:Webhook",
+        {
+            "projectName": "<runner.name>",
+            "buildType": "BUILD",
+            "filterGroups": [{"filters": [{"type": "EVENT", "pattern": "WORKFLOW_JOB_QUEUED"}]}],
+        },
+        {"filterGroups": [{"filters": [{"type": "EVENT", "pattern": "PUSH"}]}]},
+    ),
+    "images": (
+        "aws:ecr/repository:Repository",
+        {
+            "name": "pipe/api",
+            "imageTagMutability": "IMMUTABLE",
+            "imageScanningConfiguration": {"scanOnPush": True},
+            "encryptionConfigurations": [{"encryptionType": "KMS", "kmsKey": "<key.arn>"}],
+            "tags": {"a": "b"},
+        },
+        {
+            "imageTagMutability": "MUTABLE",
+            "imageScanningConfiguration": {"scanOnPush": False},
+            "tags": {"a": "c"},
+        },
+    ),
+    "expiry": (
+        "aws:ecr/lifecyclePolicy:LifecyclePolicy",
+        {"repository": "<images.name>", "policy": json.dumps({"rules": [UNTAGGED]})},
+        {"policy": json.dumps({"rules": [{**UNTAGGED, "description": "Untagged images after seven days"}]})},
+    ),
+}
+"""By name: type, inputs, and what an update changes (None: taken out); `<name.output>` is of another one."""
