@@ -181,7 +181,7 @@ class KubernetesTarget(KubernetesPlan):
 
     def _live(self, resource: Resource, found: Json) -> Live:
         """The inputs are what is there, in the program's spelling where the server means the same by it."""
-        given, outputs = cast(Json, plain(resource.inputs)), _without_managers(found)
+        given, outputs = resource.known, _without_managers(found)
         ident = "/".join(filter(None, (found["metadata"].get("namespace"), found["metadata"]["name"])))
         try:
             meant = self._apply(replace(resource, id=ident), dry_run=True, force=True) if given else {}
@@ -201,7 +201,7 @@ def _manager(resource: Resource) -> str:
 
 def _body(resource: Resource) -> Json:
     """The object as it is sent. What a Secret has as text is encoded: apply would forget who owns it."""
-    body = cast(Json, plain(resource.inputs))
+    body = resource.known
     if resource.type != SECRET or "stringData" not in body:
         return body
     texts = cast(Json, body["stringData"]).items()

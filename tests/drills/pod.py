@@ -91,7 +91,8 @@ class Pod:
             if self._killed:
                 return -signal.SIGKILL
             self._process = subprocess.Popen(
-                [replaced(word) for word in container["command"] + container.get("args", [])],
+                tools.as_user(tools.POD_USER)
+                + [replaced(word) for word in container["command"] + container.get("args", [])],
                 env={"PATH": self._path, **self._variables, **given},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -99,7 +100,6 @@ class Pod:
                 text=True,
                 start_new_session=True,
                 cwd=self._home or places.get("/tmp", self._folder),
-                **tools.as_user(tools.POD_USER),
             )
         assert self._process.stdout
         for line in self._process.stdout:

@@ -63,9 +63,8 @@ class Server:
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         command = [tools.find("postgres"), "-D", str(self._data), "-p", str(self.port), *words]
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, cwd=self.folder, **tools.as_user(SERVER_USER)
-            )
+            command = tools.as_user(SERVER_USER) + command
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
         self._wait()
         verifier = scram_verifier(self.master_password, secrets.token_bytes(16))
         # As RDS makes them: the master may make roles and databases and end sessions, and owns the database.
@@ -121,14 +120,8 @@ class Server:
         raise AssertionError(f"PostgreSQL does not start:\n{self.log()}")
 
     def _run(self, command: list[str]) -> None:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=self.folder,
-            **tools.as_user(SERVER_USER),
-        )
+        command = tools.as_user(SERVER_USER) + command
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=self.folder)
         assert done.returncode == 0, done.stdout + done.stderr
 
 

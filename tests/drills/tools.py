@@ -8,7 +8,6 @@ import shutil
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,6 +23,7 @@ PACKAGES = {
     "postgres": "postgresql",
     "psql": "postgresql",
     "shellcheck": "shellcheck",
+    "setpriv": "util-linux",
     "unshare": "util-linux",
 }
 """Debian's package of each program; .ci/packages has those that a machine with Node.js may lack."""
@@ -62,11 +62,15 @@ def path() -> str:
     return os.pathsep.join([*folders, "/usr/bin", "/bin"])
 
 
-def as_user(user: int | str) -> dict[str, Any]:
-    """Arguments of Popen that leave root; nothing for anybody else, who cannot change and need not."""
+def as_user(user: int | str) -> list[str]:
+    """The words before a command that leave root; none for anybody else, who cannot change and need not.
+
+    Popen's own way would fork this process, and what gRPC does in a fork can end the command.
+    """
     if os.geteuid() != 0:
-        return {}
-    return {"user": user, "group": user if isinstance(user, int) else "nogroup", "extra_groups": []}
+        return []
+    group = user if isinstance(user, int) else "nogroup"
+    return [find("setpriv"), f"--reuid={user}", f"--regid={group}", "--clear-groups"]
 
 
 def give(folder: Path, user: int | str) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from collections.abc import Generator
 from pathlib import Path
 
@@ -70,6 +71,8 @@ def test_dead_targets_of_a_state_with_resources_are_not_replaced(stack: Stack) -
     targets = behind.find(stack, "all", Progress())
     assert targets is not None
     os.kill(targets.pid, signal.SIGKILL)
+    while process.running(stack.folder):  # a kill is not over when it is said
+        time.sleep(0.01)
     hold(stack, "aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet")
     with pytest.raises(Fault) as fault:
         behind.find(stack, None, Progress())

@@ -207,6 +207,15 @@ def test_what_an_interrupted_create_left_is_found(target: KubernetesTarget, web:
     assert target.find(other) == []
 
 
+def test_a_secret_that_an_interrupted_create_left_is_found_without_its_values(
+    target: KubernetesTarget,
+) -> None:
+    live = target.create(resource(SECRET))
+    hidden = dict.fromkeys(SECRET["stringData"], UNKNOWN)
+    assert [found.id for found in target.find(resource(SECRET, "stringData", hidden))] == [live.id]
+    target.delete(resource(SECRET, id=live.id))
+
+
 def test_a_rollout_is_waited_for(target: KubernetesTarget, web: Live) -> None:
     said: list[str] = []
     change = resource(DEPLOYMENT, *image("next"), id=web.id, say=said.append)
