@@ -117,7 +117,7 @@ class DataJobs(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[policy],
-                # Else the Job of before stays when a migration fails, and going back to its image fails on it.
+                # Else the Job of before stays when a migration fails, and going back to its image fails.
                 delete_before_replace=True,
                 custom_timeouts=pulumi.CustomTimeouts(create=f"{MIGRATION_SECONDS + 300}s"),
             ),
