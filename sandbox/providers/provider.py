@@ -170,7 +170,7 @@ class Provider(ResourceProviderServicer):
         live = self._target.read(self._resource(request, context, managed), state)
         if live is None:
             return proto.ReadResponse()
-        inputs = project(live.inputs, managed) if managed else live.inputs
+        inputs = project(live.inputs, managed, schema.maps(request.type)) if managed else live.inputs
         outputs = mark(mark(live.outputs, inputs), state)
         return proto.ReadResponse(
             id=live.id, inputs=encode(mark(inputs, managed)), properties=encode(outputs)

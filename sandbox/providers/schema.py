@@ -8,7 +8,7 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -90,6 +90,17 @@ def properties(cls: type[Any]) -> Mapping[str, Property]:
             required = hint is Any or type(None) not in options
             found[name] = Property(hint, required, documented_values(getter.__doc__ or ""))
     return found
+
+
+@functools.cache
+def maps(token: str) -> Collection[str]:
+    """Inputs of a type that are objects with keys of the program's own, such as tags."""
+    try:
+        inputs = properties(args_class(token)).items()
+    except NoSuchType:  # a custom resource's
+        return ()
+    objects = {name: value_hints(prop.hint) for name, prop in inputs if nouns(prop.hint) == "an object"}
+    return {name for name, options in objects.items() if not any(map(is_object, options))}
 
 
 def documented_values(doc: str) -> tuple[str, ...]:

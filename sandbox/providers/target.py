@@ -115,7 +115,8 @@ class Target(ABC):
         """The resource by its id; its inputs and `state`, the outputs, are as the engine knows them.
 
         The inputs of what it returns are those that are there now, in the program's spelling: how refresh
-        finds drift. Keys that the program does not give are left out by the caller. None: it is gone.
+        finds drift. Keys that the program does not give are left out by the caller, but for those of maps
+        (tags). None: it is gone.
         """
 
     @abstractmethod

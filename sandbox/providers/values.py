@@ -2,7 +2,7 @@
 
 import enum
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
@@ -147,12 +147,16 @@ def mark(value: Any, like: Any) -> Any:
     return beside(value, like, mark)
 
 
-def project(live: Any, managed: Any) -> Any:
-    """What a target has of the keys that a program manages: drift in others is not the program's business."""
+def project(live: Any, managed: Any, maps: Collection[str] = ()) -> Any:
+    """What a target has of the keys that a program manages: drift in others is not the program's business.
+
+    Those in `maps` are objects whose keys are all the program's, also where it gives none of them.
+    """
     managed = managed.value if isinstance(managed, Secret) else managed
     if isinstance(live, dict) and isinstance(managed, dict):
-        found = cast(Json, live)
-        return {key: project(found[key], item) for key, item in cast(Json, managed).items() if key in found}
+        found, given = cast(Json, live), cast(Json, managed)
+        whole = {key: found[key] for key in maps if key in found and (key in given or found[key])}
+        return {key: project(found[key], given[key]) for key in given if key in found} | whole
     return beside(live, managed, project) if _same_length(live, managed) else cast(Any, live)
 
 

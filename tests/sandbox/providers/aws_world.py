@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from sandbox.providers import schema
 from sandbox.providers.aws_requests import fill
 from sandbox.providers.aws_target import AwsTarget
 from sandbox.providers.diff import Change, changes
@@ -56,7 +57,7 @@ class World:
         """In what the thing differs from what is wanted, as a refresh would find it."""
         live, given = self.read(name), plain(wanted.inputs)
         assert live is not None, name
-        return changes(project(live.inputs, given), given)
+        return changes(project(live.inputs, given, schema.maps(wanted.type)), given)
 
     def change(self, name: str, /, **changed: Any) -> Live:
         """Change it in place, as a program would that gave what was given before."""
