@@ -45,22 +45,18 @@ def _certificate(given: Json) -> Json:
 class CloudflareTarget(RestTarget):
     """Cloudflare's API at a URL."""
 
+    wrapped = "result"
+
     def __init__(self, url: str) -> None:
         super().__init__(f"{url}/client/v4", {"Authorization": "Bearer sandbox"})
-
-    def result(self, answer: Any) -> Json:
-        return answer["result"]
-
-    def many(self, answer: Any) -> list[Json]:
-        return answer["result"]
 
     def listed(self, resource: Resource) -> list[Json]:
         """Certificates are listed zone by zone."""
         if resource.type != CERTIFICATE:
             return super().listed(resource)
-        zones = self.call("GET", "/zones?per_page=1000")["result"]
-        lists = [self.call("GET", f"/certificates?per_page=1000&zone_id={zone['id']}") for zone in zones]
-        return list({one["id"]: one for found in lists for one in found["result"]}.values())
+        zones = self.many("/zones?per_page=1000")
+        lists = [self.many(f"/certificates?per_page=1000&zone_id={zone['id']}") for zone in zones]
+        return list({one["id"]: one for found in lists for one in found}.values())
 
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
         """getZone, by its name or its id."""

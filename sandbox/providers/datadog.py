@@ -1,9 +1,10 @@
 """What the Datadog provider accepts, and what Datadog would answer."""
 
-from typing import Any, cast
+from typing import cast
 
-from sandbox.providers import rest
 from sandbox.providers.plan import Plan
+from sandbox.providers.rest import RestPackage, RestTarget
+from sandbox.providers.rest_rows import number
 from sandbox.providers.target import Live, Resource
 from sandbox.providers.values import Json, plain
 
@@ -18,7 +19,7 @@ COUNTED = ("certificate", "latency", "networkHop", "packetsReceived", "responseT
 """Assertions that compare with a number, which is a string to Pulumi."""
 
 
-class Datadog(rest.RestPackage):
+class Datadog(RestPackage):
     """pulumi-datadog."""
 
     def enough(self, resource: Resource) -> bool:
@@ -36,10 +37,10 @@ class DatadogPlan(Plan):
         return made
 
 
-class DatadogTarget(rest.RestTarget):
+class DatadogTarget(RestTarget):
     """Datadog's API at a URL."""
 
-    computed = COMPUTED
+    computed, wrapped = COMPUTED, "data"
 
     def __init__(self, url: str) -> None:
         super().__init__(url, {"DD-API-KEY": "sandbox", "DD-APPLICATION-KEY": "sandbox"})
@@ -48,12 +49,8 @@ class DatadogTarget(rest.RestTarget):
         made = super().body(resource)
         for one in made.get("config", {}).get("assertions", ()) if resource.type == TEST else ():
             if one["type"] in COUNTED and one["operator"] not in ("matches", "doesNotMatch"):
-                one["target"] = rest.number(one.get("target"))
+                one["target"] = number(one.get("target"))
         return made
-
-    def result(self, answer: Any) -> Json:
-        found: Any = answer.get("data", answer)
-        return cast(Json, found[0] if isinstance(found, list) else found)
 
     def delete(self, resource: Resource) -> None:
         """Tests are deleted by a list of their ids."""
@@ -61,13 +58,6 @@ class DatadogTarget(rest.RestTarget):
             super().delete(resource)
         elif self.call("GET", f"/api/v1/synthetics/tests/{resource.id}"):
             self.call("POST", "/api/v1/synthetics/tests/delete", {"public_ids": [resource.id]})
-
-    def listed(self, resource: Resource) -> list[Json]:
-        return (
-            self.call("GET", "/api/v1/synthetics/tests")["tests"]
-            if resource.type == TEST
-            else super().listed(resource)
-        )
 
     def plan(self, resource: Resource) -> Json:
         self._validate(resource)
