@@ -4,6 +4,7 @@ import gc
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ ENDS = {DONE: "ended well", FAILED: "failed", STOPPED: "was stopped"}
 
 NEEDED_BYTES = 64 * 2**20
 """Free disk space below which nothing is begun: on a full disk the engine cuts its own state short."""
+
+SETTLE_SECONDS = 1.0
+"""How long a request of a run that was killed may still be at work in a target."""
 
 Serve = Callable[[Path, Targets | None], AbstractContextManager[dict[str, int]]]
 """Starts the providers of a stack's folder, with what is behind them; gives the port of each package."""
@@ -118,6 +122,7 @@ def _settle(session: Session, targets: Targets | None, left_over: LeftOver | Non
     session.progress.step(f"the last run was cut off while {', '.join(names)}; refreshing first")
     if targets and left_over:
         creating = (each["resource"] for each in pending if each["type"] == "creating")
+        time.sleep(SETTLE_SECONDS)
         found = left_over(targets, creating, workspace.state(stack, "resources"))
         workspace.adopt(stack, found)
         for urn, ident in found.items():

@@ -1,6 +1,21 @@
-"""What holds for every test: at the end of a run, the table of what tests measured (`record_property`)."""
+"""For every test: the order of the files, and the table of what tests measured (`record_property`)."""
 
 import pytest
+
+LONGEST = (
+    "sandbox/test_kills.py",
+    "review/test_pairs.py",
+    "sandbox/test_life.py",
+    "scripts/test_deploy_in_sandbox.py",
+    "test_stacks.py",
+)
+"""Files of minutes, longest first: at the end of a run one process would work on such a file alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the longest files first; `--no-loadscope-reorder` leaves it so."""
+    order = {f"tests/{name}": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(order)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -42,13 +42,12 @@ class KubernetesTarget(KubernetesPlan):
         self._patience = patience
 
     def find(self, resource: Resource) -> list[Live]:
-        found, manager = self._get(resource), _manager(resource)
-        fields = found["metadata"].get("managedFields", ()) if found else ()
-        return (
-            [self._live(resource, found)]
-            if found and any(one["manager"] == manager for one in fields)
-            else []
-        )
+        """By who applied it. The server notes nobody for an apply of a bare name, such as a namespace's."""
+        if (found := self._get(resource)) is None:
+            return []
+        managers = {one["manager"] for one in found["metadata"].get("managedFields", ())}
+        ours = _manager(resource) in managers or (not managers and _is_bare(resource))
+        return [self._live(resource, found)] if ours else []
 
     def create(self, resource: Resource) -> Live:
         if resource.type == RELEASE:
@@ -197,6 +196,12 @@ def _manager(resource: Resource) -> str:
     name = resource.id.rpartition("/")[2] or metadata_of(resource.inputs).get("name")
     own = (*resource.urn.split("::")[:2], resource.known.get("kind"), namespace_of(resource), name)
     return f"pulumi-kubernetes-{digits(' '.join(map(str, own)), 8)}"
+
+
+def _is_bare(resource: Resource) -> bool:
+    """Whether a resource gives its object nothing but a name."""
+    given = resource.known.keys() | metadata_of(resource.inputs).keys()
+    return given <= {"apiVersion", "kind", "metadata", "name", "namespace"}
 
 
 def _body(resource: Resource) -> Json:

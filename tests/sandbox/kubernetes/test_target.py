@@ -207,6 +207,17 @@ def test_what_an_interrupted_create_left_is_found(target: KubernetesTarget, web:
     assert target.find(other) == []
 
 
+def test_a_bare_namespace_that_an_interrupted_create_left_is_found(
+    target: KubernetesTarget, empty: Cluster
+) -> None:
+    bare = resource(NAMESPACE, "metadata", {"name": "bare"})
+    live = target.create(bare)
+    assert [found.id for found in target.find(bare)] == [live.id] == ["bare"]
+    empty.kubectl("create", "namespace", "theirs")
+    assert target.find(resource(NAMESPACE, "metadata", {"name": "theirs"})) == []
+    empty.kubectl("delete", "namespace", "bare", "theirs", "--wait=false")
+
+
 def test_a_secret_that_an_interrupted_create_left_is_found_without_its_values(
     target: KubernetesTarget,
 ) -> None:
