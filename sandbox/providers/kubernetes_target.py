@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import yaml
+from urllib3.exceptions import HTTPError
 
 from sandbox.providers import kubernetes_ready as ready
 from sandbox.providers.diff import Change
@@ -153,15 +154,15 @@ class KubernetesTarget(KubernetesPlan):
             found = self._apply(resource)
         except ApiError as error:
             raise _refused(resource, error) from None
-        if _annotation(resource, "skipAwait") == "true":
-            return self._live(resource, found)
-        path = cast(str, self._path(resource))
+        kept = Live(_ident(found), resource.inputs, _outputs(resource, found, {}))
         try:
-            found = ready.wait(self._api, path, _seconds(resource), self._patience, resource.say)
-        except ready.Stuck as stuck:
-            live = self._live(resource, self._api.get(path) or found)
-            raise Unready(replace(live, inputs=resource.inputs), f"{live.id}: {stuck}") from None
-        return self._live(resource, found)
+            if _annotation(resource, "skipAwait") != "true":
+                path = cast(str, self._path(resource))
+                found = ready.wait(self._api, path, _seconds(resource), self._patience, resource.say)
+            return self._live(resource, found)
+        except (ready.Stuck, ApiError, HTTPError) as error:
+            # It is there: an engine that does not know it would create another one.
+            raise Unready(kept, f"{kept.id}: {error}") from None
 
     def _apply(self, resource: Resource, *, dry_run: bool = False, force: bool = False) -> Json:
         _check_kubeconfig(resource)
@@ -180,15 +181,23 @@ class KubernetesTarget(KubernetesPlan):
 
     def _live(self, resource: Resource, found: Json) -> Live:
         """The inputs are what is there, in the program's spelling where the server means the same by it."""
-        given, outputs = resource.known, _without_managers(found)
-        ident = "/".join(filter(None, (found["metadata"].get("namespace"), found["metadata"]["name"])))
+        given, ident = resource.known, _ident(found)
         try:
             meant = self._apply(replace(resource, id=ident), dry_run=True, force=True) if given else {}
         except (ApiError, Refused):  # changed by somebody to what cannot be changed back in place
             meant = given
-        inputs = _spell(given, _decoded(meant, given), _decoded(found, given)) if given else outputs
-        outputs = {**outputs, **{key: inputs[key] for key in ("stringData",) if key in inputs}}
-        return Live(ident, inputs, cast(Json, mark(outputs, _secrets(resource))))
+        spelt = _spell(given, _decoded(meant, given), _decoded(found, given))
+        inputs = spelt if given else _without_managers(found)
+        return Live(ident, inputs, _outputs(resource, found, inputs))
+
+
+def _ident(found: Json) -> str:
+    return "/".join(filter(None, (found["metadata"].get("namespace"), found["metadata"]["name"])))
+
+
+def _outputs(resource: Resource, found: Json, inputs: Json) -> Json:
+    texts = {key: inputs[key] for key in ("stringData",) if key in inputs}
+    return cast(Json, mark({**_without_managers(found), **texts}, _secrets(resource)))
 
 
 def _manager(resource: Resource) -> str:

@@ -6,12 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from urllib3.exceptions import ProtocolError
 
+from sandbox.providers import kubernetes_ready
 from sandbox.providers.diff import changes
+from sandbox.providers.kubernetes import Kubernetes
 from sandbox.providers.kubernetes_target import KubernetesTarget
 from sandbox.providers.target import Live, Refused, Resource, Unready
 from sandbox.providers.values import UNKNOWN, Secret, plain
-from sandbox.targets.kubernetes_api import Json
+from sandbox.targets.kubernetes_api import ApiError, Json
 from tests.sandbox.kubernetes.conftest import Cluster, until
 from tests.sandbox.kubernetes.test_life import KUBECONFIG
 
@@ -225,6 +228,32 @@ def test_a_secret_that_an_interrupted_create_left_is_found_without_its_values(
     hidden = dict.fromkeys(SECRET["stringData"], UNKNOWN)
     assert [found.id for found in target.find(resource(SECRET, "stringData", hidden))] == [live.id]
     target.delete(resource(SECRET, id=live.id))
+
+
+def test_one_without_a_name_is_found_by_that_which_it_was_given(target: KubernetesTarget) -> None:
+    unnamed = resource(CONFIG_MAP, "metadata", {"name": "", "namespace": "pipe"})
+    del unnamed.inputs["metadata"]["name"]
+    given = Kubernetes("kubernetes").complete(unnamed, {}, b"seed")
+    live = target.create(replace(unnamed, inputs=given))
+    assert [found.id for found in target.find(replace(unnamed, inputs=given))] == [live.id]
+    target.delete(replace(unnamed, inputs=given, id=live.id))
+
+
+@pytest.mark.parametrize("error", [ProtocolError("gone"), ApiError({"code": 500, "message": "gone"})])
+def test_what_was_created_is_kept_although_the_server_is_gone_meanwhile(
+    target: KubernetesTarget, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: Any) -> None:
+        raise error
+
+    with monkeypatch.context() as broken:
+        broken.setattr(kubernetes_ready, "wait", fail)
+        with pytest.raises(Unready, match=r"^pipe/settings: gone$") as unready:
+            target.create(resource(CONFIG_MAP))
+    live = unready.value.live
+    assert (live.id, live.inputs) == ("pipe/settings", CONFIG_MAP)
+    assert target.update(resource(CONFIG_MAP, id=live.id), live).outputs["data"] == CONFIG_MAP["data"]
+    target.delete(resource(CONFIG_MAP, id=live.id))
 
 
 def test_a_rollout_is_waited_for(target: KubernetesTarget, web: Live) -> None:
