@@ -53,7 +53,7 @@ def find(stack: Stack, wanted: str | None, progress: Progress) -> Targets | None
     if targets or not built:
         progress.step(OLDER.format(stack.name) if built else PLANNED)
     if targets is None:
-        targets = process.start(stack.folder, progress, control_plane=built)
+        targets = process.start(stack.folder, progress, control_plane=built, zones=workspace.zones(stack))
         kubernetes = "a Kubernetes control plane, " if built else ""
         progress.step(f"targets: {kubernetes}AWS, Cloudflare and Datadog APIs; process {targets.pid}")
     return targets

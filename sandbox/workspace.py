@@ -29,6 +29,8 @@ OF_CALLERS = re.compile(
 )
 """Environment variables of the caller's that neither the program nor a provider nor a client must see."""
 
+ZONE = re.compile(r"^ +zoneName: *['\"]?([\w.-]+)", re.MULTILINE)
+
 Tree = dict[str, yaml.Node]
 """A YAML mapping with its values as they were written: Go reads `on` or `18:30` otherwise than Python."""
 
@@ -77,6 +79,12 @@ def find_stack(root: Path, name: str) -> Stack:
         allowed = ", ".join(sorted(stacks)) or f"none; a stack is a file Pulumi.<stack>.yaml below {root}"
         raise Fault(f"no stack is called {name!r}. Stacks: {allowed}")
     return Stack(name, root, stacks[name], read(stacks[name] / "Pulumi.yaml")["name"].value)
+
+
+def zones(stack: Stack) -> set[str]:
+    """The Cloudflare zones that any stack file of the project names: those of its account."""
+    files = (file.read_text(errors="replace") for file in stack.project.glob("Pulumi.*.yaml"))
+    return {name for text in files for name in ZONE.findall(text)}
 
 
 def prepare(stack: Stack, settings: Mapping[str, str] | None = None) -> list[str]:

@@ -1,11 +1,10 @@
 """The targets of one stack, served until SIGTERM: python -m sandbox.targets FOLDER [--control-plane].
 
 Each API is a WSGI application in threads of its own on a free port of 127.0.0.1. FOLDER/targets.json appears
-once all of them answer. The applications keep what they hold in memory.
+once all of them answer; when it is deleted, they end. The applications keep what they hold in memory.
 """
 
 import argparse
-import importlib
 import os
 import signal
 import sys
@@ -20,11 +19,9 @@ from typing import Any
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from sandbox.fault import Fault
+from sandbox.targets import aws_api, cloudflare_api, datadog_api
 from sandbox.targets.failures import Failures
-from sandbox.targets.process import Targets
-
-APPS = ("aws", "cloudflare", "datadog")
-"""Each is sandbox/targets/<name>_api.py, with a function `app` that makes the application."""
+from sandbox.targets.process import Targets, written
 
 
 class _Handler(WSGIRequestHandler):
@@ -35,19 +32,20 @@ class _Handler(WSGIRequestHandler):
         """Requests are not logged: a path or a query may hold what is nobody's business."""
 
 
-def serve(folder: Path, *, control_plane: bool) -> None:
+def serve(folder: Path, zones: list[str], *, control_plane: bool) -> None:
     """Serve until SIGTERM; what goes wrong at the start ends the process."""
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stopped.set())
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with ExitStack() as stack, ThreadPoolExecutor() as pool:
         cluster = pool.submit(_cluster, folder, stack) if control_plane else None
-        urls = {name: stack.enter_context(_served(name)) for name in APPS}
+        apps = {"aws": aws_api.app(), "cloudflare": cloudflare_api.app(zones), "datadog": datadog_api.app()}
+        urls = {name: stack.enter_context(_served(app)) for name, app in apps.items()}
         kubeconfig = cluster.result() if cluster else None
         Targets(os.getpid(), **urls, kubeconfig=kubeconfig, since=time.time()).write(folder)
         while not stopped.wait(1.0):
-            if not folder.exists():
-                break  # somebody deleted it
+            if (found := written(folder)) is None or found.pid != os.getpid():
+                break  # somebody deleted the folder: nobody would find these targets again
 
 
 def _cluster(folder: Path, stack: ExitStack) -> Path:
@@ -58,10 +56,9 @@ def _cluster(folder: Path, stack: ExitStack) -> Path:
 
 
 @contextmanager
-def _served(name: str) -> Generator[str]:
-    module: Any = importlib.import_module(f"sandbox.targets.{name}_api")
-    server = make_server("127.0.0.1", 0, Failures(module.app()), threaded=True, request_handler=_Handler)
-    threading.Thread(target=server.serve_forever, daemon=True, name=name).start()
+def _served(app: Any) -> Generator[str]:
+    server = make_server("127.0.0.1", 0, Failures(app), threaded=True, request_handler=_Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.port}"
     finally:
@@ -73,10 +70,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m sandbox.targets", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="the stack's folder .sandbox/<stack>")
     parser.add_argument("--control-plane", action="store_true", help="Kubernetes too; it must be built")
+    parser.add_argument("--zone", action="append", default=[], help="a Cloudflare zone that is there")
     args = parser.parse_args()
     os.umask(0o077)
     try:
-        serve(args.folder, control_plane=args.control_plane)
+        serve(args.folder, args.zone, control_plane=args.control_plane)
     except Fault as fault:
         sys.exit(str(fault))
 

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -62,14 +62,18 @@ def written(folder: Path) -> Targets | None:
         return None
 
 
-def start(folder: Path, progress: Progress, *, control_plane: bool) -> Targets:
-    """The targets, started now unless they run; `control_plane`: with a Kubernetes one, which is built."""
+def start(folder: Path, progress: Progress, *, control_plane: bool, zones: Iterable[str] = ()) -> Targets:
+    """The targets, started now unless they run; `control_plane`: with a Kubernetes one, which is built.
+
+    `zones`: what Cloudflare's account has.
+    """
     with _alone(folder):
         if found := running(folder):
             return found
         _clear(folder)
         root = Path(__file__).parents[2]
         words = [sys.executable, "-P", "-m", "sandbox.targets", str(folder)]
+        words += [f"--zone={name}" for name in zones] + ["--control-plane"] * control_plane
         kept = {
             name: os.environ[name]
             for name in (*workspace.PASSED_ON, "KUBEBUILDER_ASSETS")
@@ -83,7 +87,7 @@ def start(folder: Path, progress: Progress, *, control_plane: bool) -> Targets:
         log = folder / "targets.log"
         with log.open("w") as out:
             process = subprocess.Popen(
-                [*words, "--control-plane"] if control_plane else words,
+                words,
                 env=kept | own,
                 stdin=subprocess.DEVNULL,
                 stdout=out,

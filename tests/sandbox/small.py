@@ -1,6 +1,7 @@
 """A project of a few resources of every provider."""
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -73,5 +74,6 @@ def make(root: Path, level: str = "info") -> Stack:
 
 def settle(stack: Stack, level: str) -> None:
     """Write the stack file."""
-    config = {"aws:region": "ap-northeast-1", "pipe:level": level, "pipe:password": {"secure": "v1:else:s"}}
+    config: dict[str, Any] = {"aws:region": "ap-northeast-1", "pipe:level": level}
+    config |= {"pipe:password": {"secure": "v1:else:s"}, "pipe:edge": {"zoneName": "pipe.dev"}}
     (stack.root / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": config}))

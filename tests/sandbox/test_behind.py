@@ -8,6 +8,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+import urllib3
 
 from sandbox import behind, workspace
 from sandbox.fault import Fault
@@ -45,6 +46,19 @@ def test_a_new_stack_has_targets_and_its_first_line_says_what_it_lacks(
     assert "Kubernetes: no control plane is built" in first
     assert "`make control-plane` builds one (about 9 minutes, once)" in first
     assert behind.find(stack, None, Progress()) == targets
+
+
+def test_cloudflares_account_has_the_zones_that_the_stack_files_name(stack: Stack) -> None:
+    for name, text in {
+        "dev": "  pipe:edge:\n    zoneName: pipe.dev\n",
+        "stg": '  pipe:edge:\n    zoneName: "pipe.test"\n    # zoneName: pipe.off\n',
+    }.items():
+        (stack.project / f"Pulumi.{name}.yaml").write_text(f"config:\n{text}")
+    targets = behind.find(stack, None, Progress())
+    assert targets is not None
+    headers = {"Authorization": "Bearer it"}
+    answer = urllib3.request("GET", f"{targets.cloudflare}/client/v4/zones", headers=headers).json()
+    assert {zone["name"] for zone in answer["result"]} == {"pipe.dev", "pipe.test"}
 
 
 def test_without_targets_nothing_runs(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """The background process of a stack's targets: started once, found again, outlived by nothing of its own."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -71,6 +72,20 @@ def test_the_control_plane_ends_with_its_process_however_that_ends(folder: Path)
     process.stop(folder)
     time.sleep(0.5)
     assert children(again.pid) == []
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["gone", "made anew"])
+def test_targets_whose_folder_was_deleted_end_themselves(tmp_path: Path, again: bool) -> None:
+    folder = tmp_path / "dev"
+    folder.mkdir()
+    targets = start(folder, control_plane=True)
+    shutil.rmtree(folder)
+    if again:
+        folder.mkdir()
+    end = time.monotonic() + 20
+    while left := children(targets.pid):
+        assert time.monotonic() < end, left
+        time.sleep(0.1)
 
 
 def test_neither_a_hangup_nor_an_interrupt_of_the_terminal_ends_it(tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ CASES = {
 
 @pytest.fixture
 def target() -> Generator[CloudflareTarget]:
-    with served(app()) as url:
+    with served(app(["pipe.dev"])) as url:
         made = CloudflareTarget(url)
         assert made.invoke(GET_ZONE, {"filter": {"match": "all", "name": "pipe.dev"}}, {})["id"] == ZONE
         yield made

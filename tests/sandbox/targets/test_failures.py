@@ -15,7 +15,7 @@ ZONES = "/client/v4/zones?name=pipe.dev"
 
 @pytest.fixture
 def api() -> Generator[Client]:
-    with served(app()) as url:
+    with served(app(["pipe.dev"])) as url:
         yield Client(url, Authorization="Bearer it")
 
 
