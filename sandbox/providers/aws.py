@@ -1,10 +1,13 @@
 """What the AWS provider accepts, and what AWS would answer."""
 
+import functools
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
-from sandbox.providers import policy_documents, schema
+from sandbox.providers import json_schema, schema
 from sandbox.providers.diff import Change
 from sandbox.providers.kinds import Words, kind, table
 from sandbox.providers.plan import Plan
@@ -34,10 +37,10 @@ class Aws(Package):
 
     def faults(self, resource: Resource) -> Iterator[str]:
         yield from super().faults(resource)
-        name, purpose = policy_documents.DOCUMENTS.get(resource.type, ("", ""))
+        name, purpose = table("aws")["documents"].get(resource.type, ("", ""))
         document = resource.inputs.get(name)
         if isinstance(document, str):
-            yield from (f"{name}: {fault}" for fault in policy_documents.faults(document, purpose))
+            yield from _document_faults(name, purpose, document)
         found = [name for name in SOURCES if name in resource.inputs]
         if RULE.match(resource.type) and len(found) != 1:
             yield f"exactly one of {', '.join(SOURCES)} is required; found: {', '.join(found) or 'none'}"
@@ -52,6 +55,27 @@ class Aws(Package):
         name = kind(resource.type).name
         chosen = name in resource.inputs and name not in resource.inputs.get("__defaults", ())
         return chosen and all(change.path[0] != name for change in changes)
+
+
+def _document_faults(name: str, purpose: str, text: str) -> Iterator[str]:
+    """What makes IAM refuse a policy document."""
+    try:
+        document: Any = json.loads(text)
+    except ValueError as error:
+        yield f"{name}: is no JSON: {error}"
+        return
+    found = cast(Json, document) if isinstance(document, dict) else {}
+    if isinstance(found.get("Statement"), dict):
+        found["Statement"] = [found["Statement"]]
+    yield from json_schema.faults(_grammar(purpose), document, name)
+
+
+@functools.cache
+def _grammar(purpose: str) -> Any:
+    from jsonschema.validators import Draft202012Validator
+
+    grammar = json.loads((Path(__file__).parent / "policy_document.json").read_text())
+    return Draft202012Validator({**grammar, "$ref": f"#/$defs/{purpose}"})
 
 
 class AwsPlan(Plan):

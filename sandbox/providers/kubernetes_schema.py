@@ -7,24 +7,27 @@ from collections.abc import Iterator
 from importlib import resources
 from typing import Any, cast
 
+from sandbox.providers import json_schema
 from sandbox.providers.kinds import table
-from sandbox.providers.schema import suggest
-from sandbox.providers.values import UNKNOWN, Json, at, each, plain, show, show_path
+from sandbox.providers.values import UNKNOWN, Json, at, plain, show, show_path
 
 FOLDER = "kubernetes-json-schema/v1.34.0-local-strict"
 
-QUANTITY = r"^[+-]?(\d+(\.\d*)?|\.\d+)(([KMGTPE]i)|[numkMGTPE]|[eE][+-]?\d+)?$"
-NAME = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
-LABEL = r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$"
+# What the API server checks in code (apimachinery) and the published schemas call a string.
+QUANTITY = {
+    "pattern": r"^[+-]?(\d+(\.\d*)?|\.\d+)(([KMGTPE]i)|[numkMGTPE]|[eE][+-]?\d+)?$",
+    "errorMessage": "is no quantity; 250m, 0.5, 512Mi and 2Gi are",
+}
+NAME = {
+    "pattern": r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$",
+    "errorMessage": "is no name; a-z, 0-9, - and . are allowed, at most 253",
+}
+LABEL = {
+    "pattern": r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$",
+    "errorMessage": "is no label value; A-Z, a-z, 0-9, -, _ and . are allowed, at most 63",
+}
 CUSTOM = r"(?!.*\bk8s\.io/)[a-z0-9-]+(\.[a-z0-9-]+)+/v\d\w*"
 """apiVersion of what a CustomResourceDefinition defines; its group is somebody's domain."""
-
-PATTERNS = {
-    QUANTITY: "no quantity; 250m, 0.5, 512Mi and 2Gi are",
-    NAME: "no name; a-z, 0-9, - and . are allowed, at most 253",
-    LABEL: "no label value; A-Z, a-z, 0-9, -, _ and . are allowed, at most 63",
-}
-"""What the API server checks in code (apimachinery) and the published schemas call a string."""
 
 
 def faults(given: Json) -> Iterator[str]:
@@ -36,10 +39,7 @@ def faults(given: Json) -> Iterator[str]:
     if validator is None:
         yield f"kind: {show(kind)}, is no kind of Kubernetes 1.34 in apiVersion {show(api)}"
         return
-    found = [
-        fault for error in validator.iter_errors(_wire(plain(given))) for fault in _explain(error, given)
-    ]
-    yield from dict.fromkeys(found)
+    yield from json_schema.faults(validator, given)
     wanted = _find(plain(given), "spec", "selector", "matchLabels")
     labels = _find(plain(given), "spec", "template", "metadata", "labels")
     for key, value in wanted.items() if "template" in _find(given, "spec") else ():
@@ -61,11 +61,11 @@ def _registry() -> Any:
     definitions = json.loads(_folder().joinpath("_definitions.json").read_text())
     types = cast(dict[str, Json], definitions["$defs"])
     machinery = "io.k8s.apimachinery.pkg"
-    types[f"{machinery}.api.resource.Quantity"] = {"type": ["string", "number"], "pattern": QUANTITY}
+    types[f"{machinery}.api.resource.Quantity"] = {"type": ["string", "number"], **QUANTITY}
     types[f"{machinery}.util.intstr.IntOrString"] = {"type": ["string", "integer"]}
     metadata = types[f"{machinery}.apis.meta.v1.ObjectMeta"]["properties"]
-    metadata["name"]["pattern"] = NAME
-    metadata["labels"]["additionalProperties"]["pattern"] = LABEL
+    metadata["name"].update(NAME)
+    metadata["labels"]["additionalProperties"].update(LABEL)
     for path, values in table("kubernetes")["values"].items():
         name, _, prop = path.rpartition(".")
         rule = types[f"io.k8s.api.{name}"]["properties"][prop]
@@ -85,34 +85,6 @@ def _validator(api: str, kind: str) -> Any:
     schema = json.loads(file.read_text())
     known = [(one["group"], one["version"]) for one in schema.get("x-kubernetes-group-version-kind", ())]
     return Draft202012Validator(schema, registry=_registry()) if (group, version) in known else None
-
-
-def _wire(value: Any) -> Any:
-    """The object as JSON; what is unknown is the engine's mark for it, a string."""
-    return UNKNOWN.value if value is UNKNOWN else each(value, _wire)
-
-
-def _explain(error: Any, given: Json) -> Iterator[str]:
-    """An error in the words of the other checks; the library's own would quote secrets."""
-    path, instance, rule = tuple(error.absolute_path), error.instance, error.validator_value
-    value, where = at(given, path), show_path(path)
-    if instance == UNKNOWN.value:
-        return
-    match error.validator:
-        case "additionalProperties":
-            allowed = error.schema.get("properties", {})
-            for name in sorted(instance.keys() - allowed.keys()):
-                yield f"{show_path((*path, name))}: there is no such field; {suggest(name, allowed)}"
-        case "required":
-            for name in sorted(set(rule) - instance.keys()):
-                yield f"{show_path((*path, name))}: missing"
-        case "type":
-            wanted = " or ".join(one for one in ([rule] if isinstance(rule, str) else rule) if one != "null")
-            yield f"{where}: {show(value)}; {wanted} is required"
-        case "enum":
-            yield f"{where}: {show(value)}, is not a value of it; {suggest(str(instance), rule, quote=True)}"
-        case _:
-            yield f"{where}: {show(value)}, is {PATTERNS.get(str(rule), f'not valid ({error.validator})')}"
 
 
 def _find(value: Any, *path: str) -> Json:

@@ -1,5 +1,6 @@
 """What Check refuses, one wrong property a test, with the message that a user reads."""
 
+import json
 from typing import Any
 
 import pytest
@@ -90,33 +91,40 @@ FAULTS: list[tuple[str, str, Any, str]] = [
         r.ROLE,
         "assumeRolePolicy",
         r.RIGHTS,
-        "assumeRolePolicy: Statement[0].Resource has no place in a trust policy",
+        "assumeRolePolicy.Statement[0]: an object, cannot have a Resource: it is of a role's trust",
     ),
-    (r.ROLE_POLICY, "policy", r.TRUST, "policy: Statement[0].Principal has no place in an identity policy"),
+    (
+        r.ROLE_POLICY,
+        "policy",
+        r.TRUST,
+        "policy.Statement[0]: an object, cannot have a Principal: it is of an identity",
+    ),
     (
         r.ROLE_POLICY,
         "policy",
         r.RIGHTS.replace("2012-10-17", "2012-10-18"),
-        'policy: Version is "2012-10-18"; allowed: "2012-10-17", "2008-10-17"',
+        'policy.Version: "2012-10-18", a string, is not a value of it; closest: "2012-10-17", "2008-10-17"; '
+        'allowed: "2008-10-17", "2012-10-17"',
     ),
     (
         r.ROLE_POLICY,
         "policy",
         r.RIGHTS.replace("Allow", "allow"),
-        'policy: Statement[0].Effect is "allow"; allowed: "Allow", "Deny"',
+        'policy.Statement[0].Effect: "allow", a string, is not a value of it; closest: "Allow"; '
+        'allowed: "Allow", "Deny"',
     ),
     (
         r.ROLE_POLICY,
         "policy",
         r.RIGHTS.replace("s3:GetObject", "GetObject"),
-        'policy: Statement[0].Action is "GetObject"; service:Action or * is required',
+        'policy.Statement[0].Action: "GetObject", a string, is no action; service:Action or * is required',
     ),
     (
         r.ROLE_POLICY,
         "policy",
         r.RIGHTS.replace("Resource", "Resources"),
-        "policy: Statement[0].Resources is no element of a statement; "
-        "allowed: Action, Condition, Effect, Principal, Resource, Sid",
+        "policy.Statement[0].Resources: there is no such field; closest: Resource, NotResource; "
+        "allowed: Action, Condition, Effect, NotAction, NotPrincipal, NotResource, Principal, Resource, Sid",
     ),
     (r.RECORD, "ttl", None, "ttl: missing; a number is required"),
     (
@@ -170,6 +178,56 @@ FAULTS: list[tuple[str, str, Any, str]] = [
 @pytest.mark.parametrize(("token", "path", "value", "message"), FAULTS)
 def test_a_wrong_property_is_refused(providers: Providers, token: str, path: str, value: Any, message: str):
     assert message in providers.faults(token, changed(token, path, value))
+
+
+GRANT = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:List*"], "Resource": ["*"], "Principal": "*"}
+ONE_OF = "policy.Statement[0]: an object, has to have exactly one of"
+STATEMENTS: list[tuple[dict[str, Any], str]] = [
+    ({"Effect": None}, "policy.Statement[0].Effect: missing"),
+    ({"Sid": 1}, "policy.Statement[0].Sid: 1, a number; string is required"),
+    ({"NotAction": "s3:*"}, f"{ONE_OF} Action and NotAction"),
+    ({"Resource": None}, f"{ONE_OF} Resource and NotResource"),
+    ({"Principal": None}, f"{ONE_OF} Principal and NotPrincipal"),
+    ({"Principal": "me"}, 'policy.Statement[0].Principal: "me", a string, is no principal; '
+        '"*" or an object is required'),
+    ({"Action": ["s3:GetObject", "*:*"]}, 'policy.Statement[0].Action[1]: "*:*", a string, is no action; '
+        "service:Action or * is required"),
+    ({"Resource": [1]}, "policy.Statement[0].Resource[0]: 1, a number; string is required"),
+    ({"Condition": []}, "policy.Statement[0].Condition: a list; object is required"),
+    ({"Condition": {"Bool": "x"}}, 'policy.Statement[0].Condition.Bool: "x", a string; object is required'),
+]  # fmt: skip
+DOCUMENTS: list[tuple[Any, str]] = [
+    ([], "policy: a list; object is required"),
+    ({"Statement": [GRANT]}, "policy.Version: missing"),
+    ({"Version": "2012-10-17"}, "policy.Statement: missing"),
+    ({"Version": "2012-10-17", "Statement": []}, "policy.Statement: a list, has no statement"),
+    (
+        {"Version": "2012-10-17", "Statement": ["x"]},
+        'policy.Statement[0]: "x", a string; object is required',
+    ),
+]
+
+
+def of_bucket(providers: Providers, document: Any) -> list[str]:
+    inputs = {"bucket": "pipe-backup", "policy": json.dumps(document)}
+    return providers.faults("aws:s3/bucketPolicy:BucketPolicy", inputs)
+
+
+@pytest.mark.parametrize(("document", "message"), DOCUMENTS)
+def test_what_is_no_policy_document_is_refused(providers: Providers, document: Any, message: str):
+    assert of_bucket(providers, document) == [message]
+
+
+@pytest.mark.parametrize(("change", "message"), STATEMENTS)
+def test_a_statement_that_iam_does_not_take_is_refused(
+    providers: Providers, change: dict[str, Any], message: str
+):
+    statement = {key: value for key, value in {**GRANT, **change}.items() if value is not None}
+    assert of_bucket(providers, {"Version": "2012-10-17", "Statement": [statement]}) == [message]
+
+
+def test_a_statement_needs_no_list(providers: Providers):
+    assert of_bucket(providers, {"Version": "2012-10-17", "Statement": GRANT}) == []
 
 
 SECURITY_HEADER = {"strict_transport_security": {"enabled": True, "max_age": 31536000, "nosniff": True}}

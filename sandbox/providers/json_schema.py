@@ -1,0 +1,44 @@
+"""What a JSON Schema refuses, in the words of the other checks; the library's own would quote secrets."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sandbox.providers.schema import suggest
+from sandbox.providers.values import UNKNOWN, Path, at, each, plain, show, show_path
+
+
+def faults(validator: Any, given: Any, *where: str) -> Iterator[str]:
+    """What is wrong with a value, each fault with its path, which begins with `where`.
+
+    A schema says what is wrong in its `errorMessage`, where that does not follow from its keywords.
+    """
+    errors = validator.iter_errors(_wire(plain(given)))
+    yield from dict.fromkeys(fault for error in errors for fault in _explain(error, given, where))
+
+
+def _wire(value: Any) -> Any:
+    """The value as JSON; what is unknown is the engine's mark for it, a string."""
+    return UNKNOWN.value if value is UNKNOWN else each(value, _wire)
+
+
+def _explain(error: Any, given: Any, where: Path) -> Iterator[str]:
+    instance, rule = error.instance, error.validator_value
+    value, path = at(given, tuple(error.absolute_path)), (*where, *error.absolute_path)
+    shown = f"{show_path(path)}: {show(value)}"
+    if instance == UNKNOWN.value:
+        return
+    match error.validator:
+        case "additionalProperties":
+            allowed = error.schema.get("properties", {})
+            for name in sorted(instance.keys() - allowed.keys()):
+                yield f"{show_path((*path, name))}: there is no such field; {suggest(name, allowed)}"
+        case "required":
+            for name in sorted(set(rule) - instance.keys()):
+                yield f"{show_path((*path, name))}: missing"
+        case "type":
+            wanted = [one for one in ([rule] if isinstance(rule, str) else rule) if one != "null"]
+            yield f"{shown}; {' or '.join(wanted)} is required"
+        case "enum":
+            yield f"{shown}, is not a value of it; {suggest(str(instance), rule, quote=True)}"
+        case _:
+            yield f"{shown}, {error.schema.get('errorMessage', f'is not valid ({error.validator})')}"
