@@ -32,22 +32,29 @@ def find(targets: Targets | None, progress: Progress) -> Plugins:
     """The plugins on PATH, else the newest in Pulumi's plugin folder; says which package runs on which."""
     if targets is None:
         raise Fault("PROVIDERS=real needs targets: leave TARGETS=none out.")
-    settings, environment = endpoints(targets)
-    programs = {package: program for package in settings if (program := installed(package))}
-    for package in settings:
+    programs: dict[str, Path] = {}
+    for package in (settings := _settings(targets)):
         stand_in = f"a stand-in, as no pulumi-resource-{package} is installed"
+        if package == "kubernetes" and targets.kubeconfig is None:
+            stand_in = "a stand-in, as no control plane is built"
+        elif program := installed(package):
+            programs[package] = program
         progress.step(f"{package}: {programs.get(package, stand_in)}")
-    progress.step("kubernetes: a stand-in, since the address of the cluster is one that the AWS API made up")
-    folders = dict.fromkeys(str(program.parent) for program in programs.values())
+    if not programs:
+        return NONE
+    folders = [program.parent for program in programs.values()]
+    if targets.kubeconfig:
+        folders.insert(0, targets.kubeconfig.parent / "bin")  # its aws gets a token that the server knows
     chosen = {key: text for package in programs for key, text in settings[package].items()}
-    path = os.pathsep.join((*folders, os.environ.get("PATH", "")))
-    return Plugins(programs, chosen, environment | {"PATH": path} if programs else {})
+    path = os.pathsep.join((*dict.fromkeys(map(str, folders)), os.environ.get("PATH", "")))
+    return Plugins(programs, chosen, clients(targets) | {"PATH": path})
 
 
-def endpoints(targets: Targets) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
-    """Settings of each package's default provider, and the variables that explicit instances heed as well."""
-    settings = {
+def _settings(targets: Targets) -> dict[str, dict[str, str]]:
+    """Settings of each package's default provider; what `clients` gives, explicit instances heed as well."""
+    return {
         "tls": {},
+        "kubernetes": {},
         "aws": {"aws:skipMetadataApiCheck": "true", "aws:s3UsePathStyle": "true"},
         "cloudflare": {
             "cloudflare:baseUrl": f"{targets.cloudflare}/client/v4",
@@ -59,7 +66,6 @@ def endpoints(targets: Targets) -> tuple[dict[str, dict[str, str]], dict[str, st
             "datadog:appKey": KEY + "00000000",
         },
     }
-    return settings, clients(targets)
 
 
 def clients(targets: Targets) -> dict[str, str]:

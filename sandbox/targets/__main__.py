@@ -21,7 +21,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from sandbox.fault import Fault
 from sandbox.targets import aws_api, cloudflare_api, datadog_api
 from sandbox.targets.failures import Failures
-from sandbox.targets.process import Targets, written
+from sandbox.targets.process import KUBECONFIG, Targets, written
 
 
 class _Handler(WSGIRequestHandler):
@@ -39,7 +39,11 @@ def serve(folder: Path, zones: list[str], *, control_plane: bool) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with ExitStack() as stack, ThreadPoolExecutor() as pool:
         cluster = pool.submit(_cluster, folder, stack) if control_plane else None
-        apps = {"aws": aws_api.app(), "cloudflare": cloudflare_api.app(zones), "datadog": datadog_api.app()}
+        apps = {
+            "aws": aws_api.app(folder / KUBECONFIG if control_plane else None),
+            "cloudflare": cloudflare_api.app(zones),
+            "datadog": datadog_api.app(),
+        }
         urls = {name: stack.enter_context(_served(app)) for name, app in apps.items()}
         kubeconfig = cluster.result() if cluster else None
         Targets(os.getpid(), **urls, kubeconfig=kubeconfig, since=time.time()).write(folder)

@@ -5,6 +5,7 @@ with a name), then `if`, JMESPath into the request and what was seen, or `match`
 Under `[eks.CreateAddon]` is an operation that moto does not have: what it does with the records of a family.
 """
 
+import base64
 import functools
 import io
 import json
@@ -24,6 +25,7 @@ from xml.sax.saxutils import escape
 
 import botocore.session
 import jmespath
+import yaml
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -43,15 +45,16 @@ FORMS = ("ec2", "iam", "rds", "sts")
 """Services that take forms and answer XML."""
 
 
-def app() -> App:
-    """The WSGI application; what it holds is gone with the process."""
-    return Front()
+def app(kubeconfig: Path | None = None) -> App:
+    """The WSGI application, which keeps all in memory; `kubeconfig`: of the server behind EKS's clusters."""
+    return Front(kubeconfig)
 
 
 class Front:
     """What stands before moto."""
 
-    def __init__(self) -> None:
+    def __init__(self, kubeconfig: Path | None) -> None:
+        self._kubeconfig = kubeconfig
         os.environ.update(SETTINGS)
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
@@ -95,6 +98,7 @@ class Front:
         }
         words |= {"hex32": secrets.token_hex(16).upper(), "id17": secrets.token_hex(9)[:17]}
         if service in KEPT:
+            words |= self._cluster() if service == "eks" else {}
             return _json(start, self._kept.answer(service, action, params, words))
         self._check(service, action, words)
         if instead := aws_moto.INSTEAD.get(action):
@@ -102,6 +106,14 @@ class Front:
         said = b"".join(self._moto(environ, start))
         afterwards = None if b"<Error>" in said else aws_moto.AFTERWARDS.get(action)
         return [(afterwards(region, params, said) if afterwards else None) or said]
+
+    def _cluster(self) -> Json:
+        """The address of the control plane's server, and its certificate in base64, where there is one."""
+        if self._kubeconfig is None:
+            return {}
+        cluster = yaml.safe_load(self._kubeconfig.read_text())["clusters"][0]["cluster"]
+        authority = Path(cluster["certificate-authority"]).read_bytes()
+        return {"server": cluster["server"], "authority": base64.b64encode(authority).decode()}
 
     # What AWS refuses and moto does not
 

@@ -26,6 +26,7 @@ from sandbox.built import Recipe, version_of
 from sandbox.fault import Fault
 from sandbox.progress import Progress
 from sandbox.targets.kubernetes_api import Api, ApiError, condition
+from sandbox.targets.process import KUBECONFIG
 from sandbox.workspace import write_atomically
 
 HERE = Path(__file__).parent / "kubernetes"
@@ -96,7 +97,7 @@ def start(folder: Path) -> Path:
     if programs is None:
         raise Fault("there is no Kubernetes control plane; `make control-plane` builds it, once.")
     stop()
-    data = folder / "control-plane"
+    data = folder / KUBECONFIG.parent
     shutil.rmtree(data, ignore_errors=True)
     data.mkdir(mode=0o700, parents=True)
     ports = dict(zip(("etcd", "peer", "port"), _free_ports(3), strict=True))
@@ -118,7 +119,7 @@ def start(folder: Path) -> Path:
         spawn("etcd")
         spawn("kube-apiserver")
         _until(end, "its certificate is made", (data / "certs/apiserver.crt").exists)
-        api = Api(data / "admin.kubeconfig", Retry(0))
+        api = Api(folder / KUBECONFIG, Retry(0))
         _until(end, "the API server is ready", lambda: bool(api.get(BOOTSTRAPPED)))
         for name in ("kube-controller-manager", "kube-scheduler", "kwok"):
             spawn(name)
@@ -135,7 +136,7 @@ def start(folder: Path) -> Path:
     except BaseException:
         stop()
         raise
-    return data / "admin.kubeconfig"
+    return folder / KUBECONFIG
 
 
 def stop() -> None:
@@ -183,6 +184,9 @@ def _write_credentials(data: Path, server: str) -> None:
             "contexts": [{"name": "sandbox", "context": {"cluster": "sandbox", "user": name}}],
         }  # fmt: skip
         write_atomically(data / f"{name}.kubeconfig", yaml.safe_dump(config))
+    (data / "bin").mkdir(mode=0o700)
+    write_atomically(data / "bin" / "aws", (HERE / "aws").read_text())
+    (data / "bin" / "aws").chmod(0o700)
 
 
 def _until(end: float, what: str, there: Callable[[], bool]) -> None:

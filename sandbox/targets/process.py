@@ -22,6 +22,9 @@ from sandbox import built, lock, workspace
 from sandbox.fault import Fault
 from sandbox.progress import Progress
 
+KUBECONFIG = Path("control-plane", "admin.kubeconfig")
+"""In a stack's folder; an administrator's."""
+
 STARTING_SECONDS = 90.0
 ENDING_SECONDS = 15.0
 

@@ -3,6 +3,7 @@
 import os
 import stat
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,12 @@ from tests.sandbox.small import make
 from tests.stacks import ROOT
 
 TARGETS = Targets(
-    1, "http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3", Path("/kubeconfig"), 0.0
+    1,
+    "http://127.0.0.1:1",
+    "http://127.0.0.1:2",
+    "http://127.0.0.1:3",
+    Path("/control-plane/admin.kubeconfig"),
+    0.0,
 )
 
 
@@ -38,9 +44,8 @@ def test_where_none_is_installed_all_are_stand_ins_and_it_says_so(capsys: pytest
     found = plugins.find(TARGETS, Progress())
     assert (found.programs, found.settings, found.environment) == ({}, {}, {})
     said = capsys.readouterr().out
-    for package in ("aws", "cloudflare", "datadog", "tls"):
+    for package in ("aws", "cloudflare", "datadog", "kubernetes", "tls"):
         assert f"{package}: a stand-in, as no pulumi-resource-{package} is installed" in said
-    assert "kubernetes: a stand-in, " in said
 
 
 def test_one_on_path_comes_before_those_in_pulumis_folder_of_which_the_newest_counts(
@@ -55,7 +60,23 @@ def test_one_on_path_comes_before_those_in_pulumis_folder_of_which_the_newest_co
     found = plugins.find(TARGETS, Progress())
     assert found.programs == {"datadog": newest, "tls": on_path}
     assert f"datadog: {newest}" in capsys.readouterr().out
-    assert found.environment["PATH"].split(os.pathsep)[:2] == [str(on_path.parent), str(newest.parent)]
+    assert found.environment["PATH"].split(os.pathsep)[1:3] == [str(on_path.parent), str(newest.parent)]
+
+
+def test_kubernetes_plugin_has_an_aws_that_gets_tokens_of_the_control_plane(tmp_path: Path) -> None:
+    plugin = install(tmp_path / "bin", "kubernetes")
+    found = plugins.find(TARGETS, Progress())
+    assert found.programs == {"kubernetes": plugin} and found.settings == {}
+    assert found.environment["KUBECONFIG"] == "/control-plane/admin.kubeconfig"
+    assert found.environment["PATH"].split(os.pathsep)[:2] == ["/control-plane/bin", str(plugin.parent)]
+
+
+def test_without_a_control_plane_kubernetes_is_a_stand_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(tmp_path / "bin", "kubernetes")
+    assert plugins.find(replace(TARGETS, kubeconfig=None), Progress()) == plugins.NONE
+    assert "kubernetes: a stand-in, as no control plane is built" in capsys.readouterr().out
 
 
 def test_a_plugin_is_sent_to_the_targets_and_to_nobody_else(tmp_path: Path) -> None:

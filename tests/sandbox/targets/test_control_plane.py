@@ -1,12 +1,15 @@
 """Where the control plane's programs come from, and what a started one is like."""
 
+import json
 import os
 import re
 import stat
+import subprocess
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import urllib3
@@ -16,8 +19,10 @@ from sandbox import engine
 from sandbox.built import Recipe
 from sandbox.fault import Fault
 from sandbox.progress import Progress
-from sandbox.targets import control_plane
+from sandbox.targets import aws_api, control_plane
 from sandbox.targets.kubernetes_api import Api, ApiError
+from tests.sandbox.providers.aws_world import World
+from tests.sandbox.targets.served import served
 
 NAMES = [name for recipe in control_plane.RECIPES for name in recipe.packages]
 ALLOWED_SECONDS = 15
@@ -216,6 +221,48 @@ def test_its_nodes_are_those_of_auto_mode_in_three_zones(api: Api) -> None:
 
 def test_it_is_of_the_pinned_version(api: Api) -> None:
     assert api.call("GET", "/version")["gitVersion"] == f"v{control_plane.RECIPES[0].version}"
+
+
+def test_the_kubeconfig_that_a_program_makes_of_eks_leads_to_it(started: Path, tmp_path: Path) -> None:
+    with served(aws_api.app(started / "admin.kubeconfig")) as url:
+        world = World(url)
+        world.up("cluster")
+        found = world.client("eks").describe_cluster(name="pipe-dev")["cluster"]
+    cluster = {
+        "server": found["endpoint"],
+        "certificate-authority-data": found["certificateAuthority"]["data"],
+    }
+    words = [
+        "eks",
+        "get-token",
+        "--cluster-name",
+        "pipe-dev",
+        "--region",
+        "ap-northeast-1",
+        "--output",
+        "json",
+    ]
+    token = {
+        "apiVersion": "client.authentication.k8s.io/v1beta1",
+        "command": "aws",
+        "args": words,
+        "interactiveMode": "Never",
+    }
+    config: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "it",
+        "clusters": [{"name": "it", "cluster": cluster}],
+        "users": [{"name": "it", "user": {"exec": token}}],
+        "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
+    }
+    (tmp_path / "kubeconfig").write_text(json.dumps(config))
+    kubectl = (control_plane.find() or {})["kubectl"]
+    own = {"HOME": str(tmp_path), "PATH": f"{started / 'bin'}:{os.defpath}"}
+    command = [kubectl, f"--kubeconfig={tmp_path / 'kubeconfig'}", "auth", "whoami", "-o", "yaml"]
+    done = subprocess.run(command, env=own, capture_output=True, text=True)
+    assert "system:masters" in done.stdout, done.stderr
+    assert subprocess.run(["aws", "s3", "ls"], env=own, capture_output=True).returncode == 252
 
 
 def test_its_end_leaves_no_process(started: Path) -> None:
