@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from sandbox.providers import json_schema, schema
 from sandbox.providers.diff import Change
-from sandbox.providers.kinds import Words, kind, table
+from sandbox.providers.kinds import kind, table
 from sandbox.providers.plan import Plan
 from sandbox.providers.target import Package, Resource, made_up_name
 from sandbox.providers.values import Json
@@ -81,20 +81,11 @@ def _grammar(purpose: str) -> Any:
 class AwsPlan(Plan):
     """What AWS would answer."""
 
-    def words(self, resource: Resource, seed: str) -> Words:
-        words = super().words(resource, seed)
-        words["host"] = str(words["url"]).removeprefix("https://")
-        return words
-
     def computed(self, resource: Resource, before: Json) -> Json:
         made = super().computed(resource, before)
         if "tagsAll" in made:
             common: Json = resource.config.get("defaultTags") or {}
             made["tagsAll"] = {**common.get("tags", {}), **resource.inputs.get("tags", {})}
-        if resource.type == "aws:kms/alias:Alias":
-            key = str(resource.inputs.get("targetKeyId", ""))
-            prefix = made["arn"].partition(":alias/")[0]
-            made["targetKeyArn"] = key if key.startswith("arn:") else f"{prefix}:key/{key}"
         return made
 
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:

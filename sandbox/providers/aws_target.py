@@ -1,15 +1,9 @@
-"""AWS as a target: what a type's row in aws_calls.toml says, called over boto3.
+"""AWS as a target: what a type's row says, called over boto3."""
 
-A row's steps are calls. In what they send, `<path>` is JMESPath into the inputs and `id`, `region`, `account`
-and `tags` (those of the resource and the provider's), `live` (what reading brought), `added` and `removed`
-(items and keys that differ from it), `item` (of a step's `for`). What has no value is left out.
-"""
-
-import functools
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import replace
 from typing import Any, cast
 
 import jmespath
@@ -21,53 +15,17 @@ from sandbox.providers.aws import AwsPlan
 from sandbox.providers.aws_answers import aligned, spelled
 from sandbox.providers.aws_clients import BARE, Clients, refused
 from sandbox.providers.aws_requests import fill, operation, send, text
+from sandbox.providers.aws_rows import row
 from sandbox.providers.diff import changes
 from sandbox.providers.kinds import digits, kind, table
 from sandbox.providers.plan import ACCOUNT, REGION
 from sandbox.providers.target import Live, Refused, Resource
-from sandbox.providers.values import Json, Secret, each, plain, project
+from sandbox.providers.values import Json, plain, project, secret_texts
 
 MARK = "sandbox:made-for"
 """The key of a tag by which a thing without a name of its own is found again; nobody is shown it."""
 
 GONE = re.compile(r"NotFound|NoSuch|^404$")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """What a type's row says."""
-
-    service: str
-    create: Json
-    """A step, with `made`: JMESPath of the id in its answer, where the id is not made of the inputs. It sends
-    all inputs that the call has a parameter for, or with `bare` none but those that it names."""
-    read: list[Json]
-    """Steps, with `take`: JMESPath of what they bring; the first one's tells whether the thing is there."""
-    update: list[Json] = field(default_factory=list[Json])
-    """Steps, with `when`: the inputs that they change."""
-    finish: list[Json] = field(default_factory=list[Json])
-    """Steps after a creation."""
-    delete: list[Json] = field(default_factory=list[Json])
-    stays: bool = False
-    """Whether it is there after a deletion."""
-    names: Mapping[str, str] = field(default_factory=dict[str, str])
-    """What the API calls an input, where it is another word."""
-    local: list[str] = field(default_factory=list[str])
-    """Inputs that only tell the provider what to do: never sent by themselves, nor read."""
-    unread: list[str] = field(default_factory=list[str])
-    """Inputs that are sent, and that the API does not tell."""
-    tag: list[Json] = field(default_factory=list[Json])
-    """Steps that change tags, where they are not those of the service."""
-    find: Json = field(default_factory=dict[str, Any])
-    """A step whose `take` brings the ids of what a creation left, where it is not the service's."""
-    id: str = ""
-    """The id, where it is made of more than the inputs in kinds' template."""
-    tagged: str = ""
-    """What EC2 calls the type in its tags."""
-    api: str = "moto"
-    """Who answers: moto, or the sandbox itself (kept)."""
-    unchecked: str = ""
-    """What AWS refuses and nobody here does."""
 
 
 class AwsTarget(AwsPlan):
@@ -115,18 +73,13 @@ class AwsTarget(AwsPlan):
         return super(AwsPlan, self).plan(resource)
 
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
-        row = table("aws_calls").get("invokes", {}).get(token.rpartition(":")[2])
-        if row is None:
+        asked = table("aws_calls")["invokes"].get(token.rpartition(":")[2])
+        if asked is None:
             return super().invoke(token, args, config)
-        region = args.get("region") or config.get("region") or REGION
-        client = self.clients.get(row["service"], region)
-        sent = fill(row.get("with", {}), {**args, "region": region})
-        found = jmespath.search(row["take"], send(client, row["call"], sent))
-        left_out = {*args.get("excludeNames", ()), *args.get("excludeZoneIds", ())}
-        if "zones" in found:
-            zones = [zone for zone in found.pop("zones") if not left_out & set(zone)]
-            found |= dict(zip(("names", "zoneIds"), map(list, zip(*zones, strict=True)), strict=True))
-        return {**args, "id": region, "region": region, **found}
+        words = {**args, "region": args.get("region") or config.get("region") or REGION}
+        client = self.clients.get(asked["service"], words["region"])
+        answer = send(client, asked["call"], fill(asked.get("with", {}), words))
+        return {**words, "id": words["region"], **jmespath.search(text(asked["take"], words), answer)}
 
 
 class Talk:
@@ -135,7 +88,7 @@ class Talk:
     def __init__(self, clients: Clients, resource: Resource, state: "Json | None" = None) -> None:
         self._clients, self.resource, self._state = clients, resource, state or {}
         self.row = row(resource.type)
-        BARE.set(frozenset(secrets(resource.inputs)))
+        BARE.set(frozenset(secret_texts(resource.inputs)))
         self._given: Json = {key: item for key, item in resource.known.items() if key != "__defaults"}
         self._region = str(self._given.get("region") or resource.config.get("region") or REGION)
         self._client = clients.get(self.row.service, self._region)
@@ -193,9 +146,8 @@ class Talk:
         names = {api.lower(): name for name, api in self.row.names.items()}
         raw = {names.get(key.lower(), key): item for key, item in self._raw.items()}
         outputs = spelled(schema.resource_class(self.resource.type), raw)
-        seen: dict[str, str] = {**outputs.get("tags", {})}
-        for key in [key for key in seen if key == MARK or key.startswith("aws:")]:
-            del seen[key]
+        tags = cast(dict[str, str], outputs.get("tags", {})).items()
+        seen = {key: item for key, item in tags if key != MARK and not key.startswith("aws:")}
         properties = schema.properties(schema.resource_class(self.resource.type))
         if "tagsAll" in properties:
             own = self._given.get("tags", {})
@@ -226,14 +178,14 @@ class Talk:
         taken_out = old.keys() & inputs.keys() - self._given.keys() - {"tags", "region", *self.row.local}
         return self._settled(unseen, taken_out) if self.look() else None
 
-    def _settled(self, unseen: set[str] | None = None, taken_out: set[str] | None = None) -> Live:
+    def _settled(self, unseen: Set[str] = frozenset(), taken_out: Set[str] = frozenset()) -> Live:
         live = self.live()
-        differ = self._differences(live) | (unseen or set())
+        differ = self._differences(live) | unseen
         if not differ and not taken_out:
             return live
         self._changes = self._compared(live)
         for step in self.row.update:
-            names, absent = differ & set(step["when"]), (taken_out or set()) & set(step["when"])
+            names, absent = differ & set(step["when"]), taken_out & set(step["when"])
             if names or (absent and "if" in step):
                 self.call(step, sorted(names & self._given.keys()))
         if "tagsAll" in differ:
@@ -241,10 +193,8 @@ class Talk:
                 self.call(step)
         self.look()
         live = self.live()
-        left = self._differences(live)
-        if left:
-            names = ", ".join(sorted(left))
-            raise Refused(f"{names}: the API left it as it was; no call of this type's row changes it")
+        if left := ", ".join(sorted(self._differences(live))):
+            raise Refused(f"{left}: the API left it as it was; no call of this type's row changes it")
         return live
 
     def _differences(self, live: Live) -> set[str]:
@@ -292,55 +242,19 @@ class Talk:
         return send(client, step["call"], sent | given)
 
     def _words(self) -> Json:
-        tags = self._tags | self._mark
-        words = {
-            **self._state,
-            **self._given,
-            "id": self.resource.id,
-            "region": self._region,
-            "live": self._raw,
-        }
         pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", re.escape(kind(self.resource.type).id))
         parts = re.fullmatch(pattern, self.resource.id) if self._named() else None
-        words = {**(parts.groupdict() if parts else {}), **words, "account": ACCOUNT, "tags": tags}
-        return words | self._changes
+        own = {"id": self.resource.id, "region": self._region, "account": ACCOUNT, "live": self._raw}
+        own["tags"] = self._tags | self._mark
+        return {**(parts.groupdict() if parts else {}), **self._state, **self._given, **own, **self._changes}
 
     def _compared(self, live: Live) -> Json:
         """What is to be added to lists and tags, and removed from them."""
         new: Json = {**self._given, "tags": list(self._tags | self._mark)}
         old: Json = {**live.outputs, "tags": list(live.outputs.get("tagsAll") or {})}
-        lists = [name for name, item in new.items() if isinstance(item, list)]
-        pairs: list[tuple[str, list[Any], list[Any]]] = [
-            (name, old.get(name) or [], new[name]) for name in lists
-        ]
-        return {
-            "added": {name: [one for one in now if one not in was] or None for name, was, now in pairs},
-            "removed": {name: [one for one in was if one not in now] or None for name, was, now in pairs},
-        }
-
-
-@functools.cache
-def row(token: str) -> Row:
-    """A type's row; refused where it has none."""
-    found = table("aws_calls").get(token)
-    if found is None:
-        raise Refused(f"the sandbox's AWS has no {token}: add a row to sandbox/providers/aws_calls.toml")
-    return Row(**found)
-
-
-def secrets(value: Any) -> Iterator[str]:
-    """The strings in the secrets of a value."""
-    if isinstance(value, Secret):
-        yield from (one for one in _strings(plain(value)) if one)
-    else:
-        inner: list[Any] = list(cast(Json, value).values()) if isinstance(value, dict) else []
-        for item in inner or (cast(list[Any], value) if isinstance(value, list) else []):
-            yield from secrets(item)
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    found: list[str] = []
-    each(value, lambda item: found.extend(_strings(item)))
-    yield from found
+        made: Json = {"added": {}, "removed": {}}
+        for name in [name for name, item in new.items() if isinstance(item, list)]:
+            was: list[Any] = old.get(name) or []
+            made["added"][name] = [one for one in new[name] if one not in was] or None
+            made["removed"][name] = [one for one in was if one not in new[name]] or None
+        return made

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
-from sandbox.providers import kubernetes_schema, plausible
+from sandbox.providers import kubernetes_schema
 from sandbox.providers.diff import Change
 from sandbox.providers.kinds import Words, digits, kind, table
-from sandbox.providers.plan import Plan
+from sandbox.providers.plan import Plan, now
 from sandbox.providers.schema import suggest
 from sandbox.providers.target import Package, Resource, made_up_name
 from sandbox.providers.values import Json, Secret, at, merge, plain, show
@@ -108,7 +108,7 @@ class KubernetesPlan(Plan):
         old, namespace = metadata_of(before), namespace_of(resource)
         metadata = {
             "uid": old.get("uid") or words["uuid"],
-            "creationTimestamp": old.get("creationTimestamp") or plausible.now(),
+            "creationTimestamp": old.get("creationTimestamp") or now(),
             "resourceVersion": str(int(old.get("resourceVersion", 0)) + 1),
             "generation": int(old.get("generation", 0)) + 1,
         }

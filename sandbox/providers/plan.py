@@ -6,9 +6,10 @@ For quick tests, for a review, and for Kubernetes while no control plane is buil
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, cast
 
-from sandbox.providers import plausible
+from sandbox.providers import schema
 from sandbox.providers.kinds import Words, digits, kind, table
 from sandbox.providers.target import Live, Refused, Resource, Target
 from sandbox.providers.values import Json, added, merge, plain, unknown_leaves
@@ -20,6 +21,17 @@ REGION = "us-east-1"
 """Where a provider without a region is."""
 
 
+EMPTY: Json = {"a boolean": False, "a whole number": 0, "a number": 0, "a list": [], "an object": {}}
+
+TIMES = ("Date", "At", "On", "Time", "Updated")
+"""How properties with a time end."""
+
+
+def now() -> str:
+    """The time as APIs write it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 class Plan(Target):
     """Answers from the program's inputs, the state and the tables."""
 
@@ -28,8 +40,28 @@ class Plan(Target):
         return str(words.fill(kind(resource.type).id))
 
     def computed(self, resource: Resource, before: Json) -> Json:
-        """What the API would add to the inputs, which are known; `before` is what it had added until now."""
-        return plausible.outputs(resource, before, self.words(resource, resource.id))
+        """What the API would add to the inputs, which are known; `before` is what it had added until now.
+
+        Every output that the SDK says is always there, of the right type, and what the tables know of. A
+        string that no table knows stays as it was: a creation date is of the creation.
+        """
+        words = self.words(resource, resource.id)
+        made: Json = {}
+        for name, prop in schema.properties(schema.resource_class(resource.type)).items():
+            if prop.required and name not in resource.inputs:
+                kept = before.get(name)
+                made[name] = kept if isinstance(kept, str) else self._plausible(resource, name, prop, words)
+        return merge(made, words.fill(kind(resource.type).outputs))
+
+    def _plausible(self, resource: Resource, name: str, prop: schema.Property, words: Words) -> Any:
+        common = table(resource.type.partition(":")[0]).get("*", {}).get("outputs", {})
+        option = next(iter(schema.value_hints(prop.hint)), Any)
+        if schema.is_object(option):
+            inner = schema.properties(option).items()
+            return {key: self._plausible(resource, key, one, words) for key, one in inner if one.required}
+        if schema.noun(option) in EMPTY:
+            return EMPTY[schema.noun(option)]
+        return words.fill(common[name]) if name in common else now() if name.endswith(TIMES) else ""
 
     def words(self, resource: Resource, seed: str) -> Words:
         """What templates may hold."""
@@ -38,6 +70,7 @@ class Plan(Target):
         module = resource.type.split(":")[1].partition("/")[0]
         last = int(digits(seed, 2), 16)
         own = {"id": resource.id, "region": region, "account": ACCOUNT, "module": module}
+        own["host"] = str(given.get("url")).removeprefix("https://")
         # An address of the block that RFC 5737 sets aside for documentation.
         return Words(given | own | {"address": f"203.0.113.{last}"}, seed)
 

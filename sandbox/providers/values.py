@@ -2,7 +2,7 @@
 
 import enum
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
@@ -114,6 +114,18 @@ def known(value: Any) -> Any:
     if isinstance(value, list):
         return [known(item) for item in cast(list[Any], value) if plain(item) is not UNKNOWN]
     return known(value.value) if isinstance(value, Secret) else value
+
+
+def secret_texts(value: Any, *, secret: bool = False) -> Iterator[str]:
+    """The strings that are secret in a value, or in a secret."""
+    if isinstance(value, Secret):
+        yield from secret_texts(value.value, secret=True)
+    elif isinstance(value, dict | list):
+        items = cast(Json, value).values() if isinstance(value, dict) else cast(list[Any], value)
+        for item in items:
+            yield from secret_texts(item, secret=secret)
+    elif isinstance(value, str) and value and secret:
+        yield value
 
 
 def unknown_leaves(value: Any) -> Any:
