@@ -1,10 +1,8 @@
 """What the AWS provider accepts, and what AWS would answer."""
 
-import functools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, cast
 
 from sandbox.providers import json_schema, schema
@@ -67,15 +65,7 @@ def _document_faults(name: str, purpose: str, text: str) -> Iterator[str]:
     found = cast(Json, document) if isinstance(document, dict) else {}
     if isinstance(found.get("Statement"), dict):
         found["Statement"] = [found["Statement"]]
-    yield from json_schema.faults(_grammar(purpose), document, name)
-
-
-@functools.cache
-def _grammar(purpose: str) -> Any:
-    from jsonschema.validators import Draft202012Validator
-
-    grammar = json.loads((Path(__file__).parent / "policy_document.json").read_text())
-    return Draft202012Validator({**grammar, "$ref": f"#/$defs/{purpose}"})
+    yield from json_schema.faults(json_schema.grammar("policy_document", purpose), document, name)
 
 
 class AwsPlan(Plan):

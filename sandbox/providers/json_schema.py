@@ -1,10 +1,22 @@
 """What a JSON Schema refuses, in the words of the other checks; the library's own would quote secrets."""
 
+import functools
+import json
 from collections.abc import Iterator
+from pathlib import Path as File
 from typing import Any
 
 from sandbox.providers.schema import suggest
 from sandbox.providers.values import UNKNOWN, Path, at, each, plain, show, show_path
+
+
+@functools.cache
+def grammar(name: str, part: str = "") -> Any:
+    """The validator of a file beside this one, by its name, or of one of its `$defs`."""
+    from jsonschema.validators import Draft202012Validator
+
+    rules = json.loads((File(__file__).parent / f"{name}.json").read_text())
+    return Draft202012Validator({**rules, "$ref": f"#/$defs/{part}"} if part else rules)
 
 
 def faults(validator: Any, given: Any, *where: str) -> Iterator[str]:

@@ -4,13 +4,12 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
-from sandbox.providers import kubernetes_schema
+from sandbox.providers import json_schema, kubernetes_schema
 from sandbox.providers.diff import Change
 from sandbox.providers.kinds import Words, digits, kind, table
 from sandbox.providers.plan import Plan, now
-from sandbox.providers.schema import suggest
 from sandbox.providers.target import Package, Resource, made_up_name
-from sandbox.providers.values import Json, Secret, at, merge, plain, show
+from sandbox.providers.values import Json, Secret, merge, plain
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 SECRET = "kubernetes:core/v1:Secret"
@@ -23,17 +22,6 @@ DATA = {
     SECRET: ("enableSecretMutable", ("data", "stringData")),
 }
 """What replaces the object, unless the provider instance has the setting and the object is not immutable."""
-
-RELEASE_PATTERNS = {
-    "chart": (r"(oci://)?[a-z0-9][a-z0-9./-]*", "a chart's name, a-z, 0-9 and -"),
-    "version": (
-        r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?",
-        "one version, 3.273.1; a range is another chart each day",
-    ),
-    "name": (r"[a-z0-9]([a-z0-9-]{0,51}[a-z0-9])?", "a release's name; a-z, 0-9 and -, at most 53"),
-    "repositoryOpts.repo": (r"https://[^/\s]+(/\S*)?", "an https:// address of a chart repository"),
-}
-"""What Helm insists on, or what the provider finds out only when it fetches the chart."""
 
 
 class Kubernetes(Package):
@@ -64,20 +52,7 @@ class Kubernetes(Package):
             yield from kubernetes_schema.faults(resource.inputs)
             return
         yield from super().faults(resource)
-        for path, (pattern, wanted) in RELEASE_PATTERNS.items():
-            try:
-                value = at(resource.inputs, tuple(path.split(".")))
-            except (KeyError, TypeError):
-                if path not in ("name", "repositoryOpts.repo"):
-                    yield f"{path}: missing; it has to be {wanted}"
-                continue
-            if isinstance(plain(value), str) and not re.fullmatch(pattern, plain(value)):
-                yield f"{path}: {show(value)}, is not {wanted}"
-        allowed: list[str] = table("kubernetes")["charts"].get(str(resource.known.get("chart")), [])
-        given = resource.known.get("values")
-        names = cast(Json, given).keys() if isinstance(given, dict) else set[str]()
-        for name in sorted(names - set(allowed)) if allowed else ():
-            yield f"values.{name}: the chart has no such value; {suggest(name, allowed)}"
+        yield from json_schema.faults(json_schema.grammar("helm_release"), resource.inputs)
 
     def forces_replacement(self, resource: Resource, change: Change) -> bool:
         setting, fields = DATA.get(resource.type, ("", ()))

@@ -13,19 +13,6 @@ from sandbox.providers.values import UNKNOWN, Json, at, plain, show, show_path
 
 FOLDER = "kubernetes-json-schema/v1.34.0-local-strict"
 
-# What the API server checks in code (apimachinery) and the published schemas call a string.
-QUANTITY = {
-    "pattern": r"^[+-]?(\d+(\.\d*)?|\.\d+)(([KMGTPE]i)|[numkMGTPE]|[eE][+-]?\d+)?$",
-    "errorMessage": "is no quantity; 250m, 0.5, 512Mi and 2Gi are",
-}
-NAME = {
-    "pattern": r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$",
-    "errorMessage": "is no name; a-z, 0-9, - and . are allowed, at most 253",
-}
-LABEL = {
-    "pattern": r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$",
-    "errorMessage": "is no label value; A-Z, a-z, 0-9, -, _ and . are allowed, at most 63",
-}
 CUSTOM = r"(?!.*\bk8s\.io/)[a-z0-9-]+(\.[a-z0-9-]+)+/v\d\w*"
 """apiVersion of what a CustomResourceDefinition defines; its group is somebody's domain."""
 
@@ -60,12 +47,12 @@ def _registry() -> Any:
 
     definitions = json.loads(_folder().joinpath("_definitions.json").read_text())
     types = cast(dict[str, Json], definitions["$defs"])
-    machinery = "io.k8s.apimachinery.pkg"
-    types[f"{machinery}.api.resource.Quantity"] = {"type": ["string", "number"], **QUANTITY}
+    strings, machinery = table("kubernetes")["strings"], "io.k8s.apimachinery.pkg"
+    types[f"{machinery}.api.resource.Quantity"] = {"type": ["string", "number"], **strings["quantity"]}
     types[f"{machinery}.util.intstr.IntOrString"] = {"type": ["string", "integer"]}
     metadata = types[f"{machinery}.apis.meta.v1.ObjectMeta"]["properties"]
-    metadata["name"].update(NAME)
-    metadata["labels"]["additionalProperties"].update(LABEL)
+    metadata["name"].update(strings["name"])
+    metadata["labels"]["additionalProperties"].update(strings["label"])
     for path, values in table("kubernetes")["values"].items():
         name, _, prop = path.rpartition(".")
         rule = types[f"io.k8s.api.{name}"]["properties"][prop]

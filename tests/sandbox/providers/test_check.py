@@ -192,6 +192,8 @@ STATEMENTS: list[tuple[dict[str, Any], str]] = [
         '"*" or an object is required'),
     ({"Action": ["s3:GetObject", "*:*"]}, 'policy.Statement[0].Action[1]: "*:*", a string, is no action; '
         "service:Action or * is required"),
+    ({"Action": "s3:GetObject\n"}, 'policy.Statement[0].Action: "s3:GetObject\n", a string, is no action; '
+        "service:Action or * is required"),
     ({"Resource": [1]}, "policy.Statement[0].Resource[0]: 1, a number; string is required"),
     ({"Condition": []}, "policy.Statement[0].Condition: a list; object is required"),
     ({"Condition": {"Bool": "x"}}, 'policy.Statement[0].Condition.Bool: "x", a string; object is required'),

@@ -35,7 +35,7 @@ def test_a_release_of_one_version_from_a_repository_is_accepted() -> None:
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
-        ({"version": None}, f"version: missing; it has to be {ONE_VERSION}"),
+        ({"version": None}, "version: missing"),
         ({"version": "^3.0.0"}, f'version: "^3.0.0", a string, is not {ONE_VERSION}'),
         ({"chart": "Data Dog"}, 'chart: "Data Dog", a string, is not a chart\'s name, a-z, 0-9 and -'),
         (
@@ -49,7 +49,7 @@ def test_a_release_of_one_version_from_a_repository_is_accepted() -> None:
         ),
         (
             {"values": {"datadogs": {}}},
-            "values.datadogs: the chart has no such value; closest: datadog, datadog-crds",
+            "values.datadogs: there is no such field; closest: datadog, datadog-crds",
         ),
     ],
 )
