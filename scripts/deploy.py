@@ -48,8 +48,11 @@ class Journal:
     errors: list[str] = field(default_factory=list[str])
     looked: bool = False
 
-    def keep(self, stack: str) -> None:
-        file = unfinished(stack)
+    def keep(self, chosen: Options) -> None:
+        """Writes it to its file, unless this is a dry run."""
+        if chosen.dry_run:
+            return
+        file = unfinished(chosen.stack)
         file.parent.mkdir(parents=True, exist_ok=True)
         new = file.with_suffix(".new")
         new.write_text(json.dumps(asdict(self), indent=2) + "\n")
@@ -60,6 +63,12 @@ def unfinished(stack: str) -> Path:
     return ROOT / ".runs" / stack / "unfinished.json"
 
 
+def forget(chosen: Options) -> None:
+    """The deployment has ended, well or rolled back: there is nothing to go on with."""
+    if not chosen.dry_run:
+        unfinished(chosen.stack).unlink(missing_ok=True)
+
+
 @options.refusable
 def main(words: Sequence[str] | None = None) -> int:
     parser = options.parser("deploy", __doc__ or "")
@@ -67,6 +76,11 @@ def main(words: Sequence[str] | None = None) -> int:
         "--version", metavar="V", help="the image's tag; default: the image of the stack file"
     )
     parser.add_argument("--skip-frontend", action="store_true", help="leave the frontend as it is")
+    parser.add_argument(
+        "--skip-checks",
+        action="store_true",
+        help="TARGET=sandbox only: without the half hour of tests, scan and bench",
+    )
     parser.add_argument(
         "--soak",
         type=float,
@@ -77,6 +91,8 @@ def main(words: Sequence[str] | None = None) -> int:
     chosen = options.options(given)
     if given.version:
         stack_file.checked_version(given.version)
+    if given.skip_checks and chosen.target == "real":
+        raise Refused("--skip-checks: with TARGET=sandbox only; nothing real is deployed without its checks")
     return perform("deploy", chosen, lambda steps: work(steps, chosen, given))
 
 
@@ -87,15 +103,16 @@ def work(steps: Steps, chosen: Options, given: argparse.Namespace) -> str:
         with steps.step("ready to begin"):
             journal = begin(steps, cluster, chosen, given, repository)
         chosen.confirm(f"Deploying {given.version or 'the stack file'} to {chosen.stack}")
-        checks.run(steps, chosen)
+        if not given.skip_checks:
+            checks.run(steps, chosen)
         if given.version:
             with steps.step(f"image of {given.version}"):
                 journal.image = image.ensure(steps, chosen, given.version)
         if not given.skip_frontend and not journal.frontend:
             with steps.step("frontend"):
                 frontend.deploy(steps, chosen)
-            journal.frontend = chosen.target == "real" and not chosen.dry_run
-            journal.keep(chosen.stack)
+            journal.frontend = chosen.target == "real"
+            journal.keep(chosen)
         new = journal.image
         steps.results |= {"image": new, "image of before": journal.before}
         try:
@@ -105,7 +122,7 @@ def work(steps: Steps, chosen: Options, given: argparse.Namespace) -> str:
             health.after(steps, cluster, chosen, new, seen, soak if given.soak is None else given.soak)
         except Failed as error:
             undo(steps, cluster, chosen, journal, error)
-    unfinished(chosen.stack).unlink(missing_ok=True)
+    forget(chosen)
     rollback.check_pushed(steps)
     return f"{chosen.stack} runs {stack_file.version(new)}"
 
@@ -130,12 +147,12 @@ def begin(
         journal = found
     elif found:
         steps.line(f"an interrupted deployment of {found.version or 'the stack file'} is given up")
-        stack_file.write(chosen.stack, committed)
+        if not chosen.dry_run:
+            stack_file.write(chosen.stack, committed)
     if not journal.looked:
         seen = health.before(steps, cluster, chosen)
         journal.alerts, journal.errors, journal.looked = seen.alerts, seen.errors, True
-    if not chosen.dry_run:
-        journal.keep(chosen.stack)
+    journal.keep(chosen)
     steps.line(f"deployed now: {journal.before}")
     return journal
 
@@ -185,7 +202,7 @@ def undo(steps: Steps, cluster: Cluster, chosen: Options, journal: Journal, why:
             rollback.back(steps, cluster, chosen, target, schema)
     except (Failed, Refused) as error:
         raise Failed(f"{why}\nNot rolled back: {error}") from None
-    unfinished(chosen.stack).unlink(missing_ok=True)
+    forget(chosen)
     steps.results["rolled back to"] = before
     raise Failed(f"{why}\nRolled back: {chosen.stack} runs {version} again, as before")
 

@@ -143,6 +143,8 @@ def perform(command: str, options: Options, work: Callable[[Steps], str]) -> int
     code, said = DONE, ""
     try:
         said = work(steps)
+        if options.dry_run:
+            said = f"a dry run, nothing was changed; it would end with: {said}"
     except Refused as error:
         code, said = REFUSED, str(error)
     except Failed as error:

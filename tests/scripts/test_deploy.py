@@ -196,6 +196,12 @@ def test_an_interrupted_deployment_goes_on_where_it_was(world: World) -> None:
     world.cluster.wait(lambda: (world.bin / "again").exists())
     process.send_signal(signal.SIGKILL)
     process.wait()
+    left = [world.root / "Pulumi.dev.yaml", world.root / ".runs" / "dev" / "unfinished.json"]
+    texts = [file.read_text() for file in left]
+    for version in ("1.1.0", "1.2.0"):
+        done = deploy(world, "--version", version, "--dry-run")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert [file.read_text() for file in left] == texts
     done = deploy(world, "--version", "1.1.0")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "going on with the deployment that was interrupted; before it: " + OLD in done.stdout
@@ -211,6 +217,7 @@ def test_a_dry_run_shows_every_command_and_runs_none(world: World) -> None:
     zeros = "sha256:" + "0" * 64
     for line in commands(world, CHECKS, BUILD, SCAN, FRONTEND, [UP]):
         assert f"would run: {line.replace(DIGEST, zeros)}" in done.stdout
+    assert "a dry run, nothing was changed; it would end with: dev runs 1.1.0" in done.stdout
     assert "would run: git commit" in done.stdout and "would run: git push" in done.stdout
     assert world.file_image() == world.cluster.image() == OLD
 
@@ -225,6 +232,12 @@ def test_a_dry_run_shows_every_command_and_runs_none(world: World) -> None:
 def test_what_is_missing_is_said_before_anything_is_done(world: World, missing: str, said: str) -> None:
     done = world.run("deploy.sh", "dev", "--version", "1.1.0", **{missing: ""})
     assert done.returncode == 2 and said in done.stderr
+    assert world.asked() == []
+
+
+def test_the_checks_are_left_out_in_a_sandbox_only(world: World) -> None:
+    done = world.run("deploy.sh", "dev", "--version", "1.1.0", "--skip-checks")
+    assert done.returncode == 2 and "with TARGET=sandbox only" in done.stderr
     assert world.asked() == []
 
 

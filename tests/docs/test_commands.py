@@ -1,0 +1,119 @@
+"""Every command of the documents that can run in a sandbox, run in one; elsewhere.yaml lists the others."""
+
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pytest
+import yaml
+
+from scripts import stack_file
+from tests.docs import commands
+from tests.docs.commands import ROOT, Command
+from tests.drills import tools
+from tests.scripts.world import checkout, who
+
+ELSEWHERE: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "elsewhere.yaml").read_text())
+PATTERNS = [pattern for patterns in ELSEWHERE.values() for pattern in patterns]
+ALL = commands.commands()
+HERE = [each for each in ALL if not any(fnmatchcase(each.text, pattern) for pattern in PATTERNS)]
+SLOW = re.compile(r"scripts/(deploy|rollback|restore|rotate)\.sh (?!.*--dry-run)")
+"""What takes half a minute and more, and is run for real by tests/scripts: here as a dry run."""
+
+
+@dataclass
+class Sandbox:
+    """A newcomer's checkout, and the shell that `make console` opens in it."""
+
+    root: Path
+    environment: dict[str, str]
+
+    def run(self, text: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", text], cwd=self.root, env=self.environment | variables,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            timeout=300, check=False,
+        )  # fmt: skip
+
+    def read(self, text: str) -> str:
+        done = self.run(text)
+        assert done.returncode == 0, done.stdout
+        return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """The stack dev, in which two versions were deployed since, in the shell that `make console` opens."""
+    root = tmp_path_factory.mktemp("sandbox") / "checkout"
+    root.mkdir()
+    checkout(root, ".")
+    os.utime(root / "requirements-dev.txt", (0, 0))  # so that make does not install what is installed
+    own = {"NO_COLOR": "1", "TARGET": "sandbox", "SHELL": "/bin/bash"}
+    made = Sandbox(root, os.environ | who() | own)
+    made.read("git init --quiet -b main && git add --all && git commit --quiet -m Start")
+    try:
+        made.read("make sandbox STACK=dev")
+        made.read("make console STACK=dev <<< 'env -0 > ../environment'")
+        shell = (root.parent / "environment").read_text().split("\0")
+        made.environment |= dict(line.split("=", 1) for line in shell if "=" in line)
+        # The aws of Debian 12 does not know AWS_ENDPOINT_URL yet.
+        aws = root.parent / "aws"
+        aws.write_text(f'#!/bin/sh\nexec {tools.find("aws")} --endpoint-url "$AWS_ENDPOINT_URL" "$@"\n')
+        aws.chmod(0o755)
+        made.environment["PATH"] = f"{root.parent}{os.pathsep}{made.environment['PATH']}"
+        for version in ("1.4.1", "1.4.2"):
+            release(made, version)
+        yield made
+    finally:
+        made.read("make clean STACK=dev")
+
+
+def release(sandbox: Sandbox, version: str) -> None:
+    """What a deployment leaves behind: a revision, and the commit that records migrations."""
+    file = sandbox.root / "Pulumi.dev.yaml"
+    image = f"{stack_file.repository(stack_file.image(file.read_text()))}:{version}@sha256:{version[-1] * 64}"
+    file.write_text(stack_file.with_image(file.read_text(), image))
+    body = f"Version: {version}\nImage: {image}\nMigrations: 20240301-first"
+    sandbox.read(f"git commit --quiet --all -m 'Deploy {version} to dev' -m {shlex.quote(body)}")
+    sandbox.read(f"kubectl -n pipe set image deployment/pipe-api api={image}")
+
+
+def bucket(root: Path) -> str:
+    return yaml.safe_load((root / "Pulumi.dev.yaml").read_text())["config"]["pipe:backups"]["bucket"]
+
+
+@pytest.mark.parametrize("command", HERE, ids=lambda each: each.text)
+def test_a_command_of_the_documents_runs(sandbox: Sandbox, command: Command) -> None:
+    text = command.text.replace("s3://pipe-backup/", f"s3://{bucket(sandbox.root)}/")
+    text += " --dry-run" if SLOW.match(text) else ""
+    for word, ask in {
+        "NAME": "kubectl -n pipe get pods -l app=pipe-api -o jsonpath={.items[0].metadata.name}",
+        "NODE": "kubectl get nodes -o jsonpath={.items[0].metadata.name}",
+    }.items():
+        if re.search(rf"\b{word}\b", text):
+            text = re.sub(rf"\b{word}\b", sandbox.read(ask), text)
+    done = sandbox.run(text)
+    assert done.returncode == 0, f"{command.where}: {text}\n{done.stdout}"
+
+
+def test_what_is_listed_as_run_elsewhere_is_in_a_document() -> None:
+    unused = [each for each in PATTERNS if not any(fnmatchcase(found.text, each) for found in ALL)]
+    assert unused == []
+
+
+def test_where_a_reason_names_a_test_there_is_one() -> None:
+    files = [file for reason in ELSEWHERE for file in re.findall(r"tests/[\w/]+\.py", reason)]
+    assert files and [file for file in files if not (ROOT / file).exists()] == []
+
+
+def test_every_task_and_script_that_a_document_names_exists() -> None:
+    tasks = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    there = {f"make {task}" for task in tasks} | {
+        str(file.relative_to(ROOT)) for file in (ROOT / "scripts").iterdir()
+    }
+    assert len(commands.named()) > 10 and commands.named() - there == set()
