@@ -40,7 +40,7 @@ def _revision(number: str, template: Manifest) -> Revision:
 
 
 def choose(kept: list[Revision], number: int | None = None, version: str | None = None) -> Revision:
-    """The revision to go back to; by default the one before."""
+    """The revision to go back to; by default the newest of another version."""
     *older, now = kept
     if not older:
         raise Refused(f"there is only revision {now.number} ({now.version}): nothing to go back to")
@@ -55,7 +55,8 @@ def choose(kept: list[Revision], number: int | None = None, version: str | None 
             f" scripts/deploy.sh STACK --version {version}"
         )
     else:
-        found, missing = older, ""
+        found = [each for each in older if each.image != now.image]
+        missing = f"all revisions that the cluster keeps are of {now.version}: nothing to go back to"
     if not found:
         raise Refused(missing)
     if found[-1].number == now.number:
@@ -63,14 +64,9 @@ def choose(kept: list[Revision], number: int | None = None, version: str | None 
     return found[-1]
 
 
-def check_parts(cluster: Cluster, revision: Revision) -> None:
-    """Refuses a revision that cannot start any more: what its pods read is gone."""
-    gone = [name for name in sorted(set(_reads(revision.template["spec"]))) if not _is_there(cluster, name)]
-    if gone:
-        raise Refused(
-            f"revision {revision.number} reads {', '.join(gone)}, which is gone, as after a change of"
-            f" passwords; deploy it anew: scripts/deploy.sh STACK --version {revision.version}"
-        )
+def gone(cluster: Cluster, revision: Revision) -> list[str]:
+    """The Secrets and ConfigMaps that its pods read and that are not there any more: they could not start."""
+    return [name for name in sorted(set(_reads(revision.template["spec"]))) if not _is_there(cluster, name)]
 
 
 def _is_there(cluster: Cluster, name: str) -> bool:
@@ -79,13 +75,16 @@ def _is_there(cluster: Cluster, name: str) -> bool:
 
 def _reads(spec: Manifest) -> Iterator[str]:
     for volume in spec.get("volumes", ()):
-        if "secret" in volume:
-            yield f"secret/{volume['secret']['secretName']}"
-        if "configMap" in volume:
-            yield f"configmap/{volume['configMap']['name']}"
-    for container in spec["containers"]:
+        for part in (volume, *volume.get("projected", {}).get("sources", ())):
+            yield from _named(part, secret="secret", config="configMap")
+    for container in (*spec.get("initContainers", ()), *spec["containers"]):
         for source in container.get("envFrom", ()):
-            if "configMapRef" in source:
-                yield f"configmap/{source['configMapRef']['name']}"
-            if "secretRef" in source:
-                yield f"secret/{source['secretRef']['name']}"
+            yield from _named(source, secret="secretRef", config="configMapRef")
+        for variable in container.get("env", ()):
+            yield from _named(variable.get("valueFrom", {}), secret="secretKeyRef", config="configMapKeyRef")
+
+
+def _named(part: Manifest, *, secret: str, config: str) -> Iterator[str]:
+    for key, kind in ((secret, "secret"), (config, "configmap")):
+        if key in part and not part[key].get("optional"):
+            yield f"{kind}/{part[key].get('secretName') or part[key]['name']}"

@@ -1,5 +1,6 @@
 """Rolls the API back: kubectl rollout undo first, since it takes seconds; then the older image is committed
-to the stack file and `pulumi up` agrees with it, so that nothing brings the bad version back.
+to the stack file and `pulumi up` agrees with it, so that nothing brings the bad version back. Where the older
+pods cannot start again, since a Secret of theirs is gone (new passwords), `pulumi up` alone goes back.
 
 Migrations between the two versions are undone, by the newer version's own scripts, once the older one runs.
 """
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 
 from scripts import engine, health, jobs, migrate, migrations, options, revisions, stack_file
 from scripts.cluster import API, Cluster, connected
-from scripts.options import Options
+from scripts.options import Options, Refused
 from scripts.process import Failed
 from scripts.repository import Repository
 from scripts.revisions import Revision
@@ -21,7 +22,10 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = options.parser("rollback", __doc__ or "")
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
-        "--to-revision", type=int, metavar="N", help="a revision of the Deployment; default: the one before"
+        "--to-revision",
+        type=int,
+        metavar="N",
+        help="a revision of the Deployment; default: the version before",
     )
     which.add_argument("--to-version", metavar="V", help="an image's tag, or the first digits of its digest")
     parser.add_argument(
@@ -37,7 +41,10 @@ def main(words: Sequence[str] | None = None) -> int:
             with steps.step("what to go back to"):
                 kept = revisions.history(cluster)
                 target = revisions.choose(kept, given.to_revision, given.to_version)
-                revisions.check_parts(cluster, target)
+                if target.image == kept[-1].image and (gone := revisions.gone(cluster, target)):
+                    raise Refused(
+                        f"revision {target.number} is of the same version; {', '.join(gone)} is gone"
+                    )
                 schema = between(Repository(steps.programs, chosen), kept[-1], target, keep=given.keep_schema)
                 steps.line(f"from revision {kept[-1].number} ({kept[-1].version})")
                 steps.line(f"to revision {target.number} ({target.version})")
@@ -61,11 +68,15 @@ def between(repository: Repository, newer: Revision, older: Revision, *, keep: b
 def back(
     steps: Steps, cluster: Cluster, chosen: Options, target: Revision, schema: migrations.Schema
 ) -> None:
-    """Undo, undo migrations, commit, agree."""
-    with steps.step(f"kubectl rollout undo --to-revision={target.number}"):
-        cluster.undo(API, target.number)
-        cluster.rollout(API, steps.line)
-        steps.results["seconds until the older version ran"] = round(steps.seconds, 1)
+    """Undo, undo migrations, commit, agree; without the first where the older pods cannot start any more."""
+    if gone := revisions.gone(cluster, target):
+        steps.line(f"its pods cannot start: {', '.join(gone)} is gone, as after new passwords")
+        steps.line("its image is rolled out with what there is now, by pulumi up")
+    else:
+        with steps.step(f"kubectl rollout undo --to-revision={target.number}"):
+            cluster.undo(API, target.number)
+            cluster.rollout(API, steps.line)
+            steps.results["seconds until the older version ran"] = round(steps.seconds, 1)
     if schema.undo_to:
         command = migrate.npm("rollback", schema.undo_to)
         with steps.step(f"undo migrations: {' '.join(command)}"):

@@ -1,12 +1,14 @@
 """The rollback drill: three versions on a real control plane, and the way back from each to another."""
 
 from collections.abc import Iterator
+from typing import Any, cast
 
 import pytest
 
+from scripts.revisions import Revision, gone
 from tests.drills.conftest import Measured as Measured
 from tests.drills.conftest import measured as measured
-from tests.scripts.api_cluster import REPLICAS
+from tests.scripts.api_cluster import DEPLOYMENT, REPLICAS
 from tests.scripts.test_deploy import UP
 from tests.scripts.world import World
 from tests.scripts.world import cluster as cluster
@@ -31,7 +33,7 @@ def release(world: World, version: str, migrations: str | None) -> None:
     if world.cluster.image() != image:
         world.cluster.api.call(
             "PATCH",
-            "/apis/apps/v1/namespaces/pipe/deployments/pipe-api",
+            DEPLOYMENT,
             {"spec": {"template": {"spec": {"containers": [{"name": "api", "image": image}]}}}},
             "application/strategic-merge-patch+json",
         )
@@ -45,7 +47,7 @@ def release(world: World, version: str, migrations: str | None) -> None:
 
 
 def settled(world: World, image: str) -> bool:
-    found = world.cluster.api.call("GET", "/apis/apps/v1/namespaces/pipe/deployments/pipe-api")
+    found = world.cluster.api.call("GET", DEPLOYMENT)
     status = found["status"]
     same = status.get("observedGeneration") == found["metadata"]["generation"]
     counts = {status.get(name) for name in ("replicas", "updatedReplicas", "availableReplicas")}
@@ -53,7 +55,7 @@ def settled(world: World, image: str) -> bool:
 
 
 def revision(world: World) -> str:
-    found = world.cluster.api.call("GET", "/apis/apps/v1/namespaces/pipe/deployments/pipe-api")
+    found = world.cluster.api.call("GET", DEPLOYMENT)
     return found["metadata"]["annotations"]["deployment.kubernetes.io/revision"]
 
 
@@ -134,22 +136,57 @@ def test_what_cannot_be_gone_back_to_is_refused_with_what_can(three: World) -> N
     assert three.asked() == [] and three.cluster.image() == VERSIONS["1.2.0"]
 
 
-def test_a_revision_whose_secret_is_gone_is_refused(world: World) -> None:
+def test_a_version_whose_passwords_are_gone_is_rolled_back_to_with_those_of_now(world: World) -> None:
     release(world, "1.0.0", "1-a")
-    found = world.cluster.api.call("GET", "/apis/apps/v1/namespaces/pipe/deployments/pipe-api")
-    volume = {"name": "database", "secret": {"secretName": "database-old", "optional": True}}
+    found = world.cluster.api.call("GET", DEPLOYMENT)
+    volume = {"name": "database", "secret": {"secretName": "database-old"}}
     found["spec"]["template"]["spec"]["volumes"] = [volume]
-    world.cluster.api.call("PUT", "/apis/apps/v1/namespaces/pipe/deployments/pipe-api", found)
+    world.cluster.api.call("PUT", DEPLOYMENT, found)
     world.cluster.wait(lambda: settled(world, VERSIONS["1.0.0"]))
     release(world, "1.1.0", "1-a")
     del found["spec"]["template"]["spec"]["volumes"]
-    found = world.cluster.api.call("GET", "/apis/apps/v1/namespaces/pipe/deployments/pipe-api")
+    found = world.cluster.api.call("GET", DEPLOYMENT)
     found["spec"]["template"]["spec"]["volumes"] = []
-    world.cluster.api.call("PUT", "/apis/apps/v1/namespaces/pipe/deployments/pipe-api", found)
-    done = world.run("rollback.sh", "dev", "--to-revision", "2")
-    assert done.returncode == 2
-    assert "reads secret/database-old, which is gone, as after a change of passwords" in done.stderr
+    world.cluster.api.call("PUT", DEPLOYMENT, found)
+    world.cluster.wait(lambda: settled(world, VERSIONS["1.1.0"]))
+    with world.cluster.watched() as seen:
+        done = world.run("rollback.sh", "dev")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "its pods cannot start: secret/database-old is gone, as after new passwords" in done.stdout
+    assert "rollout undo" not in done.stdout and world.asked() == [UP]
+    assert world.cluster.image() == world.file_image() == VERSIONS["1.0.0"]
+    assert world.cluster.api.call("GET", DEPLOYMENT)["spec"]["template"]["spec"].get("volumes", []) == []
+    assert min(seen) >= REPLICAS
     world.cluster.api.call("DELETE", JOBS, propagationPolicy="Foreground")
+
+
+def test_after_new_passwords_the_version_before_is_not_the_pods_before(three: World) -> None:
+    found = three.cluster.api.call("GET", DEPLOYMENT)
+    found["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "PGUSER", "value": "app_new"}]
+    three.cluster.api.call("PUT", DEPLOYMENT, found)
+    three.cluster.wait(lambda: revision(three) == "4")
+    done = three.run("rollback.sh", "dev", "--dry-run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "from revision 4 (1.2.0)" in done.stdout and "to revision 2 (1.1.0)" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"volumes": [{"secret": {"secretName": "it"}}], "containers": []},
+        {"volumes": [{"projected": {"sources": [{"secret": {"name": "it"}}]}}], "containers": []},
+        {"containers": [{"envFrom": [{"secretRef": {"name": "it"}}]}]},
+        {"containers": [{"env": [{"valueFrom": {"secretKeyRef": {"name": "it", "key": "x"}}}]}]},
+        {"initContainers": [{"envFrom": [{"configMapRef": {"name": "it"}}]}], "containers": []},
+    ],
+)
+def test_what_pods_cannot_start_without_is_found_wherever_they_name_it(spec: dict[str, Any]) -> None:
+    class Empty:
+        def read(self, *_: str) -> str:
+            return ""
+
+    old = Revision(1, "x:1", {"spec": spec})
+    assert [each.partition("/")[2] for each in gone(cast(Any, Empty()), old)] == ["it"]
 
 
 def test_a_dry_run_of_a_rollback_shows_the_commands_and_changes_nothing(three: World) -> None:
