@@ -14,6 +14,8 @@ from scripts.process import Failed, Programs
 
 Manifest = dict[str, Any]
 API = "deployment/pipe-api"
+KEPT_REPLICAS = "pipe.dev/replicas-before-restore"
+"""Annotation of the API's Deployment while a restore has stopped it: how many pods it had."""
 SANDBOX_LOG = "no log: pods of the sandbox run nothing"
 
 
@@ -123,6 +125,11 @@ def _sandbox(options: Options) -> tuple[str, str]:
     if running is None or running.kubeconfig is None:
         raise Refused(f"no cluster runs in the sandbox: make sandbox STACK={options.stack} starts it")
     return str(running.kubeconfig), str((control_plane.find() or {}).get("kubectl", "kubectl"))
+
+
+def stopped_with(deployment: Manifest) -> int:
+    """How many pods the API had when a restore stopped it; 0 where none did."""
+    return int(deployment["metadata"].get("annotations", {}).get(KEPT_REPLICAS, 0))
 
 
 def wait(what: str, there: Callable[[], bool], seconds: float, every: float = 1.0) -> None:

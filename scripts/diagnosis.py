@@ -4,11 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from scripts.cluster import stopped_with
+
 Manifest = dict[str, Any]
 
 PULL = ("ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError")
 CONFIG = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
 ORDER = (
+    "stopped by a restore",
     "certificate expired",
     "quota",
     "configuration",
@@ -48,8 +51,8 @@ class Facts:
     autoscalers: Sequence[Manifest] = ()
     events: Sequence[Manifest] = ()
     """Warnings, the oldest first."""
-    certificate_days: Mapping[str, float] = field(default_factory=dict[str, float])
-    """Days that each TLS Secret's certificate is still valid."""
+    certificate_days: Mapping[str, float | None] = field(default_factory=dict[str, float | None])
+    """Days that each TLS Secret's certificate is still valid; None: it cannot be read."""
     warning_days: float = 30
     traces: str = ""
     """What the agent says of its trace agent; empty: nobody could be asked."""
@@ -127,6 +130,9 @@ def _latest(events: Sequence[Manifest], name: str, reason: str) -> str:
 
 def _deployment(one: Manifest) -> Iterator[Finding]:
     name = f"deployment/{one['metadata']['name']}"
+    if replicas := stopped_with(one):
+        remedy = "unless a restore runs just now, it was killed: scripts/restore.sh STACK --start-api"
+        yield Finding("stopped by a restore", name, f"no pods; it had {replicas}", remedy)
     for condition in one.get("status", {}).get("conditions", ()):
         if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
             said = condition.get("message", "")
@@ -149,9 +155,11 @@ def _autoscaler(one: Manifest) -> Iterator[Finding]:
 
 def _certificates(facts: Facts) -> Iterator[Finding]:
     for name, days in facts.certificate_days.items():
-        if days < facts.warning_days:
+        remedy = "a new one: pulumi up --replace of the origin certificate (runbook CertificateExpiry)"
+        if days is None:
+            yield Finding("configuration", f"secret/{name}", "its certificate cannot be read", remedy)
+        elif days < facts.warning_days:
             cause = "certificate expired" if days <= 0 else "certificate expires"
-            remedy = "a new one: pulumi up --replace of the origin certificate (runbook CertificateExpiry)"
             yield Finding(cause, f"secret/{name}", f"{days:.1f} days left", remedy)
 
 

@@ -55,7 +55,7 @@ def work(steps: Steps, chosen: Options) -> str:
         with steps.step("certificates"):
             days = certificates(cluster)
             for name, left in days.items():
-                steps.line(f"secret/{name}: {left:.0f} days left")
+                steps.line(f"secret/{name}: {'unreadable' if left is None else f'{left:.0f} days left'}")
         with steps.step("trace agent"):
             traces = trace_agent(steps, cluster)
         with steps.step("logs of the pods that are not well"):
@@ -105,14 +105,18 @@ def warnings(cluster: Cluster) -> list[Manifest]:
     return sorted(found, key=lambda each: each.get("lastTimestamp") or each["metadata"]["creationTimestamp"])
 
 
-def certificates(cluster: Cluster) -> dict[str, float]:
-    """Days that the certificates of the namespace's TLS Secrets are still valid, by Secret."""
+def certificates(cluster: Cluster) -> dict[str, float | None]:
+    """Days that certificates of the namespace's TLS Secrets are still valid, by Secret; None: unreadable."""
     selector = "--field-selector=type=kubernetes.io/tls"
     text = cluster.read("get", "secrets", selector, f"--output=jsonpath={CERTIFICATES}")
-    found: dict[str, float] = {}
+    found: dict[str, float | None] = {}
     for line in text.splitlines():
         name, _, encoded = line.partition(" ")
-        certificate = x509.load_pem_x509_certificates(base64.b64decode(encoded))[0]
+        try:
+            certificate = x509.load_pem_x509_certificates(base64.b64decode(encoded))[0]
+        except ValueError:
+            found[name] = None
+            continue
         left = certificate.not_valid_after_utc - datetime.now(UTC)
         found[name] = left.total_seconds() / 86400
     return found

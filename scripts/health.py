@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import urllib3
 
-from scripts.cluster import API, Cluster
+from scripts.cluster import API, Cluster, stopped_with
 from scripts.datadog import Datadog
 from scripts.options import Options
 from scripts.process import Failed
@@ -36,6 +36,9 @@ def healthy(steps: Steps, cluster: Cluster, chosen: Options, image: str) -> None
     [container] = [each for each in found["spec"]["template"]["spec"]["containers"] if each["name"] == "api"]
     if container["image"] != image:
         raise Failed(f"{API} runs {container['image']}, not {image}")
+    if not wanted:
+        why = f": scripts/restore.sh {chosen.stack} --start-api" if stopped_with(found) else ""
+        raise Failed(f"{API} is stopped{why}")
     available, updated = status.get("availableReplicas", 0), status.get("updatedReplicas", 0)
     ready = endpoints(cluster)
     steps.line(f"{updated} of {wanted} pods are of this version, {available} available, {ready} get requests")

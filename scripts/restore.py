@@ -1,7 +1,8 @@
 """Restores the database from a dump, beside the live one, and swaps the two when all of it has been checked.
 
 The live database is kept under another name. Until the swap, which is one transaction, it is not touched; the
-API stands still for the swap alone.
+API stands still for the swap alone. A restore that was killed meanwhile leaves the API stopped: the next one
+starts it first, and so does --start-api, which restores nothing.
 """
 
 import argparse
@@ -11,14 +12,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from scripts import jobs, options
-from scripts.cluster import API, Cluster, connected, wait
+from scripts.cluster import API, KEPT_REPLICAS, Cluster, connected, stopped_with, wait
 from scripts.options import Options, Refused
 from scripts.process import Failed
 from scripts.steps import Steps, perform
 
 PATTERN = "cronjob/pipe-restore"
-KEPT_REPLICAS = "pipe.dev/replicas-before-restore"
-"""Annotation of the API's Deployment while it is stopped: how many pods it had."""
 OBJECT = r"latest\.dump|dumps/\d{8}T\d{6}Z\.dump"
 DATABASE = r"[a-z_][a-z0-9_]{0,39}"
 STOP_SECONDS = 300
@@ -37,10 +36,13 @@ def main(words: Sequence[str] | None = None) -> int:
     which.add_argument(
         "--at", metavar="TIME", help="the newest dump of that time or before: 2024-03-01T17:00Z"
     )
+    which.add_argument("--start-api", action="store_true", help="only start the API that a restore stopped")
     parser.add_argument("--database", default="pipe_db", metavar="NAME", help="default: pipe_db")
     given = parser.parse_args(words)
     chosen = options.options(given)
     variables = wanted(given)
+    if given.start_api:
+        return perform("restore", chosen, lambda steps: resume(steps, chosen))
     return perform("restore", chosen, lambda steps: work(steps, chosen, variables))
 
 
@@ -71,11 +73,8 @@ def work(steps: Steps, chosen: Options, variables: dict[str, str]) -> str:
     database = variables["DATABASE"]
     kept = f"{database}_before_{steps.stamp}"
     with connected(steps.programs, chosen) as cluster:
-        with steps.step("no other restore is under way"):
-            for job in cluster.list("jobs", "app=pipe-restore"):
-                if job.get("status", {}).get("active"):
-                    raise Refused(f"job/{job['metadata']['name']} still runs")
-            pattern = cluster.get(PATTERN)
+        alone(steps, cluster)
+        pattern = cluster.get(PATTERN)
         source = f"the dump of {variables['AT']} or before" if variables["AT"] else variables["OBJECT"]
         chosen.confirm(
             f"Restoring {database} of {chosen.stack} from {source}; the API will stop for a moment"
@@ -83,10 +82,10 @@ def work(steps: Steps, chosen: Options, variables: dict[str, str]) -> str:
         with steps.step(f"restore {source} into a new database and check it"):
             job = jobs.derived(pattern, f"pipe-restore-{steps.stamp}", "restore")
             jobs.run(cluster, jobs.with_variables(job, variables | {"STAMP": steps.stamp}), steps)
-        with steps.step("stop the API"):
-            stopped = steps.seconds
-            replicas = stop(cluster)
+        stopped, replicas = steps.seconds, int(cluster.get(API)["spec"]["replicas"] or 1)
         try:
+            with steps.step("stop the API"):
+                stop(cluster, replicas)
             with steps.step(f"swap: {database} becomes {kept}, the restored one {database}"):
                 job = jobs.derived(pattern, f"pipe-restore-swap-{steps.stamp}", "restore")
                 swap = jobs.alone(job, "restore", ["sh", "/etc/pipe/scripts/swap.sh"])
@@ -109,16 +108,32 @@ def work(steps: Steps, chosen: Options, variables: dict[str, str]) -> str:
     )
 
 
-def stop(cluster: Cluster) -> int:
-    """Takes all pods of the API away; how many there were, also after a run that was killed meanwhile."""
-    found = cluster.get(API)
-    kept = found["metadata"].get("annotations", {}).get(KEPT_REPLICAS)
-    replicas = int(kept or found["spec"]["replicas"] or 1)
+def resume(steps: Steps, chosen: Options) -> str:
+    """Nothing but the start of an API that is stopped."""
+    with connected(steps.programs, chosen) as cluster:
+        return "the API runs again" if alone(steps, cluster) else "the API was not stopped by a restore"
+
+
+def alone(steps: Steps, cluster: Cluster) -> bool:
+    """Refuses while another restore's Job runs; whether one that was killed had left the API stopped."""
+    with steps.step("no other restore is under way"):
+        for job in cluster.list("jobs", "app=pipe-restore"):
+            if job.get("status", {}).get("active"):
+                raise Refused(f"job/{job['metadata']['name']} still runs; when it has ended, run this again")
+        kept = stopped_with(cluster.get(API))
+    if kept:
+        steps.line(f"a restore was killed and left the API stopped; it had {kept} pods")
+        with steps.step(f"start the API with {kept} pods"):
+            start(cluster, kept, steps)
+    return bool(kept)
+
+
+def stop(cluster: Cluster, replicas: int) -> None:
+    """Takes all pods of the API away, and keeps in the cluster how many there were."""
     cluster.annotate(API, KEPT_REPLICAS, str(replicas))
     cluster.scale(API, 0)
     if not cluster.programs.dry_run:
         wait("pods of the API are gone", lambda: not cluster.list("pods", "app=pipe-api"), STOP_SECONDS)
-    return replicas
 
 
 def start(cluster: Cluster, replicas: int, steps: Steps) -> None:
@@ -128,7 +143,8 @@ def start(cluster: Cluster, replicas: int, steps: Steps) -> None:
         cluster.rollout(API, steps.line)
         cluster.annotate(API, KEPT_REPLICAS, None)
     except Failed as error:
-        raise Failed(f"{error}\nThe API may be down: kubectl scale {API} --replicas={replicas}") from None
+        stack = steps.options.stack
+        raise Failed(f"{error}\nThe API may be down: scripts/restore.sh {stack} --start-api") from None
 
 
 if __name__ == "__main__":

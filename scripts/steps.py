@@ -1,8 +1,10 @@
 """A script's run: a line a step, ✓ or ✗ with its seconds, and a record of it as JSON and Markdown."""
 
 import contextlib
+import io
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Generator
@@ -28,6 +30,14 @@ class Step:
     """done, skipped, failed or stopped at the end."""
     seconds: float = 0.0
     lines: list[str] = field(default_factory=list[str])
+
+
+def say(text: str) -> None:
+    """Prints a line. What a run has to put right at its end does not fail for want of a terminal."""
+    try:
+        print(text, flush=True)
+    except OSError:
+        sys.stdout = io.StringIO()
 
 
 class Steps:
@@ -60,7 +70,7 @@ class Steps:
         step = Step(title)
         self.steps.append(step)
         begun = time.monotonic()
-        print(f"  … {title}", flush=True)
+        say(f"  … {title}")
         try:
             yield step
         except BaseException as error:
@@ -72,7 +82,7 @@ class Steps:
             step.seconds = time.monotonic() - begun
             sign, colour = SIGNS[step.result]
             sign = f"\033[{colour}m{sign}\033[0m" if self._colour else sign
-            print(f"  {sign} {title} ({step.seconds:.1f} s)", flush=True)
+            say(f"  {sign} {title} ({step.seconds:.1f} s)")
 
     def skip(self, why: str) -> None:
         """Says that the step that runs cannot be done here, and why."""
@@ -83,7 +93,7 @@ class Steps:
         """A line of the step that runs, in the record, too."""
         if self.steps:
             self.steps[-1].lines.append(text)
-        print(f"    | {text}", flush=True)
+        say(f"    | {text}")
 
     def follow(self, *words: str) -> None:
         """Runs a command that changes something, and shows its lines as they come."""
@@ -134,6 +144,19 @@ def _why(step: dict[str, Any]) -> str:
     return f": {step['lines'][-1]}" if step["result"] == "skipped" else ""
 
 
+@contextlib.contextmanager
+def stoppable() -> Generator[None]:
+    """A polite kill and a terminal that is closed end a run as Ctrl-C does, unless nohup said otherwise."""
+    signals = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) == signal.SIG_DFL]
+    for each in signals:
+        signal.signal(each, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for each in signals:
+            signal.signal(each, signal.SIG_DFL)
+
+
 def perform(command: str, options: Options, work: Callable[[Steps], str]) -> int:
     """Runs a script's work, which returns what to say at the end; the exit code.
 
@@ -142,7 +165,8 @@ def perform(command: str, options: Options, work: Callable[[Steps], str]) -> int
     steps = Steps(command, options)
     code, said = DONE, ""
     try:
-        said = work(steps)
+        with stoppable():
+            said = work(steps)
         if options.dry_run:
             said = f"a dry run, nothing was changed; it would end with: {said}"
     except Refused as error:
@@ -152,6 +176,10 @@ def perform(command: str, options: Options, work: Callable[[Steps], str]) -> int
     except KeyboardInterrupt:
         code, said = STOPPED, "stopped"
     record = steps.write(code, said)
-    print(said if code == DONE else f"error: {said}", file=sys.stdout if code == DONE else sys.stderr)
-    print(f"{command} of {options.stack} took {steps.seconds:.1f} s; record: {record.relative_to(ROOT)}.md")
+    if code == DONE:
+        say(said)
+    else:
+        with contextlib.suppress(OSError):
+            print(f"error: {said}", file=sys.stderr)
+    say(f"{command} of {options.stack} took {steps.seconds:.1f} s; record: {record.relative_to(ROOT)}.md")
     return code

@@ -8,10 +8,8 @@ import threading
 
 import pytest
 
-from scripts import migrations, stack_file
-from scripts.health import kind
-from scripts.options import Refused
-from tests.scripts.api_cluster import REPLICAS
+from scripts.cluster import KEPT_REPLICAS
+from tests.scripts.api_cluster import DEPLOYMENT, REPLICAS
 from tests.scripts.world import DIGEST, KEYS, OLD, World, registry
 from tests.scripts.world import cluster as cluster
 from tests.scripts.world import world as world
@@ -184,6 +182,14 @@ def test_an_up_that_fails_keeps_the_old_pods_the_file_and_the_repository(world: 
     assert set(seen) == {REPLICAS}
 
 
+def test_an_api_without_pods_is_not_healthy(world: World) -> None:
+    stopped = {"metadata": {"annotations": {KEPT_REPLICAS: "3"}}, "spec": {"replicas": 0}}
+    world.cluster.api.call("PATCH", DEPLOYMENT, stopped, "application/merge-patch+json")
+    done = deploy(world, "--skip-frontend")
+    assert done.returncode == 1
+    assert "deployment/pipe-api is stopped: scripts/restore.sh dev --start-api" in done.stderr
+
+
 def test_an_interrupted_deployment_goes_on_where_it_was(world: World) -> None:
     registry(world, pushed=True)
     wait = f'#!/bin/sh\n[ -e "{world.bin}/again" ] || {{ touch "{world.bin}/again"; sleep 60; }}\n'
@@ -272,66 +278,3 @@ def test_build_names_the_services_commit_for_the_next_jobs(world: World) -> None
     done = world.run("build.sh", "dev", GITHUB_OUTPUT=str(output))
     assert done.returncode == 0, done.stdout + done.stderr
     assert output.read_text() == f"version={version}\nimage={NAME}:{version}@{DIGEST}\n"
-
-
-@pytest.mark.parametrize("version", ["latest", "a b", "-1", "x" * 129])
-def test_versions_that_are_none_are_refused(version: str) -> None:
-    with pytest.raises(Refused):
-        stack_file.checked_version(version)
-
-
-def test_the_image_is_replaced_in_the_stack_file_and_nothing_else() -> None:
-    text = stack_file.path("prod").read_text()
-    new = stack_file.with_image(text, NEW)
-    assert stack_file.image(new) == NEW
-    assert new.replace(NEW, stack_file.image(text)) == text
-
-
-@pytest.mark.parametrize(
-    ("image", "version", "repository"),
-    [
-        (NEW, "1.1.0", NAME),
-        (f"{NAME}@{DIGEST}", "b" * 12, NAME),
-        ("localhost:5000/api:2", "2", "localhost:5000/api"),
-    ],
-)
-def test_an_image_has_a_version_and_a_repository(image: str, version: str, repository: str) -> None:
-    assert (stack_file.version(image), stack_file.repository(image)) == (version, repository)
-
-
-def test_errors_that_differ_in_numbers_are_of_one_kind() -> None:
-    first, second = "ERROR request 17 took 0x1f ms", "ERROR request 4 took 0xff ms"
-    assert kind(first) == kind(second) != kind("ERROR other")
-
-
-@pytest.mark.parametrize(
-    ("newer", "older", "keep", "undo"),
-    [
-        (["1-a", "2-b"], ["1-a", "2-b"], False, None),
-        (["20240301-a", "20240402-b"], ["20240301-a"], False, "20240301"),
-        (["1-a", "2-b!"], ["1-a"], True, None),
-        (None, ["1-a"], True, None),
-        (["1-a"], [], True, None),
-    ],
-)
-def test_what_a_rollback_undoes(
-    newer: list[str] | None, older: list[str], keep: bool, undo: str | None
-) -> None:
-    assert migrations.between(newer, older, keep=keep).undo_to == undo
-
-
-@pytest.mark.parametrize(
-    ("newer", "older", "said"),
-    [
-        (
-            ["1-a", "2-b!"],
-            ["1-a"],
-            "cannot be undone: 2-b. If the older version works on the newer schema, add",
-        ),
-        (None, ["1-a"], "nobody recorded"),
-        (["1-a"], [], "no migration to go back to"),
-    ],
-)
-def test_what_cannot_be_undone_is_refused(newer: list[str] | None, older: list[str], said: str) -> None:
-    with pytest.raises(Refused, match=said):
-        migrations.between(newer, older, keep=False)

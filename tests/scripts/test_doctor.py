@@ -202,6 +202,17 @@ def test_the_likeliest_cause_comes_first_and_the_same_of_several_pods_once() -> 
     assert all(each.cause in ORDER for each in found)
 
 
+def test_a_certificate_that_cannot_be_read_is_a_finding(world: World) -> None:
+    encoded = base64.b64encode(b"no certificate").decode()
+    content = {"type": "kubernetes.io/tls", "data": {"tls.crt": encoded, "tls.key": encoded}}
+    world.cluster.make(SECRETS, "v1", "Secret", "pipe-proxy-certificate", content, {})
+    try:
+        said = doctor(world)
+    finally:
+        world.cluster.api.call("DELETE", f"{SECRETS}/pipe-proxy-certificate")
+    assert likely(said) == ["configuration"] and "its certificate cannot be read" in said
+
+
 def test_a_job_that_failed_is_a_finding_and_one_that_succeeded_is_none() -> None:
     def job(code: int, phase: str) -> dict[str, Any]:
         state = {"terminated": {"exitCode": code, "reason": "Error" if code else "Completed"}}

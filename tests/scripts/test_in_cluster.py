@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from scripts.restore import KEPT_REPLICAS
+from scripts.cluster import KEPT_REPLICAS
 from tests.drills import data, watch
 from tests.drills.conftest import Measured as Measured
 from tests.drills.conftest import measured as measured
+from tests.drills.kubelet import PATHS
 from tests.drills.program import ROOT
 from tests.scripts.conftest import Stack
 
@@ -131,25 +132,77 @@ def test_a_restore_that_fails_never_stops_the_api(stack: Stack) -> None:
     assert data.hashes(stack.service.server) == before
 
 
-def test_a_restore_that_is_killed_while_the_api_stands_still_is_mended_by_the_next(stack: Stack) -> None:
-    before = data.hashes(stack.service.server)
+def begun(stack: Stack) -> "subprocess.Popen[str]":
+    """A restore that has just stopped the API."""
     backed_up(stack)
     process = subprocess.Popen(
         [ROOT / "scripts" / "restore.sh", "prod", "--yes"],
         env=stack.environment(),
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     end = time.monotonic() + 300
     while stack.get("Deployment", "pipe-api")["spec"]["replicas"] != 0:
         assert process.poll() is None and time.monotonic() < end
         time.sleep(0.05)
+    return process
+
+
+def ended(stack: Stack) -> bool:
+    """Whether no Job runs any more."""
+    return not any(job["status"].get("active") for job in stack.get("Job"))
+
+
+def test_a_restore_that_is_killed_while_the_api_stands_still_is_named_and_mended_by_the_next(
+    stack: Stack,
+) -> None:
+    before = data.hashes(stack.service.server)
+    process = begun(stack)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.communicate()
+    said = stack.run("doctor.sh", "prod").stdout
+    assert "Likely cause: stopped by a restore\n  deployment/pipe-api\n  no pods; it had 3\n" in said
+    assert "scripts/restore.sh STACK --start-api" in said
+    while not ended(stack):
+        time.sleep(0.2)
     done = stack.run("restore.sh", "prod", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
+    said = done.stdout
+    told = "a restore was killed and left the API stopped; it had 3 pods"
+    assert said.index(told) < said.index("✓ start the API with 3 pods") < said.index("fetch:")
     assert stack.get("Deployment", "pipe-api")["spec"]["replicas"] == 3
     assert data.hashes(stack.service.server) == before
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_restore_that_is_ended_or_loses_its_terminal_starts_the_api_before_it_goes(
+    stack: Stack, how: signal.Signals
+) -> None:
+    process = begun(stack)
+    assert process.stdout
+    process.stdout.close()  # a line that is printed from now on is an error, as when a terminal is gone
+    process.send_signal(how)
+    assert process.wait(120) == 130
+    deployment = stack.get("Deployment", "pipe-api")
+    assert deployment["spec"]["replicas"] == deployment["status"]["availableReplicas"] == 3
+    assert KEPT_REPLICAS not in deployment["metadata"]["annotations"]
+    while not ended(stack):
+        time.sleep(0.2)
+
+
+def test_the_api_can_be_started_again_without_another_restore(stack: Stack) -> None:
+    path = f"{PATHS['Deployment']}/pipe-api"
+    stopped = {"metadata": {"annotations": {KEPT_REPLICAS: "3"}}, "spec": {"replicas": 0}}
+    stack.cluster.api.call("PATCH", path, stopped, "application/merge-patch+json")
+    before = jobs(stack)
+    done = stack.run("restore.sh", "prod", "--start-api")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the API runs again" in done.stdout and jobs(stack) == before
+    deployment = stack.get("Deployment", "pipe-api")
+    assert deployment["spec"]["replicas"] == deployment["status"]["availableReplicas"] == 3
+    assert "was not stopped by a restore" in stack.run("restore.sh", "prod", "--start-api").stdout
 
 
 def logins(stack: Stack) -> set[str]:
