@@ -4,24 +4,12 @@ import base64
 import ipaddress
 from typing import Any, cast
 
-from sandbox.providers.kinds import digits
+from sandbox.providers.kinds import digits, table
 from sandbox.providers.target import Live, Refused, Resource, Target
 from sandbox.providers.values import Json, merge
 
 KEY = "tls:index/privateKey:PrivateKey"
 REQUEST = "tls:index/certRequest:CertRequest"
-
-SUBJECT = {
-    "commonName": "COMMON_NAME",
-    "organization": "ORGANIZATION_NAME",
-    "organizationalUnit": "ORGANIZATIONAL_UNIT_NAME",
-    "country": "COUNTRY_NAME",
-    "province": "STATE_OR_PROVINCE_NAME",
-    "locality": "LOCALITY_NAME",
-    "postalCode": "POSTAL_CODE",
-    "serialNumber": "SERIAL_NUMBER",
-}
-"""The parts of a subject, and what they are called in X.509."""
 
 
 class TlsTarget(Target):
@@ -104,7 +92,7 @@ def _request(given: Json) -> Json:
     try:
         parts = [
             x509.NameAttribute(getattr(x509.NameOID, name), str(subject[key]))
-            for key, name in SUBJECT.items()
+            for key, name in table("tls")["subject"].items()
             if key in subject
         ]
         others: list[x509.GeneralName] = [x509.DNSName(name) for name in given.get("dnsNames", ())]
