@@ -1,6 +1,5 @@
 """Objects on a Kubernetes API server, by server-side apply, as pulumi-kubernetes keeps them there."""
 
-import base64
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,12 +9,13 @@ from typing import Any, cast
 import yaml
 from urllib3.exceptions import HTTPError
 
+from sandbox.providers import kubernetes_fields as fields
 from sandbox.providers import kubernetes_ready as ready
 from sandbox.providers.diff import Change
 from sandbox.providers.kinds import digits
-from sandbox.providers.kubernetes import RELEASE, SECRET, KubernetesPlan, metadata_of, namespace_of
+from sandbox.providers.kubernetes import RELEASE, KubernetesPlan, metadata_of, namespace_of
 from sandbox.providers.target import Live, Refused, Resource, Unready
-from sandbox.providers.values import Secret, known, mark, merge, plain
+from sandbox.providers.values import known, mark, merge, plain
 from sandbox.targets.kubernetes_api import Api, ApiError, Json, condition, dig
 
 DEFAULT_SECONDS = 600.0
@@ -97,7 +97,7 @@ class KubernetesTarget(KubernetesPlan):
             made[part] = {
                 key: value for key, value in made.get(part, {}).items() if names and key not in names
             }
-        return merge(planned, _without_managers(made))
+        return merge(planned, fields.without_managers(made))
 
     def plan_update(self, resource: Resource, before: Live) -> Json:
         planned = super().plan_update(resource, before)
@@ -108,7 +108,7 @@ class KubernetesTarget(KubernetesPlan):
         except ApiError as error:
             raise _refused(resource, error) from None
         kept = {name: value for name, value in made.items() if name not in ("status", "metadata")}
-        return cast(Json, mark(merge(plain(planned), kept), {**before.outputs, **_secrets(resource)}))
+        return cast(Json, mark(merge(plain(planned), kept), {**before.outputs, **fields.secrets(resource)}))
 
     def immutable(self, resource: Resource, differ: Sequence[Change]) -> Sequence[str]:
         try:
@@ -154,7 +154,7 @@ class KubernetesTarget(KubernetesPlan):
             found = self._apply(resource)
         except ApiError as error:
             raise _refused(resource, error) from None
-        kept = Live(_ident(found), resource.inputs, _outputs(resource, found, {}))
+        kept = Live(fields.ident(found), resource.inputs, fields.outputs(resource, found, {}))
         try:
             if _annotation(resource, "skipAwait") != "true":
                 path = cast(str, self._path(resource))
@@ -171,33 +171,24 @@ class KubernetesTarget(KubernetesPlan):
             raise Refused(
                 f"no matches for kind {kind} in {version}; create its CustomResourceDefinition before"
             )
-        body, manager = _body(resource), _manager(resource)
+        body, manager = fields.body(resource), _manager(resource)
         if resource.ignored and (found := self._api.get(path)):
             for ignored in resource.ignored:
-                _leave(body, ignored, manager, found)
+                fields.leave(body, ignored, manager, found)
         always = str(resource.config.get("enablePatchForce") or False).lower()
         force = force or _annotation(resource, "patchForce", always) == "true"
         return self._api.apply(path, body, manager, force=force, dry_run=dry_run)
 
     def _live(self, resource: Resource, found: Json) -> Live:
         """The inputs are what is there, in the program's spelling where the server means the same by it."""
-        given, ident = resource.known, _ident(found)
+        given, ident = resource.known, fields.ident(found)
         try:
             meant = self._apply(replace(resource, id=ident), dry_run=True, force=True) if given else {}
         except (ApiError, Refused):  # changed by somebody to what cannot be changed back in place
             meant = given
-        spelt = _spell(given, _decoded(meant, given), _decoded(found, given))
-        inputs = spelt if given else _without_managers(found)
-        return Live(ident, inputs, _outputs(resource, found, inputs))
-
-
-def _ident(found: Json) -> str:
-    return "/".join(filter(None, (found["metadata"].get("namespace"), found["metadata"]["name"])))
-
-
-def _outputs(resource: Resource, found: Json, inputs: Json) -> Json:
-    texts = {key: inputs[key] for key in ("stringData",) if key in inputs}
-    return cast(Json, mark({**_without_managers(found), **texts}, _secrets(resource)))
+        spelt = fields.spelt(given, fields.decoded(meant, given), fields.decoded(found, given))
+        inputs = spelt if given else fields.without_managers(found)
+        return Live(ident, inputs, fields.outputs(resource, found, inputs))
 
 
 def _manager(resource: Resource) -> str:
@@ -213,68 +204,12 @@ def _is_bare(resource: Resource) -> bool:
     return given <= {"apiVersion", "kind", "metadata", "name", "namespace"}
 
 
-def _body(resource: Resource) -> Json:
-    """The object as it is sent. What a Secret has as text is encoded: apply would forget who owns it."""
-    body = resource.known
-    if resource.type != SECRET or "stringData" not in body:
-        return body
-    texts = cast(Json, body["stringData"]).items()
-    data = {key: base64.b64encode(str(text).encode()).decode() for key, text in texts}
-    rest = {key: value for key, value in body.items() if key != "stringData"}
-    return {**rest, "data": {**body.get("data", {}), **data}}
-
-
-def _decoded(found: Json, given: Json) -> Json:
-    """A Secret of the server with the texts that the program gives as such."""
-    data = cast(Json, found.get("data") or {})
-    texts = {
-        key: base64.b64decode(data[key]).decode(errors="replace")
-        for key in given.get("stringData", ())
-        if key in data
-    }
-    return {**found, "stringData": texts} if texts else found
-
-
-def _spell(given: Any, meant: Any, found: Any) -> Any:
-    """What was found of what was given; `meant` is what the server makes of that."""
-    if meant == found:
-        return given
-    if all(isinstance(one, dict) for one in (given, meant, found)):
-        there = [key for key in given if key in found or key not in meant]
-        return {key: _spell(given[key], meant.get(key), found.get(key)) for key in there}
-    if all(isinstance(one, list) for one in (given, meant, found)) and len(given) == len(meant) == len(found):
-        return [_spell(*each) for each in zip(given, meant, found, strict=True)]
-    return found
-
-
-def _leave(body: Json, path: str, manager: str, found: Json) -> None:
-    """Leave an ignored field out if others own it, else send what is there (handleSSAIgnoreFields)."""
-    *parents, last = path.split(".")
-    fields = [one.get("fieldsV1") for one in found["metadata"]["managedFields"] if one["manager"] != manager]
-    for part in parents:
-        body, found = body.get(part, {}), found.get(part, {})
-        fields = [each[f"f:{part}"] for each in fields if each and f"f:{part}" in each]
-    if last in body and any(f"f:{last}" in each for each in fields):
-        del body[last]
-    elif last in body and last in found:
-        body[last] = found[last]
-
-
-def _without_managers(found: Json) -> Json:
-    metadata = {key: value for key, value in found["metadata"].items() if key != "managedFields"}
-    return {**found, "metadata": metadata}
-
-
 def _annotation(resource: Resource, name: str, default: str = "") -> str:
     return str(dig(metadata_of(resource.inputs), "annotations", f"pulumi.com/{name}") or default)
 
 
 def _seconds(resource: Resource) -> float:
     return resource.timeout or float(_annotation(resource, "timeoutSeconds") or DEFAULT_SECONDS)
-
-
-def _secrets(resource: Resource) -> Json:
-    return {"data": Secret(None), "stringData": Secret(None)} if resource.type == SECRET else {}
 
 
 def _refused(resource: Resource, error: ApiError) -> Refused:

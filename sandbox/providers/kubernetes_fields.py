@@ -1,0 +1,77 @@
+"""Objects as a program gives them, as they are sent, and as the API server has them."""
+
+import base64
+from typing import Any, cast
+
+from sandbox.providers.kubernetes import SECRET
+from sandbox.providers.target import Resource
+from sandbox.providers.values import Json, Secret, mark
+
+
+def ident(found: Json) -> str:
+    """The id of an object: namespace/name, or the name of what is in no namespace."""
+    return "/".join(filter(None, (found["metadata"].get("namespace"), found["metadata"]["name"])))
+
+
+def body(resource: Resource) -> Json:
+    """The object as it is sent. What a Secret has as text is encoded: apply would forget who owns it."""
+    body = resource.known
+    if resource.type != SECRET or "stringData" not in body:
+        return body
+    texts = cast(Json, body["stringData"]).items()
+    data = {key: base64.b64encode(str(text).encode()).decode() for key, text in texts}
+    rest = {key: value for key, value in body.items() if key != "stringData"}
+    return {**rest, "data": {**body.get("data", {}), **data}}
+
+
+def leave(body: Json, path: str, manager: str, found: Json) -> None:
+    """Leave an ignored field out if others own it, else send what is there (handleSSAIgnoreFields)."""
+    *parents, last = path.split(".")
+    fields = [one.get("fieldsV1") for one in found["metadata"]["managedFields"] if one["manager"] != manager]
+    for part in parents:
+        body, found = body.get(part, {}), found.get(part, {})
+        fields = [each[f"f:{part}"] for each in fields if each and f"f:{part}" in each]
+    if last in body and any(f"f:{last}" in each for each in fields):
+        del body[last]
+    elif last in body and last in found:
+        body[last] = found[last]
+
+
+def outputs(resource: Resource, found: Json, inputs: Json) -> Json:
+    """What the engine keeps of an object; values of a Secret are marked, its texts are those of `inputs`."""
+    texts = {key: inputs[key] for key in ("stringData",) if key in inputs}
+    return cast(Json, mark({**without_managers(found), **texts}, secrets(resource)))
+
+
+def secrets(resource: Resource) -> Json:
+    """Marks where a resource's values are secret whatever the program says, for `values.mark`."""
+    return {"data": Secret(None), "stringData": Secret(None)} if resource.type == SECRET else {}
+
+
+def without_managers(found: Json) -> Json:
+    """An object without the list of who owns which field."""
+    metadata = {key: value for key, value in found["metadata"].items() if key != "managedFields"}
+    return {**found, "metadata": metadata}
+
+
+def decoded(found: Json, given: Json) -> Json:
+    """A Secret of the server with the texts that the program gives as such."""
+    data = cast(Json, found.get("data") or {})
+    texts = {
+        key: base64.b64decode(data[key]).decode(errors="replace")
+        for key in given.get("stringData", ())
+        if key in data
+    }
+    return {**found, "stringData": texts} if texts else found
+
+
+def spelt(given: Any, meant: Any, found: Any) -> Any:
+    """What was found of what was given; `meant` is what the server makes of that."""
+    if meant == found:
+        return given
+    if all(isinstance(one, dict) for one in (given, meant, found)):
+        there = [key for key in given if key in found or key not in meant]
+        return {key: spelt(given[key], meant.get(key), found.get(key)) for key in there}
+    if all(isinstance(one, list) for one in (given, meant, found)) and len(given) == len(meant) == len(found):
+        return [spelt(*each) for each in zip(given, meant, found, strict=True)]
+    return found
