@@ -39,10 +39,8 @@ class Forgetful:
 
 @contextmanager
 def cloudflare(loss: str, times: int = 1) -> Generator[CloudflareTarget]:
-    with served(Forgetful(cloudflare_api.app(), loss, times)) as url:
-        target = CloudflareTarget(url)
-        target.invoke(test_cloudflare.GET_ZONE, {"filter": {"name": "pipe.dev"}}, {})
-        yield target
+    with served(Forgetful(cloudflare_api.app(["pipe.dev"]), loss, times)) as url:
+        yield CloudflareTarget(url)
 
 
 @contextmanager
