@@ -10,6 +10,8 @@ PROGRAM = r"(?:make|pulumi|kubectl|aws|python|curl|openssl|export|git|npm|docker
 LINE = re.compile(rf"(?:[A-Z_]+=\S+ )*{PROGRAM}(?: |$)")
 SAID = re.compile(r"`((?:TARGET=sandbox )?(?:kubectl|aws|make|scripts/\w+\.sh) [^`\n]*[^`\s])`")
 """In a sentence. A name alone (`make bench`, `scripts/deploy.sh`) is no command to be run: see `named`."""
+TELLS = re.compile(r"/docs/(decisions/|sandbox\.md|review\.md|policies\.md)")
+"""Documents whose sentences tell of commands, and are no steps to be followed."""
 NAME = re.compile(r"`(make [a-z-]+|scripts/[\w.]+)`")
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 STACK = re.compile(r"(?<=STACK=)(?:\w+|…)|(?<=--stack )\w+|(?<=\.sh )(?:STACK|dev|stg|prod)\b")
@@ -33,7 +35,7 @@ def commands() -> list[Command]:
     """Those of all documents; the same for another stack, or in another language, is the same."""
     found: dict[str, Command] = {}
     for file in documents():
-        for line in _lines(file.read_text(), sentences="decisions" not in file.parts):
+        for line in _lines(file.read_text(), sentences=not TELLS.search(str(file))):
             text = STACK.sub("dev", re.sub(r"\s+#.*", "", line))
             text = re.sub(r"^make sandbox$", "make sandbox STACK=dev", text)
             found.setdefault(text, Command(text, str(file.relative_to(ROOT))))
@@ -46,7 +48,6 @@ def named() -> set[str]:
 
 
 def _lines(text: str, *, sentences: bool) -> Iterator[str]:
-    """Those of the text; decisions tell of commands, so their sentences do not count."""
     prose = FENCE.sub("", text)
     blocks = [found[3] for found in FENCE.finditer(text) if found[2] in ("bash", "sh")]
     # Code that is indented: after an empty line, and also in a list.

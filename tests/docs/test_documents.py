@@ -84,3 +84,29 @@ def test_generated_parts_are_current() -> None:
     command = [sys.executable, "-m", "docs.generate", "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+COVERAGE = (DOCS / "guide-coverage.md").read_text().splitlines()
+ROWS = [row.split(" | ") for row in COVERAGE if row.startswith("| ") and not row.startswith("| in the guide")]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0].lstrip("| "))
+def test_a_row_of_the_guide_has_something_that_does_it_and_a_test(row: list[str]) -> None:
+    _, here, tests = row
+    files = re.findall(r"`((?:components|docs|scripts|\.github|Pulumi)[^`]*)`", here)
+    tasks = re.findall(r"`make ([a-z-]+)`", here)
+    assert files or tasks or "pipe:" in here
+    assert [file for file in files if not (ROOT / file).exists()] == []
+    assert set(tasks) <= set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", tests)
+    assert named
+    assert [each for each in named if f"def {each[1]}(" not in (ROOT / each[0]).read_text()] == []
+
+
+def test_every_command_of_the_guide_has_its_row() -> None:
+    """Its programs, as the guide has them; where one has several verbs, each."""
+    guide = "npm run build, vercel deploy, docker build, docker push, kubectl apply, migrate:prod, deploy.sh,"
+    guide += "rollout undo, --to-revision, migrate:rollback, --to 20240301, authorize-security-group-ingress,"
+    guide += "aws s3 cp, pg_restore, kubectl logs, describe, top, datadog-trace-agent status, HighErrorRate"
+    told = "\n".join(row[0] for row in ROWS)
+    assert [each for each in map(str.strip, guide.split(",")) if each not in told] == []
