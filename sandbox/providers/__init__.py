@@ -66,7 +66,8 @@ def serve(folder: Path, targets: Targets | None = None) -> Generator[dict[str, i
             add_ResourceProviderServicer_to_server(Provider(package, target), server)
             ports[package.name] = server.add_insecure_port("127.0.0.1:0")
             server.start()
-            stack.callback(_stop, server)
+            stack.callback(server.wait_for_termination)
+            stack.callback(server.stop, grace=None)
         yield ports
 
 
@@ -89,7 +90,3 @@ def left_over(
             if (wanted.urn, live.id) not in there:
                 found[wanted.urn] = live.id
     return found
-
-
-def _stop(server: grpc.Server) -> None:
-    server.stop(grace=None).wait()

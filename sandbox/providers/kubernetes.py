@@ -97,17 +97,13 @@ def _reported(resource: Resource, words: Words) -> Json:
     if "template" in spec and "replicas" in spec:
         count = spec["replicas"]
         return {"status": {"replicas": count, "readyReplicas": count, "availableReplicas": count}}
-    if resource.type != "kubernetes:core/v1:Service":
+    if resource.type != "kubernetes:core/v1:Service" or spec.get("type") != "LoadBalancer":
         return {}
     # The load balancer's name as AWS makes it; its region is the cluster's.
     found = re.search(r"\.([a-z0-9-]+)\.eks\.amazonaws\.com", str(resource.config.get("kubeconfig")))
     name = re.sub(r"[^a-z0-9]", "", resource.id)[:16]
     host = f"k8s-{name}-{digits(resource.id, 10)}.elb.{found[1] if found else words['region']}.amazonaws.com"
-    return {
-        "status": {
-            "loadBalancer": {"ingress": [{"hostname": host}]} if spec.get("type") == "LoadBalancer" else {}
-        }
-    }
+    return {"status": {"loadBalancer": {"ingress": [{"hostname": host}]}}}
 
 
 def namespace_of(resource: Resource) -> str:
