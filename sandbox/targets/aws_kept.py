@@ -1,16 +1,10 @@
 """AWS services that moto has only in part: kept whole, as aws_api.toml says, until the process ends."""
 
-import json
-import re
 from collections.abc import Callable
 from typing import Any, cast
-from urllib.parse import parse_qs, unquote
 
 import jmespath
-from botocore.model import OperationModel
-from botocore.validate import ParamValidator
 
-from sandbox.providers import aws_requests
 from sandbox.providers.aws_requests import fill, text
 from sandbox.targets.aws_fault import Fault, Json
 
@@ -22,44 +16,16 @@ class Kept:
 
     def __init__(
         self,
-        session: Any,
         rules: Json,
         check: Callable[[str, str, Json], None],
         look: Callable[[str, Json, Json], Any],
     ) -> None:
-        self._session, self._rules, self._check, self._look = session, rules, check, look
+        self._rules, self._check, self._look = rules, check, look
         self._records: dict[tuple[str, str], dict[str, Json]] = {}
 
     def records(self, region: str, family: str) -> list[Json]:
         """What there is of a family."""
         return list(self._records.get((region, family), {}).values())
-
-    def operation(self, service: str, environ: Json, body: bytes) -> tuple[OperationModel, Json]:
-        """What a request asks for, checked with botocore's model."""
-        model, given = self._session.get_service_model(service), cast(Json, json.loads(body or b"{}"))
-        operation = None
-        if target := environ.get("HTTP_X_AMZ_TARGET"):
-            operation = model.operation_model(target.rpartition(".")[2])
-        path = (environ.get("REQUEST_URI") or environ["PATH_INFO"]).partition("?")[0]
-        for name in () if operation else model.operation_names:
-            one = model.operation_model(name)
-            pattern = re.sub(
-                r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(one.http["requestUri"].partition("?")[0])
-            )
-            found = re.fullmatch(pattern, path)
-            if found and one.http["method"] == environ["REQUEST_METHOD"]:
-                operation = one
-                given |= _placed(one, found.groupdict(), parse_qs(environ.get("QUERY_STRING", "")))
-        if operation is None:
-            raise Fault("NotFoundException", f"{environ['REQUEST_METHOD']} {path}", 404)
-        shape: Any = operation.input_shape
-        report = ParamValidator().validate(given, shape)
-        faults = [report.generate_report()] if report.has_errors() else []
-        faults += aws_requests.faults(shape, given, frozenset())
-        if faults:
-            code = "InvalidParameterException" if service == "eks" else "InvalidInputException"
-            raise Fault(code, "; ".join(faults))
-        return operation, given
 
     def answer(self, service: str, action: str, params: Json, words: Json) -> Json:
         """Do what an operation's row says, and answer as it says."""
@@ -123,22 +89,6 @@ class Kept:
                         tags.pop(name, None)
                     return {"tags": tags} if row["tags"] == "read" else {}
         raise Fault("NotFoundException", f"No resource with the ARN {words['resourceArn']}", 404)
-
-
-def _placed(operation: OperationModel, uri: Json, query: Json) -> Json:
-    made: Json = {}
-    for name, shape in operation.input_shape.members.items() if operation.input_shape else ():
-        where, label = shape.serialization.get("location"), shape.serialization.get("name", name)
-        if where == "uri" and label in uri:
-            made[name] = unquote(uri[label])
-        elif where == "querystring" and label in query:
-            one = query[label][0]
-            made[name] = (
-                query[label]
-                if shape.type_name == "list"
-                else {"boolean": one == "true"}.get(shape.type_name, one)
-            )
-    return made
 
 
 def _merged(old: Json, new: Json) -> Json:

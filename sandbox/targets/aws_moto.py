@@ -2,11 +2,13 @@
 
 import functools
 import json
-import re
 import uuid
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
+
+import xmltodict
+from werkzeug.wrappers import Response
 
 from sandbox.targets.aws_fault import Fault, Json
 
@@ -14,18 +16,23 @@ ACCOUNT = "123456789012"
 """moto's, and the one that AWS's own documentation uses."""
 
 
+@functools.cache
 def mend() -> None:
-    """Where moto 5.2 does what AWS does not: it loses a subnet group that is changed, stumbles over a bucket
-    policy about everybody, and delivers logs at once, so that the bucket for them could never be deleted."""
+    """Have moto do what AWS does, where it does not.
+
+    It loses a subnet group that is changed, gives every database the same id, shows no description of a rule
+    about a group, stumbles over a bucket policy about everybody, and delivers logs at once, so that their
+    bucket could never be deleted.
+    """
+    from moto.ec2.models.security_groups import SecurityGroupRule
     from moto.iam.models import IAMBackend
-    from moto.rds.models import RDSBackend
+    from moto.rds.models import DBInstance, RDSBackend
     from moto.s3.models import FakeBucket, S3Backend
 
-    iam: Any = IAMBackend
-    policies: Any = iam._init_aws_policies
-
-    bucket: Any = FakeBucket
-    allowed: Any = bucket._log_permissions_enabled_policy
+    bucket, database, iam = _any(FakeBucket), _any(DBInstance), _any(IAMBackend)
+    rds, rule, s3 = _any(RDSBackend), _any(SecurityGroupRule), _any(S3Backend)
+    allowed, policies = bucket._log_permissions_enabled_policy, iam._init_aws_policies
+    begin, change = database.__init__, rds.modify_db_subnet_group
 
     def may_log(target_bucket: Any, target_prefix: str | None) -> bool:
         found: Json = json.loads(target_bucket.policy or b'{"Statement": []}')
@@ -33,41 +40,36 @@ def mend() -> None:
         names = {"name": target_bucket.name, "partition": target_bucket.partition}
         return bool(allowed(SimpleNamespace(**names, policy=json.dumps(found).encode()), target_prefix))
 
-    bucket._log_permissions_enabled_policy = staticmethod(may_log)
+    def made(self: Any, *args: Any, **named: Any) -> None:
+        begin(self, *args, **named)
+        self.dbi_resource_id = f"db-{uuid.uuid4().hex[:26].upper()}"
 
-    change: Any = RDSBackend.modify_db_subnet_group
-
-    @functools.wraps(change)
     def kept(self: Any, subnet_name: str, *args: Any, **named: Any) -> Any:
         self.subnet_groups[subnet_name] = group = change(self, subnet_name, *args, **named)
         return group
 
-    if not hasattr(change, "__wrapped__"):
-        cast(Any, RDSBackend).modify_db_subnet_group = kept
-    cast(Any, S3Backend).log_incoming_request = _nothing
-
     def policies_of_ours(self: Any) -> list[Any]:
         return policies(self) if self.partition == "aws" else []  # loading them takes a second for each
 
+    bucket._log_permissions_enabled_policy = staticmethod(may_log)
+    database.__init__ = made
+    rds.modify_db_subnet_group = kept
+    rule.description = property(lambda self: (self.source_group | self.ip_range).get("Description"))
+    s3.log_incoming_request = _nothing
     iam._init_aws_policies = policies_of_ours
 
 
 def _nothing(*_: Any) -> None: ...
 
 
+def _any(of_moto: Any) -> Any:
+    return of_moto
+
+
 def _backend(service: Any, region: str) -> Any:
     from moto.backends import get_backend
 
-    return cast(Any, get_backend(service))[ACCOUNT][region]
-
-
-def _group(region: str, params: Json) -> Any:
-    return _backend("ec2", region).get_security_group_from_id(params["GroupId"])
-
-
-def _clients(params: Json) -> list[str]:
-    provider = _backend("iam", "aws").get_open_id_connect_provider(params["OpenIDConnectProviderArn"])
-    return provider.client_id_list
+    return _any(get_backend(service))[ACCOUNT][region]
 
 
 def _set_log_key(region: str, params: Json) -> None:
@@ -77,18 +79,9 @@ def _set_log_key(region: str, params: Json) -> None:
     group.kms_key_id = params.get("kmsKeyId")
 
 
-def _describe_peers(region: str, params: Json, said: bytes) -> None:
-    for peer in params["IpPermissions"][0].get("Groups", []):
-        for ident in re.findall(rb"sgr-[0-9a-f]+", said):
-            rule = _group(region, params).get_rule(ident.decode())
-            rule.ip_range["Description"] = peer.get("Description")
-
-
-def _change_peers(region: str, params: Json, said: bytes) -> None:
-    for one in params["SecurityGroupRule"]:
-        rule = _group(region, params).get_rule(one["SecurityGroupRuleId"])
-        if peer := one["SecurityGroupRule"].get("ReferencedGroupId"):
-            rule.source_group["GroupId"] = peer
+def _clients(params: Json) -> list[str]:
+    provider = _backend("iam", "aws").get_open_id_connect_provider(params["OpenIDConnectProviderArn"])
+    return provider.client_id_list
 
 
 def _add_client(region: str, params: Json) -> None:
@@ -101,57 +94,56 @@ def _remove_client(region: str, params: Json) -> None:
     ids[:] = [one for one in ids if one != params["ClientID"]]
 
 
-def _route_endpoint(region: str, params: Json, said: bytes) -> None:
-    ec2, ident = _backend("ec2", region), params["VpcEndpointId"]
-    prefix = ec2.vpc_end_points[ident].destination_prefix_list_id
-    for table in params.get("AddRouteTableId", []):
-        ec2.create_route(table, None, gateway_id=ident, destination_prefix_list_id=prefix)
-    for table in params.get("RemoveRouteTableId", []):
-        ec2.delete_route(table, prefix)
-
-
-def _replication(region: str, params: Json) -> bytes:
+def _replication(region: str, params: Json) -> Response:
     found = getattr(_backend("s3", "aws").buckets.get(params["Bucket"]), "replication", None)
     if not found:
         said = "The replication configuration was not found"
         raise Fault("ReplicationConfigurationNotFoundError", said, 404)
-    import xmltodict
-
-    return xmltodict.unparse({"ReplicationConfiguration": found}).encode()  # moto makes up parts of it
+    return Response(xmltodict.unparse({"ReplicationConfiguration": found}), mimetype="text/xml")
 
 
-def _made_database(region: str, params: Json, said: bytes) -> bytes:
-    _changed_database(region, params, said)
-    database = _backend("rds", region).databases[params["DBInstanceIdentifier"]]
-    same, database.dbi_resource_id = database.dbi_resource_id, f"db-{uuid.uuid4().hex[:26].upper()}"
-    return said.replace(same.encode(), database.dbi_resource_id.encode())  # moto's is the same for all
+def _change_peers(region: str, params: Json) -> None:
+    group = _backend("ec2", region).get_security_group_from_id(params["GroupId"])
+    for one in params["SecurityGroupRules"]:
+        if peer := one["SecurityGroupRule"].get("ReferencedGroupId"):
+            group.get_rule(one["SecurityGroupRuleId"]).source_group["GroupId"] = peer
 
 
-def _changed_database(region: str, params: Json, said: bytes) -> None:
+def _route_endpoint(region: str, params: Json) -> None:
+    ec2, ident = _backend("ec2", region), params["VpcEndpointId"]
+    prefix = ec2.vpc_end_points[ident].destination_prefix_list_id
+    for table in params.get("AddRouteTableIds", []):
+        ec2.create_route(table, None, gateway_id=ident, destination_prefix_list_id=prefix)
+    for table in params.get("RemoveRouteTableIds", []):
+        ec2.delete_route(table, prefix)
+
+
+def _keep_insights(region: str, params: Json) -> None:
     database = _backend("rds", region).databases.get(params["DBInstanceIdentifier"])
-    if "EnablePerformanceInsights" in params:
-        database.performance_insights_enabled = params["EnablePerformanceInsights"] == "true"
-    for name in ("KMSKeyId", "RetentionPeriod"):
-        if value := params.get(f"PerformanceInsights{name}"):
-            attribute = {"KMSKeyId": "kms_key_id"}.get(name, "retention_period")
-            setattr(database, f"performance_insights_{attribute}", int(value) if value.isdigit() else value)
+    for name, attribute in INSIGHTS.items():
+        if name in params:
+            setattr(database, f"performance_insights_{attribute}", params[name])
 
 
-INSTEAD: Mapping[str, Callable[[str, Json], bytes | None]] = {
+INSIGHTS = {
+    "EnablePerformanceInsights": "enabled",
+    "PerformanceInsightsKMSKeyId": "kms_key_id",
+    "PerformanceInsightsRetentionPeriod": "retention_period",
+}
+
+INSTEAD: Mapping[str, Callable[[str, Json], Any]] = {
     "AssociateKmsKey": _set_log_key,
     "DisassociateKmsKey": _set_log_key,
     "AddClientIDToOpenIDConnectProvider": _add_client,
     "RemoveClientIDFromOpenIDConnectProvider": _remove_client,
-    "GET replication": _replication,
+    "GetBucketReplication": _replication,  # moto makes up parts of it
 }
-"""By action, what is done in moto's place, in a region; it returns the answer's body, or nothing."""
+"""By action, what is done in moto's place, in a region; it returns the answer, or nothing."""
 
-AFTERWARDS: Mapping[str, Callable[[str, Json, bytes], bytes | None]] = {
-    "AuthorizeSecurityGroupIngress": _describe_peers,
-    "AuthorizeSecurityGroupEgress": _describe_peers,
+AFTERWARDS: Mapping[str, Callable[[str, Json], None]] = {
     "ModifySecurityGroupRules": _change_peers,
     "ModifyVpcEndpoint": _route_endpoint,
-    "CreateDBInstance": _made_database,
-    "ModifyDBInstance": _changed_database,
+    "CreateDBInstance": _keep_insights,
+    "ModifyDBInstance": _keep_insights,
 }
-"""By action, what is done after moto has answered; it returns another answer, or nothing."""
+"""By action, what is done after moto has done it."""

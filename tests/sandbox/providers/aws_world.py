@@ -4,6 +4,7 @@ import urllib.request
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from sandbox.providers import schema
@@ -83,8 +84,8 @@ def _filled(value: Any, words: dict[str, Any]) -> Any:
 
 
 @contextmanager
-def world() -> Generator[World]:
+def world(kubeconfig: Path | None = None) -> Generator[World]:
     """An empty account in an API of its own."""
-    with served(aws_api.app()) as url:
+    with served(aws_api.app(kubeconfig)) as url:
         urllib.request.urlopen(urllib.request.Request(f"{url}/moto-api/reset", method="POST"), timeout=30)
         yield World(url)

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from sandbox.providers.target import Refused
@@ -238,11 +239,53 @@ def test_the_runner_is_as_codebuild_wants_it(everything: World) -> None:
         everything.target.create(wanted)
 
 
-def test_requests_to_what_is_kept_are_checked_when_they_arrive(everything: World) -> None:
+@pytest.mark.parametrize(
+    ("service", "call", "asked", "said"),
+    [
+        (
+            "eks",
+            "create_addon",
+            {"clusterName": "pipe-dev", "addonName": "coredns", "resolveConflicts": "MAYBE"},
+            "InvalidParameterException",
+        ),
+        ("codebuild", "delete_project", {"name": ""}, "InvalidInputException"),
+        ("ec2", "create_vpc", {"CidrBlock": "10.9.0.0/16", "InstanceTenancy": "some"}, "ValidationException"),
+        ("ecr", "create_repository", {"repositoryName": "Pipe"}, "ValidationException"),
+        ("iam", "get_role", {"RoleName": "x" * 65}, "ValidationException"),
+        ("kms", "create_key", {"KeySpec": "NONE"}, "ValidationException"),
+        ("logs", "create_log_group", {"logGroupName": "a b"}, "ValidationException"),
+        (
+            "s3",
+            "put_bucket_versioning",
+            {"Bucket": "pipe-b", "VersioningConfiguration": {"Status": "Perhaps"}},
+            "ValidationException",
+        ),
+    ],
+)
+def test_every_request_is_checked_when_it_arrives(
+    everything: World, service: str, call: str, asked: dict[str, Any], said: str
+) -> None:
+    """Also that of a client which does not check it, such as a plugin."""
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    plain = cast(Any, boto3).client("eks", "ap-northeast-1", endpoint_url=everything.url, **keys)
-    asked = {"clusterName": "pipe-dev", "addonName": "coredns", "resolveConflicts": "MAYBE"}
-    assert refused(plain.create_addon, **asked) == "InvalidParameterException"
+    plain = cast(Any, boto3).client(
+        service,
+        "ap-northeast-1",
+        endpoint_url=everything.url,
+        config=Config(parameter_validation=False),
+        **keys,
+    )
+    assert refused(getattr(plain, call), **asked) == said
+
+
+def test_a_request_may_say_nothing_that_its_model_does_not_know(everything: World) -> None:
+    kms = everything.client("kms")
+    kms.meta.events.register_first("before-call.kms.CreateKey", _add_unknown)
+    assert refused(kms.create_key) == "ValidationException"
+    kms.meta.events.unregister("before-call.kms.CreateKey", _add_unknown)
+
+
+def _add_unknown(params: dict[str, Any], **_: Any) -> None:
+    params["body"] = b'{"Sort": "quick"}'
 
 
 def test_an_operation_that_nobody_answers_is_refused_once(everything: World) -> None:

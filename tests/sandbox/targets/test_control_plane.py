@@ -19,10 +19,9 @@ from sandbox import engine
 from sandbox.built import Recipe
 from sandbox.fault import Fault
 from sandbox.progress import Progress
-from sandbox.targets import aws_api, control_plane
+from sandbox.targets import control_plane
 from sandbox.targets.kubernetes_api import Api, ApiError
-from tests.sandbox.providers.aws_world import World
-from tests.sandbox.targets.served import served
+from tests.sandbox.providers.aws_world import world
 
 NAMES = [name for recipe in control_plane.RECIPES for name in recipe.packages]
 ALLOWED_SECONDS = 15
@@ -224,10 +223,9 @@ def test_it_is_of_the_pinned_version(api: Api) -> None:
 
 
 def test_the_kubeconfig_that_a_program_makes_of_eks_leads_to_it(started: Path, tmp_path: Path) -> None:
-    with served(aws_api.app(started / "admin.kubeconfig")) as url:
-        world = World(url)
-        world.up("cluster")
-        found = world.client("eks").describe_cluster(name="pipe-dev")["cluster"]
+    with world(started / "admin.kubeconfig") as account:
+        account.up("cluster")
+        found = account.client("eks").describe_cluster(name="pipe-dev")["cluster"]
     cluster = {
         "server": found["endpoint"],
         "certificate-authority-data": found["certificateAuthority"]["data"],
