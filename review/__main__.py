@@ -1,26 +1,26 @@
 """What a pull request would change, and what breaks a rule: python -m review [BASE]."""
 
 import argparse
-import os
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from review import checkout, isolation, looking, render, sarif
+from review import checkout, isolation, looking, render, runner, sarif
 from review.model import Report
 from sandbox import engine
 from sandbox.fault import Fault
 from sandbox.progress import Progress
 
+# What --output gets; the terminal's form goes to the standard output.
 FILES: dict[str, Callable[[Report], str]] = {
     "review.md": render.markdown,
     "review.html": render.html,
     "review.sarif": sarif.render,
     "review.json": render.as_json,
 }
-"""What --output gets; the terminal's form goes to the standard output."""
-
 NOT_RUN, STOPPED = 2, 130
 CODES = """\
 exit codes:
@@ -50,15 +50,14 @@ def main(words: Sequence[str] | None = None) -> int:
                 with file:
                     file.write(FILES[name](report))
                 _tell(f"wrote {file.name}")
-            colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-            print(render.terminal(report, colour=colour), end="")
+            print(render.terminal(report), end="")
             return report.code
 
         if args.events:
             masked = Path(args.mask).read_text().splitlines() if args.mask else []
             return show(looking.events(map(Path, args.events), tree, masked, checkout.head_name(tree)))
         return _compare(args, tree, show)
-    except (checkout.NotRun, OSError, ValueError, Fault) as error:
+    except (OSError, ValueError, Fault) as error:
         print(f"error: {error}", file=sys.stderr)
         return NOT_RUN
 
@@ -66,21 +65,29 @@ def main(words: Sequence[str] | None = None) -> int:
 def _compare(args: argparse.Namespace, tree: Path, show: Callable[[Report], int]) -> int:
     commit, base = checkout.find(tree, args.base)
     with tempfile.TemporaryDirectory(prefix="review-") as folder:
-        place = Path(folder).resolve()
-        for name in ("base", "work"):
-            (place / name).mkdir()
-        checkout.extract(tree, commit, place / "base")
-        names = base, checkout.head_name(tree)
-        trees = looking.Trees(place / "base", tree, names, engine.find(Progress()))
-        looking.chosen(trees, args.stack)
+        trees, work = (Path(folder).resolve() / "base", tree), Path(folder).resolve() / "work"
+        trees[0].mkdir()
+        work.mkdir()
+        checkout.extract(tree, commit, trees[0])
+        names, program = (base, checkout.head_name(tree)), engine.find(Progress())
+        projects = looking.stacks(trees, args.stack)
 
-        def work() -> int:
+        def look() -> int:
+            """Isolated from its first line on: it writes below `work` only."""
             try:
-                return show(looking.compare(trees, place / "work", args.stack, args.minutes, _tell))
+                isolation.scrub(work)
+                code = {Path(entry).resolve() for entry in sys.path if Path(entry).is_dir()}
+                notes = isolation.isolate(work, {*trees, *code}, (program.parent,))
+                hidden = runner.Secrets()
+                run = partial(runner.run, engine=program, hidden=hidden, minutes=args.minutes, tell=_tell)
+                return show(looking.report(trees, names, projects, work, hidden, run, notes))
             except KeyboardInterrupt:
                 return STOPPED
+            except Exception:
+                traceback.print_exc()
+                return NOT_RUN
 
-        return isolation.apart(work)
+        return isolation.apart(look)
 
 
 def _tell(text: str) -> None:
@@ -89,27 +96,15 @@ def _tell(text: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
-        prog="python -m review", description=__doc__, epilog=CODES, formatter_class=form
-    )
-    add = parser.add_argument
+    parser = argparse.ArgumentParser("python -m review", None, __doc__, CODES, formatter_class=form)
+    add, here = parser.add_argument, Path(__file__).parents[1]
     add("base", nargs="?", default="", help="git ref to compare with (default: the merge base with main)")
     add("--stack", action="append", default=[], metavar="NAME", help="only this one; can be repeated")
     add("--output", metavar="DIR", help=f"also write {', '.join(FILES)} there")
-    add(
-        "--events",
-        nargs="+",
-        metavar="FILE",
-        help="instead, report a real preview: event logs, --json, ledgers",
-    )
+    add("--events", nargs="+", metavar="FILE", help="report a real preview: event logs, --json, ledgers")
     add("--mask", metavar="FILE", help="with --events: secret values to hide, one a line")
     add("--minutes", type=float, default=10, help="time limit (default: 10)")
-    add(
-        "--tree",
-        default=Path(__file__).parents[1],
-        metavar="DIR",
-        help="the working tree (default: this one)",
-    )
+    add("--tree", default=here, metavar="DIR", help="the working tree (default: this one)")
     add("--schema", action="store_true", help="print the JSON Schema of review.json, and nothing else")
     return parser
 

@@ -1,40 +1,23 @@
 """From what the engine did with each stack to the report."""
 
-import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
-from policies.waivers import Waivers
-from review import cost, risks
-from review.masks import Masks
-from review.model import (
-    BASE,
-    BASE_TO_HEAD,
-    COUNTS,
-    FIXED,
-    NEW,
-    UNKNOWN,
-    VIOLATION,
-    WAIVED,
-    Change,
-    Finding,
-    Place,
-    Report,
-    StackReport,
-    short,
-)
+from policies.waivers import Waivers, load
+from review import cost, model, policies, risks, weaker
+from review.masks import each_text
+from review.model import BASE_TO_HEAD, EXISTING, NEW, OPS, Change, Finding, Report, StackReport, listed
 from review.observed import Observed, Resource, Step
-from review.policies import Side, findings
 from review.properties import properties
-from review.settings import StackFile, plain
-from review.waivers import DELETED, REPLACED, WEAKER, waive
-from review.weaker import Both, differences, weaker
+from review.settings import StackFile
 
-OPS = ("delete", "replace", "update", "create")
+# Waivers of what the review itself finds, in the form of the policies' waivers.
+WAIVERS = "review/waivers.yaml"
 SEVERITIES = ("critical", "high", "medium", "low", "")
-Merged = TypeVar("Merged", Change, Finding)
+Kind = TypeVar("Kind", Change, Finding)
 
 
 @dataclass
@@ -47,211 +30,164 @@ class Looked:
     before: Mapping[str, Resource] = field(default_factory=dict[str, Resource])
     file: StackFile = field(default_factory=lambda: StackFile("", {}, {}))
     trouble: str = ""
-    notes: list[str] = field(default_factory=list[str])
-    seconds: float = 0.0
+    """Why it could not be looked at to the end."""
 
     @property
-    def comparable(self) -> bool:
-        return not (self.base and self.base.errors)
+    def steps(self) -> Mapping[str, Step]:
+        return self.head.steps if self.head else {}
+
+    @property
+    def alone(self) -> bool:
+        """Whether the base does not evaluate, so that nothing can be compared."""
+        return bool(self.base and self.base.errors)
 
 
-def build(compares: str, names: tuple[str, str], looked: Sequence[Looked], masks: Masks, waivers: Waivers,
-          notes: Iterable[str] = ()) -> Report:  # fmt: skip
-    """The report on all stacks; `names` are base and head as people call them."""
+def build(compares: str, names: tuple[str, str], looked: Sequence[Looked], clean: Callable[[str], str],
+          tree: Path, notes: Iterable[str] = ()) -> Report:  # fmt: skip
+    """The report on all stacks; `names` are base and head as people call them, `clean` masks secrets."""
+    waivers = load(model.OWN, None, tree / WAIVERS) if (tree / WAIVERS).exists() else Waivers()
+    notes = [*notes, *(f"review/{fault}" for fault in waivers.faults)]
     rows: list[StackReport] = []
     changes: list[Change] = []
     found: list[Finding] = []
-    boths: dict[str, Both] = {}
-    seen: dict[str, Observed] = {}
+    sides: dict[str, weaker.Sides] = {}
     for each in looked:
-        own = _changes(each, compares, waivers), _findings(each, compares)
-        rows.append(_row(each, *own))
-        changes += own[0]
-        found += own[1]
+        graph = risks.Graph({} if each.alone else each.before, each.steps)
+        done = [step for step in each.steps.values() if step.op in OPS and not each.alone]
+        done = [step for step in done if not step.resource.type.startswith("pulumi:")]
+        own = [_change(step, each, graph) for step in done]
+        judged = [*_errors(each), *_risks(done, each, graph, waivers)]
+        if each.head:
+            base = each.base if compares == BASE_TO_HEAD and not each.alone else None
+            judged += policies.findings(each.head, base, graph, each.file)
         if each.head and not each.head.errors:
-            after = {
-                urn: step.new for urn, step in each.head.steps.items() if step.new and step.op != "delete"
-            }
-            boths[each.name] = Both(each.before if each.comparable and each.before else None, after)
-            seen[each.name] = each.head
+            before = {} if each.alone else {one.key: one for one in each.before.values()}
+            after = {one.resource.key: one.resource for one in each.steps.values() if one.op != "delete"}
+            sides[each.name] = (before or None, after)
+        if compares == BASE_TO_HEAD and not each.trouble and not (each.head and each.base):
+            gone = f"its {len(each.before)} resources stay until somebody destroys it"
+            which, so = ("head", gone) if each.base else ("base", "everything in it is new")
+            notes.append(f"{each.name}: the {which} has no such stack; {so}.")
+        rows.append(StackReport(each.name, _counts(each, own, judged), cost.cost(done)))
+        changes += own
+        found += judged
     order = [each.name for each in looked]
-    report: Report = masks.clean(
-        Report(
-            compares=compares,
-            base=names[0],
-            head=names[1],
-            verdict="",
-            code=0,
-            stacks=rows,
-            changes=sorted(_merge(changes, order), key=_change_order),
-            findings=sorted(_merge(found, order), key=_finding_order),
-            differences=differences(boths, seen, lambda value, stack: neutral(plain(value) or "", stack)),
-            weaker=[waive(waivers, each, WEAKER, each.name) for each in weaker(boths)],
-            notes=[*notes, *(f"review/{fault}" for fault in waivers.faults)],
-            prices=cost.source(),
-        )
-    )
-    failed = any(each.trouble for each in looked)
-    code = 2 if failed else 1 if blocking(report) else 0
-    return replace(report, verdict=_verdict(report, failed), code=code)
+    changes, found = _merged(changes, order), _merged(found, order)
+    if "prod" in sides and "stg" in sides:
+        file = next(each.file for each in looked if each.name == "prod")
+        weak = weaker.weaker(sides["prod"], sides["stg"], file)
+        found += [_waived(each, waivers, each.name) for each in weak]
+    found += weaker.apart(sides, (step for each in looked for step in each.steps.values()), neutral)
+    blocks = {(each.type, each.name) for each in found if each.blocks}
+
+    def urgency(each: Change) -> tuple[Any, ...]:
+        urgent = (each.type, each.name) not in blocks, OPS.index(each.op)
+        return *urgent, each.component, each.type, each.name, each.stacks
+
+    code = 2 if any(each.trouble for each in looked) else 1 if blocks else 0
+    changes, found = sorted(changes, key=urgency), sorted(found, key=_urgency)
+    report = Report(compares, *names, "", code, rows, changes, found, notes, cost.source())
+    report: Report = each_text(report, clean)
+    return replace(report, verdict=_verdict(report))
 
 
-def blocking(report: Report) -> list[str]:
-    """What blocks, in words."""
-    return [
-        *(f"{each.name} does not evaluate" for each in report.stacks if each.errors),
-        *(f"{each.op} of {each.name}" for each in report.changes if each.risk and each.risk.blocks),
-        *(f"{each.policy}: {each.name}" for each in report.findings if each.blocks),
-        *(f"prod weaker than stg: {each.name} {each.path}" for each in report.weaker if each.blocks),
-    ]
+def _change(step: Step, each: Looked, graph: risks.Graph) -> Change:
+    def follows(path: str) -> str:
+        origin = graph.source(step, path, "replace", "create")
+        return origin.resource.name if origin else ""
+
+    resource, near = step.resource, graph.component(step.resource.urn)
+    sources = (graph.resources[urn] for urn in resource.dependencies if urn in graph.resources)
+    return Change(
+        stacks=[each.name], type=resource.type, name=resource.name, places=step.places, op=step.op,
+        component=near, upstream=sorted({model.title(each) for each in sources}),
+        properties=properties(step, follows, each.file, near) if step.op != "create" else [],
+    )  # fmt: skip
 
 
-def _graph(each: Looked) -> risks.Graph:
-    steps = each.head.steps if each.head else {}
-    return risks.Graph({**each.before, **{urn: step.resource for urn, step in steps.items()}})
+def _errors(each: Looked) -> Iterator[Finding]:
+    about: dict[str, Any] = {"stacks": [each.name], "policy": model.BROKEN, "level": "mandatory"}
+    for text in (*(each.head.errors if each.head else ()), *filter(None, (each.trouble,))):
+        yield Finding(name="the program", message=text, blocks=True, **about)
+    for text in each.base.errors if each.base else ():
+        said = f"What changes is not known, since the base does not evaluate: {text}"
+        yield Finding(name="the base's program", message=said, status=EXISTING, **about)
 
 
-def _changes(each: Looked, compares: str, waivers: Waivers) -> list[Change]:
-    if each.head is None or not each.comparable or (each.head.errors and compares == BASE_TO_HEAD):
-        return []
-    graph, head, steps = _graph(each), each.head, each.head.steps
-    found: list[Change] = []
-    for step in steps.values():
-        resource = step.resource
-        if step.op not in OPS or resource.type.startswith("pulumi:"):
-            continue
+def _risks(done: Iterable[Step], each: Looked, graph: risks.Graph, waivers: Waivers) -> Iterator[Finding]:
+    for step in done:
+        if step.op in ("replace", "delete") and (found := risks.risk(step, each.name, graph, each.file)):
+            yield _waived(found, waivers, step.resource.urn)
 
-        def follows(name: str, step: Step = step) -> str:
-            origin = risks.source(step, name, steps, ("replace", "create"))
-            return origin.resource.name if origin else ""
 
-        near, risk = graph.component(resource.urn), None
-        if step.op in ("replace", "delete"):
-            name = DELETED if step.op == "delete" else REPLACED
-            risk = waive(waivers, risks.risk(step, head, graph, each.file), name, resource.urn)
-        sources = (graph.resources[urn] for urn in resource.dependencies if urn in graph.resources)
-        upstream = sorted({f"{each.name} ({short(each.type)})" for each in sources})
-        parts = properties(step, follows, each.file, near) if step.op != "create" else []
-        found.append(Change([each.name], near, resource.type, resource.name, step.op, parts, _places(step),
-                            upstream, risk))  # fmt: skip
+def _waived(found: Finding, waivers: Waivers, target: str) -> Finding:
+    """The same, waived if a waiver holds for the target: a URN, or the name of what is weaker."""
+    waiver = waivers.of(found.policy, target) if found.blocks else None
+    if waiver is None or waiver.expired(waivers.today):
+        return found
+    return replace(found, waiver=waiver.said(waivers.today), verdict=model.WAIVED, blocks=False)
+
+
+def _counts(each: Looked, changes: Iterable[Change], found: Iterable[Finding]) -> dict[str, int]:
+    if each.trouble or (each.head and each.head.errors):
+        return {}
+    judged = (one for one in found if one.policy not in model.OWN and one.status != model.FIXED)
+    words = [*(one.op for one in changes), *(f"{one.verdict}" for one in judged)]
+    return {
+        key: words.count(key.removesuffix("s")) for key in model.COUNTS if not (each.alone and key in OPS)
+    }
+
+
+def _merged(items: Iterable[Kind], order: list[str]) -> list[Kind]:
+    """What is the same in several stacks, once, with `<stack>` in place of their names."""
+    groups: dict[str, list[Kind]] = {}
+    for each in items:
+        said = each_text(each, lambda text, stack=each.stacks[0]: neutral(text, stack))
+        if isinstance(said, Change):  # values of noise are noise
+            told = [replace(one, before="", after="") if one.folded else one for one in said.properties]
+            said = replace(said, properties=told)
+        groups.setdefault(repr(replace(said, stacks=[])), []).append(each)
+    found: list[Kind] = []
+    for first, *others in groups.values():
+        name, stacks = first.stacks[0], sorted((each.stacks[0] for each in (first, *others)), key=order.index)
+        first = each_text(first, lambda text, name=name: neutral(text, name)) if others else first
+        found.append(replace(first, stacks=stacks))
     return found
 
 
-def _places(step: Step) -> list[Place]:
-    """Where a resource is declared; one that is deleted was declared in the base."""
-    places = step.resource.places
-    return [replace(place, what=BASE) for place in places] if step.op == "delete" else list(places)
+def neutral(text: str, stack: str) -> str:
+    """Text with the stack's name, where it stands as a word, taken out."""
+    return re.sub(rf"(?<![A-Za-z0-9]){re.escape(stack)}(?![A-Za-z0-9]|\.yaml)", "<stack>", text)
 
 
-def _findings(each: Looked, compares: str) -> list[Finding]:
-    if each.head is None:
-        return []
-    base = Side(each.base, risks.Graph(each.before)) if each.base and each.comparable else None
-    return findings(Side(each.head, _graph(each)), base if compares == BASE_TO_HEAD else None, each.file)
-
-
-def _row(each: Looked, changes: list[Change], found: list[Finding]) -> StackReport:
-    counts: dict[str, int] = dict.fromkeys(COUNTS, 0)
-    for change in changes:
-        counts[change.op] += 1
-    for finding in found:
-        if finding.status != FIXED:
-            counts[{VIOLATION: "violations", WAIVED: "waived", UNKNOWN: "unknown"}[finding.verdict]] += 1
-    steps = list(each.head.steps.values()) if each.head else []
-    notes = list(each.notes)
-    if each.head is None and not each.trouble:
-        notes.append(
-            f"The head has no such stack: its {len(each.before)} resources stay until somebody destroys it."
-        )
-    if not each.comparable:
-        notes.append(
-            "The base does not evaluate, so nothing can be compared: what is said of the head stands alone."
-        )
-    return StackReport(
-        name=each.name,
-        counts=counts,
-        unchanged=sum(step.op == "same" for step in steps),
-        errors=[*(each.head.errors if each.head else ()), *([each.trouble] if each.trouble else ())],
-        base_errors=each.base.errors if each.base else [],
-        notes=notes,
-        cost=cost.cost(step for step in steps if step.op in OPS) if changes else None,
-        seconds=round(each.seconds, 1),
+def _urgency(each: Finding) -> tuple[Any, ...]:
+    severity = SEVERITIES.index(each.severity) if each.severity in SEVERITIES else len(SEVERITIES)
+    return (
+        not each.blocks,
+        each.level != "mandatory",
+        severity,
+        each.policy,
+        each.name,
+        each.type,
+        each.stacks,
     )
 
 
-def _merge(items: Iterable[Merged], stacks: list[str]) -> list[Merged]:
-    """What is the same in several stacks, once, with `<stack>` in place of their names."""
-    groups: dict[str, list[Merged]] = {}
-    for item in items:
-        groups.setdefault(neutral(_same(item), item.stacks[0]), []).append(item)
-    return [_one(group, stacks) if len(group) > 1 else group[0] for group in groups.values()]
-
-
-def _same(item: Change | Finding) -> str:
-    """What has to be equal for two to be the same; lines of the stack files and dependents may differ."""
-    key: list[Any] = [item.component, item.type, item.name]
-    if isinstance(item, Change):
-        risk = (item.risk.blocks, item.risk.waived) if item.risk else ()
-        parts = [
-            (each.path, each.kind, each.before, each.after, each.forces, each.folded)
-            for each in item.properties
-        ]
-        key += [item.op, risk, parts]
-    else:
-        key += [item.policy, item.message, item.level, item.status, item.verdict, item.waiver]
-    return json.dumps(key, ensure_ascii=False)
-
-
-def _one(group: list[Merged], stacks: list[str]) -> Merged:
-    first, name = group[0], group[0].stacks[0]
-    changed: dict[str, Any] = {"stacks": sorted((each.stacks[0] for each in group), key=stacks.index)}
-    if isinstance(first, Finding):
-        texts = {each.message for each in group if isinstance(each, Finding)}
-        changed["message"] = neutral(first.message, name) if len(texts) > 1 else first.message
-    else:
-        others = [each.properties for each in group if isinstance(each, Change)]
-        columns = zip(*others, strict=True)
-        changed["properties"] = [
-            first_one
-            if len({(each.before, each.after) for each in column}) == 1
-            else replace(
-                first_one, before=neutral(first_one.before, name), after=neutral(first_one.after, name)
-            )
-            for first_one, column in zip(first.properties, columns, strict=True)
-        ]
-    return replace(first, **changed)
-
-
-def neutral(text: Any, stack: str) -> Any:
-    """Text with the stack's name, where it stands as a word, taken out."""
-    return re.sub(rf"(?<![A-Za-z0-9]){re.escape(stack)}(?![A-Za-z0-9])", "<stack>", text) if text else text
-
-
-def _change_order(each: Change) -> tuple[Any, ...]:
-    risk = each.risk
-    urgent = not (risk and risk.blocks), not (risk and risk.stateful)
-    return (*urgent, OPS.index(each.op), each.component, each.type, each.name, each.stacks)
-
-
-def _finding_order(each: Finding) -> tuple[Any, ...]:
-    severity = SEVERITIES.index(each.severity) if each.severity in SEVERITIES else len(SEVERITIES)
-    urgent = each.verdict == UNKNOWN, not each.blocks, each.status != NEW, each.level != "mandatory", severity
-    return (*urgent, each.policy, each.name, each.type, each.stacks)
-
-
-def _verdict(report: Report, failed: bool) -> str:
-    blocks = blocking(report)
-    if failed:
-        return "Could not run: " + "; ".join(
-            f"{each.name}: {each.errors[-1]}" for each in report.stacks if each.errors
-        )
+def _verdict(report: Report) -> str:
+    blocks: dict[str, dict[str, None]] = {}
+    for each in report.findings:
+        if each.blocks:
+            blocks.setdefault(each.policy, {})[each.name] = None
+    said = listed([f"{policy} ({listed([*names], 3)})" for policy, names in blocks.items()], 3)
+    if report.code == 2:
+        broken = (each for each in report.findings if each.policy == model.BROKEN and each.blocks)
+        return "Could not run: " + "; ".join(f"{each.stacks[0]}: {each.message}" for each in broken)
     if blocks:
-        more = f", and {len(blocks) - 3} more" if len(blocks) > 3 else ""
-        count = "1 finding blocks" if len(blocks) == 1 else f"{len(blocks)} findings block"
-        return f"{count}: {', '.join(blocks[:3])}{more}."
-    counts = ((sum(each.op == op for each in report.changes), f"{op}d") for op in reversed(OPS))
-    changed = ", ".join(f"{count} {word}" for count, word in counts if count)
-    if bad := [each.name for each in report.stacks if each.base_errors]:
+        count = sum(each.blocks for each in report.findings)
+        return f"{count} finding{' blocks' if count == 1 else 's block'}: {said}."
+    sums = {op: sum(each.counts.get(op, 0) for each in report.stacks) for op in reversed(OPS)}
+    changed = ", ".join(f"{count} {op}d" for op, count in sums.items() if count)
+    if bad := [each.stacks[0] for each in report.findings if each.policy == model.BROKEN]:
         return (
             f"Nothing blocks, but what changes is not known: the base of {', '.join(bad)} does not evaluate."
         )

@@ -5,9 +5,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-
-class NotRun(Exception):
-    """The review cannot be done; the message says why and what to do."""
+from sandbox.fault import Fault
 
 
 def find(tree: Path, ref: str) -> tuple[str, str]:
@@ -15,14 +13,12 @@ def find(tree: Path, ref: str) -> tuple[str, str]:
     if ref:
         if commit := _git(tree, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}"):
             return commit, f"{ref} ({commit[:9]})"
-        raise NotRun(
-            f"BASE={ref} is no commit here. Name a branch, a tag or a commit; "
-            "in a shallow clone, first: git fetch --unshallow"
-        )
+        more = "in a shallow clone, first: git fetch --unshallow"
+        raise Fault(f"BASE={ref} is no commit here. Name a branch, a tag or a commit; {more}")
     for main in ("main", "origin/main"):
         if commit := _git(tree, "merge-base", main, "HEAD"):
             return commit, f"merge base with {main} ({commit[:9]})"
-    raise NotRun("there is no main to compare with. Name the base: make review BASE=<git ref>")
+    raise Fault("there is no main to compare with. Name the base: make review BASE=<git ref>")
 
 
 def head_name(tree: Path) -> str:
@@ -35,7 +31,7 @@ def extract(tree: Path, commit: str, to: Path) -> None:
     """A commit's files, in an empty folder."""
     done = subprocess.run(["git", "-C", tree, "archive", "--format=tar", commit], capture_output=True)
     if done.returncode != 0:
-        raise NotRun(f"git cannot read {commit}: {done.stderr.decode().strip()}")
+        raise Fault(f"git cannot read {commit}: {done.stderr.decode().strip()}")
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
         archive.extractall(to, filter="data")
 
@@ -44,5 +40,5 @@ def _git(tree: Path, *words: str) -> str:
     try:
         done = subprocess.run(["git", "-C", tree, *words], capture_output=True, text=True)
     except FileNotFoundError:
-        raise NotRun("git is not installed; the base is read from it.") from None
+        raise Fault("git is not installed; the base is read from it.") from None
     return done.stdout.strip() if done.returncode == 0 else ""

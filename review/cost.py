@@ -13,8 +13,7 @@ from review.observed import Resource, Step
 from review.properties import value_at
 
 FILE = Path(__file__).parents[1] / "docs" / "prices.yaml"
-HOURS = 730.0
-"""Hours of a month, as AWS's own calculator has them."""
+HOURS = 730.0  # hours of a month, as AWS's own calculator has them
 
 
 @cache
@@ -26,9 +25,8 @@ def table() -> Mapping[str, Any]:
 def source() -> str:
     """Where the prices are from."""
     dates = sorted(str(each["date"]) for each in table()["prices"])
-    return (
-        f"{FILE.name}: {table()['region']}, {dates[0]} to {dates[-1]}, {HOURS:g} hours a month, without tax"
-    )
+    days = f"{dates[0]} to {dates[-1]}"
+    return f"{FILE.name}: {table()['region']}, {days}, {HOURS:g} hours a month, without tax"
 
 
 def cost(steps: Iterable[Step]) -> Cost | None:
@@ -37,23 +35,18 @@ def cost(steps: Iterable[Step]) -> Cost | None:
     unknown: set[str] = set()
     for step in steps:
         old, new = step.old if step.op != "create" else None, step.new if step.op != "delete" else None
-        before, after = _parts(old), _parts(new)
-        name = step.resource.name
+        name, before, after = step.resource.name, _parts(old), _parts(new)
         for part in sorted(before | after):
             one, other = before.get(part, 0.0), after.get(part, 0.0)
             if one is None or other is None:
                 unknown.add(f"{name}: {part}")
             elif one != other:
                 lines.append(CostLine(name, part, round(one, 2), round(other, 2)))
-        unknown |= {
-            f"{name}: {each}" for each in _unknown(step.resource.type, old, new) if not before | after
-        }
+        if not before | after and (said := _unknown(step.resource.type, old, new)):
+            unknown.add(f"{name}: {said}")
     total = round(sum(each.after - each.before for each in lines), 2)
-    return (
-        Cost(total, sorted(lines, key=lambda each: (each.resource, each.what)), sorted(unknown))
-        if lines or unknown
-        else None
-    )
+    lines.sort(key=lambda each: (each.resource, each.what))
+    return Cost(total, lines, sorted(unknown)) if lines or unknown else None
 
 
 def _parts(resource: Resource | None) -> dict[str, float | None]:
@@ -61,9 +54,8 @@ def _parts(resource: Resource | None) -> dict[str, float | None]:
     found: dict[str, float | None] = {}
     for price in table()["prices"]:
         if resource and price["type"] == resource.type:
-            fits = all(
-                value_at(resource.inputs, path) == value for path, value in price.get("match", {}).items()
-            )
+            wanted = price.get("match", {}).items()
+            fits = all(value_at(resource.inputs, path) == value for path, value in wanted)
             times = value_at(resource.inputs, price["times"]) if "times" in price else 1
             number = len(times) if is_list(times) else times if isinstance(times, int | float) else None
             each = price["month"] if "month" in price else price["hour"] * HOURS
@@ -72,11 +64,11 @@ def _parts(resource: Resource | None) -> dict[str, float | None]:
     return found
 
 
-def _unknown(kind: str, old: Resource | None, new: Resource | None) -> list[str]:
+def _unknown(kind: str, old: Resource | None, new: Resource | None) -> str:
+    """What of a resource costs something that the table does not know; nothing if that stays as it is."""
     entry = table()["unknown"].get(kind)
     if entry is None:
-        return [] if kind.startswith(tuple(table()["free"])) else [f"{kind} is not in the price table"]
-    same = (
-        old and new and all(value_at(old.inputs, path) == value_at(new.inputs, path) for path in entry["by"])
-    )
-    return [] if same else [entry["what"]]
+        free = kind.startswith(tuple(table()["free"]))
+        return "" if free else f"{kind} is not in the price table"
+    sides = [[value_at(each.inputs, path) for path in entry["by"]] if each else None for each in (old, new)]
+    return "" if sides[0] == sides[1] else entry["what"]

@@ -1,21 +1,38 @@
 """The report: what all renderings show. Plain data, so that JSON of it is the whole truth."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.progress import short
 
 BASE_TO_HEAD, STATE_TO_HEAD = "base to head", "state to head"
 NEW, EXISTING, FIXED = "new", "existing", "fixed"
-BASE = "of the base"
+OF_BASE = "of the base"
 VIOLATION, WAIVED, UNKNOWN = "violation", "waived", "unknown"
-COUNTS = ("create", "update", "replace", "delete", "violations", "waived", "unknown")
-SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
+OPS = ("delete", "replace", "update", "create")
+COUNTS = (*reversed(OPS), "violations", WAIVED, UNKNOWN)
+
+BROKEN, REPLACED, DELETED = "does-not-evaluate", "stateful-replaced", "stateful-deleted"
+WEAKER, APART = "prod-weaker-than-stg", "stacks-no-longer-the-same"
+# What the review itself finds, and the section of the report it is in.
+OWN = {
+    BROKEN: "Does not evaluate",
+    REPLACED: "At risk",
+    DELETED: "At risk",
+    "replaced": "At risk",
+    "deleted": "At risk",
+    WEAKER: "Prod weaker than stg",
+    APART: "No longer the same in all stacks",
+}
 
 
 @dataclass(frozen=True)
 class Place:
     """A line of the tree that `declares`, `composes` or `sets` something, or a line `of the base`."""
 
-    file: str
-    line: int
+    file: str = field(repr=False)
+    line: int = field(repr=False)
     what: str
 
 
@@ -30,95 +47,60 @@ class Setting:
 
 @dataclass(frozen=True)
 class Property:
-    """A property that changes (`add`, `change`, `remove`); `folded` says why it is noise."""
+    """A property that changes; what was or will be absent is None; `folded` says why it is noise."""
 
     path: str
-    kind: str
     before: str | None
     after: str | None
-    forces: bool = False
-    folded: str = ""
-    setting: Setting | None = None
-
-
-@dataclass(frozen=True)
-class Risk:
-    """Why a resource goes away, from it to where the change began, and what goes with it."""
-
-    forced_by: list[str]
-    chain: list[str]
+    forces: bool
+    folded: str
     setting: Setting | None
-    dependents: list[str]
-    stateful: bool
-    loss: str
-    waived: str = ""
-    blocks: bool = False
 
 
-@dataclass(frozen=True)
-class Change:
-    """A resource that changes, the same in each of its stacks; `upstream` are what it depends on."""
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """A resource in the stacks in which the same is said of it; of a whole stack if it has no type."""
 
     stacks: list[str]
-    component: str
-    type: str
+    type: str = ""
     name: str
+    places: list[Place] = field(default_factory=list[Place])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change(Item):
+    """A resource that changes; `upstream` are what it depends on."""
+
     op: str
-    properties: list[Property]
-    places: list[Place]
-    upstream: list[str]
-    risk: Risk | None = None
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a policy says of a resource; `waiver` is until when, why, whose, and the days left."""
-
-    stacks: list[str]
-    policy: str
-    severity: str
-    level: str
-    status: str
-    verdict: str
     component: str
-    type: str
-    name: str
+    properties: list[Property]
+    upstream: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding(Item):
+    """What a policy, or the review, says; `waiver` is until when, why, whose, and the days left."""
+
+    policy: str
     message: str
-    controls: list[str]
-    remediation: str
-    url: str
-    places: list[Place]
+    severity: str = ""
+    level: str = "advisory"
+    status: str = NEW
+    verdict: str = VIOLATION
+    controls: list[str] = field(default_factory=list[str])
+    remediation: str = ""
+    url: str = ""
     waiver: str = ""
     setting: Setting | None = None
     blocks: bool = False
 
-
-@dataclass(frozen=True)
-class Difference:
-    """A property that was the same in these stacks, and is no longer."""
-
-    component: str
-    type: str
-    name: str
-    path: str
-    values: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Weaker:
-    """A property (of replicas, TLS, zones, retention, alerts) in which prod is weaker than stg."""
-
-    what: str
-    component: str
-    type: str
-    name: str
-    path: str
-    weak: str
-    strong: str
-    status: str
-    places: list[Place]
-    waived: str = ""
-    blocks: bool = False
+    @property
+    def section(self) -> str:
+        """Where the report tells it."""
+        return (
+            OWN.get(self.policy)
+            or f"Policy: {'not known before up' if self.verdict == UNKNOWN else self.status}"
+        )
 
 
 @dataclass(frozen=True)
@@ -142,16 +124,11 @@ class Cost:
 
 @dataclass(frozen=True)
 class StackReport:
-    """A row of the matrix. `errors` say why the head does not evaluate; `seconds` is what both sides took."""
+    """A row of the matrix; what cannot be counted is not in `counts`."""
 
     name: str
     counts: dict[str, int]
-    unchanged: int
-    errors: list[str]
-    base_errors: list[str]
-    notes: list[str]
     cost: Cost | None
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -166,14 +143,16 @@ class Report:
     stacks: list[StackReport]
     changes: list[Change]
     findings: list[Finding]
-    differences: list[Difference]
-    weaker: list[Weaker]
     notes: list[str]
     prices: str
 
 
-def short(kind: str) -> str:
-    """`aws:ec2/vpc:Vpc` as people write it: `aws:ec2:Vpc`."""
-    package, _, rest = kind.partition(":")
-    module, _, name = rest.rpartition(":")
-    return f"{package}:{module.partition('/')[0]}:{name}" if module else kind
+def title(item: Any) -> str:
+    """How people know a resource: `main (aws:ec2:Vpc)` for `main` of type `aws:ec2/vpc:Vpc`."""
+    return f"{item.name} ({short(item.type)})" if item.type else item.name
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """The first few, and how many more."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -1,50 +1,36 @@
 """What the policies say of head and base: new, existing, fixed; waived; unknown."""
 
 import re
-from dataclasses import dataclass
 
 from policies.pack import ALL
 from review.model import EXISTING, FIXED, NEW, UNKNOWN, VIOLATION, WAIVED, Finding
-from review.observed import ROOT, Observed, Verdict
-from review.risks import TOP, Graph
+from review.observed import ROOT, UNCHECKED, Observed, Verdict
+from review.risks import Graph
 from review.settings import StackFile
 
 RULES = {rule.name: rule for rule in ALL}
 WAIVER = re.compile(r"^(waived until [^\n]*)\n", re.MULTILINE)
 
-UNCHECKED = "policy-value-unknown"
-"""The policy that counts what a preview cannot know; the ledger says which, where there is one."""
-
+# How a rule names a property and the value it found.
 SAID = re.compile(r"^([\w.\[\]\"/-]+) (?:is|are|has) '?([^\s';,]+)'?", re.MULTILINE)
-"""How a rule names a property and the value it found."""
 
 
-@dataclass(frozen=True)
-class Side:
-    """One run's verdicts, and the resources they are about."""
-
-    seen: Observed
-    graph: Graph
-
-
-def findings(head: Side, base: Side | None, file: StackFile) -> list[Finding]:
+def findings(head: Observed, base: Observed | None, graph: Graph, file: StackFile) -> list[Finding]:
     """All findings of a stack; without a base none is new, and each may block."""
-    before, after = (
-        {_key(each): each for each in side.seen.verdicts} if side else {} for side in (base, head)
-    )
+    before, after = ({_key(each): each for each in side.verdicts} if side else {} for side in (base, head))
     counted = not any(each.level == UNKNOWN for each in after.values())
     found: list[Finding] = []
     for key, verdict in after.items():
         if verdict.policy != UNCHECKED or counted:
             old = before.get(key)
             changed = old is None or bool(_waived(old)) != bool(_waived(verdict))
-            new = base and verdict.level != UNKNOWN and changed
-            found.append(_finding(verdict, head, NEW if new else EXISTING, file, alone=base is None))
-    gone = [before[key] for key in before if key not in after] if base and not head.seen.errors else []
-    wanted = (
-        each for each in gone if not _waived(each) and each.policy != UNCHECKED and each.level != UNKNOWN
-    )
-    return found + [_finding(each, base, FIXED, file) for each in wanted if base]
+            status = NEW if base and verdict.level != UNKNOWN and changed else EXISTING
+            found.append(_finding(verdict, head.stack, graph, status, file, status == NEW or base is None))
+    for key, verdict in before.items():
+        told = verdict.policy == UNCHECKED or verdict.level == UNKNOWN or _waived(verdict)
+        if key not in after and not told and not head.errors:
+            found.append(_finding(verdict, head.stack, graph, FIXED, file, False))
+    return found
 
 
 def _key(verdict: Verdict) -> tuple[str, ...]:
@@ -58,38 +44,32 @@ def _waived(verdict: Verdict) -> str:
     return found[1] if found else ""
 
 
-def _finding(verdict: Verdict, side: Side, status: str, file: StackFile, alone: bool = False) -> Finding:
-    rule, waiver = RULES.get(verdict.policy), _waived(verdict)
-    resource = side.graph.resources.get(verdict.urn)
-    resource = None if resource and resource.type == ROOT else resource
+def _finding(verdict: Verdict, stack: str, graph: Graph, status: str, file: StackFile, may: bool) -> Finding:
+    rule, waiver, level = RULES.get(verdict.policy), _waived(verdict), verdict.level
     known = (rule.description, rule.remediation) if rule else ()
-    lines = [
-        line
-        for line in WAIVER.sub("", verdict.message).splitlines()
-        if line.strip() and line.strip() not in known
-    ]
-    message = "\n".join(lines) or verdict.message
-    unknown = verdict.level == UNKNOWN or verdict.policy == UNCHECKED
+    lines = WAIVER.sub("", verdict.message).splitlines()
+    message = "\n".join(line for line in lines if line.strip() and line.strip() not in known)
+    unknown = level == UNKNOWN or verdict.policy == UNCHECKED
     word = UNKNOWN if unknown else WAIVED if waiver else VIOLATION
-    component = side.graph.component(verdict.urn) if resource else TOP
+    resource = graph.resources.get(verdict.urn)
+    resource = None if resource and resource.type == ROOT else resource
     said = None if unknown else SAID.search(message)
     value = {"True": "true", "False": "false"}.get(said[2], said[2]) if said else ""
     return Finding(
-        stacks=[side.seen.stack],
+        stacks=[stack],
+        type=resource.type if resource else "",
+        name=resource.name if resource else "the stack",
+        places=resource.places if resource else [],
         policy=verdict.policy,
+        message=message or verdict.message,
         severity=verdict.severity or (str(rule.severity.value) if rule and rule.severity else ""),
-        level="" if status == FIXED else str(rule.level.value) if unknown and rule else verdict.level,
+        level="" if status == FIXED else str(rule.level.value) if unknown and rule else level,
         status=status,
         verdict=word,
-        component=component,
-        type=resource.type if resource else ROOT,
-        name=resource.name if resource else "the stack",
-        message=message,
         controls=[f"{rule.framework}: {control}" for control in rule.controls] if rule else [],
         remediation=rule.remediation if rule else "",
         url=rule.url if rule else "",
-        places=list(resource.places) if resource else [],
         waiver=waiver,
-        setting=file.holder(said[1], value, component) if said else None,
-        blocks=word == VIOLATION and verdict.level == "mandatory" and (status == NEW or alone),
+        setting=file.holder(said[1], value, graph.component(verdict.urn)) if said else None,
+        blocks=word == VIOLATION and level == "mandatory" and may,
     )

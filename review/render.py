@@ -2,53 +2,51 @@
 
 import dataclasses
 import json
-from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
 
-from review import drawing, phrases
-from review.model import Report
+from review import phrases
+from review.model import FIXED, VIOLATION, Change, Report, title
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-LIMIT = 65_000
-"""Characters of a comment on a pull request; GitHub allows 65,536."""
-
-ENDING = 1500
-"""Characters kept free for saying what was folded."""
-
-OPEN = (
+LIMIT = 65_000  # characters of a comment on a pull request; GitHub allows 65,536
+# Characters kept free for saying what was folded, and how that begins.
+ENDING, FOLDED = 1500, "**Folded to fit into a comment**"
+FIRST = (
     "Does not evaluate",
     "At risk",
     "Policy: new",
     "Prod weaker than stg",
     "No longer the same in all stacks",
-    "Notes",
 )
-"""Sections of the comment that are shown without a click."""
-
-FOLDED_FIRST = (
-    "Drawing",
-    "Policy: not known before up",
-    "Policy: existing",
-    "Policy: fixed",
-    "Cost",
-    "Changes",
-)
-FOLDED_LAST = tuple(reversed(OPEN))
-"""In which order sections are folded, first to a line an item, then to less."""
+# Sections of findings: those that are shown without a click, before the changes; and those after them.
+LAST = ("Policy: fixed", "Policy: existing", "Policy: not known before up")
+OPEN = ("Notes", *FIRST)
+# Which sections of the comment are the last to be folded.
+KEPT = (OPEN, ("Changes", "Cost", *LAST, "Drawing"))
+LEVELS = ("blocks", "critical", "high", "medium", "low")
+DRAWN, COMMENT = 300, 40  # changed resources that are drawn, the first ones, on the page and in the comment
 
 
-def terminal(report: Report, *, colour: bool = False) -> str:
+class Node(NamedTuple):
+    """A changed resource in the drawing; `sources` are the keys of what it depends on."""
+
+    key: str
+    change: Change
+    sources: list[str]
+
+
+def terminal(report: Report) -> str:
     """Lines, risk first."""
-    return _render("terminal.j2", report, colour)
+    return _render("terminal.j2", report)
 
 
 def html(report: Report) -> str:
     """One page that needs nothing else."""
-    return _render("page.html", report, False)
+    return _render("page.html", report, DRAWN)
 
 
 def as_json(report: Report) -> str:
@@ -57,119 +55,112 @@ def as_json(report: Report) -> str:
 
 
 def schema() -> str:
-    """The JSON Schema of the report."""
+    """The JSON Schema of the report, in which every field is always there, and no other."""
     from pydantic import TypeAdapter
 
-    found: dict[str, Any] = TypeAdapter(Report).json_schema()
+    found: dict[str, Any] = TypeAdapter(Report).json_schema(mode="serialization")
     for part in (found, *found["$defs"].values()):
-        part["additionalProperties"] = False
-        part["required"] = sorted(part["properties"])  # every field is always there
-        for each in part["properties"].values():
-            each.pop("default", None)
+        part |= {"additionalProperties": False, "required": sorted(part["properties"])}
     found = {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
     return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
 
 
-def markdown(report: Report, limit: int = LIMIT) -> str:
-    """A comment of at most `limit` characters: what is least urgent is folded first, nothing is cut."""
-    top, *parts = _render("markdown.j2", report, False).split("␝")
-    sections = [Section.read(part) for part in parts]
-
-    def text() -> str:
-        said = "; ".join(f"{each.title}: {said}" for each in sections if (said := each.said()))
-        end = f"\n**Folded to fit into a comment** — {said}. The HTML and JSON reports have all of it.\n"
-        return top.rstrip() + "\n" + "".join(each.text() for each in sections) + (end if said else "")
-
-    if len(text()) > limit:
-        lengths = {each.title: len(each.text()) for each in sections}
-        for titles in (FOLDED_FIRST, FOLDED_LAST):
-            for what in ("long", "told"):
-                for title in titles:
-                    section = next(each for each in sections if each.title == title)
-                    _fold(section, what, limit - len(top) - ENDING - sum(lengths.values()) + lengths[title])
-                    lengths[title] = len(section.text())
-    found = text()
-    if len(found) > limit:
-        found = f"{top.splitlines()[0]}\n## Review\n\n**Folded to fit into a comment** — everything.\n"
-    return found
-
-
 @dataclasses.dataclass
 class Section:
-    """A part of the comment: items at length, each with a short form."""
+    """A part of the comment: items, each as nothing, as a line and at length; `forms` says which of these."""
 
     title: str
     noun: str
-    items: list[tuple[str, str]]
-    long: int
-    """How many items are told at length; the others are a line each."""
-    told: int
-    """How many are told at all."""
+    items: list[tuple[str, str, str]]
+    forms: list[int]
 
     @staticmethod
     def read(part: str) -> "Section":
         head, *rest = part.split("␞")
-        title, _, noun = head.strip().partition("␟")
-        items = [(full.strip(), line.strip()) for full, _, line in (each.partition("␟") for each in rest)]
-        return Section(title, noun.strip(), items, len(items), len(items))
+        name, _, noun = head.strip().partition("␟")
+        items = [("", line.strip(), full.strip()) for full, _, line in (each.partition("␟") for each in rest)]
+        return Section(name, noun.strip(), items, [2] * len(items))
 
     def text(self) -> str:
         if not self.items:
             return ""
-        body = "\n".join(
-            full if index < self.long else line for index, (full, line) in enumerate(self.items[: self.told])
+        told = "\n".join(
+            filter(None, (item[form] for item, form in zip(self.items, self.forms, strict=True)))
         )
-        head = f"{self.title} ({len(self.items)})" if self.title != "Drawing" else self.title
-        said = f"\n\n_Folded: {self.said()}._" if self.said() else ""
+        body = told + (f"\n\n_Folded: {self.said()}._" if self.said() else "")
+        head = self.title if self.title == "Drawing" else f"{self.title} ({len(self.items)})"
         if self.title in OPEN:
-            return f"\n### {head}\n\n{body}{said}\n"
-        return f"\n<details><summary><b>{head}</b></summary>\n\n{body}{said}\n\n</details>\n"
+            return f"\n### {head}\n\n{body}\n"
+        return f"\n<details><summary><b>{head}</b></summary>\n\n{body}\n\n</details>\n"
 
     def said(self) -> str:
         """What is folded."""
-        short, gone = self.told - min(self.long, self.told), len(self.items) - self.told
-        parts = [f"{short} of {len(self.items)} {self.noun} in a line each"] if short else []
-        return ", ".join(parts + ([f"{gone} of {len(self.items)} {self.noun} left out"] if gone else []))
+        words = {1: f"{self.noun} in a line each", 0: f"{self.noun} left out"}
+        counts = {form: self.forms.count(form) for form in words}
+        return ", ".join(
+            f"{counts[form]} of {len(self.items)} {said}" for form, said in words.items() if counts[form]
+        )
+
+    def unfold(self, form: int, room: int) -> int:
+        """Tell items in this form, from the first on, while there is room; the characters left."""
+        for index, item in enumerate(self.items):
+            more = len(item[form]) + 1 - len(item[self.forms[index]])
+            if more > room:
+                break
+            self.forms[index], room = form, room - more
+        return room
 
 
-def _fold(section: Section, what: str, room: int) -> None:
-    """Fold items from the last one on, no more than needed to fit into so many characters."""
-    low, high = 0, len(section.items)
-    if not high or len(section.text()) <= room:
-        return
-    while high - low > 1:
-        middle = (low + high) // 2
-        setattr(section, what, middle)
-        low, high = (middle, high) if len(section.text()) <= room else (low, middle)
-    setattr(section, what, low)
+def markdown(report: Report, limit: int = LIMIT) -> str:
+    """A comment of at most `limit` characters: what is least urgent is folded first, nothing is cut."""
+    top, *parts = _render("markdown.j2", report, COMMENT).split("␝")
+    sections = {each.title: each for each in map(Section.read, parts)}
+
+    def whole() -> str:
+        said = "; ".join(f"{each.title}: {said}" for each in sections.values() if (said := each.said()))
+        end = f"\n{FOLDED} — {said}. The HTML and JSON reports have all of it.\n" if said else ""
+        return f"{top.rstrip()}\n{''.join(each.text() for each in sections.values())}{end}"
+
+    if len(text := whole()) > limit:
+        for each in sections.values():
+            each.forms = [0] * len(each.items)
+        room = limit - len(whole()) - ENDING
+        for titles, form in ((titles, form) for titles in KEPT for form in (1, 2)):
+            for name in titles:
+                room = sections[name].unfold(form, room)
+        text = whole()
+    return text if len(text) <= limit else f"{top.splitlines()[0]}\n## Review\n\n{FOLDED} — everything.\n"
 
 
-def _render(template: str, report: Report, colour: bool) -> str:
-    found = {status: [each for each in report.findings if each.status == status and each.verdict != "unknown"]
-             for status in ("new", "fixed", "existing")}  # fmt: skip
-    found["unknown"] = [each for each in report.findings if each.verdict == "unknown"]
-    sides = [(stack.name, "head", stack.errors) for stack in report.stacks]
-    sides += [(stack.name, "base", stack.base_errors) for stack in report.stacks]
-    errors = [(name, side, error) for name, side, found_errors in sides for error in found_errors]
-    # Replacements that only follow from another are told with it.
-    risks = [
-        each for each in report.changes if each.risk and (each.risk.stateful or len(each.risk.chain) == 1)
+def _render(template: str, report: Report, drawn: int = 0) -> str:
+    found = {each[0].section: each for each in phrases.grouped(report.findings, "section")}
+    judged = [each for each in report.findings if each.verdict == VIOLATION and each.status != FIXED]
+    levels = [("blocks" if each.blocks else each.severity, each) for each in judged]
+    worst = {
+        (each.type, each.name): level for name in reversed(LEVELS) for level, each in levels if level == name
+    }
+    keys: dict[str, list[int]] = {}
+    for index, each in enumerate(report.changes[:drawn]):
+        keys.setdefault(title(each), []).append(index)
+    nodes = [
+        Node(f"n{index}", each, _sources(each, report, keys))
+        for index, each in enumerate(report.changes[:drawn])
     ]
-    return _environment(colour).get_template(template).render(
-        report=report, found=found, errors=errors, risks=risks,
-        drawing=drawing.draw(report, drawing.PAGE if template == "page.html" else drawing.COMMENT),
-    )  # fmt: skip
-
-
-@cache
-def _environment(colour: bool) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=lambda name: bool(name and name.endswith(".html")),
+        autoescape=template.endswith(".html"),
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
     )
-    environment.filters.update(phrases.filters(colour))
-    return environment
+    environment.filters.update(phrases.filters())
+    return environment.get_template(template).render(
+        report=report, found=found, first=FIRST, last=LAST, levels=LEVELS, worst=worst, nodes=nodes
+    )
+
+
+def _sources(change: Change, report: Report, keys: dict[str, list[int]]) -> list[str]:
+    """The keys of what a change depends on in some stack of its own, as far as that is drawn."""
+    near = [index for name in change.upstream if name != title(change) for index in keys.get(name, ())]
+    return [f"n{index}" for index in near if {*change.stacks} & {*report.changes[index].stacks}]

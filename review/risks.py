@@ -2,26 +2,28 @@
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from review.model import Risk, Setting, short
-from review.observed import ROOT, Observed, Resource, Step
-from review.properties import properties, top, value_at
+from review.model import Finding, Setting, listed, title
+from review.observed import ROOT, Resource, Step
+from review.properties import properties, value_at
 from review.settings import StackFile
 
-TOP = "(stack)"
-"""In place of a component where a resource has none."""
-
+TOP = "(stack)"  # in place of a component where a resource has none
 RULES: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("rules.toml").read_text())
 
 
 class Graph:
-    """All resources of a stack, the head's where it has them."""
+    """The resources of a stack before and after, the head's where it has them, and what is done with each."""
 
-    def __init__(self, resources: Mapping[str, Resource]) -> None:
-        self.resources = resources
+    def __init__(self, before: Mapping[str, Resource], steps: Mapping[str, Step]) -> None:
+        self.steps = steps
+        self.resources = {**before, **{urn: step.resource for urn, step in steps.items()}}
+        self._dependents: dict[str, list[str]] = {}
+        for urn, resource in self.resources.items():
+            for source in resource.dependencies:
+                self._dependents.setdefault(source, []).append(urn)
 
     def component(self, urn: str) -> str:
         """The name of the outermost component that a resource is in, or its own."""
@@ -31,69 +33,68 @@ class Graph:
             urn = self.resources[urn].state.get("parent") or ""
         return name
 
-    @cached_property
-    def _dependents(self) -> Mapping[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for urn, resource in self.resources.items():
-            for source in resource.dependencies:
-                found.setdefault(source, []).append(urn)
-        return found
-
     def reached(self, urn: str) -> Iterable[Resource]:
         """All that depends on a resource, directly or not."""
         seen, waiting = {urn}, [urn]
         while waiting:
-            more = set(self._dependents.get(waiting.pop(), ())) - seen
+            more = {*self._dependents.get(waiting.pop(), ())} - seen
             seen |= more
             waiting += more
         return (self.resources[each] for each in seen - {urn})
 
+    def source(self, step: Step, path: str, *ops: str) -> Step | None:
+        """The changed resource that a property's value comes from; one that is replaced before another."""
+        name = path.partition(".")[0].partition("[")[0]
+        urns = (urn for urn in step.resource.sources.get(name, ()) if urn in self.steps)
+        changed = (self.steps[urn] for urn in urns if self.steps[urn].op in ops)
+        return min(changed, key=lambda each: (each.op != "replace", each.resource.urn), default=None)
 
-def source(step: Step, name: str, steps: Mapping[str, Step], ops: tuple[str, ...]) -> Step | None:
-    """The changed resource that a property's value comes from; one that is replaced before another."""
-    changed = [
-        steps[urn] for urn in step.resource.sources.get(name, ()) if urn in steps and steps[urn].op in ops
-    ]
-    return min(changed, key=lambda each: (each.op != "replace", each.resource.urn), default=None)
 
-
-def risk(step: Step, seen: Observed, graph: Graph, file: StackFile) -> Risk:
-    """Why a resource is replaced or deleted, and what that means."""
+def risk(step: Step, stack: str, graph: Graph, file: StackFile) -> Finding | None:
+    """Why a resource is replaced or deleted, and what that means; None if it only follows from another."""
     old = step.old or step.resource
-    chain, setting = _chain(step, seen, graph, file)
-    stateful, kept = old.type in RULES["stateful"], bool(old.state.get("retainOnDelete"))
-    loss = RULES["stateful"].get(old.type, "")
+    chain, setting = _chain(step, graph, file)
+    loss, kept = RULES["stateful"].get(old.type, ""), bool(old.state.get("retainOnDelete"))
+    blocks = bool(loss) and not kept
+    if not loss and len(chain) > 1:
+        return None
     for rule in RULES["stateful-when"]:
         loss = rule["says"] if rule["type"] == old.type and old.inputs.get(rule["property"]) is True else loss
-    if stateful and kept:
+    if loss and kept:
         loss = "It stays where it is, without Pulumi (retainOnDelete); nothing is lost."
-    elif stateful and old.state.get("protect"):
+    elif loss and old.state.get("protect"):
         loss += " It is protected: `pulumi up` refuses until the protection is taken off."
-    dependents = {f"{each.name} ({short(each.type)})" for each in graph.reached(old.urn) if each.type != ROOT}
-    return Risk(
-        list(step.forced_by), chain, setting, sorted(dependents), stateful, loss, blocks=stateful and not kept
-    )
+    said = [f"Because: {' ← '.join(chain)}"]
+    if step.op == "replace" and not setting:
+        said.append("Set by: unknown, no value identifies a settings key")
+    dependents = {title(each) for each in graph.reached(old.urn) if each.type != ROOT}
+    said += [
+        f"Depends on it: {listed(sorted(dependents)) or 'nothing'}",
+        *([f"Data: {loss}"] if loss else ()),
+    ]
+    return Finding(
+        stacks=[stack], policy=f"{'stateful-' if loss else ''}{step.op}d", message="\n".join(said),
+        type=old.type, name=old.name, places=step.places,
+        level="mandatory" if blocks else "advisory", setting=setting, blocks=blocks,
+    )  # fmt: skip
 
 
-def _chain(step: Step, seen: Observed, graph: Graph, file: StackFile) -> tuple[list[str], Setting | None]:
+def _chain(step: Step, graph: Graph, file: StackFile) -> tuple[list[str], Setting | None]:
     """From a resource to where its change began, and the settings key there."""
     if step.op == "delete":
-        return _deletion(step, seen), None
-    chain: list[str] = []
-    visited: set[str] = set()
+        return _deletion(step, graph.steps), None
+    chain: dict[str, str] = {}
     begin: Step | None = step
-    while begin and begin.resource.urn not in visited:
+    while begin and begin.resource.urn not in chain:
         step = begin
-        visited.add(step.resource.urn)
-        chain.append(f"{step.resource.name} ({short(step.resource.type)}) {_why(step)}")
+        chain[step.resource.urn] = f"{title(step.resource)} {_why(step)}"
         # Without a difference of its own it goes because something that it depends on goes.
-        names = step.forced_by or tuple(step.diff) or tuple(step.resource.sources)
-        ops = ("replace", "create", "update")
-        begin = next(filter(None, (source(step, top(name), seen.steps, ops) for name in names)), None)
-    found = properties(step, lambda _: "", file, graph.component(step.resource.urn))
-    return chain, next(
-        (each.setting for each in found if each.setting and (each.forces or not step.forced_by)), None
-    )
+        paths = step.forced_by or step.diff or step.resource.sources
+        found = (graph.source(step, path, "replace", "create", "update") for path in paths)
+        begin = next(filter(None, found), None)
+    own = properties(step, lambda _: "", file, graph.component(step.resource.urn))
+    settings = (each.setting for each in own if each.setting and (each.forces or not step.forced_by))
+    return list(chain.values()), next(settings, None)
 
 
 def _why(step: Step) -> str:
@@ -101,27 +102,21 @@ def _why(step: Step) -> str:
         return "is new"
     said: list[str] = []
     for path in step.forced_by or sorted(step.diff):
-        pair = [value_at(each.inputs, path) if each else None for each in (step.old, step.new)]
-        told = (
-            all(isinstance(each, str | int) and len(str(each)) < 80 for each in pair) and pair[0] != pair[1]
-        )
-        said.append(f"{path} {pair[0]} → {pair[1]}" if told else path)
+        old, new = (value_at(each.inputs, path) if each else None for each in (step.old, step.new))
+        short = all(isinstance(each, str | int) and len(str(each)) < 80 for each in (old, new))
+        said.append(f"{path} {old} → {new}" if short and old != new else path)
     verb = "is replaced" if step.op == "replace" else "is updated"
     return f"{verb}: {', '.join(said) or 'something it depends on is replaced'}"
 
 
-def _deletion(step: Step, seen: Observed) -> list[str]:
+def _deletion(step: Step, steps: Mapping[str, Step]) -> list[str]:
     gone = step.resource
-    said = [f"{gone.name} ({short(gone.type)}) is no longer declared"]
-    parent = seen.steps.get(gone.state.get("parent") or "")
+    said = [f"{title(gone)} is no longer declared"]
+    parent = steps.get(gone.state.get("parent") or "")
     if parent and parent.op == "delete" and parent.resource.component:
         said.append(f"its component {parent.resource.name} is gone")
-    come = (
-        each.resource
-        for each in seen.steps.values()
-        if each.op == "create" and each.resource.type == gone.type
-    )
-    if same := next((each for each in come if _alike(gone, each)), None):
+    come = (each.resource for each in steps.values() if each.op == "create")
+    if same := next((each for each in come if each.type == gone.type and _alike(gone, each)), None):
         said[0] += f", and {same.name} is new and the same: a rename without an alias?"
     return said
 

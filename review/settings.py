@@ -5,17 +5,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from review.model import Place, Setting
 
+# Values that identify nothing by themselves; nor does a short one.
 COMMON = frozenset({"true", "false", "null"})
-"""Values that identify nothing by themselves; nor does a short one."""
-
-Values = dict[str, tuple[Any, int]]
-"""Value and line by key: `pipe:database.instanceClass`, `pipe:network.subnets.public[1]`."""
+# Value and line by key: `pipe:database.instanceClass`, `pipe:network.subnets.public[1]`.
+Values = dict[str, tuple[str, int]]
 
 
 @dataclass(frozen=True)
@@ -27,50 +25,41 @@ class StackFile:
     head: Values
 
     @cached_property
-    def changed(self) -> dict[str, tuple[str | None, str | None]]:
-        """Keys that differ, with both values as text."""
-        pairs = {key: (_text(self.base.get(key)), _text(self.head.get(key))) for key in self.base | self.head}
-        return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+    def _changed(self) -> dict[str, tuple[str | None, str | None]]:
+        pairs = {key: tuple(side.get(key, (None,))[0] for side in (self.base, self.head))
+                 for key in self.base | self.head}  # fmt: skip
+        return {key: (old, new) for key, (old, new) in pairs.items() if old != new}
 
-    def origin(self, path: str, before: object, after: object, near: str) -> Setting | None:
+    def origin(self, path: str, old: str | None, new: str | None, near: str) -> Setting | None:
         """The key that a property's value came from, if something identifies it; `near` is the component."""
-        old, new = plain(before), plain(after)
-        alike = [key for key, pair in self.changed.items() if pair == (old, new)]
-        within = [key for key, pair in self.changed.items() if _within(pair, old, new)]
-        if found := _one(alike, path, near) or _one(within, path, near):
-            return self._setting(found, "changed alike")
-        return self.holder(path, after, near)
+        alike = [key for key, pair in self._changed.items() if pair == (old, new)]
+        within = [key for key, pair in self._changed.items() if _within(*pair, old, new)]
+        found = _one(alike, path, near) or _one(within, path, near)
+        return self._setting(found, "changed alike") if found else self.holder(path, new, near)
 
-    def holder(self, path: str, value: object, near: str) -> Setting | None:
+    def holder(self, path: str, value: str | None, near: str) -> Setting | None:
         """The key that holds a value: by its name, or as the only one with such a value."""
-        text = plain(value)
-        same = [key for key, (found, _) in self.head.items() if text is not None and plain(found) == text]
-        if found := _one([key for key in same if leaf(key).lower() == leaf(path).lower()], path, near):
+        same = [key for key, (found, _) in self.head.items() if found == value]
+        if found := _one([key for key in same if _leaf(key) == _leaf(path)], path, near):
             return self._setting(found, "same name and value")
-        unique = len(same) == 1 and text and len(text) > 3 and text.lower() not in COMMON
+        unique = len(same) == 1 and value and len(value) > 3 and value.lower() not in COMMON
         return self._setting(same[0], "the only such value") if unique else None
 
     def _setting(self, key: str, by: str) -> Setting:
         return Setting(key, Place(self.name, (self.head.get(key) or self.base[key])[1], "sets"), by)
 
 
-def read(name: str, base: Path | None, head: Path | None) -> StackFile:
-    """A stack file of two projects; a side without it, or with one that is no YAML, has no values."""
-    return StackFile(name, *({} if side is None else _values(side / name) for side in (base, head)))
-
-
-def leaf(path: str) -> str:
-    """The last name of a path: `max` of `spec.replicas[0].max`."""
-    return path.rpartition(".")[2].partition("[")[0]
+def read(stack: str, base: Path | None, head: Path | None) -> StackFile:
+    """A stack's file in two projects; a side without it, or with one that is no YAML, has no values."""
+    name = f"Pulumi.{stack}.yaml"
+    return StackFile(name, *(_values(side / name) if side else {} for side in (base, head)))
 
 
 def plain(value: object) -> str | None:
     """A value as text."""
-    return (
-        value
-        if value is None or isinstance(value, str)
-        else json.dumps(value, ensure_ascii=False, default=str)
-    )
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _values(file: Path) -> Values:
@@ -78,43 +67,34 @@ def _values(file: Path) -> Values:
         node = yaml.compose(file.read_text(), yaml.SafeLoader)
     except (OSError, yaml.YAMLError, UnicodeDecodeError):
         return {}
-    pairs = node.value if isinstance(node, yaml.MappingNode) else ()
-    return {
-        path: found for key, value in pairs if key.value == "config" for path, *found in _leaves(value, "")
-    }  # pyright: ignore
+    return dict(_leaves(node, "")) if node else {}
 
 
-def _leaves(node: yaml.Node, path: str) -> Iterator[tuple[str, Any, int]]:
-    if isinstance(node, yaml.ScalarNode):
-        value = yaml.SafeLoader("").construct_object(node)  # pyright: ignore[reportUnknownMemberType]
-        yield path, value, node.start_mark.line + 1
-    for index, each in enumerate(node.value if isinstance(node, yaml.CollectionNode) else ()):
-        if isinstance(node, yaml.MappingNode):
-            yield from _leaves(each[1], f"{path}.{each[0].value}".lstrip("."))
-        else:
-            yield from _leaves(each, f"{path}[{index}]")
+def _leaves(node: yaml.Node, path: str) -> Iterator[tuple[str, tuple[str, int]]]:
+    if isinstance(node, yaml.ScalarNode) and path.startswith("config."):
+        yield path.removeprefix("config."), (node.value, node.start_mark.line + 1)
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield from _leaves(value, f"{path}.{key.value}".lstrip("."))
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield from _leaves(value, f"{path}[{index}]")
+
+
+def _leaf(path: str) -> str:
+    """The last name of a path: `max` of `spec.replicas[0].max`."""
+    return path.rpartition(".")[2].partition("[")[0].lower()
 
 
 def _one(keys: list[str], path: str, near: str) -> str:
     """The one key; among several the one that has the property's name, or is of the component's topic."""
-    named = [key for key in keys if leaf(key).lower() == leaf(path).lower()]
+    named = [key for key in keys if _leaf(key) == _leaf(path)]
     topical = [key for key in keys if near and near in key.partition(".")[0]]
     return next((chosen[0] for chosen in (keys, named, topical) if len(chosen) == 1), "")
 
 
-def _within(pair: tuple[str | None, str | None], before: str | None, after: str | None) -> bool:
-    """Whether the value is a part of a longer one: `pipe-backup` of `pipe-backup-logs`."""
-    old, new = pair
-    return bool(
-        old
-        and new
-        and before
-        and after
-        and len(old) > 3
-        and old in before
-        and before.replace(old, new) == after
-    )
-
-
-def _text(found: tuple[Any, int] | None) -> str | None:
-    return plain(found[0]) if found else None
+def _within(old: str | None, new: str | None, before: str | None, after: str | None) -> bool:
+    """Whether a change of a value is a part of a longer one's: `pipe-backup` in `pipe-backup-logs`."""
+    if not (old and new and before and after) or len(old) <= 3:
+        return False
+    return old in before and before.replace(old, new) == after

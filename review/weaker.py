@@ -1,102 +1,75 @@
 """Where prod is weaker than stg, and what a change makes different between stacks."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from review.model import EXISTING, NEW, Difference, Weaker
-from review.observed import Observed, Resource
-from review.properties import MISSING, value_at
-from review.risks import RULES, Graph
+from review.masks import is_map
+from review.model import APART, EXISTING, NEW, WEAKER, Finding
+from review.observed import Resource, Step
+from review.properties import value_at
+from review.risks import RULES
+from review.settings import StackFile, plain
 
-STRONG, LESS = "prod", "stg"
-Resources = Mapping[str, Resource]
-
-
-@dataclass(frozen=True)
-class Both:
-    """A stack's resources before and after; `before` is None where there is nothing to compare with."""
-
-    before: Resources | None
-    after: Resources
+Named = Mapping[tuple[str, str], Resource]  # resources by type and name
+Sides = tuple[Named | None, Named]  # a stack before and after; None where there is nothing to compare with
 
 
-def weaker(stacks: Mapping[str, Both]) -> list[Weaker]:
-    """What is weaker in prod than in stg, and whether the change made it so."""
-    if STRONG not in stacks or LESS not in stacks:
-        return []
-    prod, stg = stacks[STRONG], stacks[LESS]
-    compared = prod.before is not None and stg.before is not None
-    before = set(_weak(prod.before or {}, stg.before or {}))
-    found: list[Weaker] = []
-    for what, kind, name, path, weak, strong in _weak(prod.after, stg.after):
-        new = compared and (what, kind, name, path, weak, strong) not in before
-        one = next((each for each in prod.after.values() if (each.type, each.name) == (kind, name)), None)
-        component = Graph(prod.after).component(one.urn) if one else ""
-        places = list(one.places) if one else []
-        found.append(
-            Weaker(
-                what, component, kind, name, path, weak, strong, NEW if new else EXISTING, places, blocks=new
-            )
-        )
-    return found
+def weaker(prod: Sides, stg: Sides, file: StackFile) -> Iterator[Finding]:
+    """What is weaker in prod than in stg, and whether the change made it so; `file` is prod's."""
+    before = None if prod[0] is None or stg[0] is None else {*_weak(prod[0], stg[0])}
+    for each in _weak(prod[1], stg[1]):
+        (kind, name, path, value, message), one = each, prod[1].get((each[0], each[1]))
+        new, old = before is not None and each not in before, prod[0].get(each[:2]) if prod[0] else None
+        was = plain(value_at(old.inputs, path)) if old else None
+        yield Finding(
+            stacks=["prod"], type=kind, name=name, places=one.places if one else [], policy=WEAKER,
+            message=message, level="mandatory" if new else "advisory", status=NEW if new else EXISTING,
+            setting=file.origin(path, was, value, name), blocks=new,
+        )  # fmt: skip
 
 
-def _weak(prod: Resources, stg: Resources) -> Iterator[tuple[str, ...]]:
-    ours, theirs = ({(each.type, each.name): each for each in side.values()} for side in (prod, stg))
+def _weak(prod: Named, stg: Named) -> Iterator[tuple[str, str, str, str, str]]:
+    """Type, name, property, its value in prod, and what is to be said."""
     for rule in RULES["strength"]:
-        what, kind, path = rule["what"], rule["type"], rule.get("path")
-        if path is None:
-            counts = [sum(each.type == kind for each in side.values()) for side in (prod, stg)]
-            if counts[0] < counts[1]:
-                yield what, kind, "the stack", f"count of {kind}", str(counts[0]), str(counts[1])
-            continue
-        for key in (key for key in theirs if key[0] == kind and key in ours):
-            values = [_measure(value_at(side[key].inputs, path), rule.get("by")) for side in (ours, theirs)]
-            if values[0] is not None and values[1] is not None and values[0] < values[1]:
-                flag = path in ("multiAz", "deletionProtection")
-                weak, strong = (str(bool(value)).lower() if flag else f"{value:g}" for value in values)
-                yield what, kind, key[1], path, weak, strong
+        kind, path = rule["type"], rule.get("path", "")
+        counts = [sum(each[0] == kind for each in side) for side in (prod, stg)]
+        if not path and counts[0] < counts[1]:
+            said = f"{rule['what']}: {counts[0]} of {kind} in prod and {counts[1]} in stg"
+            yield "", "the stack", "", "", said
+        for name in (name for each, name in stg if path and each == kind and (each, name) in prod):
+            values = [value_at(side[kind, name].inputs, path) for side in (prod, stg)]
+            weak, strong = map(_measure, values)
+            if weak is not None and strong is not None and weak < strong:
+                known = [str(size if is_map(each) else plain(each))
+                         for each, size in zip(values, (weak, strong), strict=True)]  # fmt: skip
+                said = f"{rule['what']}: {path} is {known[0]} in prod and {known[1]} in stg"
+                yield kind, name, path, known[0], said
 
 
-def _measure(value: Any, by: str | None) -> float | None:
-    if by == "tls":
-        lines = re.findall(r"ssl_protocols([^;]*);", str(value))
-        return min(
-            (float(each or "1.0") for line in lines for each in re.findall(r"TLSv(1(?:\.\d)?)", line)),
-            default=None,
-        )
+def _measure(value: Any) -> float | None:
+    """How strong a value is: a number, or the oldest TLS version that a server's configuration allows."""
+    lines = re.findall(r"ssl_protocols([^;]*);", str(value))
+    if versions := re.findall(r"TLSv(1(?:\.\d)?)", " ".join(lines)):
+        return min(map(float, versions))
     try:
-        return float(value) if isinstance(value, bool | int | float | str) else None
-    except ValueError:
+        return float(value)
+    except (TypeError, ValueError):
         return None
 
 
-def differences(
-    stacks: Mapping[str, Both], seen: Mapping[str, Observed], text: Callable[[Any, str], str]
-) -> list[Difference]:
+def apart(
+    stacks: Mapping[str, Sides], steps: Iterable[Step], neutral: Callable[[str, str], str]
+) -> Iterator[Finding]:
     """Properties that were the same in all stacks that have the resource, and are no longer."""
-    steps = [
-        step for each in seen.values() for step in each.steps.values() if step.op in ("update", "replace")
-    ]
-    paths = {(step.resource.type, step.resource.name, path) for step in steps for path in step.diff}
-    sides = {
-        name: [{(each.type, each.name): each for each in side.values()} for side in (both.before, both.after)]
-        for name, both in stacks.items()
-        if both.before is not None
-    }
-    found: list[Difference] = []
-    for kind, name, path in sorted(paths):
-        has = {stack: pair for stack, pair in sides.items() if all((kind, name) in side for side in pair)}
-        before, after = ({stack: _told(value_at(pair[index][kind, name].inputs, path), stack, text)
-                          for stack, pair in has.items()} for index in (0, 1))  # fmt: skip
-        if len(before) > 1 and len(set(before.values())) == 1 and len(set(after.values())) > 1:
-            stack = next(iter(has))
-            component = Graph(stacks[stack].after).component(has[stack][1][kind, name].urn)
-            found.append(Difference(component, kind, name, path, after))
-    return found
-
-
-def _told(value: Any, stack: str, text: Callable[[Any, str], str]) -> str:
-    return "(absent)" if value is MISSING else text(value, stack)
+    changed = [step for step in steps if step.op in ("update", "replace")]
+    for *key, path in sorted({(*step.resource.key, path) for step in changed for path in step.diff}):
+        kind, name = key
+        pairs = {stack: (old[kind, name], new[kind, name]) for stack, (old, new) in stacks.items()
+                 if old and (kind, name) in old and (kind, name) in new}  # fmt: skip
+        before, after = ({stack: neutral(plain(value_at(pair[at].inputs, path)) or "(absent)", stack)
+                          for stack, pair in pairs.items()} for at in (0, 1))  # fmt: skip
+        if len(before) > 1 and len({*before.values()}) == 1 and len({*after.values()}) > 1:
+            said = f"{path} is {', '.join(f'{value} in {stack}' for stack, value in after.items())}"
+            places = next(iter(pairs.values()))[1].places
+            yield Finding(stacks=[*after], type=kind, name=name, places=places, policy=APART, message=said)

@@ -27,10 +27,56 @@ function filter() {
 form.addEventListener("change", filter);
 form.addEventListener("submit", (event) => event.preventDefault());
 
+/* Puts the nodes into columns of components, each to the right of what it depends on as far as that has no
+   circle, and draws the edges; the size of it all. */
+function place(svg) {
+  const width = 206, height = 44, head = 26, gap = 60, rows = 8, boxes = new Map();
+  const draw = (name, values, text) => {
+    const made = document.createElementNS(svg.namespaceURI, name);
+    for (const [key, value] of Object.entries(values)) made.setAttribute(key, value);
+    made.textContent = text || "";
+    svg.insertBefore(made, svg.querySelector(".node"));
+  };
+  for (const node of svg.querySelectorAll(".node")) {
+    const name = node.dataset.component;
+    if (!boxes.has(name)) boxes.set(name, { name, column: 0, nodes: [], sources: new Set() });
+    boxes.get(name).nodes.push(node);
+    for (const key of node.dataset.sources.split(" ").filter(Boolean)) boxes.get(name).sources.add(document.getElementById(key).dataset.component);
+  }
+  for (const _ of boxes) for (const box of boxes.values()) for (const name of box.sources) {
+    const next = boxes.get(name).column + 1;
+    if (name !== box.name && next < boxes.size) box.column = Math.max(box.column, next);
+  }
+  let x = 20, bottom = 0;
+  const columns = [...new Set([...boxes.values()].map((each) => each.column))].sort((one, other) => one - other);
+  for (const column of columns) {
+    let y = 20, right = x;
+    for (const { name, nodes } of [...boxes.values()].filter((each) => each.column === column)) {
+      const size = { width: Math.ceil(nodes.length / rows) * width + 8, height: head + Math.min(nodes.length, rows) * height };
+      draw("rect", { class: "box", x, y, rx: 8, ...size });
+      draw("text", { class: "head", x: x + 10, y: y + 17 }, name);
+      nodes.forEach((node, index) => {
+        node.at = { x: x + 8 + Math.floor(index / rows) * width, y: y + head + (index % rows) * height };
+        node.setAttribute("transform", `translate(${node.at.x} ${node.at.y})`);
+      });
+      y += size.height + 20;
+      right = Math.max(right, x + size.width);
+    }
+    bottom = Math.max(bottom, y);
+    x = right + gap;
+  }
+  for (const node of svg.querySelectorAll(".node")) for (const key of node.dataset.sources.split(" ").filter(Boolean)) {
+    const from = document.getElementById(key).at, x0 = from.x + 190, y0 = from.y + 18, x1 = node.at.x, y1 = node.at.y + 18;
+    const bend = Math.max(30, (x1 - x0) / 2);
+    draw("path", { class: document.getElementById(key).dataset.component === node.dataset.component ? "edge inner" : "edge", d: `M${x0} ${y0} C${x0 + bend} ${y0} ${x1 - bend} ${y1} ${x1} ${y1}`, "data-from": key, "data-to": node.id });
+  }
+  return { x: 0, y: 0, width: x - gap + 20, height: bottom };
+}
+
 const canvas = document.getElementById("canvas");
 if (canvas) {
-  const svg = canvas.querySelector("svg");
-  const whole = svg.viewBox.baseVal, size = { x: 0, y: 0, width: whole.width, height: whole.height };
+  canvas.hidden = false;
+  const svg = canvas.querySelector("svg"), size = place(svg);
   let view = { ...size };
   const show = () => svg.setAttribute("viewBox", `${view.x} ${view.y} ${view.width} ${view.height}`);
   const zoom = (factor) => {
@@ -42,6 +88,7 @@ if (canvas) {
     show();
   };
   const move = (x, y) => { view.x += x; view.y += y; show(); };
+  show();
   document.querySelector(".tools").hidden = false;
   for (const button of document.querySelectorAll("[data-zoom]")) button.addEventListener("click", () => zoom(Number(button.dataset.zoom)));
   canvas.addEventListener("keydown", (event) => {

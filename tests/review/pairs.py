@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 from review import looking, render, runner
@@ -230,8 +231,10 @@ def _look(
     for stack in pair.stacks:
         if (work := bases[pair.base, stack] / "work").exists():
             shutil.copytree(work, folder / name / "work" / stack)
-    trees = looking.Trees(base, head, ("base", "head"), program)
-    return looking.report(trees, folder / name / "work", pair.stacks, 5, lambda _: None, hidden)
+    trees = base, head
+    run = partial(runner.run, engine=program, hidden=hidden, minutes=5, tell=lambda _: None)
+    work, projects = folder / name / "work", looking.stacks(trees, pair.stacks)
+    return looking.report(trees, ("base", "head"), projects, work, hidden, run)
 
 
 def main(folder: Path) -> None:

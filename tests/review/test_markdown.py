@@ -45,19 +45,19 @@ def test_a_comment_never_passes_its_limit_and_says_what_it_folded(report: Report
 def test_every_line_of_a_folded_comment_is_a_line_of_the_whole_one_or_a_short_form(report: Report) -> None:
     """Nothing is cut: what is told is told in full, as it would be without a limit."""
     whole = set(render.markdown(report, 10**9).splitlines())
-    short = {line for section in _sections(report) for _, form in section.items for line in form.splitlines()}
+    short = {line for section in _sections(report) for item in section.items for line in item[1].splitlines()}
     for line in render.markdown(report, 4000).splitlines():
         assert line in whole or line in short or "Folded" in line or not line.strip()
 
 
 def _sections(report: Report) -> list[render.Section]:
-    rendered = render._render("markdown.j2", report, False)  # pyright: ignore[reportPrivateUsage]
+    rendered = render._render("markdown.j2", report, render.COMMENT)  # pyright: ignore[reportPrivateUsage]
     return [render.Section.read(part) for part in rendered.split("␝")[1:]]
 
 
 def test_risks_are_folded_last() -> None:
     many = [made.finding(number, status="existing", message=f"size is {number}") for number in range(400)]
-    text = render.markdown(made.report(findings=many), 9000)
+    text = render.markdown(made.report(findings=[made.risk(1), *many]), 9000)
     assert "Policy: existing:" in text.rpartition("**Folded")[2]
     assert "Its data is lost." in text
 
@@ -88,7 +88,15 @@ def test_values_and_names_are_text_and_nothing_else(evil: str) -> None:
     assert "␝" not in text.replace("\\␝", "")
 
 
-def test_long_values_show_both_ends_and_their_length() -> None:
+def test_long_values_show_where_they_differ_and_their_length() -> None:
     text = render.markdown(made.report(changes=[made.change(1, value="a" * 500 + "z" * 500)]))
     assert "(1,000 characters)" in text
     assert "a" * 200 not in text
+
+
+def test_long_values_that_begin_alike_show_where_they_differ() -> None:
+    change = made.change(1, value="a" * 500 + "new" + "z" * 500)
+    before = dataclasses.replace(change.properties[0], before="a" * 500 + "old" + "z" * 500)
+    text = render.markdown(made.report(changes=[dataclasses.replace(change, properties=[before])]))
+    assert "aoldz" in text
+    assert "anewz" in text

@@ -27,7 +27,7 @@ def test_a_report_with_everything_is_valid() -> None:
 
 
 def test_a_report_with_nothing_is_valid() -> None:
-    assert _run(made.report(changes=[], findings=[], weaker=[], code=0))["results"] == []
+    assert _run(made.report(changes=[], findings=[], code=0))["results"] == []
 
 
 def test_a_location_is_the_declaration_and_the_others_are_related() -> None:
@@ -44,5 +44,5 @@ def test_a_location_is_the_declaration_and_the_others_are_related() -> None:
     ("status", "state"), [("new", "new"), ("existing", "unchanged"), ("fixed", "absent")]
 )
 def test_the_state_against_the_base_is_told(status: str, state: str) -> None:
-    run = _run(made.report(changes=[], weaker=[], findings=[made.finding(status=status)]))
+    run = _run(made.report(changes=[], findings=[made.finding(status=status)]))
     assert [each["baselineState"] for each in run["results"]] == [state]

@@ -8,10 +8,9 @@ from urllib.parse import quote
 
 import pytest
 
-from policies.waivers import Waivers
 from review import render, sarif
 from review.build import Looked, build
-from review.masks import SIGNATURE, Masks
+from review.masks import SIGNATURE, masks
 from review.model import STATE_TO_HEAD, Report
 from review.observed import Observed
 
@@ -46,7 +45,7 @@ def _report(tmp_path: Path) -> Report:
     old = {**state, "inputs": {"password": SEALED, "note": "x", "text": f"{everywhere}\none"}}
     new = {**state, "inputs": {"password": SEALED, "note": everywhere, "text": f"{everywhere}\ntwo"}}
     kinds = {path: {"kind": "update-replace"} for path in ("password", "note", "text")}
-    seen = Observed("dev")
+    seen = Observed("dev", tmp_path)
     step = {
         "op": "replace",
         "oldState": old,
@@ -54,18 +53,16 @@ def _report(tmp_path: Path) -> Report:
         "detailedDiff": kinds,
         "replaceReasons": ["note"],
     }
-    seen.add_plan(
-        {"steps": [step], "diagnostics": [{"severity": "error", "message": f"bad {everywhere}"}]}, tmp_path
-    )
+    seen.add({"steps": [step], "diagnostics": [{"severity": "error", "message": f"bad {everywhere}"}]})
     policy = {
         "policyName": "thing",
         "resourceUrn": URN,
         "enforcementLevel": "mandatory",
         "message": f"is {everywhere}",
     }
-    seen.add_events([{"policyEvent": policy}], tmp_path)
-    looked = Looked("dev", seen, None, {URN: seen.steps[URN].resource}, notes=[everywhere])
-    return build(STATE_TO_HEAD, ("state", everywhere), [looked], Masks([PLANTED]), Waivers(), [everywhere])
+    seen.add([{"policyEvent": policy}])
+    looked = Looked("dev", seen, None, {URN: seen.steps[URN].resource}, trouble=everywhere)
+    return build(STATE_TO_HEAD, ("state", everywhere), [looked], masks([PLANTED]), tmp_path, [everywhere])
 
 
 @pytest.mark.parametrize("rendering", RENDERINGS)
@@ -84,4 +81,4 @@ def test_a_secret_that_changes_is_said_to_change(tmp_path: Path) -> None:
 
 
 def test_a_short_value_hides_no_common_word() -> None:
-    assert Masks(["a", "dev"]).clean("a dev database") == "a dev database"
+    assert masks(["a", "dev"])("a dev database") == "a dev database"
