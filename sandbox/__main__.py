@@ -38,12 +38,12 @@ TOOLS = ("engine", "control-plane")
 def main(words: Sequence[str] | None = None, serve: Serve | None = None) -> int:
     """Run one command against the sandbox's providers, or those that `serve` starts; the exit code."""
     parser = _parser()
-    args = parser.parse_args(words)
+    args = parser.parse_args(words, Options(ROOT))
     if not args.stack and args.command not in TOOLS:
         parser.error("name a STACK")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing begun is left running
     progress = Progress()
-    root = Path(args.project).absolute()
+    root = args.project.absolute()
     try:
         if args.command in TOOLS:
             return _tool(args.command, progress)
@@ -57,16 +57,7 @@ def main(words: Sequence[str] | None = None, serve: Serve | None = None) -> int:
         stack.folder.mkdir(parents=True, exist_ok=True)
         with lock.hold(stack.folder, args.command) as held:
             session = Session(program, stack, progress, held)
-            options = Options(
-                policies=not args.no_policies,
-                unprotect=args.unprotect,
-                keep_targets=args.keep_targets,
-                targets=args.targets,
-                plugins=args.providers == "real",
-            )
-            return operations.perform(
-                args.command, session, *((serve, None) if serve else _providers()), options
-            )
+            return operations.perform(session, *((serve, None) if serve else _providers()), args)
     except fault.Fault as error:
         message = str(error)
     except OSError as error:
@@ -104,28 +95,27 @@ def _parser() -> argparse.ArgumentParser:
         epilog=CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("command", choices=COMMANDS, metavar="command", help="one of the commands above")
-    parser.add_argument(
-        "stack", nargs="?", metavar="STACK", help="dev, stg, prod, foundation: any Pulumi.<stack>.yaml"
+    add = parser.add_argument
+    add("command", choices=COMMANDS, metavar="command", help="one of the commands above")
+    add(
+        "stack",
+        nargs="?",
+        default="",
+        metavar="STACK",
+        help="dev, stg, prod, foundation: any Pulumi.<stack>.yaml",
     )
-    parser.add_argument("--project", metavar="DIR", default=ROOT, help="where the stacks are (default: here)")
-    parser.add_argument("--no-policies", action="store_true", help="preview and up without the policy pack")
-    parser.add_argument("--unprotect", action="store_true", help="down: destroy protected resources too")
-    parser.add_argument(
-        "--keep-targets", action="store_true", help="down: leave the targets running, with what clouds keep"
-    )
-    parser.add_argument(
+    add("--project", metavar="DIR", type=Path, help="where the stacks are (default: here)")
+    add("--no-policies", dest="policies", action="store_false", help="preview and up without the policy pack")
+    add("--unprotect", action="store_true", help="down: destroy protected resources too")
+    add("--keep-targets", action="store_true", help="down: leave the targets running, with what clouds keep")
+    add(
         "--targets",
         choices=behind.CHOICES,
         help="what is behind the providers: all (real APIs on this machine) or none (answers are made up); "
         "default: as the stack was brought up, and all for a new one",
     )
-    parser.add_argument(
-        "--providers",
-        choices=("stand-ins", "real"),
-        default="stand-ins",
-        help="real: each provider that is installed as a plugin, against the same targets",
-    )
+    real = "real: each provider that is installed as a plugin, against the same targets"
+    add("--providers", choices=("stand-ins", "real"), help=real)
     return parser
 
 

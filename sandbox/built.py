@@ -1,20 +1,18 @@
 """Programs built from Go modules pinned in toolchain/, once, into the user's cache."""
 
-import fcntl
 import hashlib
 import os
 import re
 import shutil
 import subprocess
 import tempfile
-import threading
 import time
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.fault import Fault, of_system
+from sandbox.lock import take
 from sandbox.progress import Progress
 
 TOOLCHAIN = Path(__file__).parent / "toolchain"
@@ -85,7 +83,7 @@ class Recipe:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 with (self.folder / "lock").open("w") as lock:
                     progress.doing(f"another run is building {self.name}; waiting for it")
-                    while not _locked(lock.fileno()):
+                    while not take(lock.fileno()):
                         progress.tick()
                         time.sleep(0.5)
                     if len(self.built()) < len(self.packages):
@@ -104,14 +102,21 @@ class Recipe:
         flags = ["-ldflags", f"-s -w {self.flags.format(version=self.version)}".rstrip()]
         with tempfile.TemporaryDirectory(dir=self.folder, prefix="build-") as work:
             for name, package in self.packages.items():
-                process = subprocess.Popen(
-                    [go, "build", "-v", "-o", Path(work) / name, *flags, package],
-                    cwd=self.source,
-                    env=os.environ | {"GOFLAGS": "-mod=readonly -buildvcs=false"},
-                    stderr=subprocess.PIPE,
-                    text=True,
-                )
-                last = _follow(process, progress, name)
+                log = Path(work) / "log"
+                with (
+                    log.open("w") as out,
+                    subprocess.Popen(
+                        [go, "build", "-v", "-o", Path(work) / name, *flags, package],
+                        cwd=self.source,
+                        env=os.environ | {"GOFLAGS": "-mod=readonly -buildvcs=false"},
+                        stderr=out,
+                    ) as process,
+                ):
+                    try:
+                        last = _follow(process, log, progress, name)
+                    except BaseException:
+                        process.terminate()
+                        raise
                 if process.returncode != 0:
                     self._explain(name, last, needed)
                 # In one step: whoever sees the file sees all of it.
@@ -142,36 +147,13 @@ def version_of(program: str | Path, *words: str) -> str | None:
     return match[0] if match else None
 
 
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _follow(process: "subprocess.Popen[str]", progress: Progress, name: str) -> str:
+def _follow(process: "subprocess.Popen[bytes]", log: Path, progress: Progress, name: str) -> str:
     """See the build to its end; its last words, but for the names of modules and packages."""
-    last = deque[str](maxlen=15)
-    done = {"downloaded": 0, "compiled": 0}
-
-    def read() -> None:
-        for line in process.stderr or ():
-            if " " not in line or line.startswith("go: downloading "):
-                done["downloaded" if " " in line else "compiled"] += 1
-            else:
-                last.append(line.rstrip())
-
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
-    try:
-        while reader.is_alive():
-            reader.join(0.5)
-            counts = f"modules downloaded: {done['downloaded']}, packages compiled: {done['compiled']}"
-            progress.tick(f"{name}: {counts}")
-    except BaseException:
-        process.terminate()
-        raise
-    finally:
-        process.wait()
-    return "\n".join(last)
+    while True:
+        lines = log.read_text(errors="replace").splitlines()
+        downloaded = sum(line.startswith("go: downloading ") for line in lines)
+        compiled = sum(" " not in line for line in lines)
+        if process.poll() is not None:
+            return "\n".join([line for line in lines if " " in line and "go: downloading " not in line][-15:])
+        progress.tick(f"{name}: modules downloaded: {downloaded}, packages compiled: {compiled}")
+        time.sleep(0.2)

@@ -23,15 +23,22 @@ def hold(folder: Path, operation: str) -> Generator[int]:
     file = folder / "lock"
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Fault(_held(file)) from None
+        if not take(descriptor):
+            raise Fault(_held(file))
         os.truncate(descriptor, 0)
         os.write(descriptor, f"{operation} {datetime.now():%H:%M:%S} {os.getpid()}".encode())
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def take(descriptor: int) -> bool:
+    """Lock an open file, unless somebody else has; whether it is ours."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def note(descriptor: int, pid: int) -> None:

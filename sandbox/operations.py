@@ -36,24 +36,25 @@ LeftOver = Callable[[Targets, Iterable[dict[str, Any]], list[dict[str, Any]]], d
 """What creations that were cut off have left in the targets: ids by URN, of those and a state."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Options:
-    """What the caller chose."""
+    """What the caller chose on the command line, with what he gets if he does not."""
 
+    project: Path
+    command: str = ""
+    stack: str = ""
     policies: bool = True
     unprotect: bool = False
     keep_targets: bool = False
     targets: str | None = None
     """`all` or `none`; None: as until now, and `all` for a new stack."""
-    plugins: bool = False
-    """Providers that are installed run as plugins, against the same targets."""
+    providers: str = "stand-ins"
+    """`real`: those that are installed run as plugins, against the same targets."""
 
 
-def perform(
-    operation: str, session: Session, serve: Serve, left_over: LeftOver | None, options: Options
-) -> int:
+def perform(session: Session, serve: Serve, left_over: LeftOver | None, options: Options) -> int:
     """Run `up`, `preview`, `refresh` or `down`; the exit code. Without `left_over` there are no targets."""
-    stack, progress = session.stack, session.progress
+    stack, progress, operation = session.stack, session.progress, options.command
     if (free := shutil.disk_usage(stack.folder).free) < NEEDED_BYTES:
         raise Fault(
             f"{stack.folder} has {free >> 20} MB left on its disk; free {NEEDED_BYTES >> 20} MB or more."
@@ -61,7 +62,7 @@ def perform(
     gc.set_threshold(50_000, 50, 50)  # by default a third of an up goes into walks through the SDKs' objects
     torn = workspace.mend_state(stack)
     targets = behind.find(stack, options.targets, progress) if left_over else None
-    installed = plugins.find(targets, progress) if options.plugins else plugins.NONE
+    installed = plugins.find(targets, progress) if options.providers == "real" else plugins.NONE
     for name in filter(workspace.OF_CALLERS.match, list(os.environ)):
         del os.environ[name]
     if torn:
