@@ -18,6 +18,15 @@ ADDRESSES = {"A", "AAAA", "CNAME"}
 DEFAULTS: Json = {"min_tls_version": "1.0", "ssl": "full", "tls_1_3": "on", "http2": "on", "http3": "on"}
 """Settings of a new zone; those not named are off."""
 
+KEY: Json = {
+    "flags": 257,
+    "algorithm": "13",
+    "key_type": "ECDSAP256SHA256",
+    "digest_type": "2",
+    "key_tag": 2371,
+}
+"""What DNSSEC says of a zone's key, which is made up."""
+
 ADDED = ("id", "version", "last_updated")
 """What the API adds to a ruleset and its rules, and the plugin sends back."""
 
@@ -28,10 +37,11 @@ class CloudflareApi(Api):
     base = "/client/v4"
     collections = (
         Collection("record", "/zones/<zone>/dns_records", Refusal(404, "Record does not exist.", 81044),
-            wrap=("", "", "id")),
-        Collection("ruleset", "/zones/<zone>/rulesets", Refusal(404, "could not find ruleset", 10001)),
-        Collection("certificate", "/certificates", Refusal(404, "Certificate does not exist", 1003), verbs=(),
-            wrap=("", "", "id")),
+            own=lambda: {"id": uuid.uuid4().hex, "created_on": now(), "meta": {}}, wrap=("", "", "id")),
+        Collection("ruleset", "/zones/<zone>/rulesets", Refusal(404, "could not find ruleset", 10001),
+            own=lambda: {"id": uuid.uuid4().hex}),
+        Collection("certificate", "/certificates", Refusal(404, "Certificate does not exist", 1003),
+            own=lambda: {"id": str(uuid.uuid4().int)}, wrap=("", "", "id"), verbs=()),
     )  # fmt: skip
 
     def __init__(self, zones: Iterable[str]) -> None:
@@ -91,22 +101,22 @@ class CloudflareApi(Api):
 
     # DNS
 
-    def put_record(self, given: Json, before: Json | None, others: Sequence[Json], zone: str) -> Json:
-        _check("record", given, 1004)
+    def put_record(
+        self, given: Json, own: Json, before: Json | None, others: Sequence[Json], zone: str
+    ) -> Json:
+        self.check("record", given, code=1004)
         apex, name = self._zone(zone)["name"], given["name"].lower().rstrip(".")
         name = name if _within(name, apex) else apex if name == "@" else f"{name}.{apex}"
         made: Json = {"proxied": False, "tags": [], "settings": {}}
         made |= given | {"name": name, "content": _content(given)}
-        _check("record", given, 1004, made)
+        self.check("record", given, made, code=1004)
         for other in (one for one in others if one["name"] == name):
             if all(other[key] == made[key] for key in ("type", "content")):
                 raise Refusal(400, "An identical record already exists.", 81058)
             if "CNAME" in (kinds := {made["type"], other["type"]}) and kinds <= ADDRESSES:
                 raise Refusal(400, "An A, AAAA, or CNAME record with that host already exists.", 81053)
-        old = before or {"id": uuid.uuid4().hex, "created_on": now()}
-        made |= {"id": old["id"], "created_on": old["created_on"], "modified_on": now(), "meta": {}}
         made |= {"comment_modified_on": now()} if "comment" in given else {"comment": None}
-        return made | {"proxiable": made["type"] in ADDRESSES}
+        return made | {"proxiable": made["type"] in ADDRESSES, "modified_on": now()}
 
     # Settings and DNSSEC
 
@@ -120,15 +130,10 @@ class CloudflareApi(Api):
             given = body(request)
             if given.keys() - {"id"} != {"value"}:  # the plugin sends the id along
                 raise Refusal(400, f"{', '.join(sorted(given))}: value is required, and nothing else", 1007)
-            _check("setting", given | {"id": setting}, 1007)
+            self.check("setting", given | {"id": setting}, code=1007)
             rows[setting] = {"id": setting, "value": given["value"], "editable": True, "modified_on": now()}
-        default = {
-            "id": setting,
-            "value": DEFAULTS.get(setting, "off"),
-            "editable": True,
-            "modified_on": None,
-        }
-        return rows.get(setting, default)
+        value = DEFAULTS.get(setting, "off")
+        return rows.get(setting, {"id": setting, "value": value, "editable": True, "modified_on": None})
 
     @route("/zones/<zone>/dnssec", "GET", "PATCH", "DELETE")
     def dnssec(self, request: Request, zone: str) -> Any:
@@ -139,16 +144,9 @@ class CloudflareApi(Api):
         if request.method == "GET":
             return rows.get(zone, {"status": "disabled"})
         given, digest = body(request), sha256(name.encode()).hexdigest().upper()
-        _check("dnssec", given, 1004)
-        key = {
-            "flags": 257,
-            "algorithm": "13",
-            "key_type": "ECDSAP256SHA256",
-            "digest_type": "2",
-            "key_tag": 2371,
-        }
+        self.check("dnssec", given, code=1004)
         ds = {"digest_algorithm": "SHA256", "digest": digest, "ds": f"{name}. 3600 IN DS 2371 13 2 {digest}"}
-        rows[zone] = key | ds | {"public_key": digest} | rows.get(zone, {}) | given | {"modified_on": now()}
+        rows[zone] = KEY | ds | {"public_key": digest} | rows.get(zone, {}) | given | {"modified_on": now()}
         # Pending until the registrar has the DS record, which it is taken to have before anybody asks again.
         return rows[zone] | ({"status": "pending"} if given.get("status") == "active" else {})
 
@@ -162,12 +160,14 @@ class CloudflareApi(Api):
                 return one
         raise Refusal(404, f"could not find entrypoint ruleset in the {phase} phase", 10003)
 
-    def put_ruleset(self, given: Json, before: Json | None, others: Sequence[Json], zone: str) -> Json:
-        old: Json = before or {"id": uuid.uuid4().hex, "version": "0", "rules": []}
+    def put_ruleset(
+        self, given: Json, own: Json, before: Json | None, others: Sequence[Json], zone: str
+    ) -> Json:
+        old: Json = before or {"version": "0", "rules": []}
         given = {key: old[key] for key in ("kind", "name", "phase") if key in old} | _without(given, *ADDED)
         # The plugin does not send the ids of rules that it changes: the refs tell which they are.
         rules = [_without(rule, *ADDED[1:]) for rule in given.get("rules", [])]
-        _check("ruleset", given | {"rules": rules}, 20217)
+        self.check("ruleset", given | {"rules": rules}, code=20217)
         refs = [rule["ref"] for rule in rules if "ref" in rule]
         if len(refs) != len({*refs}):
             raise Refusal(400, "/rules: a ref is there twice", 20217)
@@ -177,34 +177,24 @@ class CloudflareApi(Api):
             limit = f"exceeded maximum number of zone rulesets for phase {given['phase']}"
             raise Refusal(400, f"'zone' is not a valid value for kind because {limit}", 20217)
         ids = {rule["ref"]: rule["id"] for rule in old["rules"]}
-        made = {"description": ""} | given | {"id": old["id"], "version": str(int(old["version"]) + 1)}
+        made = {"description": ""} | given | {"version": str(int(old["version"]) + 1)}
         return made | {"rules": [_rule(rule, ids) for rule in rules], "last_updated": now()}
 
     # Origin CA
 
-    def put_certificate(self, given: Json, before: Json | None, others: Sequence[Json]) -> Json:
+    def put_certificate(self, given: Json, own: Json, before: Json | None, others: Sequence[Json]) -> Json:
         given = {"requested_validity": 5475} | given
-        _check("certificate", given, 1010)
+        self.check("certificate", given, code=1010)
         for host in given["hostnames"]:
             if not any(_within(host, zone) for zone in self._zone_names()):
                 raise Refusal(400, f"{host} is in no zone of the account", 1010)
         try:
-            asked = (
-                given["csr"],
-                given["request_type"],
-                given["hostnames"],
-                int(given["requested_validity"]),
-            )
-            certificate, end = self._authority.sign(*asked)
+            csr, kind, hosts = given["csr"], given["request_type"], given["hostnames"]
+            certificate, end = self._authority.sign(csr, kind, hosts, int(given["requested_validity"]))
         except ValueError as error:
             raise Refusal(400, f"Failed to validate the CSR: {error}", 1010) from error
         expires = end.strftime("%Y-%m-%d %H:%M:%S +0000 UTC")
-        return given | {"id": str(uuid.uuid4().int), "certificate": certificate, "expires_on": expires}
-
-
-def _check(kind: str, given: Json, code: int, whole: Json | None = None) -> None:
-    if found := client_models.check(kind, given, whole):
-        raise Refusal(400, "; ".join(found), code)
+        return given | {"certificate": certificate, "expires_on": expires}
 
 
 def _content(given: Json) -> str:

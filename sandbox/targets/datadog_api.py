@@ -11,11 +11,18 @@ from typing import Any
 
 from werkzeug.wrappers import Request
 
-from sandbox.targets import client_models, monitors
+from sandbox.targets import monitors
 from sandbox.targets.web import Api, Collection, Json, Refusal, body, now, page, route
 
 MONITOR_OPTIONS: Json = {"notify_audit": False, "include_tags": True, "notify_no_data": False, "silenced": {}}
 """What a monitor has that says nothing of it."""
+
+NEW_DASHBOARD: Json = {
+    "description": None,
+    "template_variables": None,
+    "notify_list": [],
+    "is_read_only": False,
+}
 
 AUTHOR: Json = {"handle": "sandbox@example.com", "name": "Sandbox", "email": "sandbox@example.com"}
 
@@ -25,14 +32,19 @@ class DatadogApi(Api):
 
     collections = (
         Collection("monitor", "/api/v1/monitor", Refusal(404, "Monitor not found"),
+            own=lambda: {"id": _number(8), "created": now(), "creator": AUTHOR, "overall_state": "No Data"},
             wrap=("", "", "deleted_monitor_id")),
         Collection("slo", "/api/v1/slo", Refusal(404, "SLO not found"),
+            own=lambda: {"id": uuid.uuid4().hex, "created_at": int(time()), "creator": AUTHOR},
             wrap=("data", "data", "data"), listed=True),
         Collection("dashboard", "/api/v1/dashboard", Refusal(404, "Dashboard not found"),
+            own=lambda: {"id": _public_id(), "created_at": now(), "author_handle": AUTHOR["handle"]},
             wrap=("dashboards", "", "deleted_dashboard_id")),
         Collection("test", "/api/v1/synthetics/tests/api", Refusal(404, "Synthetics test not found"),
+            own=lambda: {"public_id": _public_id(), "monitor_id": _number(8), "created_at": now()},
             key="public_id"),
         Collection("account", "/api/v2/integration/aws/accounts", Refusal(404, "AWS account not found"),
+            own=lambda: {"id": str(uuid.uuid4()), "type": "account"},
             wrap=("data", "data", ""), verbs=("PATCH",)),
     )  # fmt: skip
 
@@ -55,7 +67,7 @@ class DatadogApi(Api):
 
     @route("/api/v1/monitor/validate", "POST")
     def validate_monitor(self, request: Request) -> Any:
-        self.put_monitor(body(request), None, ())
+        self.put_monitor(body(request), {}, None, ())
         return {}
 
     @route("/api/v1/monitor/<ident>/validate", "POST")
@@ -69,29 +81,25 @@ class DatadogApi(Api):
         found = [row for row in self.rows("monitor").values() if words in row["name"].lower()]
         return {"monitors": page(request, found, info), "metadata": info}
 
-    def put_monitor(self, given: Json, before: Json | None, others: Sequence[Json]) -> Json:
+    def put_monitor(self, given: Json, own: Json, before: Json | None, others: Sequence[Json]) -> Json:
         merged = (before or {"name": "", "message": "", "tags": []}) | given
-        _check("monitor", given, before, merged)
+        self.check("monitor", given, merged, update=before is not None)
         query = monitors.parse(merged["query"], monitors.STARTS[merged["type"]])
         needed = query.strings[:1] if merged["type"] == "slo alert" else tuple(map(str, query.monitors))
         for one in needed:
             if one not in self.rows("slo" if merged["type"] == "slo alert" else "monitor"):
                 raise Refusal(400, f"The value provided for parameter 'query' is invalid: there is no {one}")
-        if before and merged["type"] != before["type"]:
-            raise Refusal(400, f"type: it cannot be changed from {before['type']}")
+        _same_type(merged, before)
         options = MONITOR_OPTIONS | merged.get("options", {})
         if query.threshold is not None:
             options["thresholds"] = {"critical": query.threshold} | options.get("thresholds", {})
-        made = merged | {"options": options, "multi": bool(query.groups), "modified": now()}
-        new = {"id": _number(8), "created": now(), "creator": AUTHOR, "overall_state": "No Data"}
-        return made if before else made | new
+        return merged | {"options": options, "multi": bool(query.groups), "modified": now()}
 
     # Objectives
 
-    def put_slo(self, given: Json, before: Json | None, others: Sequence[Json]) -> Json:
-        _check("slo", given, before)
-        if before and given["type"] != before["type"]:
-            raise Refusal(400, f"type: it cannot be changed from {before['type']}")
+    def put_slo(self, given: Json, own: Json, before: Json | None, others: Sequence[Json]) -> Json:
+        self.check("slo", given, update=before is not None)
+        _same_type(given, before)
         for one in given.get("monitor_ids", ()):
             if str(one) not in self.rows("monitor"):
                 raise Refusal(400, f"monitor {one} does not exist")
@@ -100,9 +108,7 @@ class DatadogApi(Api):
             for one in (one for one in given["thresholds"] if name in one):
                 one[f"{name}_display"] = str(one[name])
                 made.setdefault(f"{name}_threshold", one[name])
-        old = before or {"id": uuid.uuid4().hex, "created_at": int(time()), "creator": AUTHOR}
-        kept = {key: old[key] for key in ("id", "created_at", "creator")}
-        return made | given | kept | {"modified_at": int(time())}
+        return made | given | {"modified_at": int(time())}
 
     def may_delete(self, name: str, row: Json, *, force: bool) -> None:
         ident = row.get("id")
@@ -124,20 +130,11 @@ class DatadogApi(Api):
 
     # Dashboards
 
-    def put_dashboard(self, given: Json, before: Json | None, others: Sequence[Json]) -> Json:
-        _check("dashboard", given, before)
-        old = before or {"id": _public_id(), "created_at": now(), "author_handle": AUTHOR["handle"]}
-        url = f"/dashboard/{old['id']}/{re.sub('[^a-z0-9]+', '-', given['title'].lower())}"
-        made: Json = {
-            "description": None,
-            "template_variables": None,
-            "notify_list": [],
-            "is_read_only": False,
-        }
-        kept = {key: old[key] for key in ("id", "created_at", "author_handle")}
-        return (
-            made | given | kept | {"url": url, "modified_at": now(), "widgets": _numbered(given["widgets"])}
-        )
+    def put_dashboard(self, given: Json, own: Json, before: Json | None, others: Sequence[Json]) -> Json:
+        self.check("dashboard", given)
+        url = f"/dashboard/{own['id']}/{re.sub('[^a-z0-9]+', '-', given['title'].lower())}"
+        changed = {"url": url, "modified_at": now(), "widgets": _numbered(given["widgets"])}
+        return NEW_DASHBOARD | given | changed
 
     # Synthetic tests
 
@@ -159,22 +156,17 @@ class DatadogApi(Api):
             del self.rows("test")[ident]
         return {"deleted_tests": [{"public_id": ident, "deleted_at": now()} for ident in idents]}
 
-    def put_test(self, given: Json, before: Json | None, others: Sequence[Json]) -> Json:
-        _check("test", given, before)
-        old = before or {"public_id": _public_id(), "monitor_id": _number(8), "created_at": now()}
+    def put_test(self, given: Json, own: Json, before: Json | None, others: Sequence[Json]) -> Json:
+        self.check("test", given)
         watch = {key: given[key] for key in ("name", "message", "tags") if key in given}
-        watch |= {"id": old["monitor_id"], "type": "synthetics alert", "query": "no_query", "options": {}}
-        self.rows("monitor")[str(old["monitor_id"])] = watch
-        return (
-            given
-            | {key: old[key] for key in ("public_id", "monitor_id", "created_at")}
-            | {"modified_at": now()}
-        )
+        watch |= {"id": own["monitor_id"], "type": "synthetics alert", "query": "no_query", "options": {}}
+        self.rows("monitor")[str(own["monitor_id"])] = watch
+        return given | {"modified_at": now()}
 
     # The AWS integration
 
-    def put_account(self, given: Json, before: Json | None, others: Sequence[Json]) -> Json:
-        _check("account", given, before)
+    def put_account(self, given: Json, own: Json, before: Json | None, others: Sequence[Json]) -> Json:
+        self.check("account", given, update=before is not None)
         old: Json = before["attributes"] if before else {"created_at": now(), "account_tags": []}
         made = old | given["data"]["attributes"] | {"modified_at": now()}
         if any(row["attributes"]["aws_account_id"] == made["aws_account_id"] for row in others):
@@ -182,12 +174,12 @@ class DatadogApi(Api):
         if "role_name" in made["auth_config"]:
             known = old.get("auth_config", {}).get("external_id", uuid.uuid4().hex)
             made["auth_config"] = {"external_id": known} | made["auth_config"]
-        return {"id": before["id"] if before else str(uuid.uuid4()), "type": "account", "attributes": made}
+        return {"attributes": made}
 
 
-def _check(kind: str, given: Json, before: Json | None, whole: Json | None = None) -> None:
-    for fault in client_models.check(kind, given, whole, update=before is not None):
-        raise Refusal(400, fault)
+def _same_type(given: Json, before: Json | None) -> None:
+    if before and given["type"] != before["type"]:
+        raise Refusal(400, f"type: it cannot be changed from {before['type']}")
 
 
 def _numbered(widgets: Sequence[Json]) -> list[Json]:

@@ -12,6 +12,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
+from sandbox.targets import client_models
+
 Json: TypeAlias = dict[str, Any]
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -36,6 +38,8 @@ class Collection:
     """The keys in which a list is, one of them, and the id of a deleted one; without it, there is no body."""
     listed: bool = False
     """Whether what was put, and the id of what was deleted, come in a list."""
+    own: Callable[[], Json] = dict
+    """What the API itself gives a new object, once."""
     key: str = "id"
     verbs: tuple[str, ...] = ("PUT",)
     """What changes one."""
@@ -54,8 +58,9 @@ def route(path: str, *verbs: str) -> Callable[[Handler], Handler]:
 class Api(ABC):
     """A WSGI application that keeps its objects in memory and answers one request at a time.
 
-    A subclass has for each collection a method `put_<name>(given, before, others, **scope)`, which makes the
-    object or refuses it; `before` is None when it is new, `scope` what is in the collection's path.
+    A subclass has for each collection a method `put_<name>(given, own, before, others, **scope)`, which makes
+    the object or refuses it: `own` is what the API gives it, `before` None when it is new, `scope` what is in
+    the collection's path.
     """
 
     base = ""
@@ -136,9 +141,17 @@ class Api(ABC):
             del rows[ident]
             return _in(gone, [ident] if kind.listed else ident) if gone else None
         others = [row for row in rows.values() if row is not before]
-        made = getattr(self, f"put_{kind.name}")(body(request), before, others, **parts)
+        own = {key: (before or {}).get(key, value) for key, value in kind.own().items()}
+        made = getattr(self, f"put_{kind.name}")(body(request), own, before, others, **parts) | own
         rows[str(made[kind.key])] = made
         return _in(single, [made] if kind.listed else made)
+
+    def check(
+        self, kind: str, given: Json, whole: Json | None = None, *, update: bool = False, code: int = 0
+    ) -> None:
+        """Refuse what the client's model or the rules beyond it do not allow."""
+        if found := client_models.check(kind, given, whole, update=update):
+            raise Refusal(400, "; ".join(found), code)
 
     def enter(self, **scope: str) -> None:  # noqa: B027 (most refuse nothing)
         """Refuse a path that leads nowhere."""
