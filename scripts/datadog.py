@@ -27,13 +27,9 @@ class Datadog:
     """One stack's part of an organization."""
 
     def __init__(self, chosen: Options) -> None:
-        host, keys = _access(chosen)
         self._tags = {f"env:{chosen.settings['service']['environment']}", "service:pipe-api"}
-        # Three tries: what decides over a rollback must not depend on one lost connection.
-        configuration = Configuration(host=host, enable_retry=True, max_retries=2, request_timeout=20)
-        configuration.api_key = {"apiKeyAuth": keys[0], "appKeyAuth": keys[1]}
-        client = ApiClient(configuration)
-        self._monitors, self._synthetics = MonitorsApi(client), SyntheticsApi(client)
+        api = client(chosen)
+        self._monitors, self._synthetics = MonitorsApi(api), SyntheticsApi(api)
 
     def monitors(self) -> dict[str, str]:
         """The state of each monitor by its name: OK, Warn, Alert, No Data."""
@@ -59,6 +55,15 @@ class Datadog:
             if time.monotonic() > end:
                 raise Failed(f"the synthetic checks are not done after {seconds:.0f} s")
             time.sleep(EVERY)
+
+
+def client(chosen: Options) -> ApiClient:
+    """Of the stack's Datadog."""
+    host, keys = _access(chosen)
+    # Three tries: what decides over a rollback must not depend on one lost connection.
+    configuration = Configuration(host=host, enable_retry=True, max_retries=2, request_timeout=20)
+    configuration.api_key = {"apiKeyAuth": keys[0], "appKeyAuth": keys[1]}
+    return ApiClient(configuration)
 
 
 def _access(chosen: Options) -> tuple[str, tuple[str, str]]:

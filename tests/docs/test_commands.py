@@ -24,7 +24,7 @@ ALL = commands.commands()
 HERE = [each for each in ALL if not any(fnmatchcase(each.text, pattern) for pattern in PATTERNS)]
 UP = "make sandbox STACK=dev"
 SLOW = re.compile(
-    r"(TARGET=sandbox )?scripts/(deploy|rollback|restore|rotate)\.sh (?!.*--(dry-run|start-api))"
+    r"(TARGET=sandbox )?scripts/(deploy|rollback|restore|rotate|relocate)\.sh (?!.*--(dry-run|start-api))"
 )
 """What takes half a minute and more, and is run for real by tests/scripts: here as a dry run."""
 

@@ -1,5 +1,6 @@
 """S3 on loopback: moto's server, and the AWS command line that is told where it is."""
 
+import copy
 import urllib.request
 from pathlib import Path
 from typing import Any, cast
@@ -28,18 +29,38 @@ class Bucket:
         self.url = f"http://{host}:{port}"
         # What moto holds is the process's, not the server's.
         urllib.request.urlopen(urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")).close()
-        self.s3: Any = cast(Any, boto3).client(
-            "s3",
-            endpoint_url=self.url,
-            region_name="ap-northeast-1",
-            aws_access_key_id="drill",
-            aws_secret_access_key="drill",
-        )
-        self.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"})
-        self.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+        self._make("ap-northeast-1")
+        self.command(bin)
+
+    def command(self, bin: Path) -> None:
+        """Puts an `aws` into a folder."""
         command = bin / "aws"
         command.write_text(f'#!/bin/sh\nexec {tools.find("aws")} --endpoint-url {self.url} "$@"\n')
         command.chmod(0o755)
+
+    def another(self, name: str, region: str) -> "Bucket":
+        """One more bucket of the same S3."""
+        made = copy.copy(self)
+        made.name = name
+        made._make(region)
+        return made
+
+    def _make(self, region: str) -> None:
+        self.s3: Any = cast(Any, boto3).client(
+            "s3",
+            endpoint_url=self.url,
+            region_name=region,
+            aws_access_key_id="drill",
+            aws_secret_access_key="drill",
+        )
+        self.s3.create_bucket(Bucket=self.name, CreateBucketConfiguration={"LocationConstraint": region})
+        self.s3.put_bucket_versioning(Bucket=self.name, VersioningConfiguration={"Status": "Enabled"})
+
+    def lose(self) -> None:
+        """The bucket and every version in it are gone."""
+        for each in self.s3.list_object_versions(Bucket=self.name).get("Versions", []):
+            self.s3.delete_object(Bucket=self.name, Key=each["Key"], VersionId=each["VersionId"])
+        self.s3.delete_bucket(Bucket=self.name)
 
     def read(self, key: str) -> tuple[bytes, str]:
         """An object and the checksum that it says of itself."""

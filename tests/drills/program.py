@@ -1,7 +1,8 @@
 """The Kubernetes objects that the program declares for a stack, evaluated in a process of its own.
 
 `python -m tests.drills.program STACK` reads a JSON object from standard input, with `computed` (what only a
-provider knows, by type) and `secrets` (by key), and prints the manifests by kind and name.
+provider knows, by type), `secrets` (by key) and `file` (another stack file's text), and prints the manifests
+by kind and name.
 """
 
 import json
@@ -11,16 +12,26 @@ import sys
 from pathlib import Path
 from typing import Any, cast
 
+import yaml
+
 ROOT = Path(__file__).parents[2]
 Manifest = dict[str, Any]
 INSTANCE = "aws:rds/instance:Instance"
 
 
 def manifests(
-    stack: str, *, host: str = "db.example", port: int = 5432, secrets: dict[str, str] | None = None
+    stack: str,
+    *,
+    host: str = "db.example",
+    port: int = 5432,
+    secrets: dict[str, str] | None = None,
+    file: str | None = None,
 ) -> dict[str, Manifest]:
-    """Every Kubernetes object of a stack, `CronJob/pipe-backup` and so on, for a database at `host`."""
-    given = {"computed": {INSTANCE: {"address": host, "port": port}}, "secrets": secrets or {}}
+    """Every Kubernetes object of a stack, `CronJob/pipe-backup` and so on, for a database at `host`.
+
+    `file` is another text of the stack file.
+    """
+    given = {"computed": {INSTANCE: {"address": host, "port": port}}, "secrets": secrets or {}, "file": file}
     done = subprocess.run(
         [sys.executable, "-m", "tests.drills.program", stack],
         cwd=ROOT,
@@ -54,6 +65,11 @@ def main(stack: str) -> None:
             return made, outputs | given["computed"].get(args.typ, {})
 
     config, secrets = evaluation.configuration(stack)
+    if given["file"]:
+        values: dict[str, Any] = yaml.safe_load(given["file"])["config"]
+        config |= {
+            key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()
+        }
     config |= {f"pipe:{key}": value for key, value in given["secrets"].items()}
     pulumi.runtime.set_mocks(Answers(), project="pipe", stack=stack)
     pulumi.runtime.set_all_config(config, secrets)

@@ -18,8 +18,11 @@ ROLES = ("app", "migrate", "backup")
 class Service:
     """A stack's jobs with a server and a bucket of their own; roles made, tables not."""
 
-    def __init__(self, stack: str = "prod") -> None:
-        self.stack = stack
+    def __init__(
+        self, stack: str = "prod", *, file: str | None = None, s3: bucket.Bucket | None = None
+    ) -> None:
+        """`file` is another text of the stack file; `s3` is taken, where it is given, and not ended."""
+        self.stack, self.file, self._shared = stack, file, s3 is not None
         self.bin = Path(tempfile.mkdtemp(prefix="bin-"))
         self.bin.chmod(0o755)
         self.server = Server().start()
@@ -30,7 +33,10 @@ class Service:
             for each in self.cron("pipe-backup")["spec"]["containers"][0]["env"]
             if each["name"] == "BUCKET"
         )
-        self.bucket = bucket.Bucket(name, self.bin)
+        self.bucket = s3 or bucket.Bucket(name, self.bin)
+        assert self.bucket.name == name
+        if s3:
+            s3.command(self.bin)
         self.make_roles()
 
     @staticmethod
@@ -40,7 +46,9 @@ class Service:
 
     def declare(self) -> dict[str, Manifest]:
         """What the program declares for this database and these passwords."""
-        found = program.manifests(self.stack, host="localhost", port=self.server.port, secrets=self.secrets)
+        found = program.manifests(
+            self.stack, host="localhost", port=self.server.port, secrets=self.secrets, file=self.file
+        )
         # Amazon's authorities do not sign for this machine.
         found["ConfigMap/rds-ca"]["data"] = {"rds-ca.pem": self.server.authority.pem}
         return found
@@ -85,7 +93,8 @@ class Service:
         return self.pod(template, STAMP=stamp)
 
     def stop(self) -> None:
-        self.bucket.stop()
+        if not self._shared:
+            self.bucket.stop()
         self.server.stop()
         shutil.rmtree(self.bin)
 
