@@ -10,7 +10,7 @@ PROGRAM = r"(?:make|pulumi|kubectl|aws|python|curl|openssl|export|git|npm|docker
 LINE = re.compile(rf"(?:[A-Z_]+=\S+ )*{PROGRAM}(?: |$)")
 SAID = re.compile(r"`((?:TARGET=sandbox )?(?:kubectl|aws|make|scripts/\w+\.sh) [^`\n]*[^`\s])`")
 """In a sentence. A name alone (`make bench`, `scripts/deploy.sh`) is no command to be run: see `named`."""
-TELLS = re.compile(r"/docs/(decisions/|sandbox\.md|review\.md|policies\.md)")
+TELLS = re.compile(r"/docs/(decisions/|guide-coverage\.md|sandbox\.md|review\.md|policies\.md)")
 """Documents whose sentences tell of commands, and are no steps to be followed."""
 NAME = re.compile(r"`(make [a-z-]+|scripts/[\w.]+)`")
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
