@@ -59,6 +59,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     checkout(root, ".")
     os.utime(root / "requirements-dev.txt", (0, 0))  # so that make does not install what is installed
     own = {"NO_COLOR": "1", "TARGET": "sandbox", "SHELL": "/bin/bash"}
+    own |= {"MAKEFLAGS": "", "FLAGS": ""}  # of the make that runs the tests
     made = Sandbox(root, os.environ | who() | own)
     made.read("git init --quiet -b main && git add --all && git commit --quiet -m Start")
     try:
