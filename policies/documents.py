@@ -4,7 +4,41 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from policies.networks import is_world
 from policies.unknowns import Value
+
+_NARROWING = frozenset(
+    {
+        "StringEquals",
+        "StringEqualsIgnoreCase",
+        "StringLike",
+        "ArnEquals",
+        "ArnLike",
+        "BinaryEquals",
+        "IpAddress",
+    }
+)
+"""Operators that ask for values. Negated ones leave all others in; ...IfExists and ForAllValues hold where
+the key is absent; Bool, Null, numbers and dates tell how or when, and neither whom nor what."""
+
+_OWNERS = frozenset(
+    {
+        "aws:principalaccount",
+        "aws:principalarn",
+        "aws:principalorgid",
+        "aws:principalorgpaths",
+        "aws:sourceaccount",
+        "aws:sourcearn",
+        "aws:sourceip",
+        "aws:sourceorgid",
+        "aws:sourcevpc",
+        "aws:sourcevpce",
+        "aws:vpcsourceip",
+        "kms:calleraccount",
+        "sts:externalid",
+    }
+)
+"""Keys that tell who asks, or from where."""
 
 
 @dataclass(frozen=True)
@@ -14,6 +48,21 @@ class Condition:
     operator: str
     key: str
     values: tuple[str, ...]
+
+    @property
+    def narrows(self) -> bool:
+        """Whether some requests do not meet it: it asks for the key, and not for any value."""
+        operator = self.operator.removeprefix("ForAnyValue:")
+        return (
+            operator in _NARROWING
+            and bool(self.values)
+            and not any(is_world(value) or not value.strip("*?:") for value in self.values)
+        )
+
+    @property
+    def names_owners(self) -> bool:
+        """Whether only those pass whom its author named: accounts, organizations, buckets or networks."""
+        return self.key in _OWNERS and self.narrows and all(map(_has_owner, self.values))
 
 
 @dataclass(frozen=True)
@@ -39,10 +88,29 @@ class Statement:
         """Whether it speaks of every principal."""
         return any(name == "*" and kind in ("AWS", "*") for kind, name in self.principals)
 
+    @property
+    def narrowed(self) -> bool:
+        """Whether a condition leaves some requests out."""
+        return any(condition.narrows for condition in self.conditions)
+
+    @property
+    def open(self) -> bool:
+        """Whether it allows something to everybody, and no condition names who that may be."""
+        return self.allows and self.everybody and not any(each.names_owners for each in self.conditions)
+
     def covers(self, action: str) -> bool:
         """Whether one of its action patterns covers an action, or every action of `service:*`."""
         wanted = action.lower()
         return any(fnmatchcase(wanted, pattern.lower()) for pattern in self.actions)
+
+
+def _has_owner(value: str) -> bool:
+    """Whether a value is bound to somebody: an ARN by its account, or by its name (a bucket's has none)."""
+    if value.lower().startswith("arn:"):
+        account, name = (*value.split(":", 5)[4:], "", "")[:2]
+        value = account or name
+    owner = value.partition("/")[0]
+    return bool(owner) and not any(sign in owner for sign in ("*", "?", "${"))
 
 
 def statements(document: Value) -> list[Statement]:
@@ -81,7 +149,7 @@ def _conditions(value: Value) -> Iterable[Condition]:
     for operator, tests in value.entries().items():
         for key, values in tests.entries().items():
             plain = values.get()
-            texts = values.texts() or ([] if plain is None else [_text(plain)])
+            texts = values.texts() or ([] if plain in (None, []) else [_text(plain)])
             yield Condition(operator, key.lower(), tuple(texts))
 
 

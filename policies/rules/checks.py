@@ -43,11 +43,11 @@ def each_statement(document: Value, check: Callable[[Statement], Verdicts]) -> V
         yield from guarded(judge(value))
 
 
-def open_to_everybody(document: Value, narrows: Callable[[Statement], bool], remedy: str) -> Verdicts:
-    """Names the statements that allow something to everybody, without a condition that narrows them."""
+def open_to_everybody(document: Value, remedy: str) -> Verdicts:
+    """Names the statements that allow something to everybody, without a condition that names them."""
 
     def check(found: Statement) -> Verdicts:
-        if found.allows and found.everybody and not narrows(found):
+        if found.open:
             yield unwanted(found.value["Principal"], remedy)
 
     yield from each_statement(document, check)

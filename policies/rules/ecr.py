@@ -66,7 +66,7 @@ def encryption(resource: Resource, _: Options) -> Verdicts:
 def any_principal(resource: Resource, _: Options) -> Verdicts:
     """No repository is open to everybody."""
     remedy = "name the accounts that pull the images"
-    yield from open_to_everybody(resource["policy"], lambda found: bool(found.conditions), remedy)
+    yield from open_to_everybody(resource["policy"], remedy)
 
 
 @ECR.stack_rule(

@@ -2,9 +2,9 @@
 
 from pulumi_policy import Severity
 
+from policies.networks import is_world
 from policies.rule import Option, Options, Resource, Topic, Verdicts, each, wrong
 from policies.rules.checks import must_be_false, must_be_true
-from policies.rules.security_groups import is_world
 from policies.unknowns import Value
 
 EKS = Topic(
@@ -13,6 +13,8 @@ EKS = Topic(
     url="https://docs.aws.amazon.com/eks/latest/best-practices/security.html",
 )
 CLUSTER = ("aws:eks/cluster:Cluster",)
+STANDARD_SUPPORT = {"1.34": "2026-12-02", "1.35": "2027-03-27", "1.36": "2027-08-02"}
+"""Versions, and the day on which their standard support ends (EKS user guide, release calendar)."""
 LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 
 
@@ -50,7 +52,7 @@ def endpoint(resource: Resource, _: Options) -> Verdicts:
 
 
 def _not_world(value: Value) -> Verdicts:
-    if is_world(value):
+    if is_world(value.text() or ""):
         yield wrong(value, "the networks of the operators, or set vpcConfig.endpointPublicAccess to false")
 
 
@@ -91,11 +93,13 @@ def secrets(resource: Resource, _: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html",
     options={
         "versions": Option(
-            default=["1.33", "1.34", "1.35"],
+            default=list(STANDARD_SUPPORT),
             schema={
                 "type": "array",
                 "items": {"type": "string"},
-                "description": "Versions in standard support.",
+                "description": "Versions in standard support: "
+                + ", ".join(f"{version} until {day}" for version, day in STANDARD_SUPPORT.items())
+                + ".",
             },
         )
     },

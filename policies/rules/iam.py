@@ -1,11 +1,12 @@
 """IAM: nobody may do more than is named."""
 
+import re
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 
 from pulumi_policy import Severity
 
-from policies.documents import Statement
+from policies.documents import Condition, Statement
 from policies.rule import (
     Option,
     Options,
@@ -79,11 +80,22 @@ def _elements(value: Value) -> list[Value]:
 
 _LIST_ONLY = (
     "*:Describe*",
-    "*:Get*",
     "*:List*",
-    "*:BatchGet*",
     "*:Lookup*",
     "*:Search*",
+    # Settings and numbers. Not every Get: most read data (objects, secrets, parameters, items, log events).
+    "cloudwatch:GetMetric*",
+    "codebuild:BatchGetProjects",
+    "codeconnections:GetConnection",
+    "iam:Get*",
+    "kms:GetKeyPolicy",
+    "kms:GetKeyRotationStatus",
+    "s3:GetAccelerateConfiguration",
+    "s3:GetBucket*",
+    "s3:GetEncryptionConfiguration",
+    "s3:GetLifecycleConfiguration",
+    "s3:GetReplicationConfiguration",
+    "tag:GetResources",
     "ec2:CreateNetworkInterface",
     "ec2:DeleteNetworkInterface",
     "ec2:AssociateVpcCidrBlock",
@@ -102,14 +114,19 @@ _LIST_ONLY = (
     types=POLICIES | {ROLE},
     severity=Severity.MEDIUM,
     controls=("CKV_AWS_355", "CKV_AWS_290", "CKV_AWS_288"),
-    remediation="Name the resources, or add a condition; only actions that know no resource need `*`.",
+    remediation=(
+        "Name the resources, or add a condition that asks for a value; only actions that know no resource "
+        "need `*`."
+    ),
     options={
         "unrestrictable": Option(
             default=list(_LIST_ONLY),
             schema={
                 "type": "array",
                 "items": {"type": "string"},
-                "description": "Patterns of actions that may go with every resource.",
+                "description": (
+                    "Patterns of actions that may go with every resource: they know none, or read no data."
+                ),
             },
         )
     },
@@ -122,7 +139,7 @@ def wildcard_resource(resource: Resource, options: Options) -> Verdicts:
         narrow = [
             name for name in found.actions if not any(fnmatchcase(name.lower(), each) for each in patterns)
         ]
-        if "*" in found.resources and narrow and not found.conditions:
+        if "*" in found.resources and narrow and not found.narrowed:
             value = next(item for item in _elements(found.value["Resource"]) if item.text() == "*")
             yield wrong(value, f"the resources of {narrow[0]}, or add a condition")
 
@@ -175,20 +192,38 @@ def trust(resource: Resource, _: Options) -> Verdicts:
     yield from each_statement(resource["assumeRolePolicy"], _trust)
 
 
+_ANY_SUBJECT = re.compile(r"(repo|system:serviceaccount|)[:*?]*([*?].*)?")
+"""What a `sub` may be of anybody: nothing fixed but the kind."""
+
+_GITHUB = "token.actions.githubusercontent.com:"
+
+_GITHUB_OWNER = re.compile(
+    r"(repo|repository|repository_id|repository_owner|repository_owner_id|job_workflow_ref):[^*?/:]+([/:].*)?"
+)
+"""A `sub` of GitHub's jobs that begins with an owner or a repository; every other claim anybody can have."""
+
+
 def _trust(found: Statement) -> Verdicts:
     if not found.allows:
         return
     conditions = found.value["Condition"]
-    keys = {condition.key: condition for condition in found.conditions}
     federated = any(kind == "Federated" for kind, _ in found.principals) and found.covers(
         "sts:AssumeRoleWithWebIdentity"
     )
     if federated:
         for claim in ("sub", "aud"):
-            bound = [condition for key, condition in keys.items() if key.endswith(f":{claim}")]
+            bound = [condition for condition in found.conditions if condition.key.endswith(f":{claim}")]
             if not bound:
                 yield wrong(conditions, f"a condition on the claim {claim}")
-            elif any(value.strip("*:") in ("", "repo") for condition in bound for value in condition.values):
+            elif not any(map(_names_claim, bound)):
                 yield wrong(conditions, f"a condition that names the {claim}, not every one")
-    elif found.everybody and not found.conditions:
+    elif found.open:
         yield unwanted(found.value["Principal"], "name the principals, or add a condition")
+
+
+def _names_claim(condition: Condition) -> bool:
+    if not condition.narrows or condition.key.endswith(":aud"):
+        return condition.narrows
+    if condition.key.startswith(_GITHUB):
+        return all(map(_GITHUB_OWNER.fullmatch, condition.values))
+    return not any(map(_ANY_SUBJECT.fullmatch, condition.values))

@@ -2,7 +2,6 @@
 
 from pulumi_policy import Severity
 
-from policies.documents import Statement
 from policies.rule import (
     Options,
     Resource,
@@ -33,15 +32,6 @@ def rotation(resource: Resource, _: Options) -> Verdicts:
         yield from must_be_true(resource["enableKeyRotation"])
 
 
-_BOUND = (
-    "kms:calleraccount",
-    "kms:viaservice",
-    "aws:principalorgid",
-    "aws:principalaccount",
-    "aws:sourceaccount",
-)
-
-
 @IAM.rule(
     "kms-key-any-principal",
     types=(KEY, KEY_POLICY),
@@ -53,8 +43,4 @@ _BOUND = (
 def key_principals(resource: Resource, _: Options) -> Verdicts:
     """No key policy lets everybody use a key."""
     remedy = "name the account or roles that use the key"
-    yield from open_to_everybody(resource["policy"], _bound, remedy)
-
-
-def _bound(found: Statement) -> bool:
-    return any(condition.key in _BOUND for condition in found.conditions)
+    yield from open_to_everybody(resource["policy"], remedy)

@@ -131,28 +131,6 @@ def acls_enabled(bucket: Bucket) -> Verdicts:
             yield said(value, bucket, "'BucketOwnerEnforced'")
 
 
-_NARROW = (
-    "aws:principalorgid",
-    "aws:principalaccount",
-    "aws:principalarn",
-    "aws:sourceaccount",
-    "aws:sourcearn",
-    "aws:sourceip",
-    "aws:sourcevpc",
-    "aws:sourcevpce",
-    "aws:vpcsourceip",
-)
-
-
-def _narrows(found: Statement) -> bool:
-    return any(
-        condition.key in _NARROW
-        and not condition.operator.endswith("IfExists")
-        and "*" not in condition.values
-        for condition in found.conditions
-    )
-
-
 @S3.rule(
     "s3-policy-any-principal",
     types=(*part_types("Policy"), *BUCKETS),
@@ -167,7 +145,7 @@ def _narrows(found: Statement) -> bool:
 def any_principal(resource: Resource, _: Options) -> Verdicts:
     """No bucket policy allows something to everybody."""
     remedy = "name the principals, or add a condition that narrows them"
-    yield from open_to_everybody(resource["policy"], _narrows, remedy)
+    yield from open_to_everybody(resource["policy"], remedy)
 
 
 @S3.rule(

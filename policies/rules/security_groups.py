@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import ip_network
 
 from pulumi_policy import EnforcementLevel, Severity
 
+from policies.networks import is_world
 from policies.rule import Finding, Option, Options, Resource, Rule, Topic, Verdicts, each, unwanted, wrong
 from policies.unknowns import Value
 
@@ -84,14 +84,6 @@ def _elements(*lists: Value) -> Iterator[Value]:
         yield from value.items() if value.known else [value]
 
 
-def is_world(cidr: Value) -> bool:
-    """Whether a network is the whole internet, or half of it."""
-    try:
-        return ip_network(cidr.text() or "", strict=False).prefixlen <= 1
-    except ValueError:
-        return False
-
-
 def _judge(resource: Resource, select: bool, check: Iterable[int] | None, wanted: str) -> Verdicts:
     """Names every source that is the world, of the rules in one direction that let a port through."""
     for opening in openings(resource):
@@ -99,7 +91,7 @@ def _judge(resource: Resource, select: bool, check: Iterable[int] | None, wanted
             continue
 
         def source(value: Value, opening: Opening = opening) -> Verdicts:
-            if is_world(value) and (
+            if is_world(value.text() or "") and (
                 opening.everything if check is None else any(map(opening.contains, check))
             ):
                 yield Finding(value.path, f"{value.shown()} for {opening.ports}", wanted)
@@ -141,7 +133,7 @@ def everything(resource: Resource, _: Options) -> Verdicts:
         ported = str(opening.protocol.get()).lower() in ("tcp", "udp", "6", "17")
         if opening.ingress and whole and ported:
             for value in opening.sources:
-                if is_world(value):
+                if is_world(value.text() or ""):
                     yield Finding(
                         value.path, f"{value.shown()} for {opening.ports}", "name the ports that are meant"
                     )
@@ -181,7 +173,7 @@ def other_ports(resource: Resource, options: Options) -> Verdicts:
             continue
 
         def source(value: Value, opening: Opening = opening) -> Verdicts:
-            if is_world(value) and not _within(opening, allowed):
+            if is_world(value.text() or "") and not _within(opening, allowed):
                 ports = ", ".join(str(port) for port in sorted(allowed))
                 yield Finding(
                     value.path, f"{value.shown()} for {opening.ports}", f"open only {ports}, or name networks"
@@ -255,5 +247,5 @@ def prefix_list(resource: Resource, _: Options) -> Verdicts:
 
 
 def _not_world(value: Value) -> Verdicts:
-    if is_world(value):
+    if is_world(value.text() or ""):
         yield unwanted(value)

@@ -2,6 +2,8 @@ from typing import Any
 
 import pytest
 
+from components.settings.aws import Cluster as ClusterSettings
+from policies.rules.eks import STANDARD_SUPPORT
 from tests.policies.conftest import UNKNOWN, Case, OneChange, Said
 
 EKS = "aws:eks/cluster:Cluster"
@@ -87,7 +89,7 @@ CASES: list[Case] = [
         EKS,
         CLUSTER,
         {"version": "1.28"},
-        ["version is '1.28'; set it to 1.33 or 1.34 or 1.35"],
+        ["version is '1.28'; set it to 1.34 or 1.35 or 1.36"],
     ),
     (
         "eks-access-by-config-map",
@@ -134,3 +136,8 @@ def test_one_change_is_named(one_change: OneChange, case: Case) -> None:
 )
 def test_an_unknown_value_is_counted(said: Said, policy: str, kind: str, path: str) -> None:
     assert said(policy, kind, {path: UNKNOWN}) == [f"unknown: {path}"]
+
+
+def test_stack_files_accept_what_the_policy_accepts() -> None:
+    accepted = ClusterSettings.model_json_schema()["properties"]["version"]["enum"]
+    assert accepted == list(STANDARD_SUPPORT)

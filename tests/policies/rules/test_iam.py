@@ -95,7 +95,11 @@ def test_the_inline_policies_of_a_role_count(said: Said) -> None:
     [
         ({}, None),
         ({"Action": ["ec2:DescribeInstances", "s3:ListAllMyBuckets"], "Resource": "*"}, None),
-        ({"Action": "s3:PutObject", "Resource": "*", "Condition": {"Bool": {"a:b": "true"}}}, None),
+        ({"Action": "s3:PutObject", "Resource": "*", "Condition": {"StringEquals": {"a:b": "c"}}}, None),
+        (
+            {"Action": "s3:PutObject", "Resource": "*", "Condition": {"StringNotEquals": {"a:b": "c"}}},
+            "s3:PutObject",
+        ),
         ({"Action": ["s3:ListBucket", "s3:PutObject"], "Resource": ["*"]}, "s3:PutObject"),
         ({"Action": "kms:Decrypt", "Resource": "*"}, "kms:Decrypt"),
     ],
@@ -146,6 +150,22 @@ AUD = "token.actions.githubusercontent.com:aud"
             {**GITHUB, "Condition": {"StringLike": {SUB: "repo:*", AUD: "s"}}},
             ["set it to a condition that names the sub, not every one"],
         ),
+        ({**GITHUB, "Condition": {"StringLike": {SUB: "repo:a/*"}, "StringEquals": {AUD: "s"}}}, []),
+        ({**GITHUB, "Condition": {"StringEquals": {SUB: "repository_owner_id:1", AUD: "s"}}}, []),
+        (
+            {**GITHUB, "Condition": {"StringNotLike": {SUB: "repo:a/b:*"}, "StringEquals": {AUD: "s"}}},
+            ["set it to a condition that names the sub, not every one"],
+        ),
+        (
+            {
+                **GITHUB,
+                "Condition": {
+                    "ForAllValues:StringLike": {SUB: "repo:a/*"},
+                    "StringEqualsIfExists": {AUD: "s"},
+                },
+            },
+            [f"set it to a condition that names the {claim}, not every one" for claim in ("sub", "aud")],
+        ),
         (
             {**GITHUB, "Condition": {"StringLike": {SUB: ["repo:a/b:*", "*"], AUD: "s"}}},
             ["set it to a condition that names the sub, not every one"],
@@ -158,3 +178,47 @@ def test_whom_a_role_trusts(said: Said, changes: dict[str, Any], remedies: list[
     found = said("iam-trust-without-condition", ROLE, trust)
     assert [text.rpartition("; ")[2] for text in found] == remedies
     assert all(text.startswith("assumeRolePolicy.Statement[0].") for text in found)
+
+
+@pytest.mark.parametrize(
+    ("sub", "anybody"),
+    [
+        ("system:serviceaccount:api:api", False),
+        ("system:serviceaccount:api:*", False),
+        ("system:serviceaccount:*:api", True),
+        ("system:serviceaccount:*", True),
+        ("sys*", False),
+        ("?*", True),
+    ],
+)
+def test_a_cluster_names_the_namespace_of_those_it_vouches_for(said: Said, sub: str, anybody: bool) -> None:
+    provider = "oidc.eks.eu-west-1.amazonaws.com/id/A"
+    statement = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Principal": {"Federated": f"arn:aws:iam::1:oidc-provider/{provider}"},
+        "Condition": {
+            "StringLike": {f"{provider}:sub": sub},
+            "StringEquals": {f"{provider}:aud": "sts.amazonaws.com"},
+        },
+    }
+    trust = {"assumeRolePolicy": json.dumps({"Statement": [statement]})}
+    assert bool(said("iam-trust-without-condition", ROLE, trust)) is anybody
+
+
+@pytest.mark.parametrize(
+    "sub",
+    [
+        "repo:*/*",
+        "repo:*/b:*",
+        "repo:a*/b:*",
+        "repo:a?/b",
+        "repo:*:environment:prod",
+        "environment:prod",
+        "r*",
+    ],
+)
+def test_a_subject_of_github_begins_with_a_fixed_owner(said: Said, sub: str) -> None:
+    condition = {"StringLike": {SUB: sub}, "StringEquals": {AUD: "sts"}}
+    trust = {"assumeRolePolicy": document(**GITHUB, Condition=condition)}
+    assert said("iam-trust-without-condition", ROLE, trust) != []

@@ -1,0 +1,70 @@
+"""Which conditions of a statement count: what everybody is narrowed to."""
+
+from typing import Any
+
+import pytest
+
+from policies.documents import statements
+from policies.networks import is_world
+from policies.unknowns import Value, from_plain
+
+
+@pytest.mark.parametrize(
+    ("operator", "key", "value", "narrows", "names_owners"),
+    [
+        ("StringEquals", "kms:CallerAccount", "123456789012", True, True),
+        ("StringEquals", "kms:CallerAccount", ["123456789012", "210987654321"], True, True),
+        ("ForAnyValue:StringLike", "aws:PrincipalOrgPaths", "o-a/*", True, True),
+        ("StringLike", "aws:PrincipalOrgPaths", "o-a*/*", True, False),
+        ("StringNotEquals", "kms:CallerAccount", "123456789012", False, False),
+        ("StringEqualsIfExists", "kms:CallerAccount", "123456789012", False, False),
+        ("ForAllValues:StringEquals", "aws:PrincipalOrgID", "o-a", False, False),
+        ("Null", "aws:PrincipalOrgID", "false", False, False),
+        ("Bool", "aws:SecureTransport", "true", False, False),
+        ("StringLike", "aws:PrincipalOrgID", "*", False, False),
+        ("StringLike", "aws:PrincipalOrgID", ["o-a", "?*"], False, False),
+        ("StringLike", "aws:PrincipalOrgID", "o-*", True, False),
+        ("StringEquals", "aws:PrincipalAccount", "${aws:PrincipalAccount}", True, False),
+        ("StringEquals", "aws:PrincipalOrgID", [], False, False),
+        ("StringEquals", "aws:RequestTag/env", "prod", True, False),
+        ("StringEquals", "kms:ViaService", "s3.eu-west-1.amazonaws.com", True, False),
+        ("IpAddress", "aws:SourceIp", "203.0.113.0/24", True, True),
+        ("IpAddress", "aws:SourceIp", "0.0.0.0/0", False, False),
+        ("IpAddress", "aws:SourceIp", ["203.0.113.0/24", "2000::/3"], False, False),
+        ("NotIpAddress", "aws:SourceIp", "203.0.113.0/24", False, False),
+        ("ArnLike", "aws:PrincipalArn", "arn:aws:iam::123456789012:role/*", True, True),
+        ("ArnLike", "aws:PrincipalArn", "arn:aws:iam::*:role/deploy", True, False),
+        ("ArnLike", "aws:PrincipalArn", "arn:aws:iam::*", True, False),
+        ("ArnLike", "aws:PrincipalArn", "arn:*", True, False),
+        ("ArnLike", "aws:SourceArn", "arn:aws:s3:::bucket", True, True),
+        ("ArnLike", "aws:SourceArn", "arn:aws:s3:::b*", True, False),
+    ],
+)
+def test_a_condition_counts_by_operator_key_and_values(
+    operator: str, key: str, value: Any, narrows: bool, names_owners: bool
+) -> None:
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "*", "Condition": {operator: {key: value}}}
+    [found] = statements(Value(from_plain({"Statement": [statement]})))
+    assert found.narrowed is narrows
+    assert found.open is not names_owners
+
+
+def test_one_condition_that_names_owners_is_enough() -> None:
+    condition = {"Bool": {"aws:SecureTransport": "true"}, "StringEquals": {"aws:SourceAccount": "1"}}
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "*", "Condition": condition}
+    [found] = statements(Value(from_plain({"Statement": [statement]})))
+    assert not found.open
+
+
+@pytest.mark.parametrize(
+    "text", ["0.0.0.0/0", "128.0.0.0/1", "::/0", "::/1", "2000::/3", "2000::/4", "0::/2"]
+)
+def test_the_internet_or_half_of_it_is_the_world(text: str) -> None:
+    assert is_world(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["10.0.0.0/8", "0.0.0.0/2", "2001::/16", "2000::/5", "fc00::/7", "fe80::/3", "", "pl-1"]
+)
+def test_a_part_of_the_internet_is_not_the_world(text: str) -> None:
+    assert not is_world(text)
