@@ -7,15 +7,30 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from policies.waivers import Waivers, load
-from review import cost, model, policies, risks, weaker
+from review import cost, policies, risks, weaker
 from review.masks import each_text
-from review.model import BASE_TO_HEAD, EXISTING, NEW, OPS, Change, Finding, Report, StackReport, listed
+from review.model import (
+    BASE_TO_HEAD,
+    COUNTS,
+    EXISTING,
+    FIXED,
+    NEW,
+    OPS,
+    OWN,
+    WAIVED,
+    Change,
+    Finding,
+    Report,
+    StackReport,
+    listed,
+    title,
+)  # fmt: skip
 from review.observed import Observed, Resource, Step
 from review.properties import properties
 from review.settings import StackFile
 
-# Waivers of what the review itself finds, in the form of the policies' waivers.
-WAIVERS = "review/waivers.yaml"
+BROKEN = "does-not-evaluate"
+WAIVERS = "review/waivers.yaml"  # of what the review itself finds, in the form of the policies' waivers
 SEVERITIES = ("critical", "high", "medium", "low", "")
 Kind = TypeVar("Kind", Change, Finding)
 
@@ -45,7 +60,7 @@ class Looked:
 def build(compares: str, names: tuple[str, str], looked: Sequence[Looked], clean: Callable[[str], str],
           tree: Path, notes: Iterable[str] = ()) -> Report:  # fmt: skip
     """The report on all stacks; `names` are base and head as people call them, `clean` masks secrets."""
-    waivers = load(model.OWN, None, tree / WAIVERS) if (tree / WAIVERS).exists() else Waivers()
+    waivers = load(OWN, None, tree / WAIVERS) if (tree / WAIVERS).exists() else Waivers()
     notes = [*notes, *(f"review/{fault}" for fault in waivers.faults)]
     rows: list[StackReport] = []
     changes: list[Change] = []
@@ -64,10 +79,11 @@ def build(compares: str, names: tuple[str, str], looked: Sequence[Looked], clean
             before = {} if each.alone else {one.key: one for one in each.before.values()}
             after = {one.resource.key: one.resource for one in each.steps.values() if one.op != "delete"}
             sides[each.name] = (before or None, after)
-        if compares == BASE_TO_HEAD and not each.trouble and not (each.head and each.base):
-            gone = f"its {len(each.before)} resources stay until somebody destroys it"
-            which, so = ("head", gone) if each.base else ("base", "everything in it is new")
-            notes.append(f"{each.name}: the {which} has no such stack; {so}.")
+        if compares == BASE_TO_HEAD and not each.trouble and not each.base:
+            notes.append(f"{each.name}: the base has no such stack; everything in it is new.")
+        if not each.trouble and not each.head:
+            stay = f"its {len(each.before)} resources stay until somebody destroys it"
+            notes.append(f"{each.name}: the head has no such stack; {stay}.")
         rows.append(StackReport(each.name, _counts(each, own, judged), cost.cost(done)))
         changes += own
         found += judged
@@ -100,13 +116,13 @@ def _change(step: Step, each: Looked, graph: risks.Graph) -> Change:
     sources = (graph.resources[urn] for urn in resource.dependencies if urn in graph.resources)
     return Change(
         stacks=[each.name], type=resource.type, name=resource.name, places=step.places, op=step.op,
-        component=near, upstream=sorted({model.title(each) for each in sources}),
+        component=near, upstream=sorted({title(each) for each in sources}),
         properties=properties(step, follows, each.file, near) if step.op != "create" else [],
     )  # fmt: skip
 
 
 def _errors(each: Looked) -> Iterator[Finding]:
-    about: dict[str, Any] = {"stacks": [each.name], "policy": model.BROKEN, "level": "mandatory"}
+    about: dict[str, Any] = {"stacks": [each.name], "policy": BROKEN, "level": "mandatory"}
     for text in (*(each.head.errors if each.head else ()), *filter(None, (each.trouble,))):
         yield Finding(name="the program", message=text, blocks=True, **about)
     for text in each.base.errors if each.base else ():
@@ -125,17 +141,16 @@ def _waived(found: Finding, waivers: Waivers, target: str) -> Finding:
     waiver = waivers.of(found.policy, target) if found.blocks else None
     if waiver is None or waiver.expired(waivers.today):
         return found
-    return replace(found, waiver=waiver.said(waivers.today), verdict=model.WAIVED, blocks=False)
+    return replace(found, waiver=waiver.said(waivers.today), verdict=WAIVED, blocks=False)
 
 
 def _counts(each: Looked, changes: Iterable[Change], found: Iterable[Finding]) -> dict[str, int]:
     if each.trouble or (each.head and each.head.errors):
         return {}
-    judged = (one for one in found if one.policy not in model.OWN and one.status != model.FIXED)
+    judged = (one for one in found if one.policy not in OWN and one.status != FIXED)
     words = [*(one.op for one in changes), *(f"{one.verdict}" for one in judged)]
-    return {
-        key: words.count(key.removesuffix("s")) for key in model.COUNTS if not (each.alone and key in OPS)
-    }
+    known = (key for key in COUNTS if not (each.alone and key in OPS))
+    return {key: words.count(key.removesuffix("s")) for key in known}
 
 
 def _merged(items: Iterable[Kind], order: list[str]) -> list[Kind]:
@@ -162,15 +177,8 @@ def neutral(text: str, stack: str) -> str:
 
 def _urgency(each: Finding) -> tuple[Any, ...]:
     severity = SEVERITIES.index(each.severity) if each.severity in SEVERITIES else len(SEVERITIES)
-    return (
-        not each.blocks,
-        each.level != "mandatory",
-        severity,
-        each.policy,
-        each.name,
-        each.type,
-        each.stacks,
-    )
+    urgent = not each.blocks, each.level != "mandatory", severity
+    return *urgent, each.policy, each.name, each.type, each.stacks
 
 
 def _verdict(report: Report) -> str:
@@ -180,17 +188,16 @@ def _verdict(report: Report) -> str:
             blocks.setdefault(each.policy, {})[each.name] = None
     said = listed([f"{policy} ({listed([*names], 3)})" for policy, names in blocks.items()], 3)
     if report.code == 2:
-        broken = (each for each in report.findings if each.policy == model.BROKEN and each.blocks)
+        broken = (each for each in report.findings if each.policy == BROKEN and each.blocks)
         return "Could not run: " + "; ".join(f"{each.stacks[0]}: {each.message}" for each in broken)
     if blocks:
         count = sum(each.blocks for each in report.findings)
         return f"{count} finding{' blocks' if count == 1 else 's block'}: {said}."
     sums = {op: sum(each.counts.get(op, 0) for each in report.stacks) for op in reversed(OPS)}
     changed = ", ".join(f"{count} {op}d" for op, count in sums.items() if count)
-    if bad := [each.stacks[0] for each in report.findings if each.policy == model.BROKEN]:
-        return (
-            f"Nothing blocks, but what changes is not known: the base of {', '.join(bad)} does not evaluate."
-        )
+    if bad := [each.stacks[0] for each in report.findings if each.policy == BROKEN]:
+        why = f"the base of {', '.join(bad)} does not evaluate"
+        return f"Nothing blocks, but what changes is not known: {why}."
     if not changed and any(each.status == NEW for each in report.findings):
         return "Nothing changes, and nothing blocks; what the policies say has changed."
     return f"Nothing blocks: {changed}." if changed else "Nothing changes, and nothing new breaks a rule."

@@ -48,10 +48,11 @@ def events(files: Iterable[Path], tree: Path, masked: Iterable[str], head: str) 
     looked: list[Looked] = []
     for name in sorted(found, key=_order):
         seen = Observed(name, tree)
-        for content in sorted(found[name], key=is_map, reverse=True):
+        for content in found[name]:
             seen.add(content)
         before = {urn: step.old for urn, step in seen.steps.items() if step.old}
-        looked.append(Looked(name, seen, None, before, settings.read(name, None, tree)))
+        trouble = "" if any(map(is_map, found[name])) else "the preview's --json is missing"
+        looked.append(Looked(name, seen, None, before, settings.read(name, None, tree), trouble))
     return build(STATE_TO_HEAD, ("state of each stack", head), looked, masks(masked), tree)
 
 

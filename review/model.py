@@ -1,47 +1,36 @@
 """The report: what all renderings show. Plain data, so that JSON of it is the whole truth."""
 
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from sandbox.progress import short
 
+RULES: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("rules.toml").read_text())
+OWN: Mapping[str, str] = RULES["own"]
 BASE_TO_HEAD, STATE_TO_HEAD = "base to head", "state to head"
 NEW, EXISTING, FIXED = "new", "existing", "fixed"
-OF_BASE = "of the base"
 VIOLATION, WAIVED, UNKNOWN = "violation", "waived", "unknown"
 OPS = ("delete", "replace", "update", "create")
 COUNTS = (*reversed(OPS), "violations", WAIVED, UNKNOWN)
-
-BROKEN, REPLACED, DELETED = "does-not-evaluate", "stateful-replaced", "stateful-deleted"
-WEAKER, APART = "prod-weaker-than-stg", "stacks-no-longer-the-same"
-# What the review itself finds, and the section of the report it is in.
-OWN = {
-    BROKEN: "Does not evaluate",
-    REPLACED: "At risk",
-    DELETED: "At risk",
-    "replaced": "At risk",
-    "deleted": "At risk",
-    WEAKER: "Prod weaker than stg",
-    APART: "No longer the same in all stacks",
-}
 
 
 @dataclass(frozen=True)
 class Place:
     """A line of the tree that `declares`, `composes` or `sets` something, or a line `of the base`."""
 
-    file: str = field(repr=False)
+    file: str = field(repr=False)  # not in what is compared between stacks, nor is the line
     line: int = field(repr=False)
     what: str
 
 
 @dataclass(frozen=True)
-class Setting:
-    """The key of a stack file that a value came from, and how that is known."""
+class Setting(Place):
+    """The line of a stack file that a value came from: its key, and how that is known."""
 
     key: str
-    place: Place
     by: str
 
 
@@ -97,10 +86,8 @@ class Finding(Item):
     @property
     def section(self) -> str:
         """Where the report tells it."""
-        return (
-            OWN.get(self.policy)
-            or f"Policy: {'not known before up' if self.verdict == UNKNOWN else self.status}"
-        )
+        known = "not known before up" if self.verdict == UNKNOWN else self.status
+        return OWN.get(self.policy) or f"Policy: {known}"
 
 
 @dataclass(frozen=True)

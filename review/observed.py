@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from review.masks import is_map, shown
-from review.model import OF_BASE, UNKNOWN, Place
+from review.model import UNKNOWN, Place
 
 Json = dict[str, Any]
 ROOT = "pulumi:pulumi:Stack"
@@ -67,7 +67,7 @@ class Step:
     def places(self) -> list[Place]:
         """Where it is declared; what is deleted was declared in the base."""
         gone = self.op == "delete"
-        return [replace(each, what=OF_BASE) if gone else each for each in self.resource.places]
+        return [replace(each, what="of the base") if gone else each for each in self.resource.places]
 
 
 class Verdict(NamedTuple):
@@ -91,13 +91,12 @@ class Observed:
     errors: list[str] = field(default_factory=list[str])
 
     def add(self, content: Any) -> None:
-        """Take in a `--json` plan, an event log or a ledger; the plan first: it knows more of a step."""
+        """Take in a `--json` plan, which alone has the steps, or the rows of an event log or a ledger."""
         if is_map(content):
             for each in content.get("steps") or ():
-                self._step(each, each.get("oldState"), each.get("newState"), each.get("replaceReasons"))
+                self._step(each)
             self._errors(content.get("diagnostics") or ())
             return
-        planned = bool(self.steps)
         for row in content:
             if found := row.get("policyEvent"):
                 names = ("policyName", "resourceUrn", "enforcementLevel", "severity", "message")
@@ -106,21 +105,18 @@ class Observed:
                 self.verdicts.append(Verdict(row["policy"], row["urn"], UNKNOWN, "", row["detail"]))
             elif found := row.get("diagnosticEvent"):
                 self._errors([found])
-            elif not planned and (found := row.get("resourcePreEvent")):
-                found = found["metadata"]
-                self._step(found, found.get("old"), found.get("new"), found.get("keys"))
 
-    def _step(self, said: Json, old: Json | None, new: Json | None, forced: Iterable[str] | None) -> None:
+    def _step(self, said: Json) -> None:
         kinds: Json = said.get("detailedDiff") or {}
-        diff = {path: str(each.get("kind") or each.get("diffKind")) for path, each in kinds.items()}
+        diff = {path: str(each["kind"]) for path, each in kinds.items()}
+        states: list[Json | None] = [said.get("oldState"), said.get("newState")]
+        old, new = (resource(state, self.tree) if state else None for state in states)
         op = STEPS.get(said["op"]) or str(said["op"])
-        sides = [resource(each, self.tree) if each else None for each in (old, new)]
-        step = Step(op, sides[0], sides[1], diff, tuple(sorted(forced or ())))
+        step = Step(op, old, new, diff, tuple(sorted(said.get("replaceReasons") or ())))
         before = self.steps.get(step.resource.urn)
         if before and before.op == step.op == "replace":  # the parts of one replacement: each knows something
-            known = before.forced_by or step.forced_by
-            both = before.old or step.old, before.new or step.new
-            step = Step("replace", *both, {**before.diff, **diff}, known)
+            forced = before.forced_by or step.forced_by
+            step = Step(op, before.old or old, before.new or new, {**before.diff, **diff}, forced)
         if not before or step.op != "same":
             self.steps[step.resource.urn] = step
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
-from review.model import COUNTS, OF_BASE, Place, Report, Setting, listed, short, title
+from review.model import COUNTS, Place, Report, Setting, listed, short, title
 from sandbox.progress import Progress
 
 SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
@@ -15,25 +15,24 @@ SEPARATORS = re.compile("[␝␞␟]")
 
 
 def where(places: Iterable[Place]) -> str:
-    return ", ".join(f"{each.file}:{each.line}{' of the base' * (each.what == OF_BASE)}" for each in places)
+    old = "of the base"
+    return ", ".join(f"{each.file}:{each.line}{f' {old}' if each.what == old else ''}" for each in places)
 
 
 def origin(setting: Setting | None) -> str:
-    return f" ← {setting.key} ({where([setting.place])}; {setting.by})" if setting else ""
+    return f" ← {setting.key} ({where([setting])}; {setting.by})" if setting else ""
 
 
 def brief(text: str | None, other: str | None) -> str:
     """A value on one line; of a long one where it begins to differ from the other, and how long it is."""
     if text is None:
         return "(absent)"
-    start = max(0, _alike(text, other or "") - LONG // 4) if len(text) > LONG else 0
-    line = f"{'… ' if start else ''}{text[start : start + LONG]}{' …' if text[start + LONG :] else ''}"
-    return line.replace("\n", " ⏎ ") + (f" ({len(text):,} characters)" if len(text) > LONG else "")
-
-
-def _alike(*texts: str) -> int:
-    """How many characters at the beginning are the same."""
-    return next((at for at, chars in enumerate(zip(*texts, strict=False)) if len({*chars}) > 1), 0)
+    if len(text) > LONG:
+        differ = (at for at, (one, two) in enumerate(zip(text, other or "", strict=False)) if one != two)
+        start = max(0, next(differ, 0) - LONG // 4)
+        part = f"{'… ' if start else ''}{text[start : start + LONG]}{' …' if text[start + LONG :] else ''}"
+        text = f"{part} ({len(text):,} characters)"
+    return text.replace("\n", " ⏎ ")
 
 
 def grouped(items: Iterable[Any], *names: str) -> list[list[Any]]:
@@ -98,20 +97,8 @@ def label(text: str) -> str:
 
 def filters() -> Mapping[str, Callable[..., Any]]:
     """All of them by name."""
-    own = (
-        where,
-        origin,
-        brief,
-        grouped,
-        matrix,
-        columns,
-        costs,
-        plain,
-        code,
-        fenced,
-        label,
-        listed,
-        short,
-        title,
-    )
-    return {each.__name__: each for each in own} | {"sign": SIGNS.get, "paint": Progress().paint}
+    values = where, origin, brief, grouped, matrix, columns, costs, listed, short, title
+    return {each.__name__: each for each in (*values, plain, code, fenced, label)} | {
+        "sign": SIGNS.get,
+        "paint": Progress().paint,
+    }

@@ -1,6 +1,7 @@
 """What the policies say of head and base: new, existing, fixed; waived; unknown."""
 
 import re
+from typing import Any
 
 from policies.pack import ALL
 from review.model import EXISTING, FIXED, NEW, UNKNOWN, VIOLATION, WAIVED, Finding
@@ -46,6 +47,11 @@ def _waived(verdict: Verdict) -> str:
 
 def _finding(verdict: Verdict, stack: str, graph: Graph, status: str, file: StackFile, may: bool) -> Finding:
     rule, waiver, level = RULES.get(verdict.policy), _waived(verdict), verdict.level
+    about: dict[str, Any] = {"severity": verdict.severity}
+    if rule:
+        controls = [f"{rule.framework}: {control}" for control in rule.controls]
+        about = {"controls": controls, "remediation": rule.remediation, "url": rule.url}
+        about["severity"] = verdict.severity or (str(rule.severity.value) if rule.severity else "")
     known = (rule.description, rule.remediation) if rule else ()
     lines = WAIVER.sub("", verdict.message).splitlines()
     message = "\n".join(line for line in lines if line.strip() and line.strip() not in known)
@@ -62,14 +68,11 @@ def _finding(verdict: Verdict, stack: str, graph: Graph, status: str, file: Stac
         places=resource.places if resource else [],
         policy=verdict.policy,
         message=message or verdict.message,
-        severity=verdict.severity or (str(rule.severity.value) if rule and rule.severity else ""),
         level="" if status == FIXED else str(rule.level.value) if unknown and rule else level,
         status=status,
         verdict=word,
-        controls=[f"{rule.framework}: {control}" for control in rule.controls] if rule else [],
-        remediation=rule.remediation if rule else "",
-        url=rule.url if rule else "",
         waiver=waiver,
         setting=file.holder(said[1], value, graph.component(verdict.urn)) if said else None,
         blocks=word == VIOLATION and level == "mandatory" and may,
+        **about,
     )

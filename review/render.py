@@ -8,25 +8,17 @@ from typing import Any, NamedTuple
 import jinja2
 
 from review import phrases
-from review.model import FIXED, VIOLATION, Change, Report, title
+from review.model import FIXED, OWN, VIOLATION, Change, Report, title
 
 TEMPLATES = Path(__file__).parent / "templates"
-
 LIMIT = 65_000  # characters of a comment on a pull request; GitHub allows 65,536
-# Characters kept free for saying what was folded, and how that begins.
-ENDING, FOLDED = 1500, "**Folded to fit into a comment**"
-FIRST = (
-    "Does not evaluate",
-    "At risk",
-    "Policy: new",
-    "Prod weaker than stg",
-    "No longer the same in all stacks",
-)
+ENDING = 1500  # characters kept free for saying what was folded
+FOLDED = "**Folded to fit into a comment**"
 # Sections of findings: those that are shown without a click, before the changes; and those after them.
+FIRST = tuple(dict.fromkeys(["Does not evaluate", "At risk", "Policy: new", *OWN.values()]))
 LAST = ("Policy: fixed", "Policy: existing", "Policy: not known before up")
 OPEN = ("Notes", *FIRST)
-# Which sections of the comment are the last to be folded.
-KEPT = (OPEN, ("Changes", "Cost", *LAST, "Drawing"))
+KEPT = (OPEN, ("Changes", "Cost", *LAST, "Drawing"))  # the last ones of the comment to be folded come first
 LEVELS = ("blocks", "critical", "high", "medium", "low")
 DRAWN, COMMENT = 300, 40  # changed resources that are drawn, the first ones, on the page and in the comment
 
@@ -84,10 +76,8 @@ class Section:
     def text(self) -> str:
         if not self.items:
             return ""
-        told = "\n".join(
-            filter(None, (item[form] for item, form in zip(self.items, self.forms, strict=True)))
-        )
-        body = told + (f"\n\n_Folded: {self.said()}._" if self.said() else "")
+        told = (item[form] for item, form in zip(self.items, self.forms, strict=True))
+        body = "\n".join(filter(None, told)) + (f"\n\n_Folded: {self.said()}._" if self.said() else "")
         head = self.title if self.title == "Drawing" else f"{self.title} ({len(self.items)})"
         if self.title in OPEN:
             return f"\n### {head}\n\n{body}\n"
@@ -95,11 +85,8 @@ class Section:
 
     def said(self) -> str:
         """What is folded."""
-        words = {1: f"{self.noun} in a line each", 0: f"{self.noun} left out"}
-        counts = {form: self.forms.count(form) for form in words}
-        return ", ".join(
-            f"{counts[form]} of {len(self.items)} {said}" for form, said in words.items() if counts[form]
-        )
+        counts = ((self.forms.count(1), "in a line each"), (self.forms.count(0), "left out"))
+        return ", ".join(f"{count} of {len(self.items)} {self.noun} {how}" for count, how in counts if count)
 
     def unfold(self, form: int, room: int) -> int:
         """Tell items in this form, from the first on, while there is room; the characters left."""
@@ -135,17 +122,18 @@ def markdown(report: Report, limit: int = LIMIT) -> str:
 def _render(template: str, report: Report, drawn: int = 0) -> str:
     found = {each[0].section: each for each in phrases.grouped(report.findings, "section")}
     judged = [each for each in report.findings if each.verdict == VIOLATION and each.status != FIXED]
-    levels = [("blocks" if each.blocks else each.severity, each) for each in judged]
+    levels = [("blocks" if each.blocks else each.severity, each.type, each.name) for each in judged]
     worst = {
-        (each.type, each.name): level for name in reversed(LEVELS) for level, each in levels if level == name
+        (kind, name): level for wanted in reversed(LEVELS) for level, kind, name in levels if level == wanted
     }
     keys: dict[str, list[int]] = {}
     for index, each in enumerate(report.changes[:drawn]):
         keys.setdefault(title(each), []).append(index)
-    nodes = [
-        Node(f"n{index}", each, _sources(each, report, keys))
-        for index, each in enumerate(report.changes[:drawn])
-    ]
+    nodes: list[Node] = []
+    for change in report.changes[:drawn]:
+        near = [at for name in change.upstream if name != title(change) for at in keys.get(name, ())]
+        sources = [f"n{at}" for at in near if {*change.stacks} & {*report.changes[at].stacks}]
+        nodes.append(Node(f"n{len(nodes)}", change, sources))
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=template.endswith(".html"),
@@ -158,9 +146,3 @@ def _render(template: str, report: Report, drawn: int = 0) -> str:
     return environment.get_template(template).render(
         report=report, found=found, first=FIRST, last=LAST, levels=LEVELS, worst=worst, nodes=nodes
     )
-
-
-def _sources(change: Change, report: Report, keys: dict[str, list[int]]) -> list[str]:
-    """The keys of what a change depends on in some stack of its own, as far as that is drawn."""
-    near = [index for name in change.upstream if name != title(change) for index in keys.get(name, ())]
-    return [f"n{index}" for index in near if {*change.stacks} & {*report.changes[index].stacks}]

@@ -1,17 +1,13 @@
 """What goes away, why, and whether data goes with it; how resources hang together."""
 
-import tomllib
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any
 
-from review.model import Finding, Setting, listed, title
+from review.model import RULES, Finding, Setting, listed, title
 from review.observed import ROOT, Resource, Step
 from review.properties import properties, value_at
 from review.settings import StackFile
 
 TOP = "(stack)"  # in place of a component where a resource has none
-RULES: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("rules.toml").read_text())
 
 
 class Graph:
@@ -68,10 +64,8 @@ def risk(step: Step, stack: str, graph: Graph, file: StackFile) -> Finding | Non
     if step.op == "replace" and not setting:
         said.append("Set by: unknown, no value identifies a settings key")
     dependents = {title(each) for each in graph.reached(old.urn) if each.type != ROOT}
-    said += [
-        f"Depends on it: {listed(sorted(dependents)) or 'nothing'}",
-        *([f"Data: {loss}"] if loss else ()),
-    ]
+    said.append(f"Depends on it: {listed(sorted(dependents)) or 'nothing'}")
+    said += [f"Data: {loss}"] if loss else []
     return Finding(
         stacks=[stack], policy=f"{'stateful-' if loss else ''}{step.op}d", message="\n".join(said),
         type=old.type, name=old.name, places=step.places,

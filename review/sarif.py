@@ -41,7 +41,7 @@ def _rule(found: Finding) -> Json:
 
 
 def _result(found: Finding) -> Json:
-    places = [*found.places, *([found.setting.place] if found.setting else ())]
+    places = [*found.places, *([found.setting] if found.setting else ())]
     places = places or [Place(f"Pulumi.{found.stacks[0]}.yaml", 1, "sets")]
     first, *others = (_location(place, index) for index, place in enumerate(places))
     key = " ".join((found.policy, found.type, found.name, found.message.partition(" is ")[0], *found.stacks))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from review.model import Place, Setting
+from review.model import Setting
 
 # Values that identify nothing by themselves; nor does a short one.
 COMMON = frozenset({"true", "false", "null"})
@@ -46,7 +46,7 @@ class StackFile:
         return self._setting(same[0], "the only such value") if unique else None
 
     def _setting(self, key: str, by: str) -> Setting:
-        return Setting(key, Place(self.name, (self.head.get(key) or self.base[key])[1], "sets"), by)
+        return Setting(self.name, (self.head.get(key) or self.base[key])[1], "sets", key, by)
 
 
 def read(stack: str, base: Path | None, head: Path | None) -> StackFile:

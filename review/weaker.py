@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from review.masks import is_map
-from review.model import APART, EXISTING, NEW, WEAKER, Finding
+from review.model import EXISTING, NEW, RULES, Finding
 from review.observed import Resource, Step
 from review.properties import value_at
-from review.risks import RULES
 from review.settings import StackFile, plain
 
+WEAKER, APART = "prod-weaker-than-stg", "stacks-no-longer-the-same"
 Named = Mapping[tuple[str, str], Resource]  # resources by type and name
 Sides = tuple[Named | None, Named]  # a stack before and after; None where there is nothing to compare with
 
@@ -22,10 +22,11 @@ def weaker(prod: Sides, stg: Sides, file: StackFile) -> Iterator[Finding]:
         (kind, name, path, value, message), one = each, prod[1].get((each[0], each[1]))
         new, old = before is not None and each not in before, prod[0].get(each[:2]) if prod[0] else None
         was = plain(value_at(old.inputs, path)) if old else None
+        level, status = ("mandatory", NEW) if new else ("advisory", EXISTING)
         yield Finding(
             stacks=["prod"], type=kind, name=name, places=one.places if one else [], policy=WEAKER,
-            message=message, level="mandatory" if new else "advisory", status=NEW if new else EXISTING,
-            setting=file.origin(path, was, value, name), blocks=new,
+            level=level, status=status, blocks=new, message=message,
+            setting=file.origin(path, was, value, name),
         )  # fmt: skip
 
 
@@ -72,4 +73,11 @@ def apart(
         if len(before) > 1 and len({*before.values()}) == 1 and len({*after.values()}) > 1:
             said = f"{path} is {', '.join(f'{value} in {stack}' for stack, value in after.items())}"
             places = next(iter(pairs.values()))[1].places
-            yield Finding(stacks=[*after], type=kind, name=name, places=places, policy=APART, message=said)
+            yield Finding(
+                stacks=[*after],
+                type=kind,
+                name=name,
+                places=places,
+                policy=APART,
+                message=said,
+            )

@@ -6,8 +6,6 @@ from review.model import (
     BASE_TO_HEAD,
     COUNTS,
     NEW,
-    REPLACED,
-    WEAKER,
     Change,
     Cost,
     CostLine,
@@ -19,7 +17,7 @@ from review.model import (
     StackReport,
 )
 
-SETTING = Setting("pipe:database.storageGib", Place("Pulumi.dev.yaml", 44, "sets"), "changed alike")
+SETTING = Setting("Pulumi.dev.yaml", 44, "sets", "pipe:database.storageGib", "changed alike")
 PLACES = [Place("components/thing.py", 10, "declares"), Place("__main__.py", 3, "composes")]
 
 
@@ -37,7 +35,7 @@ def change(number: int = 0, op: str = "update", value: str = "20", name: str = "
     )
 
 
-def risk(number: int = 0, policy: str = REPLACED, name: str = "thing") -> Finding:
+def risk(number: int = 0, policy: str = "stateful-replaced", name: str = "thing") -> Finding:
     """What the review says of something that holds data and goes away."""
     said = f"Because: {name}-{number} is replaced\nDepends on it: other\nData: Its data is lost."
     return Finding(
@@ -76,7 +74,12 @@ def finding(number: int = 0, message: str = "size is 10; set it to 20", status: 
 def report(**parts: object) -> Report:
     """A report of one stack with a bit of everything."""
     cost = Cost(1.5, [CostLine("a", "b", 1, 2.5)], ["c: d"])
-    weaker = Finding(stacks=["prod"], policy=WEAKER, name="thing", message="zones: multiAz is false in prod")
+    weaker = Finding(
+        stacks=["prod"],
+        policy="prod-weaker-than-stg",
+        name="thing",
+        message="zones: multiAz is false in prod",
+    )
     whole = Report(
         compares=BASE_TO_HEAD,
         base="main",

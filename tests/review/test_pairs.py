@@ -61,17 +61,22 @@ def test_the_exit_code_says_whether_something_blocks(pair: str, reports: Path) -
     assert report["code"] == CODES[pair]
 
 
-@pytest.mark.parametrize(
-    "files", [("head-events.jsonl", "head-engine.log", "head-ledger.jsonl"), ("head-events.jsonl",)]
-)
-def test_a_real_preview_is_reported_as_state_to_head(files: tuple[str, ...], reports: Path) -> None:
-    work = reports / "bucket-replaced" / "work" / "dev"
-    words = [sys.executable, "-m", "review", "--tree", reports / "bucket-replaced" / "head", "--events"]
-    done = subprocess.run(
-        [*words, *(work / file for file in files)], cwd=ROOT, capture_output=True, text=True
-    )
+def _events(reports: Path, *files: str) -> "subprocess.CompletedProcess[str]":
+    """The report from files that a real preview leaves behind."""
+    work, head = reports / "bucket-replaced" / "work" / "dev", reports / "bucket-replaced" / "head"
+    words = [sys.executable, "-m", "review", "--tree", head, "--events", *(work / file for file in files)]
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+
+
+def test_a_real_preview_is_reported_as_state_to_head(reports: Path) -> None:
+    done = _events(reports, "head-events.jsonl", "head-engine.log", "head-ledger.jsonl")
     assert done.returncode == 1, done.stderr
     assert "state to head: state of each stack → working tree" in done.stdout
     assert "base to head" not in done.stdout
-    assert "± replace backups (aws:s3:Bucket) [dev]" in done.stdout
-    assert ("components/bucket.py:" in done.stdout) == (len(files) > 1), "positions are in --json only"
+    assert "± replace backups (aws:s3:Bucket) [dev]  components/bucket.py:" in done.stdout
+
+
+def test_a_real_preview_without_its_plan_is_no_report_that_nothing_changes(reports: Path) -> None:
+    done = _events(reports, "head-events.jsonl")
+    assert done.returncode == 2
+    assert "Could not run: dev: the preview's --json is missing" in done.stdout
