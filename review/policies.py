@@ -6,8 +6,9 @@ from typing import Any
 from policies.pack import ALL
 from review.model import EXISTING, FIXED, NEW, UNKNOWN, VIOLATION, WAIVED, Finding
 from review.observed import ROOT, UNCHECKED, Observed, Verdict
+from review.properties import value_at
 from review.risks import Graph
-from review.settings import StackFile
+from review.settings import StackFile, plain
 
 RULES = {rule.name: rule for rule in ALL}
 WAIVER = re.compile(r"^(waived until [^\n]*)\n", re.MULTILINE)
@@ -60,7 +61,12 @@ def _finding(verdict: Verdict, stack: str, graph: Graph, status: str, file: Stac
     resource = graph.resources.get(verdict.urn)
     resource = None if resource and resource.type == ROOT else resource
     said = None if unknown else SAID.search(message)
-    value = {"True": "true", "False": "false"}.get(said[2], said[2]) if said else ""
+    setting = None
+    if said:
+        value = {"True": "true", "False": "false"}.get(said[2], said[2])
+        old = graph.steps[verdict.urn].old if verdict.urn in graph.steps else None
+        was = plain(value_at(old.inputs, said[1])) if old else None
+        setting = file.origin(said[1], was, value, graph.component(verdict.urn))
     return Finding(
         stacks=[stack],
         type=resource.type if resource else "",
@@ -72,7 +78,7 @@ def _finding(verdict: Verdict, stack: str, graph: Graph, status: str, file: Stac
         status=status,
         verdict=word,
         waiver=waiver,
-        setting=file.holder(said[1], value, graph.component(verdict.urn)) if said else None,
+        setting=setting,
         blocks=word == VIOLATION and level == "mandatory" and may,
         **about,
     )

@@ -1,12 +1,14 @@
 """The command: what it says, what it exits with, and what a pull request's program cannot do."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from bench.review import STACKS, repository
 from review import checkout
 from sandbox.fault import Fault
 from tests.review.pairs import copy
@@ -97,6 +99,23 @@ def test_a_program_that_never_ends_is_stopped_and_leaves_nothing_behind(tree: Pa
     assert "the time limit" in done.stdout
     assert list((tmp_path / "tmp").iterdir()) == []
     assert subprocess.run(["pgrep", "-f", "sleep 7316"], capture_output=True).returncode == 1
+
+
+def test_make_review_in_a_fresh_clone_says_what_a_commit_changes_in_each_stack(tmp_path: Path) -> None:
+    tree = repository(tmp_path)
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-q", "-a", "-m", "change"]
+    subprocess.run(git, cwd=tree, check=True)
+    os.utime(tree / "requirements-dev.txt", (0, 0))  # its packages are installed already
+    words = ["make", "review", "BASE=HEAD~1", f"VENV={sys.prefix}"]
+    done = subprocess.run(words, cwd=tree, env=os.environ | {"NO_COLOR": "1"}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "Nothing blocks: 3 updated."
+    assert re.fullmatch(r"base to head: HEAD~1 \(\w{9}\) → working tree \(\w{9}\)", lines[1])
+    assert [line.split()[:5] for line in lines[4:7]] == [[stack, "0", "1", "0", "0"] for stack in STACKS]
+    assert re.search(
+        r"~ update api \(kubernetes:apps:Deployment\) \[dev, stg, prod\]  components/\S+:\d+", done.stdout
+    )
 
 
 def test_it_writes_every_rendering(tree: Path, tmp_path: Path) -> None:
