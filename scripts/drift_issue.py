@@ -1,7 +1,7 @@
-"""Opens, updates or closes the one issue about drift: python -m scripts.drift_issue FOLDER.
+"""Opens, updates or closes the one issue about drift: python -m scripts.drift_issue FOLDER STACK….
 
-FOLDER has what scripts/drift.sh found, a file a stack. Needs `gh`, GH_TOKEN and GH_REPO; only the standard
-library, so that it runs where nothing is installed.
+FOLDER has what scripts/drift.sh found, a file a stack; a stack without one is unknown. Needs `gh`, GH_TOKEN
+and GH_REPO; only the standard library, so that it runs where nothing is installed.
 """
 
 import json
@@ -15,20 +15,19 @@ LONGEST = 60_000
 SAID = {
     "agrees": "is what the program says",
     "drifted": "differs",
-    "unknown": "could not be compared: the preview failed",
+    "unknown": "could not be compared: the look at it failed",
 }
 
 
 def main(words: list[str]) -> int:
-    if len(words) != 1 or not Path(words[0]).is_dir():
-        print(
-            "usage: python -m scripts.drift_issue FOLDER, with the files of scripts/drift.sh", file=sys.stderr
+    if len(words) < 2:
+        usage = (
+            "usage: python -m scripts.drift_issue FOLDER STACK…, the folder with files of scripts/drift.sh"
         )
+        print(usage, file=sys.stderr)
         return 2
-    found = [json.loads(file.read_text()) for file in sorted(Path(words[0]).rglob("*.json"))]
-    if not found:
-        print(f"error: {words[0]} has no result of scripts/drift.sh", file=sys.stderr)
-        return 2
+    folder, *stacks = words
+    found = [result(Path(folder), stack) for stack in stacks]
     wrong = [each for each in found if each["state"] != "agrees"]
     number = existing()
     if wrong and number:
@@ -42,6 +41,16 @@ def main(words: list[str]) -> int:
     else:
         print("no drift, and no issue about it")
     return 0
+
+
+def result(folder: Path, stack: str) -> dict[str, Any]:
+    """What was found of a stack; unknown where nobody could look, or the look was cut off."""
+    for file in folder.rglob(f"{stack}.json"):
+        try:
+            return json.loads(file.read_text())
+        except ValueError:
+            break
+    return {"stack": stack, "state": "unknown", "lines": ["There is no result: see the run of the workflow."]}
 
 
 def existing() -> int | None:

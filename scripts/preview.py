@@ -30,14 +30,16 @@ def work(steps: Steps, chosen: Options) -> str:
     folder = ROOT / ".runs" / chosen.stack / "preview"
     folder.mkdir(parents=True, exist_ok=True)
     plan, events, ledger = (folder / name for name in ("plan.json", "events.jsonl", "ledger.jsonl"))
-    with steps.step("pulumi preview"):
-        code = preview(steps, chosen, plan, events, ledger)
-    found = [str(file) for file in (plan, events, ledger) if file.exists() and file.stat().st_size]
-    with steps.step("review"):
-        words = [sys.executable, "-m", "review", "--output", str(folder), "--events", *found]
-        steps.follow(*words)
-    for file in (plan, events, ledger):
-        file.unlink(missing_ok=True)  # they are what the report was made from, properties unfolded
+    try:
+        with steps.step("pulumi preview"):
+            code = preview(steps, chosen, plan, events, ledger)
+        found = [str(file) for file in (plan, events, ledger) if file.exists() and file.stat().st_size]
+        with steps.step("review"):
+            words = [sys.executable, "-m", "review", "--output", str(folder), "--events", *found]
+            steps.follow(*words)
+    finally:
+        for file in (plan, events, ledger):
+            file.unlink(missing_ok=True)  # they are what the report was made from, properties unfolded
     if code:
         raise Failed(f"pulumi preview ended with {code}; the report says why: {folder / 'review.md'}")
     return f"the report is in {folder}"

@@ -133,7 +133,7 @@ def found(folder: Path, **states: str) -> Path:
 
 def test_drift_opens_one_issue(github: GitHub, tmp_path: Path) -> None:
     folder = found(tmp_path / "found", dev="agrees", prod="drifted", stg="unknown")
-    done = github.run("drift_issue", str(folder), answers={"issue list": []})
+    done = github.run("drift_issue", str(folder), "dev", "stg", "prod", answers={"issue list": []})
     assert done.returncode == 0, done.stderr
     words, typed = github.asked()[-1]
     assert words == f"issue create --title {drift_issue.TITLE} --body-file -"
@@ -145,12 +145,32 @@ def test_drift_that_goes_on_updates_the_issue_and_its_end_closes_it(github: GitH
     there = {
         "issue list": [{"number": 4, "title": "Drift: another"}, {"number": 5, "title": drift_issue.TITLE}]
     }
-    github.run("drift_issue", str(found(tmp_path / "a", prod="drifted")), answers=there)
+    github.run("drift_issue", str(found(tmp_path / "a", prod="drifted")), "prod", answers=there)
     assert github.asked()[-1][0] == "issue edit 5 --body-file -"
-    github.run("drift_issue", str(found(tmp_path / "b", prod="agrees")), answers=there)
+    github.run("drift_issue", str(found(tmp_path / "b", prod="agrees")), "prod", answers=there)
     assert github.asked()[-1][0].startswith("issue close 5 --comment ")
-    github.run("drift_issue", str(found(tmp_path / "c", prod="agrees")), answers={"issue list": []})
+    github.run("drift_issue", str(found(tmp_path / "c", prod="agrees")), "prod", answers={"issue list": []})
     assert len(github.asked()) == 1
+
+
+def test_a_stack_at_which_nobody_could_look_keeps_the_issue_open(github: GitHub, tmp_path: Path) -> None:
+    there = {"issue list": [{"number": 5, "title": drift_issue.TITLE}]}
+    folder = found(tmp_path / "found", dev="agrees", stg="agrees")
+    github.run("drift_issue", str(folder), "dev", "stg", "prod", answers=there)
+    words, typed = github.asked()[-1]
+    assert words == "issue edit 5 --body-file -"
+    assert "**prod** could not be compared" in typed and "**stg** is what the program says" in typed
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["no folder", "a file cut off"])
+def test_without_any_result_an_issue_is_opened(github: GitHub, tmp_path: Path, cut: bool) -> None:
+    if cut:
+        (tmp_path / "found").mkdir()
+        (tmp_path / "found" / "dev.json").write_text('{"stack": "dev", "sta')
+    done = github.run("drift_issue", str(tmp_path / "found"), "dev", answers={"issue list": []})
+    assert done.returncode == 0, done.stderr
+    words, typed = github.asked()[-1]
+    assert words.startswith("issue create ") and "**dev** could not be compared" in typed
 
 
 def test_a_long_diff_keeps_the_issue_short_enough_for_github() -> None:
@@ -193,8 +213,9 @@ def test_a_look_for_drift_tells_drift_from_not_having_seen(
     assert asked.startswith("preview --refresh --expect-no-changes ") and "--policy-pack policies" in asked
 
 
-def test_a_real_preview_is_reviewed_from_its_plan_and_its_events(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("finds", [0, 1], ids=["clean", "findings"])
+def test_a_real_preview_is_reviewed_from_its_plan_and_its_events_and_neither_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finds: int
 ) -> None:
     from scripts import preview
 
@@ -202,13 +223,13 @@ def test_a_real_preview_is_reviewed_from_its_plan_and_its_events(
         f'#!/bin/sh\necho "$@" > {tmp_path}/asked\necho "{{}}"\n'
         'for word; do case "$word" in --event-log=*) echo "{}" > "${word#--event-log=}" ;; esac; done\n'
     )
-    (tmp_path / "python").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/review\n')
+    (tmp_path / "python").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/review\nexit {finds}\n')
     for name in ("pulumi", "python"):
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.delenv("TARGET", raising=False)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    assert preview.main(["dev"]) == 0
+    assert preview.main(["dev"]) == finds
     folder = ROOT / ".runs" / "dev" / "preview"
     asked = (tmp_path / "asked").read_text()
     assert asked.startswith(
@@ -216,7 +237,7 @@ def test_a_real_preview_is_reviewed_from_its_plan_and_its_events(
     )
     words = f"-m review --output {folder} --events {folder}/plan.json {folder}/events.jsonl"
     assert (tmp_path / "review").read_text().strip() == words
-    assert not (folder / "plan.json").exists()
+    assert not (folder / "plan.json").exists() and not (folder / "events.jsonl").exists()
 
 
 def test_a_summary_goes_where_github_shows_it(tmp_path: Path) -> None:

@@ -157,6 +157,13 @@ def test_a_stack_is_deployed_in_its_environment_in_its_network_and_never_twice_a
         assert load(file)["jobs"][name]["runs-on"] == RUNNER.format("${{ matrix.stack }}")
 
 
+def test_the_issue_about_drift_is_told_of_every_stack_that_was_looked_at() -> None:
+    found = load("drift")["jobs"]
+    looked_at = found["look"]["strategy"]["matrix"]["stack"]
+    assert found["issue"]["steps"][-1]["run"].split()[-len(looked_at) :] == looked_at
+    assert found["issue"]["if"] == "always()"
+
+
 def test_what_runs_a_forks_program_sees_no_secret_and_may_not_write() -> None:
     review = load("preview")["jobs"]["review"]
     assert set(load("preview")["on"]) == {"pull_request"}
