@@ -10,7 +10,7 @@ from tests.drills import tools
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = sorted((ROOT / "scripts").glob("*.sh"))
-CI = [ROOT / ".ci" / "run", ROOT / ".ci" / "install"]
+CI = [ROOT / ".ci" / name for name in ("run", "install", "own", "namespaces")]
 OTHERS = [*sorted((ROOT / "components" / "assets").glob("*.sh")), *CI]
 
 

@@ -146,6 +146,50 @@ def test_a_build_is_made_once_and_each_stack_follows_the_one_before() -> None:
     assert [found[stack]["with"]["stack"] for stack in ("dev", "stg", "prod")] == ["dev", "stg", "prod"]
 
 
+def test_all_stacks_get_the_commits_that_the_build_checked_out() -> None:
+    found = load("deploy")["jobs"]
+    checkouts = {
+        step["id"]: step["with"] for step in found["build"]["steps"] if "path" in step.get("with", {})
+    }
+    called = load("deploy-stack")
+    taken = {
+        step["with"]["repository"]: step["with"].get("ref")
+        for step in called["jobs"]["deploy"]["steps"]
+        if "repository" in step.get("with", {})
+    }
+    for part in ("service", "frontend"):
+        assert found["build"]["outputs"][part] == f"${{{{ steps.{part}.outputs.commit }}}}"
+        assert called["on"]["workflow_call"]["inputs"][part]["required"] == "true"
+        assert taken[checkouts[part]["repository"]] == f"${{{{ inputs.{part} }}}}"
+        given = {found[stack]["with"][part] for stack in ("dev", "stg", "prod")}
+        assert given == {f"${{{{ needs.build.outputs.{part} }}}}"}
+
+
+def test_a_called_job_gets_its_environments_secrets() -> None:
+    called = {(file, name): job for file, name, job in jobs() if "uses" in job}
+    assert {name for _, name in called} == {"dev", "stg", "prod"}
+    assert {job["secrets"] for job in called.values()} == {"inherit"}
+
+
+def test_debians_packages_are_installed_in_debian_as_root() -> None:
+    found = [
+        job for _, _, job in jobs() for step in job.get("steps", []) if ".ci/install" in step.get("run", "")
+    ]
+    assert found
+    for job in found:
+        assert re.fullmatch(r"python:3\.11\.\d+-bookworm", job["container"]["image"])
+        assert "--privileged" in job["container"]["options"].split()
+        runs = [step["run"] for step in job["steps"] if "run" in step]
+        assert runs[:2] == [".ci/own", ".ci/install"]
+
+
+def test_a_forks_program_runs_after_it_can_be_cut_off_the_network() -> None:
+    runs = [step.get("run", "") for step in load("preview")["jobs"]["review"]["steps"]]
+    assert runs.index(".ci/namespaces") < min(
+        n for n, run in enumerate(runs) if run.startswith("make review")
+    )
+
+
 def test_a_stack_is_deployed_in_its_environment_in_its_network_and_never_twice_at_once() -> None:
     [job] = load("deploy-stack")["jobs"].values()
     assert job["environment"] == "${{ inputs.stack }}"
