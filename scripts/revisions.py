@@ -48,6 +48,8 @@ def choose(kept: list[Revision], number: int | None = None, version: str | None 
     if number is not None:
         found = [each for each in kept if each.number == number]
         missing = f"--to-revision {number}: the cluster keeps {there}"
+    elif version is not None and stack_file.is_version(now.image, version):
+        raise Refused(f"{version} is what runs now")
     elif version is not None:
         found = [each for each in older if stack_file.is_version(each.image, version)]
         missing = (

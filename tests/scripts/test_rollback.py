@@ -129,6 +129,7 @@ def test_what_cannot_be_gone_back_to_is_refused_with_what_can(three: World) -> N
         (("--to-revision", "9"), "--to-revision 9: the cluster keeps 1 (1.0.0), 2 (1.1.0)"),
         (("--to-version", "0.9.0"), "An older one is deployed anew: scripts/deploy.sh STACK --version 0.9.0"),
         (("--to-revision", "3"), "revision 3 (1.2.0) is what runs now"),
+        (("--to-version", "1.2.0"), "1.2.0 is what runs now"),
     ):
         done = three.run("rollback.sh", "dev", *words)
         assert done.returncode == 2
