@@ -60,8 +60,8 @@ class Network(pulumi.ComponentResource):
         )
         self._log_flows(vpc, args)
 
+        # In any state: a zone that is down stays in the list, and the others keep their places.
         zones = aws.get_availability_zones_output(
-            state="available",
             # Leaves local zones and wavelength zones out: they have to be opted in to.
             filters=[{"name": "opt-in-status", "values": ["opt-in-not-required"]}],
             exclude_zone_ids=NO_CONTROL_PLANE,
@@ -129,7 +129,12 @@ class Network(pulumi.ComponentResource):
         cidrs: Sequence[str],
         tags: dict[str, str],
     ) -> list[aws.ec2.Subnet]:
-        """One subnet a zone; a public address is never given out by itself."""
+        """One subnet a zone; a public address is never given out by itself.
+
+        A subnet stays in the zone that it was made in: a new zone of the region changes the others' places, and
+        another zone would replace the subnet with all that is in it.
+        """
+        stays = pulumi.ResourceOptions(parent=self, ignore_changes=["availabilityZone"])
         return [
             aws.ec2.Subnet(
                 f"{self._name}-{tier}-{zone}",
@@ -138,7 +143,7 @@ class Network(pulumi.ComponentResource):
                 availability_zone=zone_name(zones, zone, self._labels.region),
                 map_public_ip_on_launch=False,
                 tags=self._labels.aws(f"{tier}-{zone}") | tags,
-                opts=self._child,
+                opts=stays,
             )
             for zone, cidr in enumerate(cidrs, 1)
         ]

@@ -26,6 +26,7 @@ class Recorder(pulumi.runtime.Mocks):
         self.inputs: dict[tuple[str, str], dict[str, Any]] = {}
         self.providers: dict[tuple[str, str], str] = {}
         self.answers: dict[str, dict[str, Any]] = {}
+        self.asked: dict[str, dict[str, Any]] = {}
         self.computed: dict[str, dict[str, Any]] = {}
         self.dependencies: dict[tuple[str, str], set[tuple[str, str]]] = {}
         self.protected: set[tuple[str, str]] = set()
@@ -41,6 +42,7 @@ class Recorder(pulumi.runtime.Mocks):
         return f"{args.name}-id", outputs
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]]]:
+        self.asked[args.token] = cast(dict[str, Any], args.args)
         return self.answers[args.token], []
 
     def of_type(self, typ: str) -> dict[str, dict[str, Any]]:

@@ -53,6 +53,14 @@ def test_each_tier_has_a_subnet_in_each_zone(declare: Declare) -> None:
     }
 
 
+def test_a_subnet_stays_in_its_zone_when_the_regions_list_changes(declare: Declare) -> None:
+    recorder = declare("prod")
+    subnets = [options for (kind, _), options in recorder.ignored.items() if kind == "aws:ec2/subnet:Subnet"]
+    assert subnets == [["availabilityZone"]] * 9
+    [zones] = recorder.asked.values()
+    assert "state" not in zones  # a zone that is down is still in the list
+
+
 def test_no_subnet_gives_out_public_addresses_and_none_has_ipv6(declare: Declare) -> None:
     recorder = declare()
     for subnet in recorder.of_type("aws:ec2/subnet:Subnet").values():
