@@ -131,8 +131,8 @@ class Network(pulumi.ComponentResource):
     ) -> list[aws.ec2.Subnet]:
         """One subnet a zone; a public address is never given out by itself.
 
-        A subnet stays in the zone that it was made in: a new zone of the region changes the others' places, and
-        another zone would replace the subnet with all that is in it.
+        A subnet stays in the zone that it was made in: a new zone of the region changes the places of others,
+        and another zone would replace the subnet with all that is in it.
         """
         stays = pulumi.ResourceOptions(parent=self, ignore_changes=["availabilityZone"])
         return [

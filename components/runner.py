@@ -158,7 +158,15 @@ class Runner(pulumi.ComponentResource):
             name,
             project_name=project.name,
             build_type="BUILD",
-            filter_groups=[{"filters": [{"type": "EVENT", "pattern": "WORKFLOW_JOB_QUEUED"}]}],
+            # A fork's pull request brings its own workflow files: anybody could ask for a machine in the VPC.
+            filter_groups=[
+                {
+                    "filters": [
+                        {"type": "EVENT", "pattern": "WORKFLOW_JOB_QUEUED"},
+                        {"type": "ACTOR_ACCOUNT_ID", "pattern": f"^({'|'.join(settings.actors)})$"},
+                    ]
+                }
+            ],
             opts=child,
         )
 

@@ -128,6 +128,12 @@ class Runner(Model):
         ),
     ]
     """The CodeConnections connection to GitHub, approved once by hand in the console."""
+    actors: Annotated[
+        list[Annotated[str, string(r"^[0-9]+$", "the id of a GitHub account, digits in quotes", "583231")]],
+        entries(1),
+        Distinct,
+    ]
+    """Ids of the GitHub accounts whose jobs it runs (`gh api users/NAME --jq .id`); it runs nobody else's."""
     compute: Literal["BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE"]
     """Size of the build machine, as CodeBuild names it."""
 

@@ -43,8 +43,10 @@ def test_nothing_is_made_when_it_is_switched_off(declare: Callable[..., Recorder
     assert {typ for typ, _ in declare(enabled=False).inputs} <= {"pipe:delivery:Runner"}
 
 
-def test_it_runs_the_queued_jobs_of_the_repository(declare: Callable[..., Recorder]) -> None:
-    recorder = declare()
+def test_it_runs_the_queued_jobs_of_the_repository_and_of_known_accounts(
+    declare: Callable[..., Recorder],
+) -> None:
+    recorder = declare(actors=["583231", "41898282"])
     project = recorder.inputs["aws:codebuild/project:Project", "runner"]
     assert project["name"] == "pipe-test-runner"
     assert project["source"] == {
@@ -55,7 +57,11 @@ def test_it_runs_the_queued_jobs_of_the_repository(declare: Callable[..., Record
     }
     webhook = recorder.inputs["aws:codebuild/webhook:Webhook", "runner"]
     assert webhook["projectName"] == "pipe-test-runner"
-    assert webhook["filterGroups"] == [{"filters": [{"type": "EVENT", "pattern": "WORKFLOW_JOB_QUEUED"}]}]
+    both = [  # a build starts where all filters of a group hold
+        {"type": "EVENT", "pattern": "WORKFLOW_JOB_QUEUED"},
+        {"type": "ACTOR_ACCOUNT_ID", "pattern": "^(583231|41898282)$"},
+    ]
+    assert webhook["filterGroups"] == [{"filters": both}]
 
 
 def test_it_is_in_the_vpc_and_cannot_run_docker(declare: Callable[..., Recorder]) -> None:
