@@ -26,7 +26,7 @@ import botocore.session
 import jmespath
 import yaml
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, UnknownServiceError
 from botocore.validate import ParamValidator
 from werkzeug.exceptions import NotFound
 from werkzeug.test import run_wsgi_app
@@ -93,9 +93,9 @@ class Front:
         request: Any = Request({**environ, "wsgi.input": io.BytesIO(body)})
         try:
             operation, place = get_service_router(service).match(request)
-        except NotFound:
-            return self._moto
-        protocol = determine_request_protocol(operation.service_model, request.content_type)
+            protocol = determine_request_protocol(operation.service_model, request.content_type)
+        except (NotFound, NotImplementedError, UnknownServiceError):
+            return self._moto  # of no service that the program uses, or nothing that its model knows
         try:
             params = _params(operation, protocol, request, place)
             answer = self._answer(environ, region, service, operation, params)

@@ -288,6 +288,10 @@ def _add_unknown(params: dict[str, Any], **_: Any) -> None:
     params["body"] = b'{"Sort": "quick"}'
 
 
+def test_services_that_the_program_does_not_use_are_motos_own(everything: World) -> None:
+    assert everything.client("cloudwatch").describe_alarms()["MetricAlarms"] == []  # signed as `monitoring`
+
+
 def test_an_operation_that_nobody_answers_is_refused_once(everything: World) -> None:
     assert (
         refused(everything.client("eks").list_insights, clusterName="pipe-dev") == "UnknownOperationException"
