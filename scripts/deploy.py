@@ -40,7 +40,7 @@ class Journal:
     version: str
     target: str
     before: str
-    """The image that was deployed."""
+    """The image that was deployed, as the upstream says, of which this checkout may be an older commit."""
     image: str = ""
     frontend: bool = False
     """Whether the new frontend is served."""
@@ -134,8 +134,8 @@ def begin(
     version = given.version or ""
     if not given.skip_frontend:
         frontend.check(chosen)
-    if chosen.target == "real" and not chosen.dry_run and (changed := repository.changed()):
-        raise Refused(f"not committed: {', '.join(changed)}; what is deployed has to be in the repository")
+    repository.check()
+    repository.check_upstream()
     committed = repository.committed()
     journal = Journal(version, chosen.target, committed, image=committed)
     try:
@@ -170,10 +170,7 @@ def bring_up(steps: Steps, chosen: Options, new: str, repository: Repository) ->
         if known is None:
             known = repository.migrations(new)
         subject = f"Deploy {stack_file.version(new)} to {chosen.stack}"
-        if repository.commit(subject, new, known):
-            rollback.push(steps, repository)
-        else:
-            steps.line("the commit has it already")
+        rollback.commit(steps, repository, subject, new, known)
 
 
 def undo(steps: Steps, cluster: Cluster, chosen: Options, journal: Journal, why: Failed) -> None:

@@ -1,16 +1,23 @@
-"""The git repository: each deployment and each rollback is a commit to the stack's file."""
+"""The git repository: each deployment and each rollback is a commit to the stack's file.
+
+The checkout is what is being deployed, so nothing here moves its files: others push meanwhile, and a commit
+goes on top of theirs without their work coming here.
+"""
 
 import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from scripts import stack_file
-from scripts.options import Options, stacks
+from scripts.options import Options, Refused, stacks
 from scripts.process import Failed, Programs
 
 TRAILER = re.compile(r"^(Version|Image|Migrations): (.*)$", re.MULTILINE)
 SEPARATOR = "\x1e"
+TRIES = 5
+"""How often a push is tried when others push at the same time."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,17 @@ class Deployment:
     """All that the version has, in order; one that cannot be undone ends in `!`. None: nobody knows."""
 
 
+@dataclass(frozen=True)
+class Upstream:
+    """The branch that the checkout's own one is pushed to."""
+
+    here: str
+    """What is known of it, as of the last fetch: origin/main."""
+    remote: str
+    branch: str
+    """Its name there: refs/heads/main."""
+
+
 class Repository:
     """The checkout that a script runs from."""
 
@@ -31,9 +49,49 @@ class Repository:
         self._programs, self._options = programs, options
         self._file = stack_file.path(options.stack).name
 
+    @cached_property
+    def upstream(self) -> Upstream | None:
+        """None: the branch has none, or what is deployed is a sandbox: nothing of it leaves the machine."""
+        if self._options.target == "sandbox":
+            return None
+        try:
+            branch = self._read("symbolic-ref", "--quiet", "HEAD")
+        except Failed:
+            return None
+        names = "%(upstream:short) %(upstream:remotename) %(upstream:remoteref)"
+        found = self._read("for-each-ref", f"--format={names}", branch).split()
+        return Upstream(*found) if len(found) == 3 else None
+
+    def fetch(self) -> None:
+        """What others have pushed is known from now on; the checkout stays as it is."""
+        if self.upstream:
+            self._programs.change("git", "fetch", "--quiet", self.upstream.remote, self.upstream.branch)
+
+    def check(self) -> None:
+        """Refuses what is not in the repository; a rehearsal, in a sandbox or dry, may do as it likes."""
+        if self._options.target == "real" and not self._options.dry_run and (changed := self.changed()):
+            raise Refused(
+                f"not committed: {', '.join(changed)}; what is deployed has to be in the repository"
+            )
+
+    def check_upstream(self) -> None:
+        """Refuses where nobody can say what is deployed, and commits that would never be pushed."""
+        if self.upstream is None:
+            return
+        here = self.upstream.here
+        try:
+            self.fetch()
+        except Failed as error:
+            raise Refused(
+                f"{error}\n{here} says what is deployed now, and cannot be asked; to go back does not need"
+                f" it: scripts/rollback.sh {self._options.stack}"
+            ) from None
+        if self._count(f"{here}..HEAD") and self._count(f"HEAD..{here}"):
+            raise Refused(f"the checkout and {here} have different commits: git pull --rebase, and push")
+
     def committed(self) -> str:
-        """The image in the stack file as it is committed."""
-        return stack_file.image(self._programs.read("git", "show", f"HEAD:{self._file}"))
+        """The image in the stack file's newest version that is known."""
+        return stack_file.image(self._text(self._tip()))
 
     def content(self) -> str:
         """Names what is committed, but for the images in the stack files: each deployment changes one."""
@@ -45,13 +103,24 @@ class Repository:
         return hashlib.sha256("\n".join(kept).encode()).hexdigest()[:40]
 
     def changed(self) -> list[str]:
-        """Tracked files that differ from what is committed; the stack's own is left out."""
+        """Tracked files that differ from what is committed.
+
+        The stack's own may differ in what the scripts set: the image, and the values of secrets.
+        """
         lines = self._programs.read("git", "status", "--porcelain", "--untracked-files=no").splitlines()
-        return [line[3:] for line in lines if line[3:] != self._file]
+        names = [line[3:] for line in lines]
+        return [name for name in names if name != self._file or not self._differs_as_it_may()]
+
+    def _differs_as_it_may(self) -> bool:
+        file = stack_file.path(self._options.stack)
+        return file.exists() and stack_file.lasting(file.read_text()) == stack_file.lasting(
+            self._text("HEAD")
+        )
 
     def deployments(self) -> list[Deployment]:
         """The newest first."""
-        words = ("git", "log", "--max-count=500", f"--format=%H%n%B{SEPARATOR}", "--", self._file)
+        tips = ["HEAD", *([self.upstream.here] if self.upstream else [])]
+        words = ("git", "log", "--max-count=500", f"--format=%H%n%B{SEPARATOR}", *tips, "--", self._file)
         found: list[Deployment] = []
         for text in self._programs.read(*words).split(SEPARATOR):
             commit, _, message = text.strip().partition("\n")
@@ -67,26 +136,88 @@ class Repository:
         known = (each.migrations for each in self.deployments() if each.image == image)
         return next((each for each in known if each is not None), None)
 
-    def commit(self, subject: str, image: str, migrations: Sequence[str] | None) -> bool:
-        """Commits the stack file, and pushes it where the branch has somewhere to go; whether it differed."""
+    def commit(self, subject: str, image: str, migrations: Sequence[str] | None) -> str:
+        """Commits the image to the stack file's newest version, and pushes that; what to say of it."""
         trailers = [f"Version: {stack_file.version(image)}", f"Image: {image}"]
         if migrations is not None:
             trailers.append(f"Migrations: {' '.join(migrations)}")
-        if not self._options.dry_run and not self._programs.read("git", "diff", "HEAD", "--", self._file):
-            return False
-        body = "\n".join(trailers)
-        self._programs.change("git", "commit", "--quiet", "-m", subject, "-m", body, "--", self._file)
-        return True
+        message = ("-m", subject, "-m", "\n".join(trailers))
+        upstream = self.upstream
+        if self._options.dry_run:
+            self._programs.change("git", "commit", *message, "--", self._file)
+            if upstream:
+                self._programs.change("git", "push", upstream.remote, f"HEAD:{upstream.branch}")
+            return "no commit, this is a dry run"
+        base = self._tip()
+        made = self._made(base, image, message)
+        if upstream is None:
+            self._follow(base, made)
+            return self._not_pushed() if made != base else "the commit has it already"
+        try:
+            for left in reversed(range(TRIES)):
+                if made == self._read("rev-parse", upstream.here):
+                    return "the commit has it already"
+                try:
+                    self._programs.change(
+                        "git", "push", "--quiet", upstream.remote, f"{made}:{upstream.branch}"
+                    )
+                    break
+                except Failed:
+                    self.fetch()
+                    if not left or self._tip() == base:
+                        raise
+                base = self._tip()
+                made = self._made(base, image, message)
+        finally:
+            self._follow(base, made)
+        if own := self._count(f"{upstream.here}..HEAD"):
+            raise Failed(f"{own} commits of this checkout are not in {upstream.here}: git pull --rebase")
+        behind = self._count(f"HEAD..{upstream.here}")
+        more = f"; this checkout is older: git checkout {self._file}, and git pull" if behind else ""
+        return f"pushed to {upstream.here}{more}"
 
-    def push(self) -> str:
-        """Pushes what was committed; what to say of it. Nothing of a sandbox's leaves the machine."""
+    def _made(self, base: str, image: str, message: Sequence[str]) -> str:
+        """A commit on top of `base` with the image; `base` itself, if it has that."""
+        if self._read("rev-parse", f"HEAD:{self._file}") == self._read("rev-parse", f"{base}:{self._file}"):
+            text = stack_file.path(self._options.stack).read_text()  # new values of secrets, too
+        else:
+            text = self._text(base)
+        text = stack_file.with_image(text, image)
+        if text == self._text(base):
+            return base
+        blob = self._programs.change("git", "hash-object", "-w", "--stdin", given=text).strip()
+        rows = self._programs.read("git", "ls-tree", base).splitlines(keepends=True)
+        rows = [_with_blob(row, blob) if row.endswith(f"\t{self._file}\n") else row for row in rows]
+        tree = self._programs.change("git", "mktree", given="".join(rows)).strip()
+        return self._programs.change("git", "commit-tree", tree, "-p", base, *message).strip()
+
+    def _follow(self, base: str, made: str) -> None:
+        """The checkout's branch gets the commit, too, if that goes on from it: its files agree already."""
+        if made != base and self._read("rev-parse", "HEAD") == base:
+            self._programs.change("git", "update-ref", "-m", "deployed", "HEAD", made, base)
+            self._programs.change("git", "reset", "--quiet", "--", self._file)
+
+    def _not_pushed(self) -> str:
         if self._options.target == "sandbox":
             return "not pushed: what is deployed is a sandbox"
-        try:
-            upstream = self._programs.read("git", "rev-parse", "--abbrev-ref", "@{upstream}").strip()
-        except Failed:
-            return "not pushed: the branch has no upstream; push it, or the next deployment undoes this one"
-        # Others deploy other stacks meanwhile, each a commit to another file.
-        self._programs.change("git", "pull", "--quiet", "--rebase", "--autostash")
-        self._programs.change("git", "push", "--quiet")
-        return f"pushed to {upstream}"
+        return "not pushed: the branch has no upstream; push it, or the next deployment undoes this one"
+
+    def _tip(self) -> str:
+        """The newest commit: the upstream's, unless the checkout has it and goes on from there."""
+        newer = self.upstream and self._count(f"HEAD..{self.upstream.here}")
+        return self._read("rev-parse", self.upstream.here if self.upstream and newer else "HEAD")
+
+    def _text(self, commit: str) -> str:
+        return self._programs.read("git", "show", f"{commit}:{self._file}")
+
+    def _count(self, commits: str) -> int:
+        return int(self._read("rev-list", "--count", commits))
+
+    def _read(self, *words: str) -> str:
+        return self._programs.read("git", *words).strip()
+
+
+def _with_blob(row: str, blob: str) -> str:
+    """A line of `git ls-tree`, `mode type name<tab>path`, with other content."""
+    kind, _, path = row.partition("\t")
+    return f"{kind.rpartition(' ')[0]} {blob}\t{path}"

@@ -37,15 +37,18 @@ def main(words: Sequence[str] | None = None) -> int:
     chosen = options.options(given)
 
     def work(steps: Steps) -> str:
+        repository = Repository(steps.programs, chosen)
         with connected(steps.programs, chosen) as cluster:
             with steps.step("what to go back to"):
+                repository.check()
+                look(steps, repository)
                 kept = revisions.history(cluster)
                 target = revisions.choose(kept, given.to_revision, given.to_version)
                 if target.image == kept[-1].image and (gone := revisions.gone(cluster, target)):
                     raise Refused(
                         f"revision {target.number} is of the same version; {', '.join(gone)} is gone"
                     )
-                schema = between(Repository(steps.programs, chosen), kept[-1], target, keep=given.keep_schema)
+                schema = between(repository, kept[-1], target, keep=given.keep_schema)
                 steps.line(f"from revision {kept[-1].number} ({kept[-1].version})")
                 steps.line(f"to revision {target.number} ({target.version})")
                 steps.line(f"database: {schema.said}")
@@ -55,6 +58,14 @@ def main(words: Sequence[str] | None = None) -> int:
         return f"{chosen.stack} runs {target.version} again"
 
     return perform("rollback", chosen, work)
+
+
+def look(steps: Steps, repository: Repository) -> None:
+    """What others have pushed says which migrations lie between; a rollback does not wait for it."""
+    try:
+        repository.fetch()
+    except Failed as error:
+        steps.line(f"what is known here has to do: {error}")
 
 
 def between(repository: Repository, newer: Revision, older: Revision, *, keep: bool) -> migrations.Schema:
@@ -85,10 +96,12 @@ def back(
     settle(steps, cluster, chosen, target.image, f"Roll {chosen.stack} back to {target.version}")
 
 
-def push(steps: Steps, repository: Repository) -> None:
-    """Pushes the commit. A failure must not end the run here: `check_pushed` says it at the end."""
+def commit(
+    steps: Steps, repository: Repository, subject: str, image: str, known: Sequence[str] | None
+) -> None:
+    """Commits and pushes. A failure must not end the run here: `check_pushed` says it at the end."""
     try:
-        steps.line(repository.push())
+        steps.line(repository.commit(subject, image, known))
     except Failed as error:
         steps.results["not pushed"] = str(error)
         steps.line(str(error))
@@ -111,10 +124,7 @@ def settle(steps: Steps, cluster: Cluster, chosen: Options, image: str, subject:
             steps.line(f"would write {image} into {stack_file.path(chosen.stack).name}")
         else:
             stack_file.write(chosen.stack, image)
-        if repository.commit(subject, image, known):
-            push(steps, repository)
-        else:
-            steps.line("the commit has it already")
+        commit(steps, repository, subject, image, known)
     with steps.step("pulumi up: the state agrees"):
         engine.up(steps, chosen)
     with steps.step("health"):

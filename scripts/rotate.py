@@ -11,11 +11,12 @@ from collections.abc import Sequence
 
 import yaml
 
-from scripts import engine, jobs, options
+from scripts import engine, jobs, options, revisions, stack_file
 from scripts.cluster import API, Cluster, connected, wait
 from scripts.migrate import deployed
-from scripts.options import ROOT, Options
+from scripts.options import ROOT, Options, Refused
 from scripts.process import Failed
+from scripts.repository import Repository
 from scripts.steps import Steps, perform
 
 KEYS = ("appPassword", "migratePassword", "backupPassword")
@@ -33,6 +34,8 @@ def work(steps: Steps, chosen: Options) -> str:
     """Set, deploy, wait, retire."""
     with connected(steps.programs, chosen) as cluster:
         with steps.step("the API is up"):
+            Repository(steps.programs, chosen).check()
+            check_image(cluster, chosen)
             before = user(cluster)
             steps.line(f"pods connect as {before}")
         chosen.confirm(f"New passwords for the database roles of {chosen.stack}")
@@ -57,6 +60,13 @@ def work(steps: Steps, chosen: Options) -> str:
         f"Commit Pulumi.{chosen.stack}.yaml, which has them encrypted: the next deployment from a checkout"
         " without it would bring the old ones back"
     )
+
+
+def check_image(cluster: Cluster, chosen: Options) -> None:
+    """Refuses a checkout that would deploy another version on the way."""
+    runs, file = revisions.history(cluster)[-1].image, stack_file.path(chosen.stack)
+    if chosen.target == "real" and (named := stack_file.image(file.read_text())) != runs:
+        raise Refused(f"{file.name} names {named}, but {runs} is deployed: git pull")
 
 
 def user(cluster: Cluster) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any, cast
 
 import yaml
 
@@ -22,6 +23,18 @@ def with_image(text: str, new: str) -> str:
     """The text with another image; every other character stays, comments included."""
     node = _image(text)
     return text[: node.start_mark.index] + new + text[node.end_mark.index :]
+
+
+def lasting(text: str) -> Any:
+    """What a stack file says, without what the scripts set: the image, and the values of secrets."""
+    return _without_secrets(yaml.load(with_image(text, "image"), yaml.BaseLoader))
+
+
+def _without_secrets(node: Any) -> Any:
+    if not isinstance(node, dict):
+        return node
+    pairs = cast(dict[str, Any], node)
+    return {key: "" if key == "secure" else _without_secrets(value) for key, value in pairs.items()}
 
 
 def _image(text: str) -> yaml.ScalarNode:

@@ -67,6 +67,21 @@ class Cluster:
     def image(self) -> str:
         return self.api.call("GET", DEPLOYMENT)["spec"]["template"]["spec"]["containers"][0]["image"]
 
+    def set_image(self, image: str) -> None:
+        """Rolls another image out, and waits for it."""
+        container = {"name": "api", "image": image}
+        change = {"spec": {"template": {"spec": {"containers": [container]}}}}
+        self.api.call("PATCH", DEPLOYMENT, change, "application/strategic-merge-patch+json")
+        self.wait(lambda: self.settled(image))
+
+    def settled(self, image: str) -> bool:
+        """Whether every pod is of the image, and available."""
+        found = self.api.call("GET", DEPLOYMENT)
+        status = found["status"]
+        same = status.get("observedGeneration") == found["metadata"]["generation"]
+        counts = {status.get(name) for name in ("replicas", "updatedReplicas", "availableReplicas")}
+        return same and self.image() == image and counts == {REPLICAS}
+
     def ready(self) -> int:
         """Pods that get requests."""
         found = self.api.items(SLICES, labelSelector="kubernetes.io/service-name=pipe-api")

@@ -17,6 +17,7 @@ from tests.drills import bucket, data, tools
 from tests.drills.kubelet import PATHS, Cluster
 from tests.drills.program import ROOT
 from tests.drills.service import Service
+from tests.scripts.world import checkout, who
 
 MIGRATE = """
 const fs = require("fs");
@@ -40,6 +41,8 @@ class Stack:
     """The `pulumi` and `kubectl` of whoever runs a script."""
     asked: list[list[str]]
     """The command lines of `pulumi`."""
+    root: Path
+    """The checkout that scripts are run from."""
 
     def deploy(self) -> None:
         """What `pulumi up` does: the migration, then all else."""
@@ -57,7 +60,7 @@ class Stack:
     def run(self, script: str, *words: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         """A script as somebody runs it who has a kubeconfig; no terminal."""
         return subprocess.run(
-            [ROOT / "scripts" / script, *words],
+            [self.root / "scripts" / script, *words],
             env=self.environment() | variables,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -68,7 +71,9 @@ class Stack:
 
     def environment(self) -> dict[str, str]:
         path = os.pathsep.join([str(self.bin), os.environ["PATH"]])
-        return os.environ | {"PATH": path, "KUBECONFIG": str(self.cluster.kubeconfig), "NO_COLOR": "1"}
+        return (
+            os.environ | who() | {"PATH": path, "KUBECONFIG": str(self.cluster.kubeconfig), "NO_COLOR": "1"}
+        )
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +87,11 @@ def stack() -> Iterator[Stack]:
     for program in ("npm", "node"):
         (service.bin / program).symlink_to(tools.find(program))
     cluster = Cluster(bucket.IDENTITY, service.bin, home)
-    made = Stack(service, cluster, Path(tempfile.mkdtemp(prefix="bin-")), [])
+    root = Path(tempfile.mkdtemp(prefix="checkout-"))
+    checkout(root, "scripts")
+    for words in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "-m", "Start")):
+        subprocess.run(["git", *words], cwd=root, env=os.environ | who(), check=True)
+    made = Stack(service, cluster, Path(tempfile.mkdtemp(prefix="bin-")), [], root)
     server = pulumi(made)
     try:
         cluster.start()

@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 
+from scripts import stack_file
 from scripts.cluster import KEPT_REPLICAS
 from tests.drills import data, watch
 from tests.drills.conftest import Measured as Measured
 from tests.drills.conftest import measured as measured
 from tests.drills.kubelet import PATHS
-from tests.drills.program import ROOT
 from tests.scripts.conftest import Stack
 
 
-def record(done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
+def record(stack: Stack, done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
     """The record that a script's last line names."""
-    path = ROOT / done.stdout.strip().rpartition("record: ")[2]
+    path = stack.root / done.stdout.strip().rpartition("record: ")[2]
     assert path.read_text().startswith("# ")
     return json.loads(path.with_suffix(".json").read_text())
 
@@ -35,7 +35,7 @@ def test_migrate_runs_the_guides_command_and_shows_its_log(stack: Stack) -> None
     assert done.returncode == 0, done.stdout + done.stderr
     assert 'migrate: migrating ["up"] as migrate' in done.stdout
     assert "✓ npm run migrate:prod" in done.stdout
-    assert record(done)["exitCode"] == 0
+    assert record(stack, done)["exitCode"] == 0
 
 
 def test_migrate_rollback_hands_the_version_to_the_migrations_and_not_to_npm(stack: Stack) -> None:
@@ -111,7 +111,7 @@ def test_restore_brings_the_data_back_and_the_api_stands_still_only_for_the_swap
         done = stack.run("restore.sh", "prod", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
     assert data.hashes(server) == before
-    results = record(done)["results"]
+    results = record(stack, done)["results"]
     assert data.hashes(server, results["database of before"]) == lost
     deployment = stack.get("Deployment", "pipe-api")
     assert deployment["spec"]["replicas"] == deployment["status"]["availableReplicas"] == 3
@@ -136,7 +136,7 @@ def begun(stack: Stack) -> "subprocess.Popen[str]":
     """A restore that has just stopped the API."""
     backed_up(stack)
     process = subprocess.Popen(
-        [ROOT / "scripts" / "restore.sh", "prod", "--yes"],
+        [stack.root / "scripts" / "restore.sh", "prod", "--yes"],
         env=stack.environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -228,10 +228,28 @@ def test_rotate_gives_every_role_a_new_password_and_retires_the_old_ones(
     assert changed == {"appPassword", "migratePassword", "backupPassword"}
     assert len({new[key] for key in changed}) == 3 and all(len(new[key]) >= 43 for key in changed)
     assert [words[0] for words in stack.asked] == ["config", "config", "config", "up"]
-    seen = json.dumps(stack.asked) + done.stdout + done.stderr + json.dumps(record(done))
+    seen = json.dumps(stack.asked) + done.stdout + done.stderr + json.dumps(record(stack, done))
     assert not [secret for secret in (*new.values(), *passwords.values()) if secret in seen]
     assert not exposed
     backed_up(stack)
+
+
+def test_rotate_deploys_nothing_but_new_passwords(stack: Stack) -> None:
+    file, asked = stack.root / "Pulumi.prod.yaml", list(stack.asked)
+    text = file.read_text()
+    try:
+        file.write_text(text.replace("logLevel: ", "logLevel: x"))
+        done = stack.run("rotate.sh", "prod", "--yes")
+        assert done.returncode == 2
+        assert "not committed: Pulumi.prod.yaml" in done.stderr
+        image = stack_file.image(text)
+        file.write_text(stack_file.with_image(text, image.partition("@")[0] + "@sha256:" + "0" * 64))
+        done = stack.run("rotate.sh", "prod", "--yes")
+        assert done.returncode == 2
+        assert f"but {image} is deployed: git pull" in done.stderr
+    finally:
+        file.write_text(text)
+    assert stack.asked == asked
 
 
 def test_rotate_fails_when_the_deployment_did_not_bring_the_new_passwords(

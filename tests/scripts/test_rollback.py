@@ -31,27 +31,13 @@ def release(world: World, version: str, migrations: str | None) -> None:
     world.git("commit", "--quiet", "--all", "-m", f"Deploy {version} to dev", "-m", trailers)
     world.git("push", "--quiet")
     if world.cluster.image() != image:
-        world.cluster.api.call(
-            "PATCH",
-            DEPLOYMENT,
-            {"spec": {"template": {"spec": {"containers": [{"name": "api", "image": image}]}}}},
-            "application/strategic-merge-patch+json",
-        )
-        world.cluster.wait(lambda: settled(world, image))
+        world.cluster.set_image(image)
     labels = {"app": "pipe-migrate"}
     container = {"name": "migrate", "image": image, "command": ["npm", "run", "migrate:prod"]}
     pod = {"restartPolicy": "Never", "containers": [container]}
     spec = {"activeDeadlineSeconds": 60, "template": {"metadata": {"labels": labels}, "spec": pod}}
     name = f"pipe-migrate-{version.replace('.', '-')}"
     world.cluster.make(JOBS, "batch/v1", "Job", name, {"spec": spec}, labels)
-
-
-def settled(world: World, image: str) -> bool:
-    found = world.cluster.api.call("GET", DEPLOYMENT)
-    status = found["status"]
-    same = status.get("observedGeneration") == found["metadata"]["generation"]
-    counts = {status.get(name) for name in ("replicas", "updatedReplicas", "availableReplicas")}
-    return same and world.cluster.image() == image and counts == {REPLICAS}
 
 
 def revision(world: World) -> str:
@@ -143,13 +129,13 @@ def test_a_version_whose_passwords_are_gone_is_rolled_back_to_with_those_of_now(
     volume = {"name": "database", "secret": {"secretName": "database-old"}}
     found["spec"]["template"]["spec"]["volumes"] = [volume]
     world.cluster.api.call("PUT", DEPLOYMENT, found)
-    world.cluster.wait(lambda: settled(world, VERSIONS["1.0.0"]))
+    world.cluster.wait(lambda: world.cluster.settled(VERSIONS["1.0.0"]))
     release(world, "1.1.0", "1-a")
     del found["spec"]["template"]["spec"]["volumes"]
     found = world.cluster.api.call("GET", DEPLOYMENT)
     found["spec"]["template"]["spec"]["volumes"] = []
     world.cluster.api.call("PUT", DEPLOYMENT, found)
-    world.cluster.wait(lambda: settled(world, VERSIONS["1.1.0"]))
+    world.cluster.wait(lambda: world.cluster.settled(VERSIONS["1.1.0"]))
     with world.cluster.watched() as seen:
         done = world.run("rollback.sh", "dev")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -188,6 +174,23 @@ def test_what_pods_cannot_start_without_is_found_wherever_they_name_it(spec: dic
 
     old = Revision(1, "x:1", {"spec": spec})
     assert [each.partition("/")[2] for each in gone(cast(Any, Empty()), old)] == ["it"]
+
+
+def test_a_rollback_does_not_deploy_what_is_not_committed(three: World) -> None:
+    with (three.root / "scripts" / "engine.py").open("a") as file:
+        file.write("# changed\n")
+    done = three.run("rollback.sh", "dev")
+    assert done.returncode == 2
+    assert "not committed: scripts/engine.py" in done.stderr
+    assert three.asked() == [] and three.cluster.image() == VERSIONS["1.2.0"]
+
+
+def test_a_rollback_does_not_wait_for_the_repository_of_the_others(three: World) -> None:
+    three.git("remote", "set-url", "origin", str(three.root / "gone"))
+    done = three.run("rollback.sh", "dev")
+    assert done.returncode == 1
+    assert "all is done, but the commit could not be pushed" in done.stderr
+    assert three.cluster.image() == three.file_image() == VERSIONS["1.1.0"]
 
 
 def test_a_dry_run_of_a_rollback_shows_the_commands_and_changes_nothing(three: World) -> None:

@@ -8,7 +8,7 @@ import shutil
 import ssl
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -177,6 +177,18 @@ class World:
             ["git", *words], cwd=self.root, env=self.environment, capture_output=True, text=True, check=True
         )
         return done.stdout.strip()
+
+    def others_push(self, subject: str, changes: Mapping[str, str]) -> None:
+        """Somebody else's commit, which this checkout does not have."""
+        clone = self.root.parent / "theirs"
+        if not clone.exists():
+            self.git("clone", "--quiet", str(self.root.parent / "origin"), str(clone))
+        self.git("-C", str(clone), "pull", "--quiet")
+        for name, text in changes.items():
+            (clone / name).write_text(text)
+        self.git("-C", str(clone), "add", "--all")
+        self.git("-C", str(clone), "commit", "--quiet", "-m", subject)
+        self.git("-C", str(clone), "push", "--quiet")
 
     def record(self) -> dict[str, Any]:
         """The last run's."""
