@@ -44,6 +44,8 @@ class Journal:
     image: str = ""
     frontend: bool = False
     """Whether the new frontend is served."""
+    served: str = ""
+    """Vercel's deployment that was served before; empty: none."""
     alerts: list[str] = field(default_factory=list[str])
     errors: list[str] = field(default_factory=list[str])
     looked: bool = False
@@ -110,7 +112,9 @@ def work(steps: Steps, chosen: Options, given: argparse.Namespace) -> str:
                 journal.image = image.ensure(steps, chosen, given.version)
         if not given.skip_frontend and not journal.frontend:
             with steps.step("frontend"):
-                frontend.deploy(steps, chosen)
+                journal.served = journal.served or frontend.served(steps, chosen)
+                journal.keep(chosen)
+                frontend.deploy(steps, chosen, journal.served)
             journal.frontend = chosen.target == "real"
             journal.keep(chosen)
         new = journal.image
@@ -174,34 +178,55 @@ def bring_up(steps: Steps, chosen: Options, new: str, repository: Repository) ->
 
 
 def undo(steps: Steps, cluster: Cluster, chosen: Options, journal: Journal, why: Failed) -> None:
-    """The automatic rollback; always ends in a failure that says so."""
+    """The automatic rollback, the API first; always ends in a failure that says so."""
     steps.line(str(why))
-    before, version = journal.before, stack_file.version(journal.before)
+    kept, left = "", list[str]()
     try:
-        if journal.frontend:
-            with steps.step("frontend: back to the one of before"):
-                frontend.roll_back(steps, chosen)
-        if journal.image == before:
-            raise Failed(
-                f"the image is {version} as before: what is new is in the program, so git revert that"
-            )
-        kept = revisions.history(cluster)
-        target = next((each for each in reversed(kept) if each.image == before), None)
-        if target is None:
-            raise Failed(f"the cluster keeps no pods of {version}")
-        if target.number == kept[-1].number:
-            steps.line(f"the pods of {version} were never replaced")
-            rollback.settle(steps, cluster, chosen, before, f"Keep {version} in {chosen.stack}")
-        else:
-            # The pods of before have just run on the new schema, side by side with the new ones.
-            schema = rollback.between(Repository(steps.programs, chosen), kept[-1], target, keep=True)
-            steps.line(f"database: {schema.said}")
-            rollback.back(steps, cluster, chosen, target, schema)
+        kept = undo_api(steps, cluster, chosen, journal)
     except (Failed, Refused) as error:
-        raise Failed(f"{why}\nNot rolled back: {error}") from None
+        left.append(str(error))
+    if journal.frontend:
+        try:
+            with steps.step("frontend: back to the one of before"):
+                frontend.roll_back(steps, chosen, journal.served)
+            journal.frontend = False
+            journal.keep(chosen)
+        except Failed as error:
+            left.append(f"the frontend is still the new one: {error}")
+    if left:
+        raise Failed("\nNot rolled back: ".join([str(why), *left]) + kept)
     forget(chosen)
-    steps.results["rolled back to"] = before
-    raise Failed(f"{why}\nRolled back: {chosen.stack} runs {version} again, as before")
+    steps.results["rolled back to"] = journal.before
+    version = stack_file.version(journal.before)
+    raise Failed(f"{why}\nRolled back: {chosen.stack} runs {version} again, as before{kept}")
+
+
+def undo_api(steps: Steps, cluster: Cluster, chosen: Options, journal: Journal) -> str:
+    """Pods, stack file and state of before; what to say of the database, which keeps the newer schema.
+
+    The pods of before have just run on it, side by side with the new ones; to undo migrations may lose data,
+    and nobody was asked.
+    """
+    before, version = journal.before, stack_file.version(journal.before)
+    if journal.image == before:
+        raise Failed(f"the image is {version} as before: what is new is in the program, so git revert that")
+    kept = revisions.history(cluster)
+    target = next((each for each in reversed(kept) if each.image == before), None)
+    if target is None:
+        raise Failed(f"the cluster keeps no pods of {version}")
+    if target.number == kept[-1].number:
+        steps.line(f"the pods of {version} were never replaced")
+        rollback.settle(steps, cluster, chosen, before, f"Keep {version} in {chosen.stack}")
+        return ""
+    schema = rollback.between(Repository(steps.programs, chosen), kept[-1], target, keep=True)
+    rollback.back(steps, cluster, chosen, target, migrations.Schema(None, schema.said))
+    if schema.undo_to is None:
+        steps.line(f"database: {schema.said}")
+        return ""
+    return (
+        f"\nThe database keeps the newer schema; {schema.said}. This does it, and may lose data:\n"
+        f"scripts/migrate.sh {chosen.stack} rollback --to {schema.undo_to} --version {kept[-1].version}"
+    )
 
 
 if __name__ == "__main__":

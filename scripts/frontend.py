@@ -1,10 +1,15 @@
 """The frontend: built with npm, served by Vercel."""
 
+import json
 import os
 from pathlib import Path
 
 from scripts.options import ROOT, Options, Refused
+from scripts.process import Failed
 from scripts.steps import Steps
+
+NONE_YET = "Can't find the deployment"
+"""Vercel's words for a host that nothing was deployed to."""
 
 
 def source() -> Path:
@@ -27,7 +32,22 @@ def check(chosen: Options) -> None:
         raise Refused(f"{', '.join(missing)}: Vercel's CLI needs them in the environment; or --skip-frontend")
 
 
-def deploy(steps: Steps, chosen: Options) -> None:
+def served(steps: Steps, chosen: Options) -> str:
+    """The id of the deployment that visitors get now; empty: there is none yet."""
+    if chosen.target == "sandbox":
+        return ""
+    words = _vercel("inspect", chosen.settings["edge"]["frontendHost"], "--format", "json")
+    if chosen.dry_run:
+        return steps.programs.change(*words)
+    try:
+        return str(json.loads(steps.programs.read(*words))["id"])
+    except Failed as error:
+        if NONE_YET in str(error):
+            return ""
+        raise
+
+
+def deploy(steps: Steps, chosen: Options, before: str) -> None:
     """The guide's commands; the project, one a stack, is in the environment, its token too."""
     if chosen.target == "sandbox":
         steps.skip("npm run build, vercel deploy --prod: nothing leaves a sandbox")
@@ -35,12 +55,23 @@ def deploy(steps: Steps, chosen: Options) -> None:
     folder = str(source())
     steps.follow("npm", "--prefix", folder, "ci")
     steps.follow("npm", "--prefix", folder, "run", "build")
-    steps.follow("vercel", "--cwd", folder, "deploy", "--prod", "--yes")
+    steps.follow(*_vercel("deploy", "--prod", "--yes"))
+    if before and served(steps, chosen) == before:
+        # After a rollback Vercel gives the domain to no new deployment until one is promoted.
+        raise Failed(f"Vercel still serves {before}: `vercel promote` the new one, whose URL is above")
 
 
-def roll_back(steps: Steps, chosen: Options) -> None:
-    """Serves what was served before."""
+def roll_back(steps: Steps, chosen: Options, before: str) -> None:
+    """Serves what was served before. Without an id Vercel's command would only tell how the last one went."""
     if chosen.target == "sandbox":
         steps.skip("vercel rollback: nothing was deployed")
         return
-    steps.follow("vercel", "--cwd", str(source()), "rollback")
+    if not before:
+        raise Failed("no frontend was served before")
+    steps.follow(*_vercel("rollback", before))
+    steps.line("the next frontend has to be promoted: vercel promote URL")
+
+
+def _vercel(*words: str) -> tuple[str, ...]:
+    """Of the project's team: `inspect` and `rollback` do not take it from the environment by themselves."""
+    return ("vercel", "--cwd", str(source()), "--scope", os.environ.get("VERCEL_ORG_ID", ""), *words)

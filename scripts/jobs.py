@@ -54,12 +54,15 @@ def with_variables(job: Manifest, values: Mapping[str, str]) -> Manifest:
     return job
 
 
-def alone(job: Manifest, container: str, command: Sequence[str] | None = None) -> Manifest:
-    """The Job with one of its containers and no other, and with another command for it."""
+def alone(
+    job: Manifest, container: str, command: Sequence[str] | None = None, image: str | None = None
+) -> Manifest:
+    """The Job with one of its containers and no other, and with another command or image for it."""
     [found] = [each for each in _containers(job) if each["name"] == container]
     spec = job["spec"]["template"]["spec"]
     spec.pop("initContainers", None)
-    spec["containers"] = [found | ({"command": list(command)} if command else {})]
+    other = {"command": list(command) if command else None, "image": image}
+    spec["containers"] = [found | {key: value for key, value in other.items() if value}]
     return job
 
 

@@ -8,9 +8,10 @@ import re
 import sys
 from collections.abc import Sequence
 
-from scripts import jobs, options
+from scripts import jobs, options, stack_file
 from scripts.cluster import Cluster, Manifest, connected
 from scripts.options import Options, Refused
+from scripts.repository import Repository
 from scripts.steps import Steps, perform
 
 VERSION = r"[0-9A-Za-z][0-9A-Za-z_.-]*"
@@ -25,10 +26,16 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--to", metavar="N", help="with rollback: the migration to go back to, such as 20240301"
     )
+    parser.add_argument(
+        "--version",
+        metavar="V",
+        help="whose migrations to run: a version that was deployed before, as after a rollback; default: the"
+        " version that runs",
+    )
     given = parser.parse_args(words)
     command = npm(given.action, given.to)
     chosen = options.options(given)
-    return perform("migrate", chosen, lambda steps: work(steps, chosen, command))
+    return perform("migrate", chosen, lambda steps: work(steps, chosen, command, given.version))
 
 
 def npm(action: str | None, to: str | None) -> list[str]:
@@ -42,16 +49,26 @@ def npm(action: str | None, to: str | None) -> list[str]:
     return ["npm", "run", "migrate:rollback", "--", "--to", to]
 
 
-def work(steps: Steps, chosen: Options, command: list[str]) -> str:
+def work(steps: Steps, chosen: Options, command: list[str], version: str | None) -> str:
     said = " ".join(command)
     with connected(steps.programs, chosen) as cluster:
         pattern = deployed(cluster)
+        image = image_of(Repository(steps.programs, chosen), version) if version else None
         if "migrate:rollback" in command:
             chosen.confirm(f"{said} on {chosen.stack} may lose data")
         with steps.step(said):
             job = jobs.derived(pattern, f"pipe-migrate-{steps.stamp}", "migrate")
-            jobs.run(cluster, jobs.alone(job, "migrate", command), steps)
+            jobs.run(cluster, jobs.alone(job, "migrate", command, image), steps)
     return f"{said}: done"
+
+
+def image_of(repository: Repository, version: str) -> str:
+    """The image that was deployed as this version last."""
+    found = (each.image for each in repository.deployments() if stack_file.is_version(each.image, version))
+    image = next(found, None)
+    if image is None:
+        raise Refused(f"--version {version}: no commit says that it was deployed; git pull")
+    return image
 
 
 def deployed(cluster: Cluster) -> Manifest:

@@ -7,7 +7,11 @@ import threading
 
 import pytest
 
+from scripts import migrate
 from scripts.cluster import KEPT_REPLICAS
+from scripts.options import Options, Refused
+from scripts.process import Programs
+from scripts.repository import Repository
 from tests.scripts.api_cluster import DEPLOYMENT, REPLICAS
 from tests.scripts.world import DIGEST, KEYS, OLD, World, registry
 from tests.scripts.world import cluster as cluster
@@ -31,10 +35,13 @@ SCAN = [
     f"aws ecr describe-image-scan-findings {ECR} --image-id=imageDigest={DIGEST} --output=json",
 ]
 CHECKS = ["make test", "make scan", "make bench", "make current"]
+VERCEL = "vercel --cwd {root}/frontend --scope team"
+SERVED = f"{VERCEL} inspect app-dev.pipe.dev --format json"
 FRONTEND = [
+    SERVED,
     "npm --prefix {root}/frontend ci",
     "npm --prefix {root}/frontend run build",
-    "vercel --cwd {root}/frontend deploy --prod --yes",
+    f"{VERCEL} deploy --prod --yes",
 ]
 UP = (
     "pulumi up --yes --non-interactive --stack dev --policy-pack policies"
@@ -53,7 +60,7 @@ def deploy(world: World, *words: str) -> "subprocess.CompletedProcess[str]":
 def test_a_new_version_is_checked_built_signed_deployed_committed_and_looked_at(world: World) -> None:
     done = deploy(world, "--version", "1.1.0")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert world.asked() == commands(world, CHECKS, BUILD, SCAN, FRONTEND, [UP])
+    assert world.asked() == commands(world, CHECKS, BUILD, SCAN, FRONTEND, [SERVED, UP])
     assert world.cluster.image() == world.file_image() == NEW
     assert [result for _, result in world.steps()] == ["done"] * len(world.steps())
     message = world.git("log", "-1", "--format=%B")
@@ -131,12 +138,60 @@ def test_what_fails_afterwards_is_rolled_back_frontend_included(world: World, wr
         "users": "users are affected: SiteDown (dev)",
         "health": ": 503",
     }[wrong] in done.stderr
-    assert world.asked()[-3:] == commands(world, [UP, "vercel --cwd {root}/frontend rollback", UP])
+    assert world.asked()[-3:] == commands(world, [UP, UP, f"{VERCEL} rollback dpl_old"])
+    assert (world.bin / "served").read_text() == "dpl_old\n"
     assert world.cluster.image() == world.file_image() == OLD
     subjects = world.git("log", "--format=%s", "origin/main").splitlines()
     assert subjects[:2] == ["Roll dev back to 1.0.0", "Deploy 1.1.0 to dev"]
     assert min(seen) >= REPLICAS
     assert world.record()["results"]["rolled back to"] == OLD
+
+
+def test_a_rollback_keeps_the_schema_and_says_what_would_undo_it(world: World) -> None:
+    registry(world, pushed=True)
+    assert deploy(world, "--version", "1.1.0", "--skip-frontend").returncode == 0
+    (world.root / "app" / "migrations" / "20240402-second.js").write_text("exports.down = 1\n")
+    world.git("commit", "--quiet", "--all", "--allow-empty", "-m", "Nothing")
+    world.git("push", "--quiet")
+    newer = f"{NAME}:1.2.0@{DIGEST.replace('b', 'd')}"
+    world.answer("aws", (world.bin / "answers" / "aws").read_text().replace(DIGEST, newer.partition("@")[2]))
+    world.outside.check = ["failed"]
+    done = deploy(world, "--version", "1.2.0", "--skip-frontend")
+    assert done.returncode == 1
+    assert "Rolled back: dev runs 1.1.0 again, as before" in done.stderr
+    assert "scripts/migrate.sh dev rollback --to 20240301 --version 1.2.0" in done.stderr
+    assert "undo migrations" not in done.stdout
+    assert list(world.cluster.api.items("/apis/batch/v1/namespaces/pipe/jobs")) == []
+    # The scripts that undo them are the newer version's, and its image is in its commit alone.
+    chosen = Options("dev", "sandbox", False, True, {})
+    programs = Programs(print)
+    programs.variables["GIT_DIR"] = str(world.root / ".git")
+    assert migrate.image_of(Repository(programs, chosen), "1.2.0") == newer
+    with pytest.raises(Refused, match="no commit says that it was deployed"):
+        migrate.image_of(Repository(programs, chosen), "9.9.9")
+
+
+def test_a_frontend_that_vercel_does_not_take_back_leaves_the_api_on_the_version_of_before(
+    world: World,
+) -> None:
+    registry(world, pushed=True)
+    world.outside.check = ["failed"]
+    fake = (world.bin / "answers" / "vercel").read_text()
+    world.answer("vercel", fake.replace("rollback) ", 'rollback) echo "Error: 500" >&2; exit 1 #'))
+    done = deploy(world, "--version", "1.1.0")
+    assert done.returncode == 1
+    assert "Not rolled back: the frontend is still the new one" in done.stderr and "500" in done.stderr
+    assert world.cluster.image() == world.file_image() == OLD
+
+
+def test_a_frontend_that_is_not_served_after_a_rollback_is_no_success(world: World) -> None:
+    registry(world, pushed=True)
+    fake = (world.bin / "answers" / "vercel").read_text()
+    world.answer("vercel", fake.replace("echo dpl_new", "echo dpl_old"))
+    done = deploy(world, "--version", "1.1.0")
+    assert done.returncode == 1
+    assert "Vercel still serves dpl_old: `vercel promote` the new one" in done.stderr
+    assert world.cluster.image() == world.file_image() == OLD
 
 
 def deploy_while(world: World, wrong: str) -> "subprocess.CompletedProcess[str]":
@@ -170,7 +225,6 @@ def test_a_monitor_that_was_in_alarm_before_does_not_count(world: World) -> None
 def test_an_up_that_fails_keeps_the_old_pods_the_file_and_the_repository(world: World) -> None:
     registry(world, pushed=True)
     (world.bin / "up-fails").touch()
-    world.answer("vercel", f'#!/bin/sh\ncase "$*" in *rollback*) rm "{world.bin}/up-fails" ;; esac\n')
     with world.cluster.watched() as seen:
         done = deploy(world, "--version", "1.1.0")
     assert done.returncode == 1

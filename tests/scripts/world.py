@@ -52,11 +52,21 @@ exec "{kubectl}" "$@"
 PULUMI = """\
 #!/bin/sh
 [ "$1" = up ] || exit 0
-[ -e "{bin}/up-fails" ] && {{ echo "error: the job has failed" >&2; exit 255; }}
+rm "{bin}/up-fails" 2> /dev/null && {{ echo "error: the job has failed" >&2; exit 255; }}
 image=$(sed -n 's|^    image: \\(.*/pipe/api[:@].*\\)|\\1|p' Pulumi.dev.yaml)
 "{kubectl}" -n pipe set image deployment/pipe-api api="$image"
 exec "{kubectl}" -n pipe rollout status deployment/pipe-api --timeout=60s
 """
+VERCEL = """\
+#!/bin/sh
+shift 4  # --cwd, --scope
+case "$1" in
+  inspect) echo "{{\\"id\\": \\"$(cat "{bin}/served")\\"}}" ;;
+  deploy) echo dpl_new > "{bin}/served" ;;
+  rollback) [ -z "$2" ] || echo "$2" > "{bin}/served" ;;
+esac
+"""
+"""A rollback to nothing tells how the last one went, and that is well."""
 FAKES = ("aws", "cosign", "docker", "make", "npm", "pulumi", "trivy", "vercel")
 
 
@@ -272,6 +282,8 @@ def world(cluster: Cluster, tmp_path: Path) -> Iterator[World]:
         **KEYS,
         **who(),
     }
+    (bin / "served").write_text("dpl_old\n")
+    made.answer("vercel", VERCEL.format(bin=bin))
     made.answer("pulumi", PULUMI.format(bin=bin, kubectl=programs["kubectl"]))
     registry(made, pushed=False)
     made.git("init", "--quiet", "-b", "main")
