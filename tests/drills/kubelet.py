@@ -59,6 +59,7 @@ class Cluster:
         ours.mkdir()
         (ours / "stages.yaml").write_text(yaml.safe_dump_all(stages()))
         (ours / "nodes.yaml").write_text(yaml.safe_dump(self._node()))
+        (ours / "aws").symlink_to(control_plane.HERE / "aws")
         theirs, control_plane.HERE = control_plane.HERE, ours
         try:
             self.kubeconfig = control_plane.start(self.folder)
