@@ -101,7 +101,7 @@ def start(folder: Path) -> Path:
     shutil.rmtree(data, ignore_errors=True)
     data.mkdir(mode=0o700, parents=True)
     ports = dict(zip(("etcd", "peer", "port"), _free_ports(3), strict=True))
-    _write_credentials(data, f"https://127.0.0.1:{ports['port']}")
+    _write_credentials(data, ports["port"])
 
     def spawn(name: str) -> None:
         words = (f"--{key}={value}" for key, value in _servers[name].items())
@@ -157,33 +157,18 @@ def children() -> dict[str, int]:
     return {name: child.pid for name, child in _children.items()}
 
 
-def _write_credentials(data: Path, server: str) -> None:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.TraditionalOpenSSL,
-        serialization.NoEncryption(),
-    )
-    write_atomically(data / "sa.key", pem.decode())
-    sealed = {"name": "key", "secret": base64.b64encode(secrets.token_bytes(32)).decode()}
-    encryption: dict[str, Any] = {
-        "apiVersion": "apiserver.config.k8s.io/v1", "kind": "EncryptionConfiguration",
-        "resources": [{"resources": ["secrets"], "providers": [{"secretbox": {"keys": [sealed]}}]}],
-    }  # fmt: skip
-    write_atomically(data / "encryption.yaml", yaml.safe_dump(encryption))
-    tokens = {name: secrets.token_urlsafe(32) for name in USERS}
-    rows = (f'{tokens[name]},{user},{name},"{group}"\n' for name, (user, group) in USERS.items())
+def _write_credentials(data: Path, port: int) -> None:
+    pair = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    form, plain = serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    write_atomically(data / "sa.key", pair.private_bytes(serialization.Encoding.PEM, form, plain).decode())
+    sealed = (HERE / "encryption.yaml").read_text().format(key=base64.b64encode(os.urandom(32)).decode())
+    write_atomically(data / "encryption.yaml", sealed)
+    rows: list[str] = []
+    for name, (user, group) in USERS.items():
+        words = {"data": data, "port": port, "name": name, "token": secrets.token_urlsafe(32)}
+        rows.append(f'{words["token"]},{user},{name},"{group}"\n')
+        write_atomically(data / f"{name}.kubeconfig", (HERE / "kubeconfig.yaml").read_text().format(**words))
     write_atomically(data / "tokens.csv", "".join(rows))
-    # The server makes its certificate itself when it starts.
-    cluster = {"server": server, "certificate-authority": str(data / "certs/apiserver.crt")}
-    for name, token in tokens.items():
-        config: dict[str, Any] = {
-            "apiVersion": "v1", "kind": "Config", "current-context": "sandbox",
-            "clusters": [{"name": "sandbox", "cluster": cluster}],
-            "users": [{"name": name, "user": {"token": token}}],
-            "contexts": [{"name": "sandbox", "context": {"cluster": "sandbox", "user": name}}],
-        }  # fmt: skip
-        write_atomically(data / f"{name}.kubeconfig", yaml.safe_dump(config))
     (data / "bin").mkdir(mode=0o700)
     write_atomically(data / "bin" / "aws", (HERE / "aws").read_text())
     (data / "bin" / "aws").chmod(0o700)
