@@ -170,9 +170,9 @@ def bring_up(steps: Steps, chosen: Options, new: str, repository: Repository) ->
             stack_file.write(chosen.stack, new)
         engine.up(steps, chosen)
     with steps.step("commit the image"):
-        known = migrations.of(migrations.source())
-        if known is None:
-            known = repository.migrations(new)
+        known = repository.migrations(new)
+        if chosen.target == "sandbox" or migrations.is_checked_out(steps.programs, stack_file.version(new)):
+            known = migrations.of(migrations.source()) or known
         subject = f"Deploy {stack_file.version(new)} to {chosen.stack}"
         rollback.commit(steps, repository, subject, new, known)
 

@@ -11,6 +11,7 @@ def up(steps: Steps, chosen: Options) -> None:
     if chosen.target == "sandbox":
         words = [sys.executable, "-m", "sandbox", "up", chosen.stack]
     else:
-        words = ["pulumi", "up", "--yes", "--non-interactive", "--stack", chosen.stack]
+        # --refresh: what was changed by hand is put back; the state alone would not show it.
+        words = ["pulumi", "up", "--yes", "--refresh", "--non-interactive", "--stack", chosen.stack]
         words += ["--policy-pack", "policies", "--policy-pack-config", f"policies/config/{chosen.stack}.json"]
     steps.follow(*words)

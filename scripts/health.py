@@ -6,17 +6,23 @@ from collections.abc import Iterable
 
 import urllib3
 
-from scripts.cluster import API, Cluster, stopped_with
+from scripts.cluster import API, Cluster, Manifest, stopped_with
 from scripts.datadog import Datadog
 from scripts.options import Options
 from scripts.process import Failed
 from scripts.steps import Steps
 
-SOAK_SECONDS = 300.0
-"""How long the monitors are watched: HighErrorRate looks at five minutes."""
+SOAK_SECONDS = 300.0 + 60.0 + 120.0
+"""How long the monitors are watched: HighErrorRate's window and evaluation_delay (components/alerts.py), and
+two minutes in which Datadog gets the last points and evaluates."""
 LOOK_EVERY = 15.0
 CHECK_SECONDS = 180.0
 """How long a synthetic check may take."""
+READY_SECONDS = 180.0
+"""How long pods may take to be as many as wanted: the autoscaler may have asked for more a moment ago."""
+READY_EVERY = 2.0
+LOG_SECONDS = 20
+"""How long a pod's node may take to send its log."""
 HEALTH_SECONDS = 60.0
 """How long the edge may take to see the new pods."""
 
@@ -31,6 +37,20 @@ def healthy(steps: Steps, cluster: Cluster, chosen: Options, image: str) -> None
     if chosen.dry_run:
         steps.programs.change("kubectl", "--namespace", chosen.namespace, "get", API)
         return
+    end = time.monotonic() + READY_SECONDS
+    while not serving(steps, cluster, chosen, image):
+        if time.monotonic() > end:
+            raise Failed(f"{API}: scripts/doctor.sh {chosen.stack} says what is wrong with its pods")
+        time.sleep(READY_EVERY)
+    if chosen.target == "sandbox":
+        steps.line("no GET of the health path: pods of a sandbox run nothing")
+        return
+    url = f"https://{chosen.settings['edge']['host']}{chosen.settings['api']['healthPath']}"
+    steps.line(f"{url}: {answer(url)}")
+
+
+def serving(steps: Steps, cluster: Cluster, chosen: Options, image: str) -> bool:
+    """Whether as many pods as are wanted at this moment are the image's and get requests."""
     found = cluster.get(API)
     wanted, status = found["spec"]["replicas"], found.get("status", {})
     [container] = [each for each in found["spec"]["template"]["spec"]["containers"] if each["name"] == "api"]
@@ -42,13 +62,7 @@ def healthy(steps: Steps, cluster: Cluster, chosen: Options, image: str) -> None
     available, updated = status.get("availableReplicas", 0), status.get("updatedReplicas", 0)
     ready = endpoints(cluster)
     steps.line(f"{updated} of {wanted} pods are of this version, {available} available, {ready} get requests")
-    if min(updated, available, ready) < wanted:
-        raise Failed(f"{API}: {wanted} pods are wanted; scripts/doctor.sh {chosen.stack} says what is wrong")
-    if chosen.target == "sandbox":
-        steps.line("no GET of the health path: pods of a sandbox run nothing")
-        return
-    url = f"https://{chosen.settings['edge']['host']}{chosen.settings['api']['healthPath']}"
-    steps.line(f"{url}: {answer(url)}")
+    return min(updated, available, ready) >= wanted
 
 
 def endpoints(cluster: Cluster) -> int:
@@ -100,13 +114,31 @@ def watch(steps: Steps, chosen: Options, before: Iterable[str], soak: float) -> 
     steps.line(", ".join(f"{count} monitors {state}" for state, count in counts.items()))
 
 
-def errors(cluster: Cluster) -> set[str]:
-    """The kinds of errors in the logs of the API's pods, with what varies left out."""
+def errors(steps: Steps, cluster: Cluster) -> set[str]:
+    """The kinds of errors in the logs of the API's pods, with what varies left out.
+
+    A pod whose container has not started has no log; one whose node does not send it is named and left out.
+    """
     found: set[str] = set()
     for pod in cluster.list("pods", "app=pipe-api"):
-        text = cluster.read("logs", pod["metadata"]["name"], "--container=api", "--tail=5000")
+        if not started(pod):
+            continue
+        name = pod["metadata"]["name"]
+        words = ("--container=api", "--tail=5000", f"--request-timeout={LOG_SECONDS}s")
+        try:
+            text = cluster.read("logs", name, *words)
+        except Failed as error:
+            steps.line(f"no log of {name}: {error}")
+            continue
         found |= {kind(line) for line in text.splitlines() if ERROR.search(line)}
     return found
+
+
+def started(pod: Manifest) -> bool:
+    """Whether the API's container in a pod runs, or ran."""
+    statuses = pod.get("status", {}).get("containerStatuses", ())
+    [status] = [each for each in statuses if each["name"] == "api"] or [{}]
+    return bool({"running", "terminated"} & {*status.get("state", {}), *status.get("lastState", {})})
 
 
 def kind(line: str) -> str:
@@ -120,7 +152,7 @@ def logs(steps: Steps, cluster: Cluster, chosen: Options, before: Iterable[str])
         steps.programs.change("kubectl", "--namespace", chosen.namespace, "logs", API)
     elif cluster.silent:
         steps.skip("kubectl logs: pods of a sandbox run nothing")
-    elif new := sorted(errors(cluster) - set(before)):
+    elif new := sorted(errors(steps, cluster) - set(before)):
         for line in new[:10]:
             steps.line(line)
         raise Failed(f"{len(new)} kinds of errors in the logs that were not there before")
@@ -169,4 +201,4 @@ def before(steps: Steps, cluster: Cluster, chosen: Options) -> Before:
     alerts = {name for name, state in Datadog(chosen).monitors().items() if state == "Alert"}
     for name in sorted(alerts):
         steps.line(f"in alarm already: {name}")
-    return Before(alerts, () if cluster.silent else errors(cluster))
+    return Before(alerts, () if cluster.silent else errors(steps, cluster))

@@ -11,6 +11,8 @@ from scripts.steps import Steps
 
 SEVERE = ("CRITICAL", "HIGH")
 """Findings of the registry's scan that stop a deployment."""
+UNSIGNED = "ended with 10:"
+"""How `cosign verify` ends where there is no signature at all (cosign's doc/cosign_exit_codes.md)."""
 UNKNOWN = "sha256:" + "0" * 64
 """The digest that a dry run shows."""
 
@@ -47,6 +49,11 @@ class Registry:
                 f"{version} is not in {self.name}, and {source} has no Dockerfile to build it from: check the"
                 " service out there, or set APP to where it is"
             )
+        if not self._dry_run and not migrations.is_checked_out(self._programs, version):
+            raise Refused(
+                f"{version} is not in {self.name}, and {source} is not {version}, or has changes:"
+                f" git -C {source} checkout {version}"
+            )
         self._steps.follow("docker", "build", "--pull", "--tag", name, str(source))
         if shutil.which("trivy"):
             severe = f"--severity={','.join(SEVERE)}"
@@ -73,11 +80,25 @@ class Registry:
             raise Failed(f"{self.name}@{digest} has {told} findings: aws ecr describe-image-scan-findings")
 
     def sign(self, digest: str) -> None:
-        """Signs with the caller's own identity, where cosign is there."""
-        if shutil.which("cosign"):
-            self._steps.follow("cosign", "sign", "--yes", f"{self.name}@{digest}")
-        else:
+        """Signs with the caller's own identity, where cosign is there and no run before this one has."""
+        if not shutil.which("cosign"):
             self._steps.line("cosign is not installed: not signed")
+            return
+        log_in(self._programs, self.host, self._region)
+        if not self._dry_run and self._signed(f"{self.name}@{digest}"):
+            self._steps.line("signed already")
+        else:
+            self._steps.follow("cosign", "sign", "--yes", f"{self.name}@{digest}")
+
+    def _signed(self, image: str) -> bool:
+        anybody = ("--certificate-identity-regexp=.+", "--certificate-oidc-issuer-regexp=.+")
+        try:
+            self._programs.read("cosign", "verify", *anybody, image)
+        except Failed as error:
+            if UNSIGNED in str(error):
+                return False
+            raise
+        return True
 
     def _aws(self, operation: str, *words: str) -> tuple[str, ...]:
         verbs = (operation, words[0]) if operation == "wait" else (operation,)
@@ -104,6 +125,6 @@ def ensure(steps: Steps, chosen: Options, version: str) -> str:
         steps.line(f"{version} is in the registry already: {digest}")
     else:
         digest = registry.build(version)
-        registry.sign(digest)
     registry.scan(digest)
+    registry.sign(digest)
     return f"{registry.name}:{version}@{digest}"

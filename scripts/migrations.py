@@ -1,5 +1,6 @@
 """Which migrations a version of the service has, and whether they can be undone."""
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.options import ROOT, Refused
+from scripts.process import Failed, Programs
 
 FOLDER = "migrations"
 SCRIPTS = (".js", ".cjs", ".mjs", ".ts")
@@ -16,6 +18,17 @@ DOWN = re.compile(r"\bdown\b")
 def source() -> Path:
     """Where the service's own repository is checked out: APP, else the folder app."""
     return (ROOT / (os.environ.get("APP") or "app")).resolve()
+
+
+def is_checked_out(programs: Programs, version: str) -> bool:
+    """Whether the service's checkout is the commit of a version, a tag or a commit, with nothing changed."""
+    git = ("git", "-C", str(source()))
+    for name in (version, f"v{version}"):
+        with contextlib.suppress(Failed):
+            asked = programs.read(*git, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+            changed = programs.read(*git, "status", "--porcelain", "--untracked-files=no", "--", ".")
+            return programs.read(*git, "rev-parse", "HEAD") == asked and not changed
+    return False
 
 
 def of(source: Path) -> tuple[str, ...] | None:

@@ -28,12 +28,15 @@ BUILD = [
     f"docker login --username=AWS --password-stdin {NAME.partition('/')[0]}",
     f"docker push {NAME}:1.1.0",
     f"aws ecr describe-images {ECR} --image-ids=imageTag=1.1.0 --output=json",
-    f"cosign sign --yes {NAME}@{DIGEST}",
 ]
 SCAN = [
     f"aws ecr wait image-scan-complete {ECR} --image-id=imageDigest={DIGEST}",
     f"aws ecr describe-image-scan-findings {ECR} --image-id=imageDigest={DIGEST} --output=json",
 ]
+LOG_IN = BUILD[3:5]
+VERIFY = "cosign verify --certificate-identity-regexp=.+ --certificate-oidc-issuer-regexp=.+"
+SIGNED = [*SCAN, *LOG_IN, f"{VERIFY} {NAME}@{DIGEST}"]
+SIGN = [*SIGNED, f"cosign sign --yes {NAME}@{DIGEST}"]
 CHECKS = ["make test", "make scan", "make bench", "make current"]
 VERCEL = "vercel --cwd {root}/frontend --scope team"
 SERVED = f"{VERCEL} inspect app-dev.pipe.dev --format json"
@@ -44,7 +47,7 @@ FRONTEND = [
     f"{VERCEL} deploy --prod --yes",
 ]
 UP = (
-    "pulumi up --yes --non-interactive --stack dev --policy-pack policies"
+    "pulumi up --yes --refresh --non-interactive --stack dev --policy-pack policies"
     " --policy-pack-config policies/config/dev.json"
 )
 
@@ -60,7 +63,7 @@ def deploy(world: World, *words: str) -> "subprocess.CompletedProcess[str]":
 def test_a_new_version_is_checked_built_signed_deployed_committed_and_looked_at(world: World) -> None:
     done = deploy(world, "--version", "1.1.0")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert world.asked() == commands(world, CHECKS, BUILD, SCAN, FRONTEND, [SERVED, UP])
+    assert world.asked() == commands(world, CHECKS, BUILD, SIGN, FRONTEND, [SERVED, UP])
     assert world.cluster.image() == world.file_image() == NEW
     assert [result for _, result in world.steps()] == ["done"] * len(world.steps())
     message = world.git("log", "-1", "--format=%B")
@@ -81,10 +84,47 @@ def test_a_version_that_the_registry_has_is_not_built_again_and_what_passed_not_
 ) -> None:
     registry(world, pushed=True)
     assert deploy(world, "--version", "1.1.0", "--skip-frontend").returncode == 0
-    assert world.asked() == commands(world, CHECKS, BUILD[:1], SCAN, [UP])
+    assert world.asked() == commands(world, CHECKS, BUILD[:1], SIGNED, [UP])
     assert deploy(world, "--version", "1.1.0", "--skip-frontend").returncode == 0
-    assert world.asked() == commands(world, BUILD[:1], SCAN, [UP])
+    assert world.asked() == commands(world, BUILD[:1], SIGNED, [UP])
     assert world.git("log", "--format=%s").splitlines() == ["Deploy 1.1.0 to dev", "Start"]
+
+
+def test_an_image_whose_push_was_cut_off_before_it_was_signed_is_signed_by_the_next_run(world: World) -> None:
+    registry(world, pushed=True, signed=False)
+    assert world.run("build.sh", "dev", "--version", "1.1.0").returncode == 0
+    assert world.asked() == commands(world, BUILD[:1], SIGN)
+
+
+def test_a_signature_that_nobody_can_check_stops_it(world: World) -> None:
+    registry(world, pushed=True)
+    world.answer("cosign", "#!/bin/sh\necho 'no such log' >&2\nexit 1\n")
+    done = world.run("build.sh", "dev", "--version", "1.1.0")
+    assert done.returncode == 1 and "no such log" in done.stderr
+    assert world.asked() == commands(world, BUILD[:1], SIGNED)
+
+
+def test_what_the_scanner_on_the_machine_finds_is_not_pushed(world: World) -> None:
+    world.answer("trivy", "#!/bin/sh\necho 'Total: 1 (CRITICAL: 1)'\nexit 1\n")
+    done = world.run("build.sh", "dev", "--version", "1.1.0")
+    assert done.returncode == 1 and "CRITICAL: 1" in done.stderr
+    assert world.asked() == commands(world, BUILD[:3])
+
+
+@pytest.mark.parametrize("other", ["commit", "change"])
+def test_a_checkout_of_the_service_that_is_not_the_version_is_not_built_as_it(
+    world: World, other: str
+) -> None:
+    (world.root / "app" / "Dockerfile").write_text("FROM scratch\n")
+    if other == "commit":
+        world.git("-C", "app", "commit", "--quiet", "--all", "-m", "Later")
+    done = deploy(world, "--version", "1.1.0", "--skip-frontend")
+    assert done.returncode == 2
+    assert f"{world.root}/app is not 1.1.0, or has changes: git -C {world.root}/app checkout" in done.stderr
+    assert world.asked() == commands(world, CHECKS, BUILD[:1])
+    registry(world, pushed=True)
+    assert deploy(world, "--version", "1.1.0", "--skip-frontend").returncode == 0
+    assert "Migrations:" not in world.git("log", "-1", "--format=%B"), "another commit's"
 
 
 def test_severe_findings_of_the_registrys_scan_stop_it_before_anything_is_deployed(world: World) -> None:
@@ -151,8 +191,8 @@ def test_a_rollback_keeps_the_schema_and_says_what_would_undo_it(world: World) -
     registry(world, pushed=True)
     assert deploy(world, "--version", "1.1.0", "--skip-frontend").returncode == 0
     (world.root / "app" / "migrations" / "20240402-second.js").write_text("exports.down = 1\n")
-    world.git("commit", "--quiet", "--all", "--allow-empty", "-m", "Nothing")
-    world.git("push", "--quiet")
+    for words in (("add", "--all"), ("commit", "--quiet", "-m", "Second"), ("tag", "v1.2.0")):
+        world.git("-C", "app", *words)
     newer = f"{NAME}:1.2.0@{DIGEST.replace('b', 'd')}"
     world.answer("aws", (world.bin / "answers" / "aws").read_text().replace(DIGEST, newer.partition("@")[2]))
     world.outside.check = ["failed"]
@@ -264,7 +304,7 @@ def test_an_interrupted_deployment_goes_on_where_it_was(world: World) -> None:
     done = deploy(world, "--version", "1.1.0")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "going on with the deployment that was interrupted; before it: " + OLD in done.stdout
-    assert world.asked() == commands(world, BUILD[:1], SCAN, [UP])  # neither checks nor frontend again
+    assert world.asked() == commands(world, BUILD[:1], SIGNED, [UP])  # neither checks nor frontend again
     assert world.cluster.image() == world.file_image() == NEW
     assert not (world.root / ".runs" / "dev" / "unfinished.json").exists()
 
@@ -274,7 +314,7 @@ def test_a_dry_run_shows_every_command_and_runs_none(world: World) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert world.asked() == []
     zeros = "sha256:" + "0" * 64
-    for line in commands(world, CHECKS, BUILD, SCAN, FRONTEND, [UP]):
+    for line in commands(world, CHECKS, BUILD, SCAN, LOG_IN, SIGN[-1:], FRONTEND, [UP]):
         assert f"would run: {line.replace(DIGEST, zeros)}" in done.stdout
     assert "a dry run, nothing was changed; it would end with: dev runs 1.1.0" in done.stdout
     assert "would run: git commit" in done.stdout and "would run: git push" in done.stdout

@@ -1,10 +1,18 @@
 """Versions by their names, images and migrations."""
 
+import re
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
 import pytest
 
-from scripts import migrations, stack_file
+from components import alerts
+from scripts import health, migrations, stack_file
+from scripts.cluster import Manifest
 from scripts.health import kind
-from scripts.options import Refused
+from scripts.options import Options, Refused
+from scripts.process import Failed
+from scripts.steps import Steps
 from tests.scripts.world import DIGEST, OLD
 
 NAME = OLD.partition(":")[0]
@@ -72,3 +80,63 @@ def test_what_a_rollback_undoes(
 def test_what_cannot_be_undone_is_refused(newer: list[str] | None, older: list[str], said: str) -> None:
     with pytest.raises(Refused, match=said):
         migrations.between(newer, older, keep=False)
+
+
+def test_the_monitors_are_watched_for_longer_than_the_error_rate_takes_to_alert() -> None:
+    source = Path(alerts.__file__).read_text().partition('name="HighErrorRate"')[2].partition("Alert(")[0]
+    [minutes] = re.findall(r'window="min\(last_(\d+)m\)"', source)
+    [delay] = re.findall(r"evaluation_delay=(\d+)", source)
+    assert int(minutes) * 60 + int(delay) + 120 <= health.SOAK_SECONDS
+
+
+def pod(**state: object) -> Manifest:
+    """A pod whose container `api` is in a state."""
+    return {
+        "metadata": {"name": "api-1"},
+        "status": {"containerStatuses": [{"name": "api", **state}]},
+    }
+
+
+def test_pods_that_have_no_log_yet_and_nodes_that_do_not_send_one_are_no_errors_of_the_version() -> None:
+    class Some:
+        pods: ClassVar = [
+            {"metadata": {"name": "pending"}, "status": {}},
+            pod(state={"waiting": {"reason": "ContainerCreating"}}),
+            pod(state={"running": {}}) | {"metadata": {"name": "hangs"}},
+            pod(state={"waiting": {"reason": "CrashLoopBackOff"}}, lastState={"terminated": {}})
+            | {"metadata": {"name": "crashed"}},
+        ]
+
+        def list(self, *_: str) -> list[Manifest]:
+            return self.pods
+
+        def read(self, _: str, name: str, *words: str) -> str:
+            assert any(word.startswith("--request-timeout=") for word in words)
+            if name != "crashed":
+                raise Failed(f"{name}: no answer")
+            return "ERROR it\n"
+
+    steps = Steps("deploy", Options("dev", "sandbox", False, True, {}))
+    with steps.step("logs"):
+        assert health.errors(steps, cast(Any, Some())) == {"ERROR it"}
+    assert steps.steps[0].lines == ["no log of hangs: hangs: no answer"]
+
+
+def test_pods_that_an_autoscaler_has_just_asked_for_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter([3, 3, 4])
+
+    class Scaled:
+        def get(self, _: str) -> Manifest:
+            number = next(looks)
+            spec = {"replicas": 4, "template": {"spec": {"containers": [{"name": "api", "image": NEW}]}}}
+            return {"spec": spec, "status": {"availableReplicas": number, "updatedReplicas": number}}
+
+        def list(self, *_: str) -> list[Manifest]:
+            return [{"endpoints": [{"conditions": {"ready": True}}] * 4}]
+
+    monkeypatch.setattr("scripts.health.READY_EVERY", 0.0)
+    chosen = Options("dev", "sandbox", False, True, {})
+    steps = Steps("deploy", chosen)
+    with steps.step("health"):
+        health.healthy(steps, cast(Any, Scaled()), chosen, NEW)
+    assert next(looks, None) is None

@@ -286,6 +286,13 @@ def world(cluster: Cluster, tmp_path: Path) -> Iterator[World]:
     made.answer("vercel", VERCEL.format(bin=bin))
     made.answer("pulumi", PULUMI.format(bin=bin, kubectl=programs["kubectl"]))
     registry(made, pushed=False)
+    for words in (
+        ("init", "--quiet"),
+        ("add", "--all"),
+        ("commit", "--quiet", "-m", "App"),
+        ("tag", "1.1.0"),
+    ):
+        made.git("-C", "app", *words)
     made.git("init", "--quiet", "-b", "main")
     made.git("add", "--all")
     made.git("commit", "--quiet", "-m", "Start")
@@ -298,11 +305,17 @@ def world(cluster: Cluster, tmp_path: Path) -> Iterator[World]:
     outside.stop()
 
 
-def registry(world: World, *, pushed: bool, findings: str = '{"LOW": 2}') -> None:
-    """An ECR in which the version is from the beginning, or from docker push on."""
-    there = world.bin / "pushed"
+def registry(world: World, *, pushed: bool, signed: bool = True, findings: str = '{"LOW": 2}') -> None:
+    """An ECR in which the version is from the beginning, signed or not, or from docker push on."""
+    there, mark = world.bin / "pushed", world.bin / "signed"
     if pushed:
         there.touch()
+        if signed:
+            mark.touch()
+    sign = f'[ "$1" = verify ] || {{ touch "{mark}"; exit 0; }}'
+    world.answer(
+        "cosign", f'#!/bin/sh\n{sign}\n[ -e "{mark}" ] || {{ echo "no signatures found" >&2; exit 10; }}\n'
+    )
     world.answer("docker", f'#!/bin/sh\n[ "$1" = push ] && touch "{there}"\nexit 0\n')
     world.answer(
         "aws",
