@@ -107,32 +107,50 @@ def start(folder: Path) -> Path:
         words = (f"--{key}={value}" for key, value in _servers[name].items())
         command = [word.format(data=data, here=HERE, **ports) for word in words]
         log = data / f"{name}.log"
-        write_atomically(log, "")
-        with log.open("wb") as out:
+        log.touch(0o600)
+        with log.open("ab") as out:
             _children[name] = subprocess.Popen(
                 [programs[name], *command], cwd=data, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                 umask=0o077, env={"PATH": os.environ.get("PATH", ""), "HOME": str(data)},
             )  # fmt: skip
 
     end = time.monotonic() + STARTING_SECONDS
+    spare = {"kube-controller-manager", "kube-scheduler", "kwok"}
+
+    def until(what: str, there: Callable[[], bool]) -> None:
+        while True:
+            try:
+                if there():
+                    return
+            except (ApiError, HTTPError, OSError):
+                pass  # not yet
+            dead = [name for name, child in _children.items() if child.poll() is not None]
+            if (dead and not spare.issuperset(dead)) or time.monotonic() > end:
+                ended = f"{dead[0]} has ended" if dead else f"not in {STARTING_SECONDS:.0f} s"
+                last = (data / f"{dead[0]}.log").read_text(errors="replace")[-500:] if dead else ""
+                raise Fault(f"the control plane does not get as far as that {what}: {ended}\n{last}".strip())
+            for name in dead:  # as a kubelet does: a client of the API server may find it not ready yet
+                spare.remove(name)
+                spawn(name)
+            time.sleep(0.05)
+
     try:
         spawn("etcd")
         spawn("kube-apiserver")
-        _until(end, "its certificate is made", (data / "certs/apiserver.crt").exists)
+        until("its certificate is made", (data / "certs/apiserver.crt").exists)
         api = Api(folder / KUBECONFIG, Retry(0))
-        _until(end, "the API server is ready", lambda: bool(api.get(BOOTSTRAPPED)))
-        for name in ("kube-controller-manager", "kube-scheduler", "kwok"):
+        until("the API server is ready", lambda: bool(api.get(BOOTSTRAPPED)))
+        for name in sorted(spare):
             spawn(name)
         for node in yaml.safe_load_all((HERE / "nodes.yaml").read_text()):
             api.call("POST", "/api/v1/nodes", node)
         nodes, account = "/api/v1/nodes", "/api/v1/namespaces/default/serviceaccounts/default"
         ready = {"status": "True"}.items()
-        _until(
-            end,
+        until(
             "every node is ready",
             lambda: all(ready <= condition(node, "Ready").items() for node in api.items(nodes)),
         )
-        _until(end, "the controllers work", lambda: api.get(account) is not None)
+        until("the controllers work", lambda: api.get(account) is not None)
     except BaseException:
         stop()
         raise
@@ -172,23 +190,6 @@ def _write_credentials(data: Path, port: int) -> None:
     (data / "bin").mkdir(mode=0o700)
     write_atomically(data / "bin" / "aws", (HERE / "aws").read_text())
     (data / "bin" / "aws").chmod(0o700)
-
-
-def _until(end: float, what: str, there: Callable[[], bool]) -> None:
-    while True:
-        try:
-            if there():
-                return
-        except (ApiError, HTTPError, OSError):
-            pass  # not yet
-        dead = [name for name, child in _children.items() if child.poll() is not None]
-        if dead or time.monotonic() > end:
-            raise Fault(
-                f"the control plane does not get as far as that {what}: "
-                + (f"{dead[0]} has ended" if dead else f"not in {STARTING_SECONDS:.0f} s")
-                + ". Its logs are *.log in the stack's folder, control-plane/."
-            )
-        time.sleep(0.05)
 
 
 def _free_ports(count: int) -> list[int]:

@@ -275,3 +275,19 @@ def test_a_server_that_ends_at_once_is_named(machine: Machine, tmp_path: Path) -
     with pytest.raises(Fault, match=r"does not get as far as that its certificate is made: etcd has ended"):
         control_plane.start(tmp_path)
     assert control_plane.children() == {}
+
+
+def test_a_server_that_ends_while_the_others_come_up_is_started_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = control_plane.find() or {}
+    wrapper = tmp_path / "kwok"
+    wrapper.write_text(f'#!/bin/sh\nmkdir {tmp_path}/once && exit 1\nexec {found["kwok"]} "$@"\n')
+    wrapper.chmod(0o755)
+    monkeypatch.setattr(control_plane, "find", lambda: {**found, "kwok": wrapper})
+    try:
+        assert control_plane.start(tmp_path / "stack").exists()
+        assert (tmp_path / "once").exists()
+        assert "kwok" in control_plane.children()
+    finally:
+        control_plane.stop()
