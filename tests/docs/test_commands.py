@@ -15,7 +15,6 @@ import yaml
 from scripts import stack_file
 from tests.docs import commands
 from tests.docs.commands import ROOT, Command
-from tests.drills import tools
 from tests.scripts.world import checkout, who
 
 ELSEWHERE: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "elsewhere.yaml").read_text())
@@ -67,11 +66,6 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         made.read("make console STACK=dev <<< 'env -0 > ../environment'")
         shell = (root.parent / "environment").read_text().split("\0")
         made.environment |= dict(line.split("=", 1) for line in shell if "=" in line)
-        # The aws of Debian 12 does not know AWS_ENDPOINT_URL yet.
-        aws = root.parent / "aws"
-        aws.write_text(f'#!/bin/sh\nexec {tools.find("aws")} --endpoint-url "$AWS_ENDPOINT_URL" "$@"\n')
-        aws.chmod(0o755)
-        made.environment["PATH"] = f"{root.parent}{os.pathsep}{made.environment['PATH']}"
         for version in ("1.4.1", "1.4.2"):
             release(made, version)
         yield made
