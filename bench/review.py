@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from bench.__main__ import ROOT, median, python, row, seconds
-from review import render, sarif
+from review import render
 from tests.review import made
 
 STACKS = ("dev", "stg", "prod")
@@ -67,7 +67,7 @@ def rendering() -> float:
     changes = [made.change(number, ops[number % 4]) for number in range(2000)]
     report = made.report(changes=changes, findings=[made.finding(number) for number in range(2000)])
     begun = time.perf_counter()
-    for form in (render.terminal, render.markdown, render.html, render.as_json, sarif.render):
+    for form in (render.terminal, render.markdown, render.html, render.as_json, render.sarif):
         form(report)
     return time.perf_counter() - begun
 

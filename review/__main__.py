@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from review import checkout, isolation, looking, render, runner, sarif
+from review import checkout, isolation, looking, render, runner
 from review.model import Report
 from sandbox import engine
 from sandbox.fault import Fault
@@ -18,7 +18,7 @@ from sandbox.progress import Progress
 FILES: dict[str, Callable[[Report], str]] = {
     "review.md": render.markdown,
     "review.html": render.html,
-    "review.sarif": sarif.render,
+    "review.sarif": render.sarif,
     "review.json": render.as_json,
 }
 NOT_RUN, STOPPED = 2, 130

@@ -3,28 +3,14 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from policies.waivers import Waivers, load
-from review import cost, policies, risks, weaker
+from review import cost, model, policies, risks, weaker
 from review.masks import each_text
-from review.model import (
-    BASE_TO_HEAD,
-    COUNTS,
-    EXISTING,
-    FIXED,
-    NEW,
-    OPS,
-    OWN,
-    WAIVED,
-    Change,
-    Finding,
-    Report,
-    StackReport,
-    listed,
-    title,
-)  # fmt: skip
+from review.model import Change, Finding, Report
 from review.observed import Observed, Resource, Step
 from review.properties import properties
 from review.settings import StackFile
@@ -48,43 +34,44 @@ class Looked:
     """Why it could not be looked at to the end."""
 
     @property
-    def steps(self) -> Mapping[str, Step]:
-        return self.head.steps if self.head else {}
-
-    @property
     def alone(self) -> bool:
         """Whether the base does not evaluate, so that nothing can be compared."""
         return bool(self.base and self.base.errors)
+
+    @cached_property
+    def graph(self) -> risks.Graph:
+        """All resources, and what is done with them."""
+        return risks.Graph({} if self.alone else self.before, self.head.steps if self.head else {})
 
 
 def build(compares: str, names: tuple[str, str], looked: Sequence[Looked], clean: Callable[[str], str],
           tree: Path, notes: Iterable[str] = ()) -> Report:  # fmt: skip
     """The report on all stacks; `names` are base and head as people call them, `clean` masks secrets."""
-    waivers = load(OWN, None, tree / WAIVERS) if (tree / WAIVERS).exists() else Waivers()
+    waivers = load(model.OWN, None, tree / WAIVERS) if (tree / WAIVERS).exists() else Waivers()
     notes = [*notes, *(f"review/{fault}" for fault in waivers.faults)]
-    rows: list[StackReport] = []
+    rows: list[model.StackReport] = []
     changes: list[Change] = []
     found: list[Finding] = []
     sides: dict[str, weaker.Sides] = {}
     for each in looked:
-        graph = risks.Graph({} if each.alone else each.before, each.steps)
-        done = [step for step in each.steps.values() if step.op in OPS and not each.alone]
-        done = [step for step in done if not step.resource.type.startswith("pulumi:")]
-        own = [_change(step, each, graph) for step in done]
-        judged = [*_errors(each), *_risks(done, each, graph, waivers)]
+        done = [] if each.alone else each.graph.changed
+        own, judged = [_change(step, each) for step in done], [*_errors(each)]
+        for step in done:
+            if risk := risks.risk(step, each.name, each.graph, each.file):
+                judged.append(_waived(risk, waivers, step.resource.urn))
         if each.head:
-            base = each.base if compares == BASE_TO_HEAD and not each.alone else None
-            judged += policies.findings(each.head, base, graph, each.file)
+            base = each.base if compares == model.BASE_TO_HEAD and not each.alone else None
+            judged += policies.findings(each.head, base, each.graph, each.file)
         if each.head and not each.head.errors:
             before = {} if each.alone else {one.key: one for one in each.before.values()}
-            after = {one.resource.key: one.resource for one in each.steps.values() if one.op != "delete"}
+            after = {one.resource.key: one.resource for one in each.head.steps.values() if one.op != "delete"}
             sides[each.name] = (before or None, after)
-        if compares == BASE_TO_HEAD and not each.trouble and not each.base:
+        if compares == model.BASE_TO_HEAD and not each.trouble and not each.base:
             notes.append(f"{each.name}: the base has no such stack; everything in it is new.")
         if not each.trouble and not each.head:
             stay = f"its {len(each.before)} resources stay until somebody destroys it"
             notes.append(f"{each.name}: the head has no such stack; {stay}.")
-        rows.append(StackReport(each.name, _counts(each, own, judged), cost.cost(done)))
+        rows.append(model.StackReport(each.name, _counts(each, own, judged), cost.cost(done)))
         changes += own
         found += judged
     order = [each.name for each in looked]
@@ -93,11 +80,11 @@ def build(compares: str, names: tuple[str, str], looked: Sequence[Looked], clean
         file = next(each.file for each in looked if each.name == "prod")
         weak = weaker.weaker(sides["prod"], sides["stg"], file)
         found += [_waived(each, waivers, each.name) for each in weak]
-    found += weaker.apart(sides, (step for each in looked for step in each.steps.values()), neutral)
+    found += weaker.apart(sides, (step for each in looked for step in each.graph.changed), neutral)
     blocks = {(each.type, each.name) for each in found if each.blocks}
 
     def urgency(each: Change) -> tuple[Any, ...]:
-        urgent = (each.type, each.name) not in blocks, OPS.index(each.op)
+        urgent = (each.type, each.name) not in blocks, model.OPS.index(each.op)
         return *urgent, each.component, each.type, each.name, each.stacks
 
     code = 2 if any(each.trouble for each in looked) else 1 if blocks else 0
@@ -107,7 +94,9 @@ def build(compares: str, names: tuple[str, str], looked: Sequence[Looked], clean
     return replace(report, verdict=_verdict(report))
 
 
-def _change(step: Step, each: Looked, graph: risks.Graph) -> Change:
+def _change(step: Step, each: Looked) -> Change:
+    graph = each.graph
+
     def follows(path: str) -> str:
         origin = graph.source(step, path, "replace", "create")
         return origin.resource.name if origin else ""
@@ -116,7 +105,7 @@ def _change(step: Step, each: Looked, graph: risks.Graph) -> Change:
     sources = (graph.resources[urn] for urn in resource.dependencies if urn in graph.resources)
     return Change(
         stacks=[each.name], type=resource.type, name=resource.name, places=step.places, op=step.op,
-        component=near, upstream=sorted({title(each) for each in sources}),
+        component=near, upstream=sorted({model.title(each) for each in sources}),
         properties=properties(step, follows, each.file, near) if step.op != "create" else [],
     )  # fmt: skip
 
@@ -127,13 +116,7 @@ def _errors(each: Looked) -> Iterator[Finding]:
         yield Finding(name="the program", message=text, blocks=True, **about)
     for text in each.base.errors if each.base else ():
         said = f"What changes is not known, since the base does not evaluate: {text}"
-        yield Finding(name="the base's program", message=said, status=EXISTING, **about)
-
-
-def _risks(done: Iterable[Step], each: Looked, graph: risks.Graph, waivers: Waivers) -> Iterator[Finding]:
-    for step in done:
-        if step.op in ("replace", "delete") and (found := risks.risk(step, each.name, graph, each.file)):
-            yield _waived(found, waivers, step.resource.urn)
+        yield Finding(name="the base's program", message=said, status=model.EXISTING, **about)
 
 
 def _waived(found: Finding, waivers: Waivers, target: str) -> Finding:
@@ -141,15 +124,15 @@ def _waived(found: Finding, waivers: Waivers, target: str) -> Finding:
     waiver = waivers.of(found.policy, target) if found.blocks else None
     if waiver is None or waiver.expired(waivers.today):
         return found
-    return replace(found, waiver=waiver.said(waivers.today), verdict=WAIVED, blocks=False)
+    return replace(found, waiver=waiver.said(waivers.today), verdict=model.WAIVED, blocks=False)
 
 
 def _counts(each: Looked, changes: Iterable[Change], found: Iterable[Finding]) -> dict[str, int]:
     if each.trouble or (each.head and each.head.errors):
         return {}
-    judged = (one for one in found if one.policy not in OWN and one.status != FIXED)
+    judged = (one for one in found if one.policy not in model.OWN and one.status != model.FIXED)
     words = [*(one.op for one in changes), *(f"{one.verdict}" for one in judged)]
-    known = (key for key in COUNTS if not (each.alone and key in OPS))
+    known = (key for key in model.COUNTS if not (each.alone and key in model.OPS))
     return {key: words.count(key.removesuffix("s")) for key in known}
 
 
@@ -186,18 +169,18 @@ def _verdict(report: Report) -> str:
     for each in report.findings:
         if each.blocks:
             blocks.setdefault(each.policy, {})[each.name] = None
-    said = listed([f"{policy} ({listed([*names], 3)})" for policy, names in blocks.items()], 3)
+    said = model.listed([f"{policy} ({model.listed([*names], 3)})" for policy, names in blocks.items()], 3)
     if report.code == 2:
         broken = (each for each in report.findings if each.policy == BROKEN and each.blocks)
         return "Could not run: " + "; ".join(f"{each.stacks[0]}: {each.message}" for each in broken)
     if blocks:
         count = sum(each.blocks for each in report.findings)
         return f"{count} finding{' blocks' if count == 1 else 's block'}: {said}."
-    sums = {op: sum(each.counts.get(op, 0) for each in report.stacks) for op in reversed(OPS)}
+    sums = {op: sum(each.counts.get(op, 0) for each in report.stacks) for op in reversed(model.OPS)}
     changed = ", ".join(f"{count} {op}d" for op, count in sums.items() if count)
     if bad := [each.stacks[0] for each in report.findings if each.policy == BROKEN]:
         why = f"the base of {', '.join(bad)} does not evaluate"
         return f"Nothing blocks, but what changes is not known: {why}."
-    if not changed and any(each.status == NEW for each in report.findings):
+    if not changed and any(each.status == model.NEW for each in report.findings):
         return "Nothing changes, and nothing blocks; what the policies say has changed."
     return f"Nothing blocks: {changed}." if changed else "Nothing changes, and nothing new breaks a rule."

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Callable, Iterable
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 # What programs get of the caller's environment.
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "NO_COLOR", "PIPE_LAZY_SDK")
@@ -21,8 +20,6 @@ SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc", "/proc", "/sys", "/
 HIDDEN = frozenset({".git", ".sandbox"})  # entries of the tree that hold keys or other people's state
 # Landlock's rights: to execute, read and list; to list; and all that a single file can have.
 READ, LIST, FILES = 1 | 1 << 2 | 1 << 3, 1 << 3, 1 | 1 << 1 | 1 << 2 | 1 << 14
-# All rights to files by the version of Landlock.
-RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1}
 CREATE, ADD, RESTRICT = 444, 445, 446
 NEW_USER, NEW_NET, NO_NEW_PRIVILEGES, SUBREAPER, INTERFACE_UP = 0x10000000, 0x40000000, 38, 36, 0x8914
 OPEN = "Not isolated: {} the program; {}."
@@ -50,7 +47,7 @@ def isolate(work: Path, trees: Iterable[Path], programs: Iterable[Path]) -> list
     version = libc.syscall(CREATE, None, 0, 1)
     if version < 1:
         return [*notes, OPEN.format("files are open to", "the kernel has no Landlock")]
-    everything = RIGHTS[min(version, 3)]
+    everything = (1 << 12 + min(version, 3)) - 1  # all rights to files that this version knows
     python = (Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent.parent)
     allowed = dict.fromkeys((*map(Path, SYSTEM), *python, *programs), READ)
     for tree in trees:
@@ -68,11 +65,11 @@ def isolate(work: Path, trees: Iterable[Path], programs: Iterable[Path]) -> list
     return notes
 
 
-def apart(work: Callable[..., Any], *args: Any) -> int:
+def apart(work: Callable[[], int]) -> int:
     """Run `work` in a process of its own, which may isolate itself; its code. Nothing is left behind."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
-    process = get_context("fork").Process(target=_leave, args=(work, *args))
+    process = get_context("fork").Process(target=_leave, args=(work,))
     process.start()
     try:
         process.join()
@@ -83,11 +80,11 @@ def apart(work: Callable[..., Any], *args: Any) -> int:
     return process.exitcode or 0
 
 
-def _leave(work: Callable[..., Any], *args: Any) -> None:
+def _leave(work: Callable[[], int]) -> None:
     """End with what `work` returns, whatever threads it has left."""
-    code = work(*args)
+    code = work()
     sys.stdout.flush()
-    os._exit(code or 0)
+    os._exit(code)
 
 
 def end_all() -> None:

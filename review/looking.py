@@ -83,15 +83,11 @@ def _looked(job: runner.Job) -> Looked:
     sides: list[Observed | None] = []
     for side, tree in zip(runner.SIDES, job.trees, strict=True):
         ended, seen = _read(job.folder / f"{side}.json"), Observed(job.name, tree)
-        for name in ("engine.log", "events.jsonl", "ledger.jsonl"):
-            seen.add(_read(job.folder / f"{side}-{name}") or [])
+        for file in sorted(job.folder.glob(f"{side}-*")):
+            seen.add(_read(file) or [])
         # An engine that failed without an error event says why on its standard error.
-        if (
-            ended
-            and ended[0]
-            and not seen.errors
-            and all(each.level != "mandatory" for each in seen.verdicts)
-        ):
+        told = seen.errors or any(each.level == "mandatory" for each in seen.verdicts)
+        if ended and ended[0] and not told:
             said = ended[1].strip().removeprefix("error: ")
             seen.errors.append(said or f"the engine ended with {ended[0]}")
         sides.append(seen if ended else None)

@@ -24,6 +24,7 @@ STEPS = {
 WORDLESS = ("preview failed", "update failed", "context canceled")
 # The policy that counts what a preview cannot know; the ledger says which, where there is one.
 UNCHECKED = "policy-value-unknown"
+NOTHING = '"verdict": "not applicable"'  # in most rows of a ledger
 COLOURS = re.compile(r"\x1b\[[0-9;]*m|<\{%.*?%\}>")  # A terminal's, and the engine's own tags
 # A frame of a Python traceback.
 FRAME = re.compile(r'^ *File "([^"]*)", line \d+.*\n(?:^ {4,}(?!File ).*\n)*', re.MULTILINE)
@@ -161,5 +162,6 @@ def read(text: str) -> Any:
     try:
         found = json.loads(text)
     except ValueError:
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
+        lines = (line for line in text.splitlines() if line.strip() and NOTHING not in line)
+        return [json.loads(line) for line in lines]
     return [found] if is_map(found) and {"sequence", "run"} & found.keys() else found

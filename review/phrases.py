@@ -1,11 +1,13 @@
 """What the templates can say: filters, the same words in every rendering."""
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
+from urllib.parse import quote
 
-from review.model import COUNTS, Place, Report, Setting, listed, short, title
+from review.model import COUNTS, Finding, Place, Report, Setting, listed, short, title
 from sandbox.progress import Progress
 
 SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
@@ -95,10 +97,17 @@ def label(text: str) -> str:
     return "".join(char if char.isalnum() or char in " .:/_-()+" else f"#{ord(char)};" for char in text)
 
 
+def mark(found: Finding) -> str:
+    """What tells a finding from others, whatever its values and lines are."""
+    key = found.policy, found.type, found.name, found.message.partition(" is ")[0], *found.stacks
+    return hashlib.sha256(" ".join(key).encode()).hexdigest()[:32]
+
+
 def filters() -> Mapping[str, Callable[..., Any]]:
     """All of them by name."""
     values = where, origin, brief, grouped, matrix, columns, costs, listed, short, title
-    return {each.__name__: each for each in (*values, plain, code, fenced, label)} | {
+    return {each.__name__: each for each in (*values, plain, code, fenced, label, mark)} | {
         "sign": SIGNS.get,
+        "quote": quote,
         "paint": Progress().paint,
     }

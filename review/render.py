@@ -46,6 +46,11 @@ def as_json(report: Report) -> str:
     return json.dumps(dataclasses.asdict(report), ensure_ascii=False, indent=2) + "\n"
 
 
+def sarif(report: Report) -> str:
+    """SARIF 2.1.0, for code scanning: findings at the lines that declare, compose and set."""
+    return json.dumps(json.loads(_render("sarif.j2", report)), ensure_ascii=False, indent=2) + "\n"
+
+
 def schema() -> str:
     """The JSON Schema of the report, in which every field is always there, and no other."""
     from pydantic import TypeAdapter

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from review.model import RULES, Finding, Setting, listed, title
+from review.model import OPS, RULES, Finding, Setting, listed, title
 from review.observed import ROOT, Resource, Step
 from review.properties import properties, value_at
 from review.settings import StackFile
@@ -20,6 +20,12 @@ class Graph:
         for urn, resource in self.resources.items():
             for source in resource.dependencies:
                 self._dependents.setdefault(source, []).append(urn)
+
+    @property
+    def changed(self) -> list[Step]:
+        """All that changes, but for providers and the stack itself."""
+        told = (step for step in self.steps.values() if step.op in OPS)
+        return [step for step in told if not step.resource.type.startswith("pulumi:")]
 
     def component(self, urn: str) -> str:
         """The name of the outermost component that a resource is in, or its own."""
@@ -47,7 +53,9 @@ class Graph:
 
 
 def risk(step: Step, stack: str, graph: Graph, file: StackFile) -> Finding | None:
-    """Why a resource is replaced or deleted, and what that means; None if it only follows from another."""
+    """Why a resource is replaced or deleted, and what that means; None if it only follows another."""
+    if step.op not in ("replace", "delete"):
+        return None
     old = step.old or step.resource
     chain, setting = _chain(step, graph, file)
     loss, kept = RULES["stateful"].get(old.type, ""), bool(old.state.get("retainOnDelete"))

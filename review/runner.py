@@ -1,30 +1,36 @@
 """The base brought up and the head previewed on it, by the sandbox's engine and providers.
 
-Stacks run side by side, and each side of a stack in a process of its own, so that base and head may have
-modules of the same names. Whatever the review needs of sandbox/ to run a program is in this file.
+Stacks run side by side, each in a process of its own. Whatever the review needs of sandbox/ to run a program
+is in this file.
 """
 
+import asyncio
 import base64
 import gc
 import hashlib
 import hmac
 import json
 import os
+import re
 import secrets
 import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import reduce
+from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
+from types import SimpleNamespace
 
+import pulumi.runtime.stack
 import yaml
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import sandbox.providers
 from review import isolation
-from review.masks import is_map
 from review.observed import Json
 from sandbox import lock, policy_pack, workspace
 from sandbox.fault import Fault
@@ -34,6 +40,7 @@ from sandbox.run import Session
 ROUNDS = 1_000_000  # of PBKDF2, in Pulumi's passphrase secrets (sdk/go/common/resource/config/crypt.go)
 PRELUDE = "lazy_sdk"  # the program's own module that changes how the packages are imported, so it comes first
 HEAVY = ("pulumi_aws", "pulumi_kubernetes", "pulumi_cloudflare", "pulumi_datadog", "pulumi_tls")
+NAMED = re.compile(r"\b(aws|kubernetes|cloudflare|datadog|tls)\.((?:\w+\.)*[A-Z]\w+)")  # a class of theirs
 SIDES = ("base", "head")
 
 # The engine's environment for a state that nobody will miss.
@@ -49,7 +56,7 @@ class Job:
     """A stack to look at: the trees of both sides, its project in each, a folder for all that is written.
 
     For each side: `<side>.json` (the engine's exit code and standard error), `<side>-engine.log` (the head's
-    is its plan), `<side>-events.jsonl`, `<side>-ledger.jsonl`. Besides: `state.json` (the base's resources),
+    is its plan), `<side>-events.jsonl`, `head-ledger.jsonl`. Besides: `state.json` (the base's resources),
     `hidden` (what stands for secrets), `trouble` (why it did not end).
     """
 
@@ -115,15 +122,23 @@ def run(
 
 
 def _import(tree: Path) -> None:
-    """Import the packages that all programs use, once, before there is a process for each side."""
+    """Import what a tree's program uses of the packages, once, before there is a process for each stack."""
     sys.path.insert(0, str(tree))
     try:
         for name in (PRELUDE, *HEAVY) if (tree / f"{PRELUDE}.py").exists() else HEAVY:
             __import__(name)
+        named = (NAMED.findall(file.read_text()) for file in tree.glob("*/*.py"))
+        for package, path in {*chain.from_iterable(named)}:
+            with suppress(AttributeError):
+                reduce(getattr, path.split("."), sys.modules[f"pulumi_{package}"])
     except Exception:  # the evaluation says it again, for its stack
         traceback.print_exc()
+    # To notice the first output that fails, the SDK waits for all of them anew whenever one is there, which
+    # takes as long as all else; this notices it, too.
+    patient = {**vars(asyncio), "FIRST_COMPLETED": asyncio.FIRST_EXCEPTION}
+    setattr(pulumi.runtime.stack, "asyncio", SimpleNamespace(**patient))  # noqa: B010
     sys.path.remove(str(tree))
-    sys.modules.pop(PRELUDE, None)  # a side has its own
+    sys.modules.pop(PRELUDE, None)  # each side has its own
 
 
 def _look(job: Job, engine: Path, hidden: Secrets) -> None:
@@ -133,34 +148,46 @@ def _look(job: Job, engine: Path, hidden: Secrets) -> None:
     for descriptor in (1, 2):
         os.dup2(log, descriptor)
     gc.set_threshold(100_000, 50, 50)
-    for side, tree, project in zip(SIDES, job.trees, job.projects, strict=True):
-        if project and not (job.folder / f"{side}.json").exists():
-            code = isolation.apart(_evaluate, job, side, tree, project, engine, hidden)
-            if code != 0:
-                (job.folder / "trouble").write_text(f"its process ended with {code}, see its log")
-                return
+    try:
+        serve = sandbox.providers.serve(job.folder / "targets")
+        with lock.hold(job.folder, "review") as held, serve as ports:
+            for side, tree, project in zip(SIDES, job.trees, job.projects, strict=True):
+                if project and not (ended := job.folder / f"{side}.json").exists():
+                    try:
+                        stack = _prepare(job, tree, project, hidden)
+                        session = Session(engine, stack, Progress(), held, ports, THROWAWAY.copy())
+                        ended.write_text(json.dumps(_evaluate(session, side)))
+                    except (Fault, yaml.YAMLError) as error:  # the stack's own files
+                        ended.write_text(json.dumps([1, str(error).replace(f"{tree}/", "")]))
+                    _forget(tree)
+    except BaseException as error:
+        (job.folder / "trouble").write_text(f"{type(error).__name__}: {error}")
+    finally:
+        os._exit(0)  # whatever threads the program has left
 
 
-def _evaluate(job: Job, side: str, tree: Path, project: Path, engine: Path, hidden: Secrets) -> None:
-    code, said = 1, ""
-    with lock.hold(job.folder, "review") as held, sandbox.providers.serve(job.folder / "targets") as ports:
-        try:
-            stack = _prepare(job, tree, project, hidden)
-        except (Fault, yaml.YAMLError) as error:  # the stack's own files
-            said = str(error).replace(f"{tree}/", "")
-        else:
-            more = THROWAWAY | {"PIPE_POLICY_LEDGER": str(job.folder / f"{side}-ledger.jsonl")}
-            session = Session(engine, stack, Progress(), held, ports, more)
-            pack = policy_pack.flags(stack) if (tree / "policies").is_dir() else []
-            if side == "base":
-                result = session.operate("up", "--yes", "--skip-preview", *_advisory(stack, pack))
-                (job.folder / "state.json").write_text(json.dumps(workspace.state(stack, "resources")))
-            else:
-                result = session.operate("preview", "--json", "--show-sames", *pack)
-            for file in ("events.jsonl", "engine.log"):
-                (job.folder / file).rename(job.folder / f"{side}-{file}")
-            code, said = result.code, result.stderr
-    (job.folder / f"{side}.json").write_text(json.dumps([code, said]))
+def _evaluate(session: Session, side: str) -> tuple[int, str]:
+    """The engine's exit code and standard error."""
+    stack = session.stack
+    pack = policy_pack.flags(stack) if (stack.root / "policies").is_dir() else []
+    if side == "base":
+        result = session.operate("up", "--yes", "--skip-preview", *_advisory(stack, pack))
+        (stack.folder / "state.json").write_text(json.dumps(workspace.state(stack, "resources")))
+    else:
+        session.more["PIPE_POLICY_LEDGER"] = str(stack.folder / "head-ledger.jsonl")
+        result = session.operate("preview", "--json", "--show-sames", *pack)
+    for file in ("events.jsonl", "engine.log"):
+        (stack.folder / file).rename(stack.folder / f"{side}-{file}")
+    return result.code, result.stderr
+
+
+def _forget(tree: Path) -> None:
+    """Forget a tree's modules: the other side has modules of the same names."""
+    os.chdir("/")
+    for name, module in [*sys.modules.items()]:
+        if (getattr(module, "__file__", None) or "").startswith(f"{tree}/"):
+            del sys.modules[name]
+    sys.path[:] = [entry for entry in sys.path if not entry.startswith(str(tree))]
 
 
 def _prepare(job: Job, tree: Path, project: Path, hidden: Secrets) -> workspace.Stack:
@@ -188,11 +215,7 @@ def _prepare(job: Job, tree: Path, project: Path, hidden: Secrets) -> workspace.
 def _advisory(stack: workspace.Stack, pack: list[str]) -> list[str]:
     """The pack with nothing mandatory: the base's own violations must not stop it."""
     file = stack.root / "policies" / "config" / f"{stack.name}.json"
-    given: Json = json.loads(file.read_text()) if file.exists() else {}
-    levels: Json = {name: each for name, each in given.items() if each != "mandatory"} | {"all": "advisory"}
-    for each in levels.values():
-        if is_map(each) and each.get("enforcementLevel") == "mandatory":
-            each["enforcementLevel"] = "advisory"
+    levels: Json = json.loads(file.read_text().replace('"mandatory"', '"advisory"')) if file.exists() else {}
     mild = stack.folder / "advisory.json"
-    mild.write_text(json.dumps(levels))
+    mild.write_text(json.dumps(levels | {"all": "advisory"}))
     return [*pack[:2], "--policy-pack-config", str(mild)] if pack else []

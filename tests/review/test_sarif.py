@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Sarif
 
-from review import sarif
+from review import render
 from review.model import Report
 from tests.review import made
 
 
 def _run(report: Report) -> dict[str, Any]:
-    text = sarif.render(report)
+    text = render.sarif(report)
     Sarif.model_validate_json(text)  # made from the published schema; refuses what that does not know
     return json.loads(text)["runs"][0]
 

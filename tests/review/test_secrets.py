@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from review import render, sarif
+from review import render
 from review.build import Looked, build
 from review.masks import SIGNATURE, masks
 from review.model import STATE_TO_HEAD, Report
@@ -33,7 +33,7 @@ RENDERINGS: dict[str, Callable[[Report], str]] = {
     "markdown": render.markdown,
     "html": render.html,
     "json": render.as_json,
-    "sarif": sarif.render,
+    "sarif": render.sarif,
 }
 
 
