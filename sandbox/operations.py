@@ -61,6 +61,10 @@ def perform(session: Session, serve: Serve, left_over: LeftOver | None, options:
         )
     gc.set_threshold(50_000, 50, 50)  # by default a third of an up goes into walks through the SDKs' objects
     torn = workspace.mend_state(stack)
+    begun = any(workspace.state(stack, part) for part in ("resources", "pending_operations"))
+    if operation == "down" and not begun and process.running(stack.folder) is None:
+        progress.say(f"{stack.name} is not up: there is nothing to destroy.")
+        return DONE
     targets = behind.find(stack, options.targets, progress) if left_over else None
     installed = plugins.find(targets, progress) if options.providers == "real" else plugins.NONE
     for name in filter(workspace.OF_CALLERS.match, list(os.environ)):

@@ -16,6 +16,7 @@ Manifest = dict[str, Any]
 API = "deployment/pipe-api"
 KEPT_REPLICAS = "pipe.dev/replicas-before-restore"
 """Annotation of the API's Deployment while a restore has stopped it: how many pods it had."""
+SANDBOX_JOBS = "pods of the sandbox run nothing, so no database was changed"
 SANDBOX_LOG = "no log: pods of the sandbox run nothing"
 
 

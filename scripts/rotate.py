@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import yaml
 
 from scripts import engine, jobs, options, revisions, stack_file
-from scripts.cluster import API, Cluster, connected, wait
+from scripts.cluster import API, SANDBOX_JOBS, Cluster, connected, wait
 from scripts.migrate import deployed
 from scripts.options import ROOT, Options, Refused
 from scripts.process import Failed
@@ -54,7 +54,7 @@ def work(steps: Steps, chosen: Options) -> str:
             job = jobs.derived(deployed(cluster), f"pipe-retire-{steps.stamp}", "rotate")
             jobs.run(cluster, retiring(job), steps)
     if chosen.target == "sandbox":
-        return "the database roles have new passwords"
+        return f"the stack's settings have new passwords; {SANDBOX_JOBS}"
     return (
         "the database roles have new passwords.\n"
         f"Commit Pulumi.{chosen.stack}.yaml, which has them encrypted: the next deployment from a checkout"

@@ -82,6 +82,12 @@ def test_down_destroys_everything(project: Project) -> None:
     assert "Next: make sandbox STACK=dev; or make clean STACK=dev" in said
 
 
+def test_down_of_what_is_not_up_says_so_and_starts_nothing(project: Project) -> None:
+    code, said = project.run("down")
+    assert (code, said) == (0, "dev is not up: there is nothing to destroy.\n")
+    assert not (project.folder / "state" / ".pulumi").exists()
+
+
 def test_down_leaves_everything_when_something_is_protected(project: Project) -> None:
     project.things(**THINGS, vase={"protect": True})
     project.run("up")
