@@ -38,11 +38,13 @@ def _weak(prod: Named, stg: Named) -> Iterator[tuple[str, str, str, str, str]]:
         if not path and counts[0] < counts[1]:
             said = f"{rule['what']}: {counts[0]} of {kind} in prod and {counts[1]} in stg"
             yield "", "the stack", "", "", said
-        for name in (name for each, name in stg if path and each == kind and (each, name) in prod):
-            values = [value_at(side[kind, name].inputs, path) for side in (prod, stg)]
-            weak, strong = map(_measure, values)
+        for name in (name for each, name in stg if path and each == kind):
+            pair = [side.get((kind, name)) for side in (prod, stg)]
+            values = [value_at(each.inputs, path) if each else None for each in pair]
+            weak = rule.get("absent") if values[0] is None else _measure(values[0])
+            strong = _measure(values[1])
             if weak is not None and strong is not None and weak < strong:
-                known = [str(size if is_map(each) else plain(each))
+                known = [str(size if is_map(each) else "absent" if each is None else plain(each))
                          for each, size in zip(values, (weak, strong), strict=True)]  # fmt: skip
                 said = f"{rule['what']}: {path} is {known[0]} in prod and {known[1]} in stg"
                 yield kind, name, path, known[0], said

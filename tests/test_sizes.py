@@ -6,7 +6,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-BUDGETS = {"sandbox": 7_000, "review": 2_050}
+BUDGETS = {"sandbox": 7_000, "review": 2_010}
 """Lines of Python; only ever lowered."""
 
 LONGEST_FILE = 300
