@@ -178,7 +178,8 @@ def _finish(session: Session, operation: str, result: Result) -> int:
 def _next(operation: str, code: int) -> str:
     return {
         STOPPED: "the same again goes on from here; or make down {0}",
-        FAILED: "mend what is named above, then the same again; or start anew: make clean {0}",
+        FAILED: "mend what is named above, then the same again"
+        + ("" if operation == "preview" else "; or start anew: make clean {0}"),
     }.get(code) or {
         "up": "change something, then make preview {0}; or make down {0}",
         "preview": "make sandbox {0}",
