@@ -31,8 +31,9 @@ def run(stack: Stack, progress: Progress) -> int:
         kubectl = (control_plane.find() or {}).get("kubectl")
         path = f"{kubectl.parent}{os.pathsep}{path}" if kubectl else path
         tries.insert(0, "kubectl get pods -A")
+    own = stack.folder / "bin" / "aws"
+    path = os.pathsep.join(each for each in path.split(os.pathsep) if each != str(own.parent))
     if aws := shutil.which("aws", path=path):
-        own = stack.folder / "bin" / "aws"
         own.parent.mkdir(exist_ok=True)
         # One older than 2.13 (Debian 12 has 2.9) does not know AWS_ENDPOINT_URL, and would ask AWS itself.
         own.write_text(f'#!/bin/sh\nexec {shlex.quote(aws)} --endpoint-url "$AWS_ENDPOINT_URL" "$@"\n')

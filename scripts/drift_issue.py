@@ -63,7 +63,8 @@ def existing() -> int | None:
 def body(found: list[dict[str, Any]]) -> str:
     """Each stack in a line, and below what differs, the last lines where it is too long."""
     parts = [
-        "Found by the nightly drift check. Either change the program to what is there, or `pulumi up`.",
+        "Found by the nightly drift check. Either change the program to what is there, or put it back:"
+        " `pulumi up --refresh`.",
         "",
     ]
     parts += [f"- **{each['stack']}** {SAID[each['state']]}" for each in found]

@@ -21,14 +21,14 @@ exit 7
 """
 
 
-def console(root: Path, aws: Path) -> tuple[int, str]:
+def console(root: Path, *places: Path) -> tuple[int, str]:
     done = subprocess.run(
         [sys.executable, "-m", "sandbox", "console", "dev", "--project", root],
         cwd=ROOT,
         input=COMMANDS,
         env=os.environ
         | {"SHELL": "/bin/bash", "AWS_PROFILE": "production", "KUBECONFIG": "/production"}
-        | {"PATH": f"{aws}{os.pathsep}{os.environ['PATH']}"},
+        | {"PATH": os.pathsep.join([*map(str, places), os.environ["PATH"]])},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -46,7 +46,8 @@ def test_clients_in_the_shell_see_the_targets_and_nothing_of_the_callers(tmp_pat
     process.start(stack.folder, Progress(), control_plane=True)
     try:
         found = process.running(stack.folder)
-        code, said = console(tmp_path, old.parent)
+        console(tmp_path, old.parent)
+        code, said = console(tmp_path, stack.folder / "bin", old.parent)  # from within the first
     finally:
         process.stop(stack.folder)
     lines = said.splitlines()
@@ -63,6 +64,6 @@ def test_clients_in_the_shell_see_the_targets_and_nothing_of_the_callers(tmp_pat
 
 def test_without_targets_it_says_how_to_start_them(tmp_path: Path) -> None:
     make(tmp_path)
-    code, said = console(tmp_path, tmp_path)
+    code, said = console(tmp_path)
     assert code == 2
     assert said == "error: dev has no targets that run: make sandbox STACK=dev starts them.\n"
