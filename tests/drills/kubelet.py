@@ -59,7 +59,9 @@ class Cluster:
         ours.mkdir()
         (ours / "stages.yaml").write_text(yaml.safe_dump_all(stages()))
         (ours / "nodes.yaml").write_text(yaml.safe_dump(self._node()))
-        (ours / "aws").symlink_to(control_plane.HERE / "aws")
+        for file in control_plane.HERE.iterdir():
+            if not (ours / file.name).exists():
+                (ours / file.name).symlink_to(file)
         theirs, control_plane.HERE = control_plane.HERE, ours
         try:
             self.kubeconfig = control_plane.start(self.folder)
@@ -75,7 +77,8 @@ class Cluster:
         for pod in self._pods.values():
             pod.kill()
         control_plane.stop()
-        self._server.shutdown()
+        if hasattr(self, "api"):  # else it was never served
+            self._server.shutdown()
 
     def apply(self, objects: Mapping[str, Manifest]) -> None:
         """Creates what is not there, and brings up to date what is; a Job that differs is replaced."""
