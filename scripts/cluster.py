@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from scripts.options import ROOT, Options, Refused
+from scripts import targets
+from scripts.options import Options, Refused
 from scripts.process import Failed, Programs
 
 Manifest = dict[str, Any]
@@ -120,11 +121,12 @@ def _kubeconfig(programs: Programs, options: Options) -> Generator[tuple[str, st
 
 
 def _sandbox(options: Options) -> tuple[str, str]:
-    from sandbox.targets import control_plane, process
+    from sandbox.targets import control_plane
 
-    running = process.running(ROOT / ".sandbox" / options.stack)
-    if running is None or running.kubeconfig is None:
-        raise Refused(f"no cluster runs in the sandbox: make sandbox STACK={options.stack} starts it")
+    running = targets.running(options)
+    if running.kubeconfig is None:
+        again = f"make clean STACK={options.stack}, make control-plane, make sandbox STACK={options.stack}"
+        raise Refused(f"the sandbox of {options.stack} has no cluster: {again}")
     return str(running.kubeconfig), str((control_plane.find() or {}).get("kubectl", "kubectl"))
 
 

@@ -13,7 +13,8 @@ from datadog_api_client.v1.api.synthetics_api import SyntheticsApi
 from datadog_api_client.v1.model.synthetics_ci_test import SyntheticsCITest
 from datadog_api_client.v1.model.synthetics_ci_test_body import SyntheticsCITestBody
 
-from scripts.options import ROOT, Options, Refused
+from scripts import targets
+from scripts.options import Options, Refused
 from scripts.process import Failed
 
 KEYS = ("DATADOG_API_KEY", "DATADOG_APP_KEY")
@@ -70,11 +71,8 @@ def _access(chosen: Options) -> tuple[str, tuple[str, str]]:
     """Where Datadog is, and with which keys; from the environment, never from an argument."""
     if chosen.target == "sandbox":
         from sandbox import plugins
-        from sandbox.targets import process
 
-        running = process.running(ROOT / ".sandbox" / chosen.stack)
-        if running is None:
-            raise Refused(f"no sandbox runs: make sandbox STACK={chosen.stack} starts it")
+        running = targets.running(chosen)
         variables = plugins.clients(running)
         return running.datadog, (variables["DD_API_KEY"], variables["DD_APP_KEY"])
     missing = [name for name in KEYS if not os.environ.get(name)]

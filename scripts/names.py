@@ -8,8 +8,8 @@ import cloudflare
 from datadog_api_client.exceptions import ApiException
 from datadog_api_client.v2.api.aws_integration_api import AWSIntegrationApi
 
-from scripts import datadog
-from scripts.options import ROOT, Options, Refused
+from scripts import datadog, targets
+from scripts.options import Options, Refused
 from scripts.process import Failed
 from scripts.steps import Steps
 
@@ -74,12 +74,8 @@ def client(chosen: Options) -> cloudflare.Cloudflare:
     """Cloudflare's API; its token comes from the environment."""
     if chosen.target == "sandbox":
         from sandbox import plugins
-        from sandbox.targets import process
 
-        running = process.running(ROOT / ".sandbox" / chosen.stack)
-        if running is None:
-            raise Refused(f"no sandbox runs: make sandbox STACK={chosen.stack} starts it")
-        found = plugins.clients(running)
+        found = plugins.clients(targets.running(chosen))
         url, token = found["CLOUDFLARE_BASE_URL"], found["CLOUDFLARE_API_TOKEN"]
         return cloudflare.Cloudflare(api_token=token, base_url=url)
     if not os.environ.get("CLOUDFLARE_API_TOKEN"):
