@@ -95,7 +95,9 @@ class Cluster:
             conditions = found.get("status", {}).get("conditions", [])
             if any(each["type"] == condition and each["status"] == "True" for each in conditions):
                 return found
-            assert time.monotonic() < end, found.get("status")
+            failed = [each["message"] for each in conditions if each["type"] == "Failed"]
+            logs = {name: pod.logs for name, pod in self._pods.items()}
+            assert not failed and time.monotonic() < end, (path, failed or conditions, logs)
             time.sleep(0.1)
 
     def _apply(self, path: str, manifest: Manifest) -> None:

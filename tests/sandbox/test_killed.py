@@ -107,7 +107,9 @@ def test_an_engine_that_outlives_its_sandbox_keeps_the_stack_and_is_named(tmp_pa
     dead = subprocess.Popen(["true"])
     dead.wait()
     with hold(tmp_path, "up") as descriptor:
-        (tmp_path / "lock").write_text(f"up 10:20:30 {dead.pid}")
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"up 10:20:30 {dead.pid}".encode(), 0)
+        os.lseek(descriptor, 0, os.SEEK_END)
         note(descriptor, os.getpid())
         with pytest.raises(Fault) as fault, hold(tmp_path, "down"):
             pass
