@@ -63,7 +63,8 @@ test: $(READY) ## run every test, the real engine included
 	@$(PY) -m sandbox engine
 	@$(PY) -m sandbox control-plane
 	@$(PY) -m tests.drills.tools
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(FLAGS)
+	@# Three processes on two cores: much of it waits, for pods and for what was killed.
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(FLAGS)
 
 checks: $(READY) ## what has to pass before STACK is deployed: tests, scan, bench, current documents
 	@$(PY) -m scripts.checks $(STACK)

@@ -3,11 +3,16 @@
 import pytest
 
 LONGEST = (
-    "sandbox/test_kills.py",
-    "review/test_pairs.py",
     "sandbox/test_life.py",
+    "sandbox/test_kills.py",
     "scripts/test_deploy_in_sandbox.py",
+    "scripts/test_in_cluster.py",
+    "sandbox/kubernetes/test_life.py",
+    "review/test_pairs.py",
+    "drills/test_region_lost.py",
+    "drills/test_killed.py",
     "test_stacks.py",
+    "docs/test_commands.py",
 )
 """Files of minutes, longest first: at the end of a run one process would work on such a file alone."""
 

@@ -134,6 +134,15 @@ PAIRS: dict[str, Pair] = {
             ),
         )
     ),
+    "exception-in-an-output": Pair(
+        (
+            (
+                MAIN,
+                "\nproxy = TlsProxy(",
+                "\npulumi.Output.from_input({}).apply(lambda given: given['late'])\nproxy = TlsProxy(",
+            ),
+        )
+    ),
     "base-does-not-evaluate": Pair(
         (), base=(("components/backups.py", "class BackupBucket(", "class BackupBucket(("),)
     ),
