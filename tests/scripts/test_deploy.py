@@ -13,51 +13,25 @@ from scripts.options import Options, Refused
 from scripts.process import Programs
 from scripts.repository import Repository
 from tests.scripts.api_cluster import DEPLOYMENT, REPLICAS
+from tests.scripts.deploying import (
+    BUILD,
+    CHECKS,
+    FRONTEND,
+    LOG_IN,
+    NAME,
+    NEW,
+    SCAN,
+    SERVED,
+    SIGN,
+    SIGNED,
+    UP,
+    VERCEL,
+    commands,
+    deploy,
+)
 from tests.scripts.world import DIGEST, KEYS, OLD, World, registry
 from tests.scripts.world import cluster as cluster
 from tests.scripts.world import world as world
-
-NAME = OLD.partition(":")[0]
-NEW = f"{NAME}:1.1.0@{DIGEST}"
-ECR = "--region ap-northeast-1 --repository-name pipe/api"
-BUILD = [
-    f"aws ecr describe-images {ECR} --image-ids=imageTag=1.1.0 --output=json",
-    f"docker build --pull --tag {NAME}:1.1.0 {{root}}/app",
-    f"trivy image --exit-code=1 --severity=CRITICAL,HIGH --ignore-unfixed {NAME}:1.1.0",
-    "aws ecr get-login-password --region ap-northeast-1",
-    f"docker login --username=AWS --password-stdin {NAME.partition('/')[0]}",
-    f"docker push {NAME}:1.1.0",
-    f"aws ecr describe-images {ECR} --image-ids=imageTag=1.1.0 --output=json",
-]
-SCAN = [
-    f"aws ecr wait image-scan-complete {ECR} --image-id=imageDigest={DIGEST}",
-    f"aws ecr describe-image-scan-findings {ECR} --image-id=imageDigest={DIGEST} --output=json",
-]
-LOG_IN = BUILD[3:5]
-VERIFY = "cosign verify --certificate-identity-regexp=.+ --certificate-oidc-issuer-regexp=.+"
-SIGNED = [*SCAN, *LOG_IN, f"{VERIFY} {NAME}@{DIGEST}"]
-SIGN = [*SIGNED, f"cosign sign --yes {NAME}@{DIGEST}"]
-CHECKS = ["make test", "make scan", "make bench", "make current"]
-VERCEL = "vercel --cwd {root}/frontend --scope team"
-SERVED = f"{VERCEL} inspect app-dev.pipe.dev --format json"
-FRONTEND = [
-    SERVED,
-    "npm --prefix {root}/frontend ci",
-    "npm --prefix {root}/frontend run build",
-    f"{VERCEL} deploy --prod --yes",
-]
-UP = (
-    "pulumi up --yes --refresh --non-interactive --stack dev --policy-pack policies"
-    " --policy-pack-config policies/config/dev.json"
-)
-
-
-def commands(world: World, *groups: list[str]) -> list[str]:
-    return [line.format(root=world.root) for group in groups for line in group]
-
-
-def deploy(world: World, *words: str) -> "subprocess.CompletedProcess[str]":
-    return world.run("deploy.sh", "dev", "--soak", "0", *words)
 
 
 def test_a_new_version_is_checked_built_signed_deployed_committed_and_looked_at(world: World) -> None:
@@ -77,63 +51,6 @@ def test_a_new_version_is_checked_built_signed_deployed_committed_and_looked_at(
     assert {KEYS["DATADOG_API_KEY"], KEYS["DATADOG_APP_KEY"]} <= world.outside.keys
     shown = json.dumps(world.record()) + done.stdout + done.stderr + "".join(world.asked())
     assert "planted" not in shown
-
-
-def test_a_version_that_the_registry_has_is_not_built_again_and_what_passed_not_checked_again(
-    world: World,
-) -> None:
-    registry(world, pushed=True)
-    assert deploy(world, "--version", "1.1.0", "--skip-frontend").returncode == 0
-    assert world.asked() == commands(world, CHECKS, BUILD[:1], SIGNED, [UP])
-    assert deploy(world, "--version", "1.1.0", "--skip-frontend").returncode == 0
-    assert world.asked() == commands(world, BUILD[:1], SIGNED, [UP])
-    assert world.git("log", "--format=%s").splitlines() == ["Deploy 1.1.0 to dev", "Start"]
-
-
-def test_an_image_whose_push_was_cut_off_before_it_was_signed_is_signed_by_the_next_run(world: World) -> None:
-    registry(world, pushed=True, signed=False)
-    assert world.run("build.sh", "dev", "--version", "1.1.0").returncode == 0
-    assert world.asked() == commands(world, BUILD[:1], SIGN)
-
-
-def test_a_signature_that_nobody_can_check_stops_it(world: World) -> None:
-    registry(world, pushed=True)
-    world.answer("cosign", "#!/bin/sh\necho 'no such log' >&2\nexit 1\n")
-    done = world.run("build.sh", "dev", "--version", "1.1.0")
-    assert done.returncode == 1 and "no such log" in done.stderr
-    assert world.asked() == commands(world, BUILD[:1], SIGNED)
-
-
-def test_what_the_scanner_on_the_machine_finds_is_not_pushed(world: World) -> None:
-    world.answer("trivy", "#!/bin/sh\necho 'Total: 1 (CRITICAL: 1)'\nexit 1\n")
-    done = world.run("build.sh", "dev", "--version", "1.1.0")
-    assert done.returncode == 1 and "CRITICAL: 1" in done.stderr
-    assert world.asked() == commands(world, BUILD[:3])
-
-
-@pytest.mark.parametrize("other", ["commit", "change"])
-def test_a_checkout_of_the_service_that_is_not_the_version_is_not_built_as_it(
-    world: World, other: str
-) -> None:
-    (world.root / "app" / "Dockerfile").write_text("FROM scratch\n")
-    if other == "commit":
-        world.git("-C", "app", "commit", "--quiet", "--all", "-m", "Later")
-    done = deploy(world, "--version", "1.1.0", "--skip-frontend")
-    assert done.returncode == 2
-    assert f"{world.root}/app is not 1.1.0, or has changes: git -C {world.root}/app checkout" in done.stderr
-    assert world.asked() == commands(world, CHECKS, BUILD[:1])
-    registry(world, pushed=True)
-    assert deploy(world, "--version", "1.1.0", "--skip-frontend").returncode == 0
-    assert "Migrations:" not in world.git("log", "-1", "--format=%B"), "another commit's"
-
-
-def test_severe_findings_of_the_registrys_scan_stop_it_before_anything_is_deployed(world: World) -> None:
-    registry(world, pushed=True, findings='{"CRITICAL": 1, "LOW": 3}')
-    done = deploy(world, "--version", "1.1.0")
-    assert done.returncode == 1
-    assert "1 CRITICAL findings" in done.stderr
-    assert not [line for line in world.asked() if line.startswith(("pulumi", "npm", "vercel"))]
-    assert world.file_image() == world.cluster.image() == OLD
 
 
 def test_a_check_that_fails_stops_it_before_anything_is_built(world: World) -> None:
@@ -340,97 +257,8 @@ def test_the_checks_are_left_out_in_a_sandbox_only(world: World) -> None:
     assert world.asked() == []
 
 
-def test_what_is_not_committed_is_not_deployed(world: World) -> None:
-    with (world.root / "Pulumi.stg.yaml").open("a") as file:
-        file.write("# changed\n")
-    done = deploy(world, "--version", "1.1.0")
-    assert done.returncode == 2
-    assert "not committed: Pulumi.stg.yaml" in done.stderr
-
-
-def test_of_the_stacks_own_file_only_the_image_and_secrets_may_differ_from_what_is_committed(
-    world: World,
-) -> None:
-    registry(world, pushed=True)
-    file = world.root / "Pulumi.dev.yaml"
-    text = file.read_text().replace("config:\n", "config:\n  pipe:appPassword:\n    secure: v1:a\n", 1)
-    file.write_text(text)
-    world.git("commit", "--quiet", "--all", "-m", "A secret")
-    file.write_text(
-        text.replace(OLD, NEW).replace("v1:a", "v1:b").replace("logLevel: debug", "logLevel: info")
-    )
-    done = deploy(world, "--version", "1.1.0", "--skip-frontend")
-    assert done.returncode == 2
-    assert "not committed: Pulumi.dev.yaml" in done.stderr
-    assert world.asked() == [] and world.cluster.image() == OLD
-    file.write_text(text.replace(OLD, NEW).replace("v1:a", "v1:b"))
-    done = deploy(world, "--version", "1.1.0", "--skip-frontend")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert world.git("show", "origin/main:Pulumi.dev.yaml") == file.read_text().strip()
-    assert world.git("status", "--porcelain", "--untracked-files=no") == ""
-
-
-def test_from_an_older_checkout_the_way_back_is_to_what_is_deployed_and_no_file_of_it_moves(
-    world: World,
-) -> None:
-    registry(world, pushed=True)
-    between = f"{NAME}:1.0.5@sha256:" + "c" * 64
-    text = (world.root / "Pulumi.dev.yaml").read_text().replace(OLD, between) + "# theirs\n"
-    engine = world.root / "scripts" / "engine.py"
-    tested = engine.read_text()
-    world.others_push("Deploy 1.0.5 to dev", {"Pulumi.dev.yaml": text, "scripts/engine.py": "untested\n"})
-    world.cluster.set_image(between)
-    head = world.git("rev-parse", "HEAD")
-    world.outside.check = ["failed"]
-    # One more comes while the new version is rolled out.
-    theirs = f"GIT_CONFIG_GLOBAL=/dev/null sh -c 'cd {world.root.parent}/theirs && echo x > x && git add x &&"
-    theirs += " git commit --quiet -m Meanwhile && git push --quiet'"
-    world.answer("make", f'#!/bin/sh\n[ "$1" != current ] || {theirs}\n')
-    done = deploy(world, "--version", "1.1.0", "--skip-frontend")
-    assert done.returncode == 1
-    assert "Rolled back: dev runs 1.0.5 again, as before" in done.stderr
-    assert world.cluster.image() == world.file_image() == between
-    assert (world.git("rev-parse", "HEAD"), engine.read_text()) == (head, tested)
-    subjects = world.git("log", "--format=%s", "origin/main").splitlines()
-    expected = ["Roll dev back to 1.0.5", "Deploy 1.1.0 to dev", "Meanwhile", "Deploy 1.0.5 to dev", "Start"]
-    assert subjects == expected
-    assert world.git("show", "origin/main:Pulumi.dev.yaml") == text.strip()
-    assert world.git("show", "--stat", "--format=", "origin/main").startswith("Pulumi.dev.yaml | 2 +-")
-
-
-def test_commits_that_would_never_be_pushed_are_not_deployed(world: World) -> None:
-    world.others_push("Theirs", {"x": "x"})
-    world.git("commit", "--quiet", "--allow-empty", "-m", "Mine")
-    done = deploy(world, "--version", "1.1.0", "--skip-frontend")
-    assert done.returncode == 2
-    assert "the checkout and origin/main have different commits" in done.stderr
-    assert world.asked() == []
-
-
 def test_without_a_version_the_stack_files_image_stays_and_nothing_is_built(world: World) -> None:
     done = deploy(world, "--skip-frontend")
     assert done.returncode == 0, done.stdout + done.stderr
     assert world.asked() == commands(world, CHECKS, [UP])
     assert world.git("log", "--format=%s") == "Start"
-
-
-def test_a_commit_that_cannot_be_pushed_is_a_failure_at_the_end_and_no_rollback(world: World) -> None:
-    registry(world, pushed=True)
-    world.answer("make", f"#!/bin/sh\nrm -rf {world.root.parent}/origin\n")
-    done = deploy(world, "--version", "1.1.0", "--skip-frontend")
-    assert done.returncode == 1
-    assert "all is done, but the commit could not be pushed" in done.stderr
-    assert world.cluster.image() == world.file_image() == NEW
-    assert world.git("log", "-1", "--format=%s") == "Deploy 1.1.0 to dev"
-    done = deploy(world, "--version", "1.2.0", "--skip-frontend")
-    assert done.returncode == 2
-    assert "says what is deployed now, and cannot be asked" in done.stderr
-
-
-def test_build_names_the_services_commit_for_the_next_jobs(world: World) -> None:
-    version = world.git("-C", "app", "rev-parse", "--short=12", "HEAD")
-    registry(world, pushed=True)
-    output = world.bin / "output"
-    done = world.run("build.sh", "dev", GITHUB_OUTPUT=str(output))
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert output.read_text() == f"version={version}\nimage={NAME}:{version}@{DIGEST}\n"

@@ -9,7 +9,7 @@ from scripts.revisions import Revision, gone
 from tests.drills.conftest import Measured as Measured
 from tests.drills.conftest import measured as measured
 from tests.scripts.api_cluster import DEPLOYMENT, REPLICAS
-from tests.scripts.test_deploy import UP
+from tests.scripts.deploying import UP
 from tests.scripts.world import World
 from tests.scripts.world import cluster as cluster
 from tests.scripts.world import world as world

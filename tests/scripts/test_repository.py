@@ -1,0 +1,86 @@
+"""What is deployed is what is committed, and is committed upstream."""
+
+from tests.scripts.deploying import NAME, NEW, deploy
+from tests.scripts.world import OLD, World, registry
+from tests.scripts.world import cluster as cluster
+from tests.scripts.world import world as world
+
+
+def test_what_is_not_committed_is_not_deployed(world: World) -> None:
+    with (world.root / "Pulumi.stg.yaml").open("a") as file:
+        file.write("# changed\n")
+    done = deploy(world, "--version", "1.1.0")
+    assert done.returncode == 2
+    assert "not committed: Pulumi.stg.yaml" in done.stderr
+
+
+def test_of_the_stacks_own_file_only_the_image_and_secrets_may_differ_from_what_is_committed(
+    world: World,
+) -> None:
+    registry(world, pushed=True)
+    file = world.root / "Pulumi.dev.yaml"
+    text = file.read_text().replace("config:\n", "config:\n  pipe:appPassword:\n    secure: v1:a\n", 1)
+    file.write_text(text)
+    world.git("commit", "--quiet", "--all", "-m", "A secret")
+    file.write_text(
+        text.replace(OLD, NEW).replace("v1:a", "v1:b").replace("logLevel: debug", "logLevel: info")
+    )
+    done = deploy(world, "--version", "1.1.0", "--skip-frontend")
+    assert done.returncode == 2
+    assert "not committed: Pulumi.dev.yaml" in done.stderr
+    assert world.asked() == [] and world.cluster.image() == OLD
+    file.write_text(text.replace(OLD, NEW).replace("v1:a", "v1:b"))
+    done = deploy(world, "--version", "1.1.0", "--skip-frontend")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert world.git("show", "origin/main:Pulumi.dev.yaml") == file.read_text().strip()
+    assert world.git("status", "--porcelain", "--untracked-files=no") == ""
+
+
+def test_from_an_older_checkout_the_way_back_is_to_what_is_deployed_and_no_file_of_it_moves(
+    world: World,
+) -> None:
+    registry(world, pushed=True)
+    between = f"{NAME}:1.0.5@sha256:" + "c" * 64
+    text = (world.root / "Pulumi.dev.yaml").read_text().replace(OLD, between) + "# theirs\n"
+    engine = world.root / "scripts" / "engine.py"
+    tested = engine.read_text()
+    world.others_push("Deploy 1.0.5 to dev", {"Pulumi.dev.yaml": text, "scripts/engine.py": "untested\n"})
+    world.cluster.set_image(between)
+    head = world.git("rev-parse", "HEAD")
+    world.outside.check = ["failed"]
+    # One more comes while the new version is rolled out.
+    theirs = f"GIT_CONFIG_GLOBAL=/dev/null sh -c 'cd {world.root.parent}/theirs && echo x > x && git add x &&"
+    theirs += " git commit --quiet -m Meanwhile && git push --quiet'"
+    world.answer("make", f'#!/bin/sh\n[ "$1" != current ] || {theirs}\n')
+    done = deploy(world, "--version", "1.1.0", "--skip-frontend")
+    assert done.returncode == 1
+    assert "Rolled back: dev runs 1.0.5 again, as before" in done.stderr
+    assert world.cluster.image() == world.file_image() == between
+    assert (world.git("rev-parse", "HEAD"), engine.read_text()) == (head, tested)
+    subjects = world.git("log", "--format=%s", "origin/main").splitlines()
+    expected = ["Roll dev back to 1.0.5", "Deploy 1.1.0 to dev", "Meanwhile", "Deploy 1.0.5 to dev", "Start"]
+    assert subjects == expected
+    assert world.git("show", "origin/main:Pulumi.dev.yaml") == text.strip()
+    assert world.git("show", "--stat", "--format=", "origin/main").startswith("Pulumi.dev.yaml | 2 +-")
+
+
+def test_commits_that_would_never_be_pushed_are_not_deployed(world: World) -> None:
+    world.others_push("Theirs", {"x": "x"})
+    world.git("commit", "--quiet", "--allow-empty", "-m", "Mine")
+    done = deploy(world, "--version", "1.1.0", "--skip-frontend")
+    assert done.returncode == 2
+    assert "the checkout and origin/main have different commits" in done.stderr
+    assert world.asked() == []
+
+
+def test_a_commit_that_cannot_be_pushed_is_a_failure_at_the_end_and_no_rollback(world: World) -> None:
+    registry(world, pushed=True)
+    world.answer("make", f"#!/bin/sh\nrm -rf {world.root.parent}/origin\n")
+    done = deploy(world, "--version", "1.1.0", "--skip-frontend")
+    assert done.returncode == 1
+    assert "all is done, but the commit could not be pushed" in done.stderr
+    assert world.cluster.image() == world.file_image() == NEW
+    assert world.git("log", "-1", "--format=%s") == "Deploy 1.1.0 to dev"
+    done = deploy(world, "--version", "1.2.0", "--skip-frontend")
+    assert done.returncode == 2
+    assert "says what is deployed now, and cannot be asked" in done.stderr
