@@ -1,0 +1,127 @@
+"""Objects of a test's stack, and the target that keeps them on the API server."""
+
+from collections.abc import Generator
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from sandbox.providers.kubernetes_target import KubernetesTarget
+from sandbox.providers.target import Live, Resource
+from sandbox.targets.kubernetes_api import Json
+from tests.sandbox.kubernetes.conftest import Cluster, until
+from tests.sandbox.kubernetes.test_life import KUBECONFIG
+
+BEFORE = Live("", {}, {})
+NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "pipe"}}
+DEPLOYMENT: Json = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "web", "namespace": "pipe"},
+    "spec": {
+        "replicas": 2,
+        "selector": {"matchLabels": {"app": "web"}},
+        "strategy": {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+        "template": {
+            "metadata": {"labels": {"app": "web"}},
+            "spec": {
+                "containers": [
+                    {
+                        "name": "web",
+                        "image": "web:1",
+                        "resources": {"limits": {"cpu": "0.5", "memory": "1024Mi"}},
+                    }
+                ]
+            },
+        },
+    },
+}
+JOB: Json = {
+    "apiVersion": "batch/v1",
+    "kind": "Job",
+    "metadata": {"name": "work", "namespace": "pipe", "annotations": {"pulumi.com/replaceUnready": "true"}},
+    "spec": {
+        "backoffLimit": 0,
+        "template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "work", "image": "work:1"}]}},
+    },
+}
+SERVICE: Json = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"name": "web", "namespace": "pipe"},
+    "spec": {"type": "LoadBalancer", "selector": {"app": "web"}, "ports": [{"port": 443}]},
+}
+CONFIG_MAP: Json = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {"name": "settings", "namespace": "pipe"},
+    "data": {"LEVEL": "info"},
+}
+SECRET: Json = {
+    "apiVersion": "v1",
+    "kind": "Secret",
+    "metadata": {"name": "database", "namespace": "pipe"},
+    "stringData": {"password": "hunter2"},
+}
+DEFINITION: Json = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "cups.pipe.dev"},
+    "spec": {
+        "group": "pipe.dev",
+        "scope": "Namespaced",
+        "names": {"kind": "Cup", "plural": "cups"},
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {
+                    "openAPIV3Schema": {"type": "object", "properties": {"size": {"type": "integer"}}}
+                },
+            }
+        ],
+    },
+}
+CUP: Json = {
+    "apiVersion": "pipe.dev/v1",
+    "kind": "Cup",
+    "metadata": {"name": "cup", "namespace": "pipe"},
+    "size": 1,
+}
+
+
+def resource(manifest: Json, path: str = "", value: Any = None, **options: Any) -> Resource:
+    """A manifest, with one value set at a dotted path, as a resource of a test's stack."""
+    inputs = deepcopy(manifest)
+    *parents, last = path.split(".")
+    place: Any = inputs
+    for part in parents:
+        place = place[int(part) if part.isdigit() else part]
+    if path:
+        place[last] = value
+    group, _, version = str(manifest["apiVersion"]).rpartition("/")
+    token = f"kubernetes:{group or 'core'}/{version}:{manifest['kind']}"
+    name = manifest["metadata"]["name"]
+    urn = f"urn:pulumi:dev::pipe::{token}::{name}"
+    return Resource(urn, token, inputs, {"kubeconfig": KUBECONFIG}, **options)
+
+
+def image(word: str) -> tuple[str, str]:
+    return "spec.template.spec.containers.0.image", f"web:1-{word}"
+
+
+@pytest.fixture(scope="module")
+def target(empty: Cluster) -> Generator[KubernetesTarget]:
+    """With the namespace."""
+    made = KubernetesTarget(empty.kubeconfig, patience=4)
+    made.create(resource(NAMESPACE))
+    until(lambda: empty.api.get("/api/v1/namespaces/pipe/serviceaccounts/default"))
+    yield made
+
+
+@pytest.fixture
+def web(target: KubernetesTarget) -> Generator[Live]:
+    live = target.create(resource(DEPLOYMENT))
+    yield live
+    target.delete(resource(DEPLOYMENT, id=live.id))
