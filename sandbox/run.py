@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from asyncio import InvalidStateError
 from collections.abc import Generator, Iterator
 from concurrent import futures
 from contextlib import contextmanager
@@ -198,7 +199,10 @@ class _Program(LanguageServer):
         runpy.run_path(str(project / "__main__.py"), run_name="__main__")
 
     def Run(self, request: language_pb2.RunRequest, context: Any) -> language_pb2.RunResponse:
-        response = super().Run(request, context)  # pyright: ignore[reportUnknownMemberType]
+        try:
+            response = super().Run(request, context)  # pyright: ignore[reportUnknownMemberType]
+        except InvalidStateError:  # a task cancelled when the program had failed, which is logged
+            return language_pb2.RunResponse(bail=True)
         # The message was logged as an error already; the engine would say it again, as "unhandled".
         return language_pb2.RunResponse(bail=True) if response.error else response
 

@@ -8,6 +8,24 @@ import pytest
 from sandbox.__main__ import main
 from tests.sandbox.project import THINGS, Project
 
+BUSY = """
+import asyncio
+
+async def busy():
+    try:
+        await asyncio.sleep(60)
+    except asyncio.CancelledError:
+        asyncio.get_running_loop().create_future().result()  # raises InvalidStateError
+
+task = asyncio.ensure_future(busy())
+
+async def mistake():
+    await asyncio.sleep(0)
+    things["absent"]
+
+pulumi.Output.from_input(mistake())
+"""
+
 
 def test_up_makes_what_the_stack_declares_and_says_so(project: Project) -> None:
     code, said = project.run("up")
@@ -166,6 +184,14 @@ def test_a_mistake_in_the_program_is_shown_with_its_line(project: Project) -> No
     code, said = project.run("preview")
     assert code == 1
     assert f'File "{project.root}/__main__.py"' in said and "KeyError: 'absent'" in said
+
+
+def test_a_mistake_is_said_alone_when_what_still_runs_cannot_be_cancelled(project: Project) -> None:
+    with (project.root / "__main__.py").open("a") as program:
+        program.write(BUSY)
+    code, said = project.run("preview")
+    assert code == 1
+    assert "KeyError: 'absent'" in said and "Exception calling" not in said, said
 
 
 def test_a_failed_creation_is_named_and_the_rest_is_kept(project: Project) -> None:
