@@ -22,6 +22,7 @@ FILES: dict[str, Callable[[Report], str]] = {
     "review.json": render.as_json,
 }
 NOT_RUN, STOPPED = 2, 130
+REMEDY = "It needs Linux 5.13 or newer with Landlock, and user namespaces (.ci/namespaces allows them)."
 CODES = """\
 exit codes:
   0    clean
@@ -78,6 +79,9 @@ def _compare(args: argparse.Namespace, tree: Path, show: Callable[[Report], int]
                 isolation.scrub(work)
                 code = {Path(entry).resolve() for entry in sys.path if Path(entry).is_dir()}
                 notes = isolation.isolate(work, {*trees, *code}, (program.parent,))
+                if notes and args.isolated:
+                    _tell("\n".join(("error: --isolated, and this machine cannot:", *notes, REMEDY)))
+                    return NOT_RUN
                 hidden = runner.Secrets()
                 run = partial(runner.run, engine=program, hidden=hidden, minutes=args.minutes, tell=_tell)
                 return show(looking.report(trees, names, projects, work, hidden, run, notes))
@@ -103,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--output", metavar="DIR", help=f"also write {', '.join(FILES)} there")
     add("--events", nargs="+", metavar="FILE", help="report a real preview: event logs, --json, ledgers")
     add("--mask", metavar="FILE", help="with --events: secret values to hide, one a line")
+    add("--isolated", action="store_true", help="run nothing where files or network would be open to it")
     add("--minutes", type=float, default=10, help="time limit (default: 10)")
     add("--tree", default=here, metavar="DIR", help="the working tree (default: this one)")
     add("--schema", action="store_true", help="print the JSON Schema of review.json, and nothing else")

@@ -21,7 +21,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import reduce
 from itertools import chain
-from multiprocessing import get_context
+from multiprocessing import connection, get_context
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -102,23 +103,37 @@ def run(
     jobs: Sequence[Job], engine: Path, hidden: Secrets, minutes: float, tell: Callable[[str], None]
 ) -> None:
     """Run all jobs side by side, and leave nothing behind but their files."""
-    if jobs:
-        _import(jobs[0].trees[1])
+    if not jobs:
+        return
+    tell(f"{', '.join(job.name for job in jobs)}: evaluating the base, then the head on its state")
+    _import(jobs[0].trees[1])
     gc.freeze()  # so that the processes share it
     until = time.monotonic() + minutes * 60
     processes = [get_context("fork").Process(target=_look, args=(job, engine, hidden)) for job in jobs]
     try:
         for process in processes:
             process.start()
+        _watch(jobs, processes, until, tell)
         for job, process in zip(jobs, processes, strict=True):
-            process.join(max(0, until - time.monotonic()))
             trouble = job.folder / "trouble"
             if process.exitcode is None:
                 job.folder.mkdir(parents=True, exist_ok=True)
                 trouble.write_text(f"stopped after {minutes:g} minutes, the time limit")
-            tell(f"{job.name}: {trouble.read_text() if trouble.exists() else 'done'}")
+            if trouble.exists():
+                tell(f"{job.name}: {trouble.read_text()}")
     finally:
         isolation.end_all()
+
+
+def _watch(
+    jobs: Sequence[Job], processes: Sequence[BaseProcess], until: float, tell: Callable[[str], None]
+) -> None:
+    """Tell which side of which stack is evaluated, until all are or the time is up."""
+    coming = {job.folder / f"{side}.json": f"{job.name}: {side} evaluated" for job in jobs for side in SIDES}
+    while time.monotonic() < until and (alive := [each.sentinel for each in processes if each.is_alive()]):
+        connection.wait(alive, 0.5)
+        for file in [each for each in coming if each.exists()]:
+            tell(coming.pop(file))
 
 
 def _import(tree: Path) -> None:

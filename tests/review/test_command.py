@@ -85,6 +85,29 @@ def test_a_program_gets_no_credentials_no_network_and_no_files(tree: Path, tmp_p
     assert not (tmp_path / "planted").exists()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="network namespaces are Linux's")
+def test_where_the_network_stays_open_isolated_runs_nothing(tree: Path) -> None:
+    forbid = 'echo 0 > /proc/sys/user/max_net_namespaces && exec "$@"'
+    words = ["unshare", "--user", "--map-root-user", "sh", "-c", forbid, "sh", sys.executable, "-m", "review"]
+    done = subprocess.run(
+        [*words, "--tree", tree, "HEAD", "--isolated"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "error: --isolated, and this machine cannot:\nNot isolated: the network is open" in done.stderr
+    assert ".ci/namespaces" in done.stderr
+    assert "evaluat" not in done.stderr
+
+
+def test_it_says_how_far_it_is(tree: Path) -> None:
+    done = _review(tree, "HEAD", "--stack", "foundation")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr.splitlines() == [
+        "foundation: evaluating the base, then the head on its state",
+        "foundation: base evaluated",
+        "foundation: head evaluated",
+    ]
+
+
 def test_a_program_that_never_ends_is_stopped_and_leaves_nothing_behind(tree: Path, tmp_path: Path) -> None:
     main, before = tree / "__main__.py", (tree / "__main__.py").read_text()
     main.write_text(
