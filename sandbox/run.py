@@ -16,7 +16,7 @@ import sys
 from asyncio import InvalidStateError
 from collections.abc import Generator, Iterator
 from concurrent import futures
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -158,7 +158,7 @@ class _Watch(events_pb2_grpc.EventsServicer):
     def _show(self, phase: Phase, event: dict[str, Any]) -> None:
         if found := event.get("resourcePreEvent"):
             metadata = found["metadata"]
-            if metadata.get("provider"):  # not a component, which waits for its children
+            if metadata.get("provider") and metadata["op"] != "same":  # a component waits for its children
                 self._busy[metadata["urn"]] = f"{metadata['op']} of {name_of(metadata['urn'])}"
         elif (found := event.get("diagnosticEvent")) and found.get("urn") in self._busy:
             if found["severity"] == "info":  # what a provider waits for
@@ -169,7 +169,7 @@ class _Watch(events_pb2_grpc.EventsServicer):
         elif found := event.get("resOpFailedEvent"):
             self._resource(phase, "failed", found["metadata"])
         elif "policyLoadEvent" in event:
-            self._progress.doing("loading the policy pack")
+            self._progress.doing("evaluating the program and its policies")
         elif "summaryEvent" in event:
             self._progress.step(phase.in_short())
 
@@ -199,12 +199,11 @@ class _Program(LanguageServer):
         runpy.run_path(str(project / "__main__.py"), run_name="__main__")
 
     def Run(self, request: language_pb2.RunRequest, context: Any) -> language_pb2.RunResponse:
-        try:
-            response = super().Run(request, context)  # pyright: ignore[reportUnknownMemberType]
-        except InvalidStateError:  # a task cancelled when the program had failed, which is logged
-            return language_pb2.RunResponse(bail=True)
+        with suppress(InvalidStateError):  # of a task cancelled when the program had failed, which is logged
+            if not super().Run(request, context).error:  # pyright: ignore[reportUnknownMemberType]
+                return language_pb2.RunResponse()
         # The message was logged as an error already; the engine would say it again, as "unhandled".
-        return language_pb2.RunResponse(bail=True) if response.error else response
+        return language_pb2.RunResponse(bail=True)
 
 
 @contextmanager

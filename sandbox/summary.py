@@ -1,6 +1,7 @@
 """What an operation did: recorded from the engine's events, told on the terminal, kept as summary.json."""
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,9 @@ WORDLESS = ("preview failed", "update failed", "refresh failed", "destroy failed
 """Errors that say nothing more than that there was one."""
 
 Row = dict[str, str]
+
+WAIVED = re.compile(r"^waived (until [^:\n]+):", re.MULTILINE)
+"""In the message of a violation that policies/waivers.yaml waives."""
 
 REPLACING = ("create-replacement", "delete-replaced", "replace")
 
@@ -71,7 +75,7 @@ class Phase:
         self.resources[urn] = {"urn": urn, "type": typ, "parent": state["parent"], "op": told}
         if not state.get("custom"):
             self.components.add(urn)
-        if typ == "pulumi:pulumi:Stack":
+        if typ == "pulumi:pulumi:Stack" and op != "delete":
             self.outputs = {key: masked(value) for key, value in sorted(state["outputs"].items())}
 
     def _violation(self, event: dict[str, Any]) -> None:
@@ -121,13 +125,16 @@ def tell(phase: Phase, progress: Progress) -> None:
         progress.say(f"  {key:<28} {text}")
     for warning in phase.warnings:
         progress.say(f"{progress.paint('warning:', 'warning')} {warning}")
-    progress.head(f"Violations: {len(phase.violations) or 'none'}")
+    if phase.violations or not phase.errors:
+        progress.head(f"Violations: {len(phase.violations) or 'none'}")
     for violation in phase.mandatory + [each for each in phase.violations if each["level"] != "mandatory"]:
+        waived = WAIVED.search(violation["message"])  # all that is told then
         style = "error" if violation["level"] == "mandatory" else "warning"
-        level = progress.paint(violation["level"], style)
+        level = "waived" if waived else progress.paint(violation["level"], style)
         severity = f" ({violation['severity']})" if violation["severity"] else ""
-        progress.say(f"  {level}{severity} {violation['policy']}: {name_of(violation['urn'])}")
-        for line in violation["message"].splitlines():
+        until = f": {waived[1]}" if waived else ""
+        progress.say(f"  {level}{severity} {violation['policy']}: {name_of(violation['urn'])}{until}")
+        for line in () if waived else violation["message"].splitlines():
             progress.say(f"      {line}")
 
 

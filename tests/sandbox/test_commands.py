@@ -98,6 +98,7 @@ def test_down_destroys_everything(project: Project) -> None:
     assert (code, project.summary()["changes"]) == (0, {"delete": 4}), said
     assert list((project.folder / "targets").glob("*.json")) == []
     assert "Next: make sandbox STACK=dev; or make clean STACK=dev" in said
+    assert "Outputs" not in said and project.summary()["outputs"] == {}
 
 
 def test_down_of_what_is_not_up_says_so_and_starts_nothing(project: Project) -> None:
@@ -140,6 +141,17 @@ def test_an_advisory_violation_is_told_with_its_severity(project: Project) -> No
     assert "Violations: 1\n  advisory (high) thing-size-small: cup\n      Things are small.\n" in said
 
 
+def test_a_waived_violation_is_told_in_a_line(project: Project) -> None:
+    pack = project.root / "policies" / "__main__.py"
+    pack.write_text(
+        pack.read_text().replace('report(f"', 'report(f"waived until 2999-01-31 (9 days left): x\\n')
+    )
+    project.things(cup={"size": 12})
+    _, said = project.run("preview")
+    line = "  waived (high) thing-size-small: cup: until 2999-01-31 (9 days left)"
+    assert f"Violations: 1\n{line}\n\npreview of dev" in said
+
+
 def test_a_mandatory_violation_stops_up_before_anything_is_applied(
     project: Project, mandatory: Callable[[], None]
 ) -> None:
@@ -174,6 +186,7 @@ def test_a_settings_error_is_shown_as_it_is(project: Project) -> None:
     assert code == 1
     assert "error: Pulumi.dev.yaml has 2 faults:\n  one\n  two\n\nup of dev failed" in said
     assert said.count("2 faults") == 1
+    assert "Violations" not in said  # the pack has not seen the program
     assert "Traceback" not in said
     assert "Nothing was applied." in said
 
