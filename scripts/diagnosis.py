@@ -46,6 +46,8 @@ class Finding:
 class Facts:
     """What was asked of the cluster."""
 
+    stack: str = "STACK"
+    """For the remedies."""
     pods: Sequence[Manifest] = ()
     deployments: Sequence[Manifest] = ()
     autoscalers: Sequence[Manifest] = ()
@@ -62,7 +64,7 @@ def findings(facts: Facts) -> list[Finding]:
     """What is wrong, the likeliest cause first; the same of several pods is said once."""
     found = [
         *(each for pod in facts.pods for each in _pod(pod, facts.events)),
-        *(each for one in facts.deployments for each in _deployment(one)),
+        *(each for one in facts.deployments for each in _deployment(one, facts.stack)),
         *(each for one in facts.autoscalers for each in _autoscaler(one)),
         *_certificates(facts),
         *_traces(facts.traces),
@@ -128,10 +130,10 @@ def _latest(events: Sequence[Manifest], name: str, reason: str) -> str:
     return about[-1] if about else ""
 
 
-def _deployment(one: Manifest) -> Iterator[Finding]:
+def _deployment(one: Manifest, stack: str) -> Iterator[Finding]:
     name = f"deployment/{one['metadata']['name']}"
     if replicas := stopped_with(one):
-        remedy = "unless a restore runs just now, it was killed: scripts/restore.sh STACK --start-api"
+        remedy = f"unless a restore runs just now, it was killed: scripts/restore.sh {stack} --start-api"
         yield Finding("stopped by a restore", name, f"no pods; it had {replicas}", remedy)
     for condition in one.get("status", {}).get("conditions", ()):
         if condition["type"] == "ReplicaFailure" and condition["status"] == "True":

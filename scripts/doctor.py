@@ -61,6 +61,7 @@ def work(steps: Steps, chosen: Options) -> str:
         with steps.step("logs of the pods that are not well"):
             logs(steps, cluster, pods)
         facts = Facts(
+            stack=chosen.stack,
             pods=pods,
             deployments=cluster.list("deployments", ""),
             autoscalers=cluster.list("horizontalpodautoscalers", ""),
@@ -95,7 +96,7 @@ def show(steps: Steps, name: str, cluster: Cluster, *words: str) -> None:
         for line in cluster.read(*words).splitlines():
             steps.line(line)
     except Failed as error:
-        steps.line(f"{name}: not available: {str(error).splitlines()[-1]}")
+        steps.skip(f"{name}: not available: {str(error).splitlines()[-1]}")
 
 
 def warnings(cluster: Cluster) -> list[Manifest]:
@@ -128,12 +129,12 @@ def trace_agent(steps: Steps, cluster: Cluster) -> str:
     try:
         pods = cluster.read("get", "pods", *where).split()
         if not pods:
-            steps.line("no agent's pod in the namespace datadog")
+            steps.skip("no agent's pod in the namespace datadog")
             return ""
         words = ("exec", "--namespace=datadog", pods[0], "--container=agent", "--", "agent", "status")
         said = section(cluster.read(*words))
     except Failed as error:
-        steps.line(f"not available: {str(error).splitlines()[-1]}")
+        steps.skip(f"not available: {str(error).splitlines()[-1]}")
         return ""
     for line in said.splitlines():
         steps.line(line)

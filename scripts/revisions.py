@@ -39,8 +39,10 @@ def _revision(number: str, template: Manifest) -> Revision:
     return Revision(int(number), image, template)
 
 
-def choose(kept: list[Revision], number: int | None = None, version: str | None = None) -> Revision:
-    """The revision to go back to; by default the newest of another version."""
+def choose(
+    kept: list[Revision], stack: str, number: int | None = None, version: str | None = None
+) -> Revision:
+    """The revision that the stack goes back to; by default the newest of another version."""
     *older, now = kept
     if not older:
         raise Refused(f"there is only revision {now.number} ({now.version}): nothing to go back to")
@@ -54,7 +56,7 @@ def choose(kept: list[Revision], number: int | None = None, version: str | None 
         found = [each for each in older if stack_file.is_version(each.image, version)]
         missing = (
             f"--to-version {version}: the cluster keeps {there}. An older one is deployed anew:"
-            f" scripts/deploy.sh STACK --version {version}"
+            f" scripts/deploy.sh {stack} --version {version}"
         )
     else:
         found = [each for each in older if each.image != now.image]

@@ -43,10 +43,11 @@ def main(words: Sequence[str] | None = None) -> int:
                 repository.check()
                 look(steps, repository)
                 kept = revisions.history(cluster)
-                target = revisions.choose(kept, given.to_revision, given.to_version)
+                target = revisions.choose(kept, chosen.stack, given.to_revision, given.to_version)
                 if target.image == kept[-1].image and (gone := revisions.gone(cluster, target)):
                     raise Refused(
-                        f"revision {target.number} is of the same version; {', '.join(gone)} is gone"
+                        f"revision {target.number} is of {target.version}, too, and cannot run again:"
+                        f" {', '.join(gone)} is gone"
                     )
                 schema = between(repository, kept[-1], target, keep=given.keep_schema)
                 steps.line(f"from revision {kept[-1].number} ({kept[-1].version})")

@@ -113,7 +113,7 @@ def test_migrations_that_cannot_be_undone_stop_it_unless_the_schema_is_to_stay(
 def test_what_cannot_be_gone_back_to_is_refused_with_what_can(three: World) -> None:
     for words, said in (
         (("--to-revision", "9"), "--to-revision 9: the cluster keeps 1 (1.0.0), 2 (1.1.0)"),
-        (("--to-version", "0.9.0"), "An older one is deployed anew: scripts/deploy.sh STACK --version 0.9.0"),
+        (("--to-version", "0.9.0"), "An older one is deployed anew: scripts/deploy.sh dev --version 0.9.0"),
         (("--to-revision", "3"), "revision 3 (1.2.0) is what runs now"),
         (("--to-version", "1.2.0"), "1.2.0 is what runs now"),
     ):
