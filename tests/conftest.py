@@ -1,6 +1,11 @@
 """For every test: the order of the files, and the table of what tests measured (`record_property`)."""
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A property test is slow on a busy machine, and says nothing by it.
+settings.register_profile("busy", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 LONGEST = (
     "sandbox/test_life.py",

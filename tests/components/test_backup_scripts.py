@@ -58,7 +58,7 @@ def run(tmp_path: Path, scratch: Path) -> Run:
             "LOG": str(tmp_path / "log"),
         }
         return subprocess.run(
-            ["sh", ASSETS / script], env=environment, capture_output=True, text=True, timeout=30, check=False
+            ["sh", ASSETS / script], env=environment, capture_output=True, text=True, timeout=120, check=False
         )
 
     return start

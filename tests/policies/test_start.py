@@ -147,6 +147,6 @@ def test_python_starts_the_pack_and_it_says_its_port_and_policies(
         grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
     ):
         client: Any = analyzer_pb2_grpc.AnalyzerStub(channel)
-        info = client.GetAnalyzerInfo(Empty(), timeout=10)
+        info = client.GetAnalyzerInfo(Empty(), timeout=60)
     assert info.name == "pipe"
     assert {rule.name for rule in RULES} <= {policy.name for policy in info.policies}

@@ -90,7 +90,7 @@ def test_where_the_network_stays_open_isolated_runs_nothing(tree: Path) -> None:
     forbid = 'echo 0 > /proc/sys/user/max_net_namespaces && exec "$@"'
     words = ["unshare", "--user", "--map-root-user", "sh", "-c", forbid, "sh", sys.executable, "-m", "review"]
     done = subprocess.run(
-        [*words, "--tree", tree, "HEAD", "--isolated"], cwd=ROOT, capture_output=True, text=True, timeout=60
+        [*words, "--tree", tree, "HEAD", "--isolated"], cwd=ROOT, capture_output=True, text=True, timeout=300
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert "error: --isolated, and this machine cannot:\nNot isolated: the network is open" in done.stderr

@@ -26,9 +26,7 @@ def reports(draw: st.DrawFn) -> Report:
 
 
 @given(report=reports(), limit=st.integers(1500, 20_000))
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_a_comment_never_passes_its_limit_and_says_what_it_folded(report: Report, limit: int) -> None:
     whole = render.markdown(report, 10**9)
     text = render.markdown(report, limit)
@@ -39,9 +37,7 @@ def test_a_comment_never_passes_its_limit_and_says_what_it_folded(report: Report
 
 
 @given(report=reports())
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_every_line_of_a_folded_comment_is_a_line_of_the_whole_one_or_a_short_form(report: Report) -> None:
     """Nothing is cut: what is told is told in full, as it would be without a limit."""
     whole = set(render.markdown(report, 10**9).splitlines())

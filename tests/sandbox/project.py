@@ -85,7 +85,7 @@ class Project:
     def wait_for_creation(self, of: str) -> None:
         """Until the provider is creating that Thing."""
         log = self.folder / "targets" / "creations"
-        end = time.monotonic() + 60
+        end = time.monotonic() + 180
         while not (log.exists() and f"{of} created" in log.read_text()):
             assert time.monotonic() < end, f"{of} is not created"
             time.sleep(0.05)

@@ -123,7 +123,7 @@ def fail(url: str, **switches: object) -> None:
         {"Content-Type": "application/json"},
         method="PUT",
     )
-    urllib.request.urlopen(request, timeout=10).read()
+    urllib.request.urlopen(request, timeout=60).read()
 
 
 OUTAGE_SECONDS = 10

@@ -44,7 +44,7 @@ def test_every_api_answers_and_only_its_owner_reads_where(folder: Path) -> None:
     for url in (targets.aws, targets.cloudflare, targets.datadog):
         assert url.startswith("http://127.0.0.1:")
         with pytest.raises(urllib.error.HTTPError):  # an answer all the same
-            urllib.request.urlopen(f"{url}/there-is-no-such-thing", timeout=10)
+            urllib.request.urlopen(f"{url}/there-is-no-such-thing", timeout=60)
     assert targets.kubeconfig is None
     assert (folder / "targets.json").stat().st_mode & 0o777 == 0o600
 
@@ -82,7 +82,7 @@ def test_targets_whose_folder_was_deleted_end_themselves(tmp_path: Path, again: 
     shutil.rmtree(folder)
     if again:
         folder.mkdir()
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while left := children(targets.pid):
         assert time.monotonic() < end, left
         time.sleep(0.1)

@@ -71,7 +71,6 @@ def inputs(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
 @given(inputs())
 @settings(
     max_examples=400,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_any_inputs_are_checked_and_none_crashes(
@@ -104,13 +103,11 @@ def test_a_secret_is_in_no_message_wherever_it_is(providers: Providers, token: s
 
 
 @given(OBJECTS)
-@settings(deadline=None)
 def test_what_is_sent_is_what_arrives(value: dict[str, Any]) -> None:
     assert decode(encode(value)) == value
 
 
 @given(OBJECTS, OBJECTS)
-@settings(deadline=None)
 def test_values_are_put_together_and_taken_apart(one: dict[str, Any], other: dict[str, Any]) -> None:
     assert project(merge(one, other), other) == other
     assert merge(added(merge(one, other), other), other) == merge(one, other)

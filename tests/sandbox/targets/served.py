@@ -32,7 +32,7 @@ class Client:
 
     def __init__(self, url: str, **headers: str) -> None:
         self.url = url
-        self._http = urllib3.PoolManager(retries=False, headers=headers, timeout=10)
+        self._http = urllib3.PoolManager(retries=False, headers=headers, timeout=60)
 
     def __call__(self, verb: str, path: str, sent: Any = None) -> tuple[int, Any]:
         """The status and the body of the answer."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.targets.monitors import MINUTES, Query, Unreadable, faults, parse
@@ -37,7 +37,6 @@ UNITS = st.sampled_from(["m", "h", "d", "w"])
 
 
 @given(JUDGED, st.integers(1, 99), UNITS, EXPRESSIONS, COMPARATORS, NUMBERS)
-@settings(deadline=None)
 def test_every_metric_query_is_read(
     judged: str, length: int, unit: str, expression: str, comparator: str, threshold: Any
 ):
@@ -48,14 +47,12 @@ def test_every_metric_query_is_read(
 
 
 @given(METRICS, st.lists(TAGS, min_size=1, unique=True))
-@settings(deadline=None)
 def test_the_groups_of_a_query_are_read(metric: str, groups: list[str]):
     query = parse(f"avg(last_5m):avg:{metric}{{*}} by {{{','.join(groups)}}}.as_rate() > 1")
     assert query.groups == frozenset(groups)
 
 
 @given(EXPRESSIONS, st.integers(0, 200))
-@settings(deadline=None)
 def test_a_query_that_is_cut_off_is_never_taken_for_whole(expression: str, place: int):
     query = f"avg(last_5m):{expression} > 15"
     with pytest.raises(Unreadable):
@@ -63,7 +60,6 @@ def test_a_query_that_is_cut_off_is_never_taken_for_whole(expression: str, place
 
 
 @given(st.text(max_size=60))
-@settings(deadline=None)
 def test_no_text_breaks_the_parser(text: str):
     for kind in ("metric", "check", "slo", "composite", "expression"):
         try:
