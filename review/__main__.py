@@ -1,14 +1,17 @@
 """What a pull request would change, and what breaks a rule: python -m review [BASE]."""
 
 import argparse
+import os
 import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
-from review import checkout, isolation, looking, render, runner
+from review import checkout, isolation, looking, phrases, render, runner
 from review.model import Report
 from sandbox import engine
 from sandbox.fault import Fault
@@ -40,13 +43,17 @@ def main(words: Sequence[str] | None = None) -> int:
         print(render.schema(), end="")
         return 0
     tree, out = Path(args.tree).resolve(), Path(args.output).resolve() if args.output else None
+    opened: dict[str, TextIO] = {}
+    hub = [os.environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "SHA")]
     try:
         if out:
             out.mkdir(parents=True, exist_ok=True)
         # Opened now: what runs later may write nowhere but into its own folder.
-        opened = {name: (out / name).open("w", encoding="utf-8") for name in FILES} if out else {}
+        opened |= {name: (out / name).open("w", encoding="utf-8") for name in FILES} if out else {}
 
-        def show(report: Report) -> int:
+        def show(report: Report, base: str = "") -> int:
+            trees = [f"{hub[0]}/{hub[1]}/blob/{commit}" if commit else "" for commit in (hub[2], base)]
+            report = replace(report, trees=trees if all(hub) else [])
             for name, file in opened.items():
                 with file:
                     file.write(FILES[name](report))
@@ -59,11 +66,15 @@ def main(words: Sequence[str] | None = None) -> int:
             return show(looking.events(map(Path, args.events), tree, masked, checkout.head_name(tree)))
         return _compare(args, tree, show)
     except (OSError, ValueError, Fault) as error:
-        print(f"error: {error}", file=sys.stderr)
+        _tell(f"error: {error}")
         return NOT_RUN
+    finally:
+        for file in (Path(each.name) for each in opened.values()):
+            if not file.stat().st_size:
+                file.unlink()  # an empty file is no report
 
 
-def _compare(args: argparse.Namespace, tree: Path, show: Callable[[Report], int]) -> int:
+def _compare(args: argparse.Namespace, tree: Path, show: Callable[[Report, str], int]) -> int:
     commit, base = checkout.find(tree, args.base)
     with tempfile.TemporaryDirectory(prefix="review-") as folder:
         trees, work = (Path(folder).resolve() / "base", tree), Path(folder).resolve() / "work"
@@ -84,7 +95,7 @@ def _compare(args: argparse.Namespace, tree: Path, show: Callable[[Report], int]
                     return NOT_RUN
                 hidden = runner.Secrets()
                 run = partial(runner.run, engine=program, hidden=hidden, minutes=args.minutes, tell=_tell)
-                return show(looking.report(trees, names, projects, work, hidden, run, notes))
+                return show(looking.report(trees, names, projects, work, hidden, run, notes), commit)
             except KeyboardInterrupt:
                 return STOPPED
             except Exception:
@@ -95,7 +106,7 @@ def _compare(args: argparse.Namespace, tree: Path, show: Callable[[Report], int]
 
 
 def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(phrases.visible(text), file=sys.stderr, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:

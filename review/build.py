@@ -53,6 +53,7 @@ def build(compares: str, names: tuple[str, str], looked: Sequence[Looked], clean
     changes: list[Change] = []
     found: list[Finding] = []
     sides: dict[str, weaker.Sides] = {}
+    but = [each.rpartition("; ")[2].rstrip(".") for each in notes if each.startswith("Not comparable")]
     for each in looked:
         done = [] if each.alone else each.graph.changed
         own, judged = [_change(step, each) for step in done], [*_errors(each)]
@@ -69,8 +70,8 @@ def build(compares: str, names: tuple[str, str], looked: Sequence[Looked], clean
         if compares == model.BASE_TO_HEAD and not each.trouble and not each.base:
             notes.append(f"{each.name}: the base has no such stack; everything in it is new.")
         if not each.trouble and not each.head:
-            stay = f"its {len(each.before)} resources stay until somebody destroys it"
-            notes.append(f"{each.name}: the head has no such stack; {stay}.")
+            but.append(f"{each.name} is in no stack file any more, and its {len(each.before)} resources stay")
+            notes.append(f"{but[-1]} until somebody destroys them.")
         rows.append(model.StackReport(each.name, _counts(each, own, judged), cost.cost(done)))
         changes += own
         found += judged
@@ -91,7 +92,7 @@ def build(compares: str, names: tuple[str, str], looked: Sequence[Looked], clean
     changes, found = sorted(changes, key=urgency), sorted(found, key=_urgency)
     report = Report(compares, *names, "", code, rows, changes, found, notes, cost.source())
     report: Report = each_text(report, clean)
-    return replace(report, verdict=_verdict(report))
+    return replace(report, verdict=_verdict(report, but))
 
 
 def _change(step: Step, each: Looked) -> Change:
@@ -164,7 +165,7 @@ def _urgency(each: Finding) -> tuple[Any, ...]:
     return *urgent, each.policy, each.name, each.type, each.stacks
 
 
-def _verdict(report: Report) -> str:
+def _verdict(report: Report, but: Sequence[str]) -> str:
     blocks: dict[str, dict[str, None]] = {}
     for each in report.findings:
         if each.blocks:
@@ -177,7 +178,8 @@ def _verdict(report: Report) -> str:
         count = sum(each.blocks for each in report.findings)
         return f"{count} finding{' blocks' if count == 1 else 's block'}: {said}."
     sums = {op: sum(each.counts.get(op, 0) for each in report.stacks) for op in reversed(model.OPS)}
-    changed = ", ".join(f"{count} {op}d" for op, count in sums.items() if count)
+    counted = ", ".join(f"{count} {op}d" for op, count in sums.items() if count)
+    changed = "; ".join(filter(None, (counted, *but)))
     if bad := [each.stacks[0] for each in report.findings if each.policy == BROKEN]:
         why = f"the base of {', '.join(bad)} does not evaluate"
         return f"Nothing blocks, but what changes is not known: {why}."

@@ -86,8 +86,11 @@ class Finding(Item):
     @property
     def section(self) -> str:
         """Where the report tells it."""
-        known = "not known before up" if self.verdict == UNKNOWN else self.status
-        return OWN.get(self.policy) or f"Policy: {known}"
+        fresh = "newly waived" if self.verdict == WAIVED else "new or no longer waived"
+        known = fresh if self.status == NEW else self.status
+        return (
+            OWN.get(self.policy) or f"Policy: {'not known before up' if self.verdict == UNKNOWN else known}"
+        )
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,10 @@ class StackReport:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything. `code` is 0 when clean, 1 when something blocks, 2 when it could not run."""
+    """Everything. `code` is 0 when clean, 1 when something blocks, 2 when it could not run.
+
+    `trees` are the addresses below which the head's and the base's files can be seen, if they can.
+    """
 
     compares: str
     base: str
@@ -132,6 +138,7 @@ class Report:
     findings: list[Finding]
     notes: list[str]
     prices: str
+    trees: list[str] = field(default_factory=list[str])
 
 
 def title(item: Any) -> str:

@@ -2,27 +2,26 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 from typing import Any
 from urllib.parse import quote
 
-from review.model import COUNTS, Finding, Place, Report, Setting, listed, short, title
+from review.model import COUNTS, Finding, Place, Report, listed, short, title
 from sandbox.progress import Progress
 
 SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
+OLD, EMPTY = "of the base", "(empty)"
 LONG = 100  # characters of a value above which only the part is shown in which it differs from the other one
-# What splits a Markdown template's output into parts, so it may be in nobody's text.
-SEPARATORS = re.compile("[␝␞␟]")
+# What is not seen but tells a terminal what to do or turns text around; what splits Markdown into parts.
+UNSEEN = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069␝␞␟]"
+)
 
 
 def where(places: Iterable[Place]) -> str:
-    old = "of the base"
-    return ", ".join(f"{each.file}:{each.line}{f' {old}' if each.what == old else ''}" for each in places)
-
-
-def origin(setting: Setting | None) -> str:
-    return f" ← {setting.key} ({where([setting])}; {setting.by})" if setting else ""
+    return ", ".join(f"{each.file}:{each.line}{f' {OLD}' if each.what == OLD else ''}" for each in places)
 
 
 def brief(text: str | None, other: str | None) -> str:
@@ -56,36 +55,37 @@ def matrix(report: Report) -> list[list[str]]:
     return rows
 
 
-def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join((row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:]))) for row in rows]
+def visible(text: str) -> str:
+    """Text without what is not seen."""
+    return UNSEEN.sub("", text)
 
 
-def costs(report: Report) -> list[str]:
-    """Each stack's monthly difference, line by line, and what is unknown of it."""
-    known = [(each.name, each.cost) for each in report.stacks if each.cost]
-    found = [f"{stack}: {each.resource}, {each.what}: {each.before:,.2f} → {each.after:,.2f} USD a month"
-             for stack, cost in known for each in cost.lines]  # fmt: skip
-    found += [f"{stack}: unknown: {listed(cost.unknown)}" for stack, cost in known if cost.unknown]
-    return [*found, f"prices: {report.prices}"] if found else []
+def link(place: Place, report: Report) -> str:
+    """Where a place can be seen; nothing if that is not known."""
+    tree = report.trees[place.what == OLD] if report.trees else ""
+    return f"{tree}/{quote(place.file)}#L{place.line}" if tree else ""
 
 
 def plain(text: str) -> str:
-    """Text that GitHub takes as text: no markup, no HTML, nobody mentioned."""
-    text = re.sub(r"([\\`*_\[\]|#~])", r"\\\1", " ".join(SEPARATORS.sub(" ", text).split()))
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "&#64;")
+    """Text that GitHub takes as text: no markup, no HTML, no list; nobody is mentioned, and nothing linked.
+
+    GitHub looks for mentions and references in what Markdown has made, where no escape is left.
+    """
+    text = re.sub(r"([\\`*_\[\]|~])", r"\\\1", " ".join(text.split()) or EMPTY)
+    text = re.sub(r"^(\d*)([-+.)=])", r"\1\\\2", text)
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([@#]|www(?=\.)|:(?=//))", "\\1\u200b", text, flags=re.IGNORECASE)
 
 
 def code(text: str) -> str:
     """A code span; nothing in it is markup, and no `@` in it calls anybody."""
-    text = " ".join(SEPARATORS.sub(" ", text).split())
+    text = " ".join(text.split()) or EMPTY
     pad = " " if text[:1] == "`" or text[-1:] == "`" else ""
-    return f"{_ticks(text, 1)}{pad}{text}{pad}{_ticks(text, 1)}" if text else ""
+    return f"{_ticks(text, 1)}{pad}{text}{pad}{_ticks(text, 1)}"
 
 
 def fenced(text: str) -> str:
-    text = SEPARATORS.sub(" ", text)
-    return "\n".join(f"  {line}" for line in (_ticks(text, 3), *text.splitlines(), _ticks(text, 3)))
+    return "\n".join(f"    {line}" for line in (_ticks(text, 3), *text.splitlines(), _ticks(text, 3)))
 
 
 def _ticks(text: str, least: int) -> str:
@@ -105,7 +105,7 @@ def mark(found: Finding) -> str:
 
 def filters() -> Mapping[str, Callable[..., Any]]:
     """All of them by name."""
-    values = where, origin, brief, grouped, matrix, columns, costs, listed, short, title
+    values = where, brief, grouped, matrix, listed, short, title, link
     return {each.__name__: each for each in (*values, plain, code, fenced, label, mark)} | {
         "sign": SIGNS.get,
         "quote": quote,

@@ -3,32 +3,26 @@
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jinja2
 
 from review import phrases
-from review.model import FIXED, OWN, VIOLATION, Change, Report, title
+from review.masks import each_text
+from review.model import OWN, Report, title
+from review.policies import RULES
 
 TEMPLATES = Path(__file__).parent / "templates"
 LIMIT = 65_000  # characters of a comment on a pull request; GitHub allows 65,536
-ENDING = 1500  # characters kept free for saying what was folded
+ENDING = 1200  # characters kept free for saying what was folded
 FOLDED = "**Folded to fit into a comment**"
 # Sections of findings: those that are shown without a click, before the changes; and those after them.
-FIRST = tuple(dict.fromkeys(["Does not evaluate", "At risk", "Policy: new", *OWN.values()]))
+FRESH = ("Policy: new or no longer waived", "Policy: newly waived")
+FIRST = tuple(dict.fromkeys(["Does not evaluate", "At risk", *FRESH, *OWN.values()]))
 LAST = ("Policy: fixed", "Policy: existing", "Policy: not known before up")
-OPEN = ("Notes", *FIRST)
+OPEN = ("Verdict", "Notes", *FIRST)
 KEPT = (OPEN, ("Changes", "Cost", *LAST, "Drawing"))  # the last ones of the comment to be folded come first
-LEVELS = ("blocks", "critical", "high", "medium", "low")
 DRAWN, COMMENT = 300, 40  # changed resources that are drawn, the first ones, on the page and in the comment
-
-
-class Node(NamedTuple):
-    """A changed resource in the drawing; `sources` are the keys of what it depends on."""
-
-    key: str
-    change: Change
-    sources: list[str]
 
 
 def terminal(report: Report) -> str:
@@ -73,10 +67,9 @@ class Section:
 
     @staticmethod
     def read(part: str) -> "Section":
-        head, *rest = part.split("␞")
-        name, _, noun = head.strip().partition("␟")
-        items = [("", line.strip(), full.strip()) for full, _, line in (each.partition("␟") for each in rest)]
-        return Section(name, noun.strip(), items, [2] * len(items))
+        head, *rest = (each.partition("␟") for each in part.split("␞"))
+        items = [("", line.strip("\n"), full.strip("\n")) for full, _, line in rest]
+        return Section(head[0].strip(), head[2].strip(), items, [2] * len(items))
 
     def text(self) -> str:
         if not self.items:
@@ -124,30 +117,22 @@ def markdown(report: Report, limit: int = LIMIT) -> str:
     return text if len(text) <= limit else f"{top.splitlines()[0]}\n## Review\n\n{FOLDED} — everything.\n"
 
 
-def _render(template: str, report: Report, drawn: int = 0) -> str:
-    found = {each[0].section: each for each in phrases.grouped(report.findings, "section")}
-    judged = [each for each in report.findings if each.verdict == VIOLATION and each.status != FIXED]
-    levels = [("blocks" if each.blocks else each.severity, each.type, each.name) for each in judged]
-    worst = {
-        (kind, name): level for wanted in reversed(LEVELS) for level, kind, name in levels if level == wanted
-    }
-    keys: dict[str, list[int]] = {}
-    for index, each in enumerate(report.changes[:drawn]):
-        keys.setdefault(title(each), []).append(index)
-    nodes: list[Node] = []
-    for change in report.changes[:drawn]:
-        near = [at for name in change.upstream if name != title(change) for at in keys.get(name, ())]
-        sources = [f"n{at}" for at in near if {*change.stacks} & {*report.changes[at].stacks}]
-        nodes.append(Node(f"n{len(nodes)}", change, sources))
-    environment = jinja2.Environment(
+def _render(name: str, report: Report, drawn: int = 0) -> str:
+    report = each_text(report, phrases.visible)
+    changes = report.changes[:drawn]
+    titles = [title(each) for each in changes]
+    nodes: list[dict[str, Any]] = []  # of the drawing; `sources` are the keys of what a change depends on
+    for change in changes:
+        found = [at for at, near in enumerate(titles) if near in change.upstream and near != title(change)]
+        sources = [f"n{at}" for at in found if {*change.stacks} & {*changes[at].stacks}]
+        nodes.append({"key": f"n{len(nodes)}", "change": change, "sources": sources})
+    made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=template.endswith(".html"),
+        autoescape=name.endswith(".html"),
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
     )
-    environment.filters.update(phrases.filters())
-    return environment.get_template(template).render(
-        report=report, found=found, first=FIRST, last=LAST, levels=LEVELS, worst=worst, nodes=nodes
-    )
+    made.filters.update(phrases.filters())
+    return made.get_template(name).render(report=report, first=FIRST, last=LAST, nodes=nodes, rules=RULES)

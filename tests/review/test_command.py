@@ -1,5 +1,6 @@
 """The command: what it says, what it exits with, and what a pull request's program cannot do."""
 
+import json
 import os
 import re
 import subprocess
@@ -86,16 +87,21 @@ def test_a_program_gets_no_credentials_no_network_and_no_files(tree: Path, tmp_p
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="network namespaces are Linux's")
-def test_where_the_network_stays_open_isolated_runs_nothing(tree: Path) -> None:
+def test_where_the_network_stays_open_isolated_runs_nothing(tree: Path, tmp_path: Path) -> None:
     forbid = 'echo 0 > /proc/sys/user/max_net_namespaces && exec "$@"'
     words = ["unshare", "--user", "--map-root-user", "sh", "-c", forbid, "sh", sys.executable, "-m", "review"]
     done = subprocess.run(
-        [*words, "--tree", tree, "HEAD", "--isolated"], cwd=ROOT, capture_output=True, text=True, timeout=300
+        [*words, "--tree", tree, "HEAD", "--isolated", "--output", tmp_path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert "error: --isolated, and this machine cannot:\nNot isolated: the network is open" in done.stderr
     assert ".ci/namespaces" in done.stderr
     assert "evaluat" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_it_says_how_far_it_is(tree: Path) -> None:
@@ -147,6 +153,27 @@ def test_it_writes_every_rendering(tree: Path, tmp_path: Path) -> None:
     assert done.stdout.startswith("Nothing changes")
     for name in ("review.md", "review.html", "review.sarif", "review.json"):
         assert "Nothing changes" in (tmp_path / name).read_text()
+    assert json.loads((tmp_path / "review.json").read_text())["trees"] == []
+
+
+def test_in_a_workflow_places_lead_to_the_head_and_the_base(tree: Path, tmp_path: Path) -> None:
+    place = {"GITHUB_SERVER_URL": "https://example.com", "GITHUB_REPOSITORY": "o/r", "GITHUB_SHA": "f" * 40}
+    done = _review(tree, "HEAD", "--stack", "foundation", "--output", str(tmp_path), **place)
+    assert done.returncode == 0, done.stdout + done.stderr
+    base = subprocess.run(["git", "rev-parse", "HEAD"], cwd=tree, capture_output=True, text=True)
+    assert json.loads((tmp_path / "review.json").read_text())["trees"] == [
+        f"https://example.com/o/r/blob/{'f' * 40}",
+        f"https://example.com/o/r/blob/{base.stdout.strip()}",
+    ]
+
+
+@pytest.mark.parametrize("words", [("nowhere",), ("HEAD", "--stack", "qa")])
+def test_what_could_not_run_leaves_no_empty_report(
+    tree: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    (tmp_path / "review.md").write_text("of an earlier run")
+    assert _review(tree, *words, "--output", str(tmp_path)).returncode == 2
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

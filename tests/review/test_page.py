@@ -1,5 +1,6 @@
 """The HTML page in a real browser: offline, by keyboard, on small screens, in both colour schemes."""
 
+import dataclasses
 import re
 import shutil
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from review import render
-from review.model import Report
+from review.model import COUNTS, Report, StackReport
 from tests.review import made
 
 FAULTS: list[str] = []
@@ -57,6 +58,8 @@ def _open(browser: Browser, tmp_path: Path, report: Report, width: int = 1440, s
 def test_it_can_be_read(browser: Browser, tmp_path: Path, width: int, scheme: str) -> None:
     page = _open(browser, tmp_path, made.report(), width, scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width, "it scrolls sideways"
+    hidden = "(each) => each.scrollWidth - each.clientWidth"
+    assert page.locator(".scroll").evaluate(hidden) == 0, "a column of the table is out of sight"
     page.evaluate("document.querySelectorAll('details').forEach((each) => each.open = true)")
     assert page.evaluate(CONTRAST) == []
     assert page.evaluate(NAMELESS) == []
@@ -93,13 +96,102 @@ def test_the_filter_works_by_keyboard_and_says_how_much_is_left(browser: Browser
     assert page.locator(".node.dim").count() == page.locator(".node:not(.delete)").count() > 0
 
 
-def test_the_filter_knows_stacks_and_severities(browser: Browser, tmp_path: Path) -> None:
+def test_the_filter_knows_stacks(browser: Browser, tmp_path: Path) -> None:
+    stacks = [StackReport(name, dict.fromkeys(COUNTS, 1), None) for name in ("dev", "prod")]
+    page = _open(browser, tmp_path, made.report(stacks=stacks))
+    page.get_by_role("combobox", name="Stack").select_option("prod")
+    assert page.locator(".item:visible").count() == 1
+    assert page.locator(".item:visible").inner_text().startswith("prod-weaker-than-stg")
+    assert page.locator("#shown").inner_text() == "1 shown"
+    page.get_by_role("combobox", name="Stack").select_option("")
+    assert page.locator(".item[hidden]").count() == 0
+
+
+def test_the_filter_by_severity_finds_what_has_it_and_blocks(browser: Browser, tmp_path: Path) -> None:
     page = _open(browser, tmp_path, made.report())
+    page.get_by_label("Severity").select_option("high")
+    assert [each.inner_text().split()[0] for each in page.locator(".item:visible").all()] == [
+        "thing-too-small-0", "±", "thing-too-small-2", "thing-too-small-1",
+    ]  # fmt: skip
     page.get_by_label("Severity").select_option("blocks")
     assert page.locator(".item:visible").count() > 0
-    assert page.locator(".item:visible:not([data-severity=blocks])").count() == 0
-    page.get_by_label("Severity").select_option("")
-    assert page.locator(".item[hidden]").count() == 0
+    assert page.locator(".item:visible:not([data-levels*=blocks])").count() == 0
+
+
+def test_what_the_filter_counts_can_be_seen_and_headings_say_it(browser: Browser, tmp_path: Path) -> None:
+    same = [made.finding(0, status="existing"), made.finding(7, status="existing")]
+    changes = [made.change(number) for number in (1, 41, 2)] + [made.change(3, "create")]
+    page = _open(browser, tmp_path, made.report(changes=changes, findings=same))
+    page.get_by_role("combobox", name="Stack").select_option("dev")
+    heads = {each.inner_text() for each in page.locator("summary:visible").all()}
+    assert {"Policy: existing 2 of 2", "Changes 4 of 4", "Drawing 4 of 4"} <= heads
+    assert page.locator(".item").count() == page.locator(".item:visible").count()
+    assert page.locator("#shown").inner_text() == "6 shown", "a closed section is opened"
+    page.get_by_label("Kind").select_option("update")
+    heads = [each.inner_text() for each in page.locator("summary:visible").all()]
+    told = ["Drawing 3 of 4", "Changes 3 of 4", "component-1 2 of 2", "component-2 1 of 1"]
+    assert heads == ["Notes 1", *told, "Cost 3"]
+    page.get_by_label("Kind").select_option("")
+    page.get_by_role("combobox", name="Stack").select_option("")
+    heads = [each.inner_text() for each in page.locator("summary:visible").all()]
+    assert "component-1 2 update" in heads
+
+
+def test_a_zero_is_not_as_bold_as_a_number(browser: Browser, tmp_path: Path) -> None:
+    stacks = [StackReport("dev", {**dict.fromkeys(COUNTS, 0), "update": 1}, None)]
+    page = _open(browser, tmp_path, made.report(stacks=stacks))
+    weight = "(each) => getComputedStyle(each).fontWeight"
+    assert page.get_by_role("cell", name="1").evaluate(weight) == "600"
+    assert page.get_by_role("cell", name="0").first.evaluate(weight) == "400"
+
+
+def test_what_gets_the_focus_is_not_under_the_filter(browser: Browser, tmp_path: Path) -> None:
+    changes = [made.change(number) for number in range(50)]
+    page = _open(browser, tmp_path, made.report(changes=changes))
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    summaries = page.locator("summary:visible")
+    summaries.nth(summaries.count() - 1).focus()
+    for _ in range(20):
+        page.keyboard.press("Shift+Tab")
+        top = page.evaluate("document.activeElement.getBoundingClientRect().top")
+        assert top >= page.locator("#filter").evaluate("(each) => each.getBoundingClientRect().bottom")
+
+
+def test_a_small_screen_scrolls_past_the_drawing(browser: Browser, tmp_path: Path) -> None:
+    page = _open(browser, tmp_path, made.report(), 375)
+    canvas = page.locator("#canvas")
+    assert canvas.evaluate("(each) => getComputedStyle(each).touchAction") == "pan-y"
+    box = canvas.bounding_box()
+    assert box and box["height"] <= 320
+    view = "document.querySelector('#canvas svg').getAttribute('viewBox')"
+    before = page.evaluate(view)
+    page.get_by_role("button", name="Down").click()
+    assert page.evaluate(view) != before
+
+
+def test_the_drawing_tells_apart_what_has_the_same_name_and_shows_which_way(
+    browser: Browser, tmp_path: Path
+) -> None:
+    changes = [made.change(1), dataclasses.replace(made.change(1), stacks=["prod"]), made.change(2)]
+    page = _open(browser, tmp_path, made.report(changes=changes))
+    texts = [each.text_content() for each in page.locator(".node").all()]
+    assert len(texts) == len(set(texts)) == 3
+    assert [text for text in texts if text and text.endswith("dev, stg")]
+    edge = page.locator(".edge").first
+    assert edge.evaluate("(each) => getComputedStyle(each).markerEnd") == 'url("#arrow")'
+
+
+def test_a_place_leads_to_its_line(browser: Browser, tmp_path: Path) -> None:
+    page = _open(browser, tmp_path, made.report(trees=["https://example.com/o/r/blob/head", ""]))
+    link = page.get_by_role("link", name="components/thing.py:10").first
+    assert link.get_attribute("href") == "https://example.com/o/r/blob/head/components/thing.py#L10"
+
+
+def test_a_secret_that_changes_is_said_to_change(browser: Browser, tmp_path: Path) -> None:
+    change = made.change(1)
+    secret = dataclasses.replace(change.properties[0], before="[secret]", after="[secret]")
+    page = _open(browser, tmp_path, made.report(changes=[dataclasses.replace(change, properties=[secret])]))
+    assert page.locator(".values").inner_text() == "changes (secret)"
 
 
 def test_the_drawing_moves_and_zooms_by_keyboard_and_by_mouse(browser: Browser, tmp_path: Path) -> None:

@@ -12,7 +12,12 @@ from typing import Any
 
 import jsonschema
 import pytest
+from pydantic import TypeAdapter
+from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Sarif
 
+from review import phrases, render
+from review.model import Report
+from tests.review import parsed
 from tests.review.pairs import PAIRS
 
 ROOT = Path(__file__).parents[2]
@@ -48,6 +53,51 @@ def test_every_snapshot_is_of_a_pair() -> None:
 def test_the_report_follows_its_schema(pair: str, reports: Path) -> None:
     schema = json.loads((ROOT / "schemas/review-report.schema.json").read_text())
     jsonschema.validate(json.loads((reports / f"{pair}.json").read_text()), schema)
+
+
+def _report(pair: str, reports: Path) -> Report:
+    return TypeAdapter(Report).validate_json((reports / f"{pair}.json").read_text())
+
+
+CHANGES = {f"{sign} {op}" for op, sign in phrases.SIGNS.items()}
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_its_comment_is_markdown_that_tells_each_change_with_its_sign(pair: str, reports: Path) -> None:
+    report = _report(pair, reports)
+    text = render.markdown(report)
+    assert list(parsed.faults(text)) == []
+    lines = parsed.lines(text)
+    assert [line.kind for line in lines if line.text.startswith("✅" if report.code == 0 else "⛔")] == ["h2"]
+    told = [line for line in lines if line.depth == 2 and {*line.codes} & CHANGES]
+    wanted = [[f"{phrases.SIGNS[each.op]} {each.op}", phrases.title(each)] for each in report.changes]
+    assert sorted(line.codes[:2] for line in told) == sorted(wanted)
+    codes = [line.codes for line in lines if line.depth == 3]
+    for change in report.changes:
+        for each in change.properties:
+            if each.setting and not each.folded:
+                assert any(
+                    line
+                    and line[0] == each.path
+                    and line[-2:] == [each.setting.key, phrases.where([each.setting])]
+                    for line in codes
+                )
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_its_sarif_is_valid_and_tells_each_finding_apart(pair: str, reports: Path) -> None:
+    report = _report(pair, reports)
+    text = render.sarif(report)
+    Sarif.model_validate_json(text)
+    [run] = json.loads(text)["runs"]
+    marks = {(each["ruleId"], *each["partialFingerprints"].values()) for each in run["results"]}
+    assert len(marks) == len(run["results"]) == len(report.findings)
+    assert {each["id"] for each in run["tool"]["driver"]["rules"]} == {
+        each["ruleId"] for each in run["results"]
+    }
+    assert all(
+        each["fullDescription"]["text"] and each["help"]["text"] for each in run["tool"]["driver"]["rules"]
+    )
 
 
 BLOCKING = ("policy-broken", "bucket-replaced", "stack-file-invalid", "stack-file-is-no-yaml", "syntax-error")
