@@ -228,6 +228,15 @@ def test_what_may_comment_runs_nothing_of_the_pull_request() -> None:
     assert load("comment")["on"]["workflow_run"]["workflows"] == [load("preview")["name"]]
 
 
+def test_a_comment_is_made_without_a_report_too_and_by_one_run_at_a_time() -> None:
+    [job] = load("comment")["jobs"].values()
+    [download] = [step for step in job["steps"] if "download-artifact" in step.get("uses", "")]
+    assert download["continue-on-error"] == "true"
+    run = "github.event.workflow_run"
+    group = f"comment-${{{{ {run}.head_repository.full_name }}}}-${{{{ {run}.head_branch }}}}"
+    assert load("comment")["concurrency"] == {"group": group}
+
+
 def test_only_a_deployment_keeps_its_credentials_for_git() -> None:
     kept = [
         where
