@@ -22,6 +22,12 @@ COUNTED = ("certificate", "latency", "networkHop", "packetsReceived", "responseT
 class Datadog(RestPackage):
     """pulumi-datadog."""
 
+    def complete(self, resource: Resource, before: Json, seed: bytes) -> Json:
+        """Of the two names of one kind of monitor the one in the state stays: they are no difference."""
+        named = {resource.inputs.get("type"), before.get("type")} == {"metric alert", "query alert"}
+        same = {"type": before["type"]} if resource.type == MONITOR and named else {}
+        return super().complete(resource, before, seed) | same
+
     def enough(self, resource: Resource) -> bool:
         return resource.type == MONITOR and {"type", "query"} <= resource.known.keys()
 

@@ -110,6 +110,8 @@ class CloudflareApi(Api):
         made: Json = {"proxied": False, "tags": [], "settings": {}}
         made |= given | {"name": name, "content": _content(given)}
         self.check("record", given, made, code=1004)
+        if made["type"] == "CNAME" and made["content"].lower().rstrip(".") == name:
+            raise Refusal(400, "CNAME content cannot reference itself.", 9039)
         for other in (one for one in others if one["name"] == name):
             if all(other[key] == made[key] for key in ("type", "content")):
                 raise Refusal(400, "An identical record already exists.", 81058)

@@ -15,9 +15,11 @@ STARTS = {
     "query alert": "metric",
     "service check": "check",
     "slo alert": "slo",
-    "composite": "composite",
 }
 """The kinds of monitors whose queries are known, with the grammar's rule for each."""
+
+SAME = {"metric alert", "query alert"}
+"""Two names of one kind, of which Datadog itself chooses one."""
 
 MINUTES = {"m": 1, "h": 60, "d": 1440, "w": 10080, "mo": 44640}
 
@@ -41,8 +43,6 @@ class Query:
     """How many runs of a service check are looked at."""
     strings: tuple[str, ...] = ()
     """An SLO's id and its windows; a check's name and tags."""
-    monitors: tuple[int, ...] = ()
-    """The monitors that a composite one is made of."""
     minutes: tuple[int, ...] = ()
     """The windows."""
 
@@ -50,19 +50,17 @@ class Query:
 @functools.cache
 def _parser() -> Lark:
     grammar = Path(__file__).with_name("monitor_query.lark").read_text()
-    return Lark(grammar, parser="lalr", start=[*{*STARTS.values()}, "expression"])
+    return Lark(grammar, parser="lalr", start=[*{*STARTS.values()}, "expression", "formula"])
 
 
 def parse(query: str, kind: str = "metric") -> Query:
-    """A query of a kind: metric, check, slo, composite, or expression alone; Unreadable says where."""
+    """A query of a kind: metric, check, slo, or expression or formula alone; Unreadable says where."""
     try:
         tree = cast("Any", _parser()).parse(query, start=kind)
     except UnexpectedInput as error:
         token = getattr(error, "token", None)
         read = query if token is not None and token.type == "$END" else query[: error.pos_in_stream or 0]
         raise Unreadable(f"unexpected after {read.strip()[-40:]!r}") from error
-    if isinstance(tree, Token):
-        return Query(monitors=(int(tree),)) if tree.type == "MONITOR" else Query()
     found: dict[str, list[str]] = {}
     for token in tree.scan_values(_is_token):
         found.setdefault(token.type, []).append(str(token))
@@ -75,7 +73,6 @@ def parse(query: str, kind: str = "metric") -> Query:
         groups=frozenset(groups),
         last=int(next(iter(found.get("LAST", ())), 0)),
         strings=strings,
-        monitors=tuple(map(int, found.get("MONITOR", ()))),
         minutes=tuple(_minutes(span) for span in found.get("SPAN", ())),
     )
 
@@ -122,14 +119,25 @@ def _thresholds(query: Query, at: dict[str, float], kind: str) -> Iterator[str]:
             yield "Last field should be larger than or equal to max threshold defined in monitor options"
     elif critical is not None and query.threshold is not None and critical != query.threshold:
         yield f"Alert threshold ({critical}) does not match that used in the query ({query.threshold})."
-    elif critical is not None and warning is not None:
+    else:
         rising = ">" in query.comparator
-        if warning == critical or (warning > critical) == rising:
+        if (
+            critical is not None
+            and warning is not None
+            and (warning == critical or (warning > critical) == rising)
+        ):
             word = "less" if rising else "greater"
             yield f"Warning threshold ({warning}) must be {word} than the alert threshold ({critical})."
+        for state, name in (("alert", "critical"), ("warning", "warning")):
+            bound, back = at.get(name), at.get(f"{name}_recovery")
+            if bound is not None and back is not None and back != bound and (back > bound) == rising:
+                both = f"{state} and {state} recovery"
+                yield f"{both} criteria are such that the monitor can be simultaneously in {both} states"
 
 
 def _options(query: Query, options: Any, kind: str) -> Iterator[str]:
+    if "new_group_delay" in options and not query.groups:
+        yield "The new_group_delay option can only be used for multi-alert monitors"
     by = {*options.get("notify_by", ())} - {"*"}
     if kind == "query alert" and not by <= query.groups:
         yield f"notify_by: {', '.join(sorted(by - query.groups))} is not among the query's groups"
@@ -152,6 +160,8 @@ def slo_faults(slo: Any) -> Iterator[str]:
     """What Datadog says of an objective that its model allows."""
     if any(one["target"] >= one.get("warning", 100) for one in slo["thresholds"]):
         yield "thresholds: a warning must be greater than its target"
+    if len({one["timeframe"] for one in slo["thresholds"]}) < len(slo["thresholds"]):
+        yield "thresholds: each timeframe is there once"
     for name, query in slo.get("query", {}).items():
         yield from _query_faults(name, query)
 
@@ -162,11 +172,15 @@ def dashboard_faults(dashboard: Any, path: str = "") -> Iterator[str]:
         shown, at = widget["definition"], f"{path}widgets[{place}].definition"
         yield from dashboard_faults(shown, f"{at}.")
         for request in shown["requests"] if isinstance(shown.get("requests"), list) else ():
-            yield from _query_faults(at, request["q"]) if "q" in request else ()
+            queries = [one for one in request.get("queries", ()) if one["data_source"] == "metrics"]
+            for query in (*filter(None, [request.get("q")]), *(one["query"] for one in queries)):
+                yield from _query_faults(at, query)
+            for one in request.get("formulas", ()):
+                yield from _query_faults(at, one["formula"], "formula")
 
 
-def _query_faults(place: str, query: str) -> Iterator[str]:
+def _query_faults(place: str, query: str, kind: str = "expression") -> Iterator[str]:
     try:
-        parse(query, "expression")
+        parse(query, kind)
     except Unreadable as error:
         yield f"Invalid query: {place}: {error}"

@@ -48,7 +48,7 @@ CHANGES: list[tuple[str, str, Any, list[str]]] = [
     (r.RULESET, "phase", "http_request_sbfm", ["phase"]),
     (r.CERTIFICATE, "hostnames.0", "stg.pipe.dev", ["hostnames[0]"]),
     (r.MONITOR, "message", "@slack-other", []),
-    (r.MONITOR, "type", "metric alert", ["type"]),
+    (r.MONITOR, "type", "service check", ["type"]),
     (r.KEY, "ecdsaCurve", "P384", ["ecdsaCurve"]),
 ]  # fmt: skip
 
@@ -112,6 +112,13 @@ def test_a_name_that_was_left_out_is_made_up_and_kept(providers: Providers):
     assert package.complete(wanted, first, b"another seed") == first
     assert package.complete(wanted, {}, b"another seed") != first
     assert not package.delete_first(resource(r.ROLE, first), changes(first, {**first, "path": "/pipe/"}))
+
+
+def test_a_monitors_other_name_of_its_type_is_no_change(providers: Providers):
+    package, before = providers.package(r.MONITOR), VALID[r.MONITOR]
+    other = resource(r.MONITOR, changed(r.MONITOR, "type", "metric alert"))
+    assert package.complete(other, before, b"seed") == before
+    assert package.complete(other, {}, b"seed")["type"] == "metric alert"
 
 
 def test_an_object_without_a_name_gets_one_and_the_namespace_of_its_provider(providers: Providers):

@@ -121,7 +121,8 @@ def test_a_name_outside_of_the_zone_is_taken_as_one_within(zone: Zone):
     assert zone.ok("POST", "~/dns_records", RECORD | {"name": "WWW"})["name"] == "www.pipe.dev"
 
 
-REFUSED_RECORDS = [
+CAA: Json = {"type": "CAA", "content": None, "proxied": False}
+REFUSED_RECORDS: list[tuple[Json, str]] = [
     ({"type": "CNAMES"}, "/: Input tag 'CNAMES' found using 'type' does not match any of the expected tags"),
     ({"ttl": "1"}, "/CNAME/ttl"),
     ({"prio": 1}, "/CNAME/prio: Extra inputs are not permitted"),
@@ -132,6 +133,19 @@ REFUSED_RECORDS = [
     ({"type": "AAAA", "content": "10.0.0.1"}, "Content for AAAA record must be a valid IPv6 address."),
     ({"content": " "}, "Content is missing."),
     ({"content": None}, "content or data is required"),
+    ({"content": "not a host!"}, "/content: Content is no name of a host."),
+    ({"content": "10.0.0.1"}, "/content: Content is no name of a host."),
+    (
+        {"type": "NS", "content": "a b.example.com", "proxied": False},
+        "/content: Content is no name of a host.",
+    ),
+    ({"name": "bad name!"}, "/name: DNS name is invalid."),
+    ({"name": "a..pipe.dev"}, "/name: DNS name is invalid."),
+    ({"comment": "x" * 501}, "/comment: A comment has one line of 500 characters at most."),
+    ({"comment": "a\nb"}, "/comment: A comment has one line of 500 characters at most."),
+    (CAA | {"data": {}}, "/data: required: ['flags', 'tag', 'value']"),
+    (CAA | {"data": {"flags": 0, "tag": "issued", "value": "x"}}, "/data/tag: enum: ['issue', "),
+    (CAA | {"data": {"flags": 999, "tag": "issue", "value": "x"}}, "/data/flags: maximum: 255"),
 ]
 
 
@@ -140,6 +154,18 @@ def test_a_wrong_record_is_refused(zone: Zone, change: Json, said: str):
     status, code, message = zone.refused("POST", "~/dns_records", RECORD | change)
     assert (status, code) == (400, 1004) and said in message
     assert zone.ok("GET", "~/dns_records") == []
+
+
+def test_a_record_can_be_of_names_with_stars_underscores_and_a_last_dot(zone: Zone):
+    for name in ("*.pipe.dev", "_acme-challenge.pipe.dev", "a.b.pipe.dev.", "@"):
+        zone.ok("POST", "~/dns_records", RECORD | {"name": name, "content": "_x.example.com."})
+
+
+def test_a_cname_of_itself_is_refused(zone: Zone):
+    said = "CNAME content cannot reference itself."
+    for name in ("self", "self.pipe.dev"):
+        wrong = RECORD | {"name": name, "content": "Self.pipe.dev."}
+        assert zone.refused("POST", "~/dns_records", wrong) == (400, 9039, said)
 
 
 def test_two_of_the_same_are_refused(zone: Zone):
@@ -231,7 +257,14 @@ def limits(**change: Any) -> Json:
     )
 
 
+def cached(**ttl: Any) -> Json:
+    settings = {"cache": True} | ttl
+    return CACHE | rules(action="set_cache_settings", ratelimit=None, action_parameters=settings)
+
+
 CACHE = {"phase": "http_request_cache_settings"}
+CUSTOM = {"phase": "http_request_firewall_custom"}
+MANAGED = {"phase": "http_request_firewall_managed"}
 REFUSED_RULESETS: list[tuple[Json, str]] = [
     ({"phase": "http_limit"}, "/phase: Input should be"),
     ({"kind": None}, "/: required: "),
@@ -248,6 +281,30 @@ REFUSED_RULESETS: list[tuple[Json, str]] = [
     (limits(characteristics=["ip.src"]), "cf.colo.id is missing"),
     (limits(period=15), "/rules/0/ratelimit/period: enum: [10, 60,"),
     (limits(mitigation_timeout=15), "/rules/0/ratelimit/mitigation_timeout: enum: [0, 10,"),
+    (limits(requests_per_period=None), "/rules/0/ratelimit: requests_per_period is missing"),
+    (limits(requests_per_period=-5), "/rules/0/ratelimit/requests_per_period: minimum: 1"),
+    (
+        rules(action="managed_challenge", ratelimit=RULE["ratelimit"] | {"mitigation_timeout": 600}),
+        "/rules/0/ratelimit/mitigation_timeout: 0 is required with a challenge: who passes it may go on",
+    ),
+    (CUSTOM | rules(action="skip", ratelimit=None), "/rules/0: required: ['action_parameters']"),
+    (
+        CUSTOM | rules(action="skip", ratelimit=None, action_parameters={}),
+        "action_parameters: minProperties: 1",
+    ),
+    (MANAGED | rules(action="execute", ratelimit=None), "/rules/0: required: ['action_parameters']"),
+    (
+        MANAGED | rules(action="execute", ratelimit=None, action_parameters={"overrides": {"enabled": True}}),
+        "id",
+    ),
+    (CACHE | rules(action="set_cache_settings", ratelimit=None), "/rules/0: required: ['action_parameters']"),
+    (cached(edge_ttl={"mode": "override_origin"}), "default"),
+    (
+        cached(browser_ttl={"mode": "override_origin"}),
+        "/action_parameters/browser_ttl: required: ['default']",
+    ),
+    ({"kind": "root"}, "/kind: a zone has rulesets of the kinds zone and custom"),
+    ({"kind": "managed"}, "/kind: a zone has rulesets of the kinds zone and custom"),
     ({"rules": [RULE, RULE]}, "/rules: a ref is there twice"),
 ]
 
@@ -309,6 +366,12 @@ RSA = request(rsa.generate_private_key(65537, 2048))
         {"request_type": "ecc"},
         {"requested_validity": 100},
         {"hostnames": ["a.test"]},
+        {"hostnames": []},
+        {"hostnames": [f"a{number}.pipe.dev" for number in range(201)]},
+        {"hostnames": ["*.a.*.pipe.dev"]},
+        {"hostnames": ["*.*.pipe.dev"]},
+        {"hostnames": ["*.dev"]},
+        {"hostnames": ["10.0.0.1"]},
     ],
 )
 def test_a_wrong_certificate_is_refused(zone: Zone, change: Json):

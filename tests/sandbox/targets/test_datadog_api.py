@@ -175,6 +175,9 @@ REFUSED_MONITORS: list[tuple[str, Any, str]] = [
     ("options.on_missing_data", "resolved", "options.on_missing_data: is no value of it; allowed: default, "),
     ("options.renotify_statuses", ["alert"], "/options: dependentRequired"),
     ("options", {"notify_no_data": True, "on_missing_data": "resolve"}, "cannot be used together with"),
+    ("options.timeout_h", 99, "/options/timeout_h: maximum: 24"),
+    ("options.evaluation_delay", -5, "/options/evaluation_delay: minimum: 0"),
+    ("options.renotify_interval", -1, "/options/renotify_interval: minimum: 0"),
     ("query", "errors > 1", "The value provided for parameter 'query' is invalid: unexpected after ''"),
 ]  # fmt: skip
 
@@ -193,16 +196,15 @@ def test_what_a_query_names_has_to_exist(api: Datadog):
     assert api.refused("POST", "/api/v1/monitor", alert)[1].endswith("there is no x")
     slo = api.ok("POST", "/api/v1/slo", SLO)["data"][0]["id"]
     api.ok("POST", "/api/v1/monitor", alert | {"query": OTHER.replace("x", slo)})
-    one = api.ok("POST", "/api/v1/monitor", MONITOR)["id"]
-    assert api.refused("POST", "/api/v1/monitor", {"type": "composite", "query": f"{one} && 7"})[0] == 400
-    api.ok("POST", "/api/v1/monitor", {"type": "composite", "query": f"{one} || !{one}"})
-    assert "is referenced in composite monitors" in api.refused("DELETE", f"/api/v1/monitor/{one}")[1]
 
 
 def test_the_type_of_a_monitor_stays(api: Datadog):
     made = api.ok("POST", "/api/v1/monitor", MONITOR)
     path = f"/api/v1/monitor/{made['id']}"
-    assert "cannot be changed" in api.refused("PUT", path, MONITOR | {"type": "metric alert"})[1]
+    check = {"type": "service check", "query": '"app.ok".over("*").last(2).count_by_status()'}
+    said = "type: it cannot be changed from query alert"
+    assert api.refused("PUT", path, MONITOR | check | {"options": {}}) == (400, said)
+    api.ok("PUT", path, MONITOR | {"type": "metric alert"})  # another name of the same
 
 
 # Objectives
@@ -228,8 +230,13 @@ REFUSED_OBJECTIVES: list[tuple[str, Any, str]] = [
     ("thresholds.0.target", 100.0, "/thresholds/0/target: exclusiveMaximum: 100"),
     ("thresholds.0.warning", 99.0, "thresholds: a warning must be greater than its target"),
     ("thresholds", [], "/thresholds: minItems"),
+    (
+        "thresholds",
+        [{"timeframe": "30d", "target": 99.0}, {"timeframe": "30d", "target": 98.0}],
+        "thresholds: each timeframe is there once",
+    ),
     ("query", None, "/: required: ['query']"),
-    ("query.numerator", "good", "Invalid query: numerator: unexpected after 'good'"),
+    ("query.numerator", "good", "Invalid query: numerator: unexpected after ''"),
     ("monitor_ids", [7], "monitor 7 does not exist"),
 ]
 
@@ -273,6 +280,12 @@ def test_the_life_of_a_dashboard(api: Datadog):
     assert api.refused("GET", path) == (404, "Dashboard not found")
 
 
+def formula(query: str = "avg:load{*}", formula: str = "a") -> Json:
+    """A widget's request, of a query with a name."""
+    queries = [{"data_source": "metrics", "name": "a", "query": query}]
+    return {"formulas": [{"formula": formula}], "queries": queries, "response_format": "timeseries"}
+
+
 INNER = "widgets.0.definition.widgets.0.definition"
 REFUSED_DASHBOARDS: list[tuple[str, Any, str]] = [
     ("title", None, "missing: title"),
@@ -281,6 +294,8 @@ REFUSED_DASHBOARDS: list[tuple[str, Any, str]] = [
     (f"{INNER}.type", "timeserie", "definition: fits none of the alternatives"),
     (f"{INNER}.requests.0.q", "avg:load", "Invalid query: unexpected after 'avg:load'"),
     (f"{INNER}.legend", "x", "legend: there is no such attribute"),
+    (f"{INNER}.requests.0", formula(query="garbage"), "definition: unexpected after ''"),
+    (f"{INNER}.requests.0", formula(formula="a +"), "definition: unexpected after 'a +'"),
 ]
 
 

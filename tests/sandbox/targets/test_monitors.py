@@ -10,7 +10,7 @@ from sandbox.targets.monitors import MINUTES, Query, Unreadable, faults, parse
 
 SPACES = st.sampled_from(["avg", "sum", "min", "max", "p95"])
 METRICS = st.from_regex(r"[a-z][a-z0-9_]{0,8}(\.[a-z][a-z0-9_]{0,8}){0,3}", fullmatch=True)
-TAGS = st.from_regex(r"[a-z_]{1,8}", fullmatch=True)
+TAGS = st.from_regex(r"[a-z][a-z_]{0,7}", fullmatch=True)
 NUMBERS = st.integers(-(10**9), 10**9) | st.decimals(-1000, 1000, places=3, allow_nan=False)
 COMPARATORS = st.sampled_from([">", ">=", "<", "<="])
 
@@ -61,7 +61,7 @@ def test_a_query_that_is_cut_off_is_never_taken_for_whole(expression: str, place
 
 @given(st.text(max_size=60))
 def test_no_text_breaks_the_parser(text: str):
-    for kind in ("metric", "check", "slo", "composite", "expression"):
+    for kind in ("metric", "check", "slo", "expression", "formula"):
         try:
             assert isinstance(parse(text, kind), Query)
         except Unreadable as error:
@@ -84,17 +84,30 @@ def test_an_slo_alert_is_read():
     assert parse(query, "slo") == Query(">", 14.4, strings=("abc", "30d", "1h", "5m"))
 
 
-@pytest.mark.parametrize(("query", "monitors"), [("12", (12,)), ("(1 && !2) || 3", (1, 2, 3))])
-def test_a_composite_is_read(query: str, monitors: tuple[int, ...]):
-    assert parse(query, "composite").monitors == monitors
+SCOPES = ["*", "$cluster", "a:b,!c:d*", "a:b AND (c:d OR NOT e:f)", "a IN (b,c) AND d NOT IN (e)"]
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_scopes_of_tags_are_read(scope: str):
+    assert parse(f"avg(last_5m):avg:a{{{scope}}} by {{x}} > 1").groups == {"x"}
+
+
+@pytest.mark.parametrize("formula", ["a", "a / (b + 1) * 100", "per_second(a)", "timeshift(a, -3600)"])
+def test_a_formula_is_read(formula: str):
+    assert parse(formula, "formula") == Query()
 
 
 UNREADABLE = [
     ("errors > 1", "unexpected after ''"),
     ("avg(last_5x):avg:a{*} > 1", "unexpected after 'avg('"),
     ("avg(last_5m):avg:a > 1", "unexpected after 'avg(last_5m):avg:a'"),
-    ("avg(last_5m):avg:a{} > 1", "unexpected after 'avg(last_5m):avg:a'"),
-    ("avg(last_5m):foo:a{*} > 1", "unexpected after 'avg(last_5m):foo'"),
+    ("avg(last_5m):avg:a{} > 1", "unexpected after 'avg(last_5m):avg:a{'"),
+    ("avg(last_5m):avg:a{,,} > 1", "unexpected after 'avg(last_5m):avg:a{'"),
+    ("avg(last_5m):avg:a{a:b AND} > 1", "unexpected after 'avg(last_5m):avg:a{a:b AND'"),
+    ("avg(last_5m):avg:a{a:b c:d} > 1", "unexpected after 'avg(last_5m):avg:a{a:b'"),
+    ("avg(last_5m):foo(avg:a{*}) > 1", "unexpected after 'avg(last_5m):'"),
+    ("avg(last_5m):avg:a{*}.as_rat() > 1", "unexpected after 'avg(last_5m):avg:a{*}'"),
+    ("avg(last_5m):foo:a{*} > 1", "unexpected after 'avg(last_5m):'"),
     ("avg(last_5m):avg:a{*} >", "unexpected after 'avg(last_5m):avg:a{*} >'"),
     ("p95(last_5m):avg:a{*} > 1", "unexpected after ''"),
 ]
@@ -120,7 +133,11 @@ CHECK = {
 }
 
 INVALID = "The value provided for parameter 'query' is invalid: "
-KNOWN = "composite, metric alert, query alert, service check, slo alert"
+KNOWN = "metric alert, query alert, service check, slo alert"
+SIMULTANEOUS = (
+    "alert and alert recovery criteria are such that the monitor can be simultaneously in alert and alert "
+    "recovery states"
+)
 RISING = {"critical": 0.5, "warning": 0.7}
 FALLING = {"critical": 5, "warning": 4}
 
@@ -135,6 +152,11 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
         "Warning threshold (0.7) must be less than the alert threshold (0.5)."),
     (MONITOR, {"query": "avg(last_5m):avg:a{*} < 5", "options": {"thresholds": FALLING}},
         "Warning threshold (4) must be greater than the alert threshold (5)."),
+    (MONITOR, {"options": {"thresholds": {"critical": 0.5, "critical_recovery": 9}}}, SIMULTANEOUS),
+    (MONITOR, {"query": "avg(last_5m):avg:a{*} < 5",
+        "options": {"thresholds": {"critical": 5, "critical_recovery": 4}}}, SIMULTANEOUS),
+    (MONITOR, {"query": "avg(last_5m):avg:a{*} > 0.5", "options": {"new_group_delay": 60}},
+        "The new_group_delay option can only be used for multi-alert monitors"),
     (MONITOR, {"options": {"notify_by": ["pod"]}}, "notify_by: pod is not among the query's groups"),
     (MONITOR, {"message": "{{#is_alert}}x"}, "message: {{#is_alert}} does not end"),
     (MONITOR, {"message": "{{#is_alert}}x{{/is_info}}"}, "message: {{/is_info}} ends what did not begin"),
