@@ -31,11 +31,8 @@ def check(kind: str, given: Json, whole: Json | None = None, *, update: bool = F
     whole = given if whole is None else whole
     if kind == "setting":
         allowed = setting_type(given.get("id", ""))
-        return (
-            list(cloudflare(allowed, given.get("value"), "/value"))
-            if allowed
-            else ["there is no such setting"]
-        )
+        found = cloudflare(allowed, given.get("value"), "/value") if allowed else ["there is no such setting"]
+        return list(found)
     model = _table()["models"][kind][-1 if update else 0]
     # Cloudflare's models hold what is in the path, too.
     inside = {"zone_id": "-"} if kind in ("record", "ruleset", "dnssec") else {}
@@ -71,9 +68,8 @@ def setting_type(setting: str) -> Any:
 
     for model in typing.get_args(SettingEditResponse):
         fields = model.model_fields
-        names = (
-            fields["id"].annotation if {"id", "value"} <= fields.keys() else None
-        )  # a literal, or that or None
+        # A literal, or that or None.
+        names = fields["id"].annotation if {"id", "value"} <= fields.keys() else None
         if setting in (name for part in (names, *typing.get_args(names)) for name in typing.get_args(part)):
             return fields["value"].annotation
     return None

@@ -70,10 +70,6 @@ class CloudflareApi(Api):
 
     # Zones
 
-    @route("/user/tokens/verify")
-    def verify(self, request: Request) -> Any:
-        return {"id": sha256(b"token").hexdigest()[:32], "status": "active"}
-
     @route("/zones")
     def zones(self, request: Request) -> Any:
         return page(request, list(self.rows("zone").values()), {})

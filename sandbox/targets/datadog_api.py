@@ -74,13 +74,6 @@ class DatadogApi(Api):
     def validate_existing_monitor(self, request: Request, ident: str) -> Any:
         return self.validate_monitor(request)
 
-    @route("/api/v1/monitor/search")
-    def search_monitors(self, request: Request) -> Any:
-        words = request.args.get("query", "").strip('"').lower()
-        info: Json = {}
-        found = [row for row in self.rows("monitor").values() if words in row["name"].lower()]
-        return {"monitors": page(request, found, info), "metadata": info}
-
     def put_monitor(self, given: Json, own: Json, before: Json | None, others: Sequence[Json]) -> Json:
         merged = (before or {"name": "", "message": "", "tags": []}) | given
         self.check("monitor", given, merged, update=before is not None)

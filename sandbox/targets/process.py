@@ -77,12 +77,8 @@ def start(folder: Path, progress: Progress, *, control_plane: bool, zones: Itera
         root = Path(__file__).parents[2]
         words = [sys.executable, "-P", "-m", "sandbox.targets", str(folder)]
         words += [f"--zone={name}" for name in zones] + ["--control-plane"] * control_plane
-        kept = {
-            name: os.environ[name]
-            for name in (*workspace.PASSED_ON, "KUBEBUILDER_ASSETS")
-            if name in os.environ
-        }
-        own = {
+        kept = (*workspace.PASSED_ON, "KUBEBUILDER_ASSETS")
+        own = {name: os.environ[name] for name in kept if name in os.environ} | {
             "HOME": str(folder / "home"),  # neither credentials nor settings of the caller's
             "PYTHONPATH": str(root),
             "XDG_CACHE_HOME": str(built.cache_folder().parent),
@@ -90,12 +86,7 @@ def start(folder: Path, progress: Progress, *, control_plane: bool, zones: Itera
         log = folder / "targets.log"
         with log.open("w") as out:
             process = subprocess.Popen(
-                words,
-                env=kept | own,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
+                words, env=own, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
             )
         try:
             return _wait(folder, process, progress)
