@@ -1,0 +1,178 @@
+"""What the real plugins ask one after the other in the life of a resource, replayed.
+
+As in the sources of the Terraform providers on which they are built: terraform-provider-datadog
+(datadog/resource_datadog_*.go), terraform-provider-cloudflare (internal/services/*/resource.go) and
+terraform-provider-aws (internal/service/eks/cluster.go, internal/service/s3/bucket.go).
+"""
+
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from sandbox.targets import cloudflare_api, datadog_api
+from tests.sandbox.providers.aws_world import World, world
+from tests.sandbox.targets import test_cloudflare_api as of_cloudflare
+from tests.sandbox.targets import test_datadog_api as of_datadog
+from tests.sandbox.targets.served import Client, served
+
+Step = tuple[str, str, Any, int]
+"""A verb, a path in which # is the id of what was made, what is sent, and the status of the answer."""
+
+MONITOR, SLO, TEST = of_datadog.MONITOR, of_datadog.SLO, of_datadog.TEST
+MONITORS, TESTS = "/api/v1/monitor", "/api/v1/synthetics/tests"
+ACCOUNTS = "/api/v2/integration/aws/accounts"
+TAGGED = of_datadog.changed(of_datadog.ACCOUNT, "data.attributes.account_tags", ["team:x"])
+
+DATADOG: dict[str, list[Step]] = {
+    "a monitor": [
+        ("POST", f"{MONITORS}/validate", MONITOR, 200),  # in the preview
+        ("POST", MONITORS, MONITOR, 200),
+        ("GET", f"{MONITORS}/#", None, 200),
+        ("POST", f"{MONITORS}/#/validate", MONITOR | {"message": "x"}, 200),
+        ("PUT", f"{MONITORS}/#", MONITOR | {"message": "x"}, 200),
+        ("DELETE", f"{MONITORS}/#", None, 200),
+        ("GET", f"{MONITORS}/#", None, 404),
+    ],
+    "an objective": [
+        ("POST", "/api/v1/slo", SLO, 200),
+        ("GET", "/api/v1/slo/#", None, 200),
+        ("PUT", "/api/v1/slo/#", SLO | {"description": "x"}, 200),
+        ("DELETE", "/api/v1/slo/#", None, 200),
+        ("GET", "/api/v1/slo/#", None, 404),
+    ],
+    "a dashboard": [
+        ("POST", "/api/v1/dashboard", of_datadog.DASHBOARD, 200),
+        ("GET", "/api/v1/dashboard/#", None, 200),
+        ("PUT", "/api/v1/dashboard/#", of_datadog.DASHBOARD | {"title": "x"}, 200),
+        ("DELETE", "/api/v1/dashboard/#", None, 200),
+        ("GET", "/api/v1/dashboard/#", None, 404),
+    ],
+    "a synthetic test": [
+        ("POST", f"{TESTS}/api", TEST, 200),
+        ("GET", f"{TESTS}/api/#", None, 200),  # until it is there
+        ("GET", f"{TESTS}/#", None, 200),  # tells of what kind it is
+        ("PUT", f"{TESTS}/api/#", TEST | {"message": "x"}, 200),
+        ("POST", f"{TESTS}/delete", {"public_ids": ["#"]}, 200),
+        ("GET", f"{TESTS}/#", None, 404),
+    ],
+    "an AWS account": [
+        ("POST", ACCOUNTS, of_datadog.ACCOUNT, 200),
+        ("GET", f"{ACCOUNTS}/#", None, 200),
+        ("PATCH", f"{ACCOUNTS}/#", TAGGED, 200),
+        ("DELETE", f"{ACCOUNTS}/#", None, 204),
+        ("GET", f"{ACCOUNTS}/#", None, 404),
+    ],
+}
+
+RECORD, RULESET = of_cloudflare.RECORD, of_cloudflare.RULESET
+HEADER = {"value": {"strict_transport_security": {"enabled": True, "max_age": 60}}}
+
+CLOUDFLARE: dict[str, list[Step]] = {
+    "a record": [
+        ("POST", "~/dns_records", RECORD, 200),
+        ("GET", "~/dns_records/#", None, 200),
+        ("PUT", "~/dns_records/#", RECORD | {"comment": "x"}, 200),
+        ("DELETE", "~/dns_records/#", None, 200),
+        ("GET", "~/dns_records/#", None, 404),
+    ],
+    "a ruleset": [
+        ("POST", "~/rulesets", RULESET, 200),
+        ("GET", "~/rulesets/#", None, 200),
+        ("PUT", "~/rulesets/#", RULESET | {"description": "x"}, 200),
+        ("DELETE", "~/rulesets/#", None, 204),
+        ("GET", "~/rulesets/#", None, 404),
+    ],
+    "a setting": [
+        ("PATCH", "~/settings/security_header", HEADER | {"id": "security_header"}, 200),
+        ("GET", "~/settings/security_header", None, 200),
+        ("PATCH", "~/settings/security_header", HEADER, 200),  # an update; nothing is asked to delete it
+    ],
+    "DNSSEC": [
+        ("PATCH", "~/dnssec", {"status": "active"}, 200),
+        ("GET", "~/dnssec", None, 200),
+        ("PATCH", "~/dnssec", {"status": "active"}, 200),
+        ("DELETE", "~/dnssec", None, 200),
+    ],
+    "a certificate": [
+        ("POST", "/certificates", of_cloudflare.CERTIFICATE, 200),
+        ("GET", "/certificates/#", None, 200),
+        ("DELETE", "/certificates/#", None, 200),
+        ("GET", "/certificates/#", None, 404),
+    ],
+}
+
+
+def replay(client: Client, steps: list[Step]) -> None:
+    ident = ""
+    for verb, path, sent, wanted in steps:
+        filled = {"public_ids": [ident]} if sent == {"public_ids": ["#"]} else sent
+        status, body = client(verb, path.replace("#", ident), filled)
+        assert status == wanted, (verb, path, body)
+        if verb == "POST" and not ident and body:
+            made = body.get("result", body.get("data", body))
+            one = cast("dict[str, Any]", made[0] if isinstance(made, list) else made)
+            ident = str(one.get("public_id") or one["id"])
+
+
+@pytest.mark.parametrize("what", DATADOG)
+def test_what_the_datadog_plugin_asks_is_answered(what: str) -> None:
+    with served(datadog_api.app()) as url:
+        replay(Client(url, **of_datadog.KEYS), DATADOG[what])
+
+
+@pytest.mark.parametrize("what", CLOUDFLARE)
+def test_what_the_cloudflare_plugin_asks_is_answered(what: str) -> None:
+    with served(cloudflare_api.app(["pipe.dev"])) as url:
+        zone = of_cloudflare.Zone(url)
+        own = f"/zones/{zone.id}"
+        steps = [(verb, path.replace("~", own), sent, ends) for verb, path, sent, ends in CLOUDFLARE[what]]
+        replay(zone, steps)
+
+
+READS = {
+    "head_bucket": "",
+    "get_bucket_policy": "NoSuchBucketPolicy",
+    "get_bucket_acl": "",
+    "get_bucket_cors": "NoSuchCORSConfiguration",
+    "get_bucket_website": "NoSuchWebsiteConfiguration",
+    "get_bucket_versioning": "",
+    "get_bucket_accelerate_configuration": "",
+    "get_bucket_request_payment": "",
+    "get_bucket_logging": "",
+    "get_bucket_lifecycle_configuration": "NoSuchLifecycleConfiguration",
+    "get_bucket_replication": "ReplicationConfigurationNotFoundError",
+    "get_object_lock_configuration": "ObjectLockConfigurationNotFoundError",
+    "get_bucket_location": "",
+    "get_bucket_tagging": "NoSuchTagSet",
+}
+"""How the plugin reads a bucket, and as what it has to hear that something is not set."""
+
+
+def said(aws: World, service: str, call: str, **given: Any) -> str:
+    """The code of a refusal; empty: it is answered."""
+    try:
+        getattr(aws.client(service), call)(**given)
+    except ClientError as error:
+        return error.response.get("Error", {}).get("Code", "")
+    return ""
+
+
+def test_what_the_aws_plugin_asks_of_a_bucket_is_answered() -> None:
+    with world() as aws:
+        place = {"LocationConstraint": "ap-northeast-1"}
+        assert said(aws, "s3", "create_bucket", Bucket="pipe-it", CreateBucketConfiguration=place) == ""
+        assert {call: said(aws, "s3", call, Bucket="pipe-it") for call in READS} == READS
+        assert said(aws, "s3", "delete_bucket", Bucket="pipe-it") == ""
+        assert said(aws, "s3", "head_bucket", Bucket="pipe-it") == "404"
+
+
+def test_what_the_aws_plugin_asks_of_a_cluster_is_answered() -> None:
+    with world() as aws:
+        aws.up("cluster")
+        eks, name = aws.client("eks"), "pipe-dev"
+        assert eks.describe_cluster(name=name)["cluster"]["status"] == "ACTIVE"  # what its waiter waits for
+        update = eks.update_cluster_config(name=name, upgradePolicy={"supportType": "EXTENDED"})["update"]
+        assert update["id"] and eks.describe_cluster(name=name)["cluster"]["status"] == "ACTIVE"
+        eks.delete_cluster(name=name)
+        assert said(aws, "eks", "describe_cluster", name=name) == "ResourceNotFoundException"
