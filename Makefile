@@ -44,7 +44,7 @@ clean: $(READY) ## forget everything about STACK's sandbox
 	@$(PY) -m sandbox clean $(STACK)
 
 console: $(READY) ## a shell in which kubectl and aws see what STACK's sandbox holds
-	@$(PY) -m sandbox console $(STACK)
+	@$(PY) -m sandbox console $(STACK) $(FLAGS)
 
 control-plane: $(READY) ## build Kubernetes' servers for the sandbox (about 9 minutes, once)
 	@$(PY) -m sandbox control-plane

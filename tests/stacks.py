@@ -53,8 +53,8 @@ class Stack:
     def folder(self) -> Path:
         return self.root / ".sandbox" / self.name
 
-    def secrets(self) -> list[str]:
-        """The random values that the sandbox entered, as the engine reads them."""
+    def secrets(self) -> dict[str, str]:
+        """The random values that the sandbox entered, as the engine reads them, by their keys."""
         printed = subprocess.run(
             [engine.find(Progress()), "config", "--show-secrets", "--json", "--stack", self.name],
             cwd=self.folder,
@@ -63,7 +63,7 @@ class Stack:
             text=True,
             check=True,
         ).stdout
-        return [each["value"] for each in json.loads(printed).values() if each["secret"]]
+        return {key: each["value"] for key, each in json.loads(printed).items() if each["secret"]}
 
     def files_with(self, *texts: str) -> set[str]:
         """The files of its sandbox in which one of these texts is, as it is or in base64."""

@@ -155,7 +155,7 @@ def test_a_weakness_stops_up_before_anything_is_applied(tmp_path: Path, fault: s
 
 def test_no_secret_of_the_program_is_in_state_logs_events_or_summary(made: Made) -> None:
     stack, said = made("dev")
-    secrets = stack.secrets()
+    secrets = stack.secrets().values()
     assert len(secrets) == 6
     assert stack.files_with(*secrets) == set()
     assert not [secret for secret in secrets if secret in said]
