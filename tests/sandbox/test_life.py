@@ -11,7 +11,7 @@ import pytest
 
 from sandbox.progress import name_of, short
 from sandbox.targets import process
-from sandbox.targets.kubernetes_api import Api
+from sandbox.targets.kubernetes_api import Api, condition
 from tests.sandbox.dump import places_of
 from tests.sandbox.inventory import call, client, in_state, in_targets, targets, zone
 from tests.stacks import ROOT, Stack, copy
@@ -123,6 +123,33 @@ def unready(stack: Stack) -> list[str]:
     return [line for line in shown if not ready.fullmatch(line)]
 
 
+def recovers_from_a_bad_image(stack: Stack) -> None:
+    """An image that is not there: up fails and says why, the old pods serve on; the next good one is fine.
+
+    Its migrations fail first; that a Deployment keeps its old pods shows kubernetes/test_life.py.
+    """
+    good = stack.setting("api", "image")
+    bad = f"{good.partition('@')[0]}@sha256:{'0' * 64}"
+    stack.change("api", "image", value=bad)
+    code, said = stack.run("up", QUICK)
+    assert code == 1 and "error: data-jobs-migrate: " in said, said
+    assert f'migrate: ImagePullBackOff: Back-off pulling image "{bad}": not found' in said
+    assert len(serving(stack)) >= stack.setting("api", "replicas", "min")
+    assert set(serving(stack)) == {good}
+    stack.change("api", "image", value=good)
+    run(stack, "up", QUICK)
+    assert unready(stack) == []
+
+
+def serving(stack: Stack) -> list[str]:
+    """The images of the API's pods that are ready."""
+    kubeconfig = targets(stack).kubeconfig
+    assert kubeconfig
+    pods = Api(kubeconfig).items("/api/v1/namespaces/pipe/pods", labelSelector="app=pipe-api")
+    ready = [pod for pod in pods if condition(pod, "Ready").get("status") == "True"]
+    return [pod["spec"]["containers"][0]["image"] for pod in ready]
+
+
 BELONGS = {
     "pipe:databasePassword": ["Secret pipe-migrate-roles"],
     "pipe:migratePassword": ["Secret pipe-migrate-database"],
@@ -199,6 +226,9 @@ def test_a_stack_lives_through_everything_and_leaves_what_clouds_keep(stack: Sta
     run(stack, "up", QUICK)
     assert touched(stack) == CHANGED
     assert in_targets(targets(stack)) == in_state(stack)
+
+    if stack.name == "dev":
+        recovers_from_a_bad_image(stack)
 
     before, bucket = in_targets(targets(stack)), backups(stack)
     stack.change("backups", "bucket", value="pipe-backup-elsewhere")
