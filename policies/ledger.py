@@ -3,62 +3,91 @@
 import json
 import os
 import threading
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple, TextIO
 
 PASS, VIOLATION, WAIVED = "pass", "violation", "waived"
 UNKNOWN, NOT_APPLICABLE, CRASHED = "unknown", "not applicable", "crashed"
+_BEST_FIRST = (NOT_APPLICABLE, PASS, WAIVED, UNKNOWN, CRASHED, VIOLATION)
 
 
-@dataclass(frozen=True, order=True)
-class Row:
-    """What one policy said about one resource; a stack's own rows have the stack's URN."""
+class Row(NamedTuple):
+    """What one policy said about one resource."""
 
-    urn: str
     policy: str
     verdict: str
-    level: str
+    level: str = ""
     detail: str = ""
     """Findings, the paths that are unknown, the waiver, or the place of the crash."""
 
 
+def worst(rows: Iterable[Row]) -> str:
+    """The verdict that counts for all of them together."""
+    return max((row.verdict for row in rows), key=_BEST_FIRST.index)
+
+
 class Ledger:
-    """Rows of one run. The file is a journal that says `aborted` until the run ends; then it is sorted."""
+    """Rows of one run. The file is a journal that says `aborted` until the run ends; then it is sorted.
+
+    A stack's own rows have its URN. A policy's row there has the worst verdict on any resource, and a detail
+    where the policy says something of the stack itself.
+    """
 
     def __init__(self, file: str | None = None) -> None:
         self.file = Path(file) if file else None
-        self.rows: dict[tuple[str, str], Row] = {}
+        self._rows: dict[str, dict[str, Row]] = {}
+        self._journal: TextIO | None = None
         self._lock = threading.Lock()
         if self.file is not None:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            self.file.write_text(_line({"run": "aborted"}))
+            self._journal = self.file.open("w", encoding="utf-8")
+            self._write([_line({"run": "aborted"})])
 
     @classmethod
     def from_environment(cls) -> "Ledger":
         """The ledger that PIPE_POLICY_LEDGER names; none without it."""
         return cls(os.environ.get("PIPE_POLICY_LEDGER"))
 
-    def add(self, *rows: Row) -> None:
-        """Adds rows; a later one for the same policy and resource takes the place of the earlier."""
+    def add(self, urn: str, rows: Iterable[Row]) -> None:
+        """Adds rows of a resource; a later one of the same policy takes the place of the earlier."""
+        found = {row.policy: row for row in rows}
         with self._lock:
-            for row in rows:
-                self.rows[row.urn, row.policy] = row
-            if self.file is not None:
-                with self.file.open("a") as journal:
-                    journal.writelines(_line(asdict(row)) for row in rows)
+            self._rows.setdefault(urn, {}).update(found)
+            self._write(_lines(urn, found.values()))
+
+    def _write(self, lines: Iterable[str]) -> None:
+        if self._journal is not None:
+            self._journal.writelines(lines)
+            self._journal.flush()  # whoever ends the pack does not ask it first
 
     def complete(self) -> None:
         """Ends the run: the rows sorted, and a first line that counts them."""
-        if self.file is None:
+        if self.file is None or self._journal is None:
             return
         with self._lock:
-            counts: dict[str, int] = {}
-            for row in self.rows.values():
-                counts[row.verdict] = counts.get(row.verdict, 0) + 1
+            counts = Counter(row.verdict for rows in self._rows.values() for row in rows.values())
             part = self.file.with_name(f"{self.file.name}.part")
-            head = _line({"run": "complete", "counts": dict(sorted(counts.items()))})
-            part.write_text(head + "".join(_line(asdict(row)) for row in sorted(self.rows.values())))
+            with part.open("w", encoding="utf-8") as sorted_file:
+                sorted_file.write(_line({"run": "complete", "counts": dict(sorted(counts.items()))}))
+                for urn, rows in sorted(self._rows.items()):
+                    sorted_file.writelines(_lines(urn, sorted(rows.values())))
             part.replace(self.file)
+            self._journal.close()
+            self._journal = None
+
+
+def _lines(urn: str, rows: Iterable[Row]) -> Iterator[str]:
+    start = f'{{"urn": {json.dumps(urn, ensure_ascii=False)}, '
+    return (start + _rest(row) for row in rows)
+
+
+@lru_cache(maxsize=4096)
+def _rest(row: Row) -> str:
+    """The line of a row after its URN: most say the same of thousands of resources."""
+    return _line(row._asdict())[1:]
 
 
 def _line(content: object) -> str:

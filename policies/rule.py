@@ -156,6 +156,8 @@ class Rule:
     options: Mapping[str, Option]
     types: frozenset[str]
     """Resource types it judges; empty for a rule on whole stacks."""
+    about: frozenset[str]
+    """Resource types that a rule on whole stacks judges one by one; the ledger has a row for each."""
     check: ResourceCheck | StackCheck
     remedy: Remedy | None = None
     """Repairs the properties in place, where the repair is certain."""
@@ -190,16 +192,21 @@ class Topic:
     framework: str
     tags: tuple[str, ...]
     url: str
+    about: tuple[str, ...] = ()
+    """What its rules on stacks judge one by one, unless they say so themselves."""
 
     def rule(
         self, name: str, *, types: Iterable[str], remedy: Remedy | None = None, **said: Unpack[Said]
     ) -> Callable[[ResourceCheck], Rule]:
         """Makes a rule on resources of a function; its docstring is the description."""
-        return lambda check: self._rule(name, check, said, frozenset(types), remedy)
+        return lambda check: self._rule(name, check, said, frozenset(types), remedy=remedy)
 
-    def stack_rule(self, name: str, **said: Unpack[Said]) -> Callable[[StackCheck], Rule]:
+    def stack_rule(
+        self, name: str, *, about: Iterable[str] | None = None, **said: Unpack[Said]
+    ) -> Callable[[StackCheck], Rule]:
         """Makes a rule on a whole stack of a function; its docstring is the description."""
-        return lambda check: self._rule(name, check, said)
+        found = frozenset(self.about if about is None else about)
+        return lambda check: self._rule(name, check, said, about=found)
 
     def _rule(
         self,
@@ -207,6 +214,7 @@ class Topic:
         check: ResourceCheck | StackCheck,
         said: Said,
         types: frozenset[str] = frozenset(),
+        about: frozenset[str] = frozenset(),
         remedy: Remedy | None = None,
     ) -> Rule:
         return Rule(
@@ -221,6 +229,7 @@ class Topic:
             level=said.get("level", EnforcementLevel.MANDATORY),
             options=said.get("options", {}),
             types=types,
+            about=about,
             check=check,
             remedy=remedy,
         )

@@ -6,8 +6,8 @@ pulumi_policy is pinned, and a test holds the answers against the SDK's own.
 """
 
 import gc
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import grpc
 import pulumi_policy.policy
@@ -21,12 +21,21 @@ from policies.judge import PASSED, Judgement, judge_settled, settle
 from policies.ledger import Ledger, Row
 from policies.resources import of_request, of_stack
 from policies.rule import Finding, Options, Rule, Stack, Unknown
-from policies.waivers import Waivers
+from policies.waivers import Needed, Waivers
 
 Stock: type[Any] = pulumi_policy.policy._PolicyAnalyzerServicer  # pyright: ignore[reportPrivateUsage]
 ROOT = "pulumi:pulumi:Stack"
 _ORDERED = sorted(pack.ALL, key=lambda rule: rule.name)
 _NAMES = {rule.name: rule for rule in pack.ALL}
+_SKIPPED = {name: Row(name, ledger.NOT_APPLICABLE) for name in _NAMES}
+
+
+class Chosen(NamedTuple):
+    """The rules on a type, and what is said of all the others: to the engine, and in the ledger."""
+
+    rules: list[Rule]
+    others: analyzer_pb2.AnalyzeResponse
+    skipped: tuple[Row, ...]
 
 
 class Servicer(Stock):
@@ -38,8 +47,9 @@ class Servicer(Stock):
         self.waivers: Waivers = waivers.load(_NAMES)
         self.inputs: dict[str, dict[str, Any]] = {}
         self.unknown: list[tuple[Rule, Unknown]] = []
-        self.used: set[int] = set()
-        self._by_type: dict[str, tuple[list[Rule], analyzer_pb2.AnalyzeResponse]] = {}
+        self.crashes: dict[str, list[str]] = {}
+        self.used: Needed = set()
+        self._by_type: dict[str, Chosen] = {}
         self._settings({})
 
     def _stock(self, method: str) -> Callable[..., Any]:
@@ -66,6 +76,7 @@ class Servicer(Stock):
         self._levels: dict[str, EnforcementLevel] = {
             name: self._get_enforcement_level(policy) for name, policy in self._policies.items()
         }
+        self._passed = {rule.name: Row(rule.name, ledger.PASS, self._level(rule).value) for rule in pack.ALL}
         self._by_type.clear()
 
     def Analyze(self, request: analyzer_pb2.AnalyzeRequest, _context: object) -> analyzer_pb2.AnalyzeResponse:
@@ -73,22 +84,20 @@ class Servicer(Stock):
         resource = of_request(request)
         # Not the resource: what rules have worked out of thousands would be walked at each collection.
         self.inputs[resource.urn] = resource.props.get()
-        rules, others = self._chosen(resource.type)
+        chosen = self._chosen(resource.type)
         response = analyzer_pb2.AnalyzeResponse()
-        response.CopyFrom(others)
-        judgements = [(rule, judge_settled(rule, resource, self._options[rule.name])) for rule in rules]
-        recorded = self.ledger.file is not None
-        rows = [
-            self._row(rule, resource.urn, judgement, response)
-            for rule, judgement in judgements
-            if recorded or judgement is not PASSED
+        response.CopyFrom(chosen.others)
+        judgements = [
+            (rule, judge_settled(rule, resource, self._options[rule.name])) for rule in chosen.rules
         ]
-        if recorded:
-            skipped = [
-                Row(resource.urn, item.policy_name, ledger.NOT_APPLICABLE, "")
-                for item in others.not_applicable
-            ]
-            self.ledger.add(*rows, *skipped)
+        rows = [
+            self._passed[rule.name]
+            if judgement is PASSED
+            else self._row(rule, resource.urn, judgement, response)
+            for rule, judgement in judgements
+        ]
+        if self.ledger.file is not None:
+            self.ledger.add(resource.urn, (*rows, *self._crashed(resource.urn), *chosen.skipped))
         return response
 
     def AnalyzeStack(
@@ -107,13 +116,20 @@ class Servicer(Stock):
         )
         root = next((resource.urn for resource in stack.resources if resource.type == ROOT), "")
         response = analyzer_pb2.AnalyzeResponse()
+        rows: dict[str, list[Row]] = {root: []}
         for rule in _ORDERED:
             if not rule.on_stack or rule in meta.RULES or not self._enabled(rule):
                 continue
             judgement = judge_settled(rule, stack, self._options[rule.name])
-            self.ledger.add(*self._stack_rows(rule, root, judgement, response))
-        self.ledger.add(*self._about_the_pack(root, stack, response))
-        self.ledger.complete()
+            said = self._stack_rows(rule, root, judgement, response)
+            if self.ledger.file is not None:
+                for urn, row in self._spread(rule, root, stack, judgement, said).items():
+                    rows.setdefault(urn, []).append(row)
+        rows[root] += (*self._about_the_pack(root, response), *self._crashed(root))
+        if self.ledger.file is not None:
+            for urn, found in rows.items():
+                self.ledger.add(urn, found)
+            self.ledger.complete()
         return response
 
     def Remediate(self, request: Any, context: Any) -> Any:
@@ -125,7 +141,7 @@ class Servicer(Stock):
     def _enabled(self, rule: Rule) -> bool:
         return self._levels[rule.name] is not EnforcementLevel.DISABLED
 
-    def _chosen(self, kind: str) -> tuple[list[Rule], analyzer_pb2.AnalyzeResponse]:
+    def _chosen(self, kind: str) -> Chosen:
         """The rules on a type, and what is said of all the others."""
         found = self._by_type.get(kind)
         if found is None:
@@ -137,8 +153,15 @@ class Servicer(Stock):
                 for rule in rules
                 if kind not in rule.types
             ]
-            answer = analyzer_pb2.AnalyzeResponse(not_applicable=others)
-            found = self._by_type[kind] = [rule for rule in rules if kind in rule.types], answer
+            found = self._by_type[kind] = Chosen(
+                [rule for rule in rules if kind in rule.types],
+                analyzer_pb2.AnalyzeResponse(not_applicable=others),
+                tuple(
+                    _SKIPPED[rule.name]
+                    for rule in rules
+                    if kind not in rule.types and rule is not meta.crashed
+                ),
+            )
         return found
 
     def _level(self, rule: Rule) -> EnforcementLevel:
@@ -151,28 +174,36 @@ class Servicer(Stock):
         level = self._level(rule).value
         if judgement.crash:
             self._diagnose(meta.crashed, response, f"{rule.name} crashed on {urn}: {judgement.crash}", urn)
+            self.crashes.setdefault(urn, []).append(f"{rule.name}: {judgement.crash}")
         self.unknown.extend((rule, unknown) for unknown in judgement.unknown)
         blocking = [
             finding for finding in judgement.findings if not self._report(rule, finding, urn, response)
         ]
         detail = "; ".join(map(str, judgement.findings))
         if blocking:
-            return Row(urn, rule.name, ledger.VIOLATION, level, detail)
+            return Row(rule.name, ledger.VIOLATION, level, detail)
         if judgement.crash:
-            return Row(urn, rule.name, ledger.CRASHED, level, judgement.crash)
+            return Row(rule.name, ledger.CRASHED, level, judgement.crash)
         if judgement.findings:
-            return Row(urn, rule.name, ledger.WAIVED, level, detail)
+            return Row(rule.name, ledger.WAIVED, level, detail)
         if judgement.unknown:
             why = pack.reason(judgement)
             response.not_applicable.append(
                 analyzer_pb2.PolicyNotApplicable(policy_name=rule.name, reason=why)
             )
-            return Row(urn, rule.name, ledger.UNKNOWN, level, why)
-        return Row(urn, rule.name, ledger.PASS, level)
+            return Row(rule.name, ledger.UNKNOWN, level, why)
+        return self._passed[rule.name]
+
+    def _crashed(self, urn: str) -> Iterator[Row]:
+        """Whether a rule crashed on a resource."""
+        if self._enabled(meta.crashed):
+            level, crashes = self._level(meta.crashed).value, self.crashes.get(urn, ())
+            verdict = ledger.VIOLATION if crashes else ledger.PASS
+            yield Row(meta.crashed.name, verdict, level, "; ".join(crashes))
 
     def _stack_rows(
         self, rule: Rule, root: str, judgement: Judgement, response: analyzer_pb2.AnalyzeResponse
-    ) -> Iterable[Row]:
+    ) -> dict[str, Row]:
         """One row for the stack, and one for each resource that the rule has something to say about."""
         parts: dict[str, Judgement] = {root: Judgement(crash=judgement.crash)}
         for finding in judgement.findings:
@@ -181,7 +212,22 @@ class Servicer(Stock):
         for unknown in judgement.unknown:
             part = parts.get(unknown.urn or root, Judgement())
             parts[unknown.urn or root] = Judgement(part.findings, (*part.unknown, unknown), part.crash)
-        return [self._row(rule, urn, part, response) for urn, part in sorted(parts.items())]
+        return {urn: self._row(rule, urn, part, response) for urn, part in sorted(parts.items())}
+
+    def _spread(
+        self, rule: Rule, root: str, stack: Stack, judgement: Judgement, said: Mapping[str, Row]
+    ) -> dict[str, Row]:
+        """A row for every resource of the stack; what a rule ended without judging has not passed."""
+        rest = self._passed[rule.name]
+        if ended := tuple(each for each in judgement.unknown if each.urn is None):
+            rest = rest._replace(verdict=ledger.UNKNOWN, detail=pack.reason(Judgement(unknown=ended)))
+        if judgement.crash:
+            rest = rest._replace(verdict=ledger.CRASHED, detail=judgement.crash)
+        rows = {
+            resource.urn: rest if resource.type in rule.about else _SKIPPED[rule.name]
+            for resource in stack.resources
+        }
+        return {**rows, **said, root: said[root]._replace(verdict=ledger.worst(said.values()))}
 
     def _report(self, rule: Rule, finding: Finding, urn: str, response: analyzer_pb2.AnalyzeResponse) -> bool:
         """Reports a finding; true when a waiver holds for it."""
@@ -191,7 +237,7 @@ class Servicer(Stock):
         if waiver is None:
             self._diagnose(rule, response, text, target)
             return False
-        self.used.add(id(waiver))
+        self.used |= {(waiver.index, entry) for entry in waiver.entries(rule.name, finding.urn or urn)}
         if waiver.expired(self.waivers.today):
             self._diagnose(rule, response, f"{text}\n{waiver.lapsed()}", target)
             return False
@@ -214,11 +260,9 @@ class Servicer(Stock):
             )
             report(text, urn if rule.on_stack else None)
 
-    def _about_the_pack(
-        self, root: str, stack: Stack, response: analyzer_pb2.AnalyzeResponse
-    ) -> Iterable[Row]:
+    def _about_the_pack(self, root: str, response: analyzer_pb2.AnalyzeResponse) -> Iterable[Row]:
         """What is wrong with waivers, and how much this run could not know."""
-        said = {meta.waiver: [*self.waivers.faults, *self._unused(root)], meta.unknown: self._uncertain()}
+        said = {meta.waiver: [*self.waivers.faults, *self._unneeded(root)], meta.unknown: self._uncertain()}
         for rule, texts in said.items():
             if not self._enabled(rule):
                 continue
@@ -226,18 +270,15 @@ class Servicer(Stock):
                 self._diagnose(rule, response, f"{text}\n{rule.remediation}", "")
             bad = ledger.UNKNOWN if rule is meta.unknown else ledger.VIOLATION
             verdict = bad if texts else ledger.PASS
-            yield Row(root, rule.name, verdict, self._level(rule).value, "; ".join(texts))
+            yield Row(rule.name, verdict, self._level(rule).value, "; ".join(texts))
 
-    def _unused(self, root: str) -> list[str]:
-        """Waivers meant for this stack that no finding needed, unless a value they may cover is unknown."""
+    def _unneeded(self, root: str) -> list[str]:
+        """What no finding needed of the waivers meant for this stack, nor a value that is not known."""
         prefix = "::".join(root.split("::")[:2]) + "::"
-        return [
-            f"the waiver of {waiver.owner} ({waiver.ticket}: {waiver.reason}) covers no finding; remove it"
-            for waiver in self.waivers.waivers
-            if id(waiver) not in self.used
-            and waiver.meant_for(prefix)
-            and not any(waiver.covers(rule.name, unknown.urn or root) for rule, unknown in self.unknown)
-        ]
+        needed = self.used.union(
+            *(self.waivers.entries(rule.name, unknown.urn or root) for rule, unknown in self.unknown)
+        )
+        return [text for waiver in self.waivers.waivers for text in waiver.unneeded(prefix, needed)]
 
     def _uncertain(self) -> list[str]:
         if not self.unknown:

@@ -1,7 +1,7 @@
 """Waivers: findings that somebody has taken on, for a while."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
@@ -13,7 +13,13 @@ LONGEST = 180
 """Days that a waiver may still have to run."""
 
 _TEXTS = ("reason", "owner", "ticket")
-_KEYS = {*_TEXTS, "expires", "match"}
+_KEYS = (*_TEXTS, "expires", "match")
+_LISTS = ("policies", "targets")
+
+Entry = tuple[str, str]
+"""A policy and a target (a URN, or a pattern with `*`) of a waiver."""
+Needed = set[tuple[int, Entry]]
+"""Entries that cover something, each with the place of its waiver in the file."""
 
 
 def utc_day() -> date:
@@ -30,7 +36,9 @@ class Waiver:
     ticket: str
     expires: date
     match: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
-    """Policies and targets (URNs, or patterns with `*`)."""
+    """Policies and targets."""
+    index: int = 0
+    """Its place in the file."""
 
     def days_left(self, today: date) -> int:
         """Whole days after today; the day of expiry still counts, until midnight UTC."""
@@ -39,11 +47,11 @@ class Waiver:
     def expired(self, today: date) -> bool:
         return self.expires < today
 
-    def covers(self, policy: str, urn: str) -> bool:
-        return any(
-            policy in policies and any(fnmatchcase(urn, _literal(target)) for target in targets)
-            for policies, targets in self.match
-        )
+    def entries(self, policy: str, urn: str) -> Iterator[Entry]:
+        """What of it covers a finding; nothing when it does not."""
+        for policies, targets in self.match:
+            if policy in policies:
+                yield from ((policy, target) for target in targets if fnmatchcase(urn, _literal(target)))
 
     def said(self, today: date) -> str:
         """How a waived finding reports it."""
@@ -55,10 +63,28 @@ class Waiver:
         """How a finding says that its waiver no longer holds."""
         return f"its waiver expired on {self.expires}: {self.reason} ({self.owner}, {self.ticket})"
 
-    def meant_for(self, prefix: str) -> bool:
-        """Whether some target can be a resource of the stack whose URNs start like this."""
-        fixed = (target.partition("*")[0] for _, targets in self.match for target in targets)
-        return any(prefix.startswith(start) or start.startswith(prefix) for start in fixed)
+    def unneeded(self, prefix: str, needed: Needed) -> list[str]:
+        """What of it covers nothing in the stack whose URNs start like this, for which it is meant."""
+        found: list[str] = []
+        used = {entry for index, entry in needed if index == self.index}
+        alive = False
+        for policies, targets in self.match:
+            own = [target for target in targets if _meant_for(prefix, target)]
+            lists = {
+                "policy": [name for name in policies if own and not used & {(name, each) for each in own}],
+                "target": [each for each in own if not used & {(name, each) for name in policies}],
+            }
+            alive = alive or not own or len(lists["target"]) < len(own)
+            found += [f" of the {kind} {text}; take it off" for kind, dead in lists.items() for text in dead]
+        found = found if alive else ["; remove it"] * bool(found)
+        said = f"the waiver of {self.owner} ({self.ticket}: {self.reason}) covers no finding"
+        return [f"{said}{each}" for each in found]
+
+
+def _meant_for(prefix: str, target: str) -> bool:
+    """Whether a target can be a resource of the stack whose URNs start like this."""
+    start = target.partition("*")[0]
+    return prefix.startswith(start) or start.startswith(prefix)
 
 
 def _literal(target: str) -> str:
@@ -76,33 +102,28 @@ class Waivers:
 
     def of(self, policy: str, urn: str) -> Waiver | None:
         """The waiver that covers a finding: one that holds before one that has expired."""
-        covering = [waiver for waiver in self.waivers if waiver.covers(policy, urn)]
+        covering = [waiver for waiver in self.waivers if any(waiver.entries(policy, urn))]
         return max(covering, key=lambda waiver: waiver.expires, default=None)
+
+    def entries(self, policy: str, urn: str) -> Needed:
+        """What of all waivers covers a finding."""
+        return {(each.index, entry) for each in self.waivers for entry in each.entries(policy, urn)}
 
 
 def load(names: Iterable[str], today: date | None = None, file: Path | None = None) -> Waivers:
     """Reads a file (else PIPE_POLICY_WAIVERS, or the pack's own); its faults come back as text."""
-    import yaml
-
     file = file or Path(os.environ.get("PIPE_POLICY_WAIVERS") or FILE)
     today = today or utc_day()
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return Waivers((), (f"{file.name}: there is no such file",) if file != FILE else (), today)
-    except yaml.YAMLError as fault:
-        mark = getattr(fault, "problem_mark", None)
-        line = f" line {mark.line + 1}" if mark else ""
-        return Waivers((), (f"{file.name}{line}: not YAML",), today)
+    content, fault = _content(file)
     if content is None:
-        return Waivers((), (), today)
+        return Waivers((), (f"{file.name}{fault}",) if fault else (), today)
     if not isinstance(content, list):
         return Waivers((), (f"{file.name}: a list of waivers, not {type(content).__name__}",), today)
     known = set(names)
     good: list[Waiver] = []
     faults: list[str] = []
     for index, item in enumerate(cast("list[Any]", content)):
-        waiver, wrong = _waiver(item, known, today)
+        waiver, wrong = _waiver(item, known, today, index)
         where = f"{file.name}[{index}]"
         faults.extend(f"{where}{fault}" for fault in wrong)
         if waiver is not None and not wrong:
@@ -110,15 +131,40 @@ def load(names: Iterable[str], today: date | None = None, file: Path | None = No
     return Waivers(tuple(good), tuple(faults), today)
 
 
-def _waiver(item: object, known: set[str], today: date) -> tuple[Waiver | None, list[str]]:
+def _content(file: Path) -> tuple[Any, str]:
+    """What a file holds, or why it cannot be read."""
+    import yaml
+
+    from policies import strict_yaml
+
+    try:
+        return strict_yaml.read(file.read_text(encoding="utf-8")), ""
+    except FileNotFoundError:
+        return None, ": there is no such file" if file != FILE else ""
+    except UnicodeDecodeError as fault:
+        return None, f": not UTF-8 at byte {fault.start}"
+    except OSError as fault:
+        return None, f": cannot be read ({fault.strerror})"
+    except yaml.YAMLError as fault:
+        mark = getattr(fault, "problem_mark", None)
+        line = f" line {mark.line + 1}" if mark else ""
+        why = fault.problem if isinstance(fault, yaml.constructor.ConstructorError) else "not YAML"
+        return None, f"{line}: {why}"
+
+
+def _unknown_keys(fields: dict[str, Any], known: Iterable[str], what: str) -> list[str]:
+    return [
+        f".{key} is not known; {what} has {', '.join(sorted(known))}"
+        for key in sorted(map(str, fields))
+        if key not in known
+    ]
+
+
+def _waiver(item: object, known: set[str], today: date, index: int) -> tuple[Waiver | None, list[str]]:
     if not isinstance(item, dict):
         return None, [f" is {item!r}; write reason, owner, ticket, expires and match"]
     fields = cast("dict[str, Any]", item)
-    faults = [
-        f".{key} is not known; a waiver has {', '.join(sorted(_KEYS))}"
-        for key in sorted(map(str, fields))
-        if key not in _KEYS
-    ]
+    faults = _unknown_keys(fields, _KEYS, "a waiver")
     for key in _TEXTS:
         value = fields.get(key)
         if not isinstance(value, str) or not value.strip():
@@ -132,7 +178,7 @@ def _waiver(item: object, known: set[str], today: date) -> tuple[Waiver | None, 
     faults.extend(wrong)
     if faults or type(expires) is not date:
         return None, faults
-    return Waiver(fields["reason"], fields["owner"], fields["ticket"], expires, match), []
+    return Waiver(fields["reason"], fields["owner"], fields["ticket"], expires, match, index), []
 
 
 def _match(
@@ -143,20 +189,24 @@ def _match(
     found: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
     faults: list[str] = []
     for index, item in enumerate(cast("list[Any]", value)):
-        fields: Mapping[str, Any] = cast("dict[str, Any]", item) if isinstance(item, dict) else {}
         where = f".match[{index}]"
-        lists = {key: _texts(fields.get(key)) for key in ("policies", "targets")}
+        if not isinstance(item, dict):
+            faults.append(f"{where} is {item!r}; write policies and targets")
+            continue
+        fields = cast("dict[str, Any]", item)
+        faults.extend(f"{where}{fault}" for fault in _unknown_keys(fields, _LISTS, "a match"))
+        policies, targets = (_texts(fields.get(key)) for key in _LISTS)
         faults.extend(
             f"{where}.{key} is {_shown(fields.get(key))}; write a list of texts"
-            for key, texts in lists.items()
+            for key, texts in zip(_LISTS, (policies, targets), strict=True)
             if not texts
         )
         faults.extend(
             f"{where}.policies has {name!r}; there is no such policy"
-            for name in lists["policies"]
+            for name in policies
             if name not in known
         )
-        found.append((lists["policies"], lists["targets"]))
+        found.append((policies, targets))
     return tuple(found), faults
 
 

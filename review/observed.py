@@ -102,7 +102,7 @@ class Observed:
             if found := row.get("policyEvent"):
                 names = ("policyName", "resourceUrn", "enforcementLevel", "severity", "message")
                 self.verdicts.append(Verdict(*(str(found.get(name, "")).strip() for name in names)))
-            elif row.get("verdict") == UNKNOWN and row["policy"] != UNCHECKED:
+            elif row.get("verdict") == UNKNOWN and row["policy"] != UNCHECKED and row["detail"]:
                 self.verdicts.append(Verdict(row["policy"], row["urn"], UNKNOWN, "", row["detail"]))
             elif found := row.get("diagnosticEvent"):
                 self._errors([found])

@@ -87,6 +87,7 @@ WATCHED = ("kubernetes:apps/v1:Deployment", "kubernetes:apps/v1:StatefulSet")
 
 @ALERTS.stack_rule(
     "alert-deployment-uncovered",
+    about=WATCHED,
     severity=Severity.MEDIUM,
     controls=("Guide: metrics",),
     remediation=(

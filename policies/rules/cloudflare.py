@@ -101,6 +101,7 @@ hsts = _setting_rule(
 
 @CLOUDFLARE.stack_rule(
     "cloudflare-zone-setting-missing",
+    about=(SETTING,),
     severity=Severity.HIGH,
     controls=("CIS Cloudflare 1.1", "CIS Cloudflare 1.2", "CIS Cloudflare 1.3"),
     remediation="Declare a cloudflare.ZoneSetting for it: without one the zone has Cloudflare's default.",
@@ -153,6 +154,7 @@ def owner(resource: Resource, options: Options) -> Verdicts:
 
 @CLOUDFLARE.stack_rule(
     "cloudflare-dnssec-off",
+    about=(DNSSEC, SETTING, OVERRIDE),
     severity=Severity.LOW,
     controls=("CIS Cloudflare 3.1",),
     remediation="Add a cloudflare.ZoneDnssec, and give the DS record to the registrar.",

@@ -5,12 +5,13 @@ from pulumi_policy import EnforcementLevel, Severity
 from policies.rule import Finding, Options, Resource, Stack, Topic, Verdicts, wrong
 from policies.rules.checks import must_be_true, open_to_everybody
 
+REPOSITORY = ("aws:ecr/repository:Repository",)
 ECR = Topic(
     framework="AWS Foundational Security Best Practices",
     tags=("aws", "ecr"),
     url="https://docs.aws.amazon.com/AmazonECR/latest/userguide/what-is-ecr.html",
+    about=REPOSITORY,
 )
-REPOSITORY = ("aws:ecr/repository:Repository",)
 
 
 @ECR.rule(

@@ -46,6 +46,7 @@ _PARAMETERS = {
 
 @ACROSS.stack_rule(
     "tls-hop-database",
+    about=_PARAMETERS,
     severity=Severity.HIGH,
     controls=("Guide: SSL/TLS settings", "FSBP RDS.38"),
     remediation="Let the database use a parameter group of this stack in which TLS 1.2 is forced.",
@@ -86,6 +87,7 @@ def _group(database: Resource, value: Value, group: Resource) -> Verdicts:
 
 @ACROSS.stack_rule(
     "tls-hop-edge",
+    about=RECORDS,
     severity=Severity.HIGH,
     controls=("Guide: SSL/TLS settings",),
     remediation=(
@@ -113,6 +115,7 @@ def edge_hop(stack: Stack, options: Options) -> Verdicts:
 
 @ACROSS.stack_rule(
     "tls-hop-load-balancer",
+    about=(SERVICE, INGRESS),
     severity=Severity.HIGH,
     controls=("Guide: SSL/TLS settings",),
     remediation=(

@@ -8,13 +8,14 @@ from policies.rule import (
     Verdicts,
     wrong,
 )
-from policies.rules.buckets import Bucket, each_bucket
+from policies.rules.buckets import BUCKETS, Bucket, each_bucket
 from policies.unknowns import Value
 
 S3 = Topic(
     framework="AWS Foundational Security Best Practices",
     tags=("aws", "s3"),
     url="https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html",
+    about=BUCKETS,
 )
 
 

@@ -9,12 +9,13 @@ from policies.rules.checks import must_not_be_true
 from policies.rules.security_groups import DEFAULT_GROUP
 from policies.unknowns import Value
 
+NETWORK = ("aws:ec2/vpc:Vpc",)
 VPC = Topic(
     framework="CIS AWS Foundations",
     tags=("aws", "network"),
     url="https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-best-practices.html",
+    about=NETWORK,
 )
-NETWORK = ("aws:ec2/vpc:Vpc",)
 
 
 def _without(stack: Stack, kinds: Iterable[str], what: str, remedy: str) -> Verdicts:

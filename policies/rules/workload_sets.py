@@ -67,6 +67,7 @@ def _replicas(stack: Stack, resource: Resource, item: Value) -> tuple[Value, int
 
 @WORKLOADS.stack_rule(
     "workload-too-few-replicas",
+    about=REPLICATED[:1],
     severity=Severity.MEDIUM,
     controls=("kube-linter minimum-three-replicas", "Guide: replicas"),
     remediation="Raise replicas, or minReplicas of the autoscaler.",
@@ -106,6 +107,7 @@ def _selected(resource: Resource, owner: Value, labels: Value, by: Selectors, ki
 
 @WORKLOADS.stack_rule(
     "workload-disruption-budget-missing",
+    about=REPLICATED,
     severity=Severity.MEDIUM,
     controls=("kube-linter no-pod-disruption-budget",),
     remediation="Add a PodDisruptionBudget that selects the pods and lets at least one of them be evicted.",
@@ -124,6 +126,7 @@ def disruption_budget(stack: Stack, _: Options) -> Verdicts:
 
 @WORKLOADS.stack_rule(
     "workload-not-spread",
+    about=REPLICATED,
     severity=Severity.LOW,
     controls=("kube-linter no-anti-affinity",),
     remediation="Add topologySpreadConstraints over topology.kubernetes.io/zone, or a pod anti-affinity.",
@@ -148,6 +151,7 @@ def _declared(stack: Stack) -> Iterator[Resource]:
 
 @WORKLOADS.stack_rule(
     "workload-service-mismatch",
+    about=SERVICES,
     severity=Severity.HIGH,
     controls=("kube-linter dangling-service",),
     remediation=(
@@ -221,6 +225,7 @@ def _ports(templates: list[Pod]) -> tuple[set[str], set[int]]:
 
 @WORKLOADS.stack_rule(
     "workload-network-policy-missing",
+    about=(kind for kind in POD_SHAPED if not kind.endswith("Patch")),
     severity=Severity.MEDIUM,
     controls=("CKV2_K8S_6", "CIS Kubernetes 5.3.2"),
     remediation="Add a NetworkPolicy that selects the pods; an empty podSelector selects all of a namespace.",

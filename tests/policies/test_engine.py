@@ -14,6 +14,7 @@ import pulumi_datadog as datadog
 import pulumi_kubernetes as kubernetes
 import pytest
 
+from policies import meta
 from policies.pack import ALL
 from policies.waivers import utc_day
 from tests.policies.engine import Engine, Run, providers
@@ -324,14 +325,19 @@ def test_the_ledger_has_a_row_of_every_policy_for_every_resource(engine: Engine,
     assert not run.failed, run.text
     assert head(engine)["run"] == "complete"
     root = "urn:pulumi:prod::pipe::pulumi:pulumi:Stack::pipe-prod"
-    found = {(row["urn"], row["policy"]) for row in engine.rows()}
-    declared = {urn for urn, _ in found if "pulumi:providers:" not in urn} - {root}
+    rows = engine.rows()
+    found = {(row["urn"], row["policy"]): row["verdict"] != "not applicable" for row in rows}
+    kinds = {urn: urn.split("::")[2].rpartition("$")[2] for urn, _ in found}
+    declared = {urn for urn, kind in kinds.items() if not kind.startswith("pulumi:")}
     assert {urn.rpartition("::")[2] for urn in declared} == {"api", "errors", "lb", "slo", "tls"}
-    on_stacks = {rule.name for rule in ALL if rule.on_stack}
-    others = {rule.name for rule in ALL} - on_stacks
-    assert {(urn, name) for urn in declared for name in others} <= found
-    assert {(root, name) for name in on_stacks} <= found
-    assert sum(head(engine)["counts"].values()) == len(found)
+    of_pack = {meta.waiver, meta.unknown}  # about the run, not about a resource
+    everywhere = [rule for rule in ALL if rule not in of_pack]
+    assert found == {
+        (urn, rule.name): kind in rule.types | rule.about or rule is meta.crashed
+        for urn, kind in kinds.items()
+        for rule in everywhere
+    } | {(root, rule.name): True for rule in ALL if rule.on_stack}
+    assert sum(head(engine)["counts"].values()) == len(rows) == len(found)
 
 
 def test_the_ledger_of_an_aborted_run_says_so(engine: Engine) -> None:

@@ -17,6 +17,7 @@ from policies.catalog import BY_NAME, RULES
 from policies.pack import NAME, policies
 from policies.rule import Options, Resource, Verdicts
 from policies.servicer import ROOT, Servicer
+from policies.unknowns import UnknownValueError
 from tests.policies.conftest import UNKNOWN, changed, secret, urn
 from tests.policies.fixtures import DEPLOYMENT, MONITOR
 
@@ -138,12 +139,84 @@ def test_a_rule_that_crashes_is_a_finding_of_its_own(tmp_path: Path, monkeypatch
     root = analyzer_pb2.AnalyzerResource(type=ROOT, urn=STACK, name="pipe-prod")
     answer = ours.AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=[root]), None)
     assert [each.policyName for each in answer.diagnostics] == ["policy-rule-crashed"]
-    lines = [json.loads(line) for line in (tmp_path / "ledger").read_text().splitlines()]
-    assert [line["policy"] for line in lines if line.get("verdict") == "crashed"] == [
+    rows = recorded(tmp_path / "ledger")
+    assert [row["policy"] for row in rows if row["verdict"] == "crashed"] == [
         "tls-cloudflare-zone-old-version",
         "alert-slo-missing",
     ]
-    assert "hunter2" not in str(lines) + str(answer)
+    said = {row["urn"]: row["detail"].partition(":")[0] for row in rows if row["verdict"] == "violation"}
+    assert said == {urn(kind): "tls-cloudflare-zone-old-version", STACK: "alert-slo-missing"}
+    assert "hunter2" not in str(rows) + str(answer)
+
+
+def recorded(file: Path) -> list[dict[str, str]]:
+    """The rows of a ledger."""
+    return [json.loads(line) for line in file.read_text().splitlines()[1:]]
+
+
+BUCKET, OTHER = "aws:s3/bucket:Bucket", "random:index/randomId:RandomId"
+
+
+def spread(policy: str, file: Path) -> dict[str, tuple[str, str]]:
+    """What a policy on stacks says in the ledger of a good bucket, a bad one, others, and the stack."""
+    ours = make(Servicer)
+    kept = {"bucket": "good", "versioningConfiguration": {"status": "Enabled"}}
+    resources = [
+        listed(BUCKET, {"bucket": "good"}, "good"),
+        listed(BUCKET, {"bucket": "bad"}, "bad"),
+        listed("aws:s3/bucketVersioning:BucketVersioning", kept, "kept"),
+        listed(OTHER, {}, "other"),
+        analyzer_pb2.AnalyzerResource(type=ROOT, urn=STACK, name="pipe-prod"),
+    ]
+    ours.AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=resources), None)
+    return {
+        row["urn"].rpartition("::")[2]: (row["verdict"], row["detail"])
+        for row in recorded(file)
+        if row["policy"] == policy
+    }
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the ledger is written."""
+    monkeypatch.setenv("PIPE_POLICY_LEDGER", str(tmp_path / "ledger"))
+    return tmp_path / "ledger"
+
+
+def test_a_policy_on_stacks_has_a_row_for_each_resource_and_the_worst_of_them_for_the_stack(
+    file: Path,
+) -> None:
+    assert spread("s3-versioning-off", file) == {
+        "good": ("pass", ""),
+        "bad": ("violation", "bucket is 'bad' without versioning; add an aws.s3.BucketVersioning"),
+        "kept": ("not applicable", ""),
+        "other": ("not applicable", ""),
+        "pipe-prod": ("violation", ""),
+    }
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (RuntimeError("hunter2"), ("crashed", "RuntimeError at test_servicer.py:")),
+        (UnknownValueError("bucket"), ("unknown", "not known in this preview: bucket")),
+    ],
+)
+def test_what_a_policy_on_stacks_did_not_come_to_has_not_passed(
+    file: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception, said: tuple[str, str]
+) -> None:
+    def check(_: Resource, __: Options) -> Verdicts:
+        raise fault
+
+    monkeypatch.setitem(vars(BY_NAME["s3-versioning-off"]), "check", check)
+    found = spread("s3-versioning-off", file)
+    assert {name: (verdict, detail.rstrip("0123456789")) for name, (verdict, detail) in found.items()} == {
+        "good": said,
+        "bad": said,
+        "kept": ("not applicable", ""),
+        "other": ("not applicable", ""),
+        "pipe-prod": said,
+    }
 
 
 def test_every_policy_has_the_metadata_that_a_reader_needs() -> None:

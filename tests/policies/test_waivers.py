@@ -23,7 +23,10 @@ GOOD: dict[str, Any] = {
 
 def read(content: object, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Waivers:
     file = folder / "waivers.yaml"
-    file.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+    if isinstance(content, bytes):
+        file.write_bytes(content)
+    else:
+        file.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
     monkeypatch.setenv("PIPE_POLICY_WAIVERS", str(file))
     return load(BY_NAME, TODAY)
 
@@ -44,6 +47,11 @@ def read(content: object, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Waiv
             ".match[0].policies has 'no-such'; there is no such policy",
         ),
         ({"match": [{"policies": [RULE]}]}, ".match[0].targets is missing; write a list of texts"),
+        ({"match": ["x"]}, ".match[0] is 'x'; write policies and targets"),
+        (
+            {"match": [{"policies": [RULE], "targets": ["*"], "stacks": ["prod"]}]},
+            ".match[0].stacks is not known; a match has policies, targets",
+        ),
     ],
 )
 def test_a_fault_names_the_field_the_value_and_what_is_wanted(
@@ -61,6 +69,8 @@ def test_a_fault_names_the_field_the_value_and_what_is_wanted(
         ("a: [", "waivers.yaml line 1: not YAML"),
         ("a: 1", "waivers.yaml: a list of waivers, not dict"),
         ("- x", "waivers.yaml[0] is 'x'; write reason, owner, ticket, expires and match"),
+        ("- owner: a\n  owner: b", "waivers.yaml line 2: 'owner' is there twice"),
+        ("- [[a]: 1]", "waivers.yaml line 1: found unhashable key"),
     ],
 )
 def test_a_file_that_is_no_list_of_waivers_is_refused(
@@ -74,6 +84,49 @@ def test_a_file_that_is_named_and_not_there_is_a_fault(
 ) -> None:
     monkeypatch.setenv("PIPE_POLICY_WAIVERS", str(tmp_path / "other.yaml"))
     assert load(BY_NAME, TODAY).faults == ("other.yaml: there is no such file",)
+
+
+def test_a_date_that_no_calendar_has_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = yaml.safe_dump([GOOD]).replace("2026-07-13", "2026-02-30")
+    assert read(content, tmp_path, monkeypatch).faults == (
+        "waivers.yaml[0].expires is '2026-02-30'; write a date such as 2026-07-01",
+    )
+
+
+def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read(b"- reason: caf\xe9\n", tmp_path, monkeypatch).faults == (
+        "waivers.yaml: not UTF-8 at byte 13",
+    )
+    monkeypatch.setenv("PIPE_POLICY_WAIVERS", str(tmp_path))
+    assert load(BY_NAME, TODAY).faults == (f"{tmp_path.name}: cannot be read (Is a directory)",)
+
+
+LIMIT = "workload-memory-limit-missing"
+WEB, API = "urn:pulumi:prod::pipe::web", "urn:pulumi:prod::pipe::api"
+COVERS = "the waiver of platform (OPS-7: the vendor tags nothing) covers no finding"
+
+
+@pytest.mark.parametrize(
+    ("findings", "unneeded"),
+    [
+        ([], [f"{COVERS}; remove it"]),
+        (
+            [(RULE, WEB)],
+            [f"{COVERS} of the policy {LIMIT}; take it off", f"{COVERS} of the target {API}; take it off"],
+        ),
+        ([(RULE, WEB), (RULE, API)], [f"{COVERS} of the policy {LIMIT}; take it off"]),
+        ([(RULE, WEB), (LIMIT, API)], []),
+    ],
+)
+def test_a_policy_or_target_that_covers_nothing_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, findings: list[tuple[str, str]], unneeded: list[str]
+) -> None:
+    elsewhere = "urn:pulumi:dev::pipe::web"
+    match = [{"policies": [RULE, LIMIT], "targets": [WEB, API, elsewhere]}]
+    found = read([{**GOOD, "match": match}], tmp_path, monkeypatch)
+    needed = {each for policy, urn in findings for each in found.entries(policy, urn)}
+    assert found.waivers[0].unneeded("urn:pulumi:prod::pipe::", needed) == unneeded
+    assert found.waivers[0].unneeded("urn:pulumi:stg::pipe::", needed) == []
 
 
 def test_a_waiver_covers_exact_urns_and_stars_and_nothing_else(

@@ -1,0 +1,37 @@
+"""YAML that loses nothing: a key that is there twice is a fault, a date that no calendar has is a text."""
+
+from typing import Any, cast
+
+import yaml
+from yaml.constructor import ConstructorError
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader, with both."""
+
+
+def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: set[str] = set()
+    for key, _ in node.value:
+        if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+            if key.value in seen:
+                raise ConstructorError(None, None, f"{key.value!r} is there twice", key.start_mark)
+            seen.add(key.value)
+    loader.flatten_mapping(node)
+    return loader.construct_mapping(node, deep=True)
+
+
+def _timestamp(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> object:
+    try:
+        return loader.construct_yaml_timestamp(node)
+    except ValueError:
+        return node.value
+
+
+cast(Any, _Loader).add_constructor("tag:yaml.org,2002:map", _mapping)
+cast(Any, _Loader).add_constructor("tag:yaml.org,2002:timestamp", _timestamp)
+
+
+def read(text: str) -> Any:
+    """The content of a document; raises yaml.YAMLError."""
+    return yaml.load(text, _Loader)

@@ -1,0 +1,15 @@
+"""What the engine and the pack left behind, read back."""
+
+from pathlib import Path
+
+from review.observed import Observed, Verdict
+
+ROOT, BUCKET = "urn:pulumi:dev::pipe::pulumi:pulumi:Stack::pipe-dev", "urn:pulumi:dev::pipe::b::b"
+
+
+def test_what_sums_up_the_resources_of_a_stack_is_not_told_twice(tmp_path: Path) -> None:
+    said = {"policy": "s3-versioning-off", "verdict": "unknown", "level": "mandatory"}
+    why = "not known in this preview: bucket"
+    seen = Observed("dev", tmp_path)
+    seen.add([{"urn": BUCKET, **said, "detail": why}, {"urn": ROOT, **said, "detail": ""}])
+    assert seen.verdicts == [Verdict("s3-versioning-off", BUCKET, "unknown", "", why)]
