@@ -36,6 +36,7 @@ from policies.rules import (
     tls_endpoints,
     tls_load_balancers,
     vpc,
+    workload_services,
     workload_sets,
     workloads,
 )
@@ -59,6 +60,7 @@ TOPICS: dict[str, tuple[ModuleType, ...]] = {
         environment,
         hardening,
         workload_sets,
+        workload_services,
     ),
     "Alert rules": (alerts, alert_queries, alert_silence, alert_coverage),
     "AWS": (security_groups, s3, s3_access, eks, rds, kms, iam, ecr, vpc),

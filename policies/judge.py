@@ -1,16 +1,13 @@
 """Runs one rule on one subject: sorts its verdicts, and survives its crash."""
 
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 from policies.pods import patches
-from policies.rule import Finding, Options, Resource, Rule, Stack, Unknown, Verdicts
+from policies.rule import Finding, Options, Resource, Rule, Stack, Unknown
 from policies.unknowns import UnknownValueError, from_plain
-
-Check = Callable[[Any, Options], Verdicts]
 
 
 @dataclass(frozen=True)
@@ -40,9 +37,10 @@ def judge_settled(rule: Rule, subject: Resource | Stack, options: Options) -> Ju
     """The same with options that are settled already."""
     verdicts: list[Finding | Unknown] = []
     crash = ""
+    check: Any = rule.check
     try:
         # Extended as they come: what was found before an unknown value or a crash is kept.
-        verdicts.extend(cast(Check, rule.check)(subject, options))
+        verdicts.extend(check(subject, options))
     except UnknownValueError as fault:
         verdicts.append(Unknown(fault.path))
     except Exception as fault:  # a rule that crashes is a finding of its own, never an aborted run

@@ -1,8 +1,12 @@
 """Label selectors, indexed so that finding what selects a pod does not look at everything."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Generic, TypeVar
 
-from policies.unknowns import Value
+from policies.unknowns import UNKNOWN, Value
+
+T = TypeVar("T")
 
 Labels = Mapping[str, str | None]
 
@@ -34,35 +38,60 @@ def _holds(expression: Value, labels: Labels) -> bool:
             return False
 
 
-def same_namespace(one: Value, other: Value) -> bool:
-    """Whether two objects are in one namespace; one that is not known may be."""
-    first, second = one.at("metadata.namespace"), other.at("metadata.namespace")
-    return not (first.known and second.known) or first.get() == second.get()
+Pair = tuple[str, str | None]
+"""A label and its value."""
+
+
+class Index(Generic[T]):
+    """Objects by namespace and label; one whose namespace is not known may be in any."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[object, Pair | None], list[T]] = {}
+
+    def add(self, owner: Value, pairs: Iterable[Pair | None], item: T) -> None:
+        """Adds what belongs to `owner`, to be found by each of the labels."""
+        namespace = owner.at("metadata.namespace")
+        for pair in pairs:
+            for place in (namespace.text() if namespace.known else UNKNOWN, _ANYWHERE):
+                self._found.setdefault((place, pair), []).append(item)
+
+    def at(self, owner: Value, pair: Pair | None) -> Sequence[T]:
+        """What has a label, and may be in the namespace of `owner`."""
+        namespace = owner.at("metadata.namespace")
+        if not namespace.known:
+            return self.anywhere(pair)
+        here, somewhere = (self._found.get((place, pair), []) for place in (namespace.text(), UNKNOWN))
+        return here + somewhere if here and somewhere else here or somewhere
+
+    def anywhere(self, pair: Pair | None) -> Sequence[T]:
+        """What has a label, wherever it is."""
+        return self._found.get((_ANYWHERE, pair), ())
+
+
+_ANYWHERE = object()
 
 
 class Selectors:
-    """Objects with a selector, found by the first label that each asks for."""
+    """Objects with a selector, found by the rarest label that each asks for."""
 
     def __init__(self, objects: Iterable[Value], path: str) -> None:
         self._path = path
-        self._by_label: dict[tuple[str, str | None], list[Value]] = {}
-        self._others: list[Value] = []
-        for value in objects:
-            wanted = value.at(path)["matchLabels"]
-            first = next(iter(wanted.entries().items()), None) if wanted.known else None
-            if first is not None and first[1].known:
-                self._by_label.setdefault((first[0], first[1].text()), []).append(value)
-            else:
-                self._others.append(value)
+        self._index = Index[Value]()
+        wanted = [(value, list(_pairs(value.at(path)["matchLabels"]))) for value in objects]
+        counts = Counter(pair for _, pairs in wanted for pair in pairs)
+        for value, pairs in wanted:
+            self._index.add(value, [min(pairs, key=lambda pair: counts[pair], default=None)], value)
 
-    def any(self, owner: Value, labels: Labels) -> bool:
-        """Whether an object in the same namespace selects these labels."""
-        return any(
-            same_namespace(value, owner) and selects(value.at(self._path), labels)
-            for value in self._candidates(labels)
-        )
+    def of(self, owner: Value, labels: Labels) -> Iterator[Value]:
+        """The objects in the same namespace that select these labels."""
+        for pair in (*labels.items(), None):
+            for value in self._index.at(owner, pair):
+                if selects(value.at(self._path), labels):
+                    yield value
 
-    def _candidates(self, labels: Labels) -> Iterator[Value]:
-        for pair in labels.items():
-            yield from self._by_label.get(pair, ())
-        yield from self._others
+
+def _pairs(wanted: Value) -> Iterator[Pair]:
+    """The labels whose values are known."""
+    for key, value in wanted.entries().items() if wanted.known else ():
+        if value.known:
+            yield key, value.text()

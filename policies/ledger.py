@@ -60,7 +60,7 @@ class Ledger:
 
     def _write(self, lines: Iterable[str]) -> None:
         if self._journal is not None:
-            self._journal.writelines(lines)
+            self._journal.write("".join(lines))
             self._journal.flush()  # whoever ends the pack does not ask it first
 
     def complete(self) -> None:

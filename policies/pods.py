@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import cast
+from typing import Any
 
 from policies.rule import Resource
 from policies.unknowns import UnknownValueError, Value
@@ -42,6 +42,9 @@ def kubernetes(group: str, *kinds: str) -> frozenset[str]:
 
 
 POD_SHAPED = frozenset(name for group, kinds in _TYPES.items() for name in kubernetes(group, *kinds))
+
+DECLARED = tuple(sorted(kind for kind in POD_SHAPED if not kind.endswith("Patch")))
+"""What declares pods of its own."""
 
 _TOKEN = re.compile(r"kubernetes:[^:]+:(\w+?)(List|Patch)?")
 
@@ -126,7 +129,7 @@ class Pod:
 
 def pods(resource: Resource) -> list[Pod]:
     """The pods that a resource declares; read once, for all rules."""
-    found = resource.memo.get("pods")
+    found: Any = resource.memo.get("pods")
     if found is None:
         try:
             found = [_pod(item) for item in objects(resource) if item.kind in PLACES]
@@ -135,7 +138,7 @@ def pods(resource: Resource) -> list[Pod]:
         resource.memo["pods"] = found
     if isinstance(found, UnknownValueError):
         raise UnknownValueError(found.path)
-    return cast("list[Pod]", found)
+    return found
 
 
 def _pod(item: Object) -> Pod:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from functools import lru_cache
+from math import isfinite
 from typing import Any, cast
 
 from google.protobuf.struct_pb2 import Struct
@@ -107,6 +108,8 @@ def from_plain(value: Any) -> Any:
 
 
 _NONE: "dict[str, Value]" = {}
+_OBJECT: Any = dict
+"""Not narrowed by the type checker: a cast for each step would cost as much as the step."""
 
 
 @lru_cache(maxsize=1024)
@@ -162,7 +165,7 @@ class Value:
             raw = self._raw
             if raw is UNKNOWN:
                 return self
-            below = cast("dict[str, Any]", raw).get(key) if type(raw) is dict else None
+            below = raw.get(key) if type(raw) is _OBJECT else None
             found = Value(below, "", self.secret, self, (key,))
             if self._children is _NONE:
                 self._children = {}
@@ -184,7 +187,8 @@ class Value:
         for index, step in enumerate(steps):
             if raw is UNKNOWN:
                 return Value(raw, "", secret, self, steps[:index])
-            raw = cast("dict[str, Any]", raw).get(step) if type(raw) is dict else None
+            below: Any = raw
+            raw = below.get(step) if type(below) is _OBJECT else None
             if type(raw) is _Secret:
                 raw, secret = raw.value, True
         return Value(raw, "", secret, self, steps)
@@ -222,9 +226,11 @@ class Value:
         value = self.get()
         if isinstance(value, str):
             try:
-                return _number(float(value))
-            except (ValueError, OverflowError):
+                value = _number(float(value))
+            except ValueError:
                 return None
+        if isinstance(value, float) and not isfinite(value):
+            return None
         return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
     def items(self) -> list["Value"]:

@@ -1,29 +1,35 @@
 """Workloads as a set: replicas that spread and survive, Services that reach them, closed networks."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from math import ceil
 
 from pulumi_policy import Severity
 
-from policies.labels import Selectors, labels_of, same_namespace
-from policies.pods import POD_SHAPED, Pod, objects, patches, pods
-from policies.rule import Finding, Option, Options, Resource, Stack, Unknown, Verdicts, wrong
+from policies.labels import Index, Selectors, labels_of
+from policies.pods import DECLARED, Object, Pod, objects, pods
+from policies.rule import Finding, Option, Options, Resource, Stack, Verdicts, wrong
 from policies.rules.checks import guarded
 from policies.rules.workloads import WORKLOADS
-from policies.unknowns import UnknownValueError, Value
-
-REPLICATED = ("kubernetes:apps/v1:Deployment", "kubernetes:apps/v1:StatefulSet")
-SCALERS = tuple(
-    f"kubernetes:autoscaling/{version}:HorizontalPodAutoscaler" for version in ("v1", "v2", "v2beta2")
-)
-BUDGETS = ("kubernetes:policy/v1:PodDisruptionBudget", "kubernetes:policy/v1beta1:PodDisruptionBudget")
-NETWORKS = ("kubernetes:networking.k8s.io/v1:NetworkPolicy",)
-SERVICES = ("kubernetes:core/v1:Service", "kubernetes:core/v1:ServiceList")
+from policies.unknowns import Value
 
 
-Check = Callable[[Resource, Value], Verdicts]
+def _types(*kinds: str) -> tuple[str, ...]:
+    """The types of these kinds, and of lists of them."""
+    return tuple(f"kubernetes:{kind}{variant}" for kind in kinds for variant in ("", "List"))
 
 
-def _every(stack: Stack, kinds: Iterable[str], check: Check) -> Verdicts:
+DEPLOYMENTS = _types("apps/v1:Deployment")
+REPLICATED = (*DEPLOYMENTS, *_types("apps/v1:StatefulSet"))
+SCALERS = _types(*(f"autoscaling/{version}:HorizontalPodAutoscaler" for version in ("v1", "v2", "v2beta2")))
+BUDGETS = _types("policy/v1:PodDisruptionBudget", "policy/v1beta1:PodDisruptionBudget")
+NETWORKS = _types("networking.k8s.io/v1:NetworkPolicy")
+
+
+Check = Callable[[Resource, Object], Verdicts]
+
+
+def every_object(stack: Stack, kinds: Iterable[str], check: Check) -> Verdicts:
     """Judges every object of these kinds on its own."""
     for resource in stack.of(kinds):
         yield from guarded(_objects(resource, check), resource.urn)
@@ -31,43 +37,53 @@ def _every(stack: Stack, kinds: Iterable[str], check: Check) -> Verdicts:
 
 def _objects(resource: Resource, check: Check) -> Verdicts:
     for item in objects(resource):
-        yield from guarded(check(resource, item.value), resource.urn)
+        yield from guarded(check(resource, item), resource.urn)
 
 
 def _values(stack: Stack, kinds: Iterable[str]) -> Iterator[Value]:
     return (item.value for resource in stack.of(kinds) for item in objects(resource))
 
 
-def _scalers(stack: Stack) -> dict[str, Resource]:
-    """The autoscalers by the name and by the URN of what they scale."""
-    found: dict[str, Resource] | None = stack.memo.get("scalers")
+@dataclass
+class _Scalers:
+    """The autoscalers, by the kind and name and by the URN of what they scale."""
+
+    by_name: Index[Value] = field(default_factory=Index[Value])
+    by_urn: dict[str, Value] = field(default_factory=dict[str, Value])
+
+    def of(self, resource: Resource, item: Object) -> Value | None:
+        name = item.value.at("metadata.name")
+        text = name.text() if name.known else None
+        named = self.by_name.at(item.value, (item.kind, text)) if text else ()
+        return named[0] if named else self.by_urn.get(resource.urn)
+
+
+def _scalers(stack: Stack) -> _Scalers:
+    found: _Scalers | None = stack.memo.get("scalers")
     if found is None:
-        found = stack.memo["scalers"] = {}
-        for scaler in stack.of(SCALERS):
-            target = scaler.at("spec.scaleTargetRef.name")
-            if target.known and (name := target.text()):
-                found[name] = scaler
-            for urn in scaler.property_dependencies.get("spec", ()):
-                found[urn] = scaler
+        found = stack.memo["scalers"] = _Scalers()
+        for resource in stack.of(SCALERS):
+            for item in objects(resource):
+                target = item.value.at("spec.scaleTargetRef")
+                kind, name = target["kind"], target["name"]
+                if kind.known and name.known and (text := kind.text()):
+                    found.by_name.add(item.value, [(text, name.text())], item.value)
+                for urn in resource.property_dependencies.get("spec", ()):
+                    found.by_urn[urn] = item.value
     return found
 
 
-def _replicas(stack: Stack, resource: Resource, item: Value) -> tuple[Value, int]:
+def _replicas(stack: Stack, resource: Resource, item: Object) -> tuple[Value, int]:
     """Where the number of replicas is decided, and the least that it can be."""
-    name = item.at("metadata.name")
-    scalers = _scalers(stack)
-    scaler = scalers.get((name.text() or "") if name.known else "") or scalers.get(resource.urn)
-    if scaler is not None:
-        least = scaler.at("spec.minReplicas")
-        return least, int(least.number() or 1)
-    value = item.at("spec.replicas")
+    scaler = _scalers(stack).of(resource, item)
+    value = item.value.at("spec.replicas") if scaler is None else scaler.at("spec.minReplicas")
     number = value.number()
     return value, 1 if number is None else int(number)
 
 
 @WORKLOADS.stack_rule(
     "workload-too-few-replicas",
-    about=REPLICATED[:1],
+    about=DEPLOYMENTS,
     severity=Severity.MEDIUM,
     controls=("kube-linter minimum-three-replicas", "Guide: replicas"),
     remediation="Raise replicas, or minReplicas of the autoscaler.",
@@ -81,28 +97,28 @@ def _replicas(stack: Stack, resource: Resource, item: Value) -> tuple[Value, int
 def replicas(stack: Stack, options: Options) -> Verdicts:
     """A Deployment has replicas enough to lose one."""
 
-    def check(resource: Resource, item: Value) -> Verdicts:
+    def check(resource: Resource, item: Object) -> Verdicts:
         value, least = _replicas(stack, resource, item)
         if least < options["minimum"]:
             yield resource.blame(wrong(value, f"{options['minimum']} or more"))
 
-    yield from _every(stack, REPLICATED[:1], check)
+    yield from every_object(stack, DEPLOYMENTS, check)
 
 
-def _every_replicated(stack: Stack, check: Check) -> Verdicts:
+def _every_replicated(stack: Stack, check: Callable[[Resource, Value, int], Verdicts]) -> Verdicts:
     """Judges every workload with more than one replica on its own."""
 
-    def replicated(resource: Resource, item: Value) -> Verdicts:
-        if _replicas(stack, resource, item)[1] > 1:
-            yield from check(resource, item)
+    def replicated(resource: Resource, item: Object) -> Verdicts:
+        _, least = _replicas(stack, resource, item)
+        if least > 1:
+            yield from check(resource, item.value, least)
 
-    yield from _every(stack, REPLICATED, replicated)
+    yield from every_object(stack, REPLICATED, replicated)
 
 
-def _selected(resource: Resource, owner: Value, labels: Value, by: Selectors, kind: str) -> Verdicts:
-    if not by.any(owner, labels_of(labels)):
-        shown = f"{labels.shown()}, which no {kind} selects"
-        yield Finding(labels.path, shown, "add one", urn=resource.urn)
+def _unselected(resource: Resource, labels: Value, kind: str) -> Finding:
+    shown = f"{labels.shown()}, which no {kind} selects"
+    return Finding(labels.path, shown, "add one", urn=resource.urn)
 
 
 @WORKLOADS.stack_rule(
@@ -115,13 +131,43 @@ def _selected(resource: Resource, owner: Value, labels: Value, by: Selectors, ki
 )
 def disruption_budget(stack: Stack, _: Options) -> Verdicts:
     """Pods that have replicas are not all evicted at once."""
-    budgets = Selectors(_values(stack, BUDGETS), "spec.selector")
+    # One without a selector selects nothing.
+    declared = (each for each in _values(stack, BUDGETS) if not _is_absent(each.at("spec.selector")))
+    budgets = Selectors(declared, "spec.selector")
 
-    def check(resource: Resource, item: Value) -> Verdicts:
+    def check(resource: Resource, item: Value, least: int) -> Verdicts:
         labels = item.at("spec.template.metadata.labels")
-        yield from _selected(resource, item, labels, budgets, "PodDisruptionBudget")
+        selecting = list(budgets.of(item, labels_of(labels)))
+        if not selecting:
+            yield _unselected(resource, labels, "PodDisruptionBudget")
+        for budget in selecting:
+            limit = _limit(budget)
+            if not 0 < _evicted(limit, least) < least:
+                shown = f"{limit.shown()} in the PodDisruptionBudget"
+                wanted = "let it keep at least one pod, and let at least one be evicted"
+                yield Finding(limit.path, shown, wanted, urn=resource.urn)
 
     yield from _every_replicated(stack, check)
+
+
+def _is_absent(value: Value) -> bool:
+    return value.known and value.absent
+
+
+def _limit(budget: Value) -> Value:
+    """What a budget limits; without either, every pod may go."""
+    least = budget.at("spec.minAvailable")
+    return budget.at("spec.maxUnavailable") if least.absent else least
+
+
+def _evicted(limit: Value, pods: int) -> int:
+    """How many pods may go at once; percentages are rounded up, as the controller does."""
+    text = limit.text() or ""
+    part = Value(text.removesuffix("%")).number() if text.endswith("%") else None
+    number = limit.number() if part is None else ceil(part * pods / 100)
+    if number is None:
+        return pods
+    return int(number) if limit.path.endswith("maxUnavailable") else pods - int(number)
 
 
 @WORKLOADS.stack_rule(
@@ -135,7 +181,7 @@ def disruption_budget(stack: Stack, _: Options) -> Verdicts:
 def spread(stack: Stack, _: Options) -> Verdicts:
     """Replicas do not share one node or zone."""
 
-    def check(resource: Resource, item: Value) -> Verdicts:
+    def check(resource: Resource, item: Value, _: int) -> Verdicts:
         spec = item.at("spec.template.spec")
         constraints = spec["topologySpreadConstraints"]
         if not constraints.items() and not spec.at("affinity.podAntiAffinity").entries():
@@ -144,88 +190,9 @@ def spread(stack: Stack, _: Options) -> Verdicts:
     yield from _every_replicated(stack, check)
 
 
-def _declared(stack: Stack) -> Iterator[Resource]:
-    """What declares pods of its own."""
-    return (resource for resource in stack.of(sorted(POD_SHAPED)) if not patches(resource))
-
-
-@WORKLOADS.stack_rule(
-    "workload-service-mismatch",
-    about=SERVICES,
-    severity=Severity.HIGH,
-    controls=("kube-linter dangling-service",),
-    remediation=(
-        "Let the Service's selector and target ports name labels and ports that pods of the stack have."
-    ),
-    url="https://kubernetes.io/docs/concepts/services-networking/service/",
-)
-def service_mismatch(stack: Stack, _options: Options) -> Verdicts:
-    """A Service reaches pods of the stack, on ports that they have."""
-    by_label: Index = {}
-    hidden: list[Unknown] = []
-    for resource in _declared(stack):
-        try:
-            for pod in pods(resource):
-                for pair in labels_of(pod.metadata["labels"]).items():
-                    by_label.setdefault(pair, []).append(pod)
-        except UnknownValueError as unknown:
-            hidden.append(Unknown(unknown.path, resource.urn))
-
-    def check(resource: Resource, service: Value) -> Verdicts:
-        yield from _service(resource, service, by_label, hidden)
-
-    yield from _every(stack, SERVICES, check)
-
-
-Index = dict[tuple[str, str | None], list[Pod]]
-"""Pods by each of their labels."""
-
-
-def _service(resource: Resource, service: Value, by_label: Index, hidden: list[Unknown]) -> Verdicts:
-    selector = service.at("spec.selector")
-    wanted = labels_of(selector)
-    if not wanted or not (by_label or hidden):
-        return  # a Service without a selector, or in front of what somebody else declares
-    reached = [
-        pod
-        for pod in by_label.get(next(iter(wanted.items())), ())
-        if same_namespace(service, pod.owner)
-        and all(labels_of(pod.metadata["labels"]).get(key) == value for key, value in wanted.items())
-    ]
-    if not reached and hidden:
-        yield from hidden  # one of them may be meant
-        return
-    if not reached:
-        shown = f"{selector.shown()}, which matches no pod of the stack"
-        yield Finding(selector.path, shown, "set it to labels that pods have", urn=resource.urn)
-        return
-    for port in service.at("spec.ports").items():
-        target = port["targetPort"]
-        names, numbers = _ports(reached)
-        if isinstance(target.get(), str) and target.text() not in names:
-            yield resource.blame(
-                wrong(target, f"a port that the pods name: {', '.join(sorted(names)) or 'none'}")
-            )
-        number = target.number() if not target.absent else port["port"].number()
-        if numbers and isinstance(target.get(), int | None) and number not in numbers:
-            place = port["port"] if target.absent else target
-            yield resource.blame(wrong(place, f"a port of the pods: {', '.join(map(str, sorted(numbers)))}"))
-
-
-def _ports(templates: list[Pod]) -> tuple[set[str], set[int]]:
-    names: set[str] = set()
-    numbers: set[int] = set()
-    for pod in templates:
-        for container in pod.values():
-            for port in container["ports"].items():
-                names.add(port["name"].text() or "")
-                numbers.add(int(port["containerPort"].number() or 0))
-    return names - {""}, numbers - {0}
-
-
 @WORKLOADS.stack_rule(
     "workload-network-policy-missing",
-    about=(kind for kind in POD_SHAPED if not kind.endswith("Patch")),
+    about=DECLARED,
     severity=Severity.MEDIUM,
     controls=("CKV2_K8S_6", "CIS Kubernetes 5.3.2"),
     remediation="Add a NetworkPolicy that selects the pods; an empty podSelector selects all of a namespace.",
@@ -234,12 +201,16 @@ def _ports(templates: list[Pod]) -> tuple[set[str], set[int]]:
 def network_policy(stack: Stack, _: Options) -> Verdicts:
     """Every pod is selected by a network policy."""
     policies = Selectors(_values(stack, NETWORKS), "spec.podSelector")
-    for resource in _declared(stack):
-        yield from guarded(_closed(resource, policies), resource.urn)
 
-
-def _closed(resource: Resource, policies: Selectors) -> Verdicts:
-    for pod in pods(resource):
+    def check(resource: Resource, pod: Pod) -> Verdicts:
         labels = pod.metadata["labels"]
-        check = _selected(resource, pod.owner, labels, policies, "NetworkPolicy")
-        yield from guarded(check, resource.urn)
+        if not any(policies.of(pod.owner, labels_of(labels))):
+            yield _unselected(resource, labels, "NetworkPolicy")
+
+    for resource in stack.of(DECLARED):
+        yield from guarded(_pods(resource, check), resource.urn)
+
+
+def _pods(resource: Resource, check: Callable[[Resource, Pod], Verdicts]) -> Verdicts:
+    for pod in pods(resource):
+        yield from guarded(check(resource, pod), resource.urn)

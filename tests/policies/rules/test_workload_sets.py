@@ -4,7 +4,7 @@ import pytest
 
 from policies.rule import Resource
 from tests.policies.conftest import UNKNOWN, Said, changed, resource, urn
-from tests.policies.fixtures import CONTAINER, DEPLOYMENT, POD, kind
+from tests.policies.fixtures import DEPLOYMENT, POD, kind
 
 TYPE = kind("Deployment")
 
@@ -13,9 +13,11 @@ def deployment(**changes: Any) -> Resource:
     return resource(TYPE, changed(DEPLOYMENT, **changes))
 
 
-def scaler(**spec: Any) -> Resource:
-    target = {"scaleTargetRef": {"kind": "Deployment", "name": "pipe-api"}, **spec}
-    return resource("kubernetes:autoscaling/v2:HorizontalPodAutoscaler", {"spec": target}, "hpa")
+def scaler(namespace: str = "pipe", kind: str = "Deployment", variant: str = "", **spec: Any) -> Resource:
+    target = {"scaleTargetRef": {"kind": kind, "name": "pipe-api"}, **spec}
+    props = {"metadata": {"namespace": namespace}, "spec": target}
+    given = {"items": [props]} if variant else props
+    return resource(f"kubernetes:autoscaling/v2:HorizontalPodAutoscaler{variant}", given, "hpa")
 
 
 REPLICAS = "workload-too-few-replicas"
@@ -42,6 +44,7 @@ def test_an_autoscaler_decides_instead(said_of_stack: Said) -> None:
     assert said_of_stack(REPLICAS, deployment(), scaler()) == [
         "spec.minReplicas is not set; set it to 2 or more"
     ]
+    assert said_of_stack(REPLICAS, alone, scaler(variant="List", minReplicas=2)) == []
     depends = {"spec": (urn(TYPE),)}
     by_urn = resource(
         "kubernetes:autoscaling/v2:HorizontalPodAutoscaler",
@@ -51,8 +54,37 @@ def test_an_autoscaler_decides_instead(said_of_stack: Said) -> None:
     assert said_of_stack(REPLICAS, alone, by_urn) == []
 
 
+@pytest.mark.parametrize("other", [{"namespace": "other"}, {"kind": "StatefulSet"}])
+def test_an_autoscaler_of_something_else_decides_nothing(said_of_stack: Said, other: dict[str, str]) -> None:
+    assert said_of_stack(REPLICAS, deployment(spec__replicas=1), scaler(**other, minReplicas=5)) == [
+        "spec.replicas is 1; set it to 2 or more"
+    ]
+
+
+@pytest.mark.parametrize("number", ["inf", "nan", "-inf", "1e999"])
+def test_what_is_no_number_is_none(said_of_stack: Said, number: str) -> None:
+    assert said_of_stack(REPLICAS, deployment(spec__replicas=number)) == [
+        f"spec.replicas is {number!r}; set it to 2 or more"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        (REPLICAS, "items[0].spec.replicas is 1; set it to 4 or more"),
+        ("workload-network-policy-missing", "items[0].spec.template.metadata.labels is {'app': 'pipe-api'}"),
+    ],
+)
+def test_the_objects_of_a_list_are_judged(said_of_stack: Said, policy: str, expected: str) -> None:
+    listed = resource(f"{TYPE}List", {"items": [changed(DEPLOYMENT, spec__replicas=1)]})
+    options = {"minimum": 4} if policy == REPLICAS else {}
+    [found] = said_of_stack(policy, listed, **options)
+    assert found.startswith(expected)
+
+
 def budget(namespace: str = "pipe", **selector: Any) -> Resource:
-    props = {"metadata": {"namespace": namespace}, "spec": {"selector": selector}}
+    spec = {"selector": selector, "maxUnavailable": 1}
+    props = {"metadata": {"namespace": namespace}, "spec": spec}
     return resource("kubernetes:policy/v1:PodDisruptionBudget", props, "budget")
 
 
@@ -99,6 +131,52 @@ def test_a_single_pod_needs_no_budget_but_a_network_policy(said_of_stack: Said) 
     assert said_of_stack("workload-network-policy-missing", resource(kind("Pod", "Patch"), POD)) == []
 
 
+@pytest.mark.parametrize("kept", [{"maxUnavailable": 2}, {"maxUnavailable": "34%"}, {"minAvailable": "50%"}])
+def test_a_budget_keeps_some_pods_and_lets_some_go(said_of_stack: Said, kept: dict[str, Any]) -> None:
+    assert said_of_stack("workload-disruption-budget-missing", deployment(), limited(kept)) == []
+
+
+def limited(limit: dict[str, Any], variant: str = "") -> Resource:
+    props = {"metadata": {"namespace": "pipe"}, "spec": {"selector": {"matchLabels": APP}, **limit}}
+    given = {"items": [props]} if variant else props
+    return resource(f"kubernetes:policy/v1:PodDisruptionBudget{variant}", given, "budget")
+
+
+@pytest.mark.parametrize(
+    ("limit", "shown"),
+    [
+        ({"maxUnavailable": "100%"}, "spec.maxUnavailable is '100%'"),
+        ({"maxUnavailable": 3}, "spec.maxUnavailable is 3"),
+        ({"maxUnavailable": 0}, "spec.maxUnavailable is 0"),
+        ({"minAvailable": 0}, "spec.minAvailable is 0"),
+        ({"minAvailable": 3}, "spec.minAvailable is 3"),
+        ({"minAvailable": "67%"}, "spec.minAvailable is '67%'"),
+        ({}, "spec.maxUnavailable is not set"),
+    ],
+)
+def test_a_budget_that_lets_all_or_none_go_is_named(
+    said_of_stack: Said, limit: dict[str, Any], shown: str
+) -> None:
+    assert said_of_stack("workload-disruption-budget-missing", deployment(), limited(limit)) == [
+        f"{shown} in the PodDisruptionBudget; let it keep at least one pod, and let at least one be evicted"
+    ]
+
+
+def test_a_budget_without_a_selector_selects_nothing(said_of_stack: Said) -> None:
+    bare = limited({"selector": None, "maxUnavailable": 1})
+    assert said_of_stack("workload-disruption-budget-missing", deployment(), bare) == [
+        f"{LABELS} PodDisruptionBudget selects; add one"
+    ]
+
+
+def test_lists_of_budgets_and_network_policies_count(said_of_stack: Said) -> None:
+    budgets = limited({"maxUnavailable": 1}, "List")
+    assert said_of_stack("workload-disruption-budget-missing", deployment(), budgets) == []
+    denied: dict[str, Any] = {"items": [{"metadata": {"namespace": "pipe"}, "spec": {"podSelector": {}}}]}
+    networks = resource("kubernetes:networking.k8s.io/v1:NetworkPolicyList", denied, "networks")
+    assert said_of_stack("workload-network-policy-missing", deployment(), networks) == []
+
+
 SPREAD = "workload-not-spread"
 
 
@@ -112,78 +190,3 @@ def test_replicas_are_spread(said_of_stack: Said) -> None:
     affinity: dict[str, Any] = {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}
     assert said_of_stack(SPREAD, deployment(**bare, spec__template__spec__affinity=affinity)) == []
     assert said_of_stack(SPREAD, deployment(**bare, spec__replicas=1)) == []
-
-
-PORTS = [{"name": "http", "containerPort": 8080}]
-
-
-SERVED = deployment(spec__template__spec__containers=[{**CONTAINER, "ports": PORTS}])
-
-
-def service(selector: object = APP, namespace: str = "pipe", **port: Any) -> Resource:
-    props = {
-        "metadata": {"namespace": namespace},
-        "spec": {"selector": selector, "ports": [{"port": 80, **port}]},
-    }
-    return resource("kubernetes:core/v1:Service", props, "service")
-
-
-@pytest.mark.parametrize(
-    ("front", "expected"),
-    [
-        (service(targetPort="http"), []),
-        (service(targetPort=8080), []),
-        (service(port=8080), []),
-        (
-            service(targetPort="web"),
-            ["spec.ports[0].targetPort is 'web'; set it to a port that the pods name: http"],
-        ),
-        (service(targetPort=81), ["spec.ports[0].targetPort is 81; set it to a port of the pods: 8080"]),
-        (service(), ["spec.ports[0].port is 80; set it to a port of the pods: 8080"]),
-        (
-            service({"app": "x"}),
-            [
-                "spec.selector is {'app': 'x'}, which matches no pod of the stack; set it to labels "
-                "that pods have"
-            ],
-        ),
-        (
-            service({**APP, "tier": "x"}),
-            [
-                "spec.selector is {'app': 'pipe-api', 'tier': 'x'}, which matches no pod of the stack; "
-                "set it to labels that pods have"
-            ],
-        ),
-        (
-            service(APP, "other", targetPort=8080),
-            [
-                "spec.selector is {'app': 'pipe-api'}, which matches no pod of the stack; "
-                "set it to labels that pods have"
-            ],
-        ),
-        (service(None), []),
-        (service(targetPort=UNKNOWN), ["unknown: spec.ports[0].targetPort"]),
-    ],
-)
-def test_a_service_reaches_pods(said_of_stack: Said, front: Resource, expected: list[str]) -> None:
-    assert said_of_stack("workload-service-mismatch", SERVED, front) == expected
-
-
-def test_pods_without_named_ports_may_listen_anywhere(said_of_stack: Said) -> None:
-    assert said_of_stack("workload-service-mismatch", deployment(), service(targetPort=81)) == []
-    assert said_of_stack("workload-service-mismatch", deployment(), service(targetPort="x")) == [
-        "spec.ports[0].targetPort is 'x'; set it to a port that the pods name: none"
-    ]
-
-
-def test_a_service_in_front_of_somebody_else_s_pods_passes(said_of_stack: Said) -> None:
-    assert said_of_stack("workload-service-mismatch", service()) == []
-
-
-def test_pods_whose_labels_are_unknown_may_be_the_ones_that_are_meant(said_of_stack: Said) -> None:
-    unknown = deployment(spec__template__metadata__labels={"app": UNKNOWN})
-    place = "unknown: spec.template.metadata.labels.app"
-    assert said_of_stack("workload-service-mismatch", unknown, service(targetPort=8080)) == [place]
-    other = resource(kind("Pod"), changed(POD, metadata__labels={"app": "x"}), "other")
-    assert said_of_stack("workload-service-mismatch", unknown, other, service(targetPort=8080)) == [place]
-    assert said_of_stack("workload-service-mismatch", unknown, SERVED, service(targetPort=8080)) == []
