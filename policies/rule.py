@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Required, TypedDict, Unpack
+from typing import Any, Required, TypedDict, TypeVar, Unpack
 
 from pulumi_policy import EnforcementLevel, Severity
 
@@ -34,6 +34,7 @@ class Unknown:
     urn: str | None = None
 
 
+T = TypeVar("T")
 Verdict = Finding | Unknown
 Verdicts = Iterator[Verdict]
 Options = Mapping[str, Any]
@@ -49,7 +50,7 @@ def unwanted(value: Value, remedy: str = "remove it") -> Finding:
     return Finding(value.path, value.shown(), remedy, value.absent)
 
 
-def each(values: Iterable[Value], check: Callable[[Value], Verdicts]) -> Verdicts:
+def each(values: Iterable[T], check: Callable[[T], Verdicts]) -> Verdicts:
     """Judges every value on its own, so that one that is unknown hides nothing about the others."""
     for value in values:
         try:

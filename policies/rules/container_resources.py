@@ -1,10 +1,10 @@
 """Requests and limits: every container says what it needs, and how much it may take."""
 
-from decimal import Decimal
+from collections.abc import Callable
 
 from pulumi_policy import Severity
 
-from policies.pods import POD_SHAPED, Container, Pod
+from policies.pods import POD_SHAPED, Container, Pod, pods
 from policies.quantities import parse
 from policies.rule import (
     Option,
@@ -12,6 +12,7 @@ from policies.rule import (
     Resource,
     Rule,
     Verdicts,
+    each,
     wrong,
 )
 from policies.rules.workloads import WORKLOADS, every_container
@@ -27,16 +28,18 @@ def _positive(value: Value, example: str) -> Verdicts:
 
 
 def _resource_rule(name: str, place: str, example: str, control: str, description: str) -> Rule:
-    def check(resource: Resource, _: Options) -> Verdicts:
-        # An ephemeral container cannot have resources: the API refuses them.
-        fields = ("initContainers", "containers")
-        yield from every_container(
-            resource,
-            lambda _, container: _positive(container.value.at(f"resources.{place}"), example),
-            *fields,
-        )
+    path = f"resources.{place}"
 
-    check.__doc__ = description
+    def check(pod: Pod, container: Container) -> Verdicts:
+        own = container.value.at(path)
+        if not own.absent or pod.spec.at(path).absent:  # a pod's own stands for all its containers
+            yield from _positive(own, example)
+
+    def rule(resource: Resource, _: Options) -> Verdicts:
+        # An ephemeral container cannot have resources: the API refuses them.
+        yield from every_container(resource, check, "initContainers", "containers")
+
+    rule.__doc__ = description
     return WORKLOADS.rule(
         name,
         types=POD_SHAPED,
@@ -44,7 +47,7 @@ def _resource_rule(name: str, place: str, example: str, control: str, descriptio
         controls=(control, "Guide: resources"),
         url=_RESOURCES,
         remediation=f"Give the container resources.{place}, such as {example}.",
-    )(check)
+    )(rule)
 
 
 cpu_request = _resource_rule(
@@ -84,16 +87,26 @@ memory_limit = _resource_rule(
     remediation="Lower the request or raise the limit; Kubernetes refuses a request above its limit.",
 )
 def request_within_limit(resource: Resource, _: Options) -> Verdicts:
-    """No container requests more than its limit."""
+    """No pod or container requests more than its limit."""
 
-    def check(_: Pod, container: Container) -> Verdicts:
-        requests, limits = container.value.at("resources.requests"), container.value.at("resources.limits")
-        for name, request in requests.entries().items():
-            asked, allowed = parse(request.get()), parse(limits[name].get())
+    def check(resources: Value) -> Verdicts:
+        limits = resources["limits"]
+
+        def within(request: tuple[str, Value]) -> Verdicts:
+            name, value = request
+            asked, allowed = parse(value.get()), parse(limits[name].get())
             if asked is not None and allowed is not None and asked > allowed:
-                yield wrong(request, f"at most its limit, {limits[name].shown()}")
+                yield wrong(value, f"at most its limit, {limits[name].shown()}")
 
-    yield from every_container(resource, check)
+        yield from each(resources["requests"].entries().items(), within)
+
+    yield from _every_resources(resource, check)
+
+
+def _every_resources(resource: Resource, check: Callable[[Value], Verdicts]) -> Verdicts:
+    """Judges the resources of every pod and container on their own."""
+    yield from each((pod.spec["resources"] for pod in pods(resource)), check)
+    yield from every_container(resource, lambda _, container: check(container.value["resources"]))
 
 
 def _is_quantity(value: object) -> bool:
@@ -119,14 +132,15 @@ def _ceiling(default: str) -> Option:
     options={"cpu": _ceiling("4"), "memory": _ceiling("8Gi")},
 )
 def limit_within_ceiling(resource: Resource, options: Options) -> Verdicts:
-    """No container's limit is above the ceiling that the stack's policy configuration sets."""
-    ceilings: dict[str, Decimal] = {name: parse(options[name]) or Decimal(0) for name in ("cpu", "memory")}
+    """No limit of a pod or container is above the ceiling that the stack's policy configuration sets."""
 
-    def check(_: Pod, container: Container) -> Verdicts:
-        for name, ceiling in ceilings.items():
-            limit = container.value.at(f"resources.limits.{name}")
-            number = parse(limit.get())
-            if number is not None and number > ceiling:
+    def check(resources: Value) -> Verdicts:
+        def below(name: str) -> Verdicts:
+            limit = resources["limits"][name]
+            number, most = parse(limit.get()), parse(options[name])
+            if number is not None and most is not None and number > most:
                 yield wrong(limit, f"at most {options[name]}")
 
-    yield from every_container(resource, check)
+        yield from each(("cpu", "memory"), below)
+
+    yield from _every_resources(resource, check)

@@ -13,6 +13,7 @@ from policies.rule import (
     each,
     unwanted,
 )
+from policies.rules.checks import guarded
 from policies.rules.workloads import WORKLOADS, every_container
 from policies.unknowns import Value
 
@@ -29,19 +30,36 @@ def duplicate_env(resource: Resource, _: Options) -> Verdicts:
 
     def check(_: Pod, container: Container) -> Verdicts:
         seen: set[str] = set()
-        for item in container.value["env"].items():
+
+        def variable(item: Value) -> Verdicts:
             name = item["name"].text()
             if name is not None and name in seen:
                 yield unwanted(item["name"], "remove the second entry")
             seen.add(name or "")
 
+        yield from each(container.value["env"].items(), variable)
+
     yield from every_container(resource, check)
 
 
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SECRET_NAME = re.compile(
-    r"(^|_)(PASSWORD|PASSWD|PWD|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CREDENTIALS?)(_ID)?$",
+    r"(PASSWORD|PASSWD|PASSPHRASE|(^|_)(PASS|PWD|SECRET|TOKEN|CREDENTIALS?)"
+    r"|(API|ACCESS|PRIVATE|SECRET|ENCRYPTION|SIGNING|MASTER)_?KEY(_BASE)?)(_ID)?$",
     re.IGNORECASE,
 )
+_HARMLESS = re.compile(r"|true|false|yes|no|on|off|0|1|(/[a-z0-9._-]+)+|\$\([\w.-]+\)", re.IGNORECASE)
+"""Nothing, a switch, a file's path, or another variable's value."""
+_PASSWORD_IN_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/:@]*:(?!\$\()[^\s/@]+@", re.IGNORECASE)
+
+
+def _is_secret(name: str, value: Value) -> bool:
+    """Whether a variable's value is a secret: marked as one, under such a name, or with a password in it."""
+    if value.secret:
+        return True
+    text = str(value.get())
+    named = _SECRET_NAME.search(_HUMP.sub("_", name)) and not _HARMLESS.fullmatch(text)
+    return bool(named or _PASSWORD_IN_URL.search(text))
 
 
 @WORKLOADS.rule(
@@ -60,8 +78,7 @@ def secret_in_env(resource: Resource, _: Options) -> Verdicts:
     def check(_: Pod, container: Container) -> Verdicts:
         def variable(item: Value) -> Verdicts:
             value = item["value"]
-            named = _SECRET_NAME.search(item["name"].text() or "") is not None
-            if not value.absent and (value.secret or (named and value.get() != "")):
+            if not value.absent and _is_secret(item["name"].text() or "", value):
                 # A value under such a name is not quoted, whether it came marked or not.
                 yield Finding(value.path, "[secret]", "move it to a Secret and use valueFrom.secretKeyRef")
 
@@ -83,11 +100,11 @@ def secret_as_env(resource: Resource, _: Options) -> Verdicts:
     """Secrets reach a container as files, not as environment variables."""
 
     def check(_: Pod, container: Container) -> Verdicts:
-        for item in container.value["env"].items():
-            if not (reference := item.at("valueFrom.secretKeyRef")).absent:
-                yield unwanted(reference, "mount the Secret as a volume")
-        for item in container.value["envFrom"].items():
-            if not (reference := item["secretRef"]).absent:
-                yield unwanted(reference, "mount the Secret as a volume")
+        for field, place in (("env", "valueFrom.secretKeyRef"), ("envFrom", "secretRef")):
+            yield from guarded(each((item.at(place) for item in container.value[field].items()), reference))
+
+    def reference(value: Value) -> Verdicts:
+        if not value.absent:
+            yield unwanted(value, "mount the Secret as a volume")
 
     yield from every_container(resource, check)

@@ -69,8 +69,8 @@ def default_namespace(resource: Resource, _: Options) -> Verdicts:
     """No object lives in the default namespace."""
 
     def check(namespace: Value) -> Verdicts:
-        # Without one the provider's own counts, which a pack does not see: absent is judged as default.
-        if (namespace.text() or "default") == "default":
+        # Without one the provider's own counts; without either, `default` of most kubeconfigs does.
+        if (namespace.text() or resource.settings["namespace"].text() or "default") == "default":
             yield wrong(namespace, "a namespace of its own")
 
     yield from each((item.value.at("metadata.namespace") for item in objects(resource)), check)
@@ -91,6 +91,10 @@ def selector_mismatch(resource: Resource, _: Options) -> Verdicts:
     """The selector of a workload matches the labels of its own pods."""
     for pod in pods(resource):
         labels = pod.metadata["labels"]
-        for key, wanted in pod.owner.at("spec.selector.matchLabels").entries().items():
-            if labels[key].get() != wanted.get():
-                yield wrong(labels[key], f"{wanted.shown()}, as spec.selector.matchLabels has it")
+
+        def agrees(wanted: tuple[str, Value], labels: Value = labels) -> Verdicts:
+            key, value = wanted
+            if labels[key].get() != value.get():
+                yield wrong(labels[key], f"{value.shown()}, as spec.selector.matchLabels has it")
+
+        yield from each(pod.owner.at("spec.selector.matchLabels").entries().items(), agrees)

@@ -107,3 +107,31 @@ def test_a_limit_above_the_ceiling_is_named(said: Said) -> None:
     assert said("workload-limit-above-ceiling", DEPLOYMENT_TYPE, props, cpu="3", memory="9Gi") == [
         f"{AT}.resources.limits.cpu is '4'; set it to at most 3"
     ]
+
+
+def test_an_unknown_quantity_hides_no_other(said: Said) -> None:
+    below = {"requests": {"cpu": UNKNOWN, "memory": "65Gi"}, "limits": {"cpu": UNKNOWN, "memory": "64Gi"}}
+    props = deployment(resources=below)
+    assert said("workload-limit-above-ceiling", DEPLOYMENT_TYPE, props) == [
+        f"{AT}.resources.limits.memory is '64Gi'; set it to at most 8Gi",
+        f"unknown: {AT}.resources.limits.cpu",
+    ]
+    assert said("workload-request-above-limit", DEPLOYMENT_TYPE, props) == [
+        f"{AT}.resources.requests.memory is '65Gi'; set it to at most its limit, '64Gi'",
+        f"unknown: {AT}.resources.requests.cpu",
+    ]
+
+
+def test_the_resources_of_a_pod_stand_for_those_of_its_containers(said: Said) -> None:
+    whole = {"requests": {"cpu": "1", "memory": "9Gi"}, "limits": {"cpu": "1", "memory": "9Gi"}}
+    props = changed(pod(resources=whole), spec__template__spec__containers__0__resources=None)
+    for policy, *_ in MISSING:
+        assert said(policy, DEPLOYMENT_TYPE, props) == []
+    place = "spec.template.spec.resources"
+    assert said("workload-limit-above-ceiling", DEPLOYMENT_TYPE, props) == [
+        f"{place}.limits.memory is '9Gi'; set it to at most 8Gi"
+    ]
+    props["spec"]["template"]["spec"]["resources"]["requests"]["cpu"] = "2"
+    assert said("workload-request-above-limit", DEPLOYMENT_TYPE, props) == [
+        f"{place}.requests.cpu is '2'; set it to at most its limit, '1'"
+    ]
