@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from policies.rule import Resource
-from policies.unknowns import Value
+from policies.unknowns import UnknownValueError, Value
 
 MONITOR = "datadog:index/monitor:Monitor"
 MONITOR_JSON = "datadog:index/monitorJson:MonitorJson"
@@ -26,12 +26,37 @@ COMPARED = frozenset(
         "slo alert",
         "audit alert",
         "cost alert",
+        "database-monitoring alert",
+        "network-path alert",
+        "network-performance alert",
+        "process alert",
     }
 )
-WITH_NO_DATA = frozenset({"metric alert", "query alert", "service check"})
-"""Types that can tell when data stops coming (notify_no_data)."""
+UNCOMPARED = frozenset({"composite", "service check", "synthetics alert"})
+"""Types whose query compares with nothing; one of any other type that does not is not judged."""
+_ON_MISSING_DATA = frozenset(
+    {
+        "metric alert",
+        "query alert",
+        "audit alert",
+        "ci-pipelines alert",
+        "ci-tests alert",
+        "error-tracking alert",
+        "event-v2 alert",
+        "log alert",
+        "rum alert",
+        "trace-analytics alert",
+    }
+)
+COUNT = re.compile(r"""\.rollup\(\s*["']count["']\s*\)""")
+"""A query that counts events."""
+WITH_NO_DATA = {
+    **dict.fromkeys(_ON_MISSING_DATA, ("notifyNoData", "onMissingData")),
+    "service check": ("notifyNoData",),
+}
+"""By type: the options that say what happens when data stops coming."""
 
-_COMPARISON = re.compile(r"\s*(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
+_COMPARISON = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
 _WINDOW = re.compile(
     r"""\(\s*(?:last_|current_)(\d+)(m|h|d|w|mo)\b"""
     r"""|\.(?:last|short_window|long_window)\(\s*["'](\d+)(m|h|d|w|mo)["']\s*\)"""
@@ -49,9 +74,9 @@ class Query:
     threshold: float
 
     @property
-    def rising(self) -> bool:
-        """Whether it alerts above its threshold."""
-        return self.comparator.startswith(">")
+    def rising(self) -> bool | None:
+        """Whether it alerts above its threshold; none where all but the threshold is on one side (==, !=)."""
+        return {">": True, "<": False}.get(self.comparator[0])
 
     @property
     def window(self) -> int:
@@ -71,7 +96,7 @@ def parse_query(text: str) -> Query:
     """Parses a query: brackets and quotes match, and the last comparison outside them is the threshold."""
     place = -1
     for index, character in _outside(text):
-        if character in "<>" and text[index - 1 : index] not in ("<", ">"):
+        if character in "<>=!" and text[index - 1 : index] not in ("<", ">", "=", "!"):
             place = index
     match = _COMPARISON.fullmatch(text[place:]) if place > 0 else None
     if match is None:
@@ -100,16 +125,24 @@ def _outside(text: str) -> Iterator[tuple[int, str]]:
 
 
 _HANDLE = re.compile(r"(?<![\w.{])@[A-Za-z0-9][\w.+@-]*[\w]")
-_BLOCK = re.compile(r"\{\{([#^])(is_\w+)(?:[^}]*)\}\}(.*?)\{\{/\2\}\}", re.DOTALL)
+_BLOCK = re.compile(r"\{\{([#^])(is_\w+)[^}]*\}\}((?:(?!\{\{[#^]).)*?)\{\{/\2\}\}", re.DOTALL)
+"""An innermost condition."""
+_DEPENDS = frozenset(
+    {"is_match", "is_exact_match", "is_priority", "is_warning_to_alert", "is_no_data_to_alert"}
+)
+"""Conditions that hold for some alerts and not for others."""
 
 
 def alerted(message: str) -> list[str]:
-    """The handles that a message tells of an alert; those for a warning or a recovery do not count."""
+    """The handles that a message tells of a new alert; of a warning, recovery or reminder does not count."""
 
     def keep(match: re.Match[str]) -> str:
         sign, condition, body = match.groups()
-        says_alert = condition in ("is_alert", "is_match", "is_exact_match", "is_renotify", "is_priority")
-        return body if says_alert == (sign == "#") else ""
+        then, _, otherwise = body.partition("{{else}}")
+        holds, fails = (then, otherwise) if sign == "#" else (otherwise, then)
+        if condition in _DEPENDS:
+            return f"{holds} {fails}"
+        return holds if condition == "is_alert" else fails
 
     before = None
     while before != message:
@@ -132,6 +165,10 @@ class Monitor:
         """An option by its name in Pulumi; the JSON document has it in snake case."""
         return self.options[_snake(name) if self.json else name]
 
+    def threshold(self, name: str) -> Value:
+        """A threshold by its name in Pulumi."""
+        return self.thresholds[_snake(name) if self.json else name]
+
     @property
     def kind(self) -> str:
         return self.value["type"].text() or ""
@@ -142,15 +179,22 @@ class Monitor:
 
     @property
     def compared(self) -> bool:
-        """Whether its query compares with a threshold."""
+        """Whether its query has to compare with a threshold."""
         return self.kind in COMPARED
 
     def parsed(self) -> Query | None:
-        """Its query; None when it has no threshold, or cannot be read."""
-        try:
-            return parse_query(self.query.text() or "") if self.compared else None
-        except QueryError:
+        """Its query; None when it has no threshold, or cannot be read.
+
+        Raises UnknownValueError when the type is one of which the pack does not know how its queries end.
+        """
+        if self.kind in UNCOMPARED:
             return None
+        try:
+            return parse_query(self.query.text() or "")
+        except QueryError:
+            if self.compared:
+                return None
+            raise UnknownValueError(self.query.path) from None
 
     @property
     def tags(self) -> list[str]:

@@ -1,7 +1,6 @@
 """Queries of monitors: each alerts when its thresholds say it does, and soon enough."""
 
 import re
-from collections.abc import Iterator
 from functools import cache
 
 from pulumi_policy import Severity
@@ -24,8 +23,9 @@ from policies.rule import (
 from policies.rules.alerts import ALERTS, MONITORS
 
 
-def _number(number: float) -> str:
-    return f"{number:g}"
+def _unless_secret(found: Monitor, text: str) -> str:
+    """What a message may derive from a monitor's query."""
+    return "" if found.query.secret else text
 
 
 @ALERTS.rule(
@@ -43,9 +43,10 @@ def query_unreadable(resource: Resource, _: Options) -> Verdicts:
         try:
             parse_query(found.query.text() or "")
         except QueryError as fault:
-            yield Finding(
-                found.query.path, f"{found.query.shown()} ({fault})", "write it as expression > threshold"
-            )
+            shown = found.query.shown() + _unless_secret(found, f" ({fault})")
+            yield Finding(found.query.path, shown, "write it as expression > threshold")
+    else:
+        found.parsed()  # not judged where the pack does not know how queries of the type end
 
 
 @ALERTS.rule(
@@ -63,25 +64,27 @@ def threshold_mismatch(resource: Resource, _: Options) -> Verdicts:
         return
     critical = found.thresholds["critical"]
     if critical.number() != query.threshold:
-        yield wrong(critical, f"{_number(query.threshold)}, as the query has it")
+        yield wrong(critical, _unless_secret(found, f"{query.threshold:g}, ") + "as the query has it")
     yield from _order(found, query)
 
 
-def _order(found: Monitor, query: Query) -> Iterator[Finding]:
-    """A warning comes before the alert, a recovery after it: on the side where all is well."""
-    snake = found.json
-    names = ("warning", "critical_recovery" if snake else "criticalRecovery")
-    for name in names:
-        value = found.thresholds[name]
+def _order(found: Monitor, query: Query) -> Verdicts:
+    """A warning comes before the alert, a recovery after either: on the side where all is well."""
+    if query.rising is None:
+        return
+    critical = f" {query.threshold:g}, since the query alerts {query.comparator} it"
+    critical = _unless_secret(found, critical) or " the query's threshold"
+    warning = found.threshold("warning")
+    for value, limit, text in (
+        (warning, query.threshold, critical),
+        (found.threshold("criticalRecovery"), query.threshold, critical),
+        (found.threshold("warningRecovery"), warning.number(), f" the warning's {warning.shown()}"),
+    ):
         number = value.number()
-        if number is not None and not (
-            number < query.threshold if query.rising else number > query.threshold
-        ):
-            side = "below" if query.rising else "above"
-            yield wrong(
-                value,
-                f"a number {side} {_number(query.threshold)}, since the query alerts {query.comparator} it",
-            )
+        if number is None or limit is None:
+            continue
+        if number >= limit if query.rising else number <= limit:
+            yield wrong(value, f"a number {'below' if query.rising else 'above'}{text}")
 
 
 @ALERTS.rule(
@@ -112,9 +115,8 @@ def window_too_long(resource: Resource, options: Options) -> Verdicts:
     named = [minutes for word, minutes in options["byName"].items() if is_named(name, word)]
     allowed = int(min([options["minutes"], *named]))
     if query is not None and query.window > allowed:
-        yield Finding(
-            found.query.path, f"{found.query.shown()}, {query.window} minutes", f"use at most {allowed}"
-        )
+        shown = found.query.shown() + _unless_secret(found, f", {query.window} minutes")
+        yield Finding(found.query.path, shown, f"use at most {allowed}{' minutes' * found.query.secret}")
 
 
 def is_named(name: str, word: str) -> bool:

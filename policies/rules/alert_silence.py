@@ -3,6 +3,7 @@
 from pulumi_policy import Severity
 
 from policies.datadog import (
+    COUNT,
     WITH_NO_DATA,
     monitor,
 )
@@ -26,18 +27,20 @@ from policies.unknowns import Value
     remediation="Set notifyNoData (with noDataTimeframe at least twice the window) or onMissingData.",
 )
 def no_data(resource: Resource, _: Options) -> Verdicts:
-    """A monitor of a metric says what happens when the metric stops coming."""
+    """A monitor says what happens when what it measures stops coming."""
     found = monitor(resource)
-    if found.kind not in WITH_NO_DATA:
-        return
-    notify, missing = found.option("notifyNoData"), found.option("onMissingData")
-    if notify.absent and missing.absent:
-        yield wrong(notify, "true, or say in onMissingData what happens")
-    frame, query = found.option("noDataTimeframe"), found.parsed()
-    if notify.flag() and query is not None:
+    if COUNT.search(found.query.text() or ""):
+        return  # what is not there counts as 0, which is compared like any other number
+    decides = [found.option(name) for name in WITH_NO_DATA.get(found.kind, ())]
+    if decides and all(each.absent for each in decides):
+        also = ", or say in onMissingData what happens" if len(decides) > 1 else " or false"
+        yield wrong(decides[0], f"true{also}")
+    frame, query = found.option("noDataTimeframe"), found.parsed() if decides else None
+    if query is not None and found.option("notifyNoData").flag():
         least = 2 * query.window
         if (frame.number() or 0) < least:
-            yield wrong(frame, f"{least} or more minutes, twice the query's window")
+            wanted = "as many minutes as" if found.query.secret else f"{least} or more minutes,"
+            yield wrong(frame, f"{wanted} twice the query's window")
 
 
 @ALERTS.rule(

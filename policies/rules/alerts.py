@@ -41,8 +41,8 @@ LIST = {"type": "array", "items": {"type": "string"}}
     controls=("Guide: incident step 1",),
     url="https://docs.datadoghq.com/monitors/notify/",
     remediation=(
-        "Name in the message, outside {{#is_warning}} and {{#is_recovery}}, who is told when the monitor "
-        "alerts."
+        "Name in the message, outside {{#is_warning}}, {{#is_recovery}} and {{#is_renotify}}, who is told "
+        "when the monitor alerts."
     ),
     options={
         "targets": Option(
@@ -69,10 +69,9 @@ def without_target(resource: Resource, options: Options) -> Verdicts:
             f"add a handle such as {wanted}",
         )
     for handle in handles:
+        shown = "[secret]" if message.secret else handle
         if not any(re.fullmatch(pattern, handle) for pattern in existing):
-            yield Finding(
-                message.path, f"for {handle}, which this environment does not have", f"use {wanted}"
-            )
+            yield Finding(message.path, f"for {shown}, which this environment does not have", f"use {wanted}")
 
 
 @ALERTS.rule(

@@ -17,6 +17,8 @@ from policies.datadog import QueryError, alerted, parse_query
         ),
         ('logs("status:error > 3").index("*").rollup("count").last("15m") > 10', None, ">", 10, 15),
         ('burn_rate("x").over("30d").long_window("1h").short_window("5m") > 14.4', None, ">", 14.4, 60),
+        ('logs("a").index("*").rollup("count").last("1h") == 0', None, "==", 0, 60),
+        ("processes('nginx').over('env:a').rollup('count').last('2d') < 1", None, "<", 1, 2880),
         ("avg(last_1w):default_zero(a{*}) < .5", "avg(last_1w):default_zero(a{*})", "<", 0.5, 10080),
     ],
 )
@@ -54,6 +56,14 @@ def test_what_is_no_query_says_why(text: str, fault: str) -> None:
         ("{{^is_alert}}@a-b{{/is_alert}}{{^is_warning}}@c-d{{/is_warning}}", ["@c-d"]),
         ('{{#is_match "env" "prod"}}@a-b{{/is_match}}', ["@a-b"]),
         ("mail me at who@pipe.dev", []),
+        ("{{#is_renotify}}@a-b{{/is_renotify}}", []),
+        ("{{^is_renotify}}@a-b{{/is_renotify}}", ["@a-b"]),
+        ('{{^is_match "host.name" "db"}}@a-b{{/is_match}}', ["@a-b"]),
+        ('{{#is_match "a" "b"}}@a-b{{else}}@c-d{{/is_match}}', ["@a-b", "@c-d"]),
+        ("{{#is_alert}}@a-b{{else}}@c-d{{/is_alert}}", ["@a-b"]),
+        ("{{#is_warning}}@a-b{{else}}@c-d{{/is_warning}}", ["@c-d"]),
+        ("{{#is_warning_to_alert}}@a-b{{/is_warning_to_alert}}", ["@a-b"]),
+        ("{{#is_alert_recovery}}@a-b{{/is_alert_recovery}}{{#is_no_data}}@c-d{{/is_no_data}}", []),
         ("{{#is_alert}}{{#is_warning}}@a-b{{/is_warning}}@c-d{{/is_alert}}", ["@c-d"]),
     ],
 )

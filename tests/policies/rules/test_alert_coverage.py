@@ -28,16 +28,46 @@ def test_a_removed_monitor_is_named(said_of_stack: Said) -> None:
 
 def test_a_synthetic_test_counts_as_a_monitor(said_of_stack: Said) -> None:
     test = resource(
-        SYNTHETIC, {"name": "x", "tags": [], "optionsList": {"monitorName": "CertificateExpiry (prod)"}}
+        SYNTHETIC,
+        {
+            "name": "x",
+            "subtype": "ssl",
+            "tags": [],
+            "optionsList": {"monitorName": "CertificateExpiry (prod)"},
+        },
     )
     assert said_of_stack(REQUIRED, test, monitors=["CertificateExpiry"]) == []
-    unnamed = resource(SYNTHETIC, {"name": "CertificateExpiry", "tags": []})
+    assertions = [{"type": "statusCode"}, {"type": "certificate"}]
+    unnamed = resource(SYNTHETIC, {"name": "CertificateExpiry", "tags": [], "assertions": assertions})
     assert said_of_stack(REQUIRED, unnamed, monitors=["CertificateExpiry"]) == []
+    other = resource(SYNTHETIC, {"name": "CertificateExpiry", "assertions": assertions[:1]})
+    assert said_of_stack(REQUIRED, other, monitors=["CertificateExpiry"]) == [
+        "assertions is [{'type': 'statusCode'}]; let CertificateExpiry measure what matches cert|tls|ssl"
+    ]
 
 
 def test_a_monitor_whose_name_is_unknown_is_counted(said_of_stack: Said) -> None:
     unknown = resource(TYPE, changed(MONITOR, name=UNKNOWN))
-    assert said_of_stack(REQUIRED, unknown, monitors=["HighErrorRate"])[-1] == "unknown: name"
+    assert said_of_stack(REQUIRED, unknown, monitors=["HighErrorRate"]) == ["unknown: name"]
+    other = resource(TYPE, changed(MONITOR, name=UNKNOWN, tags=["env:dev"]))
+    assert said_of_stack(REQUIRED, other, monitors=["HighErrorRate"], tags=["env:prod"]) == [
+        "monitor HighErrorRate is missing; declare a datadog.Monitor whose name has HighErrorRate "
+        "with the tags env:prod"
+    ]
+    beside = resource(TYPE, MONITOR, "beside")
+    assert said_of_stack(REQUIRED, unknown, beside, monitors=["HighErrorRate"]) == []
+
+
+def test_a_monitor_measures_what_its_name_says(said_of_stack: Said) -> None:
+    query = "avg(last_5m):avg:cpu{*} > 1"
+    idle = resource(TYPE, changed(MONITOR, query=query))
+    assert said_of_stack(REQUIRED, idle, monitors=["HighErrorRate"]) == [
+        f"query is {query!r}; let HighErrorRate measure what matches err|5xx|fail"
+    ]
+    assert said_of_stack(REQUIRED, idle, monitors=["HighErrorRate"], measures={"HighErrorRate": "cpu"}) == []
+    assert said_of_stack(REQUIRED, idle, monitors=["HighErrorRate"], measures={}) == []
+    unknown = resource(TYPE, changed(MONITOR, query=UNKNOWN))
+    assert said_of_stack(REQUIRED, unknown, monitors=["HighErrorRate"]) == ["unknown: query"]
 
 
 def test_an_slo_is_asked_for_by_configuration(said_of_stack: Said) -> None:
@@ -47,6 +77,27 @@ def test_an_slo_is_asked_for_by_configuration(said_of_stack: Said) -> None:
     assert said_of_stack("alert-slo-missing", required=True) == [
         "service level objective is missing; declare a datadog.ServiceLevelObjective"
     ]
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        (["env:prod", "service:api"], []),
+        (
+            ["service:other"],
+            [
+                "service level objective is missing; declare a datadog.ServiceLevelObjective with the tags "
+                "service:api"
+            ],
+        ),
+        (UNKNOWN, ["unknown: tags"]),
+    ],
+)
+def test_an_slo_of_another_service_does_not_count(
+    said_of_stack: Said, tags: object, expected: list[str]
+) -> None:
+    slo = resource("datadog:index/serviceLevelObjective:ServiceLevelObjective", {"name": "x", "tags": tags})
+    assert said_of_stack("alert-slo-missing", slo, required=True, tags=["service:api"]) == expected
 
 
 UNCOVERED = "alert-deployment-uncovered"
@@ -92,4 +143,10 @@ def test_a_secret_name_is_not_in_the_advice(said_of_stack: Said, field: str) -> 
 
 def test_an_unknown_query_may_cover_it(said_of_stack: Said) -> None:
     monitor = resource(TYPE, changed(MONITOR, query=UNKNOWN))
-    assert said_of_stack(UNCOVERED, WATCHED, monitor) == ["unknown: query"]
+    assert said_of_stack(UNCOVERED, WATCHED, monitor) == ["unknown: query of it"]
+
+
+def test_what_is_in_a_list_is_watched_too(said_of_stack: Said) -> None:
+    listed = resource("kubernetes:apps/v1:DeploymentList", {"items": [DEPLOYMENT]})
+    [found] = said_of_stack(UNCOVERED, listed, resource(TYPE, MONITOR))
+    assert found.startswith("items[0].metadata.name is 'pipe-api', which no monitor covers")

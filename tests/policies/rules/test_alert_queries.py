@@ -4,7 +4,7 @@ import pytest
 
 from policies.datadog import MONITOR as TYPE
 from policies.datadog import MONITOR_JSON
-from tests.policies.conftest import UNKNOWN, Said, changed
+from tests.policies.conftest import UNKNOWN, Said, changed, secret
 from tests.policies.fixtures import MONITOR
 from tests.policies.monitors import as_json
 
@@ -90,4 +90,73 @@ def test_a_window_is_at_most_what_is_configured(said: Said) -> None:
     assert said(policy, TYPE, long, byName={"ErrorRate": 5}) == []
     assert said(policy, TYPE, changed(MONITOR, query="min(last_2d):sum:errors{*} > 0.01")) == [
         "query is 'min(last_2d):sum:errors{*} > 0.01', 2880 minutes; use at most 1440"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "query"),
+    [
+        ("process alert", "processes('nginx').over('env:a').rollup('count').last('2d') < 1"),
+        ("database-monitoring alert", 'database-monitoring-queries("x").rollup("count").last("2d") < 1'),
+        ("data-quality alert", 'data-quality("x").last("2d") < 1'),
+        ("a kind of tomorrow", 'something("x").last("2d") < 1'),
+    ],
+)
+def test_a_query_that_compares_is_judged_whatever_its_type(said: Said, kind: str, query: str) -> None:
+    props = changed(MONITOR, type=kind, query=query, monitorThresholds={"critical": 2})
+    assert said("alert-threshold-mismatch", TYPE, props) == [
+        "monitorThresholds.critical is 2; set it to 1, as the query has it"
+    ]
+    assert said("alert-window-too-long", TYPE, props) == [
+        f"query is {query!r}, 2880 minutes; use at most 1440"
+    ]
+
+
+POLICIES = ["alert-query-unreadable", "alert-threshold-mismatch", "alert-window-too-long"]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_type_whose_queries_the_pack_cannot_read_does_not_pass(said: Said, policy: str) -> None:
+    assert said(policy, TYPE, changed(MONITOR, type="event alert", query="events('x')")) == ["unknown: query"]
+    assert said(policy, TYPE, changed(MONITOR, type="composite", query="1 && 2")) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "recovery", "side"),
+    [("a > 0.01", "0.005", "below"), ("a > 0.01", "0.5", "below"), ("a < 0.001", 0.004, "above")],
+)
+def test_a_warning_s_recovery_comes_after_it(said: Said, query: str, recovery: object, side: str) -> None:
+    critical = query.rpartition(" ")[2]
+    limits = {"critical": critical, "warning": "0.005", "warningRecovery": recovery}
+    assert said(
+        "alert-threshold-mismatch", TYPE, changed(MONITOR, query=query, monitorThresholds=limits)
+    ) == [
+        f"monitorThresholds.warningRecovery is {recovery!r}; set it to a number {side} the warning's '0.005'"
+    ]
+
+
+def test_neither_side_of_an_equality_is_well(said: Said) -> None:
+    limits = {"critical": 0, "warning": 1, "criticalRecovery": 2}
+    props = changed(MONITOR, query="a == 0", monitorThresholds=limits)
+    assert said("alert-threshold-mismatch", TYPE, props) == []
+
+
+def test_nothing_is_derived_from_a_secret_query(said: Said) -> None:
+    props = changed(
+        MONITOR,
+        query=secret("avg(last_2d):avg:x{*} > 777123"),
+        monitorThresholds={"critical": 1, "warning": 777124},
+        notifyNoData=True,
+    )
+    assert said("alert-threshold-mismatch", TYPE, props) == [
+        "monitorThresholds.critical is 1; set it to as the query has it",
+        "monitorThresholds.warning is 777124; set it to a number below the query's threshold",
+    ]
+    assert said("alert-window-too-long", TYPE, props) == ["query is [secret]; use at most 1440 minutes"]
+    assert said("alert-no-data-undecided", TYPE, props) == [
+        "noDataTimeframe is not set; set it to as many minutes as twice the query's window"
+    ]
+    broken = changed(MONITOR, query=secret("avg(last_2d]:a > 1"))
+    assert said("alert-query-unreadable", TYPE, broken) == [
+        "query is [secret]; write it as expression > threshold"
     ]

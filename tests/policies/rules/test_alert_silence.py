@@ -41,8 +41,8 @@ def test_a_monitor_in_json_is_judged_alike(said: Said) -> None:
     ]
 
 
-def test_no_data_is_no_question_for_a_log_monitor(said: Said) -> None:
-    assert said("alert-no-data-undecided", TYPE, changed(MONITOR, type="log alert", notifyNoData=None)) == []
+def test_no_data_is_no_question_for_an_objective(said: Said) -> None:
+    assert said("alert-no-data-undecided", TYPE, changed(MONITOR, type="slo alert", notifyNoData=None)) == []
     decided = changed(MONITOR, notifyNoData=None, onMissingData="resolve")
     assert said("alert-no-data-undecided", TYPE, decided) == []
     in_time = changed(MONITOR, notifyNoData=True, noDataTimeframe=10)
@@ -60,3 +60,19 @@ def test_a_downtime_ends(said: Said) -> None:
     assert said(policy, old, {"end": 1735689600}) == []
     assert said(policy, old, {"endDate": "2026-01-01"}) == []
     assert said(policy, old, {}) == ["endDate is not set; set it to the moment at which the work is over"]
+
+
+@pytest.mark.parametrize("kind", ["log alert", "rum alert", "error-tracking alert"])
+def test_a_monitor_of_events_says_what_their_absence_means(said: Said, kind: str) -> None:
+    bare = changed(MONITOR, type=kind, notifyNoData=None)
+    assert said("alert-no-data-undecided", TYPE, bare) == [
+        "notifyNoData is not set; set it to true, or say in onMissingData what happens"
+    ]
+    assert said("alert-no-data-undecided", TYPE, {**bare, "onMissingData": "resolve"}) == []
+
+
+def test_a_service_check_has_no_on_missing_data(said: Said) -> None:
+    check = changed(MONITOR, type="service check", query='"a".over("*").last(2)', notifyNoData=None)
+    assert said("alert-no-data-undecided", TYPE, {**check, "onMissingData": "resolve"}) == [
+        "notifyNoData is not set; set it to true or false"
+    ]

@@ -5,7 +5,7 @@ import pytest
 from policies.catalog import RULES
 from policies.datadog import MONITOR as TYPE
 from policies.datadog import MONITOR_JSON
-from tests.policies.conftest import Said, changed
+from tests.policies.conftest import Said, changed, secret
 from tests.policies.fixtures import MONITOR
 from tests.policies.monitors import as_json
 
@@ -75,3 +75,10 @@ def test_a_monitor_without_urgency_needs_neither_priority_nor_renotification(sai
     calm = changed(MONITOR, tags=["severity:warning"], priority="3", renotifyInterval=None)
     assert said("alert-critical-without-priority", TYPE, calm) == []
     assert said("alert-critical-not-renotified", TYPE, calm) == []
+
+
+def test_a_handle_in_a_secret_message_is_not_named(said: Said) -> None:
+    props = changed(MONITOR, message=secret("@webhook-hunter2 https://x"))
+    assert said("alert-without-target", TYPE, props, targets=["@pagerduty"]) == [
+        "message is for [secret], which this environment does not have; use @pagerduty"
+    ]

@@ -48,11 +48,11 @@ IN_ENV = "workload-secret-in-env"
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        *((name, "hunter2") for name in ("PGPASSWORD", "DBPASSWORD", "dbPassword", "clientSecret")),
         *(
             (name, "hunter2")
-            for name in ("PGPASSWORD", "DBPASSWORD", "dbPassword", "clientSecret")
+            for name in ("SECRET_KEY", "SECRET_KEY_BASE", "ENCRYPTION_KEY", "apiKey", "PASS")
         ),
-        *((name, "hunter2") for name in ("SECRET_KEY", "SECRET_KEY_BASE", "ENCRYPTION_KEY", "apiKey", "PASS")),
         ("AWS_ACCESS_KEY_ID", "AKIA"),
         ("AWS_SECRET_ACCESS_KEY", "/Ab3+x"),
         ("DATABASE_URL", "postgres://u:hunter2@db/x"),
