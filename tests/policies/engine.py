@@ -182,6 +182,11 @@ class Engine:
         found.violations.sort(key=lambda each: (each["urn"], each["policy"], each["message"]))
         return found
 
+    def resources(self) -> list[dict[str, Any]]:
+        """The resources of the state, secrets encrypted."""
+        [file] = (self.folder / "state").rglob(f"stacks/{self.project}/{self.stack}.json")
+        return json.loads(file.read_text())["checkpoint"]["latest"]["resources"]
+
     def rows(self) -> list[dict[str, str]]:
         """The ledger, without its first line."""
         return [json.loads(line) for line in self.ledger.read_text().splitlines()[1:]]

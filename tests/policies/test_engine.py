@@ -160,6 +160,28 @@ def test_a_secret_is_never_quoted(engine: Engine) -> None:
     assert "hunter2" not in engine.ledger.read_text()
 
 
+def remediated() -> None:
+    spec = deepcopy(DEPLOYMENT["spec"])
+    pod = spec["template"]["spec"]
+    pod["automountServiceAccountToken"] = True
+    pod["containers"][0]["env"] = [{"name": "A", "value": pulumi.Output.secret("hunter2")}]
+    kubernetes.apps.v1.Deployment("api", metadata=DEPLOYMENT["metadata"], spec=spec)
+    zone_setting("1.0")
+
+
+def test_a_repair_reaches_the_provider_and_keeps_secrets_secret(engine: Engine) -> None:
+    repairs = dict.fromkeys(("tls-cloudflare-zone-old-version", "workload-token-mounted"), "remediate")
+    run = engine.run(remediated, "up", config={"all": "advisory", **repairs})
+    assert not run.failed, run.text
+    deployed = {each["urn"].rpartition("::")[2]: each for each in engine.resources()}
+    assert deployed["tls"]["inputs"]["value"] == "1.2"
+    pod = deployed["api"]["inputs"]["spec"]["template"]["spec"]
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["containers"][0]["env"][0]["value"]["ciphertext"]
+    assert "hunter2" not in run.text + json.dumps(run.violations) + engine.ledger.read_text()
+    assert "hunter2" not in json.dumps(engine.resources())
+
+
 def computed() -> None:
     group = aws.ec2.SecurityGroup("first", description="First", tags={"env": "prod"})
     deployment(image=group.arn)

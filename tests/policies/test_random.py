@@ -188,3 +188,5 @@ def test_no_rule_crashes_on_any_resource(seed: int) -> None:
             judgement = judge(rule, subject)
             assert not judgement.crash, (rule.name, judgement.crash, subject)
             assert PLANTED not in "".join(map(str, judgement.findings)), rule.name
+            blamed = {stack.by_urn[each.urn].type for each in judgement.findings if each.urn}
+            assert blamed <= rule.types | rule.about, rule.name  # else the ledger lacks those that pass
