@@ -138,10 +138,19 @@ def _settle(session: Session, targets: Targets | None, left_over: LeftOver | Non
 def _down(session: Session, options: Options) -> int:
     stack, progress = session.stack, session.progress
     resources = workspace.state(stack, "resources")
-    protected = sorted(name_of(each["urn"]) for each in resources if each.get("protect"))
-    if protected and not options.unprotect:
-        progress.fail(f"these are protected, so nothing was destroyed: {', '.join(protected)}")
-        progress.say(f"To destroy them too: .venv/bin/python -m sandbox down {stack.name} --unprotect")
+    protected = {name_of(each["urn"]) for each in resources if each.get("protect")}
+    lasting = {
+        name_of(each["urn"]) for each in resources if each.get("inputs", {}).get("deletionProtection") is True
+    }
+    if kept := sorted(lasting if options.unprotect else protected | lasting):
+        progress.fail(f"these are protected, so nothing was destroyed: {', '.join(kept)}")
+        keys = ", ".join(workspace.protecting(stack)) if lasting else ""
+        progress.say(
+            f"The API itself refuses to delete {', '.join(sorted(lasting))}: set {keys} in"
+            f" Pulumi.{stack.name}.yaml to false, then make sandbox STACK={stack.name}, and then this again"
+            if lasting
+            else f"To destroy them too: .venv/bin/python -m sandbox down {stack.name} --unprotect"
+        )
         return FAILED
     if protected:
         session.call("state", "unprotect", "--all", "--yes")

@@ -8,7 +8,7 @@ import os
 import re
 import secrets
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -85,6 +85,20 @@ def zones(stack: Stack) -> set[str]:
     """The Cloudflare zones that any stack file of the project names: those of its account."""
     files = (file.read_text(errors="replace") for file in stack.project.glob("Pulumi.*.yaml"))
     return {name for text in files for name in ZONE.findall(text)}
+
+
+def protecting(stack: Stack) -> list[str]:
+    """The settings of the stack file that protect something from being deleted."""
+    file = stack.project / f"Pulumi.{stack.name}.yaml"
+    return list(_protecting(yaml.safe_load(file.read_text())["config"]))
+
+
+def _protecting(settings: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            yield from _protecting(cast("dict[str, Any]", value), f"{path}{key}.")
+        elif value is True and "protect" in key.lower():
+            yield path + key
 
 
 def prepare(stack: Stack, settings: Mapping[str, str] | None = None) -> list[str]:

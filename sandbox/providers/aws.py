@@ -44,9 +44,10 @@ class Aws(Package):
             yield f"exactly one of {', '.join(SOURCES)} is required; found: {', '.join(found) or 'none'}"
 
     def forces_replacement(self, resource: Resource, change: Change) -> bool:
-        """A rule's source can get another value, but cannot become one of another kind."""
+        """A rule's source can get another value, but cannot become one of another kind; some things stay."""
         another = RULE.match(resource.type) and change.path[0] in SOURCES and change.kind != "update"
-        return bool(another) or super().forces_replacement(resource, change)
+        lasting = change.kind == "delete" and change.path[0] in table("aws")["lasting"].get(resource.type, ())
+        return bool(another) or lasting or super().forces_replacement(resource, change)
 
     def delete_first(self, resource: Resource, changes: Sequence[Change]) -> bool:
         """The new one cannot be there beside the old one when both have the name that the program chose."""

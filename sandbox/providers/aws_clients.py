@@ -53,7 +53,6 @@ class Clients:
             config=config,
         )
         client.meta.events.register("before-parameter-build", _check)
-        client.meta.events.register("needs-retry", _slow_down)
         return client
 
 
@@ -61,13 +60,6 @@ def _check(params: Json, model: OperationModel, **_: Any) -> None:
     found = list(aws_requests.faults(model.input_shape, params, BARE.get())) if model.input_shape else []
     if found:
         raise Refused("; ".join(f"{model.name}: {fault}" for fault in found))
-
-
-def _slow_down(response: Any, attempts: int, **_: Any) -> float | None:
-    """Seconds until the next attempt of a request that was too many."""
-    if response is None or response[0].status_code != 429 or attempts >= ATTEMPTS:
-        return None
-    return float(response[0].headers.get("Retry-After") or min(2.0**attempts, 20))
 
 
 def refused(error: ClientError) -> Refused:

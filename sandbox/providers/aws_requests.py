@@ -31,6 +31,8 @@ def shaped(shape: Shape, value: Any) -> Any:
         given = cast(Json, value[0] if isinstance(value, list) and value else value)
         made: Json = {}
         for name, item in given.items():
+            if item is None:  # a multi-select hash has a key for what has no value
+                continue
             known = member(shape, name)
             if known is None:
                 raise Refused(f"{name} is no member of {shape.name}; allowed: {', '.join(shape.members)}")

@@ -253,8 +253,8 @@ class Talk:
         new: Json = {**self._given, "tags": list(self._tags | self._mark)}
         old: Json = {**live.outputs, "tags": list(live.outputs.get("tagsAll") or {})}
         made: Json = {"added": {}, "removed": {}}
-        for name in [name for name, item in new.items() if isinstance(item, list)]:
-            was: list[Any] = old.get(name) or []
-            made["added"][name] = [one for one in new[name] if one not in was] or None
-            made["removed"][name] = [one for one in was if one not in new[name]] or None
+        for name in [name for name, item in (old | new).items() if isinstance(item, list)]:
+            now, was = (cast(list[Any], side.get(name) or []) for side in (new, old))
+            made["added"][name] = [one for one in now if one not in was] or None
+            made["removed"][name] = [one for one in was if one not in now] or None
         return made

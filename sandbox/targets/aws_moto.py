@@ -118,18 +118,27 @@ def _route_endpoint(region: str, params: Json) -> None:
         ec2.delete_route(table, prefix)
 
 
-def _keep_insights(region: str, params: Json) -> None:
-    database = _backend("rds", region).databases.get(params["DBInstanceIdentifier"])
-    for name, attribute in INSIGHTS.items():
-        if name in params:
-            setattr(database, f"performance_insights_{attribute}", params[name])
+def _keep(region: str, params: Json) -> None:
+    name = params.get("NewDBInstanceIdentifier") or params["DBInstanceIdentifier"]
+    database = _backend("rds", region).databases.get(name)
+    for each in KEPT.keys() & params.keys():
+        setattr(database, KEPT[each], params[each])
 
 
-INSIGHTS = {
-    "EnablePerformanceInsights": "enabled",
-    "PerformanceInsightsKMSKeyId": "kms_key_id",
-    "PerformanceInsightsRetentionPeriod": "retention_period",
+def _reset_parameters(region: str, params: Json) -> Json:
+    group = _backend("rds", region).db_parameter_groups[params["DBParameterGroupName"]]
+    for each in params.get("Parameters", []):
+        group.parameters.pop(each["ParameterName"], None)
+    return {"DBParameterGroupName": group.name}
+
+
+KEPT = {
+    "DBPortNumber": "port",
+    "EnablePerformanceInsights": "performance_insights_enabled",
+    "PerformanceInsightsKMSKeyId": "performance_insights_kms_key_id",
+    "PerformanceInsightsRetentionPeriod": "performance_insights_retention_period",
 }
+"""What moto forgets of a database that is made or changed, by its own attributes."""
 
 INSTEAD: Mapping[str, Callable[[str, Json], Any]] = {
     "AssociateKmsKey": _set_log_key,
@@ -137,13 +146,14 @@ INSTEAD: Mapping[str, Callable[[str, Json], Any]] = {
     "AddClientIDToOpenIDConnectProvider": _add_client,
     "RemoveClientIDFromOpenIDConnectProvider": _remove_client,
     "GetBucketReplication": _replication,  # moto makes up parts of it
+    "ResetDBParameterGroup": _reset_parameters,
 }
 """By action, what is done in moto's place, in a region; it returns the answer, or nothing."""
 
 AFTERWARDS: Mapping[str, Callable[[str, Json], None]] = {
     "ModifySecurityGroupRules": _change_peers,
     "ModifyVpcEndpoint": _route_endpoint,
-    "CreateDBInstance": _keep_insights,
-    "ModifyDBInstance": _keep_insights,
+    "CreateDBInstance": _keep,
+    "ModifyDBInstance": _keep,
 }
 """By action, what is done after moto has done it."""

@@ -119,6 +119,24 @@ def test_down_leaves_everything_when_something_is_protected(project: Project) ->
     assert (code, list((project.folder / "targets").glob("*.json"))) == (0, []), said
 
 
+def test_down_destroys_nothing_while_an_api_would_refuse_to_delete_something(project: Project) -> None:
+    project.things(**THINGS, vase={"protect": True, "deletionProtection": True})
+    project.run("up")
+    remedy = (
+        "The API itself refuses to delete vase: set pipe:things.vase.deletionProtection, pipe:things.vase.protect"
+        " in Pulumi.dev.yaml to false, then make sandbox STACK=dev, and then this again"
+    )
+    for flags in ([], ["--unprotect"]):
+        code, said = project.run("down", *flags)
+        assert code == 1, said
+        assert f"error: these are protected, so nothing was destroyed: vase\n{remedy}\n" in said
+    assert len(list((project.folder / "targets").glob("*.json"))) == 3
+    project.things(**THINGS, vase={"protect": False, "deletionProtection": False})
+    assert project.run("up")[0] == 0
+    code, said = project.run("down")
+    assert (code, list((project.folder / "targets").glob("*.json"))) == (0, []), said
+
+
 def test_clean_forgets_the_stack(project: Project) -> None:
     project.run("up")
     code, said = project.run("clean")

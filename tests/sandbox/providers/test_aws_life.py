@@ -1,6 +1,7 @@
 """AWS's resource types through their life, each test in an empty account."""
 
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -116,6 +117,83 @@ def test_a_new_password_reaches_the_api_although_none_is_ever_read(account: Worl
     assert not any("MasterUserPassword" in sent for sent in calls)
     account.change("database", password=Secret("another-password"))
     assert sum("another-password" in sent for sent in calls) == 1
+
+
+def test_an_endpoint_of_a_cluster_opens_and_closes_in_place(account: World) -> None:
+    account.up("cluster")
+    subnets = account.live["cluster"].outputs["vpcConfig"]["subnetIds"]
+    closed = {"subnetIds": subnets, "endpointPrivateAccess": True, "endpointPublicAccess": False}
+    cidrs = {"publicAccessCidrs": ["203.0.113.0/24"]}
+    for wanted in ({**closed, "endpointPublicAccess": True, **cidrs}, closed):
+        live = account.change("cluster", vpcConfig=wanted).outputs["vpcConfig"]
+        assert live["endpointPublicAccess"] is wanted["endpointPublicAccess"]
+
+
+def test_a_cluster_moves_to_other_subnets_and_groups_in_place(account: World) -> None:
+    account.up("cluster", "balancer")
+    vpc = dict(account.resource("cluster").inputs["vpcConfig"])
+    more = replace(account.resource("a", cidrBlock="10.0.9.0/24", availabilityZone="ap-northeast-1d"), id="")
+    wanted = [account.target.create(more).id, vpc["subnetIds"][1]]
+    groups = [account.live["balancer"].id]
+    live = account.change("cluster", vpcConfig={**vpc, "subnetIds": wanted, "securityGroupIds": groups})
+    assert live.outputs["vpcConfig"]["subnetIds"] == wanted
+    assert live.outputs["vpcConfig"]["securityGroupIds"] == groups
+    with pytest.raises(Refused, match="at least two different AZs, and belong to the VPC of the cluster"):
+        account.change("cluster", vpcConfig={**vpc, "subnetIds": wanted[:1]})
+
+
+def test_a_cluster_is_encrypted_later_but_not_again(account: World) -> None:
+    account.up("role", "a", "c", "key")
+    plain = replace(account.resource("cluster", encryptionConfig=None), id="")
+    account.live["cluster"] = account.target.create(plain)
+    live = account.target.update(account.resource("cluster"), account.live["cluster"])
+    assert live.inputs["encryptionConfig"]["provider"]["keyArn"] == account.live["key"].outputs["arn"]
+    eks, config = account.client("eks"), {"provider": {"keyArn": "other"}, "resources": ["secrets"]}
+    with pytest.raises(ClientError, match="has an encryption config already; it cannot be changed or taken"):
+        eks.associate_encryption_config(clusterName="pipe-dev", encryptionConfig=[config])
+
+
+def test_an_update_of_a_cluster_can_be_waited_for(account: World) -> None:
+    account.up("cluster")
+    eks = account.client("eks")
+    told = eks.update_cluster_config(name="pipe-dev", deletionProtection=True)["update"]
+    found = eks.describe_update(name="pipe-dev", updateId=told["id"])["update"]
+    assert (found["id"], found["status"]) == (told["id"], "Successful")
+
+
+def test_a_subnet_gets_another_route_table_in_place(account: World) -> None:
+    account.up("association")
+    other = account.target.create(replace(account.resource("table"), id="")).id
+    assert account.change("association", routeTableId=other).outputs["routeTableId"] == other
+    account.live["table"] = replace(account.live["table"], id=other)
+    assert account.differences("association", account.resource("association")) == []
+    account.delete("association")
+    assert account.read("association") is None
+
+
+def test_a_database_gets_another_name_and_port_in_place(account: World) -> None:
+    account.up("database")
+    ident = account.live["database"].id
+    live = account.change("database", identifier="pipe-other", port=5433, multiAz=True)
+    assert (live.id, live.outputs["identifier"], live.outputs["port"]) == (ident, "pipe-other", 5433)
+    assert live.outputs["multiAz"] is True
+    names = account.client("rds").describe_db_instances()["DBInstances"]
+    assert [each["DBInstanceIdentifier"] for each in names] == ["pipe-other"]
+
+
+def test_a_parameter_that_is_taken_out_is_the_engines_own_again(account: World) -> None:
+    account.up("parameters")
+    both = WORLD["parameters"][1]["parameters"]
+    for wanted in (both[:1], both, []):
+        live = account.change("parameters", parameters=wanted)
+        assert live.outputs.get("parameters", []) == wanted
+    account.change("parameters")
+    assert account.change("parameters", parameters=None).outputs["parameters"] == []
+
+
+def test_a_cluster_that_is_to_log_nothing_does_so(account: World) -> None:
+    account.up("cluster")
+    assert not account.change("cluster", enabledClusterLogTypes=None).outputs.get("enabledClusterLogTypes")
 
 
 def test_what_is_taken_out_of_the_program_is_taken_away(account: World) -> None:

@@ -33,6 +33,7 @@ CHANGES: list[tuple[str, str, Any, list[str]]] = [
     (r.CLUSTER, "vpcConfig.endpointPublicAccess", True, []),
     (r.CLUSTER, "accessConfig.bootstrapClusterCreatorAdminPermissions", True,
         ["accessConfig.bootstrapClusterCreatorAdminPermissions"]),
+    (r.CLUSTER, "encryptionConfig", {"provider": {"keyArn": "k"}, "resources": ["secrets"]}, []),
     (r.CLUSTER, "kubernetesNetworkConfig", {"ipFamily": "ipv6"}, ["kubernetesNetworkConfig"]),
     (r.CLUSTER, "kubernetesNetworkConfig", {"elasticLoadBalancing": {"enabled": True}}, []),
     (r.DEPLOYMENT, "spec.replicas", 4, []),
@@ -58,6 +59,13 @@ def test_a_change_is_made_in_place_or_replaces(
     providers: Providers, token: str, path: str, value: Any, expected: list[str]
 ):
     assert replacing(providers, token, changed(token, path, value)) == expected
+
+
+def test_what_a_cluster_is_encrypted_with_is_not_taken_away_in_place(providers: Providers):
+    old = changed(r.CLUSTER, "encryptionConfig", {"provider": {"keyArn": "k"}, "resources": ["secrets"]})
+    wanted = resource(r.CLUSTER, VALID[r.CLUSTER])
+    [change] = changes(old, VALID[r.CLUSTER])
+    assert providers.package(r.CLUSTER).forces_replacement(wanted, change)
 
 
 def test_a_rule_about_another_kind_of_source_is_replaced(providers: Providers):
