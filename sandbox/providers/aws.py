@@ -1,11 +1,10 @@
 """What the AWS provider accepts, and what AWS would answer."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
-from sandbox.providers import json_schema, schema
+from sandbox.providers import aws_documents, json_schema, schema
 from sandbox.providers.diff import Change
 from sandbox.providers.kinds import kind, table
 from sandbox.providers.plan import Plan
@@ -35,10 +34,12 @@ class Aws(Package):
 
     def faults(self, resource: Resource) -> Iterator[str]:
         yield from super().faults(resource)
+        if rules := table("aws")["inputs"].get(resource.type):
+            yield from json_schema.faults(json_schema.validator(rules), resource.inputs)
         name, purpose = table("aws")["documents"].get(resource.type, ("", ""))
         document = resource.inputs.get(name)
         if isinstance(document, str):
-            yield from _document_faults(name, purpose, document)
+            yield from aws_documents.faults(name, purpose, document)
         found = [name for name in SOURCES if name in resource.inputs]
         if RULE.match(resource.type) and len(found) != 1:
             yield f"exactly one of {', '.join(SOURCES)} is required; found: {', '.join(found) or 'none'}"
@@ -54,19 +55,6 @@ class Aws(Package):
         name = kind(resource.type).name
         chosen = name in resource.inputs and name not in resource.inputs.get("__defaults", ())
         return chosen and all(change.path[0] != name for change in changes)
-
-
-def _document_faults(name: str, purpose: str, text: str) -> Iterator[str]:
-    """What makes IAM refuse a policy document."""
-    try:
-        document: Any = json.loads(text)
-    except ValueError as error:
-        yield f"{name}: is no JSON: {error}"
-        return
-    found = cast(Json, document) if isinstance(document, dict) else {}
-    if isinstance(found.get("Statement"), dict):
-        found["Statement"] = [found["Statement"]]
-    yield from json_schema.faults(json_schema.grammar("policy_document", purpose), document, name)
 
 
 class AwsPlan(Plan):

@@ -5,11 +5,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-import jmespath
 import regex
 from botocore.exceptions import BotoCoreError
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
+from sandbox.providers.aws_functions import search
 from sandbox.providers.target import Refused
 from sandbox.providers.values import Json
 
@@ -115,7 +115,7 @@ def fill(template: Any, words: Json) -> Any:
     """A template with words; None where it has no value. An object in a list has one if its first key has."""
     if isinstance(template, str):
         found = PLACE.fullmatch(template)
-        return jmespath.search(found[1], words) if found else text(template, words)
+        return search(found[1], words) if found else text(template, words)
     if isinstance(template, dict):
         made = {key: fill(item, words) for key, item in cast(Json, template).items()}
         return {key: item for key, item in made.items() if item is not None} or None if made else {}
@@ -133,7 +133,7 @@ def text(template: str, words: Json) -> str:
     """A string with words in it, lists joined by commas."""
 
     def shown(found: re.Match[str]) -> str:
-        value = jmespath.search(found[1], words)
+        value = search(found[1], words)
         return (
             ", ".join(map(str, cast(list[Any], value)))
             if isinstance(value, list)

@@ -2,11 +2,10 @@
 
 import re
 import zlib
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-import jmespath
 from botocore.exceptions import ClientError
 from botocore.model import StructureShape
 
@@ -14,6 +13,7 @@ from sandbox.providers import aws_requests, schema
 from sandbox.providers.aws import AwsPlan
 from sandbox.providers.aws_answers import aligned, spelled
 from sandbox.providers.aws_clients import BARE, Clients, refused
+from sandbox.providers.aws_functions import search
 from sandbox.providers.aws_requests import fill, operation, send, text
 from sandbox.providers.aws_rows import row
 from sandbox.providers.diff import changes
@@ -45,7 +45,7 @@ class AwsTarget(AwsPlan):
         sent = sorted(name for name in resource.inputs if not bare and name not in talk.row.local)
         answer = talk.call(talk.row.create, sent)
         made = talk.row.create.get("made")
-        ident = jmespath.search(made, answer) if made else talk.natural_id()
+        ident = search(made, answer) if made else talk.natural_id()
         live = talk.again(str(ident)).finish()
         if live is None:
             raise Refused(f"{ident} was created, but {talk.row.read[0]['call']} does not find it")
@@ -79,7 +79,7 @@ class AwsTarget(AwsPlan):
         words = {**args, "region": args.get("region") or config.get("region") or REGION}
         client = self.clients.get(asked["service"], words["region"])
         answer = send(client, asked["call"], fill(asked.get("with", {}), words))
-        return {**words, "id": words["region"], **jmespath.search(text(asked["take"], words), answer)}
+        return {**words, "id": words["region"], **search(text(asked["take"], words), answer)}
 
 
 class Talk:
@@ -120,11 +120,11 @@ class Talk:
         words = self._words() | {"mark": self._mark[MARK]}
         items: list[Any] = [""]
         if "for" in found:
-            items = jmespath.search(found["for"]["take"], self._send(found["for"], {}))
+            items = search(found["for"]["take"], self._send(found["for"], {}))
         idents: list[str] = []
         for item in items:
             here = words | {"item": item}
-            idents += jmespath.search(text(found["take"], here), self._send(found, here)) or []
+            idents += search(text(found["take"], here), self._send(found, here)) or []
         return idents
 
     # Reading
@@ -134,10 +134,10 @@ class Talk:
         self._raw = {}
         for number, step in enumerate(self.row.read):
             answer = self.call(step, gone=True)
-            found = jmespath.search(text(step["take"], self._words()), answer) if answer is not None else None
+            found = search(text(step["take"], self._words()), answer) if answer is not None else None
             if number == 0 and found is None:
                 return False
-            more: Json = jmespath.search(text(step["plus"], self._words()), found) if "plus" in step else {}
+            more: Json = search(text(step["plus"], self._words()), found) if "plus" in step else {}
             self._raw |= {**(found or {}), **more}
         return True
 
@@ -169,17 +169,20 @@ class Talk:
             return None
         for step in self.row.finish:
             self.call(step, gone=True)
-        return self._settled() if not self.row.finish or self.look() else None
+        return self._settled(self._given) if not self.row.finish or self.look() else None
 
     def settle(self, before: Live) -> Live | None:
         """Make it as the program wants it, who gave `before` until now; None: it is not there."""
-        old, inputs = plain(before.inputs), schema.properties(schema.args_class(self.resource.type))
-        unseen = {name for name in self.row.unread if old.get(name) != self._given.get(name)}
-        taken_out = old.keys() & inputs.keys() - self._given.keys() - {"tags", "region", *self.row.local}
-        return self._settled(unseen, taken_out) if self.look() else None
+        return self._settled(plain(before.inputs)) if self.look() else None
 
-    def _settled(self, unseen: Set[str] = frozenset(), taken_out: Set[str] = frozenset()) -> Live:
-        live = self.live()
+    def _settled(self, old: Json) -> Live:
+        live, given = self.live(), self._given
+        inputs = schema.properties(schema.args_class(self.resource.type)).keys() - {"tags", "region"}
+        taken_out = old.keys() & inputs - given.keys() - {*self.row.local}
+        # What cannot be seen, and what is still as it was though the program has taken a part of it out.
+        unseen = {name for name in self.row.unread if old.get(name) != given.get(name)}
+        parts = old.keys() & given.keys() & inputs
+        unseen |= {one for one in parts if project(live.outputs.get(one), old[one]) == old[one] != given[one]}
         differ = self._differences(live) | unseen
         if not differ and not taken_out:
             return live
@@ -208,12 +211,12 @@ class Talk:
     def call(self, step: Json, names: Iterable[str] = (), *, gone: bool = False) -> Any:
         """Make a step's call, with these inputs besides what it says; its answer."""
         words = self._words()
-        if "if" in step and not jmespath.search(text(step["if"], words), words):
+        if "if" in step and not search(text(step["if"], words), words):
             return None
         items: list[Any] = [None]
         if "for" in step:
             among = self._send(step["for"], words) if "call" in step["for"] else words
-            items = jmespath.search(text(step["for"]["take"], words), among) or []
+            items = search(text(step["for"]["take"], words), among) or []
         answer: Any = None
         for item in items:
             try:

@@ -13,10 +13,15 @@ from sandbox.providers.values import UNKNOWN, Path, at, each, plain, show, show_
 @functools.cache
 def grammar(name: str, part: str = "") -> Any:
     """The validator of a file beside this one, by its name, or of one of its `$defs`."""
+    rules = json.loads((File(__file__).parent / f"{name}.json").read_text())
+    return validator({**rules, "$ref": f"#/$defs/{part}"} if part else rules)
+
+
+def validator(rules: Any) -> Any:
+    """Of a schema that is at hand."""
     from jsonschema.validators import Draft202012Validator
 
-    rules = json.loads((File(__file__).parent / f"{name}.json").read_text())
-    return Draft202012Validator({**rules, "$ref": f"#/$defs/{part}"} if part else rules)
+    return Draft202012Validator(rules)
 
 
 def faults(validator: Any, given: Any, *where: str) -> Iterator[str]:

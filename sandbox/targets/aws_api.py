@@ -1,8 +1,9 @@
 """AWS's API on this machine: moto answers, and aws_api.toml says what it lacks and where it is lenient.
 
 Every request is read and checked by botocore's model of its service before anything else sees it.
-Under `[[refuse."ec2 DeleteVpc"]]` is what AWS would refuse: a `look` at what is there (calls to moto, each
-with a name), then `if`, JMESPath into the request and what was seen, or `match`, patterns of its values.
+Under `[[refuse."ec2 DeleteVpc, ec2 DeleteSubnet"]]` is what AWS refuses ("*": in every request): a `look` at
+what is there (named calls to moto), then `if`, JMESPath into the request and what was seen, or `match`,
+patterns of its values. `document` is the request's policy document, if it has one (`[documents]`).
 Under `[eks.CreateAddon]` is an operation that moto does not have: what it does with the records of a family.
 """
 
@@ -23,7 +24,6 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 import botocore.session
-import jmespath
 import yaml
 from botocore.config import Config
 from botocore.exceptions import ClientError, UnknownServiceError
@@ -32,7 +32,8 @@ from werkzeug.exceptions import NotFound
 from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Response
 
-from sandbox.providers import aws_requests
+from sandbox.providers import aws_documents, aws_requests
+from sandbox.providers.aws_functions import search
 from sandbox.providers.aws_requests import fill, text
 from sandbox.targets import aws_moto
 from sandbox.targets.aws_fault import Fault, Json
@@ -132,8 +133,12 @@ class Front:
         if service in KEPT:
             words |= self._cluster() if service == "eks" else {}
             return self._kept.answer(service, action, params, words)
+        name, purpose, code = self._rules["documents"].get(f"{service} {action}", ("", "", ""))
+        if name in params:
+            if wrong := list(aws_documents.faults(name, purpose, params[name])):
+                raise Fault(code, "; ".join(wrong))
+            words["document"] = json.loads(params[name])
         if service == "s3":
-            words["document"] = json.loads(params.get("Policy", "{}"))
             words["buckets"] = ARN.findall(json.dumps(params.get("ReplicationConfiguration")))
         self._check(service, action, words)
         if instead := aws_moto.INSTEAD.get(action):
@@ -154,23 +159,25 @@ class Front:
     # What AWS refuses and moto does not
 
     def _check(self, service: str, action: str, words: Json) -> None:
-        for rule in self._rules["refuse"].get(f"{service} {action}", []):
+        asked = {"*", f"{service} {action}"}
+        tables = cast(dict[str, list[Json]], self._rules["refuse"]).items()
+        for rule in [one for names, rules in tables if asked & {*names.split(", ")} for one in rules]:
             for step in rule.get("look", []):
                 words[step["as"]] = self._look(service, step, words)
             wrong = [
-                name
+                value
                 for name, pattern in rule.get("match", {}).items()
-                if (value := jmespath.search(name, words)) is not None
-                and not re.fullmatch(pattern, str(value))
+                for value in aws_documents.listed(search(name, words))
+                if value is not None and not re.fullmatch(pattern, str(value))
             ]
-            if wrong or ("if" in rule and jmespath.search(text(rule["if"], words), words)):
+            if wrong or ("if" in rule and search(text(rule["if"], words), words)):
                 raise Fault(rule["code"], text(rule["say"], words), rule.get("status", 400))
 
     def _look(self, service: str, step: Json, words: Json) -> Any:
         """What there is: of a service in moto, or of a kept family."""
         if "family" in step:
             there = self._kept.records(words["region"], step["family"])
-            return jmespath.search(text(step["take"], words), there)
+            return search(text(step["take"], words), there)
         client = self._client(step.get("service", service), text(step.get("region", "<region>"), words))
         sent: Json = fill(step.get("with", {}), words) or {}
         try:
@@ -180,7 +187,7 @@ class Front:
                 return step["else"]
             found = cast(Json, error.response)["Error"]
             raise Fault(found["Code"], found["Message"]) from error
-        return jmespath.search(text(step["take"], words), answer)
+        return search(text(step["take"], words), answer)
 
     def _new_client(self, service: str, region: str) -> Any:
         """A client that asks moto without a network between."""

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import Any, cast
 
-import jmespath
-
+from sandbox.providers.aws_functions import search
 from sandbox.providers.aws_requests import fill, text
 from sandbox.targets.aws_fault import Fault, Json
 
@@ -75,7 +74,7 @@ class Kept:
             there.pop(row["forget"], None)
         of = text(row.get("of", ""), words)
         found = [one for name, one in records.items() if name.startswith(of)]
-        words |= {"record": there, "records": jmespath.search(text(row.get("take", "@"), words), found)}
+        words |= {"record": there, "records": search(text(row.get("take", "@"), words), found)}
         return fill(row.get("answer", {}), words) or {}
 
     def _change_tags(self, row: Json, words: Json) -> Json:

@@ -9,11 +9,16 @@ PASSWORD = "correct-horse-battery"
 
 
 def document(**statement: Any) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]})
+    return documents(statement)
 
 
-def trust(service: str) -> str:
-    return document(Principal={"Service": service}, Action="sts:AssumeRole")
+def documents(*statements: dict[str, Any]) -> str:
+    allowed = [{"Effect": "Allow", **statement} for statement in statements]
+    return json.dumps({"Version": "2012-10-17", "Statement": allowed})
+
+
+def trust(service: str, *more: str) -> str:
+    return document(Principal={"Service": service}, Action=["sts:AssumeRole", *more])
 
 
 READS = document(Action="s3:GetObject", Resource="*")
@@ -30,7 +35,22 @@ UNTAGGED = {
     },
     "action": {"type": "expire"},
 }
-KEY_POLICY = document(Principal={"AWS": "arn:aws:iam::123456789012:root"}, Action="kms:*", Resource="*")
+ADMINISTRATION = {
+    "Principal": {"AWS": "arn:aws:iam::123456789012:root"},
+    "Action": "kms:*",
+    "Resource": "*",
+}
+OF_LOGS = {
+    "Principal": {"Service": "logs.ap-northeast-1.amazonaws.com"},
+    "Action": ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
+    "Resource": "*",
+    "Condition": {
+        "ArnLike": {
+            "kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:ap-northeast-1:123456789012:log-group:/pipe/*"
+        }
+    },
+}
+KEY_POLICY = documents(ADMINISTRATION, OF_LOGS)
 TLS = {
     "Effect": "Deny",
     "Principal": "*",
@@ -157,6 +177,11 @@ WORLD: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
             "tags": {"Name": "role"},
         },
         {"description": "None", "maxSessionDuration": 3600, "assumeRolePolicy": trust("s3.amazonaws.com")},
+    ),
+    "reader": (
+        "aws:iam/role:Role",
+        {"name": "pipe-pods", "assumeRolePolicy": trust("pods.eks.amazonaws.com", "sts:TagSession")},
+        {},
     ),
     "inline": (
         "aws:iam/rolePolicy:RolePolicy",
@@ -467,7 +492,7 @@ WORLD: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
             "clusterName": "<cluster.name>",
             "namespace": "pipe",
             "serviceAccount": "pipe-api",
-            "roleArn": "<role.arn>",
+            "roleArn": "<reader.arn>",
         },
         {"tags": {"a": "b"}},
     ),

@@ -183,8 +183,8 @@ def test_a_database_gets_another_name_and_port_in_place(account: World) -> None:
 
 def test_a_parameter_that_is_taken_out_is_the_engines_own_again(account: World) -> None:
     account.up("parameters")
-    both = WORLD["parameters"][1]["parameters"]
-    for wanted in (both[:1], both, []):
+    both: list[Any] = WORLD["parameters"][1]["parameters"]
+    for wanted in (both[:1], both, list[Any]()):
         live = account.change("parameters", parameters=wanted)
         assert live.outputs.get("parameters", []) == wanted
     account.change("parameters")
@@ -194,6 +194,18 @@ def test_a_parameter_that_is_taken_out_is_the_engines_own_again(account: World) 
 def test_a_cluster_that_is_to_log_nothing_does_so(account: World) -> None:
     account.up("cluster")
     assert not account.change("cluster", enabledClusterLogTypes=None).outputs.get("enabledClusterLogTypes")
+
+
+def test_a_part_that_is_taken_out_is_taken_away(account: World) -> None:
+    account.up("bucket", "lifecycle", "cluster", "balancer")
+    [dumps, cleanup] = WORLD["lifecycle"][1]["rules"]
+    less = {name: item for name, item in dumps.items() if name != "transitions"}
+    live = account.change("lifecycle", rules=[less, cleanup])
+    assert not live.outputs["rules"][0].get("transitions")
+    vpc = dict(account.resource("cluster").inputs["vpcConfig"])
+    before = account.change("cluster", vpcConfig={**vpc, "securityGroupIds": [account.live["balancer"].id]})
+    live = account.target.update(account.resource("cluster"), before)
+    assert live.outputs["vpcConfig"]["securityGroupIds"] == []
 
 
 def test_what_is_taken_out_of_the_program_is_taken_away(account: World) -> None:

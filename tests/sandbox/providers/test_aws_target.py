@@ -102,7 +102,7 @@ def test_the_cluster_has_what_the_program_needs_of_it(everything: World) -> None
 @pytest.mark.parametrize(
     ("name", "changed", "said"),
     [
-        ("logs", {"name": "/x", "retentionInDays": 31}, "Value '31' at 'retentionInDays'"),
+        ("logs", {"name": "/pipe/x", "retentionInDays": 31}, "Value '31' at 'retentionInDays'"),
         ("flows", {"trafficType": "SOME"}, 'TrafficType: "SOME"; allowed: ACCEPT, REJECT, ALL'),
         ("key", {"description": "x" * 8193}, "0 to 8192 characters are allowed, these are 8193"),
         ("key", {"customerMasterKeySpec": "RSA"}, 'KeySpec: "RSA"; allowed: RSA_2048'),

@@ -210,6 +210,12 @@ DOCUMENTS: list[tuple[Any, str]] = [
 ]
 
 
+@pytest.mark.parametrize("days", [6, 31])
+def test_a_key_waits_as_long_as_the_provider_lets_it(providers: Providers, days: int):
+    found = providers.faults("aws:kms/key:Key", {"deletionWindowInDays": days})
+    assert found == [f"deletionWindowInDays: {days}, a number, is not within 7 to 30"]
+
+
 def of_bucket(providers: Providers, document: Any) -> list[str]:
     inputs = {"bucket": "pipe-backup", "policy": json.dumps(document)}
     return providers.faults("aws:s3/bucketPolicy:BucketPolicy", inputs)

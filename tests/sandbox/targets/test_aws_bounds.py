@@ -1,0 +1,342 @@
+"""Bounds that AWS has and neither its service models nor moto: whoever asks, in AWS's own words."""
+
+import json
+from collections.abc import Generator
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.sandbox.providers.aws_things import ADMINISTRATION, OF_LOGS, READS, document, documents, trust
+from tests.sandbox.providers.aws_world import World, world
+
+UP = (
+    "vpc", "a", "balancer", "in", "role", "reader", "inline", "policy", "key", "bucket", "replica",
+    "versioned",
+    "versioned-replica", "block", "cluster", "database", "endpoint",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def account() -> Generator[World]:
+    with world() as made:
+        made.up(*UP)
+        yield made
+
+
+def said(account: World, service: str, call: str, **asked: Any) -> str:
+    """How a call is refused: code and message."""
+    words = {one: {**live.outputs, "id": live.id} for one, live in account.live.items()}
+    asked = json.loads(
+        "".join(
+            part if index % 2 == 0 else str(words[part.split(".")[0]][part.split(".")[1]])
+            for index, part in enumerate(json.dumps(asked).split("~"))
+        )
+    )
+    with pytest.raises(ClientError) as found:
+        getattr(account.client(service), call)(**asked)
+    error = cast(Any, found.value.response)["Error"]
+    return f"{error['Code']}: {error['Message']}"
+
+
+NO_DOCUMENT = "is no JSON: Expecting value: line 1 column 1 (char 0)"
+TYPO = document(Principal="*", Acton="s3:GetObject", Resource="*")
+KNOWN = "Action, Condition, Effect, NotAction, NotPrincipal, NotResource, Principal, Resource, Sid"
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "name", "asked", "code"),
+    [
+        ("s3", "put_bucket_policy", "Policy", {"Bucket": "pipe-b"}, "MalformedPolicy"),
+        ("kms", "create_key", "Policy", {}, "MalformedPolicyDocumentException"),
+        ("kms", "put_key_policy", "Policy", {"KeyId": "~key.id~"}, "MalformedPolicyDocumentException"),
+        ("iam", "create_role", "AssumeRolePolicyDocument", {"RoleName": "x"}, "MalformedPolicyDocument"),
+        ("iam", "update_assume_role_policy", "PolicyDocument", {"RoleName": "x"}, "MalformedPolicyDocument"),
+        ("iam", "create_policy", "PolicyDocument", {"PolicyName": "x"}, "MalformedPolicyDocument"),
+        (
+            "iam",
+            "put_role_policy",
+            "PolicyDocument",
+            {"RoleName": "pipe-role", "PolicyName": "x"},
+            "MalformedPolicyDocument",
+        ),
+        (
+            "ec2",
+            "modify_vpc_endpoint",
+            "PolicyDocument",
+            {"VpcEndpointId": "~endpoint.id~"},
+            "InvalidPolicyDocument",
+        ),
+    ],
+)
+def test_a_policy_document_is_read_by_whoever_it_is_sent_to(
+    account: World, service: str, call: str, name: str, asked: dict[str, Any], code: str
+) -> None:
+    assert said(account, service, call, **asked, **{name: "nope"}) == f"{code}: {name}: {NO_DOCUMENT}"
+    found = said(account, service, call, **asked, **{name: TYPO})
+    statement = f"{name}.Statement[0]"
+    assert found.startswith(
+        f"{code}: {statement}.Acton: there is no such field; closest: Action, NotAction; "
+    )
+    assert f"{statement}: an object, has to have exactly one of Action and NotAction" in found
+
+
+def ports(low: int, high: int, **more: Any) -> dict[str, Any]:
+    ranges = {"IpRanges": [{"CidrIp": "10.0.0.0/8", **more}]}
+    return {"IpPermissions": [{"IpProtocol": "tcp", "FromPort": low, "ToPort": high, **ranges}]}
+
+
+def tagged(**tag: str) -> dict[str, Any]:
+    return {"Resources": ["~vpc.id~"], "Tags": [tag]}
+
+
+PORTS = "portRange: 0 to 65535 are allowed, and the first is not above the last"
+DESCRIPTION = (
+    "InvalidParameterValue: Invalid rule description. Descriptions must be less than 256 characters long and"
+    " a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*"
+)
+BLOCK = "a block of /16 to /28 without bits of a host is required."
+TAG = (
+    "InvalidParameterValue: A tag's key has at most 128 characters and does not begin with aws:,"
+    " and its value has at most 256"
+)
+
+
+@pytest.mark.parametrize(
+    ("call", "asked", "message"),
+    [
+        ("create_vpc", {"CidrBlock": "10.9.0.5/16"}, f"InvalidParameterValue: Value (10.9.0.5/16) for "
+            f"parameter "
+            f"cidrBlock is invalid: {BLOCK}"),
+        ("create_subnet", {"VpcId": "~vpc.id~", "CidrBlock": "10.0.9.0/29"}, "InvalidParameterValue: Value "
+            f"(10.0.9.0/29) for parameter cidrBlock is invalid: {BLOCK}"),
+        ("create_subnet", {"VpcId": "~vpc.id~", "CidrBlock": "10.0.0.128/25"},
+            "InvalidSubnet.Conflict: The CIDR '10.0.0.128/25' conflicts with another subnet"),
+        ("create_subnet", {"VpcId": "~vpc.id~", "CidrBlock": "10.1.0.0/24"},
+            "InvalidSubnet.Range: The CIDR '10.1.0.0/24' is invalid."),
+        ("authorize_security_group_ingress", ports(9000, 80),
+            f"InvalidParameterValue: Invalid value '9000, 80' for {PORTS}"),
+        ("authorize_security_group_egress", ports(70000, 70000),
+            f"InvalidParameterValue: Invalid value '70000, 70000' for {PORTS}"),
+        ("authorize_security_group_ingress", ports(80, 80, Description="It's"), DESCRIPTION),
+        ("authorize_security_group_egress", ports(80, 80, Description="x" * 256), DESCRIPTION),
+        ("authorize_security_group_ingress", ports(80, 80, CidrIp="10.1.2.3/16"),
+            "InvalidParameterValue: CIDR block 10.1.2.3/16 is malformed"),
+        ("modify_security_group_rules", {"SecurityGroupRules": [{"SecurityGroupRuleId": "~in.id~",
+            "SecurityGroupRule": {"IpProtocol": "tcp", "FromPort": 2, "ToPort": 1,
+            "CidrIpv4": "10.0.0.0/8"}}]},
+            "InvalidParameterValue: Invalid ports or CIDR block of a rule: 0 to 65535 are allowed, the "
+            "first not "
+            "above the last, and blocks without bits of a host"),
+        ("create_tags", tagged(Key="k" * 129, Value="v"), TAG),
+        ("create_tags", tagged(Key="k", Value="v" * 257), TAG),
+        ("create_tags", tagged(Key="aws:k", Value="v"), TAG),
+    ],
+)  # fmt: skip
+def test_networks_are_as_ec2_wants_them(
+    account: World, call: str, asked: dict[str, Any], message: str
+) -> None:
+    group = {"GroupId": "~balancer.id~"} if "security_group" in call else {}
+    assert said(account, "ec2", call, **asked, **group) == message
+
+
+NO_LOGS = documents(ADMINISTRATION)
+GROUP = "arn:aws:logs:ap-northeast-1:123456789012:log-group:/other"
+FOR_IT = {"Condition": {"ArnEquals": {"kms:EncryptionContext:aws:logs:arn": GROUP}}}
+OTHERS = documents(ADMINISTRATION, {**OF_LOGS, **FOR_IT})
+
+
+@pytest.mark.parametrize("policy", [NO_LOGS, OTHERS])
+def test_a_log_group_has_a_key_only_if_its_policy_lets_the_service_use_it(
+    account: World, policy: str
+) -> None:
+    kms = account.client("kms")
+    key = kms.create_key(Policy=policy)["KeyMetadata"]["Arn"]
+    message = (
+        "InvalidParameterException: The specified KMS key does not exist or is not allowed to be used with"
+        " LogGroup 'arn:aws:logs:ap-northeast-1:123456789012:log-group:/pipe/x': {} is Enabled, and its "
+        "policy"
+        " has to let logs.ap-northeast-1.amazonaws.com use it for this group"
+    )
+    asked = {"logGroupName": "/pipe/x", "kmsKeyId": key}
+    assert said(account, "logs", "create_log_group", **asked) == message.format(key)
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=documents(ADMINISTRATION, OF_LOGS))
+    account.client("logs").create_log_group(**asked)
+    account.client("logs").delete_log_group(logGroupName="/pipe/x")
+
+
+def test_a_key_stays_within_reach(account: World) -> None:
+    lost = document(Principal={"Service": "logs.ap-northeast-1.amazonaws.com"}, Action="kms:*", Resource="*")
+    for call, asked in (("create_key", {}), ("put_key_policy", {"KeyId": "~key.id~"})):
+        assert said(account, "kms", call, **asked, Policy=lost) == (
+            "MalformedPolicyDocumentException: The new key policy will not allow you to update the key "
+            "policy in"
+            " the future."
+        )
+    account.client("kms").create_key(Policy=lost, BypassPolicyLockoutSafetyCheck=True)
+    assert said(account, "kms", "schedule_key_deletion", KeyId="~key.id~", PendingWindowInDays=3) == (
+        "ValidationException: PendingWindowInDays: 3; 7 to 30 are allowed"
+    )
+    assert said(account, "kms", "create_alias", AliasName="alias/aws/x", TargetKeyId="~key.id~") == (
+        "NotAuthorizedException: The prefix alias/aws/ is reserved: alias/aws/x"
+    )
+
+
+def sized(size: int, **statement: Any) -> str:
+    """A document of about that many characters, which are not white space."""
+    return document(**statement, Condition={"StringEquals": {"aws:RequestTag/x": "x" * size}}) + " " * 9000
+
+
+@pytest.mark.parametrize(
+    ("call", "asked", "message"),
+    [
+        ("create_policy", {"PolicyName": "x", "PolicyDocument": sized(6144, Action="s3:*", Resource="*")},
+            "Cannot exceed quota for PolicySize: 6144"),
+        ("create_role", {"RoleName": "x", "AssumeRolePolicyDocument": sized(2048, Action="sts:AssumeRole",
+            Principal={"Service": "ec2.amazonaws.com"})}, "Cannot exceed quota for ACLSizePerRole: 2048"),
+        # With the one that the role has.
+        ("put_role_policy", {"RoleName": "pipe-role", "PolicyName": "x",
+            "PolicyDocument": sized(10_050, Action="s3:*", Resource="*")},
+            "Maximum policy size of 10240 bytes exceeded for role pipe-role"),
+    ],
+)  # fmt: skip
+def test_documents_are_as_short_as_iam_wants_them(
+    account: World, call: str, asked: dict[str, Any], message: str
+) -> None:
+    assert said(account, "iam", call, **asked) == f"LimitExceeded: {message}"
+
+
+def test_an_inline_policy_of_the_same_size_fits_a_role_that_has_no_other(account: World) -> None:
+    whole = sized(10_050, Action="s3:*", Resource="*").strip()
+    account.client("iam").put_role_policy(RoleName="pipe-role", PolicyName="reads", PolicyDocument=whole)
+    account.client("iam").put_role_policy(RoleName="pipe-role", PolicyName="reads", PolicyDocument=READS)
+
+
+def test_a_role_is_assumed_and_nothing_else(account: World) -> None:
+    other = document(Principal={"Service": "ec2.amazonaws.com"}, Action=["sts:AssumeRole", "s3:GetObject"])
+    assert said(account, "iam", "create_role", RoleName="x", AssumeRolePolicyDocument=other) == (
+        "MalformedPolicyDocument: AssumeRolePolicyDocument.Statement[0].Action[1]: \"s3:GetObject\", a "
+            "string,"
+        " is no action of a trust; those of sts are"
+    )  # fmt: skip
+
+
+PUBLIC = (
+    'AccessDenied: User is not authorized to perform: s3:PutBucketPolicy on resource: "arn:aws:s3:::pipe-b"'
+    " because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access."
+)
+ALL_OF_IT = {"Action": "s3:GetObject", "Resource": "arn:aws:s3:::pipe-b/*"}
+
+
+@pytest.mark.parametrize("principal", ["*", {"AWS": "*"}, {"AWS": ["*"]}])
+def test_a_bucket_that_blocks_public_policies_takes_none(account: World, principal: Any) -> None:
+    s3, asked = account.client("s3"), {"Principal": principal, **ALL_OF_IT}
+    assert said(account, "s3", "put_bucket_policy", Bucket="pipe-b", Policy=document(**asked)) == PUBLIC
+    fixed = document(**asked, Condition={"StringEquals": {"aws:SourceVpce": "vpce-1"}})
+    s3.put_bucket_policy(Bucket="pipe-b", Policy=fixed)
+    loose = document(**asked, Condition={"Bool": {"aws:SecureTransport": "true"}})
+    assert said(account, "s3", "put_bucket_policy", Bucket="pipe-b", Policy=loose) == PUBLIC
+
+
+def rule(**more: Any) -> dict[str, Any]:
+    return {"ID": "x", "Status": "Enabled", "Filter": {"Prefix": ""}, **more}
+
+
+def colder(days: int, storage: str) -> dict[str, Any]:
+    return {"Transitions": [{"Days": days, "StorageClass": storage}]}
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ([rule()], "InvalidRequest: At least one action needs to be specified in a rule"),
+        ([rule(Expiration={"Days": 3})] * 2,
+            "InvalidArgument: Rule ID must be unique. Found same ID for more than one rule"),
+        ([rule(**colder(29, "STANDARD_IA"))], "InvalidArgument: 'Days' in Transition action must be "
+            "greater than "
+            "or equal to 30 for storageClass 'STANDARD_IA' and 'ONEZONE_IA'"),
+        ([rule(**colder(60, "GLACIER"), Expiration={"Days": 60})],
+            "InvalidArgument: 'Days' in the Expiration action must be greater than 'Days' in the "
+            "Transition action"),
+    ],
+)  # fmt: skip
+def test_objects_grow_old_as_s3_wants_them_to(account: World, rules: list[Any], message: str) -> None:
+    asked = {"Bucket": "pipe-b", "LifecycleConfiguration": {"Rules": rules}}
+    assert said(account, "s3", "put_bucket_lifecycle_configuration", **asked) == message
+
+
+NEW_SCHEMA = (
+    "InvalidRequest: Priority and DeleteMarkerReplication must be specified for this version of Cross Region"
+    " Replication configuration schema"
+)
+
+
+@pytest.mark.parametrize(
+    ("missing", "more", "message"),
+    [
+        ("Priority", {}, NEW_SCHEMA),
+        ("DeleteMarkerReplication", {}, NEW_SCHEMA),
+        ("", {"EncryptionConfiguration": {"ReplicaKmsKeyID": "~key.arn~"}},
+            "InvalidRequest: SseKmsEncryptedObjects must be specified if EncryptionConfiguration is present"),
+    ],
+)  # fmt: skip
+def test_objects_are_copied_as_s3_wants_it(
+    account: World, missing: str, more: dict[str, Any], message: str
+) -> None:
+    target = {"Bucket": "arn:aws:s3:::pipe-replica", **more}
+    whole = rule(Priority=1, DeleteMarkerReplication={"Status": "Disabled"}, Destination=target)
+    rules = [{name: item for name, item in whole.items() if name != missing}]
+    asked = {"Bucket": "pipe-b", "ReplicationConfiguration": {"Role": "~role.arn~", "Rules": rules}}
+    assert said(account, "s3", "put_bucket_replication", **asked) == message
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"BackupRetentionPeriod": 36}, "InvalidParameterValue: identifier, database or user name, port, "),
+        ({"MonitoringInterval": 7}, "InvalidParameterValue: identifier, database or user name, port, "),
+        ({"DBPortNumber": 80}, "InvalidParameterValue: identifier, database or user name, port, "),
+        ({"NewDBInstanceIdentifier": "a--b"}, "InvalidParameterValue: identifier, database or user "
+            "name, port, "),
+        ({"MasterUserPassword": "1234567"}, "InvalidParameterValue: The parameter MasterUserPassword is "
+            "not a "),
+        ({"AllocatedStorage": 19},
+            "InvalidParameterCombination: The storage of a database cannot be made smaller: 20 GiB, and "
+            "19 requested"),
+        ({"EngineVersion": "17.6"}, "InvalidParameterCombination: Cannot upgrade postgres from 17.7 to 17.6"),
+        ({"EngineVersion": "16.11"}, "InvalidParameterCombination: Cannot upgrade postgres from 17.7 to "
+            "16.11"),
+        ({"EngineVersion": "18.1"}, "InvalidParameterCombination: The AllowMajorVersionUpgrade flag "
+            "must be present "
+            "when upgrading to a new major version."),
+        ({"EngineVersion": "18.1", "AllowMajorVersionUpgrade": True}, "InvalidParameterCombination: The "
+            "parameter "
+            "group pipe-db-postgres17 with DBParameterGroupFamily postgres17 cannot be used for "
+            "postgres 18.1."),
+    ],
+)  # fmt: skip
+def test_a_database_is_changed_as_rds_wants_it(account: World, asked: dict[str, Any], message: str) -> None:
+    found = said(account, "rds", "modify_db_instance", DBInstanceIdentifier="pipe-db", **asked)
+    assert found.startswith(message)
+
+
+def test_a_later_release_of_the_same_version_is_taken(account: World) -> None:
+    rds = account.client("rds")
+    rds.modify_db_instance(DBInstanceIdentifier="pipe-db", EngineVersion="17.10")
+    found = said(account, "rds", "modify_db_instance", DBInstanceIdentifier="pipe-db", EngineVersion="17.9")
+    assert found == "InvalidParameterCombination: Cannot upgrade postgres from 17.10 to 17.9"
+
+
+@pytest.mark.parametrize(
+    "trusted", [trust("ec2.amazonaws.com", "sts:TagSession"), trust("pods.eks.amazonaws.com")]
+)
+def test_a_pod_gets_a_role_only_if_that_trusts_pods(account: World, trusted: str) -> None:
+    iam = account.client("iam")
+    role = iam.create_role(RoleName="other", AssumeRolePolicyDocument=trusted)["Role"]["Arn"]
+    asked = {"clusterName": "pipe-dev", "namespace": "pipe", "serviceAccount": "x", "roleArn": role}
+    assert said(account, "eks", "create_pod_identity_association", **asked) == (
+        "InvalidParameterException: Trust policy of the role provided is invalid: "
+        "pods.eks.amazonaws.com has to be"
+        f" allowed sts:AssumeRole and sts:TagSession by {role}"
+    )
+    iam.delete_role(RoleName="other")
