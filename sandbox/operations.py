@@ -139,18 +139,18 @@ def _down(session: Session, options: Options) -> int:
     stack, progress = session.stack, session.progress
     resources = workspace.state(stack, "resources")
     protected = {name_of(each["urn"]) for each in resources if each.get("protect")}
-    lasting = {
-        name_of(each["urn"]) for each in resources if each.get("inputs", {}).get("deletionProtection") is True
-    }
+    inputs = {name_of(each["urn"]): each.get("inputs", {}) for each in resources}
+    lasting = {name for name, given in inputs.items() if given.get("deletionProtection") is True}
     if kept := sorted(lasting if options.unprotect else protected | lasting):
         progress.fail(f"these are protected, so nothing was destroyed: {', '.join(kept)}")
-        keys = ", ".join(workspace.protecting(stack)) if lasting else ""
-        progress.say(
-            f"The API itself refuses to delete {', '.join(sorted(lasting))}: set {keys} in"
-            f" Pulumi.{stack.name}.yaml to false, then make sandbox STACK={stack.name}, and then this again"
-            if lasting
-            else f"To destroy them too: .venv/bin/python -m sandbox down {stack.name} --unprotect"
-        )
+        remedy = f"To destroy them too: .venv/bin/python -m sandbox down {stack.name} --unprotect"
+        if lasting:
+            keys = f"{', '.join(workspace.protecting(stack))} in Pulumi.{stack.name}.yaml"
+            remedy = (
+                f"The API itself refuses to delete {', '.join(sorted(lasting))}: set {keys} to false, then"
+            )
+            remedy += f" make sandbox STACK={stack.name}, and then this again"
+        progress.say(remedy)
         return FAILED
     if protected:
         session.call("state", "unprotect", "--all", "--yes")

@@ -8,7 +8,7 @@ import os
 import re
 import secrets
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -30,6 +30,8 @@ OF_CALLERS = re.compile(
 """Environment variables of the caller's that neither the program nor a provider nor a client must see."""
 
 ZONE = re.compile(r"^ +zoneName: *['\"]?([\w.-]+)", re.MULTILINE)
+
+PROTECTING = re.compile(r"^ +(\w*protect\w*): *true\b", re.MULTILINE | re.IGNORECASE)
 
 Tree = dict[str, yaml.Node]
 """A YAML mapping with its values as they were written: Go reads `on` or `18:30` otherwise than Python."""
@@ -89,16 +91,7 @@ def zones(stack: Stack) -> set[str]:
 
 def protecting(stack: Stack) -> list[str]:
     """The settings of the stack file that protect something from being deleted."""
-    file = stack.project / f"Pulumi.{stack.name}.yaml"
-    return list(_protecting(yaml.safe_load(file.read_text())["config"]))
-
-
-def _protecting(settings: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            yield from _protecting(cast("dict[str, Any]", value), f"{path}{key}.")
-        elif value is True and "protect" in key.lower():
-            yield path + key
+    return PROTECTING.findall((stack.project / f"Pulumi.{stack.name}.yaml").read_text(errors="replace"))
 
 
 def prepare(stack: Stack, settings: Mapping[str, str] | None = None) -> list[str]:

@@ -69,14 +69,7 @@ class AwsPlan(Plan):
 
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
         found = super().invoke(token, args, config)
-        return {**found, **_zones(args, found["region"])} if "AvailabilityZones" in token else found
-
-
-def _zones(args: Json, here: str) -> Json:
-    """A region's zones but those that are excluded; ap-northeast-1a is also known as apne1-az1."""
-    initials = re.sub(r"(north|south|east|west|central)", lambda found: found[1][0], here).replace("-", "")
-    letters = enumerate(table("aws")["zones"].get(here, "abc"), 1)
-    found = {f"{here}{letter}": f"{initials}-az{number}" for number, letter in letters}
-    left_out = {*args.get("excludeNames", ()), *args.get("excludeZoneIds", ())}
-    zones = {name: ident for name, ident in found.items() if not {name, ident} & left_out}
-    return {"names": list(zones), "zoneIds": list(zones.values())}
+        if "AvailabilityZones" in token:
+            letters = table("aws")["zones"].get(found["region"], "abc")
+            found["names"] = [f"{found['region']}{letter}" for letter in letters]
+        return found

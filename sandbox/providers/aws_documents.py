@@ -8,9 +8,6 @@ from typing import Any, cast
 from sandbox.providers import json_schema
 from sandbox.providers.values import Json
 
-MATCHED = ("ArnEquals", "ArnLike", "StringEquals", "StringLike")
-"""Operators of conditions that compare with what is asked; others are taken to hold."""
-
 
 def faults(name: str, purpose: str, text: str) -> Iterator[str]:
     """What is wrong with a document; `purpose`: what it is about (policy_document.json)."""
@@ -25,8 +22,12 @@ def faults(name: str, purpose: str, text: str) -> Iterator[str]:
     yield from json_schema.faults(json_schema.grammar("policy_document", purpose), document, name)
 
 
-def lets(document: Json, who: str, action: str, context: Mapping[str, str]) -> bool:
-    """Whether a document by itself lets somebody do something; `context`: keys of conditions."""
+def lets(document: "Json | str", who: str, action: str, context: Mapping[str, str]) -> bool:
+    """Whether a document by itself lets somebody do something.
+
+    `context`: keys of conditions and what they are then; a condition on any other is taken to hold.
+    """
+    document = cast(Json, json.loads(document)) if isinstance(document, str) else document
     said = {one["Effect"] for one in listed(document["Statement"]) if _is_about(one, who, action, context)}
     return said == {"Allow"}
 
@@ -35,18 +36,17 @@ def _is_about(statement: Json, who: str, action: str, context: Mapping[str, str]
     principal: Any = statement.get("Principal")
     named = cast(Json, principal).values() if isinstance(principal, dict) else [principal]
     everybody = [one for each in named for one in listed(each)]
-    actions = listed(statement.get("Action", []))
-    conditions = cast(dict[str, Json], statement.get("Condition", {})).items()
+    actions = [one.lower() for one in listed(statement.get("Action", []))]
+    tests = [test for each in statement.get("Condition", {}).values() for test in each.items()]
     return (
-        ("*" in everybody or who in everybody)
-        and any(fnmatch.fnmatchcase(action.lower(), one.lower()) for one in actions)
-        and all(
-            any(fnmatch.fnmatchcase(context[key], value) for value in listed(values))
-            for operator, tests in conditions
-            for key, values in tests.items()
-            if operator in MATCHED and key in context
-        )
+        bool({"*", who} & {*everybody})
+        and _fits(action.lower(), actions)
+        and all(_fits(context[key], listed(values)) for key, values in tests if key in context)
     )
+
+
+def _fits(value: str, patterns: list[str]) -> bool:
+    return any(fnmatch.fnmatchcase(value, one) for one in patterns)
 
 
 def listed(value: Any) -> list[Any]:

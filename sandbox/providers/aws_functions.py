@@ -1,6 +1,5 @@
 """JMESPath with what the AWS tables ask besides."""
 
-import functools
 import ipaddress
 import json
 import re
@@ -41,15 +40,12 @@ class AwsFunctions(Functions):
 
     @signature(DOCUMENT, STRING, STRING, OBJECT)
     def _func_lets(self, document: Any, who: str, action: str, context: Json) -> bool:
-        given: Json = json.loads(document) if isinstance(document, str) else document
-        return aws_documents.lets(given, who, action, context)
+        return aws_documents.lets(document, who, action, context)
 
 
 OPTIONS = jmespath.Options(custom_functions=AwsFunctions())
 
-compiled = functools.lru_cache(4096)(jmespath.compile)
-
 
 def search(expression: str, value: Any) -> Any:
     """What an expression finds."""
-    return compiled(expression).search(value, OPTIONS)
+    return jmespath.search(expression, value, OPTIONS)

@@ -58,28 +58,28 @@ def _items(inner: Shape, value: Any) -> list[Any]:
     return cast(list[Any], value) if isinstance(value, list) else [value]
 
 
-def faults(shape: Shape, value: Any, hidden: frozenset[str], path: str = "") -> Iterator[str]:
+def faults(shape: Shape, value: Any, path: str = "") -> Iterator[str]:
     """What a service would refuse by its model: values, patterns, lengths, ranges, sizes; each with its path.
 
-    Presence and types are botocore's own to check. A value in `hidden` or of a sensitive shape is not shown.
+    Presence and types are botocore's own to check. A long value, or one of a sensitive shape, is not shown.
     """
     if isinstance(shape, StructureShape):
         for name, item in cast(Mapping[str, Any], value).items():
             if name in shape.members:
-                yield from faults(shape.members[name], item, hidden, f"{path}.{name}".removeprefix("."))
+                yield from faults(shape.members[name], item, f"{path}.{name}".removeprefix("."))
         return
     fault = _fault(shape, value)
     if fault:
-        secret = shape.metadata.get("sensitive") or any(one in str(value) for one in hidden)
-        shown = "a secret" if secret else f'"{str(value)[:120]}"'
+        shown = "a secret" if shape.metadata.get("sensitive") else f'"{value}"'
+        shown = shown if len(shown) <= 120 else "a long value"  # a client knows a secret only as a whole
         yield f"{path}: {shown}; {fault}"
     if isinstance(shape, ListShape):
         for index, item in enumerate(value):
-            yield from faults(shape.member, item, hidden, f"{path}[{index}]")
+            yield from faults(shape.member, item, f"{path}[{index}]")
     if isinstance(shape, MapShape):
         for key, item in cast(Mapping[str, Any], value).items():
-            yield from faults(shape.key, key, hidden, f'{path}["{key}"]')
-            yield from faults(shape.value, item, hidden, f'{path}["{key}"]')
+            yield from faults(shape.key, key, f'{path}["{key}"]')
+            yield from faults(shape.value, item, f'{path}["{key}"]')
 
 
 def _fault(shape: Shape, value: Any) -> str:
@@ -134,11 +134,8 @@ def text(template: str, words: Json) -> str:
 
     def shown(found: re.Match[str]) -> str:
         value = search(found[1], words)
-        return (
-            ", ".join(map(str, cast(list[Any], value)))
-            if isinstance(value, list)
-            else str("" if value is None else value)
-        )
+        items = cast(list[Any], value) if isinstance(value, list) else [] if value is None else [value]
+        return ", ".join(map(str, items))
 
     return PLACE.sub(shown, template)
 

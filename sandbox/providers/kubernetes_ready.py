@@ -118,20 +118,6 @@ def _deployment(api: Api, found: Json) -> str:
     return "" if progress.get("reason") == "NewReplicaSetAvailable" else "the rollout is under way"
 
 
-def _stateful_set(api: Api, found: Json) -> str:
-    status, wanted = found.get("status", {}), found["spec"].get("replicas", 1)
-    done = _observed(found) and status.get("currentRevision") == status.get("updateRevision")
-    ready = status.get("readyReplicas", 0)
-    return "" if done and ready == wanted else f"{ready} of {wanted} pods are ready"
-
-
-def _daemon_set(api: Api, found: Json) -> str:
-    status = found.get("status", {})
-    wanted, ready = status.get("desiredNumberScheduled", 0), status.get("numberAvailable", 0)
-    done = _observed(found) and status.get("updatedNumberScheduled", 0) == wanted
-    return "" if done and ready == wanted else f"{ready} of {wanted} pods are available"
-
-
 def _job(api: Api, found: Json) -> str:
     failed = condition(found, "Failed")
     if failed.get("status") == "True":
@@ -162,32 +148,15 @@ def _service(api: Api, found: Json) -> str:
     return ""
 
 
-def _claim(api: Api, found: Json) -> str:
-    name = found["spec"].get("storageClassName")
-    storage = api.get(f"/apis/storage.k8s.io/v1/storageclasses/{name}") if name else None
-    later = storage is not None and storage.get("volumeBindingMode") == "WaitForFirstConsumer"
-    bound = dig(found, "status", "phase") == "Bound"
-    return "" if bound or later else "no volume is bound to the claim"
-
-
-def _pod(api: Api, found: Json) -> str:
-    phase = dig(found, "status", "phase")
-    ready = condition(found, "Ready").get("status") == "True"
-    return "" if ready or phase == "Succeeded" else "; ".join([f"the pod is {phase}", *_of_pod(found)])
-
-
 def _definition(api: Api, found: Json) -> str:
     return "" if condition(found, "Established").get("status") == "True" else "the kind is not served yet"
 
 
 READY: dict[str, Callable[[Api, Json], str]] = {
     "Deployment": _deployment,
-    "StatefulSet": _stateful_set,
-    "DaemonSet": _daemon_set,
     "Job": _job,
     "Service": _service,
-    "PersistentVolumeClaim": _claim,
-    "Pod": _pod,
     "CustomResourceDefinition": _definition,
 }
-"""What an object of a kind still lacks, in words; empty when it is ready. Other kinds are so at once."""
+"""What an object of a kind still lacks, in words; empty when it is ready. Other kinds are so at once: the
+program has none of those that pulumi-kubernetes waits for besides."""

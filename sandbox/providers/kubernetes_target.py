@@ -1,6 +1,7 @@
 """Objects on a Kubernetes API server, by server-side apply, as pulumi-kubernetes keeps them there."""
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -150,6 +151,11 @@ class KubernetesTarget(KubernetesPlan):
             raise Refused(f'{kind} "{name}" already exists, and not by this stack; delete it, or import it')
 
     def _put(self, resource: Resource) -> Live:
+        end = time.monotonic() + min(_seconds(resource), self._patience)
+        while self._path(resource) is None and time.monotonic() < end:  # somebody may be about to define it
+            kind, version = resource.known.get("kind"), resource.known.get("apiVersion")
+            resource.say(f"the server does not know the kind {kind} of {version} yet")
+            time.sleep(ready.POLL_SECONDS)
         try:
             found = self._apply(resource)
         except ApiError as error:

@@ -119,7 +119,7 @@ class Front:
         action: str = operation.name
         report = ParamValidator().validate(params, operation.input_shape) if operation.input_shape else None
         faults = [report.generate_report()] if report and report.has_errors() else []
-        faults += aws_requests.faults(operation.input_shape, params, frozenset()) if report else []
+        faults += aws_requests.faults(operation.input_shape, params) if report else []
         if faults:
             raise Fault(INVALID.get(service, "ValidationException"), "; ".join(faults))
         words = {

@@ -14,10 +14,7 @@ class Kept:
     """The records of these services, by region and family."""
 
     def __init__(
-        self,
-        rules: Json,
-        check: Callable[[str, str, Json], None],
-        look: Callable[[str, Json, Json], Any],
+        self, rules: Json, check: Callable[[str, str, Json], None], look: Callable[[str, Json, Json], Any]
     ) -> None:
         self._rules, self._check, self._look = rules, check, look
         self._records: dict[tuple[str, str], dict[str, Json]] = {}

@@ -5,7 +5,7 @@ import json
 import uuid
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import xmltodict
 from werkzeug.wrappers import Response
@@ -29,8 +29,8 @@ def mend() -> None:
     from moto.rds.models import DBInstance, RDSBackend
     from moto.s3.models import FakeBucket, S3Backend
 
-    bucket, database, iam = _any(FakeBucket), _any(DBInstance), _any(IAMBackend)
-    rds, rule, s3 = _any(RDSBackend), _any(SecurityGroupRule), _any(S3Backend)
+    classes: list[Any] = [FakeBucket, DBInstance, IAMBackend, RDSBackend, SecurityGroupRule, S3Backend]
+    bucket, database, iam, rds, rule, s3 = classes
     allowed, policies = bucket._log_permissions_enabled_policy, iam._init_aws_policies
     begin, change = database.__init__, rds.modify_db_subnet_group
 
@@ -62,14 +62,10 @@ def mend() -> None:
 def _nothing(*_: Any) -> None: ...
 
 
-def _any(of_moto: Any) -> Any:
-    return of_moto
-
-
 def _backend(service: Any, region: str) -> Any:
     from moto.backends import get_backend
 
-    return _any(get_backend(service))[ACCOUNT][region]
+    return cast(Any, get_backend(service))[ACCOUNT][region]
 
 
 def _set_log_key(region: str, params: Json) -> None:

@@ -15,6 +15,8 @@ AWS = {
     "moto": "botocore's model, moto, `aws_api.toml`",
     "kept": "botocore's model, `aws_api.toml` (moto lacks it; the sandbox keeps it)",
 }
+NOWHERE = "who may do it (IAM decides nothing here), quotas, and how long AWS takes"
+"""What nobody checks of any AWS type."""
 SERVER = "schema of the release; API server"
 
 KUBERNETES = {
@@ -37,7 +39,7 @@ KUBERNETES = {
 def rows() -> dict[str, tuple[str, str]]:
     """Who checks a type, and what nobody does."""
     found = {
-        kind: (AWS[row.get("api", "moto")], row.get("unchecked", "nothing"))
+        kind: (AWS[row.get("api", "moto")], "; ".join(filter(None, (row.get("unchecked"), NOWHERE))))
         for kind, row in _table("aws_calls").items()
         if kind.startswith("aws:")
     }

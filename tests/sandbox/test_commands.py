@@ -123,9 +123,8 @@ def test_down_destroys_nothing_while_an_api_would_refuse_to_delete_something(pro
     project.things(**THINGS, vase={"protect": True, "deletionProtection": True})
     project.run("up")
     remedy = (
-        "The API itself refuses to delete vase: set pipe:things.vase.deletionProtection,"
-        " pipe:things.vase.protect in Pulumi.dev.yaml to false, then make sandbox STACK=dev, and then "
-        "this again"
+        "The API itself refuses to delete vase: set deletionProtection, protect in Pulumi.dev.yaml to false,"
+        " then make sandbox STACK=dev, and then this again"
     )
     for flags in ([], ["--unprotect"]):
         code, said = project.run("down", *flags)

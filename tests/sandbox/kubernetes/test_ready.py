@@ -1,5 +1,6 @@
 """When an object counts as there, and what is said of one that does not get there."""
 
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -7,7 +8,6 @@ import pytest
 
 from sandbox.providers.kubernetes_target import KubernetesTarget
 from sandbox.providers.target import Live, Refused, Unready
-from sandbox.targets.kubernetes_api import Json
 from tests.sandbox.kubernetes.conftest import Cluster, until
 from tests.sandbox.kubernetes.objects import (
     BEFORE,
@@ -96,76 +96,6 @@ def test_a_service_waits_for_pods_and_for_its_load_balancer(target: KubernetesTa
     target.delete(resource(DEPLOYMENT, id=live.id))
 
 
-def of_kind(kind: str, **spec: Any) -> Json:
-    """Something that makes pods from the template of the Deployment, or is one."""
-    template = DEPLOYMENT["spec"]["template"]
-    inner = {"selector": DEPLOYMENT["spec"]["selector"], "template": template, **spec}
-    if kind == "Pod":
-        inner = {**template["spec"], **spec}
-    version = "v1" if kind == "Pod" else "apps/v1"
-    return {
-        "apiVersion": version,
-        "kind": kind,
-        "metadata": {"name": "one", "namespace": "pipe"},
-        "spec": inner,
-    }
-
-
-@pytest.mark.parametrize(
-    ("manifest", "count", "ready"),
-    [
-        (of_kind("DaemonSet"), "numberAvailable", 6),
-        (of_kind("StatefulSet", serviceName="one", replicas=2), "readyReplicas", 2),
-    ],
-)
-def test_other_kinds_with_pods_are_waited_for(
-    target: KubernetesTarget, manifest: Json, count: str, ready: int
-) -> None:
-    live = target.create(resource(manifest))
-    assert live.outputs["status"][count] == ready
-    with pytest.raises(Unready, match="ImagePullBackOff"):
-        target.update(resource(manifest, *image("missing"), id=live.id), live)
-    target.delete(resource(manifest, id=live.id))
-
-
-CLAIM: Json = {
-    "apiVersion": "v1",
-    "kind": "PersistentVolumeClaim",
-    "metadata": {"name": "one", "namespace": "pipe"},
-    "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
-}
-
-
-@pytest.mark.parametrize(
-    ("manifest", "reason"),
-    [
-        (of_kind("Pod", nodeSelector={"kubernetes.io/arch": "arm64"}), "the pod is Pending; Unschedulable"),
-        (of_kind("Pod", containers=[{"name": "one", "image": "one:missing"}]), "one: ImagePullBackOff"),
-        (CLAIM, "no volume is bound to the claim"),
-    ],
-)
-def test_what_never_gets_ready_says_why(target: KubernetesTarget, manifest: Json, reason: str) -> None:
-    with pytest.raises(Unready) as stuck:
-        target.create(resource(manifest))
-    assert reason in str(stuck.value)
-    target.delete(resource(manifest, id="pipe/one"))
-
-
-def test_a_claim_that_waits_for_its_first_pod_is_not_waited_for(target: KubernetesTarget) -> None:
-    storage = {
-        "apiVersion": "storage.k8s.io/v1",
-        "kind": "StorageClass",
-        "metadata": {"name": "later"},
-        "provisioner": "ebs.csi.eks.amazonaws.com",
-        "volumeBindingMode": "WaitForFirstConsumer",
-    }
-    target.create(resource(storage))
-    live = target.create(resource(CLAIM, "spec.storageClassName", "later"))
-    assert live.outputs["status"]["phase"] == "Pending"
-    target.delete(resource(CLAIM, id=live.id))
-    target.delete(resource(storage, id="later"))
-
-
 def test_a_name_outside_the_cluster_needs_no_pods(target: KubernetesTarget) -> None:
     external = resource(SERVICE, "spec", {"type": "ExternalName", "externalName": "db.example"})
     assert target.create(external).id == "pipe/web"
@@ -189,9 +119,13 @@ def test_skip_await_is_honoured_and_the_timeout_is_the_programs(target: Kubernet
 def test_custom_resources_need_their_definition_first(target: KubernetesTarget) -> None:
     assert target.plan(resource(CUP))["size"] == 1
     with pytest.raises(Refused, match=r"no matches for kind Cup in pipe\.dev/v1"):
-        target.create(resource(CUP))
-    target.create(resource(DEFINITION))
-    live = target.create(resource(CUP))
+        target.create(resource(CUP, timeout=1))
+    later = threading.Timer(1.5, target.create, [resource(DEFINITION)])
+    later.start()
+    said: list[str] = []
+    live = target.create(resource(CUP, say=said.append))
+    later.join()
+    assert said[0] == "the server does not know the kind Cup of pipe.dev/v1 yet"
     with pytest.raises(Refused, match="field not declared in schema"):
         target.plan_update(resource(CUP, "colour", "red", id=live.id), live)
     # In the foreground it would wait until the garbage collector has heard of the kind.

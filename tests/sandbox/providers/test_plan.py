@@ -136,38 +136,10 @@ def public_pem(key: ec.EllipticCurvePublicKey) -> str:
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
-@pytest.mark.parametrize(
-    "inputs", [{"algorithm": "RSA"}, {"algorithm": "ED25519"}, {"algorithm": "ECDSA", "ecdsaCurve": "P384"}]
-)
-def test_keys_of_every_kind_make_requests(providers: Providers, inputs: dict[str, Any]):
-    key = create(providers, r.KEY, inputs).outputs["privateKeyPem"]
-    request = create(providers, r.REQUEST, {**VALID[r.REQUEST], "privateKeyPem": key}).outputs
-    assert request["keyAlgorithm"] == inputs["algorithm"]
-    assert x509.load_pem_x509_csr(request["certRequestPem"].encode()).is_signature_valid
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"privateKeyPem": "x"}, "privateKeyPem: this is no private key in PEM"),
-        (
-            {"ipAddresses": ["pipe.dev"]},
-            "the certificate request cannot be made: "
-            "'pipe.dev' does not appear to be an IPv4 or IPv6 address",
-        ),
-    ],
-)
-def test_a_request_that_cannot_be_made_says_why(providers: Providers, change: dict[str, Any], message: str):
+def test_a_key_makes_requests(providers: Providers):
     key = create(providers, r.KEY).outputs["privateKeyPem"]
-    with pytest.raises(Refused, match=f"^{re.escape(message)}$"):
-        create(providers, r.REQUEST, {**VALID[r.REQUEST], "privateKeyPem": key, **change})
-
-
-def test_a_key_on_a_curve_that_nobody_should_use_is_refused(providers: Providers):
-    with pytest.raises(
-        Refused, match=r"^ecdsaCurve: the sandbox makes no keys on P224; it knows P256, P384, P521$"
-    ):
-        create(providers, r.KEY, {"algorithm": "ECDSA"})
+    request = create(providers, r.REQUEST, {**VALID[r.REQUEST], "privateKeyPem": key}).outputs
+    assert x509.load_pem_x509_csr(request["certRequestPem"].encode()).is_signature_valid
 
 
 def test_what_the_sandbox_does_not_make_is_refused(providers: Providers):
@@ -182,11 +154,6 @@ def test_look_ups_are_answered(providers: Providers):
     here = {"region": "ap-northeast-1"}
     zones = aws.invoke("aws:index/getAvailabilityZones:getAvailabilityZones", {}, here)
     assert zones["names"] == ["ap-northeast-1a", "ap-northeast-1c", "ap-northeast-1d"]
-    assert zones["zoneIds"] == ["apne1-az1", "apne1-az2", "apne1-az3"]
-    left = aws.invoke(
-        "aws:index/getAvailabilityZones:getAvailabilityZones", {"excludeZoneIds": ["use1-az3"]}, {}
-    )
-    assert left["names"] == ["us-east-1a", "us-east-1b"]
     assert (
         aws.invoke("aws:index/getCallerIdentity:getCallerIdentity", {}, here)["accountId"] == "123456789012"
     )
