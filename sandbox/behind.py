@@ -61,9 +61,5 @@ def find(stack: Stack, wanted: str | None, progress: Progress) -> Targets | None
 
 def _held(stack: Stack) -> int:
     """How many resources the state has that a target holds."""
-    try:
-        resources = workspace.state(stack, "resources")
-    except ValueError:
-        return 0  # cut short by a full disk
-    own = ("pulumi:", "tls:")
+    resources, own = workspace.state(stack, "resources"), ("pulumi:", "tls:")
     return sum(1 for each in resources if each.get("custom") and not each["type"].startswith(own))

@@ -10,6 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
+import psutil
+
 from sandbox.fault import Fault
 
 
@@ -83,16 +85,9 @@ def clear_dead(folder: Path) -> list[str]:
 
 
 def started_at(pid: int) -> float | None:
-    """When a process started, in seconds since 1970; 0 if the system does not tell; None if it is dead."""
+    """When a process started, in seconds since 1970; None if it is dead, or nobody has seen its end yet."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except psutil.NoSuchProcess:
         return None
-    except PermissionError:
-        pass  # alive, somebody else's
-    try:
-        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-        boot = Path("/proc/stat").read_text().partition("\nbtime ")[2].split()[0]
-    except (OSError, IndexError):
-        return 0.0  # no /proc here (macOS): taken for the lock's own process, which errs on the safe side
-    return None if state == "Z" else int(boot) + int(fields[18]) / os.sysconf("SC_CLK_TCK")

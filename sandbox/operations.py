@@ -139,17 +139,14 @@ def _down(session: Session, options: Options) -> int:
     stack, progress = session.stack, session.progress
     resources = workspace.state(stack, "resources")
     protected = {name_of(each["urn"]) for each in resources if each.get("protect")}
-    inputs = {name_of(each["urn"]): each.get("inputs", {}) for each in resources}
-    lasting = {name for name, given in inputs.items() if given.get("deletionProtection") is True}
+    lasting = {name_of(each["urn"]) for each in resources if each.get("inputs", {}).get("deletionProtection")}
     if kept := sorted(lasting if options.unprotect else protected | lasting):
         progress.fail(f"these are protected, so nothing was destroyed: {', '.join(kept)}")
         remedy = f"To destroy them too: .venv/bin/python -m sandbox down {stack.name} --unprotect"
         if lasting:
             keys = f"{', '.join(workspace.protecting(stack))} in Pulumi.{stack.name}.yaml"
-            remedy = (
-                f"The API itself refuses to delete {', '.join(sorted(lasting))}: set {keys} to false, then"
-            )
-            remedy += f" make sandbox STACK={stack.name}, and then this again"
+            remedy = f"The API itself refuses to delete {', '.join(sorted(lasting))}: set {keys} to false,"
+            remedy += f" then make sandbox STACK={stack.name}, and then this again"
         progress.say(remedy)
         return FAILED
     if protected:

@@ -18,6 +18,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from sandbox import built, lock, workspace
 from sandbox.fault import Fault
 from sandbox.progress import Progress
@@ -101,10 +103,9 @@ def stop(folder: Path) -> None:
     """End the targets and their children, if they run; what they held is gone."""
     with _alone(folder):
         if found := running(folder):
-            os.kill(found.pid, signal.SIGTERM)
-            end = time.monotonic() + ENDING_SECONDS
-            while lock.started_at(found.pid) is not None and time.monotonic() < end:
-                time.sleep(0.05)
+            with contextlib.suppress(psutil.Error):
+                (process := psutil.Process(found.pid)).terminate()
+                process.wait(ENDING_SECONDS)
             _kill(found.pid)
         _clear(folder)
 

@@ -174,10 +174,7 @@ def page(request: Request, rows: list[Json], info: Json) -> list[Json]:
 
 def body(request: Request) -> Json:
     """The JSON object that was sent, without keys that are null: they mean what a key left out means."""
-    try:
-        found: Any = json.loads(request.get_data())
-    except ValueError as error:
-        raise Refusal(400, f"the body is no JSON: {error}", 9207) from error
+    found: Any = request.get_json(force=True, silent=True)
     if not isinstance(found, dict):
         raise Refusal(400, "the body is no JSON object", 9207)
     return without_null(found)
