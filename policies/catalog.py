@@ -16,6 +16,7 @@ from policies.rules import (
     eks,
     environment,
     hardening,
+    hop_load_balancers,
     hops,
     iam,
     images,
@@ -65,7 +66,7 @@ TOPICS: dict[str, tuple[ModuleType, ...]] = {
     "Alert rules": (alerts, alert_queries, alert_silence, alert_coverage),
     "AWS": (security_groups, s3, s3_access, eks, rds, kms, iam, ecr, vpc),
     "Cloudflare": (cloudflare, cloudflare_records),
-    "Across providers": (hops, tags, protection),
+    "Across providers": (hops, hop_load_balancers, tags, protection),
 }
 """The modules of each topic, in the order of the documentation."""
 

@@ -244,9 +244,17 @@ class Value:
         return self._items
 
     def entries(self) -> dict[str, "Value"]:
-        """The properties of an object; none when it is absent."""
+        """The properties of an object; none when it is absent.
+
+        The names of a secret object are its own: what is below it goes by its path.
+        """
         value = self.get()
-        return {key: self[key] for key in cast("dict[str, Any]", value)} if isinstance(value, dict) else {}
+        if not isinstance(value, dict):
+            return {}
+        fields = cast("dict[str, Any]", value)
+        if self.secret:
+            return {key: Value(fields[key], "", True, self) for key in fields}
+        return {key: self[key] for key in fields}
 
     def texts(self) -> list[str]:
         """The strings of a list, or a single string as a list of one."""

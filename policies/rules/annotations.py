@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from pulumi_policy import Severity
 
+from policies.nginx import NotNginxError, parse, unreadable
 from policies.pods import kubernetes, objects
 from policies.rule import (
     Options,
@@ -13,18 +14,24 @@ from policies.rule import (
     each,
     wrong,
 )
-from policies.rules.nginx import WANTED, NotNginxError, Place, parse, protocol_list, unreadable
-from policies.rules.tls import SAFE, TLS
+from policies.rules.nginx import old_versions, protocol_list
+from policies.rules.tls import TLS
 from policies.rules.tls_load_balancers import ELB_WANTED, safe_elb_policy
 from policies.unknowns import Value
 
 _PROTOCOLS = "nginx.ingress.kubernetes.io/proxy-ssl-protocols"
 
 
-_SNIPPETS = tuple(
-    f"nginx.ingress.kubernetes.io/{name}"
-    for name in ("server-snippet", "configuration-snippet", "stream-snippet")
+_SNIPPETS = (
+    *(
+        f"nginx.ingress.kubernetes.io/{name}"
+        for name in ("auth-snippet", "configuration-snippet", "server-snippet", "stream-snippet")
+    ),
+    *(f"nginx.org/{name}" for name in ("location-snippets", "server-snippets")),
 )
+
+
+_CONTOUR = "projectcontour.io/tls-minimum-protocol-version"
 
 
 _ELB_POLICIES = (
@@ -36,7 +43,7 @@ _ELB_POLICIES = (
 _ALB_HTTPS = re.compile(r'"HTTPS"')
 
 
-_INGRESSES = frozenset[str]().union(
+INGRESSES = frozenset[str]().union(
     *(
         kubernetes(group, "Ingress")
         for group in ("networking.k8s.io/v1", "networking.k8s.io/v1beta1", "extensions/v1beta1")
@@ -46,7 +53,7 @@ _INGRESSES = frozenset[str]().union(
 
 @TLS.rule(
     "tls-annotation-old-version",
-    types=_INGRESSES | kubernetes("core/v1", "Service"),
+    types=INGRESSES | kubernetes("core/v1", "Service"),
     severity=Severity.HIGH,
     controls=("CKV_AWS_103",),
     url="https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/annotations/",
@@ -61,6 +68,7 @@ def annotations(resource: Resource, _: Options) -> Verdicts:
         yield from each([given[key] for key in given if key in _ELB_POLICIES], _elb_policy)
         yield from each([given[key] for key in given if key == _PROTOCOLS], protocol_list)
         yield from each([given[key] for key in given if key in _SNIPPETS], _snippet)
+        yield from each([given[key] for key in given if key == _CONTOUR], _contour)
         yield from _missing_policy(item.value.at("metadata.annotations"), given)
 
 
@@ -75,12 +83,12 @@ def _snippet(value: Value) -> Verdicts:
     except NotNginxError as fault:
         yield unreadable(value, fault)
         return
-    for directive in directives:
-        if directive.name.endswith("ssl_protocols") and any(
-            version not in SAFE for version in directive.args
-        ):
-            place = Place(value, directive.line)
-            yield place.finding(directive.name, repr(" ".join(directive.args)), WANTED)
+    yield from old_versions(value, directives)
+
+
+def _contour(value: Value) -> Verdicts:
+    if value.text() not in ("1.2", "1.3"):
+        yield wrong(value, "'1.2' or '1.3'")
 
 
 def _missing_policy(annotations: Value, given: Mapping[str, Value]) -> Verdicts:

@@ -1,10 +1,7 @@
 """Every hop of a request, over several providers: TLS 1.2 and newer from the visitor to the database."""
 
-from collections.abc import Iterator
-
 from pulumi_policy import Severity
 
-from policies.pods import objects
 from policies.rule import (
     Finding,
     Option,
@@ -20,7 +17,6 @@ from policies.rules.cloudflare import OVERRIDE, SETTING
 from policies.rules.cloudflare_records import RECORDS
 from policies.rules.rds import CLUSTER, INSTANCE
 from policies.rules.tls_databases import database_faults
-from policies.rules.tls_load_balancers import LISTENERS
 from policies.unknowns import Value
 
 ACROSS = Topic(
@@ -28,13 +24,6 @@ ACROSS = Topic(
     tags=("across-providers",),
     url="https://www.pulumi.com/docs/insights/policy/policy-packs/authoring/",
 )
-
-
-SERVICE = "kubernetes:core/v1:Service"
-INGRESS = "kubernetes:networking.k8s.io/v1:Ingress"
-
-
-CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 
 
 _PARAMETERS = {
@@ -111,81 +100,3 @@ def edge_hop(stack: Stack, options: Options) -> Verdicts:
         if name not in found:
             remedy = f"declare a cloudflare.ZoneSetting {name} with the value {wanted}"
             yield Finding(f"zone setting {name}", "not set by this stack", remedy, urn=proxied[0].urn)
-
-
-@ACROSS.stack_rule(
-    "tls-hop-load-balancer",
-    about=(SERVICE, INGRESS),
-    severity=Severity.HIGH,
-    controls=("Guide: SSL/TLS settings",),
-    remediation=(
-        "Terminate TLS at the load balancer with a policy, or in the pods with a configuration the pack "
-        "can read."
-    ),
-)
-def load_balancer_hop(stack: Stack, _: Options) -> Verdicts:
-    """A load balancer on the internet passes TLS on to pods with settings in this stack, or renews it."""
-    configured = bool(stack.of(LISTENERS)) or any(_nginx(item) for item in stack.of((CONFIG_MAP,)))
-    for service in stack.of((SERVICE,)):
-        for item in objects(service):
-            yield from guarded(_balanced(service, item.value, configured), service.urn)
-    for ingress in stack.of((INGRESS,)):
-        yield from guarded(_blamed(ingress, _ingress(ingress.props)), ingress.urn)
-
-
-def _blamed(resource: Resource, findings: Iterator[Finding]) -> Verdicts:
-    return (resource.blame(finding) for finding in findings)
-
-
-def _balanced(resource: Resource, service: Value, configured: bool) -> Verdicts:
-    yield from _blamed(resource, _to_pods(service))
-    for port in _open(service):
-        if port["port"].number() == 80:
-            yield resource.blame(wrong(port["port"], "443"))
-        elif not configured:
-            remedy = "put the TLS settings into a ConfigMap of this stack, or end TLS at the load balancer"
-            shown = "'LoadBalancer' without TLS settings"
-            yield Finding(service.at("spec.type").path, shown, remedy, urn=resource.urn)
-
-
-def _nginx(resource: Resource) -> bool:
-    data = resource["data"]
-    return not data.known or any(
-        not value.known or "ssl_protocols" in (value.text() or "") for value in data.entries().values()
-    )
-
-
-def _open(service: Value) -> Iterator[Value]:
-    """The ports of a Service that gets a load balancer on the internet, and leaves TLS to its pods."""
-    if not _on_the_internet(service) or not service.at("metadata.annotations")[f"{_AWS}ssl-cert"].absent:
-        return iter(())
-    return iter(service.at("spec.ports").items())
-
-
-_AWS = "service.beta.kubernetes.io/aws-load-balancer-"
-
-
-def _on_the_internet(service: Value) -> bool:
-    if service.at("spec.type").text() != "LoadBalancer":
-        return False
-    notes = service.at("metadata.annotations")
-    return notes[f"{_AWS}scheme"].text() != "internal" and notes[f"{_AWS}internal"].flag() is not True
-
-
-def _to_pods(service: Value) -> Iterator[Finding]:
-    """A load balancer that ends TLS has to begin it again on its way to the pods."""
-    notes = service.at("metadata.annotations")
-    if _on_the_internet(service) and not notes[f"{_AWS}ssl-cert"].absent:
-        backend = notes[f"{_AWS}backend-protocol"]
-        if backend.text() not in ("ssl", "https"):  # absent: as it comes out of TLS
-            yield wrong(backend, "'ssl'")
-
-
-_ALB = "alb.ingress.kubernetes.io/"
-
-
-def _ingress(ingress: Value) -> Iterator[Finding]:
-    notes = ingress.at("metadata.annotations")
-    backend = notes[f"{_ALB}backend-protocol"]
-    if notes[f"{_ALB}scheme"].text() == "internet-facing" and backend.text() != "HTTPS":  # absent: HTTP
-        yield wrong(backend, "'HTTPS'")

@@ -16,6 +16,9 @@ ALB, NLB = "alb.ingress.kubernetes.io/", "service.beta.kubernetes.io/aws-load-ba
 COMMUNITY = "nginx.ingress.kubernetes.io/"
 
 
+CONTOUR = "projectcontour.io/tls-minimum-protocol-version"
+
+
 WANTED = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
 
 
@@ -67,6 +70,36 @@ def annotated(**annotations: str) -> dict[str, Any]:
                 f"metadata.annotations[\"{COMMUNITY}server-snippet\"] (line 1): ssl_protocols is 'TLSv1'; "
                 "set it to TLSv1.2 TLSv1.3"
             ],
+        ),
+        (
+            INGRESS,
+            {f"{COMMUNITY}server-snippet": "location /x { proxy_ssl_protocols TLSv1; }"},
+            [
+                f'metadata.annotations["{COMMUNITY}server-snippet"] (line 1): proxy_ssl_protocols is '
+                "'TLSv1'; set it to TLSv1.2 TLSv1.3"
+            ],
+        ),
+        *(
+            (
+                INGRESS,
+                {name: "ssl_protocols TLSv1;"},
+                [
+                    f"metadata.annotations[\"{name}\"] (line 1): ssl_protocols is 'TLSv1'; "
+                    "set it to TLSv1.2 TLSv1.3"
+                ],
+            )
+            for name in (
+                "nginx.org/server-snippets",
+                "nginx.org/location-snippets",
+                f"{COMMUNITY}auth-snippet",
+            )
+        ),
+        (INGRESS, {CONTOUR: "1.2"}, []),
+        (INGRESS, {CONTOUR: "1.3"}, []),
+        (
+            INGRESS,
+            {CONTOUR: "1.1"},
+            [f"metadata.annotations[\"{CONTOUR}\"] is '1.1'; set it to '1.2' or '1.3'"],
         ),
         (
             INGRESS,
