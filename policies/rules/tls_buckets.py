@@ -38,10 +38,18 @@ def bucket_policy(resource: Resource, _: Options) -> Verdicts:
 
 
 def _denies_everything(found: Statement) -> bool:
-    objects = any(name == "*" or name.endswith("*") for name in found.resources)
-    bucket = any(name == "*" or not name.endswith("/*") for name in found.resources)
-    whole = objects and bucket and not found.inverted
-    return found.effect == "Deny" and found.everybody and found.covers("s3:*") and whole
+    return (
+        found.effect == "Deny"
+        and found.everybody
+        and found.covers("s3:*")
+        and not found.inverted
+        and _is_whole(set(found.resources))
+    )
+
+
+def _is_whole(resources: set[str]) -> bool:
+    """Whether they are the bucket and all of its objects; a prefix of them is not."""
+    return "*" in resources or any(f"{name}/*" in resources for name in resources if "/" not in name)
 
 
 def _is_plain_http(found: Statement) -> bool:

@@ -2,8 +2,9 @@ from typing import Any
 
 import pytest
 
+from policies.rule import Resource
 from policies.rules.tls_load_balancers import safe_elb_policy
-from tests.policies.conftest import UNKNOWN, Said, changed
+from tests.policies.conftest import UNKNOWN, Said, changed, resource, urn
 
 LISTENER = "aws:lb/listener:Listener"
 
@@ -80,6 +81,30 @@ def test_a_listener_of_every_module_is_judged(said: Said, module: str) -> None:
     assert said(POLICY, f"aws:{module}/listener:Listener", changed(HTTPS, sslPolicy=None)) == [
         "sslPolicy is not set; set it to ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
     ]
+
+
+@pytest.mark.parametrize("protocol", ["https", "Https", "tls"])
+def test_the_case_of_a_protocol_does_not_matter(said: Said, protocol: str) -> None:
+    assert said(POLICY, LISTENER, {"protocol": protocol, "sslPolicy": "ELBSecurityPolicy-2016-08"}) == [
+        "sslPolicy is 'ELBSecurityPolicy-2016-08'; set it to ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
+    ]
+    forward = {"protocol": "http", "defaultActions": [{"type": "forward"}]}
+    assert said("tls-load-balancer-plain-http", LISTENER, forward) == [
+        "protocol is 'http'; set it to HTTPS, or redirect to it in defaultActions"
+    ]
+    assert said("tls-target-group-plain-http", "aws:lb/targetGroup:TargetGroup", {"protocol": "http"}) == [
+        "protocol is 'http'; set it to HTTPS"
+    ]
+
+
+def test_without_a_protocol_an_application_load_balancer_speaks_http(said: Said) -> None:
+    policy, forward = "tls-load-balancer-plain-http", [{"type": "forward"}]
+    assert said(policy, LISTENER, {"port": 80, "defaultActions": forward}) == [
+        "protocol is not set; set it to HTTPS, or redirect to it in defaultActions"
+    ]
+    assert said(policy, LISTENER, changed(REDIRECT, protocol=None) | {"port": 80}) == []
+    gateway = {"defaultActions": forward}
+    assert said(policy, LISTENER, gateway) == []
 
 
 def test_an_old_policy_of_a_network_load_balancer_is_named(said: Said) -> None:
@@ -170,3 +195,57 @@ def test_nothing_goes_to_targets_in_plain_http(said: Said, module: str) -> None:
         assert said(policy, kind, {"protocol": protocol}) == []
     assert said(policy, kind, {"targetType": "lambda"}) == []
     assert said(policy, kind, {"protocol": "HTTP"}) == ["protocol is 'HTTP'; set it to HTTPS"]
+
+
+BALANCER = "aws:elb/loadBalancer:LoadBalancer"
+
+
+DEFAULT = "tls-classic-load-balancer-default"
+
+
+def balancer(*listeners: dict[str, Any]) -> Resource:
+    return resource(BALANCER, {"name": "lb", "listeners": list(listeners)}, "lb")
+
+
+def choice(name: object = "lb", port: object = 443, **more: Any) -> Resource:
+    props = {"loadBalancerName": name, "loadBalancerPort": port, "policyNames": ["tls"]}
+    return resource("aws:elb/listenerPolicy:ListenerPolicy", props, **more)
+
+
+def test_a_classic_listener_has_a_policy_of_its_own(said_of_stack: Said) -> None:
+    expected = [
+        "listeners[0].lbProtocol is 'https' with the default policy; choose one that refers to TLS-1-2"
+    ]
+    https = balancer({"lbProtocol": "https", "lbPort": 443})
+    assert said_of_stack(DEFAULT, https) == expected
+    assert said_of_stack(DEFAULT, balancer({"lbProtocol": "SSL", "lbPort": 443})) != []
+    assert said_of_stack(DEFAULT, balancer({"lbProtocol": "tcp", "lbPort": 443})) == []
+    assert said_of_stack(DEFAULT, https, choice()) == []
+    assert said_of_stack(DEFAULT, https, choice(port=8443)) == expected
+    assert said_of_stack(DEFAULT, https, choice("other")) == expected
+    negotiated = resource(NEGOTIATION, {"loadBalancer": "lb", "lbPort": 443})
+    assert said_of_stack(DEFAULT, https, negotiated) == []
+
+
+def test_a_policy_that_may_be_the_listener_s_is_counted(said_of_stack: Said) -> None:
+    listening = balancer({"lbProtocol": UNKNOWN}, {"lbProtocol": "https", "lbPort": 443})
+    assert said_of_stack(DEFAULT, listening, choice(UNKNOWN)) == [
+        "unknown: listeners[0].lbProtocol",
+        "unknown: loadBalancerName",
+    ]
+    assert said_of_stack(DEFAULT, listening, choice(UNKNOWN), choice()) == [
+        "unknown: listeners[0].lbProtocol"
+    ]
+    depends = {"property_dependencies": {"loadBalancerName": (urn(BALANCER, "lb"),)}}
+    https = balancer({"lbProtocol": "https", "lbPort": 443})
+    assert said_of_stack(DEFAULT, https, choice(UNKNOWN, **depends)) == []
+    assert said_of_stack(DEFAULT, https, choice(UNKNOWN, UNKNOWN, **depends)) == ["unknown: loadBalancerPort"]
+    assert said_of_stack(DEFAULT, https, choice(UNKNOWN, 8443)) != []
+
+
+def test_a_classic_load_balancer_takes_no_plain_http(said: Said) -> None:
+    listeners = [{"lbProtocol": UNKNOWN}, {"lbProtocol": "HTTP", "lbPort": 80}, {"lbProtocol": "https"}]
+    assert said("tls-load-balancer-plain-http", BALANCER, {"listeners": listeners}) == [
+        "listeners[1].lbProtocol is 'HTTP'; set it to https; a classic load balancer cannot redirect",
+        "unknown: listeners[0].lbProtocol",
+    ]
