@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from fnmatch import fnmatchcase
+from itertools import chain
 
 from pulumi_policy import Severity
 
@@ -13,6 +14,7 @@ from policies.rule import (
     Resource,
     Topic,
     Verdicts,
+    each,
     unwanted,
     wrong,
 )
@@ -137,11 +139,16 @@ def wildcard_resource(resource: Resource, options: Options) -> Verdicts:
 
     def check(found: Statement) -> Verdicts:
         narrow = [
-            name for name in found.actions if not any(fnmatchcase(name.lower(), each) for each in patterns)
+            name for name in found.actions if not any(fnmatchcase(name.lower(), known) for known in patterns)
         ]
-        if "*" in found.resources and narrow and not found.narrowed:
+        if not narrow or found.narrowed:
+            return
+        if not (inverted := found.value["NotResource"]).absent:
+            yield unwanted(inverted, "name the allowed resources in Resource, or add a condition")
+        if "*" in found.resources:
             value = next(item for item in _elements(found.value["Resource"]) if item.text() == "*")
-            yield wrong(value, f"the resources of {narrow[0]}, or add a condition")
+            named = "its actions" if found.value.secret else narrow[0]
+            yield wrong(value, f"the resources of {named}, or add a condition")
 
     yield from _each_allowed(resource, check)
 
@@ -161,10 +168,15 @@ def wildcard_resource(resource: Resource, options: Options) -> Verdicts:
 )
 def administrator(resource: Resource, _: Options) -> Verdicts:
     """Nobody is given AdministratorAccess."""
-    values = resource["managedPolicyArns"].items() if resource.type == ROLE else [resource["policyArn"]]
-    for value in values:
-        if (value.text() or "").endswith(":policy/AdministratorAccess"):
-            yield wrong(value, "a policy that names what is needed")
+    yield from each(
+        resource["managedPolicyArns"].items() if resource.type == ROLE else [resource["policyArn"]],
+        _administrates,
+    )
+
+
+def _administrates(policy: Value) -> Verdicts:
+    if (policy.text() or "").endswith(":policy/AdministratorAccess"):
+        yield wrong(policy, "a policy that names what is needed")
 
 
 @IAM.rule(
@@ -188,7 +200,7 @@ def on_user(resource: Resource, _: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create_for-idp_oidc.html",
 )
 def trust(resource: Resource, _: Options) -> Verdicts:
-    """No role trusts everybody, or everybody of a federation."""
+    """No role trusts everybody, nor everybody of a federation or an account."""
     yield from each_statement(resource["assumeRolePolicy"], _trust)
 
 
@@ -203,22 +215,36 @@ _GITHUB_OWNER = re.compile(
 """A `sub` of GitHub's jobs that begins with an owner or a repository; every other claim anybody can have."""
 
 
+_CLAIMS = {"sts:AssumeRoleWithWebIdentity": ("sub", "aud"), "sts:AssumeRoleWithSAML": ("aud",)}
+"""What a federation's tokens say, by the action that takes them."""
+
+_ACCOUNT = re.compile(r"\d+|arn:[\w-]+:iam::\d+:root")
+
+_MEMBERS = re.compile(
+    r"aws:(principalarn|principaltag/.+|sourceip|sourcevpce?|userid|username|vpcsourceip)|sts:externalid"
+)
+"""Keys that tell some of an account from others."""
+
+
 def _trust(found: Statement) -> Verdicts:
     if not found.allows:
         return
     conditions = found.value["Condition"]
-    federated = any(kind == "Federated" for kind, _ in found.principals) and found.covers(
-        "sts:AssumeRoleWithWebIdentity"
-    )
-    if federated:
-        for claim in ("sub", "aud"):
-            bound = [condition for condition in found.conditions if condition.key.endswith(f":{claim}")]
-            if not bound:
-                yield wrong(conditions, f"a condition on the claim {claim}")
-            elif not any(map(_names_claim, bound)):
-                yield wrong(conditions, f"a condition that names the {claim}, not every one")
-    elif found.open:
+    federated = any(kind == "Federated" for kind, _ in found.principals)
+    taken = [claims for action, claims in _CLAIMS.items() if federated and found.covers(action)]
+    for claim in dict.fromkeys(chain.from_iterable(taken)):
+        bound = [condition for condition in found.conditions if condition.key.endswith(f":{claim}")]
+        if not bound:
+            yield wrong(conditions, f"a condition on the claim {claim}")
+        elif not any(map(_names_claim, bound)):
+            yield wrong(conditions, f"a condition that names the {claim}, not every one")
+    if found.open:
         yield unwanted(found.value["Principal"], "name the principals, or add a condition")
+    elif any(kind == "AWS" and _ACCOUNT.fullmatch(name) for kind, name in found.principals) and not any(
+        item.narrows and _MEMBERS.fullmatch(item.key) for item in found.conditions
+    ):
+        remedy = "name roles of the account, or add a condition such as sts:ExternalId"
+        yield unwanted(found.value["Principal"], remedy)
 
 
 def _names_claim(condition: Condition) -> bool:

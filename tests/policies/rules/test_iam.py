@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.policies.conftest import UNKNOWN, Case, OneChange, Said
+from tests.policies.conftest import UNKNOWN, Case, OneChange, Said, secret
 
 ROLE = "aws:iam/role:Role"
 
@@ -111,6 +111,32 @@ def test_resources_are_named(said: Said, changes: dict[str, Any], named: str | N
     )
 
 
+def test_all_resources_but_some_are_too_many(said: Said) -> None:
+    inverted = {"Effect": "Allow", "Action": "s3:PutObject", "NotResource": "arn:aws:s3:::x/*"}
+    assert said("iam-wildcard-resource", IAM_POLICY, {"policy": json.dumps({"Statement": [inverted]})}) == [
+        "policy.Statement[0].NotResource is 'arn:aws:s3:::x/*'; "
+        "name the allowed resources in Resource, or add a condition"
+    ]
+    listing = json.dumps({"Statement": [{**inverted, "Action": "s3:ListAllMyBuckets"}]})
+    assert said("iam-wildcard-resource", IAM_POLICY, {"policy": listing}) == []
+
+
+def test_an_action_of_a_secret_policy_is_not_quoted(said: Said) -> None:
+    hidden = secret(document(Action="hunter2:Do", Resource="*"))
+    assert said("iam-wildcard-resource", IAM_POLICY, {"policy": hidden}) == [
+        "policy.Statement[0].Resource is [secret]; set it to the resources of its actions, or add a condition"
+    ]
+
+
+def test_an_unknown_policy_hides_no_other(said: Said) -> None:
+    attached = {"managedPolicyArns": [UNKNOWN, "arn:aws:iam::aws:policy/AdministratorAccess"]}
+    assert said("iam-administrator-attached", ROLE, attached) == [
+        "managedPolicyArns[1] is 'arn:aws:iam::aws:policy/AdministratorAccess'; "
+        "set it to a policy that names what is needed",
+        "unknown: managedPolicyArns[0]",
+    ]
+
+
 def test_which_actions_know_no_resource_is_configured(said: Said) -> None:
     policy = {"policy": document(Action="kms:Decrypt", Resource="*")}
     assert said("iam-wildcard-resource", IAM_POLICY, policy, unrestrictable=["KMS:*"]) == []
@@ -129,6 +155,15 @@ GITHUB = {
 }
 
 
+SAML = {
+    "Principal": {"Federated": "arn:aws:iam::1:saml-provider/x"},
+    "Action": "sts:AssumeRoleWithSAML",
+}
+
+
+ACCOUNT = "name roles of the account, or add a condition such as sts:ExternalId"
+
+
 SUB = "token.actions.githubusercontent.com:sub"
 
 
@@ -139,7 +174,29 @@ AUD = "token.actions.githubusercontent.com:aud"
     ("changes", "remedies"),
     [
         ({"Principal": {"Service": "ec2.amazonaws.com"}}, []),
-        ({"Principal": {"AWS": "arn:aws:iam::1:root"}}, []),
+        ({"Principal": {"AWS": "arn:aws:iam::1:role/a"}}, []),
+        *(
+            ({"Principal": {"AWS": account}}, [ACCOUNT])
+            for account in ("999999999999", ["arn:aws-cn:iam::1:root"], ["arn:aws:iam::1:role/a", "1"])
+        ),
+        *(
+            ({"Principal": {"AWS": "arn:aws:iam::1:root"}, "Condition": {"StringEquals": {key: "a"}}}, [])
+            for key in ("sts:ExternalId", "aws:PrincipalArn", "aws:PrincipalTag/team", "aws:userid")
+        ),
+        *(
+            ({"Principal": {"AWS": "arn:aws:iam::1:root"}, "Condition": condition}, [ACCOUNT])
+            for condition in (
+                {"StringEquals": {"aws:PrincipalAccount": "1"}},
+                {"StringNotEquals": {"sts:ExternalId": "a"}},
+                {"Bool": {"aws:MultiFactorAuthPresent": "true"}},
+            )
+        ),
+        (SAML, ["set it to a condition on the claim aud"]),
+        ({**SAML, "Condition": {"StringEquals": {"SAML:aud": "https://signin.aws.amazon.com/saml"}}}, []),
+        (
+            {**SAML, "Condition": {"StringLike": {"SAML:aud": "*"}}},
+            ["set it to a condition that names the aud, not every one"],
+        ),
         ({"Principal": "*", "Effect": "Deny"}, []),
         ({"Principal": "*", "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o"}}}, []),
         ({"Principal": "*"}, ["name the principals, or add a condition"]),
