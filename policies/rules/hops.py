@@ -9,6 +9,7 @@ from policies.rule import (
     Resource,
     Stack,
     Topic,
+    Unknown,
     Verdicts,
     wrong,
 )
@@ -16,7 +17,14 @@ from policies.rules.checks import guarded
 from policies.rules.cloudflare import OVERRIDE, SETTING
 from policies.rules.cloudflare_records import RECORDS
 from policies.rules.rds import CLUSTER, INSTANCE
-from policies.rules.tls_databases import database_faults
+from policies.rules.tls_databases import (
+    CLUSTER_PARAMETERS,
+    OPTIONS,
+    PARAMETERS,
+    database_faults,
+    default_family,
+    forced_by_default,
+)
 from policies.unknowns import Value
 
 ACROSS = Topic(
@@ -27,8 +35,8 @@ ACROSS = Topic(
 
 
 _PARAMETERS = {
-    INSTANCE: ("parameterGroupName", "aws:rds/parameterGroup:ParameterGroup"),
-    CLUSTER: ("dbClusterParameterGroupName", "aws:rds/clusterParameterGroup:ClusterParameterGroup"),
+    INSTANCE: ("parameterGroupName", PARAMETERS),
+    CLUSTER: ("dbClusterParameterGroupName", CLUSTER_PARAMETERS),
 }
 """By type of database: where it names its parameters, and their type."""
 
@@ -42,36 +50,50 @@ _PARAMETERS = {
     url="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html",
 )
 def database_hop(stack: Stack, _: Options) -> Verdicts:
-    """Every database of a stack uses a parameter group that forces TLS 1.2 or newer."""
-    for kind, (name, group_kind) in _PARAMETERS.items():
-        databases = stack.of((kind,))
-        groups = {group.urn: group for group in stack.of((group_kind,))} if databases else {}
-        names = {
-            text: group
-            for group in groups.values()
-            for key in ("name", "id")
-            if group[key].known and (text := group[key].text())
-        }
-        for database in databases:
-            yield from guarded(_database(database, name, groups, names), database.urn)
+    """Every database of a stack uses a group that forces TLS 1.2 or newer."""
+    groups = {
+        (group.type, text): group
+        for group in stack.of((PARAMETERS, CLUSTER_PARAMETERS, OPTIONS))
+        for key in ("urn", "name", "id")
+        if (text := _named(group, key))
+    }
+    for database in stack.of(_PARAMETERS):
+        yield from guarded(_database(database, groups), database.urn)
 
 
-def _database(
-    database: Resource, name: str, groups: dict[str, Resource], names: dict[str, Resource]
-) -> Verdicts:
+def _named(group: Resource, key: str) -> str | None:
+    if key == "urn":
+        return group.urn
+    return group[key].text() if group[key].known else None
+
+
+def _database(database: Resource, groups: dict[tuple[str, str], Resource]) -> Verdicts:
+    name, kind = _PARAMETERS[database.type]
+    engine = database["engine"]
+    oracle = engine.known and (engine.text() or "").startswith(("oracle", "custom-oracle"))
+    if oracle:
+        name, kind = "optionGroupName", OPTIONS
     value = database[name]
-    reached = [groups[urn] for urn in database.property_dependencies.get(name, ()) if urn in groups]
-    group = reached[0] if reached else names.get(value.text() or "")
-    if group is None:
-        yield database.blame(wrong(value, "a parameter group of this stack that forces TLS"))
-    else:
-        yield from guarded(_group(database, value, group), group.urn)
+    reached = [(kind, urn) for urn in database.property_dependencies.get(name, ()) if (kind, urn) in groups]
+    group = groups.get(reached[0] if reached else (kind, value.text() or ""))
+    if group is not None:
+        yield from guarded(_forced(database, value, group), group.urn)
+        return
+    family = default_family(database, value)
+    if family is None:
+        yield Unknown(value.path, database.urn)  # a group of another stack
+    elif oracle or not forced_by_default(family):
+        offered = "an option group of this stack with SSL" if oracle else ""
+        yield database.blame(wrong(value, offered or "a parameter group of this stack that forces TLS"))
 
 
-def _group(database: Resource, value: Value, group: Resource) -> Verdicts:
-    fault = next(iter(database_faults(group)), None)
-    if fault:
-        yield Finding(value.path, f"a group in which {fault}", "mend the group", urn=database.urn)
+def _forced(database: Resource, value: Value, group: Resource) -> Verdicts:
+    verdicts = list(database_faults(group))
+    for fault in verdicts:
+        if isinstance(fault, Finding):
+            yield Finding(value.path, f"a group in which {fault}", "mend the group", urn=database.urn)
+            return
+    yield from verdicts
 
 
 @ACROSS.stack_rule(

@@ -4,6 +4,7 @@ from pulumi_policy import Severity
 
 from policies.rule import Option, Options, Resource, Topic, Verdicts, wrong
 from policies.rules.checks import must_be_true, must_not_be_true
+from policies.rules.tls_databases import default_family, forced_by_default
 
 RDS = Topic(
     framework="AWS Foundational Security Best Practices",
@@ -130,7 +131,9 @@ def logs(resource: Resource, _: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html",
 )
 def parameters(resource: Resource, _: Options) -> Verdicts:
-    """A database has a parameter group of its own, which is where TLS is forced."""
+    """A database has a parameter group of its own, which is where TLS is forced, or a default that does."""
     value = resource["parameterGroupName"]
-    if (value.text() or "default.").startswith("default."):
+    family = default_family(resource, value)
+    # Oracle's TLS is an option: tls-hop-database looks for it.
+    if family is not None and not (family.startswith("oracle") or forced_by_default(family)):
         yield wrong(value, "a parameter group that forces TLS")

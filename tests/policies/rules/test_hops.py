@@ -1,5 +1,7 @@
 from typing import Any
 
+import pytest
+
 from policies.rule import Resource
 from tests.policies.conftest import UNKNOWN, Said, resource, urn
 
@@ -28,9 +30,52 @@ def test_a_database_uses_a_group_that_forces_tls(said_of_stack: Said) -> None:
         "parameterGroupName is a group in which parameters is without rds.force_ssl; "
         "add it with the value 1; mend the group"
     ]
-    assert said_of_stack(DATABASE, database("default.postgres17"), resource(GROUP, GOOD)) == [
-        "parameterGroupName is 'default.postgres17'; set it to a parameter group of this stack "
+    assert said_of_stack(DATABASE, database("default.postgres14"), resource(GROUP, GOOD)) == [
+        "parameterGroupName is 'default.postgres14'; set it to a parameter group of this stack "
         "that forces TLS"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("props", "forced"),
+    [
+        ({"parameterGroupName": "default.postgres15"}, True),
+        ({"parameterGroupName": "default.mariadb11.8"}, True),
+        ({"parameterGroupName": "default.mysql8.4"}, False),
+        ({"engine": "postgres", "engineVersion": "17.4"}, True),
+        ({"engine": "postgres", "engineVersion": "14"}, False),
+        ({"engine": "postgres"}, False),
+        ({"engine": "db2-ae", "engineVersion": "11.5"}, False),
+    ],
+)
+def test_some_default_groups_force_tls(said_of_stack: Said, props: dict[str, str], forced: bool) -> None:
+    shown = repr(props["parameterGroupName"]) if "parameterGroupName" in props else "not set"
+    expected = f"parameterGroupName is {shown}; set it to a parameter group of this stack that forces TLS"
+    assert said_of_stack(DATABASE, resource(INSTANCE, props)) == ([] if forced else [expected])
+
+
+def test_a_group_of_another_stack_is_not_known(said_of_stack: Said) -> None:
+    assert said_of_stack(DATABASE, database("shared"), resource(GROUP, GOOD)) == [
+        "unknown: parameterGroupName"
+    ]
+    hidden = resource(INSTANCE, {"engine": "postgres", "engineVersion": UNKNOWN})
+    assert said_of_stack(DATABASE, hidden) == ["unknown: engineVersion"]
+
+
+def test_oracle_uses_a_group_with_the_option_ssl(said_of_stack: Said) -> None:
+    oracle = resource(INSTANCE, {"engine": "oracle-ee", "optionGroupName": "o", "parameterGroupName": "p"})
+    parameters = resource(GROUP, {"name": "p", "family": "oracle-ee-19"})
+    options = "aws:rds/optionGroup:OptionGroup"
+    setting = {"optionName": "SSL", "optionSettings": [{"name": "SQLNET.SSL_VERSION", "value": "1.2"}]}
+    good = resource(options, {"name": "o", "engineName": "oracle-ee", "options": [setting]})
+    assert said_of_stack(DATABASE, oracle, parameters, good) == []
+    bare = resource(options, {"name": "o", "engineName": "oracle-ee"})
+    assert said_of_stack(DATABASE, oracle, parameters, bare) == [
+        "optionGroupName is a group in which options is without SSL; add it with SQLNET.SSL_VERSION 1.2; "
+        "mend the group"
+    ]
+    assert said_of_stack(DATABASE, resource(INSTANCE, {"engine": "oracle-ee"}), parameters) == [
+        "optionGroupName is not set; set it to an option group of this stack with SSL"
     ]
 
 
@@ -82,5 +127,9 @@ def test_a_database_cluster_uses_a_group_that_forces_tls(said_of_stack: Said) ->
         "add it with the value 1; mend the group"
     ]
     assert said_of_stack(DATABASE, cluster("other"), group("aurora-postgresql17")) == [
-        "dbClusterParameterGroupName is 'other'; set it to a parameter group of this stack that forces TLS"
+        "unknown: dbClusterParameterGroupName"
+    ]
+    assert said_of_stack(DATABASE, cluster("default.aurora-postgresql16")) == [
+        "dbClusterParameterGroupName is 'default.aurora-postgresql16'; "
+        "set it to a parameter group of this stack that forces TLS"
     ]

@@ -91,8 +91,8 @@ CASES: list[Case] = [
         "rds-default-parameters",
         RDS,
         DATABASE,
-        {"parameterGroupName": "default.postgres17"},
-        ["parameterGroupName is 'default.postgres17'; set it to a parameter group that forces TLS"],
+        {"parameterGroupName": "default.postgres14"},
+        ["parameterGroupName is 'default.postgres14'; set it to a parameter group that forces TLS"],
     ),
     (
         "rds-default-parameters",
@@ -134,3 +134,16 @@ def test_the_days_of_backups_are_configured(said: Said) -> None:
     assert said("rds-backup-missing", RDS, DATABASE, days=14.0) == [
         "backupRetentionPeriod is 7; set it to 14 or more"
     ]
+
+
+@pytest.mark.parametrize(
+    "props",
+    [
+        {"parameterGroupName": "default.postgres17"},
+        {"engine": "postgres", "engineVersion": "15.4"},
+        {"engine": "mariadb", "engineVersion": "11.8.3"},
+        {"engine": "oracle-ee", "engineVersion": "19"},
+    ],
+)
+def test_a_default_group_that_forces_tls_is_enough(said: Said, props: dict[str, str]) -> None:
+    assert said("rds-default-parameters", INSTANCE, props) == []
