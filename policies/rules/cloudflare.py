@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pulumi_policy import EnforcementLevel, Severity
 
 from policies.rule import Finding, Option, Options, Resource, Rule, Stack, Topic, Unknown, Verdicts, wrong
+from policies.rules.checks import guarded
 from policies.unknowns import Value
+from policies.zones import Zones
 
 CLOUDFLARE = Topic(
     framework="Cloudflare security best practices",
@@ -107,27 +109,45 @@ hsts = _setting_rule(
     remediation="Declare a cloudflare.ZoneSetting for it: without one the zone has Cloudflare's default.",
 )
 def zone_settings(stack: Stack, _: Options) -> Verdicts:
-    """A stack that declares zone settings declares all that decide about TLS."""
-    declared: dict[str, set[str]] = {}
-    sample: dict[str, Resource] = {}
-    for resource in stack.of((SETTING,)):
-        zone = resource["zoneId"]
-        key = (zone.text() or "") if zone.known else ",".join(sorted(resource.reached))
-        if not resource["settingId"].known:
-            yield Unknown("settingId", resource.urn)
-            return
-        declared.setdefault(key, set()).add(resource["settingId"].text() or "")
-        sample.setdefault(key, resource)
-    for key, names in declared.items():
+    """A stack that declares a zone or settings of one declares all that decide about TLS."""
+    zones = Zones(stack)
+    found = Declared(stack, zones)
+    owners = {zones.of(resource): resource.urn for resource in reversed(stack.of((SETTING,)))}
+    owners = {zone.urn: zone.urn for zone in zones.declared} | owners
+    for zone, urn in owners.items():
         for setting in SETTINGS:
-            if setting.name not in names:
-                remedy = f"declare it with the value {setting.wanted}"
-                yield Finding(
-                    f"zone setting {setting.name}",
-                    f"not set ({setting.default})",
-                    remedy,
-                    urn=sample[key].urn,
-                )
+            remedy = f"declare it with the value {setting.wanted}"
+            finding = Finding(f"zone setting {setting.name}", f"not set ({setting.default})", remedy, urn=urn)
+            yield from found.missing(zone, setting.name, finding)
+
+
+class Declared:
+    """The names of the settings that a stack declares, by zone."""
+
+    def __init__(self, stack: Stack, zones: Zones) -> None:
+        overrides = {zones.of(resource): resource.urn for resource in stack.of((OVERRIDE,))}
+        self._whole = overrides.keys() - {None}
+        """Zones whose settings are one resource, which is judged with all that it leaves out."""
+        self._names: dict[str | None, set[str | None]] = {}
+        self._hidden: dict[str | None, Unknown] = {
+            zone: Unknown("zoneId", urn) for zone, urn in overrides.items() if zone is None
+        }
+        """What may be a setting of each zone, as far as is known."""
+        for resource in stack.of((SETTING,)):
+            zone, name = zones.of(resource), resource["settingId"]
+            if name.known:
+                self._names.setdefault(zone, set()).add(name.text())
+            if zone is None or not name.known:
+                path = "zoneId" if name.known else name.path
+                self._hidden.setdefault(zone, Unknown(path, resource.urn))
+
+    def __bool__(self) -> bool:
+        return bool(self._whole or self._names or self._hidden)
+
+    def missing(self, zone: str | None, name: str, finding: Finding) -> Verdicts:
+        """The finding if a zone lacks a setting; what is not known may be that setting."""
+        if zone not in self._whole and name not in self._names.get(zone, ()):
+            yield self._hidden.get(zone) or self._hidden.get(None) or finding
 
 
 @CLOUDFLARE.rule(
@@ -163,11 +183,23 @@ def owner(resource: Resource, options: Options) -> Verdicts:
 )
 def dnssec(stack: Stack, _: Options) -> Verdicts:
     """A stack that owns a zone signs its records."""
-    signed = stack.of((DNSSEC,))
+    zones, signed = Zones(stack), stack.of((DNSSEC,))
     for resource in signed:
-        status = resource["status"]
-        if status.text() not in (None, "active", "pending"):
-            yield resource.blame(wrong(status, "'active'"))
-    settings = stack.of((SETTING, OVERRIDE))
-    if settings and not signed:
-        yield Finding("the zone", "without DNSSEC", "add a cloudflare.ZoneDnssec", urn=settings[0].urn)
+        yield from guarded(_status(resource), resource.urn)
+    owned = {zones.of(resource): resource.urn for resource in reversed(stack.of((SETTING, OVERRIDE)))}
+    safe = {zones.of(resource): resource for resource in signed}
+    for zone, urn in ({zone.urn: zone.urn for zone in zones.declared} | owned).items():
+        if zone in safe:
+            continue
+        if None in safe:
+            yield Unknown("zoneId", safe[None].urn)
+        elif zone is None and safe:
+            yield Unknown("zoneId", urn)
+        else:
+            yield Finding("the zone", "without DNSSEC", "add a cloudflare.ZoneDnssec", urn=urn)
+
+
+def _status(resource: Resource) -> Verdicts:
+    status = resource["status"]
+    if status.text() not in (None, "active", "pending"):
+        yield resource.blame(wrong(status, "'active'"))

@@ -1,11 +1,14 @@
 """EKS: the control plane is private, logged, encrypted and of a supported version."""
 
+from datetime import date
+
 from pulumi_policy import Severity
 
 from policies.networks import is_world
 from policies.rule import Option, Options, Resource, Topic, Verdicts, each, wrong
 from policies.rules.checks import must_be_false, must_be_true
 from policies.unknowns import Value
+from policies.waivers import utc_day
 
 EKS = Topic(
     framework="CIS Amazon EKS Benchmark",
@@ -15,6 +18,13 @@ EKS = Topic(
 CLUSTER = ("aws:eks/cluster:Cluster",)
 STANDARD_SUPPORT = {"1.34": "2026-12-02", "1.35": "2027-03-27", "1.36": "2027-08-02"}
 """Versions, and the day on which their standard support ends (EKS user guide, release calendar)."""
+
+
+def supported(today: date) -> list[str]:
+    """The versions whose standard support has not ended; its last day still counts."""
+    return [version for version, end in STANDARD_SUPPORT.items() if today <= date.fromisoformat(end)]
+
+
 LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 
 
@@ -93,11 +103,11 @@ def secrets(resource: Resource, _: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html",
     options={
         "versions": Option(
-            default=list(STANDARD_SUPPORT),
+            default=[],
             schema={
                 "type": "array",
                 "items": {"type": "string"},
-                "description": "Versions in standard support: "
+                "description": "Versions to accept; none means those in standard support on the day: "
                 + ", ".join(f"{version} until {day}" for version, day in STANDARD_SUPPORT.items())
                 + ".",
             },
@@ -106,9 +116,9 @@ def secrets(resource: Resource, _: Options) -> Verdicts:
 )
 def version(resource: Resource, options: Options) -> Verdicts:
     """The cluster runs a version in standard support."""
-    value = resource["version"]
-    if value.text() not in options["versions"]:
-        yield wrong(value, " or ".join(options["versions"]))
+    value, accepted = resource["version"], options["versions"] or supported(utc_day())
+    if value.text() not in accepted:
+        yield wrong(value, " or ".join(accepted) or "a version in standard support")
 
 
 @EKS.rule(

@@ -14,7 +14,7 @@ from policies.rule import (
     wrong,
 )
 from policies.rules.checks import guarded
-from policies.rules.cloudflare import OVERRIDE, SETTING
+from policies.rules.cloudflare import Declared
 from policies.rules.cloudflare_records import RECORDS
 from policies.rules.rds import CLUSTER, INSTANCE
 from policies.rules.tls_databases import (
@@ -26,6 +26,7 @@ from policies.rules.tls_databases import (
     forced_by_default,
 )
 from policies.unknowns import Value
+from policies.zones import Zones
 
 ACROSS = Topic(
     framework="Deployment guide: the service as a whole",
@@ -112,13 +113,22 @@ def _forced(database: Resource, value: Value, group: Resource) -> Verdicts:
 )
 def edge_hop(stack: Stack, options: Options) -> Verdicts:
     """From the visitor to Cloudflare and on to the load balancer, TLS is 1.2 or newer."""
-    proxied = [record for record in stack.of(RECORDS) if record["proxied"].known and record["proxied"].flag()]
-    if not (proxied and options["owner"]):
+    if not options["owner"]:
         return
-    if stack.of((OVERRIDE,)):
-        return  # tls-cloudflare-zone-old-version reads its settings
-    found = {setting["settingId"].text() for setting in stack.of((SETTING,)) if setting["settingId"].known}
-    for name, wanted in (("min_tls_version", "'1.2'"), ("ssl", "'strict'")):
-        if name not in found:
+    zones = Zones(stack)
+    found = Declared(stack, zones)
+    judged: set[str | None] = set()
+    # Those that are proxied for sure come first: one of them is enough.
+    for record in sorted(stack.of(RECORDS), key=lambda record: not record["proxied"].known):
+        zone, proxied = zones.of(record), record["proxied"]
+        if zone in judged or (proxied.known and not proxied.flag()):
+            continue
+        judged.add(zone)
+        if zone is None and found:
+            yield Unknown("zoneId", record.urn)
+            continue
+        for name, wanted in (("min_tls_version", "'1.2'"), ("ssl", "'strict'")):
             remedy = f"declare a cloudflare.ZoneSetting {name} with the value {wanted}"
-            yield Finding(f"zone setting {name}", "not set by this stack", remedy, urn=proxied[0].urn)
+            finding = Finding(f"zone setting {name}", "not set by this stack", remedy, urn=record.urn)
+            for verdict in found.missing(zone, name, finding):
+                yield verdict if proxied.known else Unknown(proxied.path, record.urn)

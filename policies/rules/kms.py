@@ -13,7 +13,14 @@ from policies.rules.iam import IAM
 KEY = "aws:kms/key:Key"
 
 
-KEY_POLICY = "aws:kms/keyPolicy:KeyPolicy"
+POLICIES = (
+    KEY,
+    "aws:kms/externalKey:ExternalKey",
+    "aws:kms/keyPolicy:KeyPolicy",
+    "aws:kms/replicaExternalKey:ReplicaExternalKey",
+    "aws:kms/replicaKey:ReplicaKey",
+)
+"""What has the policy of a key."""
 
 
 @IAM.rule(
@@ -25,16 +32,17 @@ KEY_POLICY = "aws:kms/keyPolicy:KeyPolicy"
     url="https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html",
 )
 def rotation(resource: Resource, _: Options) -> Verdicts:
-    """A symmetric KMS key is rotated every year."""
+    """A symmetric KMS key is rotated every year, unless its store is one's own, where KMS cannot."""
     spec = resource["customerMasterKeySpec"].text() or "SYMMETRIC_DEFAULT"
     usage = resource["keyUsage"].text() or "ENCRYPT_DECRYPT"
-    if spec == "SYMMETRIC_DEFAULT" and usage == "ENCRYPT_DECRYPT":
+    symmetric = spec == "SYMMETRIC_DEFAULT" and usage == "ENCRYPT_DECRYPT"
+    if symmetric and resource["customKeyStoreId"].absent:
         yield from must_be_true(resource["enableKeyRotation"])
 
 
 @IAM.rule(
     "kms-key-any-principal",
-    types=(KEY, KEY_POLICY),
+    types=POLICIES,
     severity=Severity.CRITICAL,
     controls=("CKV_AWS_33",),
     remediation="Name the account or roles, or add a condition on kms:CallerAccount.",

@@ -7,6 +7,7 @@ from pulumi_policy import EnforcementLevel, Severity
 
 from policies.networks import is_world
 from policies.rule import Finding, Option, Options, Resource, Rule, Topic, Verdicts, each, unwanted, wrong
+from policies.rules.checks import guarded
 from policies.unknowns import Value
 
 FIREWALL = Topic(
@@ -50,6 +51,8 @@ class Opening:
     @property
     def ports(self) -> str:
         """Its ports, for messages."""
+        if any(value.secret for value in (self.protocol, self.first, self.last)):
+            return "[secret] ports"
         if self.everything:
             return "all ports of all protocols"
         first, last = self.first.number(), self.last.number()
@@ -64,7 +67,7 @@ def openings(resource: Resource) -> Iterator[Opening]:
     """The rules that a resource declares; one that names nothing at all is absent."""
     if resource.type in (GROUP, DEFAULT_GROUP):
         for direction in ("ingress", "egress"):
-            for item in resource[direction].items():
+            for item in _elements(resource[direction]):
                 yield _opening(direction == "ingress", item)
     elif resource.type == RULE:
         yield _opening(resource["type"].text() == "ingress", resource.props)
@@ -80,6 +83,7 @@ def _opening(ingress: bool, value: Value) -> Opening:
 
 
 def _elements(*lists: Value) -> Iterator[Value]:
+    """The elements of lists; one that is not known counts as an element, so that it hides no other."""
     for value in lists:
         yield from value.items() if value.known else [value]
 
@@ -129,14 +133,20 @@ def everything(resource: Resource, _: Options) -> Verdicts:
     """No rule lets the world in on all ports."""
     yield from _judge(resource, True, None, "name a protocol and ports, or the networks that are meant")
     for opening in openings(resource):
-        whole = opening.first.number() in (-1, 0) and opening.last.number() in (-1, 65535)
-        ported = str(opening.protocol.get()).lower() in ("tcp", "udp", "6", "17")
-        if opening.ingress and whole and ported:
-            for value in opening.sources:
-                if is_world(value.text() or ""):
-                    yield Finding(
-                        value.path, f"{value.shown()} for {opening.ports}", "name the ports that are meant"
-                    )
+        if opening.ingress:
+            yield from guarded(_all_ports(opening))
+
+
+def _all_ports(opening: Opening) -> Verdicts:
+    whole = opening.first.number() in (-1, 0) and opening.last.number() in (-1, 65535)
+    if not (whole and str(opening.protocol.get()).lower() in ("tcp", "udp", "6", "17")):
+        return
+
+    def source(value: Value) -> Verdicts:
+        if is_world(value.text() or ""):
+            yield Finding(value.path, f"{value.shown()} for {opening.ports}", "name the ports that are meant")
+
+    yield from each(opening.sources, source)
 
 
 def _is_port_list(value: object) -> bool:
@@ -216,13 +226,17 @@ def egress(resource: Resource, _: Options) -> Verdicts:
 def description(resource: Resource, _: Options) -> Verdicts:
     """Every security group and every rule says what it is for."""
     if resource.type == GROUP:
-        # Pulumi's own default says nothing.
-        if resource["description"].text() in (None, "", "Managed by Pulumi", "Managed by Terraform"):
-            yield wrong(resource["description"], "a sentence on what the group is for")
-        values = [item["description"] for key in ("ingress", "egress") for item in resource[key].items()]
+        yield from each([resource["description"]], _group_described)
+        rules = _elements(resource["ingress"], resource["egress"])
+        yield from each((item["description"] for item in rules), _described)
     else:
-        values = [resource["description"]]
-    yield from each(values, _described)
+        yield from _described(resource["description"])
+
+
+def _group_described(value: Value) -> Verdicts:
+    # Pulumi's own default says nothing.
+    if value.text() in (None, "", "Managed by Pulumi", "Managed by Terraform"):
+        yield wrong(value, "a sentence on what the group is for")
 
 
 def _described(value: Value) -> Verdicts:

@@ -1,11 +1,20 @@
 """The rules against the controls' own texts."""
 
+from datetime import date
+
 import pytest
 
 from policies.catalog import BY_NAME, RULES
+from policies.rules import eks
 from tests.policies.truth import Case, cases
 
 CASES = list(cases())
+
+
+@pytest.fixture(autouse=True)
+def day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The day for which the tables are written."""
+    monkeypatch.setattr(eks, "utc_day", lambda: date(2026, 12, 3))
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -82,6 +82,39 @@ def test_a_stack_with_zone_settings_declares_all_that_decide_about_tls(said_of_s
     assert said_of_stack(policy, *(setting(name, UNKNOWN, **same) for name in names)) == []
 
 
+ZONE = resource("cloudflare:index/zone:Zone", {"id": "z", "name": "x.dev"}, "zone")
+
+
+def test_a_zone_without_settings_has_cloudflare_s_defaults(said_of_stack: Said) -> None:
+    policy = "cloudflare-zone-setting-missing"
+    assert said_of_stack(policy, ZONE) == [
+        "zone setting ssl is not set (off or full); declare it with the value 'strict'",
+        "zone setting always_use_https is not set (off); declare it with the value 'on'",
+        "zone setting security_header is not set (off); declare it with the value "
+        "strict_transport_security with enabled true and max_age 15552000 or more",
+        "zone setting min_tls_version is not set (1.0); declare it with the value '1.2' or '1.3'",
+    ]
+    names = ("ssl", "always_use_https", "security_header", "min_tls_version")
+    assert said_of_stack(policy, ZONE, *map(setting, names)) == []
+    assert said_of_stack(policy, ZONE, resource(OVERRIDE, {"zoneId": "z"})) == []
+    depending = {"property_dependencies": {"zoneId": (ZONE.urn,)}}
+    assert said_of_stack(policy, ZONE, *(setting(name, UNKNOWN, **depending) for name in names)) == []
+    assert len(said_of_stack(policy, ZONE, *(setting(name, "other") for name in names))) == 4
+
+
+def test_a_setting_that_is_not_known_hides_no_other_zone(said_of_stack: Said) -> None:
+    policy = "cloudflare-zone-setting-missing"
+    names = ("ssl", "always_use_https", "security_header")
+    assert said_of_stack(policy, setting(UNKNOWN, "a"), *(setting(name, "b") for name in names)) == [
+        "zone setting min_tls_version is not set (1.0); declare it with the value '1.2' or '1.3'",
+        "unknown: settingId",
+    ]
+    assert said_of_stack(policy, *(setting(name, "b") for name in names), setting("http3", UNKNOWN))[0] == (
+        "unknown: zoneId"
+    )
+    assert said_of_stack(policy, ZONE, resource(OVERRIDE, {"zoneId": UNKNOWN})) == ["unknown: zoneId"]
+
+
 def test_a_zone_belongs_to_one_stack(said: Said) -> None:
     policy, props = "cloudflare-zone-not-owned", {"zoneId": "z", "settingId": "ssl"}
     assert said(policy, SETTING, props) == []
@@ -103,3 +136,21 @@ def test_an_owner_signs_its_records(said_of_stack: Said) -> None:
     assert said_of_stack(policy, resource(DNSSEC, {"status": "disabled"})) == [
         "status is 'disabled'; set it to 'active'"
     ]
+
+
+def test_every_zone_is_signed(said_of_stack: Said) -> None:
+    policy, unsigned = "cloudflare-dnssec-off", "the zone is without DNSSEC; add a cloudflare.ZoneDnssec"
+    assert said_of_stack(policy, ZONE) == [unsigned]
+    assert said_of_stack(policy, ZONE, resource(DNSSEC, {"zoneId": "z"})) == []
+    depending = resource(DNSSEC, {"zoneId": UNKNOWN}, property_dependencies={"zoneId": (ZONE.urn,)})
+    assert said_of_stack(policy, ZONE, depending) == []
+    assert said_of_stack(policy, ZONE, setting("ssl", "other"), depending) == [unsigned]
+    assert said_of_stack(policy, ZONE, resource(DNSSEC, {"zoneId": UNKNOWN})) == ["unknown: zoneId"]
+    assert said_of_stack(policy, setting("ssl", UNKNOWN), resource(DNSSEC, {"zoneId": "z"})) == [
+        "unknown: zoneId"
+    ]
+    states = (
+        resource(DNSSEC, {"zoneId": "a", "status": UNKNOWN}, "a"),
+        resource(DNSSEC, {"status": "disabled"}),
+    )
+    assert said_of_stack(policy, *states) == ["status is 'disabled'; set it to 'active'", "unknown: status"]

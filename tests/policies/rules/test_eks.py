@@ -1,12 +1,22 @@
+from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import pytest
 
 from components.settings.aws import Cluster as ClusterSettings
-from policies.rules.eks import STANDARD_SUPPORT
+from policies.rules import eks
+from policies.rules.eks import STANDARD_SUPPORT, supported
 from tests.policies.conftest import UNKNOWN, Case, OneChange, Said
 
 EKS = "aws:eks/cluster:Cluster"
+
+
+@pytest.fixture(autouse=True)
+def day(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A day on which all versions that are named here are in standard support."""
+    monkeypatch.setattr(eks, "utc_day", lambda: date(2026, 11, 25))
+    yield
 
 
 LOGS = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
@@ -136,6 +146,17 @@ def test_one_change_is_named(one_change: OneChange, case: Case) -> None:
 )
 def test_an_unknown_value_is_counted(said: Said, policy: str, kind: str, path: str) -> None:
     assert said(policy, kind, {path: UNKNOWN}) == [f"unknown: {path}"]
+
+
+def test_a_version_leaves_with_its_standard_support(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert supported(date(2026, 12, 2)) == ["1.34", "1.35", "1.36"]
+    assert supported(date(2026, 12, 3)) == ["1.35", "1.36"]
+    monkeypatch.setattr(eks, "utc_day", lambda: date(2026, 12, 3))
+    policy = "eks-version-unsupported"
+    assert said(policy, EKS, CLUSTER) == ["version is '1.34'; set it to 1.35 or 1.36"]
+    assert said(policy, EKS, CLUSTER, versions=["1.34"]) == []
+    monkeypatch.setattr(eks, "utc_day", lambda: date(2030, 1, 1))
+    assert said(policy, EKS, CLUSTER) == ["version is '1.34'; set it to a version in standard support"]
 
 
 def test_stack_files_accept_what_the_policy_accepts() -> None:

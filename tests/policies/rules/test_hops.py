@@ -91,8 +91,12 @@ def test_the_group_is_found_by_dependency(said_of_stack: Said) -> None:
 RECORD = resource("cloudflare:index/dnsRecord:DnsRecord", {"proxied": True})
 
 
-def setting(name: str) -> Resource:
-    return resource("cloudflare:index/zoneSetting:ZoneSetting", {"settingId": name}, name)
+def setting(name: str, zone: str = "") -> Resource:
+    return resource("cloudflare:index/zoneSetting:ZoneSetting", {"zoneId": zone, "settingId": name}, name)
+
+
+def record(zone: str, proxied: object = True) -> Resource:
+    return resource("cloudflare:index/dnsRecord:DnsRecord", {"zoneId": zone, "proxied": proxied}, zone)
 
 
 def test_the_edge_of_an_owner_sets_tls(said_of_stack: Said) -> None:
@@ -111,6 +115,30 @@ def test_the_edge_of_an_owner_sets_tls(said_of_stack: Said) -> None:
         )
         == []
     )
+
+
+def test_the_settings_of_another_zone_do_not_count(said_of_stack: Said) -> None:
+    policy = "tls-hop-edge"
+    both = (setting("min_tls_version", "b"), setting("ssl", "b"))
+    assert said_of_stack(policy, record("b"), *both) == []
+    assert len(said_of_stack(policy, record("a"), *both)) == 2
+    assert len(said_of_stack(policy, record("a"), record("b"), *both)) == 2
+    override = resource("cloudflare:index/zoneSettingsOverride:ZoneSettingsOverride", {"zoneId": "a"})
+    assert said_of_stack(policy, record("a"), record("b"), *both, override) == []
+
+
+def test_a_record_that_may_be_proxied_is_counted(said_of_stack: Said) -> None:
+    policy = "tls-hop-edge"
+    assert said_of_stack(policy, record("a", UNKNOWN)) == ["unknown: proxied"]
+    assert said_of_stack(policy, record("a", False)) == []
+    assert (
+        said_of_stack(policy, record("a", UNKNOWN), setting("min_tls_version", "a"), setting("ssl", "a"))
+        == []
+    )
+    certain = resource("cloudflare:index/record:Record", {"zoneId": "a", "proxied": True})
+    assert len(said_of_stack(policy, record("a", UNKNOWN), certain)) == 2
+    assert said_of_stack(policy, record(UNKNOWN), setting("ssl", "b")) == ["unknown: zoneId"]
+    assert len(said_of_stack(policy, record(UNKNOWN))) == 2
 
 
 def test_a_database_cluster_uses_a_group_that_forces_tls(said_of_stack: Said) -> None:

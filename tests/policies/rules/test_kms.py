@@ -8,7 +8,13 @@ from tests.policies.conftest import UNKNOWN, Case, OneChange, Said
 KEY = "aws:kms/key:Key"
 
 
-KEY_POLICY = "aws:kms/keyPolicy:KeyPolicy"
+KINDS = [
+    KEY,
+    *(
+        f"aws:kms/{name[0].lower()}{name[1:]}:{name}"
+        for name in ("ExternalKey", "KeyPolicy", "ReplicaExternalKey", "ReplicaKey")
+    ),
+]
 
 
 CASES: list[Case] = [
@@ -21,6 +27,7 @@ CASES: list[Case] = [
     ),
     ("kms-key-not-rotated", KEY, {"customerMasterKeySpec": "RSA_4096"}, {}, []),
     ("kms-key-not-rotated", KEY, {"keyUsage": "SIGN_VERIFY"}, {}, []),
+    ("kms-key-not-rotated", KEY, {"customKeyStoreId": "cks-1"}, {}, []),
 ]
 
 
@@ -45,7 +52,7 @@ def document(**changes: Any) -> str:
     return json.dumps({"Statement": [{**base, **changes}]})
 
 
-@pytest.mark.parametrize("kind", [KEY, KEY_POLICY])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("changes", "shown"),
     [

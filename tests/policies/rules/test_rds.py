@@ -146,4 +146,4 @@ def test_the_days_of_backups_are_configured(said: Said) -> None:
     ],
 )
 def test_a_default_group_that_forces_tls_is_enough(said: Said, props: dict[str, str]) -> None:
-    assert said("rds-default-parameters", INSTANCE, props) == []
+    assert said("rds-default-parameters", "aws:rds/instance:Instance", props) == []

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tests.policies.conftest import UNKNOWN, Said
+from tests.policies.conftest import UNKNOWN, Said, secret
 
 GROUP = "aws:ec2/securityGroup:SecurityGroup"
 DEFAULT = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
@@ -97,6 +97,40 @@ def test_an_unknown_source_hides_nothing_about_the_others(said: Said) -> None:
         "unknown: ingress[0].cidrBlocks"
     ]
     assert said(SSH, GROUP, {"ingress": UNKNOWN}) == ["unknown: ingress"]
+
+
+def test_an_unknown_rule_hides_no_other(said: Said) -> None:
+    hidden = {"protocol": "tcp", "fromPort": UNKNOWN, "toPort": UNKNOWN, "cidrBlocks": ["10.0.0.0/8"]}
+    world = {"protocol": "tcp", "fromPort": 0, "toPort": 65535, "cidrBlocks": ["0.0.0.0/0"]}
+    assert said(EVERYTHING, GROUP, {"ingress": [hidden, world]}) == [
+        "ingress[1].cidrBlocks[0] is '0.0.0.0/0' for tcp ports 0 to 65535; name the ports that are meant",
+        "unknown: ingress[0].fromPort",
+    ]
+    sources = {**world, "cidrBlocks": [UNKNOWN], "ipv6CidrBlocks": ["::/0"]}
+    assert said(EVERYTHING, GROUP, {"ingress": [sources]}) == [
+        "ingress[0].ipv6CidrBlocks[0] is '::/0' for tcp ports 0 to 65535; name the ports that are meant",
+        "unknown: ingress[0].cidrBlocks[0]",
+    ]
+    out = {"ingress": UNKNOWN, "egress": [{"protocol": "-1", "cidrBlocks": ["0.0.0.0/0"]}]}
+    assert said("security-group-egress-everything", GROUP, out) == [
+        "egress[0].cidrBlocks[0] is '0.0.0.0/0' for all ports of all protocols; "
+        "name the protocol and ports that are needed"
+    ]
+    assert said(DESCRIPTION, GROUP, {"description": UNKNOWN, "ingress": UNKNOWN, "egress": [{}]}) == [
+        "egress[0].description is not set; set it to a sentence on who reaches what",
+        "unknown: description",
+        "unknown: ingress",
+    ]
+
+
+def test_the_ports_of_a_secret_rule_are_not_told(said: Said) -> None:
+    rule = {"protocol": "tcp", "fromPort": 2222, "toPort": 2222, "cidrBlocks": ["0.0.0.0/0"]}
+    assert said(OTHER, GROUP, {"ingress": secret([rule])}) == [
+        "ingress[0].cidrBlocks[0] is [secret] for [secret] ports; open only 443, or name networks"
+    ]
+    assert said(OTHER, GROUP, {"ingress": [rule | {"fromPort": secret(2222)}]}) == [
+        "ingress[0].cidrBlocks[0] is '0.0.0.0/0' for [secret] ports; open only 443, or name networks"
+    ]
 
 
 EVERYTHING = "security-group-everything-open-to-world"
