@@ -95,8 +95,15 @@ class Statement:
 
     @property
     def open(self) -> bool:
-        """Whether it allows something to everybody, and no condition names who that may be."""
-        return self.allows and self.everybody and not any(each.names_owners for each in self.conditions)
+        """Whether it allows something to everybody, or all but some, and no condition names who that may be."""
+        everybody = self.everybody or not self.value["NotPrincipal"].absent
+        return self.allows and everybody and not any(each.names_owners for each in self.conditions)
+
+    @property
+    def named(self) -> Value:
+        """Where it names whom it is about, or is not."""
+        inverted = self.value["NotPrincipal"]
+        return self.value["Principal"] if inverted.absent else inverted
 
     def covers(self, action: str) -> bool:
         """Whether one of its action patterns covers an action, or every action of `service:*`."""

@@ -48,6 +48,6 @@ def open_to_everybody(document: Value, remedy: str) -> Verdicts:
 
     def check(found: Statement) -> Verdicts:
         if found.open:
-            yield unwanted(found.value["Principal"], remedy)
+            yield unwanted(found.named, remedy)
 
     yield from each_statement(document, check)

@@ -239,7 +239,7 @@ def _trust(found: Statement) -> Verdicts:
         elif not any(map(_names_claim, bound)):
             yield wrong(conditions, f"a condition that names the {claim}, not every one")
     if found.open:
-        yield unwanted(found.value["Principal"], "name the principals, or add a condition")
+        yield unwanted(found.named, "name the principals, or add a condition")
     elif any(kind == "AWS" and _ACCOUNT.fullmatch(name) for kind, name in found.principals) and not any(
         item.narrows and _MEMBERS.fullmatch(item.key) for item in found.conditions
     ):

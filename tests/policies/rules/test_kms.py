@@ -67,3 +67,13 @@ def test_who_may_use_a_key(said: Said, kind: str, changes: dict[str, Any], shown
     found = said("kms-key-any-principal", kind, {"policy": document(Action="kms:*", **changes)})
     where = "policy.Statement[0].Principal"
     assert found == ([f"{where} is {shown}; name the account or roles that use the key"] if shown else [])
+
+
+def test_all_but_some_may_use_a_key(said: Said) -> None:
+    policy = document(Action="kms:*", NotPrincipal={"AWS": "arn:aws:iam::1:root"})
+    assert said("kms-key-any-principal", KEY, {"policy": policy}) == [
+        "policy.Statement[0].NotPrincipal is {'AWS': 'arn:aws:iam::1:root'}; "
+        "name the account or roles that use the key"
+    ]
+    denied = document(Effect="Deny", NotPrincipal={"AWS": "arn:aws:iam::1:root"})
+    assert said("kms-key-any-principal", KEY, {"policy": denied}) == []

@@ -55,7 +55,7 @@ BASELINE = {rule.name for rule in PSS if rule.controls[0].startswith("PSS baseli
 def replaced(pod: dict[str, Any]) -> bool:
     """Whether restricted's checks may allow what the three of baseline's deny that they replace.
 
-    They spare Windows, and look for an allowed volume where those look for a denied one; the rules follow them.
+    They spare Windows, and look for an allowed volume where those look for a denied one; the rules do too.
     """
     spec = pod["spec"]
     return spec.get("os") == {"name": "windows"} or any(len(each) > 2 for each in spec.get("volumes", ()))
