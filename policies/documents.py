@@ -95,7 +95,7 @@ class Statement:
 
     @property
     def open(self) -> bool:
-        """Whether it allows something to everybody, or all but some, and no condition names who that may be."""
+        """Whether it allows something to everybody, or all but some, and no condition names who may."""
         everybody = self.everybody or not self.value["NotPrincipal"].absent
         return self.allows and everybody and not any(each.names_owners for each in self.conditions)
 

@@ -17,7 +17,7 @@ from policies.unknowns import UnknownValueError, Value
 PROTOCOLS = ("ssl_protocols", "proxy_ssl_protocols", "grpc_ssl_protocols", "uwsgi_ssl_protocols")
 """The directives that name versions of TLS."""
 
-_LOOKS_LIKE_NGINX = re.compile(rf"\b({'|'.join(PROTOCOLS)}|ssl_certificate)\s|\b(server|http|stream)\s*\{{")
+_LOOKS_LIKE_NGINX = re.compile(rf"\b({'|'.join(PROTOCOLS)}|ssl_certificate)\s|\b(server|http)\s*\{{")
 _PROSE = re.compile(r"readme|\.(md|txt|rst|adoc)$", re.IGNORECASE)
 
 
@@ -211,11 +211,21 @@ class Server:
     @property
     def tls_ports(self) -> set[int]:
         """The ports on which it ends TLS."""
-        switched = any(item.name == "ssl" and item.args == ("on",) for item in self.directives)
+        return self._listens("ssl") | self._listens("quic")
+
+    @property
+    def negotiates(self) -> bool:
+        """Whether versions of TLS matter to it: QUIC has 1.3 alone."""
+        return bool(self._listens("ssl"))
+
+    def _listens(self, how: str) -> set[int]:
+        switched = how == "ssl" and any(
+            item.name == "ssl" and item.args == ("on",) for item in self.directives
+        )
         return {
             _port(item.args[0])
             for item in self.directives
-            if item.name == "listen" and item.args and (switched or {"ssl", "quic"} & set(item.args[1:]))
+            if item.name == "listen" and item.args and (switched or how in item.args[1:])
         }
 
 

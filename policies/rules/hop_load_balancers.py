@@ -51,12 +51,15 @@ def _service(stack: Stack, resource: Resource, service: Value) -> Verdicts:
     notes = service.at("metadata.annotations")
     certified = not notes[f"{_AWS}ssl-cert"].absent
     if certified:
-        backend = notes[f"{_AWS}backend-protocol"]
-        if backend.text() not in ("ssl", "https"):  # absent: as it comes out of TLS
-            yield resource.blame(wrong(backend, "'ssl'"))
+        yield from guarded(_renewed(resource, notes[f"{_AWS}backend-protocol"]), resource.urn)
+    chosen = notes[f"{_AWS}ssl-ports"] if certified else None
     for port in service.at("spec.ports").items():
-        if not (certified and _ends_tls(port, notes[f"{_AWS}ssl-ports"])):
-            yield from guarded(_port(stack, resource, service, port), resource.urn)
+        yield from guarded(_port(stack, resource, service, port, chosen), resource.urn)
+
+
+def _renewed(resource: Resource, backend: Value) -> Verdicts:
+    if backend.text() not in ("ssl", "https"):  # absent: as it comes out of TLS
+        yield resource.blame(wrong(backend, "'ssl'"))
 
 
 def _on_the_internet(service: Value) -> bool:
@@ -72,8 +75,10 @@ def _ends_tls(port: Value, chosen: Value) -> bool:
     return bool(listed & {"*", str(port["port"].get()), port["name"].text()})
 
 
-def _port(stack: Stack, resource: Resource, service: Value, port: Value) -> Verdicts:
-    """A port that is passed on as it is: the pods behind it have to end TLS."""
+def _port(stack: Stack, resource: Resource, service: Value, port: Value, certified: Value | None) -> Verdicts:
+    """The pods behind a port have to end TLS, unless a certificate is for it."""
+    if certified is not None and _ends_tls(port, certified):
+        return
     if port["port"].number() == 80:
         yield resource.blame(wrong(port["port"], "443"))
         return

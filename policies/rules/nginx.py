@@ -75,7 +75,7 @@ def version_missing(stack: Stack, _: Options) -> Verdicts:
 
 def _config_maps(stack: Stack, resource: Resource) -> Verdicts:
     for item in objects(resource):
-        bare = [each for each in Files(item.value).servers() if each.tls_ports and not each.chosen]
+        bare = [each for each in Files(item.value).servers() if each.negotiates and not each.chosen]
         missing = [
             # Without the directive nginx before 1.27.3 also speaks TLS 1.0 and 1.1.
             Finding(

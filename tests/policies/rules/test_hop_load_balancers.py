@@ -181,6 +181,17 @@ def test_a_certificate_is_for_the_ports_that_it_is_said_to_be(said_of_stack: Sai
     assert said_of_stack(BALANCER, partly) == ["spec.ports[0].port is 80; set it to 443", nowhere(8080, 2)]
 
 
+def test_an_annotation_that_is_not_known_hides_no_port(said_of_stack: Said) -> None:
+    partly = service(
+        {"port": 443, "name": UNKNOWN}, {"port": 80}, ssl_cert="x", backend_protocol=UNKNOWN, ssl_ports="8443"
+    )
+    assert said_of_stack(BALANCER, partly) == [
+        "spec.ports[1].port is 80; set it to 443",
+        f'unknown: metadata.annotations["{PREFIX}backend-protocol"]',
+        "unknown: spec.ports[0].name",
+    ]
+
+
 def ingress(spec: dict[str, Any] | None = None, **annotations: str) -> Resource:
     notes = {
         f"alb.ingress.kubernetes.io/{name.replace('_', '-')}": value for name, value in annotations.items()

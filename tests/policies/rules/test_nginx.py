@@ -71,6 +71,7 @@ def test_a_server_without_the_directive_takes_nginx_s_default(said_of_stack: Sai
     switched = "server { listen 443; ssl on; }"
     assert said_of_stack(MISSING, config(nginx__conf=switched)) == [missing(1)]
     assert said_of_stack(MISSING, config(nginx__conf="server { listen 8081; }")) == []
+    assert said_of_stack(MISSING, config(nginx__conf="server { listen 443 quic; }")) == []
     listed = {"items": [config_map(nginx__conf=SERVER), config_map(nginx__conf=UNNAMED)]}
     assert said_of_stack(MISSING, resource("kubernetes:core/v1:ConfigMapList", listed)) == [
         f"items[1].{missing(2, 'pipe.dev')}"
