@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from policies.labels import labels_of, same_namespace
+from policies.labels import Index, labels_of
 from policies.pods import POD_SHAPED, Object, Pod, kubernetes, objects, patches, pods
 from policies.rule import Resource, Stack, Unknown
 from policies.unknowns import UnknownValueError, Value
@@ -17,25 +17,25 @@ class Mounts:
         self.hidden: list[Unknown] = []
         """Resources whose pods or labels are not known."""
         self.pods: list[tuple[Resource, Pod]] = []
-        self._by_label: dict[tuple[str, str | None], list[tuple[Resource, Pod]]] = {}
+        self._by_label = Index[tuple[Resource, Pod]]()
         for resource in stack.of(sorted(POD_SHAPED)):
             if not patches(resource):
                 self._add(resource)
-        self._by_name: dict[str, list[tuple[Resource, Value]]] = {}
+        self._by_name = Index[tuple[Resource, Value]]()
         self._by_urn: dict[str, list[tuple[Resource, Value]]] = {}
         for resource in stack.of(CONFIG_MAPS):
             for item in _objects(resource):
                 name = item.value.at("metadata.name")
                 self._by_urn.setdefault(resource.urn, []).append((resource, item.value))
                 if name.known:
-                    self._by_name.setdefault(name.text() or "", []).append((resource, item.value))
+                    self._by_name.add(item.value, [("", name.text())], (resource, item.value))
 
     def _add(self, resource: Resource) -> None:
         try:
             for pod in pods(resource):
                 self.pods.append((resource, pod))
-                for pair in labels_of(pod.metadata["labels"]).items():
-                    self._by_label.setdefault(pair, []).append((resource, pod))
+                labels = labels_of(pod.metadata["labels"])
+                self._by_label.add(pod.owner, labels.items(), (resource, pod))
         except UnknownValueError as unknown:
             self.hidden.append(Unknown(unknown.path, resource.urn))
 
@@ -45,9 +45,8 @@ class Mounts:
         first = next(iter(wanted.items()), None)
         return [
             (resource, pod)
-            for resource, pod in (self._by_label.get(first, ()) if first else ())
-            if same_namespace(service, pod.owner)
-            and wanted.items() <= labels_of(pod.metadata["labels"]).items()
+            for resource, pod in (self._by_label.at(service, first) if first else ())
+            if wanted.items() <= labels_of(pod.metadata["labels"]).items()
         ]
 
     def config_maps(self, resource: Resource, pod: Pod) -> Iterator[tuple[Resource, Value]]:
@@ -74,8 +73,7 @@ class Mounts:
 
     def _named(self, resource: Resource, pod: Pod, name: Value) -> Iterator[tuple[Resource, Value]]:
         if name.known:
-            found = self._by_name.get(name.text() or "", ())
-            yield from (each for each in found if same_namespace(each[1], pod.owner))
+            yield from self._by_name.at(pod.owner, ("", name.text()))
             return
         found = [each for urn in sorted(resource.reached) for each in self._by_urn.get(urn, ())]
         if not found:

@@ -19,6 +19,7 @@ SERVICES = ("kubernetes:core/v1:Service", "kubernetes:core/v1:ServiceList")
 
 @ACROSS.stack_rule(
     "tls-hop-load-balancer",
+    about=(*SERVICES, *INGRESSES),
     severity=Severity.HIGH,
     controls=("Guide: SSL/TLS settings",),
     remediation=(

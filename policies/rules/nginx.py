@@ -62,6 +62,7 @@ def protocol_list(value: Value) -> Verdicts:
 
 @TLS.stack_rule(
     "tls-nginx-version-missing",
+    about=CONFIG_MAPS,
     severity=Severity.HIGH,
     controls=("Guide: nginx ssl_protocols", "CIS NGINX 4.1.4"),
     url=_REFERENCE,

@@ -145,6 +145,7 @@ _CHOICES = {
 
 @TLS.stack_rule(
     "tls-classic-load-balancer-default",
+    about=(CLASSIC,),
     severity=Severity.HIGH,
     controls=("CKV_AWS_103",),
     url="https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/elb-security-policy-table.html",
