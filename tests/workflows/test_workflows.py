@@ -201,6 +201,20 @@ def test_a_stack_is_deployed_in_its_environment_in_its_network_and_never_twice_a
         assert load(file)["jobs"][name]["runs-on"] == RUNNER.format("${{ matrix.stack }}")
 
 
+def test_where_pulumi_is_installed_it_is_logged_in_to_the_state() -> None:
+    """Without a command the action only installs, whatever its `cloud-url` says."""
+    installed = {
+        (file, name): (step["with"], job.get("env"))
+        for file, name, job in jobs()
+        for step in job.get("steps", [])
+        if step.get("uses", "").startswith("pulumi/actions@")
+    }
+    assert len(installed) >= 3
+    for given, variables in installed.values():
+        assert set(given) == {"pulumi-version"}
+        assert variables == {"PULUMI_BACKEND_URL": "${{ vars.STATE_URL }}"}
+
+
 def test_the_issue_about_drift_is_told_of_every_stack_that_was_looked_at() -> None:
     found = load("drift")["jobs"]
     looked_at = found["look"]["strategy"]["matrix"]["stack"]
