@@ -35,6 +35,8 @@ class DataJobsArgs:
 
     image: str
     """The API's image, which carries the migrations of its version."""
+    migrate: bool
+    """Whether they are run; the Job brings the roles up to date in any case."""
     settings: Backups
     """Schedule, images and resources of the jobs."""
     place: pods.Place
@@ -101,7 +103,7 @@ class DataJobs(pulumi.ComponentResource):
                     ),
                     spec=pods.pod_spec(
                         account,
-                        [job_containers.migrate(args.image, args.settings, args.database)],
+                        [job_containers.migrate(args.image, args.settings, args.database, run=args.migrate)],
                         init=[job_containers.roles(args.settings)],
                         restart=RESTART,
                         volumes=[

@@ -57,13 +57,18 @@ def roles(settings: Backups) -> kubernetes.core.v1.ContainerArgs:
     )
 
 
-def migrate(image: str, settings: Backups, database: DatabaseEndpoint) -> kubernetes.core.v1.ContainerArgs:
-    """Brings the schema to the image's version, as the deployment guide does: npm run migrate:prod."""
+def migrate(
+    image: str, settings: Backups, database: DatabaseEndpoint, *, run: bool
+) -> kubernetes.core.v1.ContainerArgs:
+    """Brings the schema to the image's version, as the deployment guide does: npm run migrate:prod.
+
+    Without `run` nothing: the database stays as it is.
+    """
     return container(
         "migrate",
         image,
         settings,
-        ["npm", "run", "migrate:prod"],
+        ["npm", "run", "migrate:prod"] if run else ["true"],
         {
             "NODE_ENV": "production",
             # npm writes its cache and logs there, and asks nobody for a newer npm.

@@ -41,6 +41,8 @@ class Journal:
     target: str
     before: str
     """The image that was deployed, as the upstream says, of which this checkout may be an older commit."""
+    migrates: bool
+    """Whether its migrations ran: the database had no newer version's schema."""
     image: str = ""
     frontend: bool = False
     """Whether the new frontend is served."""
@@ -120,7 +122,7 @@ def work(steps: Steps, chosen: Options, given: argparse.Namespace) -> str:
         new = journal.image
         steps.results |= {"image": new, "image of before": journal.before}
         try:
-            bring_up(steps, chosen, new, repository)
+            bring_up(steps, chosen, journal, repository)
             soak = 0.0 if chosen.target == "sandbox" else health.SOAK_SECONDS
             seen = health.Before(journal.alerts, journal.errors)
             health.after(steps, cluster, chosen, new, seen, soak if given.soak is None else given.soak)
@@ -141,7 +143,7 @@ def begin(
     repository.check()
     repository.check_upstream()
     committed = repository.committed()
-    journal = Journal(version, chosen.target, committed, image=committed)
+    journal = Journal(version, chosen.target, committed, repository.migrates(), image=committed)
     try:
         found = Journal(**json.loads(unfinished(chosen.stack).read_text()))
     except (OSError, ValueError, TypeError):
@@ -152,7 +154,7 @@ def begin(
     elif found:
         steps.line(f"an interrupted deployment of {found.version or 'the stack file'} is given up")
         if not chosen.dry_run:
-            stack_file.write(chosen.stack, committed)
+            stack_file.write(chosen.stack, committed, migrate=journal.migrates)
     if not journal.looked:
         seen = health.before(steps, cluster, chosen)
         journal.alerts, journal.errors, journal.looked = seen.alerts, seen.errors, True
@@ -161,20 +163,31 @@ def begin(
     return journal
 
 
-def bring_up(steps: Steps, chosen: Options, new: str, repository: Repository) -> None:
+def bring_up(steps: Steps, chosen: Options, journal: Journal, repository: Repository) -> None:
     """`pulumi up`, and the commit that says so."""
+    new, migrate = journal.image, journal.migrates or journal.image != journal.before
     with steps.step("pulumi up: migrations, then new pods"):
         if chosen.dry_run:
             steps.line(f"would write {new} into {stack_file.path(chosen.stack).name}")
         else:
-            stack_file.write(chosen.stack, new)
+            stack_file.write(chosen.stack, new, migrate=migrate)
         engine.up(steps, chosen)
     with steps.step("commit the image"):
-        known = repository.migrations(new)
-        if chosen.target == "sandbox" or migrations.is_checked_out(steps.programs, stack_file.version(new)):
-            known = migrations.of(migrations.source()) or known
         subject = f"Deploy {stack_file.version(new)} to {chosen.stack}"
-        rollback.commit(steps, repository, subject, new, known)
+        rollback.commit(
+            steps, repository, subject, new, known(steps, chosen, new, repository), migrate=migrate
+        )
+
+
+def known(steps: Steps, chosen: Options, new: str, repository: Repository) -> tuple[str, ...] | None:
+    """The migrations of the version that is deployed; a sandbox's image is made up, and without a checkout of
+    the service it has none."""
+    if chosen.target == "sandbox":
+        return migrations.of(migrations.source()) or ()
+    recorded = repository.migrations(new)
+    if migrations.is_checked_out(steps.programs, stack_file.version(new)):
+        return migrations.of(migrations.source()) or recorded
+    return recorded
 
 
 def undo(steps: Steps, cluster: Cluster, chosen: Options, journal: Journal, why: Failed) -> None:
@@ -214,18 +227,31 @@ def undo_api(steps: Steps, cluster: Cluster, chosen: Options, journal: Journal) 
     target = next((each for each in reversed(kept) if each.image == before), None)
     if target is None:
         raise Failed(f"the cluster keeps no pods of {version}")
+    repository = Repository(steps.programs, chosen)
+    lists = known(steps, chosen, journal.image, repository), repository.migrations(before)
+    schema = migrations.between(*lists, keep=True)
+    newer = not journal.migrates or schema.kept or schema.undo_to is not None
     if target.number == kept[-1].number:
         steps.line(f"the pods of {version} were never replaced")
-        rollback.settle(steps, cluster, chosen, before, f"Keep {version} in {chosen.stack}")
+        migrate = journal.migrates and not (newer and has_migrated(cluster, journal.image))
+        subject = f"Keep {version} in {chosen.stack}"
+        rollback.settle(steps, cluster, chosen, before, subject, migrate=migrate)
         return ""
-    schema = rollback.between(Repository(steps.programs, chosen), kept[-1], target, keep=True)
-    rollback.back(steps, cluster, chosen, target, migrations.Schema(None, schema.said))
+    rollback.back(steps, cluster, chosen, target, migrations.Schema(None, schema.said, kept=newer))
     if schema.undo_to is None:
         steps.line(f"database: {schema.said}")
         return ""
     return (
         f"\nThe database keeps the newer schema; {schema.said}. This does it, and may lose data:\n"
         f"scripts/migrate.sh {chosen.stack} rollback --to {schema.undo_to} --version {kept[-1].version}"
+    )
+
+
+def has_migrated(cluster: Cluster, image: str) -> bool:
+    """Whether an image's migrations were started; one that failed may have changed the schema."""
+    jobs = cluster.list("jobs", "app=pipe-migrate")
+    return any(
+        image in [each["image"] for each in job["spec"]["template"]["spec"]["containers"]] for job in jobs
     )
 
 

@@ -58,6 +58,9 @@ class Schema:
     undo_to: str | None
     """The migration to go back to; None: the database stays as it is."""
     said: str
+    kept: bool = False
+    """Whether the database has, or may have, migrations that the older version does not know: its own are
+    then not run, since tools refuse that (knex does)."""
 
 
 def between(newer: Sequence[str] | None, older: Sequence[str] | None, *, keep: bool) -> Schema:
@@ -66,24 +69,25 @@ def between(newer: Sequence[str] | None, older: Sequence[str] | None, *, keep: b
     `keep`: the older version is to run on the newer schema, wherever migrations cannot be undone.
     """
     if newer is None or older is None:
-        return _kept(keep, "nobody recorded which migrations lie between the two versions")
+        return kept(keep, "nobody recorded which migrations lie between the two versions")
     names = {name.removesuffix("!") for name in older}
     added = [name for name in newer if name.removesuffix("!") not in names]
     if not added:
         return Schema(None, "no migration lies between the two versions")
     if lasting := [name.removesuffix("!") for name in added if name.endswith("!")]:
-        return _kept(keep, f"these migrations cannot be undone: {', '.join(lasting)}")
+        return kept(keep, f"these migrations cannot be undone: {', '.join(lasting)}")
     if not older:
-        return _kept(keep, "the older version has no migration to go back to")
+        return kept(keep, "the older version has no migration to go back to")
     last = older[-1].removesuffix("!")
     match = re.match(r"\d+", last)
     return Schema(match[0] if match else last, f"to be undone: {', '.join(added)}")
 
 
-def _kept(keep: bool, why: str) -> Schema:
+def kept(keep: bool, why: str) -> Schema:
+    """The database stays as it is; refused unless somebody said that it may."""
     if not keep:
         raise Refused(
             f"{why}. If the older version works on the newer schema, add --keep-schema; else restore a backup"
             " (scripts/restore.sh), or mend the newer version"
         )
-    return Schema(None, f"{why}; the database stays as it is")
+    return Schema(None, f"{why}; the database stays as it is", kept=True)

@@ -93,6 +93,10 @@ class Repository:
         """The image in the stack file's newest version that is known."""
         return stack_file.image(self._text(self._tip()))
 
+    def migrates(self) -> bool:
+        """Whether that image's migrations are run; not where the database has a newer version's schema."""
+        return stack_file.migrates(self._text(self._tip()))
+
     def content(self) -> str:
         """Names what is committed, but for the images in the stack files: each deployment changes one."""
         lines = self._programs.read("git", "ls-tree", "-r", "HEAD").splitlines()
@@ -136,7 +140,7 @@ class Repository:
         known = (each.migrations for each in self.deployments() if each.image == image)
         return next((each for each in known if each is not None), None)
 
-    def commit(self, subject: str, image: str, migrations: Sequence[str] | None) -> str:
+    def commit(self, subject: str, image: str, migrations: Sequence[str] | None, *, migrate: bool) -> str:
         """Commits the image to the stack file's newest version, and pushes that; what to say of it."""
         trailers = [f"Version: {stack_file.version(image)}", f"Image: {image}"]
         if migrations is not None:
@@ -149,7 +153,7 @@ class Repository:
                 self._programs.change("git", "push", upstream.remote, f"HEAD:{upstream.branch}")
             return "no commit, this is a dry run"
         base = self._tip()
-        made = self._made(base, image, message)
+        made = self._made(base, image, migrate, message)
         if upstream is None:
             self._follow(base, made)
             return self._not_pushed() if made != base else "the commit has it already"
@@ -167,7 +171,7 @@ class Repository:
                     if not left or self._tip() == base:
                         raise
                 base = self._tip()
-                made = self._made(base, image, message)
+                made = self._made(base, image, migrate, message)
         finally:
             self._follow(base, made)
         if own := self._count(f"{upstream.here}..HEAD"):
@@ -176,13 +180,13 @@ class Repository:
         more = f"; this checkout is older: git checkout {self._file}, and git pull" if behind else ""
         return f"pushed to {upstream.here}{more}"
 
-    def _made(self, base: str, image: str, message: Sequence[str]) -> str:
+    def _made(self, base: str, image: str, migrate: bool, message: Sequence[str]) -> str:
         """A commit on top of `base` with the image; `base` itself, if it has that."""
         if self._read("rev-parse", f"HEAD:{self._file}") == self._read("rev-parse", f"{base}:{self._file}"):
             text = stack_file.path(self._options.stack).read_text()  # new values of secrets, too
         else:
             text = self._text(base)
-        text = stack_file.with_image(text, image)
+        text = stack_file.with_image(text, image, migrate=migrate)
         if text == self._text(base):
             return base
         blob = self._programs.change("git", "hash-object", "-w", "--stdin", given=text).strip()

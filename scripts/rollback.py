@@ -72,7 +72,9 @@ def look(steps: Steps, repository: Repository) -> None:
 def between(repository: Repository, newer: Revision, older: Revision, *, keep: bool) -> migrations.Schema:
     """What the database needs."""
     if newer.image == older.image:
-        return migrations.Schema(None, "the same image")
+        return migrations.Schema(None, "the same image", kept=not repository.migrates())
+    if not repository.migrates():
+        return migrations.kept(keep, "an earlier rollback has kept a newer version's schema")
     known = [repository.migrations(each.image) for each in (newer, older)]
     return migrations.between(known[0], known[1], keep=keep)
 
@@ -94,15 +96,22 @@ def back(
         with steps.step(f"undo migrations: {' '.join(command)}"):
             job = jobs.derived(migrate.deployed(cluster), f"pipe-undo-{steps.stamp}", "rollback")
             jobs.run(cluster, jobs.alone(job, "migrate", command), steps)
-    settle(steps, cluster, chosen, target.image, f"Roll {chosen.stack} back to {target.version}")
+    subject = f"Roll {chosen.stack} back to {target.version}"
+    settle(steps, cluster, chosen, target.image, subject, migrate=not schema.kept)
 
 
 def commit(
-    steps: Steps, repository: Repository, subject: str, image: str, known: Sequence[str] | None
+    steps: Steps,
+    repository: Repository,
+    subject: str,
+    image: str,
+    known: Sequence[str] | None,
+    *,
+    migrate: bool,
 ) -> None:
     """Commits and pushes. A failure must not end the run here: `check_pushed` says it at the end."""
     try:
-        steps.line(repository.commit(subject, image, known))
+        steps.line(repository.commit(subject, image, known, migrate=migrate))
     except Failed as error:
         steps.results["not pushed"] = str(error)
         steps.line(str(error))
@@ -116,7 +125,9 @@ def check_pushed(steps: Steps) -> None:
         )
 
 
-def settle(steps: Steps, cluster: Cluster, chosen: Options, image: str, subject: str) -> None:
+def settle(
+    steps: Steps, cluster: Cluster, chosen: Options, image: str, subject: str, *, migrate: bool
+) -> None:
     """Stack file, repository and state say what the cluster runs."""
     repository = Repository(steps.programs, chosen)
     with steps.step("commit the older image"):
@@ -124,8 +135,8 @@ def settle(steps: Steps, cluster: Cluster, chosen: Options, image: str, subject:
         if chosen.dry_run:
             steps.line(f"would write {image} into {stack_file.path(chosen.stack).name}")
         else:
-            stack_file.write(chosen.stack, image)
-        commit(steps, repository, subject, image, known)
+            stack_file.write(chosen.stack, image, migrate=migrate)
+        commit(steps, repository, subject, image, known, migrate=migrate)
     with steps.step("pulumi up: the state agrees"):
         engine.up(steps, chosen)
     with steps.step("health"):

@@ -1,4 +1,4 @@
-"""The image in a stack file: the one truth of what is deployed."""
+"""The image in a stack file: the one truth of what is deployed; and whether its migrations run."""
 
 import re
 from pathlib import Path
@@ -16,17 +16,24 @@ def path(stack: str) -> Path:
 
 def image(text: str) -> str:
     """`pipe:api.image` of a stack file's text."""
-    return str(_image(text).value)
+    return str(_scalar(text, "image").value)
 
 
-def with_image(text: str, new: str) -> str:
-    """The text with another image; every other character stays, comments included."""
-    node = _image(text)
-    return text[: node.start_mark.index] + new + text[node.end_mark.index :]
+def migrates(text: str) -> bool:
+    """`pipe:api.migrate` of a stack file's text: false while the database has a newer version's schema."""
+    return _scalar(text, "migrate").value != "false"
+
+
+def with_image(text: str, new: str, *, migrate: bool = True) -> str:
+    """The text with another image, and whether its migrations run; every other character stays."""
+    for key, value in (("image", new), ("migrate", str(migrate).lower())):
+        node = _scalar(text, key)
+        text = text[: node.start_mark.index] + value + text[node.end_mark.index :]
+    return text
 
 
 def lasting(text: str) -> Any:
-    """What a stack file says, without what the scripts set: the image, and the values of secrets."""
+    """What a stack file says, without what the scripts set: image, whether it migrates, values of secrets."""
     return _without_secrets(yaml.load(with_image(text, "image"), yaml.BaseLoader))
 
 
@@ -37,13 +44,13 @@ def _without_secrets(node: Any) -> Any:
     return {key: "" if key == "secure" else _without_secrets(value) for key, value in pairs.items()}
 
 
-def _image(text: str) -> yaml.ScalarNode:
+def _scalar(text: str, last: str) -> yaml.ScalarNode:
     node = yaml.compose(text, yaml.SafeLoader)
-    for key in ("config", "pipe:api", "image"):
+    for key in ("config", "pipe:api", last):
         pairs = node.value if isinstance(node, yaml.MappingNode) else ()
         node = next((value for name, value in pairs if name.value == key), None)
     if not isinstance(node, yaml.ScalarNode):
-        raise Refused("the stack file has no pipe:api.image")
+        raise Refused(f"the stack file has no pipe:api.{last}")
     return node
 
 
@@ -72,9 +79,9 @@ def checked_version(text: str) -> str:
     return text
 
 
-def write(stack: str, new: str) -> None:
+def write(stack: str, new: str, *, migrate: bool) -> None:
     file = path(stack)
-    text = with_image(file.read_text(), new)
+    text = with_image(file.read_text(), new, migrate=migrate)
     if image(text) != new:
         raise Failed(f"{file.name} cannot hold the image {new!r}")
     file.write_text(text)

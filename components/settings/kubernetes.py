@@ -38,6 +38,9 @@ class Api(Model):
         Image, Field(examples=["123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/pipe/api:1.0.0"])
     ]
     """What is deployed: this key is the one truth of it, by digest."""
+    migrate: bool
+    """Whether the image's migrations run before its pods; a rollback that keeps a newer version's schema sets
+    it to false, and the next version's deployment back to true."""
     port: Annotated[int, Field(ge=1024, le=65535, examples=[3000])]
     """Where the container listens."""
     health_path: Annotated[str, string(r"^/\S*$", "a path, such as /healthz", "/healthz")]

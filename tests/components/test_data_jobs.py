@@ -64,6 +64,14 @@ def test_a_new_image_is_a_new_migration(objects: Objects, image: str, name: str)
     assert migrate["command"] == ["npm", "run", "migrate:prod"]
 
 
+def test_where_the_database_keeps_a_newer_schema_roles_are_made_and_nothing_is_migrated(
+    objects: Objects,
+) -> None:
+    pod = migration(objects(migrate=False))["spec"]
+    assert [each["command"] for each in pod["containers"]] == [["true"]]
+    assert pod["initContainers"] == migration(objects())["spec"]["initContainers"]
+
+
 def test_a_failed_migration_is_replaced_and_a_finished_one_is_kept(objects: Objects) -> None:
     job = objects()[JOB]
     assert job["metadata"]["annotations"] == {"pulumi.com/replaceUnready": "true"}

@@ -102,6 +102,7 @@ def data_jobs(
     stack: str = "prod",
     *,
     image: str | None = None,
+    migrate: bool = True,
     app_password: str = "app-secret",
     **changes: Any,
 ) -> DataJobs:
@@ -111,6 +112,7 @@ def data_jobs(
         "data-jobs",
         DataJobsArgs(
             image=image or api_settings.image,
+            migrate=migrate,
             settings=settings,
             place=place(labels),
             database=DATABASE,

@@ -95,10 +95,30 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         made.run(".venv/bin/python", "-m", "sandbox", "clean", "dev")
 
 
+POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
+OLDER = 'c.image.contains("/pipe/api:1.4.0@") && "migrate:prod" in c.command'
+
+
+def newer_schema(cluster: Cluster) -> None:
+    """From now on the migrations of 1.4.0 are refused, as its tool refuses a schema that it does not know."""
+    jobs = {"apiGroups": ["batch"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["jobs"]}
+    policy = {
+        "matchConstraints": {"resourceRules": [jobs]},
+        "validations": [{"expression": f"!object.spec.template.spec.containers.exists(c, {OLDER})"}],
+    }
+    bound = {"policyName": "newer-schema", "validationActions": ["Deny"]}
+    version = "admissionregistration.k8s.io/v1"
+    cluster.make(POLICIES, version, "ValidatingAdmissionPolicy", "newer-schema", {"spec": policy}, {})
+    kind = "ValidatingAdmissionPolicyBinding"
+    cluster.make(f"{POLICIES[:-8]}policybindings", version, kind, "newer-schema", {"spec": bound}, {})
+
+
 def test_a_version_is_deployed_then_one_that_fails_is_rolled_back_and_a_migration_that_fails_changes_nothing(
     sandbox: Sandbox, measured: Measured
 ) -> None:
     wanted = sandbox.cluster.ready()
+    (folder := sandbox.root / "app" / "migrations").mkdir(parents=True)
+    (folder / "20240301-first.js").write_text("exports.down = 1\n")
     with sandbox.cluster.watched() as seen:
         done = sandbox.deploy("1.4.0")
         assert done.returncode == 0, done.stdout + done.stderr
@@ -112,12 +132,15 @@ def test_a_version_is_deployed_then_one_that_fails_is_rolled_back_and_a_migratio
             assert f"– {skipped}" in done.stdout
         assert "skipped: npm run build, vercel deploy --prod: nothing leaves a sandbox" in done.stdout
 
+        newer_schema(sandbox.cluster)
+        (folder / "20240402-second.js").write_text("exports.down = 1\n")
         (sandbox.bin / "datadog").write_text(sandbox.targets.datadog)
         (sandbox.root / ".runs" / "checks.json").unlink()
         done = sandbox.deploy("1.4.1")
         assert done.returncode == 1
         assert "✗ metrics against the monitors" in done.stdout
         assert "Rolled back: dev runs 1.4.0 again, as before" in done.stderr
+        assert "The database keeps the newer schema; to be undone: 20240402-second" in done.stderr
         assert sandbox.version() == "1.4.0" and stack_file.version(sandbox.cluster.image()) == "1.4.0"
         assert sandbox.subjects()[:2] == ["Roll dev back to 1.4.0", "Deploy 1.4.1 to dev"]
 

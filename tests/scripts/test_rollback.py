@@ -5,12 +5,13 @@ from typing import Any, cast
 
 import pytest
 
+from scripts import stack_file
 from scripts.revisions import Revision, gone
 from tests.drills.conftest import Measured as Measured
 from tests.drills.conftest import measured as measured
 from tests.scripts.api_cluster import DEPLOYMENT, REPLICAS
-from tests.scripts.deploying import UP
-from tests.scripts.world import World
+from tests.scripts.deploying import NEW, UP, deploy
+from tests.scripts.world import World, registry
 from tests.scripts.world import cluster as cluster
 from tests.scripts.world import world as world
 
@@ -32,12 +33,20 @@ def release(world: World, version: str, migrations: str | None) -> None:
     world.git("push", "--quiet")
     if world.cluster.image() != image:
         world.cluster.set_image(image)
+    migration(world, image, version.replace(".", "-"))
+
+
+def migration(world: World, image: str, name: str) -> None:
+    """The migration Job of an image."""
     labels = {"app": "pipe-migrate"}
     container = {"name": "migrate", "image": image, "command": ["npm", "run", "migrate:prod"]}
     pod = {"restartPolicy": "Never", "containers": [container]}
     spec = {"activeDeadlineSeconds": 60, "template": {"metadata": {"labels": labels}, "spec": pod}}
-    name = f"pipe-migrate-{version.replace('.', '-')}"
-    world.cluster.make(JOBS, "batch/v1", "Job", name, {"spec": spec}, labels)
+    world.cluster.make(JOBS, "batch/v1", "Job", f"pipe-migrate-{name}", {"spec": spec}, labels)
+
+
+def migrates(world: World) -> bool:
+    return stack_file.migrates((world.root / "Pulumi.dev.yaml").read_text())
 
 
 def revision(world: World) -> str:
@@ -106,8 +115,47 @@ def test_migrations_that_cannot_be_undone_stop_it_unless_the_schema_is_to_stay(
     assert done.returncode == 0, done.stdout + done.stderr
     assert world.cluster.image() == world.file_image() == VERSIONS["1.0.0"]
     assert jobs(world, "rollback") == []
+    assert not migrates(world)
     world.cluster.api.call("DELETE", JOBS, propagationPolicy="Foreground")
     world.cluster.wait(lambda: not list(world.cluster.api.items(JOBS)))
+
+
+def test_after_a_kept_schema_no_way_back_runs_migrations_until_the_next_version_is_deployed(
+    world: World,
+) -> None:
+    release(world, "1.0.0", "1-a")
+    release(world, "1.1.0", "1-a")
+    release(world, "1.2.0", "1-a 2-b!")
+    assert world.run("rollback.sh", "dev", "--keep-schema").returncode == 0
+    done = world.run("rollback.sh", "dev", "--to-version", "1.0.0")
+    assert done.returncode == 2
+    assert "an earlier rollback has kept a newer version's schema. If the older version works" in done.stderr
+    done = world.run("rollback.sh", "dev", "--to-version", "1.0.0", "--keep-schema")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not migrates(world)
+    registry(world, pushed=True)
+    done = deploy(world, "--skip-frontend")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not migrates(world)
+    done = deploy(world, "--version", "1.1.0", "--skip-frontend")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert migrates(world)
+    world.cluster.api.call("DELETE", JOBS, propagationPolicy="Foreground")
+
+
+@pytest.mark.parametrize("started", [True, False])
+def test_a_migration_that_failed_may_have_changed_the_schema_so_the_one_of_before_is_not_run(
+    world: World, started: bool
+) -> None:
+    registry(world, pushed=True)
+    (world.bin / "up-fails").touch()
+    if started:
+        migration(world, NEW, "new")
+    done = deploy(world, "--version", "1.1.0", "--skip-frontend")
+    assert done.returncode == 1
+    assert "Rolled back: dev runs 1.0.0 again, as before" in done.stderr
+    assert migrates(world) != started
+    world.cluster.api.call("DELETE", JOBS, propagationPolicy="Foreground")
 
 
 def test_what_cannot_be_gone_back_to_is_refused_with_what_can(three: World) -> None:

@@ -27,9 +27,10 @@ def test_versions_that_are_none_are_refused(version: str) -> None:
 
 def test_the_image_is_replaced_in_the_stack_file_and_nothing_else() -> None:
     text = stack_file.path("prod").read_text()
-    new = stack_file.with_image(text, NEW)
-    assert stack_file.image(new) == NEW
-    assert new.replace(NEW, stack_file.image(text)) == text
+    new = stack_file.with_image(text, NEW, migrate=False)
+    assert (stack_file.image(new), stack_file.migrates(new), stack_file.migrates(text)) == (NEW, False, True)
+    assert new.replace(NEW, stack_file.image(text)).replace("migrate: false #", "migrate: true #") == text
+    assert stack_file.lasting(new) == stack_file.lasting(text)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,8 @@ def test_errors_that_differ_in_numbers_are_of_one_kind() -> None:
 def test_what_a_rollback_undoes(
     newer: list[str] | None, older: list[str], keep: bool, undo: str | None
 ) -> None:
-    assert migrations.between(newer, older, keep=keep).undo_to == undo
+    schema = migrations.between(newer, older, keep=keep)
+    assert (schema.undo_to, schema.kept) == (undo, keep)
 
 
 @pytest.mark.parametrize(
