@@ -112,6 +112,7 @@ def work(steps: Steps, chosen: Options, given: argparse.Namespace) -> str:
         if given.version:
             with steps.step(f"image of {given.version}"):
                 journal.image = image.ensure(steps, chosen, given.version)
+        repository.mark()
         if not given.skip_frontend and not journal.frontend:
             with steps.step("frontend"):
                 journal.served = journal.served or frontend.served(steps, chosen)

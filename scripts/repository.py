@@ -15,6 +15,8 @@ from scripts.options import Options, Refused, stacks
 from scripts.process import Failed, Programs
 
 TRAILER = re.compile(r"^(Version|Image|Migrations): (.*)$", re.MULTILINE)
+SKIP = "[skip ci]"
+"""GitHub starts no workflow for a push whose newest commit says so."""
 SEPARATOR = "\x1e"
 TRIES = 5
 """How often a push is tried when others push at the same time."""
@@ -48,6 +50,7 @@ class Repository:
     def __init__(self, programs: Programs, options: Options) -> None:
         self._programs, self._options = programs, options
         self._file = stack_file.path(options.stack).name
+        self._mark = f"refs/heads/deployed/{options.stack}"
 
     @cached_property
     def upstream(self) -> Upstream | None:
@@ -88,6 +91,24 @@ class Repository:
             ) from None
         if self._count(f"{here}..HEAD") and self._count(f"HEAD..{here}"):
             raise Refused(f"the checkout and {here} have different commits: git pull --rebase, and push")
+        if not self._options.dry_run:
+            self._check_order(self.upstream.remote)
+
+    def _check_order(self, remote: str) -> None:
+        """Refuses a commit before the one that was deployed last, as when an approval comes late."""
+        if last := self._read("ls-remote", remote, self._mark).partition("\t")[0]:
+            self._programs.change("git", "fetch", "--quiet", remote, self._mark)
+            if self._count(f"HEAD..{last}") and not self._count(f"{last}..HEAD"):
+                stack = self._options.stack
+                raise Refused(
+                    f"{last[:12]} was deployed to {stack}, which is newer than this checkout: git pull"
+                )
+
+    def mark(self) -> None:
+        """From now on no older commit than this one is deployed: the branch deployed/STACK names it."""
+        if self.upstream:
+            words = ("git", "push", "--quiet", "--force", self.upstream.remote, f"HEAD:{self._mark}")
+            self._programs.change(*words)
 
     def committed(self) -> str:
         """The image in the stack file's newest version that is known."""
@@ -181,7 +202,12 @@ class Repository:
         return f"pushed to {upstream.here}{more}"
 
     def _made(self, base: str, image: str, migrate: bool, message: Sequence[str]) -> str:
-        """A commit on top of `base` with the image; `base` itself, if it has that."""
+        """A commit on top of `base` with the image; `base` itself, if it has that.
+
+        Pushed alone it starts no workflow: after a rollback that would deploy the newest version again.
+        """
+        if self.upstream and base == self._read("rev-parse", self.upstream.here):
+            message = (*message, "-m", SKIP)
         if self._read("rev-parse", f"HEAD:{self._file}") == self._read("rev-parse", f"{base}:{self._file}"):
             text = stack_file.path(self._options.stack).read_text()  # new values of secrets, too
         else:

@@ -41,7 +41,10 @@ def test_a_new_version_is_checked_built_signed_deployed_committed_and_looked_at(
     assert world.cluster.image() == world.file_image() == NEW
     assert [result for _, result in world.steps()] == ["done"] * len(world.steps())
     message = world.git("log", "-1", "--format=%B")
-    assert message == f"Deploy 1.1.0 to dev\n\nVersion: 1.1.0\nImage: {NEW}\nMigrations: 20240301-first"
+    assert (
+        message
+        == f"Deploy 1.1.0 to dev\n\nVersion: 1.1.0\nImage: {NEW}\nMigrations: 20240301-first\n\n[skip ci]"
+    )
     assert world.git("show", "--stat", "--format=", "HEAD").startswith("Pulumi.dev.yaml | 2 +-")
     assert world.git("rev-parse", "HEAD") == world.git("rev-parse", "origin/main")
     assert (

@@ -60,8 +60,9 @@ def test_from_an_older_checkout_the_way_back_is_to_what_is_deployed_and_no_file_
     subjects = world.git("log", "--format=%s", "origin/main").splitlines()
     expected = ["Roll dev back to 1.0.5", "Deploy 1.1.0 to dev", "Meanwhile", "Deploy 1.0.5 to dev", "Start"]
     assert subjects == expected
-    assert world.git("show", "origin/main:Pulumi.dev.yaml") == text.strip()
-    assert world.git("show", "--stat", "--format=", "origin/main").startswith("Pulumi.dev.yaml | 2 +-")
+    kept = text.strip().replace("migrate: true", "migrate: false")
+    assert world.git("show", "origin/main:Pulumi.dev.yaml") == kept
+    assert world.git("show", "--stat", "--format=", "origin/main").startswith("Pulumi.dev.yaml | 4 ++--")
 
 
 def test_commits_that_would_never_be_pushed_are_not_deployed(world: World) -> None:
@@ -73,9 +74,39 @@ def test_commits_that_would_never_be_pushed_are_not_deployed(world: World) -> No
     assert world.asked() == []
 
 
+def test_a_commit_older_than_what_was_deployed_last_is_not_deployed(world: World) -> None:
+    registry(world, pushed=True)
+    start = world.git("rev-parse", "HEAD")
+    world.git("commit", "--quiet", "--allow-empty", "-m", "Newer")
+    world.git("push", "--quiet")
+    newer = world.git("rev-parse", "HEAD")
+    assert deploy(world, "--version", "1.1.0", "--skip-frontend").returncode == 0
+    assert world.git("ls-remote", "origin", "deployed/dev").split()[0] == newer
+    world.git("reset", "--quiet", "--hard", start)
+    done = deploy(world, "--version", "1.1.0", "--skip-frontend")
+    assert done.returncode == 2
+    said = f"error: {newer[:12]} was deployed to dev, which is newer than this checkout: git pull\n"
+    assert done.stderr == said
+    assert world.asked() == []
+    world.git("reset", "--quiet", "--hard", newer)
+    assert deploy(world, "--version", "1.1.0", "--skip-frontend").returncode == 0
+
+
+def test_a_push_of_the_scripts_alone_starts_no_workflow_and_one_with_other_commits_does(world: World) -> None:
+    registry(world, pushed=True)
+    world.git("commit", "--quiet", "--allow-empty", "-m", "Mine")
+    assert deploy(world, "--version", "1.1.0", "--skip-frontend").returncode == 0
+    assert world.git("log", "--format=%s", "origin/main").splitlines()[:2] == ["Deploy 1.1.0 to dev", "Mine"]
+    assert "[skip ci]" not in world.git("log", "-1", "--format=%B", "origin/main")
+    assert world.run("rollback.sh", "dev", "--keep-schema").returncode == 0
+    message = world.git("log", "-1", "--format=%B", "origin/main")
+    assert message.startswith("Roll dev back to 1.0.0\n") and message.endswith("\n\n[skip ci]")
+
+
 def test_a_commit_that_cannot_be_pushed_is_a_failure_at_the_end_and_no_rollback(world: World) -> None:
     registry(world, pushed=True)
-    world.answer("make", f"#!/bin/sh\nrm -rf {world.root.parent}/origin\n")
+    up = (world.bin / "answers" / "pulumi").read_text().partition("\n")[2]
+    world.answer("pulumi", f"#!/bin/sh\nrm -rf {world.root.parent}/origin\n{up}")
     done = deploy(world, "--version", "1.1.0", "--skip-frontend")
     assert done.returncode == 1
     assert "all is done, but the commit could not be pushed" in done.stderr

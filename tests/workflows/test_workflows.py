@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
+from components import data_jobs, runner
 from sandbox.built import Recipe
 from sandbox.progress import Progress
+from scripts import health
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -194,9 +196,10 @@ def test_a_stack_is_deployed_in_its_environment_in_its_network_and_never_twice_a
     [job] = load("deploy-stack")["jobs"].values()
     assert job["environment"] == "${{ inputs.stack }}"
     assert job["runs-on"] == RUNNER.format("${{ inputs.stack }}")
-    assert job["concurrency"] == {"group": "stack-${{ inputs.stack }}", "cancel-in-progress": "false"}
+    waiting = {"cancel-in-progress": "false", "queue": "max"}
+    assert job["concurrency"] == {"group": "stack-${{ inputs.stack }}", **waiting}
     drift = load("drift")["jobs"]["look"]
-    assert drift["concurrency"] == {"group": "stack-${{ matrix.stack }}", "cancel-in-progress": "false"}
+    assert drift["concurrency"] == {"group": "stack-${{ matrix.stack }}", **waiting}
     for file, name in (("drift", "look"), ("preview", "preview")):
         assert load(file)["jobs"][name]["runs-on"] == RUNNER.format("${{ matrix.stack }}")
 
@@ -213,6 +216,31 @@ def test_where_pulumi_is_installed_it_is_logged_in_to_the_state() -> None:
     for given, variables in installed.values():
         assert set(given) == {"pulumi-version"}
         assert variables == {"PULUMI_BACKEND_URL": "${{ vars.STATE_URL }}"}
+
+
+def test_a_push_that_waits_for_its_approval_does_not_stop_the_next_one() -> None:
+    group = load("deploy")["concurrency"]["group"]
+    assert group == "deploy-${{ github.event.pull_request.number || github.sha }}"
+
+
+def test_a_deployment_and_its_rollback_end_before_the_machine_and_its_credentials_do() -> None:
+    [job] = load("deploy-stack")["jobs"].values()
+    [role] = [step for step in job["steps"] if "configure-aws" in step.get("uses", "")]
+    longest = data_jobs.MIGRATION_SECONDS + 300 + 600  # the Job, and the pods that Pulumi waits for
+    after = health.READY_SECONDS + health.HEALTH_SECONDS + health.SOAK_SECONDS + health.CHECK_SECONDS
+    back = 600 + data_jobs.MIGRATION_SECONDS + 300 + health.READY_SECONDS + health.HEALTH_SECONDS
+    assert longest + after + back < runner.TIMEOUT_MINUTES * 60 < int(role["with"]["role-duration-seconds"])
+    assert int(job["timeout-minutes"]) == runner.TIMEOUT_MINUTES
+
+
+def test_an_attempt_gets_the_record_of_the_one_before() -> None:
+    found = [step for where, step in steps() if where == "deploy-stack/deploy"]
+    [there] = [each["with"] for each in found if "pattern" in each.get("with", {})]
+    [kept] = [each["with"] for each in found if "upload-artifact" in each.get("uses", "")]
+    assert (there["pattern"], f"{there['path']}/") == (kept["name"], kept["path"])
+    assert kept["overwrite"] == there["merge-multiple"] == "true"
+    names = [each["name"] for each in found if "name" in each]
+    assert names.index("Deploy") == names.index("What an earlier attempt of this run has done") + 1
 
 
 def test_the_issue_about_drift_is_told_of_every_stack_that_was_looked_at() -> None:
