@@ -112,11 +112,15 @@ class Repository:
 
     def committed(self) -> str:
         """The image in the stack file's newest version that is known."""
-        return stack_file.image(self._text(self._tip()))
+        return stack_file.image(self.text())
 
     def migrates(self) -> bool:
         """Whether that image's migrations are run; not where the database has a newer version's schema."""
-        return stack_file.migrates(self._text(self._tip()))
+        return stack_file.migrates(self.text())
+
+    def text(self) -> str:
+        """The stack file's newest version that is known."""
+        return self._text(self._tip())
 
     def content(self) -> str:
         """Names what is committed, but for the images in the stack files: each deployment changes one."""

@@ -33,8 +33,10 @@ def main(words: Sequence[str] | None = None) -> int:
 def work(steps: Steps, chosen: Options) -> str:
     """Set, deploy, wait, retire."""
     with connected(steps.programs, chosen) as cluster:
+        repository = Repository(steps.programs, chosen)
         with steps.step("the API is up"):
-            Repository(steps.programs, chosen).check()
+            repository.check()
+            repository.check_upstream()
             check_image(cluster, chosen)
             before = user(cluster)
             steps.line(f"pods connect as {before}")
@@ -43,6 +45,9 @@ def work(steps: Steps, chosen: Options) -> str:
             set_passwords(steps, chosen)
         with steps.step("deploy: new logins, then new pods"):
             engine.up(steps, chosen)
+        if chosen.target == "real":
+            with steps.step("commit the new passwords, encrypted"):
+                commit(steps, repository, chosen)
         with steps.step("no pod uses the old login"):
             cluster.rollout(API, steps.line)
             if not chosen.dry_run:
@@ -55,11 +60,19 @@ def work(steps: Steps, chosen: Options) -> str:
             jobs.run(cluster, retiring(job), steps)
     if chosen.target == "sandbox":
         return f"the stack's settings have new passwords; {SANDBOX_JOBS}"
-    return (
-        "the database roles have new passwords.\n"
-        f"Commit Pulumi.{chosen.stack}.yaml, which has them encrypted: the next deployment from a checkout"
-        " without it would bring the old ones back"
-    )
+    return "the database roles have new passwords"
+
+
+def commit(steps: Steps, repository: Repository, chosen: Options) -> None:
+    """The next deployment brings the old ones back if the stack's file is not committed: it stops here, while
+    they still work, if that fails."""
+    file = stack_file.path(chosen.stack)
+    text = file.read_text()
+    image, migrate = stack_file.image(text), stack_file.migrates(text)
+    subject = f"New passwords in {chosen.stack}"
+    steps.line(repository.commit(subject, image, repository.migrations(image), migrate=migrate))
+    if not chosen.dry_run and repository.text() != text:
+        raise Failed(f"others have changed {file.name} meanwhile: git pull --rebase, and rotate again")
 
 
 def check_image(cluster: Cluster, chosen: Options) -> None:

@@ -3,7 +3,9 @@
 import os
 import re
 import shlex
+import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -15,6 +17,7 @@ import yaml
 from scripts import stack_file
 from tests.docs import commands
 from tests.docs.commands import ROOT, Command
+from tests.drills.certificates import Authority
 from tests.scripts.world import checkout, who
 
 ELSEWHERE: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "elsewhere.yaml").read_text())
@@ -98,6 +101,30 @@ def test_a_command_of_the_documents_runs(sandbox: Sandbox, command: Command) -> 
             text = re.sub(rf"\b{word}\b", sandbox.read(ask), text)
     done = sandbox.run(text)
     assert done.returncode == 0, f"{command.where}: {text}\n{done.stdout}"
+
+
+def test_the_runbooks_client_speaks_the_old_tls_that_it_looks_for(tmp_path: Path) -> None:
+    """Debian's refuses TLS 1.1 by itself, whatever the site would accept."""
+    [command] = [each.text for each in ALL if each.text.startswith("openssl s_client")]
+    pair = Authority().issue("localhost")
+    (tmp_path / "pair.pem").write_text(pair.certificate + pair.key)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    words = ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", str(tmp_path / "pair.pem")]
+    words += ["-tls1_1", "-cipher", "ALL:@SECLEVEL=0", "-quiet"]
+    server = subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        end = time.monotonic() + 30
+        while socket.socket().connect_ex(("127.0.0.1", port)) and time.monotonic() < end:
+            time.sleep(0.1)
+        here = command.replace("pipe.dev:443", f"127.0.0.1:{port}")
+        done = subprocess.run(["bash", "-c", here], capture_output=True, text=True, check=False, timeout=60)
+        assert "Protocol  : TLSv1.1" in done.stdout or "New, TLSv1" in done.stdout, done.stdout + done.stderr
+    finally:
+        server.kill()
+        server.wait()
 
 
 def test_what_is_listed_as_run_elsewhere_is_in_a_document() -> None:

@@ -1,3 +1,4 @@
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,9 @@ import yaml
 from scripts import rotate
 from scripts.options import Options
 from scripts.steps import Steps
+from tests.scripts.world import World
+from tests.scripts.world import cluster as cluster
+from tests.scripts.world import world as world
 
 COPY = """\
 config:
@@ -35,3 +39,47 @@ def test_in_the_sandbox_the_three_passwords_are_forgotten_and_nothing_else(
             del expected["config"][f"pipe:{key}"]
     assert left == expected
     assert "18:30" in file.read_text()
+
+
+COMMIT = """\
+from scripts import rotate
+from scripts.options import Options
+from scripts.repository import Repository
+from scripts.steps import Steps
+
+chosen = Options("dev", "real", False, True, {})
+steps = Steps("rotate", chosen)
+with steps.step("commit"):
+    rotate.commit(steps, Repository(steps.programs, chosen), chosen)
+"""
+
+
+def commit(world: World) -> "subprocess.CompletedProcess[str]":
+    """Commits a new password, as a rotation does."""
+    file = world.root / "Pulumi.dev.yaml"
+    file.write_text(
+        file.read_text().replace("config:\n", "config:\n  pipe:appPassword:\n    secure: v1:new\n", 1)
+    )
+    return subprocess.run(
+        [world.root / ".venv" / "bin" / "python", "-c", COMMIT], cwd=world.root, env=world.environment,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_new_passwords_are_committed_and_pushed(world: World) -> None:
+    done = commit(world)
+    assert done.returncode == 0, done.stderr
+    assert "secure: v1:new" in world.git("show", "origin/main:Pulumi.dev.yaml")
+    assert world.git("log", "-1", "--format=%s", "origin/main") == "New passwords in dev"
+    assert world.git("status", "--porcelain", "--untracked-files=no") == ""
+
+
+def test_a_rotation_stops_before_the_old_logins_go_if_the_new_passwords_could_not_be_committed(
+    world: World,
+) -> None:
+    theirs = (world.root / "Pulumi.dev.yaml").read_text() + "# theirs\n"
+    world.others_push("Theirs", {"Pulumi.dev.yaml": theirs})
+    world.git("fetch", "--quiet")
+    done = commit(world)
+    said = "others have changed Pulumi.dev.yaml meanwhile: git pull --rebase, and rotate again"
+    assert done.stderr.splitlines()[-1] == f"scripts.process.Failed: {said}"
