@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts import image, migrations, options, stack_file
-from scripts.options import Options
+from scripts.options import Options, Refused
 from scripts.steps import Steps, perform
 
 
@@ -21,6 +21,11 @@ def main(words: Sequence[str] | None = None) -> int:
     chosen = options.options(given)
     if given.version:
         stack_file.checked_version(given.version)
+    if os.environ.get("APP_REPOSITORY") == "":
+        raise Refused(
+            "APP_REPOSITORY is empty, so the checkout in app/ is this repository: set the variable of the"
+            " repository (README.md, GitHub)"
+        )
     return perform("build", chosen, lambda steps: work(steps, chosen, given.version))
 
 

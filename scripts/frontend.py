@@ -11,6 +11,17 @@ from scripts.steps import Steps
 NONE_YET = "Can't find the deployment"
 """Vercel's words for a host that nothing was deployed to."""
 
+OWN = ("VERCEL_TOKEN", "VERCEL_ORG_ID", "VERCEL_PROJECT_ID")
+"""What Vercel's CLI needs."""
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+HARMLESS = {
+    *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "CI", "NO_COLOR", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"),
+    *PROXIES,
+    *map(str.lower, PROXIES),
+}
+"""The variables that npm and the packages it runs see: no key of a cloud, of Datadog, of GitHub. Vercel
+builds once more, on its own machines: so no package runs beside Vercel's token."""
+
 
 def source() -> Path:
     """Where the frontend's repository is checked out: FRONTEND, else the folder frontend."""
@@ -25,10 +36,7 @@ def check(chosen: Options) -> None:
         raise Refused(
             f"{source()} has no package.json: check the frontend out there, set FRONTEND, or --skip-frontend"
         )
-    missing = [
-        name for name in ("VERCEL_TOKEN", "VERCEL_ORG_ID", "VERCEL_PROJECT_ID") if not os.environ.get(name)
-    ]
-    if missing:
+    if missing := [name for name in OWN if not os.environ.get(name)]:
         raise Refused(f"{', '.join(missing)}: Vercel's CLI needs them in the environment; or --skip-frontend")
 
 
@@ -53,9 +61,9 @@ def deploy(steps: Steps, chosen: Options, before: str) -> None:
         steps.skip("npm run build, vercel deploy --prod: nothing leaves a sandbox")
         return
     folder = str(source())
-    steps.follow("npm", "--prefix", folder, "ci")
-    steps.follow("npm", "--prefix", folder, "run", "build")
-    steps.follow(*_vercel("deploy", "--prod", "--yes"))
+    steps.follow("npm", "--prefix", folder, "ci", only=HARMLESS)
+    steps.follow("npm", "--prefix", folder, "run", "build", only=HARMLESS)
+    steps.follow(*_vercel("deploy", "--prod", "--yes"), only=HARMLESS | set(OWN))
     if before and served(steps, chosen) == before:
         # After a rollback Vercel gives the domain to no new deployment until one is promoted.
         raise Failed(f"Vercel still serves {before}: `vercel promote` the new one, whose URL is above")
@@ -68,7 +76,7 @@ def roll_back(steps: Steps, chosen: Options, before: str) -> None:
         return
     if not before:
         raise Failed("no frontend was served before")
-    steps.follow(*_vercel("rollback", before))
+    steps.follow(*_vercel("rollback", before), only=HARMLESS | set(OWN))
     steps.line("the next frontend has to be promoted: vercel promote URL")
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import time
 
 from scripts import migrations, stack_file
 from scripts.options import Options, Refused
@@ -11,6 +12,13 @@ from scripts.steps import Steps
 
 SEVERE = ("CRITICAL", "HIGH")
 """Findings of the registry's scan that stop a deployment."""
+SCANNED = ("COMPLETE", "ACTIVE")
+SCANNING = ("IN_PROGRESS", "PENDING")
+"""States of ECR's scan (ImageScanStatus); others are failures. ACTIVE is the enhanced scan's."""
+SCAN_SECONDS, SCAN_EVERY = 300.0, 5.0
+BUILD = ("--platform=linux/amd64", "--provenance=false")
+"""What the nodes are (EKS Auto Mode's general-purpose pool); and a plain image, since ECR scans no OCI index,
+which is what BuildKit makes to keep a provenance beside it."""
 UNSIGNED = "ended with 10:"
 """How `cosign verify` ends where there is no signature at all (cosign's doc/cosign_exit_codes.md)."""
 UNKNOWN = "sha256:" + "0" * 64
@@ -54,7 +62,7 @@ class Registry:
                 f"{version} is not in {self.name}, and {source} is not {version}, or has changes:"
                 f" git -C {source} checkout {version}"
             )
-        self._steps.follow("docker", "build", "--pull", "--tag", name, str(source))
+        self._steps.follow("docker", "build", *BUILD, "--pull", "--tag", name, str(source))
         if shutil.which("trivy"):
             severe = f"--severity={','.join(SEVERE)}"
             self._steps.follow("trivy", "image", "--exit-code=1", severe, "--ignore-unfixed", name)
@@ -66,18 +74,37 @@ class Registry:
 
     def scan(self, digest: str) -> None:
         """Waits for the registry's scan; severe findings are a failure."""
-        image = f"--image-id=imageDigest={digest}"
-        self._programs.change(*self._aws("wait", "image-scan-complete", image))
-        said = self._programs.change(*self._aws("describe-image-scan-findings", image, "--output=json"))
-        counts: dict[str, int] = (
-            json.loads(said)["imageScanFindings"]["findingSeverityCounts"] if said else {}
-        )
+        end = time.monotonic() + SCAN_SECONDS
+        while (counts := self._findings(digest)) is None:
+            if time.monotonic() > end:
+                raise Failed(f"{self.name}@{digest} was not scanned within {SCAN_SECONDS:.0f} s")
+            time.sleep(SCAN_EVERY)
         self._steps.line(
             ", ".join(f"{count} {name.lower()}" for name, count in counts.items()) or "no findings"
         )
         if severe := {name: counts[name] for name in SEVERE if counts.get(name)}:
             told = ", ".join(f"{count} {name}" for name, count in severe.items())
             raise Failed(f"{self.name}@{digest} has {told} findings: aws ecr describe-image-scan-findings")
+
+    def _findings(self, digest: str) -> dict[str, int] | None:
+        """How many findings of each severity; None: the scan has not ended, or, after a push, not begun."""
+        image = f"--image-id=imageDigest={digest}"
+        try:
+            said = self._programs.change(*self._aws("describe-image-scan-findings", image, "--output=json"))
+        except Failed as error:
+            if "ScanNotFoundException" in str(error):
+                return None
+            raise
+        if not said:
+            return {}
+        found = json.loads(said)
+        state = found["imageScanStatus"]
+        if state["status"] in SCANNING:
+            return None
+        if state["status"] not in SCANNED:
+            why = state.get("description", "")
+            raise Failed(f"the registry cannot scan {self.name}@{digest}: {state['status']} {why}".rstrip())
+        return found["imageScanFindings"].get("findingSeverityCounts", {})
 
     def sign(self, digest: str) -> None:
         """Signs with the caller's own identity, where cosign is there and no run before this one has."""
@@ -101,8 +128,7 @@ class Registry:
         return True
 
     def _aws(self, operation: str, *words: str) -> tuple[str, ...]:
-        verbs = (operation, words[0]) if operation == "wait" else (operation,)
-        return ("aws", "ecr", *verbs, *self._flags, *words[len(verbs) - 1 :])
+        return ("aws", "ecr", operation, *self._flags, *words)
 
 
 def log_in(programs: Programs, host: str, region: str) -> None:

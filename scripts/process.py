@@ -3,7 +3,7 @@
 import os
 import shlex
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 LAST_LINES = 15
 
@@ -37,12 +37,12 @@ class Programs:
             return ""
         return self._run(words, given, hidden)
 
-    def lines(self, *words: str) -> Iterator[str]:
-        """The lines of a command as they come; it may take long."""
+    def lines(self, *words: str, only: Collection[str] | None = None) -> Iterator[str]:
+        """The lines of a command as they come; it may take long. It sees `only` these variables."""
         try:
             process = subprocess.Popen(
                 self._checked(words),
-                env=self._environment(),
+                env={k: v for k, v in self._environment().items() if only is None or k in only},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

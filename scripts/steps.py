@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,12 +95,12 @@ class Steps:
             self.steps[-1].lines.append(text)
         say(f"    | {text}")
 
-    def follow(self, *words: str) -> None:
-        """Runs a command that changes something, and shows its lines as they come."""
+    def follow(self, *words: str, only: Collection[str] | None = None) -> None:
+        """Runs a command that changes something, and shows its lines; it sees `only` these variables."""
         if self.options.dry_run:
             self.programs.change(*words)
             return
-        for text in self.programs.lines(*words):
+        for text in self.programs.lines(*words, only=only):
             self.line(text)
 
     def write(self, code: int, said: str) -> Path:

@@ -9,7 +9,7 @@ NEW = f"{NAME}:1.1.0@{DIGEST}"
 ECR = "--region ap-northeast-1 --repository-name pipe/api"
 BUILD = [
     f"aws ecr describe-images {ECR} --image-ids=imageTag=1.1.0 --output=json",
-    f"docker build --pull --tag {NAME}:1.1.0 {{root}}/app",
+    f"docker build --platform=linux/amd64 --provenance=false --pull --tag {NAME}:1.1.0 {{root}}/app",
     f"trivy image --exit-code=1 --severity=CRITICAL,HIGH --ignore-unfixed {NAME}:1.1.0",
     "aws ecr get-login-password --region ap-northeast-1",
     f"docker login --username=AWS --password-stdin {NAME.partition('/')[0]}",
@@ -17,7 +17,6 @@ BUILD = [
     f"aws ecr describe-images {ECR} --image-ids=imageTag=1.1.0 --output=json",
 ]
 SCAN = [
-    f"aws ecr wait image-scan-complete {ECR} --image-id=imageDigest={DIGEST}",
     f"aws ecr describe-image-scan-findings {ECR} --image-id=imageDigest={DIGEST} --output=json",
 ]
 LOG_IN = BUILD[3:5]

@@ -131,6 +131,29 @@ def test_a_rollback_keeps_the_schema_and_says_what_would_undo_it(world: World) -
         migrate.image_of(Repository(programs, chosen), "9.9.9")
 
 
+def test_packages_of_the_frontend_see_no_credentials_and_vercel_its_own_alone(world: World) -> None:
+    registry(world, pushed=True)
+    seen = world.bin / "seen"
+    seen.mkdir()
+    world.answer("npm", f'#!/bin/sh\nenv > "{seen}/npm-$3"\n')
+    fake = (world.bin / "answers" / "vercel").read_text()
+    world.answer("vercel", fake.replace("shift 4", f'env > "{seen}/vercel-$5"; shift 4'))
+    keys = {"AWS_SECRET_ACCESS_KEY": "planted", "CLOUDFLARE_API_TOKEN": "planted", "GITHUB_TOKEN": "planted"}
+    done = world.run("deploy.sh", "dev", "--soak", "0", "--version", "1.1.0", **keys)
+    assert done.returncode == 0, done.stdout + done.stderr
+    names = {
+        file.name: {line.partition("=")[0] for line in file.read_text().splitlines()} - {"PWD", "_", "SHLVL"}
+        for file in seen.iterdir()
+    }
+    harmless = {"PATH", "HOME", "NO_COLOR", "SSL_CERT_FILE"}
+    assert names["npm-ci"] == names["npm-run"] == harmless | (names["npm-ci"] & {"LC_CTYPE"})
+    assert names["vercel-deploy"] - {"LC_CTYPE"} == harmless | {
+        "VERCEL_TOKEN",
+        "VERCEL_ORG_ID",
+        "VERCEL_PROJECT_ID",
+    }
+
+
 def test_a_frontend_that_vercel_does_not_take_back_leaves_the_api_on_the_version_of_before(
     world: World,
 ) -> None:

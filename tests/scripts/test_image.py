@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.scripts.deploying import BUILD, CHECKS, NAME, SIGN, SIGNED, UP, commands, deploy
+from tests.scripts.deploying import BUILD, CHECKS, NAME, SCAN, SIGN, SIGNED, UP, commands, deploy
 from tests.scripts.world import DIGEST, OLD, World, registry
 from tests.scripts.world import cluster as cluster
 from tests.scripts.world import world as world
@@ -63,6 +63,58 @@ def test_severe_findings_of_the_registrys_scan_stop_it_before_anything_is_deploy
     assert "1 CRITICAL findings" in done.stderr
     assert not [line for line in world.asked() if line.startswith(("pulumi", "npm", "vercel"))]
     assert world.file_image() == world.cluster.image() == OLD
+
+
+STATES = {
+    "PENDING": '{"imageScanStatus": {"status": "PENDING"}}',
+    "UNSUPPORTED": '{"imageScanStatus": {"status": "UNSUPPORTED_IMAGE", "description": "an OCI index"}}',
+}
+
+
+def scans(world: World, *answers: str) -> None:
+    """What the registry says of its scan, one answer after the other, and then that it is complete."""
+    folder = world.bin / "scans"
+    folder.mkdir()
+    for number, text in enumerate(answers):
+        (folder / str(number)).write_text(text)
+    fake = (world.bin / "answers" / "aws").read_text()
+    case = "*describe-image-scan-findings*)"
+    first = f"""{case}
+    next=$(ls "{folder}" | head -n 1)
+    if [ -n "$next" ]; then
+      said=$(cat "{folder}/$next"); rm "{folder}/$next"
+      case "$said" in Scan*) echo "$said" >&2; exit 254 ;; *) echo "$said"; exit 0 ;; esac
+    fi"""
+    world.answer("aws", fake.replace(case, first, 1))
+
+
+def test_a_scan_that_has_not_begun_when_the_image_was_just_pushed_is_waited_for(world: World) -> None:
+    registry(world, pushed=True)
+    scans(world, "ScanNotFoundException: no scan", STATES["PENDING"])
+    done = world.run("build.sh", "dev", "--version", "1.1.0")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert world.asked() == commands(world, BUILD[:1], SCAN, SCAN, SIGNED)
+    assert "2 low" in done.stdout
+
+
+def test_an_image_that_the_registry_cannot_scan_is_named_as_that_at_once(world: World) -> None:
+    registry(world, pushed=True)
+    scans(world, STATES["UNSUPPORTED"])
+    done = world.run("build.sh", "dev", "--version", "1.1.0")
+    assert done.returncode == 1
+    said = f"error: the registry cannot scan {NAME}@{DIGEST}: UNSUPPORTED_IMAGE an OCI index\n"
+    assert done.stderr == said
+    assert world.asked() == commands(world, BUILD[:1], SCAN)
+
+
+def test_without_the_services_repository_nothing_is_built(world: World) -> None:
+    done = world.run("build.sh", "dev", APP_REPOSITORY="")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: APP_REPOSITORY is empty, so the checkout in app/ is this repository: set the variable of the"
+        " repository (README.md, GitHub)\n"
+    )
+    assert world.asked() == []
 
 
 def test_build_names_the_services_commit_for_the_next_jobs(world: World) -> None:

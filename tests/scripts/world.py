@@ -325,7 +325,9 @@ case "$*" in
   *describe-images*)
     [ -e "{there}" ] || {{ echo "ImageNotFoundException: no such image" >&2; exit 254; }}
     echo '{{"imageDetails": [{{"imageDigest": "{DIGEST}"}}]}}' ;;
-  *describe-image-scan-findings*) echo '{{"imageScanFindings": {{"findingSeverityCounts": {findings}}}}}' ;;
+  *describe-image-scan-findings*)
+    echo '{{"imageScanStatus": {{"status": "COMPLETE"}},'
+    echo ' "imageScanFindings": {{"findingSeverityCounts": {findings}}}}}' ;;
 esac
 """,
     )

@@ -1,6 +1,7 @@
 """What jobs run before the tests and the review: scripts that change the machine, on a made-up one."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -46,6 +47,55 @@ def test_where_a_program_could_not_be_cut_off_it_does_not_run(machine: Path) -> 
     program(machine, "unshare", "exit 1")
     done = namespaces(machine)
     assert done.returncode == 2 and "would have the network open" in done.stderr
+
+
+PACKAGES = (CI / "packages").read_text().split()
+
+
+def install(machine: Path, user: int = 0, there: str = "") -> "subprocess.CompletedProcess[str]":
+    """On a machine of a user's, on which one package is there already."""
+    known = f'[ "$2" = "{there}" ] && echo "Status: install ok installed" || exit 1'
+    program(machine, "dpkg", known)
+    program(machine, "id", f"echo {user}")
+    asked = f'echo "$DEBIAN_FRONTEND $*" >> "{machine}/asked"'
+    program(machine, "apt-get", f'{asked}\n[ -x "{machine}/policy" ] && "{machine}/policy"\n[ $? = 101 ]')
+    return subprocess.run(
+        [CI / "install", machine / "policy"], capture_output=True, text=True, check=False,
+        env=os.environ | {"PATH": f"{machine}{os.pathsep}{os.environ['PATH']}"},
+    )  # fmt: skip
+
+
+def test_missing_packages_are_installed_and_none_of_them_may_start_a_service(machine: Path) -> None:
+    done = install(machine, there=PACKAGES[0])
+    assert (done.returncode, done.stderr) == (0, "")
+    names = " ".join(PACKAGES[1:])
+    assert done.stdout == f"installing {names}\n"
+    assert (machine / "asked").read_text().splitlines() == [
+        "noninteractive -qq update",
+        f"noninteractive -qq install --no-install-recommends {names}",
+    ]
+    assert not (machine / "policy").exists()
+
+
+def test_a_policy_of_the_machines_own_stays(machine: Path) -> None:
+    program(machine, "policy", "exit 101")
+    assert install(machine).returncode == 0
+    assert (machine / "policy").exists()
+
+
+def test_who_is_not_root_installs_nothing(machine: Path) -> None:
+    done = install(machine, user=1000)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert not (machine / "asked").exists()
+
+
+def test_vercels_cli_is_installed_in_one_version(machine: Path) -> None:
+    program(machine, "npm", f'echo "$*" > "{machine}/asked"')
+    path = {"PATH": f"{machine}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(["make", "vercel"], cwd=CI.parent, env=os.environ | path, check=False)
+    assert done.returncode == 0
+    asked = (machine / "asked").read_text()
+    assert re.fullmatch(r"install --global --no-fund --no-audit vercel@\d+\.\d+\.\d+\n", asked)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="gives a folder away, as a container's root can")

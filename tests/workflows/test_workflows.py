@@ -244,6 +244,13 @@ def test_a_deployment_and_its_rollback_end_before_the_machine_and_its_credential
     assert forward + after + back < TIMEOUT_MINUTES * 60 < int(role["with"]["role-duration-seconds"])
 
 
+def test_packages_from_the_registry_are_installed_before_there_are_credentials() -> None:
+    found = [step for where, step in steps() if where == "deploy-stack/deploy"]
+    [role] = [n for n, step in enumerate(found) if "configure-aws" in step.get("uses", "")]
+    [vercel] = [n for n, step in enumerate(found) if step.get("run") == "make vercel"]
+    assert vercel < role
+
+
 def test_an_attempt_gets_the_record_of_the_one_before() -> None:
     found = [step for where, step in steps() if where == "deploy-stack/deploy"]
     [there] = [each["with"] for each in found if "pattern" in each.get("with", {})]
