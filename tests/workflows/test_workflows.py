@@ -316,3 +316,12 @@ def test_the_engine_and_kubectl_are_of_the_versions_that_are_tested() -> None:
     assert set(re.findall(r"pulumi-version: (\S+)", text)) == {engine[1]}
     setups = [step for _, step in steps() if "setup-kubectl" in step.get("uses", "")]
     assert {setup["with"]["version"] for setup in setups} == {kubectl[1]}
+
+
+def test_the_readme_names_every_variable_and_secret_that_a_workflow_asks_for() -> None:
+    asked = {
+        name for file in FILES for name in re.findall(r"\b(?:vars|secrets)\.([A-Z_]+)", file.read_text())
+    }
+    table = (ROOT / "README.md").read_text().partition("### GitHub")[2].partition("\n\nWhoever")[0]
+    assert len(asked) > 15
+    assert asked <= set(re.findall(r"\b[A-Z_]{8,}\b", table))
