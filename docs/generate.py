@@ -207,7 +207,7 @@ def cost() -> str:
     for what, row in sorted(sums.items(), key=lambda each: (-each[1]["prod"], each[0])):
         rows.append(f"| {what} | {' | '.join(f'{row[stack]:.2f}' for stack in STACKS)} |")
     totals = [f"**{sum(row[stack] for row in sums.values()):.2f}**" for stack in STACKS]
-    rows.append(f"| **what the table knows** | {' | '.join(totals)} |")
+    rows.append(f"| **without nodes, database, load balancers and logs** | {' | '.join(totals)} |")
     where = (f"- {what} ({', '.join(s for s in STACKS if s in unknown[what])})" for what in sorted(unknown))
     return "\n".join([*rows, "", f"Source: {source()}.", "", "Not in these sums:", "", *where])
 
