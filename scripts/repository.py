@@ -14,7 +14,9 @@ from scripts import stack_file
 from scripts.options import Options, Refused, stacks
 from scripts.process import Failed, Programs
 
-TRAILER = re.compile(r"^(Version|Image|Migrations): (.*)$", re.MULTILINE)
+TRAILER = re.compile(
+    r"^(Version|Image|Migrations):(.*)$", re.MULTILINE
+)  # git strips the blank of an empty one
 SKIP = "[skip ci]"
 """GitHub starts no workflow for a push whose newest commit says so."""
 SEPARATOR = "\x1e"
@@ -153,7 +155,7 @@ class Repository:
         found: list[Deployment] = []
         for text in self._programs.read(*words).split(SEPARATOR):
             commit, _, message = text.strip().partition("\n")
-            said = dict(TRAILER.findall(message))
+            said = {key: value.strip() for key, value in TRAILER.findall(message)}
             if "Version" in said and "Image" in said:
                 listed = said.get("Migrations")
                 migrations = None if listed is None else tuple(listed.split())

@@ -120,6 +120,15 @@ def test_migrations_that_cannot_be_undone_stop_it_unless_the_schema_is_to_stay(
     world.cluster.wait(lambda: not list(world.cluster.api.items(JOBS)))
 
 
+def test_versions_that_are_recorded_to_have_no_migrations_are_gone_back_to(world: World) -> None:
+    release(world, "1.0.0", "")
+    release(world, "1.1.0", "")
+    done = world.run("rollback.sh", "dev", "--dry-run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "database: no migration lies between the two versions" in done.stdout
+    world.cluster.api.call("DELETE", JOBS, propagationPolicy="Foreground")
+
+
 def test_after_a_kept_schema_no_way_back_runs_migrations_until_the_next_version_is_deployed(
     world: World,
 ) -> None:
