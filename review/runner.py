@@ -162,6 +162,7 @@ def _look(job: Job, engine: Path, hidden: Secrets) -> None:
     log = os.open(job.folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for descriptor in (1, 2):
         os.dup2(log, descriptor)
+    isolation.keep_signals()
     gc.set_threshold(100_000, 50, 50)
     try:
         serve = sandbox.providers.serve(job.folder / "targets")

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -17,17 +18,36 @@ from tests.review.pairs import copy
 ROOT = Path(__file__).parents[2]
 
 ATTEMPTS = """
-import os, pathlib, socket
-tree = pathlib.Path(__file__).parent
+import ctypes, os, pathlib, signal, socket, time
+tree, outside = pathlib.Path(__file__).parent, pathlib.Path("OUTSIDE")
 def reach(host):
     socket.create_connection((host, 53), timeout=2).close()
+def connect(address):
+    socket.socket(socket.AF_UNIX).connect(address)
+def kill(pid):
+    os.kill(pid, signal.SIGKILL)
+    time.sleep(0.2)
+    os.kill(pid, 0)
+    raise OSError("Operation not permitted")  # it lives
+def remount():
+    if ctypes.CDLL(None).mount(None, b"/", None, 1 << 5, None):
+        raise OSError("Operation not permitted")
 tried = {
     "write to the tree": lambda: (tree / "planted").write_text("x"),
-    "write elsewhere": lambda: pathlib.Path("OUTSIDE/planted").write_text("x"),
-    "read keys": lambda: pathlib.Path("OUTSIDE/credentials").read_text(),
+    "write elsewhere": lambda: (outside / "planted").write_text("x"),
+    "read keys": lambda: (outside / "credentials").read_text(),
     "read .git": lambda: (tree / ".git" / "config").read_text(),
+    "change the rights of keys": lambda: (outside / "credentials").chmod(0o666),
+    "change the rights of the tree": lambda: pathlib.Path(__file__).chmod(0o666),
+    "change the times of the tree": lambda: os.utime(tree / "Pulumi.yaml", (0, 0)),
     "reach the network": lambda: reach("192.0.2.1"),
     "reach this machine": lambda: reach("ADDRESS"),
+    "use a socket of a path": lambda: connect("OUTSIDE/socket"),
+    "use a socket of a name": lambda: connect(chr(0) + "OUTSIDE"),
+    "kill its parent": lambda: kill(os.getppid()),
+    "kill who waits": lambda: kill(WAITS),
+    "read its parent's memory": lambda: open(f"/proc/{os.getppid()}/mem", "rb"),
+    "make its root writable": remount,
 }
 said = []
 for name, attempt in tried.items():
@@ -39,6 +59,23 @@ for name, attempt in tried.items():
 said += [f"sees {name}" for name in os.environ if "TOKEN" in name or "AWS" in name]
 raise RuntimeError("; ".join(said))
 """
+REFUSED = {
+    "write to the tree": "Read-only file system",
+    "write elsewhere": "No such file or directory",
+    "read keys": "No such file or directory",
+    "read .git": "No such file or directory",
+    "change the rights of keys": "No such file or directory",
+    "change the rights of the tree": "Read-only file system",
+    "change the times of the tree": "Read-only file system",
+    "reach the network": "Network is unreachable",
+    "reach this machine": "Network is unreachable",
+    "use a socket of a path": "No such file or directory",
+    "use a socket of a name": "Connection refused",
+    "kill its parent": "Operation not permitted",
+    "kill who waits": "No such process",
+    "read its parent's memory": "Permission denied",
+    "make its root writable": "Operation not permitted",
+}
 
 
 @pytest.fixture(scope="module")
@@ -64,26 +101,34 @@ def _review(tree: Path, *words: str, **env: str) -> "subprocess.CompletedProcess
     )
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="Landlock and network namespaces are Linux's")
-def test_a_program_gets_no_credentials_no_network_and_no_files(tree: Path, tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="Landlock and namespaces are Linux's")
+def test_a_program_gets_no_credentials_no_network_no_files_no_sockets_and_no_processes(
+    tree: Path, tmp_path: Path
+) -> None:
     (tmp_path / "credentials").write_text("key")
+    (tmp_path / "credentials").chmod(0o600)
+    attempts = ATTEMPTS.replace("OUTSIDE", str(tmp_path)).replace("ADDRESS", "198.51.100.1")
     main, before = tree / "__main__.py", (tree / "__main__.py").read_text()
-    main.write_text(ATTEMPTS.replace("OUTSIDE", str(tmp_path)).replace("ADDRESS", "198.51.100.1") + before)
-    try:
-        done = _review(
-            tree, "HEAD", "--stack", "dev", AWS_SECRET_ACCESS_KEY="planted-key", GITHUB_TOKEN="planted-token"
-        )
-    finally:
-        main.write_text(before)
+    with socket.socket(socket.AF_UNIX) as path, socket.socket(socket.AF_UNIX) as name:
+        for one, address in ((path, f"{tmp_path}/socket"), (name, f"\0{tmp_path}")):
+            one.bind(address)
+            one.listen()
+        main.write_text(attempts.replace("WAITS", str(os.getpid())) + before)
+        try:
+            done = _review(
+                tree, "HEAD", "--stack", "dev", AWS_SECRET_ACCESS_KEY="planted-key", GITHUB_TOKEN="planted"
+            )
+        finally:
+            main.write_text(before)
     assert done.returncode == 1, done.stdout + done.stderr
+    said = next(line for line in done.stdout.splitlines() if "write to the tree" in line)
+    for name, why in REFUSED.items():
+        assert f"{name}: {why}" in said
     assert "possible" not in done.stdout
-    for refused in ("write to the tree", "write elsewhere", "read keys", "read .git"):
-        assert f"{refused}: Permission denied" in done.stdout
-    for refused in ("reach the network", "reach this machine"):
-        assert f"{refused}: Network is unreachable" in done.stdout
     assert "sees" not in done.stdout
     assert not (tree / "planted").exists()
     assert not (tmp_path / "planted").exists()
+    assert (tmp_path / "credentials").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="network namespaces are Linux's")
@@ -98,7 +143,10 @@ def test_where_the_network_stays_open_isolated_runs_nothing(tree: Path, tmp_path
         timeout=300,
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert "error: --isolated, and this machine cannot:\nNot isolated: the network is open" in done.stderr
+    assert (
+        "error: --isolated, and this machine cannot:\n"
+        "Not isolated: network, sockets and processes are open to the program; no namespaces here.\n"
+    ) in done.stderr
     assert ".ci/namespaces" in done.stderr
     assert "evaluat" not in done.stderr
     assert list(tmp_path.iterdir()) == []
