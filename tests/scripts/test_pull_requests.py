@@ -353,9 +353,47 @@ def test_a_real_preview_is_reviewed_from_its_plan_and_its_events_and_neither_sta
     assert asked.startswith(
         f"preview --json --show-sames --event-log={folder}/events.jsonl --non-interactive"
     )
-    words = f"-m review --output {folder} --events {folder}/plan.json {folder}/events.jsonl"
+    words = f"-m review --output {folder} --mask {folder}/masks"
+    words += f" --events {folder}/plan.json {folder}/events.jsonl"
     assert (tmp_path / "review").read_text().strip() == words
     assert not (folder / "plan.json").exists() and not (folder / "events.jsonl").exists()
+
+
+LEAKY = """\
+#!/usr/bin/python3
+import json, os, stat, sys
+masks = "FOLDER/masks"
+if sys.argv[1] == "config":
+    assert sys.argv[2:] == ["--show-secrets", "--json", "--stack", "dev"]
+    told = {"value": "planted-password", "secret": True}, {"value": "visible-setting", "secret": False}
+    nested = {"value": "", "objectValue": {"roles": ["planted-in-a-list"]}, "secret": True}
+    print(json.dumps(dict(zip(("pipe:a", "pipe:b", "pipe:c"), (*told, nested)))))
+else:
+    print(oct(stat.S_IMODE(os.stat(masks).st_mode)), sys.argv, file=open("ASKED", "w"))
+    said = "KeyError: planted-password planted-in-a-list planted-token visible-setting"
+    urn = "urn:pulumi:dev::pipe::pulumi:pulumi:Stack::pipe-dev"
+    print(json.dumps({"steps": [], "diagnostics": [{"severity": "error", "message": said, "urn": urn}]}))
+"""
+
+
+def test_an_exception_that_quotes_a_secret_shows_it_in_no_file_of_a_real_preview(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from scripts import preview
+
+    folder, asked = ROOT / ".runs" / "dev" / "preview", tmp_path / "asked"
+    (tmp_path / "pulumi").write_text(LEAKY.replace("FOLDER", str(folder)).replace("ASKED", str(asked)))
+    (tmp_path / "pulumi").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("CLOUDFLARE_API_TOKEN", "planted-token")
+    monkeypatch.delenv("TARGET", raising=False)
+    assert preview.main(["dev"]) == 1
+    for name in ("review.md", "review.html", "review.sarif", "review.json"):
+        text = (folder / name).read_text()
+        assert "KeyError: [secret] [secret] [secret] visible-setting" in text, name
+        assert "planted" not in text, name
+    assert asked.read_text().startswith("0o600 ") and "planted" not in asked.read_text()
+    assert not (folder / "masks").exists()
 
 
 def test_a_summary_goes_where_github_shows_it(tmp_path: Path) -> None:
