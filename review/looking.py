@@ -8,7 +8,7 @@ from typing import Any
 
 from review import observed, runner, settings
 from review.build import Looked, build
-from review.masks import is_map, masks
+from review.masks import SHORTEST, is_map, masks
 from review.model import BASE_TO_HEAD, STATE_TO_HEAD, Report
 from review.observed import Json, Observed
 from sandbox.fault import Fault
@@ -19,6 +19,7 @@ INCOMPARABLE = (
     f"Not comparable: {LOCK} differs, and the base was evaluated with the head's packages; "
     "what the change of packages does is not in this report."
 )
+SHORT = f"Secrets shorter than {SHORTEST} characters are not hidden by value: they would hide common words."
 Trees = tuple[Path, Path]
 Projects = Mapping[str, tuple[Path | None, Path | None]]
 
@@ -36,7 +37,7 @@ def report(
     return build(BASE_TO_HEAD, names, [_looked(job) for job in jobs], masked, trees[1], notes)
 
 
-def events(files: Iterable[Path], tree: Path, masked: Iterable[str], head: str) -> Report:
+def events(files: Iterable[Path], tree: Path, masked: Sequence[str], head: str) -> Report:
     """The report from each stack's state to head, out of event logs, `--json` plans and ledgers."""
     found: dict[str, list[Any]] = {}
     for file in files:
@@ -53,7 +54,8 @@ def events(files: Iterable[Path], tree: Path, masked: Iterable[str], head: str) 
         before = {urn: step.old for urn, step in seen.steps.items() if step.old}
         trouble = "" if any(map(is_map, found[name])) else "the preview's --json is missing"
         looked.append(Looked(name, seen, None, before, settings.read(name, None, tree), trouble))
-    return build(STATE_TO_HEAD, ("state of each stack", head), looked, masks(masked), tree)
+    notes = [SHORT] if any(len(each) < SHORTEST for each in masked) else []
+    return build(STATE_TO_HEAD, ("state of each stack", head), looked, masks(masked), tree, notes)
 
 
 def stacks(trees: Trees, only: Sequence[str] = ()) -> Projects:

@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import json
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeGuard
@@ -15,6 +16,7 @@ UNKNOWNS = re.compile(
     "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2|dd056dcd-154b-4c76-9bd3-c8f88648b5ff|030794c1-ac77-496b-92df-f27374a8bd58|"
     "e48ece36-62e2-4504-bad9-02848725956a"
 )  # fmt: skip
+URL_SAFE = str.maketrans("+/", "-_")  # of base64
 SHORTEST = 6  # characters of a secret below which masking by value would hide common words
 
 
@@ -55,10 +57,18 @@ def masks(values: Iterable[str]) -> Callable[[str], str]:
     forms: set[str] = set()
     for value in values:
         raw = value.encode()
-        forms |= {value, quote(value, safe=""), raw.hex(), base64.b64encode(raw).decode()}
+        plain, ascii_only = json.dumps(value, ensure_ascii=False)[1:-1], json.dumps(value)[1:-1]
+        go = "".join(
+            f"\\u{ord(char):04x}" if char in "<>&" else char for char in plain
+        )  # as the engine writes
+        escaped = {plain, ascii_only, go, repr(value)[1:-1], repr(raw)[2:-1]}
+        forms |= {value, quote(value, safe=""), quote(value), raw.hex(), *escaped}
+        forms |= {json.dumps(each, ensure_ascii=False)[1:-1] for each in escaped}  # JSON in JSON
         # Inside a longer text base64 has three forms, each with a middle that is always the same.
-        leads = ((lead, base64.b64encode(b" " * lead + raw).decode()) for lead in (0, 1, 2))
-        forms |= {text[4 if lead else 0 : -4] for lead, text in leads}
+        for lead in (0, 1, 2):
+            text = base64.b64encode(b" " * lead + raw).decode()[4 if lead else 0 :]
+            ends = {text, text.rstrip("="), text[:-4]}
+            forms |= ends | {each.translate(URL_SAFE) for each in ends}
     kept = sorted((form for form in forms if len(form) >= SHORTEST), key=len, reverse=True)
     pattern = re.compile("|".join(map(re.escape, kept)) or "(?!)")
     return lambda text: pattern.sub(MASK, text)

@@ -10,6 +10,7 @@ import pytest
 
 from review import render
 from review.build import Looked, build
+from review.looking import SHORT, events
 from review.masks import SIGNATURE, masks
 from review.model import STATE_TO_HEAD, Report
 from review.observed import Observed
@@ -78,6 +79,50 @@ def test_a_secret_that_changes_is_said_to_change(tmp_path: Path) -> None:
     assert [(each.before, each.after) for each in found if each.path == "password"] == [
         ("[secret]", "[secret]")
     ]
+
+
+def _in(value: str, start: int) -> str:
+    """Base64 of a text that has the value from a byte on."""
+    return base64.b64encode(b"-" * start + value.encode()).decode()
+
+
+HARD = "päss\"w'or\\d<&>\n?~ÿÿ"
+ENCODINGS: dict[str, Callable[[str], str]] = {
+    "JSON": lambda value: json.dumps(value, ensure_ascii=False)[1:-1],
+    "JSON in ASCII": lambda value: json.dumps(value)[1:-1],
+    "JSON as Go writes it": lambda value: (
+        json.dumps(value, ensure_ascii=False)[1:-1]
+        .replace("<", "\\u003c")
+        .replace(">", "\\u003e")
+        .replace("&", "\\u0026")
+    ),
+    "JSON in JSON": lambda value: json.dumps(json.dumps(value))[3:-3],
+    "Python's text": lambda value: repr(value)[1:-1],
+    "Python's bytes": lambda value: repr(value.encode())[2:-1],
+    "a URL's part": lambda value: quote(value, safe=""),
+    "a URL's path": quote,
+    "hexadecimal": lambda value: value.encode().hex(),
+    "base64": lambda value: _in(value, 0),
+    "base64 without padding": lambda value: _in(value, 0).rstrip("="),
+    "base64 for URLs": lambda value: base64.urlsafe_b64encode(value.encode()).decode(),
+    "base64 for URLs without padding": lambda value: (
+        base64.urlsafe_b64encode(value.encode()).decode().rstrip("=")
+    ),
+    "the end of base64": lambda value: _in(value, 1)[4:],
+    "the end of base64 without padding": lambda value: _in(value, 2)[4:].rstrip("="),
+}
+
+
+@pytest.mark.parametrize("value", [HARD, PLANTED, "sesame"], ids=["hard", "usual", "short"])
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_value_is_hidden_in_each_encoding(value: str, encoding: str) -> None:
+    assert masks([value])(f"before {ENCODINGS[encoding](value)} after") == "before [secret] after"
+
+
+@pytest.mark.parametrize(("value", "notes"), [("short", [SHORT]), ("longer", [])])
+def test_a_secret_too_short_to_be_hidden_is_said(value: str, notes: list[str], tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_text(json.dumps({"steps": [], "config": {"urn": URN}}))
+    assert events([tmp_path / "plan.json"], tmp_path, [value], "head").notes == notes
 
 
 def test_a_short_value_hides_no_common_word() -> None:
