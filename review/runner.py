@@ -45,11 +45,8 @@ NAMED = re.compile(r"\b(aws|kubernetes|cloudflare|datadog|tls)\.((?:\w+\.)*[A-Z]
 SIDES = ("base", "head")
 
 # The engine's environment for a state that nobody will miss.
-THROWAWAY = {
-    "PULUMI_EXPERIMENTAL": "1",
-    "PULUMI_SKIP_CHECKPOINTS": "1",
-    "PULUMI_OPTION_IGNORE_PROTECT": "true",  # else a preview fails that replaces something protected
-}
+THROWAWAY = {"PULUMI_EXPERIMENTAL": "1", "PULUMI_SKIP_CHECKPOINTS": "1"}
+THROWAWAY["PULUMI_OPTION_IGNORE_PROTECT"] = "true"  # else a preview fails that replaces something protected
 
 
 @dataclass(frozen=True)
@@ -99,9 +96,8 @@ class Secrets:
         return ":".join(("v1", *(base64.b64encode(part).decode() for part in parts)))
 
 
-def run(
-    jobs: Sequence[Job], engine: Path, hidden: Secrets, minutes: float, tell: Callable[[str], None]
-) -> None:
+def run(jobs: Sequence[Job], engine: Path, hidden: Secrets, minutes: float,
+        tell: Callable[[str], None]) -> None:  # fmt: skip
     """Run all jobs side by side, and leave nothing behind but their files."""
     if not jobs:
         return
@@ -125,9 +121,8 @@ def run(
         isolation.end_all()
 
 
-def _watch(
-    jobs: Sequence[Job], processes: Sequence[BaseProcess], until: float, tell: Callable[[str], None]
-) -> None:
+def _watch(jobs: Sequence[Job], processes: Sequence[BaseProcess], until: float,
+           tell: Callable[[str], None]) -> None:  # fmt: skip
     """Tell which side of which stack is evaluated, until all are or the time is up."""
     coming = {job.folder / f"{side}.json": f"{job.name}: {side} evaluated" for job in jobs for side in SIDES}
     while time.monotonic() < until and (alive := [each.sentinel for each in processes if each.is_alive()]):
@@ -162,7 +157,6 @@ def _look(job: Job, engine: Path, hidden: Secrets) -> None:
     log = os.open(job.folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for descriptor in (1, 2):
         os.dup2(log, descriptor)
-    isolation.keep_signals()
     gc.set_threshold(100_000, 50, 50)
     try:
         serve = sandbox.providers.serve(job.folder / "targets")

@@ -101,7 +101,7 @@ def _review(tree: Path, *words: str, **env: str) -> "subprocess.CompletedProcess
     )
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="Landlock and namespaces are Linux's")
+@pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
 def test_a_program_gets_no_credentials_no_network_no_files_no_sockets_and_no_processes(
     tree: Path, tmp_path: Path
 ) -> None:
@@ -145,7 +145,7 @@ def test_where_the_network_stays_open_isolated_runs_nothing(tree: Path, tmp_path
     assert (done.returncode, done.stdout) == (2, "")
     assert (
         "error: --isolated, and this machine cannot:\n"
-        "Not isolated: network, sockets and processes are open to the program; no namespaces here.\n"
+        "Not isolated: files, network, sockets and processes are open to the program; no namespaces here.\n"
     ) in done.stderr
     assert ".ci/namespaces" in done.stderr
     assert "evaluat" not in done.stderr
