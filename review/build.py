@@ -72,7 +72,8 @@ def build(compares: str, names: tuple[str, str], looked: Sequence[Looked], clean
         if not each.trouble and not each.head:
             but.append(f"{each.name} is in no stack file any more, and its {len(each.before)} resources stay")
             notes.append(f"{but[-1]} until somebody destroys them.")
-        rows.append(model.StackReport(each.name, _counts(each, own, judged), cost.cost(done)))
+        price = model.Cost(0, [], ["what the base costs"]) if each.alone else cost.cost(done)
+        rows.append(model.StackReport(each.name, _counts(each, own, judged), price))
         changes += own
         found += judged
     order = [each.name for each in looked]
@@ -99,8 +100,8 @@ def _change(step: Step, each: Looked) -> Change:
     graph = each.graph
 
     def follows(path: str) -> str:
-        origin = graph.source(step, path, "replace", "create")
-        return origin.resource.name if origin else ""
+        sources = [each.resource for each in graph.sources(step, path) if each.op != "update"]
+        return model.listed([*map(model.title, sources)], 3)
 
     resource, near = step.resource, graph.component(step.resource.urn)
     sources = (graph.resources[urn] for urn in resource.dependencies if urn in graph.resources)
@@ -183,6 +184,7 @@ def _verdict(report: Report, but: Sequence[str]) -> str:
     if bad := [each.stacks[0] for each in report.findings if each.policy == BROKEN]:
         why = f"the base of {', '.join(bad)} does not evaluate"
         return f"Nothing blocks, but what changes is not known: {why}."
-    if not changed and any(each.status == model.NEW for each in report.findings):
+    fresh = any(each.status == model.NEW for each in report.findings)
+    if not changed and fresh and report.compares == model.BASE_TO_HEAD:
         return "Nothing changes, and nothing blocks; what the policies say has changed."
     return f"Nothing blocks: {changed}." if changed else "Nothing changes, and nothing new breaks a rule."

@@ -25,8 +25,8 @@ def table() -> Mapping[str, Any]:
 def source() -> str:
     """Where the prices are from."""
     dates = sorted(str(each["date"]) for each in table()["prices"])
-    days = f"{dates[0]} to {dates[-1]}"
-    return f"{FILE.name}: {table()['region']}, {days}, {HOURS:g} hours a month, without tax"
+    where = f"{FILE.name}: {table()['region']}"
+    return f"{where}, {dates[0]} to {dates[-1]}, {HOURS:g} hours a month, without tax"
 
 
 def cost(steps: Iterable[Step]) -> Cost | None:
@@ -45,8 +45,8 @@ def cost(steps: Iterable[Step]) -> Cost | None:
         if not before | after and (said := _unknown(step.resource.type, old, new)):
             unknown.add(f"{name}: {said}")
     total = round(sum(each.after - each.before for each in lines), 2)
-    lines.sort(key=lambda each: (each.resource, each.what))
-    return Cost(total, lines, sorted(unknown)) if lines or unknown else None
+    found = Cost(total, sorted(lines, key=lambda each: (each.resource, each.what)), sorted(unknown))
+    return found if lines or unknown else None
 
 
 def _parts(resource: Resource | None) -> dict[str, float | None]:
@@ -54,8 +54,7 @@ def _parts(resource: Resource | None) -> dict[str, float | None]:
     found: dict[str, float | None] = {}
     for price in table()["prices"]:
         if resource and price["type"] == resource.type:
-            wanted = price.get("match", {}).items()
-            fits = all(value_at(resource.inputs, path) == value for path, value in wanted)
+            fits = all(value_at(resource.inputs, at) == value for at, value in price.get("match", {}).items())
             times = value_at(resource.inputs, price["times"]) if "times" in price else 1
             number = len(times) if is_list(times) else times if isinstance(times, int | float) else None
             each = price["month"] if "month" in price else price["hour"] * HOURS
@@ -68,7 +67,7 @@ def _unknown(kind: str, old: Resource | None, new: Resource | None) -> str:
     """What of a resource costs something that the table does not know; nothing if that stays as it is."""
     entry = table()["unknown"].get(kind)
     if entry is None:
-        free = kind.startswith(tuple(table()["free"]))
+        free = {kind, f"{kind.partition(':')[0]}:"} & {*table()["free"]}
         return "" if free else f"{kind} is not in the price table"
     sides = [[value_at(each.inputs, path) for path in entry["by"]] if each else None for each in (old, new)]
     return "" if sides[0] == sides[1] else entry["what"]

@@ -15,10 +15,9 @@ from sandbox.fault import Fault
 
 FIRST = ("dev", "stg", "prod")  # the order in which stacks are shown; others come after
 LOCK = "requirements.txt"
-INCOMPARABLE = (
-    f"Not comparable: {LOCK} differs, and the base was evaluated with the head's packages; "
-    "what the change of packages does is not in this report."
-)
+INCOMPARABLE = (f"Not comparable: {LOCK} differs, and the base was evaluated with the head's packages; "
+                "what the change of packages does is not in this report.")  # fmt: skip
+UNJUDGED = "No policy has judged the state: whatever breaks a rule without a waiver is told as new."
 SHORT = f"Secrets shorter than {SHORTEST} characters are not hidden by value: they would hide common words."
 Trees = tuple[Path, Path]
 Projects = Mapping[str, tuple[Path | None, Path | None]]
@@ -53,8 +52,9 @@ def events(files: Iterable[Path], tree: Path, masked: Sequence[str], head: str) 
             seen.add(content)
         before = {urn: step.old for urn, step in seen.steps.items() if step.old}
         trouble = "" if any(map(is_map, found[name])) else "the preview's --json is missing"
-        looked.append(Looked(name, seen, None, before, settings.read(name, None, tree), trouble))
-    notes = [SHORT] if any(len(each) < SHORTEST for each in masked) else []
+        file = settings.read(name, (tree, None), (tree, tree))
+        looked.append(Looked(name, seen, None, before, file, trouble))
+    notes = [UNJUDGED, *([SHORT] if any(len(each) < SHORTEST for each in masked) else [])]
     return build(STATE_TO_HEAD, ("state of each stack", head), looked, masks(masked), tree, notes)
 
 
@@ -95,8 +95,8 @@ def _looked(job: runner.Job) -> Looked:
         sides.append(seen if ended else None)
     state: list[Json] = _read(job.folder / "state.json") or []
     before = {each["urn"]: observed.resource(each, job.trees[0]) for each in state}
-    trouble = _text(job.folder / "trouble")
-    return Looked(job.name, sides[1], sides[0], before, settings.read(job.name, *job.projects), trouble)
+    file = settings.read(job.name, *zip(job.trees, job.projects, strict=True))
+    return Looked(job.name, sides[1], sides[0], before, file, _text(job.folder / "trouble"))
 
 
 def _text(file: Path) -> str:

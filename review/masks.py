@@ -56,19 +56,16 @@ def masks(values: Iterable[str]) -> Callable[[str], str]:
     """Hides values that are known to be secret in a text, also where they were encoded."""
     forms: set[str] = set()
     for value in values:
-        raw = value.encode()
-        plain, ascii_only = json.dumps(value, ensure_ascii=False)[1:-1], json.dumps(value)[1:-1]
-        go = "".join(
-            f"\\u{ord(char):04x}" if char in "<>&" else char for char in plain
-        )  # as the engine writes
-        escaped = {plain, ascii_only, go, repr(value)[1:-1], repr(raw)[2:-1]}
+        raw, plain = value.encode(), json.dumps(value, ensure_ascii=False)[1:-1]
+        go = re.sub("[<>&]", lambda found: f"\\u{ord(found[0]):04x}", plain)  # as the engine writes JSON
+        escaped = {plain, go, json.dumps(value)[1:-1], repr(value)[1:-1], repr(raw)[2:-1]}
         forms |= {value, quote(value, safe=""), quote(value), raw.hex(), *escaped}
         forms |= {json.dumps(each, ensure_ascii=False)[1:-1] for each in escaped}  # JSON in JSON
         # Inside a longer text base64 has three forms, each with a middle that is always the same.
         for lead in (0, 1, 2):
             text = base64.b64encode(b" " * lead + raw).decode()[4 if lead else 0 :]
-            ends = {text, text.rstrip("="), text[:-4]}
-            forms |= ends | {each.translate(URL_SAFE) for each in ends}
+            ends = f"{text} {text.rstrip('=')} {text[:-4]}"
+            forms |= {*ends.split(), *ends.translate(URL_SAFE).split()}
     kept = sorted((form for form in forms if len(form) >= SHORTEST), key=len, reverse=True)
     pattern = re.compile("|".join(map(re.escape, kept)) or "(?!)")
     return lambda text: pattern.sub(MASK, text)

@@ -18,20 +18,21 @@ SAID = re.compile(r"^([\w.\[\]\"/-]+) (?:is|are|has) '?([^\s';,]+)'?", re.MULTIL
 
 
 def findings(head: Observed, base: Observed | None, graph: Graph, file: StackFile) -> list[Finding]:
-    """All findings of a stack; without a base none is new, and each may block."""
+    """All findings of a stack; without a base nobody judged before, so what is not waived is told as new."""
     before, after = ({_key(each): each for each in side.verdicts} if side else {} for side in (base, head))
     counted = not any(each.level == UNKNOWN for each in after.values())
     found: list[Finding] = []
     for key, verdict in after.items():
         if verdict.policy != UNCHECKED or counted:
             old = before.get(key)
-            changed = old is None or bool(_waived(old)) != bool(_waived(verdict))
-            status = NEW if base and verdict.level != UNKNOWN and changed else EXISTING
-            found.append(_finding(verdict, head.stack, graph, status, file, status == NEW or base is None))
+            waived = bool(_waived(verdict))
+            changed = bool(_waived(old)) != waived if old else bool(base) or not waived
+            status = NEW if verdict.level != UNKNOWN and changed else EXISTING
+            found.append(_finding(verdict, head.stack, graph, status, file))
     for key, verdict in before.items():
         told = verdict.policy == UNCHECKED or verdict.level == UNKNOWN or _waived(verdict)
         if key not in after and not told and not head.errors:
-            found.append(_finding(verdict, head.stack, graph, FIXED, file, False))
+            found.append(_finding(verdict, head.stack, graph, FIXED, file))
     return found
 
 
@@ -46,7 +47,7 @@ def _waived(verdict: Verdict) -> str:
     return found[1] if found else ""
 
 
-def _finding(verdict: Verdict, stack: str, graph: Graph, status: str, file: StackFile, may: bool) -> Finding:
+def _finding(verdict: Verdict, stack: str, graph: Graph, status: str, file: StackFile) -> Finding:
     rule, waiver, level = RULES.get(verdict.policy), _waived(verdict), verdict.level
     about: dict[str, Any] = {"severity": verdict.severity}
     if rule:
@@ -58,27 +59,18 @@ def _finding(verdict: Verdict, stack: str, graph: Graph, status: str, file: Stac
     message = "\n".join(line for line in lines if line.strip() and line.strip() not in known)
     unknown = level == UNKNOWN or verdict.policy == UNCHECKED
     word = UNKNOWN if unknown else WAIVED if waiver else VIOLATION
-    resource = graph.resources.get(verdict.urn)
-    resource = None if resource and resource.type == ROOT else resource
+    resource = graph.resources.get(verdict.urn) if f"::{ROOT}::" not in verdict.urn else None
     said = None if unknown else SAID.search(message)
     setting = None
     if said:
         value = {"True": "true", "False": "false"}.get(said[2], said[2])
-        old = graph.steps[verdict.urn].old if verdict.urn in graph.steps else None
-        was = plain(value_at(old.inputs, said[1])) if old else None
+        step = graph.steps.get(verdict.urn)
+        was = plain(value_at(step.old.inputs, said[1])) if step and step.old else None
         setting = file.origin(said[1], was, value, graph.component(verdict.urn))
+    level = "" if status == FIXED else str(rule.level.value) if unknown and rule else level
     return Finding(
-        stacks=[stack],
-        type=resource.type if resource else "",
-        name=resource.name if resource else "the stack",
-        places=resource.places if resource else [],
-        policy=verdict.policy,
-        message=message or verdict.message,
-        level="" if status == FIXED else str(rule.level.value) if unknown and rule else level,
-        status=status,
-        verdict=word,
-        waiver=waiver,
-        setting=setting,
-        blocks=word == VIOLATION and level == "mandatory" and may,
-        **about,
-    )
+        stacks=[stack], policy=verdict.policy, message=message or verdict.message, level=level, status=status,
+        type=resource.type if resource else "", name=resource.name if resource else "the stack",
+        places=resource.places if resource else [], verdict=word, waiver=waiver, setting=setting,
+        blocks=word == VIOLATION and level == "mandatory" and status == NEW, **about,
+    )  # fmt: skip

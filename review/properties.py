@@ -19,7 +19,7 @@ _STEP = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.\[\]]+)')
 
 
 def properties(step: Step, follows: Callable[[str], str], file: StackFile, near: str) -> list[Property]:
-    """The properties of an update or replacement; `follows` names the changed resource one comes from."""
+    """The properties of an update or replacement; `follows` names the changed resources one comes from."""
     if step.old is None or step.new is None:
         return []
     sides = step.old.inputs, step.new.inputs
@@ -29,6 +29,7 @@ def properties(step: Step, follows: Callable[[str], str], file: StackFile, near:
         source, before, after = follows(path), *(value_at(side, path) for side in sides)
         for place, one, other in [*_parts(path, before, after)] or [(path, before, after)]:
             folded = f"follows from {source}" if source and one != MASK else ""
+            folded = f"forces the replacement, {folded}" if folded and forces else folded
             if not folded and not forces and CHECKSUM.fullmatch(f"{place} {one} {other}"):
                 folded = "checksums"
             if not folded and _reordered(place, *sides):
@@ -62,7 +63,7 @@ def _parts(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]
     elif is_list(before) and is_list(after) and len(before) == len(after):
         for index, (one, other) in enumerate(zip(before, after, strict=True)):
             yield from _parts(f"{path}[{index}]", one, other)
-    elif is_list(before) and is_list(after) and not any(map(_nested, [*before, *after])):
+    elif is_list(before) and is_list(after) and not {dict, list} & {*map(type, before + after)}:
         gone = [each for each in before if each not in after]
         come = [each for each in after if each not in before]
         yield path, gone or None if come or gone else before, come or None if come or gone else after
@@ -72,10 +73,6 @@ def _parts(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]
         yield f"{path} › lines", gone or None, come or None
     elif before != after:
         yield path, before, after
-
-
-def _nested(value: Any) -> bool:
-    return is_map(value) or is_list(value)
 
 
 def _json(text: Any) -> Any:

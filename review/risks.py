@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 
+from review.masks import UNKNOWN_TEXT
 from review.model import OPS, RULES, Finding, Setting, listed, title
 from review.observed import ROOT, Resource, Step
 from review.properties import properties, value_at
-from review.settings import StackFile
+from review.settings import StackFile, plain
 
 TOP = "(stack)"  # in place of a component where a resource has none
 
@@ -16,10 +17,11 @@ class Graph:
     def __init__(self, before: Mapping[str, Resource], steps: Mapping[str, Step]) -> None:
         self.steps = steps
         self.resources = {**before, **{urn: step.resource for urn, step in steps.items()}}
-        self._dependents: dict[str, list[str]] = {}
-        for urn, resource in self.resources.items():
+        self._dependents: dict[str, set[str]] = {}
+        # The head no longer depends on what it has deleted; the base says who did.
+        for resource in (*before.values(), *self.resources.values()):
             for source in resource.dependencies:
-                self._dependents.setdefault(source, []).append(urn)
+                self._dependents.setdefault(source, set()).add(resource.urn)
 
     @property
     def changed(self) -> list[Step]:
@@ -39,28 +41,35 @@ class Graph:
         """All that depends on a resource, directly or not."""
         seen, waiting = {urn}, [urn]
         while waiting:
-            more = {*self._dependents.get(waiting.pop(), ())} - seen
+            more = self._dependents.get(waiting.pop(), set()) - seen
             seen |= more
             waiting += more
         return (self.resources[each] for each in seen - {urn})
 
-    def source(self, step: Step, path: str, *ops: str) -> Step | None:
-        """The changed resource that a property's value comes from; one that is replaced before another."""
+    def sources(self, step: Step, path: str) -> list[Step]:
+        """The changed resources that a property's value comes from, those that are replaced first.
+
+        The engine names them for a whole property. Those count that gave the old value; where nobody is known
+        to have, and the new value is not known either, all that are new.
+        """
         name = path.partition(".")[0].partition("[")[0]
-        urns = (urn for urn in step.resource.sources.get(name, ()) if urn in self.steps)
-        changed = (self.steps[urn] for urn in urns if self.steps[urn].op in ops)
-        return min(changed, key=lambda each: (each.op != "replace", each.resource.urn), default=None)
+        near = [self.steps[urn] for urn in sorted(step.resource.sources.get(name, ())) if urn in self.steps]
+        near = sorted((each for each in near if each.op in OPS), key=lambda each: each.op != "replace")
+        old, new = (plain(value_at(side.inputs, path)) or "" if side else "" for side in (step.old, step.new))
+        gave = [each.old.gave(old) if each.old else 0 for each in near]
+        sure = [each for each, much in zip(near, gave, strict=True) if 0 < much == max(gave)]
+        return sure or [each for each in near if each.op != "update" and UNKNOWN_TEXT in new]
 
 
 def risk(step: Step, stack: str, graph: Graph, file: StackFile) -> Finding | None:
-    """Why a resource is replaced or deleted, and what that means; None if it only follows another."""
+    """Why a resource is replaced or deleted, and what that means; None if it follows another such one."""
     if step.op not in ("replace", "delete"):
         return None
     old = step.old or step.resource
-    chain, setting = _chain(step, graph, file)
+    chain, setting = _chain(step, graph, file) if step.op == "replace" else ([step], None)
     loss, kept = RULES["stateful"].get(old.type, ""), bool(old.state.get("retainOnDelete"))
     blocks = bool(loss) and not kept
-    if not loss and len(chain) > 1:
+    if not loss and ((chain[1:] and chain[1].op == "replace") or _parent(step, graph)):
         return None
     for rule in RULES["stateful-when"]:
         loss = rule["says"] if rule["type"] == old.type and old.inputs.get(rule["property"]) is True else loss
@@ -68,7 +77,8 @@ def risk(step: Step, stack: str, graph: Graph, file: StackFile) -> Finding | Non
         loss = "It stays where it is, without Pulumi (retainOnDelete); nothing is lost."
     elif loss and old.state.get("protect"):
         loss += " It is protected: `pulumi up` refuses until the protection is taken off."
-    said = [f"Because: {' ← '.join(chain)}"]
+    why = _deletion(step, graph) if step.op == "delete" else [_why(each) for each in chain]
+    said = [f"Because: {' ← '.join(why)}"]
     if step.op == "replace" and not setting:
         said.append("Set by: unknown, no value identifies a settings key")
     dependents = {title(each) for each in graph.reached(old.urn) if each.type != ROOT}
@@ -81,43 +91,44 @@ def risk(step: Step, stack: str, graph: Graph, file: StackFile) -> Finding | Non
     )  # fmt: skip
 
 
-def _chain(step: Step, graph: Graph, file: StackFile) -> tuple[list[str], Setting | None]:
-    """From a resource to where its change began, and the settings key there."""
-    if step.op == "delete":
-        return _deletion(step, graph.steps), None
-    chain: dict[str, str] = {}
-    begin: Step | None = step
-    while begin and begin.resource.urn not in chain:
-        step = begin
-        chain[step.resource.urn] = f"{title(step.resource)} {_why(step)}"
+def _chain(step: Step, graph: Graph, file: StackFile) -> tuple[list[Step], Setting | None]:
+    """From a replaced resource to where its change began, and the settings key there."""
+    chain: dict[str, Step] = {}
+    begin, setting = step, None
+    while begin and not setting and begin.resource.urn not in chain:
+        chain[begin.resource.urn] = begin
+        own = properties(begin, lambda _: "", file, graph.component(begin.resource.urn))
+        forced = (each.setting for each in own if each.forces or not begin.forced_by)
+        setting = next(filter(None, forced), None)
         # Without a difference of its own it goes because something that it depends on goes.
-        paths = step.forced_by or step.diff or step.resource.sources
-        found = (graph.source(step, path, "replace", "create", "update") for path in paths)
-        begin = next(filter(None, found), None)
-    own = properties(step, lambda _: "", file, graph.component(step.resource.urn))
-    settings = (each.setting for each in own if each.setting and (each.forces or not step.forced_by))
-    return list(chain.values()), next(settings, None)
+        paths = begin.forced_by or begin.diff or begin.resource.sources
+        found = [each for path in paths for each in graph.sources(begin, path)]
+        begin = min(found, key=lambda each: each.op != "replace", default=None)
+    return [*chain.values()], setting
 
 
 def _why(step: Step) -> str:
     if step.op == "create":
-        return "is new"
+        return f"{title(step.resource)} is new"
     said: list[str] = []
     for path in step.forced_by or sorted(step.diff):
         old, new = (value_at(each.inputs, path) if each else None for each in (step.old, step.new))
         short = all(isinstance(each, str | int) and len(str(each)) < 80 for each in (old, new))
         said.append(f"{path} {old} → {new}" if short and old != new else path)
-    verb = "is replaced" if step.op == "replace" else "is updated"
-    return f"{verb}: {', '.join(said) or 'something it depends on is replaced'}"
+    return f"{title(step.resource)} is {step.op}d: {', '.join(said) or 'something it depends on is replaced'}"
 
 
-def _deletion(step: Step, steps: Mapping[str, Step]) -> list[str]:
-    gone = step.resource
+def _parent(step: Step, graph: Graph) -> Resource | None:
+    """The component that is deleted with a resource of it."""
+    parent = graph.steps.get(step.resource.state.get("parent") or "")
+    return parent.resource if parent and parent.op == "delete" and parent.resource.component else None
+
+
+def _deletion(step: Step, graph: Graph) -> list[str]:
+    gone, parent = step.resource, _parent(step, graph)
     said = [f"{title(gone)} is no longer declared"]
-    parent = steps.get(gone.state.get("parent") or "")
-    if parent and parent.op == "delete" and parent.resource.component:
-        said.append(f"its component {parent.resource.name} is gone")
-    come = (each.resource for each in steps.values() if each.op == "create")
+    said += [f"its component {parent.name} is gone"] if parent else []
+    come = (each.resource for each in graph.steps.values() if each.op == "create")
     if same := next((each for each in come if each.type == gone.type and _alike(gone, each)), None):
         said[0] += f", and {same.name} is new and the same: a rename without an alias?"
     return said

@@ -49,10 +49,11 @@ class StackFile:
         return Setting(self.name, (self.head.get(key) or self.base[key])[1], "sets", key, by)
 
 
-def read(stack: str, base: Path | None, head: Path | None) -> StackFile:
-    """A stack's file in two projects; a side without it, or with one that is no YAML, has no values."""
+def read(stack: str, *sides: tuple[Path, Path | None]) -> StackFile:
+    """A stack's file in projects of trees; a side without it, or with one that is no YAML, has no values."""
     name = f"Pulumi.{stack}.yaml"
-    return StackFile(name, *(_values(side / name) if side else {} for side in (base, head)))
+    paths = [f"{(project / name).relative_to(tree)}" for tree, project in sides if project]
+    return StackFile([name, *paths][-1], *(_values(each / name) if each else {} for _, each in sides))
 
 
 def plain(value: object) -> str | None:

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import combinations
 from typing import Any
 
-from review.masks import is_map
+from review.masks import UNKNOWN_TEXT, is_map
 from review.model import EXISTING, NEW, RULES, Finding
 from review.observed import Resource, Step
 from review.properties import value_at
@@ -34,11 +35,12 @@ def _weak(prod: Named, stg: Named) -> Iterator[tuple[str, str, str, str, str]]:
     """Type, name, property, its value in prod, and what is to be said."""
     for rule in RULES["strength"]:
         kind, path = rule["type"], rule.get("path", "")
-        counts = [sum(each[0] == kind for each in side) for side in (prod, stg)]
+        counts, where = [sum(each[0] == kind for each in side) for side in (prod, stg)], rule.get("where", {})
         if not path and counts[0] < counts[1]:
             said = f"{rule['what']}: {counts[0]} of {kind} in prod and {counts[1]} in stg"
             yield "", "the stack", "", "", said
-        for name in (name for each, name in stg if path and each == kind):
+        for name in (name for each, name in stg if path and each == kind
+                     and where.items() <= stg[each, name].inputs.items()):  # fmt: skip
             pair = [side.get((kind, name)) for side in (prod, stg)]
             values = [value_at(each.inputs, path) if each else None for each in pair]
             weak = rule.get("absent") if values[0] is None else _measure(values[0])
@@ -55,31 +57,28 @@ def _measure(value: Any) -> float | None:
     lines = re.findall(r"ssl_protocols([^;]*);", str(value))
     if versions := re.findall(r"TLSv(1(?:\.\d)?)", " ".join(lines)):
         return min(map(float, versions))
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None
+    number = isinstance(value, bool) or re.fullmatch(r"\d+(\.\d+)?", str(value))
+    return float(value) if number else None
 
 
-def apart(
-    stacks: Mapping[str, Sides], steps: Iterable[Step], neutral: Callable[[str, str], str]
-) -> Iterator[Finding]:
-    """Properties that were the same in all stacks that have the resource, and are no longer."""
-    changed = [step for step in steps if step.op in ("update", "replace")]
-    for *key, path in sorted({(*step.resource.key, path) for step in changed for path in step.diff}):
-        kind, name = key
-        pairs = {stack: (old[kind, name], new[kind, name]) for stack, (old, new) in stacks.items()
-                 if old and (kind, name) in old and (kind, name) in new}  # fmt: skip
-        before, after = ({stack: neutral(plain(value_at(pair[at].inputs, path)) or "(absent)", stack)
-                          for stack, pair in pairs.items()} for at in (0, 1))  # fmt: skip
-        if len(before) > 1 and len({*before.values()}) == 1 and len({*after.values()}) > 1:
-            said = f"{path} is {', '.join(f'{value} in {stack}' for stack, value in after.items())}"
-            places = next(iter(pairs.values()))[1].places
+def apart(stacks: Mapping[str, Sides], steps: Iterable[Step],
+          neutral: Callable[[str, str], str]) -> Iterator[Finding]:  # fmt: skip
+    """Resources and properties that were the same in two stacks, and are no longer."""
+    # Of what comes or goes, whether it is there.
+    paths = {(step.resource.key, path): step for step in steps
+             for path in (step.diff if step.op in ("update", "replace") else ("",))}  # fmt: skip
+    for key, path in sorted(paths):
+        said: dict[str, list[str]] = {}
+        for stack, sides in stacks.items():
+            ones = [side.get(key) for side in sides if side is not None]
+            texts = [plain(value_at(each.inputs, path)) or "(absent)" if each and path else
+                     f"{'' if each else 'not '}there" for each in ones]  # fmt: skip
+            if len(ones) == 2 and (not path or all(ones)):
+                said[stack] = [neutral(text, stack) for text in texts]
+        known = [(stack, *values) for stack, values in said.items() if UNKNOWN_TEXT not in "".join(values)]
+        if any(one[1] == two[1] and one[2] != two[2] for one, two in combinations(known, 2)):
+            told = ", ".join(f"{after} in {stack}" for stack, _, after in known)
             yield Finding(
-                stacks=[*after],
-                type=kind,
-                name=name,
-                places=places,
-                policy=APART,
-                message=said,
-            )
+                stacks=[each[0] for each in known], type=key[0], name=key[1], places=paths[key, path].places,
+                policy=APART, message=f"{path or 'it'} is {told}",
+            )  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 
 from review import render
 from review.build import Looked, build
-from review.looking import SHORT, events
+from review.looking import SHORT, UNJUDGED, events
 from review.masks import SIGNATURE, masks
 from review.model import STATE_TO_HEAD, Report
 from review.observed import Observed
@@ -119,7 +119,7 @@ def test_a_value_is_hidden_in_each_encoding(value: str, encoding: str) -> None:
     assert masks([value])(f"before {ENCODINGS[encoding](value)} after") == "before [secret] after"
 
 
-@pytest.mark.parametrize(("value", "notes"), [("short", [SHORT]), ("longer", [])])
+@pytest.mark.parametrize(("value", "notes"), [("short", [UNJUDGED, SHORT]), ("longer", [UNJUDGED])])
 def test_a_secret_too_short_to_be_hidden_is_said(value: str, notes: list[str], tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text(json.dumps({"steps": [], "config": {"urn": URN}}))
     assert events([tmp_path / "plan.json"], tmp_path, [value], "head").notes == notes

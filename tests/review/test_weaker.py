@@ -4,14 +4,26 @@ from typing import Any
 
 import pytest
 
-from review.observed import Resource
+from review.build import neutral
+from review.masks import UNKNOWN_TEXT
+from review.observed import Resource, Step
 from review.settings import StackFile
-from review.weaker import Named, weaker
+from review.weaker import Named, Sides, apart, weaker
+from tests.review.stacks import resource
 
 INSTANCE = "aws:rds/instance:Instance"
 LOG = "aws:cloudwatch/logGroup:LogGroup"
 SCALER = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
-STRONG = {INSTANCE: {"multiAz": True}, LOG: {"retentionInDays": 30}, SCALER: {"spec": {"minReplicas": 3}}}
+CONFIG, ZONE = "kubernetes:core/v1:ConfigMap", "cloudflare:index/zoneSetting:ZoneSetting"
+ALERT = "datadog:index/monitor:Monitor"
+STRONG = {
+    INSTANCE: {"multiAz": True},
+    LOG: {"retentionInDays": 30},
+    SCALER: {"spec": {"minReplicas": 3}},
+    CONFIG: {"data": {"nginx.conf": "ssl_protocols TLSv1.2 TLSv1.3;"}},
+    ZONE: {"settingId": "min_tls_version", "value": "1.2"},
+    ALERT: {"query": "errors > 1"},
+}
 
 
 def stack(**changed: Any) -> Named:
@@ -42,6 +54,18 @@ def said(**prod: Any) -> list[str]:
             "replicas: spec.minReplicas is absent in prod and 3 in stg",
         ),
         ({"LogGroup": {"retentionInDays": 7}}, "retention: retentionInDays is 7 in prod and 30 in stg"),
+        (
+            {"ConfigMap": {"data": {"nginx.conf": "ssl_protocols TLSv1.1 TLSv1.2 TLSv1.3;"}}},
+            "TLS: data is 1.1 in prod and 1.2 in stg",
+        ),
+        (
+            {"ZoneSetting": {"settingId": "min_tls_version", "value": "1.0"}},
+            "TLS: value is 1.0 in prod and 1.2 in stg",
+        ),
+        (
+            {"Monitor": None},
+            "alerts: 0 of datadog:index/monitor:Monitor in prod and 1 in stg",
+        ),
     ],
 )
 def test_less_than_stg_has_is_found_also_where_prod_has_none(prod: dict[str, Any], message: str) -> None:
@@ -52,5 +76,77 @@ def test_what_is_kept_for_ever_where_nothing_is_said_is_not_weaker() -> None:
     assert said(LogGroup={}) == []
 
 
+def test_a_number_of_a_zone_that_is_no_version_of_tls_is_not_compared() -> None:
+    caches = [
+        {(ZONE, "cache"): resource(ZONE, "cache", {"settingId": "browser_cache_ttl", "value": each})}
+        for each in (60, 3600)
+    ]
+    assert [*weaker((caches[1], caches[0]), (caches[1], caches[1]), StackFile("", {}, {}))] == []
+
+
 def test_as_much_or_more_is_no_finding() -> None:
     assert said() == said(HorizontalPodAutoscaler={"spec": {"minReplicas": 4}}) == []
+
+
+Values = dict[str, str | None]
+
+
+def _apart(before: Values, after: Values, path: str = "size") -> list[str]:
+    """What is said when a thing's size goes from these values to those, by stack; None: it is not there."""
+    sides: dict[str, Sides] = {}
+    steps: list[Step] = []
+    for stack, values in {each: (before[each], after[each]) for each in before}.items():
+        old, new = (None if each is None else resource(LOG, "it", {"size": each}) for each in values)
+        other = resource(INSTANCE, "other")
+        named = [{each.key: each for each in (one, other) if each} for one in (old, new)]
+        sides[stack] = named[0], named[1]
+        op = "create" if old is None else "delete" if new is None else "update"
+        if values[0] != values[1]:
+            steps.append(Step(op, old, new, {path: "update"}))
+    return [each.message for each in apart(sides, steps, neutral)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("333", "332", "size is 3 in dev, 3 in stg, 2 in prod"),
+        ("133", "132", "size is 1 in dev, 3 in stg, 2 in prod"),
+        ("-33", "-32", "size is 3 in stg, 2 in prod"),
+        ("---", "-3-", "it is not there in dev, there in stg, not there in prod"),
+        ("333", "33-", "it is there in dev, there in stg, not there in prod"),
+    ],
+    ids=["all were", "two were", "two have it", "created", "deleted"],
+)
+def test_what_was_the_same_in_two_stacks_and_no_longer_is_is_found(
+    before: str, after: str, message: str
+) -> None:
+    assert _apart(_by_stack(before), _by_stack(after)) == [message]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("333", "222"), ("123", "124"), ("132", "122"), ("---", "333"), ("333", "---"), ("3-3", "---")],
+    ids=["alike", "was another", "now the same", "created everywhere", "deleted everywhere", "gone"],
+)
+def test_what_changes_alike_or_was_different_is_not(before: str, after: str) -> None:
+    assert _apart(_by_stack(before), _by_stack(after)) == []
+
+
+def test_a_value_that_is_not_known_yet_is_compared_with_none() -> None:
+    after: Values = {"dev": "1", "stg": UNKNOWN_TEXT}
+    assert _apart({"dev": "1", "stg": "1"}, after) == []
+
+
+def test_the_name_of_the_stack_is_no_difference() -> None:
+    before: Values = {"dev": "pipe-dev", "stg": "pipe-stg"}
+    assert _apart(before, {"dev": "api-dev", "stg": "api-stg"}) == []
+    assert _apart(before, {"dev": "api-dev", "stg": "pipe-stg"}) == [
+        "size is api-<stack> in dev, pipe-<stack> in stg"
+    ]
+
+
+def _by_stack(values: str) -> Values:
+    return {
+        stack: None if value == "-" else value
+        for stack, value in zip(("dev", "stg", "prod"), values, strict=True)
+    }

@@ -1,0 +1,33 @@
+"""Resources and steps made up for tests of what is concluded from them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from review.observed import Resource, Step
+from review.risks import Graph
+
+VPC, SUBNET, FUNCTION = "aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet", "aws:lambda/function:Function"
+JOB, SECRET, KEY = "kubernetes:batch/v1:Job", "kubernetes:core/v1:Secret", "aws:kms/key:Key"
+
+
+def urn(kind: str, name: str) -> str:
+    """The address of a resource in dev."""
+    return f"urn:pulumi:dev::pipe::{kind}::{name}"
+
+
+def resource(kind: str, name: str, inputs: Mapping[str, Any] | None = None, /, **state: Any) -> Resource:
+    """A resource; `state` as the engine has it."""
+    return Resource({"urn": urn(kind, name), "type": kind, "custom": True, "inputs": inputs or {}, **state})
+
+
+def after(*sources: Resource, **properties: Resource) -> dict[str, Any]:
+    """What the engine says of what a resource depends on, as a whole and by property."""
+    known = {name: [source.urn] for name, source in properties.items()}
+    urns = [*(each.urn for each in sources), *(each.urn for each in properties.values())]
+    return {"dependencies": urns, "propertyDependencies": known}
+
+
+def graph(*steps: Step, before: Mapping[str, Resource] | None = None) -> Graph:
+    """Steps, on a base that has their old resources."""
+    old = {each.old.urn: each.old for each in steps if each.old}
+    return Graph(old if before is None else before, {each.resource.urn: each for each in steps})

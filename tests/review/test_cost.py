@@ -1,0 +1,103 @@
+"""The monthly difference, and what nobody knows of it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docs.generate import STACKS, program
+from review import render
+from review.build import Looked, build
+from review.cost import cost, table
+from review.masks import masks
+from review.model import BASE_TO_HEAD, Cost, CostLine
+from review.observed import Observed, Step
+from tests.components.conftest import Recorder
+from tests.foundation.conftest import foundation  # noqa: F401  # pyright: ignore[reportUnusedImport]
+from tests.review.stacks import KEY, resource
+
+ENDPOINT, GATEWAY, DATABASE = (
+    "aws:ec2/vpcEndpoint:VpcEndpoint",
+    "aws:ec2/natGateway:NatGateway",
+    "aws:rds/instance:Instance",
+)
+INTERFACE = {"vpcEndpointType": "Interface"}
+
+
+def change(kind: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> Step:
+    """A creation, an update or a deletion."""
+    one, two = (None if each is None else resource(kind, "it", each) for each in (old, new))
+    return Step("create" if old is None else "delete" if new is None else "update", one, two)
+
+
+@pytest.mark.parametrize(
+    ("step", "found"),
+    [
+        (change(GATEWAY, None, {}), Cost(45.26, [CostLine("it", "gateway", 0, 45.26)], [])),
+        (change(KEY, {}, None), Cost(-1, [CostLine("it", "key", 1, 0)], [])),
+        (
+            change(ENDPOINT, {**INTERFACE, "subnetIds": ["a"]}, {**INTERFACE, "subnetIds": ["a", "b"]}),
+            Cost(10.22, [CostLine("it", "endpoint, a zone", 10.22, 20.44)], []),
+        ),
+        (change(ENDPOINT, None, {"vpcEndpointType": "Gateway"}), None),
+        (change(ENDPOINT, None, {"vpcEndpointType": "Other"}), Cost(0, [], ["it: endpoint, a zone"])),
+        (
+            change(DATABASE, {"multiAz": False}, {"multiAz": True}),
+            Cost(0, [], ["it: instance hours and storage"]),
+        ),
+        (change(DATABASE, {"tags": {}}, {"tags": {"a": "b"}}), None),
+        (change("aws:iam/role:Role", None, {}), None),
+        (change("pipe:data:Database", None, {}), None),
+    ],
+    ids=[
+        "created",
+        "deleted",
+        "by number",
+        "free",
+        "no price fits",
+        "unknown",
+        "not what costs",
+        "free type",
+        "component",
+    ],
+)
+def test_a_change_costs_what_the_table_says(step: Step, found: Cost | None) -> None:
+    assert cost([step]) == found
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "aws:ec2/instance:Instance",
+        "aws:ebs/volume:Volume",
+        "aws:eks/nodeGroup:NodeGroup",
+        "aws:ec2/fleet:Fleet",
+        "aws:cloudwatch/metricAlarm:MetricAlarm",
+        "aws:s3/bucketMetric:BucketMetric",
+        "cloudflare:index/loadBalancer:LoadBalancer",
+        "kubernetes:core/v1:PersistentVolumeClaim",
+    ],
+)
+def test_a_type_that_nobody_entered_is_not_free(kind: str) -> None:
+    assert cost([change(kind, None, {})]) == Cost(0, [], [f"it: {kind} is not in the price table"])
+
+
+def test_the_table_knows_every_type_that_the_programs_use(foundation: Recorder) -> None:  # noqa: F811
+    kinds = {each.type for stack in STACKS for each in program(stack)} | {
+        kind for kind, _ in foundation.inputs
+    }
+    found = cost(change(kind, None, {}) for kind in sorted(kinds))
+    assert found
+    assert [each for each in found.unknown if "not in the price table" in each] == []
+
+
+def test_no_type_is_free_and_has_a_price() -> None:
+    priced = {each["type"] for each in table()["prices"]} | {*table()["unknown"]}
+    assert priced & {*table()["free"]} == set()
+
+
+def test_what_a_base_costs_that_does_not_evaluate_is_not_known(tmp_path: Path) -> None:
+    looked = Looked("dev", Observed("dev", tmp_path), Observed("dev", tmp_path, errors=["no"]))
+    report = build(BASE_TO_HEAD, ("base", "head"), [looked], masks([]), tmp_path)
+    assert report.stacks[0].cost == Cost(0, [], ["what the base costs"])
+    assert "dev: unknown: what the base costs" in render.terminal(report)
