@@ -229,9 +229,9 @@ class Value:
                 value = _number(float(value))
             except ValueError:
                 return None
-        if isinstance(value, float) and not isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float):
             return None
-        return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+        return value if isfinite(value) else None
 
     def items(self) -> list["Value"]:
         """The elements of a list; none when it is absent."""
@@ -296,10 +296,5 @@ class Value:
 
 
 def _has_secret(raw: Any) -> bool:
-    if type(raw) is _Secret:
-        return True
-    if isinstance(raw, dict):
-        return any(_has_secret(part) for part in cast("dict[str, Any]", raw).values())
-    if isinstance(raw, list):
-        return any(_has_secret(part) for part in cast("list[Any]", raw))
-    return False
+    parts: Any = raw.values() if isinstance(raw, dict) else raw if isinstance(raw, list) else ()
+    return type(raw) is _Secret or any(map(_has_secret, parts))

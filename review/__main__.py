@@ -25,7 +25,7 @@ FILES: dict[str, Callable[[Report], str]] = {
     "review.json": render.as_json,
 }
 NOT_RUN, STOPPED = 2, 130
-REMEDY = "It needs Linux 5.13 or newer with Landlock, and user namespaces (.ci/namespaces allows them)."
+REMEDY = "It needs Linux 5.12 or newer with user namespaces (.ci/namespaces allows them)."
 CODES = """\
 exit codes:
   0    clean
