@@ -229,9 +229,8 @@ class Value:
                 value = _number(float(value))
             except ValueError:
                 return None
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return None
-        return value if isfinite(value) else None
+        number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+        return value if number else None
 
     def items(self) -> list["Value"]:
         """The elements of a list; none when it is absent."""
@@ -252,9 +251,7 @@ class Value:
         if not isinstance(value, dict):
             return {}
         fields = cast("dict[str, Any]", value)
-        if self.secret:
-            return {key: Value(fields[key], "", True, self) for key in fields}
-        return {key: self[key] for key in fields}
+        return {key: Value(fields[key], "", True, self) if self.secret else self[key] for key in fields}
 
     def texts(self) -> list[str]:
         """The strings of a list, or a single string as a list of one."""
@@ -296,5 +293,8 @@ class Value:
 
 
 def _has_secret(raw: Any) -> bool:
-    parts: Any = raw.values() if isinstance(raw, dict) else raw if isinstance(raw, list) else ()
-    return type(raw) is _Secret or any(map(_has_secret, parts))
+    if isinstance(raw, dict):
+        return any(map(_has_secret, cast("dict[str, Any]", raw).values()))
+    if isinstance(raw, list):
+        return any(map(_has_secret, cast("list[Any]", raw)))
+    return type(raw) is _Secret
