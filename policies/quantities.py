@@ -19,12 +19,12 @@ _SCALE = {
 
 def parse(value: object) -> Decimal | None:
     """The number that a quantity stands for (cores, bytes); None when it is not one."""
-    if isinstance(value, bool):
+    if isinstance(value, str):
+        return _parse_text(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    if isinstance(value, int | float):
-        number = Decimal(str(value))
-        return number if number.is_finite() else None
-    return _parse_text(value) if isinstance(value, str) else None
+    number = Decimal(str(value))
+    return number if number.is_finite() else None
 
 
 @lru_cache(maxsize=1024)

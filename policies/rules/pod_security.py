@@ -25,8 +25,11 @@ PSS = Topic(
 PROFILES = ("RuntimeDefault", "Localhost")
 
 
-PodCheck = Callable[[Pod], Iterator[Callable[[], Verdicts]]]
-"""What there is to judge in a pod, each part for itself, so that one unknown value hides nothing else."""
+Part = tuple[Callable[[Value], Verdicts], Value]
+"""A value of a pod, and how it is judged: each for itself, so that one unknown value hides nothing else."""
+
+PodCheck = Callable[[Pod], Iterator[Part]]
+"""All that a control has to judge in a pod."""
 
 
 def standard(
@@ -38,10 +41,10 @@ def standard(
         def judge(resource: Resource, _: Options) -> Verdicts:
             for pod in pods(resource):
                 try:
-                    for part in check(pod):
+                    for part, value in check(pod):
                         # Not `guarded`: a generator less for each of dozens of parts.
                         try:
-                            yield from part()
+                            yield from part(value)
                         except UnknownValueError as unknown:
                             yield Unknown(unknown.path)
                 except UnknownValueError as unknown:
@@ -65,10 +68,9 @@ def contexts(pod: Pod, field: str) -> Iterator[Value]:
     yield from (value.at(f"securityContext.{field}") for value in pod.values())
 
 
-def parts(values: Iterable[Value], check: Callable[[Value], Verdicts]) -> Iterator[Callable[[], Verdicts]]:
-    """The check of each value, for itself."""
-    for value in values:
-        yield lambda value=value: check(value)
+def parts(values: Iterable[Value], check: Callable[[Value], Verdicts]) -> Iterator[Part]:
+    """The same check of each value."""
+    return ((check, value) for value in values)
 
 
 def added(pod: Pod) -> Iterator[Value]:

@@ -1,6 +1,6 @@
 """Pod Security Standards v1.34, baseline: the verdicts of Kubernetes' own admission plugin."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from pulumi_policy import Severity
 
@@ -11,7 +11,16 @@ from policies.rule import (
     wrong,
 )
 from policies.rules.checks import must_not_be_true
-from policies.rules.pod_security import PROFILES, added, contexts, is_allowed_volume, parts, standard, volumes
+from policies.rules.pod_security import (
+    PROFILES,
+    Part,
+    added,
+    contexts,
+    is_allowed_volume,
+    parts,
+    standard,
+    volumes,
+)
 from policies.unknowns import Value
 
 # pod-security-admission/policy/check_*.go, v0.34: the newest version of each list.
@@ -64,9 +73,9 @@ _APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
     Severity.CRITICAL,
     "Remove windowsOptions.hostProcess: such a container runs on the node itself.",
 )
-def host_process(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
+def host_process(pod: Pod) -> Iterator[Part]:
     """No container is a process of its Windows node."""
-    yield from parts(contexts(pod, "windowsOptions.hostProcess"), must_not_be_true)
+    return parts(contexts(pod, "windowsOptions.hostProcess"), must_not_be_true)
 
 
 @standard(
@@ -78,9 +87,9 @@ def host_process(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
     "CKV_K8S_18",
     "CKV_K8S_19",
 )
-def host_namespace(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
+def host_namespace(pod: Pod) -> Iterator[Part]:
     """No pod shares its node's network, processes or memory."""
-    yield from parts((pod.spec[name] for name in ("hostNetwork", "hostPID", "hostIPC")), must_not_be_true)
+    return parts((pod.spec[name] for name in ("hostNetwork", "hostPID", "hostIPC")), must_not_be_true)
 
 
 @standard(
@@ -90,9 +99,9 @@ def host_namespace(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
     "Remove securityContext.privileged: such a container is root on the node.",
     "CKV_K8S_16",
 )
-def privileged(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
+def privileged(pod: Pod) -> Iterator[Part]:
     """No container is privileged."""
-    yield from parts((value.at("securityContext.privileged") for value in pod.values()), must_not_be_true)
+    return parts((value.at("securityContext.privileged") for value in pod.values()), must_not_be_true)
 
 
 @standard(
@@ -103,7 +112,7 @@ def privileged(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
     "CKV_K8S_25",
     "CKV_K8S_39",
 )
-def capability_added(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
+def capability_added(pod: Pod) -> Iterator[Part]:
     """No container adds a capability that runtimes do not give by default."""
     yield from parts(added(pod), _default_capability)
 
@@ -120,14 +129,14 @@ def _default_capability(value: Value) -> Verdicts:
     "Replace the volume: a hostPath gives the pod files of its node.",
     "CKV_K8S_27",
 )
-def host_path(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
+def host_path(pod: Pod) -> Iterator[Part]:
     """No pod mounts a folder of its node."""
 
     def check(volume: Value) -> Verdicts:
         if not is_allowed_volume(volume) and not volume["hostPath"].absent:
             yield unwanted(volume["hostPath"], "use emptyDir, or a persistent volume claim")
 
-    yield from parts(volumes(pod), check)
+    return parts(volumes(pod), check)
 
 
 @standard(
@@ -137,7 +146,7 @@ def host_path(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
     "Remove hostPort and reach the pod through a Service.",
     "CKV_K8S_26",
 )
-def host_port(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
+def host_port(pod: Pod) -> Iterator[Part]:
     """No container takes a port of its node."""
 
     def check(port: Value) -> Verdicts:
@@ -148,23 +157,24 @@ def host_port(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
         yield from parts(iter(value["ports"].items() if value["ports"].known else [value["ports"]]), check)
 
 
+_PLACES = ("livenessProbe", "readinessProbe", "startupProbe", "lifecycle.postStart", "lifecycle.preStop")
+_HOSTS = tuple(f"{place}.{kind}.host" for place in _PLACES for kind in ("httpGet", "tcpSocket"))
+
+
 @standard(
     "host-probe",
     "baseline: Host Probes / Lifecycle Hooks",
     Severity.MEDIUM,
     "Remove host from the probe or hook: it lets the kubelet send requests to anywhere.",
 )
-def host_probe(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
+def host_probe(pod: Pod) -> Iterator[Part]:
     """No probe or hook names another host than the pod itself."""
 
     def check(host: Value) -> Verdicts:
         if host.text():
             yield unwanted(host)
 
-    places = ("livenessProbe", "readinessProbe", "startupProbe", "lifecycle.postStart", "lifecycle.preStop")
-    for value in pod.values():
-        hosts = (value.at(f"{place}.{kind}.host") for place in places for kind in ("httpGet", "tcpSocket"))
-        yield from parts(hosts, check)
+    return parts((value.at(host) for value in pod.values() for host in _HOSTS), check)
 
 
 def _profile(value: Value) -> Verdicts:
@@ -178,7 +188,7 @@ def _profile(value: Value) -> Verdicts:
     Severity.MEDIUM,
     "Set appArmorProfile.type to RuntimeDefault or Localhost, or remove it.",
 )
-def apparmor(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
+def apparmor(pod: Pod) -> Iterator[Part]:
     """No pod or container leaves its AppArmor profile."""
 
     def annotations(value: Value) -> Verdicts:
@@ -188,7 +198,7 @@ def apparmor(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
                 yield wrong(chosen, "'runtime/default'")
 
     yield from parts(contexts(pod, "appArmorProfile"), _profile)
-    yield lambda: annotations(pod.metadata["annotations"])
+    yield annotations, pod.metadata["annotations"]
 
 
 @standard(
@@ -197,7 +207,7 @@ def apparmor(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
     Severity.MEDIUM,
     "Remove user and role, and use one of the container types.",
 )
-def selinux(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
+def selinux(pod: Pod) -> Iterator[Part]:
     """No pod or container leaves the SELinux types of containers."""
 
     def check(value: Value) -> Verdicts:
@@ -207,7 +217,7 @@ def selinux(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
             if value[name].text():
                 yield unwanted(value[name])
 
-    yield from parts(contexts(pod, "seLinuxOptions"), check)
+    return parts(contexts(pod, "seLinuxOptions"), check)
 
 
 @standard(
@@ -216,14 +226,14 @@ def selinux(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
     Severity.MEDIUM,
     "Remove securityContext.procMount: unmasked, /proc shows the node.",
 )
-def proc_mount(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
+def proc_mount(pod: Pod) -> Iterator[Part]:
     """No container sees an unmasked /proc."""
 
     def check(value: Value) -> Verdicts:
         if value.get() not in (None, "Default"):
             yield wrong(value, "'Default'")
 
-    yield from parts((value.at("securityContext.procMount") for value in pod.values()), check)
+    return parts((value.at("securityContext.procMount") for value in pod.values()), check)
 
 
 @standard(
@@ -232,14 +242,14 @@ def proc_mount(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
     Severity.MEDIUM,
     "Remove the sysctl: only those that are separate in each pod are safe.",
 )
-def sysctl(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
+def sysctl(pod: Pod) -> Iterator[Part]:
     """No pod sets a sysctl that others on its node would feel."""
 
     def check(value: Value) -> Verdicts:
         if value["name"].text() not in SYSCTLS:
             yield unwanted(value["name"])
 
-    yield from parts(iter(pod.spec.at("securityContext.sysctls").items()), check)
+    return parts(iter(pod.spec.at("securityContext.sysctls").items()), check)
 
 
 @standard(
@@ -248,7 +258,7 @@ def sysctl(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
     Severity.HIGH,
     "Set seccompProfile.type to RuntimeDefault.",
 )
-def seccomp_unconfined(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
+def seccomp_unconfined(pod: Pod) -> Iterator[Part]:
     """No pod or container gives up its seccomp profile."""
     if not pod.windows:
         yield from parts(contexts(pod, "seccompProfile"), _profile)

@@ -1,6 +1,6 @@
 """Pod Security Standards v1.34, restricted: the verdicts of Kubernetes' own admission plugin."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from pulumi_policy import Severity
 
@@ -12,7 +12,15 @@ from policies.rule import (
     wrong,
 )
 from policies.rules.checks import must_be_false
-from policies.rules.pod_security import added, contexts, is_allowed_volume, parts, standard, volumes
+from policies.rules.pod_security import (
+    Part,
+    added,
+    contexts,
+    is_allowed_volume,
+    parts,
+    standard,
+    volumes,
+)
 from policies.unknowns import Value
 
 
@@ -23,7 +31,7 @@ from policies.unknowns import Value
     "Set securityContext.seccompProfile.type of the pod to RuntimeDefault.",
     "CKV_K8S_31",
 )
-def seccomp_missing(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
+def seccomp_missing(pod: Pod) -> Iterator[Part]:
     """Every container has a seccomp profile, its own or its pod's."""
     common = pod.spec.at("securityContext.seccompProfile")
 
@@ -43,14 +51,14 @@ def seccomp_missing(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
     Severity.MEDIUM,
     "Use configMap, csi, downwardAPI, emptyDir, ephemeral, image, persistentVolumeClaim, projected, secret.",
 )
-def volume_type(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
+def volume_type(pod: Pod) -> Iterator[Part]:
     """Every volume is of a kind that does not reach the node."""
 
     def check(volume: Value) -> Verdicts:
         if not is_allowed_volume(volume):
             yield unwanted(volume, "use a volume type that the restricted standard allows")
 
-    yield from parts(volumes(pod), check)
+    return parts(volumes(pod), check)
 
 
 @standard(
@@ -60,7 +68,7 @@ def volume_type(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
     "Set securityContext.allowPrivilegeEscalation of the container to false.",
     "CKV_K8S_20",
 )
-def privilege_escalation(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
+def privilege_escalation(pod: Pod) -> Iterator[Part]:
     """No process of a container can gain more rights than its parent."""
     if not pod.windows:
         values = (value.at("securityContext.allowPrivilegeEscalation") for value in pod.values())
@@ -74,7 +82,7 @@ def privilege_escalation(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
     "Set securityContext.runAsNonRoot of the pod to true, and let no container take it back.",
     "CKV_K8S_23",
 )
-def run_as_non_root(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
+def run_as_non_root(pod: Pod) -> Iterator[Part]:
     """Every container has to run as a user other than root."""
     common = pod.spec.at("securityContext.runAsNonRoot")
 
@@ -88,7 +96,7 @@ def run_as_non_root(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
         elif common.absent:
             yield wrong(value, "true, there or in the pod's securityContext")
 
-    yield lambda: own(common)
+    yield own, common
     yield from parts((value.at("securityContext.runAsNonRoot") for value in pod.values()), container)
 
 
@@ -99,14 +107,14 @@ def run_as_non_root(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
     "Set runAsUser to a number above 0, or remove it.",
     "CKV_K8S_23",
 )
-def root_user(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
+def root_user(pod: Pod) -> Iterator[Part]:
     """No pod or container asks for user 0."""
 
     def check(value: Value) -> Verdicts:
         if value.number() == 0:
             yield wrong(value, "a number above 0")
 
-    yield from parts(contexts(pod, "runAsUser"), check)
+    return parts(contexts(pod, "runAsUser"), check)
 
 
 @standard(
@@ -117,7 +125,7 @@ def root_user(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
     "CKV_K8S_28",
     "CKV_K8S_37",
 )
-def capabilities_kept(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
+def capabilities_kept(pod: Pod) -> Iterator[Part]:
     """Every container drops all capabilities."""
 
     def check(value: Value) -> Verdicts:
@@ -136,11 +144,11 @@ def capabilities_kept(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
     "CKV_K8S_25",
     "CKV_K8S_37",
 )
-def capability_restricted(pod: Pod) -> Iterator[Callable[[], Verdicts]]:
+def capability_restricted(pod: Pod) -> Iterator[Part]:
     """No container adds a capability other than NET_BIND_SERVICE."""
 
     def check(value: Value) -> Verdicts:
         if value.text() != "NET_BIND_SERVICE":
             yield unwanted(value)
 
-    yield from parts(added(pod), check)
+    return parts(added(pod), check)
