@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-BUDGETS = {"sandbox": 5_040, "review": 1_499}
+BUDGETS = {"sandbox": 5_040, "review": 1_497}
 """Lines of code; only ever lowered."""
 
 LONGEST_FILE = 300
