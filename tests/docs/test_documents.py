@@ -80,6 +80,16 @@ def test_the_japanese_guide_has_the_headings_of_the_guide_that_the_service_began
     assert [heading for heading in found if heading in HEADINGS] == HEADINGS
 
 
+def test_the_english_guide_has_the_same_levels_of_headings() -> None:
+    english, japanese = (
+        re.findall(
+            r"^#+(?= )", re.sub(r"```.*?```", "", (DOCS / name).read_text(), flags=re.DOTALL), re.MULTILINE
+        )
+        for name in ("deployment.md", "ja/deployment.md")
+    )
+    assert english == japanese
+
+
 def test_generated_parts_are_current() -> None:
     command = [sys.executable, "-m", "docs.generate", "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
