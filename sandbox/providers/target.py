@@ -15,7 +15,7 @@ from typing import Any
 from sandbox.providers import schema
 from sandbox.providers.diff import Change, reaches
 from sandbox.providers.kinds import digits, kind
-from sandbox.providers.values import UNKNOWN, Json, added, known, mark, merge, plain
+from sandbox.providers.values import UNKNOWN, Json, added, known, mark, merge, plain, unknown_leaves
 
 
 class Refused(Exception):
@@ -131,7 +131,7 @@ class Target(ABC):
         """The outputs of a create that is only previewed: what the target would add is unknown."""
         outputs = schema.properties(schema.resource_class(resource.type))
         computed = {name: UNKNOWN for name, prop in outputs.items() if prop.required}
-        return merge(computed, resource.inputs)
+        return merge(merge(unknown_leaves(kind(resource.type).outputs), computed), resource.inputs)
 
     def plan_update(self, resource: Resource, before: Live) -> Json:
         """The outputs of an update that is only previewed.

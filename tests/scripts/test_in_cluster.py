@@ -164,7 +164,7 @@ def test_a_restore_that_is_killed_while_the_api_stands_still_is_named_and_mended
     process.communicate()
     said = stack.run("doctor.sh", "prod").stdout
     assert "Likely cause: stopped by a restore\n  deployment/pipe-api\n  no pods; it had 3\n" in said
-    assert "scripts/restore.sh STACK --start-api" in said
+    assert "scripts/restore.sh prod --start-api" in said
     while not ended(stack):
         time.sleep(0.2)
     done = stack.run("restore.sh", "prod", "--yes")
@@ -221,7 +221,7 @@ def test_rotate_gives_every_role_a_new_password_and_retires_the_old_ones(
         done = stack.run("rotate.sh", "prod", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "retired 2 logins" in done.stdout
-    assert "Commit Pulumi.prod.yaml" in done.stdout
+    assert "✓ commit the new passwords, encrypted" in done.stdout
     assert logins(stack).isdisjoint(before) and len(logins(stack)) == 2
     new = stack.service.secrets
     changed = {key for key in new if new[key] != passwords[key]}

@@ -182,6 +182,8 @@ def test_a_change_of_a_header_is_seen(target: DatadogTarget):
 
 def test_an_external_id_is_made_once(target: DatadogTarget):
     case = CASES["account"]
+    planned = target.plan(case.resource())["authConfig"]["awsAuthConfigRole"]
+    assert (planned["roleName"], planned["externalId"]) == ("datadog", UNKNOWN)
     made = target.create(case.resource())
     role = made.outputs["authConfig"]["awsAuthConfigRole"]
     assert (role["roleName"], len(role["externalId"])) == ("datadog", 32)
