@@ -1,32 +1,5 @@
-"""What a pull request would change, and what breaks a rule: python -m review [BASE]."""
+"""What a pull request would change, and what breaks a rule: python -m review [BASE].
 
-import argparse
-import os
-import sys
-import tempfile
-import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import partial
-from pathlib import Path
-from typing import TextIO
-
-from review import checkout, isolation, looking, phrases, render, runner
-from review.model import Report
-from sandbox import engine
-from sandbox.fault import Fault
-from sandbox.progress import Progress
-
-# What --output gets; the terminal's form goes to the standard output.
-FILES: dict[str, Callable[[Report], str]] = {
-    "review.md": render.markdown,
-    "review.html": render.html,
-    "review.sarif": render.sarif,
-    "review.json": render.as_json,
-}
-NOT_RUN, STOPPED = 2, 130
-REMEDY = "It needs Linux 5.12 or newer with user namespaces (.ci/namespaces allows them)."
-CODES = """\
 exit codes:
   0    clean
   1    something blocks: a new mandatory violation, a stateful resource that goes away, prod weaker than stg,
@@ -35,93 +8,85 @@ exit codes:
   130  stopped by Ctrl-C
 """
 
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from review import checkout, isolation, looking, render
+from sandbox import engine
+from sandbox.fault import Fault
+from sandbox.progress import Progress
+
+NOT_RUN, STOPPED = 2, 130
+OPEN = "Not isolated: files, network, sockets and processes are open to the program; no namespaces here."
+REMEDY = "It needs Linux with bubblewrap and user namespaces; .ci/namespaces gets both."
+
 
 def main(words: Sequence[str] | None = None) -> int:
     """Make the report; the exit code."""
     args = _parser().parse_args(words)
-    if args.schema:
-        print(render.schema(), end="")
-        return 0
     tree, out = Path(args.tree).resolve(), Path(args.output).resolve() if args.output else None
-    opened: dict[str, TextIO] = {}
-    hub = [os.environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "SHA")]
     try:
-        if out:
-            out.mkdir(parents=True, exist_ok=True)
-        # Opened now: what runs later may write nowhere but into its own folder.
-        opened |= {name: (out / name).open("w", encoding="utf-8") for name in FILES} if out else {}
-
-        def show(report: Report, base: str = "") -> int:
-            trees = [f"{hub[0]}/{hub[1]}/blob/{commit}" if commit else "" for commit in (hub[2], base)]
-            report = replace(report, trees=trees if all(hub) else [])
-            for name, file in opened.items():
-                with file:
-                    file.write(FILES[name](report))
-                _tell(f"wrote {file.name}")
-            print(render.terminal(report), end="")
-            return report.code
-
+        for old in (out / name for name in render.FILES) if out else ():
+            old.unlink(missing_ok=True)
         if args.events:
             masked = Path(args.mask).read_text().splitlines() if args.mask else []
-            return show(looking.events(map(Path, args.events), tree, masked, checkout.head_name(tree)))
-        return _compare(args, tree, show)
+            report = looking.events(map(Path, args.events), tree, masked, checkout.head_name(tree))
+            render.write(report, out)
+            return report.code
+        return _compare(args, tree, out)
+    except KeyboardInterrupt:
+        return STOPPED
     except (OSError, ValueError, Fault) as error:
-        _tell(f"error: {error}")
+        render.tell(f"error: {error}")
         return NOT_RUN
-    finally:
-        for file in (Path(each.name) for each in opened.values()):
-            if not file.stat().st_size:
-                file.unlink()  # an empty file is no report
 
 
-def _compare(args: argparse.Namespace, tree: Path, show: Callable[[Report, str], int]) -> int:
+def _compare(args: argparse.Namespace, tree: Path, out: Path | None) -> int:
     commit, base = checkout.find(tree, args.base)
+    hub = [os.environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "SHA")]
     with tempfile.TemporaryDirectory(prefix="review-") as folder:
         trees, work = (Path(folder).resolve() / "base", tree), Path(folder).resolve() / "work"
-        trees[0].mkdir()
         work.mkdir()
         checkout.extract(tree, commit, trees[0])
-        names, program = (base, checkout.head_name(tree)), engine.find(Progress())
-        projects = looking.stacks(trees, args.stack)
-
-        def look() -> int:
-            """Isolated from its first line on: it writes below `work` only."""
-            try:
-                isolation.scrub(work)
-                code = {Path(entry).resolve() for entry in sys.path if Path(entry).is_dir()}
-                notes = isolation.isolate(work, {*trees, *code}, (program.parent,))
-                if notes and args.isolated:
-                    _tell("\n".join(("error: --isolated, and this machine cannot:", *notes, REMEDY)))
-                    return NOT_RUN
-                hidden = runner.Secrets()
-                run = partial(runner.run, engine=program, hidden=hidden, minutes=args.minutes, tell=_tell)
-                return show(looking.report(trees, names, projects, work, hidden, run, notes), commit)
-            except KeyboardInterrupt:
-                return STOPPED
-            except Exception:
-                traceback.print_exc()
-                return NOT_RUN
-
-        return isolation.apart(look)
-
-
-def _tell(text: str) -> None:
-    print(phrases.visible(text), file=sys.stderr, flush=True)
+        program = engine.find(Progress())
+        code = {Path(entry).resolve() for entry in sys.path if Path(entry).is_dir()}
+        shut = isolation.shut(work, {*trees, *code}, (program.parent,))
+        if args.isolated and not shut:
+            raise Fault(f"--isolated, and this machine cannot:\n{OPEN}\n{REMEDY}")
+        asked = {
+            "trees": [*map(str, trees)], "names": (base, checkout.head_name(tree)), "stacks": args.stack,
+            "engine": str(program), "minutes": args.minutes, "notes": [] if shut else [OPEN],
+            "links": [f"{hub[0]}/{hub[1]}/blob/{each}" for each in (hub[2], commit)] if all(hub) else [],
+        }  # fmt: skip
+        (work / "asked.json").write_text(json.dumps(asked))
+        words = [*shut, sys.executable, "-m", "review.inside", str(work)]
+        done = subprocess.run(words, cwd=Path(__file__).parents[1], env=isolation.environment(work))
+        reports = work / "reports"
+        if out and reports.is_dir() and not reports.is_symlink():
+            shutil.copytree(reports, out, symlinks=True, dirs_exist_ok=True)
+            render.tell("\n".join(f"wrote {out / each.name}" for each in sorted(reports.iterdir())))
+    return done.returncode if done.returncode in (0, 1) else NOT_RUN
 
 
 def _parser() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser("python -m review", None, __doc__, CODES, formatter_class=form)
+    parser = argparse.ArgumentParser("python -m review", description=__doc__, formatter_class=form)
     add, here = parser.add_argument, Path(__file__).parents[1]
     add("base", nargs="?", default="", help="git ref to compare with (default: the merge base with main)")
     add("--stack", action="append", default=[], metavar="NAME", help="only this one; can be repeated")
-    add("--output", metavar="DIR", help=f"also write {', '.join(FILES)} there")
+    add("--output", metavar="DIR", help=f"also write {', '.join(render.FILES)} there")
     add("--events", nargs="+", metavar="FILE", help="report a real preview: event logs, --json, ledgers")
     add("--mask", metavar="FILE", help="with --events: secret values to hide, one a line")
     add("--isolated", action="store_true", help="run nothing where files or network would be open to it")
     add("--minutes", type=float, default=10, help="time limit (default: 10)")
     add("--tree", default=here, metavar="DIR", help="the working tree (default: this one)")
-    add("--schema", action="store_true", help="print the JSON Schema of review.json, and nothing else")
     return parser
 
 

@@ -24,14 +24,13 @@ Projects = Mapping[str, tuple[Path | None, Path | None]]
 
 
 def report(
-    trees: Trees, names: tuple[str, str], projects: Projects, work: Path, hidden: runner.Secrets,
+    trees: Trees, names: tuple[str, str], projects: Projects, work: Path,
     run: Callable[[Sequence[runner.Job]], None], notes: Sequence[str] = (),
 ) -> Report:  # fmt: skip
     """The report from base to head, called `names`."""
     jobs = [runner.Job(name, trees, sides, work / name) for name, sides in projects.items()]
     run(jobs)
-    stand_ins = {value for job in jobs for value in _text(job.folder / "hidden").split()}
-    masked = masks({hidden.passphrase, *stand_ins})
+    masked = masks({value for job in jobs for value in _text(job.folder / "hidden").split()})
     notes = [*notes, *([INCOMPARABLE] if len({_text(tree / LOCK) for tree in trees}) > 1 else ())]
     return build(BASE_TO_HEAD, names, [_looked(job) for job in jobs], masked, trees[1], notes)
 

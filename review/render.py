@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +117,28 @@ def markdown(report: Report, limit: int = LIMIT) -> str:
                 room = sections[name].unfold(form, room)
         text = whole()
     return text if len(text) <= limit else f"{top.splitlines()[0]}\n## Review\n\n{FOLDED} — everything.\n"
+
+
+FILES: dict[str, Callable[[Report], str]] = {
+    "review.md": markdown,
+    "review.html": html,
+    "review.sarif": sarif,
+    "review.json": as_json,
+}
+
+
+def write(report: Report, folder: Path | None) -> None:
+    """Print the terminal's form, and write the others, a file each, if there is a folder for them."""
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, form in FILES.items():
+            (folder / name).write_text(form(report), encoding="utf-8")
+    print(terminal(report), end="", flush=True)
+
+
+def tell(text: str) -> None:
+    """Say something to whoever waits for the report."""
+    print(phrases.visible(text), file=sys.stderr, flush=True)
 
 
 def _render(name: str, report: Report, drawn: int = 0) -> str:

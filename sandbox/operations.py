@@ -52,6 +52,11 @@ class Options:
     """`real`: those that are installed run as plugins, against the same targets."""
 
 
+def random_secret() -> str:
+    """Hexadecimal: fits what RDS, Datadog and HTTP headers allow."""
+    return secrets.token_hex(16)
+
+
 def perform(session: Session, serve: Serve, left_over: LeftOver | None, options: Options) -> int:
     """Run `up`, `preview`, `refresh` or `down`; the exit code. Without `left_over` there are no targets."""
     stack, progress, operation = session.stack, session.progress, options.command
@@ -71,7 +76,7 @@ def perform(session: Session, serve: Serve, left_over: LeftOver | None, options:
         del os.environ[name]
     if torn:
         progress.step("a full disk has cut the state short: taking the one of before that run")
-    _make_ready(session, installed.settings)
+    make_ready(session, installed.settings)
     pack = policy_pack.flags(stack) if options.policies and operation in ("up", "preview") else []
     with serve(stack.folder, targets) as ports:
         session.ports = {name: port for name, port in ports.items() if name not in installed.programs}
@@ -97,7 +102,7 @@ def clean(stack: Stack, progress: Progress) -> int:
     return DONE
 
 
-def _make_ready(session: Session, settings: dict[str, str]) -> None:
+def make_ready(session: Session, settings: dict[str, str], secret: Callable[[], str] = random_secret) -> None:
     """The folder, the stack and its secrets, and nothing left over from a run that was killed."""
     stack, progress = session.stack, session.progress
     missing = workspace.prepare(stack, settings)
@@ -109,8 +114,7 @@ def _make_ready(session: Session, settings: dict[str, str]) -> None:
     if missing:
         progress.step(f"entering random secrets: {', '.join(missing)}")
     for key in missing:
-        # Hexadecimal: fits what RDS, Datadog and HTTP headers allow.
-        session.call("config", "set", "--secret", key, given=secrets.token_hex(16))
+        session.call("config", "set", "--secret", key, given=secret())
 
 
 def _settle(session: Session, targets: Targets | None, left_over: LeftOver | None) -> Result | None:

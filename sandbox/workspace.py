@@ -51,9 +51,8 @@ class Stack:
 
     project_name: str
 
-    @property
-    def folder(self) -> Path:
-        return self.root / ".sandbox" / self.name
+    folder: Path
+    """What belongs to the sandbox; `.sandbox/<stack>` of the root, but for a review."""
 
     @property
     def state(self) -> Path:
@@ -80,7 +79,8 @@ def find_stack(root: Path, name: str) -> Stack:
     if name not in stacks:
         allowed = ", ".join(sorted(stacks)) or f"none; a stack is a file Pulumi.<stack>.yaml below {root}"
         raise Fault(f"no stack is called {name!r}. Stacks: {allowed}")
-    return Stack(name, root, stacks[name], read(stacks[name] / "Pulumi.yaml")["name"].value)
+    project_name = read(stacks[name] / "Pulumi.yaml")["name"].value
+    return Stack(name, root, stacks[name], project_name, root / ".sandbox" / name)
 
 
 def zones(stack: Stack) -> set[str]:
@@ -108,11 +108,15 @@ def prepare(stack: Stack, settings: Mapping[str, str] | None = None) -> list[str
     wanted = _secret_keys(stack, given)
     config = {key: _without_secrets(value) for key, value in given.items() if key not in wanted}
     config |= {key: yaml.ScalarNode("tag:yaml.org,2002:str", text) for key, text in (settings or {}).items()}
-    # The random values live in this copy, encrypted by the engine; they stay the same from run to run.
-    have = {key: kept[key] for key in wanted if key in kept and _is_secret(kept[key])}
+    # The random values live in this copy, encrypted by the engine. Each stays the same from run to run, until
+    # the text that it stands for is another one: a secret that was changed shows as a change.
+    texts, file = {key: _text(given[key]) for key in wanted if key in given}, stack.folder / "sealed.json"
+    of: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    have = {key: kept[key] for key in wanted if key in kept and of.get(key) == texts.get(key)}
     salt = {"encryptionsalt": before["encryptionsalt"]} if "encryptionsalt" in before else {}
     _write(stack.folder / "Pulumi.yaml", read(stack.project / "Pulumi.yaml"))
     _write(copy, source | {"config": _mapping(config | have)}, salt)
+    write_atomically(file, json.dumps(texts))
 
     passphrase = stack.folder / "passphrase"
     if not passphrase.exists():
@@ -220,8 +224,11 @@ def write_atomically(file: Path, text: str) -> None:
 
 def _write(file: Path, content: Tree, more: Tree | None = None) -> None:
     copied = {key: value for key, value in content.items() if key not in NOT_COPIED}
-    text = yaml.serialize(_mapping(copied | (more or {})), allow_unicode=True)  # pyright: ignore[reportUnknownMemberType]
-    write_atomically(file, text)
+    write_atomically(file, _text(_mapping(copied | (more or {}))))
+
+
+def _text(node: yaml.Node) -> str:
+    return yaml.serialize(node, allow_unicode=True)  # pyright: ignore[reportUnknownMemberType]
 
 
 def _secret_keys(stack: Stack, config: Tree) -> list[str]:

@@ -19,7 +19,7 @@ from sandbox.workspace import Stack
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Generator[Stack]:
-    made = Stack("dev", tmp_path, tmp_path, "pipe")
+    made = Stack("dev", tmp_path, tmp_path, "pipe", tmp_path / ".sandbox" / "dev")
     made.folder.mkdir(parents=True)
     yield made
     process.stop(made.folder)

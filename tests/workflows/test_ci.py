@@ -44,7 +44,7 @@ def test_a_system_without_the_setting_is_left_as_it_is(machine: Path) -> None:
 
 
 def test_where_a_program_could_not_be_cut_off_it_does_not_run(machine: Path) -> None:
-    program(machine, "unshare", "exit 1")
+    program(machine, "bwrap", "exit 1")
     done = namespaces(machine)
     assert done.returncode == 2 and "would have files and the network open" in done.stderr
 
