@@ -100,7 +100,7 @@ schema: $(READY) ## write the generated files again
 	@$(PY) -m components.settings --schema > schemas/stack-file.schema.json
 	@$(PY) -m policies.table > docs/policies.md
 	@$(PY) -m tests.sandbox.fidelity
-	@$(PY) -c 'from review import render; print(render.schema(), end="")' > schemas/review-report.schema.json
+	@$(PY) -m docs.report_schema > schemas/review-report.schema.json
 	@$(PY) -m docs.generate
 
 lock: $(READY) ## pin the newest versions that the requirements allow

@@ -62,12 +62,13 @@ def _compare(args: argparse.Namespace, tree: Path, out: Path | None) -> int:
             raise Fault(f"--isolated, and this machine cannot:\n{OPEN}\n{REMEDY}")
         asked = {
             "trees": [*map(str, trees)], "names": (base, checkout.head_name(tree)), "stacks": args.stack,
-            "engine": str(program), "minutes": args.minutes, "notes": [] if shut else [OPEN],
+            "minutes": args.minutes, "notes": [] if shut else [OPEN],
             "links": [f"{hub[0]}/{hub[1]}/blob/{each}" for each in (hub[2], commit)] if all(hub) else [],
         }  # fmt: skip
         (work / "asked.json").write_text(json.dumps(asked))
-        words = [*shut, sys.executable, "-m", "review.inside", str(work)]
-        done = subprocess.run(words, cwd=Path(__file__).parents[1], env=isolation.environment(work))
+        env = isolation.environment(work) | {"PULUMI": str(program)}
+        words = [*shut, sys.executable, "-m", "review.looking", str(work)]
+        done = subprocess.run(words, cwd=Path(__file__).parents[1], env=env)
         reports = work / "reports"
         if out and reports.is_dir() and not reports.is_symlink():
             shutil.copytree(reports, out, symlinks=True, dirs_exist_ok=True)

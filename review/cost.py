@@ -25,8 +25,8 @@ def table() -> Mapping[str, Any]:
 def source() -> str:
     """Where the prices are from."""
     dates = sorted(str(each["date"]) for each in table()["prices"])
-    where = f"{FILE.name}: {table()['region']}"
-    return f"{where}, {dates[0]} to {dates[-1]}, {HOURS:g} hours a month, without tax"
+    days = f"{dates[0]} to {dates[-1]}"
+    return f"{FILE.name}: {table()['region']}, {days}, {HOURS:g} hours a month, without tax"
 
 
 def cost(steps: Iterable[Step]) -> Cost | None:

@@ -1,4 +1,4 @@
-"""Secrets taken out of whatever is shown: by the engine's marks, and by value."""
+"""Secrets that are known by their value taken out of whatever is shown."""
 
 import base64
 import dataclasses
@@ -8,14 +8,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeGuard
 from urllib.parse import quote
 
-SIGNATURE = "4dabf18193072939515e22adb298388d"  # the key by which the engine marks a value that is not plain
-MASK, UNKNOWN_TEXT = "[secret]", "(known after up)"
-# What the engine puts in place of a value that only `up` will know, by its type.
-UNKNOWNS = re.compile(
-    "04da6b54-80e4-46f7-96ec-b56ff0331ba9|1c4a061d-8072-4f0a-a4cb-0ff528b18fe7|3eeb2bf0-c639-47a8-9e75-3b44932eb421|"
-    "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2|dd056dcd-154b-4c76-9bd3-c8f88648b5ff|030794c1-ac77-496b-92df-f27374a8bd58|"
-    "e48ece36-62e2-4504-bad9-02848725956a"
-)  # fmt: skip
+from sandbox.summary import MASK
+
 URL_SAFE = str.maketrans("+/", "-_")  # of base64
 SHORTEST = 6  # characters of a secret below which masking by value would hide common words
 
@@ -28,15 +22,6 @@ def is_map(value: Any) -> TypeGuard[dict[str, Any]]:
 def is_list(value: Any) -> TypeGuard[list[Any]]:
     """Whether a value of JSON is a list."""
     return isinstance(value, list)
-
-
-def shown(value: Any) -> Any:
-    """A value without what the engine marks as secret or unknown."""
-    if is_map(value):
-        return MASK if SIGNATURE in value else {key: shown(item) for key, item in value.items()}
-    if is_list(value):
-        return [shown(item) for item in value]
-    return UNKNOWNS.sub(UNKNOWN_TEXT, value) if isinstance(value, str) else value
 
 
 def each_text(value: Any, change: Callable[[str], str]) -> Any:

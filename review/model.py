@@ -19,19 +19,14 @@ COUNTS = (*reversed(OPS), "violations", WAIVED, UNKNOWN)
 
 @dataclass(frozen=True)
 class Place:
-    """A line of the tree that `declares`, `composes` or `sets` something, or a line `of the base`."""
+    """A line that `declares`, `composes` or `sets` something, or one `of the base`; of what is set the key,
+    and by what it is known that a value came from there."""
 
     file: str = field(repr=False)  # not in what is compared between stacks, nor is the line
     line: int = field(repr=False)
     what: str
-
-
-@dataclass(frozen=True)
-class Setting(Place):
-    """The line of a stack file that a value came from: its key, and how that is known."""
-
-    key: str
-    by: str
+    key: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,7 +38,7 @@ class Property:
     after: str | None
     forces: bool
     folded: str
-    setting: Setting | None
+    setting: Place | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,17 +75,17 @@ class Finding(Item):
     remediation: str = ""
     url: str = ""
     waiver: str = ""
-    setting: Setting | None = None
+    setting: Place | None = None
     blocks: bool = False
 
     @property
     def section(self) -> str:
         """Where the report tells it."""
         fresh = "newly waived" if self.verdict == WAIVED else "new or no longer waived"
-        known = fresh if self.status == NEW else self.status
-        return (
-            OWN.get(self.policy) or f"Policy: {'not known before up' if self.verdict == UNKNOWN else known}"
+        known = (
+            "not known before up" if self.verdict == UNKNOWN else fresh if self.status == NEW else self.status
         )
+        return OWN.get(self.policy) or f"Policy: {known}"
 
 
 @dataclass(frozen=True)
@@ -123,10 +118,8 @@ class StackReport:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything. `code` is 0 when clean, 1 when something blocks, 2 when it could not run.
-
-    `trees` are the addresses below which the head's and the base's files can be seen, if they can.
-    """
+    """Everything. `code` is 0 when clean, 1 when something blocks, 2 when it could not run; below `trees` the
+    head's and the base's files can be seen, if they can."""
 
     compares: str
     base: str
@@ -148,5 +141,4 @@ def title(item: Any) -> str:
 
 def listed(names: Sequence[str], most: int = 8) -> str:
     """The first few, and how many more."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

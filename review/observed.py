@@ -2,22 +2,21 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, cast
 from urllib.parse import unquote
 
-from review.masks import is_map, shown
+from review.masks import is_map
 from review.model import UNKNOWN, Place
+from sandbox.summary import WORDLESS, Phase, masked
 
 Json = dict[str, Any]
 ROOT = "pulumi:pulumi:Stack"
 STEPS = {"create-replacement": "replace", "delete-replaced": "replace",
          "import": "create", "discard": "delete"}  # fmt: skip
-# Errors that say nothing more than that there was one.
-WORDLESS = ("preview failed", "update failed", "context canceled")
 # The policy that counts what a preview cannot know; the ledger says which, where there is one.
 UNCHECKED = "policy-value-unknown"
 NOTHING = '"verdict": "not applicable"'  # in most rows of a ledger
@@ -27,21 +26,17 @@ FRAME = re.compile(r'^ *File "([^"]*)", line \d+.*\n(?:^ {4,}(?!File ).*\n)*', r
 
 
 class Resource:
-    """A resource as one side has it; `state` is what the engine says of it."""
+    """A resource as one side has it: what the engine says of it, and the lines of a tree that declare it."""
 
-    def __init__(self, state: Json, places: Sequence[Place] = ()) -> None:
-        self.state, self.places = state, list(places)
-        self.urn, self.type = str(state["urn"]), str(state["type"])
+    def __init__(self, state: Json, tree: Path | None = None) -> None:
+        self.state, self.urn, self.type = state, str(state["urn"]), str(state["type"])
         self.name = self.urn.rpartition("::")[2]
         self.key = self.type, self.name
         self.component = not state.get("custom")
+        self.inputs: Json = masked(state.get("inputs") or {})
         self.dependencies: list[str] = sorted(state.get("dependencies") or ())
         self.sources: Mapping[str, list[str]] = state.get("propertyDependencies") or {}
-
-    @cached_property
-    def inputs(self) -> Json:
-        """As people may see them."""
-        return shown(self.state.get("inputs") or {})
+        self.places = [*_places(state, tree)] if tree else []
 
     def gave(self, value: str) -> int:
         """How surely a value comes from it: 2 if its id or ARN is in there, 1 if an output is equal."""
@@ -62,25 +57,13 @@ class Step:
 
     @property
     def resource(self) -> Resource:
-        found = self.new or self.old
-        assert found is not None
-        return found
+        return self.new or cast(Resource, self.old)
 
     @property
     def places(self) -> list[Place]:
         """Where it is declared; what is deleted was declared in the base."""
         gone = self.op == "delete"
         return [replace(each, what="of the base") if gone else each for each in self.resource.places]
-
-
-class Verdict(NamedTuple):
-    """What a policy said of a resource."""
-
-    policy: str
-    urn: str
-    level: str
-    severity: str
-    message: str
 
 
 @dataclass
@@ -90,30 +73,38 @@ class Observed:
     stack: str
     tree: Path
     steps: dict[str, Step] = field(default_factory=dict[str, Step])
-    verdicts: list[Verdict] = field(default_factory=list[Verdict])
-    errors: list[str] = field(default_factory=list[str])
+    said: Phase = field(default_factory=lambda: Phase(preview=True))
 
     def add(self, content: Any) -> None:
         """Take in a `--json` plan, which alone has the steps, or the rows of an event log or a ledger."""
+        rows: list[Json] = [] if is_map(content) else content
         if is_map(content):
+            rows += [{"diagnosticEvent": each} for each in content.get("diagnostics") or ()]
             for each in content.get("steps") or ():
                 self._step(each)
-            self._errors(content.get("diagnostics") or ())
-            return
-        for row in content:
-            if found := row.get("policyEvent"):
-                names = ("policyName", "resourceUrn", "enforcementLevel", "severity", "message")
-                self.verdicts.append(Verdict(*(str(found.get(name, "")).strip() for name in names)))
-            elif row.get("verdict") == UNKNOWN and row["policy"] != UNCHECKED and row["detail"]:
-                self.verdicts.append(Verdict(row["policy"], row["urn"], UNKNOWN, "", row["detail"]))
-            elif found := row.get("diagnosticEvent"):
-                self._errors([found])
+        for row in rows:
+            if row.get("verdict") == UNKNOWN and row["policy"] != UNCHECKED and row["detail"]:
+                self.said.violations.append(
+                    {**row, "level": UNKNOWN, "severity": "", "message": row["detail"]}
+                )
+            elif {"policyEvent", "diagnosticEvent"} & row.keys():
+                self.said.record(row)
+
+    @property
+    def errors(self) -> list[str]:
+        """Each error once, and of a traceback only what is the program's own, as people know its files."""
+        return [each for each in dict.fromkeys(map(self._clean, self.said.errors)) if each not in WORDLESS]
+
+    def _clean(self, text: str) -> str:
+        text = COLOURS.sub("", text).strip().removeprefix("error: ").strip()
+        text = FRAME.sub(lambda frame: frame[0] if frame[1].startswith(f"{self.tree}/") else "", text)
+        return text.replace(f"{self.tree}/", "").removeprefix("python inline source runtime error: ")
 
     def _step(self, said: Json) -> None:
         kinds: Json = said.get("detailedDiff") or {}
         diff = {path: str(each["kind"]) for path, each in kinds.items()}
         states: list[Json | None] = [said.get("oldState"), said.get("newState")]
-        old, new = (resource(state, self.tree) if state else None for state in states)
+        old, new = (Resource(state, self.tree) if state else None for state in states)
         op = STEPS.get(said["op"]) or str(said["op"])
         step = Step(op, old, new, diff, tuple(sorted(said.get("replaceReasons") or ())))
         before = self.steps.get(step.resource.urn)
@@ -123,40 +114,25 @@ class Observed:
         if not before or step.op != "same":
             self.steps[step.resource.urn] = step
 
-    def _errors(self, diagnostics: Iterable[Json]) -> None:
-        for each in diagnostics:
-            text = COLOURS.sub("", each["message"]).strip().removeprefix("error: ").strip()
-            # Of a traceback only what is the program's own, as people know its files.
-            text = FRAME.sub(lambda frame: frame[0] if frame[1].startswith(f"{self.tree}/") else "", text)
-            text = text.replace(f"{self.tree}/", "").removeprefix("python inline source runtime error: ")
-            urn = str(each.get("urn") or ROOT)
-            if ROOT not in urn:
-                name = urn.rpartition("::")[2]
-                text = f"{name}: {text.removeprefix(f'{name}: ')}"
-            if each.get("severity") == "error" and text not in (*self.errors, *WORDLESS):
-                self.errors.append(text)
 
-
-def resource(state: Json, tree: Path) -> Resource:
-    """A resource with the line that declares it, and that of `__main__`, out of the engine's stack trace."""
+def _places(state: Json, tree: Path) -> Iterator[Place]:
+    """The line that declares a resource, and that of `__main__`, out of the engine's stack trace."""
     found: list[tuple[str, int]] = []
     for frame in state.get("stackTrace") or ():
         path, _, line = unquote(frame.get("sourcePosition") or "").removeprefix("project://").partition("#")
         if file := _inside(path, tree):
             found.append((file, int(line.partition(",")[0])))
-    mains = [each for each in found[1:] if each[0].endswith("__main__.py")]
-    places = [Place(*each, "declares") for each in found[:1]]
-    return Resource(state, places + [Place(*each, "composes") for each in mains[-1:] if each != found[0]])
+    mains = [each for each in found[1:] if each[0].endswith("__main__.py") and each != found[0]]
+    yield from (Place(*each, "declares") for each in found[:1])
+    yield from (Place(*each, "composes") for each in mains[-1:])
 
 
 @cache
 def _inside(path: str, tree: Path) -> str:
     """A position's file in the tree, found by the end of its path: it is relative to where the engine ran."""
     parts = [part for part in path.split("/") if part not in ("", "..")]
-    if {"site-packages", "sandbox"} & {*parts}:
-        return ""
-    ends = ("/".join(parts[start:]) for start in range(len(parts)))
-    return next((end for end in ends if (tree / end).is_file()), "")
+    ends = () if {"site-packages", "sandbox"} & {*parts} else range(len(parts))
+    return next((end for at in ends if (tree / (end := "/".join(parts[at:]))).is_file()), "")
 
 
 def read(text: str) -> Any:

@@ -2,12 +2,12 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any
 from urllib.parse import quote
 
-from review.model import COUNTS, Finding, Place, Report, listed, short, title
+from review.model import COUNTS, Place, Report, listed, short, title
 from sandbox.progress import Progress
 
 SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
@@ -60,12 +60,6 @@ def visible(text: str) -> str:
     return UNSEEN.sub("", text)
 
 
-def link(place: Place, report: Report) -> str:
-    """Where a place can be seen; nothing if that is not known."""
-    tree = report.trees[place.what == OLD] if report.trees else ""
-    return f"{tree}/{quote(place.file)}#L{place.line}" if tree else ""
-
-
 def plain(text: str) -> str:
     """Text that GitHub takes as text: no markup, no HTML, no list; nobody is mentioned, and nothing linked.
 
@@ -97,17 +91,14 @@ def label(text: str) -> str:
     return "".join(char if char.isalnum() or char in " .:/_-()+" else f"#{ord(char)};" for char in text)
 
 
-def mark(found: Finding) -> str:
-    """What tells a finding from others, whatever its values and lines are."""
-    key = found.policy, found.type, found.name, found.message.partition(" is ")[0], *found.stacks
-    return hashlib.sha256(" ".join(key).encode()).hexdigest()[:32]
+def mark(text: str) -> str:
+    """A fingerprint."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def filters() -> Mapping[str, Callable[..., Any]]:
-    """All of them by name."""
-    values = where, brief, grouped, matrix, listed, short, title, link
-    return {each.__name__: each for each in (*values, plain, code, fenced, label, mark)} | {
-        "sign": SIGNS.get,
-        "quote": quote,
-        "paint": Progress().paint,
-    }
+FILTERS: dict[str, Callable[..., Any]] = {
+    **{each.__name__: each for each in (where, brief, grouped, matrix, listed, short, title)},
+    **{each.__name__: each for each in (plain, code, fenced, label, mark, quote)},
+    "sign": SIGNS.get,
+    "paint": Progress().paint,
+}

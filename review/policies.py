@@ -5,10 +5,11 @@ from typing import Any
 
 from policies.pack import ALL
 from review.model import EXISTING, FIXED, NEW, UNKNOWN, VIOLATION, WAIVED, Finding
-from review.observed import ROOT, UNCHECKED, Observed, Verdict
+from review.observed import ROOT, UNCHECKED, Observed
 from review.properties import value_at
-from review.risks import Graph
-from review.settings import StackFile, plain
+from review.settings import plain
+from review.stack import Stack
+from sandbox.summary import Row
 
 RULES = {rule.name: rule for rule in ALL}
 WAIVER = re.compile(r"^(waived until [^\n]*)\n", re.MULTILINE)
@@ -17,60 +18,58 @@ WAIVER = re.compile(r"^(waived until [^\n]*)\n", re.MULTILINE)
 SAID = re.compile(r"^([\w.\[\]\"/-]+) (?:is|are|has) '?([^\s';,]+)'?", re.MULTILINE)
 
 
-def findings(head: Observed, base: Observed | None, graph: Graph, file: StackFile) -> list[Finding]:
+def findings(stack: Stack, base: Observed | None) -> list[Finding]:
     """All findings of a stack; without a base nobody judged before, so what is not waived is told as new."""
-    before, after = ({_key(each): each for each in side.verdicts} if side else {} for side in (base, head))
-    counted = not any(each.level == UNKNOWN for each in after.values())
+    before, after = ({_key(each): each for each in side.said.violations} if side else {}
+                     for side in (base, stack.head))  # fmt: skip
+    counted = not any(each["level"] == UNKNOWN for each in after.values())
     found: list[Finding] = []
     for key, verdict in after.items():
-        if verdict.policy != UNCHECKED or counted:
-            old = before.get(key)
-            waived = bool(_waived(verdict))
+        if verdict["policy"] != UNCHECKED or counted:
+            old, waived = before.get(key), bool(_waived(verdict))
             changed = bool(_waived(old)) != waived if old else bool(base) or not waived
-            status = NEW if verdict.level != UNKNOWN and changed else EXISTING
-            found.append(_finding(verdict, head.stack, graph, status, file))
+            found.append(
+                _finding(verdict, stack, NEW if verdict["level"] != UNKNOWN and changed else EXISTING)
+            )
     for key, verdict in before.items():
-        told = verdict.policy == UNCHECKED or verdict.level == UNKNOWN or _waived(verdict)
-        if key not in after and not told and not head.errors:
-            found.append(_finding(verdict, head.stack, graph, FIXED, file))
+        told = verdict["policy"] == UNCHECKED or verdict["level"] == UNKNOWN or _waived(verdict)
+        if key not in after and not told and stack.head and not stack.head.errors:
+            found.append(_finding(verdict, stack, FIXED))
     return found
 
 
-def _key(verdict: Verdict) -> tuple[str, ...]:
+def _key(verdict: Row) -> tuple[str, ...]:
     """What makes two verdicts the same one: not the values that a message quotes, nor a waiver."""
-    said = re.sub(r"'[^']*'|\d+", "…", WAIVER.sub("", verdict.message))
-    return verdict.policy, verdict.urn, said, UNKNOWN if verdict.level == UNKNOWN else ""
+    said = re.sub(r"'[^']*'|\d+", "…", WAIVER.sub("", verdict["message"]))
+    return verdict["policy"], verdict["urn"], said, UNKNOWN if verdict["level"] == UNKNOWN else ""
 
 
-def _waived(verdict: Verdict) -> str:
-    found = WAIVER.search(verdict.message)
-    return found[1] if found else ""
+def _waived(verdict: Row) -> str:
+    return found[1] if (found := WAIVER.search(verdict["message"])) else ""
 
 
-def _finding(verdict: Verdict, stack: str, graph: Graph, status: str, file: StackFile) -> Finding:
-    rule, waiver, level = RULES.get(verdict.policy), _waived(verdict), verdict.level
-    about: dict[str, Any] = {"severity": verdict.severity}
+def _finding(verdict: Row, stack: Stack, status: str) -> Finding:
+    rule, urn, level = RULES.get(verdict["policy"]), verdict["urn"], verdict["level"]
+    about: dict[str, Any] = {"name": "the stack", "severity": verdict["severity"]}
     if rule:
         controls = [f"{rule.framework}: {control}" for control in rule.controls]
-        about = {"controls": controls, "remediation": rule.remediation, "url": rule.url}
-        about["severity"] = verdict.severity or (str(rule.severity.value) if rule.severity else "")
+        about |= {"controls": controls, "remediation": rule.remediation, "url": rule.url}
+        about["severity"] = verdict["severity"] or (str(rule.severity.value) if rule.severity else "")
     known = (rule.description, rule.remediation) if rule else ()
-    lines = WAIVER.sub("", verdict.message).splitlines()
+    lines = WAIVER.sub("", verdict["message"]).splitlines()
     message = "\n".join(line for line in lines if line.strip() and line.strip() not in known)
-    unknown = level == UNKNOWN or verdict.policy == UNCHECKED
-    word = UNKNOWN if unknown else WAIVED if waiver else VIOLATION
-    resource = graph.resources.get(verdict.urn) if f"::{ROOT}::" not in verdict.urn else None
-    said = None if unknown else SAID.search(message)
-    setting = None
-    if said:
+    unknown = level == UNKNOWN or verdict["policy"] == UNCHECKED
+    word = UNKNOWN if unknown else WAIVED if _waived(verdict) else VIOLATION
+    if said := None if unknown else SAID.search(message):
         value = {"True": "true", "False": "false"}.get(said[2], said[2])
-        step = graph.steps.get(verdict.urn)
+        step = stack.steps.get(urn)
         was = plain(value_at(step.old.inputs, said[1])) if step and step.old else None
-        setting = file.origin(said[1], was, value, graph.component(verdict.urn))
+        about["setting"] = stack.file.origin(said[1], was, value, stack.component(urn))
+    if f"::{ROOT}::" not in urn and (resource := stack.resources.get(urn)):
+        about |= {"type": resource.type, "name": resource.name, "places": resource.places}
     level = "" if status == FIXED else str(rule.level.value) if unknown and rule else level
     return Finding(
-        stacks=[stack], policy=verdict.policy, message=message or verdict.message, level=level, status=status,
-        type=resource.type if resource else "", name=resource.name if resource else "the stack",
-        places=resource.places if resource else [], verdict=word, waiver=waiver, setting=setting,
+        stacks=[stack.name], policy=verdict["policy"], message=message or verdict["message"], level=level,
+        status=status, verdict=word, waiver=_waived(verdict),
         blocks=word == VIOLATION and level == "mandatory" and status == NEW, **about,
     )  # fmt: skip

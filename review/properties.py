@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from review.masks import MASK, UNKNOWN_TEXT, is_list, is_map
+from review.masks import is_list, is_map
 from review.model import Property
 from review.observed import Step
 from review.settings import StackFile, plain
+from sandbox.summary import LATER, MASK
 
 # Lists whose order means something.
 ORDERED = frozenset({"command", "args", "containers", "initContainers", "rules", "env"})
@@ -90,4 +91,4 @@ def _reordered(path: str, old: Any, new: Any) -> bool:
     if not lists or not all(map(is_list, lists)) or parent.rpartition(".")[2] in ORDERED:
         return False
     one, other = (sorted(json.dumps(item, sort_keys=True) for item in each) for each in lists)
-    return one == other and UNKNOWN_TEXT not in str(other)
+    return one == other and LATER not in str(other)

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from review.masks import each_text
 from review.model import OWN, Report, title
 from review.policies import RULES
 
-TEMPLATES = Path(__file__).parent / "templates"
 LIMIT = 65_000  # characters of a comment on a pull request; GitHub allows 65,536
 ENDING = 1200  # characters kept free for saying what was folded
 FOLDED = "**Folded to fit into a comment**"
@@ -47,44 +46,25 @@ def sarif(report: Report) -> str:
     return json.dumps(json.loads(_render("sarif.j2", report)), ensure_ascii=False, indent=2) + "\n"
 
 
-def schema() -> str:
-    """The JSON Schema of the report, in which every field is always there, and no other."""
-    from pydantic import TypeAdapter
-
-    found: dict[str, Any] = TypeAdapter(Report).json_schema(mode="serialization")
-    for part in (found, *found["$defs"].values()):
-        part |= {"additionalProperties": False, "required": sorted(part["properties"])}
-    found = {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
-    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+def verdict(report: Report, but: list[str]) -> str:
+    """How it went, in a line; `but` is what else people have to know."""
+    return _render("verdict.j2", report, but=but).strip()
 
 
-@dataclasses.dataclass
 class Section:
     """A part of the comment: items, each as nothing, as a line and at length; `forms` says which of these."""
 
-    title: str
-    noun: str
-    items: list[tuple[str, str, str]]
-    forms: list[int]
-
-    @staticmethod
-    def read(part: str) -> "Section":
+    def __init__(self, part: str) -> None:
         head, *rest = (each.partition("␟") for each in part.split("␞"))
-        items = [("", line.strip("\n"), full.strip("\n")) for full, _, line in rest]
-        return Section(head[0].strip(), head[2].strip(), items, [2] * len(items))
+        self.title, self.noun = head[0].strip(), head[2].strip()
+        self.items = [("", line.strip("\n"), full.strip("\n")) for full, _, line in rest]
+        self.forms = [2] * len(rest)
 
-    def text(self) -> str:
-        if not self.items:
-            return ""
-        told = (item[form] for item, form in zip(self.items, self.forms, strict=True))
-        body = "\n".join(filter(None, told)) + (f"\n\n_Folded: {self.said()}._" if self.said() else "")
-        head = self.title if self.title == "Drawing" else f"{self.title} ({len(self.items)})"
-        if self.title in OPEN:
-            return f"\n### {head}\n\n{body}\n"
-        return f"\n<details><summary><b>{head}</b></summary>\n\n{body}\n\n</details>\n"
+    def told(self) -> Iterator[str]:
+        return (item[form] for item, form in zip(self.items, self.forms, strict=True))
 
-    def said(self) -> str:
-        """What is folded."""
+    def folded(self) -> str:
+        """What is folded, in words."""
         counts = ((self.forms.count(1), "in a line each"), (self.forms.count(0), "left out"))
         return ", ".join(f"{count} of {len(self.items)} {self.noun} {how}" for count, how in counts if count)
 
@@ -101,21 +81,20 @@ class Section:
 def markdown(report: Report, limit: int = LIMIT) -> str:
     """A comment of at most `limit` characters: what is least urgent is folded first, nothing is cut."""
     top, *parts = _render("markdown.j2", report, COMMENT).split("␝")
-    sections = {each.title: each for each in map(Section.read, parts)}
-
-    def whole() -> str:
-        said = "; ".join(f"{each.title}: {said}" for each in sections.values() if (said := each.said()))
-        end = f"\n{FOLDED} — {said}. The HTML and JSON reports have all of it.\n" if said else ""
-        return f"{top.rstrip()}\n{''.join(each.text() for each in sections.values())}{end}"
-
-    if len(text := whole()) > limit:
+    sections = {each.title: each for each in map(Section, parts)}
+    about: dict[str, Any] = {
+        "top": top.rstrip(),
+        "sections": [*sections.values()],
+        "open": OPEN,
+        "mark": FOLDED,
+    }
+    if len(text := _render("comment.j2", report, **about)) > limit:
         for each in sections.values():
             each.forms = [0] * len(each.items)
-        room = limit - len(whole()) - ENDING
-        for titles, form in ((titles, form) for titles in KEPT for form in (1, 2)):
-            for name in titles:
-                room = sections[name].unfold(form, room)
-        text = whole()
+        room = limit - len(_render("comment.j2", report, **about)) - ENDING
+        for name, form in ((name, form) for names in KEPT for form in (1, 2) for name in names):
+            room = sections[name].unfold(form, room)
+        text = _render("comment.j2", report, **about)
     return text if len(text) <= limit else f"{top.splitlines()[0]}\n## Review\n\n{FOLDED} — everything.\n"
 
 
@@ -141,22 +120,19 @@ def tell(text: str) -> None:
     print(phrases.visible(text), file=sys.stderr, flush=True)
 
 
-def _render(name: str, report: Report, drawn: int = 0) -> str:
+def _render(name: str, report: Report, drawn: int = 0, **more: Any) -> str:
     report = each_text(report, phrases.visible)
-    changes = report.changes[:drawn]
-    titles = [title(each) for each in changes]
+    titles = [title(each) for each in report.changes[:drawn]]
     nodes: list[dict[str, Any]] = []  # of the drawing; `sources` are the keys of what a change depends on
-    for change in changes:
-        found = [at for at, near in enumerate(titles) if near in change.upstream and near != title(change)]
-        sources = [f"n{at}" for at in found if {*change.stacks} & {*changes[at].stacks}]
+    for one, change in zip(titles, report.changes, strict=False):
+        found = (at for at, near in enumerate(titles) if near in change.upstream and near != one)
+        sources = [f"n{at}" for at in found if {*change.stacks} & {*report.changes[at].stacks}]
         nodes.append({"key": f"n{len(nodes)}", "change": change, "sources": sources})
+    folder = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
     made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=name.endswith(".html"),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-    )
-    made.filters.update(phrases.filters())
-    return made.get_template(name).render(report=report, first=FIRST, last=LAST, nodes=nodes, rules=RULES)
+        loader=folder, autoescape=name.endswith(".html"), undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    made.filters.update(phrases.FILTERS)
+    more |= {"report": report, "first": FIRST, "last": LAST, "nodes": nodes, "rules": RULES}
+    return made.get_template(name).render(more)

@@ -3,17 +3,17 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import yaml
 
-from review.model import Setting
+from review.model import Place
 
 # Values that identify nothing by themselves; nor does a short one.
 COMMON = frozenset({"true", "false", "null"})
 # Value and line by key: `pipe:database.instanceClass`, `pipe:network.subnets.public[1]`.
 Values = dict[str, tuple[str, int]]
+Text = str | None
 
 
 @dataclass(frozen=True)
@@ -24,29 +24,25 @@ class StackFile:
     base: Values
     head: Values
 
-    @cached_property
-    def _changed(self) -> dict[str, tuple[str | None, str | None]]:
-        pairs = {key: tuple(side.get(key, (None,))[0] for side in (self.base, self.head))
+    def origin(self, path: str, old: Text, new: Text, near: str) -> Place | None:
+        """The key that a property's value came from, if something identifies it; `near` is the component.
+
+        It changed as the property did, or a part of it did; or it has the value and the property's name; or
+        it alone has such a value.
+        """
+        pairs = {key: (self.base.get(key, (None,))[0], self.head.get(key, (None,))[0])
                  for key in self.base | self.head}  # fmt: skip
-        return {key: (old, new) for key, (old, new) in pairs.items() if old != new}
-
-    def origin(self, path: str, old: str | None, new: str | None, near: str) -> Setting | None:
-        """The key that a property's value came from, if something identifies it; `near` is the component."""
-        alike = [key for key, pair in self._changed.items() if pair == (old, new)]
-        within = [key for key, pair in self._changed.items() if _within(*pair, old, new)]
-        found = _one(alike, path, near) or _one(within, path, near)
-        return self._setting(found, "changed alike") if found else self.holder(path, new, near)
-
-    def holder(self, path: str, value: str | None, near: str) -> Setting | None:
-        """The key that holds a value: by its name, or as the only one with such a value."""
-        same = [key for key, (found, _) in self.head.items() if found == value]
-        if found := _one([key for key in same if _leaf(key) == _leaf(path)], path, near):
-            return self._setting(found, "same name and value")
-        unique = len(same) == 1 and value and len(value) > 3 and value.lower() not in COMMON
-        return self._setting(same[0], "the only such value") if unique else None
-
-    def _setting(self, key: str, by: str) -> Setting:
-        return Setting(self.name, (self.head.get(key) or self.base[key])[1], "sets", key, by)
+        changed = {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+        alike = [key for key, pair in changed.items() if pair == (old, new)]
+        within = [key for key, pair in changed.items() if _within(*pair, old, new)]
+        same = [key for key, (_, value) in pairs.items() if value == new and key in self.head]
+        named = [key for key in same if _leaf(key) == _leaf(path)]
+        unique = same if len(same) == 1 and new and len(new) > 3 and new.lower() not in COMMON else []
+        ways = ((alike, "changed alike"), (within, "changed alike"), (named, "same name and value"))
+        for keys, by in (*ways, (unique, "the only such value")):
+            if key := _one(keys, path, near):
+                return Place(self.name, (self.head.get(key) or self.base[key])[1], "sets", key, by)
+        return None
 
 
 def read(stack: str, *sides: tuple[Path, Path | None]) -> StackFile:
@@ -56,22 +52,23 @@ def read(stack: str, *sides: tuple[Path, Path | None]) -> StackFile:
     return StackFile([name, *paths][-1], *(_values(each / name) if each else {} for _, each in sides))
 
 
-def plain(value: object) -> str | None:
+def plain(value: object) -> Text:
     """A value as text."""
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return (
+        value
+        if value is None or isinstance(value, str)
+        else json.dumps(value, ensure_ascii=False, default=str)
+    )
 
 
 def _values(file: Path) -> Values:
     try:
-        node = yaml.compose(file.read_text(), yaml.SafeLoader)
+        return dict(_leaves(yaml.compose(file.read_text(), yaml.SafeLoader), ""))
     except (OSError, yaml.YAMLError, UnicodeDecodeError):
         return {}
-    return dict(_leaves(node, "")) if node else {}
 
 
-def _leaves(node: yaml.Node, path: str) -> Iterator[tuple[str, tuple[str, int]]]:
+def _leaves(node: yaml.Node | None, path: str) -> Iterator[tuple[str, tuple[str, int]]]:
     if isinstance(node, yaml.ScalarNode) and path.startswith("config."):
         yield path.removeprefix("config."), (node.value, node.start_mark.line + 1)
     elif isinstance(node, yaml.MappingNode):
@@ -94,7 +91,7 @@ def _one(keys: list[str], path: str, near: str) -> str:
     return next((chosen[0] for chosen in (keys, named, topical) if len(chosen) == 1), "")
 
 
-def _within(old: str | None, new: str | None, before: str | None, after: str | None) -> bool:
+def _within(old: Text, new: Text, before: Text, after: Text) -> bool:
     """Whether a change of a value is a part of a longer one's: `pipe-backup` in `pipe-backup-logs`."""
     if not (old and new and before and after) or len(old) <= 3:
         return False

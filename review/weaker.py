@@ -1,55 +1,61 @@
 """Where prod is weaker than stg, and what a change makes different between stacks."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from review.masks import UNKNOWN_TEXT, is_map
+from review.masks import is_map
 from review.model import EXISTING, NEW, RULES, Finding
-from review.observed import Resource, Step
+from review.observed import Resource
+from review.phrases import brief
 from review.properties import value_at
-from review.settings import StackFile, plain
+from review.settings import plain
+from review.stack import Stack
+from sandbox.summary import LATER
 
 WEAKER, APART = "prod-weaker-than-stg", "stacks-no-longer-the-same"
 Named = Mapping[tuple[str, str], Resource]  # resources by type and name
-Sides = tuple[Named | None, Named]  # a stack before and after; None where there is nothing to compare with
 
 
-def weaker(prod: Sides, stg: Sides, file: StackFile) -> Iterator[Finding]:
-    """What is weaker in prod than in stg, and whether the change made it so; `file` is prod's."""
-    before = None if prod[0] is None or stg[0] is None else {*_weak(prod[0], stg[0])}
-    for each in _weak(prod[1], stg[1]):
-        (kind, name, path, value, message), one = each, prod[1].get((each[0], each[1]))
-        new, old = before is not None and each not in before, prod[0].get(each[:2]) if prod[0] else None
+def weaker(prod: Stack, stg: Stack) -> Iterator[Finding]:
+    """What is weaker in prod than in stg, and whether the change made it so."""
+    before = {*_weak(prod.old, stg.old)} if prod.old and stg.old else None
+    for each in _weak(prod.new, stg.new):
+        kind, name, path, value, message = each
+        new = before is not None and each not in before
+        now, old = (side.get((kind, name)) for side in (prod.new, prod.old))
         was = plain(value_at(old.inputs, path)) if old else None
-        level, status = ("mandatory", NEW) if new else ("advisory", EXISTING)
         yield Finding(
-            stacks=["prod"], type=kind, name=name, places=one.places if one else [], policy=WEAKER,
-            level=level, status=status, blocks=new, message=message,
-            setting=file.origin(path, was, value, name),
+            stacks=["prod"], type=kind, name=name, places=now.places if now else [], policy=WEAKER,
+            level="mandatory" if new else "advisory", status=NEW if new else EXISTING, blocks=new,
+            message=message, setting=prod.file.origin(path, was, value, name),
         )  # fmt: skip
 
 
 def _weak(prod: Named, stg: Named) -> Iterator[tuple[str, str, str, str, str]]:
     """Type, name, property, its value in prod, and what is to be said."""
     for rule in RULES["strength"]:
-        kind, path = rule["type"], rule.get("path", "")
-        counts, where = [sum(each[0] == kind for each in side) for side in (prod, stg)], rule.get("where", {})
-        if not path and counts[0] < counts[1]:
-            said = f"{rule['what']}: {counts[0]} of {kind} in prod and {counts[1]} in stg"
+        kind, path, absent = rule["type"], rule.get("path", ""), rule.get("absent")
+        there, other = (sum(each == kind for each, _ in side) for side in (prod, stg))
+        if not path and there < other:
+            said = f"{rule['what']}: {there} of {kind} in prod and {other} in stg"
             yield "", "the stack", "", "", said
-        for name in (name for each, name in stg if path and each == kind
-                     and where.items() <= stg[each, name].inputs.items()):  # fmt: skip
-            pair = [side.get((kind, name)) for side in (prod, stg)]
-            values = [value_at(each.inputs, path) if each else None for each in pair]
-            weak = rule.get("absent") if values[0] is None else _measure(values[0])
-            strong = _measure(values[1])
-            if weak is not None and strong is not None and weak < strong:
-                known = [str(size if is_map(each) else "absent" if each is None else plain(each))
-                         for each, size in zip(values, (weak, strong), strict=True)]  # fmt: skip
-                said = f"{rule['what']}: {path} is {known[0]} in prod and {known[1]} in stg"
-                yield kind, name, path, known[0], said
+        for (each, name), resource in stg.items() if path else ():
+            if each == kind and rule.get("where", {}).items() <= resource.inputs.items():
+                weak = value_at(prod[kind, name].inputs, path) if (kind, name) in prod else None
+                strong = value_at(resource.inputs, path)
+                sizes = absent if weak is None else _measure(weak), _measure(strong)
+                if sizes[0] is not None and sizes[1] is not None and sizes[0] < sizes[1]:
+                    one, two = (size if is_map(value) else "absent" if value is None else plain(value)
+                                for value, size in zip((weak, strong), sizes, strict=True))  # fmt: skip
+                    yield (
+                        kind,
+                        name,
+                        path,
+                        str(one),
+                        f"{rule['what']}: {path} is {one} in prod and {two} in stg",
+                    )
 
 
 def _measure(value: Any) -> float | None:
@@ -61,24 +67,23 @@ def _measure(value: Any) -> float | None:
     return float(value) if number else None
 
 
-def apart(stacks: Mapping[str, Sides], steps: Iterable[Step],
-          neutral: Callable[[str, str], str]) -> Iterator[Finding]:  # fmt: skip
+def apart(stacks: Sequence[Stack], neutral: Callable[[str, str], str]) -> Iterator[Finding]:
     """Resources and properties that were the same in two stacks, and are no longer."""
     # Of what comes or goes, whether it is there.
-    paths = {(step.resource.key, path): step for step in steps
+    paths = {(step.resource.key, path): step for stack in stacks for step in stack.changed
              for path in (step.diff if step.op in ("update", "replace") else ("",))}  # fmt: skip
     for key, path in sorted(paths):
-        said: dict[str, list[str]] = {}
-        for stack, sides in stacks.items():
-            ones = [side.get(key) for side in sides if side is not None]
+        known: list[tuple[str, ...]] = []
+        for stack in stacks:
+            ones = stack.old.get(key), stack.new.get(key)
             texts = [plain(value_at(each.inputs, path)) or "(absent)" if each and path else
                      f"{'' if each else 'not '}there" for each in ones]  # fmt: skip
-            if len(ones) == 2 and (not path or all(ones)):
-                said[stack] = [neutral(text, stack) for text in texts]
-        known = [(stack, *values) for stack, values in said.items() if UNKNOWN_TEXT not in "".join(values)]
+            if stack.old and (not path or all(ones)) and LATER not in "".join(texts):
+                known.append((stack.name, *(neutral(text, stack.name) for text in texts)))
         if any(one[1] == two[1] and one[2] != two[2] for one, two in combinations(known, 2)):
-            told = ", ".join(f"{after} in {stack}" for stack, _, after in known)
+            told = ", ".join(f"{brief(after, before)} in {stack}" for stack, before, after in known)
+            said = f"{path or 'it'} is {told}"
             yield Finding(
-                stacks=[each[0] for each in known], type=key[0], name=key[1], places=paths[key, path].places,
-                policy=APART, message=f"{path or 'it'} is {told}",
+                stacks=[each[0] for each in known], type=key[0], name=key[1], policy=APART,
+                places=paths[key, path].places, message=said,
             )  # fmt: skip

@@ -47,7 +47,7 @@ def main(words: Sequence[str] | None = None, serve: Serve | None = None) -> int:
     try:
         if args.command in TOOLS:
             return _tool(args.command, progress)
-        stack = workspace.find_stack(root, args.stack)
+        stack = workspace.find_stack(root, args.stack, args.folder)
         if args.command == "clean":
             return operations.clean(stack, progress)
         if args.command == "console":
@@ -105,6 +105,9 @@ def _parser() -> argparse.ArgumentParser:
         help="dev, stg, prod, foundation: any Pulumi.<stack>.yaml",
     )
     add("--project", metavar="DIR", type=Path, help="where the stacks are (default: here)")
+    add("--folder", metavar="DIR", type=Path, help="where all that is written goes (.sandbox/<stack>)")
+    passing = "up: no preview, and nothing is mandatory; nor is anything protected"
+    add("--throwaway", action="store_true", help=f"for a state that nobody will miss. {passing}")
     add("--no-policies", dest="policies", action="store_false", help="preview and up without the policy pack")
     add("--unprotect", action="store_true", help="down: destroy protected resources too")
     add("--keep-targets", action="store_true", help="down: leave the targets running, with what clouds keep")

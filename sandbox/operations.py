@@ -29,6 +29,13 @@ NEEDED_BYTES = 64 * 2**20
 SETTLE_SECONDS = 1.0
 """How long a request of a run that was killed may still be at work in a target."""
 
+THROWAWAY = {
+    "PULUMI_EXPERIMENTAL": "1",
+    "PULUMI_SKIP_CHECKPOINTS": "1",
+    "PULUMI_OPTION_IGNORE_PROTECT": "true",
+}
+"""The engine's environment for a state that nobody will miss: written once, and anything may be replaced."""
+
 Serve = Callable[[Path, Targets | None], AbstractContextManager[dict[str, int]]]
 """Starts the providers of a stack's folder, with what is behind them; gives the port of each package."""
 
@@ -41,6 +48,8 @@ class Options:
     """What the caller chose on the command line, with what he gets if he does not."""
 
     project: Path
+    folder: Path | None = None
+    throwaway: bool = False
     command: str = ""
     stack: str = ""
     policies: bool = True
@@ -50,11 +59,6 @@ class Options:
     """`all` or `none`; None: as until now, and `all` for a new stack."""
     providers: str = "stand-ins"
     """`real`: those that are installed run as plugins, against the same targets."""
-
-
-def random_secret() -> str:
-    """Hexadecimal: fits what RDS, Datadog and HTTP headers allow."""
-    return secrets.token_hex(16)
 
 
 def perform(session: Session, serve: Serve, left_over: LeftOver | None, options: Options) -> int:
@@ -76,18 +80,23 @@ def perform(session: Session, serve: Serve, left_over: LeftOver | None, options:
         del os.environ[name]
     if torn:
         progress.step("a full disk has cut the state short: taking the one of before that run")
-    make_ready(session, installed.settings)
-    pack = policy_pack.flags(stack) if options.policies and operation in ("up", "preview") else []
+    _make_ready(session, installed.settings, options)
+    mild = options.throwaway and operation == "up"
+    pack = (
+        policy_pack.flags(stack, advisory=mild) if options.policies and operation in ("up", "preview") else []
+    )
     with serve(stack.folder, targets) as ports:
         session.ports = {name: port for name, port in ports.items() if name not in installed.programs}
-        session.more = installed.environment
+        session.more = installed.environment | (THROWAWAY if options.throwaway else {})
         if operation == "preview":
-            return _finish(session, operation, session.operate(operation, *pack))
+            return _finish(session, operation, session.operate(operation, "--json", "--show-sames", *pack))
         settled = _settle(session, targets, left_over)
         if settled and settled.code != 0:
             return _finish(session, "refresh", settled)
         if operation == "down":
             return _down(session, options)
+        if mild:
+            pack.append("--skip-preview")
         flags = {"up": ["--yes", *pack], "refresh": ["--yes", "--skip-preview"]}[operation]
         return _finish(session, operation, session.operate(operation, *flags))
 
@@ -102,7 +111,7 @@ def clean(stack: Stack, progress: Progress) -> int:
     return DONE
 
 
-def make_ready(session: Session, settings: dict[str, str], secret: Callable[[], str] = random_secret) -> None:
+def _make_ready(session: Session, settings: dict[str, str], options: Options) -> None:
     """The folder, the stack and its secrets, and nothing left over from a run that was killed."""
     stack, progress = session.stack, session.progress
     missing = workspace.prepare(stack, settings)
@@ -114,7 +123,11 @@ def make_ready(session: Session, settings: dict[str, str], secret: Callable[[], 
     if missing:
         progress.step(f"entering random secrets: {', '.join(missing)}")
     for key in missing:
-        session.call("config", "set", "--secret", key, given=secret())
+        # Hexadecimal: fits what RDS, Datadog and HTTP headers allow.
+        session.call("config", "set", "--secret", key, given=(value := secrets.token_hex(16)))
+        if options.throwaway:  # for whoever has to mask them
+            with (stack.folder / "hidden").open("a") as hidden:
+                hidden.write(f"{value}\n")
 
 
 def _settle(session: Session, targets: Targets | None, left_over: LeftOver | None) -> Result | None:
@@ -166,13 +179,13 @@ def _finish(session: Session, operation: str, result: Result) -> int:
     stack, progress = session.stack, session.progress
     phase = result.phases[-1] if result.phases else Phase(preview=False)
     code = STOPPED if result.interrupted else DONE if result.code == 0 else FAILED
-    file = stack.folder / "summary.json"
-    summary.write(file, stack.name, operation, phase, progress.seconds)
-    summary.tell(phase, progress)
     if code == FAILED and not phase.errors and not phase.mandatory:
         phase.errors.append(
             result.stderr.strip().removeprefix("error: ") or f"the engine ended with {result.code}"
         )
+    file = stack.folder / "summary.json"
+    summary.write(file, stack.name, operation, phase, progress.seconds)
+    summary.tell(phase, progress)
     for error in phase.errors:
         progress.fail(error)
     changed = ", ".join(f"{count} {op}" for op, count in sorted(phase.changes.items()) if op != "same")

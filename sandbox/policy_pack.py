@@ -1,5 +1,6 @@
 """The policy pack as an executable, which is how the engine runs one without a Python language host."""
 
+import json
 import os
 import runpy
 import shlex
@@ -12,8 +13,11 @@ from sandbox.fault import Fault
 from sandbox.workspace import Stack, write_atomically
 
 
-def flags(stack: Stack) -> list[str]:
-    """The engine's options that put the pack in force, at the stack's own levels if it has some."""
+def flags(stack: Stack, *, advisory: bool = False) -> list[str]:
+    """The engine's options that put the pack in force, at the stack's own levels if it has some.
+
+    `advisory`: with nothing mandatory.
+    """
     pack = stack.root / "policies"
     if not (pack / "__main__.py").exists():
         raise Fault(f"{pack} holds no policy pack; run with --no-policies to go without one.")
@@ -24,6 +28,10 @@ def flags(stack: Stack) -> list[str]:
     write_atomically(program, f'#!/bin/sh\nPYTHONPATH={here} exec {shlex.join(words)} "$@"\n')
     program.chmod(0o700)
     config = pack / "config" / f"{stack.name}.json"
+    if advisory:
+        levels = config.read_text().replace('"mandatory"', '"advisory"') if config.exists() else "{}"
+        config = stack.folder / "policy-levels.json"
+        write_atomically(config, json.dumps({**json.loads(levels), "all": "advisory"}))
     chosen = ["--policy-pack-config", str(config)] if config.exists() else []
     return ["--policy-pack", str(program), *chosen]
 

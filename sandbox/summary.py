@@ -13,8 +13,14 @@ from sandbox.workspace import write_atomically
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 """The key by which the engine marks a value that is not plain, such as a secret."""
 
-UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""What the engine's events put in place of a string that only `up` will know."""
+MASK, LATER = "[secret]", "[known after up]"
+
+UNKNOWN = re.compile(
+    "04da6b54-80e4-46f7-96ec-b56ff0331ba9|1c4a061d-8072-4f0a-a4cb-0ff528b18fe7|3eeb2bf0-c639-47a8-9e75-3b44932eb421|"
+    "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2|dd056dcd-154b-4c76-9bd3-c8f88648b5ff|030794c1-ac77-496b-92df-f27374a8bd58|"
+    "e48ece36-62e2-4504-bad9-02848725956a"
+)  # fmt: skip
+"""What the engine puts in place of a value that only `up` will know, by its type."""
 
 WORDLESS = ("preview failed", "update failed", "refresh failed", "destroy failed", "context canceled")
 """Errors that say nothing more than that there was one."""
@@ -90,14 +96,14 @@ class Phase:
             self.violations.append(violation)
 
 
-def masked(value: object) -> object:
-    """A value as people may see it."""
+def masked(value: Any) -> Any:
+    """A value as people may see it: without what the engine marks as secret or unknown."""
     if isinstance(value, dict):
-        found = cast(dict[str, object], value)
-        return "[secret]" if SIGNATURE in found else {key: masked(item) for key, item in found.items()}
+        found = cast(dict[str, Any], value)
+        return MASK if SIGNATURE in found else {key: masked(item) for key, item in found.items()}
     if isinstance(value, list):
-        return [masked(item) for item in cast(list[object], value)]
-    return "[known after up]" if value == UNKNOWN else value
+        return [masked(item) for item in cast(list[Any], value)]
+    return UNKNOWN.sub(LATER, value) if isinstance(value, str) else value
 
 
 def write(file: Path, stack: str, operation: str, phase: Phase, seconds: float) -> None:
@@ -109,6 +115,7 @@ def write(file: Path, stack: str, operation: str, phase: Phase, seconds: float) 
         "changes": phase.changes,
         "outputs": phase.outputs,
         "violations": phase.violations,
+        "errors": phase.errors,
         "seconds": round(seconds, 1),
     }
     write_atomically(file, json.dumps(summary, indent=2, ensure_ascii=False) + "\n")

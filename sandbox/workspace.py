@@ -69,18 +69,24 @@ class Stack:
         return self.state / ".pulumi" / "locks" / "organization" / self.project_name / self.name
 
 
-def find_stack(root: Path, name: str) -> Stack:
-    """The stack of that name in `root` or a project one folder below; a fault lists the stacks there are."""
-    stacks: dict[str, Path] = {}
+def projects(root: Path) -> dict[str, Path]:
+    """The project of each stack in `root` and the folders in it."""
+    found: dict[str, Path] = {}
     for project in (root, *sorted(root.glob("[!.]*/"))):
         if (project / "Pulumi.yaml").exists():
             for file in project.glob("Pulumi.*.yaml"):
-                stacks.setdefault(file.name.removeprefix("Pulumi.").removesuffix(".yaml"), project)
+                found.setdefault(file.name.removeprefix("Pulumi.").removesuffix(".yaml"), project)
+    return found
+
+
+def find_stack(root: Path, name: str, folder: Path | None = None) -> Stack:
+    """The stack of that name in `root` or a project one folder below; a fault lists the stacks there are."""
+    stacks = projects(root)
     if name not in stacks:
         allowed = ", ".join(sorted(stacks)) or f"none; a stack is a file Pulumi.<stack>.yaml below {root}"
         raise Fault(f"no stack is called {name!r}. Stacks: {allowed}")
     project_name = read(stacks[name] / "Pulumi.yaml")["name"].value
-    return Stack(name, root, stacks[name], project_name, root / ".sandbox" / name)
+    return Stack(name, root, stacks[name], project_name, folder or root / ".sandbox" / name)
 
 
 def zones(stack: Stack) -> set[str]:

@@ -13,11 +13,10 @@ from review.model import (
     Place,
     Property,
     Report,
-    Setting,
     StackReport,
 )
 
-SETTING = Setting("Pulumi.dev.yaml", 44, "sets", "pipe:database.storageGib", "changed alike")
+SETTING = Place("Pulumi.dev.yaml", 44, "sets", "pipe:database.storageGib", "changed alike")
 PLACES = [Place("components/thing.py", 10, "declares"), Place("__main__.py", 3, "composes")]
 
 

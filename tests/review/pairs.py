@@ -4,13 +4,13 @@
 `<pair>.json` into FOLDER.
 """
 
+import os
 import re
 import shutil
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import partial
 from pathlib import Path
 
 from review import looking, render, runner
@@ -180,7 +180,9 @@ def named(text: str, tree: Path) -> str:
 
     text = re.sub(r"([\w./-]+\.(?:py|yaml)):(\d+)\b(?! of the base)", line, text)
     text = re.sub(r":\d+ of the base", ":… of the base", text)
-    text = re.sub(r"(pipe-api-database)-[0-9a-f]{8}", r"\1-<hash>", text)  # of random secrets
+    text = re.sub(
+        r"(pipe-api-database-|app_|→ |\"\]:? )[0-9a-f]{8}\b", r"\1<hash>", text
+    )  # of random secrets
     text = re.sub(r"\(\d+ days left\)", "(<days> left)", text.replace(DAY, "<day>"))
     return text.replace(f"{tree}/", "")
 
@@ -214,7 +216,7 @@ def copy(to: Path) -> Path:
     return to
 
 
-def _bases(folder: Path, program: Path) -> dict[tuple[object, str], Path]:
+def _bases(folder: Path) -> dict[tuple[object, str], Path]:
     """Every base that some pair needs, brought up once a stack: the folder of its job."""
     wanted = {(pair.base, stack): None for pair in PAIRS.values() for stack in pair.stacks}
     found: dict[tuple[object, str], Path] = {}
@@ -227,11 +229,11 @@ def _bases(folder: Path, program: Path) -> dict[tuple[object, str], Path]:
         jobs.append(runner.Job(stack, (tree, tree), (project, None), place / "work"))
         found[base, stack] = place
     for two in range(0, len(jobs), 2):
-        runner.run(jobs[two : two + 2], program, 5, print)
+        runner.run(jobs[two : two + 2], 5)
     return found
 
 
-def _look(name: str, folder: Path, bases: dict[tuple[object, str], Path], program: Path) -> Report:
+def _look(name: str, folder: Path, bases: dict[tuple[object, str], Path]) -> Report:
     pair = PAIRS[name]
     head = copy(folder / name / "head")
     plant(head, pair.head, DAY)
@@ -240,21 +242,20 @@ def _look(name: str, folder: Path, bases: dict[tuple[object, str], Path], progra
         if (work := bases[pair.base, stack] / "work").exists():
             shutil.copytree(work, folder / name / "work" / stack)
     trees = base, head
-    run = partial(runner.run, engine=program, minutes=5, tell=lambda _: None)
     work, projects = folder / name / "work", looking.stacks(trees, pair.stacks)
-    return looking.report(trees, ("base", "head"), projects, work, run)
+    return looking.report(trees, ("base", "head"), projects, work, 5)
 
 
 def main(folder: Path) -> None:
     """Look at all pairs, two at a time."""
     import multiprocessing
 
-    program = engine.find(Progress())
-    bases = _bases(folder, program)
+    os.environ["PULUMI"] = str(engine.find(Progress()))
+    bases = _bases(folder)
 
     def look(names: list[str]) -> None:
         for name in names:
-            report = _look(name, folder, bases, program)
+            report = _look(name, folder, bases)
             (folder / f"{name}.txt").write_text(named(render.terminal(report), folder / name / "head"))
             (folder / f"{name}.json").write_text(render.as_json(report))
             print(name, flush=True)

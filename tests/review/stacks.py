@@ -1,10 +1,12 @@
 """Resources and steps made up for tests of what is concluded from them."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from review.observed import Resource, Step
-from review.risks import Graph
+from review.observed import Observed, Resource, Step
+from review.settings import StackFile
+from review.stack import Stack
 
 VPC, SUBNET, FUNCTION = "aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet", "aws:lambda/function:Function"
 JOB, SECRET, KEY = "kubernetes:batch/v1:Job", "kubernetes:core/v1:Secret", "aws:kms/key:Key"
@@ -27,7 +29,13 @@ def after(*sources: Resource, **properties: Resource) -> dict[str, Any]:
     return {"dependencies": urns, "propertyDependencies": known}
 
 
-def graph(*steps: Step, before: Mapping[str, Resource] | None = None) -> Graph:
+def stack(
+    *steps: Step,
+    before: Mapping[str, Resource] | None = None,
+    file: StackFile | None = None,
+    name: str = "dev",
+) -> Stack:
     """Steps, on a base that has their old resources."""
-    old = {each.old.urn: each.old for each in steps if each.old}
-    return Graph(old if before is None else before, {each.resource.urn: each for each in steps})
+    old = {each.old.urn: each.old for each in steps if each.old} if before is None else before
+    head = Observed(name, Path(), {each.resource.urn: each for each in steps})
+    return Stack(name, head, None, old, file or StackFile(f"Pulumi.{name}.yaml", {}, {}))

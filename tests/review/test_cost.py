@@ -7,11 +7,12 @@ import pytest
 
 from docs.generate import STACKS, program
 from review import render
-from review.build import Looked, build
+from review.build import build
 from review.cost import cost, table
 from review.masks import masks
 from review.model import BASE_TO_HEAD, Cost, CostLine
 from review.observed import Observed, Step
+from review.stack import Stack
 from tests.components.conftest import Recorder
 from tests.foundation.conftest import foundation  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from tests.review.stacks import KEY, resource
@@ -97,7 +98,9 @@ def test_no_type_is_free_and_has_a_price() -> None:
 
 
 def test_what_a_base_costs_that_does_not_evaluate_is_not_known(tmp_path: Path) -> None:
-    looked = Looked("dev", Observed("dev", tmp_path), Observed("dev", tmp_path, errors=["no"]))
+    base = Observed("dev", tmp_path)
+    base.said.errors.append("no")
+    looked = Stack("dev", Observed("dev", tmp_path), base)
     report = build(BASE_TO_HEAD, ("base", "head"), [looked], masks([]), tmp_path)
     assert report.stacks[0].cost == Cost(0, [], ["what the base costs"])
     assert "dev: unknown: what the base costs" in render.terminal(report)

@@ -62,7 +62,7 @@ def test_every_line_of_a_folded_comment_is_a_line_of_the_whole_one_or_a_short_fo
 
 def _sections(report: Report) -> list[render.Section]:
     rendered = render._render("markdown.j2", report, render.COMMENT)  # pyright: ignore[reportPrivateUsage]
-    return [render.Section.read(part) for part in rendered.split("␝")[1:]]
+    return [render.Section(part) for part in rendered.split("␝")[1:]]
 
 
 def test_risks_are_folded_last() -> None:

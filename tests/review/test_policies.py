@@ -6,13 +6,14 @@ import pytest
 
 from policies.pack import ALL
 from review import render
-from review.build import Looked, build
+from review.build import build
 from review.masks import masks
 from review.model import EXISTING, FIXED, NEW, STATE_TO_HEAD, UNKNOWN, WAIVED, Finding
-from review.observed import Observed, Verdict
+from review.observed import Observed
 from review.policies import findings
 from review.settings import StackFile
-from tests.review.stacks import KEY, graph, resource, urn
+from review.stack import Stack
+from tests.review.stacks import KEY, resource, urn
 
 RULE = next(rule for rule in ALL if rule.remediation and rule.controls)
 WAIVED_UNTIL = "waived until 2030-01-01 (9 days left): why\n"
@@ -21,14 +22,16 @@ FILE = StackFile("Pulumi.dev.yaml", {"pipe:key.days": ("5", 7)}, {"pipe:key.days
 
 def side(*messages: str, level: str = "mandatory") -> Observed:
     """A run in which a rule says this of a key."""
-    verdicts = [Verdict(RULE.name, urn(KEY, "disk"), level, "", message) for message in messages]
-    return Observed("dev", Path(), verdicts=verdicts)
+    said = {"policy": RULE.name, "urn": urn(KEY, "disk"), "level": level, "severity": ""}
+    seen = Observed("dev", Path())
+    seen.said.violations += [{**said, "message": message} for message in messages]
+    return seen
 
 
 def found(head: Observed, base: Observed | None) -> list[Finding]:
     """What is found of a key."""
     disk = resource(KEY, "disk", {"days": 5})
-    return findings(head, base, graph(before={disk.urn: disk}), FILE)
+    return findings(Stack("dev", head, base, {disk.urn: disk}, FILE), base)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +78,7 @@ def test_a_waiver_is_said_apart_from_the_message() -> None:
 
 
 def test_in_a_real_preview_what_blocks_has_its_remediation_and_controls(tmp_path: Path) -> None:
-    looked = Looked("dev", side("days is 5"), None)
+    looked = Stack("dev", side("days is 5"))
     report = build(STATE_TO_HEAD, ("state", "head"), [looked], masks([]), tmp_path)
     (text,) = (
         each for each in render.terminal(report).split("\n\n") if RULE.name in each and "BLOCKS" in each

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from review.model import Setting
+from review.model import Place
 from review.observed import Step
 from review.properties import properties, value_at
 from review.settings import StackFile, read
@@ -91,7 +91,7 @@ HEAD = BASE | {"pipe:database.class": ("large", 4)}
 def test_a_value_comes_from_the_key_that_identifies_it(
     path: str, values: tuple[str, str], near: str, found: tuple[str, int, str] | None
 ) -> None:
-    wanted = Setting("Pulumi.dev.yaml", found[1], "sets", found[0], found[2]) if found else None
+    wanted = Place("Pulumi.dev.yaml", found[1], "sets", found[0], found[2]) if found else None
     assert StackFile("Pulumi.dev.yaml", BASE, HEAD).origin(path, *values, near) == wanted
 
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from review.masks import UNKNOWN_TEXT
 from review.observed import Resource, Step
-from review.risks import Graph, risk
+from review.risks import risk
 from review.settings import StackFile
-from tests.review.stacks import FUNCTION, JOB, KEY, SECRET, SUBNET, VPC, after, graph, resource
+from review.stack import Stack
+from sandbox.summary import LATER
+from tests.review.stacks import FUNCTION, JOB, KEY, SECRET, SUBNET, VPC, after, resource, stack
 
-NOWHERE = StackFile("Pulumi.dev.yaml", {}, {})
 OLD = resource(VPC, "main", {"cidrBlock": "10.0.0.0/16"}, id="vpc-1234")
 NEW = resource(VPC, "main", {"cidrBlock": "10.1.0.0/16"})
 REPLACED = Step("replace", OLD, NEW, {"cidrBlock": "update-replace"}, ("cidrBlock",))
@@ -24,9 +24,9 @@ def step(op: str, sides: Iterable[Resource], path: str) -> Step:
     return Step(op, old, new, {path: "update-replace" if replaces else "update"}, (path,) * replaces)
 
 
-def said(it: Step, of: Graph, file: StackFile = NOWHERE) -> list[str]:
+def said(it: Step, of: Stack) -> list[str]:
     """The lines of a risk."""
-    found = risk(it, "dev", of, file)
+    found = risk(it, of)
     return found.message.splitlines() if found else []
 
 
@@ -35,7 +35,7 @@ def test_what_depended_on_a_deleted_resource_is_what_the_base_has() -> None:
     old, new = resource(JOB, "it", {"key": "a"}, **after(gone)), resource(JOB, "it", {"key": "b"})
     last = resource(SECRET, "result", **after(new))
     steps = Step("delete", gone, None), step("update", (old, new), "key"), Step("same", last, last)
-    assert said(steps[0], graph(*steps)) == [
+    assert said(steps[0], stack(*steps)) == [
         "Because: disk (aws:kms:Key) is no longer declared",
         "Depends on it: it (kubernetes:batch:Job), result (kubernetes:core:Secret)",
         "Data: What it encrypts cannot be read any more once its waiting time is over.",
@@ -49,7 +49,7 @@ def test_a_replacement_by_a_property_of_its_own_is_told_whatever_it_depends_on_i
     old, new = (resource(JOB, "it", {"labels": each}, **after(labels=labels[0])) for each in ("core", "edge"))
     steps = step("replace", (old, new), "labels"), step("update", labels, "labels")
     file = StackFile("Pulumi.dev.yaml", {"pipe:team": ("core", 3)}, {"pipe:team": ("edge", 3)})
-    assert said(steps[0], graph(*steps), file) == [
+    assert said(steps[0], stack(*steps, file=file)) == [
         "Because: it (kubernetes:batch:Job) is replaced: labels core → edge",
         "Depends on it: nothing",
     ]
@@ -59,7 +59,7 @@ def test_a_replacement_that_begins_with_an_update_is_told_with_it() -> None:
     sums = [resource(SECRET, "roles", {"data": each}, outputs={"sum": each}) for each in ("aaaa", "bbbb")]
     old, new = (resource(JOB, "it", {"sum": each}, **after(sum=sums[0])) for each in ("aaaa", "bbbb"))
     steps = step("replace", (old, new), "sum"), step("update", sums, "data")
-    assert said(steps[0], graph(*steps)) == [
+    assert said(steps[0], stack(*steps)) == [
         "Because: it (kubernetes:batch:Job) is replaced: sum aaaa → bbbb ← "
         "roles (kubernetes:core:Secret) is updated: data aaaa → bbbb",
         "Set by: unknown, no value identifies a settings key",
@@ -69,10 +69,10 @@ def test_a_replacement_that_begins_with_an_update_is_told_with_it() -> None:
 
 def test_a_replacement_that_follows_another_is_told_there() -> None:
     old = resource(SUBNET, "public", {"vpcId": "vpc-1234"}, **after(vpcId=OLD))
-    new = resource(SUBNET, "public", {"vpcId": UNKNOWN_TEXT}, **after(vpcId=OLD))
+    new = resource(SUBNET, "public", {"vpcId": LATER}, **after(vpcId=OLD))
     follows = step("replace", (old, new), "vpcId")
-    assert said(follows, graph(follows, REPLACED)) == []
-    assert said(REPLACED, graph(follows, REPLACED))[::2] == [
+    assert said(follows, stack(follows, REPLACED)) == []
+    assert said(REPLACED, stack(follows, REPLACED))[::2] == [
         "Because: main (aws:ec2:Vpc) is replaced: cidrBlock 10.0.0.0/16 → 10.1.0.0/16",
         "Depends on it: public (aws:ec2:Subnet)",
     ]
@@ -98,16 +98,16 @@ def test_a_value_follows_from_the_resource_that_gave_it(path: str, sources: list
         "propertyDependencies": {"vpcConfig": [OLD.urn, SUBNETS[0].urn]},
     }
     given = {"vpcId": "vpc-1234", "subnets": ["subnet-1"], "zone": "x"}
-    come = {"vpcId": UNKNOWN_TEXT, "subnets": [UNKNOWN_TEXT], "zone": UNKNOWN_TEXT}
+    come = {"vpcId": LATER, "subnets": [LATER], "zone": LATER}
     it = step(
         "update", (resource(FUNCTION, "it", {"vpcConfig": each}, **near) for each in (given, come)), path
     )
     subnet = step("replace", SUBNETS, "vpcId")
-    found = graph(it, REPLACED, subnet).sources(it, path)
+    found = stack(it, REPLACED, subnet).sources(it, path)
     assert sorted(each.resource.name for each in found) == sorted(sources)
 
 
 def test_a_value_that_is_known_and_that_nobody_gave_follows_from_nothing() -> None:
     old, new = (resource(SUBNET, "public", {"zone": each}, **after(zone=OLD)) for each in ("a", "b"))
     it = step("update", (old, new), "zone")
-    assert graph(it, REPLACED).sources(it, "zone") == []
+    assert stack(it, REPLACED).sources(it, "zone") == []

@@ -9,11 +9,13 @@ from urllib.parse import quote
 import pytest
 
 from review import render
-from review.build import Looked, build
+from review.build import build
 from review.looking import SHORT, UNJUDGED, events
-from review.masks import SIGNATURE, masks
+from review.masks import masks
 from review.model import STATE_TO_HEAD, Report
 from review.observed import Observed
+from review.stack import Stack
+from sandbox.summary import SIGNATURE
 
 PLANTED = "correct-horse/battery+staple"
 SEALED = {
@@ -62,7 +64,7 @@ def _report(tmp_path: Path) -> Report:
         "message": f"is {everywhere}",
     }
     seen.add([{"policyEvent": policy}])
-    looked = Looked("dev", seen, None, {URN: seen.steps[URN].resource}, trouble=everywhere)
+    looked = Stack("dev", seen, None, {URN: seen.steps[URN].resource}, trouble=everywhere)
     return build(STATE_TO_HEAD, ("state", everywhere), [looked], masks([PLANTED]), tmp_path, [everywhere])
 
 

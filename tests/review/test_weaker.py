@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from review.build import neutral
-from review.masks import UNKNOWN_TEXT
 from review.observed import Resource, Step
-from review.settings import StackFile
-from review.weaker import Named, Sides, apart, weaker
-from tests.review.stacks import resource
+from review.stack import Stack
+from review.weaker import apart, weaker
+from sandbox.summary import LATER
+from tests.review.stacks import resource, stack
 
 INSTANCE = "aws:rds/instance:Instance"
 LOG = "aws:cloudwatch/logGroup:LogGroup"
@@ -26,19 +26,22 @@ STRONG = {
 }
 
 
-def stack(**changed: Any) -> Named:
-    """A stack with one resource of each type; `changed` by the last part of the type, None: it has none."""
+def strong(**changed: Any) -> list[Resource]:
+    """A resource of each type; `changed` by the last part of the type, None: there is none."""
     inputs = {kind: changed.get(kind.rpartition(":")[2], given) for kind, given in STRONG.items()}
-    return {
-        (kind, "it"): Resource({"urn": f"urn:pulumi:x::pipe::{kind}::it", "type": kind, "inputs": given})
-        for kind, given in inputs.items()
-        if given is not None
-    }
+    return [resource(kind, "it", given) for kind, given in inputs.items() if given is not None]
+
+
+def sides(name: str, before: list[Resource], after: list[Resource]) -> Stack:
+    """A stack that had these resources, and has those."""
+    gone = [each for each in before if each.urn not in {one.urn for one in after}]
+    steps = [Step("delete", each, None) for each in gone] + [Step("same", each, each) for each in after]
+    return stack(*steps, before={each.urn: each for each in before}, name=name)
 
 
 def said(**prod: Any) -> list[str]:
     """What a change of prod is blocked for."""
-    found = [*weaker((stack(), stack(**prod)), (stack(), stack()), StackFile("Pulumi.prod.yaml", {}, {}))]
+    found = [*weaker(sides("prod", strong(), strong(**prod)), sides("stg", strong(), strong()))]
     assert all(each.blocks for each in found)
     return [each.message for each in found]
 
@@ -77,11 +80,10 @@ def test_what_is_kept_for_ever_where_nothing_is_said_is_not_weaker() -> None:
 
 
 def test_a_number_of_a_zone_that_is_no_version_of_tls_is_not_compared() -> None:
-    caches = [
-        {(ZONE, "cache"): resource(ZONE, "cache", {"settingId": "browser_cache_ttl", "value": each})}
-        for each in (60, 3600)
-    ]
-    assert [*weaker((caches[1], caches[0]), (caches[1], caches[1]), StackFile("", {}, {}))] == []
+    few, many = (
+        [resource(ZONE, "cache", {"settingId": "browser_cache_ttl", "value": each})] for each in (60, 3600)
+    )
+    assert [*weaker(sides("prod", many, few), sides("stg", many, many))] == []
 
 
 def test_as_much_or_more_is_no_finding() -> None:
@@ -93,17 +95,15 @@ Values = dict[str, str | None]
 
 def _apart(before: Values, after: Values, path: str = "size") -> list[str]:
     """What is said when a thing's size goes from these values to those, by stack; None: it is not there."""
-    sides: dict[str, Sides] = {}
-    steps: list[Step] = []
-    for stack, values in {each: (before[each], after[each]) for each in before}.items():
+    stacks: list[Stack] = []
+    other = Step("same", resource(INSTANCE, "other"), resource(INSTANCE, "other"))
+    for name, values in {each: (before[each], after[each]) for each in before}.items():
         old, new = (None if each is None else resource(LOG, "it", {"size": each}) for each in values)
-        other = resource(INSTANCE, "other")
-        named = [{each.key: each for each in (one, other) if each} for one in (old, new)]
-        sides[stack] = named[0], named[1]
         op = "create" if old is None else "delete" if new is None else "update"
-        if values[0] != values[1]:
-            steps.append(Step(op, old, new, {path: "update"}))
-    return [each.message for each in apart(sides, steps, neutral)]
+        change = Step(op if values[0] != values[1] else "same", old, new, {path: "update"})
+        there = [change] if old or new else []
+        stacks.append(stack(*there, other, name=name))
+    return [each.message for each in apart(stacks, neutral)]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_what_changes_alike_or_was_different_is_not(before: str, after: str) -> 
 
 
 def test_a_value_that_is_not_known_yet_is_compared_with_none() -> None:
-    after: Values = {"dev": "1", "stg": UNKNOWN_TEXT}
+    after: Values = {"dev": "1", "stg": LATER}
     assert _apart({"dev": "1", "stg": "1"}, after) == []
 
 
