@@ -1,6 +1,7 @@
 """A real control plane whose Jobs really run: their pods are a kubelet's of ours, all others are KWOK's."""
 
 import base64
+import shutil
 import ssl
 import tempfile
 import threading
@@ -79,6 +80,7 @@ class Cluster:
         control_plane.stop()
         if hasattr(self, "api"):  # else it was never served
             self._server.shutdown()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def apply(self, objects: Mapping[str, Manifest]) -> None:
         """Creates what is not there, and brings up to date what is; a Job that differs is replaced."""

@@ -146,6 +146,7 @@ class Engine:
             project_name=self.project,
             program=quiet,
             opts=automation.LocalWorkspaceOptions(
+                work_dir=str(self.folder),
                 env_vars=environment,
                 pulumi_command=command(),
                 project_settings=automation.ProjectSettings(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -102,6 +103,8 @@ def stack() -> Iterator[Stack]:
         server.shutdown()
         cluster.stop()
         service.stop()
+        for folder in (home, root, made.bin):
+            shutil.rmtree(folder)
 
 
 def pulumi(stack: Stack) -> ThreadingHTTPServer:
