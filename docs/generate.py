@@ -183,8 +183,8 @@ def scaling() -> str:
 
 def cost() -> str:
     """What each stack costs a month as far as the price table knows, and what it does not know."""
+    from review.cost import SOURCE
     from review.cost import cost as priced
-    from review.cost import source
     from review.observed import Resource, Step
 
     sums: dict[str, dict[str, float]] = {}
@@ -196,12 +196,11 @@ def cost() -> str:
             )
             for each in program(stack)
         ]
-        found = priced(steps)
-        assert found
-        for line in found.lines:
+        _, lines, unpriced = priced(steps)
+        for line in lines:
             row = sums.setdefault(line.what, dict.fromkeys(STACKS, 0.0))
             row[stack] += line.after
-        for each in found.unknown:
+        for each in unpriced:
             unknown.setdefault(each.partition(": ")[2], set()).add(stack)
     rows = ["| USD a month | dev | stg | prod |", "|---|---|---|---|"]
     for what, row in sorted(sums.items(), key=lambda each: (-each[1]["prod"], each[0])):
@@ -209,7 +208,7 @@ def cost() -> str:
     totals = [f"**{sum(row[stack] for row in sums.values()):.2f}**" for stack in STACKS]
     rows.append(f"| **without nodes, database, load balancers and logs** | {' | '.join(totals)} |")
     where = (f"- {what} ({', '.join(s for s in STACKS if s in unknown[what])})" for what in sorted(unknown))
-    return "\n".join([*rows, "", f"Source: {source()}.", "", "Not in these sums:", "", *where])
+    return "\n".join([*rows, "", f"Source: {SOURCE}.", "", "Not in these sums:", "", *where])
 
 
 PARTS: dict[str, tuple[str, Callable[[], str]]] = {

@@ -9,23 +9,24 @@ exit codes:
 """
 
 import argparse
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from review import checkout, isolation, looking, render
+from review import isolation, looking, render
 from sandbox import engine
 from sandbox.fault import Fault
 from sandbox.progress import Progress
 
 NOT_RUN, STOPPED = 2, 130
 OPEN = "Not isolated: files, network, sockets and processes are open to the program; no namespaces here."
-REMEDY = "It needs Linux with bubblewrap and user namespaces; .ci/namespaces gets both."
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -37,7 +38,7 @@ def main(words: Sequence[str] | None = None) -> int:
             old.unlink(missing_ok=True)
         if args.events:
             masked = Path(args.mask).read_text().splitlines() if args.mask else []
-            report = looking.events(map(Path, args.events), tree, masked, checkout.head_name(tree))
+            report = looking.events(map(Path, args.events), tree, masked, _head(tree))
             render.write(report, out)
             return report.code
         return _compare(args, tree, out)
@@ -49,19 +50,21 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _compare(args: argparse.Namespace, tree: Path, out: Path | None) -> int:
-    commit, base = checkout.find(tree, args.base)
+    commit, base = find(tree, args.base)
     hub = [os.environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "SHA")]
     with tempfile.TemporaryDirectory(prefix="review-") as folder:
         trees, work = (Path(folder).resolve() / "base", tree), Path(folder).resolve() / "work"
         work.mkdir()
-        checkout.extract(tree, commit, trees[0])
+        with tarfile.open(fileobj=io.BytesIO(_git(tree, "archive", commit))) as archive:
+            archive.extractall(trees[0], filter="data")
         program = engine.find(Progress())
         code = {Path(entry).resolve() for entry in sys.path if Path(entry).is_dir()}
         shut = isolation.shut(work, {*trees, *code}, (program.parent,))
         if args.isolated and not shut:
-            raise Fault(f"--isolated, and this machine cannot:\n{OPEN}\n{REMEDY}")
+            need = "It needs Linux with bubblewrap and user namespaces; .ci/namespaces gets both."
+            raise Fault(f"--isolated, and this machine cannot:\n{OPEN}\n{need}")
         asked = {
-            "trees": [*map(str, trees)], "names": (base, checkout.head_name(tree)), "stacks": args.stack,
+            "trees": [*map(str, trees)], "names": (base, _head(tree)), "stacks": args.stack,
             "minutes": args.minutes, "notes": [] if shut else [OPEN],
             "links": [f"{hub[0]}/{hub[1]}/blob/{each}" for each in (hub[2], commit)] if all(hub) else [],
         }  # fmt: skip
@@ -69,11 +72,35 @@ def _compare(args: argparse.Namespace, tree: Path, out: Path | None) -> int:
         env = isolation.environment(work) | {"PULUMI": str(program)}
         words = [*shut, sys.executable, "-m", "review.looking", str(work)]
         done = subprocess.run(words, cwd=Path(__file__).parents[1], env=env)
-        reports = work / "reports"
-        if out and reports.is_dir() and not reports.is_symlink():
+        if out and (reports := work / "reports").is_dir() and not reports.is_symlink():
             shutil.copytree(reports, out, symlinks=True, dirs_exist_ok=True)
             render.tell("\n".join(f"wrote {out / each.name}" for each in sorted(reports.iterdir())))
     return done.returncode if done.returncode in (0, 1) else NOT_RUN
+
+
+def find(tree: Path, ref: str) -> tuple[str, str]:
+    """The commit of a ref, and how people call it; without a ref, where this branch left main."""
+    for name in (ref,) if ref else ("main", "origin/main"):
+        words = ("rev-parse", "-q", "--verify", f"{ref}^{{commit}}") if ref else ("merge-base", name, "HEAD")
+        if commit := _git(tree, *words).decode().strip():
+            return commit, f"{name if ref else f'merge base with {name}'} ({commit[:9]})"
+    if not ref:
+        raise Fault("there is no main to compare with. Name the base: make review BASE=<git ref>")
+    more = "in a shallow clone, first: git fetch --unshallow"
+    raise Fault(f"BASE={ref} is no commit here. Name a branch, a tag or a commit; {more}")
+
+
+def _head(tree: Path) -> str:
+    changed = ", with changes" if _git(tree, "status", "--porcelain") else ""
+    return f"working tree ({_git(tree, 'rev-parse', 'HEAD').decode()[:9]}{changed})"
+
+
+def _git(tree: Path, *words: str) -> bytes:
+    """What git says; nothing where it fails."""
+    try:
+        return subprocess.run(["git", "-C", tree, *words], capture_output=True).stdout
+    except FileNotFoundError:
+        raise Fault("git is not installed; the base is read from it.") from None
 
 
 def _parser() -> argparse.ArgumentParser:

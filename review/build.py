@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from policies.waivers import Waivers, load
-from review import cost, model, policies, render, risks, weaker
-from review.masks import each_text
+from review import cost, findings, model, render
 from review.model import Change, Finding, Report
-from review.observed import Step
+from review.observed import Stack, Step
 from review.properties import properties
-from review.stack import Stack
+from review.values import each_text
 
-BROKEN = "does-not-evaluate"
 WAIVERS = "review/waivers.yaml"  # of what the review itself finds, in the form of the policies' waivers
 SEVERITIES = ("critical", "high", "medium", "low", "")
 Kind = TypeVar("Kind", Change, Finding)
@@ -26,32 +24,29 @@ def build(compares: str, names: tuple[str, str], stacks: Sequence[Stack], clean:
     waivers = load(model.OWN, None, tree / WAIVERS) if (tree / WAIVERS).exists() else Waivers()
     notes = [*notes, *(f"review/{fault}" for fault in waivers.faults)]
     but = [each.rpartition("; ")[2].rstrip(".") for each in notes if each.startswith("Not comparable")]
-    rows: list[model.StackReport] = []
-    changes: list[Change] = []
-    found: list[Finding] = []
+    rows, changes, found = list[model.StackReport](), list[Change](), list[Finding]()
     for stack in stacks:
         own, judged = [_change(step, stack) for step in stack.changed], [*_errors(stack)]
         for step in stack.changed:
-            if risk := risks.risk(step, stack):
+            if risk := findings.risk(step, stack):
                 judged.append(_waived(risk, waivers, step.resource.urn))
-        judged += policies.findings(stack, None if stack.alone else stack.base)
+        judged += findings.policies(stack, None if stack.alone else stack.base)
         if compares == model.BASE_TO_HEAD and not stack.trouble and not stack.base:
             notes.append(f"{stack.name}: the base has no such stack; everything in it is new.")
-        if not stack.trouble and not stack.head:
-            but.append(
-                f"{stack.name} is in no stack file any more, and its {len(stack.before)} resources stay"
-            )
+        if not stack.trouble and not stack.head and stack.base:
+            count = len(stack.base.said.resources)
+            but.append(f"{stack.name} is in no stack file any more, and its {count} resources stay")
             notes.append(f"{but[-1]} until somebody destroys them.")
-        price = model.Cost(0, [], ["what the base costs"]) if stack.alone else cost.cost(stack.changed)
-        rows.append(model.StackReport(stack.name, _counts(stack, own, judged), price))
+        price: cost.Costs = (0, [], ["what the base costs"]) if stack.alone else cost.cost(stack.changed)
+        rows.append(model.StackReport(stack.name, _counts(stack, own, judged), *price))
         changes += own
         found += judged
     changes, found = _merged(changes), _merged(found)
     evaluated = {each.name: each for each in stacks if each.head and not each.head.errors}
     if "prod" in evaluated and "stg" in evaluated:
-        weak = weaker.weaker(evaluated["prod"], evaluated["stg"])
+        weak = findings.weaker(evaluated["prod"], evaluated["stg"])
         found += [_waived(each, waivers, each.name) for each in weak]
-    found += weaker.apart([*evaluated.values()], neutral)
+    found += findings.apart([*evaluated.values()], neutral)
     blocks = {(each.type, each.name) for each in found if each.blocks}
 
     def urgency(each: Change | Finding) -> tuple[Any, ...]:
@@ -63,28 +58,23 @@ def build(compares: str, names: tuple[str, str], stacks: Sequence[Stack], clean:
 
     code = 2 if any(each.trouble for each in stacks) else 1 if blocks else 0
     changes, found = sorted(changes, key=urgency), sorted(found, key=urgency)
-    report = Report(compares, *names, "", code, rows, changes, found, notes, cost.source())
+    report = Report(compares, *names, "", code, rows, changes, found, notes, cost.SOURCE)
     report: Report = each_text(report, clean)
-    return replace(report, verdict=render.verdict(report, but))
+    return replace(report, verdict=render.verdict(report, but=but).strip())
 
 
 def _change(step: Step, stack: Stack) -> Change:
-    resource, near = step.resource, stack.component(step.resource.urn)
-
-    def follows(path: str) -> str:
-        sources = [each.resource for each in stack.sources(step, path) if each.op != "update"]
-        return model.listed([*map(model.title, sources)], 3)
-
+    resource = step.resource
     sources = (stack.resources[urn] for urn in resource.dependencies if urn in stack.resources)
     return Change(
-        stacks=[stack.name], type=resource.type, name=resource.name, places=step.places, op=step.op,
-        component=near, upstream=sorted({model.title(each) for each in sources}),
-        properties=properties(step, follows, stack.file, near) if step.op != "create" else [],
+        stacks=[stack.name], type=resource.type, name=resource.name, places=resource.places, op=step.op,
+        component=stack.component(resource.urn), upstream=sorted({model.title(each) for each in sources}),
+        properties=properties(step, stack) if step.op != "create" else [],
     )  # fmt: skip
 
 
 def _errors(each: Stack) -> Iterator[Finding]:
-    about: dict[str, Any] = {"stacks": [each.name], "policy": BROKEN, "level": "mandatory"}
+    about: dict[str, Any] = {"stacks": [each.name], "policy": "does-not-evaluate", "level": "mandatory"}
     for text in (*(each.head.errors if each.head else ()), *filter(None, (each.trouble,))):
         yield Finding(name="the program", message=text, blocks=True, **about)
     for text in each.base.errors if each.base else ():
@@ -115,7 +105,8 @@ def _merged(items: Iterable[Kind]) -> list[Kind]:
     for each in items:
         said = each_text(each, lambda text, stack=each.stacks[0]: neutral(text, stack))
         if isinstance(said, Change):  # values of noise are noise
-            told = [replace(one, before="", after="") if one.folded else one for one in said.properties]
+            noise: dict[str, Any] = {"before": "", "after": "", "setting": None}
+            told = [replace(one, **(noise if one.folded else {})) for one in said.properties]
             said = replace(said, properties=told)
         groups.setdefault(repr(replace(said, stacks=[])), []).append(each)
     found: list[Kind] = []

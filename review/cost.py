@@ -1,73 +1,57 @@
 """What a stack costs more or less a month, from the price table in docs/prices.yaml."""
 
 from collections.abc import Iterable, Mapping
-from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from review.masks import is_list
-from review.model import Cost, CostLine
+from review.model import CostLine
 from review.observed import Resource, Step
-from review.properties import value_at
+from review.values import is_list, value_at
 
 FILE = Path(__file__).parents[1] / "docs" / "prices.yaml"
+TABLE: Mapping[str, Any] = yaml.safe_load(FILE.read_text())
+Costs = tuple[float, list[CostLine], list[str]]
 HOURS = 730.0  # hours of a month, as AWS's own calculator has them
 
 
-@cache
-def table() -> Mapping[str, Any]:
-    """The price table."""
-    return yaml.safe_load(FILE.read_text())
+_DATES = sorted(str(each["date"]) for each in TABLE["prices"])
+SOURCE = f"{FILE.name}: {TABLE['region']}, {_DATES[0]} to {_DATES[-1]}, {HOURS:g} hours a month, without tax"
 
 
-def source() -> str:
-    """Where the prices are from."""
-    dates = sorted(str(each["date"]) for each in table()["prices"])
-    days = f"{dates[0]} to {dates[-1]}"
-    return f"{FILE.name}: {table()['region']}, {days}, {HOURS:g} hours a month, without tax"
-
-
-def cost(steps: Iterable[Step]) -> Cost | None:
-    """The difference that changed resources make; None where nothing with a price changes."""
-    lines: list[CostLine] = []
-    unknown: set[str] = set()
+def cost(steps: Iterable[Step]) -> Costs:
+    """The difference that changed resources make, its parts, and what has no price in the table."""
+    lines, unknown = list[CostLine](), set[str]()
     for step in steps:
-        old, new = step.old if step.op != "create" else None, step.new if step.op != "delete" else None
-        name, before, after = step.resource.name, _parts(old), _parts(new)
-        for part in sorted(before | after):
+        before = _parts(step.old if step.op != "create" else None)
+        after = _parts(step.new if step.op != "delete" else None)
+        for part in before | after:
             one, other = before.get(part, 0.0), after.get(part, 0.0)
-            if one is None or other is None:
-                unknown.add(f"{name}: {part}")
+            if isinstance(one, float) and isinstance(other, float) and one != other:
+                lines.append(CostLine(step.resource.name, part, round(one, 2), round(other, 2)))
             elif one != other:
-                lines.append(CostLine(name, part, round(one, 2), round(other, 2)))
-        if not before | after and (said := _unknown(step.resource.type, old, new)):
-            unknown.add(f"{name}: {said}")
+                unknown.add(f"{step.resource.name}: {part}")
     total = round(sum(each.after - each.before for each in lines), 2)
-    found = Cost(total, sorted(lines, key=lambda each: (each.resource, each.what)), sorted(unknown))
-    return found if lines or unknown else None
+    return total, sorted(lines, key=attrgetter("resource", "what")), sorted(unknown)
 
 
-def _parts(resource: Resource | None) -> dict[str, float | None]:
-    """Dollars a month by part; None where the table has no price for what is asked for."""
-    found: dict[str, float | None] = {}
-    for price in table()["prices"]:
-        if resource and price["type"] == resource.type:
-            fits = all(value_at(resource.inputs, at) == value for at, value in price.get("match", {}).items())
-            times = value_at(resource.inputs, price["times"]) if "times" in price else 1
-            number = len(times) if is_list(times) else times if isinstance(times, int | float) else None
-            each = price["month"] if "month" in price else price["hour"] * HOURS
-            if fits or price["part"] not in found:
-                found[price["part"]] = each * number if fits and number is not None else None
+def _parts(resource: Resource | None) -> dict[str, float | str]:
+    """Dollars a month by part; where the table has no price, the inputs that it depends on."""
+    found: dict[str, float | str] = {}
+    if resource is None:
+        return found
+    for price in (each for each in TABLE["prices"] if each["type"] == resource.type):
+        fits = all(value_at(resource.inputs, at) == value for at, value in price.get("match", {}).items())
+        times = value_at(resource.inputs, price["times"]) if "times" in price else 1
+        number = len(times) if is_list(times) else times if isinstance(times, int | float) else None
+        each = price["month"] if "month" in price else price["hour"] * HOURS
+        if fits or price["part"] not in found:
+            known = fits and number is not None
+            found[price["part"]] = float(each * number) if known else f"{resource.inputs}"
+    if entry := TABLE["unknown"].get(resource.type):
+        found[entry["what"]] = f"{[value_at(resource.inputs, path) for path in entry['by']]}"
+    elif not found and not {resource.type, f"{resource.type.partition(':')[0]}:"} & {*TABLE["free"]}:
+        found[f"{resource.type} is not in the price table"] = f"{resource.inputs}"
     return found
-
-
-def _unknown(kind: str, old: Resource | None, new: Resource | None) -> str:
-    """What of a resource costs something that the table does not know; nothing if that stays as it is."""
-    entry = table()["unknown"].get(kind)
-    if entry is None:
-        free = {kind, f"{kind.partition(':')[0]}:"} & {*table()["free"]}
-        return "" if free else f"{kind} is not in the price table"
-    sides = [[value_at(each.inputs, path) for path in entry["by"]] if each else None for each in (old, new)]
-    return "" if sides[0] == sides[1] else entry["what"]

@@ -5,6 +5,7 @@ Bubblewrap makes the namespaces for it; where that is missing, or may not make t
 
 import ctypes
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -13,8 +14,7 @@ from pathlib import Path
 
 import psutil
 
-# What programs get of the caller's environment.
-PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "NO_COLOR", "PIPE_LAZY_SDK")
+PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "NO_COLOR", "PIPE_LAZY_SDK")  # of the caller's environment
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc", "/nix/store")
 HIDDEN = frozenset({".git", ".sandbox"})  # entries of a tree that hold keys or other people's state
 SHUT = ("bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session",
@@ -37,10 +37,8 @@ def shut(work: Path, trees: Iterable[Path], programs: Iterable[Path]) -> list[st
         words += [how, str(path)] if how == "--tmpfs" else [how, str(path), str(path)]
     for path in (*(path for path, how in given.items() if how == "--tmpfs"), "/"):
         words += ["--remount-ro", str(path)]
-    with suppress(FileNotFoundError):
-        if subprocess.run([*words, "true"], capture_output=True).returncode == 0:
-            return words
-    return []
+    works = shutil.which(SHUT[0]) and subprocess.run([*words, "true"], capture_output=True).returncode == 0
+    return words if works else []
 
 
 def environment(home: Path) -> dict[str, str]:

@@ -1,23 +1,23 @@
-"""Looks at every stack of two trees, or at the files of a real preview.
-
-`python -m review.looking FOLDER` is the part of a review that runs a pull request's program, isolated.
-"""
+"""Looks at each stack of two trees (isolated, `python -m review.looking FOLDER`), or at a real preview."""
 
 import json
+import os
 import re
+import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from review import isolation, observed, render, runner, settings
+from review import isolation, observed, render, settings
 from review.build import build
-from review.masks import SHORTEST, is_map, masks
 from review.model import BASE_TO_HEAD, STATE_TO_HEAD, Report
-from review.observed import Json, Observed, Resource
-from review.stack import Stack
+from review.observed import Observed, Stack
+from review.values import SHORTEST, is_map, masks
 from sandbox import workspace
 from sandbox.fault import Fault
 
@@ -27,8 +27,11 @@ INCOMPARABLE = (f"Not comparable: {LOCK} differs, and the base was evaluated wit
                 "what the change of packages does is not in this report.")  # fmt: skip
 UNJUDGED = "No policy has judged the state: whatever breaks a rule without a waiver is told as new."
 SHORT = f"Secrets shorter than {SHORTEST} characters are not hidden by value: they would hide common words."
+
+COMMANDS = {"base": "up", "head": "preview"}
+KEPT = ("events.jsonl", "engine.log", "summary.json", "ledger.jsonl")  # engine.log of a preview is its plan
 Trees = tuple[Path, Path]
-Projects = Mapping[str, tuple[Path | None, Path | None]]
+Projects = Mapping[str, tuple[Path | None, Path | None]]  # of each stack the folder in base and head
 
 
 def main(work: Path) -> int:
@@ -42,41 +45,71 @@ def main(work: Path) -> int:
         isolation.end_all()
         render.write(replace(found, trees=asked["links"]), work / "reports")
         return found.code
-    except Fault as error:
-        render.tell(f"error: {error}")
-    except Exception:
-        traceback.print_exc()
-    return 2
+    except Exception as error:
+        render.tell(f"error: {error}" if isinstance(error, Fault) else traceback.format_exc())
+        return 2
 
 
 def report(trees: Trees, names: tuple[str, str], projects: Projects, work: Path,
            minutes: float, notes: Sequence[str] = ()) -> Report:  # fmt: skip
     """The report from base to head, called `names`."""
-    jobs = [runner.Job(name, trees, sides, work / name) for name, sides in projects.items()]
-    runner.run(jobs, minutes)
-    masked = masks({value for job in jobs for value in _text(job.folder / "hidden").split()})
+    run(trees, projects, work, minutes)
+    masked = masks({value for name in projects for value in _text(work / name / "hidden").split()})
     notes = [*notes, *([INCOMPARABLE] if len({_text(tree / LOCK) for tree in trees}) > 1 else ())]
-    return build(BASE_TO_HEAD, names, [_looked(job) for job in jobs], masked, trees[1], notes)
+    looked = [_looked(name, trees, projects[name], work / name) for name in projects]
+    return build(BASE_TO_HEAD, names, looked, masked, trees[1], notes)
+
+
+def run(trees: Trees, projects: Projects, work: Path, minutes: float) -> None:
+    """Bring each stack's base up and preview the head on its state, stacks side by side, in `work/<stack>`.
+
+    There it leaves `hidden` (what stands for secrets), `trouble` (why it did not end), and of each side
+    `<side>.code` (its command's exit code), `<side>.errors`, and what is KEPT, as `<side>-…`.
+    """
+    until = time.monotonic() + minutes * 60
+
+    def both(stack: str) -> None:
+        folder = work / stack
+        folder.mkdir(parents=True, exist_ok=True)
+        env = os.environ | {"PIPE_POLICY_LEDGER": str(folder / "ledger.jsonl")}
+        for (side, command), tree, project in zip(COMMANDS.items(), trees, projects[stack], strict=True):
+            ended = folder / f"{side}.code"
+            if not project or ended.exists():
+                continue
+            words = (sys.executable, "-m", "sandbox", command, stack, "--throwaway", "--targets", "none",
+                     "--project", tree, "--folder", folder)  # fmt: skip
+            with (folder / "log").open("a") as log, (folder / f"{side}.errors").open("w") as errors:
+                try:
+                    left = until - time.monotonic()
+                    done = subprocess.run(words, stdout=log, stderr=errors, env=env, timeout=left)
+                except subprocess.TimeoutExpired:
+                    (folder / "trouble").write_text(f"stopped after {minutes:g} minutes, the time limit")
+                    render.tell(f"{stack}: {side} stopped after {minutes:g} minutes, the time limit")
+                    return
+            for file in filter(Path.exists, (folder / name for name in KEPT)):
+                file.rename(folder / f"{side}-{file.name}")
+            ended.write_text(f"{done.returncode}")
+            render.tell(f"{stack}: {side} evaluated")
+
+    render.tell(f"{', '.join(projects)}: evaluating the base, then the head on its state")
+    with ThreadPoolExecutor(len(projects) or 1) as pool:
+        list(pool.map(both, projects))
 
 
 def events(files: Iterable[Path], tree: Path, masked: Sequence[str], head: str) -> Report:
     """The report from each stack's state to head, out of event logs, `--json` plans and ledgers."""
     found: dict[str, list[Any]] = {}
     for file in files:
-        content = _read(file)
-        name = re.search(r"urn:pulumi:([^:]+)::", json.dumps(content))
-        if not name:
+        content = observed.read(file)
+        if not (name := re.search(r"urn:pulumi:([^:]+)::", json.dumps(content))):
             raise Fault(f"{file} is neither an event log nor `--json` of a preview: no resource is in it.")
         found.setdefault(name[1], []).append(content)
     looked: list[Stack] = []
     for name in sorted(found, key=_order):
-        seen = Observed(name, tree)
-        for content in found[name]:
-            seen.add(content)
-        before = {urn: step.old for urn, step in seen.steps.items() if step.old}
+        seen = Observed(tree).add(*found[name])
         trouble = "" if any(map(is_map, found[name])) else "the preview's --json is missing"
         file = settings.read(name, (tree, None), (tree, workspace.projects(tree).get(name)))
-        looked.append(Stack(name, seen, None, before, file, trouble))
+        looked.append(Stack(name, seen, None, file, trouble))
     notes = [UNJUDGED, *([SHORT] if any(len(each) < SHORTEST for each in masked) else [])]
     return build(STATE_TO_HEAD, ("state of each stack", head), looked, masks(masked), tree, notes)
 
@@ -87,8 +120,8 @@ def stacks(trees: Trees, only: Sequence[str] = ()) -> Projects:
     known = {name: (base.get(name), head.get(name)) for name in sorted(base | head, key=_order)}
     if missing := sorted({*only} - {*known}):
         raise Fault(f"no stack is called {missing[0]!r}. Stacks: {', '.join(known)}")
-    return {name: sides for name, sides in known.items() if name in only
-            or (not only and ({*sides} & {*trees} or _content(sides[0]) != _content(sides[1])))}  # fmt: skip
+    return {name: both for name, both in known.items() if name in only
+            or (not only and ({*both} & {*trees} or _content(both[0]) != _content(both[1])))}  # fmt: skip
 
 
 def _order(stack: str) -> tuple[int, str]:
@@ -100,34 +133,22 @@ def _content(folder: Path | None) -> dict[Path, bytes]:
     return {file.relative_to(folder or file): file.read_bytes() for file in files}
 
 
-def _looked(job: runner.Job) -> Stack:
-    sides: list[Observed | None] = []
-    for side, tree in zip(runner.COMMANDS, job.trees, strict=True):
-        ended, seen = _text(job.folder / f"{side}.code"), Observed(job.name, tree)
-        for file in sorted(job.folder.glob(f"{side}-*")):
-            seen.add(_read(file) or [])
+def _looked(name: str, trees: Trees, projects: tuple[Path | None, Path | None], folder: Path) -> Stack:
+    seen: list[Observed | None] = []
+    for side, tree in zip(COMMANDS, trees, strict=True):
+        ended = _text(folder / f"{side}.code")
+        one = Observed(tree).add(*map(observed.read, sorted(folder.glob(f"{side}-*"))))
         # A command that failed without an error event or a violation says why elsewhere.
-        if ended not in ("", "0") and not seen.errors and not seen.said.mandatory:
-            summary = _read(job.folder / f"{side}-summary.json") or {"errors": ()}
-            seen.said.errors.append("\n".join(summary["errors"]) or _text(job.folder / f"{side}.errors"))
-        sides.append(seen if ended else None)
-    states = map(_read, job.folder.glob(f"state/.pulumi/stacks/*/{job.name}.json"))
-    latest: list[Json] = [state["checkpoint"]["latest"] or {} for state in states if state]
-    before = {one["urn"]: Resource(one, job.trees[0]) for each in latest for one in each.get("resources", ())}
-    file = settings.read(job.name, *zip(job.trees, job.projects, strict=True))
-    return Stack(job.name, sides[1], sides[0], before, file, _text(job.folder / "trouble"))
+        if ended not in ("", "0") and not one.errors and not one.said.mandatory:
+            summary = observed.read(folder / f"{side}-summary.json") or {"errors": ()}
+            one.said.errors.append("\n".join(summary["errors"]) or _text(folder / f"{side}.errors"))
+        seen.append(one if ended else None)
+    file = settings.read(name, *zip(trees, projects, strict=True))
+    return Stack(name, seen[1], seen[0], file, _text(folder / "trouble"))
 
 
 def _text(file: Path) -> str:
     return file.read_text().strip() if file.exists() else ""
-
-
-def _read(file: Path) -> Any:
-    """A file of JSON or of lines of it; None where it is empty, missing, or not that."""
-    try:
-        return observed.read(text) if (text := _text(file)) else None
-    except ValueError:
-        return None
 
 
 if __name__ == "__main__":

@@ -19,8 +19,7 @@ COUNTS = (*reversed(OPS), "violations", WAIVED, UNKNOWN)
 
 @dataclass(frozen=True)
 class Place:
-    """A line that `declares`, `composes` or `sets` something, or one `of the base`; of what is set the key,
-    and by what it is known that a value came from there."""
+    """A line that `declares`, `composes`, or `sets` a `key` (known `by` that), or one `of the base`."""
 
     file: str = field(repr=False)  # not in what is compared between stacks, nor is the line
     line: int = field(repr=False)
@@ -82,9 +81,8 @@ class Finding(Item):
     def section(self) -> str:
         """Where the report tells it."""
         fresh = "newly waived" if self.verdict == WAIVED else "new or no longer waived"
-        known = (
-            "not known before up" if self.verdict == UNKNOWN else fresh if self.status == NEW else self.status
-        )
+        known = fresh if self.status == NEW else self.status
+        known = "not known before up" if self.verdict == UNKNOWN else known
         return OWN.get(self.policy) or f"Policy: {known}"
 
 
@@ -99,27 +97,20 @@ class CostLine:
 
 
 @dataclass(frozen=True)
-class Cost:
-    """A stack's difference, US dollars a month; `unknown` has a price that the table does not hold."""
-
-    difference: float
-    lines: list[CostLine]
-    unknown: list[str]
-
-
-@dataclass(frozen=True)
 class StackReport:
-    """A row of the matrix; what cannot be counted is not in `counts`."""
+    """A row of the matrix; what cannot be counted is not in `counts`. `difference` is in US dollars a month,
+    without what is `unpriced`: the table has no price for it."""
 
     name: str
     counts: dict[str, int]
-    cost: Cost | None
+    difference: float = 0
+    costs: list[CostLine] = field(default_factory=list[CostLine])
+    unpriced: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True)
 class Report:
-    """Everything. `code` is 0 when clean, 1 when something blocks, 2 when it could not run; below `trees` the
-    head's and the base's files can be seen, if they can."""
+    """Everything. `code` is the exit code; below `trees` head's and base's files can be seen, if they can."""
 
     compares: str
     base: str

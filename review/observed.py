@@ -2,23 +2,25 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import chain
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 from urllib.parse import unquote
 
-from review.masks import is_map
-from review.model import UNKNOWN, Place
-from sandbox.summary import WORDLESS, Phase, masked
+from review.model import OPS, UNKNOWN, Place
+from review.settings import StackFile
+from review.values import is_list, is_map, plain, value_at
+from sandbox.summary import LATER, WORDLESS, Phase, masked
 
 Json = dict[str, Any]
 ROOT = "pulumi:pulumi:Stack"
 STEPS = {"create-replacement": "replace", "delete-replaced": "replace",
          "import": "create", "discard": "delete"}  # fmt: skip
-# The policy that counts what a preview cannot know; the ledger says which, where there is one.
-UNCHECKED = "policy-value-unknown"
+UNCHECKED = "policy-value-unknown"  # counts what a preview cannot know; a ledger says what that is
 NOTHING = '"verdict": "not applicable"'  # in most rows of a ledger
 COLOURS = re.compile(r"\x1b\[[0-9;]*m|<\{%.*?%\}>")  # A terminal's, and the engine's own tags
 # A frame of a Python traceback.
@@ -59,36 +61,29 @@ class Step:
     def resource(self) -> Resource:
         return self.new or cast(Resource, self.old)
 
-    @property
-    def places(self) -> list[Place]:
-        """Where it is declared; what is deleted was declared in the base."""
-        gone = self.op == "delete"
-        return [replace(each, what="of the base") if gone else each for each in self.resource.places]
-
 
 @dataclass
 class Observed:
     """One run of the engine on a stack: steps by URN, unchanged ones too. `tree` has the program's files."""
 
-    stack: str
     tree: Path
     steps: dict[str, Step] = field(default_factory=dict[str, Step])
     said: Phase = field(default_factory=lambda: Phase(preview=True))
 
-    def add(self, content: Any) -> None:
-        """Take in a `--json` plan, which alone has the steps, or the rows of an event log or a ledger."""
-        rows: list[Json] = [] if is_map(content) else content
-        if is_map(content):
-            rows += [{"diagnosticEvent": each} for each in content.get("diagnostics") or ()]
-            for each in content.get("steps") or ():
+    def add(self, *contents: Any) -> Self:
+        """Take in `--json` plans, which alone have the steps, and the rows of event logs and ledgers."""
+        for plan in filter(is_map, contents):
+            self.add([{"diagnosticEvent": each} for each in plan.get("diagnostics") or ()])
+            for each in plan.get("steps") or ():
                 self._step(each)
-        for row in rows:
+        for row in chain.from_iterable(filter(is_list, contents)):
             if row.get("verdict") == UNKNOWN and row["policy"] != UNCHECKED and row["detail"]:
                 self.said.violations.append(
-                    {**row, "level": UNKNOWN, "severity": "", "message": row["detail"]}
+                    row | {"level": UNKNOWN, "severity": "", "message": row["detail"]}
                 )
-            elif {"policyEvent", "diagnosticEvent"} & row.keys():
+            elif {"policyEvent", "diagnosticEvent", "resOutputsEvent"} & row.keys():
                 self.said.record(row)
+        return self
 
     @property
     def errors(self) -> list[str]:
@@ -106,6 +101,8 @@ class Observed:
         states: list[Json | None] = [said.get("oldState"), said.get("newState")]
         old, new = (Resource(state, self.tree) if state else None for state in states)
         op = STEPS.get(said["op"]) or str(said["op"])
+        if old and op == "delete":
+            old.places = [replace(each, what="of the base") for each in old.places]
         step = Step(op, old, new, diff, tuple(sorted(said.get("replaceReasons") or ())))
         before = self.steps.get(step.resource.urn)
         if before and before.op == step.op == "replace":  # the parts of one replacement: each knows something
@@ -135,11 +132,76 @@ def _inside(path: str, tree: Path) -> str:
     return next((end for at in ends if (tree / (end := "/".join(parts[at:]))).is_file()), "")
 
 
-def read(text: str) -> Any:
-    """A `--json` plan (one object), or an event log or ledger (a list of objects, one a line)."""
-    try:
+def read(file: Path) -> Any:
+    """A `--json` plan (one object), or an event log or ledger (a list of objects, one a line); else None."""
+    text = file.read_text().strip() if file.exists() else ""
+    with suppress(ValueError):
         found = json.loads(text)
-    except ValueError:
-        lines = (line for line in text.splitlines() if line.strip() and NOTHING not in line)
-        return [json.loads(line) for line in lines]
-    return [found] if is_map(found) and {"sequence", "run"} & found.keys() else found
+        return [found] if is_map(found) and {"sequence", "run"} & found.keys() else found
+    with suppress(ValueError):
+        return [json.loads(line) for line in text.splitlines() if line.strip() and NOTHING not in line]
+    return None
+
+
+@dataclass
+class Stack:
+    """`base` and `head` are runs, None where there is no such stack; `trouble`: why one did not end."""
+
+    name: str
+    head: Observed | None = None
+    base: Observed | None = None
+    file: StackFile = field(default_factory=lambda: StackFile("", {}, {}))
+    trouble: str = ""
+
+    def __post_init__(self) -> None:
+        # Where the base does not evaluate, nothing can be compared.
+        self.alone = bool(self.base and self.base.errors)
+        self.steps = self.head.steps if self.head else {}
+        self.resources = {urn: step.resource for urn, step in self.steps.items()}
+        before = [one.old for one in self.steps.values() if one.old and not self.alone]
+        self.old = {one.key: one for one in before}
+        self.new = {one.resource.key: one.resource for one in self.steps.values() if one.op != "delete"}
+        done = () if self.alone else self.steps.values()
+        # But for providers and the stack itself.
+        self.changed = [one for one in done if one.op in OPS and not one.resource.type.startswith("pulumi:")]
+        self._dependents: dict[str, set[str]] = {}
+        # The head no longer depends on what it has deleted; the base says who did.
+        for resource in (*before, *self.resources.values()):
+            for source in resource.dependencies:
+                self._dependents.setdefault(source, set()).add(resource.urn)
+
+    def component(self, urn: str) -> str:
+        """The name of the outermost component that a resource is in, or is; `(stack)` where there is none."""
+        one = self.resources.get(urn)
+        if one is None or one.type == ROOT:
+            return "(stack)"
+        outer = self.component(one.state.get("parent") or "")
+        return one.name if one.component and outer == "(stack)" else outer
+
+    def reached(self, urn: str) -> Iterable[Resource]:
+        """All that depends on a resource, directly or not."""
+        seen, waiting = {urn}, [urn]
+        while waiting:
+            more = self._dependents.get(waiting.pop(), set()) - seen
+            seen |= more
+            waiting += more
+        return (self.resources[each] for each in seen - {urn})
+
+    def gone_with(self, step: Step) -> Resource | None:
+        """The component that is deleted with a resource of it."""
+        parent = self.steps.get(step.resource.state.get("parent") or "")
+        return parent.resource if parent and parent.op == "delete" and parent.resource.component else None
+
+    def sources(self, step: Step, path: str) -> list[Step]:
+        """The changed resources that a property's value comes from, those that are replaced first.
+
+        The engine names them for a whole property. Those count that gave the old value; where nobody is known
+        to have, and the new value is not known either, all that are new.
+        """
+        name = path.partition(".")[0].partition("[")[0]
+        near = [self.steps[urn] for urn in sorted(step.resource.sources.get(name, ())) if urn in self.steps]
+        near = sorted((each for each in near if each.op in OPS), key=lambda each: each.op != "replace")
+        old, new = (plain(value_at(side.inputs, path)) or "" if side else "" for side in (step.old, step.new))
+        gave = [each.old.gave(old) if each.old else 0 for each in near]
+        sure = [each for each, much in zip(near, gave, strict=True) if 0 < much == max(gave)]
+        return sure or [each for each in near if each.op != "update" and LATER in new]

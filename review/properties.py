@@ -3,31 +3,28 @@
 import difflib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from review.masks import is_list, is_map
-from review.model import Property
-from review.observed import Step
-from review.settings import StackFile, plain
+from review.model import Property, listed, title
+from review.observed import Stack, Step
+from review.values import is_list, is_map, plain, value_at
 from sandbox.summary import LATER, MASK
 
-# Lists whose order means something.
-ORDERED = frozenset({"command", "args", "containers", "initContainers", "rules", "env"})
-# A property that only says that something else changed.
-CHECKSUM = re.compile(r"\S*(checksum|hash|sha)\S* [0-9a-f]{6,64} [0-9a-f]{6,64}")
-_STEP = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.\[\]]+)')
+ORDERED = frozenset({"command", "args", "containers", "initContainers", "rules", "env"})  # order matters
+CHECKSUM = re.compile(r"\S*(checksum|hash|sha)\S* [0-9a-f]{6,64} [0-9a-f]{6,64}")  # of what else changed
 
 
-def properties(step: Step, follows: Callable[[str], str], file: StackFile, near: str) -> list[Property]:
-    """The properties of an update or replacement; `follows` names the changed resources one comes from."""
+def properties(step: Step, stack: Stack) -> list[Property]:
+    """The properties of an update or replacement."""
     if step.old is None or step.new is None:
         return []
     sides = step.old.inputs, step.new.inputs
     found: dict[str, Property] = {}
     for path in step.diff or step.forced_by:
         forces = step.diff.get(path, "").endswith("replace") or path in step.forced_by
-        source, before, after = follows(path), *(value_at(side, path) for side in sides)
+        sources = [title(each.resource) for each in stack.sources(step, path) if each.op != "update"]
+        source, before, after = listed(sources, 3), *(value_at(side, path) for side in sides)
         for place, one, other in [*_parts(path, before, after)] or [(path, before, after)]:
             folded = f"follows from {source}" if source and one != MASK else ""
             folded = f"forces the replacement, {folded}" if folded and forces else folded
@@ -36,21 +33,9 @@ def properties(step: Step, follows: Callable[[str], str], file: StackFile, near:
             if not folded and _reordered(place, *sides):
                 place, folded = place.rpartition("[")[0], "order only"
             old, new = plain(one), plain(other)
-            setting = None if folded else file.origin(place, old, new, near)
+            setting = stack.file.origin(place, old, new, stack.component(step.resource.urn))
             found[place] = Property(place, old, new, forces, folded, setting)
     return list(found.values())
-
-
-def value_at(value: Any, path: str) -> Any:
-    """The value at a path as the engine writes it; None where there is none."""
-    for key, index, name in _STEP.findall(path):
-        if value == MASK:
-            return MASK
-        if is_list(value) and index and int(index) < len(value):
-            value = value[int(index)]
-        else:
-            value = value.get(name or key) if is_map(value) else None
-    return value
 
 
 def _parts(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:

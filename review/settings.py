@@ -1,6 +1,5 @@
 """The stack files: each value with its line, what changed, and which key a property's value came from."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +8,8 @@ import yaml
 
 from review.model import Place
 
-# Values that identify nothing by themselves; nor does a short one.
-COMMON = frozenset({"true", "false", "null"})
-# Value and line by key: `pipe:database.instanceClass`, `pipe:network.subnets.public[1]`.
-Values = dict[str, tuple[str, int]]
+COMMON = frozenset({"true", "false", "null"})  # identify nothing by themselves; nor does a short value
+Values = dict[str, tuple[str, int]]  # value and line by key: `pipe:network.subnets.public[1]`
 Text = str | None
 
 
@@ -27,14 +24,15 @@ class StackFile:
     def origin(self, path: str, old: Text, new: Text, near: str) -> Place | None:
         """The key that a property's value came from, if something identifies it; `near` is the component.
 
-        It changed as the property did, or a part of it did; or it has the value and the property's name; or
-        it alone has such a value.
+        It changed as the property did, or as a part of it (`pipe-backup` in `pipe-backup-logs`); or it has
+        the value and the property's name; or it alone has such a value.
         """
         pairs = {key: (self.base.get(key, (None,))[0], self.head.get(key, (None,))[0])
                  for key in self.base | self.head}  # fmt: skip
         changed = {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
         alike = [key for key, pair in changed.items() if pair == (old, new)]
-        within = [key for key, pair in changed.items() if _within(*pair, old, new)]
+        within = [key for key, (was, now) in changed.items() if was and now and len(was) > 3
+                  and was in (old or "") and (old or "").replace(was, now) == new]  # fmt: skip
         same = [key for key, (_, value) in pairs.items() if value == new and key in self.head]
         named = [key for key in same if _leaf(key) == _leaf(path)]
         unique = same if len(same) == 1 and new and len(new) > 3 and new.lower() not in COMMON else []
@@ -50,15 +48,6 @@ def read(stack: str, *sides: tuple[Path, Path | None]) -> StackFile:
     name = f"Pulumi.{stack}.yaml"
     paths = [f"{(project / name).relative_to(tree)}" for tree, project in sides if project]
     return StackFile([name, *paths][-1], *(_values(each / name) if each else {} for _, each in sides))
-
-
-def plain(value: object) -> Text:
-    """A value as text."""
-    return (
-        value
-        if value is None or isinstance(value, str)
-        else json.dumps(value, ensure_ascii=False, default=str)
-    )
 
 
 def _values(file: Path) -> Values:
@@ -89,10 +78,3 @@ def _one(keys: list[str], path: str, near: str) -> str:
     named = [key for key in keys if _leaf(key) == _leaf(path)]
     topical = [key for key in keys if near and near in key.partition(".")[0]]
     return next((chosen[0] for chosen in (keys, named, topical) if len(chosen) == 1), "")
-
-
-def _within(old: Text, new: Text, before: Text, after: Text) -> bool:
-    """Whether a change of a value is a part of a longer one's: `pipe-backup` in `pipe-backup-logs`."""
-    if not (old and new and before and after) or len(old) <= 3:
-        return False
-    return old in before and before.replace(old, new) == after

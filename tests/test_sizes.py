@@ -9,7 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-BUDGETS = {"sandbox": 5_040, "review": 1_497}
+REVIEW = 1_500
+
+BUDGETS = {"sandbox": 5_040, "review": 1_104}
 """Lines of code; only ever lowered."""
 
 LONGEST_FILE = 300
@@ -74,6 +76,10 @@ def test_code_is_what_neither_says_nor_separates() -> None:
 @pytest.mark.parametrize("room", BUDGETS)
 def test_a_room_that_serves_the_program_keeps_its_budget(room: str) -> None:
     assert codes(room) <= BUDGETS[room]
+
+
+def test_the_review_keeps_the_limit_that_was_asked_for_with_all_that_is_on_its_lines() -> None:
+    assert sum(lines("review").values()) < REVIEW
 
 
 def test_what_serves_the_program_is_smaller_than_the_program() -> None:

@@ -7,7 +7,6 @@ from review.model import (
     COUNTS,
     NEW,
     Change,
-    Cost,
     CostLine,
     Finding,
     Place,
@@ -72,7 +71,7 @@ def finding(number: int = 0, message: str = "size is 10; set it to 20", status: 
 
 def report(**parts: object) -> Report:
     """A report of one stack with a bit of everything."""
-    cost = Cost(1.5, [CostLine("a", "b", 1, 2.5)], ["c: d"])
+    cost = 1.5, [CostLine("a", "b", 1, 2.5)], ["c: d"]
     weaker = Finding(
         stacks=["prod"],
         policy="prod-weaker-than-stg",
@@ -85,7 +84,7 @@ def report(**parts: object) -> Report:
         head="working tree",
         verdict="2 findings block: stateful-replaced (thing-1).",
         code=1,
-        stacks=[StackReport("dev", dict.fromkeys(COUNTS, 1), cost)],
+        stacks=[StackReport("dev", dict.fromkeys(COUNTS, 1), *cost)],
         changes=[change(1, "replace"), change(2), change(3, "create"), change(4, "delete")],
         findings=[
             risk(1),

@@ -9,11 +9,12 @@ import re
 import shutil
 import sys
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from review import looking, render, runner
+from review import looking, render
 from review.model import Report
 from sandbox import engine
 from sandbox.progress import Progress
@@ -216,30 +217,30 @@ def copy(to: Path) -> Path:
     return to
 
 
-def _bases(folder: Path) -> dict[tuple[object, str], Path]:
+def _bases(folder: Path) -> dict[tuple[tuple[Edit, ...], str], Path]:
     """Every base that some pair needs, brought up once a stack: the folder of its job."""
     wanted = {(pair.base, stack): None for pair in PAIRS.values() for stack in pair.stacks}
-    found: dict[tuple[object, str], Path] = {}
-    jobs: list[runner.Job] = []
-    for number, (base, stack) in enumerate(wanted):
-        place = folder / f"base-{number}"
-        tree = copy(place / "tree")
+    found = {each: folder / f"base-{number}" for number, each in enumerate(wanted)}
+
+    def bring_up(each: tuple[tuple[Edit, ...], str]) -> None:
+        base, stack = each
+        tree = copy(found[each] / "tree")
         plant(tree, base, "")
         project = tree if (tree / f"Pulumi.{stack}.yaml").exists() else None
-        jobs.append(runner.Job(stack, (tree, tree), (project, None), place / "work"))
-        found[base, stack] = place
-    for two in range(0, len(jobs), 2):
-        runner.run(jobs[two : two + 2], 5)
+        looking.run((tree, tree), {stack: (project, None)}, found[each] / "work", 5)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(bring_up, found))
     return found
 
 
-def _look(name: str, folder: Path, bases: dict[tuple[object, str], Path]) -> Report:
+def _look(name: str, folder: Path, bases: dict[tuple[tuple[Edit, ...], str], Path]) -> Report:
     pair = PAIRS[name]
     head = copy(folder / name / "head")
     plant(head, pair.head, DAY)
     base = bases[pair.base, pair.stacks[0]] / "tree"
     for stack in pair.stacks:
-        if (work := bases[pair.base, stack] / "work").exists():
+        if (work := bases[pair.base, stack] / "work" / stack).exists():
             shutil.copytree(work, folder / name / "work" / stack)
     trees = base, head
     work, projects = folder / name / "work", looking.stacks(trees, pair.stacks)

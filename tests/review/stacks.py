@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from review.observed import Observed, Resource, Step
+from review.observed import Observed, Resource, Stack, Step
 from review.settings import StackFile
-from review.stack import Stack
 
 VPC, SUBNET, FUNCTION = "aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet", "aws:lambda/function:Function"
 JOB, SECRET, KEY = "kubernetes:batch/v1:Job", "kubernetes:core/v1:Secret", "aws:kms/key:Key"
@@ -31,11 +30,9 @@ def after(*sources: Resource, **properties: Resource) -> dict[str, Any]:
 
 def stack(
     *steps: Step,
-    before: Mapping[str, Resource] | None = None,
     file: StackFile | None = None,
     name: str = "dev",
 ) -> Stack:
     """Steps, on a base that has their old resources."""
-    old = {each.old.urn: each.old for each in steps if each.old} if before is None else before
-    head = Observed(name, Path(), {each.resource.urn: each for each in steps})
-    return Stack(name, head, None, old, file or StackFile(f"Pulumi.{name}.yaml", {}, {}))
+    head = Observed(Path(), {each.resource.urn: each for each in steps})
+    return Stack(name, head, None, file or StackFile(f"Pulumi.{name}.yaml", {}, {}))

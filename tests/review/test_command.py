@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.review import STACKS, repository
-from review import checkout
+from review import __main__ as command
 from sandbox.fault import Fault
 from tests.review.pairs import copy
 
@@ -243,11 +243,11 @@ def test_what_cannot_run_says_why(tree: Path, words: tuple[str, ...], said: str)
 
 
 def test_without_a_base_it_is_where_the_branch_left_main(tree: Path) -> None:
-    commit, name = checkout.find(tree, "")
+    commit, name = command.find(tree, "")
     assert name == f"merge base with main ({commit[:9]})"
 
 
 def test_a_tree_without_main_has_to_name_its_base(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "-q", "-b", "other", tmp_path], check=True)
     with pytest.raises(Fault, match="make review BASE="):
-        checkout.find(tmp_path, "")
+        command.find(tmp_path, "")

@@ -8,11 +8,10 @@ import pytest
 from docs.generate import STACKS, program
 from review import render
 from review.build import build
-from review.cost import cost, table
-from review.masks import masks
-from review.model import BASE_TO_HEAD, Cost, CostLine
-from review.observed import Observed, Step
-from review.stack import Stack
+from review.cost import TABLE, Costs, cost
+from review.model import BASE_TO_HEAD, CostLine
+from review.observed import Observed, Stack, Step
+from review.values import masks
 from tests.components.conftest import Recorder
 from tests.foundation.conftest import foundation  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from tests.review.stacks import KEY, resource
@@ -22,6 +21,7 @@ ENDPOINT, GATEWAY, DATABASE = (
     "aws:ec2/natGateway:NatGateway",
     "aws:rds/instance:Instance",
 )
+NONE: list[str] = []
 INTERFACE = {"vpcEndpointType": "Interface"}
 
 
@@ -31,24 +31,32 @@ def change(kind: str, old: dict[str, Any] | None, new: dict[str, Any] | None) ->
     return Step("create" if old is None else "delete" if new is None else "update", one, two)
 
 
+def unpriced(*what: str) -> Costs:
+    """What has no price, and nothing else."""
+    return 0, [], [*what]
+
+
+NOTHING = unpriced()
+
+
 @pytest.mark.parametrize(
     ("step", "found"),
     [
-        (change(GATEWAY, None, {}), Cost(45.26, [CostLine("it", "gateway", 0, 45.26)], [])),
-        (change(KEY, {}, None), Cost(-1, [CostLine("it", "key", 1, 0)], [])),
+        (change(GATEWAY, None, {}), (45.26, [CostLine("it", "gateway", 0, 45.26)], NONE)),
+        (change(KEY, {}, None), (-1, [CostLine("it", "key", 1, 0)], NONE)),
         (
             change(ENDPOINT, {**INTERFACE, "subnetIds": ["a"]}, {**INTERFACE, "subnetIds": ["a", "b"]}),
-            Cost(10.22, [CostLine("it", "endpoint, a zone", 10.22, 20.44)], []),
+            (10.22, [CostLine("it", "endpoint, a zone", 10.22, 20.44)], NONE),
         ),
-        (change(ENDPOINT, None, {"vpcEndpointType": "Gateway"}), None),
-        (change(ENDPOINT, None, {"vpcEndpointType": "Other"}), Cost(0, [], ["it: endpoint, a zone"])),
+        (change(ENDPOINT, None, {"vpcEndpointType": "Gateway"}), NOTHING),
+        (change(ENDPOINT, None, {"vpcEndpointType": "Other"}), unpriced("it: endpoint, a zone")),
         (
             change(DATABASE, {"multiAz": False}, {"multiAz": True}),
-            Cost(0, [], ["it: instance hours and storage"]),
+            unpriced("it: instance hours and storage"),
         ),
-        (change(DATABASE, {"tags": {}}, {"tags": {"a": "b"}}), None),
-        (change("aws:iam/role:Role", None, {}), None),
-        (change("pipe:data:Database", None, {}), None),
+        (change(DATABASE, {"tags": {}}, {"tags": {"a": "b"}}), NOTHING),
+        (change("aws:iam/role:Role", None, {}), NOTHING),
+        (change("pipe:data:Database", None, {}), NOTHING),
     ],
     ids=[
         "created",
@@ -62,7 +70,7 @@ def change(kind: str, old: dict[str, Any] | None, new: dict[str, Any] | None) ->
         "component",
     ],
 )
-def test_a_change_costs_what_the_table_says(step: Step, found: Cost | None) -> None:
+def test_a_change_costs_what_the_table_says(step: Step, found: Costs) -> None:
     assert cost([step]) == found
 
 
@@ -80,7 +88,7 @@ def test_a_change_costs_what_the_table_says(step: Step, found: Cost | None) -> N
     ],
 )
 def test_a_type_that_nobody_entered_is_not_free(kind: str) -> None:
-    assert cost([change(kind, None, {})]) == Cost(0, [], [f"it: {kind} is not in the price table"])
+    assert cost([change(kind, None, {})]) == unpriced(f"it: {kind} is not in the price table")
 
 
 def test_the_table_knows_every_type_that_the_programs_use(foundation: Recorder) -> None:  # noqa: F811
@@ -88,19 +96,19 @@ def test_the_table_knows_every_type_that_the_programs_use(foundation: Recorder) 
         kind for kind, _ in foundation.inputs
     }
     found = cost(change(kind, None, {}) for kind in sorted(kinds))
-    assert found
-    assert [each for each in found.unknown if "not in the price table" in each] == []
+    assert found[1]
+    assert [each for each in found[2] if "not in the price table" in each] == []
 
 
 def test_no_type_is_free_and_has_a_price() -> None:
-    priced = {each["type"] for each in table()["prices"]} | {*table()["unknown"]}
-    assert priced & {*table()["free"]} == set()
+    priced = {each["type"] for each in TABLE["prices"]} | {*TABLE["unknown"]}
+    assert priced & {*TABLE["free"]} == set()
 
 
 def test_what_a_base_costs_that_does_not_evaluate_is_not_known(tmp_path: Path) -> None:
-    base = Observed("dev", tmp_path)
+    base = Observed(tmp_path)
     base.said.errors.append("no")
-    looked = Stack("dev", Observed("dev", tmp_path), base)
+    looked = Stack("dev", Observed(tmp_path), base)
     report = build(BASE_TO_HEAD, ("base", "head"), [looked], masks([]), tmp_path)
-    assert report.stacks[0].cost == Cost(0, [], ["what the base costs"])
+    assert report.stacks[0].unpriced == ["what the base costs"]
     assert "dev: unknown: what the base costs" in render.terminal(report)

@@ -97,7 +97,7 @@ def test_the_filter_works_by_keyboard_and_says_how_much_is_left(browser: Browser
 
 
 def test_the_filter_knows_stacks(browser: Browser, tmp_path: Path) -> None:
-    stacks = [StackReport(name, dict.fromkeys(COUNTS, 1), None) for name in ("dev", "prod")]
+    stacks = [StackReport(name, dict.fromkeys(COUNTS, 1)) for name in ("dev", "prod")]
     page = _open(browser, tmp_path, made.report(stacks=stacks))
     page.get_by_role("combobox", name="Stack").select_option("prod")
     assert page.locator(".item:visible").count() == 1
@@ -138,7 +138,7 @@ def test_what_the_filter_counts_can_be_seen_and_headings_say_it(browser: Browser
 
 
 def test_a_zero_is_not_as_bold_as_a_number(browser: Browser, tmp_path: Path) -> None:
-    stacks = [StackReport("dev", {**dict.fromkeys(COUNTS, 0), "update": 1}, None)]
+    stacks = [StackReport("dev", {**dict.fromkeys(COUNTS, 0), "update": 1})]
     page = _open(browser, tmp_path, made.report(stacks=stacks))
     weight = "(each) => getComputedStyle(each).fontWeight"
     assert page.get_by_role("cell", name="1").evaluate(weight) == "600"

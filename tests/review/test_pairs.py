@@ -15,7 +15,7 @@ import pytest
 from pydantic import TypeAdapter
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Sarif
 
-from review import phrases, render
+from review import render
 from review.model import Report
 from tests.review import parsed
 from tests.review.pairs import PAIRS
@@ -59,7 +59,7 @@ def _report(pair: str, reports: Path) -> Report:
     return TypeAdapter(Report).validate_json((reports / f"{pair}.json").read_text())
 
 
-CHANGES = {f"{sign} {op}" for op, sign in phrases.SIGNS.items()}
+CHANGES = {f"{sign} {op}" for op, sign in render.SIGNS.items()}
 
 
 @pytest.mark.parametrize("pair", PAIRS)
@@ -70,7 +70,7 @@ def test_its_comment_is_markdown_that_tells_each_change_with_its_sign(pair: str,
     lines = parsed.lines(text)
     assert [line.kind for line in lines if line.text.startswith("✅" if report.code == 0 else "⛔")] == ["h2"]
     told = [line for line in lines if line.depth == 2 and {*line.codes} & CHANGES]
-    wanted = [[f"{phrases.SIGNS[each.op]} {each.op}", phrases.title(each)] for each in report.changes]
+    wanted = [[f"{render.SIGNS[each.op]} {each.op}", render.title(each)] for each in report.changes]
     assert sorted(line.codes[:2] for line in told) == sorted(wanted)
     codes = [line.codes for line in lines if line.depth == 3]
     for change in report.changes:
@@ -79,7 +79,7 @@ def test_its_comment_is_markdown_that_tells_each_change_with_its_sign(pair: str,
                 assert any(
                     line
                     and line[0] == each.path
-                    and line[-2:] == [each.setting.key, phrases.where([each.setting])]
+                    and line[-2:] == [each.setting.key, render.where([each.setting])]
                     for line in codes
                 )
 

@@ -6,20 +6,32 @@ from typing import Any
 import pytest
 
 from review.model import Place
-from review.observed import Step
-from review.properties import properties, value_at
+from review.observed import Observed, Stack, Step
+from review.properties import properties
 from review.settings import StackFile, read
-from tests.review.stacks import KEY, resource
+from review.values import value_at
+from tests.review.stacks import KEY, VPC, resource
 
 NOWHERE = StackFile("Pulumi.dev.yaml", {}, {})
 
 
-def told(old: dict[str, Any], new: dict[str, Any], source: str = "", **kinds: str) -> list[tuple[Any, ...]]:
+MAIN = Step("create", None, resource(VPC, "main"))
+
+
+class Fed(Stack):
+    """A stack in which every value comes from the network, if there is one."""
+
+    def sources(self, step: Step, path: str) -> list[Step]:
+        return [each for each in self.steps.values() if each is MAIN]
+
+
+def told(old: dict[str, Any], new: dict[str, Any], *sources: Step, **kinds: str) -> list[tuple[Any, ...]]:
     """Path, values, whether it forces, and why it is folded."""
     step = Step(
         "update", resource(KEY, "it", old), resource(KEY, "it", new), kinds or dict.fromkeys(new, "update")
     )
-    found = properties(step, lambda _: source, NOWHERE, "it")
+    steps = {each.resource.urn: each for each in (step, *sources)}
+    found = properties(step, Fed("dev", Observed(Path(), steps)))
     return [(each.path, each.before, each.after, each.forces, each.folded) for each in found]
 
 
@@ -44,11 +56,11 @@ def test_what_forces_a_replacement_says_so_folded_or_not() -> None:
     kinds = {"a": "update-replace"}
     assert told({"a": 1}, {"a": 2}, **kinds) == [("a", "1", "2", True, "")]
     why = "forces the replacement, follows from main (aws:ec2:Vpc)"
-    assert told({"a": 1}, {"a": 2}, "main (aws:ec2:Vpc)", **kinds) == [("a", "1", "2", True, why)]
+    assert told({"a": 1}, {"a": 2}, MAIN, **kinds) == [("a", "1", "2", True, why)]
 
 
 def test_what_follows_from_another_resource_and_a_checksum_are_folded() -> None:
-    assert told({"a": 1}, {"a": 2}, "main") == [("a", "1", "2", False, "follows from main")]
+    assert told({"a": 1}, {"a": 2}, MAIN) == [("a", "1", "2", False, "follows from main (aws:ec2:Vpc)")]
     sums = {"checksum": "0123abcd"}, {"checksum": "4567cdef"}
     assert told(*sums) == [("checksum", "0123abcd", "4567cdef", False, "checksums")]
 

@@ -9,7 +9,6 @@ from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonS
 
 from review import render
 from review.model import Report
-from review.policies import RULES
 from tests.review import made
 
 
@@ -71,7 +70,7 @@ def test_a_rule_has_what_code_scanning_asks_for() -> None:
     found = dataclasses.replace(made.finding(), policy="rds-single-zone", remediation="")
     first, second = _run(made.report(findings=[found, made.risk(1)]))["tool"]["driver"]["rules"]
     assert first["shortDescription"]["text"] == "Rds single zone"
-    rule = RULES["rds-single-zone"]
+    rule = render.RULES["rds-single-zone"]
     assert (first["fullDescription"]["text"], first["help"]["text"]) == (rule.description, rule.remediation)
     assert second["fullDescription"]["text"] == "At risk: stateful replaced."
     assert second["help"]["text"] == "docs/review.md says what blocks, and how it is waived."

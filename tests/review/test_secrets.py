@@ -11,10 +11,9 @@ import pytest
 from review import render
 from review.build import build
 from review.looking import SHORT, UNJUDGED, events
-from review.masks import masks
 from review.model import STATE_TO_HEAD, Report
-from review.observed import Observed
-from review.stack import Stack
+from review.observed import Observed, Stack
+from review.values import masks
 from sandbox.summary import SIGNATURE
 
 PLANTED = "correct-horse/battery+staple"
@@ -48,7 +47,7 @@ def _report(tmp_path: Path) -> Report:
     old = {**state, "inputs": {"password": SEALED, "note": "x", "text": f"{everywhere}\none"}}
     new = {**state, "inputs": {"password": SEALED, "note": everywhere, "text": f"{everywhere}\ntwo"}}
     kinds = {path: {"kind": "update-replace"} for path in ("password", "note", "text")}
-    seen = Observed("dev", tmp_path)
+    seen = Observed(tmp_path)
     step = {
         "op": "replace",
         "oldState": old,
@@ -64,7 +63,7 @@ def _report(tmp_path: Path) -> Report:
         "message": f"is {everywhere}",
     }
     seen.add([{"policyEvent": policy}])
-    looked = Stack("dev", seen, None, {URN: seen.steps[URN].resource}, trouble=everywhere)
+    looked = Stack("dev", seen, trouble=everywhere)
     return build(STATE_TO_HEAD, ("state", everywhere), [looked], masks([PLANTED]), tmp_path, [everywhere])
 
 

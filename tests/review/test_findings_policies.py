@@ -7,12 +7,11 @@ import pytest
 from policies.pack import ALL
 from review import render
 from review.build import build
-from review.masks import masks
+from review.findings import policies
 from review.model import EXISTING, FIXED, NEW, STATE_TO_HEAD, UNKNOWN, WAIVED, Finding
-from review.observed import Observed
-from review.policies import findings
+from review.observed import Observed, Stack, Step
 from review.settings import StackFile
-from review.stack import Stack
+from review.values import masks
 from tests.review.stacks import KEY, resource, urn
 
 RULE = next(rule for rule in ALL if rule.remediation and rule.controls)
@@ -23,7 +22,7 @@ FILE = StackFile("Pulumi.dev.yaml", {"pipe:key.days": ("5", 7)}, {"pipe:key.days
 def side(*messages: str, level: str = "mandatory") -> Observed:
     """A run in which a rule says this of a key."""
     said = {"policy": RULE.name, "urn": urn(KEY, "disk"), "level": level, "severity": ""}
-    seen = Observed("dev", Path())
+    seen = Observed(Path())
     seen.said.violations += [{**said, "message": message} for message in messages]
     return seen
 
@@ -31,7 +30,8 @@ def side(*messages: str, level: str = "mandatory") -> Observed:
 def found(head: Observed, base: Observed | None) -> list[Finding]:
     """What is found of a key."""
     disk = resource(KEY, "disk", {"days": 5})
-    return findings(Stack("dev", head, base, {disk.urn: disk}, FILE), base)
+    head.steps[disk.urn] = Step("same", disk, disk)
+    return policies(Stack("dev", head, base, FILE), base)
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from review.observed import Resource, Step
-from review.risks import risk
+from review.findings import risk
+from review.observed import Resource, Stack, Step
 from review.settings import StackFile
-from review.stack import Stack
 from sandbox.summary import LATER
 from tests.review.stacks import FUNCTION, JOB, KEY, SECRET, SUBNET, VPC, after, resource, stack
 

@@ -1,4 +1,4 @@
-"""Secrets that are known by their value taken out of whatever is shown."""
+"""Plain data: the value at a path, its text, secrets taken out of it by their value."""
 
 import base64
 import dataclasses
@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from sandbox.summary import MASK
 
-URL_SAFE = str.maketrans("+/", "-_")  # of base64
+_STEP = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.\[\]]+)')  # of a path as the engine writes it
 SHORTEST = 6  # characters of a secret below which masking by value would hide common words
 
 
@@ -22,6 +22,23 @@ def is_map(value: Any) -> TypeGuard[dict[str, Any]]:
 def is_list(value: Any) -> TypeGuard[list[Any]]:
     """Whether a value of JSON is a list."""
     return isinstance(value, list)
+
+
+def value_at(value: Any, path: str) -> Any:
+    """The value at a path as the engine writes it; None where there is none."""
+    for key, index, name in _STEP.findall(path):
+        if value == MASK:
+            return MASK
+        if is_list(value) and index and int(index) < len(value):
+            value = value[int(index)]
+        else:
+            value = value.get(name or key) if is_map(value) else None
+    return value
+
+
+def plain(value: object) -> str | None:
+    """A value as text."""
+    return value if isinstance(value, str | None) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def each_text(value: Any, change: Callable[[str], str]) -> Any:
@@ -50,7 +67,7 @@ def masks(values: Iterable[str]) -> Callable[[str], str]:
         for lead in (0, 1, 2):
             text = base64.b64encode(b" " * lead + raw).decode()[4 if lead else 0 :]
             ends = f"{text} {text.rstrip('=')} {text[:-4]}"
-            forms |= {*ends.split(), *ends.translate(URL_SAFE).split()}
+            forms |= {*ends.split(), *ends.replace("+", "-").replace("/", "_").split()}
     kept = sorted((form for form in forms if len(form) >= SHORTEST), key=len, reverse=True)
     pattern = re.compile("|".join(map(re.escape, kept)) or "(?!)")
     return lambda text: pattern.sub(MASK, text)

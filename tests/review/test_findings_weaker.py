@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from review.build import neutral
-from review.observed import Resource, Step
-from review.stack import Stack
-from review.weaker import apart, weaker
+from review.findings import apart, weaker
+from review.observed import Resource, Stack, Step
 from sandbox.summary import LATER
 from tests.review.stacks import resource, stack
 
@@ -34,9 +33,9 @@ def strong(**changed: Any) -> list[Resource]:
 
 def sides(name: str, before: list[Resource], after: list[Resource]) -> Stack:
     """A stack that had these resources, and has those."""
-    gone = [each for each in before if each.urn not in {one.urn for one in after}]
-    steps = [Step("delete", each, None) for each in gone] + [Step("same", each, each) for each in after]
-    return stack(*steps, before={each.urn: each for each in before}, name=name)
+    old, new = ({each.urn: each for each in side} for side in (before, after))
+    gone = [Step("delete", old[urn], None) for urn in old.keys() - new.keys()]
+    return stack(*gone, *(Step("same", old.get(urn), each) for urn, each in new.items()), name=name)
 
 
 def said(**prod: Any) -> list[str]:
