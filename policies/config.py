@@ -18,18 +18,19 @@ def faults(rules: Mapping[str, Rule], config: Mapping[str, Mapping[str, Any]]) -
             continue
         rule = rules.get(name)
         if rule is None:
-            found.append(f'there is no policy "{name}"; {_nearest(name, rules)}')
+            found.append(f'there is no policy "{name}"; {nearest(name, rules)}')
             continue
         for key, value in sorted(cast("dict[str, Any]", from_plain(values)).items()):
             option = rule.options.get(key)
             if option is None:
-                found.append(f'{name} has no setting "{key}"; {_nearest(key, rule.options)}')
+                found.append(f'{name} has no setting "{key}"; {nearest(key, rule.options)}')
             elif not option.valid(value):
                 found.append(f"{name}.{key} is {value!r}; set it to {option.wanted}")
     return found
 
 
-def _nearest(name: str, names: Iterable[str]) -> str:
+def nearest(name: str, names: Iterable[str]) -> str:
+    """What to write in place of a name that does not exist."""
     known = sorted(names)
     near = get_close_matches(name, known, n=3, cutoff=0.5)
     if near:

@@ -14,7 +14,7 @@ from pulumi_policy import (
     StackValidationPolicy,
 )
 
-from policies import meta
+from policies import meta, waivers
 from policies.catalog import RULES
 from policies.judge import Judgement, judge
 from policies.resources import of_arguments, of_stack_arguments
@@ -49,11 +49,15 @@ def _validate_stack(rule: Rule, args: StackValidationArgs, report: ReportViolati
 
 
 def _remediate(rule: Rule, remedy: Remedy, args: ResourceValidationArgs) -> Any:
-    """The repaired properties, where the rule finds something to repair."""
+    """The repaired properties, where the rule finds something to repair that nobody has waived."""
     if args.resource_type not in rule.types:
         args.not_applicable(NOT_ABOUT)
     config = args.get_config()
     if not judge(rule, of_arguments(args), config).findings:
+        return None
+    exceptions = waivers.load(each.name for each in ALL)
+    waiver = exceptions.of(rule.name, args.urn)
+    if waiver and not waiver.expired(exceptions.today):
         return None
     remedy(args.resource_type, args.props, rule.defaults() | dict(config))
     return args.props

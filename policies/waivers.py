@@ -8,6 +8,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, cast
 
+from policies.config import nearest
+
 FILE = Path(__file__).with_name("waivers.yaml")
 LONGEST = 180
 """Days that a waiver may still have to run."""
@@ -202,7 +204,7 @@ def _match(
             if not texts
         )
         faults.extend(
-            f"{where}.policies has {name!r}; there is no such policy"
+            f"{where}.policies has {name!r}, and there is no such policy; {nearest(name, known)}"
             for name in policies
             if name not in known
         )

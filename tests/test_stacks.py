@@ -38,11 +38,11 @@ def first_summary(stack: Stack) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", STACKS)
-def test_a_stack_comes_up_without_a_mandatory_violation(made: Made, name: str) -> None:
+def test_a_stack_comes_up_without_a_violation_that_nobody_has_waived(made: Made, name: str) -> None:
     stack, said = made(name)
     summary = first_summary(stack)
     assert summary["changes"]["create"] > 80
-    assert [each for each in summary["violations"] if each["level"] == "mandatory"] == []
+    assert [each for each in summary["violations"] if not each["message"].startswith("waived until ")] == []
     assert f"up of {name} ended well" in said
 
 

@@ -1,9 +1,12 @@
 """The level `remediate`: repairs that are certain, and that keep secret marks."""
 
 import json
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from google.protobuf import json_format
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import analyzer_pb2
@@ -12,6 +15,7 @@ from pulumi_policy import EnforcementLevel
 from policies.catalog import RULES
 from policies.pack import NAME, policies
 from policies.servicer import Servicer
+from policies.waivers import utc_day
 from tests.policies.conftest import UNKNOWN, changed, secret, urn
 from tests.policies.fixtures import DEPLOYMENT, KINDS, POD, around, kind
 
@@ -142,6 +146,23 @@ def test_an_unknown_value_is_left_alone() -> None:
     policy, zone = "tls-cloudflare-zone-old-version", "cloudflare:index/zoneSetting:ZoneSetting"
     assert repaired(policy, zone, {"settingId": "min_tls_version", "value": UNKNOWN}) is None
     assert repaired("workload-token-mounted", kind("Deployment"), {"spec": UNKNOWN}) is None
+
+
+@pytest.mark.parametrize(("days", "left"), [(1, True), (-1, False)], ids=["waived", "expired"])
+def test_what_is_waived_is_left_alone(
+    days: int, left: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy, zone = "tls-cloudflare-zone-old-version", "cloudflare:index/zoneSetting:ZoneSetting"
+    waiver = {
+        "reason": "old tills",
+        "owner": "shop",
+        "ticket": "OPS-9",
+        "expires": utc_day() + timedelta(days=days),
+        "match": [{"policies": [policy], "targets": [urn(zone)]}],
+    }
+    (tmp_path / "waivers.yaml").write_text(yaml.safe_dump([waiver]))
+    monkeypatch.setenv("PIPE_POLICY_WAIVERS", str(tmp_path / "waivers.yaml"))
+    assert (repaired(policy, zone, {"settingId": "min_tls_version", "value": "1.0"}) is None) == left
 
 
 def test_which_policies_can_repair() -> None:

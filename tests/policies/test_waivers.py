@@ -43,8 +43,9 @@ def read(content: object, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Waiv
         ({"until": 1}, ".until is not known; a waiver has expires, match, owner, reason, ticket"),
         ({"match": []}, ".match is []; write a list of policies and targets"),
         (
-            {"match": [{"policies": ["no-such"], "targets": ["*"]}]},
-            ".match[0].policies has 'no-such'; there is no such policy",
+            {"match": [{"policies": ["workload-image-latests"], "targets": ["*"]}]},
+            ".match[0].policies has 'workload-image-latests', and there is no such policy; did you mean "
+            "workload-image-latest or workload-image-without-digest or workload-image-pull-not-always?",
         ),
         ({"match": [{"policies": [RULE]}]}, ".match[0].targets is missing; write a list of texts"),
         ({"match": ["x"]}, ".match[0] is 'x'; write policies and targets"),
