@@ -26,7 +26,8 @@ from sandbox.fault import Fault
 from sandbox.progress import Progress
 
 NOT_RUN, STOPPED = 2, 130
-OPEN = "Not isolated: files, network, sockets and processes are open to the program; no namespaces here."
+OPEN = ("Not isolated: files, network, sockets and processes are open to the program. "
+        "That takes Linux with bubblewrap and user namespaces; .ci/namespaces gets both.")  # fmt: skip
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -61,8 +62,7 @@ def _compare(args: argparse.Namespace, tree: Path, out: Path | None) -> int:
         code = {Path(entry).resolve() for entry in sys.path if Path(entry).is_dir()}
         shut = isolation.shut(work, {*trees, *code}, (program.parent,))
         if args.isolated and not shut:
-            need = "It needs Linux with bubblewrap and user namespaces; .ci/namespaces gets both."
-            raise Fault(f"--isolated, and this machine cannot:\n{OPEN}\n{need}")
+            raise Fault(f"--isolated, and this machine cannot. {OPEN}")
         asked = {
             "trees": [*map(str, trees)], "names": (base, _head(tree)), "stacks": args.stack,
             "minutes": args.minutes, "notes": [] if shut else [OPEN],
@@ -96,7 +96,6 @@ def _head(tree: Path) -> str:
 
 
 def _git(tree: Path, *words: str) -> bytes:
-    """What git says; nothing where it fails."""
     try:
         return subprocess.run(["git", "-C", tree, *words], capture_output=True).stdout
     except FileNotFoundError:

@@ -27,9 +27,8 @@ def build(compares: str, names: tuple[str, str], stacks: Sequence[Stack], clean:
     rows, changes, found = list[model.StackReport](), list[Change](), list[Finding]()
     for stack in stacks:
         own, judged = [_change(step, stack) for step in stack.changed], [*_errors(stack)]
-        for step in stack.changed:
-            if risk := findings.risk(step, stack):
-                judged.append(_waived(risk, waivers, step.resource.urn))
+        risks = ((findings.risk(step, stack), step.resource.urn) for step in stack.changed)
+        judged += [_waived(risk, waivers, urn) for risk, urn in risks if risk]
         judged += findings.policies(stack, None if stack.alone else stack.base)
         if compares == model.BASE_TO_HEAD and not stack.trouble and not stack.base:
             notes.append(f"{stack.name}: the base has no such stack; everything in it is new.")
@@ -41,12 +40,18 @@ def build(compares: str, names: tuple[str, str], stacks: Sequence[Stack], clean:
         rows.append(model.StackReport(stack.name, _counts(stack, own, judged), *price))
         changes += own
         found += judged
-    changes, found = _merged(changes), _merged(found)
+    changes, found = [*_merged(changes)], [*_merged(found)]
     evaluated = {each.name: each for each in stacks if each.head and not each.head.errors}
     if "prod" in evaluated and "stg" in evaluated:
         weak = findings.weaker(evaluated["prod"], evaluated["stg"])
         found += [_waived(each, waivers, each.name) for each in weak]
     found += findings.apart([*evaluated.values()], neutral)
+    told = {line for each in found for line in (each.waiver, *each.message.splitlines())}
+    idle = (each for each in waivers.waivers if not {each.said(waivers.today), each.lapsed()} & told)
+    said = {
+        text for each in idle for name in evaluated for text in each.unneeded(f"urn:pulumi:{name}::", set())
+    }
+    notes += [f"{WAIVERS}: {text}" for text in sorted(said)]
     blocks = {(each.type, each.name) for each in found if each.blocks}
 
     def urgency(each: Change | Finding) -> tuple[Any, ...]:
@@ -83,10 +88,11 @@ def _errors(each: Stack) -> Iterator[Finding]:
 
 
 def _waived(found: Finding, waivers: Waivers, target: str) -> Finding:
-    """The same, waived if a waiver holds for the target: a URN, or the name of what is weaker."""
-    waiver = waivers.of(found.policy, target) if found.blocks else None
-    if waiver is None or waiver.expired(waivers.today):
+    waiver = waivers.of(found.policy, target) if found.blocks else None  # target: a URN, or what is weaker
+    if waiver is None:
         return found
+    if waiver.expired(waivers.today):
+        return replace(found, message=f"{found.message}\n{waiver.lapsed()}")
     return replace(found, waiver=waiver.said(waivers.today), verdict=model.WAIVED, blocks=False)
 
 
@@ -99,7 +105,7 @@ def _counts(each: Stack, changes: Iterable[Change], found: Iterable[Finding]) ->
     return {key: words.count(key.removesuffix("s")) for key in known}
 
 
-def _merged(items: Iterable[Kind]) -> list[Kind]:
+def _merged(items: Iterable[Kind]) -> Iterator[Kind]:
     """What is the same in several stacks, once, with `<stack>` in place of their names."""
     groups: dict[str, list[Kind]] = {}
     for each in items:
@@ -109,12 +115,10 @@ def _merged(items: Iterable[Kind]) -> list[Kind]:
             told = [replace(one, **(noise if one.folded else {})) for one in said.properties]
             said = replace(said, properties=told)
         groups.setdefault(repr(replace(said, stacks=[])), []).append(each)
-    found: list[Kind] = []
     for group in groups.values():
         first, stacks = group[0], [each.stacks[0] for each in group]
         told = each_text(first, lambda text, name=stacks[0]: neutral(text, name)) if group[1:] else first
-        found.append(replace(told, stacks=stacks))
-    return found
+        yield replace(told, stacks=stacks)
 
 
 def neutral(text: str, stack: str) -> str:

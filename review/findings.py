@@ -17,28 +17,25 @@ SAID = re.compile(r"^([\w.\[\]\"/-]+) (?:is|are|has) '?([^\s';,]+)'?", re.MULTIL
 Named = Mapping[tuple[str, str], Resource]  # resources by type and name
 
 
-def policies(stack: Stack, base: Observed | None) -> list[Finding]:
+def policies(stack: Stack, base: Observed | None) -> Iterator[Finding]:
     """All findings of a stack; without a base nobody judged before, so what is not waived is told as new."""
     before, after = ({_key(each): each for each in side.said.violations} if side else {}
                      for side in (base, stack.head))  # fmt: skip
     counted = not any(each["level"] == UNKNOWN for each in after.values())
-    found: list[Finding] = []
     for key, verdict in after.items():
         if verdict["policy"] != UNCHECKED or counted:
             old, waived = before.get(key), bool(_waived(verdict))
             changed = bool(_waived(old)) != waived if old else bool(base) or not waived
             fresh = verdict["level"] != UNKNOWN and changed
-            found.append(_finding(verdict, stack, NEW if fresh else EXISTING))
+            yield _finding(verdict, stack, NEW if fresh else EXISTING)
     for key, verdict in before.items():
         told = verdict["policy"] == UNCHECKED or verdict["level"] == UNKNOWN or _waived(verdict)
         if key not in after and not told and stack.head and not stack.head.errors:
-            found.append(_finding(verdict, stack, FIXED))
-    return found
+            yield _finding(verdict, stack, FIXED)
 
 
 def _key(verdict: Row) -> tuple[str, ...]:
-    """What makes two verdicts the same one: not the values that a message quotes, nor a waiver."""
-    said = re.sub(r"'[^']*'|\d+", "…", WAIVER.sub("", verdict["message"]))
+    said = re.sub(r"'[^']*'|\d+", "…", WAIVER.sub("", verdict["message"]))  # without the values it quotes
     return verdict["policy"], verdict["urn"], said, UNKNOWN if verdict["level"] == UNKNOWN else ""
 
 
@@ -159,9 +156,8 @@ def weaker(prod: Stack, stg: Stack) -> Iterator[Finding]:
 
 
 def _weak(prod: Named, stg: Named) -> Iterator[tuple[str, str, str, str, str]]:
-    """Type, name, property, its value in prod, and what is to be said."""
     for rule in RULES["strength"]:
-        kind, path, absent = rule["type"], rule.get("path", ""), rule.get("absent")
+        kind, path = rule["type"], rule.get("path", "")
         there, other = (sum(each == kind for each, _ in side) for side in (prod, stg))
         if not path and there < other:
             yield "", "the stack", "", "", f"{rule['what']}: {there} of {kind} in prod and {other} in stg"
@@ -169,26 +165,26 @@ def _weak(prod: Named, stg: Named) -> Iterator[tuple[str, str, str, str, str]]:
             if each == kind and rule.get("where", {}).items() <= resource.inputs.items():
                 weak = value_at(prod[kind, name].inputs, path) if (kind, name) in prod else None
                 strong = value_at(resource.inputs, path)
-                sizes = absent if weak is None else _measure(weak), _measure(strong)
+                sizes = _measure(weak, rule), _measure(strong, rule)
                 if sizes[0] is not None and sizes[1] is not None and sizes[0] < sizes[1]:
-                    one, two = (size if is_map(value) else "absent" if value is None else plain(value)
+                    one, two = (size if is_map(value) else plain(value) or "absent"
                                 for value, size in zip((weak, strong), sizes, strict=True))  # fmt: skip
                     said = f"{rule['what']}: {path} is {one} in prod and {two} in stg"
                     yield kind, name, path, str(one), said
 
 
-def _measure(value: Any) -> float | None:
+def _measure(value: Any, rule: Mapping[str, Any]) -> float | None:
     """How strong a value is: a number, or the oldest TLS version that a server's configuration allows."""
     lines = re.findall(r"ssl_protocols([^;]*);", str(value))
     if versions := re.findall(r"TLSv(1(?:\.\d)?)", " ".join(lines)):
         return min(map(float, versions))
     number = isinstance(value, bool) or re.fullmatch(r"\d+(\.\d+)?", str(value))
-    return float(value) if number else None
+    size = rule.get("means", {}).get(plain(value) or "absent", float(value) if number else None)
+    return -size if size is not None and rule.get("less") else size
 
 
 def apart(stacks: Sequence[Stack], neutral: Callable[[str, str], str]) -> Iterator[Finding]:
-    """Resources and properties that were the same in two stacks, and are no longer."""
-    # Of what comes or goes, whether it is there.
+    """What was the same in two stacks and no longer is: properties, or whether a resource is there."""
     paths = {(step.resource.key, path): step.resource.places for stack in stacks for step in stack.changed
              for path in (step.diff if step.op in ("update", "replace") else ("",))}  # fmt: skip
     for key, path in sorted(paths):

@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "NO_COLOR", "PIPE_LAZY_SDK")  # of the caller's environment
-SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc", "/nix/store")
-HIDDEN = frozenset({".git", ".sandbox"})  # entries of a tree that hold keys or other people's state
+ETC = ("alternatives", "hosts", "ld.so.cache", "localtime", "nsswitch.conf", "passwd", "ssl/certs")
+SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/nix/store", *(f"/etc/{name}" for name in ETC))
 SHUT = ("bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session",
         "--as-pid-1", "--cap-drop", "ALL", "--proc", "/proc", "--dev", "/dev")  # fmt: skip
 DUMPABLE, SUBREAPER = 4, 36  # prctl(2)
@@ -30,15 +30,25 @@ def shut(work: Path, trees: Iterable[Path], programs: Iterable[Path]) -> list[st
     python = (sys.prefix, sys.base_prefix, Path(sys.executable).resolve().parents[1])
     given = {Path(each): "--ro-bind-try" for each in (*SYSTEM, *python, *programs)} | {work: "--bind"}
     for tree in trees:
-        given |= {entry: "--ro-bind" for entry in tree.iterdir() if entry.name not in HIDDEN}
+        given |= {entry: "--symlink" if entry.is_symlink() else "--ro-bind-try" for entry in _shown(tree)}
         given[tree] = "--tmpfs"
     words = [*SHUT]
-    for path, how in sorted(given.items()):  # a folder before what is in it
-        words += [how, str(path)] if how == "--tmpfs" else [how, str(path), str(path)]
+    for path, how in sorted(given.items()):  # a folder before what is in it; a link stays one
+        source = [] if how == "--tmpfs" else [str(path.readlink() if how == "--symlink" else path)]
+        words += [how, *source, str(path)]
     for path in (*(path for path, how in given.items() if how == "--tmpfs"), "/"):
         words += ["--remount-ro", str(path)]
     works = shutil.which(SHUT[0]) and subprocess.run([*words, "true"], capture_output=True).returncode == 0
     return words if works else []
+
+
+def _shown(tree: Path) -> set[Path]:
+    """The entries of a tree that git knows or would take in: none with keys or other people's state."""
+    words = ("git", "-C", tree, "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+    names = subprocess.run(words, capture_output=True, text=True).stdout.split("\0")
+    return {tree / name.partition("/")[0] for name in names if name} or {
+        each for each in tree.iterdir() if each.name != ".git"
+    }
 
 
 def environment(home: Path) -> dict[str, str]:

@@ -27,7 +27,6 @@ INCOMPARABLE = (f"Not comparable: {LOCK} differs, and the base was evaluated wit
                 "what the change of packages does is not in this report.")  # fmt: skip
 UNJUDGED = "No policy has judged the state: whatever breaks a rule without a waiver is told as new."
 SHORT = f"Secrets shorter than {SHORTEST} characters are not hidden by value: they would hide common words."
-
 COMMANDS = {"base": "up", "head": "preview"}
 KEPT = ("events.jsonl", "engine.log", "summary.json", "ledger.jsonl")  # engine.log of a preview is its plan
 Trees = tuple[Path, Path]

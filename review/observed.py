@@ -23,7 +23,6 @@ STEPS = {"create-replacement": "replace", "delete-replaced": "replace",
 UNCHECKED = "policy-value-unknown"  # counts what a preview cannot know; a ledger says what that is
 NOTHING = '"verdict": "not applicable"'  # in most rows of a ledger
 COLOURS = re.compile(r"\x1b\[[0-9;]*m|<\{%.*?%\}>")  # A terminal's, and the engine's own tags
-# A frame of a Python traceback.
 FRAME = re.compile(r'^ *File "([^"]*)", line \d+.*\n(?:^ {4,}(?!File ).*\n)*', re.MULTILINE)
 
 
@@ -135,11 +134,11 @@ def _inside(path: str, tree: Path) -> str:
 def read(file: Path) -> Any:
     """A `--json` plan (one object), or an event log or ledger (a list of objects, one a line); else None."""
     text = file.read_text().strip() if file.exists() else ""
-    with suppress(ValueError):
-        found = json.loads(text)
-        return [found] if is_map(found) and {"sequence", "run"} & found.keys() else found
-    with suppress(ValueError):
-        return [json.loads(line) for line in text.splitlines() if line.strip() and NOTHING not in line]
+    rows = (line for line in text.splitlines() if line.strip() and NOTHING not in line)
+    for form in (text, f"[{','.join(rows)}]"):
+        with suppress(ValueError):
+            found = json.loads(form)
+            return [found] if is_map(found) and {"sequence", "run"} & found.keys() else found
     return None
 
 
@@ -154,16 +153,14 @@ class Stack:
     trouble: str = ""
 
     def __post_init__(self) -> None:
-        # Where the base does not evaluate, nothing can be compared.
-        self.alone = bool(self.base and self.base.errors)
+        self.alone = bool(self.base and self.base.errors)  # nothing can be compared
         self.steps = self.head.steps if self.head else {}
         self.resources = {urn: step.resource for urn, step in self.steps.items()}
         before = [one.old for one in self.steps.values() if one.old and not self.alone]
         self.old = {one.key: one for one in before}
         self.new = {one.resource.key: one.resource for one in self.steps.values() if one.op != "delete"}
-        done = () if self.alone else self.steps.values()
-        # But for providers and the stack itself.
-        self.changed = [one for one in done if one.op in OPS and not one.resource.type.startswith("pulumi:")]
+        own = (one for one in self.steps.values() if not one.resource.type.startswith("pulumi:"))
+        self.changed = [one for one in own if one.op in OPS and not self.alone]
         self._dependents: dict[str, set[str]] = {}
         # The head no longer depends on what it has deleted; the base says who did.
         for resource in (*before, *self.resources.values()):

@@ -62,7 +62,6 @@ def _parts(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]
 
 
 def _json(text: Any) -> Any:
-    """What a text of JSON holds, if that is an object or a list."""
     try:
         return json.loads(text) if isinstance(text, str) and text[:1] in ("{", "[") else None
     except ValueError:
@@ -70,7 +69,6 @@ def _json(text: Any) -> Any:
 
 
 def _reordered(path: str, old: Any, new: Any) -> bool:
-    """Whether an element changes of a list that holds the same as before."""
     parent = path.rpartition("[")[0]
     lists = [value_at(side, parent) for side in (old, new)] if path.endswith("]") else []
     if not lists or not all(map(is_list, lists)) or parent.rpartition(".")[2] in ORDERED:

@@ -20,7 +20,7 @@ from review.values import each_text
 from sandbox.progress import Progress
 
 RULES = {rule.name: rule for rule in ALL}
-LIMIT = 65_000  # characters of a comment on a pull request; GitHub allows 65,536
+LIMIT = 64_000  # characters of a comment: GitHub takes 65,536; posting adds a heading, and mutes names
 ENDING = 1200  # characters kept free for saying what was folded
 FOLDED = "**Folded to fit into a comment**"
 # Sections of findings: those that are shown without a click, before the changes; and those after them.

@@ -10,7 +10,6 @@ from review.model import Place
 
 COMMON = frozenset({"true", "false", "null"})  # identify nothing by themselves; nor does a short value
 Values = dict[str, tuple[str, int]]  # value and line by key: `pipe:network.subnets.public[1]`
-Text = str | None
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class StackFile:
     base: Values
     head: Values
 
-    def origin(self, path: str, old: Text, new: Text, near: str) -> Place | None:
+    def origin(self, path: str, old: str | None, new: str | None, near: str) -> Place | None:
         """The key that a property's value came from, if something identifies it; `near` is the component.
 
         It changed as the property did, or as a part of it (`pipe-backup` in `pipe-backup-logs`); or it has
@@ -69,12 +68,10 @@ def _leaves(node: yaml.Node | None, path: str) -> Iterator[tuple[str, tuple[str,
 
 
 def _leaf(path: str) -> str:
-    """The last name of a path: `max` of `spec.replicas[0].max`."""
     return path.rpartition(".")[2].partition("[")[0].lower()
 
 
 def _one(keys: list[str], path: str, near: str) -> str:
-    """The one key; among several the one that has the property's name, or is of the component's topic."""
     named = [key for key in keys if _leaf(key) == _leaf(path)]
     topical = [key for key in keys if near and near in key.partition(".")[0]]
     return next((chosen[0] for chosen in (keys, named, topical) if len(chosen) == 1), "")

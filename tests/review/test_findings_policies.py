@@ -31,7 +31,7 @@ def found(head: Observed, base: Observed | None) -> list[Finding]:
     """What is found of a key."""
     disk = resource(KEY, "disk", {"days": 5})
     head.steps[disk.urn] = Step("same", disk, disk)
-    return policies(Stack("dev", head, base, FILE), base)
+    return [*policies(Stack("dev", head, base, FILE), base)]
 
 
 @pytest.mark.parametrize(

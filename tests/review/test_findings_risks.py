@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from policies.rules.protection import STATEFUL
 from review.findings import risk
+from review.model import RULES
 from review.observed import Resource, Stack, Step
 from review.settings import StackFile
 from sandbox.summary import LATER
@@ -110,3 +112,26 @@ def test_a_value_that_is_known_and_that_nobody_gave_follows_from_nothing() -> No
     old, new = (resource(SUBNET, "public", {"zone": each}, **after(zone=OLD)) for each in ("a", "b"))
     it = step("update", (old, new), "zone")
     assert stack(it, REPLACED).sources(it, "zone") == []
+
+
+def test_whatever_is_to_be_protected_is_known_to_hold_data() -> None:
+    assert {*STATEFUL} <= {*RULES["stateful"]}
+
+
+@pytest.mark.parametrize("kind", RULES["stateful"])
+@pytest.mark.parametrize("op", ["delete", "replace"])
+def test_what_holds_data_does_not_go_without_a_waiver(kind: str, op: str) -> None:
+    one = resource(kind, "it", {"name": "a"})
+    gone = Step(op, one, resource(kind, "it", {"name": "b"}) if op == "replace" else None)
+    found = risk(gone, stack(gone))
+    assert found and (found.policy, found.blocks) == (f"stateful-{op}d", True)
+    assert found.message.splitlines()[-1] == f"Data: {RULES['stateful'][kind]}"
+
+
+@pytest.mark.parametrize(
+    "rule", RULES["stateful-when"], ids=lambda rule: f"{rule['type']}.{rule['property']}"
+)
+def test_what_a_property_makes_of_the_data_is_told(rule: dict[str, str]) -> None:
+    gone = Step("delete", resource(rule["type"], "it", {rule["property"]: True}), None)
+    found = risk(gone, stack(gone))
+    assert found and found.message.splitlines()[-1] == f"Data: {rule['says']}"

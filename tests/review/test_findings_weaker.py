@@ -1,24 +1,37 @@
 """Where prod is weaker than stg."""
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
 
 from review.build import neutral
 from review.findings import apart, weaker
+from review.model import RULES
 from review.observed import Resource, Stack, Step
 from sandbox.summary import LATER
 from tests.review.stacks import resource, stack
 
 INSTANCE = "aws:rds/instance:Instance"
-LOG = "aws:cloudwatch/logGroup:LogGroup"
+LOG, LOCK = (
+    "aws:cloudwatch/logGroup:LogGroup",
+    "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
+)
+PODS, BUDGET = "kubernetes:apps/v1:Deployment", "kubernetes:policy/v1:PodDisruptionBudget"
+SUBNET, GATEWAY = "aws:ec2/subnet:Subnet", "aws:ec2/natGateway:NatGateway"
 SCALER = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
 CONFIG, ZONE = "kubernetes:core/v1:ConfigMap", "cloudflare:index/zoneSetting:ZoneSetting"
-ALERT = "datadog:index/monitor:Monitor"
-STRONG = {
-    INSTANCE: {"multiAz": True},
+ALERT, GOAL = "datadog:index/monitor:Monitor", "datadog:index/serviceLevelObjective:ServiceLevelObjective"
+STRONG: dict[str, dict[str, Any]] = {
+    INSTANCE: {"multiAz": True, "backupRetentionPeriod": 14, "deletionProtection": True},
+    PODS: {"spec": {"replicas": 3}},
+    BUDGET: {"spec": {"maxUnavailable": 1}},
+    LOCK: {"rule": {"defaultRetention": {"days": 30}}},
+    SUBNET: {},
+    GATEWAY: {},
+    GOAL: {},
     LOG: {"retentionInDays": 30},
-    SCALER: {"spec": {"minReplicas": 3}},
+    SCALER: {"spec": {"minReplicas": 3, "maxReplicas": 9}},
     CONFIG: {"data": {"nginx.conf": "ssl_protocols TLSv1.2 TLSv1.3;"}},
     ZONE: {"settingId": "min_tls_version", "value": "1.2"},
     ALERT: {"query": "errors > 1"},
@@ -45,33 +58,70 @@ def said(**prod: Any) -> list[str]:
     return [each.message for each in found]
 
 
-@pytest.mark.parametrize(
-    ("prod", "message"),
-    [
-        ({"Instance": {"multiAz": False}}, "zones: multiAz is false in prod and true in stg"),
-        ({"Instance": {}}, "zones: multiAz is absent in prod and true in stg"),
-        ({"Instance": None}, "zones: multiAz is absent in prod and true in stg"),
-        (
-            {"HorizontalPodAutoscaler": None},
-            "replicas: spec.minReplicas is absent in prod and 3 in stg",
-        ),
-        ({"LogGroup": {"retentionInDays": 7}}, "retention: retentionInDays is 7 in prod and 30 in stg"),
-        (
-            {"ConfigMap": {"data": {"nginx.conf": "ssl_protocols TLSv1.1 TLSv1.2 TLSv1.3;"}}},
-            "TLS: data is 1.1 in prod and 1.2 in stg",
-        ),
-        (
-            {"ZoneSetting": {"settingId": "min_tls_version", "value": "1.0"}},
-            "TLS: value is 1.0 in prod and 1.2 in stg",
-        ),
-        (
-            {"Monitor": None},
-            "alerts: 0 of datadog:index/monitor:Monitor in prod and 1 in stg",
-        ),
-    ],
-)
-def test_less_than_stg_has_is_found_also_where_prod_has_none(prod: dict[str, Any], message: str) -> None:
-    assert said(**prod) == [message]
+def less(kind: str, path: str, value: Any) -> dict[str, Any]:
+    """A resource of prod with another value at a path; without the property if it is None."""
+    name, inputs = kind.rpartition(":")[2], deepcopy(STRONG[kind])
+    *keys, last = path.split(".")
+    there = inputs
+    for key in keys:
+        there = there[key]
+    there[last] = value
+    if value is None:
+        del there[last]
+    return {name: inputs}
+
+
+DAYS = "rule.defaultRetention.days"
+LESS = [
+    (INSTANCE, "multiAz", False, "zones: multiAz is false in prod and true in stg"),
+    (INSTANCE, "multiAz", None, "zones: multiAz is absent in prod and true in stg"),
+    (INSTANCE, "backupRetentionPeriod", 7, "retention: backupRetentionPeriod is 7 in prod and 14 in stg"),
+    (INSTANCE, "deletionProtection", None, "retention: deletionProtection is absent in prod and true in stg"),
+    (PODS, "spec.replicas", 2, "replicas: spec.replicas is 2 in prod and 3 in stg"),
+    (BUDGET, "spec.maxUnavailable", 3, "replicas: spec.maxUnavailable is 3 in prod and 1 in stg"),
+    (SCALER, "spec.minReplicas", 2, "replicas: spec.minReplicas is 2 in prod and 3 in stg"),
+    (SCALER, "spec.maxReplicas", 8, "replicas: spec.maxReplicas is 8 in prod and 9 in stg"),
+    (LOG, "retentionInDays", 7, "retention: retentionInDays is 7 in prod and 30 in stg"),
+    (
+        LOCK,
+        "rule.defaultRetention.days",
+        7,
+        "retention: rule.defaultRetention.days is 7 in prod and 30 in stg",
+    ),
+    (ZONE, "value", "1.0", "TLS: value is 1.0 in prod and 1.2 in stg"),
+    (
+        CONFIG,
+        "data",
+        {"nginx.conf": "ssl_protocols TLSv1.1 TLSv1.2;"},
+        "TLS: data is 1.1 in prod and 1.2 in stg",
+    ),
+]
+NONE = {
+    BUDGET: "replicas: spec.maxUnavailable is absent in prod and 1 in stg",
+    SUBNET: f"zones: 0 of {SUBNET} in prod and 1 in stg",
+    GATEWAY: f"zones: 0 of {GATEWAY} in prod and 1 in stg",
+    ALERT: f"alerts: 0 of {ALERT} in prod and 1 in stg",
+    GOAL: f"alerts: 0 of {GOAL} in prod and 1 in stg",
+}
+
+
+@pytest.mark.parametrize(("kind", "path", "value", "message"), LESS, ids=[each[3] for each in LESS])
+def test_less_than_stg_has_is_found(kind: str, path: str, value: Any, message: str) -> None:
+    assert said(**less(kind, path, value)) == [message]
+
+
+@pytest.mark.parametrize("kind", NONE)
+def test_what_stg_has_and_prod_has_not_is_found(kind: str) -> None:
+    assert said(**{kind.rpartition(":")[2]: None}) == [NONE[kind]]
+
+
+def test_every_rule_of_strength_has_its_case() -> None:
+    rules = {(rule["type"], rule.get("path", "")) for rule in RULES["strength"]}
+    assert rules == {each[:2] for each in LESS} | {(kind, "") for kind in NONE if kind != BUDGET}
+
+
+def test_for_ever_is_not_weaker_than_days() -> None:
+    assert said(LogGroup={"retentionInDays": 0}) == []
 
 
 def test_what_is_kept_for_ever_where_nothing_is_said_is_not_weaker() -> None:
@@ -86,7 +136,7 @@ def test_a_number_of_a_zone_that_is_no_version_of_tls_is_not_compared() -> None:
 
 
 def test_as_much_or_more_is_no_finding() -> None:
-    assert said() == said(HorizontalPodAutoscaler={"spec": {"minReplicas": 4}}) == []
+    assert said() == said(HorizontalPodAutoscaler={"spec": {"minReplicas": 4, "maxReplicas": 9}}) == []
 
 
 Values = dict[str, str | None]

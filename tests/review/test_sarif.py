@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from typing import Any
 
 import pytest
@@ -11,11 +12,20 @@ from review import render
 from review.model import Report
 from tests.review import made
 
+URI = re.compile(r"([\w.~/@!$&'()*+,;=-]|%[0-9A-F]{2})+")
+
 
 def _run(report: Report) -> dict[str, Any]:
     text = render.sarif(report)
     Sarif.model_validate_json(text)  # made from the published schema; refuses what that does not know
-    return json.loads(text)["runs"][0]
+    run = json.loads(text)["runs"][0]
+    # What its models leave out: uniqueItems, and that a URI is one.
+    assert len({rule["id"] for rule in run["tool"]["driver"]["rules"]}) == len(run["tool"]["driver"]["rules"])
+    for result in run["results"]:
+        related = [json.dumps(each, sort_keys=True) for each in result["relatedLocations"]]
+        assert len({*related}) == len(related)
+        assert all(URI.fullmatch(uri) for uri, _ in _lines(result, "locations", "relatedLocations"))
+    return run
 
 
 def test_a_report_with_everything_is_valid() -> None:
