@@ -1,9 +1,10 @@
 """AWS as a target: what a type's row says, called over boto3."""
 
+import functools
 import re
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from botocore.exceptions import ClientError
@@ -15,7 +16,6 @@ from sandbox.providers.aws_answers import aligned, spelled
 from sandbox.providers.aws_clients import BARE, Clients, refused
 from sandbox.providers.aws_functions import search
 from sandbox.providers.aws_requests import fill, operation, send, text
-from sandbox.providers.aws_rows import row
 from sandbox.providers.diff import changes
 from sandbox.providers.kinds import digits, kind, table
 from sandbox.providers.plan import ACCOUNT, REGION
@@ -26,6 +26,37 @@ MARK = "sandbox:made-for"
 """The key of a tag by which a thing without a name of its own is found again; nobody is shown it."""
 
 GONE = re.compile(r"NotFound|NoSuch|^404$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What a type's row says; aws_calls.toml tells the meaning of each word."""
+
+    service: str
+    create: Json
+    read: list[Json]
+    update: list[Json] = field(default_factory=list[Json])
+    finish: list[Json] = field(default_factory=list[Json])
+    delete: list[Json] = field(default_factory=list[Json])
+    stays: bool = False
+    names: Mapping[str, str] = field(default_factory=dict[str, str])
+    local: list[str] = field(default_factory=list[str])
+    unread: list[str] = field(default_factory=list[str])
+    tag: list[Json] = field(default_factory=list[Json])
+    find: Json = field(default_factory=dict[str, Any])
+    id: str = ""
+    tagged: str = ""
+    api: str = "moto"
+    unchecked: str = ""
+
+
+@functools.cache
+def row(token: str) -> Row:
+    """A type's row; refused where it has none."""
+    found = table("aws_calls").get(token)
+    if found is None:
+        raise Refused(f"the sandbox's AWS has no {token}: add a row to sandbox/providers/aws_calls.toml")
+    return Row(**found)
 
 
 class AwsTarget(AwsPlan):

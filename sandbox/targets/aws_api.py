@@ -36,8 +36,8 @@ from sandbox.providers import aws_documents, aws_requests
 from sandbox.providers.aws_functions import search
 from sandbox.providers.aws_requests import fill, text
 from sandbox.targets import aws_moto
-from sandbox.targets.aws_fault import Fault, Json
 from sandbox.targets.aws_kept import KEPT, Kept
+from sandbox.targets.aws_moto import Fault, Json
 
 App: TypeAlias = "Callable[[dict[str, Any], Any], Iterable[bytes]]"
 

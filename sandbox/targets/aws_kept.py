@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from sandbox.providers.aws_functions import search
 from sandbox.providers.aws_requests import fill, text
-from sandbox.targets.aws_fault import Fault, Json
+from sandbox.targets.aws_moto import Fault, Json
 
 KEPT = ("eks", "codebuild")
 

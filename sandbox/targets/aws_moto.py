@@ -5,15 +5,23 @@ import json
 import uuid
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import xmltodict
 from werkzeug.wrappers import Response
 
-from sandbox.targets.aws_fault import Fault, Json
+Json: TypeAlias = "dict[str, Any]"
 
 ACCOUNT = "123456789012"
 """moto's, and the one that AWS's own documentation uses."""
+
+
+class Fault(Exception):
+    """What AWS refuses, in its own words."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code, self.message, self.status = code, message, status
 
 
 @functools.cache
