@@ -13,9 +13,8 @@ from botocore.model import StructureShape
 from sandbox.providers import aws_requests, schema
 from sandbox.providers.aws import AwsPlan
 from sandbox.providers.aws_answers import aligned, spelled
-from sandbox.providers.aws_clients import BARE, Clients, refused
-from sandbox.providers.aws_functions import search
-from sandbox.providers.aws_requests import fill, operation, send, text
+from sandbox.providers.aws_requests import BARE, Clients, operation, refused, send
+from sandbox.providers.aws_templates import fill, search, text
 from sandbox.providers.diff import changes
 from sandbox.providers.kinds import digits, kind, table
 from sandbox.providers.plan import ACCOUNT, REGION

@@ -8,7 +8,6 @@ Under `[eks.CreateAddon]` is an operation that moto does not have: what it does 
 """
 
 import base64
-import functools
 import io
 import json
 import os
@@ -23,9 +22,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
-import botocore.session
 import yaml
-from botocore.config import Config
 from botocore.exceptions import ClientError, UnknownServiceError
 from botocore.validate import ParamValidator
 from werkzeug.exceptions import NotFound
@@ -33,8 +30,7 @@ from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Response
 
 from sandbox.providers import aws_documents, aws_requests
-from sandbox.providers.aws_functions import search
-from sandbox.providers.aws_requests import fill, text
+from sandbox.providers.aws_templates import fill, search, text
 from sandbox.targets import aws_moto
 from sandbox.targets.aws_kept import KEPT, Kept
 from sandbox.targets.aws_moto import Fault, Json
@@ -68,11 +64,11 @@ class Front:
 
         self._moto: Any = DomainDispatcherApplication(create_backend_app)
         aws_moto.mend()
-        self._ask_moto = BotocoreStubber()
-        self._ask_moto.enabled = True
+        ask_moto: Any = BotocoreStubber()  # without a network between
+        ask_moto.enabled = True
+        self._clients = aws_requests.Clients(None, attempts=1)
+        self._clients.session.register("before-send", ask_moto)
         self._rules = tomllib.loads(Path(__file__).with_name("aws_api.toml").read_text())
-        self._session = botocore.session.Session()
-        self._client = functools.cache(self._new_client)
         self._kept = Kept(self._rules, self._check, self._look)
         self._lock = threading.Lock()  # moto's models are not made for several requests at once
 
@@ -178,7 +174,7 @@ class Front:
         if "family" in step:
             there = self._kept.records(words["region"], step["family"])
             return search(text(step["take"], words), there)
-        client = self._client(step.get("service", service), text(step.get("region", "<region>"), words))
+        client = self._clients.get(step.get("service", service), text(step.get("region", "<region>"), words))
         sent: Json = fill(step.get("with", {}), words) or {}
         try:
             answer = aws_requests.send(client, step["call"], sent)
@@ -188,14 +184,6 @@ class Front:
             found = cast(Json, error.response)["Error"]
             raise Fault(found["Code"], found["Message"]) from error
         return search(text(step["take"], words), answer)
-
-    def _new_client(self, service: str, region: str) -> Any:
-        """A client that asks moto without a network between."""
-        keys: Any = {"aws_access_key_id": "sandbox", "aws_secret_access_key": "sandbox"}
-        config = Config(s3={"addressing_style": "path"})
-        client: Any = self._session.create_client(service, region, config=config, **keys)
-        client.meta.events.register("before-send", self._ask_moto)
-        return client
 
 
 def _params(operation: Any, protocol: str, request: Any, place: Json) -> Json:

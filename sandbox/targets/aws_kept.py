@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import Any, cast
 
-from sandbox.providers.aws_functions import search
-from sandbox.providers.aws_requests import fill, text
+from sandbox.providers.aws_templates import fill, search, text
 from sandbox.targets.aws_moto import Fault, Json
 
 KEPT = ("eks", "codebuild")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.providers import schema
-from sandbox.providers.aws_requests import fill
 from sandbox.providers.aws_target import AwsTarget
+from sandbox.providers.aws_templates import fill
 from sandbox.providers.diff import Change, changes
 from sandbox.providers.target import Live, Resource
 from sandbox.providers.values import each, plain, project

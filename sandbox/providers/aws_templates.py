@@ -1,15 +1,18 @@
-"""JMESPath with what the AWS tables ask besides."""
+"""The language of the AWS tables: templates with JMESPath in angle brackets, and what that can do besides."""
 
 import ipaddress
 import json
 import re
-from typing import Any
+from typing import Any, cast
 
 import jmespath
 from jmespath.functions import Functions, signature
 
 from sandbox.providers import aws_documents
 from sandbox.providers.values import Json
+
+PLACE = re.compile(r"<([^<>]+)>")
+"""JMESPath in a template."""
 
 DOCUMENT: Any = {"types": ["object", "string"]}
 STRING: Any = {"types": ["string"]}
@@ -49,3 +52,32 @@ OPTIONS = jmespath.Options(custom_functions=AwsFunctions())
 def search(expression: str, value: Any) -> Any:
     """What an expression finds."""
     return jmespath.search(expression, value, OPTIONS)
+
+
+def fill(template: Any, words: Json) -> Any:
+    """A template with words; None where it has no value. An object in a list has one if its first key has."""
+    if isinstance(template, str):
+        found = PLACE.fullmatch(template)
+        return search(found[1], words) if found else text(template, words)
+    if isinstance(template, dict):
+        made = {key: fill(item, words) for key, item in cast(Json, template).items()}
+        return {key: item for key, item in made.items() if item is not None} or None if made else {}
+    if isinstance(template, list):
+        items = [fill(item, words) for item in cast(list[Any], template) if _has_first(item, words)]
+        return [item for item in items if item is not None] or None
+    return template
+
+
+def _has_first(item: Any, words: Json) -> bool:
+    return not isinstance(item, dict) or fill(next(iter(cast(Json, item).values())), words) is not None
+
+
+def text(template: str, words: Json) -> str:
+    """A string with words in it, lists joined by commas."""
+
+    def shown(found: re.Match[str]) -> str:
+        value = search(found[1], words)
+        items = cast(list[Any], value) if isinstance(value, list) else [] if value is None else [value]
+        return ", ".join(map(str, items))
+
+    return PLACE.sub(shown, template)
