@@ -14,11 +14,11 @@ from sandbox.providers import aws_requests, schema
 from sandbox.providers.aws import AwsPlan
 from sandbox.providers.aws_answers import aligned, spelled
 from sandbox.providers.aws_requests import BARE, Clients, operation, refused, send
-from sandbox.providers.aws_templates import fill, search, text
 from sandbox.providers.diff import changes
 from sandbox.providers.kinds import digits, kind, table
 from sandbox.providers.plan import ACCOUNT, REGION
 from sandbox.providers.target import Live, Refused, Resource
+from sandbox.providers.templates import fill, search, text
 from sandbox.providers.values import Json, plain, project, secret_texts
 
 MARK = "sandbox:made-for"

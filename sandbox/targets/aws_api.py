@@ -30,7 +30,7 @@ from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Response
 
 from sandbox.providers import aws_documents, aws_requests
-from sandbox.providers.aws_templates import fill, search, text
+from sandbox.providers.templates import fill, search, text
 from sandbox.targets import aws_moto
 from sandbox.targets.aws_kept import KEPT, Kept
 from sandbox.targets.aws_moto import Fault, Json

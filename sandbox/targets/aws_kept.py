@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, cast
 
-from sandbox.providers.aws_templates import fill, search, text
+from sandbox.providers.templates import fill, search, text
 from sandbox.targets.aws_moto import Fault, Json
 
 KEPT = ("eks", "codebuild")

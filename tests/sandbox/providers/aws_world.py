@@ -9,7 +9,7 @@ from typing import Any
 
 from sandbox.providers import schema
 from sandbox.providers.aws_target import AwsTarget
-from sandbox.providers.aws_templates import fill
+from sandbox.providers.templates import fill
 from sandbox.providers.diff import Change, changes
 from sandbox.providers.target import Live, Resource
 from sandbox.providers.values import each, plain, project

@@ -1,8 +1,9 @@
-"""The language of the AWS tables: templates with JMESPath in angle brackets, and what that can do besides."""
+"""The language of the tables: templates with JMESPath in angle brackets, and what that can do besides."""
 
 import ipaddress
 import json
 import re
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 import jmespath
@@ -17,9 +18,11 @@ PLACE = re.compile(r"<([^<>]+)>")
 DOCUMENT: Any = {"types": ["object", "string"]}
 STRING: Any = {"types": ["string"]}
 OBJECT: Any = {"types": ["object"]}
+ARRAY: Any = {"types": ["array", "null"]}
+ANY: Any = {"types": []}
 
 
-class AwsFunctions(Functions):
+class _Functions(Functions):
     """By name, after `_func_`."""
 
     @signature(STRING)
@@ -45,8 +48,33 @@ class AwsFunctions(Functions):
     def _func_lets(self, document: Any, who: str, action: str, context: Json) -> bool:
         return aws_documents.lets(document, who, action, context)
 
+    @signature(STRING)
+    def _func_host(self, name: str) -> str:
+        """A name of a host as it is compared."""
+        return name.lower().rstrip(".")
 
-OPTIONS = jmespath.Options(custom_functions=AwsFunctions())
+    @signature(ARRAY)
+    def _func_twice(self, items: list[Any] | None) -> list[Any]:
+        """What is in a list more than once."""
+        return [item for place, item in enumerate(items or []) if item in (items or [])[:place]]
+
+    @signature(ARRAY, ARRAY)
+    def _func_lacking(self, items: list[Any] | None, among: list[Any] | None) -> list[Any]:
+        """What is in a list and not in another."""
+        return [item for item in items or [] if item not in (among or [])]
+
+    @signature(ARRAY, OBJECT, ARRAY)
+    def _func_like(self, rows: list[Any], one: Json, keys: list[str]) -> list[Any]:
+        """The objects that have the same as another one in these places."""
+        return [row for row in rows if all(search(key, row) == search(key, one) for key in keys)]
+
+    @signature(ANY, STRING)
+    def _func_mentions(self, value: Any, text: str) -> bool:
+        """Whether a text is somewhere in a value."""
+        return text in json.dumps(value)
+
+
+OPTIONS = jmespath.Options(custom_functions=_Functions())
 
 
 def search(expression: str, value: Any) -> Any:
@@ -81,3 +109,10 @@ def text(template: str, words: Json) -> str:
         return ", ".join(map(str, items))
 
     return PLACE.sub(shown, template)
+
+
+def broken(rules: Iterable[Json], words: Json) -> Iterator[Json]:
+    """The rules whose `if` finds something, with what they `say` of it (`found`)."""
+    for rule in rules:
+        if found := search(text(rule["if"], words), words):
+            yield {**rule, "say": text(rule["say"], {**words, "found": found})}
