@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 from botocore.model import StructureShape
 
 from sandbox.providers import aws_requests, schema
+from sandbox.providers.answers import aligned, members
 from sandbox.providers.aws import AwsPlan
-from sandbox.providers.aws_answers import aligned, spelled
 from sandbox.providers.aws_requests import BARE, Clients, operation, refused, send
 from sandbox.providers.diff import changes
 from sandbox.providers.kinds import digits, kind, table
@@ -175,7 +175,7 @@ class Talk:
         """What was read, in the words of the SDK: inputs as the program orders and writes them."""
         names = {api.lower(): name for name, api in self.row.names.items()}
         raw = {names.get(key.lower(), key): item for key, item in self._raw.items()}
-        outputs = spelled(schema.resource_class(self.resource.type), raw)
+        outputs = members(schema.resource_class(self.resource.type), raw, {}, _find)
         tags = cast(dict[str, str], outputs.get("tags", {})).items()
         seen = {key: item for key, item in tags if key != MARK and not key.startswith("aws:")}
         properties = schema.properties(schema.resource_class(self.resource.type))
@@ -291,3 +291,8 @@ class Talk:
             made["added"][name] = [one for one in now if one not in was] or None
             made["removed"][name] = [one for one in was if one not in now] or None
         return made
+
+
+def _find(found: Json, name: str) -> Any:
+    """AWS and the SDK differ in upper and lower case."""
+    return {key.lower(): item for key, item in found.items()}.get(name.lower())

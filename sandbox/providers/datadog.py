@@ -2,9 +2,9 @@
 
 from typing import cast
 
+from sandbox.providers.answers import number
 from sandbox.providers.plan import Plan
 from sandbox.providers.rest import RestPackage, RestTarget
-from sandbox.providers.rest_rows import number
 from sandbox.providers.target import Live, Resource
 from sandbox.providers.values import Json, plain
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import urllib3
 
 from sandbox.providers import schema
+from sandbox.providers.answers import received
 from sandbox.providers.kinds import kind, table
 from sandbox.providers.rest_rows import Row, body, row
 from sandbox.providers.target import Live, Package, Refused, Resource, Target
@@ -174,7 +175,7 @@ class RestTarget(Target):
             for step in at.place(name).split("."):
                 value = cast(Json, value).get(step) if isinstance(value, dict) else None
             found[name] = (
-                given.get(name) if name in at.local else at.received(value, prop.hint, given.get(name))
+                given.get(name) if name in at.local else received(value, prop.hint, given.get(name), at.find)
             )
         if at.json:
             same = given.get(at.json) and self._bare(json.loads(given[at.json])) == self._bare(result)
