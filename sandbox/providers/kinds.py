@@ -56,13 +56,8 @@ class Words(dict[str, Any]):
         if found is None:
             return ""
         made = digits(self._seed, int(found[2]))
-        match found[1]:
-            case "HEX":
-                return made.upper()
-            case "dec":
-                return "".join(str(int(digit, 16) % 10) for digit in made)
-            case _:
-                return made
+        forms = {"HEX": made.upper(), "dec": "".join(str(int(digit, 16) % 10) for digit in made)}
+        return forms.get(found[1], made)
 
     def fill(self, template: Any) -> Any:
         """A template, or an object or list of them, with these words."""

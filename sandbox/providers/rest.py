@@ -1,19 +1,20 @@
-"""A target behind a JSON API."""
+"""A target behind a JSON API; what to send and what comes back follows from the SDK's types and tables."""
 
 import contextlib
+import functools
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, cast
+from dataclasses import dataclass, field, replace
+from typing import Any, cast, get_args
 from urllib.parse import quote
 
 import urllib3
 
 from sandbox.providers import schema
-from sandbox.providers.answers import received
+from sandbox.providers.answers import number, received
 from sandbox.providers.kinds import kind, table
-from sandbox.providers.rest_rows import Row, body, row
 from sandbox.providers.target import Live, Package, Refused, Resource, Target
 from sandbox.providers.values import Json, each, merge, plain
 
@@ -32,6 +33,88 @@ CREATING = RETRY.new(read=False, status_forcelist=(429, 503))
 
 class Lost(Refused):
     """No answer, or one that does not tell whether the request was carried out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """How a type is kept by the API; cloudflare.toml tells the meaning of each word."""
+
+    kind: str
+    path: str
+    single: bool = False
+    update: str = "PUT"
+    delete: str = "DELETE"
+    key: str = "id"
+    list: str = ""
+    match: Sequence[str] = ()
+    local: Sequence[str] = ()
+    inside: str = ""
+    at: Mapping[str, str] = field(default_factory=dict[str, str])
+    names: Mapping[str, str] = field(default_factory=dict[str, str])
+    numbers: Sequence[str] = ()
+    counted: Sequence[str] = ()
+    json: str = ""
+    wrap: str = ""
+
+    def place(self, name: str) -> str:
+        """Where in the body an input is."""
+        return self.at.get(name, self.inside + self.name(name))
+
+    def name(self, name: str) -> str:
+        """A property's name in the API."""
+        return self.names.get(name, re.sub(r"(?<=.)(?=[A-Z])", "_", name).lower())
+
+    def sent(self, value: Any, hint: Any, name: str = "") -> Any:
+        """A value as the API has it; only the SDK's own objects have names to translate."""
+        if isinstance(value, list):
+            inner = _inner(hint)
+            return each(value, lambda item: self.sent(item, inner, name))
+        objects = [option for option in schema.value_hints(hint) if schema.is_object(option)]
+        if isinstance(value, dict) and objects:
+            members, made = schema.properties(objects[0]), dict[str, Any]()
+            for key, item in cast(Json, value).items():
+                part = self.sent(item, members[key].hint if key in members else Any, key)
+                made |= {self.name(key): part} if self.name(key) else part
+            return made
+        return cast(Any, number(value) if name in self.numbers else value)
+
+    def find(self, found: Json, name: str) -> Any:
+        """What an object of the API has for a property of the SDK."""
+        return found.get(self.name(name)) if self.name(name) else found
+
+
+def _inner(hint: Any) -> Any:
+    return next((get_args(one)[0] for one in schema.value_hints(hint) if schema.noun(one) == "a list"), Any)
+
+
+@functools.cache
+def row(token: str) -> Row:
+    """The table's row of a type."""
+    rows = table(token.partition(":")[0])["api"]
+    if token not in rows:
+        raise Refused(f"the sandbox has no API for {token}; it has one for {', '.join(sorted(rows))}")
+    return Row(**rows[token])
+
+
+def body(resource: Resource) -> Json:
+    """What is sent to create or change a resource."""
+    at, given = row(resource.type), resource.known
+    if at.json:
+        try:
+            return json.loads(given[at.json])
+        except ValueError as error:
+            raise Refused(f"{at.json}: is no JSON: {error}") from error
+    members = schema.properties(schema.args_class(resource.type))
+    made: Json = {}
+    for name in given.keys() - {*at.local}:
+        part = at.sent(given[name], members[name].hint, name)
+        for step in reversed(at.place(name).split(".")):
+            part = {step: part}
+        made = merge(made, part)
+    for one in made.get("config", {}).get("assertions", ()):
+        if one.get("type") in at.counted and one.get("operator") not in ("matches", "doesNotMatch"):
+            one["target"] = number(one.get("target"))
+    return {"data": {"type": at.wrap, "attributes": made}} if at.wrap else made
 
 
 class RestPackage(Package):
@@ -151,14 +234,10 @@ class RestTarget(Target):
             )
 
     def _send(self, verb: str, path: str, resource: Resource, retries: urllib3.Retry = RETRY) -> Json:
-        found = self.call(verb, path, self.body(resource), retries)
+        found = self.call(verb, path, body(resource), retries)
         if found is None:
             raise Refused(f"{resource.id} is not there any more; a refresh takes it out of the state")
         return self.result(found)
-
-    def body(self, resource: Resource) -> Json:
-        """What is sent."""
-        return body(resource)
 
     def _live(self, resource: Resource, result: Json) -> Live:
         at, known = row(resource.type), resource.known
