@@ -265,7 +265,9 @@ class Talk:
             for name in names or []
             if name in self._given and (api := aws_requests.member(shape, self.row.names.get(name, name)))
         }
-        sent |= {"tags": words["tags"]} if names and aws_requests.member(shape, "tags") else {}
+        sent |= (
+            {"tags": words["tags"]} if names and words["tags"] and aws_requests.member(shape, "tags") else {}
+        )
         if "TagSpecifications" in shape.members and names is not None and self.row.tagged and words["tags"]:
             sent["TagSpecifications"] = [{"ResourceType": self.row.tagged, "Tags": words["tags"]}]
         given = fill(step.get("with", {}), words)

@@ -106,6 +106,20 @@ def _replication(region: str, params: Json) -> Response:
     return Response(xmltodict.unparse({"ReplicationConfiguration": found}), mimetype="text/xml")
 
 
+def _encrypt(region: str, params: Json) -> None:
+    bucket = _backend("s3", "aws").buckets[params["Bucket"]]
+    bucket.encryption = {"Rule": {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}}
+
+
+def _close(region: str, params: Json) -> None:
+    from moto.s3.models import PublicAccessBlock
+
+    _encrypt(region, params)
+    bucket = _backend("s3", "aws").buckets[params["Bucket"]]
+    bucket.public_access_block = PublicAccessBlock(True, True, True, True)
+    bucket.ownership_rule = params.get("ObjectOwnership", "BucketOwnerEnforced")
+
+
 def _change_peers(region: str, params: Json) -> None:
     group = _backend("ec2", region).get_security_group_from_id(params["GroupId"])
     for one in params["SecurityGroupRules"]:
@@ -155,6 +169,8 @@ INSTEAD: Mapping[str, Callable[[str, Json], Any]] = {
 """By action, what is done in moto's place, in a region; it returns the answer, or nothing."""
 
 AFTERWARDS: Mapping[str, Callable[[str, Json], None]] = {
+    "CreateBucket": _close,  # as every bucket is since 2023
+    "DeleteBucketEncryption": _encrypt,  # a bucket always has one
     "ModifySecurityGroupRules": _change_peers,
     "ModifyVpcEndpoint": _route_endpoint,
     "CreateDBInstance": _keep,
