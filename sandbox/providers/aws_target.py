@@ -3,7 +3,7 @@
 import functools
 import re
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -148,13 +148,9 @@ class Talk:
             return [self.natural_id()]
         found = self.row.find or table("aws_calls")["find"][self.row.service]
         words = self._words() | {"mark": self._mark[MARK]}
-        items: list[Any] = [""]
-        if "for" in found:
-            items = search(found["for"]["take"], self._send(found["for"], {}))
         idents: list[str] = []
-        for item in items:
-            here = words | {"item": item}
-            idents += search(text(found["take"], here), self._send(found, here)) or []
+        for here, answer in self._answers(found, words):
+            idents += search(text(found["take"], here), answer) or []
         return idents
 
     # Reading
@@ -243,18 +239,24 @@ class Talk:
         words = self._words()
         if "if" in step and not search(text(step["if"], words), words):
             return None
+        answers = [answer for _, answer in self._answers(step, words, list(names), gone=gone)]
+        return answers[-1] if answers else None
+
+    def _answers(
+        self, step: Json, words: Json, names: list[str] | None = None, *, gone: bool = False
+    ) -> Iterator[tuple[Json, Any]]:
+        """What a step is told, once for each item of its `for`, and the words it was asked with."""
         items: list[Any] = [None]
         if "for" in step:
             among = self._send(step["for"], words) if "call" in step["for"] else words
             items = search(text(step["for"]["take"], words), among) or []
-        answer: Any = None
         for item in items:
+            here = words | ({"item": item} if item is not None else {})
             try:
-                answer = self._send(step, words | ({"item": item} if item is not None else {}), list(names))
+                yield here, self._send(step, here, names)
             except ClientError as error:
                 if not (gone and GONE.search(cast(Json, error.response)["Error"]["Code"])):
                     raise refused(error) from error
-        return answer
 
     def _send(self, step: Json, words: Json, names: list[str] | None = None) -> Any:
         client = self._clients.get(step["service"], self._region) if "service" in step else self._client
@@ -265,11 +267,11 @@ class Talk:
             for name in names or []
             if name in self._given and (api := aws_requests.member(shape, self.row.names.get(name, name)))
         }
-        sent |= (
-            {"tags": words["tags"]} if names and words["tags"] and aws_requests.member(shape, "tags") else {}
-        )
-        if "TagSpecifications" in shape.members and names is not None and self.row.tagged and words["tags"]:
-            sent["TagSpecifications"] = [{"ResourceType": self.row.tagged, "Tags": words["tags"]}]
+        tags = words["tags"]
+        if tags and names and aws_requests.member(shape, "tags"):
+            sent["tags"] = tags
+        if tags and names is not None and self.row.tagged and "TagSpecifications" in shape.members:
+            sent["TagSpecifications"] = [{"ResourceType": self.row.tagged, "Tags": tags}]
         given = fill(step.get("with", {}), words)
         if given is None:
             return None

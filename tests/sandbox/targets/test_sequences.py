@@ -185,12 +185,13 @@ def test_a_new_bucket_is_closed_and_encrypted() -> None:
 
 def test_nothing_is_said_of_tags_where_there_are_none() -> None:
     with world() as aws:
-        sent: list[Any] = []
+        sent: list[dict[str, Any]] = []
+
+        def keep(params: dict[str, Any], **_: Any) -> None:
+            sent.append({**params})
+
         aws.up("cluster")
-        of_eks = aws.client("eks").meta.events
-        of_eks.register(
-            "before-parameter-build.eks.CreateCluster", lambda params, **_: sent.append({**params})
-        )
+        aws.client("eks").meta.events.register("before-parameter-build.eks.CreateCluster", keep)
         config = {"region": "ap-northeast-1"}
         aws.target.create(replace(aws.resource("cluster", name="bare", tags=None), id="", config=config))
         assert [one for one in sent if "tags" in one] == [] != sent
