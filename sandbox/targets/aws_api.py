@@ -172,7 +172,7 @@ class Front:
     def _look(self, service: str, step: Json, words: Json) -> Any:
         """What there is: of a service in moto, or of a kept family."""
         if "family" in step:
-            there = self._kept.records(words["region"], step["family"])
+            there = [*self._kept.records(words["region"], step["family"]).values()]
             return search(text(step["take"], words), there)
         client = self._clients.get(step.get("service", service), text(step.get("region", "<region>"), words))
         sent: Json = fill(step.get("with", {}), words) or {}

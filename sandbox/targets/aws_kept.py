@@ -8,6 +8,9 @@ from sandbox.targets.aws_moto import Fault, Json
 
 KEPT = ("eks", "codebuild")
 
+ARNS = ("arn", "addonArn", "accessEntryArn", "associationArn")
+"""What records call their ARN."""
+
 
 class Kept:
     """The records of these services, by region and family."""
@@ -18,68 +21,59 @@ class Kept:
         self._rules, self._check, self._look = rules, check, look
         self._records: dict[tuple[str, str], dict[str, Json]] = {}
 
-    def records(self, region: str, family: str) -> list[Json]:
-        """What there is of a family."""
-        return list(self._records.get((region, family), {}).values())
+    def records(self, region: str, family: str) -> dict[str, Json]:
+        """What there is of a family, by its keys."""
+        return self._records.setdefault((region, family), {})
 
     def answer(self, service: str, action: str, params: Json, words: Json) -> Json:
         """Do what an operation's row says, and answer as it says."""
         row = self._rules[service].get(action)
         if row is None:
             raise Fault("UnknownOperationException", f"the sandbox's {service} has no {action}", 404)
-        family = row.get("family", "")
-        records = self._records.setdefault((words["region"], family), {})
-        if row.get("tags"):
+        if "tags" in row:
             return self._change_tags(row, words)
-        key = text(self._rules["keys"][family], words) if family else ""
+        does, family, region = row["does"], row["family"], words["region"]
+        records, key = self.records(region, family), text(self._rules["keys"][family], words)
         there = records.get(key)
-        parent = key.rpartition("/")[0] if family not in ("Cluster", "Project") else ""
-        holder = self._rules["parents"].get(family, "")
-        if parent and parent.split("/")[0] not in self._records.get((words["region"], holder), {}):
+        holder, parent = self._rules["parents"].get(family), key.partition("/")[0]
+        if holder and parent not in self.records(region, holder):
             raise Fault("ResourceNotFoundException", f"No {holder} found for name: {parent}.", 404)
-        if row["does"] in ("get", "change", "drop") and there is None:
+        if does in ("get", "change", "drop") and there is None:
             raise Fault("ResourceNotFoundException", f"No {family} found for {key}.", 404)
-        if row["does"] == "put" and there is not None and not row.get("again"):
+        if does == "put" and there is not None and not row.get("again"):
             raise Fault(row.get("taken", "ResourceInUseException"), f"{family} already exists: {key}", 409)
         words["record"] = there
         self._check(service, action, words)
         for step in row.get("calls", []):
             words[step["as"]] = self._look(service, step, words)
-        given = {
-            name: item
-            for name, item in params.items()
-            if name not in ("clientRequestToken", *row.get("drop", ()))
-        }
-        if row["does"] == "put":
+        left_out = ("clientRequestToken", *row.get("drop", ()))
+        given = {name: item for name, item in params.items() if name not in left_out}
+        made: Json = fill(row.get("made", {}), words) or {}
+        if does == "put":
             there = records[key] = {**fill(row.get("defaults", {}), words), **given}
-            there |= _merged(there, fill(row.get("made", {}), words) or {})
-        elif row["does"] == "change" and there is not None:
-            new: Json = _merged(there, given) | (fill(row.get("made", {}), words) or {})
+            there |= _merged(there, made)
+        elif does == "change" and there is not None:
+            new = _merged(there, given) | made
             if row.get("differs") and all(there.get(name) == item for name, item in new.items()):
-                raise Fault(
-                    "InvalidParameterException", "No changes needed: it is at the desired configuration"
-                )
+                said = "No changes needed: it is at the desired configuration"
+                raise Fault("InvalidParameterException", said)
             there |= new
-        elif row["does"] == "drop":
-            for (region, _), kept in self._records.items():
-                for one in [
-                    one for one in kept if region == words["region"] and f"{one}/".startswith(f"{key}/")
-                ]:
+            there.pop(row.get("forget"), None)
+        elif does == "drop":
+            for (place, _), kept in self._records.items():
+                for one in [one for one in kept if place == region and f"{one}/".startswith(f"{key}/")]:
                     del kept[one]
-        if there is not None and "forget" in row:
-            there.pop(row["forget"], None)
         of = text(row.get("of", ""), words)
         found = [one for name, one in records.items() if name.startswith(of)]
         words |= {"record": there, "records": search(text(row.get("take", "@"), words), found)}
         return fill(row.get("answer", {}), words) or {}
 
     def _change_tags(self, row: Json, words: Json) -> Json:
-        arns = ("arn", "addonArn", "accessEntryArn", "associationArn")
         for (region, _), records in self._records.items():
-            for record in records.values():
-                if region == words["region"] and words["resourceArn"] in (record.get(name) for name in arns):
+            for record in records.values() if region == words["region"] else ():
+                if words["resourceArn"] in (record.get(name) for name in ARNS):
                     tags = cast(Json, record.setdefault("tags", {}))
-                    tags.update(words.get("tags", {}))
+                    tags |= words.get("tags", {})
                     for name in words.get("tagKeys", []):
                         tags.pop(name, None)
                     return {"tags": tags} if row["tags"] == "read" else {}
