@@ -115,7 +115,7 @@ class AwsTarget(AwsPlan):
 class Talk:
     """What is said about one resource."""
 
-    def __init__(self, clients: Clients, resource: Resource, state: "Json | None" = None) -> None:
+    def __init__(self, clients: Clients, resource: Resource, state: Json | None = None) -> None:
         self._clients, self.resource, self._state = clients, resource, state or {}
         self.row = row(resource.type)
         BARE.set(frozenset(secret_texts(resource.inputs)))

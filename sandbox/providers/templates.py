@@ -26,7 +26,7 @@ class _Functions(Functions):
     """By name, after `_func_`."""
 
     @signature(STRING)
-    def _func_network(self, block: str) -> "Json | None":
+    def _func_network(self, block: str) -> Json | None:
         """First and last address and length of a CIDR block; null where it is none, or has bits of a host."""
         try:
             found = ipaddress.ip_network(block)

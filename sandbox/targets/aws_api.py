@@ -1,10 +1,6 @@
 """AWS's API on this machine: moto answers, and aws_api.toml says what it lacks and where it is lenient.
 
 Every request is read and checked by botocore's model of its service before anything else sees it.
-Under `[[refuse."ec2 DeleteVpc, ec2 DeleteSubnet"]]` is what AWS refuses ("*": in every request): a `look` at
-what is there (named calls to moto), then `if`, JMESPath into the request and what was seen, or `match`,
-patterns of its values. `document` is the request's policy document, if it has one (`[documents]`).
-Under `[eks.CreateAddon]` is an operation that moto does not have: what it does with the records of a family.
 """
 
 import base64
@@ -12,7 +8,6 @@ import io
 import json
 import os
 import re
-import secrets
 import threading
 import time
 import tomllib
@@ -118,14 +113,9 @@ class Front:
         faults += aws_requests.faults(operation.input_shape, params) if report else []
         if faults:
             raise Fault(INVALID.get(service, "ValidationException"), "; ".join(faults))
-        words = {
-            **params,
-            "region": region,
-            "account": aws_moto.ACCOUNT,
-            "now": time.time(),
-            "uuid": str(uuid.uuid4()),
-        }
-        words |= {"hex32": secrets.token_hex(16).upper(), "id17": secrets.token_hex(9)[:17]}
+        made = uuid.uuid4()
+        words = {**params, "region": region, "account": aws_moto.ACCOUNT, "now": time.time()}
+        words |= {"uuid": str(made), "hex32": made.hex.upper(), "id17": made.hex[:17]}
         if service in KEPT:
             words |= self._cluster() if service == "eks" else {}
             return self._kept.answer(service, action, params, words)

@@ -5,12 +5,12 @@ import json
 import uuid
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 import xmltodict
 from werkzeug.wrappers import Response
 
-Json: TypeAlias = "dict[str, Any]"
+from sandbox.providers.values import Json
 
 ACCOUNT = "123456789012"
 """moto's, and the one that AWS's own documentation uses."""

@@ -55,7 +55,8 @@ class Failures:
         if environ["PATH_INFO"] == PATH:
             return self._switch(Request(environ))(environ, start_response)
         with self._lock:
-            now, fails = self._set, self._fails(environ["PATH_INFO"])
+            now = self._set
+            fails = self._fails(environ["PATH_INFO"])
         time.sleep(now.latency)
         if not fails or now.kind is None:
             return self._app(environ, start_response)
@@ -71,11 +72,10 @@ class Failures:
     def _fails(self, path: str) -> bool:
         if self._set.kind is None or self._set.path not in path or time.monotonic() > self._until:
             return False
-        if self._set.requests is not None:
-            left = self._set.requests - 1
-            self._set = self._set.model_copy(
-                update={"requests": left} if left else {"requests": None, "kind": None}
-            )
+        if self._set.requests == 1:
+            self._set = Switches(latency=self._set.latency)
+        elif self._set.requests:
+            self._set.requests -= 1
         return True
 
     def _switch(self, request: Request) -> Response:

@@ -10,16 +10,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, cast
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from sandbox.providers.templates import broken, fill, text
+from sandbox.providers.values import Json, each
 from sandbox.targets import client_models
-
-Json: TypeAlias = dict[str, Any]
 
 
 class Refusal(Exception):
@@ -181,8 +180,8 @@ def body(request: Request) -> Json:
 def without_null(value: Any) -> Any:
     """The value without keys that are null, at any depth."""
     if isinstance(value, dict):
-        return {key: without_null(item) for key, item in value.items() if item is not None}  # pyright: ignore
-    return [without_null(item) for item in value] if isinstance(value, list) else value  # pyright: ignore
+        value = {key: item for key, item in cast(Json, value).items() if item is not None}
+    return each(value, without_null)
 
 
 def now() -> str:
