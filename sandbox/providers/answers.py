@@ -77,18 +77,16 @@ def aligned(live: Any, given: Any, path: str, unread: list[str]) -> Any:
                 made[key] = aligned(found[key], wanted[key], inner, unread)
         return made
     if isinstance(live, list) and isinstance(given, list):
-        rest, places = list(cast(list[Any], live)), dict[int, Any]()
-        wants = cast(list[Any], given)
-        for place, want in enumerate(wants):
-            for item in rest:
-                same = aligned(item, want, path, unread)
-                if project(same, want) == want:
-                    rest.remove(item)
-                    places[place] = same
-                    break
-        for place, want in enumerate(wants):
-            if place not in places and rest:
-                places[place] = aligned(rest.pop(0), want, path, unread)
+        rest, wants = [*cast(list[Any], live)], cast(list[Any], given)
+        places: dict[int, Any] = {}
+        for exact in (True, False):
+            for place, want in enumerate(wants):
+                for item in rest if place not in places else ():
+                    same = aligned(item, want, path, unread)
+                    if not exact or project(same, want) == want:
+                        rest.remove(item)
+                        places[place] = same
+                        break
         return [*(places[place] for place in sorted(places)), *rest]
     if isinstance(live, str) and isinstance(given, str) and given.lstrip().startswith(("{", "[")):
         try:
