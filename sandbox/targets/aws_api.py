@@ -25,6 +25,7 @@ from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Response
 
 from sandbox.providers import aws_documents, aws_requests
+from sandbox.providers.plan import ACCOUNT
 from sandbox.providers.templates import fill, search, text
 from sandbox.targets import aws_moto
 from sandbox.targets.aws_kept import KEPT, Kept
@@ -114,7 +115,7 @@ class Front:
         if faults:
             raise Fault(INVALID.get(service, "ValidationException"), "; ".join(faults))
         made = uuid.uuid4()
-        words = {**params, "region": region, "account": aws_moto.ACCOUNT, "now": time.time()}
+        words = {**params, "region": region, "account": ACCOUNT, "now": time.time()}
         words |= {"uuid": str(made), "hex32": made.hex.upper(), "id17": made.hex[:17]}
         if service in KEPT:
             words |= self._cluster() if service == "eks" else {}

@@ -10,10 +10,8 @@ from typing import Any, cast
 import xmltodict
 from werkzeug.wrappers import Response
 
+from sandbox.providers.plan import ACCOUNT
 from sandbox.providers.values import Json
-
-ACCOUNT = "123456789012"
-"""moto's, and the one that AWS's own documentation uses."""
 
 
 class Fault(Exception):
