@@ -8,8 +8,7 @@ from typing import Any, TypeAlias, cast, get_args
 from sandbox.providers import schema
 from sandbox.providers.values import Json, beside, project
 
-Find: TypeAlias = Callable[[Json, str], Any]
-"""What an API's object has for a property of the SDK."""
+Find: TypeAlias = Callable[[Json, str], Any]  # what an API's object has for a property of the SDK
 
 
 def members(cls: type[Any], found: Json, given: Json, find: Find) -> Json:

@@ -15,8 +15,7 @@ from botocore.model import ListShape, MapShape, OperationModel, Shape, Structure
 from sandbox.providers.target import Refused
 from sandbox.providers.values import Json
 
-ATTEMPTS = 25
-"""As many as the AWS provider makes by default."""
+ATTEMPTS = 25  # as many as the AWS provider makes by default
 
 BARE: ContextVar[frozenset[str]] = ContextVar("BARE", default=frozenset())
 """The secrets of the resource at hand, which no message shows."""

@@ -10,8 +10,7 @@ from sandbox.providers.values import Json
 
 CERTIFICATE = "cloudflare:index/originCaCertificate:OriginCaCertificate"
 
-LONGEST = 5475
-"""Days that a certificate of the Origin CA is valid when nothing is said."""
+LONGEST = 5475  # days that a certificate of the Origin CA is valid when nothing is said
 
 
 class Cloudflare(RestPackage):

@@ -16,8 +16,7 @@ from sandbox.providers.values import Json, each
 class Kind:
     """A resource type. Templates hold inputs in braces, and what `Words` knows."""
 
-    replaced_by: tuple[str, ...] = ()
-    """Paths of properties that cannot be changed in place."""
+    replaced_by: tuple[str, ...] = ()  # paths of properties that cannot be changed in place
     id: str = "{hex32}"
     name: str = "name"
     """The property with the physical name, which the provider makes up where it is optional and left out."""

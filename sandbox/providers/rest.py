@@ -24,11 +24,9 @@ RETRY = urllib3.Retry(
 )  # fmt: skip
 """Like the providers' own clients, whatever the verb; the waits add up to about 20 s."""
 
-WAITS = (0, 1, 2, 4, 4, 4, 4, 4)
-"""Seconds after each but the last attempt to create something, as with RETRY."""
+WAITS = (0, 1, 2, 4, 4, 4, 4, 4)  # seconds after each but the last attempt to create something, as with RETRY
 
-CREATING = RETRY.new(read=False, status_forcelist=(429, 503))
-"""Only what certainly created nothing."""
+CREATING = RETRY.new(read=False, status_forcelist=(429, 503))  # only what certainly created nothing
 
 
 class Lost(Refused):
@@ -142,10 +140,8 @@ class RestPackage(Package):
 class RestTarget(Target):
     """The resources of one package."""
 
-    computed: Sequence[str] = ()
-    """Members of a body in JSON that are the API's own."""
-    wrapped = ""
-    """Where in an answer the object or the list is, where it is not all of it."""
+    computed: Sequence[str] = ()  # members of a body in JSON that are the API's own
+    wrapped = ""  # where in an answer the object or the list is, where it is not all of it
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
         self._url = url

@@ -17,8 +17,7 @@ import pulumi
 import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  (SDKs load what is asked for)
 from sandbox.providers.values import UNKNOWN, Json, Path, Secret, each, kind, show, show_path
 
-ALLOWED_SHOWN = 24
-"""So many names or values a message lists."""
+ALLOWED_SHOWN = 24  # so many names or values a message lists
 
 QUOTED = r"[`\"]([^`\"\n]+)[`\"](?: \(default\))?"
 ENUMERATION = re.compile(
@@ -35,8 +34,7 @@ class Property:
 
     hint: Any
     required: bool
-    values: tuple[str, ...]
-    """The only values that the documentation allows; empty: it names none."""
+    values: tuple[str, ...]  # the only values that the documentation allows; empty: it names none
 
 
 class NoSuchType(Exception):

@@ -12,8 +12,7 @@ from jmespath.functions import Functions, signature
 from sandbox.providers import aws_documents
 from sandbox.providers.values import Json
 
-PLACE = re.compile(r"<([^<>]+)>")
-"""JMESPath in a template."""
+PLACE = re.compile(r"<([^<>]+)>")  # JMESPath in a template
 
 DOCUMENT: Any = {"types": ["object", "string"]}
 STRING: Any = {"types": ["string"]}

@@ -8,8 +8,7 @@ from sandbox.targets.aws_moto import Fault, Json
 
 KEPT = ("eks", "codebuild")
 
-ARNS = ("arn", "addonArn", "accessEntryArn", "associationArn")
-"""What records call their ARN."""
+ARNS = ("arn", "addonArn", "accessEntryArn", "associationArn")  # what records call their ARN
 
 
 class Kept:

@@ -15,8 +15,7 @@ from sandbox.targets.web import Api, Json, Refusal, body, now
 PROXIABLE = {"A", "AAAA", "CNAME"}
 """Types of records that can be proxied, and of which a CNAME tolerates no other of its name."""
 
-KEPT = ("kind", "name", "phase")
-"""What stays of a ruleset when a change says nothing of it."""
+KEPT = ("kind", "name", "phase")  # what stays of a ruleset when a change says nothing of it
 
 ADDED = ("id", "version", "last_updated")
 """What the API adds to a ruleset and its rules, and the plugin sends back."""

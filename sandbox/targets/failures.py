@@ -24,18 +24,13 @@ class Switches(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    latency: float = Field(default=0, ge=0, le=60)
-    """Seconds by which each answer is late."""
+    latency: float = Field(default=0, ge=0, le=60)  # seconds by which each answer is late
     kind: Literal["throttle", "error", "reset", "outage"] | None = None
     """429, 500, the connection cut off, or 503."""
-    retry_after: int = Field(default=1, ge=0)
-    """Seconds in the Retry-After of a 429."""
-    seconds: float | None = Field(default=None, gt=0)
-    """For how long they fail; None: until told otherwise."""
-    requests: int | None = Field(default=None, gt=0)
-    """How many fail; None: all."""
-    path: str = ""
-    """Only requests with a path that holds this fail."""
+    retry_after: int = Field(default=1, ge=0)  # seconds in the Retry-After of a 429
+    seconds: float | None = Field(default=None, gt=0)  # for how long they fail; None: until told otherwise
+    requests: int | None = Field(default=None, gt=0)  # how many fail; None: all
+    path: str = ""  # only requests with a path that holds this fail
 
 
 class Failures:

@@ -37,14 +37,10 @@ class Query:
 
     comparator: str = ""
     threshold: float | None = None
-    groups: frozenset[str] = frozenset()
-    """The tags by which it is judged; "*" is any."""
-    last: int = 0
-    """How many runs of a service check are looked at."""
-    strings: tuple[str, ...] = ()
-    """An SLO's id and its windows; a check's name and tags."""
-    minutes: tuple[int, ...] = ()
-    """The windows."""
+    groups: frozenset[str] = frozenset()  # the tags by which it is judged; "*" is any
+    last: int = 0  # how many runs of a service check are looked at
+    strings: tuple[str, ...] = ()  # an SLO's id and its windows; a check's name and tags
+    minutes: tuple[int, ...] = ()  # the windows
 
 
 @functools.cache

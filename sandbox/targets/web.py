@@ -41,8 +41,7 @@ class Api(ABC):
         self._lock = threading.RLock()
         self._rows: dict[tuple[str, ...], dict[str, Json]] = {}
         self.table: Json = tomllib.loads(Path(__file__).with_name(f"{name}_api.toml").read_text())
-        self.info: Json = {}
-        """Which part of a list the answer at hand is."""
+        self.info: Json = {}  # which part of a list the answer at hand is
         base, rules = self.table["base"], list[Rule]()
         for path, (method, *verbs) in self.table["routes"].items():
             rules.append(Rule(base + path, methods=verbs, endpoint=getattr(self, method)))
