@@ -95,9 +95,7 @@ def _fault(shape: Shape, value: Any) -> str:
         unit = "items" if isinstance(value, list | dict) else "characters" if sized else ""
         if (low is not None and size < low) or (high is not None and size > high):
             bounds = f"at least {low}" if high is None else f"{low or 0} to {high}"
-            return f"{bounds} {unit}".rstrip() + (
-                f" are allowed, these are {size}" if sized else " is allowed"
-            )
+            return f"{bounds} {unit} are allowed, these are {size}" if sized else f"{bounds} is allowed"
     if isinstance(value, str) and known.get("enum") and value not in known["enum"]:
         return f"allowed: {', '.join(known['enum'])}"
     pattern = compiled(known["pattern"]) if isinstance(value, str) and known.get("pattern") else None

@@ -71,10 +71,9 @@ class AwsTarget(AwsPlan):
 
     def create(self, resource: Resource) -> Live:
         talk = Talk(self.clients, resource)
-        bare = talk.row.create.get("bare")
-        sent = sorted(name for name in resource.inputs if not bare and name not in talk.row.local)
-        answer = talk.call(talk.row.create, sent)
-        made = talk.row.create.get("made")
+        step = talk.row.create
+        sent = () if step.get("bare") else sorted(resource.inputs.keys() - {*talk.row.local})
+        answer, made = talk.call(step, sent), step.get("made")
         ident = search(made, answer) if made else talk.natural_id()
         live = talk.again(str(ident)).finish()
         if live is None:
@@ -125,12 +124,10 @@ class Talk:
         common = cast(Json, resource.config.get("defaultTags") or {}).get("tags", {})
         self._common = cast(dict[str, str], common)
         self._tags = self._common | self._given.get("tags", {})
-        self._mark = {MARK: digits(resource.urn, 32)} if not self._named() else {}
+        self._named = "made" not in self.row.create
+        self._mark = {MARK: digits(resource.urn, 32)} if not self._named else {}
         self._raw: Json = {}
         self._changes: Json = {}
-
-    def _named(self) -> bool:
-        return "made" not in self.row.create
 
     def natural_id(self) -> str:
         """The id that is made of the inputs."""
@@ -144,7 +141,7 @@ class Talk:
 
     def left_behind(self) -> list[str]:
         """Ids of what an interrupted creation may have left."""
-        if self._named():
+        if self._named:
             return [self.natural_id()]
         found = self.row.find or table("aws_calls")["find"][self.row.service]
         words = self._words() | {"mark": self._mark[MARK]}
@@ -280,7 +277,7 @@ class Talk:
 
     def _words(self) -> Json:
         pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", re.escape(kind(self.resource.type).id))
-        parts = re.fullmatch(pattern, self.resource.id) if self._named() else None
+        parts = re.fullmatch(pattern, self.resource.id) if self._named else None
         own = {"id": self.resource.id, "region": self._region, "account": ACCOUNT, "live": self._raw}
         own["tags"] = self._tags | self._mark
         return {**(parts.groupdict() if parts else {}), **self._state, **self._given, **own, **self._changes}

@@ -225,9 +225,8 @@ class RestTarget(Target):
 
     def delete(self, resource: Resource) -> None:
         if verb := row(resource.type).delete:
-            self.call(
-                verb, self._item(resource) + ("?force=true" if resource.known.get("forceDelete") else "")
-            )
+            forced = "?force=true" if resource.known.get("forceDelete") else ""
+            self.call(verb, self._item(resource) + forced)
 
     def _send(self, verb: str, path: str, resource: Resource, retries: urllib3.Retry = RETRY) -> Json:
         found = self.call(verb, path, body(resource), retries)

@@ -135,9 +135,9 @@ def _rule(given: Json, ids: Json) -> Json:
     made = {"enabled": True, "ref": ident} | given | {"id": ident, "version": "1", "last_updated": now()}
     if given["action"] == "execute":
         made["action_parameters"] = {"version": "latest"} | given.get("action_parameters", {})
-    return made | (
-        {"ratelimit": {"requests_to_origin": False} | given["ratelimit"]} if "ratelimit" in given else {}
-    )
+    if "ratelimit" in given:
+        made["ratelimit"] = {"requests_to_origin": False} | given["ratelimit"]
+    return made
 
 
 def _without(given: Json, *names: str) -> Json:
