@@ -27,9 +27,10 @@ from werkzeug.wrappers import Response
 from sandbox.providers import aws_documents, aws_requests
 from sandbox.providers.plan import ACCOUNT
 from sandbox.providers.templates import fill, search, text
+from sandbox.providers.values import Json
 from sandbox.targets import aws_moto
 from sandbox.targets.aws_kept import KEPT, Kept
-from sandbox.targets.aws_moto import Fault, Json
+from sandbox.targets.web import Refusal
 
 App: TypeAlias = "Callable[[dict[str, Any], Any], Iterable[bytes]]"
 
@@ -92,18 +93,18 @@ class Front:
         try:
             params = _params(operation, protocol, request, place)
             answer = self._answer(environ, region, service, operation, params)
-        except Fault as fault:
-            answer = fault
+        except Refusal as refusal:
+            answer = refusal
         except Exception as error:
             # Said at once and without details: clients would try a 500 again and again.
             last = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{last.name} of {Path(last.filename).name}"
             said = f"{type(error).__name__} in the sandbox's AWS: {where}, at a request to {service}"
-            answer = Fault("SandboxFault", said)
+            answer = Refusal(400, said, "SandboxFault")
         if isinstance(answer, Response):
             return answer
         made = get_serializer_class(service, protocol)(operation).serialize(answer)
-        status = answer.status if isinstance(answer, Fault) else made["status_code"]
+        status = answer.status if isinstance(answer, Refusal) else made["status_code"]
         return Response(made["body"], status, made["headers"])
 
     def _answer(self, environ: Json, region: str, service: str, operation: Any, params: Json) -> Any:
@@ -113,7 +114,7 @@ class Front:
         faults = [report.generate_report()] if report and report.has_errors() else []
         faults += aws_requests.faults(operation.input_shape, params) if report else []
         if faults:
-            raise Fault(INVALID.get(service, "ValidationException"), "; ".join(faults))
+            raise Refusal(400, "; ".join(faults), INVALID.get(service, "ValidationException"))
         made = uuid.uuid4()
         words = {**params, "region": region, "account": ACCOUNT, "now": time.time()}
         words |= {"uuid": str(made), "hex32": made.hex.upper(), "id17": made.hex[:17]}
@@ -123,7 +124,7 @@ class Front:
         name, purpose, code = self._rules["documents"].get(f"{service} {action}", ("", "", ""))
         if name in params:
             if wrong := list(aws_documents.faults(name, purpose, params[name])):
-                raise Fault(code, "; ".join(wrong))
+                raise Refusal(400, "; ".join(wrong), code)
             words["document"] = json.loads(params[name])
         if service == "s3":
             words["buckets"] = ARN.findall(json.dumps(params.get("ReplicationConfiguration")))
@@ -158,7 +159,7 @@ class Front:
                 if value is not None and not re.fullmatch(pattern, str(value))
             ]
             if wrong or ("if" in rule and search(text(rule["if"], words), words)):
-                raise Fault(rule["code"], text(rule["say"], words), rule.get("status", 400))
+                raise Refusal(rule.get("status", 400), text(rule["say"], words), rule["code"])
 
     def _look(self, service: str, step: Json, words: Json) -> Any:
         """What there is: of a service in moto, or of a kept family."""
@@ -173,7 +174,7 @@ class Front:
             if "else" in step:
                 return step["else"]
             found = cast(Json, error.response)["Error"]
-            raise Fault(found["Code"], found["Message"]) from error
+            raise Refusal(400, found["Message"], found["Code"]) from error
         return search(text(step["take"], words), answer)
 
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from sandbox.providers.templates import fill, search, text
-from sandbox.targets.aws_moto import Fault, Json
+from sandbox.providers.values import Json
+from sandbox.targets.web import Refusal
 
 KEPT = ("eks", "codebuild")
 
@@ -28,7 +29,7 @@ class Kept:
         """Do what an operation's row says, and answer as it says."""
         row = self._rules[service].get(action)
         if row is None:
-            raise Fault("UnknownOperationException", f"the sandbox's {service} has no {action}", 404)
+            raise Refusal(404, f"the sandbox's {service} has no {action}", "UnknownOperationException")
         if "tags" in row:
             return self._change_tags(row, words)
         does, family, region = row["does"], row["family"], words["region"]
@@ -36,11 +37,11 @@ class Kept:
         there = records.get(key)
         holder, parent = self._rules["parents"].get(family), key.partition("/")[0]
         if holder and parent not in self.records(region, holder):
-            raise Fault("ResourceNotFoundException", f"No {holder} found for name: {parent}.", 404)
+            raise Refusal(404, f"No {holder} found for name: {parent}.", "ResourceNotFoundException")
         if does in ("get", "change", "drop") and there is None:
-            raise Fault("ResourceNotFoundException", f"No {family} found for {key}.", 404)
+            raise Refusal(404, f"No {family} found for {key}.", "ResourceNotFoundException")
         if does == "put" and there is not None and not row.get("again"):
-            raise Fault(row.get("taken", "ResourceInUseException"), f"{family} already exists: {key}", 409)
+            raise Refusal(409, f"{family} already exists: {key}", row.get("taken", "ResourceInUseException"))
         words["record"] = there
         self._check(service, action, words)
         for step in row.get("calls", []):
@@ -55,7 +56,7 @@ class Kept:
             new = _merged(there, given) | made
             if row.get("differs") and all(there.get(name) == item for name, item in new.items()):
                 said = "No changes needed: it is at the desired configuration"
-                raise Fault("InvalidParameterException", said)
+                raise Refusal(400, said, "InvalidParameterException")
             there |= new
             there.pop(row.get("forget"), None)
         elif does == "drop":
@@ -76,7 +77,7 @@ class Kept:
                     for name in words.get("tagKeys", []):
                         tags.pop(name, None)
                     return {"tags": tags} if row["tags"] == "read" else {}
-        raise Fault("NotFoundException", f"No resource with the ARN {words['resourceArn']}", 404)
+        raise Refusal(404, f"No resource with the ARN {words['resourceArn']}", "NotFoundException")
 
 
 def _merged(old: Json, new: Json) -> Json:

@@ -12,14 +12,7 @@ from werkzeug.wrappers import Response
 
 from sandbox.providers.plan import ACCOUNT
 from sandbox.providers.values import Json
-
-
-class Fault(Exception):
-    """What AWS refuses, in its own words."""
-
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code, self.message, self.status = code, message, status
+from sandbox.targets.web import Refusal
 
 
 @functools.cache
@@ -77,7 +70,7 @@ def _backend(service: Any, region: str) -> Any:
 def _set_log_key(region: str, params: Json) -> None:
     group = _backend("logs", region).groups.get(params.get("logGroupName"))
     if group is None:
-        raise Fault("ResourceNotFoundException", "The specified log group does not exist.")
+        raise Refusal(400, "The specified log group does not exist.", "ResourceNotFoundException")
     group.kms_key_id = params.get("kmsKeyId")
 
 
@@ -100,7 +93,7 @@ def _replication(region: str, params: Json) -> Response:
     found = getattr(_backend("s3", "aws").buckets.get(params["Bucket"]), "replication", None)
     if not found:
         said = "The replication configuration was not found"
-        raise Fault("ReplicationConfigurationNotFoundError", said, 404)
+        raise Refusal(404, said, "ReplicationConfigurationNotFoundError")
     return Response(xmltodict.unparse({"ReplicationConfiguration": found}), mimetype="text/xml")
 
 

@@ -22,11 +22,11 @@ from sandbox.targets import client_models
 
 
 class Refusal(Exception):
-    """What the API answers in place of a result; `code` is its own number, where it has some."""
+    """What an API answers in place of a result; `code` is the API's own, where it has some."""
 
-    def __init__(self, status: int, message: str, code: int = 0) -> None:
+    def __init__(self, status: int, message: str, code: int | str = 0) -> None:
         super().__init__(message)
-        self.status, self.code = status, code
+        self.status, self.message, self.code = status, message, code
 
 
 class Api(ABC):
