@@ -23,9 +23,8 @@ class CloudflarePlan(Plan):
     def computed(self, resource: Resource, before: Json) -> Json:
         made = super().computed(resource, before)
         if resource.type == CERTIFICATE and resource.id:
-            made |= {name: before[name] for name in made.keys() & before.keys()} or _certificate(
-                resource.inputs
-            )
+            kept = {name: before[name] for name in made.keys() & before.keys()}
+            made |= kept or _certificate(resource.inputs)
         return made
 
 

@@ -8,7 +8,6 @@ from sandbox.providers.target import Live, Resource
 from sandbox.providers.values import Json, plain
 
 MONITOR = "datadog:index/monitor:Monitor"
-DASHBOARD = "datadog:index/dashboardJson:DashboardJson"
 TEST = "datadog:index/syntheticsTest:SyntheticsTest"
 
 COMPUTED = ("id", "url", "author_handle", "author_name", "created_at", "modified_at")

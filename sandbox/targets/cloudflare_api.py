@@ -51,8 +51,7 @@ class CloudflareApi(Api):
         self.check("record", given)
         apex, name = self.one("zone", zone)["name"], given["name"].lower().rstrip(".")
         name = name if _within(name, apex) else apex if name == "@" else f"{name}.{apex}"
-        made: Json = {"proxied": False, "tags": [], "settings": {}, "comment": None}
-        made |= given | {"name": name, "content": _content(given)}
+        made: Json = {"comment": None} | given | {"name": name, "content": _content(given)}
         self.check("record", given, made)
         made |= {"comment_modified_on": now()} if "comment" in given else {}
         return made | {"proxiable": made["type"] in PROXIABLE, "modified_on": now()}
@@ -101,7 +100,7 @@ class CloudflareApi(Api):
         rules = [_without(rule, *ADDED[1:]) for rule in given.get("rules", [])]
         self.check("ruleset", given | {"rules": rules})
         ids = {rule["ref"]: rule["id"] for rule in before.get("rules", [])}
-        made = {"description": ""} | given | {"version": str(int(before.get("version", "0")) + 1)}
+        made = given | {"version": str(int(before.get("version", "0")) + 1)}
         return made | {"rules": [_rule(rule, ids) for rule in rules], "last_updated": now()}
 
     # Origin CA

@@ -12,9 +12,6 @@ from werkzeug.wrappers import Request
 from sandbox.targets import monitors
 from sandbox.targets.web import Api, Json, Refusal, body, now, number
 
-MONITOR_OPTIONS: Json = {"notify_audit": False, "include_tags": True, "notify_no_data": False, "silenced": {}}
-"""What a monitor has that says nothing of it."""
-
 
 class DatadogApi(Api):
     """The organization of whoever asks."""
@@ -37,14 +34,13 @@ class DatadogApi(Api):
         return {}
 
     def put_monitor(self, given: Json, own: Json, before: Json) -> Json:
-        new: Json = {"name": "", "message": "", "tags": []}
-        merged = new | before | given
+        merged = before | given
         self.check("monitor", given, merged, update=bool(before))
         query = monitors.parse(merged["query"], monitors.STARTS[merged["type"]])
         if merged["type"] == "slo alert" and query.strings[0] not in self.rows("slo"):
             said = f"there is no {query.strings[0]}"
             raise Refusal(400, f"The value provided for parameter 'query' is invalid: {said}")
-        options = MONITOR_OPTIONS | merged.get("options", {})
+        options = self.table["options"] | merged.get("options", {})
         if query.threshold is not None:
             options["thresholds"] = {"critical": query.threshold} | options.get("thresholds", {})
         return merged | {"options": options, "multi": bool(query.groups), "modified": now()}
@@ -53,7 +49,7 @@ class DatadogApi(Api):
 
     def put_slo(self, given: Json, own: Json, before: Json) -> Json:
         self.check("slo", given, update=bool(before))
-        made: Json = {"tags": [], "groups": [], "timeframe": given["thresholds"][0]["timeframe"]}
+        made: Json = {"timeframe": given["thresholds"][0]["timeframe"]}
         for name in ("target", "warning"):
             for one in (one for one in given["thresholds"] if name in one):
                 one[f"{name}_display"] = str(one[name])
@@ -65,9 +61,8 @@ class DatadogApi(Api):
     def put_dashboard(self, given: Json, own: Json, before: Json) -> Json:
         self.check("dashboard", given)
         url = f"/dashboard/{own['id']}/{re.sub('[^a-z0-9]+', '-', given['title'].lower())}"
-        made: Json = {"description": None, "template_variables": None}
-        made |= {"notify_list": [], "is_read_only": False}
-        return made | given | {"url": url, "modified_at": now(), "widgets": _numbered(given["widgets"])}
+        made: Json = {"description": None, "template_variables": None} | given
+        return made | {"url": url, "modified_at": now(), "widgets": _numbered(given["widgets"])}
 
     # Synthetic tests
 

@@ -120,10 +120,10 @@ class Api(ABC):
 
     def make(self, name: str, given: Json, own: Json, before: Json, **scope: str) -> Json:
         """An object as it is to be kept, if nothing speaks against it."""
-        made: Json = getattr(self, f"put_{name}")(given, own, before, **scope) | own
+        row = self.table["collections"][name]
+        made: Json = row.get("defaults", {}) | getattr(self, f"put_{name}")(given, own, before, **scope) | own
         others = [row for row in self.rows(name, *scope.values()).values() if row is not before]
-        rules = self.table["collections"][name].get("refuse", [])
-        self._refuse(rules, {"made": made, "before": before, "others": others})
+        self._refuse(row.get("refuse", []), {"made": made, "before": before, "others": others})
         return made
 
     def _refuse(self, rules: Iterable[Json], words: Mapping[str, Any]) -> None:
