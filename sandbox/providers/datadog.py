@@ -23,9 +23,6 @@ class Datadog(RestPackage):
         same = {"type": before["type"]} if resource.type == MONITOR and named else {}
         return super().complete(resource, before, seed) | same
 
-    def enough(self, resource: Resource) -> bool:
-        return resource.type == MONITOR and {"type", "query"} <= resource.known.keys()
-
 
 class DatadogPlan(Plan):
     """What Datadog would answer."""

@@ -18,7 +18,6 @@ ACCOUNT = "123456789012"  # the account that AWS's own documentation uses
 
 REGION = "us-east-1"  # where a provider without a region is
 
-
 EMPTY: Json = {"a boolean": False, "a whole number": 0, "a number": 0, "a list": [], "an object": {}}
 
 TIMES = ("Date", "At", "On", "Time", "Updated")  # how properties with a time end

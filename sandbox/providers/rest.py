@@ -51,6 +51,7 @@ class Row:
     names: Mapping[str, str] = field(default_factory=dict[str, str])
     numbers: Sequence[str] = ()
     counted: Sequence[str] = ()
+    enough: Sequence[str] = ()
     json: str = ""
     wrap: str = ""
 
@@ -121,20 +122,17 @@ class RestPackage(Package):
     def faults(self, resource: Resource) -> Iterator[str]:
         found = list(super().faults(resource))
         yield from found
-        given, rows = resource.inputs, table(self.name)["api"]
-        if found or resource.type not in rows or plain(given) != given:
+        given, known = resource.inputs, resource.known
+        if found or resource.type not in table(self.name)["api"] or plain(given) != given:
             return  # what is wrong with a secret could not be said
-        if resource.known == given or self.enough(resource):
+        at = row(resource.type)
+        if known == given or (at.enough and known.keys() >= {*at.enough}):
             from sandbox.targets import client_models
 
             try:
-                yield from client_models.check(row(resource.type).kind, body(resource))
+                yield from client_models.check(at.kind, body(resource))
             except Refused as refused:
                 yield str(refused)
-
-    def enough(self, resource: Resource) -> bool:
-        """Whether enough is known to judge by, though not all."""
-        return False
 
 
 class RestTarget(Target):
