@@ -26,11 +26,8 @@ class Aws(Package):
         prop = schema.properties(schema.args_class(resource.type)).get(name)
         if prop is None or prop.required or {name, f"{name}Prefix"} & resource.inputs.keys():
             return resource.inputs
-        return {
-            **resource.inputs,
-            name: before.get(name) or made_up_name(resource, seed),
-            "__defaults": [name],
-        }
+        made = before.get(name) or made_up_name(resource, seed)
+        return {**resource.inputs, name: made, "__defaults": [name]}
 
     def faults(self, resource: Resource) -> Iterator[str]:
         yield from super().faults(resource)

@@ -1,20 +1,24 @@
-"""A request to AWS as its service model wants it: named, shaped, and checked before it is sent or kept."""
+"""A request to AWS as its service model wants it: named, shaped, checked, and sent as the provider does."""
 
 import functools
-import re
+import threading
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any, cast
 
+import botocore.session
 import regex
-from botocore.exceptions import BotoCoreError
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
-from sandbox.providers.aws_functions import search
 from sandbox.providers.target import Refused
 from sandbox.providers.values import Json
 
-PLACE = re.compile(r"<([^<>]+)>")
-"""JMESPath in a template."""
+ATTEMPTS = 25  # as many as the AWS provider makes by default
+
+BARE: ContextVar[frozenset[str]] = ContextVar("BARE", default=frozenset())
+"""The secrets of the resource at hand, which no message shows."""
 
 TAG_MEMBERS = ({"key", "value"}, {"tagkey", "tagvalue"})
 """Members of a structure that is a tag, in lower case."""
@@ -91,9 +95,7 @@ def _fault(shape: Shape, value: Any) -> str:
         unit = "items" if isinstance(value, list | dict) else "characters" if sized else ""
         if (low is not None and size < low) or (high is not None and size > high):
             bounds = f"at least {low}" if high is None else f"{low or 0} to {high}"
-            return f"{bounds} {unit}".rstrip() + (
-                f" are allowed, these are {size}" if sized else " is allowed"
-            )
+            return f"{bounds} {unit} are allowed, these are {size}" if sized else f"{bounds} is allowed"
     if isinstance(value, str) and known.get("enum") and value not in known["enum"]:
         return f"allowed: {', '.join(known['enum'])}"
     pattern = compiled(known["pattern"]) if isinstance(value, str) and known.get("pattern") else None
@@ -111,35 +113,6 @@ def compiled(pattern: str) -> Any:
         return None
 
 
-def fill(template: Any, words: Json) -> Any:
-    """A template with words; None where it has no value. An object in a list has one if its first key has."""
-    if isinstance(template, str):
-        found = PLACE.fullmatch(template)
-        return search(found[1], words) if found else text(template, words)
-    if isinstance(template, dict):
-        made = {key: fill(item, words) for key, item in cast(Json, template).items()}
-        return {key: item for key, item in made.items() if item is not None} or None if made else {}
-    if isinstance(template, list):
-        items = [fill(item, words) for item in cast(list[Any], template) if _has_first(item, words)]
-        return [item for item in items if item is not None] or None
-    return template
-
-
-def _has_first(item: Any, words: Json) -> bool:
-    return not isinstance(item, dict) or fill(next(iter(cast(Json, item).values())), words) is not None
-
-
-def text(template: str, words: Json) -> str:
-    """A string with words in it, lists joined by commas."""
-
-    def shown(found: re.Match[str]) -> str:
-        value = search(found[1], words)
-        items = cast(list[Any], value) if isinstance(value, list) else [] if value is None else [value]
-        return ", ".join(map(str, items))
-
-    return PLACE.sub(shown, template)
-
-
 def operation(client: Any, name: str) -> OperationModel:
     """An operation of a client by its own name, CreateVpc."""
     return client.meta.service_model.operation_model(name)
@@ -154,3 +127,32 @@ def send(client: Any, name: str, sent: Json) -> Json:
         return call(**params)
     except BotoCoreError as error:  # a wrong request, or no answer; what is refused is another exception
         raise Refused(f"{name}: {error}") from error
+
+
+def refused(error: ClientError) -> Refused:
+    """What AWS answered, as the user is told it."""
+    error_said = cast(Json, error.response)["Error"]
+    said = f"{error.operation_name}: {error_said['Code']}: {error_said.get('Message', '')}"
+    for secret in BARE.get():
+        said = said.replace(secret, "[secret]")
+    return Refused(said)
+
+
+class Clients:
+    """A client for each service and region, made once; without a URL, of AWS as botocore knows it."""
+
+    def __init__(self, url: str | None, attempts: int = ATTEMPTS) -> None:
+        # Neither files nor a profile of the user's: they could name another account, or none.
+        alone = {"profile": (None, None, None, None), "config_file": (None, None, "/dev/null", None)}
+        self.session = botocore.session.Session(session_vars=alone)
+        retries: Any = {"mode": "standard", "total_max_attempts": attempts}
+        style: Any = {"addressing_style": "path"}
+        config = Config(retries=retries, connect_timeout=5, read_timeout=60, proxies={}, s3=style)
+        keys = {"aws_access_key_id": "sandbox", "aws_secret_access_key": "sandbox"}
+        create: Any = self.session.create_client
+        self._make = functools.cache(functools.partial(create, endpoint_url=url, config=config, **keys))
+        self._lock = threading.Lock()
+
+    def get(self, service: str, region: str) -> Any:
+        with self._lock:
+            return self._make(service, region)

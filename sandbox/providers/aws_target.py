@@ -1,31 +1,61 @@
 """AWS as a target: what a type's row says, called over boto3."""
 
+import functools
 import re
 import zlib
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from botocore.exceptions import ClientError
 from botocore.model import StructureShape
 
 from sandbox.providers import aws_requests, schema
+from sandbox.providers.answers import aligned, members
 from sandbox.providers.aws import AwsPlan
-from sandbox.providers.aws_answers import aligned, spelled
-from sandbox.providers.aws_clients import BARE, Clients, refused
-from sandbox.providers.aws_functions import search
-from sandbox.providers.aws_requests import fill, operation, send, text
-from sandbox.providers.aws_rows import row
+from sandbox.providers.aws_requests import BARE, Clients, operation, refused, send
 from sandbox.providers.diff import changes
 from sandbox.providers.kinds import digits, kind, table
 from sandbox.providers.plan import ACCOUNT, REGION
 from sandbox.providers.target import Live, Refused, Resource
+from sandbox.providers.templates import fill, search, text
 from sandbox.providers.values import Json, plain, project, secret_texts
 
 MARK = "sandbox:made-for"
 """The key of a tag by which a thing without a name of its own is found again; nobody is shown it."""
 
 GONE = re.compile(r"NotFound|NoSuch|^404$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What a type's row says; aws_calls.toml tells the meaning of each word."""
+
+    service: str
+    create: Json
+    read: list[Json]
+    update: list[Json] = field(default_factory=list[Json])
+    finish: list[Json] = field(default_factory=list[Json])
+    delete: list[Json] = field(default_factory=list[Json])
+    stays: bool = False
+    names: Mapping[str, str] = field(default_factory=dict[str, str])
+    local: list[str] = field(default_factory=list[str])
+    unread: list[str] = field(default_factory=list[str])
+    tag: list[Json] = field(default_factory=list[Json])
+    find: Json = field(default_factory=dict[str, Any])
+    id: str = ""
+    tagged: str = ""
+    api: str = "moto"
+    unchecked: str = ""
+
+
+@functools.cache
+def row(token: str) -> Row:
+    """A type's row; refused where it has none."""
+    found = table("aws_calls").get(token)
+    if found is None:
+        raise Refused(f"the sandbox's AWS has no {token}: add a row to sandbox/providers/aws_calls.toml")
+    return Row(**found)
 
 
 class AwsTarget(AwsPlan):
@@ -41,10 +71,9 @@ class AwsTarget(AwsPlan):
 
     def create(self, resource: Resource) -> Live:
         talk = Talk(self.clients, resource)
-        bare = talk.row.create.get("bare")
-        sent = sorted(name for name in resource.inputs if not bare and name not in talk.row.local)
-        answer = talk.call(talk.row.create, sent)
-        made = talk.row.create.get("made")
+        step = talk.row.create
+        sent = () if step.get("bare") else sorted(resource.inputs.keys() - {*talk.row.local})
+        answer, made = talk.call(step, sent), step.get("made")
         ident = search(made, answer) if made else talk.natural_id()
         live = talk.again(str(ident)).finish()
         if live is None:
@@ -85,7 +114,7 @@ class AwsTarget(AwsPlan):
 class Talk:
     """What is said about one resource."""
 
-    def __init__(self, clients: Clients, resource: Resource, state: "Json | None" = None) -> None:
+    def __init__(self, clients: Clients, resource: Resource, state: Json | None = None) -> None:
         self._clients, self.resource, self._state = clients, resource, state or {}
         self.row = row(resource.type)
         BARE.set(frozenset(secret_texts(resource.inputs)))
@@ -95,12 +124,10 @@ class Talk:
         common = cast(Json, resource.config.get("defaultTags") or {}).get("tags", {})
         self._common = cast(dict[str, str], common)
         self._tags = self._common | self._given.get("tags", {})
-        self._mark = {MARK: digits(resource.urn, 32)} if not self._named() else {}
+        self._named = "made" not in self.row.create
+        self._mark = {MARK: digits(resource.urn, 32)} if not self._named else {}
         self._raw: Json = {}
         self._changes: Json = {}
-
-    def _named(self) -> bool:
-        return "made" not in self.row.create
 
     def natural_id(self) -> str:
         """The id that is made of the inputs."""
@@ -114,17 +141,13 @@ class Talk:
 
     def left_behind(self) -> list[str]:
         """Ids of what an interrupted creation may have left."""
-        if self._named():
+        if self._named:
             return [self.natural_id()]
         found = self.row.find or table("aws_calls")["find"][self.row.service]
         words = self._words() | {"mark": self._mark[MARK]}
-        items: list[Any] = [""]
-        if "for" in found:
-            items = search(found["for"]["take"], self._send(found["for"], {}))
         idents: list[str] = []
-        for item in items:
-            here = words | {"item": item}
-            idents += search(text(found["take"], here), self._send(found, here)) or []
+        for here, answer in self._answers(found, words):
+            idents += search(text(found["take"], here), answer) or []
         return idents
 
     # Reading
@@ -145,7 +168,7 @@ class Talk:
         """What was read, in the words of the SDK: inputs as the program orders and writes them."""
         names = {api.lower(): name for name, api in self.row.names.items()}
         raw = {names.get(key.lower(), key): item for key, item in self._raw.items()}
-        outputs = spelled(schema.resource_class(self.resource.type), raw)
+        outputs = members(schema.resource_class(self.resource.type), raw, {}, _find)
         tags = cast(dict[str, str], outputs.get("tags", {})).items()
         seen = {key: item for key, item in tags if key != MARK and not key.startswith("aws:")}
         properties = schema.properties(schema.resource_class(self.resource.type))
@@ -213,18 +236,24 @@ class Talk:
         words = self._words()
         if "if" in step and not search(text(step["if"], words), words):
             return None
+        answers = [answer for _, answer in self._answers(step, words, list(names), gone=gone)]
+        return answers[-1] if answers else None
+
+    def _answers(
+        self, step: Json, words: Json, names: list[str] | None = None, *, gone: bool = False
+    ) -> Iterator[tuple[Json, Any]]:
+        """What a step is told, once for each item of its `for`, and the words it was asked with."""
         items: list[Any] = [None]
         if "for" in step:
             among = self._send(step["for"], words) if "call" in step["for"] else words
             items = search(text(step["for"]["take"], words), among) or []
-        answer: Any = None
         for item in items:
+            here = words | ({"item": item} if item is not None else {})
             try:
-                answer = self._send(step, words | ({"item": item} if item is not None else {}), list(names))
+                yield here, self._send(step, here, names)
             except ClientError as error:
                 if not (gone and GONE.search(cast(Json, error.response)["Error"]["Code"])):
                     raise refused(error) from error
-        return answer
 
     def _send(self, step: Json, words: Json, names: list[str] | None = None) -> Any:
         client = self._clients.get(step["service"], self._region) if "service" in step else self._client
@@ -235,9 +264,11 @@ class Talk:
             for name in names or []
             if name in self._given and (api := aws_requests.member(shape, self.row.names.get(name, name)))
         }
-        sent |= {"tags": words["tags"]} if names and aws_requests.member(shape, "tags") else {}
-        if "TagSpecifications" in shape.members and names is not None and self.row.tagged and words["tags"]:
-            sent["TagSpecifications"] = [{"ResourceType": self.row.tagged, "Tags": words["tags"]}]
+        tags = words["tags"]
+        if tags and names and aws_requests.member(shape, "tags"):
+            sent["tags"] = tags
+        if tags and names is not None and self.row.tagged and "TagSpecifications" in shape.members:
+            sent["TagSpecifications"] = [{"ResourceType": self.row.tagged, "Tags": tags}]
         given = fill(step.get("with", {}), words)
         if given is None:
             return None
@@ -246,7 +277,7 @@ class Talk:
 
     def _words(self) -> Json:
         pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", re.escape(kind(self.resource.type).id))
-        parts = re.fullmatch(pattern, self.resource.id) if self._named() else None
+        parts = re.fullmatch(pattern, self.resource.id) if self._named else None
         own = {"id": self.resource.id, "region": self._region, "account": ACCOUNT, "live": self._raw}
         own["tags"] = self._tags | self._mark
         return {**(parts.groupdict() if parts else {}), **self._state, **self._given, **own, **self._changes}
@@ -261,3 +292,8 @@ class Talk:
             made["added"][name] = [one for one in now if one not in was] or None
             made["removed"][name] = [one for one in was if one not in now] or None
         return made
+
+
+def _find(found: Json, name: str) -> Any:
+    """AWS and the SDK differ in upper and lower case."""
+    return {key.lower(): item for key, item in found.items()}.get(name.lower())

@@ -10,8 +10,7 @@ from sandbox.providers.values import Json
 
 CERTIFICATE = "cloudflare:index/originCaCertificate:OriginCaCertificate"
 
-LONGEST = 5475
-"""Days that a certificate of the Origin CA is valid when nothing is said."""
+LONGEST = 5475  # days that a certificate of the Origin CA is valid when nothing is said
 
 
 class Cloudflare(RestPackage):
@@ -24,9 +23,8 @@ class CloudflarePlan(Plan):
     def computed(self, resource: Resource, before: Json) -> Json:
         made = super().computed(resource, before)
         if resource.type == CERTIFICATE and resource.id:
-            made |= {name: before[name] for name in made.keys() & before.keys()} or _certificate(
-                resource.inputs
-            )
+            kept = {name: before[name] for name in made.keys() & before.keys()}
+            made |= kept or _certificate(resource.inputs)
         return made
 
 

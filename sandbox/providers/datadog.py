@@ -3,20 +3,15 @@
 from typing import cast
 
 from sandbox.providers.plan import Plan
-from sandbox.providers.rest import RestPackage, RestTarget
-from sandbox.providers.rest_rows import number
+from sandbox.providers.rest import RestPackage, RestTarget, body
 from sandbox.providers.target import Live, Resource
 from sandbox.providers.values import Json, plain
 
 MONITOR = "datadog:index/monitor:Monitor"
-DASHBOARD = "datadog:index/dashboardJson:DashboardJson"
 TEST = "datadog:index/syntheticsTest:SyntheticsTest"
 
 COMPUTED = ("id", "url", "author_handle", "author_name", "created_at", "modified_at")
 """Members of a dashboard that are Datadog's own; every widget has an id as well."""
-
-COUNTED = ("certificate", "latency", "networkHop", "packetsReceived", "responseTime", "statusCode")
-"""Assertions that compare with a number, which is a string to Pulumi."""
 
 
 class Datadog(RestPackage):
@@ -27,9 +22,6 @@ class Datadog(RestPackage):
         named = {resource.inputs.get("type"), before.get("type")} == {"metric alert", "query alert"}
         same = {"type": before["type"]} if resource.type == MONITOR and named else {}
         return super().complete(resource, before, seed) | same
-
-    def enough(self, resource: Resource) -> bool:
-        return resource.type == MONITOR and {"type", "query"} <= resource.known.keys()
 
 
 class DatadogPlan(Plan):
@@ -51,13 +43,6 @@ class DatadogTarget(RestTarget):
     def __init__(self, url: str) -> None:
         super().__init__(url, {"DD-API-KEY": "sandbox", "DD-APPLICATION-KEY": "sandbox"})
 
-    def body(self, resource: Resource) -> Json:
-        made = super().body(resource)
-        for one in made.get("config", {}).get("assertions", ()) if resource.type == TEST else ():
-            if one["type"] in COUNTED and one["operator"] not in ("matches", "doesNotMatch"):
-                one["target"] = number(one.get("target"))
-        return made
-
     def delete(self, resource: Resource) -> None:
         """Tests are deleted by a list of their ids."""
         if resource.type != TEST:
@@ -76,4 +61,4 @@ class DatadogTarget(RestTarget):
     def _validate(self, resource: Resource) -> None:
         """Datadog looks at a monitor already in the preview, unless something of it is not known yet."""
         if resource.type == MONITOR and resource.known == plain(resource.inputs):
-            self.call("POST", "/api/v1/monitor/validate", self.body(resource))
+            self.call("POST", "/api/v1/monitor/validate", body(resource))

@@ -16,8 +16,7 @@ from sandbox.providers.values import Json, each
 class Kind:
     """A resource type. Templates hold inputs in braces, and what `Words` knows."""
 
-    replaced_by: tuple[str, ...] = ()
-    """Paths of properties that cannot be changed in place."""
+    replaced_by: tuple[str, ...] = ()  # paths of properties that cannot be changed in place
     id: str = "{hex32}"
     name: str = "name"
     """The property with the physical name, which the provider makes up where it is optional and left out."""
@@ -56,13 +55,8 @@ class Words(dict[str, Any]):
         if found is None:
             return ""
         made = digits(self._seed, int(found[2]))
-        match found[1]:
-            case "HEX":
-                return made.upper()
-            case "dec":
-                return "".join(str(int(digit, 16) % 10) for digit in made)
-            case _:
-                return made
+        forms = {"HEX": made.upper(), "dec": "".join(str(int(digit, 16) % 10) for digit in made)}
+        return forms.get(found[1], made)
 
     def fill(self, template: Any) -> Any:
         """A template, or an object or list of them, with these words."""

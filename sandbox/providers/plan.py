@@ -14,17 +14,13 @@ from sandbox.providers.kinds import Words, digits, kind, table
 from sandbox.providers.target import Live, Refused, Resource, Target
 from sandbox.providers.values import Json, added, merge, plain, unknown_leaves
 
-ACCOUNT = "123456789012"
-"""The account that AWS's own documentation uses."""
+ACCOUNT = "123456789012"  # the account that AWS's own documentation uses
 
-REGION = "us-east-1"
-"""Where a provider without a region is."""
-
+REGION = "us-east-1"  # where a provider without a region is
 
 EMPTY: Json = {"a boolean": False, "a whole number": 0, "a number": 0, "a list": [], "an object": {}}
 
-TIMES = ("Date", "At", "On", "Time", "Updated")
-"""How properties with a time end."""
+TIMES = ("Date", "At", "On", "Time", "Updated")  # how properties with a time end
 
 
 def now() -> str:

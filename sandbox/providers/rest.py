@@ -1,18 +1,20 @@
-"""A target behind a JSON API."""
+"""A target behind a JSON API; what to send and what comes back follows from the SDK's types and tables."""
 
 import contextlib
+import functools
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, cast
+from dataclasses import dataclass, field, replace
+from typing import Any, cast, get_args
 from urllib.parse import quote
 
 import urllib3
 
 from sandbox.providers import schema
+from sandbox.providers.answers import number, received
 from sandbox.providers.kinds import kind, table
-from sandbox.providers.rest_rows import Row, body, row
 from sandbox.providers.target import Live, Package, Refused, Resource, Target
 from sandbox.providers.values import Json, each, merge, plain
 
@@ -22,15 +24,96 @@ RETRY = urllib3.Retry(
 )  # fmt: skip
 """Like the providers' own clients, whatever the verb; the waits add up to about 20 s."""
 
-WAITS = (0, 1, 2, 4, 4, 4, 4, 4)
-"""Seconds after each but the last attempt to create something, as with RETRY."""
+WAITS = (0, 1, 2, 4, 4, 4, 4, 4)  # seconds after each but the last attempt to create something, as with RETRY
 
-CREATING = RETRY.new(read=False, status_forcelist=(429, 503))
-"""Only what certainly created nothing."""
+CREATING = RETRY.new(read=False, status_forcelist=(429, 503))  # only what certainly created nothing
 
 
 class Lost(Refused):
     """No answer, or one that does not tell whether the request was carried out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """How a type is kept by the API; cloudflare.toml tells the meaning of each word."""
+
+    kind: str
+    path: str
+    single: bool = False
+    update: str = "PUT"
+    delete: str = "DELETE"
+    key: str = "id"
+    list: str = ""
+    match: Sequence[str] = ()
+    local: Sequence[str] = ()
+    inside: str = ""
+    at: Mapping[str, str] = field(default_factory=dict[str, str])
+    names: Mapping[str, str] = field(default_factory=dict[str, str])
+    numbers: Sequence[str] = ()
+    counted: Sequence[str] = ()
+    enough: Sequence[str] = ()
+    json: str = ""
+    wrap: str = ""
+
+    def place(self, name: str) -> str:
+        """Where in the body an input is."""
+        return self.at.get(name, self.inside + self.name(name))
+
+    def name(self, name: str) -> str:
+        """A property's name in the API."""
+        return self.names.get(name, re.sub(r"(?<=.)(?=[A-Z])", "_", name).lower())
+
+    def sent(self, value: Any, hint: Any, name: str = "") -> Any:
+        """A value as the API has it; only the SDK's own objects have names to translate."""
+        if isinstance(value, list):
+            inner = _inner(hint)
+            return each(value, lambda item: self.sent(item, inner, name))
+        objects = [option for option in schema.value_hints(hint) if schema.is_object(option)]
+        if isinstance(value, dict) and objects:
+            members, made = schema.properties(objects[0]), dict[str, Any]()
+            for key, item in cast(Json, value).items():
+                part = self.sent(item, members[key].hint if key in members else Any, key)
+                made |= {self.name(key): part} if self.name(key) else part
+            return made
+        return cast(Any, number(value) if name in self.numbers else value)
+
+    def find(self, found: Json, name: str) -> Any:
+        """What an object of the API has for a property of the SDK."""
+        return found.get(self.name(name)) if self.name(name) else found
+
+
+def _inner(hint: Any) -> Any:
+    return next((get_args(one)[0] for one in schema.value_hints(hint) if schema.noun(one) == "a list"), Any)
+
+
+@functools.cache
+def row(token: str) -> Row:
+    """The table's row of a type."""
+    rows = table(token.partition(":")[0])["api"]
+    if token not in rows:
+        raise Refused(f"the sandbox has no API for {token}; it has one for {', '.join(sorted(rows))}")
+    return Row(**rows[token])
+
+
+def body(resource: Resource) -> Json:
+    """What is sent to create or change a resource."""
+    at, given = row(resource.type), resource.known
+    if at.json:
+        try:
+            return json.loads(given[at.json])
+        except ValueError as error:
+            raise Refused(f"{at.json}: is no JSON: {error}") from error
+    members = schema.properties(schema.args_class(resource.type))
+    made: Json = {}
+    for name in given.keys() - {*at.local}:
+        part = at.sent(given[name], members[name].hint, name)
+        for step in reversed(at.place(name).split(".")):
+            part = {step: part}
+        made = merge(made, part)
+    for one in made.get("config", {}).get("assertions", ()):
+        if one.get("type") in at.counted and one.get("operator") not in ("matches", "doesNotMatch"):
+            one["target"] = number(one.get("target"))
+    return {"data": {"type": at.wrap, "attributes": made}} if at.wrap else made
 
 
 class RestPackage(Package):
@@ -39,29 +122,24 @@ class RestPackage(Package):
     def faults(self, resource: Resource) -> Iterator[str]:
         found = list(super().faults(resource))
         yield from found
-        given, rows = resource.inputs, table(self.name)["api"]
-        if found or resource.type not in rows or plain(given) != given:
+        given, known = resource.inputs, resource.known
+        if found or resource.type not in table(self.name)["api"] or plain(given) != given:
             return  # what is wrong with a secret could not be said
-        if resource.known == given or self.enough(resource):
+        at = row(resource.type)
+        if known == given or (at.enough and known.keys() >= {*at.enough}):
             from sandbox.targets import client_models
 
             try:
-                yield from client_models.check(row(resource.type).kind, body(resource))
+                yield from client_models.check(at.kind, body(resource))
             except Refused as refused:
                 yield str(refused)
-
-    def enough(self, resource: Resource) -> bool:
-        """Whether enough is known to judge by, though not all."""
-        return False
 
 
 class RestTarget(Target):
     """The resources of one package."""
 
-    computed: Sequence[str] = ()
-    """Members of a body in JSON that are the API's own."""
-    wrapped = ""
-    """Where in an answer the object or the list is, where it is not all of it."""
+    computed: Sequence[str] = ()  # members of a body in JSON that are the API's own
+    wrapped = ""  # where in an answer the object or the list is, where it is not all of it
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
         self._url = url
@@ -145,19 +223,14 @@ class RestTarget(Target):
 
     def delete(self, resource: Resource) -> None:
         if verb := row(resource.type).delete:
-            self.call(
-                verb, self._item(resource) + ("?force=true" if resource.known.get("forceDelete") else "")
-            )
+            forced = "?force=true" if resource.known.get("forceDelete") else ""
+            self.call(verb, self._item(resource) + forced)
 
     def _send(self, verb: str, path: str, resource: Resource, retries: urllib3.Retry = RETRY) -> Json:
-        found = self.call(verb, path, self.body(resource), retries)
+        found = self.call(verb, path, body(resource), retries)
         if found is None:
             raise Refused(f"{resource.id} is not there any more; a refresh takes it out of the state")
         return self.result(found)
-
-    def body(self, resource: Resource) -> Json:
-        """What is sent."""
-        return body(resource)
 
     def _live(self, resource: Resource, result: Json) -> Live:
         at, known = row(resource.type), resource.known
@@ -174,7 +247,7 @@ class RestTarget(Target):
             for step in at.place(name).split("."):
                 value = cast(Json, value).get(step) if isinstance(value, dict) else None
             found[name] = (
-                given.get(name) if name in at.local else at.received(value, prop.hint, given.get(name))
+                given.get(name) if name in at.local else received(value, prop.hint, given.get(name), at.find)
             )
         if at.json:
             same = given.get(at.json) and self._bare(json.loads(given[at.json])) == self._bare(result)

@@ -17,8 +17,7 @@ import pulumi
 import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  (SDKs load what is asked for)
 from sandbox.providers.values import UNKNOWN, Json, Path, Secret, each, kind, show, show_path
 
-ALLOWED_SHOWN = 24
-"""So many names or values a message lists."""
+ALLOWED_SHOWN = 24  # so many names or values a message lists
 
 QUOTED = r"[`\"]([^`\"\n]+)[`\"](?: \(default\))?"
 ENUMERATION = re.compile(
@@ -35,8 +34,7 @@ class Property:
 
     hint: Any
     required: bool
-    values: tuple[str, ...]
-    """The only values that the documentation allows; empty: it names none."""
+    values: tuple[str, ...]  # the only values that the documentation allows; empty: it names none
 
 
 class NoSuchType(Exception):
@@ -106,10 +104,9 @@ def maps(token: str) -> Collection[str]:
 def documented_values(doc: str) -> tuple[str, ...]:
     """The values that a docstring says are the only ones."""
     match = ENUMERATION.search(doc)
+    found: list[str] = re.findall(QUOTED, match[1]) if match else []
     # Where Markdown took underscores for emphasis, the generator wrote stars: http*request*firewall*custom.
-    return (
-        tuple(re.sub(r"(?<=\w)\*(?=\w)", "_", one) for one in re.findall(QUOTED, match[1])) if match else ()
-    )
+    return tuple(re.sub(r"(?<=\w)\*(?=\w)", "_", one) for one in found)
 
 
 def alternatives(hint: Any) -> tuple[Any, ...]:
@@ -118,10 +115,8 @@ def alternatives(hint: Any) -> tuple[Any, ...]:
         return alternatives(typing.get_args(hint)[0])
     if typing.get_origin(hint) not in (typing.Union, types.UnionType):
         return (hint,)
-    # Input[X] is X, Awaitable[X] or Output[X]; the last two say nothing more.
-    parts = [
-        part for part in typing.get_args(hint) if typing.get_origin(part) not in (pulumi.Output, Awaitable)
-    ]
+    awaited = (pulumi.Output, Awaitable)  # Input[X] is X, Awaitable[X] or Output[X]; these say nothing more
+    parts = [part for part in typing.get_args(hint) if typing.get_origin(part) not in awaited]
     return tuple(one for part in parts for one in alternatives(part))
 
 
@@ -188,13 +183,12 @@ def nouns(hint: Any) -> str:
 def noun(option: Any) -> str:
     """What a hint asks for; "a value" is anything."""
     origin: Any = typing.get_origin(option) or option
-    if is_object(origin) or not isinstance(origin, type):
-        return "an object" if is_object(origin) else "a value"
-    bases = {bool: "a boolean", int: "a whole number", float: "a number", str: "a string"}
+    if is_object(origin):
+        return "an object"
+    bases: dict[Any, str] = {bool: "a boolean", int: "a whole number", float: "a number", str: "a string"}
     bases |= {enum.Enum: "a string", Mapping: "an object", Sequence: "a list"}
-    return next(
-        (word for base, word in bases.items() if issubclass(cast("type[Any]", origin), base)), "a value"
-    )
+    words = (word for base, word in bases.items() if isinstance(origin, type) and issubclass(origin, base))
+    return next(words, "a value")
 
 
 def _fits(option: Any, value: Any) -> bool:

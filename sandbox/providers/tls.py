@@ -3,35 +3,27 @@
 from typing import Any, cast
 
 from sandbox.providers.kinds import digits, table
-from sandbox.providers.target import Live, Refused, Resource, Target
+from sandbox.providers.plan import Plan
+from sandbox.providers.target import Live, Refused, Resource
 from sandbox.providers.values import Json, merge
 
 KEY = "tls:index/privateKey:PrivateKey"
 REQUEST = "tls:index/certRequest:CertRequest"
 
 
-class TlsTarget(Target):
+class TlsTarget(Plan):
     """Makes keys and requests; what an engine that was killed did not write down is made anew."""
-
-    def find(self, resource: Resource) -> list[Live]:
-        return []
 
     def plan(self, resource: Resource) -> Json:
         _maker(resource)
-        return super().plan(resource)
+        return super(Plan, self).plan(resource)
 
     def create(self, resource: Resource) -> Live:
         made = _maker(resource)(resource.known)
         return Live(digits(str(made), 40), resource.inputs, merge(made, resource.inputs))
 
-    def read(self, resource: Resource, state: Json) -> Live | None:
-        return Live(resource.id, resource.inputs, state)
-
     def update(self, resource: Resource, before: Live) -> Live:
         raise Refused(f"a {resource.type} cannot change; it is replaced")
-
-    def delete(self, resource: Resource) -> None:
-        pass
 
 
 def _maker(resource: Resource) -> Any:

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias, cast
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
 
-Json: TypeAlias = "dict[str, Any]"
-Path: TypeAlias = "tuple[str | int, ...]"
+Json: TypeAlias = dict[str, Any]
+Path: TypeAlias = tuple[str | int, ...]
 
 
 class Unknown(enum.Enum):

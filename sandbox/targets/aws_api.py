@@ -1,19 +1,13 @@
 """AWS's API on this machine: moto answers, and aws_api.toml says what it lacks and where it is lenient.
 
 Every request is read and checked by botocore's model of its service before anything else sees it.
-Under `[[refuse."ec2 DeleteVpc, ec2 DeleteSubnet"]]` is what AWS refuses ("*": in every request): a `look` at
-what is there (named calls to moto), then `if`, JMESPath into the request and what was seen, or `match`,
-patterns of its values. `document` is the request's policy document, if it has one (`[documents]`).
-Under `[eks.CreateAddon]` is an operation that moto does not have: what it does with the records of a family.
 """
 
 import base64
-import functools
 import io
 import json
 import os
 import re
-import secrets
 import threading
 import time
 import tomllib
@@ -23,9 +17,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
-import botocore.session
 import yaml
-from botocore.config import Config
 from botocore.exceptions import ClientError, UnknownServiceError
 from botocore.validate import ParamValidator
 from werkzeug.exceptions import NotFound
@@ -33,11 +25,12 @@ from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Response
 
 from sandbox.providers import aws_documents, aws_requests
-from sandbox.providers.aws_functions import search
-from sandbox.providers.aws_requests import fill, text
+from sandbox.providers.plan import ACCOUNT
+from sandbox.providers.templates import fill, search, text
+from sandbox.providers.values import Json
 from sandbox.targets import aws_moto
-from sandbox.targets.aws_fault import Fault, Json
 from sandbox.targets.aws_kept import KEPT, Kept
+from sandbox.targets.web import Refusal
 
 App: TypeAlias = "Callable[[dict[str, Any], Any], Iterable[bytes]]"
 
@@ -68,11 +61,11 @@ class Front:
 
         self._moto: Any = DomainDispatcherApplication(create_backend_app)
         aws_moto.mend()
-        self._ask_moto = BotocoreStubber()
-        self._ask_moto.enabled = True
+        ask_moto: Any = BotocoreStubber()  # without a network between
+        ask_moto.enabled = True
+        self._clients = aws_requests.Clients(None, attempts=1)
+        self._clients.session.register("before-send", ask_moto)
         self._rules = tomllib.loads(Path(__file__).with_name("aws_api.toml").read_text())
-        self._session = botocore.session.Session()
-        self._client = functools.cache(self._new_client)
         self._kept = Kept(self._rules, self._check, self._look)
         self._lock = threading.Lock()  # moto's models are not made for several requests at once
 
@@ -100,18 +93,18 @@ class Front:
         try:
             params = _params(operation, protocol, request, place)
             answer = self._answer(environ, region, service, operation, params)
-        except Fault as fault:
-            answer = fault
+        except Refusal as refusal:
+            answer = refusal
         except Exception as error:
             # Said at once and without details: clients would try a 500 again and again.
             last = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{last.name} of {Path(last.filename).name}"
             said = f"{type(error).__name__} in the sandbox's AWS: {where}, at a request to {service}"
-            answer = Fault("SandboxFault", said)
+            answer = Refusal(400, said, "SandboxFault")
         if isinstance(answer, Response):
             return answer
         made = get_serializer_class(service, protocol)(operation).serialize(answer)
-        status = answer.status if isinstance(answer, Fault) else made["status_code"]
+        status = answer.status if isinstance(answer, Refusal) else made["status_code"]
         return Response(made["body"], status, made["headers"])
 
     def _answer(self, environ: Json, region: str, service: str, operation: Any, params: Json) -> Any:
@@ -121,22 +114,17 @@ class Front:
         faults = [report.generate_report()] if report and report.has_errors() else []
         faults += aws_requests.faults(operation.input_shape, params) if report else []
         if faults:
-            raise Fault(INVALID.get(service, "ValidationException"), "; ".join(faults))
-        words = {
-            **params,
-            "region": region,
-            "account": aws_moto.ACCOUNT,
-            "now": time.time(),
-            "uuid": str(uuid.uuid4()),
-        }
-        words |= {"hex32": secrets.token_hex(16).upper(), "id17": secrets.token_hex(9)[:17]}
+            raise Refusal(400, "; ".join(faults), INVALID.get(service, "ValidationException"))
+        made = uuid.uuid4()
+        words = {**params, "region": region, "account": ACCOUNT, "now": time.time()}
+        words |= {"uuid": str(made), "hex32": made.hex.upper(), "id17": made.hex[:17]}
         if service in KEPT:
             words |= self._cluster() if service == "eks" else {}
             return self._kept.answer(service, action, params, words)
         name, purpose, code = self._rules["documents"].get(f"{service} {action}", ("", "", ""))
         if name in params:
             if wrong := list(aws_documents.faults(name, purpose, params[name])):
-                raise Fault(code, "; ".join(wrong))
+                raise Refusal(400, "; ".join(wrong), code)
             words["document"] = json.loads(params[name])
         if service == "s3":
             words["buckets"] = ARN.findall(json.dumps(params.get("ReplicationConfiguration")))
@@ -171,14 +159,14 @@ class Front:
                 if value is not None and not re.fullmatch(pattern, str(value))
             ]
             if wrong or ("if" in rule and search(text(rule["if"], words), words)):
-                raise Fault(rule["code"], text(rule["say"], words), rule.get("status", 400))
+                raise Refusal(rule.get("status", 400), text(rule["say"], words), rule["code"])
 
     def _look(self, service: str, step: Json, words: Json) -> Any:
         """What there is: of a service in moto, or of a kept family."""
         if "family" in step:
-            there = self._kept.records(words["region"], step["family"])
+            there = [*self._kept.records(words["region"], step["family"]).values()]
             return search(text(step["take"], words), there)
-        client = self._client(step.get("service", service), text(step.get("region", "<region>"), words))
+        client = self._clients.get(step.get("service", service), text(step.get("region", "<region>"), words))
         sent: Json = fill(step.get("with", {}), words) or {}
         try:
             answer = aws_requests.send(client, step["call"], sent)
@@ -186,16 +174,8 @@ class Front:
             if "else" in step:
                 return step["else"]
             found = cast(Json, error.response)["Error"]
-            raise Fault(found["Code"], found["Message"]) from error
+            raise Refusal(400, found["Message"], found["Code"]) from error
         return search(text(step["take"], words), answer)
-
-    def _new_client(self, service: str, region: str) -> Any:
-        """A client that asks moto without a network between."""
-        keys: Any = {"aws_access_key_id": "sandbox", "aws_secret_access_key": "sandbox"}
-        config = Config(s3={"addressing_style": "path"})
-        client: Any = self._session.create_client(service, region, config=config, **keys)
-        client.meta.events.register("before-send", self._ask_moto)
-        return client
 
 
 def _params(operation: Any, protocol: str, request: Any, place: Json) -> Json:

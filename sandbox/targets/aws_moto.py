@@ -10,10 +10,9 @@ from typing import Any, cast
 import xmltodict
 from werkzeug.wrappers import Response
 
-from sandbox.targets.aws_fault import Fault, Json
-
-ACCOUNT = "123456789012"
-"""moto's, and the one that AWS's own documentation uses."""
+from sandbox.providers.plan import ACCOUNT
+from sandbox.providers.values import Json
+from sandbox.targets.web import Refusal
 
 
 @functools.cache
@@ -71,7 +70,7 @@ def _backend(service: Any, region: str) -> Any:
 def _set_log_key(region: str, params: Json) -> None:
     group = _backend("logs", region).groups.get(params.get("logGroupName"))
     if group is None:
-        raise Fault("ResourceNotFoundException", "The specified log group does not exist.")
+        raise Refusal(400, "The specified log group does not exist.", "ResourceNotFoundException")
     group.kms_key_id = params.get("kmsKeyId")
 
 
@@ -94,8 +93,22 @@ def _replication(region: str, params: Json) -> Response:
     found = getattr(_backend("s3", "aws").buckets.get(params["Bucket"]), "replication", None)
     if not found:
         said = "The replication configuration was not found"
-        raise Fault("ReplicationConfigurationNotFoundError", said, 404)
+        raise Refusal(404, said, "ReplicationConfigurationNotFoundError")
     return Response(xmltodict.unparse({"ReplicationConfiguration": found}), mimetype="text/xml")
+
+
+def _encrypt(region: str, params: Json) -> None:
+    bucket = _backend("s3", "aws").buckets[params["Bucket"]]
+    bucket.encryption = {"Rule": {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}}
+
+
+def _close(region: str, params: Json) -> None:
+    from moto.s3.models import PublicAccessBlock
+
+    _encrypt(region, params)
+    bucket = _backend("s3", "aws").buckets[params["Bucket"]]
+    bucket.public_access_block = PublicAccessBlock(True, True, True, True)
+    bucket.ownership_rule = params.get("ObjectOwnership", "BucketOwnerEnforced")
 
 
 def _change_peers(region: str, params: Json) -> None:
@@ -147,6 +160,8 @@ INSTEAD: Mapping[str, Callable[[str, Json], Any]] = {
 """By action, what is done in moto's place, in a region; it returns the answer, or nothing."""
 
 AFTERWARDS: Mapping[str, Callable[[str, Json], None]] = {
+    "CreateBucket": _close,  # as every bucket is since 2023
+    "DeleteBucketEncryption": _encrypt,  # a bucket always has one
     "ModifySecurityGroupRules": _change_peers,
     "ModifyVpcEndpoint": _route_endpoint,
     "CreateDBInstance": _keep,

@@ -8,13 +8,13 @@ import typing
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, Union, cast
+from typing import Annotated, Any, Literal, Union, cast
 
 import jsonschema
 import typing_extensions as extensions
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-Json: TypeAlias = dict[str, Any]
+from sandbox.providers.values import Json
 
 TAGS = ("type", "action")
 """What tells the alternatives of a body apart; Cloudflare's client leaves one optional, its API does not."""

@@ -24,18 +24,13 @@ class Switches(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    latency: float = Field(default=0, ge=0, le=60)
-    """Seconds by which each answer is late."""
+    latency: float = Field(default=0, ge=0, le=60)  # seconds by which each answer is late
     kind: Literal["throttle", "error", "reset", "outage"] | None = None
     """429, 500, the connection cut off, or 503."""
-    retry_after: int = Field(default=1, ge=0)
-    """Seconds in the Retry-After of a 429."""
-    seconds: float | None = Field(default=None, gt=0)
-    """For how long they fail; None: until told otherwise."""
-    requests: int | None = Field(default=None, gt=0)
-    """How many fail; None: all."""
-    path: str = ""
-    """Only requests with a path that holds this fail."""
+    retry_after: int = Field(default=1, ge=0)  # seconds in the Retry-After of a 429
+    seconds: float | None = Field(default=None, gt=0)  # for how long they fail; None: until told otherwise
+    requests: int | None = Field(default=None, gt=0)  # how many fail; None: all
+    path: str = ""  # only requests with a path that holds this fail
 
 
 class Failures:
@@ -55,7 +50,8 @@ class Failures:
         if environ["PATH_INFO"] == PATH:
             return self._switch(Request(environ))(environ, start_response)
         with self._lock:
-            now, fails = self._set, self._fails(environ["PATH_INFO"])
+            now = self._set
+            fails = self._fails(environ["PATH_INFO"])
         time.sleep(now.latency)
         if not fails or now.kind is None:
             return self._app(environ, start_response)
@@ -71,11 +67,10 @@ class Failures:
     def _fails(self, path: str) -> bool:
         if self._set.kind is None or self._set.path not in path or time.monotonic() > self._until:
             return False
-        if self._set.requests is not None:
-            left = self._set.requests - 1
-            self._set = self._set.model_copy(
-                update={"requests": left} if left else {"requests": None, "kind": None}
-            )
+        if self._set.requests == 1:
+            self._set = Switches(latency=self._set.latency)
+        elif self._set.requests:
+            self._set.requests -= 1
         return True
 
     def _switch(self, request: Request) -> Response:

@@ -2,13 +2,16 @@
 
 import functools
 import re
+import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from lark import Lark, Token
 from lark.exceptions import UnexpectedInput
+
+from sandbox.providers.templates import broken
 
 STARTS = {
     "metric alert": "metric",
@@ -17,9 +20,6 @@ STARTS = {
     "slo alert": "slo",
 }
 """The kinds of monitors whose queries are known, with the grammar's rule for each."""
-
-SAME = {"metric alert", "query alert"}
-"""Two names of one kind, of which Datadog itself chooses one."""
 
 MINUTES = {"m": 1, "h": 60, "d": 1440, "w": 10080, "mo": 44640}
 
@@ -37,20 +37,21 @@ class Query:
 
     comparator: str = ""
     threshold: float | None = None
-    groups: frozenset[str] = frozenset()
-    """The tags by which it is judged; "*" is any."""
-    last: int = 0
-    """How many runs of a service check are looked at."""
-    strings: tuple[str, ...] = ()
-    """An SLO's id and its windows; a check's name and tags."""
-    minutes: tuple[int, ...] = ()
-    """The windows."""
+    groups: frozenset[str] = frozenset()  # the tags by which it is judged; "*" is any
+    last: int = 0  # how many runs of a service check are looked at
+    strings: tuple[str, ...] = ()  # an SLO's id and its windows; a check's name and tags
+    minutes: tuple[int, ...] = ()  # the windows
 
 
 @functools.cache
 def _parser() -> Lark:
     grammar = Path(__file__).with_name("monitor_query.lark").read_text()
     return Lark(grammar, parser="lalr", start=[*{*STARTS.values()}, "expression", "formula"])
+
+
+@functools.cache
+def _rules() -> Any:
+    return tomllib.loads(Path(__file__).with_name("monitors.toml").read_text())
 
 
 def parse(query: str, kind: str = "metric") -> Query:
@@ -98,49 +99,12 @@ def faults(monitor: Any) -> Iterator[str]:
     except Unreadable as error:
         yield f"The value provided for parameter 'query' is invalid: {error}"
         return
-    yield from _windows(query)
-    yield from _thresholds(query, options.get("thresholds") or {}, kind)
-    yield from _options(query, options, kind)
+    said = asdict(query) | {"groups": [*query.groups], "minutes": [*query.minutes]}
+    rises = ">" in query.comparator
+    said |= {"rises": rises, "falls": query.comparator != "" and not rises}
+    words = {"type": kind, "options": options, "at": options.get("thresholds") or {}, "query": said}
+    yield from (rule["say"] for rule in broken(_rules()["monitor"], words))
     yield from _message(monitor.get("message", ""))
-
-
-def _windows(query: Query) -> Iterator[str]:
-    for minutes in query.minutes:
-        if not 1 <= minutes <= MINUTES["mo"]:
-            yield f"The evaluation window must be between 1 minute and 1 month; it is {minutes} minutes"
-
-
-def _thresholds(query: Query, at: dict[str, float], kind: str) -> Iterator[str]:
-    critical, warning = at.get("critical"), at.get("warning")
-    if at and critical is None:
-        yield "Alert status is required."
-    if kind == "service check":
-        if query.last < max(at.values(), default=1):
-            yield "Last field should be larger than or equal to max threshold defined in monitor options"
-    elif critical is not None and query.threshold is not None and critical != query.threshold:
-        yield f"Alert threshold ({critical}) does not match that used in the query ({query.threshold})."
-    else:
-        rising = ">" in query.comparator
-        if (
-            critical is not None
-            and warning is not None
-            and (warning == critical or (warning > critical) == rising)
-        ):
-            word = "less" if rising else "greater"
-            yield f"Warning threshold ({warning}) must be {word} than the alert threshold ({critical})."
-        for state, name in (("alert", "critical"), ("warning", "warning")):
-            bound, back = at.get(name), at.get(f"{name}_recovery")
-            if bound is not None and back is not None and back != bound and (back > bound) == rising:
-                both = f"{state} and {state} recovery"
-                yield f"{both} criteria are such that the monitor can be simultaneously in {both} states"
-
-
-def _options(query: Query, options: Any, kind: str) -> Iterator[str]:
-    if "new_group_delay" in options and not query.groups:
-        yield "The new_group_delay option can only be used for multi-alert monitors"
-    by = {*options.get("notify_by", ())} - {"*"}
-    if kind == "query alert" and not by <= query.groups:
-        yield f"notify_by: {', '.join(sorted(by - query.groups))} is not among the query's groups"
 
 
 def _message(text: str) -> Iterator[str]:
@@ -158,10 +122,7 @@ def _message(text: str) -> Iterator[str]:
 
 def slo_faults(slo: Any) -> Iterator[str]:
     """What Datadog says of an objective that its model allows."""
-    if any(one["target"] >= one.get("warning", 100) for one in slo["thresholds"]):
-        yield "thresholds: a warning must be greater than its target"
-    if len({one["timeframe"] for one in slo["thresholds"]}) < len(slo["thresholds"]):
-        yield "thresholds: each timeframe is there once"
+    yield from (rule["say"] for rule in broken(_rules()["slo"], slo))
     for name, query in slo.get("query", {}).items():
         yield from _query_faults(name, query)
 

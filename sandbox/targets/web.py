@@ -1,82 +1,55 @@
 """What the local APIs share: routes, collections of objects, JSON bodies, refusals in an API's own format."""
 
+import functools
 import json
+import random
 import threading
+import tomllib
+import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeAlias, TypeVar
+from pathlib import Path
+from typing import Any, cast
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
+from sandbox.providers.templates import broken, fill, text
+from sandbox.providers.values import Json, each
 from sandbox.targets import client_models
-
-Json: TypeAlias = dict[str, Any]
-Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
 class Refusal(Exception):
-    """What the API answers in place of a result; `code` is its own number, where it has some."""
+    """What an API answers in place of a result; `code` is the API's own, where it has some."""
 
-    def __init__(self, status: int, message: str, code: int = 0) -> None:
+    def __init__(self, status: int, message: str, code: int | str = 0) -> None:
         super().__init__(message)
-        self.status, self.code = status, code
-
-
-@dataclass(frozen=True)
-class Collection:
-    """Objects of one kind: POST and GET of `path`, GET, DELETE and `verbs` of `path`/<id>."""
-
-    name: str
-    path: str
-    missing: Refusal
-    """Said of an id that is not there."""
-    wrap: tuple[str, str, str] = ("", "", "")
-    """The keys in which a list is, one of them, and the id of a deleted one; without it, there is no body."""
-    listed: bool = False
-    """Whether what was put, and the id of what was deleted, come in a list."""
-    own: Callable[[], Json] = dict
-    """What the API itself gives a new object, once."""
-    key: str = "id"
-    verbs: tuple[str, ...] = ("PUT",)
-    """What changes one."""
-
-
-def route(path: str, *verbs: str) -> Callable[[Handler], Handler]:
-    """Let a method answer; it gets the request and the parts of the path in angle brackets."""
-
-    def keep(handler: Handler) -> Handler:
-        handler.__dict__["route"] = (path, verbs or ("GET",))
-        return handler
-
-    return keep
+        self.status, self.message, self.code = status, message, code
 
 
 class Api(ABC):
     """A WSGI application that keeps its objects in memory and answers one request at a time.
 
-    A subclass has for each collection a method `put_<name>(given, own, before, others, **scope)`, which makes
-    the object or refuses it: `own` is what the API gives it, `before` None when it is new, `scope` what is in
-    the collection's path.
+    Its routes and collections are in NAME_api.toml. A subclass has for each route the method that this names,
+    and for each collection `put_<collection>(given, own, before, **scope)`, which makes the object or refuses
+    it: `own` is what the API gives it, `before` is empty when it is new, `scope` what is in the path.
     """
 
-    base = ""
-    """What every path begins with."""
-    collections: tuple[Collection, ...] = ()
-
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         self._lock = threading.RLock()
         self._rows: dict[tuple[str, ...], dict[str, Json]] = {}
-        own = [(getattr(type(self), name).__dict__["route"], name) for name in dir(type(self))
-               if hasattr(getattr(type(self), name), "route")]  # fmt: skip
-        rules = [Rule(self.base + path, methods=verbs, endpoint=name) for (path, verbs), name in own]
-        for one in self.collections:
-            rules.append(Rule(self.base + one.path, methods=("GET", "POST"), endpoint=one))
-            item = self.base + one.path + "/<ident>"
-            rules.append(Rule(item, methods=("GET", "DELETE", *one.verbs), endpoint=one))
+        self.table: Json = tomllib.loads(Path(__file__).with_name(f"{name}_api.toml").read_text())
+        self.info: Json = {}  # which part of a list the answer at hand is
+        base, rules = self.table["base"], list[Rule]()
+        for path, (method, *verbs) in self.table["routes"].items():
+            rules.append(Rule(base + path, methods=verbs, endpoint=getattr(self, method)))
+        for name, row in self.table["collections"].items():
+            path, serve = base + row["path"], functools.partial(self._serve, name)
+            rules.append(Rule(path, methods=("GET", *row.get("creates", ["POST"])), endpoint=serve))
+            verbs = ("GET", *row.get("verbs", ["PUT", "DELETE"]))
+            rules.append(Rule(path + "/<ident>", methods=verbs, endpoint=serve))
         self._map = Map(rules)
 
     @abstractmethod
@@ -84,92 +57,115 @@ class Api(ABC):
         """Refuse who does not say who he is."""
 
     @abstractmethod
-    def answer(self, result: Any, info: Json) -> Any:
-        """The body of what went well; `info` tells the part of a list."""
-
-    @abstractmethod
     def fault(self, refusal: Refusal) -> Any:
         """The body of a refusal."""
+
+    def answer(self, result: Any) -> Any:
+        """The body of what went well."""
+        return result
 
     def failure(self, status: int, message: str) -> Any:
         """The body of an answer when the API is broken."""
         return self.fault(Refusal(status, message))
 
-    def may_delete(self, name: str, row: Json, *, force: bool) -> None:  # noqa: B027 (most refuse nothing)
-        """Refuse to delete what others need."""
-
     def rows(self, name: str, *scope: str) -> dict[str, Json]:
         """The objects of a collection by their ids."""
         return self._rows.setdefault((name, *scope), {})
+
+    def one(self, name: str, ident: str, *scope: str) -> Json:
+        """The object with an id, which has to be there."""
+        if found := self.rows(name, *scope).get(ident):
+            return found
+        status, said, code = self.table["collections"][name]["missing"]
+        raise Refusal(status, text(said, {"ident": ident}), code)
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         return self._respond(Request(environ))(environ, start_response)
 
     def _respond(self, request: Request) -> Response:
         request.get_data()  # the connection is used again: no byte may stay in it
-        info: Json = {}
         try:
             with self._lock:
+                self.info = {}
                 self.authorize(request)
-                asked, parts = self._map.bind_to_environ(request.environ).match()
-                if isinstance(asked, str):
-                    result = getattr(self, asked)(request, **parts)
-                else:
-                    result = self._serve(request, asked, dict(parts), info)
-                text = json.dumps(self.answer(result, info)) if result is not None else ""
-            return Response(text, 200 if text else 204, mimetype="application/json")
+                handler, parts = self._map.bind_to_environ(request.environ).match()
+                for holder in parts.keys() & self.table["collections"].keys():
+                    self.one(holder, parts[holder])
+                result = handler(request, **parts)
+                said = json.dumps(self.answer(result)) if result is not None else ""
+            return Response(said, 200 if said else 204, mimetype="application/json")
         except HTTPException as error:
             refusal = Refusal(error.code or 500, f"{request.method} {request.path}: {error.name}", 7000)
         except Refusal as error:
             refusal = error
         return Response(json.dumps(self.fault(refusal)), refusal.status, mimetype="application/json")
 
-    def _serve(self, request: Request, kind: Collection, parts: Json, info: Json) -> Any:
-        many, single, gone = kind.wrap
-        ident = str(parts.pop("ident", ""))
-        self.enter(**parts)
-        rows = self.rows(kind.name, *parts.values())
+    def _serve(self, name: str, request: Request, ident: str = "", **scope: str) -> Any:
+        row: Json = {"many": "", "single": "", "gone": "", "key": "id"} | self.table["collections"][name]
+        rows = self.rows(name, *scope.values())
         if not ident and request.method == "GET":
-            return _in(many, page(request, list(rows.values()), info))
-        before = rows.get(ident)
-        if ident and before is None:
-            raise kind.missing
-        if before and request.method == "GET":
-            return _in(single, before)
-        if before and request.method == "DELETE":
-            self.may_delete(kind.name, before, force=request.args.get("force") == "true")
+            return _in(row["many"], self.page(request, name, *scope.values()))
+        before = self.one(name, ident, *scope.values()) if ident else {}
+        if request.method == "GET":
+            return _in(row["single"], before)
+        if request.method == "DELETE":
+            if request.args.get("force") != "true":
+                self._refuse(row.get("needed", []), {"before": before})
             del rows[ident]
-            return _in(gone, [ident] if kind.listed else ident) if gone else None
-        others = [row for row in rows.values() if row is not before]
-        own = {key: (before or {}).get(key, value) for key, value in kind.own().items()}
-        made = getattr(self, f"put_{kind.name}")(body(request), own, before, others, **parts) | own
-        rows[str(made[kind.key])] = made
-        return _in(single, [made] if kind.listed else made)
+            return {row["gone"]: [ident] if row.get("listed") else ident} if row["gone"] else None
+        own = {key: before.get(key, value) for key, value in fill(row["own"], _made_up()).items()}
+        made = self.make(name, body(request), own, before, **scope)
+        rows[str(made[row["key"]])] = made
+        return _in(row["single"], [made] if row.get("listed") else made)
 
-    def check(
-        self, kind: str, given: Json, whole: Json | None = None, *, update: bool = False, code: int = 0
-    ) -> None:
+    def make(self, name: str, given: Json, own: Json, before: Json, **scope: str) -> Json:
+        """An object as it is to be kept, if nothing speaks against it."""
+        row = self.table["collections"][name]
+        made: Json = row.get("defaults", {}) | getattr(self, f"put_{name}")(given, own, before, **scope) | own
+        others = [row for row in self.rows(name, *scope.values()).values() if row is not before]
+        self._refuse(row.get("refuse", []), {"made": made, "before": before, "others": others})
+        return made
+
+    def _refuse(self, rules: Iterable[Json], words: Mapping[str, Any]) -> None:
+        kept = {key[0]: [*rows.values()] for key, rows in self._rows.items()}
+        for rule in broken(rules, {**words, "all": kept}):
+            raise Refusal(rule.get("status", 400), rule["say"], rule.get("code", 0))
+
+    def check(self, kind: str, given: Json, whole: Json | None = None, *, update: bool = False) -> None:
         """Refuse what the client's model or the rules beyond it do not allow."""
         if found := client_models.check(kind, given, whole, update=update):
-            raise Refusal(400, "; ".join(found), code)
+            raise Refusal(400, "; ".join(found), self.table.get("codes", {}).get(kind, 0))
 
-    def enter(self, **scope: str) -> None:  # noqa: B027 (most refuse nothing)
-        """Refuse a path that leads nowhere."""
+    def page(self, request: Request, name: str, *scope: str) -> list[Json]:
+        """The objects that a request asks for by their values, and of those one page."""
+        asked = ((key.partition(".")[0], value) for key, value in request.args.items() if key != "query")
+        wanted = {key: value.removeprefix("equal:") for key, value in asked}
+        found = [
+            row
+            for row in self.rows(name, *scope).values()
+            if all(str(row.get(key, value)) == value for key, value in wanted.items())
+        ]
+        number, size = request.args.get("page", 1, int), request.args.get("per_page", 100, int)
+        shown = found[(number - 1) * size : number * size]
+        self.info = {"page": number, "per_page": size, "count": len(shown), "total_count": len(found)}
+        return shown
 
 
 def _in(key: str, value: Any) -> Any:
     return {key: value} if key else value
 
 
-def page(request: Request, rows: list[Json], info: Json) -> list[Json]:
-    """The rows that a request asks for by their values, and of those one page; `info` says which."""
-    asked = ((name.partition(".")[0], value) for name, value in request.args.items() if name != "query")
-    wanted = {name: value.removeprefix("equal:") for name, value in asked}
-    found = [row for row in rows if all(str(row.get(key, value)) == value for key, value in wanted.items())]
-    number, size = request.args.get("page", 1, int), request.args.get("per_page", 100, int)
-    shown = found[(number - 1) * size : number * size]
-    info |= {"page": number, "per_page": size, "count": len(shown), "total_count": len(found)}
-    return shown
+def _made_up() -> Json:
+    """What a new object may be given."""
+    made = uuid.uuid4()
+    public = f"{made.hex[:3]}-{made.hex[3:6]}-{made.hex[6:9]}"
+    words = {"hex": made.hex, "uuid": str(made), "long": str(made.int), "public": public, "number": number(8)}
+    return words | {"now": now(), "seconds": int(datetime.now(UTC).timestamp())}
+
+
+def number(length: int) -> int:
+    """A number of so many digits."""
+    return random.randrange(10 ** (length - 1), 10**length)
 
 
 def body(request: Request) -> Json:
@@ -183,8 +179,8 @@ def body(request: Request) -> Json:
 def without_null(value: Any) -> Any:
     """The value without keys that are null, at any depth."""
     if isinstance(value, dict):
-        return {key: without_null(item) for key, item in value.items() if item is not None}  # pyright: ignore
-    return [without_null(item) for item in value] if isinstance(value, list) else value  # pyright: ignore
+        value = {key: item for key, item in cast(Json, value).items() if item is not None}
+    return each(value, without_null)
 
 
 def now() -> str:

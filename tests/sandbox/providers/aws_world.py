@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.providers import schema
-from sandbox.providers.aws_requests import fill
 from sandbox.providers.aws_target import AwsTarget
 from sandbox.providers.diff import Change, changes
 from sandbox.providers.target import Live, Resource
+from sandbox.providers.templates import fill
 from sandbox.providers.values import each, plain, project
 from sandbox.targets import aws_api
 from tests.sandbox.providers.aws_things import WORLD

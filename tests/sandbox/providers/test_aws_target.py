@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.providers import aws_clients
+from sandbox.providers.aws_requests import Clients
 from sandbox.providers.aws_target import MARK
 from sandbox.providers.diff import changes
 from sandbox.providers.kinds import table
@@ -124,5 +124,5 @@ def test_a_request_is_checked_by_the_service_model(
 def test_a_clients_connection_needs_nothing_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "there-is-none")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
-    client = aws_clients.Clients("http://127.0.0.1:9").get("sts", "ap-northeast-1")
+    client = Clients("http://127.0.0.1:9").get("sts", "ap-northeast-1")
     assert client.meta.endpoint_url == "http://127.0.0.1:9"

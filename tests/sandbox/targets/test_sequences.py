@@ -5,6 +5,7 @@ As in the sources of the Terraform providers on which they are built: terraform-
 terraform-provider-aws (internal/service/eks/cluster.go, internal/service/s3/bucket.go).
 """
 
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -165,6 +166,35 @@ def test_what_the_aws_plugin_asks_of_a_bucket_is_answered() -> None:
         assert {call: said(aws, "s3", call, Bucket="pipe-it") for call in READS} == READS
         assert said(aws, "s3", "delete_bucket", Bucket="pipe-it") == ""
         assert said(aws, "s3", "head_bucket", Bucket="pipe-it") == "404"
+
+
+def test_a_new_bucket_is_closed_and_encrypted() -> None:
+    with world() as aws:
+        s3, place = aws.client("s3"), {"LocationConstraint": "ap-northeast-1"}
+        s3.create_bucket(Bucket="pipe-it", CreateBucketConfiguration=place)
+        block = s3.get_public_access_block(Bucket="pipe-it")["PublicAccessBlockConfiguration"]
+        assert len(block) == 4 and all(block.values())
+        owner = s3.get_bucket_ownership_controls(Bucket="pipe-it")["OwnershipControls"]["Rules"]
+        assert owner == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+        s3.delete_bucket_encryption(Bucket="pipe-it")  # back to S3's own
+        (rule,) = s3.get_bucket_encryption(Bucket="pipe-it")["ServerSideEncryptionConfiguration"]["Rules"]
+        assert rule["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+        s3.delete_public_access_block(Bucket="pipe-it")
+        assert said(aws, "s3", "get_public_access_block", Bucket="pipe-it").startswith("NoSuch")
+
+
+def test_nothing_is_said_of_tags_where_there_are_none() -> None:
+    with world() as aws:
+        sent: list[dict[str, Any]] = []
+
+        def keep(params: dict[str, Any], **_: Any) -> None:
+            sent.append({**params})
+
+        aws.up("cluster")
+        aws.client("eks").meta.events.register("before-parameter-build.eks.CreateCluster", keep)
+        config = {"region": "ap-northeast-1"}
+        aws.target.create(replace(aws.resource("cluster", name="bare", tags=None), id="", config=config))
+        assert [one for one in sent if "tags" in one] == [] != sent
 
 
 def test_what_the_aws_plugin_asks_of_a_cluster_is_answered() -> None:

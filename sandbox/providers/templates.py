@@ -1,0 +1,117 @@
+"""The language of the tables: templates with JMESPath in angle brackets, and what that can do besides."""
+
+import ipaddress
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
+
+import jmespath
+from jmespath.functions import Functions, signature
+
+from sandbox.providers import aws_documents
+from sandbox.providers.values import Json
+
+PLACE = re.compile(r"<([^<>]+)>")  # JMESPath in a template
+
+DOCUMENT: Any = {"types": ["object", "string"]}
+STRING: Any = {"types": ["string"]}
+OBJECT: Any = {"types": ["object"]}
+ARRAY: Any = {"types": ["array", "null"]}
+ANY: Any = {"types": []}
+
+
+class _Functions(Functions):
+    """By name, after `_func_`."""
+
+    @signature(STRING)
+    def _func_network(self, block: str) -> Json | None:
+        """First and last address and length of a CIDR block; null where it is none, or has bits of a host."""
+        try:
+            found = ipaddress.ip_network(block)
+        except ValueError:
+            return None
+        return {"first": int(found[0]), "last": int(found[-1]), "length": found.prefixlen}
+
+    @signature(STRING)
+    def _func_numbers(self, text: str) -> list[int]:
+        """The whole numbers in a text, such as a version's."""
+        return [int(digits) for digits in re.findall(r"\d+", text)]
+
+    @signature(DOCUMENT)
+    def _func_size(self, document: Any) -> int:
+        """A policy document's characters as IAM counts them, without white space."""
+        return len(re.sub(r"\s", "", document if isinstance(document, str) else json.dumps(document)))
+
+    @signature(DOCUMENT, STRING, STRING, OBJECT)
+    def _func_lets(self, document: Any, who: str, action: str, context: Json) -> bool:
+        return aws_documents.lets(document, who, action, context)
+
+    @signature(STRING)
+    def _func_host(self, name: str) -> str:
+        """A name of a host as it is compared."""
+        return name.lower().rstrip(".")
+
+    @signature(ARRAY)
+    def _func_twice(self, items: list[Any] | None) -> list[Any]:
+        """What is in a list more than once."""
+        return [item for place, item in enumerate(items or []) if item in (items or [])[:place]]
+
+    @signature(ARRAY, ARRAY)
+    def _func_lacking(self, items: list[Any] | None, among: list[Any] | None) -> list[Any]:
+        """What is in a list and not in another."""
+        return [item for item in items or [] if item not in (among or [])]
+
+    @signature(ARRAY, OBJECT, ARRAY)
+    def _func_like(self, rows: list[Any], one: Json, keys: list[str]) -> list[Any]:
+        """The objects that have the same as another one in these places."""
+        return [row for row in rows if all(search(key, row) == search(key, one) for key in keys)]
+
+    @signature(ANY, STRING)
+    def _func_mentions(self, value: Any, text: str) -> bool:
+        """Whether a text is somewhere in a value."""
+        return text in json.dumps(value)
+
+
+OPTIONS = jmespath.Options(custom_functions=_Functions())
+
+
+def search(expression: str, value: Any) -> Any:
+    """What an expression finds."""
+    return jmespath.search(expression, value, OPTIONS)
+
+
+def fill(template: Any, words: Json) -> Any:
+    """A template with words; None where it has no value. An object in a list has one if its first key has."""
+    if isinstance(template, str):
+        found = PLACE.fullmatch(template)
+        return search(found[1], words) if found else text(template, words)
+    if isinstance(template, dict):
+        made = {key: fill(item, words) for key, item in cast(Json, template).items()}
+        return {key: item for key, item in made.items() if item is not None} or None if made else {}
+    if isinstance(template, list):
+        items = [fill(item, words) for item in cast(list[Any], template) if _has_first(item, words)]
+        return [item for item in items if item is not None] or None
+    return template
+
+
+def _has_first(item: Any, words: Json) -> bool:
+    return not isinstance(item, dict) or fill(next(iter(cast(Json, item).values())), words) is not None
+
+
+def text(template: str, words: Json) -> str:
+    """A string with words in it, lists joined by commas."""
+
+    def shown(found: re.Match[str]) -> str:
+        value = search(found[1], words)
+        items = cast(list[Any], value) if isinstance(value, list) else [] if value is None else [value]
+        return ", ".join(map(str, items))
+
+    return PLACE.sub(shown, template)
+
+
+def broken(rules: Iterable[Json], words: Json) -> Iterator[Json]:
+    """The rules whose `if` finds something, with what they `say` of it (`found`)."""
+    for rule in rules:
+        if found := search(text(rule["if"], words), words):
+            yield {**rule, "say": text(rule["say"], {**words, "found": found})}
