@@ -21,20 +21,12 @@ from sandbox.targets.process import Targets
 from sandbox.workspace import Stack
 
 DONE, FAILED, NOT_RUN, STOPPED = 0, 1, 2, 130
-ENDS = {DONE: "ended well", FAILED: "failed", STOPPED: "was stopped"}
 
 NEEDED_BYTES = 64 * 2**20
 """Free disk space below which nothing is begun: on a full disk the engine cuts its own state short."""
 
 SETTLE_SECONDS = 1.0
 """How long a request of a run that was killed may still be at work in a target."""
-
-THROWAWAY = {
-    "PULUMI_EXPERIMENTAL": "1",
-    "PULUMI_SKIP_CHECKPOINTS": "1",
-    "PULUMI_OPTION_IGNORE_PROTECT": "true",
-}
-"""The engine's environment for a state that nobody will miss: written once, and anything may be replaced."""
 
 Serve = Callable[[Path, Targets | None], AbstractContextManager[dict[str, int]]]
 """Starts the providers of a stack's folder, with what is behind them; gives the port of each package."""
@@ -87,7 +79,7 @@ def perform(session: Session, serve: Serve, left_over: LeftOver | None, options:
     )
     with serve(stack.folder, targets) as ports:
         session.ports = {name: port for name, port in ports.items() if name not in installed.programs}
-        session.more = installed.environment | (THROWAWAY if options.throwaway else {})
+        session.more = installed.environment | (workspace.VARIABLES["throwaway"] if options.throwaway else {})
         if operation == "preview":
             return _finish(session, operation, session.operate(operation, "--json", "--show-sames", *pack))
         settled = _settle(session, targets, left_over)
@@ -185,27 +177,5 @@ def _finish(session: Session, operation: str, result: Result) -> int:
         )
     file = stack.folder / "summary.json"
     summary.write(file, stack.name, operation, phase, progress.seconds)
-    summary.tell(phase, progress)
-    for error in phase.errors:
-        progress.fail(error)
-    changed = ", ".join(f"{count} {op}" for op, count in sorted(phase.changes.items()) if op != "same")
-    progress.say(f"\n{operation} of {stack.name} {ENDS[code]} after {progress.seconds:.1f} s")
-    progress.say(f"Changes: {changed or 0} ({phase.changes.get('same', 0)} unchanged)")
-    if code == FAILED and phase.preview and operation == "up":
-        progress.say("Nothing was applied.")
-    progress.say(f"Kept: {file}")
-    progress.say("Next: " + _next(operation, code).format(f"STACK={stack.name}"))
+    summary.tell(phase, progress, stack=stack, operation=operation, code=code, file=file)
     return code
-
-
-def _next(operation: str, code: int) -> str:
-    return {
-        STOPPED: "the same again goes on from here; or make down {0}",
-        FAILED: "mend what is named above, then the same again"
-        + ("" if operation == "preview" else "; or start anew: make clean {0}"),
-    }.get(code) or {
-        "up": "change something, then make preview {0}; or make down {0}",
-        "preview": "make sandbox {0}",
-        "refresh": "make preview {0}",
-        "down": "make sandbox {0}; or make clean {0}",
-    }[operation]

@@ -36,10 +36,6 @@ class Progress:
         print(text, flush=True)
         self._last = time.monotonic()
 
-    def head(self, text: str) -> None:
-        """The heading of a part of the answer."""
-        self.say("\n" + self.paint(text, "bold"))
-
     def fail(self, text: str) -> None:
         """A line that says what is wrong."""
         self.say(f"{self.paint('error:', 'error')} {text}")

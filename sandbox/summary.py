@@ -2,10 +2,13 @@
 
 import json
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
+
+import jinja2
 
 from sandbox.progress import Progress, name_of, short
 from sandbox.workspace import write_atomically
@@ -24,6 +27,8 @@ UNKNOWN = re.compile(
 
 WORDLESS = ("preview failed", "update failed", "refresh failed", "destroy failed", "context canceled")
 """Errors that say nothing more than that there was one."""
+
+TEXT = Path(__file__).with_name("summary.j2")
 
 Row = dict[str, str]
 
@@ -72,7 +77,7 @@ class Phase:
     def in_short(self) -> str:
         levels = Counter(violation["level"] for violation in self.violations)
         what = "preview" if self.preview else "done"
-        return f"{what}: {_counts(self.changes)}; violations: {_counts(levels)}"
+        return f"{what}: {counts(self.changes)}; violations: {counts(levels)}"
 
     def _resource(self, metadata: dict[str, Any], op: str) -> None:
         state = cast(dict[str, Any], metadata["new"] or metadata["old"])
@@ -121,32 +126,20 @@ def write(file: Path, stack: str, operation: str, phase: Phase, seconds: float) 
     write_atomically(file, json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
 
 
-def tell(phase: Phase, progress: Progress) -> None:
-    """The same for people: resources by component, outputs, warnings, violations."""
-    if not phase.errors:
-        _tell_resources(phase, progress)
-    if phase.outputs:
-        progress.head("Outputs")
-    for key, value in phase.outputs.items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        progress.say(f"  {key:<28} {text}")
-    for warning in phase.warnings:
-        progress.say(f"{progress.paint('warning:', 'warning')} {warning}")
-    if phase.violations or not phase.errors:
-        progress.head(f"Violations: {len(phase.violations) or 'none'}")
-    for violation in phase.mandatory + [each for each in phase.violations if each["level"] != "mandatory"]:
-        waived = WAIVED.search(violation["message"])  # all that is told then
-        style = "error" if violation["level"] == "mandatory" else "warning"
-        level = "waived" if waived else progress.paint(violation["level"], style)
-        severity = f" ({violation['severity']})" if violation["severity"] else ""
-        until = f": {waived[1]}" if waived else ""
-        progress.say(f"  {level}{severity} {violation['policy']}: {name_of(violation['urn'])}{until}")
-        for line in () if waived else violation["message"].splitlines():
-            progress.say(f"      {line}")
+def tell(phase: Phase, progress: Progress, **told: Any) -> None:
+    """The same for people, and what to do next."""
+    total, components = _by_component(phase)
+    changed = {op: count for op, count in phase.changes.items() if op != "same"}
+    words = {"phase": phase, "total": total, "components": components, "changed": changed}
+    words |= {"paint": progress.paint, "waiver": WAIVED.search, "name_of": name_of, "short": short}
+    words |= {"counts": counts, "json": partial(json.dumps, ensure_ascii=False), "seconds": progress.seconds}
+    template = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(TEXT.read_text())
+    progress.say(template.render(**words, **told)[1:])
 
 
-def _tell_resources(phase: Phase, progress: Progress) -> None:
-    found: dict[tuple[str, ...], Counter[str]] = {}
+def _by_component(phase: Phase) -> tuple[dict[str, int], list[tuple[int, str, str, dict[str, int]]]]:
+    """How many resources had which operation: all, and below each component, by depth, name and type."""
+    found: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
     types: dict[tuple[str, ...], str] = {}
     for urn, resource in phase.resources.items():
         path = _path(phase, urn)
@@ -154,12 +147,9 @@ def _tell_resources(phase: Phase, progress: Progress) -> None:
             types[path] = resource["type"]
         elif not resource["type"].startswith("pulumi:providers:"):
             for depth in range(len(path)):
-                found.setdefault(path[:depth], Counter())[resource["op"]] += 1
-    progress.head(f"Resources by component: {_counts(found.get((), {}))}")
-    for path in sorted(types):
-        if len(path) > 1:  # below the stack itself
-            name = "  " * (len(path) - 1) + path[-1]
-            progress.say(f"{name:<30} {short(types[path]):<36} {_counts(found.get(path, {}))}")
+                found[path[:depth]][resource["op"]] += 1
+    below = [path for path in sorted(types) if len(path) > 1]  # the stack itself
+    return found[()], [(len(path) - 1, path[-1], types[path], found[path]) for path in below]
 
 
 def _path(phase: Phase, urn: str) -> tuple[str, ...]:
@@ -168,5 +158,6 @@ def _path(phase: Phase, urn: str) -> tuple[str, ...]:
     return (*(_path(phase, parent) if parent in phase.resources else ()), name_of(urn))
 
 
-def _counts(ops: dict[str, int]) -> str:
+def counts(ops: dict[str, int]) -> str:
+    """Operations, or levels, in words."""
     return ", ".join(f"{count} {op}" for op, count in sorted(ops.items())) or "none"

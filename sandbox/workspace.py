@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import tempfile
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,7 @@ from sandbox.fault import Fault
 NOT_COPIED = {"secretsprovider", "encryptionsalt", "encryptedkey", "environment", "backend", "stackConfigDir"}
 """Keys of Pulumi.yaml and Pulumi.<stack>.yaml that point to somebody's key, state or Pulumi Cloud."""
 
-PASSED_ON = ("PATH", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PIPE_POLICY_LEDGER")
-"""What the engine gets of the caller's environment; credentials, profiles and proxies stay out."""
+VARIABLES: dict[str, Any] = tomllib.loads(Path(__file__).with_name("environment.toml").read_text())
 
 OF_CALLERS = re.compile(
     r"(AWS|CLOUDFLARE|CF|DATADOG|DD|GOOGLE|AZURE|ARM|PULUMI|GITHUB|GH|VAULT)_|KUBECONFIG$|\w+_PROXY$",
@@ -132,22 +132,21 @@ def prepare(stack: Stack, settings: Mapping[str, str] | None = None) -> list[str
     return [key for key in wanted if key not in have]
 
 
-def environment(stack: Stack, ports: dict[str, int]) -> dict[str, str]:
-    """The engine's whole environment: nothing that could reach an account, and no address but loopback."""
-    passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    return passed | {
-        "HOME": str(stack.folder / "home"),
-        "PULUMI_HOME": str(stack.folder / "home"),
-        # No sidecar files: a kill leaves one half written, and with that the state cannot be read.
-        "PULUMI_BACKEND_URL": f"{stack.state.as_uri()}?metadata=skip",
-        "PULUMI_CONFIG_PASSPHRASE_FILE": str(stack.folder / "passphrase"),
-        "PULUMI_DEBUG_PROVIDERS": ",".join(f"{package}:{port}" for package, port in sorted(ports.items())),
-        "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",  # a megabyte a run; mend_state keeps one
-        "PULUMI_DEBUG_COMMANDS": "true",  # shows --event-log
-        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "NO_PROXY": "127.0.0.1",
-    }
+def environment(stack: Stack, ports: Mapping[str, int]) -> dict[str, str]:
+    """The engine's whole environment."""
+    providers = ",".join(f"{package}:{port}" for package, port in sorted(ports.items()))
+    words = {"folder": stack.folder, "state": stack.state.as_uri(), "providers": providers}
+    return passed_on() | filled(VARIABLES["engine"], words)
+
+
+def passed_on(*more: str) -> dict[str, str]:
+    """What is passed on of the caller's environment."""
+    return {name: os.environ[name] for name in (*VARIABLES["passed_on"], *more) if name in os.environ}
+
+
+def filled(variables: Mapping[str, str], words: Mapping[str, Any]) -> dict[str, str]:
+    """A table of environment.toml with its {words}."""
+    return {name: text.format_map(words) for name, text in variables.items()}
 
 
 def state(stack: Stack, part: str) -> list[dict[str, Any]]:

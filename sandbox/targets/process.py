@@ -79,8 +79,7 @@ def start(folder: Path, progress: Progress, *, control_plane: bool, zones: Itera
         root = Path(__file__).parents[2]
         words = [sys.executable, "-P", "-m", "sandbox.targets", str(folder)]
         words += [f"--zone={name}" for name in zones] + ["--control-plane"] * control_plane
-        kept = (*workspace.PASSED_ON, "KUBEBUILDER_ASSETS")
-        own = {name: os.environ[name] for name in kept if name in os.environ} | {
+        own = workspace.passed_on("KUBEBUILDER_ASSETS") | {
             "HOME": str(folder / "home"),  # neither credentials nor settings of the caller's
             "PYTHONPATH": str(root),
             "XDG_CACHE_HOME": str(built.cache_folder().parent),
