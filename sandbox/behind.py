@@ -7,7 +7,7 @@ from sandbox.targets import process
 from sandbox.targets.process import Targets
 from sandbox.workspace import Stack
 
-ALL, NONE = CHOICES = ("all", "none")
+ALL, NONE = "all", "none"
 
 PLANNED = (
     "Kubernetes: no control plane is built, so objects are only checked against the published schemas; "
