@@ -4,22 +4,11 @@ import os
 import shutil
 from pathlib import Path
 
-from sandbox.built import Recipe, version_of
+from sandbox.built import RECIPES, version_of
 from sandbox.fault import Fault
 from sandbox.progress import Progress
 
-RECIPE = Recipe(
-    name="pulumi",
-    pin=r"github\.com/pulumi/pulumi/pkg/v3 v",
-    packages={"pulumi": "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"},
-    flags="-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={version}",
-    time="some five minutes on two cores",
-    instead="pulumi itself on PATH",
-    without_go=(
-        "no pulumi {version} or newer on PATH, and no Go to build it with. Install Go {go} or newer "
-        "(https://go.dev/dl/) or pulumi (https://www.pulumi.com/docs/install/), and run this again."
-    ),
-)
+RECIPE = RECIPES["pulumi"]
 
 
 def find(progress: Progress) -> Path:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from urllib3 import Retry
 from urllib3.exceptions import HTTPError
 
-from sandbox.built import Recipe, version_of
+from sandbox import built
 from sandbox.fault import Fault
 from sandbox.progress import Progress
 from sandbox.targets.kubernetes_api import Api, ApiError, condition
@@ -48,16 +48,7 @@ _servers: dict[str, Any] = tomllib.loads((HERE / "servers.toml").read_text())
 _children: dict[str, "subprocess.Popen[bytes]"] = {}
 
 
-def _recipe(name: str, packages: dict[str, str], **rest: str) -> Recipe:
-    what = " and ".join(packages)
-    without = (
-        f"no {what} {{version}} in KUBEBUILDER_ASSETS or on PATH, and no Go to build with. "
-        "Install Go {go} or newer (https://go.dev/dl/), and run this again."
-    )
-    return Recipe(name=name, packages=packages, instead=f"{what} on PATH", without_go=without, **rest)
-
-
-RECIPES = tuple(_recipe(name, **row) for name, row in _servers.pop("recipes").items())
+RECIPES = tuple(built.RECIPES[name] for name in ("kubernetes", "kwok", "etcd"))
 
 
 def find(say: Callable[[str], None] = lambda _: None) -> dict[str, Path] | None:
@@ -72,7 +63,7 @@ def find(say: Callable[[str], None] = lambda _: None) -> dict[str, Path] | None:
         for name in recipe.packages:
             if given := shutil.which(name, path=places):
                 words = ("version", "--client") if name == "kubectl" else ("--version",)
-                version = version_of(given, *words)
+                version = built.version_of(given, *words)
                 if version and version.startswith(f"{minor}."):
                     found[name] = Path(given).absolute()
                     continue
