@@ -74,7 +74,7 @@ class KubernetesTarget(KubernetesPlan):
         try:
             self._api.call("DELETE", path, {"propagationPolicy": policy, "preconditions": {"uid": uid}})
             if _annotation(resource, "skipAwait") != "true":
-                ready.wait_gone(self._api, path, uid, _seconds(resource), self._patience, resource.say)
+                self._wait(resource, path, uid)
         except ApiError as error:
             if error.code != 404:
                 raise _refused(resource, error) from None
@@ -163,12 +163,14 @@ class KubernetesTarget(KubernetesPlan):
         kept = Live(fields.ident(found), resource.inputs, fields.outputs(resource, found, {}))
         try:
             if _annotation(resource, "skipAwait") != "true":
-                path = cast(str, self._path(resource))
-                found = ready.wait(self._api, path, _seconds(resource), self._patience, resource.say)
+                found = self._wait(resource, cast(str, self._path(resource)))
             return self._live(resource, found)
         except (ready.Stuck, ApiError, HTTPError) as error:
             # It is there: an engine that does not know it would create another one.
             raise Unready(kept, f"{kept.id}: {error}") from None
+
+    def _wait(self, resource: Resource, path: str, gone: str = "") -> Json:
+        return ready.wait(self._api, path, _seconds(resource), self._patience, resource.say, gone)
 
     def _apply(self, resource: Resource, *, dry_run: bool = False, force: bool = False) -> Json:
         _check_kubeconfig(resource)
