@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import console, engine, fault, lock, operations, workspace
-from sandbox.operations import Options, Serve
+from sandbox.operations import Serve
 from sandbox.progress import Progress
 from sandbox.run import Session
 
@@ -21,7 +21,7 @@ def main(words: Sequence[str] | None = None, serve: Serve | None = None) -> int:
     """Run one command against the sandbox's providers, or those that `serve` starts; the exit code."""
     args = _arguments(words)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing begun is left running
-    progress, root = Progress(), args.project.absolute()
+    progress, root = Progress(), (args.project or Path(__file__).parents[1]).absolute()
     try:
         return _run(args, root, progress, serve)
     except fault.Fault as error:
@@ -35,7 +35,7 @@ def main(words: Sequence[str] | None = None, serve: Serve | None = None) -> int:
     return operations.NOT_RUN
 
 
-def _run(args: Options, root: Path, progress: Progress, serve: Serve | None) -> int:
+def _run(args: argparse.Namespace, root: Path, progress: Progress, serve: Serve | None) -> int:
     if args.command == "engine":
         progress.say(str(engine.find(progress)))
         return operations.DONE
@@ -58,7 +58,7 @@ def _run(args: Options, root: Path, progress: Progress, serve: Serve | None) -> 
         return operations.perform(Session(program, stack, progress, held), serve, left_over, args)
 
 
-def _arguments(words: Sequence[str] | None) -> Options:
+def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     described = "\n".join(f"  {name:<14} {text}" for name, text in LINE["commands"].items())
     parser = argparse.ArgumentParser(
         prog="python -m sandbox",
@@ -70,7 +70,7 @@ def _arguments(words: Sequence[str] | None) -> Options:
         more: dict[str, Any] = {"type": Path} if row.get("metavar") == "DIR" else {}
         more |= {"choices": LINE["commands"]} if name == "command" else {}
         parser.add_argument(name, **row, **more)
-    args = parser.parse_args(words, Options(Path(__file__).parents[1]))
+    args = parser.parse_args(words)
     if not args.stack and args.command not in ("engine", "control-plane"):
         parser.error("name a STACK")
     return args

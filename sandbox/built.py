@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sandbox import lock
 from sandbox.fault import Fault, of_system
-from sandbox.lock import take
 from sandbox.progress import Progress
 
 TOOLCHAIN = Path(__file__).parent / "toolchain"
@@ -31,8 +31,7 @@ class Recipe:
     packages: Mapping[str, str]
     time: str
     flags: str = ""
-    instead: str = "{programs} on PATH"
-    """What makes building it unnecessary, after "put"."""
+    instead: str = "{programs} on PATH"  # what makes building it unnecessary, after "put"
     without_go: str = (
         "no {programs} {version} in KUBEBUILDER_ASSETS or on PATH, and no Go to build with. "
         "Install Go {go} or newer (https://go.dev/dl/), and run this again."
@@ -68,11 +67,8 @@ class Recipe:
         try:
             if len(self.built()) < len(self.packages):
                 self.folder.mkdir(parents=True, exist_ok=True)
-                with (self.folder / "lock").open("w") as lock:
-                    progress.doing(f"another run is building {self.name}; waiting for it")
-                    while not take(lock.fileno()):
-                        progress.tick()
-                        time.sleep(0.5)
+                progress.doing(f"another run is building {self.name}; waiting for it")
+                with lock.alone(self.folder / "lock", progress.tick):
                     if len(self.built()) < len(self.packages):
                         self._make(progress)
         except OSError as error:

@@ -4,7 +4,8 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -41,6 +42,16 @@ def take(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+@contextmanager
+def alone(file: Path, tick: Callable[[], None] = lambda: None) -> Generator[None]:
+    """One at a time; `tick` is called often while another one is waited for."""
+    with file.open("w") as opened:
+        while not take(opened.fileno()):
+            tick()
+            time.sleep(0.1)
+        yield
 
 
 def note(descriptor: int, pid: int) -> None:

@@ -5,9 +5,9 @@ import os
 import secrets
 import shutil
 import time
+from argparse import Namespace
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from sandbox import behind, lock, plugins, policy_pack, summary, workspace
 from sandbox.fault import Fault
 from sandbox.progress import Progress, name_of
 from sandbox.run import Result, Session
-from sandbox.summary import Phase
 from sandbox.targets import process
 from sandbox.targets.process import Targets
 from sandbox.workspace import Stack
@@ -25,8 +24,7 @@ DONE, FAILED, NOT_RUN, STOPPED = 0, 1, 2, 130
 NEEDED_BYTES = 64 * 2**20
 """Free disk space below which nothing is begun: on a full disk the engine cuts its own state short."""
 
-SETTLE_SECONDS = 1.0
-"""How long a request of a run that was killed may still be at work in a target."""
+SETTLE_SECONDS = 1.0  # how long a request of a run that was killed may still be at work in a target
 
 Serve = Callable[[Path, Targets | None], AbstractContextManager[dict[str, int]]]
 """Starts the providers of a stack's folder, with what is behind them; gives the port of each package."""
@@ -35,27 +33,9 @@ LeftOver = Callable[[Targets, Iterable[dict[str, Any]], list[dict[str, Any]]], d
 """What creations that were cut off have left in the targets: ids by URN, of those and a state."""
 
 
-@dataclass
-class Options:
-    """What the caller chose on the command line, with what he gets if he does not."""
-
-    project: Path
-    folder: Path | None = None
-    throwaway: bool = False
-    command: str = ""
-    stack: str = ""
-    policies: bool = True
-    unprotect: bool = False
-    keep_targets: bool = False
-    targets: str | None = None
-    """`all` or `none`; None: as until now, and `all` for a new stack."""
-    providers: str = "stand-ins"
-    """`real`: those that are installed run as plugins, against the same targets."""
-
-
-def perform(session: Session, serve: Serve, left_over: LeftOver | None, options: Options) -> int:
+def perform(session: Session, serve: Serve, left_over: LeftOver | None, args: Namespace) -> int:
     """Run `up`, `preview`, `refresh` or `down`; the exit code. Without `left_over` there are no targets."""
-    stack, progress, operation = session.stack, session.progress, options.command
+    stack, progress, operation = session.stack, session.progress, args.command
     if (free := shutil.disk_usage(stack.folder).free) < NEEDED_BYTES:
         raise Fault(
             f"{stack.folder} has {free >> 20} MB left on its disk; free {NEEDED_BYTES >> 20} MB or more."
@@ -66,31 +46,27 @@ def perform(session: Session, serve: Serve, left_over: LeftOver | None, options:
     if operation == "down" and not begun and process.running(stack.folder) is None:
         progress.say(f"{stack.name} is not up: there is nothing to destroy.")
         return DONE
-    targets = behind.find(stack, options.targets, progress) if left_over else None
-    installed = plugins.find(targets, progress) if options.providers == "real" else plugins.NONE
+    targets = behind.find(stack, args.targets, progress) if left_over else None
+    installed = plugins.find(targets, progress) if args.providers == "real" else plugins.NONE
     for name in filter(workspace.OF_CALLERS.match, list(os.environ)):
         del os.environ[name]
     if torn:
         progress.step("a full disk has cut the state short: taking the one of before that run")
-    _make_ready(session, installed.settings, options)
-    mild = options.throwaway and operation == "up"
-    pack = (
-        policy_pack.flags(stack, advisory=mild) if options.policies and operation in ("up", "preview") else []
-    )
+    _make_ready(session, installed.settings, args.throwaway)
+    mild, judged = args.throwaway and operation == "up", args.policies and operation in ("up", "preview")
+    pack = policy_pack.flags(stack, advisory=mild) if judged else []
     with serve(stack.folder, targets) as ports:
         session.ports = {name: port for name, port in ports.items() if name not in installed.programs}
-        session.more = installed.environment | (workspace.VARIABLES["throwaway"] if options.throwaway else {})
+        session.more = installed.environment | (workspace.VARIABLES["throwaway"] if args.throwaway else {})
         if operation == "preview":
             return _finish(session, operation, session.operate(operation, "--json", "--show-sames", *pack))
         settled = _settle(session, targets, left_over)
         if settled and settled.code != 0:
             return _finish(session, "refresh", settled)
         if operation == "down":
-            return _down(session, options)
-        if mild:
-            pack.append("--skip-preview")
-        flags = {"up": ["--yes", *pack], "refresh": ["--yes", "--skip-preview"]}[operation]
-        return _finish(session, operation, session.operate(operation, *flags))
+            return _down(session, args)
+        at_once = ["--skip-preview"] if mild or operation == "refresh" else []
+        return _finish(session, operation, session.operate(operation, "--yes", *at_once, *pack))
 
 
 def clean(stack: Stack, progress: Progress) -> int:
@@ -103,7 +79,7 @@ def clean(stack: Stack, progress: Progress) -> int:
     return DONE
 
 
-def _make_ready(session: Session, settings: dict[str, str], options: Options) -> None:
+def _make_ready(session: Session, settings: dict[str, str], throwaway: bool) -> None:
     """The folder, the stack and its secrets, and nothing left over from a run that was killed."""
     stack, progress = session.stack, session.progress
     missing = workspace.prepare(stack, settings)
@@ -117,7 +93,7 @@ def _make_ready(session: Session, settings: dict[str, str], options: Options) ->
     for key in missing:
         # Hexadecimal: fits what RDS, Datadog and HTTP headers allow.
         session.call("config", "set", "--secret", key, given=(value := secrets.token_hex(16)))
-        if options.throwaway:  # for whoever has to mask them
+        if throwaway:  # for whoever has to mask them
             with (stack.folder / "hidden").open("a") as hidden:
                 hidden.write(f"{value}\n")
 
@@ -144,12 +120,12 @@ def _settle(session: Session, targets: Targets | None, left_over: LeftOver | Non
     return session.operate("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
 
 
-def _down(session: Session, options: Options) -> int:
+def _down(session: Session, args: Namespace) -> int:
     stack, progress = session.stack, session.progress
     resources = workspace.state(stack, "resources")
     protected = {name_of(each["urn"]) for each in resources if each.get("protect")}
     lasting = {name_of(each["urn"]) for each in resources if each.get("inputs", {}).get("deletionProtection")}
-    if kept := sorted(lasting if options.unprotect else protected | lasting):
+    if kept := sorted(lasting if args.unprotect else protected | lasting):
         progress.fail(f"these are protected, so nothing was destroyed: {', '.join(kept)}")
         remedy = f"To destroy them too: .venv/bin/python -m sandbox down {stack.name} --unprotect"
         if lasting:
@@ -161,7 +137,7 @@ def _down(session: Session, options: Options) -> int:
     if protected:
         session.call("state", "unprotect", "--all", "--yes")
     code = _finish(session, "down", session.operate("destroy", "--yes", "--skip-preview"))
-    if code == DONE and not options.keep_targets:
+    if code == DONE and not args.keep_targets:
         process.stop(stack.folder)
     return code
 
@@ -169,12 +145,10 @@ def _down(session: Session, options: Options) -> int:
 def _finish(session: Session, operation: str, result: Result) -> int:
     """Tell how it ended, and keep it; the exit code."""
     stack, progress = session.stack, session.progress
-    phase = result.phases[-1] if result.phases else Phase(preview=False)
-    code = STOPPED if result.interrupted else DONE if result.code == 0 else FAILED
+    phase, code = result.phase, STOPPED if result.interrupted else DONE if result.code == 0 else FAILED
     if code == FAILED and not phase.errors and not phase.mandatory:
-        phase.errors.append(
-            result.stderr.strip().removeprefix("error: ") or f"the engine ended with {result.code}"
-        )
+        said = result.stderr.strip().removeprefix("error: ")
+        phase.errors.append(said or f"the engine ended with {result.code}")
     file = stack.folder / "summary.json"
     summary.write(file, stack.name, operation, phase, progress.seconds)
     summary.tell(phase, progress, stack=stack, operation=operation, code=code, file=file)

@@ -18,8 +18,7 @@ class Plugins:
     """What runs as a plugin, by package, and what the engine needs for it."""
 
     programs: Mapping[str, Path] = field(default_factory=dict[str, Path])
-    settings: dict[str, str] = field(default_factory=dict[str, str])
-    """For the stack's configuration."""
+    settings: dict[str, str] = field(default_factory=dict[str, str])  # for the stack's configuration
     environment: dict[str, str] = field(default_factory=dict[str, str])
 
 

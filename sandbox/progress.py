@@ -4,11 +4,8 @@ import os
 import sys
 import time
 
-QUIET_AT_FIRST = 2.0
-"""Seconds without a line after which the terminal says what is being waited for."""
-
-QUIET_LATER = 10.0
-"""Seconds between the lines after that, so that a long wait stays readable."""
+QUIET_AT_FIRST = 2.0  # seconds without a line after which the terminal says what is being waited for
+QUIET_LATER = 10.0  # seconds between the lines after that, so that a long wait stays readable
 
 SIGNS = {"create": "+", "update": "~", "delete": "-", "failed": "!"}
 COLOURS = {"+": 32, "~": 33, "-": 31, "!": 31, "bold": 1, "error": 31, "warning": 33}

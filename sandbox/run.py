@@ -33,27 +33,21 @@ from sandbox.progress import Progress, name_of
 from sandbox.summary import Phase
 from sandbox.workspace import Stack
 
-LARGEST_MESSAGE = 400 * 2**20
-"""Bytes; what Pulumi's own servers and clients allow."""
+LARGEST_MESSAGE = 400 * 2**20  # bytes; what Pulumi's own servers and clients allow
 
 ALONG = (setpriv, "--pdeathsig", "KILL") if (setpriv := shutil.which("setpriv")) else ()
 """Where the system can: the engine ends in the moment in which this process is killed. It would take the loss
 of its providers for their answer, and forget what they have begun to create."""
 
-FULL_BYTES = 2**20
-"""Free disk space below which the engine's writes may be what everything waits for."""
+FULL_BYTES = 2**20  # free disk space below which the engine's writes may be what everything waits for
 
 
 @dataclass(frozen=True)
 class Result:
     """How an operation ended."""
 
-    code: int
-    """The engine's exit code; negative when a signal ended it."""
-
-    phases: list[Phase]
-    """`up` has two, the preview and the update; every other operation has one."""
-
+    code: int  # the engine's exit code; negative when a signal ended it
+    phase: Phase  # the last one: `up` has two, the preview and the update
     stderr: str
     interrupted: bool
 
@@ -65,15 +59,11 @@ class Session:
     engine: Path
     stack: Stack
     progress: Progress
-
-    lock: int
-    """The descriptor that keeps the stack locked; the engine inherits it."""
-
+    lock: int  # the descriptor that keeps the stack locked; the engine inherits it
     ports: dict[str, int] = field(default_factory=dict[str, int])
     """The providers' ports by package, once they run."""
 
-    more: dict[str, str] = field(default_factory=dict[str, str])
-    """What the engine's environment has besides."""
+    more: dict[str, str] = field(default_factory=dict[str, str])  # what the engine's environment has besides
 
     def call(self, *words: str, given: str | None = None) -> None:
         """A short command of the engine; `given` goes to its standard input, never into its arguments."""
@@ -90,15 +80,9 @@ class Session:
             errors.open("w") as stderr,
             _serve(self.stack, watch := _Watch(self.progress, operation, events)) as port,
         ):
-            here = f"127.0.0.1:{port}"
-            own = (
-                f"--client={here}",
-                f"--event-log=tcp://{here}",
-                "--exec-kind=auto.inline",
-                "--suppress-progress",
-            )
+            own = (f"--client=127.0.0.1:{port}", f"--event-log=tcp://127.0.0.1:{port}")
             process = subprocess.Popen(
-                **self._command(operation, *flags, *own),
+                **self._command(operation, *flags, *own, "--exec-kind=auto.inline", "--suppress-progress"),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=stderr,
@@ -108,11 +92,11 @@ class Session:
             lock.note(self.lock, process.pid)
             with _interrupts(process, self.progress) as presses:
                 while process.poll() is None:
-                    try:
+                    with suppress(subprocess.TimeoutExpired):
                         process.wait(timeout=0.5)
-                    except subprocess.TimeoutExpired:
-                        watch.tick(disk_full=shutil.disk_usage(folder).free < FULL_BYTES)
-        return Result(process.returncode, watch.phases, errors.read_text(), interrupted=bool(presses))
+                    watch.tick(disk_full=shutil.disk_usage(folder).free < FULL_BYTES)
+        phase = watch.phases[-1] if watch.phases else Phase(preview=False)
+        return Result(process.returncode, phase, errors.read_text(), interrupted=bool(presses))
 
     def _command(self, *words: str) -> dict[str, Any]:
         always = ("--stack", self.stack.name, "--non-interactive", "--color=never")
@@ -151,39 +135,38 @@ class _Watch(events_pb2_grpc.EventsServicer):
         busy = sorted(self._busy.values())
         more = f" and {len(busy) - 3} more" if len(busy) > 3 else ""
         waiting = f"waiting for {', '.join(busy[:3])}{more}" if busy else ""
-        self._progress.tick(
-            "the disk is full and the engine waits: free some space" if disk_full else waiting
-        )
+        full = "the disk is full and the engine waits: free some space" if disk_full else ""
+        self._progress.tick(full or waiting)
 
     def _show(self, phase: Phase, event: dict[str, Any]) -> None:
-        if found := event.get("resourcePreEvent"):
-            metadata = found["metadata"]
-            if metadata.get("provider") and metadata["op"] != "same":  # a component waits for its children
-                self._busy[metadata["urn"]] = f"{metadata['op']} of {name_of(metadata['urn'])}"
-        elif (found := event.get("diagnosticEvent")) and found.get("urn") in self._busy:
-            if found["severity"] == "info":  # what a provider waits for
-                doing = self._busy[found["urn"]].partition(": ")[0]
-                self._busy[found["urn"]] = f"{doing}: {found['message'].strip()}"
-        elif found := event.get("resOutputsEvent"):
-            self._resource(phase, found["metadata"]["op"], found["metadata"])
-        elif found := event.get("resOpFailedEvent"):
-            self._resource(phase, "failed", found["metadata"])
-        elif "policyLoadEvent" in event:
-            self._progress.doing("evaluating the program and its policies")
-        elif "summaryEvent" in event:
-            self._progress.step(phase.in_short())
+        match event:
+            case {"resourcePreEvent": {"metadata": found}}:
+                if found.get("provider") and found["op"] != "same":  # a component waits for its children
+                    self._busy[found["urn"]] = f"{found['op']} of {name_of(found['urn'])}"
+            case {"diagnosticEvent": {"urn": urn, "severity": "info", "message": text}} if urn in self._busy:
+                doing = self._busy[urn].partition(": ")[0]  # the text is what a provider waits for
+                self._busy[urn] = f"{doing}: {text.strip()}"
+            case {"resOutputsEvent": {"metadata": found}}:
+                self._resource(phase, found["op"], found)
+            case {"resOpFailedEvent": {"metadata": found}}:
+                self._resource(phase, "failed", found)
+            case {"policyLoadEvent": _}:
+                self._progress.doing("evaluating the program and its policies")
+            case {"summaryEvent": _}:
+                self._progress.step(phase.in_short())
+            case _:
+                pass
 
     def _resource(self, phase: Phase, op: str, metadata: dict[str, Any]) -> None:
-        urn = metadata["urn"]
+        urn, typ = metadata["urn"], metadata["type"]
         self._busy.pop(urn, None)
         later = phase.preview and self._operation == "up" and op != "failed"  # the update will show it
-        inner = metadata["type"].startswith("pulumi:")  # the stack itself, the default providers
+        inner = typ.startswith("pulumi:")  # the stack itself, the default providers
         # The end of a component is reported twice.
-        if later or inner or op in ("same", "replace", "read") or (urn, op) in self._shown:
-            return
-        self._shown.add((urn, op))
-        told = "failed" if op == "failed" else f"would {op}" if phase.preview else f"{op} done"
-        self._progress.resource(op, metadata["type"], name_of(urn), told)
+        if not (later or inner or op in ("same", "replace", "read") or (urn, op) in self._shown):
+            self._shown.add((urn, op))
+            told = "failed" if op == "failed" else f"would {op}" if phase.preview else f"{op} done"
+            self._progress.resource(op, typ, name_of(urn), told)
 
 
 class _Program(LanguageServer):
@@ -233,9 +216,8 @@ def _interrupts(process: "subprocess.Popen[Any]", progress: Progress) -> Generat
         if len(presses) == 1:
             progress.step("stopping: what is under way is finished first; press Ctrl-C again to give it up")
 
-    before = {
-        number: signal.signal(number, press) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    }
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, press) for number in numbers}
     try:
         yield presses
     finally:

@@ -43,10 +43,8 @@ class Phase:
     """What one run through the program said and did."""
 
     preview: bool
-    resources: dict[str, Row] = field(default_factory=dict[str, Row])
-    """By URN."""
-    components: set[str] = field(default_factory=set[str])
-    """URNs of the resources that only hold others."""
+    resources: dict[str, Row] = field(default_factory=dict[str, Row])  # by URN
+    components: set[str] = field(default_factory=set[str])  # URNs of the resources that only hold others
     violations: list[Row] = field(default_factory=list[Row])
     changes: dict[str, int] = field(default_factory=dict[str, int])
     outputs: dict[str, Any] = field(default_factory=dict[str, Any])

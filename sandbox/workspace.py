@@ -42,17 +42,10 @@ class Stack:
     """A stack and where it is kept."""
 
     name: str
-
-    root: Path
-    """The folder of all projects; holds policies/, schemas/ and .sandbox/."""
-
-    project: Path
-    """The folder with the stack's Pulumi.yaml, Pulumi.<stack>.yaml and __main__.py."""
-
+    root: Path  # the folder of all projects; holds policies/, schemas/ and .sandbox/
+    project: Path  # the folder with the stack's Pulumi.yaml, Pulumi.<stack>.yaml and __main__.py
     project_name: str
-
-    folder: Path
-    """What belongs to the sandbox; `.sandbox/<stack>` of the root, but for a review."""
+    folder: Path  # what belongs to the sandbox; `.sandbox/<stack>` of the root, but for a review
 
     @property
     def state(self) -> Path:

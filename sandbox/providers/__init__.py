@@ -19,8 +19,7 @@ from sandbox.providers.tls import TlsTarget
 from sandbox.providers.values import decoded
 from sandbox.targets.process import Targets
 
-MESSAGE_BYTES = 400 * 1024 * 1024
-"""The engine's own limit for a message."""
+MESSAGE_BYTES = 400 * 1024 * 1024  # the engine's own limit for a message
 
 CALLS_AT_ONCE = 16
 """Calls that one provider answers at a time; one that waits for a rollout does nothing meanwhile."""

@@ -14,8 +14,7 @@ from sandbox.providers.values import Json, Secret, merge, plain
 RELEASE = "kubernetes:helm.sh/v3:Release"
 SECRET = "kubernetes:core/v1:Secret"
 
-AUTONAMED = "pulumi.com/autonamed"
-"""The provider's own annotation of objects to which it gave a name."""
+AUTONAMED = "pulumi.com/autonamed"  # the provider's own annotation of objects to which it gave a name
 
 DATA = {
     "kubernetes:core/v1:ConfigMap": ("enableConfigMapMutable", ("data", "binaryData")),

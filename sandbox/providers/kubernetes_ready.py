@@ -12,11 +12,8 @@ from sandbox.targets.kubernetes_api import Api, Json, condition, dig
 
 POLL_SECONDS = 0.2
 
-EXPLAIN_SECONDS = 3.0
-"""How long nothing changes until the reason is looked for."""
-
-LATEST_REASONS = 5
-"""How many reasons a message gives."""
+EXPLAIN_SECONDS = 3.0  # how long nothing changes until the reason is looked for
+LATEST_REASONS = 5  # how many reasons a message gives
 
 
 class Stuck(Exception):

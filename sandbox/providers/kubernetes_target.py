@@ -22,8 +22,7 @@ from sandbox.targets.kubernetes_api import Api, ApiError, Json, condition, dig
 DEFAULT_SECONDS = 600.0
 """How long the provider waits if neither the program nor the object says (pulumi-kubernetes, pkg/await)."""
 
-PATIENCE = 60.0
-"""Seconds without any change after which nothing will come: pods start at once here."""
+PATIENCE = 60.0  # seconds without any change after which nothing will come: pods start at once here
 
 IMMUTABLE = r"immutable|updates to .+ forbidden|may not (be )?change|can(not| not) be (changed|updated)"
 """What the server says of a field that it does not change."""

@@ -56,8 +56,7 @@ class Provider(ResourceProviderServicer):
     def __init__(self, package: Package, target: Target) -> None:
         self._package = package
         self._target = target
-        self._configs: dict[str, Json] = {}
-        """The settings of each connection."""
+        self._configs: dict[str, Json] = {}  # the settings of each connection
         self._engine: engine_pb2_grpc.EngineStub | None = None
 
     # Protocol and settings

@@ -28,16 +28,11 @@ class Resource:
 
     urn: str
     type: str
-    inputs: Json
-    """Secrets are marked; in a preview some values are unknown."""
-    config: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """The settings of its provider instance."""
-    id: str = ""
-    """The target's; empty until it is created."""
-    ignored: Sequence[str] = ()
-    """Paths whose changes the program ignores (`ignore_changes`)."""
-    timeout: float = 0
-    """Seconds of its `custom_timeouts` for what is being done; 0: the provider's own."""
+    inputs: Json  # secrets are marked; in a preview some values are unknown
+    config: Mapping[str, Any] = field(default_factory=dict[str, Any])  # the settings of its provider instance
+    id: str = ""  # the target's; empty until it is created
+    ignored: Sequence[str] = ()  # paths whose changes the program ignores (`ignore_changes`)
+    timeout: float = 0  # seconds of its `custom_timeouts` for what is being done; 0: the provider's own
     say: Callable[[str], None] = field(default=lambda text: None, compare=False)
     """Tells the engine what is being waited for."""
 
@@ -58,8 +53,7 @@ class Live:
 
     id: str
     inputs: Json
-    outputs: Json
-    """The inputs and what the target added."""
+    outputs: Json  # the inputs and what the target added
 
 
 class Unready(Refused):
