@@ -99,11 +99,7 @@ def _make_ready(session: Session, settings: dict[str, str], throwaway: bool) -> 
 
 
 def _settle(session: Session, targets: Targets | None, left_over: LeftOver | None) -> Result | None:
-    """Settle what a killed run left half done.
-
-    The engine does not know whether a pending creation came to be. What there is of it in the targets goes
-    into the state, as a person would import it; the rest is dropped.
-    """
+    """Enter what a killed run did create into the state, as a person would import it; drop the rest."""
     stack = session.stack
     pending = workspace.state(stack, "pending_operations")
     if not pending:

@@ -14,10 +14,7 @@ from sandbox.workspace import Stack, write_atomically
 
 
 def flags(stack: Stack, *, advisory: bool = False) -> list[str]:
-    """The engine's options that put the pack in force, at the stack's own levels if it has some.
-
-    `advisory`: with nothing mandatory.
-    """
+    """The engine's options for the pack, at the stack's own levels; `advisory`: nothing is mandatory."""
     pack = stack.root / "policies"
     if not (pack / "__main__.py").exists():
         raise Fault(f"{pack} holds no policy pack; run with --no-policies to go without one.")

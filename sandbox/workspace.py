@@ -94,10 +94,7 @@ def protecting(stack: Stack) -> list[str]:
 
 
 def prepare(stack: Stack, settings: Mapping[str, str] | None = None) -> list[str]:
-    """Bring the folder up to date with the tracked files; the secret keys that have no value there yet.
-
-    `settings` take the place of those in the stack file.
-    """
+    """Bring the folder up to date with the tracked files and `settings`; the secret keys without a value."""
     for folder in ("home", "state"):
         (stack.folder / folder).mkdir(parents=True, exist_ok=True)
     copy = stack.folder / f"Pulumi.{stack.name}.yaml"
@@ -175,11 +172,7 @@ def adopt(stack: Stack, found: Mapping[str, str]) -> None:
 
 
 def mend_state(stack: Stack) -> bool:
-    """Put back the state of before the last run if a full disk cut it short; whether that was so.
-
-    The engine's file backend moves a half-written file in place of the whole one. What the run created since
-    is in the targets, which find it again by its URN. A whole state is kept for the next time.
-    """
+    """Put back the state of before the last run if a full disk cut it short, else keep it; whether so."""
     before = stack.folder / "state-before.json"
     if not stack.checkpoint.exists():
         return False
@@ -230,10 +223,7 @@ def _text(node: yaml.Node) -> str:
 
 
 def _secret_keys(stack: Stack, config: Tree) -> list[str]:
-    """Keys that get a random value: `writeOnly` in the schema of the stack files, or encrypted in this one.
-
-    One in plain text is left as it is, so that the settings report it.
-    """
+    """Keys that get a random value: encrypted ones, and those `writeOnly` in the schema without any."""
     file = stack.root / "schemas" / "stack-file.schema.json"
     schema = cast(dict[str, Any], json.loads(file.read_text()) if file.exists() else {})
     rules = schema.get("properties", {}).get("config", {}).get("properties", {}).items()

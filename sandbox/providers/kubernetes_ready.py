@@ -23,10 +23,7 @@ class Stuck(Exception):
 def wait(
     api: Api, path: str, seconds: float, patience: float, say: Callable[[str], None], gone: str = ""
 ) -> Json:
-    """The object once it is ready; `gone`: until the one with this uid is not there any more.
-
-    `Stuck` after `seconds`, or when nothing has changed for `patience`.
-    """
+    """The object once ready, or its uid `gone`; `Stuck` after `seconds`, or `patience` without a change."""
     started = changed = time.monotonic()
     before, explained = "", False
     while True:

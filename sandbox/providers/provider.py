@@ -5,6 +5,7 @@ import functools
 import json
 import secrets
 from collections.abc import Callable, Iterable, Sequence
+from importlib import metadata
 from typing import Any, TypeVar, cast
 
 import grpc
@@ -80,7 +81,8 @@ class Provider(ResourceProviderServicer):
         return Empty()
 
     def GetPluginInfo(self, request: Empty, context: Context) -> plugin_pb2.PluginInfo:
-        return plugin_pb2.PluginInfo(version=self._package.version())
+        # The installed SDK's version: the engine warns of a provider that is older.
+        return plugin_pb2.PluginInfo(version=metadata.version(f"pulumi_{self._package.name}"))
 
     @refusable
     def CheckConfig(self, request: proto.CheckRequest, context: Context) -> proto.CheckResponse:

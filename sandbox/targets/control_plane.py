@@ -42,10 +42,7 @@ _children: dict[str, "subprocess.Popen[bytes]"] = {}
 
 
 def find(say: Callable[[str], None] = lambda _: None) -> dict[str, Path] | None:
-    """Every program by name, from KUBEBUILDER_ASSETS, PATH or the cache; None: one is missing.
-
-    `say` is told of those that are there in another minor version, and are left alone.
-    """
+    """Every program, from KUBEBUILDER_ASSETS, PATH or the cache; `say` is told of another minor version."""
     found: dict[str, Path] = {}
     places = os.pathsep.join(filter(None, (os.environ.get("KUBEBUILDER_ASSETS"), os.environ.get("PATH"))))
     for recipe in RECIPES:

@@ -63,10 +63,7 @@ def written(folder: Path) -> Targets | None:
 
 
 def start(folder: Path, progress: Progress, *, control_plane: bool, zones: Iterable[str] = ()) -> Targets:
-    """The targets, started now unless they run; `control_plane`: with a Kubernetes one, which is built.
-
-    `zones`: what Cloudflare's account has.
-    """
+    """The targets, started now unless they run; `zones`: those of Cloudflare's account."""
     with lock.alone(folder / "targets.lock"):
         if found := running(folder):
             return found
