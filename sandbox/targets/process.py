@@ -68,18 +68,15 @@ def start(folder: Path, progress: Progress, *, control_plane: bool, zones: Itera
         if found := running(folder):
             return found
         _clear(folder)
-        root = Path(__file__).parents[2]
-        words = [sys.executable, "-P", "-m", "sandbox.targets", str(folder)]
-        words += [f"--zone={name}" for name in zones] + ["--control-plane"] * control_plane
+        program = (sys.executable, "-P", "-m", "sandbox.targets", folder, str(int(control_plane)), *zones)
         own = workspace.passed_on("KUBEBUILDER_ASSETS") | {
             "HOME": str(folder / "home"),  # neither credentials nor settings of the caller's
-            "PYTHONPATH": str(root),
+            "PYTHONPATH": str(Path(__file__).parents[2]),
             "XDG_CACHE_HOME": str(built.cache_folder().parent),
         }
-        log = folder / "targets.log"
-        with log.open("w") as out:
+        with (folder / "targets.log").open("w") as out:
             process = subprocess.Popen(
-                words, env=own, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+                program, env=own, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
             )
         try:
             return _wait(folder, process, progress)
