@@ -107,6 +107,12 @@ SERVICE: Json = {
     "metadata": {"name": "web", "namespace": "pipe"},
     "spec": {"type": "LoadBalancer", "selector": {"app": "web"}, "ports": [{"port": 443}]},
 }
+INGRESS: Json = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "Ingress",
+    "metadata": {"name": "web", "namespace": "pipe"},
+    "spec": {"defaultBackend": {"service": {"name": "web", "port": {"number": 443}}}},
+}
 CONFIG_MAP: Json = {
     "apiVersion": "v1",
     "kind": "ConfigMap",

@@ -19,6 +19,7 @@ from tests.sandbox.kubernetes.objects import (
     DAEMON_SET,
     DEFINITION,
     DEPLOYMENT,
+    INGRESS,
     JOB,
     POD,
     SERVICE,
@@ -199,6 +200,15 @@ def test_a_kind_of_somebodys_own_is_not_taken_for_kubernetes_own(target: Kuberne
     live = target.create(resource({**CUP, "kind": "Service"}))
     assert live.id == "pipe/cup"
     target.delete(resource(mine, id="services.pipe.dev"))
+
+
+def test_an_ingress_waits_for_a_load_balancer_of_its_class(target: KubernetesTarget) -> None:
+    with pytest.raises(Unready, match="no load balancer has an address for it yet"):
+        target.create(resource(INGRESS))
+    live = target.update(resource(INGRESS, "spec.ingressClassName", "alb", id="pipe/web"), BEFORE)
+    (ingress,) = live.outputs["status"]["loadBalancer"]["ingress"]
+    assert ingress["hostname"].endswith(".ap-northeast-1.elb.amazonaws.com")
+    target.delete(resource(INGRESS, id="pipe/web"))
 
 
 def test_a_name_outside_the_cluster_needs_no_pods(target: KubernetesTarget) -> None:
