@@ -122,7 +122,8 @@ def _down(session: Session, args: Namespace) -> int:
     protected = {name_of(each["urn"]) for each in resources if each.get("protect")}
     lasting = {name_of(each["urn"]) for each in resources if each.get("inputs", {}).get("deletionProtection")}
     if kept := sorted(lasting if args.unprotect else protected | lasting):
-        progress.fail(f"these are protected, so nothing was destroyed: {', '.join(kept)}")
+        error = progress.paint("error:", "error")
+        progress.say(f"{error} these are protected, so nothing was destroyed: {', '.join(kept)}")
         remedy = f"To destroy them too: .venv/bin/python -m sandbox down {stack.name} --unprotect"
         if lasting:
             keys = f"{', '.join(workspace.protecting(stack))} in Pulumi.{stack.name}.yaml"

@@ -33,10 +33,6 @@ class Progress:
         print(text, flush=True)
         self._last = time.monotonic()
 
-    def fail(self, text: str) -> None:
-        """A line that says what is wrong."""
-        self.say(f"{self.paint('error:', 'error')} {text}")
-
     def step(self, text: str) -> None:
         """A line of progress."""
         self._silence = QUIET_AT_FIRST

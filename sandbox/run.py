@@ -23,7 +23,7 @@ from types import FrameType
 from typing import Any, TextIO
 
 import grpc
-from google.protobuf import empty_pb2
+from google.protobuf.empty_pb2 import Empty
 from pulumi.automation._server import LanguageServer  # pyright: ignore[reportPrivateUsage]
 from pulumi.runtime.proto import events_pb2, events_pb2_grpc, language_pb2, language_pb2_grpc
 
@@ -60,9 +60,7 @@ class Session:
     stack: Stack
     progress: Progress
     lock: int  # the descriptor that keeps the stack locked; the engine inherits it
-    ports: dict[str, int] = field(default_factory=dict[str, int])
-    """The providers' ports by package, once they run."""
-
+    ports: dict[str, int] = field(default_factory=dict[str, int])  # the providers', by package, once they run
     more: dict[str, str] = field(default_factory=dict[str, str])  # what the engine's environment has besides
 
     def call(self, *words: str, given: str | None = None) -> None:
@@ -115,9 +113,7 @@ class _Watch(events_pb2_grpc.EventsServicer):
         self._busy: dict[str, str] = {}
         self._shown: set[tuple[str, str]] = set()
 
-    def StreamEvents(
-        self, request_iterator: Iterator[events_pb2.EventRequest], context: Any
-    ) -> empty_pb2.Empty:
+    def StreamEvents(self, request_iterator: Iterator[events_pb2.EventRequest], context: Any) -> Empty:
         self._progress.doing("evaluating the program")
         phase = Phase(preview=not self.phases and self._operation in ("preview", "up"))
         self.phases.append(phase)
@@ -128,7 +124,7 @@ class _Watch(events_pb2_grpc.EventsServicer):
                 self._kept.write(request.event.strip() + "\n")
                 phase.record(event)
                 self._show(phase, event)
-        return empty_pb2.Empty()
+        return Empty()
 
     def tick(self, *, disk_full: bool) -> None:
         """Called often while the engine runs."""

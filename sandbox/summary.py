@@ -35,6 +35,14 @@ Row = dict[str, str]
 WAIVED = re.compile(r"^waived (until [^:\n]+):", re.MULTILINE)
 """In the message of a violation that policies/waivers.yaml waives."""
 
+# What is kept of a policy's event besides its message, and its name there.
+VIOLATION = {
+    "policy": "policyName",
+    "level": "enforcementLevel",
+    "severity": "severity",
+    "urn": "resourceUrn",
+}
+
 REPLACING = ("create-replacement", "delete-replaced", "replace")
 
 
@@ -53,20 +61,26 @@ class Phase:
 
     def record(self, event: dict[str, Any]) -> None:
         """Take in one of the engine's events."""
-        if found := event.get("resOutputsEvent"):
-            self._resource(found["metadata"], found["metadata"]["op"])
-        elif found := event.get("resOpFailedEvent"):
-            self._resource(found["metadata"], "failed")
-        elif found := event.get("policyEvent"):
-            self._violation(found)
-        elif found := event.get("diagnosticEvent"):
-            said = {"error": self.errors, "warning": self.warnings}.get(found["severity"], [])
-            urn, message = found.get("urn", ""), found["message"].strip()
-            text = f"{name_of(urn)}: {message}" if urn and "pulumi:pulumi:Stack" not in urn else message
-            if text not in said and text not in WORDLESS:
-                said.append(text)
-        elif found := event.get("summaryEvent"):
-            self.changes = {op: count for op, count in found["resourceChanges"].items() if count}
+        match event:
+            case {"resOutputsEvent": {"metadata": found}}:
+                self._resource(found, found["op"])
+            case {"resOpFailedEvent": {"metadata": found}}:
+                self._resource(found, "failed")
+            case {"policyEvent": found}:
+                violation = {key: found.get(name, "").strip() for key, name in VIOLATION.items()}
+                violation["message"] = found["message"].strip()
+                if violation not in self.violations:
+                    self.violations.append(violation)
+            case {"diagnosticEvent": {"severity": "error" | "warning" as severity, "message": said, **rest}}:
+                urn, message = rest.get("urn", ""), said.strip()
+                text = f"{name_of(urn)}: {message}" if urn and "pulumi:pulumi:Stack" not in urn else message
+                kept = self.errors if severity == "error" else self.warnings
+                if text not in kept and text not in WORDLESS:
+                    kept.append(text)
+            case {"summaryEvent": {"resourceChanges": changes}}:
+                self.changes = {op: count for op, count in changes.items() if count}
+            case _:
+                pass
 
     @property
     def mandatory(self) -> list[Row]:
@@ -87,17 +101,6 @@ class Phase:
         if typ == "pulumi:pulumi:Stack" and op != "delete":
             self.outputs = {key: masked(value) for key, value in sorted(state["outputs"].items())}
 
-    def _violation(self, event: dict[str, Any]) -> None:
-        violation = {
-            "policy": event["policyName"],
-            "level": event["enforcementLevel"],
-            "severity": event.get("severity", ""),
-            "urn": event.get("resourceUrn", ""),
-            "message": event["message"].strip(),
-        }
-        if violation not in self.violations:
-            self.violations.append(violation)
-
 
 def masked(value: Any) -> Any:
     """A value as people may see it: without what the engine marks as secret or unknown."""
@@ -111,16 +114,10 @@ def masked(value: Any) -> Any:
 
 def write(file: Path, stack: str, operation: str, phase: Phase, seconds: float) -> None:
     """summary.json, for other programs."""
-    summary = {
-        "stack": stack,
-        "operation": operation,
-        "resources": [phase.resources[urn] for urn in sorted(phase.resources)],
-        "changes": phase.changes,
-        "outputs": phase.outputs,
-        "violations": phase.violations,
-        "errors": phase.errors,
-        "seconds": round(seconds, 1),
-    }
+    parts = ("changes", "outputs", "violations", "errors")
+    told = {"resources": [phase.resources[urn] for urn in sorted(phase.resources)]}
+    told |= {part: getattr(phase, part) for part in parts}
+    summary = {"stack": stack, "operation": operation, **told, "seconds": round(seconds, 1)}
     write_atomically(file, json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
 
 

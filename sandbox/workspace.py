@@ -109,9 +109,9 @@ def prepare(stack: Stack, settings: Mapping[str, str] | None = None) -> list[str
     texts, file = {key: _text(given[key]) for key in wanted if key in given}, stack.folder / "sealed.json"
     of: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
     have = {key: kept[key] for key in wanted if key in kept and of.get(key) == texts.get(key)}
-    salt = {"encryptionsalt": before["encryptionsalt"]} if "encryptionsalt" in before else {}
-    _write(stack.folder / "Pulumi.yaml", read(stack.project / "Pulumi.yaml"))
-    _write(copy, source | {"config": _mapping(config | have)}, salt)
+    salt = {key: before[key] for key in ("encryptionsalt",) if key in before}
+    _copy(stack.folder / "Pulumi.yaml", read(stack.project / "Pulumi.yaml"))
+    _copy(copy, source, config=_mapping(config | have), **salt)
     write_atomically(file, json.dumps(texts))
 
     passphrase = stack.folder / "passphrase"
@@ -143,21 +143,17 @@ def state(stack: Stack, part: str) -> list[dict[str, Any]]:
     """`resources` or `pending_operations` of the last state."""
     if not stack.checkpoint.exists():
         return []
-    checkpoint = cast(
-        dict[str, dict[str, Any] | None], json.loads(stack.checkpoint.read_text())["checkpoint"]
-    )
-    return (checkpoint.get("latest") or {}).get(part) or []
+    latest: dict[str, Any] = json.loads(stack.checkpoint.read_text())["checkpoint"].get("latest") or {}
+    return latest.get(part) or []
 
 
 def adopt(stack: Stack, found: Mapping[str, str]) -> None:
     """Enter pending creations that came to be into the state, by their ids; a refresh fills in the rest."""
     whole = json.loads(stack.checkpoint.read_text())
     latest: dict[str, list[dict[str, Any]]] = whole["checkpoint"]["latest"]
-    creating = {
-        each["resource"]["urn"]: each["resource"]
-        for each in latest["pending_operations"]
-        if each["type"] == "creating" and each["resource"]["urn"] in found
-    }
+    pending = latest["pending_operations"]
+    begun = {each["resource"]["urn"]: each["resource"] for each in pending if each["type"] == "creating"}
+    creating = {urn: each for urn, each in begun.items() if urn in found}
     kept: list[dict[str, Any]] = []
     for each in latest.get("resources") or []:
         replaced = each["urn"] in creating and not each.get("delete")
@@ -165,9 +161,7 @@ def adopt(stack: Stack, found: Mapping[str, str]) -> None:
             kept.append(each | {"delete": True} if replaced else each)
     made = [each | {"id": found[urn], "outputs": each.get("inputs", {})} for urn, each in creating.items()]
     latest["resources"] = kept + made
-    latest["pending_operations"] = [
-        each for each in latest["pending_operations"] if each["resource"]["urn"] not in creating
-    ]
+    latest["pending_operations"] = [each for each in pending if each["resource"]["urn"] not in creating]
     write_atomically(stack.checkpoint, json.dumps(whole, indent=4))
 
 
@@ -213,9 +207,9 @@ def write_atomically(file: Path, text: str) -> None:
         raise
 
 
-def _write(file: Path, content: Tree, more: Tree | None = None) -> None:
+def _copy(file: Path, content: Tree, **more: yaml.Node) -> None:
     copied = {key: value for key, value in content.items() if key not in NOT_COPIED}
-    write_atomically(file, _text(_mapping(copied | (more or {}))))
+    write_atomically(file, _text(_mapping(copied | more)))
 
 
 def _text(node: yaml.Node) -> str:
@@ -227,9 +221,8 @@ def _secret_keys(stack: Stack, config: Tree) -> list[str]:
     file = stack.root / "schemas" / "stack-file.schema.json"
     schema = cast(dict[str, Any], json.loads(file.read_text()) if file.exists() else {})
     rules = schema.get("properties", {}).get("config", {}).get("properties", {}).items()
-    declared = {
-        key for key, rule in rules if rule.get("writeOnly") and key.startswith(f"{stack.project_name}:")
-    }
+    own = f"{stack.project_name}:"
+    declared = {key for key, rule in rules if rule.get("writeOnly") and key.startswith(own)}
     encrypted = {key for key, value in config.items() if _is_secret(value)}
     return sorted(encrypted | (declared - set(config)))
 
@@ -239,11 +232,8 @@ def _is_secret(node: yaml.Node) -> bool:
 
 
 def _without_secrets(node: yaml.Node) -> yaml.Node:
-    if not isinstance(node, yaml.MappingNode):
-        return node
-    return _mapping(
-        {key: _without_secrets(each) for key, each in _items(node).items() if not _is_secret(each)}
-    )
+    kept = {key: _without_secrets(each) for key, each in _items(node).items() if not _is_secret(each)}
+    return _mapping(kept) if isinstance(node, yaml.MappingNode) else node
 
 
 def _items(node: yaml.Node) -> Tree:
