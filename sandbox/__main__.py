@@ -12,7 +12,7 @@ from typing import Any
 from sandbox import console, engine, fault, lock, operations, workspace
 from sandbox.operations import Serve
 from sandbox.progress import Progress
-from sandbox.run import Session
+from sandbox.run import DONE, NOT_RUN, STOPPED, Session
 
 LINE: dict[str, Any] = tomllib.loads(Path(__file__).with_name("commands.toml").read_text())
 
@@ -30,20 +30,20 @@ def main(words: Sequence[str] | None = None, serve: Serve | None = None) -> int:
         message = str(fault.of_system(error, root / ".sandbox"))
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
-        return operations.STOPPED
+        return STOPPED
     print(progress.paint("error: ", "error") + message, file=sys.stderr)
-    return operations.NOT_RUN
+    return NOT_RUN
 
 
 def _run(args: argparse.Namespace, root: Path, progress: Progress, serve: Serve | None) -> int:
     if args.command == "engine":
         progress.say(str(engine.find(progress)))
-        return operations.DONE
+        return DONE
     if args.command == "control-plane":
         from sandbox.targets import control_plane
 
         progress.say("\n".join(sorted(map(str, control_plane.build(progress).values()))))
-        return operations.DONE
+        return DONE
     stack = workspace.find_stack(root, args.stack, args.folder)
     if args.command == "clean":
         return operations.clean(stack, progress)

@@ -14,12 +14,11 @@ from typing import Any
 from sandbox import behind, lock, plugins, policy_pack, summary, workspace
 from sandbox.fault import Fault
 from sandbox.progress import Progress, name_of
-from sandbox.run import Result, Session
+from sandbox.run import DONE, FAILED, Session
+from sandbox.summary import Phase
 from sandbox.targets import process
 from sandbox.targets.process import Targets
 from sandbox.workspace import Stack
-
-DONE, FAILED, NOT_RUN, STOPPED = 0, 1, 2, 130
 
 NEEDED_BYTES = 64 * 2**20
 """Free disk space below which nothing is begun: on a full disk the engine cuts its own state short."""
@@ -59,14 +58,13 @@ def perform(session: Session, serve: Serve, left_over: LeftOver | None, args: Na
         session.ports = {name: port for name, port in ports.items() if name not in installed.programs}
         session.more = installed.environment | (workspace.VARIABLES["throwaway"] if args.throwaway else {})
         if operation == "preview":
-            return _finish(session, operation, session.operate(operation, "--json", "--show-sames", *pack))
-        settled = _settle(session, targets, left_over)
-        if settled and settled.code != 0:
-            return _finish(session, "refresh", settled)
+            return _finish(session, operation, *session.operate(operation, "--json", "--show-sames", *pack))
+        if (settled := _settle(session, targets, left_over)) != DONE:
+            return settled
         if operation == "down":
             return _down(session, args)
         at_once = ["--skip-preview"] if mild or operation == "refresh" else []
-        return _finish(session, operation, session.operate(operation, "--yes", *at_once, *pack))
+        return _finish(session, operation, *session.operate(operation, "--yes", *at_once, *pack))
 
 
 def clean(stack: Stack, progress: Progress) -> int:
@@ -98,12 +96,12 @@ def _make_ready(session: Session, settings: dict[str, str], throwaway: bool) -> 
                 hidden.write(f"{value}\n")
 
 
-def _settle(session: Session, targets: Targets | None, left_over: LeftOver | None) -> Result | None:
+def _settle(session: Session, targets: Targets | None, left_over: LeftOver | None) -> int:
     """Enter what a killed run did create into the state, as a person would import it; drop the rest."""
     stack = session.stack
     pending = workspace.state(stack, "pending_operations")
     if not pending:
-        return None
+        return DONE
     names = sorted(f"{each['type']} {name_of(each['resource']['urn'])}" for each in pending)
     session.progress.step(f"the last run was cut off while {', '.join(names)}; refreshing first")
     if targets and left_over:
@@ -113,7 +111,8 @@ def _settle(session: Session, targets: Targets | None, left_over: LeftOver | Non
         workspace.adopt(stack, found)
         for urn, ident in found.items():
             session.progress.step(f"{name_of(urn)} was created before: it is {ident}")
-    return session.operate("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
+    code, phase = session.operate("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
+    return code if code == DONE else _finish(session, "refresh", code, phase)
 
 
 def _down(session: Session, args: Namespace) -> int:
@@ -133,19 +132,15 @@ def _down(session: Session, args: Namespace) -> int:
         return FAILED
     if protected:
         session.call("state", "unprotect", "--all", "--yes")
-    code = _finish(session, "down", session.operate("destroy", "--yes", "--skip-preview"))
+    code = _finish(session, "down", *session.operate("destroy", "--yes", "--skip-preview"))
     if code == DONE and not args.keep_targets:
         process.stop(stack.folder)
     return code
 
 
-def _finish(session: Session, operation: str, result: Result) -> int:
+def _finish(session: Session, operation: str, code: int, phase: Phase) -> int:
     """Tell how it ended, and keep it; the exit code."""
     stack, progress = session.stack, session.progress
-    phase, code = result.phase, STOPPED if result.interrupted else DONE if result.code == 0 else FAILED
-    if code == FAILED and not phase.errors and not phase.mandatory:
-        said = result.stderr.strip().removeprefix("error: ")
-        phase.errors.append(said or f"the engine ended with {result.code}")
     file = stack.folder / "summary.json"
     summary.write(file, stack.name, operation, phase, progress.seconds)
     summary.tell(phase, progress, stack=stack, operation=operation, code=code, file=file)

@@ -42,14 +42,7 @@ of its providers for their answer, and forget what they have begun to create."""
 FULL_BYTES = 2**20  # free disk space below which the engine's writes may be what everything waits for
 
 
-@dataclass(frozen=True)
-class Result:
-    """How an operation ended."""
-
-    code: int  # the engine's exit code; negative when a signal ended it
-    phase: Phase  # the last one: `up` has two, the preview and the update
-    stderr: str
-    interrupted: bool
+DONE, FAILED, NOT_RUN, STOPPED = 0, 1, 2, 130  # exit codes
 
 
 @dataclass
@@ -69,8 +62,8 @@ class Session:
         if done.returncode != 0:
             raise Fault(f"pulumi {' '.join(words)} failed: {done.stderr.strip().removeprefix('error: ')}")
 
-    def operate(self, operation: str, *flags: str) -> Result:
-        """Run `up`, `preview`, `refresh` or `destroy`, show it as it goes, and say how it ended."""
+    def operate(self, operation: str, *flags: str) -> tuple[int, Phase]:
+        """Run `up`, `preview`, `refresh` or `destroy`, show it as it goes; the exit code, the last phase."""
         folder, errors = self.stack.folder, self.stack.folder / "engine-errors.log"
         with (
             (folder / "events.jsonl").open("w") as events,
@@ -94,7 +87,11 @@ class Session:
                         process.wait(timeout=0.5)
                     watch.tick(disk_full=shutil.disk_usage(folder).free < FULL_BYTES)
         phase = watch.phases[-1] if watch.phases else Phase(preview=False)
-        return Result(process.returncode, phase, errors.read_text(), interrupted=bool(presses))
+        code = STOPPED if presses else DONE if process.returncode == 0 else FAILED
+        if code == FAILED and not phase.errors and not phase.mandatory:
+            said = errors.read_text().strip().removeprefix("error: ")
+            phase.errors.append(said or f"the engine ended with {process.returncode}")
+        return code, phase
 
     def _command(self, *words: str) -> dict[str, Any]:
         always = ("--stack", self.stack.name, "--non-interactive", "--color=never")
