@@ -4,6 +4,8 @@ import os
 import shutil
 from pathlib import Path
 
+from semver import Version
+
 from sandbox.built import RECIPES, version_of
 from sandbox.fault import Fault
 from sandbox.progress import Progress
@@ -18,14 +20,11 @@ def find(progress: Progress) -> Path:
     if program := given or shutil.which("pulumi"):
         found = version_of(program, "version")
         # The SDK insists on its own major version.
-        if found and _parts(found)[0] == _parts(wanted)[0] and _parts(found) >= _parts(wanted):
+        have, least = Version.parse(found or "0.0.0"), Version.parse(wanted)
+        if have >= least and have.major == least.major:
             return Path(shutil.which(program) or program).absolute()
         needed = f"{wanted} or a newer 3.x is needed"
         if given:
             raise Fault(f"PULUMI={given} is {found or 'no pulumi that runs'}; {needed}. Or unset PULUMI.")
         progress.step(f"pulumi {found} on PATH will not do, {needed}: the pinned one is used")
     return RECIPE.build(progress)["pulumi"]
-
-
-def _parts(version: str) -> list[int]:
-    return [int(part) for part in version.split(".")]

@@ -166,13 +166,13 @@ class _Program(LanguageServer):
     """Runs a project's __main__.py, as the Python language host does: from its folder, as __main__."""
 
     def __init__(self, project: Path) -> None:
-        super().__init__(lambda: self._evaluate(project))
+        def evaluate() -> None:
+            os.chdir(project)
+            if str(project) not in sys.path:
+                sys.path.insert(0, str(project))
+            runpy.run_path(str(project / "__main__.py"), run_name="__main__")
 
-    def _evaluate(self, project: Path) -> None:
-        os.chdir(project)
-        if str(project) not in sys.path:
-            sys.path.insert(0, str(project))
-        runpy.run_path(str(project / "__main__.py"), run_name="__main__")
+        super().__init__(evaluate)
 
     def Run(self, request: language_pb2.RunRequest, context: Any) -> language_pb2.RunResponse:
         with suppress(InvalidStateError):  # of a task cancelled when the program had failed, which is logged

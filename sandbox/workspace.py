@@ -48,18 +48,14 @@ class Stack:
     folder: Path  # what belongs to the sandbox; `.sandbox/<stack>` of the root, but for a review
 
     @property
-    def state(self) -> Path:
-        return self.folder / "state"
-
-    @property
     def checkpoint(self) -> Path:
         """The state as the engine last wrote it, secrets encrypted."""
-        return self.state / ".pulumi" / "stacks" / self.project_name / f"{self.name}.json"
+        return self.folder / "state" / ".pulumi" / "stacks" / self.project_name / f"{self.name}.json"
 
     @property
     def locks(self) -> Path:
         """Where the engine keeps its locks of this stack."""
-        return self.state / ".pulumi" / "locks" / "organization" / self.project_name / self.name
+        return self.folder / "state" / ".pulumi" / "locks" / "organization" / self.project_name / self.name
 
 
 def projects(root: Path) -> dict[str, Path]:
@@ -125,7 +121,7 @@ def prepare(stack: Stack, settings: Mapping[str, str] | None = None) -> list[str
 def environment(stack: Stack, ports: Mapping[str, int]) -> dict[str, str]:
     """The engine's whole environment."""
     providers = ",".join(f"{package}:{port}" for package, port in sorted(ports.items()))
-    words = {"folder": stack.folder, "state": stack.state.as_uri(), "providers": providers}
+    words = {"folder": stack.folder, "state": (stack.folder / "state").as_uri(), "providers": providers}
     return passed_on() | filled(VARIABLES["engine"], words)
 
 
