@@ -16,12 +16,6 @@ SECRET = "kubernetes:core/v1:Secret"
 
 AUTONAMED = "pulumi.com/autonamed"  # the provider's own annotation of objects to which it gave a name
 
-DATA = {
-    "kubernetes:core/v1:ConfigMap": ("enableConfigMapMutable", ("data", "binaryData")),
-    SECRET: ("enableSecretMutable", ("data", "stringData")),
-}
-"""What replaces the object, unless the provider instance has the setting and the object is not immutable."""
-
 
 class Kubernetes(Package):
     """pulumi-kubernetes, with server-side apply."""
@@ -54,7 +48,7 @@ class Kubernetes(Package):
         yield from json_schema.faults(json_schema.grammar("helm_release"), resource.inputs)
 
     def forces_replacement(self, resource: Resource, change: Change) -> bool:
-        setting, fields = DATA.get(resource.type, ("", ()))
+        setting, fields = table("kubernetes")["mutable"].get(resource.type, ("", ()))
         mutable = resource.config.get(setting) and not resource.known.get("immutable")
         return (change.path[0] in fields and not mutable) or super().forces_replacement(resource, change)
 

@@ -13,7 +13,7 @@ from urllib3.exceptions import HTTPError
 from sandbox.providers import kubernetes_fields as fields
 from sandbox.providers import kubernetes_ready as ready
 from sandbox.providers.diff import Change
-from sandbox.providers.kinds import digits
+from sandbox.providers.kinds import digits, table
 from sandbox.providers.kubernetes import RELEASE, KubernetesPlan, metadata_of, namespace_of
 from sandbox.providers.target import Live, Refused, Resource, Unready
 from sandbox.providers.values import known, mark, merge, plain
@@ -26,13 +26,6 @@ PATIENCE = 60.0  # seconds without any change after which nothing will come: pod
 
 IMMUTABLE = r"immutable|updates to .+ forbidden|may not (be )?change|can(not| not) be (changed|updated)"
 """What the server says of a field that it does not change."""
-
-OF_A_REAL_CREATE = {
-    "metadata": ("uid", "resourceVersion", "creationTimestamp"),
-    "spec": ("clusterIP", "clusterIPs"),
-    "status": (),
-}
-"""What a dry run makes up; empty: all of it."""
 
 PARTS = ("context", "cluster", "user")  # of a kubeconfig
 
@@ -94,9 +87,9 @@ class KubernetesTarget(KubernetesPlan):
             if error.code == 404:  # the same update makes its namespace
                 return planned
             raise _refused(resource, error) from None
-        for part, names in OF_A_REAL_CREATE.items():
-            had: Json = made.get(part, {}) if names else {}
-            made[part] = {key: value for key, value in had.items() if key not in names}
+        made["status"] = {}
+        for part, names in table("kubernetes")["made_up"].items():
+            made[part] = {key: value for key, value in made.get(part, {}).items() if key not in names}
         return merge(planned, fields.without_managers(made))
 
     def plan_update(self, resource: Resource, before: Live) -> Json:
