@@ -20,7 +20,7 @@ from sandbox.targets import process
 from sandbox.targets.process import Targets
 from sandbox.workspace import Stack
 
-NEEDED_BYTES = 64 * 2**20
+NEEDED_MEGABYTES = 64
 """Free disk space below which nothing is begun: on a full disk the engine cuts its own state short."""
 
 SETTLE_SECONDS = 1.0  # how long a request of a run that was killed may still be at work in a target
@@ -35,10 +35,8 @@ LeftOver = Callable[[Targets, Iterable[dict[str, Any]], list[dict[str, Any]]], d
 def perform(session: Session, serve: Serve, left_over: LeftOver | None, args: Namespace) -> int:
     """Run `up`, `preview`, `refresh` or `down`; the exit code. Without `left_over` there are no targets."""
     stack, progress, operation = session.stack, session.progress, args.command
-    if (free := shutil.disk_usage(stack.folder).free) < NEEDED_BYTES:
-        raise Fault(
-            f"{stack.folder} has {free >> 20} MB left on its disk; free {NEEDED_BYTES >> 20} MB or more."
-        )
+    if (free := shutil.disk_usage(stack.folder).free >> 20) < NEEDED_MEGABYTES:
+        raise Fault(f"{stack.folder} has {free} MB left on its disk; free {NEEDED_MEGABYTES} MB or more.")
     gc.set_threshold(50_000, 50, 50)  # by default a third of an up goes into walks through the SDKs' objects
     torn = workspace.mend_state(stack)
     begun = any(workspace.state(stack, part) for part in ("resources", "pending_operations"))

@@ -54,9 +54,8 @@ class Kubernetes(Package):
 
     def delete_first(self, resource: Resource, changes: Sequence[Change]) -> bool:
         """Two objects cannot have one name; one that the provider named gets another."""
-        renamed = any(
-            change.path[-1] in ("name", "namespace") and len(change.path) <= 2 for change in changes
-        )
+        names = ("name", "namespace")
+        renamed = any(change.path[-1] in names and len(change.path) <= 2 for change in changes)
         return not renamed and AUTONAMED not in metadata_of(resource.inputs).get("annotations", {})
 
 

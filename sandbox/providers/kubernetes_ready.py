@@ -82,10 +82,8 @@ def why(api: Api, found: Json | None) -> str:
 
 def _of_pod(pod: Json) -> list[str]:
     status = pod.get("status", {})
-    unplaced = condition(pod, "PodScheduled")
-    found = (
-        [f"{unplaced.get('reason')}: {unplaced.get('message')}"] if unplaced.get("status") == "False" else []
-    )
+    placed = condition(pod, "PodScheduled")
+    found = [f"{placed.get('reason')}: {placed.get('message')}"] if placed.get("status") == "False" else []
     for one in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
         waiting, ended = one["state"].get("waiting"), one["state"].get("terminated")
         if waiting and waiting.get("reason") not in ("ContainerCreating", "PodInitializing"):

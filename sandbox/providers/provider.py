@@ -36,11 +36,9 @@ def refusable(handler: Handler) -> Handler:
             return handler(self, request, context)
         except Unready as unready:
             # The engine keeps the resource in its state, and the next `up` goes on from there.
-            outputs = encode(mark(unready.live.outputs, unready.live.inputs))
-            reasons, inputs = [str(unready)], encode(unready.live.inputs)
-            details = proto.ErrorResourceInitFailed(
-                id=unready.live.id, properties=outputs, reasons=reasons, inputs=inputs
-            )
+            live, reasons = unready.live, [str(unready)]
+            details = proto.ErrorResourceInitFailed(id=live.id, reasons=reasons, inputs=encode(live.inputs))
+            details.properties.CopyFrom(encode(mark(live.outputs, live.inputs)))
             status = Status(code=grpc.StatusCode.UNKNOWN.value[0], message=str(unready))
             status.details.add().Pack(details)
             context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
@@ -141,11 +139,9 @@ class Provider(ResourceProviderServicer):
         answer.deleteBeforeReplace = bool(replacing) and self._package.delete_first(resource, differ)
         answer.hasDetailedDiff = True
         for change in differ:
-            detail = answer.detailedDiff[show_path(change.path)]
-            detail.kind = proto.PropertyDiff.Kind.Value(
-                f"{change.kind}{'_replace' * (change in replacing)}".upper()
-            )
-            detail.inputDiff = True
+            kind = f"{change.kind}_replace" if change in replacing else change.kind
+            detail = proto.PropertyDiff(kind=proto.PropertyDiff.Kind.Value(kind.upper()), inputDiff=True)
+            answer.detailedDiff[show_path(change.path)].CopyFrom(detail)
         return answer
 
     @refusable
@@ -164,9 +160,8 @@ class Provider(ResourceProviderServicer):
             return proto.ReadResponse()
         inputs = project(live.inputs, managed, schema.maps(request.type)) if managed else live.inputs
         outputs = mark(mark(live.outputs, inputs), state)
-        return proto.ReadResponse(
-            id=live.id, inputs=encode(mark(inputs, managed)), properties=encode(outputs)
-        )
+        given = encode(mark(inputs, managed))
+        return proto.ReadResponse(id=live.id, inputs=given, properties=encode(outputs))
 
     @refusable
     def Update(self, request: proto.UpdateRequest, context: Context) -> proto.UpdateResponse:
