@@ -41,9 +41,7 @@ def _end_with(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    os.closerange(
-        3, 1024
-    )  # the stack's lock comes down through the engine, and is not this process's to hold
+    os.closerange(3, 1024)  # the stack's lock, which comes down through the engine, is not this process's
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     sys.argv = sys.argv[1:]
     runpy.run_path(sys.argv[0], run_name="__main__")

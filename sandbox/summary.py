@@ -36,12 +36,7 @@ WAIVED = re.compile(r"^waived (until [^:\n]+):", re.MULTILINE)
 """In the message of a violation that policies/waivers.yaml waives."""
 
 # What is kept of a policy's event besides its message, and its name there.
-VIOLATION = {
-    "policy": "policyName",
-    "level": "enforcementLevel",
-    "severity": "severity",
-    "urn": "resourceUrn",
-}
+NAMES = {"policy": "policyName", "level": "enforcementLevel", "severity": "severity", "urn": "resourceUrn"}
 
 REPLACING = ("create-replacement", "delete-replaced", "replace")
 
@@ -67,7 +62,7 @@ class Phase:
             case {"resOpFailedEvent": {"metadata": found}}:
                 self._resource(found, "failed")
             case {"policyEvent": found}:
-                violation = {key: found.get(name, "").strip() for key, name in VIOLATION.items()}
+                violation = {key: found.get(name, "").strip() for key, name in NAMES.items()}
                 violation["message"] = found["message"].strip()
                 if violation not in self.violations:
                     self.violations.append(violation)
