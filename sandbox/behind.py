@@ -7,7 +7,7 @@ from sandbox.targets import process
 from sandbox.targets.process import Targets
 from sandbox.workspace import Stack
 
-ALL, NONE = CHOICES = ("all", "none")
+ALL, NONE = "all", "none"
 
 PLANNED = (
     "Kubernetes: no control plane is built, so objects are only checked against the published schemas; "
@@ -20,10 +20,7 @@ OLDER = (
 
 
 def find(stack: Stack, wanted: str | None, progress: Progress) -> Targets | None:
-    """The targets, started now if need be; None where nothing is to be behind the providers.
-
-    `wanted` is `all` or `none`, or None for what it was, and `all` for a new stack.
-    """
+    """The targets, started now if need be; None: none are `wanted` (of `all`, `none`, or None: as before)."""
     note = stack.folder / "behind"
     before = note.read_text() if note.exists() else None
     held = _held(stack) if before else 0

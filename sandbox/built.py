@@ -7,49 +7,35 @@ import shutil
 import subprocess
 import tempfile
 import time
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from sandbox import lock
 from sandbox.fault import Fault, of_system
-from sandbox.lock import take
 from sandbox.progress import Progress
 
 TOOLCHAIN = Path(__file__).parent / "toolchain"
 
-CAUSES = {
-    r"requires go >=|unknown directive|invalid go version|toolchain not available": (
-        "Go is too old. Install Go {go} or newer (https://go.dev/dl/), or put {instead}."
-    ),
-    r"no space left on device|disk quota exceeded": (
-        "the disk is full. Free about 4 GB for Go's caches (go env GOCACHE GOMODCACHE) and {cache}."
-    ),
-    r"dial tcp|no such host|timeout|connection re(fused|set)|TLS handshake|proxyconnect|\b(403|410|50\d) ": (
-        "the Go module registry cannot be reached. Check the network and GOPROXY (go env GOPROXY), "
-        "or put {instead}. What is downloaded already is kept."
-    ),
-}
-"""What a failed build says, and what that means."""
+_table: dict[str, Any] = tomllib.loads((TOOLCHAIN / "recipes.toml").read_text())
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A folder of toolchain/ with go.mod and go.sum, and what is built from it."""
+    """A folder of toolchain/ and what is built from it, as recipes.toml says."""
 
     name: str
-    """The folder's; also what the user reads."""
     pin: str
-    """A pattern: the version follows it in go.mod."""
     packages: Mapping[str, str]
-    """The Go package of each program."""
-    flags: str = ""
-    """For the linker, beside those that strip it; {version} is replaced."""
     time: str
-    """How long it takes, in words."""
-    instead: str
-    """What makes building it unnecessary, after "put": `pulumi itself on PATH`."""
-    without_go: str
-    """What to do where there is no Go; {version} and {go} are replaced."""
+    flags: str = ""
+    instead: str = "{programs} on PATH"  # what makes building it unnecessary, after "put"
+    without_go: str = (
+        "no {programs} {version} in KUBEBUILDER_ASSETS or on PATH, and no Go to build with. "
+        "Install Go {go} or newer (https://go.dev/dl/), and run this again."
+    )
 
     @property
     def source(self) -> Path:
@@ -81,11 +67,8 @@ class Recipe:
         try:
             if len(self.built()) < len(self.packages):
                 self.folder.mkdir(parents=True, exist_ok=True)
-                with (self.folder / "lock").open("w") as lock:
-                    progress.doing(f"another run is building {self.name}; waiting for it")
-                    while not take(lock.fileno()):
-                        progress.tick()
-                        time.sleep(0.5)
+                progress.doing(f"another run is building {self.name}; waiting for it")
+                with lock.alone(self.folder / "lock", progress.tick):
                     if len(self.built()) < len(self.packages):
                         self._make(progress)
         except OSError as error:
@@ -93,13 +76,12 @@ class Recipe:
         return self.built()
 
     def _make(self, progress: Progress) -> None:
-        go, needed = shutil.which("go"), self.pinned(r"^go ")
-        if go is None:
-            raise Fault(self.without_go.format(version=self.version, go=needed))
+        if (go := shutil.which("go")) is None:
+            raise Fault(self._fill(self.without_go))
         progress.step(f"building {self.name} {self.version} from Go modules, once; {self.time}")
         for left_over in self.folder.glob("build-*"):
             shutil.rmtree(left_over)
-        flags = ["-ldflags", f"-s -w {self.flags.format(version=self.version)}".rstrip()]
+        flags = ["-ldflags", self._fill(f"-s -w {self.flags}".rstrip())]
         with tempfile.TemporaryDirectory(dir=self.folder, prefix="build-") as work:
             for name, package in self.packages.items():
                 log = Path(work) / "log"
@@ -118,16 +100,19 @@ class Recipe:
                         process.terminate()
                         raise
                 if process.returncode != 0:
-                    self._explain(name, last, needed)
+                    found = (each["means"] for each in _table["causes"] if re.search(each["said"], last))
+                    raise Fault(f"{name} cannot be built: {self._fill(next(found))}\nGo says:\n{last}")
                 # In one step: whoever sees the file sees all of it.
                 (Path(work) / name).replace(self.folder / name)
                 progress.step(f"{name} {self.version} is built: {self.folder / name}")
 
-    def _explain(self, name: str, last: str, needed: str) -> None:
-        means = (text for pattern, text in CAUSES.items() if re.search(pattern, last))
-        cause = next(means, "see what Go says.")
-        cause = cause.format(go=needed, cache=cache_folder(), instead=self.instead)
-        raise Fault(f"{name} cannot be built: {cause}\nGo says:\n{last}")
+    def _fill(self, text: str) -> str:
+        programs = " and ".join(self.packages)
+        words = {"version": self.version, "go": self.pinned(r"^go "), "cache": cache_folder()}
+        return text.format(instead=self.instead.format(programs=programs), programs=programs, **words)
+
+
+RECIPES = {name: Recipe(name=name, **row) for name, row in _table["recipes"].items()}
 
 
 def cache_folder() -> Path:

@@ -19,18 +19,16 @@ def run(stack: Stack, progress: Progress) -> int:
         raise Fault(f"{stack.name} has no targets that run: make sandbox STACK={stack.name} starts them.")
     region = workspace.read(stack.project / f"Pulumi.{stack.name}.yaml")["config"]
     settings = {key.value: value.value for key, value in region.value}
-    environment = {"AWS_DEFAULT_REGION": settings.get("aws:region", ""), "PS1": f"{stack.name} $ "}
-    tries = [
-        "aws ec2 describe-vpcs",
-        'curl -H "Authorization: Bearer $CLOUDFLARE_API_TOKEN" $CLOUDFLARE_BASE_URL/zones',
-    ]
+    own_variables = {"AWS_DEFAULT_REGION": settings.get("aws:region", ""), "PS1": f"{stack.name} $ "}
+    tries = "aws ec2 describe-vpcs; "
+    tries += 'curl -H "Authorization: Bearer $CLOUDFLARE_API_TOKEN" $CLOUDFLARE_BASE_URL/zones'
     path = os.environ.get("PATH", "")
     if targets.kubeconfig:
         from sandbox.targets import control_plane
 
         kubectl = (control_plane.find() or {}).get("kubectl")
         path = f"{kubectl.parent}{os.pathsep}{path}" if kubectl else path
-        tries.insert(0, "kubectl get pods -A")
+        tries = f"kubectl get pods -A; {tries}"
     own = stack.folder / "bin" / "aws"
     path = os.pathsep.join(each for each in path.split(os.pathsep) if each != str(own.parent))
     if aws := shutil.which("aws", path=path):
@@ -39,9 +37,8 @@ def run(stack: Stack, progress: Progress) -> int:
         own.write_text(f'#!/bin/sh\nexec {shlex.quote(aws)} --endpoint-url "$AWS_ENDPOINT_URL" "$@"\n')
         own.chmod(0o700)
         path = f"{own.parent}{os.pathsep}{path}"
-    progress.say(f"The targets of {stack.name}; exit ends this. Try: " + "; ".join(tries))
+    progress.say(f"The targets of {stack.name}; exit ends this. Try: {tries}")
     shell = os.environ.get("SHELL") or shutil.which("bash") or "/bin/sh"
     kept = {name: text for name, text in os.environ.items() if not workspace.OF_CALLERS.match(name)}
-    return subprocess.run(
-        [shell], env=kept | plugins.clients(targets) | environment | {"PATH": path}, cwd=stack.root
-    ).returncode
+    env = kept | plugins.clients(targets) | own_variables | {"PATH": path}
+    return subprocess.run([shell], env=env, cwd=stack.root).returncode

@@ -4,22 +4,13 @@ import os
 import shutil
 from pathlib import Path
 
-from sandbox.built import Recipe, version_of
+from semver import Version
+
+from sandbox.built import RECIPES, version_of
 from sandbox.fault import Fault
 from sandbox.progress import Progress
 
-RECIPE = Recipe(
-    name="pulumi",
-    pin=r"github\.com/pulumi/pulumi/pkg/v3 v",
-    packages={"pulumi": "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"},
-    flags="-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={version}",
-    time="some five minutes on two cores",
-    instead="pulumi itself on PATH",
-    without_go=(
-        "no pulumi {version} or newer on PATH, and no Go to build it with. Install Go {go} or newer "
-        "(https://go.dev/dl/) or pulumi (https://www.pulumi.com/docs/install/), and run this again."
-    ),
-)
+RECIPE = RECIPES["pulumi"]
 
 
 def find(progress: Progress) -> Path:
@@ -29,14 +20,11 @@ def find(progress: Progress) -> Path:
     if program := given or shutil.which("pulumi"):
         found = version_of(program, "version")
         # The SDK insists on its own major version.
-        if found and _parts(found)[0] == _parts(wanted)[0] and _parts(found) >= _parts(wanted):
+        have, least = Version.parse(found or "0.0.0"), Version.parse(wanted)
+        if have >= least and have.major == least.major:
             return Path(shutil.which(program) or program).absolute()
         needed = f"{wanted} or a newer 3.x is needed"
         if given:
             raise Fault(f"PULUMI={given} is {found or 'no pulumi that runs'}; {needed}. Or unset PULUMI.")
         progress.step(f"pulumi {found} on PATH will not do, {needed}: the pinned one is used")
     return RECIPE.build(progress)["pulumi"]
-
-
-def _parts(version: str) -> list[int]:
-    return [int(part) for part in version.split(".")]

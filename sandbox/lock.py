@@ -4,7 +4,8 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -17,11 +18,7 @@ from sandbox.fault import Fault
 
 @contextmanager
 def hold(folder: Path, operation: str) -> Generator[int]:
-    """Hold the lock of a stack's folder; a fault names the process that has it.
-
-    The kernel locks the file, so it is free the moment that its last holder is dead, killed or not. The
-    engine inherits the descriptor that this gives: a stack stays locked while its engine lives.
-    """
+    """Hold the lock of a stack's folder; a fault names who has it. Who inherits the descriptor has it too."""
     file = folder / "lock"
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -43,6 +40,16 @@ def take(descriptor: int) -> bool:
     return True
 
 
+@contextmanager
+def alone(file: Path, tick: Callable[[], None] = lambda: None) -> Generator[None]:
+    """One at a time; `tick` is called often while another one is waited for."""
+    with file.open("w") as opened:
+        while not take(opened.fileno()):
+            tick()
+            time.sleep(0.1)
+        yield
+
+
 def note(descriptor: int, pid: int) -> None:
     """Name one more process that keeps the lock."""
     os.write(descriptor, f" {pid}".encode())
@@ -56,10 +63,7 @@ def _held(file: Path) -> str:
 
 
 def clear_dead(folder: Path) -> list[str]:
-    """Remove the engine's locks in `folder` whose process is dead; what was removed, in words.
-
-    `pulumi cancel` would remove every lock, a live one too, so it is not used.
-    """
+    """Remove the engine's locks of dead processes (`pulumi cancel` takes live ones too); whose, in words."""
     removed: list[str] = []
     for file in sorted(folder.glob("*.json")):
         text = file.read_text()

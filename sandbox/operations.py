@@ -5,36 +5,25 @@ import os
 import secrets
 import shutil
 import time
+from argparse import Namespace
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sandbox import behind, lock, plugins, policy_pack, summary, workspace
 from sandbox.fault import Fault
 from sandbox.progress import Progress, name_of
-from sandbox.run import Result, Session
+from sandbox.run import DONE, FAILED, Session
 from sandbox.summary import Phase
 from sandbox.targets import process
 from sandbox.targets.process import Targets
 from sandbox.workspace import Stack
 
-DONE, FAILED, NOT_RUN, STOPPED = 0, 1, 2, 130
-ENDS = {DONE: "ended well", FAILED: "failed", STOPPED: "was stopped"}
-
-NEEDED_BYTES = 64 * 2**20
+NEEDED_MEGABYTES = 64
 """Free disk space below which nothing is begun: on a full disk the engine cuts its own state short."""
 
-SETTLE_SECONDS = 1.0
-"""How long a request of a run that was killed may still be at work in a target."""
-
-THROWAWAY = {
-    "PULUMI_EXPERIMENTAL": "1",
-    "PULUMI_SKIP_CHECKPOINTS": "1",
-    "PULUMI_OPTION_IGNORE_PROTECT": "true",
-}
-"""The engine's environment for a state that nobody will miss: written once, and anything may be replaced."""
+SETTLE_SECONDS = 1.0  # how long a request of a run that was killed may still be at work in a target
 
 Serve = Callable[[Path, Targets | None], AbstractContextManager[dict[str, int]]]
 """Starts the providers of a stack's folder, with what is behind them; gives the port of each package."""
@@ -43,62 +32,37 @@ LeftOver = Callable[[Targets, Iterable[dict[str, Any]], list[dict[str, Any]]], d
 """What creations that were cut off have left in the targets: ids by URN, of those and a state."""
 
 
-@dataclass
-class Options:
-    """What the caller chose on the command line, with what he gets if he does not."""
-
-    project: Path
-    folder: Path | None = None
-    throwaway: bool = False
-    command: str = ""
-    stack: str = ""
-    policies: bool = True
-    unprotect: bool = False
-    keep_targets: bool = False
-    targets: str | None = None
-    """`all` or `none`; None: as until now, and `all` for a new stack."""
-    providers: str = "stand-ins"
-    """`real`: those that are installed run as plugins, against the same targets."""
-
-
-def perform(session: Session, serve: Serve, left_over: LeftOver | None, options: Options) -> int:
+def perform(session: Session, serve: Serve, left_over: LeftOver | None, args: Namespace) -> int:
     """Run `up`, `preview`, `refresh` or `down`; the exit code. Without `left_over` there are no targets."""
-    stack, progress, operation = session.stack, session.progress, options.command
-    if (free := shutil.disk_usage(stack.folder).free) < NEEDED_BYTES:
-        raise Fault(
-            f"{stack.folder} has {free >> 20} MB left on its disk; free {NEEDED_BYTES >> 20} MB or more."
-        )
+    stack, progress, operation = session.stack, session.progress, args.command
+    if (free := shutil.disk_usage(stack.folder).free >> 20) < NEEDED_MEGABYTES:
+        raise Fault(f"{stack.folder} has {free} MB left on its disk; free {NEEDED_MEGABYTES} MB or more.")
     gc.set_threshold(50_000, 50, 50)  # by default a third of an up goes into walks through the SDKs' objects
     torn = workspace.mend_state(stack)
     begun = any(workspace.state(stack, part) for part in ("resources", "pending_operations"))
     if operation == "down" and not begun and process.running(stack.folder) is None:
         progress.say(f"{stack.name} is not up: there is nothing to destroy.")
         return DONE
-    targets = behind.find(stack, options.targets, progress) if left_over else None
-    installed = plugins.find(targets, progress) if options.providers == "real" else plugins.NONE
+    targets = behind.find(stack, args.targets, progress) if left_over else None
+    installed = plugins.find(targets, progress) if args.providers == "real" else plugins.NONE
     for name in filter(workspace.OF_CALLERS.match, list(os.environ)):
         del os.environ[name]
     if torn:
         progress.step("a full disk has cut the state short: taking the one of before that run")
-    _make_ready(session, installed.settings, options)
-    mild = options.throwaway and operation == "up"
-    pack = (
-        policy_pack.flags(stack, advisory=mild) if options.policies and operation in ("up", "preview") else []
-    )
+    _make_ready(session, installed.settings, args.throwaway)
+    mild, judged = args.throwaway and operation == "up", args.policies and operation in ("up", "preview")
+    pack = policy_pack.flags(stack, advisory=mild) if judged else []
     with serve(stack.folder, targets) as ports:
         session.ports = {name: port for name, port in ports.items() if name not in installed.programs}
-        session.more = installed.environment | (THROWAWAY if options.throwaway else {})
+        session.more = installed.environment | (workspace.VARIABLES["throwaway"] if args.throwaway else {})
         if operation == "preview":
-            return _finish(session, operation, session.operate(operation, "--json", "--show-sames", *pack))
-        settled = _settle(session, targets, left_over)
-        if settled and settled.code != 0:
-            return _finish(session, "refresh", settled)
+            return _finish(session, operation, *session.operate(operation, "--json", "--show-sames", *pack))
+        if (settled := _settle(session, targets, left_over)) != DONE:
+            return settled
         if operation == "down":
-            return _down(session, options)
-        if mild:
-            pack.append("--skip-preview")
-        flags = {"up": ["--yes", *pack], "refresh": ["--yes", "--skip-preview"]}[operation]
-        return _finish(session, operation, session.operate(operation, *flags))
+            return _down(session, args)
+        at_once = ["--skip-preview"] if mild or operation == "refresh" else []
+        return _finish(session, operation, *session.operate(operation, "--yes", *at_once, *pack))
 
 
 def clean(stack: Stack, progress: Progress) -> int:
@@ -111,7 +75,7 @@ def clean(stack: Stack, progress: Progress) -> int:
     return DONE
 
 
-def _make_ready(session: Session, settings: dict[str, str], options: Options) -> None:
+def _make_ready(session: Session, settings: dict[str, str], throwaway: bool) -> None:
     """The folder, the stack and its secrets, and nothing left over from a run that was killed."""
     stack, progress = session.stack, session.progress
     missing = workspace.prepare(stack, settings)
@@ -125,21 +89,17 @@ def _make_ready(session: Session, settings: dict[str, str], options: Options) ->
     for key in missing:
         # Hexadecimal: fits what RDS, Datadog and HTTP headers allow.
         session.call("config", "set", "--secret", key, given=(value := secrets.token_hex(16)))
-        if options.throwaway:  # for whoever has to mask them
+        if throwaway:  # for whoever has to mask them
             with (stack.folder / "hidden").open("a") as hidden:
                 hidden.write(f"{value}\n")
 
 
-def _settle(session: Session, targets: Targets | None, left_over: LeftOver | None) -> Result | None:
-    """Settle what a killed run left half done.
-
-    The engine does not know whether a pending creation came to be. What there is of it in the targets goes
-    into the state, as a person would import it; the rest is dropped.
-    """
+def _settle(session: Session, targets: Targets | None, left_over: LeftOver | None) -> int:
+    """Enter what a killed run did create into the state, as a person would import it; drop the rest."""
     stack = session.stack
     pending = workspace.state(stack, "pending_operations")
     if not pending:
-        return None
+        return DONE
     names = sorted(f"{each['type']} {name_of(each['resource']['urn'])}" for each in pending)
     session.progress.step(f"the last run was cut off while {', '.join(names)}; refreshing first")
     if targets and left_over:
@@ -149,16 +109,18 @@ def _settle(session: Session, targets: Targets | None, left_over: LeftOver | Non
         workspace.adopt(stack, found)
         for urn, ident in found.items():
             session.progress.step(f"{name_of(urn)} was created before: it is {ident}")
-    return session.operate("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
+    code, phase = session.operate("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
+    return code if code == DONE else _finish(session, "refresh", code, phase)
 
 
-def _down(session: Session, options: Options) -> int:
+def _down(session: Session, args: Namespace) -> int:
     stack, progress = session.stack, session.progress
     resources = workspace.state(stack, "resources")
     protected = {name_of(each["urn"]) for each in resources if each.get("protect")}
     lasting = {name_of(each["urn"]) for each in resources if each.get("inputs", {}).get("deletionProtection")}
-    if kept := sorted(lasting if options.unprotect else protected | lasting):
-        progress.fail(f"these are protected, so nothing was destroyed: {', '.join(kept)}")
+    if kept := sorted(lasting if args.unprotect else protected | lasting):
+        error = progress.paint("error:", "error")
+        progress.say(f"{error} these are protected, so nothing was destroyed: {', '.join(kept)}")
         remedy = f"To destroy them too: .venv/bin/python -m sandbox down {stack.name} --unprotect"
         if lasting:
             keys = f"{', '.join(workspace.protecting(stack))} in Pulumi.{stack.name}.yaml"
@@ -168,44 +130,16 @@ def _down(session: Session, options: Options) -> int:
         return FAILED
     if protected:
         session.call("state", "unprotect", "--all", "--yes")
-    code = _finish(session, "down", session.operate("destroy", "--yes", "--skip-preview"))
-    if code == DONE and not options.keep_targets:
+    code = _finish(session, "down", *session.operate("destroy", "--yes", "--skip-preview"))
+    if code == DONE and not args.keep_targets:
         process.stop(stack.folder)
     return code
 
 
-def _finish(session: Session, operation: str, result: Result) -> int:
+def _finish(session: Session, operation: str, code: int, phase: Phase) -> int:
     """Tell how it ended, and keep it; the exit code."""
     stack, progress = session.stack, session.progress
-    phase = result.phases[-1] if result.phases else Phase(preview=False)
-    code = STOPPED if result.interrupted else DONE if result.code == 0 else FAILED
-    if code == FAILED and not phase.errors and not phase.mandatory:
-        phase.errors.append(
-            result.stderr.strip().removeprefix("error: ") or f"the engine ended with {result.code}"
-        )
     file = stack.folder / "summary.json"
     summary.write(file, stack.name, operation, phase, progress.seconds)
-    summary.tell(phase, progress)
-    for error in phase.errors:
-        progress.fail(error)
-    changed = ", ".join(f"{count} {op}" for op, count in sorted(phase.changes.items()) if op != "same")
-    progress.say(f"\n{operation} of {stack.name} {ENDS[code]} after {progress.seconds:.1f} s")
-    progress.say(f"Changes: {changed or 0} ({phase.changes.get('same', 0)} unchanged)")
-    if code == FAILED and phase.preview and operation == "up":
-        progress.say("Nothing was applied.")
-    progress.say(f"Kept: {file}")
-    progress.say("Next: " + _next(operation, code).format(f"STACK={stack.name}"))
+    summary.tell(phase, progress, stack=stack, operation=operation, code=code, file=file)
     return code
-
-
-def _next(operation: str, code: int) -> str:
-    return {
-        STOPPED: "the same again goes on from here; or make down {0}",
-        FAILED: "mend what is named above, then the same again"
-        + ("" if operation == "preview" else "; or start anew: make clean {0}"),
-    }.get(code) or {
-        "up": "change something, then make preview {0}; or make down {0}",
-        "preview": "make sandbox {0}",
-        "refresh": "make preview {0}",
-        "down": "make sandbox {0}; or make clean {0}",
-    }[operation]

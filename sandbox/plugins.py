@@ -10,9 +10,7 @@ from pathlib import Path
 from sandbox.fault import Fault
 from sandbox.progress import Progress
 from sandbox.targets.process import Targets
-
-KEY = "00000000000000000000000000000000"
-"""Of the form of a key; the targets ask for none."""
+from sandbox.workspace import VARIABLES, filled
 
 
 @dataclass(frozen=True)
@@ -20,8 +18,7 @@ class Plugins:
     """What runs as a plugin, by package, and what the engine needs for it."""
 
     programs: Mapping[str, Path] = field(default_factory=dict[str, Path])
-    settings: dict[str, str] = field(default_factory=dict[str, str])
-    """For the stack's configuration."""
+    settings: dict[str, str] = field(default_factory=dict[str, str])  # for the stack's configuration
     environment: dict[str, str] = field(default_factory=dict[str, str])
 
 
@@ -33,7 +30,7 @@ def find(targets: Targets | None, progress: Progress) -> Plugins:
     if targets is None:
         raise Fault("PROVIDERS=real needs targets: leave TARGETS=none out.")
     programs: dict[str, Path] = {}
-    for package in (settings := _settings(targets)):
+    for package in (settings := VARIABLES["settings"]):
         stand_in = f"a stand-in, as no pulumi-resource-{package} is installed"
         if package == "kubernetes" and targets.kubeconfig is None:
             stand_in = "a stand-in, as no control plane is built"
@@ -45,43 +42,14 @@ def find(targets: Targets | None, progress: Progress) -> Plugins:
     folders = [program.parent for program in programs.values()]
     if targets.kubeconfig:
         folders.insert(0, targets.kubeconfig.parent / "bin")  # its aws gets a token that the server knows
-    chosen = {key: text for package in programs for key, text in settings[package].items()}
+    chosen = filled({key: text for name in programs for key, text in settings[name].items()}, vars(targets))
     path = os.pathsep.join((*dict.fromkeys(map(str, folders)), os.environ.get("PATH", "")))
     return Plugins(programs, chosen, clients(targets) | {"PATH": path})
 
 
-def _settings(targets: Targets) -> dict[str, dict[str, str]]:
-    """Settings of each package's default provider; what `clients` gives, explicit instances heed as well."""
-    return {
-        "tls": {},
-        "kubernetes": {},
-        "aws": {"aws:skipMetadataApiCheck": "true", "aws:s3UsePathStyle": "true"},
-        "cloudflare": {
-            "cloudflare:baseUrl": f"{targets.cloudflare}/client/v4",
-            "cloudflare:apiToken": KEY + "00000000",
-        },
-        "datadog": {
-            "datadog:apiUrl": targets.datadog,
-            "datadog:apiKey": KEY,
-            "datadog:appKey": KEY + "00000000",
-        },
-    }
-
-
 def clients(targets: Targets) -> dict[str, str]:
     """Variables that send the official clients and providers to the targets."""
-    found = {
-        "AWS_ENDPOINT_URL": targets.aws,
-        "AWS_ACCESS_KEY_ID": "sandbox",
-        "AWS_SECRET_ACCESS_KEY": "sandbox",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "CLOUDFLARE_BASE_URL": f"{targets.cloudflare}/client/v4",
-        "CLOUDFLARE_API_TOKEN": KEY + "00000000",
-        "DD_HOST": targets.datadog,
-        "DATADOG_HOST": targets.datadog,
-        "DD_API_KEY": KEY,
-        "DD_APP_KEY": KEY + "00000000",
-    }
+    found = filled(VARIABLES["clients"], vars(targets))
     return found | ({"KUBECONFIG": str(targets.kubeconfig)} if targets.kubeconfig else {})
 
 

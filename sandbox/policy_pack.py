@@ -14,10 +14,7 @@ from sandbox.workspace import Stack, write_atomically
 
 
 def flags(stack: Stack, *, advisory: bool = False) -> list[str]:
-    """The engine's options that put the pack in force, at the stack's own levels if it has some.
-
-    `advisory`: with nothing mandatory.
-    """
+    """The engine's options for the pack, at the stack's own levels; `advisory`: nothing is mandatory."""
     pack = stack.root / "policies"
     if not (pack / "__main__.py").exists():
         raise Fault(f"{pack} holds no policy pack; run with --no-policies to go without one.")
@@ -44,9 +41,7 @@ def _end_with(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    os.closerange(
-        3, 1024
-    )  # the stack's lock comes down through the engine, and is not this process's to hold
+    os.closerange(3, 1024)  # the stack's lock, which comes down through the engine, is not this process's
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     sys.argv = sys.argv[1:]
     runpy.run_path(sys.argv[0], run_name="__main__")

@@ -4,11 +4,8 @@ import os
 import sys
 import time
 
-QUIET_AT_FIRST = 2.0
-"""Seconds without a line after which the terminal says what is being waited for."""
-
-QUIET_LATER = 10.0
-"""Seconds between the lines after that, so that a long wait stays readable."""
+QUIET_AT_FIRST = 2.0  # seconds without a line after which the terminal says what is being waited for
+QUIET_LATER = 10.0  # seconds between the lines after that, so that a long wait stays readable
 
 SIGNS = {"create": "+", "update": "~", "delete": "-", "failed": "!"}
 COLOURS = {"+": 32, "~": 33, "-": 31, "!": 31, "bold": 1, "error": 31, "warning": 33}
@@ -35,14 +32,6 @@ class Progress:
         """A line of the answer itself."""
         print(text, flush=True)
         self._last = time.monotonic()
-
-    def head(self, text: str) -> None:
-        """The heading of a part of the answer."""
-        self.say("\n" + self.paint(text, "bold"))
-
-    def fail(self, text: str) -> None:
-        """A line that says what is wrong."""
-        self.say(f"{self.paint('error:', 'error')} {text}")
 
     def step(self, text: str) -> None:
         """A line of progress."""

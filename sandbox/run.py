@@ -23,7 +23,7 @@ from types import FrameType
 from typing import Any, TextIO
 
 import grpc
-from google.protobuf import empty_pb2
+from google.protobuf.empty_pb2 import Empty
 from pulumi.automation._server import LanguageServer  # pyright: ignore[reportPrivateUsage]
 from pulumi.runtime.proto import events_pb2, events_pb2_grpc, language_pb2, language_pb2_grpc
 
@@ -33,29 +33,16 @@ from sandbox.progress import Progress, name_of
 from sandbox.summary import Phase
 from sandbox.workspace import Stack
 
-LARGEST_MESSAGE = 400 * 2**20
-"""Bytes; what Pulumi's own servers and clients allow."""
+LARGEST_MESSAGE = 400 * 2**20  # bytes; what Pulumi's own servers and clients allow
 
 ALONG = (setpriv, "--pdeathsig", "KILL") if (setpriv := shutil.which("setpriv")) else ()
 """Where the system can: the engine ends in the moment in which this process is killed. It would take the loss
 of its providers for their answer, and forget what they have begun to create."""
 
-FULL_BYTES = 2**20
-"""Free disk space below which the engine's writes may be what everything waits for."""
+FULL_BYTES = 2**20  # free disk space below which the engine's writes may be what everything waits for
 
 
-@dataclass(frozen=True)
-class Result:
-    """How an operation ended."""
-
-    code: int
-    """The engine's exit code; negative when a signal ended it."""
-
-    phases: list[Phase]
-    """`up` has two, the preview and the update; every other operation has one."""
-
-    stderr: str
-    interrupted: bool
+DONE, FAILED, NOT_RUN, STOPPED = 0, 1, 2, 130  # exit codes
 
 
 @dataclass
@@ -65,15 +52,9 @@ class Session:
     engine: Path
     stack: Stack
     progress: Progress
-
-    lock: int
-    """The descriptor that keeps the stack locked; the engine inherits it."""
-
-    ports: dict[str, int] = field(default_factory=dict[str, int])
-    """The providers' ports by package, once they run."""
-
-    more: dict[str, str] = field(default_factory=dict[str, str])
-    """What the engine's environment has besides."""
+    lock: int  # the descriptor that keeps the stack locked; the engine inherits it
+    ports: dict[str, int] = field(default_factory=dict[str, int])  # the providers', by package, once they run
+    more: dict[str, str] = field(default_factory=dict[str, str])  # what the engine's environment has besides
 
     def call(self, *words: str, given: str | None = None) -> None:
         """A short command of the engine; `given` goes to its standard input, never into its arguments."""
@@ -81,8 +62,8 @@ class Session:
         if done.returncode != 0:
             raise Fault(f"pulumi {' '.join(words)} failed: {done.stderr.strip().removeprefix('error: ')}")
 
-    def operate(self, operation: str, *flags: str) -> Result:
-        """Run `up`, `preview`, `refresh` or `destroy`, show it as it goes, and say how it ended."""
+    def operate(self, operation: str, *flags: str) -> tuple[int, Phase]:
+        """Run `up`, `preview`, `refresh` or `destroy`, show it as it goes; the exit code, the last phase."""
         folder, errors = self.stack.folder, self.stack.folder / "engine-errors.log"
         with (
             (folder / "events.jsonl").open("w") as events,
@@ -90,15 +71,9 @@ class Session:
             errors.open("w") as stderr,
             _serve(self.stack, watch := _Watch(self.progress, operation, events)) as port,
         ):
-            here = f"127.0.0.1:{port}"
-            own = (
-                f"--client={here}",
-                f"--event-log=tcp://{here}",
-                "--exec-kind=auto.inline",
-                "--suppress-progress",
-            )
+            own = (f"--client=127.0.0.1:{port}", f"--event-log=tcp://127.0.0.1:{port}")
             process = subprocess.Popen(
-                **self._command(operation, *flags, *own),
+                **self._command(operation, *flags, *own, "--exec-kind=auto.inline", "--suppress-progress"),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=stderr,
@@ -108,11 +83,15 @@ class Session:
             lock.note(self.lock, process.pid)
             with _interrupts(process, self.progress) as presses:
                 while process.poll() is None:
-                    try:
+                    with suppress(subprocess.TimeoutExpired):
                         process.wait(timeout=0.5)
-                    except subprocess.TimeoutExpired:
-                        watch.tick(disk_full=shutil.disk_usage(folder).free < FULL_BYTES)
-        return Result(process.returncode, watch.phases, errors.read_text(), interrupted=bool(presses))
+                    watch.tick(disk_full=shutil.disk_usage(folder).free < FULL_BYTES)
+        phase = watch.phases[-1] if watch.phases else Phase(preview=False)
+        code = STOPPED if presses else DONE if process.returncode == 0 else FAILED
+        if code == FAILED and not phase.errors and not phase.mandatory:
+            said = errors.read_text().strip().removeprefix("error: ")
+            phase.errors.append(said or f"the engine ended with {process.returncode}")
+        return code, phase
 
     def _command(self, *words: str) -> dict[str, Any]:
         always = ("--stack", self.stack.name, "--non-interactive", "--color=never")
@@ -131,9 +110,7 @@ class _Watch(events_pb2_grpc.EventsServicer):
         self._busy: dict[str, str] = {}
         self._shown: set[tuple[str, str]] = set()
 
-    def StreamEvents(
-        self, request_iterator: Iterator[events_pb2.EventRequest], context: Any
-    ) -> empty_pb2.Empty:
+    def StreamEvents(self, request_iterator: Iterator[events_pb2.EventRequest], context: Any) -> Empty:
         self._progress.doing("evaluating the program")
         phase = Phase(preview=not self.phases and self._operation in ("preview", "up"))
         self.phases.append(phase)
@@ -144,59 +121,58 @@ class _Watch(events_pb2_grpc.EventsServicer):
                 self._kept.write(request.event.strip() + "\n")
                 phase.record(event)
                 self._show(phase, event)
-        return empty_pb2.Empty()
+        return Empty()
 
     def tick(self, *, disk_full: bool) -> None:
         """Called often while the engine runs."""
         busy = sorted(self._busy.values())
         more = f" and {len(busy) - 3} more" if len(busy) > 3 else ""
         waiting = f"waiting for {', '.join(busy[:3])}{more}" if busy else ""
-        self._progress.tick(
-            "the disk is full and the engine waits: free some space" if disk_full else waiting
-        )
+        full = "the disk is full and the engine waits: free some space" if disk_full else ""
+        self._progress.tick(full or waiting)
 
     def _show(self, phase: Phase, event: dict[str, Any]) -> None:
-        if found := event.get("resourcePreEvent"):
-            metadata = found["metadata"]
-            if metadata.get("provider") and metadata["op"] != "same":  # a component waits for its children
-                self._busy[metadata["urn"]] = f"{metadata['op']} of {name_of(metadata['urn'])}"
-        elif (found := event.get("diagnosticEvent")) and found.get("urn") in self._busy:
-            if found["severity"] == "info":  # what a provider waits for
-                doing = self._busy[found["urn"]].partition(": ")[0]
-                self._busy[found["urn"]] = f"{doing}: {found['message'].strip()}"
-        elif found := event.get("resOutputsEvent"):
-            self._resource(phase, found["metadata"]["op"], found["metadata"])
-        elif found := event.get("resOpFailedEvent"):
-            self._resource(phase, "failed", found["metadata"])
-        elif "policyLoadEvent" in event:
-            self._progress.doing("evaluating the program and its policies")
-        elif "summaryEvent" in event:
-            self._progress.step(phase.in_short())
+        match event:
+            case {"resourcePreEvent": {"metadata": found}}:
+                if found.get("provider") and found["op"] != "same":  # a component waits for its children
+                    self._busy[found["urn"]] = f"{found['op']} of {name_of(found['urn'])}"
+            case {"diagnosticEvent": {"urn": urn, "severity": "info", "message": text}} if urn in self._busy:
+                doing = self._busy[urn].partition(": ")[0]  # the text is what a provider waits for
+                self._busy[urn] = f"{doing}: {text.strip()}"
+            case {"resOutputsEvent": {"metadata": found}}:
+                self._resource(phase, found["op"], found)
+            case {"resOpFailedEvent": {"metadata": found}}:
+                self._resource(phase, "failed", found)
+            case {"policyLoadEvent": _}:
+                self._progress.doing("evaluating the program and its policies")
+            case {"summaryEvent": _}:
+                self._progress.step(phase.in_short())
+            case _:
+                pass
 
     def _resource(self, phase: Phase, op: str, metadata: dict[str, Any]) -> None:
-        urn = metadata["urn"]
+        urn, typ = metadata["urn"], metadata["type"]
         self._busy.pop(urn, None)
         later = phase.preview and self._operation == "up" and op != "failed"  # the update will show it
-        inner = metadata["type"].startswith("pulumi:")  # the stack itself, the default providers
+        inner = typ.startswith("pulumi:")  # the stack itself, the default providers
         # The end of a component is reported twice.
-        if later or inner or op in ("same", "replace", "read") or (urn, op) in self._shown:
-            return
-        self._shown.add((urn, op))
-        told = "failed" if op == "failed" else f"would {op}" if phase.preview else f"{op} done"
-        self._progress.resource(op, metadata["type"], name_of(urn), told)
+        if not (later or inner or op in ("same", "replace", "read") or (urn, op) in self._shown):
+            self._shown.add((urn, op))
+            told = "failed" if op == "failed" else f"would {op}" if phase.preview else f"{op} done"
+            self._progress.resource(op, typ, name_of(urn), told)
 
 
 class _Program(LanguageServer):
     """Runs a project's __main__.py, as the Python language host does: from its folder, as __main__."""
 
     def __init__(self, project: Path) -> None:
-        super().__init__(lambda: self._evaluate(project))
+        def evaluate() -> None:
+            os.chdir(project)
+            if str(project) not in sys.path:
+                sys.path.insert(0, str(project))
+            runpy.run_path(str(project / "__main__.py"), run_name="__main__")
 
-    def _evaluate(self, project: Path) -> None:
-        os.chdir(project)
-        if str(project) not in sys.path:
-            sys.path.insert(0, str(project))
-        runpy.run_path(str(project / "__main__.py"), run_name="__main__")
+        super().__init__(evaluate)
 
     def Run(self, request: language_pb2.RunRequest, context: Any) -> language_pb2.RunResponse:
         with suppress(InvalidStateError):  # of a task cancelled when the program had failed, which is logged
@@ -233,9 +209,8 @@ def _interrupts(process: "subprocess.Popen[Any]", progress: Progress) -> Generat
         if len(presses) == 1:
             progress.step("stopping: what is under way is finished first; press Ctrl-C again to give it up")
 
-    before = {
-        number: signal.signal(number, press) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    }
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, press) for number in numbers}
     try:
         yield presses
     finally:

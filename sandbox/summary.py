@@ -2,10 +2,13 @@
 
 import json
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
+
+import jinja2
 
 from sandbox.progress import Progress, name_of, short
 from sandbox.workspace import write_atomically
@@ -25,10 +28,15 @@ UNKNOWN = re.compile(
 WORDLESS = ("preview failed", "update failed", "refresh failed", "destroy failed", "context canceled")
 """Errors that say nothing more than that there was one."""
 
+TEXT = Path(__file__).with_name("summary.j2")
+
 Row = dict[str, str]
 
 WAIVED = re.compile(r"^waived (until [^:\n]+):", re.MULTILINE)
 """In the message of a violation that policies/waivers.yaml waives."""
+
+# What is kept of a policy's event besides its message, and its name there.
+NAMES = {"policy": "policyName", "level": "enforcementLevel", "severity": "severity", "urn": "resourceUrn"}
 
 REPLACING = ("create-replacement", "delete-replaced", "replace")
 
@@ -38,10 +46,8 @@ class Phase:
     """What one run through the program said and did."""
 
     preview: bool
-    resources: dict[str, Row] = field(default_factory=dict[str, Row])
-    """By URN."""
-    components: set[str] = field(default_factory=set[str])
-    """URNs of the resources that only hold others."""
+    resources: dict[str, Row] = field(default_factory=dict[str, Row])  # by URN
+    components: set[str] = field(default_factory=set[str])  # URNs of the resources that only hold others
     violations: list[Row] = field(default_factory=list[Row])
     changes: dict[str, int] = field(default_factory=dict[str, int])
     outputs: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -50,20 +56,26 @@ class Phase:
 
     def record(self, event: dict[str, Any]) -> None:
         """Take in one of the engine's events."""
-        if found := event.get("resOutputsEvent"):
-            self._resource(found["metadata"], found["metadata"]["op"])
-        elif found := event.get("resOpFailedEvent"):
-            self._resource(found["metadata"], "failed")
-        elif found := event.get("policyEvent"):
-            self._violation(found)
-        elif found := event.get("diagnosticEvent"):
-            said = {"error": self.errors, "warning": self.warnings}.get(found["severity"], [])
-            urn, message = found.get("urn", ""), found["message"].strip()
-            text = f"{name_of(urn)}: {message}" if urn and "pulumi:pulumi:Stack" not in urn else message
-            if text not in said and text not in WORDLESS:
-                said.append(text)
-        elif found := event.get("summaryEvent"):
-            self.changes = {op: count for op, count in found["resourceChanges"].items() if count}
+        match event:
+            case {"resOutputsEvent": {"metadata": found}}:
+                self._resource(found, found["op"])
+            case {"resOpFailedEvent": {"metadata": found}}:
+                self._resource(found, "failed")
+            case {"policyEvent": found}:
+                violation = {key: found.get(name, "").strip() for key, name in NAMES.items()}
+                violation["message"] = found["message"].strip()
+                if violation not in self.violations:
+                    self.violations.append(violation)
+            case {"diagnosticEvent": {"severity": "error" | "warning" as severity, "message": said, **rest}}:
+                urn, message = rest.get("urn", ""), said.strip()
+                text = f"{name_of(urn)}: {message}" if urn and "pulumi:pulumi:Stack" not in urn else message
+                kept = self.errors if severity == "error" else self.warnings
+                if text not in kept and text not in WORDLESS:
+                    kept.append(text)
+            case {"summaryEvent": {"resourceChanges": changes}}:
+                self.changes = {op: count for op, count in changes.items() if count}
+            case _:
+                pass
 
     @property
     def mandatory(self) -> list[Row]:
@@ -72,7 +84,7 @@ class Phase:
     def in_short(self) -> str:
         levels = Counter(violation["level"] for violation in self.violations)
         what = "preview" if self.preview else "done"
-        return f"{what}: {_counts(self.changes)}; violations: {_counts(levels)}"
+        return f"{what}: {counts(self.changes)}; violations: {counts(levels)}"
 
     def _resource(self, metadata: dict[str, Any], op: str) -> None:
         state = cast(dict[str, Any], metadata["new"] or metadata["old"])
@@ -83,17 +95,6 @@ class Phase:
             self.components.add(urn)
         if typ == "pulumi:pulumi:Stack" and op != "delete":
             self.outputs = {key: masked(value) for key, value in sorted(state["outputs"].items())}
-
-    def _violation(self, event: dict[str, Any]) -> None:
-        violation = {
-            "policy": event["policyName"],
-            "level": event["enforcementLevel"],
-            "severity": event.get("severity", ""),
-            "urn": event.get("resourceUrn", ""),
-            "message": event["message"].strip(),
-        }
-        if violation not in self.violations:
-            self.violations.append(violation)
 
 
 def masked(value: Any) -> Any:
@@ -108,45 +109,27 @@ def masked(value: Any) -> Any:
 
 def write(file: Path, stack: str, operation: str, phase: Phase, seconds: float) -> None:
     """summary.json, for other programs."""
-    summary = {
-        "stack": stack,
-        "operation": operation,
-        "resources": [phase.resources[urn] for urn in sorted(phase.resources)],
-        "changes": phase.changes,
-        "outputs": phase.outputs,
-        "violations": phase.violations,
-        "errors": phase.errors,
-        "seconds": round(seconds, 1),
-    }
+    parts = ("changes", "outputs", "violations", "errors")
+    told = {"resources": [phase.resources[urn] for urn in sorted(phase.resources)]}
+    told |= {part: getattr(phase, part) for part in parts}
+    summary = {"stack": stack, "operation": operation, **told, "seconds": round(seconds, 1)}
     write_atomically(file, json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
 
 
-def tell(phase: Phase, progress: Progress) -> None:
-    """The same for people: resources by component, outputs, warnings, violations."""
-    if not phase.errors:
-        _tell_resources(phase, progress)
-    if phase.outputs:
-        progress.head("Outputs")
-    for key, value in phase.outputs.items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        progress.say(f"  {key:<28} {text}")
-    for warning in phase.warnings:
-        progress.say(f"{progress.paint('warning:', 'warning')} {warning}")
-    if phase.violations or not phase.errors:
-        progress.head(f"Violations: {len(phase.violations) or 'none'}")
-    for violation in phase.mandatory + [each for each in phase.violations if each["level"] != "mandatory"]:
-        waived = WAIVED.search(violation["message"])  # all that is told then
-        style = "error" if violation["level"] == "mandatory" else "warning"
-        level = "waived" if waived else progress.paint(violation["level"], style)
-        severity = f" ({violation['severity']})" if violation["severity"] else ""
-        until = f": {waived[1]}" if waived else ""
-        progress.say(f"  {level}{severity} {violation['policy']}: {name_of(violation['urn'])}{until}")
-        for line in () if waived else violation["message"].splitlines():
-            progress.say(f"      {line}")
+def tell(phase: Phase, progress: Progress, **told: Any) -> None:
+    """The same for people, and what to do next."""
+    total, components = _by_component(phase)
+    changed = {op: count for op, count in phase.changes.items() if op != "same"}
+    words = {"phase": phase, "total": total, "components": components, "changed": changed}
+    words |= {"paint": progress.paint, "waiver": WAIVED.search, "name_of": name_of, "short": short}
+    words |= {"counts": counts, "json": partial(json.dumps, ensure_ascii=False), "seconds": progress.seconds}
+    template = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(TEXT.read_text())
+    progress.say(template.render(**words, **told)[1:])
 
 
-def _tell_resources(phase: Phase, progress: Progress) -> None:
-    found: dict[tuple[str, ...], Counter[str]] = {}
+def _by_component(phase: Phase) -> tuple[dict[str, int], list[tuple[int, str, str, dict[str, int]]]]:
+    """How many resources had which operation: all, and below each component, by depth, name and type."""
+    found: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
     types: dict[tuple[str, ...], str] = {}
     for urn, resource in phase.resources.items():
         path = _path(phase, urn)
@@ -154,12 +137,9 @@ def _tell_resources(phase: Phase, progress: Progress) -> None:
             types[path] = resource["type"]
         elif not resource["type"].startswith("pulumi:providers:"):
             for depth in range(len(path)):
-                found.setdefault(path[:depth], Counter())[resource["op"]] += 1
-    progress.head(f"Resources by component: {_counts(found.get((), {}))}")
-    for path in sorted(types):
-        if len(path) > 1:  # below the stack itself
-            name = "  " * (len(path) - 1) + path[-1]
-            progress.say(f"{name:<30} {short(types[path]):<36} {_counts(found.get(path, {}))}")
+                found[path[:depth]][resource["op"]] += 1
+    below = [path for path in sorted(types) if len(path) > 1]  # the stack itself
+    return found[()], [(len(path) - 1, path[-1], types[path], found[path]) for path in below]
 
 
 def _path(phase: Phase, urn: str) -> tuple[str, ...]:
@@ -168,5 +148,6 @@ def _path(phase: Phase, urn: str) -> tuple[str, ...]:
     return (*(_path(phase, parent) if parent in phase.resources else ()), name_of(urn))
 
 
-def _counts(ops: dict[str, int]) -> str:
+def counts(ops: dict[str, int]) -> str:
+    """Operations, or levels, in words."""
     return ", ".join(f"{count} {op}" for op, count in sorted(ops.items())) or "none"

@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import tempfile
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,7 @@ from sandbox.fault import Fault
 NOT_COPIED = {"secretsprovider", "encryptionsalt", "encryptedkey", "environment", "backend", "stackConfigDir"}
 """Keys of Pulumi.yaml and Pulumi.<stack>.yaml that point to somebody's key, state or Pulumi Cloud."""
 
-PASSED_ON = ("PATH", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PIPE_POLICY_LEDGER")
-"""What the engine gets of the caller's environment; credentials, profiles and proxies stay out."""
+VARIABLES: dict[str, Any] = tomllib.loads(Path(__file__).with_name("environment.toml").read_text())
 
 OF_CALLERS = re.compile(
     r"(AWS|CLOUDFLARE|CF|DATADOG|DD|GOOGLE|AZURE|ARM|PULUMI|GITHUB|GH|VAULT)_|KUBECONFIG$|\w+_PROXY$",
@@ -42,31 +42,20 @@ class Stack:
     """A stack and where it is kept."""
 
     name: str
-
-    root: Path
-    """The folder of all projects; holds policies/, schemas/ and .sandbox/."""
-
-    project: Path
-    """The folder with the stack's Pulumi.yaml, Pulumi.<stack>.yaml and __main__.py."""
-
+    root: Path  # the folder of all projects; holds policies/, schemas/ and .sandbox/
+    project: Path  # the folder with the stack's Pulumi.yaml, Pulumi.<stack>.yaml and __main__.py
     project_name: str
-
-    folder: Path
-    """What belongs to the sandbox; `.sandbox/<stack>` of the root, but for a review."""
-
-    @property
-    def state(self) -> Path:
-        return self.folder / "state"
+    folder: Path  # what belongs to the sandbox; `.sandbox/<stack>` of the root, but for a review
 
     @property
     def checkpoint(self) -> Path:
         """The state as the engine last wrote it, secrets encrypted."""
-        return self.state / ".pulumi" / "stacks" / self.project_name / f"{self.name}.json"
+        return self.folder / "state" / ".pulumi" / "stacks" / self.project_name / f"{self.name}.json"
 
     @property
     def locks(self) -> Path:
         """Where the engine keeps its locks of this stack."""
-        return self.state / ".pulumi" / "locks" / "organization" / self.project_name / self.name
+        return self.folder / "state" / ".pulumi" / "locks" / "organization" / self.project_name / self.name
 
 
 def projects(root: Path) -> dict[str, Path]:
@@ -101,10 +90,7 @@ def protecting(stack: Stack) -> list[str]:
 
 
 def prepare(stack: Stack, settings: Mapping[str, str] | None = None) -> list[str]:
-    """Bring the folder up to date with the tracked files; the secret keys that have no value there yet.
-
-    `settings` take the place of those in the stack file.
-    """
+    """Bring the folder up to date with the tracked files and `settings`; the secret keys without a value."""
     for folder in ("home", "state"):
         (stack.folder / folder).mkdir(parents=True, exist_ok=True)
     copy = stack.folder / f"Pulumi.{stack.name}.yaml"
@@ -119,9 +105,9 @@ def prepare(stack: Stack, settings: Mapping[str, str] | None = None) -> list[str
     texts, file = {key: _text(given[key]) for key in wanted if key in given}, stack.folder / "sealed.json"
     of: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
     have = {key: kept[key] for key in wanted if key in kept and of.get(key) == texts.get(key)}
-    salt = {"encryptionsalt": before["encryptionsalt"]} if "encryptionsalt" in before else {}
-    _write(stack.folder / "Pulumi.yaml", read(stack.project / "Pulumi.yaml"))
-    _write(copy, source | {"config": _mapping(config | have)}, salt)
+    salt = {key: before[key] for key in ("encryptionsalt",) if key in before}
+    _copy(stack.folder / "Pulumi.yaml", read(stack.project / "Pulumi.yaml"))
+    _copy(copy, source, config=_mapping(config | have), **salt)
     write_atomically(file, json.dumps(texts))
 
     passphrase = stack.folder / "passphrase"
@@ -132,43 +118,38 @@ def prepare(stack: Stack, settings: Mapping[str, str] | None = None) -> list[str
     return [key for key in wanted if key not in have]
 
 
-def environment(stack: Stack, ports: dict[str, int]) -> dict[str, str]:
-    """The engine's whole environment: nothing that could reach an account, and no address but loopback."""
-    passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    return passed | {
-        "HOME": str(stack.folder / "home"),
-        "PULUMI_HOME": str(stack.folder / "home"),
-        # No sidecar files: a kill leaves one half written, and with that the state cannot be read.
-        "PULUMI_BACKEND_URL": f"{stack.state.as_uri()}?metadata=skip",
-        "PULUMI_CONFIG_PASSPHRASE_FILE": str(stack.folder / "passphrase"),
-        "PULUMI_DEBUG_PROVIDERS": ",".join(f"{package}:{port}" for package, port in sorted(ports.items())),
-        "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",  # a megabyte a run; mend_state keeps one
-        "PULUMI_DEBUG_COMMANDS": "true",  # shows --event-log
-        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "NO_PROXY": "127.0.0.1",
-    }
+def environment(stack: Stack, ports: Mapping[str, int]) -> dict[str, str]:
+    """The engine's whole environment."""
+    providers = ",".join(f"{package}:{port}" for package, port in sorted(ports.items()))
+    words = {"folder": stack.folder, "state": (stack.folder / "state").as_uri(), "providers": providers}
+    return passed_on() | filled(VARIABLES["engine"], words)
+
+
+def passed_on(*more: str) -> dict[str, str]:
+    """What is passed on of the caller's environment."""
+    return {name: os.environ[name] for name in (*VARIABLES["passed_on"], *more) if name in os.environ}
+
+
+def filled(variables: Mapping[str, str], words: Mapping[str, Any]) -> dict[str, str]:
+    """A table of environment.toml with its {words}."""
+    return {name: text.format_map(words) for name, text in variables.items()}
 
 
 def state(stack: Stack, part: str) -> list[dict[str, Any]]:
     """`resources` or `pending_operations` of the last state."""
     if not stack.checkpoint.exists():
         return []
-    checkpoint = cast(
-        dict[str, dict[str, Any] | None], json.loads(stack.checkpoint.read_text())["checkpoint"]
-    )
-    return (checkpoint.get("latest") or {}).get(part) or []
+    latest: dict[str, Any] = json.loads(stack.checkpoint.read_text())["checkpoint"].get("latest") or {}
+    return latest.get(part) or []
 
 
 def adopt(stack: Stack, found: Mapping[str, str]) -> None:
     """Enter pending creations that came to be into the state, by their ids; a refresh fills in the rest."""
     whole = json.loads(stack.checkpoint.read_text())
     latest: dict[str, list[dict[str, Any]]] = whole["checkpoint"]["latest"]
-    creating = {
-        each["resource"]["urn"]: each["resource"]
-        for each in latest["pending_operations"]
-        if each["type"] == "creating" and each["resource"]["urn"] in found
-    }
+    pending = latest["pending_operations"]
+    begun = {each["resource"]["urn"]: each["resource"] for each in pending if each["type"] == "creating"}
+    creating = {urn: each for urn, each in begun.items() if urn in found}
     kept: list[dict[str, Any]] = []
     for each in latest.get("resources") or []:
         replaced = each["urn"] in creating and not each.get("delete")
@@ -176,18 +157,12 @@ def adopt(stack: Stack, found: Mapping[str, str]) -> None:
             kept.append(each | {"delete": True} if replaced else each)
     made = [each | {"id": found[urn], "outputs": each.get("inputs", {})} for urn, each in creating.items()]
     latest["resources"] = kept + made
-    latest["pending_operations"] = [
-        each for each in latest["pending_operations"] if each["resource"]["urn"] not in creating
-    ]
+    latest["pending_operations"] = [each for each in pending if each["resource"]["urn"] not in creating]
     write_atomically(stack.checkpoint, json.dumps(whole, indent=4))
 
 
 def mend_state(stack: Stack) -> bool:
-    """Put back the state of before the last run if a full disk cut it short; whether that was so.
-
-    The engine's file backend moves a half-written file in place of the whole one. What the run created since
-    is in the targets, which find it again by its URN. A whole state is kept for the next time.
-    """
+    """Put back the state of before the last run if a full disk cut it short, else keep it; whether so."""
     before = stack.folder / "state-before.json"
     if not stack.checkpoint.exists():
         return False
@@ -228,9 +203,9 @@ def write_atomically(file: Path, text: str) -> None:
         raise
 
 
-def _write(file: Path, content: Tree, more: Tree | None = None) -> None:
+def _copy(file: Path, content: Tree, **more: yaml.Node) -> None:
     copied = {key: value for key, value in content.items() if key not in NOT_COPIED}
-    write_atomically(file, _text(_mapping(copied | (more or {}))))
+    write_atomically(file, _text(_mapping(copied | more)))
 
 
 def _text(node: yaml.Node) -> str:
@@ -238,16 +213,12 @@ def _text(node: yaml.Node) -> str:
 
 
 def _secret_keys(stack: Stack, config: Tree) -> list[str]:
-    """Keys that get a random value: `writeOnly` in the schema of the stack files, or encrypted in this one.
-
-    One in plain text is left as it is, so that the settings report it.
-    """
+    """Keys that get a random value: encrypted ones, and those `writeOnly` in the schema without any."""
     file = stack.root / "schemas" / "stack-file.schema.json"
     schema = cast(dict[str, Any], json.loads(file.read_text()) if file.exists() else {})
     rules = schema.get("properties", {}).get("config", {}).get("properties", {}).items()
-    declared = {
-        key for key, rule in rules if rule.get("writeOnly") and key.startswith(f"{stack.project_name}:")
-    }
+    own = f"{stack.project_name}:"
+    declared = {key for key, rule in rules if rule.get("writeOnly") and key.startswith(own)}
     encrypted = {key for key, value in config.items() if _is_secret(value)}
     return sorted(encrypted | (declared - set(config)))
 
@@ -257,11 +228,8 @@ def _is_secret(node: yaml.Node) -> bool:
 
 
 def _without_secrets(node: yaml.Node) -> yaml.Node:
-    if not isinstance(node, yaml.MappingNode):
-        return node
-    return _mapping(
-        {key: _without_secrets(each) for key, each in _items(node).items() if not _is_secret(each)}
-    )
+    kept = {key: _without_secrets(each) for key, each in _items(node).items() if not _is_secret(each)}
+    return _mapping(kept) if isinstance(node, yaml.MappingNode) else node
 
 
 def _items(node: yaml.Node) -> Tree:

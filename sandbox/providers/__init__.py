@@ -19,8 +19,7 @@ from sandbox.providers.tls import TlsTarget
 from sandbox.providers.values import decoded
 from sandbox.targets.process import Targets
 
-MESSAGE_BYTES = 400 * 1024 * 1024
-"""The engine's own limit for a message."""
+MESSAGE_BYTES = 400 * 1024 * 1024  # the engine's own limit for a message
 
 CALLS_AT_ONCE = 16
 """Calls that one provider answers at a time; one that waits for a rollout does nothing meanwhile."""
@@ -28,30 +27,27 @@ CALLS_AT_ONCE = 16
 
 def packages(targets: Targets | None = None) -> list[tuple[Package, Target]]:
     """Every package with what is behind it: without targets, plans that hold nothing."""
-    plans: list[tuple[Package, Target]] = [
-        (Aws("aws"), AwsPlan()),
-        (Kubernetes("kubernetes"), KubernetesPlan()),
-        (Cloudflare("cloudflare"), CloudflarePlan()),
-        (Datadog("datadog"), DatadogPlan()),
-        (Package("tls"), TlsTarget()),
-    ]
-    real = _targets(targets) if targets else {}
-    return [(package, real.get(package.name, plan)) for package, plan in plans]
-
-
-def _targets(targets: Targets) -> dict[str, Target]:
+    found: dict[Package, Target] = {
+        (aws := Aws("aws")): AwsPlan(),
+        (kubernetes := Kubernetes("kubernetes")): KubernetesPlan(),
+        (cloudflare := Cloudflare("cloudflare")): CloudflarePlan(),
+        (datadog := Datadog("datadog")): DatadogPlan(),
+        Package("tls"): TlsTarget(),
+    }
+    if targets is None:
+        return list(found.items())
     # Here, since importing their clients takes longer than a plan needs.
     from sandbox.providers.aws_target import AwsTarget
     from sandbox.providers.cloudflare import CloudflareTarget
     from sandbox.providers.datadog import DatadogTarget
     from sandbox.providers.kubernetes_target import KubernetesTarget
 
-    made: dict[str, Target] = {
-        "aws": AwsTarget(targets.aws),
-        "cloudflare": CloudflareTarget(targets.cloudflare),
-        "datadog": DatadogTarget(targets.datadog),
-    }
-    return made | ({"kubernetes": KubernetesTarget(targets.kubeconfig)} if targets.kubeconfig else {})
+    found[aws] = AwsTarget(targets.aws)
+    found[cloudflare] = CloudflareTarget(targets.cloudflare)
+    found[datadog] = DatadogTarget(targets.datadog)
+    if targets.kubeconfig:
+        found[kubernetes] = KubernetesTarget(targets.kubeconfig)
+    return list(found.items())
 
 
 @contextmanager
@@ -74,10 +70,7 @@ def serve(folder: Path, targets: Targets | None = None) -> Generator[dict[str, i
 def left_over(
     targets: Targets, creating: Iterable[dict[str, Any]], resources: list[dict[str, Any]]
 ) -> dict[str, str]:
-    """What is in the targets of creations that were cut off: ids by URN.
-
-    `creating` and `resources` are as in the engine's state; what is in that has been found already.
-    """
+    """What the targets have of creations that were cut off, and `resources`, the state's, do not: by URN."""
     behind = {package.name: target for package, target in packages(targets)}
     settings = {f"{each['urn']}::{each['id']}": each["inputs"] for each in resources if each.get("id")}
     there = {(each["urn"], each.get("id")) for each in resources}

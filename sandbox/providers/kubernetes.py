@@ -14,14 +14,7 @@ from sandbox.providers.values import Json, Secret, merge, plain
 RELEASE = "kubernetes:helm.sh/v3:Release"
 SECRET = "kubernetes:core/v1:Secret"
 
-AUTONAMED = "pulumi.com/autonamed"
-"""The provider's own annotation of objects to which it gave a name."""
-
-DATA = {
-    "kubernetes:core/v1:ConfigMap": ("enableConfigMapMutable", ("data", "binaryData")),
-    SECRET: ("enableSecretMutable", ("data", "stringData")),
-}
-"""What replaces the object, unless the provider instance has the setting and the object is not immutable."""
+AUTONAMED = "pulumi.com/autonamed"  # the provider's own annotation of objects to which it gave a name
 
 
 class Kubernetes(Package):
@@ -55,15 +48,14 @@ class Kubernetes(Package):
         yield from json_schema.faults(json_schema.grammar("helm_release"), resource.inputs)
 
     def forces_replacement(self, resource: Resource, change: Change) -> bool:
-        setting, fields = DATA.get(resource.type, ("", ()))
+        setting, fields = table("kubernetes")["mutable"].get(resource.type, ("", ()))
         mutable = resource.config.get(setting) and not resource.known.get("immutable")
         return (change.path[0] in fields and not mutable) or super().forces_replacement(resource, change)
 
     def delete_first(self, resource: Resource, changes: Sequence[Change]) -> bool:
         """Two objects cannot have one name; one that the provider named gets another."""
-        renamed = any(
-            change.path[-1] in ("name", "namespace") and len(change.path) <= 2 for change in changes
-        )
+        names = ("name", "namespace")
+        renamed = any(change.path[-1] in names and len(change.path) <= 2 for change in changes)
         return not renamed and AUTONAMED not in metadata_of(resource.inputs).get("annotations", {})
 
 

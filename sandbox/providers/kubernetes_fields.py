@@ -18,10 +18,9 @@ def body(resource: Resource) -> Json:
     body = resource.known
     if resource.type != SECRET or "stringData" not in body:
         return body
-    texts = cast(Json, body["stringData"]).items()
+    texts = cast(Json, body.pop("stringData")).items()
     data = {key: base64.b64encode(str(text).encode()).decode() for key, text in texts}
-    rest = {key: value for key, value in body.items() if key != "stringData"}
-    return {**rest, "data": {**body.get("data", {}), **data}}
+    return {**body, "data": {**body.get("data", {}), **data}}
 
 
 def leave(body: Json, path: str, manager: str, found: Json) -> None:
@@ -57,11 +56,8 @@ def without_managers(found: Json) -> Json:
 def decoded(found: Json, given: Json) -> Json:
     """A Secret of the server with the texts that the program gives as such."""
     data = cast(Json, found.get("data") or {})
-    texts = {
-        key: base64.b64decode(data[key]).decode(errors="replace")
-        for key in given.get("stringData", ())
-        if key in data
-    }
+    keys = [key for key in given.get("stringData", ()) if key in data]
+    texts = {key: base64.b64decode(data[key]).decode(errors="replace") for key in keys}
     return {**found, "stringData": texts} if texts else found
 
 

@@ -1,36 +1,36 @@
 """When an object counts as there, as pulumi-kubernetes sees it; and why one does not get there."""
 
+import functools
 import time
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
+import jinja2
+
+from sandbox.providers.kinds import table
 from sandbox.targets.kubernetes_api import Api, Json, condition, dig
 
 POLL_SECONDS = 0.2
 
-EXPLAIN_SECONDS = 3.0
-"""How long nothing changes until the reason is looked for."""
-
-LATEST_REASONS = 5
-"""How many reasons a message gives."""
+EXPLAIN_SECONDS = 3.0  # how long nothing changes until the reason is looked for
+LATEST_REASONS = 5  # how many reasons a message gives
 
 
 class Stuck(Exception):
     """An object that does not get ready, and never will or took too long; the message says why."""
 
 
-def wait(api: Api, path: str, seconds: float, patience: float, say: Callable[[str], None]) -> Json:
-    """The object once it is ready; `Stuck` after `seconds`, or when nothing has changed for `patience`."""
+def wait(
+    api: Api, path: str, seconds: float, patience: float, say: Callable[[str], None], gone: str = ""
+) -> Json:
+    """The object once ready, or its uid `gone`; `Stuck` after `seconds`, or `patience` without a change."""
     started = changed = time.monotonic()
     before, explained = "", False
     while True:
         found = api.get(path)
-        if found is None:
-            raise Stuck("it was deleted meanwhile")
-        missing = READY[found["kind"]](api, found) if found["kind"] in READY else ""
+        if not (missing := _held(found, gone) if gone else _missing(api, found)):
+            return found or {}
         now = time.monotonic()
-        if not missing:
-            return found
         if missing != before:
             changed, before, explained = now, missing, False
             say(missing)
@@ -38,59 +38,52 @@ def wait(api: Api, path: str, seconds: float, patience: float, say: Callable[[st
             explained = True
             say(" ·".join(f"{missing}{why(api, found)}".splitlines()[:2]))
         if now - started > seconds or now - changed > patience:
-            raise Stuck(f"not ready after {now - started:.0f} s: {missing}" + why(api, found))
+            state = "not gone" if gone else "not ready"
+            raise Stuck(f"{state} after {now - started:.0f} s: {missing}{why(api, found)}")
         time.sleep(POLL_SECONDS)
 
 
-def wait_gone(
-    api: Api, path: str, uid: str, seconds: float, patience: float, say: Callable[[str], None]
-) -> None:
-    """Until the object, or rather this one of its name, is gone; `Stuck` as above."""
-    started, before = time.monotonic(), ""
-    while (found := api.get(path)) is not None and found["metadata"]["uid"] == uid:
-        held = (
-            found["metadata"].get("finalizers")
-            or found.get("spec", {}).get("finalizers")
-            or ["its pods' end"]
-        )
-        waiting, after = f"it waits for {', '.join(held)}", time.monotonic() - started
-        if waiting != before:
-            say(before := waiting)
-        if after > min(seconds, patience):
-            raise Stuck(f"not gone after {after:.0f} s; {waiting}{why(api, found)}")
-        time.sleep(POLL_SECONDS)
+def _held(found: Json | None, uid: str) -> str:
+    """What keeps an object that is being deleted; empty when it is gone."""
+    if found is None or found["metadata"]["uid"] != uid:
+        return ""
+    holders = found["metadata"].get("finalizers") or dig(found, "spec", "finalizers") or ["its pods' end"]
+    return f"it waits for {', '.join(holders)}"
 
 
-def why(api: Api, found: Json) -> str:
+def why(api: Api, found: Json | None) -> str:
     """What the conditions, the pods and the events say, as more lines of a message."""
-    name, namespace = found["metadata"]["name"], found["metadata"].get("namespace")
+    if found is None:
+        return ""
+    kind, namespace = found["kind"], found["metadata"].get("namespace")
     reasons = [
         f"{one['type']}: {one['message']}"
         for one in dig(found, "status", "conditions") or ()
         # Of what goes wrong only this one is told by a condition that is true, and by no other means.
         if (one["status"] == "True") == (one["type"] == "ReplicaFailure") and one.get("message")
     ]
-    silent = {(found["kind"], name)}  # whose state says nothing, so that the events must
+    silent = {found["metadata"]["uid"]}  # whose state says nothing, so that the events must
+    pods = [found] if kind == "Pod" else []
     if labels := cast(Json, dig(found, "spec", "selector", "matchLabels")):
         selector = ",".join(f"{key}={value}" for key, value in labels.items())
-        for pod in api.items(f"/api/v1/namespaces/{namespace}/pods", labelSelector=selector):
-            said = _of_pod(pod)
-            silent |= set() if said else {("Pod", pod["metadata"]["name"])}
-            reasons += [f"pod {pod['metadata']['name']}: {text}" for text in said]
-    if namespace:
-        for event in api.items(f"/api/v1/namespaces/{namespace}/events", fieldSelector="type=Warning"):
-            about = event["involvedObject"]
-            if (about.get("kind"), about.get("name")) in silent:
-                reasons.append(f"{about['kind'].lower()} {about['name']}: {event.get('message')}")
+        pods = api.items(f"/api/v1/namespaces/{namespace}/pods", labelSelector=selector)
+    for pod in pods:
+        said, uid = _of_pod(pod), {pod["metadata"]["uid"]}
+        silent = silent - uid if said else silent | uid
+        reasons += [f"pod {pod['metadata']['name']}: {text}" for text in said]
+    for event in api.items(f"/api/v1/namespaces/{namespace}/events") if namespace else ():
+        about = event["involvedObject"]
+        # A claim's volume that is not there is no warning.
+        telling = event.get("type") == "Warning" or kind == "PersistentVolumeClaim"
+        if telling and about.get("uid") in silent:
+            reasons.append(f"{about['kind'].lower()} {about['name']}: {event.get('message')}")
     return "".join(f"\n  {reason}" for reason in list(dict.fromkeys(reasons))[:LATEST_REASONS])
 
 
 def _of_pod(pod: Json) -> list[str]:
     status = pod.get("status", {})
-    unplaced = condition(pod, "PodScheduled")
-    found = (
-        [f"{unplaced.get('reason')}: {unplaced.get('message')}"] if unplaced.get("status") == "False" else []
-    )
+    placed = condition(pod, "PodScheduled")
+    found = [f"{placed.get('reason')}: {placed.get('message')}"] if placed.get("status") == "False" else []
     for one in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
         waiting, ended = one["state"].get("waiting"), one["state"].get("terminated")
         if waiting and waiting.get("reason") not in ("ContainerCreating", "PodInitializing"):
@@ -100,63 +93,25 @@ def _of_pod(pod: Json) -> list[str]:
     return found
 
 
-def _observed(found: Json) -> bool:
-    return found.get("status", {}).get("observedGeneration", 0) >= found["metadata"].get("generation", 0)
+@functools.cache
+def _rows() -> list[tuple[list[str], Callable[..., Any], jinja2.Template, bool]]:
+    words = jinja2.Environment(undefined=jinja2.ChainableUndefined)
+    return [
+        (row["of"], words.compile_expression(row["lacks"]), words.from_string(text), "failed" in row)
+        for row in table("kubernetes_ready")["row"]
+        if (text := row.get("failed") or row["say"])
+    ]
 
 
-def _deployment(api: Api, found: Json) -> str:
-    status, wanted = found.get("status", {}), found["spec"].get("replicas", 1)
-    progress = condition(found, "Progressing")
-    if not _observed(found):
-        return "the controller has not seen it yet"
-    if progress.get("reason") == "ProgressDeadlineExceeded":
-        raise Stuck(f"the rollout has failed: {progress.get('message')}" + why(api, found))
-    updated, available = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
-    if updated < wanted or status.get("replicas", 0) > updated or available < wanted:
-        old = status.get("replicas", 0) - updated
-        return f"{updated} of {wanted} new pods are made, {available} pods are available, {old} old ones left"
-    return "" if progress.get("reason") == "NewReplicaSetAvailable" else "the rollout is under way"
-
-
-def _job(api: Api, found: Json) -> str:
-    failed = condition(found, "Failed")
-    if failed.get("status") == "True":
-        raise Stuck(f"the job has failed: {failed.get('message') or failed.get('reason')}" + why(api, found))
-    if condition(found, "Complete").get("status") == "True" or found["spec"].get("suspend"):
-        return ""
-    status = found.get("status", {})
-    counts = (f"{status.get(name, 0)} {name}" for name in ("active", "succeeded", "failed"))
-    return f"the job runs, pods: {', '.join(counts)}"
-
-
-def _service(api: Api, found: Json) -> str:
-    spec, metadata = found["spec"], found["metadata"]
-    if spec.get("type") == "ExternalName":
-        return ""
-    if spec.get("selector"):
-        label = f"kubernetes.io/service-name={metadata['name']}"
-        slices = f"/apis/discovery.k8s.io/v1/namespaces/{metadata['namespace']}/endpointslices"
-        ready = any(
-            one.get("addresses") and one.get("conditions", {}).get("ready") is not False
-            for each in api.items(slices, labelSelector=label)
-            for one in each.get("endpoints") or ()
-        )
-        if not ready and spec.get("clusterIP") != "None":
-            return "no pod that it selects is ready"
-    if spec["type"] == "LoadBalancer" and not dig(found, "status", "loadBalancer", "ingress"):
-        return "the load balancer has no address yet"
+def _missing(api: Api, found: Json | None) -> str:
+    """What an object still lacks, in words; empty when it is ready."""
+    if found is None:
+        raise Stuck("it was deleted meanwhile")
+    asking = {"get": api.get, "items": api.items, "condition": functools.partial(condition, found)}
+    for kinds, lacks, text, failed in _rows():
+        if f"{found['apiVersion']} {found['kind']}" in kinds and lacks(**found, **asking):
+            said = text.render(**found, **asking)
+            if failed:
+                raise Stuck(said + why(api, found))
+            return said
     return ""
-
-
-def _definition(api: Api, found: Json) -> str:
-    return "" if condition(found, "Established").get("status") == "True" else "the kind is not served yet"
-
-
-READY: dict[str, Callable[[Api, Json], str]] = {
-    "Deployment": _deployment,
-    "Job": _job,
-    "Service": _service,
-    "CustomResourceDefinition": _definition,
-}
-"""What an object of a kind still lacks, in words; empty when it is ready. Other kinds are so at once: the
-program has none of those that pulumi-kubernetes waits for besides."""

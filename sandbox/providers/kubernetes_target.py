@@ -13,7 +13,7 @@ from urllib3.exceptions import HTTPError
 from sandbox.providers import kubernetes_fields as fields
 from sandbox.providers import kubernetes_ready as ready
 from sandbox.providers.diff import Change
-from sandbox.providers.kinds import digits
+from sandbox.providers.kinds import digits, table
 from sandbox.providers.kubernetes import RELEASE, KubernetesPlan, metadata_of, namespace_of
 from sandbox.providers.target import Live, Refused, Resource, Unready
 from sandbox.providers.values import known, mark, merge, plain
@@ -22,18 +22,12 @@ from sandbox.targets.kubernetes_api import Api, ApiError, Json, condition, dig
 DEFAULT_SECONDS = 600.0
 """How long the provider waits if neither the program nor the object says (pulumi-kubernetes, pkg/await)."""
 
-PATIENCE = 60.0
-"""Seconds without any change after which nothing will come: pods start at once here."""
+PATIENCE = 60.0  # seconds without any change after which nothing will come: pods start at once here
 
 IMMUTABLE = r"immutable|updates to .+ forbidden|may not (be )?change|can(not| not) be (changed|updated)"
 """What the server says of a field that it does not change."""
 
-OF_A_REAL_CREATE = {
-    "metadata": ("uid", "resourceVersion", "creationTimestamp"),
-    "spec": ("clusterIP", "clusterIPs"),
-    "status": (),
-}
-"""What a dry run makes up; empty: all of it."""
+PARTS = ("context", "cluster", "user")  # of a kubeconfig
 
 
 class KubernetesTarget(KubernetesPlan):
@@ -73,8 +67,7 @@ class KubernetesTarget(KubernetesPlan):
         policy = _annotation(resource, "deletionPropagationPolicy", "foreground").capitalize()
         try:
             self._api.call("DELETE", path, {"propagationPolicy": policy, "preconditions": {"uid": uid}})
-            if _annotation(resource, "skipAwait") != "true":
-                ready.wait_gone(self._api, path, uid, _seconds(resource), self._patience, resource.say)
+            self._wait(resource, found, uid)
         except ApiError as error:
             if error.code != 404:
                 raise _refused(resource, error) from None
@@ -94,10 +87,9 @@ class KubernetesTarget(KubernetesPlan):
             if error.code == 404:  # the same update makes its namespace
                 return planned
             raise _refused(resource, error) from None
-        for part, names in OF_A_REAL_CREATE.items():
-            made[part] = {
-                key: value for key, value in made.get(part, {}).items() if names and key not in names
-            }
+        made["status"] = {}
+        for part, names in table("kubernetes")["made_up"].items():
+            made[part] = {key: value for key, value in made.get(part, {}).items() if key not in names}
         return merge(planned, fields.without_managers(made))
 
     def plan_update(self, resource: Resource, before: Live) -> Json:
@@ -153,8 +145,7 @@ class KubernetesTarget(KubernetesPlan):
     def _put(self, resource: Resource) -> Live:
         end = time.monotonic() + min(_seconds(resource), self._patience)
         while self._path(resource) is None and time.monotonic() < end:  # somebody may be about to define it
-            kind, version = resource.known.get("kind"), resource.known.get("apiVersion")
-            resource.say(f"the server does not know the kind {kind} of {version} yet")
+            resource.say(f"the server does not know the kind {_kind(resource, 'of')} yet")
             time.sleep(ready.POLL_SECONDS)
         try:
             found = self._apply(resource)
@@ -162,21 +153,22 @@ class KubernetesTarget(KubernetesPlan):
             raise _refused(resource, error) from None
         kept = Live(fields.ident(found), resource.inputs, fields.outputs(resource, found, {}))
         try:
-            if _annotation(resource, "skipAwait") != "true":
-                path = cast(str, self._path(resource))
-                found = ready.wait(self._api, path, _seconds(resource), self._patience, resource.say)
-            return self._live(resource, found)
+            return self._live(resource, self._wait(resource, found))
         except (ready.Stuck, ApiError, HTTPError) as error:
             # It is there: an engine that does not know it would create another one.
             raise Unready(kept, f"{kept.id}: {error}") from None
 
+    def _wait(self, resource: Resource, found: Json, gone: str = "") -> Json:
+        if _annotation(resource, "skipAwait") == "true":
+            return found
+        path = cast(str, self._path(resource))
+        return ready.wait(self._api, path, _seconds(resource), self._patience, resource.say, gone)
+
     def _apply(self, resource: Resource, *, dry_run: bool = False, force: bool = False) -> Json:
         _check_kubeconfig(resource)
         if (path := self._path(resource)) is None:
-            kind, version = resource.known.get("kind"), resource.known.get("apiVersion")
-            raise Refused(
-                f"no matches for kind {kind} in {version}; create its CustomResourceDefinition before"
-            )
+            what = _kind(resource, "in")
+            raise Refused(f"no matches for kind {what}; create its CustomResourceDefinition before")
         body, manager = fields.body(resource), _manager(resource)
         if resource.ignored and (found := self._api.get(path)):
             for ignored in resource.ignored:
@@ -204,6 +196,10 @@ def _manager(resource: Resource) -> str:
     return f"pulumi-kubernetes-{digits(' '.join(map(str, own)), 8)}"
 
 
+def _kind(resource: Resource, word: str) -> str:
+    return f"{resource.known.get('kind')} {word} {resource.known.get('apiVersion')}"
+
+
 def _is_bare(resource: Resource) -> bool:
     """Whether a resource gives its object nothing but a name."""
     given = resource.known.keys() | metadata_of(resource.inputs).keys()
@@ -225,19 +221,13 @@ def _refused(resource: Resource, error: ApiError) -> Refused:
 
 
 def _check_kubeconfig(resource: Resource) -> None:
-    """Refuse what leads the provider to no cluster."""
     given = resource.config.get("kubeconfig")
     try:
         config: Any = yaml.safe_load(given) if isinstance(given, str) else given
-        parts = {
-            kind: {one["name"]: one[kind] for one in config[f"{kind}s"]}
-            for kind in ("context", "cluster", "user")
-        }
-        context = parts["context"][config["current-context"]]
-        sound = context["user"] in parts["user"] and parts["cluster"][context["cluster"]]["server"]
+        named = {(part, one["name"]): one[part] for part in PARTS for one in config[f"{part}s"]}
+        context = named["context", config["current-context"]]
+        sound = ("user", context["user"]) in named and named["cluster", context["cluster"]]["server"]
     except (KeyError, TypeError, yaml.YAMLError):
         sound = False
     if not sound:
-        raise Refused(
-            "the provider's kubeconfig leads to no cluster: current-context, context, cluster, user"
-        )
+        raise Refused(f"the provider's kubeconfig leads to no cluster: current-context, {', '.join(PARTS)}")

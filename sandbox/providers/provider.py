@@ -5,6 +5,7 @@ import functools
 import json
 import secrets
 from collections.abc import Callable, Iterable, Sequence
+from importlib import metadata
 from typing import Any, TypeVar, cast
 
 import grpc
@@ -19,6 +20,7 @@ from sandbox.providers.diff import Change, changes, reaches
 from sandbox.providers.target import Live, Package, Refused, Resource, Target, Unready
 from sandbox.providers.values import Json, decode, encode, mark, plain, project, show_path
 
+Context = grpc.ServicerContext
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 CONFIG_ALLOWED = frozenset({"version", "pluginDownloadURL", "__internal", "__defaults"})
@@ -29,16 +31,14 @@ def refusable(handler: Handler) -> Handler:
     """Tell the engine what the target refuses; anything else that goes wrong is a fault of the sandbox."""
 
     @functools.wraps(handler)
-    def answer(self: Any, request: Any, context: grpc.ServicerContext) -> Any:
+    def answer(self: Any, request: Any, context: Context) -> Any:
         try:
             return handler(self, request, context)
         except Unready as unready:
             # The engine keeps the resource in its state, and the next `up` goes on from there.
-            outputs = encode(mark(unready.live.outputs, unready.live.inputs))
-            reasons, inputs = [str(unready)], encode(unready.live.inputs)
-            details = proto.ErrorResourceInitFailed(
-                id=unready.live.id, properties=outputs, reasons=reasons, inputs=inputs
-            )
+            live, reasons = unready.live, [str(unready)]
+            details = proto.ErrorResourceInitFailed(id=live.id, reasons=reasons, inputs=encode(live.inputs))
+            details.properties.CopyFrom(encode(mark(live.outputs, live.inputs)))
             status = Status(code=grpc.StatusCode.UNKNOWN.value[0], message=str(unready))
             status.details.add().Pack(details)
             context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
@@ -55,19 +55,18 @@ class Provider(ResourceProviderServicer):
     def __init__(self, package: Package, target: Target) -> None:
         self._package = package
         self._target = target
-        self._configs: dict[str, Json] = {}
-        """The settings of each connection."""
+        self._configs: dict[str, Json] = {}  # the settings of each connection
         self._engine: engine_pb2_grpc.EngineStub | None = None
 
     # Protocol and settings
 
     def Handshake(
-        self, request: proto.ProviderHandshakeRequest, context: grpc.ServicerContext
+        self, request: proto.ProviderHandshakeRequest, context: Context
     ) -> proto.ProviderHandshakeResponse:
         self._hear(request.engine_address)
         return proto.ProviderHandshakeResponse(accept_secrets=True)
 
-    def Attach(self, request: plugin_pb2.PluginAttach, context: grpc.ServicerContext) -> Empty:
+    def Attach(self, request: plugin_pb2.PluginAttach, context: Context) -> Empty:
         self._hear(request.address)
         return Empty()
 
@@ -76,14 +75,15 @@ class Provider(ResourceProviderServicer):
         if address:
             self._engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))
 
-    def Cancel(self, request: Empty, context: grpc.ServicerContext) -> Empty:
+    def Cancel(self, request: Empty, context: Context) -> Empty:
         return Empty()
 
-    def GetPluginInfo(self, request: Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
-        return plugin_pb2.PluginInfo(version=self._package.version())
+    def GetPluginInfo(self, request: Empty, context: Context) -> plugin_pb2.PluginInfo:
+        # The installed SDK's version: the engine warns of a provider that is older.
+        return plugin_pb2.PluginInfo(version=metadata.version(f"pulumi_{self._package.name}"))
 
     @refusable
-    def CheckConfig(self, request: proto.CheckRequest, context: grpc.ServicerContext) -> proto.CheckResponse:
+    def CheckConfig(self, request: proto.CheckRequest, context: Context) -> proto.CheckResponse:
         news = decode(request.news)
         allowed = schema.properties(schema.provider_args(self._package.name))
         faults = [
@@ -92,21 +92,17 @@ class Provider(ResourceProviderServicer):
         ]
         return proto.CheckResponse(inputs=request.news, failures=_failures(faults))
 
-    def DiffConfig(self, request: proto.DiffRequest, context: grpc.ServicerContext) -> proto.DiffResponse:
+    def DiffConfig(self, request: proto.DiffRequest, context: Context) -> proto.DiffResponse:
         """A change of settings changes no resource by itself."""
-        differ = changes(decode(request.old_inputs), decode(request.news))
-        kind = proto.DiffResponse.DIFF_SOME if differ else proto.DiffResponse.DIFF_NONE
-        return proto.DiffResponse(changes=kind, diffs=sorted({str(change.path[0]) for change in differ}))
+        return _difference(changes(decode(request.old_inputs), decode(request.news)))
 
-    def Configure(
-        self, request: proto.ConfigureRequest, context: grpc.ServicerContext
-    ) -> proto.ConfigureResponse:
+    def Configure(self, request: proto.ConfigureRequest, context: Context) -> proto.ConfigureResponse:
         settings = plain(decode(request.args))
         self._configs[context.peer()] = {key: setting(value) for key, value in settings.items()}
         return proto.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
     @refusable
-    def Invoke(self, request: proto.InvokeRequest, context: grpc.ServicerContext) -> proto.InvokeResponse:
+    def Invoke(self, request: proto.InvokeRequest, context: Context) -> proto.InvokeResponse:
         found = self._target.invoke(request.tok, plain(decode(request.args)), self._config(context))
         answer = proto.InvokeResponse()
         getattr(answer, "return").CopyFrom(encode(found))  # a keyword of Python's
@@ -115,7 +111,7 @@ class Provider(ResourceProviderServicer):
     # Resources
 
     @refusable
-    def Check(self, request: proto.CheckRequest, context: grpc.ServicerContext) -> proto.CheckResponse:
+    def Check(self, request: proto.CheckRequest, context: Context) -> proto.CheckResponse:
         resource = self._resource(request, context, decode(request.news))
         faults = list(self._package.faults(resource))
         if faults:
@@ -125,39 +121,31 @@ class Provider(ResourceProviderServicer):
         return proto.CheckResponse(inputs=encode(inputs))
 
     @refusable
-    def Diff(self, request: proto.DiffRequest, context: grpc.ServicerContext) -> proto.DiffResponse:
+    def Diff(self, request: proto.DiffRequest, context: Context) -> proto.DiffResponse:
         resource = self._resource(request, context, decode(request.news))
         differ = changes(decode(request.old_inputs), resource.inputs)
-        replacing = self._replacing(resource, differ)
-        spoilt = [Change((path,), "update") for path in self._target.spoilt(resource)]
-        differ, replacing = [*differ, *spoilt], [*replacing, *spoilt]
-        detailed: dict[str, proto.PropertyDiff] = {}
-        for change in differ:
-            kind = change.kind + ("_replace" if change in replacing else "")
-            detailed[show_path(change.path)] = proto.PropertyDiff(
-                kind=proto.PropertyDiff.Kind.Value(kind.upper()), inputDiff=True
-            )
-        return proto.DiffResponse(
-            changes=proto.DiffResponse.DIFF_SOME if differ else proto.DiffResponse.DIFF_NONE,
-            replaces=[show_path(change.path) for change in replacing],
-            diffs=sorted({str(change.path[0]) for change in differ}),
-            deleteBeforeReplace=bool(replacing) and self._package.delete_first(resource, differ),
-            detailedDiff=detailed,
-            hasDetailedDiff=True,
-        )
-
-    def _replacing(self, resource: Resource, differ: Sequence[Change]) -> list[Change]:
-        """The changes that cannot be made in place."""
         paths = [path.split(".") for path in self._target.immutable(resource, differ)] if differ else []
-        return [
+        spoilt = [Change((path,), "update") for path in self._target.spoilt(resource)]
+        differ += spoilt
+        replacing = [
             change
             for change in differ
-            if self._package.forces_replacement(resource, change)
+            if change in spoilt
+            or self._package.forces_replacement(resource, change)
             or any(reaches(change, path) for path in paths)
         ]
+        answer = _difference(differ)
+        answer.replaces.extend(show_path(change.path) for change in replacing)
+        answer.deleteBeforeReplace = bool(replacing) and self._package.delete_first(resource, differ)
+        answer.hasDetailedDiff = True
+        for change in differ:
+            kind = f"{change.kind}_replace" if change in replacing else change.kind
+            detail = proto.PropertyDiff(kind=proto.PropertyDiff.Kind.Value(kind.upper()), inputDiff=True)
+            answer.detailedDiff[show_path(change.path)].CopyFrom(detail)
+        return answer
 
     @refusable
-    def Create(self, request: proto.CreateRequest, context: grpc.ServicerContext) -> proto.CreateResponse:
+    def Create(self, request: proto.CreateRequest, context: Context) -> proto.CreateResponse:
         resource = self._resource(request, context, decode(request.properties))
         if request.preview:
             return proto.CreateResponse(properties=encode(mark(self._target.plan(resource), resource.inputs)))
@@ -165,19 +153,18 @@ class Provider(ResourceProviderServicer):
         return proto.CreateResponse(id=live.id, properties=encode(mark(live.outputs, resource.inputs)))
 
     @refusable
-    def Read(self, request: proto.ReadRequest, context: grpc.ServicerContext) -> proto.ReadResponse:
+    def Read(self, request: proto.ReadRequest, context: Context) -> proto.ReadResponse:
         managed, state = decode(request.inputs), decode(request.properties)
         live = self._target.read(self._resource(request, context, managed), state)
         if live is None:
             return proto.ReadResponse()
         inputs = project(live.inputs, managed, schema.maps(request.type)) if managed else live.inputs
         outputs = mark(mark(live.outputs, inputs), state)
-        return proto.ReadResponse(
-            id=live.id, inputs=encode(mark(inputs, managed)), properties=encode(outputs)
-        )
+        given = encode(mark(inputs, managed))
+        return proto.ReadResponse(id=live.id, inputs=given, properties=encode(outputs))
 
     @refusable
-    def Update(self, request: proto.UpdateRequest, context: grpc.ServicerContext) -> proto.UpdateResponse:
+    def Update(self, request: proto.UpdateRequest, context: Context) -> proto.UpdateResponse:
         resource = self._resource(request, context, decode(request.news))
         before = Live(request.id, decode(request.old_inputs), decode(request.olds))
         if request.preview:
@@ -187,11 +174,11 @@ class Provider(ResourceProviderServicer):
         return proto.UpdateResponse(properties=encode(mark(live.outputs, resource.inputs)))
 
     @refusable
-    def Delete(self, request: proto.DeleteRequest, context: grpc.ServicerContext) -> Empty:
+    def Delete(self, request: proto.DeleteRequest, context: Context) -> Empty:
         self._target.delete(self._resource(request, context, decode(request.old_inputs)))
         return Empty()
 
-    def _resource(self, request: Any, context: grpc.ServicerContext, inputs: Json) -> Resource:
+    def _resource(self, request: Any, context: Context, inputs: Json) -> Resource:
         return Resource(
             request.urn,
             request.type,
@@ -209,8 +196,13 @@ class Provider(ResourceProviderServicer):
             with contextlib.suppress(grpc.RpcError):  # only told; the work goes on
                 self._engine.Log(message, timeout=5)  # pyright: ignore[reportUnknownMemberType]
 
-    def _config(self, context: grpc.ServicerContext) -> Json:
+    def _config(self, context: Context) -> Json:
         return self._configs.get(context.peer(), {})
+
+
+def _difference(differ: Sequence[Change]) -> proto.DiffResponse:
+    some = proto.DiffResponse.DIFF_SOME if differ else proto.DiffResponse.DIFF_NONE
+    return proto.DiffResponse(changes=some, diffs=sorted({str(change.path[0]) for change in differ}))
 
 
 def _failures(faults: Iterable[str]) -> list[proto.CheckFailure]:

@@ -9,7 +9,6 @@ A target is made anew with every command and used by several threads at once; it
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import metadata
 from typing import Any
 
 from sandbox.providers import schema
@@ -28,16 +27,11 @@ class Resource:
 
     urn: str
     type: str
-    inputs: Json
-    """Secrets are marked; in a preview some values are unknown."""
-    config: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """The settings of its provider instance."""
-    id: str = ""
-    """The target's; empty until it is created."""
-    ignored: Sequence[str] = ()
-    """Paths whose changes the program ignores (`ignore_changes`)."""
-    timeout: float = 0
-    """Seconds of its `custom_timeouts` for what is being done; 0: the provider's own."""
+    inputs: Json  # secrets are marked; in a preview some values are unknown
+    config: Mapping[str, Any] = field(default_factory=dict[str, Any])  # the settings of its provider instance
+    id: str = ""  # the target's; empty until it is created
+    ignored: Sequence[str] = ()  # paths whose changes the program ignores (`ignore_changes`)
+    timeout: float = 0  # seconds of its `custom_timeouts` for what is being done; 0: the provider's own
     say: Callable[[str], None] = field(default=lambda text: None, compare=False)
     """Tells the engine what is being waited for."""
 
@@ -58,8 +52,7 @@ class Live:
 
     id: str
     inputs: Json
-    outputs: Json
-    """The inputs and what the target added."""
+    outputs: Json  # the inputs and what the target added
 
 
 class Unready(Refused):
@@ -75,10 +68,6 @@ class Package:
 
     def __init__(self, name: str) -> None:
         self.name = name
-
-    def version(self) -> str:
-        """The installed SDK's, since the engine warns of a provider that is older."""
-        return metadata.version(f"pulumi_{self.name}")
 
     def complete(self, resource: Resource, before: Json, seed: bytes) -> Json:
         """The inputs with what the provider fills in; `before` are those in the state."""
@@ -102,22 +91,14 @@ class Target(ABC):
 
     @abstractmethod
     def find(self, resource: Resource) -> list[Live]:
-        """What is there that an interrupted `create` of just this resource may have left.
-
-        Asked only after a run was cut off in the middle of it. By a tag, an annotation, or else by name.
-        """
+        """What an interrupted `create` of just this resource left: by a tag, a manager, else by name."""
 
     @abstractmethod
     def create(self, resource: Resource) -> Live: ...
 
     @abstractmethod
     def read(self, resource: Resource, state: Json) -> Live | None:
-        """The resource by its id; its inputs and `state`, the outputs, are as the engine knows them.
-
-        The inputs of what it returns are those that are there now, in the program's spelling: how refresh
-        finds drift. Keys that the program does not give are left out by the caller, but for those of maps
-        (tags). None: it is gone.
-        """
+        """What is there now, in the program's spelling; `state`: the outputs until now. None: it is gone."""
 
     @abstractmethod
     def update(self, resource: Resource, before: Live) -> Live:
@@ -134,18 +115,12 @@ class Target(ABC):
         return merge(merge(unknown_leaves(kind(resource.type).outputs), computed), resource.inputs)
 
     def plan_update(self, resource: Resource, before: Live) -> Json:
-        """The outputs of an update that is only previewed.
-
-        What the target added stays as it is, or everything that depends on it would seem to change.
-        """
+        """The outputs of an update that is only previewed; what the target added stays as it is."""
         kept = added(plain(before.outputs), plain(before.inputs))
         return mark(merge(kept, plain(resource.inputs)), before.outputs)
 
     def immutable(self, resource: Resource, differ: Sequence[Change]) -> Sequence[str]:
-        """Paths (`spec.clusterIP`) among those that differ which the target says it cannot change in place.
-
-        Besides what the package knows of; asked in every diff that has a difference.
-        """
+        """Paths (`spec.clusterIP`) that the target says it cannot change in place; asked if some differ."""
         return ()
 
     def spoilt(self, resource: Resource) -> Sequence[str]:

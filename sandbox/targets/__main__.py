@@ -1,10 +1,10 @@
-"""The targets of one stack, served until SIGTERM: python -m sandbox.targets FOLDER [--control-plane].
+"""The targets of one stack, served until SIGTERM: python -m sandbox.targets FOLDER 1|0 ZONE…
 
 Each API is a WSGI application in threads of its own on a free port of 127.0.0.1. FOLDER/targets.json appears
-once all of them answer; when it is deleted, they end. The applications keep what they hold in memory.
+once all of them answer; when it is deleted, they end. The applications keep what they hold in memory. 1: with
+a Kubernetes control plane, which must be built. ZONE: a Cloudflare zone that is there.
 """
 
-import argparse
 import os
 import signal
 import sys
@@ -37,26 +37,28 @@ def serve(folder: Path, zones: list[str], *, control_plane: bool) -> None:
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stopped.set())
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    kubeconfig = folder / KUBECONFIG if control_plane else None
     with ExitStack() as stack, ThreadPoolExecutor() as pool:
-        cluster = pool.submit(_cluster, folder, stack) if control_plane else None
+        cluster = pool.submit(_start_cluster, folder, stack) if control_plane else None
         apps = {
-            "aws": aws_api.app(folder / KUBECONFIG if control_plane else None),
+            "aws": aws_api.app(kubeconfig),
             "cloudflare": cloudflare_api.app(zones),
             "datadog": datadog_api.app(),
         }
         urls = {name: stack.enter_context(_served(app)) for name, app in apps.items()}
-        kubeconfig = cluster.result() if cluster else None
+        if cluster:
+            cluster.result()
         Targets(os.getpid(), **urls, kubeconfig=kubeconfig, since=time.time()).write(folder)
         while not stopped.wait(1.0):
             if (found := written(folder)) is None or found.pid != os.getpid():
                 break  # somebody deleted the folder: nobody would find these targets again
 
 
-def _cluster(folder: Path, stack: ExitStack) -> Path:
+def _start_cluster(folder: Path, stack: ExitStack) -> None:
     from sandbox.targets import control_plane
 
     stack.callback(control_plane.stop)
-    return control_plane.start(folder)
+    control_plane.start(folder)
 
 
 @contextmanager
@@ -69,20 +71,11 @@ def _served(app: Any) -> Generator[str]:
         server.shutdown()
 
 
-def main() -> None:
-    """Parse the arguments and serve."""
-    parser = argparse.ArgumentParser(prog="python -m sandbox.targets", description=__doc__)
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="the stack's folder .sandbox/<stack>")
-    parser.add_argument("--control-plane", action="store_true", help="Kubernetes too; it must be built")
-    parser.add_argument("--zone", action="append", default=[], help="a Cloudflare zone that is there")
-    args = parser.parse_args()
+if __name__ == "__main__":
+    place, with_control_plane, *names = sys.argv[1:]
     os.umask(0o077)
     try:
-        serve(args.folder, args.zone, control_plane=args.control_plane)
+        serve(Path(place), names, control_plane=with_control_plane == "1")
     except Fault as fault:
         sys.exit(str(fault))
-
-
-if __name__ == "__main__":
-    main()
     os._exit(0)  # threads that still answer are not waited for

@@ -13,16 +13,15 @@ import subprocess
 import time
 import tomllib
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from urllib3 import Retry
 from urllib3.exceptions import HTTPError
 
-from sandbox.built import Recipe, version_of
+from sandbox import built
 from sandbox.fault import Fault
 from sandbox.progress import Progress
 from sandbox.targets.kubernetes_api import Api, ApiError, condition
@@ -36,35 +35,14 @@ STARTING_SECONDS = 60.0
 BOOTSTRAPPED = "/readyz/poststarthook/rbac/bootstrap-roles"
 """Answers once the server's own roles are there, which the other servers need."""
 
-USERS = {
-    "admin": ("admin", "system:masters"),
-    "kube-controller-manager": ("system:kube-controller-manager", ""),
-    "kube-scheduler": ("system:kube-scheduler", ""),
-    "kwok": ("kwok", "system:masters"),
-}
-"""Who has a token and a kubeconfig: name and group on the server."""
+RECIPES = tuple(built.RECIPES[name] for name in ("kubernetes", "kwok", "etcd"))
 
-_servers: dict[str, Any] = tomllib.loads((HERE / "servers.toml").read_text())
+_table: dict[str, Any] = tomllib.loads((HERE / "servers.toml").read_text())
 _children: dict[str, "subprocess.Popen[bytes]"] = {}
 
 
-def _recipe(name: str, packages: dict[str, str], **rest: str) -> Recipe:
-    what = " and ".join(packages)
-    without = (
-        f"no {what} {{version}} in KUBEBUILDER_ASSETS or on PATH, and no Go to build with. "
-        "Install Go {go} or newer (https://go.dev/dl/), and run this again."
-    )
-    return Recipe(name=name, packages=packages, instead=f"{what} on PATH", without_go=without, **rest)
-
-
-RECIPES = tuple(_recipe(name, **row) for name, row in _servers.pop("recipes").items())
-
-
 def find(say: Callable[[str], None] = lambda _: None) -> dict[str, Path] | None:
-    """Every program by name, from KUBEBUILDER_ASSETS, PATH or the cache; None: one is missing.
-
-    `say` is told of those that are there in another minor version, and are left alone.
-    """
+    """Every program, from KUBEBUILDER_ASSETS, PATH or the cache; `say` is told of another minor version."""
     found: dict[str, Path] = {}
     places = os.pathsep.join(filter(None, (os.environ.get("KUBEBUILDER_ASSETS"), os.environ.get("PATH"))))
     for recipe in RECIPES:
@@ -72,7 +50,7 @@ def find(say: Callable[[str], None] = lambda _: None) -> dict[str, Path] | None:
         for name in recipe.packages:
             if given := shutil.which(name, path=places):
                 words = ("version", "--client") if name == "kubectl" else ("--version",)
-                version = version_of(given, *words)
+                version = built.version_of(given, *words)
                 if version and version.startswith(f"{minor}."):
                     found[name] = Path(given).absolute()
                     continue
@@ -102,28 +80,25 @@ def start(folder: Path) -> Path:
     data.mkdir(mode=0o700, parents=True)
     ports = dict(zip(("etcd", "peer", "port"), _free_ports(3), strict=True))
     _write_credentials(data, ports["port"])
+    own = {"PATH": os.environ.get("PATH", ""), "HOME": str(data)}
 
     def spawn(name: str) -> None:
-        words = (f"--{key}={value}" for key, value in _servers[name].items())
-        command = [word.format(data=data, here=HERE, **ports) for word in words]
-        log = data / f"{name}.log"
-        log.touch(0o600)
+        words = (f"--{key}={value}" for key, value in _table["servers"][name].items())
+        command = [programs[name], *(word.format(data=data, here=HERE, **ports) for word in words)]
+        (log := data / f"{name}.log").touch(0o600)
         with log.open("ab") as out:
             _children[name] = subprocess.Popen(
-                [programs[name], *command], cwd=data, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                umask=0o077, env={"PATH": os.environ.get("PATH", ""), "HOME": str(data)},
-            )  # fmt: skip
+                command, cwd=data, env=own, umask=0o077, stdin=subprocess.DEVNULL, stdout=out, stderr=out
+            )
 
     end = time.monotonic() + STARTING_SECONDS
     spare = {"kube-controller-manager", "kube-scheduler", "kwok"}
 
     def until(what: str, there: Callable[[], bool]) -> None:
         while True:
-            try:
+            with suppress(ApiError, HTTPError, OSError):  # not yet
                 if there():
                     return
-            except (ApiError, HTTPError, OSError):
-                pass  # not yet
             dead = [name for name, child in _children.items() if child.poll() is not None]
             if (dead and not spare.issuperset(dead)) or time.monotonic() > end:
                 ended = f"{dead[0]} has ended" if dead else f"not in {STARTING_SECONDS:.0f} s"
@@ -145,11 +120,11 @@ def start(folder: Path) -> Path:
         for node in yaml.safe_load_all((HERE / "nodes.yaml").read_text()):
             api.call("POST", "/api/v1/nodes", node)
         nodes, account = "/api/v1/nodes", "/api/v1/namespaces/default/serviceaccounts/default"
-        ready = {"status": "True"}.items()
-        until(
-            "every node is ready",
-            lambda: all(ready <= condition(node, "Ready").items() for node in api.items(nodes)),
-        )
+
+        def ready() -> bool:
+            return all(condition(node, "Ready").get("status") == "True" for node in api.items(nodes))
+
+        until("every node is ready", ready)
         until("the controllers work", lambda: api.get(account) is not None)
     except BaseException:
         stop()
@@ -176,25 +151,20 @@ def children() -> dict[str, int]:
 
 
 def _write_credentials(data: Path, port: int) -> None:
-    pair = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    form, plain = serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-    write_atomically(data / "sa.key", pair.private_bytes(serialization.Encoding.PEM, form, plain).decode())
-    sealed = (HERE / "encryption.yaml").read_text().format(key=base64.b64encode(os.urandom(32)).decode())
-    write_atomically(data / "encryption.yaml", sealed)
     rows: list[str] = []
-    for name, (user, group) in USERS.items():
+    for name, (user, group) in _table["users"].items():
         words = {"data": data, "port": port, "name": name, "token": secrets.token_urlsafe(32)}
         rows.append(f'{words["token"]},{user},{name},"{group}"\n')
         write_atomically(data / f"{name}.kubeconfig", (HERE / "kubeconfig.yaml").read_text().format(**words))
     write_atomically(data / "tokens.csv", "".join(rows))
+    sealed = (HERE / "encryption.yaml").read_text().format(key=base64.b64encode(os.urandom(32)).decode())
+    write_atomically(data / "encryption.yaml", sealed)
     (data / "bin").mkdir(mode=0o700)
     write_atomically(data / "bin" / "aws", (HERE / "aws").read_text())
     (data / "bin" / "aws").chmod(0o700)
 
 
 def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [each.getsockname()[1] for each in sockets]

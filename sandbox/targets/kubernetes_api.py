@@ -43,12 +43,9 @@ class Api:
     def __init__(self, kubeconfig: Path, retries: urllib3.Retry = RETRIES) -> None:
         config = yaml.safe_load(kubeconfig.read_text())
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+        trusted = cluster["certificate-authority"]
         self._pool = urllib3.connection_from_url(
-            cluster["server"],
-            ca_certs=cluster["certificate-authority"],
-            maxsize=32,
-            retries=retries,
-            timeout=30,
+            cluster["server"], ca_certs=trusted, maxsize=32, retries=retries, timeout=30
         )
         self._headers = {"Authorization": f"Bearer {user['token']}", "Accept": "application/json"}
         self._resources: dict[tuple[str, str], Json] = {}

@@ -5,7 +5,6 @@ commands as clouds do. What it and its children hold is gone when it ends.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -13,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,7 @@ from sandbox import built, lock, workspace
 from sandbox.fault import Fault
 from sandbox.progress import Progress
 
-KUBECONFIG = Path("control-plane", "admin.kubeconfig")
-"""In a stack's folder; an administrator's."""
+KUBECONFIG = Path("control-plane", "admin.kubeconfig")  # in a stack's folder; an administrator's
 
 STARTING_SECONDS = 90.0
 ENDING_SECONDS = 15.0
@@ -36,14 +34,11 @@ class Targets:
     """A process that serves, as written to targets.json."""
 
     pid: int
-    aws: str
-    """URL, as those that follow."""
+    aws: str  # URL, as those that follow
     cloudflare: str
     datadog: str
-    kubeconfig: Path | None
-    """None: there is no control plane."""
-    since: float
-    """Seconds since 1970; tells the process from a later one of the same number."""
+    kubeconfig: Path | None  # None: there is no control plane
+    since: float  # seconds since 1970; tells the process from a later one of the same number
 
     def write(self, folder: Path) -> None:
         """Say that it serves: whoever sees the file sees all of it. Mode 0600."""
@@ -68,27 +63,20 @@ def written(folder: Path) -> Targets | None:
 
 
 def start(folder: Path, progress: Progress, *, control_plane: bool, zones: Iterable[str] = ()) -> Targets:
-    """The targets, started now unless they run; `control_plane`: with a Kubernetes one, which is built.
-
-    `zones`: what Cloudflare's account has.
-    """
-    with _alone(folder):
+    """The targets, started now unless they run; `zones`: those of Cloudflare's account."""
+    with lock.alone(folder / "targets.lock"):
         if found := running(folder):
             return found
         _clear(folder)
-        root = Path(__file__).parents[2]
-        words = [sys.executable, "-P", "-m", "sandbox.targets", str(folder)]
-        words += [f"--zone={name}" for name in zones] + ["--control-plane"] * control_plane
-        kept = (*workspace.PASSED_ON, "KUBEBUILDER_ASSETS")
-        own = {name: os.environ[name] for name in kept if name in os.environ} | {
+        program = (sys.executable, "-P", "-m", "sandbox.targets", folder, str(int(control_plane)), *zones)
+        own = workspace.passed_on("KUBEBUILDER_ASSETS") | {
             "HOME": str(folder / "home"),  # neither credentials nor settings of the caller's
-            "PYTHONPATH": str(root),
+            "PYTHONPATH": str(Path(__file__).parents[2]),
             "XDG_CACHE_HOME": str(built.cache_folder().parent),
         }
-        log = folder / "targets.log"
-        with log.open("w") as out:
+        with (folder / "targets.log").open("w") as out:
             process = subprocess.Popen(
-                words, env=own, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+                program, env=own, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
             )
         try:
             return _wait(folder, process, progress)
@@ -101,7 +89,7 @@ def start(folder: Path, progress: Progress, *, control_plane: bool, zones: Itera
 
 def stop(folder: Path) -> None:
     """End the targets and their children, if they run; what they held is gone."""
-    with _alone(folder):
+    with lock.alone(folder / "targets.lock"):
         if found := running(folder):
             with contextlib.suppress(psutil.Error):
                 (process := psutil.Process(found.pid)).terminate()
@@ -139,11 +127,3 @@ def _kill(group: int) -> None:
     # The process leads its group, in which its children are; the number stays taken while one of them lives.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Generator[None]:
-    """One start or stop at a time."""
-    with (folder / "targets.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

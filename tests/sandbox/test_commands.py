@@ -47,7 +47,8 @@ def test_the_summary_is_what_the_run_did(project: Project) -> None:
     shelf = "urn:pulumi:dev::pipe::pipe:shelf:Shelf::shelf"
     cup = "urn:pulumi:dev::pipe::pipe:shelf:Shelf$test:index:Thing::cup"
     assert {"urn": cup, "type": "test:index:Thing", "parent": shelf, "op": "create"} in summary["resources"]
-    assert list(summary) == ["stack", "operation", "resources", "changes", "outputs", "violations", "seconds"]
+    parts = ["resources", "changes", "outputs", "violations", "errors"]
+    assert list(summary) == ["stack", "operation", *parts, "seconds"]
     assert (summary["stack"], summary["operation"]) == ("dev", "up")
     assert summary["changes"] == {"create": 4}
     assert summary["outputs"] == {"password": "[secret]", "url": "https://dev.pipe.dev"}

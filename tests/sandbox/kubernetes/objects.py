@@ -45,11 +45,73 @@ JOB: Json = {
         "template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "work", "image": "work:1"}]}},
     },
 }
+STATEFUL_SET: Json = {
+    "apiVersion": "apps/v1",
+    "kind": "StatefulSet",
+    "metadata": {"name": "store", "namespace": "pipe"},
+    "spec": {
+        "replicas": 2,
+        "serviceName": "store",
+        "selector": {"matchLabels": {"app": "store"}},
+        "template": {
+            "metadata": {"labels": {"app": "store"}},
+            "spec": {"containers": [{"name": "store", "image": "store:1"}]},
+        },
+    },
+}
+DAEMON_SET: Json = {
+    "apiVersion": "apps/v1",
+    "kind": "DaemonSet",
+    "metadata": {"name": "agent", "namespace": "pipe"},
+    "spec": {
+        "selector": {"matchLabels": {"app": "agent"}},
+        "template": {
+            "metadata": {"labels": {"app": "agent"}},
+            "spec": {"containers": [{"name": "agent", "image": "agent:1"}]},
+        },
+    },
+}
+POD: Json = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "alone", "namespace": "pipe"},
+    "spec": {"containers": [{"name": "alone", "image": "alone:1"}]},
+}
+VOLUME: Json = {
+    "apiVersion": "v1",
+    "kind": "PersistentVolume",
+    "metadata": {"name": "disk"},
+    "spec": {
+        "capacity": {"storage": "1Gi"},
+        "accessModes": ["ReadWriteOnce"],
+        "hostPath": {"path": "/disk"},
+        "claimRef": {"name": "disk", "namespace": "pipe"},
+    },
+}
+CLAIM: Json = {
+    "apiVersion": "v1",
+    "kind": "PersistentVolumeClaim",
+    "metadata": {"name": "disk", "namespace": "pipe"},
+    "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+}
+STORAGE_CLASS: Json = {
+    "apiVersion": "storage.k8s.io/v1",
+    "kind": "StorageClass",
+    "metadata": {"name": "later"},
+    "provisioner": "kubernetes.io/no-provisioner",
+    "volumeBindingMode": "WaitForFirstConsumer",
+}
 SERVICE: Json = {
     "apiVersion": "v1",
     "kind": "Service",
     "metadata": {"name": "web", "namespace": "pipe"},
     "spec": {"type": "LoadBalancer", "selector": {"app": "web"}, "ports": [{"port": 443}]},
+}
+INGRESS: Json = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "Ingress",
+    "metadata": {"name": "web", "namespace": "pipe"},
+    "spec": {"defaultBackend": {"service": {"name": "web", "port": {"number": 443}}}},
 }
 CONFIG_MAP: Json = {
     "apiVersion": "v1",

@@ -1,6 +1,7 @@
 """When an object counts as there, and what is said of one that does not get there."""
 
 import threading
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -8,14 +9,23 @@ import pytest
 
 from sandbox.providers.kubernetes_target import KubernetesTarget
 from sandbox.providers.target import Live, Refused, Unready
+from sandbox.providers.values import plain
+from sandbox.targets.kubernetes_api import Json
 from tests.sandbox.kubernetes.conftest import Cluster, until
 from tests.sandbox.kubernetes.objects import (
     BEFORE,
+    CLAIM,
     CUP,
+    DAEMON_SET,
     DEFINITION,
     DEPLOYMENT,
+    INGRESS,
     JOB,
+    POD,
     SERVICE,
+    STATEFUL_SET,
+    STORAGE_CLASS,
+    VOLUME,
     image,
     resource,
 )
@@ -94,6 +104,111 @@ def test_a_service_waits_for_pods_and_for_its_load_balancer(target: KubernetesTa
     assert ingress["hostname"].endswith(".elb.ap-northeast-1.amazonaws.com")
     target.delete(resource(SERVICE, id="pipe/web"))
     target.delete(resource(DEPLOYMENT, id=live.id))
+
+
+@pytest.mark.parametrize(
+    ("manifest", "ready"),
+    [
+        (STATEFUL_SET, {"replicas": 2, "readyReplicas": 2, "currentReplicas": 2}),
+        (DAEMON_SET, {"desiredNumberScheduled": 6, "updatedNumberScheduled": 6, "numberAvailable": 6}),
+    ],
+)
+def test_sets_of_pods_are_waited_for(target: KubernetesTarget, manifest: Json, ready: Json) -> None:
+    image = "spec.template.spec.containers.0.image"
+    live = target.create(resource(manifest))
+    assert ready.items() <= live.outputs["status"].items()
+    live = target.update(resource(manifest, image, "new:1", id=live.id), live)
+    assert ready.items() <= live.outputs["status"].items()
+    name, status = manifest["metadata"]["name"], live.outputs["status"]
+    assert status.get("currentRevision") == status.get("updateRevision")
+    with pytest.raises(Unready, match=rf"(?s)pipe/{name}: not ready after .* of \d .*ImagePullBackOff"):
+        target.update(resource(manifest, image, "new:2-missing", id=live.id), live)
+    target.delete(resource(manifest, id=live.id))
+
+
+def test_an_update_on_delete_waits_for_nobody_to_delete_pods(target: KubernetesTarget) -> None:
+    path, value = "spec.updateStrategy", {"type": "OnDelete"}
+    live = target.create(resource(STATEFUL_SET, path, value))
+    change = resource(STATEFUL_SET, path, value, id=live.id)
+    change.inputs["spec"]["template"]["spec"]["containers"][0]["image"] = "store:2"
+    status = target.update(change, live).outputs["status"]
+    assert status["currentRevision"] != status["updateRevision"] and status["readyReplicas"] == 2
+    target.delete(resource(STATEFUL_SET, id=live.id))
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("missing", "its containers are not ready yet\n  pod alone: alone: ImagePullBackOff"),
+        ("unready", "its containers are not ready yet\n  pod alone: Readiness probe failed"),
+    ],
+)
+def test_a_bare_pod_is_waited_for(target: KubernetesTarget, word: str, reason: str) -> None:
+    live = target.create(resource(POD))
+    assert live.outputs["status"]["phase"] == "Running"
+    target.delete(resource(POD, id=live.id))
+    with pytest.raises(Unready, match=reason):
+        target.create(resource(POD, "spec.containers.0.image", f"alone:1-{word}"))
+    target.delete(resource(POD, id=live.id))
+
+
+def test_a_pod_that_has_failed_is_not_waited_for(target: KubernetesTarget) -> None:
+    failing = resource(POD, "spec.containers.0.image", "alone:1-crashing")
+    failing.inputs["spec"]["restartPolicy"] = "Never"
+    with pytest.raises(Unready, match="the pod has failed\n  pod alone: alone: ended with exit code 1"):
+        target.create(failing)
+    target.delete(replace(failing, id="pipe/alone"))
+
+
+def test_a_claim_is_waited_for_unless_it_waits_for_a_pod(target: KubernetesTarget) -> None:
+    with pytest.raises(Unready, match=r"no volume is bound to it\n  .*: no persistent volumes available"):
+        target.create(resource(CLAIM))
+    assert target.create(resource(VOLUME)).outputs["status"]["phase"] in ("Available", "Bound")
+    bound = target.update(resource(CLAIM, id="pipe/disk"), BEFORE)
+    assert bound.outputs["status"]["phase"] == "Bound"
+    target.delete(resource(CLAIM, id="pipe/disk"))
+    target.delete(resource(VOLUME, id="disk"))
+    later = target.create(resource(STORAGE_CLASS))
+    waiting = target.create(resource(CLAIM, "spec.storageClassName", later.id))
+    assert waiting.outputs["status"]["phase"] == "Pending"
+    target.delete(resource(CLAIM, id=waiting.id))
+    target.delete(resource(STORAGE_CLASS, id=later.id))
+
+
+def test_a_quota_and_a_token_are_waited_for(target: KubernetesTarget) -> None:
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "spec": {"hard": {"pods": "50"}}}
+    live = target.create(resource({**quota, "metadata": {"name": "many", "namespace": "pipe"}}))
+    assert live.outputs["status"]["hard"] == {"pods": "50"}
+    target.delete(resource({**quota, "metadata": {"name": "many", "namespace": "pipe"}}, id=live.id))
+    of = {
+        "name": "token",
+        "namespace": "pipe",
+        "annotations": {"kubernetes.io/service-account.name": "default"},
+    }
+    kind = "kubernetes.io/service-account-token"
+    token: Json = {"apiVersion": "v1", "kind": "Secret", "metadata": of, "type": kind}
+    live = target.create(resource(token))
+    assert "token" in plain(live.outputs["data"])
+    target.delete(resource(token, id=live.id))
+
+
+def test_a_kind_of_somebodys_own_is_not_taken_for_kubernetes_own(target: KubernetesTarget) -> None:
+    mine = deepcopy(DEFINITION)
+    mine["metadata"]["name"] = "services.pipe.dev"
+    mine["spec"]["names"] = {"kind": "Service", "plural": "services"}
+    target.create(resource(mine))
+    live = target.create(resource({**CUP, "kind": "Service"}))
+    assert live.id == "pipe/cup"
+    target.delete(resource(mine, id="services.pipe.dev"))
+
+
+def test_an_ingress_waits_for_a_load_balancer_of_its_class(target: KubernetesTarget) -> None:
+    with pytest.raises(Unready, match="no load balancer has an address for it yet"):
+        target.create(resource(INGRESS))
+    live = target.update(resource(INGRESS, "spec.ingressClassName", "alb", id="pipe/web"), BEFORE)
+    (ingress,) = live.outputs["status"]["loadBalancer"]["ingress"]
+    assert ingress["hostname"].endswith(".ap-northeast-1.elb.amazonaws.com")
+    target.delete(resource(INGRESS, id="pipe/web"))
 
 
 def test_a_name_outside_the_cluster_needs_no_pods(target: KubernetesTarget) -> None:

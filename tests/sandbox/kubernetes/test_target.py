@@ -249,7 +249,7 @@ def test_a_deletion_is_waited_for_and_says_what_holds_it(target: KubernetesTarge
     live = target.create(resource(CONFIG_MAP))
     empty.kubectl("patch", "configmap", "settings", "-p", '{"metadata": {"finalizers": ["pipe.dev/hold"]}}')
     with pytest.raises(
-        Refused, match=r"pipe/settings is not deleted: not gone after 4 s; it waits for pipe.dev/hold"
+        Refused, match=r"pipe/settings is not deleted: not gone after 4 s: it waits for pipe.dev/hold"
     ):
         target.delete(resource(CONFIG_MAP, id=live.id))
     empty.kubectl("patch", "configmap", "settings", "-p", '{"metadata": {"finalizers": null}}')
