@@ -28,10 +28,11 @@ def shut(work: Path, trees: Iterable[Path], programs: Iterable[Path]) -> list[st
     It may write below `work` only, and read `trees` and what Python and `programs` need.
     """
     python = (sys.prefix, sys.base_prefix, Path(sys.executable).resolve().parents[1])
-    given = {Path(each): "--ro-bind-try" for each in (*SYSTEM, *python, *programs)} | {work: "--bind"}
+    given = {work: "--bind"}
     for tree in trees:
         given |= {entry: "--symlink" if entry.is_symlink() else "--ro-bind-try" for entry in _shown(tree)}
         given[tree] = "--tmpfs"
+    given |= {Path(each): "--ro-bind-try" for each in (*SYSTEM, *python, *programs)}
     words = [*SHUT]
     for path, how in sorted(given.items()):  # a folder before what is in it; a link stays one
         source = [] if how == "--tmpfs" else [str(path.readlink() if how == "--symlink" else path)]
@@ -45,10 +46,9 @@ def shut(work: Path, trees: Iterable[Path], programs: Iterable[Path]) -> list[st
 def _shown(tree: Path) -> set[Path]:
     """The entries of a tree that git knows or would take in: none with keys or other people's state."""
     words = ("git", "-C", tree, "ls-files", "--cached", "--others", "--exclude-standard", "-z")
-    names = subprocess.run(words, capture_output=True, text=True).stdout.split("\0")
-    return {tree / name.partition("/")[0] for name in names if name} or {
-        each for each in tree.iterdir() if each.name != ".git"
-    }
+    found = subprocess.run(words, capture_output=True, text=True).stdout.split("\0")
+    names = {name.partition("/")[0] for name in found if name} or {one.name for one in tree.iterdir()}
+    return {tree / name for name in names - {".git"}}
 
 
 def environment(home: Path) -> dict[str, str]:
