@@ -24,7 +24,7 @@ def step(folder: Path, **inputs: str) -> "subprocess.CompletedProcess[str]":
         script = folder / "scripts" / f"{name}.sh"
         script.write_text("#!/usr/bin/env python3\nimport json, sys\nprint(json.dumps(sys.argv))\n")
         script.chmod(0o755)
-    [found] = [each for each in load("operate")["jobs"]["operate"]["steps"] if "run" in each]
+    [found] = [each for each in load("operate")["jobs"]["operate"]["steps"] if each.get("name") == "Operate"]
     given = {name: INPUT.sub(lambda match: inputs[match[1]], value) for name, value in found["env"].items()}
     return subprocess.run(
         ["bash", "-e", "-c", found["run"]], cwd=folder, env=os.environ | given,
