@@ -82,6 +82,15 @@ def test_a_look_for_drift_tells_drift_from_not_having_seen(
     assert "--policy-pack policies" in asked(tmp_path)
 
 
+def test_the_help_says_how_a_look_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        drift.main(["--help"])
+    said = capsys.readouterr().out
+    assert (
+        "ends with 0 whether the stack agrees or has drifted" in said and "1 where nobody could look" in said
+    )
+
+
 def test_without_the_stacks_secrets_nobody_looks_for_drift(
     tmp_path: Path, pulumi: Pulumi, capsys: pytest.CaptureFixture[str]
 ) -> None:
