@@ -31,6 +31,8 @@ $(READY): requirements-dev.txt
 	  || { echo "error: the Python packages could not be installed; the package registry must be reachable (see the lines above)" >&2; exit 2; }
 	@touch $@
 
+packages: $(READY) ## install the Python packages
+
 sandbox: $(READY) ## bring STACK (dev, stg, prod, foundation) up; TARGETS=none plans only, PROVIDERS=real uses plugins
 	@$(PY) -m sandbox up $(STACK) $(BEHIND) $(FLAGS)
 
@@ -108,4 +110,4 @@ lock: $(READY) ## pin the newest versions that the requirements allow
 	  $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	    --upgrade $$file.in -o $$file.txt; done
 
-.PHONY: help sandbox preview down clean console control-plane validate check test checks scan current vercel review bench mutation truth schema lock
+.PHONY: help packages sandbox preview down clean console control-plane validate check test checks scan current vercel review bench mutation truth schema lock

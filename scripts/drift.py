@@ -1,6 +1,7 @@
 """Whether a stack is what its program says: pulumi preview --refresh --expect-no-changes.
 
 What it finds is kept in .runs/drift/STACK.json, from which `python -m scripts.drift_issue` opens an issue.
+It ends with 0 whether the stack agrees or has drifted, which it says, and with 1 where nobody could look.
 """
 
 import json
@@ -8,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from scripts import options
+from scripts import hidden, options
 from scripts.options import ROOT, Options, Refused
 from scripts.process import Failed
 from scripts.steps import Steps, perform
@@ -30,7 +31,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def work(steps: Steps, chosen: Options) -> str:
     """Drift is no failure of the look; that nobody could look is."""
-    stack, lines = chosen.stack, list[str]()
+    stack, lines, why = chosen.stack, list[str](), ""
     words = ["pulumi", "preview", "--refresh", "--expect-no-changes", "--diff", "--non-interactive"]
     words += ["--stack", stack, "--policy-pack", "policies"]
     words += ["--policy-pack-config", f"policies/config/{stack}.json"]
@@ -39,16 +40,18 @@ def work(steps: Steps, chosen: Options) -> str:
             steps.programs.change(*words)
             return "nothing was asked"
         try:
+            hidden.hide(steps.programs, stack)
             for line in steps.programs.lines(*words):
                 lines.append(line)
                 steps.line(line)
             state = "agrees"
-        except Failed:
+        except Failed as error:
+            why = str(error)
             state = "drifted" if any(UNEXPECTED in line for line in lines) else "unknown"
-        keep({"stack": stack, "state": state, "lines": lines[-LINES:]})
+        keep({"stack": stack, "state": state, "lines": (lines or why.splitlines())[-LINES:]})
         steps.results["state"] = state
         if state == "unknown":
-            raise Failed(f"nobody knows whether {stack} has drifted: the preview failed, see its lines above")
+            raise Failed(f"nobody knows whether {stack} has drifted: {why}")
     return f"{stack}: {state}"
 
 

@@ -1,7 +1,7 @@
 """Runs one of the scripts that operate a stack, as .github/workflows/operate.yml was told by its form.
 
 What somebody typed becomes words as a shell would read them, and no shell reads it. The approval of the
-stack's environment is the yes that a script asks for. Only the standard library: nothing is installed yet.
+stack's environment is the yes that a script asks for. Only the standard library: it runs outside .venv.
 """
 
 import os

@@ -3,23 +3,15 @@
 The report goes to .runs/STACK/preview: review.md, review.html, review.sarif, review.json.
 """
 
-import json
-import os
-import re
 import shlex
-import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
 
-from scripts import options
+from scripts import hidden, options
 from scripts.options import ROOT, Options, Refused
 from scripts.process import Failed
 from scripts.steps import Steps, perform
-
-CREDENTIAL = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE)$")
-"""How the environment's variables are called that hold one."""
 
 
 @options.refusable
@@ -43,9 +35,9 @@ def work(steps: Steps, chosen: Options) -> str:
         if not chosen.dry_run:
             with steps.step("secrets to mask"):
                 masks.touch(0o600, exist_ok=False)
-                masks.write_text("\n".join(secrets(steps, chosen.stack)))
+                masks.write_text("\n".join(hidden.hide(steps.programs, chosen.stack)))
         with steps.step("pulumi preview"):
-            code = preview(steps, chosen, plan, events, ledger)
+            failed = preview(steps, chosen, plan, events, ledger)
         found = [str(file) for file in (plan, events, ledger) if file.exists() and file.stat().st_size]
         with steps.step("review"):
             words = [sys.executable, "-m", "review", "--output", str(folder), "--mask", str(masks)]
@@ -54,50 +46,30 @@ def work(steps: Steps, chosen: Options) -> str:
     finally:
         for file in (plan, events, ledger, masks):
             file.unlink(missing_ok=True)  # they are what the report was made from, secrets among it
-    if code:
-        raise Failed(f"pulumi preview ended with {code}; the report says why: {folder / 'review.md'}")
+    if failed:
+        raise Failed(f"{failed}\nThe report says why: {folder / 'review.md'}")
     return f"the report is in {folder}"
 
 
-def secrets(steps: Steps, stack: str) -> set[str]:
-    """What no report may show, line by line: the stack's secrets, and the credentials of whoever previews."""
-    said = steps.programs.read("pulumi", "config", "--show-secrets", "--json", "--stack", stack)
-    found = {value for name, value in os.environ.items() if CREDENTIAL.search(name)}
-    for each in json.loads(said).values():
-        if each.get("secret"):
-            found |= {*texts(each.get("objectValue", each["value"]))}
-    return {line for value in found for line in value.splitlines() if line}
-
-
-def texts(value: Any) -> Iterator[str]:
-    """All texts in a value of JSON, but for names."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        yield from texts([*cast(dict[str, Any], value).values()])
-    elif isinstance(value, list):
-        for each in cast(list[Any], value):
-            yield from texts(each)
-
-
-def preview(steps: Steps, chosen: Options, plan: Path, events: Path, ledger: Path) -> int:
-    """The preview's exit code; its plan, events and the policies' ledger go into files."""
+def preview(steps: Steps, chosen: Options, plan: Path, events: Path, ledger: Path) -> str:
+    """How the preview failed, if it did; its plan, events and the policies' ledger go into files."""
     stack = chosen.stack
     words = ["pulumi", "preview", "--json", "--show-sames", f"--event-log={events}", "--non-interactive"]
     words += ["--stack", stack, "--policy-pack", "policies"]
     words += ["--policy-pack-config", f"policies/config/{stack}.json"]
     if chosen.dry_run:
         steps.programs.change(*words)
-        return 0
+        return ""
     more = {"PULUMI_DEBUG_COMMANDS": "true", "PIPE_POLICY_LEDGER": str(ledger)}  # the first shows --event-log
+    steps.programs.variables |= more
     steps.line(shlex.join(words))
-    with plan.open("w") as out:
+    with plan.open("w") as output:
         try:
-            return subprocess.run(
-                words, env=os.environ | more, stdout=out, stdin=subprocess.DEVNULL
-            ).returncode
-        except FileNotFoundError:
-            raise Failed("pulumi is not installed, or not in PATH") from None
+            for line in steps.programs.lines(*words, output=output):
+                steps.line(line)
+        except Failed as error:
+            return str(error)
+    return ""
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import IO
 
 LAST_LINES = 15
 
@@ -19,6 +20,8 @@ class Programs:
         self.dry_run = dry_run
         self.variables: dict[str, str] = {}
         """Added to the environment of every command."""
+        self.hide: Callable[[str], str] = str
+        """Hides more than the secrets that are kept, in what commands print."""
         self._show = show
         self._secrets: set[str] = set()
 
@@ -37,25 +40,29 @@ class Programs:
             return ""
         return self._run(words, given, hidden)
 
-    def lines(self, *words: str, only: Collection[str] | None = None) -> Iterator[str]:
-        """The lines of a command as they come; it may take long. It sees `only` these variables."""
+    def lines(
+        self, *words: str, only: Collection[str] | None = None, output: IO[str] | None = None
+    ) -> Iterator[str]:
+        """The lines of a command as they come; it may take long. It sees `only` these variables. With a file
+        for its `output`, which goes there as it is, the lines are those of its errors."""
         try:
             process = subprocess.Popen(
                 self._checked(words),
                 env={k: v for k, v in self._environment().items() if only is None or k in only},
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
+                stdout=output or subprocess.PIPE,
+                stderr=subprocess.PIPE if output else subprocess.STDOUT,
                 text=True,
                 errors="replace",
             )
         except FileNotFoundError:
             raise Failed(f"{words[0]} is not installed, or not in PATH") from None
-        assert process.stdout
+        printed = process.stderr or process.stdout
+        assert printed
         last: list[str] = []
         all_read = False
         try:
-            for line in process.stdout:
+            for line in printed:
                 last = [*last[1 - LAST_LINES :], self._masked(line.rstrip("\n"))]
                 yield last[-1]
             all_read = True  # it ends by itself, and says how
@@ -93,7 +100,7 @@ class Programs:
     def _masked(self, text: str) -> str:
         for secret in self._secrets:
             text = text.replace(secret, "[secret]")
-        return text
+        return self.hide(text)
 
     def _environment(self) -> dict[str, str]:
         return os.environ | self.variables

@@ -112,6 +112,30 @@ def test_the_runbooks_client_speaks_the_old_tls_that_it_looks_for(tmp_path: Path
         server.wait()
 
 
+def test_a_code_block_begins_each_line_with_a_program_that_is_known() -> None:
+    assert commands.strange() == []
+
+
+@pytest.mark.parametrize("block", ["```bash\nterraform apply\n```\n", "    terraform apply\n"])
+def test_a_command_of_another_program_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: str
+) -> None:
+    (tmp_path / "README.md").write_text(f"# So\n\n{block}\n    make test\n\n    # remark\n")
+    monkeypatch.setattr(commands, "ROOT", tmp_path)
+    assert commands.strange() == ["README.md: terraform apply"]
+    assert [each.text for each in commands.commands()] == ["terraform apply", "make test"]
+
+
+@pytest.mark.parametrize("name", ["deployment.md", "ja/deployment.md"])
+def test_the_guide_begins_with_what_of_it_a_sandbox_does_not_run(name: str) -> None:
+    file = ROOT / "docs" / name
+    begin = file.read_text().partition("```")[0]
+    excepted = [each for each in commands.of(file) if any(fnmatchcase(each, pattern) for pattern in PATTERNS)]
+    said = {word for each in excepted for word in ("logs", "top", "agent", "gh") if f" {word} " in f" {each}"}
+    assert len(excepted) == len(said) == 4
+    assert {word for word in said if f"`{word}" not in begin} == set()
+
+
 def test_what_is_listed_as_run_elsewhere_is_in_a_document() -> None:
     unused = [each for each in PATTERNS if not any(fnmatchcase(found.text, each) for found in ALL)]
     assert unused == []

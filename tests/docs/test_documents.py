@@ -120,3 +120,21 @@ def test_every_command_of_the_guide_has_its_row() -> None:
     guide += "aws s3 cp, pg_restore, kubectl logs, describe, top, datadog-trace-agent status, HighErrorRate"
     told = "\n".join(row[0] for row in ROWS)
     assert [each for each in map(str.strip, guide.split(",")) if each not in told] == []
+
+
+def test_the_readme_says_what_each_folder_has() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    folders = {name.partition("/")[0] for name in listed.stdout.splitlines() if "/" in name}
+    section = (ROOT / "README.md").read_text().partition("## Where things are")[2].partition("\n## ")[0]
+    assert {each for each in folders if not each.startswith(".") and f"`{each}/" not in section} == set()
+
+
+def test_what_was_measured_is_a_number_that_a_drill_prints() -> None:
+    section = (DOCS / "scaling.md").read_text().partition("## What was measured")[2]
+    rows = [row.split("|")[2:4] for row in section.splitlines() if row.startswith("| ")][1:]
+    assert len(rows) >= 4
+    for measured, by in rows:
+        assert re.search(r"\d", measured), measured
+        drills = re.findall(r"`(tests/\S+\.py)`", by)
+        assert drills or "`make bench`" in by
+        assert all(" measured(" in (ROOT / file).read_text() for file in drills), by

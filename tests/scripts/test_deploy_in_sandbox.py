@@ -1,5 +1,5 @@
 """The whole of a deployment on a copy of the project in the sandbox: what goes well, a check that fails, a
-migration that fails."""
+migration that fails; and new passwords."""
 
 import os
 import subprocess
@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sandbox.targets import process
 from sandbox.targets.kubernetes_api import Api
-from scripts import stack_file
+from scripts import rotate, stack_file
 from tests.drills.conftest import Measured as Measured
 from tests.drills.conftest import measured as measured
-from tests.scripts.api_cluster import DEPLOYMENT, Cluster
+from tests.scripts.api_cluster import DEPLOYMENT, PODS, Cluster
 from tests.scripts.world import checkout, who
 
 PARTS = (
@@ -72,6 +73,18 @@ class Sandbox:
         assert self.targets.kubeconfig
         made.api = Api(self.targets.kubeconfig)
         return made
+
+    def secrets(self) -> dict[str, str]:
+        """Each secret of the stack's settings, encrypted; another text is another value."""
+        file = self.root / ".sandbox" / "dev" / "Pulumi.dev.yaml"
+        config = yaml.load(file.read_text(), yaml.BaseLoader)["config"]
+        return {key: value["secure"] for key, value in config.items() if "secure" in value}
+
+    def logins(self) -> set[str]:
+        """As whom the API's pods connect; made of the password (components/database_roles.py)."""
+        pods = self.cluster.api.items(PODS, labelSelector="app=pipe-api")
+        variables = [each for pod in pods for each in pod["spec"]["containers"][0]["env"]]
+        return {each["value"] for each in variables if each["name"] == "PGUSER"}
 
     def subjects(self) -> list[str]:
         return self.run("git", "log", "--format=%s").stdout.splitlines()
@@ -158,3 +171,19 @@ def test_a_version_is_deployed_then_one_that_fails_is_rolled_back_and_a_migratio
         assert sandbox.version() == "1.4.0" and sandbox.subjects()[0] == "Roll dev back to 1.4.0"
     assert min(seen) >= wanted
     measured("deployments in the sandbox: pods that got requests, at least", min(seen), f"of {wanted}")
+
+
+def test_new_passwords_come_into_the_settings_and_the_pods_while_the_api_goes_on(
+    sandbox: Sandbox, measured: Measured
+) -> None:
+    wanted, secrets, logins = sandbox.cluster.ready(), sandbox.secrets(), sandbox.logins()
+    with sandbox.cluster.watched() as seen:
+        done = sandbox.run("scripts/rotate.sh", "dev", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "✓ retire the old logins" in done.stdout
+    changed = {key for key, text in sandbox.secrets().items() if secrets[key] != text}
+    assert changed == {f"pipe:{key}" for key in rotate.KEYS}
+    assert len(sandbox.logins()) == 1 and not sandbox.logins() & logins
+    assert min(seen) >= wanted > 0
+    measured("new passwords in the sandbox: pods that got requests, at least", min(seen), f"of {wanted}")
+    assert "Changes: 0" in sandbox.sandbox("preview").stdout, "program, cluster and state disagree"

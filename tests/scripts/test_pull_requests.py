@@ -1,4 +1,4 @@
-"""What the workflows do with GitHub and with a real preview; gh and pulumi write down what they are told."""
+"""What the workflows do with GitHub; gh writes down what it is told."""
 
 import dataclasses
 import html
@@ -15,7 +15,7 @@ import pytest
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Sarif
 
 from review import render
-from scripts import comment, drift_issue
+from scripts import comment
 from tests.review import made
 
 ROOT = Path(__file__).parents[2]
@@ -241,159 +241,10 @@ def test_what_our_review_did_not_write_annotates_nothing(
     assert not (tmp_path / "output").exists() and not (github.folder / "annotations.sarif").exists()
 
 
-def found(folder: Path, **states: str) -> Path:
-    for stack, state in states.items():
-        (folder / f"drift-{stack}").mkdir(parents=True)
-        content = {"stack": stack, "state": state, "lines": ["~ tags", "```"]}
-        (folder / f"drift-{stack}" / f"{stack}.json").write_text(json.dumps(content))
-    return folder
-
-
-def test_drift_opens_one_issue(github: GitHub, tmp_path: Path) -> None:
-    folder = found(tmp_path / "found", dev="agrees", prod="drifted", stg="unknown")
-    done = github.run("drift_issue", str(folder), "dev", "stg", "prod", answers={"issue list": []})
-    assert done.returncode == 0, done.stderr
-    words, typed = github.asked()[-1]
-    assert words == f"issue create --title {drift_issue.TITLE} --body-file -"
-    assert "**dev** is what the program says" in typed and "**prod** differs" in typed
-    assert "**stg** could not be compared" in typed and "~ tags\n'''" in typed
-
-
-def test_drift_that_goes_on_updates_the_issue_and_its_end_closes_it(github: GitHub, tmp_path: Path) -> None:
-    there = {
-        "issue list": [{"number": 4, "title": "Drift: another"}, {"number": 5, "title": drift_issue.TITLE}]
-    }
-    github.run("drift_issue", str(found(tmp_path / "a", prod="drifted")), "prod", answers=there)
-    assert github.asked()[-1][0] == "issue edit 5 --body-file -"
-    github.run("drift_issue", str(found(tmp_path / "b", prod="agrees")), "prod", answers=there)
-    assert github.asked()[-1][0].startswith("issue close 5 --comment ")
-    github.run("drift_issue", str(found(tmp_path / "c", prod="agrees")), "prod", answers={"issue list": []})
-    assert len(github.asked()) == 1
-
-
-def test_a_stack_at_which_nobody_could_look_keeps_the_issue_open(github: GitHub, tmp_path: Path) -> None:
-    there = {"issue list": [{"number": 5, "title": drift_issue.TITLE}]}
-    folder = found(tmp_path / "found", dev="agrees", stg="agrees")
-    github.run("drift_issue", str(folder), "dev", "stg", "prod", answers=there)
-    words, typed = github.asked()[-1]
-    assert words == "issue edit 5 --body-file -"
-    assert "**prod** could not be compared" in typed and "**stg** is what the program says" in typed
-
-
-@pytest.mark.parametrize("cut", [False, True], ids=["no folder", "a file cut off"])
-def test_without_any_result_an_issue_is_opened(github: GitHub, tmp_path: Path, cut: bool) -> None:
-    if cut:
-        (tmp_path / "found").mkdir()
-        (tmp_path / "found" / "dev.json").write_text('{"stack": "dev", "sta')
-    done = github.run("drift_issue", str(tmp_path / "found"), "dev", answers={"issue list": []})
-    assert done.returncode == 0, done.stderr
-    words, typed = github.asked()[-1]
-    assert words.startswith("issue create ") and "**dev** could not be compared" in typed
-
-
-def test_a_long_diff_keeps_the_issue_short_enough_for_github() -> None:
-    lines = ["x" * 100] * 2000
-    stacks = [{"stack": name, "state": "drifted", "lines": lines} for name in ("dev", "stg", "prod")]
-    text = drift_issue.body(stacks)
-    assert len(text) < 65_000 and text.count("the last 20000 characters") == 3
-
-
 @pytest.mark.parametrize("words", [("comment",), ("drift_issue", "nowhere")])
 def test_what_is_no_folder_is_wrong_usage(github: GitHub, words: tuple[str, ...]) -> None:
     done = github.run(*words, answers={})
     assert done.returncode == 2 and "usage: python -m" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("code", "said", "state", "ends"),
-    [
-        (0, "Resources: 180 unchanged", "agrees", 0),
-        (255, "error: no changes were expected but changes were proposed", "drifted", 0),
-        (255, "error: no credentials", "unknown", 1),
-    ],
-)
-def test_a_look_for_drift_tells_drift_from_not_having_seen(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, said: str, state: str, ends: int
-) -> None:
-    from scripts import drift
-
-    bin = tmp_path / "bin"
-    bin.mkdir()
-    (bin / "pulumi").write_text(f'#!/bin/sh\necho "$@" > {bin}/asked\necho "{said}"\nexit {code}\n')
-    (bin / "pulumi").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{bin}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.delenv("TARGET", raising=False)
-    monkeypatch.setattr(drift, "FOLDER", tmp_path / "drift")
-    assert drift.main(["dev"]) == ends
-    kept = json.loads((tmp_path / "drift" / "dev.json").read_text())
-    assert (kept["state"], kept["lines"]) == (state, [said])
-    asked = (bin / "asked").read_text()
-    assert asked.startswith("preview --refresh --expect-no-changes ") and "--policy-pack policies" in asked
-
-
-@pytest.mark.parametrize("finds", [0, 1], ids=["clean", "findings"])
-def test_a_real_preview_is_reviewed_from_its_plan_and_its_events_and_neither_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finds: int
-) -> None:
-    from scripts import preview
-
-    (tmp_path / "pulumi").write_text(
-        f'#!/bin/sh\necho "$@" > {tmp_path}/asked\necho "{{}}"\n'
-        'for word; do case "$word" in --event-log=*) echo "{}" > "${word#--event-log=}" ;; esac; done\n'
-    )
-    (tmp_path / "python").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/review\nexit {finds}\n')
-    for name in ("pulumi", "python"):
-        (tmp_path / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.delenv("TARGET", raising=False)
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    assert preview.main(["dev"]) == finds
-    folder = ROOT / ".runs" / "dev" / "preview"
-    asked = (tmp_path / "asked").read_text()
-    assert asked.startswith(
-        f"preview --json --show-sames --event-log={folder}/events.jsonl --non-interactive"
-    )
-    words = f"-m review --output {folder} --mask {folder}/masks"
-    words += f" --events {folder}/plan.json {folder}/events.jsonl"
-    assert (tmp_path / "review").read_text().strip() == words
-    assert not (folder / "plan.json").exists() and not (folder / "events.jsonl").exists()
-
-
-LEAKY = """\
-#!/usr/bin/python3
-import json, os, stat, sys
-masks = "FOLDER/masks"
-if sys.argv[1] == "config":
-    assert sys.argv[2:] == ["--show-secrets", "--json", "--stack", "dev"]
-    told = {"value": "planted-password", "secret": True}, {"value": "visible-setting", "secret": False}
-    nested = {"value": "", "objectValue": {"roles": ["planted-in-a-list"]}, "secret": True}
-    print(json.dumps(dict(zip(("pipe:a", "pipe:b", "pipe:c"), (*told, nested)))))
-else:
-    print(oct(stat.S_IMODE(os.stat(masks).st_mode)), sys.argv, file=open("ASKED", "w"))
-    said = "KeyError: planted-password planted-in-a-list planted-token visible-setting"
-    urn = "urn:pulumi:dev::pipe::pulumi:pulumi:Stack::pipe-dev"
-    print(json.dumps({"steps": [], "diagnostics": [{"severity": "error", "message": said, "urn": urn}]}))
-"""
-
-
-def test_an_exception_that_quotes_a_secret_shows_it_in_no_file_of_a_real_preview(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from scripts import preview
-
-    folder, asked = ROOT / ".runs" / "dev" / "preview", tmp_path / "asked"
-    (tmp_path / "pulumi").write_text(LEAKY.replace("FOLDER", str(folder)).replace("ASKED", str(asked)))
-    (tmp_path / "pulumi").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("CLOUDFLARE_API_TOKEN", "planted-token")
-    monkeypatch.delenv("TARGET", raising=False)
-    assert preview.main(["dev"]) == 1
-    for name in ("review.md", "review.html", "review.sarif", "review.json"):
-        text = (folder / name).read_text()
-        assert "KeyError: [secret] [secret] [secret] visible-setting" in text, name
-        assert "planted" not in text, name
-    assert asked.read_text().startswith("0o600 ") and "planted" not in asked.read_text()
-    assert not (folder / "masks").exists()
 
 
 def test_a_summary_goes_where_github_shows_it(tmp_path: Path) -> None:

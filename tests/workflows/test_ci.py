@@ -43,6 +43,21 @@ def test_a_system_without_the_setting_is_left_as_it_is(machine: Path) -> None:
     assert not (machine / "setting").exists()
 
 
+def test_bubblewrap_is_installed_from_lists_of_today(machine: Path) -> None:
+    """On a machine that has nothing else; its program then comes from the package."""
+    (bin := machine / "bin").mkdir()
+    for name in ("bash", "sh"):
+        (bin / name).symlink_to(f"/bin/{name}")
+    program(bin, "sudo", 'exec "$@"')
+    came = f"printf '#!/bin/sh\\n' > {bin}/bwrap; /bin/chmod +x {bin}/bwrap"
+    program(bin, "apt-get", f'echo "$*" >> {machine}/asked; [ "$2" = update ] || {{ {came}; }}')
+    words = [bin / "bash", CI / "namespaces", machine / "setting"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env={"PATH": str(bin)})
+    assert (done.returncode, done.stderr) == (0, "")
+    asked = (machine / "asked").read_text().splitlines()
+    assert asked == ["-qq update", "-qq install --no-install-recommends bubblewrap"]
+
+
 def test_where_a_program_could_not_be_cut_off_it_does_not_run(machine: Path) -> None:
     program(machine, "bwrap", "exit 1")
     done = namespaces(machine)

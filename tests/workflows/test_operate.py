@@ -24,7 +24,7 @@ def step(folder: Path, **inputs: str) -> "subprocess.CompletedProcess[str]":
         script = folder / "scripts" / f"{name}.sh"
         script.write_text("#!/usr/bin/env python3\nimport json, sys\nprint(json.dumps(sys.argv))\n")
         script.chmod(0o755)
-    [found] = [each for each in load("operate")["jobs"]["operate"]["steps"] if "run" in each]
+    [found] = [each for each in load("operate")["jobs"]["operate"]["steps"] if each.get("name") == "Operate"]
     given = {name: INPUT.sub(lambda match: inputs[match[1]], value) for name, value in found["env"].items()}
     return subprocess.run(
         ["bash", "-e", "-c", found["run"]], cwd=folder, env=os.environ | given,
@@ -63,3 +63,16 @@ def test_the_form_offers_the_scripts_that_operate_a_stack_from_main_alone() -> N
     assert inputs["script"]["options"] == list(operate.SCRIPTS)
     assert inputs["stack"]["options"] == ["dev", "stg", "prod"]
     assert found["jobs"]["operate"]["if"] == "github.ref == 'refs/heads/main'"
+
+
+@pytest.mark.parametrize("folder", ["docs", "docs/ja"])
+def test_the_incident_procedure_says_by_what_each_command_of_the_runbooks_is_run(folder: str) -> None:
+    incident = (ROOT / folder / "incident.md").read_text()
+    rows = [row for row in incident.partition("\n## ")[0].splitlines() if row.startswith("| `")]
+    said = [set(re.findall(r"`([\w. ]+)`", row.split("|")[1])) for row in rows]
+    [by_operate] = [words for row, words in zip(rows, said, strict=True) if "operate.yml" in row]
+    assert by_operate == {f"{name}.sh" for name in operate.SCRIPTS}
+    runbooks = [file.read_text() for file in (ROOT / folder / "runbooks").glob("*.md")]
+    named = re.findall(r"scripts/(\w+\.sh)|(kubectl|pulumi up) ", "\n".join([incident, *runbooks]))
+    used = {script or program for script, program in named}
+    assert used >= {"deploy.sh", "pulumi up"} and used <= set[str]().union(*said)
