@@ -136,7 +136,8 @@ def begun(stack: Stack) -> "subprocess.Popen[str]":
     """A restore that has just stopped the API."""
     backed_up(stack)
     process = subprocess.Popen(
-        [stack.root / "scripts" / "restore.sh", "prod", "--yes"],
+        # As from a terminal; what runs in the background or under nohup ignores signals, and so its children.
+        ["env", "--default-signal=HUP,INT", stack.root / "scripts" / "restore.sh", "prod", "--yes"],
         env=stack.environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
