@@ -70,6 +70,22 @@ def test_a_rollout_that_is_stuck_says_why_and_keeps_the_old_pods(
     assert live.outputs["status"]["updatedReplicas"] == 2
 
 
+def test_what_is_read_tells_what_it_lacks(target: KubernetesTarget, web: Live) -> None:
+    bad = resource(DEPLOYMENT, *image("missing"), id=web.id)
+    with pytest.raises(Unready):
+        target.update(bad, web)
+    live = target.read(bad, web.outputs)
+    assert live and live.lacks.startswith("pipe/web: not ready: 1 of 2 new pods are made")
+    assert "ImagePullBackOff" in live.lacks
+    bad.inputs["metadata"]["annotations"] = {"pulumi.com/skipAwait": "true"}
+    for unwatched in (bad, replace(bad, inputs={})):  # the latter is an import
+        assert (live := target.read(unwatched, web.outputs)) and not live.lacks
+    live = target.read(
+        resource(DEPLOYMENT, id=web.id), target.update(resource(DEPLOYMENT, id=web.id), web).outputs
+    )
+    assert live and not live.lacks
+
+
 def test_a_quota_that_is_used_up_is_named(target: KubernetesTarget, empty: Cluster, web: Live) -> None:
     empty.kubectl("create", "quota", "small", "--hard=pods=2")
     until(lambda: empty.object("/api/v1/namespaces/pipe/resourcequotas/small").get("status", {}).get("used"))
