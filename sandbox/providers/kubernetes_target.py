@@ -175,8 +175,7 @@ class KubernetesTarget(KubernetesPlan):
     def _apply(self, resource: Resource, *, dry_run: bool = False, force: bool = False) -> Json:
         _check_kubeconfig(resource)
         if (path := self._path(resource)) is None:
-            what = _kind(resource, "in")
-            raise Refused(f"no matches for kind {what}; create its CustomResourceDefinition before")
+            raise Refused(f"no matches for kind {_kind(resource, 'in')}; create its definition before")
         body, manager = fields.body(resource), _manager(resource)
         if resource.ignored and (found := self._api.get(path)):
             for ignored in resource.ignored:

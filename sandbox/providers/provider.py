@@ -214,9 +214,7 @@ def _failures(faults: Iterable[str]) -> list[proto.CheckFailure]:
 
 def setting(value: Any) -> Any:
     """A provider's setting: what is no string comes as JSON in one."""
-    if not isinstance(value, str):
-        return value
     try:
-        return json.loads(value)
+        return json.loads(value) if isinstance(value, str) else value
     except ValueError:
         return value
