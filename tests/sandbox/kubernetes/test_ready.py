@@ -227,6 +227,28 @@ def test_an_ingress_waits_for_a_load_balancer_of_its_class(target: KubernetesTar
     target.delete(resource(INGRESS, id="pipe/web"))
 
 
+def test_a_service_without_a_selector_waits_for_endpoints_of_somebody_elses(
+    target: KubernetesTarget, empty: Cluster
+) -> None:
+    unbound = resource(SERVICE, "spec", {"ports": [{"port": 443}]})
+    with pytest.raises(Unready, match="it selects no pods, and has no endpoints"):
+        target.create(unbound)
+    of = {"name": "web-1", "namespace": "pipe", "labels": {"kubernetes.io/service-name": "web"}}
+    ends = {"addressType": "IPv4", "ports": [{"port": 443}], "endpoints": [{"addresses": ["10.9.8.7"]}]}
+    empty.apply({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": of, **ends})
+    assert target.update(replace(unbound, id="pipe/web"), BEFORE).id == "pipe/web"
+    target.delete(resource(SERVICE, id="pipe/web"))
+    empty.kubectl("delete", "endpointslice", "web-1", "--ignore-not-found")
+    headless = target.create(resource(SERVICE, "spec", {"clusterIP": "None", "ports": [{"port": 443}]}))
+    target.delete(resource(SERVICE, id=headless.id))
+
+
+def test_a_suspended_job_is_not_done(target: KubernetesTarget) -> None:
+    with pytest.raises(Unready, match="the job is suspended, pods: 0 active"):
+        target.create(resource(JOB, "spec.suspend", True))
+    target.delete(resource(JOB, id="pipe/work"))
+
+
 def test_a_name_outside_the_cluster_needs_no_pods(target: KubernetesTarget) -> None:
     external = resource(SERVICE, "spec", {"type": "ExternalName", "externalName": "db.example"})
     assert target.create(external).id == "pipe/web"
