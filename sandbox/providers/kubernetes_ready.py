@@ -14,7 +14,6 @@ POLL_SECONDS = 0.2
 
 EXPLAIN_SECONDS = 3.0  # how long nothing changes until the reason is looked for
 LATEST_REASONS = 5  # how many reasons a message gives
-
 WORDS = jinja2.Environment(undefined=jinja2.ChainableUndefined, trim_blocks=True)
 
 
@@ -25,10 +24,7 @@ class Stuck(Exception):
 def wait(
     api: Api, path: str, seconds: float, patience: float, say: Callable[[str], None], gone: str = ""
 ) -> Json:
-    """The object once ready, or its uid `gone`; `Stuck` after `seconds`, or `patience` without a change.
-
-    0 seconds: it is looked at once.
-    """
+    """The object once ready, or its uid `gone`; `Stuck` after `seconds` (0: now) or `patience` of no change."""
     started = changed = time.monotonic()
     before, explained = "", False
     while True:
