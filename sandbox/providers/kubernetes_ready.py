@@ -24,7 +24,7 @@ class Stuck(Exception):
 def wait(
     api: Api, path: str, seconds: float, patience: float, say: Callable[[str], None], gone: str = ""
 ) -> Json:
-    """The object once ready, or its uid `gone`; `Stuck` after `seconds` (0: now) or `patience` of no change."""
+    """The object once ready, or its uid `gone`; `Stuck` after `seconds` (0: now), or `patience` unchanged."""
     started = changed = time.monotonic()
     before, explained = "", False
     while True:

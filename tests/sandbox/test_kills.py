@@ -123,9 +123,9 @@ WAITED_FOR = "/apis/apps/v1/namespaces/small/deployments/it"
 
 def switch(url: str, **switches: object) -> int:
     """Set the failure switches of an API, if any are given; how many requests have failed since the last."""
-    words = {"data": json.dumps(switches).encode(), "method": "PUT"} if switches else {}
-    header = {"Content-Type": "application/json"}
-    request = urllib.request.Request(f"{url}/_sandbox/failures", headers=header, **words)
+    place, header = f"{url}/_sandbox/failures", {"Content-Type": "application/json"}
+    body, method = (json.dumps(switches).encode(), "PUT") if switches else (None, "GET")
+    request = urllib.request.Request(place, body, header, method=method)
     return json.loads(urllib.request.urlopen(request, timeout=60).read())["failed"]
 
 
