@@ -56,8 +56,10 @@ def note(descriptor: int, pid: int) -> None:
 
 
 def _held(file: Path) -> str:
-    operation, since, *pids = (file.read_text() or "run now 0").split()
-    pid = next((pid for pid in pids if started_at(int(pid)) is not None), pids[-1])
+    operation, since, *pids = (file.read_text() or "run now").split()
+    pid = next((pid for pid in pids if started_at(int(pid)) is not None), None)
+    if pid is None:  # it has not written yet who it is, or is about to end
+        return f"{file.parent} is in use by another run. Wait for it."
     who = f"{file.parent} is in use: `{operation}` by process {pid} since {since}"
     return f"{who}. Wait for it, or stop it with: kill -INT {pid}"
 

@@ -9,6 +9,7 @@ from sandbox.providers.diff import Change
 from sandbox.providers.kinds import Words, digits, kind, table
 from sandbox.providers.plan import Plan, now
 from sandbox.providers.target import Package, Resource, made_up_name
+from sandbox.providers.templates import broken
 from sandbox.providers.values import Json, Secret, merge, plain
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
@@ -43,6 +44,7 @@ class Kubernetes(Package):
     def faults(self, resource: Resource) -> Iterator[str]:
         if resource.type != RELEASE:
             yield from kubernetes_schema.faults(resource.inputs)
+            yield from (rule["say"] for rule in broken(table("kubernetes")["rules"], resource.known))
             return
         yield from super().faults(resource)
         yield from json_schema.faults(json_schema.grammar("helm_release"), resource.inputs)

@@ -14,6 +14,7 @@ POLL_SECONDS = 0.2
 
 EXPLAIN_SECONDS = 3.0  # how long nothing changes until the reason is looked for
 LATEST_REASONS = 5  # how many reasons a message gives
+WORDS = jinja2.Environment(undefined=jinja2.ChainableUndefined, trim_blocks=True)
 
 
 class Stuck(Exception):
@@ -23,7 +24,7 @@ class Stuck(Exception):
 def wait(
     api: Api, path: str, seconds: float, patience: float, say: Callable[[str], None], gone: str = ""
 ) -> Json:
-    """The object once ready, or its uid `gone`; `Stuck` after `seconds`, or `patience` without a change."""
+    """The object once ready, or its uid `gone`; `Stuck` after `seconds` (0: now), or `patience` unchanged."""
     started = changed = time.monotonic()
     before, explained = "", False
     while True:
@@ -38,8 +39,8 @@ def wait(
             explained = True
             say(" ·".join(f"{missing}{why(api, found)}".splitlines()[:2]))
         if now - started > seconds or now - changed > patience:
-            state = "not gone" if gone else "not ready"
-            raise Stuck(f"{state} after {now - started:.0f} s: {missing}{why(api, found)}")
+            after = f" after {now - started:.0f} s" if seconds else ""
+            raise Stuck(f"not {'gone' if gone else 'ready'}{after}: {missing}{why(api, found)}")
         time.sleep(POLL_SECONDS)
 
 
@@ -56,19 +57,14 @@ def why(api: Api, found: Json | None) -> str:
     if found is None:
         return ""
     kind, namespace = found["kind"], found["metadata"].get("namespace")
-    reasons = [
-        f"{one['type']}: {one['message']}"
-        for one in dig(found, "status", "conditions") or ()
-        # Of what goes wrong only this one is told by a condition that is true, and by no other means.
-        if (one["status"] == "True") == (one["type"] == "ReplicaFailure") and one.get("message")
-    ]
+    reasons = _reasons("object", found)
     silent = {found["metadata"]["uid"]}  # whose state says nothing, so that the events must
     pods = [found] if kind == "Pod" else []
     if labels := cast(Json, dig(found, "spec", "selector", "matchLabels")):
         selector = ",".join(f"{key}={value}" for key, value in labels.items())
         pods = api.items(f"/api/v1/namespaces/{namespace}/pods", labelSelector=selector)
     for pod in pods:
-        said, uid = _of_pod(pod), {pod["metadata"]["uid"]}
+        said, uid = _reasons("pod", pod), {pod["metadata"]["uid"]}
         silent = silent - uid if said else silent | uid
         reasons += [f"pod {pod['metadata']['name']}: {text}" for text in said]
     for event in api.items(f"/api/v1/namespaces/{namespace}/events") if namespace else ():
@@ -80,24 +76,15 @@ def why(api: Api, found: Json | None) -> str:
     return "".join(f"\n  {reason}" for reason in list(dict.fromkeys(reasons))[:LATEST_REASONS])
 
 
-def _of_pod(pod: Json) -> list[str]:
-    status = pod.get("status", {})
-    placed = condition(pod, "PodScheduled")
-    found = [f"{placed.get('reason')}: {placed.get('message')}"] if placed.get("status") == "False" else []
-    for one in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
-        waiting, ended = one["state"].get("waiting"), one["state"].get("terminated")
-        if waiting and waiting.get("reason") not in ("ContainerCreating", "PodInitializing"):
-            found.append(f"{one['name']}: {waiting.get('reason')}: {waiting.get('message', '')}")
-        elif ended and ended.get("exitCode"):
-            found.append(f"{one['name']}: ended with exit code {ended['exitCode']}")
-    return found
+def _reasons(of: str, found: Json) -> list[str]:
+    words = {**found, "condition": functools.partial(condition, found)}
+    return WORDS.from_string(table("kubernetes_ready")["reasons"][of]).render(words).splitlines()
 
 
 @functools.cache
 def _rows() -> list[tuple[list[str], Callable[..., Any], jinja2.Template, bool]]:
-    words = jinja2.Environment(undefined=jinja2.ChainableUndefined)
     return [
-        (row["of"], words.compile_expression(row["lacks"]), words.from_string(text), "failed" in row)
+        (row["of"], WORDS.compile_expression(row["lacks"]), WORDS.from_string(text), "failed" in row)
         for row in table("kubernetes_ready")["row"]
         if (text := row.get("failed") or row["say"])
     ]

@@ -57,8 +57,15 @@ class KubernetesTarget(KubernetesPlan):
     def read(self, resource: Resource, state: Json) -> Live | None:
         if resource.type == RELEASE:
             return super().read(resource, state)
-        found = self._get(resource)
-        return self._live(resource, found) if found else None
+        if (found := self._get(resource)) is None:
+            return None
+        live = self._live(resource, found)
+        try:
+            if resource.inputs:  # else it is being imported
+                self._wait(resource, found, once=True)
+        except ready.Stuck as stuck:
+            return replace(live, lacks=f"{live.id}: {stuck}")
+        return live
 
     def delete(self, resource: Resource) -> None:
         if (found := self._get(resource)) is None:
@@ -158,17 +165,17 @@ class KubernetesTarget(KubernetesPlan):
             # It is there: an engine that does not know it would create another one.
             raise Unready(kept, f"{kept.id}: {error}") from None
 
-    def _wait(self, resource: Resource, found: Json, gone: str = "") -> Json:
+    def _wait(self, resource: Resource, found: Json, gone: str = "", *, once: bool = False) -> Json:
         if _annotation(resource, "skipAwait") == "true":
             return found
         path = cast(str, self._path(resource))
-        return ready.wait(self._api, path, _seconds(resource), self._patience, resource.say, gone)
+        seconds = 0 if once else _seconds(resource)
+        return ready.wait(self._api, path, seconds, self._patience, resource.say, gone)
 
     def _apply(self, resource: Resource, *, dry_run: bool = False, force: bool = False) -> Json:
         _check_kubeconfig(resource)
         if (path := self._path(resource)) is None:
-            what = _kind(resource, "in")
-            raise Refused(f"no matches for kind {what}; create its CustomResourceDefinition before")
+            raise Refused(f"no matches for kind {_kind(resource, 'in')}; create its definition before")
         body, manager = fields.body(resource), _manager(resource)
         if resource.ignored and (found := self._api.get(path)):
             for ignored in resource.ignored:

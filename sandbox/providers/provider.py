@@ -35,7 +35,7 @@ def refusable(handler: Handler) -> Handler:
         try:
             return handler(self, request, context)
         except Unready as unready:
-            # The engine keeps the resource in its state, and the next `up` goes on from there.
+            # The engine keeps the resource in its state with the reason, and the next `up` updates it.
             live, reasons = unready.live, [str(unready)]
             details = proto.ErrorResourceInitFailed(id=live.id, reasons=reasons, inputs=encode(live.inputs))
             details.properties.CopyFrom(encode(mark(live.outputs, live.inputs)))
@@ -160,8 +160,10 @@ class Provider(ResourceProviderServicer):
             return proto.ReadResponse()
         inputs = project(live.inputs, managed, schema.maps(request.type)) if managed else live.inputs
         outputs = mark(mark(live.outputs, inputs), state)
-        given = encode(mark(inputs, managed))
-        return proto.ReadResponse(id=live.id, inputs=given, properties=encode(outputs))
+        given = mark(inputs, managed)
+        if live.lacks:
+            raise Unready(Live(live.id, given, outputs), live.lacks)
+        return proto.ReadResponse(id=live.id, inputs=encode(given), properties=encode(outputs))
 
     @refusable
     def Update(self, request: proto.UpdateRequest, context: Context) -> proto.UpdateResponse:
@@ -212,9 +214,7 @@ def _failures(faults: Iterable[str]) -> list[proto.CheckFailure]:
 
 def setting(value: Any) -> Any:
     """A provider's setting: what is no string comes as JSON in one."""
-    if not isinstance(value, str):
-        return value
     try:
-        return json.loads(value)
+        return json.loads(value) if isinstance(value, str) else value
     except ValueError:
         return value

@@ -53,6 +53,7 @@ class Live:
     id: str
     inputs: Json
     outputs: Json  # the inputs and what the target added
+    lacks: str = ""  # why it is not ready, if it was read and is not; the next update waits for it again
 
 
 class Unready(Refused):

@@ -1,6 +1,7 @@
 """Switches that make an API fail, for tests: slow, throttled, broken, cut off, or gone for a while.
 
-`PUT /_sandbox/failures` with {"kind": "outage", "seconds": 10} sets them, GET reads them; {} ends all.
+`PUT /_sandbox/failures` with {"kind": "outage", "seconds": 10} sets them, {} ends all. GET reads them,
+and how many requests have `failed` since.
 """
 
 import json
@@ -43,7 +44,7 @@ class Failures:
         self._app = app
         self._failure: Callable[[int, str], Any] | None = getattr(app, "failure", None)
         self._lock = threading.Lock()
-        self._set = Switches()
+        self._set, self._failed = Switches(), 0
         self._until = float("inf")
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
@@ -65,12 +66,11 @@ class Failures:
         return Response(text, status, after, mimetype="application/json")(environ, start_response)
 
     def _fails(self, path: str) -> bool:
-        if self._set.kind is None or self._set.path not in path or time.monotonic() > self._until:
+        now = self._set
+        over = time.monotonic() > self._until or (now.requests and self._failed >= now.requests)
+        if now.kind is None or now.path not in path or over:
             return False
-        if self._set.requests == 1:
-            self._set = Switches(latency=self._set.latency)
-        elif self._set.requests:
-            self._set.requests -= 1
+        self._failed += 1
         return True
 
     def _switch(self, request: Request) -> Response:
@@ -80,9 +80,10 @@ class Failures:
             except ValidationError as error:
                 return Response(error.json(include_url=False), 400, mimetype="application/json")
             with self._lock:
-                self._set = wanted
+                self._set, self._failed = wanted, 0
                 self._until = time.monotonic() + (wanted.seconds or float("inf"))
-        return Response(self._set.model_dump_json(), mimetype="application/json")
+        told = json.dumps(self._set.model_dump() | {"failed": self._failed})
+        return Response(told, mimetype="application/json")
 
 
 def _reset(environ: Any) -> None:

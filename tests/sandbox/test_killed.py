@@ -121,6 +121,17 @@ def test_an_engine_that_outlives_its_sandbox_keeps_the_stack_and_is_named(tmp_pa
         assert (tmp_path / "lock").read_text().startswith("down ")
 
 
+@pytest.mark.parametrize("written", ["", "up 10:20:30 0", "up 10:20:30 {dead}"])
+def test_nothing_is_to_be_killed_that_nobody_knows(tmp_path: Path, written: str) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    with hold(tmp_path, "up"):
+        (tmp_path / "lock").write_text(written.format(dead=dead.pid))
+        with pytest.raises(Fault) as fault, hold(tmp_path, "down"):
+            pass
+    assert str(fault.value) == f"{tmp_path} is in use by another run. Wait for it."
+
+
 def test_one_ctrl_c_finishes_what_is_under_way(project: Project) -> None:
     project.things(**SLOW)
     process = project.start("up")

@@ -136,6 +136,10 @@ def test_a_bad_image_fails_with_its_reason_and_the_next_good_one_recovers(
     assert "ImagePullBackOff: Back-off pulling image" in outcome.fault
     assert f"{IMAGE}:1.1.0-missing" in outcome.fault
     assert ready_pods(empty) == ["1.0.0"] * 2
+    assert not stack.run("refresh", program("1.1.0-missing")).fault
+    again = stack.run("up", program("1.1.0-missing"))  # nothing differs, and yet it is not as it should be
+    assert again.ops == {"api": "update"}
+    assert "ImagePullBackOff: Back-off pulling image" in again.fault
     assert not stack.run("up", program("1.1.1")).fault
     assert ready_pods(empty) == ["1.1.1"] * 2
     assert nothing(stack.run("preview", program("1.1.1")))

@@ -70,6 +70,22 @@ def test_a_rollout_that_is_stuck_says_why_and_keeps_the_old_pods(
     assert live.outputs["status"]["updatedReplicas"] == 2
 
 
+def test_what_is_read_tells_what_it_lacks(target: KubernetesTarget, web: Live) -> None:
+    bad = resource(DEPLOYMENT, *image("missing"), id=web.id)
+    with pytest.raises(Unready):
+        target.update(bad, web)
+    live = target.read(bad, web.outputs)
+    assert live and live.lacks.startswith("pipe/web: not ready: 1 of 2 new pods are made")
+    assert "ImagePullBackOff" in live.lacks
+    bad.inputs["metadata"]["annotations"] = {"pulumi.com/skipAwait": "true"}
+    for unwatched in (bad, replace(bad, inputs={})):  # the latter is an import
+        assert (live := target.read(unwatched, web.outputs)) and not live.lacks
+    live = target.read(
+        resource(DEPLOYMENT, id=web.id), target.update(resource(DEPLOYMENT, id=web.id), web).outputs
+    )
+    assert live and not live.lacks
+
+
 def test_a_quota_that_is_used_up_is_named(target: KubernetesTarget, empty: Cluster, web: Live) -> None:
     empty.kubectl("create", "quota", "small", "--hard=pods=2")
     until(lambda: empty.object("/api/v1/namespaces/pipe/resourcequotas/small").get("status", {}).get("used"))
@@ -209,6 +225,28 @@ def test_an_ingress_waits_for_a_load_balancer_of_its_class(target: KubernetesTar
     (ingress,) = live.outputs["status"]["loadBalancer"]["ingress"]
     assert ingress["hostname"].endswith(".ap-northeast-1.elb.amazonaws.com")
     target.delete(resource(INGRESS, id="pipe/web"))
+
+
+def test_a_service_without_a_selector_waits_for_endpoints_of_somebody_elses(
+    target: KubernetesTarget, empty: Cluster
+) -> None:
+    unbound = resource(SERVICE, "spec", {"ports": [{"port": 443}]})
+    with pytest.raises(Unready, match="it selects no pods, and has no endpoints"):
+        target.create(unbound)
+    of = {"name": "web-1", "namespace": "pipe", "labels": {"kubernetes.io/service-name": "web"}}
+    ends = {"addressType": "IPv4", "ports": [{"port": 443}], "endpoints": [{"addresses": ["10.9.8.7"]}]}
+    empty.apply({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": of, **ends})
+    assert target.update(replace(unbound, id="pipe/web"), BEFORE).id == "pipe/web"
+    target.delete(resource(SERVICE, id="pipe/web"))
+    empty.kubectl("delete", "endpointslice", "web-1", "--ignore-not-found")
+    headless = target.create(resource(SERVICE, "spec", {"clusterIP": "None", "ports": [{"port": 443}]}))
+    target.delete(resource(SERVICE, id=headless.id))
+
+
+def test_a_suspended_job_is_not_done(target: KubernetesTarget) -> None:
+    with pytest.raises(Unready, match="the job is suspended, pods: 0 active"):
+        target.create(resource(JOB, "spec.suspend", True))
+    target.delete(resource(JOB, id="pipe/work"))
 
 
 def test_a_name_outside_the_cluster_needs_no_pods(target: KubernetesTarget) -> None:

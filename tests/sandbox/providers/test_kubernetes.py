@@ -78,3 +78,17 @@ def test_a_custom_resource_is_left_to_the_server(api: str) -> None:
 def test_a_kind_that_kubernetes_does_not_have_is_refused(api: str) -> None:
     (fault,) = custom(api)
     assert "is no kind of Kubernetes 1.34" in fault
+
+
+@pytest.mark.parametrize("api", ["v1", "karpenter.example.com/v1"])
+def test_an_annotation_of_the_providers_that_is_not_heeded_here_is_refused(api: str) -> None:
+    heeded = {"pulumi.com/skipAwait": "true", "pipe.dev/waitFor": "it"}
+
+    def faults(annotations: dict[str, str]) -> list[str]:
+        metadata = {"name": "it", "annotations": annotations}
+        made = {"apiVersion": api, "kind": "ConfigMap", "metadata": metadata}
+        return list(PACKAGE.faults(resource("kubernetes:core/v1:ConfigMap", made)))
+
+    fault = "metadata.annotations: the sandbox does not do what pulumi.com/waitFor asks for"
+    assert faults(heeded | {"pulumi.com/waitFor": "condition=Ready"}) == [fault]
+    assert not faults(heeded)

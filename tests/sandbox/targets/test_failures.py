@@ -43,7 +43,9 @@ def test_a_429_says_when_to_try_again(api: Client):
 def test_so_many_requests_fail(api: Client):
     api.fail(kind="error", requests=2)
     assert [api("GET", ZONES)[0] for _ in range(3)] == [500, 500, 200]
-    assert api("GET", "/_sandbox/failures")[1]["requests"] is None
+    assert api("GET", "/_sandbox/failures")[1]["failed"] == 2
+    api.fail(kind="error")
+    assert api("GET", "/_sandbox/failures")[1]["failed"] == 0
 
 
 def test_an_outage_ends_by_itself(api: Client):
