@@ -35,9 +35,9 @@ class Kept:
         does, family, region = row["does"], row["family"], words["region"]
         records, key = self.records(region, family), text(self._rules["keys"][family], words)
         there = records.get(key)
-        holder, parent = self._rules["parents"].get(family), key.partition("/")[0]
-        if holder and parent not in self.records(region, holder):
-            raise Refusal(404, f"No {holder} found for name: {parent}.", "ResourceNotFoundException")
+        for holder in self._rules["parents"].get(family, ()):
+            if (parent := text(self._rules["keys"][holder], words)) not in self.records(region, holder):
+                raise Refusal(404, f"No {holder} found for name: {parent}.", "ResourceNotFoundException")
         if does in ("get", "change", "drop") and there is None:
             raise Refusal(404, f"No {family} found for {key}.", "ResourceNotFoundException")
         if does == "put" and there is not None and not row.get("again"):
@@ -60,9 +60,11 @@ class Kept:
             there |= new
             there.pop(row.get("forget"), None)
         elif does == "drop":
-            for (place, _), kept in self._records.items():
-                for one in [one for one in kept if place == region and f"{one}/".startswith(f"{key}/")]:
-                    del kept[one]
+            del records[key]
+            for kin in [kin for kin, above in self._rules["parents"].items() if family in above]:
+                kept = self.records(region, kin).items()
+                left = {name: one for name, one in kept if not name.startswith(f"{key} ")}
+                self._records[region, kin] = left
         of = text(row.get("of", ""), words)
         found = [one for name, one in records.items() if name.startswith(of)]
         words |= {"record": there, "records": search(text(row.get("take", "@"), words), found)}
