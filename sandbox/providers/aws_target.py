@@ -108,7 +108,7 @@ class AwsTarget(AwsPlan):
         words = {**args, "region": args.get("region") or config.get("region") or REGION}
         client = self.clients.get(asked["service"], words["region"])
         answer = send(client, asked["call"], fill(asked.get("with", {}), words))
-        return {**words, "id": words["region"], **search(text(asked["take"], words), answer)}
+        return {**words, "id": words["region"], **search(asked["take"], answer, words)}
 
 
 class Talk:
@@ -147,7 +147,7 @@ class Talk:
         words = self._words() | {"mark": self._mark[MARK]}
         idents: list[str] = []
         for here, answer in self._answers(found, words):
-            idents += search(text(found["take"], here), answer) or []
+            idents += search(found["take"], answer, here) or []
         return idents
 
     # Reading
@@ -157,10 +157,10 @@ class Talk:
         self._raw = {}
         for number, step in enumerate(self.row.read):
             answer = self.call(step, gone=True)
-            found = search(text(step["take"], self._words()), answer) if answer is not None else None
+            found = search(step["take"], answer, self._words()) if answer is not None else None
             if number == 0 and found is None:
                 return False
-            more: Json = search(text(step["plus"], self._words()), found) if "plus" in step else {}
+            more: Json = search(step["plus"], found, self._words()) if "plus" in step else {}
             self._raw |= {**(found or {}), **more}
         return True
 
@@ -234,7 +234,7 @@ class Talk:
     def call(self, step: Json, names: Iterable[str] = (), *, gone: bool = False) -> Any:
         """Make a step's call, with these inputs besides what it says; its answer."""
         words = self._words()
-        if "if" in step and not search(text(step["if"], words), words):
+        if "if" in step and not search(step["if"], words, words):
             return None
         answers = [answer for _, answer in self._answers(step, words, list(names), gone=gone)]
         return answers[-1] if answers else None
@@ -246,7 +246,7 @@ class Talk:
         items: list[Any] = [None]
         if "for" in step:
             among = self._send(step["for"], words) if "call" in step["for"] else words
-            items = search(text(step["for"]["take"], words), among) or []
+            items = search(step["for"]["take"], among, words) or []
         for item in items:
             here = words | ({"item": item} if item is not None else {})
             try:

@@ -67,7 +67,7 @@ class Kept:
                 self._records[region, kin] = left
         of = text(row.get("of", ""), words)
         found = [one for name, one in records.items() if name.startswith(of)]
-        words |= {"record": there, "records": search(text(row.get("take", "@"), words), found)}
+        words |= {"record": there, "records": search(row.get("take", "@"), found, words)}
         return fill(row.get("answer", {}), words) or {}
 
     def _change_tags(self, row: Json, words: Json) -> Json:
