@@ -1,6 +1,7 @@
 """A request to AWS as its service model wants it: named, shaped, checked, and sent as the provider does."""
 
 import functools
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
@@ -129,13 +130,18 @@ def send(client: Any, name: str, sent: Json) -> Json:
         raise Refused(f"{name}: {error}") from error
 
 
-def refused(error: ClientError) -> Refused:
-    """What AWS answered, as the user is told it."""
-    error_said = cast(Json, error.response)["Error"]
-    said = f"{error.operation_name}: {error_said['Code']}: {error_said.get('Message', '')}"
-    for secret in BARE.get():
-        said = said.replace(secret, "[secret]")
-    return Refused(said)
+def told(client: Any, name: str, sent: Json, gone: re.Pattern[str] | None = None) -> Json | None:
+    """What AWS answers, or refuses as the user is told it; None where it says what `gone` finds."""
+    try:
+        return send(client, name, sent)
+    except ClientError as error:
+        found = cast(Json, error.response)["Error"]
+        if gone and gone.search(found["Code"]):
+            return None
+        said = f"{error.operation_name}: {found['Code']}: {found.get('Message', '')}"
+        for secret in BARE.get():
+            said = said.replace(secret, "[secret]")
+        raise Refused(said) from error
 
 
 class Clients:

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from botocore.exceptions import ClientError
 from botocore.model import StructureShape
 
 from sandbox.providers import aws_requests, schema
 from sandbox.providers.answers import aligned, members
 from sandbox.providers.aws import AwsPlan
-from sandbox.providers.aws_requests import BARE, Clients, operation, refused, send
+from sandbox.providers.aws_requests import BARE, Clients, operation, told
 from sandbox.providers.diff import changes
 from sandbox.providers.kinds import digits, kind, table
 from sandbox.providers.plan import ACCOUNT, REGION
@@ -107,7 +106,7 @@ class AwsTarget(AwsPlan):
             return super().invoke(token, args, config)
         words = {**args, "region": args.get("region") or config.get("region") or REGION}
         client = self.clients.get(asked["service"], words["region"])
-        answer = send(client, asked["call"], fill(asked.get("with", {}), words))
+        answer = told(client, asked["call"], fill(asked.get("with", {}), words))
         return {**words, "id": words["region"], **search(asked["take"], answer, words)}
 
 
@@ -157,7 +156,7 @@ class Talk:
         self._raw = {}
         for number, step in enumerate(self.row.read):
             answer = self.call(step, gone=True)
-            found = search(step["take"], answer, self._words()) if answer is not None else None
+            found = search(step["take"], answer, self._words())
             if number == 0 and found is None:
                 return False
             more: Json = search(step["plus"], found, self._words()) if "plus" in step else {}
@@ -180,9 +179,8 @@ class Talk:
             }
         outputs |= {"region": self._region} if "region" in properties else {}
         outputs = cast(Json, aligned(outputs, self._given, "", self.row.unread + self.row.local))
-        names_of_inputs = schema.properties(schema.args_class(self.resource.type))
-        inputs = {name: outputs[name] for name in outputs if name in names_of_inputs}
-        return Live(self.resource.id, inputs, outputs)
+        known = schema.properties(schema.args_class(self.resource.type))
+        return Live(self.resource.id, {name: outputs[name] for name in outputs if name in known}, outputs)
 
     # Writing
 
@@ -236,8 +234,7 @@ class Talk:
         words = self._words()
         if "if" in step and not search(step["if"], words, words):
             return None
-        answers = [answer for _, answer in self._answers(step, words, list(names), gone=gone)]
-        return answers[-1] if answers else None
+        return [None, *(answer for _, answer in self._answers(step, words, list(names), gone=gone))][-1]
 
     def _answers(
         self, step: Json, words: Json, names: list[str] | None = None, *, gone: bool = False
@@ -245,17 +242,13 @@ class Talk:
         """What a step is told, once for each item of its `for`, and the words it was asked with."""
         items: list[Any] = [None]
         if "for" in step:
-            among = self._send(step["for"], words) if "call" in step["for"] else words
+            among = self._send(step["for"], words, gone=gone) if "call" in step["for"] else words
             items = search(step["for"]["take"], among, words) or []
         for item in items:
             here = words | ({"item": item} if item is not None else {})
-            try:
-                yield here, self._send(step, here, names)
-            except ClientError as error:
-                if not (gone and GONE.search(cast(Json, error.response)["Error"]["Code"])):
-                    raise refused(error) from error
+            yield here, self._send(step, here, names, gone=gone)
 
-    def _send(self, step: Json, words: Json, names: list[str] | None = None) -> Any:
+    def _send(self, step: Json, words: Json, names: list[str] | None = None, *, gone: bool = False) -> Any:
         client = self._clients.get(step["service"], self._region) if "service" in step else self._client
         model = operation(client, step["call"])
         shape = cast(StructureShape, model.input_shape)
@@ -273,7 +266,7 @@ class Talk:
         if given is None:
             return None
         sent = {key: item for key, item in sent.items() if key.lower() not in {one.lower() for one in given}}
-        return send(client, step["call"], sent | given)
+        return told(client, step["call"], sent | given, GONE if gone else None)
 
     def _words(self) -> Json:
         pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", re.escape(kind(self.resource.type).id))
