@@ -79,7 +79,7 @@ OPTIONS = jmespath.Options(custom_functions=_Functions())
 
 
 def search(expression: str, value: Any, words: Json | None = None) -> Any:
-    """What an expression finds; words, where given, are filled into it, and are nothing but text in its strings."""
+    """What an expression finds, with words in it, if there are some; in its strings they are text only."""
 
     def literal(found: re.Match[str]) -> str:
         said = json.dumps(text(found[1], words or {}))

@@ -31,6 +31,7 @@ class Kept:
         if row is None:
             raise Refusal(404, f"the sandbox's {service} has no {action}", "UnknownOperationException")
         if "tags" in row:
+            self._check(service, action, words)
             return self._change_tags(row, words)
         does, family, region = row["does"], row["family"], words["region"]
         records, key = self.records(region, family), text(self._rules["keys"][family], words)

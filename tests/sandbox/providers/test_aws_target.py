@@ -132,7 +132,7 @@ def test_a_clients_connection_needs_nothing_of_the_users(monkeypatch: pytest.Mon
 def test_a_refused_look_up_is_a_refusal(everything: World, monkeypatch: pytest.MonkeyPatch) -> None:
     asks = {"service": "iam", "call": "GetRole", "with": {"RoleName": "<name>"}, "take": "@"}
     monkeypatch.setitem(table("aws_calls")["invokes"], "getRole", asks)
-    with pytest.raises(Refused, match="^GetRole: NoSuchEntity: "):
+    with pytest.raises(Refused, match=r"^GetRole: NoSuchEntity: "):
         everything.target.invoke("aws:iam/getRole:getRole", {"name": "nobody"}, {})
 
 

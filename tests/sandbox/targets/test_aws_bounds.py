@@ -140,6 +140,25 @@ def test_networks_are_as_ec2_wants_them(
     assert said(account, "ec2", call, **asked, **group) == message
 
 
+@pytest.mark.parametrize(
+    ("service", "call", "asked"),
+    [
+        ("kms", "tag_resource", {"KeyId": "~key.id~", "Tags": [{"TagKey": "aws:k", "TagValue": "v"}]}),
+        ("logs", "create_log_group", {"logGroupName": "/x", "tags": {"k": "v", "aws:k": "v"}}),
+        ("eks", "tag_resource", {"resourceArn": "~cluster.arn~", "tags": {"aws:k": "v"}}),
+        ("codebuild", "update_project", {"name": "x", "tags": [{"key": "aws:k", "value": "v"}]}),
+        ("ecr", "create_repository", {"repositoryName": "xy", "tags": [{"Key": "aws:k", "Value": "v"}]}),
+    ],
+)
+def test_tags_are_as_aws_wants_them_however_a_service_spells_them(
+    account: World, service: str, call: str, asked: dict[str, Any]
+) -> None:
+    if service == "codebuild":
+        account.up("runner")
+        asked |= {"name": account.live["runner"].outputs["name"]}
+    assert said(account, service, call, **asked) == TAG
+
+
 NO_LOGS = documents(ADMINISTRATION)
 GROUP = "arn:aws:logs:ap-northeast-1:123456789012:log-group:/other"
 FOR_IT = {"Condition": {"ArnEquals": {"kms:EncryptionContext:aws:logs:arn": GROUP}}}

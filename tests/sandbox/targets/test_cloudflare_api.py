@@ -4,6 +4,7 @@ The paths and bodies are those of terraform-provider-cloudflare (internal/servic
 pulumi-cloudflare is built.
 """
 
+import json
 from collections.abc import Generator
 from typing import Any
 
@@ -108,6 +109,15 @@ def test_records_are_listed_in_pages_and_by_their_names(zone: Zone):
     assert body["result_info"] == {"page": 3, "per_page": 2, "count": 1, "total_count": 5, "total_pages": 3}
     assert [one["name"] for one in zone.ok("GET", "~/dns_records?name=a2.pipe.dev")] == ["a2.pipe.dev"]
     assert [one["name"] for one in zone.ok("GET", "~/dns_records?name.exact=a3.pipe.dev")] == ["a3.pipe.dev"]
+
+
+def test_lists_are_asked_for_by_what_is_inside_and_as_json_writes_it(zone: Zone):
+    zone.ok("POST", "~/dns_records", RECORD)
+    assert len(zone.ok("GET", f"~/dns_records?proxied={json.dumps(RECORD['proxied'])}")) == 1
+    assert zone.ok("GET", f"~/dns_records?proxied={json.dumps(not RECORD['proxied'])}") == []
+    account = zone.ok("GET", "~")["account"]["id"]
+    assert len(zone.ok("GET", f"/zones?name=pipe.dev&account.id={account}")) == 1
+    assert zone.ok("GET", "/zones?name=pipe.dev&account.id=0") == []
 
 
 def test_a_structured_record_has_a_content(zone: Zone):
