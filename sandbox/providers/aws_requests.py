@@ -38,8 +38,7 @@ def shaped(shape: Shape, value: Any) -> Any:
         for name, item in given.items():
             if item is None:  # a multi-select hash has a key for what has no value
                 continue
-            known = member(shape, name)
-            if known is None:
+            if (known := member(shape, name)) is None:
                 raise Refused(f"{name} is no member of {shape.name}; allowed: {', '.join(shape.members)}")
             made[known] = shaped(shape.members[known], item)
         return made
@@ -73,8 +72,7 @@ def faults(shape: Shape, value: Any, path: str = "") -> Iterator[str]:
             if name in shape.members:
                 yield from faults(shape.members[name], item, f"{path}.{name}".removeprefix("."))
         return
-    fault = _fault(shape, value)
-    if fault:
+    if fault := _fault(shape, value):
         shown = "a secret" if shape.metadata.get("sensitive") else f'"{value}"'
         shown = shown if len(shown) <= 120 else "a long value"  # a client knows a secret only as a whole
         yield f"{path}: {shown}; {fault}"

@@ -65,8 +65,7 @@ class AwsTarget(AwsPlan):
 
     def find(self, resource: Resource) -> list[Live]:
         talk = Talk(self.clients, resource)
-        found = [talk.again(one).finish() for one in talk.left_behind()]
-        return [live for live in found if live]
+        return [live for one in talk.left_behind() if (live := talk.again(one).finish())]
 
     def create(self, resource: Resource) -> Live:
         talk = Talk(self.clients, resource)
@@ -174,9 +173,8 @@ class Talk:
         if "tagsAll" in properties:
             own = self._given.get("tags", {})
             outputs["tagsAll"] = seen
-            outputs["tags"] = {
-                key: item for key, item in seen.items() if key in own or self._common.get(key) != item
-            }
+            common = {key for key in seen if key not in own and self._common.get(key) == seen[key]}
+            outputs["tags"] = {key: item for key, item in seen.items() if key not in common}
         outputs |= {"region": self._region} if "region" in properties else {}
         outputs = cast(Json, aligned(outputs, self._given, "", self.row.unread + self.row.local))
         known = schema.properties(schema.args_class(self.resource.type))

@@ -167,9 +167,8 @@ class Front:
             there = [*self._kept.records(words["region"], step["family"]).values()]
             return search(step["take"], there, words)
         client = self._clients.get(step.get("service", service), text(step.get("region", "<region>"), words))
-        sent: Json = fill(step.get("with", {}), words) or {}
         try:
-            answer = aws_requests.send(client, step["call"], sent)
+            answer = aws_requests.send(client, step["call"], fill(step.get("with", {}), words) or {})
         except ClientError as error:
             if "else" in step:
                 return step["else"]

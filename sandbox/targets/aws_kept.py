@@ -15,9 +15,7 @@ ARNS = ("arn", "addonArn", "accessEntryArn", "associationArn")  # what records c
 class Kept:
     """The records of these services, by region and family."""
 
-    def __init__(
-        self, rules: Json, check: Callable[[str, str, Json], None], look: Callable[[str, Json, Json], Any]
-    ) -> None:
+    def __init__(self, rules: Json, check: Callable[..., None], look: Callable[..., Any]) -> None:
         self._rules, self._check, self._look = rules, check, look
         self._records: dict[tuple[str, str], dict[str, Json]] = {}
 
@@ -27,8 +25,7 @@ class Kept:
 
     def answer(self, service: str, action: str, params: Json, words: Json) -> Json:
         """Do what an operation's row says, and answer as it says."""
-        row = self._rules[service].get(action)
-        if row is None:
+        if (row := self._rules[service].get(action)) is None:
             raise Refusal(404, f"the sandbox's {service} has no {action}", "UnknownOperationException")
         if "tags" in row:
             self._check(service, action, words)
