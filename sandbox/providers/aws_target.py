@@ -83,8 +83,7 @@ class AwsTarget(AwsPlan):
         return talk.live() if talk.look() else None
 
     def update(self, resource: Resource, before: Live) -> Live:
-        live = Talk(self.clients, resource).settle(before)
-        if live is None:
+        if (live := Talk(self.clients, resource).settle(before)) is None:
             raise Refused(f"{resource.id} is not there any more; a refresh takes it out of the state")
         return live
 

@@ -147,6 +147,7 @@ def test_the_life_of_a_monitor(api: Datadog):
     assert api.ok("DELETE", path) == {"deleted_monitor_id": str(made["id"])}
     assert api.refused("GET", path) == (404, "Monitor not found")
     assert api.refused("DELETE", path) == (404, "Monitor not found")
+    assert api.refused("POST", f"{path}/validate", MONITOR) == (404, "Monitor not found")
 
 
 def test_two_monitors_may_have_the_same_name(api: Datadog):
