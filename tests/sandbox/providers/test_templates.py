@@ -23,7 +23,10 @@ def test_a_number_can_be_filled_into_a_literal() -> None:
     assert search("[?@==`<id>`]", [1, 2], {"id": 2}) == [2]
 
 
-@pytest.mark.parametrize(("template", "made"), [([{}], [{}]), ([], None), ({"a": {}}, {"a": {}})])
+EMPTY: list[Any] = [([{}], [{}]), ([], None), ({"a": {}}, {"a": {}})]
+
+
+@pytest.mark.parametrize(("template", "made"), EMPTY)
 def test_an_empty_object_in_a_template_stays_one(template: Any, made: Any) -> None:
     assert fill(template, {}) == made
 

@@ -382,7 +382,7 @@ def test_a_cluster_is_reached_and_lies_as_eks_wants_it(account: World) -> None:
         ({"securityGroupIds": [NO_GROUP]}, {}, f"{EKS}The security group ID does not exist: {NO_GROUP}"),
         ({"securityGroupIds": [other]}, {}, f"{EKS}Subnets "),
     ]  # fmt: skip
-    services = [
+    services: list[tuple[dict[str, Any], dict[str, Any], str]] = [
         ({}, {"kubernetesNetworkConfig": {"serviceIpv4Cidr": block}}, f"{EKS}serviceIpv4Cidr {block} is in")
         for block in ("8.8.8.0/24", "10.0.0.0/8", "10.0.0.1/24", "172.32.0.0/16")
     ]
