@@ -1,6 +1,7 @@
 """A request to AWS as its service model wants it: named, shaped, checked, and sent as the provider does."""
 
 import functools
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
@@ -37,8 +38,7 @@ def shaped(shape: Shape, value: Any) -> Any:
         for name, item in given.items():
             if item is None:  # a multi-select hash has a key for what has no value
                 continue
-            known = member(shape, name)
-            if known is None:
+            if (known := member(shape, name)) is None:
                 raise Refused(f"{name} is no member of {shape.name}; allowed: {', '.join(shape.members)}")
             made[known] = shaped(shape.members[known], item)
         return made
@@ -72,8 +72,7 @@ def faults(shape: Shape, value: Any, path: str = "") -> Iterator[str]:
             if name in shape.members:
                 yield from faults(shape.members[name], item, f"{path}.{name}".removeprefix("."))
         return
-    fault = _fault(shape, value)
-    if fault:
+    if fault := _fault(shape, value):
         shown = "a secret" if shape.metadata.get("sensitive") else f'"{value}"'
         shown = shown if len(shown) <= 120 else "a long value"  # a client knows a secret only as a whole
         yield f"{path}: {shown}; {fault}"
@@ -129,13 +128,18 @@ def send(client: Any, name: str, sent: Json) -> Json:
         raise Refused(f"{name}: {error}") from error
 
 
-def refused(error: ClientError) -> Refused:
-    """What AWS answered, as the user is told it."""
-    error_said = cast(Json, error.response)["Error"]
-    said = f"{error.operation_name}: {error_said['Code']}: {error_said.get('Message', '')}"
-    for secret in BARE.get():
-        said = said.replace(secret, "[secret]")
-    return Refused(said)
+def told(client: Any, name: str, sent: Json, gone: re.Pattern[str] | None = None) -> Json | None:
+    """What AWS answers, or refuses as the user is told it; None where it says what `gone` finds."""
+    try:
+        return send(client, name, sent)
+    except ClientError as error:
+        found = cast(Json, error.response)["Error"]
+        if gone and gone.search(found["Code"]):
+            return None
+        said = f"{error.operation_name}: {found['Code']}: {found.get('Message', '')}"
+        for secret in BARE.get():
+            said = said.replace(secret, "[secret]")
+        raise Refused(said) from error
 
 
 class Clients:

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from botocore.exceptions import ClientError
 from botocore.model import StructureShape
 
 from sandbox.providers import aws_requests, schema
 from sandbox.providers.answers import aligned, members
 from sandbox.providers.aws import AwsPlan
-from sandbox.providers.aws_requests import BARE, Clients, operation, refused, send
+from sandbox.providers.aws_requests import BARE, Clients, operation, told
 from sandbox.providers.diff import changes
 from sandbox.providers.kinds import digits, kind, table
 from sandbox.providers.plan import ACCOUNT, REGION
@@ -66,8 +65,7 @@ class AwsTarget(AwsPlan):
 
     def find(self, resource: Resource) -> list[Live]:
         talk = Talk(self.clients, resource)
-        found = [talk.again(one).finish() for one in talk.left_behind()]
-        return [live for live in found if live]
+        return [live for one in talk.left_behind() if (live := talk.again(one).finish())]
 
     def create(self, resource: Resource) -> Live:
         talk = Talk(self.clients, resource)
@@ -85,8 +83,7 @@ class AwsTarget(AwsPlan):
         return talk.live() if talk.look() else None
 
     def update(self, resource: Resource, before: Live) -> Live:
-        live = Talk(self.clients, resource).settle(before)
-        if live is None:
+        if (live := Talk(self.clients, resource).settle(before)) is None:
             raise Refused(f"{resource.id} is not there any more; a refresh takes it out of the state")
         return live
 
@@ -107,8 +104,8 @@ class AwsTarget(AwsPlan):
             return super().invoke(token, args, config)
         words = {**args, "region": args.get("region") or config.get("region") or REGION}
         client = self.clients.get(asked["service"], words["region"])
-        answer = send(client, asked["call"], fill(asked.get("with", {}), words))
-        return {**words, "id": words["region"], **search(text(asked["take"], words), answer)}
+        answer = told(client, asked["call"], fill(asked.get("with", {}), words))
+        return {**words, "id": words["region"], **search(asked["take"], answer, words)}
 
 
 class Talk:
@@ -147,7 +144,7 @@ class Talk:
         words = self._words() | {"mark": self._mark[MARK]}
         idents: list[str] = []
         for here, answer in self._answers(found, words):
-            idents += search(text(found["take"], here), answer) or []
+            idents += search(found["take"], answer, here) or []
         return idents
 
     # Reading
@@ -157,10 +154,10 @@ class Talk:
         self._raw = {}
         for number, step in enumerate(self.row.read):
             answer = self.call(step, gone=True)
-            found = search(text(step["take"], self._words()), answer) if answer is not None else None
+            found = search(step["take"], answer, self._words())
             if number == 0 and found is None:
                 return False
-            more: Json = search(text(step["plus"], self._words()), found) if "plus" in step else {}
+            more: Json = search(step["plus"], found, self._words()) if "plus" in step else {}
             self._raw |= {**(found or {}), **more}
         return True
 
@@ -175,14 +172,12 @@ class Talk:
         if "tagsAll" in properties:
             own = self._given.get("tags", {})
             outputs["tagsAll"] = seen
-            outputs["tags"] = {
-                key: item for key, item in seen.items() if key in own or self._common.get(key) != item
-            }
+            common = {key for key in seen if key not in own and self._common.get(key) == seen[key]}
+            outputs["tags"] = {key: item for key, item in seen.items() if key not in common}
         outputs |= {"region": self._region} if "region" in properties else {}
         outputs = cast(Json, aligned(outputs, self._given, "", self.row.unread + self.row.local))
-        names_of_inputs = schema.properties(schema.args_class(self.resource.type))
-        inputs = {name: outputs[name] for name in outputs if name in names_of_inputs}
-        return Live(self.resource.id, inputs, outputs)
+        known = schema.properties(schema.args_class(self.resource.type))
+        return Live(self.resource.id, {name: outputs[name] for name in outputs if name in known}, outputs)
 
     # Writing
 
@@ -234,10 +229,9 @@ class Talk:
     def call(self, step: Json, names: Iterable[str] = (), *, gone: bool = False) -> Any:
         """Make a step's call, with these inputs besides what it says; its answer."""
         words = self._words()
-        if "if" in step and not search(text(step["if"], words), words):
+        if "if" in step and not search(step["if"], words, words):
             return None
-        answers = [answer for _, answer in self._answers(step, words, list(names), gone=gone)]
-        return answers[-1] if answers else None
+        return [None, *(answer for _, answer in self._answers(step, words, list(names), gone=gone))][-1]
 
     def _answers(
         self, step: Json, words: Json, names: list[str] | None = None, *, gone: bool = False
@@ -245,17 +239,13 @@ class Talk:
         """What a step is told, once for each item of its `for`, and the words it was asked with."""
         items: list[Any] = [None]
         if "for" in step:
-            among = self._send(step["for"], words) if "call" in step["for"] else words
-            items = search(text(step["for"]["take"], words), among) or []
+            among = self._send(step["for"], words, gone=gone) if "call" in step["for"] else words
+            items = search(step["for"]["take"], among, words) or []
         for item in items:
             here = words | ({"item": item} if item is not None else {})
-            try:
-                yield here, self._send(step, here, names)
-            except ClientError as error:
-                if not (gone and GONE.search(cast(Json, error.response)["Error"]["Code"])):
-                    raise refused(error) from error
+            yield here, self._send(step, here, names, gone=gone)
 
-    def _send(self, step: Json, words: Json, names: list[str] | None = None) -> Any:
+    def _send(self, step: Json, words: Json, names: list[str] | None = None, *, gone: bool = False) -> Any:
         client = self._clients.get(step["service"], self._region) if "service" in step else self._client
         model = operation(client, step["call"])
         shape = cast(StructureShape, model.input_shape)
@@ -273,7 +263,7 @@ class Talk:
         if given is None:
             return None
         sent = {key: item for key, item in sent.items() if key.lower() not in {one.lower() for one in given}}
-        return send(client, step["call"], sent | given)
+        return told(client, step["call"], sent | given, GONE if gone else None)
 
     def _words(self) -> Json:
         pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", re.escape(kind(self.resource.type).id))

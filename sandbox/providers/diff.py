@@ -52,11 +52,8 @@ def reaches(change: Change, path: Sequence[str]) -> bool:
     if len(changed) >= len(path):
         return changed[: len(path)] == list(path)
     rest = path[len(changed) :]
-    if change.new is UNKNOWN:
-        return False
-    return changed == list(path[: len(changed)]) and any(
-        _holds(side, rest) for side in (change.old, change.new)
-    )
+    held = changed == list(path[: len(changed)]) and change.new is not UNKNOWN
+    return held and any(_holds(side, rest) for side in (change.old, change.new))
 
 
 def _holds(value: Any, path: Sequence[str]) -> bool:

@@ -180,8 +180,7 @@ class RestTarget(Target):
         return next(cast("list[Json]", part) for part in parts if isinstance(part, list))
 
     def find(self, resource: Resource) -> list[Live]:
-        lives = [self.read(replace(resource, id=one), {}) for one in self._same(resource)]
-        return [live for live in lives if live]
+        return [live for one in self._same(resource) if (live := self.read(replace(resource, id=one), {}))]
 
     def create(self, resource: Resource) -> Live:
         """One whose answer is lost is looked for before it is asked for again, or there would be two."""
@@ -246,9 +245,8 @@ class RestTarget(Target):
             value: Any = attributes
             for step in at.place(name).split("."):
                 value = cast(Json, value).get(step) if isinstance(value, dict) else None
-            found[name] = (
-                given.get(name) if name in at.local else received(value, prop.hint, given.get(name), at.find)
-            )
+            seen = received(value, prop.hint, given.get(name), at.find)
+            found[name] = given.get(name) if name in at.local else seen
         if at.json:
             same = given.get(at.json) and self._bare(json.loads(given[at.json])) == self._bare(result)
             found[at.json] = given[at.json] if same else json.dumps(self._bare(result))

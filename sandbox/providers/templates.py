@@ -14,6 +14,8 @@ from sandbox.providers.values import Json
 
 PLACE = re.compile(r"<([^<>]+)>")  # JMESPath in a template
 
+QUOTED = re.compile(r"'((?:<[^<>]+>|[^'<])*)'")  # a string in JMESPath, which may have places
+
 DOCUMENT: Any = {"types": ["object", "string"]}
 STRING: Any = {"types": ["string"]}
 OBJECT: Any = {"types": ["object"]}
@@ -76,9 +78,15 @@ class _Functions(Functions):
 OPTIONS = jmespath.Options(custom_functions=_Functions())
 
 
-def search(expression: str, value: Any) -> Any:
-    """What an expression finds."""
-    return jmespath.search(expression, value, OPTIONS)
+def search(expression: str, value: Any, words: Json | None = None) -> Any:
+    """What an expression finds, with words in it, if there are some; in its strings they are text only."""
+
+    def literal(found: re.Match[str]) -> str:
+        said = json.dumps(text(found[1], words or {}))
+        return "`" + said.replace("`", "\\u0060").replace("<", "\\u003c") + "`"
+
+    filled = expression if words is None else text(QUOTED.sub(literal, expression), words)
+    return jmespath.search(filled, value, OPTIONS)
 
 
 def fill(template: Any, words: Json) -> Any:
@@ -96,7 +104,11 @@ def fill(template: Any, words: Json) -> Any:
 
 
 def _has_first(item: Any, words: Json) -> bool:
-    return not isinstance(item, dict) or fill(next(iter(cast(Json, item).values())), words) is not None
+    return (
+        not item
+        or not isinstance(item, dict)
+        or fill(next(iter(cast(Json, item).values())), words) is not None
+    )
 
 
 def text(template: str, words: Json) -> str:
@@ -113,5 +125,5 @@ def text(template: str, words: Json) -> str:
 def broken(rules: Iterable[Json], words: Json) -> Iterator[Json]:
     """The rules whose `if` finds something, with what they `say` of it (`found`)."""
     for rule in rules:
-        if found := search(text(rule["if"], words), words):
+        if found := search(rule["if"], words, words):
             yield {**rule, "say": text(rule["say"], {**words, "found": found})}

@@ -158,24 +158,23 @@ class Front:
                 for value in aws_documents.listed(search(name, words))
                 if value is not None and not re.fullmatch(pattern, str(value))
             ]
-            if wrong or ("if" in rule and search(text(rule["if"], words), words)):
+            if wrong or ("if" in rule and search(rule["if"], words, words)):
                 raise Refusal(rule.get("status", 400), text(rule["say"], words), rule["code"])
 
     def _look(self, service: str, step: Json, words: Json) -> Any:
         """What there is: of a service in moto, or of a kept family."""
         if "family" in step:
             there = [*self._kept.records(words["region"], step["family"]).values()]
-            return search(text(step["take"], words), there)
+            return search(step["take"], there, words)
         client = self._clients.get(step.get("service", service), text(step.get("region", "<region>"), words))
-        sent: Json = fill(step.get("with", {}), words) or {}
         try:
-            answer = aws_requests.send(client, step["call"], sent)
+            answer = aws_requests.send(client, step["call"], fill(step.get("with", {}), words) or {})
         except ClientError as error:
             if "else" in step:
                 return step["else"]
             found = cast(Json, error.response)["Error"]
             raise Refusal(400, found["Message"], found["Code"]) from error
-        return search(text(step["take"], words), answer)
+        return search(step["take"], answer, words)
 
 
 def _params(operation: Any, protocol: str, request: Any, place: Json) -> Json:

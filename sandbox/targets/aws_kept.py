@@ -15,9 +15,7 @@ ARNS = ("arn", "addonArn", "accessEntryArn", "associationArn")  # what records c
 class Kept:
     """The records of these services, by region and family."""
 
-    def __init__(
-        self, rules: Json, check: Callable[[str, str, Json], None], look: Callable[[str, Json, Json], Any]
-    ) -> None:
+    def __init__(self, rules: Json, check: Callable[..., None], look: Callable[..., Any]) -> None:
         self._rules, self._check, self._look = rules, check, look
         self._records: dict[tuple[str, str], dict[str, Json]] = {}
 
@@ -27,17 +25,17 @@ class Kept:
 
     def answer(self, service: str, action: str, params: Json, words: Json) -> Json:
         """Do what an operation's row says, and answer as it says."""
-        row = self._rules[service].get(action)
-        if row is None:
+        if (row := self._rules[service].get(action)) is None:
             raise Refusal(404, f"the sandbox's {service} has no {action}", "UnknownOperationException")
         if "tags" in row:
+            self._check(service, action, words)
             return self._change_tags(row, words)
         does, family, region = row["does"], row["family"], words["region"]
         records, key = self.records(region, family), text(self._rules["keys"][family], words)
         there = records.get(key)
-        holder, parent = self._rules["parents"].get(family), key.partition("/")[0]
-        if holder and parent not in self.records(region, holder):
-            raise Refusal(404, f"No {holder} found for name: {parent}.", "ResourceNotFoundException")
+        for holder in self._rules["parents"].get(family, ()):
+            if (parent := text(self._rules["keys"][holder], words)) not in self.records(region, holder):
+                raise Refusal(404, f"No {holder} found for name: {parent}.", "ResourceNotFoundException")
         if does in ("get", "change", "drop") and there is None:
             raise Refusal(404, f"No {family} found for {key}.", "ResourceNotFoundException")
         if does == "put" and there is not None and not row.get("again"):
@@ -60,12 +58,14 @@ class Kept:
             there |= new
             there.pop(row.get("forget"), None)
         elif does == "drop":
-            for (place, _), kept in self._records.items():
-                for one in [one for one in kept if place == region and f"{one}/".startswith(f"{key}/")]:
-                    del kept[one]
+            del records[key]
+            for kin in [kin for kin, above in self._rules["parents"].items() if family in above]:
+                kept = self.records(region, kin).items()
+                left = {name: one for name, one in kept if not name.startswith(f"{key} ")}
+                self._records[region, kin] = left
         of = text(row.get("of", ""), words)
         found = [one for name, one in records.items() if name.startswith(of)]
-        words |= {"record": there, "records": search(text(row.get("take", "@"), words), found)}
+        words |= {"record": there, "records": search(row.get("take", "@"), found, words)}
         return fill(row.get("answer", {}), words) or {}
 
     def _change_tags(self, row: Json, words: Json) -> Json:

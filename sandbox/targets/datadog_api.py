@@ -30,7 +30,7 @@ class DatadogApi(Api):
     # Monitors
 
     def validate_monitor(self, request: Request, ident: str = "") -> Any:
-        self.make("monitor", body(request), {}, {})
+        self.make("monitor", body(request), {}, self.one("monitor", ident) if ident else {})
         return {}
 
     def put_monitor(self, given: Json, own: Json, before: Json) -> Json:

@@ -41,6 +41,7 @@ class Query:
     last: int = 0  # how many runs of a service check are looked at
     strings: tuple[str, ...] = ()  # an SLO's id and its windows; a check's name and tags
     minutes: tuple[int, ...] = ()  # the windows
+    series: tuple[str, ...] = ()  # the metrics
 
 
 @functools.cache
@@ -75,6 +76,7 @@ def parse(query: str, kind: str = "metric") -> Query:
         last=int(next(iter(found.get("LAST", ())), 0)),
         strings=strings,
         minutes=tuple(_minutes(span) for span in found.get("SPAN", ())),
+        series=tuple(found.get("SERIES", ())),
     )
 
 
@@ -100,8 +102,7 @@ def faults(monitor: Any) -> Iterator[str]:
         yield f"The value provided for parameter 'query' is invalid: {error}"
         return
     said = asdict(query) | {"groups": [*query.groups], "minutes": [*query.minutes]}
-    rises = ">" in query.comparator
-    said |= {"rises": rises, "falls": query.comparator != "" and not rises}
+    said |= {"rises": ">" in query.comparator, "falls": "<" in query.comparator, "series": [*query.series]}
     words = {"type": kind, "options": options, "at": options.get("thresholds") or {}, "query": said}
     yield from (rule["say"] for rule in broken(_rules()["monitor"], words))
     yield from _message(monitor.get("message", ""))

@@ -138,17 +138,22 @@ class Api(ABC):
 
     def page(self, request: Request, name: str, *scope: str) -> list[Json]:
         """The objects that a request asks for by their values, and of those one page."""
-        asked = ((key.partition(".")[0], value) for key, value in request.args.items() if key != "query")
-        wanted = {key: value.removeprefix("equal:") for key, value in asked}
-        found = [
-            row
-            for row in self.rows(name, *scope).values()
-            if all(str(row.get(key, value)) == value for key, value in wanted.items())
-        ]
-        number, size = request.args.get("page", 1, int), request.args.get("per_page", 100, int)
-        shown = found[(number - 1) * size : number * size]
+        wanted = [(key.split("."), one) for key, one in request.args.items() if key != "query"]
+        rows = self.rows(name, *scope).values()
+        found = [row for row in rows if all(_is(row, *path, asked=one) for path, one in wanted)]
+        sized, first, most = self.table["pages"]
+        number, size = request.args.get("page", first, int), request.args.get(sized, most, int)
+        shown = found[(number - first) * size : (number - first + 1) * size]
         self.info = {"page": number, "per_page": size, "count": len(shown), "total_count": len(found)}
         return shown
+
+
+def _is(value: Any, *path: str, asked: str) -> bool:
+    """Whether a value has what is asked for at a path, as JSON writes it; one that has no such place does."""
+    if path and isinstance(value, dict):
+        inner = cast(Json, value)
+        return path[0] not in inner or _is(inner[path[0]], *path[1:], asked=asked)
+    return asked.removeprefix("equal:") == (value if isinstance(value, str) else json.dumps(value))
 
 
 def _in(key: str, value: Any) -> Any:

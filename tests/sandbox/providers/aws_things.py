@@ -21,6 +21,8 @@ def trust(service: str, *more: str) -> str:
     return document(Principal={"Service": service}, Action=["sts:AssumeRole", *more])
 
 
+ROLES = ("eks.amazonaws.com", "monitoring.rds.amazonaws.com", "codebuild.amazonaws.com")
+
 READS = document(Action="s3:GetObject", Resource="*")
 OPERATES = "arn:aws:iam::123456789012:role/pipe-operators"
 LOGGED = {"Service": "logging.s3.amazonaws.com"}
@@ -171,7 +173,7 @@ WORLD: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {
             "name": "pipe-role",
             "description": "All of them",
-            "assumeRolePolicy": trust("eks.amazonaws.com"),
+            "assumeRolePolicy": document(Principal={"Service": [*ROLES]}, Action=["sts:AssumeRole"]),
             "permissionsBoundary": "arn:aws:iam::123456789012:policy/pipe-dev-boundary",
             "maxSessionDuration": 7200,
             "tags": {"Name": "role"},

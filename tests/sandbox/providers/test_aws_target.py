@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from sandbox.providers.aws_requests import Clients
-from sandbox.providers.aws_target import MARK
+from sandbox.providers.aws_target import MARK, Talk
 from sandbox.providers.diff import changes
 from sandbox.providers.kinds import table
-from sandbox.providers.target import Refused
+from sandbox.providers.target import Refused, Resource
+from sandbox.providers.values import Secret
 from tests.sandbox.providers.aws_things import WORLD
 from tests.sandbox.providers.aws_world import World, world
 
@@ -126,3 +127,21 @@ def test_a_clients_connection_needs_nothing_of_the_users(monkeypatch: pytest.Mon
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     client = Clients("http://127.0.0.1:9").get("sts", "ap-northeast-1")
     assert client.meta.endpoint_url == "http://127.0.0.1:9"
+
+
+def test_a_refused_look_up_is_a_refusal(everything: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asks = {"service": "iam", "call": "GetRole", "with": {"RoleName": "<name>"}, "take": "@"}
+    monkeypatch.setitem(table("aws_calls")["invokes"], "getRole", asks)
+    with pytest.raises(Refused, match=r"^GetRole: NoSuchEntity: "):
+        everything.target.invoke("aws:iam/getRole:getRole", {"name": "nobody"}, {})
+
+
+def test_a_refused_look_up_of_a_step_shows_no_secret(everything: World) -> None:
+    token, inputs = "aws:iam/policy:Policy", {"name": "x", "description": Secret("pipe-secret")}
+    resource = Resource("urn:pulumi:dev::pipe::x::x", token, inputs, {}, "arn:aws:iam::1:policy/pipe-secret")
+    talk = Talk(everything.target.clients, resource)
+    versions = {"call": "ListPolicyVersions", "with": {"PolicyArn": "<id>"}, "take": "Versions"}
+    with pytest.raises(Refused, match=r"^ListPolicyVersions: NoSuchEntity: .*\[secret\]") as found:
+        talk.call({"call": "GetPolicy", "for": versions})
+    assert "pipe-secret" not in str(found.value)
+    assert talk.call({"call": "GetPolicy", "for": versions}, gone=True) is None

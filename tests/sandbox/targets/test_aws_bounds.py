@@ -140,6 +140,25 @@ def test_networks_are_as_ec2_wants_them(
     assert said(account, "ec2", call, **asked, **group) == message
 
 
+@pytest.mark.parametrize(
+    ("service", "call", "asked"),
+    [
+        ("kms", "tag_resource", {"KeyId": "~key.id~", "Tags": [{"TagKey": "aws:k", "TagValue": "v"}]}),
+        ("logs", "create_log_group", {"logGroupName": "/x", "tags": {"k": "v", "aws:k": "v"}}),
+        ("eks", "tag_resource", {"resourceArn": "~cluster.arn~", "tags": {"aws:k": "v"}}),
+        ("codebuild", "update_project", {"name": "x", "tags": [{"key": "aws:k", "value": "v"}]}),
+        ("ecr", "create_repository", {"repositoryName": "xy", "tags": [{"Key": "aws:k", "Value": "v"}]}),
+    ],
+)
+def test_tags_are_as_aws_wants_them_however_a_service_spells_them(
+    account: World, service: str, call: str, asked: dict[str, Any]
+) -> None:
+    if service == "codebuild":
+        account.up("runner")
+        asked |= {"name": account.live["runner"].outputs["name"]}
+    assert said(account, service, call, **asked) == TAG
+
+
 NO_LOGS = documents(ADMINISTRATION)
 GROUP = "arn:aws:logs:ap-northeast-1:123456789012:log-group:/other"
 FOR_IT = {"Condition": {"ArnEquals": {"kms:EncryptionContext:aws:logs:arn": GROUP}}}
@@ -340,3 +359,88 @@ def test_a_pod_gets_a_role_only_if_that_trusts_pods(account: World, trusted: str
         f" allowed sts:AssumeRole and sts:TagSession by {role}"
     )
     iam.delete_role(RoleName="other")
+
+
+EKS = "InvalidParameterException: "
+NO_GROUP = "sg-0123456789abcdef0"
+
+
+def elsewhere(account: World) -> str:
+    """A group of another VPC."""
+    ec2 = account.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
+    return ec2.create_security_group(GroupName="x", Description="x", VpcId=vpc)["GroupId"]
+
+
+def test_a_cluster_is_reached_and_lies_as_eks_wants_it(account: World) -> None:
+    subnets = account.live["cluster"].outputs["vpcConfig"]["subnetIds"]
+    role = account.live["role"].outputs["arn"]
+    other = elsewhere(account)
+    changes: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+        ({"publicAccessCidrs": ["10.0.0.1/8", "bogus", "192.0.2.0/24"]}, {},
+            f"{EKS}The following CIDRs are invalid in publicAccessCidrs: 10.0.0.1/8, bogus"),
+        ({"securityGroupIds": [NO_GROUP]}, {}, f"{EKS}The security group ID does not exist: {NO_GROUP}"),
+        ({"securityGroupIds": [other]}, {}, f"{EKS}Subnets "),
+    ]  # fmt: skip
+    services: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+        ({}, {"kubernetesNetworkConfig": {"serviceIpv4Cidr": block}}, f"{EKS}serviceIpv4Cidr {block} is in")
+        for block in ("8.8.8.0/24", "10.0.0.0/8", "10.0.0.1/24", "172.32.0.0/16")
+    ]
+    for network, more, message in [*changes, *services]:
+        asked = {"name": "x", "roleArn": role, "resourcesVpcConfig": {"subnetIds": subnets, **network}}
+        assert said(account, "eks", "create_cluster", **asked, **more).startswith(message)
+    for network, _, message in changes:
+        asked = {"name": "pipe-dev", "resourcesVpcConfig": network}
+        assert said(account, "eks", "update_cluster_config", **asked).startswith(message)
+
+
+def test_a_database_lies_where_its_groups_are(account: World) -> None:
+    new = {
+        "DBInstanceIdentifier": "other", "Engine": "postgres", "DBInstanceClass": "db.t4g.micro",
+        "MasterUsername": "pipe", "MasterUserPassword": "correct-horse",
+        "DBSubnetGroupName": account.live["database"].outputs["dbSubnetGroupName"],
+    }  # fmt: skip
+    old = {"DBInstanceIdentifier": "pipe-db"}
+    groups, invalid = "InvalidParameterValue: Invalid security group", "InvalidParameterValue: IAM role ARN"
+    nobody = {"MonitoringRoleArn": "arn:aws:iam::123456789012:role/nobody", "MonitoringInterval": 60}
+    pods = nobody | {"MonitoringRoleArn": account.live["reader"].outputs["arn"]}
+    for group in (NO_GROUP, elsewhere(account)):
+        asked = {"VpcSecurityGroupIds": [group]}
+        assert said(account, "rds", "modify_db_instance", **old, **asked).startswith(groups)
+        assert said(account, "rds", "create_db_instance", **new, AllocatedStorage=20, **asked).startswith(
+            groups
+        )
+    for role in (nobody, pods):
+        assert said(account, "rds", "modify_db_instance", **old, **role).startswith(invalid)
+        assert said(account, "rds", "create_db_instance", **new, AllocatedStorage=20, **role).startswith(
+            invalid
+        )
+    assert said(account, "rds", "create_db_instance", **new).startswith(
+        "InvalidParameterValue: Invalid storage size"
+    )
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "asked", "message"),
+    [
+        ("ec2", "attach_internet_gateway", {"VpcId": "~vpc.id~"},
+            "InvalidParameterValue: Network ~ already has an internet gateway attached"),
+        ("ec2", "create_vpc_endpoint", {"VpcId": "~vpc.id~", "ServiceName": "com.amazonaws.x.s4"},
+            "InvalidServiceName: The Vpc Endpoint Service 'com.amazonaws.x.s4' does not exist"),
+        ("iam", "create_open_id_connect_provider", {"Url": "http://example.com"},
+            "InvalidInput: Invalid Open ID Connect Provider URL: http://example.com"),
+        ("eks", "create_cluster", {"name": "x", "roleArn": "~reader.arn~", "resourcesVpcConfig":
+            {"subnetIds": ["~a.id~", "~c.id~"]}}, f"{EKS}Role with arn: "),
+        ("codebuild", "update_project", {"name": "~runner.name~", "serviceRole": "~reader.arn~"},
+            "InvalidInputException: CodeBuild is not authorized to perform: sts:AssumeRole on "),
+    ],
+)  # fmt: skip
+def test_what_aws_refuses_besides(
+    account: World, service: str, call: str, asked: dict[str, Any], message: str
+) -> None:
+    account.up("internet", "c", "runner")
+    if call == "attach_internet_gateway":
+        ec2 = account.client("ec2")
+        asked["InternetGatewayId"] = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    found = said(account, service, call, **asked)
+    assert found.startswith(message.replace("~", account.live["vpc"].id))

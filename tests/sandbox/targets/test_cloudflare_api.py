@@ -4,6 +4,7 @@ The paths and bodies are those of terraform-provider-cloudflare (internal/servic
 pulumi-cloudflare is built.
 """
 
+import json
 from collections.abc import Generator
 from typing import Any
 
@@ -110,6 +111,15 @@ def test_records_are_listed_in_pages_and_by_their_names(zone: Zone):
     assert [one["name"] for one in zone.ok("GET", "~/dns_records?name.exact=a3.pipe.dev")] == ["a3.pipe.dev"]
 
 
+def test_lists_are_asked_for_by_what_is_inside_and_as_json_writes_it(zone: Zone):
+    zone.ok("POST", "~/dns_records", RECORD)
+    assert len(zone.ok("GET", f"~/dns_records?proxied={json.dumps(RECORD['proxied'])}")) == 1
+    assert zone.ok("GET", f"~/dns_records?proxied={json.dumps(not RECORD['proxied'])}") == []
+    account = zone.ok("GET", "~")["account"]["id"]
+    assert len(zone.ok("GET", f"/zones?name=pipe.dev&account.id={account}")) == 1
+    assert zone.ok("GET", "/zones?name=pipe.dev&account.id=0") == []
+
+
 def test_a_structured_record_has_a_content(zone: Zone):
     caa = {"name": "@", "type": "CAA", "ttl": 1, "data": {"flags": 0, "tag": "issue", "value": "pki.goog"}}
     made = zone.ok("POST", "~/dns_records", caa)
@@ -138,6 +148,8 @@ REFUSED_RECORDS: list[tuple[Json, str]] = [
         {"type": "NS", "content": "a b.example.com", "proxied": False},
         "/content: Content is no name of a host.",
     ),
+    ({"type": "MX", "proxied": False}, "/: required: ['priority']"),
+    ({"type": "MX", "proxied": False, "priority": 1, "content": "192.0.2.1"}, "/content: Content is no name"),
     ({"name": "bad name!"}, "/name: DNS name is invalid."),
     ({"name": "a..pipe.dev"}, "/name: DNS name is invalid."),
     ({"comment": "x" * 501}, "/comment: A comment has one line of 500 characters at most."),
@@ -266,6 +278,7 @@ CUSTOM = {"phase": "http_request_firewall_custom"}
 MANAGED = {"phase": "http_request_firewall_managed"}
 REFUSED_RULESETS: list[tuple[Json, str]] = [
     ({"phase": "http_limit"}, "/phase: Input should be"),
+    ({"phase": "http_request_transform"}, "/phase: the sandbox cannot check a ruleset of this phase"),
     ({"kind": None}, "/: required: "),
     ({"rule": []}, "/rule: Extra inputs are not permitted"),
     (rules(action="blok"), "/rules/0: Input tag 'blok' found using 'action'"),
@@ -388,9 +401,9 @@ def test_the_official_client_understands_the_answers(zone: Zone, official: cloud
     )
     assert record is not None and record.proxiable
     assert [one.id for one in official.dns.records.list(zone_id=zone.id)] == [record.id]
-    official.rulesets.create(zone_id=zone.id, kind="zone", name="a", phase="http_request_transform", rules=[])
+    official.rulesets.create(zone_id=zone.id, kind="zone", name="a", phase="http_ratelimit", rules=[])
     (made,) = official.rulesets.list(zone_id=zone.id)
-    assert (made.name, made.phase) == ("a", "http_request_transform")
+    assert (made.name, made.phase) == ("a", "http_ratelimit")
     official.rulesets.delete(made.id, zone_id=zone.id)
     setting = official.zones.settings.edit("http3", zone_id=zone.id, value="off")
     assert setting is not None and getattr(setting, "value", None) == "off"

@@ -147,12 +147,20 @@ def test_the_life_of_a_monitor(api: Datadog):
     assert api.ok("DELETE", path) == {"deleted_monitor_id": str(made["id"])}
     assert api.refused("GET", path) == (404, "Monitor not found")
     assert api.refused("DELETE", path) == (404, "Monitor not found")
+    assert api.refused("POST", f"{path}/validate", MONITOR) == (404, "Monitor not found")
 
 
 def test_two_monitors_may_have_the_same_name(api: Datadog):
     ids = {api.ok("POST", "/api/v1/monitor", MONITOR)["id"] for _ in range(2)}
     assert {one["id"] for one in api.ok("GET", "/api/v1/monitor?name=HighErrorRate")} == ids
     assert api.ok("GET", "/api/v1/monitor?name=Other") == []
+
+
+def test_pages_of_monitors_begin_with_0(api: Datadog):
+    ids = [api.ok("POST", "/api/v1/monitor", MONITOR)["id"] for _ in range(3)]
+    for page, there in ((0, ids[:2]), (1, ids[2:]), (2, [])):
+        found = api.ok("GET", f"/api/v1/monitor?page={page}&page_size=2")
+        assert [one["id"] for one in found] == there
 
 
 def test_a_monitor_without_thresholds_gets_that_of_its_query(api: Datadog):

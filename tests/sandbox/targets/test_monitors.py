@@ -158,6 +158,9 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (MONITOR, {"query": "avg(last_5m):avg:a{*} > 0.5", "options": {"new_group_delay": 60}},
         "The new_group_delay option can only be used for multi-alert monitors"),
     (MONITOR, {"options": {"notify_by": ["pod"]}}, "notify_by: pod is not among the query's groups"),
+    (MONITOR, {"type": "metric alert", "options": {"notify_by": ["pod"]}},
+        "notify_by: pod is not among the query's groups"),
+    (MONITOR, {"query": "avg(last_5m):5 > 5", "options": {}}, INVALID + "it names no metric"),
     (MONITOR, {"message": "{{#is_alert}}x"}, "message: {{#is_alert}} does not end"),
     (MONITOR, {"message": "{{#is_alert}}x{{/is_info}}"}, "message: {{/is_info}} ends what did not begin"),
     (CHECK, {"options": {"thresholds": {"critical": 3}}},
@@ -169,6 +172,14 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
 
 def test_a_right_monitor_is_taken():
     assert [*faults(MONITOR), *faults(CHECK)] == []
+
+
+@pytest.mark.parametrize("comparator", ["==", "!="])
+def test_what_neither_rises_nor_falls_has_warnings_on_any_side(comparator: str):
+    for warning in (4, 6):
+        query = f"avg(last_5m):avg:a{{*}} {comparator} 5"
+        thresholds = {"critical": 5, "warning": warning}
+        assert [*faults(MONITOR | {"query": query, "options": {"thresholds": thresholds}})] == []
 
 
 @pytest.mark.parametrize(("monitor", "change", "said"), REFUSED)
