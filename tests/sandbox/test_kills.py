@@ -155,7 +155,8 @@ def pause(stack: Stack, running: "subprocess.Popen[str]") -> None:
 
     def waits() -> bool:
         there = api.get(WAITED_FOR)
-        return "deletionTimestamp" in there["metadata"] if before and there else not before and bool(there)
+        going = there is None or "deletionTimestamp" in there["metadata"]  # what is short is not always seen
+        return going if before else there is not None
 
     words = ["pgrep", "-g", str(found.pid), "kube-apiserver"]
     server = int(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
