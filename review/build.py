@@ -40,13 +40,13 @@ def build(compares: str, names: tuple[str, str], stacks: Sequence[Stack], clean:
         rows.append(model.StackReport(stack.name, _counts(stack, own, judged), *price))
         changes += own
         found += judged
+    told = {line for each in found for line in (each.waiver, *each.message.splitlines())}
     changes, found = [*_merged(changes)], [*_merged(found)]
     evaluated = {each.name: each for each in stacks if each.head and not each.head.errors}
     if "prod" in evaluated and "stg" in evaluated:
         weak = findings.weaker(evaluated["prod"], evaluated["stg"])
         found += [_waived(each, waivers, each.name) for each in weak]
     found += findings.apart([*evaluated.values()], neutral)
-    told = {line for each in found for line in (each.waiver, *each.message.splitlines())}
     idle = (each for each in waivers.waivers if not {each.said(waivers.today), each.lapsed()} & told)
     said = {
         text for each in idle for name in evaluated for text in each.unneeded(f"urn:pulumi:{name}::", set())

@@ -48,7 +48,7 @@ def _shown(tree: Path) -> set[Path]:
     words = ("git", "-C", tree, "ls-files", "--cached", "--others", "--exclude-standard", "-z")
     found = subprocess.run(words, capture_output=True, text=True).stdout.split("\0")
     names = {name.partition("/")[0] for name in found if name} or {one.name for one in tree.iterdir()}
-    return {tree / name for name in names - {".git"}}
+    return {tree / name for name in names - {".git", ".sandbox"}}
 
 
 def environment(home: Path) -> dict[str, str]:

@@ -55,6 +55,16 @@ def test_a_waiver_that_nothing_needs_is_told(tmp_path: Path, days: int) -> None:
     ]
 
 
+def test_a_waiver_that_names_a_stack_and_covers_several_is_needed(tmp_path: Path) -> None:
+    match = [{"policies": ["stateful-deleted"], "targets": ["urn:pulumi:*::old"]}]
+    waiver = WAIVER | {"expires": utc_day(), "match": match, "reason": "dev goes first"}
+    (tmp_path / "review").mkdir()
+    (tmp_path / "review" / "waivers.yaml").write_text(yaml.safe_dump([waiver]))
+    gone = [stack(Step("delete", resource(KEY, "old"), None), name=name) for name in ("dev", "stg")]
+    found = build(BASE_TO_HEAD, ("base", "head"), gone, masks([]), tmp_path)
+    assert (found.code, found.notes[2:]) == (0, [])
+
+
 def test_a_waiver_of_another_stack_is_not_told(tmp_path: Path) -> None:
     match = [{"policies": ["stateful-deleted"], "targets": ["urn:pulumi:prod::*"]}]
     assert report(tmp_path, 3, match=match).notes[1:] == []
