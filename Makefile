@@ -92,6 +92,10 @@ bench: $(READY) ## measure: medians and ratios
 	@$(PY) -m bench.data
 	@$(PY) -m bench.review
 
+kills: $(READY) ## kill ten runs of each stack at random moments; each next run has to converge (half an hour)
+	@for stack in dev stg prod; do \
+	  PIPE_KILL_STACK=$$stack PIPE_KILLS=10 $(PY) -m pytest tests/sandbox/test_kills.py -k converges $(FLAGS) || exit 1; done
+
 mutation: $(READY) ## how much of the policies the tests hold: the mutation score
 	@$(PY) -m tests.policies.mutation
 
@@ -110,4 +114,4 @@ lock: $(READY) ## pin the newest versions that the requirements allow
 	  $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	    --upgrade $$file.in -o $$file.txt; done
 
-.PHONY: help packages sandbox preview down clean console control-plane validate check test checks scan current vercel review bench mutation truth schema lock
+.PHONY: help packages sandbox preview down clean console control-plane validate check test checks scan current vercel review bench kills mutation truth schema lock
