@@ -51,6 +51,9 @@ console: $(READY) ## a shell in which kubectl and aws see what STACK's sandbox h
 control-plane: $(READY) ## build Kubernetes' servers for the sandbox (about 9 minutes, once)
 	@$(PY) -m sandbox control-plane
 
+plugins: $(READY) ## build the Kubernetes provider's plugin, for PROVIDERS=real (about 12 minutes, once)
+	@$(PY) -m sandbox plugins
+
 validate: $(READY) ## check the stack files
 	@$(PY) -m components.settings
 
@@ -64,6 +67,7 @@ check: $(READY) ## format, lint, type-check
 test: $(READY) ## run every test, the real engine included
 	@$(PY) -m sandbox engine
 	@$(PY) -m sandbox control-plane
+	@$(PY) -m sandbox plugins
 	@$(PY) -m tests.drills.tools
 	@# Three processes on two cores: much of it waits, for pods and for what was killed.
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(FLAGS)
@@ -114,4 +118,4 @@ lock: $(READY) ## pin the newest versions that the requirements allow
 	  $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	    --upgrade $$file.in -o $$file.txt; done
 
-.PHONY: help packages sandbox preview down clean console control-plane validate check test checks scan current vercel review bench kills mutation truth schema lock
+.PHONY: help packages sandbox preview down clean console control-plane plugins validate check test checks scan current vercel review bench kills mutation truth schema lock

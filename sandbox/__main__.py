@@ -5,16 +5,19 @@ import os
 import signal
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sandbox import console, engine, fault, lock, operations, workspace
+from sandbox import console, engine, fault, lock, operations, plugins, workspace
 from sandbox.operations import Serve
 from sandbox.progress import Progress
 from sandbox.run import DONE, NOT_RUN, STOPPED, Session
 
 LINE: dict[str, Any] = tomllib.loads(Path(__file__).with_name("commands.toml").read_text())
+
+BUILDING = ("engine", "control-plane", "plugins")
+"""The commands that are about no stack."""
 
 
 def main(words: Sequence[str] | None = None, serve: Serve | None = None) -> int:
@@ -36,13 +39,8 @@ def main(words: Sequence[str] | None = None, serve: Serve | None = None) -> int:
 
 
 def _run(args: argparse.Namespace, root: Path, progress: Progress, serve: Serve | None) -> int:
-    if args.command == "engine":
-        progress.say(str(engine.find(progress)))
-        return DONE
-    if args.command == "control-plane":
-        from sandbox.targets import control_plane
-
-        progress.say("\n".join(sorted(map(str, control_plane.build(progress).values()))))
+    if args.command in BUILDING:
+        progress.say("\n".join(sorted(map(str, _build(args.command, progress)))))
         return DONE
     stack = workspace.find_stack(root, args.stack, args.folder)
     if args.command == "clean":
@@ -58,6 +56,14 @@ def _run(args: argparse.Namespace, root: Path, progress: Progress, serve: Serve 
         return operations.perform(Session(program, stack, progress, held), serve, left_over, args)
 
 
+def _build(command: str, progress: Progress) -> Iterable[Path]:
+    if command == "control-plane":
+        from sandbox.targets import control_plane
+
+        return control_plane.build(progress).values()
+    return plugins.RECIPE.build(progress).values() if command == "plugins" else [engine.find(progress)]
+
+
 def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     described = "\n".join(f"  {name:<14} {text}" for name, text in LINE["commands"].items())
     parser = argparse.ArgumentParser(
@@ -71,7 +77,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
         more |= {"choices": LINE["commands"]} if name == "command" else {}
         parser.add_argument(name, **row, **more)
     args = parser.parse_args(words)
-    if not args.stack and args.command not in ("engine", "control-plane"):
+    if not args.stack and args.command not in BUILDING:
         parser.error("name a STACK")
     return args
 

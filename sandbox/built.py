@@ -55,8 +55,8 @@ class Recipe:
     @property
     def folder(self) -> Path:
         """Where its programs are kept: another place for every change of what is pinned."""
-        modules = (self.source / "go.mod").read_bytes() + (self.source / "go.sum").read_bytes()
-        return cache_folder() / f"{self.name}-{self.version}-{hashlib.sha256(modules).hexdigest()[:12]}"
+        source = b"".join(file.read_bytes() for file in sorted(self.source.iterdir()))
+        return cache_folder() / f"{self.name}-{self.version}-{hashlib.sha256(source).hexdigest()[:12]}"
 
     def built(self) -> dict[str, Path]:
         """The programs that are in the cache."""

@@ -7,10 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sandbox.built import RECIPES
 from sandbox.fault import Fault
 from sandbox.progress import Progress
 from sandbox.targets.process import Targets
 from sandbox.workspace import VARIABLES, filled
+
+RECIPE = RECIPES["kubernetes-plugin"]
+"""Of the providers' plugins, the one that a Go module proxy has."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ NONE = Plugins()
 
 
 def find(targets: Targets | None, progress: Progress) -> Plugins:
-    """The plugins on PATH, else the newest in Pulumi's plugin folder; says which package runs on which."""
+    """The plugins on PATH, else the newest in Pulumi's folder, else those built; says what runs on which."""
     if targets is None:
         raise Fault("PROVIDERS=real needs targets: leave TARGETS=none out.")
     programs: dict[str, Path] = {}
@@ -64,4 +68,5 @@ def installed(package: str) -> Path | None:
         for folder in (home / "plugins").glob(f"resource-{package}-v*")
         if (match := re.fullmatch(rf"resource-{package}-v(\d+\.\d+\.\d+)", folder.name))
     ]
-    return max((each for each in versions if os.access(each[1], os.X_OK)), default=(None, None))[1]
+    runs = (each for each in versions if os.access(each[1], os.X_OK))
+    return max(runs, default=((), RECIPE.built().get(name)))[1]

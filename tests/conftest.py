@@ -10,6 +10,7 @@ settings.load_profile("busy")
 LONGEST = (
     "sandbox/test_life.py",
     "sandbox/test_kills.py",
+    "sandbox/test_real_plugin.py",
     "scripts/test_deploy_in_sandbox.py",
     "scripts/test_in_cluster.py",
     "sandbox/kubernetes/test_life.py",

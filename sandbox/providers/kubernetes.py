@@ -1,5 +1,6 @@
 """What the Kubernetes provider accepts, and what the API server would have answered where there is none."""
 
+import base64
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
@@ -10,10 +11,11 @@ from sandbox.providers.kinds import Words, digits, kind, table
 from sandbox.providers.plan import Plan, now
 from sandbox.providers.target import Package, Resource, made_up_name
 from sandbox.providers.templates import broken
-from sandbox.providers.values import Json, Secret, merge, plain
+from sandbox.providers.values import Json, Secret, known, merge, plain
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 SECRET = "kubernetes:core/v1:Secret"
+HIDDEN = ("data", "stringData")  # of a Secret
 
 AUTONAMED = "pulumi.com/autonamed"  # the provider's own annotation of objects to which it gave a name
 
@@ -28,8 +30,13 @@ class Kubernetes(Package):
         if resource.type == RELEASE:
             return {"namespace": namespace or "default", "name": before.get("name") or made, **inputs}
         if resource.type == SECRET:
-            marked = {name: Secret(plain(inputs[name])) for name in ("data", "stringData") if name in inputs}
-            inputs = {**inputs, **marked}
+            values = {key: plain(inputs[key]) for key in HIDDEN if key in inputs}
+            if "stringData" in values and known(inputs) == plain(inputs):  # as the server will have it
+                texts = values.pop("stringData").items()
+                coded = {key: base64.b64encode(str(text).encode()).decode() for key, text in texts}
+                values["data"] = {**values.get("data", {}), **coded}
+            rest = {key: value for key, value in inputs.items() if key not in HIDDEN}
+            inputs = rest | {key: Secret(value) for key, value in values.items()}
         if not isinstance(inputs.get("metadata", {}), dict):
             return inputs
         metadata = cast(Json, inputs.get("metadata", {}))

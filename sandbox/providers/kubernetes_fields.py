@@ -1,26 +1,15 @@
 """Objects as a program gives them, as they are sent, and as the API server has them."""
 
-import base64
 from typing import Any, cast
 
-from sandbox.providers.kubernetes import SECRET
-from sandbox.providers.target import Resource
+from sandbox.providers.kubernetes import HIDDEN, SECRET
+from sandbox.providers.target import Live, Resource
 from sandbox.providers.values import Json, Secret, mark
 
 
 def ident(found: Json) -> str:
     """The id of an object: namespace/name, or the name of what is in no namespace."""
     return "/".join(filter(None, (found["metadata"].get("namespace"), found["metadata"]["name"])))
-
-
-def body(resource: Resource) -> Json:
-    """The object as it is sent. What a Secret has as text is encoded: apply would forget who owns it."""
-    body = resource.known
-    if resource.type != SECRET or "stringData" not in body:
-        return body
-    texts = cast(Json, body.pop("stringData")).items()
-    data = {key: base64.b64encode(str(text).encode()).decode() for key, text in texts}
-    return {**body, "data": {**body.get("data", {}), **data}}
 
 
 def leave(body: Json, path: str, manager: str, found: Json) -> None:
@@ -36,29 +25,23 @@ def leave(body: Json, path: str, manager: str, found: Json) -> None:
         body[last] = found[last]
 
 
-def outputs(resource: Resource, found: Json, inputs: Json) -> Json:
-    """What the engine keeps of an object; values of a Secret are marked, its texts are those of `inputs`."""
-    texts = {key: inputs[key] for key in ("stringData",) if key in inputs}
-    return cast(Json, mark({**without_managers(found), **texts}, secrets(resource)))
+def live(resource: Resource, found: Json, inputs: Json, manager: str) -> Live:
+    """What the engine keeps of an object, as checkpointObject has it: values of a Secret are marked."""
+    kept = cast(Json, mark(without_managers(found), secrets(resource)))
+    given = mark(mark(inputs, resource.inputs), secrets(resource))
+    own = {"__inputs": given, "__initialApiVersion": found["apiVersion"], "__fieldManager": manager}
+    return Live(ident(found), inputs, kept | own)
 
 
 def secrets(resource: Resource) -> Json:
     """Marks where a resource's values are secret whatever the program says, for `values.mark`."""
-    return {"data": Secret(None), "stringData": Secret(None)} if resource.type == SECRET else {}
+    return dict.fromkeys(HIDDEN, Secret(None)) if resource.type == SECRET else {}
 
 
 def without_managers(found: Json) -> Json:
     """An object without the list of who owns which field."""
     metadata = {key: value for key, value in found["metadata"].items() if key != "managedFields"}
     return {**found, "metadata": metadata}
-
-
-def decoded(found: Json, given: Json) -> Json:
-    """A Secret of the server with the texts that the program gives as such."""
-    data = cast(Json, found.get("data") or {})
-    keys = [key for key in given.get("stringData", ()) if key in data]
-    texts = {key: base64.b64decode(data[key]).decode(errors="replace") for key in keys}
-    return {**found, "stringData": texts} if texts else found
 
 
 def spelt(given: Any, meant: Any, found: Any) -> Any:

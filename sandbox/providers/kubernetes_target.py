@@ -158,7 +158,7 @@ class KubernetesTarget(KubernetesPlan):
             found = self._apply(resource)
         except ApiError as error:
             raise _refused(resource, error) from None
-        kept = Live(fields.ident(found), resource.inputs, fields.outputs(resource, found, {}))
+        kept = fields.live(resource, found, resource.inputs, _manager(resource))
         try:
             return self._live(resource, self._wait(resource, found))
         except (ready.Stuck, ApiError, HTTPError) as error:
@@ -176,7 +176,7 @@ class KubernetesTarget(KubernetesPlan):
         _check_kubeconfig(resource)
         if (path := self._path(resource)) is None:
             raise Refused(f"no matches for kind {_kind(resource, 'in')}; create its definition before")
-        body, manager = fields.body(resource), _manager(resource)
+        body, manager = resource.known, _manager(resource)
         if resource.ignored and (found := self._api.get(path)):
             for ignored in resource.ignored:
                 fields.leave(body, ignored, manager, found)
@@ -186,14 +186,13 @@ class KubernetesTarget(KubernetesPlan):
 
     def _live(self, resource: Resource, found: Json) -> Live:
         """The inputs are what is there, in the program's spelling where the server means the same by it."""
-        given, ident = resource.known, fields.ident(found)
+        if not (given := resource.known):  # it is being imported
+            return fields.live(resource, found, fields.without_managers(found), _manager(resource))
         try:
-            meant = self._apply(replace(resource, id=ident), dry_run=True, force=True) if given else {}
+            meant = self._apply(replace(resource, id=fields.ident(found)), dry_run=True, force=True)
         except (ApiError, Refused):  # changed by somebody to what cannot be changed back in place
             meant = given
-        spelt = fields.spelt(given, fields.decoded(meant, given), fields.decoded(found, given))
-        inputs = spelt if given else fields.without_managers(found)
-        return Live(ident, inputs, fields.outputs(resource, found, inputs))
+        return fields.live(resource, found, fields.spelt(given, meant, found), _manager(resource))
 
 
 def _manager(resource: Resource) -> str:

@@ -72,6 +72,13 @@ def in_targets(found: Targets) -> Held:
     return held | (_in_cluster(Api(found.kubeconfig)) if found.kubeconfig else set())
 
 
+def kept(found: Targets) -> Held:
+    """The keys of databases' last snapshots, which stay of a stack that is destroyed, as in the cloud."""
+    snapshots = client(found, "rds").describe_db_snapshots()["DBSnapshots"]
+    last = [each for each in snapshots if "-final-" in each["DBSnapshotIdentifier"]]
+    return {("Key", each["KmsKeyId"].rpartition("/")[2]) for each in last}
+
+
 def _in_aws(found: Targets) -> Held:
     def ask(service: str, call: str, path: str, region: str = REGIONS[0], **given: Any) -> list[Any]:
         """What is at a path of an answer, of all its pages."""

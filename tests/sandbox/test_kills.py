@@ -17,7 +17,7 @@ import pytest
 from sandbox import workspace
 from sandbox.targets import process
 from sandbox.targets.kubernetes_api import Api
-from tests.sandbox.inventory import Held, client, in_state, in_targets, targets
+from tests.sandbox.inventory import Held, in_state, in_targets, kept, targets
 from tests.sandbox.small import make, settle
 from tests.stacks import Stack, copy
 
@@ -59,12 +59,9 @@ def timed(stack: Stack, command: str) -> float:
 
 
 def held(stack: Stack) -> Held:
-    """What the targets hold, without the keys of the last snapshots: those the clouds keep, too."""
+    """What the targets hold, without what the clouds keep of a destroyed stack, too."""
     found = targets(stack)
-    snapshots = client(found, "rds").describe_db_snapshots()["DBSnapshots"]
-    last = [each for each in snapshots if "-final-" in each["DBSnapshotIdentifier"]]
-    kept = {("Key", each["KmsKeyId"].rpartition("/")[2]) for each in last}
-    return in_targets(found) - (kept - in_state(stack))
+    return in_targets(found) - (kept(found) - in_state(stack))
 
 
 def engines(stack: Stack) -> list[int]:

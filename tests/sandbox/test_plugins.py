@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import plugins
+from sandbox.built import cache_folder
 from sandbox.fault import Fault
 from sandbox.progress import Progress
 from sandbox.targets import process
@@ -31,6 +32,11 @@ TARGETS = Targets(
 def nothing_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
+    (cache := tmp_path / "cache" / "pipe-infrastructure").mkdir(parents=True)
+    for folder in cache_folder().iterdir():
+        if not folder.name.startswith(plugins.RECIPE.name):
+            (cache / folder.name).symlink_to(folder)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 def install(folder: Path, package: str) -> Path:
@@ -61,6 +67,13 @@ def test_one_on_path_comes_before_those_in_pulumis_folder_of_which_the_newest_co
     assert found.programs == {"datadog": newest, "tls": on_path}
     assert f"datadog: {newest}" in capsys.readouterr().out
     assert found.environment["PATH"].split(os.pathsep)[1:3] == [str(on_path.parent), str(newest.parent)]
+
+
+def test_one_that_was_built_here_runs_if_no_other_is_installed(tmp_path: Path) -> None:
+    built = install(plugins.RECIPE.folder, "kubernetes")
+    assert plugins.find(TARGETS, Progress()).programs == {"kubernetes": built}
+    other = install(tmp_path / "bin", "kubernetes")
+    assert plugins.find(TARGETS, Progress()).programs == {"kubernetes": other}
 
 
 def test_kubernetes_plugin_has_an_aws_that_gets_tokens_of_the_control_plane(tmp_path: Path) -> None:

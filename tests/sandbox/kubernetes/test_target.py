@@ -1,5 +1,6 @@
 """The provider's work on the API server: previews, drift, adoption, deletion."""
 
+import base64
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from sandbox.providers import kubernetes_ready
 from sandbox.providers.diff import changes
 from sandbox.providers.kubernetes import Kubernetes
 from sandbox.providers.kubernetes_target import KubernetesTarget
-from sandbox.providers.target import Live, Refused, Unready
+from sandbox.providers.target import Live, Refused, Resource, Unready
 from sandbox.providers.values import UNKNOWN, Secret, plain
 from sandbox.targets.kubernetes_api import ApiError, Json
 from tests.sandbox.kubernetes.conftest import Cluster
@@ -228,17 +229,46 @@ def test_drift_is_found_where_it_is(target: KubernetesTarget, web: Live, empty: 
     assert (change.path[-3:], change.old, change.new) == (("resources", "limits", "cpu"), "0.5", "600m")
 
 
-def test_a_secret_is_read_in_the_programs_words_and_marked(target: KubernetesTarget, empty: Cluster) -> None:
-    live = target.create(resource(SECRET))
-    assert live.inputs == SECRET
-    assert isinstance(live.outputs["data"], Secret) and isinstance(live.outputs["stringData"], Secret)
+def checked(resource: Resource) -> Resource:
+    """With the inputs as the engine gets them back, and keeps them."""
+    return replace(resource, inputs=Kubernetes("kubernetes").complete(resource, {}, b""))
+
+
+def coded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def test_a_secrets_texts_are_kept_as_the_server_has_them_and_marked(
+    target: KubernetesTarget, empty: Cluster
+) -> None:
+    live = target.create(checked(resource(SECRET)))
+    assert plain(live.inputs)["data"] == {"password": coded("hunter2")} and "stringData" not in live.inputs
+    assert isinstance(live.outputs["data"], Secret) and "stringData" not in live.outputs
     empty.kubectl("patch", "secret", "database", "-p", '{"stringData": {"password": "changed"}}')
-    found = target.read(resource(SECRET, id=live.id), live.outputs)
-    assert found and plain(found.inputs)["stringData"] == {"password": "changed"}
+    found = target.read(checked(resource(SECRET, id=live.id)), live.outputs)
+    assert found and plain(found.inputs)["data"] == {"password": coded("changed")}
     fewer = resource(SECRET, "stringData", {"user": "pipe"}, id=live.id)
     fewer.inputs["metadata"] = {**SECRET["metadata"], "annotations": {"pulumi.com/patchForce": "true"}}
-    target.update(fewer, live)
+    target.update(checked(fewer), live)
     assert "user" in empty.object("/api/v1/namespaces/pipe/secrets/database")["data"]
+    target.delete(resource(SECRET, id=live.id))
+
+
+def test_a_text_that_is_unknown_yet_stays_with_the_others() -> None:
+    part = checked(resource(SECRET, "stringData", {"password": "hunter2", "user": UNKNOWN}))
+    assert plain(part.inputs)["stringData"] == {"password": "hunter2", "user": UNKNOWN}
+    assert isinstance(part.inputs["stringData"], Secret) and "data" not in part.inputs
+
+
+def test_the_state_has_what_the_plugin_looks_for_in_it(target: KubernetesTarget, empty: Cluster) -> None:
+    live = target.create(checked(resource(SECRET)))
+    (manager,) = (
+        one["manager"]
+        for one in empty.object("/api/v1/namespaces/pipe/secrets/database")["metadata"]["managedFields"]
+    )
+    assert (live.outputs["__initialApiVersion"], live.outputs["__fieldManager"]) == ("v1", manager)
+    assert plain(live.outputs["__inputs"]) == plain(live.inputs)
+    assert isinstance(live.outputs["__inputs"]["data"], Secret)
     target.delete(resource(SECRET, id=live.id))
 
 
