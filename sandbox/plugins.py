@@ -48,7 +48,8 @@ def find(targets: Targets | None, progress: Progress) -> Plugins:
         folders.insert(0, targets.kubeconfig.parent / "bin")  # its aws gets a token that the server knows
     chosen = filled({key: text for name in programs for key, text in settings[name].items()}, vars(targets))
     path = os.pathsep.join((*dict.fromkeys(map(str, folders)), os.environ.get("PATH", "")))
-    return Plugins(programs, chosen, clients(targets) | {"PATH": path})
+    more = filled(VARIABLES["plugins"], vars(targets)) | {"PATH": path}
+    return Plugins(programs, chosen, clients(targets) | more)
 
 
 def clients(targets: Targets) -> dict[str, str]:

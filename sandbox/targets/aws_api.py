@@ -84,6 +84,8 @@ class Front:
         if (found := SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))) is None:
             return self._moto
         region, service = found.groups()
+        # S3 Control is signed as S3, and known by its version alone.
+        service = "s3control" if environ["PATH_INFO"].startswith("/v20180820/") else service
         request: Any = Request({**environ, "wsgi.input": io.BytesIO(body)})
         try:
             operation, place = get_service_router(service).match(request)
@@ -112,7 +114,8 @@ class Front:
         action: str = operation.name
         report = ParamValidator().validate(params, operation.input_shape) if operation.input_shape else None
         faults = [report.generate_report()] if report and report.has_errors() else []
-        faults += aws_requests.faults(operation.input_shape, params) if report else []
+        heeded = report and service not in self._rules["unheeded"]
+        faults += aws_requests.faults(operation.input_shape, params) if heeded else []
         if faults:
             raise Refusal(400, "; ".join(faults), INVALID.get(service, "ValidationException"))
         made = uuid.uuid4()
@@ -126,11 +129,12 @@ class Front:
             if wrong := list(aws_documents.faults(name, purpose, params[name])):
                 raise Refusal(400, "; ".join(wrong), code)
             words["document"] = json.loads(params[name])
-        if service == "s3":
-            words["buckets"] = ARN.findall(json.dumps(params.get("ReplicationConfiguration")))
+        words["buckets"] = ARN.findall(json.dumps(params.get("ReplicationConfiguration")))
         self._check(service, action, words)
         if instead := aws_moto.INSTEAD.get(action):
             return instead(region, params) or {}
+        if steps := self._rules["then"].get(f"{service} {action}"):
+            return self._then(service, action, steps, words | {"asked": params})
         chunks, status, headers = run_wsgi_app(self._moto, environ, buffered=True)
         if status.startswith("2") and (afterwards := aws_moto.AFTERWARDS.get(action)):
             afterwards(region, params)
@@ -161,6 +165,18 @@ class Front:
             if wrong or ("if" in rule and search(rule["if"], words, words)):
                 raise Refusal(rule.get("status", 400), text(rule["say"], words), rule["code"])
 
+    def _then(self, service: str, action: str, steps: list[Json], words: Json) -> Json:
+        """What moto answers, after what AWS does besides and with what it says besides."""
+        first = {"call": action, "with": "<asked>", "take": "@"}
+        answer = words["answer"] = self._look(service, first, words)
+        aws_moto.AFTERWARDS.get(action, aws_moto.nothing)(words["region"], words["asked"])
+        for step in steps:
+            if "call" in step and search(step.get("if", "`true`"), words, words):
+                words[step.get("as", "")] = self._look(service, step, words)
+            for one in cast(list[Json], search(step.get("at", "`[]`"), answer) or []):
+                one |= {**fill(step["with"], words | {"it": one}), **one}
+        return answer
+
     def _look(self, service: str, step: Json, words: Json) -> Any:
         """What there is: of a service in moto, or of a kept family."""
         if "family" in step:
@@ -172,8 +188,9 @@ class Front:
         except ClientError as error:
             if "else" in step:
                 return step["else"]
-            found = cast(Json, error.response)["Error"]
-            raise Refusal(400, found["Message"], found["Code"]) from error
+            found = cast(Json, error.response)
+            status, said = found["ResponseMetadata"]["HTTPStatusCode"], found["Error"]
+            raise Refusal(status, said["Message"], said["Code"]) from error
         return search(step["take"], answer, words)
 
 

@@ -36,7 +36,7 @@ class Kept:
         for holder in self._rules["parents"].get(family, ()):
             if (parent := text(self._rules["keys"][holder], words)) not in self.records(region, holder):
                 raise Refusal(404, f"No {holder} found for name: {parent}.", "ResourceNotFoundException")
-        if does in ("get", "change", "drop") and there is None:
+        if does in ("get", "change", "drop") and there is None and not row.get("again"):
             raise Refusal(404, f"No {family} found for {key}.", "ResourceNotFoundException")
         if does == "put" and there is not None and not row.get("again"):
             raise Refusal(409, f"{family} already exists: {key}", row.get("taken", "ResourceInUseException"))
@@ -58,7 +58,7 @@ class Kept:
             there |= new
             there.pop(row.get("forget"), None)
         elif does == "drop":
-            del records[key]
+            records.pop(key, None)
             for kin in [kin for kin, above in self._rules["parents"].items() if family in above]:
                 kept = self.records(region, kin).items()
                 left = {name: one for name, one in kept if not name.startswith(f"{key} ")}

@@ -12,7 +12,6 @@ from werkzeug.wrappers import Response
 
 from sandbox.providers.plan import ACCOUNT
 from sandbox.providers.values import Json
-from sandbox.targets.web import Refusal
 
 
 @functools.cache
@@ -54,11 +53,11 @@ def mend() -> None:
     database.__init__ = made
     rds.modify_db_subnet_group = kept
     rule.description = property(lambda self: (self.source_group | self.ip_range).get("Description"))
-    s3.log_incoming_request = _nothing
+    s3.log_incoming_request = nothing
     iam._init_aws_policies = policies_of_ours
 
 
-def _nothing(*_: Any) -> None: ...
+def nothing(*_: Any) -> None: ...
 
 
 def _backend(service: Any, region: str) -> Any:
@@ -68,10 +67,7 @@ def _backend(service: Any, region: str) -> Any:
 
 
 def _set_log_key(region: str, params: Json) -> None:
-    group = _backend("logs", region).groups.get(params.get("logGroupName"))
-    if group is None:
-        raise Refusal(400, "The specified log group does not exist.", "ResourceNotFoundException")
-    group.kms_key_id = params.get("kmsKeyId")
+    _backend("logs", region).groups[params["logGroupName"]].kms_key_id = params.get("kmsKeyId")
 
 
 def _clients(params: Json) -> list[str]:
@@ -90,32 +86,16 @@ def _remove_client(region: str, params: Json) -> None:
 
 
 def _replication(region: str, params: Json) -> Response:
-    found = getattr(_backend("s3", "aws").buckets.get(params["Bucket"]), "replication", None)
-    if not found:
-        said = "The replication configuration was not found"
-        raise Refusal(404, said, "ReplicationConfigurationNotFoundError")
+    found = _backend("s3", "aws").buckets[params["Bucket"]].replication
     return Response(xmltodict.unparse({"ReplicationConfiguration": found}), mimetype="text/xml")
-
-
-def _encrypt(region: str, params: Json) -> None:
-    bucket = _backend("s3", "aws").buckets[params["Bucket"]]
-    bucket.encryption = {"Rule": {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}}
-
-
-def _close(region: str, params: Json) -> None:
-    from moto.s3.models import PublicAccessBlock
-
-    _encrypt(region, params)
-    bucket = _backend("s3", "aws").buckets[params["Bucket"]]
-    bucket.public_access_block = PublicAccessBlock(True, True, True, True)
-    bucket.ownership_rule = params.get("ObjectOwnership", "BucketOwnerEnforced")
 
 
 def _change_peers(region: str, params: Json) -> None:
     group = _backend("ec2", region).get_security_group_from_id(params["GroupId"])
     for one in params["SecurityGroupRules"]:
-        if peer := one["SecurityGroupRule"].get("ReferencedGroupId"):
-            group.get_rule(one["SecurityGroupRuleId"]).source_group["GroupId"] = peer
+        rule, new = group.get_rule(one["SecurityGroupRuleId"]), one["SecurityGroupRule"]
+        rule.source_group |= {"GroupId": new["ReferencedGroupId"]} if "ReferencedGroupId" in new else {}
+        rule.ip_range |= {"CidrIpv6": new["CidrIpv6"]} if "CidrIpv6" in new else {}
 
 
 def _route_endpoint(region: str, params: Json) -> None:
@@ -160,8 +140,6 @@ INSTEAD: Mapping[str, Callable[[str, Json], Any]] = {
 """By action, what is done in moto's place, in a region; it returns the answer, or nothing."""
 
 AFTERWARDS: Mapping[str, Callable[[str, Json], None]] = {
-    "CreateBucket": _close,  # as every bucket is since 2023
-    "DeleteBucketEncryption": _encrypt,  # a bucket always has one
     "ModifySecurityGroupRules": _change_peers,
     "ModifyVpcEndpoint": _route_endpoint,
     "CreateDBInstance": _keep,

@@ -1,8 +1,8 @@
 """What the real plugins ask one after the other in the life of a resource, replayed.
 
 As in the sources of the Terraform providers on which they are built: terraform-provider-datadog
-(datadog/resource_datadog_*.go), terraform-provider-cloudflare (internal/services/*/resource.go) and
-terraform-provider-aws (internal/service/eks/cluster.go, internal/service/s3/bucket.go).
+(datadog/resource_datadog_*.go) and terraform-provider-cloudflare (internal/services/*/resource.go). What
+the AWS plugin asks is in aws_sequences.toml.
 """
 
 from dataclasses import replace
@@ -131,25 +131,6 @@ def test_what_the_cloudflare_plugin_asks_is_answered(what: str) -> None:
         replay(zone, steps)
 
 
-READS = {
-    "head_bucket": "",
-    "get_bucket_policy": "NoSuchBucketPolicy",
-    "get_bucket_acl": "",
-    "get_bucket_cors": "NoSuchCORSConfiguration",
-    "get_bucket_website": "NoSuchWebsiteConfiguration",
-    "get_bucket_versioning": "",
-    "get_bucket_accelerate_configuration": "",
-    "get_bucket_request_payment": "",
-    "get_bucket_logging": "",
-    "get_bucket_lifecycle_configuration": "NoSuchLifecycleConfiguration",
-    "get_bucket_replication": "ReplicationConfigurationNotFoundError",
-    "get_object_lock_configuration": "ObjectLockConfigurationNotFoundError",
-    "get_bucket_location": "",
-    "get_bucket_tagging": "NoSuchTagSet",
-}
-"""How the plugin reads a bucket, and as what it has to hear that something is not set."""
-
-
 def said(aws: World, service: str, call: str, **given: Any) -> str:
     """The code of a refusal; empty: it is answered."""
     try:
@@ -157,15 +138,6 @@ def said(aws: World, service: str, call: str, **given: Any) -> str:
     except ClientError as error:
         return error.response.get("Error", {}).get("Code", "")
     return ""
-
-
-def test_what_the_aws_plugin_asks_of_a_bucket_is_answered() -> None:
-    with world() as aws:
-        place = {"LocationConstraint": "ap-northeast-1"}
-        assert said(aws, "s3", "create_bucket", Bucket="pipe-it", CreateBucketConfiguration=place) == ""
-        assert {call: said(aws, "s3", call, Bucket="pipe-it") for call in READS} == READS
-        assert said(aws, "s3", "delete_bucket", Bucket="pipe-it") == ""
-        assert said(aws, "s3", "head_bucket", Bucket="pipe-it") == "404"
 
 
 def test_a_new_bucket_is_closed_and_encrypted() -> None:
@@ -195,14 +167,3 @@ def test_nothing_is_said_of_tags_where_there_are_none() -> None:
         config = {"region": "ap-northeast-1"}
         aws.target.create(replace(aws.resource("cluster", name="bare", tags=None), id="", config=config))
         assert [one for one in sent if "tags" in one] == [] != sent
-
-
-def test_what_the_aws_plugin_asks_of_a_cluster_is_answered() -> None:
-    with world() as aws:
-        aws.up("cluster")
-        eks, name = aws.client("eks"), "pipe-dev"
-        assert eks.describe_cluster(name=name)["cluster"]["status"] == "ACTIVE"  # what its waiter waits for
-        update = eks.update_cluster_config(name=name, upgradePolicy={"supportType": "EXTENDED"})["update"]
-        assert update["id"] and eks.describe_cluster(name=name)["cluster"]["status"] == "ACTIVE"
-        eks.delete_cluster(name=name)
-        assert said(aws, "eks", "describe_cluster", name=name) == "ResourceNotFoundException"
