@@ -67,7 +67,6 @@ check: $(READY) ## format, lint, type-check
 test: $(READY) ## run every test, the real engine included
 	@$(PY) -m sandbox engine
 	@$(PY) -m sandbox control-plane
-	@$(PY) -m sandbox plugins
 	@$(PY) -m tests.drills.tools
 	@# Three processes on two cores: much of it waits, for pods and for what was killed.
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(FLAGS)
