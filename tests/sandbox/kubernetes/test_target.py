@@ -254,12 +254,6 @@ def test_a_secrets_texts_are_kept_as_the_server_has_them_and_marked(
     target.delete(resource(SECRET, id=live.id))
 
 
-def test_a_text_that_is_unknown_yet_stays_with_the_others() -> None:
-    part = checked(resource(SECRET, "stringData", {"password": "hunter2", "user": UNKNOWN}))
-    assert plain(part.inputs)["stringData"] == {"password": "hunter2", "user": UNKNOWN}
-    assert isinstance(part.inputs["stringData"], Secret) and "data" not in part.inputs
-
-
 def test_the_state_has_what_the_plugin_looks_for_in_it(target: KubernetesTarget, empty: Cluster) -> None:
     live = target.create(checked(resource(SECRET)))
     (manager,) = (

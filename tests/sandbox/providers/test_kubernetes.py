@@ -1,5 +1,6 @@
 """What pulumi-kubernetes refuses and fills in before any server is asked."""
 
+import base64
 from typing import Any
 
 import pytest
@@ -58,8 +59,12 @@ def test_a_release_that_helm_would_not_find_is_refused(changes: dict[str, Any], 
 
 
 def test_the_values_of_a_secret_are_secret_whatever_the_program_says() -> None:
-    found = PACKAGE.complete(resource(SECRET, VALID[SECRET]), {}, b"")
-    assert found["stringData"] == Secret(VALID[SECRET]["stringData"])
+    given = VALID[SECRET]
+    coded = {key: base64.b64encode(text.encode()).decode() for key, text in given["stringData"].items()}
+    assert PACKAGE.complete(resource(SECRET, given), {}, b"")["data"] == Secret(coded)  # as the server has it
+    part = {"password": "x", "user": UNKNOWN}
+    found = PACKAGE.complete(resource(SECRET, given | {"stringData": part}), {}, b"")
+    assert found["stringData"] == Secret(part) and "data" not in found
 
 
 def custom(api: str) -> list[str]:
