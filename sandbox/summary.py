@@ -10,20 +10,13 @@ from typing import Any, cast
 
 import jinja2
 
+from sandbox.marks import SIGNATURE, UNKNOWNS
 from sandbox.progress import Progress, name_of, short
 from sandbox.workspace import write_atomically
 
-SIGNATURE = "4dabf18193072939515e22adb298388d"
-"""The key by which the engine marks a value that is not plain, such as a secret."""
-
 MASK, LATER = "[secret]", "[known after up]"
 
-UNKNOWN = re.compile(
-    "04da6b54-80e4-46f7-96ec-b56ff0331ba9|1c4a061d-8072-4f0a-a4cb-0ff528b18fe7|3eeb2bf0-c639-47a8-9e75-3b44932eb421|"
-    "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2|dd056dcd-154b-4c76-9bd3-c8f88648b5ff|030794c1-ac77-496b-92df-f27374a8bd58|"
-    "e48ece36-62e2-4504-bad9-02848725956a"
-)  # fmt: skip
-"""What the engine puts in place of a value that only `up` will know, by its type."""
+UNKNOWN = re.compile("|".join(UNKNOWNS))
 
 WORDLESS = ("preview failed", "update failed", "refresh failed", "destroy failed", "context canceled")
 """Errors that say nothing more than that there was one."""

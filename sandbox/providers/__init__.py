@@ -10,8 +10,8 @@ import grpc
 from pulumi.runtime.proto.provider_pb2_grpc import add_ResourceProviderServicer_to_server
 
 from sandbox.providers.aws import Aws, AwsPlan
-from sandbox.providers.cloudflare import Cloudflare, CloudflarePlan
-from sandbox.providers.datadog import Datadog, DatadogPlan
+from sandbox.providers.cloudflare import Cloudflare, CloudflarePlan, CloudflareTarget
+from sandbox.providers.datadog import Datadog, DatadogPlan, DatadogTarget
 from sandbox.providers.kubernetes import Kubernetes, KubernetesPlan
 from sandbox.providers.provider import Provider, setting
 from sandbox.providers.target import Package, Resource, Target
@@ -38,8 +38,6 @@ def packages(targets: Targets | None = None) -> list[tuple[Package, Target]]:
         return list(found.items())
     # Here, since importing their clients takes longer than a plan needs.
     from sandbox.providers.aws_target import AwsTarget
-    from sandbox.providers.cloudflare import CloudflareTarget
-    from sandbox.providers.datadog import DatadogTarget
     from sandbox.providers.kubernetes_target import KubernetesTarget
 
     found[aws] = AwsTarget(targets.aws)

@@ -9,6 +9,8 @@ from typing import Any, TypeAlias, cast
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
 
+from sandbox import marks
+
 Json: TypeAlias = dict[str, Any]
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -16,7 +18,7 @@ Path: TypeAlias = tuple[str | int, ...]
 class Unknown(enum.Enum):
     """A value that only an update will tell."""
 
-    UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+    UNKNOWN = marks.UNKNOWN
 
 
 UNKNOWN = Unknown.UNKNOWN
@@ -29,23 +31,6 @@ class Secret:
     value: Any
 
 
-# The engine's own marks (sdk/go/common/resource/properties.go and plugin/rpc.go).
-SIGNATURE = "4dabf18193072939515e22adb298388d"
-SECRET = "1b47061264138c4ac30d75fd1eb44270"
-OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
-UNKNOWNS = frozenset(
-    {
-        UNKNOWN.value,
-        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",  # a boolean
-        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",  # a number
-        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",  # a list
-        "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",  # an object
-        "030794c1-ac77-496b-92df-f27374a8bd58",  # an asset
-        "e48ece36-62e2-4504-bad9-02848725956a",  # an archive
-    }
-)
-
-
 def decode(struct: Struct) -> Json:
     """The properties of a message; whole numbers become int, and what is null is left out."""
     return cast(Json, decoded(MessageToDict(struct)))
@@ -54,15 +39,15 @@ def decode(struct: Struct) -> Json:
 def decoded(value: Any) -> Any:
     """A value as it is in a message, or in the engine's state."""
     if isinstance(value, str):
-        return UNKNOWN if value in UNKNOWNS else value
+        return UNKNOWN if value in marks.UNKNOWNS else value
     if isinstance(value, float):
         return int(value) if value.is_integer() else value
     if isinstance(value, dict):
         found = cast(Json, value)
-        mark = found.get(SIGNATURE)
-        if mark == SECRET:
+        mark = found.get(marks.SIGNATURE)
+        if mark == marks.SECRET:
             return Secret(decoded(found["value"])) if "value" in found else UNKNOWN  # encrypted
-        if mark == OUTPUT:
+        if mark == marks.OUTPUT:
             inner = decoded(found["value"]) if "value" in found else UNKNOWN
             return Secret(inner) if found.get("secret") else inner
         return {key: decoded(item) for key, item in found.items() if item is not None}
@@ -78,7 +63,7 @@ def encode(properties: Mapping[str, Any]) -> Struct:
 
 def _encode(value: Any) -> Any:
     if isinstance(value, Secret):
-        return {SIGNATURE: SECRET, "value": _encode(value.value)}
+        return {marks.SIGNATURE: marks.SECRET, "value": _encode(value.value)}
     return UNKNOWN.value if value is UNKNOWN else each(value, _encode)
 
 

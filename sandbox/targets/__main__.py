@@ -19,7 +19,9 @@ from typing import Any
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from sandbox.fault import Fault
-from sandbox.targets import aws_api, cloudflare_api, datadog_api
+from sandbox.targets.aws_api import AwsApi
+from sandbox.targets.cloudflare_api import CloudflareApi
+from sandbox.targets.datadog_api import DatadogApi
 from sandbox.targets.failures import Failures
 from sandbox.targets.process import KUBECONFIG, Targets, written
 
@@ -41,9 +43,9 @@ def serve(folder: Path, zones: list[str], *, control_plane: bool) -> None:
     with ExitStack() as stack, ThreadPoolExecutor() as pool:
         cluster = pool.submit(_start_cluster, folder, stack) if control_plane else None
         apps = {
-            "aws": aws_api.app(kubeconfig),
-            "cloudflare": cloudflare_api.app(zones),
-            "datadog": datadog_api.app(),
+            "aws": AwsApi(kubeconfig),
+            "cloudflare": CloudflareApi(zones),
+            "datadog": DatadogApi(),
         }
         urls = {name: stack.enter_context(_served(app)) for name, app in apps.items()}
         if cluster:

@@ -13,9 +13,9 @@ import time
 import tomllib
 import traceback
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 import yaml
 from botocore.exceptions import ClientError, UnknownServiceError
@@ -32,8 +32,6 @@ from sandbox.targets import aws_moto
 from sandbox.targets.aws_kept import KEPT, Kept
 from sandbox.targets.web import Refusal
 
-App: TypeAlias = "Callable[[dict[str, Any], Any], Iterable[bytes]]"
-
 SETTINGS = {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
 """AWS's own policies are there, so that none can be attached that does not exist; no machine is ever made."""
 
@@ -45,15 +43,10 @@ INVALID = {"eks": "InvalidParameterException", "codebuild": "InvalidInputExcepti
 """What a request is called that its service's model does not allow; elsewhere ValidationException."""
 
 
-def app(kubeconfig: Path | None = None) -> App:
-    """The WSGI application, which keeps all in memory; `kubeconfig`: of the server behind EKS's clusters."""
-    return Front(kubeconfig)
+class AwsApi:
+    """A WSGI application that keeps all in memory; `kubeconfig`: of the server behind EKS's clusters."""
 
-
-class Front:
-    """What stands before moto."""
-
-    def __init__(self, kubeconfig: Path | None) -> None:
+    def __init__(self, kubeconfig: Path | None = None) -> None:
         self._kubeconfig = kubeconfig
         os.environ.update(SETTINGS)
         from moto.core.botocore_stubber import BotocoreStubber

@@ -5,7 +5,7 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, cast
@@ -42,12 +42,13 @@ def check(kind: str, given: Json, whole: Json | None = None, *, update: bool = F
 
 def _beyond(kind: str, value: Json) -> Iterator[str]:
     """What the API refuses and the model allows."""
-    from sandbox.targets import monitors
+    from sandbox.targets import expressions, monitors
 
     for error in _rules(kind).iter_errors(value):
         said = error.schema.get("title") or f"{error.validator}: {error.validator_value}"
         yield f"/{'/'.join(map(str, error.path))}: {said}"
-    own = {"monitor": monitors.faults, "slo": monitors.slo_faults, "dashboard": monitors.dashboard_faults}
+    own: dict[str, Callable[[Json], Iterator[str]]] = {"ruleset": expressions.faults}
+    own |= {"monitor": monitors.faults, "slo": monitors.slo_faults, "dashboard": monitors.dashboard_faults}
     yield from own[kind](value) if kind in own else ()
 
 

@@ -22,10 +22,12 @@ ADDED = ("id", "version", "last_updated")
 
 
 class CloudflareApi(Api):
-    """The account of whoever asks, with the zones that it has."""
+    """The account of whoever asks, with the zones of these names."""
+
+    name = "cloudflare"
 
     def __init__(self, zones: Iterable[str]) -> None:
-        super().__init__("cloudflare")
+        super().__init__()
         self._authority = OriginCa()
         for name in zones:
             ident = sha256(name.encode()).hexdigest()[:32]
@@ -145,8 +147,3 @@ def _without(given: Json, *names: str) -> Json:
 
 def _within(host: str, zone: str) -> bool:
     return host == zone or host.endswith(f".{zone}")
-
-
-def app(zones: Iterable[str]) -> CloudflareApi:
-    """The WSGI application; `zones`: the names of those there are."""
-    return CloudflareApi(zones)

@@ -145,11 +145,6 @@ def stop() -> None:
     _children.clear()
 
 
-def children() -> dict[str, int]:
-    """The process of each server that was started."""
-    return {name: child.pid for name, child in _children.items()}
-
-
 def _write_credentials(data: Path, port: int) -> None:
     rows: list[str] = []
     for name, (user, group) in _table["users"].items():

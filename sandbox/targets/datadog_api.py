@@ -16,6 +16,8 @@ from sandbox.targets.web import Api, Json, Refusal, body, now, number
 class DatadogApi(Api):
     """The organization of whoever asks."""
 
+    name = "datadog"
+
     def authorize(self, request: Request) -> None:
         keys = [bool(request.headers.get(name)) for name in ("DD-API-KEY", "DD-APPLICATION-KEY")]
         if not (keys[0] and (keys[1] or request.path == "/api/v1/validate")):
@@ -106,8 +108,3 @@ def _numbered(widgets: Sequence[Json]) -> list[Json]:
         | ({"definition": one["definition"] | {"widgets": _numbered(own)}} if own else {})
         for one, own in zip(widgets, inner, strict=True)
     ]
-
-
-def app() -> DatadogApi:
-    """The WSGI application."""
-    return DatadogApi("datadog")

@@ -44,8 +44,7 @@ class Failures:
         self._app = app
         self._failure: Callable[[int, str], Any] | None = getattr(app, "failure", None)
         self._lock = threading.Lock()
-        self._set, self._failed = Switches(), 0
-        self._until = float("inf")
+        self._set, self._failed, self._until = Switches(), 0, float("inf")
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         if environ["PATH_INFO"] == PATH:

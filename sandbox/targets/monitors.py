@@ -6,19 +6,14 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from lark import Lark, Token
 from lark.exceptions import UnexpectedInput
 
 from sandbox.providers.templates import broken
 
-STARTS = {
-    "metric alert": "metric",
-    "query alert": "metric",
-    "service check": "check",
-    "slo alert": "slo",
-}
+STARTS = {"metric alert": "metric", "query alert": "metric", "service check": "check", "slo alert": "slo"}
 """The kinds of monitors whose queries are known, with the grammar's rule for each."""
 
 MINUTES = {"m": 1, "h": 60, "d": 1440, "w": 10080, "mo": 44640}
@@ -58,13 +53,13 @@ def _rules() -> Any:
 def parse(query: str, kind: str = "metric") -> Query:
     """A query of a kind: metric, check, slo, or expression or formula alone; Unreadable says where."""
     try:
-        tree = cast("Any", _parser()).parse(query, start=kind)
+        tree = _parser().parse(query, start=kind)  # pyright: ignore[reportUnknownMemberType]
     except UnexpectedInput as error:
         token = getattr(error, "token", None)
         read = query if token is not None and token.type == "$END" else query[: error.pos_in_stream or 0]
         raise Unreadable(f"unexpected after {read.strip()[-40:]!r}") from error
     found: dict[str, list[str]] = {}
-    for token in tree.scan_values(_is_token):
+    for token in tree.scan_values(lambda one: isinstance(one, Token)):
         found.setdefault(token.type, []).append(str(token))
     threshold = next(tree.find_data("threshold"), None)
     groups = [name.strip() for text in found.get("GROUPS", ()) for name in text.strip("{} ").split(",")]
@@ -78,10 +73,6 @@ def parse(query: str, kind: str = "metric") -> Query:
         minutes=tuple(_minutes(span) for span in found.get("SPAN", ())),
         series=tuple(found.get("SERIES", ())),
     )
-
-
-def _is_token(one: object) -> bool:
-    return isinstance(one, Token)
 
 
 def _minutes(span: str) -> int:

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
@@ -37,10 +37,12 @@ class Api(ABC):
     it: `own` is what the API gives it, `before` is empty when it is new, `scope` what is in the path.
     """
 
-    def __init__(self, name: str) -> None:
+    name: ClassVar[str]
+
+    def __init__(self) -> None:
         self._lock = threading.RLock()
         self._rows: dict[tuple[str, ...], dict[str, Json]] = {}
-        self.table: Json = tomllib.loads(Path(__file__).with_name(f"{name}_api.toml").read_text())
+        self.table: Json = tomllib.loads(Path(__file__).with_name(f"{self.name}_api.toml").read_text())
         self.info: Json = {}  # which part of a list the answer at hand is
         base, rules = self.table["base"], list[Rule]()
         for path, (method, *verbs) in self.table["routes"].items():

@@ -13,7 +13,7 @@ from sandbox.providers.diff import Change, changes
 from sandbox.providers.target import Live, Resource
 from sandbox.providers.templates import fill
 from sandbox.providers.values import each, plain, project
-from sandbox.targets import aws_api
+from sandbox.targets.aws_api import AwsApi
 from tests.sandbox.providers.aws_things import WORLD
 from tests.sandbox.targets.served import served
 
@@ -86,6 +86,6 @@ def _filled(value: Any, words: dict[str, Any]) -> Any:
 @contextmanager
 def world(kubeconfig: Path | None = None) -> Generator[World]:
     """An empty account in an API of its own."""
-    with served(aws_api.app(kubeconfig)) as url:
+    with served(AwsApi(kubeconfig)) as url:
         urllib.request.urlopen(urllib.request.Request(f"{url}/moto-api/reset", method="POST"), timeout=30)
         yield World(url)

@@ -11,7 +11,7 @@ from sandbox.providers.cloudflare import CloudflareTarget
 from sandbox.providers.target import Refused, Resource
 from sandbox.providers.tls import TlsTarget
 from sandbox.providers.values import Json
-from sandbox.targets.cloudflare_api import app
+from sandbox.targets.cloudflare_api import CloudflareApi
 from tests.sandbox.providers.rest import Case, live_through, there
 from tests.sandbox.targets.served import Client, served
 
@@ -140,7 +140,7 @@ CASES = {
 
 @pytest.fixture
 def target() -> Generator[CloudflareTarget]:
-    with served(app(["pipe.dev"])) as url:
+    with served(CloudflareApi(["pipe.dev"])) as url:
         made = CloudflareTarget(url)
         assert made.invoke(GET_ZONE, {"filter": {"match": "all", "name": "pipe.dev"}}, {})["id"] == ZONE
         yield made

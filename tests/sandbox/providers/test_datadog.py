@@ -11,7 +11,7 @@ import pytest
 from sandbox.providers.datadog import Datadog, DatadogTarget
 from sandbox.providers.target import Refused
 from sandbox.providers.values import UNKNOWN, Secret
-from sandbox.targets.datadog_api import app
+from sandbox.targets.datadog_api import DatadogApi
 from tests.sandbox.providers.rest import Case, live_through, there
 from tests.sandbox.targets.served import served
 
@@ -157,7 +157,7 @@ CASES = {
 
 @pytest.fixture
 def target() -> Generator[DatadogTarget]:
-    with served(app()) as url:
+    with served(DatadogApi()) as url:
         yield DatadogTarget(url)
 
 
@@ -243,7 +243,7 @@ def test_what_is_secret_or_not_known_yet_is_let_pass():
 
 def test_planted_secrets_are_in_no_log(caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.DEBUG)
-    with served(app()) as url:
+    with served(DatadogApi()) as url:
         target, case = DatadogTarget(url), CASES["check of a page"]
         made = target.create(case.resource(requestHeaders=Secret({"X-Token": "hunter2"})))
         assert there(target, case.resource(made.id))["requestHeaders"] == {"X-Token": "hunter2"}

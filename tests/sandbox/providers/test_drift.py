@@ -12,7 +12,7 @@ from sandbox.providers.datadog import Datadog, DatadogTarget
 from sandbox.providers.provider import Provider
 from sandbox.providers.target import Live, Package, Resource, Target
 from sandbox.providers.values import Json, decode, encode
-from sandbox.targets.datadog_api import app
+from sandbox.targets.datadog_api import DatadogApi
 from tests.sandbox.providers.aws_world import World, world
 from tests.sandbox.providers.test_datadog import CASES
 from tests.sandbox.targets.served import served
@@ -123,7 +123,7 @@ def test_a_tag_is_found_on_what_the_program_tags_by_its_provider_alone(account: 
 
 
 def test_a_header_that_was_added_by_hand_is_found_and_taken_away() -> None:
-    with served(app()) as url:
+    with served(DatadogApi()) as url:
         target, wanted = DatadogTarget(url), CASES["check of a page"].resource()
         live = target.create(wanted)
         check = engine(Datadog("datadog"), target, CASES["check of a page"].resource(live.id), live)

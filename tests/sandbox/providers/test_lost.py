@@ -12,7 +12,8 @@ from sandbox.providers.cloudflare import CloudflareTarget
 from sandbox.providers.datadog import DatadogTarget
 from sandbox.providers.rest import Lost, RestTarget
 from sandbox.providers.target import Refused
-from sandbox.targets import cloudflare_api, datadog_api
+from sandbox.targets.cloudflare_api import CloudflareApi
+from sandbox.targets.datadog_api import DatadogApi
 from tests.sandbox.providers import test_cloudflare, test_datadog
 from tests.sandbox.providers.rest import Case
 from tests.sandbox.targets.served import served
@@ -39,13 +40,13 @@ class Forgetful:
 
 @contextmanager
 def cloudflare(loss: str, times: int = 1) -> Generator[CloudflareTarget]:
-    with served(Forgetful(cloudflare_api.app(["pipe.dev"]), loss, times)) as url:
+    with served(Forgetful(CloudflareApi(["pipe.dev"]), loss, times)) as url:
         yield CloudflareTarget(url)
 
 
 @contextmanager
 def datadog(loss: str, times: int = 1) -> Generator[DatadogTarget]:
-    with served(Forgetful(datadog_api.app(), loss, times)) as url:
+    with served(Forgetful(DatadogApi(), loss, times)) as url:
         yield DatadogTarget(url)
 
 

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from sandbox.targets.cloudflare_api import app
+from sandbox.targets.cloudflare_api import CloudflareApi
 from sandbox.targets.web import Json
 from tests.sandbox.targets.served import Client, served
 
@@ -47,7 +47,7 @@ class Zone(Client):
 
 @pytest.fixture
 def zone() -> Generator[Zone]:
-    with served(app(["pipe.dev"])) as url:
+    with served(CloudflareApi(["pipe.dev"])) as url:
         yield Zone(url)
 
 
@@ -287,10 +287,33 @@ REFUSED_RULESETS: list[tuple[Json, str]] = [
     (rules(action_parameters={"respond": {}}), "/rules/0/block/action_parameters/respond: Extra inputs"),
     (rules(expression=" "), "/rules/0/expression: pattern"),
     (rules(expression=None), "/rules/0: required: ['expression']"),
+    (rules(expression=f'http.host eq "{"a" * 4096}"'), "/rules/0/expression: maxLength: 4096"),
+    (rules(expression='http.hosst eq "a"'), "/rules/0/expression: could not parse filter expression: Filter"),
+    (rules(expression='ip.src eq "a"'), "parsing error (1:11): expected IP address character"),
+    (rules(expression='(http.host in {"a"}'), 'parsing error (1:20): expected literal ")"'),
+    (rules(expression='http.request.headers["x"][*] eq "y"'), "but got Array<Bool>"),
+    (rules(expression='starts_width(http.host, "a")'), "parsing error (1:1): unknown identifier"),
+    (rules(expression="http.response.code eq 404"), "http.response.code is not known before the response"),
+    (
+        limits(counting_expression="http.response.code eq"),
+        "/rules/0/counting_expression: could not parse",
+    ),
     (rules(ratelimit=None), "/rules/0: required: ['ratelimit']"),
     (CACHE | rules(action="set_cache_settings"), "only rules of the phase http_ratelimit have one"),
     (CACHE | rules(ratelimit=None), "/rules/0/action: enum: ['set_cache_settings']"),
     (limits(characteristics=["ip.src"]), "cf.colo.id is missing"),
+    (
+        limits(characteristics=["cf.colo.id", "ip.dst"]),
+        "istics/1: nothing that requests",
+    ),
+    (
+        limits(characteristics=["cf.colo.id", 'http.request.headers["X-Key"]']),
+        "istics/1: nothing that",
+    ),
+    (
+        limits(characteristics=["cf.colo.id", "ip.src", "cf.unique_visitor_id"]),
+        "ip.src and cf.unique_visitor_id exclude each other",
+    ),
     (limits(period=15), "/rules/0/ratelimit/period: enum: [10, 60,"),
     (limits(mitigation_timeout=15), "/rules/0/ratelimit/mitigation_timeout: enum: [0, 10,"),
     (limits(requests_per_period=None), "/rules/0/ratelimit: requests_per_period is missing"),
@@ -328,9 +351,29 @@ def test_a_wrong_ruleset_is_refused(zone: Zone, change: Json, said: str):
     assert zone.ok("GET", "~/rulesets") == []
 
 
-def test_a_refusal_never_repeats_an_expression(zone: Zone):
-    wrong = rules(expression='any(http.request.headers["x"][*] eq "hunter2")', score=1)
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        rules(expression='any(http.request.headers["x"][*] eq "hunter2")', score=1),
+        rules(expression='http.request.headers["x"][*] eq "hunter2"'),
+        rules(expression='http.host matches "hunter2("'),
+    ],
+)
+def test_a_refusal_never_repeats_an_expression(zone: Zone, wrong: Json):
     assert "hunter2" not in zone.refused("POST", "~/rulesets", RULESET | wrong)[2]
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        rules(expression='(http.host in {"a.dev" "b.dev"} and not ip.src in {192.0.2.0/24 2001:db8::/32})'),
+        rules(expression='starts_with(lower(http.request.uri.path), "/api") or cf.waf.score lt 20'),
+        limits(counting_expression='http.response.code in {401 403} and http.request.method eq "POST"'),
+        limits(characteristics=["cf.colo.id", 'http.request.headers["x-api-key"]']),
+    ],
+)
+def test_an_expression_of_cloudflares_language_is_taken(zone: Zone, right: Json):
+    assert zone.ok("POST", "~/rulesets", RULESET | right)["version"] == "1"
 
 
 def test_the_phase_of_a_ruleset_stays(zone: Zone):

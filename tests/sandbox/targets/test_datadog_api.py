@@ -17,7 +17,7 @@ from datadog_api_client.v1.api.service_level_objectives_api import ServiceLevelO
 from datadog_api_client.v1.api.synthetics_api import SyntheticsApi
 from datadog_api_client.v2.api.aws_integration_api import AWSIntegrationApi
 
-from sandbox.targets.datadog_api import app
+from sandbox.targets.datadog_api import DatadogApi
 from sandbox.targets.web import Json
 from tests.sandbox.targets.served import Client, served
 
@@ -95,7 +95,7 @@ class Datadog(Client):
 
 @pytest.fixture
 def api() -> Generator[Datadog]:
-    with served(app()) as url:
+    with served(DatadogApi()) as url:
         yield Datadog(url)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Generator
 import pytest
 import urllib3
 
-from sandbox.targets.cloudflare_api import app
+from sandbox.targets.cloudflare_api import CloudflareApi
 from sandbox.targets.web import Json
 from tests.sandbox.targets.served import Client, served
 
@@ -15,7 +15,7 @@ ZONES = "/client/v4/zones?name=pipe.dev"
 
 @pytest.fixture
 def api() -> Generator[Client]:
-    with served(app(["pipe.dev"])) as url:
+    with served(CloudflareApi(["pipe.dev"])) as url:
         yield Client(url, Authorization="Bearer it")
 
 

@@ -11,7 +11,8 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from sandbox.targets import cloudflare_api, datadog_api
+from sandbox.targets.cloudflare_api import CloudflareApi
+from sandbox.targets.datadog_api import DatadogApi
 from tests.sandbox.providers.aws_world import World, world
 from tests.sandbox.targets import test_cloudflare_api as of_cloudflare
 from tests.sandbox.targets import test_datadog_api as of_datadog
@@ -118,13 +119,13 @@ def replay(client: Client, steps: list[Step]) -> None:
 
 @pytest.mark.parametrize("what", DATADOG)
 def test_what_the_datadog_plugin_asks_is_answered(what: str) -> None:
-    with served(datadog_api.app()) as url:
+    with served(DatadogApi()) as url:
         replay(Client(url, **of_datadog.KEYS), DATADOG[what])
 
 
 @pytest.mark.parametrize("what", CLOUDFLARE)
 def test_what_the_cloudflare_plugin_asks_is_answered(what: str) -> None:
-    with served(cloudflare_api.app(["pipe.dev"])) as url:
+    with served(CloudflareApi(["pipe.dev"])) as url:
         zone = of_cloudflare.Zone(url)
         own = f"/zones/{zone.id}"
         steps = [(verb, path.replace("~", own), sent, ends) for verb, path, sent, ends in CLOUDFLARE[what]]

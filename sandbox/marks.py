@@ -1,0 +1,20 @@
+"""How the engine marks values that are not plain (sdk/go/common/resource/properties.go and plugin/rpc.go)."""
+
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+"""The key of an object that stands for such a value; what is kept there says for which."""
+
+SECRET = "1b47061264138c4ac30d75fd1eb44270"
+OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
+
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""In place of a value that only `up` will know."""
+
+UNKNOWNS = (
+    UNKNOWN,
+    "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",  # a boolean
+    "3eeb2bf0-c639-47a8-9e75-3b44932eb421",  # a number
+    "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",  # a list
+    "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",  # an object
+    "030794c1-ac77-496b-92df-f27374a8bd58",  # an asset
+    "e48ece36-62e2-4504-bad9-02848725956a",  # an archive
+)
