@@ -347,6 +347,41 @@ def test_a_later_release_of_the_same_version_is_taken(account: World) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "method", "refusal"),
+    [
+        (
+            "max_conections",
+            "100",
+            "pending-reboot",
+            "InvalidParameterValue: Could not find parameter",
+        ),
+        ("max_connections", "5", "pending-reboot", "InvalidParameterValue: Invalid parameter value"),
+        ("max_connections", "many", "pending-reboot", "InvalidParameterValue: Invalid parameter value"),
+        ("rds.force_ssl", "on", "pending-reboot", "InvalidParameterValue: Invalid parameter value"),
+        ("rds.accepted_password_auth_method", "md5", "immediate", "InvalidParameterValue: Invalid parameter"),
+        ("ssl_min_protocol_version", "TLS1.2", "immediate", "InvalidParameterValue: Invalid parameter value"),
+        ("log_lock_waits", "true", "immediate", "InvalidParameterValue: Invalid parameter value"),
+        ("log_min_duration_statement", "-2", "immediate", "InvalidParameterValue: Invalid parameter value"),
+        (
+            "max_connections",
+            "100",
+            "immediate",
+            "InvalidParameterCombination: cannot use immediate",
+        ),
+    ],
+)
+def test_a_parameter_of_postgresql_has_a_name_a_range_and_a_time(
+    account: World, name: str, value: str, method: str, refusal: str
+) -> None:
+    wrong = {"ParameterName": name, "ParameterValue": value, "ApplyMethod": method}
+    right = {"ParameterName": "log_connections", "ParameterValue": "1", "ApplyMethod": "immediate"}
+    asked: dict[str, Any] = {"DBParameterGroupName": "pipe-db-postgres17", "Parameters": [right, wrong]}
+    assert said(account, "rds", "modify_db_parameter_group", **asked).startswith(refusal)
+    asked["Parameters"] = [right]
+    assert account.client("rds").modify_db_parameter_group(**asked)
+
+
+@pytest.mark.parametrize(
     "trusted", [trust("ec2.amazonaws.com", "sts:TagSession"), trust("pods.eks.amazonaws.com")]
 )
 def test_a_pod_gets_a_role_only_if_that_trusts_pods(account: World, trusted: str) -> None:
