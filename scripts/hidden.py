@@ -1,4 +1,4 @@
-"""What a real preview may show nowhere, whatever Pulumi masks: hidden by value, in the log and in files."""
+"""What Pulumi may show nowhere at work on a real stack: hidden by value, in the log and in files."""
 
 import json
 import os
@@ -15,7 +15,7 @@ CREDENTIAL = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE)$")
 
 def hide(programs: Programs, stack: str) -> set[str]:
     """From now on nothing that programs print has one of these values, which a report must not show either:
-    line by line, the stack's secrets, and the credentials of whoever previews."""
+    line by line, the stack's secrets, and the credentials of whoever runs this."""
     said = programs.read("pulumi", "config", "--show-secrets", "--json", "--stack", stack)
     found = {value for name, value in os.environ.items() if CREDENTIAL.search(name)}
     for each in json.loads(said).values():

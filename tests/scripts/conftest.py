@@ -89,7 +89,7 @@ def stack() -> Iterator[Stack]:
         (service.bin / program).symlink_to(tools.find(program))
     cluster = Cluster(bucket.IDENTITY, service.bin, home)
     root = Path(tempfile.mkdtemp(prefix="checkout-"))
-    checkout(root, "scripts")
+    checkout(root, "scripts", "review", "sandbox")
     for words in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "-m", "Start")):
         subprocess.run(["git", *words], cwd=root, env=os.environ | who(), check=True)
     made = Stack(service, cluster, Path(tempfile.mkdtemp(prefix="bin-")), [], root)
@@ -118,6 +118,9 @@ def pulumi(stack: Stack) -> ThreadingHTTPServer:
             code, said = 0, ""
             if words[:3] == ["config", "set", "--secret"]:
                 stack.service.secrets[words[3].removeprefix("pipe:")] = typed
+            elif words[:2] == ["config", "--show-secrets"]:
+                told = {name: {"value": text, "secret": True} for name, text in stack.service.secrets.items()}
+                said = json.dumps(told)
             elif words[0] == "up":
                 stack.deploy()
                 said = "Resources: 4 changed\n"

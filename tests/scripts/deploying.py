@@ -32,6 +32,7 @@ FRONTEND = [
     "npm --prefix {root}/frontend run build",
     f"{VERCEL} deploy --prod --yes",
 ]
+SECRETS = "pulumi config --show-secrets --json --stack dev"
 UP = (
     "pulumi up --yes --refresh --non-interactive --stack dev --policy-pack policies"
     " --policy-pack-config policies/config/dev.json"

@@ -21,6 +21,7 @@ from tests.scripts.deploying import (
     NAME,
     NEW,
     SCAN,
+    SECRETS,
     SERVED,
     SIGN,
     SIGNED,
@@ -37,7 +38,7 @@ from tests.scripts.world import world as world
 def test_a_new_version_is_checked_built_signed_deployed_committed_and_looked_at(world: World) -> None:
     done = deploy(world, "--version", "1.1.0")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert world.asked() == commands(world, CHECKS, BUILD, SIGN, FRONTEND, [SERVED, UP])
+    assert world.asked() == commands(world, CHECKS, BUILD, SIGN, FRONTEND, [SERVED, SECRETS, UP])
     assert world.cluster.image() == world.file_image() == NEW
     assert [result for _, result in world.steps()] == ["done"] * len(world.steps())
     message = world.git("log", "-1", "--format=%B")
@@ -98,7 +99,7 @@ def test_what_fails_afterwards_is_rolled_back_frontend_included(world: World, wr
         "users": "users are affected: SiteDown (dev)",
         "health": ": 503",
     }[wrong] in done.stderr
-    assert world.asked()[-3:] == commands(world, [UP, UP, f"{VERCEL} rollback dpl_old"])
+    assert world.asked()[-5:] == commands(world, [SECRETS, UP, SECRETS, UP, f"{VERCEL} rollback dpl_old"])
     assert (world.bin / "served").read_text() == "dpl_old\n"
     assert world.cluster.image() == world.file_image() == OLD
     subjects = world.git("log", "--format=%s", "origin/main").splitlines()
@@ -212,6 +213,9 @@ def test_an_up_that_fails_keeps_the_old_pods_the_file_and_the_repository(world: 
         done = deploy(world, "--version", "1.1.0")
     assert done.returncode == 1
     assert "the pods of 1.0.0 were never replaced" in done.stdout
+    assert "error: no job: [secret]" in done.stderr
+    kept = "".join(file.read_text() for file in (world.root / ".runs").rglob("*") if file.is_file())
+    assert "no job" in kept and "planted-password" not in done.stdout + done.stderr + kept
     assert "Rolled back" in done.stderr
     assert world.git("log", "--format=%s") == "Start"
     assert world.file_image() == world.cluster.image() == OLD
@@ -247,7 +251,9 @@ def test_an_interrupted_deployment_goes_on_where_it_was(world: World) -> None:
     done = deploy(world, "--version", "1.1.0")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "going on with the deployment that was interrupted; before it: " + OLD in done.stdout
-    assert world.asked() == commands(world, BUILD[:1], SIGNED, [UP])  # neither checks nor frontend again
+    assert world.asked() == commands(
+        world, BUILD[:1], SIGNED, [SECRETS, UP]
+    )  # neither checks nor frontend again
     assert world.cluster.image() == world.file_image() == NEW
     assert not (world.root / ".runs" / "dev" / "unfinished.json").exists()
 
@@ -286,5 +292,5 @@ def test_the_checks_are_left_out_in_a_sandbox_only(world: World) -> None:
 def test_without_a_version_the_stack_files_image_stays_and_nothing_is_built(world: World) -> None:
     done = deploy(world, "--skip-frontend")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert world.asked() == commands(world, CHECKS, [UP])
+    assert world.asked() == commands(world, CHECKS, [SECRETS, UP])
     assert world.git("log", "--format=%s") == "Start"

@@ -22,6 +22,7 @@ PARTS = (
     "components",
     "foundation",
     "policies",
+    "review",
     "sandbox",
     "schemas",
     "scripts",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.scripts.deploying import BUILD, CHECKS, NAME, SCAN, SIGN, SIGNED, UP, commands, deploy
+from tests.scripts.deploying import BUILD, CHECKS, NAME, SCAN, SECRETS, SIGN, SIGNED, UP, commands, deploy
 from tests.scripts.world import DIGEST, OLD, World, registry
 from tests.scripts.world import cluster as cluster
 from tests.scripts.world import world as world
@@ -13,9 +13,9 @@ def test_a_version_that_the_registry_has_is_not_built_again_and_what_passed_not_
 ) -> None:
     registry(world, pushed=True)
     assert deploy(world, "--version", "1.1.0", "--skip-frontend").returncode == 0
-    assert world.asked() == commands(world, CHECKS, BUILD[:1], SIGNED, [UP])
+    assert world.asked() == commands(world, CHECKS, BUILD[:1], SIGNED, [SECRETS, UP])
     assert deploy(world, "--version", "1.1.0", "--skip-frontend").returncode == 0
-    assert world.asked() == commands(world, BUILD[:1], SIGNED, [UP])
+    assert world.asked() == commands(world, BUILD[:1], SIGNED, [SECRETS, UP])
     assert world.git("log", "--format=%s").splitlines() == ["Deploy 1.1.0 to dev", "Start"]
 
 

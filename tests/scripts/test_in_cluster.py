@@ -228,7 +228,7 @@ def test_rotate_gives_every_role_a_new_password_and_retires_the_old_ones(
     changed = {key for key in new if new[key] != passwords[key]}
     assert changed == {"appPassword", "migratePassword", "backupPassword"}
     assert len({new[key] for key in changed}) == 3 and all(len(new[key]) >= 43 for key in changed)
-    assert [words[0] for words in stack.asked] == ["config", "config", "config", "up"]
+    assert [words[0] for words in stack.asked] == ["config", "config", "config", "config", "up"]
     seen = json.dumps(stack.asked) + done.stdout + done.stderr + json.dumps(record(stack, done))
     assert not [secret for secret in (*new.values(), *passwords.values()) if secret in seen]
     assert not exposed

@@ -10,7 +10,7 @@ from scripts.revisions import Revision, gone
 from tests.drills.conftest import Measured as Measured
 from tests.drills.conftest import measured as measured
 from tests.scripts.api_cluster import DEPLOYMENT, REPLICAS
-from tests.scripts.deploying import NEW, UP, deploy
+from tests.scripts.deploying import NEW, SECRETS, UP, deploy
 from tests.scripts.world import World, registry
 from tests.scripts.world import cluster as cluster
 from tests.scripts.world import world as world
@@ -78,7 +78,7 @@ def test_undo_and_undo_to_a_revision_with_every_pod_there_throughout(
         assert done.returncode == 0, done.stdout + done.stderr
         assert three.cluster.image() == three.file_image() == VERSIONS["1.1.0"]
         assert jobs(three, "rollback") == []
-        assert three.asked() == [UP]
+        assert three.asked() == [SECRETS, UP]
         assert revision(three) == "4", "pulumi up rolled the pods a second time"
         seconds = three.record()["results"]["seconds until the older version ran"]
 
@@ -197,7 +197,7 @@ def test_a_version_whose_passwords_are_gone_is_rolled_back_to_with_those_of_now(
         done = world.run("rollback.sh", "dev")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "its pods cannot start: secret/database-old is gone, as after new passwords" in done.stdout
-    assert "rollout undo" not in done.stdout and world.asked() == [UP]
+    assert "rollout undo" not in done.stdout and world.asked() == [SECRETS, UP]
     assert world.cluster.image() == world.file_image() == VERSIONS["1.0.0"]
     assert world.cluster.api.call("GET", DEPLOYMENT)["spec"]["template"]["spec"].get("volumes", []) == []
     assert min(seen) >= REPLICAS

@@ -51,8 +51,9 @@ exec "{kubectl}" "$@"
 """
 PULUMI = """\
 #!/bin/sh
+[ "$1" = config ] && echo '{{"pipe:appPassword": {{"value": "planted-password", "secret": true}}}}'
 [ "$1" = up ] || exit 0
-rm "{bin}/up-fails" 2> /dev/null && {{ echo "error: the job has failed" >&2; exit 255; }}
+rm "{bin}/up-fails" 2> /dev/null && {{ echo "error: no job: planted-password" >&2; exit 255; }}
 image=$(sed -n 's|^    image: \\(.*/pipe/api[:@].*\\)|\\1|p' Pulumi.dev.yaml)
 "{kubectl}" -n pipe set image deployment/pipe-api api="$image"
 exec "{kubectl}" -n pipe rollout status deployment/pipe-api --timeout=60s
@@ -252,7 +253,7 @@ def world(cluster: Cluster, tmp_path: Path) -> Iterator[World]:
     root, bin = tmp_path / "checkout", tmp_path / "bin"
     (bin / "answers").mkdir(parents=True)
     root.mkdir()
-    checkout(root, "scripts")
+    checkout(root, "scripts", "review", "sandbox")
     stack = root / "Pulumi.dev.yaml"
     text = re.sub(r"image: .*/pipe/api\S*", f"image: {OLD}", stack.read_text())
     stack.write_text(text.replace("host: dev.pipe.dev", f"host: {outside.host}"))
