@@ -52,7 +52,7 @@ class DatadogApi(Api):
         made: Json = {"timeframe": given["thresholds"][0]["timeframe"]}
         for name in ("target", "warning"):
             for one in (one for one in given["thresholds"] if name in one):
-                one[f"{name}_display"] = str(one[name])
+                one[f"{name}_display"] = str(float(one[name])).removesuffix("0")  # 99.5, but 99.
                 made.setdefault(f"{name}_threshold", one[name])
         return made | given | {"modified_at": int(time())}
 
@@ -66,11 +66,8 @@ class DatadogApi(Api):
 
     # Synthetic tests
 
-    def tests(self, request: Request) -> Any:
-        return {"tests": self.page(request, "test")}
-
-    def test(self, request: Request, ident: str) -> Any:
-        return self.one("test", ident)
+    def tests(self, request: Request, ident: str = "") -> Any:
+        return self.one("test", ident) if ident else {"tests": self.page(request, "test")}
 
     def delete_tests(self, request: Request) -> Any:
         idents = body(request).get("public_ids", [])

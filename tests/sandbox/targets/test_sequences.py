@@ -1,8 +1,9 @@
 """What the real plugins ask one after the other in the life of a resource, replayed.
 
 As in the sources of the Terraform providers on which they are built: terraform-provider-datadog
-(datadog/resource_datadog_*.go) and terraform-provider-cloudflare (internal/services/*/resource.go). What
-the AWS plugin asks is in aws_sequences.toml.
+(datadog/resource_datadog_*.go, and what Datadog answered it, datadog/tests/cassettes) and
+terraform-provider-cloudflare (internal/services/*/resource.go). What the AWS plugin asks is in
+aws_sequences.toml.
 """
 
 from dataclasses import replace
@@ -24,14 +25,15 @@ MONITOR, SLO, TEST = of_datadog.MONITOR, of_datadog.SLO, of_datadog.TEST
 MONITORS, TESTS = "/api/v1/monitor", "/api/v1/synthetics/tests"
 ACCOUNTS = "/api/v2/integration/aws/accounts"
 TAGGED = of_datadog.changed(of_datadog.ACCOUNT, "data.attributes.account_tags", ["team:x"])
+QUOTED = f"{ACCOUNTS}/%22#%22"  # resource_datadog_integration_aws_account.go writes the id as Go shows a text
 
 DATADOG: dict[str, list[Step]] = {
     "a monitor": [
         ("POST", f"{MONITORS}/validate", MONITOR, 200),  # in the preview
-        ("POST", MONITORS, MONITOR, 200),
-        ("GET", f"{MONITORS}/#", None, 200),
+        ("POST", MONITORS, MONITOR | {"draft_status": "published", "restricted_roles": None}, 200),
+        ("GET", f"{MONITORS}/#?with_assets=true", None, 200),
         ("POST", f"{MONITORS}/#/validate", MONITOR | {"message": "x"}, 200),
-        ("PUT", f"{MONITORS}/#", MONITOR | {"message": "x"}, 200),
+        ("PUT", f"{MONITORS}/#", MONITOR | {"message": "x", "draft_status": "published"}, 200),
         ("DELETE", f"{MONITORS}/#", None, 200),
         ("GET", f"{MONITORS}/#", None, 404),
     ],
@@ -59,10 +61,11 @@ DATADOG: dict[str, list[Step]] = {
     ],
     "an AWS account": [
         ("POST", ACCOUNTS, of_datadog.ACCOUNT, 200),
-        ("GET", f"{ACCOUNTS}/#", None, 200),
-        ("PATCH", f"{ACCOUNTS}/#", TAGGED, 200),
-        ("DELETE", f"{ACCOUNTS}/#", None, 204),
-        ("GET", f"{ACCOUNTS}/#", None, 404),
+        ("GET", QUOTED, None, 200),
+        ("PATCH", QUOTED, TAGGED, 200),
+        ("GET", QUOTED, None, 200),
+        ("DELETE", QUOTED, None, 204),
+        ("GET", QUOTED, None, 404),
     ],
 }
 
