@@ -115,7 +115,8 @@ class Api(ABC):
             return {row["gone"]: [gone] if row.get("listed") else gone} if row["gone"] else None
         own = {key: before.get(key, value) for key, value in fill(row["own"], _made_up()).items()}
         made = self.make(name, body(request), own, before, **scope)
-        rows[str(made[row["key"]])] = made
+        if request.args.get("dry_run") != "true":  # a preview: the plugin has its rulesets looked at
+            rows[str(made[row["key"]])] = made
         return _in(row["single"], [made] if row.get("listed") else made)
 
     def make(self, name: str, given: Json, own: Json, before: Json, **scope: str) -> Json:

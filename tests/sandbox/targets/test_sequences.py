@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sandbox.targets import cloudflare_api, datadog_api
+from sandbox.targets.web import Json
 from tests.sandbox.providers.aws_world import World, world
 from tests.sandbox.targets import test_cloudflare_api as of_cloudflare
 from tests.sandbox.targets import test_datadog_api as of_datadog
@@ -24,8 +25,8 @@ Step = tuple[str, str, Any, int]
 MONITOR, SLO, TEST = of_datadog.MONITOR, of_datadog.SLO, of_datadog.TEST
 MONITORS, TESTS = "/api/v1/monitor", "/api/v1/synthetics/tests"
 ACCOUNTS = "/api/v2/integration/aws/accounts"
-TAGGED = of_datadog.changed(of_datadog.ACCOUNT, "data.attributes.account_tags", ["team:x"])
 QUOTED = f"{ACCOUNTS}/%22#%22"  # resource_datadog_integration_aws_account.go writes the id as Go shows a text
+TAGGED = of_datadog.changed(of_datadog.ACCOUNT, "data.attributes.account_tags", ["team:x"])
 
 DATADOG: dict[str, list[Step]] = {
     "a monitor": [
@@ -70,20 +71,38 @@ DATADOG: dict[str, list[Step]] = {
 }
 
 RECORD, RULESET = of_cloudflare.RECORD, of_cloudflare.RULESET
+DATA = {"flags": 0, "tag": "issue", "value": "pki.goog"}
+CAA = {"name": "pipe.dev", "type": "CAA", "data": DATA, "proxied": False, "ttl": 1}
+CLOSED = {"flatten_cname": False, "ipv4_only": False, "ipv6_only": False}  # the plugin adds it
+# ruleset/schema.go: a rule without parameters has empty ones.
+WHOLE: Json = RULESET | {"rules": [of_cloudflare.RULE | {"action_parameters": {}, "enabled": True}]}
 HEADER = {"value": {"strict_transport_security": {"enabled": True, "max_age": 60}}}
 
 CLOUDFLARE: dict[str, list[Step]] = {
     "a record": [
-        ("POST", "~/dns_records", RECORD, 200),
+        ("POST", "~/dns_records", RECORD | {"settings": CLOSED}, 200),
         ("GET", "~/dns_records/#", None, 200),
-        ("PUT", "~/dns_records/#", RECORD | {"comment": "x"}, 200),
+        ("PUT", "~/dns_records/#", RECORD | {"comment": "x", "settings": CLOSED, "tags": []}, 200),
         ("DELETE", "~/dns_records/#", None, 200),
         ("GET", "~/dns_records/#", None, 404),
     ],
+    "a record made of data": [
+        ("POST", "~/dns_records", CAA, 200),
+        ("GET", "~/dns_records/#", None, 200),
+        # With all that is in the state: what the API has made of the data, too.
+        ("PUT", "~/dns_records/#", CAA | {"content": '0 issue "pki.goog"', "settings": {}, "tags": []}, 200),
+        ("DELETE", "~/dns_records/#", None, 200),
+    ],
+    "a zone": [
+        ("GET", "/zones?match=all&name=pipe.dev", None, 200),
+        ("GET", "~", None, 200),
+    ],
     "a ruleset": [
-        ("POST", "~/rulesets", RULESET, 200),
+        ("POST", "~/rulesets?dry_run=true", WHOLE, 200),  # in the preview
+        ("POST", "~/rulesets", WHOLE, 200),
         ("GET", "~/rulesets/#", None, 200),
-        ("PUT", "~/rulesets/#", RULESET | {"description": "x"}, 200),
+        ("PUT", "~/rulesets/#?dry_run=true", WHOLE | {"description": "x"}, 200),
+        ("PUT", "~/rulesets/#", WHOLE | {"description": "x"}, 200),
         ("DELETE", "~/rulesets/#", None, 204),
         ("GET", "~/rulesets/#", None, 404),
     ],
@@ -113,7 +132,7 @@ def replay(client: Client, steps: list[Step]) -> None:
         filled = {"public_ids": [ident]} if sent == {"public_ids": ["#"]} else sent
         status, body = client(verb, path.replace("#", ident), filled)
         assert status == wanted, (verb, path, body)
-        if verb == "POST" and not ident and body:
+        if verb == "POST" and not ident and body and "dry_run" not in path:
             made = body.get("result", body.get("data", body))
             one = cast("dict[str, Any]", made[0] if isinstance(made, list) else made)
             ident = str(one.get("public_id") or one["id"])
