@@ -61,7 +61,7 @@ class DatadogApi(Api):
     def put_dashboard(self, given: Json, own: Json, before: Json) -> Json:
         self.check("dashboard", given)
         url = f"/dashboard/{own['id']}/{re.sub('[^a-z0-9]+', '-', given['title'].lower())}"
-        made: Json = {"description": None, "template_variables": None} | given
+        made: Json = dict.fromkeys(("description", "notify_list", "template_variables")) | given
         return made | {"url": url, "modified_at": now(), "widgets": _numbered(given["widgets"])}
 
     # Synthetic tests

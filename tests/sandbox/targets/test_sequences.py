@@ -138,6 +138,29 @@ def replay(client: Client, steps: list[Step]) -> None:
             ident = str(one.get("public_id") or one["id"])
 
 
+def compared(dashboard: Json) -> Json:
+    """What the plugin compares of a dashboard in each preview (resource_datadog_dashboard_json.go)."""
+    own = ("id", "author_handle", "author_name", "created_at", "modified_at", "url")
+    kept = {key: item for key, item in dashboard.items() if key not in own}
+    kept |= {"widgets": [{"definition": one["definition"]} for one in dashboard["widgets"]]}
+    read_only = kept.pop("is_read_only", False)
+    return kept if isinstance(kept.get("restricted_roles"), list) else kept | {"is_read_only": read_only}
+
+
+def test_a_dashboard_differs_by_what_datadog_adds_unless_it_is_said() -> None:
+    widgets = [{"definition": {"type": "note", "content": "x"}}]
+    less: Json = {"title": "x", "layout_type": "ordered", "description": "x", "widgets": widgets}
+    whole: Json = less | {"notify_list": [], "restricted_roles": [], "template_variables": []}
+    with served(datadog_api.app()) as url:
+        client = Client(url, **of_datadog.KEYS)
+        for given, same in ((less, False), (whole, True)):
+            made = client("POST", "/api/v1/dashboard", given)[1]
+            read = client("GET", f"/api/v1/dashboard/{made['id']}")[1]
+            assert made == read and (compared(read) == compared(given)) is same
+            added = {key: read[key] for key in read.keys() - given.keys() if key in whole}
+            assert added in ({"notify_list": None, "restricted_roles": [], "template_variables": None}, {})
+
+
 @pytest.mark.parametrize("what", DATADOG)
 def test_what_the_datadog_plugin_asks_is_answered(what: str) -> None:
     with served(datadog_api.app()) as url:
