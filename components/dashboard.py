@@ -28,6 +28,10 @@ def render(
             "layout_type": "ordered",
             "reflow_type": "auto",
             "tags": [f"team:{labels.team}"],
+            # Datadog answers with these in any case: left out, each preview would see them as a difference.
+            "notify_list": [],
+            "restricted_roles": [],
+            "template_variables": [],
             "widgets": [
                 {"definition": definition}
                 for definition in (*summary, *(group(title, widgets) for title, widgets in sections.items()))

@@ -54,7 +54,7 @@ class DatadogApi(Api):
         made: Json = {"timeframe": given["thresholds"][0]["timeframe"]}
         for name in ("target", "warning"):
             for one in (one for one in given["thresholds"] if name in one):
-                one[f"{name}_display"] = str(one[name])
+                one[f"{name}_display"] = str(float(one[name])).removesuffix("0")  # 99.5, but 99.
                 made.setdefault(f"{name}_threshold", one[name])
         return made | given | {"modified_at": int(time())}
 
@@ -63,16 +63,13 @@ class DatadogApi(Api):
     def put_dashboard(self, given: Json, own: Json, before: Json) -> Json:
         self.check("dashboard", given)
         url = f"/dashboard/{own['id']}/{re.sub('[^a-z0-9]+', '-', given['title'].lower())}"
-        made: Json = {"description": None, "template_variables": None} | given
+        made: Json = dict.fromkeys(("description", "notify_list", "template_variables")) | given
         return made | {"url": url, "modified_at": now(), "widgets": _numbered(given["widgets"])}
 
     # Synthetic tests
 
-    def tests(self, request: Request) -> Any:
-        return {"tests": self.page(request, "test")}
-
-    def test(self, request: Request, ident: str) -> Any:
-        return self.one("test", ident)
+    def tests(self, request: Request, ident: str = "") -> Any:
+        return self.one("test", ident) if ident else {"tests": self.page(request, "test")}
 
     def delete_tests(self, request: Request) -> Any:
         idents = body(request).get("public_ids", [])

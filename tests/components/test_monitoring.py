@@ -207,6 +207,13 @@ def widgets(recorder: Recorder) -> Iterator[dict[str, Any]]:
         yield definition
 
 
+def test_the_dashboard_leaves_nothing_for_datadog_to_add(declare: Declare, recorder: Recorder) -> None:
+    declare()
+    board = json.loads(recorder.of_type(DASHBOARD)["monitoring"]["dashboard"])
+    said = ("description", "notify_list", "restricted_roles", "template_variables")
+    assert [board.get(name) is not None for name in said] == [True] * len(said)
+
+
 def test_the_dashboard_shows_what_the_monitors_measure(declare: Declare, recorder: Recorder) -> None:
     declare()
     shown = {

@@ -126,6 +126,19 @@ def test_a_structured_record_has_a_content(zone: Zone):
     assert (made["name"], made["content"]) == ("pipe.dev", '0 issue "pki.goog"')
 
 
+def test_the_content_of_a_structured_record_is_made_of_its_data(zone: Zone):
+    caa: Json = {
+        "name": "@",
+        "type": "CAA",
+        "ttl": 1,
+        "data": {"flags": 0, "tag": "issue", "value": "pki.goog"},
+    }
+    made = zone.ok("POST", "~/dns_records", caa)
+    data = caa["data"] | {"value": "letsencrypt.org"}
+    after = zone.ok("PUT", f"~/dns_records/{made['id']}", caa | {"data": data, "content": made["content"]})
+    assert after["content"] == '0 issue "letsencrypt.org"'
+
+
 def test_a_name_outside_of_the_zone_is_taken_as_one_within(zone: Zone):
     assert zone.ok("POST", "~/dns_records", RECORD | {"name": "WWW"})["name"] == "www.pipe.dev"
 
@@ -256,6 +269,17 @@ def test_a_zone_has_one_ruleset_a_phase(zone: Zone):
     limit = "exceeded maximum number of zone rulesets for phase http_ratelimit"
     said = f"'zone' is not a valid value for kind because {limit}"
     assert zone.refused("POST", "~/rulesets", RULESET | {"name": "b"}) == (400, 20217, said)
+
+
+def test_a_ruleset_can_be_looked_at_without_being_kept(zone: Zone):
+    assert zone.ok("POST", "~/rulesets?dry_run=true", RULESET)["rules"]
+    assert zone.ok("GET", "~/rulesets") == []
+    made = zone.ok("POST", "~/rulesets", RULESET)
+    path = f"~/rulesets/{made['id']}"
+    assert zone.ok("PUT", f"{path}?dry_run=true", RULESET | {"description": "x"})["description"] == "x"
+    assert zone.ok("GET", path) == made
+    assert zone.refused("PUT", f"{path}?dry_run=true", RULESET | {"phase": "x"})[0] == 400
+    assert zone.refused("POST", "~/rulesets?dry_run=true", RULESET)[0] == 400
 
 
 def rules(**change: Any) -> Json:

@@ -144,7 +144,7 @@ def test_the_life_of_a_monitor(api: Datadog):
     assert api.ok("POST", f"{path}/validate", MONITOR) == {}
     after = api.ok("PUT", path, update)
     assert (after["message"], after["created"]) == ("@slack-other", made["created"])
-    assert api.ok("DELETE", path) == {"deleted_monitor_id": str(made["id"])}
+    assert api.ok("DELETE", path) == {"deleted_monitor_id": made["id"]}
     assert api.refused("GET", path) == (404, "Monitor not found")
     assert api.refused("DELETE", path) == (404, "Monitor not found")
     assert api.refused("POST", f"{path}/validate", MONITOR) == (404, "Monitor not found")
@@ -220,6 +220,9 @@ def test_the_life_of_an_objective(api: Datadog):
     (made,) = api.ok("POST", "/api/v1/slo", SLO)["data"]
     assert (made["timeframe"], made["target_threshold"], made["warning_threshold"]) == ("30d", 99.5, 99.9)
     assert made["thresholds"][0]["target_display"] == "99.5"
+    (whole,) = api.ok("POST", "/api/v1/slo", changed(SLO, "thresholds.0.target", 95))["data"]
+    assert whole["thresholds"][0]["target_display"] == "95."
+    api.ok("DELETE", f"/api/v1/slo/{whole['id']}")
     path = f"/api/v1/slo/{made['id']}"
     assert api.ok("GET", path) == {"data": made}
     (after,) = api.ok("PUT", path, SLO | {"id": made["id"], "description": "x"})["data"]

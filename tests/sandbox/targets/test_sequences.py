@@ -1,8 +1,9 @@
 """What the real plugins ask one after the other in the life of a resource, replayed.
 
 As in the sources of the Terraform providers on which they are built: terraform-provider-datadog
-(datadog/resource_datadog_*.go) and terraform-provider-cloudflare (internal/services/*/resource.go). What
-the AWS plugin asks is in aws_sequences.toml.
+(datadog/resource_datadog_*.go, and what Datadog answered it, datadog/tests/cassettes) and
+terraform-provider-cloudflare (internal/services/*/resource.go). What the AWS plugin asks is in
+aws_sequences.toml.
 """
 
 from dataclasses import replace
@@ -13,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from sandbox.targets.cloudflare_api import CloudflareApi
 from sandbox.targets.datadog_api import DatadogApi
+from sandbox.targets.web import Json
 from tests.sandbox.providers.aws_world import World, world
 from tests.sandbox.targets import test_cloudflare_api as of_cloudflare
 from tests.sandbox.targets import test_datadog_api as of_datadog
@@ -24,15 +26,16 @@ Step = tuple[str, str, Any, int]
 MONITOR, SLO, TEST = of_datadog.MONITOR, of_datadog.SLO, of_datadog.TEST
 MONITORS, TESTS = "/api/v1/monitor", "/api/v1/synthetics/tests"
 ACCOUNTS = "/api/v2/integration/aws/accounts"
+QUOTED = f"{ACCOUNTS}/%22#%22"  # resource_datadog_integration_aws_account.go writes the id as Go shows a text
 TAGGED = of_datadog.changed(of_datadog.ACCOUNT, "data.attributes.account_tags", ["team:x"])
 
 DATADOG: dict[str, list[Step]] = {
     "a monitor": [
         ("POST", f"{MONITORS}/validate", MONITOR, 200),  # in the preview
-        ("POST", MONITORS, MONITOR, 200),
-        ("GET", f"{MONITORS}/#", None, 200),
+        ("POST", MONITORS, MONITOR | {"draft_status": "published", "restricted_roles": None}, 200),
+        ("GET", f"{MONITORS}/#?with_assets=true", None, 200),
         ("POST", f"{MONITORS}/#/validate", MONITOR | {"message": "x"}, 200),
-        ("PUT", f"{MONITORS}/#", MONITOR | {"message": "x"}, 200),
+        ("PUT", f"{MONITORS}/#", MONITOR | {"message": "x", "draft_status": "published"}, 200),
         ("DELETE", f"{MONITORS}/#", None, 200),
         ("GET", f"{MONITORS}/#", None, 404),
     ],
@@ -60,28 +63,47 @@ DATADOG: dict[str, list[Step]] = {
     ],
     "an AWS account": [
         ("POST", ACCOUNTS, of_datadog.ACCOUNT, 200),
-        ("GET", f"{ACCOUNTS}/#", None, 200),
-        ("PATCH", f"{ACCOUNTS}/#", TAGGED, 200),
-        ("DELETE", f"{ACCOUNTS}/#", None, 204),
-        ("GET", f"{ACCOUNTS}/#", None, 404),
+        ("GET", QUOTED, None, 200),
+        ("PATCH", QUOTED, TAGGED, 200),
+        ("GET", QUOTED, None, 200),
+        ("DELETE", QUOTED, None, 204),
+        ("GET", QUOTED, None, 404),
     ],
 }
 
 RECORD, RULESET = of_cloudflare.RECORD, of_cloudflare.RULESET
+DATA = {"flags": 0, "tag": "issue", "value": "pki.goog"}
+CAA = {"name": "pipe.dev", "type": "CAA", "data": DATA, "proxied": False, "ttl": 1}
+CLOSED = {"flatten_cname": False, "ipv4_only": False, "ipv6_only": False}  # the plugin adds it
+# ruleset/schema.go: a rule without parameters has empty ones.
+WHOLE: Json = RULESET | {"rules": [of_cloudflare.RULE | {"action_parameters": {}, "enabled": True}]}
 HEADER = {"value": {"strict_transport_security": {"enabled": True, "max_age": 60}}}
 
 CLOUDFLARE: dict[str, list[Step]] = {
     "a record": [
-        ("POST", "~/dns_records", RECORD, 200),
+        ("POST", "~/dns_records", RECORD | {"settings": CLOSED}, 200),
         ("GET", "~/dns_records/#", None, 200),
-        ("PUT", "~/dns_records/#", RECORD | {"comment": "x"}, 200),
+        ("PUT", "~/dns_records/#", RECORD | {"comment": "x", "settings": CLOSED, "tags": []}, 200),
         ("DELETE", "~/dns_records/#", None, 200),
         ("GET", "~/dns_records/#", None, 404),
     ],
+    "a record made of data": [
+        ("POST", "~/dns_records", CAA, 200),
+        ("GET", "~/dns_records/#", None, 200),
+        # With all that is in the state: what the API has made of the data, too.
+        ("PUT", "~/dns_records/#", CAA | {"content": '0 issue "pki.goog"', "settings": {}, "tags": []}, 200),
+        ("DELETE", "~/dns_records/#", None, 200),
+    ],
+    "a zone": [
+        ("GET", "/zones?match=all&name=pipe.dev", None, 200),
+        ("GET", "~", None, 200),
+    ],
     "a ruleset": [
-        ("POST", "~/rulesets", RULESET, 200),
+        ("POST", "~/rulesets?dry_run=true", WHOLE, 200),  # in the preview
+        ("POST", "~/rulesets", WHOLE, 200),
         ("GET", "~/rulesets/#", None, 200),
-        ("PUT", "~/rulesets/#", RULESET | {"description": "x"}, 200),
+        ("PUT", "~/rulesets/#?dry_run=true", WHOLE | {"description": "x"}, 200),
+        ("PUT", "~/rulesets/#", WHOLE | {"description": "x"}, 200),
         ("DELETE", "~/rulesets/#", None, 204),
         ("GET", "~/rulesets/#", None, 404),
     ],
@@ -111,10 +133,33 @@ def replay(client: Client, steps: list[Step]) -> None:
         filled = {"public_ids": [ident]} if sent == {"public_ids": ["#"]} else sent
         status, body = client(verb, path.replace("#", ident), filled)
         assert status == wanted, (verb, path, body)
-        if verb == "POST" and not ident and body:
+        if verb == "POST" and not ident and body and "dry_run" not in path:
             made = body.get("result", body.get("data", body))
             one = cast("dict[str, Any]", made[0] if isinstance(made, list) else made)
             ident = str(one.get("public_id") or one["id"])
+
+
+def compared(dashboard: Json) -> Json:
+    """What the plugin compares of a dashboard in each preview (resource_datadog_dashboard_json.go)."""
+    own = ("id", "author_handle", "author_name", "created_at", "modified_at", "url")
+    kept = {key: item for key, item in dashboard.items() if key not in own}
+    kept |= {"widgets": [{"definition": one["definition"]} for one in dashboard["widgets"]]}
+    read_only = kept.pop("is_read_only", False)
+    return kept if isinstance(kept.get("restricted_roles"), list) else kept | {"is_read_only": read_only}
+
+
+def test_a_dashboard_differs_by_what_datadog_adds_unless_it_is_said() -> None:
+    widgets = [{"definition": {"type": "note", "content": "x"}}]
+    less: Json = {"title": "x", "layout_type": "ordered", "description": "x", "widgets": widgets}
+    whole: Json = less | {"notify_list": [], "restricted_roles": [], "template_variables": []}
+    with served(DatadogApi()) as url:
+        client = Client(url, **of_datadog.KEYS)
+        for given, same in ((less, False), (whole, True)):
+            made = client("POST", "/api/v1/dashboard", given)[1]
+            read = client("GET", f"/api/v1/dashboard/{made['id']}")[1]
+            assert made == read and (compared(read) == compared(given)) is same
+            added = {key: read[key] for key in read.keys() - given.keys() if key in whole}
+            assert added in ({"notify_list": None, "restricted_roles": [], "template_variables": None}, {})
 
 
 @pytest.mark.parametrize("what", DATADOG)
