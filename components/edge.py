@@ -118,10 +118,13 @@ class Edge(pulumi.ComponentResource):
                 kind="zone",
                 phase=phase,
                 rules=rules,
-                # The provider reads rules back in plain text, the token in an expression with them.
-                opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["rules"])
-                if phase == "http_request_firewall_custom"
-                else child,
+                # A phase has one: the new one is refused while the old one is there. The provider reads rules
+                # back in plain text, the token in an expression with them.
+                opts=pulumi.ResourceOptions(
+                    parent=self,
+                    delete_before_replace=True,
+                    additional_secret_outputs=["rules"] if phase == "http_request_firewall_custom" else None,
+                ),
             )
 
 

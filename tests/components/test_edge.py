@@ -152,6 +152,7 @@ def test_a_phase_has_one_ruleset(declare: Declare, recorder: Recorder) -> None:
         "http_request_firewall_custom",
         "http_request_firewall_managed",
     ]
+    assert {(RULESET, name) for name in recorder.of_type(RULESET)} <= recorder.deleted_first
 
 
 def test_static_content_of_the_frontends_is_cached_as_they_say(declare: Declare, recorder: Recorder) -> None:

@@ -47,6 +47,8 @@ CHANGES: list[tuple[str, str, Any, list[str]]] = [
     (r.RECORD, "content", "other.example.com", []),
     (r.RECORD, "zoneId", "y", ["zoneId"]),
     (r.RULESET, "phase", "http_request_sbfm", ["phase"]),
+    (r.RULESET, "name", "another", ["name"]),
+    (r.RULESET, "description", "another", []),
     (r.CERTIFICATE, "hostnames.0", "stg.pipe.dev", ["hostnames[0]"]),
     (r.MONITOR, "message", "@slack-other", []),
     (r.MONITOR, "type", "service check", ["type"]),
