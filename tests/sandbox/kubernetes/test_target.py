@@ -269,6 +269,14 @@ def test_the_state_has_what_the_plugin_looks_for_in_it(target: KubernetesTarget,
 # Delete
 
 
+def test_what_is_deleted_takes_along_first_what_it_has_made(target: KubernetesTarget, empty: Cluster) -> None:
+    live = target.create(resource(DEPLOYMENT))
+    made = ("/apis/apps/v1/namespaces/pipe/replicasets", "/api/v1/namespaces/pipe/pods")
+    assert all(empty.api.items(path, labelSelector="app=web") for path in made)
+    target.delete(resource(DEPLOYMENT, id=live.id))
+    assert [empty.api.items(path, labelSelector="app=web") for path in made] == [[], []]
+
+
 def test_a_deletion_is_waited_for_and_says_what_holds_it(target: KubernetesTarget, empty: Cluster) -> None:
     live = target.create(resource(CONFIG_MAP))
     empty.kubectl("patch", "configmap", "settings", "-p", '{"metadata": {"finalizers": ["pipe.dev/hold"]}}')
