@@ -116,7 +116,8 @@ def test_a_preview_shows_what_the_server_alone_would_refuse(stack: Stack, empty:
             spec={"ports": [{"port": 80}], "cluster_ip": "10.0.0.1"},
         )
 
-    assert "the provided IP (10.0.0.1) is not in the valid range" in stack.run("preview", with_a_service).fault
+    said = stack.run("preview", with_a_service).fault
+    assert "the provided IP (10.0.0.1) is not in the valid range" in said
     assert empty.api.get("/api/v1/namespaces/pipe/services/beyond") is None
 
 
