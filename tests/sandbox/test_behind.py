@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from sandbox import behind, workspace
+from sandbox import behind, built, workspace
 from sandbox.fault import Fault
 from sandbox.progress import Progress
 from sandbox.targets import control_plane, process
 from sandbox.workspace import Stack
+from tests.sandbox import small
+from tests.sandbox.inventory import in_state, in_targets
+from tests.sandbox.inventory import targets as running
 
 
 @pytest.fixture
@@ -97,3 +100,30 @@ def test_dead_targets_of_a_state_with_resources_are_not_replaced(stack: Stack) -
     hold_nothing = json.dumps({"checkpoint": {"latest": {"resources": []}}})
     workspace.write_atomically(stack.checkpoint, hold_nothing)
     assert behind.find(stack, None, Progress()) not in (None, targets)
+
+
+@pytest.fixture
+def without_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which the engine is built, and no control plane."""
+    (cache := tmp_path / "cache" / "pipe-infrastructure").mkdir(parents=True)
+    for folder in built.cache_folder().glob("pulumi-*"):
+        (cache / folder.name).symlink_to(folder)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
+
+
+@pytest.mark.usefixtures("without_servers")
+def test_where_no_control_plane_is_built_the_rest_is_real_and_objects_are_checked(tmp_path: Path) -> None:
+    (root := tmp_path / "project").mkdir()
+    stack = small.make(root)
+    try:
+        code, said = stack.run("up", "--no-policies")
+        assert code == 0, said
+        assert "Kubernetes: no control plane is built" in said.splitlines()[0]
+        made = {kind for kind, _ in in_state(stack) - in_targets(running(stack))}
+        assert made == {"Namespace", "ConfigMap", "Secret", "Service", "Deployment", "Job"}
+        stack.edit("__main__.py", '"replicas": 2', '"replicaz": 2')
+        code, said = stack.run("preview", "--no-policies")
+        assert code == 1 and "spec.replicaz: there is no such field; closest: replicas" in said, said
+    finally:
+        process.stop(stack.folder)
