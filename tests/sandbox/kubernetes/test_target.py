@@ -28,6 +28,7 @@ from tests.sandbox.kubernetes.objects import (
 from tests.sandbox.kubernetes.objects import target as target
 from tests.sandbox.kubernetes.objects import web as web
 from tests.sandbox.kubernetes.test_life import KUBECONFIG
+from tests.sandbox.providers.test_drift import engine
 
 # Previews
 
@@ -180,6 +181,22 @@ def test_fields_that_the_server_does_not_change_are_told(
     assert found in target.immutable(changed, changes(manifest, changed.inputs))
     assert target.immutable(resource(manifest, id=live.id), []) == ()
     target.delete(resource(manifest, id=live.id))
+
+
+def test_a_field_that_the_server_alone_does_not_change_replaces_its_object(target: KubernetesTarget) -> None:
+    urgent: Json = {
+        "apiVersion": "scheduling.k8s.io/v1",
+        "kind": "PriorityClass",
+        "value": 1,
+        "description": "x",
+    }
+    urgent["metadata"] = {"name": "urgent"}
+    live = target.create(resource(urgent))
+    asked = engine(Kubernetes("kubernetes"), target, resource(urgent, id=live.id), live)
+    for name, value, found in (("description", "y", "update"), ("value", 2, "update_replace")):
+        asked.resource = resource(urgent, name, value, id=live.id)
+        assert asked.differences() == {name: found}
+    target.delete(resource(urgent, id=live.id))
 
 
 def test_ignored_fields_stay_with_who_set_them(target: KubernetesTarget, web: Live, empty: Cluster) -> None:
