@@ -51,6 +51,17 @@ def test_a_new_stack_has_targets_and_its_first_line_says_what_it_lacks(
     assert behind.find(stack, None, Progress()) == targets
 
 
+def test_a_control_plane_that_is_built_later_is_not_put_under_what_there_is(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    targets = behind.find(stack, None, Progress())
+    monkeypatch.setattr(control_plane, "find", dict)
+    capsys.readouterr()
+    assert behind.find(stack, None, Progress()) == targets
+    first, *_ = capsys.readouterr().out.splitlines()
+    assert "begun without the control plane that is built now, and goes on so; make clean STACK=dev" in first
+
+
 def test_cloudflares_account_has_the_zones_that_the_stack_files_name(stack: Stack) -> None:
     for name, text in {
         "dev": "  pipe:edge:\n    zoneName: pipe.dev\n",

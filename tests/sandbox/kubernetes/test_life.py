@@ -119,6 +119,9 @@ def test_a_preview_shows_what_the_server_alone_would_refuse(stack: Stack, empty:
     said = stack.run("preview", with_a_service).fault
     assert "the provided IP (10.0.0.1) is not in the valid range" in said
     assert empty.api.get("/api/v1/namespaces/pipe/services/beyond") is None
+    upside_down = {"min": 4, "max": 3, "targetCpuPercent": 70}
+    said = stack.run("preview", program(replicas=upside_down)).fault
+    assert "spec.maxReplicas: Invalid value: 3: must be greater than or equal to `minReplicas`" in said
 
 
 def test_refresh_finds_no_drift_where_there_is_none(stack: Stack) -> None:
