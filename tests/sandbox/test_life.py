@@ -261,3 +261,21 @@ def test_a_stack_lives_through_everything_and_leaves_what_clouds_keep(stack: Sta
     assert run(stack, "up", QUICK) == made
     assert in_targets(targets(stack)) == in_state(stack) | last
     assert run(stack, "preview", QUICK) == {}
+
+
+@pytest.mark.parametrize("stack", ["foundation"], indirect=True)
+def test_the_foundation_comes_up_is_repaired_and_goes_for_who_insists(stack: Stack) -> None:
+    made = run(stack, "up")
+    assert set(made) == {"create"} and made["create"] > 80
+    everything = in_targets(targets(stack))
+    assert everything == in_state(stack)
+    assert run(stack, "preview", QUICK) == {}
+    client(targets(stack), "iam").update_role(RoleName="pipe-preview", MaxSessionDuration=3600)
+    assert run(stack, "refresh") == run(stack, "up", QUICK) == {"update": 1}
+    code, said = stack.run("down")
+    assert code == 1 and "these are protected, so nothing was destroyed: " in said, said
+    assert in_targets(targets(stack)) == everything
+    assert set(run(stack, "down", "--unprotect", "--keep-targets")) == {"delete"}
+    assert in_targets(targets(stack)) == in_state(stack) == set()
+    assert run(stack, "up", QUICK) == made
+    assert in_targets(targets(stack)) == in_state(stack)
