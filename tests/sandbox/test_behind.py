@@ -136,5 +136,7 @@ def test_where_no_control_plane_is_built_the_rest_is_real_and_objects_are_checke
         stack.edit("__main__.py", '"replicas": 2', '"replicaz": 2')
         code, said = stack.run("preview", "--no-policies")
         assert code == 1 and "spec.replicaz: there is no such field; closest: replicas" in said, said
+        code, said = stack.run("down")
+        assert code == 0 and process.running(stack.folder) is None, said
     finally:
         process.stop(stack.folder)
