@@ -122,6 +122,42 @@ def test_whenever_a_run_is_killed_the_next_one_converges(
     assert sum(count for what, count in moments.items() if "in the middle" in what) >= KILLS / 10
 
 
+REPLACED = {
+    'cidr_block=f"10.0.{number}.0/24"': 'cidr_block=f"10.0.1{number}.0/24"',  # nameless: new ones first
+    'description="For tests", vpc_id': 'description="For other tests", vpc_id',  # a name: old one first
+    '"pipe-small")': '"pipe-small-2")',  # another name
+    '"restartPolicy": "Never",\n    "containers": [{"name": "it", "image": "it:1"}]': (
+        '"restartPolicy": "Never",\n    "containers": [{"name": "it", "image": "it:2"}]'
+    ),
+}
+"""What of the small project's program is written otherwise, so that resources of each kind are replaced."""
+
+
+@pytest.mark.skipif(bool(COMMITTED), reason="another program than the small project's is killed")
+def test_a_run_that_is_killed_while_it_replaces_is_finished_by_the_next(
+    stack: Stack, record_property: Callable[[str, object], None]
+) -> None:
+    chance, moments = random.Random(SEED), Counter[str]()
+    run(stack, "up")
+    whole, seconds = len(held(stack)), 0.0
+    for number in range(KILLS // 3):
+        for before, after in REPLACED.items():
+            stack.edit("__main__.py", *((before, after) if number % 2 == 0 else (after, before)))
+        if not seconds:
+            seconds = timed(stack, "up")
+            assert stack.summary()["changes"]["replace"] >= 5
+            continue
+        moments[kill(stack, "up", seconds, chance)] += 1
+        run(stack, "up")
+        assert held(stack) == in_state(stack), (number, dict(moments))
+        assert len(held(stack)) == whole
+        assert workspace.state(workspace.find_stack(stack.root, stack.name), "pending_operations") == []
+    run(stack, "down")
+    assert held(stack) == in_state(stack) == set()
+    record_property("measured", f"kills while replacing: {dict(moments)}")
+    assert any("in the middle" in moment for moment in moments)
+
+
 OUTAGE_SECONDS = 10
 
 # The other kinds, latency and 500, and Retry-After: targets/test_failures.py; what the providers do then:
