@@ -80,7 +80,6 @@ def left_over(
         config = {key: setting(value) for key, value in settings.get(each.get("provider", ""), {}).items()}
         wanted = Resource(each["urn"], each["type"], decoded(each.get("inputs", {})), config)
         target = behind.get(wanted.type.partition(":")[0])
-        for live in target.find(wanted) if target else ():
-            if (wanted.urn, live.id) not in there:
-                found[wanted.urn] = live.id
+        idents = [live.id for live in target.find(wanted)] if target else []
+        found.update((wanted.urn, ident) for ident in idents if (wanted.urn, ident) not in there)
     return found
