@@ -150,13 +150,14 @@ def adopt(stack: Stack, found: Mapping[str, str]) -> None:
     pending = latest["pending_operations"]
     begun = {each["resource"]["urn"]: each["resource"] for each in pending if each["type"] == "creating"}
     creating = {urn: each for urn, each in begun.items() if urn in found}
+    made = {urn: one | {"id": found[urn], "outputs": one.get("inputs", {})} for urn, one in creating.items()}
     kept: list[dict[str, Any]] = []
     for each in latest.get("resources") or []:
         replaced = each["urn"] in creating and not each.get("delete")
-        if not (replaced and each.get("pendingReplacement")):  # else it is deleted already
-            kept.append(each | {"delete": True} if replaced else each)
-    made = [each | {"id": found[urn], "outputs": each.get("inputs", {})} for urn, each in creating.items()]
-    latest["resources"] = kept + made
+        # It is deleted already; what depends on it comes after its place.
+        gone = replaced and each.get("pendingReplacement")
+        kept.append(made.pop(each["urn"]) if gone else each | {"delete": True} if replaced else each)
+    latest["resources"] = [*kept, *made.values()]
     latest["pending_operations"] = [each for each in pending if each["resource"]["urn"] not in creating]
     write_atomically(stack.checkpoint, json.dumps(whole, indent=4))
 

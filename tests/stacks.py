@@ -67,7 +67,7 @@ class Stack:
 
     def files_with(self, *texts: str) -> set[str]:
         """The files of its sandbox in which one of these texts is, as it is or in base64."""
-        searched = [form for text in texts for form in (text.encode(), base64.b64encode(text.encode()))]
+        searched = [form.encode() for text in texts for form in forms(text)]
         files = {file: file.read_bytes() for file in self.folder.rglob("*") if file.is_file()}
         found = {file for file, content in files.items() if any(each in content for each in searched)}
         return {str(file.relative_to(self.folder)) for file in found}
@@ -94,6 +94,15 @@ class Stack:
         text = (self.root / file).read_text()
         assert before in text, f"{file} no longer has {before!r}"
         (self.root / file).write_text(text.replace(before, after))
+
+
+def forms(text: str) -> list[str]:
+    """A text as it is, and what is the same of it in base64 whatever stands before and after it."""
+    found = [text]
+    for before in range(3):  # bytes of what stands before it in its first group of three
+        encoded = base64.b64encode(bytes(before) + text.encode()).decode()
+        found.append(encoded[-(-before * 8 // 6) : (before + len(text.encode())) * 8 // 6])
+    return found
 
 
 def copy(to: Path, stack: str, targets: str = "none") -> Stack:

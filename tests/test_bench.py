@@ -1,8 +1,14 @@
 """What `make bench` fails for."""
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from bench.__main__ import passed
+from bench.memory import peak
 
 SHARE = "error: the evaluation takes more than 30% of the eager imports"
 
@@ -21,3 +27,24 @@ def test_a_figure_over_its_limit_fails_the_bench(
     figures: tuple[float, float, float], said: list[str]
 ) -> None:
     assert list(passed(*figures)) == said
+
+
+HOLD = "held = bytes(range(256)) * (4096 * {mib}); import time; time.sleep({seconds})"
+"""A program that fills so many MiB."""
+
+
+def test_memory_is_that_of_the_command_its_children_and_the_targets(tmp_path: Path) -> None:
+    hold = [sys.executable, "-c", HOLD.format(mib=60, seconds=60)]
+    others = [subprocess.Popen(hold, start_new_session=True) for _ in range(2)]
+    try:
+        (tmp_path / "targets.json").write_text(json.dumps({"pid": others[0].pid}))
+        child = HOLD.format(mib=60, seconds=3)
+        words = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
+        most = peak([sys.executable, "-c", words], tmp_path, tmp_path) / 2**20
+        assert 120 < most < 170  # neither without one of the two, nor with what is nobody's
+    finally:
+        for each in others:
+            each.kill()
+            each.wait()
+    with pytest.raises(SystemExit, match=r"^error: false failed \(1\)$"):
+        peak(["false"], tmp_path, tmp_path)

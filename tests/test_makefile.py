@@ -56,3 +56,25 @@ def test_a_python_that_is_too_old_is_named_with_the_remedy(tree: Path) -> None:
     code, said = make(tree, "validate", f"PYTHON={old}")
     assert code == 2
     assert f"{old} is Python 3.9; 3.11 or newer is needed: set PYTHON=" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        (["sandbox"], "up dev --providers stand-ins"),
+        (["sandbox", "STACK=prod", "TARGETS=none"], "up prod --targets none --providers stand-ins"),
+        (["sandbox", "PROVIDERS=real", "FLAGS=--no-policies"], "up dev --providers real --no-policies"),
+        (["preview", "STACK=stg"], "preview stg --providers stand-ins"),
+        (["down", "FLAGS=--keep-targets"], "down dev --keep-targets"),
+        (["clean", "STACK=foundation"], "clean foundation"),
+        (["console", "STACK=prod"], "console prod"),
+        (["control-plane"], "control-plane"),
+    ],
+)
+def test_a_task_hands_on_what_it_was_given(tree: Path, words: list[str], asked: str) -> None:
+    python = tree / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho "$*"\n')
+    python.chmod(0o755)
+    code, said = make(tree, "-o", ".venv/.ready", *words)
+    assert (code, said.split()) == (0, ["-m", "sandbox", *asked.split()])

@@ -71,13 +71,13 @@ def left_over(
     """What the targets have of creations that were cut off, and `resources`, the state's, do not: by URN."""
     behind = {package.name: target for package, target in packages(targets)}
     settings = {f"{each['urn']}::{each['id']}": each["inputs"] for each in resources if each.get("id")}
-    there = {(each["urn"], each.get("id")) for each in resources}
+    # What is to be replaced after its deletion is gone: what has its id is the new one.
+    there = {(each["urn"], each.get("id")) for each in resources if not each.get("pendingReplacement")}
     found: dict[str, str] = {}
     for each in creating:
         config = {key: setting(value) for key, value in settings.get(each.get("provider", ""), {}).items()}
         wanted = Resource(each["urn"], each["type"], decoded(each.get("inputs", {})), config)
         target = behind.get(wanted.type.partition(":")[0])
-        for live in target.find(wanted) if target else ():
-            if (wanted.urn, live.id) not in there:
-                found[wanted.urn] = live.id
+        idents = [live.id for live in target.find(wanted)] if target else []
+        found.update((wanted.urn, ident) for ident in idents if (wanted.urn, ident) not in there)
     return found

@@ -4,6 +4,7 @@ import functools
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -64,8 +65,11 @@ class AwsTarget(AwsPlan):
         self.clients = Clients(url)
 
     def find(self, resource: Resource) -> list[Live]:
-        talk = Talk(self.clients, resource)
-        return [live for one in talk.left_behind() if (live := talk.again(one).finish())]
+        talk, found = Talk(self.clients, resource), list[Live | None]()
+        for one in talk.left_behind():
+            with suppress(Refused):  # that which it replaces has the same mark, and cannot be made like it
+                found.append(talk.again(one).finish())
+        return [live for live in found if live]
 
     def create(self, resource: Resource) -> Live:
         talk = Talk(self.clients, resource)
@@ -142,10 +146,8 @@ class Talk:
             return [self.natural_id()]
         found = self.row.find or table("aws_calls")["find"][self.row.service]
         words = self._words() | {"mark": self._mark[MARK]}
-        idents: list[str] = []
-        for here, answer in self._answers(found, words):
-            idents += search(found["take"], answer, here) or []
-        return idents
+        take, answers = found["take"], self._answers(found, words)
+        return [one for here, answer in answers for one in cast(list[str], search(take, answer, here) or [])]
 
     # Reading
 

@@ -99,10 +99,9 @@ def stop(folder: Path) -> None:
 
 
 def _wait(folder: Path, process: "subprocess.Popen[bytes]", progress: Progress) -> Targets:
-    progress.doing("starting the targets")
     end = time.monotonic() + STARTING_SECONDS
     while (found := running(folder)) is None or found.pid != process.pid:
-        progress.tick()
+        progress.tick("starting the targets")
         if process.poll() is not None or time.monotonic() > end:
             log = folder / "targets.log"
             last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])

@@ -186,6 +186,7 @@ def rules(recorder: Recorder, policy: str, direction: str) -> list[tuple[list[An
             return " except ".join(
                 [block["cidr"], *([", ".join(block["except"])] if "except" in block else [])]
             )
+        assert found.keys() == {"podSelector"}, "pods of another namespace"
         return found["podSelector"]["matchLabels"]["app"]
 
     side = "from" if direction == "ingress" else "to"

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from sandbox.targets.kubernetes_api import Api
 from sandbox.targets.process import Targets
 from tests.sandbox.inventory import call, client, kinds, zone
+from tests.stacks import forms
 
 TOLD = {"ec2": ("DescribeTags", "DescribeVpcEndpoints", "DescribeFlowLogs", "DescribeSecurityGroupRules")}
 """Of a service with hundreds of lists, those of what the program makes."""
@@ -30,12 +31,11 @@ DATADOG = {
 
 
 def places_of(texts: Iterable[str], found: Targets) -> dict[str, set[str]]:
-    """Where each text is, as it is or in base64, alone or in what is encoded."""
+    """Where each text is, as it is or in base64."""
     told = [(place, json.dumps(content, default=str)) for place, content in _everything(found)]
-    forms = {text: (text, base64.b64encode(text.encode()).decode()) for text in texts}
     return {
-        text: {place for place, content in told if any(form in content for form in forms[text])}
-        for text in forms
+        text: {place for place, content in told if any(form in content for form in forms(text))}
+        for text in texts
     }
 
 

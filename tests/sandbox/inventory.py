@@ -155,6 +155,8 @@ ALONE: dict[str, tuple[str, str, str, Any]] = {
 
 
 def _in_cloudflare(found: Targets) -> Held:
+    if not call(f"{found.cloudflare}/client/v4/zones")["result"]:
+        return set()  # no stack of the project names one
     here = zone(found)
     ident = here.rpartition("/")[2]
     records = call(f"{here}/dns_records?per_page=1000")["result"]

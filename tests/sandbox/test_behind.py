@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from sandbox import behind, workspace
+from sandbox import behind, built, workspace
 from sandbox.fault import Fault
 from sandbox.progress import Progress
 from sandbox.targets import control_plane, process
 from sandbox.workspace import Stack
+from tests.sandbox import small
+from tests.sandbox.inventory import in_state, in_targets
+from tests.sandbox.inventory import targets as running
 
 
 @pytest.fixture
@@ -46,6 +49,17 @@ def test_a_new_stack_has_targets_and_its_first_line_says_what_it_lacks(
     assert "Kubernetes: no control plane is built" in first
     assert "`make control-plane` builds one (about 9 minutes, once)" in first
     assert behind.find(stack, None, Progress()) == targets
+
+
+def test_a_control_plane_that_is_built_later_is_not_put_under_what_there_is(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    targets = behind.find(stack, None, Progress())
+    monkeypatch.setattr(control_plane, "find", dict)
+    capsys.readouterr()
+    assert behind.find(stack, None, Progress()) == targets
+    first, *_ = capsys.readouterr().out.splitlines()
+    assert "begun without the control plane that is built now, and goes on so; make clean STACK=dev" in first
 
 
 def test_cloudflares_account_has_the_zones_that_the_stack_files_name(stack: Stack) -> None:
@@ -97,3 +111,32 @@ def test_dead_targets_of_a_state_with_resources_are_not_replaced(stack: Stack) -
     hold_nothing = json.dumps({"checkpoint": {"latest": {"resources": []}}})
     workspace.write_atomically(stack.checkpoint, hold_nothing)
     assert behind.find(stack, None, Progress()) not in (None, targets)
+
+
+@pytest.fixture
+def without_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which the engine is built, and no control plane."""
+    (cache := tmp_path / "cache" / "pipe-infrastructure").mkdir(parents=True)
+    for folder in built.cache_folder().glob("pulumi-*"):
+        (cache / folder.name).symlink_to(folder)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
+
+
+@pytest.mark.usefixtures("without_servers")
+def test_where_no_control_plane_is_built_the_rest_is_real_and_objects_are_checked(tmp_path: Path) -> None:
+    (root := tmp_path / "project").mkdir()
+    stack = small.make(root)
+    try:
+        code, said = stack.run("up", "--no-policies")
+        assert code == 0, said
+        assert "Kubernetes: no control plane is built" in said.splitlines()[0]
+        made = {kind for kind, _ in in_state(stack) - in_targets(running(stack))}
+        assert made == {"Namespace", "ConfigMap", "Secret", "Service", "Deployment", "Job"}
+        stack.edit("__main__.py", '"replicas": 2', '"replicaz": 2')
+        code, said = stack.run("preview", "--no-policies")
+        assert code == 1 and "spec.replicaz: there is no such field; closest: replicas" in said, said
+        code, said = stack.run("down")
+        assert code == 0 and process.running(stack.folder) is None, said
+    finally:
+        process.stop(stack.folder)

@@ -1,12 +1,19 @@
-"""What nobody's state knows is seen in the targets, of whatever type."""
+"""What nobody's state knows is seen in the targets, of whatever type; and so is a text, wherever it is."""
 
+import base64
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from sandbox.progress import Progress
 from sandbox.targets import process
+from sandbox.targets.kubernetes_api import Api
+from tests.sandbox.dump import places_of
 from tests.sandbox.inventory import ZONE, call, client, in_targets, zone
 from tests.sandbox.targets import test_cloudflare_api as of_cloudflare
 from tests.sandbox.targets import test_datadog_api as of_datadog
+from tests.stacks import Stack, forms
 
 TRUST = (
     '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", '
@@ -51,6 +58,84 @@ def test_what_is_left_over_or_there_twice_is_seen(tmp_path: Path) -> None:
             ("Ruleset", ruleset),
             *(("Monitor", str(ident)) for ident in twice),
             ("IntegrationAccount", account),
+        }
+    finally:
+        process.stop(tmp_path)
+
+
+PLANTED = "planted-9f2c41"
+
+
+@pytest.mark.parametrize("before", ["", "u", "us", "use", "user:"])
+@pytest.mark.parametrize("after", ["", "@", "@db"])
+def test_a_text_is_known_again_in_base64_whatever_stands_around_it(before: str, after: str) -> None:
+    encoded = base64.b64encode(f"{before}{PLANTED}{after}".encode()).decode()
+    assert any(form in encoded for form in forms(PLANTED))
+    assert not any(form in base64.b64encode(b"planted-8f2c41").decode() for form in forms(PLANTED))
+
+
+def test_a_text_is_seen_in_every_file(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, "dev")
+    (stack.folder / "state").mkdir(parents=True)
+    (stack.folder / "engine.log").write_bytes(b"\xff" + PLANTED.encode())
+    (stack.folder / "state" / "dev.json").write_text(base64.b64encode(f"a:{PLANTED}".encode()).decode())
+    (stack.folder / "summary.json").write_text("{}")
+    assert stack.files_with("else", PLANTED) == {"engine.log", "state/dev.json"}
+
+
+def test_a_text_is_seen_in_every_target(tmp_path: Path) -> None:
+    """So that a life in which no secret is seen says something."""
+    found = process.start(tmp_path, Progress(), control_plane=True, zones=[ZONE])
+    try:
+        assert found.kubeconfig
+        api, planted = Api(found.kubeconfig), {"key": f"a {PLANTED} b"}
+        coded = {"key": base64.b64encode(f"user:{PLANTED}".encode()).decode()}
+        for kind, data in (("ConfigMap", planted), ("Secret", coded)):
+            made: dict[str, Any] = {
+                "apiVersion": "v1",
+                "kind": kind,
+                "metadata": {"name": "it"},
+                "data": data,
+            }
+            api.call("POST", f"/api/v1/namespaces/default/{kind.lower()}s", made)
+        role = client(found, "iam").create_role(
+            RoleName="it",
+            AssumeRolePolicyDocument=TRUST.replace("ec2", "codebuild"),
+            Tags=[{"Key": "Note", "Value": PLANTED}],
+        )
+        client(found, "ec2").create_vpc(
+            CidrBlock="10.0.0.0/16",
+            TagSpecifications=[{"ResourceType": "vpc", "Tags": [{"Key": "Name", "Value": PLANTED}]}],
+        )
+        client(found, "codebuild").create_project(
+            name="it",
+            source={"type": "NO_SOURCE", "buildspec": "version: 0.2"},
+            artifacts={"type": "NO_ARTIFACTS"},
+            environment={
+                "type": "LINUX_CONTAINER",
+                "image": "x",
+                "computeType": "BUILD_GENERAL1_SMALL",
+                "environmentVariables": [{"name": "KEY", "value": PLANTED}],
+            },
+            serviceRole=role["Role"]["Arn"],
+        )
+        client(found, "logs").create_log_group(logGroupName=f"/pipe/{PLANTED}")
+        client(found, "secretsmanager").create_secret(Name="it", Description=PLANTED, SecretString="x")
+        call(f"{zone(found)}/dns_records", "POST", of_cloudflare.RECORD | {"comment": PLANTED})
+        call(f"{found.datadog}/api/v1/monitor", "POST", of_datadog.MONITOR | {"message": PLANTED})
+        places = places_of([PLANTED, "absent"], found)
+        assert places["absent"] == set()
+        record, monitor = of_cloudflare.RECORD["name"], of_datadog.MONITOR["name"]
+        assert places[PLANTED] == {
+            "ConfigMap it",
+            "Secret it",
+            "iam GetAccountAuthorizationDetails",
+            "codebuild BatchGetProjects",
+            "ec2 DescribeTags",
+            "logs DescribeLogGroups",
+            "secretsmanager ListSecrets",
+            f"Cloudflare dns_records {record}",
+            f"Datadog v1/monitor {monitor}",
         }
     finally:
         process.stop(tmp_path)

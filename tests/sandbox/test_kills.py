@@ -11,10 +11,12 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sandbox import workspace
+from sandbox.providers import left_over
 from sandbox.targets import process
 from sandbox.targets.kubernetes_api import Api
 from tests.sandbox.inventory import Held, in_state, in_targets, kept, targets
@@ -77,11 +79,21 @@ def engines(stack: Stack) -> list[int]:
     return found
 
 
-def kill(stack: Stack, command: str, seconds: float, chance: random.Random) -> str:
-    """Start a run and kill its engine, its sandbox, or both, within `seconds`; what was hit, if anything."""
+def pending(stack: Stack) -> list[dict[str, Any]]:
+    """What the engine has begun, by its state."""
+    return workspace.state(workspace.find_stack(stack.root, stack.name), "pending_operations")
+
+
+def kill(stack: Stack, command: str, seconds: float, chance: random.Random, *, begun: bool = False) -> str:
+    """Start a run and kill its engine, its sandbox, or both, within `seconds`; what was hit, if anything.
+
+    The seconds are those from the start, or from when it has `begun` to change something.
+    """
     victims = chance.choice(["the sandbox", "the engine", "both"])
     running = stack.start(command, *FLAGS[command])
-    time.sleep(chance.uniform(SOONEST, seconds))
+    if begun:
+        meet(running, lambda: pending(stack))
+    time.sleep(chance.uniform(0 if begun else SOONEST, seconds))
     pids = engines(stack) if victims != "the sandbox" else []
     for pid in [*pids, *([running.pid] if victims != "the engine" else [])]:
         try:
@@ -89,11 +101,10 @@ def kill(stack: Stack, command: str, seconds: float, chance: random.Random) -> s
         except ProcessLookupError:
             continue
     said, _ = running.communicate(timeout=120)
-    pending = workspace.state(workspace.find_stack(stack.root, stack.name), "pending_operations")
     if running.returncode == 0:
         return ""
     assert running.returncode in (-signal.SIGKILL, 1, 2), said
-    return f"{command}: {victims} {'in the middle of something' if pending else 'between two things'}"
+    return f"{command}: {victims} {'in the middle of something' if pending(stack) else 'between two things'}"
 
 
 def test_whenever_a_run_is_killed_the_next_one_converges(
@@ -110,7 +121,7 @@ def test_whenever_a_run_is_killed_the_next_one_converges(
         found = held(stack)
         assert found == in_state(stack), (number, dict(moments))
         assert len(found) == (whole if command == "up" else 0)
-        assert workspace.state(workspace.find_stack(stack.root, stack.name), "pending_operations") == []
+        assert pending(stack) == []
         if command == "up" and number % 10 == 1:
             assert "Changes: 0 (" in run(stack, "preview")
         if moments.total() == KILLS:
@@ -120,6 +131,49 @@ def test_whenever_a_run_is_killed_the_next_one_converges(
     counts = "; ".join(f"{n} {what}" for what, n in sorted(moments.items()))
     record_property("measured", f"{stack.name}: {KILLS} kills (seed {SEED}): {counts}")
     assert sum(count for what, count in moments.items() if "in the middle" in what) >= KILLS / 10
+
+
+REPLACED = {
+    'cidr_block=f"10.0.{number}.0/24"': 'cidr_block=f"10.0.1{number}.0/24"',  # nameless: new ones first
+    'description="For tests", vpc_id': 'description="For other tests", vpc_id',  # a name: old one first
+    '"pipe-small")': '"pipe-small-2")',  # another name
+    '"restartPolicy": "Never",\n    "containers": [{"name": "it", "image": "it:1"}]': (
+        '"restartPolicy": "Never",\n    "containers": [{"name": "it", "image": "it:2"}]'
+    ),
+}
+"""What of the small project's program is written otherwise, so that resources of each kind are replaced."""
+
+
+@pytest.mark.skipif(bool(COMMITTED), reason="of the small project")
+def test_what_a_replacement_has_made_is_found_though_the_state_has_one_of_its_id(stack: Stack) -> None:
+    run(stack, "up")
+    resources = workspace.state(workspace.find_stack(stack.root, stack.name), "resources")
+    [job] = [each for each in resources if each["type"] == "kubernetes:batch/v1:Job"]
+    others = [each for each in resources if each is not job]
+    begun = {key: job[key] for key in job.keys() - {"id", "outputs"}}
+    assert left_over(targets(stack), [begun], resources) == {}
+    deleted = [*others, job | {"pendingReplacement": True}]
+    assert left_over(targets(stack), [begun], deleted) == {job["urn"]: job["id"]}
+
+
+@pytest.mark.skipif(bool(COMMITTED), reason="of the small project")
+def test_a_run_that_is_killed_while_it_replaces_is_finished_by_the_next(
+    stack: Stack, record_property: Callable[[str, object], None]
+) -> None:
+    chance, moments = random.Random(SEED), Counter[str]()
+    run(stack, "up")
+    whole = len(held(stack))
+    for number in range(KILLS // 5):
+        for before, after in REPLACED.items():
+            stack.edit("__main__.py", *((before, after) if number % 2 == 0 else (after, before)))
+        moments[kill(stack, "up", 2.0, chance, begun=True)] += 1
+        run(stack, "up")
+        assert held(stack) == in_state(stack), (number, dict(moments))
+        assert (len(held(stack)), pending(stack)) == (whole, [])
+    run(stack, "down")
+    assert held(stack) == in_state(stack) == set()
+    record_property("measured", f"kills while replacing: {dict(moments)}")
+    assert any("in the middle" in moment for moment in moments)
 
 
 OUTAGE_SECONDS = 10

@@ -17,7 +17,7 @@ import pytest
 from sandbox.fault import Fault
 from sandbox.lock import started_at
 from sandbox.progress import Progress
-from sandbox.targets import process
+from sandbox.targets import control_plane, process
 from sandbox.targets.process import Targets
 
 
@@ -47,6 +47,19 @@ def test_every_api_answers_and_only_its_owner_reads_where(folder: Path) -> None:
             urllib.request.urlopen(f"{url}/there-is-no-such-thing", timeout=60)
     assert targets.kubeconfig is None
     assert (folder / "targets.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_that_they_start_is_said_while_they_start_and_not_of_what_follows(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for quiet in ("QUIET_AT_FIRST", "QUIET_LATER"):
+        monkeypatch.setattr(f"sandbox.progress.{quiet}", 0.1)
+    progress = Progress()
+    process.start(folder, progress, control_plane=False)
+    assert capsys.readouterr().out.endswith("… starting the targets\n")
+    time.sleep(0.2)
+    progress.tick()
+    assert capsys.readouterr().out.endswith("… getting ready\n")
 
 
 def test_two_starts_at_once_make_one_process(folder: Path) -> None:
@@ -143,3 +156,16 @@ def test_targets_that_cannot_start_say_why_and_leave_nothing(
     assert not (tmp_path / "targets.json").exists()
     assert f"the targets did not start; {tmp_path / 'targets.log'} ends with:" in str(fault.value)
     assert "TARGETS=none does without them" in str(fault.value)
+
+
+def test_the_servers_that_the_caller_points_to_are_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (assets := tmp_path / "assets").mkdir()
+    for recipe in control_plane.RECIPES:
+        for name in recipe.packages:
+            (assets / name).write_text(f'#!/bin/sh\necho "{name} of the assets, v{recipe.version}"\n')
+            (assets / name).chmod(0o755)
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(assets))
+    with pytest.raises(Fault, match=r"etcd has ended\netcd of the assets"):
+        start(tmp_path, control_plane=True)

@@ -1,10 +1,12 @@
-"""The stack's folder: what stands for secrets in it."""
+"""The stack's folder: what stands for secrets in it, and what a killed run has begun to create."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from sandbox.workspace import Stack, prepare
+from sandbox.workspace import Stack, adopt, prepare, state
 
 PROJECT = "name: thing\nruntime: python\n"
 FILE = "config:\n  thing:one:\n    secure: v1:aaa\n  thing:two:\n    secure: v1:bbb\n"
@@ -32,3 +34,33 @@ def test_a_secret_whose_text_is_another_one_gets_another_value(stack: Stack) -> 
     assert prepare(stack) == ["thing:two"]
     assert "random-aaa" in (stack.folder / "Pulumi.dev.yaml").read_text()
     assert "random-bbb" not in (stack.folder / "Pulumi.dev.yaml").read_text()
+
+
+NEW: dict[str, Any] = {"urn": "it", "inputs": {"size": 1}, "id": "2", "outputs": {"size": 1}}
+OTHER: dict[str, Any] = {"urn": "other", "id": "1", "dependencies": ["it"]}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ([], [NEW]),
+        ([{"urn": "it", "id": "1"}, OTHER], [{"urn": "it", "id": "1", "delete": True}, OTHER, NEW]),
+        (
+            [{"urn": "it", "id": "1", "pendingReplacement": True}, OTHER],
+            [NEW, OTHER],
+        ),  # it is deleted already
+        ([{"urn": "it", "id": "0", "delete": True}], [{"urn": "it", "id": "0", "delete": True}, NEW]),
+    ],
+)
+def test_what_was_being_created_takes_the_place_of_what_it_replaces(
+    stack: Stack, before: list[dict[str, Any]], after: list[dict[str, Any]]
+) -> None:
+    begun = {key: NEW[key] for key in ("urn", "inputs")}
+    gone = {"type": "creating", "resource": {"urn": "gone"}}
+    pending = [{"type": "creating", "resource": begun}, gone]
+    latest = {"resources": before, "pending_operations": pending}
+    stack.checkpoint.parent.mkdir(parents=True)
+    stack.checkpoint.write_text(json.dumps({"checkpoint": {"latest": latest}}))
+    adopt(stack, {"it": "2"})
+    assert state(stack, "resources") == after
+    assert state(stack, "pending_operations") == [gone]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pulumi
+import pulumi_kubernetes as kubernetes
 import pytest
 
 from sandbox import providers
@@ -104,6 +105,23 @@ def nothing(outcome: Outcome) -> bool:
 def test_a_second_preview_changes_nothing(stack: Stack, empty: Cluster) -> None:
     assert nothing(stack.run("preview", program()))
     assert ready_pods(empty) == ["1.0.0"] * 2
+
+
+def test_a_preview_shows_what_the_server_alone_would_refuse(stack: Stack, empty: Cluster) -> None:
+    def with_a_service() -> None:
+        program()()
+        kubernetes.core.v1.Service(
+            "beyond",
+            metadata={"name": "beyond", "namespace": "pipe"},
+            spec={"ports": [{"port": 80}], "cluster_ip": "10.0.0.1"},
+        )
+
+    said = stack.run("preview", with_a_service).fault
+    assert "the provided IP (10.0.0.1) is not in the valid range" in said
+    assert empty.api.get("/api/v1/namespaces/pipe/services/beyond") is None
+    upside_down = {"min": 4, "max": 3, "targetCpuPercent": 70}
+    said = stack.run("preview", program(replicas=upside_down)).fault
+    assert "spec.maxReplicas: Invalid value: 3: must be greater than or equal to `minReplicas`" in said
 
 
 def test_refresh_finds_no_drift_where_there_is_none(stack: Stack) -> None:

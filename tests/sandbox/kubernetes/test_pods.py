@@ -138,12 +138,13 @@ def test_the_peers_of_the_policies_are_the_pods_that_are_meant(all_pods: Cluster
     """The proxy reaches the API at the port on which its pods listen, and nobody else reaches it."""
 
     def peers(policy: str, side: str, direction: str) -> list[tuple[set[str], list[Any]]]:
-        return [
-            (selected(all_pods, peer["podSelector"]), [port["port"] for port in rule["ports"]])
-            for rule in policies(all_pods)[policy].get(direction, ())
-            for peer in rule[side]
-            if "podSelector" in peer
-        ]
+        found: list[tuple[set[str], list[Any]]] = []
+        for rule in policies(all_pods)[policy].get(direction, ()):
+            pods = [peer for peer in rule[side] if "ipBlock" not in peer]
+            assert all(peer.keys() == {"podSelector"} for peer in pods)  # of no other namespace
+            ports = [port["port"] for port in rule["ports"]]
+            found += [(selected(all_pods, peer["podSelector"]), ports) for peer in pods]
+        return found
 
     (container,) = all_pods.pods("pipe-api")[0]["spec"]["containers"]
     listening = [port["containerPort"] for port in container["ports"]]

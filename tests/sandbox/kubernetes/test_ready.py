@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.providers.kubernetes import Kubernetes
 from sandbox.providers.kubernetes_target import KubernetesTarget
 from sandbox.providers.target import Live, Refused, Unready
 from sandbox.providers.values import plain
@@ -31,6 +32,7 @@ from tests.sandbox.kubernetes.objects import (
 )
 from tests.sandbox.kubernetes.objects import target as target
 from tests.sandbox.kubernetes.objects import web as web
+from tests.sandbox.providers.test_drift import engine
 
 
 def test_a_rollout_is_waited_for(target: KubernetesTarget, web: Live) -> None:
@@ -106,8 +108,11 @@ def test_a_job_is_waited_for_and_a_failed_one_is_run_anew(target: KubernetesTarg
         Unready, match=r"the job has failed: .* backoff limit\n  pod work-\w+: work: ended with .* 1"
     ):
         target.create(wrong)
-    assert target.spoilt(replace(wrong, id="pipe/work")) == ("metadata",)
-    target.delete(replace(wrong, id="pipe/work"))
+    failed = replace(wrong, id="pipe/work")
+    assert target.spoilt(failed) == ("metadata",)
+    asked = engine(Kubernetes("kubernetes"), target, failed, Live(failed.id, wrong.inputs, {}))
+    assert asked.differences() == {"metadata": "update_replace"}
+    target.delete(failed)
 
 
 def test_a_service_waits_for_pods_and_for_its_load_balancer(target: KubernetesTarget) -> None:

@@ -28,6 +28,7 @@ from tests.sandbox.kubernetes.objects import (
 from tests.sandbox.kubernetes.objects import target as target
 from tests.sandbox.kubernetes.objects import web as web
 from tests.sandbox.kubernetes.test_life import KUBECONFIG
+from tests.sandbox.providers.test_drift import engine
 
 # Previews
 
@@ -182,6 +183,22 @@ def test_fields_that_the_server_does_not_change_are_told(
     target.delete(resource(manifest, id=live.id))
 
 
+def test_a_field_that_the_server_alone_does_not_change_replaces_its_object(target: KubernetesTarget) -> None:
+    urgent: Json = {
+        "apiVersion": "scheduling.k8s.io/v1",
+        "kind": "PriorityClass",
+        "value": 1,
+        "description": "x",
+    }
+    urgent["metadata"] = {"name": "urgent"}
+    live = target.create(resource(urgent))
+    asked = engine(Kubernetes("kubernetes"), target, resource(urgent, id=live.id), live)
+    for name, value, found in (("description", "y", "update"), ("value", 2, "update_replace")):
+        asked.resource = resource(urgent, name, value, id=live.id)
+        assert asked.differences() == {name: found}
+    target.delete(resource(urgent, id=live.id))
+
+
 def test_ignored_fields_stay_with_who_set_them(target: KubernetesTarget, web: Live, empty: Cluster) -> None:
     ignoring = resource(DEPLOYMENT, id=web.id, ignored=("spec.replicas",))
     empty.kubectl("scale", "deployment/web", "--replicas=3")
@@ -267,6 +284,14 @@ def test_the_state_has_what_the_plugin_looks_for_in_it(target: KubernetesTarget,
 
 
 # Delete
+
+
+def test_what_is_deleted_takes_along_first_what_it_has_made(target: KubernetesTarget, empty: Cluster) -> None:
+    live = target.create(resource(DEPLOYMENT))
+    made = ("/apis/apps/v1/namespaces/pipe/replicasets", "/api/v1/namespaces/pipe/pods")
+    assert all(empty.api.items(path, labelSelector="app=web") for path in made)
+    target.delete(resource(DEPLOYMENT, id=live.id))
+    assert [empty.api.items(path, labelSelector="app=web") for path in made] == [[], []]
 
 
 def test_a_deletion_is_waited_for_and_says_what_holds_it(target: KubernetesTarget, empty: Cluster) -> None:

@@ -1,6 +1,6 @@
 """AWS's resource types through their life, each test in an empty account."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -28,12 +28,22 @@ def account() -> Generator[World]:
         yield made
 
 
+def one_after_the_other(changed: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Nothing, then one input more at a time; what is taken out goes with that which takes its place."""
+    yield {}
+    for number, value in enumerate(changed.values(), 1):
+        if value is not None:
+            yield dict([*changed.items()][:number])
+
+
 def test_each_type_is_changed_in_place_and_deleted() -> None:
+    """Input by input: a call that changes one must not set another back."""
     with world() as made:
         made.up(*WORLD)
         for name, (_, _, changed) in WORLD.items():
-            made.change(name, **changed)
-            assert made.differences(name, made.resource(name, **changed)) == [], name
+            for wanted in one_after_the_other(changed):
+                made.change(name, **wanted)
+                assert made.differences(name, made.resource(name, **wanted)) == [], (name, [*wanted])
         for name in reversed(WORLD):
             made.delete(name)
             if WORLD[name][0] not in STAY:
@@ -191,6 +201,17 @@ def test_a_parameter_that_is_taken_out_is_the_engines_own_again(account: World) 
         assert live.outputs.get("parameters", []) == wanted
     account.change("parameters")
     assert account.change("parameters", parameters=None).outputs["parameters"] == []
+
+
+def test_a_role_keeps_one_of_two_things_that_are_changed_by_one_call(account: World) -> None:
+    account.up("role")
+    live = account.change("role", description="Other")
+    assert (live.outputs["description"], live.outputs["maxSessionDuration"]) == ("Other", 7200)
+    live = account.change("role", maxSessionDuration=10800)
+    assert (live.outputs["description"], live.outputs["maxSessionDuration"]) == ("All of them", 10800)
+    account.change("role")
+    live = account.change("role", maxSessionDuration=3600)
+    assert (live.outputs["description"], live.outputs["maxSessionDuration"]) == ("All of them", 3600)
 
 
 def test_a_cluster_that_is_to_log_nothing_does_so(account: World) -> None:
