@@ -41,7 +41,7 @@ def test_memory_is_that_of_the_command_its_children_and_the_targets(tmp_path: Pa
         child = HOLD.format(mib=60, seconds=3)
         words = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
         most = peak([sys.executable, "-c", words], tmp_path, tmp_path) / 2**20
-        assert 120 < most < 170  # neither without one of the two, nor with what is nobody's
+        assert 120 < most < 195  # neither without one of the two, nor with what is nobody's
     finally:
         for each in others:
             each.kill()
