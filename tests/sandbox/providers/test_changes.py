@@ -28,12 +28,17 @@ CHANGES: list[tuple[str, str, Any, list[str]]] = [
     (r.VPC, "region", "eu-west-1", ["region"]),
     (r.BUCKET, "bucket", "another", ["bucket"]),
     (r.DATABASE, "identifier", "another", []),
+    (r.DATABASE, "identifierPrefix", "another", []),
     (r.DATABASE, "storageEncrypted", True, ["storageEncrypted"]),
     (r.RULE, "cidrIpv4", "10.0.0.0/8", []),
     (r.CLUSTER, "vpcConfig.endpointPublicAccess", True, []),
     (r.CLUSTER, "accessConfig.bootstrapClusterCreatorAdminPermissions", True,
         ["accessConfig.bootstrapClusterCreatorAdminPermissions"]),
     (r.CLUSTER, "encryptionConfig", {"provider": {"keyArn": "k"}, "resources": ["secrets"]}, []),
+    (r.CLUSTER, "computeConfig", {"enabled": True, "nodeRoleArn": "a"}, []),
+    (r.CLUSTER, "outpostConfig", {"outpostArns": ["a"], "controlPlaneInstanceType": "m5.large"},
+        ["outpostConfig"]),
+    (r.CLUSTER, "outpostConfig", {"outpostArns": ["a"]}, []),
     (r.CLUSTER, "kubernetesNetworkConfig", {"ipFamily": "ipv6"}, ["kubernetesNetworkConfig"]),
     (r.CLUSTER, "kubernetesNetworkConfig", {"elasticLoadBalancing": {"enabled": True}}, []),
     (r.DEPLOYMENT, "spec.replicas", 4, []),
@@ -61,6 +66,27 @@ def test_a_change_is_made_in_place_or_replaces(
     providers: Providers, token: str, path: str, value: Any, expected: list[str]
 ):
     assert replacing(providers, token, changed(token, path, value)) == expected
+
+
+@pytest.mark.parametrize(
+    ("token", "path", "old", "new", "replaced"),
+    [
+        (r.VPC, "instanceTenancy", "dedicated", "default", False),
+        (r.VPC, "instanceTenancy", "default", "dedicated", True),
+        (r.CLUSTER, "computeConfig.nodeRoleArn", "a", "b", True),
+        (r.CLUSTER, "computeConfig.nodeRoleArn", "a", UNKNOWN, True),
+        (r.CLUSTER, "computeConfig.nodeRoleArn", "a", None, False),
+        (r.CLUSTER, "vpcConfig.controlPlaneEgressMode", "AWS_MANAGED", "CUSTOMER_ROUTED", False),
+        (r.CLUSTER, "vpcConfig.controlPlaneEgressMode", "CUSTOMER_ROUTED", "AWS_MANAGED", True),
+    ],
+)
+def test_some_values_can_be_changed_in_place_one_way(
+    providers: Providers, token: str, path: str, old: str, new: Any, replaced: bool
+):
+    before = changed(token, path, old)
+    after = changed(token, path, new) if new is not None else changed(token, path.split(".")[0], {})
+    [change] = changes(before, after)
+    assert providers.package(token).forces_replacement(resource(token, after), change) is replaced
 
 
 def test_what_a_cluster_is_encrypted_with_is_not_taken_away_in_place(providers: Providers):
@@ -103,8 +129,29 @@ def test_a_name_that_was_chosen_is_free_before_the_new_one_comes(providers: Prov
     wanted = resource(token, VALID[token])
     other = changes(VALID[token], {**VALID[token], "tags": {"a": "b"}})
     assert package.delete_first(wanted, other)
-    path = "metadata.name" if token == r.DEPLOYMENT else "bucket" if token == r.BUCKET else "name"
-    assert not package.delete_first(wanted, changes(VALID[token], changed(token, path, "another")))
+
+
+def test_kubernetes_has_room_for_an_object_of_another_name(providers: Providers):
+    new = changed(r.DEPLOYMENT, "metadata.name", "another")
+    wanted = resource(r.DEPLOYMENT, new)
+    assert not providers.package(r.DEPLOYMENT).delete_first(wanted, changes(VALID[r.DEPLOYMENT], new))
+
+
+@pytest.mark.parametrize(("token", "path"), [(r.BUCKET, "bucket"), (r.ROLE, "name")])
+def test_pulumi_aws_deletes_first_even_when_the_chosen_name_is_another(
+    providers: Providers, token: str, path: str
+):
+    new = changed(token, path, "another")
+    assert providers.package(token).delete_first(resource(token, new), changes(VALID[token], new))
+
+
+def test_an_attachment_goes_first_and_a_provider_with_another_url_does_not(providers: Providers):
+    attachment = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+    old, new = ({"role": "node", "policyArn": arn} for arn in "ab")
+    assert providers.package(attachment).delete_first(resource(attachment, new), changes(old, new))
+    issuer = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
+    old, new = ({"url": f"https://{host}", "clientIdLists": ["a"]} for host in "ab")
+    assert not providers.package(issuer).delete_first(resource(issuer, new), changes(old, new))
 
 
 def test_what_has_no_name_is_made_before_the_old_one_goes(providers: Providers):
