@@ -166,15 +166,16 @@ class Network(pulumi.ComponentResource):
         self, subnets: Sequence[aws.ec2.Subnet], gateway: aws.ec2.InternetGateway
     ) -> list[aws.ec2.NatGateway]:
         """One gateway a subnet, with an address that stays the same."""
-        # The address of a NAT gateway works only once the VPC has its way out.
+        # The address of a NAT gateway works only once the VPC has its way out, and belongs to one at a time.
         after = pulumi.ResourceOptions(parent=self, depends_on=[gateway])
+        alone = pulumi.ResourceOptions.merge(after, pulumi.ResourceOptions(delete_before_replace=True))
         nats: list[aws.ec2.NatGateway] = []
         for zone, subnet in enumerate(subnets, 1):
             name, tags = f"{self._name}-nat-{zone}", self._labels.aws(f"nat-{zone}")
             address = aws.ec2.Eip(name, domain="vpc", tags=tags, opts=after)
             nats.append(
                 aws.ec2.NatGateway(
-                    name, allocation_id=address.allocation_id, subnet_id=subnet.id, tags=tags, opts=after
+                    name, allocation_id=address.allocation_id, subnet_id=subnet.id, tags=tags, opts=alone
                 )
             )
         return nats
@@ -225,7 +226,8 @@ class Network(pulumi.ComponentResource):
             log_destination=group.arn,
             iam_role_arn=role.arn,
             tags=labels.aws("flow-logs"),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+            # AWS refuses a second one for the same VPC and group.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy], delete_before_replace=True),
         )
 
 

@@ -16,8 +16,6 @@ from sandbox.workspace import write_atomically
 
 MASK, LATER = "[secret]", "[known after up]"
 
-UNKNOWN = re.compile("|".join(UNKNOWNS))
-
 WORDLESS = ("preview failed", "update failed", "refresh failed", "destroy failed", "context canceled")
 """Errors that say nothing more than that there was one."""
 
@@ -97,7 +95,7 @@ def masked(value: Any) -> Any:
         return MASK if SIGNATURE in found else {key: masked(item) for key, item in found.items()}
     if isinstance(value, list):
         return [masked(item) for item in cast(list[Any], value)]
-    return UNKNOWN.sub(LATER, value) if isinstance(value, str) else value
+    return re.sub("|".join(UNKNOWNS), LATER, value) if isinstance(value, str) else value
 
 
 def write(file: Path, stack: str, operation: str, phase: Phase, seconds: float) -> None:

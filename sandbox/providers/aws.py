@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from sandbox.providers import aws_documents, json_schema, schema
-from sandbox.providers.diff import Change, reaches
+from sandbox.providers.diff import Change
 from sandbox.providers.kinds import kind, table
 from sandbox.providers.plan import Plan
 from sandbox.providers.target import Package, Resource, made_up_name
@@ -45,15 +45,7 @@ class Aws(Package):
         """A rule's source can get another value, but cannot become one of another kind; some things stay."""
         another = RULE.match(resource.type) and change.path[0] in SOURCES and change.kind != "update"
         lasting = change.kind == "delete" and change.path[0] in table("aws")["lasting"].get(resource.type, ())
-        in_place = table("aws")["in_place"].get(resource.type, {})
-        return (
-            bool(another)
-            or lasting
-            or any(
-                reaches(change, path.split(".")) and not _is_one_of(in_place.get(path, ()), change, path)
-                for path in kind(resource.type).replaced_by
-            )
-        )
+        return bool(another) or lasting or super().forces_replacement(resource, change)
 
     def delete_first(self, resource: Resource, changes: Sequence[Change]) -> bool:
         """pulumi-aws takes it that two cannot be there at once when the program chose the name.
@@ -62,23 +54,9 @@ class Aws(Package):
         """
         name = kind(resource.type).name
         prop = schema.properties(schema.args_class(resource.type)).get(name)
-        makes_up = prop is not None and not prop.required
         chosen = name in resource.inputs and name not in resource.inputs.get("__defaults", ())
-        return resource.type in table("aws")["deleted_first"] or (makes_up and chosen)
-
-
-def _is_one_of(turns: Sequence[Sequence[str]], change: Change, path: str) -> bool:
-    """Whether a property's value before and after a change are one of these pairs."""
-    rest = path.split(".")[len(change.path) :]
-    values = [_value(change.old, rest), _value(change.new, rest)]
-    return any(all(one in ("*", value) for one, value in zip(turn, values, strict=True)) for turn in turns)
-
-
-def _value(holder: Any, path: Sequence[str]) -> Any:
-    """What is at a path, or the empty string."""
-    for key in path:
-        holder = cast(Json, holder).get(key) if isinstance(holder, dict) else None
-    return "" if holder is None else holder
+        nameable = prop is not None and not prop.required  # else the provider never makes up a name
+        return resource.type in table("aws")["deleted_first"] or (nameable and chosen)
 
 
 class AwsPlan(Plan):

@@ -31,8 +31,7 @@ def check(kind: str, given: Json, whole: Json | None = None, *, update: bool = F
     whole = given if whole is None else whole
     if kind == "setting":
         allowed = setting_type(given.get("id", ""))
-        found = cloudflare(allowed, given.get("value"), "/value") if allowed else ["there is no such setting"]
-        return list(found)
+        return list(cloudflare(allowed, given.get("value"), "/value")) if allowed else ["no such setting"]
     model = _table()["models"][kind][-1 if update else 0]
     # Cloudflare's models hold what is in the path, too.
     inside = {"zone_id": "-"} if kind in ("record", "ruleset", "dnssec") else {}

@@ -111,6 +111,12 @@ def test_a_nat_gateway_waits_for_the_way_out(declare: Declare) -> None:
     assert ("aws:ec2/internetGateway:InternetGateway", "network") in waits_for
 
 
+def test_what_there_can_be_only_one_of_goes_before_its_successor_comes(declare: Declare) -> None:
+    recorder = declare("prod")
+    alone = {("aws:ec2/natGateway:NatGateway", f"network-nat-{zone}") for zone in (1, 2, 3)}
+    assert alone | {("aws:ec2/flowLog:FlowLog", "network-flow-logs")} == recorder.deleted_first
+
+
 def test_the_database_has_no_route_out(declare: Declare) -> None:
     recorder = declare()
     assert destinations(recorder, "network-public") == {"0.0.0.0/0": "network-id"}

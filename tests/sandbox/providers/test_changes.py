@@ -35,7 +35,6 @@ CHANGES: list[tuple[str, str, Any, list[str]]] = [
     (r.CLUSTER, "accessConfig.bootstrapClusterCreatorAdminPermissions", True,
         ["accessConfig.bootstrapClusterCreatorAdminPermissions"]),
     (r.CLUSTER, "encryptionConfig", {"provider": {"keyArn": "k"}, "resources": ["secrets"]}, []),
-    (r.CLUSTER, "computeConfig", {"enabled": True, "nodeRoleArn": "a"}, []),
     (r.CLUSTER, "outpostConfig", {"outpostArns": ["a"], "controlPlaneInstanceType": "m5.large"},
         ["outpostConfig"]),
     (r.CLUSTER, "outpostConfig", {"outpostArns": ["a"]}, []),
@@ -66,27 +65,6 @@ def test_a_change_is_made_in_place_or_replaces(
     providers: Providers, token: str, path: str, value: Any, expected: list[str]
 ):
     assert replacing(providers, token, changed(token, path, value)) == expected
-
-
-@pytest.mark.parametrize(
-    ("token", "path", "old", "new", "replaced"),
-    [
-        (r.VPC, "instanceTenancy", "dedicated", "default", False),
-        (r.VPC, "instanceTenancy", "default", "dedicated", True),
-        (r.CLUSTER, "computeConfig.nodeRoleArn", "a", "b", True),
-        (r.CLUSTER, "computeConfig.nodeRoleArn", "a", UNKNOWN, True),
-        (r.CLUSTER, "computeConfig.nodeRoleArn", "a", None, False),
-        (r.CLUSTER, "vpcConfig.controlPlaneEgressMode", "AWS_MANAGED", "CUSTOMER_ROUTED", False),
-        (r.CLUSTER, "vpcConfig.controlPlaneEgressMode", "CUSTOMER_ROUTED", "AWS_MANAGED", True),
-    ],
-)
-def test_some_values_can_be_changed_in_place_one_way(
-    providers: Providers, token: str, path: str, old: str, new: Any, replaced: bool
-):
-    before = changed(token, path, old)
-    after = changed(token, path, new) if new is not None else changed(token, path.split(".")[0], {})
-    [change] = changes(before, after)
-    assert providers.package(token).forces_replacement(resource(token, after), change) is replaced
 
 
 def test_what_a_cluster_is_encrypted_with_is_not_taken_away_in_place(providers: Providers):

@@ -143,7 +143,7 @@ FAULTS: list[tuple[str, str, Any, str]] = [
         '"magic_transit", "magic_transit_ids_managed", "magic_transit_managed", "magic_transit_ratelimit"',
     ),
     (r.SETTING, "value", "1.4", "/value: Input should be '1.0', '1.1', '1.2' or '1.3'"),
-    (r.SETTING, "settingId", "min_tls", "there is no such setting"),
+    (r.SETTING, "settingId", "min_tls", "no such setting"),
     (
         r.CERTIFICATE,
         "requestedValidity",
