@@ -63,9 +63,9 @@ class Kubernetes(Package):
 
     def delete_first(self, resource: Resource, changes: Sequence[Change]) -> bool:
         """Two objects cannot have one name; one that the provider named gets another."""
-        names = ("name", "namespace")
-        renamed = any(change.path[-1] in names and len(change.path) <= 2 for change in changes)
-        return not renamed and AUTONAMED not in metadata_of(resource.inputs).get("annotations", {})
+        own = metadata_of(resource.inputs)  # a Release has none
+        renamed = any(change.path in (("metadata", "name"), ("metadata", "namespace")) for change in changes)
+        return not renamed and "name" in own and AUTONAMED not in own.get("annotations", {})
 
 
 class KubernetesPlan(Plan):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.providers.diff import changes
+from sandbox.providers.diff import Change, changes
 from sandbox.providers.values import UNKNOWN, Secret, show_path
 from tests.sandbox.providers import resources as r
 from tests.sandbox.providers.resources import VALID, Providers, changed, resource
@@ -44,19 +44,31 @@ CHANGES: list[tuple[str, str, Any, list[str]]] = [
     (r.DEPLOYMENT, "spec", UNKNOWN, []),
     (r.DEPLOYMENT, "spec.selector.matchLabels.tier", "web", ["spec.selector.matchLabels.tier"]),
     (r.DEPLOYMENT, "metadata.namespace", "pipe", ["metadata.namespace"]),
+    (r.DEPLOYMENT, "apiVersion", "extensions/v1beta1", []),
     (r.SERVICE, "spec.ports.0.port", 8443, []),
     (r.SERVICE, "spec.clusterIP", "None", ["spec.clusterIP"]),
     (r.CONFIG_MAP, "data.LOG_LEVEL", "debug", ["data.LOG_LEVEL"]),
+    (r.SECRET, "type", "kubernetes.io/tls", ["type"]),
+    (r.RELEASE, "namespace", "pipe", ["namespace"]),
+    (r.RELEASE, "version", "3.300.0", []),
     (r.SECRET, "stringData.password", Secret("new"), ["stringData.password"]),
     (r.RECORD, "content", "other.example.com", []),
     (r.RECORD, "zoneId", "y", ["zoneId"]),
+    (r.RECORD, "type", "TXT", []),
+    (r.SETTING, "settingId", "ssl", ["settingId"]),
+    (r.SETTING, "value", "1.3", []),
     (r.RULESET, "phase", "http_request_sbfm", ["phase"]),
+    (r.RULESET, "kind", "custom", ["kind"]),
     (r.RULESET, "name", "another", ["name"]),
     (r.RULESET, "description", "another", []),
     (r.CERTIFICATE, "hostnames.0", "stg.pipe.dev", ["hostnames[0]"]),
+    (r.CERTIFICATE, "requestedValidity", 90, ["requestedValidity"]),
     (r.MONITOR, "message", "@slack-other", []),
     (r.MONITOR, "type", "service check", ["type"]),
+    (r.ACCOUNT, "awsAccountId", "210987654321", []),
     (r.KEY, "ecdsaCurve", "P384", ["ecdsaCurve"]),
+    (r.REQUEST, "privateKeyPemWoVersion", 2, ["privateKeyPemWoVersion"]),
+    (r.REQUEST, "dnsNames.0", "stg.pipe.dev", ["dnsNames[0]"]),
 ]  # fmt: skip
 
 
@@ -130,6 +142,36 @@ def test_an_attachment_goes_first_and_a_provider_with_another_url_does_not(provi
     issuer = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
     old, new = ({"url": f"https://{host}", "clientIdLists": ["a"]} for host in "ab")
     assert not providers.package(issuer).delete_first(resource(issuer, new), changes(old, new))
+
+
+def test_only_an_objects_own_name_keeps_the_old_one_until_the_new_one_is_there(providers: Providers):
+    token = "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding"
+    old = {"metadata": {"name": "reads", "namespace": "pipe"}, "roleRef": {"kind": "Role", "name": "read"}}
+    new = {**old, "roleRef": {"kind": "Role", "name": "write"}}
+    package = providers.package(token)
+    assert package.delete_first(resource(token, new), changes(old, new))
+    moved = {**old, "metadata": {"name": "reads", "namespace": "other"}}
+    assert not package.delete_first(resource(token, moved), changes(old, moved))
+    unnamed = {**new, "metadata": {"generateName": "reads-"}}
+    assert not package.delete_first(resource(token, unnamed), changes({**unnamed, "roleRef": {}}, unnamed))
+
+
+@pytest.mark.parametrize(
+    ("token", "path", "forces"),
+    [
+        ("kubernetes:core/v1:Pod", "spec.containers.image", True),
+        ("kubernetes:core/v1:Pod", "spec.tolerations", False),
+        ("kubernetes:core/v1:PersistentVolume", "spec.csi.driver", True),
+        ("kubernetes:core/v1:PersistentVolume", "spec.capacity.storage", False),
+        ("kubernetes:core/v1:PersistentVolumeClaim", "spec.resources.requests.storage", False),
+        ("datadog:index/syntheticsTest:SyntheticsTest", "type", False),
+        ("datadog:index/serviceLevelObjective:ServiceLevelObjective", "type", True),
+        ("cloudflare:index/zoneDnssec:ZoneDnssec", "status", False),
+    ],
+)
+def test_a_property_forces_a_replacement_or_not(providers: Providers, token: str, path: str, forces: bool):
+    change = Change(tuple(path.split(".")), "update", "a", "b")
+    assert providers.package(token).forces_replacement(resource(token, {}), change) == forces
 
 
 def test_what_has_no_name_is_made_before_the_old_one_goes(providers: Providers):

@@ -144,6 +144,7 @@ def test_a_name_outside_of_the_zone_is_taken_as_one_within(zone: Zone):
 
 
 CAA: Json = {"type": "CAA", "content": None, "proxied": False}
+SRV: Json = CAA | {"type": "SRV"}
 REFUSED_RECORDS: list[tuple[Json, str]] = [
     ({"type": "CNAMES"}, "/: Input tag 'CNAMES' found using 'type' does not match any of the expected tags"),
     ({"ttl": "1"}, "/CNAME/ttl"),
@@ -170,6 +171,12 @@ REFUSED_RECORDS: list[tuple[Json, str]] = [
     (CAA | {"data": {}}, "/data: required: ['flags', 'tag', 'value']"),
     (CAA | {"data": {"flags": 0, "tag": "issued", "value": "x"}}, "/data/tag: enum: ['issue', "),
     (CAA | {"data": {"flags": 999, "tag": "issue", "value": "x"}}, "/data/flags: maximum: 255"),
+    ({"type": "MX", "proxied": False, "priority": 65536}, "/priority: maximum: 65535"),
+    (
+        SRV | {"data": {"port": 65536, "priority": 1, "weight": 1, "target": "a.pipe.dev"}},
+        "/data/port: maximum",
+    ),
+    (SRV | {"data": {"port": 1, "priority": -1, "weight": 1, "target": "a.pipe.dev"}}, "/data/priority: min"),
 ]
 
 
@@ -297,6 +304,24 @@ def cached(**ttl: Any) -> Json:
     return CACHE | rules(action="set_cache_settings", ratelimit=None, action_parameters=settings)
 
 
+def statuses(*ttls: Json) -> Json:
+    return cached(edge_ttl={"mode": "respect_origin", "status_code_ttl": list(ttls)})
+
+
+def executed(**parameters: Any) -> Json:
+    return MANAGED | rules(action="execute", ratelimit=None, action_parameters={"id": ID} | parameters)
+
+
+def skipped(**parameters: Any) -> Json:
+    return CUSTOM | rules(action="skip", ratelimit=None, action_parameters=parameters)
+
+
+def blocked(**change: Any) -> Json:
+    response = {"content": "no", "content_type": "text/plain", "status_code": 403} | change
+    return CUSTOM | rules(ratelimit=None, action_parameters={"response": response})
+
+
+ID = "efb7b8c949ac4650a09736fc376e9aee"
 CACHE = {"phase": "http_request_cache_settings"}
 CUSTOM = {"phase": "http_request_firewall_custom"}
 MANAGED = {"phase": "http_request_firewall_managed"}
@@ -365,6 +390,28 @@ REFUSED_RULESETS: list[tuple[Json, str]] = [
     ({"kind": "root"}, "/kind: a zone has rulesets of the kinds zone and custom"),
     ({"kind": "managed"}, "/kind: a zone has rulesets of the kinds zone and custom"),
     ({"rules": [RULE, RULE]}, "/rules: a ref is there twice"),
+    ({"name": ""}, "/name: minLength: 1"),
+    (rules(ref=""), "/rules/0/ref: minLength: 1"),
+    (rules(logging={}), "/rules/0/logging"),
+    (executed(id="efb7"), "/action_parameters/id: an id has 32 digits, 0-9 and a-f"),
+    (executed(overrides={}), "/action_parameters/overrides: nothing is overridden"),
+    (executed(overrides={"categories": []}), "/overrides/categories: minItems: 1"),
+    (executed(overrides={"categories": [{"category": "x"}]}), "/categories/0: nothing is overridden"),
+    (executed(overrides={"rules": [{"id": ID}]}), "/overrides/rules/0: nothing is overridden"),
+    (executed(overrides={"rules": [{"id": "1", "enabled": False}]}), "/overrides/rules/0/id: an id has 32"),
+    (skipped(phases=[]), "/action_parameters/phases: minItems: 1"),
+    (skipped(products=[]), "/action_parameters/products: minItems: 1"),
+    (skipped(rulesets=["1"]), "/action_parameters/rulesets/0: an id has 32 digits"),
+    (skipped(rules={ID: ["1"]}), f"/action_parameters/rules/{ID}/0: an id has 32 digits"),
+    (blocked(status_code=200), "/action_parameters/response/status_code: minimum: 400"),
+    (blocked(content=""), "/action_parameters/response/content: minLength: 1"),
+    (cached(read_timeout=60), "/action_parameters/read_timeout: minimum: 100"),
+    (cached(additional_cacheable_ports=[0]), "/additional_cacheable_ports/0: minimum: 1"),
+    (cached(browser_ttl={"mode": "override_origin", "default": -1}), "/browser_ttl/default: minimum: 0"),
+    (cached(edge_ttl={"mode": "override_origin", "default": -1}), "/edge_ttl/default: minimum: 0"),
+    (statuses(), "/edge_ttl/status_code_ttl: minItems: 1"),
+    (statuses({"value": 1}), "/status_code_ttl/0: it is for either a status_code or a status_code_range"),
+    (statuses({"value": 1, "status_code": 99}), "/status_code_ttl/0/status_code: minimum: 100"),
 ]
 
 
@@ -397,6 +444,21 @@ def test_a_refusal_never_repeats_an_expression(zone: Zone, wrong: Json):
     ],
 )
 def test_an_expression_of_cloudflares_language_is_taken(zone: Zone, right: Json):
+    assert zone.ok("POST", "~/rulesets", RULESET | right)["version"] == "1"
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        executed(overrides={"rules": [{"id": ID, "enabled": False}]}),
+        executed(overrides={"categories": [{"category": "wordpress", "action": "log"}]}),
+        skipped(rulesets=[ID]),
+        skipped(rules={ID: [ID]}),
+        blocked(),
+        statuses({"value": 1, "status_code": 404}, {"value": 0, "status_code_range": {"from": 500}}),
+    ],
+)
+def test_what_an_action_needs_is_taken(zone: Zone, right: Json):
     assert zone.ok("POST", "~/rulesets", RULESET | right)["version"] == "1"
 
 

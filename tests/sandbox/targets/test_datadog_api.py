@@ -69,6 +69,10 @@ ACCOUNT: Json = {
             "aws_partition": "aws",
             "auth_config": {"role_name": "datadog"},
             "aws_regions": {"include_only": ["ap-northeast-1"]},
+            "logs_config": {"lambda_forwarder": {}},
+            "metrics_config": {"namespace_filters": {"include_only": ["AWS/RDS"]}},
+            "resources_config": {"extended_collection": False},
+            "traces_config": {"xray_services": {"include_only": []}},
         },
     }
 }
@@ -181,6 +185,7 @@ REFUSED_MONITORS: list[tuple[str, Any, str]] = [
     ("options.on_missing_data", "resolved", "options.on_missing_data: is no value of it; allowed: default, "),
     ("options.renotify_statuses", ["alert"], "/options: dependentRequired"),
     ("options", {"notify_no_data": True, "on_missing_data": "resolve"}, "cannot be used together with"),
+    ("options", {"no_data_timeframe": 10, "on_missing_data": "resolve"}, "cannot be used together with"),
     ("options.timeout_h", 99, "/options/timeout_h: maximum: 24"),
     ("options.evaluation_delay", -5, "/options/evaluation_delay: minimum: 0"),
     ("options.renotify_interval", -1, "/options/renotify_interval: minimum: 0"),
@@ -246,7 +251,9 @@ REFUSED_OBJECTIVES: list[tuple[str, Any, str]] = [
     ),
     ("query", None, "/: required: ['query']"),
     ("query.numerator", "good", "Invalid query: numerator: unexpected after ''"),
-    ("monitor_ids", [7], "monitor 7 does not exist"),
+    ("monitor_ids", [7], "monitor_ids cannot be used together with query"),
+    ("groups", ["env:dev"], "groups cannot be used together with query"),
+    ("type", "time_slice", "/: required: ['sli_specification']"),
 ]
 
 
@@ -254,6 +261,11 @@ REFUSED_OBJECTIVES: list[tuple[str, Any, str]] = [
 def test_a_wrong_objective_is_refused(api: Datadog, path: str, value: Any, said: str):
     status, message = api.refused("POST", "/api/v1/slo", changed(SLO, path, value))
     assert status == 400 and said in message, message
+
+
+def test_an_objective_of_a_monitor_that_is_not_there_is_refused(api: Datadog):
+    wrong = SLO | {"type": "monitor", "monitor_ids": [7], "query": None}
+    assert api.refused("POST", "/api/v1/slo", wrong) == (400, "monitor 7 does not exist")
 
 
 def test_a_monitor_that_an_objective_needs_stays_unless_forced(api: Datadog):
@@ -347,6 +359,14 @@ REFUSED_TESTS: list[tuple[str, Any, str]] = [
     ("options.tick", 60, "options.tick: there is no such attribute"),
     ("options.retry.interval", 9000, "/options/retry/interval: maximum: 5000"),
     ("status", "on", "status: is no value of it; allowed: live, paused"),
+    ("options.tick_every", 604801, "must be a value less than or equal to `604800`"),
+    ("options.monitor_priority", 6, "must be a value less than or equal to `5`"),
+    ("config.request.headers", {"X Token": "a"}, "/headers: this is no name of a header"),
+    (
+        "config.request.headers",
+        {"X-Token": "a\nb"},
+        "a header's value has one line without control characters",
+    ),
 ]
 
 
@@ -380,7 +400,24 @@ REFUSED_ACCOUNTS: list[tuple[str, Any, str]] = [
     ("aws_partition", "aws-eu", "aws_partition: is no value of it; allowed: aws, aws-cn, aws-us-gov"),
     ("auth_config", {"role": "x"}, "auth_config: fits none of the alternatives"),
     ("account_tag", [], "account_tag: there is no such attribute"),
+    ("auth_config", {"access_key_id": "ASIA1234", "secret_access_key": "x"}, "/access_key_id: pattern"),
+    ("logs_config", {}, "/logs_config: required: ['lambda_forwarder']"),
+    ("traces_config", {}, "/traces_config: required: ['xray_services']"),
+    ("metrics_config", {"enabled": True}, "/metrics_config: required: ['namespace_filters']"),
+    (
+        "metrics_config.namespace_filters",
+        {"include_only": [], "exclude_only": []},
+        "fits none of the alternatives",
+    ),
 ]
+
+
+def test_an_account_says_all_that_the_provider_wants_said(api: Datadog):
+    for part in ("aws_regions", "logs_config", "metrics_config", "resources_config", "traces_config"):
+        wrong = changed(ACCOUNT, f"data.attributes.{part}", None)
+        del wrong["data"]["attributes"][part]
+        status, message = api.refused("POST", "/api/v2/integration/aws/accounts", wrong)
+        assert status == 400 and "/data/attributes: required: [" in message
 
 
 @pytest.mark.parametrize(("path", "value", "said"), REFUSED_ACCOUNTS)
