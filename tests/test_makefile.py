@@ -23,7 +23,7 @@ def make(tree: Path, *words: str, **environment: str) -> tuple[int, str]:
     done = subprocess.run(
         ["make", *words],
         cwd=tree,
-        env=os.environ | {"MAKEFLAGS": "", "FLAGS": ""} | environment,
+        env=os.environ | {"MAKEFLAGS": "", "MAKELEVEL": "0", "FLAGS": ""} | environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
