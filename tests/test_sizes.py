@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 
 REVIEW = 1_500
 
-BUDGETS = {"sandbox": 4_546, "review": 1_114}
+BUDGETS = {"sandbox": 4_545, "review": 1_114}
 """Lines of code; only ever lowered."""
 
 LONGEST_FILE = 300

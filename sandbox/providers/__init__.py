@@ -72,12 +72,12 @@ def left_over(
     behind = {package.name: target for package, target in packages(targets)}
     settings = {f"{each['urn']}::{each['id']}": each["inputs"] for each in resources if each.get("id")}
     # What is to be replaced after its deletion is gone: what has its id is the new one.
-    there = {(each["urn"], each.get("id")) for each in resources if not each.get("pendingReplacement")}
+    there = [(each["urn"], each.get("id", "")) for each in resources if not each.get("pendingReplacement")]
     found: dict[str, str] = {}
     for each in creating:
         config = {key: setting(value) for key, value in settings.get(each.get("provider", ""), {}).items()}
         wanted = Resource(each["urn"], each["type"], decoded(each.get("inputs", {})), config)
-        target = behind.get(wanted.type.partition(":")[0])
-        idents = [live.id for live in target.find(wanted)] if target else []
-        found.update((wanted.urn, ident) for ident in idents if (wanted.urn, ident) not in there)
+        if target := behind.get(wanted.type.partition(":")[0]):
+            known = {ident for urn, ident in there if urn == wanted.urn}
+            found.update((wanted.urn, live.id) for live in target.find(wanted, known))
     return found

@@ -3,8 +3,7 @@
 import functools
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -64,12 +63,10 @@ class AwsTarget(AwsPlan):
     def __init__(self, url: str) -> None:
         self.clients = Clients(url)
 
-    def find(self, resource: Resource) -> list[Live]:
-        talk, found = Talk(self.clients, resource), list[Live | None]()
-        for one in talk.left_behind():
-            with suppress(Refused):  # that which it replaces has the same mark, and cannot be made like it
-                found.append(talk.again(one).finish())
-        return [live for live in found if live]
+    def find(self, resource: Resource, known: Collection[str] = ()) -> list[Live]:
+        talk = Talk(self.clients, resource)
+        left = [talk.again(one) for one in talk.left_behind() if one not in known]
+        return [live for one in left if (live := one.finish())]
 
     def create(self, resource: Resource) -> Live:
         talk = Talk(self.clients, resource)

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -37,9 +37,9 @@ class KubernetesTarget(KubernetesPlan):
         self._api = Api(kubeconfig)
         self._patience = patience
 
-    def find(self, resource: Resource) -> list[Live]:
+    def find(self, resource: Resource, known: Collection[str] = ()) -> list[Live]:
         """By who applied it. The server notes nobody for an apply of a bare name, such as a namespace's."""
-        if (found := self._get(resource)) is None:
+        if (found := self._get(resource)) is None or fields.ident(found) in known:
             return []
         managers = {one["manager"] for one in found["metadata"].get("managedFields", ())}
         ours = _manager(resource) in managers or (not managers and _is_bare(resource))

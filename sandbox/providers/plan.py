@@ -4,7 +4,7 @@ For quick tests, for a review, and for Kubernetes while no control plane is buil
 (`AwsPlan` …) knows what the tables cannot say.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -83,7 +83,7 @@ class Plan(Target):
         words = Words({"region": region, "account": ACCOUNT, "name": asked}, f"look-up of {asked}")
         return {**args, **words.fill(answers[name])}
 
-    def find(self, resource: Resource) -> list[Live]:
+    def find(self, resource: Resource, known: Collection[str] = ()) -> list[Live]:
         return []
 
     def create(self, resource: Resource) -> Live:

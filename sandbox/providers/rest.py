@@ -5,7 +5,7 @@ import functools
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast, get_args
 from urllib.parse import quote
@@ -179,8 +179,9 @@ class RestTarget(Target):
         parts = (answer.get(self.wrapped), *answer.values())
         return next(cast("list[Json]", part) for part in parts if isinstance(part, list))
 
-    def find(self, resource: Resource) -> list[Live]:
-        return [live for one in self._same(resource) if (live := self.read(replace(resource, id=one), {}))]
+    def find(self, resource: Resource, known: Collection[str] = ()) -> list[Live]:
+        there = (replace(resource, id=one) for one in self._same(resource) if one not in known)
+        return [live for one in there if (live := self.read(one, {}))]
 
     def create(self, resource: Resource) -> Live:
         """One whose answer is lost is looked for before it is asked for again, or there would be two."""

@@ -7,7 +7,7 @@ A target is made anew with every command and used by several threads at once; it
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,8 +91,11 @@ class Target(ABC):
     """Where resources are."""
 
     @abstractmethod
-    def find(self, resource: Resource) -> list[Live]:
-        """What an interrupted `create` of just this resource left: by a tag, a manager, else by name."""
+    def find(self, resource: Resource, known: Collection[str] = ()) -> list[Live]:
+        """What an interrupted `create` of just this resource left: by a tag, a manager, else by name.
+
+        `known`: ids of what else it may be, such as what it is to replace; that is left alone.
+        """
 
     @abstractmethod
     def create(self, resource: Resource) -> Live: ...

@@ -103,10 +103,10 @@ class Api(ABC):
         return Response(json.dumps(self.fault(refusal)), refusal.status, mimetype="application/json")
 
     def _serve(self, name: str, request: Request, ident: str = "", **scope: str) -> Any:
-        row: Json = {"many": "", "single": "", "gone": "", "key": "id"} | self.table["collections"][name]
+        row: Json = dict.fromkeys(("many", "single", "gone", "around"), "") | {"key": "id"}
+        row |= self.table["collections"][name]
         rows = self.rows(name, *scope.values())
-        # The plugin asks for an AWS account by its id in quotation marks, and Datadog answers.
-        before = self.one(name, ident := ident.strip('"'), *scope.values()) if ident else {}
+        before = self.one(name, ident := ident.strip(row["around"]), *scope.values()) if ident else {}
         if request.method == "GET":
             found = before if ident else self.page(request, name, *scope.values())
             return _in(row["single" if ident else "many"], found)

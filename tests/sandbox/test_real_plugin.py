@@ -14,8 +14,9 @@ import pytest
 
 from sandbox import plugins
 from sandbox.targets import process
-from sandbox.targets.kubernetes_api import Api
+from sandbox.targets.kubernetes_api import Api, dig
 from tests.sandbox.inventory import in_state, in_targets, kept, targets
+from tests.sandbox.kubernetes.conftest import until
 from tests.stacks import Stack, copy
 
 PLUGIN = """\
@@ -80,6 +81,9 @@ def test_the_plugin_and_its_stand_in_see_the_same(stack: Stack) -> None:
     assert run(stack, "up", "--no-policies") == planned
     assert run(stack, "preview", "--no-policies") == {}
 
+    # What is not ready in a refresh is updated by the next up; the autoscaler has just asked for another pod.
+    deployment = "/apis/apps/v1/namespaces/pipe/deployments/pipe-api"
+    until(lambda: dig(settings(stack).get(deployment), "status", "availableReplicas") == 4)
     path = "/api/v1/namespaces/pipe/configmaps/pipe-api"
     by_hand = {"data": {"LOG_LEVEL": "by hand"}}
     settings(stack).call("PATCH", path, by_hand, "application/merge-patch+json")

@@ -103,6 +103,7 @@ def test_what_is_there_already_is_refused(target: KubernetesTarget, web: Live, e
 
 def test_what_an_interrupted_create_left_is_found(target: KubernetesTarget, web: Live) -> None:
     assert target.find(resource(DEPLOYMENT)) == [web]
+    assert target.find(resource(DEPLOYMENT), [web.id]) == []
     other = replace(resource(DEPLOYMENT), urn="urn:pulumi:prod::pipe::kubernetes:apps/v1:Deployment::web")
     assert target.find(other) == []
 

@@ -44,6 +44,7 @@ def live_through(target: RestTarget, case: Case) -> None:
     own = replace(wanted, id=made.id)
     assert project(made.outputs, case.inputs) == case.inputs
     assert [live.id for live in target.find(wanted)] == [made.id] * case.found
+    assert target.find(wanted, [made.id]) == []
     assert there(target, own) == case.inputs
     again = target.read(own, made.outputs)
     assert again is not None and again.outputs == made.outputs

@@ -42,6 +42,14 @@ def test_an_interrupted_creation_is_found_again(everything: World, name: str) ->
     assert [live.id for live in found] == [everything.live[name].id]
 
 
+@pytest.mark.parametrize("name", WORLD)
+def test_what_it_is_to_replace_is_not_taken_for_it_and_stays_as_it_is(everything: World, name: str) -> None:
+    wanted, known = everything.resource(name), {everything.live[name].id}
+    before = everything.read(name)
+    assert everything.target.find(replace(wanted, id="", inputs={**wanted.inputs, "tags": {}}), known) == []
+    assert everything.read(name) == before
+
+
 def test_every_aws_type_of_the_program_has_a_row_and_is_tried() -> None:
     used: set[str] = set()
     for file in itertools.chain((ROOT / "components").rglob("*.py"), (ROOT / "foundation").glob("*.py")):

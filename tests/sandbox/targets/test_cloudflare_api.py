@@ -90,6 +90,7 @@ def test_the_life_of_a_record(zone: Zone):
     assert RECORD.items() <= made.items() and made["proxiable"] and made["comment"] == "mine"
     path = f"~/dns_records/{made['id']}"
     assert zone.ok("GET", path) == made
+    assert zone.refused("GET", f"~/dns_records/%22{made['id']}%22")[0] == 404
     changed = zone.ok("PUT", path, RECORD | {"content": "other.example.com"})
     assert (changed["content"], changed["comment"], changed["created_on"]) == (
         "other.example.com",
