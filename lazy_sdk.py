@@ -19,6 +19,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
+from threading import Lock
 from types import CodeType, ModuleType, new_class
 from typing import Any
 
@@ -83,8 +84,9 @@ class LazyClasses(SourceFileLoader):
         namespace["__all__"] = []
         namespace["__lazy_classes__"] = bodies.keys()
         output = module.__name__.endswith(".outputs")
+        lock = Lock()
 
-        def make(name: str) -> None:
+        def make(name: str) -> Any:
             body, typed = bodies[name], name.endswith("ArgsDict")
             bases = (dict,) if output else (namespace["TypedDict"],) if typed else ()
 
@@ -94,15 +96,19 @@ class LazyClasses(SourceFileLoader):
 
             made = new_class(name, bases, exec_body=fill)
             decorate = namespace["pulumi"].output_type if output else namespace["pulumi"].input_type
-            namespace[name] = made if typed else decorate(made)
+            return made if typed else decorate(made)
 
         def define(name: str) -> Any:
-            wanted = [name]
-            while wanted:
-                current = wanted.pop()
-                if current in bodies and current not in namespace:
-                    make(current)
-                    wanted += {text.removeprefix("outputs.") for text in _strings(bodies[current])}
+            wanted, made = [name], dict[str, Any]()
+            with lock:
+                while wanted:
+                    current = wanted.pop()
+                    if current in bodies and current not in namespace and current not in made:
+                        made[current] = make(current)
+                        wanted += {text.removeprefix("outputs.") for text in _strings(bodies[current])}
+                namespace.update(
+                    made
+                )  # at once: another thread sees a class with those it mentions, or waits
             if name not in namespace:
                 raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
             return namespace[name]

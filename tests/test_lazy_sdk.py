@@ -96,3 +96,30 @@ def test_a_name_that_no_module_has_is_an_attribute_error() -> None:
         "except AttributeError as fault: print(fault)"
     )
     assert printed == "module 'pulumi_cloudflare' has no attribute 'Zoone'"
+
+
+THREADS = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from sandbox.providers.schema import properties
+import pulumi_datadog._inputs as inputs
+sys.setswitchinterval(1e-6)
+names = [name for name in sorted(inputs.__lazy_classes__) if name.endswith("Args")][:300]
+start = Barrier(4)
+
+def asked(_):
+    found = []
+    for name in names:
+        start.wait(20)
+        made = getattr(inputs, name)
+        found.append((made, len(properties.__wrapped__(made))))
+    return tuple(found)
+
+with ThreadPoolExecutor(4) as pool:
+    print(len(set(pool.map(asked, range(4)))))
+"""
+
+
+def test_threads_that_ask_for_a_class_at_once_get_the_same_with_those_it_mentions() -> None:
+    assert python(THREADS) == "1"

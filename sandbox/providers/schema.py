@@ -52,6 +52,8 @@ def resource_class(token: str) -> type[Any]:
         parts[-1] = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", parts[-1]).lower()
     path = ".".join((f"pulumi_{package}", *parts))
     try:
+        # Whole, before a part of it: the program, importing it in its thread, would get that part empty.
+        importlib.import_module(f"pulumi_{package}")
         return cast(type[Any], getattr(importlib.import_module(path), name))
     except (ImportError, AttributeError) as error:
         raise NoSuchType(f"pulumi-{package} has no resource type {token}") from error
@@ -70,7 +72,7 @@ def args_class(token: str) -> type[Any]:
 
 def provider_args(package: str) -> type[Any]:
     """The class of a provider's own settings."""
-    return cast(type[Any], importlib.import_module(f"pulumi_{package}.provider").ProviderArgs)
+    return cast(type[Any], importlib.import_module(f"pulumi_{package}").ProviderArgs)
 
 
 @functools.cache
@@ -84,8 +86,7 @@ def properties(cls: type[Any]) -> Mapping[str, Property]:
         name = getattr(getter, "_pulumi_name", None)
         if getter is not None and name is not None:
             hint = typing.get_type_hints(getter, globalns=namespace).get("return", Any)
-            options = alternatives(hint)
-            required = hint is Any or type(None) not in options
+            required = hint is Any or type(None) not in alternatives(hint)
             found[name] = Property(hint, required, documented_values(getter.__doc__ or ""))
     return found
 
