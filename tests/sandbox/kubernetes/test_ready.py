@@ -1,5 +1,6 @@
 """When an object counts as there, and what is said of one that does not get there."""
 
+import re
 import threading
 from copy import deepcopy
 from dataclasses import replace
@@ -103,11 +104,13 @@ def test_a_job_is_waited_for_and_a_failed_one_is_run_anew(target: KubernetesTarg
     assert done.outputs["status"]["succeeded"] == 1
     assert target.spoilt(resource(JOB, id=done.id)) == ()
     target.delete(resource(JOB, id=done.id))
-    wrong = resource(JOB, "spec.template.spec.containers.0.image", "work:1-crashing")
+    said: list[str] = []
+    wrong = resource(JOB, "spec.template.spec.containers.0.image", "work:1-crashing", say=said.append)
     with pytest.raises(
         Unready, match=r"the job has failed: .* backoff limit\n  pod work-\w+: work: ended with .* 1"
     ):
         target.create(wrong)
+    assert re.fullmatch(r"the job runs, pods: \d active, 0 succeeded, \d failed", said[-1])
     failed = replace(wrong, id="pipe/work")
     assert target.spoilt(failed) == ("metadata",)
     asked = engine(Kubernetes("kubernetes"), target, failed, Live(failed.id, wrong.inputs, {}))
@@ -115,9 +118,17 @@ def test_a_job_is_waited_for_and_a_failed_one_is_run_anew(target: KubernetesTarg
     target.delete(failed)
 
 
+def test_a_job_has_no_readiness_probe_to_fail(target: KubernetesTarget) -> None:
+    done = target.create(resource(JOB, "spec.template.spec.containers.0.image", "work:1-unready"))
+    assert done.outputs["status"]["succeeded"] == 1
+    target.delete(resource(JOB, id=done.id))
+
+
 def test_a_service_waits_for_pods_and_for_its_load_balancer(target: KubernetesTarget) -> None:
+    said: list[str] = []
     with pytest.raises(Unready, match="no pod that it selects is ready"):
-        target.create(resource(SERVICE))
+        target.create(resource(SERVICE, say=said.append))
+    assert set(said) == {"no pod that it selects is ready"}
     live = target.create(resource(DEPLOYMENT))
     served = target.update(resource(SERVICE, id="pipe/web"), BEFORE)
     (ingress,) = served.outputs["status"]["loadBalancer"]["ingress"]

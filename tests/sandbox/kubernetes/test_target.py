@@ -298,10 +298,12 @@ def test_what_is_deleted_takes_along_first_what_it_has_made(target: KubernetesTa
 def test_a_deletion_is_waited_for_and_says_what_holds_it(target: KubernetesTarget, empty: Cluster) -> None:
     live = target.create(resource(CONFIG_MAP))
     empty.kubectl("patch", "configmap", "settings", "-p", '{"metadata": {"finalizers": ["pipe.dev/hold"]}}')
+    said: list[str] = []
     with pytest.raises(
         Refused, match=r"pipe/settings is not deleted: not gone after 4 s: it waits for pipe.dev/hold"
     ):
-        target.delete(resource(CONFIG_MAP, id=live.id))
+        target.delete(resource(CONFIG_MAP, id=live.id, say=said.append))
+    assert said[-1] == "it waits for pipe.dev/hold"
     empty.kubectl("patch", "configmap", "settings", "-p", '{"metadata": {"finalizers": null}}')
     target.delete(resource(CONFIG_MAP, id=live.id))
     assert target.read(resource(CONFIG_MAP, id=live.id), {}) is None
