@@ -95,9 +95,9 @@ bench: $(READY) ## measure: medians and ratios
 	@$(PY) -m bench.data
 	@$(PY) -m bench.review
 
-kills: $(READY) ## kill ten runs of each stack at random moments; each next run has to converge (half an hour)
+kills: $(READY) ## kill ten runs of each stack, and take each cloud from it for ten seconds; each next run has to converge (an hour)
 	@for stack in dev stg prod; do \
-	  PIPE_KILL_STACK=$$stack PIPE_KILLS=10 $(PY) -m pytest tests/sandbox/test_kills.py -k converges $(FLAGS) || exit 1; done
+	  PIPE_KILL_STACK=$$stack PIPE_KILLS=10 $(PY) -m pytest tests/sandbox/test_kills.py -k "converges or ten_seconds" $(FLAGS) || exit 1; done
 
 mutation: $(READY) ## how much of the policies the tests hold: the mutation score
 	@$(PY) -m tests.policies.mutation

@@ -7,13 +7,16 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from sandbox.targets import aws_moto
+
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "sandbox.md"
+START = "What moto answers, the sandbox puts right: "
 HEAD = "| type | checked by | not checked |\n|---|---|---|\n"
 
 AWS = {
     "moto": "botocore's model, moto, `aws_api.toml`",
-    "kept": "botocore's model, `aws_api.toml` (moto lacks it; the sandbox keeps it)",
+    "kept": "botocore's model, `aws_api.toml` (moto lacks it, wholly or in part; the sandbox keeps it)",
 }
 NOWHERE = "who may do it (IAM decides nothing here), quotas, and how long AWS takes"
 """What nobody checks of any AWS type."""
@@ -59,15 +62,29 @@ def _table(name: str) -> dict[str, Any]:
     return tomllib.loads((ROOT / "sandbox" / "providers" / f"{name}.toml").read_text())
 
 
+def moto() -> str:
+    """What is done about moto, as its module says it."""
+    [_, said] = (aws_moto.mend.__doc__ or "").split("\n\n")
+    said = " ".join(said.split()).replace("It", "it", 1)
+    instead, afterwards = (
+        ", ".join(f"`{name}`" for name in sorted(names)) for names in (aws_moto.INSTEAD, aws_moto.AFTERWARDS)
+    )
+    return (
+        f"{START}it answers {instead} in its place, and completes {afterwards}. moto itself is mended: {said}"
+    )
+
+
 def table() -> str:
     """The table in Markdown."""
-    return HEAD + "".join(f"| `{kind}` | {by} | {not_by} |\n" for kind, (by, not_by) in rows().items())
+    return f"{moto()}\n\n{HEAD}" + "".join(
+        f"| `{kind}` | {by} | {not_by} |\n" for kind, (by, not_by) in rows().items()
+    )
 
 
 def main() -> None:
-    """Write the table, which is the end of the document."""
+    """Write what is the end of the document: about moto, and the table."""
     text = DOCUMENT.read_text()
-    DOCUMENT.write_text(text[: text.index(HEAD)] + table())
+    DOCUMENT.write_text(text[: text.index(START)] + table())
 
 
 if __name__ == "__main__":
