@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench.memory import peak
+from bench.memory import LIMIT_GIB, peak
 
 ROOT = Path(__file__).parents[1]
 EMPTY = Path(__file__).parent / "empty"
@@ -25,7 +25,6 @@ LIMIT_SHARE = 0.3
 LIMIT_SECONDS = 60
 """What an up from nothing may take, the start of its targets included."""
 
-LIMIT_GIB = 3
 """What an up may take with the targets, the engine and the policy pack."""
 
 

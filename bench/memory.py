@@ -4,17 +4,26 @@ import json
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
+
+LIMIT_GIB = 3
 
 
 def peak(command: list[str], cwd: Path, folder: Path) -> int:
     """Bytes of a command, its children, and the targets of a stack's folder; shared pages count once."""
     process = subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    most = watched(process, folder)
+    if process.returncode != 0:
+        raise SystemExit(f"error: {' '.join(command)} failed ({process.returncode})")
+    return most
+
+
+def watched(process: "subprocess.Popen[Any]", folder: Path) -> int:
+    """The same of a command that runs, until it ends."""
     most = 0
     while process.poll() is None:
         most = max(most, sum(map(_bytes, _tree(process.pid, folder / "targets.json"))))
         time.sleep(0.5)
-    if process.returncode != 0:
-        raise SystemExit(f"error: {' '.join(command)} failed ({process.returncode})")
     return most
 
 

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from sandbox.targets.kubernetes_api import Api
 from sandbox.targets.process import Targets
-from tests.sandbox.inventory import call, client, kinds, zone
+from tests.sandbox.inventory import REGIONS, call, client, kinds, zone
 from tests.stacks import forms
 
 TOLD = {"ec2": ("DescribeTags", "DescribeVpcEndpoints", "DescribeFlowLogs", "DescribeSecurityGroupRules")}
@@ -19,6 +19,16 @@ TOLD = {"ec2": ("DescribeTags", "DescribeVpcEndpoints", "DescribeFlowLogs", "Des
 SERVICES = ("ec2", "rds", "eks", "s3", "kms", "logs", "codebuild", "ecr", "secretsmanager", "ssm")
 
 READING = ("Describe", "Get", "List", "BatchGet")
+
+BUCKET = (
+    "GetBucketEncryption",
+    "GetBucketLifecycleConfiguration",
+    "GetBucketLogging",
+    "GetBucketPolicy",
+    "GetBucketReplication",
+    "GetBucketTagging",
+)
+"""What a bucket tells."""
 
 DATADOG = {
     "v1/monitor": "",
@@ -50,8 +60,23 @@ def _everything(found: Targets) -> Iterator[tuple[str, Any]]:
                 else []
             )
             yield f"{kind} {one['metadata']['name']}", [one, decoded]
-    for service in SERVICES:
-        yield from _of_service(client(found, service), TOLD.get(service))
+    for region in REGIONS:
+        for service in SERVICES:
+            yield from _of_service(client(found, service, region), TOLD.get(service))
+        kms, logs = client(found, "kms", region), client(found, "logs", region)
+        for ident in (one["KeyId"] for one in kms.list_keys()["Keys"]):
+            yield "kms DescribeKey", kms.describe_key(KeyId=ident)
+            yield "kms GetKeyPolicy", kms.get_key_policy(KeyId=ident, PolicyName="default")
+            yield "kms ListResourceTags", kms.list_resource_tags(KeyId=ident)
+        for group in logs.describe_log_groups()["logGroups"]:
+            yield "logs ListTagsForResource", logs.list_tags_for_resource(resourceArn=group["logGroupArn"])
+    s3 = client(found, "s3")
+    for bucket in (one["Name"] for one in s3.list_buckets()["Buckets"]):
+        for part in BUCKET:
+            try:
+                yield f"s3 {part}", getattr(s3, xform_name(part))(Bucket=bucket)
+            except ClientError:
+                continue  # the bucket has none
     own = client(found, "iam").get_account_authorization_details(Filter=["Role", "LocalManagedPolicy"])
     yield "iam GetAccountAuthorizationDetails", own
     eks, codebuild = client(found, "eks"), client(found, "codebuild")

@@ -10,7 +10,7 @@ from sandbox.progress import Progress
 from sandbox.targets import process
 from sandbox.targets.kubernetes_api import Api
 from tests.sandbox.dump import places_of
-from tests.sandbox.inventory import ZONE, call, client, in_targets, zone
+from tests.sandbox.inventory import REGIONS, ZONE, call, client, in_targets, zone
 from tests.sandbox.targets import test_cloudflare_api as of_cloudflare
 from tests.sandbox.targets import test_datadog_api as of_datadog
 from tests.stacks import Stack, forms
@@ -121,6 +121,13 @@ def test_a_text_is_seen_in_every_target(tmp_path: Path) -> None:
         )
         client(found, "logs").create_log_group(logGroupName=f"/pipe/{PLANTED}")
         client(found, "secretsmanager").create_secret(Name="it", Description=PLANTED, SecretString="x")
+        elsewhere = REGIONS[1]
+        tags = [{"TagKey": "Note", "TagValue": PLANTED}]
+        client(found, "kms", elsewhere).create_key(Description=PLANTED, Tags=tags)
+        s3 = client(found, "s3")
+        s3.create_bucket(Bucket="it-42", CreateBucketConfiguration={"LocationConstraint": REGIONS[0]})
+        s3.put_bucket_tagging(Bucket="it-42", Tagging={"TagSet": [{"Key": "Note", "Value": PLANTED}]})
+        client(found, "logs", elsewhere).create_log_group(logGroupName="/pipe/it", tags={"Note": PLANTED})
         call(f"{zone(found)}/dns_records", "POST", of_cloudflare.RECORD | {"comment": PLANTED})
         call(f"{found.datadog}/api/v1/monitor", "POST", of_datadog.MONITOR | {"message": PLANTED})
         places = places_of([PLANTED, "absent"], found)
@@ -132,7 +139,11 @@ def test_a_text_is_seen_in_every_target(tmp_path: Path) -> None:
             "iam GetAccountAuthorizationDetails",
             "codebuild BatchGetProjects",
             "ec2 DescribeTags",
+            "kms DescribeKey",
+            "kms ListResourceTags",
             "logs DescribeLogGroups",
+            "logs ListTagsForResource",
+            "s3 GetBucketTagging",
             "secretsmanager ListSecrets",
             f"Cloudflare dns_records {record}",
             f"Datadog v1/monitor {monitor}",

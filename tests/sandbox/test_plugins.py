@@ -117,30 +117,39 @@ sys.path.insert(0, {root!r})
 from concurrent.futures import ThreadPoolExecutor
 import grpc
 from pulumi.runtime.proto.provider_pb2_grpc import add_ResourceProviderServicer_to_server
-from sandbox.providers.datadog import Datadog, DatadogTarget
+from sandbox.providers.{package} import {name}, {name}Target
 from sandbox.providers.provider import Provider
 
 class Plugin(Provider):
     def Configure(self, request, context):
-        settings = dict(request.args.fields)
-        self._target = DatadogTarget(settings["apiUrl"].string_value)
-        assert settings["apiKey"].string_value and settings["appKey"].string_value
-        open({log!r}, "a").write(settings["apiUrl"].string_value + chr(10))
+        settings = {{key: value.string_value for key, value in request.args.fields.items()}}
+        url = settings[{url!r}].removesuffix("/client/v4")
+        self._target = {name}Target(url)
+        assert all(settings[key] for key in {keys!r})
+        open({log!r}, "a").write(url + chr(10))
         return super().Configure(request, context)
 
 server = grpc.server(ThreadPoolExecutor(4))
-add_ResourceProviderServicer_to_server(Plugin(Datadog("datadog"), None), server)
+add_ResourceProviderServicer_to_server(Plugin({name}({package!r}), None), server)
 print(server.add_insecure_port("127.0.0.1:0"))
 server.start()
 threading.Event().wait()
 """
 
 
+@pytest.mark.parametrize(
+    ("package", "name", "url", "keys"),
+    [
+        ("datadog", "Datadog", "apiUrl", ["apiKey", "appKey"]),
+        ("cloudflare", "Cloudflare", "baseUrl", ["apiToken"]),
+    ],
+)
 def test_a_plugin_that_is_installed_makes_its_resources_in_the_sandboxs_api(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, name: str, url: str, keys: list[str]
 ) -> None:
-    program, log = install(tmp_path / "bin", "datadog"), tmp_path / "log"
-    program.write_text(PLUGIN.format(python=sys.executable, root=str(ROOT), log=str(log)))
+    program, log = install(tmp_path / "bin", package), tmp_path / "log"
+    asked = {"package": package, "name": name, "url": url, "keys": keys}
+    program.write_text(PLUGIN.format(python=sys.executable, root=str(ROOT), log=str(log), **asked))
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.defpath}")
     root = tmp_path / "project"
     root.mkdir()
@@ -148,9 +157,9 @@ def test_a_plugin_that_is_installed_makes_its_resources_in_the_sandboxs_api(
     code, said = stack.run("up", "--no-policies", "--providers", "real")
     try:
         assert code == 0, said
-        assert f"datadog: {program}" in said
+        assert f"{package}: {program}" in said
         found = targets(stack)
-        assert set(log.read_text().split()) == {found.datadog}
+        assert set(log.read_text().split()) == {getattr(found, package)}
         assert in_targets(found) == in_state(stack)
     finally:
         process.stop(stack.folder)
