@@ -222,7 +222,7 @@ def test_a_stack_lives_through_everything_and_leaves_what_clouds_keep(stack: Sta
     stack.change("api", "replicas", "min", value=4)
     stack.change("api", "image", value=stack.setting("api", "image").replace("@sha256:05", "@sha256:06"))
     stack.change("monitoring", "thresholds", "cpuPercent", "warning", value=75)
-    stack.change("cluster", "endpoint", value={"public": True, "allowedCidrs": ["203.0.113.99/32"]})
+    stack.change("cluster", "endpoint", value={"public": True, "allowedCidrs": ["8.8.8.8/32"]})
     assert run(stack, "preview", QUICK) == {"update": 5, "replace": 1}
     assert touched(stack) == CHANGED
     run(stack, "up", QUICK)
