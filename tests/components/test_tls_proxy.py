@@ -108,9 +108,8 @@ def test_the_agent_reaches_the_certificate_whoever_the_clients_are(
     objects: Objects, recorder: Recorder, watched: bool
 ) -> None:
     objects(clients=["173.245.48.0/20"], watched=watched)
-    found = [
-        peers for peers, ports in workloads.rules(recorder, "pipe-proxy", "ingress") if "TCP 8443" in ports
-    ]
+    rules = workloads.rules(recorder, "pipe-proxy", "ingress")
+    found = [peers for peers, ports in rules if ports == ["TCP 8443"]]
     assert found == [["173.245.48.0/20"], *([["datadog/datadog"]] if watched else [])]
 
 

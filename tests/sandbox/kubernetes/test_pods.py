@@ -137,7 +137,6 @@ def test_each_policy_selects_the_pods_that_it_is_named_for(all_pods: Cluster) ->
 def test_the_peers_of_the_policies_are_the_pods_that_are_meant(all_pods: Cluster) -> None:
     """The proxy reaches the API at the port on which its pods listen, and nobody else reaches it. Of another
     namespace only the agent comes, which looks at the proxy's certificate."""
-
     abroad: list[tuple[str, str, Json, list[int]]] = []
 
     def peers(policy: str, side: str, direction: str) -> list[tuple[set[str], list[Any]]]:
@@ -162,8 +161,7 @@ def test_the_peers_of_the_policies_are_the_pods_that_are_meant(all_pods: Cluster
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "datadog"}},
         "podSelector": {"matchLabels": {"app": "datadog"}},
     }
-    assert abroad
-    assert all(each == ("pipe-proxy", "ingress", agent, [8443]) for each in abroad)
+    assert abroad and all(each == ("pipe-proxy", "ingress", agent, [8443]) for each in abroad)
     assert "ingress" not in policies(all_pods)["default-deny"]
 
 
