@@ -13,7 +13,7 @@ from components.settings.monitoring import Agent as Settings
 
 NAMESPACE = "datadog"
 APP = "datadog"
-"""The release, and the `app` label that the chart gives the pods on the nodes, which run the cluster checks."""
+"""The release, and the `app` label that the chart gives the nodes' pods, which run the cluster checks."""
 SECRET, SECRET_KEY = "datadog-api-key", "api-key"
 """The Secret's name, and the key in it that the chart reads."""
 
