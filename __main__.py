@@ -74,6 +74,7 @@ proxy = TlsProxy("tls-proxy", TlsProxyArgs(
     namespace=settings.kubernetes.namespace, upstream_port=api.service_port, after=[api],
     certificate=certificate.certificate, private_key=certificate.private_key,
     security_group_id=firewall.load_balancer_security_group_id, client_cidrs=settings.firewall.ingress_cidrs,
+    watched=settings.monitoring.agent.enabled,
 ), in_cluster)
 
 AwsIntegration("aws-integration", AwsIntegrationArgs(

@@ -12,6 +12,8 @@ from components.labels import Labels
 from components.settings.monitoring import Agent as Settings
 
 NAMESPACE = "datadog"
+APP = "datadog"
+"""The release, and the `app` label that the chart gives the nodes' pods, which run the cluster checks."""
 SECRET, SECRET_KEY = "datadog-api-key", "api-key"
 """The Secret's name, and the key in it that the chart reads."""
 
@@ -70,7 +72,7 @@ class Agent(pulumi.ComponentResource):
         )
         kubernetes.helm.v3.Release(
             name,
-            name=NAMESPACE,
+            name=APP,
             namespace=namespace.metadata.name,
             chart="datadog",
             version=args.settings.chart_version,

@@ -70,6 +70,12 @@ def from_pods(app: str, number: int) -> Ingress:
     return Ingress(from_=[Peer(pod_selector=selector(app))], ports=[port(number)])
 
 
+def from_pods_of(namespace: str, app: str, number: int) -> Ingress:
+    """TCP from the pods of a workload of another namespace."""
+    there = kubernetes.meta.v1.LabelSelectorArgs(match_labels={"kubernetes.io/metadata.name": namespace})
+    return Ingress(from_=[Peer(namespace_selector=there, pod_selector=selector(app))], ports=[port(number)])
+
+
 def from_networks(cidrs: Sequence[str], number: int) -> Ingress:
     """TCP from networks."""
     return Ingress(from_=[block(cidr) for cidr in cidrs], ports=[port(number)])

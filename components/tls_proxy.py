@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components import deployments, network_rules, nginx, pods
+from components import agent, deployments, network_rules, nginx, pods
 from components.nginx import HEALTH_PORT, TRAFFIC_PORT
 from components.settings.kubernetes import Proxy
 
@@ -48,6 +48,8 @@ class TlsProxyArgs:
     """The load balancer's security group."""
     client_cidrs: Sequence[str]
     """Who may connect; the same as the security group says."""
+    watched: bool
+    """Whether Datadog's agent is in the cluster, which looks at the certificate from there."""
 
 
 class TlsProxy(pulumi.ComponentResource):
@@ -63,6 +65,8 @@ class TlsProxy(pulumi.ComponentResource):
 
         account = workload.account(name, child)
         config = {CONFIG_FILE: configuration(args)}
+        # The agent is none of the clients, unless those are everybody.
+        watcher = network_rules.from_pods_of(agent.NAMESPACE, agent.APP, TRAFFIC_PORT)
         config_map = kubernetes.core.v1.ConfigMap(name, metadata=workload.meta(), data=config, opts=child)
         key_pair = {"tls.crt": args.certificate, "tls.key": args.private_key}
         secret = kubernetes.core.v1.Secret(
@@ -81,6 +85,7 @@ class TlsProxy(pulumi.ComponentResource):
                     # The load balancer keeps the client's address (preserve_client_ip below).
                     network_rules.from_networks(args.client_cidrs, TRAFFIC_PORT),
                     network_rules.from_networks(place.subnets.public, HEALTH_PORT),
+                    *([watcher] if args.watched else []),
                 ],
                 egress=[
                     network_rules.dns(place.service_cidr),

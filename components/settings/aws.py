@@ -94,10 +94,9 @@ class ClusterEndpoint(Model):
 
     public: bool
     """Whether the API answers on the internet at all."""
-    allowed_cidrs: Annotated[
-        list[Annotated[Cidr, Field(examples=["203.0.113.10/32"])]], entries(0, 40), Distinct
-    ]
-    """Who may reach it then, at most 40 networks (EKS); never 0.0.0.0/0."""
+    allowed_cidrs: Annotated[list[Annotated[Cidr, Field(examples=["8.8.8.8/32"])]], entries(0, 40), Distinct]
+    """Who may reach it then, such as an office by its egress address: at most 40 networks, none private or
+    reserved (EKS); never 0.0.0.0/0."""
 
 
 class Cluster(Model):

@@ -146,17 +146,17 @@ class AwsApi:
     def _check(self, service: str, action: str, words: Json) -> None:
         asked = {"*", f"{service} {action}"}
         tables = cast(dict[str, list[Json]], self._rules["refuse"]).items()
-        for rule in [one for names, rules in tables if asked & {*names.split(", ")} for one in rules]:
-            for step in rule.get("look", []):
+        for row in [row for names, rows in tables if asked & {*names.split(", ")} for row in rows]:
+            for step in row.get("look", []):
                 words[step["as"]] = self._look(service, step, words)
             wrong = [
                 value
-                for name, pattern in rule.get("match", {}).items()
+                for name, pattern in row.get("match", {}).items()
                 for value in aws_documents.listed(search(name, words))
                 if value is not None and not re.fullmatch(pattern, str(value))
             ]
-            if wrong or ("if" in rule and search(rule["if"], words, words)):
-                raise Refusal(rule.get("status", 400), text(rule["say"], words), rule["code"])
+            if found := wrong or ("if" in row and search(row["if"], words, words)):
+                raise Refusal(row.get("status", 400), text(row["say"], words | {"found": found}), row["code"])
 
     def _then(self, service: str, action: str, steps: list[Json], words: Json) -> Json:
         """What moto answers, after what AWS does besides and with what it says besides."""

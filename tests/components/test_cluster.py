@@ -86,9 +86,9 @@ def test_a_private_endpoint_lists_nobody(declare: Callable[..., Declared]) -> No
 
 
 def test_a_public_endpoint_answers_listed_networks_only(declare: Callable[..., Declared]) -> None:
-    vpc = declare("dev").cluster["vpcConfig"]
+    vpc = declare(endpoint={"public": True, "allowedCidrs": ["8.8.8.8/32"]}).cluster["vpcConfig"]
     assert vpc["endpointPublicAccess"] is True
-    assert vpc["publicAccessCidrs"] == ["203.0.113.10/32"]
+    assert vpc["publicAccessCidrs"] == ["8.8.8.8/32"]
     assert vpc["endpointPrivateAccess"] is True
 
 

@@ -95,11 +95,22 @@ def test_clients_reach_the_traffic_port_and_the_load_balancer_the_health_port(
     assert workloads.rules(recorder, "pipe-proxy", "ingress") == [
         (["0.0.0.0/0"], ["TCP 8443"]),
         (SUBNETS.public, ["TCP 8081"]),
+        (["datadog/datadog"], ["TCP 8443"]),
     ]
     assert workloads.rules(recorder, "pipe-proxy", "egress") == [
         ([SERVICE_CIDR], ["UDP 53", "TCP 53"]),
         (["pipe-api"], ["TCP 3000"]),
     ]
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_the_agent_reaches_the_certificate_whoever_the_clients_are(
+    objects: Objects, recorder: Recorder, watched: bool
+) -> None:
+    objects(clients=["173.245.48.0/20"], watched=watched)
+    rules = workloads.rules(recorder, "pipe-proxy", "ingress")
+    found = [peers for peers, ports in rules if ports == ["TCP 8443"]]
+    assert found == [["173.245.48.0/20"], *([["datadog/datadog"]] if watched else [])]
 
 
 def test_nginx_runs_the_rendered_configuration(objects: Objects, topic: Topic) -> None:

@@ -75,6 +75,8 @@ def tls_proxy(
     stack: str = "prod",
     *,
     certificate: str = "certificate",
+    clients: Sequence[str] = ("0.0.0.0/0",),
+    watched: bool = True,
     after: Sequence[pulumi.Resource] = (),
     **changes: Any,
 ) -> TlsProxy:
@@ -91,7 +93,8 @@ def tls_proxy(
             certificate=certificate,
             private_key="key",
             security_group_id="sg-load-balancer",
-            client_cidrs=["0.0.0.0/0"],
+            client_cidrs=clients,
+            watched=watched,
         ),
     )
 
@@ -186,8 +189,9 @@ def rules(recorder: Recorder, policy: str, direction: str) -> list[tuple[list[An
             return " except ".join(
                 [block["cidr"], *([", ".join(block["except"])] if "except" in block else [])]
             )
-        assert found.keys() == {"podSelector"}, "pods of another namespace"
-        return found["podSelector"]["matchLabels"]["app"]
+        namespace = found.get("namespaceSelector", {}).get("matchLabels", {})
+        assert namespace.keys() <= {"kubernetes.io/metadata.name"}
+        return "/".join([*namespace.values(), found["podSelector"]["matchLabels"]["app"]])
 
     side = "from" if direction == "ingress" else "to"
     return [

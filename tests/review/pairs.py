@@ -49,6 +49,7 @@ WAIVER = """\
     - policies: [{policy}]
       targets: ["{target}"]
 """
+CLOSED, OPEN = "public: false\n      allowedCidrs: []", "public: true\n      allowedCidrs: [{}]"
 BUCKET = "urn:pulumi:dev::pipe::*::backups*"
 DEV, MAIN = "Pulumi.dev.yaml", "__main__.py"
 RUN_AS_ROOT = (
@@ -80,8 +81,8 @@ PAIRS: dict[str, Pair] = {
     "image-changed": Pair(((DEV, "sha256:05e27da35aec", "sha256:15e27da35aec"),)),
     "network-renumbered": Pair(((DEV, "10.10.", "10.11."),)),
     "zones-reordered": Pair(
-        ((DEV, "allowedCidrs: [203.0.113.10/32]", "allowedCidrs: [203.0.113.11/32, 203.0.113.10/32]"),),
-        base=((DEV, "allowedCidrs: [203.0.113.10/32]", "allowedCidrs: [203.0.113.10/32, 203.0.113.11/32]"),),
+        ((DEV, CLOSED, OPEN.format("8.8.4.4/32, 8.8.8.8/32")),),
+        base=((DEV, CLOSED, OPEN.format("8.8.8.8/32, 8.8.4.4/32")),),
     ),
     "bucket-replaced": Pair((RENAMED,)),
     "bucket-replaced-with-a-waiver": Pair(

@@ -16,6 +16,19 @@ RESERVED = 5
 PRIVATE = [IPv4Network(cidr) for cidr in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
 """Where EKS accepts a service network (RFC 1918)."""
 
+RESERVED_CLIENTS = [
+    *PRIVATE,
+    *(
+        IPv4Network(cidr)
+        for cidr in (
+            *("0.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "192.0.2.0/24"),
+            *("192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3"),
+        )
+    ),
+]
+"""Where nobody comes from on the internet (IANA, IPv4 special-purpose addresses, and multicast): EKS refuses
+a list of clients with such a network (user guide, cluster API server endpoint)."""
+
 
 def size_of_vpc(s: Settings) -> Iterator[Fault]:
     """Amazon VPC quotas: /16 to /28."""
@@ -93,18 +106,21 @@ def service_network(s: Settings) -> Iterator[Fault]:
 
 
 def endpoint(s: Settings) -> Iterator[Fault]:
-    """The cluster's API is never open to the world."""
+    """The cluster's API is never open to the world, and its clients are addresses of the internet."""
     path: KeyPath = ("pipe:cluster", "endpoint", "allowedCidrs")
     if s.cluster.endpoint.public and not s.cluster.endpoint.allowed_cidrs:
         public = ("pipe:cluster", "endpoint", "public")
         yield wrong(
             path, [], "at least one network while pipe:cluster.endpoint.public is true", set_to(public, False)
         )
-    for index, cidr in enumerate(s.cluster.endpoint.allowed_cidrs):
-        if IPv4Network(cidr).prefixlen == 0:
-            yield wrong(
-                (*path, index), cidr, "the networks of operators, never all addresses", remove((*path, index))
-            )
+    # The last one first, so that no removal moves what the next one is about.
+    for index, cidr in reversed([*enumerate(s.cluster.endpoint.allowed_cidrs)]):
+        entry, network = (*path, index), IPv4Network(cidr)
+        if network.prefixlen == 0:
+            yield wrong(entry, cidr, "the networks of operators, never all addresses", remove(entry))
+        elif any(network.overlaps(reserved) for reserved in RESERVED_CLIENTS):
+            allowed = "a network that operators come from on the internet, not private or reserved (EKS)"
+            yield wrong(entry, cidr, allowed, remove(entry))
 
 
 def _subnets(s: Settings) -> list[Subnet]:

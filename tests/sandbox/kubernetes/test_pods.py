@@ -135,15 +135,18 @@ def test_each_policy_selects_the_pods_that_it_is_named_for(all_pods: Cluster) ->
 
 
 def test_the_peers_of_the_policies_are_the_pods_that_are_meant(all_pods: Cluster) -> None:
-    """The proxy reaches the API at the port on which its pods listen, and nobody else reaches it."""
+    """The proxy reaches the API at the port on which its pods listen, and nobody else reaches it. Of another
+    namespace only the agent comes, which looks at the proxy's certificate."""
+    abroad: list[tuple[str, str, Json, list[int]]] = []
 
     def peers(policy: str, side: str, direction: str) -> list[tuple[set[str], list[Any]]]:
         found: list[tuple[set[str], list[Any]]] = []
         for rule in policies(all_pods)[policy].get(direction, ()):
             pods = [peer for peer in rule[side] if "ipBlock" not in peer]
-            assert all(peer.keys() == {"podSelector"} for peer in pods)  # of no other namespace
+            inside = [peer for peer in pods if peer.keys() == {"podSelector"}]
             ports = [port["port"] for port in rule["ports"]]
-            found += [(selected(all_pods, peer["podSelector"]), ports) for peer in pods]
+            found += [(selected(all_pods, peer["podSelector"]), ports) for peer in inside]
+            abroad.extend((policy, direction, peer, ports) for peer in pods if peer not in inside)
         return found
 
     (container,) = all_pods.pods("pipe-api")[0]["spec"]["containers"]
@@ -154,6 +157,11 @@ def test_the_peers_of_the_policies_are_the_pods_that_are_meant(all_pods: Cluster
         name for name in policies(all_pods) if peers(name, "from", "ingress") or peers(name, "to", "egress")
     }
     assert inner == {"pipe-api", "pipe-proxy"}
+    agent = {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "datadog"}},
+        "podSelector": {"matchLabels": {"app": "datadog"}},
+    }
+    assert abroad and all(each == ("pipe-proxy", "ingress", agent, [8443]) for each in abroad)
     assert "ingress" not in policies(all_pods)["default-deny"]
 
 

@@ -456,7 +456,7 @@ WORLD: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
                 "subnetIds": ["<a.id>", "<c.id>"],
                 "endpointPrivateAccess": True,
                 "endpointPublicAccess": True,
-                "publicAccessCidrs": ["203.0.113.0/24"],
+                "publicAccessCidrs": ["8.8.8.0/24"],
             },
             "enabledClusterLogTypes": ["api"],
             "upgradePolicy": {"supportType": "EXTENDED"},

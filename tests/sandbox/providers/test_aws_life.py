@@ -135,7 +135,7 @@ def test_an_endpoint_of_a_cluster_opens_and_closes_in_place(account: World) -> N
     account.up("cluster")
     subnets = account.live["cluster"].outputs["vpcConfig"]["subnetIds"]
     closed = {"subnetIds": subnets, "endpointPrivateAccess": True, "endpointPublicAccess": False}
-    cidrs = {"publicAccessCidrs": ["203.0.113.0/24"]}
+    cidrs = {"publicAccessCidrs": ["8.8.8.0/24"]}
     for wanted in ({**closed, "endpointPublicAccess": True, **cidrs}, closed):
         live = account.change("cluster", vpcConfig=wanted).outputs["vpcConfig"]
         assert live["endpointPublicAccess"] is wanted["endpointPublicAccess"]

@@ -398,6 +398,17 @@ def test_a_pod_gets_a_role_only_if_that_trusts_pods(account: World, trusted: str
 
 EKS = "InvalidParameterException: "
 NO_GROUP = "sg-0123456789abcdef0"
+RESERVED = [
+    "0.0.0.0/1", "10.1.0.96/27", "100.64.0.0/16", "127.0.0.1/32", "169.254.170.23/32", "172.31.0.0/16",
+    "192.0.0.8/32", "192.0.2.0/24", "192.88.99.1/32", "192.168.1.0/24", "198.19.0.0/16", "198.51.100.7/32",
+    "203.0.113.255/32", "224.0.0.0/4", "255.255.255.255/32",
+]  # fmt: skip
+NEXT_TO_RESERVED = [
+    "1.0.0.0/8", "9.0.0.0/8", "11.0.0.0/8", "100.128.0.0/16", "126.0.0.0/8", "169.255.0.0/16",
+    "172.15.0.0/16", "172.32.0.0/16", "192.0.1.0/24", "192.0.3.0/24", "192.88.98.0/24", "192.169.0.0/16",
+    "198.17.0.0/16", "198.20.0.0/16", "198.51.101.0/24", "203.0.112.0/24",
+    "203.0.114.0/24", "223.255.255.0/24", "0.0.0.0/0",
+]  # fmt: skip
 
 
 def elsewhere(account: World) -> str:
@@ -412,8 +423,12 @@ def test_a_cluster_is_reached_and_lies_as_eks_wants_it(account: World) -> None:
     role = account.live["role"].outputs["arn"]
     other = elsewhere(account)
     changes: list[tuple[dict[str, Any], dict[str, Any], str]] = [
-        ({"publicAccessCidrs": ["10.0.0.1/8", "bogus", "192.0.2.0/24"]}, {},
+        ({"publicAccessCidrs": ["10.0.0.1/8", "bogus", "8.8.8.0/24"]}, {},
             f"{EKS}The following CIDRs are invalid in publicAccessCidrs: 10.0.0.1/8, bogus"),
+        ({"publicAccessCidrs": ["203.0.113.0/24"]}, {},
+            f"{EKS}The following CIDRs are not allowed in publicAccessCidrs: [203.0.113.0/24]"),
+        ({"publicAccessCidrs": ["8.8.8.0/24", "0.0.0.0/0", *RESERVED]}, {},
+            f"{EKS}The following CIDRs are not allowed in publicAccessCidrs: [{', '.join(RESERVED)}]"),
         ({"securityGroupIds": [NO_GROUP]}, {}, f"{EKS}The security group ID does not exist: {NO_GROUP}"),
         ({"securityGroupIds": [other]}, {}, f"{EKS}Subnets "),
     ]  # fmt: skip
@@ -427,6 +442,11 @@ def test_a_cluster_is_reached_and_lies_as_eks_wants_it(account: World) -> None:
     for network, _, message in changes:
         asked = {"name": "pipe-dev", "resourcesVpcConfig": network}
         assert said(account, "eks", "update_cluster_config", **asked).startswith(message)
+
+
+def test_a_cluster_is_reached_from_next_to_reserved_networks_and_from_everywhere(account: World) -> None:
+    wanted = {"endpointPublicAccess": True, "publicAccessCidrs": NEXT_TO_RESERVED}
+    account.client("eks").update_cluster_config(name="pipe-dev", resourcesVpcConfig=wanted)
 
 
 def test_a_database_lies_where_its_groups_are(account: World) -> None:
