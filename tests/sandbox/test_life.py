@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -46,8 +47,8 @@ def touched(stack: Stack) -> dict[str, str]:
     return {name: op for name, op in found.items() if op not in ("same", "read", "refresh")}
 
 
-def meddle(stack: Stack) -> set[str]:
-    """Somebody changes one thing in each cloud by hand; the resources that are concerned."""
+def meddle(stack: Stack) -> dict[str, str]:
+    """Somebody changes a thing in each cloud by hand, and deletes one; what a refresh finds."""
     found = targets(stack)
     assert found.kubeconfig
     settings = "/api/v1/namespaces/pipe/configmaps/pipe-api"
@@ -63,13 +64,15 @@ def meddle(stack: Stack) -> set[str]:
     same = {name: record[name] for name in ("name", "type", "ttl", "proxied", "comment") if name in record}
     call(f"{records}/{record['id']}", "PUT", same | {"content": "cname.example.com"})
     monitors = f"{found.datadog}/api/v1/monitor"
-    [monitor] = [each for each in call(monitors) if each["name"].startswith("HighErrorRate")]
-    call(f"{monitors}/{monitor['id']}", "PUT", {"message": "by hand"})
+    named = {each["name"].partition(" ")[0]: each["id"] for each in call(monitors)}
+    call(f"{monitors}/{named['HighErrorRate']}", "PUT", {"message": "by hand"})
+    call(f"{monitors}/{named['HighCpu']}", "DELETE")
     return {
-        "kubernetes:core:ConfigMap api",
-        "aws:s3:BucketPublicAccessBlock backups",
-        "cloudflare:index:DnsRecord edge-frontend",
-        "datadog:index:Monitor HighErrorRate",
+        "kubernetes:core:ConfigMap api": "update",
+        "aws:s3:BucketPublicAccessBlock backups": "update",
+        "cloudflare:index:DnsRecord edge-frontend": "update",
+        "datadog:index:Monitor HighErrorRate": "update",
+        "datadog:index:Monitor HighCpu": "delete",
     }
 
 
@@ -280,10 +283,11 @@ def test_a_stack_lives_through_everything_and_leaves_what_clouds_keep(
     assert run(stack, "preview", QUICK) == {}
 
     by_hand = meddle(stack)
-    assert run(stack, "refresh") == {"update": len(by_hand)}
-    assert set(touched(stack)) == by_hand
-    assert run(stack, "up", QUICK) == {"update": len(by_hand)}
-    assert set(touched(stack)) == by_hand
+    assert run(stack, "refresh") == Counter(by_hand.values())
+    assert touched(stack) == by_hand
+    repaired = {name: "create" if op == "delete" else op for name, op in by_hand.items()}
+    assert run(stack, "up", QUICK) == Counter(repaired.values())
+    assert touched(stack) == repaired
     assert run(stack, "refresh") == {}
 
     stack.change("api", "replicas", "min", value=4)
