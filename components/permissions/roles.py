@@ -45,6 +45,7 @@ def change_roles(scope: Scope) -> list[Statement]:
         "iam:UntagRole",
         "iam:UpdateAssumeRolePolicy",
         "iam:UpdateRole",
+        "iam:UpdateRoleDescription",
     ]
     bounded = ["iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"]
     attach = ["iam:AttachRolePolicy", "iam:DetachRolePolicy"]

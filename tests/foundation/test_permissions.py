@@ -106,6 +106,8 @@ DEPLOY: list[tuple[str, str, dict[str, str], str]] = [
     ("iam:PutRolePolicy", f"{ROLE}/pipe-stg-backup", {}, "nothing"),
     ("iam:PutRolePolicy", f"{ROLE}/pipe-stg-deploy", BOUNDED, "deny LeaveItself"),
     ("iam:UpdateAssumeRolePolicy", f"{ROLE}/pipe-stg-deploy", {}, "deny LeaveItself"),
+    ("iam:UpdateRoleDescription", f"{ROLE}/pipe-stg-backup", {}, "allow"),
+    ("iam:UpdateRoleDescription", f"{ROLE}/pipe-stg-deploy", {}, "deny LeaveItself"),
     (
         "iam:PassRole",
         f"{ROLE}/pipe-stg-deploy",
