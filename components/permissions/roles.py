@@ -68,6 +68,13 @@ def change_roles(scope: Scope) -> list[Statement]:
             },
         ),
         allow("CreateLinkedRoles", ["iam:CreateServiceLinkedRole"], linked),
+        # EKS makes a profile with the role of Auto Mode's nodes and leaves it when the cluster is deleted; the
+        # role cannot be deleted while it is in there (github.com/aws/containers-roadmap/issues/2531).
+        allow(
+            "TakeNodeRoleOut",
+            ["iam:RemoveRoleFromInstanceProfile"],
+            [f"arn:aws:iam::{scope.labels.account}:instance-profile/eks*"],
+        ),
         {
             "Sid": "LeaveItself",
             "Effect": "Deny",
