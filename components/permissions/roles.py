@@ -68,8 +68,8 @@ def change_roles(scope: Scope) -> list[Statement]:
             },
         ),
         allow("CreateLinkedRoles", ["iam:CreateServiceLinkedRole"], linked),
-        # EKS makes a profile with the role of Auto Mode's nodes and leaves it when the cluster is deleted; the
-        # role cannot be deleted while it is in there (github.com/aws/containers-roadmap/issues/2531).
+        # EKS puts the role of Auto Mode's nodes into a profile of its own, which it leaves; a role that is in
+        # one cannot be deleted (github.com/aws/containers-roadmap/issues/2531).
         allow(
             "TakeNodeRoleOut",
             ["iam:RemoveRoleFromInstanceProfile"],
