@@ -190,8 +190,13 @@ def misplaced(stack: Stack, said: str) -> list[str]:
 
 
 def kept_by_clouds(stack: Stack) -> set[tuple[str, str]]:
-    """What stays of a destroyed stack, as in the clouds: its last snapshot's key; the zone's settings."""
+    """What stays of a destroyed stack, as in the clouds: its last snapshot's key; the zone's settings.
+
+    And the profile that EKS made for its nodes, with nobody in it.
+    """
     found = targets(stack)
+    [profile] = client(found, "iam").list_instance_profiles()["InstanceProfiles"]
+    assert profile["Roles"] == []
     tls = call(f"{zone(found)}/settings/min_tls_version")["result"]["value"]
     assert (tls == "1.2") == stack.setting("edge", "zone", "owned")
     last = kept(found)
