@@ -239,7 +239,7 @@ def test_the_deploy_role_may_do_whatever_the_provider_does_to_a_resource(
     allowed = allowed_to_deploy(policies)
     replayed = tomllib.loads(SEQUENCES.read_text())
     declared = {typ for typ, _ in stack.inputs if typ.startswith("aws:")}
-    asked = {step["ask"] for typ in declared for step in replayed[typ]["steps"]}
+    asked: set[str] = {step["ask"] for typ in declared for step in replayed[typ]["steps"]}
     called = {each.replace("s3control ", "s3 ").replace(" ", ":") for each in asked}
     needed = {ACTIONS.get(call, call) for call in called}
     refused = {one for one in needed if not any(fnmatchcase(one, pattern) for pattern in allowed)}
