@@ -45,6 +45,7 @@ def change_roles(scope: Scope) -> list[Statement]:
         "iam:UntagRole",
         "iam:UpdateAssumeRolePolicy",
         "iam:UpdateRole",
+        "iam:UpdateRoleDescription",
     ]
     bounded = ["iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"]
     attach = ["iam:AttachRolePolicy", "iam:DetachRolePolicy"]
@@ -67,6 +68,13 @@ def change_roles(scope: Scope) -> list[Statement]:
             },
         ),
         allow("CreateLinkedRoles", ["iam:CreateServiceLinkedRole"], linked),
+        # EKS puts the role of Auto Mode's nodes into a profile of its own, which it leaves; a role that is in
+        # one cannot be deleted (github.com/aws/containers-roadmap/issues/2531).
+        allow(
+            "TakeNodeRoleOut",
+            ["iam:RemoveRoleFromInstanceProfile"],
+            [f"arn:aws:iam::{scope.labels.account}:instance-profile/eks*"],
+        ),
         {
             "Sid": "LeaveItself",
             "Effect": "Deny",

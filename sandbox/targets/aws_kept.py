@@ -42,7 +42,7 @@ class Kept:
             raise Refusal(409, f"{family} already exists: {key}", row.get("taken", "ResourceInUseException"))
         words["record"] = there
         self._check(service, action, words)
-        for step in row.get("calls", []):
+        for step in (one for one in row.get("calls", []) if search(one.get("if", "`true`"), words, words)):
             words[step["as"]] = self._look(service, step, words)
         left_out = ("clientRequestToken", *row.get("drop", ()))
         given = {name: item for name, item in params.items() if name not in left_out}

@@ -1,6 +1,7 @@
 """The roles of a stack against what foundation lets the deploy role make."""
 
 import json
+import tomllib
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from components.settings.load import load_file
 from tests.components.conftest import Recorder, evaluate
 
 ROOT = Path(__file__).parents[2]
+
+SEQUENCES = ROOT / "tests/sandbox/targets/aws_sequences.toml"
+"""The calls that the provider makes in the life of each type."""
 
 
 @pytest.fixture(scope="module")
@@ -175,16 +179,69 @@ CREATED_BY = {
 }
 
 
-def test_the_deploy_role_may_create_every_kind_of_resource(
-    stack: Recorder, policies: dict[str, list[str]]
-) -> None:
-    allowed = {
+def allowed_to_deploy(policies: dict[str, list[str]]) -> set[str]:
+    """Actions, and patterns of them, that the deploy role has anywhere."""
+    return {
         action
         for policy in policies["pipe-prod-deploy"]
         for statement in json.loads(policy)["Statement"]
         if statement["Effect"] == "Allow"
         for action in statement["Action"]
     }
+
+
+def test_the_deploy_role_may_create_every_kind_of_resource(
+    stack: Recorder, policies: dict[str, list[str]]
+) -> None:
+    allowed = allowed_to_deploy(policies)
     declared = {typ for typ, _ in stack.inputs if typ.startswith("aws:")}
     assert {typ: CREATED_BY[typ] for typ in declared if CREATED_BY[typ] not in allowed} == {}
     assert set(CREATED_BY) == declared
+
+
+ACTIONS = {
+    "s3:DeleteBucketEncryption": "s3:PutEncryptionConfiguration",
+    "s3:DeleteBucketLifecycle": "s3:PutLifecycleConfiguration",
+    "s3:DeleteBucketOwnershipControls": "s3:PutBucketOwnershipControls",
+    "s3:DeleteBucketReplication": "s3:PutReplicationConfiguration",
+    "s3:DeletePublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+    "s3:GetBucketAccelerateConfiguration": "s3:GetAccelerateConfiguration",
+    "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
+    "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
+    "s3:GetBucketReplication": "s3:GetReplicationConfiguration",
+    "s3:GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
+    "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "s3:HeadBucket": "s3:ListBucket",
+    "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
+    "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
+    "s3:PutBucketReplication": "s3:PutReplicationConfiguration",
+    "s3:PutObjectLockConfiguration": "s3:PutBucketObjectLockConfiguration",
+    "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+}
+"""Operations that are permitted under another name."""
+
+NEVER_ASKED = {
+    # A cluster encrypts its secrets from the start, and cannot stop.
+    "eks:AssociateEncryptionConfig",
+    # A role without the boundary could do anything.
+    "iam:DeleteRolePermissionsBoundary",
+    # Keys are enabled and rotate as long as they are there.
+    "kms:DisableKey",
+    "kms:DisableKeyRotation",
+    "kms:EnableKey",
+}
+"""What the provider asks for a change that no stack of ours can want."""
+
+
+def test_the_deploy_role_may_do_whatever_the_provider_does_to_a_resource(
+    stack: Recorder, policies: dict[str, list[str]]
+) -> None:
+    allowed = allowed_to_deploy(policies)
+    replayed = tomllib.loads(SEQUENCES.read_text())
+    declared = {typ for typ, _ in stack.inputs if typ.startswith("aws:")}
+    asked: set[str] = {step["ask"] for typ in declared for step in replayed[typ]["steps"]}
+    called = {each.replace("s3control ", "s3 ").replace(" ", ":") for each in asked}
+    needed = {ACTIONS.get(call, call) for call in called}
+    refused = {one for one in needed if not any(fnmatchcase(one, pattern) for pattern in allowed)}
+    assert refused == NEVER_ASKED
+    assert set(ACTIONS) <= called

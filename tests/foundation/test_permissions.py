@@ -19,6 +19,7 @@ STATE = "arn:aws:mock:::state-bucket"
 SECRETS = "arn:aws:mock:::state"
 THROUGH_S3 = {"kms:ViaService": "s3.ap-northeast-1.amazonaws.com"}
 ROLE = "arn:aws:iam::123456789012:role"
+PROFILE = "arn:aws:iam::123456789012:instance-profile"
 BOUNDED = {"iam:PermissionsBoundary": "arn:aws:iam::123456789012:policy/pipe-stg-boundary"}
 
 
@@ -106,12 +107,16 @@ DEPLOY: list[tuple[str, str, dict[str, str], str]] = [
     ("iam:PutRolePolicy", f"{ROLE}/pipe-stg-backup", {}, "nothing"),
     ("iam:PutRolePolicy", f"{ROLE}/pipe-stg-deploy", BOUNDED, "deny LeaveItself"),
     ("iam:UpdateAssumeRolePolicy", f"{ROLE}/pipe-stg-deploy", {}, "deny LeaveItself"),
+    ("iam:UpdateRoleDescription", f"{ROLE}/pipe-stg-backup", {}, "allow"),
+    ("iam:UpdateRoleDescription", f"{ROLE}/pipe-stg-deploy", {}, "deny LeaveItself"),
     (
         "iam:PassRole",
         f"{ROLE}/pipe-stg-deploy",
         {"iam:PassedToService": "ec2.amazonaws.com"},
         "deny LeaveItself",
     ),
+    ("iam:RemoveRoleFromInstanceProfile", f"{PROFILE}/eks-pipe-stg-1", {}, "allow"),
+    ("iam:RemoveRoleFromInstanceProfile", f"{PROFILE}/bastion", {}, "nothing"),
     ("iam:DeleteRolePermissionsBoundary", f"{ROLE}/pipe-stg-backup", BOUNDED, "nothing"),
     ("iam:CreatePolicyVersion", "arn:aws:iam::123456789012:policy/pipe-stg-boundary", {}, "nothing"),
     (

@@ -246,10 +246,13 @@ def zone_settings(stack: Stack) -> dict[str, Any]:
 def kept_by_clouds(stack: Stack, keys: Held, settings: Mapping[str, Any]) -> Held:
     """What stays of a destroyed stack, as in the clouds (docs/sandbox.md): its last snapshot's key.
 
-    The rest is not among what targets hold, so it is looked at here: the database's snapshots, the zone's
-    settings, and the other keys, which wait for their deletion.
+    The rest is not among what targets hold, so it is looked at here: the database's snapshots, the profile
+    that EKS made for its nodes, with nobody in it, the zone's settings, and the other keys, which wait for
+    their deletion.
     """
     found = targets(stack)
+    [profile] = client(found, "iam").list_instance_profiles()["InstanceProfiles"]
+    assert profile["Roles"] == []
     snapshots = client(found, "rds").describe_db_snapshots()["DBSnapshots"]
     assert sorted(one["SnapshotType"] for one in snapshots) == ["automated", "manual"]
     assert bool(settings) == stack.setting("edge", "zone", "owned")

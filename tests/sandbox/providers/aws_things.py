@@ -21,7 +21,12 @@ def trust(service: str, *more: str) -> str:
     return document(Principal={"Service": service}, Action=["sts:AssumeRole", *more])
 
 
-ROLES = ("eks.amazonaws.com", "monitoring.rds.amazonaws.com", "codebuild.amazonaws.com")
+ROLES = (
+    "eks.amazonaws.com",
+    "monitoring.rds.amazonaws.com",
+    "codebuild.amazonaws.com",
+    "vpc-flow-logs.amazonaws.com",
+)
 
 READS = document(Action="s3:GetObject", Resource="*")
 OPERATES = "arn:aws:iam::123456789012:role/pipe-operators"

@@ -117,6 +117,32 @@ def test_what_is_in_a_cluster_goes_with_it(account: World) -> None:
         account.client("ec2").describe_security_groups(GroupIds=[group])
 
 
+def test_the_role_of_nodes_goes_although_eks_leaves_its_profile(account: World) -> None:
+    account.up("cluster")
+    account.delete("cluster")
+    iam = account.client("iam")
+    with pytest.raises(ClientError, match="must remove roles from instance profile first"):
+        iam.delete_role(RoleName="pipe-role")
+    account.delete("role")
+    assert account.read("role") is None
+    [left] = iam.list_instance_profiles()["InstanceProfiles"]
+    assert left["InstanceProfileName"].startswith("eks-pipe-dev-") and left["Roles"] == []
+
+
+def test_a_cluster_without_auto_mode_has_no_profile(account: World) -> None:
+    off = {"enabled": False}
+    account.up("vpc", "a", "c", "role", "key")
+    account.target.create(
+        account.resource(
+            "cluster",
+            computeConfig=off,
+            storageConfig={"blockStorage": off},
+            kubernetesNetworkConfig={"elasticLoadBalancing": off},
+        )
+    )
+    assert account.client("iam").list_instance_profiles()["InstanceProfiles"] == []
+
+
 def test_a_new_password_reaches_the_api_although_none_is_ever_read(account: World) -> None:
     account.up("database")
     calls: list[str] = []

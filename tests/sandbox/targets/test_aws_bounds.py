@@ -317,6 +317,11 @@ def test_objects_are_copied_as_s3_wants_it(
         ({"DBPortNumber": 80}, "InvalidParameterValue: identifier, database or user name, port, "),
         ({"NewDBInstanceIdentifier": "a--b"}, "InvalidParameterValue: identifier, database or user "
             "name, port, "),
+        ({"CACertificateIdentifier": "rds-ca-2019"},
+            "CertificateNotFound: Certificate not found: rds-ca-2019"),
+        ({"CloudwatchLogsExportConfiguration": {"EnableLogTypes": ["postgresql", "audit"]}},
+            "InvalidParameterCombination: You cannot use the log types 'audit' with engine version "
+            "postgres 17.7"),
         ({"MasterUserPassword": "1234567"}, "InvalidParameterValue: The parameter MasterUserPassword is "
             "not a "),
         ({"AllocatedStorage": 19},
@@ -337,6 +342,29 @@ def test_objects_are_copied_as_s3_wants_it(
 def test_a_database_is_changed_as_rds_wants_it(account: World, asked: dict[str, Any], message: str) -> None:
     found = said(account, "rds", "modify_db_instance", DBInstanceIdentifier="pipe-db", **asked)
     assert found.startswith(message)
+
+
+NEW_DATABASE = {
+    "DBInstanceIdentifier": "other", "Engine": "postgres", "EngineVersion": "18.3",
+    "DBInstanceClass": "db.t4g.micro", "AllocatedStorage": 20, "MasterUsername": "pipe",
+    "MasterUserPassword": "correct-horse", "DBSubnetGroupName": "~database.dbSubnetGroupName~",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"CACertificateIdentifier": "rds-ca-2019"},
+            "CertificateNotFound: Certificate not found: rds-ca-2019"),
+        ({"EnableCloudwatchLogsExports": ["upgrade", "iam-db-auth-error", "audit", "error"]},
+            "InvalidParameterCombination: You cannot use the log types 'audit, error' with engine version "
+            "postgres 18.3"),
+    ],
+)  # fmt: skip
+def test_a_database_is_made_with_a_certificate_and_logs_that_rds_has(
+    account: World, asked: dict[str, Any], message: str
+) -> None:
+    assert said(account, "rds", "create_db_instance", **NEW_DATABASE, **asked) == message
 
 
 def test_a_later_release_of_the_same_version_is_taken(account: World) -> None:
@@ -473,6 +501,53 @@ def test_a_database_lies_where_its_groups_are(account: World) -> None:
     assert said(account, "rds", "create_db_instance", **new).startswith(
         "InvalidParameterValue: Invalid storage size"
     )
+
+
+def test_a_nat_gateway_has_a_way_out_and_an_address_of_its_own(account: World) -> None:
+    ec2, lone = account.client("ec2"), {"AllocationId": "~eip.id~"}
+    vpc = ec2.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
+    inside = ec2.create_subnet(VpcId=vpc, CidrBlock="10.7.0.0/24")["Subnet"]["SubnetId"]
+    account.up("internet", "eip")
+    assert said(account, "ec2", "create_nat_gateway", SubnetId=inside, **lone) == (
+        f"Gateway.NotAttached: Network {vpc} has no Internet gateway attached"
+    )
+    ec2.create_nat_gateway(
+        SubnetId=inside, ConnectivityType="private"
+    )  # it leads nowhere but to other networks
+    nobodys = "eipalloc-0123456789abcdef0"
+    refusal = said(account, "ec2", "create_nat_gateway", SubnetId="~a.id~", AllocationId=nobodys)
+    assert refusal.startswith("InvalidAllocationID.NotFound: ")
+    account.up("nat")
+    again = said(account, "ec2", "create_nat_gateway", SubnetId="~a.id~", **lone)
+    address = account.live["eip"].outputs
+    assert again == f"Resource.AlreadyAssociated: Resource {address['publicIp']} is already associated."
+    account.delete("nat")
+    assert ec2.create_nat_gateway(SubnetId=account.live["a"].id, AllocationId=address["allocationId"])
+
+
+@pytest.mark.parametrize(
+    "trusted",
+    [
+        trust("ec2.amazonaws.com"),
+        document(
+            Principal={"Service": "vpc-flow-logs.amazonaws.com"},
+            Action="sts:AssumeRole",
+            Condition={"StringEquals": {"aws:SourceAccount": "210987654321"}},
+        ),
+    ],
+)
+def test_flow_logs_are_written_with_a_role_that_trusts_them(account: World, trusted: str) -> None:
+    account.up("logs")
+    iam = account.client("iam")
+    role = iam.create_role(RoleName="other", AssumeRolePolicyDocument=trusted)["Role"]["Arn"]
+    asked = {
+        "ResourceIds": ["~vpc.id~"], "ResourceType": "VPC", "TrafficType": "ALL",
+        "LogDestinationType": "cloud-watch-logs", "LogDestination": "~logs.arn~",
+    }  # fmt: skip
+    for each in (role, f"{role}-nobody"):
+        refusal = said(account, "ec2", "create_flow_logs", **asked, DeliverLogsPermissionArn=each)
+        assert refusal == "InvalidParameter: Unable to assume given IAM role"
+    iam.delete_role(RoleName="other")
 
 
 @pytest.mark.parametrize(
