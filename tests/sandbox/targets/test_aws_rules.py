@@ -15,8 +15,8 @@ from sandbox.targets.web import Json
 
 RULES: Json = tomllib.loads(Path(aws_api.__file__).with_suffix(".toml").read_text())
 
-GIVEN = {"region", "account", "now", "uuid", "hex32", "id17", "buckets"}
-"""Words that every request has."""
+GIVEN = {"region", "account", "now", "uuid", "hex32", "id17", "buckets", "found"}
+"""Words that every request has; `found`: what an `if` has found."""
 
 ONWARD = ("subexpression", "projection", "filter_projection", "value_projection", "pipe", "index_expression")
 """Nodes of whose children only the first is about what the whole is about."""
