@@ -106,9 +106,8 @@ class LazyClasses(SourceFileLoader):
                     if current in bodies and current not in namespace and current not in made:
                         made[current] = make(current)
                         wanted += {text.removeprefix("outputs.") for text in _strings(bodies[current])}
-                namespace.update(
-                    made
-                )  # at once: another thread sees a class with those it mentions, or waits
+                # At once: another thread sees a class with those it mentions, or waits.
+                namespace.update(made)
             if name not in namespace:
                 raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
             return namespace[name]

@@ -166,7 +166,7 @@ def recovers_from_pods_that_never_become_ready(stack: Stack) -> None:
     """Up fails and says why; the old pods serve on, all of them; the next good image is fine."""
     good = stack.setting("api", "image")
     stack.change("api", "image", value=good.replace("/api@", "/api-unready@"))
-    stack.change("api", "migrate", value=False)  # migrations of such an image would not end
+    stack.change("api", "migrate", value=False)  # what fails is the pods alone
     code, said = stack.run("up", QUICK)
     assert code == 1 and "error: api: " in said, said
     assert "Readiness probe failed: HTTP probe failed with statuscode: 503" in said
