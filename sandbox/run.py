@@ -29,15 +29,12 @@ from pulumi.runtime.proto import events_pb2, events_pb2_grpc, language_pb2, lang
 
 from sandbox import lock, workspace
 from sandbox.fault import Fault
+from sandbox.line import Tell
 from sandbox.progress import Progress, name_of
 from sandbox.summary import Phase
 from sandbox.workspace import Stack
 
 LARGEST_MESSAGE = 400 * 2**20  # bytes; what Pulumi's own servers and clients allow
-
-ALONG = (setpriv, "--pdeathsig", "KILL") if (setpriv := shutil.which("setpriv")) else ()
-"""Where the system can: the engine ends in the moment in which this process is killed. It would take the loss
-of its providers for their answer, and forget what they have begun to create."""
 
 FULL_BYTES = 2**20  # free disk space below which the engine's writes may be what everything waits for
 
@@ -55,6 +52,7 @@ class Session:
     lock: int  # the descriptor that keeps the stack locked; the engine inherits it
     ports: dict[str, int] = field(default_factory=dict[str, int])  # the providers', by package, once they run
     more: dict[str, str] = field(default_factory=dict[str, str])  # what the engine's environment has besides
+    tell: Tell = field(default=lambda pid: None)  # hears of each engine
 
     def call(self, *words: str, given: str | None = None) -> None:
         """A short command of the engine; `given` goes to its standard input, never into its arguments."""
@@ -81,11 +79,13 @@ class Session:
                 start_new_session=True,  # Ctrl-C reaches it once, by us
             )
             lock.note(self.lock, process.pid)
+            self.tell(process.pid)
             with _interrupts(process, self.progress) as presses:
                 while process.poll() is None:
                     with suppress(subprocess.TimeoutExpired):
                         process.wait(timeout=0.5)
                     watch.tick(disk_full=shutil.disk_usage(folder).free < FULL_BYTES)
+            self.tell(0)
         phase = watch.phases[-1] if watch.phases else Phase(preview=False)
         code = STOPPED if presses else DONE if process.returncode == 0 else FAILED
         if code == FAILED and not phase.errors and not phase.mandatory:
@@ -96,7 +96,7 @@ class Session:
     def _command(self, *words: str) -> dict[str, Any]:
         always = ("--stack", self.stack.name, "--non-interactive", "--color=never")
         env = workspace.environment(self.stack, self.ports) | self.more
-        return {"args": [*ALONG, self.engine, *words, *always], "cwd": self.stack.folder, "env": env}
+        return {"args": [self.engine, *words, *always], "cwd": self.stack.folder, "env": env}
 
 
 class _Watch(events_pb2_grpc.EventsServicer):
