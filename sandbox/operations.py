@@ -7,7 +7,7 @@ import shutil
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +52,7 @@ def perform(session: Session, serve: Serve, left_over: LeftOver | None, args: Na
     _make_ready(session, installed.settings, args.throwaway)
     mild, judged = args.throwaway and operation == "up", args.policies and operation in ("up", "preview")
     pack = policy_pack.flags(stack, advisory=mild) if judged else []
-    with ExitStack() as served:
-        ports = served.enter_context(serve(stack.folder, targets))
-        if targets:  # else nothing can be lost
-            ports, session.tell = served.enter_context(line.lay(ports))
+    with serve(stack.folder, targets) as served, line.lay(served) as (ports, session.tell):
         session.ports = {name: port for name, port in ports.items() if name not in installed.programs}
         session.more = installed.environment | (workspace.VARIABLES["throwaway"] if args.throwaway else {})
         if operation == "preview":

@@ -18,9 +18,9 @@ from sandbox.providers.values import Json
 def mend() -> None:
     """Have moto do what AWS does, where it does not.
 
-    It loses a subnet group that is changed, gives every database the same id, shows no description of a rule
-    about a group, stumbles over a bucket policy about everybody, and delivers logs at once, so that their
-    bucket could never be deleted.
+    It loses a subnet group that is changed, gives every database the same id, names two backups of a minute
+    alike, shows no description of a rule about a group, stumbles over a bucket policy about everybody, and
+    delivers logs at once, so that their bucket could never be deleted.
     """
     from moto.ec2.models.security_groups import SecurityGroupRule
     from moto.iam.models import IAMBackend
@@ -30,7 +30,7 @@ def mend() -> None:
     classes: list[Any] = [FakeBucket, DBInstance, IAMBackend, RDSBackend, SecurityGroupRule, S3Backend]
     bucket, database, iam, rds, rule, s3 = classes
     allowed, policies = bucket._log_permissions_enabled_policy, iam._init_aws_policies
-    begin, change = database.__init__, rds.modify_db_subnet_group
+    begin, change, save = database.__init__, rds.modify_db_subnet_group, rds.create_auto_snapshot
 
     def may_log(target_bucket: Any, target_prefix: str | None) -> bool:
         found: Json = json.loads(target_bucket.policy or b'{"Statement": []}')
@@ -46,12 +46,15 @@ def mend() -> None:
         self.subnet_groups[subnet_name] = group = change(self, subnet_name, *args, **named)
         return group
 
+    def saved(self: Any, database: str, name: str) -> Any:
+        return save(self, database, f"{name}-{uuid.uuid4()}" if name in self.database_snapshots else name)
+
     def policies_of_ours(self: Any) -> list[Any]:
         return policies(self) if self.partition == "aws" else []  # loading them takes a second for each
 
     bucket._log_permissions_enabled_policy = staticmethod(may_log)
     database.__init__ = made
-    rds.modify_db_subnet_group = kept
+    rds.modify_db_subnet_group, rds.create_auto_snapshot = kept, saved
     rule.description = property(lambda self: (self.source_group | self.ip_range).get("Description"))
     s3.log_incoming_request = nothing
     iam._init_aws_policies = policies_of_ours

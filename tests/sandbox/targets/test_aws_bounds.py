@@ -367,6 +367,16 @@ def test_a_database_is_made_with_a_certificate_and_logs_that_rds_has(
     assert said(account, "rds", "create_db_instance", **NEW_DATABASE, **asked) == message
 
 
+def test_a_database_is_made_anew_next_to_the_backups_of_the_one_before(account: World) -> None:
+    rds, name = account.client("rds"), {"DBInstanceIdentifier": "other"}
+    group = account.live["database"].outputs["dbSubnetGroupName"]
+    for count in (1, 2, 3):  # within a minute
+        rds.create_db_instance(**NEW_DATABASE | {"DBSubnetGroupName": group})
+        rds.delete_db_instance(**name, SkipFinalSnapshot=True, DeleteAutomatedBackups=False)
+        kept = rds.describe_db_snapshots(**name, SnapshotType="automated")["DBSnapshots"]
+        assert len({each["DBSnapshotIdentifier"] for each in kept}) == count
+
+
 def test_a_later_release_of_the_same_version_is_taken(account: World) -> None:
     rds = account.client("rds")
     rds.modify_db_instance(DBInstanceIdentifier="pipe-db", EngineVersion="17.10")
