@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 
 REVIEW = 1_500
 
-BUDGETS = {"sandbox": 4_595, "review": 1_114}
+BUDGETS = {"sandbox": 4_594, "review": 1_114}
 """Lines of code; raised only with a reason in the decision."""
 
 LONGEST_FILE = 300
