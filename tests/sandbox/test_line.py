@@ -21,6 +21,12 @@ with line.lay({"aws": int(sys.argv[1])}) as (ports, tell):
     time.sleep(60)
 """
 
+ENGINE = """
+import socket, sys
+with socket.create_connection(("127.0.0.1", int(sys.stdin.readline()))) as provider:
+    print("heard", provider.recv(1), flush=True)
+"""
+
 
 @pytest.fixture
 def provider() -> Generator[socket.socket]:
@@ -68,22 +74,19 @@ def test_each_port_has_a_line_that_carries_both_ways(provider: socket.socket) ->
                     saying.join()
 
 
-def test_the_engine_is_over_before_it_hears_that_the_sandbox_was_killed(
-    provider: socket.socket, engine: "subprocess.Popen[bytes]"
-) -> None:
-    words = [sys.executable, "-c", SANDBOX, str(port_of(provider)), str(engine.pid)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as sandbox:
-        assert sandbox.stdout
-        with call(int(sandbox.stdout.readline())) as caller:
+def test_the_engine_is_over_before_it_hears_that_the_sandbox_was_killed(provider: socket.socket) -> None:
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", ENGINE], stdin=pipe, stdout=pipe, text=True) as engine:
+        words = [sys.executable, "-c", SANDBOX, str(port_of(provider)), str(engine.pid)]
+        with subprocess.Popen(words, stdout=pipe, text=True) as sandbox:
+            assert sandbox.stdout and engine.stdin
+            print(sandbox.stdout.readline(), file=engine.stdin, flush=True)
             provider.accept()[0].close()  # as when its process ends
-            caller.settimeout(0.5)
-            with pytest.raises(TimeoutError):
-                caller.recv(1)
-            assert engine.poll() is None
+            with pytest.raises(subprocess.TimeoutExpired):
+                engine.wait(0.5)
             sandbox.kill()
-            caller.settimeout(30)
-            assert caller.recv(1) == b""
-            assert engine.wait(5) == -9
+            heard, _ = engine.communicate(timeout=30)
+            assert (heard, engine.returncode) == ("", -9)
 
 
 def test_an_engine_that_has_ended_is_nobody_to_be_killed(
