@@ -98,9 +98,11 @@ def _exactly_one(
 
 
 def _differences(path: KeyPath, ours: Any, theirs: Any, owner: str) -> Iterator[Fault]:
+    """Compare what both have: partial settings lack a faulty value, which has a fault of its own already."""
     if isinstance(theirs, dict):
         for key, value in cast(dict[str, Any], theirs).items():
-            yield from _differences((*path, key), ours[key], value, owner)
+            if key in ours:
+                yield from _differences((*path, key), ours[key], value, owner)
     elif ours != theirs:
         allowed = f"as in Pulumi.{owner}.yaml, which owns the zone: {shown(theirs)}"
         yield wrong(path, ours, allowed, _first_step(path, ours, theirs))

@@ -170,6 +170,37 @@ def test_a_faulty_file_hides_no_comparison(files: Files, capsys: pytest.CaptureF
     assert "pipe:api.port = 80" in shown and "pipe:edge.zone.owned = true" in shown
 
 
+@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("minTls", "1.1"),
+        ("hsts", "on"),
+        ("hsts.preload", "maybe"),
+        ("hosts", []),
+        ("certificateAuthorities[0]", 7),
+        ("rateLimit.requests", 0),
+        ("rateLimit.periodSeconds", None),
+    ],
+)
+def test_a_wrong_value_of_the_zone_is_the_one_fault_of_its_file(
+    stack: str, key: str, value: object, files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(files(**{stack: {f"pipe:edge.zone.{key}": value}})) == 1
+    shown = capsys.readouterr().out
+    assert f"Pulumi.{stack}.yaml: 1 fault\n\n  pipe:edge.zone.{key} " in shown
+    assert shown.count(": valid\n") == 2
+
+
+def test_a_wrong_value_of_the_zone_hides_no_comparison_of_the_others(
+    files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(files(dev={"pipe:edge.zone.hsts": "on", "pipe:edge.zone.plan": "business"})) == 1
+    shown = capsys.readouterr().out
+    assert 'pipe:edge.zone.hsts = "on"' in shown
+    assert 'pipe:edge.zone.plan = "business"\n    allowed: as in Pulumi.prod.yaml, which owns' in shown
+
+
 def test_committed_files_differ_where_environments_do() -> None:
     dev, prod = committed("dev"), committed("prod")
     assert dev["pipe:network"]["natGateways"] == "one"
