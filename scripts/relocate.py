@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import yaml
+
 from scripts import names, options, stack_file
 from scripts.options import ROOT, Options, Refused
 from scripts.steps import Steps, perform
@@ -49,12 +51,39 @@ def main(words: Sequence[str] | None = None) -> int:
     chosen = options.options(given)
     if given.take_names:
         return perform("relocate", chosen, lambda steps: names.take(steps, chosen))
-    service = chosen.settings["service"]
-    if not re.fullmatch(REGION, given.to or "") or given.to == service["region"]:
-        raise Refused(f"--to {given.to}: an AWS region other than {service['region']}")
-    if not re.fullmatch(NAME, given.new or "") or given.new == service["environment"]:
-        raise Refused(f"--as {given.new}: lower-case letters, digits and -, at most 15; a new name")
-    return perform("relocate", chosen, lambda steps: prepare(steps, chosen, given.new, given.to))
+    region, name = destination(chosen, given.to, given.new)
+    return perform("relocate", chosen, lambda steps: prepare(steps, chosen, name, region))
+
+
+def destination(chosen: Options, region: str | None, name: str | None) -> tuple[str, str]:
+    """Check the region and the name that a stack is to get.
+
+    Names of IAM roles and of buckets contain the environment, so the name of another stack would take over
+    what that stack has.
+    """
+    lost = chosen.settings["service"]["region"]
+    if not region or not name:
+        missing = " and ".join(
+            option for option, text in (("--to REGION", region), ("--as NAME", name)) if not text
+        )
+        raise Refused(
+            f"missing: {missing}, as in scripts/relocate.sh {chosen.stack} --to ap-northeast-3 --as osaka"
+        )
+    if not re.fullmatch(REGION, region) or region == lost:
+        raise Refused(f"--to {region}: an AWS region other than {lost}, such as ap-northeast-3")
+    if not re.fullmatch(NAME, name):
+        raise Refused(f"--as {name}: 2 to 15 lower-case letters, digits and -, such as osaka")
+    if name in (taken := environments()):
+        raise Refused(
+            f"--as {name}: a name that no stack has; {', '.join(sorted(taken))} are taken. Such as osaka"
+        )
+    return region, name
+
+
+def environments() -> set[str]:
+    """Return the names of all stacks and of the environments that their files declare."""
+    files = (yaml.safe_load(stack_file.path(stack).read_text()) for stack in options.stacks())
+    return {*options.stacks(), *(file["config"]["pipe:service"]["environment"] for file in files)}
 
 
 def prepare(steps: Steps, chosen: Options, new: str, region: str) -> str:

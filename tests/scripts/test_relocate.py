@@ -77,17 +77,21 @@ def test_the_boundary_that_it_says_how_to_make_is_the_one_that_foundation_would_
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "--to None: an AWS region other than ap-northeast-1"),
+        (
+            (),
+            "missing: --to REGION and --as NAME, as in scripts/relocate.sh prod --to ap-northeast-3",
+        ),
+        (("--to", NEW), "missing: --as NAME"),
+        (("--to", NEW, "--as", ""), "missing: --as NAME"),
+        (("--as", "osaka"), "missing: --to REGION"),
         (("--to", "ap-northeast-1", "--as", "osaka"), "an AWS region other than ap-northeast-1"),
         (("--to", "osaka", "--as", "osaka"), "--to osaka: an AWS region"),
-        (
-            ("--to", NEW, "--as", "prod"),
-            "--as prod: lower-case letters, digits and -, at most 15; a new name",
-        ),
+        (("--to", NEW, "--as", "prod"), "--as prod: a name that no stack has; dev, prod, stg are taken"),
+        (("--to", NEW, "--as", "stg"), "--as stg: a name that no stack has"),
         (("--to", NEW, "--as", "Osaka"), "--as Osaka"),
     ],
 )
-def test_another_region_and_another_name_are_asked_for(
+def test_another_region_and_a_name_that_no_stack_has_are_asked_for(
     words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert relocate.main(["prod", *words]) == 2
