@@ -1,5 +1,7 @@
 """The rendered configuration, read by a real nginx parser."""
 
+import json
+import re
 from typing import Any, cast
 
 import crossplane
@@ -157,6 +159,24 @@ def test_the_access_log_is_json_without_query_strings(parse: Any) -> None:
     [form] = args(parse().http, "log_format")
     assert form.startswith("json escape=json ")
     assert not {"$request_uri", "$args", "$request ", "$query_string", "$http_referer"} & set(form.split('"'))
+
+
+def test_a_line_of_the_access_log_keeps_datadogs_reserved_attributes_free(parse: Any) -> None:
+    [form] = args(parse().http, "log_format")
+    line = json.loads(re.sub(r":\$\w+", ":0", form.removeprefix("json escape=json ")))
+    assert line["http"].keys() >= {"status_code", "method", "url_details"}
+    # A log in JSON sets its own severity, host, service and source by these (Datadog, Log Pipelines).
+    assert not line.keys() & {"status", "severity", "level", "host", "hostname", "service", "ddsource"}
+
+
+def test_a_status_that_json_cannot_have_as_a_number_is_logged_as_zero(parse: Any) -> None:
+    config = parse()
+    [mapped] = [each for each in config.http if each["args"][-1:] == ["$status_code"]]
+    assert mapped["args"] == ["$status", "$status_code"]
+    values = {each["directive"]: each["args"][0] for each in mapped["block"]}
+    assert values == {"default": "$status", "~^0": "0"}
+    [form] = args(config.http, "log_format")
+    assert '"status_code":$status_code,' in form
 
 
 def test_the_version_of_nginx_is_not_told(parse: Any) -> None:
