@@ -27,14 +27,17 @@ class DatabaseEndpoint:
     """Makes the roles that everything else uses, and is used for nothing else."""
 
     def variables(self) -> dict[str, pulumi.Input[str]]:
-        """PostgreSQL's own environment variables, which node-postgres reads, and where the password is; all
-        but PGUSER."""
+        """Return what a Node program needs to connect: PostgreSQL's own variables, except PGUSER, the
+        certificate authorities for Node itself, and the file with the password."""
         return {
             "PGHOST": self.host,
             "PGPORT": pulumi.Output.format("{}", self.port),
             "PGDATABASE": self.database,
             "PGSSLMODE": "verify-full",
             "PGSSLROOTCERT": f"{CA_DIR}/{CA_FILE}",
+            # node-postgres does not read PGSSLROOTCERT (brianc/node-postgres issue 2723) and takes
+            # verify-full as `ssl: true` (packages/pg/lib/connection-parameters.js): Node itself trusts RDS.
+            "NODE_EXTRA_CA_CERTS": f"{CA_DIR}/{CA_FILE}",
             "DATABASE_PASSWORD_FILE": f"{SECRET_DIR}/{PASSWORD_FILE}",
         }
 

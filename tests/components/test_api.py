@@ -180,6 +180,7 @@ def test_the_database_is_reached_by_tls_with_a_verified_certificate(objects: Obj
         "PGDATABASE": "pipe_db",
         "PGSSLMODE": "verify-full",
         "PGSSLROOTCERT": "/etc/pipe/ca/rds-ca.pem",
+        "NODE_EXTRA_CA_CERTS": "/etc/pipe/ca/rds-ca.pem",
         "DATABASE_PASSWORD_FILE": "/etc/pipe/database/password",
     }
     [(name, secret)] = [(name, each) for name, each in found.items() if name.startswith("Secret/")]

@@ -138,6 +138,7 @@ def test_the_migration_connects_as_its_own_role(objects: Objects) -> None:
     [migrate] = migration(found)["spec"]["containers"]
     assert variables(migrate)["PGUSER"] == "migrate"
     assert variables(migrate)["PGSSLMODE"] == "verify-full"
+    assert variables(migrate)["NODE_EXTRA_CA_CERTS"] == "/etc/pipe/ca/rds-ca.pem"
     assert mounts(migrate) == {"database": "/etc/pipe/database", "ca": "/etc/pipe/ca", "tmp": "/tmp"}
     assert found["Secret/pipe-migrate-database"]["stringData"] == {"password": "migrate-secret"}
 
