@@ -28,6 +28,7 @@ COMPUTED: dict[str, dict[str, Any]] = {
         "certificateAuthority": {"data": "Q0E="},
         "vpcConfig": {"subnetIds": [], "clusterSecurityGroupId": "sg-cluster"},
     },
+    "aws:rds/instance:Instance": {"address": "db.example"},
     "kubernetes:core/v1:Service": {
         "status": {"loadBalancer": {"ingress": [{"hostname": "balancer.example"}]}}
     },

@@ -8,6 +8,7 @@ import pulumi_datadog as datadog
 
 from components.iam import Statement, allow, document
 from components.labels import Labels
+from components.outputs import require_output
 
 DATADOG_ACCOUNTS = {
     "datadoghq.com": "464622532012",
@@ -84,13 +85,17 @@ class AwsIntegration(pulumi.ComponentResource):
         aws.iam.RolePolicy(name, role=role.name, policy=document(*reads(labels)), opts=child)
 
 
-def external_id(account: datadog.aws.IntegrationAccount) -> pulumi.Output[str | None]:
-    """The id that only our organization's Datadog sends."""
-    role = account.auth_config.apply(lambda config: config.aws_auth_config_role if config else None)
-    return role.apply(lambda role: role.external_id if role else None)
+def external_id(account: datadog.aws.IntegrationAccount) -> pulumi.Output[str]:
+    """Return the id that only our organization's Datadog sends; without it anybody's Datadog could ask."""
+    return require_output(
+        account.auth_config,
+        *("aws_auth_config_role", "external_id"),
+        resource="Datadog's AWS integration",
+        meaning="the external id of its role",
+    )
 
 
-def trust(datadog_account: str, external_id: pulumi.Input[str | None]) -> Statement:
+def trust(datadog_account: str, external_id: pulumi.Input[str]) -> Statement:
     """Datadog may assume the role, but on behalf of our organization only."""
     return {
         "Effect": "Allow",

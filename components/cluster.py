@@ -10,6 +10,7 @@ import pulumi_kubernetes as kubernetes
 from components.iam import document, key_policy, service_trust
 from components.labels import Labels
 from components.log_group import LogGroupArgs, encrypted_log_group
+from components.outputs import require_output
 from components.settings.aws import Cluster as ClusterSettings
 
 CONTROL_PLANE_POLICIES = (
@@ -137,7 +138,12 @@ class Cluster(pulumi.ComponentResource):
             ),
         )
         self.cluster_name, self.arn = cluster.name, cluster.arn
-        self.security_group_id = cluster.vpc_config.cluster_security_group_id
+        self.security_group_id = require_output(
+            cluster.vpc_config,
+            "cluster_security_group_id",
+            resource=f"EKS cluster {cluster_name}",
+            meaning="its security group",
+        )
 
         administrators = dict.fromkeys([labels.role_arn("deploy"), *settings.operators], ADMIN)
         reader = {f"arn:aws:iam::{labels.account}:role/{labels.service}-preview": READER}
@@ -155,7 +161,7 @@ class Cluster(pulumi.ComponentResource):
             opts=child,
         )
 
-        self.kubeconfig = kubeconfig(cluster, labels.region)
+        self.kubeconfig = kubeconfig(cluster, cluster_name, labels.region)
         self.provider = kubernetes.Provider(
             name,
             kubeconfig=self.kubeconfig,
@@ -250,7 +256,7 @@ def control_plane_trust(labels: Labels) -> pulumi.Output[str]:
     )
 
 
-def kubeconfig(cluster: aws.eks.Cluster, region: str) -> pulumi.Output[str]:
+def kubeconfig(cluster: aws.eks.Cluster, cluster_name: str, region: str) -> pulumi.Output[str]:
     """How to reach the cluster and prove who one is: by the caller's own AWS credentials, none are in it."""
     token = {
         "apiVersion": "client.authentication.k8s.io/v1beta1",
@@ -258,9 +264,15 @@ def kubeconfig(cluster: aws.eks.Cluster, region: str) -> pulumi.Output[str]:
         "args": ["eks", "get-token", "--cluster-name", cluster.name, "--region", region, "--output", "json"],
         "interactiveMode": "Never",
     }
+    resource = f"EKS cluster {cluster_name}"
     server = {
-        "server": cluster.endpoint,
-        "certificate-authority-data": cluster.certificate_authority.data,
+        "server": require_output(cluster.endpoint, resource=resource, meaning="its endpoint"),
+        "certificate-authority-data": require_output(
+            cluster.certificate_authority,
+            "data",
+            resource=resource,
+            meaning="the certificate of its authority",
+        ),
     }
     config = {
         "apiVersion": "v1",

@@ -10,6 +10,7 @@ from components.database_client import DatabaseEndpoint
 from components.iam import key_policy, service_trust
 from components.labels import Labels
 from components.log_group import logs_may_use_key
+from components.outputs import require_output
 from components.settings.aws import Database as DatabaseSettings
 
 LOGS = ("postgresql", "upgrade")
@@ -172,7 +173,10 @@ class Database(pulumi.ComponentResource):
             ),
         )
 
-        self.host, self.identifier = instance.address, instance.identifier
+        self.host = require_output(
+            instance.address, resource=f"RDS instance {identifier}", meaning="its address"
+        )
+        self.identifier = instance.identifier
         self.endpoint = DatabaseEndpoint(
             host=self.host, port=instance.port, database=self.database_name, master_user=self.master_user
         )

@@ -11,6 +11,7 @@ from components.alert import Alert, Audience, Missing, Severity, message, number
 from components.alerts import BACKUP_CHECK, Scope, alerts
 from components.dashboard import render
 from components.labels import Labels
+from components.outputs import require_output
 from components.settings.monitoring import Monitoring as Settings
 
 BACKUP = "pipe-backup"
@@ -82,7 +83,8 @@ class Monitoring(pulumi.ComponentResource):
         )
 
         self.monitor_ids = {alert: monitor.id for alert, monitor in monitors.items()}
-        self.dashboard_url = dashboard.url.apply(lambda path: f"{application(args.settings.site)}{path}")
+        path = require_output(dashboard.url, resource="Datadog's dashboard", meaning="its address")
+        self.dashboard_url = pulumi.Output.concat(application(args.settings.site), path)
         self.register_outputs({"monitor_ids": self.monitor_ids, "dashboard_url": self.dashboard_url})
 
     def _alert(self, alert: Alert) -> datadog.Monitor:

@@ -8,6 +8,7 @@ import pulumi_kubernetes as kubernetes
 
 from components import agent, deployments, network_rules, nginx, pods
 from components.nginx import HEALTH_PORT, TRAFFIC_PORT
+from components.outputs import require_output
 from components.settings.kubernetes import Proxy
 
 CONFIG_DIR = "/etc/pipe/nginx"
@@ -134,7 +135,12 @@ class TlsProxy(pulumi.ComponentResource):
             opts=child,
         )
 
-        self.hostname = service.status.load_balancer.ingress[0].hostname
+        self.hostname = require_output(
+            service.status,
+            *("load_balancer", "ingress", 0, "hostname"),
+            resource=f"Service {pods.PROXY}",
+            meaning="the address of its load balancer",
+        )
         self.register_outputs({"hostname": self.hostname})
 
 

@@ -28,6 +28,7 @@ def options() -> Options:
 @pytest.fixture
 def declare(recorder: Recorder, labels: Labels, topic: Callable[..., Any], options: Options) -> Declare:
     def run(stack: str = "prod", *, protect: bool = False, **changes: Any) -> Recorder:
+        recorder.computed["aws:rds/instance:Instance"] = {"address": "db.example"}
         args = DatabaseArgs(
             settings=topic(DatabaseSettings, "database", stack, **changes),
             labels=labels,

@@ -36,6 +36,10 @@ def stack() -> Recorder:
         "certificateAuthority": {"data": "Q0E="},
         "vpcConfig": {"subnetIds": [], "clusterSecurityGroupId": "sg-cluster"},
     }
+    recorder.computed["aws:rds/instance:Instance"] = {"address": "db.example"}
+    recorder.computed["datadog:aws/integrationAccount:IntegrationAccount"] = {
+        "authConfig": {"awsAuthConfigRole": {"roleName": "pipe-prod-datadog", "externalId": "chosen"}}
+    }
     pulumi.runtime.set_mocks(recorder, project="pipe", stack="prod")
     settings = load_file(ROOT / "Pulumi.prod.yaml").settings
     labels = settings.labels

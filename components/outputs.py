@@ -1,0 +1,56 @@
+"""Outputs that a resource may lack: the state has only a part of one whose creation failed or timed out."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import pulumi
+
+
+class MissingOutputError(pulumi.RunError):
+    """An output that something else needs and that its resource does not have."""
+
+
+def require_output(
+    output: pulumi.Output[Any], *path: str | int, resource: str, meaning: str
+) -> pulumi.Output[Any]:
+    """Return the value at a path inside an output.
+
+    Where the resource lacks it, the value is unknown in a preview, which can plan the repair, and an error in
+    `pulumi up`. An unknown value stays unknown.
+
+    `resource` names the resource to the user and `meaning` the value ("the address of the load balancer").
+    """
+
+    def pick(value: Any) -> Any:
+        found = at_path(value, path)
+        if found is not None and found != "":
+            return found
+        if pulumi.runtime.is_dry_run():
+            return unknown()
+        raise MissingOutputError(
+            f"{resource}: {meaning} is missing, since an earlier `pulumi up` failed before the resource was"
+            " ready. Run `pulumi refresh`, which reads what is there now, then `pulumi up`. If it is still"
+            " missing, mend the resource itself first; its events and conditions say what it waits for."
+        )
+
+    return output.apply(pick)
+
+
+def at_path(value: Any, path: Sequence[str | int]) -> Any:
+    """Return the value at a path of attributes, keys and indices, or None where a part of it is missing."""
+    for step in path:
+        if value is None:
+            return None
+        if isinstance(step, int):
+            items = cast(Sequence[Any], value)
+            value = items[step] if step < len(items) else None
+        elif isinstance(value, Mapping):
+            value = cast(Mapping[str, Any], value).get(step)
+        else:
+            value = getattr(value, step, None)
+    return value
+
+
+def unknown() -> pulumi.Output[Any]:
+    """Return an output that is not known, as those of a resource that is yet to be created."""
+    return pulumi.Output.from_input(pulumi.UNKNOWN)
