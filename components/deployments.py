@@ -11,7 +11,12 @@ from components.settings.kubernetes import Replicas
 REVISIONS = 10
 """Old ReplicaSets that `kubectl rollout undo --to-revision` can return to."""
 DEADLINE_SECONDS = 600
-"""How long a rollout may stand still before it has failed; Pulumi's own wait for a Deployment is as long."""
+"""How long a rollout may stand still before Kubernetes reports it as failed."""
+ROLLOUT_TIMEOUT = "30m"
+"""How long Pulumi waits for a whole rollout. Its default of ten minutes is too short: pods start a quarter at
+a time, each may need a new node, and each is ready only once the load balancer has found it healthy. The
+plugin waits this long for a failed rollout, too, since it only notes ProgressDeadlineExceeded
+(pulumi-kubernetes, provider/pkg/await/deployment.go, processDeploymentEvent)."""
 SETTLE_SECONDS = 10
 """How long a new pod must stay ready before it counts, so that one that crashes at once stops the rollout."""
 
@@ -40,7 +45,12 @@ def replicated(
         name,
         metadata=workload.meta(annotations=FORCE),
         spec=deployment_spec(workload.app, replicas, pod_metadata, pod),
-        opts=pulumi.ResourceOptions(parent=parent, depends_on=list(after), ignore_changes=SCALED),
+        opts=pulumi.ResourceOptions(
+            parent=parent,
+            depends_on=list(after),
+            ignore_changes=SCALED,
+            custom_timeouts=pulumi.CustomTimeouts(create=ROLLOUT_TIMEOUT, update=ROLLOUT_TIMEOUT),
+        ),
     )
     kubernetes.autoscaling.v2.HorizontalPodAutoscaler(
         name,

@@ -21,6 +21,13 @@ FINISH_SECONDS = 60
 """Seconds for the requests under way after SIGQUIT, which the image names as its stop signal; as long as a
 request may last (proxy_read_timeout)."""
 
+SERVICE_TIMEOUT = "60m"
+"""How long Pulumi waits for the Service: until its load balancer has an address and no pod behind it is
+unready (pulumi-kubernetes, provider/pkg/await/service.go; the default is ten minutes). Its pods wait in turn
+for the database, the migration and the API. The Service cannot wait for the pods instead: readiness gates are
+injected only into pods that are created after the Service and its TargetGroupBinding (AWS Load Balancer
+Controller, pod readiness gate)."""
+
 LOAD_BALANCER_CLASS = "eks.amazonaws.com/nlb"
 """The network load balancers of EKS Auto Mode."""
 
@@ -132,7 +139,10 @@ class TlsProxy(pulumi.ComponentResource):
                     )
                 ],
             ),
-            opts=child,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                custom_timeouts=pulumi.CustomTimeouts(create=SERVICE_TIMEOUT, update=SERVICE_TIMEOUT),
+            ),
         )
 
         self.hostname = require_output(

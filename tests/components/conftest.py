@@ -32,6 +32,7 @@ class Recorder(pulumi.runtime.Mocks):
         self.protected: set[tuple[str, str]] = set()
         self.ignored: dict[tuple[str, str], list[str]] = {}
         self.create_timeouts: dict[tuple[str, str], str] = {}
+        self.update_timeouts: dict[tuple[str, str], str] = {}
         self.deleted_first: set[tuple[str, str]] = set()
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
@@ -62,6 +63,7 @@ class Monitor(MockMonitor):
         self._recorder.dependencies[resource] = {type_and_name(urn) for urn in request.dependencies}
         self._recorder.ignored[resource] = list(request.ignoreChanges)
         self._recorder.create_timeouts[resource] = request.customTimeouts.create
+        self._recorder.update_timeouts[resource] = request.customTimeouts.update
         if request.deleteBeforeReplace:
             self._recorder.deleted_first.add(resource)
         if request.protect:

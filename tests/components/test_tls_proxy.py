@@ -161,3 +161,19 @@ def test_nginx_starts_when_the_service_that_it_looks_up_is_there(
     workloads.declare(recorder, proxy)
     waits = recorder.dependencies["kubernetes:apps/v1:Deployment", "tls-proxy"]
     assert ("kubernetes:core/v1:Service", "api") in waits
+
+
+def test_pulumi_waits_for_the_service_as_long_as_its_pods_may_take(
+    recorder: Recorder, objects: Objects
+) -> None:
+    objects()
+    service = ("kubernetes:core/v1:Service", "tls-proxy")
+    assert recorder.create_timeouts[service] == recorder.update_timeouts[service] == "60m"
+    # Readiness gates are injected only into pods that are younger than the Service.
+    assert ("kubernetes:apps/v1:Deployment", "tls-proxy") not in recorder.dependencies[service]
+
+
+def test_pulumi_waits_half_an_hour_for_a_rollout(recorder: Recorder, objects: Objects) -> None:
+    objects()
+    deployment = ("kubernetes:apps/v1:Deployment", "tls-proxy")
+    assert recorder.create_timeouts[deployment] == recorder.update_timeouts[deployment] == "30m"
