@@ -85,7 +85,7 @@ Agent("agent", AgentArgs(
     cluster_name=cluster.cluster_name, namespace=namespace.namespace, api_key=secrets.datadog_api_key,
 ), in_cluster)
 monitoring = Monitoring("monitoring", MonitoringArgs(
-    settings=settings.monitoring, labels=labels, host=host, health_path=settings.api.health_path,
+    settings=settings.monitoring, labels=labels, host=host, health_path=settings.api.readiness_path,
     namespace=settings.kubernetes.namespace, database_identifier=database.identifier,
     synthetic_token=secrets.synthetic_token,
 ))

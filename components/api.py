@@ -126,7 +126,7 @@ def configuration(args: ApiArgs) -> dict[str, pulumi.Input[str]]:
 
 def container(args: ApiArgs, config_map: pulumi.Input[str]) -> kubernetes.core.v1.ContainerArgs:
     """The container `api`."""
-    health, tag = args.settings.health_path, "metadata.labels['tags.datadoghq.com/{}']"
+    settings, tag = args.settings, "metadata.labels['tags.datadoghq.com/{}']"
     return kubernetes.core.v1.ContainerArgs(
         name="api",
         image=args.settings.image,
@@ -151,9 +151,11 @@ def container(args: ApiArgs, config_map: pulumi.Input[str]) -> kubernetes.core.v
         ],
         resources=pods.resources(args.settings.resources),
         security_context=pods.container_security(),
-        startup_probe=pods.probe(health, "http", every=2, failures=60),
-        readiness_probe=pods.probe(health, "http", every=5, failures=3),
-        liveness_probe=pods.probe(health, "http", every=10, failures=6),
+        # A container that fails its start-up or liveness probe is restarted, which brings no database back:
+        # readiness alone depends on it.
+        startup_probe=pods.probe(settings.liveness_path, "http", every=2, failures=60),
+        readiness_probe=pods.probe(settings.readiness_path, "http", every=5, failures=3),
+        liveness_probe=pods.probe(settings.liveness_path, "http", every=10, failures=6),
         lifecycle=kubernetes.core.v1.LifecycleArgs(
             pre_stop=kubernetes.core.v1.LifecycleHandlerArgs(
                 sleep=kubernetes.core.v1.SleepActionArgs(seconds=LEAVE_SECONDS)

@@ -45,7 +45,7 @@ def healthy(steps: Steps, cluster: Cluster, chosen: Options, image: str) -> None
     if chosen.target == "sandbox":
         steps.line("no GET of the health path: pods of a sandbox run nothing")
         return
-    url = f"https://{chosen.settings['edge']['host']}{chosen.settings['api']['healthPath']}"
+    url = f"https://{chosen.settings['edge']['host']}{chosen.settings['api']['readinessPath']}"
     steps.line(f"{url}: {answer(url)}")
 
 

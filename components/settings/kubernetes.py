@@ -43,8 +43,12 @@ class Api(Model):
     it to false, and the next version's deployment back to true."""
     port: Annotated[int, Field(ge=1024, le=65535, examples=[3000])]
     """Where the container listens."""
-    health_path: Annotated[str, string(r"^/\S*$", "a path, such as /healthz", "/healthz")]
-    """What the probes ask for."""
+    liveness_path: Annotated[str, string(r"^/\S*$", "a path, such as /livez", "/livez")]
+    """Answers 200 while the process works, whatever the state of the database; a pod that fails it is
+    restarted."""
+    readiness_path: Annotated[str, string(r"^/\S*$", "a path, such as /readyz", "/readyz")]
+    """Answers 200 while the pod can serve requests, which takes the database; a pod that fails it gets none,
+    and Datadog's check from outside asks for it."""
     resources: Resources
     replicas: Replicas
     log_level: Literal["debug", "info", "warning", "error"]

@@ -11,6 +11,7 @@ from tests.components.workloads import SERVICE_CIDR, SUBNETS, Manifest, Topic
 
 Objects = Callable[..., dict[str, Manifest]]
 DEPLOYMENT = ("kubernetes:apps/v1:Deployment", "api")
+PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 
 
 @pytest.fixture
@@ -92,11 +93,16 @@ def test_a_leaving_pod_answers_until_it_is_out_of_the_service(objects: Objects) 
     assert pod(found)["spec"]["terminationGracePeriodSeconds"] == 55
 
 
-def test_probes_ask_for_the_health_path_at_the_apis_port(objects: Objects) -> None:
-    found = container(objects(healthPath="/alive", port=4000))
-    assert found["ports"] == [{"name": "http", "containerPort": 4000}]
-    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-        assert found[probe]["httpGet"] == {"path": "/alive", "port": "http"}
+def test_only_readiness_asks_the_path_that_fails_without_a_database(objects: Objects) -> None:
+    probed = container(objects(livenessPath="/alive", readinessPath="/serving"))
+    paths = {probe: probed[probe]["httpGet"]["path"] for probe in PROBES}
+    assert paths == {"startupProbe": "/alive", "readinessProbe": "/serving", "livenessProbe": "/alive"}
+
+
+def test_probes_ask_at_the_apis_port(objects: Objects) -> None:
+    probed = container(objects(port=4000))
+    assert probed["ports"] == [{"name": "http", "containerPort": 4000}]
+    assert {probed[probe]["httpGet"]["port"] for probe in PROBES} == {"http"}
 
 
 def test_pods_are_spread_over_zones_and_nodes_a_revision_at_a_time(objects: Objects) -> None:

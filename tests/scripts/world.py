@@ -98,7 +98,7 @@ class Outside:
             server.shutdown()
 
     def _health(self, path: str) -> tuple[int, Any]:
-        return (self.site if path == "/healthz" else 404), {}
+        return (self.site if path == "/readyz" else 404), {}
 
     def _datadog(self, path: str) -> tuple[int, Any]:
         tags = ["env:dev", "service:pipe-api"]

@@ -45,6 +45,19 @@ def replicas(topic: str, replicas: Callable[[Settings], Replicas]) -> Callable[[
     return check
 
 
+def probes(s: Settings) -> Iterator[Fault]:
+    """Liveness and readiness are two questions: with one path for both, a failover of the database, during
+    which no pod is ready, would restart every pod."""
+    if s.api.liveness_path == s.api.readiness_path:
+        path = ("pipe:api", "livenessPath")
+        other = "/livez" if s.api.readiness_path != "/livez" else "/alive"
+        allowed = (
+            "another path than pipe:api.readinessPath, one that does not ask the database: "
+            "else its failover restarts every pod"
+        )
+        yield wrong(path, s.api.liveness_path, allowed, set_to(path, other))
+
+
 def quota_of_pods(s: Settings) -> Iterator[Fault]:
     """All pods fit into the namespace while both workloads are at their most and roll."""
     needed = _most(s.api.replicas) + _most(s.proxy.replicas) + JOBS
@@ -92,6 +105,7 @@ CHECKS = (
     requests("proxy", lambda s: s.proxy.resources),
     replicas("api", lambda s: s.api.replicas),
     replicas("proxy", lambda s: s.proxy.replicas),
+    probes,
     quota_of_pods,
     quota_of_cpu,
     quota_of_memory,
