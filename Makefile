@@ -15,10 +15,20 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 VERCEL := 64.0.2
-# Asserts, programs by name or without a shell, and words that only look like passwords; the rest is of ours, checked.
-NOT_UNSAFE := S101,S105,S106,S108,S303,S311,S506,S603,S607,S701
-CHECKED := __main__.py lazy_sdk.py components foundation policies review sandbox scripts bench $(wildcard docs/*.py) $(wildcard tests/*.py) \
-  tests/components tests/docs tests/drills tests/foundation tests/policies tests/review tests/sandbox tests/scripts tests/workflows
+TASKS := help packages sandbox preview down clean console control-plane plugins validate check format \
+  drill-programs test-unit test test-drills test-all checks scan current vercel review bench kills mutation truth schema lock
+STACKS := $(patsubst Pulumi.%.yaml,%,$(notdir $(wildcard Pulumi.*.yaml foundation/Pulumi.*.yaml)))
+
+# A mistyped STACK= must not act on another stack, so the whole line is read before its first task runs.
+$(foreach name,stack flags targets providers python base,\
+  $(if $(filter command line,$(origin $(name))),\
+    $(eval UPPER := $(shell echo $(name) | tr a-z A-Z))\
+    $(error $(name)=$($(name)) is no variable of this Makefile; write $(UPPER)=$($(name)))))
+UNKNOWN := $(firstword $(filter-out $(TASKS) $(READY),$(MAKECMDGOALS)))
+$(if $(filter $(UNKNOWN),$(STACKS)),$(error a stack is not a task; write make $(firstword $(MAKECMDGOALS)) STACK=$(UNKNOWN)))
+$(if $(UNKNOWN),$(error there is no task $(UNKNOWN); a stack is named with STACK=, and make alone lists the tasks))
+$(if $(filter down clean,$(MAKECMDGOALS)),$(if $(and $(STACK),$(filter-out file,$(origin STACK))),,\
+  $(error make $(filter down clean,$(MAKECMDGOALS)) needs a stack, since it deletes: write STACK= and one of $(STACKS))))
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,25 +67,40 @@ plugins: $(READY) ## build the Kubernetes provider's plugin, for PROVIDERS=real 
 validate: $(READY) ## check the stack files
 	@$(PY) -m components.settings
 
-check: $(READY) ## format, lint, type-check
-	@$(VENV)/bin/ruff format $(CHECKED)
-	@$(VENV)/bin/ruff check $(CHECKED)
-	@# One process a part, and more memory than Node's 4 GB: the provider SDKs are large.
-	@for part in $(CHECKED); do NODE_OPTIONS=--max-old-space-size=8192 \
-	  $(VENV)/bin/basedpyright --warnings $$part || exit 1; done
+check: $(READY) ## check format, lint rules, workflows and types; changes nothing
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/zizmor --offline --quiet .github
+	@# The provider SDKs are large: more memory than Node's 4 GB.
+	@NODE_OPTIONS=--max-old-space-size=8192 $(VENV)/bin/basedpyright --warnings
 
-test: $(READY) ## run every test, the real engine included
+format: $(READY) ## format the code, and apply the fixes of lint rules
+	@$(VENV)/bin/ruff format .
+	@$(VENV)/bin/ruff check --fix .
+
+test-unit: $(READY) ## run the tests that need no engine and no server (under a minute)
+	@$(PY) -m pytest -n 2 -m "not engine and not drill" $(FLAGS)
+
+test: $(READY) ## run the unit tests and those on the real engine (some 8 minutes)
+	@$(PY) -m sandbox engine
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not drill" $(FLAGS)
+
+drill-programs: ## install what the drills run as root on Debian, else say what is missing
+	@$(PYTHON) -m tests.drills.tools
+
+test-drills: drill-programs $(READY) ## run the tests on a control plane, PostgreSQL, nginx and Chromium
 	@$(PY) -m sandbox engine
 	@$(PY) -m sandbox control-plane
-	@$(PY) -m tests.drills.tools
 	@# Three processes on two cores: much of it waits, for pods and for what was killed.
-	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(FLAGS)
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m drill $(FLAGS)
 
-checks: $(READY) ## what has to pass before STACK is deployed: tests, scan, bench, current documents
+test-all: drill-programs test test-drills ## run every test (some 25 minutes)
+
+checks: $(READY) ## what has to pass before STACK is deployed: checks, tests, scan, bench, current documents
 	@$(PY) -m scripts.checks $(STACK)
 
 scan: $(READY) ## look for unsafe code, vulnerable dependencies and unsafe workflows
-	@$(VENV)/bin/ruff check --select S --ignore $(NOT_UNSAFE) __main__.py components foundation policies sandbox review scripts
+	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/pip-audit --require-hashes --disable-pip --progress-spinner off --requirement requirements.txt
 	@$(VENV)/bin/zizmor --offline --quiet .github
 
@@ -117,4 +142,4 @@ lock: $(READY) ## pin the newest versions that the requirements allow
 	  $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	    --upgrade $$file.in -o $$file.txt; done
 
-.PHONY: help packages sandbox preview down clean console control-plane plugins validate check test checks scan current vercel review bench kills mutation truth schema lock
+.PHONY: $(TASKS)

@@ -1,4 +1,4 @@
-"""What the guide asks for before a deployment: tests, a security scan, a performance test, current documents.
+"""The checks that the guide asks for before a deployment: lint, tests, a scan, a performance test, documents.
 
 Each is a task of the Makefile. What passed is kept for as long as the committed content is the same, so that
 an interrupted deployment, or the next stack's, does not do it again.
@@ -18,7 +18,8 @@ from scripts.repository import Repository
 from scripts.steps import Steps, perform
 
 COMMANDS = {
-    "tests": ("make", "test"),
+    "format, lint and types": ("make", "check"),
+    "tests": ("make", "test-all"),
     "security scan": ("make", "scan"),
     "performance test": ("make", "bench"),
     "documents are current": ("make", "current"),

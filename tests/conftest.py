@@ -1,7 +1,13 @@
-"""For every test: the order of the files, and the table of what tests measured (`record_property`)."""
+"""For every test: its lane, the order of the files, and the table of measurements (`record_property`)."""
+
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests import lanes
 
 # A property test is slow on a busy machine, and says nothing by it.
 settings.register_profile("busy", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -27,6 +33,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts the longest files first; `--no-loadscope-reorder` leaves it so."""
     order = {f"tests/{name}": place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(order)))
+
+
+ENVIRONMENTS = pytest.StashKey[dict[lanes.Lane, lanes.Environment | None]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Write what each lane may not start; drills may start everything."""
+    folder = tempfile.TemporaryDirectory(prefix="lanes-")
+    config.add_cleanup(folder.cleanup)
+    environments: dict[lanes.Lane, lanes.Environment | None] = {
+        "unit": lanes.environment("unit", Path(folder.name) / "unit"),
+        "engine": lanes.environment("engine", Path(folder.name) / "engine"),
+        "drill": None,
+    }
+    config.stash[ENVIRONMENTS] = environments
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Run a test, its fixtures included, with what its lane may start."""
+    with lanes.enforced(item.config.stash[ENVIRONMENTS][lanes.lane_of(item)]):
+        return (yield)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -12,6 +12,8 @@ from sandbox.summary import WAIVED
 from tests.sandbox.fidelity import rows
 from tests.stacks import Stack, copy
 
+pytestmark = pytest.mark.engine
+
 STACKS = ["dev", "stg", "prod", "foundation"]
 
 Made = Callable[[str], tuple[Stack, str]]

@@ -71,6 +71,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         made.read("make clean STACK=dev")
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("command", HERE, ids=lambda each: each.text)
 def test_a_command_of_the_documents_runs(sandbox: Sandbox, command: Command) -> None:
     if command.text == UP:

@@ -10,6 +10,8 @@ from tests.drills import data, watch
 from tests.drills.conftest import Measured
 from tests.drills.service import Service
 
+pytestmark = pytest.mark.drill
+
 ROWS = 200_000
 
 

@@ -12,6 +12,8 @@ from tests.drills import data
 from tests.drills.pod import Pod
 from tests.drills.service import Service
 
+pytestmark = pytest.mark.drill
+
 MOMENTS = 10
 
 

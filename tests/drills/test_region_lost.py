@@ -23,6 +23,8 @@ from tests.drills.service import Service
 from tests.scripts.test_deploy_in_sandbox import PARTS
 from tests.scripts.world import checkout
 
+pytestmark = pytest.mark.drill
+
 LOST, NEW = "ap-northeast-1", "ap-northeast-3"
 NAMESPACES = "/api/v1/namespaces"
 CNI = f"{NAMESPACES}/kube-system/configmaps/amazon-vpc-cni"

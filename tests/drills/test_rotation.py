@@ -15,6 +15,8 @@ from tests.drills import data, tools, watch
 from tests.drills.conftest import Measured
 from tests.drills.service import Manifest, Service, alone
 
+pytestmark = pytest.mark.drill
+
 
 class ApiPod:
     """A pod of the API as far as the database sees it: one session that stays, and new ones all the time.

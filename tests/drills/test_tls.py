@@ -19,6 +19,8 @@ from tests.drills.conftest import Measured
 from tests.drills.proxy import Proxy, ask, trusting
 from tests.drills.site import CLOUDFLARE, VISITOR
 
+pytestmark = pytest.mark.drill
+
 STACKS = ("dev", "stg", "prod")
 OLD = [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1]
 GOOD = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]

@@ -1,18 +1,22 @@
 """The programs that the drills run, Debian's; a missing one fails the test and says what to install.
 
-`python -m tests.drills.tools` says it of all at once.
+`python -m tests.drills.tools` installs the missing ones where root runs it on Debian, and elsewhere says what
+to install. It runs before anything is installed or built, so this module imports the standard library alone.
 """
 
 import os
 import shutil
+import subprocess
 import sys
 from functools import cache
 from pathlib import Path
 
-import pytest
+ROOT = Path(__file__).parents[2]
 
 PACKAGES = {
     "aws": "awscli",
+    "bwrap": "bubblewrap",
+    "chromium": "chromium",
     "ip": "iproute2",
     "nginx": "nginx-light",
     "node": "nodejs",
@@ -37,17 +41,29 @@ def find(program: str) -> str:
     """The path of a program, Debian's own first: another aws may not be of the image's major version."""
     found = _which(program)
     if found is None:
+        import pytest  # only here, since `main` runs before it is installed
+
         pytest.fail(f"{program} is missing: apt-get install {PACKAGES[program]}", pytrace=False)
     return found
 
 
 def main() -> int:
-    """Says what is missing; the exit code."""
-    missing = {program: package for program, package in PACKAGES.items() if _which(program) is None}
+    """Install what is missing where that is possible, else say what to install; the exit code."""
+    if (missing := _missing()) and os.geteuid() == 0 and shutil.which("apt-get"):
+        subprocess.run([ROOT / ".ci" / "install", *_packages(missing)], check=False)
+        missing = _missing()
     if missing:
-        packages = " ".join(sorted(set(missing.values())))
-        print(f"error: tests need {', '.join(missing)}: apt-get install {packages}", file=sys.stderr)
+        command = f"apt-get install {' '.join(_packages(missing))}"
+        print(f"error: the drills need {', '.join(missing)}: {command}", file=sys.stderr)
     return 2 if missing else 0
+
+
+def _missing() -> list[str]:
+    return [program for program in PACKAGES if _which(program) is None]
+
+
+def _packages(programs: list[str]) -> list[str]:
+    return sorted({package for program in programs for package in PACKAGES[program].split()})
 
 
 def _which(program: str) -> str | None:

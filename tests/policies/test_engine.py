@@ -20,6 +20,8 @@ from policies.waivers import utc_day
 from tests.policies.engine import Engine, Run, providers
 from tests.policies.fixtures import DEPLOYMENT, MONITOR
 
+pytestmark = pytest.mark.engine
+
 Program = Callable[[], object]
 PROD = json.loads((Path(__file__).parents[2] / "policies/config/prod.json").read_text())
 

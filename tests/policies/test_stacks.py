@@ -8,6 +8,8 @@ import pytest
 
 from tests.stacks import copy
 
+pytestmark = pytest.mark.engine
+
 Row = dict[str, Any]
 Ledger = Callable[[str], list[Row]]
 

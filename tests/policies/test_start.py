@@ -89,6 +89,7 @@ EXPECTED = {
 }
 
 
+@pytest.mark.engine
 def test_a_foreign_program_is_judged_by_what_it_declares_and_by_none_of_our_names(foreign: Engine) -> None:
     run = foreign.run(shop)
     assert run.failed
@@ -99,18 +100,21 @@ def test_a_foreign_program_is_judged_by_what_it_declares_and_by_none_of_our_name
         assert "pipe" not in each["message"], each["policy"]
 
 
+@pytest.mark.engine
 def test_a_foreign_program_comes_up_when_the_pack_only_advises(foreign: Engine) -> None:
     run = foreign.run(shop, "up", config={"all": "advisory"})
     assert not run.failed, run.text
     assert {each["level"] for each in run.violations} == {"advisory"}
 
 
+@pytest.mark.engine
 @pytest.mark.usefixtures("shim")
 def test_the_engine_starts_the_pack_as_a_directory(foreign: Engine) -> None:
     run = foreign.run(shop, policy_packs=[str(PACK)])
     assert run.of("workload-image-latest"), run.text
 
 
+@pytest.mark.engine
 def test_the_project_file_says_how_to_start_it() -> None:
     project = yaml.safe_load((PACK / "PulumiPolicy.yaml").read_text())
     assert project["runtime"]["name"] == "python"

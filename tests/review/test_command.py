@@ -15,6 +15,8 @@ from review import __main__ as command
 from sandbox.fault import Fault
 from tests.review.pairs import copy
 
+pytestmark = pytest.mark.drill
+
 ROOT = Path(__file__).parents[2]
 
 ATTEMPTS = """

@@ -14,6 +14,8 @@ from review import render
 from review.model import COUNTS, Report, StackReport
 from tests.review import made
 
+pytestmark = pytest.mark.drill
+
 FAULTS: list[str] = []
 """What the page under test complained of, or asked the network for."""
 

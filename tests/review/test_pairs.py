@@ -20,6 +20,8 @@ from review.model import Report
 from tests.review import parsed
 from tests.review.pairs import PAIRS
 
+pytestmark = pytest.mark.engine
+
 ROOT = Path(__file__).parents[2]
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 

@@ -8,6 +8,16 @@ import pytest
 
 from tests.sandbox.project import Project, make
 
+FOLDER = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test of this folder that runs the sandbox on a project: the real engine does its work."""
+    for item in items:
+        if item.path.is_relative_to(FOLDER) and "project" in getattr(item, "fixturenames", []):
+            item.add_marker(pytest.mark.engine)
+
 
 @pytest.fixture(autouse=True)
 def same_umask() -> Iterator[None]:

@@ -19,6 +19,8 @@ from tests.sandbox import small
 from tests.sandbox.inventory import in_state, in_targets
 from tests.sandbox.inventory import targets as running
 
+pytestmark = pytest.mark.engine
+
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Generator[Stack]:

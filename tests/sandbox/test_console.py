@@ -5,10 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from sandbox.progress import Progress
 from sandbox.targets import process
 from tests.sandbox.small import make
 from tests.stacks import ROOT
+
+pytestmark = pytest.mark.drill
 
 COMMANDS = """\
 kubectl get nodes -o name

@@ -26,6 +26,7 @@ READS = (
 VIEWS = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 
 
+@pytest.mark.engine
 def test_what_is_left_over_or_there_twice_is_seen(tmp_path: Path) -> None:
     found = process.start(tmp_path, Progress(), control_plane=False, zones=[ZONE])
     try:
@@ -83,6 +84,7 @@ def test_a_text_is_seen_in_every_file(tmp_path: Path) -> None:
     assert stack.files_with("else", PLANTED) == {"engine.log", "state/dev.json"}
 
 
+@pytest.mark.drill
 def test_a_text_is_seen_in_every_target(tmp_path: Path) -> None:
     """So that a life in which no secret is seen says something."""
     found = process.start(tmp_path, Progress(), control_plane=True, zones=[ZONE])

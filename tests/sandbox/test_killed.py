@@ -18,6 +18,8 @@ from sandbox.fault import Fault
 from sandbox.lock import clear_dead, hold, note, started_at
 from tests.sandbox.project import Project
 
+pytestmark = pytest.mark.drill
+
 SLOW = {"cup": {"size": 1}, "slow": {"seconds": 3}}
 
 

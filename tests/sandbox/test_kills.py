@@ -24,6 +24,8 @@ from tests.sandbox.inventory import Held, in_state, in_targets, kept, targets
 from tests.sandbox.small import make, settle
 from tests.stacks import Stack, copy
 
+pytestmark = pytest.mark.drill
+
 COMMITTED = os.environ.get("PIPE_KILL_STACK", "")
 """A stack of this tree whose runs are killed (`make kills`); else a small project is used, quickly."""
 KILLS = int(os.environ.get("PIPE_KILLS", "30"))

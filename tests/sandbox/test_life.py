@@ -22,6 +22,8 @@ from tests.sandbox.inventory import REGIONS, Held, call, client, in_state, in_ta
 from tests.sandbox.kubernetes.conftest import until
 from tests.stacks import ROOT, Stack, copy
 
+pytestmark = pytest.mark.drill
+
 STACKS = ("dev", "stg", "prod")
 QUICK = "--no-policies"
 

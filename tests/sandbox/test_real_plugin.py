@@ -19,6 +19,8 @@ from tests.sandbox.inventory import in_state, in_targets, kept, targets
 from tests.sandbox.kubernetes.conftest import until
 from tests.stacks import Stack, copy
 
+pytestmark = pytest.mark.drill
+
 PLUGIN = """\
 #!/bin/sh
 export PULUMI_K8S_ENABLE_PATCH_FORCE=true

@@ -39,6 +39,7 @@ def children(group: int) -> list[str]:
     return [line for line in found.splitlines() if not line.startswith("Z")]
 
 
+@pytest.mark.engine
 def test_every_api_answers_and_only_its_owner_reads_where(folder: Path) -> None:
     targets = start(folder)
     for url in (targets.aws, targets.cloudflare, targets.datadog):
@@ -49,6 +50,7 @@ def test_every_api_answers_and_only_its_owner_reads_where(folder: Path) -> None:
     assert (folder / "targets.json").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.engine
 def test_that_they_start_is_said_while_they_start_and_not_of_what_follows(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -62,6 +64,7 @@ def test_that_they_start_is_said_while_they_start_and_not_of_what_follows(
     assert capsys.readouterr().out.endswith("… getting ready\n")
 
 
+@pytest.mark.engine
 def test_two_starts_at_once_make_one_process(folder: Path) -> None:
     with ThreadPoolExecutor() as pool:
         one, other = pool.map(start, [folder, folder])
@@ -71,6 +74,7 @@ def test_two_starts_at_once_make_one_process(folder: Path) -> None:
     assert not (folder / "targets.json").exists()
 
 
+@pytest.mark.drill
 def test_the_control_plane_ends_with_its_process_however_that_ends(folder: Path) -> None:
     targets = start(folder, control_plane=True)
     assert targets.kubeconfig is not None and targets.kubeconfig.exists()
@@ -87,6 +91,7 @@ def test_the_control_plane_ends_with_its_process_however_that_ends(folder: Path)
     assert children(again.pid) == []
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("again", [False, True], ids=["gone", "made anew"])
 def test_targets_whose_folder_was_deleted_end_themselves(tmp_path: Path, again: bool) -> None:
     folder = tmp_path / "dev"
@@ -101,6 +106,7 @@ def test_targets_whose_folder_was_deleted_end_themselves(tmp_path: Path, again: 
         time.sleep(0.1)
 
 
+@pytest.mark.engine
 def test_neither_a_hangup_nor_an_interrupt_of_the_terminal_ends_it(tmp_path: Path) -> None:
     words = (
         "import sys; from pathlib import Path; from sandbox.progress import Progress; "
@@ -142,6 +148,7 @@ def test_a_number_that_went_to_another_process_is_not_taken_for_the_targets(tmp_
     assert not (tmp_path / "targets.json").exists()  # and this process is still here
 
 
+@pytest.mark.drill
 def test_targets_that_cannot_start_say_why_and_leave_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +165,7 @@ def test_targets_that_cannot_start_say_why_and_leave_nothing(
     assert "TARGETS=none does without them" in str(fault.value)
 
 
+@pytest.mark.drill
 def test_the_servers_that_the_caller_points_to_are_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,7 @@ console.log("migrated");
 """
 PACKAGE = {"scripts": {"migrate:prod": "node migrate.js up", "migrate:rollback": "node migrate.js down"}}
 
+FOLDER = Path(__file__).parent
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -75,6 +76,15 @@ class Stack:
         return (
             os.environ | who() | {"PATH": path, "KUBECONFIG": str(self.cluster.kubeconfig), "NO_COLOR": "1"}
         )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as a drill each test of this folder that uses a control plane."""
+    for item in items:
+        fixtures: list[str] = getattr(item, "fixturenames", [])
+        if item.path.is_relative_to(FOLDER) and not {"cluster", "stack"}.isdisjoint(fixtures):
+            item.add_marker(pytest.mark.drill)
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ LOG_IN = BUILD[3:5]
 VERIFY = "cosign verify --certificate-identity-regexp=.+ --certificate-oidc-issuer-regexp=.+"
 SIGNED = [*SCAN, *LOG_IN, f"{VERIFY} {NAME}@{DIGEST}"]
 SIGN = [*SIGNED, f"cosign sign --yes {NAME}@{DIGEST}"]
-CHECKS = ["make test", "make scan", "make bench", "make current"]
+CHECKS = ["make check", "make test-all", "make scan", "make bench", "make current"]
 VERCEL = "vercel --cwd {root}/frontend --scope team"
 SERVED = f"{VERCEL} inspect app-dev.pipe.dev --format json"
 FRONTEND = [

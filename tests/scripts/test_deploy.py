@@ -61,7 +61,7 @@ def test_a_check_that_fails_stops_it_before_anything_is_built(world: World) -> N
     world.answer("make", '#!/bin/sh\n[ "$1" != scan ] || { echo "unsafe"; exit 3; }\n')
     done = deploy(world, "--version", "1.1.0")
     assert done.returncode == 1 and "✗ security scan" in done.stdout and "unsafe" in done.stdout
-    assert world.asked() == CHECKS[:2]
+    assert world.asked() == CHECKS[:3]
 
 
 def test_what_passed_in_one_run_is_not_asked_again_until_something_is_committed(world: World) -> None:

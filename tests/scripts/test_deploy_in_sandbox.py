@@ -18,6 +18,8 @@ from tests.drills.conftest import measured as measured
 from tests.scripts.api_cluster import DEPLOYMENT, PODS, Cluster
 from tests.scripts.world import checkout, who
 
+pytestmark = pytest.mark.drill
+
 PARTS = (
     "components",
     "foundation",

@@ -18,6 +18,8 @@ from tests.drills.conftest import measured as measured
 from tests.drills.kubelet import PATHS
 from tests.scripts.conftest import Stack
 
+pytestmark = pytest.mark.drill
+
 
 def record(stack: Stack, done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
     """The record that a script's last line names."""

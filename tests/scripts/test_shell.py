@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ def test_the_commands_of_the_data_are_there() -> None:
     assert {"migrate.sh", "restore.sh", "rotate.sh"} <= {command.name for command in COMMANDS}
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("script", [*COMMANDS, *OTHERS], ids=lambda path: path.name)
 def test_shellcheck_finds_nothing(script: Path) -> None:
     done = subprocess.run([tools.find("shellcheck"), script], capture_output=True, text=True, check=False)
@@ -48,12 +50,42 @@ def test_what_ci_installs_is_sorted_and_has_what_the_drills_run() -> None:
     assert wanted <= set(packages)
 
 
-def test_a_machine_without_the_programs_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nothing(name: str, path: str) -> None:
-        return None
+def lacking(*programs: str) -> Callable[..., str | None]:
+    """Return a `shutil.which` of a machine that has all programs but some."""
 
-    monkeypatch.setattr(tools.shutil, "which", nothing)
+    def which(name: str, mode: int = os.F_OK, path: str | None = None) -> str | None:
+        return None if name in programs else f"/usr/bin/{name}"
+
+    return which
+
+
+@pytest.mark.parametrize("installs", [True, False])
+def test_root_of_debian_installs_the_missing_programs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], installs: bool
+) -> None:
+    commands: list[list[object]] = []
+
+    def run(command: list[object], check: bool) -> None:
+        commands.append(command)
+        if installs:
+            monkeypatch.setattr(tools.shutil, "which", lacking())
+
+    monkeypatch.setattr(tools.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(tools.subprocess, "run", run)
+    monkeypatch.setattr(tools.shutil, "which", lacking("nginx", "npm"))
+    assert tools.main() == (0 if installs else 2)
+    assert commands == [[ROOT / ".ci" / "install", "nginx-light", "nodejs", "npm"]]
+    assert ("error: the drills need nginx, npm" in capsys.readouterr().err) is not installs
+
+
+def test_a_machine_without_the_programs_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tools.shutil, "which", lacking("nginx", "aws", "apt-get"))
     assert tools.main() == 2
+    assert (
+        capsys.readouterr().err == "error: the drills need aws, nginx: apt-get install awscli nginx-light\n"
+    )
     tools.find.cache_clear()
     with pytest.raises(pytest.fail.Exception, match="nginx is missing: apt-get install nginx-light"):
         tools.find("nginx")

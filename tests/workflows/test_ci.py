@@ -30,6 +30,7 @@ def namespaces(machine: Path) -> "subprocess.CompletedProcess[str]":
     )  # fmt: skip
 
 
+@pytest.mark.drill
 def test_namespaces_are_allowed_where_the_system_forbids_them(machine: Path) -> None:
     (machine / "setting").write_text("1\n")
     done = namespaces(machine)
@@ -37,6 +38,7 @@ def test_namespaces_are_allowed_where_the_system_forbids_them(machine: Path) -> 
     assert (machine / "setting").read_text() == "0\n"
 
 
+@pytest.mark.drill
 def test_a_system_without_the_setting_is_left_as_it_is(machine: Path) -> None:
     program(machine, "sudo", "exit 9")
     assert namespaces(machine).returncode == 0
@@ -67,17 +69,23 @@ def test_where_a_program_could_not_be_cut_off_it_does_not_run(machine: Path) -> 
 PACKAGES = (CI / "packages").read_text().split()
 
 
-def install(machine: Path, user: int = 0, there: str = "") -> "subprocess.CompletedProcess[str]":
-    """On a machine of a user's, on which one package is there already."""
+def install(
+    machine: Path, *packages: str, user: int = 0, there: str = ""
+) -> "subprocess.CompletedProcess[str]":
+    """Run the installation as a user of a machine that has one package already."""
+    path = f"{machine}{os.pathsep}{os.environ['PATH']}"
     known = f'[ "$2" = "{there}" ] && echo "Status: install ok installed" || exit 1'
     program(machine, "dpkg", known)
     program(machine, "id", f"echo {user}")
     asked = f'echo "$DEBIAN_FRONTEND $*" >> "{machine}/asked"'
     program(machine, "apt-get", f'{asked}\n[ -x "{machine}/policy" ] && "{machine}/policy"\n[ $? = 101 ]')
     return subprocess.run(
-        [CI / "install", machine / "policy"], capture_output=True, text=True, check=False,
-        env=os.environ | {"PATH": f"{machine}{os.pathsep}{os.environ['PATH']}"},
-    )  # fmt: skip
+        [CI / "install", *packages],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PATH": path, "POLICY_RC_D": str(machine / "policy")},
+    )
 
 
 def test_missing_packages_are_installed_and_none_of_them_may_start_a_service(machine: Path) -> None:
@@ -90,6 +98,11 @@ def test_missing_packages_are_installed_and_none_of_them_may_start_a_service(mac
         f"noninteractive -qq install --no-install-recommends {names}",
     ]
     assert not (machine / "policy").exists()
+
+
+def test_packages_that_are_named_are_installed_alone(machine: Path) -> None:
+    done = install(machine, "nginx-light", "nodejs")
+    assert (done.returncode, done.stdout) == (0, "installing nginx-light nodejs\n")
 
 
 def test_a_policy_of_the_machines_own_stays(machine: Path) -> None:

@@ -65,6 +65,7 @@ def test_the_guides_workflow_and_those_of_the_review_and_the_drift_are_there() -
     assert {file.stem for file in FILES} >= {"deploy", "preview", "comment", "drift"}
 
 
+@pytest.mark.drill
 def test_actionlint_finds_nothing() -> None:
     program = shutil.which("actionlint") or ACTIONLINT.build(Progress())["actionlint"]
     done = subprocess.run([program, *FILES], cwd=ROOT, capture_output=True, text=True, check=False)

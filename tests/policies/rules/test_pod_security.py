@@ -61,6 +61,7 @@ def replaced(pod: dict[str, Any]) -> bool:
     return spec.get("os") == {"name": "windows"} or any(len(each) > 2 for each in spec.get("volumes", ()))
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("name", ADMITTED)
 def test_the_verdicts_agree_with_kubernetes_own_admission_plugin(
     admitted: list[tuple[bool, bool]], name: str

@@ -9,6 +9,8 @@ import pytest
 from sandbox.targets.kubernetes_api import ApiError, Json
 from tests.sandbox.kubernetes.conftest import Cluster
 
+pytestmark = pytest.mark.drill
+
 WEAKNESSES: dict[str, tuple[str, Any, str]] = {
     "hostNetwork": ("hostNetwork", True, "host namespaces"),
     "hostPID": ("hostPID", True, "host namespaces"),

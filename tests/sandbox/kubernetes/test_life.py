@@ -22,6 +22,8 @@ from tests.sandbox.kubernetes.conftest import Cluster, until
 from tests.sandbox.providers import stack as stacks
 from tests.sandbox.providers.stack import Outcome, Stack
 
+pytestmark = pytest.mark.drill
+
 IMAGE = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/pipe/api"
 PASSWORD = "planted-9f2c"
 DEPLOYMENT = "/apis/apps/v1/namespaces/pipe/deployments/pipe-api"

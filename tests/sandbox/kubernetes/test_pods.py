@@ -9,6 +9,8 @@ from urllib3 import Retry
 from sandbox.targets.kubernetes_api import Api, ApiError, Json, condition
 from tests.sandbox.kubernetes.conftest import Cluster, until
 
+pytestmark = pytest.mark.drill
+
 ZONE = "topology.kubernetes.io/zone"
 BUDGET = "/apis/policy/v1/namespaces/pipe/poddisruptionbudgets/pipe-api"
 

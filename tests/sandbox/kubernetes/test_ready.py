@@ -35,6 +35,8 @@ from tests.sandbox.kubernetes.objects import target as target
 from tests.sandbox.kubernetes.objects import web as web
 from tests.sandbox.providers.test_drift import engine
 
+pytestmark = pytest.mark.drill
+
 
 def test_a_rollout_is_waited_for(target: KubernetesTarget, web: Live) -> None:
     said: list[str] = []

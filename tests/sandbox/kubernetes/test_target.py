@@ -30,6 +30,8 @@ from tests.sandbox.kubernetes.objects import web as web
 from tests.sandbox.kubernetes.test_life import KUBECONFIG
 from tests.sandbox.providers.test_drift import engine
 
+pytestmark = pytest.mark.drill
+
 # Previews
 
 

@@ -10,6 +10,8 @@ import pytest
 from tests.sandbox.providers.resources import RIGHTS, TRUST
 from tests.sandbox.providers.stack import Stack
 
+pytestmark = pytest.mark.engine
+
 # Without their types: five SDKs in one file are more than the type checker has memory for.
 aws, cloudflare, datadog, kubernetes, tls = (
     cast(Any, importlib.import_module(f"pulumi_{name}"))

@@ -140,6 +140,7 @@ def api(started: Path) -> Api:
     return Api(started / "admin.kubeconfig")
 
 
+@pytest.mark.drill
 def test_it_starts_within_its_time(started: Path) -> None:
     """In the more time as the processors are busier than they can."""
     before = time.monotonic()
@@ -148,6 +149,7 @@ def test_it_starts_within_its_time(started: Path) -> None:
     assert time.monotonic() - before < ALLOWED_SECONDS * max(1.0, busy)
 
 
+@pytest.mark.drill
 def test_everything_it_writes_is_for_its_user_only(started: Path) -> None:
     found = [started, *started.rglob("*")]
     assert len(found) > 12
@@ -161,6 +163,7 @@ def children() -> dict[str, int]:
     return {Path(line[0]).name: pid for pid, line in started.items() if line and Path(line[0]).name in NAMES}
 
 
+@pytest.mark.drill
 def test_nothing_of_it_listens_but_on_loopback(started: Path) -> None:
     listening: dict[str, str] = {}
     for table in ("tcp", "tcp6"):
@@ -176,6 +179,7 @@ def test_nothing_of_it_listens_but_on_loopback(started: Path) -> None:
         assert addresses <= {"0100007F"}, name
 
 
+@pytest.mark.drill
 def test_no_token_is_in_an_argument(started: Path) -> None:
     tokens = [row.split(",")[0] for row in (started / "tokens.csv").read_text().splitlines()]
     assert len(set(tokens)) == 4
@@ -184,6 +188,7 @@ def test_no_token_is_in_an_argument(started: Path) -> None:
         assert not any(token in arguments for token in tokens)
 
 
+@pytest.mark.drill
 def test_who_has_no_token_is_nobody(started: Path) -> None:
     config = yaml.safe_load((started / "admin.kubeconfig").read_text())
     cluster = config["clusters"][0]["cluster"]
@@ -194,6 +199,7 @@ def test_who_has_no_token_is_nobody(started: Path) -> None:
             )
 
 
+@pytest.mark.drill
 def test_secrets_are_not_in_its_files_in_plain_text(started: Path, api: Api) -> None:
     planted = f"planted-{os.urandom(8).hex()}"
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"}, "stringData": {"x": planted}}
@@ -209,12 +215,14 @@ def test_secrets_are_not_in_its_files_in_plain_text(started: Path, api: Api) -> 
     assert planted.encode() not in stored
 
 
+@pytest.mark.drill
 def test_authorization_is_by_role(started: Path) -> None:
     scheduler = Api(started / "kube-scheduler.kubeconfig")
     with pytest.raises(ApiError, match='"system:kube-scheduler" cannot list resource "secrets"'):
         scheduler.call("GET", "/api/v1/secrets")
 
 
+@pytest.mark.drill
 def test_its_nodes_are_those_of_auto_mode_in_three_zones(api: Api) -> None:
     nodes = api.items("/api/v1/nodes")
     zones = [node["metadata"]["labels"]["topology.kubernetes.io/zone"] for node in nodes]
@@ -225,10 +233,12 @@ def test_its_nodes_are_those_of_auto_mode_in_three_zones(api: Api) -> None:
         assert int(node["status"]["allocatable"]["pods"]) == 58
 
 
+@pytest.mark.drill
 def test_it_is_of_the_pinned_version(api: Api) -> None:
     assert api.call("GET", "/version")["gitVersion"] == f"v{control_plane.RECIPES[0].version}"
 
 
+@pytest.mark.drill
 def test_the_kubeconfig_that_a_program_makes_of_eks_leads_to_it(started: Path, tmp_path: Path) -> None:
     with world(started / "admin.kubeconfig") as account:
         account.up("cluster")
@@ -270,6 +280,7 @@ def test_the_kubeconfig_that_a_program_makes_of_eks_leads_to_it(started: Path, t
     assert subprocess.run(["aws", "s3", "ls"], env=own, capture_output=True).returncode == 252
 
 
+@pytest.mark.drill
 def test_its_end_leaves_no_process(started: Path) -> None:
     pids = list(children().values())
     control_plane.stop()
@@ -285,6 +296,7 @@ def test_a_server_that_ends_at_once_is_named(machine: Machine, tmp_path: Path) -
     assert children() == {}
 
 
+@pytest.mark.drill
 def test_a_server_that_ends_while_the_others_come_up_is_started_once_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

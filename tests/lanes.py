@@ -1,0 +1,131 @@
+"""The lanes of the tests, and what a test of each lane may start.
+
+unit: no marker. Neither the engine, nor a server process, nor a Go build, nor a browser.
+engine: `pytest.mark.engine`. The real Pulumi engine and the local APIs, without a control plane.
+drill: `pytest.mark.drill`. The control plane, PostgreSQL, nginx, Chromium, kills, whole lives of a stack.
+
+A test that starts what belongs to a later lane fails and names the marker that it needs.
+"""
+
+import os
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+import pytest
+
+from sandbox.built import RECIPES, cache_folder
+
+Lane = Literal["unit", "engine", "drill"]
+
+ENGINE_PROGRAMS: tuple[str, ...] = ("pulumi",)
+DRILL_PROGRAMS: tuple[str, ...] = (
+    "bwrap",
+    "chromium",
+    "etcd",
+    "go",
+    "initdb",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubectl",
+    "kwok",
+    "nginx",
+    "pg_dump",
+    "pg_restore",
+    "postgres",
+    "psql",
+    "shellcheck",
+    "unshare",
+)
+SERVER_MODULE = "sandbox.targets"
+
+REFUSAL = "a test of the {lane} lane starts {program}: mark it {marker} (tests/lanes.py)"
+STUB = f"""\
+#!/bin/sh
+echo "error: {REFUSAL}" >&2
+exit 97
+"""
+
+
+class LaneError(Exception):
+    """The start of a program that belongs to a later lane."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The variables under which the tests of a lane run: refused programs are hidden, or end at once."""
+
+    lane: Lane
+    variables: dict[str, str]
+    refused: dict[str, str]
+    """The marker that permits a program, by the program's name."""
+
+
+def lane_of(item: pytest.Item) -> Lane:
+    """Return the latest lane among a test's markers."""
+    if item.get_closest_marker("drill"):
+        return "drill"
+    return "engine" if item.get_closest_marker("engine") else "unit"
+
+
+def environment(lane: Lane, folder: Path) -> Environment:
+    """Write the stubs and the cache of a lane below a folder."""
+    refused = dict.fromkeys(DRILL_PROGRAMS, "pytest.mark.drill")
+    if lane == "unit":
+        refused |= dict.fromkeys(ENGINE_PROGRAMS, "pytest.mark.engine")
+    stubs, cache = folder / "bin", folder / "cache"
+    stubs.mkdir(parents=True)
+    cache.mkdir()
+    for program, marker in refused.items():
+        stub = stubs / program
+        stub.write_text(STUB.format(lane=lane, program=program, marker=marker))
+        stub.chmod(0o755)
+    kept = cache / cache_folder().name
+    if lane == "unit":
+        kept.write_text("A file in place of the folder of built programs: nothing can be built into it.\n")
+    else:
+        kept.mkdir()
+        engine = RECIPES["pulumi"].folder
+        (kept / engine.name).symlink_to(engine)
+    path = os.pathsep.join((str(stubs), os.environ.get("PATH", os.defpath)))
+    return Environment(lane, {"PATH": path, "XDG_CACHE_HOME": str(cache)}, refused)
+
+
+_current: Environment | None = None
+
+
+@contextmanager
+def enforced(lane_environment: Environment | None) -> Generator[None]:
+    """Run under a lane's variables and refuse what they cannot hide; None enforces nothing."""
+    global _current
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in lane_environment.variables.items() if lane_environment else ():
+            patch.setenv(name, value)
+        _current = lane_environment
+        try:
+            yield
+        finally:
+            _current = None
+
+
+def refuse(event: str, arguments: tuple[object, ...]) -> None:
+    """Raise LaneError when this process starts a program that its lane refuses; an audit hook."""
+    if event != "subprocess.Popen" or _current is None:
+        return
+    command = cast(Sequence[str | os.PathLike[str]], arguments[1])
+    words = [command] if isinstance(command, str) else [os.fsdecode(word) for word in command]
+    program = Path(words[0])
+    name, marker = program.name, _current.refused.get(program.name)
+    if SERVER_MODULE in words and _current.lane == "unit":
+        name, marker = f"python -m {SERVER_MODULE}", "pytest.mark.engine"
+    elif not program.is_absolute() or not program.is_relative_to("/usr"):
+        return  # A name leads to a stub; any other path is a test's own program.
+    if marker:
+        raise LaneError(REFUSAL.format(lane=_current.lane, program=name, marker=marker))
+
+
+sys.addaudithook(refuse)

@@ -1,0 +1,83 @@
+"""A test that starts what belongs to a later lane fails, in this process and in those that it starts."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sandbox import engine
+from sandbox.fault import Fault
+from sandbox.progress import Progress
+from sandbox.targets import control_plane
+from tests import lanes
+
+
+def marked(marks: str) -> str:
+    """The source of a test module with these marks."""
+    return f"import pytest\n\n{marks}\ndef test_it():\n    pass\n"
+
+
+@pytest.mark.parametrize(
+    ("marks", "lane"),
+    [
+        ("", "unit"),
+        ("@pytest.mark.engine", "engine"),
+        ("@pytest.mark.drill", "drill"),
+        ("pytestmark = pytest.mark.engine\n\n@pytest.mark.drill", "drill"),
+    ],
+)
+def test_the_latest_marker_is_the_lane(pytester: pytest.Pytester, marks: str, lane: str) -> None:
+    [item] = pytester.getitems(marked(marks))
+    assert lanes.lane_of(item) == lane
+
+
+def test_the_engine_and_the_control_plane_are_hidden_from_a_unit_test() -> None:
+    with pytest.raises(Fault):
+        engine.find(Progress())
+    assert control_plane.find() is None
+
+
+@pytest.mark.engine
+def test_the_engine_is_there_for_a_test_of_its_lane_and_the_control_plane_is_not() -> None:
+    assert engine.find(Progress()).exists()
+    assert control_plane.find() is None
+
+
+@pytest.mark.parametrize(
+    ("program", "marker"),
+    [("pulumi", "engine"), ("go", "drill"), ("postgres", "drill"), ("kubectl", "drill")],
+)
+def test_a_program_by_name_ends_at_once_and_names_the_marker_that_permits_it(
+    program: str, marker: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import os; os.execvp('{program}', ['x'])"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 97
+    assert done.stderr == (
+        f"error: a test of the unit lane starts {program}: mark it pytest.mark.{marker} (tests/lanes.py)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "marker"),
+    [
+        (["/usr/sbin/nginx", "-v"], "drill"),
+        (["/usr/lib/postgresql/15/bin/postgres"], "drill"),
+        ([sys.executable, "-m", "sandbox.targets", "folder"], "engine"),
+    ],
+)
+def test_a_server_by_its_path_is_refused(command: list[str], marker: str) -> None:
+    with pytest.raises(lanes.LaneError, match=f"mark it pytest.mark.{marker}"):
+        subprocess.run(command, check=False)
+
+
+def test_a_test_s_own_program_of_a_refused_name_runs(tmp_path: Path) -> None:
+    program = tmp_path / "pulumi"
+    program.write_text("#!/bin/sh\necho its own\n")
+    program.chmod(0o755)
+    assert subprocess.run([program], capture_output=True, text=True, check=True).stdout == "its own\n"
