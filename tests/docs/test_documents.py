@@ -51,6 +51,7 @@ GitHubActionsワークフロー
 
 def documents() -> Iterator[Path]:
     yield ROOT / "README.md"
+    yield ROOT / "CONTRIBUTING.md"
     yield from sorted(DOCS.rglob("*.md"))
 
 
