@@ -1,0 +1,113 @@
+"""Checks of the style rules that no published linter has: `python -m tools.check_style [PATH…]`.
+
+docs/contributing/style.md explains the rules. Exit codes: 0 none broken, 1 some broken, 2 wrong arguments.
+"""
+
+import argparse
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+LINE_LENGTH = 110
+"""Characters in a line of code or data; the formatter's limit, which does not reach data files or strings."""
+
+PROSE = (".md", ".sum", ".pem", ".svg", ".txt", ".png", ".lock")
+"""Endings of files without a limit: prose is wrapped by editors, lock files are generated."""
+
+QUESTION = re.compile(
+    r"(what|how|whether|who|whose|where|when|why|which|that|all|those|whatever|nothing|whoever|so)\b",
+    re.IGNORECASE,
+)
+"""Openings that turn a docstring into a riddle. A docstring opens with a verb or a noun phrase."""
+
+NAMES = frozenset({"found", "said", "made", "told", "given", "asked", "words", "each", "one"})
+"""Variables that name nothing: a past participle, or a pronoun."""
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True, order=True)
+class Offence:
+    """A place that breaks a rule."""
+
+    file: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}"
+
+
+def python_offences(file: str, source: str) -> Iterator[Offence]:
+    """Yield docstrings that open with a question word, variables of NAMES, and switched-off formatting."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, Function | ast.ClassDef | ast.Module):
+            docstring = ast.get_docstring(node)
+            if docstring and QUESTION.match(docstring):
+                line = getattr(node, "lineno", 1)
+                first = docstring.splitlines()[0]
+                yield Offence(file, line, f"the docstring opens with a question word: {first!r}")
+        for name, line in _bound_names(node):
+            if name in NAMES:
+                yield Offence(file, line, f"the variable {name!r} names nothing; name the thing")
+    for number, line in enumerate(source.splitlines(), 1):
+        if re.search(r"#\s*fmt:\s*skip", line):
+            yield Offence(file, number, "`fmt: skip`; let the formatter decide")
+
+
+def line_offences(file: str, text: str) -> Iterator[Offence]:
+    """Yield lines longer than LINE_LENGTH."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if len(line) > LINE_LENGTH:
+            yield Offence(file, number, f"{len(line)} characters; at most {LINE_LENGTH}")
+
+
+def _bound_names(node: ast.AST) -> Iterator[tuple[str, int]]:
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        yield node.id, node.lineno
+    elif isinstance(node, ast.arg):
+        yield node.arg, node.lineno
+    elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Attribute):
+        yield node.target.attr, node.lineno
+
+
+def offences(files: list[str]) -> list[Offence]:
+    """Return the offences of the files that exist, in order."""
+    result: list[Offence] = []
+    for file in files:
+        path = Path(file)
+        if path.is_symlink() or not path.is_file() or path.suffix in PROSE:
+            continue
+        try:
+            text = path.read_text()
+        except UnicodeDecodeError:
+            continue
+        if path.suffix == ".py":
+            result += python_offences(file, text)
+        result += line_offences(file, text)
+    return sorted(result)
+
+
+def main(arguments: list[str]) -> int:
+    """Check the tracked files below the given paths; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tools.check_style", description=__doc__)
+    parser.add_argument("paths", nargs="*", help="files or folders; default: everything that git tracks")
+    paths: list[str] = parser.parse_args(arguments).paths
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *paths],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    broken = offences([file for file in listed.stdout.split("\0") if file])
+    for offence in broken:
+        print(offence)
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
