@@ -54,6 +54,8 @@ class Row:
     enough: Sequence[str] = ()
     json: str = ""
     wrap: str = ""
+    ident: str = ""
+    fixed: Sequence[str] = ()
 
     def place(self, name: str) -> str:
         """Where in the body an input is."""
@@ -95,7 +97,7 @@ def row(token: str) -> Row:
     return Row(**rows[token])
 
 
-def body(resource: Resource) -> Json:
+def body(resource: Resource, *, update: bool = False) -> Json:
     """What is sent to create or change a resource."""
     at, given = row(resource.type), resource.known
     if at.json:
@@ -105,7 +107,8 @@ def body(resource: Resource) -> Json:
             raise Refused(f"{at.json}: is no JSON: {error}") from error
     members = schema.properties(schema.args_class(resource.type))
     made: Json = {}
-    for name in given.keys() - {*at.local}:
+    left_out = {*at.local, at.ident, *(at.fixed if update else ())}
+    for name in given.keys() - left_out:
         part = at.sent(given[name], members[name].hint, name)
         for step in reversed(at.place(name).split(".")):
             part = {step: part}
@@ -113,7 +116,10 @@ def body(resource: Resource) -> Json:
     for one in made.get("config", {}).get("assertions", ()):
         if one.get("type") in at.counted and one.get("operator") not in ("matches", "doesNotMatch"):
             one["target"] = number(one.get("target"))
-    return {"data": {"type": at.wrap, "attributes": made}} if at.wrap else made
+    if not at.wrap:
+        return made
+    ident = {"id": given[at.ident]} if at.ident in given and not update else {}
+    return {"data": {"type": at.wrap, **ident, "attributes": made}}
 
 
 class RestPackage(Package):
@@ -201,6 +207,9 @@ class RestTarget(Target):
     def _same(self, resource: Resource) -> list[str]:
         """The ids of those that may be this one, by its row; none where creating makes no second one."""
         at = row(resource.type)
+        if at.ident:
+            rows = self.listed(resource)
+            return [str(one[at.key]) for one in rows if one[at.key] == resource.known[at.ident]]
         if not at.match:
             return []
         sent = body(resource)["data"]["attributes"] if at.wrap else body(resource)
@@ -219,15 +228,24 @@ class RestTarget(Target):
         return replace(live, inputs=inputs, outputs=live.outputs | inputs)
 
     def update(self, resource: Resource, before: Live) -> Live:
-        return self._live(resource, self._send(row(resource.type).update, self._item(resource), resource))
+        verb, path = row(resource.type).update, self._item(resource)
+        return self._live(resource, self._send(verb, path, resource, update=True))
 
     def delete(self, resource: Resource) -> None:
         if verb := row(resource.type).delete:
             forced = "?force=true" if resource.known.get("forceDelete") else ""
             self.call(verb, self._item(resource) + forced)
 
-    def _send(self, verb: str, path: str, resource: Resource, retries: urllib3.Retry = RETRY) -> Json:
-        found = self.call(verb, path, body(resource), retries)
+    def _send(
+        self,
+        verb: str,
+        path: str,
+        resource: Resource,
+        retries: urllib3.Retry = RETRY,
+        *,
+        update: bool = False,
+    ) -> Json:
+        found = self.call(verb, path, body(resource, update=update), retries)
         if found is None:
             raise Refused(f"{resource.id} is not there any more; a refresh takes it out of the state")
         return self.result(found)
@@ -243,7 +261,7 @@ class RestTarget(Target):
         attributes = result["attributes"] if at.wrap else result
         found: Json = {}
         for name, prop in schema.properties(cls).items():
-            value: Any = attributes
+            value: Any = {at.name(name): result[at.key]} if name == at.ident else attributes
             for step in at.place(name).split("."):
                 value = cast(Json, value).get(step) if isinstance(value, dict) else None
             seen = received(value, prop.hint, given.get(name), at.find)

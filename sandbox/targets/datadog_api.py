@@ -1,5 +1,6 @@
 """Datadog's API v1 and v2, as far as pulumi-datadog calls it for the program: monitors, objectives,
-dashboards, synthetic tests, the AWS integration. What its models allow and Datadog refuses is refused too."""
+dashboards, synthetic tests, log-based metrics, the AWS integration. What its models allow and Datadog refuses
+is refused too."""
 
 import re
 from collections.abc import Sequence
@@ -84,6 +85,14 @@ class DatadogApi(Api):
         watch |= {"id": own["monitor_id"], "type": "synthetics alert", "query": "no_query", "options": {}}
         self.rows("monitor")[str(own["monitor_id"])] = watch
         return given | {"modified_at": now()}
+
+    # Log-based metrics
+
+    def put_logs_metric(self, given: Json, own: Json, before: Json) -> Json:
+        self.check("logs_metric", given, update=bool(before))
+        old: Json = before.get("attributes") or {"group_by": []}
+        ident = before.get("id") or given["data"]["id"]
+        return {"id": ident, "attributes": old | given["data"]["attributes"]}
 
     # The AWS integration
 

@@ -176,6 +176,8 @@ def _in_datadog(found: Targets) -> Held:
     held |= {("ServiceLevelObjective", each["id"]) for each in call(f"{api}/slo")["data"]}
     accounts = call(f"{found.datadog}/api/v2/integration/aws/accounts")["data"]
     held |= {("IntegrationAccount", each["id"]) for each in accounts}
+    metrics = call(f"{found.datadog}/api/v2/logs/config/metrics")["data"]
+    held |= {("LogsMetric", each["id"]) for each in metrics}
     return held | {("SyntheticsTest", each["public_id"]) for each in call(f"{api}/synthetics/tests")["tests"]}
 
 

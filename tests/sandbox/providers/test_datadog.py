@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sandbox.providers.datadog import Datadog, DatadogTarget
+from sandbox.providers.rest import body
 from sandbox.providers.target import Refused
 from sandbox.providers.values import UNKNOWN, Secret
 from sandbox.targets.datadog_api import DatadogApi
@@ -20,6 +21,7 @@ SLO = "datadog:index/serviceLevelObjective:ServiceLevelObjective"
 TEST = "datadog:index/syntheticsTest:SyntheticsTest"
 DASHBOARD = "datadog:index/dashboardJson:DashboardJson"
 ACCOUNT = "datadog:aws/integrationAccount:IntegrationAccount"
+LOGS_METRIC = "datadog:index/logsMetric:LogsMetric"
 
 QUERY = "min(last_5m):sum:errors{env:dev} by {host}.as_rate() > 0.01"
 HTTP = {
@@ -133,6 +135,19 @@ CASES = {
         {"dashboard": json.dumps(BOARD | {"widgets": [WIDGET, GROUP]})},
         BOARD | {"widgets": [WIDGET, GROUP]},
     ),
+    "log-based metric": Case(
+        LOGS_METRIC,
+        {
+            "name": "pipe.dev.proxy.errors",
+            "compute": {"aggregationType": "count"},
+            "filter": {"query": "service:pipe-proxy @http.status_code:[500 TO 599]"},
+            "groupBies": [{"path": "@http.method", "tagName": "method"}],
+        },
+        {"filter": {"query": "service:pipe-proxy"}, "groupBies": []},
+        {"filter": {"query": "theirs"}},
+        {"data": {"type": "logs_metrics", "attributes": {"filter": {"query": "theirs"}}}},
+        "PATCH",
+    ),
     "account": Case(
         ACCOUNT,
         {
@@ -178,6 +193,17 @@ def test_a_change_of_a_header_is_seen(target: DatadogTarget):
     sent["config"]["request"]["headers"]["X-Token"] = "theirs"
     target.call("PUT", path, sent)
     assert there(target, case.resource(made.id)) == case.inputs | {"requestHeaders": {"X-Token": "theirs"}}
+
+
+def test_what_a_log_based_metric_computes_is_told_once(target: DatadogTarget):
+    case = CASES["log-based metric"]
+    assert body(case.resource())["data"].keys() == {"type", "id", "attributes"}
+    sent = body(case.resource(), update=True)["data"]
+    assert "id" not in sent and sent["attributes"].keys() == {"filter", "group_by"}
+    made = target.create(case.resource())
+    assert made.id == "pipe.dev.proxy.errors"
+    with pytest.raises(Refused, match=r"409: Conflict: the metric pipe.dev.proxy.errors already exists$"):
+        target.create(case.resource())
 
 
 def test_an_external_id_is_made_once(target: DatadogTarget):

@@ -377,6 +377,62 @@ def test_a_wrong_synthetic_test_is_refused(api: Datadog, path: str, value: Any, 
     assert "hunter2" not in message
 
 
+# Log-based metrics
+
+
+LOGS_METRIC: Json = {
+    "data": {
+        "type": "logs_metrics",
+        "id": "pipe.dev.proxy.requests",
+        "attributes": {"compute": {"aggregation_type": "count"}, "filter": {"query": "service:pipe-proxy"}},
+    }
+}
+
+
+def test_the_life_of_a_log_based_metric(api: Datadog):
+    base = "/api/v2/logs/config/metrics"
+    made = api.ok("POST", base, LOGS_METRIC)["data"]
+    assert (made["id"], made["attributes"]["filter"]) == (
+        "pipe.dev.proxy.requests",
+        {"query": "service:pipe-proxy"},
+    )
+    path = f"{base}/pipe.dev.proxy.requests"
+    assert api.ok("GET", path) == {"data": made}
+    change = {"data": {"type": "logs_metrics", "attributes": {"filter": {"query": "service:other"}}}}
+    after = api.ok("PATCH", path, change)["data"]["attributes"]
+    assert (after["filter"], after["compute"]) == ({"query": "service:other"}, {"aggregation_type": "count"})
+    assert api.refused("POST", base, LOGS_METRIC)[0] == 409
+    assert api("DELETE", path) == (204, None)
+    assert api.refused("GET", path)[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("data.id", "5xx of pipe", "/data/id: a metric's name has letters"),
+        (
+            "data.attributes.compute.aggregation_type",
+            "sum",
+            "is no value of it; allowed: count, distribution",
+        ),
+        ("data.attributes.compute.aggregation_type", "distribution", "required: ['path']"),
+        ("data.attributes.compute.path", "@duration", "path is of distributions only"),
+        ("data.attributes.query", "a", "query: there is no such attribute"),
+    ],
+)
+def test_a_wrong_log_based_metric_is_refused(api: Datadog, path: str, value: Any, said: str):
+    status, message = api.refused("POST", "/api/v2/logs/config/metrics", changed(LOGS_METRIC, path, value))
+    assert status == 400 and said in message, message
+
+
+def test_the_compute_rule_of_a_log_based_metric_stays(api: Datadog):
+    api.ok("POST", "/api/v2/logs/config/metrics", LOGS_METRIC)
+    attributes = {"compute": {"aggregation_type": "distribution", "path": "@duration"}}
+    update = {"data": {"type": "logs_metrics", "attributes": attributes}}
+    status, message = api.refused("PATCH", "/api/v2/logs/config/metrics/pipe.dev.proxy.requests", update)
+    assert status == 400 and "there is no such attribute" in message
+
+
 # The AWS integration
 
 
