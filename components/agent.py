@@ -105,6 +105,9 @@ def values(args: AgentArgs, secret: pulumi.Input[str], checksum: pulumi.Input[st
         },
         "agents": {
             "podAnnotations": annotations,
+            # Nodes of Auto Mode's system pool have this taint (EKS user guide, built-in node pools). Without
+            # the toleration nobody watches them, nor the pods on them.
+            "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
             "containers": {
                 "agent": {"resources": resources("200m", "512Mi")},
                 "traceAgent": {"resources": resources("100m", "256Mi")},

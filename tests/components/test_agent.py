@@ -6,6 +6,7 @@ import pulumi
 import pytest
 
 from components.agent import Agent, AgentArgs
+from components.cluster import NODE_POOLS
 from components.labels import Labels
 from components.settings.monitoring import Monitoring as Settings
 from components.settings.types import quantity
@@ -91,8 +92,15 @@ def test_what_the_alerts_measure_is_collected(release: dict[str, Any]) -> None:
     assert datadog["kubeStateMetricsCore"] == {"enabled": True}
     assert datadog["kubeStateMetricsEnabled"] is False
     assert datadog["clusterChecks"] == {"enabled": True}
-    assert datadog["logs"]["enabled"]
+    # The proxy's access log is counted: every container's log is collected, whatever its annotations.
+    assert datadog["logs"] == {"enabled": True, "containerCollectAll": True}
     assert datadog["processAgent"]["enabled"]
+
+
+def test_nodes_of_the_system_pool_are_watched(release: dict[str, Any]) -> None:
+    assert "system" in NODE_POOLS
+    [toleration] = release["values"]["agents"]["tolerations"]
+    assert toleration == {"key": "CriticalAddonsOnly", "operator": "Exists"}
 
 
 def test_a_new_api_key_rolls_the_agents(declare: Declare) -> None:
