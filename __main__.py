@@ -86,6 +86,7 @@ Agent("agent", AgentArgs(
 ), in_cluster)
 monitoring = Monitoring("monitoring", MonitoringArgs(
     settings=settings.monitoring, labels=labels, host=host, health_path=settings.api.readiness_path,
+    probe_paths=(settings.api.liveness_path, settings.api.readiness_path),
     namespace=settings.kubernetes.namespace, database_identifier=database.identifier,
     synthetic_token=secrets.synthetic_token,
 ))

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pulumi
 
-from components.settings.monitoring import ErrorRate, Threshold
+from components.settings.monitoring import RequestShare, Threshold
 
 Missing = Literal["resolve", "show_and_notify_no_data"]
 """What no data means: nothing to report, or something to be told (Datadog's on_missing_data)."""
@@ -32,7 +32,7 @@ class Alert:
     expression: pulumi.Input[str]
     """What is measured."""
     comparator: Comparator = ">"
-    threshold: Threshold | ErrorRate
+    threshold: Threshold | RequestShare
     missing: Missing
     evaluation_delay: int = 0
     """Seconds that a point may come late."""
@@ -54,6 +54,10 @@ class Alert:
         return runbook(self.name)
 
 
+SILENT = "whatever reports it is down"
+"""What missing data means to whoever is told of it."""
+
+
 def runbook(name: str) -> str:
     """The runbook of an alert: HighErrorRate → high-error-rate.md."""
     words = "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in name)
@@ -73,26 +77,37 @@ class Audience:
     runbook_url: str
     """Where the runbooks are; ends with a slash."""
     notify: tuple[str, ...]
-    """Handles such as @slack-pipe-prod."""
+    """Handles that are told of every change of state, such as @slack-pipe-prod."""
+    page: tuple[str, ...]
+    """Handles that wake people, such as @pagerduty-pipe."""
 
 
 def message(
-    name: str, summary: str, audience: Audience, *, measured: bool = True, no_data: bool = False
+    name: str,
+    summary: str,
+    audience: Audience,
+    severity: Severity,
+    *,
+    measured: bool = True,
+    no_data: bool = False,
 ) -> str:
-    """What people read when an alert fires or recovers: what is wrong, what to do, who is told.
+    """Return what people read when an alert fires or recovers: the fault, the runbook, and the handles.
 
-    `measured`: there are a value and thresholds to tell; `no_data`: missing data is told as well.
+    `measured`: there are a value and thresholds to tell; `no_data`: missing data is told as well. A critical
+    alert names its pagers in the blocks of alert, missing data and recovery: what is outside of all blocks is
+    sent with warnings, too (Datadog documentation: Monitors, Variables). The recovery resolves the incident.
     """
+    page = "".join(f" {handle}" for handle in audience.page) if severity == "critical" else ""
     alert, warning = (
         (": {{value}}, critical at {{threshold}}", ": {{value}}, warning at {{warn_threshold}}")
         if measured
         else ("", "")
     )
     lines = [
-        "{{#is_alert}}" + summary + alert + ".{{/is_alert}}",
+        "{{#is_alert}}" + summary + alert + f".{page}" + "{{/is_alert}}",
         "{{#is_warning}}" + summary + warning + ".{{/is_warning}}",
-        *(["{{#is_no_data}}No data: whatever reports it is down.{{/is_no_data}}"] if no_data else []),
-        "{{#is_recovery}}" + f"Recovered: {name} in {audience.environment}." + "{{/is_recovery}}",
+        *(["{{#is_no_data}}" + f"No data: {SILENT}.{page}" + "{{/is_no_data}}"] if no_data else []),
+        "{{#is_recovery}}" + f"Recovered: {name} in {audience.environment}.{page}" + "{{/is_recovery}}",
         f"Runbook: {audience.runbook_url}{runbook(name)}",
         " ".join(audience.notify),
     ]

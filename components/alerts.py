@@ -1,10 +1,11 @@
 """The alerts of a stack: one list, from which monitors, dashboard and runbooks follow."""
 
+import re
 from dataclasses import dataclass
 
 import pulumi
 
-from components.alert import Alert, Comparator
+from components.alert import Alert, Comparator, number
 from components.settings.monitoring import Threshold, Thresholds
 
 CPU_LIMIT, NANO = "kubernetes.cpu.limits", 1_000_000_000
@@ -21,6 +22,9 @@ POD, DEPLOYMENT = ("kube_deployment", "pod_name"), ("kube_deployment",)
 BACKUPS = "Backups and certificates"
 BACKUP_CHECK = "kubernetes_state.cronjob.complete"
 """The service check that is critical while the CronJob's last Job has failed (kube-state metrics core)."""
+
+LOG_DELAY = 120
+"""Seconds that a line of a log may take to be counted: the minute that is still running, and its way."""
 
 CLOUDWATCH_DELAY = 900
 """Seconds that CloudWatch's metrics take to arrive (Datadog asks for at least that much)."""
@@ -39,10 +43,22 @@ class Scope:
     """The CronJob that backs the database up."""
     database: pulumi.Input[str]
     """The RDS instance's identifier."""
+    probe_paths: tuple[str, ...]
+    """What the kubelet asks the API for; on a quiet night it asks more often than people do."""
+    proxy_requests: str
+    """The metric of all requests that the TLS proxy answered."""
+    proxy_errors: str
+    """The metric of those that it answered with a status of 500 or above."""
 
     @property
     def traces(self) -> str:
-        return f"{{env:{self.environment},service:{self.service}}}"
+        """The API's requests, without those of probes, which would dilute the share of errors."""
+        probes = "".join(f",!resource_name:{resource_name(path)}" for path in self.probe_paths)
+        return f"{{env:{self.environment},service:{self.service}{probes}}}"
+
+    def certificate(self, side: str) -> str:
+        """One of the two certificates that the agents look at (components/agent.py tags them)."""
+        return f"{{env:{self.environment},service:{self.service},certificate:{side}}}"
 
     @property
     def hosts(self) -> str:
@@ -55,6 +71,15 @@ class Scope:
     @property
     def backups(self) -> list[str]:
         return [f"env:{self.environment}", f"kube_namespace:{self.namespace}", f"kube_cronjob:{self.backup}"]
+
+
+def resource_name(path: str) -> str:
+    """Return the tag value by which trace metrics know GET requests of a path.
+
+    The tracer names an Express route "GET /healthz". As a tag it is in lower case, and an underscore stands
+    for what a tag may not have (Datadog documentation: Trace Metrics; Getting Started, Tags).
+    """
+    return re.sub(r"[^a-z0-9_:./-]+", "_", f"get {path}".lower()).rstrip("_")
 
 
 def alerts(thresholds: Thresholds, scope: Scope) -> list[Alert]:
@@ -71,9 +96,7 @@ def alerts(thresholds: Thresholds, scope: Scope) -> list[Alert]:
 def _service(at: Thresholds, scope: Scope) -> list[Alert]:
     # A point a minute, and every one of five above the threshold. A minute without errors counts as 0, since
     # no point is kept for it; one without traffic does not count, and five of those resolve the alert.
-    errors = f"default_zero(sum:{at.error_rate.errors_metric}{scope.traces}.as_rate().rollup(sum, 60))"
-    hits = f"sum:{at.error_rate.hits_metric}{scope.traces}.as_rate().rollup(sum, 60)"
-    response = at.response_time_seconds
+    rate, proxy, response = at.error_rate, at.proxy_error_rate, at.response_time_seconds
     return [
         Alert(
             name="HighErrorRate",
@@ -81,10 +104,26 @@ def _service(at: Thresholds, scope: Scope) -> list[Alert]:
             section="Service",
             severity="critical",
             window="min(last_5m)",
-            expression=f"{errors} / {hits}",
-            threshold=at.error_rate,
+            expression=share(
+                rate.errors_metric, rate.hits_metric, scope.traces, rate.minimum_requests_per_minute
+            ),
+            threshold=rate,
             missing="resolve",
             evaluation_delay=60,  # the minute that is still running must not count
+        ),
+        # When no pod of the API is left there are no traces, but nginx answers 502 or 504 and logs it.
+        Alert(
+            name="HighProxyErrorRate",
+            summary="Share of requests that the TLS proxy answers with a status of 500 or above",
+            section="Service",
+            severity="critical",
+            window="min(last_5m)",
+            expression=share(
+                scope.proxy_errors, scope.proxy_requests, "{*}", proxy.minimum_requests_per_minute
+            ),
+            threshold=proxy,
+            missing="resolve",
+            evaluation_delay=LOG_DELAY,
         ),
         Alert(
             name="HighResponseTime",
@@ -97,6 +136,16 @@ def _service(at: Thresholds, scope: Scope) -> list[Alert]:
             missing="resolve",
         ),
     ]
+
+
+def share(errors: str, requests: str, tags: str, minimum: int) -> str:
+    """Return the share of errors in each minute, as if none had fewer than `minimum` requests.
+
+    as_rate gives requests a second: the sum over a rollup interval, divided by its length; clamp_min raises
+    what is below its bound (Datadog documentation: Metric Type Modifiers; Functions, Exclusion).
+    """
+    failed, answered = (f"sum:{metric}{tags}.as_rate().rollup(sum, 60)" for metric in (errors, requests))
+    return f"default_zero({failed}) / clamp_min({answered}, {number(round(minimum / 60, 4))})"
 
 
 def _pods(at: Thresholds, scope: Scope) -> list[Alert]:
@@ -167,17 +216,22 @@ def _data(at: Thresholds, scope: Scope) -> list[Alert]:
             threshold=at.backup_age_hours,
             missing="show_and_notify_no_data",
         ),
-        Alert(
-            name="CertificateExpiry",
-            summary="Days until the {{certificate.name}} certificate expires",
-            section=BACKUPS,
-            severity="critical",
-            window="max(last_15m)",
-            expression=f"min:{at.certificate_days.metric}{scope.traces} by {{certificate}}",
-            comparator="<",
-            threshold=at.certificate_days,
-            missing="show_and_notify_no_data",
-            groups=("certificate",),
+        *(
+            Alert(
+                name=name,
+                summary=f"Days until the {side}'s certificate expires",
+                section=BACKUPS,
+                severity="critical",
+                window="max(last_15m)",
+                expression=f"min:{threshold.metric}{scope.certificate(side)}",
+                comparator="<",
+                threshold=threshold,
+                missing="show_and_notify_no_data",
+            )
+            for name, side, threshold in (
+                ("CertificateExpiry", "visitor", at.certificate_days),
+                ("OriginCertificateExpiry", "origin", at.origin_certificate_days),
+            )
         ),
     ]
 

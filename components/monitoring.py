@@ -42,6 +42,8 @@ class MonitoringArgs:
     """The stack's host."""
     health_path: str
     """Where the API says that it is well."""
+    probe_paths: tuple[str, ...]
+    """What the kubelet's probes ask the API for."""
     namespace: str
     """The namespace of the pods; plain, so that queries are known before there is a cluster."""
     database_identifier: pulumi.Input[str]
@@ -67,6 +69,9 @@ class Monitoring(pulumi.ComponentResource):
             namespace=args.namespace,
             database=args.database_identifier,
             backup=BACKUP,
+            probe_paths=args.probe_paths,
+            proxy_requests=self._proxy_metric("requests", "*"),
+            proxy_errors=self._proxy_metric("errors", "[500 TO 599]"),
         )
 
         watched = alerts(args.settings.thresholds, scope)
@@ -87,6 +92,24 @@ class Monitoring(pulumi.ComponentResource):
         self.dashboard_url = pulumi.Output.concat(application(args.settings.site), path)
         self.register_outputs({"monitor_ids": self.monitor_ids, "dashboard_url": self.dashboard_url})
 
+    def _proxy_metric(self, name: str, status: str) -> str:
+        """Count the lines of the TLS proxy's access log that have a status; return the metric's name.
+
+        The environment is in the name, since an organization has one log-based metric of a name, and the
+        stacks share it. A metric has only the tags that are asked for: none (Datadog documentation: Generate
+        Metrics from Ingested Logs).
+        """
+        environment = self._args.labels.environment
+        metric = f"pipe.{environment}.proxy.{name}"
+        datadog.LogsMetric(
+            f"proxy-{name}",
+            name=metric,
+            compute={"aggregation_type": "count"},
+            filter={"query": f"env:{environment} service:{pods.PROXY} @http.status_code:{status}"},
+            opts=self._child,
+        )
+        return metric
+
     def _alert(self, alert: Alert) -> datadog.Monitor:
         at = alert.threshold
         return self._monitor(
@@ -95,7 +118,9 @@ class Monitoring(pulumi.ComponentResource):
             type="query alert",
             query=alert.query,
             thresholds={"warning": number(at.warning), "critical": number(at.critical)},
-            message=self._message(alert.name, alert.summary, no_data=alert.missing != "resolve"),
+            message=self._message(
+                alert.name, alert.summary, alert.severity, no_data=alert.missing != "resolve"
+            ),
             missing=alert.missing,
             delay=alert.evaluation_delay,
             new_group_delay=NEW_GROUP_SECONDS if alert.groups else None,
@@ -112,7 +137,7 @@ class Monitoring(pulumi.ComponentResource):
             query=f'"{BACKUP_CHECK}".over({tags}).by("kube_cronjob").last(2).count_by_status()',
             thresholds={"ok": "1", "warning": "1", "critical": "1"},  # times in a row
             message=self._message(
-                name, "The last backup of the database failed", measured=False, no_data=True
+                name, "The last backup of the database failed", "critical", measured=False, no_data=True
             ),
             no_data_minutes=NO_DATA_MINUTES,
         )
@@ -129,7 +154,7 @@ class Monitoring(pulumi.ComponentResource):
             type="slo alert",
             query=pulumi.Output.concat('burn_rate("', objective, f'").{windows} > {critical}'),
             thresholds={"critical": critical},
-            message=self._message(name, summary, measured=False),
+            message=self._message(name, summary, "critical", measured=False),
         )
 
     def _monitor(
@@ -244,7 +269,7 @@ class Monitoring(pulumi.ComponentResource):
             type="api",
             subtype=subtype,
             status="live",
-            message=self._message(name, summary, measured=False),
+            message=self._message(name, summary, "critical", measured=False),
             tags=args.labels.datadog("severity:critical"),
             locations=args.settings.synthetic_locations,
             request_definition=request,
@@ -263,14 +288,17 @@ class Monitoring(pulumi.ComponentResource):
     def _title(self, name: str) -> str:
         return f"{name} ({self._args.labels.environment})"
 
-    def _message(self, name: str, summary: str, *, measured: bool = True, no_data: bool = False) -> str:
+    def _message(
+        self, name: str, summary: str, severity: Severity, *, measured: bool = True, no_data: bool = False
+    ) -> str:
         settings = self._args.settings
         audience = Audience(
             environment=self._args.labels.environment,
             runbook_url=settings.runbook_url,
             notify=tuple(settings.notify),
+            page=tuple(settings.page),
         )
-        return message(name, summary, audience, measured=measured, no_data=no_data)
+        return message(name, summary, audience, severity, measured=measured, no_data=no_data)
 
 
 def application(site: str) -> str:

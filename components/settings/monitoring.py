@@ -27,29 +27,40 @@ class Share(Threshold):
     """Where a person is called, in percent."""
 
 
-class ErrorRate(Model):
+class RequestShare(Model):
+    """A share of requests, of which a quiet minute has too few to judge by."""
+
+    warning: Annotated[float, Field(gt=0, lt=1, examples=[0.005])]
+    """Where a person should look at it, as a share."""
+    critical: Annotated[float, Field(gt=0, lt=1, examples=[0.01])]
+    """A share: 0.01 is one request in a hundred."""
+    minimum_requests_per_minute: Annotated[int, Field(ge=1, examples=[100])]
+    """The traffic floor: a minute with fewer requests is judged as if it had this many. One failed request at
+    night is no alert then, and an outage still is."""
+
+
+class ErrorRate(RequestShare):
     """HighErrorRate: errors over hits."""
 
     errors_metric: Annotated[Metric, Field(examples=["trace.express.request.errors"])]
     """Requests that failed, as Datadog names them."""
     hits_metric: Annotated[Metric, Field(examples=["trace.express.request.hits"])]
     """All requests, as Datadog names them."""
-    warning: Annotated[float, Field(gt=0, lt=1, examples=[0.005])]
-    """Where a person should look at it, as a share."""
-    critical: Annotated[float, Field(gt=0, lt=1, examples=[0.01])]
-    """A share: 0.01 is one request in a hundred."""
 
 
 class Thresholds(Model):
     """One entry a monitor."""
 
     error_rate: ErrorRate
+    """Requests to the API that fail, by its own traces; probes are left out."""
+    proxy_error_rate: RequestShare
+    """Requests that the TLS proxy answers with a status of 500 or above, by its own log."""
     response_time_seconds: Threshold
     """95th percentile, in seconds; the metric is a distribution (APM's, without a suffix)."""
     cpu_percent: Share
     """Use of the pods' CPU limit, in percent; the metric is the use in nanocores."""
     memory_percent: Share
-    """Use of the pods' memory limit, in percent; the metric is the use in bytes."""
+    """Use of the pods' memory limit, in percent; the metric is the use in bytes, without page cache."""
     restarts: Threshold
     """Container restarts in ten minutes; the metric counts all restarts."""
     unavailable_replicas: Threshold
@@ -57,7 +68,9 @@ class Thresholds(Model):
     backup_age_hours: Threshold
     """Hours since the last backup that succeeded; the metric is in seconds."""
     certificate_days: Threshold
-    """Days until a certificate expires, the visitors' or the origin's; alerts below."""
+    """Days until the visitors' certificate expires, which Cloudflare renews 30 days before; alerts below."""
+    origin_certificate_days: Threshold
+    """Days until the origin's certificate expires, which people renew; alerts below."""
     node_cpu_percent: Share
     """CPU use of a node, in percent; the metric is the idle percentage."""
     node_memory_percent: Share
@@ -112,7 +125,14 @@ class Monitoring(Model):
         entries(1),
         Distinct,
     ]
-    """Who is told, as Datadog writes it: @pagerduty-pipe, @slack-pipe-alerts."""
+    """Who is told of everything, warnings included, as Datadog writes it: @slack-pipe-alerts."""
+    page: Annotated[
+        list[
+            Annotated[str, string(r"^@\S+$", "a Datadog handle, such as @pagerduty-pipe", "@pagerduty-pipe")]
+        ],
+        Distinct,
+    ]
+    """Who is woken by a critical monitor's alert or missing data, and told of its recovery; empty: nobody."""
     runbook_url: Annotated[
         str,
         string(

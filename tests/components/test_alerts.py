@@ -6,32 +6,37 @@ import pulumi
 import pytest
 
 from components.alert import Alert, number, runbook
-from components.alerts import Scope, alerts
+from components.alerts import Scope, alerts, resource_name
 from components.settings.monitoring import Monitoring as Settings
 from components.settings.monitoring import Thresholds
 from tests.components.conftest import Recorder, evaluate
 
 Topic = Callable[..., Any]
 
-TRACES = "{env:prod,service:pipe-api}"
+TRACES = "{env:prod,service:pipe-api,!resource_name:get_/healthz}"
+CERTIFICATE = "{env:prod,service:pipe-api,certificate:"
 PODS = "{env:prod,kube_namespace:pipe} by {kube_deployment,pod_name}"
 RDS = "{dbinstanceidentifier:pipe-prod-db}"
 
 QUERIES = {
     "HighErrorRate": "min(last_5m):"
     f"default_zero(sum:trace.express.request.errors{TRACES}.as_rate().rollup(sum, 60))"
-    f" / sum:trace.express.request.hits{TRACES}.as_rate().rollup(sum, 60) > 0.01",
+    f" / clamp_min(sum:trace.express.request.hits{TRACES}.as_rate().rollup(sum, 60), 1.6667) > 0.01",
+    "HighProxyErrorRate": "min(last_5m):"
+    "default_zero(sum:pipe.prod.proxy.errors{*}.as_rate().rollup(sum, 60))"
+    " / clamp_min(sum:pipe.prod.proxy.requests{*}.as_rate().rollup(sum, 60), 1.6667) > 0.01",
     "HighResponseTime": f"percentile(last_5m):p95:trace.express.request{TRACES} > 1",
     "HighCpu": f"avg(last_10m):100 * sum:kubernetes.cpu.usage.total{PODS}"
     f" / ( sum:kubernetes.cpu.limits{PODS} * 1000000000 ) > 90",
-    "HighMemory": f"avg(last_10m):100 * sum:kubernetes.memory.usage{PODS}"
+    "HighMemory": f"avg(last_10m):100 * sum:kubernetes.memory.working_set{PODS}"
     f" / sum:kubernetes.memory.limits{PODS} > 90",
     "PodRestarts": f"change(max(last_10m),last_10m):max:kubernetes.containers.restarts{PODS} > 3",
     "UnavailableReplicas": "min(last_10m):max:kubernetes_state.deployment.replicas_unavailable"
     "{env:prod,kube_namespace:pipe} by {kube_deployment} > 1",
     "BackupLate": "min(last_15m):max:kubernetes_state.cronjob.duration_since_last_successful"
     "{env:prod,kube_namespace:pipe,kube_cronjob:pipe-backup} / 3600 > 26",
-    "CertificateExpiry": f"max(last_15m):min:tls.days_left{TRACES} by {{certificate}} < 14",
+    "CertificateExpiry": f"max(last_15m):min:tls.days_left{CERTIFICATE}visitor}} < 14",
+    "OriginCertificateExpiry": f"max(last_15m):min:tls.days_left{CERTIFICATE}origin}} < 14",
     "NodeCpuPressure": "avg(last_15m):100 - avg:system.cpu.idle{env:prod} by {host} > 90",
     "NodeMemoryPressure": "avg(last_15m):100 - 100 * avg:system.mem.pct_usable{env:prod} by {host} > 90",
     "DatabaseCpuPressure": f"avg(last_15m):avg:aws.rds.cpuutilization{RDS} > 90",
@@ -49,6 +54,9 @@ def prod(topic: Topic) -> list[Alert]:
         namespace="pipe",
         database=pulumi.Output.from_input("pipe-prod-db"),
         backup="pipe-backup",
+        probe_paths=("/healthz",),
+        proxy_requests="pipe.prod.proxy.requests",
+        proxy_errors="pipe.prod.proxy.errors",
     )
     return alerts(topic(Settings, "monitoring").thresholds, scope)
 
@@ -83,6 +91,7 @@ def test_what_must_always_report_is_missed_when_it_does_not(prod: list[Alert]) -
         "UnavailableReplicas",
         "BackupLate",
         "CertificateExpiry",
+        "OriginCertificateExpiry",
         "DatabaseCpuPressure",
         "DatabaseStorageLow",
         "DatabaseConnectionsHigh",
@@ -94,7 +103,16 @@ def test_a_change_of_metric_and_threshold_is_a_change_of_query(recorder: Recorde
     memory = settings.thresholds.memory_percent.model_copy(
         update={"metric": "container.memory.working_set", "critical": 95.5}
     )
-    scope = Scope(environment="dev", service="pipe-api", namespace="other", database="db", backup="backup")
+    scope = Scope(
+        environment="dev",
+        service="pipe-api",
+        namespace="other",
+        database="db",
+        backup="backup",
+        probe_paths=("/healthz",),
+        proxy_requests="requests",
+        proxy_errors="errors",
+    )
     [alert] = [
         alert
         for alert in alerts(settings.thresholds.model_copy(update={"memory_percent": memory}), scope)
@@ -114,6 +132,41 @@ def test_a_change_of_metric_and_threshold_is_a_change_of_query(recorder: Recorde
 )
 def test_a_threshold_is_written_without_exponent_and_zeros(value: float, text: str) -> None:
     assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("path", "tag"),
+    [("/healthz", "get_/healthz"), ("/Health/Ready", "get_/health/ready"), ("/a b?c", "get_/a_b_c")],
+)
+def test_trace_metrics_know_a_path_in_the_letters_of_a_tag(path: str, tag: str) -> None:
+    assert resource_name(path) == tag
+
+
+def test_every_probe_is_left_out_of_the_requests_that_are_judged(prod: list[Alert]) -> None:
+    scope = Scope(
+        environment="prod",
+        service="pipe-api",
+        namespace="pipe",
+        database="db",
+        backup="backup",
+        probe_paths=("/livez", "/readyz"),
+        proxy_requests="requests",
+        proxy_errors="errors",
+    )
+    assert scope.traces == (
+        "{env:prod,service:pipe-api,!resource_name:get_/livez,!resource_name:get_/readyz}"
+    )
+
+
+def test_the_working_set_is_compared_with_the_limit_since_the_usage_counts_page_cache(topic: Topic) -> None:
+    for stack in ("dev", "stg", "prod"):
+        memory = topic(Settings, "monitoring", stack).thresholds.memory_percent
+        assert memory.metric == "kubernetes.memory.working_set"
+
+
+def test_a_renewal_by_cloudflare_is_no_warning(topic: Topic) -> None:
+    for stack in ("dev", "stg", "prod"):
+        assert topic(Settings, "monitoring", stack).thresholds.certificate_days.warning < 30
 
 
 def test_a_runbook_is_named_after_its_alert() -> None:

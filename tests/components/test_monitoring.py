@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.components.test_alerts import QUERIES
 
 MONITOR, SLO = "datadog:index/monitor:Monitor", "datadog:index/serviceLevelObjective:ServiceLevelObjective"
 TEST, DASHBOARD = "datadog:index/syntheticsTest:SyntheticsTest", "datadog:index/dashboardJson:DashboardJson"
+LOGS_METRIC = "datadog:index/logsMetric:LogsMetric"
 RUNBOOKS = "https://github.com/pipe-dev/infrastructure/blob/main/docs/runbooks/"
 
 Declare = Callable[..., dict[str, Any]]
@@ -35,6 +37,7 @@ def declare(recorder: Recorder, topic: Callable[..., Any]) -> Declare:
                     labels=labels,
                     host="pipe.dev",
                     health_path="/healthz",
+                    probe_paths=("/healthz",),
                     namespace="pipe",
                     database_identifier=f"pipe-{stack}-db",
                     synthetic_token=pulumi.Output.secret("the-token"),
@@ -69,12 +72,12 @@ def test_high_error_rate_is_the_guides_alert(declare: Declare, recorder: Recorde
         "type": "query alert",
         "query": QUERIES["HighErrorRate"],
         "message": "{{#is_alert}}Share of requests to pipe-api that fail: {{value}},"
-        " critical at {{threshold}}.{{/is_alert}}\n"
+        " critical at {{threshold}}. @pagerduty-pipe{{/is_alert}}\n"
         "{{#is_warning}}Share of requests to pipe-api that fail: {{value}},"
         " warning at {{warn_threshold}}.{{/is_warning}}\n"
-        "{{#is_recovery}}Recovered: HighErrorRate in prod.{{/is_recovery}}\n"
+        "{{#is_recovery}}Recovered: HighErrorRate in prod. @pagerduty-pipe{{/is_recovery}}\n"
         f"Runbook: {RUNBOOKS}high-error-rate.md\n"
-        "@pagerduty-pipe @slack-pipe-prod",
+        "@slack-pipe-prod",
         "tags": ["env:prod", "service:pipe-api", "severity:critical", "team:platform"],
         "priority": "1",
         "monitorThresholds": {"warning": "0.005", "critical": "0.01"},
@@ -98,6 +101,49 @@ def test_every_monitor_says_whose_it_is_what_to_do_and_whom_it_tells(
         assert {f"env:{stack}", "service:pipe-api", "team:platform"} < set(monitor["tags"])
         assert monitor["message"].endswith(notify)
         assert f"\nRunbook: {RUNBOOKS}" in monitor["message"]
+
+
+def blocks(message: str, pager: str) -> set[str]:
+    """Return the conditions of a message under which a pager is called; "always" for outside of all."""
+    conditions = {
+        condition
+        for condition, text in re.findall(r"\{\{#(\w+)\}\}(.*?)\{\{/\1\}\}", message, re.DOTALL)
+        if pager in text
+    }
+    rest = re.sub(r"\{\{#(\w+)\}\}.*?\{\{/\1\}\}", "", message, flags=re.DOTALL)
+    return conditions | ({"always"} if pager in rest else set())
+
+
+def test_only_critical_monitors_wake_people_and_never_with_a_warning(
+    declare: Declare, recorder: Recorder
+) -> None:
+    declare()
+    for name, monitor in (recorder.of_type(MONITOR) | recorder.of_type(TEST)).items():
+        called = blocks(monitor["message"], "@pagerduty-pipe")
+        if "severity:critical" not in monitor["tags"]:
+            assert called == set(), name
+            continue
+        told = {"is_no_data"} if "{{#is_no_data}}" in monitor["message"] else set[str]()
+        assert called == {"is_alert", "is_recovery"} | told, name
+
+
+def test_where_nobody_is_woken_no_message_has_an_empty_handle(declare: Declare, recorder: Recorder) -> None:
+    declare("dev")
+    for monitor in recorder.of_type(MONITOR).values():
+        assert "@pagerduty" not in monitor["message"] and " {{/" not in monitor["message"]
+
+
+def test_what_the_proxy_answers_is_counted_from_its_log(declare: Declare, recorder: Recorder) -> None:
+    declare()
+    metrics = recorder.of_type(LOGS_METRIC)
+    proxy = "env:prod service:pipe-proxy"
+    assert {each["name"]: each["filter"] for each in metrics.values()} == {
+        "pipe.prod.proxy.requests": {"query": f"{proxy} @http.status_code:*"},
+        "pipe.prod.proxy.errors": {"query": f"{proxy} @http.status_code:[500 TO 599]"},
+    }
+    assert {each["compute"]["aggregationType"] for each in metrics.values()} == {"count"}
+    query = recorder.of_type(MONITOR)["HighProxyErrorRate"]["query"]
+    assert all(each["name"] in query for each in metrics.values())
 
 
 def test_thresholds_agree_with_the_query(declare: Declare, recorder: Recorder) -> None:
@@ -156,7 +202,7 @@ def test_where_reminders_are_off_there_are_none(declare: Declare, recorder: Reco
 def test_availability_is_an_objective_on_requests(declare: Declare, recorder: Recorder) -> None:
     declare()
     objective = recorder.of_type(SLO)["availability"]
-    scope = "{env:prod,service:pipe-api}.as_count()"
+    scope = "{env:prod,service:pipe-api,!resource_name:get_/healthz}.as_count()"
     hits, errors = f"sum:trace.express.request.hits{scope}", f"sum:trace.express.request.errors{scope}"
     assert objective["type"] == "metric"
     assert objective["query"] == {"numerator": f"{hits} - {errors}", "denominator": hits}

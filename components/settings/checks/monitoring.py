@@ -1,16 +1,20 @@
 """Alerts that could never, or would always, fire."""
 
+import re
 from collections.abc import Callable, Iterator
 
 from pydantic.alias_generators import to_camel
 
 from components.settings.faults import Fault, set_to, wrong
-from components.settings.monitoring import ErrorRate, Threshold, Thresholds
+from components.settings.monitoring import RequestShare, Threshold, Thresholds
 from components.settings.schema import node
 from components.settings.stack import Settings
 
-BELOW = ("certificate_days", "database_free_storage_gib")
+BELOW = ("certificate_days", "origin_certificate_days", "database_free_storage_gib")
 """Monitors that alert below their thresholds; all others alert above."""
+
+PAGER = re.compile(r"@(pagerduty|opsgenie|victorops|splunk-oncall|oncall)\b")
+"""Handles of the integrations by which Datadog calls people (its documentation, Monitors, Notifications)."""
 
 
 def site(s: Settings) -> Iterator[Fault]:
@@ -24,7 +28,7 @@ def order(name: str) -> Callable[[Settings], Iterator[Fault]]:
     """A monitor warns before it alerts (Datadog refuses it otherwise)."""
 
     def check(s: Settings) -> Iterator[Fault]:
-        threshold: Threshold | ErrorRate = getattr(s.monitoring.thresholds, name)
+        threshold: Threshold | RequestShare = getattr(s.monitoring.thresholds, name)
         path = ("pipe:monitoring", "thresholds", to_camel(name), "warning")
         warning, critical = threshold.warning, threshold.critical
         if name in BELOW and warning <= critical:
@@ -34,6 +38,21 @@ def order(name: str) -> Callable[[Settings], Iterator[Fault]]:
             yield wrong(path, warning, f"below critical ({critical:g})", set_to(path, critical / 2))
 
     return check
+
+
+def pages(s: Settings) -> Iterator[Fault]:
+    """A handle that wakes people is told of critical alerts, not of warnings."""
+    notify, page = s.monitoring.notify, s.monitoring.page
+    for index, handle in enumerate(notify):
+        if PAGER.match(handle):
+            path, quiet = ("pipe:monitoring", "notify", index), f"@slack-pipe-{s.service.environment}"
+            allowed = f"a handle that wakes nobody, such as {quiet}, since it is told of warnings, too"
+            yield wrong(path, handle, allowed, set_to(path, quiet))
+    for index, handle in enumerate(page):
+        if handle in notify:
+            path = ("pipe:monitoring", "page", index)
+            allowed = "a handle that pipe:monitoring.notify does not have, such as @pagerduty-pipe"
+            yield wrong(path, handle, allowed, set_to(path, "@pagerduty-pipe"))
 
 
 def objective(s: Settings) -> Iterator[Fault]:
@@ -76,10 +95,10 @@ def free_storage(s: Settings) -> Iterator[Fault]:
 
 def certificate(s: Settings) -> Iterator[Fault]:
     """A new certificate would warn."""
-    warning, days = s.monitoring.thresholds.certificate_days.warning, s.edge.certificate_days
+    warning, days = s.monitoring.thresholds.origin_certificate_days.warning, s.edge.certificate_days
     if warning >= days:
         path = ("pipe:edge", "certificateDays")
-        allowed = f"above pipe:monitoring.thresholds.certificateDays.warning ({warning:g})"
+        allowed = f"above pipe:monitoring.thresholds.originCertificateDays.warning ({warning:g})"
         choices: list[int] = node(path)["enum"]
         longer = next((each for each in choices if each > warning), choices[-1])
         yield wrong(path, days, allowed, set_to(path, longer))
@@ -87,6 +106,7 @@ def certificate(s: Settings) -> Iterator[Fault]:
 
 CHECKS = (
     site,
+    pages,
     *map(order, Thresholds.model_fields),
     objective,
     burn_rate,
