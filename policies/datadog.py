@@ -127,22 +127,28 @@ def _outside(text: str) -> Iterator[tuple[int, str]]:
 _HANDLE = re.compile(r"(?<![\w.{])@[A-Za-z0-9][\w.+@-]*[\w]")
 _BLOCK = re.compile(r"\{\{([#^])(is_\w+)[^}]*\}\}((?:(?!\{\{[#^]).)*?)\{\{/\2\}\}", re.DOTALL)
 """An innermost condition."""
-_DEPENDS = frozenset(
-    {"is_match", "is_exact_match", "is_priority", "is_warning_to_alert", "is_no_data_to_alert"}
-)
-"""Conditions that hold for some alerts and not for others."""
+_ALWAYS = frozenset({"is_match", "is_exact_match", "is_priority"})
+_DEPENDS = {
+    "is_alert": _ALWAYS | {"is_warning_to_alert", "is_no_data_to_alert"},
+    "is_warning": _ALWAYS | {"is_alert_to_warning", "is_no_data_to_warning", "is_renotify"},
+}
+"""By state: conditions that hold for some of its notifications and not for others."""
 
 
-def alerted(message: str) -> list[str]:
-    """The handles that a message tells of a new alert; of a warning, recovery or reminder does not count."""
+def handles(message: str, state: str = "is_alert") -> list[str]:
+    """Return the handles that a message tells of a new alert, or of a warning.
+
+    What only recoveries and reminders of alerts tell does not count.
+    """
+    depends = _DEPENDS[state]
 
     def keep(match: re.Match[str]) -> str:
         sign, condition, body = match.groups()
         then, _, otherwise = body.partition("{{else}}")
         holds, fails = (then, otherwise) if sign == "#" else (otherwise, then)
-        if condition in _DEPENDS:
+        if condition in depends:
             return f"{holds} {fails}"
-        return holds if condition == "is_alert" else fails
+        return holds if condition == state else fails
 
     before = None
     while before != message:

@@ -59,6 +59,7 @@ def _measured(resource: Resource, query: Value) -> str:
         "measures": Option(
             default={
                 "HighErrorRate": "err|5xx|fail",
+                "HighProxyErrorRate": "err|5xx|fail",
                 "HighResponseTime": "request|response|latency|duration",
                 "HighCpu": "cpu",
                 "HighMemory": "mem",

@@ -7,7 +7,7 @@ from pulumi_policy import Severity
 from policies.datadog import (
     MONITOR,
     MONITOR_JSON,
-    alerted,
+    handles,
     monitor,
 )
 from policies.patterns import patterns
@@ -59,19 +59,57 @@ LIST = {"type": "array", "items": {"type": "string"}}
 def without_target(resource: Resource, options: Options) -> Verdicts:
     """An alert reaches somebody, through a handle that exists for the environment."""
     message = monitor(resource).value["message"]
-    handles = alerted(message.text() or "")
+    told = handles(message.text() or "")
     existing = [str(pattern) for pattern in options["targets"]]
     wanted = " or ".join(existing)
-    if not handles:
+    if not told:
         yield Finding(
             message.path,
             f"{message.shown()}, which tells nobody of an alert",
             f"add a handle such as {wanted}",
         )
-    for handle in handles:
+    for handle in told:
         shown = "[secret]" if message.secret else handle
         if not any(re.fullmatch(pattern, handle) for pattern in existing):
             yield Finding(message.path, f"for {shown}, which this environment does not have", f"use {wanted}")
+
+
+@ALERTS.rule(
+    "alert-warning-pages",
+    types=MONITORS,
+    severity=Severity.MEDIUM,
+    controls=("Datadog: conditional variables",),
+    url="https://docs.datadoghq.com/monitors/notify/variables/#conditional-variables",
+    remediation=(
+        "Name pagers in {{#is_alert}}, {{#is_no_data}} and {{#is_recovery}} of critical monitors alone: what "
+        "is outside of all blocks is sent with warnings, too."
+    ),
+    options={
+        "pagers": Option(
+            default=["@(pagerduty|opsgenie|victorops|splunk-oncall|oncall)([-_].*)?"],
+            schema={**LIST, "description": "Regular expressions of the handles that wake people."},
+            valid=lambda value: patterns(value) is not None,
+            wanted="a list of regular expressions",
+        )
+    },
+)
+def warning_pages(resource: Resource, options: Options) -> Verdicts:
+    """Nobody is woken by a warning, nor by a monitor that is not critical."""
+    found = monitor(resource)
+    message = found.value["message"]
+    text = message.text() or ""
+    pagers = [str(pattern) for pattern in options["pagers"]]
+    states = ["is_warning"] if found.critical else ["is_alert", "is_warning"]
+    told = sorted({handle for state in states for handle in handles(text, state)})
+    for handle in told:
+        if any(re.fullmatch(pattern, handle) for pattern in pagers):
+            shown = "[secret]" if message.secret else handle
+            occasion = "a warning" if found.critical else "a monitor that is not critical"
+            yield Finding(
+                message.path,
+                f"for {shown}, which {occasion} wakes",
+                "name it in {{#is_alert}} of critical monitors alone",
+            )
 
 
 @ALERTS.rule(

@@ -1,6 +1,6 @@
 import pytest
 
-from policies.datadog import QueryError, alerted, parse_query
+from policies.datadog import QueryError, handles, parse_query
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_what_is_no_query_says_why(text: str, fault: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "handles"),
+    ("message", "told"),
     [
         ("@slack-a and @b@pipe.dev", ["@slack-a", "@b@pipe.dev"]),
         ("{{#is_warning}}@slack-a{{/is_warning}}", []),
@@ -67,5 +67,22 @@ def test_what_is_no_query_says_why(text: str, fault: str) -> None:
         ("{{#is_alert}}{{#is_warning}}@a-b{{/is_warning}}@c-d{{/is_alert}}", ["@c-d"]),
     ],
 )
-def test_who_is_told_of_an_alert(message: str, handles: list[str]) -> None:
-    assert alerted(message) == handles
+def test_who_is_told_of_an_alert(message: str, told: list[str]) -> None:
+    assert handles(message) == told
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("@slack-a", ["@slack-a"]),
+        ("{{#is_alert}}@a-b{{/is_alert}} {{#is_recovery}}@a-b{{/is_recovery}}", []),
+        ("{{^is_alert}}@a-b{{/is_alert}}", ["@a-b"]),
+        ("{{#is_warning}}@a-b{{/is_warning}}", ["@a-b"]),
+        ("{{#is_alert_to_warning}}@a-b{{/is_alert_to_warning}}", ["@a-b"]),
+        ("{{#is_warning_to_alert}}@a-b{{/is_warning_to_alert}}", []),
+        ("{{#is_renotify}}@a-b{{/is_renotify}}", ["@a-b"]),
+        ("{{#is_alert}}@a-b{{else}}@c-d{{/is_alert}}", ["@c-d"]),
+    ],
+)
+def test_who_is_told_of_a_warning(message: str, told: list[str]) -> None:
+    assert handles(message, "is_warning") == told
