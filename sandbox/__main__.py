@@ -44,7 +44,8 @@ def _run(args: argparse.Namespace, root: Path, progress: Progress, serve: Serve 
         return DONE
     stack = workspace.find_stack(root, args.stack, args.folder)
     if args.command == "clean":
-        return operations.clean(stack, progress)
+        with progress.heartbeat():
+            return operations.clean(stack, progress)
     if args.command == "console":
         return console.run(stack, progress)
     program, left_over = engine.find(progress), None
@@ -52,7 +53,7 @@ def _run(args: argparse.Namespace, root: Path, progress: Progress, serve: Serve 
         from sandbox.providers import left_over, serve
     os.umask(0o077)
     stack.folder.mkdir(parents=True, exist_ok=True)
-    with lock.hold(stack.folder, args.command) as held:
+    with lock.hold(stack.folder, args.command) as held, progress.heartbeat():
         return operations.perform(Session(program, stack, progress, held), serve, left_over, args)
 
 

@@ -1,11 +1,15 @@
-"""What is happening, as plain lines on the terminal, so that nothing is silent for more than two seconds."""
+"""Progress as plain lines on the terminal; nothing is silent for more than five seconds."""
 
 import os
 import sys
+import threading
 import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 QUIET_AT_FIRST = 2.0  # seconds without a line after which the terminal says what is being waited for
-QUIET_LATER = 10.0  # seconds between the lines after that, so that a long wait stays readable
+QUIET_LATER = 4.0  # seconds between the lines after that; with EVERY it stays below five
+EVERY = 0.5  # seconds between two looks at the silence
 
 SIGNS = {"create": "+", "update": "~", "delete": "-", "failed": "!"}
 COLOURS = {"+": 32, "~": 33, "-": 31, "!": 31, "bold": 1, "error": 31, "warning": 33}
@@ -19,6 +23,11 @@ class Progress:
         self._activity = "getting ready"
         self._started = self._last = time.monotonic()
         self._silence = QUIET_AT_FIRST
+        self._lock = threading.RLock()
+        self._detail = ("", 0.0)
+        """What `tick` was last called with, and when."""
+        self.detail: Callable[[], str] = str
+        """Return what is being waited for, where somebody knows it better than `doing` does."""
 
     @property
     def seconds(self) -> float:
@@ -30,13 +39,15 @@ class Progress:
 
     def say(self, text: str) -> None:
         """A line of the answer itself."""
-        print(text, flush=True)
-        self._last = time.monotonic()
+        with self._lock:
+            print(text, flush=True)
+            self._last = time.monotonic()
 
     def step(self, text: str) -> None:
         """A line of progress."""
-        self._silence = QUIET_AT_FIRST
-        self.say(f"{self.seconds:6.1f}s  {text}")
+        with self._lock:
+            self._silence = QUIET_AT_FIRST
+            self.say(f"{self.seconds:6.1f}s  {text}")
 
     def doing(self, activity: str) -> None:
         """What `tick` says when nothing else has been printed for a while."""
@@ -44,12 +55,48 @@ class Progress:
 
     def tick(self, detail: str = "") -> None:
         """Call often while waiting; prints a line only after a silence."""
-        if time.monotonic() - self._last >= self._silence:
-            self.step("… " + (detail or self._activity))
-            self._silence = QUIET_LATER
+        with self._lock:
+            self._detail = (detail, time.monotonic())
+            if time.monotonic() - self._last >= self._silence:
+                self.step("… " + (detail or self.detail() or self._activity))
+                self._silence = QUIET_LATER
+
+    @contextmanager
+    def heartbeat(self) -> Generator[None]:
+        """Break every silence while the body runs, whatever it waits for."""
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.wait(EVERY):
+                detail, since = self._detail
+                self.tick(detail if time.monotonic() - since < 2 * EVERY else "")
+
+        thread = threading.Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    @contextmanager
+    def waiting_for(self, detail: Callable[[], str]) -> Generator[None]:
+        """Have every line that breaks a silence say what `detail` returns while the body runs."""
+        before, self.detail = self.detail, detail
+        try:
+            yield
+        finally:
+            self.detail = before
+
+    def ask(self, question: str) -> str:
+        """Return the line that is typed as the answer; no other line comes in between."""
+        with self._lock:
+            answer = input(question).strip()
+            self._last = time.monotonic()
+        return answer
 
     def resource(self, op: str, typ: str, name: str, done: str) -> None:
-        """One finished operation on a resource."""
+        """Print one finished operation on a resource."""
         sign = SIGNS.get(op.split("-")[0], " ")  # create-replacement, delete-replaced
         self.step(f"{self.paint(sign, sign)} {short(typ):<44} {name:<36} {done}")
 

@@ -39,6 +39,9 @@ LARGEST_MESSAGE = 400 * 2**20  # bytes; what Pulumi's own servers and clients al
 FULL_BYTES = 2**20  # free disk space below which the engine's writes may be what everything waits for
 
 
+UNTOUCHED = ("same", "read", "refresh")
+"""Operations that change nothing in a target."""
+
 DONE, FAILED, NOT_RUN, STOPPED = 0, 1, 2, 130  # exit codes
 
 
@@ -63,11 +66,14 @@ class Session:
     def operate(self, operation: str, *flags: str) -> tuple[int, Phase]:
         """Run `up`, `preview`, `refresh` or `destroy`, show it as it goes; the exit code, the last phase."""
         folder, errors = self.stack.folder, self.stack.folder / "engine-errors.log"
+        events = (folder / "events.jsonl").open("w")
+        watch = _Watch(self.progress, operation, events, self._expected(operation))
         with (
-            (folder / "events.jsonl").open("w") as events,
+            events,
             (folder / "engine.log").open("w") as log,
             errors.open("w") as stderr,
-            _serve(self.stack, watch := _Watch(self.progress, operation, events)) as port,
+            _serve(self.stack, watch) as port,
+            self.progress.waiting_for(watch.detail),
         ):
             own = (f"--client=127.0.0.1:{port}", f"--event-log=tcp://127.0.0.1:{port}")
             process = subprocess.Popen(
@@ -93,6 +99,13 @@ class Session:
             phase.errors.append(said or f"the engine ended with {process.returncode}")
         return code, phase
 
+    def _expected(self, operation: str) -> int:
+        """Return how many resources a refresh or a destroy is about; 0 where a preview says so first."""
+        if operation not in ("refresh", "destroy"):
+            return 0
+        resources = workspace.state(self.stack, "resources")
+        return sum(1 for each in resources if not each["type"].startswith("pulumi:providers:"))
+
     def _command(self, *words: str) -> dict[str, Any]:
         always = ("--stack", self.stack.name, "--non-interactive", "--color=never")
         env = workspace.environment(self.stack, self.ports) | self.more
@@ -102,16 +115,24 @@ class Session:
 class _Watch(events_pb2_grpc.EventsServicer):
     """Takes the engine's events, a stream for each phase; shows them and keeps them, a JSON object a line."""
 
-    def __init__(self, progress: Progress, operation: str, kept: TextIO) -> None:
+    def __init__(self, progress: Progress, operation: str, kept: TextIO, expected: int) -> None:
         self.phases: list[Phase] = []
         self._progress = progress
         self._operation = operation
         self._kept = kept
         self._busy: dict[str, str] = {}
         self._shown: set[tuple[str, str]] = set()
+        self._disk_full = False
+        self._expected = expected
+        self._finished: set[str] = set()  # URNs of this phase
 
     def StreamEvents(self, request_iterator: Iterator[events_pb2.EventRequest], context: Any) -> Empty:
         self._progress.doing("evaluating the program")
+        if self.phases:  # the preview of this `up` has said how much there is to do
+            self._expected = sum(
+                count for op, count in self.phases[-1].changes.items() if op not in UNTOUCHED
+            )
+        self._finished.clear()
         phase = Phase(preview=not self.phases and self._operation in ("preview", "up"))
         self.phases.append(phase)
         for request in request_iterator:
@@ -125,11 +146,25 @@ class _Watch(events_pb2_grpc.EventsServicer):
 
     def tick(self, *, disk_full: bool) -> None:
         """Called often while the engine runs."""
-        busy = sorted(self._busy.values())
+        self._disk_full = disk_full
+        self._progress.tick()
+
+    def detail(self) -> str:
+        """Return what the engine waits for at this moment."""
+        if self._disk_full:
+            return "the disk is full and the engine waits: free some space"
+        busy = sorted(self._busy.copy().values())
         more = f" and {len(busy) - 3} more" if len(busy) > 3 else ""
-        waiting = f"waiting for {', '.join(busy[:3])}{more}" if busy else ""
-        full = "the disk is full and the engine waits: free some space" if disk_full else ""
-        self._progress.tick(full or waiting)
+        return f"waiting for {', '.join(busy[:3])}{more}{self._so_far()}" if busy else ""
+
+    def _so_far(self) -> str:
+        """Return how many resources of this phase are finished, of how many."""
+        if not self._expected or not self._finished or self._of_preview():
+            return ""
+        return f"   {len(self._finished)}/{max(self._expected, len(self._finished))}"
+
+    def _of_preview(self) -> bool:
+        return self.phases[-1].preview and self._operation == "up"
 
     def _show(self, phase: Phase, event: dict[str, Any]) -> None:
         match event:
@@ -155,11 +190,13 @@ class _Watch(events_pb2_grpc.EventsServicer):
         self._busy.pop(urn, None)
         later = phase.preview and self._operation == "up" and op != "failed"  # the update will show it
         inner = typ.startswith("pulumi:")  # the stack itself, the default providers
+        if op not in UNTOUCHED or self._operation in ("refresh", "destroy"):
+            self._finished.add(urn)
         # The end of a component is reported twice.
-        if not (later or inner or op in ("same", "replace", "read") or (urn, op) in self._shown):
+        if not (later or inner or op in (*UNTOUCHED, "replace") or (urn, op) in self._shown):
             self._shown.add((urn, op))
             told = "failed" if op == "failed" else f"would {op}" if phase.preview else f"{op} done"
-            self._progress.resource(op, typ, name_of(urn), told)
+            self._progress.resource(op, typ, name_of(urn), told + self._so_far())
 
 
 class _Program(LanguageServer):

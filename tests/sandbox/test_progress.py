@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from sandbox import progress as progress_module
 from sandbox.progress import Progress, name_of, short
 from sandbox.summary import SIGNATURE, Phase, masked
 
@@ -17,15 +18,51 @@ def test_a_silence_is_broken_with_what_is_waited_for(
     progress = Progress()
     progress.doing("evaluating the program")
     said: list[str] = []
-    for now[0] in (101.9, 102.0, 111.9, 112.0, 112.5):
+    for now[0] in (101.9, 102.0, 105.9, 106.0, 106.5):
         progress.tick()
         said.append(capsys.readouterr().out)
     line = "s  … evaluating the program\n"
-    assert said == ["", f"   2.0{line}", "", f"  12.0{line}", ""]
+    assert said == ["", f"   2.0{line}", "", f"   6.0{line}", ""]
     progress.step("loaded")
-    now[0] = 114.6
+    now[0] = 108.6
     progress.tick("waiting for create of database")
-    assert capsys.readouterr().out == "  12.5s  loaded\n  14.6s  … waiting for create of database\n"
+    assert capsys.readouterr().out == "   6.5s  loaded\n   8.6s  … waiting for create of database\n"
+
+
+def test_no_silence_is_longer_than_five_seconds_even_where_nobody_ticks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert progress_module.QUIET_LATER + progress_module.EVERY <= 5
+    for name in ("QUIET_AT_FIRST", "QUIET_LATER"):
+        monkeypatch.setattr(progress_module, name, 0.1)
+    monkeypatch.setattr(progress_module, "EVERY", 0.05)
+    progress = Progress()
+    with progress.heartbeat(), progress.waiting_for(lambda: "waiting for create of database   3/187"):
+        time.sleep(0.5)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) >= 2 and all(
+        line.endswith("… waiting for create of database   3/187") for line in lines
+    )
+    time.sleep(0.2)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_question_is_not_torn_by_other_lines(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def answer(question: str) -> str:
+        print(question, end="")
+        time.sleep(0.4)
+        return " dev \n"
+
+    for name, seconds in (("QUIET_AT_FIRST", 0.1), ("QUIET_LATER", 0.1), ("EVERY", 0.05)):
+        monkeypatch.setattr(progress_module, name, seconds)
+    monkeypatch.setattr("builtins.input", answer)
+    progress = Progress()
+    with progress.heartbeat():
+        assert progress.ask("Type dev: ") == "dev"
+        asked = capsys.readouterr().out
+    assert asked == "Type dev: "
 
 
 def test_a_terminal_gets_colours_unless_no_color_is_set(
