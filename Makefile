@@ -55,6 +55,9 @@ down: $(READY) ## destroy STACK in the sandbox
 clean: $(READY) ## forget everything about STACK's sandbox
 	@$(PY) -m sandbox clean $(STACK)
 
+refresh: $(READY) ## compare STACK's state with what its targets hold; `make sandbox` puts back what differs
+	@$(PY) -m sandbox refresh $(STACK) $(BEHIND) $(FLAGS)
+
 console: $(READY) ## a shell in which kubectl and aws see what STACK's sandbox holds
 	@$(PY) -m sandbox console $(STACK) $(FLAGS)
 

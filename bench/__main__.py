@@ -66,7 +66,7 @@ def life(project: Path, stack: str, runs: int, *flags: str) -> dict[str, float]:
     """Medians of one stack in the sandbox; preview and up are from nothing, their targets' start included."""
 
     def command(name: str) -> float:
-        return seconds(python("-m", "sandbox", name, stack, "--project", str(project), "--unprotect", *flags))
+        return seconds(python("-m", "sandbox", name, stack, "--project", str(project), "--yes", *flags))
 
     found: dict[str, list[float]] = {"preview": [], "up": [], "second up": [], "down": []}
     for _ in range(runs):

@@ -4,9 +4,10 @@ import gc
 import os
 import secrets
 import shutil
+import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from sandbox import behind, line, lock, plugins, policy_pack, summary, workspace
 from sandbox.fault import Fault
 from sandbox.progress import Progress, name_of
-from sandbox.run import DONE, FAILED, Session
+from sandbox.run import DONE, Session
 from sandbox.summary import Phase
 from sandbox.targets import process
 from sandbox.targets.process import Targets
@@ -43,6 +44,9 @@ def perform(session: Session, serve: Serve, left_over: LeftOver | None, args: Na
     if operation == "down" and not begun and process.running(stack.folder) is None:
         progress.say(f"{stack.name} is not up: there is nothing to destroy.")
         return DONE
+    protected = _protected(stack) if operation == "down" else set[str]()
+    if protected and not args.yes:
+        _confirm(stack, protected, progress)
     targets = behind.find(stack, args.targets, progress) if left_over else None
     installed = plugins.find(targets, progress) if args.providers == "real" else plugins.NONE
     for name in filter(workspace.OF_CALLERS.match, list(os.environ)):
@@ -55,14 +59,20 @@ def perform(session: Session, serve: Serve, left_over: LeftOver | None, args: Na
     with serve(stack.folder, targets) as served, line.lay(served) as (ports, session.tell):
         session.ports = {name: port for name, port in ports.items() if name not in installed.programs}
         session.more = installed.environment | (workspace.VARIABLES["throwaway"] if args.throwaway else {})
+        # What somebody changed or deleted by hand is put back, as scripts/deploy.sh does on real stacks.
+        # Without targets there is nothing to compare with, and a throwaway state is left as it is.
+        real = targets is not None or left_over is None
+        compare = ["--refresh"] if begun and real and not args.throwaway else []
         if operation == "preview":
-            return _finish(session, operation, *session.operate(operation, "--json", "--show-sames", *pack))
+            flags = ["--json", "--show-sames", *compare, *pack]
+            return _finish(session, operation, *session.operate(operation, *flags))
         if (settled := _settle(session, targets, left_over)) != DONE:
             return settled
         if operation == "down":
-            return _down(session, args)
-        at_once = ["--skip-preview"] if mild or operation == "refresh" else []
-        return _finish(session, operation, *session.operate(operation, "--yes", *at_once, *pack))
+            return _down(session, args, installed.settings)
+        flags = ["--skip-preview"] if mild or operation == "refresh" else []
+        flags += compare if operation == "up" else []
+        return _finish(session, operation, *session.operate(operation, "--yes", *flags, *pack))
 
 
 def clean(stack: Stack, progress: Progress) -> int:
@@ -113,22 +123,43 @@ def _settle(session: Session, targets: Targets | None, left_over: LeftOver | Non
     return code if code == DONE else _finish(session, "refresh", code, phase)
 
 
-def _down(session: Session, args: Namespace) -> int:
-    stack, progress = session.stack, session.progress
+def _protected(stack: Stack) -> set[str]:
+    """Return the names of the resources that Pulumi, or the API that holds them, refuses to delete."""
     resources = workspace.state(stack, "resources")
-    protected = {name_of(each["urn"]) for each in resources if each.get("protect")}
-    lasting = {name_of(each["urn"]) for each in resources if each.get("inputs", {}).get("deletionProtection")}
-    if kept := sorted(lasting if args.unprotect else protected | lasting):
-        error = progress.paint("error:", "error")
-        progress.say(f"{error} these are protected, so nothing was destroyed: {', '.join(kept)}")
-        remedy = f"To destroy them too: .venv/bin/python -m sandbox down {stack.name} --unprotect"
-        if lasting:
-            keys = f"{', '.join(workspace.protecting(stack))} in Pulumi.{stack.name}.yaml"
-            remedy = f"The API itself refuses to delete {', '.join(sorted(lasting))}: set {keys} to false,"
-            remedy += f" then make sandbox STACK={stack.name}, and then this again"
-        progress.say(remedy)
-        return FAILED
-    if protected:
+    return {name_of(each["urn"]) for each in resources if each.get("protect") or _is_lasting(each)}
+
+
+def _is_lasting(resource: dict[str, Any]) -> bool:
+    """Return True if the API itself refuses to delete the resource."""
+    return bool(resource.get("inputs", {}).get("deletionProtection"))
+
+
+def _confirm(stack: Stack, protected: set[str], progress: Progress) -> None:
+    """Have the stack's name typed before what is protected goes; nothing real can: it is a sandbox's copy."""
+    progress.say(
+        f"{stack.name} is protected: {', '.join(sorted(protected))}.\n"
+        f"This destroys the sandbox's copy in {stack.folder} and nothing else; the stack file stays as it is."
+    )
+    by_flag = f"make down STACK={stack.name} FLAGS=--yes"
+    if not sys.stdin.isatty():
+        raise Fault(f"nothing was destroyed: there is no terminal to confirm it on. Add --yes: {by_flag}")
+    if progress.ask(f"Type {stack.name} to destroy it: ") != stack.name:
+        raise Fault(f"nothing was destroyed: not confirmed. Without a question: {by_flag}")
+
+
+def _down(session: Session, args: Namespace, settings: Mapping[str, str]) -> int:
+    """Destroy all that the stack has; what is protected was confirmed."""
+    stack = session.stack
+    if _protected(stack):
+        session.call("state", "unprotect", "--all", "--yes")
+    lasting = [each["urn"] for each in workspace.state(stack, "resources") if _is_lasting(each)]
+    if lasting:
+        session.progress.step(f"switching deletion protection off: {', '.join(map(name_of, lasting))}")
+        workspace.prepare(stack, settings, protect=False)
+        targeted = [f"--target={urn}" for urn in lasting]
+        code, phase = session.operate("up", "--yes", "--skip-preview", *targeted)
+        if code != DONE:
+            return _finish(session, "down", code, phase)
         session.call("state", "unprotect", "--all", "--yes")
     code = _finish(session, "down", *session.operate("destroy", "--yes", "--skip-preview"))
     if code == DONE and not args.keep_targets:

@@ -23,15 +23,16 @@ NOT_COPIED = {"secretsprovider", "encryptionsalt", "encryptedkey", "environment"
 
 VARIABLES: dict[str, Any] = tomllib.loads(Path(__file__).with_name("environment.toml").read_text())
 
-OF_CALLERS = re.compile(
-    r"(AWS|CLOUDFLARE|CF|DATADOG|DD|GOOGLE|AZURE|ARM|PULUMI|GITHUB|GH|VAULT)_|KUBECONFIG$|\w+_PROXY$",
-    re.IGNORECASE,
-)
+SERVICES = "AWS|CLOUDFLARE|CF|DATADOG|DD|GOOGLE|AZURE|ARM|PULUMI|GITHUB|GH|VAULT"
+"""How variables begin that lead to somebody's account."""
+
+OF_CALLERS = re.compile(rf"({SERVICES})_|KUBECONFIG$|\w+_PROXY$", re.IGNORECASE)
 """Environment variables of the caller's that neither the program nor a provider nor a client must see."""
 
 ZONE = re.compile(r"^ +zoneName: *['\"]?([\w.-]+)", re.MULTILINE)
 
-PROTECTING = re.compile(r"^ +(\w*protect\w*): *true\b", re.MULTILINE | re.IGNORECASE)
+PROTECTING = re.compile(r"protect", re.IGNORECASE)
+"""In the name of a setting that keeps something from being deleted."""
 
 Tree = dict[str, yaml.Node]
 """A YAML mapping with its values as they were written: Go reads `on` or `18:30` otherwise than Python."""
@@ -84,13 +85,11 @@ def zones(stack: Stack) -> set[str]:
     return {name for text in files for name in ZONE.findall(text)}
 
 
-def protecting(stack: Stack) -> list[str]:
-    """The settings of the stack file that protect something from being deleted."""
-    return PROTECTING.findall((stack.project / f"Pulumi.{stack.name}.yaml").read_text(errors="replace"))
+def prepare(stack: Stack, settings: Mapping[str, str] | None = None, *, protect: bool = True) -> list[str]:
+    """Bring the folder up to date with the tracked files and `settings`; the secret keys without a value.
 
-
-def prepare(stack: Stack, settings: Mapping[str, str] | None = None) -> list[str]:
-    """Bring the folder up to date with the tracked files and `settings`; the secret keys without a value."""
+    Without `protect`, the copy of the stack file protects nothing: every setting that is named so is off.
+    """
     for folder in ("home", "state"):
         (stack.folder / folder).mkdir(parents=True, exist_ok=True)
     copy = stack.folder / f"Pulumi.{stack.name}.yaml"
@@ -99,6 +98,8 @@ def prepare(stack: Stack, settings: Mapping[str, str] | None = None) -> list[str
 
     wanted = _secret_keys(stack, given)
     config = {key: _without_secrets(value) for key, value in given.items() if key not in wanted}
+    if not protect:
+        config = {key: _unprotected(key, value) for key, value in config.items()}
     config |= {key: yaml.ScalarNode("tag:yaml.org,2002:str", text) for key, text in (settings or {}).items()}
     # The random values live in this copy, encrypted by the engine. Each stays the same from run to run, until
     # the text that it stands for is another one: a secret that was changed shows as a change.
@@ -231,6 +232,14 @@ def _is_secret(node: yaml.Node) -> bool:
 def _without_secrets(node: yaml.Node) -> yaml.Node:
     kept = {key: _without_secrets(each) for key, each in _items(node).items() if not _is_secret(each)}
     return _mapping(kept) if isinstance(node, yaml.MappingNode) else node
+
+
+def _unprotected(key: str, node: yaml.Node) -> yaml.Node:
+    """Return a setting's value with `false` for whatever is named as a protection and is `true`."""
+    if isinstance(node, yaml.MappingNode):
+        return _mapping({name: _unprotected(name, each) for name, each in _items(node).items()})
+    on = isinstance(node, yaml.ScalarNode) and node.tag.endswith(":bool") and PROTECTING.search(key)
+    return yaml.ScalarNode("tag:yaml.org,2002:bool", "false") if on else node
 
 
 def _items(node: yaml.Node) -> Tree:

@@ -81,6 +81,7 @@ def test_a_python_that_is_too_old_is_named_with_the_remedy(tree: Path) -> None:
         (["down", "STACK=stg", "FLAGS=--keep-targets"], "down stg --keep-targets"),
         (["clean", "STACK=foundation"], "clean foundation"),
         (["console", "STACK=prod"], "console prod"),
+        (["refresh", "STACK=stg"], "refresh stg --providers stand-ins"),
         (["control-plane"], "control-plane"),
     ],
 )

@@ -1,6 +1,8 @@
 """A project of a few Things, its policy pack, and the sandbox's command run on it as a process."""
 
 import json
+import os
+import pty
 import subprocess
 import sys
 import time
@@ -77,6 +79,19 @@ class Project:
         """The command to its end: exit code and what it said."""
         process = self.start(command, *flags, stack=stack)
         said, _ = process.communicate(timeout=120)
+        return process.returncode, said
+
+    def typed(self, text: str, command: str, *flags: str) -> tuple[int, str]:
+        """The command on a terminal, with what somebody types there: exit code and what it said."""
+        ours, theirs = pty.openpty()
+        words = [sys.executable, "-m", "tests.sandbox.things", command, "dev", "--project", self.root, *flags]
+        with os.fdopen(ours, "w") as keyboard, os.fdopen(theirs) as terminal:
+            process = subprocess.Popen(
+                words, cwd=ROOT, text=True, stdin=terminal, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            )
+            keyboard.write(text)
+            keyboard.flush()
+            said, _ = process.communicate(timeout=120)
         return process.returncode, said
 
     def summary(self) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Each command, run as a user runs it, with the real engine."""
 
 import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -32,6 +33,7 @@ def test_up_makes_what_the_stack_declares_and_says_so(project: Project) -> None:
     assert code == 0, said
     assert "making stack dev" in said
     assert "+ test:index:Thing                             cup" in said
+    assert re.search(r" cup +create done   [34]/4\n", said), said
     assert "Resources by component: 2 create\n  shelf                        pipe:shelf:Shelf" in said
     assert (
         "  password                     [secret]\n  url                          https://dev.pipe.dev" in said
@@ -62,6 +64,31 @@ def test_a_second_up_changes_nothing_and_keeps_the_secrets(project: Project) -> 
     assert (code, project.summary()["changes"]) == (0, {"same": 4}), said
     assert "Changes: 0 (4 unchanged)" in said
     assert (project.folder / "Pulumi.dev.yaml").read_text() == first
+
+
+def drift(project: Project) -> None:
+    """Delete one Thing, and change the other one, behind the engine's back."""
+    for file in (project.folder / "targets").glob("*.json"):
+        thing = json.loads(file.read_text())
+        if thing["size"] == 1:
+            file.unlink()
+        else:
+            file.write_text(json.dumps(thing | {"size": 7}))
+
+
+def test_up_puts_back_what_was_changed_or_deleted_by_hand(project: Project) -> None:
+    project.run("up")
+    drift(project)
+    code, said = project.run("preview")
+    assert code == 0 and "would create" in said and "would update" in said, said
+    assert project.creations() == ["cup created", "jug created"]
+    code, said = project.run("up")
+    assert code == 0, said
+    assert "Changes: 1 create, 1 update (2 unchanged)" in said
+    assert "refresh done" not in said  # what agrees is worth no line
+    sizes = {json.loads(each.read_text())["size"] for each in (project.folder / "targets").glob("*.json")}
+    assert sizes == {1, 2}
+    assert "Changes: 0 (4 unchanged)" in project.run("up")[1]
 
 
 def test_a_preview_shows_and_applies_nothing(project: Project) -> None:
@@ -97,6 +124,7 @@ def test_down_destroys_everything(project: Project) -> None:
     project.run("up")
     code, said = project.run("down")
     assert (code, project.summary()["changes"]) == (0, {"delete": 4}), said
+    assert re.search(r" shelf +delete done   [34]/4\n", said), said
     assert list((project.folder / "targets").glob("*.json")) == []
     assert "Next: make sandbox STACK=dev; or make clean STACK=dev" in said
     assert "Outputs" not in said and project.summary()["outputs"] == {}
@@ -108,34 +136,43 @@ def test_down_of_what_is_not_up_says_so_and_starts_nothing(project: Project) -> 
     assert not (project.folder / "state" / ".pulumi").exists()
 
 
-def test_down_leaves_everything_when_something_is_protected(project: Project) -> None:
+PROTECTED = (
+    "dev is protected: vase.\n"
+    "This destroys the sandbox's copy in {folder} and nothing else; the stack file stays as it is.\n"
+)
+
+
+def test_down_asks_before_it_destroys_what_is_protected_and_leaves_the_stack_file(project: Project) -> None:
     project.things(**THINGS, vase={"protect": True})
     project.run("up")
+    file = project.root / "Pulumi.dev.yaml"
+    before = file.read_text()
     code, said = project.run("down")
-    assert code == 1
-    assert "error: these are protected, so nothing was destroyed: vase" in said
-    assert "To destroy them too: .venv/bin/python -m sandbox down dev --unprotect" in said
+    assert (code, said) == (
+        2,
+        PROTECTED.format(folder=project.folder)
+        + "error: nothing was destroyed: there is no terminal to confirm it on. "
+        "Add --yes: make down STACK=dev FLAGS=--yes\n",
+    )
+    code, said = project.typed("no\n", "down")
+    assert code == 2 and "Type dev to destroy it: " in said and "not confirmed" in said, said
     assert len(list((project.folder / "targets").glob("*.json"))) == 3
-    code, said = project.run("down", "--unprotect")
+    code, said = project.typed("dev\n", "down")
     assert (code, list((project.folder / "targets").glob("*.json"))) == (0, []), said
+    assert file.read_text() == before
 
 
-def test_down_destroys_nothing_while_an_api_would_refuse_to_delete_something(project: Project) -> None:
+def test_down_switches_off_what_an_api_would_refuse_to_delete_in_its_own_copy_alone(project: Project) -> None:
     project.things(**THINGS, vase={"protect": True, "deletionProtection": True})
     project.run("up")
-    remedy = (
-        "The API itself refuses to delete vase: set deletionProtection, protect in Pulumi.dev.yaml to false,"
-        " then make sandbox STACK=dev, and then this again"
-    )
-    for flags in ([], ["--unprotect"]):
-        code, said = project.run("down", *flags)
-        assert code == 1, said
-        assert f"error: these are protected, so nothing was destroyed: vase\n{remedy}\n" in said
-    assert len(list((project.folder / "targets").glob("*.json"))) == 3
-    project.things(**THINGS, vase={"protect": False, "deletionProtection": False})
-    assert project.run("up")[0] == 0
-    code, said = project.run("down")
+    file = project.root / "Pulumi.dev.yaml"
+    before = file.read_text()
+    code, said = project.run("down", "--yes")
     assert (code, list((project.folder / "targets").glob("*.json"))) == (0, []), said
+    assert "switching deletion protection off: vase" in said
+    assert file.read_text() == before
+    project.run("up")
+    assert [each for each in (project.folder / "targets").glob("*.json") if "true" in each.read_text()]
 
 
 def test_clean_forgets_the_stack(project: Project) -> None:

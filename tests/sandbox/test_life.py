@@ -379,7 +379,7 @@ def test_the_foundation_comes_up_is_repaired_and_goes_for_who_insists(stack: Sta
     code, said = stack.run("down")
     assert code == 1 and "these are protected, so nothing was destroyed: " in said, said
     assert in_targets(targets(stack)) == everything
-    assert set(run(stack, "down", "--unprotect", "--keep-targets")) == {"delete"}
+    assert set(run(stack, "down", "--yes", "--keep-targets")) == {"delete"}
     assert in_targets(targets(stack)) == in_state(stack) == set()
     assert run(stack, "up", QUICK) == made
     assert in_targets(targets(stack)) == in_state(stack)

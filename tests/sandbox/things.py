@@ -75,7 +75,9 @@ class Things(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.ReadResponse(id=request.id, properties=live, inputs=live)
 
     def Update(self, request: provider_pb2.UpdateRequest, context: Any) -> provider_pb2.UpdateResponse:
-        (self.directory / f"{request.id}.json").write_text(json.dumps(plain(request.news)))
+        if not request.preview:
+            props = {key: value for key, value in plain(request.news).items() if key != "password"}
+            (self.directory / f"{request.id}.json").write_text(json.dumps(props))
         return provider_pb2.UpdateResponse(properties=request.news)
 
     def Delete(self, request: provider_pb2.DeleteRequest, context: Any) -> empty_pb2.Empty:
