@@ -15,7 +15,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 VERCEL := 64.0.2
-TASKS := help packages sandbox preview down clean console control-plane plugins validate check format \
+TASKS := help packages sandbox preview down clean refresh console control-plane plugins validate check format \
   drill-programs test-unit test test-drills test-all checks scan current vercel review bench kills mutation truth schema lock
 STACKS := $(patsubst Pulumi.%.yaml,%,$(notdir $(wildcard Pulumi.*.yaml foundation/Pulumi.*.yaml)))
 

@@ -37,11 +37,7 @@ def find(stack: Stack, wanted: str | None, progress: Progress) -> Targets | None
         return None
     targets = process.running(stack.folder)
     if held and targets is None:
-        raise Fault(
-            f"the targets of {stack.name} have ended, and what was in them is gone, while the state has "
-            f"{held} resources. {stack.folder / 'targets.log'} may say why. "
-            f"Start anew: make clean STACK={stack.name}"
-        )
+        raise Fault(advice(stack))
     if targets and targets.kubeconfig:
         return targets
     from sandbox.targets import control_plane  # takes long to import
@@ -54,6 +50,23 @@ def find(stack: Stack, wanted: str | None, progress: Progress) -> Targets | None
         kubernetes = "a Kubernetes control plane, " if built else ""
         progress.step(f"targets: {kubernetes}AWS, Cloudflare and Datadog APIs; process {targets.pid}")
     return targets
+
+
+def advice(stack: Stack) -> str:
+    """Say why nothing answers for a stack, and what to do: the same for every command and script."""
+    held, note = _held(stack), stack.folder / "behind"
+    anew = f"Start anew: make clean STACK={stack.name}, then make sandbox STACK={stack.name}"
+    log = f"{stack.folder / 'targets.log'} may say why."
+    if not held:
+        return f"the sandbox of {stack.name} does not run. Start it: make sandbox STACK={stack.name}"
+    if note.exists() and note.read_text() == NONE:
+        return f"{stack.name} was made with TARGETS=none, so nothing is behind its providers. {anew}"
+    if process.running(stack.folder):
+        return f"the targets of {stack.name} run, but one of them does not answer. {log} {anew}"
+    return (
+        f"the targets of {stack.name} have ended, and what was in them is gone, while the state has "
+        f"{held} resources. {log} {anew}"
+    )
 
 
 def _held(stack: Stack) -> int:

@@ -1,25 +1,65 @@
 """A shell in which the usual clients see a stack's targets."""
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
+from collections.abc import Mapping
+from pathlib import Path
 
-from sandbox import plugins, workspace
+from sandbox import behind, plugins, workspace
 from sandbox.fault import Fault
 from sandbox.progress import Progress
 from sandbox.targets import process
 from sandbox.workspace import Stack
 
+START_UP = re.compile(r"(BASH_ENV|ENV|PROMPT_COMMAND|ZDOTDIR|PS1)$")
+"""Variables with which the caller's shell runs, or shows, something of its own as it starts."""
+
+AFTER_RC = """\
+__sandbox_pattern='^(({services})_[A-Za-z0-9_]*|KUBECONFIG|[A-Za-z]+_(PROXY|proxy))=.*'
+for __sandbox_name in $(env | sed -nE "s/$__sandbox_pattern/\\1/p"); do unset "$__sandbox_name"; done
+{exports}
+__sandbox_prompt() {{
+  case $PS1 in "$__sandbox_mark"*) ;; *) PS1="$__sandbox_mark$PS1" ;; esac
+}}
+__sandbox_mark={mark}
+"""
+"""What follows the user's own files: the variables again, since those files may have set others that lead to
+an account, and the mark in front of whatever prompt they make."""
+
+BASH = """\
+[ -f ~/.bashrc ] && . ~/.bashrc
+{after}
+if [[ $(declare -p PROMPT_COMMAND 2> /dev/null) == "declare -a"* ]]; then
+  PROMPT_COMMAND+=(__sandbox_prompt)
+else
+  PROMPT_COMMAND="${{PROMPT_COMMAND:+${{PROMPT_COMMAND%;}};}}__sandbox_prompt"
+fi
+__sandbox_prompt
+"""
+ZSH_ENV = """\
+[ -f {home}/.zshenv ] && . {home}/.zshenv
+ZDOTDIR={own}
+"""
+ZSH_RC = """\
+ZDOTDIR={home}
+[ -f {home}/.zshrc ] && . {home}/.zshrc
+{after}
+autoload -Uz add-zsh-hook && add-zsh-hook precmd __sandbox_prompt
+__sandbox_prompt
+"""
+
 
 def run(stack: Stack, progress: Progress) -> int:
-    """Open the caller's shell with KUBECONFIG, AWS_ENDPOINT_URL and so on; the shell's exit code."""
+    """Open the caller's shell with TARGET, KUBECONFIG, AWS_ENDPOINT_URL and so on; the shell's exit code."""
     targets = process.running(stack.folder)
     if targets is None:
-        raise Fault(f"{stack.name} has no targets that run: make sandbox STACK={stack.name} starts them.")
+        raise Fault(behind.advice(stack))
     region = workspace.read(stack.project / f"Pulumi.{stack.name}.yaml")["config"]
     settings = {key.value: value.value for key, value in region.value}
-    own_variables = {"AWS_DEFAULT_REGION": settings.get("aws:region", ""), "PS1": f"{stack.name} $ "}
+    own_variables = {"AWS_DEFAULT_REGION": settings.get("aws:region", ""), "TARGET": "sandbox"}
     tries = "aws ec2 describe-vpcs; "
     tries += 'curl -H "Authorization: Bearer $CLOUDFLARE_API_TOKEN" $CLOUDFLARE_BASE_URL/zones'
     path = os.environ.get("PATH", "")
@@ -37,8 +77,44 @@ def run(stack: Stack, progress: Progress) -> int:
         own.write_text(f'#!/bin/sh\nexec {shlex.quote(aws)} --endpoint-url "$AWS_ENDPOINT_URL" "$@"\n')
         own.chmod(0o700)
         path = f"{own.parent}{os.pathsep}{path}"
-    progress.say(f"The targets of {stack.name}; exit ends this. Try: {tries}")
+    progress.say(f"The targets of {stack.name}, for the scripts too; exit ends this. Try: {tries}")
     shell = os.environ.get("SHELL") or shutil.which("bash") or "/bin/sh"
-    kept = {name: text for name, text in os.environ.items() if not workspace.OF_CALLERS.match(name)}
-    env = kept | plugins.clients(targets) | own_variables | {"PATH": path}
-    return subprocess.run([shell], env=env, cwd=stack.root).returncode
+    kept = {
+        name: text
+        for name, text in os.environ.items()
+        if not workspace.OF_CALLERS.match(name) and not START_UP.match(name)
+    }
+    exported = plugins.clients(targets) | own_variables | {"PATH": path}
+    words, more = start_up(shell, stack, exported)
+    return subprocess.run(words, env=kept | exported | more, cwd=stack.root).returncode
+
+
+def mark(stack: Stack) -> str:
+    """Return what every prompt of the shell begins with."""
+    return f"[sandbox {stack.name}] "
+
+
+def start_up(shell: str, stack: Stack, exported: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    """Return the shell's command, and more variables with which no file of the user's undoes `exported`.
+
+    Files of Bash and Zsh run before ours; Bash reads ours in place of .bashrc, Zsh finds its own in ZDOTDIR.
+    Any other shell that follows POSIX reads the file that ENV names, and no other.
+    """
+    folder = stack.folder / "shell"
+    folder.mkdir(exist_ok=True)
+    exports = "\n".join(f"export {name}={shlex.quote(text)}" for name, text in exported.items())
+    after = AFTER_RC.format(services=workspace.SERVICES, exports=exports, mark=shlex.quote(mark(stack)))
+    name = Path(shell).name
+    if name == "bash":
+        file = folder / "bashrc"
+        workspace.write_atomically(file, BASH.format(after=after))
+        return [shell, "--rcfile", str(file)], {}
+    if name == "zsh":
+        home = shlex.quote(os.environ.get("ZDOTDIR") or str(Path.home()))
+        own = shlex.quote(str(folder))
+        workspace.write_atomically(folder / ".zshenv", ZSH_ENV.format(home=home, own=own))
+        workspace.write_atomically(folder / ".zshrc", ZSH_RC.format(home=home, after=after))
+        return [shell], {"ZDOTDIR": str(folder)}
+    file, prompt = folder / "shrc", f"{mark(stack)}$ "
+    workspace.write_atomically(file, f"{exports}\nPS1={shlex.quote(prompt)}\n")
+    return [shell], {"ENV": str(file), "PS1": prompt}

@@ -10,9 +10,14 @@ import pytest
 
 from components.alert import runbook
 from docs import generate
+from sandbox import __main__ as sandbox_command
+from sandbox import console
+from sandbox.workspace import Stack
+from tests.docs import commands
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+SANDBOX_FLAG = re.compile(r"make (?:sandbox|preview|down|refresh|console)(?: [^`\n]*)? FLAGS=(--[\w-]+)")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 HEADINGS = """\
@@ -139,3 +144,15 @@ def test_what_was_measured_is_a_number_that_a_drill_prints() -> None:
         drills = re.findall(r"`(tests/\S+\.py)`", by)
         assert drills or "`make bench`" in by
         assert all(" measured(" in (ROOT / file).read_text() for file in drills), by
+
+
+def test_flags_that_the_documents_give_to_the_sandbox_are_flags_of_it() -> None:
+    words = [word for command in commands.documents() for word in SANDBOX_FLAG.findall(command.read_text())]
+    assert "--yes" in words
+    assert {word for word in words if word not in sandbox_command.LINE["arguments"]} == set()
+
+
+@pytest.mark.parametrize("guide", ["deployment.md", "ja/deployment.md"])
+def test_the_guide_names_the_mark_that_the_console_puts_before_the_prompt(guide: str) -> None:
+    stack = Stack("dev", ROOT, ROOT, "pipe", ROOT / ".sandbox" / "dev")
+    assert f"`{console.mark(stack).strip()}`" in (DOCS / guide).read_text()

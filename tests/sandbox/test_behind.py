@@ -97,6 +97,21 @@ def test_what_was_planned_is_not_taken_for_real(stack: Stack) -> None:
     assert behind.find(stack, None, Progress()) is None
 
 
+def test_what_to_do_depends_on_what_there_was(stack: Stack) -> None:
+    anew = "Start anew: make clean STACK=dev, then make sandbox STACK=dev"
+    assert behind.advice(stack) == "the sandbox of dev does not run. Start it: make sandbox STACK=dev"
+    hold(stack, "aws:ec2/vpc:Vpc")
+    workspace.write_atomically(stack.folder / "behind", "none")
+    assert behind.advice(stack) == (
+        f"dev was made with TARGETS=none, so nothing is behind its providers. {anew}"
+    )
+    workspace.write_atomically(stack.folder / "behind", "all")
+    process.start(stack.folder, Progress(), control_plane=False)
+    assert "run, but one of them does not answer" in behind.advice(stack)
+    process.stop(stack.folder)
+    assert behind.advice(stack).endswith(anew) and "have ended" in behind.advice(stack)
+
+
 def test_dead_targets_of_a_state_with_resources_are_not_replaced(stack: Stack) -> None:
     targets = behind.find(stack, "all", Progress())
     assert targets is not None
@@ -108,8 +123,10 @@ def test_dead_targets_of_a_state_with_resources_are_not_replaced(stack: Stack) -
         behind.find(stack, None, Progress())
     assert str(fault.value) == (
         "the targets of dev have ended, and what was in them is gone, while the state has 2 resources. "
-        f"{stack.folder / 'targets.log'} may say why. Start anew: make clean STACK=dev"
+        f"{stack.folder / 'targets.log'} may say why. "
+        "Start anew: make clean STACK=dev, then make sandbox STACK=dev"
     )
+    assert str(fault.value) == behind.advice(stack)
     hold_nothing = json.dumps({"checkpoint": {"latest": {"resources": []}}})
     workspace.write_atomically(stack.checkpoint, hold_nothing)
     assert behind.find(stack, None, Progress()) not in (None, targets)
