@@ -56,10 +56,10 @@ WITH_NO_DATA = {
 }
 """By type: the options that say what happens when data stops coming."""
 
-_COMPARISON = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
+_COMPARISON = re.compile(r"(>=|<=|==|!=|>|<)\s*([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)\s*")
 _WINDOW = re.compile(
-    r"""\(\s*(?:last_|current_)(\d+)(m|h|d|w|mo)\b"""
-    r"""|\.(?:last|short_window|long_window)\(\s*["'](\d+)(m|h|d|w|mo)["']\s*\)"""
+    r"""\(\s*(?:last_|current_)(\d{1,9})(m|h|d|w|mo)\b"""
+    r"""|\.(?:last|short_window|long_window)\(\s*["'](\d{1,9})(m|h|d|w|mo)["']\s*\)"""
 )
 _MINUTES = {"m": 1, "h": 60, "d": 1440, "w": 10080, "mo": 43200}
 _PAIRS = {")": "(", "]": "[", "}": "{"}
@@ -125,8 +125,8 @@ def _outside(text: str) -> Iterator[tuple[int, str]]:
 
 
 _HANDLE = re.compile(r"(?<![\w.{])@[A-Za-z0-9][\w.+@-]*[\w]")
-_BLOCK = re.compile(r"\{\{([#^])(is_\w+)[^}]*\}\}((?:(?!\{\{[#^]).)*?)\{\{/\2\}\}", re.DOTALL)
-"""An innermost condition."""
+_TAG = re.compile(r"\{\{(?:([#^])(?:(is_\w+)\b[^{}]*\}\})?|/(is_\w+)\}\}|else\}\})")
+"""A tag of a condition: its sign, and its name where it opens or closes one that the pack knows."""
 _ALWAYS = frozenset({"is_match", "is_exact_match", "is_priority"})
 _DEPENDS = {
     "is_alert": _ALWAYS | {"is_warning_to_alert", "is_no_data_to_alert"},
@@ -140,20 +140,50 @@ def handles(message: str, state: str = "is_alert") -> list[str]:
 
     What only recoveries and reminders of alerts tell does not count.
     """
-    depends = _DEPENDS[state]
+    parts: list[str] = []
+    begin = hiding = 0
+    for tag, change, separator in _conditions(message, state):
+        if hiding == 0:
+            parts += (message[begin : tag.start()], separator)
+        begin = tag.end()
+        hiding += change
+    if hiding == 0:
+        parts.append(message[begin:])
+    return _HANDLE.findall("".join(parts))
 
-    def keep(match: re.Match[str]) -> str:
-        sign, condition, body = match.groups()
-        then, _, otherwise = body.partition("{{else}}")
-        holds, fails = (then, otherwise) if sign == "#" else (otherwise, then)
-        if condition in depends:
-            return f"{holds} {fails}"
-        return holds if condition == state else fails
 
-    before = None
-    while before != message:
-        before, message = message, _BLOCK.sub(keep, message)
-    return _HANDLE.findall(message)
+def _conditions(message: str, state: str) -> list[tuple[re.Match[str], int, str]]:
+    """Return the tags of all conditions that are closed, in order.
+
+    With each tag comes by how many it changes the number of conditions that hide the text after it from the
+    state, and what separates the texts on its two sides. One pass with a stack: a message may consist of
+    nothing but nested conditions.
+    """
+    tags = list(_TAG.finditer(message))
+    found: dict[int, tuple[re.Match[str], int, str]] = {}
+    open_tags: list[tuple[int, int | None]] = []
+    """The index of each tag that opens a condition, and of the {{else}} that belongs to it."""
+    for index, tag in enumerate(tags):
+        sign, _, closing = tag.groups()
+        if sign:
+            open_tags.append((index, None))
+        elif not open_tags:
+            continue
+        elif closing is None:
+            opening, otherwise = open_tags[-1]
+            open_tags[-1] = (opening, index if otherwise is None else otherwise)
+        elif tags[open_tags[-1][0]][2] == closing:
+            opening, otherwise = open_tags.pop()
+            depends = closing in _DEPENDS[state]
+            holds = (tags[opening][1] == "#") == (closing == state)
+            hidden_first, hidden_second = int(not (depends or holds)), int(not depends and holds)
+            separator = " " if depends else ""
+            found[opening] = (tags[opening], hidden_first, "")
+            if otherwise is not None:
+                found[otherwise] = (tags[otherwise], hidden_second - hidden_first, separator)
+            last = hidden_first if otherwise is None else hidden_second
+            found[index] = (tag, -last, separator)
+    return [found[index] for index in sorted(found)]
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from policies.networks import is_world
 from policies.unknowns import Value
+from policies.wildcards import matches
 
 _NARROWING = frozenset(
     {
@@ -108,7 +108,7 @@ class Statement:
     def covers(self, action: str) -> bool:
         """Whether one of its action patterns covers an action, or every action of `service:*`."""
         wanted = action.lower()
-        return any(fnmatchcase(wanted, pattern.lower()) for pattern in self.actions)
+        return any(matches(wanted, pattern.lower()) for pattern in self.actions)
 
 
 def _has_owner(value: str) -> bool:

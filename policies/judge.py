@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from policies.pods import patches
-from policies.rule import Finding, Options, Resource, Rule, Stack, Unknown
-from policies.unknowns import UnknownValueError, from_plain
+from policies.rule import Finding, Options, Resource, Rule, Stack, Unknown, unreadable
+from policies.unknowns import UnknownValueError, UnreadableValueError, from_plain
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ def judge_settled(rule: Rule, subject: Resource | Stack, options: Options) -> Ju
         verdicts.extend(check(subject, options))
     except UnknownValueError as fault:
         verdicts.append(Unknown(fault.path))
+    except UnreadableValueError as fault:
+        verdicts.append(unreadable(fault))
     except Exception as fault:  # a rule that crashes is a finding of its own, never an aborted run
         crash = _where(fault)
     if not verdicts and not crash:

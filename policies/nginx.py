@@ -6,18 +6,25 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 from policies.rule import Finding, Unknown, Verdict
-from policies.unknowns import UnknownValueError, Value
+from policies.unknowns import UnknownValueError, UnreadableValueError, Value
+from policies.wildcards import matches
 
 PROTOCOLS = ("ssl_protocols", "proxy_ssl_protocols", "grpc_ssl_protocols", "uwsgi_ssl_protocols")
 """The directives that name versions of TLS."""
 
 _LOOKS_LIKE_NGINX = re.compile(rf"\b({'|'.join(PROTOCOLS)}|ssl_certificate)\s|\b(server|http)\s*\{{")
+DEEPEST = 64
+"""Blocks in one another that a file may have; nginx's own contexts nest five or six deep."""
+LONGEST_PORT = 5
+"""Digits of a port."""
+MOST_STEPS = 100_000
+"""Directives that may come of one ConfigMap when its includes are followed. Files that include each other in
+several places would otherwise be expanded again for each way that leads to them."""
 _PROSE = re.compile(r"readme|\.(md|txt|rst|adoc)$", re.IGNORECASE)
 
 
@@ -29,6 +36,9 @@ class Directive:
     args: tuple[str, ...]
     line: int
     block: tuple["Directive", ...] | None
+
+
+TOO_DEEP = f"blocks nested more than {DEEPEST} deep"
 
 
 class NotNginxError(Exception):
@@ -47,12 +57,17 @@ def parse(text: str) -> tuple[Directive, ...]:
         read = cast(Callable[..., Any], crossplane.parse)  # pyright: ignore[reportUnknownMemberType]
         payload = cast("dict[str, Any]", read(str(file), single=True, check_ctx=False, check_args=False))
     if payload["errors"]:
-        raise NotNginxError(str(payload["errors"][0]["error"]).partition(" in /")[0] or "unfinished")
-    return tuple(_directive(item) for item in payload["config"][0]["parsed"])
+        error = str(payload["errors"][0]["error"]).partition(" in /")[0]
+        # crossplane calls itself for each block, and reports Python's limit like any other error.
+        too_deep = error.startswith("maximum recursion depth")
+        raise NotNginxError(TOO_DEEP if too_deep else error or "unfinished")
+    return tuple(_directive(item, 1) for item in payload["config"][0]["parsed"])
 
 
-def _directive(item: dict[str, Any]) -> Directive:
-    block = tuple(_directive(inner) for inner in item["block"]) if "block" in item else None
+def _directive(item: dict[str, Any], depth: int) -> Directive:
+    if depth > DEEPEST:
+        raise NotNginxError(TOO_DEEP)
+    block = tuple(_directive(inner, depth + 1) for inner in item["block"]) if "block" in item else None
     return Directive(item["directive"], tuple(item["args"]), item["line"], block)
 
 
@@ -98,6 +113,8 @@ class Files:
         self.parsed: dict[str, tuple[Directive, ...]] = {}
         self.unread: list[Verdict] = []
         """Files that are not known, or that no parser understands."""
+        self._path = config_map.path
+        self._steps = 0
         for field in ("data", "binaryData"):
             try:
                 for name, value in _texts(config_map, field):
@@ -123,13 +140,28 @@ class Files:
     def matches(self, pattern: str) -> list[str]:
         """The entries that an include names, by file name: mount paths are not known here."""
         base = PurePosixPath(pattern).name
-        return sorted(name for name in self.parsed if fnmatchcase(name, base))
+        if not {"*", "?"} & set(base):
+            return [base] if base in self.parsed else []
+        self._count(len(self.parsed))
+        return sorted(name for name in self.parsed if matches(name, base))
+
+    def _count(self, steps: int, depth: int = 0) -> None:
+        """Refuse to go on when the includes lead to more directives, or deeper, than nginx could use."""
+        self._steps += steps
+        if self._steps > MOST_STEPS or depth > DEEPEST:
+            limit = f"deeper than {DEEPEST}" if depth > DEEPEST else f"to more than {MOST_STEPS} directives"
+            raise UnreadableValueError(
+                f"{self._path}.data".lstrip("."),
+                f"nginx configuration whose includes lead {limit}",
+                "include each file in one place, so that it can be checked",
+            )
 
     def flat(
         self, name: str, block: tuple[Directive, ...], seen: frozenset[str] = frozenset()
     ) -> Iterator[tuple[str, Directive]]:
         """The directives of a block and of what it includes, with the entry that each is in."""
         for directive in block:
+            self._count(1, len(seen))
             if directive.name == "include" and directive.args:
                 for other in self.matches(directive.args[0]):
                     if other not in seen:
@@ -162,9 +194,10 @@ class Files:
 
     def servers(self) -> "Iterator[Server]":
         """All servers, with whether the blocks around them name versions of TLS."""
-        yield from self._servers(self.roots(), False)
+        yield from self._servers(self.roots(), False, 1)
 
-    def _servers(self, found: list[tuple[str, Directive]], inherited: bool) -> "Iterator[Server]":
+    def _servers(self, found: list[tuple[str, Directive]], inherited: bool, depth: int) -> "Iterator[Server]":
+        self._count(0, depth)
         chosen = inherited or any(item.name == "ssl_protocols" for _, item in found)
         for name, directive in found:
             if directive.block is None:
@@ -172,7 +205,7 @@ class Files:
             inner = list(self.flat(name, directive.block, frozenset({name})))
             if directive.name == "server":
                 yield Server(self.entries[name], directive.line, tuple(item for _, item in inner), chosen)
-            yield from self._servers(inner, chosen)
+            yield from self._servers(inner, chosen, depth + 1)
 
     def names_versions(self) -> bool:
         """Whether they name versions for servers of other files too: around servers, not within one."""
@@ -232,7 +265,7 @@ class Server:
 def _port(address: str) -> int:
     """The port of a listen directive; without one it is 80 (ngx_http_core_module)."""
     last = address.rpartition(":")[2]
-    return int(last) if last.isdecimal() else 80
+    return int(last) if last.isdecimal() and len(last) <= LONGEST_PORT else 80
 
 
 def _includes(block: tuple[Directive, ...]) -> Iterator[str]:

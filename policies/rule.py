@@ -7,7 +7,7 @@ from typing import Any, Required, TypedDict, TypeVar, Unpack
 
 from pulumi_policy import EnforcementLevel, Severity
 
-from policies.unknowns import UnknownValueError, Value
+from policies.unknowns import UnknownValueError, UnreadableValueError, Value
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,11 @@ def unwanted(value: Value, remedy: str = "remove it") -> Finding:
     return Finding(value.path, value.shown(), remedy, value.absent)
 
 
+def unreadable(fault: UnreadableValueError, urn: str | None = None) -> Finding:
+    """Report a value that no rule can read: one that cannot be checked has not passed."""
+    return Finding(fault.path, fault.reason, fault.remedy, urn=urn)
+
+
 def each(values: Iterable[T], check: Callable[[T], Verdicts]) -> Verdicts:
     """Judges every value on its own, so that one that is unknown hides nothing about the others."""
     for value in values:
@@ -57,6 +62,8 @@ def each(values: Iterable[T], check: Callable[[T], Verdicts]) -> Verdicts:
             yield from check(value)
         except UnknownValueError as unknown:
             yield Unknown(unknown.path)
+        except UnreadableValueError as fault:
+            yield unreadable(fault)
 
 
 @dataclass(frozen=True)

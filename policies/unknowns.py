@@ -1,7 +1,7 @@
 """A resource's properties as rules see them: each knows its path, and whether it is unknown or secret."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from math import isfinite
 from typing import Any, cast
@@ -26,6 +26,13 @@ SENTINELS = frozenset(
     }
 )
 
+DEEPEST = 64
+"""Levels of lists and objects that a JSON document may have. An IAM policy has five, a dashboard about ten;
+Python's own reader gives up at about a thousand."""
+
+LONGEST_INTEGER = 400
+"""Digits of a whole number that is read exactly; Python refuses to read one of more than 4,300."""
+
 SHOWN = 120
 """Characters of a value that a message quotes at most."""
 
@@ -36,6 +43,16 @@ class UnknownValueError(Exception):
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self.path = path
+
+
+class UnreadableValueError(Exception):
+    """A rule needed a value that the pack refuses to read, since its shape could exhaust the reader."""
+
+    def __init__(self, path: str, reason: str, remedy: str) -> None:
+        super().__init__(path)
+        self.path = path
+        self.reason = reason
+        self.remedy = remedy
 
 
 class _Unknown:
@@ -267,11 +284,22 @@ class Value:
             return self
         if self._json is None:
             try:
-                document = from_plain(json.loads(value))
+                document = from_plain(self._read_json(value))
             except ValueError:
                 document = None
             self._json = Value(document, self.path, self.secret)
         return self._json
+
+    def _read_json(self, text: str) -> Any:
+        """Read a JSON document; raises UnreadableValueError when it is nested too deep."""
+        try:
+            document = json.loads(text, parse_int=_integer)
+        except RecursionError:
+            document = UNKNOWN
+        if document is UNKNOWN or _is_deeper(document, DEEPEST):
+            reason = f"a document of more than {DEEPEST} levels"
+            raise UnreadableValueError(self.path, reason, "write it flatter, so that it can be checked")
+        return document
 
     def plain(self) -> Any:
         """The whole value as plain data; raises UnknownValueError when any part of it is not known."""
@@ -290,6 +318,26 @@ class Value:
             return "[secret]"
         text = repr(self._raw)
         return text if len(text) <= SHOWN else text[:SHOWN] + "…"
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= LONGEST_INTEGER else float(digits)
+
+
+def _is_deeper(document: Any, levels: int) -> bool:
+    """Return whether a document has more levels of lists and objects, without recursion."""
+    level = [document]
+    for _ in range(levels):
+        level = [child for value in level for child in _children(value) if isinstance(child, dict | list)]
+        if not level:
+            return False
+    return True
+
+
+def _children(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return cast("dict[str, Any]", value).values()
+    return cast("list[Any]", value) if isinstance(value, list) else ()
 
 
 def _has_secret(raw: Any) -> bool:

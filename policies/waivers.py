@@ -147,6 +147,8 @@ def _content(file: Path) -> tuple[Any, str]:
         return None, f": not UTF-8 at byte {fault.start}"
     except OSError as fault:
         return None, f": cannot be read ({fault.strerror})"
+    except RecursionError:
+        return None, ": nested too deep"
     except yaml.YAMLError as fault:
         mark = getattr(fault, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""

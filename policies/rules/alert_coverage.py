@@ -14,8 +14,8 @@ from policies.rules.alerts import ALERTS, LIST
 from policies.rules.checks import guarded
 from policies.unknowns import UnknownValueError, Value
 
-_WORD = re.compile(r"[\w.-]+:[\w./-]+")
-"""A tag in a query: kube_namespace:web."""
+_WORD = re.compile(r"(?<![\w.-])[\w.-]+:[\w./-]+")
+"""A tag in a query: kube_namespace:web. It begins where a word does, so that each word is read once."""
 
 SLO = "datadog:index/serviceLevelObjective:ServiceLevelObjective"
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from policies.documents import Statement, statement_of, statement_values
-from policies.rule import Unknown, Verdicts, unwanted, wrong
-from policies.unknowns import UnknownValueError, Value
+from policies.rule import Unknown, Verdicts, unreadable, unwanted, wrong
+from policies.unknowns import UnknownValueError, UnreadableValueError, Value
 
 
 def guarded(verdicts: Verdicts, urn: str | None = None) -> Verdicts:
@@ -13,6 +13,8 @@ def guarded(verdicts: Verdicts, urn: str | None = None) -> Verdicts:
         yield from verdicts
     except UnknownValueError as unknown:
         yield Unknown(unknown.path, urn)
+    except UnreadableValueError as fault:
+        yield unreadable(fault, urn)
 
 
 def must_be_true(value: Value) -> Verdicts:

@@ -50,7 +50,9 @@ _SECRET_NAME = re.compile(
 )
 _HARMLESS = re.compile(r"|true|false|yes|no|on|off|0|1|(/[a-z0-9._-]+)+|\$\([\w.-]+\)", re.IGNORECASE)
 """Nothing, a switch, a file's path, or another variable's value."""
-_PASSWORD_IN_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/:@]*:(?!\$\()[^\s/@]+@", re.IGNORECASE)
+_PASSWORD_IN_URL = re.compile(r"(?<=[a-z0-9+.-])://[^\s/:@]*:(?!\$\()[^\s/@]+@", re.IGNORECASE)
+"""It begins at `://`, not at the scheme: a search that begins at the scheme reads a long word once for each
+of its characters."""
 
 
 def _is_secret(name: str, value: Value) -> bool:

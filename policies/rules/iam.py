@@ -204,7 +204,7 @@ def trust(resource: Resource, _: Options) -> Verdicts:
     yield from each_statement(resource["assumeRolePolicy"], _trust)
 
 
-_ANY_SUBJECT = re.compile(r"(repo|system:serviceaccount|)[:*?]*([*?].*)?")
+_ANY_SUBJECT = re.compile(r"(repo|system:serviceaccount|):*([*?].*)?", re.DOTALL)
 """What a `sub` may be of anybody: nothing fixed but the kind."""
 
 _GITHUB = "token.actions.githubusercontent.com:"

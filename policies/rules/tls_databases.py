@@ -21,7 +21,7 @@ OPTIONS = "aws:rds/optionGroup:OptionGroup"
 
 Wanted = tuple[str, tuple[str, ...], bool]
 
-_VERSION = re.compile(r"(\d+)(?:\.(\d+))?")
+_VERSION = re.compile(r"(\d{1,9})(?:\.(\d{1,9}))?")
 
 
 def _wanted(family: str) -> list[Wanted]:
