@@ -10,6 +10,18 @@ from components import database_roles, deployments, network_rules, pods
 from components.database_client import CA_DIR, PASSWORD_FILE, SECRET_DIR, DatabaseEndpoint
 from components.settings.kubernetes import Api as ApiSettings
 
+PORT = 3000
+"""Port on which the image listens ($PORT), of its Service, and in the network policies on both sides.
+
+It is no setting, since no rollout can move it without a gap. Each pod has an address of its own, so no two
+stacks need different ports. During a rollout old and new pods would listen on different ports: a Service with
+a numeric target sends requests to pods that do not listen there, and one with a named target needs policies
+that admit both ports, of which a program that describes one state knows only the new one. Every place has the
+number, because EKS resolves a policy's port through the Service: by the Service alone if its target is a
+number, by whichever pods exist if it is a name (aws/amazon-network-policy-controller-k8s,
+pkg/resolvers/endpoints.go, getMatchingServicePort). The Service's port has to be the pods' own (EKS user
+guide, network policy considerations).
+"""
 LEAVE_SECONDS = 10
 """How long a pod that must go still answers, until every node has taken it out of the Service."""
 
@@ -19,7 +31,7 @@ class ApiArgs:
     """What an Api needs to know."""
 
     settings: ApiSettings
-    """Image, port, resources, replicas."""
+    """Image, resources, replicas."""
     place: pods.Place
     database: DatabaseEndpoint
     password: pulumi.Input[str]
@@ -37,7 +49,7 @@ class Api(pulumi.ComponentResource):
     service_host: pulumi.Output[str]
     """Name of the Service inside the cluster."""
     service_port: int
-    """Port of the Service; the pods' own, since the VPC CNI's network policies need it so."""
+    """Port of the Service and of the pods."""
 
     def __init__(self, name: str, args: ApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:kubernetes:Api", name, None, opts)
@@ -59,7 +71,7 @@ class Api(pulumi.ComponentResource):
             metadata=workload.meta(),
             spec=network_rules.policy_spec(
                 pods.API,
-                ingress=[network_rules.from_pods(pods.PROXY, args.settings.port)],
+                ingress=[network_rules.from_pods(pods.PROXY, PORT)],
                 egress=[
                     network_rules.dns(place.service_cidr),
                     network_rules.to_networks(place.subnets.database, args.database.port),
@@ -100,7 +112,7 @@ class Api(pulumi.ComponentResource):
                 selector={"app": pods.API},
                 ports=[
                     kubernetes.core.v1.ServicePortArgs(
-                        name="http", port=args.settings.port, target_port="http", protocol="TCP"
+                        name="http", port=PORT, target_port=PORT, protocol="TCP"
                     )
                 ],
             ),
@@ -110,7 +122,7 @@ class Api(pulumi.ComponentResource):
         self.service_host = pulumi.Output.format(
             "{}.{}.svc.cluster.local", service.metadata.name, place.namespace
         )
-        self.service_port = args.settings.port
+        self.service_port = PORT
         self.register_outputs({"service_host": self.service_host, "service_port": self.service_port})
 
 
@@ -118,7 +130,7 @@ def configuration(args: ApiArgs) -> dict[str, pulumi.Input[str]]:
     """What the API reads from its environment, nothing of it secret."""
     return {
         "NODE_ENV": "production",
-        "PORT": str(args.settings.port),
+        "PORT": str(PORT),
         "LOG_LEVEL": args.settings.log_level,
         **args.database.variables(),
     }
@@ -131,7 +143,7 @@ def container(args: ApiArgs, config_map: pulumi.Input[str]) -> kubernetes.core.v
         name="api",
         image=args.settings.image,
         image_pull_policy="Always",
-        ports=[kubernetes.core.v1.ContainerPortArgs(name="http", container_port=args.settings.port)],
+        ports=[kubernetes.core.v1.ContainerPortArgs(name="http", container_port=PORT)],
         env_from=[
             kubernetes.core.v1.EnvFromSourceArgs(
                 config_map_ref=kubernetes.core.v1.ConfigMapEnvSourceArgs(name=config_map)

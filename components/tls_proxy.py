@@ -135,7 +135,7 @@ class TlsProxy(pulumi.ComponentResource):
                 selector={"app": pods.PROXY},
                 ports=[
                     kubernetes.core.v1.ServicePortArgs(
-                        name="https", port=443, target_port="https", protocol="TCP"
+                        name="https", port=443, target_port=TRAFFIC_PORT, protocol="TCP"
                     )
                 ],
             ),

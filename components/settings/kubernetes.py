@@ -41,8 +41,6 @@ class Api(Model):
     migrate: bool
     """Whether the image's migrations run before its pods; a rollback that keeps a newer version's schema sets
     it to false, and the next version's deployment back to true."""
-    port: Annotated[int, Field(ge=1024, le=65535, examples=[3000])]
-    """Where the container listens."""
     liveness_path: Annotated[str, string(r"^/\S*$", "a path, such as /livez", "/livez")]
     """Answers 200 while the process works, whatever the state of the database; a pod that fails it is
     restarted."""

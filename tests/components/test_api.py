@@ -4,6 +4,7 @@ from typing import Any
 import pulumi
 import pytest
 
+from components.api import PORT
 from components.labels import Labels
 from tests.components import workloads
 from tests.components.conftest import Recorder, evaluate
@@ -100,8 +101,8 @@ def test_only_readiness_asks_the_path_that_fails_without_a_database(objects: Obj
 
 
 def test_probes_ask_at_the_apis_port(objects: Objects) -> None:
-    probed = container(objects(port=4000))
-    assert probed["ports"] == [{"name": "http", "containerPort": 4000}]
+    probed = container(objects())
+    assert probed["ports"] == [{"name": "http", "containerPort": PORT}]
     assert {probed[probe]["httpGet"]["port"] for probe in PROBES} == {"http"}
 
 
@@ -142,10 +143,10 @@ def test_a_drain_takes_one_pod_at_a_time(objects: Objects) -> None:
 
 
 def test_the_service_has_the_pods_own_port(objects: Objects) -> None:
-    spec = objects(port=4000)["Service/pipe-api"]["spec"]
+    spec = objects()["Service/pipe-api"]["spec"]
     assert spec["type"] == "ClusterIP"
     assert spec["selector"] == {"app": "pipe-api"}
-    assert spec["ports"] == [{"name": "http", "port": 4000, "targetPort": "http", "protocol": "TCP"}]
+    assert spec["ports"] == [{"name": "http", "port": PORT, "targetPort": PORT, "protocol": "TCP"}]
 
 
 def test_the_service_is_known_by_its_name_in_the_cluster(

@@ -7,6 +7,7 @@ import pytest
 
 from components.labels import Labels
 from components.pods import checksum, image_version
+from components.settings.kubernetes import Api
 from components.settings.types import quantity
 from tests.components.conftest import Recorder, evaluate, secret
 from tests.components.workloads import Manifest, Topic, containers, declare_all, manifests, pod_templates
@@ -98,6 +99,28 @@ def test_what_serves_is_probed(declared: Recorder) -> None:
         for container in containers(template):
             probes = {"startupProbe", "readinessProbe", "livenessProbe"}
             assert probes & container.keys() == (probes if name.startswith("Deployment/") else set())
+
+
+def test_services_and_network_policies_name_ports_by_number(declared: Recorder) -> None:
+    """The VPC CNI resolves a named port by the pods of the moment, which differ during a rollout."""
+    objects = manifests(declared).values()
+    targets = [
+        port["targetPort"] for each in objects if each["kind"] == "Service" for port in each["spec"]["ports"]
+    ]
+    policies = [each["spec"] for each in objects if each["kind"] == "NetworkPolicy"]
+    ports = [
+        port["port"]
+        for spec in policies
+        for rule in [*spec.get("ingress", ()), *spec.get("egress", ())]
+        for port in rule["ports"]
+    ]
+    assert targets and ports
+    assert all(isinstance(port, int | float) for port in [*targets, *ports])
+
+
+def test_no_setting_moves_the_apis_port() -> None:
+    """A change of the port cannot be rolled out without a gap."""
+    assert "port" not in Api.model_fields
 
 
 def test_every_volume_is_mounted_and_every_mount_has_its_volume(declared: Recorder) -> None:

@@ -73,7 +73,7 @@ def test_the_load_balancer_is_public_reaches_pods_and_carries_the_firewalls_grou
         "loadBalancerClass": "eks.amazonaws.com/nlb",
         "allocateLoadBalancerNodePorts": False,
         "selector": {"app": "pipe-proxy"},
-        "ports": [{"name": "https", "port": 443, "targetPort": "https", "protocol": "TCP"}],
+        "ports": [{"name": "https", "port": 443, "targetPort": 8443, "protocol": "TCP"}],
     }
 
 

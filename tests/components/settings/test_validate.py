@@ -34,15 +34,15 @@ def test_the_committed_files_are_valid(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_one_stack_is_asked_for(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
-    directory = files(dev={"pipe:api.port": 80})
+    directory = files(dev={"pipe:api.graceSeconds": 5})
     assert main(["prod", *directory]) == 0
     assert main(["dev", *directory]) == 1
     assert capsys.readouterr().out == (
         "Pulumi.prod.yaml: valid\n"
         "Pulumi.dev.yaml: 1 fault\n\n"
-        "  pipe:api.port = 80\n"
-        "    allowed: a whole number at least 1024 and at most 65535\n"
-        "    fix:     pulumi config set --path 'pipe:api.port' 3000 --stack dev\n"
+        "  pipe:api.graceSeconds = 5\n"
+        "    allowed: a whole number at least 15 and at most 600\n"
+        "    fix:     pulumi config set --path 'pipe:api.graceSeconds' 30 --stack dev\n"
     )
 
 
@@ -91,7 +91,7 @@ def test_colour_is_for_terminals_and_can_be_refused(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    main(["dev", *files(dev={"pipe:api.port": 80})])
+    main(["dev", *files(dev={"pipe:api.graceSeconds": 5})])
     assert ("\033[" in capsys.readouterr().out) == colored
 
 
@@ -165,9 +165,9 @@ def test_files_are_compared(
 
 
 def test_a_faulty_file_hides_no_comparison(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(files(dev={"pipe:api.port": 80, "pipe:edge.zone.owned": True})) == 1
+    assert main(files(dev={"pipe:api.graceSeconds": 5, "pipe:edge.zone.owned": True})) == 1
     shown = capsys.readouterr().out
-    assert "pipe:api.port = 80" in shown and "pipe:edge.zone.owned = true" in shown
+    assert "pipe:api.graceSeconds = 5" in shown and "pipe:edge.zone.owned = true" in shown
 
 
 @pytest.mark.parametrize("stack", STACKS)
