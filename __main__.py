@@ -71,7 +71,8 @@ certificate = OriginCertificate("origin-certificate", OriginCertificateArgs(
 ))
 proxy = TlsProxy("tls-proxy", TlsProxyArgs(
     settings=settings.proxy, place=place, server_name=host,
-    namespace=settings.kubernetes.namespace, upstream_port=api.service_port, after=[api],
+    namespace=settings.kubernetes.namespace, upstream_port=api.service_port,
+    upstream_health=settings.api.liveness_path, after=[api],
     certificate=certificate.certificate, private_key=certificate.private_key,
     security_group_id=firewall.load_balancer_security_group_id, client_cidrs=settings.firewall.ingress_cidrs,
     watched=settings.monitoring.agent.enabled,

@@ -10,6 +10,16 @@ TRAFFIC_PORT = 8443
 HEALTH_PORT = 8081
 """Where the proxy answers /healthz in plain HTTP."""
 
+CLOUDFLARE_IDLE_SECONDS = 900
+"""How long Cloudflare keeps an unused connection to the origin for its next request (Cloudflare Fundamentals,
+connection limits, "Proxy Idle Timeout"); it cannot be configured."""
+KEEPALIVE_SECONDS = CLOUDFLARE_IDLE_SECONDS + 30
+"""How long nginx keeps an unused connection: longer than Cloudflare, so that Cloudflare never sends a request
+on a connection that is being closed, which its visitor would see as error 520."""
+
+STARTUP_PATH = "/startupz"
+"""Where the proxy answers, in plain HTTP, what the API's liveness path does."""
+
 SCRATCH = "/tmp"
 """Where nginx writes its pid and request bodies."""
 CERTIFICATES = "/etc/pipe/tls"
@@ -45,14 +55,18 @@ class _Conf(Template):
     delimiter = "@"
 
 
-def render(settings: Proxy, *, server_name: str, upstream: str) -> str:
-    """The whole nginx.conf; `upstream` is host:port of the API's Service."""
+def render(settings: Proxy, *, server_name: str, upstream: str, upstream_health: str) -> str:
+    """The whole nginx.conf; `upstream` is host:port of the API's Service, `upstream_health` the path that it
+    answers without a database."""
     hsts = f'add_header Strict-Transport-Security "max-age={settings.hsts_seconds}" always;'
     template = (Path(__file__).parent / "assets" / "nginx.conf").read_text()
     return _Conf(template).substitute(
         body_limit=settings.body_limit,
         certificates=CERTIFICATES,
         health_port=HEALTH_PORT,
+        keepalive_seconds=KEEPALIVE_SECONDS,
+        startup_path=STARTUP_PATH,
+        upstream_health=upstream_health,
         hsts=hsts if settings.hsts_seconds else "# Without Strict-Transport-Security: hstsSeconds is 0.",
         protocols=PROTOCOLS[settings.min_tls],
         scratch=SCRATCH,

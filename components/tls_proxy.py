@@ -14,9 +14,15 @@ from components.settings.kubernetes import Proxy
 CONFIG_DIR = "/etc/pipe/nginx"
 CONFIG_FILE = "nginx.conf"
 
-LEAVE_SECONDS = 60
-"""How long a pod that must go still answers: the load balancer, which is told meanwhile, stops sending new
-connections with a delay."""
+IDLE_SECONDS = nginx.KEEPALIVE_SECONDS + 30
+"""How long the load balancer remembers an unused connection (60 to 6000; by default 350, ELB, Network Load
+Balancers, "Update the TCP idle timeout"): longer than both of its ends, else they send into a connection that
+it has forgotten."""
+
+LEAVE_SECONDS = 180
+"""How long a pod that must go still answers: a network load balancer sends new connections for two to three
+minutes after it was told, whatever the deregistration delay (kubernetes-sigs/aws-load-balancer-controller
+issues 2366 and 2131; aws/containers-roadmap issue 470)."""
 FINISH_SECONDS = 60
 """Seconds for the requests under way after SIGQUIT, which the image names as its stop signal; as long as a
 request may last (proxy_read_timeout)."""
@@ -46,6 +52,8 @@ class TlsProxyArgs:
     configuration is known, and checked, before there is a cluster."""
     upstream_port: int
     """The API's port, of Service and pods."""
+    upstream_health: str
+    """The path that the API answers without a database."""
     after: Sequence[pulumi.Resource]
     """What has to be there when nginx starts, since it looks the API's Service up then."""
     certificate: pulumi.Input[str]
@@ -157,7 +165,12 @@ class TlsProxy(pulumi.ComponentResource):
 def configuration(args: TlsProxyArgs) -> str:
     """nginx.conf."""
     upstream = f"{pods.API}.{args.namespace}.svc.cluster.local:{args.upstream_port}"
-    return nginx.render(args.settings, server_name=args.server_name, upstream=upstream)
+    return nginx.render(
+        args.settings,
+        server_name=args.server_name,
+        upstream=upstream,
+        upstream_health=args.upstream_health,
+    )
 
 
 def container(settings: Proxy) -> kubernetes.core.v1.ContainerArgs:
@@ -174,7 +187,10 @@ def container(settings: Proxy) -> kubernetes.core.v1.ContainerArgs:
         ],
         resources=pods.resources(settings.resources),
         security_context=pods.container_security(),
-        startup_probe=pods.probe("/healthz", "health", every=1, failures=30),
+        # Through the API: a new pod's traffic is dropped until the policies of both sides know its address,
+        # and until then the old pods have to stay. Readiness and liveness do not depend on the API: without
+        # it nginx still answers, and a restart would not help.
+        startup_probe=pods.probe(nginx.STARTUP_PATH, "health", every=2, failures=60),
         readiness_probe=pods.probe("/healthz", "health", every=5, failures=3),
         liveness_probe=pods.probe("/healthz", "health", every=10, failures=6),
         lifecycle=kubernetes.core.v1.LifecycleArgs(
@@ -198,7 +214,8 @@ def load_balancer(security_group_id: pulumi.Input[str]) -> dict[str, pulumi.Inpu
     target_group = {
         # nginx must see who connects: it believes the visitor's address from Cloudflare alone.
         "preserve_client_ip.enabled": "true",
-        "deregistration_delay.timeout_seconds": str(LEAVE_SECONDS),
+        # As long as the pod may live: nginx ends its connections in order, and what is left then is cut.
+        "deregistration_delay.timeout_seconds": str(LEAVE_SECONDS + FINISH_SECONDS),
         "deregistration_delay.connection_termination.enabled": "true",
     }
     values: dict[str, pulumi.Input[str]] = {
@@ -207,6 +224,10 @@ def load_balancer(security_group_id: pulumi.Input[str]) -> dict[str, pulumi.Inpu
         "ip-address-type": "ipv4",
         "security-groups": security_group_id,
         "attributes": "load_balancing.cross_zone.enabled=true",
+        # By protocol and port of the listener (AWS Load Balancer Controller 2.9, listener attributes). The
+        # idle timeout is among what one can set in EKS Auto Mode (EKS user guide, "Configure EKS Auto Mode
+        # settings").
+        "listener-attributes.TCP-443": f"tcp.idle_timeout.seconds={IDLE_SECONDS}",
         "target-group-attributes": ",".join(f"{key}={value}" for key, value in target_group.items()),
         "healthcheck-protocol": "HTTP",
         "healthcheck-port": str(HEALTH_PORT),

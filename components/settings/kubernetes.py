@@ -6,6 +6,14 @@ from pydantic import Field
 
 from components.settings.types import CpuQuantity, DnsLabel, Image, MemoryQuantity, Model, string
 
+Path = Annotated[
+    str,
+    string(
+        r"^/[A-Za-z0-9._~/-]*$", "a path of letters, digits, dots, slashes, - and ~, such as /livez", "/livez"
+    ),
+]
+"""A path of a URL, which can stand in nginx.conf as it is."""
+
 
 class Resources(Model):
     """Requests and limits of a container; a request is at most its limit."""
@@ -41,10 +49,10 @@ class Api(Model):
     migrate: bool
     """Whether the image's migrations run before its pods; a rollback that keeps a newer version's schema sets
     it to false, and the next version's deployment back to true."""
-    liveness_path: Annotated[str, string(r"^/\S*$", "a path, such as /livez", "/livez")]
+    liveness_path: Annotated[Path, Field(examples=["/livez"])]
     """Answers 200 while the process works, whatever the state of the database; a pod that fails it is
     restarted."""
-    readiness_path: Annotated[str, string(r"^/\S*$", "a path, such as /readyz", "/readyz")]
+    readiness_path: Annotated[Path, Field(examples=["/readyz"])]
     """Answers 200 while the pod can serve requests, which takes the database; a pod that fails it gets none,
     and Datadog's check from outside asks for it."""
     resources: Resources

@@ -45,7 +45,10 @@ def args(directives: list[Directive], name: str) -> list[str]:
 def parse(topic: Topic, tmp_path: Any) -> Any:
     def run(stack: str = "prod", **changes: Any) -> Config:
         settings: Proxy = topic(Proxy, "proxy", stack, **changes)
-        return Config(render(settings, server_name="pipe.dev", upstream="pipe-api.pipe:3000"), tmp_path)
+        text = render(
+            settings, server_name="pipe.dev", upstream="pipe-api.pipe:3000", upstream_health="/livez"
+        )
+        return Config(text, tmp_path)
 
     return run
 
@@ -89,7 +92,7 @@ def test_health_is_plain_http_on_a_port_of_its_own(parse: Any) -> None:
     health = parse().health
     assert args(health, "listen") == ["8081"]
     answers = {" ".join(each["args"]): args(each["block"], "return") for each in health if "block" in each}
-    assert answers == {"= /healthz": [r"200 ok\n"], "/": ["404"]}
+    assert answers == {"= /healthz": [r"200 ok\n"], "= /startupz": [], "/": ["404"]}
 
 
 def test_hsts_is_what_the_stack_file_says(parse: Any) -> None:

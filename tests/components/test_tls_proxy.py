@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -56,8 +57,9 @@ def test_the_load_balancer_is_public_reaches_pods_and_carries_the_firewalls_grou
         "ip-address-type": "ipv4",
         "security-groups": "sg-load-balancer",
         "attributes": "load_balancing.cross_zone.enabled=true",
+        "listener-attributes.TCP-443": "tcp.idle_timeout.seconds=960",
         "target-group-attributes": (
-            "preserve_client_ip.enabled=true,deregistration_delay.timeout_seconds=60,"
+            "preserve_client_ip.enabled=true,deregistration_delay.timeout_seconds=240,"
             "deregistration_delay.connection_termination.enabled=true"
         ),
         "healthcheck-protocol": "HTTP",
@@ -116,7 +118,12 @@ def test_the_agent_reaches_the_certificate_whoever_the_clients_are(
 def test_nginx_runs_the_rendered_configuration(objects: Objects, topic: Topic) -> None:
     found = objects()
     settings: Proxy = topic(Proxy, "proxy")
-    rendered = nginx.render(settings, server_name="pipe.dev", upstream="pipe-api.pipe.svc.cluster.local:3000")
+    rendered = nginx.render(
+        settings,
+        server_name="pipe.dev",
+        upstream="pipe-api.pipe.svc.cluster.local:3000",
+        upstream_health="/livez",
+    )
     assert found["ConfigMap/pipe-proxy"]["data"] == {"nginx.conf": rendered}
     assert container(found)["command"] == ["nginx", "-c", "/etc/pipe/nginx/nginx.conf"]
     mounts = {mount["name"]: mount["mountPath"] for mount in container(found)["volumeMounts"]}
@@ -129,15 +136,30 @@ def test_certificate_and_key_are_a_tls_secret(objects: Objects) -> None:
     assert secret["stringData"] == {"tls.crt": "certificate", "tls.key": "key"}
 
 
-def test_probes_ask_the_health_port(objects: Objects) -> None:
-    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-        assert container(objects())[probe]["httpGet"] == {"path": "/healthz", "port": "health"}
+def test_a_pod_has_started_once_it_reaches_the_api_and_lives_on_without_it(objects: Objects) -> None:
+    probed = container(objects())
+    assert probed["startupProbe"]["httpGet"] == {"path": "/startupz", "port": "health"}
+    for probe in ("readinessProbe", "livenessProbe"):
+        assert probed[probe]["httpGet"] == {"path": "/healthz", "port": "health"}
 
 
 def test_a_leaving_pod_answers_until_the_load_balancer_has_let_go_of_it(objects: Objects) -> None:
     found = objects()
-    assert container(found)["lifecycle"] == {"preStop": {"sleep": {"seconds": 60}}}
-    assert pod(found)["spec"]["terminationGracePeriodSeconds"] == 120
+    assert container(found)["lifecycle"] == {"preStop": {"sleep": {"seconds": 180}}}
+    assert pod(found)["spec"]["terminationGracePeriodSeconds"] == 240
+
+
+def test_each_hop_keeps_an_unused_connection_longer_than_the_one_before(objects: Objects) -> None:
+    declared = objects()
+    annotations = declared["Service/pipe-proxy"]["metadata"]["annotations"]
+    balancer = annotations[f"{PREFIX}listener-attributes.TCP-443"]
+    [proxy] = re.findall(
+        r"^    keepalive_timeout (\d+)s;$",
+        declared["ConfigMap/pipe-proxy"]["data"]["nginx.conf"],
+        re.MULTILINE,
+    )
+    cloudflare = 900  # Cloudflare Fundamentals, connection limits: Proxy Idle Timeout
+    assert cloudflare < int(proxy) < int(balancer.removeprefix("tcp.idle_timeout.seconds=")) <= 6000
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,7 @@ def tls_proxy(
             server_name="pipe.dev",
             namespace="pipe",
             upstream_port=3000,
+            upstream_health="/livez",
             after=after,
             certificate=certificate,
             private_key="key",

@@ -36,12 +36,12 @@ class Proxy:
         [container] = objects["Deployment/pipe-proxy"]["spec"]["template"]["spec"]["containers"]
         mounts = {each["name"]: each["mountPath"] for each in container["volumeMounts"]}
         text: str = objects["ConfigMap/pipe-proxy"]["data"]["nginx.conf"]
+        [upstream] = re.findall(r"upstream api \{\s+server ([\w.-]+):3000;", text)
         for pattern, replacement in (rewrite or {}).items():
             text, count = re.subn(pattern, replacement, text)
             assert count, pattern
         self.configuration = text
         self.ports = {each["name"]: each["containerPort"] for each in container["ports"]}
-        [upstream] = re.findall(r"upstream api \{\s+server ([\w.-]+):3000;", text)
         given = {
             "command": [tools.find("nginx"), *container["command"][1:], *flags],
             "files": {

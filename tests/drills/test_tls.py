@@ -197,6 +197,24 @@ def test_health_is_plain_http_on_a_port_of_its_own(site: Site) -> None:
     assert status == 400  # plain HTTP at the port of TLS
 
 
+def test_the_start_up_probe_asks_the_apis_liveness_path(site: Site) -> None:
+    status, body = site.proxy.plain("/startupz")
+    asked = json.loads(body)
+    assert (status, asked["path"], asked["headers"]["host"]) == (200, "/livez", site.host)
+
+
+def test_a_pod_that_cannot_reach_the_api_has_not_started() -> None:
+    """What a pod sees until the network policies know it: nobody answers at the upstream's address."""
+    unreachable = {r"(upstream api \{\s+server )[\w.-]+:3000;": r"\g<1>127.0.0.1:3999;"}
+    objects, authority = program.manifests("prod"), Authority()
+    pod = Proxy(objects, authority.issue("pipe.dev"), rewrite=unreachable).ready()
+    try:
+        assert pod.plain("/healthz")[0] == 200
+        assert pod.plain("/startupz")[0] == 502
+    finally:
+        pod.stop()
+
+
 def test_cloudflare_tells_the_visitors_address_and_the_host_is_kept(site: Site) -> None:
     _, _, body = get(site, "/path?q=1", CLOUDFLARE, CF_Connecting_IP="203.0.113.5", X_Custom="kept")
     seen = json.loads(body)
