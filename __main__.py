@@ -52,7 +52,8 @@ in_cluster = pulumi.ResourceOptions(providers=[cluster.provider])
 namespace = Namespace("namespace", NamespaceArgs(settings=settings.kubernetes, labels=labels), in_cluster)
 place = Place(
     labels=labels, namespace=namespace.namespace, ca_config_map=namespace.ca_config_map,
-    service_cidr=settings.cluster.service_cidr, subnets=settings.network.subnets,
+    service_cidr=settings.cluster.service_cidr, vpc_cidr=settings.network.cidr,
+    subnets=settings.network.subnets,
 )
 identity = Identity("identity", IdentityArgs(
     labels=labels, cluster_name=cluster.cluster_name, cluster_arn=cluster.arn,

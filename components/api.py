@@ -77,6 +77,7 @@ class Api(pulumi.ComponentResource):
                     network_rules.to_networks(place.subnets.database, args.database.port),
                     network_rules.to_networks(place.subnets.private, args.trace_port),
                     network_rules.to_pod_identity(),
+                    *network_rules.outside(args.settings.egress, place.vpc_cidr),
                 ],
             ),
             opts=child,

@@ -237,7 +237,7 @@ def reach_database_and_s3(args: DataJobsArgs) -> list[pulumi.Input[network_rules
     return [
         network_rules.to_networks(args.place.subnets.database, args.database.port),
         network_rules.to_pod_identity(),
-        network_rules.to_s3(),
+        network_rules.to_https(args.place.vpc_cidr),
     ]
 
 

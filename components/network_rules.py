@@ -5,17 +5,26 @@ else. The kubelet's probes come from the pod's own node, which no policy stops (
 """
 
 from collections.abc import Sequence
+from ipaddress import IPv4Network
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.deployments import selector
+from components.settings.kubernetes import Egress as EgressSettings
 
 POD_IDENTITY = "169.254.170.23/32"
 """The EKS Pod Identity agent on every node; it answers on port 80."""
 
-PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"]
-"""Private and link-local networks (RFC 1918, RFC 3927)."""
+NOT_PUBLIC = (
+    *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+    *("192.0.0.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/3"),
+)
+"""Networks that are not of the internet (IANA, IPv4 special-purpose addresses, and multicast).
+
+Among them are the VPC's and its peers', 100.64.0.0/10, from which EKS may number pods, and 169.254.0.0/16
+with the instance metadata (169.254.169.254) and the pod identity agent.
+"""
 
 Egress = kubernetes.networking.v1.NetworkPolicyEgressRuleArgs
 Ingress = kubernetes.networking.v1.NetworkPolicyIngressRuleArgs
@@ -58,11 +67,28 @@ def to_pod_identity() -> Egress:
     return to_networks([POD_IDENTITY], 80)
 
 
-def to_s3() -> Egress:
-    """HTTPS to public addresses: S3's own ranges change, and a policy cannot name a prefix list. Routes send
-    what is S3's through the gateway endpoint; nothing inside the VPC is reachable by this rule."""
-    everywhere = kubernetes.networking.v1.IPBlockArgs(cidr="0.0.0.0/0", except_=list(PRIVATE))
+def to_https(vpc_cidr: str) -> Egress:
+    """HTTPS to public addresses; nothing inside the VPC is reachable by this rule, whatever its addresses.
+
+    S3 is reached by it, too: its ranges change, and a policy cannot name a prefix list. Routes send what is
+    S3's through the gateway endpoint.
+    """
+    vpc = IPv4Network(vpc_cidr)
+    own = [] if any(vpc.subnet_of(IPv4Network(each)) for each in NOT_PUBLIC) else [vpc_cidr]
+    everywhere = kubernetes.networking.v1.IPBlockArgs(cidr="0.0.0.0/0", except_=[*NOT_PUBLIC, *own])
     return Egress(to=[Peer(ip_block=everywhere)], ports=[port(443)])
+
+
+def outside(settings: EgressSettings, vpc_cidr: str) -> list[Egress]:
+    """What the API may call besides its own parts, as its settings have it."""
+    match settings.to:
+        case "none":
+            return []
+        case "https":
+            return [to_https(vpc_cidr)]
+        case "networks":
+            peers = [block(cidr) for cidr in settings.networks]
+            return [Egress(to=peers, ports=[port(number) for number in settings.ports])]
 
 
 def from_pods(app: str, number: int) -> Ingress:

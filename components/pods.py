@@ -38,6 +38,8 @@ class Place:
     """Name of the ConfigMap with the database's certificate authorities."""
     service_cidr: str
     """Cluster addresses of Services, where DNS answers."""
+    vpc_cidr: str
+    """The VPC's network."""
     subnets: Subnets
     """Where the load balancer (public), the nodes (private) and the database are."""
 

@@ -4,7 +4,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.settings.types import CpuQuantity, DnsLabel, Image, MemoryQuantity, Model, string
+from components.settings.types import (
+    Cidr,
+    CpuQuantity,
+    Distinct,
+    DnsLabel,
+    Image,
+    MemoryQuantity,
+    Model,
+    entries,
+    string,
+)
 
 Path = Annotated[
     str,
@@ -39,6 +49,19 @@ class Replicas(Model):
     """Average CPU use of the requests that the autoscaler aims at."""
 
 
+class Egress(Model):
+    """What the API may call besides its own database, the Datadog agent and DNS."""
+
+    to: Literal["none", "https", "networks"]
+    """Nothing; TCP 443 of any public address, never a private one or the instance metadata; or the networks
+    below."""
+    networks: Annotated[list[Annotated[Cidr, Field(examples=["192.168.10.0/24"])]], entries(0), Distinct]
+    """With `to: networks`: where the API may connect to, outside the VPC, the Services and link-local
+    addresses."""
+    ports: Annotated[list[Annotated[int, Field(ge=1, le=65535, examples=[443])]], entries(0), Distinct]
+    """With `to: networks`: the TCP ports there."""
+
+
 class Api(Model):
     """The Deployment pipe-api."""
 
@@ -49,6 +72,7 @@ class Api(Model):
     migrate: bool
     """Whether the image's migrations run before its pods; a rollback that keeps a newer version's schema sets
     it to false, and the next version's deployment back to true."""
+    egress: Egress
     liveness_path: Annotated[Path, Field(examples=["/livez"])]
     """Answers 200 while the process works, whatever the state of the database; a pod that fails it is
     restarted."""

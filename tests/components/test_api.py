@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 import pulumi
@@ -174,6 +175,50 @@ def test_only_the_proxy_reaches_the_api_and_the_api_only_what_it_needs(
         (SUBNETS.private, ["TCP 8126"]),
         (["169.254.170.23/32"], ["TCP 80"]),
     ]
+
+
+def outward(recorder: Recorder) -> list[tuple[list[Any], list[Any]]]:
+    """What the API may call besides DNS, database, agent and its identity."""
+    return workloads.rules(recorder, "pipe-api", "egress")[4:]
+
+
+def test_https_reaches_the_internet_and_nothing_inside(objects: Objects, recorder: Recorder) -> None:
+    objects(egress={"to": "https", "networks": [], "ports": []})
+    [([peer], ports)] = outward(recorder)
+    cidr, _, excepted = peer.partition(" except ")
+    closed = [IPv4Network(each) for each in excepted.split(", ")]
+
+    def reached(address: str) -> bool:
+        return not any(IPv4Address(address) in network for network in closed)
+
+    assert (cidr, ports) == ("0.0.0.0/0", ["TCP 443"])
+    assert reached("198.51.100.7") and reached("8.8.8.8")
+    inside = ("10.30.16.5", "172.20.0.10", "192.168.1.1", "100.64.3.4", "127.0.0.1")
+    for address in (
+        "169.254.169.254",
+        "169.254.170.23",
+        *inside,
+    ):  # metadata, pod identity, and all that is ours
+        assert not reached(address), address
+
+
+def test_https_reaches_no_vpc_even_one_of_public_addresses(objects: Objects, recorder: Recorder) -> None:
+    objects(egress={"to": "https", "networks": [], "ports": []}, vpc_cidr="11.30.0.0/16")
+    [([peer], _)] = outward(recorder)
+    assert peer.endswith(", 11.30.0.0/16")
+
+
+def test_listed_networks_are_reached_at_the_listed_ports(objects: Objects, recorder: Recorder) -> None:
+    listed = {"to": "networks", "networks": ["192.168.10.0/24", "198.51.100.0/24"], "ports": [443, 587]}
+    objects(egress=listed)
+    assert outward(recorder) == [(["192.168.10.0/24", "198.51.100.0/24"], ["TCP 443", "TCP 587"])]
+
+
+def test_nothing_outside_is_called_unless_the_stack_file_says_so(
+    objects: Objects, recorder: Recorder
+) -> None:
+    objects(egress={"to": "none", "networks": [], "ports": []})
+    assert outward(recorder) == []
 
 
 def test_the_database_is_reached_by_tls_with_a_verified_certificate(objects: Objects) -> None:

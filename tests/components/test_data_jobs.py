@@ -6,6 +6,7 @@ import pytest
 
 from components.database_roles import salt, scram_verifier
 from components.labels import Labels
+from components.network_rules import NOT_PUBLIC
 from tests.components import workloads
 from tests.components.conftest import Recorder
 from tests.components.workloads import SERVICE_CIDR, SUBNETS, Manifest, Topic
@@ -204,7 +205,7 @@ def test_what_talks_to_the_database_has_no_identity_to_speak_of_and_the_upload_n
 def test_jobs_reach_what_they_need_and_nothing_reaches_them(objects: Objects, recorder: Recorder) -> None:
     objects()
     common: list[Any] = [([SERVICE_CIDR], ["UDP 53", "TCP 53"]), (SUBNETS.database, ["TCP 5432"])]
-    public = "0.0.0.0/0 except 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16"
+    public = f"0.0.0.0/0 except {', '.join(NOT_PUBLIC)}"
     assert workloads.rules(recorder, "pipe-migrate", "egress") == common
     assert workloads.rules(recorder, "pipe-backup", "egress") == [
         *common,

@@ -31,12 +31,13 @@ SUBNETS = Subnets(
 )
 
 
-def place(labels: Labels, namespace: pulumi.Input[str] = "pipe") -> Place:
+def place(labels: Labels, namespace: pulumi.Input[str] = "pipe", vpc_cidr: str = "10.30.0.0/16") -> Place:
     return Place(
         labels=labels,
         namespace=namespace,
         ca_config_map="rds-ca",
         service_cidr=SERVICE_CIDR,
+        vpc_cidr=vpc_cidr,
         subnets=SUBNETS,
     )
 
@@ -54,6 +55,7 @@ def api(
     namespace: pulumi.Input[str] = "pipe",
     password: pulumi.Input[str] = "app-secret",
     after: Sequence[pulumi.Resource] = (),
+    vpc_cidr: str = "10.30.0.0/16",
     **changes: Any,
 ) -> Api:
     settings: ApiSettings = topic(ApiSettings, "api", stack, **changes)
@@ -61,7 +63,7 @@ def api(
         "api",
         ApiArgs(
             settings=settings,
-            place=place(labels, namespace),
+            place=place(labels, namespace, vpc_cidr),
             database=DATABASE,
             password=password,
             after=after,

@@ -5,10 +5,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from components.alert import runbook
+from components.settings.kubernetes import Egress
 from docs import generate
 from sandbox import __main__ as sandbox_command
 from sandbox import console
@@ -156,3 +158,10 @@ def test_flags_that_the_documents_give_to_the_sandbox_are_flags_of_it() -> None:
 def test_the_guide_names_the_mark_that_the_console_puts_before_the_prompt(guide: str) -> None:
     stack = Stack("dev", ROOT, ROOT, "pipe", ROOT / ".sandbox" / "dev")
     assert f"`{console.mark(stack).strip()}`" in (DOCS / guide).read_text()
+
+
+@pytest.mark.parametrize("guide", ["deployment.md", "ja/deployment.md"])
+def test_the_guide_explains_each_choice_of_what_the_api_may_call(guide: str) -> None:
+    text = (DOCS / guide).read_text()
+    explained = re.findall(r"^\| `(\w+)` \|", text.partition("| `to` |")[2], re.MULTILINE)
+    assert explained == list(get_args(Egress.model_fields["to"].annotation))

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from ipaddress import IPv4Network
 from math import ceil
 
-from components.settings.faults import Fault, set_to, wrong
+from components.settings.faults import Fault, remove, set_to, wrong
 from components.settings.kubernetes import Replicas, Resources
 from components.settings.stack import Settings
 from components.settings.types import quantity
@@ -13,6 +14,14 @@ JOBS = 3
 """Data jobs that may run at once: a migration, a backup, and one that a person started."""
 
 MIB = 1024**2
+
+LOCAL = {
+    "0.0.0.0/8": "this host",
+    "127.0.0.0/8": "loopback",
+    "169.254.0.0/16": "link-local: instance metadata and pod identity",
+    "224.0.0.0/3": "multicast and reserved",
+}
+"""Networks that no remote service is in (IANA, IPv4 special-purpose addresses)."""
 
 
 def requests(topic: str, resources: Callable[[Settings], Resources]) -> Callable[[Settings], Iterator[Fault]]:
@@ -56,6 +65,37 @@ def probes(s: Settings) -> Iterator[Fault]:
             "else its failover restarts every pod"
         )
         yield wrong(path, s.api.liveness_path, allowed, set_to(path, other))
+
+
+def egress(s: Settings) -> Iterator[Fault]:
+    """The networks that the API may call are named just where they count, and hold nothing of the stack.
+
+    A request that the API is tricked into sending (server-side request forgery) must not reach the instance
+    metadata, the pod identity agent, the nodes, or another pod.
+    """
+    chosen, topic = s.api.egress, ("pipe:api", "egress")
+    listed = (("networks", chosen.networks, "192.168.10.0/24"), ("ports", chosen.ports, 443))
+    for key, values, example in listed:
+        path = (*topic, key)
+        if chosen.to == "networks" and not values:
+            allowed = "one entry or more, as pipe:api.egress.to is networks"
+            yield wrong(path, values, allowed, set_to((*path, 0), example))
+        elif chosen.to != "networks" and values:
+            allowed = f"no entry, as pipe:api.egress.to is {chosen.to}"
+            yield wrong(
+                path, values, allowed, *(remove((*path, index)) for index in reversed(range(len(values))))
+            )
+    closed = {
+        s.network.cidr: "pipe:network.cidr",
+        s.cluster.service_cidr: "pipe:cluster.serviceCidr",
+        **LOCAL,
+    }
+    for index, cidr in reversed([*enumerate(chosen.networks)]):
+        overlapped = (inner for inner in closed if IPv4Network(cidr).overlaps(IPv4Network(inner)))
+        if inner := next(overlapped, None):
+            entry = (*topic, "networks", index)
+            allowed = f"a network that does not overlap {inner} ({closed[inner]})"
+            yield wrong(entry, cidr, allowed, remove(entry))
 
 
 def quota_of_pods(s: Settings) -> Iterator[Fault]:
@@ -106,6 +146,7 @@ CHECKS = (
     replicas("api", lambda s: s.api.replicas),
     replicas("proxy", lambda s: s.proxy.replicas),
     probes,
+    egress,
     quota_of_pods,
     quota_of_cpu,
     quota_of_memory,
