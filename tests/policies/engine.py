@@ -1,8 +1,9 @@
 """The real engine with the pack as an executable, and providers that accept everything."""
 
+import atexit
 import json
-import os
 import sys
+import tempfile
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -195,7 +196,10 @@ class Engine:
 
 @cache
 def command() -> PulumiCommand:
-    """The engine that the sandbox uses too."""
-    folder = find(Progress()).parent
-    os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
-    return PulumiCommand()
+    """Return the engine that the sandbox uses, by its path: each test has a PATH of its lane."""
+    root = tempfile.TemporaryDirectory(prefix="pulumi-")
+    atexit.register(root.cleanup)
+    program = Path(root.name) / "bin" / "pulumi"
+    program.parent.mkdir()
+    program.symlink_to(find(Progress()).resolve())
+    return PulumiCommand(root.name)

@@ -1,14 +1,14 @@
 """Pairs of base and head, made from the program itself, and the reports on them.
 
-`python -m tests.review.pairs FOLDER` looks at all of them in one process, each base once, and writes
-`<pair>.json` into FOLDER.
+`python -m tests.review.pairs FOLDER PAIR...` looks at these in two processes, each base once, and writes
+`<pair>.json` and `<pair>.txt` into FOLDER.
 """
 
 import os
 import re
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -168,6 +168,18 @@ PAIRS: dict[str, Pair] = {
 }
 
 
+QUICK = (
+    "nothing-changed",
+    "setting-changed",
+    "bucket-replaced",
+    "bucket-replaced-with-a-waiver",
+    "policy-broken",
+    "stack-file-invalid",
+    "stack-file-is-no-yaml",
+    "syntax-error",
+)
+"""The pairs of the engine lane: one of each kind of report. All share the base dev."""
+
 DAY = f"{date.today() + timedelta(days=30)}"
 
 
@@ -218,9 +230,9 @@ def copy(to: Path) -> Path:
     return to
 
 
-def _bases(folder: Path) -> dict[tuple[tuple[Edit, ...], str], Path]:
-    """Every base that some pair needs, brought up once a stack: the folder of its job."""
-    wanted = {(pair.base, stack): None for pair in PAIRS.values() for stack in pair.stacks}
+def _bases(folder: Path, names: Iterable[str]) -> dict[tuple[tuple[Edit, ...], str], Path]:
+    """Bring every base that the pairs need up, once a stack: the folder of its job."""
+    wanted = {(PAIRS[name].base, stack): None for name in names for stack in PAIRS[name].stacks}
     found = {each: folder / f"base-{number}" for number, each in enumerate(wanted)}
 
     def bring_up(each: tuple[tuple[Edit, ...], str]) -> None:
@@ -248,21 +260,20 @@ def _look(name: str, folder: Path, bases: dict[tuple[tuple[Edit, ...], str], Pat
     return looking.report(trees, ("base", "head"), projects, work, 5)
 
 
-def main(folder: Path) -> None:
-    """Look at all pairs, two at a time."""
+def main(folder: Path, names: Sequence[str]) -> None:
+    """Look at the pairs, two at a time."""
     import multiprocessing
 
     os.environ["PULUMI"] = str(engine.find(Progress()))
-    bases = _bases(folder)
+    bases = _bases(folder, names)
 
-    def look(names: list[str]) -> None:
-        for name in names:
+    def look(half: Sequence[str]) -> None:
+        for name in half:
             report = _look(name, folder, bases)
             (folder / f"{name}.txt").write_text(named(render.terminal(report), folder / name / "head"))
             (folder / f"{name}.json").write_text(render.as_json(report))
             print(name, flush=True)
 
-    names = list(PAIRS)
     context = multiprocessing.get_context("fork")
     halves = [context.Process(target=look, args=(names[start::2],)) for start in (0, 1)]
     for half in halves:
@@ -274,4 +285,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).resolve())
+    main(Path(sys.argv[1]).resolve(), sys.argv[2:])

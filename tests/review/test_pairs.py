@@ -7,37 +7,61 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+from _pytest.mark import ParameterSet
 from pydantic import TypeAdapter
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Sarif
 
 from review import render
 from review.model import Report
+from tests.lanes import lane_of
 from tests.review import parsed
-from tests.review.pairs import PAIRS
-
-pytestmark = pytest.mark.engine
+from tests.review.pairs import PAIRS, QUICK
 
 ROOT = Path(__file__).parents[2]
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 
+def in_lanes(pairs: Iterable[str]) -> list[ParameterSet]:
+    """Put each pair into its lane: most of them take minutes together, so they are drills."""
+    return [
+        pytest.param(pair, marks=pytest.mark.engine if pair in QUICK else pytest.mark.drill) for pair in pairs
+    ]
+
+
 @pytest.fixture(scope="session")
-def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The reports of all pairs."""
-    folder = tmp_path_factory.mktemp("pairs")
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.review.pairs", folder], cwd=ROOT, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder
+def reports_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """`reports_of(lane)`: the reports of a lane's pairs, made once."""
+
+    @cache
+    def make(lane: str) -> Path:
+        folder = tmp_path_factory.mktemp("pairs")
+        names = QUICK if lane == "engine" else [pair for pair in PAIRS if pair not in QUICK]
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.review.pairs", folder, *names],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return folder
+
+    return make
 
 
-@pytest.mark.parametrize("pair", PAIRS)
+@pytest.fixture
+def reports(request: pytest.FixtureRequest, reports_of: Callable[[str], Path]) -> Path:
+    """The reports of the pairs in the test's lane."""
+    return reports_of(lane_of(request.node))
+
+
+@pytest.mark.parametrize("pair", in_lanes(PAIRS))
 def test_the_report_says_what_changes(pair: str, reports: Path) -> None:
     said = (reports / f"{pair}.txt").read_text()
     snapshot = SNAPSHOTS / f"{pair}.txt"
@@ -51,7 +75,7 @@ def test_every_snapshot_is_of_a_pair() -> None:
     assert len(PAIRS) >= 25
 
 
-@pytest.mark.parametrize("pair", PAIRS)
+@pytest.mark.parametrize("pair", in_lanes(PAIRS))
 def test_the_report_follows_its_schema(pair: str, reports: Path) -> None:
     schema = json.loads((ROOT / "schemas/review-report.schema.json").read_text())
     jsonschema.validate(json.loads((reports / f"{pair}.json").read_text()), schema)
@@ -64,7 +88,7 @@ def _report(pair: str, reports: Path) -> Report:
 CHANGES = {f"{sign} {op}" for op, sign in render.SIGNS.items()}
 
 
-@pytest.mark.parametrize("pair", PAIRS)
+@pytest.mark.parametrize("pair", in_lanes(PAIRS))
 def test_its_comment_is_markdown_that_tells_each_change_with_its_sign(pair: str, reports: Path) -> None:
     report = _report(pair, reports)
     text = render.markdown(report)
@@ -86,7 +110,7 @@ def test_its_comment_is_markdown_that_tells_each_change_with_its_sign(pair: str,
                 )
 
 
-@pytest.mark.parametrize("pair", PAIRS)
+@pytest.mark.parametrize("pair", in_lanes(PAIRS))
 def test_its_sarif_is_valid_and_tells_each_finding_apart(pair: str, reports: Path) -> None:
     report = _report(pair, reports)
     text = render.sarif(report)
@@ -107,7 +131,7 @@ FREE = ("bucket-replaced-with-a-waiver", "nothing-changed", "policy-mended", "ba
 CODES: dict[str, int] = {**dict.fromkeys(BLOCKING, 1), **dict.fromkeys(FREE, 0)}
 
 
-@pytest.mark.parametrize("pair", CODES)
+@pytest.mark.parametrize("pair", in_lanes(CODES))
 def test_the_exit_code_says_whether_something_blocks(pair: str, reports: Path) -> None:
     report: dict[str, Any] = json.loads((reports / f"{pair}.json").read_text())
     assert report["code"] == CODES[pair]
@@ -120,6 +144,7 @@ def _events(reports: Path, *files: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
 
 
+@pytest.mark.engine
 def test_a_real_preview_is_reported_as_state_to_head(reports: Path) -> None:
     done = _events(reports, "head-events.jsonl", "head-engine.log", "head-ledger.jsonl")
     assert done.returncode == 1, done.stderr
@@ -128,6 +153,7 @@ def test_a_real_preview_is_reported_as_state_to_head(reports: Path) -> None:
     assert "± replace backups (aws:s3:Bucket) [dev]  components/bucket.py:" in done.stdout
 
 
+@pytest.mark.engine
 def test_a_real_preview_without_its_plan_is_no_report_that_nothing_changes(reports: Path) -> None:
     done = _events(reports, "head-events.jsonl")
     assert done.returncode == 2
