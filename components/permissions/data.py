@@ -69,13 +69,10 @@ def change_data(scope: Scope) -> list[Statement]:
             scope.owned(),
         ),
         allow("ChangeAliases", ["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"], aliases),
-        # EKS and RDS pass the key on to themselves in the caller's name.
-        allow(
-            "GrantKeys",
-            ["kms:CreateGrant"],
-            keys,
-            {**scope.owned(), "Bool": {"kms:GrantIsForAWSResource": "true"}},
-        ),
+        # EKS and RDS grant themselves the use of the key in the caller's name. No condition on
+        # kms:GrantIsForAWSResource: "not supported for the CreateCluster action" (EKS user guide, enable-kms,
+        # last note; awsdocs/amazon-eks-user-guide, latest/ug/security/enable-kms.adoc).
+        allow("GrantKeys", ["kms:CreateGrant"], keys, scope.owned()),
         allow(
             "UseKeysThroughRds",
             ["kms:Decrypt", "kms:GenerateDataKey"],

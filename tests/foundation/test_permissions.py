@@ -96,8 +96,11 @@ DEPLOY: list[tuple[str, str, dict[str, str], str]] = [
     ("kms:ScheduleKeyDeletion", f"arn:aws:kms:ap-northeast-3:{HERE[15:]}:key/1", ours(), "allow"),
     ("kms:CreateAlias", f"arn:aws:kms:{HERE}:alias/pipe-stg-db", {}, "allow"),
     ("kms:DeleteAlias", f"arn:aws:kms:{HERE}:alias/pipe-state", {}, "nothing"),
-    ("kms:CreateGrant", KEY, ours(), "nothing"),
+    # EKS grants itself the cluster's key without kms:GrantIsForAWSResource (EKS user guide, enable-kms).
+    ("kms:CreateGrant", KEY, ours(), "allow"),
     ("kms:CreateGrant", KEY, ours() | {"kms:GrantIsForAWSResource": "true"}, "allow"),
+    ("kms:CreateGrant", KEY, ours("prod"), "nothing"),
+    ("kms:CreateGrant", KEY, {}, "nothing"),
     ("kms:Decrypt", KEY, ours(), "nothing"),
     ("kms:Decrypt", KEY, ours() | {"kms:ViaService": "rds.ap-northeast-1.amazonaws.com"}, "allow"),
     # Roles
