@@ -25,11 +25,34 @@ AUDIENCE = "sts.amazonaws.com"
 
 
 @dataclass(frozen=True, kw_only=True)
+class GithubRepository:
+    """A repository by its name and by the ids that GitHub never gives away again."""
+
+    name: str
+    """Owner and repository: owner/name."""
+    owner_id: str
+    repository_id: str
+
+    def subjects(self, job: str) -> list[str]:
+        """Return both subjects of a job, such as `environment:prod`.
+
+        Repositories that were created, renamed or transferred after 15 July 2026 send their ids with their
+        names, and older ones may opt in (GitHub changelog, 2026-04-23, immutable subject claims;
+        github.com/github/docs/pull/45221 has the delimiter).
+        """
+        owner, _, repository = self.name.partition("/")
+        return [
+            f"repo:{self.name}:{job}",
+            f"repo:{owner}@{self.owner_id}/{repository}@{self.repository_id}:{job}",
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
 class GithubAccessArgs:
     """What a GithubAccess needs to know."""
 
-    github_repository: str
-    """The repository whose jobs are let in: owner/name."""
+    repository: GithubRepository
+    """The repository whose jobs are let in."""
     branch: str
     """The branch that is built and deployed: main."""
     environments: Sequence[Scope]
@@ -49,12 +72,14 @@ class GithubAccess(pulumi.ComponentResource):
     """Reads; jobs on the branch and on pull requests."""
     deploy_role_arns: dict[str, pulumi.Output[str]]
     """Changes one environment; jobs of the GitHub environment of that name, after the approval it asks."""
+    read_policy_arn: pulumi.Output[str]
+    """The managed policy that reads settings and no data."""
 
     def __init__(self, name: str, args: GithubAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:delivery:GithubAccess", name, None, opts)
         self._labels = labels = args.labels
-        repository = f"repo:{args.github_repository}"
-        branch = f"{repository}:ref:refs/heads/{args.branch}"
+        self._repository = repository = args.repository
+        branch = repository.subjects(f"ref:refs/heads/{args.branch}")
 
         # AWS trusts the issuer's certificate by its own authorities; thumbprints are a thing of the past.
         self._github = aws.iam.OpenIdConnectProvider(
@@ -66,11 +91,13 @@ class GithubAccess(pulumi.ComponentResource):
         )
         reading = self._policy(f"{labels.service}-read", "Reads settings and no data", read_settings())
 
-        build = self._role(f"{labels.service}-build", "Pushes images", [branch])
+        build = self._role(f"{labels.service}-build", "Pushes images", branch)
         self._attach("build", build, self._policies("build", {"push": push_images(args.registry_arn)}))
 
         preview = self._role(
-            f"{labels.service}-preview", "Previews every stack", [branch, f"{repository}:pull_request"]
+            f"{labels.service}-preview",
+            "Previews every stack",
+            [*branch, *repository.subjects("pull_request")],
         )
         self._attach(
             "preview",
@@ -89,7 +116,7 @@ class GithubAccess(pulumi.ComponentResource):
             role = self._role(
                 scope.labels.name("deploy"),
                 f"Deploys {environment}",
-                [f"{repository}:environment:{environment}"],
+                repository.subjects(f"environment:{environment}"),
             )
             policies = self._policies(f"{environment}-deploy", deploy(scope, args.state))
             self._attach(f"{environment}-deploy", role, policies | {"read": reading})
@@ -97,6 +124,7 @@ class GithubAccess(pulumi.ComponentResource):
 
         self.build_role_arn, self.preview_role_arn = build.arn, preview.arn
         self.deploy_role_arns = {environment: role.arn for environment, role in deploys.items()}
+        self.read_policy_arn = reading.arn
         self.register_outputs(
             {
                 "build_role_arn": self.build_role_arn,
@@ -110,7 +138,7 @@ class GithubAccess(pulumi.ComponentResource):
             name.removeprefix(f"{self._labels.service}-"),
             name=name,
             description=f"{description}; assumed by GitHub Actions",
-            assume_role_policy=document(trust(self._github.arn, subjects)),
+            assume_role_policy=document(trust(self._github.arn, subjects, self._repository.repository_id)),
             # A first `up` waits half an hour for the cluster and a Multi-AZ database.
             max_session_duration=2 * 3600,
             tags={**self._labels.aws(), "Name": name},
@@ -179,11 +207,16 @@ def push_images(registry_arn: pulumi.Input[str]) -> list[Statement]:
     ]
 
 
-def trust(provider_arn: pulumi.Input[str], subjects: Sequence[str]) -> Statement:
-    """Jobs with exactly one of these subjects, and an identity that was meant for AWS."""
+def trust(provider_arn: pulumi.Input[str], subjects: Sequence[str], repository_id: str) -> Statement:
+    """Trust jobs of one repository with exactly one of these subjects, and an identity meant for AWS.
+
+    The repository's id holds against a name that somebody else takes over. AWS STS compares it since January
+    2026 (aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims).
+    """
+    claims = {"aud": AUDIENCE, "sub": list(subjects), "repository_id": repository_id}
     return {
         "Effect": "Allow",
         "Principal": {"Federated": provider_arn},
         "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {"StringEquals": {f"{ISSUER}:aud": AUDIENCE, f"{ISSUER}:sub": list(subjects)}},
+        "Condition": {"StringEquals": {f"{ISSUER}:{claim}": value for claim, value in claims.items()}},
     }

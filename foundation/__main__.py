@@ -13,7 +13,8 @@ import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  isort: ski
 
 import pulumi
 
-from components.github_access import GithubAccess, GithubAccessArgs
+from components.github_access import GithubAccess, GithubAccessArgs, GithubRepository
+from components.operators import Operators, OperatorsArgs
 from components.registry import Registry, RegistryArgs
 from components.state import StateBucket, StateBucketArgs
 from foundation.settings import load
@@ -44,10 +45,23 @@ state = StateBucket(
 access = GithubAccess(
     "github",
     GithubAccessArgs(
-        github_repository=account.github_repository,
+        repository=GithubRepository(
+            name=account.github_repository,
+            owner_id=account.github_owner_id,
+            repository_id=account.github_repository_id,
+        ),
         branch=account.branch,
         environments=settings.scopes,
         registry_arn=registry.arn,
+        state=state.state,
+        labels=labels,
+    ),
+)
+operators = Operators(
+    "operators",
+    OperatorsArgs(
+        principals=account.operators,
+        read_policy_arn=access.read_policy_arn,
         state=state.state,
         labels=labels,
     ),
@@ -59,3 +73,4 @@ pulumi.export("secrets_provider", state.secrets_provider)
 pulumi.export("build_role", access.build_role_arn)
 pulumi.export("preview_role", access.preview_role_arn)
 pulumi.export("deploy_roles", access.deploy_role_arns)
+pulumi.export("operators_role", operators.role_arn)

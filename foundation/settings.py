@@ -14,9 +14,25 @@ from components.labels import Labels
 from components.permissions.scope import Scope
 from components.settings.faults import Fault, SettingsError, dotted, remove, set_to, wrong
 from components.settings.schema import KeyPath, Node, allowed, example
-from components.settings.types import AccountId, BucketName, DnsLabel, Model, Region, entries, string
+from components.settings.types import (
+    AccountId,
+    Arn,
+    BucketName,
+    Distinct,
+    DnsLabel,
+    Model,
+    Region,
+    entries,
+    string,
+)
 
 PROJECT = "pipe-foundation"
+
+GithubId = Annotated[
+    str,
+    string(r"^[1-9][0-9]*$", "an id that GitHub gives, digits in quotes: gh api repos/OWNER/NAME", "123456"),
+]
+"""The id of an account or a repository on GitHub."""
 
 
 class Account(Model):
@@ -35,8 +51,14 @@ class Account(Model):
         string(r"^[\w.-]+/[\w.-]+$", "a GitHub repository: owner/name", "pipe-dev/infrastructure"),
     ]
     """The repository whose jobs build and deploy."""
+    github_owner_id: Annotated[GithubId, Field(examples=["123456"])]
+    """Id of its owner: `gh api repos/OWNER/NAME --jq .owner.id`."""
+    github_repository_id: Annotated[GithubId, Field(examples=["456789"])]
+    """Its own id: `gh api repos/OWNER/NAME --jq .id`."""
     branch: Annotated[str, string(r"^[\w./-]+$", "a branch of it, such as main", "main")]
     """The branch that is built and deployed."""
+    operators: Annotated[list[Arn], entries(1), Distinct]
+    """IAM roles and users of the people who may take the role pipe-operators."""
     protect: bool
     """Whether registry, state bucket and keys refuse to be deleted (Pulumi's protect)."""
 

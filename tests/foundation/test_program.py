@@ -1,19 +1,23 @@
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.components.conftest import Recorder
+from tests.components.iam_evaluation import verdict
 
-ROLES = {
-    "pipe-build": ["repo:pipe-dev/infrastructure:ref:refs/heads/main"],
-    "pipe-preview": [
-        "repo:pipe-dev/infrastructure:ref:refs/heads/main",
-        "repo:pipe-dev/infrastructure:pull_request",
-    ],
-    "pipe-dev-deploy": ["repo:pipe-dev/infrastructure:environment:dev"],
-    "pipe-stg-deploy": ["repo:pipe-dev/infrastructure:environment:stg"],
-    "pipe-prod-deploy": ["repo:pipe-dev/infrastructure:environment:prod"],
+ROOT = Path(__file__).parents[2]
+
+MAIN, PULL_REQUEST = "ref:refs/heads/main", "pull_request"
+JOBS = {
+    "pipe-build": [MAIN],
+    "pipe-preview": [MAIN, PULL_REQUEST],
+    "pipe-dev-deploy": ["environment:dev"],
+    "pipe-stg-deploy": ["environment:stg"],
+    "pipe-prod-deploy": ["environment:prod"],
 }
 
 
@@ -24,18 +28,71 @@ def test_github_is_an_identity_provider_without_thumbprints(foundation: Recorder
     assert "thumbprintLists" not in provider
 
 
-@pytest.mark.parametrize(("name", "subjects"), ROLES.items())
-def test_each_role_is_for_exactly_these_jobs(foundation: Recorder, name: str, subjects: list[str]) -> None:
+def trust_of(foundation: Recorder, name: str) -> dict[str, Any]:
     [role] = [role for role in foundation.of_type("aws:iam/role:Role").values() if role["name"] == name]
     [statement] = json.loads(role["assumeRolePolicy"])["Statement"]
+    return statement
+
+
+@pytest.mark.parametrize(("name", "jobs"), JOBS.items())
+def test_each_role_is_for_exactly_these_jobs(foundation: Recorder, name: str, jobs: list[str]) -> None:
+    statement = trust_of(foundation, name)
     assert statement["Principal"] == {"Federated": "arn:aws:mock:::github"}
     assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
-    assert statement["Condition"] == {
-        "StringEquals": {
-            "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
-            "token.actions.githubusercontent.com:sub": subjects,
-        }
+    assert set(statement["Condition"]) == {"StringEquals"}
+    subjects = statement["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"]
+    by_name = {f"repo:pipe-dev/infrastructure:{job}" for job in jobs}
+    by_id = {f"repo:pipe-dev@123456/infrastructure@456789:{job}" for job in jobs}
+    assert set(subjects) == by_name | by_id
+
+
+TOKEN = {"aud": "sts.amazonaws.com", "repository_id": "456789"}
+"""Claims of a job of the repository that foundation's committed stack file names, beside its subject."""
+
+
+@pytest.mark.parametrize(
+    ("claims", "accepted"),
+    [
+        ({"sub": "repo:pipe-dev/infrastructure:environment:prod"}, True),
+        ({"sub": "repo:pipe-dev@123456/infrastructure@456789:environment:prod"}, True),
+        ({"sub": "repo:pipe-dev/infrastructure:environment:dev"}, False),
+        ({"sub": "repo:pipe-dev@1/infrastructure@2:environment:prod"}, False),
+        # Somebody else's repository that has taken over the name.
+        ({"sub": "repo:pipe-dev/infrastructure:environment:prod", "repository_id": "2"}, False),
+        ({"sub": "repo:pipe-dev/infrastructure:environment:prod", "aud": "https://github.com/x"}, False),
+    ],
+)
+def test_the_deploy_role_of_prod_takes_only_the_repositorys_own_tokens(
+    foundation: Recorder, claims: dict[str, str], accepted: bool
+) -> None:
+    statement = trust_of(foundation, "pipe-prod-deploy")
+    context = {f"token.actions.githubusercontent.com:{key}": value for key, value in (TOKEN | claims).items()}
+    document = json.dumps({"Statement": [statement | {"Resource": "*"}]})
+    expected = "allow" if accepted else "nothing"
+    assert verdict([document], "sts:AssumeRoleWithWebIdentity", "*", context) == expected
+
+
+def test_the_role_that_the_stack_files_name_as_operator_exists(foundation: Recorder) -> None:
+    roles = {role["name"] for role in foundation.of_type("aws:iam/role:Role").values()}
+    for stack in ("dev", "stg", "prod"):
+        file = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+        for arn in file["pipe:cluster"]["operators"]:
+            assert arn.rpartition("/")[2] in roles
+
+
+def test_operators_are_named_people_who_read_and_change_nothing_in_aws(
+    foundation: Recorder, policies: dict[str, list[str]]
+) -> None:
+    statement = trust_of(foundation, "pipe-operators")
+    assert statement["Principal"] == {"AWS": ["arn:aws:iam::123456789012:user/operator"]}
+    assert statement["Action"] == "sts:AssumeRole"
+    actions = {
+        action.partition(":")[2]
+        for policy in policies["pipe-operators"]
+        for statement in json.loads(policy)["Statement"]
+        for action in statement["Action"]
     }
+    assert {action for action in actions if not re.match("Batch|Decrypt|Describe|Get|List", action)} == set()
 
 
 def test_no_policy_is_longer_than_iam_allows(foundation: Recorder) -> None:
