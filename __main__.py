@@ -99,6 +99,8 @@ edge = Edge("edge", EdgeArgs(
 
 pulumi.export("url", edge.url)
 pulumi.export("frontendUrl", edge.frontend_url)
+if edge.ds_record is not None:
+    pulumi.export("dsRecord", edge.ds_record)
 pulumi.export("loadBalancer", proxy.hostname)
 pulumi.export("clusterName", cluster.cluster_name)
 pulumi.export("kubeconfig", cluster.kubeconfig)

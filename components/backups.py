@@ -52,7 +52,9 @@ class BackupBucket(pulumi.ComponentResource):
         main = hardened_bucket(name, main_args, child)
         if settings.replica.enabled:
             region = settings.replica.region
-            provider = aws.Provider(f"{name}-replica", region=region, opts=child)
+            provider = aws.Provider(
+                f"{name}-replica", region=region, allowed_account_ids=[labels.account], opts=child
+            )
             replica = hardened_bucket(
                 f"{name}-replica",
                 replace(main_args, bucket=settings.replica.bucket, alias=labels.name("backups", "replica")),

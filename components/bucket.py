@@ -30,7 +30,7 @@ class BucketArgs:
     rules: Sequence[Rule]
     """Lifecycle rules beside those that every bucket has."""
     lock_days: int
-    """Days that governance object lock keeps every new version; 0 leaves the lock off."""
+    """Days that governance object lock keeps every new version; 0 sets no retention."""
     protect: bool
     """Whether Pulumi refuses to delete the bucket and its key."""
 
@@ -64,8 +64,9 @@ def hardened_bucket(name: str, args: BucketArgs, opts: pulumi.ResourceOptions) -
     bucket = aws.s3.Bucket(
         name,
         bucket=args.bucket,
-        # A lock can be switched on only for the whole bucket, and is best there from the first object on.
-        object_lock_enabled=args.lock_days > 0,
+        # Always, since the provider replaces a bucket whose lock is switched on later (ForceNew). Without a
+        # retention the lock holds no version.
+        object_lock_enabled=True,
         tags={**args.labels.aws(), "Name": args.bucket},
         opts=kept,
     )

@@ -107,7 +107,7 @@ class Database(pulumi.ComponentResource):
             tags=labels.aws("db"),
             opts=child,
         )
-        family = f"postgres{settings.engine_version.partition('.')[0]}"
+        family = f"postgres{settings.engine_version}"
         parameters = aws.rds.ParameterGroup(
             name,
             # The family cannot be changed: a new major version gets a group of its own beside the old one.
@@ -126,9 +126,13 @@ class Database(pulumi.ComponentResource):
             name,
             identifier=identifier,
             engine="postgres",
-            # RDS moves on to later minor versions by itself; a refresh shows it, and the stack file follows.
+            # The major version alone. RDS moves on to later minor versions by itself, and a version behind
+            # the actual one would ask for a downgrade (Pulumi AWS, rds.Instance: "you can provide a prefix").
             engine_version=settings.engine_version,
             auto_minor_version_upgrade=True,
+            # Extended support costs by the processor-hour, and begins by itself unless this says otherwise.
+            # RDS then upgrades the major version at the end of standard support (RDS API, CreateDBInstance).
+            engine_lifecycle_support="open-source-rds-extended-support-disabled",
             instance_class=settings.instance_class,
             storage_type="gp3",
             allocated_storage=settings.storage_gib,

@@ -34,6 +34,8 @@ class Edge(pulumi.ComponentResource):
     url: pulumi.Output[str]
     frontend_url: pulumi.Output[str]
     zone_id: pulumi.Output[str]
+    ds_record: pulumi.Output[str] | None
+    """What the registrar publishes once the zone is signed; None where this stack does not sign it."""
 
     def __init__(self, name: str, args: EdgeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:edge:Edge", name, None, opts)
@@ -66,13 +68,19 @@ class Edge(pulumi.ComponentResource):
             comment=f"{args.labels.name()}: to the frontend; managed by Pulumi",
             opts=child,
         )
+        self.ds_record = None
         if settings.zone.owned:
             self._own_zone(name, args)
 
         self.url = pulumi.Output.from_input(f"https://{settings.host}")
         self.frontend_url = pulumi.Output.from_input(f"https://{settings.frontend_host}")
         self.register_outputs(
-            {"url": self.url, "frontend_url": self.frontend_url, "zone_id": self.zone_id},
+            {
+                "url": self.url,
+                "frontend_url": self.frontend_url,
+                "zone_id": self.zone_id,
+                "ds_record": self.ds_record,
+            },
         )
 
     def _own_zone(self, name: str, args: EdgeArgs) -> None:
@@ -89,7 +97,15 @@ class Edge(pulumi.ComponentResource):
                 opts=child,
             )
         if zone.dnssec:
-            cloudflare.ZoneDnssec(name, zone_id=self.zone_id, status="active", opts=child)
+            signing = cloudflare.ZoneDnssec(
+                name,
+                zone_id=self.zone_id,
+                status="active",
+                # The provider deletes by switching the signatures off, and resolvers refuse an unsigned zone
+                # whose DS record is still published (RFC 4035, section 5.2).
+                opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
+            )
+            self.ds_record = signing.ds
         for authority in zone.certificate_authorities:
             cloudflare.DnsRecord(
                 f"{name}-caa-{authority}",

@@ -1,4 +1,4 @@
-"""The VPC: public, private and database subnets over two or three zones; IPv4 only."""
+"""The VPC: public, private and database subnets over three zones; IPv4 only."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -238,7 +238,7 @@ def zone_name(zones: pulumi.Output[Sequence[str]], number: int, region: str) -> 
         if number > len(names):
             raise ValueError(
                 f"{region} has {len(names)} availability zones for a cluster ({', '.join(names)}), "
-                f"but pipe:network.subnets names {number}: leave one out of each list"
+                f"but pipe:network.subnets names {number}: choose a region with {number} or more"
             )
         return sorted(names)[number - 1]
 

@@ -65,7 +65,9 @@ class StateBucket(pulumi.ComponentResource):
             protect=args.protect,
         )
         main = hardened_bucket(f"{name}-bucket", main_args, child)
-        provider = aws.Provider(f"{name}-copy", region=args.copy_region, opts=child)
+        provider = aws.Provider(
+            f"{name}-copy", region=args.copy_region, allowed_account_ids=[labels.account], opts=child
+        )
         copy = hardened_bucket(
             f"{name}-copy",
             replace(main_args, bucket=f"{main_args.bucket}-copy", alias=f"{alias}-copy"),

@@ -57,7 +57,11 @@ class Account(Model):
     """Its own id: `gh api repos/OWNER/NAME --jq .id`."""
     branch: Annotated[str, string(r"^[\w./-]+$", "a branch of it, such as main", "main")]
     """The branch that is built and deployed."""
-    operators: Annotated[list[Arn], entries(1), Distinct]
+    operators: Annotated[
+        list[Annotated[Arn, Field(examples=["arn:aws:iam::123456789012:user/operator"])]],
+        entries(1),
+        Distinct,
+    ]
     """IAM roles and users of the people who may take the role pipe-operators."""
     protect: bool
     """Whether registry, state bucket and keys refuse to be deleted (Pulumi's protect)."""
@@ -101,6 +105,10 @@ class Settings(Model):
 
     aws_region: Annotated[Region, Field(alias="aws:region")]
     """The region of the AWS provider; the same as pipe-foundation:account.region."""
+    aws_allowed_account_ids: Annotated[
+        list[AccountId], Field(alias="aws:allowedAccountIds"), entries(1, 1), Distinct
+    ]
+    """The account that the AWS provider may work in; the same as pipe-foundation:account.id."""
     account: Account
     environments: Annotated[list[Environment], entries(1)]
     registry: Registry
@@ -135,7 +143,8 @@ def load() -> Settings:
     values = {
         key: json.loads(text) if text.startswith(("{", "[")) else text
         for key, text in config.items()
-        if (key == "aws:region" or key.startswith(f"{PROJECT}:")) and text not in ("", "{}", "[]")
+        if (key in ("aws:region", "aws:allowedAccountIds") or key.startswith(f"{PROJECT}:"))
+        and text not in ("", "{}", "[]")
     }
     settings, faults = read(values)
     if settings is None or faults:
@@ -159,6 +168,11 @@ def _contradictions(settings: Settings) -> Iterator[Fault]:
         path = (f"{PROJECT}:account", "region")
         same = f"{settings.aws_region}, as aws:region has it"
         yield wrong(path, account.region, same, set_to(path, settings.aws_region))
+    for index, allowed_account in enumerate(settings.aws_allowed_account_ids):
+        if allowed_account != account.id:
+            path = ("aws:allowedAccountIds", index)
+            same = f"{account.id}, as {PROJECT}:account.id"
+            yield wrong(path, allowed_account, same, set_to(path, account.id))
     if account.copy_region == account.region:
         path = (f"{PROJECT}:account", "copyRegion")
         yield wrong(path, account.copy_region, "another region than region", set_to(path, "ap-northeast-3"))

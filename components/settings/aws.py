@@ -19,8 +19,10 @@ from components.settings.types import (
     Model,
     Region,
     entries,
+    one_of,
     string,
 )
+from eks_versions import STANDARD_SUPPORT
 
 
 class Service(Model):
@@ -47,24 +49,32 @@ class Service(Model):
     """Whether stateful resources refuse to be deleted (Pulumi's protect)."""
 
 
+ZONES = 3
+"""Availability zones of every stack."""
+
+
 class Subnets(Model):
-    """One network a zone in each tier; the number of entries is the number of zones."""
+    """One network a zone in each tier, in three zones.
+
+    EKS takes no subnet of a zone that the cluster was not created with (EKS user guide, VPC and subnet
+    requirements), so a stack cannot get its third zone later.
+    """
 
     public: Annotated[
         list[Annotated[Cidr, Field(examples=["10.10.0.0/24", "10.10.1.0/24", "10.10.2.0/24"])]],
-        entries(2, 3),
+        entries(ZONES, ZONES),
         Distinct,
     ]
     """Load balancers and NAT gateways."""
     private: Annotated[
         list[Annotated[Cidr, Field(examples=["10.10.16.0/20", "10.10.32.0/20", "10.10.48.0/20"])]],
-        entries(2, 3),
+        entries(ZONES, ZONES),
         Distinct,
     ]
     """Nodes, pods and the runner."""
     database: Annotated[
         list[Annotated[Cidr, Field(examples=["10.10.8.0/24", "10.10.9.0/24", "10.10.10.0/24"])]],
-        entries(2, 3),
+        entries(ZONES, ZONES),
         Distinct,
     ]
     """The database; no route to the internet."""
@@ -94,15 +104,17 @@ class ClusterEndpoint(Model):
 
     public: bool
     """Whether the API answers on the internet at all."""
-    allowed_cidrs: Annotated[list[Annotated[Cidr, Field(examples=["8.8.8.8/32"])]], entries(0, 40), Distinct]
-    """Who may reach it then, such as an office by its egress address: at most 40 networks, none private or
-    reserved (EKS); never 0.0.0.0/0."""
+    allowed_cidrs: Annotated[
+        list[Annotated[Cidr, Field(examples=["203.0.113.7/32"])]], entries(0, 40), Distinct
+    ]
+    """Who may reach it then, such as an office by its egress address (`curl -4 https://checkip.amazonaws.com`
+    prints one's own): at most 40 networks, none private or reserved (EKS); never 0.0.0.0/0."""
 
 
 class Cluster(Model):
     """The EKS cluster (Auto Mode)."""
 
-    version: Annotated[Literal["1.34", "1.35", "1.36"], Field(examples=["1.35"])]
+    version: Annotated[str, one_of(STANDARD_SUPPORT, "1.35")]
     """A Kubernetes version in EKS standard support."""
     endpoint: ClusterEndpoint
     service_cidr: Annotated[Cidr, Field(examples=["172.20.0.0/16"])]
@@ -110,7 +122,8 @@ class Cluster(Model):
     log_retention_days: LogRetentionDays
     """Days that CloudWatch keeps the control plane's logs."""
     operators: Annotated[list[Arn], entries(0), Distinct]
-    """IAM principals of the people who may administer the cluster."""
+    """IAM principals of the people who may administer the cluster. Whoever runs the first `up` has to be
+    among them: the creator of a cluster gets no access by itself."""
 
 
 class Runner(Model):
@@ -141,9 +154,14 @@ class Database(Model):
     """The RDS PostgreSQL instance."""
 
     engine_version: Annotated[
-        str, string(r"^1[5-7]\.[0-9]+$", "a PostgreSQL version from 15 to 17 in quotes, such as 17.7", "17.7")
+        str,
+        string(
+            r"^1[5-7]$",
+            'a major version of PostgreSQL, "15" to "17" in quotes; RDS takes the minor ones by itself',
+            "17",
+        ),
     ]
-    """A minor version that RDS offers."""
+    """The major version; RDS chooses the minor one and upgrades it."""
     instance_class: Annotated[
         str,
         string(r"^db\.[a-z0-9]+\.[a-z0-9]+$", "an RDS instance class, such as db.t4g.small", "db.t4g.small"),
@@ -196,5 +214,5 @@ class Backups(Model):
     expire_days: Annotated[Days, Field(examples=[30])]
     """Days after which a dump is deleted."""
     lock_days: Annotated[int, Field(ge=0, le=3650)]
-    """Days that governance object lock keeps a version; 0 switches the lock off."""
+    """Days that governance object lock keeps a version; 0 sets no retention."""
     replica: BackupReplica

@@ -43,7 +43,8 @@ class Zone(Model):
     """Cloudflare's plan: decides which managed rules there are."""
     hsts: Hsts
     dnssec: bool
-    """On once the registrar has the DS record, not before."""
+    """Whether Cloudflare signs the zone. Signing comes first: it makes the DS record (the output `dsRecord`)
+    that the registrar then publishes. The registrar withdraws the record before it is switched off."""
     certificate_authorities: Annotated[
         list[Annotated[Fqdn, Field(examples=["letsencrypt.org"])]], entries(1), Distinct
     ]

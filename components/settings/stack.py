@@ -13,7 +13,7 @@ from components.settings.aws import Backups, Cluster, Database, Firewall, Networ
 from components.settings.edge import Edge
 from components.settings.kubernetes import Api, Kubernetes, Proxy
 from components.settings.monitoring import Monitoring
-from components.settings.types import Model, Region, string
+from components.settings.types import AccountId, Distinct, Model, Region, entries, string
 
 PROJECT = "pipe"
 """The namespace of our keys; what providers read (aws:profile) is theirs to judge."""
@@ -31,6 +31,10 @@ class Settings(Model):
 
     aws_region: Annotated[Region, Field(alias="aws:region")]
     """The region of the AWS provider; the same as pipe:service.region."""
+    aws_allowed_account_ids: Annotated[
+        list[AccountId], Field(alias="aws:allowedAccountIds"), entries(1, 1), Distinct
+    ]
+    """The account that the AWS provider may work in; the same as pipe:service.account."""
     datadog_api_url: Annotated[
         str,
         Field(alias="datadog:apiUrl"),

@@ -1,7 +1,7 @@
 """Value types of a stack file: each says what it allows, to an editor and to a reader of a fault."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from ipaddress import IPv4Network
 from typing import Annotated, Any, Literal
@@ -36,6 +36,15 @@ def string(pattern: str, allowed: str, example: str, *, longest: int | None = No
         max_length=longest,
         examples=[example],
         json_schema_extra={"patternErrorMessage": allowed},
+    )
+
+
+def one_of(choices: Iterable[str], example: str) -> Any:
+    """A string's field that takes one of the choices, for lists that are kept elsewhere."""
+    return Field(
+        pattern=f"^({'|'.join(map(re.escape, choices))})$",
+        examples=[example],
+        json_schema_extra={"enum": list(choices)},
     )
 
 

@@ -4,6 +4,7 @@ from datetime import date
 
 from pulumi_policy import Severity
 
+from eks_versions import STANDARD_SUPPORT
 from policies.networks import is_world
 from policies.rule import Option, Options, Resource, Topic, Verdicts, each, wrong
 from policies.rules.checks import must_be_false, must_be_true
@@ -16,8 +17,6 @@ EKS = Topic(
     url="https://docs.aws.amazon.com/eks/latest/best-practices/security.html",
 )
 CLUSTER = ("aws:eks/cluster:Cluster",)
-STANDARD_SUPPORT = {"1.34": "2026-12-02", "1.35": "2027-03-27", "1.36": "2027-08-02"}
-"""Versions, and the day on which their standard support ends (EKS user guide, release calendar)."""
 
 
 def supported(today: date) -> list[str]:

@@ -24,6 +24,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Response
 
+from eks_versions import OFFERED, UPGRADES
 from sandbox.providers import aws_documents, aws_requests
 from sandbox.providers.plan import ACCOUNT
 from sandbox.providers.templates import fill, search, text
@@ -41,6 +42,10 @@ ARN = re.compile(r"arn:aws:s3:::([\w.-]+)")
 
 INVALID = {"eks": "InvalidParameterException", "codebuild": "InvalidInputException"}
 """What a request is called that its service's model does not allow; elsewhere ValidationException."""
+
+
+VERSIONS = {"offered_versions": list(OFFERED), "version_upgrades": list(UPGRADES)}
+"""Facts of EKS that the rules in aws_api.toml compare versions with."""
 
 
 class AwsApi:
@@ -115,7 +120,7 @@ class AwsApi:
         words = {**params, "region": region, "account": ACCOUNT, "now": time.time()}
         words |= {"uuid": str(made), "hex32": made.hex.upper(), "id17": made.hex[:17]}
         if service in KEPT:
-            words |= self._cluster() if service == "eks" else {}
+            words |= {**self._cluster(), **VERSIONS} if service == "eks" else {}
             return self._kept.answer(service, action, params, words)
         name, purpose, code = self._rules["documents"].get(f"{service} {action}", ("", "", ""))
         if name in params:

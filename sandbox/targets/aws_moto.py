@@ -18,8 +18,8 @@ from sandbox.providers.values import Json
 def mend() -> None:
     """Have moto do what AWS does, where it does not.
 
-    It loses a subnet group that is changed, gives every database the same id, names two backups of a minute
-    alike, shows no description of a rule about a group, stumbles over a bucket policy about everybody, and
+    It loses a subnet group that is changed, gives every database the same id and no minor version, names two
+    backups of a minute alike, shows no description of a rule about a group, stumbles over a bucket policy about everybody, and
     delivers logs at once, so that their bucket could never be deleted.
     """
     from moto.ec2.models.security_groups import SecurityGroupRule
@@ -41,6 +41,8 @@ def mend() -> None:
     def made(self: Any, *args: Any, **named: Any) -> None:
         begin(self, *args, **named)
         self.dbi_resource_id = f"db-{uuid.uuid4().hex[:26].upper()}"
+        # Asked for a major version, RDS answers with the minor one that it chooses (RDS API, CreateDBInstance).
+        self.engine_version = POSTGRES_MINOR.get(self.engine_version, self.engine_version)
 
     def kept(self: Any, subnet_name: str, *args: Any, **named: Any) -> Any:
         self.subnet_groups[subnet_name] = group = change(self, subnet_name, *args, **named)
@@ -124,7 +126,11 @@ def _reset_parameters(region: str, params: Json) -> Json:
     return {"DBParameterGroupName": group.name}
 
 
+POSTGRES_MINOR = {"15": "15.15", "16": "16.11", "17": "17.7", "18": "18.1"}
+"""The minor version of PostgreSQL that RDS chooses, by the major one that a request names."""
+
 KEPT = {
+    "EngineLifecycleSupport": "engine_lifecycle_support",
     "DBPortNumber": "port",
     "EnablePerformanceInsights": "performance_insights_enabled",
     "PerformanceInsightsKMSKeyId": "performance_insights_kms_key_id",

@@ -202,10 +202,21 @@ def test_governance_lock_keeps_new_versions_where_the_settings_ask(declare: Decl
     assert lock["rule"] == {"defaultRetention": {"mode": "GOVERNANCE", "days": 14}}
 
 
-def test_no_lock_days_means_no_lock(declare: Declare) -> None:
+def test_no_lock_days_means_no_retention(declare: Declare) -> None:
     recorder = declare(lockDays=0)
-    assert of(recorder, "Bucket")["objectLockEnabled"] is False
     assert not recorder.of_type("aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration")
+
+
+@pytest.mark.parametrize("bucket", MAIN)
+def test_a_retention_can_be_set_later_without_another_bucket(declare: Declare, bucket: str) -> None:
+    before = dict(of(declare(lockDays=0), "Bucket", bucket))
+    assert before["objectLockEnabled"] is True
+    assert of(declare(lockDays=14), "Bucket", bucket) == before
+
+
+def test_the_provider_of_the_copy_works_in_the_account_of_the_stack_alone(declare: Declare) -> None:
+    [provider] = declare().of_type("pulumi:providers:aws").values()
+    assert json.loads(provider["allowedAccountIds"]) == ["123456789012"]
 
 
 def test_everything_is_copied_encrypted_again_and_deletions_are_not(declare: Declare) -> None:

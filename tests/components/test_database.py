@@ -63,11 +63,17 @@ def test_the_key_of_the_database_rotates(declare: Declare) -> None:
     assert declare().of_type("aws:kms/key:Key")["database"]["enableKeyRotation"] is True
 
 
-@pytest.mark.parametrize(("version", "family"), [("16.9", "postgres16"), ("17.6", "postgres17")])
+@pytest.mark.parametrize(("version", "family"), [("16", "postgres16"), ("17", "postgres17")])
 def test_the_parameters_are_those_of_the_major_version(declare: Declare, version: str, family: str) -> None:
     group = declare(engineVersion=version).of_type("aws:rds/parameterGroup:ParameterGroup")["database"]
     assert group["family"] == family
     assert group["name"] == f"pipe-test-db-{family}"
+
+
+def test_minor_versions_are_left_to_rds_and_extended_support_to_nobody(declare: Declare) -> None:
+    [found] = declare(engineVersion="17").of_type("aws:rds/instance:Instance").values()
+    assert (found["engineVersion"], found["autoMinorVersionUpgrade"]) == ("17", True)
+    assert found["engineLifecycleSupport"] == "open-source-rds-extended-support-disabled"
 
 
 def test_connections_without_tls_or_with_an_old_version_are_refused(declare: Declare) -> None:

@@ -9,6 +9,7 @@ from components.labels import Labels
 from components.settings.edge import Edge as Settings
 from components.settings.edge import Zone
 from tests.components.conftest import Recorder, evaluate, secret
+from tests.components.resource_options import Options, recording
 
 RECORD, SETTING = "cloudflare:index/dnsRecord:DnsRecord", "cloudflare:index/zoneSetting:ZoneSetting"
 RULESET, DNSSEC = "cloudflare:index/ruleset:Ruleset", "cloudflare:index/zoneDnssec:ZoneDnssec"
@@ -19,7 +20,12 @@ Topic = Callable[..., Any]
 
 
 @pytest.fixture
-def declare(recorder: Recorder, labels: Labels, topic: Topic) -> Declare:
+def options() -> Options:
+    return {}
+
+
+@pytest.fixture
+def declare(recorder: Recorder, labels: Labels, topic: Topic, options: Options) -> Declare:
     """Declares the edge of a stack, its zone changed, and returns what it offers."""
     recorder.answers["cloudflare:index/getZone:getZone"] = {"id": "zone-id"}
 
@@ -38,9 +44,10 @@ def declare(recorder: Recorder, labels: Labels, topic: Topic) -> Declare:
                     origin_hostname="pipe.elb.amazonaws.com",
                     synthetic_token=pulumi.Output.secret("the-token"),
                 ),
+                recording(options),
             )
             return pulumi.Output.all(
-                url=edge.url, frontend_url=edge.frontend_url, zone_id=edge.zone_id
+                url=edge.url, frontend_url=edge.frontend_url, zone_id=edge.zone_id, ds_record=edge.ds_record
             ).apply(seen.update)
 
         evaluate(program)
@@ -134,14 +141,21 @@ def test_only_the_configured_authorities_may_issue_certificates(declare: Declare
     }
 
 
-def test_dnssec_is_left_alone_until_the_registrar_knows_the_key(declare: Declare, recorder: Recorder) -> None:
-    declare(zone={"dnssec": False})
+def test_a_zone_that_is_not_signed_has_no_record_for_the_registrar(
+    declare: Declare, recorder: Recorder
+) -> None:
+    assert declare(zone={"dnssec": False})["ds_record"] is None
     assert recorder.of_type(DNSSEC) == {}
 
 
-def test_dnssec_is_switched_on(declare: Declare, recorder: Recorder) -> None:
-    declare(zone={"dnssec": True})
+def test_signing_the_zone_makes_the_record_for_the_registrar(
+    declare: Declare, recorder: Recorder, options: Options
+) -> None:
+    recorder.computed[DNSSEC] = {"ds": "pipe.dev. 3600 IN DS 2371 13 2 ABCD"}
+    assert declare(zone={"dnssec": True})["ds_record"] == "pipe.dev. 3600 IN DS 2371 13 2 ABCD"
     assert recorder.of_type(DNSSEC) == {"edge": {"zoneId": "zone-id", "status": "active"}}
+    # Without signatures, and with the record still at the registrar, nobody would find the zone.
+    assert options[DNSSEC, "edge"].retain_on_delete is True
 
 
 def test_a_phase_has_one_ruleset(declare: Declare, recorder: Recorder) -> None:

@@ -25,9 +25,9 @@ Manifest = dict[str, Any]
 DATABASE = DatabaseEndpoint(host="db.example", port=5432, database="pipe_db", master_user="pipe_admin")
 SERVICE_CIDR = "172.20.0.0/16"
 SUBNETS = Subnets(
-    public=["10.30.0.0/24", "10.30.1.0/24"],
-    private=["10.30.16.0/20", "10.30.32.0/20"],
-    database=["10.30.8.0/24", "10.30.9.0/24"],
+    public=["10.30.0.0/24", "10.30.1.0/24", "10.30.2.0/24"],
+    private=["10.30.16.0/20", "10.30.32.0/20", "10.30.48.0/20"],
+    database=["10.30.8.0/24", "10.30.9.0/24", "10.30.10.0/24"],
 )
 
 

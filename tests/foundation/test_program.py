@@ -147,6 +147,11 @@ def test_state_is_kept_in_a_hardened_bucket_with_a_copy(foundation: Recorder) ->
     }
 
 
+def test_the_provider_of_the_copy_works_in_the_account_alone(foundation: Recorder) -> None:
+    [provider] = foundation.of_type("pulumi:providers:aws").values()
+    assert json.loads(provider["allowedAccountIds"]) == ["123456789012"]
+
+
 def test_secrets_have_a_key_of_their_own_and_every_key_rotates(foundation: Recorder) -> None:
     aliases = foundation.of_type("aws:kms/alias:Alias")
     assert aliases["state"]["name"] == "alias/pipe-state"

@@ -63,6 +63,23 @@ WRONG: list[tuple[str, Any, str]] = [
     fix:     pulumi config set --path 'pipe-foundation:account.id' 123456789012 --type string""",
     ),
     (
+        "account.githubRepositoryId",
+        456789,
+        """
+  pipe-foundation:account.githubRepositoryId = 456789
+    allowed: an id that GitHub gives, digits in quotes: gh api repos/OWNER/NAME
+    fix:     pulumi config set --path 'pipe-foundation:account.githubRepositoryId' 456789 --type string""",
+    ),
+    (
+        "account.operators.0",
+        "arn:aws:sts::123456789012:assumed-role/admin/me",
+        """
+  pipe-foundation:account.operators[0] = "arn:aws:sts::123456789012:assumed-role/admin/me"
+    allowed: the ARN of an IAM role or user
+    fix:     pulumi config set --path 'pipe-foundation:account.operators[0]' """
+        "arn:aws:iam::123456789012:user/operator",
+    ),
+    (
         "account.region",
         "ap-northeast-2",
         """
@@ -118,6 +135,17 @@ def test_a_wrong_value_is_named_with_what_is_allowed_and_the_command(
     path: str, value: Any, expected: str
 ) -> None:
     assert faults(changed(path, value)) == f"Pulumi.foundation.yaml: 1 fault\n{expected} --stack foundation"
+
+
+def test_the_provider_may_work_in_the_account_alone() -> None:
+    config = valid() | {"aws:allowedAccountIds": ["210987654321"]}
+    assert faults(config) == (
+        "Pulumi.foundation.yaml: 1 fault\n\n"
+        '  aws:allowedAccountIds[0] = "210987654321"\n'
+        "    allowed: 123456789012, as pipe-foundation:account.id\n"
+        "    fix:     pulumi config set --path 'aws:allowedAccountIds[0]' 123456789012 --type string"
+        " --stack foundation"
+    )
 
 
 def test_everything_that_is_wrong_is_in_one_message() -> None:

@@ -17,6 +17,31 @@ def region(s: Settings) -> Iterator[Fault]:
         yield wrong(path, s.aws_region, allowed, set_to(path, s.service.region))
 
 
+def allowed_accounts(s: Settings) -> Iterator[Fault]:
+    """Keep the provider in the account that the names and ARNs speak of."""
+    for index, account in enumerate(s.aws_allowed_account_ids):
+        if account != s.service.account:
+            path = ("aws:allowedAccountIds", index)
+            allowed = f"{s.service.account}, as pipe:service.account"
+            yield wrong(path, account, allowed, set_to(path, s.service.account))
+
+
+def operators(s: Settings) -> Iterator[Fault]:
+    """Refuse a cluster that nobody can enter while there is no pipeline.
+
+    The cluster makes no administrator of its creator (bootstrapClusterCreatorAdminPermissions is false), and
+    the deploy role has access, but only jobs on GitHub can take it.
+    """
+    if not s.cluster.operators:
+        path = ("pipe:cluster", "operators")
+        allowed = (
+            "the role pipe-operators of foundation, and the IAM role or user that runs the first `up`: "
+            "the creator of a cluster gets no access by itself"
+        )
+        role = f"arn:aws:iam::{s.service.account}:role/pipe-operators"
+        yield wrong(path, [], allowed, set_to((*path, 0), role))
+
+
 def connection(s: Settings) -> Iterator[Fault]:
     """CodeBuild reads a connection of its own account."""
     account = s.runner.connection_arn.split(":")[4]
@@ -40,15 +65,13 @@ def storage(s: Settings) -> Iterator[Fault]:
 
 def dump_client(s: Settings) -> Iterator[Fault]:
     """pg_dump refuses a server of a later major version (PostgreSQL, pg_dump)."""
-    server = int(s.database.engine_version.partition(".")[0])
+    server = int(s.database.engine_version)
     client = re.match(r"\d+", version(s.backups.image))
     if client and int(client[0]) < server:
         path = ("pipe:backups", "image")
-        allowed = (
-            f"PostgreSQL {server} or later, as pipe:database.engineVersion ({s.database.engine_version})"
-        )
+        allowed = f"PostgreSQL {server} or later, as pipe:database.engineVersion ({server})"
         name = s.backups.image.partition("@")[0].removesuffix(f":{version(s.backups.image)}")
-        yield wrong(path, s.backups.image, allowed, set_to(path, f"{name}:{s.database.engine_version}"))
+        yield wrong(path, s.backups.image, allowed, set_to(path, f"{name}:{server}"))
 
 
 def lock(s: Settings) -> Iterator[Fault]:
@@ -73,4 +96,4 @@ def replica(s: Settings) -> Iterator[Fault]:
         )
 
 
-CHECKS = (region, connection, storage, dump_client, lock, replica)
+CHECKS = (region, allowed_accounts, operators, connection, storage, dump_client, lock, replica)

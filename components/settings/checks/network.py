@@ -13,16 +13,20 @@ Subnet = tuple[KeyPath, IPv4Network]
 RESERVED = 5
 """Addresses of a subnet that AWS keeps (Amazon VPC, subnet sizing)."""
 
+DOCUMENTATION = [IPv4Network(cidr) for cidr in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")]
+"""Networks that stand for an address in examples, and belong to nobody (RFC 5737)."""
+
 PRIVATE = [IPv4Network(cidr) for cidr in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
 """Where EKS accepts a service network (RFC 1918)."""
 
 RESERVED_CLIENTS = [
     *PRIVATE,
+    *DOCUMENTATION,
     *(
         IPv4Network(cidr)
         for cidr in (
-            *("0.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "192.0.2.0/24"),
-            *("192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3"),
+            *("0.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24"),
+            *("192.88.99.0/24", "198.18.0.0/15", "224.0.0.0/3"),
         )
     ),
 ]
@@ -35,20 +39,6 @@ def size_of_vpc(s: Settings) -> Iterator[Fault]:
     if not 16 <= IPv4Network(s.network.cidr).prefixlen <= 28:
         path = ("pipe:network", "cidr")
         yield wrong(path, s.network.cidr, "a network from /16 to /28 (AWS)", set_to(path, "10.10.0.0/16"))
-
-
-def zones(s: Settings) -> Iterator[Fault]:
-    """Every tier has a network in every zone."""
-    tiers = s.network.subnets
-    wanted, room = len(tiers.private), Room(s)
-    for tier, cidrs in (("public", tiers.public), ("database", tiers.database)):
-        path: KeyPath = ("pipe:network", "subnets", tier)
-        like = IPv4Network(cidrs[0]).prefixlen
-        allowed = f"{wanted} networks, as many as pipe:network.subnets.private has"
-        if len(cidrs) < wanted:
-            yield wrong(path, cidrs, allowed, set_to((*path, len(cidrs)), room.take(like)))
-        elif len(cidrs) > wanted:
-            yield wrong(path, cidrs, allowed, remove((*path, len(cidrs) - 1)))
 
 
 def inside(s: Settings) -> Iterator[Fault]:
@@ -118,6 +108,12 @@ def endpoint(s: Settings) -> Iterator[Fault]:
         entry, network = (*path, index), IPv4Network(cidr)
         if network.prefixlen == 0:
             yield wrong(entry, cidr, "the networks of operators, never all addresses", remove(entry))
+        elif any(network.subnet_of(example) for example in DOCUMENTATION):
+            allowed = (
+                "your own address with /32, as `curl -4 https://checkip.amazonaws.com` prints it; "
+                "this network only stands for one in examples (RFC 5737), and EKS refuses it"
+            )
+            yield wrong(entry, cidr, allowed, remove(entry))
         elif any(network.overlaps(reserved) for reserved in RESERVED_CLIENTS):
             allowed = "a network that operators come from on the internet, not private or reserved (EKS)"
             yield wrong(entry, cidr, allowed, remove(entry))
@@ -154,4 +150,4 @@ class Room:
         return str(self._vpc)
 
 
-CHECKS = (size_of_vpc, zones, inside, apart, size_of_subnets, room_for_pods, service_network, endpoint)
+CHECKS = (size_of_vpc, inside, apart, size_of_subnets, room_for_pods, service_network, endpoint)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import jsonschema
@@ -11,7 +12,8 @@ import yaml
 from components.settings.load import load_file
 from components.settings.schema import KeyPath, example, keys, node, stack_file
 from components.settings.stack import SECRETS
-from tests.components.settings.stack_files import ROOT, STACKS, committed
+from eks_versions import OFFERED, STANDARD_SUPPORT
+from tests.components.settings.stack_files import ROOT, STACKS, changed, committed, write
 
 SCHEMA = ROOT / "schemas" / "stack-file.schema.json"
 
@@ -40,6 +42,12 @@ def key_paths(value: Any, path: str = "") -> set[str]:
 @pytest.mark.parametrize("stack", STACKS)
 def test_a_committed_file_is_valid(stack: str) -> None:
     assert load_file(ROOT / f"Pulumi.{stack}.yaml").faults == []
+
+
+@pytest.mark.parametrize("version", OFFERED)
+def test_a_cluster_may_have_the_versions_in_standard_support_alone(version: str, tmp_path: Path) -> None:
+    file = load_file(write(tmp_path, changed({"pipe:cluster.version": version})))
+    assert (file.faults == []) == (version in STANDARD_SUPPORT)
 
 
 def test_all_files_have_the_same_keys() -> None:

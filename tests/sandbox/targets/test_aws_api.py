@@ -1,6 +1,7 @@
 """What the sandbox's AWS refuses as AWS does, though moto would not, and what it keeps itself."""
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from typing import Any, cast
 
 import boto3
@@ -8,6 +9,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from eks_versions import STANDARD_SUPPORT
 from sandbox.providers.target import Refused
 from tests.sandbox.providers.aws_things import WORLD
 from tests.sandbox.providers.aws_world import World, world
@@ -161,6 +163,30 @@ def test_a_database_is_as_rds_wants_it(everything: World, changed: dict[str, Any
         everything.target.create(wanted)
 
 
+def test_rds_chooses_the_minor_version_and_no_later_one_is_a_difference(everything: World) -> None:
+    extended = "open-source-rds-extended-support"
+    wanted = everything.resource(
+        "database",
+        identifier="major",
+        engineVersion="17",
+        engineLifecycleSupport=f"{extended}-disabled",
+        finalSnapshotIdentifier="major-final",
+    )
+    live = everything.target.create(wanted)
+    wanted = replace(wanted, id=live.id)
+    assert live.outputs["engineVersion"] == "17"
+    assert live.outputs["engineVersionActual"].startswith("17.")
+    assert live.outputs["engineLifecycleSupport"] == f"{extended}-disabled"
+
+    # In its maintenance window RDS goes on to a later minor version by itself.
+    everything.client("rds").modify_db_instance(DBInstanceIdentifier="major", EngineVersion="17.99")
+    later = everything.target.read(wanted, live.outputs)
+    assert later is not None
+    assert (later.outputs["engineVersion"], later.outputs["engineVersionActual"]) == ("17", "17.99")
+    assert everything.target.update(wanted, later).outputs["engineVersionActual"] == "17.99"
+    everything.target.delete(wanted)
+
+
 def test_a_database_is_not_deleted_without_a_snapshot_or_while_protected(everything: World) -> None:
     rds = everything.client("rds")
     assert refused(rds.delete_db_instance, DBInstanceIdentifier="pipe-db") == "InvalidParameterCombination"
@@ -174,6 +200,7 @@ def test_a_database_is_not_deleted_without_a_snapshot_or_while_protected(everyth
     ("changed", "said"),
     [
         ({"version": "1.29"}, "unsupported Kubernetes version: 1.29"),
+        ({"version": "1.99"}, "unsupported Kubernetes version: 1.99"),
         ({"roleArn": "arn:aws:iam::123456789012:role/none"}, "The role with arn .*none.* does not exist"),
         ({"storageConfig": None}, "all either fully enabled or fully disabled"),
         ({"bootstrapSelfManagedAddons": None}, "bootstrapSelfManagedAddons must be false"),
@@ -192,6 +219,29 @@ def test_a_database_is_not_deleted_without_a_snapshot_or_while_protected(everyth
 def test_a_cluster_is_as_eks_wants_it(everything: World, changed: dict[str, Any], said: str) -> None:
     with pytest.raises(Refused, match=said):
         everything.target.create(everything.resource("cluster", **{"name": "other", **changed}))
+
+
+@pytest.mark.parametrize("version", STANDARD_SUPPORT)
+def test_a_cluster_may_have_any_version_that_a_stack_file_may_name(everything: World, version: str) -> None:
+    named = everything.resource("cluster", name=f"of-{version.replace('.', '-')}", version=version)
+    live = everything.target.create(named)
+    assert live.outputs["version"] == version
+    everything.target.delete(replace(named, id=live.id))
+
+
+def test_a_cluster_gets_no_subnet_of_a_zone_that_it_was_not_created_with(everything: World) -> None:
+    ec2, eks = everything.client("ec2"), everything.client("eks")
+    subnets = everything.live["cluster"].outputs["vpcConfig"]["subnetIds"]
+    zones = {one["AvailabilityZone"] for one in ec2.describe_subnets(SubnetIds=subnets)["Subnets"]}
+    vpc = ec2.describe_subnets(SubnetIds=subnets)["Subnets"][0]["VpcId"]
+    everywhere = {one["ZoneName"] for one in ec2.describe_availability_zones()["AvailabilityZones"]}
+    third = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.200.0/24", AvailabilityZone=min(everywhere - zones))[
+        "Subnet"
+    ]["SubnetId"]
+    more = {"subnetIds": [*subnets, third]}
+    with pytest.raises(ClientError, match="the exact set of AZs"):
+        eks.update_cluster_config(name="pipe-dev", resourcesVpcConfig=more)
+    ec2.delete_subnet(SubnetId=third)
 
 
 def test_a_cluster_is_changed_as_eks_allows(everything: World) -> None:

@@ -10,12 +10,13 @@ from botocore.session import Session
 
 from sandbox.providers.templates import PLACE, QUOTED
 from sandbox.targets import aws_api
+from sandbox.targets.aws_api import VERSIONS
 from sandbox.targets.aws_kept import KEPT
 from sandbox.targets.web import Json
 
 RULES: Json = tomllib.loads(Path(aws_api.__file__).with_suffix(".toml").read_text())
 
-GIVEN = {"region", "account", "now", "uuid", "hex32", "id17", "buckets", "found"}
+GIVEN = {"region", "account", "now", "uuid", "hex32", "id17", "buckets", "found", *VERSIONS}
 """Words that every request has; `found`: what an `if` has found."""
 
 ONWARD = ("subexpression", "projection", "filter_projection", "value_projection", "pipe", "index_expression")
