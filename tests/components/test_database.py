@@ -71,9 +71,9 @@ def test_the_parameters_are_those_of_the_major_version(declare: Declare, version
 
 
 def test_minor_versions_are_left_to_rds_and_extended_support_to_nobody(declare: Declare) -> None:
-    [found] = declare(engineVersion="17").of_type("aws:rds/instance:Instance").values()
-    assert (found["engineVersion"], found["autoMinorVersionUpgrade"]) == ("17", True)
-    assert found["engineLifecycleSupport"] == "open-source-rds-extended-support-disabled"
+    database = instance(declare(engineVersion="17"))
+    assert (database["engineVersion"], database["autoMinorVersionUpgrade"]) == ("17", True)
+    assert database["engineLifecycleSupport"] == "open-source-rds-extended-support-disabled"
 
 
 def test_connections_without_tls_or_with_an_old_version_are_refused(declare: Declare) -> None:

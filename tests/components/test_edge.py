@@ -82,6 +82,7 @@ def test_the_host_goes_through_cloudflare_to_the_load_balancer(declare: Declare,
         "url": "https://dev.pipe.dev",
         "frontend_url": "https://app-dev.pipe.dev",
         "zone_id": "zone-id",
+        "ds_record": None,
     }
 
 

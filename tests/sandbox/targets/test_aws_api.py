@@ -232,10 +232,10 @@ def test_a_cluster_may_have_any_version_that_a_stack_file_may_name(everything: W
 def test_a_cluster_gets_no_subnet_of_a_zone_that_it_was_not_created_with(everything: World) -> None:
     ec2, eks = everything.client("ec2"), everything.client("eks")
     subnets = everything.live["cluster"].outputs["vpcConfig"]["subnetIds"]
-    zones = {one["AvailabilityZone"] for one in ec2.describe_subnets(SubnetIds=subnets)["Subnets"]}
-    vpc = ec2.describe_subnets(SubnetIds=subnets)["Subnets"][0]["VpcId"]
-    everywhere = {one["ZoneName"] for one in ec2.describe_availability_zones()["AvailabilityZones"]}
-    third = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.200.0/24", AvailabilityZone=min(everywhere - zones))[
+    there = ec2.describe_subnets(SubnetIds=subnets)["Subnets"]
+    region = ec2.describe_availability_zones()["AvailabilityZones"]
+    zone = min({item["ZoneName"] for item in region} - {item["AvailabilityZone"] for item in there})
+    third = ec2.create_subnet(VpcId=there[0]["VpcId"], CidrBlock="10.0.200.0/24", AvailabilityZone=zone)[
         "Subnet"
     ]["SubnetId"]
     more = {"subnetIds": [*subnets, third]}
