@@ -12,9 +12,13 @@ from scripts.options import Options
 from scripts.process import Failed
 from scripts.steps import Steps
 
-SOAK_SECONDS = 300.0 + 60.0 + 120.0
-"""How long the monitors are watched: HighErrorRate's window and evaluation_delay (components/alerts.py), and
-two minutes in which Datadog gets the last points and evaluates."""
+SOAK_SECONDS = 300.0 + 120.0 + 120.0
+"""How long the monitors are watched: the longest window and evaluation_delay of the error rates
+(components/alerts.py), and two minutes in which Datadog gets the last points and evaluates."""
+REPORT_SECONDS = 300.0
+"""How long a metric may take to report for the first time, after the monitors were watched: Datadog reads an
+AWS account every ten minutes."""
+REPORT_EVERY = 30.0
 LOOK_EVERY = 15.0
 CHECK_SECONDS = 180.0
 """How long a synthetic check may take."""
@@ -112,6 +116,49 @@ def watch(steps: Steps, chosen: Options, before: Iterable[str], soak: float) -> 
         time.sleep(min(LOOK_EVERY, max(0.0, end - time.monotonic())))
     counts = {state: list(states.values()).count(state) for state in sorted(set(states.values()))}
     steps.line(", ".join(f"{count} monitors {state}" for state, count in counts.items()))
+
+
+REASONS = {
+    "kubernetes_state.cronjob.": "no backup has succeeded yet; the first one is run by hand:"
+    " kubectl -n pipe create job --from=cronjob/pipe-backup first-backup",
+    "trace.": "the API sends no traces: docs/image-contract.md",
+    "pipe.": "the proxy's access log is not counted: the agents' logs, and Logs, Generate Metrics in Datadog",
+    "aws.": "Datadog does not read the AWS account: pipe:monitoring.integration of the stack that has it",
+    "tls.": "the agents do not look at the certificate: kubectl -n datadog get pods",
+    "": "the agents do not report it: kubectl -n datadog get pods",
+}
+"""Why a metric is silent, and what to do, by how its name begins; the first that fits."""
+
+
+def reporting(steps: Steps, chosen: Options, seconds: float = REPORT_SECONDS) -> None:
+    """Refuse monitors without data: they would not alert, and not even tell that their data is missing."""
+    if chosen.target == "sandbox":
+        steps.skip("nothing reports to the Datadog of a sandbox")
+        return
+    if chosen.dry_run:
+        steps.line("would ask Datadog for the data of each monitor")
+        return
+    datadog, end = Datadog(chosen), time.monotonic() + seconds
+    while missing := datadog.silent():
+        if time.monotonic() >= end:
+            break
+        steps.line(f"no data yet: {', '.join(sorted(missing))}")
+        time.sleep(min(REPORT_EVERY, max(0.0, end - time.monotonic())))
+    if not missing:
+        steps.line("every monitor has data")
+        return
+    for name, queries in sorted(missing.items()):
+        steps.line(f"{name}: {', '.join(queries)}: {reason(queries[0])}")
+    raise Failed(
+        "the deployment is done and stays, but these monitors had no data in the last hour and cannot alert:"
+        f" {', '.join(sorted(missing))}"
+    )
+
+
+def reason(query: str) -> str:
+    """Return why a metric may be silent, and what to do."""
+    metric = query.partition("{")[0].rpartition(":")[2]
+    return next(text for start, text in REASONS.items() if metric.startswith(start))
 
 
 def errors(steps: Steps, cluster: Cluster) -> set[str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -71,11 +72,22 @@ esac
 FAKES = ("aws", "cosign", "docker", "make", "npm", "pulumi", "trivy", "vercel")
 
 
+def metric(query: str) -> str:
+    """Return the metric that a query begins with."""
+    return query.partition(":")[2].partition("{")[0]
+
+
 class Outside:
     """The site, and Datadog."""
 
     def __init__(self, folder: Path) -> None:
         self.monitors = {"HighErrorRate (dev)": "OK", "BackupFailed (dev)": "No Data"}
+        self.queries: dict[str, str] = {}
+        """What monitors judge; the others nothing."""
+        self.silent: set[str] = set()
+        """Metrics that nobody reports."""
+        self.asked_for: list[str] = []
+        """Queries of metrics that were asked for."""
         self.check = ["in_progress", "passed"]
         self.site = 200
         self.keys: set[str] = set()
@@ -109,13 +121,18 @@ class Outside:
                     "name": name,
                     "overall_state": state,
                     "tags": tags,
-                    "type": "query alert",
-                    "query": "q",
+                    "type": "service check" if ".over(" in self.queries.get(name, "") else "query alert",
+                    "query": self.queries.get(name, "q"),
                 }
                 for n, (name, state) in enumerate(self.monitors.items())
             ]
             other = {"name": "of stg", "overall_state": "Alert", "tags": ["env:stg", "service:pipe-api"]}
             return 200, [*rows, {"id": 99, "type": "query alert", "query": "q", **other}]
+        if path.startswith("/api/v1/query?"):
+            [query] = parse_qs(urlsplit(path).query)["query"]
+            self.asked_for.append(query)
+            points = [] if metric(query) in self.silent else [[1.0, 2.0]]
+            return 200, {"status": "ok", "series": [{"pointlist": points}] if points else []}
         if path.endswith("/trigger/ci"):
             return 200, {"batch_id": "batch", "results": [], "triggered_check_ids": ["abc"]}
         if "/ci/batch/" in path:
