@@ -1,6 +1,7 @@
 """What the engine did with a stack: from its `--json` plan, its event log, its state, the pack's ledger."""
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -12,6 +13,7 @@ from typing import Any, Self, cast
 from urllib.parse import unquote
 
 from review.model import OPS, UNKNOWN, Place
+from review.regular_files import read_text
 from review.settings import StackFile
 from review.values import is_list, is_map, plain, value_at
 from sandbox.summary import LATER, WORDLESS, Phase, masked
@@ -133,7 +135,7 @@ def _inside(path: str, tree: Path) -> str:
 
 def read(file: Path) -> Any:
     """A `--json` plan (one object), or an event log or ledger (a list of objects, one a line); else None."""
-    text = file.read_text().strip() if file.exists() else ""
+    text = read_text(file).strip() if os.path.lexists(file) else ""
     rows = (line for line in text.splitlines() if line.strip() and NOTHING not in line)
     for form in (text, f"[{','.join(rows)}]"):
         with suppress(ValueError):

@@ -7,8 +7,11 @@ from pathlib import Path
 import yaml
 
 from review.model import Place
+from review.regular_files import read_text
+from sandbox.fault import Fault
 
 COMMON = frozenset({"true", "false", "null"})  # identify nothing by themselves; nor does a short value
+LARGEST = 4 * 2**20  # bytes of a stack file
 Values = dict[str, tuple[str, int]]  # value and line by key: `pipe:network.subnets.public[1]`
 
 
@@ -51,8 +54,9 @@ def read(stack: str, *sides: tuple[Path, Path | None]) -> StackFile:
 
 def _values(file: Path) -> Values:
     try:
-        return dict(_leaves(yaml.compose(file.read_text(), yaml.SafeLoader), ""))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError):
+        text = read_text(file, LARGEST, follow_links=True)
+        return dict(_leaves(yaml.compose(text, yaml.SafeLoader), ""))
+    except (OSError, yaml.YAMLError, Fault):
         return {}
 
 

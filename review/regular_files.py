@@ -1,0 +1,51 @@
+"""Reading of files that a program under review may have made: regular files only, of bounded size."""
+
+import os
+import stat
+from pathlib import Path
+
+from sandbox.fault import Fault
+
+LARGEST = 256 * 2**20  # bytes; the plan of 2,000 resources takes some 20 MB
+
+
+def read_bytes(file: Path, limit: int = LARGEST, *, follow_links: bool = False) -> bytes:
+    """Return a regular file's content; a Fault if it is anything else, or larger than `limit` bytes.
+
+    A FIFO would be waited for without end, a device has no end, and a sparse file takes memory that it does
+    not take on disk. O_NONBLOCK keeps open(2) itself from waiting for a FIFO's writer.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow_links else os.O_NOFOLLOW)
+    try:
+        descriptor = os.open(file, flags)
+    except OSError as error:
+        if file.is_symlink() and not follow_links:
+            raise Fault(f"{file} is a link, and only regular files are read there.") from error
+        raise
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(descriptor)
+        raise Fault(f"{file} is {kind(found.st_mode)}, and only regular files are read.")
+    with os.fdopen(descriptor, "rb") as stream:
+        content = stream.read(limit + 1) if found.st_size <= limit else b""
+    if found.st_size > limit or len(content) > limit:
+        raise Fault(f"{file} is larger than {limit:,} bytes, the most that is read of a file.")
+    return content
+
+
+def read_text(file: Path, limit: int = LARGEST, *, follow_links: bool = False) -> str:
+    """Return a regular file's text; bytes that are not UTF-8 become replacement characters."""
+    return read_bytes(file, limit, follow_links=follow_links).decode(errors="replace")
+
+
+def kind(mode: int) -> str:
+    """Name the kind of a file that is not a regular one."""
+    kinds = {
+        stat.S_IFIFO: "a FIFO",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFCHR: "a device",
+        stat.S_IFBLK: "a device",
+        stat.S_IFDIR: "a folder",
+        stat.S_IFLNK: "a link",
+    }
+    return kinds.get(stat.S_IFMT(mode), "no regular file")

@@ -1,0 +1,50 @@
+"""Files that a program under review may have made are read within bounds, or not at all."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from review import observed
+from review.regular_files import read_bytes, read_text
+from sandbox.fault import Fault
+
+
+def test_a_regular_file_is_read_up_to_its_bound(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"x" * 10)
+    assert read_bytes(file, 10) == b"x" * 10
+    with pytest.raises(Fault, match=r"larger than 9 bytes"):
+        read_bytes(file, 9)
+
+
+def test_a_fifo_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "events.jsonl")
+    with pytest.raises(Fault, match="is a FIFO, and only regular files are read"):
+        observed.read(tmp_path / "events.jsonl")
+
+
+def test_a_link_to_an_endless_device_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "plan.json").symlink_to("/dev/zero")
+    with pytest.raises(Fault, match="is a link"):
+        observed.read(tmp_path / "plan.json")
+    with pytest.raises(Fault, match="is a device"):
+        read_bytes(tmp_path / "plan.json", follow_links=True)
+
+
+def test_a_sparse_file_takes_no_memory(tmp_path: Path) -> None:
+    with (tmp_path / "ledger.jsonl").open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(Fault, match="larger than"):
+        observed.read(tmp_path / "ledger.jsonl")
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Fault, match="is a folder"):
+        read_bytes(tmp_path)
+
+
+def test_a_link_to_a_file_is_followed_where_that_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: {}")
+    (tmp_path / "Pulumi.stg.yaml").symlink_to("Pulumi.dev.yaml")
+    assert read_text(tmp_path / "Pulumi.stg.yaml", follow_links=True) == "config: {}"
