@@ -1,0 +1,177 @@
+"""Copies of what is under review: the tracked files of a tree, and the tree of a commit.
+
+The program under review sees these copies and never the working tree. So it sees nothing that git does not
+track (keys, the state of sandboxes), and nobody reads a FIFO, a device, a link out of the tree or an endless
+file.
+"""
+
+import importlib.util
+import os
+import shutil
+import stat
+import subprocess
+import tarfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import IO, cast
+
+from review.model import listed
+from review.regular_files import kind
+from sandbox.fault import Fault
+
+LARGEST_FILE = 32 * 2**20  # bytes
+LARGEST_TREE = 512 * 2**20  # bytes
+CHUNK = 2**20
+
+GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-optional-locks")
+"""Git, without the programs that a repository's own configuration may name for it (git-config(1))."""
+
+
+class GitFailure(Fault):
+    """A command of git that failed."""
+
+
+class Snapshot:
+    """A folder that is filled with a tree's files and links, within bounds."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self.omitted: list[str] = []
+        self._bytes = 0
+        self.folder.mkdir(parents=True)
+
+    def add_file(self, name: str, content: IO[bytes], *, executable: bool = False) -> Path:
+        """Copy a file; a Fault if it or the whole tree is larger than it may be."""
+        place = self._place(name)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(place, flags, 0o755 if executable else 0o644), "wb") as copy:
+            size = 0
+            while chunk := content.read(CHUNK):
+                size += len(chunk)
+                self._bytes += len(chunk)
+                if size > LARGEST_FILE:
+                    raise Fault(f"{name} is larger than {LARGEST_FILE:,} bytes, the most that is reviewed.")
+                if self._bytes > LARGEST_TREE:
+                    raise Fault(f"the tree is larger than {LARGEST_TREE:,} bytes, the most that is reviewed.")
+                copy.write(chunk)
+        return place
+
+    def add_link(self, name: str, target: str) -> None:
+        """Copy a symbolic link that stays inside the tree; leave out another one."""
+        inside = os.path.normpath(PurePosixPath(name).parent / target)
+        if target.startswith("/") or PurePosixPath(inside).parts[:1] == ("..",):
+            self.omitted.append(f"{name} (a link that leads out of the tree)")
+        else:
+            self._place(name).symlink_to(target)
+
+    def notes(self, side: str) -> list[str]:
+        """Say what was left out."""
+        return [f"Left out of the {side}: {listed(self.omitted)}."] if self.omitted else []
+
+    def _place(self, name: str) -> Path:
+        """Return where a file of this name goes; its folders are made."""
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or not path.parts:
+            raise Fault(f"{name!r} is no path inside a tree.")
+        place = self.folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if place.parent.resolve() != place.parent:
+            raise Fault(f"{name}: a folder of its path is a link.")
+        return place
+
+
+def copy_tracked(tree: Path, to: Path, parts: Sequence[str] = ()) -> Snapshot:
+    """Copy the files that git tracks, as the working tree has them; only `parts` of it if there are any."""
+    snapshot = Snapshot(to)
+    for name in _names(git(tree, "ls-files", "--cached", "-z", "--", *parts)):
+        _copy(tree, name, snapshot)
+    return snapshot
+
+
+def copy_code(tree: Path, to: Path, parts: Sequence[str]) -> Snapshot:
+    """Copy our own packages, with their byte code, so that not each process compiles them again."""
+    tracked = subprocess.run([*GIT, "-C", tree, "ls-files", "-z", "--", *parts], capture_output=True)
+    names = _names(tracked.stdout) or _walk(tree, parts)
+    snapshot = Snapshot(to)
+    for name in names:
+        place = _copy(tree, name, snapshot)
+        if place and place.suffix == ".py":
+            source, cache = tree / name, Path(importlib.util.cache_from_source(str(tree / name)))
+            # Byte code is valid for the source's size and time of change, so the copy needs the same time.
+            os.utime(place, ns=(source.stat().st_atime_ns, source.stat().st_mtime_ns))
+            if cache.is_file() and not cache.is_symlink():
+                target = Path(importlib.util.cache_from_source(str(place)))
+                target.parent.mkdir(exist_ok=True)
+                shutil.copyfile(cache, target)
+    return snapshot
+
+
+def copy_commit(tree: Path, commit: str, to: Path) -> Snapshot:
+    """Copy the tree of a commit."""
+    snapshot = Snapshot(to)
+    command = [*GIT, "-C", tree, "archive", "--format=tar", commit]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        try:
+            with tarfile.open(fileobj=cast(IO[bytes], process.stdout), mode="r|") as archive:
+                for member in archive:
+                    if member.isreg() and (content := archive.extractfile(member)):
+                        snapshot.add_file(member.name, content, executable=bool(member.mode & 0o100))
+                    elif member.issym():
+                        snapshot.add_link(member.name, member.linkname)
+        except tarfile.TarError as error:
+            raise Fault(f"git cannot archive {commit}: {error}") from error
+        finally:
+            process.kill()
+    return snapshot
+
+
+def untracked(tree: Path) -> list[str]:
+    """Name the files that git neither tracks nor ignores: they are not under review."""
+    return _names(git(tree, "ls-files", "--others", "--exclude-standard", "-z"))
+
+
+def git(tree: Path, *words: str) -> bytes:
+    """Return what a command of git prints; a GitFailure with its own message if it fails."""
+    try:
+        done = subprocess.run([*GIT, "-C", tree, *words], stdin=subprocess.DEVNULL, capture_output=True)
+    except FileNotFoundError:
+        raise Fault("git is not installed; what is reviewed is read from it.") from None
+    if done.returncode:
+        message = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
+        raise GitFailure(f"{tree} cannot be reviewed: git {words[0]}: {message}")
+    return done.stdout
+
+
+def _names(output: bytes) -> list[str]:
+    return [os.fsdecode(name) for name in output.split(b"\0") if name]
+
+
+def _copy(tree: Path, name: str, snapshot: Snapshot) -> Path | None:
+    """Copy a file or link of a working tree, if it is there; the copy, if it is a file."""
+    source = tree / name
+    try:
+        found = source.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None  # deleted, and not yet committed
+    if source.parent.resolve() != tree.resolve() / PurePosixPath(name).parent:
+        snapshot.omitted.append(f"{name} (a folder of its path is a link)")
+    elif stat.S_ISLNK(found.st_mode):
+        snapshot.add_link(name, str(source.readlink()))
+    elif not stat.S_ISREG(found.st_mode):
+        snapshot.omitted.append(f"{name} ({kind(found.st_mode)})")
+    else:
+        descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as content:
+            return snapshot.add_file(name, content, executable=bool(found.st_mode & 0o100))
+    return None
+
+
+def _walk(tree: Path, parts: Sequence[str]) -> list[str]:
+    """Name the files of packages that are in no repository, as they were installed."""
+
+    def files(part: Path) -> Iterator[Path]:
+        for path in [part] if part.is_file() else sorted(part.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                yield path
+
+    return [str(file.relative_to(tree)) for part in parts for file in files(tree / part)]

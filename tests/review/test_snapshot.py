@@ -1,0 +1,151 @@
+"""What is copied of a tree that is under review, and what is not."""
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from review import snapshot
+from review.comparison import find_base
+from review.snapshot import Snapshot, copy_code, copy_commit, copy_tracked, untracked
+from sandbox.fault import Fault
+
+IDENTITY = ("-c", "user.name=x", "-c", "user.email=x@example.com")
+
+
+def git(tree: Path, *words: str) -> None:
+    subprocess.run(["git", *IDENTITY, *words], cwd=tree, check=True, capture_output=True)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A repository with one commit."""
+    tree = tmp_path / "tree"
+    (tree / "components").mkdir(parents=True)
+    (tree / "components" / "api.py").write_text("api = 1\n")
+    (tree / "run.sh").write_text("true\n")
+    (tree / "run.sh").chmod(0o4755)
+    (tree / ".gitignore").write_text("*.key\n")
+    git(tree, "init", "-q", "-b", "main")
+    git(tree, "add", "-A")
+    git(tree, "commit", "-q", "-m", "base")
+    return tree
+
+
+def names(folder: Path) -> set[str]:
+    return {str(file.relative_to(folder)) for file in folder.rglob("*") if not file.is_dir()}
+
+
+def test_only_tracked_files_are_copied_as_the_working_tree_has_them(tree: Path, tmp_path: Path) -> None:
+    (tree / "components" / "api.py").write_text("api = 2\n")
+    (tree / "deploy.key").write_text("ignored")
+    (tree / "components" / "notes.txt").write_text("untracked")
+    (tree / "components" / "new.py").write_text("added")
+    git(tree, "add", "components/new.py")
+    copy = copy_tracked(tree, tmp_path / "copy").folder
+    assert names(copy) == {".gitignore", "run.sh", "components/api.py", "components/new.py"}
+    assert (copy / "components" / "api.py").read_text() == "api = 2\n"
+    assert untracked(tree) == ["components/notes.txt"]
+
+
+def test_a_file_that_was_deleted_is_not_there(tree: Path, tmp_path: Path) -> None:
+    (tree / "run.sh").unlink()
+    assert "run.sh" not in names(copy_tracked(tree, tmp_path / "copy").folder)
+
+
+def test_a_copy_has_no_setuid_bit(tree: Path, tmp_path: Path) -> None:
+    for copy in (copy_tracked(tree, tmp_path / "head"), copy_commit(tree, "HEAD", tmp_path / "base")):
+        assert (copy.folder / "run.sh").stat().st_mode & 0o7777 == 0o755
+        assert (copy.folder / "components" / "api.py").stat().st_mode & 0o7777 == 0o644
+
+
+def test_a_fifo_in_place_of_a_tracked_file_is_left_out_and_not_waited_for(tree: Path, tmp_path: Path) -> None:
+    (tree / "run.sh").unlink()
+    os.mkfifo(tree / "run.sh")
+    os.mkfifo(tree / "untracked")
+    copy = copy_tracked(tree, tmp_path / "copy")
+    assert names(copy.folder) == {".gitignore", "components/api.py"}
+    assert copy.notes("head") == ["Left out of the head: run.sh (a FIFO)."]
+
+
+def test_links_that_lead_out_of_the_tree_are_left_out_of_both_sides(tree: Path, tmp_path: Path) -> None:
+    (tree / "zero").symlink_to("/dev/zero")
+    (tree / "components" / "up").symlink_to("../../outside")
+    (tree / "components" / "start").symlink_to("../run.sh")
+    git(tree, "add", "-A")
+    git(tree, "commit", "-q", "-m", "links")
+    for copy in (copy_tracked(tree, tmp_path / "head"), copy_commit(tree, "HEAD", tmp_path / "base")):
+        assert sorted(copy.omitted) == [
+            "components/up (a link that leads out of the tree)",
+            "zero (a link that leads out of the tree)",
+        ]
+        assert (copy.folder / "components" / "start").readlink() == Path("../run.sh")
+
+
+def test_a_folder_that_became_a_link_is_not_read_through(tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "api.py").write_text("secret")
+    (tree / "components" / "api.py").unlink()
+    (tree / "components").rmdir()
+    (tree / "components").symlink_to(tmp_path / "outside")
+    copy = copy_tracked(tree, tmp_path / "copy")
+    assert copy.omitted == ["components/api.py (a folder of its path is a link)"]
+
+
+def test_a_sparse_file_is_refused(tree: Path, tmp_path: Path) -> None:
+    with (tree / "run.sh").open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(Fault, match=r"run\.sh is larger than"):
+        copy_tracked(tree, tmp_path / "copy")
+
+
+def test_a_tree_without_end_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(snapshot, "LARGEST_TREE", 10)
+    copy = Snapshot(tmp_path / "copy")
+    copy.add_file("one", io.BytesIO(b"x" * 8))
+    with pytest.raises(Fault, match="the tree is larger than 10 bytes"):
+        copy.add_file("other", io.BytesIO(b"x" * 8))
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../outside", "a/../../outside"])
+def test_no_name_leads_out_of_a_copy(name: str, tmp_path: Path) -> None:
+    with pytest.raises(Fault, match="no path inside a tree"):
+        Snapshot(tmp_path / "copy").add_file(name, io.BytesIO(b""))
+
+
+def test_no_program_that_the_trees_configuration_names_is_run(tree: Path, tmp_path: Path) -> None:
+    (tree / "monitor").write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    (tree / "monitor").chmod(0o755)
+    git(tree, "config", "core.fsmonitor", str(tree / "monitor"))
+    copy_tracked(tree, tmp_path / "copy")
+    untracked(tree)
+    snapshot.git(tree, "status", "--porcelain")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_our_own_code_is_copied_with_byte_code_that_is_valid(tree: Path, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "compileall", "-q", "components"], cwd=tree, check=True)
+    (tree / "components" / "deploy.key").write_text("ignored")
+    compiled = next((tree / "components" / "__pycache__").iterdir()).name
+    copy = copy_code(tree, tmp_path / "copy", ["components"]).folder
+    assert names(copy) == {"components/api.py", f"components/__pycache__/{compiled}"}
+    assert (copy / "components/api.py").stat().st_mtime == (tree / "components/api.py").stat().st_mtime
+
+
+def test_code_outside_a_repository_is_copied_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "code" / "review").mkdir(parents=True)
+    (tmp_path / "code" / "review" / "model.py").write_text("")
+    assert names(copy_code(tmp_path / "code", tmp_path / "copy", ["review"]).folder) == {"review/model.py"}
+
+
+def test_a_folder_that_is_no_repository_says_so(tmp_path: Path) -> None:
+    with pytest.raises(Fault, match="not a git repository"):
+        find_base(tmp_path, "main")
+
+
+def test_a_base_that_looks_like_an_option_is_no_commit(tree: Path) -> None:
+    with pytest.raises(Fault, match="BASE=--all is no commit here"):
+        find_base(tree, "--all")
