@@ -1,0 +1,79 @@
+"""Progress of a review on standard error: nothing is silent for more than a few seconds."""
+
+import os
+import shutil
+import sys
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+from review.render import visible
+
+INTERVAL = 4.0
+"""Seconds of silence after which a line says what goes on, where lines stay: a log, a pipe."""
+
+BLINK = 0.5
+"""Seconds between two looks at the clock, and between two states of a terminal's last line."""
+
+LONGEST = 2000  # characters of a line
+
+
+class Status:
+    """Lines with the seconds since the start, and while nothing happens what goes on.
+
+    On a terminal that is one last line, which is written over; elsewhere it is a line every few seconds.
+    """
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._activity = "getting ready"
+        self._started = self._last = time.monotonic()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._clear()
+
+    def line(self, text: str) -> None:
+        """Print a line that stays."""
+        with self._lock:
+            self._print(text)
+
+    def activity(self, text: str) -> None:
+        """Set what is said to go on from here on."""
+        with self._lock:
+            self._activity = text
+
+    def _watch(self) -> None:
+        while not self._ended.wait(BLINK):
+            with self._lock:
+                if self._terminal:
+                    width = shutil.get_terminal_size().columns - 1
+                    text = self._stamped(f"… {self._activity}")[:width]
+                    print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+                elif time.monotonic() - self._last >= INTERVAL:
+                    self._print(f"… {self._activity}")
+
+    def _print(self, text: str) -> None:
+        self._clear()
+        for each in text.splitlines() or [""]:
+            print(self._stamped(each), file=sys.stderr, flush=True)
+        self._last = time.monotonic()
+
+    def _stamped(self, text: str) -> str:
+        """Put the time before a text, so that no line of the program's begins as a command to a log does."""
+        return f"{time.monotonic() - self._started:6.1f}s  {visible(text)[:LONGEST]}"
+
+    def _clear(self) -> None:
+        if self._terminal:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)

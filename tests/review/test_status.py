@@ -1,0 +1,64 @@
+"""Progress: on a terminal one line that is written over, elsewhere a line every few seconds."""
+
+import io
+import sys
+import time
+
+import pytest
+
+from review import status
+from review.status import Status
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status, "BLINK", 0.01)
+
+
+def test_a_log_is_silent_for_five_seconds_at_most() -> None:
+    assert status.INTERVAL + status.BLINK < 5
+
+
+def test_in_a_log_a_line_says_what_goes_on_after_a_silence_only(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(status, "INTERVAL", 0.2)
+    with Status() as told:
+        told.activity("evaluating dev (base)")
+        for _ in range(10):
+            told.line("dev: base evaluated")
+            time.sleep(0.04)
+        before = capsys.readouterr().err
+        time.sleep(0.5)
+    assert "…" not in before
+    after = capsys.readouterr().err.splitlines()
+    assert 1 <= len(after) <= 3
+    assert {line.split("s  ")[1] for line in after} == {"… evaluating dev (base)"}
+
+
+def test_on_a_terminal_what_goes_on_is_one_line_and_leaves_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    with Status() as told:
+        told.activity("evaluating")
+        time.sleep(0.1)
+        told.line("evaluated")
+    text = terminal.getvalue()
+    assert text.count("\n") == 1
+    assert "\r\x1b[K" in text.partition("… evaluating")[0]
+    assert text.endswith("\r\x1b[K")
+
+
+def test_no_line_of_a_programs_tells_a_terminal_or_a_log_what_to_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Status().line("dev\n::warning::forged\x1b[2J" + "x" * 5000)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert not [line for line in lines if line.lstrip().startswith("::") or "\x1b" in line]
+    assert len(lines[1]) < 2100
