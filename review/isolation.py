@@ -1,73 +1,237 @@
-"""What untrusted code gets: no credentials, only loopback, only its own files, sockets and processes.
+"""Isolation of the program under review: no credentials, and no network, files or processes but its own.
 
-Bubblewrap makes the namespaces for it; where that is missing, or may not make them, nothing is shut.
+Bubblewrap makes the namespaces. The program may write to a file system in memory, of bounded size, which goes
+when the program has ended.
 """
 
 import ctypes
 import os
+import platform
+import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
-PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "NO_COLOR", "PIPE_LAZY_SDK")  # of the caller's environment
+from review.seccomp import ARCHITECTURES, DENIED, filter_program
+from sandbox.fault import Fault
+
+PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "NO_COLOR", "PIPE_LAZY_SDK")
+"""Variables of the caller's environment that it gets."""
+
 ETC = ("alternatives", "hosts", "ld.so.cache", "localtime", "nsswitch.conf", "passwd", "ssl/certs")
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/nix/store", *(f"/etc/{name}" for name in ETC))
-SHUT = ("bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session",
-        "--as-pid-1", "--cap-drop", "ALL", "--proc", "/proc", "--dev", "/dev")  # fmt: skip
-DUMPABLE, SUBREAPER = 4, 36  # prctl(2)
+
+ENGINE = ("pulumi", "pulumi-language-python", "pulumi-language-python-exec", "pulumi-analyzer-policy-python")
+"""The programs of an installed engine; the rest of their folder, which may be a home, is not shown."""
+
+NAMESPACES = (
+    "--unshare-all",
+    "--unshare-user",
+    "--disable-userns",
+    "--die-with-parent",
+    "--new-session",
+    "--as-pid-1",
+    "--cap-drop",
+    "ALL",
+)
+
+READ_ONLY_PROC = ("bus", "fs", "irq", "mtrr", "pressure", "sys", "sysrq-trigger")
+HIDDEN_PROC = (
+    "acpi",
+    "asound",
+    "scsi",
+    "kcore",
+    "key-users",
+    "keys",
+    "latency_stats",
+    "sched_debug",
+    "timer_list",
+)
+"""Parts of /proc that root may write or read without any capability, since the kernel compares user ids there
+(test_perm in fs/proc/proc_sysctl.c). Bubblewrap covers sys only if the folder itself is writable, which it is
+not. They are what Docker covers (moby, oci/defaults.go: ReadonlyPaths, MaskedPaths), mtrr, pressure and
+key-users."""
+
+WORK_BYTES = 2**30
+SHARED_MEMORY_BYTES = 64 * 2**20
+
+LIMITS: dict[int, int] = {
+    resource.RLIMIT_CORE: 0,
+    resource.RLIMIT_DATA: 4 * 2**30,  # bytes of memory, in each process
+    resource.RLIMIT_FSIZE: 512 * 2**20,  # bytes of each file
+    resource.RLIMIT_MSGQUEUE: 0,
+    resource.RLIMIT_NOFILE: 4096,
+}
+"""Limits of every process; those of all processes together are the supervisor's to keep."""
+
+THREADS = 8192
+"""Threads of all processes together. The kernel exempts root (kernel/fork.c); the supervisor counts them."""
+
+SET_DUMPABLE, SET_CHILD_SUBREAPER = 4, 36  # prctl(2)
+JOIN_SESSION_KEYRING = 1  # keyctl(2)
+
+INSTALL = "sudo apt-get install bubblewrap (Debian, Ubuntu), or sudo dnf install bubblewrap (Fedora)"
+ALLOW = "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu 24.04), or see .ci/namespaces"
 
 
-def shut(work: Path, trees: Iterable[Path], programs: Iterable[Path]) -> list[str]:
-    """The words before a command that shut it in; none where this machine cannot.
+class Isolation:
+    """A way to run commands apart from everything else on this machine; a Fault says why there is none."""
 
-    It may write below `work` only, and read `trees` and what Python and `programs` need.
-    """
-    python = (sys.prefix, sys.base_prefix, Path(sys.executable).resolve().parents[1])
-    given = {work: "--bind"}
-    for tree in trees:
-        given |= {entry: "--symlink" if entry.is_symlink() else "--ro-bind-try" for entry in _shown(tree)}
-        given[tree] = "--tmpfs"
-    given |= {Path(each): "--ro-bind-try" for each in (*SYSTEM, *python, *programs)}
-    words = [*SHUT]
-    for path, how in sorted(given.items()):  # a folder before what is in it; a link stays one
-        source = [] if how == "--tmpfs" else [str(path.readlink() if how == "--symlink" else path)]
-        words += [how, *source, str(path)]
-    for path in (*(path for path, how in given.items() if how == "--tmpfs"), "/"):
-        words += ["--remount-ro", str(path)]
-    works = shutil.which(SHUT[0]) and subprocess.run([*words, "true"], capture_output=True).returncode == 0
-    return words if works else []
+    def __init__(self, work: Path, readable: Iterable[Path]) -> None:
+        if sys.platform != "linux":
+            raise _refusal(f"isolation takes Linux, and this is {platform.system()}", "Use a Linux machine")
+        program = filter_program(platform.machine())
+        if program is None:
+            raise _refusal(f"there is no system call filter for {platform.machine()}", "Use x86-64 or arm64")
+        if shutil.which("bwrap") is None:
+            raise _refusal("bubblewrap (bwrap) is not installed", f"Install it: {INSTALL}")
+        self._filter = os.memfd_create("system-call-filter")
+        os.write(self._filter, program)
+        self.descriptors = (self._filter,)
+        self._prefix = bwrap_command(work, readable, self._filter)
+        probe = subprocess.run(
+            self.command("true"),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            pass_fds=self.descriptors,
+        )
+        if probe.returncode:
+            self.close()
+            message = (probe.stderr.strip() or f"bwrap ended with {probe.returncode}").splitlines()[-1]
+            version = "bubblewrap 0.8 or newer is needed. " if "nknown option" in message else ""
+            raise _refusal(
+                f"bubblewrap cannot isolate here ({message})", f"{version}Allow user namespaces: {ALLOW}"
+            )
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return a command that is run in isolation; `descriptors` have to be passed to it."""
+        os.lseek(self._filter, 0, os.SEEK_SET)  # the command that was run before has read it to its end
+        return [*self._prefix, *arguments]
+
+    def close(self) -> None:
+        """Let go of the filter."""
+        os.close(self._filter)
 
 
-def _shown(tree: Path) -> set[Path]:
-    """The entries of a tree that git knows or would take in: none with keys or other people's state."""
-    words = ("git", "-C", tree, "ls-files", "--cached", "--others", "--exclude-standard", "-z")
-    found = subprocess.run(words, capture_output=True, text=True).stdout.split("\0")
-    names = {name.partition("/")[0] for name in found if name} or {one.name for one in tree.iterdir()}
-    return {tree / name for name in names - {".git", ".sandbox"}}
+def _refusal(reason: str, remedy: str) -> Fault:
+    return Fault(
+        f"the program under review was not run: {reason}.\n{remedy}, and run this again. Or, for code "
+        "that you trust as your own, --no-isolation: files, network, sockets and processes are open to it."
+    )
 
 
-def environment(home: Path) -> dict[str, str]:
-    """The caller's, without credentials or whatever else there is."""
+def bwrap_command(work: Path, readable: Iterable[Path], seccomp: int) -> list[str]:
+    """Return the words before a command that isolate it: it may write to `work` only, and read `readable`."""
+    arguments = [
+        "bwrap",
+        *NAMESPACES,
+        "--seccomp",
+        str(seccomp),
+        "--proc",
+        "/proc",
+        *_proc(),
+        "--dev",
+        "/dev",
+    ]
+    arguments += ["--size", str(SHARED_MEMORY_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
+    mounts = {path: ["--ro-bind-try", str(path)] for path in (*map(Path, SYSTEM), *readable)}
+    mounts[work] = ["--size", str(WORK_BYTES), "--tmpfs"]
+    for path, how in sorted(mounts.items()):  # a folder comes before what is in it
+        arguments += [*how, str(path)]
+    return [*arguments, "--remount-ro", "/"]
+
+
+def _proc() -> list[str]:
+    arguments: list[str] = []
+    for path in (Path("/proc", name) for name in READ_ONLY_PROC):
+        arguments += ["--ro-bind-try", str(path), str(path)]
+    for path in (Path("/proc", name) for name in HIDDEN_PROC):
+        if path.is_dir():
+            arguments += ["--size", "4096", "--tmpfs", str(path), "--remount-ro", str(path)]
+        elif path.exists():
+            arguments += ["--ro-bind", "/dev/null", str(path)]
+    return arguments
+
+
+def python_files() -> list[Path]:
+    """Return the folders of this Python and its packages; a Fault if the user's home is in one of them."""
+    folders = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parents[1]]
+    home = Path.home().resolve()
+    for folder in folders:
+        if home.is_relative_to(folder.resolve()):
+            raise Fault(
+                f"Python is in {folder}, with your home: the program under review would see all of it. "
+                "Use a virtual environment: make review"
+            )
+    return folders
+
+
+def engine_files(pulumi: Path) -> list[Path]:
+    """Return the engine's own programs in the folder of `pulumi`."""
+    return [file for name in ENGINE if (file := pulumi.with_name(name)).is_file() or file == pulumi]
+
+
+def environment(home: Path, pulumi: Path) -> dict[str, str]:
+    """Return the environment of the program under review: no credentials, nor whatever else there is."""
     kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    return kept | {"HOME": str(home), "TMPDIR": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
+    own = {"HOME": home, "TMPDIR": home, "PULUMI": pulumi, "PYTHONDONTWRITEBYTECODE": "1"}
+    return kept | {name: str(value) for name, value in own.items()}
+
+
+def leave_session_keyring() -> None:
+    """Join a new, empty session keyring, which what is started from here on gets instead of the caller's.
+
+    A failure is no fault: a kernel without keyrings has none to leave, and a container that forbids the call
+    forbids keyrings. The filter denies them anyhow.
+    """
+    architecture = ARCHITECTURES.get(platform.machine())
+    if sys.platform == "linux" and architecture:
+        number = DENIED["keyctl"][architecture.column]
+        ctypes.CDLL(None).syscall(ctypes.c_long(number), JOIN_SESSION_KEYRING, None)
 
 
 def guard() -> None:
-    """From here on nobody reads this process's memory, and what loses its parent becomes its child."""
+    """Let nobody read this process's memory or descriptors, and make orphans its children, from here on."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(DUMPABLE, 0, 0, 0, 0)
-        ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
+        ctypes.CDLL(None).prctl(SET_DUMPABLE, 0, 0, 0, 0)
+        ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def end_all() -> None:
-    """Kill whatever is left of what was started here."""
-    while left := psutil.Process().children(recursive=True):
-        for each in left:
+def limit_resources(*, threads: bool) -> None:
+    """Limit this process and its children for good; `threads` takes a user namespace in which they count."""
+    for name, most in (LIMITS | ({resource.RLIMIT_NPROC: THREADS} if threads else {})).items():
+        allowed = resource.getrlimit(name)[1]
+        limit = most if allowed == resource.RLIM_INFINITY else min(most, allowed)
+        resource.setrlimit(name, (limit, limit))
+
+
+def end_all(processes: Sequence[psutil.Process] = ()) -> None:
+    """Kill all processes below this one, or those given and all below them."""
+    while left := _alive([*processes, *_below(processes or [psutil.Process()])]):
+        for process in left:
             with suppress(psutil.NoSuchProcess):
-                each.kill()
-        psutil.wait_procs(left)
+                process.kill()
+        psutil.wait_procs(left, timeout=1)
+
+
+def _below(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+    below: list[psutil.Process] = []
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            below += process.children(recursive=True)
+    return below
+
+
+def _alive(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+    alive: list[psutil.Process] = []
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            if process.status() != psutil.STATUS_ZOMBIE:
+                alive.append(process)
+    return alive

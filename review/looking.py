@@ -1,30 +1,34 @@
-"""Looks at each stack of two trees (isolated, `python -m review.looking FOLDER`), or at a real preview."""
+"""Looks at each stack of two trees (isolated, as `python -m review.looking`), or at a real preview."""
 
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from review import isolation, observed, render, settings
+from review import isolation, messages, observed, settings
 from review.build import build
+from review.messages import REQUEST, Activity, Completed, Failure, Line, Request, Tell
 from review.model import BASE_TO_HEAD, STATE_TO_HEAD, Report
 from review.observed import Observed, Stack
+from review.regular_files import read_bytes, read_text
 from review.values import SHORTEST, is_map, masks
 from sandbox import workspace
 from sandbox.fault import Fault
 
 FIRST = ("dev", "stg", "prod")  # the order in which stacks are shown; others come after
 LOCK = "requirements.txt"
-INCOMPARABLE = (f"Not comparable: {LOCK} differs, and the base was evaluated with the head's packages; "
-                "what the change of packages does is not in this report.")  # fmt: skip
+INCOMPARABLE = (
+    f"Not comparable: {LOCK} differs, and the base was evaluated with the head's packages; "
+    "what the change of packages does is not in this report."
+)
 UNJUDGED = "No policy has judged the state: whatever breaks a rule without a waiver is told as new."
 SHORT = f"Secrets shorter than {SHORTEST} characters are not hidden by value: they would hide common words."
 COMMANDS = {"base": "up", "head": "preview"}
@@ -33,39 +37,70 @@ Trees = tuple[Path, Path]
 Projects = Mapping[str, tuple[Path | None, Path | None]]  # of each stack the folder in base and head
 
 
-def main(work: Path) -> int:
-    """Report what `asked.json` asks for into `reports/`; the exit code. Nothing outside `work` is written."""
+def main() -> int:
+    """Send the report that is asked for on standard input; the exit code. Only `work` of it is written to."""
     isolation.guard()
+    # From inside its PID namespace the first process gets the signals that it has a handler for, and Python
+    # has one for SIGINT (pid_namespaces(7)). Commands inherit SIG_IGN, but no handler that does nothing.
+    signal.signal(signal.SIGINT, lambda _number, _frame: None)
+    channel = messages.Channel()
     try:
-        asked = json.loads((work / "asked.json").read_text())
-        trees = Path(asked["trees"][0]), Path(asked["trees"][1])
-        projects = stacks(trees, asked["stacks"])
-        found = report(trees, asked["names"], projects, work / "stacks", asked["minutes"], asked["notes"])
-        isolation.end_all()
-        render.write(replace(found, trees=asked["links"]), work / "reports")
-        return found.code
+        request = REQUEST.validate_json(sys.stdin.buffer.read())
+        isolation.limit_resources(threads=request.isolated)
+        channel.send(Completed(_evaluate(request, channel.send)))
     except Exception as error:
-        render.tell(f"error: {error}" if isinstance(error, Fault) else traceback.format_exc())
+        channel.send(Failure(str(error) if isinstance(error, Fault) else traceback.format_exc()))
         return 2
+    return 0
 
 
-def report(trees: Trees, names: tuple[str, str], projects: Projects, work: Path,
-           minutes: float, notes: Sequence[str] = ()) -> Report:  # fmt: skip
-    """The report from base to head, called `names`."""
+def _evaluate(request: Request, tell: Tell) -> Report:
+    trees = request.base, request.head
+    projects = stacks(trees, request.stacks)
+    try:
+        run(trees, projects, request.work / "stacks", request.minutes, tell)
+    finally:
+        isolation.end_all()
+    tell(Activity("building the report"))
+    return build_report(trees, request.names, projects, request.work / "stacks", request.notes)
+
+
+def report(
+    trees: Trees,
+    names: tuple[str, str],
+    projects: Projects,
+    work: Path,
+    minutes: float,
+    notes: Sequence[str] = (),
+) -> Report:
+    """Evaluate base and head, called `names`, and return the report from one to the other."""
     run(trees, projects, work, minutes)
+    return build_report(trees, names, projects, work, notes)
+
+
+def build_report(
+    trees: Trees, names: tuple[str, str], projects: Projects, work: Path, notes: Sequence[str] = ()
+) -> Report:
+    """Return the report on what `run` left in `work`."""
     masked = masks({value for name in projects for value in _text(work / name / "hidden").split()})
     notes = [*notes, *([INCOMPARABLE] if len({_text(tree / LOCK) for tree in trees}) > 1 else ())]
     looked = [_looked(name, trees, projects[name], work / name) for name in projects]
     return build(BASE_TO_HEAD, names, looked, masked, trees[1], notes)
 
 
-def run(trees: Trees, projects: Projects, work: Path, minutes: float) -> None:
+def run(trees: Trees, projects: Projects, work: Path, minutes: float, tell: Tell = messages.ignore) -> None:
     """Bring each stack's base up and preview the head on its state, stacks side by side, in `work/<stack>`.
 
     There it leaves `hidden` (what stands for secrets), `trouble` (why it did not end), and of each side
     `<side>.code` (its command's exit code), `<side>.errors`, and what is KEPT, as `<side>-…`.
     """
     until = time.monotonic() + minutes * 60
+    busy: dict[str, str] = {}
+
+    def doing(stack: str, side: str) -> None:
+        busy[stack] = side
+        parts = ", ".join(f"{name} ({at})" for name, at in list(busy.items()) if at)
+        tell(Activity(f"evaluating {parts}" if parts else "ending the evaluation"))
 
     def both(stack: str) -> None:
         folder = work / stack
@@ -75,22 +110,44 @@ def run(trees: Trees, projects: Projects, work: Path, minutes: float) -> None:
             ended = folder / f"{side}.code"
             if not project or ended.exists():
                 continue
-            words = (sys.executable, "-m", "sandbox", command, stack, "--throwaway", "--targets", "none",
-                     "--project", tree, "--folder", folder)  # fmt: skip
+            doing(stack, side)
+            command_line = (
+                sys.executable,
+                "-m",
+                "sandbox",
+                command,
+                stack,
+                "--throwaway",
+                "--targets",
+                "none",
+                "--project",
+                tree,
+                "--folder",
+                folder,
+            )
             with (folder / "log").open("a") as log, (folder / f"{side}.errors").open("w") as errors:
                 try:
                     left = until - time.monotonic()
-                    done = subprocess.run(words, stdout=log, stderr=errors, env=env, timeout=left)
+                    done = subprocess.run(
+                        command_line,
+                        stdin=subprocess.DEVNULL,
+                        stdout=log,
+                        stderr=errors,
+                        env=env,
+                        timeout=left,
+                    )
                 except subprocess.TimeoutExpired:
                     (folder / "trouble").write_text(f"stopped after {minutes:g} minutes, the time limit")
-                    render.tell(f"{stack}: {side} stopped after {minutes:g} minutes, the time limit")
+                    tell(Line(f"{stack}: {side} stopped after {minutes:g} minutes, the time limit"))
+                    doing(stack, "")
                     return
             for file in filter(Path.exists, (folder / name for name in KEPT)):
                 file.rename(folder / f"{side}-{file.name}")
             ended.write_text(f"{done.returncode}")
-            render.tell(f"{stack}: {side} evaluated")
+            tell(Line(f"{stack}: {side} evaluated"))
+        doing(stack, "")
 
-    render.tell(f"{', '.join(projects)}: evaluating the base, then the head on its state")
+    tell(Line(f"{', '.join(projects)}: evaluating the base, then the head on its state"))
     with ThreadPoolExecutor(len(projects) or 1) as pool:
         list(pool.map(both, projects))
 
@@ -119,8 +176,11 @@ def stacks(trees: Trees, only: Sequence[str] = ()) -> Projects:
     known = {name: (base.get(name), head.get(name)) for name in sorted(base | head, key=_order)}
     if missing := sorted({*only} - {*known}):
         raise Fault(f"no stack is called {missing[0]!r}. Stacks: {', '.join(known)}")
-    return {name: both for name, both in known.items() if name in only
-            or (not only and ({*both} & {*trees} or _content(both[0]) != _content(both[1])))}  # fmt: skip
+    return {
+        name: both
+        for name, both in known.items()
+        if name in only or (not only and ({*both} & {*trees} or _content(both[0]) != _content(both[1])))
+    }
 
 
 def _order(stack: str) -> tuple[int, str]:
@@ -129,7 +189,11 @@ def _order(stack: str) -> tuple[int, str]:
 
 def _content(folder: Path | None) -> dict[Path, bytes]:
     files = (file for file in folder.rglob("*") if file.suffix in (".py", ".yaml")) if folder else ()
-    return {file.relative_to(folder or file): file.read_bytes() for file in files}
+    return {
+        file.relative_to(folder or file): bytes(file.readlink()) if file.is_symlink() else read_bytes(file)
+        for file in files
+        if file.is_symlink() or not file.is_dir()
+    }
 
 
 def _looked(name: str, trees: Trees, projects: tuple[Path | None, Path | None], folder: Path) -> Stack:
@@ -147,8 +211,8 @@ def _looked(name: str, trees: Trees, projects: tuple[Path | None, Path | None], 
 
 
 def _text(file: Path) -> str:
-    return file.read_text().strip() if file.exists() else ""
+    return read_text(file).strip() if os.path.lexists(file) else ""
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main())

@@ -22,13 +22,13 @@ def read_bytes(file: Path, limit: int = LARGEST, *, follow_links: bool = False) 
         if file.is_symlink() and not follow_links:
             raise Fault(f"{file} is a link, and only regular files are read there.") from error
         raise
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode):
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
-        raise Fault(f"{file} is {kind(found.st_mode)}, and only regular files are read.")
+        raise Fault(f"{file} is {kind(status.st_mode)}, and only regular files are read.")
     with os.fdopen(descriptor, "rb") as stream:
-        content = stream.read(limit + 1) if found.st_size <= limit else b""
-    if found.st_size > limit or len(content) > limit:
+        content = stream.read(limit + 1) if status.st_size <= limit else b""
+    if status.st_size > limit or len(content) > limit:
         raise Fault(f"{file} is larger than {limit:,} bytes, the most that is read of a file.")
     return content
 

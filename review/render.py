@@ -184,15 +184,7 @@ def markdown(report: Report, limit: int = LIMIT) -> str:
 FILES = {"review.md": markdown, "review.html": html, "review.sarif": sarif, "review.json": as_json}
 
 
-def write(report: Report, folder: Path | None) -> None:
-    """Print the terminal's form, and write the others, a file each, if there is a folder for them."""
-    if folder:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, form in FILES.items():
-            (folder / name).write_text(form(report), encoding="utf-8")
-    print(terminal(report), end="", flush=True)
-
-
 def tell(text: str) -> None:
-    """Say something to whoever waits for the report."""
-    print(visible(text), file=sys.stderr, flush=True)
+    """Print something for whoever waits for the report, if there is something."""
+    if text:
+        print(visible(text), file=sys.stderr, flush=True)

@@ -30,7 +30,7 @@ no network namespace; AF_ALG, AF_PACKET and the rest are nothing that a program 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What differs between two kinds of processors."""
+    """A kind of processor, by its numbers."""
 
     audit: int
     """AUDIT_ARCH_*, by which the kernel names the kind that a call was made for."""

@@ -130,15 +130,15 @@ def untracked(tree: Path) -> list[str]:
     return _names(git(tree, "ls-files", "--others", "--exclude-standard", "-z"))
 
 
-def git(tree: Path, *words: str) -> bytes:
+def git(tree: Path, *arguments: str) -> bytes:
     """Return what a command of git prints; a GitFailure with its own message if it fails."""
     try:
-        done = subprocess.run([*GIT, "-C", tree, *words], stdin=subprocess.DEVNULL, capture_output=True)
+        done = subprocess.run([*GIT, "-C", tree, *arguments], stdin=subprocess.DEVNULL, capture_output=True)
     except FileNotFoundError:
         raise Fault("git is not installed; what is reviewed is read from it.") from None
     if done.returncode:
         message = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
-        raise GitFailure(f"{tree} cannot be reviewed: git {words[0]}: {message}")
+        raise GitFailure(f"{tree} cannot be reviewed: git {arguments[0]}: {message}")
     return done.stdout
 
 
@@ -150,19 +150,19 @@ def _copy(tree: Path, name: str, snapshot: Snapshot) -> Path | None:
     """Copy a file or link of a working tree, if it is there; the copy, if it is a file."""
     source = tree / name
     try:
-        found = source.lstat()
+        status = source.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return None  # deleted, and not yet committed
     if source.parent.resolve() != tree.resolve() / PurePosixPath(name).parent:
         snapshot.omitted.append(f"{name} (a folder of its path is a link)")
-    elif stat.S_ISLNK(found.st_mode):
+    elif stat.S_ISLNK(status.st_mode):
         snapshot.add_link(name, str(source.readlink()))
-    elif not stat.S_ISREG(found.st_mode):
-        snapshot.omitted.append(f"{name} ({kind(found.st_mode)})")
+    elif not stat.S_ISREG(status.st_mode):
+        snapshot.omitted.append(f"{name} ({kind(status.st_mode)})")
     else:
         descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as content:
-            return snapshot.add_file(name, content, executable=bool(found.st_mode & 0o100))
+            return snapshot.add_file(name, content, executable=bool(status.st_mode & 0o100))
     return None
 
 

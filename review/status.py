@@ -66,8 +66,8 @@ class Status:
 
     def _print(self, text: str) -> None:
         self._clear()
-        for each in text.splitlines() or [""]:
-            print(self._stamped(each), file=sys.stderr, flush=True)
+        for line in text.splitlines() or [""]:
+            print(self._stamped(line), file=sys.stderr, flush=True)
         self._last = time.monotonic()
 
     def _stamped(self, text: str) -> str:

@@ -1,4 +1,4 @@
-"""What is copied of a tree that is under review, and what is not."""
+"""Copies of a tree under review: only what git tracks, only regular files, within bounds."""
 
 import io
 import os
@@ -16,8 +16,8 @@ from sandbox.fault import Fault
 IDENTITY = ("-c", "user.name=x", "-c", "user.email=x@example.com")
 
 
-def git(tree: Path, *words: str) -> None:
-    subprocess.run(["git", *IDENTITY, *words], cwd=tree, check=True, capture_output=True)
+def git(tree: Path, *arguments: str) -> None:
+    subprocess.run(["git", *IDENTITY, *arguments], cwd=tree, check=True, capture_output=True)
 
 
 @pytest.fixture

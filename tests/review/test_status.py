@@ -28,10 +28,10 @@ def test_in_a_log_a_line_says_what_goes_on_after_a_silence_only(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(status, "INTERVAL", 0.2)
-    with Status() as told:
-        told.activity("evaluating dev (base)")
+    with Status() as reporter:
+        reporter.activity("evaluating dev (base)")
         for _ in range(10):
-            told.line("dev: base evaluated")
+            reporter.line("dev: base evaluated")
             time.sleep(0.04)
         before = capsys.readouterr().err
         time.sleep(0.5)
@@ -44,10 +44,10 @@ def test_in_a_log_a_line_says_what_goes_on_after_a_silence_only(
 def test_on_a_terminal_what_goes_on_is_one_line_and_leaves_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
-    with Status() as told:
-        told.activity("evaluating")
+    with Status() as reporter:
+        reporter.activity("evaluating")
         time.sleep(0.1)
-        told.line("evaluated")
+        reporter.line("evaluated")
     text = terminal.getvalue()
     assert text.count("\n") == 1
     assert "\r\x1b[K" in text.partition("… evaluating")[0]

@@ -1,0 +1,110 @@
+"""Messages to and from the evaluation: JSON, an object a line, validated on arrival.
+
+The evaluation runs where the program under review runs. So no file of its is copied, and none of its text is
+written as it comes: what it sends is data of this form, or the review ends with 2.
+"""
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Annotated, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from review.model import Report
+from sandbox.fault import Fault
+
+LONGEST = 64 * 2**20  # bytes of a message; a report on 2,000 resources has some 5 MB
+MOST = 10_000  # messages
+
+
+@dataclass(frozen=True)
+class Request:
+    """Trees to be evaluated, and the folder to do it in."""
+
+    base: Path
+    head: Path
+    work: Path
+    names: tuple[str, str]
+    stacks: tuple[str, ...]
+    minutes: float
+    notes: tuple[str, ...]
+    isolated: bool
+
+
+@dataclass(frozen=True)
+class Line:
+    """Something that happened, worth a line."""
+
+    text: str
+    kind: Literal["line"] = "line"
+
+
+@dataclass(frozen=True)
+class Activity:
+    """An activity that begins."""
+
+    text: str
+    kind: Literal["activity"] = "activity"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The reason why there is no report; the last message."""
+
+    text: str
+    kind: Literal["failure"] = "failure"
+
+
+@dataclass(frozen=True)
+class Completed:
+    """The report; the last message."""
+
+    report: Report
+    kind: Literal["completed"] = "completed"
+
+
+Message = Line | Activity | Failure | Completed
+Tell = Callable[[Line | Activity], None]
+
+REQUEST = TypeAdapter(Request)
+MESSAGE: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="kind")])
+
+
+def ignore(_: Line | Activity) -> None:
+    """Tell nobody."""
+
+
+class Channel:
+    """The sender's end: standard output as it was, which nothing else writes to from here on."""
+
+    def __init__(self) -> None:
+        self._stream = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")  # no child inherits it
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        self._lock = threading.Lock()
+
+    def send(self, message: Message) -> None:
+        """Send a message."""
+        with self._lock:
+            self._stream.write(json.dumps(asdict(message)) + "\n")
+            self._stream.flush()
+
+
+def receive(stream: IO[bytes]) -> Iterator[Message]:
+    """Yield the messages until the sender ends; a Fault if one is too long, too many, or of another form."""
+    for _ in range(MOST):
+        if not (line := stream.readline(LONGEST + 1)):
+            return
+        if len(line) > LONGEST:
+            raise Fault(f"the evaluation sent more than {LONGEST:,} bytes at once; there is no report.")
+        try:
+            yield MESSAGE.validate_json(line)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            raise Fault(f"the evaluation sent what is no message ({place}: {first['msg']}).") from error
+    raise Fault(f"the evaluation sent more than {MOST:,} messages; there is no report.")

@@ -1,0 +1,198 @@
+"""The evaluation as a process of its own: what it sends, and what it may take of this machine."""
+
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import IO, cast
+
+import psutil
+
+from review import isolation, messages
+from review.messages import REQUEST, Activity, Completed, Failure, Line, Request
+from review.model import Report
+from review.status import Status
+from sandbox.fault import Fault
+
+MEMORY_BYTES = 6 * 2**30  # a review of three stacks takes 1.2 GB, in 14 processes with 290 threads
+PROCESSES = 256
+LOOKS = 0.25  # seconds between two looks at what is taken
+LAST_WORDS = 4000  # characters of standard error that are kept
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The most that the evaluation's processes may take together."""
+
+    memory: int = MEMORY_BYTES
+    processes: int = PROCESSES
+    threads: int = isolation.THREADS
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command line, with its surroundings."""
+
+    arguments: Sequence[str]
+    folder: Path
+    environment: Mapping[str, str]
+    descriptors: Sequence[int] = ()
+
+
+class Stopped(BaseException):
+    """A signal that ends the review; what it began is ended, and what it wrote is deleted, on the way out."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.code = 128 + number
+
+
+@contextmanager
+def stop_on_signals() -> Generator[None]:
+    """Let SIGTERM and SIGHUP unwind as Ctrl-C does: by themselves they leave temporary folders behind."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        raise Stopped(number)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def time_limit(seconds: float) -> Generator[None]:
+    """Raise a Fault in what is still at work after so many seconds, whatever it waits for."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise Fault(f"the review was stopped after {seconds / 60:g} minutes; --minutes allows more.")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def evaluate(command: Command, request: Request, status: Status, bounds: Bounds | None = None) -> Report:
+    """Return the report that the evaluation sends, if it ends well and takes no more than it may."""
+    isolation.leave_session_keyring()
+    process = subprocess.Popen(
+        command.arguments,
+        cwd=command.folder,
+        env=command.environment,
+        pass_fds=command.descriptors,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    watch = _Watch(process, bounds or Bounds())
+    last: messages.Message | None = None
+    try:
+        watch.start()
+        with suppress(BrokenPipeError), cast(IO[bytes], process.stdin) as stream:
+            stream.write(REQUEST.dump_json(request))
+        for message in messages.receive(cast(IO[bytes], process.stdout)):
+            last = message
+            if isinstance(message, Line):
+                status.line(message.text)
+            elif isinstance(message, Activity):
+                status.activity(message.text)
+        code = process.wait()
+    finally:
+        _end(process)
+        watch.join()
+    if watch.exceeded:
+        raise Fault(f"the program under review was stopped: {watch.exceeded}.")
+    if isinstance(last, Failure):
+        raise Fault(last.text)
+    if not isinstance(last, Completed) or code:
+        raise Fault(f"the evaluation ended with {code} and without a report.\n{watch.last_words()}".rstrip())
+    return last.report
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Kill the evaluation with all its processes: in isolation they end with the first one."""
+    below: list[psutil.Process] = []
+    with suppress(psutil.NoSuchProcess):
+        below = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    isolation.end_all(below)
+
+
+class _Watch:
+    """Looks at what the evaluation's processes take, and kills them when it is too much."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", bounds: Bounds) -> None:
+        self.exceeded = ""
+        self._process = process
+        self._bounds = bounds
+        self._stderr: deque[bytes] = deque(maxlen=LAST_WORDS // 100)
+        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._look, self._listen)]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join(timeout=5)
+
+    def last_words(self) -> str:
+        """Return the end of what was written to standard error."""
+        return b"".join(self._stderr).decode(errors="replace")[-LAST_WORDS:]
+
+    def _listen(self) -> None:
+        stream = cast(IO[bytes], self._process.stderr)
+        while part := stream.readline(1000):
+            self._stderr.append(part)
+
+    def _look(self) -> None:
+        while self._process.poll() is None:
+            if reason := excess(self._process.pid, self._bounds):
+                self.exceeded = reason
+                _kill(self._process)
+                return
+            time.sleep(LOOKS)
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    with suppress(psutil.NoSuchProcess):
+        below = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        for child in below:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+
+
+def excess(pid: int, bounds: Bounds) -> str:
+    """Say which bound a process and all below it exceed together; nothing if they keep to all of them."""
+    memory = count = threads = 0
+    try:
+        processes = psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return ""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied), process.oneshot():
+            taken = process.memory_info()
+            memory += taken.rss - taken.shared
+            threads += process.num_threads()
+            count += 1
+    if memory > bounds.memory:
+        return f"its processes took {memory:,} bytes of memory, of {bounds.memory:,} that they may"
+    if count > bounds.processes:
+        return f"it ran {count} processes, of {bounds.processes} that it may"
+    if threads > bounds.threads:
+        return f"it ran {threads} threads, of {bounds.threads} that it may"
+    return ""
