@@ -1,7 +1,8 @@
 """The lanes of the tests, and what a test of each lane may start.
 
 unit: no marker. Neither the engine, nor a server process, nor a Go build, nor a browser.
-engine: `pytest.mark.engine`. The real Pulumi engine and the local APIs, without a control plane.
+engine: `pytest.mark.engine`. The real Pulumi engine and the local APIs, without a control plane; and a test that
+    needs none of them and half a minute.
 drill: `pytest.mark.drill`. The control plane, PostgreSQL, nginx, Chromium, kills, whole lives of a stack.
 
 A test that starts what belongs to a later lane fails and names the marker that it needs.
@@ -85,10 +86,8 @@ def environment(lane: Lane, folder: Path) -> Environment:
         stub.write_text(STUB.format(lane=lane, program=program, marker=marker))
         stub.chmod(0o755)
     kept = cache / cache_folder().name
-    if lane == "unit":
-        kept.write_text("A file in place of the folder of built programs: nothing can be built into it.\n")
-    else:
-        kept.mkdir()
+    kept.mkdir()
+    if lane == "engine":
         engine = RECIPES["pulumi"].folder
         (kept / engine.name).symlink_to(engine)
     path = os.pathsep.join((str(stubs), os.environ.get("PATH", os.defpath)))

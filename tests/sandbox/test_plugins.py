@@ -137,6 +137,7 @@ threading.Event().wait()
 """
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize(
     ("package", "name", "url", "keys"),
     [
