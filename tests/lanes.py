@@ -1,8 +1,8 @@
 """The lanes of the tests, and what a test of each lane may start.
 
 unit: no marker. Neither the engine, nor a server process, nor a Go build, nor a browser.
-engine: `pytest.mark.engine`. The real Pulumi engine and the local APIs, without a control plane; and a test that
-    needs none of them and half a minute.
+engine: `pytest.mark.engine`. The real engine and the local APIs, without a control plane; and tests that
+    need neither and take half a minute.
 drill: `pytest.mark.drill`. The control plane, PostgreSQL, nginx, Chromium, kills, whole lives of a stack.
 
 A test that starts what belongs to a later lane fails and names the marker that it needs.
