@@ -24,14 +24,19 @@ def container(
     variables: Mapping[str, pulumi.Input[str]],
     mounts: Sequence[kubernetes.core.v1.VolumeMountArgs],
 ) -> kubernetes.core.v1.ContainerArgs:
-    """A container of a job; its home is /tmp, the one place every container of ours may write to."""
+    """A container of a job; its home is /tmp, the one place every container of ours may write to.
+
+    One that mounts the scratch volume requests its room: the scheduler does not count the sizeLimit of an
+    emptyDir, so a pod without the request can land on a node whose disk is full, and is evicted there.
+    """
+    scratch = any(mount.mount_path == SCRATCH for mount in mounts)
     return kubernetes.core.v1.ContainerArgs(
         name=name,
         image=image,
         image_pull_policy="Always",
         command=list(command),
         env=pods.variables({"HOME": pods.TEMPORARY, **variables}),
-        resources=pods.resources(settings.resources),
+        resources=pods.resources(settings.resources, settings.disk_gib if scratch else None),
         security_context=pods.container_security(),
         volume_mounts=[*mounts, pods.writable("tmp", pods.TEMPORARY)],
     )

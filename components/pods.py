@@ -138,10 +138,13 @@ def container_security() -> kubernetes.core.v1.SecurityContextArgs:
     )
 
 
-def resources(settings: Resources) -> kubernetes.core.v1.ResourceRequirementsArgs:
-    """Requests and limits as the stack file has them."""
+def resources(
+    settings: Resources, disk_gib: int | None = None
+) -> kubernetes.core.v1.ResourceRequirementsArgs:
+    """Requests and limits as the stack file has them, and a request for room on the node's disk."""
+    disk = {} if disk_gib is None else {"ephemeral-storage": f"{disk_gib}Gi"}
     return kubernetes.core.v1.ResourceRequirementsArgs(
-        requests={"cpu": settings.cpu_request, "memory": settings.memory_request},
+        requests={"cpu": settings.cpu_request, "memory": settings.memory_request, **disk},
         limits={"cpu": settings.cpu_limit, "memory": settings.memory_limit},
     )
 

@@ -24,6 +24,12 @@ from components.settings.types import (
 )
 from eks_versions import STANDARD_SUPPORT
 
+NODE_DISK_GIB = 71
+"""What a node's disk has for pods: of the 80 GiB that EKS Auto Mode gives a node (EKS user guide, node class,
+ephemeralStorage), the kubelet keeps 1 GiB and evicts pods below a tenth of free space."""
+POD_DISK_GIB = 1
+"""What a pod needs of it besides its scratch volume: logs and /tmp."""
+
 
 class Service(Model):
     """Who the stack is: the source of every name and tag."""
@@ -209,10 +215,16 @@ class Backups(Model):
     """AWS command line, for the upload."""
     resources: Resources
     """Of each container of the data jobs: migration, dump, upload."""
-    scratch_gib: Annotated[int, Field(ge=1, le=1000)]
-    """Room on a node for one dump, in GiB; a larger dump fails the job."""
+    scratch_gib: Annotated[int, Field(ge=1, le=NODE_DISK_GIB - POD_DISK_GIB, examples=[50])]
+    """Room on a node for one dump, in GiB, within what a node's disk has for pods; a larger dump fails the
+    job."""
     expire_days: Annotated[Days, Field(examples=[30])]
     """Days after which a dump is deleted."""
     lock_days: Annotated[int, Field(ge=0, le=3650)]
     """Days that governance object lock keeps a version; 0 sets no retention."""
     replica: BackupReplica
+
+    @property
+    def disk_gib(self) -> int:
+        """What a job with a dump needs of a node's disk."""
+        return self.scratch_gib + POD_DISK_GIB

@@ -85,6 +85,24 @@ def test_every_container_has_requests_within_limits(declared: Recorder) -> None:
                 assert quantity(resources["requests"][kind]) <= quantity(resources["limits"][kind])
 
 
+def test_a_pod_is_scheduled_where_its_large_scratch_volumes_fit(declared: Recorder) -> None:
+    """The scheduler counts requests for ephemeral-storage, not the sizeLimit of an emptyDir."""
+    large = 2 * 1024**3
+    judged: set[str] = set()
+    for name, template in pod_templates(declared):
+        sizes = {
+            volume["name"]: quantity(volume["emptyDir"]["sizeLimit"])
+            for volume in template["spec"]["volumes"]
+            if "emptyDir" in volume
+        }
+        for container in containers(template):
+            room = sum(sizes.get(mount["name"], 0) for mount in container["volumeMounts"])
+            if room > large:
+                judged.add(name)
+                assert quantity(container["resources"]["requests"]["ephemeral-storage"]) >= room
+    assert judged == {"CronJob/pipe-backup", "CronJob/pipe-restore"}
+
+
 def test_every_image_is_pinned_and_asked_for_each_time(declared: Recorder) -> None:
     """CKV_K8S_14, 15."""
     for _, template in pod_templates(declared):
