@@ -6,6 +6,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.pods import Workload
+from components.settings.capacity import SURGE_PERCENT
 from components.settings.kubernetes import Replicas
 
 REVISIONS = 10
@@ -82,7 +83,9 @@ def deployment_spec(
         min_ready_seconds=SETTLE_SECONDS,
         strategy=kubernetes.apps.v1.DeploymentStrategyArgs(
             type="RollingUpdate",
-            rolling_update=kubernetes.apps.v1.RollingUpdateDeploymentArgs(max_unavailable=0, max_surge="25%"),
+            rolling_update=kubernetes.apps.v1.RollingUpdateDeploymentArgs(
+                max_unavailable=0, max_surge=f"{SURGE_PERCENT}%"
+            ),
         ),
         template=kubernetes.core.v1.PodTemplateSpecArgs(metadata=pod_metadata, spec=pod),
     )

@@ -175,9 +175,12 @@ def flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 def scaling() -> str:
     """What grows by itself, how far, and what stops it."""
+    from components.settings.load import load_file
+
+    files = [load_file(ROOT / f"Pulumi.{stack}.yaml").settings for stack in STACKS]
     rows = ["| | dev | stg | prod |", "|---|---|---|---|"]
     for title, value in LIMITS.items():
-        rows.append(f"| {title} | {' | '.join(str(value(settings(stack))) for stack in STACKS)} |")
+        rows.append(f"| {title} | {' | '.join(str(value(settings)) for settings in files)} |")
     return "\n".join(rows)
 
 

@@ -1,66 +1,67 @@
-"""How far a stack grows, and what stops it, from its file."""
+"""Limits of a stack's growth, from its settings."""
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+
+from components.settings import capacity
+from components.settings.kubernetes import Replicas
+from components.settings.stack import Settings
+from components.settings.types import quantity
+
+MIB = 1024**2
 
 
-def cores(text: str) -> Decimal:
-    """CPU as Kubernetes writes it, in cores."""
-    return Decimal(text[:-1]) / 1000 if text.endswith("m") else Decimal(text)
+def _range(replicas: Replicas) -> str:
+    return f"{replicas.min} to {replicas.max} at {replicas.target_cpu_percent} % CPU"
 
 
-def mebibytes(text: str) -> int:
-    """Memory as Kubernetes writes it, in MiB."""
-    return int(text[:-2]) * {"Mi": 1, "Gi": 1024}[text[-2:]]
+def _number(value: Decimal) -> str:
+    """Write a number without superfluous zeros."""
+    return f"{value.normalize():f}"
 
 
-def _most(of: dict[str, Any], key: str, read: Callable[[str], Any]) -> Any:
-    """The sum of a limit over API and proxy at their largest, and one pod more of each while they roll."""
-    sums = ((part["replicas"]["max"] + 1) * read(part["resources"][key]) for part in (of["api"], of["proxy"]))
-    return sum(sums)
+def _scaling_threshold(settings: Settings) -> str:
+    request = quantity(settings.api.resources.cpu_request)
+    return f"{request * 10 * settings.api.replicas.target_cpu_percent:.0f}m"
 
 
-def _pods(of: dict[str, Any], part: str) -> str:
-    replicas = of[part]["replicas"]
-    return f"{replicas['min']} to {replicas['max']} at {replicas['targetCpuPercent']} % CPU"
+def _database(settings: Settings) -> str:
+    return settings.database.instance_class + (", Multi-AZ" if settings.database.multi_az else "")
 
 
-LIMITS: dict[str, Callable[[dict[str, Any]], Any]] = {
-    "API: pods": lambda of: _pods(of, "api"),
-    "API: a pod's CPU, request / limit": lambda of: "{cpuRequest} / {cpuLimit}".format(
-        **of["api"]["resources"]
+def _connections(settings: Settings) -> str:
+    most = settings.database.max_connections
+    return f"{most} / {most // settings.api.replicas.max}"
+
+
+def _addresses(settings: Settings) -> int:
+    return sum(2 ** (32 - int(cidr.partition("/")[2])) - 5 for cidr in settings.network.subnets.private)
+
+
+LIMITS: dict[str, Callable[[Settings], object]] = {
+    "API: pods": lambda s: _range(s.api.replicas),
+    "API: a pod's CPU, request / limit": lambda s: (
+        f"{s.api.resources.cpu_request} / {s.api.resources.cpu_limit}"
     ),
-    "API: CPU per pod at which pods are added": lambda of: (
-        f"{cores(of['api']['resources']['cpuRequest']) * 10 * of['api']['replicas']['targetCpuPercent']:.0f}m"
+    "API: CPU per pod at which pods are added": _scaling_threshold,
+    "Proxy: pods": lambda s: _range(s.proxy.replicas),
+    "CPU limits at the maximum, rolling / quota": lambda s: (
+        f"{_number(capacity.cpu_limits(s))} / {s.kubernetes.quota_cpu}"
     ),
-    "Proxy: pods": lambda of: _pods(of, "proxy"),
-    "CPU limits at the maximum, rolling / quota": lambda of: (
-        f"{_most(of, 'cpuLimit', cores)} / {of['kubernetes']['quotaCpu']}"
+    "Memory limits at the maximum, rolling / quota": lambda s: (
+        f"{_number(capacity.memory_limits(s) / MIB)} MiB"
+        f" / {_number(quantity(s.kubernetes.quota_memory) / MIB)} MiB"
     ),
-    "Memory limits at the maximum, rolling / quota": lambda of: (
-        f"{_most(of, 'memoryLimit', mebibytes)} MiB / {mebibytes(of['kubernetes']['quotaMemory'])} MiB"
+    "Pods at the maximum, rolling / quota": lambda s: f"{capacity.pods(s)} / {s.kubernetes.quota_pods}",
+    "Zones": lambda s: len(s.network.subnets.private),
+    "Addresses for nodes and pods": _addresses,
+    "Database": _database,
+    "Database: storage, grows to": lambda s: (
+        f"{s.database.storage_gib} GiB, {s.database.max_storage_gib} GiB"
     ),
-    "Pods at the maximum, rolling / quota": lambda of: (
-        f"{of['api']['replicas']['max'] + of['proxy']['replicas']['max'] + 2}"
-        f" / {of['kubernetes']['quotaPods']}"
-    ),
-    "Zones": lambda of: len(of["network"]["subnets"]["private"]),
-    "Addresses for nodes and pods": lambda of: sum(
-        2 ** (32 - int(cidr.partition("/")[2])) - 5 for cidr in of["network"]["subnets"]["private"]
-    ),
-    "Database": lambda of: (
-        of["database"]["instanceClass"] + (", Multi-AZ" if of["database"]["multiAz"] else "")
-    ),
-    "Database: storage, grows to": lambda of: "{storageGib} GiB, {maxStorageGib} GiB".format(
-        **of["database"]
-    ),
-    "Database: connections / for each API pod at the maximum": lambda of: (
-        f"{of['database']['maxConnections']}"
-        f" / {of['database']['maxConnections'] // of['api']['replicas']['max']}"
-    ),
-    "One address at the edge": lambda of: "{requests} requests in {periodSeconds} s".format(
-        **of["edge"]["zone"]["rateLimit"]
+    "Database: connections / for each API pod at the maximum": _connections,
+    "One address at the edge": lambda s: (
+        f"{s.edge.zone.rate_limit.requests} requests in {s.edge.zone.rate_limit.period_seconds} s"
     ),
 }
-"""Of each line of the table of limits its title, and what reads its value from a stack file's topics."""
+"""Title of each line of the table of limits, and the function that computes its value."""

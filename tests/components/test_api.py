@@ -7,6 +7,7 @@ import pytest
 
 from components.api import PORT
 from components.labels import Labels
+from components.settings.capacity import SURGE_PERCENT
 from tests.components import workloads
 from tests.components.conftest import Recorder, evaluate
 from tests.components.workloads import SERVICE_CIDR, SUBNETS, Manifest, Topic
@@ -286,3 +287,8 @@ def test_a_secret_password_leaves_the_users_name_readable(
     evaluate(lambda: workloads.api(labels, topic, password=password).urn)
     [api] = recorder.inputs[DEPLOYMENT]["spec"]["template"]["spec"]["containers"]
     assert [each["value"][:4] for each in api["env"] if each["name"] == "PGUSER"] == ["app_"]
+
+
+def test_a_rollout_adds_as_many_pods_as_the_quotas_were_checked_for(objects: Objects) -> None:
+    strategy = objects()["Deployment/pipe-api"]["spec"]["strategy"]
+    assert strategy["rollingUpdate"] == {"maxSurge": f"{SURGE_PERCENT}%", "maxUnavailable": 0}

@@ -1,17 +1,14 @@
 """Workloads that ask for more than they may have."""
 
 from collections.abc import Callable, Iterator
-from decimal import Decimal
 from ipaddress import IPv4Network
 from math import ceil
 
+from components.settings import capacity
 from components.settings.faults import Fault, remove, set_to, wrong
 from components.settings.kubernetes import Replicas, Resources
 from components.settings.stack import Settings
 from components.settings.types import quantity
-
-JOBS = 3
-"""Data jobs that may run at once: a migration, a backup, and one that a person started."""
 
 MIB = 1024**2
 
@@ -100,43 +97,31 @@ def egress(s: Settings) -> Iterator[Fault]:
 
 def quota_of_pods(s: Settings) -> Iterator[Fault]:
     """All pods fit into the namespace while both workloads are at their most and roll."""
-    needed = _most(s.api.replicas) + _most(s.proxy.replicas) + JOBS
+    needed = capacity.pods(s)
     if s.kubernetes.quota_pods < needed:
         path = ("pipe:kubernetes", "quotaPods")
         yield wrong(path, s.kubernetes.quota_pods, _at_least(str(needed)), set_to(path, needed))
 
 
 def quota_of_cpu(s: Settings) -> Iterator[Fault]:
-    """So do their CPU limits."""
-    needed = _sum(s, lambda resources: quantity(resources.cpu_limit))
+    """The quota holds the CPU limits of these pods."""
+    needed = capacity.cpu_limits(s)
     if quantity(s.kubernetes.quota_cpu) < needed:
         path, least = ("pipe:kubernetes", "quotaCpu"), str(ceil(needed))
         yield wrong(path, s.kubernetes.quota_cpu, _at_least(f'"{least}"'), set_to(path, least))
 
 
 def quota_of_memory(s: Settings) -> Iterator[Fault]:
-    """So do their memory limits."""
-    needed = _sum(s, lambda resources: quantity(resources.memory_limit))
+    """The quota holds the memory limits of these pods."""
+    needed = capacity.memory_limits(s)
     if quantity(s.kubernetes.quota_memory) < needed:
         path, least = ("pipe:kubernetes", "quotaMemory"), f"{ceil(needed / MIB)}Mi"
         yield wrong(path, s.kubernetes.quota_memory, _at_least(least), set_to(path, least))
 
 
-def _most(replicas: Replicas) -> int:
-    """Pods at most: a rolling update adds a quarter, rounded up (Kubernetes' default of maxSurge)."""
-    return replicas.max + ceil(replicas.max / 4)
-
-
-def _sum(s: Settings, limit: Callable[[Resources], Decimal]) -> Decimal:
-    return (
-        _most(s.api.replicas) * limit(s.api.resources)
-        + _most(s.proxy.replicas) * limit(s.proxy.resources)
-        + JOBS * limit(s.backups.resources)
-    )
-
-
 def _at_least(least: str) -> str:
-    return f"at least {least}: pipe:api and pipe:proxy at replicas.max and rolling, and {JOBS} data jobs"
+    jobs = f"{capacity.DATA_JOBS} data jobs"
+    return f"at least {least}: pipe:api and pipe:proxy at replicas.max and rolling, and {jobs}"
 
 
 CHECKS = (

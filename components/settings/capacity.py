@@ -1,0 +1,46 @@
+"""Size of the namespace at its fullest, for the checks of its quota and for the published limits."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from math import ceil
+
+from components.settings.kubernetes import Replicas, Resources
+from components.settings.stack import Settings
+from components.settings.types import quantity
+
+SURGE_PERCENT = 25
+"""Pods that a rolling update adds before it takes old ones away, as a share of the replicas (maxSurge)."""
+DATA_JOBS = 3
+"""Data jobs that may run at once: a migration, a backup, and one that a person started."""
+
+
+def pods_while_rolling(replicas: Replicas) -> int:
+    """Return the most pods of a workload: all replicas and the surge, which Kubernetes rounds up.
+
+    Pods that are leaving come on top until their grace period is over.
+    """
+    return replicas.max + ceil(replicas.max * SURGE_PERCENT / 100)
+
+
+def pods(settings: Settings) -> int:
+    """Return the pods of both workloads at their maximum and rolling, and of the data jobs."""
+    return pods_while_rolling(settings.api.replicas) + pods_while_rolling(settings.proxy.replicas) + DATA_JOBS
+
+
+def cpu_limits(settings: Settings) -> Decimal:
+    """Return the sum of the CPU limits of these pods, in cores."""
+    return _limits(settings, lambda resources: resources.cpu_limit)
+
+
+def memory_limits(settings: Settings) -> Decimal:
+    """Return the sum of the memory limits of these pods, in bytes."""
+    return _limits(settings, lambda resources: resources.memory_limit)
+
+
+def _limits(settings: Settings, limit: Callable[[Resources], str]) -> Decimal:
+    api, proxy = settings.api, settings.proxy
+    return (
+        pods_while_rolling(api.replicas) * quantity(limit(api.resources))
+        + pods_while_rolling(proxy.replicas) * quantity(limit(proxy.resources))
+        + DATA_JOBS * quantity(limit(settings.backups.resources))
+    )
