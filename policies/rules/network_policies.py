@@ -1,0 +1,64 @@
+"""Network policies: what pods may reach."""
+
+from ipaddress import ip_address, ip_network
+
+from pulumi_policy import Severity
+
+from policies.pods import kubernetes, objects
+from policies.rule import Options, Resource, Verdicts, each, unwanted
+from policies.rules.workloads import WORKLOADS
+from policies.unknowns import Value
+
+METADATA = tuple(map(ip_address, ("169.254.169.254", "fd00:ec2::254")))
+"""Where EC2's instance metadata service answers, on TCP port 80 (EC2 user guide, instance metadata)."""
+PORT = 80
+
+
+@WORKLOADS.rule(
+    "workload-egress-to-instance-metadata",
+    types=kubernetes("networking.k8s.io/v1", "NetworkPolicy"),
+    severity=Severity.HIGH,
+    controls=("EKS best practices: instance metadata",),
+    remediation="Add 169.254.0.0/16 (for IPv6 fd00:ec2::254/128) to `except` of the ipBlock, or name ports.",
+    url="https://docs.aws.amazon.com/eks/latest/best-practices/identity-and-access-management.html",
+)
+def instance_metadata(resource: Resource, _: Options) -> Verdicts:
+    """No network policy lets pods reach the instance metadata, which hands out the node's credentials."""
+    for item in objects(resource):
+        yield from each(item.value.at("spec.egress").items(), _rule)
+
+
+def _rule(rule: Value) -> Verdicts:
+    """Judge one egress rule; without `to` it allows every destination, without `ports` every port."""
+    ports, peers = rule["ports"].items(), rule["to"].items()
+    if ports and not any(_covers(port) for port in ports):
+        return
+    if not peers:
+        yield unwanted(rule["to"], "name the destinations")
+    yield from each((peer["ipBlock"] for peer in peers), _block)
+
+
+def _covers(port: Value) -> bool:
+    """Return whether a port entry includes that of the metadata service; a named port may be any."""
+    if port["protocol"].text() not in (None, "TCP"):
+        return False
+    first, last = port["port"].get(), port["endPort"].number()
+    if not isinstance(first, int | float):
+        return True
+    return first <= PORT <= (first if last is None else last)
+
+
+def _block(block: Value) -> Verdicts:
+    """Judge the addresses of one peer; a peer that selects pods reaches no address of a node."""
+    cidr = block["cidr"].text()
+    excepted = [each.text() for each in block["except"].items()]
+    for address in METADATA:
+        if _holds(cidr, address) and not any(_holds(each, address) for each in excepted):
+            yield unwanted(block["cidr"], f"add {address} to its except")
+
+
+def _holds(cidr: str | None, address: object) -> bool:
+    try:
+        return cidr is not None and address in ip_network(cidr, strict=False)
+    except ValueError:
+        return False
