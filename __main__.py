@@ -60,7 +60,8 @@ identity = Identity("identity", IdentityArgs(
     namespace=settings.kubernetes.namespace, bucket_arn=backups.arn, key_arn=backups.key_arn,
 ))
 jobs = DataJobs("data-jobs", DataJobsArgs(
-    settings=settings.backups, image=settings.api.image, migrate=settings.api.migrate, place=place,
+    settings=settings.backups, image=settings.api.image, migrate=settings.api.migrate,
+    start_deadline_seconds=settings.api.start_deadline_seconds, place=place,
     database=database.endpoint, passwords=secrets.passwords, bucket=backups.bucket,
 ), pulumi.ResourceOptions(providers=[cluster.provider], depends_on=[identity]))
 api = Api("api", ApiArgs(

@@ -12,17 +12,22 @@ from components.database_client import PASSWORD_FILE, SERVICE_FILE, DatabaseEndp
 from components.database_roles import Passwords
 from components.settings.aws import Backups
 
+IMAGE = "pipe-image"
 MIGRATE = "pipe-migrate"
 BACKUP = "pipe-backup"
 RESTORE = "pipe-restore"
-"""The `app` labels; pipe-backup and pipe-restore are service accounts with a pod identity, too."""
+"""The `app` labels. pipe-backup and pipe-restore are service accounts with a pod identity, too."""
 
 MIGRATION_SECONDS = 1800
 """How long a migration may take, retries included."""
+WAIT_SECONDS = 300
+"""How much longer than a Job's own deadline Pulumi waits, so that the Job's failure is what ends the wait."""
 BACKUP_SECONDS = 4 * 3600
 """How long a backup may take, retries included; a restore, too."""
 NEVER = "0 0 31 2 *"
 """The 31st of February: the schedule of a CronJob that is suspended anyway, and serves as a pattern."""
+RUN_AGAIN = {"pulumi.com/replaceUnready": "true"}
+"""Annotation of a Job that the next `pulumi up` replaces, and so runs again, if it has not completed."""
 RESTART = "Never"
 """A failed pod stays, with its log; the next try is another pod."""
 LATE_SECONDS = 3600
@@ -37,6 +42,8 @@ class DataJobsArgs:
     """The API's image, which carries the migrations of its version."""
     migrate: bool
     """Whether they are run; the Job brings the roles up to date in any case."""
+    start_deadline_seconds: int
+    """Seconds within which a pod of the image has to start."""
     settings: Backups
     """Schedule, images and resources of the jobs."""
     place: pods.Place
@@ -47,8 +54,8 @@ class DataJobsArgs:
 
 
 class DataJobs(pulumi.ComponentResource):
-    """A Job that brings roles and schema up to date, a CronJob that keeps a copy in S3, and a suspended one
-    that scripts/restore.sh makes its Jobs from."""
+    """A Job that starts the image, one that brings roles and schema up to date, a CronJob that keeps a copy
+    in S3, and a suspended one that scripts/restore.sh makes its Jobs from."""
 
     migration: kubernetes.batch.v1.Job
     """Has succeeded when what depends on it starts."""
@@ -63,13 +70,53 @@ class DataJobs(pulumi.ComponentResource):
             string_data=roles_data(args),
             opts=self._child,
         )
-        self.migration = self._migration(f"{name}-migrate", args, migrate, roles)
+        image = self._image(f"{name}-image", args, args.place.workload(IMAGE))
+        self.migration = self._migration(f"{name}-migrate", args, migrate, roles, image)
         self._backup(f"{name}-backup", args, args.place.workload(BACKUP))
         self._restore(f"{name}-restore", args, args.place.workload(RESTORE), roles)
         self.register_outputs({"migration": self.migration.metadata.name})
 
+    def _image(self, name: str, args: DataJobsArgs, job: pods.Workload) -> kubernetes.batch.v1.Job:
+        """Declare the Job that starts the image once and does nothing: the deadline for a migration's start.
+
+        Kubernetes has none: a pod whose image cannot be pulled waits for ever, podFailurePolicy sees only
+        pods that have failed, and activeDeadlineSeconds counts the whole of a Job (Kubernetes, Jobs). Nor
+        does Pulumi's timeout end the wait, since each event starts it anew (pulumi-kubernetes,
+        provider/pkg/await/job.go). This Job does not wait for the database.
+        """
+        account, policy = self._guards(name, args, job, [])
+        seconds = args.start_deadline_seconds
+        return kubernetes.batch.v1.Job(
+            name,
+            metadata=job.meta(pods.image_version(args.image), RUN_AGAIN),
+            spec=kubernetes.batch.v1.JobSpecArgs(
+                backoff_limit=1,
+                active_deadline_seconds=seconds,
+                template=kubernetes.core.v1.PodTemplateSpecArgs(
+                    metadata=job.pod_meta(args.image, pods.KEEP_NODE),
+                    spec=pods.pod_spec(
+                        account,
+                        [job_containers.start(args.image, args.settings)],
+                        restart=RESTART,
+                        volumes=[pods.scratch_volume("tmp", "256Mi")],
+                    ),
+                ),
+            ),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[policy],
+                delete_before_replace=True,
+                custom_timeouts=pulumi.CustomTimeouts(create=f"{seconds + WAIT_SECONDS}s"),
+            ),
+        )
+
     def _migration(
-        self, name: str, args: DataJobsArgs, job: pods.Workload, roles: kubernetes.core.v1.Secret
+        self,
+        name: str,
+        args: DataJobsArgs,
+        job: pods.Workload,
+        roles: kubernetes.core.v1.Secret,
+        image: kubernetes.batch.v1.Job,
     ) -> kubernetes.batch.v1.Job:
         script = {
             each: database_roles.script(each) for each in (database_roles.SCRIPT, database_roles.RETIRE)
@@ -87,7 +134,7 @@ class DataJobs(pulumi.ComponentResource):
         return kubernetes.batch.v1.Job(
             name,
             # Without a TTL: a Job that Kubernetes took away would be made, and run, again.
-            metadata=job.meta(pods.image_version(args.image), {"pulumi.com/replaceUnready": "true"}),
+            metadata=job.meta(pods.image_version(args.image), RUN_AGAIN),
             spec=kubernetes.batch.v1.JobSpecArgs(
                 backoff_limit=1,
                 active_deadline_seconds=MIGRATION_SECONDS,
@@ -118,10 +165,10 @@ class DataJobs(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[policy],
+                depends_on=[policy, image],
                 # Else the Job of before stays when a migration fails, and going back to its image fails.
                 delete_before_replace=True,
-                custom_timeouts=pulumi.CustomTimeouts(create=f"{MIGRATION_SECONDS + 300}s"),
+                custom_timeouts=pulumi.CustomTimeouts(create=f"{MIGRATION_SECONDS + WAIT_SECONDS}s"),
             ),
         )
 

@@ -86,6 +86,11 @@ def migrate(
     )
 
 
+def start(image: str, settings: Backups) -> kubernetes.core.v1.ContainerArgs:
+    """Start the image and end at once."""
+    return container("start", image, settings, ["true"], {}, [])
+
+
 def dump(settings: Backups) -> kubernetes.core.v1.ContainerArgs:
     """Dumps the database to the scratch volume and checks the dump."""
     return container(

@@ -72,6 +72,9 @@ class Api(Model):
     migrate: bool
     """Whether the image's migrations run before its pods; a rollback that keeps a newer version's schema sets
     it to false, and the next version's deployment back to true."""
+    start_deadline_seconds: Annotated[int, Field(ge=60, le=1800, examples=[300])]
+    """Seconds that a first pod of a new image has to be scheduled and to start, before its migrations run;
+    after that `up` fails."""
     egress: Egress
     liveness_path: Annotated[Path, Field(examples=["/livez"])]
     """Answers 200 while the process works, whatever the state of the database; a pod that fails it is

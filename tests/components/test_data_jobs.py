@@ -88,6 +88,29 @@ def test_the_job_of_before_goes_first_so_that_its_image_can_come_back(
     assert ("kubernetes:batch/v1:Job", "data-jobs-migrate") in recorder.deleted_first
 
 
+def test_an_image_that_does_not_start_within_its_deadline_fails_before_its_migration(
+    objects: Objects, recorder: Recorder
+) -> None:
+    found = objects()
+    start = found["Job/pipe-image-05e27da35aec"]
+    [container] = start["spec"]["template"]["spec"]["containers"]
+    [migrate] = migration(found)["spec"]["containers"]
+    assert (container["image"], container["command"]) == (migrate["image"], ["true"])
+    assert start["spec"]["activeDeadlineSeconds"] == 300
+    assert start["metadata"]["annotations"] == {"pulumi.com/replaceUnready": "true"}
+    job = "kubernetes:batch/v1:Job"
+    assert (job, "data-jobs-image") in recorder.dependencies[job, "data-jobs-migrate"]
+    assert recorder.create_timeouts[job, "data-jobs-image"] == "600s"
+
+
+def test_the_start_of_an_image_waits_neither_for_the_database_nor_for_its_roles(
+    objects: Objects, recorder: Recorder
+) -> None:
+    objects()
+    before = recorder.dependencies["kubernetes:batch/v1:Job", "data-jobs-image"]
+    assert {name for _, name in before} == {"data-jobs-image"}
+
+
 def test_pulumi_waits_longer_than_a_migration_may_take(objects: Objects, recorder: Recorder) -> None:
     assert objects()[JOB]["spec"]["activeDeadlineSeconds"] == 1800
     timeout = recorder.create_timeouts["kubernetes:batch/v1:Job", "data-jobs-migrate"]

@@ -14,7 +14,7 @@ from tests.components.workloads import Manifest, Topic, containers, declare_all,
 
 DIGEST = "sha256:05e27da35aec3ef50260332a6aa98138c3e90d9259886f8630a37bb0638a29dd"
 SECRETS = ("app-secret", "migrate-secret", "backup-secret", "master-secret")
-WORKLOADS = {"pipe", "pipe-api", "pipe-proxy", "pipe-migrate", "pipe-backup", "pipe-restore"}
+WORKLOADS = {"pipe", "pipe-api", "pipe-proxy", "pipe-image", "pipe-migrate", "pipe-backup", "pipe-restore"}
 RESTRICTED_VOLUMES = {
     "configMap",
     "csi",
@@ -34,7 +34,7 @@ def declared(request: pytest.FixtureRequest, recorder: Recorder, labels: Labels,
 
 def test_every_object_fits_the_published_schema(declared: Recorder) -> None:
     found = manifests(declared)
-    assert len(found) == 36
+    assert len(found) == 39
     for manifest in found.values():
         kubernetes_validate.validate(manifest, "1.34", strict=True)
 

@@ -119,6 +119,7 @@ def data_jobs(
         DataJobsArgs(
             image=image or api_settings.image,
             migrate=migrate,
+            start_deadline_seconds=api_settings.start_deadline_seconds,
             settings=settings,
             place=place(labels),
             database=DATABASE,

@@ -83,6 +83,7 @@ CHANGED = {
     "aws:eks:Cluster cluster": "update",
     "kubernetes:apps:Deployment api": "update",
     "kubernetes:autoscaling:HorizontalPodAutoscaler api": "update",
+    "kubernetes:batch:Job data-jobs-image": "replace",
     "kubernetes:batch:Job data-jobs-migrate": "replace",  # the new image's migrations
     "datadog:index:DashboardJson monitoring": "update",
     "datadog:index:Monitor HighCpu": "update",
@@ -150,16 +151,18 @@ def unready(stack: Stack) -> list[str]:
 
 
 def recovers_from_a_bad_image(stack: Stack) -> None:
-    """An image that is not there: its migrations fail, up says why, and the pods stay; a good one is fine."""
+    """An image that is not there fails in time, up says why, and the pods stay; a good one is fine."""
     good = stack.setting("api", "image")
     bad = f"{good.partition('@')[0]}@sha256:{'0' * 64}"
     stack.change("api", "image", value=bad)
+    stack.change("api", "startDeadlineSeconds", value=60)
     code, said = stack.run("up", QUICK)
-    assert code == 1 and "error: data-jobs-migrate: " in said, said
-    assert f'migrate: ImagePullBackOff: Back-off pulling image "{bad}": not found' in said
+    assert code == 1 and "error: data-jobs-image: " in said, said
+    assert f'start: ImagePullBackOff: Back-off pulling image "{bad}": not found' in said
     assert len(serving(stack)) >= stack.setting("api", "replicas", "min")
     assert set(serving(stack)) == {good}
     stack.change("api", "image", value=good)
+    stack.change("api", "startDeadlineSeconds", value=300)
     run(stack, "up", QUICK)
     assert unready(stack) == []
 
