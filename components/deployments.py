@@ -13,7 +13,7 @@ REVISIONS = 10
 """Old ReplicaSets that `kubectl rollout undo --to-revision` can return to."""
 DEADLINE_SECONDS = 600
 """How long a rollout may stand still before Kubernetes reports it as failed."""
-ROLLOUT_TIMEOUT = "30m"
+ROLLOUT_MINUTES = 30
 """How long Pulumi waits for a whole rollout. Its default of ten minutes is too short: pods start a quarter at
 a time, each may need a new node, and each is ready only once the load balancer has found it healthy. The
 plugin waits this long for a failed rollout, too, since it only notes ProgressDeadlineExceeded
@@ -50,7 +50,7 @@ def replicated(
             parent=parent,
             depends_on=list(after),
             ignore_changes=SCALED,
-            custom_timeouts=pulumi.CustomTimeouts(create=ROLLOUT_TIMEOUT, update=ROLLOUT_TIMEOUT),
+            custom_timeouts=pulumi.CustomTimeouts(create=f"{ROLLOUT_MINUTES}m", update=f"{ROLLOUT_MINUTES}m"),
         ),
     )
     kubernetes.autoscaling.v2.HorizontalPodAutoscaler(

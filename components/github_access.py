@@ -139,8 +139,8 @@ class GithubAccess(pulumi.ComponentResource):
             name=name,
             description=f"{description}; assumed by GitHub Actions",
             assume_role_policy=document(trust(self._github.arn, subjects, self._repository.repository_id)),
-            # A first `up` waits half an hour for the cluster and a Multi-AZ database.
-            max_session_duration=2 * 3600,
+            # A deployment that fails at its end, and the way back (components/runner.py, TIMEOUT_MINUTES).
+            max_session_duration=3 * 3600,
             tags={**self._labels.aws(), "Name": name},
             opts=pulumi.ResourceOptions(parent=self),
         )

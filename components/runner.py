@@ -14,10 +14,11 @@ from components.settings.aws import Runner as RunnerSettings
 IMAGE = "aws/codebuild/standard:7.0"
 """Ubuntu with Python, Go, Node and the AWS CLI, maintained by CodeBuild."""
 
-TIMEOUT_MINUTES = 115
-"""Less than the two hours of the deploy role's session, and more than what a deployment that fails at its end
-may take: 35 for the migration Job, 10 for new pods, 15 for the checks after, and back 10 for the older pods,
-35 for the Job again, 4 for health. Cut off in the middle, an `up` leaves Pulumi's lock."""
+TIMEOUT_MINUTES = 175
+"""Less than the three hours of the deploy role's session, and more than what a deployment that fails at its
+end may take: 5 for the image's start, 35 for the migration Job, 30 for new pods, 15 for the checks after, and
+back 5 for the older image, 35 for the Job again, 30 for the older pods, 4 for health. Cut off in the middle,
+an `up` leaves Pulumi's lock."""
 
 LOG_RETENTION_DAYS = 90
 """GitHub keeps a job's own log as long by default."""

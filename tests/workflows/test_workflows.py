@@ -205,13 +205,20 @@ def test_a_push_that_waits_for_its_approval_does_not_stop_the_next_one() -> None
 def test_a_deployment_and_its_rollback_end_before_the_machine_and_its_credentials_do() -> None:
     [job] = load("deploy-stack")["jobs"].values()
     [role] = [step for step in job["steps"] if "configure-aws" in step.get("uses", "")]
-    job_seconds = number("data_jobs.py", "MIGRATION_SECONDS") + 300
-    forward = job_seconds + 600  # and the pods that Pulumi waits for
+    job_seconds = number("data_jobs.py", "MIGRATION_SECONDS") + number("data_jobs.py", "WAIT_SECONDS")
+    rollout_seconds = 60 * number("deployments.py", "ROLLOUT_MINUTES")
+    up_seconds = start_deadline_seconds() + job_seconds + rollout_seconds
     after = health.READY_SECONDS + health.HEALTH_SECONDS + health.SOAK_SECONDS + health.CHECK_SECONDS
-    back = 600 + job_seconds + health.READY_SECONDS + health.HEALTH_SECONDS
+    back = up_seconds + health.READY_SECONDS + health.HEALTH_SECONDS
     # Data of monitors is asked for where nothing was rolled back.
     end = max(back, health.REPORT_SECONDS)
-    assert forward + after + end < TIMEOUT_MINUTES * 60 < int(role["with"]["role-duration-seconds"])
+    assert up_seconds + after + end < TIMEOUT_MINUTES * 60 < int(role["with"]["role-duration-seconds"])
+
+
+def start_deadline_seconds() -> int:
+    """The longest that a stack gives an image to start."""
+    files = [yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text()) for stack in ("dev", "stg", "prod")]
+    return max(file["config"]["pipe:api"]["startDeadlineSeconds"] for file in files)
 
 
 def test_an_attempt_gets_the_record_of_the_one_before() -> None:
