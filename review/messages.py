@@ -18,7 +18,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from review.model import Report
 from sandbox.fault import Fault
 
-LONGEST = 64 * 2**20  # bytes of a message; a report on 2,000 resources has some 5 MB
+LONGEST = 32 * 2**20  # bytes of a message; a report on 2,000 changed resources has 2.3 MB
 MOST = 10_000  # messages
 
 

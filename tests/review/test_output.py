@@ -53,6 +53,12 @@ def test_a_link_of_the_tree_under_review_is_no_folder_for_a_report(
         output.prepare(tree / path, tree)
 
 
+def test_a_link_elsewhere_is_no_folder_for_a_report_either(outside: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").symlink_to(outside.parent)
+    with pytest.raises(Fault, match="Name that folder itself, or another one"):
+        output.prepare(tmp_path / "out", tmp_path / "tree")
+
+
 def test_a_rendering_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: object) -> str:
         raise ValueError
