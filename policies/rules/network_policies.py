@@ -51,9 +51,9 @@ def _covers(port: Value) -> bool:
 def _block(block: Value) -> Verdicts:
     """Judge the addresses of one peer; a peer that selects pods reaches no address of a node."""
     cidr = block["cidr"].text()
-    excepted = [each.text() for each in block["except"].items()]
+    excepted = [network.text() for network in block["except"].items()]
     for address in METADATA:
-        if _holds(cidr, address) and not any(_holds(each, address) for each in excepted):
+        if _holds(cidr, address) and not any(_holds(network, address) for network in excepted):
             yield unwanted(block["cidr"], f"add {address} to its except")
 
 

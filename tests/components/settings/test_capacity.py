@@ -25,7 +25,7 @@ def settings(stack: str) -> Settings:
 
 
 def refused(stack: str, quota: str, value: object) -> bool:
-    """Whether the stack's file with another quota has a fault there."""
+    """Return whether the stack's file with another quota has a fault there."""
     config = dict(load_file(ROOT / f"Pulumi.{stack}.yaml").config)
     config["pipe:kubernetes"] = {**config["pipe:kubernetes"], quota: value}
     return f"pipe:kubernetes.{quota}" in [fault.key for fault in read(config)[1]]
@@ -58,12 +58,12 @@ def test_the_quotas_hold_all_old_pods_besides_the_new_ones(stack: str) -> None:
     pkg/quota/v1/evaluator/core/pods.go, QuotaV1Pod); the proxy's stay longer than its rollout takes."""
     file = settings(stack)
     leaving = (file.api, file.proxy)
-    pods = capacity.pods(file) + sum(each.replicas.max for each in leaving)
+    pods = capacity.pods(file) + sum(workload.replicas.max for workload in leaving)
     cpu = capacity.cpu_limits(file) + sum(
-        each.replicas.max * quantity(each.resources.cpu_limit) for each in leaving
+        workload.replicas.max * quantity(workload.resources.cpu_limit) for workload in leaving
     )
     memory = capacity.memory_limits(file) + sum(
-        each.replicas.max * quantity(each.resources.memory_limit) for each in leaving
+        workload.replicas.max * quantity(workload.resources.memory_limit) for workload in leaving
     )
     assert pods <= file.kubernetes.quota_pods
     assert cpu <= quantity(file.kubernetes.quota_cpu)
