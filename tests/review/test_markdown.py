@@ -30,6 +30,7 @@ def reports(draw: st.DrawFn) -> Report:
     return made.report(changes=changes, findings=findings, notes=[note])
 
 
+@pytest.mark.engine
 @given(report=reports(), limit=st.integers(4000, 20_000))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_a_comment_never_passes_its_limit_uses_it_and_says_what_it_folded(report: Report, limit: int) -> None:
@@ -44,12 +45,14 @@ def test_a_comment_never_passes_its_limit_uses_it_and_says_what_it_folded(report
         assert len(text) > limit - render.ENDING - longest, "something is folded that would have fitted"
 
 
+@pytest.mark.engine
 @given(report=reports(), limit=st.integers(4000, 20_000))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_a_comment_has_no_markup_but_its_own(report: Report, limit: int) -> None:
     assert list(parsed.faults(render.markdown(report, limit))) == []
 
 
+@pytest.mark.engine
 @given(report=reports())
 @settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_every_line_of_a_folded_comment_is_a_line_of_the_whole_one_or_a_short_form(report: Report) -> None:

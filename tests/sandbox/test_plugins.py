@@ -137,7 +137,7 @@ threading.Event().wait()
 """
 
 
-@pytest.mark.engine
+@pytest.mark.drill
 @pytest.mark.parametrize(
     ("package", "name", "url", "keys"),
     [

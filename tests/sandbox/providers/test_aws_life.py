@@ -13,6 +13,8 @@ from tests.sandbox.providers.aws_things import PASSWORD, WORLD
 from tests.sandbox.providers.aws_world import World, world
 from tests.sandbox.targets.served import Client
 
+pytestmark = pytest.mark.engine
+
 STAY = (
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
     "aws:s3/bucketVersioning:BucketVersioning",

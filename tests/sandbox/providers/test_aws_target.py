@@ -18,6 +18,8 @@ from sandbox.providers.values import Secret
 from tests.sandbox.providers.aws_things import WORLD
 from tests.sandbox.providers.aws_world import World, world
 
+pytestmark = pytest.mark.engine
+
 ROOT = Path(__file__).parents[3]
 
 

@@ -14,6 +14,8 @@ from sandbox.providers.target import Refused
 from tests.sandbox.providers.aws_things import WORLD
 from tests.sandbox.providers.aws_world import World, world
 
+pytestmark = pytest.mark.engine
+
 
 @pytest.fixture(scope="module")
 def everything() -> Generator[World]:

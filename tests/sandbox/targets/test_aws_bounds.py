@@ -10,6 +10,8 @@ from botocore.exceptions import ClientError
 from tests.sandbox.providers.aws_things import ADMINISTRATION, OF_LOGS, READS, document, documents, trust
 from tests.sandbox.providers.aws_world import World, world
 
+pytestmark = pytest.mark.engine
+
 UP = (
     "vpc", "a", "balancer", "in", "role", "reader", "inline", "policy", "key", "bucket", "replica",
     "versioned",

@@ -8,6 +8,8 @@ from botocore.exceptions import ClientError
 
 from tests.sandbox.providers.aws_world import World, world
 
+pytestmark = pytest.mark.engine
+
 CLUSTER = {"clusterName": "pipe-dev"}
 NOBODY = "arn:aws:iam::123456789012:role/nobody"
 VIEW = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"

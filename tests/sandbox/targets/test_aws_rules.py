@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import jmespath.parser
+import pytest
 from botocore.session import Session
 
 from sandbox.providers.templates import PLACE, QUOTED
@@ -13,6 +14,8 @@ from sandbox.targets import aws_api
 from sandbox.targets.aws_api import VERSIONS
 from sandbox.targets.aws_kept import KEPT
 from sandbox.targets.web import Json
+
+pytestmark = pytest.mark.engine
 
 RULES: Json = tomllib.loads(Path(aws_api.__file__).with_suffix(".toml").read_text())
 

@@ -18,6 +18,8 @@ from sandbox.providers.templates import fill, search
 from tests.sandbox.providers.aws_world import World, world
 from tests.sandbox.targets import strict
 
+pytestmark = pytest.mark.engine
+
 Row = dict[str, Any]
 
 SEQUENCES: dict[str, Row] = tomllib.loads(Path(__file__).with_name("aws_sequences.toml").read_text())

@@ -18,6 +18,8 @@ from sandbox.targets.cloudflare_api import CloudflareApi
 from sandbox.targets.web import Json
 from tests.sandbox.targets.served import Client, served
 
+pytestmark = pytest.mark.engine
+
 RECORD = {"name": "pipe.dev", "type": "CNAME", "content": "lb.example.com", "proxied": True, "ttl": 1}
 RULE: Json = {"ref": "limit", "expression": "true", "action": "block", "ratelimit":
     {"characteristics": ["cf.colo.id", "ip.src"], "period": 10, "requests_per_period": 5}}  # fmt: skip

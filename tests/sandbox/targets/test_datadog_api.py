@@ -21,6 +21,8 @@ from sandbox.targets.datadog_api import DatadogApi
 from sandbox.targets.web import Json
 from tests.sandbox.targets.served import Client, served
 
+pytestmark = pytest.mark.engine
+
 KEYS = {"DD-API-KEY": "it", "DD-APPLICATION-KEY": "it"}
 
 # As the plugin sends a monitor: with all options that have a default.

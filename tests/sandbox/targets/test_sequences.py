@@ -20,6 +20,8 @@ from tests.sandbox.targets import test_cloudflare_api as of_cloudflare
 from tests.sandbox.targets import test_datadog_api as of_datadog
 from tests.sandbox.targets.served import Client, served
 
+pytestmark = pytest.mark.engine
+
 Step = tuple[str, str, Any, int]
 """A verb, a path in which # is the id of what was made, what is sent, and the status of the answer."""
 
