@@ -357,9 +357,11 @@ def test_a_program_that_never_ends_is_stopped_and_leaves_nothing_behind(tree: Pa
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=str
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGALRM, 2)],
+    ids=str,
 )
-def test_a_signal_ends_the_review_and_leaves_no_folder(
+def test_a_signal_or_the_outer_limit_ends_the_review_and_leaves_no_folder(
     number: signal.Signals, code: int, tmp_path: Path
 ) -> None:
     repository = tmp_path / "tree"
