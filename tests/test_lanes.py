@@ -13,23 +13,12 @@ from sandbox.targets import control_plane
 from tests import lanes
 
 
-def marked(marks: str) -> str:
-    """The source of a test module with these marks."""
-    return f"import pytest\n\n{marks}\ndef test_it():\n    pass\n"
-
-
-@pytest.mark.parametrize(
-    ("marks", "lane"),
-    [
-        ("", "unit"),
-        ("@pytest.mark.engine", "engine"),
-        ("@pytest.mark.drill", "drill"),
-        ("pytestmark = pytest.mark.engine\n\n@pytest.mark.drill", "drill"),
-    ],
-)
-def test_the_latest_marker_is_the_lane(pytester: pytest.Pytester, marks: str, lane: str) -> None:
-    [item] = pytester.getitems(marked(marks))
-    assert lanes.lane_of(item) == lane
+def test_the_latest_marker_is_the_lane(request: pytest.FixtureRequest) -> None:
+    item: pytest.Item = request.node
+    assert lanes.lane_of(item) == "unit"
+    item.add_marker(pytest.mark.drill)
+    item.add_marker(pytest.mark.engine)
+    assert lanes.lane_of(item) == "drill"
 
 
 def test_the_engine_and_the_control_plane_are_hidden_from_a_unit_test() -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.engine
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -26,7 +28,6 @@ def evaluation(stack: str, lazy: str) -> dict[str, Any]:
     return json.loads(printed.splitlines()[-1])
 
 
-@pytest.mark.engine
 @pytest.mark.parametrize("stack", ["dev", "prod"])
 def test_what_is_registered_is_the_same_to_the_byte_with_and_without_the_hook(stack: str) -> None:
     lazy, eager = evaluation(stack, "1"), evaluation(stack, "0")

@@ -6,12 +6,12 @@ from typing import Any, cast
 
 import pulumi
 import pytest
-import yaml
 from pulumi.runtime.mocks import MockMonitor
 
 import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  (the SDKs then load only what is used)
 from components.labels import Labels
 from components.settings.types import Model
+from tests.components.settings.stack_files import committed
 
 ROOT = Path(__file__).parents[2]
 
@@ -105,7 +105,6 @@ def topic() -> Callable[..., Any]:
     """`topic(Model, key, stack, **changes)`: a topic of a stack file, with top-level keys changed."""
 
     def load(model: type[Model], key: str, stack: str = "prod", **changes: Any) -> Model:
-        file = cast(dict[str, Any], yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text()))
-        return model.model_validate(file["config"][f"pipe:{key}"] | changes)
+        return model.model_validate(committed(stack)[f"pipe:{key}"] | changes)
 
     return load

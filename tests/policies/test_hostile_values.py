@@ -150,6 +150,7 @@ def test_the_regular_expressions_of_the_pack_are_found() -> None:
     assert {"policies.rules.environment._PASSWORD_IN_URL", r"https://\S+", "@.+"} <= set(PATTERNS)
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("name", PATTERNS)
 def test_a_regular_expression_takes_time_in_proportion_to_the_text(name: str) -> None:
     pattern = PATTERNS[name]
