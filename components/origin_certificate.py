@@ -22,7 +22,8 @@ class OriginCertificate(pulumi.ComponentResource):
     """A key that never leaves the state's encryption, and a certificate by Cloudflare's Origin CA.
 
     Only Cloudflare trusts that CA, so nobody who goes round it gets a valid connection. It does not renew
-    itself: the alert CertificateExpiry leads to the runbook, which has `pulumi up --replace` make a new key.
+    itself: the alert OriginCertificateExpiry leads to the runbook, which has `pulumi up --replace` make a new
+    key.
     """
 
     certificate: pulumi.Output[str]

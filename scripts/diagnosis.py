@@ -157,7 +157,7 @@ def _autoscaler(one: Manifest) -> Iterator[Finding]:
 
 def _certificates(facts: Facts) -> Iterator[Finding]:
     for name, days in facts.certificate_days.items():
-        remedy = "a new one: pulumi up --replace of the origin certificate (runbook CertificateExpiry)"
+        remedy = "a new one: pulumi up --replace of the origin certificate (runbook OriginCertificateExpiry)"
         if days is None:
             yield Finding("configuration", f"secret/{name}", "its certificate cannot be read", remedy)
         elif days < facts.warning_days:

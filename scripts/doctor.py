@@ -67,7 +67,7 @@ def work(steps: Steps, chosen: Options) -> str:
             autoscalers=cluster.list("horizontalpodautoscalers", ""),
             events=events,
             certificate_days=days,
-            warning_days=chosen.settings["monitoring"]["thresholds"]["certificateDays"]["warning"],
+            warning_days=chosen.settings["monitoring"]["thresholds"]["originCertificateDays"]["warning"],
             traces=traces,
         )
     found = findings(facts)

@@ -82,6 +82,13 @@ def test_a_runbook_is_headed_by_the_name_of_its_alert(folder: Path) -> None:
     assert {runbook(title) for title in titles.values()} == titles.keys()
 
 
+def test_the_doctor_judges_the_origins_certificate_and_names_its_runbook() -> None:
+    source = (ROOT / "scripts" / "diagnosis.py").read_text()
+    [title] = re.findall(r"origin certificate \(runbook (\w+)\)", source)
+    assert title == "OriginCertificateExpiry" and (DOCS / "runbooks" / runbook(title)).exists()
+    assert '["originCertificateDays"]' in (ROOT / "scripts" / "doctor.py").read_text()
+
+
 @pytest.mark.parametrize(
     "document",
     [ROOT / "README.md", DOCS / "deployment.md", DOCS / "ja" / "deployment.md"],
