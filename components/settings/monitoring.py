@@ -130,6 +130,7 @@ class Monitoring(Model):
         list[
             Annotated[str, string(r"^@\S+$", "a Datadog handle, such as @pagerduty-pipe", "@pagerduty-pipe")]
         ],
+        entries(0),
         Distinct,
     ]
     """Who is woken by a critical monitor's alert or missing data, and told of its recovery; empty: nobody."""
