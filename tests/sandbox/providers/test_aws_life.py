@@ -172,7 +172,7 @@ def test_an_endpoint_of_a_cluster_opens_and_closes_in_place(account: World) -> N
 def test_a_cluster_moves_to_other_subnets_and_groups_in_place(account: World) -> None:
     account.up("cluster", "balancer")
     vpc = dict(account.resource("cluster").inputs["vpcConfig"])
-    more = replace(account.resource("a", cidrBlock="10.0.9.0/24", availabilityZone="ap-northeast-1d"), id="")
+    more = replace(account.resource("a", cidrBlock="10.0.9.0/24", availabilityZone="ap-northeast-1a"), id="")
     wanted = [account.target.create(more).id, vpc["subnetIds"][1]]
     groups = [account.live["balancer"].id]
     live = account.change("cluster", vpcConfig={**vpc, "subnetIds": wanted, "securityGroupIds": groups})
