@@ -75,7 +75,9 @@ def allowed(schema: Node) -> str:
             entry = allowed(schema["items"])
             if least == most == 1:
                 return f"a list of one entry, {entry}"
-            count = f"{least} or more" if most is None else f"{least}" if least == most else f"{least} to {most}"
+            count = (
+                f"{least} or more" if most is None else f"{least}" if least == most else f"{least} to {most}"
+            )
             return f"a list of {count} different entries, each {entry}"
         case "object":
             return "a map of " + ", ".join(schema["properties"])

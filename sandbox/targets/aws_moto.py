@@ -19,8 +19,8 @@ def mend() -> None:
     """Have moto do what AWS does, where it does not.
 
     It loses a subnet group that is changed, gives every database the same id and no minor version, names two
-    backups of a minute alike, shows no description of a rule about a group, stumbles over a bucket policy about everybody, and
-    delivers logs at once, so that their bucket could never be deleted.
+    backups of a minute alike, shows no description of a rule about a group, stumbles over a bucket
+    policy about everybody, and delivers logs at once, so that their bucket could never be deleted.
     """
     from moto.ec2.models.security_groups import SecurityGroupRule
     from moto.iam.models import IAMBackend
@@ -41,7 +41,7 @@ def mend() -> None:
     def made(self: Any, *args: Any, **named: Any) -> None:
         begin(self, *args, **named)
         self.dbi_resource_id = f"db-{uuid.uuid4().hex[:26].upper()}"
-        # Asked for a major version, RDS answers with the minor one that it chooses (RDS API, CreateDBInstance).
+        # RDS chooses the minor version of a major one that it is asked for (RDS API, CreateDBInstance).
         self.engine_version = POSTGRES_MINOR.get(self.engine_version, self.engine_version)
 
     def kept(self: Any, subnet_name: str, *args: Any, **named: Any) -> Any:
