@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -29,9 +29,9 @@ STEPS = section("**The first time**", "### GitHub")
 def scalars(value: Any) -> list[str]:
     """Return every text in a stack file."""
     if isinstance(value, dict):
-        return [text for item in value.values() for text in scalars(item)]  # pyright: ignore[reportUnknownVariableType]
+        return scalars(list(cast(dict[str, Any], value).values()))
     if isinstance(value, list):
-        return [text for item in value for text in scalars(item)]  # pyright: ignore[reportUnknownVariableType]
+        return [text for item in cast(list[Any], value) for text in scalars(item)]
     return [str(value)]
 
 
