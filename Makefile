@@ -5,6 +5,9 @@ SHELL := bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
+# Tests and tasks start hundreds of Python processes; without bytecode each of them would compile our code again.
+export PYTHONDONTWRITEBYTECODE :=
+
 STACK ?= dev
 FLAGS ?=
 TARGETS ?=

@@ -2,6 +2,7 @@ import json
 import shutil
 import subprocess
 from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,12 @@ def container(**changes: Any) -> dict[str, Any]:
     return pod(**{f"containers__0__{key}": value for key, value in changes.items()})
 
 
+@cache
+def random_pods() -> list[dict[str, Any]]:
+    """Make 3,000 pods, the same ones each time."""
+    return [Maker(seed, (0.02, 0.05, 0.15)[seed % 3]).pod() for seed in range(3000)]
+
+
 @pytest.fixture(scope="session")
 def admission(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Kubernetes' own admission plugin, built from its published module."""
@@ -40,14 +47,13 @@ def admission(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def admitted(admission: Path) -> list[tuple[bool, bool]]:
     """What the plugin says of random pods under the baseline and the restricted standard, kind by kind."""
-    objects = [{"kind": name, **around(name, pod)[0]} for pod in RANDOM for name in ADMITTED]
+    objects = [{"kind": name, **around(name, pod)[0]} for pod in random_pods() for name in ADMITTED]
     lines = "\n".join(json.dumps(each) for each in objects)
     answer = subprocess.run([admission], input=lines, text=True, check=True, stdout=subprocess.PIPE)
     said = [line == "true" for line in answer.stdout.split()]
     return list(zip(said[::2], said[1::2], strict=True))
 
 
-RANDOM = [Maker(seed, (0.02, 0.05, 0.15)[seed % 3]).pod() for seed in range(3000)]
 ADMITTED = ("Pod", "Deployment", "CronJob")
 BASELINE = {rule.name for rule in PSS if rule.controls[0].startswith("PSS baseline: ")}
 
@@ -66,7 +72,7 @@ def replaced(pod: dict[str, Any]) -> bool:
 def test_the_verdicts_agree_with_kubernetes_own_admission_plugin(
     admitted: list[tuple[bool, bool]], name: str
 ) -> None:
-    subjects = [resource(kind(name), around(name, pod)[0]) for pod in RANDOM]
+    subjects = [resource(kind(name), around(name, pod)[0]) for pod in random_pods()]
     violated = [{rule.name for rule in PSS if judge(rule, subject).findings} for subject in subjects]
     expected = admitted[ADMITTED.index(name) :: len(ADMITTED)]
     restricted = [not found for found in violated]
@@ -74,7 +80,7 @@ def test_the_verdicts_agree_with_kubernetes_own_admission_plugin(
     assert 500 < sum(restricted) < 2500
 
     baseline = [not found & BASELINE for found in violated]
-    comparable = [index for index, pod in enumerate(RANDOM) if not replaced(pod)]
+    comparable = [index for index, pod in enumerate(random_pods()) if not replaced(pod)]
     assert [baseline[index] for index in comparable] == [expected[index][0] for index in comparable]
     assert len(comparable) > 2000
     assert sum(restricted) < sum(baseline) < 2900
