@@ -163,3 +163,20 @@ def test_a_scan_of_the_committed_code_finds_nothing_unsafe() -> None:
     assert done.returncode == 0, done.stdout
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]
     assert "S" in settings["select"]
+
+
+def test_make_ends_with_2_whatever_failed_as_the_readme_says(installed: Path) -> None:
+    python = installed / ".venv" / "bin" / "python"
+    python.write_text("#!/bin/sh\nexit 1\n")
+    assert make(installed, "review")[0] == 2
+    text = " ".join((ROOT / "README.md").read_text().split())
+    assert "make itself ends with 2 whatever failed" in text
+    assert "`.venv/bin/python -m review main` ends with 0, with 1 when something blocks, with 2" in text
+
+
+def test_the_readme_has_a_row_for_each_lane_and_says_what_the_gates_do() -> None:
+    text = (ROOT / "README.md").read_text()
+    for task in ("test-unit", "test", "test-all"):
+        assert f"\n| `make {task}` |" in text
+    assert "changes nothing; `make format` rewrites" in text
+    assert "`pre-commit install`" in text
