@@ -24,22 +24,34 @@ class Stuck(Exception):
 def wait(
     api: Api, path: str, seconds: float, patience: float, say: Callable[[str], None], gone: str = ""
 ) -> Json:
-    """The object once ready, or its uid `gone`; `Stuck` after `seconds` (0: now), or `patience` unchanged."""
+    """Return the object once it is ready, or once the one with the uid `gone` is deleted.
+
+    Raises `Stuck` after `seconds` (0: at once), as the provider does, or after `patience` seconds in which
+    nothing has changed.
+    """
     started = changed = time.monotonic()
-    before, explained = "", False
+    before, explained, reasons = "", False, ""
     while True:
         found = api.get(path)
-        if not (missing := _held(found, gone) if gone else _missing(api, found)):
+        try:
+            missing = _held(found, gone) if gone else _missing(api, found)
+        except Stuck as stuck:
+            # The pods of a Job whose deadline has passed are deleted, and their reasons with them.
+            lost = [line for line in reasons.splitlines() if line and line not in str(stuck)]
+            raise Stuck("\n".join([str(stuck), *lost])) from None
+        if not missing:
             return found or {}
         now = time.monotonic()
         if missing != before:
             changed, before, explained = now, missing, False
             say(missing)
         elif not explained and now - changed > EXPLAIN_SECONDS:
-            explained = True
-            say(" ·".join(f"{missing}{why(api, found)}".splitlines()[:2]))
+            explained, reasons = True, why(api, found)
+            say(" ·".join(f"{missing}{reasons}".splitlines()[:2]))
         if now - started > seconds or now - changed > patience:
             after = f" after {now - started:.0f} s" if seconds else ""
+            if not gone and patience < now - changed and now - started <= seconds:
+                after += f", {patience:.0f} of them without any change (the provider waits {seconds:.0f} s)"
             raise Stuck(f"not {'gone' if gone else 'ready'}{after}: {missing}{why(api, found)}")
         time.sleep(POLL_SECONDS)
 

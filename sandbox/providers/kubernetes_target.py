@@ -1,5 +1,6 @@
 """Objects on a Kubernetes API server, by server-side apply, as pulumi-kubernetes keeps them there."""
 
+import math
 import re
 import time
 from collections.abc import Collection, Sequence
@@ -22,7 +23,9 @@ from sandbox.targets.kubernetes_api import Api, ApiError, Json, condition, dig
 DEFAULT_SECONDS = 600.0
 """How long the provider waits if neither the program nor the object says (pulumi-kubernetes, pkg/await)."""
 
-PATIENCE = 60.0  # seconds without any change after which nothing will come: pods start at once here
+PATIENCE = 60.0
+"""Seconds without any change after which nothing will come, since pods start at once here. The provider would
+wait for the whole of its timeout."""
 
 IMMUTABLE = r"immutable|updates to .+ forbidden|may not (be )?change|can(not| not) be (changed|updated)"
 """What the server says of a field that it does not change."""
@@ -119,11 +122,15 @@ class KubernetesTarget(KubernetesPlan):
         return ()
 
     def spoilt(self, resource: Resource) -> Sequence[str]:
-        """A failed Job, where the program says that it is to be run anew (pulumi.com/replaceUnready)."""
+        """Name what replaces a Job that has not completed, where the program asks for it (replaceUnready).
+
+        A Job that still runs is replaced, too (pulumi-kubernetes, provider/pkg/provider/provider.go, Diff).
+        """
         if _annotation(resource, "replaceUnready") != "true" or not self._askable(resource):
             return ()
-        failed = condition(self._get(resource), "Failed").get("status") == "True"
-        return ("metadata",) if failed else ()
+        job = self._get(resource)
+        complete = condition(job, "Complete").get("status") == "True"
+        return ("metadata",) if job and not complete else ()
 
     # The server
 
@@ -169,8 +176,10 @@ class KubernetesTarget(KubernetesPlan):
         if _annotation(resource, "skipAwait") == "true":
             return found
         path = cast(str, self._path(resource))
-        seconds = 0 if once else _seconds(resource)
-        return ready.wait(self._api, path, seconds, self._patience, resource.say, gone)
+        seconds, patience = 0 if once else _seconds(resource), self._patience
+        if not once and not gone and _ends_by_itself(found):
+            seconds = patience = math.inf
+        return ready.wait(self._api, path, seconds, patience, resource.say, gone)
 
     def _apply(self, resource: Resource, *, dry_run: bool = False, force: bool = False) -> Json:
         _check_kubeconfig(resource)
@@ -214,6 +223,15 @@ def _is_bare(resource: Resource) -> bool:
 
 def _annotation(resource: Resource, name: str, default: str = "") -> str:
     return str(dig(metadata_of(resource.inputs), "annotations", f"pulumi.com/{name}") or default)
+
+
+def _ends_by_itself(found: Json) -> bool:
+    """Whether an object is a Job with a deadline, which alone ends the wait for it.
+
+    The provider starts its timer anew with each event of the namespace's jobs and pods, and an informer
+    repeats them every minute (pulumi-kubernetes, provider/pkg/await/job.go and informers/factory.go).
+    """
+    return found["kind"] == "Job" and bool(dig(found, "spec", "activeDeadlineSeconds"))
 
 
 def _seconds(resource: Resource) -> float:

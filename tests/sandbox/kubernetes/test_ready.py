@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -115,9 +116,31 @@ def test_a_job_is_waited_for_and_a_failed_one_is_run_anew(target: KubernetesTarg
     assert re.fullmatch(r"the job runs, pods: \d active, 0 succeeded, \d failed", said[-1])
     failed = replace(wrong, id="pipe/work")
     assert target.spoilt(failed) == ("metadata",)
+    assert target.spoilt(replace(failed, id="pipe/gone")) == ()
     asked = engine(Kubernetes("kubernetes"), target, failed, Live(failed.id, wrong.inputs, {}))
     assert asked.differences() == {"metadata": "update_replace"}
     target.delete(failed)
+
+
+def test_a_job_whose_image_is_missing_is_waited_for_until_its_deadline(target: KubernetesTarget) -> None:
+    missing = resource(JOB, "spec.template.spec.containers.0.image", "work:1-missing")
+    missing.inputs["spec"]["activeDeadlineSeconds"] = 8  # longer than the target waits without a change
+    started = time.monotonic()
+    with pytest.raises(Unready, match=r"the job has failed: Job was active longer than") as stuck:
+        target.create(missing)
+    assert time.monotonic() - started > 7
+    assert "work: ImagePullBackOff: Back-off pulling image" in str(stuck.value)
+    target.delete(replace(missing, id="pipe/work"))
+
+
+def test_a_job_that_still_runs_is_replaced_where_the_program_asks_for_it(
+    target: KubernetesTarget, empty: Cluster
+) -> None:
+    missing = resource(JOB, "spec.template.spec.containers.0.image", "work:1-missing")
+    with pytest.raises(Unready, match="the provider waits 600 s"):
+        target.create(missing)
+    assert target.spoilt(replace(missing, id="pipe/work")) == ("metadata",)
+    target.delete(replace(missing, id="pipe/work"))
 
 
 def test_a_job_has_no_readiness_probe_to_fail(target: KubernetesTarget) -> None:
@@ -127,12 +150,15 @@ def test_a_job_has_no_readiness_probe_to_fail(target: KubernetesTarget) -> None:
 
 
 def test_a_service_waits_for_pods_and_for_its_load_balancer(target: KubernetesTarget) -> None:
+    served = target.create(resource(SERVICE))  # without pods: only those that are not ready are waited for
+    with pytest.raises(Unready):
+        target.create(resource(DEPLOYMENT, *image("unready")))
     said: list[str] = []
-    with pytest.raises(Unready, match="no pod that it selects is ready"):
-        target.create(resource(SERVICE, say=said.append))
-    assert set(said) == {"no pod that it selects is ready"}
-    live = target.create(resource(DEPLOYMENT))
-    served = target.update(resource(SERVICE, id="pipe/web"), BEFORE)
+    with pytest.raises(Unready, match="a pod that it selects is not ready"):
+        target.update(resource(SERVICE, id="pipe/web", say=said.append), BEFORE)
+    assert set(said) == {"a pod that it selects is not ready"}
+    live = target.update(resource(DEPLOYMENT, id="pipe/web"), BEFORE)
+    target.update(resource(SERVICE, id="pipe/web"), BEFORE)
     (ingress,) = served.outputs["status"]["loadBalancer"]["ingress"]
     assert ingress["hostname"].startswith("k8s-pipe-web-")
     assert ingress["hostname"].endswith(".elb.ap-northeast-1.amazonaws.com")
@@ -245,20 +271,10 @@ def test_an_ingress_waits_for_a_load_balancer_of_its_class(target: KubernetesTar
     target.delete(resource(INGRESS, id="pipe/web"))
 
 
-def test_a_service_without_a_selector_waits_for_endpoints_of_somebody_elses(
-    target: KubernetesTarget, empty: Cluster
-) -> None:
-    unbound = resource(SERVICE, "spec", {"ports": [{"port": 443}]})
-    with pytest.raises(Unready, match="it selects no pods, and has no endpoints"):
-        target.create(unbound)
-    of = {"name": "web-1", "namespace": "pipe", "labels": {"kubernetes.io/service-name": "web"}}
-    ends = {"addressType": "IPv4", "ports": [{"port": 443}], "endpoints": [{"addresses": ["10.9.8.7"]}]}
-    empty.apply({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": of, **ends})
-    assert target.update(replace(unbound, id="pipe/web"), BEFORE).id == "pipe/web"
-    target.delete(resource(SERVICE, id="pipe/web"))
-    empty.kubectl("delete", "endpointslice", "web-1", "--ignore-not-found")
-    headless = target.create(resource(SERVICE, "spec", {"clusterIP": "None", "ports": [{"port": 443}]}))
-    target.delete(resource(SERVICE, id=headless.id))
+def test_a_service_without_a_selector_waits_for_no_pods(target: KubernetesTarget) -> None:
+    for spec in ({"ports": [{"port": 443}]}, {"clusterIP": "None", "ports": [{"port": 443}]}):
+        live = target.create(resource(SERVICE, "spec", spec))
+        target.delete(resource(SERVICE, id=live.id))
 
 
 def test_a_suspended_job_is_not_done(target: KubernetesTarget) -> None:
@@ -275,16 +291,16 @@ def test_a_name_outside_the_cluster_needs_no_pods(target: KubernetesTarget) -> N
 
 def test_skip_await_is_honoured_and_the_timeout_is_the_programs(target: KubernetesTarget) -> None:
     skipping = resource(
-        SERVICE, "metadata", {**SERVICE["metadata"], "annotations": {"pulumi.com/skipAwait": "true"}}
+        INGRESS, "metadata", {**INGRESS["metadata"], "annotations": {"pulumi.com/skipAwait": "true"}}
     )
     assert target.create(skipping).id == "pipe/web"
-    target.delete(resource(SERVICE, id="pipe/web"))
-    short = {**SERVICE["metadata"], "annotations": {"pulumi.com/timeoutSeconds": "1"}}
+    target.delete(resource(INGRESS, id="pipe/web"))
+    short = {**INGRESS["metadata"], "annotations": {"pulumi.com/timeoutSeconds": "1"}}
     with pytest.raises(Unready, match="not ready after 1 s"):
-        target.create(resource(SERVICE, "metadata", short))
+        target.create(resource(INGRESS, "metadata", short))
     with pytest.raises(Unready, match="not ready after 2 s"):
-        target.update(resource(SERVICE, "metadata", short, id="pipe/web", timeout=2), BEFORE)
-    target.delete(resource(SERVICE, id="pipe/web"))
+        target.update(resource(INGRESS, "metadata", short, id="pipe/web", timeout=2), BEFORE)
+    target.delete(resource(INGRESS, id="pipe/web"))
 
 
 def test_custom_resources_need_their_definition_first(target: KubernetesTarget) -> None:
