@@ -160,7 +160,7 @@ def _conditions(message: str, state: str) -> list[tuple[re.Match[str], int, str]
     nothing but nested conditions.
     """
     tags = list(_TAG.finditer(message))
-    found: dict[int, tuple[re.Match[str], int, str]] = {}
+    conditions: dict[int, tuple[re.Match[str], int, str]] = {}
     open_tags: list[tuple[int, int | None]] = []
     """The index of each tag that opens a condition, and of the {{else}} that belongs to it."""
     for index, tag in enumerate(tags):
@@ -178,12 +178,12 @@ def _conditions(message: str, state: str) -> list[tuple[re.Match[str], int, str]
             holds = (tags[opening][1] == "#") == (closing == state)
             hidden_first, hidden_second = int(not (depends or holds)), int(not depends and holds)
             separator = " " if depends else ""
-            found[opening] = (tags[opening], hidden_first, "")
+            conditions[opening] = (tags[opening], hidden_first, "")
             if otherwise is not None:
-                found[otherwise] = (tags[otherwise], hidden_second - hidden_first, separator)
+                conditions[otherwise] = (tags[otherwise], hidden_second - hidden_first, separator)
             last = hidden_first if otherwise is None else hidden_second
-            found[index] = (tag, -last, separator)
-    return [found[index] for index in sorted(found)]
+            conditions[index] = (tag, -last, separator)
+    return [conditions[index] for index in sorted(conditions)]
 
 
 @dataclass(frozen=True)
