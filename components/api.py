@@ -101,6 +101,7 @@ class Api(pulumi.ComponentResource):
                 grace_seconds=LEAVE_SECONDS + args.settings.grace_seconds,
                 spread=deployments.spread(pods.API),
             ),
+            image=args.settings.image,
             parent=self,
             after=[policy, *args.after],
         )

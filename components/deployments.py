@@ -8,6 +8,7 @@ import pulumi_kubernetes as kubernetes
 from components.pods import Workload
 from components.settings.capacity import SURGE_PERCENT
 from components.settings.kubernetes import Replicas
+from components.settings.types import version
 
 REVISIONS = 10
 """Old ReplicaSets that `kubectl rollout undo --to-revision` can return to."""
@@ -20,6 +21,8 @@ plugin waits this long for a failed rollout, too, since it only notes ProgressDe
 (pulumi-kubernetes, provider/pkg/await/deployment.go, processDeploymentEvent)."""
 SETTLE_SECONDS = 10
 """How long a new pod must stay ready before it counts, so that one that crashes at once stops the rollout."""
+
+CHANGE_CAUSE = "kubernetes.io/change-cause"
 
 FORCE = {"pulumi.com/patchForce": "true"}
 """Server-side apply takes back what another manager owns: after `kubectl rollout undo` the pod template
@@ -38,13 +41,18 @@ def replicated(
     pod_metadata: kubernetes.meta.v1.ObjectMetaArgs,
     pod: kubernetes.core.v1.PodSpecArgs,
     *,
+    image: str,
     parent: pulumi.Resource,
     after: Sequence[pulumi.Resource],
 ) -> kubernetes.apps.v1.Deployment:
-    """A Deployment with its autoscaler and its disruption budget."""
+    """A Deployment with its autoscaler and its disruption budget.
+
+    `kubectl rollout history` shows the version of `image` for each revision: the controller copies
+    the annotation to the ReplicaSet, and `kubectl rollout undo` copies it back.
+    """
     deployment = kubernetes.apps.v1.Deployment(
         name,
-        metadata=workload.meta(annotations=FORCE),
+        metadata=workload.meta(annotations={**FORCE, CHANGE_CAUSE: change_cause(image)}),
         spec=deployment_spec(workload.app, replicas, pod_metadata, pod),
         opts=pulumi.ResourceOptions(
             parent=parent,
@@ -66,6 +74,11 @@ def replicated(
         opts=pulumi.ResourceOptions(parent=parent),
     )
     return deployment
+
+
+def change_cause(image: str) -> str:
+    """Return what `kubectl rollout history` shows of an image: its tag, or 12 digits of its digest."""
+    return f"version {version(image) or image.partition('@sha256:')[2][:12]}"
 
 
 def deployment_spec(

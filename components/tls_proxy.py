@@ -129,6 +129,7 @@ class TlsProxy(pulumi.ComponentResource):
                 grace_seconds=LEAVE_SECONDS + FINISH_SECONDS,
                 spread=deployments.spread(pods.PROXY),
             ),
+            image=args.settings.image,
             parent=self,
             after=[policy, *args.after],
         )

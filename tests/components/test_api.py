@@ -67,7 +67,19 @@ def test_apply_leaves_the_number_of_pods_to_the_autoscaler(objects: Objects, rec
 
 def test_apply_takes_back_what_a_rollback_by_kubectl_owns(objects: Objects) -> None:
     annotations = objects()["Deployment/pipe-api"]["metadata"]["annotations"]
-    assert annotations == {"pulumi.com/patchForce": "true"}
+    assert annotations["pulumi.com/patchForce"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("image", "cause"),
+    [
+        ("registry:5000/pipe/api:1.4.2@sha256:" + "a" * 64, "version 1.4.2"),
+        ("registry/pipe/api@sha256:" + "a" * 64, "version aaaaaaaaaaaa"),
+    ],
+)
+def test_the_history_of_rollouts_names_versions(objects: Objects, image: str, cause: str) -> None:
+    annotations = objects(image=image)["Deployment/pipe-api"]["metadata"]["annotations"]
+    assert annotations["kubernetes.io/change-cause"] == cause
 
 
 def test_new_pods_come_before_old_ones_go_and_revisions_are_kept(objects: Objects) -> None:
