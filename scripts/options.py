@@ -27,6 +27,10 @@ exit codes:
 """
 
 
+class Stopped(KeyboardInterrupt):
+    """Somebody stopped a run; the message says what runs now, and what to do."""
+
+
 class Refused(Exception):
     """Nothing was changed; the message says why, and what to do."""
 
@@ -74,6 +78,15 @@ def refusable(main: Main) -> Callable[..., int]:
     return ended
 
 
+def filled(text: str) -> str:
+    """Refuse an empty value: it is a variable that nobody set, and no wish to leave the option out."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(
+            "it is empty, as of a variable that is not set; leave it out, or say what"
+        )
+    return text
+
+
 def parser(name: str, description: str) -> argparse.ArgumentParser:
     """A parser with the options that all scripts share."""
     made = argparse.ArgumentParser(
@@ -82,6 +95,7 @@ def parser(name: str, description: str) -> argparse.ArgumentParser:
         epilog=TEXT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    made.register("type", None, filled)  # what no type is named for, in every script
     made.add_argument("stack", metavar="STACK", help=f"one of: {', '.join(stacks())}")
     made.add_argument("--dry-run", action="store_true", help="show every command that would change something")
     made.add_argument("--yes", action="store_true", help="do not ask, not even for a protected stack")

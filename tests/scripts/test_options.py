@@ -1,4 +1,5 @@
 import argparse
+import importlib
 import sys
 from typing import Any
 
@@ -60,3 +61,16 @@ def test_a_stack_without_protection_and_a_dry_run_do_not_ask(monkeypatch: pytest
     options.options(given(yes=True)).confirm("x")
     with pytest.raises(Refused, match="add --yes"):
         options.options(given()).confirm("x")
+
+
+@pytest.mark.parametrize("name", ["build", "deploy", "migrate", "rollback", "restore", "relocate"])
+def test_an_empty_value_is_a_variable_that_nobody_set_and_is_refused(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    option = {"rollback": "--to-version", "restore": "--at", "relocate": "--as"}.get(name, "--version")
+    main = importlib.import_module(f"scripts.{name}").main
+    for value in ("", " "):
+        with pytest.raises(SystemExit) as ended:
+            main(["dev", option, value])
+        assert ended.value.code == 2
+        assert f"argument {option}: it is empty, as of a variable that is not set" in capsys.readouterr().err

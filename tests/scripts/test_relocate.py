@@ -82,7 +82,6 @@ def test_the_boundary_that_it_says_how_to_make_is_the_one_that_foundation_would_
             "missing: --to REGION and --as NAME, as in scripts/relocate.sh prod --to ap-northeast-3",
         ),
         (("--to", NEW), "missing: --as NAME"),
-        (("--to", NEW, "--as", ""), "missing: --as NAME"),
         (("--as", "osaka"), "missing: --to REGION"),
         (("--to", "ap-northeast-1", "--as", "osaka"), "an AWS region other than ap-northeast-1"),
         (("--to", "osaka", "--as", "osaka"), "--to osaka: an AWS region"),
