@@ -100,7 +100,7 @@ def answer(url: str, seconds: float = HEALTH_SECONDS) -> str:
 def watch(steps: Steps, chosen: Options, before: Iterable[str], soak: float) -> None:
     """No monitor may begin to alert while the new pods serve; those in `before` did so already."""
     if chosen.dry_run:
-        steps.line("would ask Datadog for the monitors' states")
+        steps.plan("would ask Datadog for the monitors' states")
         return
     datadog, known, end = Datadog(chosen), set(before), time.monotonic() + soak
     while True:
@@ -136,7 +136,7 @@ def reporting(steps: Steps, chosen: Options, seconds: float = REPORT_SECONDS) ->
         steps.skip("nothing reports to the Datadog of a sandbox")
         return
     if chosen.dry_run:
-        steps.line("would ask Datadog for the data of each monitor")
+        steps.plan("would ask Datadog for the data of each monitor")
         return
     datadog, end = Datadog(chosen), time.monotonic() + seconds
     while missing := datadog.silent():
@@ -213,7 +213,7 @@ def users(steps: Steps, chosen: Options) -> None:
         steps.skip("nobody outside reaches a sandbox")
         return
     if chosen.dry_run:
-        steps.line("would run Datadog's synthetic checks")
+        steps.plan("would run Datadog's synthetic checks")
         return
     results = Datadog(chosen).check(CHECK_SECONDS)
     for name, result in sorted(results.items()):

@@ -42,15 +42,23 @@ def cloudflares(steps: Steps, api: cloudflare.Cloudflare, edge: dict[str, Any]) 
         raise Failed(f"Cloudflare knows {len(zones)} zones called {edge['zoneName']}")
     zone = zones[0].id
     for record in records(api, zone, edge):
-        steps.line(f"{record.type} {record.name}")
+        report(steps, f"{record.type} {record.name}")
         if not steps.options.dry_run:
             api.dns.records.delete(record.id, zone_id=zone)
     if not edge["zone"]["owned"]:
         return
     for ruleset in [each for each in api.rulesets.list(zone_id=zone) if each.kind == "zone"]:
-        steps.line(f"ruleset {ruleset.phase}")
+        report(steps, f"ruleset {ruleset.phase}")
         if not steps.options.dry_run:
             api.rulesets.delete(ruleset.id, zone_id=zone)
+
+
+def report(steps: Steps, text: str) -> None:
+    """Name what is deleted, or what would be."""
+    if steps.options.dry_run:
+        steps.plan(f"would delete {text}")
+    else:
+        steps.line(text)
 
 
 def records(api: cloudflare.Cloudflare, zone: str, edge: dict[str, Any]) -> Iterator[Any]:
@@ -65,7 +73,7 @@ def datadogs(steps: Steps, chosen: Options) -> None:
     """The AWS account, as Datadog knows it; its role is of the lost stack."""
     api, account = AWSIntegrationApi(datadog.client(chosen)), chosen.settings["service"]["account"]
     for each in cast(Any, api.list_aws_accounts(aws_account_id=account)).data:
-        steps.line(f"AWS account {account}")
+        report(steps, f"AWS account {account}")
         if not steps.options.dry_run:
             api.delete_aws_account(aws_account_config_id=each.id)
 

@@ -1,9 +1,11 @@
 """Running programs: no secret is ever an argument, and a failure says what failed."""
 
+import contextlib
 import os
 import shlex
+import signal
 import subprocess
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from typing import IO
 
 LAST_LINES = 15
@@ -42,9 +44,14 @@ class Programs:
 
     def lines(
         self, *words: str, only: Collection[str] | None = None, output: IO[str] | None = None
-    ) -> Iterator[str]:
+    ) -> Generator[str]:
         """The lines of a command as they come; it may take long. It sees `only` these variables. With a file
-        for its `output`, which goes there as it is, the lines are those of its errors."""
+        for its `output`, which goes there as it is, the lines are those of its errors.
+
+        Whoever asks shows them, so that a failure does not repeat them. The command is in a session of its
+        own: Ctrl-C reaches it once, by `_stop`, and not from the terminal as well, which Pulumi would take
+        for the second Ctrl-C that cuts off what is under way.
+        """
         try:
             process = subprocess.Popen(
                 self._checked(words),
@@ -54,24 +61,35 @@ class Programs:
                 stderr=subprocess.PIPE if output else subprocess.STDOUT,
                 text=True,
                 errors="replace",
+                start_new_session=True,
             )
         except FileNotFoundError:
             raise Failed(f"{words[0]} is not installed, or not in PATH") from None
         printed = process.stderr or process.stdout
         assert printed
-        last: list[str] = []
-        all_read = False
+        ended = False
         try:
             for line in printed:
-                last = [*last[1 - LAST_LINES :], self._masked(line.rstrip("\n"))]
-                yield last[-1]
-            all_read = True  # it ends by itself, and says how
-        finally:
-            if not all_read and process.poll() is None:
-                process.terminate()
+                yield self._masked(line.rstrip("\n"))
             code = process.wait()
+            ended = True
+        finally:
+            if not ended:
+                self._stop(process, printed, words[0])
         if code:
-            raise Failed(f"{shlex.join(words)} ended with {code}:\n" + "\n".join(last))
+            raise Failed(f"{shlex.join(words)} ended with {code}")
+
+    def _stop(self, process: "subprocess.Popen[str]", printed: IO[str], name: str) -> None:
+        """End a command: ask it first, insist at the second Ctrl-C, and kill it at the third."""
+        self._show(f"stopping: {name} finishes what it has begun; Ctrl-C again cuts that off")
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+            with contextlib.suppress(KeyboardInterrupt):
+                for line in printed:
+                    self._show(self._masked(line.rstrip("\n")))
+                process.wait()
+                return
 
     def _run(self, words: tuple[str, ...], given: str | None, hidden: Mapping[str, str] | None = None) -> str:
         try:

@@ -95,7 +95,9 @@ def prepare(steps: Steps, chosen: Options, new: str, region: str) -> str:
         (levels, levels.read_text().replace(f'"env:{old}"', f'"env:{new}"')),
     ):
         with steps.step(str(file.relative_to(ROOT))):
-            if not chosen.dry_run:
+            if chosen.dry_run:
+                steps.plan(f"would write {file.relative_to(ROOT)}")
+            else:
                 file.write_text(text)
     return "\n".join(next_steps(chosen.stack, chosen.settings, new, region))
 

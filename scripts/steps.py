@@ -13,11 +13,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from scripts.options import DONE, FAILED, REFUSED, ROOT, STOPPED, Options, Refused
+from scripts.options import DONE, FAILED, REFUSED, ROOT, STOPPED, Options, Refused, Stopped
 from scripts.process import Failed, Programs
 
 RECORDS = ROOT / ".runs"
-SIGNS = {"done": ("✓", 32), "skipped": ("–", 33), "failed": ("✗", 31), "stopped": ("✗", 31)}
+SIGNS = {
+    "done": ("✓", 32),
+    "planned": ("○", 33),
+    "skipped": ("–", 33),
+    "failed": ("✗", 31),
+    "stopped": ("✗", 31),
+}
 """How a step ended, with the terminal's colour."""
 
 
@@ -27,7 +33,7 @@ class Step:
 
     title: str
     result: str = "running"
-    """done, skipped, failed or stopped at the end."""
+    """done, planned, skipped, failed or stopped at the end; planned: a dry run did not do it."""
     seconds: float = 0.0
     lines: list[str] = field(default_factory=list[str])
 
@@ -50,7 +56,7 @@ class Steps:
         self.steps: list[Step] = []
         self.results: dict[str, Any] = {}
         """What the run found out that is worth keeping: names, measured seconds."""
-        self.programs = Programs(self.line, dry_run=options.dry_run)
+        self.programs = Programs(self.plan if options.dry_run else self.line, dry_run=options.dry_run)
         self._colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         self._begun = time.monotonic()
 
@@ -89,6 +95,12 @@ class Steps:
         self.steps[-1].result = "skipped"
         self.line(f"skipped: {why}")
 
+    def plan(self, text: str) -> None:
+        """Say what the step that runs would do if this were no dry run."""
+        if self.steps and self.steps[-1].result == "running":
+            self.steps[-1].result = "planned"
+        self.line(text)
+
     def line(self, text: str) -> None:
         """A line of the step that runs, in the record, too."""
         if self.steps:
@@ -100,8 +112,9 @@ class Steps:
         if self.options.dry_run:
             self.programs.change(*words)
             return
-        for text in self.programs.lines(*words, only=only):
-            self.line(text)
+        with contextlib.closing(self.programs.lines(*words, only=only)) as lines:
+            for text in lines:
+                self.line(text)
 
     def write(self, code: int, said: str) -> Path:
         """Writes the record; where it is, without the ending."""
@@ -173,6 +186,8 @@ def perform(command: str, options: Options, work: Callable[[Steps], str]) -> int
         code, said = REFUSED, str(error)
     except Failed as error:
         code, said = FAILED, str(error)
+    except Stopped as error:
+        code, said = STOPPED, str(error)
     except KeyboardInterrupt:
         code, said = STOPPED, "stopped"
     record = steps.write(code, said)

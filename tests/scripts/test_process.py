@@ -1,4 +1,5 @@
 import sys
+import time
 
 import pytest
 
@@ -40,6 +41,54 @@ def test_lines_come_one_by_one_masked_and_a_failure_has_the_last(programs: Progr
         for line in programs.lines("sh", "-c", 'echo one; echo "$PLANTED"; exit 4'):
             seen.append(line)
     assert seen == ["one", "[secret]"]
+
+
+def test_a_failure_does_not_repeat_the_lines_that_were_shown(programs: Programs) -> None:
+    with pytest.raises(Failed) as failed:
+        list(programs.lines("sh", "-c", "echo wrong; exit 4"))
+    assert str(failed.value) == "sh -c 'echo wrong; exit 4' ended with 4"
+
+
+STUBBORN = """
+import signal, sys, time
+
+def end(number, _frame):
+    print("finishing" if number == signal.SIGINT else "given up", flush=True)
+    if number == signal.SIGTERM or sys.argv[1] == "1":
+        sys.exit(1)
+
+signal.signal(signal.SIGINT, end)
+signal.signal(signal.SIGTERM, end)
+print("working", flush=True)
+while True:
+    time.sleep(0.1)
+"""
+
+
+@pytest.mark.parametrize("presses", [1, 2])
+def test_ctrl_c_asks_a_command_to_end_and_the_second_one_insists(
+    shown: list[str], programs: Programs, presses: int
+) -> None:
+    if presses == 2:
+        original = programs._show  # pyright: ignore[reportPrivateUsage]
+
+        def press(text: str) -> None:
+            original(text)
+            if text == "finishing":
+                raise KeyboardInterrupt
+
+        programs._show = press  # pyright: ignore[reportPrivateUsage]
+    began = time.monotonic()
+    lines = programs.lines(sys.executable, "-c", STUBBORN, str(presses))
+    assert next(lines) == "working"
+    with pytest.raises(KeyboardInterrupt):
+        lines.throw(KeyboardInterrupt)
+    assert shown[:2] == [
+        f"stopping: {sys.executable} finishes what it has begun; Ctrl-C again cuts that off",
+        "finishing",
+    ]
+    assert shown[2:] == ["given up"] * (presses - 1)
+    assert time.monotonic() - began < 10
 
 
 def test_a_dry_run_shows_what_it_would_change_and_does_not(shown: list[str]) -> None:

@@ -1,10 +1,11 @@
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
 from scripts import steps
-from scripts.options import Options, Refused
+from scripts.options import Options, Refused, Stopped
 from scripts.process import Failed
 from scripts.steps import Steps, perform
 
@@ -74,3 +75,31 @@ def test_a_record_has_the_lines_of_each_step_and_what_was_found(records: Path) -
     record = json.loads(file.read_text())
     assert record["steps"] == [{"title": "look", "result": "done", "seconds": 0.0, "lines": ["seen"]}]
     assert record["results"] == {"found": 3}
+
+
+def test_a_dry_run_has_no_tick_for_what_it_did_not_do(
+    records: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work(run: Steps) -> str:
+        with run.step("look"):
+            pass
+        with run.step("change"):
+            run.programs.change("false")
+        with run.step("follow"):
+            run.follow("false")
+        return "changed"
+
+    assert perform("try", dataclasses.replace(OPTIONS, dry_run=True), work) == 0
+    said = capsys.readouterr().out
+    assert "  ✓ look (0.0 s)\n" in said
+    assert "  ○ change (0.0 s)\n" in said and "  ○ follow (0.0 s)\n" in said
+    [file] = records.glob("*-try.md")
+    assert "| ○ | change | 0.0 s |" in file.read_text()
+
+
+def test_who_stops_a_run_hears_what_runs_now(records: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def work(_: Steps) -> str:
+        raise Stopped("stopped; dev runs 1.0.0")
+
+    assert perform("try", OPTIONS, work) == 130
+    assert capsys.readouterr().err == "error: stopped; dev runs 1.0.0\n"
