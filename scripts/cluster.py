@@ -26,6 +26,7 @@ class Cluster:
 
     def __init__(self, programs: Programs, options: Options, kubectl: str = "kubectl") -> None:
         self.programs = programs
+        self.namespace = options.namespace
         self.silent = options.target == "sandbox"
         """Whether pods have no logs."""
         self._words = (kubectl, "--namespace", options.namespace)
@@ -54,6 +55,21 @@ class Cluster:
             self.programs.change(*self._words, "create", "--filename=-", f"# {name}")
             return
         self.programs.change(*self._words, "create", "--filename=-", given=json.dumps(manifest))
+
+    def apply(self, manifest: Manifest) -> None:
+        """Create or change an object, so that it says this."""
+        name = f"{manifest['kind'].lower()}/{manifest['metadata']['name']}"
+        words = (
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "--field-manager=pipe-scripts",
+            "--filename=-",
+        )
+        if self.programs.dry_run:
+            self.programs.change(*self._words, *words, f"# {name}")
+            return
+        self.programs.change(*self._words, *words, given=json.dumps(manifest))
 
     def annotate(self, name: str, key: str, value: str | None) -> None:
         """Sets an annotation, or takes it away."""

@@ -27,9 +27,10 @@ from scripts import (
     rollback,
     stack_file,
 )
-from scripts.cluster import Cluster, connected
-from scripts.options import ROOT, Options, Refused
+from scripts.cluster import API, Cluster, connected
+from scripts.options import ROOT, Options, Refused, Stopped
 from scripts.process import Failed
+from scripts.releases import GOOD, Releases
 from scripts.repository import Repository
 from scripts.steps import Steps, perform
 
@@ -108,34 +109,81 @@ def work(steps: Steps, chosen: Options, given: argparse.Namespace) -> str:
         with steps.step("ready to begin"):
             journal = begin(steps, cluster, chosen, given, repository)
         chosen.confirm(f"Deploying {given.version or 'the stack file'} to {chosen.stack}")
-        if not given.skip_checks:
-            checks.run(steps, chosen)
-        if given.version:
-            with steps.step(f"image of {given.version}"):
-                journal.image = image.ensure(steps, chosen, given.version)
-        repository.mark()
-        if not given.skip_frontend and not journal.frontend:
-            with steps.step("frontend"):
-                journal.served = journal.served or frontend.served(steps, chosen)
-                journal.keep(chosen)
-                frontend.deploy(steps, chosen, journal.served)
-            journal.frontend = chosen.target == "real"
-            journal.keep(chosen)
-        new = journal.image
-        steps.results |= {"image": new, "image of before": journal.before}
         try:
-            bring_up(steps, chosen, journal, repository)
-            soak = 0.0 if chosen.target == "sandbox" else health.SOAK_SECONDS
-            seen = health.Before(journal.alerts, journal.errors)
-            health.after(steps, cluster, chosen, new, seen, soak if given.soak is None else given.soak)
-        except Failed as error:
-            undo(steps, cluster, chosen, journal, error)
-    forget(chosen)
+            deploy(steps, cluster, chosen, given, repository, journal)
+        except KeyboardInterrupt:
+            raise Stopped(stopped(steps, cluster, chosen, journal)) from None
     rollback.check_pushed(steps)
     # Not a reason to roll back: the version is well, but nobody would be told if it were not.
     with steps.step("every monitor has data"):
         health.reporting(steps, chosen)
-    return f"{chosen.stack} runs {stack_file.version(new)}"
+    return f"{chosen.stack} runs {stack_file.version(journal.image)}"
+
+
+def deploy(
+    steps: Steps,
+    cluster: Cluster,
+    chosen: Options,
+    given: argparse.Namespace,
+    repository: Repository,
+    journal: Journal,
+) -> None:
+    """Bring the version up and check it; what fails after that is undone."""
+    if not given.skip_checks:
+        checks.run(steps, chosen)
+    if given.version:
+        with steps.step(f"image of {given.version}"):
+            journal.image = image.ensure(steps, chosen, given.version)
+    repository.mark()
+    if not given.skip_frontend and not journal.frontend:
+        with steps.step("frontend"):
+            journal.served = journal.served or frontend.served(steps, chosen)
+            journal.keep(chosen)
+            frontend.deploy(steps, chosen, journal.served)
+        journal.frontend = chosen.target == "real"
+        journal.keep(chosen)
+    new = journal.image
+    steps.results |= {"image": new, "image of before": journal.before}
+    try:
+        bring_up(steps, cluster, chosen, journal, repository)
+        soak = 0.0 if chosen.target == "sandbox" else health.SOAK_SECONDS
+        seen = health.Before(journal.alerts, journal.errors)
+        health.after(steps, cluster, chosen, new, seen, soak if given.soak is None else given.soak)
+    except Failed as error:
+        undo(steps, cluster, chosen, journal, error)
+    rollback.record(steps, lambda: Releases(cluster).judge(new, GOOD))
+    forget(chosen)
+
+
+def stopped(steps: Steps, cluster: Cluster, chosen: Options, journal: Journal) -> str:
+    """Say what runs after Ctrl-C, and what to do."""
+    again = "The same command again goes on from here"
+    file = stack_file.path(chosen.stack).name
+    if chosen.dry_run:
+        return "stopped; a dry run changes nothing"
+    try:
+        deployment = cluster.get(API)
+    except Failed as error:
+        return f"stopped; the cluster does not say what runs now: {error}\n{again}."
+    runs, status = revisions.image_of(deployment["spec"]["template"]), deployment.get("status", {})
+    pods = f"{status.get('updatedReplicas', 0)} of {deployment['spec']['replicas']} pods"
+    lines = [f"stopped; {chosen.stack} runs {stack_file.version(runs)}: {pods} are of it"]
+    if journal.frontend:
+        lines.append("The new frontend is served.")
+    before, named = (
+        stack_file.version(journal.before),
+        stack_file.image(stack_file.path(chosen.stack).read_text()),
+    )
+    if runs != journal.before:
+        lines.append(f"{again}; scripts/rollback.sh {chosen.stack} --to-version {before} goes back.")
+    elif named != journal.before:
+        lines.append(f"{file} names {stack_file.version(named)} already.")
+        lines.append(f"{again}; git checkout {file} gives it up.")
+    else:
+        lines.append(f"{again}; to give it up, do nothing.")
+    if steps.steps[-1].title.startswith("pulumi up"):
+        lines.append(f"If Pulumi says that the stack is locked: pulumi cancel --stack {chosen.stack}")
+    return "\n".join(lines)
 
 
 def begin(
@@ -145,9 +193,12 @@ def begin(
     version = given.version or ""
     if not given.skip_frontend:
         frontend.check(chosen)
-    repository.check()
+    repository.check(steps.line)
     repository.check_upstream()
     committed = repository.committed()
+    repository.check_own(committed)
+    if not version:
+        image.check_exists(steps, chosen, committed)
     journal = Journal(version, chosen.target, committed, repository.migrates(), image=committed)
     try:
         found = Journal(**json.loads(unfinished(chosen.stack).read_text()))
@@ -168,28 +219,31 @@ def begin(
     return journal
 
 
-def bring_up(steps: Steps, chosen: Options, journal: Journal, repository: Repository) -> None:
-    """`pulumi up`, and the commit that says so."""
+def bring_up(
+    steps: Steps, cluster: Cluster, chosen: Options, journal: Journal, repository: Repository
+) -> None:
+    """`pulumi up`, then the record and the commit that say so."""
     new, migrate = journal.image, journal.migrates or journal.image != journal.before
     with steps.step("pulumi up: migrations, then new pods"):
         if chosen.dry_run:
-            steps.line(f"would write {new} into {stack_file.path(chosen.stack).name}")
+            steps.plan(f"would write {new} into {stack_file.path(chosen.stack).name}")
         else:
             stack_file.write(chosen.stack, new, migrate=migrate)
         engine.up(steps, chosen)
+    releases = Releases(cluster)
+    with steps.step("record the version and its migrations"):
+        rollback.record(steps, lambda: releases.add(new, known(steps, chosen, new, releases)))
     with steps.step("commit the image"):
         subject = f"Deploy {stack_file.version(new)} to {chosen.stack}"
-        rollback.commit(
-            steps, repository, subject, new, known(steps, chosen, new, repository), migrate=migrate
-        )
+        rollback.commit(steps, repository, subject, new, migrate=migrate)
 
 
-def known(steps: Steps, chosen: Options, new: str, repository: Repository) -> tuple[str, ...] | None:
+def known(steps: Steps, chosen: Options, new: str, releases: Releases) -> tuple[str, ...] | None:
     """The migrations of the version that is deployed; a sandbox's image is made up, and without a checkout of
     the service it has none."""
     if chosen.target == "sandbox":
         return migrations.of(migrations.source()) or ()
-    recorded = repository.migrations(new)
+    recorded = releases.migrations(new)
     if migrations.is_checked_out(steps.programs, stack_file.version(new)):
         return migrations.of(migrations.source()) or recorded
     return recorded
@@ -197,7 +251,6 @@ def known(steps: Steps, chosen: Options, new: str, repository: Repository) -> tu
 
 def undo(steps: Steps, cluster: Cluster, chosen: Options, journal: Journal, why: Failed) -> None:
     """The automatic rollback, the API first; always ends in a failure that says so."""
-    steps.line(str(why))
     kept, left = "", list[str]()
     try:
         kept = undo_api(steps, cluster, chosen, journal)
@@ -232,8 +285,8 @@ def undo_api(steps: Steps, cluster: Cluster, chosen: Options, journal: Journal) 
     target = next((each for each in reversed(kept) if each.image == before), None)
     if target is None:
         raise Failed(f"the cluster keeps no pods of {version}")
-    repository = Repository(steps.programs, chosen)
-    lists = known(steps, chosen, journal.image, repository), repository.migrations(before)
+    releases = Releases(cluster)
+    lists = known(steps, chosen, journal.image, releases), releases.migrations(before)
     schema = migrations.between(*lists, keep=True)
     newer = not journal.migrates or schema.kept or schema.undo_to is not None
     if target.number == kept[-1].number:
@@ -242,7 +295,8 @@ def undo_api(steps: Steps, cluster: Cluster, chosen: Options, journal: Journal) 
         subject = f"Keep {version} in {chosen.stack}"
         rollback.settle(steps, cluster, chosen, before, subject, migrate=migrate)
         return ""
-    rollback.back(steps, cluster, chosen, target, migrations.Schema(None, schema.said, kept=newer))
+    left = None if journal.image == before else journal.image
+    rollback.back(steps, cluster, chosen, target, migrations.Schema(None, schema.said, kept=newer), left)
     if schema.undo_to is None:
         steps.line(f"database: {schema.said}")
         return ""

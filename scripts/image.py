@@ -21,6 +21,8 @@ BUILD = ("--platform=linux/amd64", "--provenance=false")
 which is what BuildKit makes to keep a provenance beside it."""
 UNSIGNED = "ended with 10:"
 """How `cosign verify` ends where there is no signature at all (cosign's doc/cosign_exit_codes.md)."""
+MISSING = ("ImageNotFoundException", "RepositoryNotFoundException")
+"""Errors of ECR's DescribeImages for what it does not have (ECR API Reference, API_DescribeImages)."""
 UNKNOWN = "sha256:" + "0" * 64
 """The digest that a dry run shows."""
 
@@ -30,7 +32,7 @@ class Registry:
 
     def __init__(self, steps: Steps, chosen: Options) -> None:
         self._steps, self._programs = steps, steps.programs
-        self.name = stack_file.repository(stack_file.image(stack_file.path(chosen.stack).read_text()))
+        self.name = stack_file.own_repository(stack_file.path(chosen.stack).read_text(), chosen.settings)
         self.host, _, repository = self.name.partition("/")
         self._region = chosen.settings["service"]["region"]
         self._flags = ("--region", self._region, "--repository-name", repository)
@@ -47,6 +49,28 @@ class Registry:
         except Failed as error:
             if "ImageNotFoundException" in str(error):
                 return ""
+            raise
+
+    def check_exists(self, image: str) -> None:
+        """Refuse an image that the registry does not have.
+
+        Kubernetes tries to pull such an image for as long as it is told to wait, and a Job never fails for
+        that by itself.
+        """
+        digest = image.partition("@")[2]
+        named = f"imageDigest={digest}" if digest else f"imageTag={stack_file.version(image)}"
+        words = self._aws("describe-images", f"--image-ids={named}", "--output=json")
+        if self._dry_run:
+            self._programs.change(*words)
+            return
+        try:
+            self._programs.read(*words)
+        except Failed as error:
+            if any(name in str(error) for name in MISSING):
+                raise Refused(
+                    f"the registry does not have {image}, so no pod of it could start: push it"
+                    " (scripts/build.sh), or name another version"
+                ) from None
             raise
 
     def build(self, version: str) -> str:
@@ -129,6 +153,19 @@ class Registry:
 
     def _aws(self, operation: str, *words: str) -> tuple[str, ...]:
         return ("aws", "ecr", operation, *self._flags, *words)
+
+
+def check_exists(steps: Steps, chosen: Options, image: str, *, required: bool = True) -> None:
+    """Refuse an image that nodes could not pull; a silent registry is no reason unless `required`."""
+    if chosen.target == "sandbox":
+        steps.line("no registry is asked: a sandbox's nodes pull nothing")
+        return
+    try:
+        Registry(steps, chosen).check_exists(image)
+    except Failed as error:
+        if required:
+            raise
+        steps.line(f"the registry cannot be asked: {error}")
 
 
 def log_in(programs: Programs, host: str, region: str) -> None:

@@ -66,6 +66,12 @@ def alone(
     return job
 
 
+def image(job: Manifest, container: str) -> str:
+    """Return the image of a Job's container."""
+    [found] = [each for each in _containers(job) if each["name"] == container]
+    return found["image"]
+
+
 def run(cluster: Cluster, job: Manifest, steps: Steps) -> None:
     """Starts a Job and shows its log until it ends; its failure is one."""
     name = job["metadata"]["name"]

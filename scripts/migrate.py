@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Sequence
 
-from scripts import jobs, options, stack_file
+from scripts import image, jobs, options, stack_file
 from scripts.cluster import Cluster, Manifest, connected
 from scripts.options import Options, Refused
 from scripts.repository import Repository
@@ -53,22 +53,30 @@ def work(steps: Steps, chosen: Options, command: list[str], version: str | None)
     said = " ".join(command)
     with connected(steps.programs, chosen) as cluster:
         pattern = deployed(cluster)
-        image = image_of(Repository(steps.programs, chosen), version) if version else None
+        repository = Repository(steps.programs, chosen)
+        named = image_of(repository, version) if version else None
+        with steps.step("the image"):
+            runs = named or jobs.image(pattern, "migrate")
+            repository.check_own(runs)
+            steps.line(runs)
+            image.check_exists(steps, chosen, runs, required=False)
         if "migrate:rollback" in command:
             chosen.confirm(f"{said} on {chosen.stack} may lose data")
         with steps.step(said):
             job = jobs.derived(pattern, f"pipe-migrate-{steps.stamp}", "migrate")
-            jobs.run(cluster, jobs.alone(job, "migrate", command, image), steps)
+            jobs.run(cluster, jobs.alone(job, "migrate", command, named), steps)
     return f"{said}: done"
 
 
 def image_of(repository: Repository, version: str) -> str:
-    """The image that was deployed as this version last."""
-    found = (each.image for each in repository.deployments() if stack_file.is_version(each.image, version))
-    image = next(found, None)
-    if image is None:
-        raise Refused(f"--version {version}: no commit says that it was deployed; git pull")
-    return image
+    """Return the image that the stack's file named last as this version, in the stack's own repository."""
+    images = [image for image in repository.images() if stack_file.is_version(image, version)]
+    own = [image for image in images if stack_file.repository(image) == repository.own]
+    if images and not own:
+        repository.check_own(images[0])
+    if not own:
+        raise Refused(f"--version {version}: the stack's file never named it; git pull")
+    return own[0]
 
 
 def deployed(cluster: Cluster) -> Manifest:

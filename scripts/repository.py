@@ -1,38 +1,29 @@
 """The git repository: each deployment and each rollback is a commit to the stack's file.
 
+What was deployed is what the file said at a commit. Messages are for people, and nothing reads them: anybody
+whose pull request is merged writes one.
+
 The checkout is what is being deployed, so nothing here moves its files: others push meanwhile, and a commit
 goes on top of theirs without their work coming here.
 """
 
 import hashlib
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+
+import yaml
 
 from scripts import stack_file
 from scripts.options import Options, Refused, stacks
 from scripts.process import Failed, Programs
 
-TRAILER = re.compile(
-    r"^(Version|Image|Migrations):(.*)$", re.MULTILINE
-)  # git strips the blank of an empty one
 SKIP = "[skip ci]"
 """GitHub starts no workflow for a push whose newest commit says so."""
-SEPARATOR = "\x1e"
+HISTORY = 500
+"""How many commits to a stack's file are read at most."""
 TRIES = 5
 """How often a push is tried when others push at the same time."""
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """A commit that says what was deployed."""
-
-    commit: str
-    version: str
-    image: str
-    migrations: tuple[str, ...] | None
-    """All that the version has, in order; one that cannot be undone ends in `!`. None: nobody knows."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +42,7 @@ class Repository:
 
     def __init__(self, programs: Programs, options: Options) -> None:
         self._programs, self._options = programs, options
+        self.stack = options.stack
         self._file = stack_file.path(options.stack).name
         self._mark = f"refs/heads/deployed/{options.stack}"
 
@@ -72,12 +64,50 @@ class Repository:
         if self.upstream:
             self._programs.change("git", "fetch", "--quiet", self.upstream.remote, self.upstream.branch)
 
-    def check(self) -> None:
-        """Refuses what is not in the repository; a rehearsal, in a sandbox or dry, may do as it likes."""
-        if self._options.target == "real" and not self._options.dry_run and (changed := self.changed()):
+    def check(self, show: Callable[[str], None]) -> None:
+        """Refuse what cannot become a commit, before anything is changed.
+
+        A rehearsal, in a sandbox or dry, may have changes, which it names; but none in the stack's own file:
+        the commit of the image would take them along.
+        """
+        if not self._options.dry_run:
+            self._check_identity()
+        if not (changed := self.changed()):
+            return
+        told = f"not committed: {', '.join(changed)}"
+        if self._options.dry_run:
+            show(f"{told}; a deployment would be refused or take it along")
+        elif self._options.target == "real":
+            raise Refused(f"{told}; what is deployed has to be in the repository: git commit")
+        elif self._file in changed:
             raise Refused(
-                f"not committed: {', '.join(changed)}; what is deployed has to be in the repository"
+                f"{told}; the commit of the image would take along what is changed in {self._file}:"
+                f" git commit, or git checkout {self._file}"
             )
+        else:
+            show(f"{told}; the sandbox gets it, and no commit has it")
+
+    def _check_identity(self) -> None:
+        try:
+            for name in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
+                self._read("var", name)  # as strict as git commit-tree (git-var(1))
+        except Failed:
+            raise Refused(
+                "git does not know who you are, and each deployment is a commit:"
+                " git config --global user.name NAME, and git config --global user.email ADDRESS"
+            ) from None
+
+    def check_push(self) -> None:
+        """Refuse where the commit of a deployment could not be pushed; the server's own rules come later."""
+        if self.upstream and not self._options.dry_run:
+            words = ("push", "--dry-run", "--quiet", "--force", self.upstream.remote, f"HEAD:{self._mark}")
+            try:
+                self._read(*words)
+            except Failed as error:
+                raise Refused(
+                    f"{error}\n{self.upstream.remote} takes no push from here, and each deployment is a"
+                    " commit: log in, or ask for the right to push"
+                ) from None
 
     def check_upstream(self) -> None:
         """Refuses where nobody can say what is deployed, and commits that would never be pushed."""
@@ -95,6 +125,7 @@ class Repository:
             raise Refused(f"the checkout and {here} have different commits: git pull --rebase, and push")
         if not self._options.dry_run:
             self._check_order(self.upstream.remote)
+        self.check_push()
 
     def _check_order(self, remote: str) -> None:
         """Refuses a commit before the one that was deployed last, as when an approval comes late."""
@@ -148,30 +179,34 @@ class Repository:
             self._text("HEAD")
         )
 
-    def deployments(self) -> list[Deployment]:
-        """The newest first."""
+    @cached_property
+    def own(self) -> str:
+        """The repository of the stack's own registry that its images are in."""
+        text = stack_file.path(self._options.stack).read_text()
+        return stack_file.own_repository(text, self._options.settings)
+
+    def check_own(self, image: str) -> None:
+        """Refuse an image of another registry or repository."""
+        if stack_file.repository(image) != self.own:
+            raise Refused(f"{image} is not in the stack's own registry and repository, {self.own}")
+
+    def images(self) -> Iterator[str]:
+        """Yield the images that the stack's file has named, the newest first.
+
+        Only states that the branch itself has had count: commits of a merged branch may never have been seen
+        by a reviewer.
+        """
         tips = ["HEAD", *([self.upstream.here] if self.upstream else [])]
-        words = ("git", "log", "--max-count=500", f"--format=%H%n%B{SEPARATOR}", *tips, "--", self._file)
-        found: list[Deployment] = []
-        for text in self._programs.read(*words).split(SEPARATOR):
-            commit, _, message = text.strip().partition("\n")
-            said = {key: value.strip() for key, value in TRAILER.findall(message)}
-            if "Version" in said and "Image" in said:
-                listed = said.get("Migrations")
-                migrations = None if listed is None else tuple(listed.split())
-                found.append(Deployment(commit, said["Version"], said["Image"], migrations))
-        return found
+        words = ("git", "log", "--first-parent", f"--max-count={HISTORY}", "--format=%H", *tips, "--")
+        for commit in self._programs.read(*words, self._file).split():
+            try:
+                yield stack_file.image(self._text(commit))
+            except (Failed, Refused, yaml.YAMLError):
+                continue  # the commit took the file away, or nobody could have deployed it
 
-    def migrations(self, image: str) -> tuple[str, ...] | None:
-        """What is known of an image's migrations."""
-        known = (each.migrations for each in self.deployments() if each.image == image)
-        return next((each for each in known if each is not None), None)
-
-    def commit(self, subject: str, image: str, migrations: Sequence[str] | None, *, migrate: bool) -> str:
+    def commit(self, subject: str, image: str, *, migrate: bool) -> str:
         """Commits the image to the stack file's newest version, and pushes that; what to say of it."""
         trailers = [f"Version: {stack_file.version(image)}", f"Image: {image}"]
-        if migrations is not None:
-            trailers.append(f"Migrations: {' '.join(migrations)}")
         message = ("-m", subject, "-m", "\n".join(trailers))
         upstream = self.upstream
         if self._options.dry_run:

@@ -1,12 +1,15 @@
 """The revisions of the API's Deployment that the cluster keeps."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from scripts import stack_file
 from scripts.cluster import API, Cluster, Manifest
 from scripts.options import Refused
+from scripts.releases import BAD, GOOD, UNJUDGED, Release
 
+UNKNOWN_TIME = datetime.min.replace(tzinfo=UTC)
 NUMBER = "deployment.kubernetes.io/revision"
 
 
@@ -17,6 +20,8 @@ class Revision:
     number: int
     image: str
     template: Manifest
+    created: datetime = UNKNOWN_TIME
+    """When these pods were rolled out first; a rollback to them changes the number, and not this."""
 
     @property
     def version(self) -> str:
@@ -27,45 +32,106 @@ def history(cluster: Cluster) -> list[Revision]:
     """The oldest first; the last one is what is rolled out now."""
     uid = cluster.get(API)["metadata"]["uid"]
     found = [
-        _revision(each["metadata"]["annotations"][NUMBER], each["spec"]["template"])
+        _revision(each["metadata"], each["spec"]["template"])
         for each in cluster.list("replicasets", "app=pipe-api")
         if any(owner["uid"] == uid for owner in each["metadata"].get("ownerReferences", ()))
     ]
     return sorted(found, key=lambda each: each.number)
 
 
-def _revision(number: str, template: Manifest) -> Revision:
+def _revision(metadata: Manifest, template: Manifest) -> Revision:
+    created = datetime.fromisoformat(metadata["creationTimestamp"])
+    return Revision(int(metadata["annotations"][NUMBER]), image_of(template), template, created)
+
+
+def image_of(template: Manifest) -> str:
+    """Return the image of the API's container."""
     [image] = [each["image"] for each in template["spec"]["containers"] if each["name"] == "api"]
-    return Revision(int(number), image, template)
+    return image
 
 
-def choose(
-    kept: list[Revision], stack: str, number: int | None = None, version: str | None = None
-) -> Revision:
-    """The revision that the stack goes back to; by default the newest of another version."""
-    *older, now = kept
-    if not older:
-        raise Refused(f"there is only revision {now.number} ({now.version}): nothing to go back to")
-    there = ", ".join(f"{each.number} ({each.version})" for each in older)
-    if number is not None:
-        found = [each for each in kept if each.number == number]
-        missing = f"--to-revision {number}: the cluster keeps {there}"
-    elif version is not None and stack_file.is_version(now.image, version):
-        raise Refused(f"{version} is what runs now")
-    elif version is not None:
-        found = [each for each in older if stack_file.is_version(each.image, version)]
-        missing = (
-            f"--to-version {version}: the cluster keeps {there}. An older one is deployed anew:"
-            f" scripts/deploy.sh {stack} --version {version}"
+class Choice:
+    """The revisions that a stack can go back to, with what was recorded of their versions."""
+
+    def __init__(self, kept: Sequence[Revision], releases: Sequence[Release], stack: str) -> None:
+        *self.others, self.now = kept
+        self._kept = kept
+        self._releases = {release.image: release for release in releases}
+        self._stack = stack
+
+    def is_newer(self, revision: Revision) -> bool:
+        """Return whether a revision's version was deployed later than the one that runs now."""
+        return self._deployed_at(revision.image) > self._deployed_at(self.now.image)
+
+    def verdict(self, revision: Revision) -> str:
+        """Return what was recorded of a revision's version."""
+        release = self._releases.get(revision.image)
+        return release.verdict if release else UNJUDGED
+
+    def by_number(self, number: int) -> Revision:
+        """Return the revision with a number."""
+        candidates = [revision for revision in self._kept if revision.number == number]
+        if not candidates:
+            raise Refused(f"--to-revision {number}: the cluster keeps {self._shown()}")
+        if candidates[0] is self.now:
+            raise Refused(f"revision {number} ({self.now.version}) is what runs now")
+        return candidates[0]
+
+    def by_version(self, version: str) -> Revision:
+        """Return the newest revision of a version; it may be the one that runs now."""
+        candidates = [revision for revision in self._kept if stack_file.is_version(revision.image, version)]
+        if not candidates:
+            raise Refused(
+                f"--to-version {version}: the cluster keeps {self._shown()}. An older one is deployed anew:"
+                f" scripts/deploy.sh {self._stack} --version {version}"
+            )
+        return candidates[-1]
+
+    def by_verdict(self) -> Revision:
+        """Return the newest older version that was good, else the newest that nobody has judged.
+
+        Never a version from which somebody went back, or else a second rollback would bring the bad one.
+        """
+        if not self.others:
+            raise Refused(
+                f"there is only revision {self.now.number} ({self.now.version}): nothing to go back to"
+            )
+        older = [
+            revision
+            for revision in self.others
+            if revision.image != self.now.image and not self.is_newer(revision)
+        ]
+        for verdict in (GOOD, UNJUDGED):
+            if candidates := [revision for revision in older if self.verdict(revision) == verdict]:
+                return max(
+                    candidates, key=lambda revision: (self._deployed_at(revision.image), revision.number)
+                )
+        raise Refused(
+            f"no version older than {self.now.version} is kept that was good: the cluster keeps"
+            f" {self._shown()}. To go to one nevertheless: scripts/rollback.sh {self._stack} --to-revision N"
         )
-    else:
-        found = [each for each in older if each.image != now.image]
-        missing = f"all revisions that the cluster keeps are of {now.version}: nothing to go back to"
-    if not found:
-        raise Refused(missing)
-    if found[-1].number == now.number:
-        raise Refused(f"revision {now.number} ({now.version}) is what runs now")
-    return found[-1]
+
+    def reason(self, revision: Revision) -> str:
+        """Return why a revision is the one to go back to."""
+        return {
+            GOOD: "its checks passed when it was deployed",
+            BAD: "somebody went back from it before",
+        }.get(self.verdict(revision), "nobody recorded that it was good")
+
+    def _shown(self) -> str:
+        return ", ".join(
+            f"{revision.number} ({revision.version}{', bad' * (self.verdict(revision) == BAD)})"
+            for revision in self.others
+        )
+
+    def _order(self, revision: Revision) -> tuple[datetime, int]:
+        return self._deployed_at(revision.image), revision.number
+
+    def _deployed_at(self, image: str) -> datetime:
+        """The time of an image's last deployment, else of the first pods of it that the cluster keeps."""
+        if release := self._releases.get(image):
+            return datetime.fromisoformat(release.deployed_at)
+        return min(revision.created for revision in self._kept if revision.image == image)
 
 
 def gone(cluster: Cluster, revision: Revision) -> list[str]:

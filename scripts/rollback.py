@@ -5,13 +5,15 @@ pods cannot start again, since a Secret of theirs is gone (new passwords), `pulu
 Migrations between the two versions are undone, by the newer version's own scripts, once the older one runs.
 """
 
+import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from scripts import engine, health, jobs, migrate, migrations, options, revisions, stack_file
+from scripts import engine, health, image, jobs, migrate, migrations, options, revisions, stack_file
 from scripts.cluster import API, Cluster, connected
-from scripts.options import Options, Refused
+from scripts.options import Options, Refused, Stopped
 from scripts.process import Failed
+from scripts.releases import BAD, UNJUDGED, Releases
 from scripts.repository import Repository
 from scripts.revisions import Revision
 from scripts.steps import Steps, perform
@@ -25,7 +27,7 @@ def main(words: Sequence[str] | None = None) -> int:
         "--to-revision",
         type=int,
         metavar="N",
-        help="a revision of the Deployment; default: the version before",
+        help="a revision of the Deployment; default: the newest older version that was good",
     )
     which.add_argument("--to-version", metavar="V", help="an image's tag, or the first digits of its digest")
     parser.add_argument(
@@ -36,53 +38,125 @@ def main(words: Sequence[str] | None = None) -> int:
     given = parser.parse_args(words)
     chosen = options.options(given)
 
-    def work(steps: Steps) -> str:
-        repository = Repository(steps.programs, chosen)
-        with connected(steps.programs, chosen) as cluster:
-            with steps.step("what to go back to"):
-                repository.check()
-                look(steps, repository)
-                kept = revisions.history(cluster)
-                target = revisions.choose(kept, chosen.stack, given.to_revision, given.to_version)
-                if target.image == kept[-1].image and (gone := revisions.gone(cluster, target)):
-                    raise Refused(
-                        f"revision {target.number} is of {target.version}, too, and cannot run again:"
-                        f" {', '.join(gone)} is gone"
-                    )
-                schema = between(repository, kept[-1], target, keep=given.keep_schema)
-                steps.line(f"from revision {kept[-1].number} ({kept[-1].version})")
-                steps.line(f"to revision {target.number} ({target.version})")
-                steps.line(f"database: {schema.said}")
-            chosen.confirm(f"Rolling {chosen.stack} back from {kept[-1].version} to {target.version}")
-            back(steps, cluster, chosen, target, schema)
-        check_pushed(steps)
-        return f"{chosen.stack} runs {target.version} again"
+    return perform("rollback", chosen, lambda steps: work(steps, chosen, given))
 
-    return perform("rollback", chosen, work)
+
+def work(steps: Steps, chosen: Options, arguments: argparse.Namespace) -> str:
+    """Choose, ask, go back."""
+    repository = Repository(steps.programs, chosen)
+    with connected(steps.programs, chosen) as cluster:
+        with steps.step("what to go back to"):
+            repository.check(steps.line)
+            look(steps, repository)
+            releases = Releases(cluster)
+            choice = revisions.Choice(revisions.history(cluster), releases.read(), chosen.stack)
+            target, now = chosen_revision(choice, arguments, repository), choice.now
+            repository.check_own(target.image)
+            if target is not now and target.image == now.image and (gone := revisions.gone(cluster, target)):
+                raise Refused(
+                    f"revision {target.number} is of {target.version}, too, and cannot run again:"
+                    f" {', '.join(gone)} is gone"
+                )
+            image.check_exists(steps, chosen, target.image, required=False)
+            forward = choice.is_newer(target)
+            schema = between(repository, releases, choice, target, keep=arguments.keep_schema)
+            steps.line(f"from revision {now.number} ({now.version})")
+            steps.line(f"to revision {target.number} ({target.version}): {choice.reason(target)}")
+            steps.line(f"database: {schema.said}")
+        chosen.confirm(f"Rolling {chosen.stack} back from {now.version} to {target.version}")
+        left = None if forward or target.image == now.image else now.image
+        try:
+            if target is now:
+                steps.line(f"{target.version} runs already; what is left is the stack file and the state")
+                settle_target(steps, cluster, chosen, target, schema)
+            else:
+                back(steps, cluster, chosen, target, schema, left)
+        except KeyboardInterrupt:
+            raise Stopped(stopped(chosen, target)) from None
+        if choice.verdict(target) == BAD:
+            record(steps, lambda: releases.judge(target.image, UNJUDGED))
+    check_pushed(steps)
+    return f"{chosen.stack} runs {target.version} again"
+
+
+def chosen_revision(
+    choice: revisions.Choice, arguments: argparse.Namespace, repository: Repository
+) -> Revision:
+    """Return the revision that the command line asks for.
+
+    One that runs already is gone back to only if a rollback to it was interrupted: then the stack's file
+    still names another image.
+    """
+    if arguments.to_revision is not None:
+        return choice.by_number(arguments.to_revision)
+    if arguments.to_version is None:
+        return choice.by_verdict()
+    target = choice.by_version(arguments.to_version)
+    if target.image == choice.now.image:
+        if repository.committed() == target.image:
+            raise Refused(f"{arguments.to_version} is what runs now")
+        return choice.now
+    return target
+
+
+def stopped(chosen: Options, target: Revision) -> str:
+    """Say what to do after Ctrl-C."""
+    if chosen.dry_run:
+        return "stopped; a dry run changes nothing"
+    return (
+        f"stopped on the way back to {target.version}: the pods, the stack file and Pulumi's state may"
+        " disagree\n"
+        f"This goes on: scripts/rollback.sh {chosen.stack} --to-version {target.version}\n"
+        f"This says what runs now: scripts/doctor.sh {chosen.stack}"
+    )
 
 
 def look(steps: Steps, repository: Repository) -> None:
-    """What others have pushed says which migrations lie between; a rollback does not wait for it."""
+    """Ask for what others have pushed, and whether they take a push; a rollback waits for neither."""
     try:
         repository.fetch()
-    except Failed as error:
-        steps.line(f"what is known here has to do: {error}")
+        repository.check_push()
+    except (Failed, Refused) as error:
+        steps.line(f"the rollback goes on, and its commit may have to be pushed by hand: {error}")
 
 
-def between(repository: Repository, newer: Revision, older: Revision, *, keep: bool) -> migrations.Schema:
-    """What the database needs."""
-    if newer.image == older.image:
+def between(
+    repository: Repository,
+    releases: Releases,
+    choice: revisions.Choice,
+    target: Revision,
+    *,
+    keep: bool,
+) -> migrations.Schema:
+    """Return what the database needs; refuse to take a newer version to a schema that it may not know."""
+    now = choice.now
+    if now.image == target.image:
         return migrations.Schema(None, "the same image", kept=not repository.migrates())
+    if choice.is_newer(target) and (keep or not repository.migrates()):
+        why = "--keep-schema only goes back" if keep else "an earlier rollback has kept another schema"
+        raise Refused(
+            f"{target.version} is newer than {now.version}, and {why}; a newer version is deployed, with its"
+            f" migrations: scripts/deploy.sh {repository.stack} --version {target.version}"
+        )
     if not repository.migrates():
         return migrations.kept(keep, "an earlier rollback has kept a newer version's schema")
-    known = [repository.migrations(each.image) for each in (newer, older)]
-    return migrations.between(known[0], known[1], keep=keep)
+    return migrations.between(releases.migrations(now.image), releases.migrations(target.image), keep=keep)
 
 
 def back(
-    steps: Steps, cluster: Cluster, chosen: Options, target: Revision, schema: migrations.Schema
+    steps: Steps,
+    cluster: Cluster,
+    chosen: Options,
+    target: Revision,
+    schema: migrations.Schema,
+    left: str | None,
 ) -> None:
-    """Undo, undo migrations, commit, agree; without the first where the older pods cannot start any more."""
+    """Undo, undo migrations, commit, agree; without the first where the older pods cannot start any more.
+
+    `left` is the image that turned out to be bad; no later rollback goes to it by itself.
+    """
+    if left:
+        record(steps, lambda: Releases(cluster).judge(left, BAD))
     if gone := revisions.gone(cluster, target):
         steps.line(f"its pods cannot start: {', '.join(gone)} is gone, as after new passwords")
         steps.line("its image is rolled out with what there is now, by pulumi up")
@@ -96,22 +170,29 @@ def back(
         with steps.step(f"undo migrations: {' '.join(command)}"):
             job = jobs.derived(migrate.deployed(cluster), f"pipe-undo-{steps.stamp}", "rollback")
             jobs.run(cluster, jobs.alone(job, "migrate", command), steps)
+    settle_target(steps, cluster, chosen, target, schema)
+
+
+def settle_target(
+    steps: Steps, cluster: Cluster, chosen: Options, target: Revision, schema: migrations.Schema
+) -> None:
+    """Let everything say that a revision runs."""
     subject = f"Roll {chosen.stack} back to {target.version}"
     settle(steps, cluster, chosen, target.image, subject, migrate=not schema.kept)
 
 
-def commit(
-    steps: Steps,
-    repository: Repository,
-    subject: str,
-    image: str,
-    known: Sequence[str] | None,
-    *,
-    migrate: bool,
-) -> None:
+def record(steps: Steps, write: Callable[[], None]) -> None:
+    """Write the record of releases; that it cannot be written is no reason to undo what runs well."""
+    try:
+        write()
+    except Failed as error:
+        steps.line(f"not recorded: {error}")
+
+
+def commit(steps: Steps, repository: Repository, subject: str, image: str, *, migrate: bool) -> None:
     """Commits and pushes. A failure must not end the run here: `check_pushed` says it at the end."""
     try:
-        steps.line(repository.commit(subject, image, known, migrate=migrate))
+        steps.line(repository.commit(subject, image, migrate=migrate))
     except Failed as error:
         steps.results["not pushed"] = str(error)
         steps.line(str(error))
@@ -131,12 +212,11 @@ def settle(
     """Stack file, repository and state say what the cluster runs."""
     repository = Repository(steps.programs, chosen)
     with steps.step("commit the older image"):
-        known = repository.migrations(image)
         if chosen.dry_run:
-            steps.line(f"would write {image} into {stack_file.path(chosen.stack).name}")
+            steps.plan(f"would write {image} into {stack_file.path(chosen.stack).name}")
         else:
             stack_file.write(chosen.stack, image, migrate=migrate)
-        commit(steps, repository, subject, image, known, migrate=migrate)
+        commit(steps, repository, subject, image, migrate=migrate)
     with steps.step("pulumi up: the state agrees"):
         engine.up(steps, chosen)
     with steps.step("health"):

@@ -35,7 +35,7 @@ def work(steps: Steps, chosen: Options) -> str:
     with connected(steps.programs, chosen) as cluster:
         repository = Repository(steps.programs, chosen)
         with steps.step("the API is up"):
-            repository.check()
+            repository.check(steps.line)
             repository.check_upstream()
             check_image(cluster, chosen)
             before = user(cluster)
@@ -70,7 +70,7 @@ def commit(steps: Steps, repository: Repository, chosen: Options) -> None:
     text = file.read_text()
     image, migrate = stack_file.image(text), stack_file.migrates(text)
     subject = f"New passwords in {chosen.stack}"
-    steps.line(repository.commit(subject, image, repository.migrations(image), migrate=migrate))
+    steps.line(repository.commit(subject, image, migrate=migrate))
     if not chosen.dry_run and repository.text() != text:
         raise Failed(f"others have changed {file.name} meanwhile: git pull --rebase, and rotate again")
 
@@ -117,7 +117,7 @@ def forget_passwords(steps: Steps, chosen: Options) -> None:
     tree = workspace.read(file)
     forgotten = [f"pipe:{key}" for key in KEYS]
     if chosen.dry_run:
-        steps.line(f"would forget {', '.join(forgotten)} in {file.relative_to(ROOT)}")
+        steps.plan(f"would forget {', '.join(forgotten)} in {file.relative_to(ROOT)}")
         return
     tree["config"].value = [pair for pair in tree["config"].value if pair[0].value not in forgotten]
     pairs = [(yaml.ScalarNode("tag:yaml.org,2002:str", key), value) for key, value in tree.items()]

@@ -1,6 +1,7 @@
 """The image in a stack file: the one truth of what is deployed; and whether its migrations run."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -58,6 +59,21 @@ def repository(image: str) -> str:
     """What comes before tag and digest."""
     name = image.partition("@")[0]
     return name.rpartition(":")[0] if ":" in name.rpartition("/")[2] else name
+
+
+def own_repository(text: str, settings: Mapping[str, Any]) -> str:
+    """Return the repository that a stack file's image is in; refuse one outside the stack's own registry.
+
+    Nodes, scans and signatures know the registry of the stack's account and region alone.
+    """
+    service, name = settings["service"], repository(image(text))
+    registry = f"{service['account']}.dkr.ecr.{service['region']}.amazonaws.com"
+    if name.partition("/")[0] != registry:
+        raise Refused(
+            f"pipe:api.image is {image(text)}, and the stack's own registry is {registry}: push the"
+            " image there"
+        )
+    return name
 
 
 def version(image: str) -> str:

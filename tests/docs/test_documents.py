@@ -15,6 +15,7 @@ from docs import generate
 from sandbox import __main__ as sandbox_command
 from sandbox import console
 from sandbox.workspace import Stack
+from scripts import releases
 from tests.docs import commands
 
 ROOT = Path(__file__).parents[2]
@@ -185,3 +186,22 @@ def test_the_guide_explains_each_choice_of_what_the_api_may_call(guide: str) -> 
     text = (DOCS / guide).read_text()
     explained = re.findall(r"^\| `(\w+)` \|", text.partition("| `to` |")[2], re.MULTILINE)
     assert explained == list(get_args(Egress.model_fields["to"].annotation))
+
+
+@pytest.mark.parametrize(
+    ("guide", "order"),
+    [
+        ("docs/deployment.md", "the newest older version that was good"),
+        ("docs/ja/deployment.md", "正常だった直近の古いバージョン"),
+    ],
+)
+def test_the_guide_says_which_version_a_rollback_chooses_and_where_that_is_recorded(
+    guide: str, order: str
+) -> None:
+    text = (commands.ROOT / guide).read_text()
+    assert order in text and f"`{releases.NAME}`" in text
+
+
+def test_no_output_of_the_program_is_a_list_of_ids_that_nobody_reads() -> None:
+    names = re.findall(r'pulumi\.export\("(\w+)"', (ROOT / "__main__.py").read_text())
+    assert "url" in names and not [name for name in names if name.endswith("Ids")]

@@ -1,11 +1,13 @@
 """A control plane that runs the API, so that deployments of it can be tried."""
 
+import json
 import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from sandbox.targets.kubernetes_api import Api
 PODS = "/api/v1/namespaces/pipe/pods"
 DEPLOYMENT = "/apis/apps/v1/namespaces/pipe/deployments/pipe-api"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/pipe/endpointslices"
+RELEASES = "/api/v1/namespaces/pipe/configmaps/pipe-releases"
 REPLICAS = 3
 
 
@@ -62,7 +65,24 @@ class Cluster:
         """Deletes what `deploy` made."""
         self.api.call("DELETE", DEPLOYMENT, propagationPolicy="Foreground")
         self.api.call("DELETE", "/api/v1/namespaces/pipe/services/pipe-api")
+        if self.api.get(RELEASES) is not None:
+            self.api.call("DELETE", RELEASES)
         self.wait(lambda: self.api.get(DEPLOYMENT) is None and not list(self.api.items(PODS)))
+
+    def releases(self) -> list[dict[str, Any]]:
+        """The releases that are recorded, the newest last."""
+        found = self.api.get(RELEASES)
+        return json.loads(found["data"]["releases.json"]) if found else []
+
+    def record(self, image: str, migrations: Sequence[str] | None, verdict: str) -> None:
+        """Record a release, as a deployment does."""
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        release = {"image": image, "deployed_at": at, "migrations": migrations, "verdict": verdict}
+        data = {"releases.json": json.dumps([*self.releases(), release])}
+        if self.api.get(RELEASES) is None:
+            self.make(RELEASES.rpartition("/")[0], "v1", "ConfigMap", "pipe-releases", {"data": data}, {})
+        else:
+            self.api.call("PATCH", RELEASES, {"data": data}, "application/merge-patch+json")
 
     def image(self) -> str:
         return self.api.call("GET", DEPLOYMENT)["spec"]["template"]["spec"]["containers"][0]["image"]

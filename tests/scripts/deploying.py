@@ -23,6 +23,8 @@ LOG_IN = BUILD[3:5]
 VERIFY = "cosign verify --certificate-identity-regexp=.+ --certificate-oidc-issuer-regexp=.+"
 SIGNED = [*SCAN, *LOG_IN, f"{VERIFY} {NAME}@{DIGEST}"]
 SIGN = [*SIGNED, f"cosign sign --yes {NAME}@{DIGEST}"]
+EXISTS = f"aws ecr describe-images {ECR} --image-ids=imageDigest={{}} --output=json"
+"""What the registry is asked before an image is rolled out."""
 CHECKS = ["make check", "make test-all", "make scan", "make bench", "make current"]
 VERCEL = "vercel --cwd {root}/frontend --scope team"
 SERVED = f"{VERCEL} inspect app-dev.pipe.dev --format json"

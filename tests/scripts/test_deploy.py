@@ -16,6 +16,7 @@ from tests.scripts.api_cluster import DEPLOYMENT, REPLICAS
 from tests.scripts.deploying import (
     BUILD,
     CHECKS,
+    EXISTS,
     FRONTEND,
     LOG_IN,
     NAME,
@@ -42,10 +43,10 @@ def test_a_new_version_is_checked_built_signed_deployed_committed_and_looked_at(
     assert world.cluster.image() == world.file_image() == NEW
     assert [result for _, result in world.steps()] == ["done"] * len(world.steps())
     message = world.git("log", "-1", "--format=%B")
-    assert (
-        message
-        == f"Deploy 1.1.0 to dev\n\nVersion: 1.1.0\nImage: {NEW}\nMigrations: 20240301-first\n\n[skip ci]"
-    )
+    assert message == f"Deploy 1.1.0 to dev\n\nVersion: 1.1.0\nImage: {NEW}\n\n[skip ci]"
+    [release] = world.cluster.releases()
+    assert release["image"] == NEW and release["verdict"] == "good"
+    assert release["migrations"] == ["20240301-first"]
     assert world.git("show", "--stat", "--format=", "HEAD").startswith("Pulumi.dev.yaml | 2 +-")
     assert world.git("rev-parse", "HEAD") == world.git("rev-parse", "origin/main")
     assert (
@@ -124,11 +125,12 @@ def test_a_rollback_keeps_the_schema_and_says_what_would_undo_it(world: World) -
     assert "undo migrations" not in done.stdout
     assert list(world.cluster.api.items("/apis/batch/v1/namespaces/pipe/jobs")) == []
     # The scripts that undo them are the newer version's, and its image is in its commit alone.
-    chosen = Options("dev", "sandbox", False, True, {})
+    service = {"account": "123456789012", "region": "ap-northeast-1"}
+    chosen = Options("dev", "sandbox", False, True, {"service": service})
     programs = Programs(print)
     programs.variables["GIT_DIR"] = str(world.root / ".git")
     assert migrate.image_of(Repository(programs, chosen), "1.2.0") == newer
-    with pytest.raises(Refused, match="no commit says that it was deployed"):
+    with pytest.raises(Refused, match="the stack's file never named it"):
         migrate.image_of(Repository(programs, chosen), "9.9.9")
 
 
@@ -164,7 +166,7 @@ def test_a_frontend_that_vercel_does_not_take_back_leaves_the_api_on_the_version
     world.answer("vercel", fake.replace("rollback) ", 'rollback) echo "Error: 500" >&2; exit 1 #'))
     done = deploy(world, "--version", "1.1.0")
     assert done.returncode == 1
-    assert "Not rolled back: the frontend is still the new one" in done.stderr and "500" in done.stderr
+    assert "Not rolled back: the frontend is still the new one" in done.stderr and "500" in done.stdout
     assert world.cluster.image() == world.file_image() == OLD
 
 
@@ -213,7 +215,8 @@ def test_an_up_that_fails_keeps_the_old_pods_the_file_and_the_repository(world: 
         done = deploy(world, "--version", "1.1.0")
     assert done.returncode == 1
     assert "the pods of 1.0.0 were never replaced" in done.stdout
-    assert "error: no job: [secret]" in done.stderr
+    assert "error: no job: [secret]" in done.stdout
+    assert (done.stdout + done.stderr).count("no job") == 1, "an error is told once"
     kept = "".join(file.read_text() for file in (world.root / ".runs").rglob("*") if file.is_file())
     assert "no job" in kept and "planted-password" not in done.stdout + done.stderr + kept
     assert "Rolled back" in done.stderr
@@ -258,6 +261,33 @@ def test_an_interrupted_deployment_goes_on_where_it_was(world: World) -> None:
     assert not (world.root / ".runs" / "dev" / "unfinished.json").exists()
 
 
+def test_ctrl_c_answers_at_once_and_says_what_runs_and_what_to_do(world: World) -> None:
+    registry(world, pushed=True)
+    begun, real = world.bin / "begun", (world.bin / "answers" / "pulumi").read_text().partition("\n")[2]
+    halt = "trap 'echo what is under way is done; exit 1' INT\ntouch {}\nwhile true; do sleep 0.1; done\n"
+    world.answer("pulumi", f'#!/bin/bash\nif [ "$1" = up ]; then\n{halt.format(begun)}fi\n{real}')
+    process = subprocess.Popen(
+        [world.root / "scripts" / "deploy.sh", "dev", "--version", "1.1.0", "--soak", "0", "--skip-frontend"],
+        env=world.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    world.cluster.wait(begun.exists)
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "stopping: pulumi finishes what it has begun; Ctrl-C again cuts that off" in out
+    assert "what is under way is done" in out and "✗ pulumi up" in out
+    assert error == (
+        "error: stopped; dev runs 1.0.0: 3 of 3 pods are of it\n"
+        "Pulumi.dev.yaml names 1.1.0 already.\n"
+        "The same command again goes on from here; git checkout Pulumi.dev.yaml gives it up.\n"
+        "If Pulumi says that the stack is locked: pulumi cancel --stack dev\n"
+    )
+    world.answer("pulumi", f"#!/bin/sh\n{real}")
+    done = deploy(world, "--version", "1.1.0", "--skip-frontend")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert world.cluster.image() == NEW
+
+
 def test_a_dry_run_shows_every_command_and_runs_none(world: World) -> None:
     done = deploy(world, "--version", "1.1.0", "--dry-run")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -267,6 +297,8 @@ def test_a_dry_run_shows_every_command_and_runs_none(world: World) -> None:
         assert f"would run: {line.replace(DIGEST, zeros)}" in done.stdout
     assert "a dry run, nothing was changed; it would end with: dev runs 1.1.0" in done.stdout
     assert "would run: git commit" in done.stdout and "would run: git push" in done.stdout
+    for step in ("tests", "image of 1.1.0", "pulumi up: migrations, then new pods", "commit the image"):
+        assert f"○ {step} (" in done.stdout and f"✓ {step} (" not in done.stdout
     assert world.file_image() == world.cluster.image() == OLD
 
 
@@ -292,5 +324,6 @@ def test_the_checks_are_left_out_in_a_sandbox_only(world: World) -> None:
 def test_without_a_version_the_stack_files_image_stays_and_nothing_is_built(world: World) -> None:
     done = deploy(world, "--skip-frontend")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert world.asked() == commands(world, CHECKS, [SECRETS, UP])
+    exists = EXISTS.format(OLD.partition("@")[2])
+    assert world.asked() == commands(world, [exists], CHECKS, [SECRETS, UP])
     assert world.git("log", "--format=%s") == "Start"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sandbox.targets import process
+from sandbox.targets import control_plane, process
 from sandbox.targets.kubernetes_api import Api
 from scripts import rotate, stack_file
 from tests.drills.conftest import Measured as Measured
@@ -147,6 +147,11 @@ def test_a_version_is_deployed_then_one_that_fails_is_rolled_back_and_a_migratio
         ):
             assert f"– {skipped}" in done.stdout
         assert "skipped: npm run build, vercel deploy --prod: nothing leaves a sandbox" in done.stdout
+
+        history = ("rollout", "history", "deployment/pipe-api", "--namespace=pipe")
+        kubectl = (control_plane.find() or {})["kubectl"]
+        shown = sandbox.run(kubectl, f"--kubeconfig={sandbox.targets.kubeconfig}", *history)
+        assert shown.stdout.rstrip().endswith("version 1.4.0"), shown.stdout + shown.stderr
 
         newer_schema(sandbox.cluster)
         (folder / "20240402-second.js").write_text("exports.down = 1\n")

@@ -1,7 +1,17 @@
 """What is deployed is what is committed, and is committed upstream."""
 
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scripts import stack_file
+from scripts.options import Options, Refused
+from scripts.process import Programs
+from scripts.repository import Repository
 from tests.scripts.deploying import NAME, NEW, deploy
-from tests.scripts.world import OLD, World, registry
+from tests.scripts.world import OLD, ROOT, World, registry, who
 from tests.scripts.world import cluster as cluster
 from tests.scripts.world import world as world
 
@@ -12,6 +22,61 @@ def test_what_is_not_committed_is_not_deployed(world: World) -> None:
     done = deploy(world, "--version", "1.1.0")
     assert done.returncode == 2
     assert "not committed: Pulumi.stg.yaml" in done.stderr
+
+
+def test_who_git_does_not_know_deploys_and_rolls_back_nothing(world: World) -> None:
+    for name in list(world.environment):
+        if name.startswith(("GIT_AUTHOR", "GIT_COMMITTER")):
+            del world.environment[name]
+    world.git("config", "user.useConfigOnly", "true")
+    for words in (("deploy.sh", "dev", "--skip-frontend"), ("rollback.sh", "dev"), ("rotate.sh", "dev")):
+        done = world.run(*words)
+        assert done.returncode == 2, done.stdout + done.stderr
+        assert "git does not know who you are" in done.stderr and "user.email ADDRESS" in done.stderr
+        assert world.asked() == []
+
+
+def test_who_may_not_push_deploys_nothing_and_rolls_back_nevertheless(world: World) -> None:
+    between = f"{NAME}:1.0.5@sha256:" + "c" * 64
+    world.cluster.set_image(between)
+    world.git("remote", "set-url", "--push", "origin", str(world.root / "forbidden"))
+    done = deploy(world, "--version", "1.1.0", "--skip-frontend")
+    assert done.returncode == 2
+    assert "origin takes no push from here, and each deployment is a commit" in done.stderr
+    assert world.asked() == []
+    done = world.run("rollback.sh", "dev", "--keep-schema")
+    assert done.returncode == 1 and world.cluster.image() == OLD
+    assert "the rollback goes on, and its commit may have to be pushed by hand" in done.stdout
+
+
+def chosen(target: str, root: Path) -> Repository:
+    programs = Programs(print)
+    programs.variables |= {"GIT_DIR": str(root / ".git"), "GIT_WORK_TREE": str(root), **who()}
+    return Repository(programs, Options("dev", target, False, True, {}))
+
+
+def test_a_sandbox_names_what_is_not_committed_and_takes_no_edit_of_the_stack_file_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for words in (
+        ("init", "--quiet"),
+        ("add", "--all"),
+        ("commit", "--quiet", "-m", "Start"),
+    ):
+        (tmp_path / "Pulumi.dev.yaml").write_text((ROOT / "Pulumi.dev.yaml").read_text())
+        (tmp_path / "x").write_text("x")
+        subprocess.run(["git", *words], cwd=tmp_path, env=os.environ | who(), check=True)
+    monkeypatch.setattr(stack_file, "ROOT", tmp_path)
+    shown: list[str] = []
+    chosen("sandbox", tmp_path).check(shown.append)
+    assert shown == []
+    (tmp_path / "x").write_text("y")
+    chosen("sandbox", tmp_path).check(shown.append)
+    assert shown == ["not committed: x; the sandbox gets it, and no commit has it"]
+    file = tmp_path / "Pulumi.dev.yaml"
+    file.write_text(file.read_text().replace("logLevel: debug", "logLevel: info"))
+    with pytest.raises(Refused, match=r"would take along what is changed in Pulumi\.dev\.yaml"):
+        chosen("sandbox", tmp_path).check(shown.append)
 
 
 def test_of_the_stacks_own_file_only_the_image_and_secrets_may_differ_from_what_is_committed(

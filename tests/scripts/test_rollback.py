@@ -9,8 +9,8 @@ from scripts import stack_file
 from scripts.revisions import Revision, gone
 from tests.drills.conftest import Measured as Measured
 from tests.drills.conftest import measured as measured
-from tests.scripts.api_cluster import DEPLOYMENT, REPLICAS
-from tests.scripts.deploying import NEW, SECRETS, UP, deploy
+from tests.scripts.api_cluster import DEPLOYMENT, RELEASES, REPLICAS
+from tests.scripts.deploying import EXISTS, NEW, SECRETS, UP, deploy
 from tests.scripts.world import World, registry
 from tests.scripts.world import cluster as cluster
 from tests.scripts.world import world as world
@@ -27,12 +27,11 @@ def release(world: World, version: str, migrations: str | None) -> None:
     file = world.root / "Pulumi.dev.yaml"
     # With a remark, so that there is something to commit for the image that is there from the beginning.
     file.write_text(file.read_text().replace(world.file_image(), image) + f"# {version}\n")
-    trailers = f"Version: {version}\nImage: {image}"
-    trailers += "" if migrations is None else f"\nMigrations: {migrations}"
-    world.git("commit", "--quiet", "--all", "-m", f"Deploy {version} to dev", "-m", trailers)
+    world.git("commit", "--quiet", "--all", "-m", f"Deploy {version} to dev")
     world.git("push", "--quiet")
     if world.cluster.image() != image:
         world.cluster.set_image(image)
+    world.cluster.record(image, None if migrations is None else migrations.split(), "good")
     migration(world, image, version.replace(".", "-"))
 
 
@@ -47,6 +46,16 @@ def migration(world: World, image: str, name: str) -> None:
 
 def migrates(world: World) -> bool:
     return stack_file.migrates((world.root / "Pulumi.dev.yaml").read_text())
+
+
+def exists(version: str) -> str:
+    """The registry's being asked for a version's image."""
+    return EXISTS.format(VERSIONS[version].partition("@")[2])
+
+
+def verdicts(world: World) -> dict[str, str]:
+    """The verdicts on the versions that are recorded."""
+    return {stack_file.version(each["image"]): each["verdict"] for each in world.cluster.releases()}
 
 
 def revision(world: World) -> str:
@@ -78,7 +87,7 @@ def test_undo_and_undo_to_a_revision_with_every_pod_there_throughout(
         assert done.returncode == 0, done.stdout + done.stderr
         assert three.cluster.image() == three.file_image() == VERSIONS["1.1.0"]
         assert jobs(three, "rollback") == []
-        assert three.asked() == [SECRETS, UP]
+        assert three.asked() == [exists("1.1.0"), SECRETS, UP]
         assert revision(three) == "4", "pulumi up rolled the pods a second time"
         seconds = three.record()["results"]["seconds until the older version ran"]
 
@@ -87,11 +96,120 @@ def test_undo_and_undo_to_a_revision_with_every_pod_there_throughout(
         assert three.cluster.image() == three.file_image() == VERSIONS["1.0.0"]
         command = ["npm", "run", "migrate:rollback", "--", "--to", "20240301"]
         assert jobs(three, "rollback") == [command]
+        assert verdicts(three) == {"1.0.0": "good", "1.1.0": "bad", "1.2.0": "bad"}
     assert min(seen) >= REPLICAS
     subjects = three.git("log", "--format=%s", "origin/main").splitlines()
     assert subjects[:2] == ["Roll dev back to 1.0.0", "Roll dev back to 1.1.0"]
     measured("rollback.sh until the older version ran", seconds, "s")
     measured(f"of {REPLICAS} pods got requests at least", min(seen), f"in {len(seen)} looks")
+
+
+def test_a_second_rollback_goes_further_back_and_never_to_a_version_that_was_gone_back_from(
+    three: World,
+) -> None:
+    for version in ("1.1.0", "1.0.0"):
+        done = three.run("rollback.sh", "dev")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f"({version}): its checks passed when it was deployed" in done.stdout
+        assert three.cluster.image() == VERSIONS[version]
+    done = three.run("rollback.sh", "dev")
+    assert done.returncode == 2
+    assert "no version older than 1.0.0 is kept that was good: the cluster keeps" in done.stderr
+    assert "(1.1.0, bad)" in done.stderr and "(1.2.0, bad)" in done.stderr
+    assert three.cluster.image() == three.file_image() == VERSIONS["1.0.0"]
+
+
+def test_a_version_whose_checks_failed_is_passed_over(three: World) -> None:
+    releases = three.cluster.releases()
+    three.cluster.api.call("DELETE", RELEASES)
+    for release in releases:
+        verdict = "bad" if release["image"] == VERSIONS["1.1.0"] else "good"
+        three.cluster.record(release["image"], release["migrations"], verdict)
+    done = three.run("rollback.sh", "dev", "--dry-run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "to revision 1 (1.0.0): its checks passed" in done.stdout
+
+
+def test_without_a_record_the_version_before_is_gone_back_to_and_is_said_to_be_unjudged(
+    three: World,
+) -> None:
+    three.cluster.api.call("DELETE", RELEASES)
+    done = three.run("rollback.sh", "dev", "--dry-run", "--keep-schema")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "to revision 2 (1.1.0): nobody recorded that it was good" in done.stdout
+
+
+def test_keeping_the_schema_never_goes_forward(three: World) -> None:
+    done = three.run("rollback.sh", "dev", "--to-version", "1.0.0", "--keep-schema")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = three.run("rollback.sh", "dev", "--to-version", "1.2.0", "--keep-schema")
+    assert done.returncode == 2
+    assert "1.2.0 is newer than 1.0.0, and --keep-schema only goes back" in done.stderr
+    assert three.cluster.image() == VERSIONS["1.0.0"]
+    done = three.run("rollback.sh", "dev", "--to-version", "1.2.0")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert migrates(three) and three.cluster.image() == VERSIONS["1.2.0"]
+    assert verdicts(three)["1.0.0"] == "good", "whoever goes forward says nothing against what was left"
+
+
+def test_an_interrupted_rollback_is_gone_on_with_by_the_version_that_it_names(three: World) -> None:
+    three.cluster.set_image(VERSIONS["1.1.0"])  # kubectl rollout undo, and then nothing more
+    done = three.run("rollback.sh", "dev", "--to-version", "1.1.0")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1.1.0 runs already; what is left is the stack file and the state" in done.stdout
+    assert three.file_image() == VERSIONS["1.1.0"] and "rollout undo" not in done.stdout
+    done = three.run("rollback.sh", "dev", "--to-version", "1.1.0")
+    assert done.returncode == 2 and "1.1.0 is what runs now" in done.stderr
+
+
+def test_messages_of_commits_name_neither_images_nor_migrations(three: World) -> None:
+    foreign = VERSIONS["1.1.0"].replace("123456789012", "999999999999")
+    lines = f"Version: 1.1.0\nImage: {foreign}\nMigrations: 20240301-first"
+    file = three.root / "Pulumi.dev.yaml"
+    file.write_text(file.read_text() + "# a remark\n")
+    three.git("commit", "--quiet", "--all", "-m", "A remark", "-m", lines)
+    three.git("push", "--quiet")
+    done = three.run("migrate.sh", "dev", "--version", "1.1.0", "--dry-run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert VERSIONS["1.1.0"] in done.stdout and foreign not in done.stdout
+    done = three.run("rollback.sh", "dev", "--to-version", "1.0.0", "--dry-run")
+    assert "to be undone: 20240402-second" in done.stdout
+
+
+def test_an_image_of_another_registry_is_refused(three: World) -> None:
+    foreign = f"{NAME.replace('123456789012', '999999999999')}:6.6.6@sha256:{'6' * 64}"
+    file = three.root / "Pulumi.dev.yaml"
+    text = file.read_text()
+    file.write_text(text.replace(VERSIONS["1.2.0"], foreign))
+    three.git("commit", "--quiet", "--all", "-m", "An image from elsewhere")
+    done = deploy(three, "--skip-frontend")
+    assert done.returncode == 2
+    assert "the stack's own registry is 123456789012.dkr.ecr.ap-northeast-1.amazonaws.com" in done.stderr
+    file.write_text(text)
+    three.git("commit", "--quiet", "--all", "-m", "And back")
+    three.git("push", "--quiet")
+    done = three.run("migrate.sh", "dev", "--version", "6.6.6")
+    assert done.returncode == 2
+    assert f"{foreign} is not in the stack's own registry and repository, {NAME}" in done.stderr
+    three.cluster.set_image(foreign)
+    three.cluster.set_image(VERSIONS["1.2.0"])
+    done = three.run("rollback.sh", "dev", "--to-version", "6.6.6")
+    assert done.returncode == 2
+    assert f"{foreign} is not in the stack's own registry" in done.stderr
+    assert three.cluster.image() == VERSIONS["1.2.0"] and "pulumi" not in " ".join(three.asked())
+
+
+def test_an_image_that_the_registry_has_lost_is_not_rolled_out(three: World) -> None:
+    (three.bin / "gone").touch()
+    for words in (("rollback.sh", "dev"), ("migrate.sh", "dev"), ("deploy.sh", "dev", "--skip-frontend")):
+        done = three.run(*words)
+        assert done.returncode == 2, done.stdout + done.stderr
+        assert "the registry does not have 123456789012." in done.stderr
+        assert all(each.startswith("aws ecr describe-images") for each in three.asked())
+    three.answer("aws", "#!/bin/sh\necho no network >&2\nexit 255\n")
+    done = three.run("rollback.sh", "dev")
+    assert done.returncode == 0, "an incident does not wait for the registry"
+    assert "the registry cannot be asked" in done.stdout
 
 
 def test_back_to_a_version_by_its_name(three: World) -> None:
@@ -177,7 +295,8 @@ def test_what_cannot_be_gone_back_to_is_refused_with_what_can(three: World) -> N
         done = three.run("rollback.sh", "dev", *words)
         assert done.returncode == 2
         assert said in done.stderr
-    assert three.asked() == [] and three.cluster.image() == VERSIONS["1.2.0"]
+    assert three.cluster.image() == VERSIONS["1.2.0"]
+    assert not [each for each in three.asked() if not each.startswith("aws ecr describe-images")]
 
 
 def test_a_version_whose_passwords_are_gone_is_rolled_back_to_with_those_of_now(world: World) -> None:
@@ -197,7 +316,7 @@ def test_a_version_whose_passwords_are_gone_is_rolled_back_to_with_those_of_now(
         done = world.run("rollback.sh", "dev")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "its pods cannot start: secret/database-old is gone, as after new passwords" in done.stdout
-    assert "rollout undo" not in done.stdout and world.asked() == [SECRETS, UP]
+    assert "rollout undo" not in done.stdout and world.asked() == [exists("1.0.0"), SECRETS, UP]
     assert world.cluster.image() == world.file_image() == VERSIONS["1.0.0"]
     assert world.cluster.api.call("GET", DEPLOYMENT)["spec"]["template"]["spec"].get("volumes", []) == []
     assert min(seen) >= REPLICAS

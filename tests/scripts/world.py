@@ -340,6 +340,9 @@ def registry(world: World, *, pushed: bool, signed: bool = True, findings: str =
         f"""#!/bin/sh
 case "$*" in
   *get-login-password*) echo planted-registry-password ;;
+  *describe-images*imageDigest=*)
+    [ ! -e "{world.bin}/gone" ] || {{ echo "ImageNotFoundException: no such image" >&2; exit 254; }}
+    echo '{{"imageDetails": [{{}}]}}' ;;
   *describe-images*)
     [ -e "{there}" ] || {{ echo "ImageNotFoundException: no such image" >&2; exit 254; }}
     echo '{{"imageDetails": [{{"imageDigest": "{DIGEST}"}}]}}' ;;
