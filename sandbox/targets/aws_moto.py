@@ -19,8 +19,9 @@ def mend() -> None:
     """Have moto do what AWS does, where it does not.
 
     It loses a subnet group that is changed, gives every database the same id and no minor version, names two
-    backups of a minute alike, shows no description of a rule about a group, stumbles over a bucket
-    policy about everybody, and delivers logs at once, so that their bucket could never be deleted.
+    backups of a minute alike, shows no description of a rule about a group, stumbles over a bucket policy
+    about everybody, takes every condition of one as met, so that nobody could read or write an object, and
+    delivers logs at once, so that their bucket could never be deleted.
     """
     from moto.ec2.models.security_groups import SecurityGroupRule
     from moto.iam.models import IAMBackend
@@ -30,6 +31,7 @@ def mend() -> None:
     classes: list[Any] = [FakeBucket, DBInstance, IAMBackend, RDSBackend, SecurityGroupRule, S3Backend]
     bucket, database, iam, rds, rule, s3 = classes
     allowed, policies = bucket._log_permissions_enabled_policy, iam._init_aws_policies
+    permitted = bucket.get_permission
     begin, change, save = database.__init__, rds.modify_db_subnet_group, rds.create_auto_snapshot
 
     def may_log(target_bucket: Any, target_prefix: str | None) -> bool:
@@ -51,6 +53,13 @@ def mend() -> None:
     def saved(self: Any, database: str, name: str) -> Any:
         return save(self, database, f"{name}-{uuid.uuid4()}" if name in self.database_snapshots else name)
 
+    def permission(self: Any, action: str, resource: str) -> Any:
+        # Ours refuse plain HTTP, old TLS and headers: what of that holds here cannot be told from an action.
+        policy: Json = json.loads(self.policy or b'{"Statement": []}')
+        statements = [statement for statement in policy["Statement"] if "Condition" not in statement]
+        rest = json.dumps(policy | {"Statement": statements}).encode()
+        return permitted(SimpleNamespace(policy=rest), action, resource)
+
     def policies_of_ours(self: Any) -> list[Any]:
         return policies(self) if self.partition == "aws" else []  # loading them takes a second for each
 
@@ -59,6 +68,7 @@ def mend() -> None:
     rds.modify_db_subnet_group, rds.create_auto_snapshot = kept, saved
     rule.description = property(lambda self: (self.source_group | self.ip_range).get("Description"))
     s3.log_incoming_request = nothing
+    bucket.get_permission = permission
     iam._init_aws_policies = policies_of_ours
 
 

@@ -1,5 +1,6 @@
 """What the sandbox's AWS refuses as AWS does, though moto would not, and what it keeps itself."""
 
+import json
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import Any, cast
@@ -130,6 +131,24 @@ def test_buckets_are_as_s3_wants_them(everything: World) -> None:
     assert refused(s3.delete_bucket, **kept) == "BucketNotEmpty"
     s3.delete_object(**kept, Key="latest.dump")
     s3.delete_bucket(**kept)
+
+
+def test_a_bucket_that_refuses_plain_http_takes_objects_here(everything: World) -> None:
+    """The sandbox has no TLS, and its requests count as if they came over it."""
+    s3, bucket = everything.client("s3"), {"Bucket": "pipe-conditions"}
+    s3.create_bucket(**bucket, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"})
+    arn, key = "arn:aws:s3:::pipe-conditions", {"Key": "latest.dump"}
+    plain = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": [arn, f"{arn}/*"]}
+    narrow = plain | {"Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+
+    def policy(*statements: dict[str, Any]) -> None:
+        s3.put_bucket_policy(**bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": statements}))
+
+    policy(narrow)
+    s3.put_object(**bucket, **key, Body=b"x")
+    assert s3.get_object(**bucket, **key)["Body"].read() == b"x"
+    policy(narrow, plain | {"Resource": f"{arn}/*", "Action": "s3:GetObject"})
+    assert refused(s3.get_object, **bucket, **key) == "403"
 
 
 def test_a_key_that_is_to_be_deleted_is_of_no_use(everything: World) -> None:
