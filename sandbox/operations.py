@@ -78,6 +78,7 @@ def perform(session: Session, serve: Serve, left_over: LeftOver | None, args: Na
 def clean(stack: Stack, progress: Progress) -> int:
     """Delete the stack's folder."""
     if stack.folder.exists():
+        progress.doing("ending the targets")
         with lock.hold(stack.folder, "clean"):
             process.stop(stack.folder)
             shutil.rmtree(stack.folder)
@@ -163,6 +164,7 @@ def _down(session: Session, args: Namespace, settings: Mapping[str, str]) -> int
         session.call("state", "unprotect", "--all", "--yes")
     code = _finish(session, "down", *session.operate("destroy", "--yes", "--skip-preview"))
     if code == DONE and not args.keep_targets:
+        session.progress.doing("ending the targets")
         process.stop(stack.folder)
     return code
 

@@ -159,7 +159,7 @@ class _Watch(events_pb2_grpc.EventsServicer):
 
     def _so_far(self) -> str:
         """Return how many resources of this phase are finished, of how many."""
-        if not self._expected or not self._finished or self._of_preview():
+        if not self._expected or self._of_preview():
             return ""
         return f"   {len(self._finished)}/{max(self._expected, len(self._finished))}"
 

@@ -344,13 +344,11 @@ def test_a_stack_lives_through_everything_and_leaves_what_clouds_keep(
 
     if protected:
         code, said = stack.run("down")
-        assert code == 1 and "these are protected, so nothing was destroyed: " in said, said
+        assert code == 2 and f"{stack.name} is protected: " in said, said
         assert "database" in said and in_targets(targets(stack)) == before
-        stack.change("service", "protect", value=False)
-        stack.change("database", "deletionProtection", value=False)
-        run(stack, "up", QUICK)
     keys, settings = keys_of(stack), zone_settings(stack)
-    assert set(run(stack, "down", "--keep-targets")) == {"delete"}
+    assert set(run(stack, "down", "--yes", "--keep-targets")) == {"delete"}
+    assert stack.setting("service", "protect") == protected
     assert in_state(stack) == set()
     last = kept_by_clouds(stack, keys, settings)
     assert in_targets(targets(stack)) == last
@@ -380,7 +378,7 @@ def test_the_foundation_comes_up_is_repaired_and_goes_for_who_insists(stack: Sta
     client(targets(stack), "iam").update_role(RoleName="pipe-preview", MaxSessionDuration=3600)
     assert run(stack, "refresh") == run(stack, "up", QUICK) == {"update": 1}
     code, said = stack.run("down")
-    assert code == 1 and "these are protected, so nothing was destroyed: " in said, said
+    assert code == 2 and "foundation is protected: " in said, said
     assert in_targets(targets(stack)) == everything
     assert set(run(stack, "down", "--yes", "--keep-targets")) == {"delete"}
     assert in_targets(targets(stack)) == in_state(stack) == set()
