@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from scripts import targets
+from scripts import cluster_identity, targets
 from scripts.options import Options, Refused
 from scripts.process import Failed, Programs
 
@@ -40,6 +40,11 @@ class Cluster:
         words = ("get", kind, f"--selector={labels}", "--output=json")
         found: list[Manifest] = json.loads(self.read(*words))["items"]
         return sorted(found, key=lambda each: each["metadata"]["creationTimestamp"])
+
+    def find(self, name: str) -> Manifest | None:
+        """Return one object; None if there is none of that name."""
+        text = self.read("get", name, "--ignore-not-found", "--output=json")
+        return json.loads(text) if text.strip() else None
 
     def read(self, *words: str) -> str:
         """What a kubectl command prints that changes nothing."""
@@ -95,16 +100,27 @@ class Cluster:
             show(f"{container}: {line}")
 
 
+class NamespaceMissing(Refused):
+    """The cluster answers, and the stack's namespace is not in it."""
+
+
 @contextmanager
 def connected(programs: Programs, options: Options) -> Generator[Cluster]:
-    """The stack's cluster; refused if the kubeconfig leads to another environment's."""
+    """The stack's cluster; refused if the kubeconfig leads to another one, or to another environment's."""
     with _kubeconfig(programs, options) as (path, kubectl):
         programs.variables["KUBECONFIG"] = path
         cluster = Cluster(programs, options, kubectl)
         try:
-            labels = cluster.get(f"namespace/{options.namespace}")["metadata"]["labels"]
+            namespace = cluster.find(f"namespace/{options.namespace}")
         except Failed as error:
-            raise Refused(f"the cluster of {options.stack} does not answer: {error}") from None
+            remedy = f"\n{targets.advice(options)}" if options.target == "sandbox" else ""
+            raise Refused(f"the cluster of {options.stack} does not answer: {error}{remedy}") from None
+        if namespace is None:
+            raise NamespaceMissing(
+                f"the cluster of {options.stack} has no namespace {options.namespace}. "
+                f"To make it again: {targets.put_back(options)}"
+            )
+        labels = namespace["metadata"].get("labels", {})
         found, wanted = labels.get("tags.datadoghq.com/env"), options.settings["service"]["environment"]
         if found != wanted:
             raise Refused(
@@ -118,15 +134,18 @@ def connected(programs: Programs, options: Options) -> Generator[Cluster]:
 def _kubeconfig(programs: Programs, options: Options) -> Generator[tuple[str, str]]:
     if options.target == "sandbox":
         yield _sandbox(options)
-    elif given := os.environ.get("KUBECONFIG"):
+        return
+    try:
+        words = ("pulumi", "stack", "output", "kubeconfig", "--show-secrets", "--stack", options.stack)
+        text = programs.read(*words)
+    except Failed as error:
+        raise Refused(
+            f"{error}\nLog in to the state, which says what the cluster is (README, Real stacks)"
+        ) from None
+    if given := os.environ.get("KUBECONFIG"):
+        _same(given, text, options)
         yield given, "kubectl"
     else:
-        try:
-            text = programs.read(
-                "pulumi", "stack", "output", "kubeconfig", "--show-secrets", "--stack", options.stack
-            )
-        except Failed as error:
-            raise Refused(f"{error}\nLog in to the state (README, Real stacks), or set KUBECONFIG") from None
         descriptor, path = tempfile.mkstemp(prefix="kubeconfig-")  # mode 0600
         try:
             with os.fdopen(descriptor, "w") as file:
@@ -134,6 +153,17 @@ def _kubeconfig(programs: Programs, options: Options) -> Generator[tuple[str, st
             yield path, "kubectl"
         finally:
             Path(path).unlink(missing_ok=True)
+
+
+def _same(paths: str, text: str, options: Options) -> None:
+    """Refuse a KUBECONFIG that leads to another cluster than the stack's output `kubeconfig`."""
+    actual, expected = cluster_identity.of_files(paths), cluster_identity.of_text(text)
+    if actual is None or expected is None or not actual.is_same(expected):
+        raise Refused(
+            f"KUBECONFIG={paths} leads to {actual.server if actual else 'no cluster'}, and the cluster of "
+            f"{options.stack} is {expected.server if expected else 'unknown'}: their certificate authorities "
+            "differ. Unset KUBECONFIG to use the stack's own"
+        )
 
 
 def _sandbox(options: Options) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """From what a namespace's objects say to what is wrong with them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,9 @@ PULL = ("ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPu
 CONFIG = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
 ORDER = (
     "stopped by a restore",
+    "missing",
+    "scaled to zero",
+    "database",
     "certificate expired",
     "quota",
     "configuration",
@@ -22,6 +25,13 @@ ORDER = (
     "evicted",
     "failing probe",
     "failed job",
+    "no pods",
+    "no endpoints",
+    "load balancer",
+    "DNS",
+    "site",
+    "too few pods",
+    "another image",
     "certificate expires",
     "trace agent",
     "at the most pods",
@@ -60,14 +70,15 @@ class Facts:
     """What the agent says of its trace agent; empty: nobody could be asked."""
 
 
-def findings(facts: Facts) -> list[Finding]:
-    """What is wrong, the likeliest cause first; the same of several pods is said once."""
+def findings(facts: Facts, more: Iterable[Finding] = ()) -> list[Finding]:
+    """Return what is wrong, `more` included, the likeliest cause first; the same of several pods once."""
     found = [
         *(each for pod in facts.pods for each in _pod(pod, facts.events)),
         *(each for one in facts.deployments for each in _deployment(one, facts.stack)),
         *(each for one in facts.autoscalers for each in _autoscaler(one)),
         *_certificates(facts),
         *_traces(facts.traces),
+        *more,
     ]
     merged: dict[tuple[str, str], Finding] = {}
     for each in found:

@@ -1,40 +1,83 @@
-"""What is wrong with the API's pods: the guide's troubleshooting in one go, with the likely cause first.
+"""Diagnosis of a stack from the visitor to the database, with the likely cause first.
 
-It asks for status, events, logs, usage, certificates and the trace agent, and changes nothing.
+It compares what the stack file and the program's outputs declare with what is there: DNS, load balancer,
+Deployments, Services, certificates, database. It asks for events, logs, usage and the trace agent, too, as
+the guide's troubleshooting does, and changes nothing.
 """
 
 import base64
 import json
+import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
+from botocore.exceptions import BotoCoreError, ClientError
+from cloudflare import CloudflareError
 from cryptography import x509
 
-from scripts import options
-from scripts.cluster import API, Cluster, Manifest, connected
+from scripts import health, names, options, service_path, targets
+from scripts.cluster import API, Cluster, Manifest, NamespaceMissing, connected
 from scripts.diagnosis import Facts, Finding, findings
-from scripts.options import Options
+from scripts.options import Options, Refused
 from scripts.process import Failed
-from scripts.steps import Steps, perform
+from scripts.service_path import Observation, Record
+from scripts.steps import Steps, perform, say
+
+Answer = TypeVar("Answer")
 
 CERTIFICATES = r'{range .items[*]}{.metadata.name}{" "}{.data.tls\.crt}{"\n"}{end}'
 """Of each Secret its name and its certificate; the key beside it stays where it is."""
 LOG_LINES = 30
 EVENTS = 15
+VISIT_SECONDS = 10.0
+"""How long a visitor may be without an answer before the site counts as down."""
+
+
+EXIT_CODES = """\
+exit codes:
+  0    all is well
+  1    something is wrong; the likely cause is named
+  2    wrong usage, or something that decides could not be asked
+  130  stopped by Ctrl-C
+"""
 
 
 @options.refusable
 def main(words: Sequence[str] | None = None) -> int:
-    given = options.parser("doctor", __doc__ or "").parse_args(words)
-    chosen = options.options(given)
+    parser = options.parser("doctor", __doc__ or "")
+    parser.epilog = options.TEXT.partition("exit codes:")[0] + EXIT_CODES
+    chosen = options.options(parser.parse_args(words))
     return perform("doctor", chosen, lambda steps: work(steps, chosen))
 
 
 def work(steps: Steps, chosen: Options) -> str:
-    """Ask, show, conclude."""
+    """Diagnose; raise Failed where something is wrong, and Refused where nobody could tell."""
+    try:
+        problems, unanswered = diagnose(steps, chosen)
+    except NamespaceMissing as error:
+        raise Failed(str(error)) from None
+    except Failed as error:
+        raise Refused(f"the diagnosis is not complete: {error}") from None
+    steps.results |= {problem.cause: problem.what for problem in problems}
+    if problems:
+        say(report(problems))
+        raise Failed(f"{chosen.stack} is not well: {', '.join(problem.cause for problem in problems)}")
+    if unanswered:
+        listed = "\n  ".join(unanswered)
+        raise Refused(f"nothing wrong was seen, but these could not be asked:\n  {listed}")
+    return "nothing is wrong from the visitor to the database"
+
+
+def diagnose(steps: Steps, chosen: Options) -> tuple[list[Finding], list[str]]:
+    """Ask everything and show it; return what is wrong, and who could not be asked."""
     with connected(steps.programs, chosen) as cluster:
+        with steps.step("from the visitor to the database"):
+            observation, unanswered = observe(steps, cluster, chosen)
+            for text in (*service_path.lines(observation), *unanswered):
+                steps.line(text)
         with steps.step("pods, events, quota"):
             events = warnings(cluster)
             pods = cluster.list("pods", "")
@@ -70,15 +113,82 @@ def work(steps: Steps, chosen: Options) -> str:
             warning_days=chosen.settings["monitoring"]["thresholds"]["originCertificateDays"]["warning"],
             traces=traces,
         )
-    found = findings(facts)
-    steps.results |= {each.cause: each.what for each in found}
-    return report(found)
+    on_the_way = service_path.findings(
+        chosen.settings,
+        observation,
+        put_back=targets.put_back(chosen),
+        stack=chosen.stack,
+        namespace=chosen.namespace,
+    )
+    return findings(facts, on_the_way), unanswered
+
+
+def observe(steps: Steps, cluster: Cluster, chosen: Options) -> tuple[Observation, list[str]]:
+    """Look at every part of a request's way; also return which parts did not answer, and why."""
+    unanswered: list[str] = []
+
+    def ask(subject: str, question: Callable[[], Answer]) -> Answer | None:
+        try:
+            return question()
+        except (Failed, Refused, BotoCoreError, ClientError, CloudflareError) as error:
+            unanswered.append(f"{subject}: {str(error).splitlines()[0]}")
+            return None
+
+    observation = Observation(
+        outputs=ask("the program's outputs", lambda: targets.outputs(steps.programs, chosen)),
+        visit=visit(chosen),
+        records=ask("Cloudflare", lambda: records(chosen)) if has_cloudflare(chosen) else None,
+        objects={name: cluster.find(name) for name in service_path.OBJECTS},
+        endpoints={name: health.endpoints(cluster, name) for name in service_path.WORKLOADS},
+        databases=ask("RDS", lambda: databases(chosen)),
+    )
+    return observation, unanswered
+
+
+def visit(chosen: Options) -> str | None:
+    """Return what a visitor of the health path gets; None in a sandbox, whose pods run nothing."""
+    if chosen.target == "sandbox":
+        return None
+    try:
+        return health.answer(health.url(chosen), seconds=VISIT_SECONDS)
+    except Failed as error:
+        return str(error)
+
+
+def has_cloudflare(chosen: Options) -> bool:
+    """Return True where the zone can be asked; elsewhere the visit tells whether its records are right."""
+    return chosen.target == "sandbox" or bool(os.environ.get("CLOUDFLARE_API_TOKEN"))
+
+
+def records(chosen: Options) -> dict[str, list[Record]]:
+    """Return the address records of the stack's hosts."""
+    edge = chosen.settings["edge"]
+    client = names.client(chosen)
+    zones = list(client.zones.list(name=edge["zoneName"]))
+    if len(zones) != 1:
+        raise Failed(f"{len(zones)} zones are called {edge['zoneName']}")
+    addresses: dict[str, list[Record]] = {edge["host"]: [], edge["frontendHost"]: []}
+    listed: Iterable[Any] = client.dns.records.list(zone_id=zones[0].id)
+    for record in listed:
+        if record.type in names.ADDRESSES and record.name in addresses:
+            addresses[record.name].append(Record(type=record.type, content=str(record.content)))
+    return addresses
+
+
+def databases(chosen: Options) -> dict[str, str]:
+    """Return the state of each database of the region, by its address."""
+    pages = targets.aws(chosen, "rds").get_paginator("describe_db_instances").paginate()
+    instances: list[dict[str, Any]] = [instance for page in pages for instance in page["DBInstances"]]
+    return {
+        instance.get("Endpoint", {}).get("Address") or instance["DBInstanceIdentifier"]: instance[
+            "DBInstanceStatus"
+        ]
+        for instance in instances
+    }
 
 
 def report(found: Sequence[Finding]) -> str:
     """The diagnosis in words."""
-    if not found:
-        return "nothing is wrong with the pods, their certificates and their quota"
     first, *rest = found
     lines = [f"Likely cause: {first.cause}", *_told(first)]
     for each in rest:

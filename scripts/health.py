@@ -49,8 +49,12 @@ def healthy(steps: Steps, cluster: Cluster, chosen: Options, image: str) -> None
     if chosen.target == "sandbox":
         steps.line("no GET of the health path: pods of a sandbox run nothing")
         return
-    url = f"https://{chosen.settings['edge']['host']}{chosen.settings['api']['readinessPath']}"
-    steps.line(f"{url}: {answer(url)}")
+    steps.line(f"{url(chosen)}: {answer(url(chosen))}")
+
+
+def url(chosen: Options) -> str:
+    """Return the address of the health path, as visitors reach it."""
+    return f"https://{chosen.settings['edge']['host']}{chosen.settings['api']['readinessPath']}"
 
 
 def serving(steps: Steps, cluster: Cluster, chosen: Options, image: str) -> bool:
@@ -69,9 +73,9 @@ def serving(steps: Steps, cluster: Cluster, chosen: Options, image: str) -> bool
     return min(updated, available, ready) >= wanted
 
 
-def endpoints(cluster: Cluster) -> int:
-    """How many pods the API's Service sends requests to."""
-    slices = cluster.list("endpointslices", "kubernetes.io/service-name=pipe-api")
+def endpoints(cluster: Cluster, service: str = "pipe-api") -> int:
+    """Count the pods that a Service sends requests to."""
+    slices = cluster.list("endpointslices", f"kubernetes.io/service-name={service}")
     return sum(
         1
         for each in slices

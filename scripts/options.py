@@ -17,7 +17,7 @@ DONE, FAILED, REFUSED, STOPPED = 0, 1, 2, 130
 TEXT = """\
 environment:
   TARGET      real (default): the stack's own cluster; sandbox: what `make sandbox` brought up
-  KUBECONFIG  real only: used instead of the stack's output `kubeconfig`
+  KUBECONFIG  real only: used instead of the stack's output `kubeconfig`, if both lead to one cluster
 
 exit codes:
   0    done

@@ -11,13 +11,18 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from scripts import jobs, options
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+from scripts import jobs, options, targets
 from scripts.cluster import API, KEPT_REPLICAS, SANDBOX_JOBS, Cluster, connected, stopped_with, wait
 from scripts.options import Options, Refused
 from scripts.process import Failed
 from scripts.steps import Steps, perform
 
 PATTERN = "cronjob/pipe-restore"
+DUMPS = "dumps/"
+DENIED = ("AccessDenied", "403")
+"""How S3 says that somebody may not list a bucket."""
 OBJECT = r"latest\.dump|dumps/\d{8}T\d{6}Z\.dump"
 DATABASE = r"[a-z_][a-z0-9_]{0,39}"
 STOP_SECONDS = 300
@@ -75,7 +80,8 @@ def work(steps: Steps, chosen: Options, variables: dict[str, str]) -> str:
     with connected(steps.programs, chosen) as cluster:
         alone(steps, cluster)
         pattern = cluster.get(PATTERN)
-        source = f"the dump of {variables['AT']} or before" if variables["AT"] else variables["OBJECT"]
+        with steps.step("the dump is in the bucket"):
+            source = dump(steps, chosen, variables)
         chosen.confirm(
             f"Restoring {database} of {chosen.stack} from {source}; the API will stop for a moment"
         )
@@ -108,6 +114,42 @@ def work(steps: Steps, chosen: Options, variables: dict[str, str]) -> str:
         f"{database} is restored; what it was is {kept}, to be dropped when nobody needs it any more.\n"
         f"If the dump is older than the API's version: scripts/migrate.sh {chosen.stack}"
     )
+
+
+def dump(steps: Steps, chosen: Options, variables: dict[str, str]) -> str:
+    """Return the key of the dump that is meant; refuse where the bucket has none.
+
+    Whoever may not list the bucket goes on: the Job that downloads the dump fails before the API is stopped.
+    """
+    bucket, time = chosen.settings["backups"]["bucket"], variables["AT"]
+    prefix = DUMPS if time else variables["OBJECT"]
+    try:
+        pages = (
+            targets.aws(chosen, "s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        )
+        keys = [str(entry["Key"]) for page in pages for entry in page.get("Contents", ())]
+    except NoCredentialsError:
+        steps.skip(f"no AWS credentials to list s3://{bucket} with; the Job looks for the dump itself")
+        return variables["OBJECT"] if not time else f"the dump of {time} or before"
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        if code not in DENIED:
+            raise Refused(f"s3://{bucket} cannot be listed: {error}") from None
+        steps.skip(f"s3://{bucket} may not be listed ({code}); the Job looks for the dump itself")
+        return variables["OBJECT"] if not time else f"the dump of {time} or before"
+    except BotoCoreError as error:
+        raise Refused(f"s3://{bucket} cannot be listed: {error}") from None
+    dumps = sorted(key for key in keys if re.fullmatch(OBJECT, key))
+    if time:
+        dumps = [key for key in dumps if key <= f"{DUMPS}{time}.dump"]
+    if not dumps or not (time or variables["OBJECT"] in dumps):
+        wanted = f"no dump of {time} or before" if time else f"no {variables['OBJECT']}"
+        raise Refused(
+            f"s3://{bucket} has {wanted}, so nothing was changed. What it has: "
+            f"aws s3api list-objects-v2 --bucket {bucket} --query 'Contents[].Key'"
+        )
+    steps.line(f"s3://{bucket}/{dumps[-1] if time else variables['OBJECT']}")
+    return dumps[-1] if time else variables["OBJECT"]
 
 
 def resume(steps: Steps, chosen: Options) -> str:

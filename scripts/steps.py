@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Collection, Generator
 from dataclasses import asdict, dataclass, field
@@ -13,10 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from scripts import targets
 from scripts.options import DONE, FAILED, REFUSED, ROOT, STOPPED, Options, Refused, Stopped
 from scripts.process import Failed, Programs
 
 RECORDS = ROOT / ".runs"
+QUIET_SECONDS = 4.0
+"""Seconds without a line after which one says what goes on: with the tenth between two looks, below five."""
 SIGNS = {
     "done": ("✓", 32),
     "planned": ("○", 33),
@@ -58,7 +62,7 @@ class Steps:
         """What the run found out that is worth keeping: names, measured seconds."""
         self.programs = Programs(self.plan if options.dry_run else self.line, dry_run=options.dry_run)
         self._colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        self._begun = time.monotonic()
+        self._begun = self._spoken = time.monotonic()
 
     @property
     def seconds(self) -> float:
@@ -76,9 +80,10 @@ class Steps:
         step = Step(title)
         self.steps.append(step)
         begun = time.monotonic()
-        say(f"  … {title}")
+        self._print(f"  … {title}")
         try:
-            yield step
+            with self._heartbeat(title):
+                yield step
         except BaseException as error:
             step.result = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
             raise
@@ -88,7 +93,29 @@ class Steps:
             step.seconds = time.monotonic() - begun
             sign, colour = SIGNS[step.result]
             sign = f"\033[{colour}m{sign}\033[0m" if self._colour else sign
-            say(f"  {sign} {title} ({step.seconds:.1f} s)")
+            self._print(f"  {sign} {title} ({step.seconds:.1f} s)")
+
+    def _print(self, text: str) -> None:
+        self._spoken = time.monotonic()
+        say(text)
+
+    @contextlib.contextmanager
+    def _heartbeat(self, title: str) -> Generator[None]:
+        """Say that a step goes on whenever nothing has been printed for a while; records leave that out."""
+        over, begun = threading.Event(), time.monotonic()
+
+        def beat() -> None:
+            while not over.wait(QUIET_SECONDS / 10):
+                if time.monotonic() - self._spoken >= QUIET_SECONDS:
+                    self._print(f"    | … {title}: {time.monotonic() - begun:.0f} s so far")
+
+        thread = threading.Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def skip(self, why: str) -> None:
         """Says that the step that runs cannot be done here, and why."""
@@ -105,7 +132,7 @@ class Steps:
         """A line of the step that runs, in the record, too."""
         if self.steps:
             self.steps[-1].lines.append(text)
-        say(f"    | {text}")
+        self._print(f"    | {text}")
 
     def follow(self, *words: str, only: Collection[str] | None = None) -> None:
         """Runs a command that changes something, and shows its lines; it sees `only` these variables."""
@@ -179,6 +206,7 @@ def perform(command: str, options: Options, work: Callable[[Steps], str]) -> int
     code, said = DONE, ""
     try:
         with stoppable():
+            targets.check(options)
             said = work(steps)
         if options.dry_run:
             said = f"a dry run, nothing was changed; it would end with: {said}"

@@ -1,22 +1,29 @@
 """doctor.sh on a real control plane whose nodes are KWOK's, and what it makes of what KWOK cannot make."""
 
 import base64
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
+import boto3
 import pytest
+import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from moto.server import ThreadedMotoServer
 
 from scripts.diagnosis import ORDER, Facts, findings
 from scripts.doctor import report, section
-from tests.scripts.api_cluster import PODS
-from tests.scripts.world import World
+from tests.scripts.api_cluster import DEPLOYMENT, PODS
+from tests.scripts.world import OLD, ROOT, World
 from tests.scripts.world import cluster as cluster
-from tests.scripts.world import world as world
+from tests.scripts.world import world as bare
+
+__all__ = ["bare", "cluster"]
 
 NAME = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/pipe/api"
 SECRETS = "/api/v1/namespaces/pipe/secrets"
@@ -71,9 +78,118 @@ def status(world: World, name: str) -> dict[str, Any]:
 
 
 def doctor(world: World) -> str:
+    """Return the diagnosis; its exit code has to tell whether anything is wrong."""
     done = world.run("doctor.sh", "dev")
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == ("Likely cause: " in done.stdout), done.stdout + done.stderr
     return done.stdout
+
+
+DEPLOYMENTS = DEPLOYMENT.rpartition("/")[0]
+KINDS = {
+    "services": ("/api/v1/namespaces/pipe/services", "v1", "Service"),
+    "autoscalers": (
+        "/apis/autoscaling/v2/namespaces/pipe/horizontalpodautoscalers",
+        "autoscaling/v2",
+        "HorizontalPodAutoscaler",
+    ),
+    "budgets": ("/apis/policy/v1/namespaces/pipe/poddisruptionbudgets", "policy/v1", "PodDisruptionBudget"),
+    "jobs": ("/apis/batch/v1/namespaces/pipe/cronjobs", "batch/v1", "CronJob"),
+}
+"""By its own name each kind of object that a request's way needs: path, version, kind."""
+
+
+def setting(topic: str, key: str) -> Any:
+    return yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"][f"pipe:{topic}"][key]
+
+
+def complete(world: World) -> None:
+    """Make what the program has besides the API's Deployment and its Service."""
+    labels, pods = {"app": "pipe-proxy"}, setting("proxy", "replicas")["min"]
+    template = {
+        "metadata": {"labels": labels},
+        "spec": {"containers": [{"name": "nginx", "image": setting("proxy", "image")}]},
+    }
+    spec = {"replicas": pods, "selector": {"matchLabels": labels}, "template": template}
+    make = world.cluster.make
+    make(DEPLOYMENTS, "apps/v1", "Deployment", "pipe-proxy", {"spec": spec}, labels)
+    path, version, kind = KINDS["services"]
+    service = {"type": "LoadBalancer", "selector": labels, "ports": [{"name": "https", "port": 443}]}
+    make(path, version, kind, "pipe-proxy", {"spec": service}, labels)
+    for app in ("pipe-api", "pipe-proxy"):
+        target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": app}
+        path, version, kind = KINDS["autoscalers"]
+        bounds = {"minReplicas": 1, "maxReplicas": 9, "scaleTargetRef": target}
+        make(path, version, kind, app, {"spec": bounds}, {})
+        path, version, kind = KINDS["budgets"]
+        budget = {"maxUnavailable": 1, "selector": {"matchLabels": {"app": app}}}
+        make(path, version, kind, app, {"spec": budget}, {})
+    job = {"spec": {"restartPolicy": "Never", "containers": [{"name": "it", "image": "it:1"}]}}
+    path, version, kind = KINDS["jobs"]
+    for name in ("pipe-backup", "pipe-restore"):
+        cron = {"schedule": "0 0 31 2 *", "suspend": True, "jobTemplate": {"spec": {"template": job}}}
+        make(path, version, kind, name, {"spec": cron}, {})
+    world.cluster.wait(lambda: available(world, "pipe-proxy") == pods)
+
+
+def balancer(world: World) -> str:
+    """Return the address that the cluster has given to the proxy's Service."""
+    status = world.cluster.api.call("GET", f"{KINDS['services'][0]}/pipe-proxy").get("status", {})
+    return next((address["hostname"] for address in status.get("loadBalancer", {}).get("ingress") or ()), "")
+
+
+def available(world: World, name: str) -> int:
+    manifest = world.cluster.api.call("GET", f"{DEPLOYMENTS}/{name}")
+    return manifest.get("status", {}).get("availableReplicas", 0)
+
+
+def incomplete(world: World) -> None:
+    """Delete it again, as far as a test has left it."""
+    for path, _, _ in KINDS.values():
+        for item in list(world.cluster.api.items(path)):
+            if item["metadata"]["name"] != "pipe-api" or "services" not in path:
+                world.cluster.api.call("DELETE", f"{path}/{item['metadata']['name']}")
+    if world.cluster.api.get(f"{DEPLOYMENTS}/pipe-proxy"):
+        world.cluster.api.call("DELETE", f"{DEPLOYMENTS}/pipe-proxy", propagationPolicy="Foreground")
+
+
+@pytest.fixture(scope="module")
+def rds() -> Iterator[Any]:
+    """RDS with the stack's database."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    client: Any = cast(Any, boto3).client(
+        "rds",
+        endpoint_url=f"http://{host}:{port}",
+        region_name="ap-northeast-1",
+        aws_access_key_id="it",
+        aws_secret_access_key="it",
+    )
+    client.create_db_instance(
+        DBInstanceIdentifier="pipe-dev-db",
+        DBInstanceClass="db.t4g.small",
+        Engine="postgres",
+        MasterUsername="it",
+        MasterUserPassword="not-a-secret",
+        AllocatedStorage=20,
+    )
+    yield client
+    server.stop()
+
+
+@pytest.fixture
+def world(bare: World, rds: Any) -> Iterator[World]:
+    """The whole service, and nothing wrong with it."""
+    [instance] = rds.describe_db_instances()["DBInstances"]
+    bare.environment |= {"AWS_ENDPOINT_URL": rds.meta.endpoint_url}
+    bare.environment |= {"AWS_ACCESS_KEY_ID": "it", "AWS_SECRET_ACCESS_KEY": "it"}
+    bare.environment.pop("CLOUDFLARE_API_TOKEN", None)
+    complete(bare)
+    bare.cluster.wait(lambda: balancer(bare))
+    outputs = {"databaseHost": instance["Endpoint"]["Address"], "loadBalancer": balancer(bare)}
+    (bare.bin / "outputs").write_text(json.dumps(outputs))
+    yield bare
+    incomplete(bare)
 
 
 def likely(said: str) -> list[str]:
@@ -90,7 +206,9 @@ def pods(world: World) -> Iterator[World]:
 
 def test_nothing_is_wrong_with_pods_that_are_well(world: World) -> None:
     said = doctor(world)
-    assert "nothing is wrong with the pods, their certificates and their quota" in said
+    assert "nothing is wrong from the visitor to the database" in said
+    assert f"load balancer: {balancer(world)}" in said and "visit: 200" in said
+    assert "deployment/pipe-api: 3 of 3 pods available, 3 get requests" in said
     for nobody_asked in (
         "– kubectl top pods",
         "skipped: usage: not available",  # no metrics server here
@@ -98,6 +216,69 @@ def test_nothing_is_wrong_with_pods_that_are_well(world: World) -> None:
         "– trace agent",
     ):
         assert nobody_asked in said
+
+
+def scaled_to_nothing(world: World) -> None:
+    change = {"spec": {"replicas": 0}}
+    world.cluster.api.call("PATCH", DEPLOYMENT, change, "application/merge-patch+json")
+
+
+def without_api(world: World) -> None:
+    world.cluster.api.call("DELETE", DEPLOYMENT, propagationPolicy="Foreground")
+    world.cluster.wait(lambda: world.cluster.api.get(DEPLOYMENT) is None)
+
+
+def without_proxy(world: World) -> None:
+    world.cluster.api.call("DELETE", f"{DEPLOYMENTS}/pipe-proxy", propagationPolicy="Foreground")
+
+
+@pytest.mark.parametrize(
+    ("change", "cause", "what"),
+    [
+        (scaled_to_nothing, "scaled to zero", "deployment/pipe-api"),
+        (without_api, "missing", "deployment/pipe-api"),
+        (without_proxy, "missing", "deployment/pipe-proxy"),
+    ],
+)
+def test_a_site_that_is_down_is_not_called_well(
+    world: World, change: Callable[[World], None], cause: str, what: str
+) -> None:
+    world.outside.site = 503
+    change(world)
+    try:
+        said = doctor(world)
+        assert likely(said)[0] == cause and "site" in likely(said)
+        assert f"Likely cause: {cause}\n  {what}" in said
+    finally:
+        if change is without_api:
+            world.cluster.api.call("DELETE", f"{KINDS['services'][0]}/pipe-api")
+            world.cluster.deploy(OLD)
+
+
+def test_a_database_that_is_stopped_is_the_likely_cause(world: World, rds: Any) -> None:
+    rds.stop_db_instance(DBInstanceIdentifier="pipe-dev-db")
+    try:
+        said = doctor(world)
+    finally:
+        rds.start_db_instance(DBInstanceIdentifier="pipe-dev-db")
+    assert likely(said) == ["database"] and "its state is stopped" in said
+
+
+def test_what_could_not_be_asked_is_neither_well_nor_wrong(world: World) -> None:
+    world.environment["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
+    done = world.run("doctor.sh", "dev")
+    assert done.returncode == 2
+    assert "nothing wrong was seen, but these could not be asked:\n  RDS: Could not connect" in done.stderr
+
+
+def test_a_kubeconfig_of_another_cluster_is_refused(world: World, tmp_path: Path) -> None:
+    """The cluster answers and calls itself dev, too."""
+    other = "current-context: it\ncontexts: [{name: it, context: {cluster: it}}]\n"
+    other += "clusters: [{name: it, cluster: {server: 'https://other'}}]\n"
+    world.answer("pulumi", f'#!/bin/sh\necho "{other}"\n')
+    done = world.run("doctor.sh", "dev")
+    assert done.returncode == 2
+    assert "and the cluster of dev is https://other" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -113,7 +294,7 @@ def test_pods_that_do_not_come_up_are_told_apart(pods: World, image: str, cause:
     pod(pods, "pipe-api-bad", f"{NAME}:1.0.0-{image}")
     pods.cluster.wait(lambda: status(pods, "pipe-api-bad").get("containerStatuses"))
     said = doctor(pods)
-    assert likely(said) == [cause]
+    assert likely(said) == [cause], said
     assert "pod/pipe-api-bad" in said and words in said.partition("Likely cause")[2]
     assert ("cannot reach the database" in said) == (cause != "image pull")
     assert cause in pods.record()["results"]

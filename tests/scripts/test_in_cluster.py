@@ -124,11 +124,34 @@ def test_restore_brings_the_data_back_and_the_api_stands_still_only_for_the_swap
     measured("of that without the API, 10 s of them minReadySeconds", results["seconds without the API"], "s")
 
 
-def test_a_restore_that_fails_never_stops_the_api(stack: Stack) -> None:
+@pytest.mark.parametrize(
+    ("option", "lacking"),
+    [
+        (("--object", "dumps/19990101T000000Z.dump"), "no dumps/19990101T000000Z.dump"),
+        (("--at", "1999-01-01T00:00Z"), "no dump of 19990101T000000Z or before"),
+    ],
+)
+@pytest.mark.parametrize("rehearsal", ["--yes", "--dry-run"])
+def test_a_dump_that_is_not_in_the_bucket_is_refused_before_anything_is_changed(
+    stack: Stack, option: tuple[str, str], lacking: str, rehearsal: str
+) -> None:
+    backed_up(stack)
+    before = jobs(stack)
+    done = stack.run("restore.sh", "prod", rehearsal, *option)
+    assert done.returncode == 2, done.stdout
+    assert f"s3://pipe-backup has {lacking}, so nothing was changed" in done.stderr
+    assert "✗ the dump is in the bucket" in done.stdout
+    assert jobs(stack) == before
+
+
+def test_a_restore_whose_download_fails_never_stops_the_api(stack: Stack) -> None:
+    """Whoever may not list the bucket learns it from the Job."""
     before = data.hashes(stack.service.server)
     generation = stack.get("Deployment", "pipe-api")["metadata"]["generation"]
-    done = stack.run("restore.sh", "prod", "--yes", "--object", "dumps/19990101T000000Z.dump")
+    hidden = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "")
+    done = stack.run("restore.sh", "prod", "--yes", "--object", "dumps/19990101T000000Z.dump", **hidden)
     assert done.returncode == 1
+    assert "– the dump is in the bucket" in done.stdout
     assert "fetch: " in done.stdout and "NoSuchKey" in done.stdout
     assert stack.get("Deployment", "pipe-api")["metadata"]["generation"] == generation
     assert data.hashes(stack.service.server) == before
@@ -165,7 +188,9 @@ def test_a_restore_that_is_killed_while_the_api_stands_still_is_named_and_mended
     process = begun(stack)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    said = stack.run("doctor.sh", "prod").stdout
+    diagnosis = stack.run("doctor.sh", "prod")
+    said = diagnosis.stdout
+    assert diagnosis.returncode == 1
     assert "Likely cause: stopped by a restore\n  deployment/pipe-api\n  no pods; it had 3\n" in said
     assert "scripts/restore.sh prod --start-api" in said
     while not ended(stack):

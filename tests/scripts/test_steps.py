@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,20 @@ def test_who_stops_a_run_hears_what_runs_now(records: Path, capsys: pytest.Captu
 
     assert perform("try", OPTIONS, work) == 130
     assert capsys.readouterr().err == "error: stopped; dev runs 1.0.0\n"
+
+
+def test_a_long_step_breaks_its_silence_and_keeps_its_record_short(
+    records: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert steps.QUIET_SECONDS * 1.1 < 5
+    monkeypatch.setattr(steps, "QUIET_SECONDS", 0.1)
+
+    def work(run: Steps) -> str:
+        with run.step("wait for the pods"):
+            time.sleep(0.5)
+        return "done"
+
+    assert perform("try", OPTIONS, work) == 0
+    assert capsys.readouterr().out.count("    | … wait for the pods: 0 s so far\n") >= 2
+    [file] = records.glob("*-try.json")
+    assert json.loads(file.read_text())["steps"][0]["lines"] == []

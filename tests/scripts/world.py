@@ -53,6 +53,8 @@ exec "{kubectl}" "$@"
 PULUMI = """\
 #!/bin/sh
 [ "$1" = config ] && echo '{{"pipe:appPassword": {{"value": "planted-password", "secret": true}}}}'
+[ "$*" = "stack output kubeconfig --show-secrets --stack dev" ] && exec cat "{kubeconfig}"
+[ "$*" = "stack output --json --stack dev" ] && exec cat "{bin}/outputs"
 [ "$1" = up ] || exit 0
 rm "{bin}/up-fails" 2> /dev/null && {{ echo "error: no job: planted-password" >&2; exit 255; }}
 image=$(sed -n 's|^    image: \\(.*/pipe/api[:@].*\\)|\\1|p' Pulumi.dev.yaml)
@@ -69,6 +71,12 @@ case "$1" in
 esac
 """
 """A rollback to nothing tells how the last one went, and that is well."""
+OUTPUTS = {
+    "loadBalancer": "pipe-proxy.elb.ap-northeast-1.amazonaws.com",
+    "databaseHost": "pipe-dev-db.c1.ap-northeast-1.rds.amazonaws.com",
+    "kubeconfig": "[secret]",
+}
+"""The program's outputs, as far as scripts read them."""
 FAKES = ("aws", "cosign", "docker", "make", "npm", "pulumi", "trivy", "vercel")
 
 
@@ -189,10 +197,11 @@ class World:
         )
 
     def asked(self) -> list[str]:
-        """What the fake programs were told, in order."""
+        """Return the commands of the fake programs in order, those left out that only read the outputs."""
         log = self.bin / "log"
         lines = log.read_text().splitlines() if log.exists() else []
-        return [" ".join(json.loads(line)) for line in lines]
+        commands = [" ".join(json.loads(line)) for line in lines]
+        return [command for command in commands if not command.startswith("pulumi stack output ")]
 
     def answer(self, name: str, script: str) -> None:
         """What a fake program does besides."""
@@ -301,8 +310,9 @@ def world(cluster: Cluster, tmp_path: Path) -> Iterator[World]:
         **who(),
     }
     (bin / "served").write_text("dpl_old\n")
+    (bin / "outputs").write_text(json.dumps(OUTPUTS))
     made.answer("vercel", VERCEL.format(bin=bin))
-    made.answer("pulumi", PULUMI.format(bin=bin, kubectl=programs["kubectl"]))
+    made.answer("pulumi", PULUMI.format(bin=bin, kubectl=programs["kubectl"], kubeconfig=cluster.kubeconfig))
     registry(made, pushed=False)
     for words in (
         ("init", "--quiet"),
