@@ -85,11 +85,11 @@ format: $(READY) ## format the code, and apply the fixes of lint rules
 	@$(VENV)/bin/ruff check --fix .
 
 test-unit: $(READY) ## run the tests that need no engine and no server (under a minute)
-	@$(PY) -m pytest -n 2 -m "not engine and not drill" $(FLAGS)
+	@$(PY) -m pytest -n 2 --dist loadgroup -m "not engine and not drill" $(FLAGS)
 
 test: $(READY) ## run the unit tests and those on the real engine (some 8 minutes)
 	@$(PY) -m sandbox engine
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not drill" $(FLAGS)
+	@$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not drill" $(FLAGS)
 
 drill-programs: ## install what the drills run as root on Debian, else say what is missing
 	@$(PYTHON) -m tests.drills.tools
@@ -98,7 +98,7 @@ test-drills: drill-programs $(READY) ## run the tests on a control plane, Postgr
 	@$(PY) -m sandbox engine
 	@$(PY) -m sandbox control-plane
 	@# Three processes on two cores: much of it waits, for pods and for what was killed.
-	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m drill $(FLAGS)
+	@$(PY) -m pytest -n 3 --dist loadgroup --no-loadscope-reorder -m drill $(FLAGS)
 
 test-all: drill-programs test test-drills ## run every test (some 25 minutes)
 

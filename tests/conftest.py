@@ -29,10 +29,25 @@ LONGEST = (
 """Files of minutes, longest first: at the end of a run one process would work on such a file alone."""
 
 
+SPLIT = ("sandbox/test_life.py",)
+"""Files whose tests take minutes and share nothing, so that each may run in another process."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the longest files first; `--no-loadscope-reorder` leaves it so."""
-    order = {f"tests/{name}": place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(order)))
+    """Put the longest files first, and keep each file in one process, for `--dist loadgroup`."""
+    order = {name: place for place, name in enumerate(LONGEST)}
+
+    def name_of(item: pytest.Item) -> str:
+        return item.nodeid.partition("::")[0].removeprefix("tests/")
+
+    items.sort(key=lambda item: order.get(name_of(item), len(order)))
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(process_group(name_of(item), item.name)))
+
+
+def process_group(file: str, test: str) -> str:
+    """Name the tests that run in one process: a file's, or one test of a file that may be split."""
+    return f"{file}-{test.replace('[', '-').removesuffix(']')}" if file in SPLIT else file
 
 
 ENVIRONMENTS = pytest.StashKey[dict[lanes.Lane, lanes.Environment | None]]()

@@ -10,7 +10,7 @@ from sandbox import engine
 from sandbox.fault import Fault
 from sandbox.progress import Progress
 from sandbox.targets import control_plane
-from tests import lanes
+from tests import conftest, lanes
 
 
 def test_the_latest_marker_is_the_lane(request: pytest.FixtureRequest) -> None:
@@ -70,3 +70,19 @@ def test_a_test_s_own_program_of_a_refused_name_runs(tmp_path: Path) -> None:
     program.write_text("#!/bin/sh\necho its own\n")
     program.chmod(0o755)
     assert subprocess.run([program], capture_output=True, text=True, check=True).stdout == "its own\n"
+
+
+def test_a_file_stays_in_one_process_and_lives_that_share_nothing_do_not(
+    request: pytest.FixtureRequest,
+) -> None:
+    groups = {
+        item.name: item.get_closest_marker("xdist_group")
+        for item in request.session.items
+        if item.path == Path(__file__)
+    }
+    assert {mark.args for mark in groups.values() if mark} == {("test_lanes.py",)}
+    names = [f"test_it[{stack}]" for stack in ("dev", "prod")]
+    assert [conftest.process_group("sandbox/test_life.py", name) for name in names] == [
+        "sandbox/test_life.py-test_it-dev",
+        "sandbox/test_life.py-test_it-prod",
+    ]

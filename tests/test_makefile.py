@@ -124,7 +124,7 @@ def test_each_lane_has_its_task_and_all_of_them_run_each_test_once(installed: Pa
     assert code == 0
     assert [run.partition(" -m ")[2].rpartition(" -m ")[2] for run in runs] == ["not drill", "drill"]
     code, said = make(installed, "test-unit", "FLAGS=-x")
-    assert (code, said) == (0, "-m pytest -n 2 -m not engine and not drill -x\n")
+    assert (code, said) == (0, "-m pytest -n 2 --dist loadgroup -m not engine and not drill -x\n")
 
 
 @pytest.mark.parametrize("task", ["test-drills", "test-all"])
