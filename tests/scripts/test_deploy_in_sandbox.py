@@ -29,6 +29,7 @@ PARTS = (
     "schemas",
     "scripts",
     "__main__.py",
+    "eks_versions.py",
     "lazy_sdk.py",
 )
 MAKE = """\
