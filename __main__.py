@@ -4,25 +4,25 @@ import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  isort: ski
 
 import pulumi
 
-from components.agent import Agent, AgentArgs
-from components.api import Api, ApiArgs
-from components.aws_integration import AwsIntegration, AwsIntegrationArgs
-from components.backups import BackupBucket, BackupBucketArgs
-from components.cluster import Cluster, ClusterArgs
-from components.data_jobs import DataJobs, DataJobsArgs
-from components.database import Database, DatabaseArgs
-from components.edge import Edge, EdgeArgs
-from components.firewall import Firewall, FirewallArgs
-from components.identity import Identity, IdentityArgs
-from components.monitoring import Monitoring, MonitoringArgs
-from components.namespace import Namespace, NamespaceArgs
-from components.network import Network, NetworkArgs
-from components.nginx import HEALTH_PORT, TRAFFIC_PORT
-from components.origin_certificate import OriginCertificate, OriginCertificateArgs
-from components.pods import Place
-from components.runner import Runner, RunnerArgs
+from components.aws.backup_bucket import BackupBucket, BackupBucketArgs
+from components.aws.ci_runner import Runner, RunnerArgs
+from components.aws.cluster import Cluster, ClusterArgs
+from components.aws.database import Database, DatabaseArgs
+from components.aws.network import Network, NetworkArgs
+from components.aws.pod_identity import Identity, IdentityArgs
+from components.aws.security_groups import Firewall, FirewallArgs
+from components.cloudflare.edge import Edge, EdgeArgs
+from components.cloudflare.origin_certificate import OriginCertificate, OriginCertificateArgs
+from components.datadog.agent import Agent, AgentArgs
+from components.datadog.aws_integration import AwsIntegration, AwsIntegrationArgs
+from components.datadog.monitoring import Monitoring, MonitoringArgs
+from components.kubernetes.api import Api, ApiArgs
+from components.kubernetes.data_jobs import DataJobs, DataJobsArgs
+from components.kubernetes.namespace import Namespace, NamespaceArgs
+from components.kubernetes.nginx_config import HEALTH_PORT, TRAFFIC_PORT
+from components.kubernetes.pods import Place
+from components.kubernetes.tls_proxy import TlsProxy, TlsProxyArgs
 from components.settings import load
-from components.tls_proxy import TlsProxy, TlsProxyArgs
 
 # A paragraph a component: with one input a line, as the formatter has it, nobody sees the architecture.
 # fmt: off

@@ -146,7 +146,7 @@ def parts() -> str:
 
 def environments() -> str:
     """Every setting of each stack, side by side; in bold what is not the same in all."""
-    from components.settings.schema import node
+    from components.settings.json_schema import node
 
     lines: list[str] = []
     for topic in settings("prod"):

@@ -13,11 +13,11 @@ import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  isort: ski
 
 import pulumi
 
-from components.github_access import GithubAccess, GithubAccessArgs, GithubRepository
-from components.operators import Operators, OperatorsArgs
-from components.registry import Registry, RegistryArgs
-from components.state import StateBucket, StateBucketArgs
+from foundation.github_access import GithubAccess, GithubAccessArgs, GithubRepository
+from foundation.operators import Operators, OperatorsArgs
+from foundation.registry import Registry, RegistryArgs
 from foundation.settings import load
+from foundation.state_bucket import StateBucket, StateBucketArgs
 
 settings = load()
 account, labels = settings.account, settings.labels

@@ -10,10 +10,9 @@ from pydantic import ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
-from components.labels import Labels
-from components.permissions.scope import Scope
-from components.settings.faults import Fault, SettingsError, dotted, remove, set_to, wrong
-from components.settings.schema import KeyPath, Node, allowed, example
+from components.common.naming import Labels
+from components.settings.errors import Fault, SettingsError, dotted, remove, set_to, wrong
+from components.settings.json_schema import KeyPath, Node, allowed, example
 from components.settings.types import (
     AccountId,
     Arn,
@@ -25,6 +24,7 @@ from components.settings.types import (
     entries,
     string,
 )
+from foundation.permissions.scope import Scope
 
 PROJECT = "pipe-foundation"
 

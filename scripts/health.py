@@ -14,7 +14,7 @@ from scripts.steps import Steps
 
 SOAK_SECONDS = 300.0 + 120.0 + 120.0
 """How long the monitors are watched: the longest window and evaluation_delay of the error rates
-(components/alerts.py), and two minutes in which Datadog gets the last points and evaluates."""
+(components/datadog/alert_catalog.py), and two minutes in which Datadog gets the last points and evaluates."""
 REPORT_SECONDS = 300.0
 """How long a metric may take to report for the first time, after the monitors were watched: Datadog reads an
 AWS account every ten minutes."""

@@ -1,8 +1,8 @@
 """New passwords for the database's roles, without a moment in which the API cannot connect.
 
-Each password has a login of its own (components/database_roles.py). `pulumi up` makes the new ones, rolls the
-API's pods, and leaves the old ones valid; they are retired when no pod uses them any more. When it was
-interrupted, run it again.
+Each password has a login of its own (components/kubernetes/database_roles.py). `pulumi up` makes the new
+ones, rolls the API's pods, and leaves the old ones valid; they are retired when no pod uses them any
+more. When it was interrupted, run it again.
 """
 
 import secrets

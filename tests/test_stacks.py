@@ -115,7 +115,11 @@ def low_tls(stack: Stack) -> None:
 
 
 def no_memory_limit(stack: Stack) -> None:
-    stack.edit("components/pods.py", '"memory": settings.memory_limit', '"x-memory": settings.memory_limit')
+    stack.edit(
+        "components/kubernetes/pods.py",
+        '"memory": settings.memory_limit',
+        '"x-memory": settings.memory_limit',
+    )
 
 
 def latest_image(stack: Stack) -> None:
@@ -123,12 +127,12 @@ def latest_image(stack: Stack) -> None:
 
 
 def no_error_rate_monitor(stack: Stack) -> None:
-    stack.edit("components/alerts.py", "HighErrorRate", "LowErrorRate")
+    stack.edit("components/datadog/alert_catalog.py", "HighErrorRate", "LowErrorRate")
 
 
 def open_ssh(stack: Stack) -> None:
     stack.edit(
-        "components/firewall.py",
+        "components/aws/security_groups.py",
         "load_balancer = aws.ec2",
         "aws.vpc.SecurityGroupIngressRule('ssh', security_group_id='sg-0a1b2c3d', ip_protocol='tcp',"
         " from_port=22, to_port=22, cidr_ipv4='0.0.0.0/0', description='SSH', opts=child)\n"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import yaml
 
-from components.settings.checks.across import across
-from components.settings.faults import Fault, message, set_to
+from components.settings.checks.consistency import across
+from components.settings.errors import Fault, message, set_to
+from components.settings.json_schema import stack_file
 from components.settings.load import StackFile, load_file
-from components.settings.schema import stack_file
 from components.settings.stack import PROJECT
 
 ROOT = Path(__file__).parents[2]

@@ -13,8 +13,8 @@ from pulumi.runtime import config as runtime
 from pydantic import ValidationError
 
 from components.settings.checks import check
-from components.settings.faults import ENCRYPTED, Fault, SettingsError, of_schema, of_secret
-from components.settings.schema import KeyPath
+from components.settings.errors import ENCRYPTED, Fault, SettingsError, of_schema, of_secret
+from components.settings.json_schema import KeyPath
 from components.settings.stack import PROJECT, SECRETS, Secrets, Settings
 from components.settings.types import Model
 

@@ -7,8 +7,8 @@ import pulumi
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from components.database_roles import Passwords
-from components.labels import Labels
+from components.common.naming import Labels
+from components.kubernetes.database_roles import Passwords
 from components.settings.aws import Backups, Cluster, Database, Firewall, Network, Runner, Service
 from components.settings.edge import Edge
 from components.settings.kubernetes import Api, Kubernetes, Proxy

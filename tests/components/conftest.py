@@ -9,7 +9,7 @@ import pytest
 from pulumi.runtime.mocks import MockMonitor
 
 import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  (the SDKs then load only what is used)
-from components.labels import Labels
+from components.common.naming import Labels
 from components.settings.types import Model
 from tests.components.settings.stack_files import committed
 

@@ -5,9 +5,9 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.agent import Agent, AgentArgs
-from components.cluster import NODE_POOLS
-from components.labels import Labels
+from components.aws.cluster import NODE_POOLS
+from components.common.naming import Labels
+from components.datadog.agent import Agent, AgentArgs
 from components.settings.monitoring import Monitoring as Settings
 from components.settings.types import quantity
 from tests.components.conftest import Recorder, evaluate, secret

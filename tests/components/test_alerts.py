@@ -5,8 +5,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.alert import Alert, number, runbook
-from components.alerts import Scope, alerts, resource_name
+from components.datadog.alert import Alert, number, runbook
+from components.datadog.alert_catalog import Scope, alerts, resource_name
 from components.settings.monitoring import Monitoring as Settings
 from components.settings.monitoring import Thresholds
 from tests.components.conftest import Recorder, evaluate

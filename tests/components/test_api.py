@@ -5,8 +5,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.api import PORT
-from components.labels import Labels
+from components.common.naming import Labels
+from components.kubernetes.api import PORT
 from components.settings.capacity import SURGE_PERCENT
 from tests.components import workloads
 from tests.components.conftest import Recorder, evaluate

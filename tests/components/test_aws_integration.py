@@ -3,8 +3,8 @@ from collections.abc import Callable
 
 import pytest
 
-from components.aws_integration import DATADOG_ACCOUNTS, AwsIntegration, AwsIntegrationArgs
-from components.labels import Labels
+from components.common.naming import Labels
+from components.datadog.aws_integration import DATADOG_ACCOUNTS, AwsIntegration, AwsIntegrationArgs
 from components.settings.monitoring import Monitoring
 from tests.components.conftest import Recorder, evaluate
 from tests.components.iam_evaluation import verdict

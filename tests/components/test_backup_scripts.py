@@ -10,7 +10,7 @@ import pytest
 
 from tests.components.conftest import ROOT
 
-ASSETS = ROOT / "components" / "assets"
+ASSETS = ROOT / "components" / "kubernetes" / "assets"
 DUMP = b"PGDMP" * 1000
 NAME = "20240301T170000Z.dump"
 

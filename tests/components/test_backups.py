@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from components.backups import BackupBucket, BackupBucketArgs
-from components.labels import Labels
+from components.aws.backup_bucket import BackupBucket, BackupBucketArgs
+from components.common.naming import Labels
 from components.settings.aws import Backups
 from tests.components.conftest import Recorder, evaluate
 from tests.components.iam_evaluation import verdict

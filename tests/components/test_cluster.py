@@ -5,8 +5,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.cluster import Cluster, ClusterArgs
-from components.labels import Labels
+from components.aws.cluster import Cluster, ClusterArgs
+from components.common.naming import Labels
 from components.settings.aws import Cluster as ClusterSettings
 from tests.components.conftest import Recorder, evaluate
 

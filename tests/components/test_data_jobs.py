@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from components.database_roles import salt, scram_verifier
-from components.labels import Labels
-from components.network_rules import NOT_PUBLIC
+from components.common.naming import Labels
+from components.kubernetes.database_roles import salt, scram_verifier
+from components.kubernetes.network_policies import NOT_PUBLIC
 from tests.components import workloads
 from tests.components.conftest import Recorder
 from tests.components.workloads import SERVICE_CIDR, SUBNETS, Manifest, Topic

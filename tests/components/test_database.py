@@ -10,9 +10,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
-import components.database
-from components.database import BACKUP_WINDOW, MAINTENANCE_WINDOW, Database, DatabaseArgs
-from components.labels import Labels
+import components.aws.database
+from components.aws.database import BACKUP_WINDOW, MAINTENANCE_WINDOW, Database, DatabaseArgs
+from components.common.naming import Labels
 from components.settings.aws import Database as DatabaseSettings
 from tests.components.conftest import Recorder, evaluate
 from tests.components.resource_options import Options, predecessors, recording
@@ -181,7 +181,7 @@ def test_backups_end_before_maintenance_begins() -> None:
     assert end_of_backup < start_of_maintenance
 
 
-AUTHORITIES = Path(components.database.__file__).with_name("rds_ca.pem")
+AUTHORITIES = Path(components.aws.database.__file__).parents[1] / "kubernetes" / "assets" / "rds_ca.pem"
 
 
 def test_the_certificate_authorities_are_amazons_for_both_regions() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pulumi
 
-from components.database_roles import RETIRE, login, salt, scram_verifier, script, verifiers
+from components.kubernetes.database_roles import RETIRE, login, salt, scram_verifier, script, verifiers
 from tests.components.conftest import Recorder, evaluate
 
 

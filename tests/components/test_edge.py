@@ -4,8 +4,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.edge import Edge, EdgeArgs, zone_settings
-from components.labels import Labels
+from components.cloudflare.edge import Edge, EdgeArgs, zone_settings
+from components.common.naming import Labels
 from components.settings.edge import Edge as Settings
 from components.settings.edge import Zone
 from tests.components.conftest import Recorder, evaluate, secret

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from components.firewall import Firewall, FirewallArgs
-from components.labels import Labels
+from components.aws.security_groups import Firewall, FirewallArgs
+from components.common.naming import Labels
 from components.settings.aws import Firewall as FirewallSettings
 from tests.components.conftest import Recorder, evaluate
 

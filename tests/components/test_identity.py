@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from components.identity import Identity, IdentityArgs
-from components.labels import Labels
+from components.aws.pod_identity import Identity, IdentityArgs
+from components.common.naming import Labels
 from tests.components.conftest import Recorder, evaluate
 
 CLUSTER = "arn:aws:eks:ap-northeast-1:123456789012:cluster/pipe-test"

@@ -1,6 +1,6 @@
 """One source of names and tags, in the words of each provider."""
 
-from components.labels import Labels
+from components.common.naming import Labels
 from components.settings.load import load_file
 from tests.components.settings.stack_files import ROOT
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 import pulumi
 import pytest
 
-from components.labels import Labels
-from components.log_group import LogGroupArgs, encrypted_log_group
+from components.aws.log_group import LogGroupArgs, encrypted_log_group
+from components.common.naming import Labels
 from tests.components.conftest import Recorder, evaluate
 
 Declare = Callable[..., Recorder]

@@ -6,8 +6,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.labels import Labels
-from components.monitoring import Monitoring, MonitoringArgs, application
+from components.common.naming import Labels
+from components.datadog.monitoring import Monitoring, MonitoringArgs, application
 from components.settings.monitoring import Monitoring as Settings
 from tests.components.conftest import Recorder, evaluate, secret
 from tests.components.test_alerts import QUERIES

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from components import namespace
-from components.labels import Labels
+from components.common.naming import Labels
+from components.kubernetes import namespace
 from tests.components import workloads
 from tests.components.conftest import Recorder, evaluate
 from tests.components.workloads import Topic
@@ -55,7 +55,7 @@ def test_a_container_without_resources_gets_some(found: dict[str, Any]) -> None:
 
 
 def test_the_certificate_authorities_are_mounted_from_a_config_map(found: dict[str, Any]) -> None:
-    bundle = Path(namespace.__file__).with_name("rds_ca.pem").read_text()
+    bundle = (Path(namespace.__file__).parent / "assets" / "rds_ca.pem").read_text()
     assert found["ConfigMap/rds-ca"]["data"] == {"rds-ca.pem": bundle}
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.labels import Labels
-from components.network import Network, NetworkArgs, zone_name
+from components.aws.network import Network, NetworkArgs, zone_name
+from components.common.naming import Labels
 from components.settings.aws import Network as NetworkSettings
 from tests.components.conftest import Recorder, evaluate
 
@@ -77,10 +77,13 @@ def test_subnets_carry_the_tags_that_load_balancers_look_for(declare: Declare) -
     assert roles == {
         "network-public-1": {"kubernetes.io/role/elb"},
         "network-public-2": {"kubernetes.io/role/elb"},
+        "network-public-3": {"kubernetes.io/role/elb"},
         "network-private-1": {"kubernetes.io/role/internal-elb"},
         "network-private-2": {"kubernetes.io/role/internal-elb"},
+        "network-private-3": {"kubernetes.io/role/internal-elb"},
         "network-database-1": set(),
         "network-database-2": set(),
+        "network-database-3": set(),
     }
 
 
@@ -94,7 +97,7 @@ def test_the_default_security_group_is_closed(declare: Declare) -> None:
 def test_one_nat_gateway_serves_all_zones(declare: Declare) -> None:
     recorder = declare("dev")
     assert [*recorder.of_type("aws:ec2/natGateway:NatGateway")] == ["network-nat-1"]
-    for zone in (1, 2):
+    for zone in (1, 2, 3):
         assert destinations(recorder, f"network-private-{zone}") == {"0.0.0.0/0": "network-nat-1-id"}
 
 
@@ -132,7 +135,7 @@ def test_s3_is_reached_without_nat(declare: Declare) -> None:
     [endpoint] = recorder.of_type("aws:ec2/vpcEndpoint:VpcEndpoint").values()
     assert endpoint["serviceName"] == "com.amazonaws.ap-northeast-1.s3"
     assert endpoint["vpcEndpointType"] == "Gateway"
-    assert endpoint["routeTableIds"] == ["network-private-1-id", "network-private-2-id"]
+    assert endpoint["routeTableIds"] == [f"network-private-{zone}-id" for zone in (1, 2, 3)]
 
 
 def test_all_traffic_is_logged_encrypted_for_as_long_as_the_settings_say(declare: Declare) -> None:
@@ -174,5 +177,5 @@ def test_too_few_zones_are_reported_with_the_key_to_change() -> None:
         evaluate(lambda: zone_name(zones, 3, "us-west-1"))
     assert str(fault.value) == (
         "us-west-1 has 2 availability zones for a cluster (us-west-1a, us-west-1c), "
-        "but pipe:network.subnets names 3: leave one out of each list"
+        "but pipe:network.subnets names 3: choose a region with 3 or more"
     )

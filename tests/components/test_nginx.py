@@ -7,7 +7,7 @@ from typing import Any, cast
 import crossplane
 import pytest
 
-from components.nginx import CLOUDFLARE, render
+from components.kubernetes.nginx_config import CLOUDFLARE, render
 from components.settings.kubernetes import Proxy
 from tests.components.workloads import Topic
 

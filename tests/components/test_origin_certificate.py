@@ -4,7 +4,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.origin_certificate import OriginCertificate, OriginCertificateArgs
+from components.cloudflare.origin_certificate import OriginCertificate, OriginCertificateArgs
 from tests.components.conftest import Recorder, evaluate, secret
 
 KEY, REQUEST = "tls:index/privateKey:PrivateKey", "tls:index/certRequest:CertRequest"

@@ -6,8 +6,8 @@ import pulumi
 import pytest
 from pulumi.runtime.mocks import set_mocks
 
-from components.labels import Labels
-from components.outputs import MissingOutputError, at_path, require_output
+from components.common.naming import Labels
+from components.common.outputs import MissingOutputError, at_path, require_output
 from tests.components import workloads
 from tests.components.conftest import Monitor, Recorder, evaluate
 from tests.components.workloads import Topic

@@ -5,8 +5,8 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from components.labels import Labels
-from components.pods import checksum, image_version
+from components.common.naming import Labels
+from components.kubernetes.pods import checksum, image_version
 from components.settings.kubernetes import Api
 from components.settings.types import quantity
 from tests.components.conftest import Recorder, evaluate, secret

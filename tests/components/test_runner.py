@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from components.labels import Labels
-from components.runner import Runner, RunnerArgs
+from components.aws.ci_runner import Runner, RunnerArgs
+from components.common.naming import Labels
 from components.settings.aws import Runner as RunnerSettings
 from tests.components.conftest import Recorder, evaluate
 

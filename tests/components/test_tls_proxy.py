@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from components import nginx
-from components.labels import Labels
+from components.common.naming import Labels
+from components.kubernetes import nginx_config
+from components.kubernetes.tls_proxy import HEALTH_PORT, TRAFFIC_PORT, TlsProxy
 from components.settings.kubernetes import Proxy
-from components.tls_proxy import HEALTH_PORT, TRAFFIC_PORT, TlsProxy
 from tests.components import workloads
 from tests.components.conftest import Recorder, evaluate
 from tests.components.workloads import SERVICE_CIDR, SUBNETS, Manifest, Topic
@@ -118,7 +118,7 @@ def test_the_agent_reaches_the_certificate_whoever_the_clients_are(
 def test_nginx_runs_the_rendered_configuration(objects: Objects, topic: Topic) -> None:
     found = objects()
     settings: Proxy = topic(Proxy, "proxy")
-    rendered = nginx.render(
+    rendered = nginx_config.render(
         settings,
         server_name="pipe.dev",
         upstream="pipe-api.pipe.svc.cluster.local:3000",

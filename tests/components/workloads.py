@@ -5,17 +5,17 @@ from typing import Any, cast
 
 import pulumi
 
-from components.api import Api, ApiArgs
-from components.data_jobs import DataJobs, DataJobsArgs
-from components.database_client import DatabaseEndpoint
-from components.database_roles import Passwords
-from components.labels import Labels
-from components.namespace import Namespace, NamespaceArgs
-from components.pods import Place
+from components.common.naming import Labels
+from components.kubernetes.api import Api, ApiArgs
+from components.kubernetes.data_jobs import DataJobs, DataJobsArgs
+from components.kubernetes.database_client import DatabaseEndpoint
+from components.kubernetes.database_roles import Passwords
+from components.kubernetes.namespace import Namespace, NamespaceArgs
+from components.kubernetes.pods import Place
+from components.kubernetes.tls_proxy import TlsProxy, TlsProxyArgs
 from components.settings.aws import Backups, Subnets
 from components.settings.kubernetes import Api as ApiSettings
 from components.settings.kubernetes import Kubernetes, Proxy
-from components.tls_proxy import TlsProxy, TlsProxyArgs
 from tests.components.conftest import Recorder, evaluate, secret
 
 Topic = Callable[..., Any]

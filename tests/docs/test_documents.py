@@ -9,7 +9,7 @@ from typing import get_args
 
 import pytest
 
-from components.alert import runbook
+from components.datadog.alert import runbook
 from components.settings.kubernetes import Egress
 from docs import generate
 from sandbox import __main__ as sandbox_command

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.labels import Labels
+from components.common.naming import Labels
 from tests.components import workloads
 from tests.components.conftest import Recorder
 from tests.components.conftest import labels as labels

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from components.database_roles import scram_verifier
+from components.kubernetes.database_roles import scram_verifier
 from tests.drills import tools
 from tests.drills.certificates import Authority
 

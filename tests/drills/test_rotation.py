@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from components.database_roles import RETIRE
+from components.kubernetes.database_roles import RETIRE
 from tests.drills import data, tools, watch
 from tests.drills.conftest import Measured
 from tests.drills.service import Manifest, Service, alone

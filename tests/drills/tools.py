@@ -33,7 +33,7 @@ PACKAGES = {
 """Debian's package of each program; .ci/packages has those that a machine with Node.js may lack."""
 
 POD_USER = 10001
-"""The user of every container (components/pods.py)."""
+"""The user of every container (components/kubernetes/pods.py)."""
 
 
 @cache

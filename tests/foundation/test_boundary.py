@@ -9,15 +9,15 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.aws_integration import AwsIntegration, AwsIntegrationArgs
-from components.backups import BackupBucket, BackupBucketArgs
-from components.cluster import Cluster, ClusterArgs
-from components.database import Database, DatabaseArgs
-from components.identity import Identity, IdentityArgs
-from components.network import Network, NetworkArgs
-from components.permissions.roles import MANAGED_POLICIES, SERVICES_WITH_ROLES
-from components.runner import Runner, RunnerArgs
+from components.aws.backup_bucket import BackupBucket, BackupBucketArgs
+from components.aws.ci_runner import Runner, RunnerArgs
+from components.aws.cluster import Cluster, ClusterArgs
+from components.aws.database import Database, DatabaseArgs
+from components.aws.network import Network, NetworkArgs
+from components.aws.pod_identity import Identity, IdentityArgs
+from components.datadog.aws_integration import AwsIntegration, AwsIntegrationArgs
 from components.settings.load import load_file
+from foundation.permissions.roles import MANAGED_POLICIES, SERVICES_WITH_ROLES
 from tests.components.conftest import Recorder, evaluate
 
 ROOT = Path(__file__).parents[2]

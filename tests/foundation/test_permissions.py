@@ -5,8 +5,8 @@ import json
 import pytest
 from botocore.session import get_session
 
-from components.cluster import CONTROL_PLANE_POLICIES, NODE_POLICIES
-from components.permissions.roles import MANAGED_POLICIES
+from components.aws.cluster import CONTROL_PLANE_POLICIES, NODE_POLICIES
+from foundation.permissions.roles import MANAGED_POLICIES
 from tests.components.conftest import Recorder
 from tests.components.iam_evaluation import verdict
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.settings.faults import message
+from components.settings.errors import message
 from foundation.settings import read
 
 ROOT = Path(__file__).parents[2]

@@ -53,7 +53,7 @@ CLOSED, OPEN = "public: false\n      allowedCidrs: []", "public: true\n      all
 BUCKET = "urn:pulumi:dev::pipe::*::backups*"
 DEV, MAIN = "Pulumi.dev.yaml", "__main__.py"
 RUN_AS_ROOT = (
-    "components/pods.py",
+    "components/kubernetes/pods.py",
     "        read_only_root_filesystem=True,\n        run_as_non_root=True",
     "        read_only_root_filesystem=True,\n        run_as_non_root=False",
 )
@@ -65,9 +65,9 @@ OriginCertificate("spare", OriginCertificateArgs(
     hostnames=[f"spare-{host}"], days=settings.edge.certificate_days,
 ))"""
 KEY = "key = aws.kms.Key(\n            "
-RENAMED_KEY: Edit = ("components/database.py", f"{KEY}name,", KEY + 'f"{name}-storage",')
+RENAMED_KEY: Edit = ("components/aws/database.py", f"{KEY}name,", KEY + 'f"{name}-storage",')
 ALIAS: Edit = (
-    "components/database.py",
+    "components/aws/database.py",
     "protect=args.protect, retain_on_delete=True)",
     "protect=args.protect, retain_on_delete=True, aliases=[pulumi.Alias(name=name)])",
 )
@@ -95,7 +95,9 @@ PAIRS: dict[str, Pair] = {
             ),
         )
     ),
-    "log-group-removed": Pair((("components/database.py", '("postgresql", "upgrade")', '("postgresql",)'),)),
+    "log-group-removed": Pair(
+        (("components/aws/database.py", '("postgresql", "upgrade")', '("postgresql",)'),)
+    ),
     "key-renamed-without-alias": Pair((RENAMED_KEY,)),
     "key-renamed-with-alias": Pair((RENAMED_KEY, ALIAS)),
     "component-removed": Pair(((MAIN, 'Runner("runner"', "REMOVED"),)),
@@ -126,11 +128,13 @@ PAIRS: dict[str, Pair] = {
     "stack-file-is-no-yaml": Pair(((DEV, "config:", "config: [\n"),)),
     "stack-file-added": Pair((), base=((DEV, "", ""),)),
     "stack-file-removed": Pair(((DEV, "", ""),)),
-    "syntax-error": Pair((("components/backups.py", "class BackupBucket(", "class BackupBucket(("),)),
+    "syntax-error": Pair(
+        (("components/aws/backup_bucket.py", "class BackupBucket(", "class BackupBucket(("),)
+    ),
     "exception": Pair(
         (
             (
-                "components/runner.py",
+                "components/aws/ci_runner.py",
                 "        super().__init__(",
                 "        {}['connection']\n        super().__init__(",
             ),
@@ -146,7 +150,7 @@ PAIRS: dict[str, Pair] = {
         )
     ),
     "base-does-not-evaluate": Pair(
-        (), base=(("components/backups.py", "class BackupBucket(", "class BackupBucket(("),)
+        (), base=(("components/aws/backup_bucket.py", "class BackupBucket(", "class BackupBucket(("),)
     ),
     "packages-changed": Pair(
         (("requirements.txt", "", "pulumi==3.259.1\n"),),

@@ -150,7 +150,7 @@ def test_a_real_preview_is_reported_as_state_to_head(reports: Path) -> None:
     assert done.returncode == 1, done.stderr
     assert "state to head: state of each stack → working tree" in done.stdout
     assert "base to head" not in done.stdout
-    assert "± replace backups (aws:s3:Bucket) [dev]  components/bucket.py:" in done.stdout
+    assert "± replace backups (aws:s3:Bucket) [dev]  components/aws/bucket.py:" in done.stdout
 
 
 @pytest.mark.engine

@@ -85,7 +85,7 @@ class Sandbox:
         return {key: value["secure"] for key, value in config.items() if "secure" in value}
 
     def logins(self) -> set[str]:
-        """As whom the API's pods connect; made of the password (components/database_roles.py)."""
+        """As whom the API's pods connect; made of the password (components/kubernetes/database_roles.py)."""
         pods = self.cluster.api.items(PODS, labelSelector="app=pipe-api")
         variables = [each for pod in pods for each in pod["spec"]["containers"][0]["env"]]
         return {each["value"] for each in variables if each["name"] == "PGUSER"}

@@ -9,9 +9,9 @@ from typing import Any, cast
 import pytest
 import yaml
 
-from components.labels import Labels
-from components.permissions.boundary import boundary
-from components.permissions.scope import Scope
+from components.common.naming import Labels
+from foundation.permissions.boundary import boundary
+from foundation.permissions.scope import Scope
 from scripts import options, relocate, stack_file
 
 NEW = "ap-northeast-3"

@@ -12,7 +12,7 @@ from tests.drills import tools
 ROOT = Path(__file__).parents[2]
 COMMANDS = sorted((ROOT / "scripts").glob("*.sh"))
 CI = [ROOT / ".ci" / name for name in ("run", "install", "own", "namespaces")]
-OTHERS = [*sorted((ROOT / "components" / "assets").glob("*.sh")), *CI]
+OTHERS = [*sorted((ROOT / "components" / "kubernetes" / "assets").glob("*.sh")), *CI]
 
 
 def test_the_commands_of_the_data_are_there() -> None:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, cast
 
 import pytest
 
-from components import alerts
+from components.datadog import alert_catalog
 from scripts import health, migrations, stack_file
 from scripts.cluster import Manifest
 from scripts.health import kind
@@ -85,12 +85,12 @@ def test_what_cannot_be_undone_is_refused(newer: list[str] | None, older: list[s
 
 
 def test_the_monitors_are_watched_for_longer_than_the_error_rates_take_to_alert() -> None:
-    source = Path(alerts.__file__).read_text()
+    source = Path(alert_catalog.__file__).read_text()
     for name in ("HighErrorRate", "HighProxyErrorRate"):
         alert = source.partition(f'name="{name}"')[2].partition("Alert(")[0]
         [minutes] = re.findall(r'window="min\(last_(\d+)m\)"', alert)
         [delay] = re.findall(r"evaluation_delay=(\w+)", alert)
-        seconds = alerts.LOG_DELAY if delay == "LOG_DELAY" else int(delay)
+        seconds = alert_catalog.LOG_DELAY if delay == "LOG_DELAY" else int(delay)
         assert int(minutes) * 60 + seconds + 120 <= health.SOAK_SECONDS, name
 
 

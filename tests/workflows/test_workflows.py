@@ -57,7 +57,7 @@ def number(component: str, name: str) -> int:
     return int(found[1])
 
 
-TIMEOUT_MINUTES = number("runner.py", "TIMEOUT_MINUTES")
+TIMEOUT_MINUTES = number("aws/ci_runner.py", "TIMEOUT_MINUTES")
 RUNS = [(where, step["run"]) for where, step in steps() if "run" in step]
 
 
@@ -205,8 +205,10 @@ def test_a_push_that_waits_for_its_approval_does_not_stop_the_next_one() -> None
 def test_a_deployment_and_its_rollback_end_before_the_machine_and_its_credentials_do() -> None:
     [job] = load("deploy-stack")["jobs"].values()
     [role] = [step for step in job["steps"] if "configure-aws" in step.get("uses", "")]
-    job_seconds = number("data_jobs.py", "MIGRATION_SECONDS") + number("data_jobs.py", "WAIT_SECONDS")
-    rollout_seconds = 60 * number("deployments.py", "ROLLOUT_MINUTES")
+    job_seconds = number("kubernetes/data_jobs.py", "MIGRATION_SECONDS") + number(
+        "kubernetes/data_jobs.py", "WAIT_SECONDS"
+    )
+    rollout_seconds = 60 * number("kubernetes/deployments.py", "ROLLOUT_MINUTES")
     up_seconds = start_deadline_seconds() + job_seconds + rollout_seconds
     after = health.READY_SECONDS + health.HEALTH_SECONDS + health.SOAK_SECONDS + health.CHECK_SECONDS
     back = up_seconds + health.READY_SECONDS + health.HEALTH_SECONDS

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from components.settings.checks import aws, edge, kubernetes, monitoring, network
-from components.settings.faults import Fault
+from components.settings.errors import Fault
 from components.settings.stack import Settings
 
 CHECKS = (*network.CHECKS, *aws.CHECKS, *kubernetes.CHECKS, *edge.CHECKS, *monitoring.CHECKS)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from math import ceil
 
-from components.settings.faults import Fault, set_to, wrong
+from components.settings.errors import Fault, set_to, wrong
 from components.settings.stack import Settings
 from components.settings.types import version
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from components.settings.faults import Fault, remove, set_to, wrong
-from components.settings.schema import KeyPath
+from components.settings.errors import Fault, remove, set_to, wrong
+from components.settings.json_schema import KeyPath
 from components.settings.stack import Settings
 
 LIMITS = {"free": (10, 10), "pro": (60, 3600), "business": (600, 86400), "enterprise": (3600, 86400)}

@@ -5,7 +5,7 @@ from ipaddress import IPv4Network
 from math import ceil
 
 from components.settings import capacity
-from components.settings.faults import Fault, remove, set_to, wrong
+from components.settings.errors import Fault, remove, set_to, wrong
 from components.settings.kubernetes import Replicas, Resources
 from components.settings.stack import Settings
 from components.settings.types import quantity

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 
 from pydantic.alias_generators import to_camel
 
-from components.settings.faults import Fault, set_to, wrong
+from components.settings.errors import Fault, set_to, wrong
+from components.settings.json_schema import node
 from components.settings.monitoring import RequestShare, Threshold, Thresholds
-from components.settings.schema import node
 from components.settings.stack import Settings
 
 BELOW = ("certificate_days", "origin_certificate_days", "database_free_storage_gib")

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network
 from itertools import combinations
 
-from components.settings.faults import Fault, dotted, remove, set_to, wrong
-from components.settings.schema import KeyPath
+from components.settings.errors import Fault, dotted, remove, set_to, wrong
+from components.settings.json_schema import KeyPath
 from components.settings.stack import Settings
 
 Subnet = tuple[KeyPath, IPv4Network]

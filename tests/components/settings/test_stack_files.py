@@ -9,8 +9,8 @@ import jsonschema
 import pytest
 import yaml
 
+from components.settings.json_schema import KeyPath, example, keys, node, stack_file
 from components.settings.load import load_file
-from components.settings.schema import KeyPath, example, keys, node, stack_file
 from components.settings.stack import SECRETS
 from eks_versions import OFFERED, STANDARD_SUPPORT
 from tests.components.settings.stack_files import ROOT, STACKS, changed, committed, write

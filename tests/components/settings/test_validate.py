@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from components.settings.__main__ import main
-from components.settings.schema import stack_file
+from components.settings.json_schema import stack_file
 from tests.components.settings.stack_files import STACKS, changed, committed, write
 
 Files = Callable[..., list[str]]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.settings.faults import message
+from components.settings.errors import message
 from components.settings.load import load_file
 from tests.components.settings.stack_files import changed, run, write
 

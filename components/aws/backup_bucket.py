@@ -1,0 +1,87 @@
+"""Where database dumps are kept: encrypted, versioned, locked, copied to a second region."""
+
+from dataclasses import dataclass, replace
+
+import pulumi
+import pulumi_aws as aws
+
+from components.aws.bucket import BucketArgs, Rule, hardened_bucket
+from components.aws.replication import CopyArgs, replicate
+from components.common.naming import Labels
+from components.settings.aws import Backups
+
+DUMPS = "dumps/"
+"""Prefix of the timestamped dumps; `latest.dump` lies beside them and never expires."""
+
+TIERS = {30: "STANDARD_IA", 90: "GLACIER_IR"}
+"""Days until a dump moves to a cheaper class that still answers at once (S3: none before 30 days)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupBucketArgs:
+    """What a BackupBucket needs to know."""
+
+    settings: Backups
+    labels: Labels
+    protect: bool
+    """Whether Pulumi refuses to delete the buckets and their keys."""
+
+
+class BackupBucket(pulumi.ComponentResource):
+    """The bucket of the database's dumps; where the settings ask for it, with a copy in a second region."""
+
+    bucket: pulumi.Output[str]
+    """Its name."""
+    arn: pulumi.Output[str]
+    key_arn: pulumi.Output[str]
+    """The KMS key that whoever reads or writes a dump has to be allowed to use."""
+
+    def __init__(self, name: str, args: BackupBucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("pipe:storage:BackupBucket", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        settings, labels = args.settings, args.labels
+
+        main_args = BucketArgs(
+            bucket=settings.bucket,
+            alias=labels.name("backups"),
+            labels=labels,
+            rules=[dump_lifecycle(settings.expire_days)],
+            lock_days=settings.lock_days,
+            protect=args.protect,
+        )
+        main = hardened_bucket(name, main_args, child)
+        if settings.replica.enabled:
+            region = settings.replica.region
+            provider = aws.Provider(
+                f"{name}-replica", region=region, allowed_account_ids=[labels.account], opts=child
+            )
+            replica = hardened_bucket(
+                f"{name}-replica",
+                replace(main_args, bucket=settings.replica.bucket, alias=labels.name("backups", "replica")),
+                pulumi.ResourceOptions(parent=self, provider=provider),
+            )
+            copy = CopyArgs(
+                source=main,
+                target=replica,
+                target_region=region,
+                labels=labels,
+                role=labels.name("backups", "replication"),
+                boundary=labels.boundary_arn(),
+            )
+            replicate(name, copy, child)
+
+        self.bucket, self.arn, self.key_arn = main.bucket.bucket, main.bucket.arn, main.key.arn
+        self.register_outputs({"bucket": self.bucket, "arn": self.arn, "key_arn": self.key_arn})
+
+
+def dump_lifecycle(expire_days: int) -> Rule:
+    """Dumps move to cheaper classes while they are kept, and are deleted after `expire_days`."""
+    return {
+        "id": "dumps",
+        "status": "Enabled",
+        "filter": {"prefix": DUMPS},
+        "transitions": [
+            {"days": days, "storage_class": tier} for days, tier in TIERS.items() if days < expire_days
+        ],
+        "expiration": {"days": expire_days},
+    }

@@ -1,0 +1,213 @@
+"""The GitHub runner in the VPC, hosted by CodeBuild: it reaches the cluster's private endpoint."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from components.aws.log_group import LogGroupArgs, encrypted_log_group
+from components.common.iam_documents import Statement, allow, document, service_trust
+from components.common.naming import Labels
+from components.settings.aws import Runner as RunnerSettings
+
+IMAGE = "aws/codebuild/standard:7.0"
+"""Ubuntu with Python, Go, Node and the AWS CLI, maintained by CodeBuild."""
+
+TIMEOUT_MINUTES = 175
+"""Less than the three hours of the deploy role's session, and more than what a deployment that fails at its
+end may take: 5 for the image's start, 35 for the migration Job, 30 for new pods, 15 for the checks after, and
+back 5 for the older image, 35 for the Job again, 30 for the older pods, 4 for health. Cut off in the middle,
+an `up` leaves Pulumi's lock."""
+
+LOG_RETENTION_DAYS = 90
+"""GitHub keeps a job's own log as long by default."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunnerArgs:
+    """What a Runner needs to know."""
+
+    settings: RunnerSettings
+    labels: Labels
+    repository: str
+    """The GitHub repository whose jobs it runs: owner/name."""
+    vpc_id: pulumi.Input[str]
+    subnet_ids: Sequence[pulumi.Input[str]]
+    """Private subnets with a way out through NAT."""
+    cluster_security_group_id: pulumi.Input[str]
+    """Opened for the runner on the port of the cluster's API."""
+    protect: bool
+    """Whether Pulumi refuses to delete the key of its logs."""
+
+
+class Runner(pulumi.ComponentResource):
+    """A machine for each job that asks for `codebuild-<project>-<run>-<attempt>`; nothing when switched off.
+
+    Its role can do nothing in the account: a job assumes the deploy role by its GitHub identity.
+    """
+
+    def __init__(self, name: str, args: RunnerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("pipe:delivery:Runner", name, None, opts)
+        if args.settings.enabled:
+            self._declare(name, args)
+        self.register_outputs({})
+
+    def _declare(self, name: str, args: RunnerArgs) -> None:
+        child = pulumi.ResourceOptions(parent=self)
+        settings, labels = args.settings, args.labels
+        project_name, tags = labels.name("runner"), labels.aws("runner")
+
+        group = aws.ec2.SecurityGroup(
+            name,
+            name=project_name,
+            description="The GitHub runner",
+            vpc_id=args.vpc_id,
+            tags=tags,
+            opts=child,
+        )
+        # The VPC's own name server is out of a security group's reach, and needs no rule.
+        aws.vpc.SecurityGroupEgressRule(
+            name,
+            security_group_id=group.id,
+            description="HTTPS to GitHub, AWS, the registries and the cluster",
+            ip_protocol="tcp",
+            from_port=443,
+            to_port=443,
+            cidr_ipv4="0.0.0.0/0",
+            tags=tags,
+            opts=child,
+        )
+        aws.vpc.SecurityGroupIngressRule(
+            name,
+            security_group_id=args.cluster_security_group_id,
+            description="Cluster API from the GitHub runner",
+            ip_protocol="tcp",
+            from_port=443,
+            to_port=443,
+            referenced_security_group_id=group.id,
+            tags=tags,
+            opts=child,
+        )
+        logs = encrypted_log_group(
+            name,
+            LogGroupArgs(
+                group=f"/aws/codebuild/{project_name}",
+                alias="runner",
+                retention_days=LOG_RETENTION_DAYS,
+                labels=labels,
+                protect=args.protect,
+            ),
+            child,
+        )
+        role = aws.iam.Role(
+            name,
+            name=project_name,
+            description="The GitHub runner: its logs, its network interfaces, its connection to GitHub",
+            assume_role_policy=service_trust("codebuild.amazonaws.com", labels.account),
+            permissions_boundary=labels.boundary_arn(),
+            tags=tags,
+            opts=child,
+        )
+        policy = aws.iam.RolePolicy(
+            name,
+            role=role.name,
+            policy=document(
+                allow(
+                    "WriteEvents",
+                    ["logs:CreateLogStream", "logs:PutLogEvents"],
+                    [logs.arn, pulumi.Output.concat(logs.arn, ":*")],
+                ),
+                allow(
+                    "ReachGitHub",
+                    ["codeconnections:GetConnection", "codeconnections:GetConnectionToken"],
+                    [settings.connection_arn],
+                ),
+                *network_interfaces(labels, args.subnet_ids, group.id),
+            ),
+            opts=child,
+        )
+        project = aws.codebuild.Project(
+            name,
+            name=project_name,
+            description=f"GitHub runner of {args.repository} in the VPC of {labels.name()}",
+            service_role=role.arn,
+            build_timeout=TIMEOUT_MINUTES,
+            source={
+                "type": "GITHUB",
+                "location": f"https://github.com/{args.repository}.git",
+                "git_clone_depth": 1,
+                "auth": {"type": "CODECONNECTIONS", "resource": settings.connection_arn},
+            },
+            artifacts={"type": "NO_ARTIFACTS"},
+            environment={
+                "type": "LINUX_CONTAINER",
+                "compute_type": settings.compute,
+                "image": IMAGE,
+                "image_pull_credentials_type": "CODEBUILD",
+                "privileged_mode": False,
+            },
+            vpc_config={
+                "vpc_id": args.vpc_id,
+                "subnets": args.subnet_ids,
+                "security_group_ids": [group.id],
+            },
+            logs_config={"cloudwatch_logs": {"status": "ENABLED", "group_name": logs.name}},
+            tags=tags,
+            # CodeBuild tries the role's network rights when the project is made.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+        )
+        aws.codebuild.Webhook(
+            name,
+            project_name=project.name,
+            build_type="BUILD",
+            # A fork's pull request brings its own workflow files: anybody could ask for a machine in the VPC.
+            filter_groups=[
+                {
+                    "filters": [
+                        {"type": "EVENT", "pattern": "WORKFLOW_JOB_QUEUED"},
+                        {"type": "ACTOR_ACCOUNT_ID", "pattern": f"^({'|'.join(settings.actors)})$"},
+                    ]
+                }
+            ],
+            opts=child,
+        )
+
+
+def network_interfaces(
+    labels: Labels, subnet_ids: Sequence[pulumi.Input[str]], security_group_id: pulumi.Input[str]
+) -> list[Statement]:
+    """What CodeBuild needs to put a build into these subnets (CodeBuild, VPC policy), and into no others."""
+    arn = f"arn:aws:ec2:{labels.region}:{labels.account}"
+    interfaces = f"{arn}:network-interface/*"
+    subnets = [pulumi.Output.concat(arn, ":subnet/", subnet) for subnet in subnet_ids]
+    group = pulumi.Output.concat(arn, ":security-group/", security_group_id)
+    return [
+        allow(
+            "LookAround",
+            [
+                "ec2:DescribeDhcpOptions",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSecurityGroups",
+                "ec2:DescribeSubnets",
+                "ec2:DescribeVpcs",
+            ],
+            ["*"],  # EC2 knows no resources for Describe
+        ),
+        allow("MakeInterface", ["ec2:CreateNetworkInterface"], [interfaces, group, *subnets]),
+        allow(
+            "RemoveInterface",
+            ["ec2:DeleteNetworkInterface"],
+            [interfaces],
+            {"ArnEquals": {"ec2:Subnet": subnets}},
+        ),
+        allow(
+            "HandInterfaceToCodeBuild",
+            ["ec2:CreateNetworkInterfacePermission"],
+            [interfaces],
+            {
+                "StringEquals": {"ec2:AuthorizedService": "codebuild.amazonaws.com"},
+                "ArnEquals": {"ec2:Subnet": subnets},
+            },
+        ),
+    ]

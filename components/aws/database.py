@@ -1,0 +1,204 @@
+"""The PostgreSQL database of the service, on RDS."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from components.aws.log_group import logs_may_use_key
+from components.common.iam_documents import key_policy, service_trust
+from components.common.naming import Labels
+from components.common.outputs import require_output
+from components.kubernetes.database_client import DatabaseEndpoint
+from components.settings.aws import Database as DatabaseSettings
+
+LOGS = ("postgresql", "upgrade")
+"""The logs that RDS for PostgreSQL can export."""
+
+AUTHORITY = "rds-ca-rsa2048-g1"
+"""Who signs the server's certificate; its root is in rds_ca.pem."""
+
+BACKUP_WINDOW = "19:00-20:00"
+"""UTC: 04:00 in Japan, after the nightly dump."""
+
+MAINTENANCE_WINDOW = "sat:20:30-sat:21:30"
+"""UTC: Sunday 05:30 in Japan; it must not overlap the backup window (RDS)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseArgs:
+    """What a Database needs to know."""
+
+    settings: DatabaseSettings
+    labels: Labels
+    protect: bool
+    """Whether Pulumi refuses to delete the instance and its key."""
+    subnet_ids: pulumi.Input[Sequence[pulumi.Input[str]]]
+    """Private subnets in at least two zones."""
+    security_group_id: pulumi.Input[str]
+    """Who may connect."""
+    password: pulumi.Input[str]
+    """Of the master user; a secret."""
+
+
+class Database(pulumi.ComponentResource):
+    """An encrypted PostgreSQL instance without a public address that refuses connections without TLS."""
+
+    database_name = "pipe_db"
+    """As the deployment guide has it."""
+    master_user = "pipe_admin"
+    """Used by the migration job alone, to make the roles that everything else uses."""
+
+    host: pulumi.Output[str]
+    endpoint: DatabaseEndpoint
+    identifier: pulumi.Output[str]
+    """The instance's name, which monitoring knows it by."""
+
+    def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("pipe:data:Database", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        settings, labels = args.settings, args.labels
+        identifier = labels.name("db")
+        log_groups = [f"/aws/rds/instance/{identifier}/{log}" for log in LOGS]
+
+        key = aws.kms.Key(
+            name,
+            description=f"Storage, snapshots, insights and logs of {identifier}",
+            enable_key_rotation=True,
+            deletion_window_in_days=30,
+            policy=key_policy(labels.account, logs_may_use_key(labels, log_groups)),
+            tags=labels.aws("db"),
+            # Kept when the stack is destroyed: the final snapshot is worthless without it.
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect, retain_on_delete=True),
+        )
+        aws.kms.Alias(name, name=f"alias/{identifier}", target_key_id=key.id, opts=child)
+        # RDS would make the groups by itself, without retention or key.
+        logs = [
+            aws.cloudwatch.LogGroup(
+                f"{name}-{log}",
+                name=group,
+                retention_in_days=settings.log_retention_days,
+                kms_key_id=key.arn,
+                tags=labels.aws("db"),
+                opts=child,
+            )
+            for log, group in zip(LOGS, log_groups, strict=True)
+        ]
+        role = aws.iam.Role(
+            f"{name}-monitoring",
+            name=labels.name("db", "monitoring"),
+            description="RDS sends the operating system's metrics",
+            assume_role_policy=service_trust("monitoring.rds.amazonaws.com", labels.account),
+            tags=labels.aws("db-monitoring"),
+            opts=child,
+        )
+        monitoring = aws.iam.RolePolicyAttachment(
+            f"{name}-monitoring",
+            role=role.name,
+            policy_arn="arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole",
+            opts=child,
+        )
+        subnets = aws.rds.SubnetGroup(
+            name,
+            name=identifier,
+            description="Database subnets, without a route to the internet",
+            subnet_ids=args.subnet_ids,
+            tags=labels.aws("db"),
+            opts=child,
+        )
+        family = f"postgres{settings.engine_version}"
+        parameters = aws.rds.ParameterGroup(
+            name,
+            # The family cannot be changed: a new major version gets a group of its own beside the old one.
+            name=f"{identifier}-{family}",
+            family=family,
+            description="TLS only, with a log of connections and slow statements",
+            # AWS reports its defaults as pending-reboot; any other method would be a difference for ever.
+            parameters=[
+                {"name": parameter, "value": value, "apply_method": "pending-reboot"}
+                for parameter, value in server_parameters(settings.max_connections).items()
+            ],
+            tags=labels.aws("db"),
+            opts=child,
+        )
+        instance = aws.rds.Instance(
+            name,
+            identifier=identifier,
+            engine="postgres",
+            # The major version alone. RDS moves on to later minor versions by itself, and a version behind
+            # the actual one would ask for a downgrade (Pulumi AWS, rds.Instance: "you can provide a prefix").
+            engine_version=settings.engine_version,
+            auto_minor_version_upgrade=True,
+            # Extended support costs by the processor-hour, and begins by itself unless this says otherwise.
+            # RDS then upgrades the major version at the end of standard support (RDS API, CreateDBInstance).
+            engine_lifecycle_support="open-source-rds-extended-support-disabled",
+            instance_class=settings.instance_class,
+            storage_type="gp3",
+            allocated_storage=settings.storage_gib,
+            max_allocated_storage=settings.max_storage_gib,
+            storage_encrypted=True,
+            kms_key_id=key.arn,
+            db_name=self.database_name,
+            username=self.master_user,
+            password=pulumi.Output.secret(args.password),
+            port=5432,
+            parameter_group_name=parameters.name,
+            ca_cert_identifier=AUTHORITY,
+            db_subnet_group_name=subnets.name,
+            vpc_security_group_ids=[args.security_group_id],
+            publicly_accessible=False,
+            multi_az=settings.multi_az,
+            backup_retention_period=settings.backup_retention_days,
+            backup_window=BACKUP_WINDOW,
+            maintenance_window=MAINTENANCE_WINDOW,
+            copy_tags_to_snapshot=True,
+            delete_automated_backups=False,
+            deletion_protection=settings.deletion_protection,
+            skip_final_snapshot=False,
+            # A snapshot's name can be used once. The key is made with the database, and whatever replaces the
+            # one replaces the other, so its id gives each database a last snapshot of its own.
+            final_snapshot_identifier=pulumi.Output.concat(
+                identifier, "-final-", key.id.apply(lambda key_id: key_id[:8])
+            ),
+            performance_insights_enabled=True,
+            performance_insights_kms_key_id=key.arn,
+            performance_insights_retention_period=settings.insights_retention_days,
+            monitoring_interval=60,
+            monitoring_role_arn=role.arn,
+            enabled_cloudwatch_logs_exports=list(LOGS),
+            tags=labels.aws("db"),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=args.protect,
+                depends_on=[*logs, monitoring],
+                # Two instances cannot have the same identifier.
+                delete_before_replace=True,
+            ),
+        )
+
+        self.host = require_output(
+            instance.address, resource=f"RDS instance {identifier}", meaning="its address"
+        )
+        self.identifier = instance.identifier
+        self.endpoint = DatabaseEndpoint(
+            host=self.host, port=instance.port, database=self.database_name, master_user=self.master_user
+        )
+        self.register_outputs({"host": self.host, "port": instance.port, "identifier": self.identifier})
+
+
+def server_parameters(max_connections: int) -> dict[str, str]:
+    """What differs from RDS's defaults, or is too important to be left to them.
+
+    Statements are not logged as such: those that set a role's password would be in the log.
+    """
+    return {
+        "rds.force_ssl": "1",
+        "ssl_min_protocol_version": "TLSv1.2",
+        "rds.accepted_password_auth_method": "scram",
+        "max_connections": str(max_connections),
+        "log_connections": "1",
+        "log_disconnections": "1",
+        "log_lock_waits": "1",
+        "log_min_duration_statement": "1000",  # ms
+    }

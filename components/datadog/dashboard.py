@@ -1,0 +1,98 @@
+"""The dashboard: a widget for each alert, drawn from the same query with the same thresholds."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pulumi
+
+from components.common.naming import Labels
+from components.datadog.alert import Alert, number
+from components.datadog.alert_catalog import BACKUP_CHECK, BACKUPS, Scope
+
+
+def render(
+    labels: Labels, alerts: Sequence[Alert], scope: Scope, objective: pulumi.Input[str], timeframe: str
+) -> pulumi.Output[str]:
+    """The dashboard as Datadog's API has it, JSON. `objective` is the id of the SLO."""
+    sections: dict[str, list[dict[str, Any]]] = {}
+    for alert in alerts:
+        sections.setdefault(alert.section, []).append(timeseries(alert))
+    sections[BACKUPS].append(check_status("BackupFailed", BACKUP_CHECK, scope.backups))
+
+    summary = [monitors(labels), availability(objective, timeframe)]
+    return pulumi.Output.json_dumps(
+        {
+            "title": f"{labels.name()}: {scope.service}",
+            "description": "Each widget is an alert's query; lines mark where it warns and alerts. "
+            "Managed by Pulumi.",
+            "layout_type": "ordered",
+            "reflow_type": "auto",
+            "tags": [f"team:{labels.team}"],
+            # Datadog answers with these in any case: left out, each preview would see them as a difference.
+            "notify_list": [],
+            "restricted_roles": [],
+            "template_variables": [],
+            "widgets": [
+                {"definition": definition}
+                for definition in (*summary, *(group(title, widgets) for title, widgets in sections.items()))
+            ],
+        }
+    )
+
+
+def timeseries(alert: Alert) -> dict[str, Any]:
+    """What an alert measures. A change has no lines, since the widget shows the counter itself."""
+    changes = alert.window.startswith("change(")
+    side = "above" if alert.comparator == ">" else "below"
+    lines = {"error": number(alert.threshold.critical), "warning": number(alert.threshold.warning)}
+    return {
+        "type": "timeseries",
+        "title": alert.name,
+        "requests": [{"q": alert.expression, "display_type": "line"}],
+        "markers": [
+            {"value": f"y = {value}", "display_type": f"{color} dashed", "label": f"{side} {value}"}
+            for color, value in lines.items()
+            if not changes
+        ],
+    }
+
+
+def check_status(title: str, check: str, tags: Sequence[str]) -> dict[str, Any]:
+    """The state of a service check."""
+    return {"type": "check_status", "title": title, "check": check, "grouping": "cluster", "tags": tags}
+
+
+def monitors(labels: Labels) -> dict[str, Any]:
+    """The stack's monitors and their states."""
+    return {
+        "type": "manage_status",
+        "title": "Monitors",
+        "summary_type": "monitors",
+        "display_format": "countsAndList",
+        "color_preference": "text",
+        "query": f'tag:("env:{labels.environment}" AND "service:pipe-api")',
+        "sort": "status,asc",
+    }
+
+
+def availability(objective: pulumi.Input[str], timeframe: str) -> dict[str, Any]:
+    """The objective and what is left of its error budget."""
+    return {
+        "type": "slo",
+        "title": "Availability",
+        "slo_id": objective,
+        "view_type": "detail",
+        "view_mode": "overall",
+        "time_windows": [timeframe],
+        "show_error_budget": True,
+    }
+
+
+def group(title: str, widgets: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Widgets under a heading."""
+    return {
+        "type": "group",
+        "title": title,
+        "layout_type": "ordered",
+        "widgets": [{"definition": widget} for widget in widgets],
+    }

@@ -1,0 +1,183 @@
+"""The API: the Deployment pipe-api of the deployment guide, and all that keeps it up and closed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from components.kubernetes import database_roles, deployments, network_policies, pods
+from components.kubernetes.database_client import CA_DIR, PASSWORD_FILE, SECRET_DIR, DatabaseEndpoint
+from components.settings.kubernetes import Api as ApiSettings
+
+PORT = 3000
+"""Port on which the image listens ($PORT), of its Service, and in the network policies on both sides.
+
+It is no setting, since no rollout can move it without a gap. Each pod has an address of its own, so no two
+stacks need different ports. During a rollout old and new pods would listen on different ports: a Service with
+a numeric target sends requests to pods that do not listen there, and one with a named target needs policies
+that admit both ports, of which a program that describes one state knows only the new one. Every place has the
+number, because EKS resolves a policy's port through the Service: by the Service alone if its target is a
+number, by whichever pods exist if it is a name (aws/amazon-network-policy-controller-k8s,
+pkg/resolvers/endpoints.go, getMatchingServicePort). The Service's port has to be the pods' own (EKS user
+guide, network policy considerations).
+"""
+LEAVE_SECONDS = 10
+"""How long a pod that must go still answers, until every node has taken it out of the Service."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiArgs:
+    """What an Api needs to know."""
+
+    settings: ApiSettings
+    """Image, resources, replicas."""
+    place: pods.Place
+    database: DatabaseEndpoint
+    password: pulumi.Input[str]
+    """Password of the role `app`; a secret."""
+    trace_port: int = 8126
+    """The Datadog agent's trace port on every node (Datadog's default)."""
+    after: Sequence[pulumi.Resource]
+    """What must have succeeded before new pods start: the migration."""
+
+
+class Api(pulumi.ComponentResource):
+    """Pods of the API behind a Service, rolled, scaled and drained without a gap."""
+
+    deployment: kubernetes.apps.v1.Deployment
+    service_host: pulumi.Output[str]
+    """Name of the Service inside the cluster."""
+    service_port: int
+    """Port of the Service and of the pods."""
+
+    def __init__(self, name: str, args: ApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("pipe:kubernetes:Api", name, None, opts)
+        child, place = pulumi.ResourceOptions(parent=self), args.place
+        workload = place.workload(pods.API)
+
+        account = workload.account(name, child)
+        config = configuration(args)
+        config_map = kubernetes.core.v1.ConfigMap(name, metadata=workload.meta(), data=config, opts=child)
+        # A new password is a new user in a new Secret: pods of before keep theirs until they are gone.
+        secret = kubernetes.core.v1.Secret(
+            f"{name}-database",
+            metadata=workload.meta(pulumi.Output.concat("database-", database_roles.version(args.password))),
+            string_data={PASSWORD_FILE: args.password},
+            opts=child,
+        )
+        policy = kubernetes.networking.v1.NetworkPolicy(
+            name,
+            metadata=workload.meta(),
+            spec=network_policies.policy_spec(
+                pods.API,
+                ingress=[network_policies.from_pods(pods.PROXY, PORT)],
+                egress=[
+                    network_policies.dns(place.service_cidr),
+                    network_policies.to_networks(place.subnets.database, args.database.port),
+                    network_policies.to_networks(place.subnets.private, args.trace_port),
+                    network_policies.to_pod_identity(),
+                    *network_policies.outside(args.settings.egress, place.vpc_cidr),
+                ],
+            ),
+            opts=child,
+        )
+        self.deployment = deployments.replicated(
+            name,
+            workload,
+            args.settings.replicas,
+            workload.pod_meta(
+                args.settings.image,
+                {"checksum/config": pods.checksum(config)},
+            ),
+            pods.pod_spec(
+                account,
+                [container(args, config_map.metadata.name)],
+                volumes=[
+                    pods.secret_volume("database", secret.metadata.name),
+                    pods.config_volume("ca", place.ca_config_map),
+                    pods.scratch_volume("tmp", "256Mi"),
+                ],
+                grace_seconds=LEAVE_SECONDS + args.settings.grace_seconds,
+                spread=deployments.spread(pods.API),
+            ),
+            image=args.settings.image,
+            parent=self,
+            after=[policy, *args.after],
+        )
+        # After the pods: Pulumi waits for endpoints, and the migration may take longer than it waits.
+        service = kubernetes.core.v1.Service(
+            name,
+            metadata=workload.meta(),
+            spec=kubernetes.core.v1.ServiceSpecArgs(
+                type="ClusterIP",
+                selector={"app": pods.API},
+                ports=[
+                    kubernetes.core.v1.ServicePortArgs(
+                        name="http", port=PORT, target_port=PORT, protocol="TCP"
+                    )
+                ],
+            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.deployment]),
+        )
+
+        self.service_host = pulumi.Output.format(
+            "{}.{}.svc.cluster.local", service.metadata.name, place.namespace
+        )
+        self.service_port = PORT
+        self.register_outputs({"service_host": self.service_host, "service_port": self.service_port})
+
+
+def configuration(args: ApiArgs) -> dict[str, pulumi.Input[str]]:
+    """What the API reads from its environment, nothing of it secret."""
+    return {
+        "NODE_ENV": "production",
+        "PORT": str(PORT),
+        "LOG_LEVEL": args.settings.log_level,
+        **args.database.variables(),
+    }
+
+
+def container(args: ApiArgs, config_map: pulumi.Input[str]) -> kubernetes.core.v1.ContainerArgs:
+    """The container `api`."""
+    settings, tag = args.settings, "metadata.labels['tags.datadoghq.com/{}']"
+    return kubernetes.core.v1.ContainerArgs(
+        name="api",
+        image=args.settings.image,
+        image_pull_policy="Always",
+        ports=[kubernetes.core.v1.ContainerPortArgs(name="http", container_port=PORT)],
+        env_from=[
+            kubernetes.core.v1.EnvFromSourceArgs(
+                config_map_ref=kubernetes.core.v1.ConfigMapEnvSourceArgs(name=config_map)
+            )
+        ],
+        env=[
+            # Traces go to the agent on the pod's own node; the tags are Datadog's unified service tagging.
+            pods.field("DD_AGENT_HOST", "status.hostIP"),
+            *pods.variables(
+                {
+                    "DD_TRACE_AGENT_PORT": str(args.trace_port),
+                    "DD_LOGS_INJECTION": "true",
+                    "PGUSER": database_roles.login(database_roles.APP, args.password),
+                }
+            ),
+            *(pods.field(f"DD_{part.upper()}", tag.format(part)) for part in ("env", "service", "version")),
+        ],
+        resources=pods.resources(args.settings.resources),
+        security_context=pods.container_security(),
+        # A container that fails its start-up or liveness probe is restarted, which brings no database back:
+        # readiness alone depends on it.
+        startup_probe=pods.probe(settings.liveness_path, "http", every=2, failures=60),
+        readiness_probe=pods.probe(settings.readiness_path, "http", every=5, failures=3),
+        liveness_probe=pods.probe(settings.liveness_path, "http", every=10, failures=6),
+        lifecycle=kubernetes.core.v1.LifecycleArgs(
+            pre_stop=kubernetes.core.v1.LifecycleHandlerArgs(
+                sleep=kubernetes.core.v1.SleepActionArgs(seconds=LEAVE_SECONDS)
+            )
+        ),
+        volume_mounts=[
+            pods.mount("database", SECRET_DIR),
+            pods.mount("ca", CA_DIR),
+            pods.writable("tmp", pods.TEMPORARY),
+        ],
+    )

@@ -1,0 +1,117 @@
+"""The namespace of the service: restricted pods only, closed to the network, bounded in what it may use."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from components.common.naming import Labels
+from components.kubernetes.database_client import CA_FILE
+from components.settings.kubernetes import Kubernetes
+
+POD_SECURITY_VERSION = "v1.34"
+"""Pinned, so that upgrading the cluster does not change what is admitted; raised on purpose afterwards."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamespaceArgs:
+    """What a Namespace needs to know."""
+
+    settings: Kubernetes
+    """Name and quota."""
+    labels: Labels
+
+
+class Namespace(pulumi.ComponentResource):
+    """A namespace that enforces Pod Security `restricted`, with quota, defaults, a closed network, and the
+    certificate authorities of the database."""
+
+    namespace: pulumi.Output[str]
+    """Its name; known to be guarded when others use it."""
+    ca_config_map: pulumi.Output[str]
+    """Name of the ConfigMap with the certificate authorities of Amazon RDS."""
+
+    def __init__(self, name: str, args: NamespaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("pipe:kubernetes:Namespace", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        labels = args.labels.kubernetes(args.labels.service)
+
+        namespace = kubernetes.core.v1.Namespace(
+            name,
+            metadata=kubernetes.meta.v1.ObjectMetaArgs(
+                name=args.settings.namespace, labels={**labels, **pod_security(), **READINESS_GATE}
+            ),
+            opts=child,
+        )
+
+        def inside(object_name: str) -> kubernetes.meta.v1.ObjectMetaArgs:
+            return kubernetes.meta.v1.ObjectMetaArgs(
+                name=object_name, namespace=namespace.metadata.name, labels=labels
+            )
+
+        quota = kubernetes.core.v1.ResourceQuota(
+            f"{name}-quota",
+            metadata=inside("quota"),
+            spec=kubernetes.core.v1.ResourceQuotaSpecArgs(hard=quota_of(args.settings)),
+            opts=child,
+        )
+        limits = kubernetes.core.v1.LimitRange(
+            f"{name}-defaults",
+            metadata=inside("defaults"),
+            spec=kubernetes.core.v1.LimitRangeSpecArgs(limits=[container_defaults()]),
+            opts=child,
+        )
+        closed = kubernetes.networking.v1.NetworkPolicy(
+            f"{name}-default-deny",
+            metadata=inside("default-deny"),
+            spec=kubernetes.networking.v1.NetworkPolicySpecArgs(
+                pod_selector=kubernetes.meta.v1.LabelSelectorArgs(), policy_types=["Ingress", "Egress"]
+            ),
+            opts=child,
+        )
+        authorities = kubernetes.core.v1.ConfigMap(
+            f"{name}-rds-ca",
+            metadata=inside("rds-ca"),
+            data={CA_FILE: (Path(__file__).parent / "assets" / "rds_ca.pem").read_text()},
+            opts=child,
+        )
+
+        # Whatever uses the name waits for the guards, and the name is known in a preview all the same.
+        guards = [guard.metadata.name for guard in (quota, limits, closed)]
+        self.namespace = pulumi.Output.all(namespace.metadata.name, *guards).apply(lambda names: names[0])
+        self.ca_config_map = authorities.metadata.name
+        self.register_outputs({"namespace": self.namespace, "ca_config_map": self.ca_config_map})
+
+
+READINESS_GATE = {"eks.amazonaws.com/pod-readiness-gate-inject": "enabled"}
+"""Auto Mode counts a pod behind the load balancer as ready only once the load balancer finds it healthy, so a
+rollout does not take the old pods away before."""
+
+
+def pod_security() -> dict[str, str]:
+    """Labels of Pod Security admission: `restricted` in all three modes."""
+    modes = ("enforce", "audit", "warn")
+    levels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in modes}
+    versions = {f"pod-security.kubernetes.io/{mode}-version": POD_SECURITY_VERSION for mode in modes}
+    return levels | versions
+
+
+def quota_of(settings: Kubernetes) -> dict[str, pulumi.Input[str]]:
+    """The sums of the stack file; one load balancer, the proxy's, and no port on the nodes."""
+    return {
+        "limits.cpu": settings.quota_cpu,
+        "limits.memory": settings.quota_memory,
+        "pods": str(settings.quota_pods),
+        "services.loadbalancers": "1",
+        "services.nodeports": "0",
+    }
+
+
+def container_defaults() -> kubernetes.core.v1.LimitRangeItemArgs:
+    """What a container gets that names no resources, so that the quota admits a debugging pod."""
+    return kubernetes.core.v1.LimitRangeItemArgs(
+        type="Container",
+        default={"cpu": "200m", "memory": "256Mi"},
+        default_request={"cpu": "50m", "memory": "64Mi"},
+    )

@@ -1,0 +1,229 @@
+"""What the pods of the namespace have in common: hardening, resources, files, probes, checksums."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from components.common.naming import Labels
+from components.settings.aws import Subnets
+from components.settings.kubernetes import Resources
+
+API = "pipe-api"
+"""The `app` label of the API's pods; the deployment guide's name."""
+PROXY = "pipe-proxy"
+"""The `app` label of the TLS proxy's pods."""
+
+USER = 10001
+"""User and group of every container: not root, and no user of the node (CKV_K8S_40: at least 10000)."""
+
+TEMPORARY = "/tmp"
+"""Where a container may write; its root is read-only."""
+
+KEEP_NODE = {"karpenter.sh/do-not-disrupt": "true"}
+"""Annotation of pods that must run to their end: Auto Mode does not consolidate their node meanwhile."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """The namespace that pods run in, and the networks around it."""
+
+    labels: Labels
+    namespace: pulumi.Input[str]
+    """Its name; its guards exist."""
+    ca_config_map: pulumi.Input[str]
+    """Name of the ConfigMap with the database's certificate authorities."""
+    service_cidr: str
+    """Cluster addresses of Services, where DNS answers."""
+    vpc_cidr: str
+    """The VPC's network."""
+    subnets: Subnets
+    """Where the load balancer (public), the nodes (private) and the database are."""
+
+    def workload(self, app: str) -> "Workload":
+        """Pods of one purpose in the namespace."""
+        return Workload(app=app, labels=self.labels, namespace=self.namespace)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workload:
+    """Pods of one purpose; the objects around them carry their name."""
+
+    app: str
+    """The `app` label, by which the pods are selected."""
+    labels: Labels
+    namespace: pulumi.Input[str]
+
+    def meta(
+        self, suffix: pulumi.Input[str] = "", annotations: Mapping[str, pulumi.Input[str]] | None = None
+    ) -> kubernetes.meta.v1.ObjectMetaArgs:
+        """Of an object of the workload: `pipe-api`, or `pipe-api-database`."""
+        return kubernetes.meta.v1.ObjectMetaArgs(
+            name=self._name(suffix),
+            namespace=self.namespace,
+            labels=self.labels.kubernetes(self.app),
+            annotations=annotations,
+        )
+
+    def _name(self, suffix: pulumi.Input[str]) -> pulumi.Input[str]:
+        if isinstance(suffix, str):
+            return f"{self.app}-{suffix}" if suffix else self.app
+        return pulumi.Output.concat(self.app, "-", suffix)
+
+    def pod_meta(
+        self, image: str, annotations: Mapping[str, pulumi.Input[str]]
+    ) -> kubernetes.meta.v1.ObjectMetaArgs:
+        """Of the pods; the version completes Datadog's unified service tagging."""
+        version = {"tags.datadoghq.com/version": image_version(image)}
+        return kubernetes.meta.v1.ObjectMetaArgs(
+            labels={**self.labels.kubernetes(self.app), **version}, annotations=annotations
+        )
+
+    def account(self, name: str, opts: pulumi.ResourceOptions) -> kubernetes.core.v1.ServiceAccount:
+        """Who the pods are; without a token, since none of them asks the cluster anything."""
+        return kubernetes.core.v1.ServiceAccount(
+            name, metadata=self.meta(), automount_service_account_token=False, opts=opts
+        )
+
+
+def pod_spec(
+    account: kubernetes.core.v1.ServiceAccount,
+    containers: Sequence[pulumi.Input[kubernetes.core.v1.ContainerArgs]],
+    *,
+    volumes: Sequence[pulumi.Input[kubernetes.core.v1.VolumeArgs]],
+    init: Sequence[pulumi.Input[kubernetes.core.v1.ContainerArgs]] | None = None,
+    restart: str | None = None,
+    grace_seconds: int | None = None,
+    spread: Sequence[pulumi.Input[kubernetes.core.v1.TopologySpreadConstraintArgs]] | None = None,
+) -> kubernetes.core.v1.PodSpecArgs:
+    """A hardened pod without a token and without the variables of the namespace's Services."""
+    return kubernetes.core.v1.PodSpecArgs(
+        service_account_name=account.metadata.name,
+        automount_service_account_token=False,
+        enable_service_links=False,
+        security_context=pod_security(),
+        init_containers=init,
+        containers=containers,
+        volumes=volumes,
+        restart_policy=restart,
+        termination_grace_period_seconds=grace_seconds,
+        topology_spread_constraints=spread,
+    )
+
+
+def pod_security() -> kubernetes.core.v1.PodSecurityContextArgs:
+    """The pod's half of Pod Security Standards, restricted; the group lets the user read mounted secrets."""
+    return kubernetes.core.v1.PodSecurityContextArgs(
+        run_as_non_root=True,
+        run_as_user=USER,
+        run_as_group=USER,
+        fs_group=USER,
+        seccomp_profile=kubernetes.core.v1.SeccompProfileArgs(type="RuntimeDefault"),
+    )
+
+
+def container_security() -> kubernetes.core.v1.SecurityContextArgs:
+    """The container's half of restricted, and a read-only root; what the pod says is repeated for Checkov."""
+    return kubernetes.core.v1.SecurityContextArgs(
+        allow_privilege_escalation=False,
+        capabilities=kubernetes.core.v1.CapabilitiesArgs(drop=["ALL"]),
+        privileged=False,
+        read_only_root_filesystem=True,
+        run_as_non_root=True,
+        run_as_user=USER,
+        seccomp_profile=kubernetes.core.v1.SeccompProfileArgs(type="RuntimeDefault"),
+    )
+
+
+def resources(
+    settings: Resources, disk_gib: int | None = None
+) -> kubernetes.core.v1.ResourceRequirementsArgs:
+    """Requests and limits as the stack file has them, and a request for room on the node's disk."""
+    disk = {} if disk_gib is None else {"ephemeral-storage": f"{disk_gib}Gi"}
+    return kubernetes.core.v1.ResourceRequirementsArgs(
+        requests={"cpu": settings.cpu_request, "memory": settings.memory_request, **disk},
+        limits={"cpu": settings.cpu_limit, "memory": settings.memory_limit},
+    )
+
+
+def variables(
+    values: Mapping[str, pulumi.Input[str]],
+) -> list[pulumi.Input[kubernetes.core.v1.EnvVarArgs]]:
+    """Environment variables with plain values; secrets are files, never variables."""
+    return [kubernetes.core.v1.EnvVarArgs(name=name, value=value) for name, value in values.items()]
+
+
+def field(name: str, path: str) -> kubernetes.core.v1.EnvVarArgs:
+    """An environment variable that the kubelet fills from the pod's own object."""
+    source = kubernetes.core.v1.ObjectFieldSelectorArgs(field_path=path)
+    return kubernetes.core.v1.EnvVarArgs(
+        name=name, value_from=kubernetes.core.v1.EnvVarSourceArgs(field_ref=source)
+    )
+
+
+def mount(volume: str, path: str) -> kubernetes.core.v1.VolumeMountArgs:
+    """A volume to read from."""
+    return kubernetes.core.v1.VolumeMountArgs(name=volume, mount_path=path, read_only=True)
+
+
+def writable(volume: str, path: str) -> kubernetes.core.v1.VolumeMountArgs:
+    """A volume to write to."""
+    return kubernetes.core.v1.VolumeMountArgs(name=volume, mount_path=path)
+
+
+def secret_volume(name: str, secret: pulumi.Input[str]) -> kubernetes.core.v1.VolumeArgs:
+    """A Secret as files that only the pod's group may read."""
+    return kubernetes.core.v1.VolumeArgs(
+        name=name,
+        secret=kubernetes.core.v1.SecretVolumeSourceArgs(secret_name=secret, default_mode=0o440),
+    )
+
+
+def config_volume(name: str, config_map: pulumi.Input[str]) -> kubernetes.core.v1.VolumeArgs:
+    """A ConfigMap as files."""
+    return kubernetes.core.v1.VolumeArgs(
+        name=name,
+        config_map=kubernetes.core.v1.ConfigMapVolumeSourceArgs(name=config_map, default_mode=0o444),
+    )
+
+
+def scratch_volume(name: str, size: str) -> kubernetes.core.v1.VolumeArgs:
+    """Room on the node's disk that goes with the pod; a pod that fills it is evicted."""
+    return kubernetes.core.v1.VolumeArgs(
+        name=name, empty_dir=kubernetes.core.v1.EmptyDirVolumeSourceArgs(size_limit=size)
+    )
+
+
+def probe(path: str, port: str, *, every: int, failures: int) -> kubernetes.core.v1.ProbeArgs:
+    """An HTTP GET every so many seconds; after so many failures in a row the kubelet acts."""
+    return kubernetes.core.v1.ProbeArgs(
+        http_get=kubernetes.core.v1.HTTPGetActionArgs(path=path, port=port),
+        period_seconds=every,
+        timeout_seconds=2,
+        failure_threshold=failures,
+    )
+
+
+def image_version(image: str) -> str:
+    """What tells an image from the next: 12 digits of its digest, else its tag; fit for names and labels."""
+    name, _, digest = image.partition("@sha256:")
+    if digest:
+        return digest[:12]
+    tag = name.rpartition(":")[2].lower()
+    return re.sub(r"[^a-z0-9]+", "-", tag)[:40].strip("-")
+
+
+def checksum(data: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[str]:
+    """A pod annotation that changes with the data, so that the pods are rolled when a file of theirs changes.
+
+    Plain even when the data is secret, since anybody who may list pods can read it: 32 bits of SHA-256
+    tell an old secret from a new one, and are too few to tell which of the possible secrets it is.
+    """
+
+    def digest(text: str) -> str:
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    return pulumi.Output.unsecret(pulumi.Output.json_dumps(dict(data), sort_keys=True).apply(digest))

@@ -1,0 +1,242 @@
+"""The TLS proxy in front of the API: nginx, unprivileged, behind a network load balancer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from components.common.outputs import require_output
+from components.datadog import agent
+from components.kubernetes import deployments, network_policies, nginx_config, pods
+from components.kubernetes.nginx_config import HEALTH_PORT, TRAFFIC_PORT
+from components.settings.kubernetes import Proxy
+
+CONFIG_DIR = "/etc/pipe/nginx"
+CONFIG_FILE = "nginx.conf"
+
+IDLE_SECONDS = nginx_config.KEEPALIVE_SECONDS + 30
+"""How long the load balancer remembers an unused connection (60 to 6000; by default 350, ELB, Network Load
+Balancers, "Update the TCP idle timeout"): longer than both of its ends, else they send into a connection that
+it has forgotten."""
+
+LEAVE_SECONDS = 180
+"""How long a pod that must go still answers: a network load balancer sends new connections for two to three
+minutes after it was told, whatever the deregistration delay (kubernetes-sigs/aws-load-balancer-controller
+issues 2366 and 2131; aws/containers-roadmap issue 470)."""
+FINISH_SECONDS = 60
+"""Seconds for the requests under way after SIGQUIT, which the image names as its stop signal; as long as a
+request may last (proxy_read_timeout)."""
+
+SERVICE_TIMEOUT = "60m"
+"""How long Pulumi waits for the Service: until its load balancer has an address and no pod behind it is
+unready (pulumi-kubernetes, provider/pkg/await/service.go; the default is ten minutes). Its pods wait in turn
+for the database, the migration and the API. The Service cannot wait for the pods instead: readiness gates are
+injected only into pods that are created after the Service and its TargetGroupBinding (AWS Load Balancer
+Controller, pod readiness gate)."""
+
+LOAD_BALANCER_CLASS = "eks.amazonaws.com/nlb"
+"""The network load balancers of EKS Auto Mode."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TlsProxyArgs:
+    """What a TlsProxy needs to know."""
+
+    settings: Proxy
+    """Image, oldest TLS version, headers, resources, replicas."""
+    place: pods.Place
+    server_name: str
+    """The one name that is answered; the stack's host."""
+    namespace: str
+    """Name of the namespace, in which the API's Service is: as the settings have it, so that nginx's
+    configuration is known, and checked, before there is a cluster."""
+    upstream_port: int
+    """The API's port, of Service and pods."""
+    upstream_health: str
+    """The path that the API answers without a database."""
+    after: Sequence[pulumi.Resource]
+    """What has to be there when nginx starts, since it looks the API's Service up then."""
+    certificate: pulumi.Input[str]
+    """The origin certificate, PEM."""
+    private_key: pulumi.Input[str]
+    """Its key, PEM; a secret."""
+    security_group_id: pulumi.Input[str]
+    """The load balancer's security group."""
+    client_cidrs: Sequence[str]
+    """Who may connect; the same as the security group says."""
+    watched: bool
+    """Whether Datadog's agent is in the cluster, which looks at the certificate from there."""
+
+
+class TlsProxy(pulumi.ComponentResource):
+    """Pods of nginx that end TLS, and the load balancer that brings them the traffic of port 443."""
+
+    hostname: pulumi.Output[str]
+    """The load balancer's name in DNS."""
+
+    def __init__(self, name: str, args: TlsProxyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("pipe:kubernetes:TlsProxy", name, None, opts)
+        child, place = pulumi.ResourceOptions(parent=self), args.place
+        workload = place.workload(pods.PROXY)
+
+        account = workload.account(name, child)
+        config = {CONFIG_FILE: configuration(args)}
+        # The agent is none of the clients, unless those are everybody.
+        watcher = network_policies.from_pods_of(agent.NAMESPACE, agent.APP, TRAFFIC_PORT)
+        config_map = kubernetes.core.v1.ConfigMap(name, metadata=workload.meta(), data=config, opts=child)
+        key_pair = {"tls.crt": args.certificate, "tls.key": args.private_key}
+        secret = kubernetes.core.v1.Secret(
+            f"{name}-certificate",
+            metadata=workload.meta("certificate"),
+            type="kubernetes.io/tls",
+            string_data=key_pair,
+            opts=child,
+        )
+        policy = kubernetes.networking.v1.NetworkPolicy(
+            name,
+            metadata=workload.meta(),
+            spec=network_policies.policy_spec(
+                pods.PROXY,
+                ingress=[
+                    # The load balancer keeps the client's address (preserve_client_ip below).
+                    network_policies.from_networks(args.client_cidrs, TRAFFIC_PORT),
+                    network_policies.from_networks(place.subnets.public, HEALTH_PORT),
+                    *([watcher] if args.watched else []),
+                ],
+                egress=[
+                    network_policies.dns(place.service_cidr),
+                    network_policies.to_pods(pods.API, args.upstream_port),
+                ],
+            ),
+            opts=child,
+        )
+        deployments.replicated(
+            name,
+            workload,
+            args.settings.replicas,
+            workload.pod_meta(
+                args.settings.image,
+                {"checksum/config": pods.checksum(config), "checksum/certificate": pods.checksum(key_pair)},
+            ),
+            pods.pod_spec(
+                account,
+                [container(args.settings)],
+                volumes=[
+                    pods.config_volume("config", config_map.metadata.name),
+                    pods.secret_volume("certificate", secret.metadata.name),
+                    pods.scratch_volume("tmp", "1Gi"),
+                ],
+                grace_seconds=LEAVE_SECONDS + FINISH_SECONDS,
+                spread=deployments.spread(pods.PROXY),
+            ),
+            image=args.settings.image,
+            parent=self,
+            after=[policy, *args.after],
+        )
+        service = kubernetes.core.v1.Service(
+            name,
+            metadata=workload.meta(annotations=load_balancer(args.security_group_id)),
+            spec=kubernetes.core.v1.ServiceSpecArgs(
+                type="LoadBalancer",
+                load_balancer_class=LOAD_BALANCER_CLASS,
+                # Pods are targets by their own address, so no port of the nodes is opened.
+                allocate_load_balancer_node_ports=False,
+                selector={"app": pods.PROXY},
+                ports=[
+                    kubernetes.core.v1.ServicePortArgs(
+                        name="https", port=443, target_port=TRAFFIC_PORT, protocol="TCP"
+                    )
+                ],
+            ),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                custom_timeouts=pulumi.CustomTimeouts(create=SERVICE_TIMEOUT, update=SERVICE_TIMEOUT),
+            ),
+        )
+
+        self.hostname = require_output(
+            service.status,
+            *("load_balancer", "ingress", 0, "hostname"),
+            resource=f"Service {pods.PROXY}",
+            meaning="the address of its load balancer",
+        )
+        self.register_outputs({"hostname": self.hostname})
+
+
+def configuration(args: TlsProxyArgs) -> str:
+    """nginx.conf."""
+    upstream = f"{pods.API}.{args.namespace}.svc.cluster.local:{args.upstream_port}"
+    return nginx_config.render(
+        args.settings,
+        server_name=args.server_name,
+        upstream=upstream,
+        upstream_health=args.upstream_health,
+    )
+
+
+def container(settings: Proxy) -> kubernetes.core.v1.ContainerArgs:
+    """The container `nginx`."""
+    return kubernetes.core.v1.ContainerArgs(
+        name="nginx",
+        image=settings.image,
+        image_pull_policy="Always",
+        # Not the image's entrypoint, whose scripts edit a configuration that is read-only here.
+        command=["nginx", "-c", f"{CONFIG_DIR}/{CONFIG_FILE}"],
+        ports=[
+            kubernetes.core.v1.ContainerPortArgs(name="https", container_port=TRAFFIC_PORT),
+            kubernetes.core.v1.ContainerPortArgs(name="health", container_port=HEALTH_PORT),
+        ],
+        resources=pods.resources(settings.resources),
+        security_context=pods.container_security(),
+        # Through the API: a new pod's traffic is dropped until the policies of both sides know its address,
+        # and until then the old pods have to stay. Readiness and liveness do not depend on the API: without
+        # it nginx still answers, and a restart would not help.
+        startup_probe=pods.probe(nginx_config.STARTUP_PATH, "health", every=2, failures=60),
+        readiness_probe=pods.probe("/healthz", "health", every=5, failures=3),
+        liveness_probe=pods.probe("/healthz", "health", every=10, failures=6),
+        lifecycle=kubernetes.core.v1.LifecycleArgs(
+            pre_stop=kubernetes.core.v1.LifecycleHandlerArgs(
+                sleep=kubernetes.core.v1.SleepActionArgs(seconds=LEAVE_SECONDS)
+            )
+        ),
+        volume_mounts=[
+            pods.mount("config", CONFIG_DIR),
+            pods.mount("certificate", nginx_config.CERTIFICATES),
+            pods.writable("tmp", nginx_config.SCRATCH),
+        ],
+    )
+
+
+def load_balancer(security_group_id: pulumi.Input[str]) -> dict[str, pulumi.Input[str]]:
+    """Annotations that Auto Mode builds the load balancer from (AWS Load Balancer Controller, annotations).
+
+    With a security group of ours the controller opens nothing on the pods' side; the Firewall does.
+    """
+    target_group = {
+        # nginx must see who connects: it believes the visitor's address from Cloudflare alone.
+        "preserve_client_ip.enabled": "true",
+        # As long as the pod may live: nginx ends its connections in order, and what is left then is cut.
+        "deregistration_delay.timeout_seconds": str(LEAVE_SECONDS + FINISH_SECONDS),
+        "deregistration_delay.connection_termination.enabled": "true",
+    }
+    values: dict[str, pulumi.Input[str]] = {
+        "scheme": "internet-facing",
+        "nlb-target-type": "ip",
+        "ip-address-type": "ipv4",
+        "security-groups": security_group_id,
+        "attributes": "load_balancing.cross_zone.enabled=true",
+        # By protocol and port of the listener (AWS Load Balancer Controller 2.9, listener attributes). The
+        # idle timeout is among what one can set in EKS Auto Mode (EKS user guide, "Configure EKS Auto Mode
+        # settings").
+        "listener-attributes.TCP-443": f"tcp.idle_timeout.seconds={IDLE_SECONDS}",
+        "target-group-attributes": ",".join(f"{key}={value}" for key, value in target_group.items()),
+        "healthcheck-protocol": "HTTP",
+        "healthcheck-port": str(HEALTH_PORT),
+        "healthcheck-path": "/healthz",
+        "healthcheck-interval": "10",
+        "healthcheck-timeout": "5",
+        "healthcheck-healthy-threshold": "2",
+        "healthcheck-unhealthy-threshold": "2",
+    }
+    return {f"service.beta.kubernetes.io/aws-load-balancer-{key}": value for key, value in values.items()}

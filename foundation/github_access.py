@@ -1,0 +1,222 @@
+"""Who may do what from GitHub Actions: three kinds of roles, assumed with the job's own identity."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from components.common.iam_documents import Statement, allow, document
+from components.common.naming import Labels
+from foundation.permissions.boundary import boundary
+from foundation.permissions.cluster import change_cluster
+from foundation.permissions.data import change_data
+from foundation.permissions.network import change_network
+from foundation.permissions.reading import read_settings
+from foundation.permissions.roles import change_roles
+from foundation.permissions.scope import Scope
+from foundation.permissions.state import State, read_state, write_state
+
+ISSUER = "token.actions.githubusercontent.com"
+"""Who issues the identities of jobs."""
+
+AUDIENCE = "sts.amazonaws.com"
+"""Whom an identity is meant for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GithubRepository:
+    """A repository by its name and by the ids that GitHub never gives away again."""
+
+    name: str
+    """Owner and repository: owner/name."""
+    owner_id: str
+    repository_id: str
+
+    def subjects(self, job: str) -> list[str]:
+        """Return both subjects of a job, such as `environment:prod`.
+
+        Repositories that were created, renamed or transferred after 15 July 2026 send their ids with their
+        names, and older ones may opt in (GitHub changelog, 2026-04-23, immutable subject claims;
+        github.com/github/docs/pull/45221 has the delimiter).
+        """
+        owner, _, repository = self.name.partition("/")
+        return [
+            f"repo:{self.name}:{job}",
+            f"repo:{owner}@{self.owner_id}/{repository}@{self.repository_id}:{job}",
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GithubAccessArgs:
+    """What a GithubAccess needs to know."""
+
+    repository: GithubRepository
+    """The repository whose jobs are let in."""
+    branch: str
+    """The branch that is built and deployed: main."""
+    environments: Sequence[Scope]
+    """One deploy role each."""
+    registry_arn: pulumi.Input[str]
+    """Where the build role pushes images."""
+    state: State
+    labels: Labels
+
+
+class GithubAccess(pulumi.ComponentResource):
+    """GitHub as an identity provider, and the roles that its jobs assume instead of holding keys."""
+
+    build_role_arn: pulumi.Output[str]
+    """Pushes images; jobs on the branch."""
+    preview_role_arn: pulumi.Output[str]
+    """Reads; jobs on the branch and on pull requests."""
+    deploy_role_arns: dict[str, pulumi.Output[str]]
+    """Changes one environment; jobs of the GitHub environment of that name, after the approval it asks."""
+    read_policy_arn: pulumi.Output[str]
+    """The managed policy that reads settings and no data."""
+
+    def __init__(self, name: str, args: GithubAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("pipe:delivery:GithubAccess", name, None, opts)
+        self._labels = labels = args.labels
+        self._repository = repository = args.repository
+        branch = repository.subjects(f"ref:refs/heads/{args.branch}")
+
+        # AWS trusts the issuer's certificate by its own authorities; thumbprints are a thing of the past.
+        self._github = aws.iam.OpenIdConnectProvider(
+            name,
+            url=f"https://{ISSUER}",
+            client_id_lists=[AUDIENCE],
+            tags={**labels.aws(), "Name": ISSUER},
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        reading = self._policy(f"{labels.service}-read", "Reads settings and no data", read_settings())
+
+        build = self._role(f"{labels.service}-build", "Pushes images", branch)
+        self._attach("build", build, self._policies("build", {"push": push_images(args.registry_arn)}))
+
+        preview = self._role(
+            f"{labels.service}-preview",
+            "Previews every stack",
+            [*branch, *repository.subjects("pull_request")],
+        )
+        self._attach(
+            "preview",
+            preview,
+            self._policies("preview", {"state": read_state(args.state)}) | {"read": reading},
+        )
+
+        deploys: dict[str, aws.iam.Role] = {}
+        for scope in args.environments:
+            environment = scope.labels.environment
+            self._policy(
+                scope.labels.name("boundary"),
+                f"The most that a role of {environment} can do",
+                boundary(scope),
+            )
+            role = self._role(
+                scope.labels.name("deploy"),
+                f"Deploys {environment}",
+                repository.subjects(f"environment:{environment}"),
+            )
+            policies = self._policies(f"{environment}-deploy", deploy(scope, args.state))
+            self._attach(f"{environment}-deploy", role, policies | {"read": reading})
+            deploys[environment] = role
+
+        self.build_role_arn, self.preview_role_arn = build.arn, preview.arn
+        self.deploy_role_arns = {environment: role.arn for environment, role in deploys.items()}
+        self.read_policy_arn = reading.arn
+        self.register_outputs(
+            {
+                "build_role_arn": self.build_role_arn,
+                "preview_role_arn": self.preview_role_arn,
+                "deploy_role_arns": self.deploy_role_arns,
+            }
+        )
+
+    def _role(self, name: str, description: str, subjects: Sequence[str]) -> aws.iam.Role:
+        return aws.iam.Role(
+            name.removeprefix(f"{self._labels.service}-"),
+            name=name,
+            description=f"{description}; assumed by GitHub Actions",
+            assume_role_policy=document(trust(self._github.arn, subjects, self._repository.repository_id)),
+            # Long enough for a deployment that fails at its end, and its rollback (see TIMEOUT_MINUTES).
+            max_session_duration=3 * 3600,
+            tags={**self._labels.aws(), "Name": name},
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _policy(self, name: str, description: str, statements: Sequence[Statement]) -> aws.iam.Policy:
+        return aws.iam.Policy(
+            name.removeprefix(f"{self._labels.service}-"),
+            name=name,
+            description=description,
+            policy=document(*statements),
+            tags={**self._labels.aws(), "Name": name},
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _policies(self, role: str, topics: Mapping[str, Sequence[Statement]]) -> dict[str, aws.iam.Policy]:
+        """One a topic, since a policy holds 6144 characters (IAM quotas)."""
+        return {
+            topic: self._policy(
+                f"{self._labels.service}-{role}-{topic}", f"The role {role}: {topic}", statements
+            )
+            for topic, statements in topics.items()
+        }
+
+    def _attach(self, name: str, role: aws.iam.Role, policies: Mapping[str, aws.iam.Policy]) -> None:
+        for topic, policy in policies.items():
+            aws.iam.RolePolicyAttachment(
+                f"{name}-{topic}",
+                role=role.name,
+                policy_arn=policy.arn,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+
+
+def deploy(scope: Scope, state: State) -> dict[str, list[Statement]]:
+    """The policies of an environment's deploy role, by topic."""
+    return {
+        "network": change_network(scope),
+        "cluster": change_cluster(scope),
+        "data": change_data(scope),
+        "roles": change_roles(scope),
+        "state": write_state(state, scope.labels.environment),
+    }
+
+
+def push_images(registry_arn: pulumi.Input[str]) -> list[Statement]:
+    """Pushing to one repository; a token is the account's, so its action knows no resource."""
+    return [
+        allow("LogIn", ["ecr:GetAuthorizationToken"], ["*"]),
+        allow(
+            "Push",
+            [
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:BatchGetImage",
+                "ecr:CompleteLayerUpload",
+                "ecr:DescribeImages",
+                "ecr:DescribeImageScanFindings",
+                "ecr:GetDownloadUrlForLayer",
+                "ecr:InitiateLayerUpload",
+                "ecr:PutImage",
+                "ecr:UploadLayerPart",
+            ],
+            [registry_arn],
+        ),
+    ]
+
+
+def trust(provider_arn: pulumi.Input[str], subjects: Sequence[str], repository_id: str) -> Statement:
+    """Trust jobs of one repository with exactly one of these subjects, and an identity meant for AWS.
+
+    The repository's id holds against a name that somebody else takes over. AWS STS compares it since January
+    2026 (aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims).
+    """
+    claims = {"aud": AUDIENCE, "sub": list(subjects), "repository_id": repository_id}
+    return {
+        "Effect": "Allow",
+        "Principal": {"Federated": provider_arn},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": {f"{ISSUER}:{claim}": value for claim, value in claims.items()}},
+    }

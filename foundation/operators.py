@@ -1,0 +1,66 @@
+"""The role that people administer the clusters with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from components.common.iam_documents import Statement, document
+from components.common.naming import Labels
+from foundation.permissions.state import State, read_state
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorsArgs:
+    """Arguments of an Operators."""
+
+    principals: Sequence[str]
+    """ARNs of the IAM roles and users that may assume the role."""
+    read_policy_arn: pulumi.Input[str]
+    """The managed policy that reads settings and no data."""
+    state: State
+    labels: Labels
+
+
+class Operators(pulumi.ComponentResource):
+    """The role `pipe-operators`, which the stack files name in `pipe:cluster.operators`.
+
+    Its rights in a cluster come from the cluster's access entry for it. Of AWS it reads settings, and the
+    state of the stacks, as a preview does.
+    """
+
+    role_arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: OperatorsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("pipe:delivery:Operators", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        labels = args.labels
+        role_name = f"{labels.service}-operators"
+        role = aws.iam.Role(
+            name,
+            name=role_name,
+            description="Administers the clusters; assumed by people",
+            assume_role_policy=document(trust(args.principals)),
+            # A working day: a restore or an incident outlasts the default hour.
+            max_session_duration=8 * 3600,
+            tags={**labels.aws(), "Name": role_name},
+            opts=child,
+        )
+        state = aws.iam.Policy(
+            f"{name}-state",
+            name=f"{role_name}-state",
+            description="The role operators: state",
+            policy=document(*read_state(args.state)),
+            tags={**labels.aws(), "Name": f"{role_name}-state"},
+            opts=child,
+        )
+        for topic, policy_arn in {"read": args.read_policy_arn, "state": state.arn}.items():
+            aws.iam.RolePolicyAttachment(f"{name}-{topic}", role=role.name, policy_arn=policy_arn, opts=child)
+        self.role_arn = role.arn
+        self.register_outputs({"role_arn": self.role_arn})
+
+
+def trust(principals: Sequence[str]) -> Statement:
+    """Trust these IAM roles and users by their ARNs, and nobody else of the account."""
+    return {"Effect": "Allow", "Principal": {"AWS": list(principals)}, "Action": "sts:AssumeRole"}

@@ -1,0 +1,81 @@
+"""The most that a role of an environment's services can be given: what they do, in that environment."""
+
+from components.common.iam_documents import Statement, allow
+from foundation.permissions.cluster import log_groups
+from foundation.permissions.scope import Scope
+
+
+def boundary(scope: Scope) -> list[Statement]:
+    """The permissions boundary of the roles whose policies the deploy role writes.
+
+    A boundary grants nothing; a role may do what both it and the role's own policy allow.
+    """
+    labels = scope.labels
+    owned = {"StringEquals": {"aws:ResourceTag/env": labels.environment}}
+    groups = log_groups(scope)
+    return [
+        # Dumps and their copies.
+        allow(
+            "Buckets",
+            ["s3:GetBucketLocation", "s3:GetReplicationConfiguration", "s3:ListBucket"],
+            scope.bucket_arns(),
+        ),
+        allow(
+            "Objects",
+            [
+                "s3:AbortMultipartUpload",
+                "s3:GetObject",
+                "s3:GetObjectLegalHold",
+                "s3:GetObjectRetention",
+                "s3:GetObjectVersionAcl",
+                "s3:GetObjectVersionForReplication",
+                "s3:GetObjectVersionTagging",
+                "s3:PutObject",
+                "s3:ReplicateObject",
+                "s3:ReplicateTags",
+            ],
+            scope.bucket_arns("/*"),
+        ),
+        allow(
+            "Keys",
+            ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"],
+            scope.named_anywhere("kms", "key/*"),
+            owned,
+        ),
+        # Flow logs and the runner's log.
+        allow("Logs", ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"], groups),
+        # The runner.
+        allow(
+            "Runner",
+            [
+                "ec2:CreateNetworkInterface",
+                "ec2:CreateNetworkInterfacePermission",
+                "ec2:DeleteNetworkInterface",
+            ],
+            scope.named("ec2", "network-interface/*", "security-group/*", "subnet/*"),
+        ),
+        allow(
+            "Connections",
+            ["codeconnections:GetConnection", "codeconnections:GetConnectionToken"],
+            scope.named("codeconnections", "connection/*"),
+        ),
+        # The runner, flow logs and Datadog look around; none of these reads data.
+        allow(
+            "Describe",
+            [
+                "cloudwatch:GetMetricData",
+                "cloudwatch:GetMetricStatistics",
+                "cloudwatch:ListMetrics",
+                "ec2:Describe*",
+                "elasticloadbalancing:Describe*",
+                "logs:DescribeLogGroups",
+                "rds:DescribeDBInstances",
+                "rds:ListTagsForResource",
+                "s3:GetBucketLocation",
+                "s3:GetBucketTagging",
+                "s3:ListAllMyBuckets",
+                "tag:GetResources",
+            ],
+            ["*"],
+        ),
+    ]

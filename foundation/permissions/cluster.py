@@ -1,0 +1,91 @@
+"""Changing the cluster of an environment, its logs and its runner."""
+
+from components.common.iam_documents import Statement, allow
+from foundation.permissions.scope import Scope
+
+
+def change_cluster(scope: Scope) -> list[Statement]:
+    """What is named after the environment; EKS knows a cluster that is to be made only by its tags."""
+    return [
+        allow(
+            "CreateCluster",
+            ["eks:CreateCluster"],
+            ["*"],
+            {"StringEquals": {"aws:RequestTag/env": scope.labels.environment}},
+        ),
+        allow(
+            "ChangeCluster",
+            [
+                "eks:AssociateAccessPolicy",
+                "eks:CreateAccessEntry",
+                "eks:CreateAddon",
+                "eks:CreatePodIdentityAssociation",
+                "eks:DeleteAccessEntry",
+                "eks:DeleteAddon",
+                "eks:DeleteCluster",
+                "eks:DeletePodIdentityAssociation",
+                "eks:DisassociateAccessPolicy",
+                "eks:TagResource",
+                "eks:UntagResource",
+                "eks:UpdateAccessEntry",
+                "eks:UpdateAddon",
+                "eks:UpdateClusterConfig",
+                "eks:UpdateClusterVersion",
+                "eks:UpdatePodIdentityAssociation",
+            ],
+            scope.named(
+                "eks",
+                "cluster/{}",
+                "addon/{}/*",
+                "access-entry/{}/*",
+                "podidentityassociation/{}/*",
+            ),
+        ),
+        allow(
+            "ChangeLogGroups",
+            [
+                "logs:AssociateKmsKey",
+                "logs:CreateLogGroup",
+                "logs:DeleteLogGroup",
+                "logs:DeleteRetentionPolicy",
+                "logs:DisassociateKmsKey",
+                "logs:PutRetentionPolicy",
+                "logs:TagResource",
+                "logs:UntagResource",
+            ],
+            log_groups(scope),
+        ),
+        allow(
+            "ChangeRunner",
+            [
+                "codebuild:CreateProject",
+                "codebuild:CreateWebhook",
+                "codebuild:DeleteProject",
+                "codebuild:DeleteWebhook",
+                "codebuild:UpdateProject",
+                "codebuild:UpdateWebhook",
+            ],
+            scope.named("codebuild", "project/{}-*"),
+        ),
+        allow(
+            "ConnectRunner",
+            [
+                "codeconnections:GetConnection",
+                "codeconnections:PassConnection",
+                "codeconnections:UseConnection",
+            ],
+            scope.named("codeconnections", "connection/*"),
+        ),
+    ]
+
+
+def log_groups(scope: Scope) -> list[str]:
+    """ARNs of the log groups of a stack, as their services prescribe the names."""
+    labels = scope.labels
+    return scope.named(
+        "logs",
+        "log-group:/aws/codebuild/{}-*",
+        "log-group:/aws/eks/{}/*",
+        "log-group:/aws/rds/instance/{}-*",
+        f"log-group:/{labels.service}/{labels.environment}/*",
+    )

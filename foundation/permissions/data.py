@@ -1,0 +1,87 @@
+"""Changing the database, buckets and keys of an environment; never reading what is in them."""
+
+from components.common.iam_documents import Statement, allow
+from foundation.permissions.scope import Scope
+
+
+def change_data(scope: Scope) -> list[Statement]:
+    """The database by its name, buckets as listed, keys by the tag `env`."""
+    keys = scope.named_anywhere("kms", "key/*")
+    aliases = scope.named_anywhere("kms", "alias/{}-*")
+    return [
+        allow(
+            "ChangeDatabase",
+            [
+                "rds:AddTagsToResource",
+                "rds:CreateDBInstance",
+                "rds:CreateDBParameterGroup",
+                "rds:CreateDBSnapshot",
+                "rds:CreateDBSubnetGroup",
+                "rds:DeleteDBInstance",
+                "rds:DeleteDBParameterGroup",
+                "rds:DeleteDBSubnetGroup",
+                "rds:ModifyDBInstance",
+                "rds:ModifyDBParameterGroup",
+                "rds:ModifyDBSubnetGroup",
+                "rds:RebootDBInstance",
+                "rds:RemoveTagsFromResource",
+                "rds:ResetDBParameterGroup",
+            ],
+            scope.named("rds", "db:{}-*", "pg:{}-*", "snapshot:{}-*", "subgrp:{}-*", "og:default:*"),
+        ),
+        allow(
+            "ChangeBuckets",
+            [
+                "s3:CreateBucket",
+                "s3:DeleteBucket",
+                "s3:DeleteBucketPolicy",
+                "s3:PutBucketLogging",
+                "s3:PutBucketObjectLockConfiguration",
+                "s3:PutBucketOwnershipControls",
+                "s3:PutBucketPolicy",
+                "s3:PutBucketPublicAccessBlock",
+                "s3:PutBucketTagging",
+                "s3:PutBucketVersioning",
+                "s3:PutEncryptionConfiguration",
+                "s3:PutLifecycleConfiguration",
+                "s3:PutReplicationConfiguration",
+                "s3:TagResource",
+                "s3:UntagResource",
+            ],
+            scope.bucket_arns(),
+        ),
+        allow("CreateKeys", ["kms:CreateKey", "kms:TagResource"], ["*"], scope.asked()),
+        allow(
+            "ChangeKeys",
+            [
+                "kms:CancelKeyDeletion",
+                "kms:CreateAlias",
+                "kms:DeleteAlias",
+                "kms:EnableKeyRotation",
+                "kms:PutKeyPolicy",
+                "kms:ScheduleKeyDeletion",
+                "kms:TagResource",
+                "kms:UntagResource",
+                "kms:UpdateAlias",
+                "kms:UpdateKeyDescription",
+            ],
+            keys,
+            scope.owned(),
+        ),
+        allow("ChangeAliases", ["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"], aliases),
+        # EKS and RDS grant themselves the use of the key in the caller's name. No condition on
+        # kms:GrantIsForAWSResource: "not supported for the CreateCluster action" (EKS user guide, enable-kms,
+        # last note; awsdocs/amazon-eks-user-guide, latest/ug/security/enable-kms.adoc).
+        allow("GrantKeys", ["kms:CreateGrant"], keys, scope.owned()),
+        allow(
+            "UseKeysThroughRds",
+            ["kms:Decrypt", "kms:GenerateDataKey"],
+            keys,
+            {
+                "StringEquals": {
+                    "aws:ResourceTag/env": scope.labels.environment,
+                    "kms:ViaService": f"rds.{scope.labels.region}.amazonaws.com",
+                }
+            },
+        ),
+    ]

@@ -1,0 +1,82 @@
+"""Reading and writing stacks' state: the objects of Pulumi's S3 backend, and the key of their secrets."""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components.common.iam_documents import Statement, allow
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """Where state is kept."""
+
+    project: str
+    """The Pulumi project of the stacks: pipe."""
+    bucket_arn: pulumi.Input[str]
+    bucket_key_arn: pulumi.Input[str]
+    """The KMS key of the bucket's objects."""
+    secrets_key_arn: pulumi.Input[str]
+    """The KMS key of the secrets in state and stack files."""
+    region: str
+
+    def objects(self, *keys: str) -> list[pulumi.Output[str]]:
+        """ARNs of objects of the backend."""
+        return [pulumi.Output.concat(self.bucket_arn, "/.pulumi/", key) for key in keys]
+
+
+def read_state(state: State) -> list[Statement]:
+    """What `pulumi preview` does: it reads any stack's state and decrypts its secrets, and writes nothing.
+
+    A preview evaluates the program, which needs the secrets: whoever can push a branch to the repository can
+    read them. Pull requests of forks get no identity from GitHub.
+    """
+    return [
+        _find(state),
+        allow("ReadStacks", ["s3:GetObject"], state.objects("meta.yaml", f"stacks/{state.project}/*")),
+        _through_s3(state, ["kms:Decrypt"]),
+        allow("DecryptSecrets", ["kms:Decrypt"], [state.secrets_key_arn]),
+    ]
+
+
+def write_state(state: State, stack: str) -> list[Statement]:
+    """What `pulumi up` of one stack does; the state and the secrets of the others stay closed.
+
+    A secret belongs to the stack in its encryption context, which comes from the stack's secrets provider:
+    `awskms://alias/pipe-state?region=ap-northeast-1&context_env=prod`.
+    """
+    project = state.project
+    return [
+        _find(state),
+        allow("ReadVersion", ["s3:GetObject"], state.objects("meta.yaml")),
+        allow(
+            "WriteStack",
+            ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
+            state.objects(
+                f"stacks/{project}/{stack}.json*",
+                f"backups/{project}/{stack}/*",
+                f"history/{project}/{stack}/*",
+                f"locks/organization/{project}/{stack}/*",
+            ),
+        ),
+        _through_s3(state, ["kms:Decrypt", "kms:GenerateDataKey"]),
+        allow(
+            "DecryptSecrets",
+            ["kms:Decrypt"],
+            [state.secrets_key_arn],
+            {"StringEquals": {"kms:EncryptionContext:env": stack}},
+        ),
+    ]
+
+
+def _find(state: State) -> Statement:
+    return allow("FindStacks", ["s3:ListBucket"], [state.bucket_arn])
+
+
+def _through_s3(state: State, actions: list[str]) -> Statement:
+    return allow(
+        "UseBucketKey",
+        actions,
+        [state.bucket_key_arn],
+        {"StringEquals": {"kms:ViaService": f"s3.{state.region}.amazonaws.com"}},
+    )
