@@ -138,7 +138,7 @@ truth: $(READY) ## count the cases of the policies' truth table, by control
 
 schema: $(READY) ## write the generated files again
 	@$(PY) -m components.settings --schema > schemas/stack-file.schema.json
-	@$(PY) -m policies.table > docs/policies.md
+	@$(PY) -m policies.engine.documentation > docs/policies.md
 	@$(PY) -m tests.sandbox.fidelity
 	@$(PY) -m docs.report_schema > schemas/review-report.schema.json
 	@$(PY) -m docs.generate

@@ -19,9 +19,9 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 from pulumi_policy import EnforcementLevel, ResourceValidationArgs, ResourceValidationPolicy
 
-from policies.catalog import RULES
-from policies.pack import NAME, policies
-from policies.servicer import Servicer
+from policies.engine.analyzer import Servicer
+from policies.engine.catalog import RULES
+from policies.engine.pack import NAME, policies
 from tests.policies.fixtures import DEPLOYMENT
 
 ROOT = Path(__file__).parents[1]

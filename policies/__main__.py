@@ -9,8 +9,8 @@ sys.path[:] = [str(HERE.parent), *(entry for entry in sys.path if Path(entry).re
 
 from pulumi_policy import PolicyPack  # noqa: E402
 
-from policies import servicer  # noqa: E402
-from policies.pack import NAME, policies  # noqa: E402
+from policies.engine import analyzer  # noqa: E402
+from policies.engine.pack import NAME, policies  # noqa: E402
 
-servicer.install()
+analyzer.install()
 PolicyPack(NAME, policies())

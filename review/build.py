@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from policies.waivers import Waivers, load
+from policies.engine.waivers import Waivers, load
 from review import cost, findings, model, render
 from review.model import Change, Finding, Report
 from review.observed import Stack, Step

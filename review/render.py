@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import jinja2
 
-from policies.pack import ALL
+from policies.engine.pack import ALL
 from review.model import COUNTS, OWN, Place, Report, listed, short, title
 from review.values import each_text
 from sandbox.progress import Progress

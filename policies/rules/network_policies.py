@@ -4,10 +4,10 @@ from ipaddress import ip_address, ip_network
 
 from pulumi_policy import Severity
 
-from policies.pods import kubernetes, objects
-from policies.rule import Options, Resource, Verdicts, each, unwanted
-from policies.rules.workloads import WORKLOADS
-from policies.unknowns import Value
+from policies.engine.rule import Options, Resource, Verdicts, each, unwanted
+from policies.model.pods import kubernetes, objects
+from policies.model.property_values import Value
+from policies.rules.kubernetes.workloads import WORKLOADS
 
 METADATA = tuple(map(ip_address, ("169.254.169.254", "fd00:ec2::254")))
 """Where EC2's instance metadata service answers, on TCP port 80 (EC2 user guide, instance metadata)."""

@@ -4,15 +4,15 @@ from pathlib import Path
 
 from pulumi_policy import EnforcementLevel, Severity
 
-from policies import remedies
-from policies.datadog import SYNTHETIC
-from policies.pods import objects
-from policies.rule import Finding, Option, Options, Resource, Verdicts
-from policies.rules.alert_coverage import SLO
-from policies.rules.checks import guarded
-from policies.rules.hops import ACROSS
-from policies.rules.workloads import NAMESPACED
-from policies.unknowns import Value
+from policies.engine import remediation
+from policies.engine.rule import Finding, Option, Options, Resource, Verdicts
+from policies.model.checks import guarded
+from policies.model.datadog_monitors import SYNTHETIC
+from policies.model.pods import objects
+from policies.model.property_values import Value
+from policies.rules.datadog.alert_coverage import SLO
+from policies.rules.kubernetes.workloads import NAMESPACED
+from policies.rules.tls.hops import ACROSS
 
 TAGGABLE = frozenset(Path(__file__).with_name("taggable.txt").read_text().split())
 """AWS types with a map of tags, from the pinned SDK; a test keeps the list current."""
@@ -34,7 +34,7 @@ def _missing(place: Value, given: set[str], keys: list[str], suffix: str = "") -
 
 @ACROSS.rule(
     "tags-missing",
-    remedy=remedies.tags,
+    remedy=remediation.tags,
     types=TAGGABLE,
     severity=Severity.LOW,
     controls=("Design: one source of tags",),

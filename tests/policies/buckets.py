@@ -1,7 +1,7 @@
 import json
 from typing import Any
 
-from policies.rule import Resource
+from policies.engine.rule import Resource
 from tests.policies.conftest import UNKNOWN, resource, urn
 
 """Buckets, and sub-resources that pass every rule."""

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  (the SDKs then load only what is used)
-from policies.catalog import BY_NAME
-from policies.judge import judge
-from policies.rule import Resource, Stack
-from policies.unknowns import Value, from_plain
+from policies.engine.catalog import BY_NAME
+from policies.engine.evaluation import judge
+from policies.engine.rule import Resource, Stack
+from policies.model.property_values import Value, from_plain
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """How the engine sends a string that a preview does not know."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import cast
 
-from policies.catalog import rules_of
-from policies.rule import Rule, Verdict
+from policies.engine.catalog import rules_of
+from policies.engine.rule import Rule, Verdict
 
 Line = tuple[str, int]
 """File and line."""

@@ -6,9 +6,9 @@ from typing import Any, cast
 
 import pytest
 
-from policies.catalog import BY_NAME, RULES
-from policies.config import faults
-from policies.rule import Option
+from policies.engine.catalog import BY_NAME, RULES
+from policies.engine.configuration import faults
+from policies.engine.rule import Option
 
 OPTIONS = [(rule.name, key, option) for rule in RULES for key, option in rule.options.items()]
 CEILING = "workload-limit-above-ceiling"

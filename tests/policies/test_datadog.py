@@ -1,6 +1,6 @@
 import pytest
 
-from policies.datadog import QueryError, handles, parse_query
+from policies.model.datadog_monitors import QueryError, handles, parse_query
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from policies.documents import statements
-from policies.networks import is_world
-from policies.unknowns import Value, from_plain
+from policies.model.iam_documents import statements
+from policies.model.networks import is_world
+from policies.model.property_values import Value, from_plain
 
 
 @pytest.mark.parametrize(

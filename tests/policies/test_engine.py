@@ -14,9 +14,9 @@ import pulumi_datadog as datadog
 import pulumi_kubernetes as kubernetes
 import pytest
 
-from policies import meta
-from policies.pack import ALL
-from policies.waivers import utc_day
+from policies.engine import pack_rules
+from policies.engine.pack import ALL
+from policies.engine.waivers import utc_day
 from tests.policies.engine import Engine, Run, providers
 from tests.policies.fixtures import DEPLOYMENT, MONITOR
 
@@ -354,10 +354,10 @@ def test_the_ledger_has_a_row_of_every_policy_for_every_resource(engine: Engine,
     kinds = {urn: urn.split("::")[2].rpartition("$")[2] for urn, _ in found}
     declared = {urn for urn, kind in kinds.items() if not kind.startswith("pulumi:")}
     assert {urn.rpartition("::")[2] for urn in declared} == {"api", "errors", "lb", "slo", "tls"}
-    of_pack = {meta.waiver, meta.unknown}  # about the run, not about a resource
+    of_pack = {pack_rules.waiver, pack_rules.unknown}  # about the run, not about a resource
     everywhere = [rule for rule in ALL if rule not in of_pack]
     assert found == {
-        (urn, rule.name): kind in rule.types | rule.about or rule is meta.crashed
+        (urn, rule.name): kind in rule.types | rule.about or rule is pack_rules.crashed
         for urn, kind in kinds.items()
         for rule in everywhere
     } | {(root, rule.name): True for rule in ALL if rule.on_stack}

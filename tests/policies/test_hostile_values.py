@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 import policies
-from policies import wildcards
-from policies.catalog import BY_NAME
-from policies.datadog import handles, parse_query
-from policies.judge import judge
-from policies.pack import ALL
-from policies.patterns import patterns
-from policies.unknowns import DEEPEST, UnreadableValueError, Value
-from policies.waivers import load
+from policies.engine.catalog import BY_NAME
+from policies.engine.evaluation import judge
+from policies.engine.pack import ALL
+from policies.engine.patterns import patterns
+from policies.engine.waivers import load
+from policies.model import wildcards
+from policies.model.datadog_monitors import handles, parse_query
+from policies.model.property_values import DEEPEST, UnreadableValueError, Value
 from tests.policies.conftest import Said, resource
 
 SECONDS = 2.0
@@ -147,7 +147,7 @@ PATTERNS = dict(compiled())
 
 def test_the_regular_expressions_of_the_pack_are_found() -> None:
     assert len(PATTERNS) > 25
-    assert {"policies.rules.environment._PASSWORD_IN_URL", r"https://\S+", "@.+"} <= set(PATTERNS)
+    assert {"policies.rules.kubernetes.environment._PASSWORD_IN_URL", r"https://\S+", "@.+"} <= set(PATTERNS)
 
 
 @pytest.mark.engine

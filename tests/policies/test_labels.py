@@ -1,7 +1,7 @@
 import pytest
 
-from policies.labels import Labels, Selectors, selects
-from policies.unknowns import Value, from_plain
+from policies.model.label_selectors import Labels, Selectors, selects
+from policies.model.property_values import Value, from_plain
 from tests.policies.conftest import UNKNOWN
 
 
@@ -45,7 +45,7 @@ def test_objects_of_thousands_of_namespaces_are_found_without_a_look_at_all(
         looked += 1
         return selects(selector, labels)
 
-    monkeypatch.setattr("policies.labels.selects", count)
+    monkeypatch.setattr("policies.model.label_selectors.selects", count)
     assert list(found.of(labelled("n7"), shared)) == [closed[7]]
     assert list(found.of(labelled("n"), {**shared, "app": "a7"})) == [own[7]]
     assert looked == 2

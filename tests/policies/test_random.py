@@ -17,10 +17,10 @@ import pytest
 from pulumi._types import is_input_type
 
 import policies
-from policies.catalog import RULES
-from policies.judge import judge
-from policies.rule import Resource, Stack
-from policies.unknowns import SIGNATURE
+from policies.engine.catalog import RULES
+from policies.engine.evaluation import judge
+from policies.engine.rule import Resource, Stack
+from policies.model.property_values import SIGNATURE
 from tests.policies.buckets import PARTS
 from tests.policies.conftest import UNKNOWN, resource, secret, urn
 from tests.policies.fixtures import DEPLOYMENT, MONITOR, POD

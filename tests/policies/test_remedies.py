@@ -12,10 +12,10 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import EnforcementLevel
 
-from policies.catalog import RULES
-from policies.pack import NAME, policies
-from policies.servicer import Servicer
-from policies.waivers import utc_day
+from policies.engine.analyzer import Servicer
+from policies.engine.catalog import RULES
+from policies.engine.pack import NAME, policies
+from policies.engine.waivers import utc_day
 from tests.policies.conftest import UNKNOWN, changed, secret, urn
 from tests.policies.fixtures import DEPLOYMENT, KINDS, POD, around, kind
 

@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pytest
 
-from policies.catalog import RULES
-from policies.judge import judge
-from policies.rule import Stack
+from policies.engine.catalog import RULES
+from policies.engine.evaluation import judge
+from policies.engine.rule import Stack
 from tests.policies.conftest import changed, resource, secret
 from tests.policies.fixtures import CONTAINER, DEPLOYMENT, MONITOR
 from tests.policies.monitors import as_json

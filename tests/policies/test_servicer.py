@@ -12,12 +12,12 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import EnforcementLevel
 
-from policies import servicer
-from policies.catalog import BY_NAME, RULES
-from policies.pack import NAME, policies
-from policies.rule import Options, Resource, Verdicts
-from policies.servicer import ROOT, Servicer
-from policies.unknowns import UnknownValueError
+from policies.engine import analyzer
+from policies.engine.analyzer import ROOT, Servicer
+from policies.engine.catalog import BY_NAME, RULES
+from policies.engine.pack import NAME, policies
+from policies.engine.rule import Options, Resource, Verdicts
+from policies.model.property_values import UnknownValueError
 from tests.policies.conftest import UNKNOWN, changed, secret, urn
 from tests.policies.fixtures import DEPLOYMENT, MONITOR
 
@@ -98,7 +98,7 @@ def test_the_levels_and_settings_of_a_configuration_equal_the_sdk_s() -> None:
 
 def test_the_hook_is_where_the_sdk_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pulumi_policy.policy, "_PolicyAnalyzerServicer", Stock)
-    servicer.install()
+    analyzer.install()
     assert pulumi_policy.policy._PolicyAnalyzerServicer is Servicer  # pyright: ignore[reportPrivateUsage]
 
 

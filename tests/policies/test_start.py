@@ -17,7 +17,7 @@ import yaml
 from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import analyzer_pb2_grpc
 
-from policies.catalog import RULES
+from policies.engine.catalog import RULES
 from tests.policies.engine import ROOT, Engine, providers
 
 PACK = ROOT / "policies"

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from policies.catalog import RULES
-from policies.table import render
+from policies.engine.catalog import RULES
+from policies.engine.documentation import render
 from tests.policies.truth import cases
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "policies.md"
@@ -30,7 +30,7 @@ CONTROLS = [control for words in PROMISES["promised"].values() for control in sp
 
 
 def test_the_document_is_current() -> None:
-    assert DOCUMENT.read_text() == render(), "run: python -m policies.table > docs/policies.md"
+    assert DOCUMENT.read_text() == render(), "run: python -m policies.engine.documentation > docs/policies.md"
 
 
 def test_every_promised_rule_exists_with_its_controls_and_no_other() -> None:

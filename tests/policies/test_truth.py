@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from policies.catalog import BY_NAME, RULES
-from policies.rules import eks
+from policies.engine.catalog import BY_NAME, RULES
+from policies.rules.aws import eks
 from tests.policies.truth import Case, cases
 
 CASES = list(cases())

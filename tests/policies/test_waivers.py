@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from policies.catalog import BY_NAME
-from policies.waivers import Waivers, load, utc_day
+from policies.engine.catalog import BY_NAME
+from policies.engine.waivers import Waivers, load, utc_day
 
 TODAY = date(2026, 7, 1)
 RULE = "workload-image-latest"

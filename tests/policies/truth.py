@@ -14,9 +14,9 @@ from typing import Any, cast
 
 import yaml
 
-from policies.catalog import BY_NAME
-from policies.judge import judge
-from policies.rule import Resource, Stack
+from policies.engine.catalog import BY_NAME
+from policies.engine.evaluation import judge
+from policies.engine.rule import Resource, Stack
 from tests.policies.conftest import UNKNOWN, resource, urn
 
 TABLES = Path(__file__).with_name("truth")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from policies.waivers import utc_day
+from policies.engine.waivers import utc_day
 from review.build import build
 from review.model import BASE_TO_HEAD, Report
 from review.observed import Step

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from policies.pack import ALL
+from policies.engine.pack import ALL
 from review import render
 from review.build import build
 from review.findings import policies

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from policies.rules.protection import STATEFUL
+from policies.rules.aws.deletion_protection import STATEFUL
 from review.findings import risk
 from review.model import RULES
 from review.observed import Resource, Stack, Step

@@ -1,7 +1,7 @@
 import pytest
 
-from policies.datadog import MONITOR as TYPE
-from policies.datadog import SYNTHETIC
+from policies.model.datadog_monitors import MONITOR as TYPE
+from policies.model.datadog_monitors import SYNTHETIC
 from tests.policies.conftest import UNKNOWN, Said, changed, resource, secret
 from tests.policies.fixtures import DEPLOYMENT, MONITOR
 

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from policies.datadog import MONITOR as TYPE
-from policies.datadog import MONITOR_JSON
+from policies.model.datadog_monitors import MONITOR as TYPE
+from policies.model.datadog_monitors import MONITOR_JSON
 from tests.policies.conftest import UNKNOWN, Said, changed, secret
 from tests.policies.fixtures import MONITOR
 from tests.policies.monitors import as_json

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from policies.catalog import RULES
-from policies.datadog import MONITOR as TYPE
-from policies.datadog import MONITOR_JSON
+from policies.engine.catalog import RULES
+from policies.model.datadog_monitors import MONITOR as TYPE
+from policies.model.datadog_monitors import MONITOR_JSON
 from tests.policies.conftest import Said, changed, secret
 from tests.policies.fixtures import MONITOR
 from tests.policies.monitors import as_json

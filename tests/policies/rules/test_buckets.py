@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from policies.rule import Resource
+from policies.engine.rule import Resource
 from tests.policies.buckets import BUCKET, PARTS, bucket, part
 from tests.policies.conftest import UNKNOWN, Said, resource, urn
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from policies.rule import Resource
+from policies.engine.rule import Resource
 from tests.policies.conftest import UNKNOWN, Said, resource, urn
 
 SETTING = "cloudflare:index/zoneSetting:ZoneSetting"

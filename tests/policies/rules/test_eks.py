@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from components.settings.aws import Cluster as ClusterSettings
-from policies.rules import eks
-from policies.rules.eks import STANDARD_SUPPORT, supported
+from policies.rules.aws import eks
+from policies.rules.aws.eks import STANDARD_SUPPORT, supported
 from tests.policies.conftest import UNKNOWN, Case, OneChange, Said
 
 EKS = "aws:eks/cluster:Cluster"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from policies.catalog import RULES
-from policies.judge import judge
+from policies.engine.catalog import RULES
+from policies.engine.evaluation import judge
 from tests.policies.conftest import UNKNOWN, Said, changed, resource
 from tests.policies.fixtures import KINDS, POD, around, kind
 from tests.policies.random_pods import Maker

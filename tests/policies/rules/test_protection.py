@@ -1,6 +1,6 @@
 import pytest
 
-from policies.rules.protection import STATEFUL
+from policies.rules.aws.deletion_protection import STATEFUL
 from tests.policies.conftest import resource, verdicts
 
 

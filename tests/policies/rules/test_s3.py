@@ -1,6 +1,6 @@
 import pytest
 
-from policies.rule import Resource
+from policies.engine.rule import Resource
 from tests.policies.buckets import ON, PARTS, bucket, part
 from tests.policies.conftest import UNKNOWN, Said
 

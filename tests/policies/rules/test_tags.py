@@ -1,7 +1,7 @@
 import pytest
 
+from policies.model.property_values import Value, from_plain
 from policies.rules.tags import LABELLED, TAGGABLE
-from policies.unknowns import Value, from_plain
 from tests.policies.conftest import UNKNOWN, Said, resource, verdicts
 from tests.policies.sdk_types import taggable
 

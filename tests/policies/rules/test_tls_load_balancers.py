@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from policies.rule import Resource
-from policies.rules.tls_load_balancers import safe_elb_policy
+from policies.engine.rule import Resource
+from policies.rules.tls.load_balancers import safe_elb_policy
 from tests.policies.conftest import UNKNOWN, Said, changed, resource, urn
 
 LISTENER = "aws:lb/listener:Listener"

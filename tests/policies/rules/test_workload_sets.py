@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from policies.rule import Resource
+from policies.engine.rule import Resource
 from tests.policies.conftest import UNKNOWN, Said, changed, resource, urn
 from tests.policies.fixtures import DEPLOYMENT, POD, kind
 

@@ -1,8 +1,8 @@
 import pytest
 
-from policies.catalog import RULES
-from policies.pods import POD_SHAPED
-from policies.unknowns import Value, from_plain
+from policies.engine.catalog import RULES
+from policies.model.pods import POD_SHAPED
+from policies.model.property_values import Value, from_plain
 from tests.policies.conftest import UNKNOWN, Said, changed, resource, verdicts
 from tests.policies.fixtures import DEPLOYMENT, KINDS, POD, around, kind
 from tests.policies.workloads import DEPLOYMENT_TYPE

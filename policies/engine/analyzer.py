@@ -1,0 +1,298 @@
+"""The one hook into Pulumi's SDK: properties are read once a resource, and rules are chosen by type.
+
+The SDK's own loop reads a resource's properties again for each rule, unwraps secrets before a rule sees them,
+and aborts the run when a rule raises. Everything else (levels, metadata, configuration) stays the SDK's.
+pulumi_policy is pinned, and a test holds the answers against the SDK's own.
+"""
+
+import gc
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import grpc
+import pulumi_policy.policy
+from google.protobuf import json_format
+from google.protobuf.empty_pb2 import Empty
+from pulumi.runtime.proto import analyzer_pb2
+from pulumi_policy import EnforcementLevel
+
+from policies.engine import configuration, ledger, pack, pack_rules, waivers
+from policies.engine.evaluation import PASSED, Judgement, judge_settled, settle
+from policies.engine.ledger import Ledger, Row
+from policies.engine.rule import Finding, Options, Rule, Stack, Unknown
+from policies.engine.waivers import Needed, Waivers
+from policies.model.resources import of_request, of_stack
+
+Stock: type[Any] = pulumi_policy.policy._PolicyAnalyzerServicer  # pyright: ignore[reportPrivateUsage]
+ROOT = "pulumi:pulumi:Stack"
+_ORDERED = sorted(pack.ALL, key=lambda rule: rule.name)
+_NAMES = {rule.name: rule for rule in pack.ALL}
+_SKIPPED = {name: Row(name, ledger.NOT_APPLICABLE) for name in _NAMES}
+
+
+class Chosen(NamedTuple):
+    """The rules on a type, and what is said of all the others: to the engine, and in the ledger."""
+
+    rules: list[Rule]
+    others: analyzer_pb2.AnalyzeResponse
+    skipped: tuple[Row, ...]
+
+
+class Servicer(Stock):
+    """Answers the engine."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._stock("__init__")(*args, **kwargs)
+        self.ledger = Ledger.from_environment()
+        self.waivers: Waivers = waivers.load(_NAMES)
+        self.inputs: dict[str, dict[str, Any]] = {}
+        self.unknown: list[tuple[Rule, Unknown]] = []
+        self.crashes: dict[str, list[str]] = {}
+        self.used: Needed = set()
+        self._by_type: dict[str, Chosen] = {}
+        self._settings({})
+
+    def _stock(self, method: str) -> Callable[..., Any]:
+        """The SDK's own answer to a request."""
+        return getattr(super(), method)
+
+    def Configure(
+        self, request: analyzer_pb2.ConfigureAnalyzerRequest, context: grpc.ServicerContext
+    ) -> Empty:
+        """Takes the configuration, unless it speaks of something that does not exist."""
+        given = {
+            name: json_format.MessageToDict(value.properties) for name, value in request.policyConfig.items()
+        }
+        if faults := configuration.faults(_NAMES, given):
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "policy configuration: " + "; ".join(faults))
+        answer: Empty = self._stock("Configure")(request, context)
+        self._settings(given)
+        return answer
+
+    def _settings(self, given: Mapping[str, Options]) -> None:
+        """What the configuration decides, worked out once."""
+        self._options = {rule.name: settle(rule, given.get(rule.name)) for rule in pack.ALL}
+        self._policies = {policy.name: policy for policy in pack.policies()}
+        self._levels: dict[str, EnforcementLevel] = {
+            name: self._get_enforcement_level(policy) for name, policy in self._policies.items()
+        }
+        self._passed = {rule.name: Row(rule.name, ledger.PASS, self._level(rule).value) for rule in pack.ALL}
+        self._by_type.clear()
+
+    def Analyze(self, request: analyzer_pb2.AnalyzeRequest, _context: object) -> analyzer_pb2.AnalyzeResponse:
+        """Judges one resource by the rules on its type."""
+        resource = of_request(request)
+        # Not the resource: what rules have worked out of thousands would be walked at each collection.
+        self.inputs[resource.urn] = resource.props.get()
+        chosen = self._chosen(resource.type)
+        response = analyzer_pb2.AnalyzeResponse()
+        response.CopyFrom(chosen.others)
+        judgements = [
+            (rule, judge_settled(rule, resource, self._options[rule.name])) for rule in chosen.rules
+        ]
+        rows = [
+            self._passed[rule.name]
+            if judgement is PASSED
+            else self._row(rule, resource.urn, judgement, response)
+            for rule, judgement in judgements
+        ]
+        if self.ledger.file is not None:
+            self.ledger.add(resource.urn, (*rows, *self._crashed(resource.urn), *chosen.skipped))
+        return response
+
+    def AnalyzeStack(
+        self, request: analyzer_pb2.AnalyzeStackRequest, _context: object
+    ) -> analyzer_pb2.AnalyzeResponse:
+        """Judges the stack as a whole, then the waivers and what stayed unknown."""
+        gc.disable()  # a stack of thousands is one big graph: each collection would walk all of it
+        try:
+            return self._analyze_stack(request)
+        finally:
+            gc.enable()
+
+    def _analyze_stack(self, request: analyzer_pb2.AnalyzeStackRequest) -> analyzer_pb2.AnalyzeResponse:
+        stack = Stack(
+            tuple(of_stack(resource, self.inputs.get(resource.urn)) for resource in request.resources)
+        )
+        root = next((resource.urn for resource in stack.resources if resource.type == ROOT), "")
+        response = analyzer_pb2.AnalyzeResponse()
+        rows: dict[str, list[Row]] = {root: []}
+        for rule in _ORDERED:
+            if not rule.on_stack or rule in pack_rules.RULES or not self._enabled(rule):
+                continue
+            judgement = judge_settled(rule, stack, self._options[rule.name])
+            said = self._stack_rows(rule, root, judgement, response)
+            if self.ledger.file is not None:
+                for urn, row in self._spread(rule, root, stack, judgement, said).items():
+                    rows.setdefault(urn, []).append(row)
+        rows[root] += (*self._about_the_pack(root, response), *self._crashed(root))
+        if self.ledger.file is not None:
+            for urn, found in rows.items():
+                self.ledger.add(urn, found)
+            self.ledger.complete()
+        return response
+
+    def Remediate(self, request: Any, context: Any) -> Any:
+        """Nothing is read where no policy remediates."""
+        if EnforcementLevel.REMEDIATE not in self._levels.values():
+            return analyzer_pb2.RemediateResponse()
+        return self._stock("Remediate")(request, context)
+
+    def _enabled(self, rule: Rule) -> bool:
+        return self._levels[rule.name] is not EnforcementLevel.DISABLED
+
+    def _chosen(self, kind: str) -> Chosen:
+        """The rules on a type, and what is said of all the others."""
+        found = self._by_type.get(kind)
+        if found is None:
+            rules = [rule for rule in _ORDERED if not rule.on_stack and self._enabled(rule)]
+            others = [
+                analyzer_pb2.PolicyNotApplicable(
+                    policy_name=rule.name, reason="" if rule.types == pack_rules.ANYTHING else pack.NOT_ABOUT
+                )
+                for rule in rules
+                if kind not in rule.types
+            ]
+            found = self._by_type[kind] = Chosen(
+                [rule for rule in rules if kind in rule.types],
+                analyzer_pb2.AnalyzeResponse(not_applicable=others),
+                tuple(
+                    _SKIPPED[rule.name]
+                    for rule in rules
+                    if kind not in rule.types and rule is not pack_rules.crashed
+                ),
+            )
+        return found
+
+    def _level(self, rule: Rule) -> EnforcementLevel:
+        """A violation that a remediation left over is mandatory, as in the SDK."""
+        level = self._levels[rule.name]
+        return EnforcementLevel.MANDATORY if level is EnforcementLevel.REMEDIATE else level
+
+    def _row(self, rule: Rule, urn: str, judgement: Judgement, response: analyzer_pb2.AnalyzeResponse) -> Row:
+        """Reports a judgement on one resource, and gives its row in the ledger."""
+        level = self._level(rule).value
+        if judgement.crash:
+            self._diagnose(
+                pack_rules.crashed, response, f"{rule.name} crashed on {urn}: {judgement.crash}", urn
+            )
+            self.crashes.setdefault(urn, []).append(f"{rule.name}: {judgement.crash}")
+        self.unknown.extend((rule, unknown) for unknown in judgement.unknown)
+        blocking = [
+            finding for finding in judgement.findings if not self._report(rule, finding, urn, response)
+        ]
+        detail = "; ".join(map(str, judgement.findings))
+        if blocking:
+            return Row(rule.name, ledger.VIOLATION, level, detail)
+        if judgement.crash:
+            return Row(rule.name, ledger.CRASHED, level, judgement.crash)
+        if judgement.findings:
+            return Row(rule.name, ledger.WAIVED, level, detail)
+        if judgement.unknown:
+            why = pack.reason(judgement)
+            response.not_applicable.append(
+                analyzer_pb2.PolicyNotApplicable(policy_name=rule.name, reason=why)
+            )
+            return Row(rule.name, ledger.UNKNOWN, level, why)
+        return self._passed[rule.name]
+
+    def _crashed(self, urn: str) -> Iterator[Row]:
+        """Whether a rule crashed on a resource."""
+        if self._enabled(pack_rules.crashed):
+            level, crashes = self._level(pack_rules.crashed).value, self.crashes.get(urn, ())
+            verdict = ledger.VIOLATION if crashes else ledger.PASS
+            yield Row(pack_rules.crashed.name, verdict, level, "; ".join(crashes))
+
+    def _stack_rows(
+        self, rule: Rule, root: str, judgement: Judgement, response: analyzer_pb2.AnalyzeResponse
+    ) -> dict[str, Row]:
+        """One row for the stack, and one for each resource that the rule has something to say about."""
+        parts: dict[str, Judgement] = {root: Judgement(crash=judgement.crash)}
+        for finding in judgement.findings:
+            part = parts.get(finding.urn or root, Judgement())
+            parts[finding.urn or root] = Judgement((*part.findings, finding), part.unknown, part.crash)
+        for unknown in judgement.unknown:
+            part = parts.get(unknown.urn or root, Judgement())
+            parts[unknown.urn or root] = Judgement(part.findings, (*part.unknown, unknown), part.crash)
+        return {urn: self._row(rule, urn, part, response) for urn, part in sorted(parts.items())}
+
+    def _spread(
+        self, rule: Rule, root: str, stack: Stack, judgement: Judgement, said: Mapping[str, Row]
+    ) -> dict[str, Row]:
+        """A row for every resource of the stack; what a rule ended without judging has not passed."""
+        rest = self._passed[rule.name]
+        if ended := tuple(each for each in judgement.unknown if each.urn is None):
+            rest = rest._replace(verdict=ledger.UNKNOWN, detail=pack.reason(Judgement(unknown=ended)))
+        if judgement.crash:
+            rest = rest._replace(verdict=ledger.CRASHED, detail=judgement.crash)
+        rows = {
+            resource.urn: rest if resource.type in rule.about else _SKIPPED[rule.name]
+            for resource in stack.resources
+        }
+        return {**rows, **said, root: said[root]._replace(verdict=ledger.worst(said.values()))}
+
+    def _report(self, rule: Rule, finding: Finding, urn: str, response: analyzer_pb2.AnalyzeResponse) -> bool:
+        """Reports a finding; true when a waiver holds for it."""
+        text = pack.message(rule, finding)
+        target = finding.urn or ""
+        waiver = self.waivers.of(rule.name, finding.urn or urn)
+        if waiver is None:
+            self._diagnose(rule, response, text, target)
+            return False
+        self.used |= {(waiver.index, entry) for entry in waiver.entries(rule.name, finding.urn or urn)}
+        if waiver.expired(self.waivers.today):
+            self._diagnose(rule, response, f"{text}\n{waiver.lapsed()}", target)
+            return False
+        said = f"{waiver.said(self.waivers.today)}\n{text}"
+        self._diagnose(rule, response, said, target, EnforcementLevel.ADVISORY)
+        return True
+
+    def _diagnose(
+        self,
+        rule: Rule,
+        response: analyzer_pb2.AnalyzeResponse,
+        text: str,
+        urn: str,
+        level: EnforcementLevel | None = None,
+    ) -> None:
+        if self._enabled(rule):
+            level = level or self._level(rule)
+            report = self._create_report_violation(
+                response, rule.name, rule.description, level, rule.severity
+            )
+            report(text, urn if rule.on_stack else None)
+
+    def _about_the_pack(self, root: str, response: analyzer_pb2.AnalyzeResponse) -> Iterable[Row]:
+        """What is wrong with waivers, and how much this run could not know."""
+        said = {
+            pack_rules.waiver: [*self.waivers.faults, *self._unneeded(root)],
+            pack_rules.unknown: self._uncertain(),
+        }
+        for rule, texts in said.items():
+            if not self._enabled(rule):
+                continue
+            for text in texts:
+                self._diagnose(rule, response, f"{text}\n{rule.remediation}", "")
+            bad = ledger.UNKNOWN if rule is pack_rules.unknown else ledger.VIOLATION
+            verdict = bad if texts else ledger.PASS
+            yield Row(rule.name, verdict, self._level(rule).value, "; ".join(texts))
+
+    def _unneeded(self, root: str) -> list[str]:
+        """What no finding needed of the waivers meant for this stack, nor a value that is not known."""
+        prefix = "::".join(root.split("::")[:2]) + "::"
+        needed = self.used.union(
+            *(self.waivers.entries(rule.name, unknown.urn or root) for rule, unknown in self.unknown)
+        )
+        return [text for waiver in self.waivers.waivers for text in waiver.unneeded(prefix, needed)]
+
+    def _uncertain(self) -> list[str]:
+        if not self.unknown:
+            return []
+        checks = len({(rule.name, unknown.urn) for rule, unknown in self.unknown})
+        resources = len({unknown.urn for _, unknown in self.unknown})
+        return [f"{checks} checks of {resources} resources wait for values that this preview cannot know"]
+
+
+def install() -> None:
+    """Puts the hook in place; it has to be there before PolicyPack starts its server."""
+    pulumi_policy.policy._PolicyAnalyzerServicer = Servicer  # pyright: ignore[reportPrivateUsage]

@@ -1,0 +1,82 @@
+"""All rules of the pack, by name."""
+
+from types import ModuleType
+
+from policies.engine.rule import Rule
+from policies.rules import network_policies, tags
+from policies.rules.aws import (
+    deletion_protection,
+    ecr,
+    eks,
+    iam,
+    kms,
+    rds,
+    s3,
+    s3_access,
+    security_groups,
+    vpc,
+)
+from policies.rules.cloudflare import records, zones
+from policies.rules.datadog import alert_coverage, alert_queries, alert_silence, alerts
+from policies.rules.kubernetes import (
+    container_resources,
+    environment,
+    hardening,
+    images,
+    pod_security_baseline,
+    pod_security_restricted,
+    probes,
+    services,
+    workload_sets,
+    workloads,
+)
+from policies.rules.tls import (
+    annotations,
+    buckets,
+    cloudflare,
+    databases,
+    endpoints,
+    hop_load_balancers,
+    hops,
+    load_balancers,
+    nginx,
+)
+
+TOPICS: dict[str, tuple[ModuleType, ...]] = {
+    "TLS 1.2 and newer": (
+        load_balancers,
+        endpoints,
+        cloudflare,
+        buckets,
+        databases,
+        nginx,
+        annotations,
+    ),
+    "Pod Security Standards": (pod_security_baseline, pod_security_restricted),
+    "Workloads": (
+        workloads,
+        container_resources,
+        images,
+        probes,
+        environment,
+        hardening,
+        workload_sets,
+        services,
+        network_policies,
+    ),
+    "Alert rules": (alerts, alert_queries, alert_silence, alert_coverage),
+    "AWS": (security_groups, s3, s3_access, eks, rds, kms, iam, ecr, vpc),
+    "Cloudflare": (zones, records),
+    "Across providers": (hops, hop_load_balancers, tags, deletion_protection),
+}
+"""The modules of each topic, in the order of the documentation."""
+
+
+def rules_of(*modules: ModuleType) -> list[Rule]:
+    """The rules that modules define, by name."""
+    found = (value for module in modules for value in vars(module).values() if isinstance(value, Rule))
+    return sorted(found, key=lambda rule: rule.name)
+
+
+RULES = rules_of(*(module for modules in TOPICS.values() for module in modules))
+BY_NAME = {rule.name: rule for rule in RULES}

@@ -1,0 +1,117 @@
+"""The rules as policies of Pulumi's SDK, so that the pack is an ordinary one for whoever runs it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pulumi_policy import (
+    Policy,
+    PolicyComplianceFramework,
+    PolicyConfigSchema,
+    ReportViolation,
+    ResourceValidationArgs,
+    ResourceValidationPolicy,
+    StackValidationArgs,
+    StackValidationPolicy,
+)
+
+from policies.engine import pack_rules, waivers
+from policies.engine.catalog import RULES
+from policies.engine.evaluation import Judgement, judge
+from policies.engine.rule import Finding, Remedy, Rule
+from policies.model.resources import of_arguments, of_stack_arguments
+
+NAME = "pipe"
+FRAMEWORK_VERSION = "2026"
+NOT_ABOUT = "not about resources of this type"
+
+
+def message(rule: Rule, finding: Finding) -> str:
+    """What a reader needs: the property, the value found, the value wanted, and how to mend it."""
+    return f"{finding}\n{rule.remediation}"
+
+
+def reason(judgement: Judgement) -> str:
+    """Why a rule did not decide."""
+    paths = ", ".join(sorted({unknown.path or "the resource" for unknown in judgement.unknown}))
+    return f"not known in this preview: {paths}"
+
+
+def _validate_resource(rule: Rule, args: ResourceValidationArgs, report: ReportViolation) -> None:
+    if args.resource_type not in rule.types:
+        args.not_applicable("" if rule.types == pack_rules.ANYTHING else NOT_ABOUT)
+    judgement = judge(rule, of_arguments(args), args.get_config())
+    _report(rule, judgement, args, report)
+
+
+def _validate_stack(rule: Rule, args: StackValidationArgs, report: ReportViolation) -> None:
+    judgement = judge(rule, of_stack_arguments(args), args.get_config())
+    _report(rule, judgement, args, report)
+
+
+def _remediate(rule: Rule, remedy: Remedy, args: ResourceValidationArgs) -> Any:
+    """The repaired properties, where the rule finds something to repair that nobody has waived."""
+    if args.resource_type not in rule.types:
+        args.not_applicable(NOT_ABOUT)
+    config = args.get_config()
+    if not judge(rule, of_arguments(args), config).findings:
+        return None
+    exceptions = waivers.load(each.name for each in ALL)
+    waiver = exceptions.of(rule.name, args.urn)
+    if waiver and not waiver.expired(exceptions.today):
+        return None
+    remedy(args.resource_type, args.props, rule.defaults() | dict(config))
+    return args.props
+
+
+def _report(
+    rule: Rule,
+    judgement: Judgement,
+    args: ResourceValidationArgs | StackValidationArgs,
+    report: ReportViolation,
+) -> None:
+    for finding in judgement.findings:
+        report(message(rule, finding), finding.urn if rule.on_stack else None)
+    if judgement.crash:
+        report(f"the rule crashed: {judgement.crash}", None)
+    elif judgement.unknown and not judgement.findings:
+        args.not_applicable(reason(judgement))
+
+
+def policy(rule: Rule) -> Policy:
+    """A rule as a policy of the SDK."""
+    schema = {key: {**option.schema, "default": option.default} for key, option in rule.options.items()}
+    common: Mapping[str, Any] = {
+        "name": rule.name,
+        "description": rule.description,
+        "enforcement_level": rule.level,
+        "config_schema": PolicyConfigSchema(schema) if schema else None,
+        "display_name": rule.name.replace("-", " ").capitalize(),
+        "severity": rule.severity,
+        "framework": PolicyComplianceFramework(
+            name=rule.framework,
+            version=FRAMEWORK_VERSION,
+            reference=rule.url,
+            specification=", ".join(rule.controls),
+        ),
+        "tags": list(rule.tags),
+        "remediation_steps": rule.remediation,
+        "url": rule.url,
+    }
+    if rule.on_stack:
+        return StackValidationPolicy(
+            validate=lambda args, report: _validate_stack(rule, args, report), **common
+        )
+    remedy = rule.remedy
+    return ResourceValidationPolicy(
+        validate=lambda args, report: _validate_resource(rule, args, report),
+        remediate=(lambda args: _remediate(rule, remedy, args)) if remedy else None,
+        **common,
+    )
+
+
+ALL = (*RULES, *pack_rules.RULES)
+
+
+def policies() -> list[Policy]:
+    """All policies of the pack, in the order of their names."""
+    return [policy(rule) for rule in sorted(ALL, key=lambda rule: rule.name)]

@@ -1,0 +1,55 @@
+"""Policies about the pack itself: what went wrong with a rule or a waiver, and what could not be checked."""
+
+from pulumi_policy import EnforcementLevel, Severity
+
+from policies.engine.rule import Options, Resource, Rule, Stack, Topic, Verdicts
+
+PACK = Topic(
+    framework="Policy pack",
+    tags=("policy-pack",),
+    url="https://www.pulumi.com/docs/insights/policy/policy-packs/authoring/",
+)
+ANYTHING = frozenset({"*"})
+
+
+@PACK.rule(
+    "policy-rule-crashed",
+    types=ANYTHING,
+    severity=Severity.HIGH,
+    controls=("Pack: no silent pass",),
+    remediation="Report the crash; until it is mended, the resource counts as not checked by that rule.",
+)
+def crashed(_resource: Resource, _options: Options) -> Verdicts:
+    """A rule that crashes has checked nothing, and says so."""
+    yield from ()
+
+
+@PACK.stack_rule(
+    "policy-waiver-invalid",
+    severity=Severity.HIGH,
+    controls=("Pack: waivers",),
+    remediation=(
+        "Correct policies/waivers.yaml: reason, owner, ticket, expires within 180 days, and existing "
+        "policies."
+    ),
+)
+def waiver(_stack: Stack, _options: Options) -> Verdicts:
+    """Every waiver is complete, short-lived and needed."""
+    yield from ()
+
+
+@PACK.stack_rule(
+    "policy-value-unknown",
+    severity=Severity.LOW,
+    controls=("Pack: no silent pass",),
+    remediation=(
+        "Run `pulumi up`, or preview again once the resources exist: then these values are known and checked."
+    ),
+    level=EnforcementLevel.ADVISORY,
+)
+def unknown(_stack: Stack, _options: Options) -> Verdicts:
+    """What a preview cannot know is counted, not passed."""
+    yield from ()
+
+
+RULES: tuple[Rule, ...] = (crashed, waiver, unknown)

@@ -1,0 +1,150 @@
+"""S3 buckets with their sub-resources, matched by dependency, so that it works while names are unknown."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from policies.engine.rule import Finding, Options, Resource, Stack, Unknown, Verdicts
+from policies.model.checks import guarded
+from policies.model.iam_documents import statements
+from policies.model.property_values import UnknownValueError, Value
+
+BUCKETS = ("aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2")
+_PARTS = (
+    "Logging",
+    "Versioning",
+    "ServerSideEncryptionConfiguration",
+    "LifecycleConfiguration",
+    "ObjectLockConfiguration",
+    "Acl",
+    "PublicAccessBlock",
+    "OwnershipControls",
+    "Policy",
+    "ReplicationConfig",
+)
+
+
+def part_types(name: str) -> tuple[str, ...]:
+    """The types of a sub-resource: `bucketLogging:BucketLogging`, and the older V2 one."""
+    return tuple(f"aws:s3/bucket{name}{version}:Bucket{name}{version}" for version in ("", "V2"))
+
+
+@dataclass
+class Bucket:
+    """A bucket, what configures it, and what others use it for."""
+
+    resource: Resource
+    parts: dict[str, list[Resource]] = field(default_factory=dict[str, list[Resource]])
+    loose: set[str] = field(default_factory=set[str])
+    """Kinds of which the stack has one that may be any bucket's: neither name nor dependency is known."""
+    logs: bool = False
+    """Whether others write their access logs to it: then only SSE-S3 can encrypt it, and no lock is on it."""
+    replica: bool = False
+    """Whether another bucket is replicated to it."""
+
+    def values(self, part: str, path: str, inline: str) -> list[Value]:
+        """A property of the sub-resources of a kind, or of the bucket's own deprecated block."""
+        found = [resource.at(path) if path else resource.props for resource in self.parts.get(part, ())]
+        own = self.resource.at(inline) if inline else Value(None)
+        return found if own.known and own.absent else [*found, own]
+
+    def missing(self, part: str, what: str, remedy: str) -> Verdicts:
+        """Says that a bucket lacks something, or that it cannot be known."""
+        if part in self.loose:
+            yield Unknown("bucket", self.resource.urn)
+        else:
+            name = self.resource["bucket"]
+            where = name.path if name.known and not name.absent else "the bucket"
+            shown = f"{name.shown()} without {what}" if where == "bucket" else f"without {what}"
+            yield Finding(where, shown, remedy, urn=self.resource.urn)
+
+
+def buckets(stack: Stack) -> list[Bucket]:
+    """All buckets of a stack; worked out once."""
+    found: list[Bucket] | None = stack.memo.get("buckets")
+    if found is None:
+        found = stack.memo["buckets"] = _match(stack)
+    return found
+
+
+def _match(stack: Stack) -> list[Bucket]:
+    found = [Bucket(resource) for resource in stack.of(BUCKETS)]
+    by_urn = {bucket.resource.urn: bucket for bucket in found}
+    by_name: dict[str, Bucket] = {}
+    for bucket in found:
+        for name in ("bucket", "id", "arn"):
+            value = bucket.resource[name]
+            if value.known and (text := value.text()):
+                by_name[text] = bucket
+    for part in _PARTS:
+        for resource in stack.of(part_types(part)):
+            owner = _owner(resource, "bucket", resource["bucket"], by_urn, by_name)
+            if owner is not None:
+                owner.parts.setdefault(part, []).append(resource)
+            elif not resource["bucket"].known:
+                for bucket in found:
+                    bucket.loose.add(part)
+    _roles(stack, by_urn, by_name)
+    return found
+
+
+def _owner(
+    resource: Resource, name: str, value: Value, by_urn: dict[str, Bucket], by_name: dict[str, Bucket]
+) -> Bucket | None:
+    """The bucket that a property names, or the only one that it depends on."""
+    if value.known and (text := value.text()) in by_name:
+        return by_name[text or ""]
+    reached = [by_urn[urn] for urn in resource.property_dependencies.get(name, ()) if urn in by_urn]
+    return reached[0] if len(reached) == 1 else None
+
+
+def _roles(stack: Stack, by_urn: dict[str, Bucket], by_name: dict[str, Bucket]) -> None:
+    for resource in stack.of(part_types("Logging")):
+        target = _owner(resource, "targetBucket", resource["targetBucket"], by_urn, by_name)
+        if target is not None:
+            target.logs = True
+    for bucket in by_urn.values():
+        if any(_takes_logs(policy) for policy in bucket.parts.get("Policy", ())):
+            bucket.logs = True
+    for resource in stack.of(part_types("ReplicationConfig")):
+        own = set(resource.property_dependencies.get("bucket", ()))
+        reached = [urn for urn in resource.property_dependencies.get("rules", ()) if urn not in own]
+        for urn in reached:
+            if urn in by_urn:
+                by_urn[urn].replica = True
+        rules = resource["rules"].items() if resource["rules"].known else []
+        for rule in rules:
+            target = rule.at("destination.bucket")
+            if target.known and (text := target.text()) and (named := _by_arn(text, by_name)):
+                named.replica = True
+
+
+def _by_arn(text: str, by_name: dict[str, Bucket]) -> Bucket | None:
+    return by_name.get(text) or by_name.get(text.rpartition(":")[2])
+
+
+def _takes_logs(policy: Resource) -> bool:
+    """Whether a policy lets AWS's logging services write."""
+    try:
+        services = {
+            name
+            for found in statements(policy["policy"])
+            for kind, name in (found.principals if found.allows else ())
+            if kind == "Service"
+        }
+    except UnknownValueError:
+        return False
+    return bool(services & {"logging.s3.amazonaws.com", "delivery.logs.amazonaws.com"})
+
+
+BucketCheck = Callable[[Bucket], Iterator[Finding | Unknown]]
+
+
+def each_bucket(check: BucketCheck) -> Callable[[Stack, Options], Verdicts]:
+    """A rule on stacks that judges every bucket on its own."""
+
+    def judge(stack: Stack, _: Options) -> Verdicts:
+        for bucket in buckets(stack):
+            yield from guarded(check(bucket), bucket.resource.urn)
+
+    judge.__doc__ = check.__doc__
+    return judge

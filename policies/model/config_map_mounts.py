@@ -1,0 +1,104 @@
+"""Which ConfigMaps the pods of a stack mount."""
+
+from collections.abc import Iterator
+
+from policies.engine.rule import Resource, Stack, Unknown
+from policies.model.label_selectors import Index, labels_of
+from policies.model.pods import POD_SHAPED, Object, Pod, kubernetes, objects, patches, pods
+from policies.model.property_values import UnknownValueError, Value
+
+CONFIG_MAPS = sorted(kubernetes("core/v1", "ConfigMap"))
+
+
+class Mounts:
+    """The pods of a stack by their labels, and its ConfigMaps by name."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.hidden: list[Unknown] = []
+        """Resources whose pods or labels are not known."""
+        self.pods: list[tuple[Resource, Pod]] = []
+        self._by_label = Index[tuple[Resource, Pod]]()
+        for resource in stack.of(sorted(POD_SHAPED)):
+            if not patches(resource):
+                self._add(resource)
+        self._by_name = Index[tuple[Resource, Value]]()
+        self._by_urn: dict[str, list[tuple[Resource, Value]]] = {}
+        for resource in stack.of(CONFIG_MAPS):
+            for item in _objects(resource):
+                name = item.value.at("metadata.name")
+                self._by_urn.setdefault(resource.urn, []).append((resource, item.value))
+                if name.known:
+                    self._by_name.add(item.value, [("", name.text())], (resource, item.value))
+
+    def _add(self, resource: Resource) -> None:
+        try:
+            for pod in pods(resource):
+                self.pods.append((resource, pod))
+                labels = labels_of(pod.metadata["labels"])
+                self._by_label.add(pod.owner, labels.items(), (resource, pod))
+        except UnknownValueError as unknown:
+            self.hidden.append(Unknown(unknown.path, resource.urn))
+
+    def behind(self, service: Value) -> list[tuple[Resource, Pod]]:
+        """The pods that a Service selects."""
+        wanted = labels_of(service.at("spec.selector"))
+        first = next(iter(wanted.items()), None)
+        return [
+            (resource, pod)
+            for resource, pod in (self._by_label.at(service, first) if first else ())
+            if wanted.items() <= labels_of(pod.metadata["labels"]).items()
+        ]
+
+    def config_maps(self, resource: Resource, pod: Pod) -> Iterator[tuple[Resource, Value]]:
+        """The stack's ConfigMaps that containers of a pod mount; by dependency while a name is unknown."""
+        mounted = {mount["name"].text() for value in pod.values() for mount in value["volumeMounts"].items()}
+        for volume in pod.spec["volumes"].items():
+            if volume["name"].text() in mounted:
+                for name in _names(volume):
+                    yield from self._named(resource, pod, name)
+
+    def beside(self, config_map: Value) -> tuple[list[list[Value]], list[Unknown]]:
+        """All ConfigMaps of each pod that mounts this one, and what hides the mounts of others."""
+        together: list[list[Value]] = []
+        hidden = list(self.hidden)
+        for resource, pod in self.pods:
+            try:
+                mounted = [value for _, value in self.config_maps(resource, pod)]
+            except UnknownValueError as unknown:
+                hidden.append(Unknown(unknown.path, resource.urn))
+            else:
+                if config_map in mounted:
+                    together.append(mounted)
+        return together, hidden
+
+    def _named(self, resource: Resource, pod: Pod, name: Value) -> Iterator[tuple[Resource, Value]]:
+        if name.known:
+            yield from self._by_name.at(pod.owner, ("", name.text()))
+            return
+        found = [each for urn in sorted(resource.reached) for each in self._by_urn.get(urn, ())]
+        if not found:
+            raise UnknownValueError(name.path)
+        yield from found
+
+
+def _objects(resource: Resource) -> list[Object]:
+    try:
+        return objects(resource)
+    except UnknownValueError:
+        return []  # counted by the rules that judge it
+
+
+def _names(volume: Value) -> Iterator[Value]:
+    yield from (
+        source["configMap"]["name"]
+        for source in (volume, *volume.at("projected.sources").items())
+        if not source["configMap"].absent
+    )
+
+
+def mounts(stack: Stack) -> Mounts:
+    """The same, put together once for all rules."""
+    found: Mounts | None = stack.memo.get("mounts")
+    if found is None:
+        found = stack.memo["mounts"] = Mounts(stack)
+    return found

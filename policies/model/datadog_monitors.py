@@ -1,0 +1,266 @@
+"""Datadog monitors: their queries and messages, parsed."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from policies.engine.rule import Resource
+from policies.model.property_values import UnknownValueError, Value
+
+MONITOR = "datadog:index/monitor:Monitor"
+MONITOR_JSON = "datadog:index/monitorJson:MonitorJson"
+SYNTHETIC = "datadog:index/syntheticsTest:SyntheticsTest"
+
+# Types whose query ends in a comparison (docs.datadoghq.com/api/latest/monitors, "query").
+COMPARED = frozenset(
+    {
+        "metric alert",
+        "query alert",
+        "log alert",
+        "event-v2 alert",
+        "rum alert",
+        "trace-analytics alert",
+        "ci-pipelines alert",
+        "ci-tests alert",
+        "error-tracking alert",
+        "slo alert",
+        "audit alert",
+        "cost alert",
+        "database-monitoring alert",
+        "network-path alert",
+        "network-performance alert",
+        "process alert",
+    }
+)
+UNCOMPARED = frozenset({"composite", "service check", "synthetics alert"})
+"""Types whose query compares with nothing; one of any other type that does not is not judged."""
+_ON_MISSING_DATA = frozenset(
+    {
+        "metric alert",
+        "query alert",
+        "audit alert",
+        "ci-pipelines alert",
+        "ci-tests alert",
+        "error-tracking alert",
+        "event-v2 alert",
+        "log alert",
+        "rum alert",
+        "trace-analytics alert",
+    }
+)
+COUNT = re.compile(r"""\.rollup\(\s*["']count["']\s*\)""")
+"""A query that counts events."""
+WITH_NO_DATA = {
+    **dict.fromkeys(_ON_MISSING_DATA, ("notifyNoData", "onMissingData")),
+    "service check": ("notifyNoData",),
+}
+"""By type: the options that say what happens when data stops coming."""
+
+_COMPARISON = re.compile(r"(>=|<=|==|!=|>|<)\s*([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)\s*")
+_WINDOW = re.compile(
+    r"""\(\s*(?:last_|current_)(\d{1,9})(m|h|d|w|mo)\b"""
+    r"""|\.(?:last|short_window|long_window)\(\s*["'](\d{1,9})(m|h|d|w|mo)["']\s*\)"""
+)
+_MINUTES = {"m": 1, "h": 60, "d": 1440, "w": 10080, "mo": 43200}
+_PAIRS = {")": "(", "]": "[", "}": "{"}
+
+
+@dataclass(frozen=True)
+class Query:
+    """What a monitor's query says: the expression, and when it alerts."""
+
+    expression: str
+    comparator: str
+    threshold: float
+
+    @property
+    def rising(self) -> bool | None:
+        """Whether it alerts above its threshold; none where all but the threshold is on one side (==, !=)."""
+        return {">": True, "<": False}.get(self.comparator[0])
+
+    @property
+    def window(self) -> int:
+        """The longest window that it looks at, in minutes; 0 when it names none.
+
+        `over` of a burn rate is not one: it names the objective's timeframe.
+        """
+        found = _WINDOW.findall(self.expression)
+        return max((int(a or b) * _MINUTES[c or d] for a, c, b, d in found), default=0)
+
+
+class QueryError(ValueError):
+    """The text is no query that compares something with a threshold."""
+
+
+def parse_query(text: str) -> Query:
+    """Parses a query: brackets and quotes match, and the last comparison outside them is the threshold."""
+    place = -1
+    for index, character in _outside(text):
+        if character in "<>=!" and text[index - 1 : index] not in ("<", ">", "=", "!"):
+            place = index
+    match = _COMPARISON.fullmatch(text[place:]) if place > 0 else None
+    if match is None:
+        raise QueryError("it ends without a comparison such as > 0.01")
+    return Query(text[:place].strip(), match[1], float(match[2]))
+
+
+def _outside(text: str) -> Iterator[tuple[int, str]]:
+    """The characters of a query that are in no bracket and no quotes."""
+    open_brackets: list[str] = []
+    quote = ""
+    for index, character in enumerate(text):
+        if quote:
+            quote = "" if character == quote and text[index - 1] != "\\" else quote
+        elif character in "\"'":
+            quote = character
+        elif character in "([{":
+            open_brackets.append(character)
+        elif character in _PAIRS:
+            if not open_brackets or open_brackets.pop() != _PAIRS[character]:
+                raise QueryError(f"{character!r} at position {index} closes nothing")
+        elif not open_brackets:
+            yield index, character
+    if open_brackets or quote:
+        raise QueryError(f"{(quote or open_brackets[-1])!r} is not closed")
+
+
+_HANDLE = re.compile(r"(?<![\w.{])@[A-Za-z0-9][\w.+@-]*[\w]")
+_TAG = re.compile(r"\{\{(?:([#^])(?:(is_\w+)\b[^{}]*\}\})?|/(is_\w+)\}\}|else\}\})")
+"""A tag of a condition: its sign, and its name where it opens or closes one that the pack knows."""
+_ALWAYS = frozenset({"is_match", "is_exact_match", "is_priority"})
+_DEPENDS = {
+    "is_alert": _ALWAYS | {"is_warning_to_alert", "is_no_data_to_alert"},
+    "is_warning": _ALWAYS | {"is_alert_to_warning", "is_no_data_to_warning", "is_renotify"},
+}
+"""By state: conditions that hold for some of its notifications and not for others."""
+
+
+def handles(message: str, state: str = "is_alert") -> list[str]:
+    """Return the handles that a message tells of a new alert, or of a warning.
+
+    What only recoveries and reminders of alerts tell does not count.
+    """
+    parts: list[str] = []
+    begin = hiding = 0
+    for tag, change, separator in _conditions(message, state):
+        if hiding == 0:
+            parts += (message[begin : tag.start()], separator)
+        begin = tag.end()
+        hiding += change
+    if hiding == 0:
+        parts.append(message[begin:])
+    return _HANDLE.findall("".join(parts))
+
+
+def _conditions(message: str, state: str) -> list[tuple[re.Match[str], int, str]]:
+    """Return the tags of all conditions that are closed, in order.
+
+    With each tag comes by how many it changes the number of conditions that hide the text after it from the
+    state, and what separates the texts on its two sides. One pass with a stack: a message may consist of
+    nothing but nested conditions.
+    """
+    tags = list(_TAG.finditer(message))
+    conditions: dict[int, tuple[re.Match[str], int, str]] = {}
+    open_tags: list[tuple[int, int | None]] = []
+    """The index of each tag that opens a condition, and of the {{else}} that belongs to it."""
+    for index, tag in enumerate(tags):
+        sign, _, closing = tag.groups()
+        if sign:
+            open_tags.append((index, None))
+        elif not open_tags:
+            continue
+        elif closing is None:
+            opening, otherwise = open_tags[-1]
+            open_tags[-1] = (opening, index if otherwise is None else otherwise)
+        elif tags[open_tags[-1][0]][2] == closing:
+            opening, otherwise = open_tags.pop()
+            depends = closing in _DEPENDS[state]
+            holds = (tags[opening][1] == "#") == (closing == state)
+            hidden_first, hidden_second = int(not (depends or holds)), int(not depends and holds)
+            separator = " " if depends else ""
+            conditions[opening] = (tags[opening], hidden_first, "")
+            if otherwise is not None:
+                conditions[otherwise] = (tags[otherwise], hidden_second - hidden_first, separator)
+            last = hidden_first if otherwise is None else hidden_second
+            conditions[index] = (tag, -last, separator)
+    return [conditions[index] for index in sorted(conditions)]
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """A monitor, from typed properties or from a JSON document."""
+
+    resource: Resource
+    value: Value
+    options: Value
+    """Where the options are: beside the rest, or in `options` of the JSON document."""
+    thresholds: Value
+    json: bool
+
+    def option(self, name: str) -> Value:
+        """An option by its name in Pulumi; the JSON document has it in snake case."""
+        return self.options[_snake(name) if self.json else name]
+
+    def threshold(self, name: str) -> Value:
+        """A threshold by its name in Pulumi."""
+        return self.thresholds[_snake(name) if self.json else name]
+
+    @property
+    def kind(self) -> str:
+        return self.value["type"].text() or ""
+
+    @property
+    def query(self) -> Value:
+        return self.value["query"]
+
+    @property
+    def compared(self) -> bool:
+        """Whether its query has to compare with a threshold."""
+        return self.kind in COMPARED
+
+    def parsed(self) -> Query | None:
+        """Its query; None when it has no threshold, or cannot be read.
+
+        Raises UnknownValueError when the type is one of which the pack does not know how its queries end.
+        """
+        if self.kind in UNCOMPARED:
+            return None
+        try:
+            return parse_query(self.query.text() or "")
+        except QueryError:
+            if self.compared:
+                return None
+            raise UnknownValueError(self.query.path) from None
+
+    @property
+    def tags(self) -> list[str]:
+        return self.value["tags"].texts()
+
+    @property
+    def critical(self) -> bool:
+        """Whether people are to be woken: tagged severity:critical, or priority 1."""
+        return "severity:critical" in self.tags or str(self.option_priority.get()) == "1"
+
+    @property
+    def option_priority(self) -> Value:
+        """The priority, which is no option in JSON either."""
+        return self.value["priority"]
+
+
+def monitor(resource: Resource) -> Monitor:
+    """The monitor that a resource declares."""
+    found = resource.memo.get("monitor")
+    if found is None:
+        if resource.type == MONITOR:
+            props = resource.props
+            found = Monitor(resource, props, props, props["monitorThresholds"], json=False)
+        else:
+            document = resource["monitor"].json()
+            options = document["options"]
+            found = Monitor(resource, document, options, options["thresholds"], json=True)
+        resource.memo["monitor"] = found
+    return found
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"[A-Z]", lambda match: f"_{match[0].lower()}", name)

@@ -1,0 +1,278 @@
+"""The nginx configuration that a ConfigMap carries: its files, their directives, and where each is."""
+
+import base64
+import binascii
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import Any, cast
+
+from policies.engine.rule import Finding, Unknown, Verdict
+from policies.model.property_values import UnknownValueError, UnreadableValueError, Value
+from policies.model.wildcards import matches
+
+PROTOCOLS = ("ssl_protocols", "proxy_ssl_protocols", "grpc_ssl_protocols", "uwsgi_ssl_protocols")
+"""The directives that name versions of TLS."""
+
+_LOOKS_LIKE_NGINX = re.compile(rf"\b({'|'.join(PROTOCOLS)}|ssl_certificate)\s|\b(server|http)\s*\{{")
+DEEPEST = 64
+"""Blocks in one another that a file may have; nginx's own contexts nest five or six deep."""
+LONGEST_PORT = 5
+"""Digits of a port."""
+MOST_STEPS = 100_000
+"""Directives that may come of one ConfigMap when its includes are followed. Files that include each other in
+several places would otherwise be expanded again for each way that leads to them."""
+_PROSE = re.compile(r"readme|\.(md|txt|rst|adoc)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Directive:
+    """A directive of an nginx file, with its block if it has one."""
+
+    name: str
+    args: tuple[str, ...]
+    line: int
+    block: tuple["Directive", ...] | None
+
+
+TOO_DEEP = f"blocks nested more than {DEEPEST} deep"
+
+
+class NotNginxError(Exception):
+    """The text is not an nginx configuration."""
+
+
+@lru_cache(maxsize=64)
+def parse(text: str) -> tuple[Directive, ...]:
+    """The directives of a file, by NGINX Inc.'s own parser; several rules read the same files."""
+    import crossplane  # only for programs that carry nginx files
+
+    # crossplane reads files only; fragments are allowed, so neither contexts nor argument counts are checked.
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "nginx.conf"
+        file.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
+        read = cast(Callable[..., Any], crossplane.parse)  # pyright: ignore[reportUnknownMemberType]
+        payload = cast("dict[str, Any]", read(str(file), single=True, check_ctx=False, check_args=False))
+    if payload["errors"]:
+        error = str(payload["errors"][0]["error"]).partition(" in /")[0]
+        # crossplane calls itself for each block, and reports Python's limit like any other error.
+        too_deep = error.startswith("maximum recursion depth")
+        raise NotNginxError(TOO_DEEP if too_deep else error or "unfinished")
+    return tuple(_directive(item, 1) for item in payload["config"][0]["parsed"])
+
+
+def _directive(item: dict[str, Any], depth: int) -> Directive:
+    if depth > DEEPEST:
+        raise NotNginxError(TOO_DEEP)
+    block = tuple(_directive(inner, depth + 1) for inner in item["block"]) if "block" in item else None
+    return Directive(item["directive"], tuple(item["args"]), item["line"], block)
+
+
+def walk(block: tuple[Directive, ...]) -> Iterator[Directive]:
+    """The directives of a block and of all blocks in it."""
+    for directive in block:
+        yield directive
+        yield from walk(directive.block or ())
+
+
+def place(entry: Value, line: int, server: str = "") -> str:
+    """Where a directive is in an entry; what a secret entry says is not told."""
+    if entry.secret:
+        return entry.path
+    return f"{entry.path} (line {line}" + (f", server {server})" if server else ")")
+
+
+def unreadable(value: Value, fault: NotNginxError) -> Finding:
+    """A text that should be nginx configuration and is not."""
+    why = "" if value.secret else f" ({fault})"
+    return Finding(value.path, f"no nginx configuration{why}", "correct it, so that it can be checked")
+
+
+def _texts(config_map: Value, field: str) -> Iterator[tuple[str, Value]]:
+    """The texts of `data`, or of `binaryData`, decoded, at their own paths."""
+    for name, value in config_map[field].entries().items():
+        yield name, _decoded(value) if field == "binaryData" and value.known else value
+
+
+def _decoded(value: Value) -> Value:
+    try:
+        text = base64.b64decode(value.text() or "").decode()
+    except (binascii.Error, UnicodeDecodeError):
+        text = None  # no text, so no configuration
+    return Value(text, value.path, value.secret)
+
+
+class Files:
+    """The nginx files of one ConfigMap, with their includes resolved among each other."""
+
+    def __init__(self, config_map: Value) -> None:
+        self.entries: dict[str, Value] = {}
+        self.parsed: dict[str, tuple[Directive, ...]] = {}
+        self.unread: list[Verdict] = []
+        """Files that are not known, or that no parser understands."""
+        self._path = config_map.path
+        self._steps = 0
+        for field in ("data", "binaryData"):
+            try:
+                for name, value in _texts(config_map, field):
+                    self._read(name, value)
+            except UnknownValueError as unknown:
+                self.unread.append(Unknown(unknown.path))
+        self.included = {
+            name: {other for pattern in _includes(block) for other in self.matches(pattern) if other != name}
+            for name, block in self.parsed.items()
+        }
+
+    def _read(self, name: str, value: Value) -> None:
+        try:
+            if _is_nginx(name, value):
+                self.parsed[name] = parse(value.text() or "")
+                self.entries[name] = value
+        except UnknownValueError as unknown:
+            self.unread.append(Unknown(unknown.path))
+        except NotNginxError as fault:
+            if not _PROSE.search(name):
+                self.unread.append(unreadable(value, fault))
+
+    def matches(self, pattern: str) -> list[str]:
+        """The entries that an include names, by file name: mount paths are not known here."""
+        base = PurePosixPath(pattern).name
+        if not {"*", "?"} & set(base):
+            return [base] if base in self.parsed else []
+        self._count(len(self.parsed))
+        return sorted(name for name in self.parsed if matches(name, base))
+
+    def _count(self, steps: int, depth: int = 0) -> None:
+        """Refuse to go on when the includes lead to more directives, or deeper, than nginx could use."""
+        self._steps += steps
+        if self._steps > MOST_STEPS or depth > DEEPEST:
+            limit = f"deeper than {DEEPEST}" if depth > DEEPEST else f"to more than {MOST_STEPS} directives"
+            raise UnreadableValueError(
+                f"{self._path}.data".lstrip("."),
+                f"nginx configuration whose includes lead {limit}",
+                "include each file in one place, so that it can be checked",
+            )
+
+    def flat(
+        self, name: str, block: tuple[Directive, ...], seen: frozenset[str] = frozenset()
+    ) -> Iterator[tuple[str, Directive]]:
+        """The directives of a block and of what it includes, with the entry that each is in."""
+        for directive in block:
+            self._count(1, len(seen))
+            if directive.name == "include" and directive.args:
+                for other in self.matches(directive.args[0]):
+                    if other not in seen:
+                        yield from self.flat(other, self.parsed[other], seen | {other})
+            else:
+                yield name, directive
+
+    def roots(self) -> list[tuple[str, Directive]]:
+        """The top-level directives of files that no other includes: the image's own nginx.conf does.
+
+        Of files that include each other the first counts as the root, so that none is left out.
+        """
+        inner = set[str]().union(*self.included.values())
+        reached: set[str] = set()
+        found: list[tuple[str, Directive]] = []
+        for name in sorted(self.parsed, key=lambda name: (name in inner, name)):
+            if name not in reached:
+                reached |= self._reach(name)
+                found += self.flat(name, self.parsed[name], frozenset({name}))
+        return found
+
+    def _reach(self, name: str) -> set[str]:
+        """A file and all that it includes, directly or through others."""
+        reached, ahead = {name}, [name]
+        while ahead:
+            new = self.included[ahead.pop()] - reached
+            reached |= new
+            ahead += new
+        return reached
+
+    def servers(self) -> "Iterator[Server]":
+        """All servers, with whether the blocks around them name versions of TLS."""
+        yield from self._servers(self.roots(), False, 1)
+
+    def _servers(self, found: list[tuple[str, Directive]], inherited: bool, depth: int) -> "Iterator[Server]":
+        self._count(0, depth)
+        chosen = inherited or any(item.name == "ssl_protocols" for _, item in found)
+        for name, directive in found:
+            if directive.block is None:
+                continue
+            inner = list(self.flat(name, directive.block, frozenset({name})))
+            if directive.name == "server":
+                yield Server(self.entries[name], directive.line, tuple(item for _, item in inner), chosen)
+            yield from self._servers(inner, chosen, depth + 1)
+
+    def names_versions(self) -> bool:
+        """Whether they name versions for servers of other files too: around servers, not within one."""
+        return any(
+            item.name == "ssl_protocols"
+            for name, root in self.roots()
+            for _, item in (
+                self.flat(name, root.block or (), frozenset({name}))
+                if root.name in ("http", "stream", "mail")
+                else [(name, root)]
+            )
+        )
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server block, its includes resolved."""
+
+    entry: Value
+    line: int
+    directives: tuple[Directive, ...]
+    inherited: bool
+    """Whether the blocks around it name versions of TLS."""
+
+    @property
+    def name(self) -> str:
+        """As its configuration has it, for messages."""
+        named = (" ".join(item.args) for item in self.directives if item.name == "server_name")
+        return next(named, "without name")
+
+    @property
+    def chosen(self) -> bool:
+        """Whether versions of TLS are named for it."""
+        return self.inherited or any(item.name == "ssl_protocols" for item in self.directives)
+
+    @property
+    def tls_ports(self) -> set[int]:
+        """The ports on which it ends TLS."""
+        return self._listens("ssl") | self._listens("quic")
+
+    @property
+    def negotiates(self) -> bool:
+        """Whether versions of TLS matter to it: QUIC has 1.3 alone."""
+        return bool(self._listens("ssl"))
+
+    def _listens(self, how: str) -> set[int]:
+        switched = how == "ssl" and any(
+            item.name == "ssl" and item.args == ("on",) for item in self.directives
+        )
+        return {
+            _port(item.args[0])
+            for item in self.directives
+            if item.name == "listen" and item.args and (switched or how in item.args[1:])
+        }
+
+
+def _port(address: str) -> int:
+    """The port of a listen directive; without one it is 80 (ngx_http_core_module)."""
+    last = address.rpartition(":")[2]
+    return int(last) if last.isdecimal() and len(last) <= LONGEST_PORT else 80
+
+
+def _includes(block: tuple[Directive, ...]) -> Iterator[str]:
+    return (item.args[0] for item in walk(block) if item.name == "include" and item.args)
+
+
+def _is_nginx(key: str, value: Value) -> bool:
+    if not value.known:
+        return key.endswith(".conf")
+    return _LOOKS_LIKE_NGINX.search(value.text() or "") is not None

@@ -1,0 +1,89 @@
+"""ECR: images cannot change under their tag, are scanned, and do not pile up."""
+
+from pulumi_policy import EnforcementLevel, Severity
+
+from policies.engine.rule import Finding, Options, Resource, Stack, Topic, Verdicts, wrong
+from policies.model.checks import must_be_true, open_to_everybody
+
+REPOSITORY = ("aws:ecr/repository:Repository",)
+ECR = Topic(
+    framework="AWS Foundational Security Best Practices",
+    tags=("aws", "ecr"),
+    url="https://docs.aws.amazon.com/AmazonECR/latest/userguide/what-is-ecr.html",
+    about=REPOSITORY,
+)
+
+
+@ECR.rule(
+    "ecr-tags-mutable",
+    types=REPOSITORY,
+    severity=Severity.HIGH,
+    controls=("CKV_AWS_51", "FSBP ECR.2"),
+    remediation="Set imageTagMutability to IMMUTABLE.",
+    url="https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-tag-mutability.html",
+)
+def mutability(resource: Resource, _: Options) -> Verdicts:
+    """A tag always names the same image."""
+    value = resource["imageTagMutability"]
+    if not (value.text() or "MUTABLE").startswith("IMMUTABLE"):
+        yield wrong(value, "'IMMUTABLE'")
+
+
+@ECR.rule(
+    "ecr-not-scanned",
+    types=REPOSITORY,
+    severity=Severity.HIGH,
+    controls=("CKV_AWS_163", "FSBP ECR.1"),
+    remediation="Set imageScanningConfiguration.scanOnPush to true.",
+    url="https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-scanning.html",
+)
+def scan(resource: Resource, _: Options) -> Verdicts:
+    """Every image is scanned when it is pushed."""
+    yield from must_be_true(resource.at("imageScanningConfiguration.scanOnPush"))
+
+
+@ECR.rule(
+    "ecr-not-encrypted-by-kms",
+    types=REPOSITORY,
+    severity=Severity.LOW,
+    controls=("CKV_AWS_136",),
+    remediation="Set encryptionConfigurations with encryptionType KMS; it cannot be changed later.",
+    level=EnforcementLevel.ADVISORY,
+)
+def encryption(resource: Resource, _: Options) -> Verdicts:
+    """Images are encrypted with a KMS key."""
+    values = resource["encryptionConfigurations"]
+    if not any((item["encryptionType"].text() or "").startswith("KMS") for item in values.items()):
+        yield wrong(values, "[{encryptionType: 'KMS'}]")
+
+
+@ECR.rule(
+    "ecr-policy-any-principal",
+    types=("aws:ecr/repositoryPolicy:RepositoryPolicy",),
+    severity=Severity.CRITICAL,
+    controls=("CKV_AWS_32",),
+    remediation="Name the accounts that pull the images.",
+)
+def any_principal(resource: Resource, _: Options) -> Verdicts:
+    """No repository is open to everybody."""
+    remedy = "name the accounts that pull the images"
+    yield from open_to_everybody(resource["policy"], remedy)
+
+
+@ECR.stack_rule(
+    "ecr-lifecycle-missing",
+    severity=Severity.LOW,
+    controls=("FSBP ECR.3",),
+    remediation="Add an aws.ecr.LifecyclePolicy.",
+    url="https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html",
+)
+def lifecycle(stack: Stack, _: Options) -> Verdicts:
+    """Every repository forgets images that nobody needs."""
+    policies = stack.of(("aws:ecr/lifecyclePolicy:LifecyclePolicy",))
+    reached = {urn for policy in policies for urn in policy.reached}
+    names = {policy["repository"].text() for policy in policies if policy["repository"].known}
+    for repository in stack.of(REPOSITORY):
+        name = repository["name"]
+        if repository.urn not in reached and (not name.known or name.absent or name.text() not in names):
+            remedy = "add an aws.ecr.LifecyclePolicy"
+            yield Finding("the repository", "without a lifecycle policy", remedy, urn=repository.urn)

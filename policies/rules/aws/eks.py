@@ -1,0 +1,152 @@
+"""EKS: the control plane is private, logged, encrypted and of a supported version."""
+
+from datetime import date
+
+from pulumi_policy import Severity
+
+from eks_versions import STANDARD_SUPPORT
+from policies.engine.rule import Option, Options, Resource, Topic, Verdicts, each, wrong
+from policies.engine.waivers import utc_day
+from policies.model.checks import must_be_false, must_be_true
+from policies.model.networks import is_world
+from policies.model.property_values import Value
+
+EKS = Topic(
+    framework="CIS Amazon EKS Benchmark",
+    tags=("aws", "eks"),
+    url="https://docs.aws.amazon.com/eks/latest/best-practices/security.html",
+)
+CLUSTER = ("aws:eks/cluster:Cluster",)
+
+
+def supported(today: date) -> list[str]:
+    """The versions whose standard support has not ended; its last day still counts."""
+    return [version for version, end in STANDARD_SUPPORT.items() if today <= date.fromisoformat(end)]
+
+
+LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
+
+
+@EKS.rule(
+    "eks-logs-missing",
+    types=CLUSTER,
+    severity=Severity.MEDIUM,
+    controls=("CKV_AWS_37", "CIS EKS 2.1.1"),
+    remediation=f"Set enabledClusterLogTypes to {', '.join(LOGS)}.",
+    url="https://docs.aws.amazon.com/eks/latest/userguide/control-plane-logs.html",
+)
+def logs(resource: Resource, _: Options) -> Verdicts:
+    """The control plane writes all five kinds of logs."""
+    enabled = resource["enabledClusterLogTypes"]
+    if set(LOGS) - {item.text() for item in enabled.items()}:
+        yield wrong(enabled, str(list(LOGS)))
+
+
+@EKS.rule(
+    "eks-endpoint-open-to-world",
+    types=CLUSTER,
+    severity=Severity.CRITICAL,
+    controls=("CKV_AWS_38", "CKV_AWS_39", "CIS EKS 5.4.1"),
+    remediation="Set vpcConfig.endpointPublicAccess to false, or list the networks in publicAccessCidrs.",
+    url="https://docs.aws.amazon.com/eks/latest/userguide/cluster-endpoint.html",
+)
+def endpoint(resource: Resource, _: Options) -> Verdicts:
+    """The API is private, or its public endpoint answers to listed networks only."""
+    if resource.at("vpcConfig.endpointPublicAccess").flag() is False:
+        return
+    networks = resource.at("vpcConfig.publicAccessCidrs")
+    if networks.get() in (None, []):  # absent: 0.0.0.0/0
+        yield wrong(networks, "the networks of the operators, or set vpcConfig.endpointPublicAccess to false")
+    yield from each(networks.items(), _not_world)
+
+
+def _not_world(value: Value) -> Verdicts:
+    if is_world(value.text() or ""):
+        yield wrong(value, "the networks of the operators, or set vpcConfig.endpointPublicAccess to false")
+
+
+@EKS.rule(
+    "eks-endpoint-not-private",
+    types=CLUSTER,
+    severity=Severity.MEDIUM,
+    controls=("CIS EKS 5.4.2",),
+    remediation="Set vpcConfig.endpointPrivateAccess to true, so that nodes do not go through the internet.",
+    url="https://docs.aws.amazon.com/eks/latest/userguide/cluster-endpoint.html",
+)
+def private_endpoint(resource: Resource, _: Options) -> Verdicts:
+    """The API has a private endpoint."""
+    yield from must_be_true(resource.at("vpcConfig.endpointPrivateAccess"))
+
+
+@EKS.rule(
+    "eks-secrets-unencrypted",
+    types=CLUSTER,
+    severity=Severity.HIGH,
+    controls=("CKV_AWS_58", "CIS EKS 5.3.1"),
+    remediation="Set encryptionConfig with a KMS key and the resource secrets.",
+    url="https://docs.aws.amazon.com/eks/latest/userguide/envelope-encryption.html",
+)
+def secrets(resource: Resource, _: Options) -> Verdicts:
+    """Kubernetes Secrets are encrypted with a KMS key."""
+    resources = resource.at("encryptionConfig.resources")
+    if "secrets" not in resources.texts():
+        yield wrong(resources, "['secrets'], with a key in encryptionConfig.provider.keyArn")
+
+
+@EKS.rule(
+    "eks-version-unsupported",
+    types=CLUSTER,
+    severity=Severity.HIGH,
+    controls=("CKV_AWS_339", "FSBP EKS.2"),
+    remediation="Upgrade, one minor version at a time.",
+    url="https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html",
+    options={
+        "versions": Option(
+            default=[],
+            schema={
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "Versions to accept; none means those in standard support on the day: "
+                + ", ".join(f"{version} until {day}" for version, day in STANDARD_SUPPORT.items())
+                + ".",
+            },
+        )
+    },
+)
+def version(resource: Resource, options: Options) -> Verdicts:
+    """The cluster runs a version in standard support."""
+    value, accepted = resource["version"], options["versions"] or supported(utc_day())
+    if value.text() not in accepted:
+        yield wrong(value, " or ".join(accepted) or "a version in standard support")
+
+
+@EKS.rule(
+    "eks-access-by-config-map",
+    types=CLUSTER,
+    severity=Severity.MEDIUM,
+    controls=("CIS EKS 5.5.1",),
+    remediation="Set accessConfig: authenticationMode API, bootstrapClusterCreatorAdminPermissions false.",
+    url="https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html",
+)
+def access(resource: Resource, _: Options) -> Verdicts:
+    """Access is by entries alone, and the creator of the cluster gets none by itself."""
+    mode = resource.at("accessConfig.authenticationMode")
+    if mode.text() != "API":
+        yield wrong(mode, "'API'")
+    yield from must_be_false(resource.at("accessConfig.bootstrapClusterCreatorAdminPermissions"))
+
+
+@EKS.rule(
+    "eks-nodes-open-to-ssh",
+    types=("aws:eks/nodeGroup:NodeGroup",),
+    severity=Severity.HIGH,
+    controls=("CKV_AWS_100",),
+    remediation="Remove remoteAccess, or name the security groups that may use SSH.",
+    url="https://docs.aws.amazon.com/eks/latest/APIReference/API_RemoteAccessConfig.html",
+)
+def node_ssh(resource: Resource, _: Options) -> Verdicts:
+    """Nodes do not answer SSH from anywhere."""
+    access = resource["remoteAccess"]
+    groups = access["sourceSecurityGroupIds"]
+    if not access["ec2SshKey"].absent and not groups.items():
+        yield wrong(groups, "the groups that may use SSH, or remove remoteAccess")

@@ -1,0 +1,255 @@
+"""IAM: nobody may do more than is named."""
+
+import re
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from itertools import chain
+
+from pulumi_policy import Severity
+
+from policies.engine.rule import (
+    Option,
+    Options,
+    Resource,
+    Topic,
+    Verdicts,
+    each,
+    unwanted,
+    wrong,
+)
+from policies.model.checks import each_statement, guarded
+from policies.model.iam_documents import Condition, Statement
+from policies.model.property_values import Value
+
+IAM = Topic(
+    framework="CIS AWS Foundations",
+    tags=("aws", "iam"),
+    url="https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html",
+)
+
+
+ROLE = "aws:iam/role:Role"
+
+
+POLICIES = frozenset(
+    f"aws:iam/{name[0].lower()}{name[1:]}:{name}"
+    for name in ("Policy", "RolePolicy", "UserPolicy", "GroupPolicy")
+)
+
+
+def documents(resource: Resource) -> list[Value]:
+    """The policy documents of an IAM resource, without trust policies."""
+    if resource.type == ROLE:
+        return [item["policy"] for item in resource["inlinePolicies"].items()]
+    return [resource["policy"]]
+
+
+def _each_allowed(resource: Resource, check: Callable[[Statement], Verdicts]) -> Verdicts:
+    """Judges every statement that allows something on its own."""
+
+    def allowed(found: Statement) -> Verdicts:
+        if found.allows:
+            yield from check(found)
+
+    for document in documents(resource):
+        yield from guarded(each_statement(document, allowed))
+
+
+@IAM.rule(
+    "iam-wildcard-action",
+    types=POLICIES | {ROLE},
+    severity=Severity.HIGH,
+    controls=("CKV_AWS_62", "CKV_AWS_63", "CKV_AWS_286", "CKV_AWS_289", "CIS AWS 1.16"),
+    remediation="Name the actions; `*` and `service:*` grow with everything that AWS adds.",
+)
+def wildcard_action(resource: Resource, _: Options) -> Verdicts:
+    """No policy allows all actions, or all of a service."""
+    yield from _each_allowed(resource, _wildcards)
+
+
+def _wildcards(found: Statement) -> Verdicts:
+    for value in _elements(found.value["Action"]):
+        text = value.text() or ""
+        if text == "*" or text.endswith(":*"):
+            yield wrong(value, "the actions that are needed")
+    if not found.value["NotAction"].absent:
+        yield unwanted(found.value["NotAction"], "name the allowed actions in Action")
+
+
+def _elements(value: Value) -> list[Value]:
+    return value.items() or ([] if value.absent else [value])
+
+
+_LIST_ONLY = (
+    "*:Describe*",
+    "*:List*",
+    "*:Lookup*",
+    "*:Search*",
+    # Settings and numbers. Not every Get: most read data (objects, secrets, parameters, items, log events).
+    "cloudwatch:GetMetric*",
+    "codebuild:BatchGetProjects",
+    "codeconnections:GetConnection",
+    "iam:Get*",
+    "kms:GetKeyPolicy",
+    "kms:GetKeyRotationStatus",
+    "s3:GetAccelerateConfiguration",
+    "s3:GetBucket*",
+    "s3:GetEncryptionConfiguration",
+    "s3:GetLifecycleConfiguration",
+    "s3:GetReplicationConfiguration",
+    "tag:GetResources",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssociateVpcCidrBlock",
+    "ecr:GetAuthorizationToken",
+    "logs:CreateLogDelivery",
+    "logs:CreateLogGroup",
+    "logs:DeleteLogDelivery",
+    "sts:GetCallerIdentity",
+    "xray:Put*",
+    "cloudwatch:PutMetricData",
+)
+
+
+@IAM.rule(
+    "iam-wildcard-resource",
+    types=POLICIES | {ROLE},
+    severity=Severity.MEDIUM,
+    controls=("CKV_AWS_355", "CKV_AWS_290", "CKV_AWS_288"),
+    remediation=(
+        "Name the resources, or add a condition that asks for a value; only actions that know no resource "
+        "need `*`."
+    ),
+    options={
+        "unrestrictable": Option(
+            default=list(_LIST_ONLY),
+            schema={
+                "type": "array",
+                "items": {"type": "string"},
+                "description": (
+                    "Patterns of actions that may go with every resource: they know none, or read no data."
+                ),
+            },
+        )
+    },
+)
+def wildcard_resource(resource: Resource, options: Options) -> Verdicts:
+    """No policy allows an action on every resource that could name its resources."""
+    patterns = [str(pattern).lower() for pattern in options["unrestrictable"]]
+
+    def check(found: Statement) -> Verdicts:
+        narrow = [
+            name for name in found.actions if not any(fnmatchcase(name.lower(), known) for known in patterns)
+        ]
+        if not narrow or found.narrowed:
+            return
+        if not (inverted := found.value["NotResource"]).absent:
+            yield unwanted(inverted, "name the allowed resources in Resource, or add a condition")
+        if "*" in found.resources:
+            value = next(item for item in _elements(found.value["Resource"]) if item.text() == "*")
+            named = "its actions" if found.value.secret else narrow[0]
+            yield wrong(value, f"the resources of {named}, or add a condition")
+
+    yield from _each_allowed(resource, check)
+
+
+@IAM.rule(
+    "iam-administrator-attached",
+    types=(
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+        "aws:iam/userPolicyAttachment:UserPolicyAttachment",
+        "aws:iam/groupPolicyAttachment:GroupPolicyAttachment",
+        "aws:iam/policyAttachment:PolicyAttachment",
+        ROLE,
+    ),
+    severity=Severity.CRITICAL,
+    controls=("CKV_AWS_274", "CIS AWS 1.16"),
+    remediation="Attach a policy that names what is needed.",
+)
+def administrator(resource: Resource, _: Options) -> Verdicts:
+    """Nobody is given AdministratorAccess."""
+    yield from each(
+        resource["managedPolicyArns"].items() if resource.type == ROLE else [resource["policyArn"]],
+        _administrates,
+    )
+
+
+def _administrates(policy: Value) -> Verdicts:
+    if (policy.text() or "").endswith(":policy/AdministratorAccess"):
+        yield wrong(policy, "a policy that names what is needed")
+
+
+@IAM.rule(
+    "iam-policy-on-user",
+    types=("aws:iam/userPolicy:UserPolicy", "aws:iam/userPolicyAttachment:UserPolicyAttachment"),
+    severity=Severity.LOW,
+    controls=("CKV_AWS_40", "CIS AWS 1.15"),
+    remediation="Attach the policy to a role or a group.",
+)
+def on_user(resource: Resource, _: Options) -> Verdicts:
+    """Permissions belong to roles and groups, not to users."""
+    yield unwanted(resource["user"], "attach the policy to a role or a group")
+
+
+@IAM.rule(
+    "iam-trust-without-condition",
+    types=(ROLE,),
+    severity=Severity.CRITICAL,
+    controls=("CKV_AWS_60", "CKV_AWS_61", "CKV_AWS_358", "CIS AWS 1.20"),
+    remediation="Bind the trust: `sub` and `aud` for a federation, the account or an external id for others.",
+    url="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create_for-idp_oidc.html",
+)
+def trust(resource: Resource, _: Options) -> Verdicts:
+    """No role trusts everybody, nor everybody of a federation or an account."""
+    yield from each_statement(resource["assumeRolePolicy"], _trust)
+
+
+_ANY_SUBJECT = re.compile(r"(repo|system:serviceaccount|):*([*?].*)?", re.DOTALL)
+"""What a `sub` may be of anybody: nothing fixed but the kind."""
+
+_GITHUB = "token.actions.githubusercontent.com:"
+
+_GITHUB_OWNER = re.compile(
+    r"(repo|repository|repository_id|repository_owner|repository_owner_id|job_workflow_ref):[^*?/:]+([/:].*)?"
+)
+"""A `sub` of GitHub's jobs that begins with an owner or a repository; every other claim anybody can have."""
+
+
+_CLAIMS = {"sts:AssumeRoleWithWebIdentity": ("sub", "aud"), "sts:AssumeRoleWithSAML": ("aud",)}
+"""What a federation's tokens say, by the action that takes them."""
+
+_ACCOUNT = re.compile(r"\d+|arn:[\w-]+:iam::\d+:root")
+
+_MEMBERS = re.compile(
+    r"aws:(principalarn|principaltag/.+|sourceip|sourcevpce?|userid|username|vpcsourceip)|sts:externalid"
+)
+"""Keys that tell some of an account from others."""
+
+
+def _trust(found: Statement) -> Verdicts:
+    if not found.allows:
+        return
+    conditions = found.value["Condition"]
+    federated = any(kind == "Federated" for kind, _ in found.principals)
+    taken = [claims for action, claims in _CLAIMS.items() if federated and found.covers(action)]
+    for claim in dict.fromkeys(chain.from_iterable(taken)):
+        bound = [condition for condition in found.conditions if condition.key.endswith(f":{claim}")]
+        if not bound:
+            yield wrong(conditions, f"a condition on the claim {claim}")
+        elif not any(map(_names_claim, bound)):
+            yield wrong(conditions, f"a condition that names the {claim}, not every one")
+    if found.open:
+        yield unwanted(found.named, "name the principals, or add a condition")
+    elif any(kind == "AWS" and _ACCOUNT.fullmatch(name) for kind, name in found.principals) and not any(
+        item.narrows and _MEMBERS.fullmatch(item.key) for item in found.conditions
+    ):
+        remedy = "name roles of the account, or add a condition such as sts:ExternalId"
+        yield unwanted(found.value["Principal"], remedy)
+
+
+def _names_claim(condition: Condition) -> bool:
+    if not condition.narrows or condition.key.endswith(":aud"):
+        return condition.narrows
+    if condition.key.startswith(_GITHUB):
+        return all(map(_GITHUB_OWNER.fullmatch, condition.values))
+    return not any(map(_ANY_SUBJECT.fullmatch, condition.values))

@@ -1,0 +1,54 @@
+"""KMS: keys rotate, and not everybody may use them."""
+
+from pulumi_policy import Severity
+
+from policies.engine.rule import (
+    Options,
+    Resource,
+    Verdicts,
+)
+from policies.model.checks import must_be_true, open_to_everybody
+from policies.rules.aws.iam import IAM
+
+KEY = "aws:kms/key:Key"
+
+
+POLICIES = (
+    KEY,
+    "aws:kms/externalKey:ExternalKey",
+    "aws:kms/keyPolicy:KeyPolicy",
+    "aws:kms/replicaExternalKey:ReplicaExternalKey",
+    "aws:kms/replicaKey:ReplicaKey",
+)
+"""What has the policy of a key."""
+
+
+@IAM.rule(
+    "kms-key-not-rotated",
+    types=(KEY,),
+    severity=Severity.MEDIUM,
+    controls=("CKV_AWS_7", "CIS AWS 3.6"),
+    remediation="Set enableKeyRotation to true.",
+    url="https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html",
+)
+def rotation(resource: Resource, _: Options) -> Verdicts:
+    """A symmetric KMS key is rotated every year, unless its store is one's own, where KMS cannot."""
+    spec = resource["customerMasterKeySpec"].text() or "SYMMETRIC_DEFAULT"
+    usage = resource["keyUsage"].text() or "ENCRYPT_DECRYPT"
+    symmetric = spec == "SYMMETRIC_DEFAULT" and usage == "ENCRYPT_DECRYPT"
+    if symmetric and resource["customKeyStoreId"].absent:
+        yield from must_be_true(resource["enableKeyRotation"])
+
+
+@IAM.rule(
+    "kms-key-any-principal",
+    types=POLICIES,
+    severity=Severity.CRITICAL,
+    controls=("CKV_AWS_33",),
+    remediation="Name the account or roles, or add a condition on kms:CallerAccount.",
+    url="https://docs.aws.amazon.com/kms/latest/developerguide/key-policies.html",
+)
+def key_principals(resource: Resource, _: Options) -> Verdicts:
+    """No key policy lets everybody use a key."""
+    remedy = "name the account or roles that use the key"
+    yield from open_to_everybody(resource["policy"], remedy)

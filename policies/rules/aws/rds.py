@@ -1,0 +1,139 @@
+"""RDS: databases are private, encrypted, backed up, and survive a zone and a mistake."""
+
+from pulumi_policy import Severity
+
+from policies.engine.rule import Option, Options, Resource, Topic, Verdicts, wrong
+from policies.model.checks import must_be_true, must_not_be_true
+from policies.rules.tls.databases import default_family, forced_by_default
+
+RDS = Topic(
+    framework="AWS Foundational Security Best Practices",
+    tags=("aws", "rds"),
+    url="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.html",
+)
+INSTANCE = "aws:rds/instance:Instance"
+CLUSTER = "aws:rds/cluster:Cluster"
+MEMBER = "aws:rds/clusterInstance:ClusterInstance"
+
+
+def _copy(resource: Resource) -> bool:
+    """Whether it takes its data from another database, which then says how they are kept."""
+    return bool(resource["replicateSourceDb"].get() or resource["replicationSourceIdentifier"].get())
+
+
+@RDS.rule(
+    "rds-storage-unencrypted",
+    types=(INSTANCE, CLUSTER),
+    severity=Severity.HIGH,
+    controls=("CKV_AWS_16", "CKV_AWS_96", "FSBP RDS.3"),
+    remediation="Set storageEncrypted to true; it cannot be changed later.",
+    url="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Overview.Encryption.html",
+)
+def encryption(resource: Resource, _: Options) -> Verdicts:
+    """The storage of a database is encrypted."""
+    if not (resource.type == INSTANCE and _copy(resource)):
+        yield from must_be_true(resource["storageEncrypted"])
+
+
+@RDS.rule(
+    "rds-publicly-accessible",
+    types=(INSTANCE, MEMBER),
+    severity=Severity.CRITICAL,
+    controls=("CKV_AWS_17", "FSBP RDS.2"),
+    remediation="Set publiclyAccessible to false.",
+)
+def public(resource: Resource, _: Options) -> Verdicts:
+    """No database has a public address."""
+    yield from must_not_be_true(resource["publiclyAccessible"])  # absent: false
+
+
+@RDS.rule(
+    "rds-backup-missing",
+    types=(INSTANCE, CLUSTER),
+    severity=Severity.HIGH,
+    controls=("CKV_AWS_133", "FSBP RDS.11"),
+    remediation="Set backupRetentionPeriod to the days of point-in-time recovery that are needed.",
+    url="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_WorkingWithAutomatedBackups.html",
+    options={
+        "days": Option(
+            default=7,
+            schema={"type": "integer", "minimum": 1, "maximum": 35, "description": "Days of backups."},
+        )
+    },
+)
+def backup(resource: Resource, options: Options) -> Verdicts:
+    """A database is backed up for as many days as the policy configuration asks for."""
+    value = resource["backupRetentionPeriod"]  # absent: 0 for an instance, 1 for a cluster
+    if (value.number() or 0) < options["days"] and not _copy(resource):
+        yield wrong(value, f"{options['days']} or more")
+
+
+@RDS.rule(
+    "rds-single-zone",
+    types=(INSTANCE,),
+    severity=Severity.MEDIUM,
+    controls=("CKV_AWS_157", "FSBP RDS.5"),
+    remediation="Set multiAz to true.",
+    url="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.MultiAZ.html",
+)
+def multi_az(resource: Resource, _: Options) -> Verdicts:
+    """A database survives the loss of a zone."""
+    if not _copy(resource):
+        yield from must_be_true(resource["multiAz"])
+
+
+@RDS.rule(
+    "rds-deletion-unprotected",
+    types=(INSTANCE, CLUSTER),
+    severity=Severity.HIGH,
+    controls=("CKV_AWS_293", "FSBP RDS.8"),
+    remediation="Set deletionProtection to true.",
+)
+def deletion(resource: Resource, _: Options) -> Verdicts:
+    """A database refuses to be deleted."""
+    yield from must_be_true(resource["deletionProtection"])
+
+
+@RDS.rule(
+    "rds-final-snapshot-skipped",
+    types=(INSTANCE, CLUSTER),
+    severity=Severity.MEDIUM,
+    controls=("Guide: data recovery",),
+    remediation="Set skipFinalSnapshot to false and name the snapshot.",
+)
+def final_snapshot(resource: Resource, _: Options) -> Verdicts:
+    """A database that is deleted leaves a snapshot behind."""
+    value = resource["skipFinalSnapshot"]
+    if value.flag() and not _copy(resource):
+        yield wrong(value, "false, with a finalSnapshotIdentifier")
+
+
+@RDS.rule(
+    "rds-logs-not-exported",
+    types=(INSTANCE, CLUSTER),
+    severity=Severity.LOW,
+    controls=("CKV_AWS_129", "FSBP RDS.9"),
+    remediation="Name the logs in enabledCloudwatchLogsExports: postgresql and upgrade for PostgreSQL.",
+)
+def logs(resource: Resource, _: Options) -> Verdicts:
+    """A database exports its logs."""
+    value = resource["enabledCloudwatchLogsExports"]
+    if not value.items():
+        yield wrong(value, "the logs of the engine, such as ['postgresql', 'upgrade']")
+
+
+@RDS.rule(
+    "rds-default-parameters",
+    types=(INSTANCE,),
+    severity=Severity.HIGH,
+    controls=("CKV2_AWS_69",),
+    remediation="Name a parameter group of your own, in which TLS is forced.",
+    url="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html",
+)
+def parameters(resource: Resource, _: Options) -> Verdicts:
+    """A database has a parameter group of its own, which is where TLS is forced, or a default that does."""
+    value = resource["parameterGroupName"]
+    family = default_family(resource, value)
+    # Oracle's TLS is an option: tls-hop-database looks for it.
+    if family is not None and not (family.startswith("oracle") or forced_by_default(family)):
+        yield wrong(value, "a parameter group that forces TLS")

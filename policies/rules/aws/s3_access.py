@@ -1,0 +1,179 @@
+"""S3: who may reach a bucket: blocks, ACLs and policies."""
+
+from pulumi_policy import Severity
+
+from policies.engine.rule import (
+    Options,
+    Resource,
+    Rule,
+    Verdicts,
+    each,
+    unwanted,
+    wrong,
+)
+from policies.model.buckets import BUCKETS, Bucket, each_bucket, part_types
+from policies.model.checks import each_statement, must_be_true, open_to_everybody
+from policies.model.iam_documents import Statement
+from policies.model.property_values import Value
+from policies.rules.aws.s3 import S3, said
+
+
+@S3.stack_rule(
+    "s3-public-access-block-missing",
+    severity=Severity.HIGH,
+    controls=("CKV2_AWS_6", "FSBP S3.8"),
+    remediation="Add an aws.s3.BucketPublicAccessBlock with all four settings true.",
+    url="https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html",
+)
+@each_bucket
+def public_access_block(bucket: Bucket) -> Verdicts:
+    """Every bucket has a public access block of its own."""
+    if not bucket.parts.get("PublicAccessBlock"):
+        yield from bucket.missing(
+            "PublicAccessBlock", "a public access block", "add an aws.s3.BucketPublicAccessBlock"
+        )
+
+
+def _block_rule(name: str, setting: str, control: str, description: str) -> Rule:
+    def check(resource: Resource, _: Options) -> Verdicts:
+        yield from must_be_true(resource[setting])  # absent: false
+
+    check.__doc__ = description
+    return S3.rule(
+        f"s3-{name}",
+        types=("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",),
+        severity=Severity.HIGH,
+        controls=(control, "FSBP S3.8"),
+        remediation=f"Set {setting} to true.",
+        url="https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html",
+    )(check)
+
+
+public_acls = _block_rule(
+    "public-acls-accepted", "blockPublicAcls", "CKV_AWS_53", "A bucket refuses new public ACLs."
+)
+
+
+public_policy = _block_rule(
+    "public-policy-accepted", "blockPublicPolicy", "CKV_AWS_54", "A bucket refuses public policies."
+)
+
+
+ignored_acls = _block_rule(
+    "public-acls-honoured", "ignorePublicAcls", "CKV_AWS_55", "A bucket ignores public ACLs that it has."
+)
+
+
+restricted = _block_rule(
+    "public-buckets-unrestricted",
+    "restrictPublicBuckets",
+    "CKV_AWS_56",
+    "A bucket with a public policy serves its own account only.",
+)
+
+
+def _acl_rule(
+    name: str, values: tuple[str, ...], permissions: tuple[str, ...], control: str, what: str
+) -> Rule:
+    groups = ("/global/AllUsers", "/global/AuthenticatedUsers")
+
+    def grant(value: Value) -> Verdicts:
+        if value["permission"].text() in permissions:
+            uri = value.at("grantee.uri")
+            if (uri.text() or "").endswith(groups):
+                yield unwanted(uri)
+
+    def check(resource: Resource, _: Options) -> Verdicts:
+        if resource["acl"].text() in values:
+            yield wrong(resource["acl"], "'private'")
+        grants = [*resource.at("accessControlPolicy.grants").items(), *resource["grants"].items()]
+        yield from each(grants, grant)
+
+    check.__doc__ = f"No ACL lets the world {what} a bucket."
+    return S3.rule(
+        f"s3-acl-public-{name}",
+        types=(*BUCKETS, *part_types("Acl")),
+        severity=Severity.CRITICAL,
+        controls=(control, "FSBP S3.2" if name == "read" else "FSBP S3.3"),
+        remediation="Set acl to private, or do without ACLs (object ownership BucketOwnerEnforced).",
+        url="https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html",
+    )(check)
+
+
+acl_read = _acl_rule(
+    "read",
+    ("public-read", "public-read-write", "authenticated-read"),
+    ("READ", "READ_ACP", "FULL_CONTROL"),
+    "CKV_AWS_20",
+    "read",
+)
+
+
+acl_write = _acl_rule(
+    "write", ("public-read-write",), ("WRITE", "WRITE_ACP", "FULL_CONTROL"), "CKV_AWS_57", "write to"
+)
+
+
+@S3.stack_rule(
+    "s3-acls-enabled",
+    severity=Severity.MEDIUM,
+    controls=("CKV2_AWS_65", "FSBP S3.12"),
+    remediation="Add an aws.s3.BucketOwnershipControls with objectOwnership BucketOwnerEnforced.",
+    url="https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html",
+)
+@each_bucket
+def acls_enabled(bucket: Bucket) -> Verdicts:
+    """Only policies decide about a bucket: ACLs are switched off."""
+    values = bucket.values("OwnershipControls", "rule.objectOwnership", "")
+    # A bucket without ownership controls has ACLs off since April 2023.
+    for value in values:
+        if value.text() != "BucketOwnerEnforced":
+            yield said(value, bucket, "'BucketOwnerEnforced'")
+
+
+@S3.rule(
+    "s3-policy-any-principal",
+    types=(*part_types("Policy"), *BUCKETS),
+    severity=Severity.CRITICAL,
+    controls=("CKV_AWS_70",),
+    remediation="Name the principals, or narrow the statement by account, organization or network.",
+    url=(
+        "https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-bucket-user-policy-specifying-"
+        "principal-intro.html"
+    ),
+)
+def any_principal(resource: Resource, _: Options) -> Verdicts:
+    """No bucket policy allows something to everybody."""
+    remedy = "name the principals, or add a condition that narrows them"
+    yield from open_to_everybody(resource["policy"], remedy)
+
+
+@S3.rule(
+    "s3-policy-lockout",
+    types=(*part_types("Policy"), *BUCKETS),
+    severity=Severity.HIGH,
+    controls=("CKV_AWS_93",),
+    remediation="Add a condition, or name actions: such a policy shuts out even those who could mend it.",
+)
+def lockout(resource: Resource, _: Options) -> Verdicts:
+    """No bucket policy denies everything to everybody."""
+    yield from each_statement(resource["policy"], _locks_out)
+
+
+def _locks_out(found: Statement) -> Verdicts:
+    denies = found.effect == "Deny" and found.everybody and found.covers("s3:PutBucketPolicy")
+    if denies and not found.conditions and not found.inverted:
+        yield unwanted(found.value["Action"], "add a condition to the denial")
+
+
+@S3.stack_rule(
+    "s3-policy-missing",
+    severity=Severity.HIGH,
+    controls=("FSBP S3.5",),
+    remediation="Add an aws.s3.BucketPolicy that denies plain HTTP and TLS below 1.2.",
+)
+@each_bucket
+def policy_missing(bucket: Bucket) -> Verdicts:
+    """Every bucket has a policy, in which plain HTTP and old TLS are denied."""
+    if not bucket.values("Policy", "policy", "policy"):
+        yield from bucket.missing("Policy", "a policy", "add an aws.s3.BucketPolicy")

@@ -1,0 +1,276 @@
+"""Security groups: nothing is open to the world that need not be, in every form a rule can take."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from pulumi_policy import EnforcementLevel, Severity
+
+from policies.engine.rule import (
+    Finding,
+    Option,
+    Options,
+    Resource,
+    Rule,
+    Topic,
+    Verdicts,
+    each,
+    unwanted,
+    wrong,
+)
+from policies.model.checks import guarded
+from policies.model.networks import is_world
+from policies.model.property_values import Value
+
+FIREWALL = Topic(
+    framework="CIS AWS Foundations",
+    tags=("aws", "network"),
+    url="https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html",
+)
+GROUP = "aws:ec2/securityGroup:SecurityGroup"
+DEFAULT_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
+RULE = "aws:ec2/securityGroupRule:SecurityGroupRule"
+INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
+RULES = frozenset({GROUP, DEFAULT_GROUP, RULE, INGRESS, EGRESS})
+
+
+@dataclass(frozen=True)
+class Opening:
+    """One rule of a security group, whichever resource declares it."""
+
+    ingress: bool
+    value: Value
+    protocol: Value
+    first: Value
+    last: Value
+    sources: tuple[Value, ...]
+
+    @property
+    def everything(self) -> bool:
+        """Whether it is about all protocols, and so about all ports."""
+        return str(self.protocol.get()).lower() in ("-1", "all")
+
+    def contains(self, port: int) -> bool:
+        """Whether TCP traffic to a port passes."""
+        if self.everything:
+            return True
+        if str(self.protocol.get()).lower() not in ("tcp", "6"):
+            return False
+        first, last = self.first.number(), self.last.number()
+        return first is not None and last is not None and (first <= port <= last or first == -1)
+
+    @property
+    def ports(self) -> str:
+        """Its ports, for messages."""
+        if any(value.secret for value in (self.protocol, self.first, self.last)):
+            return "[secret] ports"
+        if self.everything:
+            return "all ports of all protocols"
+        first, last = self.first.number(), self.last.number()
+        return (
+            f"{self.protocol.get()} port {first}"
+            if first == last
+            else f"{self.protocol.get()} ports {first} to {last}"
+        )
+
+
+def openings(resource: Resource) -> Iterator[Opening]:
+    """The rules that a resource declares; one that names nothing at all is absent."""
+    if resource.type in (GROUP, DEFAULT_GROUP):
+        for direction in ("ingress", "egress"):
+            for item in _elements(resource[direction]):
+                yield _opening(direction == "ingress", item)
+    elif resource.type == RULE:
+        yield _opening(resource["type"].text() == "ingress", resource.props)
+    else:
+        protocol, first, last = resource["ipProtocol"], resource["fromPort"], resource["toPort"]
+        sources = (resource["cidrIpv4"], resource["cidrIpv6"])
+        yield Opening(resource.type == INGRESS, resource.props, protocol, first, last, sources)
+
+
+def _opening(ingress: bool, value: Value) -> Opening:
+    sources = tuple(_elements(value["cidrBlocks"], value["ipv6CidrBlocks"]))
+    return Opening(ingress, value, value["protocol"], value["fromPort"], value["toPort"], sources)
+
+
+def _elements(*lists: Value) -> Iterator[Value]:
+    """The elements of lists; one that is not known counts as an element, so that it hides no other."""
+    for value in lists:
+        yield from value.items() if value.known else [value]
+
+
+def _judge(resource: Resource, select: bool, check: Iterable[int] | None, wanted: str) -> Verdicts:
+    """Names every source that is the world, of the rules in one direction that let a port through."""
+    for opening in openings(resource):
+        if opening.ingress is not select:
+            continue
+
+        def source(value: Value, opening: Opening = opening) -> Verdicts:
+            if is_world(value.text() or "") and (
+                opening.everything if check is None else any(map(opening.contains, check))
+            ):
+                yield Finding(value.path, f"{value.shown()} for {opening.ports}", wanted)
+
+        yield from each(opening.sources, source)
+
+
+def _port_rule(port: int, name: str, control: str, wanted: str) -> Rule:
+    def check(resource: Resource, _: Options) -> Verdicts:
+        yield from _judge(resource, True, (port,), wanted)
+
+    check.__doc__ = f"Port {port} ({name.upper()}) is not open to the world."
+    return FIREWALL.rule(
+        f"security-group-{name}-open-to-world",
+        types=RULES,
+        severity=Severity.CRITICAL,
+        controls=(control,),
+        remediation=f"Close port {port}, or name the networks that need it.",
+    )(check)
+
+
+ssh = _port_rule(22, "ssh", "CKV_AWS_24", "set it to the networks that need SSH, or remove the rule")
+rdp = _port_rule(3389, "rdp", "CKV_AWS_25", "set it to the networks that need RDP, or remove the rule")
+http = _port_rule(80, "http", "CKV_AWS_260", "open port 443 instead, or remove the rule")
+
+
+@FIREWALL.rule(
+    "security-group-everything-open-to-world",
+    types=RULES,
+    severity=Severity.CRITICAL,
+    controls=("CKV_AWS_277",),
+    remediation="Name the protocol and the ports that are meant; -1 opens all of them.",
+)
+def everything(resource: Resource, _: Options) -> Verdicts:
+    """No rule lets the world in on all ports."""
+    yield from _judge(resource, True, None, "name a protocol and ports, or the networks that are meant")
+    for opening in openings(resource):
+        if opening.ingress:
+            yield from guarded(_all_ports(opening))
+
+
+def _all_ports(opening: Opening) -> Verdicts:
+    whole = opening.first.number() in (-1, 0) and opening.last.number() in (-1, 65535)
+    if not (whole and str(opening.protocol.get()).lower() in ("tcp", "udp", "6", "17")):
+        return
+
+    def source(value: Value) -> Verdicts:
+        if is_world(value.text() or ""):
+            yield Finding(value.path, f"{value.shown()} for {opening.ports}", "name the ports that are meant")
+
+    yield from each(opening.sources, source)
+
+
+def _is_port_list(value: object) -> bool:
+    return isinstance(value, list)
+
+
+@FIREWALL.rule(
+    "security-group-port-open-to-world",
+    types=RULES,
+    severity=Severity.HIGH,
+    controls=("Guide: firewall", "FSBP EC2.18"),
+    remediation=(
+        "Open to the world only the ports that the policy configuration lists (443); let others name "
+        "networks."
+    ),
+    options={
+        "ports": Option(
+            default=[443],
+            schema={
+                "type": "array",
+                "items": {"type": "integer", "minimum": 0, "maximum": 65535},
+                "description": "Ports that may be open to the world.",
+            },
+            valid=_is_port_list,
+            wanted="a list of ports",
+        )
+    },
+)
+def other_ports(resource: Resource, options: Options) -> Verdicts:
+    """Only the listed ports are open to the world."""
+    allowed = {int(port) for port in options["ports"]}
+    for opening in openings(resource):
+        if not opening.ingress:
+            continue
+
+        def source(value: Value, opening: Opening = opening) -> Verdicts:
+            if is_world(value.text() or "") and not _within(opening, allowed):
+                ports = ", ".join(str(port) for port in sorted(allowed))
+                yield Finding(
+                    value.path, f"{value.shown()} for {opening.ports}", f"open only {ports}, or name networks"
+                )
+
+        yield from each(opening.sources, source)
+
+
+def _within(opening: Opening, allowed: set[int]) -> bool:
+    if opening.everything:
+        return False
+    if str(opening.protocol.get()).lower() in ("icmp", "icmpv6", "1", "58"):
+        return True
+    first, last = opening.first.number(), opening.last.number()
+    if first is None or last is None:
+        return False
+    return last - first < len(allowed) and all(port in allowed for port in range(int(first), int(last) + 1))
+
+
+@FIREWALL.rule(
+    "security-group-egress-everything",
+    types=RULES,
+    severity=Severity.LOW,
+    controls=("CKV_AWS_382",),
+    remediation="Name the ports and networks that the members of the group need to reach.",
+    level=EnforcementLevel.ADVISORY,
+)
+def egress(resource: Resource, _: Options) -> Verdicts:
+    """No rule lets everything out to the whole internet."""
+    yield from _judge(resource, False, None, "name the protocol and ports that are needed")
+
+
+@FIREWALL.rule(
+    "security-group-description-missing",
+    types=RULES - {DEFAULT_GROUP},
+    severity=Severity.LOW,
+    controls=("CKV_AWS_23",),
+    remediation="Say in `description` who reaches what, and why.",
+)
+def description(resource: Resource, _: Options) -> Verdicts:
+    """Every security group and every rule says what it is for."""
+    if resource.type == GROUP:
+        yield from each([resource["description"]], _group_described)
+        rules = _elements(resource["ingress"], resource["egress"])
+        yield from each((item["description"] for item in rules), _described)
+    else:
+        yield from _described(resource["description"])
+
+
+def _group_described(value: Value) -> Verdicts:
+    # Pulumi's own default says nothing.
+    if value.text() in (None, "", "Managed by Pulumi", "Managed by Terraform"):
+        yield wrong(value, "a sentence on what the group is for")
+
+
+def _described(value: Value) -> Verdicts:
+    if not value.text():
+        yield wrong(value, "a sentence on who reaches what")
+
+
+@FIREWALL.rule(
+    "security-group-prefix-list-world",
+    types=(
+        "aws:ec2/managedPrefixList:ManagedPrefixList",
+        "aws:ec2/managedPrefixListEntry:ManagedPrefixListEntry",
+    ),
+    severity=Severity.HIGH,
+    controls=("CKV_AWS_24", "CKV_AWS_25", "CKV_AWS_260", "CKV_AWS_277"),
+    remediation="List networks; a rule that names this prefix list would be open to the world.",
+)
+def prefix_list(resource: Resource, _: Options) -> Verdicts:
+    """No prefix list contains the whole internet."""
+    entries = [item["cidr"] for item in resource["entries"].items()] or [resource["cidr"]]
+    yield from each(entries, _not_world)
+
+
+def _not_world(value: Value) -> Verdicts:
+    if is_world(value.text() or ""):
+        yield unwanted(value)

@@ -1,0 +1,87 @@
+"""VPC: traffic is recorded, the default group is closed, and no subnet hands out public addresses unasked."""
+
+from collections.abc import Iterable
+
+from pulumi_policy import Severity
+
+from policies.engine.rule import Finding, Options, Resource, Stack, Topic, Verdicts, each, unwanted
+from policies.model.checks import must_not_be_true
+from policies.model.property_values import Value
+from policies.rules.aws.security_groups import DEFAULT_GROUP
+
+NETWORK = ("aws:ec2/vpc:Vpc",)
+VPC = Topic(
+    framework="CIS AWS Foundations",
+    tags=("aws", "network"),
+    url="https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-best-practices.html",
+    about=NETWORK,
+)
+
+
+def _without(stack: Stack, kinds: Iterable[str], what: str, remedy: str) -> Verdicts:
+    """Names every VPC that no resource of these types belongs to."""
+    parts = stack.of(kinds)
+    reached = {urn for part in parts for urn in part.property_dependencies.get("vpcId", ())}
+    named = {part["vpcId"].text() for part in parts if part["vpcId"].known}
+    for network in stack.of(NETWORK):
+        own = network["id"]
+        known = own.known and not own.absent and own.text() in named
+        if network.urn not in reached and not known:
+            yield Finding("the VPC", f"without {what}", remedy, urn=network.urn)
+
+
+@VPC.stack_rule(
+    "vpc-flow-logs-missing",
+    severity=Severity.MEDIUM,
+    controls=("CKV2_AWS_11", "CIS AWS 3.7"),
+    remediation="Add an aws.ec2.FlowLog of the VPC.",
+    url="https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs.html",
+)
+def flow_logs(stack: Stack, _: Options) -> Verdicts:
+    """Every VPC records its traffic."""
+    yield from _without(stack, ("aws:ec2/flowLog:FlowLog",), "flow logs", "add an aws.ec2.FlowLog")
+
+
+@VPC.stack_rule(
+    "vpc-default-group-unmanaged",
+    severity=Severity.MEDIUM,
+    controls=("CKV2_AWS_12", "CIS AWS 5.4"),
+    remediation="Add an aws.ec2.DefaultSecurityGroup without rules.",
+    url="https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html",
+)
+def default_group(stack: Stack, _: Options) -> Verdicts:
+    """The default security group of every VPC is taken over, so that it can be closed."""
+    yield from _without(
+        stack, (DEFAULT_GROUP,), "a closed default security group", "add an aws.ec2.DefaultSecurityGroup"
+    )
+
+
+@VPC.rule(
+    "vpc-default-group-open",
+    types=(DEFAULT_GROUP,),
+    severity=Severity.MEDIUM,
+    controls=("CKV2_AWS_12", "CIS AWS 5.4"),
+    remediation="Remove all rules from the default security group.",
+    url="https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html",
+)
+def default_group_open(resource: Resource, _: Options) -> Verdicts:
+    """The default security group lets nothing in or out."""
+
+    def check(rules: Value) -> Verdicts:
+        if rules.items():
+            yield unwanted(rules)
+
+    yield from each((resource["ingress"], resource["egress"]), check)
+
+
+@VPC.rule(
+    "vpc-subnet-public-addresses",
+    types=("aws:ec2/subnet:Subnet", "aws:ec2/defaultSubnet:DefaultSubnet"),
+    severity=Severity.MEDIUM,
+    controls=("CKV_AWS_130", "FSBP EC2.15"),
+    remediation="Set mapPublicIpOnLaunch to false; a load balancer and a NAT gateway get theirs anyway.",
+    url="https://docs.aws.amazon.com/vpc/latest/userguide/subnet-public-ip.html",
+)
+def public_addresses(resource: Resource, _: Options) -> Verdicts:
+    """No subnet gives a public address to whatever starts in it."""
+    yield from must_not_be_true(resource["mapPublicIpOnLaunch"])

@@ -1,0 +1,94 @@
+"""Cloudflare records: hosts are reached through the proxy, each by its name, and say what they are for."""
+
+from pulumi_policy import EnforcementLevel, Severity
+
+from policies.engine.patterns import patterns
+from policies.engine.rule import Finding, Option, Options, Resource, Verdicts, wrong
+from policies.rules.cloudflare.zones import CLOUDFLARE
+
+RECORDS = ("cloudflare:index/dnsRecord:DnsRecord", "cloudflare:index/record:Record")
+
+
+@CLOUDFLARE.rule(
+    "cloudflare-record-not-proxied",
+    types=RECORDS,
+    severity=Severity.HIGH,
+    controls=("CIS Cloudflare 2.1",),
+    remediation="Set proxied to true, so that the origin's address stays hidden behind the proxy.",
+    url="https://developers.cloudflare.com/dns/proxy-status/",
+    options={
+        "unproxied": Option(
+            default=[r".*\.(acm-validations\.aws|dkim\.amazonses\.com|vercel-dns(-\d+)?\.com)\.?"],
+            schema={
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "Regular expressions of targets that visitors may reach without the proxy.",
+            },
+            valid=lambda value: patterns(value) is not None,
+            wanted="a list of regular expressions",
+        )
+    },
+)
+def proxied(resource: Resource, options: Options) -> Verdicts:
+    """A record of an origin is proxied."""
+    if resource["type"].text() not in ("A", "AAAA", "CNAME") or (resource["name"].text() or "").startswith(
+        "_"
+    ):
+        return
+    value = resource["proxied"]
+    if value.flag() is not True:
+        target = resource["content"] if resource["value"].absent else resource["value"]
+        allowed = patterns(options["unproxied"]) or []
+        if not any(pattern.fullmatch(target.text() or "") for pattern in allowed):
+            yield wrong(value, "true")
+
+
+@CLOUDFLARE.rule(
+    "cloudflare-wildcard-record",
+    types=RECORDS,
+    severity=Severity.MEDIUM,
+    controls=("Cloudflare: wildcard records",),
+    remediation="Name each host: a wildcard sends every name, also forgotten ones, to the origin.",
+    url="https://developers.cloudflare.com/dns/manage-dns-records/reference/wildcard-dns-records/",
+)
+def wildcard(resource: Resource, _: Options) -> Verdicts:
+    """No record sends every name of a zone to an origin."""
+    name = resource["name"]
+    addressed = resource["type"].text() in ("A", "AAAA", "CNAME")
+    if addressed and ((name.text() or "") == "*" or (name.text() or "").startswith("*.")):
+        yield wrong(name, "the host that is meant")
+
+
+@CLOUDFLARE.rule(
+    "cloudflare-record-unexplained",
+    types=RECORDS,
+    severity=Severity.LOW,
+    controls=("Design: one source of tags",),
+    remediation=(
+        "Say in `comment` whose the record is: every plan has comments; tags need a paid one, and no other "
+        "resource of Cloudflare has either."
+    ),
+    url="https://developers.cloudflare.com/dns/manage-dns-records/reference/record-attributes/",
+    level=EnforcementLevel.ADVISORY,
+    options={
+        "tags": Option(
+            default=[],
+            schema={
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "Tags that every record has besides its comment, where the plan knows them.",
+            },
+        )
+    },
+)
+def unexplained(resource: Resource, options: Options) -> Verdicts:
+    """Every record says in a comment what it is for, and by tags whose it is where they are asked for."""
+    comment = resource["comment"]
+    if not (comment.text() or "").strip():
+        yield wrong(comment, "a sentence on what the record is for")
+    own = resource["tags"]
+    given = {tag.partition(":")[0] for tag in own.texts()} if options["tags"] else set[str]()
+    missing = [str(key) for key in options["tags"] if key not in given]
+    if missing:
+        added = ", ".join(f"{key}:…" for key in missing)
+        yield Finding(own.path, own.shown(), f"add {added}", own.absent)

@@ -1,0 +1,216 @@
+"""Cloudflare zones: visitors come encrypted, to a zone that one stack answers for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pulumi_policy import EnforcementLevel, Severity
+
+from policies.engine.rule import (
+    Finding,
+    Option,
+    Options,
+    Resource,
+    Rule,
+    Stack,
+    Topic,
+    Unknown,
+    Verdicts,
+    wrong,
+)
+from policies.model.checks import guarded
+from policies.model.cloudflare_zones import Zones
+from policies.model.property_values import Value
+
+CLOUDFLARE = Topic(
+    framework="Cloudflare security best practices",
+    tags=("cloudflare", "edge"),
+    url="https://developers.cloudflare.com/ssl/edge-certificates/additional-options/",
+)
+SETTING = "cloudflare:index/zoneSetting:ZoneSetting"
+OVERRIDE = "cloudflare:index/zoneSettingsOverride:ZoneSettingsOverride"
+DNSSEC = "cloudflare:index/zoneDnssec:ZoneDnssec"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting of a zone that has to have a certain value."""
+
+    name: str
+    """As the API has it."""
+    wanted: str
+    good: Callable[[Value], bool]
+    default: str
+    """What a zone has without it."""
+
+
+def _hsts(value: Value) -> bool:
+    header = value["strict_transport_security"]
+    header = value["strictTransportSecurity"] if header.absent else header
+    age = header["max_age"] if not header["max_age"].absent else header["maxAge"]
+    return header["enabled"].flag() is True and (age.number() or 0) >= HALF_A_YEAR
+
+
+HALF_A_YEAR = 15552000
+"""Seconds; Cloudflare recommends at least six months."""
+
+SETTINGS = (
+    Setting("ssl", "'strict'", lambda value: value.text() in ("strict", "origin_pull"), "off or full"),
+    Setting("always_use_https", "'on'", lambda value: value.text() == "on", "off"),
+    Setting(
+        "security_header",
+        f"strict_transport_security with enabled true and max_age {HALF_A_YEAR} or more",
+        _hsts,
+        "off",
+    ),
+    Setting("min_tls_version", "'1.2' or '1.3'", lambda value: value.text() in ("1.2", "1.3"), "1.0"),
+)
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+_CAMEL = {"always_use_https": "alwaysUseHttps", "security_header": "securityHeader", "ssl": "ssl"}
+
+
+def _setting_rule(name: str, setting: Setting, severity: Severity, control: str, description: str) -> Rule:
+    def check(resource: Resource, _: Options) -> Verdicts:
+        if resource.type == OVERRIDE:
+            value = resource.at(f"settings.{_CAMEL[setting.name]}")
+        elif resource["settingId"].text() == setting.name:
+            value = resource["value"]
+        else:
+            return
+        if not setting.good(value):
+            yield wrong(value, setting.wanted)
+
+    check.__doc__ = description
+    return CLOUDFLARE.rule(
+        f"cloudflare-{name}",
+        types=(SETTING, OVERRIDE),
+        severity=severity,
+        controls=(control,),
+        remediation=f"Set the zone setting {setting.name} to {setting.wanted}.",
+    )(check)
+
+
+ssl = _setting_rule(
+    "ssl-not-strict",
+    _BY_NAME["ssl"],
+    Severity.CRITICAL,
+    "CIS Cloudflare 1.1",
+    "Cloudflare checks the certificate of the origin.",
+)
+https = _setting_rule(
+    "plain-http-served",
+    _BY_NAME["always_use_https"],
+    Severity.HIGH,
+    "CIS Cloudflare 1.3",
+    "A zone sends visitors from HTTP to HTTPS.",
+)
+hsts = _setting_rule(
+    "hsts-missing",
+    _BY_NAME["security_header"],
+    Severity.MEDIUM,
+    "CIS Cloudflare 1.4",
+    "A zone tells browsers to come by HTTPS only, for at least half a year.",
+)
+
+
+@CLOUDFLARE.stack_rule(
+    "cloudflare-zone-setting-missing",
+    about=(SETTING,),
+    severity=Severity.HIGH,
+    controls=("CIS Cloudflare 1.1", "CIS Cloudflare 1.2", "CIS Cloudflare 1.3"),
+    remediation="Declare a cloudflare.ZoneSetting for it: without one the zone has Cloudflare's default.",
+)
+def zone_settings(stack: Stack, _: Options) -> Verdicts:
+    """A stack that declares a zone or settings of one declares all that decide about TLS."""
+    zones = Zones(stack)
+    found = Declared(stack, zones)
+    owners = {zones.of(resource): resource.urn for resource in reversed(stack.of((SETTING,)))}
+    owners = {zone.urn: zone.urn for zone in zones.declared} | owners
+    for zone, urn in owners.items():
+        for setting in SETTINGS:
+            remedy = f"declare it with the value {setting.wanted}"
+            finding = Finding(f"zone setting {setting.name}", f"not set ({setting.default})", remedy, urn=urn)
+            yield from found.missing(zone, setting.name, finding)
+
+
+class Declared:
+    """The names of the settings that a stack declares, by zone."""
+
+    def __init__(self, stack: Stack, zones: Zones) -> None:
+        overrides = {zones.of(resource): resource.urn for resource in stack.of((OVERRIDE,))}
+        self._whole = overrides.keys() - {None}
+        """Zones whose settings are one resource, which is judged with all that it leaves out."""
+        self._names: dict[str | None, set[str | None]] = {}
+        self._hidden: dict[str | None, Unknown] = {
+            zone: Unknown("zoneId", urn) for zone, urn in overrides.items() if zone is None
+        }
+        """What may be a setting of each zone, as far as is known."""
+        for resource in stack.of((SETTING,)):
+            zone, name = zones.of(resource), resource["settingId"]
+            if name.known:
+                self._names.setdefault(zone, set()).add(name.text())
+            if zone is None or not name.known:
+                path = "zoneId" if name.known else name.path
+                self._hidden.setdefault(zone, Unknown(path, resource.urn))
+
+    def __bool__(self) -> bool:
+        return bool(self._whole or self._names or self._hidden)
+
+    def missing(self, zone: str | None, name: str, finding: Finding) -> Verdicts:
+        """The finding if a zone lacks a setting; what is not known may be that setting."""
+        if zone not in self._whole and name not in self._names.get(zone, ()):
+            yield self._hidden.get(zone) or self._hidden.get(None) or finding
+
+
+@CLOUDFLARE.rule(
+    "cloudflare-zone-not-owned",
+    types=(SETTING, OVERRIDE, DNSSEC),
+    severity=Severity.HIGH,
+    controls=("Design: one owner a zone",),
+    remediation=(
+        "Declare zone-wide settings in the stack that owns the zone; two stacks would fight over them."
+    ),
+    options={
+        "owner": Option(
+            default=True, schema={"type": "boolean", "description": "Whether this stack owns its zone."}
+        )
+    },
+)
+def owner(resource: Resource, options: Options) -> Verdicts:
+    """Zone-wide settings are declared by the one stack that owns the zone."""
+    if not options["owner"]:
+        where = resource["settingId" if resource.type == SETTING else "zoneId"]
+        shown = where.shown() if where.known else "unknown"
+        yield Finding(where.path, f"{shown} in a stack that does not own the zone", "move it to the owner")
+
+
+@CLOUDFLARE.stack_rule(
+    "cloudflare-dnssec-off",
+    about=(DNSSEC, SETTING, OVERRIDE),
+    severity=Severity.LOW,
+    controls=("CIS Cloudflare 3.1",),
+    remediation="Add a cloudflare.ZoneDnssec, and give the DS record to the registrar.",
+    url="https://developers.cloudflare.com/dns/dnssec/",
+    level=EnforcementLevel.ADVISORY,
+)
+def dnssec(stack: Stack, _: Options) -> Verdicts:
+    """A stack that owns a zone signs its records."""
+    zones, signed = Zones(stack), stack.of((DNSSEC,))
+    for resource in signed:
+        yield from guarded(_status(resource), resource.urn)
+    owned = {zones.of(resource): resource.urn for resource in reversed(stack.of((SETTING, OVERRIDE)))}
+    safe = {zones.of(resource): resource for resource in signed}
+    for zone, urn in ({zone.urn: zone.urn for zone in zones.declared} | owned).items():
+        if zone in safe:
+            continue
+        if None in safe:
+            yield Unknown("zoneId", safe[None].urn)
+        elif zone is None and safe:
+            yield Unknown("zoneId", urn)
+        else:
+            yield Finding("the zone", "without DNSSEC", "add a cloudflare.ZoneDnssec", urn=urn)
+
+
+def _status(resource: Resource) -> Verdicts:
+    status = resource["status"]
+    if status.text() not in (None, "active", "pending"):
+        yield resource.blame(wrong(status, "'active'"))

@@ -1,0 +1,211 @@
+"""Alert rules of a whole stack: nothing that must be watched is unwatched."""
+
+import re
+from collections.abc import Iterator
+
+from pulumi_policy import Severity
+
+from policies.engine.patterns import patterns
+from policies.engine.rule import (
+    Finding,
+    Option,
+    Options,
+    Resource,
+    Stack,
+    Unknown,
+    Verdict,
+    Verdicts,
+    unwanted,
+)
+from policies.model.checks import guarded
+from policies.model.datadog_monitors import MONITOR, MONITOR_JSON, SYNTHETIC, monitor
+from policies.model.pods import objects
+from policies.model.property_values import UnknownValueError, Value
+from policies.rules.datadog.alert_queries import is_named
+from policies.rules.datadog.alerts import ALERTS, LIST
+
+_WORD = re.compile(r"(?<![\w.-])[\w.-]+:[\w./-]+")
+"""A tag in a query: kube_namespace:web. It begins where a word does, so that each word is read once."""
+
+SLO = "datadog:index/serviceLevelObjective:ServiceLevelObjective"
+
+
+def _watches(resource: Resource) -> tuple[Value, Value, Value]:
+    """Name, tags and query of a monitor, or of the one that a synthetic test brings along.
+
+    Such a test has no query: its assertions say what it measures.
+    """
+    if resource.type == SYNTHETIC:
+        own = resource.at("optionsList.monitorName")
+        return resource["name"] if own.known and own.absent else own, resource["tags"], resource["assertions"]
+    found = monitor(resource)
+    return found.value["name"], found.value["tags"], found.query
+
+
+def _measured(resource: Resource, query: Value) -> str:
+    if resource.type != SYNTHETIC:
+        return query.text() or ""
+    kinds = [each["type"].text() or "" for each in query.items()]
+    return " ".join((resource["subtype"].text() or "", *kinds))
+
+
+@ALERTS.stack_rule(
+    "alert-required-monitor-missing",
+    about=(MONITOR, MONITOR_JSON, SYNTHETIC),
+    severity=Severity.CRITICAL,
+    controls=("Guide: alerts", "Guide: metrics"),
+    remediation="Declare the monitor, or take it off the list in the policy configuration of the stack.",
+    options={
+        "monitors": Option(
+            default=[],
+            schema={
+                **LIST,
+                "description": "Words, one of which is in the name of each monitor that must exist.",
+            },
+        ),
+        "tags": Option(
+            default=[], schema={**LIST, "description": "Tags that a required monitor has, such as env:prod."}
+        ),
+        "measures": Option(
+            default={
+                "HighErrorRate": "err|5xx|fail",
+                "HighProxyErrorRate": "err|5xx|fail",
+                "HighResponseTime": "request|response|latency|duration",
+                "HighCpu": "cpu",
+                "HighMemory": "mem",
+                "BackupLate": "backup|cronjob|snapshot",
+                "CertificateExpiry": "cert|tls|ssl",
+            },
+            schema={
+                "type": "object",
+                "additionalProperties": {"type": "string"},
+                "description": "By word: a regular expression that the query of such a monitor matches.",
+            },
+            valid=lambda value: patterns(list(value.values())) is not None,
+            wanted="regular expressions by word",
+        ),
+    },
+)
+def required_monitors(stack: Stack, options: Options) -> Verdicts:
+    """Every monitor that the stack's policy configuration lists exists, with its tags, and measures that."""
+    resources = stack.of((MONITOR, MONITOR_JSON, SYNTHETIC))
+    tags = {str(tag) for tag in options["tags"]}
+    for word in options["monitors"]:
+        pattern = options["measures"].get(word, "")
+        found = [each for resource in resources for each in _answers(resource, word, tags, pattern)]
+        if None in found:
+            continue
+        yield from (each for each in found if each is not None)
+        if not found:
+            suffix = f" with the tags {', '.join(sorted(tags))}" if tags else ""
+            yield Finding(
+                f"monitor {word}", "missing", f"declare a datadog.Monitor whose name has {word}{suffix}"
+            )
+
+
+def _answers(resource: Resource, word: str, tags: set[str], pattern: str) -> Iterator[Verdict | None]:
+    """None of the monitor that is required; else what is wrong or not known of one that may be it."""
+    try:
+        name, given, query = _watches(resource)
+        if name.known and not is_named(name.text() or "", word):
+            return
+        if not (tags <= set(given.texts()) and is_named(name.text() or "", word)):
+            return
+        if re.search(pattern, _measured(resource, query), re.IGNORECASE):
+            yield None
+        else:
+            yield resource.blame(unwanted(query, f"let {word} measure what matches {pattern}"))
+    except UnknownValueError as unknown:
+        yield Unknown(unknown.path, resource.urn)
+
+
+@ALERTS.stack_rule(
+    "alert-slo-missing",
+    about=(SLO,),
+    severity=Severity.HIGH,
+    controls=("Datadog: SLO",),
+    url="https://docs.datadoghq.com/service_management/service_level_objectives/",
+    remediation="Declare a datadog.ServiceLevelObjective for the service.",
+    options={
+        "required": Option(
+            default=False,
+            schema={"type": "boolean", "description": "Whether the stack has to have an objective."},
+        ),
+        "tags": Option(default=[], schema={**LIST, "description": "Tags that it has, such as service:api."}),
+    },
+)
+def slo(stack: Stack, options: Options) -> Verdicts:
+    """A stack whose policy configuration asks for it has a service level objective of its service."""
+    if not options["required"]:
+        return
+    tags = {str(tag) for tag in options["tags"]}
+    unknown: list[Unknown] = []
+    for resource in stack.of((SLO,)):
+        try:
+            if tags <= set(resource["tags"].texts()):
+                return
+        except UnknownValueError as fault:
+            unknown.append(Unknown(fault.path, resource.urn))
+    yield from unknown
+    if not unknown:
+        suffix = f" with the tags {', '.join(sorted(tags))}" if tags else ""
+        yield Finding(
+            "service level objective", "missing", f"declare a datadog.ServiceLevelObjective{suffix}"
+        )
+
+
+WATCHED = tuple(
+    f"kubernetes:apps/v1:{kind}{variant}"
+    for kind in ("Deployment", "StatefulSet")
+    for variant in ("", "List")
+)
+
+
+@ALERTS.stack_rule(
+    "alert-deployment-uncovered",
+    about=WATCHED,
+    severity=Severity.MEDIUM,
+    controls=("Guide: metrics",),
+    remediation=(
+        "Let the query of a monitor name the Deployment (kube_deployment), its namespace or its service."
+    ),
+)
+def uncovered(stack: Stack, _: Options) -> Verdicts:
+    """Every Deployment is covered by at least one monitor of the stack."""
+    words: set[str] = set()
+    unknown = ""
+    for resource in stack.of((MONITOR, MONITOR_JSON)):
+        try:
+            words.update(_WORD.findall(monitor(resource).query.text() or ""))
+        except UnknownValueError as fault:
+            unknown = f"{fault.path} of {resource.name}"
+    for resource in stack.of(WATCHED):
+        yield from guarded(_covered(resource, words, unknown), resource.urn)
+
+
+def _covered(resource: Resource, words: set[str], unknown: str) -> Verdicts:
+    for item in objects(resource):
+        yield from guarded(_object(resource, item.value, words, unknown), resource.urn)
+
+
+def _object(resource: Resource, value: Value, words: set[str], unknown: str) -> Verdicts:
+    """`unknown` is a query that is not known, which may be about it."""
+    place, namespace = value.at("metadata.name"), value.at("metadata.namespace")
+    label = value.at("metadata.labels")["tags.datadoghq.com/service"]
+    own = _words(place.text(), namespace.text())
+    own += [f"service:{label.text()}"] if label.text() else []
+    if words & set(own):
+        return
+    if unknown:
+        yield Unknown(unknown, resource.urn)
+        return
+    wanted = f"query name {own[0]}" if own else "query name it, once it has a name"
+    if place.secret or namespace.secret or label.secret:
+        wanted = "query name it"
+    shown = f"{place.shown()}, which no monitor covers"
+    yield Finding(place.path, shown, f"let a monitor's {wanted}", urn=resource.urn)
+
+
+def _words(name: str | None, namespace: str | None) -> list[str]:
+    words = [f"kube_deployment:{name}", f"kube_stateful_set:{name}", f"kube_app_name:{name}"] if name else []
+    return [*words, f"kube_namespace:{namespace}"] if namespace else words

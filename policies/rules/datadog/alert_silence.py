@@ -1,0 +1,92 @@
+"""What silences a monitor: drafts, downtimes, mutes, and data that stops coming."""
+
+from pulumi_policy import Severity
+
+from policies.engine.rule import (
+    Finding,
+    Options,
+    Resource,
+    Verdicts,
+    wrong,
+)
+from policies.model.datadog_monitors import (
+    COUNT,
+    WITH_NO_DATA,
+    monitor,
+)
+from policies.model.property_values import Value
+from policies.rules.datadog.alerts import ALERTS, MONITORS
+
+
+@ALERTS.rule(
+    "alert-no-data-undecided",
+    types=MONITORS,
+    severity=Severity.MEDIUM,
+    controls=("Datadog: no data",),
+    url="https://docs.datadoghq.com/monitors/configuration/?tab=thresholdalert#no-data",
+    remediation="Set notifyNoData (with noDataTimeframe at least twice the window) or onMissingData.",
+)
+def no_data(resource: Resource, _: Options) -> Verdicts:
+    """A monitor says what happens when what it measures stops coming."""
+    found = monitor(resource)
+    if COUNT.search(found.query.text() or ""):
+        return  # what is not there counts as 0, which is compared like any other number
+    decides = [found.option(name) for name in WITH_NO_DATA.get(found.kind, ())]
+    if decides and all(each.absent for each in decides):
+        also = ", or say in onMissingData what happens" if len(decides) > 1 else " or false"
+        yield wrong(decides[0], f"true{also}")
+    frame, query = found.option("noDataTimeframe"), found.parsed() if decides else None
+    if query is not None and found.option("notifyNoData").flag():
+        least = 2 * query.window
+        if (frame.number() or 0) < least:
+            wanted = "as many minutes as" if found.query.secret else f"{least} or more minutes,"
+            yield wrong(frame, f"{wanted} twice the query's window")
+
+
+@ALERTS.rule(
+    "alert-draft",
+    types=MONITORS,
+    severity=Severity.HIGH,
+    controls=("Datadog: draft monitors",),
+    remediation="Publish the monitor: a draft notifies nobody.",
+)
+def draft(resource: Resource, _: Options) -> Verdicts:
+    """No monitor is a draft."""
+    found = monitor(resource)
+    status = found.value["draft_status" if found.json else "draftStatus"]
+    if status.text() == "draft":
+        yield wrong(status, "'published'")
+
+
+@ALERTS.rule(
+    "alert-muted-for-ever",
+    types=("datadog:index/downtimeSchedule:DowntimeSchedule", "datadog:index/downtime:Downtime"),
+    severity=Severity.HIGH,
+    controls=("Datadog: downtimes",),
+    url="https://docs.datadoghq.com/monitors/downtimes/",
+    remediation="Give the downtime an end, and a monitor or tags narrower than everything.",
+)
+def muted(resource: Resource, _: Options) -> Verdicts:
+    """No downtime mutes monitors without an end."""
+    if resource.type.endswith(":Downtime"):
+        end, once = resource["end"], resource["recurrence"].absent
+        end = resource["endDate"] if end.absent else end
+    else:
+        end = resource.at("oneTimeSchedule.end")
+        once = resource["recurringSchedule"].absent
+    if once and end.get() in (None, "", 0):
+        yield wrong(end, "the moment at which the work is over")
+
+
+@ALERTS.rule(
+    "alert-muted-monitor",
+    types=MONITORS,
+    severity=Severity.HIGH,
+    controls=("Datadog: downtimes",),
+    remediation="Remove `silenced`; announce work with a downtime that ends.",
+)
+def silenced(resource: Resource, _: Options) -> Verdicts:
+    """No monitor is declared muted."""
+    value: Value = monitor(resource).option("silenced")
+    if value.entries():
+        yield Finding(value.path, value.shown(), "remove it")

@@ -1,0 +1,192 @@
+"""Alert rules: somebody hears of an alert, knows whose it is, and what to do."""
+
+import re
+
+from pulumi_policy import Severity
+
+from policies.engine.patterns import patterns
+from policies.engine.rule import (
+    Finding,
+    Option,
+    Options,
+    Resource,
+    Topic,
+    Verdicts,
+    wrong,
+)
+from policies.model.datadog_monitors import (
+    MONITOR,
+    MONITOR_JSON,
+    handles,
+    monitor,
+)
+
+ALERTS = Topic(
+    framework="Deployment guide: alert rules",
+    tags=("datadog", "monitoring"),
+    url="https://docs.datadoghq.com/monitors/configuration/",
+)
+
+
+MONITORS = (MONITOR, MONITOR_JSON)
+
+
+LIST = {"type": "array", "items": {"type": "string"}}
+
+
+@ALERTS.rule(
+    "alert-without-target",
+    types=MONITORS,
+    severity=Severity.HIGH,
+    controls=("Guide: incident step 1",),
+    url="https://docs.datadoghq.com/monitors/notify/",
+    remediation=(
+        "Name in the message, outside {{#is_warning}}, {{#is_recovery}} and {{#is_renotify}}, who is told "
+        "when the monitor alerts."
+    ),
+    options={
+        "targets": Option(
+            default=["@.+"],
+            schema={
+                **LIST,
+                "description": "Regular expressions of the handles that exist for the environment.",
+            },
+            valid=lambda value: patterns(value) is not None,
+            wanted="a list of regular expressions",
+        )
+    },
+)
+def without_target(resource: Resource, options: Options) -> Verdicts:
+    """An alert reaches somebody, through a handle that exists for the environment."""
+    message = monitor(resource).value["message"]
+    told = handles(message.text() or "")
+    existing = [str(pattern) for pattern in options["targets"]]
+    wanted = " or ".join(existing)
+    if not told:
+        yield Finding(
+            message.path,
+            f"{message.shown()}, which tells nobody of an alert",
+            f"add a handle such as {wanted}",
+        )
+    for handle in told:
+        shown = "[secret]" if message.secret else handle
+        if not any(re.fullmatch(pattern, handle) for pattern in existing):
+            yield Finding(message.path, f"for {shown}, which this environment does not have", f"use {wanted}")
+
+
+@ALERTS.rule(
+    "alert-warning-pages",
+    types=MONITORS,
+    severity=Severity.MEDIUM,
+    controls=("Datadog: conditional variables",),
+    url="https://docs.datadoghq.com/monitors/notify/variables/#conditional-variables",
+    remediation=(
+        "Name pagers in {{#is_alert}}, {{#is_no_data}} and {{#is_recovery}} of critical monitors alone: what "
+        "is outside of all blocks is sent with warnings, too."
+    ),
+    options={
+        "pagers": Option(
+            default=["@(pagerduty|opsgenie|victorops|splunk-oncall|oncall)([-_].*)?"],
+            schema={**LIST, "description": "Regular expressions of the handles that wake people."},
+            valid=lambda value: patterns(value) is not None,
+            wanted="a list of regular expressions",
+        )
+    },
+)
+def warning_pages(resource: Resource, options: Options) -> Verdicts:
+    """Nobody is woken by a warning, nor by a monitor that is not critical."""
+    found = monitor(resource)
+    message = found.value["message"]
+    text = message.text() or ""
+    pagers = [str(pattern) for pattern in options["pagers"]]
+    states = ["is_warning"] if found.critical else ["is_alert", "is_warning"]
+    told = sorted({handle for state in states for handle in handles(text, state)})
+    for handle in told:
+        if any(re.fullmatch(pattern, handle) for pattern in pagers):
+            shown = "[secret]" if message.secret else handle
+            occasion = "a warning" if found.critical else "a monitor that is not critical"
+            yield Finding(
+                message.path,
+                f"for {shown}, which {occasion} wakes",
+                "name it in {{#is_alert}} of critical monitors alone",
+            )
+
+
+@ALERTS.rule(
+    "alert-critical-without-priority",
+    types=MONITORS,
+    severity=Severity.MEDIUM,
+    controls=("Guide: severity critical",),
+    remediation="Set priority 1 or 2 on every monitor tagged severity:critical.",
+)
+def without_priority(resource: Resource, _: Options) -> Verdicts:
+    """A critical monitor has a priority that says so."""
+    found = monitor(resource)
+    priority = found.option_priority
+    if "severity:critical" in found.tags and str(priority.get()) not in ("1", "2"):
+        yield wrong(priority, "1 or 2")
+
+
+@ALERTS.rule(
+    "alert-without-runbook",
+    types=MONITORS,
+    severity=Severity.MEDIUM,
+    controls=("Guide: incident steps",),
+    remediation="Link the runbook in the message: who is woken must not have to search.",
+    options={
+        "pattern": Option(
+            default=r"https://\S+",
+            schema={"type": "string", "description": "Regular expression of a runbook's address."},
+            valid=lambda value: patterns([value]) is not None,
+            wanted="a regular expression",
+        )
+    },
+)
+def without_runbook(resource: Resource, options: Options) -> Verdicts:
+    """The message of a monitor links its runbook."""
+    message = monitor(resource).value["message"]
+    if not re.search(options["pattern"], message.text() or ""):
+        yield Finding(
+            message.path, "without a runbook", f"add a link that matches {options['pattern']}", message.absent
+        )
+
+
+@ALERTS.rule(
+    "alert-tags-missing",
+    types=MONITORS,
+    severity=Severity.LOW,
+    controls=("Datadog unified service tagging",),
+    url="https://docs.datadoghq.com/getting_started/tagging/unified_service_tagging/",
+    remediation="Tag every monitor with the environment, service, team and severity.",
+    options={
+        "keys": Option(
+            default=["env", "service", "team", "severity"],
+            schema={**LIST, "description": "Keys of the tags."},
+        )
+    },
+)
+def tags_missing(resource: Resource, options: Options) -> Verdicts:
+    """A monitor says by tags whose it is and how bad its alert is."""
+    found = monitor(resource)
+    given = {tag.partition(":")[0] for tag in found.tags if tag.partition(":")[2]}
+    missing = [str(key) for key in options["keys"] if key not in given]
+    if missing:
+        value = found.value["tags"]
+        added = ", ".join(f"{key}:…" for key in missing)
+        yield Finding(value.path, value.shown(), f"add {added}", value.absent)
+
+
+@ALERTS.rule(
+    "alert-critical-not-renotified",
+    types=MONITORS,
+    severity=Severity.LOW,
+    controls=("Datadog: renotify",),
+    url="https://docs.datadoghq.com/monitors/notify/#renotify",
+    remediation="Set renotifyInterval, so that an alert nobody took is sent again.",
+)
+def not_renotified(resource: Resource, _: Options) -> Verdicts:
+    """A critical monitor sends its alert again while nobody resolves it."""
+    found = monitor(resource)
+    interval = found.option("renotifyInterval")
+    if found.critical and not interval.number():
+        yield wrong(interval, "minutes above 0")

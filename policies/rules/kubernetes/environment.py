@@ -1,0 +1,112 @@
+"""Environment variables: none twice, and no secret among them."""
+
+import re
+
+from pulumi_policy import EnforcementLevel, Severity
+
+from policies.engine.rule import (
+    Finding,
+    Options,
+    Resource,
+    Verdicts,
+    each,
+    unwanted,
+)
+from policies.model.checks import guarded
+from policies.model.pods import POD_SHAPED, Container, Pod
+from policies.model.property_values import Value
+from policies.rules.kubernetes.workloads import WORKLOADS, every_container
+
+
+@WORKLOADS.rule(
+    "workload-duplicate-env",
+    types=POD_SHAPED,
+    severity=Severity.MEDIUM,
+    controls=("kube-linter duplicate-env-var",),
+    remediation="Keep one of the entries; with server-side apply Kubernetes keeps an arbitrary one.",
+)
+def duplicate_env(resource: Resource, _: Options) -> Verdicts:
+    """No container sets an environment variable twice."""
+
+    def check(_: Pod, container: Container) -> Verdicts:
+        seen: set[str] = set()
+
+        def variable(item: Value) -> Verdicts:
+            name = item["name"].text()
+            if name is not None and name in seen:
+                yield unwanted(item["name"], "remove the second entry")
+            seen.add(name or "")
+
+        yield from each(container.value["env"].items(), variable)
+
+    yield from every_container(resource, check)
+
+
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_SECRET_NAME = re.compile(
+    r"(PASSWORD|PASSWD|PASSPHRASE|(^|_)(PASS|PWD|SECRET|TOKEN|CREDENTIALS?)"
+    r"|(API|ACCESS|PRIVATE|SECRET|ENCRYPTION|SIGNING|MASTER)_?KEY(_BASE)?)(_ID)?$",
+    re.IGNORECASE,
+)
+_HARMLESS = re.compile(r"|true|false|yes|no|on|off|0|1|(/[a-z0-9._-]+)+|\$\([\w.-]+\)", re.IGNORECASE)
+"""Nothing, a switch, a file's path, or another variable's value."""
+_PASSWORD_IN_URL = re.compile(r"(?<=[a-z0-9+.-])://[^\s/:@]*:(?!\$\()[^\s/@]+@", re.IGNORECASE)
+"""It begins at `://`, not at the scheme: a search that begins at the scheme reads a long word once for each
+of its characters."""
+
+
+def _is_secret(name: str, value: Value) -> bool:
+    """Whether a variable's value is a secret: marked as one, under such a name, or with a password in it."""
+    if value.secret:
+        return True
+    text = str(value.get())
+    named = _SECRET_NAME.search(_HUMP.sub("_", name)) and not _HARMLESS.fullmatch(text)
+    return bool(named or _PASSWORD_IN_URL.search(text))
+
+
+@WORKLOADS.rule(
+    "workload-secret-in-env",
+    types=POD_SHAPED,
+    severity=Severity.CRITICAL,
+    controls=("CIS Kubernetes 5.4.1",),
+    url="https://kubernetes.io/docs/concepts/security/secrets-good-practices/",
+    remediation=(
+        "Put the value into a Secret and refer to it with valueFrom.secretKeyRef, or mount it as a file."
+    ),
+)
+def secret_in_env(resource: Resource, _: Options) -> Verdicts:
+    """No secret stands as plain text in an environment variable."""
+
+    def check(_: Pod, container: Container) -> Verdicts:
+        def variable(item: Value) -> Verdicts:
+            value = item["value"]
+            if not value.absent and _is_secret(item["name"].text() or "", value):
+                # A value under such a name is not quoted, whether it came marked or not.
+                yield Finding(value.path, "[secret]", "move it to a Secret and use valueFrom.secretKeyRef")
+
+        yield from each(container.value["env"].items(), variable)
+
+    yield from every_container(resource, check)
+
+
+@WORKLOADS.rule(
+    "workload-secret-as-env",
+    types=POD_SHAPED,
+    severity=Severity.LOW,
+    controls=("CKV_K8S_35",),
+    url="https://kubernetes.io/docs/concepts/security/secrets-good-practices/",
+    remediation="Mount the Secret as a file: environment variables show up in dumps and child processes.",
+    level=EnforcementLevel.ADVISORY,
+)
+def secret_as_env(resource: Resource, _: Options) -> Verdicts:
+    """Secrets reach a container as files, not as environment variables."""
+
+    def check(_: Pod, container: Container) -> Verdicts:
+        for field, place in (("env", "valueFrom.secretKeyRef"), ("envFrom", "secretRef")):
+            yield from guarded(each((item.at(place) for item in container.value[field].items()), reference))
+
+    def reference(value: Value) -> Verdicts:
+        if not value.absent:
+            yield unwanted(value, "mount the Secret as a volume")
+
+    yield from every_container(resource, check)

@@ -1,0 +1,146 @@
+"""What keeps a pod from harming others beyond the Pod Security Standards."""
+
+import re
+
+from pulumi_policy import EnforcementLevel, Severity
+
+from policies.engine import remediation
+from policies.engine.rule import (
+    Option,
+    Options,
+    Resource,
+    Verdicts,
+    each,
+    unwanted,
+    wrong,
+)
+from policies.model.checks import must_be_false, must_be_true
+from policies.model.pods import POD_SHAPED, Container, Pod, pods
+from policies.model.property_values import Value
+from policies.rules.kubernetes.workloads import WORKLOADS, every_container
+
+
+@WORKLOADS.rule(
+    "workload-token-mounted",
+    remedy=remediation.no_token,
+    types=POD_SHAPED,
+    severity=Severity.MEDIUM,
+    controls=("CKV_K8S_38", "CIS Kubernetes 5.1.6"),
+    url="https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/",
+    remediation=(
+        "Set automountServiceAccountToken to false in the pod's spec, unless the pod calls the cluster's API."
+    ),
+)
+def token_mounted(resource: Resource, _: Options) -> Verdicts:
+    """A pod does not get a token for the cluster's API that it did not ask for."""
+    for pod in pods(resource):
+        yield from each([pod.spec["automountServiceAccountToken"]], must_be_false)
+
+
+@WORKLOADS.rule(
+    "workload-root-filesystem-writable",
+    types=POD_SHAPED,
+    severity=Severity.MEDIUM,
+    controls=("CKV_K8S_22",),
+    url="https://kubernetes.io/docs/tasks/configure-pod-container/security-context/",
+    remediation=(
+        "Set securityContext.readOnlyRootFilesystem to true and mount an emptyDir where the program writes."
+    ),
+)
+def read_only_root(resource: Resource, _: Options) -> Verdicts:
+    """No container can write to its root file system."""
+
+    def check(pod: Pod, container: Container) -> Verdicts:
+        if not pod.windows:
+            yield from must_be_true(container.value.at("securityContext.readOnlyRootFilesystem"))
+
+    yield from every_container(resource, check)
+
+
+@WORKLOADS.rule(
+    "workload-security-context-missing",
+    types=POD_SHAPED,
+    severity=Severity.LOW,
+    controls=("CKV_K8S_29", "CKV_K8S_30"),
+    url="https://kubernetes.io/docs/tasks/configure-pod-container/security-context/",
+    remediation="Give the pod or each of its containers a securityContext.",
+)
+def security_context(resource: Resource, _: Options) -> Verdicts:
+    """Every container has a security context, its own or its pod's."""
+
+    def check(pod: Pod, container: Container) -> Verdicts:
+        own = container.value["securityContext"]
+        if not own.entries() and not pod.spec["securityContext"].entries():
+            yield wrong(own, "at least {runAsNonRoot: true, allowPrivilegeEscalation: false}")
+
+    yield from every_container(resource, check)
+
+
+@WORKLOADS.rule(
+    "workload-low-user-id",
+    types=POD_SHAPED,
+    severity=Severity.LOW,
+    controls=("CKV_K8S_40",),
+    url="https://kubernetes.io/docs/tasks/configure-pod-container/security-context/",
+    remediation=(
+        "Set runAsUser to 10000 or more, which no user of the node has; images that fix a lower one need "
+        "a waiver."
+    ),
+    level=EnforcementLevel.ADVISORY,
+    options={
+        "minimum": Option(
+            default=10000, schema={"type": "integer", "minimum": 1, "description": "The lowest user id."}
+        )
+    },
+)
+def low_user(resource: Resource, options: Options) -> Verdicts:
+    """Containers run under a user id that no user of the node has."""
+
+    def check(pod: Pod, container: Container) -> Verdicts:
+        own = container.value.at("securityContext.runAsUser")
+        user = pod.spec.at("securityContext.runAsUser") if own.absent else own
+        number = user.number()
+        if not pod.windows and (number is None or number < options["minimum"]):
+            yield wrong(user, f"{options['minimum']:.0f} or more")
+
+    yield from every_container(resource, check)
+
+
+_RUNTIME_SOCKET = re.compile(r"(docker|containerd|crio)\.sock$")
+
+
+@WORKLOADS.rule(
+    "workload-docker-socket-mounted",
+    types=POD_SHAPED,
+    severity=Severity.CRITICAL,
+    controls=("CKV_K8S_27",),
+    remediation="Remove the volume: who reaches the container runtime's socket is root on the node.",
+)
+def docker_socket(resource: Resource, _: Options) -> Verdicts:
+    """No pod mounts the socket of the container runtime."""
+
+    def check(volume: Value) -> Verdicts:
+        path = volume.at("hostPath.path")
+        if _RUNTIME_SOCKET.search((path.text() or "").rstrip("/")):
+            yield unwanted(path, "remove the volume")
+
+    for pod in pods(resource):
+        yield from each(pod.spec["volumes"].items(), check)
+
+
+@WORKLOADS.rule(
+    "workload-net-raw-kept",
+    types=POD_SHAPED,
+    severity=Severity.MEDIUM,
+    controls=("CKV_K8S_28",),
+    remediation="Drop ALL capabilities, or at least NET_RAW, which lets a container forge packets.",
+)
+def net_raw(resource: Resource, _: Options) -> Verdicts:
+    """Every container drops the capability NET_RAW."""
+
+    def check(pod: Pod, container: Container) -> Verdicts:
+        drop = container.value.at("securityContext.capabilities.drop")
+        if not pod.windows and not {"ALL", "NET_RAW"} & set(drop.texts()):
+            yield wrong(drop, "['ALL']")
+
+    yield from every_container(resource, check)

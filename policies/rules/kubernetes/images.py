@@ -1,0 +1,91 @@
+"""Images: what runs is what was named, and can be rolled back to."""
+
+import re
+
+from pulumi_policy import EnforcementLevel, Severity
+
+from policies.engine import remediation
+from policies.engine.rule import (
+    Options,
+    Resource,
+    Verdicts,
+    wrong,
+)
+from policies.model.pods import POD_SHAPED, Container, Pod
+from policies.rules.kubernetes.workloads import WORKLOADS, every_container
+
+
+def tag_of(image: str) -> str:
+    """The tag of an image name; `latest` when there is neither tag nor digest."""
+    name, _, digest = image.partition("@")
+    return name.rpartition("/")[2].partition(":")[2] or ("" if digest else "latest")
+
+
+@WORKLOADS.rule(
+    "workload-image-latest",
+    types=POD_SHAPED,
+    severity=Severity.HIGH,
+    controls=("CKV_K8S_14",),
+    url="https://kubernetes.io/docs/concepts/containers/images/",
+    remediation=(
+        "Name a version or a digest: with `latest` nobody can say what runs, and a rollback rolls nothing"
+        " back."
+    ),
+)
+def image_latest(resource: Resource, _: Options) -> Verdicts:
+    """Every image is pinned to a version or digest; `latest` and no tag are refused."""
+
+    def check(_: Pod, container: Container) -> Verdicts:
+        image = container.value["image"]
+        if tag_of(image.text() or "") == "latest":
+            yield wrong(image, "an image with a version or digest, such as name:1.4.2 or name@sha256:…")
+
+    yield from every_container(resource, check)
+
+
+_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
+
+
+@WORKLOADS.rule(
+    "workload-image-without-digest",
+    types=POD_SHAPED,
+    severity=Severity.MEDIUM,
+    controls=("CKV_K8S_43",),
+    url="https://kubernetes.io/docs/concepts/containers/images/#image-names",
+    remediation="Add the digest: name:tag@sha256:…; a tag can be moved, a digest cannot.",
+    level=EnforcementLevel.ADVISORY,
+)
+def image_digest(resource: Resource, _: Options) -> Verdicts:
+    """Every image is named by its digest."""
+
+    def check(_: Pod, container: Container) -> Verdicts:
+        image = container.value["image"]
+        if not _DIGEST.search(image.text() or ""):
+            yield wrong(image, "the same image by its digest, name@sha256:…")
+
+    yield from every_container(resource, check)
+
+
+@WORKLOADS.rule(
+    "workload-image-pull-not-always",
+    remedy=remediation.pull_always,
+    types=POD_SHAPED,
+    severity=Severity.LOW,
+    controls=("CKV_K8S_15",),
+    url="https://kubernetes.io/docs/concepts/containers/images/#image-pull-policy",
+    remediation=(
+        "Set imagePullPolicy to Always, so that a node checks its right to the image (AlwaysPullImages)."
+    ),
+    level=EnforcementLevel.ADVISORY,
+)
+def image_pull(resource: Resource, _: Options) -> Verdicts:
+    """Every image that is not named by digest is pulled again at each start."""
+
+    def check(_: Pod, container: Container) -> Verdicts:
+        policy = container.value["imagePullPolicy"]
+        # Without a policy Kubernetes pulls `latest` always, anything else when it is not there.
+        by_digest = "@sha256:" in (container.value["image"].text() or "")
+        if policy.text() != "Always" and not by_digest:
+            yield wrong(policy, "'Always'")
+
+    yield from every_container(resource, check)

@@ -1,0 +1,105 @@
+"""Pod Security Standards v1.34: what the rules of baseline and restricted share."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from pulumi_policy import Severity
+
+from policies.engine.rule import (
+    Options,
+    Resource,
+    Rule,
+    Topic,
+    Unknown,
+    Verdicts,
+)
+from policies.model.pods import POD_SHAPED, Pod, pods
+from policies.model.property_values import UnknownValueError, Value
+
+PSS = Topic(
+    framework="Kubernetes Pod Security Standards v1.34",
+    tags=("kubernetes", "pod-security"),
+    url="https://kubernetes.io/docs/concepts/security/pod-security-standards/",
+)
+
+
+PROFILES = ("RuntimeDefault", "Localhost")
+
+
+Part = tuple[Callable[[Value], Verdicts], Value]
+"""A value of a pod, and how it is judged: each for itself, so that one unknown value hides nothing else."""
+
+PodCheck = Callable[[Pod], Iterator[Part]]
+"""All that a control has to judge in a pod."""
+
+
+def standard(
+    name: str, control: str, severity: Severity, remediation: str, *checkov: str
+) -> Callable[[PodCheck], Rule]:
+    """Makes a rule on every pod of a resource."""
+
+    def decorate(check: PodCheck) -> Rule:
+        def judge(resource: Resource, _: Options) -> Verdicts:
+            for pod in pods(resource):
+                try:
+                    for part, value in check(pod):
+                        # Not `guarded`: a generator less for each of dozens of parts.
+                        try:
+                            yield from part(value)
+                        except UnknownValueError as unknown:
+                            yield Unknown(unknown.path)
+                except UnknownValueError as unknown:
+                    yield Unknown(unknown.path)
+
+        judge.__doc__ = check.__doc__
+        return PSS.rule(
+            f"pod-security-{name}",
+            types=POD_SHAPED,
+            severity=severity,
+            controls=(f"PSS {control}", *checkov),
+            remediation=remediation,
+        )(judge)
+
+    return decorate
+
+
+def contexts(pod: Pod, field: str) -> Iterator[Value]:
+    """A field of the security contexts of the pod and of each of its containers."""
+    yield pod.spec.at(f"securityContext.{field}")
+    yield from (value.at(f"securityContext.{field}") for value in pod.values())
+
+
+def parts(values: Iterable[Value], check: Callable[[Value], Verdicts]) -> Iterator[Part]:
+    """The same check of each value."""
+    return ((check, value) for value in values)
+
+
+def added(pod: Pod) -> Iterator[Value]:
+    """The capabilities that its containers add; Windows has none."""
+    if not pod.windows:
+        for value in pod.values():
+            added = value.at("securityContext.capabilities.add")
+            yield from added.items() if added.known else [added]
+
+
+def volumes(pod: Pod) -> Iterator[Value]:
+    """Its volumes."""
+    return iter(pod.spec["volumes"].items())
+
+
+VOLUMES = (
+    "configMap",
+    "csi",
+    "downwardAPI",
+    "emptyDir",
+    "ephemeral",
+    "image",
+    "persistentVolumeClaim",
+    "projected",
+    "secret",
+)
+
+
+def is_allowed_volume(volume: Value) -> bool:
+    """Whether it is of a kind that the restricted standard allows."""
+    volume.get()
+    return any(not volume[name].absent for name in VOLUMES)

@@ -1,0 +1,154 @@
+"""Pod Security Standards v1.34, restricted: the verdicts of Kubernetes' own admission plugin."""
+
+from collections.abc import Iterator
+
+from pulumi_policy import Severity
+
+from policies.engine.rule import (
+    Finding,
+    Verdicts,
+    unwanted,
+    wrong,
+)
+from policies.model.checks import must_be_false
+from policies.model.pods import Pod
+from policies.model.property_values import Value
+from policies.rules.kubernetes.pod_security import (
+    Part,
+    added,
+    contexts,
+    is_allowed_volume,
+    parts,
+    standard,
+    volumes,
+)
+
+
+@standard(
+    "seccomp-missing",
+    "restricted: Seccomp",
+    Severity.MEDIUM,
+    "Set securityContext.seccompProfile.type of the pod to RuntimeDefault.",
+    "CKV_K8S_31",
+)
+def seccomp_missing(pod: Pod) -> Iterator[Part]:
+    """Every container has a seccomp profile, its own or its pod's."""
+    common = pod.spec.at("securityContext.seccompProfile")
+
+    def check(value: Value) -> Verdicts:
+        # A bad profile of the pod is the business of pod-security-seccomp-unconfined.
+        if value.absent and common.absent:
+            remedy = "set it, or the pod's, to 'RuntimeDefault'"
+            yield Finding(f"{value.path}.type", "not set", remedy, absent=True)
+
+    if not pod.windows:
+        yield from parts((value.at("securityContext.seccompProfile") for value in pod.values()), check)
+
+
+@standard(
+    "volume-type",
+    "restricted: Volume Types",
+    Severity.MEDIUM,
+    "Use configMap, csi, downwardAPI, emptyDir, ephemeral, image, persistentVolumeClaim, projected, secret.",
+)
+def volume_type(pod: Pod) -> Iterator[Part]:
+    """Every volume is of a kind that does not reach the node."""
+
+    def check(volume: Value) -> Verdicts:
+        if not is_allowed_volume(volume):
+            yield unwanted(volume, "use a volume type that the restricted standard allows")
+
+    return parts(volumes(pod), check)
+
+
+@standard(
+    "privilege-escalation",
+    "restricted: Privilege Escalation",
+    Severity.HIGH,
+    "Set securityContext.allowPrivilegeEscalation of the container to false.",
+    "CKV_K8S_20",
+)
+def privilege_escalation(pod: Pod) -> Iterator[Part]:
+    """No process of a container can gain more rights than its parent."""
+    if not pod.windows:
+        values = (value.at("securityContext.allowPrivilegeEscalation") for value in pod.values())
+        yield from parts(values, must_be_false)
+
+
+@standard(
+    "run-as-non-root",
+    "restricted: Running as Non-root",
+    Severity.HIGH,
+    "Set securityContext.runAsNonRoot of the pod to true, and let no container take it back.",
+    "CKV_K8S_23",
+)
+def run_as_non_root(pod: Pod) -> Iterator[Part]:
+    """Every container has to run as a user other than root."""
+    common = pod.spec.at("securityContext.runAsNonRoot")
+
+    def own(value: Value) -> Verdicts:
+        if value.flag() is False:
+            yield wrong(value, "true")
+
+    def container(value: Value) -> Verdicts:
+        if not value.absent:
+            yield from own(value)
+        elif common.absent:
+            yield wrong(value, "true, there or in the pod's securityContext")
+
+    yield own, common
+    yield from parts((value.at("securityContext.runAsNonRoot") for value in pod.values()), container)
+
+
+@standard(
+    "root-user",
+    "restricted: Running as Non-root user",
+    Severity.HIGH,
+    "Set runAsUser to a number above 0, or remove it.",
+    "CKV_K8S_23",
+)
+def root_user(pod: Pod) -> Iterator[Part]:
+    """No pod or container asks for user 0."""
+
+    def check(value: Value) -> Verdicts:
+        if value.number() == 0:
+            yield wrong(value, "a number above 0")
+
+    return parts(contexts(pod, "runAsUser"), check)
+
+
+@standard(
+    "capabilities-kept",
+    "restricted: Capabilities",
+    Severity.MEDIUM,
+    'Set securityContext.capabilities.drop of the container to ["ALL"].',
+    "CKV_K8S_28",
+    "CKV_K8S_37",
+)
+def capabilities_kept(pod: Pod) -> Iterator[Part]:
+    """Every container drops all capabilities."""
+
+    def check(value: Value) -> Verdicts:
+        if "ALL" not in [item.text() for item in value.items()]:
+            yield wrong(value, "['ALL']")
+
+    if not pod.windows:
+        yield from parts((value.at("securityContext.capabilities.drop") for value in pod.values()), check)
+
+
+@standard(
+    "capability-restricted",
+    "restricted: Capabilities",
+    Severity.MEDIUM,
+    "Remove the capability; the restricted standard allows NET_BIND_SERVICE only.",
+    "CKV_K8S_25",
+    "CKV_K8S_37",
+)
+def capability_restricted(pod: Pod) -> Iterator[Part]:
+    """No container adds a capability other than NET_BIND_SERVICE."""
+
+    def check(value: Value) -> Verdicts:
+        if value.text() != "NET_BIND_SERVICE":
+            yield unwanted(value)
+
+    return parts(added(pod), check)

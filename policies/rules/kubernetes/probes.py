@@ -1,0 +1,56 @@
+"""Probes: what hangs is restarted, what is not ready gets no traffic."""
+
+from pulumi_policy import Severity
+
+from policies.engine.rule import (
+    Options,
+    Resource,
+    Verdicts,
+    wrong,
+)
+from policies.model.pods import POD_SHAPED, Container, Pod
+from policies.rules.kubernetes.workloads import WORKLOADS, every_container
+
+_PROBES = (
+    "https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/"
+)
+
+
+_FINITE = ("Job", "CronJob")
+
+
+def _probe(resource: Resource, name: str) -> Verdicts:
+    def check(pod: Pod, container: Container) -> Verdicts:
+        probe = container.value[name]
+        kinds = ("httpGet", "tcpSocket", "exec", "grpc")
+        runs_for_ever = pod.kind not in _FINITE and (container.field == "containers" or container.sidecar)
+        if runs_for_ever and not any(not probe[kind].absent for kind in kinds):
+            yield wrong(probe, "an httpGet, tcpSocket, grpc or exec probe")
+
+    yield from every_container(resource, check, "containers", "initContainers")
+
+
+@WORKLOADS.rule(
+    "workload-liveness-probe-missing",
+    types=POD_SHAPED,
+    severity=Severity.MEDIUM,
+    controls=("CKV_K8S_8",),
+    url=_PROBES,
+    remediation="Add livenessProbe to the container, so that one that hangs is restarted.",
+)
+def liveness(resource: Resource, _: Options) -> Verdicts:
+    """Every container that runs for ever has a liveness probe."""
+    yield from _probe(resource, "livenessProbe")
+
+
+@WORKLOADS.rule(
+    "workload-readiness-probe-missing",
+    types=POD_SHAPED,
+    severity=Severity.MEDIUM,
+    controls=("CKV_K8S_9",),
+    url=_PROBES,
+    remediation="Add readinessProbe to the container, so that it gets traffic only when it can serve.",
+)
+def readiness(resource: Resource, _: Options) -> Verdicts:
+    """Every container that runs for ever has a readiness probe."""
+    yield from _probe(resource, "readinessProbe")

@@ -1,0 +1,131 @@
+"""Services: each reaches pods of the stack, on ports that they have."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from pulumi_policy import Severity
+
+from policies.engine.rule import Finding, Options, Resource, Stack, Unknown, Verdicts, wrong
+from policies.model.checks import guarded
+from policies.model.label_selectors import Index, Labels, labels_of
+from policies.model.pods import DECLARED, Object, Pod, pods
+from policies.model.property_values import UnknownValueError, Value
+from policies.rules.kubernetes.workload_sets import every_object
+from policies.rules.kubernetes.workloads import WORKLOADS
+
+SERVICES = ("kubernetes:core/v1:Service", "kubernetes:core/v1:ServiceList")
+
+
+Ports = dict[Any, Any]
+"""How a message may show each."""
+
+
+class _Labelled(NamedTuple):
+    """A pod with its labels, read once."""
+
+    pod: Pod
+    labels: Labels
+
+
+class _Pods:
+    """The pods of a stack: by their labels, and by the keys of these."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.by_label = Index[_Labelled]()
+        self.by_key = Index[Pod]()
+        self.hidden: str | None = None
+        """A place where labels are that are not known."""
+        for resource in stack.of(DECLARED):
+            try:
+                for pod in pods(resource):
+                    labels = labels_of(pod.metadata["labels"])
+                    self.by_label.add(pod.owner, labels.items(), _Labelled(pod, labels))
+                    self.by_key.add(pod.owner, ((key, None) for key in labels), pod)
+            except UnknownValueError as unknown:
+                self.hidden = f"{unknown.path} of {resource.name}"
+
+    def of(self, service: Value, wanted: Labels) -> list[Pod]:
+        """What a Service reaches."""
+        return _matching((self.by_label.at(service, pair) for pair in wanted.items()), wanted)
+
+    def meant(self, service: Value, wanted: Labels) -> bool:
+        """Whether a Service that reaches nothing is meant for pods of the stack.
+
+        Some in its namespace have one of its labels with another value, or those that have all of them are in
+        another namespace. Else somebody else makes its pods: an operator, another stack.
+        """
+        return any(self.by_key.at(service, (key, None)) for key in wanted) or bool(
+            _matching((self.by_label.anywhere(pair) for pair in wanted.items()), wanted)
+        )
+
+
+def _matching(found: Iterable[Sequence[_Labelled]], wanted: Labels) -> list[Pod]:
+    """The pods with all labels, out of those that have one of them: the fewest."""
+    return [each.pod for each in min(found, key=len) if wanted.items() <= each.labels.items()]
+
+
+@WORKLOADS.stack_rule(
+    "workload-service-mismatch",
+    about=SERVICES,
+    severity=Severity.HIGH,
+    controls=("kube-linter dangling-service",),
+    remediation=(
+        "Let the Service's selector and target ports name labels and ports that pods of the stack have."
+    ),
+    url="https://kubernetes.io/docs/concepts/services-networking/service/",
+)
+def service_mismatch(stack: Stack, _options: Options) -> Verdicts:
+    """A Service reaches pods of the stack, on ports that they have."""
+    declared = _Pods(stack)
+
+    def check(resource: Resource, item: Object) -> Verdicts:
+        yield from _service(resource, item.value, declared)
+
+    yield from every_object(stack, SERVICES, check)
+
+
+def _service(resource: Resource, service: Value, declared: _Pods) -> Verdicts:
+    selector = service.at("spec.selector")
+    wanted = labels_of(selector)
+    if not wanted:
+        return
+    reached = declared.of(service, wanted)
+    if not reached and declared.hidden:
+        yield Unknown(declared.hidden, resource.urn)  # those may be meant
+    elif not reached and declared.meant(service, wanted):
+        shown = f"{selector.shown()}, which matches no pod of the stack"
+        yield Finding(selector.path, shown, "set it to labels that pods have", urn=resource.urn)
+    if not reached:
+        return
+    names, numbers = _ports(reached)
+    for port in service.at("spec.ports").items():
+        yield from guarded(_port(resource, port, names, numbers), resource.urn)
+
+
+def _port(resource: Resource, port: Value, names: Ports, numbers: Ports) -> Verdicts:
+    target = port["targetPort"]
+    if isinstance(target.get(), str) and target.text() not in names:
+        yield resource.blame(wrong(target, f"a port that the pods name: {_listed(names)}"))
+    number = target.number() if not target.absent else port["port"].number()
+    if numbers and isinstance(target.get(), int | None) and number not in numbers:
+        place = port["port"] if target.absent else target
+        yield resource.blame(wrong(place, f"a port of the pods: {_listed(numbers)}"))
+
+
+def _listed(ports: Ports) -> str:
+    return ", ".join(sorted({str(shown) for shown in ports.values()})) or "none"
+
+
+def _ports(reached: list[Pod]) -> tuple[Ports, Ports]:
+    """The ports of pods, by name and by number."""
+    names: Ports = {}
+    numbers: Ports = {}
+    for pod in reached:
+        for container in pod.values():
+            for port in container["ports"].items():
+                name, number = port["name"], port["containerPort"]
+                if text := name.text():
+                    names[text] = "[secret]" if name.secret else text
+                if found := number.number():
+                    numbers[found] = "[secret]" if number.secret else found
+    return names, numbers

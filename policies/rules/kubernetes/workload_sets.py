@@ -1,0 +1,216 @@
+"""Workloads as a set: replicas that spread and survive, Services that reach them, closed networks."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from math import ceil
+
+from pulumi_policy import Severity
+
+from policies.engine.rule import Finding, Option, Options, Resource, Stack, Verdicts, wrong
+from policies.model.checks import guarded
+from policies.model.label_selectors import Index, Selectors, labels_of
+from policies.model.pods import DECLARED, Object, Pod, objects, pods
+from policies.model.property_values import Value
+from policies.rules.kubernetes.workloads import WORKLOADS
+
+
+def _types(*kinds: str) -> tuple[str, ...]:
+    """The types of these kinds, and of lists of them."""
+    return tuple(f"kubernetes:{kind}{variant}" for kind in kinds for variant in ("", "List"))
+
+
+DEPLOYMENTS = _types("apps/v1:Deployment")
+REPLICATED = (*DEPLOYMENTS, *_types("apps/v1:StatefulSet"))
+SCALERS = _types(*(f"autoscaling/{version}:HorizontalPodAutoscaler" for version in ("v1", "v2", "v2beta2")))
+BUDGETS = _types("policy/v1:PodDisruptionBudget", "policy/v1beta1:PodDisruptionBudget")
+NETWORKS = _types("networking.k8s.io/v1:NetworkPolicy")
+
+
+Check = Callable[[Resource, Object], Verdicts]
+
+
+def every_object(stack: Stack, kinds: Iterable[str], check: Check) -> Verdicts:
+    """Judges every object of these kinds on its own."""
+    for resource in stack.of(kinds):
+        yield from guarded(_objects(resource, check), resource.urn)
+
+
+def _objects(resource: Resource, check: Check) -> Verdicts:
+    for item in objects(resource):
+        yield from guarded(check(resource, item), resource.urn)
+
+
+def _values(stack: Stack, kinds: Iterable[str]) -> Iterator[Value]:
+    return (item.value for resource in stack.of(kinds) for item in objects(resource))
+
+
+@dataclass
+class _Scalers:
+    """The autoscalers, by the kind and name and by the URN of what they scale."""
+
+    by_name: Index[Value] = field(default_factory=Index[Value])
+    by_urn: dict[str, Value] = field(default_factory=dict[str, Value])
+
+    def of(self, resource: Resource, item: Object) -> Value | None:
+        name = item.value.at("metadata.name")
+        text = name.text() if name.known else None
+        named = self.by_name.at(item.value, (item.kind, text)) if text else ()
+        return named[0] if named else self.by_urn.get(resource.urn)
+
+
+def _scalers(stack: Stack) -> _Scalers:
+    found: _Scalers | None = stack.memo.get("scalers")
+    if found is None:
+        found = stack.memo["scalers"] = _Scalers()
+        for resource in stack.of(SCALERS):
+            for item in objects(resource):
+                target = item.value.at("spec.scaleTargetRef")
+                kind, name = target["kind"], target["name"]
+                if kind.known and name.known and (text := kind.text()):
+                    found.by_name.add(item.value, [(text, name.text())], item.value)
+                for urn in resource.property_dependencies.get("spec", ()):
+                    found.by_urn[urn] = item.value
+    return found
+
+
+def _replicas(stack: Stack, resource: Resource, item: Object) -> tuple[Value, int]:
+    """Where the number of replicas is decided, and the least that it can be."""
+    scaler = _scalers(stack).of(resource, item)
+    value = item.value.at("spec.replicas") if scaler is None else scaler.at("spec.minReplicas")
+    number = value.number()
+    return value, 1 if number is None else int(number)
+
+
+@WORKLOADS.stack_rule(
+    "workload-too-few-replicas",
+    about=DEPLOYMENTS,
+    severity=Severity.MEDIUM,
+    controls=("kube-linter minimum-three-replicas", "Guide: replicas"),
+    remediation="Raise replicas, or minReplicas of the autoscaler.",
+    options={
+        "minimum": Option(
+            default=2,
+            schema={"type": "integer", "minimum": 1, "description": "Replicas of a Deployment, at least."},
+        )
+    },
+)
+def replicas(stack: Stack, options: Options) -> Verdicts:
+    """A Deployment has replicas enough to lose one."""
+
+    def check(resource: Resource, item: Object) -> Verdicts:
+        value, least = _replicas(stack, resource, item)
+        if least < options["minimum"]:
+            yield resource.blame(wrong(value, f"{options['minimum']} or more"))
+
+    yield from every_object(stack, DEPLOYMENTS, check)
+
+
+def _every_replicated(stack: Stack, check: Callable[[Resource, Value, int], Verdicts]) -> Verdicts:
+    """Judges every workload with more than one replica on its own."""
+
+    def replicated(resource: Resource, item: Object) -> Verdicts:
+        _, least = _replicas(stack, resource, item)
+        if least > 1:
+            yield from check(resource, item.value, least)
+
+    yield from every_object(stack, REPLICATED, replicated)
+
+
+def _unselected(resource: Resource, labels: Value, kind: str) -> Finding:
+    shown = f"{labels.shown()}, which no {kind} selects"
+    return Finding(labels.path, shown, "add one", urn=resource.urn)
+
+
+@WORKLOADS.stack_rule(
+    "workload-disruption-budget-missing",
+    about=REPLICATED,
+    severity=Severity.MEDIUM,
+    controls=("kube-linter no-pod-disruption-budget",),
+    remediation="Add a PodDisruptionBudget that selects the pods and lets at least one of them be evicted.",
+    url="https://kubernetes.io/docs/tasks/run-application/configure-pdb/",
+)
+def disruption_budget(stack: Stack, _: Options) -> Verdicts:
+    """Pods that have replicas are not all evicted at once."""
+    # One without a selector selects nothing.
+    declared = (each for each in _values(stack, BUDGETS) if not _is_absent(each.at("spec.selector")))
+    budgets = Selectors(declared, "spec.selector")
+
+    def check(resource: Resource, item: Value, least: int) -> Verdicts:
+        labels = item.at("spec.template.metadata.labels")
+        selecting = list(budgets.of(item, labels_of(labels)))
+        if not selecting:
+            yield _unselected(resource, labels, "PodDisruptionBudget")
+        for budget in selecting:
+            limit = _limit(budget)
+            if not 0 < _evicted(limit, least) < least:
+                shown = f"{limit.shown()} in the PodDisruptionBudget"
+                wanted = "let it keep at least one pod, and let at least one be evicted"
+                yield Finding(limit.path, shown, wanted, urn=resource.urn)
+
+    yield from _every_replicated(stack, check)
+
+
+def _is_absent(value: Value) -> bool:
+    return value.known and value.absent
+
+
+def _limit(budget: Value) -> Value:
+    """What a budget limits; without either, every pod may go."""
+    least = budget.at("spec.minAvailable")
+    return budget.at("spec.maxUnavailable") if least.absent else least
+
+
+def _evicted(limit: Value, pods: int) -> int:
+    """How many pods may go at once; percentages are rounded up, as the controller does."""
+    text = limit.text() or ""
+    part = Value(text.removesuffix("%")).number() if text.endswith("%") else None
+    number = limit.number() if part is None else ceil(part * pods / 100)
+    if number is None:
+        return pods
+    return int(number) if limit.path.endswith("maxUnavailable") else pods - int(number)
+
+
+@WORKLOADS.stack_rule(
+    "workload-not-spread",
+    about=REPLICATED,
+    severity=Severity.LOW,
+    controls=("kube-linter no-anti-affinity",),
+    remediation="Add topologySpreadConstraints over topology.kubernetes.io/zone, or a pod anti-affinity.",
+    url="https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/",
+)
+def spread(stack: Stack, _: Options) -> Verdicts:
+    """Replicas do not share one node or zone."""
+
+    def check(resource: Resource, item: Value, _: int) -> Verdicts:
+        spec = item.at("spec.template.spec")
+        constraints = spec["topologySpreadConstraints"]
+        if not constraints.items() and not spec.at("affinity.podAntiAffinity").entries():
+            yield resource.blame(wrong(constraints, "a constraint over topology.kubernetes.io/zone"))
+
+    yield from _every_replicated(stack, check)
+
+
+@WORKLOADS.stack_rule(
+    "workload-network-policy-missing",
+    about=DECLARED,
+    severity=Severity.MEDIUM,
+    controls=("CKV2_K8S_6", "CIS Kubernetes 5.3.2"),
+    remediation="Add a NetworkPolicy that selects the pods; an empty podSelector selects all of a namespace.",
+    url="https://kubernetes.io/docs/concepts/services-networking/network-policies/",
+)
+def network_policy(stack: Stack, _: Options) -> Verdicts:
+    """Every pod is selected by a network policy."""
+    policies = Selectors(_values(stack, NETWORKS), "spec.podSelector")
+
+    def check(resource: Resource, pod: Pod) -> Verdicts:
+        labels = pod.metadata["labels"]
+        if not any(policies.of(pod.owner, labels_of(labels))):
+            yield _unselected(resource, labels, "NetworkPolicy")
+
+    for resource in stack.of(DECLARED):
+        yield from guarded(_pods(resource, check), resource.urn)
+
+
+def _pods(resource: Resource, check: Callable[[Resource, Pod], Verdicts]) -> Verdicts:
+    for pod in pods(resource):
+        yield from guarded(check(resource, pod), resource.urn)

@@ -1,0 +1,105 @@
+"""TLS 1.2 and newer in the annotations of an Ingress or Service."""
+
+import re
+from collections.abc import Mapping
+
+from pulumi_policy import Severity
+
+from policies.engine.rule import (
+    Options,
+    Resource,
+    Verdicts,
+    each,
+    wrong,
+)
+from policies.model.nginx import NotNginxError, parse, unreadable
+from policies.model.pods import kubernetes, objects
+from policies.model.property_values import Value
+from policies.rules.tls.load_balancers import ELB_WANTED, safe_elb_policy
+from policies.rules.tls.nginx import old_versions, protocol_list
+from policies.rules.tls.versions import TLS
+
+_PROTOCOLS = "nginx.ingress.kubernetes.io/proxy-ssl-protocols"
+
+
+_SNIPPETS = (
+    *(
+        f"nginx.ingress.kubernetes.io/{name}"
+        for name in ("auth-snippet", "configuration-snippet", "server-snippet", "stream-snippet")
+    ),
+    *(f"nginx.org/{name}" for name in ("location-snippets", "server-snippets")),
+)
+
+
+_CONTOUR = "projectcontour.io/tls-minimum-protocol-version"
+
+
+_ELB_POLICIES = (
+    "alb.ingress.kubernetes.io/ssl-policy",
+    "service.beta.kubernetes.io/aws-load-balancer-ssl-negotiation-policy",
+)
+
+
+_ALB_HTTPS = re.compile(r'"HTTPS"')
+
+
+INGRESSES = frozenset[str]().union(
+    *(
+        kubernetes(group, "Ingress")
+        for group in ("networking.k8s.io/v1", "networking.k8s.io/v1beta1", "extensions/v1beta1")
+    )
+)
+
+
+@TLS.rule(
+    "tls-annotation-old-version",
+    types=INGRESSES | kubernetes("core/v1", "Service"),
+    severity=Severity.HIGH,
+    controls=("CKV_AWS_103",),
+    url="https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/annotations/",
+    remediation=(
+        "Name a security policy whose oldest version is TLS 1.2, or leave old protocols out of the list."
+    ),
+)
+def annotations(resource: Resource, _: Options) -> Verdicts:
+    """Annotations of an Ingress or Service choose TLS 1.2 and newer only."""
+    for item in objects(resource):
+        given = item.value.at("metadata.annotations").entries()
+        yield from each([given[key] for key in given if key in _ELB_POLICIES], _elb_policy)
+        yield from each([given[key] for key in given if key == _PROTOCOLS], protocol_list)
+        yield from each([given[key] for key in given if key in _SNIPPETS], _snippet)
+        yield from each([given[key] for key in given if key == _CONTOUR], _contour)
+        yield from _missing_policy(item.value.at("metadata.annotations"), given)
+
+
+def _elb_policy(value: Value) -> Verdicts:
+    if not safe_elb_policy(value.text() or ""):
+        yield wrong(value, ELB_WANTED)
+
+
+def _snippet(value: Value) -> Verdicts:
+    try:
+        directives = parse(value.text() or "")
+    except NotNginxError as fault:
+        yield unreadable(value, fault)
+        return
+    yield from old_versions(value, directives)
+
+
+def _contour(value: Value) -> Verdicts:
+    if value.text() not in ("1.2", "1.3"):
+        yield wrong(value, "'1.2' or '1.3'")
+
+
+def _missing_policy(annotations: Value, given: Mapping[str, Value]) -> Verdicts:
+    """A load balancer that terminates TLS without a policy takes ELBSecurityPolicy-2016-08: TLS 1.0."""
+    balancer = "service.beta.kubernetes.io/aws-load-balancer-"
+    terminates = f"{balancer}ssl-cert" in given
+    policy = f"{balancer}ssl-negotiation-policy"
+    if terminates and policy not in given:
+        yield wrong(annotations[policy], ELB_WANTED)
+    alb = "alb.ingress.kubernetes.io/"
+    ports = given.get(f"{alb}listen-ports")
+    https = f"{alb}certificate-arn" in given or (ports is not None and _ALB_HTTPS.search(ports.text() or ""))
+    if https and f"{alb}ssl-policy" not in given:
+        yield wrong(annotations[f"{alb}ssl-policy"], ELB_WANTED)

@@ -1,0 +1,68 @@
+"""TLS 1.2 and newer to S3: what bucket policies deny."""
+
+from pulumi_policy import Severity
+
+from policies.engine.rule import (
+    Finding,
+    Options,
+    Resource,
+    Verdicts,
+)
+from policies.model.buckets import BUCKETS
+from policies.model.iam_documents import Statement, statements
+from policies.rules.tls.versions import TLS
+
+
+@TLS.rule(
+    "tls-bucket-policy-missing-denial",
+    types=("aws:s3/bucketPolicy:BucketPolicy", *BUCKETS),
+    severity=Severity.HIGH,
+    controls=("FSBP S3.5", "CIS AWS 2.1.1"),
+    url="https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html",
+    remediation=(
+        "Deny s3:* to everybody when aws:SecureTransport is false, and when s3:TlsVersion is below 1.2."
+    ),
+)
+def bucket_policy(resource: Resource, _: Options) -> Verdicts:
+    """A bucket policy denies plain HTTP and TLS below 1.2."""
+    policy = resource["policy"]
+    if resource.type in BUCKETS and policy.absent:
+        return  # its policy is a resource of its own, or s3-policy-missing says so
+    denials = [found for found in statements(policy) if _denies_everything(found)]
+    if not any(_is_plain_http(found) for found in denials):
+        remedy = 'deny s3:* on the bucket and its objects under {"Bool": {"aws:SecureTransport": "false"}}'
+        yield Finding(policy.path, "without a denial of plain HTTP", remedy)
+    if not any(_is_old_tls(found) for found in denials):
+        remedy = 'deny s3:* on the bucket and its objects under {"NumericLessThan": {"s3:TlsVersion": "1.2"}}'
+        yield Finding(policy.path, "without a denial of TLS below 1.2", remedy)
+
+
+def _denies_everything(found: Statement) -> bool:
+    return (
+        found.effect == "Deny"
+        and found.everybody
+        and found.covers("s3:*")
+        and not found.inverted
+        and _is_whole(set(found.resources))
+    )
+
+
+def _is_whole(resources: set[str]) -> bool:
+    """Whether they are the bucket and all of its objects; a prefix of them is not."""
+    return "*" in resources or any(f"{name}/*" in resources for name in resources if "/" not in name)
+
+
+def _is_plain_http(found: Statement) -> bool:
+    return len(found.conditions) == 1 and (
+        found.conditions[0].operator in ("Bool", "BoolIfExists")
+        and found.conditions[0].key == "aws:securetransport"
+        and found.conditions[0].values == ("false",)
+    )
+
+
+def _is_old_tls(found: Statement) -> bool:
+    if len(found.conditions) != 1:
+        return False
+    [condition] = found.conditions
+    operator = condition.operator in ("NumericLessThan", "NumericLessThanIfExists")
+    return operator and condition.key == "s3:tlsversion" and condition.values in (("1.2",), ("1.3",))

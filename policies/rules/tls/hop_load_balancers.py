@@ -1,0 +1,169 @@
+"""TLS through load balancers: to the balancer on the internet, and from it to the pods."""
+
+import re
+from fnmatch import fnmatchcase
+
+from pulumi_policy import Severity
+
+from policies.engine.rule import Finding, Options, Resource, Stack, Unknown, Verdicts, wrong
+from policies.model.checks import guarded
+from policies.model.config_map_mounts import Mounts, mounts
+from policies.model.nginx import Files
+from policies.model.pods import Pod, objects, patches
+from policies.model.property_values import UnknownValueError, Value
+from policies.rules.tls.annotations import INGRESSES
+from policies.rules.tls.hops import ACROSS
+
+SERVICES = ("kubernetes:core/v1:Service", "kubernetes:core/v1:ServiceList")
+
+
+@ACROSS.stack_rule(
+    "tls-hop-load-balancer",
+    about=(*SERVICES, *INGRESSES),
+    severity=Severity.HIGH,
+    controls=("Guide: SSL/TLS settings",),
+    remediation=(
+        "Terminate TLS at the load balancer with a policy, or in the pods with a configuration the pack "
+        "can read."
+    ),
+)
+def load_balancer_hop(stack: Stack, _: Options) -> Verdicts:
+    """A load balancer on the internet passes TLS on to pods with settings in this stack, or renews it."""
+    for resource in stack.of((*SERVICES, *INGRESSES)):
+        if not patches(resource):
+            yield from guarded(_objects(stack, resource), resource.urn)
+
+
+def _objects(stack: Stack, resource: Resource) -> Verdicts:
+    for item in objects(resource):
+        if resource.type in SERVICES:
+            yield from guarded(_service(stack, resource, item.value), resource.urn)
+        else:
+            yield from guarded(_balancer_of(resource, item.value), resource.urn)
+            yield from guarded(_hosts(resource, item.value), resource.urn)
+
+
+_AWS = "service.beta.kubernetes.io/aws-load-balancer-"
+
+
+def _service(stack: Stack, resource: Resource, service: Value) -> Verdicts:
+    if not _on_the_internet(service):
+        return
+    notes = service.at("metadata.annotations")
+    certified = not notes[f"{_AWS}ssl-cert"].absent
+    if certified:
+        yield from guarded(_renewed(resource, notes[f"{_AWS}backend-protocol"]), resource.urn)
+    chosen = notes[f"{_AWS}ssl-ports"] if certified else None
+    for port in service.at("spec.ports").items():
+        yield from guarded(_port(stack, resource, service, port, chosen), resource.urn)
+
+
+def _renewed(resource: Resource, backend: Value) -> Verdicts:
+    if backend.text() not in ("ssl", "https"):  # absent: as it comes out of TLS
+        yield resource.blame(wrong(backend, "'ssl'"))
+
+
+def _on_the_internet(service: Value) -> bool:
+    if service.at("spec.type").text() != "LoadBalancer":
+        return False
+    notes = service.at("metadata.annotations")
+    return notes[f"{_AWS}scheme"].text() != "internal" and notes[f"{_AWS}internal"].flag() is not True
+
+
+def _ends_tls(port: Value, chosen: Value) -> bool:
+    """Whether the certificate is for this port: all are without a list, or those listed by number or name."""
+    listed = {each.strip() for each in str(chosen.get() or "*").split(",")}
+    return bool(listed & {"*", str(port["port"].get()), port["name"].text()})
+
+
+def _port(stack: Stack, resource: Resource, service: Value, port: Value, certified: Value | None) -> Verdicts:
+    """The pods behind a port have to end TLS, unless a certificate is for it."""
+    if certified is not None and _ends_tls(port, certified):
+        return
+    if port["port"].number() == 80:
+        yield resource.blame(wrong(port["port"], "443"))
+        return
+    found = mounts(stack)
+    behind = found.behind(service)
+    if not behind and found.hidden:
+        yield from found.hidden  # one of them may be meant
+        return
+    unknown: list[Unknown] = []
+    for owner, pod in behind:
+        try:
+            if not _pod_ends_tls(found, owner, pod, port, unknown):
+                break
+        except UnknownValueError as fault:
+            unknown.append(Unknown(fault.path, owner.urn))
+    else:
+        if behind:
+            yield from unknown
+            return
+    remedy = "let nginx listen there with ssl by a ConfigMap of this stack, or end TLS at the load balancer"
+    yield Finding(
+        port["port"].path, f"{port['port'].shown()}, where no pod ends TLS", remedy, urn=resource.urn
+    )
+
+
+def _pod_ends_tls(found: Mounts, owner: Resource, pod: Pod, port: Value, unknown: list[Unknown]) -> bool:
+    """Whether its nginx ends TLS on the port, as far as is known; what is not goes to `unknown`."""
+    wanted = _target(pod, port)
+    hidden: list[Unknown] = []
+    for config_map, value in found.config_maps(owner, pod):
+        files = Files(value)
+        if any(wanted & server.tls_ports for server in files.servers()):
+            return True
+        hidden += (Unknown(each.path, config_map.urn) for each in files.unread if isinstance(each, Unknown))
+    unknown += hidden
+    return bool(hidden)
+
+
+def _target(pod: Pod, port: Value) -> set[int]:
+    """The port's numbers in a pod, whose containers may name them."""
+    target = port["port"] if port["targetPort"].absent else port["targetPort"]
+    number, name = target.number(), target.get()
+    if number is not None:
+        return {int(number)}
+    return {
+        int(each["containerPort"].number() or 0)
+        for value in pod.values()
+        for each in value["ports"].items()
+        if each["name"].get() == name
+    }
+
+
+_ALB = "alb.ingress.kubernetes.io/"
+
+
+def _balancer_of(resource: Resource, ingress: Value) -> Verdicts:
+    notes = ingress.at("metadata.annotations")
+    backend = notes[f"{_ALB}backend-protocol"]
+    if notes[f"{_ALB}scheme"].text() == "internet-facing" and backend.text() != "HTTPS":  # absent: HTTP
+        yield resource.blame(wrong(backend, "'HTTPS'"))
+
+
+_BY_SPEC = re.compile(r"nginx|traefik|contour|haproxy|kong")
+"""Classes of controllers that end TLS by spec.tls; those of AWS end it by annotations."""
+
+
+def _hosts(resource: Resource, ingress: Value) -> Verdicts:
+    """Every host of an Ingress has a certificate, unless TLS is passed on to the pods."""
+    notes = ingress.at("metadata.annotations")
+    named = ingress.at("spec.ingressClassName")
+    name = (notes["kubernetes.io/ingress.class"] if named.absent else named).text() or ""
+    if not _BY_SPEC.search(name) or notes["nginx.ingress.kubernetes.io/ssl-passthrough"].flag():
+        return
+    certified = ingress.at("spec.tls")
+    if not certified.items():
+        yield resource.blame(wrong(certified, "the hosts, each with the Secret of its certificate"))
+        return
+    hosts = {host for each in certified.items() for host in each["hosts"].texts() or ["*"]}
+    for rule in ingress.at("spec.rules").items():
+        yield from guarded(_host(resource, rule["host"], hosts), resource.urn)
+
+
+def _host(resource: Resource, host: Value, certified: set[str]) -> Verdicts:
+    text = host.text() or ""
+    if text and not any(fnmatchcase(text, pattern) for pattern in certified):
+        shown = f"{host.shown()}, for which spec.tls has no certificate"
+        yield Finding(host.path, shown, "add it there", urn=resource.urn)

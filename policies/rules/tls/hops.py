@@ -1,0 +1,134 @@
+"""Every hop of a request, over several providers: TLS 1.2 and newer from the visitor to the database."""
+
+from pulumi_policy import Severity
+
+from policies.engine.rule import (
+    Finding,
+    Option,
+    Options,
+    Resource,
+    Stack,
+    Topic,
+    Unknown,
+    Verdicts,
+    wrong,
+)
+from policies.model.checks import guarded
+from policies.model.cloudflare_zones import Zones
+from policies.model.property_values import Value
+from policies.rules.aws.rds import CLUSTER, INSTANCE
+from policies.rules.cloudflare.records import RECORDS
+from policies.rules.cloudflare.zones import Declared
+from policies.rules.tls.databases import (
+    CLUSTER_PARAMETERS,
+    OPTIONS,
+    PARAMETERS,
+    database_faults,
+    default_family,
+    forced_by_default,
+)
+
+ACROSS = Topic(
+    framework="Deployment guide: the service as a whole",
+    tags=("across-providers",),
+    url="https://www.pulumi.com/docs/insights/policy/policy-packs/authoring/",
+)
+
+
+_PARAMETERS = {
+    INSTANCE: ("parameterGroupName", PARAMETERS),
+    CLUSTER: ("dbClusterParameterGroupName", CLUSTER_PARAMETERS),
+}
+"""By type of database: where it names its parameters, and their type."""
+
+
+@ACROSS.stack_rule(
+    "tls-hop-database",
+    about=_PARAMETERS,
+    severity=Severity.HIGH,
+    controls=("Guide: SSL/TLS settings", "FSBP RDS.38"),
+    remediation="Let the database use a parameter group of this stack in which TLS 1.2 is forced.",
+    url="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html",
+)
+def database_hop(stack: Stack, _: Options) -> Verdicts:
+    """Every database of a stack uses a group that forces TLS 1.2 or newer."""
+    groups = {
+        (group.type, text): group
+        for group in stack.of((PARAMETERS, CLUSTER_PARAMETERS, OPTIONS))
+        for key in ("urn", "name", "id")
+        if (text := _named(group, key))
+    }
+    for database in stack.of(_PARAMETERS):
+        yield from guarded(_database(database, groups), database.urn)
+
+
+def _named(group: Resource, key: str) -> str | None:
+    if key == "urn":
+        return group.urn
+    return group[key].text() if group[key].known else None
+
+
+def _database(database: Resource, groups: dict[tuple[str, str], Resource]) -> Verdicts:
+    name, kind = _PARAMETERS[database.type]
+    engine = database["engine"]
+    oracle = engine.known and (engine.text() or "").startswith(("oracle", "custom-oracle"))
+    if oracle:
+        name, kind = "optionGroupName", OPTIONS
+    value = database[name]
+    reached = [(kind, urn) for urn in database.property_dependencies.get(name, ()) if (kind, urn) in groups]
+    group = groups.get(reached[0] if reached else (kind, value.text() or ""))
+    if group is not None:
+        yield from guarded(_forced(database, value, group), group.urn)
+        return
+    family = default_family(database, value)
+    if family is None:
+        yield Unknown(value.path, database.urn)  # a group of another stack
+    elif oracle or not forced_by_default(family):
+        offered = "an option group of this stack with SSL" if oracle else ""
+        yield database.blame(wrong(value, offered or "a parameter group of this stack that forces TLS"))
+
+
+def _forced(database: Resource, value: Value, group: Resource) -> Verdicts:
+    verdicts = list(database_faults(group))
+    for fault in verdicts:
+        if isinstance(fault, Finding):
+            yield Finding(value.path, f"a group in which {fault}", "mend the group", urn=database.urn)
+            return
+    yield from verdicts
+
+
+@ACROSS.stack_rule(
+    "tls-hop-edge",
+    about=RECORDS,
+    severity=Severity.HIGH,
+    controls=("Guide: SSL/TLS settings",),
+    remediation=(
+        "Declare the zone's min_tls_version and ssl in the stack that owns it, and proxy every origin."
+    ),
+    options={
+        "owner": Option(
+            default=True, schema={"type": "boolean", "description": "Whether this stack owns its zone."}
+        )
+    },
+)
+def edge_hop(stack: Stack, options: Options) -> Verdicts:
+    """From the visitor to Cloudflare and on to the load balancer, TLS is 1.2 or newer."""
+    if not options["owner"]:
+        return
+    zones = Zones(stack)
+    found = Declared(stack, zones)
+    judged: set[str | None] = set()
+    # Those that are proxied for sure come first: one of them is enough.
+    for record in sorted(stack.of(RECORDS), key=lambda record: not record["proxied"].known):
+        zone, proxied = zones.of(record), record["proxied"]
+        if zone in judged or (proxied.known and not proxied.flag()):
+            continue
+        judged.add(zone)
+        if zone is None and found:
+            yield Unknown("zoneId", record.urn)
+            continue
+        for name, wanted in (("min_tls_version", "'1.2'"), ("ssl", "'strict'")):
+            remedy = f"declare a cloudflare.ZoneSetting {name} with the value {wanted}"
+            finding = Finding(f"zone setting {name}", "not set by this stack", remedy, urn=record.urn)
+            for verdict in found.missing(zone, name, finding):
+                yield verdict if proxied.known else Unknown(proxied.path, record.urn)

@@ -1,0 +1,188 @@
+"""TLS 1.2 and newer at load balancers: listeners and classic policies."""
+
+import re
+
+from pulumi_policy import Severity
+
+from policies.engine import remediation
+from policies.engine.rule import (
+    Finding,
+    Options,
+    Resource,
+    Stack,
+    Unknown,
+    Verdicts,
+    each,
+    wrong,
+)
+from policies.model.checks import guarded
+from policies.model.property_values import Value
+from policies.rules.tls.versions import TLS
+
+_MODULES = ("lb", "alb", "elasticloadbalancingv2", "applicationloadbalancing")
+LISTENERS = frozenset(f"aws:{module}/listener:Listener" for module in _MODULES)
+CLASSIC = "aws:elb/loadBalancer:LoadBalancer"
+TARGET_GROUPS = frozenset(f"aws:{module}/targetGroup:TargetGroup" for module in _MODULES)
+
+
+# The newest policy that speaks TLS 1.2; published ones name their oldest version after TLS13-, TLS- or FS-
+# (docs.aws.amazon.com, elasticloadbalancing, "Security policies"); the older names allow TLS 1.0.
+ELB_WANTED = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
+
+
+_ELB_SAFE = re.compile(r"ELBSecurityPolicy-(TLS13|TLS|FS)-1-[23]-[\w-]+")
+
+
+def safe_elb_policy(name: str) -> bool:
+    """Whether an Elastic Load Balancing security policy refuses everything below TLS 1.2."""
+    return _ELB_SAFE.fullmatch(name) is not None
+
+
+@TLS.rule(
+    "tls-load-balancer-old-version",
+    remedy=remediation.set_to("sslPolicy", ELB_WANTED),
+    types=LISTENERS,
+    severity=Severity.HIGH,
+    controls=("CKV_AWS_103", "FSBP ELB.17"),
+    url="https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html",
+    remediation=f"Set sslPolicy of the listener to {ELB_WANTED}.",
+)
+def load_balancer(resource: Resource, _: Options) -> Verdicts:
+    """A load balancer's TLS listener accepts TLS 1.2 and newer only."""
+    if _protocol(resource["protocol"]) not in ("HTTPS", "TLS"):
+        return
+    policy = resource["sslPolicy"]
+    if not safe_elb_policy(policy.text() or ""):  # absent: ELBSecurityPolicy-2016-08, which speaks TLS 1.0
+        yield wrong(policy, ELB_WANTED)
+
+
+@TLS.rule(
+    "tls-load-balancer-plain-http",
+    types=LISTENERS | {CLASSIC},
+    severity=Severity.HIGH,
+    controls=("CKV_AWS_2", "FSBP ELB.1"),
+    remediation="Make the listener redirect to HTTPS, or give it protocol HTTPS and a certificate.",
+)
+def load_balancer_plain(resource: Resource, _: Options) -> Verdicts:
+    """Plain HTTP does nothing at a load balancer but redirect to HTTPS."""
+    if resource.type == CLASSIC:
+        yield from each(resource["listeners"].items(), _classic_plain)
+        return
+    protocol = _protocol(resource["protocol"])
+    if protocol in ("TCP", "TCP_UDP") and resource["port"].number() == 80:
+        # A network load balancer cannot redirect; what comes in here goes on as plain HTTP.
+        yield wrong(resource["port"], "443, with protocol TLS, or TCP for targets that end TLS themselves")
+    # Absent: HTTP, but a gateway load balancer's listener has neither protocol nor port.
+    if protocol != "HTTP" and not (protocol is None and not resource["port"].absent):
+        return
+    actions = resource["defaultActions"].items()
+    redirects = [action for action in actions if _protocol(action.at("redirect.protocol")) == "HTTPS"]
+    if not actions or len(redirects) < len(actions):
+        yield wrong(resource["protocol"], "HTTPS, or redirect to it in defaultActions")
+
+
+def _protocol(value: Value) -> str | None:
+    """The provider takes protocols in any case."""
+    text = value.text()
+    return text and text.upper()
+
+
+def _classic_plain(listener: Value) -> Verdicts:
+    if _protocol(listener["lbProtocol"]) == "HTTP":
+        yield wrong(listener["lbProtocol"], "https; a classic load balancer cannot redirect")
+
+
+@TLS.rule(
+    "tls-target-group-plain-http",
+    types=TARGET_GROUPS,
+    severity=Severity.MEDIUM,
+    controls=("CKV_AWS_378",),
+    url="https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-routing.html",
+    remediation="Set protocol of the target group to HTTPS; a network load balancer's to TLS or TCP.",
+)
+def target_group(resource: Resource, _: Options) -> Verdicts:
+    """From a load balancer to its targets nothing goes in plain HTTP."""
+    if _protocol(resource["protocol"]) == "HTTP":  # absent: a Lambda function, which has none
+        yield wrong(resource["protocol"], "HTTPS")
+
+
+@TLS.rule(
+    "tls-classic-load-balancer-old-version",
+    types=(
+        "aws:elb/loadBalancerPolicy:LoadBalancerPolicy",
+        "aws:elb/sslNegotiationPolicy:SslNegotiationPolicy",
+    ),
+    severity=Severity.HIGH,
+    controls=("CKV_AWS_103",),
+    remediation="Refer to ELBSecurityPolicy-TLS-1-2-2017-01, or switch the old protocols off.",
+)
+def classic_load_balancer(resource: Resource, _: Options) -> Verdicts:
+    """A classic load balancer's negotiation policy accepts TLS 1.2 and newer only."""
+    if resource.type.endswith(":LoadBalancerPolicy"):
+        if resource["policyTypeName"].text() != "SSLNegotiationPolicyType":
+            return
+        attributes = resource["policyAttributes"]
+    else:
+        attributes = resource["attributes"]
+    yield from each(attributes.items(), _classic_attribute)
+
+
+def _classic_attribute(attribute: Value) -> Verdicts:
+    name, value = attribute["name"].text(), attribute["value"]
+    if name == "Reference-Security-Policy":
+        if not safe_elb_policy(value.text() or ""):
+            yield wrong(value, "ELBSecurityPolicy-TLS-1-2-2017-01")
+    elif name in ("Protocol-SSLv3", "Protocol-TLSv1", "Protocol-TLSv1.1") and value.flag():
+        yield Finding(value.path, f"{value.shown()} for {name}", "set it to false")
+
+
+_CHOICES = {
+    "aws:elb/listenerPolicy:ListenerPolicy": ("loadBalancerName", "loadBalancerPort"),
+    "aws:elb/sslNegotiationPolicy:SslNegotiationPolicy": ("loadBalancer", "lbPort"),
+}
+"""What chooses a policy for a listener, and where each names the load balancer and the port."""
+
+
+@TLS.stack_rule(
+    "tls-classic-load-balancer-default",
+    about=(CLASSIC,),
+    severity=Severity.HIGH,
+    controls=("CKV_AWS_103",),
+    url="https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/elb-security-policy-table.html",
+    remediation="Give the listener a policy by an aws.elb.ListenerPolicy or aws.elb.SslNegotiationPolicy.",
+)
+def classic_default(stack: Stack, _: Options) -> Verdicts:
+    """A classic load balancer's TLS listener has a policy of its own; the default speaks TLS 1.0."""
+    choices = stack.of(_CHOICES)
+    for balancer in stack.of((CLASSIC,)):
+        yield from guarded(_classic_listeners(balancer, choices), balancer.urn)
+
+
+def _classic_listeners(balancer: Resource, choices: list[Resource]) -> Verdicts:
+    for listener in balancer["listeners"].items():
+        yield from guarded(_classic_listener(balancer, listener, choices), balancer.urn)
+
+
+def _classic_listener(balancer: Resource, listener: Value, choices: list[Resource]) -> Verdicts:
+    if _protocol(listener["lbProtocol"]) not in ("HTTPS", "SSL"):
+        return
+    port, hidden = listener["lbPort"].number(), list[Unknown]()
+    for choice in choices:
+        named, at = (choice[key] for key in _CHOICES[choice.type])
+        if at.known and at.number() != port:
+            continue
+        unknown = next((value for value in (named, at) if not value.known), None)
+        if balancer.urn in choice.property_dependencies.get(_CHOICES[choice.type][0], ()):
+            unknown = None if at.known else at
+        elif unknown is None and named.get() != balancer["name"].get():
+            continue
+        if unknown is None:
+            return
+        hidden.append(Unknown(unknown.path, choice.urn))
+    if hidden:
+        yield from hidden
+    else:
+        shown = f"{listener['lbProtocol'].shown()} with the default policy"
+        yield Finding(
+            listener["lbProtocol"].path, shown, "choose one that refers to TLS-1-2", urn=balancer.urn
+        )

@@ -1,0 +1,104 @@
+"""TLS 1.2 and newer in nginx configurations, wherever a ConfigMap carries one."""
+
+from collections.abc import Iterator
+
+from pulumi_policy import Severity
+
+from policies.engine.rule import Finding, Options, Resource, Stack, Unknown, Verdicts, each, wrong
+from policies.model.checks import guarded
+from policies.model.config_map_mounts import CONFIG_MAPS, Mounts, mounts
+from policies.model.nginx import PROTOCOLS, Directive, Files, place, walk
+from policies.model.pods import kubernetes, objects
+from policies.model.property_values import Value
+from policies.rules.tls.versions import SAFE, TLS
+
+WANTED = "TLSv1.2 TLSv1.3"
+_REFERENCE = "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_protocols"
+_REMEDIATION = (
+    "Write `ssl_protocols TLSv1.2 TLSv1.3;` in the http block or in every server block that listens with ssl."
+)
+
+
+@TLS.rule(
+    "tls-nginx-old-version",
+    types=kubernetes("core/v1", "ConfigMap"),
+    severity=Severity.HIGH,
+    controls=("Guide: nginx ssl_protocols", "CIS NGINX 4.1.4"),
+    url=_REFERENCE,
+    remediation=_REMEDIATION,
+)
+def nginx(resource: Resource, _: Options) -> Verdicts:
+    """An nginx configuration in a ConfigMap names TLS 1.2 and newer only."""
+    for item in objects(resource):
+        data = item.value["data"]
+        yield from each([data["ssl-protocols"]] if data.known else [], _controller)
+        files = Files(item.value)
+        yield from files.unread
+        for name, block in files.parsed.items():
+            yield from old_versions(files.entries[name], block)
+
+
+def old_versions(entry: Value, block: tuple[Directive, ...]) -> Iterator[Finding]:
+    """The directives, however deep, that name a version below 1.2."""
+    for directive in walk(block):
+        if directive.name in PROTOCOLS and (
+            not directive.args or any(version not in SAFE for version in directive.args)
+        ):
+            found = "[secret]" if entry.secret else repr(" ".join(directive.args))
+            where = f"{place(entry, directive.line)}: {directive.name}"
+            yield Finding(where, found, f"set it to {WANTED}")
+
+
+def _controller(value: Value) -> Verdicts:
+    if not value.absent:
+        yield from protocol_list(value)
+
+
+def protocol_list(value: Value) -> Verdicts:
+    """Protocols in one text, as the ingress-nginx controller takes them."""
+    if any(version not in SAFE for version in (value.text() or "").split()) or not value.text():
+        yield wrong(value, f"'{WANTED}'")
+
+
+@TLS.stack_rule(
+    "tls-nginx-version-missing",
+    about=CONFIG_MAPS,
+    severity=Severity.HIGH,
+    controls=("Guide: nginx ssl_protocols", "CIS NGINX 4.1.4"),
+    url=_REFERENCE,
+    remediation=_REMEDIATION,
+)
+def version_missing(stack: Stack, _: Options) -> Verdicts:
+    """A server of nginx that ends TLS has its versions named, there or in a ConfigMap mounted beside."""
+    for resource in stack.of(CONFIG_MAPS):
+        yield from guarded(_config_maps(stack, resource), resource.urn)
+
+
+def _config_maps(stack: Stack, resource: Resource) -> Verdicts:
+    for item in objects(resource):
+        bare = [each for each in Files(item.value).servers() if each.negotiates and not each.chosen]
+        missing = [
+            # Without the directive nginx before 1.27.3 also speaks TLS 1.0 and 1.1.
+            Finding(
+                f"{place(each.entry, each.line, each.name)}: ssl_protocols",
+                "not set",
+                f"set it to {WANTED}",
+                absent=True,
+                urn=resource.urn,
+            )
+            for each in bare
+        ]
+        if missing:
+            yield from _unless_named_beside(item.value, mounts(stack), missing)
+
+
+def _unless_named_beside(config_map: Value, found: Mounts, missing: list[Finding]) -> Verdicts:
+    """What is missing, unless every pod that mounts the ConfigMap mounts the versions as well."""
+    together, hidden = found.beside(config_map)
+    for mounted in together or [[config_map]]:
+        files = [Files(each) for each in mounted]
+        if any(each.names_versions() for each in files):
+            continue
+        unknown = [each for file in files for each in file.unread if isinstance(each, Unknown)]
+        unknown += [] if together else hidden
+        yield from unknown or missing
