@@ -21,7 +21,7 @@ from review.comparison import Options, compare, describe_head
 from review.model import Report
 from review.status import Status
 from review.supervisor import Stopped, stop_on_signals, time_limit
-from sandbox.fault import Fault
+from sandbox.errors import Fault
 
 NOT_RUN, STOPPED = 2, 128 + signal.SIGINT
 UNSAFE = (

@@ -14,9 +14,9 @@ from review.messages import Request
 from review.model import BASE_TO_HEAD, Report, listed
 from review.status import Status
 from review.supervisor import Command, evaluate
-from sandbox import engine
-from sandbox.fault import Fault
+from sandbox.errors import Fault
 from sandbox.progress import Progress
+from sandbox.toolchain import pulumi_cli
 
 OWN = ("review", "sandbox", "policies", "lazy_sdk.py", "docs/prices.yaml")
 """Our own code that the evaluation runs; of the trees it gets copies as well."""
@@ -44,7 +44,7 @@ def compare(options: Options, status: Status) -> Report:
     names = base, describe_head(tree)
     status.activity("looking for the engine")
     with redirect_stdout(sys.stderr):  # standard output is the report's
-        program = engine.find(Progress())
+        program = pulumi_cli.find(Progress())
     with tempfile.TemporaryDirectory(prefix="review-") as folder:
         place = Path(folder).resolve()
         work = place / "work"

@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 
 from review.seccomp import ARCHITECTURES, DENIED, filter_program
-from sandbox.fault import Fault
+from sandbox.errors import Fault
 
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "NO_COLOR", "PIPE_LAZY_SDK")
 """Variables of the caller's environment that it gets."""

@@ -21,7 +21,7 @@ from review.observed import Observed, Stack
 from review.regular_files import read_bytes, read_text
 from review.values import SHORTEST, is_map, masks
 from sandbox import workspace
-from sandbox.fault import Fault
+from sandbox.errors import Fault
 
 FIRST = ("dev", "stg", "prod")  # the order in which stacks are shown; others come after
 LOCK = "requirements.txt"

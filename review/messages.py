@@ -16,7 +16,7 @@ from typing import IO, Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from review.model import Report
-from sandbox.fault import Fault
+from sandbox.errors import Fault
 
 LONGEST = 32 * 2**20  # bytes of a message; a report on 2,000 changed resources has 2.3 MB
 MOST = 10_000  # messages

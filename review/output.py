@@ -7,7 +7,7 @@ from pathlib import Path
 
 from review import render
 from review.model import Report
-from sandbox.fault import Fault
+from sandbox.errors import Fault
 
 READABLE = 0o644
 

@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from sandbox.fault import Fault
+from sandbox.errors import Fault
 
 LARGEST = 256 * 2**20  # bytes; the plan of 2,000 resources takes some 20 MB
 

@@ -8,7 +8,7 @@ import yaml
 
 from review.model import Place
 from review.regular_files import read_text
-from sandbox.fault import Fault
+from sandbox.errors import Fault
 
 COMMON = frozenset({"true", "false", "null"})  # identify nothing by themselves; nor does a short value
 LARGEST = 4 * 2**20  # bytes of a stack file

@@ -17,7 +17,7 @@ from typing import IO, cast
 
 from review.model import listed
 from review.regular_files import kind
-from sandbox.fault import Fault
+from sandbox.errors import Fault
 
 LARGEST_FILE = 32 * 2**20  # bytes
 LARGEST_TREE = 512 * 2**20  # bytes

@@ -18,7 +18,7 @@ from review import isolation, messages
 from review.messages import REQUEST, Activity, Completed, Failure, Line, Request
 from review.model import Report
 from review.status import Status
-from sandbox.fault import Fault
+from sandbox.errors import Fault
 
 MEMORY_BYTES = 6 * 2**30  # a review of three stacks takes 1.2 GB, in 14 processes with 290 threads
 PROCESSES = 256

@@ -9,10 +9,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sandbox import console, engine, fault, lock, operations, plugins, workspace
+from sandbox import console, errors, operations, workspace
+from sandbox.engine import lock
+from sandbox.engine.process import DONE, NOT_RUN, STOPPED, Session
 from sandbox.operations import Serve
 from sandbox.progress import Progress
-from sandbox.run import DONE, NOT_RUN, STOPPED, Session
+from sandbox.toolchain import plugins, pulumi_cli
 
 LINE: dict[str, Any] = tomllib.loads(Path(__file__).with_name("commands.toml").read_text())
 
@@ -27,10 +29,10 @@ def main(words: Sequence[str] | None = None, serve: Serve | None = None) -> int:
     progress, root = Progress(), (args.project or Path(__file__).parents[1]).absolute()
     try:
         return _run(args, root, progress, serve)
-    except fault.Fault as error:
+    except errors.Fault as error:
         message = str(error)
     except OSError as error:
-        message = str(fault.of_system(error, root / ".sandbox"))
+        message = str(errors.of_system(error, root / ".sandbox"))
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return STOPPED
@@ -48,7 +50,7 @@ def _run(args: argparse.Namespace, root: Path, progress: Progress, serve: Serve 
             return operations.clean(stack, progress)
     if args.command == "console":
         return console.run(stack, progress)
-    program, left_over = engine.find(progress), None
+    program, left_over = pulumi_cli.find(progress), None
     if serve is None:  # imported here, since that takes longer than the commands that do without
         from sandbox.providers import left_over, serve
     os.umask(0o077)
@@ -59,10 +61,10 @@ def _run(args: argparse.Namespace, root: Path, progress: Progress, serve: Serve 
 
 def _build(command: str, progress: Progress) -> Iterable[Path]:
     if command == "control-plane":
-        from sandbox.targets import control_plane
+        from sandbox.clouds.kubernetes import control_plane
 
         return control_plane.build(progress).values()
-    return plugins.RECIPE.build(progress).values() if command == "plugins" else [engine.find(progress)]
+    return plugins.RECIPE.build(progress).values() if command == "plugins" else [pulumi_cli.find(progress)]
 
 
 def _arguments(words: Sequence[str] | None) -> argparse.Namespace:

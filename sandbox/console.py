@@ -8,10 +8,11 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from sandbox import behind, plugins, workspace
-from sandbox.fault import Fault
+from sandbox import target_selection, workspace
+from sandbox.clouds import process
+from sandbox.errors import Fault
 from sandbox.progress import Progress
-from sandbox.targets import process
+from sandbox.toolchain import plugins
 from sandbox.workspace import Stack
 
 START_UP = re.compile(r"(BASH_ENV|ENV|PROMPT_COMMAND|ZDOTDIR|PS1)$")
@@ -56,7 +57,7 @@ def run(stack: Stack, progress: Progress) -> int:
     """Open the caller's shell with TARGET, KUBECONFIG, AWS_ENDPOINT_URL and so on; the shell's exit code."""
     targets = process.running(stack.folder)
     if targets is None:
-        raise Fault(behind.advice(stack))
+        raise Fault(target_selection.advice(stack))
     region = workspace.read(stack.project / f"Pulumi.{stack.name}.yaml")["config"]
     settings = {key.value: value.value for key, value in region.value}
     own_variables = {"AWS_DEFAULT_REGION": settings.get("aws:region", ""), "TARGET": "sandbox"}
@@ -64,7 +65,7 @@ def run(stack: Stack, progress: Progress) -> int:
     tries += 'curl -H "Authorization: Bearer $CLOUDFLARE_API_TOKEN" $CLOUDFLARE_BASE_URL/zones'
     path = os.environ.get("PATH", "")
     if targets.kubeconfig:
-        from sandbox.targets import control_plane
+        from sandbox.clouds.kubernetes import control_plane
 
         kubectl = (control_plane.find() or {}).get("kubectl")
         path = f"{kubectl.parent}{os.pathsep}{path}" if kubectl else path

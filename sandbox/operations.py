@@ -12,13 +12,15 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from sandbox import behind, line, lock, plugins, policy_pack, summary, workspace
-from sandbox.fault import Fault
+from sandbox import summary, target_selection, workspace
+from sandbox.clouds import process
+from sandbox.clouds.process import Targets
+from sandbox.engine import lock, policy_pack, relay
+from sandbox.engine.process import DONE, Session
+from sandbox.errors import Fault
 from sandbox.progress import Progress, name_of
-from sandbox.run import DONE, Session
 from sandbox.summary import Phase
-from sandbox.targets import process
-from sandbox.targets.process import Targets
+from sandbox.toolchain import plugins
 from sandbox.workspace import Stack
 
 NEEDED_MEGABYTES = 64
@@ -47,7 +49,7 @@ def perform(session: Session, serve: Serve, left_over: LeftOver | None, args: Na
     protected = _protected(stack) if operation == "down" else set[str]()
     if protected and not args.yes:
         _confirm(stack, protected, progress)
-    targets = behind.find(stack, args.targets, progress) if left_over else None
+    targets = target_selection.find(stack, args.targets, progress) if left_over else None
     installed = plugins.find(targets, progress) if args.providers == "real" else plugins.NONE
     for name in filter(workspace.OF_CALLERS.match, list(os.environ)):
         del os.environ[name]
@@ -56,7 +58,7 @@ def perform(session: Session, serve: Serve, left_over: LeftOver | None, args: Na
     _make_ready(session, installed.settings, args.throwaway)
     mild, judged = args.throwaway and operation == "up", args.policies and operation in ("up", "preview")
     pack = policy_pack.flags(stack, advisory=mild) if judged else []
-    with serve(stack.folder, targets) as served, line.lay(served) as (ports, session.tell):
+    with serve(stack.folder, targets) as served, relay.lay(served) as (ports, session.tell):
         session.ports = {name: port for name, port in ports.items() if name not in installed.programs}
         session.more = installed.environment | (workspace.VARIABLES["throwaway"] if args.throwaway else {})
         # What somebody changed or deleted by hand is put back, as scripts/deploy.sh does on real stacks.

@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import jinja2
 
-from sandbox.marks import SIGNATURE, UNKNOWNS
 from sandbox.progress import Progress, name_of, short
+from sandbox.wire.sentinels import SIGNATURE, UNKNOWNS
 from sandbox.workspace import write_atomically
 
 MASK, LATER = "[secret]", "[known after up]"

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import yaml
 
-from sandbox.fault import Fault
+from sandbox.errors import Fault
 
 NOT_COPIED = {"secretsprovider", "encryptionsalt", "encryptedkey", "environment", "backend", "stackConfigDir"}
 """Keys of Pulumi.yaml and Pulumi.<stack>.yaml that point to somebody's key, state or Pulumi Cloud."""

@@ -167,7 +167,7 @@ def _same(paths: str, text: str, options: Options) -> None:
 
 
 def _sandbox(options: Options) -> tuple[str, str]:
-    from sandbox.targets import control_plane
+    from sandbox.clouds.kubernetes import control_plane
 
     running = targets.running(options)
     if running.kubeconfig is None:

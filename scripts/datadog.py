@@ -140,7 +140,7 @@ def client(chosen: Options) -> ApiClient:
 def _access(chosen: Options) -> tuple[str, tuple[str, str]]:
     """Where Datadog is, and with which keys; from the environment, never from an argument."""
     if chosen.target == "sandbox":
-        from sandbox import plugins
+        from sandbox.toolchain import plugins
 
         running = targets.running(chosen)
         variables = plugins.clients(running)

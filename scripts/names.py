@@ -81,7 +81,7 @@ def datadogs(steps: Steps, chosen: Options) -> None:
 def client(chosen: Options) -> cloudflare.Cloudflare:
     """Cloudflare's API; its token comes from the environment."""
     if chosen.target == "sandbox":
-        from sandbox import plugins
+        from sandbox.toolchain import plugins
 
         found = plugins.clients(targets.running(chosen))
         url, token = found["CLOUDFLARE_BASE_URL"], found["CLOUDFLARE_API_TOKEN"]

@@ -11,7 +11,7 @@ from scripts.options import ROOT, Options, Refused
 from scripts.process import Failed, Programs
 
 if TYPE_CHECKING:
-    from sandbox.targets.process import Targets
+    from sandbox.clouds.process import Targets
 
 SANDBOXES = ROOT / ".sandbox"
 ADDRESSES = {
@@ -25,7 +25,7 @@ ADDRESSES = {
 
 def running(chosen: Options) -> "Targets":
     """Return the targets of the stack's sandbox; refuse where none run."""
-    from sandbox.targets import process  # a real stack needs nothing of the sandbox
+    from sandbox.clouds import process  # a real stack needs nothing of the sandbox
 
     targets = process.running(SANDBOXES / chosen.stack)
     if targets is None:
@@ -35,9 +35,9 @@ def running(chosen: Options) -> "Targets":
 
 def advice(chosen: Options) -> str:
     """Say why the stack's sandbox does not answer and what to do, as the sandbox's own commands do."""
-    from sandbox import behind, workspace
+    from sandbox import target_selection, workspace
 
-    return behind.advice(workspace.find_stack(ROOT, chosen.stack))
+    return target_selection.advice(workspace.find_stack(ROOT, chosen.stack))
 
 
 def put_back(chosen: Options) -> str:
@@ -83,7 +83,7 @@ def _sandbox_folders() -> Iterator[Path]:
 
 def _addresses(folder: Path) -> list[tuple[str, str]]:
     """Return the variables that lead to a sandbox's APIs, each with the address."""
-    from sandbox.targets import process
+    from sandbox.clouds import process
 
     targets = process.written(folder) if (folder / "targets.json").is_file() else None
     return [(name, getattr(targets, part)) for name, part in ADDRESSES.items()] if targets else []

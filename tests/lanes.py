@@ -18,7 +18,7 @@ from typing import Literal, cast
 
 import pytest
 
-from sandbox.built import RECIPES, cache_folder
+from sandbox.toolchain.builds import RECIPES, cache_folder
 
 Lane = Literal["unit", "engine", "drill"]
 
@@ -42,7 +42,7 @@ DRILL_PROGRAMS: tuple[str, ...] = (
     "shellcheck",
     "unshare",
 )
-SERVER_MODULE = "sandbox.targets"
+SERVER_MODULE = "sandbox.clouds"
 
 REFUSAL = "a test of the {lane} lane starts {program}: mark it {marker} (tests/lanes.py)"
 STUB = f"""\

@@ -11,8 +11,9 @@ from typing import Any, cast
 
 import yaml
 
-from sandbox import engine, workspace
+from sandbox import workspace
 from sandbox.progress import Progress
+from sandbox.toolchain import pulumi_cli
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("components", "foundation", "policies", "schemas", "__main__.py", "lazy_sdk.py", "Pulumi.yaml")
@@ -56,7 +57,7 @@ class Stack:
     def secrets(self) -> dict[str, str]:
         """The random values that the sandbox entered, as the engine reads them, by their keys."""
         printed = subprocess.run(
-            [engine.find(Progress()), "config", "--show-secrets", "--json", "--stack", self.name],
+            [pulumi_cli.find(Progress()), "config", "--show-secrets", "--json", "--stack", self.name],
             cwd=self.folder,
             env=workspace.environment(workspace.find_stack(self.root, self.name), {}),
             capture_output=True,

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import engine
-from sandbox.fault import Fault
+from sandbox.clouds.kubernetes import control_plane
+from sandbox.errors import Fault
 from sandbox.progress import Progress
-from sandbox.targets import control_plane
+from sandbox.toolchain import pulumi_cli
 from tests import conftest, lanes
 
 
@@ -23,13 +23,13 @@ def test_the_latest_marker_is_the_lane(request: pytest.FixtureRequest) -> None:
 
 def test_the_engine_and_the_control_plane_are_hidden_from_a_unit_test() -> None:
     with pytest.raises(Fault):
-        engine.find(Progress())
+        pulumi_cli.find(Progress())
     assert control_plane.find() is None
 
 
 @pytest.mark.engine
 def test_the_engine_is_there_for_a_test_of_its_lane_and_the_control_plane_is_not() -> None:
-    assert engine.find(Progress()).exists()
+    assert pulumi_cli.find(Progress()).exists()
     assert control_plane.find() is None
 
 
@@ -57,7 +57,7 @@ def test_a_program_by_name_ends_at_once_and_names_the_marker_that_permits_it(
     [
         (["/usr/sbin/nginx", "-v"], "drill"),
         (["/usr/lib/postgresql/15/bin/postgres"], "drill"),
-        ([sys.executable, "-m", "sandbox.targets", "folder"], "engine"),
+        ([sys.executable, "-m", "sandbox.clouds", "folder"], "engine"),
     ],
 )
 def test_a_server_by_its_path_is_refused(command: list[str], marker: str) -> None:

@@ -104,7 +104,7 @@ THREADS = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
-from sandbox.providers.schema import properties
+from sandbox.wire.schema import properties
 import pulumi_datadog._inputs as inputs
 sys.setswitchinterval(1e-6)
 names = [name for name in sorted(inputs.__lazy_classes__) if name.endswith("Args")][:300]

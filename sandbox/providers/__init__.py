@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 from pulumi.runtime.proto.provider_pb2_grpc import add_ResourceProviderServicer_to_server
 
+from sandbox.clouds.process import Targets
 from sandbox.providers.aws import Aws, AwsPlan
 from sandbox.providers.cloudflare import Cloudflare, CloudflarePlan, CloudflareTarget
 from sandbox.providers.datadog import Datadog, DatadogPlan, DatadogTarget
@@ -16,8 +17,7 @@ from sandbox.providers.kubernetes import Kubernetes, KubernetesPlan
 from sandbox.providers.provider import Provider, setting
 from sandbox.providers.target import Package, Resource, Target
 from sandbox.providers.tls import TlsTarget
-from sandbox.providers.values import decoded
-from sandbox.targets.process import Targets
+from sandbox.wire.values import decoded
 
 MESSAGE_BYTES = 400 * 1024 * 1024  # the engine's own limit for a message
 

@@ -5,8 +5,8 @@ import json
 from collections.abc import Callable
 from typing import Any, TypeAlias, cast, get_args
 
-from sandbox.providers import schema
-from sandbox.providers.values import Json, beside, project
+from sandbox.wire import schema
+from sandbox.wire.values import Json, beside, project
 
 Find: TypeAlias = Callable[[Json, str], Any]  # what an API's object has for a property of the SDK
 

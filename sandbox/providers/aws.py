@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sandbox.providers import aws_documents, json_schema, schema
+from sandbox.providers import aws_documents
 from sandbox.providers.diff import Change
-from sandbox.providers.kinds import kind, table
 from sandbox.providers.plan import Plan
+from sandbox.providers.resource_types import kind, table
 from sandbox.providers.target import Package, Resource, made_up_name
-from sandbox.providers.values import Json
+from sandbox.wire import json_schema, schema
+from sandbox.wire.values import Json
 
 SOURCES = ("cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId")
 """What a security group rule can be about: exactly one of them."""

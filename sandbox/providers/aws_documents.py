@@ -5,8 +5,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from sandbox.providers import json_schema
-from sandbox.providers.values import Json
+from sandbox.wire import json_schema
+from sandbox.wire.values import Json
 
 
 def faults(name: str, purpose: str, text: str) -> Iterator[str]:

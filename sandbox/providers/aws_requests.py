@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
 from sandbox.providers.target import Refused
-from sandbox.providers.values import Json
+from sandbox.wire.values import Json
 
 ATTEMPTS = 25  # as many as the AWS provider makes by default
 

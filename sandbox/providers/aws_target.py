@@ -9,16 +9,17 @@ from typing import Any, cast
 
 from botocore.model import StructureShape
 
-from sandbox.providers import aws_requests, schema
+from sandbox.providers import aws_requests
 from sandbox.providers.answers import aligned, members
 from sandbox.providers.aws import AwsPlan
 from sandbox.providers.aws_requests import BARE, Clients, operation, told
 from sandbox.providers.diff import changes
-from sandbox.providers.kinds import digits, kind, table
 from sandbox.providers.plan import ACCOUNT, REGION
+from sandbox.providers.resource_types import digits, kind, table
 from sandbox.providers.target import Live, Refused, Resource
 from sandbox.providers.templates import fill, search, text
-from sandbox.providers.values import Json, plain, project, secret_texts
+from sandbox.wire import schema
+from sandbox.wire.values import Json, plain, project, secret_texts
 
 MARK = "sandbox:made-for"
 """The key of a tag by which a thing without a name of its own is found again; nobody is shown it."""

@@ -6,7 +6,7 @@ from typing import Any, cast
 from sandbox.providers.plan import Plan
 from sandbox.providers.rest import RestPackage, RestTarget
 from sandbox.providers.target import Refused, Resource
-from sandbox.providers.values import Json
+from sandbox.wire.values import Json
 
 CERTIFICATE = "cloudflare:index/originCaCertificate:OriginCaCertificate"
 
@@ -30,7 +30,7 @@ class CloudflarePlan(Plan):
 
 def _certificate(given: Json) -> Json:
     """A certificate for the request's key and the hosts; the key of its authority is forgotten at once."""
-    from sandbox.targets.origin_ca import OriginCa
+    from sandbox.clouds.cloudflare.origin_ca import OriginCa
 
     days = int(given.get("requestedValidity", LONGEST))
     try:

@@ -5,7 +5,7 @@ from typing import cast
 from sandbox.providers.plan import Plan
 from sandbox.providers.rest import RestPackage, RestTarget, body
 from sandbox.providers.target import Live, Resource
-from sandbox.providers.values import Json, plain
+from sandbox.wire.values import Json, plain
 
 MONITOR = "datadog:index/monitor:Monitor"
 TEST = "datadog:index/syntheticsTest:SyntheticsTest"

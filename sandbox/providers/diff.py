@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from sandbox.providers.values import UNKNOWN, Json, Path, kind, plain
+from sandbox.wire.values import UNKNOWN, Json, Path, kind, plain
 
 ABSENT = object()
 

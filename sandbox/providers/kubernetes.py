@@ -5,13 +5,14 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
-from sandbox.providers import json_schema, kubernetes_schema
+from sandbox.providers import kubernetes_schema
 from sandbox.providers.diff import Change
-from sandbox.providers.kinds import Words, digits, kind, table
 from sandbox.providers.plan import Plan, now
+from sandbox.providers.resource_types import Words, digits, kind, table
 from sandbox.providers.target import Package, Resource, made_up_name
 from sandbox.providers.templates import broken
-from sandbox.providers.values import Json, Secret, known, merge, plain
+from sandbox.wire import json_schema
+from sandbox.wire.values import Json, Secret, known, merge, plain
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 SECRET = "kubernetes:core/v1:Secret"

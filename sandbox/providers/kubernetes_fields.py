@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from sandbox.providers.kubernetes import HIDDEN, SECRET
 from sandbox.providers.target import Live, Resource
-from sandbox.providers.values import Json, Secret, mark
+from sandbox.wire.values import Json, Secret, mark
 
 
 def ident(found: Json) -> str:

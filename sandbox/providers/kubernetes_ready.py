@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import jinja2
 
-from sandbox.providers.kinds import table
-from sandbox.targets.kubernetes_api import Api, Json, condition, dig
+from sandbox.clouds.kubernetes.api import Api, Json, condition, dig
+from sandbox.providers.resource_types import table
 
 POLL_SECONDS = 0.2
 

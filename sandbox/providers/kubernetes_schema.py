@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from importlib import resources
 from typing import Any, cast
 
-from sandbox.providers import json_schema
-from sandbox.providers.kinds import table
-from sandbox.providers.values import UNKNOWN, Json, at, plain, show, show_path
+from sandbox.providers.resource_types import table
+from sandbox.wire import json_schema
+from sandbox.wire.values import UNKNOWN, Json, at, plain, show, show_path
 
 FOLDER = "kubernetes-json-schema/v1.34.0-local-strict"
 

@@ -11,14 +11,14 @@ from typing import Any, cast
 import yaml
 from urllib3.exceptions import HTTPError
 
+from sandbox.clouds.kubernetes.api import Api, ApiError, Json, condition, dig
 from sandbox.providers import kubernetes_fields as fields
 from sandbox.providers import kubernetes_ready as ready
 from sandbox.providers.diff import Change
-from sandbox.providers.kinds import digits, table
 from sandbox.providers.kubernetes import RELEASE, KubernetesPlan, metadata_of, namespace_of
+from sandbox.providers.resource_types import digits, table
 from sandbox.providers.target import Live, Refused, Resource, Unready
-from sandbox.providers.values import known, mark, merge, plain
-from sandbox.targets.kubernetes_api import Api, ApiError, Json, condition, dig
+from sandbox.wire.values import known, mark, merge, plain
 
 DEFAULT_SECONDS = 600.0
 """How long the provider waits if neither the program nor the object says (pulumi-kubernetes, pkg/await)."""

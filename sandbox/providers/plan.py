@@ -9,10 +9,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from sandbox.providers import schema
-from sandbox.providers.kinds import Words, digits, kind, table
+from sandbox.providers.resource_types import Words, digits, kind, table
 from sandbox.providers.target import Live, Refused, Resource, Target
-from sandbox.providers.values import Json, added, merge, plain, unknown_leaves
+from sandbox.wire import schema
+from sandbox.wire.values import Json, added, merge, plain, unknown_leaves
 
 ACCOUNT = "123456789012"  # the account that AWS's own documentation uses
 

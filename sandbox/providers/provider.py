@@ -15,10 +15,10 @@ from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, plugin_pb2
 from pulumi.runtime.proto import provider_pb2 as proto
 from pulumi.runtime.proto.provider_pb2_grpc import ResourceProviderServicer
 
-from sandbox.providers import schema
 from sandbox.providers.diff import Change, changes, reaches
 from sandbox.providers.target import Live, Package, Refused, Resource, Target, Unready
-from sandbox.providers.values import Json, decode, encode, mark, plain, project, show_path
+from sandbox.wire import schema
+from sandbox.wire.values import Json, decode, encode, mark, plain, project, show_path
 
 Context = grpc.ServicerContext
 Handler = TypeVar("Handler", bound=Callable[..., Any])

@@ -12,11 +12,11 @@ from urllib.parse import quote
 
 import urllib3
 
-from sandbox.providers import schema
 from sandbox.providers.answers import number, received
-from sandbox.providers.kinds import kind, table
+from sandbox.providers.resource_types import kind, table
 from sandbox.providers.target import Live, Package, Refused, Resource, Target
-from sandbox.providers.values import Json, each, merge, plain
+from sandbox.wire import schema
+from sandbox.wire.values import Json, each, merge, plain
 
 RETRY = urllib3.Retry(
     total=8, backoff_factor=0.5, backoff_max=4, allowed_methods=None, raise_on_status=False,
@@ -133,7 +133,7 @@ class RestPackage(Package):
             return  # what is wrong with a secret could not be said
         at = row(resource.type)
         if known == given or (at.enough and known.keys() >= {*at.enough}):
-            from sandbox.targets import client_models
+            from sandbox.clouds import client_models
 
             try:
                 yield from client_models.check(at.kind, body(resource))

@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.providers import schema
 from sandbox.providers.diff import Change, reaches
-from sandbox.providers.kinds import digits, kind
-from sandbox.providers.values import UNKNOWN, Json, added, known, mark, merge, plain, unknown_leaves
+from sandbox.providers.resource_types import digits, kind
+from sandbox.wire import schema
+from sandbox.wire.values import UNKNOWN, Json, added, known, mark, merge, plain, unknown_leaves
 
 
 class Refused(Exception):

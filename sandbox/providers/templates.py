@@ -10,7 +10,7 @@ import jmespath
 from jmespath.functions import Functions, signature
 
 from sandbox.providers import aws_documents
-from sandbox.providers.values import Json
+from sandbox.wire.values import Json
 
 PLACE = re.compile(r"<([^<>]+)>")  # JMESPath in a template
 

@@ -2,10 +2,10 @@
 
 from typing import Any, cast
 
-from sandbox.providers.kinds import digits, table
 from sandbox.providers.plan import Plan
+from sandbox.providers.resource_types import digits, table
 from sandbox.providers.target import Live, Refused, Resource
-from sandbox.providers.values import Json, merge
+from sandbox.wire.values import Json, merge
 
 KEY = "tls:index/privateKey:PrivateKey"
 REQUEST = "tls:index/certRequest:CertRequest"

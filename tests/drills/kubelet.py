@@ -15,8 +15,8 @@ from urllib.parse import urlparse
 
 import yaml
 
-from sandbox.targets import control_plane
-from sandbox.targets.kubernetes_api import Api
+from sandbox.clouds.kubernetes import control_plane
+from sandbox.clouds.kubernetes.api import Api
 from tests.drills.certificates import Authority
 from tests.drills.pod import Pod
 

@@ -14,8 +14,8 @@ from typing import Any, cast
 import boto3
 import pytest
 
-from sandbox.targets import process
-from sandbox.targets.kubernetes_api import Api
+from sandbox.clouds import process
+from sandbox.clouds.kubernetes.api import Api
 from scripts import options, relocate, stack_file
 from tests.drills import bucket, data
 from tests.drills.conftest import Measured

@@ -18,8 +18,8 @@ from pulumi import automation
 from pulumi.automation import PulumiCommand
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from sandbox.engine import find
 from sandbox.progress import Progress
+from sandbox.toolchain.pulumi_cli import find
 
 ROOT = Path(__file__).parents[2]
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from review import looking, render
 from review.model import Report
-from sandbox import engine
 from sandbox.progress import Progress
+from sandbox.toolchain import pulumi_cli
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("components", "foundation", "policies", "schemas", "__main__.py", "lazy_sdk.py", "Pulumi.yaml")
@@ -268,7 +268,7 @@ def main(folder: Path, names: Sequence[str]) -> None:
     """Look at the pairs, two at a time."""
     import multiprocessing
 
-    os.environ["PULUMI"] = str(engine.find(Progress()))
+    os.environ["PULUMI"] = str(pulumi_cli.find(Progress()))
     bases = _bases(folder, names)
 
     def look(half: Sequence[str]) -> None:

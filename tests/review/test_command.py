@@ -19,9 +19,9 @@ import pytest
 from bench.review import STACKS, repository
 from review import comparison
 from review.seccomp import ARCHITECTURES, DENIED
-from sandbox import engine
-from sandbox.fault import Fault
+from sandbox.errors import Fault
 from sandbox.progress import Progress
+from sandbox.toolchain import pulumi_cli
 from tests.review.pairs import copy
 
 pytestmark = pytest.mark.drill
@@ -219,7 +219,7 @@ def test_without_bubblewrap_a_program_is_run_only_with_a_flag_that_says_so(
 ) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "git").symlink_to(str(shutil.which("git")))
-    pulumi = engine.find(Progress())
+    pulumi = pulumi_cli.find(Progress())
     main, before = tree / "__main__.py", (tree / "__main__.py").read_text()
     main.write_text(WITNESS.replace("OUTSIDE", str(tmp_path)) + "raise SystemExit('enough')\n")
     try:

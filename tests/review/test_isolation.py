@@ -13,7 +13,7 @@ import pytest
 
 from review import isolation
 from review.isolation import Isolation
-from sandbox.fault import Fault
+from sandbox.errors import Fault
 
 pytestmark = [
     pytest.mark.drill,

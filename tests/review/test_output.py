@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from review import output, render
-from sandbox.fault import Fault
+from sandbox.errors import Fault
 from tests.review import made
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from review import observed
 from review.regular_files import read_bytes, read_text
-from sandbox.fault import Fault
+from sandbox.errors import Fault
 
 
 def test_a_regular_file_is_read_up_to_its_bound(tmp_path: Path) -> None:

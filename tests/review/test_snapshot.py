@@ -11,7 +11,7 @@ import pytest
 from review import snapshot
 from review.comparison import find_base
 from review.snapshot import Snapshot, copy_code, copy_commit, copy_tracked, untracked
-from sandbox.fault import Fault
+from sandbox.errors import Fault
 
 IDENTITY = ("-c", "user.name=x", "-c", "user.email=x@example.com")
 

@@ -17,7 +17,7 @@ from review.messages import Request
 from review.model import Report
 from review.status import Status
 from review.supervisor import Bounds, Command, evaluate, excess, time_limit
-from sandbox.fault import Fault
+from sandbox.errors import Fault
 from tests.review import made
 
 ROOT = Path(__file__).parents[2]

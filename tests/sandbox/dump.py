@@ -8,8 +8,8 @@ from typing import Any
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from sandbox.targets.kubernetes_api import Api
-from sandbox.targets.process import Targets
+from sandbox.clouds.kubernetes.api import Api
+from sandbox.clouds.process import Targets
 from tests.sandbox.inventory import REGIONS, call, client, kinds, zone
 from tests.stacks import forms
 

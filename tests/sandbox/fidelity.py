@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from sandbox.targets import aws_moto
+from sandbox.clouds.aws import moto_patches
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "sandbox.md"
@@ -64,10 +64,11 @@ def _table(name: str) -> dict[str, Any]:
 
 def moto() -> str:
     """What is done about moto, as its module says it."""
-    [_, said] = (aws_moto.mend.__doc__ or "").split("\n\n")
+    [_, said] = (moto_patches.mend.__doc__ or "").split("\n\n")
     said = " ".join(said.split()).replace("It", "it", 1)
     instead, afterwards = (
-        ", ".join(f"`{name}`" for name in sorted(names)) for names in (aws_moto.INSTEAD, aws_moto.AFTERWARDS)
+        ", ".join(f"`{name}`" for name in sorted(names))
+        for names in (moto_patches.INSTEAD, moto_patches.AFTERWARDS)
     )
     return (
         f"{START}it answers {instead} in its place, and completes {afterwards}. moto itself is mended: {said}"

@@ -10,10 +10,10 @@ import boto3
 import jmespath
 
 from sandbox import workspace
+from sandbox.clouds import process
+from sandbox.clouds.kubernetes.api import Api
+from sandbox.clouds.process import Targets
 from sandbox.providers.aws_target import MARK
-from sandbox.targets import process
-from sandbox.targets.kubernetes_api import Api
-from sandbox.targets.process import Targets
 from tests.stacks import Stack
 
 Held = set[tuple[str, str]]

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from sandbox import behind, built, workspace
-from sandbox.fault import Fault
+from sandbox import target_selection, workspace
+from sandbox.clouds import process
+from sandbox.clouds.kubernetes import control_plane
+from sandbox.errors import Fault
 from sandbox.progress import Progress
-from sandbox.targets import control_plane, process
+from sandbox.toolchain import builds
 from sandbox.workspace import Stack
 from tests.sandbox import small
 from tests.sandbox.inventory import in_state, in_targets
@@ -45,21 +47,21 @@ def hold(stack: Stack, *types: str) -> None:
 def test_a_new_stack_has_targets_and_its_first_line_says_what_it_lacks(
     stack: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    targets = behind.find(stack, None, Progress())
+    targets = target_selection.find(stack, None, Progress())
     first, *_ = capsys.readouterr().out.splitlines()
     assert targets is not None and targets.kubeconfig is None
     assert "Kubernetes: no control plane is built" in first
     assert "`make control-plane` builds one (about 9 minutes, once)" in first
-    assert behind.find(stack, None, Progress()) == targets
+    assert target_selection.find(stack, None, Progress()) == targets
 
 
 def test_a_control_plane_that_is_built_later_is_not_put_under_what_there_is(
     stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    targets = behind.find(stack, None, Progress())
+    targets = target_selection.find(stack, None, Progress())
     monkeypatch.setattr(control_plane, "find", dict)
     capsys.readouterr()
-    assert behind.find(stack, None, Progress()) == targets
+    assert target_selection.find(stack, None, Progress()) == targets
     first, *_ = capsys.readouterr().out.splitlines()
     assert "begun without the control plane that is built now, and goes on so; make clean STACK=dev" in first
 
@@ -70,7 +72,7 @@ def test_cloudflares_account_has_the_zones_that_the_stack_files_name(stack: Stac
         "stg": '  pipe:edge:\n    zoneName: "pipe.test"\n    # zoneName: pipe.off\n',
     }.items():
         (stack.project / f"Pulumi.{name}.yaml").write_text(f"config:\n{text}")
-    targets = behind.find(stack, None, Progress())
+    targets = target_selection.find(stack, None, Progress())
     assert targets is not None
     headers = {"Authorization": "Bearer it"}
     answer = urllib3.request("GET", f"{targets.cloudflare}/client/v4/zones", headers=headers).json()
@@ -78,65 +80,67 @@ def test_cloudflares_account_has_the_zones_that_the_stack_files_name(stack: Stac
 
 
 def test_without_targets_nothing_runs(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
-    behind.find(stack, "all", Progress())
-    assert behind.find(stack, "none", Progress()) is None
+    target_selection.find(stack, "all", Progress())
+    assert target_selection.find(stack, "none", Progress()) is None
     assert process.running(stack.folder) is None
     assert "TARGETS=none: nothing is behind the providers" in capsys.readouterr().out
-    assert behind.find(stack, None, Progress()) is None
+    assert target_selection.find(stack, None, Progress()) is None
 
 
 def test_what_was_planned_is_not_taken_for_real(stack: Stack) -> None:
-    behind.find(stack, "none", Progress())
+    target_selection.find(stack, "none", Progress())
     hold(stack, "pulumi:pulumi:Stack", "tls:index/privateKey:PrivateKey", "aws:ec2/vpc:Vpc")
     with pytest.raises(Fault) as fault:
-        behind.find(stack, "all", Progress())
+        target_selection.find(stack, "all", Progress())
     assert str(fault.value) == (
         "the 1 resources of dev were made with TARGETS=none, not all: "
         "leave TARGETS out, or first make down STACK=dev, or make clean STACK=dev."
     )
-    assert behind.find(stack, None, Progress()) is None
+    assert target_selection.find(stack, None, Progress()) is None
 
 
 def test_what_to_do_depends_on_what_there_was(stack: Stack) -> None:
     anew = "Start anew: make clean STACK=dev, then make sandbox STACK=dev"
-    assert behind.advice(stack) == "the sandbox of dev does not run. Start it: make sandbox STACK=dev"
+    assert (
+        target_selection.advice(stack) == "the sandbox of dev does not run. Start it: make sandbox STACK=dev"
+    )
     hold(stack, "aws:ec2/vpc:Vpc")
     workspace.write_atomically(stack.folder / "behind", "none")
-    assert behind.advice(stack) == (
+    assert target_selection.advice(stack) == (
         f"dev was made with TARGETS=none, so nothing is behind its providers. {anew}"
     )
     workspace.write_atomically(stack.folder / "behind", "all")
     process.start(stack.folder, Progress(), control_plane=False)
-    assert "run, but one of them does not answer" in behind.advice(stack)
+    assert "run, but one of them does not answer" in target_selection.advice(stack)
     process.stop(stack.folder)
-    assert behind.advice(stack).endswith(anew) and "have ended" in behind.advice(stack)
+    assert target_selection.advice(stack).endswith(anew) and "have ended" in target_selection.advice(stack)
 
 
 def test_dead_targets_of_a_state_with_resources_are_not_replaced(stack: Stack) -> None:
-    targets = behind.find(stack, "all", Progress())
+    targets = target_selection.find(stack, "all", Progress())
     assert targets is not None
     os.kill(targets.pid, signal.SIGKILL)
     while process.running(stack.folder):  # a kill is not over when it is said
         time.sleep(0.01)
     hold(stack, "aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet")
     with pytest.raises(Fault) as fault:
-        behind.find(stack, None, Progress())
+        target_selection.find(stack, None, Progress())
     assert str(fault.value) == (
         "the targets of dev have ended, and what was in them is gone, while the state has 2 resources. "
         f"{stack.folder / 'targets.log'} may say why. "
         "Start anew: make clean STACK=dev, then make sandbox STACK=dev"
     )
-    assert str(fault.value) == behind.advice(stack)
+    assert str(fault.value) == target_selection.advice(stack)
     hold_nothing = json.dumps({"checkpoint": {"latest": {"resources": []}}})
     workspace.write_atomically(stack.checkpoint, hold_nothing)
-    assert behind.find(stack, None, Progress()) not in (None, targets)
+    assert target_selection.find(stack, None, Progress()) not in (None, targets)
 
 
 @pytest.fixture
 def without_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine on which the engine is built, and no control plane."""
     (cache := tmp_path / "cache" / "pipe-infrastructure").mkdir(parents=True)
-    for folder in built.cache_folder().glob("pulumi-*"):
+    for folder in builds.cache_folder().glob("pulumi-*"):
         (cache / folder.name).symlink_to(folder)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)

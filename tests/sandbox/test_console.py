@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.clouds import process
 from sandbox.progress import Progress
-from sandbox.targets import process
 from tests.sandbox.small import make
 from tests.stacks import ROOT
 

@@ -10,7 +10,7 @@ import pytest
 
 from sandbox import workspace
 from sandbox.__main__ import main
-from sandbox.fault import of_system
+from sandbox.errors import of_system
 from sandbox.workspace import write_atomically
 from tests.sandbox.project import Project
 from tests.sandbox.things import serve

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import built, engine
 from sandbox.__main__ import main
-from sandbox.fault import Fault
+from sandbox.errors import Fault
 from sandbox.progress import Progress
+from sandbox.toolchain import builds, pulumi_cli
 
-WANTED = engine.RECIPE.version
+WANTED = pulumi_cli.RECIPE.version
 
 GO = """\
 for word; do [ "$before" = -o ] && out=$word; before=$word; done
@@ -53,7 +53,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 def fault() -> str:
     with pytest.raises(Fault) as found:
-        engine.find(Progress())
+        pulumi_cli.find(Progress())
     return str(found.value)
 
 
@@ -64,7 +64,7 @@ def test_the_sdk_is_of_the_engines_version() -> None:
 @pytest.mark.parametrize("version", [WANTED, "3.300.0", "3.259.1-alpha.4"])
 def test_a_pulumi_on_path_that_is_new_enough_is_used(machine: Machine, version: str) -> None:
     mine = machine.pulumi(version)
-    assert engine.find(Progress()) == mine
+    assert pulumi_cli.find(Progress()) == mine
 
 
 @pytest.mark.parametrize("version", ["3.258.0", "2.900.0", "4.0.0"])
@@ -73,7 +73,7 @@ def test_another_pulumi_on_path_gives_way_to_the_pinned_one(
 ) -> None:
     machine.pulumi(version)
     machine.program("go", GO)
-    assert engine.find(Progress()).is_relative_to(machine.cache)
+    assert pulumi_cli.find(Progress()).is_relative_to(machine.cache)
     expected = (
         f"pulumi {version} on PATH will not do, {WANTED} or a newer 3.x is needed: the pinned one is used"
     )
@@ -84,7 +84,7 @@ def test_pulumi_names_the_engine(machine: Machine, monkeypatch: pytest.MonkeyPat
     machine.pulumi("3.1.0")
     mine = machine.pulumi("3.400.0", "mine")
     monkeypatch.setenv("PULUMI", str(mine))
-    assert engine.find(Progress()) == mine
+    assert pulumi_cli.find(Progress()) == mine
 
 
 @pytest.mark.parametrize(
@@ -100,16 +100,15 @@ def test_a_named_engine_that_will_not_do_is_a_fault(
 
 def test_the_engine_is_built_once(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
     machine.program("go", GO)
-    made = engine.find(Progress())
+    made = pulumi_cli.find(Progress())
     assert re.fullmatch(
-        rf"pulumi-{WANTED}-[0-9a-f]{{12}}/pulumi", str(made.relative_to(built.cache_folder()))
+        rf"pulumi-{WANTED}-[0-9a-f]{{12}}/pulumi", str(made.relative_to(builds.cache_folder()))
     )
-    assert engine.find(Progress()) == made
+    assert pulumi_cli.find(Progress()) == made
     words, where = machine.log.read_text().splitlines()
-    assert words.startswith("build -v -o ") and words.endswith(
-        f"-ldflags -s -w {engine.RECIPE.flags.format(version=WANTED)} {engine.RECIPE.packages['pulumi']}"
-    )
-    assert where == f"-mod=readonly -buildvcs=false in {engine.RECIPE.source}"
+    flags, package = pulumi_cli.RECIPE.flags.format(version=WANTED), pulumi_cli.RECIPE.packages["pulumi"]
+    assert words.startswith("build -v -o ") and words.endswith(f"-ldflags -s -w {flags} {package}")
+    assert where == f"-mod=readonly -buildvcs=false in {pulumi_cli.RECIPE.source}"
     assert sorted(file.name for file in made.parent.iterdir()) == ["lock", "pulumi"]
     said = capsys.readouterr().out
     assert f"building pulumi {WANTED} from Go modules, once; some five minutes on two cores" in said
@@ -127,14 +126,14 @@ def test_a_slow_build_says_how_far_it_is(
 ) -> None:
     monkeypatch.setattr("sandbox.progress.QUIET_AT_FIRST", 0.1)
     machine.program("go", GO.replace("chmod", "sleep 1; chmod"))
-    engine.find(Progress())
+    pulumi_cli.find(Progress())
     assert "… pulumi: modules downloaded: 1, packages compiled: 1" in capsys.readouterr().out
 
 
 def test_two_builds_at_once_are_one(machine: Machine) -> None:
     machine.program("go", GO.replace("chmod", "sleep 1; chmod"))
     found: list[Path] = []
-    both = [threading.Thread(target=lambda: found.append(engine.find(Progress()))) for _ in range(2)]
+    both = [threading.Thread(target=lambda: found.append(pulumi_cli.find(Progress()))) for _ in range(2)]
     for each in both:
         each.start()
     for each in both:
@@ -207,15 +206,15 @@ def test_a_cache_that_cannot_be_written_is_named(machine: Machine) -> None:
 def test_a_relative_cache_home_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "cache")
     monkeypatch.setenv("HOME", "/home/somebody")
-    assert built.cache_folder() == Path("/home/somebody/.cache/pipe-infrastructure")
+    assert builds.cache_folder() == Path("/home/somebody/.cache/pipe-infrastructure")
 
 
 def test_what_a_killed_build_left_is_removed(machine: Machine) -> None:
     machine.program("go", GO)
-    made = engine.find(Progress())
+    made = pulumi_cli.find(Progress())
     made.unlink()
     (made.parent / "build-left").mkdir()
-    assert engine.find(Progress()) == made
+    assert pulumi_cli.find(Progress()) == made
     assert sorted(file.name for file in made.parent.iterdir()) == ["lock", "pulumi"]
 
 
@@ -227,5 +226,5 @@ def test_a_build_that_is_stopped_leaves_nothing(machine: Machine, monkeypatch: p
 
     monkeypatch.setattr(Progress, "tick", press)
     with pytest.raises(KeyboardInterrupt):
-        engine.find(Progress())
+        pulumi_cli.find(Progress())
     assert list(machine.cache.rglob("pulumi")) == list(machine.cache.rglob("build-*")) == []

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from sandbox.clouds import process
+from sandbox.clouds.kubernetes.api import Api
 from sandbox.progress import Progress
-from sandbox.targets import process
-from sandbox.targets.kubernetes_api import Api
 from tests.sandbox.dump import places_of
 from tests.sandbox.inventory import REGIONS, ZONE, call, client, in_targets, zone
 from tests.sandbox.targets import test_cloudflare_api as of_cloudflare

@@ -14,8 +14,8 @@ from typing import Any, cast
 import psutil
 import pytest
 
-from sandbox.fault import Fault
-from sandbox.lock import clear_dead, hold, note, started_at
+from sandbox.engine.lock import clear_dead, hold, note, started_at
+from sandbox.errors import Fault
 from tests.sandbox.project import Project
 
 pytestmark = pytest.mark.drill

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from sandbox import workspace
+from sandbox.clouds import process
+from sandbox.clouds.kubernetes.api import Api
 from sandbox.providers import left_over
-from sandbox.targets import process
-from sandbox.targets.kubernetes_api import Api
 from tests.sandbox.inventory import Held, in_state, in_targets, kept, targets
 from tests.sandbox.small import make, settle
 from tests.stacks import Stack, copy

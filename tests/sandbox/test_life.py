@@ -14,9 +14,9 @@ import pytest
 
 from bench.memory import LIMIT_GIB, watched
 from sandbox import workspace
+from sandbox.clouds import process
+from sandbox.clouds.kubernetes.api import Api, condition, dig
 from sandbox.progress import name_of, short
-from sandbox.targets import process
-from sandbox.targets.kubernetes_api import Api, condition, dig
 from tests.sandbox.dump import places_of
 from tests.sandbox.inventory import REGIONS, Held, call, client, in_state, in_targets, kept, targets, zone
 from tests.sandbox.kubernetes.conftest import until

@@ -10,12 +10,12 @@ from contextlib import closing
 
 import pytest
 
-from sandbox import line
+from sandbox.engine import relay
 
 SANDBOX = """
 import sys, time
-from sandbox import line
-with line.lay({"aws": int(sys.argv[1])}) as (ports, tell):
+from sandbox.engine import relay
+with relay.lay({"aws": int(sys.argv[1])}) as (ports, tell):
     tell(int(sys.argv[2]))
     print(ports["aws"], flush=True)
     time.sleep(60)
@@ -31,7 +31,7 @@ with socket.create_connection(("127.0.0.1", int(sys.stdin.readline()))) as provi
 @pytest.fixture
 def provider() -> Generator[socket.socket]:
     """A port on which somebody listens."""
-    with socket.create_server((line.HOST, 0)) as listening:
+    with socket.create_server((relay.HOST, 0)) as listening:
         yield listening
 
 
@@ -48,7 +48,7 @@ def port_of(listening: socket.socket) -> int:
 
 
 def call(port: int) -> socket.socket:
-    return socket.create_connection((line.HOST, port), timeout=30)
+    return socket.create_connection((relay.HOST, port), timeout=30)
 
 
 def read(source: socket.socket, length: int) -> bytes:
@@ -61,8 +61,8 @@ def read(source: socket.socket, length: int) -> bytes:
 def test_each_port_has_a_line_that_carries_both_ways(provider: socket.socket) -> None:
     whole = os.urandom(2**22)  # more than buffers hold
     with (
-        socket.create_server((line.HOST, 0)) as other,
-        line.lay({"aws": port_of(provider), "tls": port_of(other)}) as (ports, _),
+        socket.create_server((relay.HOST, 0)) as other,
+        relay.lay({"aws": port_of(provider), "tls": port_of(other)}) as (ports, _),
     ):
         assert list(ports) == ["aws", "tls"]
         for name, listening in (("aws", provider), ("tls", other)):
@@ -92,7 +92,7 @@ def test_the_engine_is_over_before_it_hears_that_the_sandbox_was_killed(provider
 def test_an_engine_that_has_ended_is_nobody_to_be_killed(
     provider: socket.socket, engine: "subprocess.Popen[bytes]"
 ) -> None:
-    with line.lay({"aws": port_of(provider)}) as (_, tell):
+    with relay.lay({"aws": port_of(provider)}) as (_, tell):
         tell(engine.pid)
         tell(0)
     assert engine.poll() is None
@@ -101,7 +101,7 @@ def test_an_engine_that_has_ended_is_nobody_to_be_killed(
 def test_an_engine_is_ended_with_a_sandbox_that_gives_up(
     provider: socket.socket, engine: "subprocess.Popen[bytes]"
 ) -> None:
-    with pytest.raises(OSError, match="full"), line.lay({"aws": port_of(provider)}) as (_, tell):
+    with pytest.raises(OSError, match="full"), relay.lay({"aws": port_of(provider)}) as (_, tell):
         tell(engine.pid)
         raise OSError("the disk is full")
     assert engine.wait(5) == -9

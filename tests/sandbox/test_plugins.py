@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import plugins
-from sandbox.built import cache_folder
-from sandbox.fault import Fault
+from sandbox.clouds import process
+from sandbox.clouds.process import Targets
+from sandbox.errors import Fault
 from sandbox.progress import Progress
-from sandbox.targets import process
-from sandbox.targets.process import Targets
+from sandbox.toolchain import plugins
+from sandbox.toolchain.builds import cache_folder
 from tests.sandbox.inventory import in_state, in_targets, targets
 from tests.sandbox.small import make
 from tests.stacks import ROOT

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from sandbox import plugins
-from sandbox.targets import process
-from sandbox.targets.kubernetes_api import Api, dig
+from sandbox.clouds import process
+from sandbox.clouds.kubernetes.api import Api, dig
+from sandbox.toolchain import plugins
 from tests.sandbox.inventory import in_state, in_targets, kept, targets
 from tests.sandbox.kubernetes.conftest import until
 from tests.stacks import Stack, copy

@@ -10,8 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from sandbox.providers import schema
-from sandbox.targets import client_models
+from sandbox.clouds import client_models
+from sandbox.wire import schema
 from tests.sandbox.providers import resources as r
 from tests.sandbox.providers.aws_world import world
 from tests.sandbox.providers.resources import Providers, changed

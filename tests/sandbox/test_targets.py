@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.fault import Fault
-from sandbox.lock import started_at
+from sandbox.clouds import process
+from sandbox.clouds.kubernetes import control_plane
+from sandbox.clouds.process import Targets
+from sandbox.engine.lock import started_at
+from sandbox.errors import Fault
 from sandbox.progress import Progress
-from sandbox.targets import control_plane, process
-from sandbox.targets.process import Targets
 
 
 @pytest.fixture
@@ -110,7 +111,7 @@ def test_targets_whose_folder_was_deleted_end_themselves(tmp_path: Path, again: 
 def test_neither_a_hangup_nor_an_interrupt_of_the_terminal_ends_it(tmp_path: Path) -> None:
     words = (
         "import sys; from pathlib import Path; from sandbox.progress import Progress; "
-        "from sandbox.targets.process import start; "
+        "from sandbox.clouds.process import start; "
         "start(Path(sys.argv[1]), Progress(), control_plane=False); "
         "print('started', flush=True); input()"
     )

@@ -17,7 +17,7 @@ from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from sandbox.__main__ import leave, main
-from sandbox.targets.process import Targets
+from sandbox.clouds.process import Targets
 
 
 class Things(provider_pb2_grpc.ResourceProviderServicer):

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sandbox.targets import control_plane
-from sandbox.targets.kubernetes_api import Api
+from sandbox.clouds.kubernetes import control_plane
+from sandbox.clouds.kubernetes.api import Api
 
 PODS = "/api/v1/namespaces/pipe/pods"
 DEPLOYMENT = "/apis/apps/v1/namespaces/pipe/deployments/pipe-api"

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from sandbox.targets import control_plane
+from sandbox.clouds.kubernetes import control_plane
 from tests.drills.certificates import Authority
 from tests.scripts.api_cluster import Cluster
 

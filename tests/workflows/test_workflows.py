@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from sandbox.built import Recipe
 from sandbox.progress import Progress
+from sandbox.toolchain.builds import Recipe
 from scripts import health
 
 ROOT = Path(__file__).parents[2]

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.providers.values import decoded
-from sandbox.targets import control_plane
-from sandbox.targets.kubernetes_api import Api, Json
+from sandbox.clouds.kubernetes import control_plane
+from sandbox.clouds.kubernetes.api import Api, Json
+from sandbox.wire.values import decoded
 from tests.components.conftest import Recorder, labels, recorder, topic
 from tests.components.workloads import declare_all, manifests
 

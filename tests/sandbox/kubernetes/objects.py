@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from sandbox.clouds.kubernetes.api import Json
 from sandbox.providers.kubernetes_target import KubernetesTarget
 from sandbox.providers.target import Live, Resource
-from sandbox.targets.kubernetes_api import Json
 from tests.sandbox.kubernetes.conftest import Cluster, until
 from tests.sandbox.kubernetes.test_life import KUBECONFIG
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.targets.kubernetes_api import ApiError, Json
+from sandbox.clouds.kubernetes.api import ApiError, Json
 from tests.sandbox.kubernetes.conftest import Cluster
 
 pytestmark = pytest.mark.drill

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from urllib3 import Retry
 
-from sandbox.targets.kubernetes_api import Api, ApiError, Json, condition
+from sandbox.clouds.kubernetes.api import Api, ApiError, Json, condition
 from tests.sandbox.kubernetes.conftest import Cluster, until
 
 pytestmark = pytest.mark.drill

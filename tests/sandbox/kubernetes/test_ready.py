@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from sandbox.clouds.kubernetes.api import Json
 from sandbox.providers.kubernetes import Kubernetes
 from sandbox.providers.kubernetes_target import KubernetesTarget
 from sandbox.providers.target import Live, Refused, Unready
-from sandbox.providers.values import plain
-from sandbox.targets.kubernetes_api import Json
+from sandbox.wire.values import plain
 from tests.sandbox.kubernetes.conftest import Cluster, until
 from tests.sandbox.kubernetes.objects import (
     BEFORE,

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from urllib3.exceptions import ProtocolError
 
+from sandbox.clouds.kubernetes.api import ApiError, Json
 from sandbox.providers import kubernetes_ready
 from sandbox.providers.diff import changes
 from sandbox.providers.kubernetes import Kubernetes
 from sandbox.providers.kubernetes_target import KubernetesTarget
 from sandbox.providers.target import Live, Refused, Resource, Unready
-from sandbox.providers.values import UNKNOWN, Secret, plain
-from sandbox.targets.kubernetes_api import ApiError, Json
+from sandbox.wire.values import UNKNOWN, Secret, plain
 from tests.sandbox.kubernetes.conftest import Cluster
 from tests.sandbox.kubernetes.objects import (
     CONFIG_MAP,

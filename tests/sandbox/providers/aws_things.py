@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from sandbox.providers.values import Secret
+from sandbox.wire.values import Secret
 
 PASSWORD = "correct-horse-battery"
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sandbox.providers import schema
+from sandbox.clouds.aws.api import AwsApi
 from sandbox.providers.aws_target import AwsTarget
 from sandbox.providers.diff import Change, changes
 from sandbox.providers.target import Live, Resource
 from sandbox.providers.templates import fill
-from sandbox.providers.values import each, plain, project
-from sandbox.targets.aws_api import AwsApi
+from sandbox.wire import schema
+from sandbox.wire.values import each, plain, project
 from tests.sandbox.providers.aws_things import WORLD
 from tests.sandbox.targets.served import served
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from sandbox.providers.rest import RestTarget
 from sandbox.providers.target import Live, Resource
-from sandbox.providers.values import project
+from sandbox.wire.values import project
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sandbox.providers.target import Refused, Resource
-from sandbox.providers.values import Secret
+from sandbox.wire.values import Secret
 from tests.sandbox.providers.aws_things import PASSWORD, WORLD
 from tests.sandbox.providers.aws_world import World, world
 from tests.sandbox.targets.served import Client

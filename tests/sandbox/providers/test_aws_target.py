@@ -12,9 +12,9 @@ import pytest
 from sandbox.providers.aws_requests import Clients
 from sandbox.providers.aws_target import MARK, Talk
 from sandbox.providers.diff import changes
-from sandbox.providers.kinds import table
+from sandbox.providers.resource_types import table
 from sandbox.providers.target import Refused, Resource
-from sandbox.providers.values import Secret
+from sandbox.wire.values import Secret
 from tests.sandbox.providers.aws_things import WORLD
 from tests.sandbox.providers.aws_world import World, world
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sandbox.providers.diff import Change, changes
-from sandbox.providers.values import UNKNOWN, Secret, show_path
+from sandbox.wire.values import UNKNOWN, Secret, show_path
 from tests.sandbox.providers import resources as r
 from tests.sandbox.providers.resources import VALID, Providers, changed, resource
 

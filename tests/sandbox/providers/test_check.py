@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.providers.schema import NoSuchType
-from sandbox.providers.values import UNKNOWN, Secret, each
+from sandbox.wire.schema import NoSuchType
+from sandbox.wire.values import UNKNOWN, Secret, each
 from tests.sandbox.providers import resources as r
 from tests.sandbox.providers.resources import VALID, Providers, changed
 

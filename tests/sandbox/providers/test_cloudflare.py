@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from sandbox.clouds.cloudflare.api import CloudflareApi
 from sandbox.providers.cloudflare import CloudflareTarget
 from sandbox.providers.target import Refused, Resource
 from sandbox.providers.tls import TlsTarget
-from sandbox.providers.values import Json
-from sandbox.targets.cloudflare_api import CloudflareApi
+from sandbox.wire.values import Json
 from tests.sandbox.providers.rest import Case, live_through, there
 from tests.sandbox.targets.served import Client, served
 

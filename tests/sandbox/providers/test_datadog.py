@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from sandbox.clouds.datadog.api import DatadogApi
 from sandbox.providers.datadog import Datadog, DatadogTarget
 from sandbox.providers.rest import body
 from sandbox.providers.target import Refused
-from sandbox.providers.values import UNKNOWN, Secret
-from sandbox.targets.datadog_api import DatadogApi
+from sandbox.wire.values import UNKNOWN, Secret
 from tests.sandbox.providers.rest import Case, live_through, there
 from tests.sandbox.targets.served import served
 

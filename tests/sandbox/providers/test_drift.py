@@ -7,12 +7,12 @@ from typing import Any, cast
 import pytest
 from pulumi.runtime.proto import provider_pb2 as proto
 
+from sandbox.clouds.datadog.api import DatadogApi
 from sandbox.providers.aws import Aws
 from sandbox.providers.datadog import Datadog, DatadogTarget
 from sandbox.providers.provider import Provider
 from sandbox.providers.target import Live, Package, Resource, Target
-from sandbox.providers.values import Json, decode, encode
-from sandbox.targets.datadog_api import DatadogApi
+from sandbox.wire.values import Json, decode, encode
 from tests.sandbox.providers.aws_world import World, world
 from tests.sandbox.providers.test_datadog import CASES
 from tests.sandbox.targets.served import served

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sandbox.providers.kubernetes import Kubernetes
-from sandbox.providers.values import UNKNOWN, Secret
+from sandbox.wire.values import UNKNOWN, Secret
 from tests.sandbox.providers.resources import RELEASE, SECRET, VALID, resource
 
 PACKAGE = Kubernetes("kubernetes")

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from werkzeug.wrappers import Response
 
+from sandbox.clouds.cloudflare.api import CloudflareApi
+from sandbox.clouds.datadog.api import DatadogApi
 from sandbox.providers.cloudflare import CloudflareTarget
 from sandbox.providers.datadog import DatadogTarget
 from sandbox.providers.rest import Lost, RestTarget
 from sandbox.providers.target import Refused
-from sandbox.targets.cloudflare_api import CloudflareApi
-from sandbox.targets.datadog_api import DatadogApi
 from tests.sandbox.providers import test_cloudflare, test_datadog
 from tests.sandbox.providers.rest import Case
 from tests.sandbox.targets.served import served

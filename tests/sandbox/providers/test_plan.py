@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from sandbox.providers.target import Live, Refused, Resource
-from sandbox.providers.values import UNKNOWN, Secret, plain
+from sandbox.wire.values import UNKNOWN, Secret, plain
 from tests.sandbox.providers import resources as r
 from tests.sandbox.providers.resources import VALID, Providers, changed, resource
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sandbox.providers.diff import changes
 from sandbox.providers.target import Refused
-from sandbox.providers.values import UNKNOWN, Secret, added, decode, encode, mark, merge, plain, project
+from sandbox.wire.values import UNKNOWN, Secret, added, decode, encode, mark, merge, plain, project
 from tests.sandbox.providers.resources import VALID, Providers, changed, resource
 
 HIDDEN = "hunter2-hidden"

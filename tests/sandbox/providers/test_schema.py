@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.providers.schema import resource_class
+from sandbox.wire.schema import resource_class
 
 SLOW = {
     "__init__.py": "import time\ntime.sleep(0.3)\nfrom .thing import *\n",

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from sandbox.providers.target import Live, Refused, Resource
 from sandbox.providers.tls import KEY, REQUEST, TlsTarget
-from sandbox.providers.values import UNKNOWN
+from sandbox.wire.values import UNKNOWN
 
 TLS = TlsTarget()
 ECDSA = {"algorithm": "ECDSA", "ecdsaCurve": "P256"}

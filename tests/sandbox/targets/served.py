@@ -8,7 +8,7 @@ from typing import Any
 import urllib3
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from sandbox.targets.failures import Failures
+from sandbox.clouds.failures import Failures
 
 
 class Handler(WSGIRequestHandler):

@@ -9,15 +9,15 @@ import jmespath.parser
 import pytest
 from botocore.session import Session
 
+from sandbox.clouds.aws import api
+from sandbox.clouds.aws.api import VERSIONS
+from sandbox.clouds.aws.emulated import KEPT
+from sandbox.clouds.web import Json
 from sandbox.providers.templates import PLACE, QUOTED
-from sandbox.targets import aws_api
-from sandbox.targets.aws_api import VERSIONS
-from sandbox.targets.aws_kept import KEPT
-from sandbox.targets.web import Json
 
 pytestmark = pytest.mark.engine
 
-RULES: Json = tomllib.loads(Path(aws_api.__file__).with_suffix(".toml").read_text())
+RULES: Json = tomllib.loads(Path(api.__file__).with_suffix(".toml").read_text())
 
 GIVEN = {"region", "account", "now", "uuid", "hex32", "id17", "buckets", "found", *VERSIONS}
 """Words that every request has; `found`: what an `if` has found."""

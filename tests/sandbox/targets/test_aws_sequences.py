@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from sandbox.providers import aws_requests
-from sandbox.providers.kinds import table
+from sandbox.providers.resource_types import table
 from sandbox.providers.templates import fill, search
 from tests.sandbox.providers.aws_world import World, world
 from tests.sandbox.targets import strict

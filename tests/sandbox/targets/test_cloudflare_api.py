@@ -14,8 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from sandbox.targets.cloudflare_api import CloudflareApi
-from sandbox.targets.web import Json
+from sandbox.clouds.cloudflare.api import CloudflareApi
+from sandbox.clouds.web import Json
 from tests.sandbox.targets.served import Client, served
 
 pytestmark = pytest.mark.engine

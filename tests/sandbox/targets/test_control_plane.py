@@ -16,12 +16,12 @@ import pytest
 import urllib3
 import yaml
 
-from sandbox import engine
-from sandbox.built import Recipe
-from sandbox.fault import Fault
+from sandbox.clouds.kubernetes import control_plane
+from sandbox.clouds.kubernetes.api import Api, ApiError
+from sandbox.errors import Fault
 from sandbox.progress import Progress
-from sandbox.targets import control_plane
-from sandbox.targets.kubernetes_api import Api, ApiError
+from sandbox.toolchain import pulumi_cli
+from sandbox.toolchain.builds import Recipe
 from tests.sandbox.providers.aws_world import world
 
 NAMES = [name for recipe in control_plane.RECIPES for name in recipe.packages]
@@ -115,7 +115,9 @@ def test_the_servers_are_stamped_with_the_pinned_version() -> None:
     assert f"gitMajor={major} " in kubernetes.flags and kubernetes.flags.endswith(f"gitMinor={minor}")
 
 
-@pytest.mark.parametrize("recipe", [engine.RECIPE, *control_plane.RECIPES], ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize(
+    "recipe", [pulumi_cli.RECIPE, *control_plane.RECIPES], ids=lambda recipe: recipe.name
+)
 def test_what_is_pinned_names_no_folder_and_no_registry(recipe: Recipe) -> None:
     for file in ("go.mod", "go.sum"):
         text = (recipe.source / file).read_text()

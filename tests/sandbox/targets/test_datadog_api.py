@@ -17,8 +17,8 @@ from datadog_api_client.v1.api.service_level_objectives_api import ServiceLevelO
 from datadog_api_client.v1.api.synthetics_api import SyntheticsApi
 from datadog_api_client.v2.api.aws_integration_api import AWSIntegrationApi
 
-from sandbox.targets.datadog_api import DatadogApi
-from sandbox.targets.web import Json
+from sandbox.clouds.datadog.api import DatadogApi
+from sandbox.clouds.web import Json
 from tests.sandbox.targets.served import Client, served
 
 pytestmark = pytest.mark.engine

@@ -6,8 +6,8 @@ from collections.abc import Generator
 import pytest
 import urllib3
 
-from sandbox.targets.cloudflare_api import CloudflareApi
-from sandbox.targets.web import Json
+from sandbox.clouds.cloudflare.api import CloudflareApi
+from sandbox.clouds.web import Json
 from tests.sandbox.targets.served import Client, served
 
 ZONES = "/client/v4/zones?name=pipe.dev"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.targets.monitors import MINUTES, Query, Unreadable, faults, parse
+from sandbox.clouds.datadog.monitors import MINUTES, Query, Unreadable, faults, parse
 
 SPACES = st.sampled_from(["avg", "sum", "min", "max", "p95"])
 METRICS = st.from_regex(r"[a-z][a-z0-9_]{0,8}(\.[a-z][a-z0-9_]{0,8}){0,3}", fullmatch=True)

@@ -12,9 +12,9 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from sandbox.targets.cloudflare_api import CloudflareApi
-from sandbox.targets.datadog_api import DatadogApi
-from sandbox.targets.web import Json
+from sandbox.clouds.cloudflare.api import CloudflareApi
+from sandbox.clouds.datadog.api import DatadogApi
+from sandbox.clouds.web import Json
 from tests.sandbox.providers.aws_world import World, world
 from tests.sandbox.targets import test_cloudflare_api as of_cloudflare
 from tests.sandbox.targets import test_datadog_api as of_datadog

@@ -25,13 +25,13 @@ from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Response
 
 from eks_versions import OFFERED, UPGRADES
+from sandbox.clouds.aws import moto_patches
+from sandbox.clouds.aws.emulated import KEPT, Kept
+from sandbox.clouds.web import Refusal
 from sandbox.providers import aws_documents, aws_requests
 from sandbox.providers.plan import ACCOUNT
 from sandbox.providers.templates import fill, search, text
-from sandbox.providers.values import Json
-from sandbox.targets import aws_moto
-from sandbox.targets.aws_kept import KEPT, Kept
-from sandbox.targets.web import Refusal
+from sandbox.wire.values import Json
 
 SETTINGS = {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
 """AWS's own policies are there, so that none can be attached that does not exist; no machine is ever made."""
@@ -58,12 +58,12 @@ class AwsApi:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
         self._moto: Any = DomainDispatcherApplication(create_backend_app)
-        aws_moto.mend()
+        moto_patches.mend()
         ask_moto: Any = BotocoreStubber()  # without a network between
         ask_moto.enabled = True
         self._clients = aws_requests.Clients(None, attempts=1)
         self._clients.session.register("before-send", ask_moto)
-        self._rules = tomllib.loads(Path(__file__).with_name("aws_api.toml").read_text())
+        self._rules = tomllib.loads(Path(__file__).with_name("api.toml").read_text())
         self._kept = Kept(self._rules, self._check, self._look)
         self._lock = threading.Lock()  # moto's models are not made for several requests at once
 
@@ -129,12 +129,12 @@ class AwsApi:
             words["document"] = json.loads(params[name])
         words["buckets"] = ARN.findall(json.dumps(params.get("ReplicationConfiguration")))
         self._check(service, action, words)
-        if instead := aws_moto.INSTEAD.get(action):
+        if instead := moto_patches.INSTEAD.get(action):
             return instead(region, params) or {}
         if steps := self._rules["then"].get(f"{service} {action}"):
             return self._then(service, action, steps, words | {"asked": params})
         chunks, status, headers = run_wsgi_app(self._moto, environ, buffered=True)
-        if status.startswith("2") and (afterwards := aws_moto.AFTERWARDS.get(action)):
+        if status.startswith("2") and (afterwards := moto_patches.AFTERWARDS.get(action)):
             afterwards(region, params)
         return Response(chunks, status, headers)
 
@@ -167,7 +167,7 @@ class AwsApi:
         """What moto answers, after what AWS does besides and with what it says besides."""
         first = {"call": action, "with": "<asked>", "take": "@"}
         answer = words["answer"] = self._look(service, first, words)
-        aws_moto.AFTERWARDS.get(action, aws_moto.nothing)(words["region"], words["asked"])
+        moto_patches.AFTERWARDS.get(action, moto_patches.nothing)(words["region"], words["asked"])
         for step in steps:
             if "call" in step and search(step.get("if", "`true`"), words, words):
                 words[step.get("as", "")] = self._look(service, step, words)

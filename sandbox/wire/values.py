@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, cast
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
 
-from sandbox import marks
+from sandbox.wire import sentinels
 
 Json: TypeAlias = dict[str, Any]
 Path: TypeAlias = tuple[str | int, ...]
@@ -18,7 +18,7 @@ Path: TypeAlias = tuple[str | int, ...]
 class Unknown(enum.Enum):
     """A value that only an update will tell."""
 
-    UNKNOWN = marks.UNKNOWN
+    UNKNOWN = sentinels.UNKNOWN
 
 
 UNKNOWN = Unknown.UNKNOWN
@@ -39,15 +39,15 @@ def decode(struct: Struct) -> Json:
 def decoded(value: Any) -> Any:
     """A value as it is in a message, or in the engine's state."""
     if isinstance(value, str):
-        return UNKNOWN if value in marks.UNKNOWNS else value
+        return UNKNOWN if value in sentinels.UNKNOWNS else value
     if isinstance(value, float):
         return int(value) if value.is_integer() else value
     if isinstance(value, dict):
         found = cast(Json, value)
-        mark = found.get(marks.SIGNATURE)
-        if mark == marks.SECRET:
+        mark = found.get(sentinels.SIGNATURE)
+        if mark == sentinels.SECRET:
             return Secret(decoded(found["value"])) if "value" in found else UNKNOWN  # encrypted
-        if mark == marks.OUTPUT:
+        if mark == sentinels.OUTPUT:
             inner = decoded(found["value"]) if "value" in found else UNKNOWN
             return Secret(inner) if found.get("secret") else inner
         return {key: decoded(item) for key, item in found.items() if item is not None}
@@ -63,7 +63,7 @@ def encode(properties: Mapping[str, Any]) -> Struct:
 
 def _encode(value: Any) -> Any:
     if isinstance(value, Secret):
-        return {marks.SIGNATURE: marks.SECRET, "value": _encode(value.value)}
+        return {sentinels.SIGNATURE: sentinels.SECRET, "value": _encode(value.value)}
     return UNKNOWN.value if value is UNKNOWN else each(value, _encode)
 
 

@@ -19,9 +19,11 @@ from typing import Any
 
 import psutil
 
-from sandbox import built, lock, workspace
-from sandbox.fault import Fault
+from sandbox import workspace
+from sandbox.engine import lock
+from sandbox.errors import Fault
 from sandbox.progress import Progress
+from sandbox.toolchain import builds
 
 KUBECONFIG = Path("control-plane", "admin.kubeconfig")  # in a stack's folder; an administrator's
 
@@ -68,11 +70,11 @@ def start(folder: Path, progress: Progress, *, control_plane: bool, zones: Itera
         if found := running(folder):
             return found
         _clear(folder)
-        program = (sys.executable, "-P", "-m", "sandbox.targets", folder, str(int(control_plane)), *zones)
+        program = (sys.executable, "-P", "-m", "sandbox.clouds", folder, str(int(control_plane)), *zones)
         own = workspace.passed_on("KUBEBUILDER_ASSETS") | {
             "HOME": str(folder / "home"),  # neither credentials nor settings of the caller's
             "PYTHONPATH": str(Path(__file__).parents[2]),
-            "XDG_CACHE_HOME": str(built.cache_folder().parent),
+            "XDG_CACHE_HOME": str(builds.cache_folder().parent),
         }
         with (folder / "targets.log").open("w") as out:
             process = subprocess.Popen(

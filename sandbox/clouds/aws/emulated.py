@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any, cast
 
+from sandbox.clouds.web import Refusal
 from sandbox.providers.templates import fill, search, text
-from sandbox.providers.values import Json
-from sandbox.targets.web import Refusal
+from sandbox.wire.values import Json
 
 KEPT = ("eks", "codebuild")
 

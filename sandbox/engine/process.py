@@ -27,9 +27,10 @@ from google.protobuf.empty_pb2 import Empty
 from pulumi.automation._server import LanguageServer  # pyright: ignore[reportPrivateUsage]
 from pulumi.runtime.proto import events_pb2, events_pb2_grpc, language_pb2, language_pb2_grpc
 
-from sandbox import lock, workspace
-from sandbox.fault import Fault
-from sandbox.line import Tell
+from sandbox import workspace
+from sandbox.engine import lock
+from sandbox.engine.relay import Tell
+from sandbox.errors import Fault
 from sandbox.progress import Progress, name_of
 from sandbox.summary import Phase
 from sandbox.workspace import Stack

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import psutil
 
-from sandbox.fault import Fault
+from sandbox.errors import Fault
 
 
 @contextmanager

@@ -16,9 +16,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
+from sandbox.clouds import client_models
 from sandbox.providers.templates import broken, fill, text
-from sandbox.providers.values import Json, each
-from sandbox.targets import client_models
+from sandbox.wire.values import Json, each
 
 
 class Refusal(Exception):
@@ -42,7 +42,7 @@ class Api(ABC):
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._rows: dict[tuple[str, ...], dict[str, Json]] = {}
-        self.table: Json = tomllib.loads(Path(__file__).with_name(f"{self.name}_api.toml").read_text())
+        self.table: Json = tomllib.loads((Path(__file__).parent / self.name / "api.toml").read_text())
         self.info: Json = {}  # which part of a list the answer at hand is
         base, rules = self.table["base"], list[Rule]()
         for path, (method, *verbs) in self.table["routes"].items():

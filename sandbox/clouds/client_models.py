@@ -14,7 +14,7 @@ import jsonschema
 import typing_extensions as extensions
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from sandbox.providers.values import Json
+from sandbox.wire.values import Json
 
 TAGS = ("type", "action")
 """What tells the alternatives of a body apart; Cloudflare's client leaves one optional, its API does not."""
@@ -41,7 +41,8 @@ def check(kind: str, given: Json, whole: Json | None = None, *, update: bool = F
 
 def _beyond(kind: str, value: Json) -> Iterator[str]:
     """What the API refuses and the model allows."""
-    from sandbox.targets import expressions, monitors
+    from sandbox.clouds.cloudflare import expressions
+    from sandbox.clouds.datadog import monitors
 
     for error in _rules(kind).iter_errors(value):
         said = error.schema.get("title") or f"{error.validator}: {error.validator_value}"

@@ -1,4 +1,4 @@
-"""The targets of one stack, served until SIGTERM: python -m sandbox.targets FOLDER 1|0 ZONE…
+"""The targets of one stack, served until SIGTERM: python -m sandbox.clouds FOLDER 1|0 ZONE…
 
 Each API is a WSGI application in threads of its own on a free port of 127.0.0.1. FOLDER/targets.json appears
 once all of them answer; when it is deleted, they end. The applications keep what they hold in memory. 1: with
@@ -18,12 +18,12 @@ from typing import Any
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from sandbox.fault import Fault
-from sandbox.targets.aws_api import AwsApi
-from sandbox.targets.cloudflare_api import CloudflareApi
-from sandbox.targets.datadog_api import DatadogApi
-from sandbox.targets.failures import Failures
-from sandbox.targets.process import KUBECONFIG, Targets, written
+from sandbox.clouds.aws.api import AwsApi
+from sandbox.clouds.cloudflare.api import CloudflareApi
+from sandbox.clouds.datadog.api import DatadogApi
+from sandbox.clouds.failures import Failures
+from sandbox.clouds.process import KUBECONFIG, Targets, written
+from sandbox.errors import Fault
 
 
 class _Handler(WSGIRequestHandler):
@@ -57,7 +57,7 @@ def serve(folder: Path, zones: list[str], *, control_plane: bool) -> None:
 
 
 def _start_cluster(folder: Path, stack: ExitStack) -> None:
-    from sandbox.targets import control_plane
+    from sandbox.clouds.kubernetes import control_plane
 
     stack.callback(control_plane.stop)
     control_plane.start(folder)

@@ -15,7 +15,7 @@ from typing import Any, cast
 import pulumi
 
 import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  (SDKs load what is asked for)
-from sandbox.providers.values import UNKNOWN, Json, Path, Secret, each, kind, show, show_path
+from sandbox.wire.values import UNKNOWN, Json, Path, Secret, each, kind, show, show_path
 
 ALLOWED_SHOWN = 24  # so many names or values a message lists
 

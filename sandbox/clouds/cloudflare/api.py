@@ -8,9 +8,9 @@ from uuid import uuid4
 
 from werkzeug.wrappers import Request
 
-from sandbox.targets import client_models
-from sandbox.targets.origin_ca import OriginCa
-from sandbox.targets.web import Api, Json, Refusal, body, now
+from sandbox.clouds import client_models
+from sandbox.clouds.cloudflare.origin_ca import OriginCa
+from sandbox.clouds.web import Api, Json, Refusal, body, now
 
 PROXIABLE = {"A", "AAAA", "CNAME"}
 """Types of records that can be proxied, and of which a CNAME tolerates no other of its name."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from octorules_wirefilter import parse_expression
 
-from sandbox.providers.values import Json
+from sandbox.wire.values import Json
 
 
 def faults(ruleset: Json) -> Iterator[str]:

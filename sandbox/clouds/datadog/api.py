@@ -10,8 +10,8 @@ from uuid import uuid4
 
 from werkzeug.wrappers import Request
 
-from sandbox.targets import monitors
-from sandbox.targets.web import Api, Json, Refusal, body, now, number
+from sandbox.clouds.datadog import monitors
+from sandbox.clouds.web import Api, Json, Refusal, body, now, number
 
 
 class DatadogApi(Api):

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path as File
 from typing import Any
 
-from sandbox.providers.schema import suggest
-from sandbox.providers.values import UNKNOWN, Path, at, each, plain, show, show_path
+from sandbox.wire.schema import suggest
+from sandbox.wire.values import UNKNOWN, Path, at, each, plain, show, show_path
 
 
 @functools.cache

@@ -1,10 +1,10 @@
 """What is behind a stack's providers: real targets or none. It stays so while the state has resources."""
 
 from sandbox import workspace
-from sandbox.fault import Fault
+from sandbox.clouds import process
+from sandbox.clouds.process import Targets
+from sandbox.errors import Fault
 from sandbox.progress import Progress
-from sandbox.targets import process
-from sandbox.targets.process import Targets
 from sandbox.workspace import Stack
 
 ALL, NONE = "all", "none"
@@ -40,7 +40,7 @@ def find(stack: Stack, wanted: str | None, progress: Progress) -> Targets | None
         raise Fault(advice(stack))
     if targets and targets.kubeconfig:
         return targets
-    from sandbox.targets import control_plane  # takes long to import
+    from sandbox.clouds.kubernetes import control_plane  # takes long to import
 
     built = control_plane.find() is not None
     if targets or not built:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.built import RECIPES
-from sandbox.fault import Fault
+from sandbox.clouds.process import Targets
+from sandbox.errors import Fault
 from sandbox.progress import Progress
-from sandbox.targets.process import Targets
+from sandbox.toolchain.builds import RECIPES
 from sandbox.workspace import VARIABLES, filled
 
 RECIPE = RECIPES["kubernetes-plugin"]

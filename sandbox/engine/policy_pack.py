@@ -9,7 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-from sandbox.fault import Fault
+from sandbox.errors import Fault
 from sandbox.workspace import Stack, write_atomically
 
 
@@ -19,9 +19,9 @@ def flags(stack: Stack, *, advisory: bool = False) -> list[str]:
     if not (pack / "__main__.py").exists():
         raise Fault(f"{pack} holds no policy pack; run with --no-policies to go without one.")
     program = stack.folder / "policy-pack"
-    words = (sys.executable, "-u", "-m", "sandbox.policy_pack", str(pack))
+    words = (sys.executable, "-u", "-m", "sandbox.engine.policy_pack", str(pack))
     # The engine reads the pack's port from its output, which the SDK does not flush: hence -u.
-    here = shlex.quote(str(Path(__file__).parents[1]))
+    here = shlex.quote(str(Path(__file__).parents[2]))
     write_atomically(program, f'#!/bin/sh\nPYTHONPATH={here} exec {shlex.join(words)} "$@"\n')
     program.chmod(0o700)
     config = pack / "config" / f"{stack.name}.json"

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox import lock
-from sandbox.fault import Fault, of_system
+from sandbox.engine import lock
+from sandbox.errors import Fault, of_system
 from sandbox.progress import Progress
 
-TOOLCHAIN = Path(__file__).parent / "toolchain"
+TOOLCHAIN = Path(__file__).parent
 
 _table: dict[str, Any] = tomllib.loads((TOOLCHAIN / "recipes.toml").read_text())
 

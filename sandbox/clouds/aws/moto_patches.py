@@ -11,7 +11,7 @@ import xmltodict
 from werkzeug.wrappers import Response
 
 from sandbox.providers.plan import ACCOUNT
-from sandbox.providers.values import Json
+from sandbox.wire.values import Json
 
 
 @functools.cache

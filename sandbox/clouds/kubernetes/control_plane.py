@@ -21,21 +21,21 @@ import yaml
 from urllib3 import Retry
 from urllib3.exceptions import HTTPError
 
-from sandbox import built
-from sandbox.fault import Fault
+from sandbox.clouds.kubernetes.api import Api, ApiError, condition
+from sandbox.clouds.process import KUBECONFIG
+from sandbox.errors import Fault
 from sandbox.progress import Progress
-from sandbox.targets.kubernetes_api import Api, ApiError, condition
-from sandbox.targets.process import KUBECONFIG
+from sandbox.toolchain import builds
 from sandbox.workspace import write_atomically
 
-HERE = Path(__file__).parent / "kubernetes"
+HERE = Path(__file__).parent
 
 STARTING_SECONDS = 60.0
 
 BOOTSTRAPPED = "/readyz/poststarthook/rbac/bootstrap-roles"
 """Answers once the server's own roles are there, which the other servers need."""
 
-RECIPES = tuple(built.RECIPES[name] for name in ("kubernetes", "kwok", "etcd"))
+RECIPES = tuple(builds.RECIPES[name] for name in ("kubernetes", "kwok", "etcd"))
 
 _table: dict[str, Any] = tomllib.loads((HERE / "servers.toml").read_text())
 _children: dict[str, "subprocess.Popen[bytes]"] = {}
@@ -50,7 +50,7 @@ def find(say: Callable[[str], None] = lambda _: None) -> dict[str, Path] | None:
         for name in recipe.packages:
             if given := shutil.which(name, path=places):
                 words = ("version", "--client") if name == "kubectl" else ("--version",)
-                version = built.version_of(given, *words)
+                version = builds.version_of(given, *words)
                 if version and version.startswith(f"{minor}."):
                     found[name] = Path(given).absolute()
                     continue

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from semver import Version
 
-from sandbox.built import RECIPES, version_of
-from sandbox.fault import Fault
+from sandbox.errors import Fault
 from sandbox.progress import Progress
+from sandbox.toolchain.builds import RECIPES, version_of
 
 RECIPE = RECIPES["pulumi"]
 

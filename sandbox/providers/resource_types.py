@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from sandbox.providers.values import Json, each
+from sandbox.wire.values import Json, each
 
 
 @dataclass(frozen=True, kw_only=True)
