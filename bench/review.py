@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from bench.__main__ import ROOT, median, python, row, seconds
-from review import render
+from review.render import renderings
 from tests.review import made
 
 STACKS = ("dev", "stg", "prod")
@@ -67,7 +67,13 @@ def rendering() -> float:
     changes = [made.change(number, ops[number % 4]) for number in range(2000)]
     report = made.report(changes=changes, findings=[made.finding(number) for number in range(2000)])
     begun = time.perf_counter()
-    for form in (render.terminal, render.markdown, render.html, render.as_json, render.sarif):
+    for form in (
+        renderings.terminal,
+        renderings.markdown,
+        renderings.html,
+        renderings.as_json,
+        renderings.sarif,
+    ):
         form(report)
     return time.perf_counter() - begun
 

@@ -188,7 +188,7 @@ def cost() -> str:
     """What each stack costs a month as far as the price table knows, and what it does not know."""
     from review.cost import SOURCE
     from review.cost import cost as priced
-    from review.observed import Resource, Step
+    from review.engine_run import Resource, Step
 
     sums: dict[str, dict[str, float]] = {}
     unknown: dict[str, set[str]] = {}

@@ -16,11 +16,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from review import looking, output, render
+from review import evaluate, output
 from review.comparison import Options, compare, describe_head
+from review.jail.supervisor import Stopped, stop_on_signals, time_limit
 from review.model import Report
+from review.render import renderings
 from review.status import Status
-from review.supervisor import Stopped, stop_on_signals, time_limit
 from sandbox.errors import Fault
 
 NOT_RUN, STOPPED = 2, 128 + signal.SIGINT
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Stopped as stopped:
         return stopped.code
     except (OSError, ValueError, Fault) as error:
-        render.tell(f"error: {error}")
+        renderings.tell(f"error: {error}")
         return NOT_RUN
 
 
@@ -53,15 +54,15 @@ def _run(args: argparse.Namespace) -> int:
     with Status() as status, time_limit((args.minutes + GRACE_MINUTES) * 60):
         if args.events:
             masked = Path(args.mask).read_text().splitlines() if args.mask else []
-            report = looking.events(map(Path, args.events), tree, masked, describe_head(tree))
+            report = evaluate.events(map(Path, args.events), tree, masked, describe_head(tree))
         else:
             chosen = Options(tree, args.base, args.stack, args.minutes, isolated=not args.no_isolation)
             report = compare(chosen, status)
         status.activity("writing the report")
-        text = render.terminal(report)
+        text = renderings.terminal(report)
         files = output.write(report, folder) if folder else []
     print(text, end="", flush=True)
-    render.tell("\n".join(f"wrote {file}" for file in files))
+    renderings.tell("\n".join(f"wrote {file}" for file in files))
     return exit_code(report)
 
 
@@ -78,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     add, here = parser.add_argument, Path(__file__).parents[1]
     add("base", nargs="?", default="", help="git ref to compare with (default: the merge base with main)")
     add("--stack", action="append", default=[], metavar="NAME", help="only this one; can be repeated")
-    add("--output", metavar="DIR", help=f"also write {', '.join(render.FILES)} there")
+    add("--output", metavar="DIR", help=f"also write {', '.join(renderings.FILES)} there")
     add("--events", nargs="+", metavar="FILE", help="report a real preview: event logs, --json, ledgers")
     add("--mask", metavar="FILE", help="with --events: secret values to hide, one a line")
     add("--no-isolation", action="store_true", help=UNSAFE)

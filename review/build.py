@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from policies.engine.waivers import Waivers, load
-from review import cost, findings, model, render
+from review import cost, findings, model
+from review.engine_run import Stack, Step
 from review.model import Change, Finding, Report
-from review.observed import Stack, Step
+from review.plain_data import each_text
 from review.properties import properties
-from review.values import each_text
+from review.render import renderings
 
 WAIVERS = "review/waivers.yaml"  # of what the review itself finds, in the form of the policies' waivers
 SEVERITIES = ("critical", "high", "medium", "low", "")
@@ -65,7 +66,7 @@ def build(compares: str, names: tuple[str, str], stacks: Sequence[Stack], clean:
     changes, found = sorted(changes, key=urgency), sorted(found, key=urgency)
     report = Report(compares, *names, "", code, rows, changes, found, notes, cost.SOURCE)
     report: Report = each_text(report, clean)
-    return replace(report, verdict=render.verdict(report, but=but).strip())
+    return replace(report, verdict=renderings.verdict(report, but=but).strip())
 
 
 def _change(step: Step, stack: Stack) -> Change:

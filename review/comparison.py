@@ -8,17 +8,17 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from review import isolation, snapshot
-from review.isolation import Isolation
-from review.messages import Request
+from review.jail import isolation, snapshot
+from review.jail.isolation import Isolation
+from review.jail.messages import Request
+from review.jail.supervisor import Command, evaluate
 from review.model import BASE_TO_HEAD, Report, listed
 from review.status import Status
-from review.supervisor import Command, evaluate
 from sandbox.errors import Fault
 from sandbox.progress import Progress
 from sandbox.toolchain import pulumi_cli
 
-OWN = ("review", "sandbox", "policies", "lazy_sdk.py", "docs/prices.yaml")
+OWN = ("review", "sandbox", "policies", "eks_versions.py", "lazy_sdk.py", "docs/prices.yaml")
 """Our own code that the evaluation runs; of the trees it gets copies as well."""
 
 NOT_ISOLATED = (
@@ -72,7 +72,7 @@ def compare(options: Options, status: Status) -> Report:
         )
         readable = [base_tree.folder, head_tree.folder, code.folder]
         with _command(options.isolated, program, work, readable) as (prefix, descriptors):
-            command = [*prefix, sys.executable, "-m", "review.looking"]
+            command = [*prefix, sys.executable, "-m", "review.evaluate"]
             environment = isolation.environment(work, program)
             report = evaluate(Command(command, code.folder, environment, descriptors), request, status)
     # The evaluation ran beside the program under review, so what is known here is not taken from it.

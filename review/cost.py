@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
+from review.engine_run import Resource, Step
 from review.model import CostLine
-from review.observed import Resource, Step
-from review.values import is_list, value_at
+from review.plain_data import is_list, value_at
 
 FILE = Path(__file__).parents[1] / "docs" / "prices.yaml"
 TABLE: Mapping[str, Any] = yaml.safe_load(FILE.read_text())

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from review import model, render
+from review import model
+from review.engine_run import ROOT, UNCHECKED, Observed, Resource, Stack, Step
 from review.model import EXISTING, FIXED, NEW, RULES, UNKNOWN, Finding, Place, listed, title
-from review.observed import ROOT, UNCHECKED, Observed, Resource, Stack, Step
+from review.plain_data import is_map, plain, value_at
 from review.properties import properties
-from review.values import is_map, plain, value_at
+from review.render import renderings
 from sandbox.summary import LATER, Row
 
 WAIVER = re.compile(r"^(waived until [^\n]*)\n", re.MULTILINE)
@@ -44,7 +45,7 @@ def _waived(verdict: Row) -> str:
 
 
 def _finding(verdict: Row, stack: Stack, status: str) -> Finding:
-    rule, urn, level = render.RULES.get(verdict["policy"]), verdict["urn"], verdict["level"]
+    rule, urn, level = renderings.RULES.get(verdict["policy"]), verdict["urn"], verdict["level"]
     about: dict[str, Any] = {"name": "the stack", "severity": verdict["severity"]}
     if rule:
         controls = [f"{rule.framework}: {control}" for control in rule.controls]
@@ -196,7 +197,9 @@ def apart(stacks: Sequence[Stack], neutral: Callable[[str, str], str]) -> Iterat
             if stack.old and (not path or all(ones)) and LATER not in "".join(texts):
                 known.append((stack.name, *(neutral(text, stack.name) for text in texts)))
         if any(one[1] == two[1] and one[2] != two[2] for one, two in combinations(known, 2)):
-            told = ", ".join(f"{render.brief(after, before)} in {stack}" for stack, before, after in known)
+            told = ", ".join(
+                f"{renderings.brief(after, before)} in {stack}" for stack, before, after in known
+            )
             yield Finding(
                 stacks=[each[0] for each in known], type=key[0], name=key[1], places=paths[key, path],
                 policy="stacks-no-longer-the-same", message=f"{path or 'it'} is {told}",

@@ -5,8 +5,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from review import render
 from review.model import Report
+from review.render import renderings
 from sandbox.errors import Fault
 
 READABLE = 0o644
@@ -25,7 +25,7 @@ def prepare(folder: Path, tree: Path) -> Path:
             f"--output {folder} is, or leads through, a link to {place.resolve()}. "
             "Name that folder itself, or another one."
         )
-    for name in render.FILES:
+    for name in renderings.FILES:
         (place / name).unlink(missing_ok=True)
     return place
 
@@ -35,10 +35,10 @@ def write(report: Report, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(dir=folder, prefix=".review-"))
     try:
-        for name, form in render.FILES.items():
+        for name, form in renderings.FILES.items():
             (staging / name).write_text(form(report), encoding="utf-8")
             (staging / name).chmod(READABLE)
         # A rename puts a file where a link is, and does not write through it.
-        return [(staging / name).replace(folder / name) for name in render.FILES]
+        return [(staging / name).replace(folder / name) for name in renderings.FILES]
     finally:
         shutil.rmtree(staging, ignore_errors=True)

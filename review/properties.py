@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from review.engine_run import Stack, Step
 from review.model import Property, listed, title
-from review.observed import Stack, Step
-from review.values import is_list, is_map, plain, value_at
+from review.plain_data import is_list, is_map, plain, value_at
 from sandbox.summary import LATER, MASK
 
 ORDERED = frozenset({"command", "args", "containers", "initContainers", "rules", "env"})  # order matters

@@ -8,7 +8,7 @@ import time
 from types import TracebackType
 from typing import Self
 
-from review.render import visible
+from review.render.renderings import visible
 
 INTERVAL = 4.0
 """Seconds of silence after which a line says what goes on, where lines stay: a log, a pipe."""

@@ -16,7 +16,16 @@ from sandbox.progress import Progress
 from sandbox.toolchain import pulumi_cli
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("components", "foundation", "policies", "schemas", "__main__.py", "lazy_sdk.py", "Pulumi.yaml")
+PARTS = (
+    "components",
+    "foundation",
+    "policies",
+    "schemas",
+    "__main__.py",
+    "eks_versions.py",
+    "lazy_sdk.py",
+    "Pulumi.yaml",
+)
 
 
 @dataclass(frozen=True)

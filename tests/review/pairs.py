@@ -14,13 +14,23 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from review import looking, render
+from review import evaluate
 from review.model import Report
+from review.render import renderings
 from sandbox.progress import Progress
 from sandbox.toolchain import pulumi_cli
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("components", "foundation", "policies", "schemas", "__main__.py", "lazy_sdk.py", "Pulumi.yaml")
+PARTS = (
+    "components",
+    "foundation",
+    "policies",
+    "schemas",
+    "__main__.py",
+    "eks_versions.py",
+    "lazy_sdk.py",
+    "Pulumi.yaml",
+)
 Edit = tuple[str, str, str]
 """A file, and what in it becomes what; all of it when the first text is empty, no file when both are."""
 
@@ -244,7 +254,7 @@ def _bases(folder: Path, names: Iterable[str]) -> dict[tuple[tuple[Edit, ...], s
         tree = copy(found[each] / "tree")
         plant(tree, base, "")
         project = tree if (tree / f"Pulumi.{stack}.yaml").exists() else None
-        looking.run((tree, tree), {stack: (project, None)}, found[each] / "work", 5)
+        evaluate.run((tree, tree), {stack: (project, None)}, found[each] / "work", 5)
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(bring_up, found))
@@ -260,8 +270,8 @@ def _look(name: str, folder: Path, bases: dict[tuple[tuple[Edit, ...], str], Pat
         if (work := bases[pair.base, stack] / "work" / stack).exists():
             shutil.copytree(work, folder / name / "work" / stack)
     trees = base, head
-    work, projects = folder / name / "work", looking.stacks(trees, pair.stacks)
-    return looking.report(trees, ("base", "head"), projects, work, 5)
+    work, projects = folder / name / "work", evaluate.stacks(trees, pair.stacks)
+    return evaluate.report(trees, ("base", "head"), projects, work, 5)
 
 
 def main(folder: Path, names: Sequence[str]) -> None:
@@ -274,8 +284,8 @@ def main(folder: Path, names: Sequence[str]) -> None:
     def look(half: Sequence[str]) -> None:
         for name in half:
             report = _look(name, folder, bases)
-            (folder / f"{name}.txt").write_text(named(render.terminal(report), folder / name / "head"))
-            (folder / f"{name}.json").write_text(render.as_json(report))
+            (folder / f"{name}.txt").write_text(named(renderings.terminal(report), folder / name / "head"))
+            (folder / f"{name}.json").write_text(renderings.as_json(report))
             print(name, flush=True)
 
     context = multiprocessing.get_context("fork")

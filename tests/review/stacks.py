@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from review.observed import Observed, Resource, Stack, Step
-from review.settings import StackFile
+from review.engine_run import Observed, Resource, Stack, Step
+from review.locate import StackFile
 
 VPC, SUBNET, FUNCTION = "aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet", "aws:lambda/function:Function"
 JOB, SECRET, KEY = "kubernetes:batch/v1:Job", "kubernetes:core/v1:Secret", "aws:kms/key:Key"

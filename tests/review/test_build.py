@@ -9,9 +9,9 @@ import yaml
 
 from policies.engine.waivers import utc_day
 from review.build import build
+from review.engine_run import Step
 from review.model import BASE_TO_HEAD, Report
-from review.observed import Step
-from review.values import masks
+from review.plain_data import masks
 from tests.review.stacks import KEY, resource, stack, urn
 
 WAIVER: dict[str, Any] = {

@@ -18,7 +18,7 @@ import pytest
 
 from bench.review import STACKS, repository
 from review import comparison
-from review.seccomp import ARCHITECTURES, DENIED
+from review.jail.seccomp import ARCHITECTURES, DENIED
 from sandbox.errors import Fault
 from sandbox.progress import Progress
 from sandbox.toolchain import pulumi_cli

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from docs.generate import STACKS, program
-from review import render
 from review.build import build
 from review.cost import TABLE, Costs, cost
+from review.engine_run import Observed, Stack, Step
 from review.model import BASE_TO_HEAD, CostLine
-from review.observed import Observed, Stack, Step
-from review.values import masks
+from review.plain_data import masks
+from review.render import renderings
 from tests.components.conftest import Recorder
 from tests.foundation.conftest import foundation  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from tests.review.stacks import KEY, resource
@@ -111,4 +111,4 @@ def test_what_a_base_costs_that_does_not_evaluate_is_not_known(tmp_path: Path) -
     looked = Stack("dev", Observed(tmp_path), base)
     report = build(BASE_TO_HEAD, ("base", "head"), [looked], masks([]), tmp_path)
     assert report.stacks[0].unpriced == ["what the base costs"]
-    assert "dev: unknown: what the base costs" in render.terminal(report)
+    assert "dev: unknown: what the base costs" in renderings.terminal(report)

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from policies.engine.pack import ALL
-from review import render
 from review.build import build
+from review.engine_run import Observed, Stack, Step
 from review.findings import policies
+from review.locate import StackFile
 from review.model import EXISTING, FIXED, NEW, STATE_TO_HEAD, UNKNOWN, WAIVED, Finding
-from review.observed import Observed, Stack, Step
-from review.settings import StackFile
-from review.values import masks
+from review.plain_data import masks
+from review.render import renderings
 from tests.review.stacks import KEY, resource, urn
 
 RULE = next(rule for rule in ALL if rule.remediation and rule.controls)
@@ -81,7 +81,7 @@ def test_in_a_real_preview_what_blocks_has_its_remediation_and_controls(tmp_path
     looked = Stack("dev", side("days is 5"))
     report = build(STATE_TO_HEAD, ("state", "head"), [looked], masks([]), tmp_path)
     (text,) = (
-        each for each in render.terminal(report).split("\n\n") if RULE.name in each and "BLOCKS" in each
+        each for each in renderings.terminal(report).split("\n\n") if RULE.name in each and "BLOCKS" in each
     )
     assert (
         f"{RULE.remediation} ({'; '.join(f'{RULE.framework}: {control}' for control in RULE.controls)})"

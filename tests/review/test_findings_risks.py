@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from policies.rules.aws.deletion_protection import STATEFUL
+from review.engine_run import Resource, Stack, Step
 from review.findings import risk
+from review.locate import StackFile
 from review.model import RULES
-from review.observed import Resource, Stack, Step
-from review.settings import StackFile
 from sandbox.summary import LATER
 from tests.review.stacks import FUNCTION, JOB, KEY, SECRET, SUBNET, VPC, after, resource, stack
 

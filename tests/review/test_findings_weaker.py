@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from review.build import neutral
+from review.engine_run import Resource, Stack, Step
 from review.findings import apart, weaker
 from review.model import RULES
-from review.observed import Resource, Stack, Step
 from sandbox.summary import LATER
 from tests.review.stacks import resource, stack
 

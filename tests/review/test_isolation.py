@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from review import isolation
-from review.isolation import Isolation
+from review.jail import isolation
+from review.jail.isolation import Isolation
 from sandbox.errors import Fault
 
 pytestmark = [

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from review.observed import Observed
+from review.engine_run import Observed
 
 ROOT, BUCKET = "urn:pulumi:dev::pipe::pulumi:pulumi:Stack::pipe-dev", "urn:pulumi:dev::pipe::b::b"
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from review import output, render
+from review import output
+from review.render import renderings
 from sandbox.errors import Fault
 from tests.review import made
 
@@ -36,7 +37,7 @@ def test_files_are_regular_and_readable_and_there_are_no_others(tmp_path: Path) 
     files = output.write(made.report(), tmp_path / "out")
     assert (
         {file.name for file in files}
-        == set(render.FILES)
+        == set(renderings.FILES)
         == {file.name for file in (tmp_path / "out").iterdir()}
     )
     assert {file.stat().st_mode for file in files} == {0o100644}
@@ -63,7 +64,7 @@ def test_a_rendering_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pyte
     def fail(_: object) -> str:
         raise ValueError
 
-    monkeypatch.setitem(render.FILES, "review.json", fail)
+    monkeypatch.setitem(renderings.FILES, "review.json", fail)
     with pytest.raises(ValueError):
         output.write(made.report(), tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
-from review import render
 from review.model import COUNTS, Report, StackReport
+from review.render import renderings
 from tests.review import made
 
 pytestmark = pytest.mark.drill
@@ -44,7 +44,7 @@ def _ask(request: Request) -> None:
 
 def _open(browser: Browser, tmp_path: Path, report: Report, width: int = 1440, scheme: str = "light") -> Page:
     file = tmp_path / "review.html"
-    file.write_text(render.html(report))
+    file.write_text(renderings.html(report))
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)  # pyright: ignore[reportArgumentType]
     page = context.new_page()
     page.on("console", lambda said: FAULTS.append(said.text))

@@ -18,8 +18,8 @@ from _pytest.mark import ParameterSet
 from pydantic import TypeAdapter
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Sarif
 
-from review import render
 from review.model import Report
+from review.render import renderings
 from tests.lanes import lane_of
 from tests.review import parsed
 from tests.review.pairs import PAIRS, QUICK
@@ -85,18 +85,18 @@ def _report(pair: str, reports: Path) -> Report:
     return TypeAdapter(Report).validate_json((reports / f"{pair}.json").read_text())
 
 
-CHANGES = {f"{sign} {op}" for op, sign in render.SIGNS.items()}
+CHANGES = {f"{sign} {op}" for op, sign in renderings.SIGNS.items()}
 
 
 @pytest.mark.parametrize("pair", in_lanes(PAIRS))
 def test_its_comment_is_markdown_that_tells_each_change_with_its_sign(pair: str, reports: Path) -> None:
     report = _report(pair, reports)
-    text = render.markdown(report)
+    text = renderings.markdown(report)
     assert list(parsed.faults(text)) == []
     lines = parsed.lines(text)
     assert [line.kind for line in lines if line.text.startswith("✅" if report.code == 0 else "⛔")] == ["h2"]
     told = [line for line in lines if line.depth == 2 and {*line.codes} & CHANGES]
-    wanted = [[f"{render.SIGNS[each.op]} {each.op}", render.title(each)] for each in report.changes]
+    wanted = [[f"{renderings.SIGNS[each.op]} {each.op}", renderings.title(each)] for each in report.changes]
     assert sorted(line.codes[:2] for line in told) == sorted(wanted)
     codes = [line.codes for line in lines if line.depth == 3]
     for change in report.changes:
@@ -105,7 +105,7 @@ def test_its_comment_is_markdown_that_tells_each_change_with_its_sign(pair: str,
                 assert any(
                     line
                     and line[0] == each.path
-                    and line[-2:] == [each.setting.key, render.where([each.setting])]
+                    and line[-2:] == [each.setting.key, renderings.where([each.setting])]
                     for line in codes
                 )
 
@@ -113,7 +113,7 @@ def test_its_comment_is_markdown_that_tells_each_change_with_its_sign(pair: str,
 @pytest.mark.parametrize("pair", in_lanes(PAIRS))
 def test_its_sarif_is_valid_and_tells_each_finding_apart(pair: str, reports: Path) -> None:
     report = _report(pair, reports)
-    text = render.sarif(report)
+    text = renderings.sarif(report)
     Sarif.model_validate_json(text)
     [run] = json.loads(text)["runs"]
     marks = {(each["ruleId"], *each["partialFingerprints"].values()) for each in run["results"]}

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from review.engine_run import Observed, Stack, Step
+from review.locate import StackFile, read
 from review.model import Place
-from review.observed import Observed, Stack, Step
+from review.plain_data import value_at
 from review.properties import properties
-from review.settings import StackFile, read
-from review.values import value_at
 from tests.review.stacks import KEY, VPC, resource
 
 NOWHERE = StackFile("Pulumi.dev.yaml", {}, {})

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from review import observed
-from review.regular_files import read_bytes, read_text
+from review import engine_run
+from review.jail.regular_files import read_bytes, read_text
 from sandbox.errors import Fault
 
 
@@ -21,13 +21,13 @@ def test_a_regular_file_is_read_up_to_its_bound(tmp_path: Path) -> None:
 def test_a_fifo_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "events.jsonl")
     with pytest.raises(Fault, match="is a FIFO, and only regular files are read"):
-        observed.read(tmp_path / "events.jsonl")
+        engine_run.read(tmp_path / "events.jsonl")
 
 
 def test_a_link_to_an_endless_device_is_refused(tmp_path: Path) -> None:
     (tmp_path / "plan.json").symlink_to("/dev/zero")
     with pytest.raises(Fault, match="is a link"):
-        observed.read(tmp_path / "plan.json")
+        engine_run.read(tmp_path / "plan.json")
     with pytest.raises(Fault, match="is a device"):
         read_bytes(tmp_path / "plan.json", follow_links=True)
 
@@ -36,7 +36,7 @@ def test_a_sparse_file_takes_no_memory(tmp_path: Path) -> None:
     with (tmp_path / "ledger.jsonl").open("wb") as file:
         file.truncate(2**40)
     with pytest.raises(Fault, match="larger than"):
-        observed.read(tmp_path / "ledger.jsonl")
+        engine_run.read(tmp_path / "ledger.jsonl")
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:

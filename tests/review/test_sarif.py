@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Sarif
 
-from review import render
 from review.model import Report
+from review.render import renderings
 from tests.review import made
 
 URI = re.compile(r"([\w.~/@!$&'()*+,;=-]|%[0-9A-F]{2})+")
 
 
 def _run(report: Report) -> dict[str, Any]:
-    text = render.sarif(report)
+    text = renderings.sarif(report)
     Sarif.model_validate_json(text)  # made from the published schema; refuses what that does not know
     run = json.loads(text)["runs"][0]
     # What its models leave out: uniqueItems, and that a URI is one.
@@ -80,7 +80,7 @@ def test_a_rule_has_what_code_scanning_asks_for() -> None:
     found = dataclasses.replace(made.finding(), policy="rds-single-zone", remediation="")
     first, second = _run(made.report(findings=[found, made.risk(1)]))["tool"]["driver"]["rules"]
     assert first["shortDescription"]["text"] == "Rds single zone"
-    rule = render.RULES["rds-single-zone"]
+    rule = renderings.RULES["rds-single-zone"]
     assert (first["fullDescription"]["text"], first["help"]["text"]) == (rule.description, rule.remediation)
     assert second["fullDescription"]["text"] == "At risk: stateful replaced."
     assert second["help"]["text"] == "docs/review.md says what blocks, and how it is waived."

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from review.seccomp import ALLOW, ARCHITECTURES, DENIED, ERROR, KILL, SOCKETS, filter_program
+from review.jail.seccomp import ALLOW, ARCHITECTURES, DENIED, ERROR, KILL, SOCKETS, filter_program
 
 X86, ARM = "x86_64", "aarch64"
 VSOCK, ALG, PACKET = 40, 38, 17  # include/linux/socket.h

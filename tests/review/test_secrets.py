@@ -8,12 +8,12 @@ from urllib.parse import quote
 
 import pytest
 
-from review import render
 from review.build import build
-from review.looking import SHORT, UNJUDGED, events
+from review.engine_run import Observed, Stack
+from review.evaluate import SHORT, UNJUDGED, events
 from review.model import STATE_TO_HEAD, Report
-from review.observed import Observed, Stack
-from review.values import masks
+from review.plain_data import masks
+from review.render import renderings
 from sandbox.summary import SIGNATURE
 
 PLANTED = "correct-horse/battery+staple"
@@ -31,11 +31,11 @@ FORMS = {
     "hexadecimal": PLANTED.encode().hex(),
 }
 RENDERINGS: dict[str, Callable[[Report], str]] = {
-    "terminal": render.terminal,
-    "markdown": render.markdown,
-    "html": render.html,
-    "json": render.as_json,
-    "sarif": render.sarif,
+    "terminal": renderings.terminal,
+    "markdown": renderings.markdown,
+    "html": renderings.html,
+    "json": renderings.as_json,
+    "sarif": renderings.sarif,
 }
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from review import snapshot
 from review.comparison import find_base
-from review.snapshot import Snapshot, copy_code, copy_commit, copy_tracked, untracked
+from review.jail import snapshot
+from review.jail.snapshot import Snapshot, copy_code, copy_commit, copy_tracked, untracked
 from sandbox.errors import Fault
 
 IDENTITY = ("-c", "user.name=x", "-c", "user.email=x@example.com")

@@ -12,11 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from review import messages
-from review.messages import Request
+from review.jail import messages
+from review.jail.messages import Request
+from review.jail.supervisor import Bounds, Command, evaluate, excess, time_limit
 from review.model import Report
 from review.status import Status
-from review.supervisor import Bounds, Command, evaluate, excess, time_limit
 from sandbox.errors import Fault
 from tests.review import made
 

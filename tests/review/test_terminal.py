@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from review import render
+from review.render import renderings
 from tests.review import made
 
 
@@ -23,7 +23,7 @@ from tests.review import made
 def test_no_text_of_a_program_tells_the_terminal_what_to_do(evil: str, left: str) -> None:
     bad = dataclasses.replace(made.change(1, "replace", evil), name=evil, component=evil)
     found = dataclasses.replace(made.finding(0, evil), name=evil)
-    text = render.terminal(made.report(changes=[bad], notes=[evil], verdict=evil, findings=[found]))
+    text = renderings.terminal(made.report(changes=[bad], notes=[evil], verdict=evil, findings=[found]))
     assert not [char for char in text if char != "\n" and not char.isprintable()]
     lines = text.splitlines()
     assert lines[0] == left
@@ -38,7 +38,7 @@ def test_what_was_waived_before_is_a_count_with_names_and_the_waiver() -> None:
         )
         for number in range(3)
     ]
-    text = render.terminal(made.report(findings=[waived[0], *waived]))
+    text = renderings.terminal(made.report(findings=[waived[0], *waived]))
     assert text.partition("Policy: existing\n")[2].partition("\n\n")[0].splitlines() == [
         "  thing-too-small-0 (mandatory, high, waived) [dev]: 4 in thing-0, thing-7, thing-14",
         f"      {said}",
@@ -47,7 +47,7 @@ def test_what_was_waived_before_is_a_count_with_names_and_the_waiver() -> None:
 
 def test_changes_that_are_alike_are_told_once() -> None:
     alike = [dataclasses.replace(made.change(number), component="labels") for number in range(2)]
-    text = render.terminal(made.report(changes=alike))
+    text = renderings.terminal(made.report(changes=alike))
     where = "[dev, stg]  components/thing.py:10, __main__.py:3"
     assert text.partition("  labels\n")[2].partition("\n\n")[0].splitlines() == [
         f"    ~ update thing-0 (aws:ec2:Thing) {where}",
@@ -61,12 +61,12 @@ def test_a_secret_that_changes_is_said_to_change() -> None:
     secret = dataclasses.replace(
         change.properties[0], before="key=[secret]", after="key=[secret]", setting=None
     )
-    text = render.terminal(made.report(changes=[dataclasses.replace(change, properties=[secret])]))
+    text = renderings.terminal(made.report(changes=[dataclasses.replace(change, properties=[secret])]))
     assert "        size: changes (secret)\n" in text
 
 
 def test_what_is_newly_waived_and_what_is_new_have_headings_of_their_own() -> None:
     waived = dataclasses.replace(made.finding(1), waiver="waived until 2027-01-31", verdict="waived")
-    text = render.terminal(made.report(findings=[made.finding(), waived]))
+    text = renderings.terminal(made.report(findings=[made.finding(), waived]))
     heads = [line for line in text.splitlines() if line.startswith("Policy: ")]
     assert heads == ["Policy: new or no longer waived", "Policy: newly waived"]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Sarif
 
-from review import render
+from review.render import renderings
 from scripts import comment
 from tests.review import made
 
@@ -67,7 +67,7 @@ def report(tmp_path: Path) -> Path:
     folder = tmp_path / "report"
     folder.mkdir()
     (folder / "review.md").write_text("# Review\n\nAll is well.\n")
-    (folder / "review.sarif").write_text(render.sarif(made.report()))
+    (folder / "review.sarif").write_text(renderings.sarif(made.report()))
     return folder
 
 
@@ -177,7 +177,7 @@ def test_a_comment_refers_to_no_issue_and_leaves_digests_and_lines_as_they_are()
 
 def sarif(**changes: Any) -> dict[str, Any]:
     """A report's SARIF whose first result is changed."""
-    text = json.loads(render.sarif(made.report(findings=[made.finding()])))
+    text = json.loads(renderings.sarif(made.report(findings=[made.finding()])))
     text["runs"][0]["results"][0] |= changes
     return text
 
@@ -187,9 +187,9 @@ def test_only_what_is_open_is_annotated() -> None:
     unknown = dataclasses.replace(made.finding(4), verdict="unknown")
     told = [made.finding(0), made.finding(1, status="existing"), made.finding(2, status="fixed")]
     report = made.report(findings=[*told, waived, unknown])
-    [run] = comment.annotations(render.sarif(report))["runs"]
+    [run] = comment.annotations(renderings.sarif(report))["runs"]
     assert [each["message"]["text"].partition(" ")[0] for each in run["results"]] == ["thing-0", "thing-1"]
-    Sarif.model_validate(comment.annotations(render.sarif(report)))
+    Sarif.model_validate(comment.annotations(renderings.sarif(report)))
 
 
 def test_a_line_is_annotated_with_what_the_report_says_and_nothing_else() -> None:

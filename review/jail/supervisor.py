@@ -14,8 +14,8 @@ from typing import IO, cast
 
 import psutil
 
-from review import isolation, messages
-from review.messages import REQUEST, Activity, Completed, Failure, Line, Request
+from review.jail import isolation, messages
+from review.jail.messages import REQUEST, Activity, Completed, Failure, Line, Request
 from review.model import Report
 from review.status import Status
 from sandbox.errors import Fault

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import yaml
 
+from review.jail.regular_files import read_text
 from review.model import Place
-from review.regular_files import read_text
 from sandbox.errors import Fault
 
 COMMON = frozenset({"true", "false", "null"})  # identify nothing by themselves; nor does a short value

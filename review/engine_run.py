@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Self, cast
 from urllib.parse import unquote
 
+from review.jail.regular_files import read_text
+from review.locate import StackFile
 from review.model import OPS, UNKNOWN, Place
-from review.regular_files import read_text
-from review.settings import StackFile
-from review.values import is_list, is_map, plain, value_at
+from review.plain_data import is_list, is_map, plain, value_at
 from sandbox.summary import LATER, WORDLESS, Phase, masked
 
 Json = dict[str, Any]

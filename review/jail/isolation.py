@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from review.seccomp import ARCHITECTURES, DENIED, filter_program
+from review.jail.seccomp import ARCHITECTURES, DENIED, filter_program
 from sandbox.errors import Fault
 
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "NO_COLOR", "PIPE_LAZY_SDK")

@@ -16,7 +16,7 @@ import jinja2
 
 from policies.engine.pack import ALL
 from review.model import COUNTS, OWN, Place, Report, listed, short, title
-from review.values import each_text
+from review.plain_data import each_text
 from sandbox.progress import Progress
 
 RULES = {rule.name: rule for rule in ALL}

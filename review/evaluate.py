@@ -1,4 +1,4 @@
-"""Looks at each stack of two trees (isolated, as `python -m review.looking`), or at a real preview."""
+"""Looks at each stack of two trees (isolated, as `python -m review.evaluate`), or at a real preview."""
 
 import json
 import os
@@ -13,13 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from review import isolation, messages, observed, settings
+from review import engine_run, locate
 from review.build import build
-from review.messages import REQUEST, Activity, Completed, Failure, Line, Request, Tell
+from review.engine_run import Observed, Stack
+from review.jail import isolation, messages
+from review.jail.messages import REQUEST, Activity, Completed, Failure, Line, Request, Tell
+from review.jail.regular_files import read_bytes, read_text
 from review.model import BASE_TO_HEAD, STATE_TO_HEAD, Report
-from review.observed import Observed, Stack
-from review.regular_files import read_bytes, read_text
-from review.values import SHORTEST, is_map, masks
+from review.plain_data import SHORTEST, is_map, masks
 from sandbox import workspace
 from sandbox.errors import Fault
 
@@ -156,7 +157,7 @@ def events(files: Iterable[Path], tree: Path, masked: Sequence[str], head: str) 
     """The report from each stack's state to head, out of event logs, `--json` plans and ledgers."""
     found: dict[str, list[Any]] = {}
     for file in files:
-        content = observed.read(file)
+        content = engine_run.read(file)
         if not (name := re.search(r"urn:pulumi:([^:]+)::", json.dumps(content))):
             raise Fault(f"{file} is neither an event log nor `--json` of a preview: no resource is in it.")
         found.setdefault(name[1], []).append(content)
@@ -164,7 +165,7 @@ def events(files: Iterable[Path], tree: Path, masked: Sequence[str], head: str) 
     for name in sorted(found, key=_order):
         seen = Observed(tree).add(*found[name])
         trouble = "" if any(map(is_map, found[name])) else "the preview's --json is missing"
-        file = settings.read(name, (tree, None), (tree, workspace.projects(tree).get(name)))
+        file = locate.read(name, (tree, None), (tree, workspace.projects(tree).get(name)))
         looked.append(Stack(name, seen, None, file, trouble))
     notes = [UNJUDGED, *([SHORT] if any(len(each) < SHORTEST for each in masked) else [])]
     return build(STATE_TO_HEAD, ("state of each stack", head), looked, masks(masked), tree, notes)
@@ -200,13 +201,13 @@ def _looked(name: str, trees: Trees, projects: tuple[Path | None, Path | None], 
     seen: list[Observed | None] = []
     for side, tree in zip(COMMANDS, trees, strict=True):
         ended = _text(folder / f"{side}.code")
-        one = Observed(tree).add(*map(observed.read, sorted(folder.glob(f"{side}-*"))))
+        one = Observed(tree).add(*map(engine_run.read, sorted(folder.glob(f"{side}-*"))))
         # A command that failed without an error event or a violation says why elsewhere.
         if ended not in ("", "0") and not one.errors and not one.said.mandatory:
-            summary = observed.read(folder / f"{side}-summary.json") or {"errors": ()}
+            summary = engine_run.read(folder / f"{side}-summary.json") or {"errors": ()}
             one.said.errors.append("\n".join(summary["errors"]) or _text(folder / f"{side}.errors"))
         seen.append(one if ended else None)
-    file = settings.read(name, *zip(trees, projects, strict=True))
+    file = locate.read(name, *zip(trees, projects, strict=True))
     return Stack(name, seen[1], seen[0], file, _text(folder / "trouble"))
 
 

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
+from review.jail.regular_files import kind
 from review.model import listed
-from review.regular_files import kind
 from sandbox.errors import Fault
 
 LARGEST_FILE = 32 * 2**20  # bytes
