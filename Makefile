@@ -103,7 +103,7 @@ test-drills: drill-programs $(READY) ## run the tests on a control plane, Postgr
 test-all: drill-programs test test-drills ## run every test (some 25 minutes)
 
 checks: $(READY) ## what has to pass before STACK is deployed: checks, tests, scan, bench, current documents
-	@$(PY) -m scripts.checks $(STACK)
+	@$(PY) -m operations.checks $(STACK)
 
 scan: $(READY) ## look for unsafe code, vulnerable dependencies and unsafe workflows
 	@$(VENV)/bin/ruff check .
@@ -121,10 +121,10 @@ review: $(READY) ## what the working tree changes against BASE (default: where i
 	@$(PY) -m review $(BASE) $(FLAGS)
 
 bench: $(READY) ## measure: medians and ratios
-	@$(PY) -m bench
-	@$(PY) -m bench.policies
-	@$(PY) -m bench.data
-	@$(PY) -m bench.review
+	@$(PY) -m tools.bench
+	@$(PY) -m tools.bench.policies
+	@$(PY) -m tools.bench.data
+	@$(PY) -m tools.bench.review
 
 kills: $(READY) ## kill ten runs of each stack, and take each cloud from it for ten seconds; each next run has to converge (an hour)
 	@for stack in dev stg prod; do \
@@ -140,8 +140,8 @@ schema: $(READY) ## write the generated files again
 	@$(PY) -m components.settings --schema > schemas/stack-file.schema.json
 	@$(PY) -m policies.engine.documentation > docs/policies.md
 	@$(PY) -m tests.sandbox.fidelity
-	@$(PY) -m docs.report_schema > schemas/review-report.schema.json
-	@$(PY) -m docs.generate
+	@$(PY) -m tools.report_schema > schemas/review-report.schema.json
+	@$(PY) -m tools.generate_docs
 
 lock: $(READY) ## pin the newest versions that the requirements allow
 	@for file in requirements requirements-dev; do \

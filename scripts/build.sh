@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Says what it does with --help; the work is in build.py.
+# The work is in operations/build.py; --help lists the options.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [ -x .venv/bin/python ] || make .venv/.ready >&2
-exec .venv/bin/python -m scripts.build "$@"
+exec .venv/bin/python -m operations.build "$@"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Says what it does with --help; the work is in migrate.py.
+# The work is in operations/migrate.py; --help lists the options.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [ -x .venv/bin/python ] || make .venv/.ready >&2
-exec .venv/bin/python -m scripts.migrate "$@"
+exec .venv/bin/python -m operations.migrate "$@"

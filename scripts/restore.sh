@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Says what it does with --help; the work is in restore.py.
+# The work is in operations/restore.py; --help lists the options.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [ -x .venv/bin/python ] || make .venv/.ready >&2
-exec .venv/bin/python -m scripts.restore "$@"
+exec .venv/bin/python -m operations.restore "$@"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.__main__ import passed
-from bench.memory import peak
+from tools.bench.__main__ import passed
+from tools.bench.memory import peak
 
 SHARE = "error: the evaluation takes more than 30% of the eager imports"
 

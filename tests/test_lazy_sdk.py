@@ -24,7 +24,7 @@ def python(code: str, **environment: str) -> str:
 
 
 def evaluation(stack: str, lazy: str) -> dict[str, Any]:
-    printed = python(f"from bench.evaluation import main; main({stack!r})", PIPE_LAZY_SDK=lazy)
+    printed = python(f"from tools.bench.evaluation import main; main({stack!r})", PIPE_LAZY_SDK=lazy)
     return json.loads(printed.splitlines()[-1])
 
 

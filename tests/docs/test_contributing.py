@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs" / "contributing").glob("*.md"))]
 DECISIONS = ROOT / "docs" / "decisions"
 PATH = re.compile(
-    r"`((?:components|docs|foundation|policies|review|sandbox|schemas|scripts|tests|tools)/[^`<…]*)`"
+    r"`((?:components|docs|foundation|operations|policies|review|sandbox|schemas|scripts|tests|tools)/[^`<…]*)`"
 )
 INDEX_ROW = re.compile(r"\| \[(\d{4})\]\((\S+)\) \| (.+) \| (\w+) \| (\d{4}-\d\d-\d\d) \|")
 

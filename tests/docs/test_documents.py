@@ -11,12 +11,12 @@ import pytest
 
 from components.datadog.alert import runbook
 from components.settings.kubernetes import Egress
-from docs import generate
+from operations.lib import releases
 from sandbox import __main__ as sandbox_command
 from sandbox import console
 from sandbox.workspace import Stack
-from scripts import releases
 from tests.docs import commands
+from tools import generate_docs
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -71,7 +71,7 @@ def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
 
 @pytest.mark.parametrize("folder", [DOCS / "runbooks", DOCS / "ja" / "runbooks"], ids=["English", "Japanese"])
 def test_every_monitor_links_to_a_runbook_and_no_runbook_is_left_over(folder: Path) -> None:
-    messages = [str(one.inputs.get("message", "")) for one in generate.program("prod")]
+    messages = [str(one.inputs.get("message", "")) for one in generate_docs.program("prod")]
     linked = {found for text in messages for found in re.findall(r"/docs/runbooks/([\w-]+\.md)", text)}
     assert len(linked) > 10
     assert {file.name for file in folder.glob("*.md")} == linked
@@ -84,10 +84,10 @@ def test_a_runbook_is_headed_by_the_name_of_its_alert(folder: Path) -> None:
 
 
 def test_the_doctor_judges_the_origins_certificate_and_names_its_runbook() -> None:
-    source = (ROOT / "scripts" / "diagnosis.py").read_text()
+    source = (ROOT / "operations" / "lib" / "diagnosis.py").read_text()
     [title] = re.findall(r"origin certificate \(runbook (\w+)\)", source)
     assert title == "OriginCertificateExpiry" and (DOCS / "runbooks" / runbook(title)).exists()
-    assert '["originCertificateDays"]' in (ROOT / "scripts" / "doctor.py").read_text()
+    assert '["originCertificateDays"]' in (ROOT / "operations" / "doctor.py").read_text()
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_the_english_guide_has_the_same_levels_of_headings() -> None:
 
 
 def test_generated_parts_are_current() -> None:
-    command = [sys.executable, "-m", "docs.generate", "--check"]
+    command = [sys.executable, "-m", "tools.generate_docs", "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from components.settings.load import load_file
-from docs import generate
+from tools import generate_docs
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -82,7 +82,7 @@ def test_the_quotas_are_what_the_stacks_need_together() -> None:
 
 
 def test_a_token_is_listed_for_every_kind_of_resource() -> None:
-    types = {resource.type for resource in generate.program("prod")}
+    types = {resource.type for resource in generate_docs.program("prod")}
     declared = {typ for typ in types if typ.startswith(("cloudflare:", "datadog:"))}
     assert len(declared) > 8
     assert {typ for typ in declared if f"`{typ}`" not in TOKENS} == set()
@@ -90,7 +90,7 @@ def test_a_token_is_listed_for_every_kind_of_resource() -> None:
 
 def test_every_phase_of_a_ruleset_has_its_permission() -> None:
     ruleset = "cloudflare:index/ruleset:Ruleset"
-    phases = {str(item.inputs["phase"]) for item in generate.program("prod") if item.type == ruleset}
+    phases = {str(item.inputs["phase"]) for item in generate_docs.program("prod") if item.type == ruleset}
     assert phases == set(re.findall(r"`(http_\w+)`", TOKENS))
 
 
@@ -103,7 +103,7 @@ def test_the_readme_leads_to_the_tokens_and_says_who_enters_the_cluster_first() 
 
 def test_records_that_exist_are_imported_under_the_names_of_the_program() -> None:
     record = "cloudflare:index/dnsRecord:DnsRecord"
-    records = {item.name for item in generate.program("prod") if item.type == record}
+    records = {item.name for item in generate_docs.program("prod") if item.type == record}
     assert records.issuperset(re.findall(rf"pulumi import {record} (\S+) ", STEPS))
     assert {"edge", "edge-frontend"} <= records and any(name.startswith("edge-caa-") for name in records)
 

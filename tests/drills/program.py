@@ -49,8 +49,8 @@ def main(stack: str) -> None:
     """Evaluates the stack's program against mocks and prints its Kubernetes objects."""
     import pulumi
 
-    from bench import evaluation
     from tests.components.workloads import revealed
+    from tools.bench import evaluation
 
     given = json.load(sys.stdin)
     found: dict[str, Manifest] = {}

@@ -86,7 +86,7 @@ class Service:
         return self.pod(self.cron("pipe-restore"), STAMP=stamp, **variables)
 
     def swap(self, stamp: str) -> Pod:
-        """A pod that puts the new database in place, as scripts/restore.py derives it."""
+        """A pod that puts the new database in place, as operations/restore.py derives it."""
         template = alone(self.cron("pipe-restore"), "restore")
         [container] = template["spec"]["containers"]
         container["command"] = [word.replace("restore.sh", "swap.sh") for word in container["command"]]

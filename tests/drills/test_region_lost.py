@@ -14,9 +14,10 @@ from typing import Any, cast
 import boto3
 import pytest
 
+from operations import relocate
+from operations.lib import options, stack_file
 from sandbox.clouds import process
 from sandbox.clouds.kubernetes.api import Api
-from scripts import options, relocate, stack_file
 from tests.drills import bucket, data
 from tests.drills.conftest import Measured
 from tests.drills.service import Service

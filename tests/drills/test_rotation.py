@@ -105,7 +105,7 @@ def filled(service: Service) -> Iterator[Service]:
 
 
 def retire(service: Service, patience: str = "10") -> Any:
-    """The pod that scripts/rotate.py derives from the migration Job."""
+    """The pod that operations/rotate.py derives from the migration Job."""
     template = alone(service.migration(), "roles")
     [container] = template["spec"]["containers"]
     command = [word.replace("roles.sql", RETIRE) for word in container["command"]]

@@ -16,13 +16,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.review import STACKS, repository
 from review import comparison
 from review.jail.seccomp import ARCHITECTURES, DENIED
 from sandbox.errors import Fault
 from sandbox.progress import Progress
 from sandbox.toolchain import pulumi_cli
 from tests.review.pairs import copy
+from tools.bench.review import STACKS, repository
 
 pytestmark = pytest.mark.drill
 

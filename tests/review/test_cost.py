@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from docs.generate import STACKS, program
 from review.build import build
 from review.cost import TABLE, Costs, cost
 from review.engine_run import Observed, Stack, Step
@@ -15,6 +14,7 @@ from review.render import renderings
 from tests.components.conftest import Recorder
 from tests.foundation.conftest import foundation  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from tests.review.stacks import KEY, resource
+from tools.generate_docs import STACKS, program
 
 ENDPOINT, GATEWAY, DATABASE = (
     "aws:ec2/vpcEndpoint:VpcEndpoint",

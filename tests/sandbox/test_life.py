@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from bench.memory import LIMIT_GIB, watched
 from sandbox import workspace
 from sandbox.clouds import process
 from sandbox.clouds.kubernetes.api import Api, condition, dig
@@ -21,6 +20,7 @@ from tests.sandbox.dump import places_of
 from tests.sandbox.inventory import REGIONS, Held, call, client, in_state, in_targets, kept, targets, zone
 from tests.sandbox.kubernetes.conftest import until
 from tests.stacks import ROOT, Stack, copy
+from tools.bench.memory import LIMIT_GIB, watched
 
 pytestmark = pytest.mark.drill
 

@@ -7,11 +7,11 @@ import threading
 
 import pytest
 
-from scripts import migrate
-from scripts.cluster import KEPT_REPLICAS
-from scripts.options import Options, Refused
-from scripts.process import Programs
-from scripts.repository import Repository
+from operations import migrate
+from operations.lib.cluster import KEPT_REPLICAS
+from operations.lib.command_runner import Programs
+from operations.lib.options import Options, Refused
+from operations.lib.repository import Repository
 from tests.scripts.api_cluster import DEPLOYMENT, REPLICAS
 from tests.scripts.deploying import (
     BUILD,
@@ -73,7 +73,7 @@ def test_what_passed_in_one_run_is_not_asked_again_until_something_is_committed(
     world.git("commit", "--quiet", "--allow-empty", "-m", "Nothing")
     assert world.run("checks.sh", "dev").returncode == 0
     assert world.asked() == []
-    with (world.root / "scripts" / "deploy.py").open("a") as file:
+    with (world.root / "operations" / "deploy.py").open("a") as file:
         file.write("# changed\n")
     world.git("commit", "--quiet", "--all", "-m", "Something")
     assert world.run("checks.sh", "dev").returncode == 0

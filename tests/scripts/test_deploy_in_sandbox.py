@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from operations import rotate
+from operations.lib import stack_file
 from sandbox.clouds import process
 from sandbox.clouds.kubernetes import control_plane
 from sandbox.clouds.kubernetes.api import Api
-from scripts import rotate, stack_file
 from tests.drills.conftest import Measured as Measured
 from tests.drills.conftest import measured as measured
 from tests.scripts.api_cluster import DEPLOYMENT, PODS, Cluster
@@ -29,6 +30,7 @@ PARTS = (
     "sandbox",
     "schemas",
     "scripts",
+    "operations",
     "__main__.py",
     "eks_versions.py",
     "lazy_sdk.py",

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from moto.server import ThreadedMotoServer
 
-from scripts.diagnosis import ORDER, Facts, findings
-from scripts.doctor import report, section
+from operations.doctor import report, section
+from operations.lib.diagnosis import ORDER, Facts, findings
 from tests.scripts.api_cluster import DEPLOYMENT, PODS
 from tests.scripts.world import OLD, ROOT, World
 from tests.scripts.world import cluster as cluster

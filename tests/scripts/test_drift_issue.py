@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts import drift_issue
 from tests.scripts.test_pull_requests import GitHub
 from tests.scripts.test_pull_requests import github as github
+from tools import drift_issue
 
 
 def found(folder: Path, **states: str) -> Path:

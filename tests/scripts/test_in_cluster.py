@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from scripts import stack_file
-from scripts.cluster import KEPT_REPLICAS
+from operations.lib import stack_file
+from operations.lib.cluster import KEPT_REPLICAS
 from tests.drills import data, watch
 from tests.drills.conftest import Measured as Measured
 from tests.drills.conftest import measured as measured

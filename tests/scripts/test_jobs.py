@@ -2,11 +2,11 @@ from typing import Any, cast
 
 import pytest
 
-from scripts import jobs
-from scripts.cluster import Cluster
-from scripts.options import Options
-from scripts.process import Failed
-from scripts.steps import Steps
+from operations.lib import jobs
+from operations.lib.cluster import Cluster
+from operations.lib.command_runner import Failed
+from operations.lib.options import Options
+from operations.lib.run_log import Steps
 
 CONTAINERS = [
     {"name": "first", "env": [{"name": "AT", "value": ""}, {"name": "HOME", "value": "/tmp"}]},

@@ -1,7 +1,7 @@
 import pytest
 
-from scripts import migrate
-from scripts.options import Refused
+from operations import migrate
+from operations.lib.options import Refused
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from scripts import health
-from scripts.datadog import Datadog, series
-from scripts.options import Options
-from scripts.process import Failed
-from scripts.steps import Steps
+from operations.lib import health
+from operations.lib.command_runner import Failed
+from operations.lib.datadog import Datadog, series
+from operations.lib.options import Options
+from operations.lib.run_log import Steps
 from tests.components.test_alerts import QUERIES
 from tests.scripts.world import KEYS, Outside, metric
 

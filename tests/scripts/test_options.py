@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from scripts import options
-from scripts.options import Refused
+from operations.lib import options
+from operations.lib.options import Refused
 
 
 def given(stack: str = "prod", **changes: Any) -> argparse.Namespace:
@@ -68,7 +68,7 @@ def test_an_empty_value_is_a_variable_that_nobody_set_and_is_refused(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     option = {"rollback": "--to-version", "restore": "--at", "relocate": "--as"}.get(name, "--version")
-    main = importlib.import_module(f"scripts.{name}").main
+    main = importlib.import_module(f"operations.{name}").main
     for value in ("", " "):
         with pytest.raises(SystemExit) as ended:
             main(["dev", option, value])

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from scripts.process import Failed, Programs
+from operations.lib.command_runner import Failed, Programs
 
 SECRET = "planted-in-this-test"
 

@@ -15,8 +15,8 @@ import pytest
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Sarif
 
 from review.render import renderings
-from scripts import comment
 from tests.review import made
+from tools import comment
 
 ROOT = Path(__file__).parents[2]
 SHA = "1234567890abcdef1234567890abcdef12345678"
@@ -47,7 +47,7 @@ class GitHub:
         (self.folder / "answers.json").write_text(json.dumps({k: json.dumps(v) for k, v in answers.items()}))
         (self.folder / "asked").write_text("")
         return subprocess.run(
-            ["/usr/bin/python3", "-m", f"scripts.{module}", *words],
+            ["/usr/bin/python3", "-m", f"tools.{module}", *words],
             cwd=self.folder, capture_output=True, text=True, check=False,
             env={"PATH": f"{self.folder}{os.pathsep}/usr/bin:/bin", "PYTHONPATH": str(ROOT), **more},
         )  # fmt: skip
@@ -250,7 +250,7 @@ def test_what_is_no_folder_is_wrong_usage(github: GitHub, words: tuple[str, ...]
 def test_a_summary_goes_where_github_shows_it(tmp_path: Path) -> None:
     out, file = tmp_path / "summary", tmp_path / "review.md"
     file.write_text("# Review\n")
-    words = [sys.executable, "-m", "scripts.summary", str(file), str(tmp_path / "none.md")]
+    words = [sys.executable, "-m", "tools.job_summary", str(file), str(tmp_path / "none.md")]
     environment = os.environ | {"GITHUB_STEP_SUMMARY": str(out)}
     assert subprocess.run(words, cwd=ROOT, env=environment, check=False).returncode == 0
     assert out.read_text() == f"# Review\n\nThere is no {tmp_path}/none.md.\n\n"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts import drift, preview, steps
+from operations import drift, preview
+from operations.lib import run_log
 
 PULUMI = """\
 #!/usr/bin/python3
@@ -38,9 +39,9 @@ def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pulumi:
     monkeypatch.setenv("PATH", f"{bin}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("CLOUDFLARE_API_TOKEN", "planted-token")
     monkeypatch.delenv("TARGET", raising=False)
-    for module in (preview, steps):
+    for module in (preview, run_log):
         monkeypatch.setattr(module, "ROOT", tmp_path)
-    monkeypatch.setattr(steps, "RECORDS", tmp_path / ".runs")
+    monkeypatch.setattr(run_log, "RECORDS", tmp_path / ".runs")
     monkeypatch.setattr(drift, "FOLDER", tmp_path / "drift")
 
     def does(body: str) -> None:

@@ -12,7 +12,8 @@ import yaml
 from components.common.naming import Labels
 from foundation.permissions.boundary import boundary
 from foundation.permissions.scope import Scope
-from scripts import options, relocate, stack_file
+from operations import relocate
+from operations.lib import options, stack_file
 
 NEW = "ap-northeast-3"
 SECRETS = """\

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts import stack_file
-from scripts.options import Options, Refused
-from scripts.process import Programs
-from scripts.repository import Repository
+from operations.lib import stack_file
+from operations.lib.command_runner import Programs
+from operations.lib.options import Options, Refused
+from operations.lib.repository import Repository
 from tests.scripts.deploying import NAME, NEW, deploy
 from tests.scripts.world import OLD, ROOT, World, registry, who
 from tests.scripts.world import cluster as cluster
@@ -107,9 +107,11 @@ def test_from_an_older_checkout_the_way_back_is_to_what_is_deployed_and_no_file_
     registry(world, pushed=True)
     between = f"{NAME}:1.0.5@sha256:" + "c" * 64
     text = (world.root / "Pulumi.dev.yaml").read_text().replace(OLD, between) + "# theirs\n"
-    engine = world.root / "scripts" / "engine.py"
+    engine = world.root / "operations" / "lib" / "pulumi_up.py"
     tested = engine.read_text()
-    world.others_push("Deploy 1.0.5 to dev", {"Pulumi.dev.yaml": text, "scripts/engine.py": "untested\n"})
+    world.others_push(
+        "Deploy 1.0.5 to dev", {"Pulumi.dev.yaml": text, "operations/lib/pulumi_up.py": "untested\n"}
+    )
     world.cluster.set_image(between)
     head = world.git("rev-parse", "HEAD")
     world.outside.check = ["failed"]

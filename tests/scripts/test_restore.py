@@ -2,8 +2,8 @@ import argparse
 
 import pytest
 
-from scripts import restore
-from scripts.options import Refused
+from operations import restore
+from operations.lib.options import Refused
 
 
 def given(**changes: str | None) -> argparse.Namespace:

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from scripts.options import Refused
-from scripts.releases import BAD, GOOD, UNJUDGED, Release
-from scripts.revisions import Choice, Revision
+from operations.lib.options import Refused
+from operations.lib.releases import BAD, GOOD, UNJUDGED, Release
+from operations.lib.revisions import Choice, Revision
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -5,8 +5,8 @@ from typing import Any, cast
 
 import pytest
 
-from scripts import stack_file
-from scripts.revisions import Revision, gone
+from operations.lib import stack_file
+from operations.lib.revisions import Revision, gone
 from tests.drills.conftest import Measured as Measured
 from tests.drills.conftest import measured as measured
 from tests.scripts.api_cluster import DEPLOYMENT, RELEASES, REPLICAS
@@ -353,11 +353,11 @@ def test_what_pods_cannot_start_without_is_found_wherever_they_name_it(spec: dic
 
 
 def test_a_rollback_does_not_deploy_what_is_not_committed(three: World) -> None:
-    with (three.root / "scripts" / "engine.py").open("a") as file:
+    with (three.root / "operations" / "lib" / "pulumi_up.py").open("a") as file:
         file.write("# changed\n")
     done = three.run("rollback.sh", "dev")
     assert done.returncode == 2
-    assert "not committed: scripts/engine.py" in done.stderr
+    assert "not committed: operations/lib/pulumi_up.py" in done.stderr
     assert three.asked() == [] and three.cluster.image() == VERSIONS["1.2.0"]
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts import rotate
-from scripts.options import Options
-from scripts.steps import Steps
+from operations import rotate
+from operations.lib.options import Options
+from operations.lib.run_log import Steps
 from tests.scripts.world import World
 from tests.scripts.world import cluster as cluster
 from tests.scripts.world import world as world
@@ -42,10 +42,10 @@ def test_in_the_sandbox_the_three_passwords_are_forgotten_and_nothing_else(
 
 
 COMMIT = """\
-from scripts import rotate
-from scripts.options import Options
-from scripts.repository import Repository
-from scripts.steps import Steps
+from operations import rotate
+from operations.lib.options import Options
+from operations.lib.repository import Repository
+from operations.lib.run_log import Steps
 
 chosen = Options("dev", "real", False, True, {})
 steps = Steps("rotate", chosen)
@@ -82,4 +82,4 @@ def test_a_rotation_stops_before_the_old_logins_go_if_the_new_passwords_could_no
     world.git("fetch", "--quiet")
     done = commit(world)
     said = "others have changed Pulumi.dev.yaml meanwhile: git pull --rebase, and rotate again"
-    assert done.stderr.splitlines()[-1] == f"scripts.process.Failed: {said}"
+    assert done.stderr.splitlines()[-1] == f"operations.lib.command_runner.Failed: {said}"

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import yaml
 
-from scripts import service_path, stack_file
-from scripts.cluster import KEPT_REPLICAS
-from scripts.diagnosis import ORDER, Facts, Finding
-from scripts.diagnosis import findings as sort
-from scripts.service_path import OBJECTS, Observation, Record
+from operations.lib import service_path, stack_file
+from operations.lib.cluster import KEPT_REPLICAS
+from operations.lib.diagnosis import ORDER, Facts, Finding
+from operations.lib.diagnosis import findings as sort
+from operations.lib.service_path import OBJECTS, Observation, Record
 
 FILE = yaml.safe_load(stack_file.path("dev").read_text())["config"]
 SETTINGS: dict[str, Any] = {key.removeprefix("pipe:"): value for key, value in FILE.items()}

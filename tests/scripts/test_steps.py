@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from scripts import steps
-from scripts.options import Options, Refused, Stopped
-from scripts.process import Failed
-from scripts.steps import Steps, perform
+from operations.lib import run_log
+from operations.lib.command_runner import Failed
+from operations.lib.options import Options, Refused, Stopped
+from operations.lib.run_log import Steps, perform
 
 OPTIONS = Options("dev", "sandbox", False, True, {})
 
 
 @pytest.fixture(autouse=True)
 def records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(steps, "RECORDS", tmp_path / "runs")
-    monkeypatch.setattr(steps, "ROOT", tmp_path)
+    monkeypatch.setattr(run_log, "RECORDS", tmp_path / "runs")
+    monkeypatch.setattr(run_log, "ROOT", tmp_path)
     return tmp_path / "runs" / "dev"
 
 
@@ -58,7 +58,7 @@ def test_each_step_is_a_line_with_a_sign_and_its_time(capsys: pytest.CaptureFixt
     [(good, 0, "all is well"), (bad, 1, "it broke"), (refused, 2, "not today"), (stopped, 130, "stopped")],
 )
 def test_every_run_leaves_a_record_for_programs_and_one_for_people(
-    records: Path, work: steps.Callable[[Steps], str], code: int, said: str
+    records: Path, work: run_log.Callable[[Steps], str], code: int, said: str
 ) -> None:
     assert perform("try", OPTIONS, work) == code
     [file] = records.glob("*-try.json")
@@ -109,8 +109,8 @@ def test_who_stops_a_run_hears_what_runs_now(records: Path, capsys: pytest.Captu
 def test_a_long_step_breaks_its_silence_and_keeps_its_record_short(
     records: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert steps.QUIET_SECONDS * 1.1 < 5
-    monkeypatch.setattr(steps, "QUIET_SECONDS", 0.1)
+    assert run_log.QUIET_SECONDS * 1.1 < 5
+    monkeypatch.setattr(run_log, "QUIET_SECONDS", 0.1)
 
     def work(run: Steps) -> str:
         with run.step("wait for the pods"):

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from scripts import cluster, cluster_identity, options, targets
-from scripts.options import Options, Refused
-from scripts.process import Programs
-from scripts.steps import perform
+from operations.lib import cluster, cluster_identity, options, sandbox_targets
+from operations.lib.command_runner import Programs
+from operations.lib.options import Options, Refused
+from operations.lib.run_log import perform
 
 
 def kubeconfig(server: str, authority: str = "", name: str = "it", **more: Any) -> str:
@@ -64,8 +64,8 @@ def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         '{"pid": 1, "aws": "http://127.0.0.1:2", "cloudflare": "http://127.0.0.1:3",'
         ' "datadog": "http://127.0.0.1:4", "kubeconfig": null, "since": 1.0}'
     )
-    monkeypatch.setattr(targets, "SANDBOXES", folder.parent)
-    for name in ("KUBECONFIG", *targets.ADDRESSES):
+    monkeypatch.setattr(sandbox_targets, "SANDBOXES", folder.parent)
+    for name in ("KUBECONFIG", *sandbox_targets.ADDRESSES):
         monkeypatch.delenv(name, raising=False)
     return folder
 
@@ -88,8 +88,8 @@ def test_a_real_stack_is_refused_where_a_client_would_ask_a_sandbox(
 ) -> None:
     monkeypatch.setenv(name, url)
     with pytest.raises(Refused, match=f"lead to the sandbox of dev: {name}"):
-        targets.check(chosen(monkeypatch, "real"))
-    targets.check(chosen(monkeypatch, "sandbox"))
+        sandbox_targets.check(chosen(monkeypatch, "real"))
+    sandbox_targets.check(chosen(monkeypatch, "sandbox"))
 
 
 def test_a_real_stack_is_refused_with_a_copy_of_a_sandboxs_kubeconfig(
@@ -98,7 +98,7 @@ def test_a_real_stack_is_refused_with_a_copy_of_a_sandboxs_kubeconfig(
     copied = tmp_path / "renamed"
     copied.write_text(kubeconfig("https://localhost:1", "sandbox", "prod"))
     monkeypatch.setenv("KUBECONFIG", str(copied))
-    monkeypatch.setattr("scripts.steps.RECORDS", options.ROOT / ".runs" / "tests")
+    monkeypatch.setattr("operations.lib.run_log.RECORDS", options.ROOT / ".runs" / "tests")
     begun: list[str] = []
     code = perform("any", chosen(monkeypatch, "real"), lambda steps: begun.append("") or "done")
     assert (code, begun) == (2, [])
@@ -108,10 +108,10 @@ def test_a_real_stack_is_refused_with_a_copy_of_a_sandboxs_kubeconfig(
 def test_another_checkouts_sandbox_is_known_by_its_place(
     sandbox: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(targets, "SANDBOXES", tmp_path / "mine" / ".sandbox")
+    monkeypatch.setattr(sandbox_targets, "SANDBOXES", tmp_path / "mine" / ".sandbox")
     monkeypatch.setenv("KUBECONFIG", str(sandbox / "control-plane" / "admin.kubeconfig"))
     with pytest.raises(Refused, match="the sandbox of dev: KUBECONFIG"):
-        targets.check(chosen(monkeypatch, "real"))
+        sandbox_targets.check(chosen(monkeypatch, "real"))
 
 
 def test_a_kubeconfig_of_another_cluster_than_the_stacks_is_refused(
@@ -144,7 +144,7 @@ def test_a_kubeconfig_of_another_cluster_than_the_stacks_is_refused(
 def test_what_is_gone_comes_back_by_the_targets_own_command(
     monkeypatch: pytest.MonkeyPatch, target: str, command: str
 ) -> None:
-    assert targets.put_back(chosen(monkeypatch, target)).startswith(command)
+    assert sandbox_targets.put_back(chosen(monkeypatch, target)).startswith(command)
 
 
 def test_a_sandbox_that_does_not_run_is_told_as_the_sandbox_tells_it(
@@ -154,4 +154,4 @@ def test_a_sandbox_that_does_not_run_is_told_as_the_sandbox_tells_it(
     with pytest.raises(
         Refused, match=r"the sandbox of prod does not run\. Start it: make sandbox STACK=prod"
     ):
-        targets.running(chosen(monkeypatch, "sandbox"))
+        sandbox_targets.running(chosen(monkeypatch, "sandbox"))

@@ -7,12 +7,12 @@ from typing import Any, ClassVar, cast
 import pytest
 
 from components.datadog import alert_catalog
-from scripts import health, migrations, stack_file
-from scripts.cluster import Manifest
-from scripts.health import kind
-from scripts.options import Options, Refused
-from scripts.process import Failed
-from scripts.steps import Steps
+from operations.lib import health, migrations, stack_file
+from operations.lib.cluster import Manifest
+from operations.lib.command_runner import Failed
+from operations.lib.health import kind
+from operations.lib.options import Options, Refused
+from operations.lib.run_log import Steps
 from tests.scripts.world import DIGEST, OLD
 
 NAME = OLD.partition(":")[0]
@@ -139,7 +139,7 @@ def test_pods_that_an_autoscaler_has_just_asked_for_are_waited_for(monkeypatch: 
         def list(self, *_: str) -> list[Manifest]:
             return [{"endpoints": [{"conditions": {"ready": True}}] * 4}]
 
-    monkeypatch.setattr("scripts.health.READY_EVERY", 0.0)
+    monkeypatch.setattr("operations.lib.health.READY_EVERY", 0.0)
     chosen = Options("dev", "sandbox", False, True, {})
     steps = Steps("deploy", chosen)
     with steps.step("health"):

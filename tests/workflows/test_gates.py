@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from scripts import checks
+from operations import checks
 
 ROOT = Path(__file__).parents[2]
 HOOKS: list[dict[str, Any]] = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0][

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from scripts import operate
+from operations import operate
 from tests.workflows.test_workflows import ROOT, load
 
 INPUT = re.compile(r"\$\{\{ inputs\.(\w+) \}\}")
@@ -19,7 +19,7 @@ INPUT = re.compile(r"\$\{\{ inputs\.(\w+) \}\}")
 def step(folder: Path, **inputs: str) -> "subprocess.CompletedProcess[str]":
     """The workflow's step, in a checkout whose scripts only say what they were told."""
     (folder / "scripts").mkdir()
-    shutil.copy(ROOT / "scripts" / "operate.py", folder / "scripts")
+    shutil.copytree(ROOT / "operations", folder / "operations")
     for name in operate.SCRIPTS:
         script = folder / "scripts" / f"{name}.sh"
         script.write_text("#!/usr/bin/env python3\nimport json, sys\nprint(json.dumps(sys.argv))\n")

@@ -68,7 +68,7 @@ def test_what_may_comment_runs_nothing_of_the_pull_request() -> None:
     [checkout] = [step for step in job["steps"] if "actions/checkout" in step.get("uses", "")]
     assert checkout["with"] == {"ref": "main", "persist-credentials": "false"}
     assert [step["run"] for step in job["steps"] if "run" in step] == [
-        "python3 -m scripts.comment review-report"
+        "python3 -m tools.comment review-report"
     ]
     assert load("comment")["on"]["workflow_run"]["workflows"] == [load("preview")["name"]]
 

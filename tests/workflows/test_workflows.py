@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from operations.lib import health
 from sandbox.progress import Progress
 from sandbox.toolchain.builds import Recipe
-from scripts import health
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -28,7 +28,7 @@ PINNED = re.compile(r"uses: (?:[\w.-]+/)+[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 RUNNER = "codebuild-pipe-{}-runner-${{{{ github.run_id }}}}-${{{{ github.run_attempt }}}}"
 ALLOWED = re.compile(
     r"(?:sudo )?(?P<script>(?:\.ci|scripts)/[\w.]+)( \S+)*|make (?P<target>[a-z-]+)( \S+=.*)?"
-    r"|python3 -m (?P<module>scripts\.\w+)( \S+)*"
+    r"|python3 -m (?P<module>(?:operations|tools)\.\w+)( \S+)*"
 )
 """What a step may run."""
 
@@ -104,8 +104,10 @@ def test_a_step_runs_a_task_or_a_script_that_has_tests(where: str, command: str)
     script = ROOT / (match["script"] or match["module"].replace(".", "/") + ".py")
     assert script.exists()
     stem = script.stem
+    package = "(?:operations|tools)"
+    uses = rf'"{stem}(\.sh)?"|import {stem}\b|{package}\.{stem}\b|{package} import .*\b{stem}\b'
     tests = "".join(file.read_text() for file in (ROOT / "tests").rglob("test_*.py"))
-    assert re.search(rf'"{stem}(\.sh)?"|import {stem}\b|scripts\.{stem}\b|scripts import .*\b{stem}\b', tests)
+    assert re.search(uses, tests)
 
 
 @pytest.mark.parametrize(("where", "command"), RUNS, ids=[f"{where}: {run}" for where, run in RUNS])

@@ -7,9 +7,9 @@ import pytest
 from components.settings import capacity
 from components.settings.kubernetes import Replicas
 from components.settings.load import load_file, read
+from components.settings.scale_limits import LIMITS
 from components.settings.stack import Settings
 from components.settings.types import quantity
-from docs.limits import LIMITS
 from tests.components.conftest import ROOT
 
 STACKS = ("dev", "stg", "prod")

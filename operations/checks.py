@@ -1,0 +1,74 @@
+"""The checks that the guide asks for before a deployment: lint, tests, a scan, a performance test, documents.
+
+Each is a task of the Makefile. What passed is kept for as long as the committed content is the same, so that
+an interrupted deployment, or the next stack's, does not do it again.
+"""
+
+import json
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from operations.lib import options
+from operations.lib.options import ROOT, Options
+from operations.lib.repository import Repository
+from operations.lib.run_log import Steps, perform
+
+COMMANDS = {
+    "format, lint and types": ("make", "check"),
+    "tests": ("make", "test-all"),
+    "security scan": ("make", "scan"),
+    "performance test": ("make", "bench"),
+    "documents are current": ("make", "current"),
+}
+RECORD = Path(".runs") / "checks.json"
+
+
+def run(steps: Steps, chosen: Options) -> None:
+    """Runs what has not passed yet for what is checked out; the first failure ends it."""
+    repository = Repository(steps.programs, chosen)
+    tree = repository.content() if not repository.changed() else ""
+    passed: dict[str, Any] = _read().get(tree, {})
+    for name, words in COMMANDS.items():
+        with steps.step(name):
+            if name in passed:
+                steps.line(f"{shlex.join(words)}: passed {passed[name]['at']}, for the same content")
+                continue
+            begun = time.monotonic()
+            steps.follow(*words)
+            if tree and not chosen.dry_run:
+                at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+                passed[name] = {"at": at, "seconds": round(time.monotonic() - begun, 1)}
+                _write(tree, passed)
+
+
+def _read() -> dict[str, Any]:
+    try:
+        return json.loads((ROOT / RECORD).read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def _write(tree: str, passed: dict[str, Any]) -> None:
+    (ROOT / RECORD).parent.mkdir(exist_ok=True)
+    (ROOT / RECORD).write_text(json.dumps({tree: passed}, indent=2) + "\n")
+
+
+@options.refusable
+def main(words: Sequence[str] | None = None) -> int:
+    parser = options.parser("checks", __doc__ or "")
+    given = parser.parse_args(words)
+    chosen = options.options(given)
+
+    def work(steps: Steps) -> str:
+        run(steps, chosen)
+        return "ready to be deployed"
+
+    return perform("checks", chosen, work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

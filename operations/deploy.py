@@ -1,0 +1,308 @@
+"""Deploys a version of the service, or, without --version, what the program and its stack file say now.
+
+Before: tests, security scan, performance test, current documents. Then the image (built once, the same for
+all stacks), the frontend, `pulumi up` with the policy pack, in which migrations run before new pods, and a
+commit of the image to the stack file. After: health, monitors, logs, what users see; else it is rolled back.
+At last, whether every monitor has data to judge; if one has none, the run fails, and nothing is rolled back.
+
+When it was interrupted, run it again: it goes on where it was.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from operations import checks, rollback
+from operations.lib import frontend, health, image, migrations, options, pulumi_up, revisions, stack_file
+from operations.lib.cluster import API, Cluster, connected
+from operations.lib.command_runner import Failed
+from operations.lib.options import ROOT, Options, Refused, Stopped
+from operations.lib.releases import GOOD, Releases
+from operations.lib.repository import Repository
+from operations.lib.run_log import Steps, perform
+
+
+@dataclass
+class Journal:
+    """What an unfinished deployment has done that must not be done, or looked at, again."""
+
+    version: str
+    target: str
+    before: str
+    """The image that was deployed, as the upstream says, of which this checkout may be an older commit."""
+    migrates: bool
+    """Whether its migrations ran: the database had no newer version's schema."""
+    image: str = ""
+    frontend: bool = False
+    """Whether the new frontend is served."""
+    served: str = ""
+    """Vercel's deployment that was served before; empty: none."""
+    alerts: list[str] = field(default_factory=list[str])
+    errors: list[str] = field(default_factory=list[str])
+    looked: bool = False
+
+    def keep(self, chosen: Options) -> None:
+        """Writes it to its file, unless this is a dry run."""
+        if chosen.dry_run:
+            return
+        file = unfinished(chosen.stack)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        new = file.with_suffix(".new")
+        new.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        new.replace(file)
+
+
+def unfinished(stack: str) -> Path:
+    return ROOT / ".runs" / stack / "unfinished.json"
+
+
+def forget(chosen: Options) -> None:
+    """The deployment has ended, well or rolled back: there is nothing to go on with."""
+    if not chosen.dry_run:
+        unfinished(chosen.stack).unlink(missing_ok=True)
+
+
+@options.refusable
+def main(words: Sequence[str] | None = None) -> int:
+    parser = options.parser("deploy", __doc__ or "")
+    parser.add_argument(
+        "--version", metavar="V", help="the image's tag; default: the image of the stack file"
+    )
+    parser.add_argument("--skip-frontend", action="store_true", help="leave the frontend as it is")
+    parser.add_argument(
+        "--skip-checks",
+        action="store_true",
+        help="TARGET=sandbox only: without the half hour of tests, scan and bench",
+    )
+    parser.add_argument(
+        "--soak",
+        type=float,
+        metavar="SECONDS",
+        help=f"how long to watch the monitors (default: {health.SOAK_SECONDS:.0f}; 0 in a sandbox)",
+    )
+    given = parser.parse_args(words)
+    chosen = options.options(given)
+    if given.version:
+        stack_file.checked_version(given.version)
+    if given.skip_checks and chosen.target == "real":
+        raise Refused("--skip-checks: with TARGET=sandbox only; nothing real is deployed without its checks")
+    return perform("deploy", chosen, lambda steps: work(steps, chosen, given))
+
+
+def work(steps: Steps, chosen: Options, given: argparse.Namespace) -> str:
+    """All of it, in order."""
+    repository = Repository(steps.programs, chosen)
+    with connected(steps.programs, chosen) as cluster:
+        with steps.step("ready to begin"):
+            journal = begin(steps, cluster, chosen, given, repository)
+        chosen.confirm(f"Deploying {given.version or 'the stack file'} to {chosen.stack}")
+        try:
+            deploy(steps, cluster, chosen, given, repository, journal)
+        except KeyboardInterrupt:
+            raise Stopped(stopped(steps, cluster, chosen, journal)) from None
+    rollback.check_pushed(steps)
+    # Not a reason to roll back: the version is well, but nobody would be told if it were not.
+    with steps.step("every monitor has data"):
+        health.reporting(steps, chosen)
+    return f"{chosen.stack} runs {stack_file.version(journal.image)}"
+
+
+def deploy(
+    steps: Steps,
+    cluster: Cluster,
+    chosen: Options,
+    given: argparse.Namespace,
+    repository: Repository,
+    journal: Journal,
+) -> None:
+    """Bring the version up and check it; what fails after that is undone."""
+    if not given.skip_checks:
+        checks.run(steps, chosen)
+    if given.version:
+        with steps.step(f"image of {given.version}"):
+            journal.image = image.ensure(steps, chosen, given.version)
+    repository.mark()
+    if not given.skip_frontend and not journal.frontend:
+        with steps.step("frontend"):
+            journal.served = journal.served or frontend.served(steps, chosen)
+            journal.keep(chosen)
+            frontend.deploy(steps, chosen, journal.served)
+        journal.frontend = chosen.target == "real"
+        journal.keep(chosen)
+    new = journal.image
+    steps.results |= {"image": new, "image of before": journal.before}
+    try:
+        bring_up(steps, cluster, chosen, journal, repository)
+        soak = 0.0 if chosen.target == "sandbox" else health.SOAK_SECONDS
+        seen = health.Before(journal.alerts, journal.errors)
+        health.after(steps, cluster, chosen, new, seen, soak if given.soak is None else given.soak)
+    except Failed as error:
+        undo(steps, cluster, chosen, journal, error)
+    rollback.record(steps, lambda: Releases(cluster).judge(new, GOOD))
+    forget(chosen)
+
+
+def stopped(steps: Steps, cluster: Cluster, chosen: Options, journal: Journal) -> str:
+    """Say what runs after Ctrl-C, and what to do."""
+    again = "The same command again goes on from here"
+    file = stack_file.path(chosen.stack).name
+    if chosen.dry_run:
+        return "stopped; a dry run changes nothing"
+    try:
+        deployment = cluster.get(API)
+    except Failed as error:
+        return f"stopped; the cluster does not say what runs now: {error}\n{again}."
+    runs, status = revisions.image_of(deployment["spec"]["template"]), deployment.get("status", {})
+    pods = f"{status.get('updatedReplicas', 0)} of {deployment['spec']['replicas']} pods"
+    lines = [f"stopped; {chosen.stack} runs {stack_file.version(runs)}: {pods} are of it"]
+    if journal.frontend:
+        lines.append("The new frontend is served.")
+    before, named = (
+        stack_file.version(journal.before),
+        stack_file.image(stack_file.path(chosen.stack).read_text()),
+    )
+    if runs != journal.before:
+        lines.append(f"{again}; scripts/rollback.sh {chosen.stack} --to-version {before} goes back.")
+    elif named != journal.before:
+        lines.append(f"{file} names {stack_file.version(named)} already.")
+        lines.append(f"{again}; git checkout {file} gives it up.")
+    else:
+        lines.append(f"{again}; to give it up, do nothing.")
+    if steps.steps[-1].title.startswith("pulumi up"):
+        lines.append(f"If Pulumi says that the stack is locked: pulumi cancel --stack {chosen.stack}")
+    return "\n".join(lines)
+
+
+def begin(
+    steps: Steps, cluster: Cluster, chosen: Options, given: argparse.Namespace, repository: Repository
+) -> Journal:
+    """Refuses what cannot go well; what an interrupted run knows, or a new journal."""
+    version = given.version or ""
+    if not given.skip_frontend:
+        frontend.check(chosen)
+    repository.check(steps.line)
+    repository.check_upstream()
+    committed = repository.committed()
+    repository.check_own(committed)
+    if not version:
+        image.check_exists(steps, chosen, committed)
+    journal = Journal(version, chosen.target, committed, repository.migrates(), image=committed)
+    try:
+        found = Journal(**json.loads(unfinished(chosen.stack).read_text()))
+    except (OSError, ValueError, TypeError):
+        found = None
+    if found and (found.version, found.target) == (version, chosen.target):
+        steps.line(f"going on with the deployment that was interrupted; before it: {found.before}")
+        journal = found
+    elif found:
+        steps.line(f"an interrupted deployment of {found.version or 'the stack file'} is given up")
+        if not chosen.dry_run:
+            stack_file.write(chosen.stack, committed, migrate=journal.migrates)
+    if not journal.looked:
+        seen = health.before(steps, cluster, chosen)
+        journal.alerts, journal.errors, journal.looked = seen.alerts, seen.errors, True
+    journal.keep(chosen)
+    steps.line(f"deployed now: {journal.before}")
+    return journal
+
+
+def bring_up(
+    steps: Steps, cluster: Cluster, chosen: Options, journal: Journal, repository: Repository
+) -> None:
+    """`pulumi up`, then the record and the commit that say so."""
+    new, migrate = journal.image, journal.migrates or journal.image != journal.before
+    with steps.step("pulumi up: migrations, then new pods"):
+        if chosen.dry_run:
+            steps.plan(f"would write {new} into {stack_file.path(chosen.stack).name}")
+        else:
+            stack_file.write(chosen.stack, new, migrate=migrate)
+        pulumi_up.up(steps, chosen)
+    releases = Releases(cluster)
+    with steps.step("record the version and its migrations"):
+        rollback.record(steps, lambda: releases.add(new, known(steps, chosen, new, releases)))
+    with steps.step("commit the image"):
+        subject = f"Deploy {stack_file.version(new)} to {chosen.stack}"
+        rollback.commit(steps, repository, subject, new, migrate=migrate)
+
+
+def known(steps: Steps, chosen: Options, new: str, releases: Releases) -> tuple[str, ...] | None:
+    """The migrations of the version that is deployed; a sandbox's image is made up, and without a checkout of
+    the service it has none."""
+    if chosen.target == "sandbox":
+        return migrations.of(migrations.source()) or ()
+    recorded = releases.migrations(new)
+    if migrations.is_checked_out(steps.programs, stack_file.version(new)):
+        return migrations.of(migrations.source()) or recorded
+    return recorded
+
+
+def undo(steps: Steps, cluster: Cluster, chosen: Options, journal: Journal, why: Failed) -> None:
+    """The automatic rollback, the API first; always ends in a failure that says so."""
+    kept, left = "", list[str]()
+    try:
+        kept = undo_api(steps, cluster, chosen, journal)
+    except (Failed, Refused) as error:
+        left.append(str(error))
+    if journal.frontend:
+        try:
+            with steps.step("frontend: back to the one of before"):
+                frontend.roll_back(steps, chosen, journal.served)
+            journal.frontend = False
+            journal.keep(chosen)
+        except Failed as error:
+            left.append(f"the frontend is still the new one: {error}")
+    if left:
+        raise Failed("\nNot rolled back: ".join([str(why), *left]) + kept)
+    forget(chosen)
+    steps.results["rolled back to"] = journal.before
+    version = stack_file.version(journal.before)
+    raise Failed(f"{why}\nRolled back: {chosen.stack} runs {version} again, as before{kept}")
+
+
+def undo_api(steps: Steps, cluster: Cluster, chosen: Options, journal: Journal) -> str:
+    """Pods, stack file and state of before; what to say of the database, which keeps the newer schema.
+
+    The pods of before have just run on it, side by side with the new ones; to undo migrations may lose data,
+    and nobody was asked.
+    """
+    before, version = journal.before, stack_file.version(journal.before)
+    if journal.image == before:
+        raise Failed(f"the image is {version} as before: what is new is in the program, so git revert that")
+    kept = revisions.history(cluster)
+    target = next((each for each in reversed(kept) if each.image == before), None)
+    if target is None:
+        raise Failed(f"the cluster keeps no pods of {version}")
+    releases = Releases(cluster)
+    lists = known(steps, chosen, journal.image, releases), releases.migrations(before)
+    schema = migrations.between(*lists, keep=True)
+    newer = not journal.migrates or schema.kept or schema.undo_to is not None
+    if target.number == kept[-1].number:
+        steps.line(f"the pods of {version} were never replaced")
+        migrate = journal.migrates and not (newer and has_migrated(cluster, journal.image))
+        subject = f"Keep {version} in {chosen.stack}"
+        rollback.settle(steps, cluster, chosen, before, subject, migrate=migrate)
+        return ""
+    left = None if journal.image == before else journal.image
+    rollback.back(steps, cluster, chosen, target, migrations.Schema(None, schema.said, kept=newer), left)
+    if schema.undo_to is None:
+        steps.line(f"database: {schema.said}")
+        return ""
+    return (
+        f"\nThe database keeps the newer schema; {schema.said}. This does it, and may lose data:\n"
+        f"scripts/migrate.sh {chosen.stack} rollback --to {schema.undo_to} --version {kept[-1].version}"
+    )
+
+
+def has_migrated(cluster: Cluster, image: str) -> bool:
+    """Whether an image's migrations were started; one that failed may have changed the schema."""
+    jobs = cluster.list("jobs", "app=pipe-migrate")
+    return any(
+        image in [each["image"] for each in job["spec"]["template"]["spec"]["containers"]] for job in jobs
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

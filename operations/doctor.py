@@ -1,0 +1,277 @@
+"""Diagnosis of a stack from the visitor to the database, with the likely cause first.
+
+It compares what the stack file and the program's outputs declare with what is there: DNS, load balancer,
+Deployments, Services, certificates, database. It asks for events, logs, usage and the trace agent, too, as
+the guide's troubleshooting does, and changes nothing.
+"""
+
+import base64
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+from cloudflare import CloudflareError
+from cryptography import x509
+
+from operations.lib import health, options, release_names, sandbox_targets, service_path
+from operations.lib.cluster import API, Cluster, Manifest, NamespaceMissing, connected
+from operations.lib.command_runner import Failed
+from operations.lib.diagnosis import Facts, Finding, findings
+from operations.lib.options import Options, Refused
+from operations.lib.run_log import Steps, perform, say
+from operations.lib.service_path import Observation, Record
+
+Answer = TypeVar("Answer")
+
+CERTIFICATES = r'{range .items[*]}{.metadata.name}{" "}{.data.tls\.crt}{"\n"}{end}'
+"""Of each Secret its name and its certificate; the key beside it stays where it is."""
+LOG_LINES = 30
+EVENTS = 15
+VISIT_SECONDS = 10.0
+"""How long a visitor may be without an answer before the site counts as down."""
+
+
+EXIT_CODES = """\
+exit codes:
+  0    all is well
+  1    something is wrong; the likely cause is named
+  2    wrong usage, or something that decides could not be asked
+  130  stopped by Ctrl-C
+"""
+
+
+@options.refusable
+def main(words: Sequence[str] | None = None) -> int:
+    parser = options.parser("doctor", __doc__ or "")
+    parser.epilog = options.TEXT.partition("exit codes:")[0] + EXIT_CODES
+    chosen = options.options(parser.parse_args(words))
+    return perform("doctor", chosen, lambda steps: work(steps, chosen))
+
+
+def work(steps: Steps, chosen: Options) -> str:
+    """Diagnose; raise Failed where something is wrong, and Refused where nobody could tell."""
+    try:
+        problems, unanswered = diagnose(steps, chosen)
+    except NamespaceMissing as error:
+        raise Failed(str(error)) from None
+    except Failed as error:
+        raise Refused(f"the diagnosis is not complete: {error}") from None
+    steps.results |= {problem.cause: problem.what for problem in problems}
+    if problems:
+        say(report(problems))
+        raise Failed(f"{chosen.stack} is not well: {', '.join(problem.cause for problem in problems)}")
+    if unanswered:
+        listed = "\n  ".join(unanswered)
+        raise Refused(f"nothing wrong was seen, but these could not be asked:\n  {listed}")
+    return "nothing is wrong from the visitor to the database"
+
+
+def diagnose(steps: Steps, chosen: Options) -> tuple[list[Finding], list[str]]:
+    """Ask everything and show it; return what is wrong, and who could not be asked."""
+    with connected(steps.programs, chosen) as cluster:
+        with steps.step("from the visitor to the database"):
+            observation, unanswered = observe(steps, cluster, chosen)
+            for text in (*service_path.lines(observation), *unanswered):
+                steps.line(text)
+        with steps.step("pods, events, quota"):
+            events = warnings(cluster)
+            pods = cluster.list("pods", "")
+            for name, words in {
+                "pods": ("get", "pods", "--output=wide"),
+                "quota": ("get", "resourcequota"),
+            }.items():
+                show(steps, name, cluster, *words)
+            for event in events[-EVENTS:]:
+                about = event["involvedObject"]
+                steps.line(
+                    f"{event['reason']} {about['kind'].lower()}/{about.get('name')}: {event['message']}"
+                )
+        with steps.step(f"kubectl describe {API}"):
+            show(steps, "describe", cluster, "describe", API)
+        with steps.step("kubectl top pods"):
+            show(steps, "usage", cluster, "top", "pods")
+        with steps.step("certificates"):
+            days = certificates(cluster)
+            for name, left in days.items():
+                steps.line(f"secret/{name}: {'unreadable' if left is None else f'{left:.0f} days left'}")
+        with steps.step("trace agent"):
+            traces = trace_agent(steps, cluster)
+        with steps.step("logs of the pods that are not well"):
+            logs(steps, cluster, pods)
+        facts = Facts(
+            stack=chosen.stack,
+            pods=pods,
+            deployments=cluster.list("deployments", ""),
+            autoscalers=cluster.list("horizontalpodautoscalers", ""),
+            events=events,
+            certificate_days=days,
+            warning_days=chosen.settings["monitoring"]["thresholds"]["originCertificateDays"]["warning"],
+            traces=traces,
+        )
+    on_the_way = service_path.findings(
+        chosen.settings,
+        observation,
+        put_back=sandbox_targets.put_back(chosen),
+        stack=chosen.stack,
+        namespace=chosen.namespace,
+    )
+    return findings(facts, on_the_way), unanswered
+
+
+def observe(steps: Steps, cluster: Cluster, chosen: Options) -> tuple[Observation, list[str]]:
+    """Look at every part of a request's way; also return which parts did not answer, and why."""
+    unanswered: list[str] = []
+
+    def ask(subject: str, question: Callable[[], Answer]) -> Answer | None:
+        try:
+            return question()
+        except (Failed, Refused, BotoCoreError, ClientError, CloudflareError) as error:
+            unanswered.append(f"{subject}: {str(error).splitlines()[0]}")
+            return None
+
+    observation = Observation(
+        outputs=ask("the program's outputs", lambda: sandbox_targets.outputs(steps.programs, chosen)),
+        visit=visit(chosen),
+        records=ask("Cloudflare", lambda: records(chosen)) if has_cloudflare(chosen) else None,
+        objects={name: cluster.find(name) for name in service_path.OBJECTS},
+        endpoints={name: health.endpoints(cluster, name) for name in service_path.WORKLOADS},
+        databases=ask("RDS", lambda: databases(chosen)),
+    )
+    return observation, unanswered
+
+
+def visit(chosen: Options) -> str | None:
+    """Return what a visitor of the health path gets; None in a sandbox, whose pods run nothing."""
+    if chosen.target == "sandbox":
+        return None
+    try:
+        return health.answer(health.url(chosen), seconds=VISIT_SECONDS)
+    except Failed as error:
+        return str(error)
+
+
+def has_cloudflare(chosen: Options) -> bool:
+    """Return True where the zone can be asked; elsewhere the visit tells whether its records are right."""
+    return chosen.target == "sandbox" or bool(os.environ.get("CLOUDFLARE_API_TOKEN"))
+
+
+def records(chosen: Options) -> dict[str, list[Record]]:
+    """Return the address records of the stack's hosts."""
+    edge = chosen.settings["edge"]
+    client = release_names.client(chosen)
+    zones = list(client.zones.list(name=edge["zoneName"]))
+    if len(zones) != 1:
+        raise Failed(f"{len(zones)} zones are called {edge['zoneName']}")
+    addresses: dict[str, list[Record]] = {edge["host"]: [], edge["frontendHost"]: []}
+    listed: Iterable[Any] = client.dns.records.list(zone_id=zones[0].id)
+    for record in listed:
+        if record.type in release_names.ADDRESSES and record.name in addresses:
+            addresses[record.name].append(Record(type=record.type, content=str(record.content)))
+    return addresses
+
+
+def databases(chosen: Options) -> dict[str, str]:
+    """Return the state of each database of the region, by its address."""
+    pages = sandbox_targets.aws(chosen, "rds").get_paginator("describe_db_instances").paginate()
+    instances: list[dict[str, Any]] = [instance for page in pages for instance in page["DBInstances"]]
+    return {
+        instance.get("Endpoint", {}).get("Address") or instance["DBInstanceIdentifier"]: instance[
+            "DBInstanceStatus"
+        ]
+        for instance in instances
+    }
+
+
+def report(found: Sequence[Finding]) -> str:
+    """The diagnosis in words."""
+    first, *rest = found
+    lines = [f"Likely cause: {first.cause}", *_told(first)]
+    for each in rest:
+        lines += [f"Also: {each.cause}", *_told(each)]
+    return "\n".join(lines)
+
+
+def _told(finding: Finding) -> list[str]:
+    return [f"  {finding.what}", f"  {finding.said}", f"  -> {finding.remedy}"]
+
+
+def show(steps: Steps, name: str, cluster: Cluster, *words: str) -> None:
+    """A command's lines; that it cannot answer is worth a line, and no more."""
+    try:
+        for line in cluster.read(*words).splitlines():
+            steps.line(line)
+    except Failed as error:
+        steps.skip(f"{name}: not available: {str(error).splitlines()[-1]}")
+
+
+def warnings(cluster: Cluster) -> list[Manifest]:
+    """Events that are warnings, the oldest first."""
+    words = ("get", "events", "--field-selector=type=Warning", "--output=json")
+    found: list[Manifest] = json.loads(cluster.read(*words))["items"]
+    return sorted(found, key=lambda each: each.get("lastTimestamp") or each["metadata"]["creationTimestamp"])
+
+
+def certificates(cluster: Cluster) -> dict[str, float | None]:
+    """Days that certificates of the namespace's TLS Secrets are still valid, by Secret; None: unreadable."""
+    selector = "--field-selector=type=kubernetes.io/tls"
+    text = cluster.read("get", "secrets", selector, f"--output=jsonpath={CERTIFICATES}")
+    found: dict[str, float | None] = {}
+    for line in text.splitlines():
+        name, _, encoded = line.partition(" ")
+        try:
+            certificate = x509.load_pem_x509_certificates(base64.b64decode(encoded))[0]
+        except ValueError:
+            found[name] = None
+            continue
+        left = certificate.not_valid_after_utc - datetime.now(UTC)
+        found[name] = left.total_seconds() / 86400
+    return found
+
+
+def trace_agent(steps: Steps, cluster: Cluster) -> str:
+    """What `agent status` says of the trace agent, on the first node that has one."""
+    where = ("--namespace=datadog", "--selector=app.kubernetes.io/component=agent", "--output=name")
+    try:
+        pods = cluster.read("get", "pods", *where).split()
+        if not pods:
+            steps.skip("no agent's pod in the namespace datadog")
+            return ""
+        words = ("exec", "--namespace=datadog", pods[0], "--container=agent", "--", "agent", "status")
+        said = section(cluster.read(*words))
+    except Failed as error:
+        steps.skip(f"not available: {str(error).splitlines()[-1]}")
+        return ""
+    for line in said.splitlines():
+        steps.line(line)
+    return said
+
+
+def section(status: str) -> str:
+    """The part about the APM agent of what `agent status` says."""
+    match = re.search(r"^=+\nAPM Agent\n=+\n(.*?)(?=^=+\n|\Z)", status, re.MULTILINE | re.DOTALL)
+    return match[1].strip("\n") if match else "the agent's status has no part about the APM agent"
+
+
+def logs(steps: Steps, cluster: Cluster, pods: Sequence[Manifest]) -> None:
+    """The last lines of each container that is not ready, and of its run before."""
+    if cluster.silent:
+        steps.skip("pods of a sandbox run nothing")
+        return
+    for pod in pods:
+        for status in pod.get("status", {}).get("containerStatuses", ()):
+            done = pod["status"].get("phase") == "Succeeded"
+            if status.get("ready") or done or not (status.get("started") or status.get("restartCount")):
+                continue
+            name = pod["metadata"]["name"]
+            words = ("logs", name, f"--container={status['name']}", f"--tail={LOG_LINES}")
+            steps.line(f"pod/{name} {status['name']}:")
+            show(steps, "log", cluster, *words, *(["--previous"] if status.get("restartCount") else []))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

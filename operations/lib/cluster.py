@@ -1,0 +1,190 @@
+"""The stack's namespace, through kubectl."""
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from operations.lib import cluster_identity, sandbox_targets
+from operations.lib.command_runner import Failed, Programs
+from operations.lib.options import Options, Refused
+
+Manifest = dict[str, Any]
+API = "deployment/pipe-api"
+KEPT_REPLICAS = "pipe.dev/replicas-before-restore"
+"""Annotation of the API's Deployment while a restore has stopped it: how many pods it had."""
+SANDBOX_JOBS = "pods of the sandbox run nothing, so no database was changed"
+SANDBOX_LOG = "no log: pods of the sandbox run nothing"
+
+
+class Cluster:
+    """Objects of one namespace."""
+
+    def __init__(self, programs: Programs, options: Options, kubectl: str = "kubectl") -> None:
+        self.programs = programs
+        self.namespace = options.namespace
+        self.silent = options.target == "sandbox"
+        """Whether pods have no logs."""
+        self._words = (kubectl, "--namespace", options.namespace)
+
+    def get(self, name: str) -> Manifest:
+        """One object, `deployment/pipe-api`."""
+        return json.loads(self.read("get", name, "--output=json"))
+
+    def list(self, kind: str, labels: str) -> list[Manifest]:
+        """The objects of a kind that have the labels, oldest first."""
+        words = ("get", kind, f"--selector={labels}", "--output=json")
+        found: list[Manifest] = json.loads(self.read(*words))["items"]
+        return sorted(found, key=lambda each: each["metadata"]["creationTimestamp"])
+
+    def find(self, name: str) -> Manifest | None:
+        """Return one object; None if there is none of that name."""
+        text = self.read("get", name, "--ignore-not-found", "--output=json")
+        return json.loads(text) if text.strip() else None
+
+    def read(self, *words: str) -> str:
+        """What a kubectl command prints that changes nothing."""
+        return self.programs.read(*self._words, *words)
+
+    def undo(self, name: str, revision: int) -> None:
+        """Back to the pods of an earlier revision."""
+        self.programs.change(*self._words, "rollout", "undo", name, f"--to-revision={revision}")
+
+    def create(self, manifest: Manifest) -> None:
+        name = f"{manifest['kind'].lower()}/{manifest['metadata']['name']}"
+        if self.programs.dry_run:
+            self.programs.change(*self._words, "create", "--filename=-", f"# {name}")
+            return
+        self.programs.change(*self._words, "create", "--filename=-", given=json.dumps(manifest))
+
+    def apply(self, manifest: Manifest) -> None:
+        """Create or change an object, so that it says this."""
+        name = f"{manifest['kind'].lower()}/{manifest['metadata']['name']}"
+        words = (
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "--field-manager=pipe-scripts",
+            "--filename=-",
+        )
+        if self.programs.dry_run:
+            self.programs.change(*self._words, *words, f"# {name}")
+            return
+        self.programs.change(*self._words, *words, given=json.dumps(manifest))
+
+    def annotate(self, name: str, key: str, value: str | None) -> None:
+        """Sets an annotation, or takes it away."""
+        word = f"{key}-" if value is None else f"{key}={value}"
+        self.programs.change(*self._words, "annotate", "--overwrite", name, word)
+
+    def scale(self, name: str, replicas: int) -> None:
+        self.programs.change(*self._words, "scale", name, f"--replicas={replicas}")
+
+    def rollout(self, name: str, show: Callable[[str], None], seconds: int = 600) -> None:
+        """Waits until every pod of a Deployment is the newest and available."""
+        if self.programs.dry_run:
+            return
+        for line in self.programs.lines(*self._words, "rollout", "status", name, f"--timeout={seconds}s"):
+            show(line)
+
+    def follow(self, pod: str, container: str, show: Callable[[str], None]) -> None:
+        """Shows a container's log until it ends."""
+        if self.silent:
+            show(SANDBOX_LOG)
+            return
+        for line in self.programs.lines(*self._words, "logs", "--follow", pod, f"--container={container}"):
+            show(f"{container}: {line}")
+
+
+class NamespaceMissing(Refused):
+    """The cluster answers, and the stack's namespace is not in it."""
+
+
+@contextmanager
+def connected(programs: Programs, options: Options) -> Generator[Cluster]:
+    """The stack's cluster; refused if the kubeconfig leads to another one, or to another environment's."""
+    with _kubeconfig(programs, options) as (path, kubectl):
+        programs.variables["KUBECONFIG"] = path
+        cluster = Cluster(programs, options, kubectl)
+        try:
+            namespace = cluster.find(f"namespace/{options.namespace}")
+        except Failed as error:
+            remedy = f"\n{sandbox_targets.advice(options)}" if options.target == "sandbox" else ""
+            raise Refused(f"the cluster of {options.stack} does not answer: {error}{remedy}") from None
+        if namespace is None:
+            raise NamespaceMissing(
+                f"the cluster of {options.stack} has no namespace {options.namespace}. "
+                f"To make it again: {sandbox_targets.put_back(options)}"
+            )
+        labels = namespace["metadata"].get("labels", {})
+        found, wanted = labels.get("tags.datadoghq.com/env"), options.settings["service"]["environment"]
+        if found != wanted:
+            raise Refused(
+                f"{path} leads to the environment {found!r}, not to {wanted!r}; unset KUBECONFIG to use the"
+                f" stack's own"
+            )
+        yield cluster
+
+
+@contextmanager
+def _kubeconfig(programs: Programs, options: Options) -> Generator[tuple[str, str]]:
+    if options.target == "sandbox":
+        yield _sandbox(options)
+        return
+    try:
+        words = ("pulumi", "stack", "output", "kubeconfig", "--show-secrets", "--stack", options.stack)
+        text = programs.read(*words)
+    except Failed as error:
+        raise Refused(
+            f"{error}\nLog in to the state, which says what the cluster is (README, Real stacks)"
+        ) from None
+    if given := os.environ.get("KUBECONFIG"):
+        _same(given, text, options)
+        yield given, "kubectl"
+    else:
+        descriptor, path = tempfile.mkstemp(prefix="kubeconfig-")  # mode 0600
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(text)
+            yield path, "kubectl"
+        finally:
+            Path(path).unlink(missing_ok=True)
+
+
+def _same(paths: str, text: str, options: Options) -> None:
+    """Refuse a KUBECONFIG that leads to another cluster than the stack's output `kubeconfig`."""
+    actual, expected = cluster_identity.of_files(paths), cluster_identity.of_text(text)
+    if actual is None or expected is None or not actual.is_same(expected):
+        raise Refused(
+            f"KUBECONFIG={paths} leads to {actual.server if actual else 'no cluster'}, and the cluster of "
+            f"{options.stack} is {expected.server if expected else 'unknown'}: their certificate authorities "
+            "differ. Unset KUBECONFIG to use the stack's own"
+        )
+
+
+def _sandbox(options: Options) -> tuple[str, str]:
+    from sandbox.clouds.kubernetes import control_plane
+
+    running = sandbox_targets.running(options)
+    if running.kubeconfig is None:
+        again = f"make clean STACK={options.stack}, make control-plane, make sandbox STACK={options.stack}"
+        raise Refused(f"the sandbox of {options.stack} has no cluster: {again}")
+    return str(running.kubeconfig), str((control_plane.find() or {}).get("kubectl", "kubectl"))
+
+
+def stopped_with(deployment: Manifest) -> int:
+    """How many pods the API had when a restore stopped it; 0 where none did."""
+    return int(deployment["metadata"].get("annotations", {}).get(KEPT_REPLICAS, 0))
+
+
+def wait(what: str, there: Callable[[], bool], seconds: float, every: float = 1.0) -> None:
+    """Waits until something is so; a failure after so many seconds."""
+    end = time.monotonic() + seconds
+    while not there():
+        if time.monotonic() > end:
+            raise Failed(f"{what}: not within {seconds:.0f} s")
+        time.sleep(every)

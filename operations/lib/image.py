@@ -1,0 +1,193 @@
+"""The API's image: found in the registry, or built, scanned, pushed and signed; named by its digest."""
+
+import hashlib
+import json
+import shutil
+import time
+
+from operations.lib import migrations, stack_file
+from operations.lib.command_runner import Failed, Programs
+from operations.lib.options import Options, Refused
+from operations.lib.run_log import Steps
+
+SEVERE = ("CRITICAL", "HIGH")
+"""Findings of the registry's scan that stop a deployment."""
+SCANNED = ("COMPLETE", "ACTIVE")
+SCANNING = ("IN_PROGRESS", "PENDING")
+"""States of ECR's scan (ImageScanStatus); others are failures. ACTIVE is the enhanced scan's."""
+SCAN_SECONDS, SCAN_EVERY = 300.0, 5.0
+BUILD = ("--platform=linux/amd64", "--provenance=false")
+"""What the nodes are (EKS Auto Mode's general-purpose pool); and a plain image, since ECR scans no OCI index,
+which is what BuildKit makes to keep a provenance beside it."""
+UNSIGNED = "ended with 10:"
+"""How `cosign verify` ends where there is no signature at all (cosign's doc/cosign_exit_codes.md)."""
+MISSING = ("ImageNotFoundException", "RepositoryNotFoundException")
+"""Errors of ECR's DescribeImages for what it does not have (ECR API Reference, API_DescribeImages)."""
+UNKNOWN = "sha256:" + "0" * 64
+"""The digest that a dry run shows."""
+
+
+class Registry:
+    """The repository of ECR that a stack file's image is in."""
+
+    def __init__(self, steps: Steps, chosen: Options) -> None:
+        self._steps, self._programs = steps, steps.programs
+        self.name = stack_file.own_repository(stack_file.path(chosen.stack).read_text(), chosen.settings)
+        self.host, _, repository = self.name.partition("/")
+        self._region = chosen.settings["service"]["region"]
+        self._flags = ("--region", self._region, "--repository-name", repository)
+        self._dry_run = chosen.dry_run
+
+    def find(self, version: str) -> str:
+        """The digest of a version; empty: it was never pushed."""
+        words = self._aws("describe-images", f"--image-ids=imageTag={version}", "--output=json")
+        if self._dry_run:
+            self._programs.change(*words)
+            return ""
+        try:
+            return json.loads(self._programs.read(*words))["imageDetails"][0]["imageDigest"]
+        except Failed as error:
+            if "ImageNotFoundException" in str(error):
+                return ""
+            raise
+
+    def check_exists(self, image: str) -> None:
+        """Refuse an image that the registry does not have.
+
+        Kubernetes tries to pull such an image for as long as it is told to wait, and a Job never fails for
+        that by itself.
+        """
+        digest = image.partition("@")[2]
+        named = f"imageDigest={digest}" if digest else f"imageTag={stack_file.version(image)}"
+        words = self._aws("describe-images", f"--image-ids={named}", "--output=json")
+        if self._dry_run:
+            self._programs.change(*words)
+            return
+        try:
+            self._programs.read(*words)
+        except Failed as error:
+            if any(name in str(error) for name in MISSING):
+                raise Refused(
+                    f"the registry does not have {image}, so no pod of it could start: push it"
+                    " (scripts/build.sh), or name another version"
+                ) from None
+            raise
+
+    def build(self, version: str) -> str:
+        """Builds and pushes a version; its digest."""
+        source, name = migrations.source(), f"{self.name}:{version}"
+        if not (source / "Dockerfile").exists() and not self._dry_run:
+            raise Refused(
+                f"{version} is not in {self.name}, and {source} has no Dockerfile to build it from: check the"
+                " service out there, or set APP to where it is"
+            )
+        if not self._dry_run and not migrations.is_checked_out(self._programs, version):
+            raise Refused(
+                f"{version} is not in {self.name}, and {source} is not {version}, or has changes:"
+                f" git -C {source} checkout {version}"
+            )
+        self._steps.follow("docker", "build", *BUILD, "--pull", "--tag", name, str(source))
+        if shutil.which("trivy"):
+            severe = f"--severity={','.join(SEVERE)}"
+            self._steps.follow("trivy", "image", "--exit-code=1", severe, "--ignore-unfixed", name)
+        else:
+            self._steps.line("trivy is not installed; the registry scans what is pushed")
+        log_in(self._programs, self.host, self._region)
+        self._steps.follow("docker", "push", name)
+        return UNKNOWN if self._dry_run else self.find(version)
+
+    def scan(self, digest: str) -> None:
+        """Waits for the registry's scan; severe findings are a failure."""
+        end = time.monotonic() + SCAN_SECONDS
+        while (counts := self._findings(digest)) is None:
+            if time.monotonic() > end:
+                raise Failed(f"{self.name}@{digest} was not scanned within {SCAN_SECONDS:.0f} s")
+            time.sleep(SCAN_EVERY)
+        self._steps.line(
+            ", ".join(f"{count} {name.lower()}" for name, count in counts.items()) or "no findings"
+        )
+        if severe := {name: counts[name] for name in SEVERE if counts.get(name)}:
+            told = ", ".join(f"{count} {name}" for name, count in severe.items())
+            raise Failed(f"{self.name}@{digest} has {told} findings: aws ecr describe-image-scan-findings")
+
+    def _findings(self, digest: str) -> dict[str, int] | None:
+        """How many findings of each severity; None: the scan has not ended, or, after a push, not begun."""
+        image = f"--image-id=imageDigest={digest}"
+        try:
+            said = self._programs.change(*self._aws("describe-image-scan-findings", image, "--output=json"))
+        except Failed as error:
+            if "ScanNotFoundException" in str(error):
+                return None
+            raise
+        if not said:
+            return {}
+        found = json.loads(said)
+        state = found["imageScanStatus"]
+        if state["status"] in SCANNING:
+            return None
+        if state["status"] not in SCANNED:
+            why = state.get("description", "")
+            raise Failed(f"the registry cannot scan {self.name}@{digest}: {state['status']} {why}".rstrip())
+        return found["imageScanFindings"].get("findingSeverityCounts", {})
+
+    def sign(self, digest: str) -> None:
+        """Signs with the caller's own identity, where cosign is there and no run before this one has."""
+        if not shutil.which("cosign"):
+            self._steps.line("cosign is not installed: not signed")
+            return
+        log_in(self._programs, self.host, self._region)
+        if not self._dry_run and self._signed(f"{self.name}@{digest}"):
+            self._steps.line("signed already")
+        else:
+            self._steps.follow("cosign", "sign", "--yes", f"{self.name}@{digest}")
+
+    def _signed(self, image: str) -> bool:
+        anybody = ("--certificate-identity-regexp=.+", "--certificate-oidc-issuer-regexp=.+")
+        try:
+            self._programs.read("cosign", "verify", *anybody, image)
+        except Failed as error:
+            if UNSIGNED in str(error):
+                return False
+            raise
+        return True
+
+    def _aws(self, operation: str, *words: str) -> tuple[str, ...]:
+        return ("aws", "ecr", operation, *self._flags, *words)
+
+
+def check_exists(steps: Steps, chosen: Options, image: str, *, required: bool = True) -> None:
+    """Refuse an image that nodes could not pull; a silent registry is no reason unless `required`."""
+    if chosen.target == "sandbox":
+        steps.line("no registry is asked: a sandbox's nodes pull nothing")
+        return
+    try:
+        Registry(steps, chosen).check_exists(image)
+    except Failed as error:
+        if required:
+            raise
+        steps.line(f"the registry cannot be asked: {error}")
+
+
+def log_in(programs: Programs, host: str, region: str) -> None:
+    """Docker's password for the registry, over standard input."""
+    password = programs.change("aws", "ecr", "get-login-password", "--region", region)
+    if password.strip():
+        programs.keep_secret(password.strip())
+    programs.change("docker", "login", "--username=AWS", "--password-stdin", host, given=password)
+
+
+def ensure(steps: Steps, chosen: Options, version: str) -> str:
+    """The image of a version, `repository:version@sha256:…`: the same for every stack, built once."""
+    registry = Registry(steps, chosen)
+    if chosen.target == "sandbox":
+        steps.skip("docker build, scan, push, sign: a sandbox's nodes pull nothing; the digest is made up")
+        digest = hashlib.sha256(f"{registry.name}:{version}".encode()).hexdigest()
+        return f"{registry.name}:{version}@sha256:{digest}"
+    digest = registry.find(version)
+    if digest:
+        steps.line(f"{version} is in the registry already: {digest}")
+    else:
+        digest = registry.build(version)
+    registry.scan(digest)
+    registry.sign(digest)
+    return f"{registry.name}:{version}@{digest}"

@@ -1,0 +1,93 @@
+"""Which migrations a version of the service has, and whether they can be undone."""
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from operations.lib.command_runner import Failed, Programs
+from operations.lib.options import ROOT, Refused
+
+FOLDER = "migrations"
+SCRIPTS = (".js", ".cjs", ".mjs", ".ts")
+DOWN = re.compile(r"\bdown\b")
+
+
+def source() -> Path:
+    """Where the service's own repository is checked out: APP, else the folder app."""
+    return (ROOT / (os.environ.get("APP") or "app")).resolve()
+
+
+def is_checked_out(programs: Programs, version: str) -> bool:
+    """Whether the service's checkout is the commit of a version, a tag or a commit, with nothing changed."""
+    git = ("git", "-C", str(source()))
+    for name in (version, f"v{version}"):
+        with contextlib.suppress(Failed):
+            asked = programs.read(*git, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+            changed = programs.read(*git, "status", "--porcelain", "--untracked-files=no", "--", ".")
+            return programs.read(*git, "rev-parse", "HEAD") == asked and not changed
+    return False
+
+
+def of(source: Path) -> tuple[str, ...] | None:
+    """The migrations of a checkout in order; one without a way down ends in `!`. None: it has no such folder.
+
+    A script has one if it speaks of `down`; `x.up.sql` if `x.down.sql` is there.
+    """
+    folder = source / FOLDER
+    return tuple(sorted(_names(folder))) if folder.is_dir() else None
+
+
+def _names(folder: Path) -> Iterator[str]:
+    for file in folder.iterdir():
+        if file.suffix in SCRIPTS:
+            yield file.stem + ("" if DOWN.search(file.read_text(errors="replace")) else "!")
+        elif file.name.endswith(".up.sql"):
+            name = file.name.removesuffix(".up.sql")
+            yield name + ("" if (folder / f"{name}.down.sql").exists() else "!")
+        elif file.suffix == ".sql" and not file.name.endswith(".down.sql"):
+            yield f"{file.stem}!"
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What a rollback does with the database."""
+
+    undo_to: str | None
+    """The migration to go back to; None: the database stays as it is."""
+    said: str
+    kept: bool = False
+    """Whether the database has, or may have, migrations that the older version does not know: its own are
+    then not run, since tools refuse that (knex does)."""
+
+
+def between(newer: Sequence[str] | None, older: Sequence[str] | None, *, keep: bool) -> Schema:
+    """What has to be undone to go from the newer version's schema to the older one's.
+
+    `keep`: the older version is to run on the newer schema, wherever migrations cannot be undone.
+    """
+    if newer is None or older is None:
+        return kept(keep, "nobody recorded which migrations lie between the two versions")
+    names = {name.removesuffix("!") for name in older}
+    added = [name for name in newer if name.removesuffix("!") not in names]
+    if not added:
+        return Schema(None, "no migration lies between the two versions")
+    if lasting := [name.removesuffix("!") for name in added if name.endswith("!")]:
+        return kept(keep, f"these migrations cannot be undone: {', '.join(lasting)}")
+    if not older:
+        return kept(keep, "the older version has no migration to go back to")
+    last = older[-1].removesuffix("!")
+    match = re.match(r"\d+", last)
+    return Schema(match[0] if match else last, f"to be undone: {', '.join(added)}")
+
+
+def kept(keep: bool, why: str) -> Schema:
+    """The database stays as it is; refused unless somebody said that it may."""
+    if not keep:
+        raise Refused(
+            f"{why}. If the older version works on the newer schema, add --keep-schema; else restore a backup"
+            " (scripts/restore.sh), or mend the newer version"
+        )
+    return Schema(None, f"{why}; the database stays as it is", kept=True)

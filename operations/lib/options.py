@@ -1,0 +1,119 @@
+"""What every script is told in the same way: the stack, --dry-run, --yes, TARGET."""
+
+import argparse
+import functools
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+DONE, FAILED, REFUSED, STOPPED = 0, 1, 2, 130
+
+TEXT = """\
+environment:
+  TARGET      real (default): the stack's own cluster; sandbox: what `make sandbox` brought up
+  KUBECONFIG  real only: used instead of the stack's output `kubeconfig`, if both lead to one cluster
+
+exit codes:
+  0    done
+  1    a step failed; what was done is in the record that the last line names
+  2    wrong usage, or refused before anything was changed
+  130  stopped by Ctrl-C
+"""
+
+
+class Stopped(KeyboardInterrupt):
+    """Somebody stopped a run; the message says what runs now, and what to do."""
+
+
+class Refused(Exception):
+    """Nothing was changed; the message says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """A script's command line, without what is its own."""
+
+    stack: str
+    target: str
+    """real or sandbox."""
+    dry_run: bool
+    yes: bool
+    settings: dict[str, Any]
+    """The stack file's settings by topic, without `pipe:`."""
+
+    @property
+    def namespace(self) -> str:
+        return self.settings["kubernetes"]["namespace"]
+
+    def confirm(self, what: str) -> None:
+        """Ask before what is hard to undo, where the stack is protected; refuse without a terminal."""
+        if self.yes or self.dry_run or not self.settings["service"]["protect"]:
+            return
+        if not sys.stdin.isatty():
+            raise Refused(f"{what} needs a yes, and there is no terminal to ask: add --yes")
+        if input(f"{what}. Type {self.stack} to go on: ").strip() != self.stack:
+            raise Refused("not confirmed")
+
+
+Main = Callable[[Sequence[str] | None], int]
+
+
+def refusable(main: Main) -> Callable[..., int]:
+    """A script's main that ends with a message, and the exit code for it, where it refuses to begin."""
+
+    @functools.wraps(main)
+    def ended(words: Sequence[str] | None = None) -> int:
+        try:
+            return main(words)
+        except Refused as error:
+            print(f"error: {error}", file=sys.stderr)
+            return REFUSED
+
+    return ended
+
+
+def filled(text: str) -> str:
+    """Refuse an empty value: it is a variable that nobody set, and no wish to leave the option out."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(
+            "it is empty, as of a variable that is not set; leave it out, or say what"
+        )
+    return text
+
+
+def parser(name: str, description: str) -> argparse.ArgumentParser:
+    """A parser with the options that all scripts share."""
+    made = argparse.ArgumentParser(
+        prog=f"scripts/{name}.sh",
+        description=description,
+        epilog=TEXT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.register("type", None, filled)  # what no type is named for, in every script
+    made.add_argument("stack", metavar="STACK", help=f"one of: {', '.join(stacks())}")
+    made.add_argument("--dry-run", action="store_true", help="show every command that would change something")
+    made.add_argument("--yes", action="store_true", help="do not ask, not even for a protected stack")
+    return made
+
+
+def options(given: argparse.Namespace) -> Options:
+    """The shared options, checked."""
+    if given.stack not in stacks():
+        raise Refused(f"no stack is called {given.stack!r}; stacks: {', '.join(stacks())}")
+    target = os.environ.get("TARGET", "real")
+    if target not in ("real", "sandbox"):
+        raise Refused(f"TARGET is {target!r}; it is real or sandbox")
+    file = cast(dict[str, Any], yaml.safe_load((ROOT / f"Pulumi.{given.stack}.yaml").read_text()))
+    settings = {key.removeprefix("pipe:"): value for key, value in file["config"].items()}
+    return Options(given.stack, target, given.dry_run, given.yes, settings)
+
+
+def stacks() -> list[str]:
+    """The names of the stack files."""
+    return sorted(file.name.split(".")[1] for file in ROOT.glob("Pulumi.?*.yaml"))

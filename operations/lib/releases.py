@@ -1,0 +1,91 @@
+"""The record of a stack's releases: a ConfigMap beside the API.
+
+Commits cannot hold it. Whoever writes the message of a commit that reaches `main`, as the body of a squashed
+pull request does, could name migrations to undo, or call a version good. Only whoever may change the cluster
+writes here.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from operations.lib.cluster import Cluster
+from operations.lib.command_runner import Failed
+
+NAME = "pipe-releases"
+KEY = "releases.json"
+KEPT = 50
+"""How many releases the record keeps; the cluster itself keeps the pods of ten."""
+UNJUDGED, GOOD, BAD = "unjudged", "good", "bad"
+"""Verdicts on a release: its checks have not ended, they have passed, or somebody went back from it."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """A version that was deployed."""
+
+    image: str
+    deployed_at: str
+    """The time of its last deployment, in ISO 8601 and UTC; rollbacks do not count."""
+    migrations: tuple[str, ...] | None
+    """All that the version has, in order; one that cannot be undone ends in `!`. None: nobody knows."""
+    verdict: str = UNJUDGED
+
+
+class Releases:
+    """The releases that the cluster has recorded."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    def read(self) -> list[Release]:
+        """Return the releases, the one that was deployed last at the end."""
+        text = self._cluster.read("get", f"configmap/{NAME}", "--ignore-not-found", "--output=json")
+        if not text.strip():
+            return []
+        try:
+            return [_release(entry) for entry in json.loads(json.loads(text)["data"][KEY])]
+        except (ValueError, KeyError, TypeError) as error:
+            raise Failed(
+                f"configmap/{NAME} is not a record of releases ({type(error).__name__}); to begin a new one:"
+                f" kubectl --namespace {self._cluster.namespace} delete configmap {NAME}"
+            ) from None
+
+    def find(self, image: str) -> Release | None:
+        """Return the record of an image."""
+        return next((release for release in self.read() if release.image == image), None)
+
+    def migrations(self, image: str) -> tuple[str, ...] | None:
+        """Return the migrations of an image; None where nobody recorded them."""
+        release = self.find(image)
+        return release.migrations if release else None
+
+    def add(self, image: str, migrations: Sequence[str] | None) -> None:
+        """Record a deployment; a version that is deployed again is the newest, and is judged again."""
+        others = [release for release in self.read() if release.image != image]
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        self._write([*others, Release(image, at, None if migrations is None else tuple(migrations))])
+
+    def judge(self, image: str, verdict: str) -> None:
+        """Record a verdict on an image; nothing is recorded of one that was never deployed by a script."""
+        releases = self.read()
+        judged = [
+            replace(release, verdict=verdict) if release.image == image else release for release in releases
+        ]
+        if judged != releases or self._cluster.programs.dry_run:
+            self._write(judged)
+
+    def _write(self, releases: Sequence[Release]) -> None:
+        text = json.dumps([asdict(release) for release in releases[-KEPT:]], indent=1)
+        metadata = {"name": NAME, "labels": {"app": "pipe-api"}}
+        self._cluster.apply(
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {KEY: text}}
+        )
+
+
+def _release(entry: dict[str, Any]) -> Release:
+    migrations = entry["migrations"]
+    known = None if migrations is None else tuple(str(name) for name in migrations)
+    return Release(str(entry["image"]), str(entry["deployed_at"]), known, str(entry["verdict"]))

@@ -1,0 +1,160 @@
+"""The revisions of the API's Deployment that the cluster keeps."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from operations.lib import stack_file
+from operations.lib.cluster import API, Cluster, Manifest
+from operations.lib.options import Refused
+from operations.lib.releases import BAD, GOOD, UNJUDGED, Release
+
+UNKNOWN_TIME = datetime.min.replace(tzinfo=UTC)
+NUMBER = "deployment.kubernetes.io/revision"
+
+
+@dataclass(frozen=True)
+class Revision:
+    """Pods as they were rolled out once."""
+
+    number: int
+    image: str
+    template: Manifest
+    created: datetime = UNKNOWN_TIME
+    """When these pods were rolled out first; a rollback to them changes the number, and not this."""
+
+    @property
+    def version(self) -> str:
+        return stack_file.version(self.image)
+
+
+def history(cluster: Cluster) -> list[Revision]:
+    """The oldest first; the last one is what is rolled out now."""
+    uid = cluster.get(API)["metadata"]["uid"]
+    found = [
+        _revision(each["metadata"], each["spec"]["template"])
+        for each in cluster.list("replicasets", "app=pipe-api")
+        if any(owner["uid"] == uid for owner in each["metadata"].get("ownerReferences", ()))
+    ]
+    return sorted(found, key=lambda each: each.number)
+
+
+def _revision(metadata: Manifest, template: Manifest) -> Revision:
+    created = datetime.fromisoformat(metadata["creationTimestamp"])
+    return Revision(int(metadata["annotations"][NUMBER]), image_of(template), template, created)
+
+
+def image_of(template: Manifest) -> str:
+    """Return the image of the API's container."""
+    [image] = [each["image"] for each in template["spec"]["containers"] if each["name"] == "api"]
+    return image
+
+
+class Choice:
+    """The revisions that a stack can go back to, with what was recorded of their versions."""
+
+    def __init__(self, kept: Sequence[Revision], releases: Sequence[Release], stack: str) -> None:
+        *self.others, self.now = kept
+        self._kept = kept
+        self._releases = {release.image: release for release in releases}
+        self._stack = stack
+
+    def is_newer(self, revision: Revision) -> bool:
+        """Return whether a revision's version was deployed later than the one that runs now."""
+        return self._deployed_at(revision.image) > self._deployed_at(self.now.image)
+
+    def verdict(self, revision: Revision) -> str:
+        """Return what was recorded of a revision's version."""
+        release = self._releases.get(revision.image)
+        return release.verdict if release else UNJUDGED
+
+    def by_number(self, number: int) -> Revision:
+        """Return the revision with a number."""
+        candidates = [revision for revision in self._kept if revision.number == number]
+        if not candidates:
+            raise Refused(f"--to-revision {number}: the cluster keeps {self._shown()}")
+        if candidates[0] is self.now:
+            raise Refused(f"revision {number} ({self.now.version}) is what runs now")
+        return candidates[0]
+
+    def by_version(self, version: str) -> Revision:
+        """Return the newest revision of a version; it may be the one that runs now."""
+        candidates = [revision for revision in self._kept if stack_file.is_version(revision.image, version)]
+        if not candidates:
+            raise Refused(
+                f"--to-version {version}: the cluster keeps {self._shown()}. An older one is deployed anew:"
+                f" scripts/deploy.sh {self._stack} --version {version}"
+            )
+        return candidates[-1]
+
+    def by_verdict(self) -> Revision:
+        """Return the newest older version that was good, else the newest that nobody has judged.
+
+        Never a version from which somebody went back, or else a second rollback would bring the bad one.
+        """
+        if not self.others:
+            raise Refused(
+                f"there is only revision {self.now.number} ({self.now.version}): nothing to go back to"
+            )
+        older = [
+            revision
+            for revision in self.others
+            if revision.image != self.now.image and not self.is_newer(revision)
+        ]
+        for verdict in (GOOD, UNJUDGED):
+            if candidates := [revision for revision in older if self.verdict(revision) == verdict]:
+                return max(
+                    candidates, key=lambda revision: (self._deployed_at(revision.image), revision.number)
+                )
+        raise Refused(
+            f"no version older than {self.now.version} is kept that was good: the cluster keeps"
+            f" {self._shown()}. To go to one nevertheless: scripts/rollback.sh {self._stack} --to-revision N"
+        )
+
+    def reason(self, revision: Revision) -> str:
+        """Return why a revision is the one to go back to."""
+        return {
+            GOOD: "its checks passed when it was deployed",
+            BAD: "somebody went back from it before",
+        }.get(self.verdict(revision), "nobody recorded that it was good")
+
+    def _shown(self) -> str:
+        return ", ".join(
+            f"{revision.number} ({revision.version}{', bad' * (self.verdict(revision) == BAD)})"
+            for revision in self.others
+        )
+
+    def _order(self, revision: Revision) -> tuple[datetime, int]:
+        return self._deployed_at(revision.image), revision.number
+
+    def _deployed_at(self, image: str) -> datetime:
+        """The time of an image's last deployment, else of the first pods of it that the cluster keeps."""
+        if release := self._releases.get(image):
+            return datetime.fromisoformat(release.deployed_at)
+        return min(revision.created for revision in self._kept if revision.image == image)
+
+
+def gone(cluster: Cluster, revision: Revision) -> list[str]:
+    """The Secrets and ConfigMaps that its pods read and that are not there any more: they could not start."""
+    return [name for name in sorted(set(_reads(revision.template["spec"]))) if not _is_there(cluster, name)]
+
+
+def _is_there(cluster: Cluster, name: str) -> bool:
+    return bool(cluster.read("get", name, "--ignore-not-found", "--output=name").strip())
+
+
+def _reads(spec: Manifest) -> Iterator[str]:
+    for volume in spec.get("volumes", ()):
+        for part in (volume, *volume.get("projected", {}).get("sources", ())):
+            yield from _named(part, secret="secret", config="configMap")
+    for container in (*spec.get("initContainers", ()), *spec["containers"]):
+        for source in container.get("envFrom", ()):
+            yield from _named(source, secret="secretRef", config="configMapRef")
+        for variable in container.get("env", ()):
+            yield from _named(variable.get("valueFrom", {}), secret="secretKeyRef", config="configMapKeyRef")
+
+
+def _named(part: Manifest, *, secret: str, config: str) -> Iterator[str]:
+    for key, kind in ((secret, "secret"), (config, "configmap")):
+        if key in part and not part[key].get("optional"):
+            yield f"{kind}/{part[key].get('secretName') or part[key]['name']}"

@@ -1,0 +1,228 @@
+"""A script's run: a line a step, ✓ or ✗ with its seconds, and a record of it as JSON and Markdown."""
+
+import contextlib
+import io
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Collection, Generator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from operations.lib import sandbox_targets
+from operations.lib.command_runner import Failed, Programs
+from operations.lib.options import DONE, FAILED, REFUSED, ROOT, STOPPED, Options, Refused, Stopped
+
+RECORDS = ROOT / ".runs"
+QUIET_SECONDS = 4.0
+"""Seconds without a line after which one says what goes on: with the tenth between two looks, below five."""
+SIGNS = {
+    "done": ("✓", 32),
+    "planned": ("○", 33),
+    "skipped": ("–", 33),
+    "failed": ("✗", 31),
+    "stopped": ("✗", 31),
+}
+"""How a step ended, with the terminal's colour."""
+
+
+@dataclass
+class Step:
+    """What a step did."""
+
+    title: str
+    result: str = "running"
+    """done, planned, skipped, failed or stopped at the end; planned: a dry run did not do it."""
+    seconds: float = 0.0
+    lines: list[str] = field(default_factory=list[str])
+
+
+def say(text: str) -> None:
+    """Prints a line. What a run has to put right at its end does not fail for want of a terminal."""
+    try:
+        print(text, flush=True)
+    except OSError:
+        sys.stdout = io.StringIO()
+
+
+class Steps:
+    """The steps of one run, one after the other."""
+
+    def __init__(self, command: str, options: Options) -> None:
+        self.command = command
+        self.options = options
+        self.started = datetime.now(UTC)
+        self.steps: list[Step] = []
+        self.results: dict[str, Any] = {}
+        """What the run found out that is worth keeping: names, measured seconds."""
+        self.programs = Programs(self.plan if options.dry_run else self.line, dry_run=options.dry_run)
+        self._colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        self._begun = self._spoken = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self._begun
+
+    @property
+    def stamp(self) -> str:
+        """When the run began, fit for the names of objects and databases: 20240301t170000."""
+        return self.started.strftime("%Y%m%dt%H%M%S")
+
+    @contextlib.contextmanager
+    def step(self, title: str) -> Generator[Step]:
+        """A step; what it raises ends it with ✗ and goes on to the caller."""
+        step = Step(title)
+        self.steps.append(step)
+        begun = time.monotonic()
+        self._print(f"  … {title}")
+        try:
+            with self._heartbeat(title):
+                yield step
+        except BaseException as error:
+            step.result = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
+            raise
+        else:
+            step.result = "done" if step.result == "running" else step.result
+        finally:
+            step.seconds = time.monotonic() - begun
+            sign, colour = SIGNS[step.result]
+            sign = f"\033[{colour}m{sign}\033[0m" if self._colour else sign
+            self._print(f"  {sign} {title} ({step.seconds:.1f} s)")
+
+    def _print(self, text: str) -> None:
+        self._spoken = time.monotonic()
+        say(text)
+
+    @contextlib.contextmanager
+    def _heartbeat(self, title: str) -> Generator[None]:
+        """Say that a step goes on whenever nothing has been printed for a while; records leave that out."""
+        over, begun = threading.Event(), time.monotonic()
+
+        def beat() -> None:
+            while not over.wait(QUIET_SECONDS / 10):
+                if time.monotonic() - self._spoken >= QUIET_SECONDS:
+                    self._print(f"    | … {title}: {time.monotonic() - begun:.0f} s so far")
+
+        thread = threading.Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def skip(self, why: str) -> None:
+        """Says that the step that runs cannot be done here, and why."""
+        self.steps[-1].result = "skipped"
+        self.line(f"skipped: {why}")
+
+    def plan(self, text: str) -> None:
+        """Say what the step that runs would do if this were no dry run."""
+        if self.steps and self.steps[-1].result == "running":
+            self.steps[-1].result = "planned"
+        self.line(text)
+
+    def line(self, text: str) -> None:
+        """A line of the step that runs, in the record, too."""
+        if self.steps:
+            self.steps[-1].lines.append(text)
+        self._print(f"    | {text}")
+
+    def follow(self, *words: str, only: Collection[str] | None = None) -> None:
+        """Runs a command that changes something, and shows its lines; it sees `only` these variables."""
+        if self.options.dry_run:
+            self.programs.change(*words)
+            return
+        with contextlib.closing(self.programs.lines(*words, only=only)) as lines:
+            for text in lines:
+                self.line(text)
+
+    def write(self, code: int, said: str) -> Path:
+        """Writes the record; where it is, without the ending."""
+        folder = RECORDS / self.options.stack
+        folder.mkdir(parents=True, exist_ok=True)
+        record = {
+            "command": self.command,
+            "stack": self.options.stack,
+            "target": self.options.target,
+            "dryRun": self.options.dry_run,
+            "started": self.started.isoformat(timespec="seconds"),
+            "seconds": round(self.seconds, 1),
+            "exitCode": code,
+            "said": said,
+            "results": self.results,
+            "steps": [asdict(step) | {"seconds": round(step.seconds, 1)} for step in self.steps],
+        }
+        path = folder / f"{self.started.strftime('%Y%m%dT%H%M%SZ')}-{self.command}"
+        path.with_suffix(".json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+        path.with_suffix(".md").write_text(text := markdown(record))
+        if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+            with Path(summary).open("a") as file:
+                file.write(text + "\n")
+        return path
+
+
+def markdown(record: dict[str, Any]) -> str:
+    """The record for people."""
+    title = f"# {record['command']} of {record['stack']}: {'done' if record['exitCode'] == 0 else 'failed'}"
+    head = f"{record['started']}, {record['seconds']} s, target {record['target']}. {record['said']}"
+    rows = [
+        f"| {SIGNS[step['result']][0]} | {step['title']}{_why(step)} | {step['seconds']} s |"
+        for step in record["steps"]
+    ]
+    results = [f"- {name}: {value}" for name, value in record["results"].items()]
+    return "\n".join([title, "", head, "", "| | step | time |", "|---|---|---|", *rows, "", *results, ""])
+
+
+def _why(step: dict[str, Any]) -> str:
+    return f": {step['lines'][-1]}" if step["result"] == "skipped" else ""
+
+
+@contextlib.contextmanager
+def stoppable() -> Generator[None]:
+    """A polite kill and a terminal that is closed end a run as Ctrl-C does, unless nohup said otherwise."""
+    signals = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) == signal.SIG_DFL]
+    for each in signals:
+        signal.signal(each, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for each in signals:
+            signal.signal(each, signal.SIG_DFL)
+
+
+def perform(command: str, options: Options, work: Callable[[Steps], str]) -> int:
+    """Runs a script's work, which returns what to say at the end; the exit code.
+
+    Whatever ends it early ends in a message and a record, too.
+    """
+    steps = Steps(command, options)
+    code, said = DONE, ""
+    try:
+        with stoppable():
+            sandbox_targets.check(options)
+            said = work(steps)
+        if options.dry_run:
+            said = f"a dry run, nothing was changed; it would end with: {said}"
+    except Refused as error:
+        code, said = REFUSED, str(error)
+    except Failed as error:
+        code, said = FAILED, str(error)
+    except Stopped as error:
+        code, said = STOPPED, str(error)
+    except KeyboardInterrupt:
+        code, said = STOPPED, "stopped"
+    record = steps.write(code, said)
+    if code == DONE:
+        say(said)
+    else:
+        with contextlib.suppress(OSError):
+            print(f"error: {said}", file=sys.stderr)
+    say(f"{command} of {options.stack} took {steps.seconds:.1f} s; record: {record.relative_to(ROOT)}.md")
+    return code

@@ -1,0 +1,126 @@
+"""The account that a script works on: a real one, or the stack's sandbox for TARGET=sandbox."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from operations.lib import cluster_identity
+from operations.lib.command_runner import Failed, Programs
+from operations.lib.options import ROOT, Options, Refused
+
+if TYPE_CHECKING:
+    from sandbox.clouds.process import Targets
+
+SANDBOXES = ROOT / ".sandbox"
+ADDRESSES = {
+    "AWS_ENDPOINT_URL": "aws",
+    "CLOUDFLARE_BASE_URL": "cloudflare",
+    "DATADOG_HOST": "datadog",
+    "DD_HOST": "datadog",
+}
+"""Variables of the sandbox's console that lead to one of its APIs, and that API's address in targets.json."""
+
+
+def running(chosen: Options) -> "Targets":
+    """Return the targets of the stack's sandbox; refuse where none run."""
+    from sandbox.clouds import process  # a real stack needs nothing of the sandbox
+
+    targets = process.running(SANDBOXES / chosen.stack)
+    if targets is None:
+        raise Refused(advice(chosen))
+    return targets
+
+
+def advice(chosen: Options) -> str:
+    """Say why the stack's sandbox does not answer and what to do, as the sandbox's own commands do."""
+    from sandbox import target_selection, workspace
+
+    return target_selection.advice(workspace.find_stack(ROOT, chosen.stack))
+
+
+def put_back(chosen: Options) -> str:
+    """Return the command that makes again what was deleted or changed by hand."""
+    if chosen.target == "sandbox":
+        return f"make sandbox STACK={chosen.stack}"
+    pack = f"--policy-pack policies --policy-pack-config policies/config/{chosen.stack}.json"
+    return f"pulumi up --refresh --stack {chosen.stack} {pack}"
+
+
+def check(chosen: Options) -> None:
+    """Refuse a real stack while the environment leads to a sandbox, as in the shell of `make console`.
+
+    There is nothing to compare for TARGET=sandbox: the scripts take the addresses from the sandbox itself.
+    """
+    if chosen.target == "sandbox":
+        return
+    kubeconfig = os.environ.get("KUBECONFIG", "")
+    identity = cluster_identity.of_files(kubeconfig) if kubeconfig else None
+    for folder in _sandbox_folders():
+        leading = [name for name, url in _addresses(folder) if os.environ.get(name, "").startswith(url)]
+        file = folder / "control-plane" / "admin.kubeconfig"
+        own = cluster_identity.of_files(str(file)) if file.is_file() else None
+        if identity and own and identity.is_same(own):
+            leading.append("KUBECONFIG")
+        if leading:
+            raise Refused(
+                f"TARGET is real, but variables of this shell lead to the sandbox of {folder.name}: "
+                f"{', '.join(leading)}.\n"
+                f"For the sandbox: export TARGET=sandbox. For the real {chosen.stack}: a shell without them "
+                "(exit leaves the console)"
+            )
+
+
+def _sandbox_folders() -> Iterator[Path]:
+    """Yield the folders of the sandboxes of this checkout, and of the one whose console this is."""
+    yield from sorted(folder for folder in SANDBOXES.glob("*") if folder.is_dir())
+    for path in os.environ.get("KUBECONFIG", "").split(os.pathsep):
+        folder = Path(path).parent.parent
+        if folder.parent.name == SANDBOXES.name and folder.parent != SANDBOXES and folder.is_dir():
+            yield folder
+
+
+def _addresses(folder: Path) -> list[tuple[str, str]]:
+    """Return the variables that lead to a sandbox's APIs, each with the address."""
+    from sandbox.clouds import process
+
+    targets = process.written(folder) if (folder / "targets.json").is_file() else None
+    return [(name, getattr(targets, part)) for name, part in ADDRESSES.items()] if targets else []
+
+
+def outputs(programs: Programs, chosen: Options) -> dict[str, Any]:
+    """Return the program's outputs; those that are secret are masked.
+
+    Raises Failed where the state cannot be read.
+    """
+    if chosen.target == "sandbox":
+        from sandbox import workspace
+        from sandbox.summary import masked
+
+        resources = workspace.state(workspace.find_stack(ROOT, chosen.stack), "resources")
+        stacks = [resource for resource in resources if resource["type"] == "pulumi:pulumi:Stack"]
+        return {name: masked(value) for stack in stacks for name, value in stack.get("outputs", {}).items()}
+    text = programs.read("pulumi", "stack", "output", "--json", "--stack", chosen.stack)
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise Failed(f"pulumi stack output --stack {chosen.stack} printed no JSON") from None
+
+
+def aws(chosen: Options, service: str) -> Any:
+    """Return a client of an AWS service, in the stack's region.
+
+    Credentials of a real stack come from the environment, as everywhere; a sandbox takes any.
+    """
+    import boto3  # takes a while to import, and few scripts need it
+    from botocore.config import Config
+
+    region = chosen.settings["service"]["region"]
+    options: dict[str, Any] = {
+        "config": Config(connect_timeout=5, read_timeout=15, retries={"max_attempts": 3})
+    }
+    if chosen.target == "sandbox":
+        options |= {"endpoint_url": running(chosen).aws}
+        options |= {"aws_access_key_id": "sandbox", "aws_secret_access_key": "sandbox"}
+    return cast(Any, boto3).client(service, region_name=region, **options)

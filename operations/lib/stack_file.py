@@ -1,0 +1,103 @@
+"""The image in a stack file: the one truth of what is deployed; and whether its migrations run."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+from operations.lib.command_runner import Failed
+from operations.lib.options import ROOT, Refused
+
+
+def path(stack: str) -> Path:
+    return ROOT / f"Pulumi.{stack}.yaml"
+
+
+def image(text: str) -> str:
+    """`pipe:api.image` of a stack file's text."""
+    return str(_scalar(text, "image").value)
+
+
+def migrates(text: str) -> bool:
+    """`pipe:api.migrate` of a stack file's text: false while the database has a newer version's schema."""
+    return _scalar(text, "migrate").value != "false"
+
+
+def with_image(text: str, new: str, *, migrate: bool = True) -> str:
+    """The text with another image, and whether its migrations run; every other character stays."""
+    for key, value in (("image", new), ("migrate", str(migrate).lower())):
+        node = _scalar(text, key)
+        text = text[: node.start_mark.index] + value + text[node.end_mark.index :]
+    return text
+
+
+def lasting(text: str) -> Any:
+    """What a stack file says, without what the scripts set: image, whether it migrates, values of secrets."""
+    return _without_secrets(yaml.load(with_image(text, "image"), yaml.BaseLoader))
+
+
+def _without_secrets(node: Any) -> Any:
+    if not isinstance(node, dict):
+        return node
+    pairs = cast(dict[str, Any], node)
+    return {key: "" if key == "secure" else _without_secrets(value) for key, value in pairs.items()}
+
+
+def _scalar(text: str, last: str) -> yaml.ScalarNode:
+    node = yaml.compose(text, yaml.SafeLoader)
+    for key in ("config", "pipe:api", last):
+        pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+        node = next((value for name, value in pairs if name.value == key), None)
+    if not isinstance(node, yaml.ScalarNode):
+        raise Refused(f"the stack file has no pipe:api.{last}")
+    return node
+
+
+def repository(image: str) -> str:
+    """What comes before tag and digest."""
+    name = image.partition("@")[0]
+    return name.rpartition(":")[0] if ":" in name.rpartition("/")[2] else name
+
+
+def own_repository(text: str, settings: Mapping[str, Any]) -> str:
+    """Return the repository that a stack file's image is in; refuse one outside the stack's own registry.
+
+    Nodes, scans and signatures know the registry of the stack's account and region alone.
+    """
+    service, name = settings["service"], repository(image(text))
+    registry = f"{service['account']}.dkr.ecr.{service['region']}.amazonaws.com"
+    if name.partition("/")[0] != registry:
+        raise Refused(
+            f"pipe:api.image is {image(text)}, and the stack's own registry is {registry}: push the"
+            " image there"
+        )
+    return name
+
+
+def version(image: str) -> str:
+    """How people call it: its tag, or 12 digits of its digest where it has none."""
+    name, _, digest = image.partition("@sha256:")
+    return name.rpartition(":")[2] if ":" in name.rpartition("/")[2] else digest[:12]
+
+
+def is_version(image: str, asked: str) -> bool:
+    """Whether somebody who says `1.4.0`, or some digits of a digest, means this image."""
+    digest = image.partition("@sha256:")[2]
+    return version(image) == asked or (len(asked) >= 7 and digest.startswith(asked.removeprefix("sha256:")))
+
+
+def checked_version(text: str) -> str:
+    """A version as registries allow it."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", text) or text == "latest":
+        raise Refused(f"--version {text}: an image's tag such as 1.4.0, and never latest")
+    return text
+
+
+def write(stack: str, new: str, *, migrate: bool) -> None:
+    file = path(stack)
+    text = with_image(file.read_text(), new, migrate=migrate)
+    if image(text) != new:
+        raise Failed(f"{file.name} cannot hold the image {new!r}")
+    file.write_text(text)

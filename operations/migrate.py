@@ -1,0 +1,93 @@
+"""Runs the migrations of the deployed version as a Job in the cluster: npm run migrate:prod, or npm run
+migrate:rollback to undo them.
+
+Every deployment migrates by itself; this is for the times in between.
+"""
+
+import re
+import sys
+from collections.abc import Sequence
+
+from operations.lib import image, jobs, options, stack_file
+from operations.lib.cluster import Cluster, Manifest, connected
+from operations.lib.options import Options, Refused
+from operations.lib.repository import Repository
+from operations.lib.run_log import Steps, perform
+
+VERSION = r"[0-9A-Za-z][0-9A-Za-z_.-]*"
+
+
+@options.refusable
+def main(words: Sequence[str] | None = None) -> int:
+    parser = options.parser("migrate", __doc__ or "")
+    parser.add_argument(
+        "action", nargs="?", choices=["rollback"], help="undo migrations; the last one, or as --to says"
+    )
+    parser.add_argument(
+        "--to", metavar="N", help="with rollback: the migration to go back to, such as 20240301"
+    )
+    parser.add_argument(
+        "--version",
+        metavar="V",
+        help="whose migrations to run: a version that was deployed before, as after a rollback; default: the"
+        " version that runs",
+    )
+    given = parser.parse_args(words)
+    command = npm(given.action, given.to)
+    chosen = options.options(given)
+    return perform("migrate", chosen, lambda steps: work(steps, chosen, command, given.version))
+
+
+def npm(action: str | None, to: str | None) -> list[str]:
+    """The guide's command. The `--` is npm's: what follows is the script's argument, not npm's own."""
+    if to is None:
+        return ["npm", "run", f"migrate:{action or 'prod'}"]
+    if action is None:
+        raise Refused("--to goes with rollback: migrate.sh STACK rollback --to 20240301")
+    if not re.fullmatch(VERSION, to):
+        raise Refused(f"--to {to}: a migration's name, such as 20240301")
+    return ["npm", "run", "migrate:rollback", "--", "--to", to]
+
+
+def work(steps: Steps, chosen: Options, command: list[str], version: str | None) -> str:
+    said = " ".join(command)
+    with connected(steps.programs, chosen) as cluster:
+        pattern = deployed(cluster)
+        repository = Repository(steps.programs, chosen)
+        named = image_of(repository, version) if version else None
+        with steps.step("the image"):
+            runs = named or jobs.image(pattern, "migrate")
+            repository.check_own(runs)
+            steps.line(runs)
+            image.check_exists(steps, chosen, runs, required=False)
+        if "migrate:rollback" in command:
+            chosen.confirm(f"{said} on {chosen.stack} may lose data")
+        with steps.step(said):
+            job = jobs.derived(pattern, f"pipe-migrate-{steps.stamp}", "migrate")
+            jobs.run(cluster, jobs.alone(job, "migrate", command, named), steps)
+    return f"{said}: done"
+
+
+def image_of(repository: Repository, version: str) -> str:
+    """Return the image that the stack's file named last as this version, in the stack's own repository."""
+    images = [image for image in repository.images() if stack_file.is_version(image, version)]
+    own = [image for image in images if stack_file.repository(image) == repository.own]
+    if images and not own:
+        repository.check_own(images[0])
+    if not own:
+        raise Refused(f"--version {version}: the stack's file never named it; git pull")
+    return own[0]
+
+
+def deployed(cluster: Cluster) -> Manifest:
+    """The migration Job of the last deployment, which names the version's image."""
+    found = cluster.list("jobs", f"app=pipe-migrate,!{jobs.STARTED_BY}")
+    if not found:
+        raise Refused(
+            "nothing is deployed yet: there is no migration Job to take the image from; pulumi up first"
+        )
+    return found[-1]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+"""Prepares a stack to come up again in another region, since its own is lost.
+
+First it changes the stack's file and its policy levels, here, and says what comes next. With --take-names it
+deletes what the lost stack still has in services of the whole world and of which there can be only one: DNS
+records and rulesets at Cloudflare, Datadog's integration. The next `pulumi up` makes them again.
+"""
+
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from operations.lib import options, release_names, stack_file
+from operations.lib.options import ROOT, Options, Refused
+from operations.lib.run_log import Steps, perform
+
+NAME = r"[a-z][a-z0-9-]{1,14}"
+REGION = r"[a-z]{2}(-[a-z]+)+-\d"
+NEXT = """\
+Next, by an administrator, after a look at git diff (the runner's connection is of the lost region):
+  make validate
+  boundary=arn:aws:iam::{account}:policy/pipe-{old}-boundary
+  version="$(aws iam get-policy --policy-arn "$boundary" --query Policy.DefaultVersionId --output text)"
+  aws iam get-policy-version --policy-arn "$boundary" --version-id "$version" --query PolicyVersion.Document |
+    sed '{rename}' > boundary.json
+  aws iam create-policy --policy-name pipe-{new}-boundary --policy-document file://boundary.json
+  aws iam get-role --role-name pipe-{old}-deploy --query Role.AssumeRolePolicyDocument > trust.json
+  aws iam create-role --role-name pipe-{new}-deploy --assume-role-policy-document file://trust.json
+  aws ecr create-repository --region {region} --repository-name {repository}
+  scripts/build.sh {stack} --version VERSION    # its digest into pipe:api.image of the stack file
+  aws s3 mb s3://pipe-state-{account}-{new} --region {region}
+  pulumi login 's3://pipe-state-{account}-{new}?region={region}'
+  pulumi stack init {stack}    # with a passphrase; then its secrets (README)
+  scripts/relocate.sh {stack} --take-names
+  pulumi up --stack {stack} --policy-pack policies --policy-pack-config policies/config/{stack}.json
+  aws s3 cp s3://{copies}/latest.dump s3://{bucket}/latest.dump --region {region}{source}
+  scripts/restore.sh {stack}"""
+
+
+@options.refusable
+def main(words: Sequence[str] | None = None) -> int:
+    parser = options.parser("relocate", __doc__ or "")
+    parser.add_argument("--to", metavar="REGION", help="where it comes up: ap-northeast-3")
+    parser.add_argument("--as", dest="new", metavar="NAME", help="in place of dev, stg or prod in all names")
+    parser.add_argument(
+        "--take-names", action="store_true", help="delete what stands in the way at Cloudflare and Datadog"
+    )
+    given = parser.parse_args(words)
+    chosen = options.options(given)
+    if given.take_names:
+        return perform("relocate", chosen, lambda steps: release_names.take(steps, chosen))
+    region, name = destination(chosen, given.to, given.new)
+    return perform("relocate", chosen, lambda steps: prepare(steps, chosen, name, region))
+
+
+def destination(chosen: Options, region: str | None, name: str | None) -> tuple[str, str]:
+    """Check the region and the name that a stack is to get.
+
+    Names of IAM roles and of buckets contain the environment, so the name of another stack would take over
+    what that stack has.
+    """
+    lost = chosen.settings["service"]["region"]
+    if not region or not name:
+        missing = " and ".join(
+            option for option, text in (("--to REGION", region), ("--as NAME", name)) if not text
+        )
+        raise Refused(
+            f"missing: {missing}, as in scripts/relocate.sh {chosen.stack} --to ap-northeast-3 --as osaka"
+        )
+    if not re.fullmatch(REGION, region) or region == lost:
+        raise Refused(f"--to {region}: an AWS region other than {lost}, such as ap-northeast-3")
+    if not re.fullmatch(NAME, name):
+        raise Refused(f"--as {name}: 2 to 15 lower-case letters, digits and -, such as osaka")
+    if name in (taken := environments()):
+        raise Refused(
+            f"--as {name}: a name that no stack has; {', '.join(sorted(taken))} are taken. Such as osaka"
+        )
+    return region, name
+
+
+def environments() -> set[str]:
+    """Return the names of all stacks and of the environments that their files declare."""
+    files = (yaml.safe_load(stack_file.path(stack).read_text()) for stack in options.stacks())
+    return {*options.stacks(), *(file["config"]["pipe:service"]["environment"] for file in files)}
+
+
+def prepare(steps: Steps, chosen: Options, new: str, region: str) -> str:
+    """Changes the two files."""
+    old = chosen.settings["service"]["environment"]
+    stack, levels = stack_file.path(chosen.stack), ROOT / "policies" / "config" / f"{chosen.stack}.json"
+    for file, text in (
+        (stack, moved(stack.read_text(), chosen.settings, new, region)),
+        (levels, levels.read_text().replace(f'"env:{old}"', f'"env:{new}"')),
+    ):
+        with steps.step(str(file.relative_to(ROOT))):
+            if chosen.dry_run:
+                steps.plan(f"would write {file.relative_to(ROOT)}")
+            else:
+                file.write_text(text)
+    return "\n".join(next_steps(chosen.stack, chosen.settings, new, region))
+
+
+def next_steps(stack: str, of: dict[str, Any], new: str, region: str) -> list[str]:
+    """What an administrator does then, with every name filled in; `of` are the settings of before."""
+    service, backups = of["service"], of["backups"]
+    copied = backups["replica"]["region"]
+    text = NEXT.format(
+        stack=stack,
+        old=service["environment"],
+        new=new,
+        rename=(
+            rf's#\([-/"]\){service["environment"]}#\1{new}#g;'
+            f" s/:::{backups['bucket']}/:::{backups['bucket']}-{new}/g; s/{service['region']}/{region}/g"
+        ),
+        region=region,
+        account=service["account"],
+        repository=stack_file.repository(of["api"]["image"]).partition("/")[2],
+        copies=backups["replica"]["bucket"],
+        source="" if copied == region else f" --source-region {copied}",
+        bucket=f"{backups['bucket']}-{new}",
+    )
+    return text.splitlines()
+
+
+def moved(text: str, of: dict[str, Any], new: str, region: str) -> str:
+    """A stack file for the other region.
+
+    What must be unique in the world, or in the account, has a new name. Dumps are not copied until somebody
+    says where to. Secrets go: the key that they are encrypted with is lost, too.
+    """
+    service, lost, aside = of["service"], of["service"]["region"], "\0"
+    bucket, replica = of["backups"]["bucket"], of["backups"]["replica"]["bucket"]
+    text = text.replace(lost, aside).replace(region, lost).replace(aside, region)
+    for key, before, after in (
+        ("environment", service["environment"], new),
+        ("bucket", replica, replica.replace(bucket, f"{bucket}-{new}")),
+        ("bucket", bucket, f"{bucket}-{new}"),
+    ):
+        text = re.sub(rf"^(\s+{key}: ){re.escape(before)}$", rf"\g<1>{after}", text, flags=re.MULTILINE)
+    text = re.sub(r"(^ +replica:\n +enabled: )true$", r"\1false", text, flags=re.MULTILINE)
+    text = re.sub(r"^  pipe:\w+:\n    secure: .*\n", "", text, flags=re.MULTILINE)
+    return re.sub(r"^(secretsprovider|encryptedkey|encryptionsalt): .*\n", "", text, flags=re.MULTILINE)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

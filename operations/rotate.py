@@ -1,0 +1,138 @@
+"""New passwords for the database's roles, without a moment in which the API cannot connect.
+
+Each password has a login of its own (components/kubernetes/database_roles.py). `pulumi up` makes the new
+ones, rolls the API's pods, and leaves the old ones valid; they are retired when no pod uses them any
+more. When it was interrupted, run it again.
+"""
+
+import secrets
+import sys
+from collections.abc import Sequence
+
+import yaml
+
+from operations.lib import jobs, options, pulumi_up, revisions, stack_file
+from operations.lib.cluster import API, SANDBOX_JOBS, Cluster, connected, wait
+from operations.lib.command_runner import Failed
+from operations.lib.options import ROOT, Options, Refused
+from operations.lib.repository import Repository
+from operations.lib.run_log import Steps, perform
+from operations.migrate import deployed
+
+KEYS = ("appPassword", "migratePassword", "backupPassword")
+LEAVE_SECONDS = 900
+
+
+@options.refusable
+def main(words: Sequence[str] | None = None) -> int:
+    given = options.parser("rotate", __doc__ or "").parse_args(words)
+    chosen = options.options(given)
+    return perform("rotate", chosen, lambda steps: work(steps, chosen))
+
+
+def work(steps: Steps, chosen: Options) -> str:
+    """Set, deploy, wait, retire."""
+    with connected(steps.programs, chosen) as cluster:
+        repository = Repository(steps.programs, chosen)
+        with steps.step("the API is up"):
+            repository.check(steps.line)
+            repository.check_upstream()
+            check_image(cluster, chosen)
+            before = user(cluster)
+            steps.line(f"pods connect as {before}")
+        chosen.confirm(f"New passwords for the database roles of {chosen.stack}")
+        with steps.step("new passwords in the stack's settings"):
+            set_passwords(steps, chosen)
+        with steps.step("deploy: new logins, then new pods"):
+            pulumi_up.up(steps, chosen)
+        if chosen.target == "real":
+            with steps.step("commit the new passwords, encrypted"):
+                commit(steps, repository, chosen)
+        with steps.step("no pod uses the old login"):
+            cluster.rollout(API, steps.line)
+            if not chosen.dry_run:
+                if (after := user(cluster)) == before:
+                    raise Failed(f"pods still connect as {before}: the new passwords were not deployed")
+                wait(f"pods of {before} are gone", lambda: users(cluster) == {after}, LEAVE_SECONDS)
+                steps.line(f"pods connect as {after}")
+        with steps.step("retire the old logins"):
+            job = jobs.derived(deployed(cluster), f"pipe-retire-{steps.stamp}", "rotate")
+            jobs.run(cluster, retiring(job), steps)
+    if chosen.target == "sandbox":
+        return f"the stack's settings have new passwords; {SANDBOX_JOBS}"
+    return "the database roles have new passwords"
+
+
+def commit(steps: Steps, repository: Repository, chosen: Options) -> None:
+    """The next deployment brings the old ones back if the stack's file is not committed: it stops here, while
+    they still work, if that fails."""
+    file = stack_file.path(chosen.stack)
+    text = file.read_text()
+    image, migrate = stack_file.image(text), stack_file.migrates(text)
+    subject = f"New passwords in {chosen.stack}"
+    steps.line(repository.commit(subject, image, migrate=migrate))
+    if not chosen.dry_run and repository.text() != text:
+        raise Failed(f"others have changed {file.name} meanwhile: git pull --rebase, and rotate again")
+
+
+def check_image(cluster: Cluster, chosen: Options) -> None:
+    """Refuses a checkout that would deploy another version on the way."""
+    runs, file = revisions.history(cluster)[-1].image, stack_file.path(chosen.stack)
+    if chosen.target == "real" and (named := stack_file.image(file.read_text())) != runs:
+        raise Refused(f"{file.name} names {named}, but {runs} is deployed: git pull")
+
+
+def user(cluster: Cluster) -> str:
+    """The login that new pods of the API use."""
+    return _user(cluster.get(API)["spec"]["template"])
+
+
+def users(cluster: Cluster) -> set[str]:
+    """The logins of all pods that there are, leaving ones included."""
+    return {_user(pod) for pod in cluster.list("pods", "app=pipe-api")}
+
+
+def _user(pod: jobs.Manifest) -> str:
+    [container] = [each for each in pod["spec"]["containers"] if each["name"] == "api"]
+    return next(each["value"] for each in container["env"] if each["name"] == "PGUSER")
+
+
+def set_passwords(steps: Steps, chosen: Options) -> None:
+    """Random ones, over standard input: an argument would be visible to everybody on the machine."""
+    if chosen.target == "sandbox":
+        forget_passwords(steps, chosen)
+        return
+    for key in KEYS:
+        password = secrets.token_urlsafe(32)
+        steps.programs.keep_secret(password)
+        words = ("pulumi", "config", "set", "--secret", f"pipe:{key}", "--stack", chosen.stack)
+        steps.programs.change(*words, given=password)
+
+
+def forget_passwords(steps: Steps, chosen: Options) -> None:
+    """The sandbox enters a random value for each secret that its copy of the stack file does not have."""
+    from sandbox import workspace
+
+    file = ROOT / ".sandbox" / chosen.stack / f"Pulumi.{chosen.stack}.yaml"
+    tree = workspace.read(file)
+    forgotten = [f"pipe:{key}" for key in KEYS]
+    if chosen.dry_run:
+        steps.plan(f"would forget {', '.join(forgotten)} in {file.relative_to(ROOT)}")
+        return
+    tree["config"].value = [pair for pair in tree["config"].value if pair[0].value not in forgotten]
+    pairs = [(yaml.ScalarNode("tag:yaml.org,2002:str", key), value) for key, value in tree.items()]
+    node = yaml.MappingNode("tag:yaml.org,2002:map", pairs)
+    workspace.write_atomically(file, yaml.serialize(node, allow_unicode=True))  # pyright: ignore[reportUnknownMemberType]
+
+
+def retiring(job: jobs.Manifest) -> jobs.Manifest:
+    """The Job's container that makes roles, with the script that takes former ones away."""
+    spec = job["spec"]["template"]["spec"]
+    [roles] = [each for each in spec["initContainers"] if each["name"] == "roles"]
+    # Not in one transaction: sessions end only after nobody can log in any more.
+    command = [word for word in roles["command"] if word != "--single-transaction"]
+    return jobs.alone(job, "roles", [word.replace("roles.sql", "retire.sql") for word in command])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
