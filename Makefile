@@ -92,7 +92,7 @@ test: $(READY) ## run the unit tests and those on the real engine (some 8 minute
 	@$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not drill" $(FLAGS)
 
 drill-programs: ## install what the drills run as root on Debian, else say what is missing
-	@$(PYTHON) -m tests.drills.tools
+	@$(PYTHON) -m tests.support.drills.tools
 
 test-drills: drill-programs $(READY) ## run the tests on a control plane, PostgreSQL, nginx and Chromium
 	@$(PY) -m sandbox engine
@@ -128,18 +128,18 @@ bench: $(READY) ## measure: medians and ratios
 
 kills: $(READY) ## kill ten runs of each stack, and take each cloud from it for ten seconds; each next run has to converge (an hour)
 	@for stack in dev stg prod; do \
-	  PIPE_KILL_STACK=$$stack PIPE_KILLS=10 $(PY) -m pytest tests/sandbox/test_kills.py -k "converges or ten_seconds" $(FLAGS) || exit 1; done
+	  PIPE_KILL_STACK=$$stack PIPE_KILLS=10 $(PY) -m pytest tests/drills/sandbox/test_kills.py -k "converges or ten_seconds" $(FLAGS) || exit 1; done
 
 mutation: $(READY) ## how much of the policies the tests hold: the mutation score
-	@$(PY) -m tests.policies.mutation
+	@$(PY) -m tests.support.policies.mutation
 
 truth: $(READY) ## count the cases of the policies' truth table, by control
-	@$(PY) -m tests.policies.truth
+	@$(PY) -m tests.support.policies.truth
 
 schema: $(READY) ## write the generated files again
 	@$(PY) -m components.settings --schema > schemas/stack-file.schema.json
 	@$(PY) -m policies.engine.documentation > docs/policies.md
-	@$(PY) -m tests.sandbox.fidelity
+	@$(PY) -m tests.support.sandbox.fidelity
 	@$(PY) -m tools.report_schema > schemas/review-report.schema.json
 	@$(PY) -m tools.generate_docs
 

@@ -9,7 +9,7 @@ define every nested type, 20 MB of Python for Datadog alone. Once this module is
 - `from ._inputs import *` in a resource's module brings only the classes that the module mentions.
 
 What a program registers is the same either way. `PIPE_LAZY_SDK=0` switches it off. The layout is that of
-pulumi-language-python's output; tests/test_lazy_sdk.py checks it for the pinned versions.
+pulumi-language-python's output; tests/engine/test_lazy_sdk.py checks it for the pinned versions.
 """
 
 import importlib

@@ -14,27 +14,28 @@ settings.register_profile("busy", settings(), deadline=None, suppress_health_che
 settings.load_profile("busy")
 
 LONGEST = (
-    "sandbox/test_life.py",
-    "sandbox/test_kills.py",
-    "sandbox/test_real_plugin.py",
-    "scripts/test_deploy_in_sandbox.py",
-    "scripts/test_in_cluster.py",
-    "sandbox/kubernetes/test_life.py",
-    "review/test_pairs.py",
-    "drills/test_region_lost.py",
-    "drills/test_killed.py",
-    "test_stacks.py",
-    "docs/test_commands.py",
+    "drills/sandbox/test_life.py",
+    "drills/sandbox/test_kills.py",
+    "drills/sandbox/test_real_plugin.py",
+    "drills/operations/test_deploy_in_sandbox.py",
+    "drills/operations/test_in_cluster.py",
+    "drills/sandbox/kubernetes/test_life.py",
+    "engine/review/test_pairs.py",
+    "drills/service/test_region_lost.py",
+    "drills/service/test_killed.py",
+    "engine/test_stacks.py",
+    "drills/docs/test_commands.py",
 )
 """Files of minutes, longest first: at the end of a run one process would work on such a file alone."""
 
 
-SPLIT = ("sandbox/test_life.py",)
+SPLIT = ("drills/sandbox/test_life.py",)
 """Files whose tests take minutes and share nothing, so that each may run in another process."""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest files first, and keep each file in one process, for `--dist loadgroup`."""
+    """Mark tests with their lane, put the longest files first, and keep each file in one process."""
     order = {name: place for place, name in enumerate(LONGEST)}
 
     def name_of(item: pytest.Item) -> str:
@@ -42,6 +43,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     items.sort(key=lambda item: order.get(name_of(item), len(order)))
     for item in items:
+        if (lane := lanes.lane_of(item)) != "unit":
+            item.add_marker(lane)
         item.add_marker(pytest.mark.xdist_group(process_group(name_of(item), item.name)))
 
 

@@ -1,9 +1,9 @@
 """The lanes of the tests, and what a test of each lane may start.
 
-unit: no marker. Neither the engine, nor a server process, nor a Go build, nor a browser.
-engine: `pytest.mark.engine`. The real engine and the local APIs, without a control plane; and tests that
+unit: tests/unit. Neither the engine, nor a server process, nor a Go build, nor a browser.
+engine: tests/engine. The real engine and the local APIs, without a control plane; and tests that
     need neither and take half a minute.
-drill: `pytest.mark.drill`. The control plane, PostgreSQL, nginx, Chromium, kills, whole lives of a stack.
+drill: tests/drills. The control plane, PostgreSQL, nginx, Chromium, kills, whole lives of a stack.
 
 A test that starts what belongs to a later lane fails and names the marker that it needs.
 """
@@ -21,6 +21,8 @@ import pytest
 from sandbox.toolchain.builds import RECIPES, cache_folder
 
 Lane = Literal["unit", "engine", "drill"]
+
+TESTS = Path(__file__).parent
 
 ENGINE_PROGRAMS: tuple[str, ...] = ("pulumi",)
 DRILL_PROGRAMS: tuple[str, ...] = (
@@ -67,10 +69,11 @@ class Environment:
 
 
 def lane_of(item: pytest.Item) -> Lane:
-    """Return the latest lane among a test's markers."""
-    if item.get_closest_marker("drill"):
+    """Return the lane of the folder that a test is in, or a later one that its markers name."""
+    folder = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
+    if folder == "drills" or item.get_closest_marker("drill"):
         return "drill"
-    return "engine" if item.get_closest_marker("engine") else "unit"
+    return "engine" if folder == "engine" or item.get_closest_marker("engine") else "unit"
 
 
 def environment(lane: Lane, folder: Path) -> Environment:

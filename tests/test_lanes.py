@@ -82,7 +82,7 @@ def test_a_file_stays_in_one_process_and_lives_that_share_nothing_do_not(
     }
     assert {mark.args for mark in groups.values() if mark} == {("test_lanes.py",)}
     names = [f"test_it[{stack}]" for stack in ("dev", "prod")]
-    assert [conftest.process_group("sandbox/test_life.py", name) for name in names] == [
-        "sandbox/test_life.py-test_it-dev",
-        "sandbox/test_life.py-test_it-prod",
+    assert [conftest.process_group("drills/sandbox/test_life.py", name) for name in names] == [
+        "drills/sandbox/test_life.py-test_it-dev",
+        "drills/sandbox/test_life.py-test_it-prod",
     ]

@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable
 from statistics import median
 
-from tests.drills import data
-from tests.drills.pod import Pod
-from tests.drills.service import Service
+from tests.support.drills import data
+from tests.support.drills.pod import Pod
+from tests.support.drills.service import Service
 
 ROWS = (10_000, 100_000, 1_000_000)
 

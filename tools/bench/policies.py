@@ -22,7 +22,7 @@ from pulumi_policy import EnforcementLevel, ResourceValidationArgs, ResourceVali
 from policies.engine.analyzer import Servicer
 from policies.engine.catalog import RULES
 from policies.engine.pack import NAME, policies
-from tests.policies.fixtures import DEPLOYMENT
+from tests.support.policies.fixtures import DEPLOYMENT
 
 ROOT = Path(__file__).parents[2]
 Stock: Any = pulumi_policy.policy._PolicyAnalyzerServicer  # pyright: ignore[reportPrivateUsage]

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from review.render import renderings
-from tests.review import made
+from tests.support.review import made
 from tools.bench.__main__ import ROOT, median, python, row, seconds
 
 STACKS = ("dev", "stg", "prod")

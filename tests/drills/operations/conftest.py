@@ -1,0 +1,5 @@
+"""Fixtures of operations for this lane."""
+
+from tests.support.operations.fixtures import (
+    stack as stack,
+)

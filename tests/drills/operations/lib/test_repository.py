@@ -1,0 +1,184 @@
+"""What is deployed is what is committed, and is committed upstream."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from operations.lib import stack_file
+from operations.lib.command_runner import Programs
+from operations.lib.options import Options, Refused
+from operations.lib.repository import Repository
+from tests.support.operations.deploying import NAME, NEW, deploy
+from tests.support.operations.world import OLD, ROOT, World, registry, who
+from tests.support.operations.world import cluster as cluster
+from tests.support.operations.world import world as world
+
+
+def test_what_is_not_committed_is_not_deployed(world: World) -> None:
+    with (world.root / "Pulumi.stg.yaml").open("a") as file:
+        file.write("# changed\n")
+    done = deploy(world, "--version", "1.1.0")
+    assert done.returncode == 2
+    assert "not committed: Pulumi.stg.yaml" in done.stderr
+
+
+def test_who_git_does_not_know_deploys_and_rolls_back_nothing(world: World) -> None:
+    for name in list(world.environment):
+        if name.startswith(("GIT_AUTHOR", "GIT_COMMITTER")):
+            del world.environment[name]
+    world.git("config", "user.useConfigOnly", "true")
+    for words in (("deploy.sh", "dev", "--skip-frontend"), ("rollback.sh", "dev"), ("rotate.sh", "dev")):
+        done = world.run(*words)
+        assert done.returncode == 2, done.stdout + done.stderr
+        assert "git does not know who you are" in done.stderr and "user.email ADDRESS" in done.stderr
+        assert world.asked() == []
+
+
+def test_who_may_not_push_deploys_nothing_and_rolls_back_nevertheless(world: World) -> None:
+    between = f"{NAME}:1.0.5@sha256:" + "c" * 64
+    world.cluster.set_image(between)
+    world.git("remote", "set-url", "--push", "origin", str(world.root / "forbidden"))
+    done = deploy(world, "--version", "1.1.0", "--skip-frontend")
+    assert done.returncode == 2
+    assert "origin takes no push from here, and each deployment is a commit" in done.stderr
+    assert world.asked() == []
+    done = world.run("rollback.sh", "dev", "--keep-schema")
+    assert done.returncode == 1 and world.cluster.image() == OLD
+    assert "the rollback goes on, and its commit may have to be pushed by hand" in done.stdout
+
+
+def chosen(target: str, root: Path) -> Repository:
+    programs = Programs(print)
+    programs.variables |= {"GIT_DIR": str(root / ".git"), "GIT_WORK_TREE": str(root), **who()}
+    return Repository(programs, Options("dev", target, False, True, {}))
+
+
+def test_a_sandbox_names_what_is_not_committed_and_takes_no_edit_of_the_stack_file_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for words in (
+        ("init", "--quiet"),
+        ("add", "--all"),
+        ("commit", "--quiet", "-m", "Start"),
+    ):
+        (tmp_path / "Pulumi.dev.yaml").write_text((ROOT / "Pulumi.dev.yaml").read_text())
+        (tmp_path / "x").write_text("x")
+        subprocess.run(["git", *words], cwd=tmp_path, env=os.environ | who(), check=True)
+    monkeypatch.setattr(stack_file, "ROOT", tmp_path)
+    shown: list[str] = []
+    chosen("sandbox", tmp_path).check(shown.append)
+    assert shown == []
+    (tmp_path / "x").write_text("y")
+    chosen("sandbox", tmp_path).check(shown.append)
+    assert shown == ["not committed: x; the sandbox gets it, and no commit has it"]
+    file = tmp_path / "Pulumi.dev.yaml"
+    file.write_text(file.read_text().replace("logLevel: debug", "logLevel: info"))
+    with pytest.raises(Refused, match=r"would take along what is changed in Pulumi\.dev\.yaml"):
+        chosen("sandbox", tmp_path).check(shown.append)
+
+
+def test_of_the_stacks_own_file_only_the_image_and_secrets_may_differ_from_what_is_committed(
+    world: World,
+) -> None:
+    registry(world, pushed=True)
+    file = world.root / "Pulumi.dev.yaml"
+    text = file.read_text().replace("config:\n", "config:\n  pipe:appPassword:\n    secure: v1:a\n", 1)
+    file.write_text(text)
+    world.git("commit", "--quiet", "--all", "-m", "A secret")
+    file.write_text(
+        text.replace(OLD, NEW).replace("v1:a", "v1:b").replace("logLevel: debug", "logLevel: info")
+    )
+    done = deploy(world, "--version", "1.1.0", "--skip-frontend")
+    assert done.returncode == 2
+    assert "not committed: Pulumi.dev.yaml" in done.stderr
+    assert world.asked() == [] and world.cluster.image() == OLD
+    file.write_text(text.replace(OLD, NEW).replace("v1:a", "v1:b"))
+    done = deploy(world, "--version", "1.1.0", "--skip-frontend")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert world.git("show", "origin/main:Pulumi.dev.yaml") == file.read_text().strip()
+    assert world.git("status", "--porcelain", "--untracked-files=no") == ""
+
+
+def test_from_an_older_checkout_the_way_back_is_to_what_is_deployed_and_no_file_of_it_moves(
+    world: World,
+) -> None:
+    registry(world, pushed=True)
+    between = f"{NAME}:1.0.5@sha256:" + "c" * 64
+    text = (world.root / "Pulumi.dev.yaml").read_text().replace(OLD, between) + "# theirs\n"
+    engine = world.root / "operations" / "lib" / "pulumi_up.py"
+    tested = engine.read_text()
+    world.others_push(
+        "Deploy 1.0.5 to dev", {"Pulumi.dev.yaml": text, "operations/lib/pulumi_up.py": "untested\n"}
+    )
+    world.cluster.set_image(between)
+    head = world.git("rev-parse", "HEAD")
+    world.outside.check = ["failed"]
+    # One more comes while the new version is rolled out.
+    theirs = f"GIT_CONFIG_GLOBAL=/dev/null sh -c 'cd {world.root.parent}/theirs && echo x > x && git add x &&"
+    theirs += " git commit --quiet -m Meanwhile && git push --quiet'"
+    world.answer("make", f'#!/bin/sh\n[ "$1" != current ] || {theirs}\n')
+    done = deploy(world, "--version", "1.1.0", "--skip-frontend")
+    assert done.returncode == 1
+    assert "Rolled back: dev runs 1.0.5 again, as before" in done.stderr
+    assert world.cluster.image() == world.file_image() == between
+    assert (world.git("rev-parse", "HEAD"), engine.read_text()) == (head, tested)
+    subjects = world.git("log", "--format=%s", "origin/main").splitlines()
+    expected = ["Roll dev back to 1.0.5", "Deploy 1.1.0 to dev", "Meanwhile", "Deploy 1.0.5 to dev", "Start"]
+    assert subjects == expected
+    kept = text.strip().replace("migrate: true", "migrate: false")
+    assert world.git("show", "origin/main:Pulumi.dev.yaml") == kept
+    assert world.git("show", "--stat", "--format=", "origin/main").startswith("Pulumi.dev.yaml | 4 ++--")
+
+
+def test_commits_that_would_never_be_pushed_are_not_deployed(world: World) -> None:
+    world.others_push("Theirs", {"x": "x"})
+    world.git("commit", "--quiet", "--allow-empty", "-m", "Mine")
+    done = deploy(world, "--version", "1.1.0", "--skip-frontend")
+    assert done.returncode == 2
+    assert "the checkout and origin/main have different commits" in done.stderr
+    assert world.asked() == []
+
+
+def test_a_commit_older_than_what_was_deployed_last_is_not_deployed(world: World) -> None:
+    registry(world, pushed=True)
+    start = world.git("rev-parse", "HEAD")
+    world.git("commit", "--quiet", "--allow-empty", "-m", "Newer")
+    world.git("push", "--quiet")
+    newer = world.git("rev-parse", "HEAD")
+    assert deploy(world, "--version", "1.1.0", "--skip-frontend").returncode == 0
+    assert world.git("ls-remote", "origin", "deployed/dev").split()[0] == newer
+    world.git("reset", "--quiet", "--hard", start)
+    done = deploy(world, "--version", "1.1.0", "--skip-frontend")
+    assert done.returncode == 2
+    said = f"error: {newer[:12]} was deployed to dev, which is newer than this checkout: git pull\n"
+    assert done.stderr == said
+    assert world.asked() == []
+    world.git("reset", "--quiet", "--hard", newer)
+    assert deploy(world, "--version", "1.1.0", "--skip-frontend").returncode == 0
+
+
+def test_a_push_of_the_scripts_alone_starts_no_workflow_and_one_with_other_commits_does(world: World) -> None:
+    registry(world, pushed=True)
+    world.git("commit", "--quiet", "--allow-empty", "-m", "Mine")
+    assert deploy(world, "--version", "1.1.0", "--skip-frontend").returncode == 0
+    assert world.git("log", "--format=%s", "origin/main").splitlines()[:2] == ["Deploy 1.1.0 to dev", "Mine"]
+    assert "[skip ci]" not in world.git("log", "-1", "--format=%B", "origin/main")
+    assert world.run("rollback.sh", "dev", "--keep-schema").returncode == 0
+    message = world.git("log", "-1", "--format=%B", "origin/main")
+    assert message.startswith("Roll dev back to 1.0.0\n") and message.endswith("\n\n[skip ci]")
+
+
+def test_a_commit_that_cannot_be_pushed_is_a_failure_at_the_end_and_no_rollback(world: World) -> None:
+    registry(world, pushed=True)
+    up = (world.bin / "answers" / "pulumi").read_text().partition("\n")[2]
+    world.answer("pulumi", f'#!/bin/sh\n[ "$1" = stack ] || rm -rf {world.root.parent}/origin\n{up}')
+    done = deploy(world, "--version", "1.1.0", "--skip-frontend")
+    assert done.returncode == 1
+    assert "all is done, but the commit could not be pushed" in done.stderr
+    assert world.cluster.image() == world.file_image() == NEW
+    assert world.git("log", "-1", "--format=%s") == "Deploy 1.1.0 to dev"
+    done = deploy(world, "--version", "1.2.0", "--skip-frontend")
+    assert done.returncode == 2
+    assert "says what is deployed now, and cannot be asked" in done.stderr

@@ -1,0 +1,292 @@
+"""migrate.sh, restore.sh and rotate.sh on a real control plane, whose Jobs run the scripts that the program
+gives them, on a real PostgreSQL and an S3 API."""
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from operations.lib import stack_file
+from operations.lib.cluster import KEPT_REPLICAS
+from tests.support.drills import data, watch
+from tests.support.drills.fixtures import Measured as Measured
+from tests.support.drills.fixtures import measured as measured
+from tests.support.drills.kubelet import PATHS
+from tests.support.operations.fixtures import Stack
+
+
+def record(stack: Stack, done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
+    """The record that a script's last line names."""
+    path = stack.root / done.stdout.strip().rpartition("record: ")[2]
+    assert path.read_text().startswith("# ")
+    return json.loads(path.with_suffix(".json").read_text())
+
+
+def jobs(stack: Stack) -> list[str]:
+    return [job["metadata"]["name"] for job in stack.get("Job")]
+
+
+def test_migrate_runs_the_guides_command_and_shows_its_log(stack: Stack) -> None:
+    done = stack.run("migrate.sh", "prod")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert 'migrate: migrating ["up"] as migrate' in done.stdout
+    assert "✓ npm run migrate:prod" in done.stdout
+    assert record(stack, done)["exitCode"] == 0
+
+
+def test_migrate_rollback_hands_the_version_to_the_migrations_and_not_to_npm(stack: Stack) -> None:
+    done = stack.run("migrate.sh", "prod", "rollback", "--to", "20240301", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert 'migrating ["down","--to","20240301"] as migrate' in done.stdout
+
+
+def test_migrate_fails_when_the_migration_fails(stack: Stack) -> None:
+    done = stack.run("migrate.sh", "prod", "rollback", "--to", "19990101", "--yes")
+    assert done.returncode == 1
+    assert "migrate: no such migration" in done.stdout
+    assert "✗ npm run migrate:rollback -- --to 19990101" in done.stdout
+    assert "BackoffLimitExceeded" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("restore.sh", "prod"), ("migrate.sh", "prod", "rollback"), ("rotate.sh", "prod")]
+)
+def test_a_protected_stack_is_not_changed_without_a_yes(stack: Stack, words: tuple[str, ...]) -> None:
+    before = jobs(stack)
+    done = stack.run(*words)
+    assert done.returncode == 2
+    assert "there is no terminal to ask: add --yes" in done.stderr
+    assert jobs(stack) == before
+
+
+def test_another_environments_cluster_is_refused(stack: Stack) -> None:
+    before = jobs(stack)
+    done = stack.run("restore.sh", "dev")
+    assert done.returncode == 2
+    assert "leads to the environment 'prod', not to 'dev'" in done.stderr
+    assert jobs(stack) == before
+
+
+def test_a_dry_run_shows_every_command_and_changes_nothing(stack: Stack) -> None:
+    before = (
+        jobs(stack),
+        stack.get("Deployment", "pipe-api")["metadata"]["resourceVersion"],
+        len(stack.asked),
+    )
+    for script, shown in (
+        ("restore.sh", ["create --filename=-", "scale deployment/pipe-api --replicas=0", "--replicas=3"]),
+        ("rotate.sh", ["pulumi config set --secret pipe:appPassword --stack prod", "pulumi up --yes"]),
+        ("migrate.sh", ["create --filename=-"]),
+    ):
+        done = stack.run(script, "prod", "--dry-run")
+        assert done.returncode == 0, done.stdout + done.stderr
+        for command in shown:
+            assert command in done.stdout
+    after = (
+        jobs(stack),
+        stack.get("Deployment", "pipe-api")["metadata"]["resourceVersion"],
+        len(stack.asked),
+    )
+    assert after == before
+
+
+def backed_up(stack: Stack) -> None:
+    pod = stack.service.backup()
+    assert pod.run() == 0, pod.log
+
+
+def test_restore_brings_the_data_back_and_the_api_stands_still_only_for_the_swap(
+    stack: Stack, measured: Measured
+) -> None:
+    server = stack.service.server
+    before = data.hashes(server)
+    backed_up(stack)
+    server.sql("TRUNCATE customers CASCADE; DROP TABLE notes")
+    lost = data.hashes(server)
+    with watch.arguments(stack.service.secrets.values()) as exposed:
+        done = stack.run("restore.sh", "prod", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert data.hashes(server) == before
+    results = record(stack, done)["results"]
+    assert data.hashes(server, results["database of before"]) == lost
+    deployment = stack.get("Deployment", "pipe-api")
+    assert deployment["spec"]["replicas"] == deployment["status"]["availableReplicas"] == 3
+    assert KEPT_REPLICAS not in deployment["metadata"]["annotations"]
+    assert not exposed
+    assert not [secret for secret in stack.service.secrets.values() if secret in done.stdout + done.stderr]
+    measured("restore.sh in a cluster, start to end", results["seconds from start to end (RTO)"], "s")
+    measured("of that without the API, 10 s of them minReadySeconds", results["seconds without the API"], "s")
+
+
+@pytest.mark.parametrize(
+    ("option", "lacking"),
+    [
+        (("--object", "dumps/19990101T000000Z.dump"), "no dumps/19990101T000000Z.dump"),
+        (("--at", "1999-01-01T00:00Z"), "no dump of 19990101T000000Z or before"),
+    ],
+)
+@pytest.mark.parametrize("rehearsal", ["--yes", "--dry-run"])
+def test_a_dump_that_is_not_in_the_bucket_is_refused_before_anything_is_changed(
+    stack: Stack, option: tuple[str, str], lacking: str, rehearsal: str
+) -> None:
+    backed_up(stack)
+    before = jobs(stack)
+    done = stack.run("restore.sh", "prod", rehearsal, *option)
+    assert done.returncode == 2, done.stdout
+    assert f"s3://pipe-backup has {lacking}, so nothing was changed" in done.stderr
+    assert "✗ the dump is in the bucket" in done.stdout
+    assert jobs(stack) == before
+
+
+def test_a_restore_whose_download_fails_never_stops_the_api(stack: Stack) -> None:
+    """Whoever may not list the bucket learns it from the Job."""
+    before = data.hashes(stack.service.server)
+    generation = stack.get("Deployment", "pipe-api")["metadata"]["generation"]
+    hidden = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "")
+    done = stack.run("restore.sh", "prod", "--yes", "--object", "dumps/19990101T000000Z.dump", **hidden)
+    assert done.returncode == 1
+    assert "– the dump is in the bucket" in done.stdout
+    assert "fetch: " in done.stdout and "NoSuchKey" in done.stdout
+    assert stack.get("Deployment", "pipe-api")["metadata"]["generation"] == generation
+    assert data.hashes(stack.service.server) == before
+
+
+def begun(stack: Stack) -> "subprocess.Popen[str]":
+    """A restore that has just stopped the API."""
+    backed_up(stack)
+    process = subprocess.Popen(
+        # As from a terminal; what runs in the background or under nohup ignores signals, and so its children.
+        ["env", "--default-signal=HUP,INT", stack.root / "scripts" / "restore.sh", "prod", "--yes"],
+        env=stack.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    end = time.monotonic() + 300
+    while stack.get("Deployment", "pipe-api")["spec"]["replicas"] != 0:
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.05)
+    return process
+
+
+def ended(stack: Stack) -> bool:
+    """Whether no Job runs any more."""
+    return not any(job["status"].get("active") for job in stack.get("Job"))
+
+
+def test_a_restore_that_is_killed_while_the_api_stands_still_is_named_and_mended_by_the_next(
+    stack: Stack,
+) -> None:
+    before = data.hashes(stack.service.server)
+    process = begun(stack)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    diagnosis = stack.run("doctor.sh", "prod")
+    said = diagnosis.stdout
+    assert diagnosis.returncode == 1
+    assert "Likely cause: stopped by a restore\n  deployment/pipe-api\n  no pods; it had 3\n" in said
+    assert "scripts/restore.sh prod --start-api" in said
+    while not ended(stack):
+        time.sleep(0.2)
+    done = stack.run("restore.sh", "prod", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = done.stdout
+    told = "a restore was killed and left the API stopped; it had 3 pods"
+    assert said.index(told) < said.index("✓ start the API with 3 pods") < said.index("fetch:")
+    assert stack.get("Deployment", "pipe-api")["spec"]["replicas"] == 3
+    assert data.hashes(stack.service.server) == before
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_restore_that_is_ended_or_loses_its_terminal_starts_the_api_before_it_goes(
+    stack: Stack, how: signal.Signals
+) -> None:
+    process = begun(stack)
+    assert process.stdout
+    process.stdout.close()  # a line that is printed from now on is an error, as when a terminal is gone
+    process.send_signal(how)
+    assert process.wait(120) == 130
+    deployment = stack.get("Deployment", "pipe-api")
+    assert deployment["spec"]["replicas"] == deployment["status"]["availableReplicas"] == 3
+    assert KEPT_REPLICAS not in deployment["metadata"]["annotations"]
+    while not ended(stack):
+        time.sleep(0.2)
+
+
+def test_the_api_can_be_started_again_without_another_restore(stack: Stack) -> None:
+    path = f"{PATHS['Deployment']}/pipe-api"
+    stopped = {"metadata": {"annotations": {KEPT_REPLICAS: "3"}}, "spec": {"replicas": 0}}
+    stack.cluster.api.call("PATCH", path, stopped, "application/merge-patch+json")
+    before = jobs(stack)
+    done = stack.run("restore.sh", "prod", "--start-api")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the API runs again" in done.stdout and jobs(stack) == before
+    deployment = stack.get("Deployment", "pipe-api")
+    assert deployment["spec"]["replicas"] == deployment["status"]["availableReplicas"] == 3
+    assert "was not stopped by a restore" in stack.run("restore.sh", "prod", "--start-api").stdout
+
+
+def logins(stack: Stack) -> set[str]:
+    query = "SELECT rolname FROM pg_roles WHERE rolcanlogin AND rolname ~ '^(app|backup)_'"
+    return set(stack.service.server.sql(query).splitlines())
+
+
+def test_rotate_gives_every_role_a_new_password_and_retires_the_old_ones(
+    stack: Stack, tmp_path: Path
+) -> None:
+    before, passwords = logins(stack), dict(stack.service.secrets)
+    stack.asked.clear()
+    with watch.arguments(
+        [secret for key, secret in passwords.items() if key != "databasePassword"]
+    ) as exposed:
+        done = stack.run("rotate.sh", "prod", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "retired 2 logins" in done.stdout
+    assert "✓ commit the new passwords, encrypted" in done.stdout
+    assert logins(stack).isdisjoint(before) and len(logins(stack)) == 2
+    new = stack.service.secrets
+    changed = {key for key in new if new[key] != passwords[key]}
+    assert changed == {"appPassword", "migratePassword", "backupPassword"}
+    assert len({new[key] for key in changed}) == 3 and all(len(new[key]) >= 43 for key in changed)
+    assert [words[0] for words in stack.asked] == ["config", "config", "config", "config", "up"]
+    seen = json.dumps(stack.asked) + done.stdout + done.stderr + json.dumps(record(stack, done))
+    assert not [secret for secret in (*new.values(), *passwords.values()) if secret in seen]
+    assert not exposed
+    backed_up(stack)
+
+
+def test_rotate_deploys_nothing_but_new_passwords(stack: Stack) -> None:
+    file, asked = stack.root / "Pulumi.prod.yaml", list(stack.asked)
+    text = file.read_text()
+    try:
+        file.write_text(text.replace("logLevel: ", "logLevel: x"))
+        done = stack.run("rotate.sh", "prod", "--yes")
+        assert done.returncode == 2
+        assert "not committed: Pulumi.prod.yaml" in done.stderr
+        image = stack_file.image(text)
+        file.write_text(stack_file.with_image(text, image.partition("@")[0] + "@sha256:" + "0" * 64))
+        done = stack.run("rotate.sh", "prod", "--yes")
+        assert done.returncode == 2
+        assert f"but {image} is deployed: git pull" in done.stderr
+    finally:
+        file.write_text(text)
+    assert stack.asked == asked
+
+
+def test_rotate_fails_when_the_deployment_did_not_bring_the_new_passwords(
+    stack: Stack, tmp_path: Path
+) -> None:
+    before = logins(stack)
+    idle = tmp_path / "pulumi"
+    idle.write_text("#!/bin/sh\ncat > /dev/null\necho {}\n")
+    idle.chmod(0o755)
+    path = f"{tmp_path}:{stack.environment()['PATH']}"
+    done = stack.run("rotate.sh", "prod", "--yes", PATH=path)
+    assert done.returncode == 1
+    assert "the new passwords were not deployed" in done.stderr
+    assert logins(stack) == before

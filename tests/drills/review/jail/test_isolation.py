@@ -1,0 +1,266 @@
+"""Attacks from inside the isolation, each a small program; on a machine where this is root, as root."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from review.jail import isolation
+from review.jail.isolation import Isolation
+from sandbox.errors import Fault
+
+pytestmark = [
+    pytest.mark.drill,
+    pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's"),
+]
+ROOT = Path(__file__).parents[4]
+
+PRELUDE = """
+import ctypes, os, socket, sys, time
+libc = ctypes.CDLL(None, use_errno=True)
+def system_call(number, *arguments):
+    result = libc.syscall(ctypes.c_long(number), *arguments)
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return result
+def attempt(action):
+    try:
+        print("possible", action())
+    except (OSError, MemoryError, ValueError) as error:
+        print(type(error).__name__, getattr(error, "strerror", None) or error)
+"""
+
+
+class Jail:
+    """Runs programs as the program under review is run."""
+
+    def __init__(self, work: Path, *readable: Path) -> None:
+        work.mkdir()
+        self.work = work
+        self.isolation = Isolation(
+            work, [ROOT / "review", ROOT / "sandbox", *isolation.python_files(), *readable]
+        )
+
+    def run(self, program: str, **more: str) -> str:
+        """Return what a program prints."""
+        done = subprocess.run(
+            self.isolation.command(sys.executable, "-c", PRELUDE + textwrap.dedent(program)),
+            env=isolation.environment(self.work, Path("/usr/bin/pulumi")) | more,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            pass_fds=self.isolation.descriptors,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout.strip()
+
+
+@pytest.fixture
+def jail(tmp_path: Path) -> Iterator[Jail]:
+    jail = Jail(tmp_path / "work")
+    yield jail
+    jail.isolation.close()
+
+
+PROC = (
+    "sys/kernel/core_pattern",
+    "sys/kernel/modprobe",
+    "sys/vm/drop_caches",
+    "sys/user/max_user_namespaces",
+    "irq/default_smp_affinity",
+    "sysrq-trigger",
+    "mtrr",
+    "pressure/memory",
+)
+
+
+@pytest.mark.parametrize("name", PROC)
+def test_no_setting_of_the_kernel_can_be_written_by_root_either(jail: Jail, name: str) -> None:
+    if not Path("/proc", name).exists():
+        pytest.skip(f"this kernel has no /proc/{name}")
+    # Opened only: what an attacker would write stays unwritten if he can.
+    assert "possible" not in jail.run(f"attempt(lambda: open('/proc/{name}', 'w'))")
+
+
+def test_no_file_of_proc_but_those_of_processes_is_open_for_writing(jail: Jail) -> None:
+    program = """
+        writable = []
+        for folder, folders, files in os.walk("/proc"):
+            if folder == "/proc":
+                folders[:] = [name for name in folders if not name.isdigit() and "self" not in name]
+            for name in files:
+                try:
+                    os.close(os.open(f"{folder}/{name}", os.O_WRONLY | os.O_NONBLOCK))
+                    writable.append(f"{folder}/{name}")
+                except OSError:
+                    pass
+        print(writable)
+    """
+    assert jail.run(program) == "[]"
+
+
+@pytest.mark.parametrize("name", ["keys", "key-users", "kcore"])
+def test_what_the_kernel_tells_of_others_cannot_be_read(jail: Jail, name: str) -> None:
+    assert "possible" not in jail.run(f"attempt(lambda: open('/proc/{name}').read(10))")
+
+
+@pytest.mark.parametrize("family", [40, 38, 17], ids=["AF_VSOCK", "AF_ALG", "AF_PACKET"])
+def test_no_socket_leads_around_the_network_namespace(jail: Jail, family: int) -> None:
+    answer = jail.run(f"attempt(lambda: socket.socket({family}, socket.SOCK_STREAM))")
+    assert answer == "PermissionError Operation not permitted"
+
+
+def test_sockets_of_loopback_work(jail: Jail) -> None:
+    program = """
+        server = socket.create_server(("127.0.0.1", 0))
+        socket.create_connection(server.getsockname())
+        print("connected")
+    """
+    assert jail.run(program) == "connected"
+
+
+CALLS = {
+    "keyctl": "250, 0, -3, 1",
+    "add_key": "248, b'user', b'k', b'v', 1, -3",
+    "request_key": "249, b'user', b'k', None, 0",
+    "io_uring_setup": "425, 8, ctypes.create_string_buffer(120)",
+    "ptrace": "101, 0, 0, 0, 0",
+    "memfd_create": "319, b'x', 0",
+    "shmget": "29, 0, 4096, 0o1600",
+    "bpf": "321, 0, None, 0",
+    "unshare": "272, 0x10000000",
+    "userfaultfd": "323, 1",
+}
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of x86-64")
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_that_no_namespace_confines_is_denied(jail: Jail, name: str) -> None:
+    answer = jail.run(f"attempt(lambda: system_call({CALLS[name]}))")
+    assert answer == "PermissionError Operation not permitted"
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of x86-64")
+def test_the_callers_session_keyring_is_left(tmp_path: Path) -> None:
+    program = """
+        sys.path.insert(0, "ROOT")
+        from review import isolation
+        system_call(250, 1, b"caller")  # a session keyring with a key in it, as a login has one
+        system_call(248, b"user", b"token", b"secret", 6, -3)
+        search = lambda: system_call(250, 10, -3, b"user", b"token", 0) > 0
+        attempt(search)
+        isolation.leave_session_keyring()
+        attempt(search)
+    """
+    command = [sys.executable, "-c", PRELUDE + textwrap.dedent(program).replace("ROOT", str(ROOT))]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if "possible True" not in done.stdout:
+        pytest.skip(f"this kernel has no keyrings: {done.stdout}{done.stderr}")
+    assert done.stdout.splitlines() == ["possible True", "OSError Required key not available"]
+
+
+def test_what_is_written_is_bounded_and_goes_with_the_program(jail: Jail) -> None:
+    program = f"""
+        def fill(folder, megabytes):
+            block = bytes(2**20)
+            with open(f"{{folder}}/filling", "wb") as file:
+                for _ in range(megabytes):
+                    file.write(block)
+        attempt(lambda: fill("/dev/shm", 80))
+        os.unlink("/dev/shm/filling")
+        for folder in ("/dev", "/", "/proc", "/tmp"):
+            attempt(lambda: fill(folder, 1))
+        found = os.statvfs("{jail.work}")
+        print(found.f_blocks * found.f_bsize)
+        open("{jail.work}/kept", "w").close()
+    """
+    lines = jail.run(program).splitlines()
+    assert lines[0] == "OSError No space left on device"
+    assert "possible" not in " ".join(lines)
+    assert lines[-1] == str(isolation.WORK_BYTES)
+    assert list(jail.work.iterdir()) == []
+
+
+def test_each_process_has_limits_that_it_cannot_raise(jail: Jail) -> None:
+    program = f"""
+        sys.path.insert(0, "{ROOT}")
+        import resource
+        from review import isolation
+        isolation.limit_resources(threads=True)
+        attempt(lambda: bytearray(5 * 2**30))
+        for name, most in isolation.LIMITS.items():
+            assert resource.getrlimit(name) == (most, most)
+        attempt(lambda: resource.setrlimit(resource.RLIMIT_DATA, (2**40, 2**40)))
+    """
+    lines = jail.run(program).splitlines()
+    assert lines[0].startswith("MemoryError")
+    assert "possible" not in lines[1]
+
+
+def test_nothing_of_the_home_that_the_engine_is_in_can_be_seen(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in ("pulumi", "pulumi-language-python", "credentials.json"):
+        (home / name).write_text("#!/bin/sh\n")
+    jail = Jail(tmp_path / "work", *isolation.engine_files(home / "pulumi"))
+    assert jail.run(f"print(sorted(os.listdir({str(home)!r})))") == "['pulumi', 'pulumi-language-python']"
+    jail.isolation.close()
+
+
+def test_python_in_the_users_home_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(sys, "base_prefix", str(tmp_path))
+    with pytest.raises(Fault, match="with your home: the program under review would see all of it"):
+        isolation.python_files()
+
+
+def test_without_bubblewrap_it_refuses_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Fault) as refusal:
+        Isolation(tmp_path / "work", [])
+    assert "was not run: bubblewrap (bwrap) is not installed." in str(refusal.value)
+    assert "sudo apt-get install bubblewrap" in str(refusal.value)
+    assert "--no-isolation" in str(refusal.value)
+
+
+def test_where_bubblewrap_fails_it_refuses_with_its_reason(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "bwrap").write_text(
+        "#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2; exit 1\n"
+    )
+    (tmp_path / "bwrap").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(Fault, match=r"\(bwrap: setting up uid map: Permission denied\)") as refusal:
+        Isolation(tmp_path / "work", [])
+    assert "user namespaces" in str(refusal.value)
+
+
+@pytest.mark.parametrize(("name", "value"), [("system", "Darwin"), ("machine", "riscv64")])
+def test_a_machine_that_cannot_isolate_is_refused(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(f"platform.{name}", lambda: value)
+    if name == "system":
+        monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(Fault, match=f"was not run: .*{value}"):
+        Isolation(tmp_path / "work", [])
+
+
+def test_whatever_a_process_has_started_is_ended_with_it() -> None:
+    command = ["sh", "-c", "setsid sleep 7317 & sleep 7317"]
+    process = subprocess.Popen(command)
+    while len(below := psutil.Process(process.pid).children(recursive=True)) < 2:
+        time.sleep(0.05)
+    isolation.end_all([psutil.Process(process.pid)])
+    process.wait()
+    assert not [left for left in below if left.is_running() and left.status() != psutil.STATUS_ZOMBIE]

@@ -1,0 +1,473 @@
+"""The command: its output, its exit codes, and what a pull request's program cannot do."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import psutil
+import pytest
+
+from review import comparison
+from review.jail.seccomp import ARCHITECTURES, DENIED
+from sandbox.errors import Fault
+from sandbox.progress import Progress
+from sandbox.toolchain import pulumi_cli
+from tests.support.review.pairs import copy
+from tools.bench.review import STACKS, repository
+
+ROOT = Path(__file__).parents[3]
+COLUMN = ARCHITECTURES[os.uname().machine].column
+
+ATTEMPTS = """
+import ctypes, os, pathlib, signal, socket, time
+tree, outside = pathlib.Path(__file__).parent, pathlib.Path("OUTSIDE")
+settings = pathlib.Path("/proc/sys")
+def reach(host):
+    socket.create_connection((host, 53), timeout=2).close()
+def connect(address):
+    socket.socket(socket.AF_UNIX).connect(address)
+def kill(pid):
+    os.kill(pid, signal.SIGKILL)
+    time.sleep(0.2)
+    os.kill(pid, 0)
+    raise OSError("Operation not permitted")  # it lives
+def remount():
+    if ctypes.CDLL(None).mount(None, b"/", None, 1 << 5, None):
+        raise OSError("Operation not permitted")
+def system_call(number, *arguments):
+    if libc.syscall(ctypes.c_long(number), *arguments) < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+libc = ctypes.CDLL(None, use_errno=True)
+tried = {
+    "open a socket of the hypervisor": lambda: socket.socket(40, socket.SOCK_STREAM),
+    "search the session keyring": lambda: system_call(KEYCTL, 10, -3, b"user", b"token", 0),
+    "change a setting of the kernel": lambda: (settings / "kernel/core_pattern").write_text("PATTERN"),
+    "read what git does not track": lambda: (tree / "notes.txt").read_text(),
+    "write to the tree": lambda: (tree / "planted").write_text("x"),
+    "write elsewhere": lambda: (outside / "planted").write_text("x"),
+    "read keys": lambda: (outside / "credentials").read_text(),
+    "read .git": lambda: (tree / ".git" / "config").read_text(),
+    "read what git ignores": lambda: (tree / ".runs" / "masks").read_text(),
+    "read through a link": lambda: (tree / "link").read_text(),
+    "read other users": lambda: pathlib.Path("/etc/shadow").read_text(),
+    "read this machine's keys": lambda: os.listdir("/etc/ssl/private"),
+    "change the rights of keys": lambda: (outside / "credentials").chmod(0o666),
+    "change the rights of the tree": lambda: pathlib.Path(__file__).chmod(0o666),
+    "change the times of the tree": lambda: os.utime(tree / "Pulumi.yaml", (0, 0)),
+    "reach the network": lambda: reach("192.0.2.1"),
+    "reach this machine": lambda: reach("ADDRESS"),
+    "use a socket of a path": lambda: connect("OUTSIDE/socket"),
+    "use a socket of a name": lambda: connect(chr(0) + "OUTSIDE"),
+    "kill its parent": lambda: kill(os.getppid()),
+    "kill who waits": lambda: kill(WAITS),
+    "read its parent's memory": lambda: open(f"/proc/{os.getppid()}/mem", "rb"),
+    "make its root writable": remount,
+}
+said = []
+for name, attempt in tried.items():
+    try:
+        attempt()
+        said.append(f"{name}: possible")
+    except OSError as error:
+        said.append(f"{name}: {error.strerror or error}")
+said += [f"sees {name}" for name in os.environ if "TOKEN" in name or "AWS" in name]
+raise RuntimeError("; ".join(said))
+"""
+REFUSED = {
+    "open a socket of the hypervisor": "Operation not permitted",
+    "search the session keyring": "Operation not permitted",
+    "change a setting of the kernel": "Read-only file system",
+    "read what git does not track": "No such file or directory",
+    "write to the tree": "Read-only file system",
+    "write elsewhere": "No such file or directory",
+    "read keys": "No such file or directory",
+    "read .git": "No such file or directory",
+    "read what git ignores": "No such file or directory",
+    "read through a link": "No such file or directory",
+    "read other users": "No such file or directory",
+    "read this machine's keys": "No such file or directory",
+    "change the rights of keys": "No such file or directory",
+    "change the rights of the tree": "Read-only file system",
+    "change the times of the tree": "Read-only file system",
+    "reach the network": "Network is unreachable",
+    "reach this machine": "Network is unreachable",
+    "use a socket of a path": "No such file or directory",
+    "use a socket of a name": "Connection refused",
+    "kill its parent": "Operation not permitted",
+    "kill who waits": "No such process",
+    "read its parent's memory": "Permission denied",
+    "make its root writable": "Operation not permitted",
+}
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program in a repository of its own, with one commit."""
+    tree = copy(tmp_path_factory.mktemp("review") / "tree")
+    (tree / ".gitignore").write_text("__pycache__\n.runs\n")
+    for arguments in (("init", "-q", "-b", "main"), ("add", "-A"), ("commit", "-q", "-m", "base")):
+        subprocess.run(
+            ["git", "-c", "user.name=x", "-c", "user.email=x@example.com", *arguments], cwd=tree, check=True
+        )
+    return tree
+
+
+def _review(tree: Path, *arguments: str, **env: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "review", "--tree", tree, *arguments],
+        cwd=ROOT,
+        env=os.environ | {"NO_COLOR": "1"} | env,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
+def test_a_program_gets_no_credentials_no_network_no_files_no_sockets_and_no_processes(
+    tree: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "credentials").write_text("key")
+    (tmp_path / "credentials").chmod(0o600)
+    attempts = ATTEMPTS.replace("OUTSIDE", str(tmp_path)).replace("ADDRESS", "198.51.100.1")
+    pattern = (
+        Path("/proc/sys/kernel/core_pattern").read_text().strip()
+    )  # written as it is, if it can be written
+    attempts = attempts.replace("PATTERN", pattern).replace("KEYCTL", str(DENIED["keyctl"][COLUMN]))
+    main, before = tree / "__main__.py", (tree / "__main__.py").read_text()
+    with socket.socket(socket.AF_UNIX) as path, socket.socket(socket.AF_UNIX) as name:
+        for one, address in ((path, f"{tmp_path}/socket"), (name, f"\0{tmp_path}")):
+            one.bind(address)
+            one.listen()
+        main.write_text(attempts.replace("WAITS", str(os.getpid())) + before)
+        (tree / ".runs").mkdir()
+        (tree / ".runs" / "masks").write_text("secret")
+        (tree / "link").symlink_to(tmp_path / "credentials")
+        (tree / "notes.txt").write_text("a draft")
+        try:
+            done = _review(
+                tree, "HEAD", "--stack", "dev", AWS_SECRET_ACCESS_KEY="planted-key", GITHUB_TOKEN="planted"
+            )
+        finally:
+            main.write_text(before)
+            (tree / "link").unlink()
+            (tree / "notes.txt").unlink()
+    assert done.returncode == 1, done.stdout + done.stderr
+    answers = next(line for line in done.stdout.splitlines() if "write to the tree" in line)
+    for name, why in REFUSED.items():
+        assert f"{name}: {why}" in answers
+    assert "possible" not in done.stdout
+    assert "Not reviewed, since git does not track it: link, notes.txt. To review it: git add." in done.stdout
+    assert "sees" not in done.stdout
+    assert not (tree / "planted").exists()
+    assert not (tmp_path / "planted").exists()
+    assert Path("/proc/sys/kernel/core_pattern").read_text().strip() == pattern
+    assert (tmp_path / "credentials").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="network namespaces are Linux's")
+def test_where_the_network_stays_open_nothing_is_run(tree: Path, tmp_path: Path) -> None:
+    forbid = 'echo 0 > /proc/sys/user/max_net_namespaces && exec "$@"'
+    arguments = [
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "sh",
+        "-c",
+        forbid,
+        "sh",
+        sys.executable,
+        "-m",
+        "review",
+    ]
+    done = subprocess.run(
+        [*arguments, "--tree", tree, "HEAD", "--output", tmp_path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert (
+        "error: the program under review was not run: bubblewrap cannot isolate here (bwrap: " in done.stderr
+    )
+    assert ".ci/namespaces" in done.stderr
+    assert "evaluat" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+WITNESS = """
+import pathlib
+pathlib.Path("OUTSIDE/ran").write_text("it ran on this machine")
+"""
+
+
+@pytest.mark.parametrize("flags", [(), ("--no-isolation",)], ids=["by default", "with the flag"])
+def test_without_bubblewrap_a_program_is_run_only_with_a_flag_that_says_so(
+    flags: tuple[str, ...], tree: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "git").symlink_to(str(shutil.which("git")))
+    pulumi = pulumi_cli.find(Progress())
+    main, before = tree / "__main__.py", (tree / "__main__.py").read_text()
+    main.write_text(WITNESS.replace("OUTSIDE", str(tmp_path)) + "raise SystemExit('enough')\n")
+    try:
+        path = {"PATH": str(tmp_path / "bin"), "PULUMI": str(pulumi)}
+        done = _review(tree, "HEAD", "--stack", "dev", *flags, **path)
+    finally:
+        main.write_text(before)
+    assert (tmp_path / "ran").exists() == bool(flags)
+    assert done.returncode == (1 if flags else 2), done.stdout + done.stderr
+    if flags:
+        assert "Not isolated (--no-isolation): files, network, sockets and processes were open" in done.stdout
+        assert "Not isolated (--no-isolation)" in done.stderr.splitlines()[0]
+    else:
+        assert (
+            "bubblewrap (bwrap) is not installed.\nInstall it: sudo apt-get install bubblewrap" in done.stderr
+        )
+        assert done.stdout == ""
+
+
+FORGERY = """
+import os, pathlib, signal, time
+work = pathlib.Path(os.environ["TMPDIR"])
+(work / "reports").mkdir()
+(work / "reports" / "review.md").write_text("Nothing changes, says the program")
+(work / "reports" / "review.html").symlink_to("OUTSIDE/.bashrc")
+(work / "reports" / "extra").write_text("x")
+(work / "reports" / "extra").chmod(0o4777)
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+    os.kill(1, number)
+time.sleep(1)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
+def test_a_program_that_interrupts_the_review_and_plants_a_report_has_forged_none(
+    tree: Path, tmp_path: Path
+) -> None:
+    (tmp_path / ".bashrc").write_text("mine")
+    main, before = tree / "__main__.py", (tree / "__main__.py").read_text()
+    main.write_text(FORGERY.replace("OUTSIDE", str(tmp_path)) + "raise RuntimeError('the truth')\n")
+    try:
+        done = _review(tree, "HEAD", "--stack", "dev", "--output", str(tmp_path / "out"))
+    finally:
+        main.write_text(before)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "RuntimeError: the truth" in done.stdout
+    files = {file.name: file for file in (tmp_path / "out").iterdir()}
+    assert files.keys() == {"review.md", "review.html", "review.sarif", "review.json"}
+    assert "says the program" not in files["review.md"].read_text()
+    assert {file.lstat().st_mode for file in files.values()} == {0o100644}
+    assert (tmp_path / ".bashrc").read_text() == "mine"
+
+
+HANGING = """
+import os, pathlib
+folder = pathlib.Path(os.environ["TMPDIR"]) / "stacks" / "dev"
+os.mkfifo(folder / "head-plan.jsonl")
+(folder / "head-zero.jsonl").symlink_to("/dev/zero")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
+def test_a_fifo_among_the_files_of_a_run_ends_the_review_at_once(tree: Path, tmp_path: Path) -> None:
+    main, before = tree / "__main__.py", (tree / "__main__.py").read_text()
+    main.write_text(HANGING + before)
+    try:
+        done = _review(tree, "HEAD", "--stack", "dev", "--output", str(tmp_path / "out"))
+    finally:
+        main.write_text(before)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "head-plan.jsonl is a FIFO, and only regular files are read" in done.stderr
+    assert done.stdout == ""
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_tracked_file_that_is_a_fifo_is_left_out_and_named(tree: Path) -> None:
+    file = tree / "Pulumi.stg.yaml"
+    before = file.read_text()
+    file.unlink()
+    os.mkfifo(file)
+    try:
+        done = _review(tree, "HEAD", "--stack", "foundation")
+    finally:
+        file.unlink()
+        file.write_text(before)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Left out of the head: Pulumi.stg.yaml (a FIFO)." in done.stdout
+
+
+def test_it_says_how_far_it_is_and_is_never_silent_for_long(tree: Path) -> None:
+    command = [sys.executable, "-m", "review", "--tree", str(tree), "HEAD", "--stack", "foundation"]
+    times, texts = [time.monotonic()], list[str]()
+    with subprocess.Popen(
+        command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            times.append(time.monotonic())
+            texts.append(re.sub(r"^ *[\d.]+s  ", "", line.rstrip()))
+    assert process.returncode == 0
+    assert [text for text in texts if not text.startswith("…")] == [
+        "foundation: evaluating the base, then the head on its state",
+        "foundation: base evaluated",
+        "foundation: head evaluated",
+    ]
+    assert max(after - before for before, after in pairwise([*times, time.monotonic()])) < 6
+
+
+def test_its_exit_codes_are_those_of_the_document() -> None:
+    document = " ".join((ROOT / "docs" / "review.md").read_text().split())
+    text = subprocess.run(
+        [sys.executable, "-m", "review", "--help"], cwd=ROOT, capture_output=True, text=True
+    )
+    for code, meaning in (("0", "nothing blocks"), ("1", "something blocks"), ("2", "there is no report")):
+        assert re.search(rf"^ +{code} +{meaning}", text.stdout, re.MULTILINE)
+        assert re.search(rf"\| {code} \| {meaning}", document)
+    assert "`make review` ends with 0 or, whatever the code was, with 2" in text.stdout
+    assert "`make review` ends with 0, or with 2 for every other code" in document
+
+
+def test_a_program_that_never_ends_is_stopped_and_leaves_nothing_behind(tree: Path, tmp_path: Path) -> None:
+    main, before = tree / "__main__.py", (tree / "__main__.py").read_text()
+    main.write_text(
+        "import time, subprocess\nsubprocess.Popen(['sleep', '7316'])\ntime.sleep(7316)\n" + before
+    )
+    (tmp_path / "tmp").mkdir()
+    try:
+        done = _review(tree, "HEAD", "--stack", "dev", "--minutes", "0.6", TMPDIR=str(tmp_path / "tmp"))
+    finally:
+        main.write_text(before)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "the time limit" in done.stdout
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert subprocess.run(["pgrep", "-f", "sleep 7316"], capture_output=True).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGALRM, 2)],
+    ids=str,
+)
+def test_a_signal_or_the_outer_limit_ends_the_review_and_leaves_no_folder(
+    number: signal.Signals, code: int, tmp_path: Path
+) -> None:
+    repository = tmp_path / "tree"
+    (tmp_path / "tmp").mkdir()
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.com"]
+    subprocess.run([*git, "init", "-q", "-b", "main", repository], check=True)
+    (repository / "Pulumi.yaml").write_text("name: pipe")
+    subprocess.run([*git, "add", "-A"], cwd=repository, check=True)
+    subprocess.run([*git, "commit", "-q", "-m", "base"], cwd=repository, check=True)
+    (tmp_path / "evaluation").write_text("#!/bin/sh\nsleep 7320\n")  # in place of one that never ends
+    (tmp_path / "evaluation").chmod(0o755)
+    program = """
+        import sys
+        from pathlib import Path
+        from review import __main__, comparison
+        comparison.engine.find = lambda _: Path("/usr/bin/true")
+        sys.executable = sys.argv[2]
+        sys.exit(__main__.main(["HEAD", "--no-isolation", "--tree", sys.argv[1]]))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program), str(repository), str(tmp_path / "evaluation")]
+    environment = os.environ | {"TMPDIR": str(tmp_path / "tmp")}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as process:
+        until = time.monotonic() + 30
+        while time.monotonic() < until and not _running("sleep", "7320"):
+            time.sleep(0.1)
+        assert list((tmp_path / "tmp").iterdir()) != []
+        process.send_signal(number)
+        assert process.wait(timeout=20) == code
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert not _running("sleep", "7320")
+
+
+def test_make_review_in_a_fresh_clone_says_what_a_commit_changes_in_each_stack(tmp_path: Path) -> None:
+    tree = repository(tmp_path)
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-q", "-a", "-m", "change"]
+    subprocess.run(git, cwd=tree, check=True)
+    os.utime(tree / "requirements-dev.txt", (0, 0))  # its packages are installed already
+    arguments = ["make", "review", "BASE=HEAD~1", f"VENV={sys.prefix}"]
+    # Nothing of the make that runs the tests.
+    env = os.environ | {"NO_COLOR": "1", "MAKEFLAGS": "", "MAKELEVEL": "0", "FLAGS": ""}
+    done = subprocess.run(arguments, cwd=tree, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "Nothing blocks: 3 updated."
+    assert re.fullmatch(r"base to head: HEAD~1 \(\w{9}\) → working tree \(\w{9}\)", lines[1])
+    assert [line.split()[:5] for line in lines[4:7]] == [[stack, "0", "1", "0", "0"] for stack in STACKS]
+    assert re.search(
+        r"~ update api \(kubernetes:apps:Deployment\) \[dev, stg, prod\]  components/\S+:\d+", done.stdout
+    )
+
+
+def test_it_writes_every_rendering(tree: Path, tmp_path: Path) -> None:
+    done = _review(tree, "HEAD", "--stack", "dev", "--output", str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("Nothing changes")
+    for name in ("review.md", "review.html", "review.sarif", "review.json"):
+        assert "Nothing changes" in (tmp_path / name).read_text()
+    assert json.loads((tmp_path / "review.json").read_text())["trees"] == []
+
+
+def test_in_a_workflow_places_lead_to_the_head_and_the_base(tree: Path, tmp_path: Path) -> None:
+    place = {"GITHUB_SERVER_URL": "https://example.com", "GITHUB_REPOSITORY": "o/r", "GITHUB_SHA": "f" * 40}
+    done = _review(tree, "HEAD", "--stack", "foundation", "--output", str(tmp_path), **place)
+    assert done.returncode == 0, done.stdout + done.stderr
+    base = subprocess.run(["git", "rev-parse", "HEAD"], cwd=tree, capture_output=True, text=True)
+    assert json.loads((tmp_path / "review.json").read_text())["trees"] == [
+        f"https://example.com/o/r/blob/{'f' * 40}",
+        f"https://example.com/o/r/blob/{base.stdout.strip()}",
+    ]
+
+
+@pytest.mark.parametrize("arguments", [("nowhere",), ("HEAD", "--stack", "qa")])
+def test_what_could_not_run_leaves_no_empty_report(
+    tree: Path, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    (tmp_path / "review.md").write_text("of an earlier run")
+    assert _review(tree, *arguments, "--output", str(tmp_path)).returncode == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nowhere",), "BASE=nowhere is no commit here"),
+        (("HEAD", "--stack", "qa"), "no stack is called 'qa'. Stacks: dev, stg, prod, foundation"),
+        (
+            ("--events", "requirements.in"),
+            "requirements.in is neither an event log nor `--json` of a preview",
+        ),
+    ],
+)
+def test_what_cannot_run_says_why(tree: Path, arguments: tuple[str, ...], message: str) -> None:
+    done = _review(tree, *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_a_base_it_is_where_the_branch_left_main(tree: Path) -> None:
+    commit, name = comparison.find_base(tree, "")
+    assert name == f"merge base with main ({commit[:9]})"
+
+
+def test_a_tree_without_main_has_to_name_its_base(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", "-b", "other", tmp_path], check=True)
+    with pytest.raises(Fault, match="make review BASE="):
+        comparison.find_base(tmp_path, "")
+
+
+def _running(*arguments: str) -> bool:
+    return any(process.info["cmdline"] == [*arguments] for process in psutil.process_iter(["cmdline"]))

@@ -1,0 +1,211 @@
+"""Runs that are killed, stopped or in each other's way: the next one converges, without a second copy."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import psutil
+import pytest
+
+from sandbox.engine.lock import clear_dead, hold, note, started_at
+from sandbox.errors import Fault
+from tests.support.sandbox.project import Project
+
+SLOW = {"cup": {"size": 1}, "slow": {"seconds": 3}}
+
+
+def engine_of(process: "subprocess.Popen[str]") -> int:
+    """The engine that a running command has started."""
+    children = psutil.Process(process.pid).children()
+    return next(child.pid for child in children if child.name() == "pulumi")
+
+
+def pending(project: Project) -> list[str]:
+    file = project.folder / "state" / ".pulumi" / "stacks" / "pipe" / "dev.json"
+    latest = cast(dict[str, Any], json.loads(file.read_text())["checkpoint"]["latest"])
+    return [each["type"] for each in latest.get("pending_operations", [])]
+
+
+@pytest.mark.parametrize("victims", ["both", "engine", "sandbox"])
+def test_after_a_kill_the_next_up_finds_what_was_being_created(project: Project, victims: str) -> None:
+    project.things(**SLOW)
+    process = project.start("up")
+    project.wait_for_creation("slow")
+    engine = engine_of(process)
+    if victims != "sandbox":
+        os.kill(engine, signal.SIGKILL)
+    if victims != "engine":
+        process.kill()
+    process.communicate(timeout=60)
+
+    code, said = project.run("up")
+    while code == 2 and "is in use" in said:  # the engine of a killed sandbox lives a moment longer
+        code, said = project.run("up")
+    assert code == 0, said
+    assert f"removed the lock of a run that is dead: process {engine} on {socket.gethostname()}" in said
+    assert "the last run was cut off while creating slow; refreshing first" in said
+    assert project.creations() == ["cup created", "slow adopted", "slow created"]
+    assert len(list((project.folder / "targets").glob("*.json"))) == 2
+    assert pending(project) == []
+    assert project.run("up") and project.summary()["changes"] == {"same": 4}
+
+
+def test_after_a_kill_down_converges_too(project: Project) -> None:
+    project.things(**SLOW)
+    process = project.start("up")
+    project.wait_for_creation("slow")
+    os.kill(engine_of(process), signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert pending(project) == ["creating"]
+    code, said = project.run("down")
+    assert (code, pending(project)) == (0, []), said
+
+
+def commands_with(root: Path) -> list[bytes]:
+    """Command lines of processes that name a folder."""
+    found: list[bytes] = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            found.append(file.read_bytes())
+    return [command for command in found if str(root).encode() in command]
+
+
+def test_no_policy_pack_outlives_its_engine(project: Project) -> None:
+    project.things(**SLOW)
+    process = project.start("up")
+    project.wait_for_creation("slow")
+    os.kill(engine_of(process), signal.SIGKILL)
+    process.communicate(timeout=60)
+    end = time.monotonic() + 60
+    while (left := commands_with(project.root)) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert left == []
+
+
+def test_the_second_of_two_runs_says_who_holds_the_stack(project: Project) -> None:
+    project.things(**SLOW)
+    process = project.start("up")
+    project.wait_for_creation("slow")
+    code, said = project.run("preview")
+    assert code == 2
+    assert said.startswith(f"error: {project.folder} is in use: `up` by process {process.pid} since ")
+    assert f"Wait for it, or stop it with: kill -INT {process.pid}" in said
+    code, said = project.run("clean")
+    assert code == 2 and "is in use" in said
+    first, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, first
+
+
+def test_an_engine_that_outlives_its_sandbox_keeps_the_stack_and_is_named(tmp_path: Path) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    with hold(tmp_path, "up") as descriptor:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"up 10:20:30 {dead.pid}".encode(), 0)
+        os.lseek(descriptor, 0, os.SEEK_END)
+        note(descriptor, os.getpid())
+        with pytest.raises(Fault) as fault, hold(tmp_path, "down"):
+            pass
+    assert str(fault.value) == (
+        f"{tmp_path} is in use: `up` by process {os.getpid()} since 10:20:30. "
+        f"Wait for it, or stop it with: kill -INT {os.getpid()}"
+    )
+    with hold(tmp_path, "down"):
+        assert (tmp_path / "lock").read_text().startswith("down ")
+
+
+@pytest.mark.parametrize("written", ["", "up 10:20:30 0", "up 10:20:30 {dead}"])
+def test_nothing_is_to_be_killed_that_nobody_knows(tmp_path: Path, written: str) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    with hold(tmp_path, "up"):
+        (tmp_path / "lock").write_text(written.format(dead=dead.pid))
+        with pytest.raises(Fault) as fault, hold(tmp_path, "down"):
+            pass
+    assert str(fault.value) == f"{tmp_path} is in use by another run. Wait for it."
+
+
+def test_one_ctrl_c_finishes_what_is_under_way(project: Project) -> None:
+    project.things(**SLOW)
+    process = project.start("up")
+    project.wait_for_creation("slow")
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "stopping: what is under way is finished first" in said
+    assert "up of dev was stopped" in said
+    assert pending(project) == []
+    code, said = project.run("up")
+    assert (code, project.creations()) == (0, ["cup created", "slow created"]), said
+
+
+def test_a_second_ctrl_c_gives_up_and_the_next_run_settles_it(project: Project) -> None:
+    project.things(cup={"size": 1}, slow={"seconds": 120})
+    process = project.start("up")
+    project.wait_for_creation("slow")
+    process.send_signal(signal.SIGINT)
+    while "stopping" not in (process.stdout.readline() if process.stdout else ""):
+        pass
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=100)
+    assert process.returncode == 130
+    project.things(cup={"size": 1}, slow={"seconds": 0})
+    code, said = project.run("up")
+    assert (code, pending(project)) == (0, []), said
+    assert project.creations() == ["cup created", "slow adopted", "slow created"]
+
+
+def lock_file(folder: Path, pid: int, host: str, ago: timedelta = timedelta()) -> Path:
+    """A lock as the engine writes it, nanoseconds and all."""
+    file = folder / "8f14e45f.json"
+    timestamp = f"{datetime.now(UTC) - ago:%Y-%m-%dT%H:%M:%S}.123456789Z"
+    file.write_text(json.dumps({"pid": pid, "username": "me", "hostname": host, "timestamp": timestamp}))
+    return file
+
+
+def test_the_lock_of_a_dead_process_is_removed(tmp_path: Path) -> None:
+    process = subprocess.Popen(["true"])
+    process.wait()
+    file = lock_file(tmp_path, process.pid, socket.gethostname())
+    [removed] = clear_dead(tmp_path)
+    assert removed.startswith(f"process {process.pid} on {socket.gethostname()} since 20")
+    assert not file.exists()
+
+
+def test_the_lock_of_a_live_process_stays(tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "30"]) as process:
+        file = lock_file(tmp_path, process.pid, socket.gethostname(), ago=timedelta(seconds=-1))
+        with pytest.raises(Fault, match=f"the state is locked by process {process.pid} on .* kill -INT"):
+            clear_dead(tmp_path)
+        process.kill()
+    assert file.exists()
+
+
+def test_a_number_that_went_to_another_process_does_not_keep_a_lock(tmp_path: Path) -> None:
+    file = lock_file(tmp_path, os.getpid(), socket.gethostname(), ago=timedelta(days=365))
+    assert len(clear_dead(tmp_path)) == 1
+    assert not file.exists()
+
+
+def test_the_lock_of_another_machine_stays_and_is_explained(tmp_path: Path) -> None:
+    file = lock_file(tmp_path, 1, "elsewhere")
+    with pytest.raises(Fault) as fault:
+        clear_dead(tmp_path)
+    assert "locked by process 1 on elsewhere since" in str(fault.value)
+    assert f"If that process is over, delete {file} and run this again." in str(fault.value)
+    assert file.exists()
+
+
+def test_the_start_of_a_process_is_known() -> None:
+    with subprocess.Popen(["sleep", "30"]) as process:
+        started = started_at(process.pid)
+        assert started and abs(started - datetime.now(UTC).timestamp()) < 25
+        process.kill()
+    assert started_at(process.pid) is None

@@ -1,0 +1,152 @@
+"""The pack as others start it: as a directory, on programs that are not ours, and by itself."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pulumi_aws as aws
+import pulumi_datadog as datadog
+import pulumi_kubernetes as kubernetes
+import pytest
+import yaml
+from google.protobuf.empty_pb2 import Empty
+from pulumi.runtime.proto import analyzer_pb2_grpc
+
+from policies.engine.catalog import RULES
+from tests.support.policies.engine import ROOT, Engine, providers
+
+PACK = ROOT / "policies"
+SHIM = "pulumi-analyzer-policy-python"
+"""The launcher that Pulumi's distribution puts beside its CLI for packs in Python."""
+
+
+@pytest.fixture(scope="module")
+def attached() -> Iterator[str]:
+    with providers() as found:
+        yield found
+
+
+@pytest.fixture
+def foreign(tmp_path: Path, attached: str) -> Engine:
+    """Somebody else's project and stack."""
+    return Engine(tmp_path, attached, stack="live", project="shop")
+
+
+@pytest.fixture
+def shim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That launcher on PATH; it runs Python in the pack's folder."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    launcher = folder / SHIM
+    launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" -u -m pulumi.policy "$1" "$2"\n')
+    launcher.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
+def shop() -> None:
+    """A shop as its owner writes it: nothing of it follows our names."""
+    aws.s3.Bucket("photos")
+    labels = {"app": "web"}
+    kubernetes.apps.v1.Deployment(
+        "web",
+        spec={
+            "selector": {"match_labels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {
+                    "containers": [
+                        {"name": "web", "image": "nginx", "ports": [{"container_port": 80}]},
+                    ],
+                },
+            },
+        },
+    )
+    datadog.Monitor(
+        "slow",
+        name="Shop is slow",
+        type="metric alert",
+        query="avg(last_5m):avg:shop.latency{*} > 2",
+        message="Look at the shop. @slack-shop",
+    )
+
+
+EXPECTED = {
+    "s3-encryption-missing": "the bucket is without encryption; "
+    "add an aws.s3.BucketServerSideEncryptionConfiguration",
+    "workload-image-latest": "spec.template.spec.containers[0].image is 'nginx'; "
+    "set it to an image with a version or digest, such as name:1.4.2 or name@sha256:…",
+    "workload-memory-limit-missing": "spec.template.spec.containers[0].resources.limits.memory is not set; "
+    "set it to a quantity above zero, such as 512Mi",
+    "pod-security-privilege-escalation": "spec.template.spec.containers[0].securityContext"
+    ".allowPrivilegeEscalation is not set; set it to false",
+    "alert-threshold-mismatch": "monitorThresholds.critical is not set; set it to 2, as the query has it",
+    "alert-without-runbook": "message is without a runbook; add a link that matches https://\\S+",
+}
+
+
+def test_a_foreign_program_is_judged_by_what_it_declares_and_by_none_of_our_names(foreign: Engine) -> None:
+    run = foreign.run(shop)
+    assert run.failed
+    assert {policy: run.of(policy)[0].partition("\n")[0] for policy in EXPECTED} == EXPECTED
+    assert run.of("policy-rule-crashed") == run.of("policy-waiver-invalid") == []
+    for each in run.violations:
+        assert "live::shop::" in each["urn"]
+        assert "pipe" not in each["message"], each["policy"]
+
+
+def test_a_foreign_program_comes_up_when_the_pack_only_advises(foreign: Engine) -> None:
+    run = foreign.run(shop, "up", config={"all": "advisory"})
+    assert not run.failed, run.text
+    assert {each["level"] for each in run.violations} == {"advisory"}
+
+
+@pytest.mark.usefixtures("shim")
+def test_the_engine_starts_the_pack_as_a_directory(foreign: Engine) -> None:
+    run = foreign.run(shop, policy_packs=[str(PACK)])
+    assert run.of("workload-image-latest"), run.text
+
+
+def test_the_project_file_says_how_to_start_it() -> None:
+    project = yaml.safe_load((PACK / "PulumiPolicy.yaml").read_text())
+    assert project["runtime"]["name"] == "python"
+    # Where `make` puts the virtual environment.
+    environment = (PACK / project["runtime"]["options"]["virtualenv"]).resolve()
+    assert f"VENV := {environment.relative_to(ROOT)}\n" in (ROOT / "Makefile").read_text()
+
+
+def test_no_module_of_the_pack_hides_one_of_python_s() -> None:
+    # As a directory, Python runs in the folder of the pack and looks for modules there first.
+    names = {each.stem for each in PACK.iterdir() if each.suffix == ".py" or each.is_dir()}
+    assert names & sys.stdlib_module_names - {"__main__"} == set()
+
+
+@contextmanager
+def started(*command: str, folder: Path) -> Generator[int]:
+    """The port of a pack that is started by itself."""
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(
+    ("words", "folder"), [((str(PACK),), Path("/")), (("-m", "policies"), ROOT), (("__main__.py",), PACK)]
+)
+def test_python_starts_the_pack_and_it_says_its_port_and_policies(
+    words: tuple[str, ...], folder: Path
+) -> None:
+    with (
+        started(sys.executable, "-u", *words, folder=folder) as port,
+        grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        client: Any = analyzer_pb2_grpc.AnalyzerStub(channel)
+        info = client.GetAnalyzerInfo(Empty(), timeout=60)
+    assert info.name == "pipe"
+    assert {rule.name for rule in RULES} <= {policy.name for policy in info.policies}

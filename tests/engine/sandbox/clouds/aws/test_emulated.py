@@ -1,0 +1,80 @@
+"""What the sandbox keeps itself of EKS and CodeBuild: what is in what, and what goes with it."""
+
+from collections.abc import Generator
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.support.sandbox.providers.aws_world import World, world
+
+CLUSTER = {"clusterName": "pipe-dev"}
+NOBODY = "arn:aws:iam::123456789012:role/nobody"
+VIEW = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
+
+
+@pytest.fixture(scope="module")
+def account() -> Generator[World]:
+    with world() as made:
+        made.up("vpc", "a", "role", "key", "cluster")
+        yield made
+
+
+def grant(eks: Any, principal: str) -> None:
+    scope = {"type": "cluster"}
+    eks.associate_access_policy(**CLUSTER, principalArn=principal, policyArn=VIEW, accessScope=scope)
+
+
+def granted(eks: Any, principal: str) -> list[str]:
+    found = eks.list_associated_access_policies(**CLUSTER, principalArn=principal)
+    return [one["policyArn"] for one in found["associatedAccessPolicies"]]
+
+
+def test_only_a_principal_with_an_access_entry_is_granted_a_policy(account: World) -> None:
+    eks: Any = account.client("eks")
+    for call in (
+        lambda: grant(eks, NOBODY),
+        lambda: eks.disassociate_access_policy(**CLUSTER, principalArn=NOBODY, policyArn=VIEW),
+        lambda: granted(eks, NOBODY),
+    ):
+        with pytest.raises(ClientError) as found:
+            call()
+        assert cast(Any, found.value.response)["Error"]["Code"] == "ResourceNotFoundException"
+
+
+def test_an_access_entry_takes_its_policies_along_and_no_others(account: World) -> None:
+    eks: Any = account.client("eks")
+    principals = [NOBODY, f"{NOBODY}/below"]
+    for principal in principals:
+        eks.create_access_entry(**CLUSTER, principalArn=principal)
+        grant(eks, principal)
+    assert granted(eks, NOBODY) == [VIEW]
+    eks.delete_access_entry(**CLUSTER, principalArn=NOBODY)
+    assert granted(eks, principals[1]) == [VIEW]
+    eks.create_access_entry(**CLUSTER, principalArn=NOBODY)
+    assert granted(eks, NOBODY) == []
+    for principal in principals:
+        eks.delete_access_entry(**CLUSTER, principalArn=principal)
+
+
+def test_a_project_and_a_cluster_of_one_name_have_nothing_to_do_with_each_other(account: World) -> None:
+    eks: Any = account.client("eks")
+    codebuild: Any = account.client("codebuild")
+    project = {
+        "name": "pipe-dev",
+        "source": {"type": "NO_SOURCE", "buildspec": "version: 0.2"},
+        "artifacts": {"type": "NO_ARTIFACTS"},
+        "environment": {"type": "LINUX_CONTAINER", "image": "x", "computeType": "BUILD_GENERAL1_SMALL"},
+        "serviceRole": account.live["role"].outputs["arn"],
+    }
+    eks.create_addon(**CLUSTER, addonName="coredns")
+    codebuild.create_project(**project)
+    codebuild.delete_project(name="pipe-dev")
+    assert eks.list_addons(**CLUSTER)["addons"] == ["coredns"]
+    codebuild.create_project(**project)
+    account.delete("cluster")
+    assert eks.list_clusters()["clusters"] == []
+    assert codebuild.list_projects()["projects"] == ["pipe-dev"]
+    del account.live["cluster"]
+    account.up("cluster")
+    assert eks.list_addons(**CLUSTER)["addons"] == []

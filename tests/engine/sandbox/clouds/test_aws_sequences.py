@@ -1,0 +1,82 @@
+"""What the AWS plugin asks in the life of each resource type, replayed: aws_sequences.toml.
+
+Every answer is read as the plugin's client reads it, too, which is stricter than the one here.
+"""
+
+import tomllib
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from sandbox.providers import aws_requests
+from sandbox.providers.resource_types import table
+from sandbox.providers.templates import fill, search
+from tests.support.sandbox.clouds import strict
+from tests.support.sandbox.providers.aws_world import World, world
+
+Row = dict[str, Any]
+
+SEQUENCES: dict[str, Row] = tomllib.loads(
+    (Path(__file__).parents[3] / "support" / "sandbox" / "clouds" / "aws_sequences.toml").read_text()
+)
+
+
+@pytest.fixture(scope="module")
+def account() -> Generator[World]:
+    with world() as made:
+        made.target.clients.session.register("after-call", _read_strictly)
+        yield made
+
+
+def _read_strictly(http_response: Any, model: Any, **_: Any) -> None:
+    faults = strict.faults(
+        model, http_response.status_code, http_response.headers, http_response.content or b""
+    )
+    assert faults == [], model.name
+
+
+def _client(account: World, service: str) -> Any:
+    if service != "s3control":
+        return account.client(service)
+    # Its clients write the account's number before the address that they are given, and ask a proxy for that.
+    create: Any = account.target.clients.session.create_client
+    by_proxy = {"endpoint_url": account.url, "config": Config(proxies={"http": account.url})}
+    return create(service, "ap-northeast-1", aws_access_key_id="x", aws_secret_access_key="x", **by_proxy)
+
+
+def _asked(account: World, step: Row, words: Row) -> Row:
+    """The answer; a refusal by its code."""
+    service, call = step["ask"].split()
+    try:
+        return aws_requests.send(_client(account, service), call, fill(step.get("with", {}), words) or {})
+    except ClientError as error:
+        said = cast(Row, error.response)["Error"]
+        return {"refused": said["Code"], "says": said.get("Message")}
+
+
+@pytest.mark.parametrize("kind", SEQUENCES)
+def test_what_the_plugin_asks_is_answered(account: World, kind: str) -> None:
+    row = SEQUENCES[kind]
+    account.up(*row.get("needs", []))
+    words: Row = {name: {**live.outputs, "id": live.id} for name, live in account.live.items()}
+    words |= row.get("given", {})
+    for place, step in enumerate(row["steps"], 1):
+        answer, where = _asked(account, step, words), f"{place}. {step['ask']}"
+        assert answer.get("refused") == step.get("refused"), (where, answer)
+        assert step.get("says") in (None, answer.get("says")), where
+        has: Row = step.get("has", {})
+        wanted: Row = {path: fill(value, words) if value else value for path, value in has.items()}
+        assert {path: search(path, answer) for path in wanted} == wanted, where
+        assert [path for path in step.get("there", []) if search(path, answer) is None] == [], where
+        words |= {name: search(path, answer) for name, path in step.get("keep", {}).items()}
+
+
+def test_every_type_and_look_up_is_replayed() -> None:
+    calls = table("aws_calls")
+    types = {kind for kind in calls if kind.startswith("aws:")}
+    look_ups = {f"aws:index/{name}:{name}" for name in calls["invokes"]}
+    assert types | look_ups | {"configuration"} == set(SEQUENCES)

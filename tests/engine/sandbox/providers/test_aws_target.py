@@ -1,0 +1,155 @@
+"""AWS's resource types through the target: there, changed, seen to drift, found again, gone."""
+
+import itertools
+import re
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.providers.aws_requests import Clients
+from sandbox.providers.aws_target import MARK, Talk
+from sandbox.providers.diff import changes
+from sandbox.providers.resource_types import table
+from sandbox.providers.target import Refused, Resource
+from sandbox.wire.values import Secret
+from tests.support.sandbox.providers.aws_things import WORLD
+from tests.support.sandbox.providers.aws_world import World, world
+
+ROOT = Path(__file__).parents[4]
+
+
+@pytest.fixture(scope="module")
+def everything() -> Generator[World]:
+    with world() as made:
+        made.up(*WORLD)
+        yield made
+
+
+@pytest.mark.parametrize("name", WORLD)
+def test_what_was_created_reads_as_it_was_asked_for(everything: World, name: str) -> None:
+    assert everything.differences(name, everything.resource(name)) == []
+    read = everything.read(name)
+    assert read is not None and changes(everything.live[name].outputs, read.outputs) == []
+    assert MARK not in str(read)
+
+
+@pytest.mark.parametrize("name", WORLD)
+def test_an_interrupted_creation_is_found_again(everything: World, name: str) -> None:
+    found = everything.target.find(replace(everything.resource(name), id=""))
+    assert [live.id for live in found] == [everything.live[name].id]
+
+
+@pytest.mark.parametrize("name", WORLD)
+def test_what_it_is_to_replace_is_not_taken_for_it_and_stays_as_it_is(everything: World, name: str) -> None:
+    wanted, known = everything.resource(name), {everything.live[name].id}
+    before = everything.read(name)
+    assert everything.target.find(replace(wanted, id="", inputs={**wanted.inputs, "tags": {}}), known) == []
+    assert everything.read(name) == before
+
+
+def test_every_aws_type_of_the_program_has_a_row_and_is_tried() -> None:
+    used: set[str] = set()
+    for file in itertools.chain((ROOT / "components").rglob("*.py"), (ROOT / "foundation").glob("*.py")):
+        used.update(re.findall(r"aws\.(\w+\.[A-Z]\w+)\(", file.read_text()))
+    rows = {
+        token: token.split(":")[1].split("/")[0] + "." + token.split(":")[2]
+        for token in table("aws_calls")
+        if ":" in token
+    }
+    assert used and used <= set(rows.values())
+    assert set(rows) == {token for token, _, _ in WORLD.values()}
+
+
+def test_drift_is_seen(everything: World) -> None:
+    ec2, vpc = everything.client("ec2"), everything.live["vpc"].id
+    ec2.create_tags(
+        Resources=[vpc], Tags=[{"Key": "Name", "Value": "by hand"}, {"Key": "extra", "Value": "1"}]
+    )
+    group = everything.live["closed"].id
+    rule = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])
+    everything.client("iam").update_role(RoleName="pipe-role", Description="by hand")
+    seen = everything.read("vpc"), everything.read("closed"), everything.read("role")
+    assert all(seen)
+    vpc_now, closed, role = (one.inputs for one in seen if one)
+    assert vpc_now["tags"] == {"Name": "by hand", "extra": "1"}
+    assert [(one["fromPort"], one["cidrBlocks"]) for one in closed["ingress"]] == [(22, ["0.0.0.0/0"])]
+    assert role["description"] == "by hand"
+    for name in ("vpc", "closed", "role"):
+        everything.change(name)
+        assert everything.differences(name, everything.resource(name)) == []
+    tags = ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["Tags"]
+    assert {one["Key"] for one in tags} == {"Name", "team", MARK}
+
+
+def test_tags_of_the_provider_are_on_everything_but_not_in_the_inputs(everything: World) -> None:
+    for name in ("a", "logs", "images", "pod"):
+        live = everything.live[name]
+        assert live.outputs["tagsAll"]["team"] == "platform" and "team" not in live.inputs.get("tags", {})
+
+
+def test_a_region_is_the_resources_own_or_its_providers(everything: World) -> None:
+    found = everything.client("s3").get_bucket_location(Bucket="pipe-replica")
+    assert found["LocationConstraint"] == everything.live["replica"].outputs["region"] == "ap-northeast-3"
+
+
+def test_the_cluster_has_what_the_program_needs_of_it(everything: World) -> None:
+    outputs = everything.live["cluster"].outputs
+    assert outputs["arn"] == "arn:aws:eks:ap-northeast-1:123456789012:cluster/pipe-dev"
+    assert outputs["endpoint"].endswith(".gr7.ap-northeast-1.eks.amazonaws.com")
+    assert outputs["identities"][0]["oidcs"][0]["issuer"].startswith("https://oidc.eks.ap-northeast-1.")
+    group = everything.client("ec2").describe_security_groups(
+        GroupIds=[outputs["vpcConfig"]["clusterSecurityGroupId"]]
+    )
+    assert group["SecurityGroups"][0]["VpcId"] == everything.live["vpc"].id
+    assert outputs["certificateAuthority"]["data"].startswith("LS0tLS1CRUdJTi")  # -----BEGIN
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "said"),
+    [
+        ("logs", {"name": "/pipe/x", "retentionInDays": 31}, "Value '31' at 'retentionInDays'"),
+        ("flows", {"trafficType": "SOME"}, 'TrafficType: "SOME"; allowed: ACCEPT, REJECT, ALL'),
+        ("key", {"description": "x" * 8193}, "0 to 8192 characters are allowed, these are 8193"),
+        ("key", {"customerMasterKeySpec": "RSA"}, 'KeySpec: "RSA"; allowed: RSA_2048'),
+        ("role", {"name": "pipe role"}, r'RoleName: "pipe role"; it has to match \[\\w\+=,\.@-\]\+'),
+        ("role", {"maxSessionDuration": 60}, "MaxSessionDuration, value: 60, valid min value: 3600"),
+        ("images", {"name": "Pipe/API"}, 'repositoryName: "Pipe/API"; it has to match'),
+        ("expiry", {"policy": "{}"}, "lifecyclePolicyText"),
+        ("runner", {"source": {"type": "SVN"}}, 'source.type: "SVN"; allowed: CODECOMMIT'),
+    ],
+)  # fmt: skip
+def test_a_request_is_checked_by_the_service_model(
+    everything: World, name: str, changed: dict[str, Any], said: str
+) -> None:
+    wanted = replace(everything.resource(name, **changed), id="")
+    with pytest.raises(Refused, match=said):
+        everything.target.create(wanted)
+
+
+def test_a_clients_connection_needs_nothing_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "there-is-none")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    client = Clients("http://127.0.0.1:9").get("sts", "ap-northeast-1")
+    assert client.meta.endpoint_url == "http://127.0.0.1:9"
+
+
+def test_a_refused_look_up_is_a_refusal(everything: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asks = {"service": "iam", "call": "GetRole", "with": {"RoleName": "<name>"}, "take": "@"}
+    monkeypatch.setitem(table("aws_calls")["invokes"], "getRole", asks)
+    with pytest.raises(Refused, match=r"^GetRole: NoSuchEntity: "):
+        everything.target.invoke("aws:iam/getRole:getRole", {"name": "nobody"}, {})
+
+
+def test_a_refused_look_up_of_a_step_shows_no_secret(everything: World) -> None:
+    token, inputs = "aws:iam/policy:Policy", {"name": "x", "description": Secret("pipe-secret")}
+    resource = Resource("urn:pulumi:dev::pipe::x::x", token, inputs, {}, "arn:aws:iam::1:policy/pipe-secret")
+    talk = Talk(everything.target.clients, resource)
+    versions = {"call": "ListPolicyVersions", "with": {"PolicyArn": "<id>"}, "take": "Versions"}
+    with pytest.raises(Refused, match=r"^ListPolicyVersions: NoSuchEntity: .*\[secret\]") as found:
+        talk.call({"call": "GetPolicy", "for": versions})
+    assert "pipe-secret" not in str(found.value)
+    assert talk.call({"call": "GetPolicy", "for": versions}, gone=True) is None

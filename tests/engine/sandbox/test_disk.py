@@ -1,0 +1,81 @@
+"""Full disks and folders that cannot be written."""
+
+import errno
+import os
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from sandbox import workspace
+from sandbox.__main__ import main
+from sandbox.errors import of_system
+from sandbox.workspace import write_atomically
+from tests.support.sandbox.project import Project
+from tests.support.sandbox.things import serve
+
+
+class Usage(NamedTuple):
+    free: int
+
+
+def nearly_full(_folder: Path) -> Usage:
+    return Usage(free=3 << 20)
+
+
+def test_nothing_is_begun_on_a_disk_that_is_nearly_full(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", nearly_full)
+    assert main(["up", "dev", "--project", str(project.root)], serve) == 2
+    said = capsys.readouterr().err
+    assert said == f"error: {project.folder} has 3 MB left on its disk; free 64 MB or more.\n"
+    assert not (project.folder / "state").exists()
+
+
+def test_a_write_that_finds_the_disk_full_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "summary.json"
+    file.write_text("old")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
+
+    monkeypatch.setattr(os, "fdopen", full)
+    with pytest.raises(OSError) as error:
+        write_atomically(file, "new")
+    assert (file.read_text(), list(tmp_path.iterdir())) == ("old", [file])
+    told = f"{file}: No space left on device. Free some space (du -sh {tmp_path}), and run this again."
+    assert str(of_system(error.value, tmp_path)) == told
+
+
+def test_a_folder_that_cannot_be_written_is_named(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project.root / ".sandbox").write_text("a file where the folder belongs")
+    assert main(["up", "dev", "--project", str(project.root)], serve) == 2
+    said = capsys.readouterr().err
+    assert f"Make {project.root / '.sandbox'} writable for this user, and run this again." in said
+
+
+def test_a_state_that_a_full_disk_cut_short_is_put_back(project: Project) -> None:
+    project.run("up")
+    project.things(cup={"size": 1}, jug={"size": 2}, pan={"size": 3})
+    project.run("up")
+    file = project.folder / "state" / ".pulumi" / "stacks" / "pipe" / "dev.json"
+    file.write_text(file.read_text()[:2000])
+    code, said = project.run("up")
+    assert code == 0, said
+    assert "a full disk has cut the state short: taking the one of before that run" in said
+    assert project.creations() == ["cup created", "jug created", "pan adopted", "pan created"]
+
+
+def test_a_stack_that_was_not_even_made_is_made_again(project: Project) -> None:
+    stack = workspace.find_stack(project.root, "dev")
+    file = project.folder / "state" / ".pulumi" / "stacks" / "pipe" / "dev.json"
+    file.parent.mkdir(parents=True)
+    file.write_text('{"version": 3, "check')
+    assert workspace.mend_state(stack)
+    assert not file.exists()

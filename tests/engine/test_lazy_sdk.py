@@ -1,0 +1,125 @@
+"""The import hook: less is loaded, and nothing else differs."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def python(code: str, **environment: str) -> str:
+    """What a fresh interpreter prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=os.environ | environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def evaluation(stack: str, lazy: str) -> dict[str, Any]:
+    printed = python(f"from tools.bench.evaluation import main; main({stack!r})", PIPE_LAZY_SDK=lazy)
+    return json.loads(printed.splitlines()[-1])
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_what_is_registered_is_the_same_to_the_byte_with_and_without_the_hook(stack: str) -> None:
+    lazy, eager = evaluation(stack, "1"), evaluation(stack, "0")
+    assert lazy["resources"] > 100
+    assert (lazy["resources"], lazy["digest"]) == (eager["resources"], eager["digest"])
+
+
+def test_a_changed_setting_changes_the_bytes_that_are_compared() -> None:
+    assert evaluation("dev", "1")["digest"] != evaluation("prod", "1")["digest"]
+
+
+def test_a_resource_does_not_bring_its_neighbours() -> None:
+    loaded = python(
+        "import sys, lazy_sdk, pulumi_datadog as datadog; datadog.Monitor;"
+        "print(sorted(m for m in sys.modules if m.startswith('pulumi_datadog.')))"
+    )
+    assert "'pulumi_datadog.monitor'" in loaded
+    assert "'pulumi_datadog.dashboard'" not in loaded
+
+
+def test_without_the_hook_a_resource_brings_its_neighbours() -> None:
+    loaded = python(
+        "import sys, lazy_sdk, pulumi_cloudflare; print('pulumi_cloudflare.zone_setting' in sys.modules)",
+        PIPE_LAZY_SDK="0",
+    )
+    assert loaded == "True"
+
+
+SAMPLE = """
+import random, re, importlib, lazy_sdk
+from pathlib import Path
+found = 0
+for sdk in sorted(lazy_sdk.SDKS):
+    root = Path(importlib.import_module(sdk).__file__).parent
+    listing = [(file, re.search("^__all__ = .(.*?)]", file.read_text(), re.M | re.S))
+               for file in random.Random(sdk).sample(sorted(root.rglob("*.py")), 40)]
+    for file, listed in listing:
+        package = ".".join([sdk, *file.parent.relative_to(root).parts])
+        if not listed or package.endswith(".config"):
+            continue
+        names = re.findall("'([^']+)'", listed[1])
+        home = importlib.import_module(f"{package}.{file.stem}")
+        asked = home if file.stem == "outputs" else importlib.import_module(package)
+        for name in random.Random(file.name).sample(names, min(3, len(names))):
+            assert getattr(asked, name) is getattr(home, name), (file, name)
+            assert getattr(home, name).__module__ == home.__name__, (file, name)
+            found += 1
+print(found)
+"""
+
+
+def test_names_of_every_kind_are_found_in_all_four_sdks() -> None:
+    assert int(python(SAMPLE)) > 150
+
+
+def test_a_function_is_not_hidden_by_the_module_of_its_name() -> None:
+    printed = python(
+        "import lazy_sdk, pulumi_cloudflare as cloudflare\n"
+        "print(cloudflare.get_zone_output.__name__, cloudflare.get_zone.__name__)"
+    )
+    assert printed == "get_zone_output get_zone"
+
+
+def test_a_name_that_no_module_has_is_an_attribute_error() -> None:
+    printed = python(
+        "import lazy_sdk, pulumi_cloudflare\n"
+        "try: pulumi_cloudflare.Zoone\n"
+        "except AttributeError as fault: print(fault)"
+    )
+    assert printed == "module 'pulumi_cloudflare' has no attribute 'Zoone'"
+
+
+THREADS = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from sandbox.wire.schema import properties
+import pulumi_datadog._inputs as inputs
+sys.setswitchinterval(1e-6)
+names = [name for name in sorted(inputs.__lazy_classes__) if name.endswith("Args")][:300]
+start = Barrier(4)
+
+def asked(_):
+    found = []
+    for name in names:
+        start.wait(20)
+        made = getattr(inputs, name)
+        found.append((made, len(properties.__wrapped__(made))))
+    return tuple(found)
+
+with ThreadPoolExecutor(4) as pool:
+    print(len(set(pool.map(asked, range(4)))))
+"""
+
+
+def test_threads_that_ask_for_a_class_at_once_get_the_same_with_those_it_mentions() -> None:
+    assert python(THREADS) == "1"

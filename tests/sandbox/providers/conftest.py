@@ -1,8 +1,0 @@
-import pytest
-
-from tests.sandbox.providers.resources import Providers
-
-
-@pytest.fixture
-def providers() -> Providers:
-    return Providers()

@@ -1,0 +1,110 @@
+"""Components declared against Pulumi's mocks: what they would register, without an engine."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pulumi
+import pytest
+from pulumi.runtime.mocks import MockMonitor
+
+import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  (the SDKs then load only what is used)
+from components.common.naming import Labels
+from components.settings.types import Model
+from tests.support.components.settings.stack_files import committed
+
+ROOT = Path(__file__).parents[3]
+
+
+class Recorder(pulumi.runtime.Mocks):
+    """Remembers every resource by type and name; answers invokes from `answers`.
+
+    A resource's outputs are its inputs, an ARN, a name, and what `computed` has for its type.
+    """
+
+    def __init__(self) -> None:
+        self.inputs: dict[tuple[str, str], dict[str, Any]] = {}
+        self.providers: dict[tuple[str, str], str] = {}
+        self.answers: dict[str, dict[str, Any]] = {}
+        self.asked: dict[str, dict[str, Any]] = {}
+        self.computed: dict[str, dict[str, Any]] = {}
+        self.dependencies: dict[tuple[str, str], set[tuple[str, str]]] = {}
+        self.protected: set[tuple[str, str]] = set()
+        self.ignored: dict[tuple[str, str], list[str]] = {}
+        self.create_timeouts: dict[tuple[str, str], str] = {}
+        self.update_timeouts: dict[tuple[str, str], str] = {}
+        self.deleted_first: set[tuple[str, str]] = set()
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        self.inputs[args.typ, args.name] = cast(dict[str, Any], args.inputs)
+        self.providers[args.typ, args.name] = args.provider or ""
+        outputs = {"arn": f"arn:aws:mock:::{args.name}", "name": args.name}
+        outputs |= cast(dict[str, Any], args.inputs) | self.computed.get(args.typ, {})
+        return f"{args.name}-id", outputs
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]]]:
+        self.asked[args.token] = cast(dict[str, Any], args.args)
+        return self.answers[args.token], []
+
+    def of_type(self, typ: str) -> dict[str, dict[str, Any]]:
+        """The recorded inputs of one resource type, by logical name."""
+        return {name: inputs for (found, name), inputs in self.inputs.items() if found == typ}
+
+
+class Monitor(MockMonitor):
+    """Tells a recorder what mocks are not told: a resource's options."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__(recorder)
+        self._recorder = recorder
+
+    def RegisterResource(self, request: Any) -> Any:
+        resource = (request.type, request.name)
+        self._recorder.dependencies[resource] = {type_and_name(urn) for urn in request.dependencies}
+        self._recorder.ignored[resource] = list(request.ignoreChanges)
+        self._recorder.create_timeouts[resource] = request.customTimeouts.create
+        self._recorder.update_timeouts[resource] = request.customTimeouts.update
+        if request.deleteBeforeReplace:
+            self._recorder.deleted_first.add(resource)
+        if request.protect:
+            self._recorder.protected.add(resource)
+        return cast(Any, super().RegisterResource(request))  # pyright: ignore[reportUnknownMemberType]
+
+
+def type_and_name(urn: str) -> tuple[str, str]:
+    """The last type and the name in a URN."""
+    _, _, types, name = urn.split("::", 3)
+    return types.rpartition("$")[2], name
+
+
+def evaluate(program: Callable[[], Any]) -> None:
+    """Runs a program to its end: until every resource is registered and what it returns is known."""
+    run = cast(Callable[[], None], pulumi.runtime.test(program))  # pyright: ignore[reportUnknownMemberType]
+    run()
+
+
+def secret(value: Any) -> dict[str, Any]:
+    """How a secret input is recorded."""
+    return {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": value}
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    mocks = Recorder()
+    pulumi.runtime.set_mocks(mocks, project="pipe", stack="test", monitor=Monitor(mocks))
+    return mocks
+
+
+@pytest.fixture
+def labels() -> Labels:
+    return Labels(environment="test", team="platform", account="123456789012", region="ap-northeast-1")
+
+
+@pytest.fixture
+def topic() -> Callable[..., Any]:
+    """`topic(Model, key, stack, **changes)`: a topic of a stack file, with top-level keys changed."""
+
+    def load(model: type[Model], key: str, stack: str = "prod", **changes: Any) -> Model:
+        return model.model_validate(committed(stack)[f"pipe:{key}"] | changes)
+
+    return load

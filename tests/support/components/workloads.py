@@ -1,0 +1,207 @@
+"""The components of the namespace, declared from a stack file, and their objects as Kubernetes sees them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
+
+import pulumi
+
+from components.common.naming import Labels
+from components.kubernetes.api import Api, ApiArgs
+from components.kubernetes.data_jobs import DataJobs, DataJobsArgs
+from components.kubernetes.database_client import DatabaseEndpoint
+from components.kubernetes.database_roles import Passwords
+from components.kubernetes.namespace import Namespace, NamespaceArgs
+from components.kubernetes.pods import Place
+from components.kubernetes.tls_proxy import TlsProxy, TlsProxyArgs
+from components.settings.aws import Backups, Subnets
+from components.settings.kubernetes import Api as ApiSettings
+from components.settings.kubernetes import Kubernetes, Proxy
+from tests.support.components.fixtures import Recorder, evaluate, secret
+
+Topic = Callable[..., Any]
+Declare = Callable[..., Recorder]
+Manifest = dict[str, Any]
+
+DATABASE = DatabaseEndpoint(host="db.example", port=5432, database="pipe_db", master_user="pipe_admin")
+SERVICE_CIDR = "172.20.0.0/16"
+SUBNETS = Subnets(
+    public=["10.30.0.0/24", "10.30.1.0/24", "10.30.2.0/24"],
+    private=["10.30.16.0/20", "10.30.32.0/20", "10.30.48.0/20"],
+    database=["10.30.8.0/24", "10.30.9.0/24", "10.30.10.0/24"],
+)
+
+
+def place(labels: Labels, namespace: pulumi.Input[str] = "pipe", vpc_cidr: str = "10.30.0.0/16") -> Place:
+    return Place(
+        labels=labels,
+        namespace=namespace,
+        ca_config_map="rds-ca",
+        service_cidr=SERVICE_CIDR,
+        vpc_cidr=vpc_cidr,
+        subnets=SUBNETS,
+    )
+
+
+def namespace(labels: Labels, topic: Topic, stack: str = "prod", **changes: Any) -> Namespace:
+    settings: Kubernetes = topic(Kubernetes, "kubernetes", stack, **changes)
+    return Namespace("namespace", NamespaceArgs(settings=settings, labels=labels))
+
+
+def api(
+    labels: Labels,
+    topic: Topic,
+    stack: str = "prod",
+    *,
+    namespace: pulumi.Input[str] = "pipe",
+    password: pulumi.Input[str] = "app-secret",
+    after: Sequence[pulumi.Resource] = (),
+    vpc_cidr: str = "10.30.0.0/16",
+    **changes: Any,
+) -> Api:
+    settings: ApiSettings = topic(ApiSettings, "api", stack, **changes)
+    return Api(
+        "api",
+        ApiArgs(
+            settings=settings,
+            place=place(labels, namespace, vpc_cidr),
+            database=DATABASE,
+            password=password,
+            after=after,
+        ),
+    )
+
+
+def tls_proxy(
+    labels: Labels,
+    topic: Topic,
+    stack: str = "prod",
+    *,
+    certificate: str = "certificate",
+    clients: Sequence[str] = ("0.0.0.0/0",),
+    watched: bool = True,
+    after: Sequence[pulumi.Resource] = (),
+    **changes: Any,
+) -> TlsProxy:
+    settings: Proxy = topic(Proxy, "proxy", stack, **changes)
+    return TlsProxy(
+        "tls-proxy",
+        TlsProxyArgs(
+            settings=settings,
+            place=place(labels),
+            server_name="pipe.dev",
+            namespace="pipe",
+            upstream_port=3000,
+            upstream_health="/livez",
+            after=after,
+            certificate=certificate,
+            private_key="key",
+            security_group_id="sg-load-balancer",
+            client_cidrs=clients,
+            watched=watched,
+        ),
+    )
+
+
+def data_jobs(
+    labels: Labels,
+    topic: Topic,
+    stack: str = "prod",
+    *,
+    image: str | None = None,
+    migrate: bool = True,
+    app_password: str = "app-secret",
+    **changes: Any,
+) -> DataJobs:
+    api_settings: ApiSettings = topic(ApiSettings, "api", stack)
+    settings: Backups = topic(Backups, "backups", stack, **changes)
+    return DataJobs(
+        "data-jobs",
+        DataJobsArgs(
+            image=image or api_settings.image,
+            migrate=migrate,
+            start_deadline_seconds=api_settings.start_deadline_seconds,
+            settings=settings,
+            place=place(labels),
+            database=DATABASE,
+            passwords=Passwords(
+                master="master-secret", app=app_password, migrate="migrate-secret", backup="backup-secret"
+            ),
+            bucket="pipe-backup",
+        ),
+    )
+
+
+def declare(
+    recorder: Recorder, build: Callable[..., pulumi.Resource], *args: Any, **changes: Any
+) -> Recorder:
+    """Runs one of the above against the recorder."""
+    recorder.computed["kubernetes:core/v1:Service"] = {
+        "status": {"loadBalancer": {"ingress": [{"hostname": "balancer.example"}]}}
+    }
+    evaluate(lambda: build(*args, **changes).urn)
+    return recorder
+
+
+def declare_all(recorder: Recorder, labels: Labels, topic: Topic, stack: str) -> Recorder:
+    """All four components of a stack."""
+    for build in (namespace, api, tls_proxy, data_jobs):
+        declare(recorder, build, labels, topic, stack)
+    return recorder
+
+
+def revealed(value: Any) -> Any:
+    """A recorded value without its secret marks."""
+    if isinstance(value, list):
+        return [revealed(item) for item in cast(list[Any], value)]
+    if not isinstance(value, dict):
+        return value
+    fields = cast(dict[str, Any], value)
+    if fields.keys() == secret(None).keys():
+        return revealed(fields["value"])
+    return {key: revealed(field) for key, field in fields.items()}
+
+
+def manifests(recorder: Recorder) -> dict[str, Manifest]:
+    """Every Kubernetes object, by kind and name, as the API server would be sent it."""
+    found = [
+        revealed(inputs) for (typ, _), inputs in recorder.inputs.items() if typ.startswith("kubernetes:")
+    ]
+    return {f"{manifest['kind']}/{manifest['metadata']['name']}": manifest for manifest in found}
+
+
+def pod_templates(recorder: Recorder) -> Iterator[tuple[str, Manifest]]:
+    """The pod template of each object that makes pods."""
+    for name, manifest in manifests(recorder).items():
+        spec = manifest.get("spec", {})
+        template = spec.get("jobTemplate", {}).get("spec", spec).get("template")
+        if template is not None:
+            yield name, template
+
+
+def containers(template: Manifest) -> Iterator[Manifest]:
+    """Init containers, then containers."""
+    yield from template["spec"].get("initContainers", [])
+    yield from template["spec"]["containers"]
+
+
+def rules(recorder: Recorder, policy: str, direction: str) -> list[tuple[list[Any], list[Any]]]:
+    """What a NetworkPolicy allows in a direction: peers and ports of each rule, in short."""
+
+    def peer(found: Manifest) -> str:
+        if "ipBlock" in found:
+            block = found["ipBlock"]
+            return " except ".join(
+                [block["cidr"], *([", ".join(block["except"])] if "except" in block else [])]
+            )
+        namespace = found.get("namespaceSelector", {}).get("matchLabels", {})
+        assert namespace.keys() <= {"kubernetes.io/metadata.name"}
+        return "/".join([*namespace.values(), found["podSelector"]["matchLabels"]["app"]])
+
+    side = "from" if direction == "ingress" else "to"
+    return [
+        (
+            [peer(each) for each in rule[side]],
+            [f"{port['protocol']} {port['port']:.0f}" for port in rule["ports"]],
+        )
+        for rule in manifests(recorder)[f"NetworkPolicy/{policy}"]["spec"][direction]
+    ]

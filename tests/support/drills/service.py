@@ -1,0 +1,113 @@
+"""The data side of the service on this machine: database, bucket, and the jobs that the program declares."""
+
+import secrets
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.support.drills import bucket, program
+from tests.support.drills.pod import Pod
+from tests.support.drills.postgres import Server
+
+Manifest = dict[str, Any]
+ROLES = ("app", "migrate", "backup")
+
+
+class Service:
+    """A stack's jobs with a server and a bucket of their own; roles made, tables not."""
+
+    def __init__(
+        self, stack: str = "prod", *, file: str | None = None, s3: bucket.Bucket | None = None
+    ) -> None:
+        """`file` is another text of the stack file; `s3` is taken, where it is given, and not ended."""
+        self.stack, self.file, self._shared = stack, file, s3 is not None
+        self.bin = Path(tempfile.mkdtemp(prefix="bin-"))
+        self.bin.chmod(0o755)
+        self.server = Server().start()
+        self.secrets = {"databasePassword": self.server.master_password} | self.passwords()
+        self.objects = self.declare()
+        name = next(
+            each["value"]
+            for each in self.cron("pipe-backup")["spec"]["containers"][0]["env"]
+            if each["name"] == "BUCKET"
+        )
+        self.bucket = s3 or bucket.Bucket(name, self.bin)
+        assert self.bucket.name == name
+        if s3:
+            s3.command(self.bin)
+        self.make_roles()
+
+    @staticmethod
+    def passwords() -> dict[str, str]:
+        """New ones, by their keys in the stack file."""
+        return {f"{role}Password": secrets.token_hex(16) for role in ROLES}
+
+    def declare(self) -> dict[str, Manifest]:
+        """What the program declares for this database and these passwords."""
+        found = program.manifests(
+            self.stack, host="localhost", port=self.server.port, secrets=self.secrets, file=self.file
+        )
+        # Amazon's authorities do not sign for this machine.
+        found["ConfigMap/rds-ca"]["data"] = {"rds-ca.pem": self.server.authority.pem}
+        return found
+
+    def cron(self, name: str) -> Manifest:
+        """The pod template of a CronJob."""
+        return self.objects[f"CronJob/{name}"]["spec"]["jobTemplate"]["spec"]["template"]
+
+    def migration(self) -> Manifest:
+        """The pod template of the migration Job."""
+        [name] = [name for name in self.objects if name.startswith("Job/pipe-migrate-")]
+        return self.objects[name]["spec"]["template"]
+
+    def pod(self, template: Manifest, **variables: str) -> Pod:
+        """A pod of a template, with other values for some of its variables."""
+        changed = {**template, "spec": {**template["spec"]}}
+        for kind in ("initContainers", "containers"):
+            changed["spec"][kind] = [
+                {**each, "env": [_changed(variable, variables) for variable in each["env"]]}
+                for each in template["spec"].get(kind, [])
+            ]
+        return Pod(changed, self.objects, variables=bucket.IDENTITY, bin=self.bin)
+
+    def make_roles(self) -> None:
+        """Runs the migration's first container, as each deployment does."""
+        pod = self.pod(alone(self.migration(), "roles"))
+        assert pod.run() == 0, pod.log
+
+    def backup(self) -> Pod:
+        """A pod of the nightly backup."""
+        return self.pod(self.cron("pipe-backup"))
+
+    def restore(self, stamp: str, **variables: str) -> Pod:
+        """A pod that restores into a new database."""
+        return self.pod(self.cron("pipe-restore"), STAMP=stamp, **variables)
+
+    def swap(self, stamp: str) -> Pod:
+        """A pod that puts the new database in place, as operations/restore.py derives it."""
+        template = alone(self.cron("pipe-restore"), "restore")
+        [container] = template["spec"]["containers"]
+        container["command"] = [word.replace("restore.sh", "swap.sh") for word in container["command"]]
+        return self.pod(template, STAMP=stamp)
+
+    def stop(self) -> None:
+        if not self._shared:
+            self.bucket.stop()
+        self.server.stop()
+        shutil.rmtree(self.bin)
+
+
+def alone(template: Manifest, name: str) -> Manifest:
+    """A pod template with one of its containers and no other."""
+    spec = template["spec"]
+    [container] = [
+        each for each in [*spec.get("initContainers", []), *spec["containers"]] if each["name"] == name
+    ]
+    rest = {key: value for key, value in spec.items() if key != "initContainers"}
+    return {**template, "spec": {**rest, "containers": [{**container}]}}
+
+
+def _changed(variable: Manifest, values: Mapping[str, str]) -> Manifest:
+    return {**variable, "value": values[variable["name"]]} if variable["name"] in values else variable

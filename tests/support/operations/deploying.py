@@ -1,0 +1,49 @@
+"""What a deployment of a new version asks of other programs, and the script that deploys one."""
+
+import subprocess
+
+from tests.support.operations.world import DIGEST, OLD, World
+
+NAME = OLD.partition(":")[0]
+NEW = f"{NAME}:1.1.0@{DIGEST}"
+ECR = "--region ap-northeast-1 --repository-name pipe/api"
+BUILD = [
+    f"aws ecr describe-images {ECR} --image-ids=imageTag=1.1.0 --output=json",
+    f"docker build --platform=linux/amd64 --provenance=false --pull --tag {NAME}:1.1.0 {{root}}/app",
+    f"trivy image --exit-code=1 --severity=CRITICAL,HIGH --ignore-unfixed {NAME}:1.1.0",
+    "aws ecr get-login-password --region ap-northeast-1",
+    f"docker login --username=AWS --password-stdin {NAME.partition('/')[0]}",
+    f"docker push {NAME}:1.1.0",
+    f"aws ecr describe-images {ECR} --image-ids=imageTag=1.1.0 --output=json",
+]
+SCAN = [
+    f"aws ecr describe-image-scan-findings {ECR} --image-id=imageDigest={DIGEST} --output=json",
+]
+LOG_IN = BUILD[3:5]
+VERIFY = "cosign verify --certificate-identity-regexp=.+ --certificate-oidc-issuer-regexp=.+"
+SIGNED = [*SCAN, *LOG_IN, f"{VERIFY} {NAME}@{DIGEST}"]
+SIGN = [*SIGNED, f"cosign sign --yes {NAME}@{DIGEST}"]
+EXISTS = f"aws ecr describe-images {ECR} --image-ids=imageDigest={{}} --output=json"
+"""What the registry is asked before an image is rolled out."""
+CHECKS = ["make check", "make test-all", "make scan", "make bench", "make current"]
+VERCEL = "vercel --cwd {root}/frontend --scope team"
+SERVED = f"{VERCEL} inspect app-dev.pipe.dev --format json"
+FRONTEND = [
+    SERVED,
+    "npm --prefix {root}/frontend ci",
+    "npm --prefix {root}/frontend run build",
+    f"{VERCEL} deploy --prod --yes",
+]
+SECRETS = "pulumi config --show-secrets --json --stack dev"
+UP = (
+    "pulumi up --yes --refresh --non-interactive --stack dev --policy-pack policies"
+    " --policy-pack-config policies/config/dev.json"
+)
+
+
+def commands(world: World, *groups: list[str]) -> list[str]:
+    return [line.format(root=world.root) for group in groups for line in group]
+
+
+def deploy(world: World, *words: str) -> "subprocess.CompletedProcess[str]":
+    return world.run("deploy.sh", "dev", "--soak", "0", *words)

@@ -1,0 +1,134 @@
+"""The truth table: verdicts that the controls' own texts demand for resources.
+
+`python -m tests.support.policies.truth` counts the cases by control.
+truth/<provider>_<topic>.yaml holds groups of cases with a control, what it says, and the rule that covers it.
+A case has the properties (`is`, placed `at` a path) or a `stack` of resources, and the verdict by the text:
+pass, violation, unknown or not applicable. `each` makes a case of every element, which stands for "@".
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+from policies.engine.catalog import BY_NAME
+from policies.engine.evaluation import judge
+from policies.engine.rule import Resource, Stack
+from tests.support.policies.pytest_fixtures import UNKNOWN, resource, urn
+
+TABLES = Path(__file__).with_name("truth")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row: a resource or a stack, and what a control says about it."""
+
+    provider: str
+    controls: tuple[str, ...]
+    rule: str
+    verdict: str
+    when: str
+    type: str
+    resources: tuple[Resource, ...]
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.when}: {self.verdict}"
+
+    def judged(self) -> str:
+        """What the rule says."""
+        rule = BY_NAME[self.rule]
+        if not rule.on_stack and self.type not in rule.types:
+            return "not applicable"
+        judgement = judge(rule, Stack(self.resources) if rule.on_stack else self.resources[0], self.options)
+        assert not judgement.crash, judgement.crash
+        return "violation" if judgement.findings else "unknown" if judgement.unknown else "pass"
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which !unknown is a value that a preview does not know."""
+
+
+def _unknown(_loader: object, _node: object) -> str:
+    return UNKNOWN
+
+
+cast(Any, _Loader).add_constructor("!unknown", _unknown)
+
+
+def cases() -> Iterator[Case]:
+    """All cases of all tables."""
+    for file in sorted(TABLES.glob("*.yaml")):
+        for group in cast("list[dict[str, Any]]", yaml.load(file.read_text(), _Loader)):
+            for row in group["cases"]:
+                for case in _each(group | row):
+                    yield _case(file.stem.partition("_")[0], case)
+
+
+def _each(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if "each" not in row:
+        yield row
+        return
+    for element in row["each"]:
+        text = json.dumps(row["is"])
+        whole, part = json.dumps("@"), json.dumps(str(element))[1:-1]
+        # In place of a value it keeps its type; within a text, or as a key, it is one.
+        placed = text.replace(f": {whole}", f": {json.dumps(element)}").replace("@", part)
+        yield {**row, "is": json.loads(placed), "when": f"{row['when']}: {element}"}
+
+
+def _case(provider: str, row: dict[str, Any]) -> Case:
+    given = row.get("stack", [{"type": row.get("type", ""), "is": _within(row.get("is"), row.get("at", ""))}])
+    types = {each.get("name", f"it-{index}"): each["type"] for index, each in enumerate(given)}
+    resources = tuple(
+        resource(
+            each["type"],
+            each["is"],
+            name,
+            protect=row.get("protect", False),
+            property_dependencies={
+                key: (urn(types[other], other),) for key, other in each.get("uses", {}).items()
+            },
+        )
+        for name, each in zip(types, given, strict=True)
+    )
+    return Case(
+        provider=provider,
+        controls=tuple(row["control"].split(", ")),
+        rule=row["rule"],
+        verdict=row["verdict"],
+        when=row["when"],
+        type=given[0]["type"] if given else "",
+        resources=resources,
+        options=row.get("options", {}),
+    )
+
+
+def _within(value: Any, path: str) -> Any:
+    """A value below a dotted path; a number is an index."""
+    for step in reversed(path.split(".") if path else []):
+        value = [value] if step.isdigit() else {step: value}
+    return value
+
+
+def main() -> None:
+    """Prints how many cases there are, by provider and verdict, then by control."""
+    found = list(cases())
+    verdicts = ("pass", "violation", "unknown", "not applicable")
+    rows: dict[str, Counter[str]] = {}
+    for case in found:
+        for name in ("all", case.provider, *(f"  {control}" for control in case.controls)):
+            key = name if not name.startswith("  ") else f"{case.provider}{name}"
+            rows.setdefault(key, Counter())[case.verdict] += 1
+    print(f"{'':52}" + "".join(f"{verdict:>16}" for verdict in verdicts) + f"{'cases':>8}")
+    for name, counts in sorted(rows.items(), key=lambda item: (item[0] != "all", item[0])):
+        numbers = "".join(f"{counts[verdict]:>16}" for verdict in verdicts)
+        print(f"{name[:52]:52}{numbers}{counts.total():>8}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,302 @@
+"""Pairs of base and head, made from the program itself, and the reports on them.
+
+`python -m tests.support.review.pairs FOLDER PAIR...` looks at these in two processes, each base once, and
+writes `<pair>.json` and `<pair>.txt` into FOLDER.
+"""
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from review import evaluate
+from review.model import Report
+from review.render import renderings
+from sandbox.progress import Progress
+from sandbox.toolchain import pulumi_cli
+
+ROOT = Path(__file__).parents[3]
+PARTS = (
+    "components",
+    "foundation",
+    "policies",
+    "schemas",
+    "__main__.py",
+    "eks_versions.py",
+    "lazy_sdk.py",
+    "Pulumi.yaml",
+)
+Edit = tuple[str, str, str]
+"""A file, and what in it becomes what; all of it when the first text is empty, no file when both are."""
+
+SECRET = "\n  pipe:appPassword:\n    secure: v1:{0}:{0}\n"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What is edited in the head, and what in the base."""
+
+    head: tuple[Edit, ...]
+    stacks: tuple[str, ...] = ("dev",)
+    base: tuple[Edit, ...] = ()
+
+
+def _every(file: str, before: str, after: str) -> tuple[Edit, ...]:
+    return tuple((file.format(stack), before, after) for stack in ("dev", "stg", "prod"))
+
+
+WAIVER = """\
+- reason: dev may lose a day
+  owner: platform
+  ticket: OPS-1
+  expires: {day}
+  match:
+    - policies: [{policy}]
+      targets: ["{target}"]
+"""
+CLOSED, OPEN = "public: false\n      allowedCidrs: []", "public: true\n      allowedCidrs: [{}]"
+BUCKET = "urn:pulumi:dev::pipe::*::backups*"
+DEV, MAIN = "Pulumi.dev.yaml", "__main__.py"
+RUN_AS_ROOT = (
+    "components/kubernetes/pods.py",
+    "        read_only_root_filesystem=True,\n        run_as_non_root=True",
+    "        read_only_root_filesystem=True,\n        run_as_non_root=False",
+)
+RENAMED: Edit = (DEV, "bucket: pipe-backup-dev\n", "bucket: pipe-dumps-dev\n")
+RUNNER = re.compile(r"^Runner\(.*?^\)\)\n", re.MULTILINE | re.DOTALL)
+
+SPARE = """\
+OriginCertificate("spare", OriginCertificateArgs(
+    hostnames=[f"spare-{host}"], days=settings.edge.certificate_days,
+))"""
+KEY = "key = aws.kms.Key(\n            "
+RENAMED_KEY: Edit = ("components/aws/database.py", f"{KEY}name,", KEY + 'f"{name}-storage",')
+ALIAS: Edit = (
+    "components/aws/database.py",
+    "protect=args.protect, retain_on_delete=True)",
+    "protect=args.protect, retain_on_delete=True, aliases=[pulumi.Alias(name=name)])",
+)
+
+PAIRS: dict[str, Pair] = {
+    "nothing-changed": Pair(()),
+    "setting-changed": Pair(((DEV, "instanceClass: db.t4g.small", "instanceClass: db.t4g.medium"),)),
+    "setting-changed-in-all-stacks": Pair(
+        _every("Pulumi.{}.yaml", "hstsSeconds: 31536000", "hstsSeconds: 63072000"), ("dev", "stg", "prod")
+    ),
+    "image-changed": Pair(((DEV, "sha256:05e27da35aec", "sha256:15e27da35aec"),)),
+    "network-renumbered": Pair(((DEV, "10.10.", "10.11."),)),
+    "zones-reordered": Pair(
+        ((DEV, CLOSED, OPEN.format("8.8.4.4/32, 8.8.8.8/32")),),
+        base=((DEV, CLOSED, OPEN.format("8.8.8.8/32, 8.8.4.4/32")),),
+    ),
+    "bucket-replaced": Pair((RENAMED,)),
+    "bucket-replaced-with-a-waiver": Pair(
+        (
+            RENAMED,
+            (
+                "review/waivers.yaml",
+                "",
+                WAIVER.format(day="{day}", policy="stateful-replaced", target=BUCKET),
+            ),
+        )
+    ),
+    "log-group-removed": Pair(
+        (("components/aws/database.py", '("postgresql", "upgrade")', '("postgresql",)'),)
+    ),
+    "key-renamed-without-alias": Pair((RENAMED_KEY,)),
+    "key-renamed-with-alias": Pair((RENAMED_KEY, ALIAS)),
+    "component-removed": Pair(((MAIN, 'Runner("runner"', "REMOVED"),)),
+    "component-added": Pair(((MAIN, "\nproxy = TlsProxy(", f"\n{SPARE}\nproxy = TlsProxy("),)),
+    "secret-changed": Pair(
+        ((DEV, "config:", "config:" + SECRET.format("dHdv")),),
+        base=((DEV, "config:", "config:" + SECRET.format("b25l")),),
+    ),
+    "policy-broken": Pair((RUN_AS_ROOT,)),
+    "policy-mended": Pair((), base=(RUN_AS_ROOT,)),
+    "policy-made-mandatory": Pair(
+        (("policies/config/dev.json", '"rds-single-zone": "disabled"', '"rds-single-zone": "mandatory"'),)
+    ),
+    "waiver-added": Pair((), base=(("policies/waivers.yaml", "", "[]\n"),)),
+    "waiver-removed": Pair((("policies/waivers.yaml", "", "[]\n"),)),
+    "waiver-without-a-finding": Pair(
+        (
+            (
+                "policies/waivers.yaml",
+                "\n- reason:",
+                "\n"
+                + WAIVER.format(day="{day}", policy="rds-storage-unencrypted", target="urn:pulumi:dev::*")
+                + "- reason:",
+            ),
+        )
+    ),
+    "stack-file-invalid": Pair(((DEV, "cidr: 10.10.0.0/16", "cidr: 10.12.0.0/16"),)),
+    "stack-file-is-no-yaml": Pair(((DEV, "config:", "config: [\n"),)),
+    "stack-file-added": Pair((), base=((DEV, "", ""),)),
+    "stack-file-removed": Pair(((DEV, "", ""),)),
+    "syntax-error": Pair(
+        (("components/aws/backup_bucket.py", "class BackupBucket(", "class BackupBucket(("),)
+    ),
+    "exception": Pair(
+        (
+            (
+                "components/aws/ci_runner.py",
+                "        super().__init__(",
+                "        {}['connection']\n        super().__init__(",
+            ),
+        )
+    ),
+    "exception-in-an-output": Pair(
+        (
+            (
+                MAIN,
+                "\nproxy = TlsProxy(",
+                "\npulumi.Output.from_input({}).apply(lambda given: given['late'])\nproxy = TlsProxy(",
+            ),
+        )
+    ),
+    "base-does-not-evaluate": Pair(
+        (), base=(("components/aws/backup_bucket.py", "class BackupBucket(", "class BackupBucket(("),)
+    ),
+    "packages-changed": Pair(
+        (("requirements.txt", "", "pulumi==3.259.1\n"),),
+        base=(("requirements.txt", "", "pulumi==3.259.0\n"),),
+    ),
+    "team-renamed": Pair(((DEV, "team: platform", "team: infrastructure"),)),
+    "prod-weaker-than-stg": Pair(
+        (
+            ("Pulumi.prod.yaml", "replicas: { min: 3, max: 12", "replicas: { min: 2, max: 12"),
+            ("Pulumi.prod.yaml", "multiAz: true", "multiAz: false"),
+        ),
+        ("stg", "prod"),
+    ),
+    "prod-unprotected": Pair((("Pulumi.prod.yaml", "protect: true", "protect: false"),), ("prod",)),
+    "gateways-added": Pair(((DEV, "natGateways: one", "natGateways: each-zone"),)),
+    "monitor-threshold-changed": Pair(
+        _every("Pulumi.{}.yaml", "warning: 0.5, critical: 1 }", "warning: 0.5, critical: 2 }"), ("dev", "stg")
+    ),
+}
+
+
+QUICK = (
+    "nothing-changed",
+    "setting-changed",
+    "bucket-replaced",
+    "bucket-replaced-with-a-waiver",
+    "policy-broken",
+    "stack-file-invalid",
+    "stack-file-is-no-yaml",
+    "syntax-error",
+)
+"""The pairs of the engine lane: one of each kind of report. All share the base dev."""
+
+DAY = f"{date.today() + timedelta(days=30)}"
+
+
+def named(text: str, tree: Path) -> str:
+    """Text with a line of the program in place of its number, and no day: what a snapshot can hold."""
+
+    def line(found: re.Match[str]) -> str:
+        file = tree / found[1]
+        lines = file.read_text().splitlines() if file.is_file() else []
+        number = int(found[2])
+        return f"{found[1]}:«{lines[number - 1].strip()}»" if number <= len(lines) else found[0]
+
+    text = re.sub(r"([\w./-]+\.(?:py|yaml)):(\d+)\b(?! of the base)", line, text)
+    text = re.sub(r":\d+ of the base", ":… of the base", text)
+    text = re.sub(
+        r"(pipe-api-database-|app_|→ |\"\]:? )[0-9a-f]{8}\b", r"\1<hash>", text
+    )  # of random secrets
+    text = re.sub(r"\(\d+ days left\)", "(<days> left)", text.replace(DAY, "<day>"))
+    return text.replace(f"{tree}/", "")
+
+
+def plant(tree: Path, edits: Iterable[Edit], day: str) -> None:
+    """Make edits in a tree; each has to apply."""
+    for name, before, after in edits:
+        file = tree / name
+        if not before:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(after.replace("{day}", day)) if after else file.unlink()
+            continue
+        text = file.read_text()
+        if after == "REMOVED":
+            assert RUNNER.search(text), "the runner is no longer composed as it was"
+            file.write_text(RUNNER.sub("", text))
+            continue
+        assert before in text, f"{name} no longer has {before!r}"
+        file.write_text(text.replace(before, after.replace("{day}", day)))
+
+
+def copy(to: Path) -> Path:
+    """The program's tree without caches and sandboxes."""
+    for part in (*PARTS, *(file.name for file in ROOT.glob("Pulumi.*.yaml"))):
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, to / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            to.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, to / part)
+    return to
+
+
+def _bases(folder: Path, names: Iterable[str]) -> dict[tuple[tuple[Edit, ...], str], Path]:
+    """Bring every base that the pairs need up, once a stack: the folder of its job."""
+    wanted = {(PAIRS[name].base, stack): None for name in names for stack in PAIRS[name].stacks}
+    found = {each: folder / f"base-{number}" for number, each in enumerate(wanted)}
+
+    def bring_up(each: tuple[tuple[Edit, ...], str]) -> None:
+        base, stack = each
+        tree = copy(found[each] / "tree")
+        plant(tree, base, "")
+        project = tree if (tree / f"Pulumi.{stack}.yaml").exists() else None
+        evaluate.run((tree, tree), {stack: (project, None)}, found[each] / "work", 5)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(bring_up, found))
+    return found
+
+
+def _look(name: str, folder: Path, bases: dict[tuple[tuple[Edit, ...], str], Path]) -> Report:
+    pair = PAIRS[name]
+    head = copy(folder / name / "head")
+    plant(head, pair.head, DAY)
+    base = bases[pair.base, pair.stacks[0]] / "tree"
+    for stack in pair.stacks:
+        if (work := bases[pair.base, stack] / "work" / stack).exists():
+            shutil.copytree(work, folder / name / "work" / stack)
+    trees = base, head
+    work, projects = folder / name / "work", evaluate.stacks(trees, pair.stacks)
+    return evaluate.report(trees, ("base", "head"), projects, work, 5)
+
+
+def main(folder: Path, names: Sequence[str]) -> None:
+    """Look at the pairs, two at a time."""
+    import multiprocessing
+
+    os.environ["PULUMI"] = str(pulumi_cli.find(Progress()))
+    bases = _bases(folder, names)
+
+    def look(half: Sequence[str]) -> None:
+        for name in half:
+            report = _look(name, folder, bases)
+            (folder / f"{name}.txt").write_text(named(renderings.terminal(report), folder / name / "head"))
+            (folder / f"{name}.json").write_text(renderings.as_json(report))
+            print(name, flush=True)
+
+    context = multiprocessing.get_context("fork")
+    halves = [context.Process(target=look, args=(names[start::2],)) for start in (0, 1)]
+    for half in halves:
+        half.start()
+    for half in halves:
+        half.join()
+    if any(half.exitcode for half in halves):
+        sys.exit("a pair could not be looked at; see above")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]).resolve(), sys.argv[2:])

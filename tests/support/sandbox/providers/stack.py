@@ -1,0 +1,89 @@
+"""A stack on the real engine, with the providers attached: a program of a test, run in this process."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pulumi import automation
+
+from sandbox.providers import serve
+from tests.support.policies.engine import command
+
+Operation = Literal["preview", "up", "refresh", "destroy", "cancel"]
+
+
+@dataclass
+class Outcome:
+    """What an operation did."""
+
+    ops: dict[str, str] = field(default_factory=dict[str, str])
+    """The step of each resource by its name; without the stack, the providers and what stayed the same."""
+    differences: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+    """The detailed diff of each resource that changes: path → kind."""
+    outputs: dict[str, Any] = field(default_factory=dict[str, Any])
+    fault: str = ""
+    """What the engine said when it failed."""
+
+
+class Stack:
+    """A stack `dev` of a project `pipe` in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("home", "state"):
+            (folder / name).mkdir(exist_ok=True)
+        self._environment = {
+            "PULUMI_HOME": str(folder / "home"),
+            "PULUMI_CONFIG_PASSPHRASE": "tests",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+        backend = automation.ProjectBackend(f"file://{folder / 'state'}")
+        self._stack = automation.create_or_select_stack(
+            "dev",
+            project_name="pipe",
+            program=lambda: None,
+            opts=automation.LocalWorkspaceOptions(
+                work_dir=str(folder),
+                env_vars=self._environment,
+                pulumi_command=command(),
+                project_settings=automation.ProjectSettings("pipe", "python", backend=backend),
+            ),
+        )
+
+    def config(self, package: str = "aws", **settings: str) -> None:
+        """Settings of a package's default provider."""
+        for key, value in settings.items():
+            self._stack.set_config(f"{package}:{key}", automation.ConfigValue(value))
+
+    def run(self, operation: Operation, program: Callable[[], None] | None = None, **options: Any) -> Outcome:
+        """Run an operation with providers of its own; an engine that fails is an outcome as well."""
+        outcome = Outcome()
+
+        def seen(event: automation.EngineEvent) -> None:
+            step = event.resource_pre_event or event.res_outputs_event
+            if step is None or step.metadata.type.startswith("pulumi:"):
+                return
+            if step.metadata.op in ("same", "refresh", "read"):
+                return
+            name = step.metadata.urn.rpartition("::")[2]
+            outcome.ops[name] = step.metadata.op
+            for path, difference in (step.metadata.detailed_diff or {}).items():
+                outcome.differences.setdefault(name, {})[path] = str(difference.diff_kind.value)
+
+        workspace = self._stack.workspace
+        workspace.program = program
+        with serve(self.folder) as ports:
+            attached = ",".join(f"{name}:{port}" for name, port in ports.items())
+            workspace.env_vars = self._environment | {"PULUMI_DEBUG_PROVIDERS": attached}
+            try:
+                if operation == "cancel":
+                    self._stack.cancel()
+                else:
+                    result = getattr(self._stack, operation)(on_event=seen, **options)
+                    found: dict[str, Any] = getattr(result, "outputs", None) or {}
+                    outcome.outputs = {key: output.value for key, output in found.items()}
+            except automation.CommandError as fault:
+                outcome.fault = str(fault)
+        return outcome

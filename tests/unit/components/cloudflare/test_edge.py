@@ -1,0 +1,246 @@
+from collections.abc import Callable
+from typing import Any
+
+import pulumi
+import pytest
+
+from components.cloudflare.edge import Edge, EdgeArgs, zone_settings
+from components.common.naming import Labels
+from components.settings.edge import Edge as Settings
+from components.settings.edge import Zone
+from tests.support.components.fixtures import Recorder, evaluate, secret
+from tests.support.components.resource_options import Options, recording
+
+RECORD, SETTING = "cloudflare:index/dnsRecord:DnsRecord", "cloudflare:index/zoneSetting:ZoneSetting"
+RULESET, DNSSEC = "cloudflare:index/ruleset:Ruleset", "cloudflare:index/zoneDnssec:ZoneDnssec"
+HOSTS = '{"pipe.dev" "stg.pipe.dev" "dev.pipe.dev"}'
+
+Declare = Callable[..., dict[str, Any]]
+Topic = Callable[..., Any]
+
+
+@pytest.fixture
+def options() -> Options:
+    return {}
+
+
+@pytest.fixture
+def declare(recorder: Recorder, labels: Labels, topic: Topic, options: Options) -> Declare:
+    """Declares the edge of a stack, its zone changed, and returns what it offers."""
+    recorder.answers["cloudflare:index/getZone:getZone"] = {"id": "zone-id"}
+
+    def run(stack: str = "prod", *, zone: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+        settings = topic(Settings, "edge", stack, **changes)
+        if zone:
+            settings = settings.model_copy(update={"zone": settings.zone.model_copy(update=zone)})
+        seen: dict[str, Any] = {}
+
+        def program() -> pulumi.Output[Any]:
+            edge = Edge(
+                "edge",
+                EdgeArgs(
+                    settings=settings,
+                    labels=labels,
+                    origin_hostname="pipe.elb.amazonaws.com",
+                    synthetic_token=pulumi.Output.secret("the-token"),
+                ),
+                recording(options),
+            )
+            return pulumi.Output.all(
+                url=edge.url, frontend_url=edge.frontend_url, zone_id=edge.zone_id, ds_record=edge.ds_record
+            ).apply(seen.update)
+
+        evaluate(program)
+        return seen
+
+    return run
+
+
+def rule(recorder: Recorder, phase: str) -> dict[str, Any]:
+    """The only rule of a phase."""
+    ruleset = recorder.of_type(RULESET)[f"edge-{phase.replace('_', '-')}"]
+    assert (ruleset["kind"], ruleset["phase"], ruleset["zoneId"]) == ("zone", phase, "zone-id")
+    rules: list[dict[str, Any]] = ruleset["rules"]
+    if phase == "http_request_firewall_custom":
+        rules = ruleset["rules"]["value"]  # with a secret in it, all of it is one
+    [only] = rules
+    return only
+
+
+def test_the_host_goes_through_cloudflare_to_the_load_balancer(declare: Declare, recorder: Recorder) -> None:
+    offered = declare("dev")
+    assert recorder.of_type(RECORD)["edge"] == {
+        "zoneId": "zone-id",
+        "name": "dev.pipe.dev",
+        "type": "CNAME",
+        "content": "pipe.elb.amazonaws.com",
+        "proxied": True,
+        "ttl": 1,
+        "comment": "pipe-test: to the load balancer; managed by Pulumi",
+    }
+    assert offered == {
+        "url": "https://dev.pipe.dev",
+        "frontend_url": "https://app-dev.pipe.dev",
+        "zone_id": "zone-id",
+        "ds_record": None,
+    }
+
+
+@pytest.mark.parametrize("proxied", [True, False])
+def test_the_frontends_host_goes_to_vercel(declare: Declare, recorder: Recorder, proxied: bool) -> None:
+    declare("stg", frontendProxied=proxied)
+    record = recorder.of_type(RECORD)["edge-frontend"]
+    assert (record["name"], record["content"]) == ("app-stg.pipe.dev", "cname.vercel-dns.com")
+    assert record["proxied"] is proxied
+
+
+@pytest.mark.parametrize("stack", ["dev", "stg"])
+def test_a_stack_that_does_not_own_the_zone_declares_its_two_records(
+    declare: Declare, recorder: Recorder, stack: str
+) -> None:
+    declare(stack)
+    assert set(recorder.inputs) == {("pipe:edge:Edge", "edge"), (RECORD, "edge"), (RECORD, "edge-frontend")}
+
+
+def test_the_owner_sets_what_the_zone_has_only_once(declare: Declare, recorder: Recorder) -> None:
+    declare()
+    assert {inputs["settingId"]: inputs["value"] for inputs in recorder.of_type(SETTING).values()} == {
+        "ssl": "strict",
+        "min_tls_version": "1.2",
+        "tls_1_3": "on",
+        "always_use_https": "on",
+        "security_header": {
+            "strict_transport_security": {
+                "enabled": True,
+                "max_age": 31536000,
+                "include_subdomains": True,
+                "preload": False,
+                "nosniff": True,
+            }
+        },
+        "http3": "on",
+        "http2": "on",
+    }
+    assert {inputs["zoneId"] for inputs in recorder.of_type(SETTING).values()} == {"zone-id"}
+
+
+def test_http2_is_not_set_where_the_plan_has_it_read_only(topic: Topic) -> None:
+    zone: Zone = topic(Settings, "edge").zone
+    assert "http2" not in zone_settings(zone.model_copy(update={"plan": "free"}))
+
+
+def test_only_the_configured_authorities_may_issue_certificates(declare: Declare, recorder: Recorder) -> None:
+    declare(zone={"certificate_authorities": ["letsencrypt.org", "pki.goog"]})
+    authorities = {
+        name: (record["name"], record["type"], record["data"])
+        for name, record in recorder.of_type(RECORD).items()
+        if record["type"] == "CAA"
+    }
+    assert authorities == {
+        f"edge-caa-{authority}": ("pipe.dev", "CAA", {"flags": 0, "tag": "issue", "value": authority})
+        for authority in ("letsencrypt.org", "pki.goog")
+    }
+
+
+def test_a_zone_that_is_not_signed_has_no_record_for_the_registrar(
+    declare: Declare, recorder: Recorder
+) -> None:
+    assert declare(zone={"dnssec": False})["ds_record"] is None
+    assert recorder.of_type(DNSSEC) == {}
+
+
+def test_signing_the_zone_makes_the_record_for_the_registrar(
+    declare: Declare, recorder: Recorder, options: Options
+) -> None:
+    recorder.computed[DNSSEC] = {"ds": "pipe.dev. 3600 IN DS 2371 13 2 ABCD"}
+    assert declare(zone={"dnssec": True})["ds_record"] == "pipe.dev. 3600 IN DS 2371 13 2 ABCD"
+    assert recorder.of_type(DNSSEC) == {"edge": {"zoneId": "zone-id", "status": "active"}}
+    # Without signatures, and with the record still at the registrar, nobody would find the zone.
+    assert options[DNSSEC, "edge"].retain_on_delete is True
+
+
+def test_a_phase_has_one_ruleset(declare: Declare, recorder: Recorder) -> None:
+    declare()
+    assert sorted(inputs["phase"] for inputs in recorder.of_type(RULESET).values()) == [
+        "http_ratelimit",
+        "http_request_cache_settings",
+        "http_request_firewall_custom",
+        "http_request_firewall_managed",
+    ]
+    assert {(RULESET, name) for name in recorder.of_type(RULESET)} <= recorder.deleted_first
+
+
+def test_static_content_of_the_frontends_is_cached_as_they_say(declare: Declare, recorder: Recorder) -> None:
+    declare(zone={"cached_hosts": ["app.pipe.dev"]})
+    cached = rule(recorder, "http_request_cache_settings")
+    assert cached["expression"].startswith(
+        '(http.host in {"app.pipe.dev"} and http.request.uri.path.extension in {"avif" "css" '
+    )
+    assert cached["action"] == "set_cache_settings"
+    assert cached["actionParameters"] == {
+        "cache": True,
+        "edgeTtl": {"mode": "respect_origin"},
+        "browserTtl": {"mode": "respect_origin"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("plan", "rulesets"),
+    [
+        ("free", ["77454fe2d30c4220b5701f6fdfb893ba"]),
+        ("pro", ["efb7b8c949ac4650a09736fc376e9aee", "4814384a9e5d4991b9815dcfc25d2f1f"]),
+        ("enterprise", ["efb7b8c949ac4650a09736fc376e9aee", "4814384a9e5d4991b9815dcfc25d2f1f"]),
+    ],
+)
+def test_the_managed_rules_are_those_of_the_plan(
+    declare: Declare, recorder: Recorder, plan: str, rulesets: list[str]
+) -> None:
+    declare(zone={"plan": plan})
+    rules = recorder.of_type(RULESET)["edge-http-request-firewall-managed"]["rules"]
+    assert [each["actionParameters"]["id"] for each in rules] == rulesets
+    assert {(each["action"], each["expression"]) for each in rules} == {("execute", "true")}
+
+
+def test_an_address_that_asks_too_often_is_blocked(declare: Declare, recorder: Recorder) -> None:
+    declare()
+    limit = rule(recorder, "http_ratelimit")
+    assert (limit["action"], limit["expression"]) == ("block", f"(http.host in {HOSTS})")
+    assert limit["ratelimit"] == {
+        "characteristics": ["cf.colo.id", "ip.src"],
+        "period": 60,
+        "requestsPerPeriod": 300,
+        "mitigationTimeout": 600,
+    }
+
+
+def test_on_the_free_plan_the_rate_limit_looks_at_the_path_alone(
+    declare: Declare, recorder: Recorder
+) -> None:
+    declare(zone={"plan": "free"})
+    assert rule(recorder, "http_ratelimit")["expression"] == 'starts_with(http.request.uri.path, "/")'
+
+
+def test_synthetic_checks_pass_by_a_secret_header(declare: Declare, recorder: Recorder) -> None:
+    declare()
+    skip = rule(recorder, "http_request_firewall_custom")
+    assert skip["expression"] == (
+        f'(http.host in {HOSTS} and any(http.request.headers["x-pipe-synthetic"][*] eq "the-token"))'
+    )
+    assert skip["action"] == "skip"
+    assert skip["actionParameters"] == {
+        "phases": ["http_ratelimit", "http_request_sbfm"],
+        "products": ["bic", "securityLevel", "uaBlock"],
+    }
+
+
+def test_the_free_plan_has_no_bot_rules_to_skip(declare: Declare, recorder: Recorder) -> None:
+    declare(zone={"plan": "free"})
+    skip = rule(recorder, "http_request_firewall_custom")
+    assert skip["actionParameters"]["phases"] == ["http_ratelimit"]
+
+
+def test_the_token_is_in_no_plain_input(declare: Declare, recorder: Recorder) -> None:
+    declare()
+    skip = recorder.inputs.pop((RULESET, "edge-http-request-firewall-custom"))
+    assert skip["rules"] == secret(skip["rules"]["value"])
+    assert "the-token" not in repr(recorder.inputs)

@@ -1,0 +1,11 @@
+"""Fixtures of components for this lane."""
+
+from tests.support.components.fixtures import (
+    labels as labels,
+)
+from tests.support.components.fixtures import (
+    recorder as recorder,
+)
+from tests.support.components.fixtures import (
+    topic as topic,
+)

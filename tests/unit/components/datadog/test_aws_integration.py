@@ -1,0 +1,73 @@
+import json
+from collections.abc import Callable
+
+import pytest
+
+from components.common.naming import Labels
+from components.datadog.aws_integration import DATADOG_ACCOUNTS, AwsIntegration, AwsIntegrationArgs
+from components.settings.monitoring import Monitoring
+from tests.support.components.fixtures import Recorder, evaluate
+from tests.support.components.iam_evaluation import verdict
+
+Declare = Callable[..., Recorder]
+ACCOUNT = "datadog:aws/integrationAccount:IntegrationAccount"
+
+
+@pytest.fixture
+def declare(recorder: Recorder, labels: Labels) -> Declare:
+    recorder.computed[ACCOUNT] = {
+        "authConfig": {"awsAuthConfigRole": {"roleName": "pipe-test-datadog", "externalId": "chosen"}}
+    }
+
+    def run(site: str = "ap1.datadoghq.com", *, enabled: bool = True) -> Recorder:
+        args = AwsIntegrationArgs(enabled=enabled, site=site, labels=labels)
+        evaluate(lambda: AwsIntegration("aws", args).urn)
+        return recorder
+
+    return run
+
+
+def test_switched_off_there_is_nothing_but_the_component(declare: Declare) -> None:
+    recorder = declare(enabled=False)
+    assert {typ for typ, _ in recorder.inputs} == {"pipe:monitoring:AwsIntegration"}
+
+
+def test_datadog_knows_the_account_by_a_role_and_reads_one_region(declare: Declare) -> None:
+    account = declare().of_type(ACCOUNT)["aws"]
+    assert account["awsAccountId"] == "123456789012"
+    assert account["authConfig"] == {"awsAuthConfigRole": {"roleName": "pipe-test-datadog"}}
+    assert account["awsRegions"] == {"includeOnlies": ["ap-northeast-1"]}
+    assert "AWS/RDS" in account["metricsConfig"]["namespaceFilters"]["includeOnlies"]
+
+
+@pytest.mark.parametrize(
+    ("site", "datadogs_account"),
+    [
+        ("ap1.datadoghq.com", "417141415827"),
+        ("ap2.datadoghq.com", "412381753143"),
+        ("datadoghq.eu", "464622532012"),
+    ],
+)
+def test_the_role_trusts_the_sites_account_with_our_external_id(
+    declare: Declare, site: str, datadogs_account: str
+) -> None:
+    role = declare(site).of_type("aws:iam/role:Role")["aws"]
+    assert role["name"] == "pipe-test-datadog"
+    [statement] = json.loads(role["assumeRolePolicy"])["Statement"]
+    assert statement["Principal"] == {"AWS": f"arn:aws:iam::{datadogs_account}:root"}
+    assert statement["Condition"] == {"StringEquals": {"sts:ExternalId": "chosen"}}
+
+
+def test_every_site_that_the_settings_allow_has_an_account() -> None:
+    sites = Monitoring.model_json_schema()["properties"]["site"]["enum"]
+    assert set(DATADOG_ACCOUNTS) == set(sites)
+
+
+def test_datadog_reads_metrics_and_no_data(declare: Declare) -> None:
+    recorder = declare()
+    policy = recorder.of_type("aws:iam/rolePolicy:RolePolicy")["aws"]["policy"]
+    database = "arn:aws:rds:ap-northeast-1:123456789012:db:pipe-prod-db"
+    assert verdict([policy], "cloudwatch:GetMetricData", "*", {}) == "allow"
+    assert verdict([policy], "rds:DescribeDBInstances", database, {}) == "allow"
+    assert verdict([policy], "s3:GetObject", "arn:aws:s3:::pipe-backup/latest.dump", {}) == "nothing"
+    assert verdict([policy], "rds:ModifyDBInstance", database, {}) == "nothing"

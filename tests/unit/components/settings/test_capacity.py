@@ -1,0 +1,70 @@
+"""The checks of the quotas and the published limits count the same pods."""
+
+from decimal import Decimal
+
+import pytest
+
+from components.settings import capacity
+from components.settings.kubernetes import Replicas
+from components.settings.load import load_file, read
+from components.settings.scale_limits import LIMITS
+from components.settings.stack import Settings
+from components.settings.types import quantity
+from tests.support.components.fixtures import ROOT
+
+STACKS = ("dev", "stg", "prod")
+ROWS = {
+    "quotaPods": "Pods at the maximum, rolling / quota",
+    "quotaCpu": "CPU limits at the maximum, rolling / quota",
+    "quotaMemory": "Memory limits at the maximum, rolling / quota",
+}
+
+
+def settings(stack: str) -> Settings:
+    return load_file(ROOT / f"Pulumi.{stack}.yaml").settings
+
+
+def refused(stack: str, quota: str, value: object) -> bool:
+    """Return whether the stack's file with another quota has a fault there."""
+    config = dict(load_file(ROOT / f"Pulumi.{stack}.yaml").config)
+    config["pipe:kubernetes"] = {**config["pipe:kubernetes"], quota: value}
+    return f"pipe:kubernetes.{quota}" in [fault.key for fault in read(config)[1]]
+
+
+def written(quota: str, amount: Decimal) -> object:
+    """An amount as the stack file has it."""
+    return {"quotaPods": int(amount), "quotaCpu": f"{amount:f}", "quotaMemory": f"{amount:.0f}Mi"}[quota]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("quota", ROWS)
+def test_the_published_need_is_the_least_quota_that_is_valid(stack: str, quota: str) -> None:
+    published = Decimal(str(LIMITS[ROWS[quota]](settings(stack))).split()[0])
+    less = published - (Decimal("0.1") if quota == "quotaCpu" else 1)
+    assert not refused(stack, quota, written(quota, published))
+    assert refused(stack, quota, written(quota, less))
+
+
+@pytest.mark.parametrize(("most", "rolling"), [(1, 2), (3, 4), (4, 5), (5, 7), (12, 15)])
+def test_a_quarter_more_pods_rounded_up_while_rolling(most: int, rolling: int) -> None:
+    """Kubernetes rounds maxSurge up (Deployment, max surge)."""
+    replicas = Replicas.model_validate({"min": 1, "max": most, "targetCpuPercent": 70})
+    assert capacity.pods_while_rolling(replicas) == rolling
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_quotas_hold_all_old_pods_besides_the_new_ones(stack: str) -> None:
+    """Pods that are leaving count until their grace period is over (kubernetes/kubernetes,
+    pkg/quota/v1/evaluator/core/pods.go, QuotaV1Pod); the proxy's stay longer than its rollout takes."""
+    file = settings(stack)
+    leaving = (file.api, file.proxy)
+    pods = capacity.pods(file) + sum(workload.replicas.max for workload in leaving)
+    cpu = capacity.cpu_limits(file) + sum(
+        workload.replicas.max * quantity(workload.resources.cpu_limit) for workload in leaving
+    )
+    memory = capacity.memory_limits(file) + sum(
+        workload.replicas.max * quantity(workload.resources.memory_limit) for workload in leaving
+    )
+    assert pods <= file.kubernetes.quota_pods
+    assert cpu <= quantity(file.kubernetes.quota_cpu)
+    assert memory <= quantity(file.kubernetes.quota_memory)

@@ -1,0 +1,102 @@
+"""The committed stack files, and the schema by which editors know them."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import jsonschema
+import pytest
+import yaml
+
+from components.settings.json_schema import KeyPath, example, keys, node, stack_file
+from components.settings.load import load_file
+from components.settings.stack import SECRETS
+from eks_versions import OFFERED, STANDARD_SUPPORT
+from tests.support.components.settings.stack_files import ROOT, STACKS, changed, committed, write
+
+SCHEMA = ROOT / "schemas" / "stack-file.schema.json"
+
+
+def leaves(path: KeyPath = ()) -> Iterator[KeyPath]:
+    """Every key that holds no map."""
+    for key in keys(path):
+        inner = (*path, key)
+        if node(inner)["type"] == "object":
+            yield from leaves(inner)
+        else:
+            yield inner
+
+
+def key_paths(value: Any, path: str = "") -> set[str]:
+    """Every key of a config; entries of lists are values."""
+    if not isinstance(value, dict):
+        return {path}
+    return {
+        found
+        for key, inner in cast(dict[str, Any], value).items()
+        for found in key_paths(inner, f"{path}.{key}")
+    }
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_committed_file_is_valid(stack: str) -> None:
+    assert load_file(ROOT / f"Pulumi.{stack}.yaml").faults == []
+
+
+@pytest.mark.parametrize("version", OFFERED)
+def test_a_cluster_may_have_the_versions_in_standard_support_alone(version: str, tmp_path: Path) -> None:
+    file = load_file(write(tmp_path, changed({"pipe:cluster.version": version})))
+    assert (file.faults == []) == (version in STANDARD_SUPPORT)
+
+
+def test_all_files_have_the_same_keys() -> None:
+    dev, stg, prod = (key_paths(committed(stack)) for stack in STACKS)
+    assert dev == stg == prod
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_committed_file_holds_no_secret_and_no_key_to_one(stack: str) -> None:
+    text = (ROOT / f"Pulumi.{stack}.yaml").read_text()
+    assert "secure:" not in text and set(yaml.safe_load(text)) == {"config"}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_schema_accepts_a_committed_file_and_the_file_names_it(stack: str) -> None:
+    text = (ROOT / f"Pulumi.{stack}.yaml").read_text()
+    jsonschema.validate(yaml.safe_load(text), json.loads(SCHEMA.read_text()))
+    assert text.startswith("# yaml-language-server: $schema=schemas/stack-file.schema.json\n")
+
+
+def test_the_committed_schema_is_current() -> None:
+    assert json.loads(SCHEMA.read_text()) == stack_file(), (
+        "run: python -m components.settings --schema > schemas/stack-file.schema.json"
+    )
+
+
+def test_the_schema_is_one() -> None:
+    jsonschema.Draft202012Validator.check_schema(stack_file())
+
+
+def test_the_schema_marks_secrets_and_takes_them_encrypted_only() -> None:
+    properties = stack_file()["properties"]["config"]["properties"]
+    assert {key for key, schema in properties.items() if schema.get("writeOnly")} == set(SECRETS)
+    for key in SECRETS:
+        jsonschema.validate({"secure": "v1:kS2n:aGVsbG8="}, properties[key])
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate("hunter2-hunter2-hunter2", properties[key])
+
+
+@pytest.mark.parametrize("path", list(leaves()), ids=lambda path: ".".join(map(str, path)))
+def test_every_key_says_what_it_is_for_and_has_an_example(path: KeyPath) -> None:
+    parent = node(path[:-1])["properties"][path[-1]]
+    assert parent.get("description"), "no docstring"
+    schema = node((*path, 0)) if node(path)["type"] == "array" else node(path)
+    jsonschema.validate(example(schema), schema)
+
+
+def test_the_project_declares_every_key_of_ours_without_a_value() -> None:
+    project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
+    own = {key.removeprefix("pipe:") for key in (*keys(()), *SECRETS) if key.startswith("pipe:")}
+    assert set(project["config"]) == own
+    assert all(declared["default"] in ({}, "") for declared in project["config"].values())

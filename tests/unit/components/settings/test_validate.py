@@ -1,0 +1,210 @@
+"""`python -m components.settings`: what people and CI see of stack files."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.settings.__main__ import main
+from components.settings.json_schema import stack_file
+from tests.support.components.settings.stack_files import STACKS, changed, committed, write
+
+Files = Callable[..., list[str]]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    """`files(dev={key: value})`: options that name a folder with all stack files, some changed."""
+
+    def write_all(**changes: dict[str, Any]) -> list[str]:
+        for stack in STACKS:
+            write(tmp_path, changed(changes.get(stack, {}), stack=stack), stack)
+        return ["--directory", str(tmp_path)]
+
+    return write_all
+
+
+def test_the_committed_files_are_valid(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert capsys.readouterr().out == (
+        "Pulumi.dev.yaml: valid\nPulumi.prod.yaml: valid\nPulumi.stg.yaml: valid\n"
+    )
+
+
+def test_one_stack_is_asked_for(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    directory = files(dev={"pipe:api.graceSeconds": 5})
+    assert main(["prod", *directory]) == 0
+    assert main(["dev", *directory]) == 1
+    assert capsys.readouterr().out == (
+        "Pulumi.prod.yaml: valid\n"
+        "Pulumi.dev.yaml: 1 fault\n\n"
+        "  pipe:api.graceSeconds = 5\n"
+        "    allowed: a whole number at least 15 and at most 600\n"
+        "    fix:     pulumi config set --path 'pipe:api.graceSeconds' 30 --stack dev\n"
+    )
+
+
+def test_a_stack_without_file_is_no_question(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    directory = files()
+    assert main(["qa", *directory]) == 2
+    assert capsys.readouterr().err == f"No Pulumi.qa.yaml in {directory[1]}; there are: dev, prod, stg\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("config: {a: 1, a: 2}\n", "the key a twice"),
+        ("config: [1\n", "while parsing a flow sequence"),
+        ("conf: {}\n", "no map `config:` in it"),
+        ("", "no map `config:` in it"),
+    ],
+)
+def test_what_is_no_stack_file(
+    text: str, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "Pulumi.dev.yaml").write_text(text)
+    assert main(["--directory", str(tmp_path)]) == 1
+    assert capsys.readouterr().out.startswith(f"Pulumi.dev.yaml: not a stack file: {reason}")
+
+
+def test_missing_secrets_are_faults_where_they_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dev", "--secrets"]) == 1
+    assert capsys.readouterr().out.count("config set --secret") == 6
+
+
+def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--schema"]) == 0
+    assert json.loads(capsys.readouterr().out) == stack_file()
+
+
+@pytest.mark.parametrize(("environment", "colored"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_colour_is_for_terminals_and_can_be_refused(
+    environment: dict[str, str],
+    colored: bool,
+    files: Files,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    main(["dev", *files(dev={"pipe:api.graceSeconds": 5})])
+    assert ("\033[" in capsys.readouterr().out) == colored
+
+
+ACROSS = {
+    "no stack owns the zone": (
+        {"prod": {"pipe:edge.zone.owned": False}},
+        "Pulumi.prod.yaml: 1 fault\n\n"
+        "  pipe:edge.zone.owned = false\n"
+        "    allowed: true in exactly one stack of pipe.dev\n"
+        "    fix:     pulumi config set --path 'pipe:edge.zone.owned' true --stack prod",
+    ),
+    "two stacks own the zone": (
+        {"dev": {"pipe:edge.zone.owned": True}},
+        "Pulumi.dev.yaml: 1 fault\n\n"
+        "  pipe:edge.zone.owned = true\n"
+        "    allowed: false: Pulumi.prod.yaml has it for pipe.dev\n"
+        "    fix:     pulumi config set --path 'pipe:edge.zone.owned' false --stack dev",
+    ),
+    "two stacks have the account read": (
+        {"stg": {"pipe:monitoring.integration": True}},
+        "Pulumi.stg.yaml: 1 fault\n\n"
+        "  pipe:monitoring.integration = true\n"
+        "    allowed: false: Pulumi.prod.yaml has it for 123456789012\n"
+        "    fix:     pulumi config set --path 'pipe:monitoring.integration' false --stack stg",
+    ),
+    "zone settings of a stack that does not own the zone": (
+        {"dev": {"pipe:edge.zone.minTls": "1.3", "pipe:edge.zone.hosts[3]": "old.pipe.dev"}},
+        "Pulumi.dev.yaml: 2 faults\n\n"
+        '  pipe:edge.zone.minTls = "1.3"\n'
+        '    allowed: as in Pulumi.prod.yaml, which owns the zone: "1.2"\n'
+        "    fix:     pulumi config set --path 'pipe:edge.zone.minTls' 1.2 --stack dev\n\n"
+        '  pipe:edge.zone.hosts = ["pipe.dev", "stg.pipe.dev", "dev.pipe.dev", "old.pipe.dev"]\n'
+        "    allowed: as in Pulumi.prod.yaml, which owns the zone:"
+        ' ["pipe.dev", "stg.pipe.dev", "dev.pipe.dev"]\n'
+        "    fix:     pulumi config rm --path 'pipe:edge.zone.hosts[3]' --stack dev",
+    ),
+    "a host that another stack has": (
+        {"stg": {"pipe:edge.host": "dev.pipe.dev"}},
+        "Pulumi.stg.yaml: 1 fault\n\n"
+        '  pipe:edge.host = "dev.pipe.dev"\n'
+        "    allowed: another value than in Pulumi.dev.yaml\n"
+        "    fix:     pulumi config set --path 'pipe:edge.host' stg.pipe.dev --stack stg",
+    ),
+    "the bucket of prod": (
+        {"dev": {"pipe:backups.bucket": "pipe-backup"}},
+        "Pulumi.dev.yaml: 1 fault\n\n"
+        '  pipe:backups.bucket = "pipe-backup"\n'
+        "    allowed: another value than in Pulumi.prod.yaml\n"
+        "    fix:     pulumi config set --path 'pipe:backups.bucket' pipe-backup-dev --stack dev",
+    ),
+    "a provider's key in one file only": (
+        {
+            "dev": {"aws:profile": "pipe"},
+            "stg": {"aws:profile": "pipe"},
+        },
+        "Pulumi.prod.yaml: 1 fault\n\n"
+        "  aws:profile is missing\n"
+        "    allowed: the keys of the other stack files; Pulumi.stg.yaml has it\n"
+        "    fix:     pulumi config set aws:profile pipe --stack prod",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "message"), ACROSS.values(), ids=ACROSS)
+def test_files_are_compared(
+    changes: dict[str, dict[str, Any]], message: str, files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(files(**changes)) == 1
+    shown = capsys.readouterr().out
+    assert f"{message}\n" in shown and shown.count(": valid\n") == 2
+
+
+def test_a_faulty_file_hides_no_comparison(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(files(dev={"pipe:api.graceSeconds": 5, "pipe:edge.zone.owned": True})) == 1
+    shown = capsys.readouterr().out
+    assert "pipe:api.graceSeconds = 5" in shown and "pipe:edge.zone.owned = true" in shown
+
+
+@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("minTls", "1.1"),
+        ("hsts", "on"),
+        ("hsts.preload", "maybe"),
+        ("hosts", []),
+        ("certificateAuthorities[0]", 7),
+        ("rateLimit.requests", 0),
+        ("rateLimit.periodSeconds", None),
+    ],
+)
+def test_a_wrong_value_of_the_zone_is_the_one_fault_of_its_file(
+    stack: str, key: str, value: object, files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(files(**{stack: {f"pipe:edge.zone.{key}": value}})) == 1
+    shown = capsys.readouterr().out
+    assert f"Pulumi.{stack}.yaml: 1 fault\n\n  pipe:edge.zone.{key} " in shown
+    assert shown.count(": valid\n") == 2
+
+
+def test_a_wrong_value_of_the_zone_hides_no_comparison_of_the_others(
+    files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(files(dev={"pipe:edge.zone.hsts": "on", "pipe:edge.zone.plan": "business"})) == 1
+    shown = capsys.readouterr().out
+    assert 'pipe:edge.zone.hsts = "on"' in shown
+    assert 'pipe:edge.zone.plan = "business"\n    allowed: as in Pulumi.prod.yaml, which owns' in shown
+
+
+def test_committed_files_differ_where_environments_do() -> None:
+    dev, prod = committed("dev"), committed("prod")
+    assert dev["pipe:network"]["natGateways"] == "one"
+    assert prod["pipe:network"]["natGateways"] == "each-zone"
+    assert [dev["pipe:database"][key] for key in ("multiAz", "deletionProtection")] == [False, False]
+    assert [prod["pipe:database"][key] for key in ("multiAz", "deletionProtection")] == [True, True]
+    assert prod["pipe:backups"]["bucket"] == "pipe-backup" and prod["pipe:backups"]["replica"]["enabled"]

@@ -1,0 +1,135 @@
+"""The two halves of a backup, with stand-ins for PostgreSQL's client and the AWS command line."""
+
+import hashlib
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.components.fixtures import ROOT
+
+ASSETS = ROOT / "components" / "kubernetes" / "assets"
+DUMP = b"PGDMP" * 1000
+NAME = "20240301T170000Z.dump"
+
+PG_DUMP = 'for word; do case "$word" in --file=*) cp "$FIXTURE" "${word#--file=}";; esac; done'
+PG_RESTORE = """case "$1" in
+--list) echo "; 42 TABLE DATA public orders migrate";;
+*) cmp -s "$2" "$FIXTURE" || { echo "could not read from input file: end of file" >&2; exit 1; };;
+esac"""
+AWS = """echo "$*" >> "$LOG"
+last=""; source=""
+for word; do source="$last"; last="$word"; done
+path() { case "$1" in s3://*) echo "$S3/${1#s3://}";; *) echo "$1";; esac; }
+if [ "$last" = - ]; then cat "$(path "$source")"
+else mkdir -p "$(dirname "$(path "$last")")"; cp "$(path "$source")" "$(path "$last")"; fi"""
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Path:
+    """The empty scratch volume."""
+    found = tmp_path / "scratch"
+    found.mkdir()
+    return found
+
+
+@pytest.fixture
+def run(tmp_path: Path, scratch: Path) -> Run:
+    """`run(script, command=body)`: runs a script of the backup, with a stand-in replaced."""
+    (tmp_path / "fixture").write_bytes(DUMP)
+
+    def start(script: str, **replaced: str) -> "subprocess.CompletedProcess[str]":
+        stand_ins = {"pg_dump": PG_DUMP, "pg_restore": PG_RESTORE, "aws": AWS} | replaced
+        (tmp_path / "bin").mkdir(exist_ok=True)
+        for name, body in stand_ins.items():
+            command = tmp_path / "bin" / name
+            command.write_text(f"#!/bin/sh\nset -eu\n{body}\n")
+            command.chmod(0o755)
+        environment = {
+            "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
+            "SCRATCH": str(scratch),
+            "BUCKET": "bucket",
+            "FIXTURE": str(tmp_path / "fixture"),
+            "S3": str(tmp_path / "s3"),
+            "LOG": str(tmp_path / "log"),
+        }
+        return subprocess.run(
+            ["sh", ASSETS / script], env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    return start
+
+
+@pytest.fixture
+def dumped(scratch: Path) -> Path:
+    """The scratch volume as the dump leaves it."""
+    (scratch / NAME).write_bytes(DUMP)
+    (scratch / f"{NAME}.sha256").write_text(f"{hashlib.sha256(DUMP).hexdigest()}  {NAME}\n")
+    return scratch
+
+
+@pytest.fixture
+def latest(tmp_path: Path) -> Path:
+    """The latest dump in S3, of the day before."""
+    found = tmp_path / "s3" / "bucket" / "latest.dump"
+    found.parent.mkdir(parents=True)
+    found.write_text("yesterday's")
+    return found
+
+
+def test_a_dump_is_named_by_its_time_and_has_a_checksum(run: Run, scratch: Path) -> None:
+    assert run("dump.sh").returncode == 0
+    [dump] = scratch.glob("[0-9]*T[0-9]*Z.dump")
+    checksum = dump.with_name(f"{dump.name}.sha256").read_text()
+    assert checksum == f"{hashlib.sha256(DUMP).hexdigest()}  {dump.name}\n"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"pg_dump": "exit 1"},
+        {"pg_dump": PG_DUMP.replace('cp "$FIXTURE"', 'head -c 100 "$FIXTURE" >')},
+        {"pg_restore": "exit 1"},
+        {"pg_restore": PG_RESTORE.replace("TABLE DATA", "SCHEMA")},
+    ],
+    ids=["pg_dump fails", "a dump cut off", "an unreadable dump", "no table"],
+)
+def test_a_bad_dump_has_no_checksum_and_fails_the_job(
+    run: Run, scratch: Path, broken: dict[str, str]
+) -> None:
+    assert run("dump.sh", **broken).returncode == 1
+    assert not list(scratch.glob("*.sha256"))
+
+
+def test_the_dump_becomes_latest_after_it_was_uploaded(run: Run, dumped: Path, latest: Path) -> None:
+    assert run("upload.sh").returncode == 0
+    assert latest.read_bytes() == DUMP
+    assert (latest.parent / "dumps" / NAME).read_bytes() == DUMP
+    assert (latest.parent / "dumps" / f"{NAME}.sha256").read_text() == (dumped / f"{NAME}.sha256").read_text()
+    targets = [line.split()[-1] for line in (latest.parents[2] / "log").read_text().splitlines()]
+    key = f"s3://bucket/dumps/{NAME}"
+    assert targets == [key, f"{key}.sha256", "-", "s3://bucket/latest.dump"]
+
+
+@pytest.mark.usefixtures("dumped")
+def test_what_s3_did_not_keep_whole_never_becomes_latest(run: Run, latest: Path) -> None:
+    truncated = run("upload.sh", aws=AWS.replace('then cat "$(path "$source")"', "then echo truncated"))
+    assert truncated.returncode == 1
+    assert "is not what was uploaded" in truncated.stderr
+    assert latest.read_text() == "yesterday's"
+
+
+def test_a_dump_that_changed_since_its_checksum_is_not_uploaded(run: Run, dumped: Path, latest: Path) -> None:
+    (dumped / NAME).write_bytes(DUMP[:-1])
+    assert run("upload.sh").returncode == 1
+    assert list(latest.parent.iterdir()) == [latest]
+
+
+def test_without_a_dump_nothing_is_uploaded(run: Run, scratch: Path) -> None:
+    missing = run("upload.sh")
+    assert missing.returncode == 1
+    assert missing.stderr == f"expected one dump in {scratch}\n"

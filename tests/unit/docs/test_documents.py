@@ -1,0 +1,207 @@
+"""Links of the documents lead somewhere, monitors have runbooks, generated parts are current."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from components.datadog.alert import runbook
+from components.settings.kubernetes import Egress
+from operations.lib import releases
+from sandbox import __main__ as sandbox_command
+from sandbox import console
+from sandbox.workspace import Stack
+from tests.support.docs import commands
+from tools import generate_docs
+
+ROOT = Path(__file__).parents[3]
+DOCS = ROOT / "docs"
+SANDBOX_FLAG = re.compile(r"make (?:sandbox|preview|down|refresh|console)(?: [^`\n]*)? FLAGS=(--[\w-]+)")
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+HEADINGS = """\
+概要
+デプロイメント環境
+環境構成
+インフラストラクチャ
+クラウドプロバイダー
+Kubernetes構成
+デプロイメントプロセス
+1.フロントエンド
+2.バックエンドAPI
+3.データベースマイグレーション
+CI/CDパイプライン
+GitHubActionsワークフロー
+ロールバック手順
+1.アプリケーションロールバック
+2.データベースロールバック
+モニタリングとアラート
+1.メトリクス監視
+2.アラート設定
+セキュリティ対策
+1.SSL/TLS設定
+2.ファイアウォール設定
+障害復旧手順
+1.システム障害時
+2.データ復旧
+運用チェックリスト
+デプロイ前
+デプロイ後
+トラブルシューティング
+よくある問題と解決策
+""".splitlines()
+"""Those of the guide that the service began with, in its order, without spaces."""
+
+
+def documents() -> Iterator[Path]:
+    yield ROOT / "README.md"
+    yield ROOT / "CONTRIBUTING.md"
+    yield from sorted(DOCS.rglob("*.md"))
+
+
+@pytest.mark.parametrize("document", list(documents()), ids=lambda file: str(file.relative_to(ROOT)))
+def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
+    links = [link for link in LINK.findall(document.read_text()) if "://" not in link]
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("folder", [DOCS / "runbooks", DOCS / "ja" / "runbooks"], ids=["English", "Japanese"])
+def test_every_monitor_links_to_a_runbook_and_no_runbook_is_left_over(folder: Path) -> None:
+    messages = [str(one.inputs.get("message", "")) for one in generate_docs.program("prod")]
+    linked = {found for text in messages for found in re.findall(r"/docs/runbooks/([\w-]+\.md)", text)}
+    assert len(linked) > 10
+    assert {file.name for file in folder.glob("*.md")} == linked
+
+
+@pytest.mark.parametrize("folder", [DOCS / "runbooks", DOCS / "ja" / "runbooks"], ids=["English", "Japanese"])
+def test_a_runbook_is_headed_by_the_name_of_its_alert(folder: Path) -> None:
+    titles = {file.name: file.read_text().splitlines()[0].removeprefix("# ") for file in folder.glob("*.md")}
+    assert {runbook(title) for title in titles.values()} == titles.keys()
+
+
+def test_the_doctor_judges_the_origins_certificate_and_names_its_runbook() -> None:
+    source = (ROOT / "operations" / "lib" / "diagnosis.py").read_text()
+    [title] = re.findall(r"origin certificate \(runbook (\w+)\)", source)
+    assert title == "OriginCertificateExpiry" and (DOCS / "runbooks" / runbook(title)).exists()
+    assert '["originCertificateDays"]' in (ROOT / "operations" / "doctor.py").read_text()
+
+
+@pytest.mark.parametrize(
+    "document",
+    [ROOT / "README.md", DOCS / "deployment.md", DOCS / "ja" / "deployment.md"],
+    ids=lambda file: str(file.relative_to(ROOT)),
+)
+def test_the_first_backup_is_run_by_hand_since_its_monitors_are_blind_before(document: Path) -> None:
+    text = document.read_text()
+    command = "kubectl -n pipe create job --from=cronjob/pipe-backup first-backup"
+    assert command in text and "kubectl -n pipe wait --for=condition=complete" in text
+    if document.name == "README.md":
+        assert text.index("pulumi up      --policy-pack") < text.index(command)
+
+
+def test_the_japanese_guide_has_the_headings_of_the_guide_that_the_service_began_with() -> None:
+    lines = (DOCS / "ja" / "deployment.md").read_text().splitlines()
+    found = [line.lstrip("#").replace(" ", "") for line in lines if line.startswith("##")]
+    assert [heading for heading in found if heading in HEADINGS] == HEADINGS
+
+
+def test_the_english_guide_has_the_same_levels_of_headings() -> None:
+    english, japanese = (
+        re.findall(
+            r"^#+(?= )", re.sub(r"```.*?```", "", (DOCS / name).read_text(), flags=re.DOTALL), re.MULTILINE
+        )
+        for name in ("deployment.md", "ja/deployment.md")
+    )
+    assert english == japanese
+
+
+def test_generated_parts_are_current() -> None:
+    command = [sys.executable, "-m", "tools.generate_docs", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+COVERAGE = (DOCS / "guide-coverage.md").read_text().splitlines()
+ROWS = [row.split(" | ") for row in COVERAGE if row.startswith("| ") and not row.startswith("| in the guide")]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0].lstrip("| "))
+def test_a_row_of_the_guide_has_something_that_does_it_and_a_test(row: list[str]) -> None:
+    _, here, tests = row
+    files = re.findall(r"`((?:components|docs|scripts|\.github|Pulumi)[^`]*)`", here)
+    tasks = re.findall(r"`make ([a-z-]+)`", here)
+    assert files or tasks or "pipe:" in here
+    assert [file for file in files if not (ROOT / file).exists()] == []
+    assert set(tasks) <= set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", tests)
+    assert named
+    assert [each for each in named if f"def {each[1]}(" not in (ROOT / each[0]).read_text()] == []
+
+
+def test_every_command_of_the_guide_has_its_row() -> None:
+    """Its programs, as the guide has them; where one has several verbs, each."""
+    guide = "npm run build, vercel deploy, docker build, docker push, kubectl apply, migrate:prod, deploy.sh,"
+    guide += "rollout undo, --to-revision, migrate:rollback, --to 20240301, authorize-security-group-ingress,"
+    guide += "aws s3 cp, pg_restore, kubectl logs, describe, top, datadog-trace-agent status, HighErrorRate"
+    told = "\n".join(row[0] for row in ROWS)
+    assert [each for each in map(str.strip, guide.split(",")) if each not in told] == []
+
+
+def test_the_readme_says_what_each_folder_has() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    folders = {name.partition("/")[0] for name in listed.stdout.splitlines() if "/" in name}
+    section = (ROOT / "README.md").read_text().partition("## Where things are")[2].partition("\n## ")[0]
+    assert {each for each in folders if not each.startswith(".") and f"`{each}/" not in section} == set()
+
+
+def test_what_was_measured_is_a_number_that_a_drill_prints() -> None:
+    section = (DOCS / "scaling.md").read_text().partition("## What was measured")[2]
+    rows = [row.split("|")[2:4] for row in section.splitlines() if row.startswith("| ")][1:]
+    assert len(rows) >= 4
+    for measured, by in rows:
+        assert re.search(r"\d", measured), measured
+        drills = re.findall(r"`(tests/\S+\.py)`", by)
+        assert drills or "`make bench`" in by
+        assert all(" measured(" in (ROOT / file).read_text() for file in drills), by
+
+
+def test_flags_that_the_documents_give_to_the_sandbox_are_flags_of_it() -> None:
+    words = [word for command in commands.documents() for word in SANDBOX_FLAG.findall(command.read_text())]
+    assert "--yes" in words
+    assert {word for word in words if word not in sandbox_command.LINE["arguments"]} == set()
+
+
+@pytest.mark.parametrize("guide", ["deployment.md", "ja/deployment.md"])
+def test_the_guide_names_the_mark_that_the_console_puts_before_the_prompt(guide: str) -> None:
+    stack = Stack("dev", ROOT, ROOT, "pipe", ROOT / ".sandbox" / "dev")
+    assert f"`{console.mark(stack).strip()}`" in (DOCS / guide).read_text()
+
+
+@pytest.mark.parametrize("guide", ["deployment.md", "ja/deployment.md"])
+def test_the_guide_explains_each_choice_of_what_the_api_may_call(guide: str) -> None:
+    text = (DOCS / guide).read_text()
+    explained = re.findall(r"^\| `(\w+)` \|", text.partition("| `to` |")[2], re.MULTILINE)
+    assert explained == list(get_args(Egress.model_fields["to"].annotation))
+
+
+@pytest.mark.parametrize(
+    ("guide", "order"),
+    [
+        ("docs/deployment.md", "the newest older version that was good"),
+        ("docs/ja/deployment.md", "正常だった直近の古いバージョン"),
+    ],
+)
+def test_the_guide_says_which_version_a_rollback_chooses_and_where_that_is_recorded(
+    guide: str, order: str
+) -> None:
+    text = (commands.ROOT / guide).read_text()
+    assert order in text and f"`{releases.NAME}`" in text
+
+
+def test_no_output_of_the_program_is_a_list_of_ids_that_nobody_reads() -> None:
+    names = re.findall(r'pulumi\.export\("(\w+)"', (ROOT / "__main__.py").read_text())
+    assert "url" in names and not [name for name in names if name.endswith("Ids")]

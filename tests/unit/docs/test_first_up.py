@@ -1,0 +1,114 @@
+"""Documents that a first `up` on real accounts depends on, against the stack files and the program."""
+
+import re
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import yaml
+
+from components.settings.load import load_file
+from tools import generate_docs
+
+ROOT = Path(__file__).parents[3]
+README = (ROOT / "README.md").read_text()
+TOKENS = (ROOT / "docs" / "tokens.md").read_text()
+FILES = [*sorted(ROOT.glob("Pulumi.*.yaml")), ROOT / "foundation" / "Pulumi.foundation.yaml"]
+
+
+def section(start: str, end: str) -> str:
+    """Return the part of the README between two markers."""
+    return README.partition(start)[2].partition(end)[0]
+
+
+PLACEHOLDERS = section("**Placeholders.**", "**Quotas**")
+QUOTAS = section("**Quotas**", "**The first time**")
+STEPS = section("**The first time**", "### GitHub")
+
+
+def scalars(value: Any) -> list[str]:
+    """Return every text in a stack file."""
+    if isinstance(value, dict):
+        return scalars(list(cast(dict[str, Any], value).values()))
+    if isinstance(value, list):
+        return [text for item in cast(list[Any], value) for text in scalars(item)]
+    return [str(value)]
+
+
+TEXTS = [text for file in FILES for text in scalars(yaml.safe_load(file.read_text())["config"])]
+
+
+def listed() -> list[str]:
+    """Return the placeholders of the README's table, without quotation marks and ellipses."""
+    cells = [row.split("|")[1] for row in PLACEHOLDERS.splitlines() if row.startswith("| `")]
+    return [name.strip('"').rstrip("…") for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
+
+
+def test_each_placeholder_of_the_list_is_in_a_stack_file() -> None:
+    assert len(listed()) > 10
+    assert [name for name in listed() if not any(name in text for text in TEXTS)] == []
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        r"\b[0-9]{12}\b",
+        r"^[0-9]{6}$",
+        r"[0-9a-f]{8}-[0-9a-f-]{27}",
+        r"sha256:[0-9a-f]{64}",
+        r"^pipe-dev/[a-z]+$",
+        r"(?:user|group)/\w+$",
+        r"^pipe-backup[a-z-]*$",
+        r"^(?:[a-z-]+\.)?pipe\.dev$",
+        r"^@[a-z]+-pipe\S*",
+    ],
+)
+def test_every_value_of_somebody_elses_account_is_in_the_list(kind: str) -> None:
+    values = {match for text in TEXTS for match in re.findall(kind, text)}
+    assert values
+    assert {value for value in values if not any(name in value for name in listed())} == set()
+
+
+def test_the_quotas_are_what_the_stacks_need_together() -> None:
+    stacks = [load_file(file).settings for file in sorted(ROOT.glob("Pulumi.*.yaml"))]
+    addresses = sum(
+        len(stack.network.subnets.public) if stack.network.nat_gateways == "each-zone" else 1
+        for stack in stacks
+    )
+    cores = sum(int(stack.kubernetes.quota_cpu) for stack in stacks)
+    rows = {row.split("|")[2].strip(): row.split("|")[4] for row in QUOTAS.splitlines() if "| L-" in row}
+    assert rows["L-0263D0A3"].strip() == str(addresses)
+    assert rows["L-1216C47A"].strip().startswith(f"{cores} ")
+
+
+def test_a_token_is_listed_for_every_kind_of_resource() -> None:
+    types = {resource.type for resource in generate_docs.program("prod")}
+    declared = {typ for typ in types if typ.startswith(("cloudflare:", "datadog:"))}
+    assert len(declared) > 8
+    assert {typ for typ in declared if f"`{typ}`" not in TOKENS} == set()
+
+
+def test_every_phase_of_a_ruleset_has_its_permission() -> None:
+    ruleset = "cloudflare:index/ruleset:Ruleset"
+    phases = {str(item.inputs["phase"]) for item in generate_docs.program("prod") if item.type == ruleset}
+    assert phases == set(re.findall(r"`(http_\w+)`", TOKENS))
+
+
+def test_the_readme_leads_to_the_tokens_and_says_who_enters_the_cluster_first() -> None:
+    assert "(docs/tokens.md)" in README
+    step = STEPS.partition("\n4. ")[2].partition("\n5. ")[0]
+    assert "`pipe:cluster.operators`" in step and "first `up`" in step
+    assert "https://checkip.amazonaws.com" in step
+
+
+def test_records_that_exist_are_imported_under_the_names_of_the_program() -> None:
+    record = "cloudflare:index/dnsRecord:DnsRecord"
+    records = {item.name for item in generate_docs.program("prod") if item.type == record}
+    assert records.issuperset(re.findall(rf"pulumi import {record} (\S+) ", STEPS))
+    assert {"edge", "edge-frontend"} <= records and any(name.startswith("edge-caa-") for name in records)
+
+
+def test_signing_comes_before_the_registrar() -> None:
+    step = STEPS.partition("9. DNSSEC")[2]
+    assert step.index("dnssec` to true") < step.index("dsRecord") < step.index("to the registrar")
+    assert "off the internet" not in (ROOT / "policies" / "waivers.yaml").read_text()

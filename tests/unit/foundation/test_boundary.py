@@ -1,0 +1,251 @@
+"""The roles of a stack against what foundation lets the deploy role make."""
+
+import json
+import tomllib
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+from components.aws.backup_bucket import BackupBucket, BackupBucketArgs
+from components.aws.ci_runner import Runner, RunnerArgs
+from components.aws.cluster import Cluster, ClusterArgs
+from components.aws.database import Database, DatabaseArgs
+from components.aws.network import Network, NetworkArgs
+from components.aws.pod_identity import Identity, IdentityArgs
+from components.datadog.aws_integration import AwsIntegration, AwsIntegrationArgs
+from components.settings.load import load_file
+from foundation.permissions.roles import MANAGED_POLICIES, SERVICES_WITH_ROLES
+from tests.support.components.fixtures import Recorder, evaluate
+
+ROOT = Path(__file__).parents[3]
+
+SEQUENCES = ROOT / "tests/support/sandbox/clouds/aws_sequences.toml"
+"""The calls that the provider makes in the life of each type."""
+
+
+@pytest.fixture(scope="module")
+def stack() -> Recorder:
+    """Every component of prod that makes a role."""
+    recorder = Recorder()
+    recorder.answers["aws:index/getAvailabilityZones:getAvailabilityZones"] = {"names": ["a", "c", "d"]}
+    recorder.computed["aws:eks/cluster:Cluster"] = {
+        "endpoint": "https://cluster",
+        "certificateAuthority": {"data": "Q0E="},
+        "vpcConfig": {"subnetIds": [], "clusterSecurityGroupId": "sg-cluster"},
+    }
+    recorder.computed["aws:rds/instance:Instance"] = {"address": "db.example"}
+    recorder.computed["datadog:aws/integrationAccount:IntegrationAccount"] = {
+        "authConfig": {"awsAuthConfigRole": {"roleName": "pipe-prod-datadog", "externalId": "chosen"}}
+    }
+    pulumi.runtime.set_mocks(recorder, project="pipe", stack="prod")
+    settings = load_file(ROOT / "Pulumi.prod.yaml").settings
+    labels = settings.labels
+
+    def program() -> None:
+        Network("network", NetworkArgs(settings=settings.network, labels=labels, protect=True))
+        Cluster(
+            "cluster",
+            ClusterArgs(settings=settings.cluster, labels=labels, private_subnet_ids=["s"], protect=True),
+        )
+        Runner(
+            "runner",
+            RunnerArgs(
+                settings=settings.runner,
+                labels=labels,
+                repository=settings.service.repository,
+                vpc_id="vpc",
+                subnet_ids=["s"],
+                cluster_security_group_id="sg",
+                protect=True,
+            ),
+        )
+        BackupBucket("backups", BackupBucketArgs(settings=settings.backups, labels=labels, protect=True))
+        Database(
+            "database",
+            DatabaseArgs(
+                settings=settings.database,
+                labels=labels,
+                protect=True,
+                subnet_ids=["s"],
+                security_group_id="sg",
+                password="password",
+            ),
+        )
+        Identity(
+            "identity",
+            IdentityArgs(
+                labels=labels,
+                cluster_name="pipe-prod",
+                cluster_arn="arn:cluster",
+                namespace="pipe",
+                bucket_arn="arn:bucket",
+                key_arn="arn:key",
+            ),
+        )
+        site = settings.monitoring.site
+        AwsIntegration("datadog", AwsIntegrationArgs(enabled=True, site=site, labels=labels))
+
+    evaluate(program)
+    return recorder
+
+
+def roles(stack: Recorder) -> dict[str, dict[str, Any]]:
+    return {role["name"]: role for role in stack.of_type("aws:iam/role:Role").values()}
+
+
+def test_every_role_has_the_name_that_the_deploy_role_may_use(stack: Recorder) -> None:
+    assert {name for name in roles(stack) if not name.startswith("pipe-prod-")} == set()
+
+
+def test_every_role_with_a_policy_of_its_own_is_under_the_boundary(stack: Recorder) -> None:
+    written = {policy["role"] for policy in stack.of_type("aws:iam/rolePolicy:RolePolicy").values()}
+    assert len(written) >= 5
+    for name in stack.of_type("aws:iam/role:Role"):
+        role = stack.of_type("aws:iam/role:Role")[name]
+        if role["name"] in written:
+            assert role["permissionsBoundary"] == "arn:aws:iam::123456789012:policy/pipe-prod-boundary"
+
+
+def test_the_boundary_leaves_every_role_what_it_needs(stack: Recorder, foundation: Recorder) -> None:
+    boundary = json.loads(foundation.of_type("aws:iam/policy:Policy")["prod-boundary"]["policy"])
+    within = [action for statement in boundary["Statement"] for action in statement["Action"]]
+    for name, policy in stack.of_type("aws:iam/rolePolicy:RolePolicy").items():
+        for statement in json.loads(policy["policy"])["Statement"]:
+            for action in statement["Action"]:
+                assert any(fnmatchcase(action, pattern) for pattern in within), f"{name}: {action}"
+
+
+def test_attached_policies_are_those_that_the_deploy_role_may_attach(stack: Recorder) -> None:
+    attachments = stack.of_type("aws:iam/rolePolicyAttachment:RolePolicyAttachment").values()
+    attached = {
+        attachment["policyArn"].removeprefix("arn:aws:iam::aws:policy/") for attachment in attachments
+    }
+    assert attached == set(MANAGED_POLICIES)
+
+
+def test_roles_are_for_services_that_the_deploy_role_may_pass_them_to(stack: Recorder) -> None:
+    principals: set[str] = set()
+    for role in roles(stack).values():
+        for statement in json.loads(role["assumeRolePolicy"])["Statement"]:
+            # Datadog is the one that is no service: it comes by itself, nobody passes it the role.
+            principals |= {statement["Principal"].get("Service", "")} - {""}
+    assert principals == {f"{service}.amazonaws.com" for service in SERVICES_WITH_ROLES}
+
+
+CREATED_BY = {
+    "aws:cloudwatch/logGroup:LogGroup": "logs:CreateLogGroup",
+    "aws:codebuild/project:Project": "codebuild:CreateProject",
+    "aws:codebuild/webhook:Webhook": "codebuild:CreateWebhook",
+    "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": "ec2:RevokeSecurityGroupIngress",
+    "aws:ec2/eip:Eip": "ec2:AllocateAddress",
+    "aws:ec2/flowLog:FlowLog": "ec2:CreateFlowLogs",
+    "aws:ec2/internetGateway:InternetGateway": "ec2:CreateInternetGateway",
+    "aws:ec2/natGateway:NatGateway": "ec2:CreateNatGateway",
+    "aws:ec2/route:Route": "ec2:CreateRoute",
+    "aws:ec2/routeTable:RouteTable": "ec2:CreateRouteTable",
+    "aws:ec2/routeTableAssociation:RouteTableAssociation": "ec2:AssociateRouteTable",
+    "aws:ec2/securityGroup:SecurityGroup": "ec2:CreateSecurityGroup",
+    "aws:ec2/subnet:Subnet": "ec2:CreateSubnet",
+    "aws:ec2/vpc:Vpc": "ec2:CreateVpc",
+    "aws:ec2/vpcEndpoint:VpcEndpoint": "ec2:CreateVpcEndpoint",
+    "aws:eks/accessEntry:AccessEntry": "eks:CreateAccessEntry",
+    "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": "eks:AssociateAccessPolicy",
+    "aws:eks/addon:Addon": "eks:CreateAddon",
+    "aws:eks/cluster:Cluster": "eks:CreateCluster",
+    "aws:eks/podIdentityAssociation:PodIdentityAssociation": "eks:CreatePodIdentityAssociation",
+    "aws:iam/role:Role": "iam:CreateRole",
+    "aws:iam/rolePolicy:RolePolicy": "iam:PutRolePolicy",
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "iam:AttachRolePolicy",
+    "aws:kms/alias:Alias": "kms:CreateAlias",
+    "aws:kms/key:Key": "kms:CreateKey",
+    "aws:rds/instance:Instance": "rds:CreateDBInstance",
+    "aws:rds/parameterGroup:ParameterGroup": "rds:CreateDBParameterGroup",
+    "aws:rds/subnetGroup:SubnetGroup": "rds:CreateDBSubnetGroup",
+    "aws:s3/bucket:Bucket": "s3:CreateBucket",
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
+    "aws:s3/bucketLogging:BucketLogging": "s3:PutBucketLogging",
+    "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration": (
+        "s3:PutBucketObjectLockConfiguration"
+    ),
+    "aws:s3/bucketOwnershipControls:BucketOwnershipControls": "s3:PutBucketOwnershipControls",
+    "aws:s3/bucketPolicy:BucketPolicy": "s3:PutBucketPolicy",
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+    "aws:s3/bucketReplicationConfig:BucketReplicationConfig": "s3:PutReplicationConfiguration",
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": (
+        "s3:PutEncryptionConfiguration"
+    ),
+    "aws:s3/bucketVersioning:BucketVersioning": "s3:PutBucketVersioning",
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": "ec2:AuthorizeSecurityGroupEgress",
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": "ec2:AuthorizeSecurityGroupIngress",
+}
+
+
+def allowed_to_deploy(policies: dict[str, list[str]]) -> set[str]:
+    """Actions, and patterns of them, that the deploy role has anywhere."""
+    return {
+        action
+        for policy in policies["pipe-prod-deploy"]
+        for statement in json.loads(policy)["Statement"]
+        if statement["Effect"] == "Allow"
+        for action in statement["Action"]
+    }
+
+
+def test_the_deploy_role_may_create_every_kind_of_resource(
+    stack: Recorder, policies: dict[str, list[str]]
+) -> None:
+    allowed = allowed_to_deploy(policies)
+    declared = {typ for typ, _ in stack.inputs if typ.startswith("aws:")}
+    assert {typ: CREATED_BY[typ] for typ in declared if CREATED_BY[typ] not in allowed} == {}
+    assert set(CREATED_BY) == declared
+
+
+ACTIONS = {
+    "s3:DeleteBucketEncryption": "s3:PutEncryptionConfiguration",
+    "s3:DeleteBucketLifecycle": "s3:PutLifecycleConfiguration",
+    "s3:DeleteBucketOwnershipControls": "s3:PutBucketOwnershipControls",
+    "s3:DeleteBucketReplication": "s3:PutReplicationConfiguration",
+    "s3:DeletePublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+    "s3:GetBucketAccelerateConfiguration": "s3:GetAccelerateConfiguration",
+    "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
+    "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
+    "s3:GetBucketReplication": "s3:GetReplicationConfiguration",
+    "s3:GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
+    "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "s3:HeadBucket": "s3:ListBucket",
+    "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
+    "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
+    "s3:PutBucketReplication": "s3:PutReplicationConfiguration",
+    "s3:PutObjectLockConfiguration": "s3:PutBucketObjectLockConfiguration",
+    "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+}
+"""Operations that are permitted under another name."""
+
+NEVER_ASKED = {
+    # A cluster encrypts its secrets from the start, and cannot stop.
+    "eks:AssociateEncryptionConfig",
+    # A role without the boundary could do anything.
+    "iam:DeleteRolePermissionsBoundary",
+    # Keys are enabled and rotate as long as they are there.
+    "kms:DisableKey",
+    "kms:DisableKeyRotation",
+    "kms:EnableKey",
+}
+"""What the provider asks for a change that no stack of ours can want."""
+
+
+def test_the_deploy_role_may_do_whatever_the_provider_does_to_a_resource(
+    stack: Recorder, policies: dict[str, list[str]]
+) -> None:
+    allowed = allowed_to_deploy(policies)
+    replayed = tomllib.loads(SEQUENCES.read_text())
+    declared = {typ for typ, _ in stack.inputs if typ.startswith("aws:")}
+    asked: set[str] = {step["ask"] for typ in declared for step in replayed[typ]["steps"]}
+    called = {each.replace("s3control ", "s3 ").replace(" ", ":") for each in asked}
+    needed = {ACTIONS.get(call, call) for call in called}
+    refused = {one for one in needed if not any(fnmatchcase(one, pattern) for pattern in allowed)}
+    assert refused == NEVER_ASKED
+    assert set(ACTIONS) <= called

@@ -1,0 +1,223 @@
+"""What the roles may do, asked of their policies as IAM would evaluate them."""
+
+import json
+
+import pytest
+from botocore.session import get_session
+
+from components.aws.cluster import CONTROL_PLANE_POLICIES, NODE_POLICIES
+from foundation.permissions.roles import MANAGED_POLICIES
+from tests.support.components.fixtures import Recorder
+from tests.support.components.iam_evaluation import verdict
+
+Policies = dict[str, list[str]]
+
+HERE = "ap-northeast-1:123456789012"
+EC2 = f"arn:aws:ec2:{HERE}"
+KEY = f"arn:aws:kms:{HERE}:key/1234"
+STATE = "arn:aws:mock:::state-bucket"
+SECRETS = "arn:aws:mock:::state"
+THROUGH_S3 = {"kms:ViaService": "s3.ap-northeast-1.amazonaws.com"}
+ROLE = "arn:aws:iam::123456789012:role"
+PROFILE = "arn:aws:iam::123456789012:instance-profile"
+BOUNDED = {"iam:PermissionsBoundary": "arn:aws:iam::123456789012:policy/pipe-stg-boundary"}
+
+
+def ours(env: str = "stg", **more: str) -> dict[str, str]:
+    return {"aws:ResourceTag/env": env} | more
+
+
+def asked(env: str = "stg", **more: str) -> dict[str, str]:
+    return {"aws:RequestTag/env": env} | more
+
+
+DEPLOY: list[tuple[str, str, dict[str, str], str]] = [
+    # The VPC
+    ("ec2:CreateVpc", f"{EC2}:vpc/*", asked(), "allow"),
+    ("ec2:CreateVpc", f"{EC2}:vpc/*", {}, "nothing"),
+    ("ec2:CreateVpc", f"{EC2}:vpc/*", asked("prod"), "nothing"),
+    ("ec2:CreateSubnet", f"{EC2}:subnet/*", asked(), "allow"),
+    ("ec2:CreateSubnet", f"{EC2}:vpc/vpc-1", ours(), "allow"),
+    ("ec2:CreateSubnet", f"{EC2}:vpc/vpc-1", ours("prod") | asked(), "nothing"),
+    ("ec2:CreateTags", f"{EC2}:vpc/vpc-1", asked() | {"ec2:CreateAction": "CreateVpc"}, "allow"),
+    ("ec2:CreateTags", f"{EC2}:vpc/vpc-1", asked(), "nothing"),
+    ("ec2:CreateTags", f"{EC2}:vpc/vpc-1", ours(), "allow"),
+    ("ec2:CreateTags", f"{EC2}:vpc/vpc-1", ours() | asked("prod"), "nothing"),
+    ("ec2:CreateTags", f"{EC2}:vpc/vpc-1", ours("prod") | asked(), "nothing"),
+    ("ec2:DeleteVpc", f"{EC2}:vpc/vpc-1", ours(), "allow"),
+    ("ec2:DeleteVpc", f"{EC2}:vpc/vpc-1", ours("prod"), "nothing"),
+    ("ec2:DeleteVpc", f"{EC2}:vpc/vpc-1", {}, "nothing"),
+    ("ec2:RunInstances", f"{EC2}:instance/*", asked(), "nothing"),
+    # Security groups: ours, the default one without tags, the cluster's
+    ("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group/sg-1", ours(), "allow"),
+    ("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group-rule/*", asked(), "allow"),
+    ("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group/sg-1", asked(), "nothing"),
+    ("ec2:RevokeSecurityGroupIngress", f"{EC2}:security-group/sg-1", {}, "allow"),
+    ("ec2:CreateTags", f"{EC2}:security-group/sg-1", asked(), "allow"),
+    ("ec2:CreateTags", f"{EC2}:security-group/sg-1", asked("prod"), "nothing"),
+    (
+        "ec2:AuthorizeSecurityGroupIngress",
+        f"{EC2}:security-group/sg-1",
+        {"aws:ResourceTag/aws:eks:cluster-name": "pipe-stg"},
+        "allow",
+    ),
+    (
+        "ec2:RevokeSecurityGroupIngress",
+        f"{EC2}:security-group/sg-1",
+        {"aws:ResourceTag/aws:eks:cluster-name": "pipe-prod"},
+        "nothing",
+    ),
+    # The cluster and what runs beside it
+    ("eks:CreateCluster", "*", asked(), "allow"),
+    ("eks:CreateCluster", "*", asked("prod"), "nothing"),
+    ("eks:UpdateClusterVersion", f"arn:aws:eks:{HERE}:cluster/pipe-stg", {}, "allow"),
+    ("eks:UpdateClusterVersion", f"arn:aws:eks:{HERE}:cluster/pipe-prod", {}, "nothing"),
+    ("eks:DeleteAccessEntry", f"arn:aws:eks:{HERE}:access-entry/pipe-stg/role/1/x/y", {}, "allow"),
+    ("logs:CreateLogGroup", f"arn:aws:logs:{HERE}:log-group:/aws/eks/pipe-stg/cluster", {}, "allow"),
+    ("logs:CreateLogGroup", f"arn:aws:logs:{HERE}:log-group:/pipe/stg/vpc-flow-logs", {}, "allow"),
+    ("logs:DeleteLogGroup", f"arn:aws:logs:{HERE}:log-group:/pipe/prod/vpc-flow-logs", {}, "nothing"),
+    ("logs:GetLogEvents", f"arn:aws:logs:{HERE}:log-group:/pipe/stg/vpc-flow-logs", {}, "nothing"),
+    ("codebuild:UpdateProject", f"arn:aws:codebuild:{HERE}:project/pipe-stg-runner", {}, "allow"),
+    ("codebuild:StartBuild", f"arn:aws:codebuild:{HERE}:project/pipe-stg-runner", {}, "nothing"),
+    # Data: set up, not read
+    ("rds:ModifyDBInstance", f"arn:aws:rds:{HERE}:db:pipe-stg-db", {}, "allow"),
+    ("rds:DeleteDBInstance", f"arn:aws:rds:{HERE}:db:pipe-prod-db", {}, "nothing"),
+    ("s3:PutBucketPolicy", "arn:aws:s3:::pipe-backup-stg", {}, "allow"),
+    ("s3:PutBucketPolicy", "arn:aws:s3:::pipe-backup-stg-replica-logs", {}, "allow"),
+    ("s3:DeleteBucket", "arn:aws:s3:::pipe-backup", {}, "nothing"),
+    ("s3:GetObject", "arn:aws:s3:::pipe-backup-stg/latest.dump", {}, "nothing"),
+    ("s3:BypassGovernanceRetention", "arn:aws:s3:::pipe-backup-stg/latest.dump", {}, "nothing"),
+    # Keys
+    ("kms:CreateKey", "*", asked(), "allow"),
+    ("kms:CreateKey", "*", asked("prod"), "nothing"),
+    ("kms:TagResource", KEY, ours("prod") | asked(), "nothing"),
+    ("kms:ScheduleKeyDeletion", KEY, ours(), "allow"),
+    ("kms:ScheduleKeyDeletion", KEY, ours("prod"), "nothing"),
+    ("kms:ScheduleKeyDeletion", f"arn:aws:kms:ap-northeast-3:{HERE[15:]}:key/1", ours(), "allow"),
+    ("kms:CreateAlias", f"arn:aws:kms:{HERE}:alias/pipe-stg-db", {}, "allow"),
+    ("kms:DeleteAlias", f"arn:aws:kms:{HERE}:alias/pipe-state", {}, "nothing"),
+    # EKS grants itself the cluster's key without kms:GrantIsForAWSResource (EKS user guide, enable-kms).
+    ("kms:CreateGrant", KEY, ours(), "allow"),
+    ("kms:CreateGrant", KEY, ours() | {"kms:GrantIsForAWSResource": "true"}, "allow"),
+    ("kms:CreateGrant", KEY, ours("prod"), "nothing"),
+    ("kms:CreateGrant", KEY, {}, "nothing"),
+    ("kms:Decrypt", KEY, ours(), "nothing"),
+    ("kms:Decrypt", KEY, ours() | {"kms:ViaService": "rds.ap-northeast-1.amazonaws.com"}, "allow"),
+    # Roles
+    ("iam:CreateRole", f"{ROLE}/pipe-stg-backup", {}, "allow"),
+    ("iam:CreateRole", f"{ROLE}/pipe-prod-backup", {}, "nothing"),
+    ("iam:PutRolePolicy", f"{ROLE}/pipe-stg-backup", BOUNDED, "allow"),
+    ("iam:PutRolePolicy", f"{ROLE}/pipe-stg-backup", {}, "nothing"),
+    ("iam:PutRolePolicy", f"{ROLE}/pipe-stg-deploy", BOUNDED, "deny LeaveItself"),
+    ("iam:UpdateAssumeRolePolicy", f"{ROLE}/pipe-stg-deploy", {}, "deny LeaveItself"),
+    ("iam:UpdateRoleDescription", f"{ROLE}/pipe-stg-backup", {}, "allow"),
+    ("iam:UpdateRoleDescription", f"{ROLE}/pipe-stg-deploy", {}, "deny LeaveItself"),
+    (
+        "iam:PassRole",
+        f"{ROLE}/pipe-stg-deploy",
+        {"iam:PassedToService": "ec2.amazonaws.com"},
+        "deny LeaveItself",
+    ),
+    ("iam:RemoveRoleFromInstanceProfile", f"{PROFILE}/eks-pipe-stg-1", {}, "allow"),
+    ("iam:RemoveRoleFromInstanceProfile", f"{PROFILE}/bastion", {}, "nothing"),
+    ("iam:DeleteRolePermissionsBoundary", f"{ROLE}/pipe-stg-backup", BOUNDED, "nothing"),
+    ("iam:CreatePolicyVersion", "arn:aws:iam::123456789012:policy/pipe-stg-boundary", {}, "nothing"),
+    (
+        "iam:AttachRolePolicy",
+        f"{ROLE}/pipe-stg-x",
+        {"iam:PolicyARN": "arn:aws:iam::aws:policy/AdministratorAccess"},
+        "nothing",
+    ),
+    (
+        "iam:AttachRolePolicy",
+        f"{ROLE}/pipe-stg-x",
+        {"iam:PolicyARN": "arn:aws:iam::aws:policy/AmazonEKSClusterPolicy"},
+        "allow",
+    ),
+    ("iam:PassRole", f"{ROLE}/pipe-stg-cluster", {"iam:PassedToService": "eks.amazonaws.com"}, "allow"),
+    ("iam:PassRole", f"{ROLE}/pipe-stg-cluster", {"iam:PassedToService": "lambda.amazonaws.com"}, "nothing"),
+    # State and secrets
+    ("s3:PutObject", f"{STATE}/.pulumi/stacks/pipe/stg.json", {}, "allow"),
+    ("s3:PutObject", f"{STATE}/.pulumi/stacks/pipe/stg.json.bak", {}, "allow"),
+    ("s3:DeleteObject", f"{STATE}/.pulumi/locks/organization/pipe/stg/1.json", {}, "allow"),
+    ("s3:PutObject", f"{STATE}/.pulumi/history/pipe/stg/stg-1.history.json", {}, "allow"),
+    ("s3:PutObject", f"{STATE}/.pulumi/backups/pipe/stg/stg.1.json", {}, "allow"),
+    ("s3:GetObject", f"{STATE}/.pulumi/meta.yaml", {}, "allow"),
+    ("s3:GetObject", f"{STATE}/.pulumi/stacks/pipe/prod.json", {}, "nothing"),
+    ("s3:GetObject", f"{STATE}/.pulumi/stacks/pipe-foundation/foundation.json", {}, "nothing"),
+    ("kms:GenerateDataKey", STATE, THROUGH_S3, "allow"),
+    ("kms:Decrypt", SECRETS, {"kms:EncryptionContext:env": "stg"}, "allow"),
+    ("kms:Decrypt", SECRETS, {"kms:EncryptionContext:env": "prod"}, "nothing"),
+    ("kms:Decrypt", SECRETS, {}, "nothing"),
+]
+
+
+@pytest.mark.parametrize(("action", "resource", "context", "expected"), DEPLOY)
+def test_the_deploy_role_of_stg(
+    policies: Policies, action: str, resource: str, context: dict[str, str], expected: str
+) -> None:
+    assert verdict(policies["pipe-stg-deploy"], action, resource, context) == expected
+
+
+PREVIEW: list[tuple[str, str, dict[str, str], str]] = [
+    ("ec2:DescribeVpcs", "*", {}, "allow"),
+    ("s3:GetBucketPolicy", "arn:aws:s3:::pipe-backup", {}, "allow"),
+    ("s3:GetObject", "arn:aws:s3:::pipe-backup/latest.dump", {}, "nothing"),
+    ("logs:GetLogEvents", "*", {}, "nothing"),
+    ("s3:GetObject", f"{STATE}/.pulumi/stacks/pipe/prod.json", {}, "allow"),
+    ("s3:PutObject", f"{STATE}/.pulumi/stacks/pipe/prod.json", {}, "nothing"),
+    ("s3:GetObject", f"{STATE}/.pulumi/stacks/pipe-foundation/foundation.json", {}, "nothing"),
+    ("kms:Decrypt", SECRETS, {"kms:EncryptionContext:env": "prod"}, "allow"),
+    ("kms:Decrypt", STATE, THROUGH_S3, "allow"),
+    ("kms:GenerateDataKey", STATE, THROUGH_S3, "nothing"),
+    ("kms:Decrypt", KEY, ours("prod"), "nothing"),
+]
+
+
+@pytest.mark.parametrize(("action", "resource", "context", "expected"), PREVIEW)
+def test_the_preview_role_reads_settings_and_state(
+    policies: Policies, action: str, resource: str, context: dict[str, str], expected: str
+) -> None:
+    assert verdict(policies["pipe-preview"], action, resource, context) == expected
+
+
+BUILD = [
+    ("ecr:GetAuthorizationToken", "*", "allow"),
+    ("ecr:PutImage", "arn:aws:mock:::registry", "allow"),
+    ("ecr:PutImage", "arn:aws:mock:::other", "nothing"),
+    ("ecr:BatchDeleteImage", "arn:aws:mock:::registry", "nothing"),
+    ("ecr:PutImageTagMutability", "arn:aws:mock:::registry", "nothing"),
+    ("s3:GetObject", f"{STATE}/.pulumi/stacks/pipe/dev.json", "nothing"),
+]
+
+
+@pytest.mark.parametrize(("action", "resource", "expected"), BUILD)
+def test_the_build_role_pushes_images(policies: Policies, action: str, resource: str, expected: str) -> None:
+    assert verdict(policies["pipe-build"], action, resource, {}) == expected
+
+
+def test_the_deploy_role_may_attach_what_the_stacks_roles_carry() -> None:
+    assert {*CONTROL_PLANE_POLICIES, *NODE_POLICIES} <= set(MANAGED_POLICIES)
+
+
+NOT_OPERATIONS = {
+    "codeconnections:PassConnection",
+    "codeconnections:UseConnection",
+    "codeconnections:GetConnectionToken",
+    "iam:PassRole",
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+}
+"""Permissions without an operation of that name."""
+
+
+def test_every_action_is_one_that_aws_knows(foundation: Recorder) -> None:
+    session = get_session()
+    for policy in foundation.of_type("aws:iam/policy:Policy").values():
+        for statement in json.loads(policy["policy"])["Statement"]:
+            for action in set(statement["Action"]) - NOT_OPERATIONS:
+                service, _, operation = action.partition(":")
+                # S3's permissions have names of their own, and a pattern has none.
+                if service in ("s3", "tag") or operation.endswith("*"):
+                    continue
+                assert operation in session.get_service_model(service).operation_names, action

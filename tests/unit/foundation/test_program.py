@@ -1,0 +1,171 @@
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.components.fixtures import Recorder
+from tests.support.components.iam_evaluation import verdict
+
+ROOT = Path(__file__).parents[3]
+
+MAIN, PULL_REQUEST = "ref:refs/heads/main", "pull_request"
+JOBS = {
+    "pipe-build": [MAIN],
+    "pipe-preview": [MAIN, PULL_REQUEST],
+    "pipe-dev-deploy": ["environment:dev"],
+    "pipe-stg-deploy": ["environment:stg"],
+    "pipe-prod-deploy": ["environment:prod"],
+}
+
+
+def test_github_is_an_identity_provider_without_thumbprints(foundation: Recorder) -> None:
+    [provider] = foundation.of_type("aws:iam/openIdConnectProvider:OpenIdConnectProvider").values()
+    assert provider["url"] == "https://token.actions.githubusercontent.com"
+    assert provider["clientIdLists"] == ["sts.amazonaws.com"]
+    assert "thumbprintLists" not in provider
+
+
+def trust_of(foundation: Recorder, name: str) -> dict[str, Any]:
+    [role] = [role for role in foundation.of_type("aws:iam/role:Role").values() if role["name"] == name]
+    [statement] = json.loads(role["assumeRolePolicy"])["Statement"]
+    return statement
+
+
+@pytest.mark.parametrize(("name", "jobs"), JOBS.items())
+def test_each_role_is_for_exactly_these_jobs(foundation: Recorder, name: str, jobs: list[str]) -> None:
+    statement = trust_of(foundation, name)
+    assert statement["Principal"] == {"Federated": "arn:aws:mock:::github"}
+    assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
+    assert set(statement["Condition"]) == {"StringEquals"}
+    subjects = statement["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"]
+    by_name = {f"repo:pipe-dev/infrastructure:{job}" for job in jobs}
+    by_id = {f"repo:pipe-dev@123456/infrastructure@456789:{job}" for job in jobs}
+    assert set(subjects) == by_name | by_id
+
+
+TOKEN = {"aud": "sts.amazonaws.com", "repository_id": "456789"}
+"""Claims of a job of the repository that foundation's committed stack file names, beside its subject."""
+
+
+@pytest.mark.parametrize(
+    ("claims", "accepted"),
+    [
+        ({"sub": "repo:pipe-dev/infrastructure:environment:prod"}, True),
+        ({"sub": "repo:pipe-dev@123456/infrastructure@456789:environment:prod"}, True),
+        ({"sub": "repo:pipe-dev/infrastructure:environment:dev"}, False),
+        ({"sub": "repo:pipe-dev@1/infrastructure@2:environment:prod"}, False),
+        # Somebody else's repository that has taken over the name.
+        ({"sub": "repo:pipe-dev/infrastructure:environment:prod", "repository_id": "2"}, False),
+        ({"sub": "repo:pipe-dev/infrastructure:environment:prod", "aud": "https://github.com/x"}, False),
+    ],
+)
+def test_the_deploy_role_of_prod_takes_only_the_repositorys_own_tokens(
+    foundation: Recorder, claims: dict[str, str], accepted: bool
+) -> None:
+    statement = trust_of(foundation, "pipe-prod-deploy")
+    context = {f"token.actions.githubusercontent.com:{key}": value for key, value in (TOKEN | claims).items()}
+    document = json.dumps({"Statement": [statement | {"Resource": "*"}]})
+    expected = "allow" if accepted else "nothing"
+    assert verdict([document], "sts:AssumeRoleWithWebIdentity", "*", context) == expected
+
+
+def test_the_role_that_the_stack_files_name_as_operator_exists(foundation: Recorder) -> None:
+    roles = {role["name"] for role in foundation.of_type("aws:iam/role:Role").values()}
+    for stack in ("dev", "stg", "prod"):
+        file = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+        for arn in file["pipe:cluster"]["operators"]:
+            assert arn.rpartition("/")[2] in roles
+
+
+def test_operators_are_named_people_who_read_and_change_nothing_in_aws(
+    foundation: Recorder, policies: dict[str, list[str]]
+) -> None:
+    statement = trust_of(foundation, "pipe-operators")
+    assert statement["Principal"] == {"AWS": ["arn:aws:iam::123456789012:user/operator"]}
+    assert statement["Action"] == "sts:AssumeRole"
+    actions = {
+        action.partition(":")[2]
+        for policy in policies["pipe-operators"]
+        for statement in json.loads(policy)["Statement"]
+        for action in statement["Action"]
+    }
+    assert {action for action in actions if not re.match("Batch|Decrypt|Describe|Get|List", action)} == set()
+
+
+def test_no_policy_is_longer_than_iam_allows(foundation: Recorder) -> None:
+    for name, policy in foundation.of_type("aws:iam/policy:Policy").items():
+        assert len("".join(policy["policy"].split())) <= 6144, name
+
+
+def test_no_role_has_more_policies_than_iam_allows(policies: dict[str, list[str]]) -> None:
+    assert max(len(documents) for documents in policies.values()) <= 10
+
+
+def statements(foundation: Recorder) -> list[dict[str, Any]]:
+    policies = foundation.of_type("aws:iam/policy:Policy").values()
+    return [statement for policy in policies for statement in json.loads(policy["policy"])["Statement"]]
+
+
+def test_no_statement_allows_a_whole_service_or_more(foundation: Recorder) -> None:
+    actions = {action for statement in statements(foundation) for action in statement["Action"]}
+    assert not {action for action in actions if action == "*" or action.endswith(":*")}
+
+
+def test_an_image_is_pushed_once_scanned_and_encrypted(foundation: Recorder) -> None:
+    [repository] = foundation.of_type("aws:ecr/repository:Repository").values()
+    assert repository["name"] == "pipe/api"
+    assert repository["imageTagMutability"] == "IMMUTABLE"
+    assert repository["imageScanningConfiguration"] == {"scanOnPush": True}
+    assert repository["encryptionConfigurations"] == [
+        {"encryptionType": "KMS", "kmsKey": "arn:aws:mock:::registry"}
+    ]
+
+
+def test_the_newest_images_stay(foundation: Recorder) -> None:
+    [lifecycle] = foundation.of_type("aws:ecr/lifecyclePolicy:LifecyclePolicy").values()
+    untagged, rest = json.loads(lifecycle["policy"])["rules"]
+    assert (untagged["selection"]["tagStatus"], untagged["selection"]["countNumber"]) == ("untagged", 14)
+    assert (rest["selection"]["countType"], rest["selection"]["countNumber"]) == ("imageCountMoreThan", 200)
+
+
+def test_state_is_kept_in_a_hardened_bucket_with_a_copy(foundation: Recorder) -> None:
+    buckets = foundation.of_type("aws:s3/bucket:Bucket")
+    assert {bucket["bucket"] for bucket in buckets.values()} == {
+        "pipe-state-123456789012",
+        "pipe-state-123456789012-logs",
+        "pipe-state-123456789012-copy",
+        "pipe-state-123456789012-copy-logs",
+    }
+    for typ in ("bucketVersioning:BucketVersioning", "bucketPublicAccessBlock:BucketPublicAccessBlock"):
+        assert set(foundation.of_type(f"aws:s3/{typ}")) == set(buckets)
+    assert set(foundation.of_type("aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration")) == {
+        "state-bucket",
+        "state-copy",
+    }
+
+
+def test_the_provider_of_the_copy_works_in_the_account_alone(foundation: Recorder) -> None:
+    [provider] = foundation.of_type("pulumi:providers:aws").values()
+    assert json.loads(provider["allowedAccountIds"]) == ["123456789012"]
+
+
+def test_secrets_have_a_key_of_their_own_and_every_key_rotates(foundation: Recorder) -> None:
+    aliases = foundation.of_type("aws:kms/alias:Alias")
+    assert aliases["state"]["name"] == "alias/pipe-state"
+    assert {alias["name"] for alias in aliases.values()} == {
+        "alias/pipe-registry",
+        "alias/pipe-state",
+        "alias/pipe-state-bucket",
+        "alias/pipe-state-copy",
+    }
+    for key in foundation.of_type("aws:kms/key:Key").values():
+        assert key["enableKeyRotation"] is True
+
+
+def test_everything_is_tagged(foundation: Recorder) -> None:
+    for (typ, name), inputs in foundation.inputs.items():
+        if typ in ("aws:iam/role:Role", "aws:kms/key:Key", "aws:s3/bucket:Bucket", "aws:iam/policy:Policy"):
+            assert {"service", "env", "team", "managed-by", "Name"} <= set(inputs["tags"]), (typ, name)

@@ -1,0 +1,98 @@
+"""What relocate.sh writes and says; tests/drills/service/test_region_lost.py does it."""
+
+import argparse
+import json
+import re
+import subprocess
+from typing import Any, cast
+
+import pytest
+import yaml
+
+from components.common.naming import Labels
+from foundation.permissions.boundary import boundary
+from foundation.permissions.scope import Scope
+from operations import relocate
+from operations.lib import options, stack_file
+
+NEW = "ap-northeast-3"
+SECRETS = """\
+secretsprovider: awskms://alias/pipe-state?region=ap-northeast-1&context_env=prod
+encryptedkey: AQICAHg=
+config:
+  pipe:appPassword:
+    secure: v1:kMqYhK:abc
+"""
+
+
+@pytest.fixture
+def settings() -> dict[str, Any]:
+    return options.options(argparse.Namespace(stack="prod", dry_run=True, yes=True)).settings
+
+
+def test_names_that_are_taken_and_what_the_lost_region_holds_are_changed_and_nothing_else(
+    settings: dict[str, Any],
+) -> None:
+    text = stack_file.path("prod").read_text()
+    moved = relocate.moved(text.replace("config:\n", SECRETS), settings, "osaka", NEW)
+    before, after = (dict(flat(yaml.safe_load(each))) for each in (text, moved))
+    assert {key: after.get(key) for key in before if before[key] != after.get(key)} == {
+        "config.aws:region": NEW,
+        "config.pipe:service.environment": "osaka",
+        "config.pipe:service.region": NEW,
+        "config.pipe:runner.connectionArn": before["config.pipe:runner.connectionArn"].replace(
+            "east-1", "east-3"
+        ),
+        "config.pipe:backups.bucket": "pipe-backup-osaka",
+        "config.pipe:backups.replica.enabled": False,
+        "config.pipe:backups.replica.region": "ap-northeast-1",
+        "config.pipe:backups.replica.bucket": "pipe-backup-osaka-replica",
+        "config.pipe:api.image": before["config.pipe:api.image"].replace("ap-northeast-1", NEW),
+        "config.pipe:monitoring.syntheticLocations": [f"aws:{NEW}"],
+    }
+    assert set(after) == set(before), "secrets of a lost key stay"
+
+
+def flat(value: Any, path: str = "") -> list[tuple[str, Any]]:
+    if isinstance(value, dict):
+        items = cast(dict[str, Any], value).items()
+        return [each for key, inner in items for each in flat(inner, f"{path}.{key}".lstrip("."))]
+    return [(path, value)]
+
+
+def test_the_boundary_that_it_says_how_to_make_is_the_one_that_foundation_would_make(
+    settings: dict[str, Any],
+) -> None:
+    def of(environment: str, region: str, copies: str, bucket: str) -> str:
+        labels = Labels(environment=environment, team="platform", account="123456789012", region=region)
+        scope = Scope(labels=labels, copy_region=copies, buckets=[bucket, f"{bucket}-replica"])
+        return json.dumps(boundary(scope), indent=4)
+
+    said = "\n".join(relocate.next_steps("prod", settings, "osaka", NEW))
+    [program] = re.findall(r"sed '(.*)' > boundary.json", said)
+    lost = of("prod", "ap-northeast-1", NEW, "pipe-backup")
+    made = subprocess.run(["sed", program], input=lost, capture_output=True, text=True, check=True).stdout
+    assert made == of("osaka", NEW, NEW, "pipe-backup-osaka")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            (),
+            "missing: --to REGION and --as NAME, as in scripts/relocate.sh prod --to ap-northeast-3",
+        ),
+        (("--to", NEW), "missing: --as NAME"),
+        (("--as", "osaka"), "missing: --to REGION"),
+        (("--to", "ap-northeast-1", "--as", "osaka"), "an AWS region other than ap-northeast-1"),
+        (("--to", "osaka", "--as", "osaka"), "--to osaka: an AWS region"),
+        (("--to", NEW, "--as", "prod"), "--as prod: a name that no stack has; dev, prod, stg are taken"),
+        (("--to", NEW, "--as", "stg"), "--as stg: a name that no stack has"),
+        (("--to", NEW, "--as", "Osaka"), "--as Osaka"),
+    ],
+)
+def test_another_region_and_a_name_that_no_stack_has_are_asked_for(
+    words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert relocate.main(["prod", *words]) == 2
+    assert said in capsys.readouterr().err

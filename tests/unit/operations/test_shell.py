@@ -1,0 +1,92 @@
+"""Every shell script of the repository."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.drills import tools
+
+ROOT = Path(__file__).parents[3]
+COMMANDS = sorted((ROOT / "scripts").glob("*.sh"))
+CI = [ROOT / ".ci" / name for name in ("run", "install", "own", "namespaces")]
+OTHERS = [*sorted((ROOT / "components" / "kubernetes" / "assets").glob("*.sh")), *CI]
+
+
+def test_the_commands_of_the_data_are_there() -> None:
+    assert {"migrate.sh", "restore.sh", "rotate.sh"} <= {command.name for command in COMMANDS}
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize("script", [*COMMANDS, *OTHERS], ids=lambda path: path.name)
+def test_shellcheck_finds_nothing(script: Path) -> None:
+    done = subprocess.run([tools.find("shellcheck"), script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("script", [*COMMANDS, *OTHERS], ids=lambda path: path.name)
+def test_the_first_failure_ends_a_script(script: Path) -> None:
+    strict = "set -euo pipefail" if "bash" in script.read_text().splitlines()[0] else "set -eu"
+    assert f"\n{strict}\n" in script.read_text()
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda path: path.name)
+def test_a_command_explains_itself_from_any_folder(command: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [command, "--help"], cwd=tmp_path, capture_output=True, text=True, check=False, env=os.environ
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"usage: scripts/{command.name}")
+    for word in ("--dry-run", "--yes", "TARGET", "exit codes"):
+        assert word in done.stdout
+
+
+def test_what_ci_installs_is_sorted_and_has_what_the_drills_run() -> None:
+    packages = (ROOT / ".ci" / "packages").read_text().split()
+    assert packages == sorted(set(packages))
+    wanted = {package for package in tools.PACKAGES.values() if "nodejs" not in package}
+    assert wanted <= set(packages)
+
+
+def lacking(*programs: str) -> Callable[..., str | None]:
+    """Return a `shutil.which` of a machine that has all programs but some."""
+
+    def which(name: str, mode: int = os.F_OK, path: str | None = None) -> str | None:
+        return None if name in programs else f"/usr/bin/{name}"
+
+    return which
+
+
+@pytest.mark.parametrize("installs", [True, False])
+def test_root_of_debian_installs_the_missing_programs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], installs: bool
+) -> None:
+    commands: list[list[object]] = []
+
+    def run(command: list[object], check: bool) -> None:
+        commands.append(command)
+        if installs:
+            monkeypatch.setattr(tools.shutil, "which", lacking())
+
+    monkeypatch.setattr(tools.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(tools.subprocess, "run", run)
+    monkeypatch.setattr(tools.shutil, "which", lacking("nginx", "npm"))
+    assert tools.main() == (0 if installs else 2)
+    assert commands == [[ROOT / ".ci" / "install", "nginx-light", "nodejs", "npm"]]
+    assert ("error: the drills need nginx, npm" in capsys.readouterr().err) is not installs
+
+
+def test_a_machine_without_the_programs_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tools.shutil, "which", lacking("nginx", "aws", "apt-get"))
+    assert tools.main() == 2
+    assert (
+        capsys.readouterr().err == "error: the drills need aws, nginx: apt-get install awscli nginx-light\n"
+    )
+    tools.find.cache_clear()
+    with pytest.raises(pytest.fail.Exception, match="nginx is missing: apt-get install nginx-light"):
+        tools.find("nginx")
+    tools.find.cache_clear()

@@ -1,0 +1,147 @@
+"""Versions by their names, images and migrations."""
+
+import re
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import pytest
+
+from components.datadog import alert_catalog
+from operations.lib import health, migrations, stack_file
+from operations.lib.cluster import Manifest
+from operations.lib.command_runner import Failed
+from operations.lib.health import kind
+from operations.lib.options import Options, Refused
+from operations.lib.run_log import Steps
+from tests.support.operations.world import DIGEST, OLD
+
+NAME = OLD.partition(":")[0]
+NEW = f"{NAME}:1.1.0@{DIGEST}"
+
+
+@pytest.mark.parametrize("version", ["latest", "a b", "-1", "x" * 129])
+def test_versions_that_are_none_are_refused(version: str) -> None:
+    with pytest.raises(Refused):
+        stack_file.checked_version(version)
+
+
+def test_the_image_is_replaced_in_the_stack_file_and_nothing_else() -> None:
+    text = stack_file.path("prod").read_text()
+    new = stack_file.with_image(text, NEW, migrate=False)
+    assert (stack_file.image(new), stack_file.migrates(new), stack_file.migrates(text)) == (NEW, False, True)
+    assert new.replace(NEW, stack_file.image(text)).replace("migrate: false #", "migrate: true #") == text
+    assert stack_file.lasting(new) == stack_file.lasting(text)
+
+
+@pytest.mark.parametrize(
+    ("image", "version", "repository"),
+    [
+        (NEW, "1.1.0", NAME),
+        (f"{NAME}@{DIGEST}", "b" * 12, NAME),
+        ("localhost:5000/api:2", "2", "localhost:5000/api"),
+    ],
+)
+def test_an_image_has_a_version_and_a_repository(image: str, version: str, repository: str) -> None:
+    assert (stack_file.version(image), stack_file.repository(image)) == (version, repository)
+
+
+def test_errors_that_differ_in_numbers_are_of_one_kind() -> None:
+    first, second = "ERROR request 17 took 0x1f ms", "ERROR request 4 took 0xff ms"
+    assert kind(first) == kind(second) != kind("ERROR other")
+
+
+@pytest.mark.parametrize(
+    ("newer", "older", "keep", "undo"),
+    [
+        (["1-a", "2-b"], ["1-a", "2-b"], False, None),
+        (["20240301-a", "20240402-b"], ["20240301-a"], False, "20240301"),
+        (["1-a", "2-b!"], ["1-a"], True, None),
+        (None, ["1-a"], True, None),
+        (["1-a"], [], True, None),
+    ],
+)
+def test_what_a_rollback_undoes(
+    newer: list[str] | None, older: list[str], keep: bool, undo: str | None
+) -> None:
+    schema = migrations.between(newer, older, keep=keep)
+    assert (schema.undo_to, schema.kept) == (undo, keep)
+
+
+@pytest.mark.parametrize(
+    ("newer", "older", "said"),
+    [
+        (
+            ["1-a", "2-b!"],
+            ["1-a"],
+            "cannot be undone: 2-b. If the older version works on the newer schema, add",
+        ),
+        (None, ["1-a"], "nobody recorded"),
+        (["1-a"], [], "no migration to go back to"),
+    ],
+)
+def test_what_cannot_be_undone_is_refused(newer: list[str] | None, older: list[str], said: str) -> None:
+    with pytest.raises(Refused, match=said):
+        migrations.between(newer, older, keep=False)
+
+
+def test_the_monitors_are_watched_for_longer_than_the_error_rates_take_to_alert() -> None:
+    source = Path(alert_catalog.__file__).read_text()
+    for name in ("HighErrorRate", "HighProxyErrorRate"):
+        alert = source.partition(f'name="{name}"')[2].partition("Alert(")[0]
+        [minutes] = re.findall(r'window="min\(last_(\d+)m\)"', alert)
+        [delay] = re.findall(r"evaluation_delay=(\w+)", alert)
+        seconds = alert_catalog.LOG_DELAY if delay == "LOG_DELAY" else int(delay)
+        assert int(minutes) * 60 + seconds + 120 <= health.SOAK_SECONDS, name
+
+
+def pod(**state: object) -> Manifest:
+    """A pod whose container `api` is in a state."""
+    return {
+        "metadata": {"name": "api-1"},
+        "status": {"containerStatuses": [{"name": "api", **state}]},
+    }
+
+
+def test_pods_that_have_no_log_yet_and_nodes_that_do_not_send_one_are_no_errors_of_the_version() -> None:
+    class Some:
+        pods: ClassVar = [
+            {"metadata": {"name": "pending"}, "status": {}},
+            pod(state={"waiting": {"reason": "ContainerCreating"}}),
+            pod(state={"running": {}}) | {"metadata": {"name": "hangs"}},
+            pod(state={"waiting": {"reason": "CrashLoopBackOff"}}, lastState={"terminated": {}})
+            | {"metadata": {"name": "crashed"}},
+        ]
+
+        def list(self, *_: str) -> list[Manifest]:
+            return self.pods
+
+        def read(self, _: str, name: str, *words: str) -> str:
+            assert any(word.startswith("--request-timeout=") for word in words)
+            if name != "crashed":
+                raise Failed(f"{name}: no answer")
+            return "ERROR it\n"
+
+    steps = Steps("deploy", Options("dev", "sandbox", False, True, {}))
+    with steps.step("logs"):
+        assert health.errors(steps, cast(Any, Some())) == {"ERROR it"}
+    assert steps.steps[0].lines == ["no log of hangs: hangs: no answer"]
+
+
+def test_pods_that_an_autoscaler_has_just_asked_for_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter([3, 3, 4])
+
+    class Scaled:
+        def get(self, _: str) -> Manifest:
+            number = next(looks)
+            spec = {"replicas": 4, "template": {"spec": {"containers": [{"name": "api", "image": NEW}]}}}
+            return {"spec": spec, "status": {"availableReplicas": number, "updatedReplicas": number}}
+
+        def list(self, *_: str) -> list[Manifest]:
+            return [{"endpoints": [{"conditions": {"ready": True}}] * 4}]
+
+    monkeypatch.setattr("operations.lib.health.READY_EVERY", 0.0)
+    chosen = Options("dev", "sandbox", False, True, {})
+    steps = Steps("deploy", chosen)
+    with steps.step("health"):
+        health.healthy(steps, cast(Any, Scaled()), chosen, NEW)
+    assert next(looks, None) is None

@@ -1,0 +1,244 @@
+"""The hook into the SDK: the same answers as the SDK's own loop, and what the SDK's loop does not do."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pulumi_policy.policy
+import pytest
+from google.protobuf import json_format
+from google.protobuf.struct_pb2 import Struct
+from pulumi.runtime.proto import analyzer_pb2
+from pulumi_policy import EnforcementLevel
+
+from policies.engine import analyzer
+from policies.engine.analyzer import ROOT, Servicer
+from policies.engine.catalog import BY_NAME, RULES
+from policies.engine.pack import NAME, policies
+from policies.engine.rule import Options, Resource, Verdicts
+from policies.model.property_values import UnknownValueError
+from tests.support.policies.fixtures import DEPLOYMENT, MONITOR
+from tests.support.policies.pytest_fixtures import UNKNOWN, changed, secret, urn
+
+Stock: Any = pulumi_policy.policy._PolicyAnalyzerServicer  # pyright: ignore[reportPrivateUsage]
+STACK = "urn:pulumi:prod::pipe::pulumi:pulumi:Stack::pipe-prod"
+
+
+def make(kind: Any) -> Any:
+    return kind(NAME, "0.0.1", policies(), EnforcementLevel.ADVISORY)
+
+
+def struct(props: dict[str, Any]) -> Struct:
+    return json_format.ParseDict(props, Struct())
+
+
+def asked(kind: str, props: dict[str, Any], name: str = "it") -> analyzer_pb2.AnalyzeRequest:
+    return analyzer_pb2.AnalyzeRequest(type=kind, urn=urn(kind, name), name=name, properties=struct(props))
+
+
+def listed(kind: str, props: dict[str, Any], name: str = "it") -> analyzer_pb2.AnalyzerResource:
+    return analyzer_pb2.AnalyzerResource(type=kind, urn=urn(kind, name), name=name, properties=struct(props))
+
+
+RESOURCES: list[tuple[str, dict[str, Any]]] = [
+    ("kubernetes:apps/v1:Deployment", DEPLOYMENT),
+    ("kubernetes:apps/v1:Deployment", changed(DEPLOYMENT, spec__template__spec__containers__0__image="api")),
+    (
+        "kubernetes:apps/v1:Deployment",
+        changed(DEPLOYMENT, spec__template__spec__containers__0__image=UNKNOWN),
+    ),
+    ("kubernetes:apps/v1:Deployment", {}),
+    ("kubernetes:apps/v1:DeploymentPatch", {"spec": UNKNOWN}),
+    ("kubernetes:core/v1:PodList", {"items": [{"spec": {"containers": [{"name": "a"}]}}]}),
+    ("kubernetes:core/v1:ConfigMap", {"data": {"nginx.conf": "server { listen 443 ssl; }"}}),
+    ("aws:ec2/securityGroup:SecurityGroup", {"ingress": [{"protocol": "-1", "cidrBlocks": ["0.0.0.0/0"]}]}),
+    ("aws:lb/listener:Listener", {"protocol": UNKNOWN}),
+    ("cloudflare:index/zoneSetting:ZoneSetting", {"settingId": "min_tls_version", "value": "1.1"}),
+    ("datadog:index/monitor:Monitor", MONITOR),
+    ("datadog:index/monitor:Monitor", changed(MONITOR, query="x", tags=None)),
+    ("random:index/randomId:RandomId", {"byteLength": 8}),
+]
+
+
+def sets(response: analyzer_pb2.AnalyzeResponse) -> tuple[list[str], list[str]]:
+    """Both lists of an answer, in an order that does not depend on the order of judging."""
+    diagnostics = sorted(str(each) for each in response.diagnostics)
+    return diagnostics, sorted(str(each) for each in response.not_applicable)
+
+
+@pytest.mark.parametrize(("kind", "props"), RESOURCES)
+def test_the_answers_about_a_resource_equal_the_sdk_s(kind: str, props: dict[str, Any]) -> None:
+    request = asked(kind, props)
+    assert sets(make(Servicer).Analyze(request, None)) == sets(make(Stock).Analyze(request, None))
+
+
+def test_the_answers_about_a_stack_equal_the_sdk_s() -> None:
+    resources = [listed(kind, props, f"it-{index}") for index, (kind, props) in enumerate(RESOURCES)]
+    request = analyzer_pb2.AnalyzeStackRequest(resources=resources)
+    assert sets(make(Servicer).AnalyzeStack(request, None)) == sets(make(Stock).AnalyzeStack(request, None))
+
+
+def test_the_metadata_are_the_sdk_s() -> None:
+    assert make(Servicer).GetAnalyzerInfo(None, None) == make(Stock).GetAnalyzerInfo(None, None)
+
+
+def test_the_levels_and_settings_of_a_configuration_equal_the_sdk_s() -> None:
+    request = analyzer_pb2.ConfigureAnalyzerRequest()
+    request.policyConfig["tls-cloudflare-zone-old-version"].enforcementLevel = analyzer_pb2.DISABLED
+    request.policyConfig["workload-limit-above-ceiling"].enforcementLevel = analyzer_pb2.REMEDIATE
+    request.policyConfig["workload-limit-above-ceiling"].properties.update({"cpu": "100m", "memory": "1Mi"})
+    ours, stock = make(Servicer), make(Stock)
+    ours.Configure(request, None)
+    stock.Configure(request, None)
+    for kind, props in RESOURCES:
+        about = asked(kind, props)
+        assert sets(ours.Analyze(about, None)) == sets(stock.Analyze(about, None))
+
+
+def test_the_hook_is_where_the_sdk_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pulumi_policy.policy, "_PolicyAnalyzerServicer", Stock)
+    analyzer.install()
+    assert pulumi_policy.policy._PolicyAnalyzerServicer is Servicer  # pyright: ignore[reportPrivateUsage]
+
+
+def test_a_secret_stays_out_of_the_answer() -> None:
+    request = asked(
+        "cloudflare:index/zoneSetting:ZoneSetting",
+        {"settingId": "min_tls_version", "value": secret("hunter2")},
+    )
+    assert "hunter2" in str(make(Stock).Analyze(request, None))
+    answer = str(make(Servicer).Analyze(request, None))
+    assert "hunter2" not in answer
+    assert "value is [secret]; set it to" in answer
+
+
+@pytest.fixture
+def crash(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """One rule on resources and one on stacks raise, with a secret in their words."""
+
+    def check(_: Resource, __: Options) -> Verdicts:
+        raise RuntimeError("hunter2")
+
+    for name in ("tls-cloudflare-zone-old-version", "alert-slo-missing"):
+        monkeypatch.setitem(vars(BY_NAME[name]), "check", check)
+    yield
+
+
+@pytest.mark.usefixtures("crash")
+def test_a_rule_that_crashes_is_a_finding_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIPE_POLICY_LEDGER", str(tmp_path / "ledger"))
+    ours = make(Servicer)
+    kind = "cloudflare:index/zoneSetting:ZoneSetting"
+    answer = ours.Analyze(asked(kind, {"settingId": "min_tls_version", "value": "1.1"}), None)
+    [diagnostic] = answer.diagnostics
+    assert diagnostic.policyName == "policy-rule-crashed"
+    assert diagnostic.enforcementLevel == analyzer_pb2.MANDATORY
+    assert "tls-cloudflare-zone-old-version crashed on" in diagnostic.message
+    assert "RuntimeError at test_analyzer.py:" in diagnostic.message
+    root = analyzer_pb2.AnalyzerResource(type=ROOT, urn=STACK, name="pipe-prod")
+    answer = ours.AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=[root]), None)
+    assert [each.policyName for each in answer.diagnostics] == ["policy-rule-crashed"]
+    rows = recorded(tmp_path / "ledger")
+    assert [row["policy"] for row in rows if row["verdict"] == "crashed"] == [
+        "tls-cloudflare-zone-old-version",
+        "alert-slo-missing",
+    ]
+    said = {row["urn"]: row["detail"].partition(":")[0] for row in rows if row["verdict"] == "violation"}
+    assert said == {urn(kind): "tls-cloudflare-zone-old-version", STACK: "alert-slo-missing"}
+    assert "hunter2" not in str(rows) + str(answer)
+
+
+def recorded(file: Path) -> list[dict[str, str]]:
+    """The rows of a ledger."""
+    return [json.loads(line) for line in file.read_text().splitlines()[1:]]
+
+
+BUCKET, OTHER = "aws:s3/bucket:Bucket", "random:index/randomId:RandomId"
+
+
+def spread(policy: str, file: Path) -> dict[str, tuple[str, str]]:
+    """What a policy on stacks says in the ledger of a good bucket, a bad one, others, and the stack."""
+    ours = make(Servicer)
+    kept = {"bucket": "good", "versioningConfiguration": {"status": "Enabled"}}
+    resources = [
+        listed(BUCKET, {"bucket": "good"}, "good"),
+        listed(BUCKET, {"bucket": "bad"}, "bad"),
+        listed("aws:s3/bucketVersioning:BucketVersioning", kept, "kept"),
+        listed(OTHER, {}, "other"),
+        analyzer_pb2.AnalyzerResource(type=ROOT, urn=STACK, name="pipe-prod"),
+    ]
+    ours.AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=resources), None)
+    return {
+        row["urn"].rpartition("::")[2]: (row["verdict"], row["detail"])
+        for row in recorded(file)
+        if row["policy"] == policy
+    }
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the ledger is written."""
+    monkeypatch.setenv("PIPE_POLICY_LEDGER", str(tmp_path / "ledger"))
+    return tmp_path / "ledger"
+
+
+def test_a_policy_on_stacks_has_a_row_for_each_resource_and_the_worst_of_them_for_the_stack(
+    file: Path,
+) -> None:
+    assert spread("s3-versioning-off", file) == {
+        "good": ("pass", ""),
+        "bad": ("violation", "bucket is 'bad' without versioning; add an aws.s3.BucketVersioning"),
+        "kept": ("not applicable", ""),
+        "other": ("not applicable", ""),
+        "pipe-prod": ("violation", ""),
+    }
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (RuntimeError("hunter2"), ("crashed", "RuntimeError at test_analyzer.py:")),
+        (UnknownValueError("bucket"), ("unknown", "not known in this preview: bucket")),
+    ],
+)
+def test_what_a_policy_on_stacks_did_not_come_to_has_not_passed(
+    file: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception, said: tuple[str, str]
+) -> None:
+    def check(_: Resource, __: Options) -> Verdicts:
+        raise fault
+
+    monkeypatch.setitem(vars(BY_NAME["s3-versioning-off"]), "check", check)
+    found = spread("s3-versioning-off", file)
+    assert {name: (verdict, detail.rstrip("0123456789")) for name, (verdict, detail) in found.items()} == {
+        "good": said,
+        "bad": said,
+        "kept": ("not applicable", ""),
+        "other": ("not applicable", ""),
+        "pipe-prod": said,
+    }
+
+
+def test_every_policy_has_the_metadata_that_a_reader_needs() -> None:
+    info = make(Servicer).GetAnalyzerInfo(None, None)
+    for policy in info.policies:
+        assert policy.description.endswith(".")
+        assert policy.remediation_steps.endswith(".")
+        assert policy.url.startswith("https://")
+        assert policy.framework.name
+        assert policy.framework.specification
+        assert policy.tags
+        assert policy.severity
+    assert len(info.policies) == len({policy.name for policy in info.policies}) == len(RULES) + 3
+
+
+@pytest.mark.parametrize("stack", ["dev", "stg", "prod"])
+def test_the_configuration_of_each_stack_names_what_exists(stack: str) -> None:
+    file = Path(__file__).parents[4] / "policies" / "config" / f"{stack}.json"
+    request = analyzer_pb2.ConfigureAnalyzerRequest()
+    content: dict[str, str | dict[str, Any]] = json.loads(file.read_text())
+    for name, value in content.items():
+        given = request.policyConfig[name]
+        if not isinstance(value, str):
+            given.properties.update({key: item for key, item in value.items() if key != "enforcementLevel"})
+    make(Servicer).Configure(request, None)

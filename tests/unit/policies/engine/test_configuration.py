@@ -1,0 +1,83 @@
+"""The settings of the rules: their defaults are good, and what means nothing is refused with a remedy."""
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from policies.engine.catalog import BY_NAME, RULES
+from policies.engine.configuration import faults
+from policies.engine.rule import Option
+
+OPTIONS = [(rule.name, key, option) for rule in RULES for key, option in rule.options.items()]
+CEILING = "workload-limit-above-ceiling"
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "array": list,
+    "boolean": bool,
+    "integer": int,
+    "number": (int, float),
+    "object": dict,
+    "string": str,
+}
+
+
+@pytest.mark.parametrize(
+    ("rule", "key", "option"), OPTIONS, ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_a_default_is_what_its_own_schema_asks_for(rule: str, key: str, option: Option) -> None:
+    assert set(option.schema) <= {
+        "type",
+        "items",
+        "description",
+        "enum",
+        "minimum",
+        "maximum",
+        "additionalProperties",
+    }
+    assert isinstance(option.default, TYPES[option.schema["type"]])
+    for item in cast("list[object]", option.default) if option.schema["type"] == "array" else ():
+        assert isinstance(item, TYPES[option.schema["items"]["type"]])
+    assert option.schema["description"].endswith(".")
+    assert faults(BY_NAME, {rule: {key: option.default}}) == []
+
+
+@pytest.mark.parametrize("value", ["much", "0", "-1", ""])
+@pytest.mark.parametrize("key", ["cpu", "memory"])
+def test_a_ceiling_is_a_quantity_above_zero(key: str, value: str) -> None:
+    assert faults(BY_NAME, {CEILING: {key: value}}) == [
+        f"{CEILING}.{key} is {value!r}; set it to a Kubernetes quantity above zero"
+    ]
+    assert faults(BY_NAME, {CEILING: {key: "1m"}}) == []
+
+
+@pytest.mark.parametrize(
+    ("config", "fault"),
+    [
+        (
+            {"workload-image-lates": {}},
+            'there is no policy "workload-image-lates"; did you mean workload-image-latest',
+        ),
+        ({"zzz": {}}, 'there is no policy "zzz"; see docs/policies.md'),
+        ({CEILING: {"disk": "1"}}, f'{CEILING} has no setting "disk"; it has cpu, memory'),
+        ({CEILING: {"mem": "1"}}, f'{CEILING} has no setting "mem"; did you mean memory?'),
+        ({"all": {"cpu": "1"}}, '"all" takes an enforcement level only, not cpu'),
+    ],
+)
+def test_what_does_not_exist_is_refused_with_what_does(config: dict[str, Any], fault: str) -> None:
+    [found] = faults(BY_NAME, config)
+    assert found.startswith(fault)
+
+
+@pytest.mark.parametrize("stack", ["dev", "stg", "prod"])
+def test_the_file_of_each_stack_is_accepted(stack: str) -> None:
+    file = Path(__file__).parents[4] / "policies" / "config" / f"{stack}.json"
+    content: dict[str, Any] = json.loads(file.read_text())
+    settings = {name: cast("dict[str, Any]", value) for name, value in content.items() if name != "all"}
+    given = {
+        name: {key: item for key, item in values.items() if key != "enforcementLevel"}
+        for name, values in settings.items()
+        if not isinstance(values, str)
+    }
+    assert given
+    assert faults(BY_NAME, given) == []

@@ -1,0 +1,82 @@
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.policies.pytest_fixtures import UNKNOWN, Case, OneChange, Said, resource, urn
+
+ECR = "aws:ecr/repository:Repository"
+
+
+REPOSITORY: dict[str, Any] = {
+    "name": "pipe/api",
+    "imageTagMutability": "IMMUTABLE",
+    "imageScanningConfiguration": {"scanOnPush": True},
+    "encryptionConfigurations": [{"encryptionType": "KMS"}],
+}
+
+
+CASES: list[Case] = [
+    (
+        "ecr-tags-mutable",
+        ECR,
+        REPOSITORY,
+        {"imageTagMutability": None},
+        ["imageTagMutability is not set; set it to 'IMMUTABLE'"],
+    ),
+    ("ecr-tags-mutable", ECR, REPOSITORY, {"imageTagMutability": "IMMUTABLE_WITH_EXCLUSION"}, []),
+    (
+        "ecr-not-scanned",
+        ECR,
+        REPOSITORY,
+        {"imageScanningConfiguration": None},
+        ["imageScanningConfiguration.scanOnPush is not set; set it to true"],
+    ),
+    (
+        "ecr-not-encrypted-by-kms",
+        ECR,
+        REPOSITORY,
+        {"encryptionConfigurations": [{"encryptionType": "AES256"}]},
+        ["encryptionConfigurations is [{'encryptionType': 'AES256'}]; set it to [{encryptionType: 'KMS'}]"],
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_change_is_named(one_change: OneChange, case: Case) -> None:
+    one_change(*case)
+
+
+@pytest.mark.parametrize(
+    ("policy", "kind", "path"),
+    [
+        ("ecr-tags-mutable", ECR, "imageTagMutability"),
+    ],
+)
+def test_an_unknown_value_is_counted(said: Said, policy: str, kind: str, path: str) -> None:
+    assert said(policy, kind, {path: UNKNOWN}) == [f"unknown: {path}"]
+
+
+def document(**changes: Any) -> str:
+    base = {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["arn:aws:s3:::pipe/*"]}
+    return json.dumps({"Statement": [{**base, **changes}]})
+
+
+def test_a_repository_is_not_open_to_everybody(said: Said) -> None:
+    kind, policy = "aws:ecr/repositoryPolicy:RepositoryPolicy", "ecr-policy-any-principal"
+    assert said(policy, kind, {"policy": document(Principal={"AWS": "arn:aws:iam::1:root"})}) == []
+    assert said(policy, kind, {"policy": document(Principal="*")}) == [
+        "policy.Statement[0].Principal is '*'; name the accounts that pull the images"
+    ]
+
+
+def test_a_repository_forgets_images(said_of_stack: Said) -> None:
+    policy, repository = "ecr-lifecycle-missing", resource(ECR, REPOSITORY)
+    kind = "aws:ecr/lifecyclePolicy:LifecyclePolicy"
+    assert said_of_stack(policy, repository) == [
+        "the repository is without a lifecycle policy; add an aws.ecr.LifecyclePolicy"
+    ]
+    by_name = resource(kind, {"repository": "pipe/api"})
+    by_dependency = resource(kind, {"repository": UNKNOWN}, property_dependencies={"repository": (urn(ECR),)})
+    assert said_of_stack(policy, repository, by_name) == []
+    assert said_of_stack(policy, repository, by_dependency) == []

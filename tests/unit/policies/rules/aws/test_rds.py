@@ -1,0 +1,149 @@
+from typing import Any
+
+import pytest
+
+from tests.support.policies.pytest_fixtures import UNKNOWN, Case, OneChange, Said
+
+RDS = "aws:rds/instance:Instance"
+
+
+DATABASE: dict[str, Any] = {
+    "storageEncrypted": True,
+    "publiclyAccessible": False,
+    "backupRetentionPeriod": 7,
+    "multiAz": True,
+    "deletionProtection": True,
+    "skipFinalSnapshot": False,
+    "enabledCloudwatchLogsExports": ["postgresql"],
+    "parameterGroupName": "pipe",
+}
+
+
+CASES: list[Case] = [
+    (
+        "rds-storage-unencrypted",
+        RDS,
+        DATABASE,
+        {"storageEncrypted": None},
+        ["storageEncrypted is not set; set it to true"],
+    ),
+    (
+        "rds-storage-unencrypted",
+        "aws:rds/cluster:Cluster",
+        DATABASE,
+        {"storageEncrypted": False},
+        ["storageEncrypted is False; set it to true"],
+    ),
+    (
+        "rds-publicly-accessible",
+        RDS,
+        DATABASE,
+        {"publiclyAccessible": True},
+        ["publiclyAccessible is True; set it to false"],
+    ),
+    (
+        "rds-publicly-accessible",
+        "aws:rds/clusterInstance:ClusterInstance",
+        {},
+        {"publiclyAccessible": True},
+        ["publiclyAccessible is True; set it to false"],
+    ),
+    (
+        "rds-backup-missing",
+        RDS,
+        DATABASE,
+        {"backupRetentionPeriod": 6},
+        ["backupRetentionPeriod is 6; set it to 7 or more"],
+    ),
+    (
+        "rds-backup-missing",
+        RDS,
+        DATABASE,
+        {"backupRetentionPeriod": None},
+        ["backupRetentionPeriod is not set; set it to 7 or more"],
+    ),
+    ("rds-single-zone", RDS, DATABASE, {"multiAz": False}, ["multiAz is False; set it to true"]),
+    (
+        "rds-deletion-unprotected",
+        RDS,
+        DATABASE,
+        {"deletionProtection": False},
+        ["deletionProtection is False; set it to true"],
+    ),
+    (
+        "rds-final-snapshot-skipped",
+        RDS,
+        DATABASE,
+        {"skipFinalSnapshot": True},
+        ["skipFinalSnapshot is True; set it to false, with a finalSnapshotIdentifier"],
+    ),
+    (
+        "rds-logs-not-exported",
+        RDS,
+        DATABASE,
+        {"enabledCloudwatchLogsExports": []},
+        [
+            "enabledCloudwatchLogsExports is []; "
+            "set it to the logs of the engine, such as ['postgresql', 'upgrade']"
+        ],
+    ),
+    (
+        "rds-default-parameters",
+        RDS,
+        DATABASE,
+        {"parameterGroupName": "default.postgres14"},
+        ["parameterGroupName is 'default.postgres14'; set it to a parameter group that forces TLS"],
+    ),
+    (
+        "rds-default-parameters",
+        RDS,
+        DATABASE,
+        {"parameterGroupName": None},
+        ["parameterGroupName is not set; set it to a parameter group that forces TLS"],
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_change_is_named(one_change: OneChange, case: Case) -> None:
+    one_change(*case)
+
+
+@pytest.mark.parametrize(
+    ("policy", "kind", "path"),
+    [
+        ("rds-storage-unencrypted", RDS, "storageEncrypted"),
+        ("rds-default-parameters", RDS, "parameterGroupName"),
+    ],
+)
+def test_an_unknown_value_is_counted(said: Said, policy: str, kind: str, path: str) -> None:
+    assert said(policy, kind, {path: UNKNOWN}) == [f"unknown: {path}"]
+
+
+@pytest.mark.parametrize(
+    "policy",
+    ["rds-storage-unencrypted", "rds-backup-missing", "rds-single-zone", "rds-final-snapshot-skipped"],
+)
+def test_a_read_replica_follows_its_source(said: Said, policy: str) -> None:
+    replica = {"replicateSourceDb": "pipe", "skipFinalSnapshot": True}
+    assert said(policy, RDS, {"skipFinalSnapshot": True}) != []
+    assert said(policy, RDS, replica) == []
+
+
+def test_the_days_of_backups_are_configured(said: Said) -> None:
+    assert said("rds-backup-missing", RDS, DATABASE, days=14.0) == [
+        "backupRetentionPeriod is 7; set it to 14 or more"
+    ]
+
+
+@pytest.mark.parametrize(
+    "props",
+    [
+        {"parameterGroupName": "default.postgres17"},
+        {"engine": "postgres", "engineVersion": "15.4"},
+        {"engine": "mariadb", "engineVersion": "11.8.3"},
+        {"engine": "oracle-ee", "engineVersion": "19"},
+    ],
+)
+def test_a_default_group_that_forces_tls_is_enough(said: Said, props: dict[str, str]) -> None:
+    assert said("rds-default-parameters", "aws:rds/instance:Instance", props) == []

@@ -1,0 +1,142 @@
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.policies.buckets import BUCKET, PARTS
+from tests.support.policies.pytest_fixtures import UNKNOWN, Said
+
+BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
+
+
+@pytest.mark.parametrize(
+    ("policy", "setting"),
+    [
+        ("s3-public-acls-accepted", "blockPublicAcls"),
+        ("s3-public-policy-accepted", "blockPublicPolicy"),
+        ("s3-public-acls-honoured", "ignorePublicAcls"),
+        ("s3-public-buckets-unrestricted", "restrictPublicBuckets"),
+    ],
+)
+def test_each_setting_of_a_public_access_block(said: Said, policy: str, setting: str) -> None:
+    block = PARTS["PublicAccessBlock"]
+    assert said(policy, BLOCK, block) == []
+    assert said(policy, BLOCK, {**block, setting: False}) == [f"{setting} is False; set it to true"]
+    assert said(policy, BLOCK, {}) == [f"{setting} is not set; set it to true"]
+    assert said(policy, BLOCK, {**block, setting: UNKNOWN}) == [f"unknown: {setting}"]
+
+
+READ, WRITE = "s3-acl-public-read", "s3-acl-public-write"
+
+
+ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
+
+
+KNOWN_USERS = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
+
+
+@pytest.mark.parametrize(
+    ("acl", "reads", "writes"),
+    [
+        ("private", False, False),
+        ("log-delivery-write", False, False),
+        ("public-read", True, False),
+        ("authenticated-read", True, False),
+        ("public-read-write", True, True),
+    ],
+)
+@pytest.mark.parametrize("kind", [BUCKET, "aws:s3/bucketAcl:BucketAcl", "aws:s3/bucketAclV2:BucketAclV2"])
+def test_a_canned_acl(said: Said, kind: str, acl: str, reads: bool, writes: bool) -> None:
+    expected = [f"acl is '{acl}'; set it to 'private'"]
+    assert said(READ, kind, {"acl": acl}) == (expected if reads else [])
+    assert said(WRITE, kind, {"acl": acl}) == (expected if writes else [])
+
+
+@pytest.mark.parametrize(
+    ("permission", "uri", "reads", "writes"),
+    [
+        ("READ", ALL_USERS, True, False),
+        ("READ_ACP", KNOWN_USERS, True, False),
+        ("WRITE", ALL_USERS, False, True),
+        ("WRITE_ACP", ALL_USERS, False, True),
+        ("FULL_CONTROL", KNOWN_USERS, True, True),
+        ("WRITE", "http://acs.amazonaws.com/groups/s3/LogDelivery", False, False),
+    ],
+)
+def test_a_grant(said: Said, permission: str, uri: str, reads: bool, writes: bool) -> None:
+    props = {"accessControlPolicy": {"grants": [{"permission": permission, "grantee": {"uri": uri}}]}}
+    expected = [f"accessControlPolicy.grants[0].grantee.uri is '{uri}'; remove it"]
+    assert said(READ, "aws:s3/bucketAcl:BucketAcl", props) == (expected if reads else [])
+    assert said(WRITE, "aws:s3/bucketAcl:BucketAcl", props) == (expected if writes else [])
+
+
+POLICY = "aws:s3/bucketPolicy:BucketPolicy"
+
+
+def allowing(**changes: Any) -> dict[str, str]:
+    base = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"}
+    return {"policy": json.dumps({"Statement": [{**base, **changes}]})}
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({}, "'*'"),
+        ({"Principal": {"AWS": "*"}}, "{'AWS': '*'}"),
+        ({"Principal": {"AWS": ["arn:x", "*"]}}, "{'AWS': ['arn:x', '*']}"),
+        ({"Condition": {"StringEquals": {"s3:x-amz-acl": "private"}}}, "'*'"),
+        ({"Condition": {"StringLike": {"aws:PrincipalArn": "*"}}}, "'*'"),
+        ({"Condition": {"StringEqualsIfExists": {"aws:SourceVpce": "vpce-1"}}}, "'*'"),
+    ],
+)
+def test_a_policy_that_allows_everybody_is_named(said: Said, changes: dict[str, Any], shown: str) -> None:
+    remedy = "name the principals, or add a condition that narrows them"
+    assert said("s3-policy-any-principal", POLICY, allowing(**changes)) == [
+        f"policy.Statement[0].Principal is {shown}; {remedy}"
+    ]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"Effect": "Deny"},
+        {"Principal": {"AWS": "arn:aws:iam::123456789012:root"}},
+        {"Principal": {"Service": "logging.s3.amazonaws.com"}},
+        {"Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}},
+        {"Condition": {"StringEquals": {"AWS:SourceVpce": "vpce-1"}}},
+    ],
+)
+def test_a_policy_that_names_or_narrows_passes(said: Said, changes: dict[str, Any]) -> None:
+    assert said("s3-policy-any-principal", POLICY, allowing(**changes)) == []
+
+
+def test_a_policy_that_shuts_everybody_out_is_named(said: Said) -> None:
+    lockout = allowing(Effect="Deny", Action="s3:*")
+    assert said("s3-policy-lockout", POLICY, lockout) == [
+        "policy.Statement[0].Action is 's3:*'; add a condition to the denial"
+    ]
+    for changes in (
+        {"Action": "s3:GetObject"},
+        {"Condition": {"Bool": {"aws:SecureTransport": "false"}}},
+        {"Principal": {"AWS": "arn:x"}},
+        {"NotAction": "s3:PutBucketPolicy"},
+    ):
+        narrowed = {"Effect": "Deny", "Action": "s3:*", **changes}
+        assert said("s3-policy-lockout", POLICY, allowing(**narrowed)) == []
+    assert said("s3-policy-lockout", POLICY, allowing(Action="s3:*")) == []
+
+
+def test_a_policy_that_is_not_known_is_counted(said: Said) -> None:
+    for policy in ("s3-policy-any-principal", "s3-policy-lockout"):
+        assert said(policy, POLICY, {"policy": UNKNOWN}) == ["unknown: policy"]
+
+
+def test_an_unknown_statement_hides_nothing_about_the_others(said: Said) -> None:
+    open_ = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"}
+    statements = [UNKNOWN, {**open_, "Principal": {"AWS": UNKNOWN}}, open_]
+    remedy = "name the principals, or add a condition that narrows them"
+    assert said("s3-policy-any-principal", POLICY, {"policy": {"Statement": statements}}) == [
+        f"policy.Statement[2].Principal is '*'; {remedy}",
+        "unknown: policy.Statement[0]",
+        "unknown: policy.Statement[1].Principal.AWS",
+    ]

@@ -1,0 +1,317 @@
+"""Values that were made to exhaust the pack: long ones, deep ones, and files that include each other."""
+
+import importlib
+import json
+import pkgutil
+import re
+import time
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import policies
+from policies.engine.catalog import BY_NAME
+from policies.engine.evaluation import judge
+from policies.engine.pack import ALL
+from policies.engine.patterns import patterns
+from policies.engine.waivers import load
+from policies.model import wildcards
+from policies.model.datadog_monitors import handles, parse_query
+from policies.model.property_values import DEEPEST, UnreadableValueError, Value
+from tests.support.policies.pytest_fixtures import Said, resource
+
+SECONDS = 2.0
+LENGTH = 1_000_000
+SHORTER = 100_000
+"""Enough that time in proportion to the square of a length shows, and little enough for many texts."""
+LEVELS = ("advisory", "mandatory", "disabled", "remediate")
+ROLE = "aws:iam/role:Role"
+CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
+POD = "kubernetes:core/v1:Pod"
+
+
+def repeated(text: str, end: str = "", length: int = LENGTH) -> str:
+    return text * (length // len(text)) + end
+
+
+LONG = {
+    "hexadecimal digits": repeated("0123456789abcdef"),
+    "blanks": repeated(" ", "!"),
+    "line breaks": repeated("\n", "!"),
+    "colons": repeated(":"),
+    "wildcards": repeated("*:", "\n"),
+    "opening tags": repeated("{{#is_a"),
+    "conditions in conditions": repeated("{{#is_alert}}"),
+    "addresses": repeated("a://a:"),
+    "folders": repeated("/a.", "!"),
+    "handles": repeated("@a-", "!"),
+}
+
+
+def compiled() -> Iterator[tuple[str, re.Pattern[str]]]:
+    """Every regular expression of the pack, those of its options' defaults and of the stacks' files too."""
+    for module in pkgutil.walk_packages(policies.__path__, "policies."):
+        if not module.name.endswith("__main__"):
+            for name, value in vars(importlib.import_module(module.name)).items():
+                if isinstance(value, re.Pattern):
+                    yield f"{module.name}.{name}", value
+    files = sorted((Path(policies.__path__[0]) / "config").glob("*.json"))
+    configured = [rule.defaults() for rule in ALL]
+    configured += [
+        options
+        for file in files
+        for options in json.loads(file.read_text()).values()
+        if options not in LEVELS
+    ]
+    for options in configured:
+        for pattern in patterns(options.get("targets", [])) or []:
+            yield pattern.pattern, pattern
+        for pattern in patterns([*options.get("measures", {}).values(), options.get("pattern", "")]) or []:
+            yield pattern.pattern, pattern
+
+
+def attacks(pattern: re.Pattern[str]) -> Iterator[str]:
+    """For each part of a pattern that may repeat: what leads to it, then the part again and again."""
+    parsed: Any = re._parser.parse(pattern.pattern, pattern.flags & ~re.UNICODE)  # type: ignore[attr-defined]
+    for before, part in repeats(parsed, ""):
+        for end in ("", "!", "\n"):
+            yield before + repeated(part, end, SHORTER)
+            yield repeated(before + part, end, SHORTER)
+
+
+def repeats(items: Any, before: str) -> Iterator[tuple[str, str]]:
+    """What stands before each repetition without end, and what it repeats."""
+    for item in items:
+        operation, argument = item
+        name = str(operation)
+        if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+            _, most, inner = argument
+            if most > SHORTER and (part := sample(inner)):
+                yield before, part
+            yield from repeats(inner, before)
+        elif name == "SUBPATTERN":
+            yield from repeats(argument[3], before)
+        elif name == "BRANCH":
+            for branch in argument[1]:
+                yield from repeats(branch, before)
+        before += sample([item])
+
+
+def sample(items: Any) -> str:
+    """A short text that a part of a pattern matches."""
+    return "".join(_sample(str(operation), argument) for operation, argument in items)
+
+
+def _sample(name: str, argument: Any) -> str:
+    if name == "LITERAL":
+        return chr(argument)
+    if name in ("ANY", "NOT_LITERAL", "CATEGORY"):
+        return "a"
+    if name == "IN":
+        return next(each for each in map(chr, range(32, 127)) if _is_in(each, argument))
+    if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+        least, most, inner = argument
+        return sample(inner) * max(least, min(1, most))
+    if name == "SUBPATTERN":
+        return sample(argument[3])
+    if name == "BRANCH":
+        return max(map(sample, argument[1]), key=len)
+    return ""
+
+
+def _is_in(character: str, choices: Any) -> bool:
+    negated = str(choices[0][0]) == "NEGATE"
+    holds = any(_is_one_of(character, str(name), argument) for name, argument in choices[negated:])
+    return holds != negated
+
+
+def _is_one_of(character: str, name: str, argument: Any) -> bool:
+    if name == "RANGE":
+        return argument[0] <= ord(character) <= argument[1]
+    if name == "CATEGORY":
+        category = str(argument).removeprefix("CATEGORY_")
+        holds = {
+            "DIGIT": character.isdigit(),
+            "SPACE": character.isspace(),
+            "WORD": character.isalnum() or character == "_",
+        }
+        return holds[category.removeprefix("NOT_")] != category.startswith("NOT_")
+    return name == "LITERAL" and ord(character) == argument
+
+
+PATTERNS = dict(compiled())
+
+
+def test_the_regular_expressions_of_the_pack_are_found() -> None:
+    assert len(PATTERNS) > 25
+    assert {"policies.rules.kubernetes.environment._PASSWORD_IN_URL", r"https://\S+", "@.+"} <= set(PATTERNS)
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("name", PATTERNS)
+def test_a_regular_expression_takes_time_in_proportion_to_the_text(name: str) -> None:
+    pattern = PATTERNS[name]
+    for text in chain(LONG.values(), attacks(pattern)):
+        began = time.process_time()
+        pattern.search(text)
+        pattern.fullmatch(text)
+        sum(1 for _ in pattern.finditer(text))
+        assert time.process_time() - began < SECONDS, (pattern.pattern, text[:60], text[-20:])
+
+
+@pytest.mark.parametrize("text", [*LONG.values(), repeated("1", "!")], ids=[*LONG, "digits"])
+def test_a_long_value_is_judged_in_time(text: str) -> None:
+    text = text[-SHORTER:]
+    env = [{"name": "A", "value": text}, {"name": text, "value": "b"}]
+    pod = {"spec": {"containers": [{"name": "a", "env": env, "resources": {"limits": {"cpu": text}}}]}}
+    statement = {
+        "Effect": "Allow",
+        "Action": [text, "[" * SHORTER, "*a" * SHORTER],
+        "Principal": {"Federated": text, "AWS": text},
+        "Condition": {"StringLike": {"token.actions.githubusercontent.com:sub": text, "a:sub": text}},
+    }
+    monitor = {"name": text, "type": "query alert", "message": text, "query": f"avg(last_5m):{text} > {text}"}
+    subjects = [
+        resource(POD, pod),
+        resource(ROLE, {"assumeRolePolicy": json.dumps({"Statement": statement})}),
+        resource("datadog:index/monitor:Monitor", monitor),
+    ]
+    for subject in subjects:
+        rules = [rule for rule in ALL if subject.type in rule.types]
+        assert rules
+        for rule in rules:
+            began = time.process_time()
+            judgement = judge(rule, subject)
+            assert time.process_time() - began < SECONDS, rule.name
+            assert not judgement.crash, (rule.name, judgement.crash)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "{{#is_alert}}" * 80_000 + "@a-b" + "{{/is_alert}}" * 80_000,
+        "{{#is_alert}}{{else}}" * 40_000 + "{{/is_warning}}" * 40_000 + "@a-b",
+    ],
+)
+def test_conditions_in_conditions_are_read_in_one_pass(message: str) -> None:
+    began = time.process_time()
+    assert handles(message) == ["@a-b"]
+    assert time.process_time() - began < SECONDS
+
+
+def test_a_query_of_numbers_is_read_in_one_pass() -> None:
+    began = time.process_time()
+    with pytest.raises(ValueError, match="it ends without a comparison"):
+        parse_query("a > " + repeated("1", "!"))
+    assert parse_query(f"avg(last_{'1' * 5000}m):a > 1").window == 0
+    assert time.process_time() - began < SECONDS
+
+
+DEEP = {
+    "lists": "[" * 5000,
+    "closed lists": "[" * 5000 + "]" * 5000,
+    "objects": '{"a":' * 5000 + "1" + "}" * 5000,
+    "as deep as Python reads": "[" * 500 + "]" * 500,
+    "one too deep": "[" * (DEEPEST + 1) + "]" * (DEEPEST + 1),
+}
+
+
+@pytest.mark.parametrize("text", DEEP.values(), ids=DEEP)
+def test_a_document_that_is_too_deep_is_a_finding(said: Said, text: str) -> None:
+    with pytest.raises(UnreadableValueError):
+        Value(text, "policy").json()
+    assert said("iam-trust-without-condition", ROLE, {"assumeRolePolicy": text}) == [
+        f"assumeRolePolicy is a document of more than {DEEPEST} levels; write it flatter, so that it can be"
+        " checked"
+    ]
+
+
+def test_no_rule_crashes_on_a_document_that_is_too_deep() -> None:
+    text = "[" * 5000
+    for rule in ALL:
+        for kind in sorted(rule.types - {"*"}):
+            keys = ("policy", "assumeRolePolicy", "repositoryPolicy", "accessPolicies", "monitor", "data")
+            documents: dict[str, Any] = dict.fromkeys(keys, text)
+            for props in (documents, {"data": {"nginx.conf": text}}):
+                assert not judge(rule, resource(kind, props)).crash, (rule.name, kind)
+
+
+def test_a_document_of_the_greatest_depth_is_read() -> None:
+    text = "[" * DEEPEST + "]" * DEEPEST
+    assert Value(text).json().plain() == json.loads(text)
+
+
+def test_a_number_of_thousands_of_digits_hides_no_statement() -> None:
+    text = '{"Statement": {"Effect": "Allow"}, "x": ' + "1" * 5000 + "}"
+    assert Value(text).json().at("Statement.Effect").text() == "Allow"
+
+
+@pytest.mark.parametrize(
+    "text", ["server {" * 5000, "server {" * 5000 + "}" * 5000, "server {" * 100 + "}" * 100]
+)
+def test_blocks_that_are_too_deep_are_a_finding(said: Said, text: str) -> None:
+    assert said("tls-nginx-old-version", CONFIG_MAP, {"data": {"nginx.conf": text}}) == [
+        'data["nginx.conf"] is no nginx configuration (blocks nested more than 64 deep); correct it, so that'
+        " it can be checked"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("files", "limit"),
+    [
+        ({f"{n}.conf": "include *.conf;" for n in range(30)}, "to more than 100000 directives"),
+        (
+            {
+                "0.conf": "server { listen 1; include 1.conf; }",
+                "1.conf": "location / { include 2.conf; }",
+                "2.conf": "location / { include 1.conf; }",
+            },
+            "deeper than 64",
+        ),
+        (
+            {f"{n}.conf": f"server {{ }} include {n + 1}.conf; include {n + 1}.conf;" for n in range(60)},
+            "to more than 100000 directives",
+        ),
+        ({f"{n:03}.conf": f"server {{ }} include {n + 1:03}.conf;" for n in range(300)}, "deeper than 64"),
+    ],
+)
+def test_files_that_include_each_other_without_end_are_a_finding(
+    said_of_stack: Said, files: dict[str, str], limit: str
+) -> None:
+    began = time.process_time()
+    data = {name: f"{text} ssl_certificate a;" for name, text in files.items()}
+    assert said_of_stack("tls-nginx-version-missing", resource(CONFIG_MAP, {"data": data})) == [
+        f"data is nginx configuration whose includes lead {limit}; include each file in one place, so that it"
+        " can be checked"
+    ]
+    assert time.process_time() - began < 2 * SECONDS
+
+
+def test_waivers_that_are_too_deep_are_a_fault(tmp_path: Path) -> None:
+    file = tmp_path / "waivers.yaml"
+    file.write_text("[" * 5000)
+    assert load(BY_NAME, file=file).faults == ("waivers.yaml: nested too deep",)
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern", "expected"),
+    [
+        ("s3:getobject", "s3:*", True),
+        ("s3:getobject", "*", True),
+        ("s3:getobject", "s3:get*ct", True),
+        ("s3:getobject", "s3:get?bject", True),
+        ("s3:getobject", "*e*b*t*", True),
+        ("s3:getobject", "s3:getobject**", True),
+        ("s3:getobject", "s3:get", False),
+        ("s3:getobject", "s3:getobject?", False),
+        ("s3:getobject", "s3:[a-z]*", False),
+        ("", "*", True),
+        ("", "?", False),
+        ("a", "", False),
+    ],
+)
+def test_a_wildcard_stands_for_characters(text: str, pattern: str, expected: bool) -> None:
+    assert wildcards.matches(text, pattern) is expected

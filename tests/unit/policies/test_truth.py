@@ -1,0 +1,41 @@
+"""The rules against the controls' own texts."""
+
+from datetime import date
+
+import pytest
+
+from policies.engine.catalog import BY_NAME, RULES
+from policies.rules.aws import eks
+from tests.support.policies.truth import Case, cases
+
+CASES = list(cases())
+
+
+@pytest.fixture(autouse=True)
+def day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The day for which the tables are written."""
+    monkeypatch.setattr(eks, "utc_day", lambda: date(2026, 12, 3))
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_rule_says_what_its_control_says(case: Case) -> None:
+    assert case.judged() == case.verdict
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_case_names_a_control_that_its_rule_maps(case: Case) -> None:
+    assert [control for control in case.controls if control not in BY_NAME[case.rule].controls] == []
+
+
+def test_there_are_cases_of_every_provider_and_verdict() -> None:
+    assert len(CASES) >= 250
+    for provider in ("aws", "kubernetes", "cloudflare", "datadog"):
+        verdicts = {case.verdict for case in CASES if case.provider == provider}
+        assert verdicts == {"pass", "violation", "unknown", "not applicable"}
+
+
+@pytest.mark.parametrize("rule", [rule.name for rule in RULES])
+def test_every_rule_is_shown_to_object_and_not_to(rule: str) -> None:
+    verdicts = {case.verdict for case in CASES if case.rule == rule}
+    assert "violation" in verdicts
+    assert verdicts & {"pass", "not applicable"}

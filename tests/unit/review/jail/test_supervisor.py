@@ -1,0 +1,127 @@
+"""The evaluation as a process: what it may send, what it may take, and how it is ended."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import psutil
+import pytest
+
+from review.jail import messages
+from review.jail.messages import Request
+from review.jail.supervisor import Bounds, Command, evaluate, excess, time_limit
+from review.model import Report
+from review.status import Status
+from sandbox.errors import Fault
+from tests.support.review import made
+
+ROOT = Path(__file__).parents[4]
+COMPLETED = f"import json; print({json.dumps(asdict(messages.Completed(made.report())))!r}, flush=True)"
+"""A program that sends a report."""
+
+
+def run(tmp_path: Path, program: str, bounds: Bounds | None = None) -> Report:
+    """Supervise a program in place of the evaluation."""
+    request = Request(tmp_path, tmp_path, tmp_path, ("base", "head"), (), 1, (), False)
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    return evaluate(Command(command, tmp_path, dict(os.environ)), request, Status(), bounds)
+
+
+def test_a_report_arrives_as_it_was_sent(tmp_path: Path) -> None:
+    assert run(tmp_path, COMPLETED) == made.report()
+
+
+def test_the_request_arrives_on_standard_input(tmp_path: Path) -> None:
+    program = f"""
+        import json, sys
+        assert json.load(sys.stdin)["names"] == ["base", "head"]
+        {COMPLETED}
+    """
+    assert run(tmp_path, program).base == "main"
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        ("print('{}')", "sent what is no message"),
+        ("print('[' * 100000)", "sent what is no message"),
+        ("""print('{"kind": "completed", "report": {"code": 0}}')""", "sent what is no message"),
+        ("""print('{"kind": "failure", "text": "no stack"}'); exit(2)""", "^no stack$"),
+        ("exit(0)", "ended with 0 and without a report"),
+        ("raise ValueError('broken')", "(?s)ended with 1 and without a report.*ValueError: broken"),
+        (f"{COMPLETED}; exit(1)", "ended with 1 and without a report"),
+        (f"{COMPLETED}; import os; os.kill(os.getpid(), 2)", "and without a report"),
+    ],
+)
+def test_what_is_no_report_of_an_evaluation_that_ended_well_is_none(
+    program: str, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(Fault, match=message):
+        run(tmp_path, program)
+
+
+def test_messages_without_end_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(messages, "LONGEST", 1000)
+    with pytest.raises(Fault, match="more than 1,000 bytes at once"):
+        run(tmp_path, "while True: print('x' * 1000, end='')")
+    monkeypatch.setattr(messages, "MOST", 10)
+    with pytest.raises(Fault, match="more than 10 messages"):
+        run(tmp_path, """while True: print('{"kind": "line", "text": "x"}')""")
+
+
+def test_errors_without_end_are_not_kept(tmp_path: Path) -> None:
+    with pytest.raises(Fault) as error:
+        run(tmp_path, "import sys; sys.stderr.write('x' * 10**7); sys.exit(3)")
+    assert len(str(error.value)) < 5000
+
+
+def test_memory_without_end_is_stopped(tmp_path: Path) -> None:
+    program = """
+        import subprocess, sys, time
+        subprocess.Popen([sys.executable, "-c", "import time; held = b'x' * 200 * 2**20; time.sleep(60)"])
+        time.sleep(60)
+    """
+    with pytest.raises(Fault, match="of memory, of 104,857,600 that they may"):
+        run(tmp_path, program, Bounds(memory=100 * 2**20))
+
+
+def test_processes_without_end_are_stopped(tmp_path: Path) -> None:
+    program = """
+        import subprocess, time
+        started = [subprocess.Popen(["sleep", "7318"]) for _ in range(20)]
+        time.sleep(60)
+    """
+    with pytest.raises(Fault, match="processes, of 10 that it may"):
+        run(tmp_path, program, Bounds(processes=10))
+    assert not _running("sleep", "7318")
+
+
+def test_threads_are_counted() -> None:
+    program = (
+        "import threading, time; [threading.Thread(target=time.sleep, args=(60,)).start() for _ in range(20)]"
+    )
+    process = subprocess.Popen(["sh", "-c", f'{sys.executable} -c "{program}"; true'])
+    try:
+        until = time.monotonic() + 20
+        while not (reason := excess(process.pid, Bounds(threads=10))) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert "threads, of 10 that it may" in reason
+    finally:
+        for child in psutil.Process(process.pid).children():
+            child.kill()
+        process.wait()
+
+
+def test_what_never_ends_is_stopped_by_the_outer_limit(tmp_path: Path) -> None:
+    with pytest.raises(Fault, match=r"stopped after 0.01 minutes; --minutes allows more"), time_limit(0.6):
+        run(tmp_path, "import subprocess; subprocess.run(['sleep', '7319'])")
+    assert not _running("sleep", "7319")
+
+
+def _running(*arguments: str) -> bool:
+    return any(process.info["cmdline"] == [*arguments] for process in psutil.process_iter(["cmdline"]))

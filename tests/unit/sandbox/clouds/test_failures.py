@@ -1,0 +1,101 @@
+"""How an API can be made to fail."""
+
+import time
+from collections.abc import Generator
+
+import pytest
+import urllib3
+
+from sandbox.clouds.cloudflare.api import CloudflareApi
+from sandbox.clouds.web import Json
+from tests.support.sandbox.clouds.served import Client, served
+
+ZONES = "/client/v4/zones?name=pipe.dev"
+
+
+@pytest.fixture
+def api() -> Generator[Client]:
+    with served(CloudflareApi(["pipe.dev"])) as url:
+        yield Client(url, Authorization="Bearer it")
+
+
+def test_nothing_fails_until_told_to(api: Client):
+    assert api("GET", ZONES)[0] == 200
+    assert api("GET", "/_sandbox/failures")[1]["kind"] is None
+
+
+@pytest.mark.parametrize(("kind", "status"), [("throttle", 429), ("error", 500), ("outage", 503)])
+def test_a_failure_has_its_status_and_the_format_of_the_api(api: Client, kind: str, status: int):
+    api.fail(kind=kind)
+    found, body = api("GET", ZONES)
+    assert (found, body["success"]) == (status, False)
+    assert body["errors"] == [{"code": 10000, "message": f"the sandbox was told to fail: {kind}"}]
+    api.fail()
+    assert api("GET", ZONES)[0] == 200
+
+
+def test_a_429_says_when_to_try_again(api: Client):
+    api.fail(kind="throttle", retry_after=7)
+    answer = urllib3.request("GET", api.url + ZONES, retries=False)
+    assert answer.headers["Retry-After"] == "7"
+
+
+def test_so_many_requests_fail(api: Client):
+    api.fail(kind="error", requests=2)
+    assert [api("GET", ZONES)[0] for _ in range(3)] == [500, 500, 200]
+    assert api("GET", "/_sandbox/failures")[1]["failed"] == 2
+    api.fail(kind="error")
+    assert api("GET", "/_sandbox/failures")[1]["failed"] == 0
+
+
+def test_an_outage_ends_by_itself(api: Client):
+    api.fail(kind="outage", seconds=0.3)
+    assert api("GET", ZONES)[0] == 503
+    time.sleep(0.35)
+    assert api("GET", ZONES)[0] == 200
+
+
+def test_a_connection_is_cut_off(api: Client):
+    api.fail(kind="reset", requests=1)
+    with pytest.raises(urllib3.exceptions.ProtocolError, match=r"reset|aborted"):
+        api("GET", ZONES)
+    assert api("GET", ZONES)[0] == 200
+
+
+def test_what_is_sent_to_a_failing_api_does_not_garble_the_next_request(api: Client):
+    api.fail(kind="error", requests=1)
+    sent: Json = {"name": "a" * 5000}
+    assert api("POST", "/client/v4/zones", sent)[0] == 500
+    assert api("GET", ZONES)[0] == 200
+
+
+def test_an_answer_comes_late(api: Client):
+    api.fail(latency=0.3)
+    begin = time.monotonic()
+    assert api("GET", ZONES)[0] == 200
+    assert time.monotonic() - begin >= 0.3
+
+
+def test_only_some_paths_fail(api: Client):
+    api.fail(kind="error", path="/dns_records")
+    assert api("GET", ZONES)[0] == 200
+    assert api("GET", "/client/v4/zones/x/dns_records")[0] == 500
+
+
+@pytest.mark.parametrize(
+    "switches", [{"kind": "flood"}, {"sort": "error"}, {"latency": "1"}, {"requests": 0}]
+)
+def test_a_switch_that_there_is_not_is_refused(api: Client, switches: Json):
+    status, body = api("PUT", "/_sandbox/failures", switches)
+    assert (status, body[0]["loc"]) == (400, [next(iter(switches))])
+    assert api("GET", ZONES)[0] == 200
+
+
+def test_an_api_without_a_format_of_its_own_is_unavailable_when_it_throttles():
+    def plain(environ: object, start_response: object) -> list[bytes]:
+        raise AssertionError("not reached")
+
+    with served(plain) as url:
+        api = Client(url)
+        api.fail(kind="throttle")
+        assert api("GET", "/") == (503, None)

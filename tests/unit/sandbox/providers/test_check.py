@@ -1,0 +1,347 @@
+"""What Check refuses, one wrong property a test, with the message that a user reads."""
+
+import json
+from typing import Any
+
+import pytest
+
+from sandbox.wire.schema import NoSuchType
+from sandbox.wire.values import UNKNOWN, Secret, each
+from tests.support.sandbox.providers import resources as r
+from tests.support.sandbox.providers.resources import VALID, Providers, changed
+
+
+@pytest.mark.parametrize("token", VALID)
+def test_valid_inputs_pass(providers: Providers, token: str):
+    assert providers.faults(token, VALID[token]) == []
+
+
+@pytest.mark.parametrize("token", VALID)
+def test_unknown_and_secret_values_pass(providers: Providers, token: str):
+    def hidden(value: Any) -> Any:
+        return each(value, hidden) if isinstance(value, dict | list) else UNKNOWN
+
+    constant = {key: value for key, value in VALID[token].items() if key in ("apiVersion", "kind")}
+    assert providers.faults(token, hidden(VALID[token]) | constant) == []
+    assert (
+        providers.faults(token, {key: Secret(value) for key, value in VALID[token].items()} | constant) == []
+    )
+
+
+FAULTS: list[tuple[str, str, Any, str]] = [
+    (
+        r.VPC,
+        "cidr",
+        "10.0.0.0/16",
+        "cidr: there is no such property; closest: cidrBlock; allowed: assignGeneratedIpv6CidrBlock, "
+        "cidrBlock, "
+        "enableDnsHostnames, enableDnsSupport, enableNetworkAddressUsageMetrics, instanceTenancy, "
+        "ipv4IpamPoolId, "
+        "ipv4NetmaskLength, ipv6CidrBlock, ipv6CidrBlockNetworkBorderGroup, ipv6IpamPoolId, "
+        "ipv6NetmaskLength, "
+        "region, tags",
+    ),
+    (r.VPC, "enableDnsSupport", "yes", 'enableDnsSupport: "yes", a string; a boolean is required'),
+    (r.VPC, "ipv4NetmaskLength", 16.5, "ipv4NetmaskLength: 16.5, a number; a whole number is required"),
+    (r.VPC, "ipv4NetmaskLength", True, "ipv4NetmaskLength: true, a boolean; a whole number is required"),
+    (r.VPC, "tags", ["a"], "tags: a list; an object is required"),
+    (r.VPC, "tags.port", 443, "tags.port: 443, a number; a string is required"),
+    (r.CLUSTER, "roleArn", None, "roleArn: missing; a string is required"),
+    (r.CLUSTER, "vpcConfig.subnetIds", None, "vpcConfig.subnetIds: missing; a list is required"),
+    (r.CLUSTER, "vpcConfig.subnetIds.1", 7, "vpcConfig.subnetIds[1]: 7, a number; a string is required"),
+    (
+        r.CLUSTER,
+        "vpcConfig.endpointPublic",
+        False,
+        "vpcConfig.endpointPublic: there is no such property; closest: endpointPublicAccess, "
+        "endpointPrivateAccess; "
+        "allowed: clusterSecurityGroupId, controlPlaneEgressMode, endpointPrivateAccess, "
+        "endpointPublicAccess, "
+        "publicAccessCidrs, securityGroupIds, subnetIds, vpcId",
+    ),
+    (
+        r.CLUSTER,
+        "accessConfig.authenticationMode",
+        "APIS",
+        'accessConfig.authenticationMode: "APIS", a string, is not a value of it; closest: "API"; '
+        'allowed: "API", "API_AND_CONFIG_MAP", "CONFIG_MAP"',
+    ),
+    (r.DATABASE, "port", Secret("5432"), "port: (a secret) a string; a whole number is required"),
+    (
+        r.DATABASE,
+        "networkType",
+        Secret("hunter2"),
+        "networkType: (a secret) a string, is not a value of it; allowed: IPV4, DUAL",
+    ),
+    (
+        r.RULE,
+        "prefixListId",
+        "pl-1",
+        "exactly one of cidrIpv4, cidrIpv6, prefixListId, referencedSecurityGroupId is required; "
+        "found: cidrIpv4, prefixListId",
+    ),
+    (
+        r.ROLE,
+        "assumeRolePolicy",
+        "{",
+        "assumeRolePolicy: is no JSON: "
+        "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
+    ),
+    (
+        r.ROLE,
+        "assumeRolePolicy",
+        r.RIGHTS,
+        "assumeRolePolicy.Statement[0]: an object, cannot have a Resource: it is of a role's trust",
+    ),
+    (
+        r.ROLE_POLICY,
+        "policy",
+        r.TRUST,
+        "policy.Statement[0]: an object, cannot have a Principal: it is of an identity",
+    ),
+    (
+        r.ROLE_POLICY,
+        "policy",
+        r.RIGHTS.replace("2012-10-17", "2012-10-18"),
+        'policy.Version: "2012-10-18", a string, is not a value of it; closest: "2012-10-17", "2008-10-17"; '
+        'allowed: "2008-10-17", "2012-10-17"',
+    ),
+    (
+        r.ROLE_POLICY,
+        "policy",
+        r.RIGHTS.replace("Allow", "allow"),
+        'policy.Statement[0].Effect: "allow", a string, is not a value of it; closest: "Allow"; '
+        'allowed: "Allow", "Deny"',
+    ),
+    (
+        r.ROLE_POLICY,
+        "policy",
+        r.RIGHTS.replace("s3:GetObject", "GetObject"),
+        'policy.Statement[0].Action: "GetObject", a string, is no action; service:Action or * is required',
+    ),
+    (
+        r.ROLE_POLICY,
+        "policy",
+        r.RIGHTS.replace("Resource", "Resources"),
+        "policy.Statement[0].Resources: there is no such field; closest: Resource, NotResource; "
+        "allowed: Action, Condition, Effect, NotAction, NotPrincipal, NotResource, Principal, Resource, Sid",
+    ),
+    (r.RECORD, "ttl", None, "ttl: missing; a number is required"),
+    (
+        r.RULESET,
+        "phase",
+        "http_rate_limit",
+        'phase: "http_rate_limit", a string, is not a value of it; closest: "http_ratelimit", '
+        '"magic_transit_ratelimit"; allowed: "ddos_l4", "ddos_l7", "http_config_settings", '
+        '"http_custom_errors", '
+        '"http_log_custom_fields", "http_ratelimit", "http_request_cache_settings", '
+        '"http_request_dynamic_redirect", "http_request_firewall_custom", "http_request_firewall_managed", '
+        '"http_request_late_transform", "http_request_origin", "http_request_redirect", '
+        '"http_request_sanitize", '
+        '"http_request_sbfm", "http_request_transform", "http_response_cache_settings", '
+        '"http_response_compression", "http_response_firewall_managed", "http_response_headers_transform", '
+        '"magic_transit", "magic_transit_ids_managed", "magic_transit_managed", "magic_transit_ratelimit"',
+    ),
+    (r.SETTING, "value", "1.4", "/value: Input should be '1.0', '1.1', '1.2' or '1.3'"),
+    (r.SETTING, "settingId", "min_tls", "no such setting"),
+    (
+        r.CERTIFICATE,
+        "requestedValidity",
+        100,
+        "/requested_validity: Input should be 7, 30, 90, 365, 730, 1095 or 5475",
+    ),
+    (r.RECORD, "content", None, "/: content or data is required"),
+    (r.RECORD, "ttl", 5, "/ttl: Invalid TTL. Must be between 60 and 86400 seconds, or 1 for Automatic."),
+    (
+        r.MONITOR,
+        "monitorThresholds.critical",
+        "0.02",
+        "Alert threshold (0.02) does not match that used in the query (0.01).",
+    ),
+    (
+        r.MONITOR,
+        "query",
+        "errors > 1",
+        "The value provided for parameter 'query' is invalid: unexpected after ''",
+    ),
+    (
+        r.MONITOR,
+        "onMissingData",
+        "resolved",
+        'onMissingData: "resolved", a string, is not a value of it; closest: "resolve"; '
+        'allowed: "default", "resolve", "show_and_notify_no_data", "show_no_data"',
+    ),
+    (r.RELEASE, "chart", None, "chart: missing; a string is required"),
+]
+
+
+@pytest.mark.parametrize(("token", "path", "value", "message"), FAULTS)
+def test_a_wrong_property_is_refused(providers: Providers, token: str, path: str, value: Any, message: str):
+    assert message in providers.faults(token, changed(token, path, value))
+
+
+GRANT = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:List*"], "Resource": ["*"], "Principal": "*"}
+ONE_OF = "policy.Statement[0]: an object, has to have exactly one of"
+STATEMENTS: list[tuple[dict[str, Any], str]] = [
+    ({"Effect": None}, "policy.Statement[0].Effect: missing"),
+    ({"Sid": 1}, "policy.Statement[0].Sid: 1, a number; string is required"),
+    ({"NotAction": "s3:*"}, f"{ONE_OF} Action and NotAction"),
+    ({"Resource": None}, f"{ONE_OF} Resource and NotResource"),
+    ({"Principal": None}, f"{ONE_OF} Principal and NotPrincipal"),
+    ({"Principal": "me"}, 'policy.Statement[0].Principal: "me", a string, is no principal; '
+        '"*" or an object is required'),
+    ({"Action": ["s3:GetObject", "*:*"]}, 'policy.Statement[0].Action[1]: "*:*", a string, is no action; '
+        "service:Action or * is required"),
+    ({"Action": "s3:GetObject\n"}, 'policy.Statement[0].Action: "s3:GetObject\n", a string, is no action; '
+        "service:Action or * is required"),
+    ({"Resource": [1]}, "policy.Statement[0].Resource[0]: 1, a number; string is required"),
+    ({"Condition": []}, "policy.Statement[0].Condition: a list; object is required"),
+    ({"Condition": {"Bool": "x"}}, 'policy.Statement[0].Condition.Bool: "x", a string; object is required'),
+]  # fmt: skip
+DOCUMENTS: list[tuple[Any, str]] = [
+    ([], "policy: a list; object is required"),
+    ({"Statement": [GRANT]}, "policy.Version: missing"),
+    ({"Version": "2012-10-17"}, "policy.Statement: missing"),
+    ({"Version": "2012-10-17", "Statement": []}, "policy.Statement: a list, has no statement"),
+    (
+        {"Version": "2012-10-17", "Statement": ["x"]},
+        'policy.Statement[0]: "x", a string; object is required',
+    ),
+]
+
+
+@pytest.mark.parametrize("days", [6, 31])
+def test_a_key_waits_as_long_as_the_provider_lets_it(providers: Providers, days: int):
+    found = providers.faults("aws:kms/key:Key", {"deletionWindowInDays": days})
+    assert found == [f"deletionWindowInDays: {days}, a number, is not within 7 to 30"]
+
+
+def of_bucket(providers: Providers, document: Any) -> list[str]:
+    inputs = {"bucket": "pipe-backup", "policy": json.dumps(document)}
+    return providers.faults("aws:s3/bucketPolicy:BucketPolicy", inputs)
+
+
+@pytest.mark.parametrize(("document", "message"), DOCUMENTS)
+def test_what_is_no_policy_document_is_refused(providers: Providers, document: Any, message: str):
+    assert of_bucket(providers, document) == [message]
+
+
+@pytest.mark.parametrize(("change", "message"), STATEMENTS)
+def test_a_statement_that_iam_does_not_take_is_refused(
+    providers: Providers, change: dict[str, Any], message: str
+):
+    statement = {key: value for key, value in {**GRANT, **change}.items() if value is not None}
+    assert of_bucket(providers, {"Version": "2012-10-17", "Statement": [statement]}) == [message]
+
+
+def test_a_statement_needs_no_list(providers: Providers):
+    assert of_bucket(providers, {"Version": "2012-10-17", "Statement": GRANT}) == []
+
+
+SECURITY_HEADER = {"strict_transport_security": {"enabled": True, "max_age": 31536000, "nosniff": True}}
+
+
+def test_a_setting_that_is_an_object_passes(providers: Providers):
+    inputs = {"zoneId": "z", "settingId": "security_header", "value": SECURITY_HEADER}
+    assert providers.faults(r.SETTING, inputs) == []
+
+
+def test_a_setting_in_camel_case_is_refused_as_the_api_would(providers: Providers):
+    value = {"strict_transport_security": {"enabled": True, "maxAge": "a year", "max_age": "a year"}}
+    assert providers.faults(r.SETTING, {"zoneId": "z", "settingId": "security_header", "value": value}) == [
+        "/value/strict_transport_security/max_age: Input should be a valid number",
+        "/value/strict_transport_security/maxAge: Extra inputs are not permitted",
+    ]
+
+
+def test_a_dashboard_that_is_no_dashboard_is_refused(providers: Providers):
+    token = "datadog:index/dashboardJson:DashboardJson"
+    assert providers.faults(token, {"dashboard": '{"title": "Pipe", "widgets": []}'}) == [
+        "missing: layout_type"
+    ]
+
+
+CONTAINER = "spec.template.spec.containers.0"
+OBJECT_FAULTS: list[tuple[str, str, Any, str]] = [
+    (
+        r.DEPLOYMENT,
+        f"{CONTAINER}.imagePolicy",
+        "Always",
+        "spec.template.spec.containers[0].imagePolicy: there is no such field; closest: imagePullPolicy, "
+        "resizePolicy, image; allowed: args, command, env, envFrom, image, imagePullPolicy, lifecycle, "
+        "livenessProbe, name, ports, "
+        "readinessProbe, resizePolicy, resources, restartPolicy, restartPolicyRules, securityContext, "
+        "startupProbe, stdin, stdinOnce, terminationMessagePath, terminationMessagePolicy, tty, "
+        "volumeDevices, "
+        "volumeMounts … (25 in all)",
+    ),
+    (r.DEPLOYMENT, f"{CONTAINER}.name", None, "spec.template.spec.containers[0].name: missing"),
+    (r.DEPLOYMENT, "spec.replicas", "3", 'spec.replicas: "3", a string; integer is required'),
+    (
+        r.DEPLOYMENT,
+        f"{CONTAINER}.imagePullPolicy",
+        "Sometimes",
+        'spec.template.spec.containers[0].imagePullPolicy: "Sometimes", a string, is not a value of it; '
+        'allowed: "Always", "IfNotPresent", "Never"',
+    ),
+    (
+        r.DEPLOYMENT,
+        f"{CONTAINER}.resources.limits.memory",
+        "256MB",
+        'spec.template.spec.containers[0].resources.limits.memory: "256MB", a string, is no quantity; '
+        "250m, 0.5, 512Mi and 2Gi are",
+    ),
+    (
+        r.DEPLOYMENT,
+        "spec.template.metadata.labels.app",
+        "web",
+        'spec.template.metadata.labels.app: does not match spec.selector, which wants "api", a string',
+    ),
+    (
+        r.DEPLOYMENT,
+        "metadata.name",
+        "Api_1",
+        'metadata.name: "Api_1", a string, is no name; a-z, 0-9, - and . are allowed, at most 253',
+    ),
+    (
+        r.DEPLOYMENT,
+        "metadata.labels.app",
+        "the api",
+        'metadata.labels.app: "the api", a string, is no label value; A-Z, a-z, 0-9, -, _ and . are allowed, '
+        "at most 63",
+    ),
+    (
+        r.SECRET,
+        "stringData.password",
+        Secret(5),
+        "stringData.password: (a secret) a number; string is required",
+    ),
+    (
+        r.SECRET,
+        "stringData",
+        Secret({"password": 5}),
+        "stringData.password: (a secret) a number; string is required",
+    ),
+    (
+        r.NAMESPACE,
+        "kind",
+        "Namespaces",
+        'kind: "Namespaces", a string, is no kind of Kubernetes 1.34 in apiVersion "v1", a string',
+    ),
+]
+
+
+@pytest.mark.parametrize(("token", "path", "value", "message"), OBJECT_FAULTS)
+def test_a_wrong_field_of_an_object_is_refused(
+    providers: Providers, token: str, path: str, value: Any, message: str
+):
+    assert message in providers.faults(token, changed(token, path, value))
+
+
+@pytest.mark.parametrize(
+    "token", ["aws:ec2/vpcs:Vpcs", "datadog:index/alarm:Alarm", "cloudflare:index/vpc:Vpc"]
+)
+def test_a_type_that_the_sdk_does_not_have_is_refused(providers: Providers, token: str):
+    package = token.partition(":")[0]
+    with pytest.raises(NoSuchType, match=f"^pulumi-{package} has no resource type {token}$"):
+        providers.faults(token, {})

@@ -1,0 +1,236 @@
+"""The resources of the program's edge, from the engine's inputs to Cloudflare's API and back."""
+
+import time
+from collections.abc import Generator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from sandbox.clouds.cloudflare.api import CloudflareApi
+from sandbox.providers.cloudflare import CloudflareTarget
+from sandbox.providers.target import Refused, Resource
+from sandbox.providers.tls import TlsTarget
+from sandbox.wire.values import Json
+from tests.support.sandbox.clouds.served import Client, served
+from tests.support.sandbox.providers.rest import Case, live_through, there
+
+GET_ZONE = "cloudflare:index/getZone:getZone"
+ZONE = "672726505ef5858359da80173b266213"
+"""The id of pipe.dev: the beginning of the name's SHA-256."""
+
+RECORD = "cloudflare:index/dnsRecord:DnsRecord"
+RULESET = "cloudflare:index/ruleset:Ruleset"
+SETTING = "cloudflare:index/zoneSetting:ZoneSetting"
+DNSSEC = "cloudflare:index/zoneDnssec:ZoneDnssec"
+CERTIFICATE = "cloudflare:index/originCaCertificate:OriginCaCertificate"
+
+CNAME: Json = {"name": "pipe.dev", "type": "CNAME", "content": "lb.example.com", "proxied": True, "ttl": 1}
+CAA: Json = {
+    "name": "pipe.dev",
+    "type": "CAA",
+    "ttl": 1,
+    "data": {"flags": 0, "tag": "issue", "value": "pki.goog"},
+}
+HSTS: Json = {"strict_transport_security": {"enabled": True, "max_age": 300, "preload": False}}
+
+
+def ruleset(phase: str, **rule: Any) -> dict[str, Any]:
+    rules = [{"ref": "it", "description": "It", "expression": "true", **rule}]
+    return {"zoneId": ZONE, "name": f"pipe: {phase}", "kind": "zone", "phase": phase, "rules": rules}
+
+
+CASES = {
+    "record": Case(
+        RECORD,
+        {"zoneId": ZONE, **CNAME, "comment": "mine"},
+        {"content": "other.example.com"},
+        {"content": "stolen.example.com", "comment": "theirs"},
+        CNAME | {"content": "stolen.example.com", "comment": "theirs"},
+    ),
+    "structured record": Case(
+        RECORD,
+        {"zoneId": ZONE, **CAA},
+        {"data": CAA["data"] | {"tag": "issuewild"}},
+        {"data": CAA["data"] | {"value": "a.test"}},
+        CAA | {"data": CAA["data"] | {"value": "a.test"}},
+    ),
+    "setting": Case(
+        SETTING,
+        {"zoneId": ZONE, "settingId": "min_tls_version", "value": "1.2"},
+        {"value": "1.3"},
+        {"value": "1.0"},
+        {"value": "1.0"},
+        "PATCH",
+        kept=True,
+        found=0,
+    ),
+    "setting that is an object": Case(
+        SETTING,
+        {"zoneId": ZONE, "settingId": "security_header", "value": HSTS},
+        {"value": {"strict_transport_security": {"enabled": False}}},
+        {"value": {"strict_transport_security": HSTS["strict_transport_security"] | {"enabled": False}}},
+        {"value": {"strict_transport_security": HSTS["strict_transport_security"] | {"enabled": False}}},
+        "PATCH",
+        kept=True,
+        found=0,
+    ),
+    "dnssec": Case(
+        DNSSEC,
+        {"zoneId": ZONE, "status": "active"},
+        {"status": "disabled"},
+        {"status": "disabled"},
+        {"status": "disabled"},
+        "PATCH",
+        kept=True,
+        found=0,
+    ),
+    "cache": Case(
+        RULESET,
+        ruleset(
+            "http_request_cache_settings",
+            action="set_cache_settings",
+            actionParameters={"cache": True, "edgeTtl": {"mode": "respect_origin"}},
+        ),
+        {"description": "Other"},
+        {"rules": []},
+        {"rules": []},
+    ),
+    "skip": Case(
+        RULESET,
+        ruleset(
+            "http_request_firewall_custom",
+            action="skip",
+            actionParameters={"phases": ["http_ratelimit"], "products": ["bic", "securityLevel"]},
+            logging={"enabled": True},
+        ),
+        {"name": "other"},
+        {"name": "theirs", "rules": []},
+        {"name": "theirs"},
+    ),
+    "managed rules": Case(
+        RULESET,
+        ruleset(
+            "http_request_firewall_managed",
+            action="execute",
+            actionParameters={"id": "efb7b8c949ac4650a09736fc376e9aee"},
+        ),
+        {"name": "other"},
+        {"rules": []},
+        {"rules": []},
+    ),
+    "rate limit": Case(
+        RULESET,
+        ruleset(
+            "http_ratelimit",
+            action="block",
+            ratelimit={
+                "characteristics": ["cf.colo.id", "ip.src"],
+                "period": 10,
+                "requestsPerPeriod": 100,
+                "mitigationTimeout": 10,
+            },
+        ),
+        {"name": "other"},
+        {"rules": []},
+        {"rules": []},
+    ),
+}
+
+
+@pytest.fixture
+def target() -> Generator[CloudflareTarget]:
+    with served(CloudflareApi(["pipe.dev"])) as url:
+        made = CloudflareTarget(url)
+        assert made.invoke(GET_ZONE, {"filter": {"match": "all", "name": "pipe.dev"}}, {})["id"] == ZONE
+        yield made
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_life_of_a_resource(target: CloudflareTarget, name: str):
+    live_through(target, CASES[name])
+
+
+def certificate() -> Case:
+    tls, key = TlsTarget(), "tls:index/privateKey:PrivateKey"
+    made = tls.create(Resource("", key, {"algorithm": "ECDSA", "ecdsaCurve": "P256"}))
+    asked = {"privateKeyPem": made.outputs["privateKeyPem"], "subject": {"commonName": "pipe.dev"}}
+    csr = tls.create(Resource("", "tls:index/certRequest:CertRequest", asked)).outputs["certRequestPem"]
+    inputs = {"csr": csr, "hostnames": ["pipe.dev"], "requestType": "origin-ecc", "requestedValidity": 90}
+    return Case(CERTIFICATE, inputs, {}, {})
+
+
+def test_the_life_of_a_certificate(target: CloudflareTarget):
+    case = certificate()
+    live_through(target, case)
+    assert target.create(case.resource()).outputs["certificate"].startswith("-----BEGIN CERTIFICATE-----\n")
+
+
+def test_each_of_several_records_of_a_name_is_found_by_what_it_says(target: CloudflareTarget):
+    case = CASES["structured record"]
+    other = replace(case, inputs=case.inputs | {"data": {"flags": 0, "tag": "issue", "value": "b.test"}})
+    ids = [target.create(one.resource()).id for one in (case, other)]
+    assert [live.id for one in (case, other) for live in target.find(one.resource())] == ids
+
+
+def test_a_change_of_one_rule_is_seen_in_it(target: CloudflareTarget):
+    case = CASES["rate limit"]
+    made = target.create(case.resource())
+    rules = target.call("GET", f"/zones/{ZONE}/rulesets/{made.id}")["result"]["rules"]
+    rules[0]["ratelimit"]["requests_per_period"] = 7
+    target.call("PUT", f"/zones/{ZONE}/rulesets/{made.id}", {"rules": rules})
+    found = there(target, case.resource(made.id))["rules"][0]
+    assert found.pop("ratelimit")["requestsPerPeriod"] == 7
+    assert found == {key: case.inputs["rules"][0][key] for key in found}
+
+
+def test_a_refusal_is_told_with_its_code(target: CloudflareTarget):
+    target.create(CASES["record"].resource())
+    path = f"/zones/{ZONE}/dns_records"
+    with pytest.raises(Refused) as error:
+        target.create(CASES["record"].resource())
+    assert str(error.value) == f"POST {path}: 400: 81058: An identical record already exists."
+
+
+def test_a_zone_is_found_by_its_name_or_its_id(target: CloudflareTarget):
+    found = target.invoke(GET_ZONE, {"zoneId": ZONE}, {})
+    assert (found["name"], found["zoneId"], len(found["nameServers"])) == ("pipe.dev", ZONE, 2)
+    for wrong in ({"zoneId": "0"}, {"filter": {"name": "nowhere"}}):
+        with pytest.raises(Refused, match=r"^0 zones are called (0|nowhere); exactly one is required$"):
+            target.invoke(GET_ZONE, wrong, {})
+    with pytest.raises(Refused, match="no answer to the look-up cloudflare:index/getUser:getUser"):
+        target.invoke("cloudflare:index/getUser:getUser", {}, {})
+
+
+def test_a_type_that_has_no_api_is_refused(target: CloudflareTarget):
+    token = "cloudflare:index/healthcheck:Healthcheck"
+    with pytest.raises(Refused, match=f"^the sandbox has no API for {token}; it has one for cloudflare:"):
+        target.create(Resource("", token, {}))
+
+
+@pytest.mark.parametrize("kind", ["throttle", "error", "outage", "reset"])
+def test_what_fails_for_a_moment_is_tried_again(target: CloudflareTarget, kind: str):
+    fail(target, kind=kind, requests=2)
+    target.create(CASES["record"].resource())
+    assert len(target.find(CASES["record"].resource())) == 1
+
+
+def test_a_429_is_waited_for_as_long_as_it_says(target: CloudflareTarget):
+    fail(target, kind="throttle", requests=1, retry_after=2)
+    begin = time.monotonic()
+    target.create(CASES["record"].resource())
+    assert time.monotonic() - begin >= 2
+
+
+def test_what_fails_for_long_is_told(target: CloudflareTarget, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("time.sleep", lambda seconds: None)  # pyright: ignore
+    fail(target, kind="reset")
+    with pytest.raises(Refused, match=r"no answer after 8 retries"):
+        target.create(CASES["record"].resource())
+    fail(target, kind="outage")
+    with pytest.raises(Refused, match=r"503: 10000: the sandbox was told to fail: outage$"):
+        target.create(CASES["record"].resource())
+
+
+def fail(target: CloudflareTarget, **switches: Any) -> None:
+    Client(target._url.removesuffix("/client/v4")).fail(**switches)  # pyright: ignore[reportPrivateUsage]

@@ -1,0 +1,279 @@
+"""The resources of the program's monitoring, from the engine's inputs to Datadog's API and back."""
+
+import json
+import logging
+from collections.abc import Generator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from sandbox.clouds.datadog.api import DatadogApi
+from sandbox.providers.datadog import Datadog, DatadogTarget
+from sandbox.providers.rest import body
+from sandbox.providers.target import Refused
+from sandbox.wire.values import UNKNOWN, Secret
+from tests.support.sandbox.clouds.served import served
+from tests.support.sandbox.providers.rest import Case, live_through, there
+
+MONITOR = "datadog:index/monitor:Monitor"
+SLO = "datadog:index/serviceLevelObjective:ServiceLevelObjective"
+TEST = "datadog:index/syntheticsTest:SyntheticsTest"
+DASHBOARD = "datadog:index/dashboardJson:DashboardJson"
+ACCOUNT = "datadog:aws/integrationAccount:IntegrationAccount"
+LOGS_METRIC = "datadog:index/logsMetric:LogsMetric"
+
+QUERY = "min(last_5m):sum:errors{env:dev} by {host}.as_rate() > 0.01"
+HTTP = {
+    "type": "api",
+    "status": "live",
+    "locations": ["aws:eu-central-1"],
+    "message": "m",
+    "name": "SiteDown",
+}
+WIDGET = {"definition": {"type": "timeseries", "title": "t", "requests": [{"q": "avg:load{*}"}]}}
+GROUP = {"definition": {"type": "group", "title": "g", "layout_type": "ordered", "widgets": [WIDGET]}}
+BOARD = {"title": "Pipe dev", "layout_type": "ordered", "tags": ["team:pipe"], "widgets": [GROUP]}
+
+CASES = {
+    "metric monitor": Case(
+        MONITOR,
+        {
+            "name": "HighErrorRate (dev)",
+            "type": "query alert",
+            "query": QUERY,
+            "message": "{{#is_alert}}{{value}}{{/is_alert}} @slack-pipe",
+            "tags": ["env:dev", "team:pipe"],
+            "priority": "1",
+            "monitorThresholds": {"critical": "0.010", "warning": "0.005"},
+            "onMissingData": "resolve",
+            "renotifyInterval": 60,
+            "renotifyStatuses": ["alert"],
+            "evaluationDelay": 60,
+            "newGroupDelay": 300,
+            "notifyBies": ["host"],
+            "requireFullWindow": False,
+            "includeTags": True,
+        },
+        {"query": QUERY.replace("0.01", "0.5"), "monitorThresholds": {"critical": "0.5"}, "priority": "3"},
+        {"message": "@slack-theirs", "priority": "5"},
+        {"message": "@slack-theirs", "priority": 5},
+    ),
+    "service check": Case(
+        MONITOR,
+        {
+            "name": "BackupFailed (dev)",
+            "type": "service check",
+            "query": '"kube.ok".over("env:dev").by("kube_cronjob").last(2).count_by_status()',
+            "message": "m",
+            "monitorThresholds": {"ok": "1", "warning": "1", "critical": "1"},
+            "notifyNoData": True,
+            "noDataTimeframe": 120,
+        },
+        {"noDataTimeframe": 60},
+        {"monitorThresholds": {"ok": "1", "warning": "1", "critical": "2"}},
+        {"options": {"notify_no_data": True, "no_data_timeframe": 120,
+            "thresholds": {"ok": 1, "warning": 1, "critical": 2}}},
+    ),
+    "objective": Case(
+        SLO,
+        {
+            "name": "Availability (dev)",
+            "type": "metric",
+            "query": {"numerator": "sum:a{*}.as_count() - sum:b{*}.as_count()", "denominator": "sum:a{*}"},
+            "thresholds": [{"timeframe": "30d", "target": 99.5, "warning": 99.9}],
+            "tags": ["env:dev"],
+        },
+        {"description": "Other"},
+        {"thresholds": [{"timeframe": "30d", "target": 90, "warning": 99}], "tags": []},
+        {"name": "Availability (dev)", "type": "metric",
+            "query": {"numerator": "sum:a{*}.as_count() - sum:b{*}.as_count()", "denominator": "sum:a{*}"},
+            "thresholds": [{"timeframe": "30d", "target": 90.0, "warning": 99.0}]},
+    ),
+    "check of a page": Case(
+        TEST,
+        {
+            **HTTP,
+            "subtype": "http",
+            "tags": ["env:dev"],
+            "requestDefinition": {"method": "GET", "url": "https://pipe.dev"},
+            "requestHeaders": {"X-Token": "hunter2"},
+            "assertions": [
+                {"type": "statusCode", "operator": "is", "target": "200"},
+                {"type": "responseTime", "operator": "lessThan", "target": "5000"},
+            ],
+            "optionsList": {
+                "tickEvery": 300,
+                "retry": {"count": 2, "interval": 1000},
+                "monitorOptions": {"renotifyInterval": 60},
+                "monitorPriority": 1,
+            },
+        },
+        {"message": "other", "requestHeaders": {"X-Token": "other"}},
+        {},
+    ),
+    "check of a certificate": Case(
+        TEST,
+        {
+            **HTTP,
+            "name": "WeakTls",
+            "subtype": "ssl",
+            "requestDefinition": {"host": "pipe.dev", "port": "443"},
+            "assertions": [
+                {"type": "minTlsVersion", "operator": "moreThanOrEqual", "target": "1.2"},
+                {"type": "certificate", "operator": "isInMoreThan", "target": "14"},
+            ],
+            "optionsList": {"tickEvery": 3600},
+        },
+        {"status": "paused"},
+        {},
+    ),
+    "dashboard": Case(
+        DASHBOARD,
+        {"dashboard": json.dumps(BOARD)},
+        {"dashboard": json.dumps(BOARD | {"title": "Other"})},
+        {"dashboard": json.dumps(BOARD | {"widgets": [WIDGET, GROUP]})},
+        BOARD | {"widgets": [WIDGET, GROUP]},
+    ),
+    "log-based metric": Case(
+        LOGS_METRIC,
+        {
+            "name": "pipe.dev.proxy.errors",
+            "compute": {"aggregationType": "count"},
+            "filter": {"query": "service:pipe-proxy @http.status_code:[500 TO 599]"},
+            "groupBies": [{"path": "@http.method", "tagName": "method"}],
+        },
+        {"filter": {"query": "service:pipe-proxy"}, "groupBies": []},
+        {"filter": {"query": "theirs"}},
+        {"data": {"type": "logs_metrics", "attributes": {"filter": {"query": "theirs"}}}},
+        "PATCH",
+    ),
+    "account": Case(
+        ACCOUNT,
+        {
+            "awsAccountId": "123456789012",
+            "awsPartition": "aws",
+            "accountTags": ["team:pipe"],
+            "authConfig": {"awsAuthConfigRole": {"roleName": "datadog"}},
+            "awsRegions": {"includeOnlies": ["ap-northeast-1"]},
+            "metricsConfig": {"enabled": True, "namespaceFilters": {"includeOnlies": ["AWS/RDS"]}},
+            "resourcesConfig": {"extendedCollection": False},
+            "logsConfig": {"lambdaForwarder": {}},
+            "tracesConfig": {"xrayServices": {"includeOnlies": []}},
+        },
+        {"accountTags": ["team:other"]},
+        {"accountTags": ["theirs"], "authConfig": {"awsAuthConfigRole": {"roleName": "theirs"}}},
+        {"data": {"type": "account", "attributes": {"aws_account_id": "123456789012",
+            "account_tags": ["theirs"], "auth_config": {"role_name": "theirs"}}}},
+        "PATCH",
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture
+def target() -> Generator[DatadogTarget]:
+    with served(DatadogApi()) as url:
+        yield DatadogTarget(url)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_life_of_a_resource(target: DatadogTarget, name: str):
+    case = CASES[name]
+    assert list(Datadog("datadog").faults(case.resource())) == []
+    live_through(target, case)
+
+
+def test_a_change_of_a_header_is_seen(target: DatadogTarget):
+    case = CASES["check of a page"]
+    made = target.create(case.resource())
+    path = f"/api/v1/synthetics/tests/api/{made.id}"
+    found = target.call("GET", path)
+    own = ("public_id", "monitor_id", "created_at", "modified_at")
+    sent = {key: value for key, value in found.items() if key not in own}
+    sent["config"]["request"]["headers"]["X-Token"] = "theirs"
+    target.call("PUT", path, sent)
+    assert there(target, case.resource(made.id)) == case.inputs | {"requestHeaders": {"X-Token": "theirs"}}
+
+
+def test_what_a_log_based_metric_computes_is_told_once(target: DatadogTarget):
+    case = CASES["log-based metric"]
+    assert body(case.resource())["data"].keys() == {"type", "id", "attributes"}
+    sent = body(case.resource(), update=True)["data"]
+    assert "id" not in sent and sent["attributes"].keys() == {"filter", "group_by"}
+    made = target.create(case.resource())
+    assert made.id == "pipe.dev.proxy.errors"
+    with pytest.raises(Refused, match=r"409: Conflict: the metric pipe.dev.proxy.errors already exists$"):
+        target.create(case.resource())
+
+
+def test_an_external_id_is_made_once(target: DatadogTarget):
+    case = CASES["account"]
+    planned = target.plan(case.resource())["authConfig"]["awsAuthConfigRole"]
+    assert (planned["roleName"], planned["externalId"]) == ("datadog", UNKNOWN)
+    made = target.create(case.resource())
+    role = made.outputs["authConfig"]["awsAuthConfigRole"]
+    assert (role["roleName"], len(role["externalId"])) == ("datadog", 32)
+    after = target.update(case.resource(made.id, accountTags=[]), made)
+    assert after.outputs["authConfig"]["awsAuthConfigRole"] == role
+
+
+def test_an_slo_alert_needs_its_objective_already_in_the_preview(target: DatadogTarget):
+    query = 'burn_rate("{}").over("30d").long_window("1h").short_window("5m") > 14.4'
+    slo = target.create(CASES["objective"].resource())
+    inputs = {"name": "Burn", "type": "slo alert", "message": "m", "monitorThresholds": {"critical": "14.4"}}
+    alert = Case(MONITOR, inputs | {"query": query.format(slo.id)}, {}, {})
+    target.plan(alert.resource(query=UNKNOWN))
+    with pytest.raises(Refused, match=r"POST /api/v1/monitor/validate: 400: .* there is no other$"):
+        target.plan(alert.resource(query=query.format("other")))
+    live_through(target, alert)
+
+
+def test_what_others_need_is_deleted_only_when_forced(target: DatadogTarget):
+    slo = CASES["objective"]
+    made = target.create(slo.resource())
+    widget = {"definition": {"type": "slo", "slo_id": made.id, "view_type": "detail"}}
+    target.create(replace(CASES["dashboard"], inputs={"dashboard": json.dumps(BOARD | {"widgets": [widget]})})
+        .resource())  # fmt: skip
+    with pytest.raises(Refused, match=r"409: SLO .* is used by Pipe dev$"):
+        target.delete(slo.resource(made.id))
+    target.delete(slo.resource(made.id, forceDelete=True))
+    assert target.read(slo.resource(made.id), {}) is None
+
+
+FAULTS: list[tuple[str, dict[str, Any], str]] = [
+    ("metric monitor", {"query": "errors > 1"}, "The value provided for parameter 'query' is invalid: "),
+    ("metric monitor", {"monitorThresholds": {"critical": "0.02"}},
+        "Alert threshold (0.02) does not match that used in the query (0.01)."),
+    ("metric monitor", {"notifyBies": ["pod"]}, "notify_by: pod is not among the query's groups"),
+    ("dashboard", {"dashboard": "{"}, "dashboard: is no JSON: "),
+    ("objective", {"thresholds": [{"timeframe": "31d", "target": 99}]}, "thresholds[0].timeframe: "),
+    ("check of a page", {"assertions": []}, "/config/assertions: minItems: 1"),
+    ("account", {"awsAccountId": "1"}, "/data/attributes/aws_account_id: pattern"),
+    ("dashboard", {"dashboard": '{"title": "x", "widgets": []}'}, "missing: layout_type"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "change", "said"), FAULTS)
+def test_what_datadog_would_refuse_is_refused_before_it_is_asked(
+    name: str, change: dict[str, Any], said: str
+):
+    (fault,) = Datadog("datadog").faults(CASES[name].resource(**change))
+    assert fault.startswith(said)
+
+
+def test_what_is_secret_or_not_known_yet_is_let_pass():
+    monitor = CASES["metric monitor"]
+    for value in (Secret("errors > 1"), UNKNOWN):
+        assert list(Datadog("datadog").faults(monitor.resource(query=value))) == []
+
+
+def test_planted_secrets_are_in_no_log(caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.DEBUG)
+    with served(DatadogApi()) as url:
+        target, case = DatadogTarget(url), CASES["check of a page"]
+        made = target.create(case.resource(requestHeaders=Secret({"X-Token": "hunter2"})))
+        assert there(target, case.resource(made.id))["requestHeaders"] == {"X-Token": "hunter2"}
+        with pytest.raises(Refused) as error:
+            target.create(case.resource(requestHeaders=Secret({"X-Token": 5}), name="hunter2"))
+    assert "POST /api/v1/synthetics/tests/api" in caplog.text
+    assert "hunter2" not in caplog.text + str(error.value)

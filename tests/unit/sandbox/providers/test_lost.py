@@ -1,0 +1,100 @@
+"""A request that was carried out, but whose answer never came, makes no second resource."""
+
+import socket
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from werkzeug.wrappers import Response
+
+from sandbox.clouds.cloudflare.api import CloudflareApi
+from sandbox.clouds.datadog.api import DatadogApi
+from sandbox.providers.cloudflare import CloudflareTarget
+from sandbox.providers.datadog import DatadogTarget
+from sandbox.providers.rest import Lost, RestTarget
+from sandbox.providers.target import Refused
+from tests.support.sandbox.clouds.served import served
+from tests.support.sandbox.providers.rest import Case
+from tests.unit.sandbox.providers import test_cloudflare, test_datadog
+
+LOSSES = ("reset", "500", "502", "504")
+
+
+class Forgetful:
+    """An application that creates what it is asked for, and loses the answers."""
+
+    def __init__(self, app: Any, loss: str, times: int) -> None:
+        self._app, self._loss, self.times = app, loss, times
+
+    def __call__(self, environ: Any, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] != "POST" or self.times == 0:
+            return self._app(environ, start_response)
+        self.times -= 1
+        self._app(environ, lambda *_: None)  # pyright: ignore[reportUnknownLambdaType]
+        if self._loss == "reset":
+            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+            raise ConnectionResetError
+        return Response('{"errors": ["lost"]}', int(self._loss))(environ, start_response)
+
+
+@contextmanager
+def cloudflare(loss: str, times: int = 1) -> Generator[CloudflareTarget]:
+    with served(Forgetful(CloudflareApi(["pipe.dev"]), loss, times)) as url:
+        yield CloudflareTarget(url)
+
+
+@contextmanager
+def datadog(loss: str, times: int = 1) -> Generator[DatadogTarget]:
+    with served(Forgetful(DatadogApi(), loss, times)) as url:
+        yield DatadogTarget(url)
+
+
+def created_once(target: RestTarget, case: Case) -> None:
+    wanted = case.resource()
+    others = {live.id for live in target.find(wanted)}
+    made = target.create(wanted)
+    assert {live.id for live in target.find(wanted)} - others == {made.id}
+    again = target.read(case.resource(made.id), made.outputs)
+    assert again is not None and again.outputs == made.outputs
+
+
+def test_a_record_of_no_zone_is_refused_by_the_api() -> None:
+    with cloudflare("500", times=0) as target, pytest.raises(Refused, match=r"POST .*: 404: "):
+        target.create(test_cloudflare.CASES["record"].resource(zoneId="0"))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_record_is_created_once(loss: str) -> None:
+    with cloudflare(loss) as target:
+        created_once(target, test_cloudflare.CASES["record"])
+
+
+@pytest.mark.parametrize("name", test_datadog.CASES)
+def test_each_object_of_datadog_is_created_once(name: str) -> None:
+    with datadog("reset") as target:
+        created_once(target, test_datadog.CASES[name])
+
+
+def test_a_monitor_of_the_same_name_is_not_taken_for_it() -> None:
+    case = test_datadog.CASES["metric monitor"]
+    with datadog("502", times=2) as target:
+        created_once(target, case)
+        created_once(target, case)
+        assert len(target.find(case.resource())) == 2
+
+
+def test_a_request_that_always_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)  # pyright: ignore
+    with served(Broken()) as url, pytest.raises(Lost, match=r"^POST /api/v1/monitor: 500: lost$"):
+        DatadogTarget(url).create(test_datadog.CASES["metric monitor"].resource())
+
+
+class Broken:
+    """An API in which nothing is, and nothing can be created."""
+
+    def __call__(self, environ: Any, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        created = environ["REQUEST_METHOD"] == "POST"
+        return Response('{"errors": ["lost"]}' if created else "[]", 500 if created else 200)(
+            environ, start_response
+        )

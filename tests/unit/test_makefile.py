@@ -1,0 +1,182 @@
+"""The tasks by name, and what they say where something is missing."""
+
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A folder in which nothing is installed yet."""
+    for name in ("Makefile", "requirements-dev.txt", "Pulumi.dev.yaml", "Pulumi.stg.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def installed(tree: Path) -> Path:
+    """A folder whose Python packages are installed; its Python prints its arguments."""
+    python = tree / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho "$*"\n')
+    python.chmod(0o755)
+    (tree / ".venv" / ".ready").touch()
+    os.utime(tree / "requirements-dev.txt", (0, 0))
+    return tree
+
+
+def make(tree: Path, *words: str, **environment: str) -> tuple[int, str]:
+    done = subprocess.run(
+        ["make", *words],
+        cwd=tree,
+        env=os.environ | {"MAKEFLAGS": "", "MAKELEVEL": "0", "FLAGS": ""} | environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return done.returncode, done.stdout
+
+
+def test_make_alone_lists_every_task(tree: Path) -> None:
+    code, said = make(tree)
+    tasks = re.findall(r"^([a-z-]+):.* ## ", (tree / "Makefile").read_text(), re.MULTILINE)
+    assert code == 0
+    assert {"sandbox", "test", "check", "bench", "validate", "preview", "down", "clean"} <= set(tasks)
+    assert re.findall(r"^  make ([a-z-]+) ", said, re.MULTILINE) == tasks
+
+
+def test_an_unreachable_package_registry_is_named_and_nothing_counts_as_installed(tree: Path) -> None:
+    unreachable = {"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_FIND_LINKS": "", "PIP_RETRIES": "0"}
+    code, said = make(tree, "validate", **unreachable, PIP_NO_CACHE_DIR="1")
+    assert code == 2
+    assert "error: the Python packages could not be installed; the package registry must be reachable" in said
+    assert not (tree / ".venv" / ".ready").exists()
+
+
+def test_a_python_that_is_too_old_is_named_with_the_remedy(tree: Path) -> None:
+    old = tree / "old-python"
+    pretend = "import sys; sys.version_info = (3, 9, 18); exec(sys.argv[1])"
+    old.write_text(f'#!/bin/sh\nshift; exec python3 -c "{pretend}" "$@"\n')
+    old.chmod(0o755)
+    code, said = make(tree, "validate", f"PYTHON={old}")
+    assert code == 2
+    assert f"{old} is Python 3.9; 3.11 or newer is needed: set PYTHON=" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        (["sandbox"], "up dev --providers stand-ins"),
+        (["sandbox", "STACK=prod", "TARGETS=none"], "up prod --targets none --providers stand-ins"),
+        (["sandbox", "PROVIDERS=real", "FLAGS=--no-policies"], "up dev --providers real --no-policies"),
+        (["preview", "STACK=stg"], "preview stg --providers stand-ins"),
+        (["down", "STACK=stg", "FLAGS=--keep-targets"], "down stg --keep-targets"),
+        (["clean", "STACK=foundation"], "clean foundation"),
+        (["console", "STACK=prod"], "console prod"),
+        (["refresh", "STACK=stg"], "refresh stg --providers stand-ins"),
+        (["control-plane"], "control-plane"),
+    ],
+)
+def test_a_task_hands_on_what_it_was_given(installed: Path, words: list[str], asked: str) -> None:
+    code, said = make(installed, *words)
+    assert (code, said.split()) == (0, ["-m", "sandbox", *asked.split()])
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["clean"], "make clean needs a stack, since it deletes: write STACK= and one of dev stg"),
+        (["down", "STACK="], "make down needs a stack, since it deletes: write STACK= and one of dev stg"),
+        (["clean", "stg"], "a stack is not a task; write make clean STACK=stg"),
+        (["sandbox", "stg"], "a stack is not a task; write make sandbox STACK=stg"),
+        (["clean", "stack=stg"], "stack=stg is no variable of this Makefile; write STACK=stg"),
+        (["sandbox", "targets=none"], "targets=none is no variable of this Makefile; write TARGETS=none"),
+        (
+            ["sandbox", "STACK=dev", "sgt"],
+            "there is no task sgt; a stack is named with STACK=, and make alone",
+        ),
+    ],
+)
+def test_a_mistyped_stack_is_refused_before_any_task_runs(
+    installed: Path, words: list[str], error: str
+) -> None:
+    code, said = make(installed, *words)
+    assert (code, "-m sandbox" in said) == (2, False)
+    assert f"*** {error}" in said
+
+
+def test_a_stack_of_the_environment_may_be_deleted(installed: Path) -> None:
+    code, said = make(installed, "clean", STACK="stg")
+    assert (code, said.split()) == (0, ["-m", "sandbox", "clean", "stg"])
+
+
+def test_each_lane_has_its_task_and_all_of_them_run_each_test_once(installed: Path) -> None:
+    code, said = make(installed, "test", "test-all", "PYTHON=true")
+    runs = [line for line in said.splitlines() if line.startswith("-m pytest")]
+    assert code == 0
+    assert [run.partition(" -m ")[2].rpartition(" -m ")[2] for run in runs] == ["not drill", "drill"]
+    code, said = make(installed, "test-unit", "FLAGS=-x")
+    assert (code, said) == (0, "-m pytest -n 2 --dist loadgroup -m not engine and not drill -x\n")
+
+
+@pytest.mark.parametrize("task", ["test-drills", "test-all"])
+def test_programs_that_the_drills_lack_are_named_before_anything_is_installed_or_built(
+    tree: Path, task: str
+) -> None:
+    python = tree / "python"
+    python.write_text('#!/bin/sh\necho "error: the drills need nginx: $*" >&2\nexit 2\n')
+    python.chmod(0o755)
+    code, said = make(tree, task, f"PYTHON={python}")
+    assert code == 2
+    assert said.splitlines()[0] == "error: the drills need nginx: -m tests.support.drills.tools"
+    assert not (tree / ".venv").exists()
+
+
+def test_check_changes_nothing_and_format_does(installed: Path) -> None:
+    for name in ("ruff", "zizmor", "basedpyright"):
+        program = installed / ".venv" / "bin" / name
+        program.write_text(f'#!/bin/sh\necho "{name} $*"\n')
+        program.chmod(0o755)
+    code, said = make(installed, "check")
+    assert code == 0
+    assert said.splitlines() == [
+        "ruff format --check .",
+        "ruff check .",
+        "zizmor --offline --quiet .github",
+        "basedpyright --warnings",
+    ]
+    assert make(installed, "format")[1].splitlines() == ["ruff format .", "ruff check --fix ."]
+
+
+def test_a_scan_of_the_committed_code_finds_nothing_unsafe() -> None:
+    """The rules of flake8-bandit, which `make check` and `make scan` have among theirs."""
+    words = [ROOT / ".venv" / "bin" / "ruff", "check", "--output-format", "concise", "."]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]
+    assert "S" in settings["select"]
+
+
+def test_make_ends_with_2_whatever_failed_as_the_readme_says(installed: Path) -> None:
+    python = installed / ".venv" / "bin" / "python"
+    python.write_text("#!/bin/sh\nexit 1\n")
+    assert make(installed, "review")[0] == 2
+    text = " ".join((ROOT / "README.md").read_text().split())
+    assert "make itself ends with 2 whatever failed" in text
+    assert "`.venv/bin/python -m review main` ends with 0, with 1 when something blocks, with 2" in text
+
+
+def test_the_readme_has_a_row_for_each_lane_and_says_what_the_gates_do() -> None:
+    text = (ROOT / "README.md").read_text()
+    for task in ("test-unit", "test", "test-all"):
+        assert f"\n| `make {task}` |" in text
+    assert "changes nothing; `make format` rewrites" in text
+    assert "`pre-commit install`" in text

@@ -1,0 +1,272 @@
+"""The workflows: what two linters say, what their steps run, and in which order."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from operations.lib import health
+from sandbox.progress import Progress
+from sandbox.toolchain.builds import Recipe
+
+ROOT = Path(__file__).parents[3]
+FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+ACTIONLINT = Recipe(
+    name="actionlint",
+    pin=r"rhysd/actionlint v",
+    packages={"actionlint": "github.com/rhysd/actionlint/cmd/actionlint"},
+    time="some seconds",
+    instead="actionlint on PATH",
+    without_go="no Go to build actionlint {version} with: install Go {go} or newer (https://go.dev/dl/)",
+)
+PINNED = re.compile(r"uses: (?:[\w.-]+/)+[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+RUNNER = "codebuild-pipe-{}-runner-${{{{ github.run_id }}}}-${{{{ github.run_attempt }}}}"
+ALLOWED = re.compile(
+    r"(?:sudo )?(?P<script>(?:\.ci|scripts)/[\w.]+)( \S+)*|make (?P<target>[a-z-]+)( \S+=.*)?"
+    r"|python3 -m (?P<module>(?:operations|tools)\.\w+)( \S+)*"
+)
+"""What a step may run."""
+
+
+def load(name: str) -> dict[str, Any]:
+    text = (ROOT / ".github" / "workflows" / f"{name}.yml").read_text()
+    return yaml.load(text, yaml.BaseLoader)  # `on` is a word here, not a truth value
+
+
+def jobs() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for file in FILES:
+        for name, job in load(file.stem)["jobs"].items():
+            yield file.stem, name, job
+
+
+def steps() -> Iterator[tuple[str, dict[str, Any]]]:
+    for file, name, job in jobs():
+        for step in job.get("steps", []):
+            yield f"{file}/{name}", step
+
+
+def number(component: str, name: str) -> int:
+    """A component's constant; its SDKs load lazily only where they are imported first."""
+    found = re.search(rf"^{name} = (\d+)$", (ROOT / "components" / component).read_text(), re.MULTILINE)
+    assert found
+    return int(found[1])
+
+
+TIMEOUT_MINUTES = number("aws/ci_runner.py", "TIMEOUT_MINUTES")
+RUNS = [(where, step["run"]) for where, step in steps() if "run" in step]
+
+
+def test_the_guides_workflow_and_those_of_the_review_and_the_drift_are_there() -> None:
+    assert {file.stem for file in FILES} >= {"deploy", "preview", "comment", "drift"}
+
+
+@pytest.mark.drill
+def test_actionlint_finds_nothing() -> None:
+    program = shutil.which("actionlint") or ACTIONLINT.build(Progress())["actionlint"]
+    done = subprocess.run([program, *FILES], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_zizmor_finds_nothing() -> None:
+    words = [ROOT / ".venv" / "bin" / "zizmor", "--offline", "--no-progress", ROOT / ".github"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_action_is_pinned_by_a_commit_with_its_version_beside_it() -> None:
+    for file in FILES:
+        for line in file.read_text().splitlines():
+            if "uses:" in line and "uses: ./" not in line:
+                assert PINNED.search(line), f"{file.name}: {line}"
+
+
+def test_an_action_has_one_commit_in_all_workflows() -> None:
+    found: dict[str, set[str]] = {}
+    for file in FILES:
+        for action, pin in re.findall(r"uses: (\S+?)@(\S+ # \S+)", file.read_text()):
+            found.setdefault(action, set()).add(pin)
+    assert len(found) >= 10
+    assert {action: pins for action, pins in found.items() if len(pins) > 1} == {}
+
+
+@pytest.mark.parametrize(("where", "command"), RUNS, ids=[f"{where}: {run}" for where, run in RUNS])
+def test_a_step_runs_a_task_or_a_script_that_has_tests(where: str, command: str) -> None:
+    match = ALLOWED.fullmatch(command)
+    assert match, command
+    if target := match["target"]:
+        assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        return
+    script = ROOT / (match["script"] or match["module"].replace(".", "/") + ".py")
+    assert script.exists()
+    stem = script.stem
+    package = "(?:operations|tools)"
+    uses = rf'"{stem}(\.sh)?"|import {stem}\b|{package}\.{stem}\b|{package} import .*\b{stem}\b'
+    tests = "".join(file.read_text() for file in (ROOT / "tests").rglob("test_*.py"))
+    assert re.search(uses, tests)
+
+
+@pytest.mark.parametrize(("where", "command"), RUNS, ids=[f"{where}: {run}" for where, run in RUNS])
+def test_nothing_that_somebody_else_chose_is_pasted_into_a_command(where: str, command: str) -> None:
+    assert "${{" not in command
+
+
+def test_a_build_is_made_once_and_each_stack_follows_the_one_before() -> None:
+    found = load("deploy")["jobs"]
+    assert found["build"]["if"] == "github.event_name == 'push' && github.ref == 'refs/heads/main'"
+    assert "environment" not in found["build"]  # the role pipe-build trusts the branch
+    assert found["dev"]["needs"] == "build"
+    assert found["stg"]["needs"] == ["build", "dev"]
+    assert found["prod"]["needs"] == ["build", "stg"]
+    versions = {found[stack]["with"]["version"] for stack in ("dev", "stg", "prod")}
+    assert versions == {"${{ needs.build.outputs.version }}"}
+    assert [found[stack]["with"]["stack"] for stack in ("dev", "stg", "prod")] == ["dev", "stg", "prod"]
+
+
+def test_all_stacks_get_the_commits_that_the_build_checked_out() -> None:
+    found = load("deploy")["jobs"]
+    checkouts = {
+        step["id"]: step["with"] for step in found["build"]["steps"] if "path" in step.get("with", {})
+    }
+    called = load("deploy-stack")
+    taken = {
+        step["with"]["repository"]: step["with"].get("ref")
+        for step in called["jobs"]["deploy"]["steps"]
+        if "repository" in step.get("with", {})
+    }
+    for part in ("service", "frontend"):
+        assert found["build"]["outputs"][part] == f"${{{{ steps.{part}.outputs.commit }}}}"
+        assert called["on"]["workflow_call"]["inputs"][part]["required"] == "true"
+        assert taken[checkouts[part]["repository"]] == f"${{{{ inputs.{part} }}}}"
+        given = {found[stack]["with"][part] for stack in ("dev", "stg", "prod")}
+        assert given == {f"${{{{ needs.build.outputs.{part} }}}}"}
+
+
+def test_a_called_job_gets_its_environments_secrets() -> None:
+    called = {(file, name): job for file, name, job in jobs() if "uses" in job}
+    assert {name for _, name in called} == {"dev", "stg", "prod"}
+    assert {job["secrets"] for job in called.values()} == {"inherit"}
+
+
+def test_debians_packages_are_installed_in_debian_as_root() -> None:
+    found = [
+        job for _, _, job in jobs() for step in job.get("steps", []) if ".ci/install" in step.get("run", "")
+    ]
+    assert found
+    for job in found:
+        assert re.fullmatch(r"python:3\.11\.\d+-bookworm", job["container"]["image"])
+        assert "--privileged" in job["container"]["options"].split()
+        runs = [step["run"] for step in job["steps"] if "run" in step]
+        assert runs[:2] == [".ci/own", ".ci/install"]
+
+
+def test_a_forks_program_runs_after_it_can_be_cut_off_the_network() -> None:
+    runs = [step.get("run", "") for step in load("preview")["jobs"]["review"]["steps"]]
+    assert runs.index(".ci/namespaces") < min(
+        n for n, run in enumerate(runs) if run.startswith("make review")
+    )
+
+
+def test_a_stack_is_deployed_in_its_environment_in_its_network_and_never_twice_at_once() -> None:
+    waiting = {"cancel-in-progress": "false", "queue": "max"}
+    for file in ("deploy-stack", "operate"):
+        [job] = load(file)["jobs"].values()
+        assert job["environment"] == "${{ inputs.stack }}"
+        assert job["runs-on"] == RUNNER.format("${{ inputs.stack }}")
+        assert job["concurrency"] == {"group": "stack-${{ inputs.stack }}", **waiting}
+        assert job["timeout-minutes"] == str(TIMEOUT_MINUTES)
+    drift = load("drift")["jobs"]["look"]
+    assert drift["concurrency"] == {"group": "stack-${{ matrix.stack }}", **waiting}
+    for file, name in (("drift", "look"), ("preview", "preview")):
+        assert load(file)["jobs"][name]["runs-on"] == RUNNER.format("${{ matrix.stack }}")
+
+
+def test_where_pulumi_is_installed_it_is_logged_in_to_the_state() -> None:
+    """Without a command the action only installs, whatever its `cloud-url` says."""
+    installed = {
+        (file, name): (step["with"], job.get("env"))
+        for file, name, job in jobs()
+        for step in job.get("steps", [])
+        if step.get("uses", "").startswith("pulumi/actions@")
+    }
+    assert len(installed) >= 3
+    for given, variables in installed.values():
+        assert set(given) == {"pulumi-version"}
+        assert variables == {"PULUMI_BACKEND_URL": "${{ vars.STATE_URL }}"}
+
+
+def test_a_push_that_waits_for_its_approval_does_not_stop_the_next_one() -> None:
+    group = load("deploy")["concurrency"]["group"]
+    assert group == "deploy-${{ github.event.pull_request.number || github.sha }}"
+
+
+def test_a_deployment_and_its_rollback_end_before_the_machine_and_its_credentials_do() -> None:
+    [job] = load("deploy-stack")["jobs"].values()
+    [role] = [step for step in job["steps"] if "configure-aws" in step.get("uses", "")]
+    job_seconds = number("kubernetes/data_jobs.py", "MIGRATION_SECONDS") + number(
+        "kubernetes/data_jobs.py", "WAIT_SECONDS"
+    )
+    rollout_seconds = 60 * number("kubernetes/deployments.py", "ROLLOUT_MINUTES")
+    up_seconds = start_deadline_seconds() + job_seconds + rollout_seconds
+    after = health.READY_SECONDS + health.HEALTH_SECONDS + health.SOAK_SECONDS + health.CHECK_SECONDS
+    back = up_seconds + health.READY_SECONDS + health.HEALTH_SECONDS
+    # Data of monitors is asked for where nothing was rolled back.
+    end = max(back, health.REPORT_SECONDS)
+    assert up_seconds + after + end < TIMEOUT_MINUTES * 60 < int(role["with"]["role-duration-seconds"])
+
+
+def start_deadline_seconds() -> int:
+    """The longest that a stack gives an image to start."""
+    files = [yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text()) for stack in ("dev", "stg", "prod")]
+    return max(file["config"]["pipe:api"]["startDeadlineSeconds"] for file in files)
+
+
+def test_an_attempt_gets_the_record_of_the_one_before() -> None:
+    found = [step for where, step in steps() if where == "deploy-stack/deploy"]
+    [there] = [each["with"] for each in found if "pattern" in each.get("with", {})]
+    [kept] = [each["with"] for each in found if "upload-artifact" in each.get("uses", "")]
+    assert (there["pattern"], f"{there['path']}/") == (kept["name"], kept["path"])
+    assert kept["overwrite"] == there["merge-multiple"] == "true"
+    names = [each["name"] for each in found if "name" in each]
+    assert names.index("Deploy") == names.index("What an earlier attempt of this run has done") + 1
+
+
+def test_the_issue_about_drift_is_told_of_every_stack_that_was_looked_at() -> None:
+    found = load("drift")["jobs"]
+    looked_at = found["look"]["strategy"]["matrix"]["stack"]
+    assert found["issue"]["steps"][-1]["run"].split()[-len(looked_at) :] == looked_at
+    assert found["issue"]["if"] == "always()"
+
+
+def test_a_comment_is_made_without_a_report_too_and_by_one_run_at_a_time() -> None:
+    [job] = load("comment")["jobs"].values()
+    [download] = [step for step in job["steps"] if "download-artifact" in step.get("uses", "")]
+    assert download["continue-on-error"] == "true"
+    run = "github.event.workflow_run"
+    group = f"comment-${{{{ {run}.head_repository.full_name }}}}-${{{{ {run}.head_branch }}}}"
+    assert load("comment")["concurrency"] == {"group": group}
+
+
+def test_the_engine_and_kubectl_are_of_the_versions_that_are_tested() -> None:
+    engine = re.search(r"pulumi/pkg/v3 v([\d.]+)", (ROOT / "sandbox/toolchain/pulumi/go.mod").read_text())
+    kubectl = re.search(
+        r"k8s\.io/kubernetes (v[\d.]+)", (ROOT / "sandbox/toolchain/kubernetes/go.mod").read_text()
+    )
+    assert engine and kubectl
+    text = "".join(file.read_text() for file in FILES)
+    assert set(re.findall(r"pulumi-version: (\S+)", text)) == {engine[1]}
+    setups = [step for _, step in steps() if "setup-kubectl" in step.get("uses", "")]
+    assert {setup["with"]["version"] for setup in setups} == {kubectl[1]}
+
+
+def test_the_readme_names_every_variable_and_secret_that_a_workflow_asks_for() -> None:
+    asked = {
+        name for file in FILES for name in re.findall(r"\b(?:vars|secrets)\.([A-Z_]+)", file.read_text())
+    }
+    table = (ROOT / "README.md").read_text().partition("### GitHub")[2].partition("\n\nWhoever")[0]
+    assert len(asked) > 15
+    assert asked <= set(re.findall(r"\b[A-Z_]{8,}\b", table))
