@@ -1,4 +1,4 @@
-"""Mutants: a module of rules with one thing changed, put in the place of the real one."""
+"""Mutants: copies of a module of rules with one change, installed in place of the real one."""
 
 import ast
 import gc
@@ -13,8 +13,9 @@ from typing import cast
 from policies.engine.catalog import rules_of
 from policies.engine.rule import Rule, Verdict
 
+ROOT = Path(__file__).parents[3]
 Line = tuple[str, int]
-"""File and line."""
+"""File and line number."""
 
 _OPPOSITES: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Eq: ast.NotEq,
@@ -37,41 +38,41 @@ class Mutant:
     """One change."""
 
     line: int
-    what: str
+    description: str
     lines: frozenset[Line]
-    """A test that runs none of these cannot notice it."""
+    """A test has to run one of these lines to notice the change."""
     install: Callable[[], None]
-    """Makes the change, in this process."""
+    """Apply the change in this process."""
 
 
 def mutants(file: Path) -> list[Mutant]:
-    """All mutants of a module of rules: inside its functions, and without each of its rules."""
+    """Return the mutants of a module of rules: changes inside its functions, and the removal of a rule."""
     module = Module(file)
-    found = [_without(rule) for rule in module.rules]
+    all_mutants = [_without(rule) for rule in module.rules]
     for index, (node, statement) in enumerate(_places(ast.parse(module.source))):
         lines = frozenset((str(file), line) for line in _head(statement))
-        for position, (what, _) in enumerate(_changes(node)):
+        for position, (description, _) in enumerate(_changes(node)):
             install = partial(module.install, index, position)
-            found.append(Mutant(getattr(node, "lineno", 0), what, lines, install))
-    return found
+            all_mutants.append(Mutant(getattr(node, "lineno", 0), description, lines, install))
+    return all_mutants
 
 
 class Module:
-    """A module of rules, and the functions that it has made so far."""
+    """A module of rules, with the functions of it that exist in this process."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.name = f"policies.rules.{file.stem}"
+        self.name = ".".join(file.relative_to(ROOT).with_suffix("").parts)
         self.source = file.read_text(encoding="utf-8")
         self.rules = rules_of(importlib.import_module(self.name))
         self.functions = [
-            found
-            for found in gc.get_objects()
-            if type(found) is FunctionType and found.__code__.co_filename == str(file)
+            candidate
+            for candidate in gc.get_objects()
+            if type(candidate) is FunctionType and candidate.__code__.co_filename == str(file)
         ]
 
     def install(self, index: int, position: int) -> None:
-        """Makes one change at one place: in all functions that are there, and in the rules."""
+        """Apply one change to every existing function of the module, and to its rules."""
         tree = ast.parse(self.source)
         node = list(_places(tree))[index][0]
         list(_changes(node))[position][1]()
@@ -80,24 +81,25 @@ class Module:
         codes = dict(_pairs(real, changed))
         for function in self.functions:
             function.__code__ = codes.get(function.__code__, function.__code__)
-        # A function that makes rules has done so already: once more.
-        again = ModuleType(self.name)
-        again.__file__ = str(self.file)
-        exec(changed, vars(again))
-        made = {rule.name: rule for rule in rules_of(again)}
+        # Functions that build rules ran at import already, so the changed module is executed again.
+        mutated_module = ModuleType(self.name)
+        mutated_module.__file__ = str(self.file)
+        exec(changed, vars(mutated_module))
+        mutated_rules = {rule.name: rule for rule in rules_of(mutated_module)}
         for rule in self.rules:
-            vars(rule).update(vars(made[rule.name]) if rule.name in made else {"check": _nothing})
+            mutated = mutated_rules.get(rule.name)
+            vars(rule).update(vars(mutated) if mutated else {"check": _no_verdicts})
 
 
-def _nothing(*_: object) -> Iterator[Verdict]:
+def _no_verdicts(*_: object) -> Iterator[Verdict]:
     return iter(())
 
 
 def _without(rule: Rule) -> Mutant:
-    """The pack without a rule."""
+    """Return the mutant that removes a rule."""
 
     def install() -> None:
-        vars(rule)["check"] = _nothing
+        vars(rule)["check"] = _no_verdicts
 
     code = rule.check.__code__
     lines = frozenset((code.co_filename, line) for _, _, line in code.co_lines() if line)
@@ -105,7 +107,7 @@ def _without(rule: Rule) -> Mutant:
 
 
 def _pairs(real: CodeType, changed: CodeType) -> Iterator[tuple[CodeType, CodeType]]:
-    """A code with what it is now, and the same for all codes inside it, as far as they are still there."""
+    """Pair a code object with its changed version, and so for the code objects inside that both have."""
     yield real, changed
     left = [code for code in changed.co_consts if isinstance(code, CodeType)]
     for code in real.co_consts:
@@ -118,7 +120,7 @@ def _pairs(real: CodeType, changed: CodeType) -> Iterator[tuple[CodeType, CodeTy
 
 
 def _changes(node: ast.AST) -> Iterator[tuple[str, Callable[[], None]]]:
-    """What can be changed at a node, and how; each change works in place."""
+    """Yield the changes that a node allows: a description, and a function that changes it in place."""
     match node:
         case ast.Compare(ops=[op]) if type(op) in _OPPOSITES:
             other = _OPPOSITES[type(op)]
@@ -127,7 +129,7 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, Callable[[], None]]]:
             other_op = ast.Or() if isinstance(op, ast.And) else ast.And()
             yield f"{type(op).__name__} → {type(other_op).__name__}", lambda: setattr(node, "op", other_op)
         case ast.UnaryOp(op=ast.Not()):
-            # `not not x` is what is left of it
+            # `not not x` is `x` as a boolean.
             yield "not → nothing", lambda: setattr(node, "operand", ast.UnaryOp(ast.Not(), node.operand))
         case ast.Constant(value=bool(value)):
             yield f"{value} → {not value}", lambda: setattr(node, "value", not value)
@@ -144,7 +146,7 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, Callable[[], None]]]:
 
 
 def _places(tree: ast.Module) -> Iterator[tuple[ast.AST, ast.stmt]]:
-    """The nodes of function bodies, each with its statement; no docstrings, annotations and defaults."""
+    """Yield the nodes of function bodies with their statements, without docstrings, annotations, defaults."""
     for holder in ast.walk(tree):
         if isinstance(holder, ast.Module | ast.ClassDef):
             for function in holder.body:
@@ -174,7 +176,7 @@ def _within(node: ast.AST, statement: ast.stmt) -> Iterator[tuple[ast.AST, ast.s
 
 
 def _head(statement: ast.stmt) -> range:
-    """The lines of a statement, without those of the statements inside it."""
+    """Return the lines of a statement, without those of the statements inside it."""
     inner: list[ast.stmt] = getattr(statement, "body", [])
     last = inner[0].lineno if inner else statement.end_lineno or statement.lineno
     return range(statement.lineno, last + 1)

@@ -39,7 +39,7 @@ def admission(tmp_path_factory: pytest.TempPathFactory) -> Path:
     go = shutil.which("go")
     assert go, "Go builds Kubernetes' admission plugin, with which the verdicts are compared"
     binary = tmp_path_factory.mktemp("admission") / "admission"
-    source = Path(__file__).parents[3] / "admission"
+    source = Path(__file__).parents[4] / "support" / "policies" / "admission"
     subprocess.run([go, "build", "-o", str(binary), "."], cwd=source, check=True)
     return binary
 
