@@ -22,7 +22,7 @@ from review.jail.supervisor import Stopped, stop_on_signals, time_limit
 from review.model import Report
 from review.render import renderings
 from review.status import Status
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 
 NOT_RUN, STOPPED = 2, 128 + signal.SIGINT
 UNSAFE = (
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return STOPPED
     except Stopped as stopped:
         return stopped.code
-    except (OSError, ValueError, Fault) as error:
+    except (OSError, ValueError, CommandError) as error:
         renderings.tell(f"error: {error}")
         return NOT_RUN
 

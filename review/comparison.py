@@ -14,7 +14,7 @@ from review.jail.messages import Request
 from review.jail.supervisor import Command, evaluate
 from review.model import BASE_TO_HEAD, Report, listed
 from review.status import Status
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import pulumi_cli
 
@@ -105,9 +105,9 @@ def find_base(tree: Path, ref: str) -> tuple[str, str]:
             commit = snapshot.git(tree, *arguments).decode().strip()
             return commit, f"{name if ref else f'merge base with {name}'} ({commit[:9]})"
     if not ref:
-        raise Fault("there is no main to compare with. Name the base: make review BASE=<git ref>")
+        raise CommandError("there is no main to compare with. Name the base: make review BASE=<git ref>")
     more = "in a shallow clone, first: git fetch --unshallow"
-    raise Fault(f"BASE={ref} is no commit here. Name a branch, a tag or a commit; {more}")
+    raise CommandError(f"BASE={ref} is no commit here. Name a branch, a tag or a commit; {more}")
 
 
 def describe_head(tree: Path) -> str:

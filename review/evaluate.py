@@ -22,7 +22,7 @@ from review.jail.regular_files import read_bytes, read_text
 from review.model import BASE_TO_HEAD, STATE_TO_HEAD, Report
 from review.plain_data import SHORTEST, is_map, masks
 from sandbox import workspace
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 
 FIRST = ("dev", "stg", "prod")  # the order in which stacks are shown; others come after
 LOCK = "requirements.txt"
@@ -50,7 +50,7 @@ def main() -> int:
         isolation.limit_resources(threads=request.isolated)
         channel.send(Completed(_evaluate(request, channel.send)))
     except Exception as error:
-        channel.send(Failure(str(error) if isinstance(error, Fault) else traceback.format_exc()))
+        channel.send(Failure(str(error) if isinstance(error, CommandError) else traceback.format_exc()))
         return 2
     return 0
 
@@ -159,7 +159,9 @@ def events(files: Iterable[Path], tree: Path, masked: Sequence[str], head: str) 
     for file in files:
         content = engine_run.read(file)
         if not (name := re.search(r"urn:pulumi:([^:]+)::", json.dumps(content))):
-            raise Fault(f"{file} is neither an event log nor `--json` of a preview: no resource is in it.")
+            raise CommandError(
+                f"{file} is neither an event log nor `--json` of a preview: no resource is in it."
+            )
         found.setdefault(name[1], []).append(content)
     looked: list[Stack] = []
     for name in sorted(found, key=_order):
@@ -176,7 +178,7 @@ def stacks(trees: Trees, only: Sequence[str] = ()) -> Projects:
     base, head = map(workspace.projects, trees)
     known = {name: (base.get(name), head.get(name)) for name in sorted(base | head, key=_order)}
     if missing := sorted({*only} - {*known}):
-        raise Fault(f"no stack is called {missing[0]!r}. Stacks: {', '.join(known)}")
+        raise CommandError(f"no stack is called {missing[0]!r}. Stacks: {', '.join(known)}")
     return {
         name: both
         for name, both in known.items()

@@ -8,7 +8,7 @@ import yaml
 
 from review.jail.regular_files import read_text
 from review.model import Place
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 
 COMMON = frozenset({"true", "false", "null"})  # identify nothing by themselves; nor does a short value
 LARGEST = 4 * 2**20  # bytes of a stack file
@@ -56,7 +56,7 @@ def _values(file: Path) -> Values:
     try:
         text = read_text(file, LARGEST, follow_links=True)
         return dict(_leaves(yaml.compose(text, yaml.SafeLoader), ""))
-    except (OSError, yaml.YAMLError, Fault):
+    except (OSError, yaml.YAMLError, CommandError):
         return {}
 
 

@@ -7,13 +7,15 @@ from pathlib import Path
 
 from review.model import Report
 from review.render import renderings
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 
 READABLE = 0o644
 
 
 def prepare(folder: Path, tree: Path) -> Path:
-    """Delete the files of an earlier report; a Fault if a link of the tree under review leads to the folder.
+    """Delete the files of an earlier report.
+
+    Raise CommandError if a link of the tree under review leads to the folder.
 
     A pull request can add a link of any name, so below its tree no folder of the path may be one.
     """
@@ -21,7 +23,7 @@ def prepare(folder: Path, tree: Path) -> Path:
     tree = tree.resolve()
     below = place.is_relative_to(tree)
     if place.is_symlink() or (below and place.resolve() != tree / place.relative_to(tree)):
-        raise Fault(
+        raise CommandError(
             f"--output {folder} is, or leads through, a link to {place.resolve()}. "
             "Name that folder itself, or another one."
         )

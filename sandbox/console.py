@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sandbox import target_selection, workspace
 from sandbox.clouds import process
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import plugins
 from sandbox.workspace import Stack
@@ -57,7 +57,7 @@ def run(stack: Stack, progress: Progress) -> int:
     """Open the caller's shell with TARGET, KUBECONFIG, AWS_ENDPOINT_URL and so on; the shell's exit code."""
     targets = process.running(stack.folder)
     if targets is None:
-        raise Fault(target_selection.advice(stack))
+        raise CommandError(target_selection.advice(stack))
     region = workspace.read(stack.project / f"Pulumi.{stack.name}.yaml")["config"]
     settings = {key.value: value.value for key, value in region.value}
     own_variables = {"AWS_DEFAULT_REGION": settings.get("aws:region", ""), "TARGET": "sandbox"}

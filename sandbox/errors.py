@@ -1,19 +1,27 @@
-"""What keeps the sandbox from running: said in one message, with what to do about it."""
+"""The sandbox's errors: one class whose messages a user sees, and its subclasses."""
 
 import errno
 from pathlib import Path
 
 
-class Fault(Exception):
-    """Shown to the user as it is; the command ends with exit code 2."""
+class CommandError(Exception):
+    """An error whose message is shown to the user unchanged; the command ends with exit code 2."""
 
 
-def of_system(error: OSError, folder: Path, otherwise: str = "") -> Fault:
-    """The fault that an error of the file system is; `otherwise` is another way out than the usual one."""
+class RefusedError(CommandError):
+    """An error of a provider: the real API would refuse the request."""
+
+
+def from_system_error(error: OSError, folder: Path, alternative: str = "") -> CommandError:
+    """Return the message for an error of the file system.
+
+    `folder` is what to free or to make writable. `alternative` is appended to the usual remedy.
+    """
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         remedy = f"Free some space (du -sh {folder})"
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
         remedy = f"Make {folder} writable for this user"
     else:
         remedy = f"Look at {folder}"
-    return Fault(f"{error.filename or folder}: {error.strerror}. {remedy}{otherwise}, and run this again.")
+    message = f"{error.filename or folder}: {error.strerror}. {remedy}{alternative}"
+    return CommandError(f"{message}, and run this again.")

@@ -3,7 +3,7 @@
 from sandbox import workspace
 from sandbox.clouds import process
 from sandbox.clouds.process import Targets
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.workspace import Stack
 
@@ -25,7 +25,7 @@ def find(stack: Stack, wanted: str | None, progress: Progress) -> Targets | None
     before = note.read_text() if note.exists() else None
     held = _held(stack) if before else 0
     if held and wanted not in (None, before):
-        raise Fault(
+        raise CommandError(
             f"the {held} resources of {stack.name} were made with TARGETS={before}, not {wanted}: "
             f"leave TARGETS out, or first make down STACK={stack.name}, or make clean STACK={stack.name}."
         )
@@ -37,7 +37,7 @@ def find(stack: Stack, wanted: str | None, progress: Progress) -> Targets | None
         return None
     targets = process.running(stack.folder)
     if held and targets is None:
-        raise Fault(advice(stack))
+        raise CommandError(advice(stack))
     if targets and targets.kubeconfig:
         return targets
     from sandbox.clouds.kubernetes import control_plane  # takes long to import

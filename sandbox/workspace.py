@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import yaml
 
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 
 NOT_COPIED = {"secretsprovider", "encryptionsalt", "encryptedkey", "environment", "backend", "stackConfigDir"}
 """Keys of Pulumi.yaml and Pulumi.<stack>.yaml that point to somebody's key, state or Pulumi Cloud."""
@@ -74,7 +74,7 @@ def find_stack(root: Path, name: str, folder: Path | None = None) -> Stack:
     stacks = projects(root)
     if name not in stacks:
         allowed = ", ".join(sorted(stacks)) or f"none; a stack is a file Pulumi.<stack>.yaml below {root}"
-        raise Fault(f"no stack is called {name!r}. Stacks: {allowed}")
+        raise CommandError(f"no stack is called {name!r}. Stacks: {allowed}")
     project_name = read(stacks[name] / "Pulumi.yaml")["name"].value
     return Stack(name, root, stacks[name], project_name, folder or root / ".sandbox" / name)
 
@@ -114,7 +114,9 @@ def prepare(stack: Stack, settings: Mapping[str, str] | None = None, *, protect:
     passphrase = stack.folder / "passphrase"
     if not passphrase.exists():
         if stack.checkpoint.exists():
-            raise Fault(f"{passphrase} is gone; the state is lost without it: make clean STACK={stack.name}")
+            raise CommandError(
+                f"{passphrase} is gone; the state is lost without it: make clean STACK={stack.name}"
+            )
         write_atomically(passphrase, secrets.token_urlsafe(32))
     return [key for key in wanted if key not in have]
 
@@ -185,11 +187,11 @@ def read(file: Path) -> Tree:
     try:
         node = yaml.compose(file.read_text(), yaml.SafeLoader)
     except FileNotFoundError:
-        raise Fault(f"{file} is missing.") from None
+        raise CommandError(f"{file} is missing.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise Fault(f"{file} is not YAML: {error}") from None
+        raise CommandError(f"{file} is not YAML: {error}") from None
     if not isinstance(node, yaml.MappingNode):
-        raise Fault(f"{file} is not a mapping of keys to values.")
+        raise CommandError(f"{file} is not a mapping of keys to values.")
     return _items(node)
 
 

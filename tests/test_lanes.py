@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.clouds.kubernetes import control_plane
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import pulumi_cli
 from tests import conftest, lanes
@@ -22,7 +22,7 @@ def test_the_latest_marker_is_the_lane(request: pytest.FixtureRequest) -> None:
 
 
 def test_the_engine_and_the_control_plane_are_hidden_from_a_unit_test() -> None:
-    with pytest.raises(Fault):
+    with pytest.raises(CommandError):
         pulumi_cli.find(Progress())
     assert control_plane.find() is None
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 
 from review.jail.seccomp import ARCHITECTURES, DENIED, filter_program
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "NO_COLOR", "PIPE_LAZY_SDK")
 """Variables of the caller's environment that it gets."""
@@ -80,7 +80,10 @@ ALLOW = "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu 24.0
 
 
 class Isolation:
-    """A way to run commands apart from everything else on this machine; a Fault says why there is none."""
+    """A way to run commands apart from everything else on this machine.
+
+    CommandError says why there is none.
+    """
 
     def __init__(self, work: Path, readable: Iterable[Path]) -> None:
         if sys.platform != "linux":
@@ -119,8 +122,8 @@ class Isolation:
         os.close(self._filter)
 
 
-def _refusal(reason: str, remedy: str) -> Fault:
-    return Fault(
+def _refusal(reason: str, remedy: str) -> CommandError:
+    return CommandError(
         f"the program under review was not run: {reason}.\n{remedy}, and run this again. Or, for code "
         "that you trust as your own, --no-isolation: files, network, sockets and processes are open to it."
     )
@@ -160,12 +163,15 @@ def _proc() -> list[str]:
 
 
 def python_files() -> list[Path]:
-    """Return the folders of this Python and its packages; a Fault if the user's home is in one of them."""
+    """Return the folders of this Python and its packages.
+
+    Raise CommandError if the user's home is in one of them.
+    """
     folders = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parents[1]]
     home = Path.home().resolve()
     for folder in folders:
         if home.is_relative_to(folder.resolve()):
-            raise Fault(
+            raise CommandError(
                 f"Python is in {folder}, with your home: the program under review would see all of it. "
                 "Use a virtual environment: make review"
             )

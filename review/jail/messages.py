@@ -16,7 +16,7 @@ from typing import IO, Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from review.model import Report
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 
 LONGEST = 32 * 2**20  # bytes of a message; a report on 2,000 changed resources has 2.3 MB
 MOST = 10_000  # messages
@@ -95,16 +95,23 @@ class Channel:
 
 
 def receive(stream: IO[bytes]) -> Iterator[Message]:
-    """Yield the messages until the sender ends; a Fault if one is too long, too many, or of another form."""
+    """Yield the messages until the sender ends.
+
+    Raise CommandError if a message is too long, has another form, or if there are too many.
+    """
     for _ in range(MOST):
         if not (line := stream.readline(LONGEST + 1)):
             return
         if len(line) > LONGEST:
-            raise Fault(f"the evaluation sent more than {LONGEST:,} bytes at once; there is no report.")
+            raise CommandError(
+                f"the evaluation sent more than {LONGEST:,} bytes at once; there is no report."
+            )
         try:
             yield MESSAGE.validate_json(line)
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             place = ".".join(map(str, first["loc"]))
-            raise Fault(f"the evaluation sent what is no message ({place}: {first['msg']}).") from error
-    raise Fault(f"the evaluation sent more than {MOST:,} messages; there is no report.")
+            raise CommandError(
+                f"the evaluation sent what is no message ({place}: {first['msg']})."
+            ) from error
+    raise CommandError(f"the evaluation sent more than {MOST:,} messages; there is no report.")

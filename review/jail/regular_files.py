@@ -4,13 +4,13 @@ import os
 import stat
 from pathlib import Path
 
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 
 LARGEST = 256 * 2**20  # bytes; the plan of 2,000 resources takes some 20 MB
 
 
 def read_bytes(file: Path, limit: int = LARGEST, *, follow_links: bool = False) -> bytes:
-    """Return a regular file's content; a Fault if it is anything else, or larger than `limit` bytes.
+    """Return a regular file's content; a CommandError if it is anything else, or larger than `limit` bytes.
 
     A FIFO would be waited for without end, a device has no end, and a sparse file takes memory that it does
     not take on disk. O_NONBLOCK keeps open(2) itself from waiting for a FIFO's writer.
@@ -20,16 +20,16 @@ def read_bytes(file: Path, limit: int = LARGEST, *, follow_links: bool = False) 
         descriptor = os.open(file, flags)
     except OSError as error:
         if file.is_symlink() and not follow_links:
-            raise Fault(f"{file} is a link, and only regular files are read there.") from error
+            raise CommandError(f"{file} is a link, and only regular files are read there.") from error
         raise
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
-        raise Fault(f"{file} is {kind(status.st_mode)}, and only regular files are read.")
+        raise CommandError(f"{file} is {kind(status.st_mode)}, and only regular files are read.")
     with os.fdopen(descriptor, "rb") as stream:
         content = stream.read(limit + 1) if status.st_size <= limit else b""
     if status.st_size > limit or len(content) > limit:
-        raise Fault(f"{file} is larger than {limit:,} bytes, the most that is read of a file.")
+        raise CommandError(f"{file} is larger than {limit:,} bytes, the most that is read of a file.")
     return content
 
 

@@ -17,7 +17,7 @@ from typing import IO, cast
 
 from review.jail.regular_files import kind
 from review.model import listed
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 
 LARGEST_FILE = 32 * 2**20  # bytes
 LARGEST_TREE = 512 * 2**20  # bytes
@@ -27,7 +27,7 @@ GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-
 """Git, without the programs that a repository's own configuration may name for it (git-config(1))."""
 
 
-class GitFailure(Fault):
+class GitFailure(CommandError):
     """A command of git that failed."""
 
 
@@ -41,7 +41,7 @@ class Snapshot:
         self.folder.mkdir(parents=True)
 
     def add_file(self, name: str, content: IO[bytes], *, executable: bool = False) -> Path:
-        """Copy a file; a Fault if it or the whole tree is larger than it may be."""
+        """Copy a file; a CommandError if it or the whole tree is larger than it may be."""
         place = self._place(name)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with os.fdopen(os.open(place, flags, 0o755 if executable else 0o644), "wb") as copy:
@@ -50,9 +50,13 @@ class Snapshot:
                 size += len(chunk)
                 self._bytes += len(chunk)
                 if size > LARGEST_FILE:
-                    raise Fault(f"{name} is larger than {LARGEST_FILE:,} bytes, the most that is reviewed.")
+                    raise CommandError(
+                        f"{name} is larger than {LARGEST_FILE:,} bytes, the most that is reviewed."
+                    )
                 if self._bytes > LARGEST_TREE:
-                    raise Fault(f"the tree is larger than {LARGEST_TREE:,} bytes, the most that is reviewed.")
+                    raise CommandError(
+                        f"the tree is larger than {LARGEST_TREE:,} bytes, the most that is reviewed."
+                    )
                 copy.write(chunk)
         return place
 
@@ -72,11 +76,11 @@ class Snapshot:
         """Return where a file of this name goes; its folders are made."""
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or not path.parts:
-            raise Fault(f"{name!r} is no path inside a tree.")
+            raise CommandError(f"{name!r} is no path inside a tree.")
         place = self.folder / path
         place.parent.mkdir(parents=True, exist_ok=True)
         if place.parent.resolve() != place.parent:
-            raise Fault(f"{name}: a folder of its path is a link.")
+            raise CommandError(f"{name}: a folder of its path is a link.")
         return place
 
 
@@ -119,7 +123,7 @@ def copy_commit(tree: Path, commit: str, to: Path) -> Snapshot:
                     elif member.issym():
                         snapshot.add_link(member.name, member.linkname)
         except tarfile.TarError as error:
-            raise Fault(f"git cannot archive {commit}: {error}") from error
+            raise CommandError(f"git cannot archive {commit}: {error}") from error
         finally:
             process.kill()
     return snapshot
@@ -135,7 +139,7 @@ def git(tree: Path, *arguments: str) -> bytes:
     try:
         done = subprocess.run([*GIT, "-C", tree, *arguments], stdin=subprocess.DEVNULL, capture_output=True)
     except FileNotFoundError:
-        raise Fault("git is not installed; what is reviewed is read from it.") from None
+        raise CommandError("git is not installed; what is reviewed is read from it.") from None
     if done.returncode:
         message = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
         raise GitFailure(f"{tree} cannot be reviewed: git {arguments[0]}: {message}")

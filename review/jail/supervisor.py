@@ -18,7 +18,7 @@ from review.jail import isolation, messages
 from review.jail.messages import REQUEST, Activity, Completed, Failure, Line, Request
 from review.model import Report
 from review.status import Status
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 
 MEMORY_BYTES = 6 * 2**30  # a review of three stacks takes 1.2 GB, in 14 processes with 290 threads
 PROCESSES = 256
@@ -70,10 +70,10 @@ def stop_on_signals() -> Generator[None]:
 
 @contextmanager
 def time_limit(seconds: float) -> Generator[None]:
-    """Raise a Fault in what is still at work after so many seconds, whatever it waits for."""
+    """Raise a CommandError in what is still at work after so many seconds, whatever it waits for."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        raise Fault(f"the review was stopped after {seconds / 60:g} minutes; --minutes allows more.")
+        raise CommandError(f"the review was stopped after {seconds / 60:g} minutes; --minutes allows more.")
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -113,11 +113,13 @@ def evaluate(command: Command, request: Request, status: Status, bounds: Bounds 
         _end(process)
         watch.join()
     if watch.exceeded:
-        raise Fault(f"the program under review was stopped: {watch.exceeded}.")
+        raise CommandError(f"the program under review was stopped: {watch.exceeded}.")
     if isinstance(last, Failure):
-        raise Fault(last.text)
+        raise CommandError(last.text)
     if not isinstance(last, Completed) or code:
-        raise Fault(f"the evaluation ended with {code} and without a report.\n{watch.last_words()}".rstrip())
+        raise CommandError(
+            f"the evaluation ended with {code} and without a report.\n{watch.last_words()}".rstrip()
+        )
     return last.report
 
 

@@ -23,7 +23,7 @@ from sandbox.clouds.cloudflare.api import CloudflareApi
 from sandbox.clouds.datadog.api import DatadogApi
 from sandbox.clouds.failures import Failures
 from sandbox.clouds.process import KUBECONFIG, Targets, written
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 
 
 class _Handler(WSGIRequestHandler):
@@ -78,6 +78,6 @@ if __name__ == "__main__":
     os.umask(0o077)
     try:
         serve(Path(place), names, control_plane=with_control_plane == "1")
-    except Fault as fault:
+    except CommandError as fault:
         sys.exit(str(fault))
     os._exit(0)  # threads that still answer are not waited for

@@ -21,7 +21,7 @@ import psutil
 
 from sandbox import workspace
 from sandbox.engine import lock
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import builds
 
@@ -107,7 +107,7 @@ def _wait(folder: Path, process: "subprocess.Popen[bytes]", progress: Progress) 
         if process.poll() is not None or time.monotonic() > end:
             log = folder / "targets.log"
             last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-            raise Fault(
+            raise CommandError(
                 f"the targets did not start; {log} ends with:\n{last}\n"
                 "Mend that and run this again; TARGETS=none does without them."
             )

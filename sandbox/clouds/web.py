@@ -17,11 +17,11 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from sandbox.clouds import client_models
-from sandbox.providers.templates import broken, fill, text
+from sandbox.wire.templates import broken, fill, text
 from sandbox.wire.values import Json, each
 
 
-class Refusal(Exception):
+class ErrorResponse(Exception):
     """What an API answers in place of a result; `code` is the API's own, where it has some."""
 
     def __init__(self, status: int, message: str, code: int | str = 0) -> None:
@@ -59,7 +59,7 @@ class Api(ABC):
         """Refuse who does not say who he is."""
 
     @abstractmethod
-    def fault(self, refusal: Refusal) -> Any:
+    def fault(self, refusal: ErrorResponse) -> Any:
         """The body of a refusal."""
 
     def answer(self, result: Any) -> Any:
@@ -68,7 +68,7 @@ class Api(ABC):
 
     def failure(self, status: int, message: str) -> Any:
         """The body of an answer when the API is broken."""
-        return self.fault(Refusal(status, message))
+        return self.fault(ErrorResponse(status, message))
 
     def rows(self, name: str, *scope: str) -> dict[str, Json]:
         """The objects of a collection by their ids."""
@@ -79,7 +79,7 @@ class Api(ABC):
         if found := self.rows(name, *scope).get(ident):
             return found
         status, said, code = self.table["collections"][name]["missing"]
-        raise Refusal(status, text(said, {"ident": ident}), code)
+        raise ErrorResponse(status, text(said, {"ident": ident}), code)
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         return self._respond(Request(environ))(environ, start_response)
@@ -97,8 +97,8 @@ class Api(ABC):
                 said = json.dumps(self.answer(result)) if result is not None else ""
             return Response(said, 200 if said else 204, mimetype="application/json")
         except HTTPException as error:
-            refusal = Refusal(error.code or 500, f"{request.method} {request.path}: {error.name}", 7000)
-        except Refusal as error:
+            refusal = ErrorResponse(error.code or 500, f"{request.method} {request.path}: {error.name}", 7000)
+        except ErrorResponse as error:
             refusal = error
         return Response(json.dumps(self.fault(refusal)), refusal.status, mimetype="application/json")
 
@@ -132,12 +132,12 @@ class Api(ABC):
     def _refuse(self, rules: Iterable[Json], words: Mapping[str, Any]) -> None:
         kept = {key[0]: [*rows.values()] for key, rows in self._rows.items()}
         for rule in broken(rules, {**words, "all": kept}):
-            raise Refusal(rule.get("status", 400), rule["say"], rule.get("code", 0))
+            raise ErrorResponse(rule.get("status", 400), rule["say"], rule.get("code", 0))
 
     def check(self, kind: str, given: Json, whole: Json | None = None, *, update: bool = False) -> None:
         """Refuse what the client's model or the rules beyond it do not allow."""
         if found := client_models.check(kind, given, whole, update=update):
-            raise Refusal(400, "; ".join(found), self.table.get("codes", {}).get(kind, 0))
+            raise ErrorResponse(400, "; ".join(found), self.table.get("codes", {}).get(kind, 0))
 
     def page(self, request: Request, name: str, *scope: str) -> list[Json]:
         """The objects that a request asks for by their values, and of those one page."""
@@ -180,7 +180,7 @@ def body(request: Request) -> Json:
     """The JSON object that was sent, without keys that are null: they mean what a key left out means."""
     found: Any = request.get_json(force=True, silent=True)
     if not isinstance(found, dict):
-        raise Refusal(400, "the body is no JSON object", 9207)
+        raise ErrorResponse(400, "the body is no JSON object", 9207)
     return without_null(found)
 
 

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import psutil
 
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def hold(folder: Path, operation: str) -> Generator[int]:
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         if not take(descriptor):
-            raise Fault(_held(file))
+            raise CommandError(_held(file))
         os.truncate(descriptor, 0)
         os.write(descriptor, f"{operation} {datetime.now():%H:%M:%S} {os.getpid()}".encode())
         yield descriptor
@@ -76,7 +76,7 @@ def clear_dead(folder: Path) -> list[str]:
         pid, host, since = int(lock["pid"]), str(lock["hostname"]), datetime.fromisoformat(lock["timestamp"])
         who = f"process {pid} on {host} since {since.astimezone():%Y-%m-%d %H:%M:%S}"
         if host != socket.gethostname():
-            raise Fault(
+            raise CommandError(
                 f"the state is locked by {who}, which this machine cannot look at. "
                 f"If that process is over, delete {file} and run this again."
             )
@@ -84,7 +84,7 @@ def clear_dead(folder: Path) -> list[str]:
         # A process that started after the lock was written got the number of a dead one. Two seconds of
         # grace: the kernel counts from boot, and the clock may have been set since.
         if started is not None and started <= since.timestamp() + 2:
-            raise Fault(f"the state is locked by {who}. Wait for it, or stop it with: kill -INT {pid}")
+            raise CommandError(f"the state is locked by {who}. Wait for it, or stop it with: kill -INT {pid}")
         file.unlink()
         removed.append(who)
     return removed

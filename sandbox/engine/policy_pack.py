@@ -9,7 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 from sandbox.workspace import Stack, write_atomically
 
 
@@ -17,7 +17,7 @@ def flags(stack: Stack, *, advisory: bool = False) -> list[str]:
     """The engine's options for the pack, at the stack's own levels; `advisory`: nothing is mandatory."""
     pack = stack.root / "policies"
     if not (pack / "__main__.py").exists():
-        raise Fault(f"{pack} holds no policy pack; run with --no-policies to go without one.")
+        raise CommandError(f"{pack} holds no policy pack; run with --no-policies to go without one.")
     program = stack.folder / "policy-pack"
     words = (sys.executable, "-u", "-m", "sandbox.engine.policy_pack", str(pack))
     # The engine reads the pack's port from its output, which the SDK does not flush: hence -u.

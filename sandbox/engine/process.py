@@ -29,8 +29,8 @@ from pulumi.runtime.proto import events_pb2, events_pb2_grpc, language_pb2, lang
 
 from sandbox import workspace
 from sandbox.engine import lock
-from sandbox.engine.relay import Tell
-from sandbox.errors import Fault
+from sandbox.engine.relay import AnnounceEngine
+from sandbox.errors import CommandError
 from sandbox.progress import Progress, name_of
 from sandbox.summary import Phase
 from sandbox.workspace import Stack
@@ -56,13 +56,15 @@ class Session:
     lock: int  # the descriptor that keeps the stack locked; the engine inherits it
     ports: dict[str, int] = field(default_factory=dict[str, int])  # the providers', by package, once they run
     more: dict[str, str] = field(default_factory=dict[str, str])  # what the engine's environment has besides
-    tell: Tell = field(default=lambda pid: None)  # hears of each engine
+    announce_engine: AnnounceEngine = field(default=lambda pid: None)
 
     def call(self, *words: str, given: str | None = None) -> None:
         """A short command of the engine; `given` goes to its standard input, never into its arguments."""
         done = subprocess.run(**self._command(*words), input=given, capture_output=True, text=True)
         if done.returncode != 0:
-            raise Fault(f"pulumi {' '.join(words)} failed: {done.stderr.strip().removeprefix('error: ')}")
+            raise CommandError(
+                f"pulumi {' '.join(words)} failed: {done.stderr.strip().removeprefix('error: ')}"
+            )
 
     def operate(self, operation: str, *flags: str) -> tuple[int, Phase]:
         """Run `up`, `preview`, `refresh` or `destroy`, show it as it goes; the exit code, the last phase."""
@@ -86,13 +88,13 @@ class Session:
                 start_new_session=True,  # Ctrl-C reaches it once, by us
             )
             lock.note(self.lock, process.pid)
-            self.tell(process.pid)
+            self.announce_engine(process.pid)
             with _interrupts(process, self.progress) as presses:
                 while process.poll() is None:
                     with suppress(subprocess.TimeoutExpired):
                         process.wait(timeout=0.5)
                     watch.tick(disk_full=shutil.disk_usage(folder).free < FULL_BYTES)
-            self.tell(0)
+            self.announce_engine(0)
         phase = watch.phases[-1] if watch.phases else Phase(preview=False)
         code = STOPPED if presses else DONE if process.returncode == 0 else FAILED
         if code == FAILED and not phase.errors and not phase.mandatory:

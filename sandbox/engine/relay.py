@@ -1,8 +1,8 @@
-"""The line between the engine and its providers, in a process of its own: it outlives them.
+"""A TCP relay between the engine and its providers, in a process that outlives the sandbox.
 
-The engine takes the loss of a provider for an answer, and forgets what it has begun to create there. So what
-it hears must not end when the sandbox is killed: the line falls silent, and ends the engine, whose state
-still says what was begun.
+The engine takes a lost connection to a provider for an answer, and drops from its state whatever it was
+creating there. The relay keeps those connections open if the sandbox is killed. It then kills the engine,
+whose state still lists the pending operations.
 """
 
 import os
@@ -16,29 +16,41 @@ from threading import Thread
 
 HOST = "127.0.0.1"
 
-Tell = Callable[[int], None]
-"""Says which process the engine is; 0: it has ended."""
+AnnounceEngine = Callable[[int], None]
+"""A function that gives the relay the engine's process ID; 0: the engine has ended."""
 
 
 @contextmanager
-def lay(ports: Mapping[str, int]) -> Generator[tuple[dict[str, int], Tell]]:
-    """Lines to some ports; the ports of their other ends."""
+def open_relay(ports: Mapping[str, int]) -> Generator[tuple[dict[str, int], AnnounceEngine]]:
+    """Relay a new port to each port of `ports`.
+
+    Yield the new ports by package, and the function that announces the engine.
+    """
     program = (sys.executable, "-I", "-S", __file__, *map(str, ports.values()))
-    pipe, none = subprocess.PIPE, subprocess.DEVNULL
     with subprocess.Popen(
-        program, stdin=pipe, stdout=pipe, stderr=none, text=True, start_new_session=True
+        program,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
     ) as process:
         assert process.stdin and process.stdout
-        laid, told = process.stdout.readline().split(), process.stdin
-        yield dict(zip(ports, map(int, laid), strict=True)), lambda pid: print(pid, file=told, flush=True)
+        relay_input = process.stdin
+        relay_ports = map(int, process.stdout.readline().split())
+
+        def announce_engine(pid: int) -> None:
+            print(pid, file=relay_input, flush=True)
+
+        yield dict(zip(ports, relay_ports, strict=True)), announce_engine
 
 
 def _serve(ports: list[int]) -> None:
-    """Carry what is said on each line until standard input ends, which it does however the sandbox ends."""
-    ends = [socket.create_server((HOST, 0)) for _ in ports]
-    for end, port in zip(ends, ports, strict=True):
-        Thread(target=_listen, args=(end, port), daemon=True).start()
-    print(*(end.getsockname()[1] for end in ends), flush=True)
+    """Relay until standard input ends, which happens however the sandbox ends; then kill the engine."""
+    servers = [socket.create_server((HOST, 0)) for _ in ports]
+    for server, port in zip(servers, ports, strict=True):
+        Thread(target=_listen, args=(server, port), daemon=True).start()
+    print(*(server.getsockname()[1] for server in servers), flush=True)
     engine = 0
     for line in sys.stdin:
         engine = int(line)
@@ -47,19 +59,22 @@ def _serve(ports: list[int]) -> None:
             os.kill(engine, signal.SIGKILL)
 
 
-def _listen(end: socket.socket, port: int) -> None:
-    connected: list[socket.socket] = []  # what is let go of is closed
+def _listen(server: socket.socket, port: int) -> None:
+    connections: list[socket.socket] = []  # A socket without a reference would be closed.
     while True:
-        connected += (engine := end.accept()[0], provider := socket.create_connection((HOST, port)))
+        engine = server.accept()[0]
+        connections.append(engine)
+        provider = socket.create_connection((HOST, port))
+        connections.append(provider)
         for source, sink in ((engine, provider), (provider, engine)):
             source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            Thread(target=_carry, args=(source, sink), daemon=True).start()
+            Thread(target=_copy, args=(source, sink), daemon=True).start()
 
 
-def _carry(source: socket.socket, sink: socket.socket) -> None:
+def _copy(source: socket.socket, sink: socket.socket) -> None:
     with suppress(OSError):
-        while said := source.recv(2**16):
-            sink.sendall(said)
+        while data := source.recv(2**16):
+            sink.sendall(data)
 
 
 if __name__ == "__main__":

@@ -9,14 +9,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from sandbox.providers.resource_types import Words, digits, kind, table
-from sandbox.providers.target import Live, Refused, Resource, Target
+from sandbox.errors import RefusedError
+from sandbox.providers.resource_types import Words, digits, resource_type, table
+from sandbox.providers.target import LiveResource, Resource, Target
 from sandbox.wire import schema
+from sandbox.wire.aws_account import ACCOUNT, REGION
 from sandbox.wire.values import Json, added, merge, plain, unknown_leaves
-
-ACCOUNT = "123456789012"  # the account that AWS's own documentation uses
-
-REGION = "us-east-1"  # where a provider without a region is
 
 EMPTY: Json = {"a boolean": False, "a whole number": 0, "a number": 0, "a list": [], "an object": {}}
 
@@ -33,7 +31,7 @@ class Plan(Target):
 
     def identify(self, words: Words, resource: Resource) -> str:
         """The id of a new resource."""
-        return str(words.fill(kind(resource.type).id))
+        return str(words.fill(resource_type(resource.type).id))
 
     def computed(self, resource: Resource, before: Json) -> Json:
         """What the API would add to the inputs, which are known; `before` is what it had added until now.
@@ -47,7 +45,7 @@ class Plan(Target):
             if prop.required and name not in resource.inputs:
                 kept = before.get(name)
                 made[name] = kept if isinstance(kept, str) else self._plausible(resource, name, prop, words)
-        return merge(made, words.fill(kind(resource.type).outputs))
+        return merge(made, words.fill(resource_type(resource.type).outputs))
 
     def _plausible(self, resource: Resource, name: str, prop: schema.Property, words: Words) -> Any:
         common = table(resource.type.partition(":")[0]).get("*", {}).get("outputs", {})
@@ -77,29 +75,29 @@ class Plan(Target):
         answers = cast(Json, table(token.partition(":")[0]).get("invokes", {}))
         if name not in answers:
             known = ", ".join(sorted(answers)) or "none of this provider"
-            raise Refused(f"the sandbox has no answer to the look-up {token}; it knows {known}")
+            raise RefusedError(f"the sandbox has no answer to the look-up {token}; it knows {known}")
         asked = str(cast(Json, args.get("filter") or args).get("name"))
         region = args.get("region") or config.get("region") or REGION
         words = Words({"region": region, "account": ACCOUNT, "name": asked}, f"look-up of {asked}")
         return {**args, **words.fill(answers[name])}
 
-    def find(self, resource: Resource, known: Collection[str] = ()) -> list[Live]:
+    def find(self, resource: Resource, known: Collection[str] = ()) -> list[LiveResource]:
         return []
 
-    def create(self, resource: Resource) -> Live:
+    def create(self, resource: Resource) -> LiveResource:
         made = replace(resource, inputs=resource.known)
         made = replace(made, id=self.identify(self.words(made, digits(resource.urn, 64)), made))
-        return Live(made.id, resource.inputs, merge(self.computed(made, {}), resource.inputs))
+        return LiveResource(made.id, resource.inputs, merge(self.computed(made, {}), resource.inputs))
 
-    def read(self, resource: Resource, state: Json) -> Live | None:
+    def read(self, resource: Resource, state: Json) -> LiveResource | None:
         if not state:
-            raise Refused(f"{resource.id} cannot be looked up: TARGETS=none holds nothing")
-        return Live(resource.id, resource.inputs, state)
+            raise RefusedError(f"{resource.id} cannot be looked up: TARGETS=none holds nothing")
+        return LiveResource(resource.id, resource.inputs, state)
 
-    def update(self, resource: Resource, before: Live) -> Live:
+    def update(self, resource: Resource, before: LiveResource) -> LiveResource:
         kept = added(plain(before.outputs), plain(before.inputs))
         known = replace(resource, inputs=resource.known)
-        return Live(resource.id, resource.inputs, merge(self.computed(known, kept), resource.inputs))
+        return LiveResource(resource.id, resource.inputs, merge(self.computed(known, kept), resource.inputs))
 
     def delete(self, resource: Resource) -> None:
         pass

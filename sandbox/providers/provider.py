@@ -15,8 +15,9 @@ from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, plugin_pb2
 from pulumi.runtime.proto import provider_pb2 as proto
 from pulumi.runtime.proto.provider_pb2_grpc import ResourceProviderServicer
 
+from sandbox.errors import RefusedError
 from sandbox.providers.diff import Change, changes, reaches
-from sandbox.providers.target import Live, Package, Refused, Resource, Target, Unready
+from sandbox.providers.target import LiveResource, NotReadyError, Package, Resource, Target
 from sandbox.wire import schema
 from sandbox.wire.values import Json, decode, encode, mark, plain, project, show_path
 
@@ -34,7 +35,7 @@ def refusable(handler: Handler) -> Handler:
     def answer(self: Any, request: Any, context: Context) -> Any:
         try:
             return handler(self, request, context)
-        except Unready as unready:
+        except NotReadyError as unready:
             # The engine keeps the resource in its state with the reason, and the next `up` updates it.
             live, reasons = unready.live, [str(unready)]
             details = proto.ErrorResourceInitFailed(id=live.id, reasons=reasons, inputs=encode(live.inputs))
@@ -43,7 +44,7 @@ def refusable(handler: Handler) -> Handler:
             status.details.add().Pack(details)
             context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
             context.abort(grpc.StatusCode.UNKNOWN, str(unready))
-        except (Refused, schema.NoSuchType) as refused:
+        except (RefusedError, schema.UnknownTypeError) as refused:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(refused))
 
     return cast(Handler, answer)
@@ -162,13 +163,13 @@ class Provider(ResourceProviderServicer):
         outputs = mark(mark(live.outputs, inputs), state)
         given = mark(inputs, managed)
         if live.lacks:
-            raise Unready(Live(live.id, given, outputs), live.lacks)
+            raise NotReadyError(LiveResource(live.id, given, outputs), live.lacks)
         return proto.ReadResponse(id=live.id, inputs=encode(given), properties=encode(outputs))
 
     @refusable
     def Update(self, request: proto.UpdateRequest, context: Context) -> proto.UpdateResponse:
         resource = self._resource(request, context, decode(request.news))
-        before = Live(request.id, decode(request.old_inputs), decode(request.olds))
+        before = LiveResource(request.id, decode(request.old_inputs), decode(request.olds))
         if request.preview:
             planned = self._target.plan_update(resource, before)
             return proto.UpdateResponse(properties=encode(mark(planned, resource.inputs)))

@@ -13,7 +13,7 @@ from sandbox.wire.values import Json, each
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class ResourceType:
     """A resource type. Templates hold inputs in braces, and what `Words` knows."""
 
     replaced_by: tuple[str, ...] = ()  # paths of properties that cannot be changed in place
@@ -25,19 +25,19 @@ class Kind:
 
 
 @functools.cache
-def table(package: str) -> Json:
-    """The file of a package."""
-    return tomllib.loads((Path(__file__).parent / f"{package}.toml").read_text())
+def table(package: str, name: str = "resource_types") -> Json:
+    """Return one of a package's TOML files, by its name without the ending."""
+    return tomllib.loads((Path(__file__).parent / package / f"{name}.toml").read_text())
 
 
 @functools.cache
-def kind(token: str) -> Kind:
+def resource_type(token: str) -> ResourceType:
     """What is known of a type; "*" is of every type of the package."""
     rows = table(token.partition(":")[0])
     common, own = (cast(Json, rows.get(name, {})) for name in ("*", token))
     replaced_by = (*common.get("replaced_by", ()), *own.get("replaced_by", ()))
     row: Json = {**common, **own, "replaced_by": replaced_by, "outputs": own.get("outputs", {})}
-    return Kind(**row)
+    return ResourceType(**row)
 
 
 class Words(dict[str, Any]):

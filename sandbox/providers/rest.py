@@ -12,9 +12,10 @@ from urllib.parse import quote
 
 import urllib3
 
-from sandbox.providers.answers import number, received
-from sandbox.providers.resource_types import kind, table
-from sandbox.providers.target import Live, Package, Refused, Resource, Target
+from sandbox.errors import RefusedError
+from sandbox.providers.api_values import number, received
+from sandbox.providers.resource_types import resource_type, table
+from sandbox.providers.target import LiveResource, Package, Resource, Target
 from sandbox.wire import schema
 from sandbox.wire.values import Json, each, merge, plain
 
@@ -29,7 +30,7 @@ WAITS = (0, 1, 2, 4, 4, 4, 4, 4)  # seconds after each but the last attempt to c
 CREATING = RETRY.new(read=False, status_forcelist=(429, 503))  # only what certainly created nothing
 
 
-class Lost(Refused):
+class UnconfirmedError(RefusedError):
     """No answer, or one that does not tell whether the request was carried out."""
 
 
@@ -93,7 +94,7 @@ def row(token: str) -> Row:
     """The table's row of a type."""
     rows = table(token.partition(":")[0])["api"]
     if token not in rows:
-        raise Refused(f"the sandbox has no API for {token}; it has one for {', '.join(sorted(rows))}")
+        raise RefusedError(f"the sandbox has no API for {token}; it has one for {', '.join(sorted(rows))}")
     return Row(**rows[token])
 
 
@@ -104,7 +105,7 @@ def body(resource: Resource, *, update: bool = False) -> Json:
         try:
             return json.loads(given[at.json])
         except ValueError as error:
-            raise Refused(f"{at.json}: is no JSON: {error}") from error
+            raise RefusedError(f"{at.json}: is no JSON: {error}") from error
     members = schema.properties(schema.args_class(resource.type))
     made: Json = {}
     left_out = {*at.local, at.ident, *(at.fixed if update else ())}
@@ -137,7 +138,7 @@ class RestPackage(Package):
 
             try:
                 yield from client_models.check(at.kind, body(resource))
-            except Refused as refused:
+            except RefusedError as refused:
                 yield str(refused)
 
 
@@ -157,7 +158,7 @@ class RestTarget(Target):
             found = self._http.request(verb, self._url + path, json=sent, retries=retries)
         except urllib3.exceptions.HTTPError as error:
             said = f"no answer after {RETRY.total} retries ({type(error).__name__})"
-            raise Lost(f"{verb} {path}: {said}") from error
+            raise UnconfirmedError(f"{verb} {path}: {said}") from error
         answer = json.loads(found.data) if found.data else None
         if found.status < 400:
             return answer
@@ -165,7 +166,7 @@ class RestTarget(Target):
             return None
         errors = cast("list[Any]", answer["errors"] if answer else [found.reason])
         faults = [one if isinstance(one, str) else f"{one['code']}: {one['message']}" for one in errors]
-        kind = Lost if found.status in (500, 502, 504) else Refused
+        kind = UnconfirmedError if found.status in (500, 502, 504) else RefusedError
         raise kind(f"{verb} {path}: {found.status}: {'; '.join(faults)}")
 
     def result(self, answer: Any) -> Json:
@@ -185,18 +186,18 @@ class RestTarget(Target):
         parts = (answer.get(self.wrapped), *answer.values())
         return next(cast("list[Json]", part) for part in parts if isinstance(part, list))
 
-    def find(self, resource: Resource, known: Collection[str] = ()) -> list[Live]:
+    def find(self, resource: Resource, known: Collection[str] = ()) -> list[LiveResource]:
         there = (replace(resource, id=one) for one in self._same(resource) if one not in known)
         return [live for one in there if (live := self.read(one, {}))]
 
-    def create(self, resource: Resource) -> Live:
+    def create(self, resource: Resource) -> LiveResource:
         """One whose answer is lost is looked for before it is asked for again, or there would be two."""
         path = self._path(resource)
         if row(resource.type).single:
             return self._live(resource, self._send("PATCH", path, resource))
         before = self._same(resource)
         for seconds in WAITS:
-            with contextlib.suppress(Lost):
+            with contextlib.suppress(UnconfirmedError):
                 return self._live(resource, self._send("POST", path, resource, CREATING))
             made = [one for one in self._same(resource) if one not in before]
             if made and (live := self.read(replace(resource, id=made[0]), {})):
@@ -218,7 +219,7 @@ class RestTarget(Target):
         same = [one for one in rows if wanted.items() <= (one["attributes"] if at.wrap else one).items()]
         return [str(one[at.key]) for one in same]
 
-    def read(self, resource: Resource, state: Json) -> Live | None:
+    def read(self, resource: Resource, state: Json) -> LiveResource | None:
         found = self.call("GET", self._item(resource))
         if found is None:
             return None
@@ -227,7 +228,7 @@ class RestTarget(Target):
         inputs = self._properties(schema.args_class(resource.type), at, result, resource.known)
         return replace(live, inputs=inputs, outputs=live.outputs | inputs)
 
-    def update(self, resource: Resource, before: Live) -> Live:
+    def update(self, resource: Resource, before: LiveResource) -> LiveResource:
         verb, path = row(resource.type).update, self._item(resource)
         return self._live(resource, self._send(verb, path, resource, update=True))
 
@@ -247,14 +248,14 @@ class RestTarget(Target):
     ) -> Json:
         found = self.call(verb, path, body(resource, update=update), retries)
         if found is None:
-            raise Refused(f"{resource.id} is not there any more; a refresh takes it out of the state")
+            raise RefusedError(f"{resource.id} is not there any more; a refresh takes it out of the state")
         return self.result(found)
 
-    def _live(self, resource: Resource, result: Json) -> Live:
+    def _live(self, resource: Resource, result: Json) -> LiveResource:
         at, known = row(resource.type), resource.known
         outputs = self._properties(schema.resource_class(resource.type), at, result, known)
-        ident = kind(resource.type).id.format_map(known) if at.single else str(result[at.key])
-        return Live(ident, resource.inputs, merge(outputs, resource.inputs))
+        ident = resource_type(resource.type).id.format_map(known) if at.single else str(result[at.key])
+        return LiveResource(ident, resource.inputs, merge(outputs, resource.inputs))
 
     def _properties(self, cls: type[Any], at: Row, result: Json, given: Json) -> Json:
         """A resource's inputs or outputs as an answer has them."""

@@ -11,14 +11,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.errors import RefusedError
 from sandbox.providers.diff import Change, reaches
-from sandbox.providers.resource_types import digits, kind
+from sandbox.providers.resource_types import digits, resource_type
 from sandbox.wire import schema
 from sandbox.wire.values import UNKNOWN, Json, added, known, mark, merge, plain, unknown_leaves
-
-
-class Refused(Exception):
-    """What the real API would not do; the message is the user's."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ class Resource:
 
 
 @dataclass(frozen=True)
-class Live:
+class LiveResource:
     """A resource as the target has it."""
 
     id: str
@@ -56,10 +53,10 @@ class Live:
     lacks: str = ""  # why it is not ready, if it was read and is not; the next update waits for it again
 
 
-class Unready(Refused):
+class NotReadyError(RefusedError):
     """It was created or updated, and does not get as far as it should: it is kept, and so is the reason."""
 
-    def __init__(self, live: Live, reason: str) -> None:
+    def __init__(self, live: LiveResource, reason: str) -> None:
         super().__init__(reason)
         self.live = live
 
@@ -80,7 +77,7 @@ class Package:
 
     def forces_replacement(self, resource: Resource, change: Change) -> bool:
         """Whether a change cannot be made in place."""
-        return any(reaches(change, path.split(".")) for path in kind(resource.type).replaced_by)
+        return any(reaches(change, path.split(".")) for path in resource_type(resource.type).replaced_by)
 
     def delete_first(self, resource: Resource, changes: Sequence[Change]) -> bool:
         """Whether two cannot be there at once, so that the old one goes before the new one comes."""
@@ -91,21 +88,21 @@ class Target(ABC):
     """Where resources are."""
 
     @abstractmethod
-    def find(self, resource: Resource, known: Collection[str] = ()) -> list[Live]:
+    def find(self, resource: Resource, known: Collection[str] = ()) -> list[LiveResource]:
         """What an interrupted `create` of just this resource left: by a tag, a manager, else by name.
 
         `known`: ids of what else it may be, such as what it is to replace; that is left alone.
         """
 
     @abstractmethod
-    def create(self, resource: Resource) -> Live: ...
+    def create(self, resource: Resource) -> LiveResource: ...
 
     @abstractmethod
-    def read(self, resource: Resource, state: Json) -> Live | None:
+    def read(self, resource: Resource, state: Json) -> LiveResource | None:
         """What is there now, in the program's spelling; `state`: the outputs until now. None: it is gone."""
 
     @abstractmethod
-    def update(self, resource: Resource, before: Live) -> Live:
+    def update(self, resource: Resource, before: LiveResource) -> LiveResource:
         """Change it in place; `before` is what the engine's state has of it (after a kill: what is there)."""
 
     @abstractmethod
@@ -116,9 +113,9 @@ class Target(ABC):
         """The outputs of a create that is only previewed: what the target would add is unknown."""
         outputs = schema.properties(schema.resource_class(resource.type))
         computed = {name: UNKNOWN for name, prop in outputs.items() if prop.required}
-        return merge(merge(unknown_leaves(kind(resource.type).outputs), computed), resource.inputs)
+        return merge(merge(unknown_leaves(resource_type(resource.type).outputs), computed), resource.inputs)
 
-    def plan_update(self, resource: Resource, before: Live) -> Json:
+    def plan_update(self, resource: Resource, before: LiveResource) -> Json:
         """The outputs of an update that is only previewed; what the target added stays as it is."""
         kept = added(plain(before.outputs), plain(before.inputs))
         return mark(merge(kept, plain(resource.inputs)), before.outputs)
@@ -133,7 +130,9 @@ class Target(ABC):
 
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
         """Answer a look-up."""
-        raise Refused(f"the sandbox has no answer to the look-up {token}; it knows none of this provider")
+        raise RefusedError(
+            f"the sandbox has no answer to the look-up {token}; it knows none of this provider"
+        )
 
 
 def made_up_name(resource: Resource, seed: bytes, length: int = 7) -> str:

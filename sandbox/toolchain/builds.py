@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.engine import lock
-from sandbox.errors import Fault, of_system
+from sandbox.errors import CommandError, from_system_error
 from sandbox.progress import Progress
 
 TOOLCHAIN = Path(__file__).parent
@@ -49,7 +49,7 @@ class Recipe:
         """The version in go.mod that follows the pattern `before`."""
         match = re.search(rf"{before}([\d.]+)", (self.source / "go.mod").read_text(), re.MULTILINE)
         if match is None:
-            raise Fault(f"{self.source / 'go.mod'} pins nothing that looks like {before!r}.")
+            raise CommandError(f"{self.source / 'go.mod'} pins nothing that looks like {before!r}.")
         return match[1]
 
     @property
@@ -72,12 +72,14 @@ class Recipe:
                     if len(self.built()) < len(self.packages):
                         self._make(progress)
         except OSError as error:
-            raise of_system(error, cache_folder(), ", or set XDG_CACHE_HOME to another place") from error
+            raise from_system_error(
+                error, cache_folder(), ", or set XDG_CACHE_HOME to another place"
+            ) from error
         return self.built()
 
     def _make(self, progress: Progress) -> None:
         if (go := shutil.which("go")) is None:
-            raise Fault(self._fill(self.without_go))
+            raise CommandError(self._fill(self.without_go))
         progress.step(f"building {self.name} {self.version} from Go modules, once; {self.time}")
         for left_over in self.folder.glob("build-*"):
             shutil.rmtree(left_over)
@@ -101,7 +103,7 @@ class Recipe:
                         raise
                 if process.returncode != 0:
                     found = (each["means"] for each in _table["causes"] if re.search(each["said"], last))
-                    raise Fault(f"{name} cannot be built: {self._fill(next(found))}\nGo says:\n{last}")
+                    raise CommandError(f"{name} cannot be built: {self._fill(next(found))}\nGo says:\n{last}")
                 # In one step: whoever sees the file sees all of it.
                 (Path(work) / name).replace(self.folder / name)
                 progress.step(f"{name} {self.version} is built: {self.folder / name}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.clouds.process import Targets
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain.builds import RECIPES
 from sandbox.workspace import VARIABLES, filled
@@ -32,7 +32,7 @@ NONE = Plugins()
 def find(targets: Targets | None, progress: Progress) -> Plugins:
     """The plugins on PATH, else the newest in Pulumi's folder, else those built; says what runs on which."""
     if targets is None:
-        raise Fault("PROVIDERS=real needs targets: leave TARGETS=none out.")
+        raise CommandError("PROVIDERS=real needs targets: leave TARGETS=none out.")
     programs: dict[str, Path] = {}
     for package in (settings := VARIABLES["settings"]):
         stand_in = f"a stand-in, as no pulumi-resource-{package} is installed"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from semver import Version
 
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain.builds import RECIPES, version_of
 
@@ -25,6 +25,8 @@ def find(progress: Progress) -> Path:
             return Path(shutil.which(program) or program).absolute()
         needed = f"{wanted} or a newer 3.x is needed"
         if given:
-            raise Fault(f"PULUMI={given} is {found or 'no pulumi that runs'}; {needed}. Or unset PULUMI.")
+            raise CommandError(
+                f"PULUMI={given} is {found or 'no pulumi that runs'}; {needed}. Or unset PULUMI."
+            )
         progress.step(f"pulumi {found} on PATH will not do, {needed}: the pinned one is used")
     return RECIPE.build(progress)["pulumi"]

@@ -37,7 +37,7 @@ class Property:
     values: tuple[str, ...]  # the only values that the documentation allows; empty: it names none
 
 
-class NoSuchType(Exception):
+class UnknownTypeError(Exception):
     """The SDK has no class for a type token."""
 
 
@@ -56,7 +56,7 @@ def resource_class(token: str) -> type[Any]:
         importlib.import_module(f"pulumi_{package}")
         return cast(type[Any], getattr(importlib.import_module(path), name))
     except (ImportError, AttributeError) as error:
-        raise NoSuchType(f"pulumi-{package} has no resource type {token}") from error
+        raise UnknownTypeError(f"pulumi-{package} has no resource type {token}") from error
 
 
 @functools.cache
@@ -66,7 +66,7 @@ def args_class(token: str) -> type[Any]:
     module = sys.modules[resource.__module__]
     found = vars(module).get(f"{resource.__name__}InitArgs") or vars(module).get(f"{resource.__name__}Args")
     if found is None:
-        raise NoSuchType(f"the SDK declares no inputs for {token}")
+        raise UnknownTypeError(f"the SDK declares no inputs for {token}")
     return found
 
 
@@ -96,7 +96,7 @@ def maps(token: str) -> Collection[str]:
     """Inputs of a type that are objects with keys of the program's own, such as tags."""
     try:
         inputs = properties(args_class(token)).items()
-    except NoSuchType:  # a custom resource's
+    except UnknownTypeError:  # a custom resource's
         return ()
     objects = {name: value_hints(prop.hint) for name, prop in inputs if nouns(prop.hint) == "an object"}
     return {name for name, options in objects.items() if not any(map(is_object, options))}

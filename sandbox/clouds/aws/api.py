@@ -27,10 +27,10 @@ from werkzeug.wrappers import Response
 from eks_versions import OFFERED, UPGRADES
 from sandbox.clouds.aws import moto_patches
 from sandbox.clouds.aws.emulated import KEPT, Kept
-from sandbox.clouds.web import Refusal
-from sandbox.providers import aws_documents, aws_requests
-from sandbox.providers.plan import ACCOUNT
-from sandbox.providers.templates import fill, search, text
+from sandbox.clouds.web import ErrorResponse
+from sandbox.wire import aws_requests, policy_documents
+from sandbox.wire.aws_account import ACCOUNT
+from sandbox.wire.templates import fill, search, text
 from sandbox.wire.values import Json
 
 SETTINGS = {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
@@ -93,18 +93,18 @@ class AwsApi:
         try:
             params = _params(operation, protocol, request, place)
             answer = self._answer(environ, region, service, operation, params)
-        except Refusal as refusal:
+        except ErrorResponse as refusal:
             answer = refusal
         except Exception as error:
             # Said at once and without details: clients would try a 500 again and again.
             last = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{last.name} of {Path(last.filename).name}"
             said = f"{type(error).__name__} in the sandbox's AWS: {where}, at a request to {service}"
-            answer = Refusal(400, said, "SandboxFault")
+            answer = ErrorResponse(400, said, "SandboxFault")
         if isinstance(answer, Response):
             return answer
         made = get_serializer_class(service, protocol)(operation).serialize(answer)
-        status = answer.status if isinstance(answer, Refusal) else made["status_code"]
+        status = answer.status if isinstance(answer, ErrorResponse) else made["status_code"]
         return Response(made["body"], status, made["headers"])
 
     def _answer(self, environ: Json, region: str, service: str, operation: Any, params: Json) -> Any:
@@ -115,7 +115,7 @@ class AwsApi:
         heeded = report and service not in self._rules["unheeded"]
         faults += aws_requests.faults(operation.input_shape, params) if heeded else []
         if faults:
-            raise Refusal(400, "; ".join(faults), INVALID.get(service, "ValidationException"))
+            raise ErrorResponse(400, "; ".join(faults), INVALID.get(service, "ValidationException"))
         made = uuid.uuid4()
         words = {**params, "region": region, "account": ACCOUNT, "now": time.time()}
         words |= {"uuid": str(made), "hex32": made.hex.upper(), "id17": made.hex[:17]}
@@ -124,8 +124,8 @@ class AwsApi:
             return self._kept.answer(service, action, params, words)
         name, purpose, code = self._rules["documents"].get(f"{service} {action}", ("", "", ""))
         if name in params:
-            if wrong := list(aws_documents.faults(name, purpose, params[name])):
-                raise Refusal(400, "; ".join(wrong), code)
+            if wrong := list(policy_documents.faults(name, purpose, params[name])):
+                raise ErrorResponse(400, "; ".join(wrong), code)
             words["document"] = json.loads(params[name])
         words["buckets"] = ARN.findall(json.dumps(params.get("ReplicationConfiguration")))
         self._check(service, action, words)
@@ -157,11 +157,13 @@ class AwsApi:
             wrong = [
                 value
                 for name, pattern in row.get("match", {}).items()
-                for value in aws_documents.listed(search(name, words))
+                for value in policy_documents.listed(search(name, words))
                 if value is not None and not re.fullmatch(pattern, str(value))
             ]
             if found := wrong or ("if" in row and search(row["if"], words, words)):
-                raise Refusal(row.get("status", 400), text(row["say"], words | {"found": found}), row["code"])
+                raise ErrorResponse(
+                    row.get("status", 400), text(row["say"], words | {"found": found}), row["code"]
+                )
 
     def _then(self, service: str, action: str, steps: list[Json], words: Json) -> Json:
         """What moto answers, after what AWS does besides and with what it says besides."""
@@ -188,7 +190,7 @@ class AwsApi:
                 return step["else"]
             found = cast(Json, error.response)
             status, said = found["ResponseMetadata"]["HTTPStatusCode"], found["Error"]
-            raise Refusal(status, said["Message"], said["Code"]) from error
+            raise ErrorResponse(status, said["Message"], said["Code"]) from error
         return search(step["take"], answer, words)
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any, cast
 
-from sandbox.clouds.web import Refusal
-from sandbox.providers.templates import fill, search, text
+from sandbox.clouds.web import ErrorResponse
+from sandbox.wire.templates import fill, search, text
 from sandbox.wire.values import Json
 
 KEPT = ("eks", "codebuild")
@@ -26,7 +26,7 @@ class Kept:
     def answer(self, service: str, action: str, params: Json, words: Json) -> Json:
         """Do what an operation's row says, and answer as it says."""
         if (row := self._rules[service].get(action)) is None:
-            raise Refusal(404, f"the sandbox's {service} has no {action}", "UnknownOperationException")
+            raise ErrorResponse(404, f"the sandbox's {service} has no {action}", "UnknownOperationException")
         if "tags" in row:
             self._check(service, action, words)
             return self._change_tags(row, words)
@@ -35,11 +35,15 @@ class Kept:
         there = records.get(key)
         for holder in self._rules["parents"].get(family, ()):
             if (parent := text(self._rules["keys"][holder], words)) not in self.records(region, holder):
-                raise Refusal(404, f"No {holder} found for name: {parent}.", "ResourceNotFoundException")
+                raise ErrorResponse(
+                    404, f"No {holder} found for name: {parent}.", "ResourceNotFoundException"
+                )
         if does in ("get", "change", "drop") and there is None and not row.get("again"):
-            raise Refusal(404, f"No {family} found for {key}.", "ResourceNotFoundException")
+            raise ErrorResponse(404, f"No {family} found for {key}.", "ResourceNotFoundException")
         if does == "put" and there is not None and not row.get("again"):
-            raise Refusal(409, f"{family} already exists: {key}", row.get("taken", "ResourceInUseException"))
+            raise ErrorResponse(
+                409, f"{family} already exists: {key}", row.get("taken", "ResourceInUseException")
+            )
         words["record"] = there
         self._check(service, action, words)
         for step in (one for one in row.get("calls", []) if search(one.get("if", "`true`"), words, words)):
@@ -54,7 +58,7 @@ class Kept:
             new = _merged(there, given) | made
             if row.get("differs") and all(there.get(name) == item for name, item in new.items()):
                 said = "No changes needed: it is at the desired configuration"
-                raise Refusal(400, said, "InvalidParameterException")
+                raise ErrorResponse(400, said, "InvalidParameterException")
             there |= new
             there.pop(row.get("forget"), None)
         elif does == "drop":
@@ -77,7 +81,7 @@ class Kept:
                     for name in words.get("tagKeys", []):
                         tags.pop(name, None)
                     return {"tags": tags} if row["tags"] == "read" else {}
-        raise Refusal(404, f"No resource with the ARN {words['resourceArn']}", "NotFoundException")
+        raise ErrorResponse(404, f"No resource with the ARN {words['resourceArn']}", "NotFoundException")
 
 
 def _merged(old: Json, new: Json) -> Json:

@@ -10,7 +10,7 @@ from typing import Any, cast
 import xmltodict
 from werkzeug.wrappers import Response
 
-from sandbox.providers.plan import ACCOUNT
+from sandbox.wire.aws_account import ACCOUNT
 from sandbox.wire.values import Json
 
 

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Request
 
 from sandbox.clouds import client_models
 from sandbox.clouds.cloudflare.origin_ca import OriginCa
-from sandbox.clouds.web import Api, Json, Refusal, body, now
+from sandbox.clouds.web import Api, ErrorResponse, Json, body, now
 
 PROXIABLE = {"A", "AAAA", "CNAME"}
 """Types of records that can be proxied, and of which a CNAME tolerates no other of its name."""
@@ -35,7 +35,7 @@ class CloudflareApi(Api):
 
     def authorize(self, request: Request) -> None:
         if not request.headers.get("Authorization", "").startswith("Bearer "):
-            raise Refusal(400, "Missing X-Auth-Key, X-Auth-Email or Authorization headers", 9106)
+            raise ErrorResponse(400, "Missing X-Auth-Key, X-Auth-Email or Authorization headers", 9106)
 
     def answer(self, result: Any) -> Any:
         envelope: Json = {"success": True, "errors": [], "messages": [], "result": result}
@@ -43,7 +43,7 @@ class CloudflareApi(Api):
             envelope["result_info"] = info | {"total_pages": -(-info["total_count"] // info["per_page"])}
         return envelope
 
-    def fault(self, refusal: Refusal) -> Any:
+    def fault(self, refusal: ErrorResponse) -> Any:
         errors = [{"code": refusal.code or 10000, "message": str(refusal)}]
         return {"success": False, "errors": errors, "messages": [], "result": None}
 
@@ -65,11 +65,13 @@ class CloudflareApi(Api):
     def setting(self, request: Request, zone: str, setting: str) -> Any:
         rows = self.rows("setting", zone)
         if client_models.setting_type(setting) is None:
-            raise Refusal(400, f"Unrecognized zone setting name: {setting}", 1006)
+            raise ErrorResponse(400, f"Unrecognized zone setting name: {setting}", 1006)
         if request.method == "PATCH":
             given = body(request)
             if given.keys() - {"id"} != {"value"}:  # the plugin sends the id along
-                raise Refusal(400, f"{', '.join(sorted(given))}: value is required, and nothing else", 1007)
+                raise ErrorResponse(
+                    400, f"{', '.join(sorted(given))}: value is required, and nothing else", 1007
+                )
             self.check("setting", given | {"id": setting})
             rows[setting] = {"id": setting, "value": given["value"], "editable": True, "modified_on": now()}
         value = self.table["settings"].get(setting, "off")
@@ -96,7 +98,7 @@ class CloudflareApi(Api):
         for one in self.rows("ruleset", zone).values():
             if one["phase"] == phase and one["kind"] == "zone":
                 return one
-        raise Refusal(404, f"could not find entrypoint ruleset in the {phase} phase", 10003)
+        raise ErrorResponse(404, f"could not find entrypoint ruleset in the {phase} phase", 10003)
 
     def put_ruleset(self, given: Json, own: Json, before: Json, zone: str) -> Json:
         given = {key: before[key] for key in KEPT if key in before} | _without(given, *ADDED)
@@ -114,12 +116,12 @@ class CloudflareApi(Api):
         self.check("certificate", given)
         zones = [zone["name"] for zone in self.rows("zone").values()]
         if strange := [host for host in given["hostnames"] if not any(_within(host, zone) for zone in zones)]:
-            raise Refusal(400, f"{', '.join(strange)}: in no zone of the account", 1010)
+            raise ErrorResponse(400, f"{', '.join(strange)}: in no zone of the account", 1010)
         try:
             csr, kind, hosts = given["csr"], given["request_type"], given["hostnames"]
             certificate, end = self._authority.sign(csr, kind, hosts, int(given["requested_validity"]))
         except ValueError as error:
-            raise Refusal(400, f"Failed to validate the CSR: {error}", 1010) from error
+            raise ErrorResponse(400, f"Failed to validate the CSR: {error}", 1010) from error
         expires = end.strftime("%Y-%m-%d %H:%M:%S +0000 UTC")
         return given | {"certificate": certificate, "expires_on": expires}
 

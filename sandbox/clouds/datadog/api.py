@@ -11,7 +11,7 @@ from uuid import uuid4
 from werkzeug.wrappers import Request
 
 from sandbox.clouds.datadog import monitors
-from sandbox.clouds.web import Api, Json, Refusal, body, now, number
+from sandbox.clouds.web import Api, ErrorResponse, Json, body, now, number
 
 
 class DatadogApi(Api):
@@ -22,9 +22,9 @@ class DatadogApi(Api):
     def authorize(self, request: Request) -> None:
         keys = [bool(request.headers.get(name)) for name in ("DD-API-KEY", "DD-APPLICATION-KEY")]
         if not (keys[0] and (keys[1] or request.path == "/api/v1/validate")):
-            raise Refusal(403, "Forbidden")
+            raise ErrorResponse(403, "Forbidden")
 
-    def fault(self, refusal: Refusal) -> Any:
+    def fault(self, refusal: ErrorResponse) -> Any:
         return {"errors": [str(refusal)]}
 
     def validate(self, request: Request) -> Any:
@@ -42,7 +42,7 @@ class DatadogApi(Api):
         query = monitors.parse(merged["query"], monitors.STARTS[merged["type"]])
         if merged["type"] == "slo alert" and query.strings[0] not in self.rows("slo"):
             said = f"there is no {query.strings[0]}"
-            raise Refusal(400, f"The value provided for parameter 'query' is invalid: {said}")
+            raise ErrorResponse(400, f"The value provided for parameter 'query' is invalid: {said}")
         options = self.table["options"] | merged.get("options", {})
         if query.threshold is not None:
             options["thresholds"] = {"critical": query.threshold} | options.get("thresholds", {})

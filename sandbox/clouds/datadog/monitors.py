@@ -11,7 +11,7 @@ from typing import Any
 from lark import Lark, Token
 from lark.exceptions import UnexpectedInput
 
-from sandbox.providers.templates import broken
+from sandbox.wire.templates import broken
 
 STARTS = {"metric alert": "metric", "query alert": "metric", "service check": "check", "slo alert": "slo"}
 """The kinds of monitors whose queries are known, with the grammar's rule for each."""

@@ -23,7 +23,7 @@ from urllib3.exceptions import HTTPError
 
 from sandbox.clouds.kubernetes.api import Api, ApiError, condition
 from sandbox.clouds.process import KUBECONFIG
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import builds
 from sandbox.workspace import write_atomically
@@ -73,7 +73,7 @@ def start(folder: Path) -> Path:
     """Start all of it, with its data in a new folder below `folder`; the kubeconfig of an administrator."""
     programs = find()
     if programs is None:
-        raise Fault("there is no Kubernetes control plane; `make control-plane` builds it, once.")
+        raise CommandError("there is no Kubernetes control plane; `make control-plane` builds it, once.")
     stop()
     data = folder / KUBECONFIG.parent
     shutil.rmtree(data, ignore_errors=True)
@@ -103,7 +103,9 @@ def start(folder: Path) -> Path:
             if (dead and not spare.issuperset(dead)) or time.monotonic() > end:
                 ended = f"{dead[0]} has ended" if dead else f"not in {STARTING_SECONDS:.0f} s"
                 last = (data / f"{dead[0]}.log").read_text(errors="replace")[-500:] if dead else ""
-                raise Fault(f"the control plane does not get as far as that {what}: {ended}\n{last}".strip())
+                raise CommandError(
+                    f"the control plane does not get as far as that {what}: {ended}\n{last}".strip()
+                )
             for name in dead:  # as a kubelet does: a client of the API server may find it not ready yet
                 spare.remove(name)
                 spawn(name)

@@ -18,7 +18,7 @@ import pytest
 
 from review import comparison
 from review.jail.seccomp import ARCHITECTURES, DENIED
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import pulumi_cli
 from tests.support.review.pairs import copy
@@ -465,7 +465,7 @@ def test_without_a_base_it_is_where_the_branch_left_main(tree: Path) -> None:
 
 def test_a_tree_without_main_has_to_name_its_base(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "-q", "-b", "other", tmp_path], check=True)
-    with pytest.raises(Fault, match="make review BASE="):
+    with pytest.raises(CommandError, match="make review BASE="):
         comparison.find_base(tmp_path, "")
 
 

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from sandbox.engine.lock import clear_dead, hold, note, started_at
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 from tests.support.sandbox.project import Project
 
 SLOW = {"cup": {"size": 1}, "slow": {"seconds": 3}}
@@ -111,7 +111,7 @@ def test_an_engine_that_outlives_its_sandbox_keeps_the_stack_and_is_named(tmp_pa
         os.pwrite(descriptor, f"up 10:20:30 {dead.pid}".encode(), 0)
         os.lseek(descriptor, 0, os.SEEK_END)
         note(descriptor, os.getpid())
-        with pytest.raises(Fault) as fault, hold(tmp_path, "down"):
+        with pytest.raises(CommandError) as fault, hold(tmp_path, "down"):
             pass
     assert str(fault.value) == (
         f"{tmp_path} is in use: `up` by process {os.getpid()} since 10:20:30. "
@@ -127,7 +127,7 @@ def test_nothing_is_to_be_killed_that_nobody_knows(tmp_path: Path, written: str)
     dead.wait()
     with hold(tmp_path, "up"):
         (tmp_path / "lock").write_text(written.format(dead=dead.pid))
-        with pytest.raises(Fault) as fault, hold(tmp_path, "down"):
+        with pytest.raises(CommandError) as fault, hold(tmp_path, "down"):
             pass
     assert str(fault.value) == f"{tmp_path} is in use by another run. Wait for it."
 
@@ -182,7 +182,9 @@ def test_the_lock_of_a_dead_process_is_removed(tmp_path: Path) -> None:
 def test_the_lock_of_a_live_process_stays(tmp_path: Path) -> None:
     with subprocess.Popen(["sleep", "30"]) as process:
         file = lock_file(tmp_path, process.pid, socket.gethostname(), ago=timedelta(seconds=-1))
-        with pytest.raises(Fault, match=f"the state is locked by process {process.pid} on .* kill -INT"):
+        with pytest.raises(
+            CommandError, match=f"the state is locked by process {process.pid} on .* kill -INT"
+        ):
             clear_dead(tmp_path)
         process.kill()
     assert file.exists()
@@ -196,7 +198,7 @@ def test_a_number_that_went_to_another_process_does_not_keep_a_lock(tmp_path: Pa
 
 def test_the_lock_of_another_machine_stays_and_is_explained(tmp_path: Path) -> None:
     file = lock_file(tmp_path, 1, "elsewhere")
-    with pytest.raises(Fault) as fault:
+    with pytest.raises(CommandError) as fault:
         clear_dead(tmp_path)
     assert "locked by process 1 on elsewhere since" in str(fault.value)
     assert f"If that process is over, delete {file} and run this again." in str(fault.value)

@@ -19,7 +19,7 @@ import pytest
 from sandbox import workspace
 from sandbox.clouds import process
 from sandbox.clouds.kubernetes.api import Api
-from sandbox.providers import left_over
+from sandbox.providers.server import find_unrecorded
 from tests.support.sandbox.inventory import Held, in_state, in_targets, kept, targets
 from tests.support.sandbox.small import make, settle
 from tests.support.stacks import Stack, copy
@@ -161,9 +161,9 @@ def test_what_a_replacement_has_made_is_found_though_the_state_has_one_of_its_id
     [job] = [each for each in resources if each["type"] == "kubernetes:batch/v1:Job"]
     others = [each for each in resources if each is not job]
     begun = {key: job[key] for key in job.keys() - {"id", "outputs"}}
-    assert left_over(targets(stack), [begun], resources) == {}
+    assert find_unrecorded(targets(stack), [begun], resources) == {}
     deleted = [*others, job | {"pendingReplacement": True}]
-    assert left_over(targets(stack), [begun], deleted) == {job["urn"]: job["id"]}
+    assert find_unrecorded(targets(stack), [begun], deleted) == {job["urn"]: job["id"]}
 
 
 @pytest.mark.skipif(bool(COMMITTED), reason="of the small project")

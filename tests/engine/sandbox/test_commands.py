@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sandbox.__main__ import main
+from sandbox.cli import main
 from tests.support.sandbox.project import THINGS, Project
 
 BUSY = """

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import pytest
 
 from sandbox import workspace
-from sandbox.__main__ import main
-from sandbox.errors import of_system
+from sandbox.cli import main
+from sandbox.errors import from_system_error
 from sandbox.workspace import write_atomically
 from tests.support.sandbox.project import Project
 from tests.support.sandbox.things import serve
@@ -48,7 +48,7 @@ def test_a_write_that_finds_the_disk_full_leaves_the_old_file(
         write_atomically(file, "new")
     assert (file.read_text(), list(tmp_path.iterdir())) == ("old", [file])
     told = f"{file}: No space left on device. Free some space (du -sh {tmp_path}), and run this again."
-    assert str(of_system(error.value, tmp_path)) == told
+    assert str(from_system_error(error.value, tmp_path)) == told
 
 
 def test_a_folder_that_cannot_be_written_is_named(

@@ -13,7 +13,7 @@ import urllib3
 from sandbox import target_selection, workspace
 from sandbox.clouds import process
 from sandbox.clouds.kubernetes import control_plane
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import builds
 from sandbox.workspace import Stack
@@ -88,7 +88,7 @@ def test_without_targets_nothing_runs(stack: Stack, capsys: pytest.CaptureFixtur
 def test_what_was_planned_is_not_taken_for_real(stack: Stack) -> None:
     target_selection.find(stack, "none", Progress())
     hold(stack, "pulumi:pulumi:Stack", "tls:index/privateKey:PrivateKey", "aws:ec2/vpc:Vpc")
-    with pytest.raises(Fault) as fault:
+    with pytest.raises(CommandError) as fault:
         target_selection.find(stack, "all", Progress())
     assert str(fault.value) == (
         "the 1 resources of dev were made with TARGETS=none, not all: "
@@ -121,7 +121,7 @@ def test_dead_targets_of_a_state_with_resources_are_not_replaced(stack: Stack) -
     while process.running(stack.folder):  # a kill is not over when it is said
         time.sleep(0.01)
     hold(stack, "aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet")
-    with pytest.raises(Fault) as fault:
+    with pytest.raises(CommandError) as fault:
         target_selection.find(stack, None, Progress())
     assert str(fault.value) == (
         "the targets of dev have ended, and what was in them is gone, while the state has 2 resources. "

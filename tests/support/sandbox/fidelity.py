@@ -43,7 +43,7 @@ def rows() -> dict[str, tuple[str, str]]:
     """Who checks a type, and what nobody does."""
     found = {
         kind: (AWS[row.get("api", "moto")], "; ".join(filter(None, (row.get("unchecked"), NOWHERE))))
-        for kind, row in _table("aws_calls").items()
+        for kind, row in _table("aws", "calls").items()
         if kind.startswith("aws:")
     }
     for kind, (more, unchecked) in KUBERNETES.items():
@@ -58,8 +58,8 @@ def rows() -> dict[str, tuple[str, str]]:
     return {kind: found[kind] for kind in sorted(found) if kind.count(":") == 2}
 
 
-def _table(name: str) -> dict[str, Any]:
-    return tomllib.loads((ROOT / "sandbox" / "providers" / f"{name}.toml").read_text())
+def _table(package: str, name: str = "resource_types") -> dict[str, Any]:
+    return tomllib.loads((ROOT / "sandbox" / "providers" / package / f"{name}.toml").read_text())
 
 
 def moto() -> str:

@@ -13,7 +13,7 @@ from sandbox import workspace
 from sandbox.clouds import process
 from sandbox.clouds.kubernetes.api import Api
 from sandbox.clouds.process import Targets
-from sandbox.providers.aws_target import MARK
+from sandbox.providers.aws.target import MARK
 from tests.support.stacks import Stack
 
 Held = set[tuple[str, str]]

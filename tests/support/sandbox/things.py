@@ -16,7 +16,7 @@ import grpc
 from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from sandbox.__main__ import leave, main
+from sandbox.cli import end_process, main
 from sandbox.clouds.process import Targets
 
 
@@ -110,4 +110,4 @@ def serve(folder: Path, targets: Targets | None = None) -> Generator[dict[str, i
 
 
 if __name__ == "__main__":
-    leave(main(serve=serve))
+    end_process(main(serve=serve))

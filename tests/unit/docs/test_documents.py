@@ -12,7 +12,7 @@ import pytest
 from components.datadog.alert import runbook
 from components.settings.kubernetes import Egress
 from operations.lib import releases
-from sandbox import __main__ as sandbox_command
+from sandbox import cli as sandbox_command
 from sandbox import console
 from sandbox.workspace import Stack
 from tests.support.docs import commands
@@ -172,7 +172,7 @@ def test_what_was_measured_is_a_number_that_a_drill_prints() -> None:
 def test_flags_that_the_documents_give_to_the_sandbox_are_flags_of_it() -> None:
     words = [word for command in commands.documents() for word in SANDBOX_FLAG.findall(command.read_text())]
     assert "--yes" in words
-    assert {word for word in words if word not in sandbox_command.LINE["arguments"]} == set()
+    assert {word for word in words if word not in sandbox_command.COMMAND_LINE["arguments"]} == set()
 
 
 @pytest.mark.parametrize("guide", ["deployment.md", "ja/deployment.md"])

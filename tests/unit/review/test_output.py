@@ -6,7 +6,7 @@ import pytest
 
 from review import output
 from review.render import renderings
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 from tests.support.review import made
 
 
@@ -50,13 +50,13 @@ def test_a_link_of_the_tree_under_review_is_no_folder_for_a_report(
     tree = tmp_path / "tree"
     tree.mkdir()
     (tree / path.partition("/")[0]).symlink_to(outside.parent)
-    with pytest.raises(Fault, match="leads through, a link to"):
+    with pytest.raises(CommandError, match="leads through, a link to"):
         output.prepare(tree / path, tree)
 
 
 def test_a_link_elsewhere_is_no_folder_for_a_report_either(outside: Path, tmp_path: Path) -> None:
     (tmp_path / "out").symlink_to(outside.parent)
-    with pytest.raises(Fault, match="Name that folder itself, or another one"):
+    with pytest.raises(CommandError, match="Name that folder itself, or another one"):
         output.prepare(tmp_path / "out", tmp_path / "tree")
 
 

@@ -19,7 +19,9 @@ def test_the_document_ends_with_the_table_that_the_targets_own_tables_make() -> 
 
 def test_each_type_that_a_target_knows_is_in_it() -> None:
     for package in ("cloudflare", "datadog"):
-        known = tomllib.loads((ROOT / "sandbox" / "providers" / f"{package}.toml").read_text())["api"]
+        known = tomllib.loads((ROOT / "sandbox" / "providers" / package / "resource_types.toml").read_text())[
+            "api"
+        ]
         assert set(known) <= set(rows())
 
 

@@ -18,7 +18,7 @@ from sandbox.clouds import process
 from sandbox.clouds.kubernetes import control_plane
 from sandbox.clouds.process import Targets
 from sandbox.engine.lock import started_at
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 from sandbox.progress import Progress
 
 
@@ -156,7 +156,7 @@ def test_targets_that_cannot_start_say_why_and_leave_nothing(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
     monkeypatch.setenv("PATH", "/usr/bin")
     monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
-    with pytest.raises(Fault) as fault:
+    with pytest.raises(CommandError) as fault:
         start(tmp_path, control_plane=True)
     assert "\nthere is no Kubernetes control plane; `make control-plane` builds it, once.\n" in str(
         fault.value
@@ -176,5 +176,5 @@ def test_the_servers_that_the_caller_points_to_are_started(
             (assets / name).write_text(f'#!/bin/sh\necho "{name} of the assets, v{recipe.version}"\n')
             (assets / name).chmod(0o755)
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(assets))
-    with pytest.raises(Fault, match=r"etcd has ended\netcd of the assets"):
+    with pytest.raises(CommandError, match=r"etcd has ended\netcd of the assets"):
         start(tmp_path, control_plane=True)

@@ -13,7 +13,7 @@ import pytest
 
 from review.jail import isolation
 from review.jail.isolation import Isolation
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 
 pytestmark = [
     pytest.mark.drill,
@@ -217,7 +217,7 @@ def test_nothing_of_the_home_that_the_engine_is_in_can_be_seen(tmp_path: Path) -
 def test_python_in_the_users_home_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setattr(sys, "base_prefix", str(tmp_path))
-    with pytest.raises(Fault, match="with your home: the program under review would see all of it"):
+    with pytest.raises(CommandError, match="with your home: the program under review would see all of it"):
         isolation.python_files()
 
 
@@ -225,7 +225,7 @@ def test_without_bubblewrap_it_refuses_with_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(Fault) as refusal:
+    with pytest.raises(CommandError) as refusal:
         Isolation(tmp_path / "work", [])
     assert "was not run: bubblewrap (bwrap) is not installed." in str(refusal.value)
     assert "sudo apt-get install bubblewrap" in str(refusal.value)
@@ -240,7 +240,7 @@ def test_where_bubblewrap_fails_it_refuses_with_its_reason(
     )
     (tmp_path / "bwrap").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    with pytest.raises(Fault, match=r"\(bwrap: setting up uid map: Permission denied\)") as refusal:
+    with pytest.raises(CommandError, match=r"\(bwrap: setting up uid map: Permission denied\)") as refusal:
         Isolation(tmp_path / "work", [])
     assert "user namespaces" in str(refusal.value)
 
@@ -252,7 +252,7 @@ def test_a_machine_that_cannot_isolate_is_refused(
     monkeypatch.setattr(f"platform.{name}", lambda: value)
     if name == "system":
         monkeypatch.setattr(sys, "platform", "darwin")
-    with pytest.raises(Fault, match=f"was not run: .*{value}"):
+    with pytest.raises(CommandError, match=f"was not run: .*{value}"):
         Isolation(tmp_path / "work", [])
 
 

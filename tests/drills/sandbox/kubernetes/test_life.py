@@ -11,9 +11,9 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 import pytest
 
-from sandbox import providers
-from sandbox.providers.kubernetes import Kubernetes
-from sandbox.providers.kubernetes_target import KubernetesTarget
+from sandbox.providers import server
+from sandbox.providers.kubernetes.package import Kubernetes
+from sandbox.providers.kubernetes.target import KubernetesTarget
 from sandbox.providers.target import Package, Target
 from tests.support.components import workloads
 from tests.support.components.fixtures import labels as labels_of
@@ -73,8 +73,8 @@ def stack(empty: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Generator
             return [(Kubernetes("kubernetes"), target)]
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(providers, "packages", packages)
-            with providers.serve(Path()) as ports:
+            patch.setattr(server, "packages", packages)
+            with server.serve(Path()) as ports:
                 yield ports
 
     with pytest.MonkeyPatch.context() as patch:

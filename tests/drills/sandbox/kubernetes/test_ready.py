@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from sandbox.clouds.kubernetes.api import Json
-from sandbox.providers.kubernetes import Kubernetes
-from sandbox.providers.kubernetes_target import KubernetesTarget
-from sandbox.providers.target import Live, Refused, Unready
+from sandbox.errors import RefusedError
+from sandbox.providers.kubernetes.package import Kubernetes
+from sandbox.providers.kubernetes.target import KubernetesTarget
+from sandbox.providers.target import LiveResource, NotReadyError
 from sandbox.wire.values import plain
 from tests.support.sandbox.kubernetes.fixtures import Cluster, until
 from tests.support.sandbox.kubernetes.objects import (
@@ -37,7 +38,7 @@ from tests.support.sandbox.kubernetes.objects import web as web
 from tests.unit.sandbox.providers.test_drift import engine
 
 
-def test_a_rollout_is_waited_for(target: KubernetesTarget, web: Live) -> None:
+def test_a_rollout_is_waited_for(target: KubernetesTarget, web: LiveResource) -> None:
     said: list[str] = []
     change = resource(DEPLOYMENT, *image("next"), id=web.id, say=said.append)
     live = target.update(change, web)
@@ -60,10 +61,10 @@ def test_a_rollout_is_waited_for(target: KubernetesTarget, web: Live) -> None:
     ],
 )
 def test_a_rollout_that_is_stuck_says_why_and_keeps_the_old_pods(
-    target: KubernetesTarget, web: Live, empty: Cluster, path: str, value: Any, reason: str
+    target: KubernetesTarget, web: LiveResource, empty: Cluster, path: str, value: Any, reason: str
 ) -> None:
     said: list[str] = []
-    with pytest.raises(Unready) as stuck:
+    with pytest.raises(NotReadyError) as stuck:
         target.update(resource(DEPLOYMENT, path, value, id=web.id, say=said.append), web)
     assert reason in said[-1] and len(said[-1].splitlines()) == 1
     assert str(stuck.value).startswith("pipe/web: not ready after ")
@@ -74,9 +75,9 @@ def test_a_rollout_that_is_stuck_says_why_and_keeps_the_old_pods(
     assert live.outputs["status"]["updatedReplicas"] == 2
 
 
-def test_what_is_read_tells_what_it_lacks(target: KubernetesTarget, web: Live) -> None:
+def test_what_is_read_tells_what_it_lacks(target: KubernetesTarget, web: LiveResource) -> None:
     bad = resource(DEPLOYMENT, *image("missing"), id=web.id)
-    with pytest.raises(Unready):
+    with pytest.raises(NotReadyError):
         target.update(bad, web)
     live = target.read(bad, web.outputs)
     assert live and live.lacks.startswith("pipe/web: not ready: 1 of 2 new pods are made")
@@ -90,11 +91,15 @@ def test_what_is_read_tells_what_it_lacks(target: KubernetesTarget, web: Live) -
     assert live and not live.lacks
 
 
-def test_a_quota_that_is_used_up_is_named(target: KubernetesTarget, empty: Cluster, web: Live) -> None:
+def test_a_quota_that_is_used_up_is_named(
+    target: KubernetesTarget, empty: Cluster, web: LiveResource
+) -> None:
     empty.kubectl("create", "quota", "small", "--hard=pods=2")
     until(lambda: empty.object("/api/v1/namespaces/pipe/resourcequotas/small").get("status", {}).get("used"))
     try:
-        with pytest.raises(Unready, match=r"ReplicaFailure: .* exceeded quota: small, requested: pods=1"):
+        with pytest.raises(
+            NotReadyError, match=r"ReplicaFailure: .* exceeded quota: small, requested: pods=1"
+        ):
             target.update(resource(DEPLOYMENT, "spec.replicas", 3, id=web.id), web)
     finally:
         empty.kubectl("delete", "quota", "small")
@@ -108,14 +113,14 @@ def test_a_job_is_waited_for_and_a_failed_one_is_run_anew(target: KubernetesTarg
     said: list[str] = []
     wrong = resource(JOB, "spec.template.spec.containers.0.image", "work:1-crashing", say=said.append)
     with pytest.raises(
-        Unready, match=r"the job has failed: .* backoff limit\n  pod work-\w+: work: ended with .* 1"
+        NotReadyError, match=r"the job has failed: .* backoff limit\n  pod work-\w+: work: ended with .* 1"
     ):
         target.create(wrong)
     assert re.fullmatch(r"the job runs, pods: \d active, 0 succeeded, \d failed", said[-1])
     failed = replace(wrong, id="pipe/work")
     assert target.spoilt(failed) == ("metadata",)
     assert target.spoilt(replace(failed, id="pipe/gone")) == ()
-    asked = engine(Kubernetes("kubernetes"), target, failed, Live(failed.id, wrong.inputs, {}))
+    asked = engine(Kubernetes("kubernetes"), target, failed, LiveResource(failed.id, wrong.inputs, {}))
     assert asked.differences() == {"metadata": "update_replace"}
     target.delete(failed)
 
@@ -124,7 +129,7 @@ def test_a_job_whose_image_is_missing_is_waited_for_until_its_deadline(target: K
     missing = resource(JOB, "spec.template.spec.containers.0.image", "work:1-missing")
     missing.inputs["spec"]["activeDeadlineSeconds"] = 8  # longer than the target waits without a change
     started = time.monotonic()
-    with pytest.raises(Unready, match=r"the job has failed: Job was active longer than") as stuck:
+    with pytest.raises(NotReadyError, match=r"the job has failed: Job was active longer than") as stuck:
         target.create(missing)
     assert time.monotonic() - started > 7
     assert "work: ImagePullBackOff: Back-off pulling image" in str(stuck.value)
@@ -135,7 +140,7 @@ def test_a_job_that_still_runs_is_replaced_where_the_program_asks_for_it(
     target: KubernetesTarget, empty: Cluster
 ) -> None:
     missing = resource(JOB, "spec.template.spec.containers.0.image", "work:1-missing")
-    with pytest.raises(Unready, match="the provider waits 600 s"):
+    with pytest.raises(NotReadyError, match="the provider waits 600 s"):
         target.create(missing)
     assert target.spoilt(replace(missing, id="pipe/work")) == ("metadata",)
     target.delete(replace(missing, id="pipe/work"))
@@ -149,10 +154,10 @@ def test_a_job_has_no_readiness_probe_to_fail(target: KubernetesTarget) -> None:
 
 def test_a_service_waits_for_pods_and_for_its_load_balancer(target: KubernetesTarget) -> None:
     served = target.create(resource(SERVICE))  # without pods: only those that are not ready are waited for
-    with pytest.raises(Unready):
+    with pytest.raises(NotReadyError):
         target.create(resource(DEPLOYMENT, *image("unready")))
     said: list[str] = []
-    with pytest.raises(Unready, match="a pod that it selects is not ready"):
+    with pytest.raises(NotReadyError, match="a pod that it selects is not ready"):
         target.update(resource(SERVICE, id="pipe/web", say=said.append), BEFORE)
     assert set(said) == {"a pod that it selects is not ready"}
     live = target.update(resource(DEPLOYMENT, id="pipe/web"), BEFORE)
@@ -179,7 +184,7 @@ def test_sets_of_pods_are_waited_for(target: KubernetesTarget, manifest: Json, r
     assert ready.items() <= live.outputs["status"].items()
     name, status = manifest["metadata"]["name"], live.outputs["status"]
     assert status.get("currentRevision") == status.get("updateRevision")
-    with pytest.raises(Unready, match=rf"(?s)pipe/{name}: not ready after .* of \d .*ImagePullBackOff"):
+    with pytest.raises(NotReadyError, match=rf"(?s)pipe/{name}: not ready after .* of \d .*ImagePullBackOff"):
         target.update(resource(manifest, image, "new:2-missing", id=live.id), live)
     target.delete(resource(manifest, id=live.id))
 
@@ -205,7 +210,7 @@ def test_a_bare_pod_is_waited_for(target: KubernetesTarget, word: str, reason: s
     live = target.create(resource(POD))
     assert live.outputs["status"]["phase"] == "Running"
     target.delete(resource(POD, id=live.id))
-    with pytest.raises(Unready, match=reason):
+    with pytest.raises(NotReadyError, match=reason):
         target.create(resource(POD, "spec.containers.0.image", f"alone:1-{word}"))
     target.delete(resource(POD, id=live.id))
 
@@ -213,13 +218,15 @@ def test_a_bare_pod_is_waited_for(target: KubernetesTarget, word: str, reason: s
 def test_a_pod_that_has_failed_is_not_waited_for(target: KubernetesTarget) -> None:
     failing = resource(POD, "spec.containers.0.image", "alone:1-crashing")
     failing.inputs["spec"]["restartPolicy"] = "Never"
-    with pytest.raises(Unready, match="the pod has failed\n  pod alone: alone: ended with exit code 1"):
+    with pytest.raises(NotReadyError, match="the pod has failed\n  pod alone: alone: ended with exit code 1"):
         target.create(failing)
     target.delete(replace(failing, id="pipe/alone"))
 
 
 def test_a_claim_is_waited_for_unless_it_waits_for_a_pod(target: KubernetesTarget) -> None:
-    with pytest.raises(Unready, match=r"no volume is bound to it\n  .*: no persistent volumes available"):
+    with pytest.raises(
+        NotReadyError, match=r"no volume is bound to it\n  .*: no persistent volumes available"
+    ):
         target.create(resource(CLAIM))
     assert target.create(resource(VOLUME)).outputs["status"]["phase"] in ("Available", "Bound")
     bound = target.update(resource(CLAIM, id="pipe/disk"), BEFORE)
@@ -261,7 +268,7 @@ def test_a_kind_of_somebodys_own_is_not_taken_for_kubernetes_own(target: Kuberne
 
 
 def test_an_ingress_waits_for_a_load_balancer_of_its_class(target: KubernetesTarget) -> None:
-    with pytest.raises(Unready, match="no load balancer has an address for it yet"):
+    with pytest.raises(NotReadyError, match="no load balancer has an address for it yet"):
         target.create(resource(INGRESS))
     live = target.update(resource(INGRESS, "spec.ingressClassName", "alb", id="pipe/web"), BEFORE)
     (ingress,) = live.outputs["status"]["loadBalancer"]["ingress"]
@@ -276,7 +283,7 @@ def test_a_service_without_a_selector_waits_for_no_pods(target: KubernetesTarget
 
 
 def test_a_suspended_job_is_not_done(target: KubernetesTarget) -> None:
-    with pytest.raises(Unready, match="the job is suspended, pods: 0 active"):
+    with pytest.raises(NotReadyError, match="the job is suspended, pods: 0 active"):
         target.create(resource(JOB, "spec.suspend", True))
     target.delete(resource(JOB, id="pipe/work"))
 
@@ -294,16 +301,16 @@ def test_skip_await_is_honoured_and_the_timeout_is_the_programs(target: Kubernet
     assert target.create(skipping).id == "pipe/web"
     target.delete(resource(INGRESS, id="pipe/web"))
     short = {**INGRESS["metadata"], "annotations": {"pulumi.com/timeoutSeconds": "1"}}
-    with pytest.raises(Unready, match="not ready after 1 s"):
+    with pytest.raises(NotReadyError, match="not ready after 1 s"):
         target.create(resource(INGRESS, "metadata", short))
-    with pytest.raises(Unready, match="not ready after 2 s"):
+    with pytest.raises(NotReadyError, match="not ready after 2 s"):
         target.update(resource(INGRESS, "metadata", short, id="pipe/web", timeout=2), BEFORE)
     target.delete(resource(INGRESS, id="pipe/web"))
 
 
 def test_custom_resources_need_their_definition_first(target: KubernetesTarget) -> None:
     assert target.plan(resource(CUP))["size"] == 1
-    with pytest.raises(Refused, match=r"no matches for kind Cup in pipe\.dev/v1"):
+    with pytest.raises(RefusedError, match=r"no matches for kind Cup in pipe\.dev/v1"):
         target.create(resource(CUP, timeout=1))
     later = threading.Timer(1.5, target.create, [resource(DEFINITION)])
     later.start()
@@ -311,7 +318,7 @@ def test_custom_resources_need_their_definition_first(target: KubernetesTarget) 
     live = target.create(resource(CUP, say=said.append))
     later.join()
     assert said[0] == "the server does not know the kind Cup of pipe.dev/v1 yet"
-    with pytest.raises(Refused, match="field not declared in schema"):
+    with pytest.raises(RefusedError, match="field not declared in schema"):
         target.plan_update(resource(CUP, "colour", "red", id=live.id), live)
     # In the foreground it would wait until the garbage collector has heard of the kind.
     at_once = {**CUP["metadata"], "annotations": {"pulumi.com/deletionPropagationPolicy": "background"}}

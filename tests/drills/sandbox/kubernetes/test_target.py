@@ -8,11 +8,12 @@ import pytest
 from urllib3.exceptions import ProtocolError
 
 from sandbox.clouds.kubernetes.api import ApiError, Json
-from sandbox.providers import kubernetes_ready
+from sandbox.errors import RefusedError
 from sandbox.providers.diff import changes
-from sandbox.providers.kubernetes import Kubernetes
-from sandbox.providers.kubernetes_target import KubernetesTarget
-from sandbox.providers.target import Live, Refused, Resource, Unready
+from sandbox.providers.kubernetes import readiness
+from sandbox.providers.kubernetes.package import Kubernetes
+from sandbox.providers.kubernetes.target import KubernetesTarget
+from sandbox.providers.target import LiveResource, NotReadyError, Resource
 from sandbox.wire.values import UNKNOWN, Secret, plain
 from tests.drills.sandbox.kubernetes.test_life import KUBECONFIG
 from tests.support.sandbox.kubernetes.fixtures import Cluster
@@ -57,14 +58,16 @@ def test_a_preview_shows_the_servers_defaults(target: KubernetesTarget) -> None:
 def test_a_preview_shows_what_the_server_refuses(
     target: KubernetesTarget, path: str, value: Any, named: str
 ) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         target.plan(resource(DEPLOYMENT, path, value))
     assert named in str(refused.value)
 
 
-def test_a_preview_of_an_update_shows_what_the_server_refuses(target: KubernetesTarget, web: Live) -> None:
+def test_a_preview_of_an_update_shows_what_the_server_refuses(
+    target: KubernetesTarget, web: LiveResource
+) -> None:
     wrong = resource(DEPLOYMENT, "spec.replicas", -1, id=web.id)
-    with pytest.raises(Refused, match=r"spec\.replicas: Invalid value: -1"):
+    with pytest.raises(RefusedError, match=r"spec\.replicas: Invalid value: -1"):
         target.plan_update(wrong, web)
     planned = target.plan_update(resource(DEPLOYMENT, "spec.minReadySeconds", 3, id=web.id), web)
     assert (planned["spec"]["minReadySeconds"], planned["spec"]["revisionHistoryLimit"]) == (3, 10)
@@ -87,13 +90,15 @@ def test_a_namespace_that_the_same_update_makes_is_no_obstacle(target: Kubernete
 # Create, update
 
 
-def test_what_is_there_already_is_refused(target: KubernetesTarget, web: Live, empty: Cluster) -> None:
-    with pytest.raises(Refused, match='Deployment "web" already exists'):
+def test_what_is_there_already_is_refused(
+    target: KubernetesTarget, web: LiveResource, empty: Cluster
+) -> None:
+    with pytest.raises(RefusedError, match='Deployment "web" already exists'):
         target.create(resource(DEPLOYMENT))
     empty.kubectl("create", "configmap", "theirs")
     theirs = resource(CONFIG_MAP, "metadata", {"name": "theirs", "namespace": "pipe"})
     for attempt in (target.create, target.plan):
-        with pytest.raises(Refused, match='ConfigMap "theirs" already exists'):
+        with pytest.raises(RefusedError, match='ConfigMap "theirs" already exists'):
             attempt(theirs)
     assert target.find(theirs) == []
     adopting = replace(theirs, config={**theirs.config, "upsertExistingObjects": True})
@@ -101,7 +106,7 @@ def test_what_is_there_already_is_refused(target: KubernetesTarget, web: Live, e
     target.delete(replace(theirs, id="pipe/theirs"))
 
 
-def test_what_an_interrupted_create_left_is_found(target: KubernetesTarget, web: Live) -> None:
+def test_what_an_interrupted_create_left_is_found(target: KubernetesTarget, web: LiveResource) -> None:
     assert target.find(resource(DEPLOYMENT)) == [web]
     assert target.find(resource(DEPLOYMENT), [web.id]) == []
     other = replace(resource(DEPLOYMENT), urn="urn:pulumi:prod::pipe::kubernetes:apps/v1:Deployment::web")
@@ -145,8 +150,8 @@ def test_what_was_created_is_kept_although_the_server_is_gone_meanwhile(
         raise error
 
     with monkeypatch.context() as broken:
-        broken.setattr(kubernetes_ready, "wait", fail)
-        with pytest.raises(Unready, match=r"^pipe/settings: gone$") as unready:
+        broken.setattr(readiness, "wait", fail)
+        with pytest.raises(NotReadyError, match=r"^pipe/settings: gone$") as unready:
             target.create(resource(CONFIG_MAP))
     live = unready.value.live
     assert (live.id, live.inputs) == ("pipe/settings", CONFIG_MAP)
@@ -156,7 +161,7 @@ def test_what_was_created_is_kept_although_the_server_is_gone_meanwhile(
 
 @pytest.mark.parametrize("kubeconfig", [None, "{}", {**KUBECONFIG, "users": []}])
 def test_a_kubeconfig_that_leads_nowhere_is_refused(target: KubernetesTarget, kubeconfig: Any) -> None:
-    with pytest.raises(Refused, match="kubeconfig leads to no cluster"):
+    with pytest.raises(RefusedError, match="kubeconfig leads to no cluster"):
         target.create(replace(resource(CONFIG_MAP), config={"kubeconfig": kubeconfig}))
 
 
@@ -200,7 +205,9 @@ def test_a_field_that_the_server_alone_does_not_change_replaces_its_object(targe
     target.delete(resource(urgent, id=live.id))
 
 
-def test_ignored_fields_stay_with_who_set_them(target: KubernetesTarget, web: Live, empty: Cluster) -> None:
+def test_ignored_fields_stay_with_who_set_them(
+    target: KubernetesTarget, web: LiveResource, empty: Cluster
+) -> None:
     ignoring = resource(DEPLOYMENT, id=web.id, ignored=("spec.replicas",))
     empty.kubectl("scale", "deployment/web", "--replicas=3")
     assert target.update(ignoring, web).outputs["spec"]["replicas"] == 3
@@ -213,10 +220,12 @@ def test_ignored_fields_stay_with_who_set_them(target: KubernetesTarget, web: Li
 
 
 def test_what_somebody_else_took_over_is_a_conflict_unless_forced(
-    target: KubernetesTarget, web: Live, empty: Cluster
+    target: KubernetesTarget, web: LiveResource, empty: Cluster
 ) -> None:
     empty.kubectl("set", "image", "deployment/web", "web=web:theirs", "--field-manager=theirs")
-    with pytest.raises(Refused, match=r'conflict with "theirs".*patchForce: "true" takes the fields over'):
+    with pytest.raises(
+        RefusedError, match=r'conflict with "theirs".*patchForce: "true" takes the fields over'
+    ):
         target.update(resource(DEPLOYMENT, id=web.id), web)
     forced = {**DEPLOYMENT["metadata"], "annotations": {"pulumi.com/patchForce": "true"}}
     live = target.update(resource(DEPLOYMENT, "metadata", forced, id=web.id), web)
@@ -231,7 +240,7 @@ def test_what_somebody_else_took_over_is_a_conflict_unless_forced(
 # Read
 
 
-def test_the_programs_spelling_is_no_drift(target: KubernetesTarget, web: Live) -> None:
+def test_the_programs_spelling_is_no_drift(target: KubernetesTarget, web: LiveResource) -> None:
     assert web.outputs["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"] == {
         "cpu": "500m",
         "memory": "1Gi",
@@ -239,7 +248,7 @@ def test_the_programs_spelling_is_no_drift(target: KubernetesTarget, web: Live) 
     assert web.inputs == DEPLOYMENT
 
 
-def test_drift_is_found_where_it_is(target: KubernetesTarget, web: Live, empty: Cluster) -> None:
+def test_drift_is_found_where_it_is(target: KubernetesTarget, web: LiveResource, empty: Cluster) -> None:
     empty.kubectl("set", "resources", "deployment/web", "--limits=cpu=600m")
     live = target.read(resource(DEPLOYMENT, id=web.id), web.outputs)
     assert live
@@ -300,7 +309,7 @@ def test_a_deletion_is_waited_for_and_says_what_holds_it(target: KubernetesTarge
     empty.kubectl("patch", "configmap", "settings", "-p", '{"metadata": {"finalizers": ["pipe.dev/hold"]}}')
     said: list[str] = []
     with pytest.raises(
-        Refused, match=r"pipe/settings is not deleted: not gone after 4 s: it waits for pipe.dev/hold"
+        RefusedError, match=r"pipe/settings is not deleted: not gone after 4 s: it waits for pipe.dev/hold"
     ):
         target.delete(resource(CONFIG_MAP, id=live.id, say=said.append))
     assert said[-1] == "it waits for pipe.dev/hold"

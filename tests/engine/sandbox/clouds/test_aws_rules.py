@@ -12,7 +12,7 @@ from sandbox.clouds.aws import api
 from sandbox.clouds.aws.api import VERSIONS
 from sandbox.clouds.aws.emulated import KEPT
 from sandbox.clouds.web import Json
-from sandbox.providers.templates import PLACE, QUOTED
+from sandbox.wire.templates import PLACE, QUOTED
 
 RULES: Json = tomllib.loads(Path(api.__file__).with_suffix(".toml").read_text())
 

@@ -12,9 +12,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from sandbox.providers import aws_requests
 from sandbox.providers.resource_types import table
-from sandbox.providers.templates import fill, search
+from sandbox.wire import aws_requests
+from sandbox.wire.templates import fill, search
 from tests.support.sandbox.clouds import strict
 from tests.support.sandbox.providers.aws_world import World, world
 
@@ -76,7 +76,7 @@ def test_what_the_plugin_asks_is_answered(account: World, kind: str) -> None:
 
 
 def test_every_type_and_look_up_is_replayed() -> None:
-    calls = table("aws_calls")
+    calls = table("aws", "calls")
     types = {kind for kind in calls if kind.startswith("aws:")}
     look_ups = {f"aws:index/{name}:{name}" for name in calls["invokes"]}
     assert types | look_ups | {"configuration"} == set(SEQUENCES)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sandbox.providers.target import Refused, Resource
+from sandbox.errors import RefusedError
+from sandbox.providers.target import Resource
 from sandbox.wire.values import Secret
 from tests.support.sandbox.clouds.served import Client
 from tests.support.sandbox.providers.aws_things import PASSWORD, WORLD
@@ -57,7 +58,7 @@ def test_a_thing_that_is_gone_reads_as_gone_and_cannot_be_changed(account: World
     account.up("eip")
     account.client("ec2").release_address(AllocationId=account.live["eip"].id)
     assert account.read("eip") is None
-    with pytest.raises(Refused, match="is not there any more; a refresh takes it out of the state"):
+    with pytest.raises(RefusedError, match="is not there any more; a refresh takes it out of the state"):
         account.change("eip")
 
 
@@ -65,7 +66,7 @@ def test_a_secret_value_is_in_no_message(account: World, capfd: pytest.CaptureFi
     account.up("parameters", "subnets", "pods", "key", "role")
     for password in ("short", f"has a space and {PASSWORD}", PASSWORD * 8):
         wanted = account.resource("database", password=Secret(password))
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RefusedError) as refused:
             account.target.create(wanted)
         assert password not in str(refused.value) and "Password" in str(refused.value)
     account.up("database")
@@ -97,14 +98,14 @@ def test_zones_are_the_regions_own(account: World) -> None:
 
 def test_a_type_without_a_row_is_refused(account: World) -> None:
     with pytest.raises(
-        Refused, match=r"has no aws:sqs/queue:Queue: add a row to sandbox/providers/aws_calls.toml"
+        RefusedError, match=r"has no aws:sqs/queue:Queue: add a row to sandbox/providers/aws/calls.toml"
     ):
         account.target.create(Resource("urn::q", "aws:sqs/queue:Queue", {"name": "q"}))
 
 
 def test_an_input_that_no_call_can_carry_is_refused_and_not_ignored(account: World) -> None:
     account.up("vpc")
-    with pytest.raises(Refused, match="mapCustomerOwnedIpOnLaunch: the API left it as it was"):
+    with pytest.raises(RefusedError, match="mapCustomerOwnedIpOnLaunch: the API left it as it was"):
         account.target.create(account.resource("c", mapCustomerOwnedIpOnLaunch=True))
 
 
@@ -176,7 +177,9 @@ def test_a_cluster_moves_to_other_subnets_and_groups_in_place(account: World) ->
     live = account.change("cluster", vpcConfig={**vpc, "subnetIds": wanted, "securityGroupIds": groups})
     assert live.outputs["vpcConfig"]["subnetIds"] == wanted
     assert live.outputs["vpcConfig"]["securityGroupIds"] == groups
-    with pytest.raises(Refused, match="at least two different AZs, and belong to the VPC of the cluster"):
+    with pytest.raises(
+        RefusedError, match="at least two different AZs, and belong to the VPC of the cluster"
+    ):
         account.change("cluster", vpcConfig={**vpc, "subnetIds": wanted[:1]})
 
 

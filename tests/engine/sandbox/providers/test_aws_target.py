@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from sandbox.providers.aws_requests import Clients
-from sandbox.providers.aws_target import MARK, Talk
+from sandbox.errors import RefusedError
+from sandbox.providers.aws.target import MARK, AwsCall
 from sandbox.providers.diff import changes
 from sandbox.providers.resource_types import table
-from sandbox.providers.target import Refused, Resource
+from sandbox.providers.target import Resource
+from sandbox.wire.aws_requests import Clients
 from sandbox.wire.values import Secret
 from tests.support.sandbox.providers.aws_things import WORLD
 from tests.support.sandbox.providers.aws_world import World, world
@@ -56,7 +57,7 @@ def test_every_aws_type_of_the_program_has_a_row_and_is_tried() -> None:
         used.update(re.findall(r"aws\.(\w+\.[A-Z]\w+)\(", file.read_text()))
     rows = {
         token: token.split(":")[1].split("/")[0] + "." + token.split(":")[2]
-        for token in table("aws_calls")
+        for token in table("aws", "calls")
         if ":" in token
     }
     assert used and used <= set(rows.values())
@@ -126,7 +127,7 @@ def test_a_request_is_checked_by_the_service_model(
     everything: World, name: str, changed: dict[str, Any], said: str
 ) -> None:
     wanted = replace(everything.resource(name, **changed), id="")
-    with pytest.raises(Refused, match=said):
+    with pytest.raises(RefusedError, match=said):
         everything.target.create(wanted)
 
 
@@ -139,17 +140,17 @@ def test_a_clients_connection_needs_nothing_of_the_users(monkeypatch: pytest.Mon
 
 def test_a_refused_look_up_is_a_refusal(everything: World, monkeypatch: pytest.MonkeyPatch) -> None:
     asks = {"service": "iam", "call": "GetRole", "with": {"RoleName": "<name>"}, "take": "@"}
-    monkeypatch.setitem(table("aws_calls")["invokes"], "getRole", asks)
-    with pytest.raises(Refused, match=r"^GetRole: NoSuchEntity: "):
+    monkeypatch.setitem(table("aws", "calls")["invokes"], "getRole", asks)
+    with pytest.raises(RefusedError, match=r"^GetRole: NoSuchEntity: "):
         everything.target.invoke("aws:iam/getRole:getRole", {"name": "nobody"}, {})
 
 
 def test_a_refused_look_up_of_a_step_shows_no_secret(everything: World) -> None:
     token, inputs = "aws:iam/policy:Policy", {"name": "x", "description": Secret("pipe-secret")}
     resource = Resource("urn:pulumi:dev::pipe::x::x", token, inputs, {}, "arn:aws:iam::1:policy/pipe-secret")
-    talk = Talk(everything.target.clients, resource)
+    talk = AwsCall(everything.target.clients, resource)
     versions = {"call": "ListPolicyVersions", "with": {"PolicyArn": "<id>"}, "take": "Versions"}
-    with pytest.raises(Refused, match=r"^ListPolicyVersions: NoSuchEntity: .*\[secret\]") as found:
+    with pytest.raises(RefusedError, match=r"^ListPolicyVersions: NoSuchEntity: .*\[secret\]") as found:
         talk.call({"call": "GetPolicy", "for": versions})
     assert "pipe-secret" not in str(found.value)
     assert talk.call({"call": "GetPolicy", "for": versions}, gone=True) is None

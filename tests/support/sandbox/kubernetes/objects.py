@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from sandbox.clouds.kubernetes.api import Json
-from sandbox.providers.kubernetes_target import KubernetesTarget
-from sandbox.providers.target import Live, Resource
+from sandbox.providers.kubernetes.target import KubernetesTarget
+from sandbox.providers.target import LiveResource, Resource
 from tests.drills.sandbox.kubernetes.test_life import KUBECONFIG
 from tests.support.sandbox.kubernetes.fixtures import Cluster, until
 
-BEFORE = Live("", {}, {})
+BEFORE = LiveResource("", {}, {})
 NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "pipe"}}
 DEPLOYMENT: Json = {
     "apiVersion": "apps/v1",
@@ -183,7 +183,7 @@ def target(empty: Cluster) -> Generator[KubernetesTarget]:
 
 
 @pytest.fixture
-def web(target: KubernetesTarget) -> Generator[Live]:
+def web(target: KubernetesTarget) -> Generator[LiveResource]:
     live = target.create(resource(DEPLOYMENT))
     yield live
     target.delete(resource(DEPLOYMENT, id=live.id))

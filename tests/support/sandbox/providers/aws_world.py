@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.clouds.aws.api import AwsApi
-from sandbox.providers.aws_target import AwsTarget
+from sandbox.providers.aws.target import AwsTarget
 from sandbox.providers.diff import Change, changes
-from sandbox.providers.target import Live, Resource
-from sandbox.providers.templates import fill
+from sandbox.providers.target import LiveResource, Resource
 from sandbox.wire import schema
+from sandbox.wire.templates import fill
 from sandbox.wire.values import each, plain, project
 from tests.support.sandbox.clouds.served import served
 from tests.support.sandbox.providers.aws_things import WORLD
@@ -24,7 +24,7 @@ class World:
     def __init__(self, url: str) -> None:
         self.url = url
         self.target = AwsTarget(url)
-        self.live: dict[str, Live] = {}
+        self.live: dict[str, LiveResource] = {}
 
     def client(self, service: str, region: str = "ap-northeast-1") -> Any:
         """A client as anybody has it."""
@@ -43,15 +43,15 @@ class World:
             f"urn:pulumi:dev::pipe::{token}::{name}", token, filled, config, found.id if found else ""
         )
 
-    def up(self, *names: str) -> Live:
+    def up(self, *names: str) -> LiveResource:
         """Bring up these and what they need; the last one."""
         for name in names:
             if name not in self.live:
                 self.up(*needs(WORLD[name][1]))
                 self.live[name] = self.target.create(self.resource(name))
-        return self.live[names[-1]] if names else Live("", {}, {})
+        return self.live[names[-1]] if names else LiveResource("", {}, {})
 
-    def read(self, name: str) -> Live | None:
+    def read(self, name: str) -> LiveResource | None:
         return self.target.read(self.resource(name), self.live[name].outputs)
 
     def differences(self, name: str, wanted: Resource) -> list[Change]:
@@ -60,9 +60,9 @@ class World:
         assert live is not None, name
         return changes(project(live.inputs, given, schema.maps(wanted.type)), given)
 
-    def change(self, name: str, /, **changed: Any) -> Live:
+    def change(self, name: str, /, **changed: Any) -> LiveResource:
         """Change it in place, as a program would that gave what was given before."""
-        before = Live(self.live[name].id, self.resource(name).inputs, self.live[name].outputs)
+        before = LiveResource(self.live[name].id, self.resource(name).inputs, self.live[name].outputs)
         self.live[name] = self.target.update(self.resource(name, **changed), before)
         return self.live[name]
 

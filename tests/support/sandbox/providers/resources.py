@@ -3,7 +3,7 @@
 from copy import copy
 from typing import Any
 
-from sandbox.providers import packages
+from sandbox.providers.server import packages
 from sandbox.providers.target import Package, Resource, Target
 
 VPC = "aws:ec2/vpc:Vpc"

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sandbox.providers.rest import RestTarget
-from sandbox.providers.target import Live, Resource
+from sandbox.providers.target import LiveResource, Resource
 from sandbox.wire.values import project
 
 
@@ -58,7 +58,7 @@ def live_through(target: RestTarget, case: Case) -> None:
 
     if case.change:
         other = case.resource(made.id, **case.change)
-        target.plan_update(other, Live(made.id, wanted.inputs, made.outputs))
+        target.plan_update(other, LiveResource(made.id, wanted.inputs, made.outputs))
         after = target.update(other, made)
         assert after.id == made.id and there(target, other) == other.inputs
 

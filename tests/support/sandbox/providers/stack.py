@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pulumi import automation
 
-from sandbox.providers import serve
+from sandbox.providers.server import serve
 from tests.support.policies.engine import command
 
 Operation = Literal["preview", "up", "refresh", "destroy", "cancel"]

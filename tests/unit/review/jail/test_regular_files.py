@@ -7,40 +7,40 @@ import pytest
 
 from review import engine_run
 from review.jail.regular_files import read_bytes, read_text
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 
 
 def test_a_regular_file_is_read_up_to_its_bound(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"x" * 10)
     assert read_bytes(file, 10) == b"x" * 10
-    with pytest.raises(Fault, match=r"larger than 9 bytes"):
+    with pytest.raises(CommandError, match=r"larger than 9 bytes"):
         read_bytes(file, 9)
 
 
 def test_a_fifo_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "events.jsonl")
-    with pytest.raises(Fault, match="is a FIFO, and only regular files are read"):
+    with pytest.raises(CommandError, match="is a FIFO, and only regular files are read"):
         engine_run.read(tmp_path / "events.jsonl")
 
 
 def test_a_link_to_an_endless_device_is_refused(tmp_path: Path) -> None:
     (tmp_path / "plan.json").symlink_to("/dev/zero")
-    with pytest.raises(Fault, match="is a link"):
+    with pytest.raises(CommandError, match="is a link"):
         engine_run.read(tmp_path / "plan.json")
-    with pytest.raises(Fault, match="is a device"):
+    with pytest.raises(CommandError, match="is a device"):
         read_bytes(tmp_path / "plan.json", follow_links=True)
 
 
 def test_a_sparse_file_takes_no_memory(tmp_path: Path) -> None:
     with (tmp_path / "ledger.jsonl").open("wb") as file:
         file.truncate(2**40)
-    with pytest.raises(Fault, match="larger than"):
+    with pytest.raises(CommandError, match="larger than"):
         engine_run.read(tmp_path / "ledger.jsonl")
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Fault, match="is a folder"):
+    with pytest.raises(CommandError, match="is a folder"):
         read_bytes(tmp_path)
 
 

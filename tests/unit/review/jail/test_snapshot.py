@@ -11,7 +11,7 @@ import pytest
 from review.comparison import find_base
 from review.jail import snapshot
 from review.jail.snapshot import Snapshot, copy_code, copy_commit, copy_tracked, untracked
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 
 IDENTITY = ("-c", "user.name=x", "-c", "user.email=x@example.com")
 
@@ -98,7 +98,7 @@ def test_a_folder_that_became_a_link_is_not_read_through(tree: Path, tmp_path: P
 def test_a_sparse_file_is_refused(tree: Path, tmp_path: Path) -> None:
     with (tree / "run.sh").open("wb") as file:
         file.truncate(2**40)
-    with pytest.raises(Fault, match=r"run\.sh is larger than"):
+    with pytest.raises(CommandError, match=r"run\.sh is larger than"):
         copy_tracked(tree, tmp_path / "copy")
 
 
@@ -106,13 +106,13 @@ def test_a_tree_without_end_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setattr(snapshot, "LARGEST_TREE", 10)
     copy = Snapshot(tmp_path / "copy")
     copy.add_file("one", io.BytesIO(b"x" * 8))
-    with pytest.raises(Fault, match="the tree is larger than 10 bytes"):
+    with pytest.raises(CommandError, match="the tree is larger than 10 bytes"):
         copy.add_file("other", io.BytesIO(b"x" * 8))
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../outside", "a/../../outside"])
 def test_no_name_leads_out_of_a_copy(name: str, tmp_path: Path) -> None:
-    with pytest.raises(Fault, match="no path inside a tree"):
+    with pytest.raises(CommandError, match="no path inside a tree"):
         Snapshot(tmp_path / "copy").add_file(name, io.BytesIO(b""))
 
 
@@ -142,10 +142,10 @@ def test_code_outside_a_repository_is_copied_as_it_is(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_no_repository_says_so(tmp_path: Path) -> None:
-    with pytest.raises(Fault, match="not a git repository"):
+    with pytest.raises(CommandError, match="not a git repository"):
         find_base(tmp_path, "main")
 
 
 def test_a_base_that_looks_like_an_option_is_no_commit(tree: Path) -> None:
-    with pytest.raises(Fault, match="BASE=--all is no commit here"):
+    with pytest.raises(CommandError, match="BASE=--all is no commit here"):
         find_base(tree, "--all")

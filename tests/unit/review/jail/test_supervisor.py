@@ -17,7 +17,7 @@ from review.jail.messages import Request
 from review.jail.supervisor import Bounds, Command, evaluate, excess, time_limit
 from review.model import Report
 from review.status import Status
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 from tests.support.review import made
 
 ROOT = Path(__file__).parents[4]
@@ -61,21 +61,21 @@ def test_the_request_arrives_on_standard_input(tmp_path: Path) -> None:
 def test_what_is_no_report_of_an_evaluation_that_ended_well_is_none(
     program: str, message: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(Fault, match=message):
+    with pytest.raises(CommandError, match=message):
         run(tmp_path, program)
 
 
 def test_messages_without_end_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(messages, "LONGEST", 1000)
-    with pytest.raises(Fault, match="more than 1,000 bytes at once"):
+    with pytest.raises(CommandError, match="more than 1,000 bytes at once"):
         run(tmp_path, "while True: print('x' * 1000, end='')")
     monkeypatch.setattr(messages, "MOST", 10)
-    with pytest.raises(Fault, match="more than 10 messages"):
+    with pytest.raises(CommandError, match="more than 10 messages"):
         run(tmp_path, """while True: print('{"kind": "line", "text": "x"}')""")
 
 
 def test_errors_without_end_are_not_kept(tmp_path: Path) -> None:
-    with pytest.raises(Fault) as error:
+    with pytest.raises(CommandError) as error:
         run(tmp_path, "import sys; sys.stderr.write('x' * 10**7); sys.exit(3)")
     assert len(str(error.value)) < 5000
 
@@ -86,7 +86,7 @@ def test_memory_without_end_is_stopped(tmp_path: Path) -> None:
         subprocess.Popen([sys.executable, "-c", "import time; held = b'x' * 200 * 2**20; time.sleep(60)"])
         time.sleep(60)
     """
-    with pytest.raises(Fault, match="of memory, of 104,857,600 that they may"):
+    with pytest.raises(CommandError, match="of memory, of 104,857,600 that they may"):
         run(tmp_path, program, Bounds(memory=100 * 2**20))
 
 
@@ -96,7 +96,7 @@ def test_processes_without_end_are_stopped(tmp_path: Path) -> None:
         started = [subprocess.Popen(["sleep", "7318"]) for _ in range(20)]
         time.sleep(60)
     """
-    with pytest.raises(Fault, match="processes, of 10 that it may"):
+    with pytest.raises(CommandError, match="processes, of 10 that it may"):
         run(tmp_path, program, Bounds(processes=10))
     assert not _running("sleep", "7318")
 
@@ -118,7 +118,10 @@ def test_threads_are_counted() -> None:
 
 
 def test_what_never_ends_is_stopped_by_the_outer_limit(tmp_path: Path) -> None:
-    with pytest.raises(Fault, match=r"stopped after 0.01 minutes; --minutes allows more"), time_limit(0.6):
+    with (
+        pytest.raises(CommandError, match=r"stopped after 0.01 minutes; --minutes allows more"),
+        time_limit(0.6),
+    ):
         run(tmp_path, "import subprocess; subprocess.run(['sleep', '7319'])")
     assert not _running("sleep", "7319")
 

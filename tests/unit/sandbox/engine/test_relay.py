@@ -15,7 +15,7 @@ from sandbox.engine import relay
 SANDBOX = """
 import sys, time
 from sandbox.engine import relay
-with relay.lay({"aws": int(sys.argv[1])}) as (ports, tell):
+with relay.open_relay({"aws": int(sys.argv[1])}) as (ports, tell):
     tell(int(sys.argv[2]))
     print(ports["aws"], flush=True)
     time.sleep(60)
@@ -62,7 +62,7 @@ def test_each_port_has_a_line_that_carries_both_ways(provider: socket.socket) ->
     whole = os.urandom(2**22)  # more than buffers hold
     with (
         socket.create_server((relay.HOST, 0)) as other,
-        relay.lay({"aws": port_of(provider), "tls": port_of(other)}) as (ports, _),
+        relay.open_relay({"aws": port_of(provider), "tls": port_of(other)}) as (ports, _),
     ):
         assert list(ports) == ["aws", "tls"]
         for name, listening in (("aws", provider), ("tls", other)):
@@ -92,7 +92,7 @@ def test_the_engine_is_over_before_it_hears_that_the_sandbox_was_killed(provider
 def test_an_engine_that_has_ended_is_nobody_to_be_killed(
     provider: socket.socket, engine: "subprocess.Popen[bytes]"
 ) -> None:
-    with relay.lay({"aws": port_of(provider)}) as (_, tell):
+    with relay.open_relay({"aws": port_of(provider)}) as (_, tell):
         tell(engine.pid)
         tell(0)
     assert engine.poll() is None
@@ -101,7 +101,7 @@ def test_an_engine_that_has_ended_is_nobody_to_be_killed(
 def test_an_engine_is_ended_with_a_sandbox_that_gives_up(
     provider: socket.socket, engine: "subprocess.Popen[bytes]"
 ) -> None:
-    with pytest.raises(OSError, match="full"), relay.lay({"aws": port_of(provider)}) as (_, tell):
+    with pytest.raises(OSError, match="full"), relay.open_relay({"aws": port_of(provider)}) as (_, tell):
         tell(engine.pid)
         raise OSError("the disk is full")
     assert engine.wait(5) == -9

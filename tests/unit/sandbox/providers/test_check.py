@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.wire.schema import NoSuchType
+from sandbox.wire.schema import UnknownTypeError
 from sandbox.wire.values import UNKNOWN, Secret, each
 from tests.support.sandbox.providers import resources as r
 from tests.support.sandbox.providers.resources import VALID, Providers, changed
@@ -343,5 +343,5 @@ def test_a_wrong_field_of_an_object_is_refused(
 )
 def test_a_type_that_the_sdk_does_not_have_is_refused(providers: Providers, token: str):
     package = token.partition(":")[0]
-    with pytest.raises(NoSuchType, match=f"^pulumi-{package} has no resource type {token}$"):
+    with pytest.raises(UnknownTypeError, match=f"^pulumi-{package} has no resource type {token}$"):
         providers.faults(token, {})

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from sandbox.clouds.cloudflare.api import CloudflareApi
-from sandbox.providers.cloudflare import CloudflareTarget
-from sandbox.providers.target import Refused, Resource
-from sandbox.providers.tls import TlsTarget
+from sandbox.errors import RefusedError
+from sandbox.providers.cloudflare.package import CloudflareTarget
+from sandbox.providers.target import Resource
+from sandbox.providers.tls.target import TlsTarget
 from sandbox.wire.values import Json
 from tests.support.sandbox.clouds.served import Client, served
 from tests.support.sandbox.providers.rest import Case, live_through, there
@@ -187,7 +188,7 @@ def test_a_change_of_one_rule_is_seen_in_it(target: CloudflareTarget):
 def test_a_refusal_is_told_with_its_code(target: CloudflareTarget):
     target.create(CASES["record"].resource())
     path = f"/zones/{ZONE}/dns_records"
-    with pytest.raises(Refused) as error:
+    with pytest.raises(RefusedError) as error:
         target.create(CASES["record"].resource())
     assert str(error.value) == f"POST {path}: 400: 81058: An identical record already exists."
 
@@ -196,15 +197,17 @@ def test_a_zone_is_found_by_its_name_or_its_id(target: CloudflareTarget):
     found = target.invoke(GET_ZONE, {"zoneId": ZONE}, {})
     assert (found["name"], found["zoneId"], len(found["nameServers"])) == ("pipe.dev", ZONE, 2)
     for wrong in ({"zoneId": "0"}, {"filter": {"name": "nowhere"}}):
-        with pytest.raises(Refused, match=r"^0 zones are called (0|nowhere); exactly one is required$"):
+        with pytest.raises(RefusedError, match=r"^0 zones are called (0|nowhere); exactly one is required$"):
             target.invoke(GET_ZONE, wrong, {})
-    with pytest.raises(Refused, match="no answer to the look-up cloudflare:index/getUser:getUser"):
+    with pytest.raises(RefusedError, match="no answer to the look-up cloudflare:index/getUser:getUser"):
         target.invoke("cloudflare:index/getUser:getUser", {}, {})
 
 
 def test_a_type_that_has_no_api_is_refused(target: CloudflareTarget):
     token = "cloudflare:index/healthcheck:Healthcheck"
-    with pytest.raises(Refused, match=f"^the sandbox has no API for {token}; it has one for cloudflare:"):
+    with pytest.raises(
+        RefusedError, match=f"^the sandbox has no API for {token}; it has one for cloudflare:"
+    ):
         target.create(Resource("", token, {}))
 
 
@@ -225,10 +228,10 @@ def test_a_429_is_waited_for_as_long_as_it_says(target: CloudflareTarget):
 def test_what_fails_for_long_is_told(target: CloudflareTarget, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("time.sleep", lambda seconds: None)  # pyright: ignore
     fail(target, kind="reset")
-    with pytest.raises(Refused, match=r"no answer after 8 retries"):
+    with pytest.raises(RefusedError, match=r"no answer after 8 retries"):
         target.create(CASES["record"].resource())
     fail(target, kind="outage")
-    with pytest.raises(Refused, match=r"503: 10000: the sandbox was told to fail: outage$"):
+    with pytest.raises(RefusedError, match=r"503: 10000: the sandbox was told to fail: outage$"):
         target.create(CASES["record"].resource())
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from sandbox.clouds.datadog.api import DatadogApi
-from sandbox.providers.datadog import Datadog, DatadogTarget
+from sandbox.errors import RefusedError
+from sandbox.providers.datadog.package import Datadog, DatadogTarget
 from sandbox.providers.rest import body
-from sandbox.providers.target import Refused
 from sandbox.wire.values import UNKNOWN, Secret
 from tests.support.sandbox.clouds.served import served
 from tests.support.sandbox.providers.rest import Case, live_through, there
@@ -202,7 +202,9 @@ def test_what_a_log_based_metric_computes_is_told_once(target: DatadogTarget):
     assert "id" not in sent and sent["attributes"].keys() == {"filter", "group_by"}
     made = target.create(case.resource())
     assert made.id == "pipe.dev.proxy.errors"
-    with pytest.raises(Refused, match=r"409: Conflict: the metric pipe.dev.proxy.errors already exists$"):
+    with pytest.raises(
+        RefusedError, match=r"409: Conflict: the metric pipe.dev.proxy.errors already exists$"
+    ):
         target.create(case.resource())
 
 
@@ -223,7 +225,7 @@ def test_an_slo_alert_needs_its_objective_already_in_the_preview(target: Datadog
     inputs = {"name": "Burn", "type": "slo alert", "message": "m", "monitorThresholds": {"critical": "14.4"}}
     alert = Case(MONITOR, inputs | {"query": query.format(slo.id)}, {}, {})
     target.plan(alert.resource(query=UNKNOWN))
-    with pytest.raises(Refused, match=r"POST /api/v1/monitor/validate: 400: .* there is no other$"):
+    with pytest.raises(RefusedError, match=r"POST /api/v1/monitor/validate: 400: .* there is no other$"):
         target.plan(alert.resource(query=query.format("other")))
     live_through(target, alert)
 
@@ -234,7 +236,7 @@ def test_what_others_need_is_deleted_only_when_forced(target: DatadogTarget):
     widget = {"definition": {"type": "slo", "slo_id": made.id, "view_type": "detail"}}
     target.create(replace(CASES["dashboard"], inputs={"dashboard": json.dumps(BOARD | {"widgets": [widget]})})
         .resource())  # fmt: skip
-    with pytest.raises(Refused, match=r"409: SLO .* is used by Pipe dev$"):
+    with pytest.raises(RefusedError, match=r"409: SLO .* is used by Pipe dev$"):
         target.delete(slo.resource(made.id))
     target.delete(slo.resource(made.id, forceDelete=True))
     assert target.read(slo.resource(made.id), {}) is None
@@ -273,7 +275,7 @@ def test_planted_secrets_are_in_no_log(caplog: pytest.LogCaptureFixture):
         target, case = DatadogTarget(url), CASES["check of a page"]
         made = target.create(case.resource(requestHeaders=Secret({"X-Token": "hunter2"})))
         assert there(target, case.resource(made.id))["requestHeaders"] == {"X-Token": "hunter2"}
-        with pytest.raises(Refused) as error:
+        with pytest.raises(RefusedError) as error:
             target.create(case.resource(requestHeaders=Secret({"X-Token": 5}), name="hunter2"))
     assert "POST /api/v1/synthetics/tests/api" in caplog.text
     assert "hunter2" not in caplog.text + str(error.value)

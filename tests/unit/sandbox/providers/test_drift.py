@@ -8,10 +8,10 @@ import pytest
 from pulumi.runtime.proto import provider_pb2 as proto
 
 from sandbox.clouds.datadog.api import DatadogApi
-from sandbox.providers.aws import Aws
-from sandbox.providers.datadog import Datadog, DatadogTarget
+from sandbox.providers.aws.package import Aws
+from sandbox.providers.datadog.package import Datadog, DatadogTarget
 from sandbox.providers.provider import Provider
-from sandbox.providers.target import Live, Package, Resource, Target
+from sandbox.providers.target import LiveResource, Package, Resource, Target
 from sandbox.wire.values import Json, decode, encode
 from tests.support.sandbox.clouds.served import served
 from tests.support.sandbox.providers.aws_world import World, world
@@ -31,7 +31,7 @@ class Engine:
 
     provider: Provider
     resource: Resource
-    state: Live
+    state: LiveResource
 
     def refresh(self) -> Json:
         """The inputs that are there now; the state is what was found."""
@@ -41,7 +41,7 @@ class Engine:
                 properties=encode(self.state.outputs), inputs=encode(self.state.inputs), **self._about()
             ),
         )
-        self.state = Live(found.id, decode(found.inputs), decode(found.properties))
+        self.state = LiveResource(found.id, decode(found.inputs), decode(found.properties))
         return self.state.inputs
 
     def differences(self) -> dict[str, str]:
@@ -65,7 +65,7 @@ class Engine:
                 **self._about(),
             ),
         )
-        self.state = Live(self.state.id, self.resource.inputs, decode(found.properties))
+        self.state = LiveResource(self.state.id, self.resource.inputs, decode(found.properties))
 
     def _about(self) -> dict[str, Any]:
         return {"id": self.state.id, "urn": self.resource.urn, "type": self.resource.type}
@@ -74,11 +74,11 @@ class Engine:
         return getattr(self.provider, method)(request, cast(Any, Connection()))
 
 
-def engine(package: Package, target: Target, resource: Resource, live: Live) -> Engine:
+def engine(package: Package, target: Target, resource: Resource, live: LiveResource) -> Engine:
     provider = Provider(package, target)
     settings = proto.ConfigureRequest(args=encode(resource.config))
     provider.Configure(settings, cast(Any, Connection()))
-    return Engine(provider, resource, Live(live.id, resource.inputs, live.outputs))
+    return Engine(provider, resource, LiveResource(live.id, resource.inputs, live.outputs))
 
 
 @pytest.fixture(scope="module")

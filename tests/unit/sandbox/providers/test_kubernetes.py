@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.providers.kubernetes import Kubernetes
+from sandbox.providers.kubernetes.package import Kubernetes
 from sandbox.wire.values import UNKNOWN, Secret
 from tests.support.sandbox.providers.resources import RELEASE, SECRET, VALID, resource
 

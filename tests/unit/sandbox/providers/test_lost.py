@@ -10,10 +10,10 @@ from werkzeug.wrappers import Response
 
 from sandbox.clouds.cloudflare.api import CloudflareApi
 from sandbox.clouds.datadog.api import DatadogApi
-from sandbox.providers.cloudflare import CloudflareTarget
-from sandbox.providers.datadog import DatadogTarget
-from sandbox.providers.rest import Lost, RestTarget
-from sandbox.providers.target import Refused
+from sandbox.errors import RefusedError
+from sandbox.providers.cloudflare.package import CloudflareTarget
+from sandbox.providers.datadog.package import DatadogTarget
+from sandbox.providers.rest import RestTarget, UnconfirmedError
 from tests.support.sandbox.clouds.served import served
 from tests.support.sandbox.providers.rest import Case
 from tests.unit.sandbox.providers import test_cloudflare, test_datadog
@@ -60,7 +60,7 @@ def created_once(target: RestTarget, case: Case) -> None:
 
 
 def test_a_record_of_no_zone_is_refused_by_the_api() -> None:
-    with cloudflare("500", times=0) as target, pytest.raises(Refused, match=r"POST .*: 404: "):
+    with cloudflare("500", times=0) as target, pytest.raises(RefusedError, match=r"POST .*: 404: "):
         target.create(test_cloudflare.CASES["record"].resource(zoneId="0"))
 
 
@@ -86,7 +86,7 @@ def test_a_monitor_of_the_same_name_is_not_taken_for_it() -> None:
 
 def test_a_request_that_always_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda seconds: None)  # pyright: ignore
-    with served(Broken()) as url, pytest.raises(Lost, match=r"^POST /api/v1/monitor: 500: lost$"):
+    with served(Broken()) as url, pytest.raises(UnconfirmedError, match=r"^POST /api/v1/monitor: 500: lost$"):
         DatadogTarget(url).create(test_datadog.CASES["metric monitor"].resource())
 
 

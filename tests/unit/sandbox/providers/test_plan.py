@@ -13,7 +13,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from sandbox.providers.target import Live, Refused, Resource
+from sandbox.errors import RefusedError
+from sandbox.providers.target import LiveResource, Resource
 from sandbox.wire.values import UNKNOWN, Secret, plain
 from tests.support.sandbox.providers import resources as r
 from tests.support.sandbox.providers.resources import VALID, Providers, changed, resource
@@ -21,11 +22,13 @@ from tests.support.sandbox.providers.resources import VALID, Providers, changed,
 ROOT = Path(__file__).parents[4]
 
 
-def create(providers: Providers, token: str, inputs: dict[str, Any] | None = None, name: str = "it") -> Live:
+def create(
+    providers: Providers, token: str, inputs: dict[str, Any] | None = None, name: str = "it"
+) -> LiveResource:
     return providers.target(token).create(resource(token, inputs or VALID[token], name))
 
 
-def live(wanted: Resource, found: Live) -> Resource:
+def live(wanted: Resource, found: LiveResource) -> Resource:
     return replace(wanted, id=found.id)
 
 
@@ -123,10 +126,11 @@ def test_a_certificate_is_for_the_key_and_the_hosts_of_the_request(providers: Pr
     again = target.update(replace(wanted, id=found.id), found)
     assert again.outputs["certificate"] == found.outputs["certificate"]
     with pytest.raises(
-        Refused, match=r"^csr: origin-rsa does not fit the request's key, or it did not sign the request$"
+        RefusedError,
+        match=r"^csr: origin-rsa does not fit the request's key, or it did not sign the request$",
     ):
         create(providers, r.CERTIFICATE, {**inputs, "requestType": "origin-rsa"}, "other")
-    with pytest.raises(Refused, match=r"^csr: this is no certificate signing request in PEM: "):
+    with pytest.raises(RefusedError, match=r"^csr: this is no certificate signing request in PEM: "):
         create(providers, r.CERTIFICATE, {**inputs, "csr": "x"}, "another")
 
 
@@ -145,7 +149,7 @@ def test_a_key_makes_requests(providers: Providers):
 def test_what_the_sandbox_does_not_make_is_refused(providers: Providers):
     token = "tls:index/selfSignedCert:SelfSignedCert"
     message = f"the sandbox makes no {token}; it makes {r.KEY} and {r.REQUEST}"
-    with pytest.raises(Refused, match=f"^{message}$"):
+    with pytest.raises(RefusedError, match=f"^{message}$"):
         providers.target(token).plan(resource(token, {}))
 
 
@@ -175,7 +179,7 @@ UNANSWERED = {
 @pytest.mark.parametrize("token", UNANSWERED)
 def test_a_look_up_without_an_answer_is_refused(providers: Providers, token: str):
     message = f"the sandbox has no answer to the look-up {token}; it knows {UNANSWERED[token]}"
-    with pytest.raises(Refused, match=f"^{message}$"):
+    with pytest.raises(RefusedError, match=f"^{message}$"):
         providers.target(token).invoke(token, {}, {})
 
 
@@ -191,7 +195,7 @@ SECONDS = {"import": 0.5, "150 resources": 3.0}
 
 
 def test_it_costs_little_to_serve(providers: Providers):
-    measure = "import time; start = time.process_time(); import sandbox.providers; "
+    measure = "import time; start = time.process_time(); import sandbox.providers.server; "
     measure += "print(time.process_time() - start)"
     done = subprocess.run(
         [sys.executable, "-c", measure], capture_output=True, text=True, check=True, cwd=ROOT

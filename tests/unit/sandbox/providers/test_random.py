@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sandbox.errors import RefusedError
 from sandbox.providers.diff import changes
-from sandbox.providers.target import Refused
 from sandbox.wire.values import UNKNOWN, Secret, added, decode, encode, mark, merge, plain, project
 from tests.support.sandbox.providers.resources import VALID, Providers, changed, resource
 
@@ -90,7 +90,7 @@ def test_any_inputs_are_checked_and_none_crashes(
     try:
         if "UNKNOWN" not in repr(wanted.inputs):
             target.create(wanted)
-    except Refused as refused:
+    except RefusedError as refused:
         assert HIDDEN not in str(refused)
 
 

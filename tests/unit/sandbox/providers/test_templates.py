@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.providers.templates import broken, fill, search
+from sandbox.wire.templates import broken, fill, search
 from tests.support.sandbox.providers.aws_world import world
 
 TEXTS = ["it's", "\\", "a\\'b", "`", '"', "<region>", "' || 'x", "日本\n"]

@@ -10,15 +10,16 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from sandbox.providers.target import Live, Refused, Resource
-from sandbox.providers.tls import KEY, REQUEST, TlsTarget
+from sandbox.errors import RefusedError
+from sandbox.providers.target import LiveResource, Resource
+from sandbox.providers.tls.target import KEY, REQUEST, TlsTarget
 from sandbox.wire.values import UNKNOWN
 
 TLS = TlsTarget()
 ECDSA = {"algorithm": "ECDSA", "ecdsaCurve": "P256"}
 
 
-def create(token: str, inputs: dict[str, Any]) -> Live:
+def create(token: str, inputs: dict[str, Any]) -> LiveResource:
     return TLS.create(Resource("urn:pulumi:dev::pipe::it::it", token, inputs))
 
 
@@ -60,7 +61,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("token", "inputs", "said"), REFUSED)
 def test_what_cannot_be_made_is_refused(token: str, inputs: dict[str, Any], said: str):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(RefusedError) as error:
         create(token, inputs)
     assert str(error.value).endswith(said)
 
@@ -71,6 +72,6 @@ def test_what_was_made_stays_in_the_state_alone():
     assert TLS.find(own) == []
     assert TLS.read(own, made.outputs) == made
     assert TLS.plan(own)["privateKeyPem"] is UNKNOWN
-    with pytest.raises(Refused, match="cannot change; it is replaced"):
+    with pytest.raises(RefusedError, match="cannot change; it is replaced"):
         TLS.update(own, made)
     TLS.delete(own)

@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.clouds import process
 from sandbox.clouds.process import Targets
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import plugins
 from sandbox.toolchain.builds import cache_folder
@@ -106,7 +106,7 @@ def test_a_plugin_is_sent_to_the_targets_and_to_nobody_else(tmp_path: Path) -> N
 
 
 def test_plugins_without_targets_are_refused() -> None:
-    with pytest.raises(Fault, match=r"^PROVIDERS=real needs targets: leave TARGETS=none out\.$"):
+    with pytest.raises(CommandError, match=r"^PROVIDERS=real needs targets: leave TARGETS=none out\.$"):
         plugins.find(None, Progress())
 
 
@@ -117,7 +117,7 @@ sys.path.insert(0, {root!r})
 from concurrent.futures import ThreadPoolExecutor
 import grpc
 from pulumi.runtime.proto.provider_pb2_grpc import add_ResourceProviderServicer_to_server
-from sandbox.providers.{package} import {name}, {name}Target
+from sandbox.providers.{package}.package import {name}, {name}Target
 from sandbox.providers.provider import Provider
 
 class Plugin(Provider):

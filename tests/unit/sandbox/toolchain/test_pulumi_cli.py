@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.__main__ import main
-from sandbox.errors import Fault
+from sandbox.cli import main
+from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import builds, pulumi_cli
 
@@ -52,7 +52,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 
 def fault() -> str:
-    with pytest.raises(Fault) as found:
+    with pytest.raises(CommandError) as found:
         pulumi_cli.find(Progress())
     return str(found.value)
 

@@ -18,7 +18,7 @@ import yaml
 
 from sandbox.clouds.kubernetes import control_plane
 from sandbox.clouds.kubernetes.api import Api, ApiError
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import pulumi_cli
 from sandbox.toolchain.builds import Recipe
@@ -83,12 +83,12 @@ def test_another_minor_version_is_left_alone_and_named(machine: Machine, version
 def test_where_one_is_missing_there_is_none(machine: Machine, tmp_path: Path, name: str) -> None:
     machine.all_cached()[name].unlink()
     assert control_plane.find() is None
-    with pytest.raises(Fault, match="`make control-plane` builds it, once"):
+    with pytest.raises(CommandError, match="`make control-plane` builds it, once"):
         control_plane.start(tmp_path)
 
 
 def test_without_go_building_says_what_to_install(machine: Machine) -> None:
-    with pytest.raises(Fault) as fault:
+    with pytest.raises(CommandError) as fault:
         control_plane.build(Progress())
     assert str(fault.value) == (
         "no kube-apiserver and kube-controller-manager and kube-scheduler and kubectl 1.34.4 in "
@@ -293,7 +293,7 @@ def test_its_end_leaves_no_process(started: Path) -> None:
 def test_a_server_that_ends_at_once_is_named(machine: Machine, tmp_path: Path) -> None:
     machine.all_cached()
     ended = r"does not get as far as that its certificate is made: (etcd|kube-apiserver) has ended"
-    with pytest.raises(Fault, match=ended):
+    with pytest.raises(CommandError, match=ended):
         control_plane.start(tmp_path)
     assert children() == {}
 

@@ -17,7 +17,7 @@ LATEST_REASONS = 5  # how many reasons a message gives
 WORDS = jinja2.Environment(undefined=jinja2.ChainableUndefined, trim_blocks=True)
 
 
-class Stuck(Exception):
+class StuckError(Exception):
     """An object that does not get ready, and never will or took too long; the message says why."""
 
 
@@ -26,8 +26,8 @@ def wait(
 ) -> Json:
     """Return the object once it is ready, or once the one with the uid `gone` is deleted.
 
-    Raises `Stuck` after `seconds` (0: at once), as the provider does, or after `patience` seconds in which
-    nothing has changed.
+    Raises `StuckError` after `seconds` (0: at once), as the provider does, or after `patience` seconds in
+    which nothing has changed.
     """
     started = changed = time.monotonic()
     before, explained, reasons = "", False, ""
@@ -35,10 +35,10 @@ def wait(
         found = api.get(path)
         try:
             missing = _held(found, gone) if gone else _missing(api, found)
-        except Stuck as stuck:
+        except StuckError as stuck:
             # The pods of a Job whose deadline has passed are deleted, and their reasons with them.
             lost = [line for line in reasons.splitlines() if line and line not in str(stuck)]
-            raise Stuck("\n".join([str(stuck), *lost])) from None
+            raise StuckError("\n".join([str(stuck), *lost])) from None
         if not missing:
             return found or {}
         now = time.monotonic()
@@ -52,7 +52,7 @@ def wait(
             after = f" after {now - started:.0f} s" if seconds else ""
             if not gone and patience < now - changed and now - started <= seconds:
                 after += f", {patience:.0f} of them without any change (the provider waits {seconds:.0f} s)"
-            raise Stuck(f"not {'gone' if gone else 'ready'}{after}: {missing}{why(api, found)}")
+            raise StuckError(f"not {'gone' if gone else 'ready'}{after}: {missing}{why(api, found)}")
         time.sleep(POLL_SECONDS)
 
 
@@ -90,14 +90,14 @@ def why(api: Api, found: Json | None) -> str:
 
 def _reasons(of: str, found: Json) -> list[str]:
     words = {**found, "condition": functools.partial(condition, found)}
-    return WORDS.from_string(table("kubernetes_ready")["reasons"][of]).render(words).splitlines()
+    return WORDS.from_string(table("kubernetes", "readiness")["reasons"][of]).render(words).splitlines()
 
 
 @functools.cache
 def _rows() -> list[tuple[list[str], Callable[..., Any], jinja2.Template, bool]]:
     return [
         (row["of"], WORDS.compile_expression(row["lacks"]), WORDS.from_string(text), "failed" in row)
-        for row in table("kubernetes_ready")["row"]
+        for row in table("kubernetes", "readiness")["row"]
         if (text := row.get("failed") or row["say"])
     ]
 
@@ -105,12 +105,12 @@ def _rows() -> list[tuple[list[str], Callable[..., Any], jinja2.Template, bool]]
 def _missing(api: Api, found: Json | None) -> str:
     """What an object still lacks, in words; empty when it is ready."""
     if found is None:
-        raise Stuck("it was deleted meanwhile")
+        raise StuckError("it was deleted meanwhile")
     asking = {"get": api.get, "items": api.items, "condition": functools.partial(condition, found)}
     for kinds, lacks, text, failed in _rows():
         if f"{found['apiVersion']} {found['kind']}" in kinds and lacks(**found, **asking):
             said = text.render(**found, **asking)
             if failed:
-                raise Stuck(said + why(api, found))
+                raise StuckError(said + why(api, found))
             return said
     return ""

@@ -2,8 +2,8 @@
 
 from typing import Any, cast
 
-from sandbox.providers.kubernetes import HIDDEN, SECRET
-from sandbox.providers.target import Live, Resource
+from sandbox.providers.kubernetes.package import HIDDEN, SECRET
+from sandbox.providers.target import LiveResource, Resource
 from sandbox.wire.values import Json, Secret, mark
 
 
@@ -25,12 +25,12 @@ def leave(body: Json, path: str, manager: str, found: Json) -> None:
         body[last] = found[last]
 
 
-def live(resource: Resource, found: Json, inputs: Json, manager: str) -> Live:
+def live(resource: Resource, found: Json, inputs: Json, manager: str) -> LiveResource:
     """What the engine keeps of an object, as checkpointObject has it: values of a Secret are marked."""
     kept = cast(Json, mark(without_managers(found), secrets(resource)))
     given = mark(mark(inputs, resource.inputs), secrets(resource))
     own = {"__inputs": given, "__initialApiVersion": found["apiVersion"], "__fieldManager": manager}
-    return Live(ident(found), inputs, kept | own)
+    return LiveResource(ident(found), inputs, kept | own)
 
 
 def secrets(resource: Resource) -> Json:

@@ -17,7 +17,7 @@ from sandbox.clouds import process
 from sandbox.clouds.process import Targets
 from sandbox.engine import lock, policy_pack, relay
 from sandbox.engine.process import DONE, Session
-from sandbox.errors import Fault
+from sandbox.errors import CommandError
 from sandbox.progress import Progress, name_of
 from sandbox.summary import Phase
 from sandbox.toolchain import plugins
@@ -31,15 +31,17 @@ SETTLE_SECONDS = 1.0  # how long a request of a run that was killed may still be
 Serve = Callable[[Path, Targets | None], AbstractContextManager[dict[str, int]]]
 """Starts the providers of a stack's folder, with what is behind them; gives the port of each package."""
 
-LeftOver = Callable[[Targets, Iterable[dict[str, Any]], list[dict[str, Any]]], dict[str, str]]
+FindUnrecorded = Callable[[Targets, Iterable[dict[str, Any]], list[dict[str, Any]]], dict[str, str]]
 """What creations that were cut off have left in the targets: ids by URN, of those and a state."""
 
 
-def perform(session: Session, serve: Serve, left_over: LeftOver | None, args: Namespace) -> int:
-    """Run `up`, `preview`, `refresh` or `down`; the exit code. Without `left_over` there are no targets."""
+def perform(session: Session, serve: Serve, find_unrecorded: FindUnrecorded | None, args: Namespace) -> int:
+    """Run `up`, `preview`, `refresh` or `down`; return the exit code."""
     stack, progress, operation = session.stack, session.progress, args.command
     if (free := shutil.disk_usage(stack.folder).free >> 20) < NEEDED_MEGABYTES:
-        raise Fault(f"{stack.folder} has {free} MB left on its disk; free {NEEDED_MEGABYTES} MB or more.")
+        raise CommandError(
+            f"{stack.folder} has {free} MB left on its disk; free {NEEDED_MEGABYTES} MB or more."
+        )
     gc.set_threshold(50_000, 50, 50)  # by default a third of an up goes into walks through the SDKs' objects
     torn = workspace.mend_state(stack)
     begun = any(workspace.state(stack, part) for part in ("resources", "pending_operations"))
@@ -49,7 +51,7 @@ def perform(session: Session, serve: Serve, left_over: LeftOver | None, args: Na
     protected = _protected(stack) if operation == "down" else set[str]()
     if protected and not args.yes:
         _confirm(stack, protected, progress)
-    targets = target_selection.find(stack, args.targets, progress) if left_over else None
+    targets = target_selection.find(stack, args.targets, progress) if find_unrecorded else None
     installed = plugins.find(targets, progress) if args.providers == "real" else plugins.NONE
     for name in filter(workspace.OF_CALLERS.match, list(os.environ)):
         del os.environ[name]
@@ -58,17 +60,17 @@ def perform(session: Session, serve: Serve, left_over: LeftOver | None, args: Na
     _make_ready(session, installed.settings, args.throwaway)
     mild, judged = args.throwaway and operation == "up", args.policies and operation in ("up", "preview")
     pack = policy_pack.flags(stack, advisory=mild) if judged else []
-    with serve(stack.folder, targets) as served, relay.lay(served) as (ports, session.tell):
+    with serve(stack.folder, targets) as served, relay.open_relay(served) as (ports, session.announce_engine):
         session.ports = {name: port for name, port in ports.items() if name not in installed.programs}
         session.more = installed.environment | (workspace.VARIABLES["throwaway"] if args.throwaway else {})
         # What somebody changed or deleted by hand is put back, as scripts/deploy.sh does on real stacks.
         # Without targets there is nothing to compare with, and a throwaway state is left as it is.
-        real = targets is not None or left_over is None
+        real = targets is not None or find_unrecorded is None
         compare = ["--refresh"] if begun and real and not args.throwaway else []
         if operation == "preview":
             flags = ["--json", "--show-sames", *compare, *pack]
             return _finish(session, operation, *session.operate(operation, *flags))
-        if (settled := _settle(session, targets, left_over)) != DONE:
+        if (settled := _settle(session, targets, find_unrecorded)) != DONE:
             return settled
         if operation == "down":
             return _down(session, args, installed.settings)
@@ -107,7 +109,7 @@ def _make_ready(session: Session, settings: dict[str, str], throwaway: bool) -> 
                 hidden.write(f"{value}\n")
 
 
-def _settle(session: Session, targets: Targets | None, left_over: LeftOver | None) -> int:
+def _settle(session: Session, targets: Targets | None, find_unrecorded: FindUnrecorded | None) -> int:
     """Enter what a killed run did create into the state, as a person would import it; drop the rest."""
     stack = session.stack
     pending = workspace.state(stack, "pending_operations")
@@ -115,10 +117,10 @@ def _settle(session: Session, targets: Targets | None, left_over: LeftOver | Non
         return DONE
     names = sorted(f"{each['type']} {name_of(each['resource']['urn'])}" for each in pending)
     session.progress.step(f"the last run was cut off while {', '.join(names)}; refreshing first")
-    if targets and left_over:
+    if targets and find_unrecorded:
         creating = (each["resource"] for each in pending if each["type"] == "creating")
         time.sleep(SETTLE_SECONDS)
-        found = left_over(targets, creating, workspace.state(stack, "resources"))
+        found = find_unrecorded(targets, creating, workspace.state(stack, "resources"))
         workspace.adopt(stack, found)
         for urn, ident in found.items():
             session.progress.step(f"{name_of(urn)} was created before: it is {ident}")
@@ -145,9 +147,11 @@ def _confirm(stack: Stack, protected: set[str], progress: Progress) -> None:
     )
     by_flag = f"make down STACK={stack.name} FLAGS=--yes"
     if not sys.stdin.isatty():
-        raise Fault(f"nothing was destroyed: there is no terminal to confirm it on. Add --yes: {by_flag}")
+        raise CommandError(
+            f"nothing was destroyed: there is no terminal to confirm it on. Add --yes: {by_flag}"
+        )
     if progress.ask(f"Type {stack.name} to destroy it: ") != stack.name:
-        raise Fault(f"nothing was destroyed: not confirmed. Without a question: {by_flag}")
+        raise CommandError(f"nothing was destroyed: not confirmed. Without a question: {by_flag}")
 
 
 def _down(session: Session, args: Namespace, settings: Mapping[str, str]) -> int:

@@ -2,9 +2,10 @@
 
 from typing import Any, cast
 
+from sandbox.errors import RefusedError
 from sandbox.providers.plan import Plan
 from sandbox.providers.resource_types import digits, table
-from sandbox.providers.target import Live, Refused, Resource
+from sandbox.providers.target import LiveResource, Resource
 from sandbox.wire.values import Json, merge
 
 KEY = "tls:index/privateKey:PrivateKey"
@@ -18,18 +19,18 @@ class TlsTarget(Plan):
         _maker(resource)
         return super(Plan, self).plan(resource)
 
-    def create(self, resource: Resource) -> Live:
+    def create(self, resource: Resource) -> LiveResource:
         made = _maker(resource)(resource.known)
-        return Live(digits(str(made), 40), resource.inputs, merge(made, resource.inputs))
+        return LiveResource(digits(str(made), 40), resource.inputs, merge(made, resource.inputs))
 
-    def update(self, resource: Resource, before: Live) -> Live:
-        raise Refused(f"a {resource.type} cannot change; it is replaced")
+    def update(self, resource: Resource, before: LiveResource) -> LiveResource:
+        raise RefusedError(f"a {resource.type} cannot change; it is replaced")
 
 
 def _maker(resource: Resource) -> Any:
     makers = {KEY: _key, REQUEST: _request}
     if resource.type not in makers:
-        raise Refused(f"the sandbox makes no {resource.type}; it makes {KEY} and {REQUEST}")
+        raise RefusedError(f"the sandbox makes no {resource.type}; it makes {KEY} and {REQUEST}")
     return makers[resource.type]
 
 
@@ -38,7 +39,9 @@ def _key(given: Json) -> Json:
     from cryptography.hazmat.primitives.asymmetric import ec
 
     if (asked := (given["algorithm"], given.get("ecdsaCurve"))) != ("ECDSA", "P256"):
-        raise Refused(f"algorithm, ecdsaCurve: the sandbox makes no keys of {asked}; it makes ECDSA on P256")
+        raise RefusedError(
+            f"algorithm, ecdsaCurve: the sandbox makes no keys of {asked}; it makes ECDSA on P256"
+        )
     key = ec.generate_private_key(ec.SECP256R1())
     public, form, pem = key.public_key(), serialization.PrivateFormat, serialization.Encoding.PEM
 
@@ -58,11 +61,11 @@ def _request(given: Json) -> Json:
     from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
     if others := ", ".join(sorted(given.keys() - {"privateKeyPem", "subject", "dnsNames"})):
-        raise Refused(f"{others}: the sandbox makes requests with a subject and dnsNames only")
+        raise RefusedError(f"{others}: the sandbox makes requests with a subject and dnsNames only")
     try:
         key: Any = load_pem_private_key(str(given.get("privateKeyPem")).encode(), None)
     except (ValueError, TypeError) as error:
-        raise Refused("privateKeyPem: this is no private key in PEM") from error
+        raise RefusedError("privateKeyPem: this is no private key in PEM") from error
     subject = cast(Json, given.get("subject") or {})
     parts = [
         x509.NameAttribute(getattr(x509.NameOID, name), str(subject[key]))

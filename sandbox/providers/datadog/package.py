@@ -4,7 +4,7 @@ from typing import cast
 
 from sandbox.providers.plan import Plan
 from sandbox.providers.rest import RestPackage, RestTarget, body
-from sandbox.providers.target import Live, Resource
+from sandbox.providers.target import LiveResource, Resource
 from sandbox.wire.values import Json, plain
 
 MONITOR = "datadog:index/monitor:Monitor"
@@ -54,7 +54,7 @@ class DatadogTarget(RestTarget):
         self._validate(resource)
         return super().plan(resource)
 
-    def plan_update(self, resource: Resource, before: Live) -> Json:
+    def plan_update(self, resource: Resource, before: LiveResource) -> Json:
         self._validate(resource)
         return super().plan_update(resource, before)
 

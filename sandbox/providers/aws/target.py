@@ -9,16 +9,16 @@ from typing import Any, cast
 
 from botocore.model import StructureShape
 
-from sandbox.providers import aws_requests
-from sandbox.providers.answers import aligned, members
-from sandbox.providers.aws import AwsPlan
-from sandbox.providers.aws_requests import BARE, Clients, operation, told
+from sandbox.errors import RefusedError
+from sandbox.providers.api_values import aligned, members
+from sandbox.providers.aws.package import AwsPlan
 from sandbox.providers.diff import changes
-from sandbox.providers.plan import ACCOUNT, REGION
-from sandbox.providers.resource_types import digits, kind, table
-from sandbox.providers.target import Live, Refused, Resource
-from sandbox.providers.templates import fill, search, text
-from sandbox.wire import schema
+from sandbox.providers.resource_types import digits, resource_type, table
+from sandbox.providers.target import LiveResource, Resource
+from sandbox.wire import aws_requests, schema
+from sandbox.wire.aws_account import ACCOUNT, REGION
+from sandbox.wire.aws_requests import BARE, Clients, operation, told
+from sandbox.wire.templates import fill, search, text
 from sandbox.wire.values import Json, plain, project, secret_texts
 
 MARK = "sandbox:made-for"
@@ -29,7 +29,7 @@ GONE = re.compile(r"NotFound|NoSuch|^404$")
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """What a type's row says; aws_calls.toml tells the meaning of each word."""
+    """A row of calls.toml: the calls of one resource type; calls.toml explains each key."""
 
     service: str
     create: Json
@@ -52,9 +52,9 @@ class Row:
 @functools.cache
 def row(token: str) -> Row:
     """A type's row; refused where it has none."""
-    found = table("aws_calls").get(token)
+    found = table("aws", "calls").get(token)
     if found is None:
-        raise Refused(f"the sandbox's AWS has no {token}: add a row to sandbox/providers/aws_calls.toml")
+        raise RefusedError(f"the sandbox's AWS has no {token}: add a row to sandbox/providers/aws/calls.toml")
     return Row(**found)
 
 
@@ -64,44 +64,44 @@ class AwsTarget(AwsPlan):
     def __init__(self, url: str) -> None:
         self.clients = Clients(url)
 
-    def find(self, resource: Resource, known: Collection[str] = ()) -> list[Live]:
-        talk = Talk(self.clients, resource)
+    def find(self, resource: Resource, known: Collection[str] = ()) -> list[LiveResource]:
+        talk = AwsCall(self.clients, resource)
         left = [talk.again(one) for one in talk.left_behind() if one not in known]
         return [live for one in left if (live := one.finish())]
 
-    def create(self, resource: Resource) -> Live:
-        talk = Talk(self.clients, resource)
+    def create(self, resource: Resource) -> LiveResource:
+        talk = AwsCall(self.clients, resource)
         step = talk.row.create
         sent = () if step.get("bare") else sorted(resource.inputs.keys() - {*talk.row.local})
         answer, made = talk.call(step, sent), step.get("made")
         ident = search(made, answer) if made else talk.natural_id()
         live = talk.again(str(ident)).finish()
         if live is None:
-            raise Refused(f"{ident} was created, but {talk.row.read[0]['call']} does not find it")
+            raise RefusedError(f"{ident} was created, but {talk.row.read[0]['call']} does not find it")
         return live
 
-    def read(self, resource: Resource, state: Json) -> Live | None:
-        talk = Talk(self.clients, resource, plain(state))
+    def read(self, resource: Resource, state: Json) -> LiveResource | None:
+        talk = AwsCall(self.clients, resource, plain(state))
         return talk.live() if talk.look() else None
 
-    def update(self, resource: Resource, before: Live) -> Live:
-        if (live := Talk(self.clients, resource).settle(before)) is None:
-            raise Refused(f"{resource.id} is not there any more; a refresh takes it out of the state")
+    def update(self, resource: Resource, before: LiveResource) -> LiveResource:
+        if (live := AwsCall(self.clients, resource).settle(before)) is None:
+            raise RefusedError(f"{resource.id} is not there any more; a refresh takes it out of the state")
         return live
 
     def delete(self, resource: Resource) -> None:
-        talk = Talk(self.clients, resource)
+        talk = AwsCall(self.clients, resource)
         if talk.look():
             for step in talk.row.delete:
                 talk.call(step, gone=True)
             if talk.row.delete and not talk.row.stays and talk.look():
-                raise Refused(f"{resource.id} is still there after {talk.row.delete[-1]['call']}")
+                raise RefusedError(f"{resource.id} is still there after {talk.row.delete[-1]['call']}")
 
     def plan(self, resource: Resource) -> Json:
         return super(AwsPlan, self).plan(resource)
 
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
-        asked = table("aws_calls")["invokes"].get(token.rpartition(":")[2])
+        asked = table("aws", "calls")["invokes"].get(token.rpartition(":")[2])
         if asked is None:
             return super().invoke(token, args, config)
         words = {**args, "region": args.get("region") or config.get("region") or REGION}
@@ -110,7 +110,7 @@ class AwsTarget(AwsPlan):
         return {**words, "id": words["region"], **search(asked["take"], answer, words)}
 
 
-class Talk:
+class AwsCall:
     """What is said about one resource."""
 
     def __init__(self, clients: Clients, resource: Resource, state: Json | None = None) -> None:
@@ -132,17 +132,21 @@ class Talk:
         """The id that is made of the inputs."""
         words = self._words() | {"host": str(self._given.get("url")).removeprefix("https://")}
         words["crc"] = zlib.crc32(str(self._given.get("destinationCidrBlock")).encode())
-        return text(self.row.id, words) if self.row.id else kind(self.resource.type).id.format_map(words)
+        return (
+            text(self.row.id, words)
+            if self.row.id
+            else resource_type(self.resource.type).id.format_map(words)
+        )
 
-    def again(self, ident: str) -> "Talk":
+    def again(self, ident: str) -> "AwsCall":
         """The same, of what has an id by now."""
-        return Talk(self._clients, replace(self.resource, id=ident))
+        return AwsCall(self._clients, replace(self.resource, id=ident))
 
     def left_behind(self) -> list[str]:
         """Ids of what an interrupted creation may have left."""
         if self._named:
             return [self.natural_id()]
-        found = self.row.find or table("aws_calls")["find"][self.row.service]
+        found = self.row.find or table("aws", "calls")["find"][self.row.service]
         words = self._words() | {"mark": self._mark[MARK]}
         take, answers = found["take"], self._answers(found, words)
         return [one for here, answer in answers for one in cast(list[str], search(take, answer, here) or [])]
@@ -161,7 +165,7 @@ class Talk:
             self._raw |= {**(found or {}), **more}
         return True
 
-    def live(self) -> Live:
+    def live(self) -> LiveResource:
         """What was read, in the words of the SDK: inputs as the program orders and writes them."""
         names = {api.lower(): name for name, api in self.row.names.items()}
         raw = {names.get(key.lower(), key): item for key, item in self._raw.items()}
@@ -177,11 +181,13 @@ class Talk:
         outputs |= {"region": self._region} if "region" in properties else {}
         outputs = cast(Json, aligned(outputs, self._given, "", self.row.unread + self.row.local))
         known = schema.properties(schema.args_class(self.resource.type))
-        return Live(self.resource.id, {name: outputs[name] for name in outputs if name in known}, outputs)
+        return LiveResource(
+            self.resource.id, {name: outputs[name] for name in outputs if name in known}, outputs
+        )
 
     # Writing
 
-    def finish(self) -> Live | None:
+    def finish(self) -> LiveResource | None:
         """Do what a creation has to do after its first call."""
         if not self.look():
             return None
@@ -189,11 +195,11 @@ class Talk:
             self.call(step, gone=True)
         return self._settled(self._given) if not self.row.finish or self.look() else None
 
-    def settle(self, before: Live) -> Live | None:
+    def settle(self, before: LiveResource) -> LiveResource | None:
         """Make it as the program wants it, who gave `before` until now; None: it is not there."""
         return self._settled(plain(before.inputs)) if self.look() else None
 
-    def _settled(self, old: Json) -> Live:
+    def _settled(self, old: Json) -> LiveResource:
         live, given = self.live(), self._given
         inputs = schema.properties(schema.args_class(self.resource.type)).keys() - {"tags", "region"}
         taken_out = old.keys() & inputs - given.keys() - {*self.row.local}
@@ -210,15 +216,15 @@ class Talk:
             if names or (absent and "if" in step):
                 self.call(step, sorted(names & self._given.keys()))
         if "tagsAll" in differ:
-            for step in self.row.tag or table("aws_calls")["tags"][self.row.service]:
+            for step in self.row.tag or table("aws", "calls")["tags"][self.row.service]:
                 self.call(step)
         self.look()
         live = self.live()
         if left := ", ".join(sorted(self._differences(live))):
-            raise Refused(f"{left}: the API left it as it was; no call of this type's row changes it")
+            raise RefusedError(f"{left}: the API left it as it was; no call of this type's row changes it")
         return live
 
-    def _differences(self, live: Live) -> set[str]:
+    def _differences(self, live: LiveResource) -> set[str]:
         wanted = {**self._given, **({"tagsAll": self._tags} if "tagsAll" in live.outputs else {})}
         wanted.pop("tags", None)
         found = project(live.outputs, wanted) | {"tagsAll": live.outputs.get("tagsAll")}
@@ -266,13 +272,13 @@ class Talk:
         return told(client, step["call"], sent | given, GONE if gone else None)
 
     def _words(self) -> Json:
-        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", re.escape(kind(self.resource.type).id))
+        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", re.escape(resource_type(self.resource.type).id))
         parts = re.fullmatch(pattern, self.resource.id) if self._named else None
         own = {"id": self.resource.id, "region": self._region, "account": ACCOUNT, "live": self._raw}
         own["tags"] = self._tags | self._mark
         return {**(parts.groupdict() if parts else {}), **self._state, **self._given, **own, **self._changes}
 
-    def _compared(self, live: Live) -> Json:
+    def _compared(self, live: LiveResource) -> Json:
         """What is to be added to lists and tags, and removed from them."""
         new: Json = {**self._given, "tags": list(self._tags | self._mark)}
         old: Json = {**live.outputs, "tags": list(live.outputs.get("tagsAll") or {})}

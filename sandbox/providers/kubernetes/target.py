@@ -12,12 +12,13 @@ import yaml
 from urllib3.exceptions import HTTPError
 
 from sandbox.clouds.kubernetes.api import Api, ApiError, Json, condition, dig
-from sandbox.providers import kubernetes_fields as fields
-from sandbox.providers import kubernetes_ready as ready
+from sandbox.errors import RefusedError
 from sandbox.providers.diff import Change
-from sandbox.providers.kubernetes import RELEASE, KubernetesPlan, metadata_of, namespace_of
+from sandbox.providers.kubernetes import managed_fields as fields
+from sandbox.providers.kubernetes import readiness as ready
+from sandbox.providers.kubernetes.package import RELEASE, KubernetesPlan, metadata_of, namespace_of
 from sandbox.providers.resource_types import digits, table
-from sandbox.providers.target import Live, Refused, Resource, Unready
+from sandbox.providers.target import LiveResource, NotReadyError, Resource
 from sandbox.wire.values import known, mark, merge, plain
 
 DEFAULT_SECONDS = 600.0
@@ -40,7 +41,7 @@ class KubernetesTarget(KubernetesPlan):
         self._api = Api(kubeconfig)
         self._patience = patience
 
-    def find(self, resource: Resource, known: Collection[str] = ()) -> list[Live]:
+    def find(self, resource: Resource, known: Collection[str] = ()) -> list[LiveResource]:
         """By who applied it. The server notes nobody for an apply of a bare name, such as a namespace's."""
         if (found := self._get(resource)) is None or fields.ident(found) in known:
             return []
@@ -48,16 +49,16 @@ class KubernetesTarget(KubernetesPlan):
         ours = _manager(resource) in managers or (not managers and _is_bare(resource))
         return [self._live(resource, found)] if ours else []
 
-    def create(self, resource: Resource) -> Live:
+    def create(self, resource: Resource) -> LiveResource:
         if resource.type == RELEASE:
             return super().create(resource)
         self._refuse_taken(resource)
         return self._put(resource)
 
-    def update(self, resource: Resource, before: Live) -> Live:
+    def update(self, resource: Resource, before: LiveResource) -> LiveResource:
         return super().update(resource, before) if resource.type == RELEASE else self._put(resource)
 
-    def read(self, resource: Resource, state: Json) -> Live | None:
+    def read(self, resource: Resource, state: Json) -> LiveResource | None:
         if resource.type == RELEASE:
             return super().read(resource, state)
         if (found := self._get(resource)) is None:
@@ -66,7 +67,7 @@ class KubernetesTarget(KubernetesPlan):
         try:
             if resource.inputs:  # else it is being imported
                 self._wait(resource, found, once=True)
-        except ready.Stuck as stuck:
+        except ready.StuckError as stuck:
             return replace(live, lacks=f"{live.id}: {stuck}")
         return live
 
@@ -81,8 +82,8 @@ class KubernetesTarget(KubernetesPlan):
         except ApiError as error:
             if error.code != 404:
                 raise _refused(resource, error) from None
-        except ready.Stuck as stuck:
-            raise Refused(f"{resource.id} is not deleted: {stuck}") from None
+        except ready.StuckError as stuck:
+            raise RefusedError(f"{resource.id} is not deleted: {stuck}") from None
 
     # Previews, which the server is asked for once the cluster and all of the object are known
 
@@ -102,7 +103,7 @@ class KubernetesTarget(KubernetesPlan):
             made[part] = {key: value for key, value in made.get(part, {}).items() if key not in names}
         return merge(planned, fields.without_managers(made))
 
-    def plan_update(self, resource: Resource, before: Live) -> Json:
+    def plan_update(self, resource: Resource, before: LiveResource) -> Json:
         planned = super().plan_update(resource, before)
         if not self._askable(resource):
             return planned
@@ -154,9 +155,11 @@ class KubernetesTarget(KubernetesPlan):
     def _refuse_taken(self, resource: Resource) -> None:
         if self._get(resource) and not resource.config.get("upsertExistingObjects"):
             kind, name = resource.known.get("kind"), metadata_of(resource.inputs).get("name")
-            raise Refused(f'{kind} "{name}" already exists, and not by this stack; delete it, or import it')
+            raise RefusedError(
+                f'{kind} "{name}" already exists, and not by this stack; delete it, or import it'
+            )
 
-    def _put(self, resource: Resource) -> Live:
+    def _put(self, resource: Resource) -> LiveResource:
         end = time.monotonic() + min(_seconds(resource), self._patience)
         while self._path(resource) is None and time.monotonic() < end:  # somebody may be about to define it
             resource.say(f"the server does not know the kind {_kind(resource, 'of')} yet")
@@ -168,9 +171,9 @@ class KubernetesTarget(KubernetesPlan):
         kept = fields.live(resource, found, resource.inputs, _manager(resource))
         try:
             return self._live(resource, self._wait(resource, found))
-        except (ready.Stuck, ApiError, HTTPError) as error:
+        except (ready.StuckError, ApiError, HTTPError) as error:
             # It is there: an engine that does not know it would create another one.
-            raise Unready(kept, f"{kept.id}: {error}") from None
+            raise NotReadyError(kept, f"{kept.id}: {error}") from None
 
     def _wait(self, resource: Resource, found: Json, gone: str = "", *, once: bool = False) -> Json:
         if _annotation(resource, "skipAwait") == "true":
@@ -184,7 +187,7 @@ class KubernetesTarget(KubernetesPlan):
     def _apply(self, resource: Resource, *, dry_run: bool = False, force: bool = False) -> Json:
         _check_kubeconfig(resource)
         if (path := self._path(resource)) is None:
-            raise Refused(f"no matches for kind {_kind(resource, 'in')}; create its definition before")
+            raise RefusedError(f"no matches for kind {_kind(resource, 'in')}; create its definition before")
         body, manager = resource.known, _manager(resource)
         if resource.ignored and (found := self._api.get(path)):
             for ignored in resource.ignored:
@@ -193,13 +196,13 @@ class KubernetesTarget(KubernetesPlan):
         force = force or _annotation(resource, "patchForce", always) == "true"
         return self._api.apply(path, body, manager, force=force, dry_run=dry_run)
 
-    def _live(self, resource: Resource, found: Json) -> Live:
+    def _live(self, resource: Resource, found: Json) -> LiveResource:
         """The inputs are what is there, in the program's spelling where the server means the same by it."""
         if not (given := resource.known):  # it is being imported
             return fields.live(resource, found, fields.without_managers(found), _manager(resource))
         try:
             meant = self._apply(replace(resource, id=fields.ident(found)), dry_run=True, force=True)
-        except (ApiError, Refused):  # changed by somebody to what cannot be changed back in place
+        except (ApiError, RefusedError):  # changed by somebody to what cannot be changed back in place
             meant = given
         return fields.live(resource, found, fields.spelt(given, meant, found), _manager(resource))
 
@@ -238,10 +241,10 @@ def _seconds(resource: Resource) -> float:
     return resource.timeout or float(_annotation(resource, "timeoutSeconds") or DEFAULT_SECONDS)
 
 
-def _refused(resource: Resource, error: ApiError) -> Refused:
+def _refused(resource: Resource, error: ApiError) -> RefusedError:
     taken = any(one.get("reason") == "FieldManagerConflict" for one in error.causes)
     remedy = '; the annotation pulumi.com/patchForce: "true" takes the fields over' if taken else ""
-    return Refused(f"{resource.id or resource.name}: {error}{remedy}")
+    return RefusedError(f"{resource.id or resource.name}: {error}{remedy}")
 
 
 def _check_kubeconfig(resource: Resource) -> None:
@@ -254,4 +257,6 @@ def _check_kubeconfig(resource: Resource) -> None:
     except (KeyError, TypeError, yaml.YAMLError):
         sound = False
     if not sound:
-        raise Refused(f"the provider's kubeconfig leads to no cluster: current-context, {', '.join(PARTS)}")
+        raise RefusedError(
+            f"the provider's kubeconfig leads to no cluster: current-context, {', '.join(PARTS)}"
+        )

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
+from sandbox.errors import RefusedError
 from sandbox.providers.plan import Plan
 from sandbox.providers.rest import RestPackage, RestTarget
-from sandbox.providers.target import Refused, Resource
+from sandbox.providers.target import Resource
 from sandbox.wire.values import Json
 
 CERTIFICATE = "cloudflare:index/originCaCertificate:OriginCaCertificate"
@@ -36,7 +37,7 @@ def _certificate(given: Json) -> Json:
     try:
         made, end = OriginCa().sign(str(given["csr"]), str(given["requestType"]), given["hostnames"], days)
     except ValueError as error:
-        raise Refused(f"csr: {error}") from error
+        raise RefusedError(f"csr: {error}") from error
     return {"certificate": made, "expiresOn": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
@@ -64,6 +65,6 @@ class CloudflareTarget(RestTarget):
         found = self.call("GET", f"/zones/{ident}" if ident else f"/zones?name={name}")
         zones = cast("list[Json]", [found["result"]] if ident and found else found["result"] if found else [])
         if len(zones) != 1:
-            raise Refused(f"{len(zones)} zones are called {ident or name}; exactly one is required")
+            raise RefusedError(f"{len(zones)} zones are called {ident or name}; exactly one is required")
         named = {"zoneId": zones[0]["id"], "nameServers": zones[0]["name_servers"]}
         return {**args, **named, **{key: value for key, value in zones[0].items() if "_" not in key}}

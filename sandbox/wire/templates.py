@@ -9,7 +9,7 @@ from typing import Any, cast
 import jmespath
 from jmespath.functions import Functions, signature
 
-from sandbox.providers import aws_documents
+from sandbox.wire import policy_documents
 from sandbox.wire.values import Json
 
 PLACE = re.compile(r"<([^<>]+)>")  # JMESPath in a template
@@ -47,7 +47,7 @@ class _Functions(Functions):
 
     @signature(DOCUMENT, STRING, STRING, OBJECT)
     def _func_lets(self, document: Any, who: str, action: str, context: Json) -> bool:
-        return aws_documents.lets(document, who, action, context)
+        return policy_documents.lets(document, who, action, context)
 
     @signature(STRING)
     def _func_host(self, name: str) -> str:

@@ -5,13 +5,13 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
-from sandbox.providers import kubernetes_schema
 from sandbox.providers.diff import Change
+from sandbox.providers.kubernetes import schemas
 from sandbox.providers.plan import Plan, now
-from sandbox.providers.resource_types import Words, digits, kind, table
+from sandbox.providers.resource_types import Words, digits, resource_type, table
 from sandbox.providers.target import Package, Resource, made_up_name
-from sandbox.providers.templates import broken
 from sandbox.wire import json_schema
+from sandbox.wire.templates import broken
 from sandbox.wire.values import Json, Secret, known, merge, plain
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
@@ -51,7 +51,7 @@ class Kubernetes(Package):
 
     def faults(self, resource: Resource) -> Iterator[str]:
         if resource.type != RELEASE:
-            yield from kubernetes_schema.faults(resource.inputs)
+            yield from schemas.faults(resource.inputs)
             yield from (rule["say"] for rule in broken(table("kubernetes")["rules"], resource.known))
             return
         yield from super().faults(resource)
@@ -90,7 +90,9 @@ class KubernetesPlan(Plan):
             "generation": int(old.get("generation", 0)) + 1,
         }
         made = {"metadata": metadata | ({"namespace": namespace} if namespace else {})}
-        return merge(made, merge(words.fill(kind(resource.type).outputs), _reported(resource, words)))
+        return merge(
+            made, merge(words.fill(resource_type(resource.type).outputs), _reported(resource, words))
+        )
 
 
 def _reported(resource: Resource, words: Words) -> Json:

@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
-from sandbox.providers.target import Refused
+from sandbox.errors import RefusedError
 from sandbox.wire.values import Json
 
 ATTEMPTS = 25  # as many as the AWS provider makes by default
@@ -39,7 +39,9 @@ def shaped(shape: Shape, value: Any) -> Any:
             if item is None:  # a multi-select hash has a key for what has no value
                 continue
             if (known := member(shape, name)) is None:
-                raise Refused(f"{name} is no member of {shape.name}; allowed: {', '.join(shape.members)}")
+                raise RefusedError(
+                    f"{name} is no member of {shape.name}; allowed: {', '.join(shape.members)}"
+                )
             made[known] = shaped(shape.members[known], item)
         return made
     if isinstance(shape, ListShape):
@@ -125,7 +127,7 @@ def send(client: Any, name: str, sent: Json) -> Json:
     try:
         return call(**params)
     except BotoCoreError as error:  # a wrong request, or no answer; what is refused is another exception
-        raise Refused(f"{name}: {error}") from error
+        raise RefusedError(f"{name}: {error}") from error
 
 
 def told(client: Any, name: str, sent: Json, gone: re.Pattern[str] | None = None) -> Json | None:
@@ -139,7 +141,7 @@ def told(client: Any, name: str, sent: Json, gone: re.Pattern[str] | None = None
         said = f"{error.operation_name}: {found['Code']}: {found.get('Message', '')}"
         for secret in BARE.get():
             said = said.replace(secret, "[secret]")
-        raise Refused(said) from error
+        raise RefusedError(said) from error
 
 
 class Clients:

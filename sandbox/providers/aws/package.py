@@ -4,12 +4,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sandbox.providers import aws_documents
 from sandbox.providers.diff import Change
 from sandbox.providers.plan import Plan
-from sandbox.providers.resource_types import kind, table
+from sandbox.providers.resource_types import resource_type, table
 from sandbox.providers.target import Package, Resource, made_up_name
-from sandbox.wire import json_schema, schema
+from sandbox.wire import json_schema, policy_documents, schema
 from sandbox.wire.values import Json
 
 SOURCES = ("cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId")
@@ -23,7 +22,7 @@ class Aws(Package):
 
     def complete(self, resource: Resource, before: Json, seed: bytes) -> Json:
         """A name for what was given none; the provider notes that it is of its own making."""
-        name = kind(resource.type).name
+        name = resource_type(resource.type).name
         prop = schema.properties(schema.args_class(resource.type)).get(name)
         if prop is None or prop.required or {name, f"{name}Prefix"} & resource.inputs.keys():
             return resource.inputs
@@ -37,7 +36,7 @@ class Aws(Package):
         name, purpose = table("aws")["documents"].get(resource.type, ("", ""))
         document = resource.inputs.get(name)
         if isinstance(document, str):
-            yield from aws_documents.faults(name, purpose, document)
+            yield from policy_documents.faults(name, purpose, document)
         found = [name for name in SOURCES if name in resource.inputs]
         if RULE.match(resource.type) and len(found) != 1:
             yield f"exactly one of {', '.join(SOURCES)} is required; found: {', '.join(found) or 'none'}"
@@ -53,7 +52,7 @@ class Aws(Package):
 
         It does not look at whether the old one has another name. One that it made up is always another.
         """
-        name = kind(resource.type).name
+        name = resource_type(resource.type).name
         prop = schema.properties(schema.args_class(resource.type)).get(name)
         chosen = name in resource.inputs and name not in resource.inputs.get("__defaults", ())
         nameable = prop is not None and not prop.required  # else the provider never makes up a name

@@ -1,0 +1,103 @@
+"""The sandbox's commands: python -m sandbox up dev."""
+
+import argparse
+import os
+import signal
+import sys
+import tomllib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from sandbox import commands, console, errors, workspace
+from sandbox.commands import Serve
+from sandbox.engine import lock
+from sandbox.engine.process import DONE, NOT_RUN, STOPPED, Session
+from sandbox.progress import Progress
+from sandbox.toolchain import plugins, pulumi_cli
+
+COMMAND_LINE: dict[str, Any] = tomllib.loads(Path(__file__).with_name("cli.toml").read_text())
+"""The commands, the options and their help texts."""
+
+BUILD_COMMANDS = ("engine", "control-plane", "plugins")
+"""Commands that build a program and need no stack."""
+
+
+def main(arguments: Sequence[str] | None = None, serve: Serve | None = None) -> int:
+    """Run one command and return its exit code.
+
+    `serve` starts the providers; by default they are the sandbox's own.
+    """
+    options = _parse(arguments)
+    # SIGTERM raises KeyboardInterrupt, as SIGINT does, so that child processes are ended, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    progress, root = Progress(), (options.project or Path(__file__).parents[1]).absolute()
+    try:
+        return _run(options, root, progress, serve)
+    except errors.CommandError as error:
+        message = str(error)
+    except OSError as error:
+        message = str(errors.from_system_error(error, root / ".sandbox"))
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return STOPPED
+    print(progress.paint("error: ", "error") + message, file=sys.stderr)
+    return NOT_RUN
+
+
+def _run(options: argparse.Namespace, root: Path, progress: Progress, serve: Serve | None) -> int:
+    if options.command in BUILD_COMMANDS:
+        progress.say("\n".join(sorted(map(str, _build(options.command, progress)))))
+        return DONE
+    stack = workspace.find_stack(root, options.stack, options.folder)
+    if options.command == "clean":
+        with progress.heartbeat():
+            return commands.clean(stack, progress)
+    if options.command == "console":
+        return console.run(stack, progress)
+    engine, find_unrecorded = pulumi_cli.find(progress), None
+    if serve is None:
+        # The import takes longer than the commands above, which do not need it.
+        from sandbox.providers.server import find_unrecorded, serve
+    os.umask(0o077)
+    stack.folder.mkdir(parents=True, exist_ok=True)
+    with lock.hold(stack.folder, options.command) as descriptor, progress.heartbeat():
+        session = Session(engine, stack, progress, descriptor)
+        return commands.perform(session, serve, find_unrecorded, options)
+
+
+def _build(command: str, progress: Progress) -> Iterable[Path]:
+    """Find or build the programs of a command of BUILD_COMMANDS; return their paths."""
+    if command == "control-plane":
+        from sandbox.clouds.kubernetes import control_plane
+
+        return control_plane.build(progress).values()
+    if command == "plugins":
+        return plugins.RECIPE.build(progress).values()
+    return [pulumi_cli.find(progress)]
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    command_list = "\n".join(f"  {name:<14} {text}" for name, text in COMMAND_LINE["commands"].items())
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox",
+        description=f"{__doc__}\n\ncommands:\n{command_list}",
+        epilog=COMMAND_LINE["epilog"],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    for name, row in COMMAND_LINE["arguments"].items():
+        keywords: dict[str, Any] = {"type": Path} if row.get("metavar") == "DIR" else {}
+        if name == "command":
+            keywords["choices"] = COMMAND_LINE["commands"]
+        parser.add_argument(name, **row, **keywords)
+    options = parser.parse_args(arguments)
+    if not options.stack and options.command not in BUILD_COMMANDS:
+        parser.error("name a STACK")
+    return options
+
+
+def end_process(code: int) -> None:
+    """End the process without waiting for providers that still answer an abandoned call."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
