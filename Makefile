@@ -84,12 +84,16 @@ format: $(READY) ## format the code, and apply the fixes of lint rules
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/ruff check --fix .
 
+# The folders of a lane, so that those of later lanes are not collected, unless FLAGS names files.
+else = $(if $(filter tests/%,$(FLAGS)),,$(1))
+
 test-unit: $(READY) ## run the tests that need no engine and no server (under a minute)
-	@$(PY) -m pytest -n 2 --dist loadgroup -m "not engine and not drill" $(FLAGS)
+	@$(PY) -m pytest -n 2 --dist loadgroup -m "not engine and not drill" $(FLAGS) $(call else,tests/unit tests/test_lanes.py)
 
 test: $(READY) ## run the unit tests and those on the real engine (some 8 minutes)
 	@$(PY) -m sandbox engine
-	@$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not drill" $(FLAGS)
+	@$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not drill" $(FLAGS) \
+	  $(call else,tests/unit tests/engine tests/test_lanes.py)
 
 drill-programs: ## install what the drills run as root on Debian, else say what is missing
 	@$(PYTHON) -m tests.support.drills.tools
@@ -126,7 +130,8 @@ bench: $(READY) ## measure: medians and ratios
 	@$(PY) -m tools.bench.data
 	@$(PY) -m tools.bench.review
 
-kills: $(READY) ## kill ten runs of each stack, and take each cloud from it for ten seconds; each next run has to converge (an hour)
+kills: $(READY) ## kill thirty runs of a small project and ten of each stack, and take each cloud from it for ten seconds; each next run has to converge (over an hour)
+	@PIPE_KILLS=30 $(PY) -m pytest tests/drills/sandbox/test_kills.py -k converges $(FLAGS)
 	@for stack in dev stg prod; do \
 	  PIPE_KILL_STACK=$$stack PIPE_KILLS=10 $(PY) -m pytest tests/drills/sandbox/test_kills.py -k "converges or ten_seconds" $(FLAGS) || exit 1; done
 

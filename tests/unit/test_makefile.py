@@ -122,9 +122,15 @@ def test_each_lane_has_its_task_and_all_of_them_run_each_test_once(installed: Pa
     code, said = make(installed, "test", "test-all", "PYTHON=true")
     runs = [line for line in said.splitlines() if line.startswith("-m pytest")]
     assert code == 0
-    assert [run.partition(" -m ")[2].rpartition(" -m ")[2] for run in runs] == ["not drill", "drill"]
+    assert [run.partition(" -m ")[2].rpartition(" -m ")[2] for run in runs] == [
+        "not drill tests/unit tests/engine tests/test_lanes.py",
+        "drill",
+    ]
+    unit = "-m pytest -n 2 --dist loadgroup -m not engine and not drill"
     code, said = make(installed, "test-unit", "FLAGS=-x")
-    assert (code, said) == (0, "-m pytest -n 2 --dist loadgroup -m not engine and not drill -x\n")
+    assert (code, said) == (0, f"{unit} -x tests/unit tests/test_lanes.py\n")
+    code, said = make(installed, "test-unit", "FLAGS=tests/unit/test_makefile.py")
+    assert (code, said) == (0, f"{unit} tests/unit/test_makefile.py\n")
 
 
 @pytest.mark.parametrize("task", ["test-drills", "test-all"])

@@ -26,7 +26,8 @@ from tests.support.stacks import Stack, copy
 
 COMMITTED = os.environ.get("PIPE_KILL_STACK", "")
 """A stack of this tree whose runs are killed (`make kills`); else a small project is used, quickly."""
-KILLS = int(os.environ.get("PIPE_KILLS", "30"))
+KILLS = int(os.environ.get("PIPE_KILLS", "12"))
+"""How many runs are killed; `make kills` kills more."""
 SEED = int(os.environ.get("PIPE_KILL_SEED", "5"))
 """Another one kills at other moments."""
 
