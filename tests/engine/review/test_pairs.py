@@ -138,8 +138,12 @@ def test_the_exit_code_says_whether_something_blocks(pair: str, reports: Path) -
 
 
 def _events(reports: Path, *files: str) -> "subprocess.CompletedProcess[str]":
-    """The report from files that a real preview leaves behind."""
+    """Report on files that a real preview leaves behind in a checkout."""
     work, head = reports / "bucket-replaced" / "work" / "dev", reports / "bucket-replaced" / "head"
+    if not (head / ".git").exists():
+        identity = ["-c", "user.name=x", "-c", "user.email=x@example.com"]
+        for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "head"]):
+            subprocess.run(["git", *identity, *arguments], cwd=head, check=True)
     words = [sys.executable, "-m", "review", "--tree", head, "--events", *(work / file for file in files)]
     return subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
 
