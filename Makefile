@@ -85,15 +85,15 @@ format: $(READY) ## format the code, and apply the fixes of lint rules
 	@$(VENV)/bin/ruff check --fix .
 
 # The folders of a lane, so that those of later lanes are not collected, unless FLAGS names files.
-else = $(if $(filter tests/%,$(FLAGS)),,$(1))
+unless_named = $(if $(filter tests/%,$(FLAGS)),,$(1))
 
 test-unit: $(READY) ## run the tests that need no engine and no server (under a minute)
-	@$(PY) -m pytest -n 2 --dist loadgroup -m "not engine and not drill" $(FLAGS) $(call else,tests/unit tests/test_lanes.py)
+	@$(PY) -m pytest -n 2 --dist loadgroup -m "not engine and not drill" $(FLAGS) $(call unless_named,tests/unit tests/test_lanes.py)
 
 test: $(READY) ## run the unit tests and those on the real engine (some 8 minutes)
 	@$(PY) -m sandbox engine
 	@$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not drill" $(FLAGS) \
-	  $(call else,tests/unit tests/engine tests/test_lanes.py)
+	  $(call unless_named,tests/unit tests/engine tests/test_lanes.py)
 
 drill-programs: ## install what the drills run as root on Debian, else say what is missing
 	@$(PYTHON) -m tests.support.drills.tools
