@@ -73,9 +73,10 @@ plugins: $(READY) ## build the Kubernetes provider's plugin, for PROVIDERS=real 
 validate: $(READY) ## check the stack files
 	@$(PY) -m components.settings
 
-check: $(READY) ## check format, lint rules, workflows and types; changes nothing
+check: $(READY) ## check format, lint rules, import contracts, workflows and types; changes nothing
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/lint-imports --no-cache --no-logo
 	@$(VENV)/bin/zizmor --offline --quiet .github
 	@# The provider SDKs are large: more memory than Node's 4 GB.
 	@NODE_OPTIONS=--max-old-space-size=8192 $(VENV)/bin/basedpyright --warnings
