@@ -17,13 +17,13 @@ from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import EnforcementLevel
 
 from policies.engine import configuration, ledger, pack, pack_rules, waivers
-from policies.engine.evaluation import PASSED, Judgement, judge_settled, settle
+from policies.engine.evaluation import PASSED, Evaluation, evaluate_with_options, resolve_options
 from policies.engine.ledger import Ledger, Row
 from policies.engine.rule import Finding, Options, Rule, Stack, Unknown
 from policies.engine.waivers import Needed, Waivers
 from policies.model.resources import of_request, of_stack
 
-Stock: type[Any] = pulumi_policy.policy._PolicyAnalyzerServicer  # pyright: ignore[reportPrivateUsage]
+SdkAnalyzer: type[Any] = pulumi_policy.policy._PolicyAnalyzerServicer  # pyright: ignore[reportPrivateUsage]
 ROOT = "pulumi:pulumi:Stack"
 _ORDERED = sorted(pack.ALL, key=lambda rule: rule.name)
 _NAMES = {rule.name: rule for rule in pack.ALL}
@@ -38,7 +38,7 @@ class Chosen(NamedTuple):
     skipped: tuple[Row, ...]
 
 
-class Servicer(Stock):
+class PolicyAnalyzer(SdkAnalyzer):
     """Answers the engine."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -71,7 +71,7 @@ class Servicer(Stock):
 
     def _settings(self, given: Mapping[str, Options]) -> None:
         """What the configuration decides, worked out once."""
-        self._options = {rule.name: settle(rule, given.get(rule.name)) for rule in pack.ALL}
+        self._options = {rule.name: resolve_options(rule, given.get(rule.name)) for rule in pack.ALL}
         self._policies = {policy.name: policy for policy in pack.policies()}
         self._levels: dict[str, EnforcementLevel] = {
             name: self._get_enforcement_level(policy) for name, policy in self._policies.items()
@@ -87,14 +87,14 @@ class Servicer(Stock):
         chosen = self._chosen(resource.type)
         response = analyzer_pb2.AnalyzeResponse()
         response.CopyFrom(chosen.others)
-        judgements = [
-            (rule, judge_settled(rule, resource, self._options[rule.name])) for rule in chosen.rules
+        evaluations = [
+            (rule, evaluate_with_options(rule, resource, self._options[rule.name])) for rule in chosen.rules
         ]
         rows = [
             self._passed[rule.name]
-            if judgement is PASSED
-            else self._row(rule, resource.urn, judgement, response)
-            for rule, judgement in judgements
+            if evaluation is PASSED
+            else self._row(rule, resource.urn, evaluation, response)
+            for rule, evaluation in evaluations
         ]
         if self.ledger.file is not None:
             self.ledger.add(resource.urn, (*rows, *self._crashed(resource.urn), *chosen.skipped))
@@ -120,10 +120,10 @@ class Servicer(Stock):
         for rule in _ORDERED:
             if not rule.on_stack or rule in pack_rules.RULES or not self._enabled(rule):
                 continue
-            judgement = judge_settled(rule, stack, self._options[rule.name])
-            said = self._stack_rows(rule, root, judgement, response)
+            evaluation = evaluate_with_options(rule, stack, self._options[rule.name])
+            said = self._stack_rows(rule, root, evaluation, response)
             if self.ledger.file is not None:
-                for urn, row in self._spread(rule, root, stack, judgement, said).items():
+                for urn, row in self._spread(rule, root, stack, evaluation, said).items():
                     rows.setdefault(urn, []).append(row)
         rows[root] += (*self._about_the_pack(root, response), *self._crashed(root))
         if self.ledger.file is not None:
@@ -169,27 +169,29 @@ class Servicer(Stock):
         level = self._levels[rule.name]
         return EnforcementLevel.MANDATORY if level is EnforcementLevel.REMEDIATE else level
 
-    def _row(self, rule: Rule, urn: str, judgement: Judgement, response: analyzer_pb2.AnalyzeResponse) -> Row:
+    def _row(
+        self, rule: Rule, urn: str, evaluation: Evaluation, response: analyzer_pb2.AnalyzeResponse
+    ) -> Row:
         """Reports a judgement on one resource, and gives its row in the ledger."""
         level = self._level(rule).value
-        if judgement.crash:
+        if evaluation.crash:
             self._diagnose(
-                pack_rules.crashed, response, f"{rule.name} crashed on {urn}: {judgement.crash}", urn
+                pack_rules.crashed, response, f"{rule.name} crashed on {urn}: {evaluation.crash}", urn
             )
-            self.crashes.setdefault(urn, []).append(f"{rule.name}: {judgement.crash}")
-        self.unknown.extend((rule, unknown) for unknown in judgement.unknown)
+            self.crashes.setdefault(urn, []).append(f"{rule.name}: {evaluation.crash}")
+        self.unknown.extend((rule, unknown) for unknown in evaluation.unknown)
         blocking = [
-            finding for finding in judgement.findings if not self._report(rule, finding, urn, response)
+            finding for finding in evaluation.findings if not self._report(rule, finding, urn, response)
         ]
-        detail = "; ".join(map(str, judgement.findings))
+        detail = "; ".join(map(str, evaluation.findings))
         if blocking:
             return Row(rule.name, ledger.VIOLATION, level, detail)
-        if judgement.crash:
-            return Row(rule.name, ledger.CRASHED, level, judgement.crash)
-        if judgement.findings:
+        if evaluation.crash:
+            return Row(rule.name, ledger.CRASHED, level, evaluation.crash)
+        if evaluation.findings:
             return Row(rule.name, ledger.WAIVED, level, detail)
-        if judgement.unknown:
-            why = pack.reason(judgement)
+        if evaluation.unknown:
+            why = pack.reason(evaluation)
             response.not_applicable.append(
                 analyzer_pb2.PolicyNotApplicable(policy_name=rule.name, reason=why)
             )
@@ -204,27 +206,27 @@ class Servicer(Stock):
             yield Row(pack_rules.crashed.name, verdict, level, "; ".join(crashes))
 
     def _stack_rows(
-        self, rule: Rule, root: str, judgement: Judgement, response: analyzer_pb2.AnalyzeResponse
+        self, rule: Rule, root: str, evaluation: Evaluation, response: analyzer_pb2.AnalyzeResponse
     ) -> dict[str, Row]:
         """One row for the stack, and one for each resource that the rule has something to say about."""
-        parts: dict[str, Judgement] = {root: Judgement(crash=judgement.crash)}
-        for finding in judgement.findings:
-            part = parts.get(finding.urn or root, Judgement())
-            parts[finding.urn or root] = Judgement((*part.findings, finding), part.unknown, part.crash)
-        for unknown in judgement.unknown:
-            part = parts.get(unknown.urn or root, Judgement())
-            parts[unknown.urn or root] = Judgement(part.findings, (*part.unknown, unknown), part.crash)
+        parts: dict[str, Evaluation] = {root: Evaluation(crash=evaluation.crash)}
+        for finding in evaluation.findings:
+            part = parts.get(finding.urn or root, Evaluation())
+            parts[finding.urn or root] = Evaluation((*part.findings, finding), part.unknown, part.crash)
+        for unknown in evaluation.unknown:
+            part = parts.get(unknown.urn or root, Evaluation())
+            parts[unknown.urn or root] = Evaluation(part.findings, (*part.unknown, unknown), part.crash)
         return {urn: self._row(rule, urn, part, response) for urn, part in sorted(parts.items())}
 
     def _spread(
-        self, rule: Rule, root: str, stack: Stack, judgement: Judgement, said: Mapping[str, Row]
+        self, rule: Rule, root: str, stack: Stack, evaluation: Evaluation, said: Mapping[str, Row]
     ) -> dict[str, Row]:
         """A row for every resource of the stack; what a rule ended without judging has not passed."""
         rest = self._passed[rule.name]
-        if ended := tuple(each for each in judgement.unknown if each.urn is None):
-            rest = rest._replace(verdict=ledger.UNKNOWN, detail=pack.reason(Judgement(unknown=ended)))
-        if judgement.crash:
-            rest = rest._replace(verdict=ledger.CRASHED, detail=judgement.crash)
+        if ended := tuple(each for each in evaluation.unknown if each.urn is None):
+            rest = rest._replace(verdict=ledger.UNKNOWN, detail=pack.reason(Evaluation(unknown=ended)))
+        if evaluation.crash:
+            rest = rest._replace(verdict=ledger.CRASHED, detail=evaluation.crash)
         rows = {
             resource.urn: rest if resource.type in rule.about else _SKIPPED[rule.name]
             for resource in stack.resources
@@ -243,7 +245,7 @@ class Servicer(Stock):
         if waiver.expired(self.waivers.today):
             self._diagnose(rule, response, f"{text}\n{waiver.lapsed()}", target)
             return False
-        said = f"{waiver.said(self.waivers.today)}\n{text}"
+        said = f"{waiver.notice(self.waivers.today)}\n{text}"
         self._diagnose(rule, response, said, target, EnforcementLevel.ADVISORY)
         return True
 
@@ -295,4 +297,4 @@ class Servicer(Stock):
 
 def install() -> None:
     """Puts the hook in place; it has to be there before PolicyPack starts its server."""
-    pulumi_policy.policy._PolicyAnalyzerServicer = Servicer  # pyright: ignore[reportPrivateUsage]
+    pulumi_policy.policy._PolicyAnalyzerServicer = PolicyAnalyzer  # pyright: ignore[reportPrivateUsage]

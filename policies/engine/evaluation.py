@@ -11,7 +11,7 @@ from policies.model.property_values import UnknownValueError, UnreadableValueErr
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Evaluation:
     """What a rule says about a resource or a stack; nothing at all is a pass."""
 
     findings: tuple[Finding, ...] = ()
@@ -20,20 +20,20 @@ class Judgement:
     """The kind and place of the exception; never its text, which may hold a secret."""
 
 
-PASSED = Judgement()
+PASSED = Evaluation()
 
 
-def settle(rule: Rule, config: Options | None = None) -> Options:
+def resolve_options(rule: Rule, config: Options | None = None) -> Options:
     """A rule's options under a configuration, whole numbers as such."""
     return rule.defaults() | cast("dict[str, Any]", from_plain(config or {}))
 
 
-def judge(rule: Rule, subject: Resource | Stack, config: Options | None = None) -> Judgement:
+def evaluate(rule: Rule, subject: Resource | Stack, config: Options | None = None) -> Evaluation:
     """All that a rule says about a subject under a configuration."""
-    return judge_settled(rule, subject, settle(rule, config))
+    return evaluate_with_options(rule, subject, resolve_options(rule, config))
 
 
-def judge_settled(rule: Rule, subject: Resource | Stack, options: Options) -> Judgement:
+def evaluate_with_options(rule: Rule, subject: Resource | Stack, options: Options) -> Evaluation:
     """The same with options that are settled already."""
     verdicts: list[Finding | Unknown] = []
     crash = ""
@@ -61,7 +61,7 @@ def judge_settled(rule: Rule, subject: Resource | Stack, options: Options) -> Ju
             ]
     distinct = list(dict.fromkeys(verdicts))
     findings = tuple(verdict for verdict in distinct if isinstance(verdict, Finding))
-    return Judgement(findings, tuple(verdict for verdict in distinct if isinstance(verdict, Unknown)), crash)
+    return Evaluation(findings, tuple(verdict for verdict in distinct if isinstance(verdict, Unknown)), crash)
 
 
 def _where(fault: Exception) -> str:

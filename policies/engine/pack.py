@@ -16,7 +16,7 @@ from pulumi_policy import (
 
 from policies.engine import pack_rules, waivers
 from policies.engine.catalog import RULES
-from policies.engine.evaluation import Judgement, judge
+from policies.engine.evaluation import Evaluation, evaluate
 from policies.engine.rule import Finding, Remedy, Rule
 from policies.model.resources import of_arguments, of_stack_arguments
 
@@ -30,22 +30,22 @@ def message(rule: Rule, finding: Finding) -> str:
     return f"{finding}\n{rule.remediation}"
 
 
-def reason(judgement: Judgement) -> str:
+def reason(evaluation: Evaluation) -> str:
     """Why a rule did not decide."""
-    paths = ", ".join(sorted({unknown.path or "the resource" for unknown in judgement.unknown}))
+    paths = ", ".join(sorted({unknown.path or "the resource" for unknown in evaluation.unknown}))
     return f"not known in this preview: {paths}"
 
 
 def _validate_resource(rule: Rule, args: ResourceValidationArgs, report: ReportViolation) -> None:
     if args.resource_type not in rule.types:
         args.not_applicable("" if rule.types == pack_rules.ANYTHING else NOT_ABOUT)
-    judgement = judge(rule, of_arguments(args), args.get_config())
-    _report(rule, judgement, args, report)
+    evaluation = evaluate(rule, of_arguments(args), args.get_config())
+    _report(rule, evaluation, args, report)
 
 
 def _validate_stack(rule: Rule, args: StackValidationArgs, report: ReportViolation) -> None:
-    judgement = judge(rule, of_stack_arguments(args), args.get_config())
-    _report(rule, judgement, args, report)
+    evaluation = evaluate(rule, of_stack_arguments(args), args.get_config())
+    _report(rule, evaluation, args, report)
 
 
 def _remediate(rule: Rule, remedy: Remedy, args: ResourceValidationArgs) -> Any:
@@ -53,7 +53,7 @@ def _remediate(rule: Rule, remedy: Remedy, args: ResourceValidationArgs) -> Any:
     if args.resource_type not in rule.types:
         args.not_applicable(NOT_ABOUT)
     config = args.get_config()
-    if not judge(rule, of_arguments(args), config).findings:
+    if not evaluate(rule, of_arguments(args), config).findings:
         return None
     exceptions = waivers.load(each.name for each in ALL)
     waiver = exceptions.of(rule.name, args.urn)
@@ -65,16 +65,16 @@ def _remediate(rule: Rule, remedy: Remedy, args: ResourceValidationArgs) -> Any:
 
 def _report(
     rule: Rule,
-    judgement: Judgement,
+    evaluation: Evaluation,
     args: ResourceValidationArgs | StackValidationArgs,
     report: ReportViolation,
 ) -> None:
-    for finding in judgement.findings:
+    for finding in evaluation.findings:
         report(message(rule, finding), finding.urn if rule.on_stack else None)
-    if judgement.crash:
-        report(f"the rule crashed: {judgement.crash}", None)
-    elif judgement.unknown and not judgement.findings:
-        args.not_applicable(reason(judgement))
+    if evaluation.crash:
+        report(f"the rule crashed: {evaluation.crash}", None)
+    elif evaluation.unknown and not evaluation.findings:
+        args.not_applicable(reason(evaluation))
 
 
 def policy(rule: Rule) -> Policy:

@@ -40,12 +40,12 @@ Verdicts = Iterator[Verdict]
 Options = Mapping[str, Any]
 
 
-def wrong(value: Value, wanted: str) -> Finding:
+def expected(value: Value, wanted: str) -> Finding:
     """`value` should be `wanted`."""
     return Finding(value.path, value.shown(), f"set it to {wanted}", value.absent)
 
 
-def unwanted(value: Value, remedy: str = "remove it") -> Finding:
+def disallowed(value: Value, remedy: str = "remove it") -> Finding:
     """`value` should not be as it is; `remedy` says what to do instead."""
     return Finding(value.path, value.shown(), remedy, value.absent)
 
@@ -55,7 +55,7 @@ def unreadable(fault: UnreadableValueError, urn: str | None = None) -> Finding:
     return Finding(fault.path, fault.reason, fault.remedy, urn=urn)
 
 
-def each(values: Iterable[T], check: Callable[[T], Verdicts]) -> Verdicts:
+def check_each(values: Iterable[T], check: Callable[[T], Verdicts]) -> Verdicts:
     """Judges every value on its own, so that one that is unknown hides nothing about the others."""
     for value in values:
         try:
@@ -85,7 +85,7 @@ class Resource:
     memo: dict[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
     """What several rules read from the same properties (pods, policy documents), read once."""
 
-    def blame(self, finding: Finding) -> Finding:
+    def attach(self, finding: Finding) -> Finding:
         """The finding, about this resource."""
         return replace(finding, urn=self.urn)
 
@@ -180,7 +180,7 @@ class Rule:
         return {name: option.default for name, option in self.options.items()}
 
 
-class Said(TypedDict, total=False):
+class RuleMetadata(TypedDict, total=False):
     """What is said about a rule, whatever it judges."""
 
     severity: Required[Severity]
@@ -204,13 +204,13 @@ class Topic:
     """What its rules on stacks judge one by one, unless they say so themselves."""
 
     def rule(
-        self, name: str, *, types: Iterable[str], remedy: Remedy | None = None, **said: Unpack[Said]
+        self, name: str, *, types: Iterable[str], remedy: Remedy | None = None, **said: Unpack[RuleMetadata]
     ) -> Callable[[ResourceCheck], Rule]:
         """Makes a rule on resources of a function; its docstring is the description."""
         return lambda check: self._rule(name, check, said, frozenset(types), remedy=remedy)
 
     def stack_rule(
-        self, name: str, *, about: Iterable[str] | None = None, **said: Unpack[Said]
+        self, name: str, *, about: Iterable[str] | None = None, **said: Unpack[RuleMetadata]
     ) -> Callable[[StackCheck], Rule]:
         """Makes a rule on a whole stack of a function; its docstring is the description."""
         found = frozenset(self.about if about is None else about)
@@ -220,7 +220,7 @@ class Topic:
         self,
         name: str,
         check: ResourceCheck | StackCheck,
-        said: Said,
+        said: RuleMetadata,
         types: frozenset[str] = frozenset(),
         about: frozenset[str] = frozenset(),
         remedy: Remedy | None = None,

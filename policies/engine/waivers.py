@@ -55,7 +55,7 @@ class Waiver:
             if policy in policies:
                 yield from ((policy, target) for target in targets if fnmatchcase(urn, _literal(target)))
 
-    def said(self, today: date) -> str:
+    def notice(self, today: date) -> str:
         """How a waived finding reports it."""
         days = self.days_left(today)
         left = "last day" if days == 0 else f"{days} day{'' if days == 1 else 's'} left"

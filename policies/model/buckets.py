@@ -142,9 +142,9 @@ BucketCheck = Callable[[Bucket], Iterator[Finding | Unknown]]
 def each_bucket(check: BucketCheck) -> Callable[[Stack, Options], Verdicts]:
     """A rule on stacks that judges every bucket on its own."""
 
-    def judge(stack: Stack, _: Options) -> Verdicts:
+    def evaluate(stack: Stack, _: Options) -> Verdicts:
         for bucket in buckets(stack):
             yield from guarded(check(bucket), bucket.resource.urn)
 
-    judge.__doc__ = check.__doc__
-    return judge
+    evaluate.__doc__ = check.__doc__
+    return evaluate

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from policies.engine.rule import Unknown, Verdicts, unreadable, unwanted, wrong
+from policies.engine.rule import Unknown, Verdicts, disallowed, expected, unreadable
 from policies.model.iam_documents import Statement, statement_of, statement_values
 from policies.model.property_values import UnknownValueError, UnreadableValueError, Value
 
@@ -20,29 +20,29 @@ def guarded(verdicts: Verdicts, urn: str | None = None) -> Verdicts:
 def must_be_true(value: Value) -> Verdicts:
     """A switch whose default is off has to be on."""
     if value.flag() is not True:
-        yield wrong(value, "true")
+        yield expected(value, "true")
 
 
 def must_not_be_true(value: Value) -> Verdicts:
     """A switch whose default is off has to stay off."""
     if value.flag():
-        yield wrong(value, "false")
+        yield expected(value, "false")
 
 
 def must_be_false(value: Value) -> Verdicts:
     """A switch whose default is on has to be off."""
     if value.flag() is not False:
-        yield wrong(value, "false")
+        yield expected(value, "false")
 
 
-def each_statement(document: Value, check: Callable[[Statement], Verdicts]) -> Verdicts:
+def check_each_statement(document: Value, check: Callable[[Statement], Verdicts]) -> Verdicts:
     """Judges every statement of a policy document on its own."""
 
-    def judge(value: Value) -> Verdicts:
+    def evaluate(value: Value) -> Verdicts:
         yield from check(statement_of(value))
 
     for value in statement_values(document):
-        yield from guarded(judge(value))
+        yield from guarded(evaluate(value))
 
 
 def open_to_everybody(document: Value, remedy: str) -> Verdicts:
@@ -50,6 +50,6 @@ def open_to_everybody(document: Value, remedy: str) -> Verdicts:
 
     def check(found: Statement) -> Verdicts:
         if found.open:
-            yield unwanted(found.named, remedy)
+            yield disallowed(found.named, remedy)
 
-    yield from each_statement(document, check)
+    yield from check_each_statement(document, check)

@@ -4,7 +4,7 @@ from ipaddress import ip_address, ip_network
 
 from pulumi_policy import Severity
 
-from policies.engine.rule import Options, Resource, Verdicts, each, unwanted
+from policies.engine.rule import Options, Resource, Verdicts, check_each, disallowed
 from policies.model.pods import kubernetes, objects
 from policies.model.property_values import Value
 from policies.rules.kubernetes.workloads import WORKLOADS
@@ -25,7 +25,7 @@ PORT = 80
 def instance_metadata(resource: Resource, _: Options) -> Verdicts:
     """No network policy lets pods reach the instance metadata, which hands out the node's credentials."""
     for item in objects(resource):
-        yield from each(item.value.at("spec.egress").items(), _rule)
+        yield from check_each(item.value.at("spec.egress").items(), _rule)
 
 
 def _rule(rule: Value) -> Verdicts:
@@ -34,8 +34,8 @@ def _rule(rule: Value) -> Verdicts:
     if ports and not any(_covers(port) for port in ports):
         return
     if not peers:
-        yield unwanted(rule["to"], "name the destinations")
-    yield from each((peer["ipBlock"] for peer in peers), _block)
+        yield disallowed(rule["to"], "name the destinations")
+    yield from check_each((peer["ipBlock"] for peer in peers), _block)
 
 
 def _covers(port: Value) -> bool:
@@ -54,7 +54,7 @@ def _block(block: Value) -> Verdicts:
     excepted = [network.text() for network in block["except"].items()]
     for address in METADATA:
         if _holds(cidr, address) and not any(_holds(network, address) for network in excepted):
-            yield unwanted(block["cidr"], f"add {address} to its except")
+            yield disallowed(block["cidr"], f"add {address} to its except")
 
 
 def _holds(cidr: str | None, address: object) -> bool:

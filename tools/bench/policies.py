@@ -19,7 +19,7 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 from pulumi_policy import EnforcementLevel, ResourceValidationArgs, ResourceValidationPolicy
 
-from policies.engine.analyzer import Servicer
+from policies.engine.analyzer import PolicyAnalyzer
 from policies.engine.catalog import RULES
 from policies.engine.pack import NAME, policies
 from tests.support.policies.fixtures import DEPLOYMENT
@@ -119,7 +119,7 @@ def stack(size: int) -> tuple[float, float]:
 
 def ours() -> Any:
     """The whole pack behind our hook."""
-    return Servicer(NAME, "1", policies(), EnforcementLevel.ADVISORY)
+    return PolicyAnalyzer(NAME, "1", policies(), EnforcementLevel.ADVISORY)
 
 
 def recorded(folder: str) -> Any:

@@ -2,7 +2,7 @@
 
 from pulumi_policy import EnforcementLevel, Severity
 
-from policies.engine.rule import Finding, Options, Resource, Stack, Topic, Verdicts, wrong
+from policies.engine.rule import Finding, Options, Resource, Stack, Topic, Verdicts, expected
 from policies.model.checks import must_be_true, open_to_everybody
 
 REPOSITORY = ("aws:ecr/repository:Repository",)
@@ -26,7 +26,7 @@ def mutability(resource: Resource, _: Options) -> Verdicts:
     """A tag always names the same image."""
     value = resource["imageTagMutability"]
     if not (value.text() or "MUTABLE").startswith("IMMUTABLE"):
-        yield wrong(value, "'IMMUTABLE'")
+        yield expected(value, "'IMMUTABLE'")
 
 
 @ECR.rule(
@@ -54,7 +54,7 @@ def encryption(resource: Resource, _: Options) -> Verdicts:
     """Images are encrypted with a KMS key."""
     values = resource["encryptionConfigurations"]
     if not any((item["encryptionType"].text() or "").startswith("KMS") for item in values.items()):
-        yield wrong(values, "[{encryptionType: 'KMS'}]")
+        yield expected(values, "[{encryptionType: 'KMS'}]")
 
 
 @ECR.rule(

@@ -5,7 +5,7 @@ from datetime import date
 from pulumi_policy import Severity
 
 from eks_versions import STANDARD_SUPPORT
-from policies.engine.rule import Option, Options, Resource, Topic, Verdicts, each, wrong
+from policies.engine.rule import Option, Options, Resource, Topic, Verdicts, check_each, expected
 from policies.engine.waivers import utc_day
 from policies.model.checks import must_be_false, must_be_true
 from policies.model.networks import is_world
@@ -39,7 +39,7 @@ def logs(resource: Resource, _: Options) -> Verdicts:
     """The control plane writes all five kinds of logs."""
     enabled = resource["enabledClusterLogTypes"]
     if set(LOGS) - {item.text() for item in enabled.items()}:
-        yield wrong(enabled, str(list(LOGS)))
+        yield expected(enabled, str(list(LOGS)))
 
 
 @EKS.rule(
@@ -56,13 +56,15 @@ def endpoint(resource: Resource, _: Options) -> Verdicts:
         return
     networks = resource.at("vpcConfig.publicAccessCidrs")
     if networks.get() in (None, []):  # absent: 0.0.0.0/0
-        yield wrong(networks, "the networks of the operators, or set vpcConfig.endpointPublicAccess to false")
-    yield from each(networks.items(), _not_world)
+        yield expected(
+            networks, "the networks of the operators, or set vpcConfig.endpointPublicAccess to false"
+        )
+    yield from check_each(networks.items(), _not_world)
 
 
 def _not_world(value: Value) -> Verdicts:
     if is_world(value.text() or ""):
-        yield wrong(value, "the networks of the operators, or set vpcConfig.endpointPublicAccess to false")
+        yield expected(value, "the networks of the operators, or set vpcConfig.endpointPublicAccess to false")
 
 
 @EKS.rule(
@@ -90,7 +92,7 @@ def secrets(resource: Resource, _: Options) -> Verdicts:
     """Kubernetes Secrets are encrypted with a KMS key."""
     resources = resource.at("encryptionConfig.resources")
     if "secrets" not in resources.texts():
-        yield wrong(resources, "['secrets'], with a key in encryptionConfig.provider.keyArn")
+        yield expected(resources, "['secrets'], with a key in encryptionConfig.provider.keyArn")
 
 
 @EKS.rule(
@@ -117,7 +119,7 @@ def version(resource: Resource, options: Options) -> Verdicts:
     """The cluster runs a version in standard support."""
     value, accepted = resource["version"], options["versions"] or supported(utc_day())
     if value.text() not in accepted:
-        yield wrong(value, " or ".join(accepted) or "a version in standard support")
+        yield expected(value, " or ".join(accepted) or "a version in standard support")
 
 
 @EKS.rule(
@@ -132,7 +134,7 @@ def access(resource: Resource, _: Options) -> Verdicts:
     """Access is by entries alone, and the creator of the cluster gets none by itself."""
     mode = resource.at("accessConfig.authenticationMode")
     if mode.text() != "API":
-        yield wrong(mode, "'API'")
+        yield expected(mode, "'API'")
     yield from must_be_false(resource.at("accessConfig.bootstrapClusterCreatorAdminPermissions"))
 
 
@@ -149,4 +151,4 @@ def node_ssh(resource: Resource, _: Options) -> Verdicts:
     access = resource["remoteAccess"]
     groups = access["sourceSecurityGroupIds"]
     if not access["ec2SshKey"].absent and not groups.items():
-        yield wrong(groups, "the groups that may use SSH, or remove remoteAccess")
+        yield expected(groups, "the groups that may use SSH, or remove remoteAccess")

@@ -13,11 +13,11 @@ from policies.engine.rule import (
     Resource,
     Topic,
     Verdicts,
-    each,
-    unwanted,
-    wrong,
+    check_each,
+    disallowed,
+    expected,
 )
-from policies.model.checks import each_statement, guarded
+from policies.model.checks import check_each_statement, guarded
 from policies.model.iam_documents import Condition, Statement
 from policies.model.property_values import Value
 
@@ -52,7 +52,7 @@ def _each_allowed(resource: Resource, check: Callable[[Statement], Verdicts]) ->
             yield from check(found)
 
     for document in documents(resource):
-        yield from guarded(each_statement(document, allowed))
+        yield from guarded(check_each_statement(document, allowed))
 
 
 @IAM.rule(
@@ -71,9 +71,9 @@ def _wildcards(found: Statement) -> Verdicts:
     for value in _elements(found.value["Action"]):
         text = value.text() or ""
         if text == "*" or text.endswith(":*"):
-            yield wrong(value, "the actions that are needed")
+            yield expected(value, "the actions that are needed")
     if not found.value["NotAction"].absent:
-        yield unwanted(found.value["NotAction"], "name the allowed actions in Action")
+        yield disallowed(found.value["NotAction"], "name the allowed actions in Action")
 
 
 def _elements(value: Value) -> list[Value]:
@@ -144,11 +144,11 @@ def wildcard_resource(resource: Resource, options: Options) -> Verdicts:
         if not narrow or found.narrowed:
             return
         if not (inverted := found.value["NotResource"]).absent:
-            yield unwanted(inverted, "name the allowed resources in Resource, or add a condition")
+            yield disallowed(inverted, "name the allowed resources in Resource, or add a condition")
         if "*" in found.resources:
             value = next(item for item in _elements(found.value["Resource"]) if item.text() == "*")
             named = "its actions" if found.value.secret else narrow[0]
-            yield wrong(value, f"the resources of {named}, or add a condition")
+            yield expected(value, f"the resources of {named}, or add a condition")
 
     yield from _each_allowed(resource, check)
 
@@ -168,7 +168,7 @@ def wildcard_resource(resource: Resource, options: Options) -> Verdicts:
 )
 def administrator(resource: Resource, _: Options) -> Verdicts:
     """Nobody is given AdministratorAccess."""
-    yield from each(
+    yield from check_each(
         resource["managedPolicyArns"].items() if resource.type == ROLE else [resource["policyArn"]],
         _administrates,
     )
@@ -176,7 +176,7 @@ def administrator(resource: Resource, _: Options) -> Verdicts:
 
 def _administrates(policy: Value) -> Verdicts:
     if (policy.text() or "").endswith(":policy/AdministratorAccess"):
-        yield wrong(policy, "a policy that names what is needed")
+        yield expected(policy, "a policy that names what is needed")
 
 
 @IAM.rule(
@@ -188,7 +188,7 @@ def _administrates(policy: Value) -> Verdicts:
 )
 def on_user(resource: Resource, _: Options) -> Verdicts:
     """Permissions belong to roles and groups, not to users."""
-    yield unwanted(resource["user"], "attach the policy to a role or a group")
+    yield disallowed(resource["user"], "attach the policy to a role or a group")
 
 
 @IAM.rule(
@@ -201,7 +201,7 @@ def on_user(resource: Resource, _: Options) -> Verdicts:
 )
 def trust(resource: Resource, _: Options) -> Verdicts:
     """No role trusts everybody, nor everybody of a federation or an account."""
-    yield from each_statement(resource["assumeRolePolicy"], _trust)
+    yield from check_each_statement(resource["assumeRolePolicy"], _trust)
 
 
 _ANY_SUBJECT = re.compile(r"(repo|system:serviceaccount|):*([*?].*)?", re.DOTALL)
@@ -235,16 +235,16 @@ def _trust(found: Statement) -> Verdicts:
     for claim in dict.fromkeys(chain.from_iterable(taken)):
         bound = [condition for condition in found.conditions if condition.key.endswith(f":{claim}")]
         if not bound:
-            yield wrong(conditions, f"a condition on the claim {claim}")
+            yield expected(conditions, f"a condition on the claim {claim}")
         elif not any(map(_names_claim, bound)):
-            yield wrong(conditions, f"a condition that names the {claim}, not every one")
+            yield expected(conditions, f"a condition that names the {claim}, not every one")
     if found.open:
-        yield unwanted(found.named, "name the principals, or add a condition")
+        yield disallowed(found.named, "name the principals, or add a condition")
     elif any(kind == "AWS" and _ACCOUNT.fullmatch(name) for kind, name in found.principals) and not any(
         item.narrows and _MEMBERS.fullmatch(item.key) for item in found.conditions
     ):
         remedy = "name roles of the account, or add a condition such as sts:ExternalId"
-        yield unwanted(found.value["Principal"], remedy)
+        yield disallowed(found.value["Principal"], remedy)
 
 
 def _names_claim(condition: Condition) -> bool:

@@ -2,7 +2,7 @@
 
 from pulumi_policy import Severity
 
-from policies.engine.rule import Option, Options, Resource, Topic, Verdicts, wrong
+from policies.engine.rule import Option, Options, Resource, Topic, Verdicts, expected
 from policies.model.checks import must_be_true, must_not_be_true
 from policies.rules.tls.databases import default_family, forced_by_default
 
@@ -65,7 +65,7 @@ def backup(resource: Resource, options: Options) -> Verdicts:
     """A database is backed up for as many days as the policy configuration asks for."""
     value = resource["backupRetentionPeriod"]  # absent: 0 for an instance, 1 for a cluster
     if (value.number() or 0) < options["days"] and not _copy(resource):
-        yield wrong(value, f"{options['days']} or more")
+        yield expected(value, f"{options['days']} or more")
 
 
 @RDS.rule(
@@ -105,7 +105,7 @@ def final_snapshot(resource: Resource, _: Options) -> Verdicts:
     """A database that is deleted leaves a snapshot behind."""
     value = resource["skipFinalSnapshot"]
     if value.flag() and not _copy(resource):
-        yield wrong(value, "false, with a finalSnapshotIdentifier")
+        yield expected(value, "false, with a finalSnapshotIdentifier")
 
 
 @RDS.rule(
@@ -119,7 +119,7 @@ def logs(resource: Resource, _: Options) -> Verdicts:
     """A database exports its logs."""
     value = resource["enabledCloudwatchLogsExports"]
     if not value.items():
-        yield wrong(value, "the logs of the engine, such as ['postgresql', 'upgrade']")
+        yield expected(value, "the logs of the engine, such as ['postgresql', 'upgrade']")
 
 
 @RDS.rule(
@@ -136,4 +136,4 @@ def parameters(resource: Resource, _: Options) -> Verdicts:
     family = default_family(resource, value)
     # Oracle's TLS is an option: tls-hop-database looks for it.
     if family is not None and not (family.startswith("oracle") or forced_by_default(family)):
-        yield wrong(value, "a parameter group that forces TLS")
+        yield expected(value, "a parameter group that forces TLS")

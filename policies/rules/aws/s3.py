@@ -6,7 +6,7 @@ from policies.engine.rule import (
     Finding,
     Topic,
     Verdicts,
-    wrong,
+    expected,
 )
 from policies.model.buckets import BUCKETS, Bucket, each_bucket
 from policies.model.property_values import Value
@@ -21,7 +21,7 @@ S3 = Topic(
 
 def said(value: Value, bucket: Bucket, wanted: str) -> Finding:
     """The value of one of the bucket's parts should be as wanted."""
-    return bucket.resource.blame(wrong(value, wanted))
+    return bucket.resource.attach(expected(value, wanted))
 
 
 @S3.stack_rule(

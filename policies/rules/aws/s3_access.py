@@ -7,12 +7,12 @@ from policies.engine.rule import (
     Resource,
     Rule,
     Verdicts,
-    each,
-    unwanted,
-    wrong,
+    check_each,
+    disallowed,
+    expected,
 )
 from policies.model.buckets import BUCKETS, Bucket, each_bucket, part_types
-from policies.model.checks import each_statement, must_be_true, open_to_everybody
+from policies.model.checks import check_each_statement, must_be_true, open_to_everybody
 from policies.model.iam_documents import Statement
 from policies.model.property_values import Value
 from policies.rules.aws.s3 import S3, said
@@ -81,13 +81,13 @@ def _acl_rule(
         if value["permission"].text() in permissions:
             uri = value.at("grantee.uri")
             if (uri.text() or "").endswith(groups):
-                yield unwanted(uri)
+                yield disallowed(uri)
 
     def check(resource: Resource, _: Options) -> Verdicts:
         if resource["acl"].text() in values:
-            yield wrong(resource["acl"], "'private'")
+            yield expected(resource["acl"], "'private'")
         grants = [*resource.at("accessControlPolicy.grants").items(), *resource["grants"].items()]
-        yield from each(grants, grant)
+        yield from check_each(grants, grant)
 
     check.__doc__ = f"No ACL lets the world {what} a bucket."
     return S3.rule(
@@ -157,13 +157,13 @@ def any_principal(resource: Resource, _: Options) -> Verdicts:
 )
 def lockout(resource: Resource, _: Options) -> Verdicts:
     """No bucket policy denies everything to everybody."""
-    yield from each_statement(resource["policy"], _locks_out)
+    yield from check_each_statement(resource["policy"], _locks_out)
 
 
 def _locks_out(found: Statement) -> Verdicts:
     denies = found.effect == "Deny" and found.everybody and found.covers("s3:PutBucketPolicy")
     if denies and not found.conditions and not found.inverted:
-        yield unwanted(found.value["Action"], "add a condition to the denial")
+        yield disallowed(found.value["Action"], "add a condition to the denial")
 
 
 @S3.stack_rule(

@@ -13,9 +13,9 @@ from policies.engine.rule import (
     Rule,
     Topic,
     Verdicts,
-    each,
-    unwanted,
-    wrong,
+    check_each,
+    disallowed,
+    expected,
 )
 from policies.model.checks import guarded
 from policies.model.networks import is_world
@@ -111,7 +111,7 @@ def _judge(resource: Resource, select: bool, check: Iterable[int] | None, wanted
             ):
                 yield Finding(value.path, f"{value.shown()} for {opening.ports}", wanted)
 
-        yield from each(opening.sources, source)
+        yield from check_each(opening.sources, source)
 
 
 def _port_rule(port: int, name: str, control: str, wanted: str) -> Rule:
@@ -157,7 +157,7 @@ def _all_ports(opening: Opening) -> Verdicts:
         if is_world(value.text() or ""):
             yield Finding(value.path, f"{value.shown()} for {opening.ports}", "name the ports that are meant")
 
-    yield from each(opening.sources, source)
+    yield from check_each(opening.sources, source)
 
 
 def _is_port_list(value: object) -> bool:
@@ -200,7 +200,7 @@ def other_ports(resource: Resource, options: Options) -> Verdicts:
                     value.path, f"{value.shown()} for {opening.ports}", f"open only {ports}, or name networks"
                 )
 
-        yield from each(opening.sources, source)
+        yield from check_each(opening.sources, source)
 
 
 def _within(opening: Opening, allowed: set[int]) -> bool:
@@ -237,9 +237,9 @@ def egress(resource: Resource, _: Options) -> Verdicts:
 def description(resource: Resource, _: Options) -> Verdicts:
     """Every security group and every rule says what it is for."""
     if resource.type == GROUP:
-        yield from each([resource["description"]], _group_described)
+        yield from check_each([resource["description"]], _group_described)
         rules = _elements(resource["ingress"], resource["egress"])
-        yield from each((item["description"] for item in rules), _described)
+        yield from check_each((item["description"] for item in rules), _described)
     else:
         yield from _described(resource["description"])
 
@@ -247,12 +247,12 @@ def description(resource: Resource, _: Options) -> Verdicts:
 def _group_described(value: Value) -> Verdicts:
     # Pulumi's own default says nothing.
     if value.text() in (None, "", "Managed by Pulumi", "Managed by Terraform"):
-        yield wrong(value, "a sentence on what the group is for")
+        yield expected(value, "a sentence on what the group is for")
 
 
 def _described(value: Value) -> Verdicts:
     if not value.text():
-        yield wrong(value, "a sentence on who reaches what")
+        yield expected(value, "a sentence on who reaches what")
 
 
 @FIREWALL.rule(
@@ -268,9 +268,9 @@ def _described(value: Value) -> Verdicts:
 def prefix_list(resource: Resource, _: Options) -> Verdicts:
     """No prefix list contains the whole internet."""
     entries = [item["cidr"] for item in resource["entries"].items()] or [resource["cidr"]]
-    yield from each(entries, _not_world)
+    yield from check_each(entries, _not_world)
 
 
 def _not_world(value: Value) -> Verdicts:
     if is_world(value.text() or ""):
-        yield unwanted(value)
+        yield disallowed(value)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from pulumi_policy import Severity
 
-from policies.engine.rule import Finding, Options, Resource, Stack, Topic, Verdicts, each, unwanted
+from policies.engine.rule import Finding, Options, Resource, Stack, Topic, Verdicts, check_each, disallowed
 from policies.model.checks import must_not_be_true
 from policies.model.property_values import Value
 from policies.rules.aws.security_groups import DEFAULT_GROUP
@@ -69,9 +69,9 @@ def default_group_open(resource: Resource, _: Options) -> Verdicts:
 
     def check(rules: Value) -> Verdicts:
         if rules.items():
-            yield unwanted(rules)
+            yield disallowed(rules)
 
-    yield from each((resource["ingress"], resource["egress"]), check)
+    yield from check_each((resource["ingress"], resource["egress"]), check)
 
 
 @VPC.rule(

@@ -3,7 +3,7 @@
 from pulumi_policy import EnforcementLevel, Severity
 
 from policies.engine.patterns import patterns
-from policies.engine.rule import Finding, Option, Options, Resource, Verdicts, wrong
+from policies.engine.rule import Finding, Option, Options, Resource, Verdicts, expected
 from policies.rules.cloudflare.zones import CLOUDFLARE
 
 RECORDS = ("cloudflare:index/dnsRecord:DnsRecord", "cloudflare:index/record:Record")
@@ -40,7 +40,7 @@ def proxied(resource: Resource, options: Options) -> Verdicts:
         target = resource["content"] if resource["value"].absent else resource["value"]
         allowed = patterns(options["unproxied"]) or []
         if not any(pattern.fullmatch(target.text() or "") for pattern in allowed):
-            yield wrong(value, "true")
+            yield expected(value, "true")
 
 
 @CLOUDFLARE.rule(
@@ -56,7 +56,7 @@ def wildcard(resource: Resource, _: Options) -> Verdicts:
     name = resource["name"]
     addressed = resource["type"].text() in ("A", "AAAA", "CNAME")
     if addressed and ((name.text() or "") == "*" or (name.text() or "").startswith("*.")):
-        yield wrong(name, "the host that is meant")
+        yield expected(name, "the host that is meant")
 
 
 @CLOUDFLARE.rule(
@@ -85,7 +85,7 @@ def unexplained(resource: Resource, options: Options) -> Verdicts:
     """Every record says in a comment what it is for, and by tags whose it is where they are asked for."""
     comment = resource["comment"]
     if not (comment.text() or "").strip():
-        yield wrong(comment, "a sentence on what the record is for")
+        yield expected(comment, "a sentence on what the record is for")
     own = resource["tags"]
     given = {tag.partition(":")[0] for tag in own.texts()} if options["tags"] else set[str]()
     missing = [str(key) for key in options["tags"] if key not in given]

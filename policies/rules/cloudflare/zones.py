@@ -15,7 +15,7 @@ from policies.engine.rule import (
     Topic,
     Unknown,
     Verdicts,
-    wrong,
+    expected,
 )
 from policies.model.checks import guarded
 from policies.model.cloudflare_zones import Zones
@@ -77,7 +77,7 @@ def _setting_rule(name: str, setting: Setting, severity: Severity, control: str,
         else:
             return
         if not setting.good(value):
-            yield wrong(value, setting.wanted)
+            yield expected(value, setting.wanted)
 
     check.__doc__ = description
     return CLOUDFLARE.rule(
@@ -213,4 +213,4 @@ def dnssec(stack: Stack, _: Options) -> Verdicts:
 def _status(resource: Resource) -> Verdicts:
     status = resource["status"]
     if status.text() not in (None, "active", "pending"):
-        yield resource.blame(wrong(status, "'active'"))
+        yield resource.attach(expected(status, "'active'"))

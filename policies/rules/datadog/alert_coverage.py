@@ -15,7 +15,7 @@ from policies.engine.rule import (
     Unknown,
     Verdict,
     Verdicts,
-    unwanted,
+    disallowed,
 )
 from policies.model.checks import guarded
 from policies.model.datadog_monitors import MONITOR, MONITOR_JSON, SYNTHETIC, monitor
@@ -114,7 +114,7 @@ def _answers(resource: Resource, word: str, tags: set[str], pattern: str) -> Ite
         if re.search(pattern, _measured(resource, query), re.IGNORECASE):
             yield None
         else:
-            yield resource.blame(unwanted(query, f"let {word} measure what matches {pattern}"))
+            yield resource.attach(disallowed(query, f"let {word} measure what matches {pattern}"))
     except UnknownValueError as unknown:
         yield Unknown(unknown.path, resource.urn)
 

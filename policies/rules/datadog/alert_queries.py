@@ -11,7 +11,7 @@ from policies.engine.rule import (
     Options,
     Resource,
     Verdicts,
-    wrong,
+    expected,
 )
 from policies.model.datadog_monitors import (
     Monitor,
@@ -64,7 +64,7 @@ def threshold_mismatch(resource: Resource, _: Options) -> Verdicts:
         return
     critical = found.thresholds["critical"]
     if critical.number() != query.threshold:
-        yield wrong(critical, _unless_secret(found, f"{query.threshold:g}, ") + "as the query has it")
+        yield expected(critical, _unless_secret(found, f"{query.threshold:g}, ") + "as the query has it")
     yield from _order(found, query)
 
 
@@ -84,7 +84,7 @@ def _order(found: Monitor, query: Query) -> Verdicts:
         if number is None or limit is None:
             continue
         if number >= limit if query.rising else number <= limit:
-            yield wrong(value, f"a number {'below' if query.rising else 'above'}{text}")
+            yield expected(value, f"a number {'below' if query.rising else 'above'}{text}")
 
 
 @ALERTS.rule(

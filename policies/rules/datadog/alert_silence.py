@@ -7,7 +7,7 @@ from policies.engine.rule import (
     Options,
     Resource,
     Verdicts,
-    wrong,
+    expected,
 )
 from policies.model.datadog_monitors import (
     COUNT,
@@ -34,13 +34,13 @@ def no_data(resource: Resource, _: Options) -> Verdicts:
     decides = [found.option(name) for name in WITH_NO_DATA.get(found.kind, ())]
     if decides and all(each.absent for each in decides):
         also = ", or say in onMissingData what happens" if len(decides) > 1 else " or false"
-        yield wrong(decides[0], f"true{also}")
+        yield expected(decides[0], f"true{also}")
     frame, query = found.option("noDataTimeframe"), found.parsed() if decides else None
     if query is not None and found.option("notifyNoData").flag():
         least = 2 * query.window
         if (frame.number() or 0) < least:
             wanted = "as many minutes as" if found.query.secret else f"{least} or more minutes,"
-            yield wrong(frame, f"{wanted} twice the query's window")
+            yield expected(frame, f"{wanted} twice the query's window")
 
 
 @ALERTS.rule(
@@ -55,7 +55,7 @@ def draft(resource: Resource, _: Options) -> Verdicts:
     found = monitor(resource)
     status = found.value["draft_status" if found.json else "draftStatus"]
     if status.text() == "draft":
-        yield wrong(status, "'published'")
+        yield expected(status, "'published'")
 
 
 @ALERTS.rule(
@@ -75,7 +75,7 @@ def muted(resource: Resource, _: Options) -> Verdicts:
         end = resource.at("oneTimeSchedule.end")
         once = resource["recurringSchedule"].absent
     if once and end.get() in (None, "", 0):
-        yield wrong(end, "the moment at which the work is over")
+        yield expected(end, "the moment at which the work is over")
 
 
 @ALERTS.rule(

@@ -12,7 +12,7 @@ from policies.engine.rule import (
     Resource,
     Topic,
     Verdicts,
-    wrong,
+    expected,
 )
 from policies.model.datadog_monitors import (
     MONITOR,
@@ -124,7 +124,7 @@ def without_priority(resource: Resource, _: Options) -> Verdicts:
     found = monitor(resource)
     priority = found.option_priority
     if "severity:critical" in found.tags and str(priority.get()) not in ("1", "2"):
-        yield wrong(priority, "1 or 2")
+        yield expected(priority, "1 or 2")
 
 
 @ALERTS.rule(
@@ -189,4 +189,4 @@ def not_renotified(resource: Resource, _: Options) -> Verdicts:
     found = monitor(resource)
     interval = found.option("renotifyInterval")
     if found.critical and not interval.number():
-        yield wrong(interval, "minutes above 0")
+        yield expected(interval, "minutes above 0")

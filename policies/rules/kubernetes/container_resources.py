@@ -10,13 +10,13 @@ from policies.engine.rule import (
     Resource,
     Rule,
     Verdicts,
-    each,
-    wrong,
+    check_each,
+    expected,
 )
 from policies.model.pods import POD_SHAPED, Container, Pod, pods
 from policies.model.property_values import Value
 from policies.model.quantities import parse
-from policies.rules.kubernetes.workloads import WORKLOADS, every_container
+from policies.rules.kubernetes.workloads import WORKLOADS, check_each_container
 
 _RESOURCES = "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/"
 
@@ -24,7 +24,7 @@ _RESOURCES = "https://kubernetes.io/docs/concepts/configuration/manage-resources
 def _positive(value: Value, example: str) -> Verdicts:
     number = parse(value.get())
     if number is None or number <= 0:
-        yield wrong(value, f"a quantity above zero, such as {example}")
+        yield expected(value, f"a quantity above zero, such as {example}")
 
 
 def _resource_rule(name: str, place: str, example: str, control: str, description: str) -> Rule:
@@ -37,7 +37,7 @@ def _resource_rule(name: str, place: str, example: str, control: str, descriptio
 
     def rule(resource: Resource, _: Options) -> Verdicts:
         # An ephemeral container cannot have resources: the API refuses them.
-        yield from every_container(resource, check, "initContainers", "containers")
+        yield from check_each_container(resource, check, "initContainers", "containers")
 
     rule.__doc__ = description
     return WORKLOADS.rule(
@@ -96,17 +96,17 @@ def request_within_limit(resource: Resource, _: Options) -> Verdicts:
             name, value = request
             asked, allowed = parse(value.get()), parse(limits[name].get())
             if asked is not None and allowed is not None and asked > allowed:
-                yield wrong(value, f"at most its limit, {limits[name].shown()}")
+                yield expected(value, f"at most its limit, {limits[name].shown()}")
 
-        yield from each(resources["requests"].entries().items(), within)
+        yield from check_each(resources["requests"].entries().items(), within)
 
     yield from _every_resources(resource, check)
 
 
 def _every_resources(resource: Resource, check: Callable[[Value], Verdicts]) -> Verdicts:
     """Judges the resources of every pod and container on their own."""
-    yield from each((pod.spec["resources"] for pod in pods(resource)), check)
-    yield from every_container(resource, lambda _, container: check(container.value["resources"]))
+    yield from check_each((pod.spec["resources"] for pod in pods(resource)), check)
+    yield from check_each_container(resource, lambda _, container: check(container.value["resources"]))
 
 
 def _is_quantity(value: object) -> bool:
@@ -139,8 +139,8 @@ def limit_within_ceiling(resource: Resource, options: Options) -> Verdicts:
             limit = resources["limits"][name]
             number, most = parse(limit.get()), parse(options[name])
             if number is not None and most is not None and number > most:
-                yield wrong(limit, f"at most {options[name]}")
+                yield expected(limit, f"at most {options[name]}")
 
-        yield from each(("cpu", "memory"), below)
+        yield from check_each(("cpu", "memory"), below)
 
     yield from _every_resources(resource, check)

@@ -9,13 +9,13 @@ from policies.engine.rule import (
     Options,
     Resource,
     Verdicts,
-    each,
-    unwanted,
+    check_each,
+    disallowed,
 )
 from policies.model.checks import guarded
 from policies.model.pods import POD_SHAPED, Container, Pod
 from policies.model.property_values import Value
-from policies.rules.kubernetes.workloads import WORKLOADS, every_container
+from policies.rules.kubernetes.workloads import WORKLOADS, check_each_container
 
 
 @WORKLOADS.rule(
@@ -34,12 +34,12 @@ def duplicate_env(resource: Resource, _: Options) -> Verdicts:
         def variable(item: Value) -> Verdicts:
             name = item["name"].text()
             if name is not None and name in seen:
-                yield unwanted(item["name"], "remove the second entry")
+                yield disallowed(item["name"], "remove the second entry")
             seen.add(name or "")
 
-        yield from each(container.value["env"].items(), variable)
+        yield from check_each(container.value["env"].items(), variable)
 
-    yield from every_container(resource, check)
+    yield from check_each_container(resource, check)
 
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -84,9 +84,9 @@ def secret_in_env(resource: Resource, _: Options) -> Verdicts:
                 # A value under such a name is not quoted, whether it came marked or not.
                 yield Finding(value.path, "[secret]", "move it to a Secret and use valueFrom.secretKeyRef")
 
-        yield from each(container.value["env"].items(), variable)
+        yield from check_each(container.value["env"].items(), variable)
 
-    yield from every_container(resource, check)
+    yield from check_each_container(resource, check)
 
 
 @WORKLOADS.rule(
@@ -103,10 +103,12 @@ def secret_as_env(resource: Resource, _: Options) -> Verdicts:
 
     def check(_: Pod, container: Container) -> Verdicts:
         for field, place in (("env", "valueFrom.secretKeyRef"), ("envFrom", "secretRef")):
-            yield from guarded(each((item.at(place) for item in container.value[field].items()), reference))
+            yield from guarded(
+                check_each((item.at(place) for item in container.value[field].items()), reference)
+            )
 
     def reference(value: Value) -> Verdicts:
         if not value.absent:
-            yield unwanted(value, "mount the Secret as a volume")
+            yield disallowed(value, "mount the Secret as a volume")
 
-    yield from every_container(resource, check)
+    yield from check_each_container(resource, check)

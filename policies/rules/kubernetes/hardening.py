@@ -10,14 +10,14 @@ from policies.engine.rule import (
     Options,
     Resource,
     Verdicts,
-    each,
-    unwanted,
-    wrong,
+    check_each,
+    disallowed,
+    expected,
 )
 from policies.model.checks import must_be_false, must_be_true
 from policies.model.pods import POD_SHAPED, Container, Pod, pods
 from policies.model.property_values import Value
-from policies.rules.kubernetes.workloads import WORKLOADS, every_container
+from policies.rules.kubernetes.workloads import WORKLOADS, check_each_container
 
 
 @WORKLOADS.rule(
@@ -34,7 +34,7 @@ from policies.rules.kubernetes.workloads import WORKLOADS, every_container
 def token_mounted(resource: Resource, _: Options) -> Verdicts:
     """A pod does not get a token for the cluster's API that it did not ask for."""
     for pod in pods(resource):
-        yield from each([pod.spec["automountServiceAccountToken"]], must_be_false)
+        yield from check_each([pod.spec["automountServiceAccountToken"]], must_be_false)
 
 
 @WORKLOADS.rule(
@@ -54,7 +54,7 @@ def read_only_root(resource: Resource, _: Options) -> Verdicts:
         if not pod.windows:
             yield from must_be_true(container.value.at("securityContext.readOnlyRootFilesystem"))
 
-    yield from every_container(resource, check)
+    yield from check_each_container(resource, check)
 
 
 @WORKLOADS.rule(
@@ -71,9 +71,9 @@ def security_context(resource: Resource, _: Options) -> Verdicts:
     def check(pod: Pod, container: Container) -> Verdicts:
         own = container.value["securityContext"]
         if not own.entries() and not pod.spec["securityContext"].entries():
-            yield wrong(own, "at least {runAsNonRoot: true, allowPrivilegeEscalation: false}")
+            yield expected(own, "at least {runAsNonRoot: true, allowPrivilegeEscalation: false}")
 
-    yield from every_container(resource, check)
+    yield from check_each_container(resource, check)
 
 
 @WORKLOADS.rule(
@@ -101,9 +101,9 @@ def low_user(resource: Resource, options: Options) -> Verdicts:
         user = pod.spec.at("securityContext.runAsUser") if own.absent else own
         number = user.number()
         if not pod.windows and (number is None or number < options["minimum"]):
-            yield wrong(user, f"{options['minimum']:.0f} or more")
+            yield expected(user, f"{options['minimum']:.0f} or more")
 
-    yield from every_container(resource, check)
+    yield from check_each_container(resource, check)
 
 
 _RUNTIME_SOCKET = re.compile(r"(docker|containerd|crio)\.sock$")
@@ -122,10 +122,10 @@ def docker_socket(resource: Resource, _: Options) -> Verdicts:
     def check(volume: Value) -> Verdicts:
         path = volume.at("hostPath.path")
         if _RUNTIME_SOCKET.search((path.text() or "").rstrip("/")):
-            yield unwanted(path, "remove the volume")
+            yield disallowed(path, "remove the volume")
 
     for pod in pods(resource):
-        yield from each(pod.spec["volumes"].items(), check)
+        yield from check_each(pod.spec["volumes"].items(), check)
 
 
 @WORKLOADS.rule(
@@ -141,6 +141,6 @@ def net_raw(resource: Resource, _: Options) -> Verdicts:
     def check(pod: Pod, container: Container) -> Verdicts:
         drop = container.value.at("securityContext.capabilities.drop")
         if not pod.windows and not {"ALL", "NET_RAW"} & set(drop.texts()):
-            yield wrong(drop, "['ALL']")
+            yield expected(drop, "['ALL']")
 
-    yield from every_container(resource, check)
+    yield from check_each_container(resource, check)

@@ -9,10 +9,10 @@ from policies.engine.rule import (
     Options,
     Resource,
     Verdicts,
-    wrong,
+    expected,
 )
 from policies.model.pods import POD_SHAPED, Container, Pod
-from policies.rules.kubernetes.workloads import WORKLOADS, every_container
+from policies.rules.kubernetes.workloads import WORKLOADS, check_each_container
 
 
 def tag_of(image: str) -> str:
@@ -38,9 +38,9 @@ def image_latest(resource: Resource, _: Options) -> Verdicts:
     def check(_: Pod, container: Container) -> Verdicts:
         image = container.value["image"]
         if tag_of(image.text() or "") == "latest":
-            yield wrong(image, "an image with a version or digest, such as name:1.4.2 or name@sha256:…")
+            yield expected(image, "an image with a version or digest, such as name:1.4.2 or name@sha256:…")
 
-    yield from every_container(resource, check)
+    yield from check_each_container(resource, check)
 
 
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
@@ -61,9 +61,9 @@ def image_digest(resource: Resource, _: Options) -> Verdicts:
     def check(_: Pod, container: Container) -> Verdicts:
         image = container.value["image"]
         if not _DIGEST.search(image.text() or ""):
-            yield wrong(image, "the same image by its digest, name@sha256:…")
+            yield expected(image, "the same image by its digest, name@sha256:…")
 
-    yield from every_container(resource, check)
+    yield from check_each_container(resource, check)
 
 
 @WORKLOADS.rule(
@@ -86,6 +86,6 @@ def image_pull(resource: Resource, _: Options) -> Verdicts:
         # Without a policy Kubernetes pulls `latest` always, anything else when it is not there.
         by_digest = "@sha256:" in (container.value["image"].text() or "")
         if policy.text() != "Always" and not by_digest:
-            yield wrong(policy, "'Always'")
+            yield expected(policy, "'Always'")
 
-    yield from every_container(resource, check)
+    yield from check_each_container(resource, check)

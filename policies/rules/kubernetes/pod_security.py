@@ -38,7 +38,7 @@ def standard(
     """Makes a rule on every pod of a resource."""
 
     def decorate(check: PodCheck) -> Rule:
-        def judge(resource: Resource, _: Options) -> Verdicts:
+        def evaluate(resource: Resource, _: Options) -> Verdicts:
             for pod in pods(resource):
                 try:
                     for part, value in check(pod):
@@ -50,14 +50,14 @@ def standard(
                 except UnknownValueError as unknown:
                     yield Unknown(unknown.path)
 
-        judge.__doc__ = check.__doc__
+        evaluate.__doc__ = check.__doc__
         return PSS.rule(
             f"pod-security-{name}",
             types=POD_SHAPED,
             severity=severity,
             controls=(f"PSS {control}", *checkov),
             remediation=remediation,
-        )(judge)
+        )(evaluate)
 
     return decorate
 

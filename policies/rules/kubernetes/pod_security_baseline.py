@@ -6,8 +6,8 @@ from pulumi_policy import Severity
 
 from policies.engine.rule import (
     Verdicts,
-    unwanted,
-    wrong,
+    disallowed,
+    expected,
 )
 from policies.model.checks import must_not_be_true
 from policies.model.pods import Pod
@@ -119,7 +119,7 @@ def capability_added(pod: Pod) -> Iterator[Part]:
 
 def _default_capability(value: Value) -> Verdicts:
     if value.text() not in CAPABILITIES:
-        yield unwanted(value)
+        yield disallowed(value)
 
 
 @standard(
@@ -134,7 +134,7 @@ def host_path(pod: Pod) -> Iterator[Part]:
 
     def check(volume: Value) -> Verdicts:
         if not is_allowed_volume(volume) and not volume["hostPath"].absent:
-            yield unwanted(volume["hostPath"], "use emptyDir, or a persistent volume claim")
+            yield disallowed(volume["hostPath"], "use emptyDir, or a persistent volume claim")
 
     return parts(volumes(pod), check)
 
@@ -151,7 +151,7 @@ def host_port(pod: Pod) -> Iterator[Part]:
 
     def check(port: Value) -> Verdicts:
         if port["hostPort"].get() not in (None, 0):
-            yield unwanted(port["hostPort"])
+            yield disallowed(port["hostPort"])
 
     for value in pod.values():
         yield from parts(iter(value["ports"].items() if value["ports"].known else [value["ports"]]), check)
@@ -172,14 +172,14 @@ def host_probe(pod: Pod) -> Iterator[Part]:
 
     def check(host: Value) -> Verdicts:
         if host.text():
-            yield unwanted(host)
+            yield disallowed(host)
 
     return parts((value.at(host) for value in pod.values() for host in _HOSTS), check)
 
 
 def _profile(value: Value) -> Verdicts:
     if not value.absent and value["type"].text() not in PROFILES:
-        yield wrong(value["type"], "'RuntimeDefault' or 'Localhost'")
+        yield expected(value["type"], "'RuntimeDefault' or 'Localhost'")
 
 
 @standard(
@@ -195,7 +195,7 @@ def apparmor(pod: Pod) -> Iterator[Part]:
         for key, chosen in value.entries().items():
             text = chosen.text() if key.startswith(_APPARMOR) else None
             if text and text != "runtime/default" and not text.startswith("localhost/"):
-                yield wrong(chosen, "'runtime/default'")
+                yield expected(chosen, "'runtime/default'")
 
     yield from parts(contexts(pod, "appArmorProfile"), _profile)
     yield annotations, pod.metadata["annotations"]
@@ -212,10 +212,10 @@ def selinux(pod: Pod) -> Iterator[Part]:
 
     def check(value: Value) -> Verdicts:
         if (value["type"].text() or "") not in SELINUX_TYPES:
-            yield wrong(value["type"], "'container_t'")
+            yield expected(value["type"], "'container_t'")
         for name in ("user", "role"):
             if value[name].text():
-                yield unwanted(value[name])
+                yield disallowed(value[name])
 
     return parts(contexts(pod, "seLinuxOptions"), check)
 
@@ -231,7 +231,7 @@ def proc_mount(pod: Pod) -> Iterator[Part]:
 
     def check(value: Value) -> Verdicts:
         if value.get() not in (None, "Default"):
-            yield wrong(value, "'Default'")
+            yield expected(value, "'Default'")
 
     return parts((value.at("securityContext.procMount") for value in pod.values()), check)
 
@@ -247,7 +247,7 @@ def sysctl(pod: Pod) -> Iterator[Part]:
 
     def check(value: Value) -> Verdicts:
         if value["name"].text() not in SYSCTLS:
-            yield unwanted(value["name"])
+            yield disallowed(value["name"])
 
     return parts(iter(pod.spec.at("securityContext.sysctls").items()), check)
 

@@ -7,8 +7,8 @@ from pulumi_policy import Severity
 from policies.engine.rule import (
     Finding,
     Verdicts,
-    unwanted,
-    wrong,
+    disallowed,
+    expected,
 )
 from policies.model.checks import must_be_false
 from policies.model.pods import Pod
@@ -56,7 +56,7 @@ def volume_type(pod: Pod) -> Iterator[Part]:
 
     def check(volume: Value) -> Verdicts:
         if not is_allowed_volume(volume):
-            yield unwanted(volume, "use a volume type that the restricted standard allows")
+            yield disallowed(volume, "use a volume type that the restricted standard allows")
 
     return parts(volumes(pod), check)
 
@@ -88,13 +88,13 @@ def run_as_non_root(pod: Pod) -> Iterator[Part]:
 
     def own(value: Value) -> Verdicts:
         if value.flag() is False:
-            yield wrong(value, "true")
+            yield expected(value, "true")
 
     def container(value: Value) -> Verdicts:
         if not value.absent:
             yield from own(value)
         elif common.absent:
-            yield wrong(value, "true, there or in the pod's securityContext")
+            yield expected(value, "true, there or in the pod's securityContext")
 
     yield own, common
     yield from parts((value.at("securityContext.runAsNonRoot") for value in pod.values()), container)
@@ -112,7 +112,7 @@ def root_user(pod: Pod) -> Iterator[Part]:
 
     def check(value: Value) -> Verdicts:
         if value.number() == 0:
-            yield wrong(value, "a number above 0")
+            yield expected(value, "a number above 0")
 
     return parts(contexts(pod, "runAsUser"), check)
 
@@ -130,7 +130,7 @@ def capabilities_kept(pod: Pod) -> Iterator[Part]:
 
     def check(value: Value) -> Verdicts:
         if "ALL" not in [item.text() for item in value.items()]:
-            yield wrong(value, "['ALL']")
+            yield expected(value, "['ALL']")
 
     if not pod.windows:
         yield from parts((value.at("securityContext.capabilities.drop") for value in pod.values()), check)
@@ -149,6 +149,6 @@ def capability_restricted(pod: Pod) -> Iterator[Part]:
 
     def check(value: Value) -> Verdicts:
         if value.text() != "NET_BIND_SERVICE":
-            yield unwanted(value)
+            yield disallowed(value)
 
     return parts(added(pod), check)

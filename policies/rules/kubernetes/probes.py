@@ -6,10 +6,10 @@ from policies.engine.rule import (
     Options,
     Resource,
     Verdicts,
-    wrong,
+    expected,
 )
 from policies.model.pods import POD_SHAPED, Container, Pod
-from policies.rules.kubernetes.workloads import WORKLOADS, every_container
+from policies.rules.kubernetes.workloads import WORKLOADS, check_each_container
 
 _PROBES = (
     "https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/"
@@ -25,9 +25,9 @@ def _probe(resource: Resource, name: str) -> Verdicts:
         kinds = ("httpGet", "tcpSocket", "exec", "grpc")
         runs_for_ever = pod.kind not in _FINITE and (container.field == "containers" or container.sidecar)
         if runs_for_ever and not any(not probe[kind].absent for kind in kinds):
-            yield wrong(probe, "an httpGet, tcpSocket, grpc or exec probe")
+            yield expected(probe, "an httpGet, tcpSocket, grpc or exec probe")
 
-    yield from every_container(resource, check, "containers", "initContainers")
+    yield from check_each_container(resource, check, "containers", "initContainers")
 
 
 @WORKLOADS.rule(

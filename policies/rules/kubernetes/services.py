@@ -5,12 +5,12 @@ from typing import Any, NamedTuple
 
 from pulumi_policy import Severity
 
-from policies.engine.rule import Finding, Options, Resource, Stack, Unknown, Verdicts, wrong
+from policies.engine.rule import Finding, Options, Resource, Stack, Unknown, Verdicts, expected
 from policies.model.checks import guarded
 from policies.model.label_selectors import Index, Labels, labels_of
 from policies.model.pods import DECLARED, Object, Pod, pods
 from policies.model.property_values import UnknownValueError, Value
-from policies.rules.kubernetes.workload_sets import every_object
+from policies.rules.kubernetes.workload_sets import check_each_object
 from policies.rules.kubernetes.workloads import WORKLOADS
 
 SERVICES = ("kubernetes:core/v1:Service", "kubernetes:core/v1:ServiceList")
@@ -81,7 +81,7 @@ def service_mismatch(stack: Stack, _options: Options) -> Verdicts:
     def check(resource: Resource, item: Object) -> Verdicts:
         yield from _service(resource, item.value, declared)
 
-    yield from every_object(stack, SERVICES, check)
+    yield from check_each_object(stack, SERVICES, check)
 
 
 def _service(resource: Resource, service: Value, declared: _Pods) -> Verdicts:
@@ -105,11 +105,11 @@ def _service(resource: Resource, service: Value, declared: _Pods) -> Verdicts:
 def _port(resource: Resource, port: Value, names: Ports, numbers: Ports) -> Verdicts:
     target = port["targetPort"]
     if isinstance(target.get(), str) and target.text() not in names:
-        yield resource.blame(wrong(target, f"a port that the pods name: {_listed(names)}"))
+        yield resource.attach(expected(target, f"a port that the pods name: {_listed(names)}"))
     number = target.number() if not target.absent else port["port"].number()
     if numbers and isinstance(target.get(), int | None) and number not in numbers:
         place = port["port"] if target.absent else target
-        yield resource.blame(wrong(place, f"a port of the pods: {_listed(numbers)}"))
+        yield resource.attach(expected(place, f"a port of the pods: {_listed(numbers)}"))
 
 
 def _listed(ports: Ports) -> str:

@@ -6,7 +6,7 @@ from math import ceil
 
 from pulumi_policy import Severity
 
-from policies.engine.rule import Finding, Option, Options, Resource, Stack, Verdicts, wrong
+from policies.engine.rule import Finding, Option, Options, Resource, Stack, Verdicts, expected
 from policies.model.checks import guarded
 from policies.model.label_selectors import Index, Selectors, labels_of
 from policies.model.pods import DECLARED, Object, Pod, objects, pods
@@ -29,7 +29,7 @@ NETWORKS = _types("networking.k8s.io/v1:NetworkPolicy")
 Check = Callable[[Resource, Object], Verdicts]
 
 
-def every_object(stack: Stack, kinds: Iterable[str], check: Check) -> Verdicts:
+def check_each_object(stack: Stack, kinds: Iterable[str], check: Check) -> Verdicts:
     """Judges every object of these kinds on its own."""
     for resource in stack.of(kinds):
         yield from guarded(_objects(resource, check), resource.urn)
@@ -100,9 +100,9 @@ def replicas(stack: Stack, options: Options) -> Verdicts:
     def check(resource: Resource, item: Object) -> Verdicts:
         value, least = _replicas(stack, resource, item)
         if least < options["minimum"]:
-            yield resource.blame(wrong(value, f"{options['minimum']} or more"))
+            yield resource.attach(expected(value, f"{options['minimum']} or more"))
 
-    yield from every_object(stack, DEPLOYMENTS, check)
+    yield from check_each_object(stack, DEPLOYMENTS, check)
 
 
 def _every_replicated(stack: Stack, check: Callable[[Resource, Value, int], Verdicts]) -> Verdicts:
@@ -113,7 +113,7 @@ def _every_replicated(stack: Stack, check: Callable[[Resource, Value, int], Verd
         if least > 1:
             yield from check(resource, item.value, least)
 
-    yield from every_object(stack, REPLICATED, replicated)
+    yield from check_each_object(stack, REPLICATED, replicated)
 
 
 def _unselected(resource: Resource, labels: Value, kind: str) -> Finding:
@@ -185,7 +185,7 @@ def spread(stack: Stack, _: Options) -> Verdicts:
         spec = item.at("spec.template.spec")
         constraints = spec["topologySpreadConstraints"]
         if not constraints.items() and not spec.at("affinity.podAntiAffinity").entries():
-            yield resource.blame(wrong(constraints, "a constraint over topology.kubernetes.io/zone"))
+            yield resource.attach(expected(constraints, "a constraint over topology.kubernetes.io/zone"))
 
     yield from _every_replicated(stack, check)
 

@@ -10,8 +10,8 @@ from policies.engine.rule import (
     Topic,
     Unknown,
     Verdicts,
-    each,
-    wrong,
+    check_each,
+    expected,
 )
 from policies.model.pods import POD_SHAPED, Container, Pod, objects, pods
 from policies.model.property_values import UnknownValueError, Value
@@ -23,7 +23,7 @@ WORKLOADS = Topic(
 )
 
 
-def every_container(
+def check_each_container(
     resource: Resource, check: Callable[[Pod, Container], Verdicts], *fields: str
 ) -> Verdicts:
     """Judges every container of every pod on its own; only those in `fields` when given."""
@@ -71,9 +71,9 @@ def default_namespace(resource: Resource, _: Options) -> Verdicts:
     def check(namespace: Value) -> Verdicts:
         # Without one the provider's own counts; without either, `default` of most kubeconfigs does.
         if (namespace.text() or resource.settings["namespace"].text() or "default") == "default":
-            yield wrong(namespace, "a namespace of its own")
+            yield expected(namespace, "a namespace of its own")
 
-    yield from each((item.value.at("metadata.namespace") for item in objects(resource)), check)
+    yield from check_each((item.value.at("metadata.namespace") for item in objects(resource)), check)
 
 
 @WORKLOADS.rule(
@@ -95,6 +95,6 @@ def selector_mismatch(resource: Resource, _: Options) -> Verdicts:
         def agrees(wanted: tuple[str, Value], labels: Value = labels) -> Verdicts:
             key, value = wanted
             if labels[key].get() != value.get():
-                yield wrong(labels[key], f"{value.shown()}, as spec.selector.matchLabels has it")
+                yield expected(labels[key], f"{value.shown()}, as spec.selector.matchLabels has it")
 
-        yield from each(pod.owner.at("spec.selector.matchLabels").entries().items(), agrees)
+        yield from check_each(pod.owner.at("spec.selector.matchLabels").entries().items(), agrees)

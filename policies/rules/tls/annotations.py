@@ -9,8 +9,8 @@ from policies.engine.rule import (
     Options,
     Resource,
     Verdicts,
-    each,
-    wrong,
+    check_each,
+    expected,
 )
 from policies.model.nginx import NotNginxError, parse, unreadable
 from policies.model.pods import kubernetes, objects
@@ -65,16 +65,16 @@ def annotations(resource: Resource, _: Options) -> Verdicts:
     """Annotations of an Ingress or Service choose TLS 1.2 and newer only."""
     for item in objects(resource):
         given = item.value.at("metadata.annotations").entries()
-        yield from each([given[key] for key in given if key in _ELB_POLICIES], _elb_policy)
-        yield from each([given[key] for key in given if key == _PROTOCOLS], protocol_list)
-        yield from each([given[key] for key in given if key in _SNIPPETS], _snippet)
-        yield from each([given[key] for key in given if key == _CONTOUR], _contour)
+        yield from check_each([given[key] for key in given if key in _ELB_POLICIES], _elb_policy)
+        yield from check_each([given[key] for key in given if key == _PROTOCOLS], protocol_list)
+        yield from check_each([given[key] for key in given if key in _SNIPPETS], _snippet)
+        yield from check_each([given[key] for key in given if key == _CONTOUR], _contour)
         yield from _missing_policy(item.value.at("metadata.annotations"), given)
 
 
 def _elb_policy(value: Value) -> Verdicts:
     if not safe_elb_policy(value.text() or ""):
-        yield wrong(value, ELB_WANTED)
+        yield expected(value, ELB_WANTED)
 
 
 def _snippet(value: Value) -> Verdicts:
@@ -88,7 +88,7 @@ def _snippet(value: Value) -> Verdicts:
 
 def _contour(value: Value) -> Verdicts:
     if value.text() not in ("1.2", "1.3"):
-        yield wrong(value, "'1.2' or '1.3'")
+        yield expected(value, "'1.2' or '1.3'")
 
 
 def _missing_policy(annotations: Value, given: Mapping[str, Value]) -> Verdicts:
@@ -97,9 +97,9 @@ def _missing_policy(annotations: Value, given: Mapping[str, Value]) -> Verdicts:
     terminates = f"{balancer}ssl-cert" in given
     policy = f"{balancer}ssl-negotiation-policy"
     if terminates and policy not in given:
-        yield wrong(annotations[policy], ELB_WANTED)
+        yield expected(annotations[policy], ELB_WANTED)
     alb = "alb.ingress.kubernetes.io/"
     ports = given.get(f"{alb}listen-ports")
     https = f"{alb}certificate-arn" in given or (ports is not None and _ALB_HTTPS.search(ports.text() or ""))
     if https and f"{alb}ssl-policy" not in given:
-        yield wrong(annotations[f"{alb}ssl-policy"], ELB_WANTED)
+        yield expected(annotations[f"{alb}ssl-policy"], ELB_WANTED)

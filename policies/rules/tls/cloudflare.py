@@ -7,7 +7,7 @@ from policies.engine.rule import (
     Options,
     Resource,
     Verdicts,
-    wrong,
+    expected,
 )
 from policies.model.property_values import Value
 from policies.rules.tls.versions import TLS
@@ -65,4 +65,4 @@ def cloudflare_hostname(resource: Resource, _: Options) -> Verdicts:
 
 def _cloudflare_version(version: Value) -> Verdicts:
     if version.text() not in _CLOUDFLARE_SAFE:
-        yield wrong(version, "'1.2' or '1.3'")
+        yield expected(version, "'1.2' or '1.3'")

@@ -10,8 +10,8 @@ from policies.engine.rule import (
     Options,
     Resource,
     Verdicts,
-    each,
-    wrong,
+    check_each,
+    expected,
 )
 from policies.model.checks import must_be_true
 from policies.model.property_values import Value
@@ -44,15 +44,17 @@ def cloudfront(resource: Resource, _: Options) -> Verdicts:
     # The default certificate of *.cloudfront.net goes with TLSv1, whatever is asked for.
     default = resource.at("viewerCertificate.cloudfrontDefaultCertificate")
     if default.flag():
-        yield wrong(default, "false, with a certificate of your own and minimumProtocolVersion TLSv1.2_2021")
+        yield expected(
+            default, "false, with a certificate of your own and minimumProtocolVersion TLSv1.2_2021"
+        )
     elif not _CLOUDFRONT_SAFE.fullmatch(version.text() or ""):
-        yield wrong(version, "TLSv1.2_2021")
-    yield from each(_origins(resource), _origin)
+        yield expected(version, "TLSv1.2_2021")
+    yield from check_each(_origins(resource), _origin)
     behaviours = [
         resource["defaultCacheBehavior"],
         *(item for key in ("orderedCacheBehaviors", "cacheBehaviors") for item in resource[key].items()),
     ]
-    yield from each((behaviour["viewerProtocolPolicy"] for behaviour in behaviours), _viewer)
+    yield from check_each((behaviour["viewerProtocolPolicy"] for behaviour in behaviours), _viewer)
 
 
 def _origins(resource: Resource) -> Iterator[Value]:
@@ -64,21 +66,21 @@ def _origins(resource: Resource) -> Iterator[Value]:
 
 
 def _origin(origin: Value) -> Verdicts:
-    yield from each([origin["originProtocolPolicy"]], _encrypted)
+    yield from check_each([origin["originProtocolPolicy"]], _encrypted)
     protocols = origin["originSslProtocols"]
     old = [name for name in protocols.texts() if name not in SAFE]
     if old:
-        yield wrong(protocols, "['TLSv1.2']")
+        yield expected(protocols, "['TLSv1.2']")
 
 
 def _encrypted(policy: Value) -> Verdicts:
     if policy.text() == "http-only":  # match-viewer: as the viewers come, whom _viewer judges
-        yield wrong(policy, "https-only")
+        yield expected(policy, "https-only")
 
 
 def _viewer(policy: Value) -> Verdicts:
     if policy.text() == "allow-all":
-        yield wrong(policy, "redirect-to-https")
+        yield expected(policy, "redirect-to-https")
 
 
 @TLS.rule(
@@ -104,7 +106,7 @@ def api_gateway(resource: Resource, _: Options) -> Verdicts:
     else:
         policy = resource["securityPolicy"]
     if not _API_GATEWAY_SAFE.fullmatch(policy.text() or ""):  # absent: TLS_1_0
-        yield wrong(policy, "TLS_1_2")
+        yield expected(policy, "TLS_1_2")
 
 
 @TLS.rule(
@@ -121,4 +123,4 @@ def search_domain(resource: Resource, _: Options) -> Verdicts:
     yield from must_be_true(resource.at("domainEndpointOptions.enforceHttps"))
     policy = resource.at("domainEndpointOptions.tlsSecurityPolicy")
     if not (policy.text() or "").startswith("Policy-Min-TLS-1-2-"):
-        yield wrong(policy, "Policy-Min-TLS-1-2-2019-07")
+        yield expected(policy, "Policy-Min-TLS-1-2-2019-07")

@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 
 from pulumi_policy import Severity
 
-from policies.engine.rule import Finding, Options, Resource, Stack, Unknown, Verdicts, wrong
+from policies.engine.rule import Finding, Options, Resource, Stack, Unknown, Verdicts, expected
 from policies.model.checks import guarded
 from policies.model.config_map_mounts import Mounts, mounts
 from policies.model.nginx import Files
@@ -60,7 +60,7 @@ def _service(stack: Stack, resource: Resource, service: Value) -> Verdicts:
 
 def _renewed(resource: Resource, backend: Value) -> Verdicts:
     if backend.text() not in ("ssl", "https"):  # absent: as it comes out of TLS
-        yield resource.blame(wrong(backend, "'ssl'"))
+        yield resource.attach(expected(backend, "'ssl'"))
 
 
 def _on_the_internet(service: Value) -> bool:
@@ -81,7 +81,7 @@ def _port(stack: Stack, resource: Resource, service: Value, port: Value, certifi
     if certified is not None and _ends_tls(port, certified):
         return
     if port["port"].number() == 80:
-        yield resource.blame(wrong(port["port"], "443"))
+        yield resource.attach(expected(port["port"], "443"))
         return
     found = mounts(stack)
     behind = found.behind(service)
@@ -139,7 +139,7 @@ def _balancer_of(resource: Resource, ingress: Value) -> Verdicts:
     notes = ingress.at("metadata.annotations")
     backend = notes[f"{_ALB}backend-protocol"]
     if notes[f"{_ALB}scheme"].text() == "internet-facing" and backend.text() != "HTTPS":  # absent: HTTP
-        yield resource.blame(wrong(backend, "'HTTPS'"))
+        yield resource.attach(expected(backend, "'HTTPS'"))
 
 
 _BY_SPEC = re.compile(r"nginx|traefik|contour|haproxy|kong")
@@ -155,7 +155,7 @@ def _hosts(resource: Resource, ingress: Value) -> Verdicts:
         return
     certified = ingress.at("spec.tls")
     if not certified.items():
-        yield resource.blame(wrong(certified, "the hosts, each with the Secret of its certificate"))
+        yield resource.attach(expected(certified, "the hosts, each with the Secret of its certificate"))
         return
     hosts = {host for each in certified.items() for host in each["hosts"].texts() or ["*"]}
     for rule in ingress.at("spec.rules").items():

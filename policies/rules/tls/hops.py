@@ -11,7 +11,7 @@ from policies.engine.rule import (
     Topic,
     Unknown,
     Verdicts,
-    wrong,
+    expected,
 )
 from policies.model.checks import guarded
 from policies.model.cloudflare_zones import Zones
@@ -85,7 +85,7 @@ def _database(database: Resource, groups: dict[tuple[str, str], Resource]) -> Ve
         yield Unknown(value.path, database.urn)  # a group of another stack
     elif oracle or not forced_by_default(family):
         offered = "an option group of this stack with SSL" if oracle else ""
-        yield database.blame(wrong(value, offered or "a parameter group of this stack that forces TLS"))
+        yield database.attach(expected(value, offered or "a parameter group of this stack that forces TLS"))
 
 
 def _forced(database: Resource, value: Value, group: Resource) -> Verdicts:

@@ -12,8 +12,8 @@ from policies.engine.rule import (
     Stack,
     Unknown,
     Verdicts,
-    each,
-    wrong,
+    check_each,
+    expected,
 )
 from policies.model.checks import guarded
 from policies.model.property_values import Value
@@ -53,7 +53,7 @@ def load_balancer(resource: Resource, _: Options) -> Verdicts:
         return
     policy = resource["sslPolicy"]
     if not safe_elb_policy(policy.text() or ""):  # absent: ELBSecurityPolicy-2016-08, which speaks TLS 1.0
-        yield wrong(policy, ELB_WANTED)
+        yield expected(policy, ELB_WANTED)
 
 
 @TLS.rule(
@@ -66,19 +66,19 @@ def load_balancer(resource: Resource, _: Options) -> Verdicts:
 def load_balancer_plain(resource: Resource, _: Options) -> Verdicts:
     """Plain HTTP does nothing at a load balancer but redirect to HTTPS."""
     if resource.type == CLASSIC:
-        yield from each(resource["listeners"].items(), _classic_plain)
+        yield from check_each(resource["listeners"].items(), _classic_plain)
         return
     protocol = _protocol(resource["protocol"])
     if protocol in ("TCP", "TCP_UDP") and resource["port"].number() == 80:
         # A network load balancer cannot redirect; what comes in here goes on as plain HTTP.
-        yield wrong(resource["port"], "443, with protocol TLS, or TCP for targets that end TLS themselves")
+        yield expected(resource["port"], "443, with protocol TLS, or TCP for targets that end TLS themselves")
     # Absent: HTTP, but a gateway load balancer's listener has neither protocol nor port.
     if protocol != "HTTP" and not (protocol is None and not resource["port"].absent):
         return
     actions = resource["defaultActions"].items()
     redirects = [action for action in actions if _protocol(action.at("redirect.protocol")) == "HTTPS"]
     if not actions or len(redirects) < len(actions):
-        yield wrong(resource["protocol"], "HTTPS, or redirect to it in defaultActions")
+        yield expected(resource["protocol"], "HTTPS, or redirect to it in defaultActions")
 
 
 def _protocol(value: Value) -> str | None:
@@ -89,7 +89,7 @@ def _protocol(value: Value) -> str | None:
 
 def _classic_plain(listener: Value) -> Verdicts:
     if _protocol(listener["lbProtocol"]) == "HTTP":
-        yield wrong(listener["lbProtocol"], "https; a classic load balancer cannot redirect")
+        yield expected(listener["lbProtocol"], "https; a classic load balancer cannot redirect")
 
 
 @TLS.rule(
@@ -103,7 +103,7 @@ def _classic_plain(listener: Value) -> Verdicts:
 def target_group(resource: Resource, _: Options) -> Verdicts:
     """From a load balancer to its targets nothing goes in plain HTTP."""
     if _protocol(resource["protocol"]) == "HTTP":  # absent: a Lambda function, which has none
-        yield wrong(resource["protocol"], "HTTPS")
+        yield expected(resource["protocol"], "HTTPS")
 
 
 @TLS.rule(
@@ -124,14 +124,14 @@ def classic_load_balancer(resource: Resource, _: Options) -> Verdicts:
         attributes = resource["policyAttributes"]
     else:
         attributes = resource["attributes"]
-    yield from each(attributes.items(), _classic_attribute)
+    yield from check_each(attributes.items(), _classic_attribute)
 
 
 def _classic_attribute(attribute: Value) -> Verdicts:
     name, value = attribute["name"].text(), attribute["value"]
     if name == "Reference-Security-Policy":
         if not safe_elb_policy(value.text() or ""):
-            yield wrong(value, "ELBSecurityPolicy-TLS-1-2-2017-01")
+            yield expected(value, "ELBSecurityPolicy-TLS-1-2-2017-01")
     elif name in ("Protocol-SSLv3", "Protocol-TLSv1", "Protocol-TLSv1.1") and value.flag():
         yield Finding(value.path, f"{value.shown()} for {name}", "set it to false")
 

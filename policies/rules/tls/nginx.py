@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pulumi_policy import Severity
 
-from policies.engine.rule import Finding, Options, Resource, Stack, Unknown, Verdicts, each, wrong
+from policies.engine.rule import Finding, Options, Resource, Stack, Unknown, Verdicts, check_each, expected
 from policies.model.checks import guarded
 from policies.model.config_map_mounts import CONFIG_MAPS, Mounts, mounts
 from policies.model.nginx import PROTOCOLS, Directive, Files, place, walk
@@ -31,7 +31,7 @@ def nginx(resource: Resource, _: Options) -> Verdicts:
     """An nginx configuration in a ConfigMap names TLS 1.2 and newer only."""
     for item in objects(resource):
         data = item.value["data"]
-        yield from each([data["ssl-protocols"]] if data.known else [], _controller)
+        yield from check_each([data["ssl-protocols"]] if data.known else [], _controller)
         files = Files(item.value)
         yield from files.unread
         for name, block in files.parsed.items():
@@ -57,7 +57,7 @@ def _controller(value: Value) -> Verdicts:
 def protocol_list(value: Value) -> Verdicts:
     """Protocols in one text, as the ingress-nginx controller takes them."""
     if any(version not in SAFE for version in (value.text() or "").split()) or not value.text():
-        yield wrong(value, f"'{WANTED}'")
+        yield expected(value, f"'{WANTED}'")
 
 
 @TLS.stack_rule(
@@ -76,17 +76,21 @@ def version_missing(stack: Stack, _: Options) -> Verdicts:
 
 def _config_maps(stack: Stack, resource: Resource) -> Verdicts:
     for item in objects(resource):
-        bare = [each for each in Files(item.value).servers() if each.negotiates and not each.chosen]
+        bare = [
+            check_each
+            for check_each in Files(item.value).servers()
+            if check_each.negotiates and not check_each.chosen
+        ]
         missing = [
             # Without the directive nginx before 1.27.3 also speaks TLS 1.0 and 1.1.
             Finding(
-                f"{place(each.entry, each.line, each.name)}: ssl_protocols",
+                f"{place(check_each.entry, check_each.line, check_each.name)}: ssl_protocols",
                 "not set",
                 f"set it to {WANTED}",
                 absent=True,
                 urn=resource.urn,
             )
-            for each in bare
+            for check_each in bare
         ]
         if missing:
             yield from _unless_named_beside(item.value, mounts(stack), missing)
@@ -96,9 +100,11 @@ def _unless_named_beside(config_map: Value, found: Mounts, missing: list[Finding
     """What is missing, unless every pod that mounts the ConfigMap mounts the versions as well."""
     together, hidden = found.beside(config_map)
     for mounted in together or [[config_map]]:
-        files = [Files(each) for each in mounted]
-        if any(each.names_versions() for each in files):
+        files = [Files(check_each) for check_each in mounted]
+        if any(check_each.names_versions() for check_each in files):
             continue
-        unknown = [each for file in files for each in file.unread if isinstance(each, Unknown)]
+        unknown = [
+            check_each for file in files for check_each in file.unread if isinstance(check_each, Unknown)
+        ]
         unknown += [] if together else hidden
         yield from unknown or missing

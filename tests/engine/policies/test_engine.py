@@ -197,8 +197,8 @@ def test_an_unknown_value_is_counted_and_not_passed(engine: Engine) -> None:
         "not known in this preview: spec.template.spec.containers[0].image"
     )
     assert rows["security-group-ssh-open-to-world", "second"]["verdict"] == "unknown"
-    [said] = run.of("policy-value-unknown")
-    assert "wait for values that this preview cannot know" in said
+    [message] = run.of("policy-value-unknown")
+    assert "wait for values that this preview cannot know" in message
 
 
 def unreachable() -> None:
@@ -287,16 +287,16 @@ def test_an_expired_waiver_blocks_again_and_says_so(engine: Engine) -> None:
     past = utc_day() - timedelta(days=1)
     run = engine.run(weak, waivers=waiver(past))
     assert run.failed
-    [said] = run.of("tls-cloudflare-hostname-old-version")
-    assert said.endswith(f"its waiver expired on {past}: the old client goes in March (platform, OPS-7)")
+    [message] = run.of("tls-cloudflare-hostname-old-version")
+    assert message.endswith(f"its waiver expired on {past}: the old client goes in March (platform, OPS-7)")
 
 
 def test_an_unused_waiver_is_an_error_of_its_own(engine: Engine) -> None:
     later = utc_day() + timedelta(days=30)
     run = engine.run(host_setting, waivers=waiver(later))
     assert run.failed
-    [said] = run.of("policy-waiver-invalid")
-    assert said.startswith(
+    [message] = run.of("policy-waiver-invalid")
+    assert message.startswith(
         "the waiver of platform (OPS-7: the old client goes in March) covers no finding; remove it"
     )
     elsewhere = engine.run(host_setting, waivers=waiver(later, "urn:pulumi:dev::pipe::*"))
@@ -323,8 +323,8 @@ def test_a_broken_waiver_is_an_error_of_its_own(engine: Engine) -> None:
     far = (before := utc_day()) + timedelta(days=182)
     run = engine.run(host_setting, waivers=waiver(far))
     assert run.failed
-    [said] = run.of("policy-waiver-invalid")
-    assert any(f", {(far - day).days} days away; at most 180" in said for day in (before, utc_day()))
+    [message] = run.of("policy-waiver-invalid")
+    assert any(f", {(far - day).days} days away; at most 180" in message for day in (before, utc_day()))
 
 
 def head(engine: Engine) -> dict[str, Any]:

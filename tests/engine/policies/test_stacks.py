@@ -31,8 +31,8 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
             file = folder / "ledger.jsonl"
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("PIPE_POLICY_LEDGER", str(file))
-                code, said = copy(folder / "tree", name).run("preview")
-            assert code == 0, said
+                code, output = copy(folder / "tree", name).run("preview")
+            assert code == 0, output
             head, *rows = (json.loads(line) for line in file.read_text().splitlines())
             assert head["run"] == "complete"
             ledgers[name] = rows

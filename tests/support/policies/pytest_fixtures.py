@@ -8,17 +8,17 @@ import pytest
 
 import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  (the SDKs then load only what is used)
 from policies.engine.catalog import BY_NAME
-from policies.engine.evaluation import judge
+from policies.engine.evaluation import evaluate
 from policies.engine.rule import Resource, Stack
 from policies.model.property_values import Value, from_plain
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """How the engine sends a string that a preview does not know."""
 
-Said = Callable[..., list[str]]
+MessagesOf = Callable[..., list[str]]
 Case = tuple[str, str, dict[str, Any], dict[str, Any], list[str]]
 """A rule, a type, a valid resource, one change, and the whole of what is said about it."""
-OneChange = Callable[[str, str, dict[str, Any], dict[str, Any], list[str]], None]
+AssertChangeIsReported = Callable[[str, str, dict[str, Any], dict[str, Any], list[str]], None]
 
 
 def secret(value: object) -> dict[str, object]:
@@ -53,10 +53,10 @@ def changed(props: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
 
 def verdicts(rule: str, subject: Resource | Stack, options: Mapping[str, Any]) -> list[str]:
     """Findings as text, then `unknown: path`; a crash fails the test."""
-    judgement = judge(BY_NAME[rule], subject, options)
-    assert not judgement.crash, judgement.crash
-    return [str(finding) for finding in judgement.findings] + [
-        f"unknown: {value.path}" for value in judgement.unknown
+    evaluation = evaluate(BY_NAME[rule], subject, options)
+    assert not evaluation.crash, evaluation.crash
+    return [str(finding) for finding in evaluation.findings] + [
+        f"unknown: {value.path}" for value in evaluation.unknown
     ]
 
 
@@ -71,8 +71,8 @@ def no_waivers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture
-def said() -> Said:
-    """`said(rule, type, props, **options)`: what a rule says of a resource."""
+def messages_of() -> MessagesOf:
+    """`messages_of(rule, type, props, **options)`: what a rule says of a resource."""
 
     def call(rule: str, kind: str, props: Mapping[str, Any], **options: Any) -> list[str]:
         return verdicts(rule, resource(kind, props), options)
@@ -81,8 +81,8 @@ def said() -> Said:
 
 
 @pytest.fixture
-def said_of_stack() -> Said:
-    """`said_of_stack(rule, resources, **options)`: what a rule says of a whole stack."""
+def messages_of_stack() -> MessagesOf:
+    """`messages_of_stack(rule, resources, **options)`: what a rule says of a whole stack."""
 
     def call(rule: str, *resources: Resource, **options: Any) -> list[str]:
         return verdicts(rule, Stack(resources), options)
@@ -91,13 +91,13 @@ def said_of_stack() -> Said:
 
 
 @pytest.fixture
-def one_change(said: Said) -> OneChange:
-    """`one_change(*case)`: the valid resource passes, and the change is named."""
+def assert_change_is_reported(messages_of: MessagesOf) -> AssertChangeIsReported:
+    """`assert_change_is_reported(*case)`: the valid resource passes, and the change is named."""
 
     def call(
         rule: str, kind: str, valid: dict[str, Any], change: dict[str, Any], expected: list[str]
     ) -> None:
-        assert said(rule, kind, valid) == []
-        assert said(rule, kind, changed(valid, **change)) == expected
+        assert messages_of(rule, kind, valid) == []
+        assert messages_of(rule, kind, changed(valid, **change)) == expected
 
     return call

@@ -16,7 +16,7 @@ from typing import Any, cast
 import yaml
 
 from policies.engine.catalog import BY_NAME
-from policies.engine.evaluation import judge
+from policies.engine.evaluation import evaluate
 from policies.engine.rule import Resource, Stack
 from tests.support.policies.pytest_fixtures import UNKNOWN, resource, urn
 
@@ -39,14 +39,16 @@ class Case:
     def __str__(self) -> str:
         return f"{self.rule}: {self.when}: {self.verdict}"
 
-    def judged(self) -> str:
+    def actual_verdict(self) -> str:
         """What the rule says."""
         rule = BY_NAME[self.rule]
         if not rule.on_stack and self.type not in rule.types:
             return "not applicable"
-        judgement = judge(rule, Stack(self.resources) if rule.on_stack else self.resources[0], self.options)
-        assert not judgement.crash, judgement.crash
-        return "violation" if judgement.findings else "unknown" if judgement.unknown else "pass"
+        evaluation = evaluate(
+            rule, Stack(self.resources) if rule.on_stack else self.resources[0], self.options
+        )
+        assert not evaluation.crash, evaluation.crash
+        return "violation" if evaluation.findings else "unknown" if evaluation.unknown else "pass"
 
 
 class _Loader(yaml.SafeLoader):

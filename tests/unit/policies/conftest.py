@@ -1,14 +1,14 @@
 """Fixtures of policies for this lane."""
 
 from tests.support.policies.pytest_fixtures import (
+    assert_change_is_reported as assert_change_is_reported,
+)
+from tests.support.policies.pytest_fixtures import (
+    messages_of as messages_of,
+)
+from tests.support.policies.pytest_fixtures import (
+    messages_of_stack as messages_of_stack,
+)
+from tests.support.policies.pytest_fixtures import (
     no_waivers as no_waivers,
-)
-from tests.support.policies.pytest_fixtures import (
-    one_change as one_change,
-)
-from tests.support.policies.pytest_fixtures import (
-    said as said,
-)
-from tests.support.policies.pytest_fixtures import (
-    said_of_stack as said_of_stack,
 )

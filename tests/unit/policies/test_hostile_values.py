@@ -14,14 +14,14 @@ import pytest
 
 import policies
 from policies.engine.catalog import BY_NAME
-from policies.engine.evaluation import judge
+from policies.engine.evaluation import evaluate
 from policies.engine.pack import ALL
 from policies.engine.patterns import patterns
 from policies.engine.waivers import load
 from policies.model import wildcards
 from policies.model.datadog_monitors import handles, parse_query
 from policies.model.property_values import DEEPEST, UnreadableValueError, Value
-from tests.support.policies.pytest_fixtures import Said, resource
+from tests.support.policies.pytest_fixtures import MessagesOf, resource
 
 SECONDS = 2.0
 LENGTH = 1_000_000
@@ -184,9 +184,9 @@ def test_a_long_value_is_judged_in_time(text: str) -> None:
         assert rules
         for rule in rules:
             began = time.process_time()
-            judgement = judge(rule, subject)
+            evaluation = evaluate(rule, subject)
             assert time.process_time() - began < SECONDS, rule.name
-            assert not judgement.crash, (rule.name, judgement.crash)
+            assert not evaluation.crash, (rule.name, evaluation.crash)
 
 
 @pytest.mark.parametrize(
@@ -220,10 +220,10 @@ DEEP = {
 
 
 @pytest.mark.parametrize("text", DEEP.values(), ids=DEEP)
-def test_a_document_that_is_too_deep_is_a_finding(said: Said, text: str) -> None:
+def test_a_document_that_is_too_deep_is_a_finding(messages_of: MessagesOf, text: str) -> None:
     with pytest.raises(UnreadableValueError):
         Value(text, "policy").json()
-    assert said("iam-trust-without-condition", ROLE, {"assumeRolePolicy": text}) == [
+    assert messages_of("iam-trust-without-condition", ROLE, {"assumeRolePolicy": text}) == [
         f"assumeRolePolicy is a document of more than {DEEPEST} levels; write it flatter, so that it can be"
         " checked"
     ]
@@ -236,7 +236,7 @@ def test_no_rule_crashes_on_a_document_that_is_too_deep() -> None:
             keys = ("policy", "assumeRolePolicy", "repositoryPolicy", "accessPolicies", "monitor", "data")
             documents: dict[str, Any] = dict.fromkeys(keys, text)
             for props in (documents, {"data": {"nginx.conf": text}}):
-                assert not judge(rule, resource(kind, props)).crash, (rule.name, kind)
+                assert not evaluate(rule, resource(kind, props)).crash, (rule.name, kind)
 
 
 def test_a_document_of_the_greatest_depth_is_read() -> None:
@@ -252,8 +252,8 @@ def test_a_number_of_thousands_of_digits_hides_no_statement() -> None:
 @pytest.mark.parametrize(
     "text", ["server {" * 5000, "server {" * 5000 + "}" * 5000, "server {" * 100 + "}" * 100]
 )
-def test_blocks_that_are_too_deep_are_a_finding(said: Said, text: str) -> None:
-    assert said("tls-nginx-old-version", CONFIG_MAP, {"data": {"nginx.conf": text}}) == [
+def test_blocks_that_are_too_deep_are_a_finding(messages_of: MessagesOf, text: str) -> None:
+    assert messages_of("tls-nginx-old-version", CONFIG_MAP, {"data": {"nginx.conf": text}}) == [
         'data["nginx.conf"] is no nginx configuration (blocks nested more than 64 deep); correct it, so that'
         " it can be checked"
     ]
@@ -279,11 +279,11 @@ def test_blocks_that_are_too_deep_are_a_finding(said: Said, text: str) -> None:
     ],
 )
 def test_files_that_include_each_other_without_end_are_a_finding(
-    said_of_stack: Said, files: dict[str, str], limit: str
+    messages_of_stack: MessagesOf, files: dict[str, str], limit: str
 ) -> None:
     began = time.process_time()
     data = {name: f"{text} ssl_certificate a;" for name, text in files.items()}
-    assert said_of_stack("tls-nginx-version-missing", resource(CONFIG_MAP, {"data": data})) == [
+    assert messages_of_stack("tls-nginx-version-missing", resource(CONFIG_MAP, {"data": data})) == [
         f"data is nginx configuration whose includes lead {limit}; include each file in one place, so that it"
         " can be checked"
     ]

@@ -18,7 +18,7 @@ from pulumi._types import is_input_type
 
 import policies
 from policies.engine.catalog import RULES
-from policies.engine.evaluation import judge
+from policies.engine.evaluation import evaluate
 from policies.engine.rule import Resource, Stack
 from policies.model.property_values import SIGNATURE
 from tests.support.policies.buckets import PARTS
@@ -185,8 +185,8 @@ def test_no_rule_crashes_on_any_resource(seed: int) -> None:
     for rule in RULES:
         subjects = [stack] if rule.on_stack else [each for each in resources if each.type in rule.types]
         for subject in subjects:
-            judgement = judge(rule, subject)
-            assert not judgement.crash, (rule.name, judgement.crash, subject)
-            assert PLANTED not in "".join(map(str, judgement.findings)), rule.name
-            blamed = {stack.by_urn[each.urn].type for each in judgement.findings if each.urn}
+            evaluation = evaluate(rule, subject)
+            assert not evaluation.crash, (rule.name, evaluation.crash, subject)
+            assert PLANTED not in "".join(map(str, evaluation.findings)), rule.name
+            blamed = {stack.by_urn[each.urn].type for each in evaluation.findings if each.urn}
             assert blamed <= rule.types | rule.about, rule.name  # else the ledger lacks those that pass

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from policies.engine.catalog import RULES
-from policies.engine.evaluation import judge
+from policies.engine.evaluation import evaluate
 from policies.engine.rule import Stack
 from tests.support.policies.fixtures import CONTAINER, DEPLOYMENT, MONITOR
 from tests.support.policies.monitors import as_json
@@ -205,11 +205,11 @@ def test_no_part_of_a_secret_is_in_a_message(kind: str, props: dict[str, Any]) -
     for each in marked(props):
         found = resource(kind, each)
         for rule in rules:
-            judgement = judge(
+            evaluation = evaluate(
                 rule, Stack((found, beside)) if rule.on_stack else found, OPTIONS.get(rule.name)
             )
-            assert not judgement.crash, (rule.name, judgement.crash)
-            said = "\n".join(map(str, judgement.findings))
-            if PLANTED in said or NUMBER in said:
-                told.add(f"{rule.name}: {said}")
+            assert not evaluation.crash, (rule.name, evaluation.crash)
+            message = "\n".join(map(str, evaluation.findings))
+            if PLANTED in message or NUMBER in message:
+                told.add(f"{rule.name}: {message}")
     assert sorted(told) == []

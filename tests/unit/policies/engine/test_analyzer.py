@@ -13,7 +13,7 @@ from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import EnforcementLevel
 
 from policies.engine import analyzer
-from policies.engine.analyzer import ROOT, Servicer
+from policies.engine.analyzer import ROOT, PolicyAnalyzer
 from policies.engine.catalog import BY_NAME, RULES
 from policies.engine.pack import NAME, policies
 from policies.engine.rule import Options, Resource, Verdicts
@@ -70,17 +70,19 @@ def sets(response: analyzer_pb2.AnalyzeResponse) -> tuple[list[str], list[str]]:
 @pytest.mark.parametrize(("kind", "props"), RESOURCES)
 def test_the_answers_about_a_resource_equal_the_sdk_s(kind: str, props: dict[str, Any]) -> None:
     request = asked(kind, props)
-    assert sets(make(Servicer).Analyze(request, None)) == sets(make(Stock).Analyze(request, None))
+    assert sets(make(PolicyAnalyzer).Analyze(request, None)) == sets(make(Stock).Analyze(request, None))
 
 
 def test_the_answers_about_a_stack_equal_the_sdk_s() -> None:
     resources = [listed(kind, props, f"it-{index}") for index, (kind, props) in enumerate(RESOURCES)]
     request = analyzer_pb2.AnalyzeStackRequest(resources=resources)
-    assert sets(make(Servicer).AnalyzeStack(request, None)) == sets(make(Stock).AnalyzeStack(request, None))
+    assert sets(make(PolicyAnalyzer).AnalyzeStack(request, None)) == sets(
+        make(Stock).AnalyzeStack(request, None)
+    )
 
 
 def test_the_metadata_are_the_sdk_s() -> None:
-    assert make(Servicer).GetAnalyzerInfo(None, None) == make(Stock).GetAnalyzerInfo(None, None)
+    assert make(PolicyAnalyzer).GetAnalyzerInfo(None, None) == make(Stock).GetAnalyzerInfo(None, None)
 
 
 def test_the_levels_and_settings_of_a_configuration_equal_the_sdk_s() -> None:
@@ -88,7 +90,7 @@ def test_the_levels_and_settings_of_a_configuration_equal_the_sdk_s() -> None:
     request.policyConfig["tls-cloudflare-zone-old-version"].enforcementLevel = analyzer_pb2.DISABLED
     request.policyConfig["workload-limit-above-ceiling"].enforcementLevel = analyzer_pb2.REMEDIATE
     request.policyConfig["workload-limit-above-ceiling"].properties.update({"cpu": "100m", "memory": "1Mi"})
-    ours, stock = make(Servicer), make(Stock)
+    ours, stock = make(PolicyAnalyzer), make(Stock)
     ours.Configure(request, None)
     stock.Configure(request, None)
     for kind, props in RESOURCES:
@@ -99,7 +101,7 @@ def test_the_levels_and_settings_of_a_configuration_equal_the_sdk_s() -> None:
 def test_the_hook_is_where_the_sdk_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pulumi_policy.policy, "_PolicyAnalyzerServicer", Stock)
     analyzer.install()
-    assert pulumi_policy.policy._PolicyAnalyzerServicer is Servicer  # pyright: ignore[reportPrivateUsage]
+    assert pulumi_policy.policy._PolicyAnalyzerServicer is PolicyAnalyzer  # pyright: ignore[reportPrivateUsage]
 
 
 def test_a_secret_stays_out_of_the_answer() -> None:
@@ -108,7 +110,7 @@ def test_a_secret_stays_out_of_the_answer() -> None:
         {"settingId": "min_tls_version", "value": secret("hunter2")},
     )
     assert "hunter2" in str(make(Stock).Analyze(request, None))
-    answer = str(make(Servicer).Analyze(request, None))
+    answer = str(make(PolicyAnalyzer).Analyze(request, None))
     assert "hunter2" not in answer
     assert "value is [secret]; set it to" in answer
 
@@ -128,7 +130,7 @@ def crash(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("crash")
 def test_a_rule_that_crashes_is_a_finding_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIPE_POLICY_LEDGER", str(tmp_path / "ledger"))
-    ours = make(Servicer)
+    ours = make(PolicyAnalyzer)
     kind = "cloudflare:index/zoneSetting:ZoneSetting"
     answer = ours.Analyze(asked(kind, {"settingId": "min_tls_version", "value": "1.1"}), None)
     [diagnostic] = answer.diagnostics
@@ -144,8 +146,8 @@ def test_a_rule_that_crashes_is_a_finding_of_its_own(tmp_path: Path, monkeypatch
         "tls-cloudflare-zone-old-version",
         "alert-slo-missing",
     ]
-    said = {row["urn"]: row["detail"].partition(":")[0] for row in rows if row["verdict"] == "violation"}
-    assert said == {urn(kind): "tls-cloudflare-zone-old-version", STACK: "alert-slo-missing"}
+    details = {row["urn"]: row["detail"].partition(":")[0] for row in rows if row["verdict"] == "violation"}
+    assert details == {urn(kind): "tls-cloudflare-zone-old-version", STACK: "alert-slo-missing"}
     assert "hunter2" not in str(rows) + str(answer)
 
 
@@ -159,7 +161,7 @@ BUCKET, OTHER = "aws:s3/bucket:Bucket", "random:index/randomId:RandomId"
 
 def spread(policy: str, file: Path) -> dict[str, tuple[str, str]]:
     """What a policy on stacks says in the ledger of a good bucket, a bad one, others, and the stack."""
-    ours = make(Servicer)
+    ours = make(PolicyAnalyzer)
     kept = {"bucket": "good", "versioningConfiguration": {"status": "Enabled"}}
     resources = [
         listed(BUCKET, {"bucket": "good"}, "good"),
@@ -196,14 +198,14 @@ def test_a_policy_on_stacks_has_a_row_for_each_resource_and_the_worst_of_them_fo
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "expected_row"),
     [
         (RuntimeError("hunter2"), ("crashed", "RuntimeError at test_analyzer.py:")),
         (UnknownValueError("bucket"), ("unknown", "not known in this preview: bucket")),
     ],
 )
 def test_what_a_policy_on_stacks_did_not_come_to_has_not_passed(
-    file: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception, said: tuple[str, str]
+    file: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception, expected_row: tuple[str, str]
 ) -> None:
     def check(_: Resource, __: Options) -> Verdicts:
         raise fault
@@ -211,16 +213,16 @@ def test_what_a_policy_on_stacks_did_not_come_to_has_not_passed(
     monkeypatch.setitem(vars(BY_NAME["s3-versioning-off"]), "check", check)
     found = spread("s3-versioning-off", file)
     assert {name: (verdict, detail.rstrip("0123456789")) for name, (verdict, detail) in found.items()} == {
-        "good": said,
-        "bad": said,
+        "good": expected_row,
+        "bad": expected_row,
         "kept": ("not applicable", ""),
         "other": ("not applicable", ""),
-        "pipe-prod": said,
+        "pipe-prod": expected_row,
     }
 
 
 def test_every_policy_has_the_metadata_that_a_reader_needs() -> None:
-    info = make(Servicer).GetAnalyzerInfo(None, None)
+    info = make(PolicyAnalyzer).GetAnalyzerInfo(None, None)
     for policy in info.policies:
         assert policy.description.endswith(".")
         assert policy.remediation_steps.endswith(".")
@@ -241,4 +243,4 @@ def test_the_configuration_of_each_stack_names_what_exists(stack: str) -> None:
         given = request.policyConfig[name]
         if not isinstance(value, str):
             given.properties.update({key: item for key, item in value.items() if key != "enforcementLevel"})
-    make(Servicer).Configure(request, None)
+    make(PolicyAnalyzer).Configure(request, None)

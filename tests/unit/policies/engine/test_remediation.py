@@ -12,7 +12,7 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import EnforcementLevel
 
-from policies.engine.analyzer import Servicer
+from policies.engine.analyzer import PolicyAnalyzer
 from policies.engine.catalog import RULES
 from policies.engine.pack import NAME, policies
 from policies.engine.waivers import utc_day
@@ -24,7 +24,7 @@ REMEDIATED = [rule.name for rule in RULES if rule.remedy]
 
 def repaired(policy: str, kind: str, props: dict[str, Any], **options: Any) -> dict[str, Any] | None:
     """The properties after the policy's repair; None when it repairs nothing."""
-    pack: Any = Servicer(NAME, "1", policies(), EnforcementLevel.ADVISORY)
+    pack: Any = PolicyAnalyzer(NAME, "1", policies(), EnforcementLevel.ADVISORY)
     request = analyzer_pb2.ConfigureAnalyzerRequest()
     request.policyConfig[policy].enforcementLevel = analyzer_pb2.REMEDIATE
     request.policyConfig[policy].properties.update(options)

@@ -141,7 +141,7 @@ def test_a_waiver_covers_exact_urns_and_stars_and_nothing_else(
 
 
 @pytest.mark.parametrize(
-    ("day", "said"),
+    ("day", "notice"),
     [
         (
             date(2026, 7, 1),
@@ -155,10 +155,10 @@ def test_a_waiver_covers_exact_urns_and_stars_and_nothing_else(
     ],
 )
 def test_a_waiver_counts_its_days_to_the_last(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, day: date, said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, day: date, notice: str
 ) -> None:
     [waiver] = read([GOOD], tmp_path, monkeypatch).waivers
-    assert waiver.said(day) == said
+    assert waiver.notice(day) == notice
     assert not waiver.expired(day)
     assert waiver.expired(date(2026, 7, 14))
 

@@ -6,7 +6,7 @@ import pytest
 
 from policies.engine.rule import Resource
 from tests.support.policies.buckets import BUCKET, PARTS, bucket, part
-from tests.support.policies.pytest_fixtures import UNKNOWN, Said, resource, urn
+from tests.support.policies.pytest_fixtures import UNKNOWN, MessagesOf, resource, urn
 
 MISSING: list[tuple[str, str, str, str]] = [
     ("s3-logging-missing", "Logging", "access logging", "add an aws.s3.BucketLogging"),
@@ -37,31 +37,31 @@ MISSING: list[tuple[str, str, str, str]] = [
 
 @pytest.mark.parametrize(("policy", "name", "what", "remedy"), MISSING)
 def test_a_sub_resource_is_matched_by_dependency_by_name_and_in_its_older_form(
-    said_of_stack: Said, policy: str, name: str, what: str, remedy: str
+    messages_of_stack: MessagesOf, policy: str, name: str, what: str, remedy: str
 ) -> None:
-    assert said_of_stack(policy, bucket(), part(name)) == []
-    assert said_of_stack(policy, bucket(), part(name, "pipe-it")) == []
-    assert said_of_stack(policy, bucket(), part(name, "pipe-it", "V2")) == []
+    assert messages_of_stack(policy, bucket(), part(name)) == []
+    assert messages_of_stack(policy, bucket(), part(name, "pipe-it")) == []
+    assert messages_of_stack(policy, bucket(), part(name, "pipe-it", "V2")) == []
     by_id = resource(BUCKET, {"id": "generated"})
-    assert said_of_stack(policy, by_id, part(name, "generated")) == []
+    assert messages_of_stack(policy, by_id, part(name, "generated")) == []
 
 
 @pytest.mark.parametrize(("policy", "name", "what", "remedy"), MISSING)
 def test_a_missing_sub_resource_is_named(
-    said_of_stack: Said, policy: str, name: str, what: str, remedy: str
+    messages_of_stack: MessagesOf, policy: str, name: str, what: str, remedy: str
 ) -> None:
     expected = [f"bucket is 'pipe-it' without {what}; {remedy}"]
-    assert said_of_stack(policy, bucket()) == expected
-    assert said_of_stack(policy, bucket(), part(name, "another")) == expected
-    assert said_of_stack(policy, resource(BUCKET, {})) == [f"the bucket is without {what}; {remedy}"]
+    assert messages_of_stack(policy, bucket()) == expected
+    assert messages_of_stack(policy, bucket(), part(name, "another")) == expected
+    assert messages_of_stack(policy, resource(BUCKET, {})) == [f"the bucket is without {what}; {remedy}"]
 
 
 @pytest.mark.parametrize(("policy", "name", "what", "remedy"), MISSING)
 def test_one_that_may_be_any_bucket_s_is_unknown(
-    said_of_stack: Said, policy: str, name: str, what: str, remedy: str
+    messages_of_stack: MessagesOf, policy: str, name: str, what: str, remedy: str
 ) -> None:
     loose = resource(f"aws:s3/bucket{name}:Bucket{name}", {**PARTS[name], "bucket": UNKNOWN})
-    assert said_of_stack(policy, bucket(), loose) == ["unknown: bucket"]
+    assert messages_of_stack(policy, bucket(), loose) == ["unknown: bucket"]
 
 
 INLINE: list[tuple[str, dict[str, Any]]] = [
@@ -83,8 +83,10 @@ INLINE: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("policy", "props"), INLINE)
-def test_a_block_of_the_bucket_itself_counts(said_of_stack: Said, policy: str, props: dict[str, Any]) -> None:
-    assert said_of_stack(policy, bucket(**props)) == []
+def test_a_block_of_the_bucket_itself_counts(
+    messages_of_stack: MessagesOf, policy: str, props: dict[str, Any]
+) -> None:
+    assert messages_of_stack(policy, bucket(**props)) == []
 
 
 def logs_by_target() -> list[Resource]:
@@ -115,19 +117,19 @@ def logs_of_other_services() -> list[Resource]:
 @pytest.mark.parametrize("how", [logs_by_target, logs_by_dependency, logs_by_policy, logs_of_other_services])
 @pytest.mark.parametrize("policy", ["s3-logging-missing", "s3-object-lock-missing", "s3-replication-missing"])
 def test_a_bucket_of_logs_cannot_have_what_others_must(
-    said_of_stack: Said, policy: str, how: Callable[[], list[Resource]]
+    messages_of_stack: MessagesOf, policy: str, how: Callable[[], list[Resource]]
 ) -> None:
-    found = said_of_stack(policy, bucket(), bucket("logs"), *how())
+    found = messages_of_stack(policy, bucket(), bucket("logs"), *how())
     assert not any("pipe-logs" in text for text in found)
-    assert any("'pipe-logs'" in text for text in said_of_stack(policy, bucket(), bucket("logs")))
+    assert any("'pipe-logs'" in text for text in messages_of_stack(policy, bucket(), bucket("logs")))
 
 
-def test_a_bucket_of_logs_is_encrypted_by_sse_s3(said_of_stack: Said) -> None:
+def test_a_bucket_of_logs_is_encrypted_by_sse_s3(messages_of_stack: MessagesOf) -> None:
     rules = [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}]
     encryption = part("ServerSideEncryptionConfiguration", "pipe-logs", rules=rules)
     policy = "s3-encryption-without-kms"
-    assert said_of_stack(policy, bucket("logs"), encryption) != []
-    assert said_of_stack(policy, bucket("logs"), bucket(), encryption, *logs_by_target()) == []
+    assert messages_of_stack(policy, bucket("logs"), encryption) != []
+    assert messages_of_stack(policy, bucket("logs"), bucket(), encryption, *logs_by_target()) == []
 
 
 @pytest.mark.parametrize(
@@ -141,18 +143,18 @@ def test_a_bucket_of_logs_is_encrypted_by_sse_s3(said_of_stack: Said) -> None:
         ),
     ],
 )
-def test_a_replica_needs_no_replica(said_of_stack: Said, config: Resource) -> None:
-    assert said_of_stack("s3-replication-missing", bucket(), bucket("copy"), config) == []
+def test_a_replica_needs_no_replica(messages_of_stack: MessagesOf, config: Resource) -> None:
+    assert messages_of_stack("s3-replication-missing", bucket(), bucket("copy"), config) == []
 
 
 @pytest.mark.parametrize("policy", ["s3-logging-missing", "s3-replication-missing"])
 def test_a_policy_that_is_unknown_or_another_service_s_makes_no_bucket_of_logs(
-    said_of_stack: Said, policy: str
+    messages_of_stack: MessagesOf, policy: str
 ) -> None:
     for other in (part("Policy", "pipe-logs", policy=UNKNOWN), *logs_by_policy("s3.amazonaws.com")):
-        assert any("'pipe-logs'" in text for text in said_of_stack(policy, bucket("logs"), other))
+        assert any("'pipe-logs'" in text for text in messages_of_stack(policy, bucket("logs"), other))
 
 
-def test_a_sub_resource_that_names_the_arn_belongs_to_the_bucket(said_of_stack: Said) -> None:
+def test_a_sub_resource_that_names_the_arn_belongs_to_the_bucket(messages_of_stack: MessagesOf) -> None:
     by_arn = resource(BUCKET, {"bucket": UNKNOWN, "arn": "arn:aws:s3:::pipe-it"})
-    assert said_of_stack("s3-versioning-off", by_arn, part("Versioning", "arn:aws:s3:::pipe-it")) == []
+    assert messages_of_stack("s3-versioning-off", by_arn, part("Versioning", "arn:aws:s3:::pipe-it")) == []

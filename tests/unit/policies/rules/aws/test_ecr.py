@@ -3,7 +3,14 @@ from typing import Any
 
 import pytest
 
-from tests.support.policies.pytest_fixtures import UNKNOWN, Case, OneChange, Said, resource, urn
+from tests.support.policies.pytest_fixtures import (
+    UNKNOWN,
+    AssertChangeIsReported,
+    Case,
+    MessagesOf,
+    resource,
+    urn,
+)
 
 ECR = "aws:ecr/repository:Repository"
 
@@ -43,8 +50,8 @@ CASES: list[Case] = [
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_one_change_is_named(one_change: OneChange, case: Case) -> None:
-    one_change(*case)
+def test_one_change_is_named(assert_change_is_reported: AssertChangeIsReported, case: Case) -> None:
+    assert_change_is_reported(*case)
 
 
 @pytest.mark.parametrize(
@@ -53,8 +60,8 @@ def test_one_change_is_named(one_change: OneChange, case: Case) -> None:
         ("ecr-tags-mutable", ECR, "imageTagMutability"),
     ],
 )
-def test_an_unknown_value_is_counted(said: Said, policy: str, kind: str, path: str) -> None:
-    assert said(policy, kind, {path: UNKNOWN}) == [f"unknown: {path}"]
+def test_an_unknown_value_is_counted(messages_of: MessagesOf, policy: str, kind: str, path: str) -> None:
+    assert messages_of(policy, kind, {path: UNKNOWN}) == [f"unknown: {path}"]
 
 
 def document(**changes: Any) -> str:
@@ -62,21 +69,21 @@ def document(**changes: Any) -> str:
     return json.dumps({"Statement": [{**base, **changes}]})
 
 
-def test_a_repository_is_not_open_to_everybody(said: Said) -> None:
+def test_a_repository_is_not_open_to_everybody(messages_of: MessagesOf) -> None:
     kind, policy = "aws:ecr/repositoryPolicy:RepositoryPolicy", "ecr-policy-any-principal"
-    assert said(policy, kind, {"policy": document(Principal={"AWS": "arn:aws:iam::1:root"})}) == []
-    assert said(policy, kind, {"policy": document(Principal="*")}) == [
+    assert messages_of(policy, kind, {"policy": document(Principal={"AWS": "arn:aws:iam::1:root"})}) == []
+    assert messages_of(policy, kind, {"policy": document(Principal="*")}) == [
         "policy.Statement[0].Principal is '*'; name the accounts that pull the images"
     ]
 
 
-def test_a_repository_forgets_images(said_of_stack: Said) -> None:
+def test_a_repository_forgets_images(messages_of_stack: MessagesOf) -> None:
     policy, repository = "ecr-lifecycle-missing", resource(ECR, REPOSITORY)
     kind = "aws:ecr/lifecyclePolicy:LifecyclePolicy"
-    assert said_of_stack(policy, repository) == [
+    assert messages_of_stack(policy, repository) == [
         "the repository is without a lifecycle policy; add an aws.ecr.LifecyclePolicy"
     ]
     by_name = resource(kind, {"repository": "pipe/api"})
     by_dependency = resource(kind, {"repository": UNKNOWN}, property_dependencies={"repository": (urn(ECR),)})
-    assert said_of_stack(policy, repository, by_name) == []
-    assert said_of_stack(policy, repository, by_dependency) == []
+    assert messages_of_stack(policy, repository, by_name) == []
+    assert messages_of_stack(policy, repository, by_dependency) == []

@@ -7,7 +7,7 @@ import pytest
 from components.settings.aws import Cluster as ClusterSettings
 from policies.rules.aws import eks
 from policies.rules.aws.eks import STANDARD_SUPPORT, supported
-from tests.support.policies.pytest_fixtures import UNKNOWN, Case, OneChange, Said
+from tests.support.policies.pytest_fixtures import UNKNOWN, AssertChangeIsReported, Case, MessagesOf
 
 EKS = "aws:eks/cluster:Cluster"
 
@@ -133,8 +133,8 @@ CASES: list[Case] = [
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_one_change_is_named(one_change: OneChange, case: Case) -> None:
-    one_change(*case)
+def test_one_change_is_named(assert_change_is_reported: AssertChangeIsReported, case: Case) -> None:
+    assert_change_is_reported(*case)
 
 
 @pytest.mark.parametrize(
@@ -144,19 +144,21 @@ def test_one_change_is_named(one_change: OneChange, case: Case) -> None:
         ("eks-endpoint-not-private", EKS, "vpcConfig"),
     ],
 )
-def test_an_unknown_value_is_counted(said: Said, policy: str, kind: str, path: str) -> None:
-    assert said(policy, kind, {path: UNKNOWN}) == [f"unknown: {path}"]
+def test_an_unknown_value_is_counted(messages_of: MessagesOf, policy: str, kind: str, path: str) -> None:
+    assert messages_of(policy, kind, {path: UNKNOWN}) == [f"unknown: {path}"]
 
 
-def test_a_version_leaves_with_its_standard_support(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_version_leaves_with_its_standard_support(
+    messages_of: MessagesOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert supported(date(2026, 12, 2)) == ["1.34", "1.35", "1.36"]
     assert supported(date(2026, 12, 3)) == ["1.35", "1.36"]
     monkeypatch.setattr(eks, "utc_day", lambda: date(2026, 12, 3))
     policy = "eks-version-unsupported"
-    assert said(policy, EKS, CLUSTER) == ["version is '1.34'; set it to 1.35 or 1.36"]
-    assert said(policy, EKS, CLUSTER, versions=["1.34"]) == []
+    assert messages_of(policy, EKS, CLUSTER) == ["version is '1.34'; set it to 1.35 or 1.36"]
+    assert messages_of(policy, EKS, CLUSTER, versions=["1.34"]) == []
     monkeypatch.setattr(eks, "utc_day", lambda: date(2030, 1, 1))
-    assert said(policy, EKS, CLUSTER) == ["version is '1.34'; set it to a version in standard support"]
+    assert messages_of(policy, EKS, CLUSTER) == ["version is '1.34'; set it to a version in standard support"]
 
 
 def test_stack_files_accept_what_the_policy_accepts() -> None:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.policies.pytest_fixtures import UNKNOWN, Case, OneChange, Said, secret
+from tests.support.policies.pytest_fixtures import UNKNOWN, AssertChangeIsReported, Case, MessagesOf, secret
 
 ROLE = "aws:iam/role:Role"
 
@@ -36,8 +36,8 @@ CASES: list[Case] = [
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_one_change_is_named(one_change: OneChange, case: Case) -> None:
-    one_change(*case)
+def test_one_change_is_named(assert_change_is_reported: AssertChangeIsReported, case: Case) -> None:
+    assert_change_is_reported(*case)
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,8 @@ def test_one_change_is_named(one_change: OneChange, case: Case) -> None:
         ("iam-trust-without-condition", ROLE, "assumeRolePolicy"),
     ],
 )
-def test_an_unknown_value_is_counted(said: Said, policy: str, kind: str, path: str) -> None:
-    assert said(policy, kind, {path: UNKNOWN}) == [f"unknown: {path}"]
+def test_an_unknown_value_is_counted(messages_of: MessagesOf, policy: str, kind: str, path: str) -> None:
+    assert messages_of(policy, kind, {path: UNKNOWN}) == [f"unknown: {path}"]
 
 
 def document(**changes: Any) -> str:
@@ -70,22 +70,22 @@ def document(**changes: Any) -> str:
         ),
     ],
 )
-def test_actions_are_named(said: Said, name: str, action: object, expected: list[str]) -> None:
+def test_actions_are_named(messages_of: MessagesOf, name: str, action: object, expected: list[str]) -> None:
     kind = f"aws:iam/{name[0].lower()}{name[1:]}:{name}"
-    assert said("iam-wildcard-action", kind, {"policy": document(Action=action)}) == expected
-    assert said("iam-wildcard-action", kind, {"policy": document(Action=action, Effect="Deny")}) == []
+    assert messages_of("iam-wildcard-action", kind, {"policy": document(Action=action)}) == expected
+    assert messages_of("iam-wildcard-action", kind, {"policy": document(Action=action, Effect="Deny")}) == []
 
 
-def test_an_inverted_action_allows_too_much(said: Said) -> None:
+def test_an_inverted_action_allows_too_much(messages_of: MessagesOf) -> None:
     inverted = json.dumps({"Statement": {"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}})
-    assert said("iam-wildcard-action", IAM_POLICY, {"policy": inverted}) == [
+    assert messages_of("iam-wildcard-action", IAM_POLICY, {"policy": inverted}) == [
         "policy.Statement.NotAction is 'iam:*'; name the allowed actions in Action"
     ]
 
 
-def test_the_inline_policies_of_a_role_count(said: Said) -> None:
+def test_the_inline_policies_of_a_role_count(messages_of: MessagesOf) -> None:
     role = {"inlinePolicies": [{"name": "a", "policy": document(Action="*")}]}
-    assert said("iam-wildcard-action", ROLE, role) == [
+    assert messages_of("iam-wildcard-action", ROLE, role) == [
         "inlinePolicies[0].policy.Statement[0].Action is '*'; set it to the actions that are needed"
     ]
 
@@ -104,47 +104,49 @@ def test_the_inline_policies_of_a_role_count(said: Said) -> None:
         ({"Action": "kms:Decrypt", "Resource": "*"}, "kms:Decrypt"),
     ],
 )
-def test_resources_are_named(said: Said, changes: dict[str, Any], named: str | None) -> None:
-    found = said("iam-wildcard-resource", IAM_POLICY, {"policy": document(**changes)})
+def test_resources_are_named(messages_of: MessagesOf, changes: dict[str, Any], named: str | None) -> None:
+    found = messages_of("iam-wildcard-resource", IAM_POLICY, {"policy": document(**changes)})
     assert [text.partition("; ")[2] for text in found] == (
         [f"set it to the resources of {named}, or add a condition"] if named else []
     )
 
 
-def test_all_resources_but_some_are_too_many(said: Said) -> None:
+def test_all_resources_but_some_are_too_many(messages_of: MessagesOf) -> None:
     inverted = {"Effect": "Allow", "Action": "s3:PutObject", "NotResource": "arn:aws:s3:::x/*"}
-    assert said("iam-wildcard-resource", IAM_POLICY, {"policy": json.dumps({"Statement": [inverted]})}) == [
+    assert messages_of(
+        "iam-wildcard-resource", IAM_POLICY, {"policy": json.dumps({"Statement": [inverted]})}
+    ) == [
         "policy.Statement[0].NotResource is 'arn:aws:s3:::x/*'; "
         "name the allowed resources in Resource, or add a condition"
     ]
     listing = json.dumps({"Statement": [{**inverted, "Action": "s3:ListAllMyBuckets"}]})
-    assert said("iam-wildcard-resource", IAM_POLICY, {"policy": listing}) == []
+    assert messages_of("iam-wildcard-resource", IAM_POLICY, {"policy": listing}) == []
 
 
-def test_an_action_of_a_secret_policy_is_not_quoted(said: Said) -> None:
+def test_an_action_of_a_secret_policy_is_not_quoted(messages_of: MessagesOf) -> None:
     hidden = secret(document(Action="hunter2:Do", Resource="*"))
-    assert said("iam-wildcard-resource", IAM_POLICY, {"policy": hidden}) == [
+    assert messages_of("iam-wildcard-resource", IAM_POLICY, {"policy": hidden}) == [
         "policy.Statement[0].Resource is [secret]; set it to the resources of its actions, or add a condition"
     ]
 
 
-def test_an_unknown_policy_hides_no_other(said: Said) -> None:
+def test_an_unknown_policy_hides_no_other(messages_of: MessagesOf) -> None:
     attached = {"managedPolicyArns": [UNKNOWN, "arn:aws:iam::aws:policy/AdministratorAccess"]}
-    assert said("iam-administrator-attached", ROLE, attached) == [
+    assert messages_of("iam-administrator-attached", ROLE, attached) == [
         "managedPolicyArns[1] is 'arn:aws:iam::aws:policy/AdministratorAccess'; "
         "set it to a policy that names what is needed",
         "unknown: managedPolicyArns[0]",
     ]
 
 
-def test_which_actions_know_no_resource_is_configured(said: Said) -> None:
+def test_which_actions_know_no_resource_is_configured(messages_of: MessagesOf) -> None:
     policy = {"policy": document(Action="kms:Decrypt", Resource="*")}
-    assert said("iam-wildcard-resource", IAM_POLICY, policy, unrestrictable=["KMS:*"]) == []
+    assert messages_of("iam-wildcard-resource", IAM_POLICY, policy, unrestrictable=["KMS:*"]) == []
 
 
-def test_permissions_do_not_belong_to_users(said: Said) -> None:
+def test_permissions_do_not_belong_to_users(messages_of: MessagesOf) -> None:
     kind = "aws:iam/userPolicyAttachment:UserPolicyAttachment"
-    assert said("iam-policy-on-user", kind, {"user": "a"}) == [
+    assert messages_of("iam-policy-on-user", kind, {"user": "a"}) == [
         "user is 'a'; attach the policy to a role or a group"
     ]
 
@@ -229,10 +231,10 @@ AUD = "token.actions.githubusercontent.com:aud"
         ),
     ],
 )
-def test_whom_a_role_trusts(said: Said, changes: dict[str, Any], remedies: list[str]) -> None:
+def test_whom_a_role_trusts(messages_of: MessagesOf, changes: dict[str, Any], remedies: list[str]) -> None:
     base = {"Effect": "Allow", "Action": "sts:AssumeRole", **changes}
     trust = {"assumeRolePolicy": json.dumps({"Statement": [base]})}
-    found = said("iam-trust-without-condition", ROLE, trust)
+    found = messages_of("iam-trust-without-condition", ROLE, trust)
     assert [text.rpartition("; ")[2] for text in found] == remedies
     assert all(text.startswith("assumeRolePolicy.Statement[0].") for text in found)
 
@@ -248,7 +250,9 @@ def test_whom_a_role_trusts(said: Said, changes: dict[str, Any], remedies: list[
         ("?*", True),
     ],
 )
-def test_a_cluster_names_the_namespace_of_those_it_vouches_for(said: Said, sub: str, anybody: bool) -> None:
+def test_a_cluster_names_the_namespace_of_those_it_vouches_for(
+    messages_of: MessagesOf, sub: str, anybody: bool
+) -> None:
     provider = "oidc.eks.eu-west-1.amazonaws.com/id/A"
     statement = {
         "Effect": "Allow",
@@ -260,7 +264,7 @@ def test_a_cluster_names_the_namespace_of_those_it_vouches_for(said: Said, sub: 
         },
     }
     trust = {"assumeRolePolicy": json.dumps({"Statement": [statement]})}
-    assert bool(said("iam-trust-without-condition", ROLE, trust)) is anybody
+    assert bool(messages_of("iam-trust-without-condition", ROLE, trust)) is anybody
 
 
 @pytest.mark.parametrize(
@@ -275,7 +279,7 @@ def test_a_cluster_names_the_namespace_of_those_it_vouches_for(said: Said, sub: 
         "r*",
     ],
 )
-def test_a_subject_of_github_begins_with_a_fixed_owner(said: Said, sub: str) -> None:
+def test_a_subject_of_github_begins_with_a_fixed_owner(messages_of: MessagesOf, sub: str) -> None:
     condition = {"StringLike": {SUB: sub}, "StringEquals": {AUD: "sts"}}
     trust = {"assumeRolePolicy": document(**GITHUB, Condition=condition)}
-    assert said("iam-trust-without-condition", ROLE, trust) != []
+    assert messages_of("iam-trust-without-condition", ROLE, trust) != []

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.policies.pytest_fixtures import UNKNOWN, Case, OneChange, Said
+from tests.support.policies.pytest_fixtures import UNKNOWN, AssertChangeIsReported, Case, MessagesOf
 
 KEY = "aws:kms/key:Key"
 
@@ -32,8 +32,8 @@ CASES: list[Case] = [
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_one_change_is_named(one_change: OneChange, case: Case) -> None:
-    one_change(*case)
+def test_one_change_is_named(assert_change_is_reported: AssertChangeIsReported, case: Case) -> None:
+    assert_change_is_reported(*case)
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,8 @@ def test_one_change_is_named(one_change: OneChange, case: Case) -> None:
         ("kms-key-any-principal", KEY, "policy"),
     ],
 )
-def test_an_unknown_value_is_counted(said: Said, policy: str, kind: str, path: str) -> None:
-    assert said(policy, kind, {path: UNKNOWN}) == [f"unknown: {path}"]
+def test_an_unknown_value_is_counted(messages_of: MessagesOf, policy: str, kind: str, path: str) -> None:
+    assert messages_of(policy, kind, {path: UNKNOWN}) == [f"unknown: {path}"]
 
 
 def document(**changes: Any) -> str:
@@ -63,17 +63,19 @@ def document(**changes: Any) -> str:
         ({"Principal": {"AWS": "*"}, "Condition": {"Bool": {"a:b": "true"}}}, "{'AWS': '*'}"),
     ],
 )
-def test_who_may_use_a_key(said: Said, kind: str, changes: dict[str, Any], shown: str | None) -> None:
-    found = said("kms-key-any-principal", kind, {"policy": document(Action="kms:*", **changes)})
+def test_who_may_use_a_key(
+    messages_of: MessagesOf, kind: str, changes: dict[str, Any], shown: str | None
+) -> None:
+    found = messages_of("kms-key-any-principal", kind, {"policy": document(Action="kms:*", **changes)})
     where = "policy.Statement[0].Principal"
     assert found == ([f"{where} is {shown}; name the account or roles that use the key"] if shown else [])
 
 
-def test_all_but_some_may_use_a_key(said: Said) -> None:
+def test_all_but_some_may_use_a_key(messages_of: MessagesOf) -> None:
     policy = document(Action="kms:*", NotPrincipal={"AWS": "arn:aws:iam::1:root"})
-    assert said("kms-key-any-principal", KEY, {"policy": policy}) == [
+    assert messages_of("kms-key-any-principal", KEY, {"policy": policy}) == [
         "policy.Statement[0].NotPrincipal is {'AWS': 'arn:aws:iam::1:root'}; "
         "name the account or roles that use the key"
     ]
     denied = document(Effect="Deny", NotPrincipal={"AWS": "arn:aws:iam::1:root"})
-    assert said("kms-key-any-principal", KEY, {"policy": denied}) == []
+    assert messages_of("kms-key-any-principal", KEY, {"policy": denied}) == []

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.policies.pytest_fixtures import UNKNOWN, Case, OneChange, Said
+from tests.support.policies.pytest_fixtures import UNKNOWN, AssertChangeIsReported, Case, MessagesOf
 
 RDS = "aws:rds/instance:Instance"
 
@@ -105,8 +105,8 @@ CASES: list[Case] = [
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_one_change_is_named(one_change: OneChange, case: Case) -> None:
-    one_change(*case)
+def test_one_change_is_named(assert_change_is_reported: AssertChangeIsReported, case: Case) -> None:
+    assert_change_is_reported(*case)
 
 
 @pytest.mark.parametrize(
@@ -116,22 +116,22 @@ def test_one_change_is_named(one_change: OneChange, case: Case) -> None:
         ("rds-default-parameters", RDS, "parameterGroupName"),
     ],
 )
-def test_an_unknown_value_is_counted(said: Said, policy: str, kind: str, path: str) -> None:
-    assert said(policy, kind, {path: UNKNOWN}) == [f"unknown: {path}"]
+def test_an_unknown_value_is_counted(messages_of: MessagesOf, policy: str, kind: str, path: str) -> None:
+    assert messages_of(policy, kind, {path: UNKNOWN}) == [f"unknown: {path}"]
 
 
 @pytest.mark.parametrize(
     "policy",
     ["rds-storage-unencrypted", "rds-backup-missing", "rds-single-zone", "rds-final-snapshot-skipped"],
 )
-def test_a_read_replica_follows_its_source(said: Said, policy: str) -> None:
+def test_a_read_replica_follows_its_source(messages_of: MessagesOf, policy: str) -> None:
     replica = {"replicateSourceDb": "pipe", "skipFinalSnapshot": True}
-    assert said(policy, RDS, {"skipFinalSnapshot": True}) != []
-    assert said(policy, RDS, replica) == []
+    assert messages_of(policy, RDS, {"skipFinalSnapshot": True}) != []
+    assert messages_of(policy, RDS, replica) == []
 
 
-def test_the_days_of_backups_are_configured(said: Said) -> None:
-    assert said("rds-backup-missing", RDS, DATABASE, days=14.0) == [
+def test_the_days_of_backups_are_configured(messages_of: MessagesOf) -> None:
+    assert messages_of("rds-backup-missing", RDS, DATABASE, days=14.0) == [
         "backupRetentionPeriod is 7; set it to 14 or more"
     ]
 
@@ -145,5 +145,5 @@ def test_the_days_of_backups_are_configured(said: Said) -> None:
         {"engine": "oracle-ee", "engineVersion": "19"},
     ],
 )
-def test_a_default_group_that_forces_tls_is_enough(said: Said, props: dict[str, str]) -> None:
-    assert said("rds-default-parameters", "aws:rds/instance:Instance", props) == []
+def test_a_default_group_that_forces_tls_is_enough(messages_of: MessagesOf, props: dict[str, str]) -> None:
+    assert messages_of("rds-default-parameters", "aws:rds/instance:Instance", props) == []

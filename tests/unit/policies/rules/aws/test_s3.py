@@ -2,7 +2,7 @@ import pytest
 
 from policies.engine.rule import Resource
 from tests.support.policies.buckets import ON, PARTS, bucket, part
-from tests.support.policies.pytest_fixtures import UNKNOWN, Said
+from tests.support.policies.pytest_fixtures import UNKNOWN, MessagesOf
 
 CHANGED: list[tuple[str, Resource, list[str]]] = [
     (
@@ -51,20 +51,20 @@ CHANGED: list[tuple[str, Resource, list[str]]] = [
 
 @pytest.mark.parametrize(("policy", "changed", "expected"), CHANGED)
 def test_one_change_to_a_sub_resource_is_named(
-    said_of_stack: Said, policy: str, changed: Resource, expected: list[str]
+    messages_of_stack: MessagesOf, policy: str, changed: Resource, expected: list[str]
 ) -> None:
     name = next(name for name in PARTS if changed.type.endswith(f":Bucket{name}"))
-    assert said_of_stack(policy, bucket(), part(name)) == []
-    assert said_of_stack(policy, bucket(), changed) == expected
+    assert messages_of_stack(policy, bucket(), part(name)) == []
+    assert messages_of_stack(policy, bucket(), changed) == expected
 
 
-def test_inline_versioning_that_is_off_is_named(said_of_stack: Said) -> None:
-    assert said_of_stack("s3-versioning-off", bucket(versioning={"enabled": False})) == [
+def test_inline_versioning_that_is_off_is_named(messages_of_stack: MessagesOf) -> None:
+    assert messages_of_stack("s3-versioning-off", bucket(versioning={"enabled": False})) == [
         "versioning.enabled is False; set it to true"
     ]
 
 
-def test_an_inline_lifecycle_may_abort_uploads_too(said_of_stack: Said) -> None:
+def test_an_inline_lifecycle_may_abort_uploads_too(messages_of_stack: MessagesOf) -> None:
     rule = {"enabled": True, "abortIncompleteMultipartUploadDays": 1}
-    assert said_of_stack("s3-incomplete-uploads-kept", bucket(lifecycleRules=[rule])) == []
-    assert said_of_stack("s3-incomplete-uploads-kept", bucket()) == []
+    assert messages_of_stack("s3-incomplete-uploads-kept", bucket(lifecycleRules=[rule])) == []
+    assert messages_of_stack("s3-incomplete-uploads-kept", bucket()) == []

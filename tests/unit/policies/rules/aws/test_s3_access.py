@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from tests.support.policies.buckets import BUCKET, PARTS
-from tests.support.policies.pytest_fixtures import UNKNOWN, Said
+from tests.support.policies.pytest_fixtures import UNKNOWN, MessagesOf
 
 BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 
@@ -18,12 +18,12 @@ BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
         ("s3-public-buckets-unrestricted", "restrictPublicBuckets"),
     ],
 )
-def test_each_setting_of_a_public_access_block(said: Said, policy: str, setting: str) -> None:
+def test_each_setting_of_a_public_access_block(messages_of: MessagesOf, policy: str, setting: str) -> None:
     block = PARTS["PublicAccessBlock"]
-    assert said(policy, BLOCK, block) == []
-    assert said(policy, BLOCK, {**block, setting: False}) == [f"{setting} is False; set it to true"]
-    assert said(policy, BLOCK, {}) == [f"{setting} is not set; set it to true"]
-    assert said(policy, BLOCK, {**block, setting: UNKNOWN}) == [f"unknown: {setting}"]
+    assert messages_of(policy, BLOCK, block) == []
+    assert messages_of(policy, BLOCK, {**block, setting: False}) == [f"{setting} is False; set it to true"]
+    assert messages_of(policy, BLOCK, {}) == [f"{setting} is not set; set it to true"]
+    assert messages_of(policy, BLOCK, {**block, setting: UNKNOWN}) == [f"unknown: {setting}"]
 
 
 READ, WRITE = "s3-acl-public-read", "s3-acl-public-write"
@@ -46,10 +46,10 @@ KNOWN_USERS = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
     ],
 )
 @pytest.mark.parametrize("kind", [BUCKET, "aws:s3/bucketAcl:BucketAcl", "aws:s3/bucketAclV2:BucketAclV2"])
-def test_a_canned_acl(said: Said, kind: str, acl: str, reads: bool, writes: bool) -> None:
+def test_a_canned_acl(messages_of: MessagesOf, kind: str, acl: str, reads: bool, writes: bool) -> None:
     expected = [f"acl is '{acl}'; set it to 'private'"]
-    assert said(READ, kind, {"acl": acl}) == (expected if reads else [])
-    assert said(WRITE, kind, {"acl": acl}) == (expected if writes else [])
+    assert messages_of(READ, kind, {"acl": acl}) == (expected if reads else [])
+    assert messages_of(WRITE, kind, {"acl": acl}) == (expected if writes else [])
 
 
 @pytest.mark.parametrize(
@@ -63,11 +63,11 @@ def test_a_canned_acl(said: Said, kind: str, acl: str, reads: bool, writes: bool
         ("WRITE", "http://acs.amazonaws.com/groups/s3/LogDelivery", False, False),
     ],
 )
-def test_a_grant(said: Said, permission: str, uri: str, reads: bool, writes: bool) -> None:
+def test_a_grant(messages_of: MessagesOf, permission: str, uri: str, reads: bool, writes: bool) -> None:
     props = {"accessControlPolicy": {"grants": [{"permission": permission, "grantee": {"uri": uri}}]}}
     expected = [f"accessControlPolicy.grants[0].grantee.uri is '{uri}'; remove it"]
-    assert said(READ, "aws:s3/bucketAcl:BucketAcl", props) == (expected if reads else [])
-    assert said(WRITE, "aws:s3/bucketAcl:BucketAcl", props) == (expected if writes else [])
+    assert messages_of(READ, "aws:s3/bucketAcl:BucketAcl", props) == (expected if reads else [])
+    assert messages_of(WRITE, "aws:s3/bucketAcl:BucketAcl", props) == (expected if writes else [])
 
 
 POLICY = "aws:s3/bucketPolicy:BucketPolicy"
@@ -89,9 +89,11 @@ def allowing(**changes: Any) -> dict[str, str]:
         ({"Condition": {"StringEqualsIfExists": {"aws:SourceVpce": "vpce-1"}}}, "'*'"),
     ],
 )
-def test_a_policy_that_allows_everybody_is_named(said: Said, changes: dict[str, Any], shown: str) -> None:
+def test_a_policy_that_allows_everybody_is_named(
+    messages_of: MessagesOf, changes: dict[str, Any], shown: str
+) -> None:
     remedy = "name the principals, or add a condition that narrows them"
-    assert said("s3-policy-any-principal", POLICY, allowing(**changes)) == [
+    assert messages_of("s3-policy-any-principal", POLICY, allowing(**changes)) == [
         f"policy.Statement[0].Principal is {shown}; {remedy}"
     ]
 
@@ -106,13 +108,13 @@ def test_a_policy_that_allows_everybody_is_named(said: Said, changes: dict[str, 
         {"Condition": {"StringEquals": {"AWS:SourceVpce": "vpce-1"}}},
     ],
 )
-def test_a_policy_that_names_or_narrows_passes(said: Said, changes: dict[str, Any]) -> None:
-    assert said("s3-policy-any-principal", POLICY, allowing(**changes)) == []
+def test_a_policy_that_names_or_narrows_passes(messages_of: MessagesOf, changes: dict[str, Any]) -> None:
+    assert messages_of("s3-policy-any-principal", POLICY, allowing(**changes)) == []
 
 
-def test_a_policy_that_shuts_everybody_out_is_named(said: Said) -> None:
+def test_a_policy_that_shuts_everybody_out_is_named(messages_of: MessagesOf) -> None:
     lockout = allowing(Effect="Deny", Action="s3:*")
-    assert said("s3-policy-lockout", POLICY, lockout) == [
+    assert messages_of("s3-policy-lockout", POLICY, lockout) == [
         "policy.Statement[0].Action is 's3:*'; add a condition to the denial"
     ]
     for changes in (
@@ -122,20 +124,20 @@ def test_a_policy_that_shuts_everybody_out_is_named(said: Said) -> None:
         {"NotAction": "s3:PutBucketPolicy"},
     ):
         narrowed = {"Effect": "Deny", "Action": "s3:*", **changes}
-        assert said("s3-policy-lockout", POLICY, allowing(**narrowed)) == []
-    assert said("s3-policy-lockout", POLICY, allowing(Action="s3:*")) == []
+        assert messages_of("s3-policy-lockout", POLICY, allowing(**narrowed)) == []
+    assert messages_of("s3-policy-lockout", POLICY, allowing(Action="s3:*")) == []
 
 
-def test_a_policy_that_is_not_known_is_counted(said: Said) -> None:
+def test_a_policy_that_is_not_known_is_counted(messages_of: MessagesOf) -> None:
     for policy in ("s3-policy-any-principal", "s3-policy-lockout"):
-        assert said(policy, POLICY, {"policy": UNKNOWN}) == ["unknown: policy"]
+        assert messages_of(policy, POLICY, {"policy": UNKNOWN}) == ["unknown: policy"]
 
 
-def test_an_unknown_statement_hides_nothing_about_the_others(said: Said) -> None:
+def test_an_unknown_statement_hides_nothing_about_the_others(messages_of: MessagesOf) -> None:
     open_ = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"}
     statements = [UNKNOWN, {**open_, "Principal": {"AWS": UNKNOWN}}, open_]
     remedy = "name the principals, or add a condition that narrows them"
-    assert said("s3-policy-any-principal", POLICY, {"policy": {"Statement": statements}}) == [
+    assert messages_of("s3-policy-any-principal", POLICY, {"policy": {"Statement": statements}}) == [
         f"policy.Statement[2].Principal is '*'; {remedy}",
         "unknown: policy.Statement[0]",
         "unknown: policy.Statement[1].Principal.AWS",

@@ -1,6 +1,13 @@
 import pytest
 
-from tests.support.policies.pytest_fixtures import UNKNOWN, Case, OneChange, Said, resource, urn
+from tests.support.policies.pytest_fixtures import (
+    UNKNOWN,
+    AssertChangeIsReported,
+    Case,
+    MessagesOf,
+    resource,
+    urn,
+)
 
 SUBNET = "aws:ec2/subnet:Subnet"
 
@@ -27,8 +34,8 @@ CASES: list[Case] = [
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_one_change_is_named(one_change: OneChange, case: Case) -> None:
-    one_change(*case)
+def test_one_change_is_named(assert_change_is_reported: AssertChangeIsReported, case: Case) -> None:
+    assert_change_is_reported(*case)
 
 
 @pytest.mark.parametrize(
@@ -37,8 +44,8 @@ def test_one_change_is_named(one_change: OneChange, case: Case) -> None:
         ("vpc-subnet-public-addresses", SUBNET, "mapPublicIpOnLaunch"),
     ],
 )
-def test_an_unknown_value_is_counted(said: Said, policy: str, kind: str, path: str) -> None:
-    assert said(policy, kind, {path: UNKNOWN}) == [f"unknown: {path}"]
+def test_an_unknown_value_is_counted(messages_of: MessagesOf, policy: str, kind: str, path: str) -> None:
+    assert messages_of(policy, kind, {path: UNKNOWN}) == [f"unknown: {path}"]
 
 
 VPC = "aws:ec2/vpc:Vpc"
@@ -59,11 +66,11 @@ VPC = "aws:ec2/vpc:Vpc"
         ),
     ],
 )
-def test_what_every_vpc_has(said_of_stack: Said, policy: str, kind: str, expected: str) -> None:
+def test_what_every_vpc_has(messages_of_stack: MessagesOf, policy: str, kind: str, expected: str) -> None:
     network = resource(VPC, {"id": "vpc-1"})
-    assert said_of_stack(policy, network) == [expected]
-    assert said_of_stack(policy, network, resource(kind, {"vpcId": "vpc-2"})) == [expected]
-    assert said_of_stack(policy, network, resource(kind, {"vpcId": "vpc-1"})) == []
+    assert messages_of_stack(policy, network) == [expected]
+    assert messages_of_stack(policy, network, resource(kind, {"vpcId": "vpc-2"})) == [expected]
+    assert messages_of_stack(policy, network, resource(kind, {"vpcId": "vpc-1"})) == []
     unknown = resource(VPC, {"id": UNKNOWN})
     depends = resource(kind, {"vpcId": UNKNOWN}, property_dependencies={"vpcId": (urn(VPC),)})
-    assert said_of_stack(policy, unknown, depends) == []
+    assert messages_of_stack(policy, unknown, depends) == []

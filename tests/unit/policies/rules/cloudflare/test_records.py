@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.policies.pytest_fixtures import UNKNOWN, Said
+from tests.support.policies.pytest_fixtures import UNKNOWN, MessagesOf
 
 RECORD = "cloudflare:index/dnsRecord:DnsRecord"
 PROXIED = "cloudflare-record-not-proxied"
@@ -27,34 +27,34 @@ PROXIED = "cloudflare-record-not-proxied"
     ],
 )
 def test_a_record_of_an_origin_is_proxied(
-    said: Said, kind: str, props: dict[str, Any], expected: list[str]
+    messages_of: MessagesOf, kind: str, props: dict[str, Any], expected: list[str]
 ) -> None:
-    assert said(PROXIED, kind, props) == expected
+    assert messages_of(PROXIED, kind, props) == expected
 
 
-def test_which_targets_need_no_proxy_is_configured(said: Said) -> None:
+def test_which_targets_need_no_proxy_is_configured(messages_of: MessagesOf) -> None:
     record = {"type": "CNAME", "name": "x", "content": "lb.example.com"}
-    assert said(PROXIED, RECORD, record, unproxied=[r".*\.example\.com"]) == []
+    assert messages_of(PROXIED, RECORD, record, unproxied=[r".*\.example\.com"]) == []
 
 
 @pytest.mark.parametrize(
     ("kind", "name", "wrong"),
     [("CNAME", "*.pipe.dev", True), ("A", "*", True), ("A", "pipe.dev", False), ("TXT", "*.pipe.dev", False)],
 )
-def test_no_record_is_a_wildcard(said: Said, kind: str, name: str, wrong: bool) -> None:
+def test_no_record_is_a_wildcard(messages_of: MessagesOf, kind: str, name: str, wrong: bool) -> None:
     expected = [f"name is '{name}'; set it to the host that is meant"] if wrong else []
-    assert said("cloudflare-wildcard-record", RECORD, {"type": kind, "name": name}) == expected
+    assert messages_of("cloudflare-wildcard-record", RECORD, {"type": kind, "name": name}) == expected
 
 
-def test_a_record_says_what_it_is_for(said: Said) -> None:
+def test_a_record_says_what_it_is_for(messages_of: MessagesOf) -> None:
     policy, record = "cloudflare-record-unexplained", {"type": "A", "name": "x", "comment": "To the API"}
     wanted = "set it to a sentence on what the record is for"
-    assert said(policy, RECORD, record) == []
-    assert said(policy, RECORD, {}) == [f"comment is not set; {wanted}"]
-    assert said(policy, RECORD, {"comment": " "}) == [f"comment is ' '; {wanted}"]
-    assert said(policy, RECORD, {"comment": UNKNOWN}) == ["unknown: comment"]
-    assert said(policy, RECORD, {**record, "tags": UNKNOWN}) == []
-    assert said(policy, RECORD, record, tags=["env"]) == ["tags is not set; add env:…"]
-    assert said(policy, RECORD, {**record, "tags": ["env:prod"]}, tags=["env", "team"]) == [
+    assert messages_of(policy, RECORD, record) == []
+    assert messages_of(policy, RECORD, {}) == [f"comment is not set; {wanted}"]
+    assert messages_of(policy, RECORD, {"comment": " "}) == [f"comment is ' '; {wanted}"]
+    assert messages_of(policy, RECORD, {"comment": UNKNOWN}) == ["unknown: comment"]
+    assert messages_of(policy, RECORD, {**record, "tags": UNKNOWN}) == []
+    assert messages_of(policy, RECORD, record, tags=["env"]) == ["tags is not set; add env:…"]
+    assert messages_of(policy, RECORD, {**record, "tags": ["env:prod"]}, tags=["env", "team"]) == [
         "tags is ['env:prod']; add team:…"
     ]

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from policies.engine.rule import Resource
-from tests.support.policies.pytest_fixtures import UNKNOWN, Said, resource, urn
+from tests.support.policies.pytest_fixtures import UNKNOWN, MessagesOf, resource, urn
 
 SETTING = "cloudflare:index/zoneSetting:ZoneSetting"
 OVERRIDE = "cloudflare:index/zoneSettingsOverride:ZoneSettingsOverride"
@@ -44,20 +44,20 @@ HSTS_WANTED = "set it to strict_transport_security with enabled true and max_age
     ],
 )
 def test_a_setting_of_a_zone(
-    said: Said, policy: str, setting: str, value: object, expected: list[str]
+    messages_of: MessagesOf, policy: str, setting: str, value: object, expected: list[str]
 ) -> None:
-    assert said(policy, SETTING, {"zoneId": "z", "settingId": setting, "value": value}) == expected
+    assert messages_of(policy, SETTING, {"zoneId": "z", "settingId": setting, "value": value}) == expected
 
 
-def test_the_older_form_of_zone_settings(said: Said) -> None:
+def test_the_older_form_of_zone_settings(messages_of: MessagesOf) -> None:
     good = {"settings": {"ssl": "strict", "alwaysUseHttps": "on", "securityHeader": HSTS}}
     for policy, path in (
         ("cloudflare-ssl-not-strict", "ssl"),
         ("cloudflare-plain-http-served", "alwaysUseHttps"),
         ("cloudflare-hsts-missing", "securityHeader"),
     ):
-        assert said(policy, OVERRIDE, good) == []
-        [found] = said(policy, OVERRIDE, {"settings": {}})
+        assert messages_of(policy, OVERRIDE, good) == []
+        [found] = messages_of(policy, OVERRIDE, {"settings": {}})
         assert found.startswith(f"settings.{path} is not set; set it to ")
 
 
@@ -65,29 +65,29 @@ def setting(name: str, zone: str = "z", **more: Any) -> Resource:
     return resource(SETTING, {"zoneId": zone, "settingId": name, "value": "x"}, f"{zone}-{name}", **more)
 
 
-def test_a_stack_with_zone_settings_declares_all_that_decide_about_tls(said_of_stack: Said) -> None:
+def test_a_stack_with_zone_settings_declares_all_that_decide_about_tls(messages_of_stack: MessagesOf) -> None:
     policy = "cloudflare-zone-setting-missing"
     names = ("ssl", "always_use_https", "security_header", "min_tls_version")
-    assert said_of_stack(policy) == []
-    assert said_of_stack(policy, *map(setting, names)) == []
-    assert said_of_stack(policy, *map(setting, names[1:])) == [
+    assert messages_of_stack(policy) == []
+    assert messages_of_stack(policy, *map(setting, names)) == []
+    assert messages_of_stack(policy, *map(setting, names[1:])) == [
         "zone setting ssl is not set (off or full); declare it with the value 'strict'"
     ]
-    assert said_of_stack(policy, *map(setting, names[:3])) == [
+    assert messages_of_stack(policy, *map(setting, names[:3])) == [
         "zone setting min_tls_version is not set (1.0); declare it with the value '1.2' or '1.3'"
     ]
-    assert len(said_of_stack(policy, *map(setting, names), setting("ssl", "other"))) == 3
-    assert said_of_stack(policy, setting(UNKNOWN)) == ["unknown: settingId"]
+    assert len(messages_of_stack(policy, *map(setting, names), setting("ssl", "other"))) == 3
+    assert messages_of_stack(policy, setting(UNKNOWN)) == ["unknown: settingId"]
     same = {"property_dependencies": {"zoneId": (urn("cloudflare:index/zone:Zone"),)}}
-    assert said_of_stack(policy, *(setting(name, UNKNOWN, **same) for name in names)) == []
+    assert messages_of_stack(policy, *(setting(name, UNKNOWN, **same) for name in names)) == []
 
 
 ZONE = resource("cloudflare:index/zone:Zone", {"id": "z", "name": "x.dev"}, "zone")
 
 
-def test_a_zone_without_settings_has_cloudflare_s_defaults(said_of_stack: Said) -> None:
+def test_a_zone_without_settings_has_cloudflare_s_defaults(messages_of_stack: MessagesOf) -> None:
     policy = "cloudflare-zone-setting-missing"
-    assert said_of_stack(policy, ZONE) == [
+    assert messages_of_stack(policy, ZONE) == [
         "zone setting ssl is not set (off or full); declare it with the value 'strict'",
         "zone setting always_use_https is not set (off); declare it with the value 'on'",
         "zone setting security_header is not set (off); declare it with the value "
@@ -95,62 +95,65 @@ def test_a_zone_without_settings_has_cloudflare_s_defaults(said_of_stack: Said) 
         "zone setting min_tls_version is not set (1.0); declare it with the value '1.2' or '1.3'",
     ]
     names = ("ssl", "always_use_https", "security_header", "min_tls_version")
-    assert said_of_stack(policy, ZONE, *map(setting, names)) == []
-    assert said_of_stack(policy, ZONE, resource(OVERRIDE, {"zoneId": "z"})) == []
+    assert messages_of_stack(policy, ZONE, *map(setting, names)) == []
+    assert messages_of_stack(policy, ZONE, resource(OVERRIDE, {"zoneId": "z"})) == []
     depending = {"property_dependencies": {"zoneId": (ZONE.urn,)}}
-    assert said_of_stack(policy, ZONE, *(setting(name, UNKNOWN, **depending) for name in names)) == []
-    assert len(said_of_stack(policy, ZONE, *(setting(name, "other") for name in names))) == 4
+    assert messages_of_stack(policy, ZONE, *(setting(name, UNKNOWN, **depending) for name in names)) == []
+    assert len(messages_of_stack(policy, ZONE, *(setting(name, "other") for name in names))) == 4
 
 
-def test_a_setting_that_is_not_known_hides_no_other_zone(said_of_stack: Said) -> None:
+def test_a_setting_that_is_not_known_hides_no_other_zone(messages_of_stack: MessagesOf) -> None:
     policy = "cloudflare-zone-setting-missing"
     names = ("ssl", "always_use_https", "security_header")
-    assert said_of_stack(policy, setting(UNKNOWN, "a"), *(setting(name, "b") for name in names)) == [
+    assert messages_of_stack(policy, setting(UNKNOWN, "a"), *(setting(name, "b") for name in names)) == [
         "zone setting min_tls_version is not set (1.0); declare it with the value '1.2' or '1.3'",
         "unknown: settingId",
     ]
-    assert said_of_stack(policy, *(setting(name, "b") for name in names), setting("http3", UNKNOWN))[0] == (
-        "unknown: zoneId"
-    )
-    assert said_of_stack(policy, ZONE, resource(OVERRIDE, {"zoneId": UNKNOWN})) == ["unknown: zoneId"]
+    assert messages_of_stack(policy, *(setting(name, "b") for name in names), setting("http3", UNKNOWN))[
+        0
+    ] == ("unknown: zoneId")
+    assert messages_of_stack(policy, ZONE, resource(OVERRIDE, {"zoneId": UNKNOWN})) == ["unknown: zoneId"]
 
 
-def test_a_zone_belongs_to_one_stack(said: Said) -> None:
+def test_a_zone_belongs_to_one_stack(messages_of: MessagesOf) -> None:
     policy, props = "cloudflare-zone-not-owned", {"zoneId": "z", "settingId": "ssl"}
-    assert said(policy, SETTING, props) == []
-    assert said(policy, SETTING, props, owner=False) == [
+    assert messages_of(policy, SETTING, props) == []
+    assert messages_of(policy, SETTING, props, owner=False) == [
         "settingId is 'ssl' in a stack that does not own the zone; move it to the owner"
     ]
-    assert said(policy, DNSSEC, {"zoneId": UNKNOWN}, owner=False) == [
+    assert messages_of(policy, DNSSEC, {"zoneId": UNKNOWN}, owner=False) == [
         "zoneId is unknown in a stack that does not own the zone; move it to the owner"
     ]
 
 
-def test_an_owner_signs_its_records(said_of_stack: Said) -> None:
+def test_an_owner_signs_its_records(messages_of_stack: MessagesOf) -> None:
     policy = "cloudflare-dnssec-off"
-    assert said_of_stack(policy) == []
-    assert said_of_stack(policy, setting("ssl"), resource(DNSSEC, {"zoneId": "z"})) == []
-    assert said_of_stack(policy, setting("ssl")) == [
+    assert messages_of_stack(policy) == []
+    assert messages_of_stack(policy, setting("ssl"), resource(DNSSEC, {"zoneId": "z"})) == []
+    assert messages_of_stack(policy, setting("ssl")) == [
         "the zone is without DNSSEC; add a cloudflare.ZoneDnssec"
     ]
-    assert said_of_stack(policy, resource(DNSSEC, {"status": "disabled"})) == [
+    assert messages_of_stack(policy, resource(DNSSEC, {"status": "disabled"})) == [
         "status is 'disabled'; set it to 'active'"
     ]
 
 
-def test_every_zone_is_signed(said_of_stack: Said) -> None:
+def test_every_zone_is_signed(messages_of_stack: MessagesOf) -> None:
     policy, unsigned = "cloudflare-dnssec-off", "the zone is without DNSSEC; add a cloudflare.ZoneDnssec"
-    assert said_of_stack(policy, ZONE) == [unsigned]
-    assert said_of_stack(policy, ZONE, resource(DNSSEC, {"zoneId": "z"})) == []
+    assert messages_of_stack(policy, ZONE) == [unsigned]
+    assert messages_of_stack(policy, ZONE, resource(DNSSEC, {"zoneId": "z"})) == []
     depending = resource(DNSSEC, {"zoneId": UNKNOWN}, property_dependencies={"zoneId": (ZONE.urn,)})
-    assert said_of_stack(policy, ZONE, depending) == []
-    assert said_of_stack(policy, ZONE, setting("ssl", "other"), depending) == [unsigned]
-    assert said_of_stack(policy, ZONE, resource(DNSSEC, {"zoneId": UNKNOWN})) == ["unknown: zoneId"]
-    assert said_of_stack(policy, setting("ssl", UNKNOWN), resource(DNSSEC, {"zoneId": "z"})) == [
+    assert messages_of_stack(policy, ZONE, depending) == []
+    assert messages_of_stack(policy, ZONE, setting("ssl", "other"), depending) == [unsigned]
+    assert messages_of_stack(policy, ZONE, resource(DNSSEC, {"zoneId": UNKNOWN})) == ["unknown: zoneId"]
+    assert messages_of_stack(policy, setting("ssl", UNKNOWN), resource(DNSSEC, {"zoneId": "z"})) == [
         "unknown: zoneId"
     ]
     states = (
         resource(DNSSEC, {"zoneId": "a", "status": UNKNOWN}, "a"),
         resource(DNSSEC, {"status": "disabled"}),
     )
-    assert said_of_stack(policy, *states) == ["status is 'disabled'; set it to 'active'", "unknown: status"]
+    assert messages_of_stack(policy, *states) == [
+        "status is 'disabled'; set it to 'active'",
+        "unknown: status",
+    ]

@@ -7,15 +7,15 @@ from policies.model.datadog_monitors import MONITOR as TYPE
 from policies.model.datadog_monitors import MONITOR_JSON
 from tests.support.policies.fixtures import MONITOR
 from tests.support.policies.monitors import as_json
-from tests.support.policies.pytest_fixtures import Said, changed, secret
+from tests.support.policies.pytest_fixtures import MessagesOf, changed, secret
 
 MONITOR_RULES = [rule.name for rule in RULES if TYPE in rule.types]
 
 
 @pytest.mark.parametrize("policy", MONITOR_RULES)
-def test_a_good_monitor_passes_every_rule_in_both_forms(said: Said, policy: str) -> None:
-    assert said(policy, TYPE, MONITOR) == []
-    assert said(policy, MONITOR_JSON, as_json()) == []
+def test_a_good_monitor_passes_every_rule_in_both_forms(messages_of: MessagesOf, policy: str) -> None:
+    assert messages_of(policy, TYPE, MONITOR) == []
+    assert messages_of(policy, MONITOR_JSON, as_json()) == []
 
 
 @pytest.mark.parametrize(
@@ -59,26 +59,26 @@ def test_a_good_monitor_passes_every_rule_in_both_forms(said: Said, policy: str)
     ],
 )
 def test_one_change_to_a_monitor_is_named(
-    said: Said, policy: str, changes: dict[str, Any], expected: str
+    messages_of: MessagesOf, policy: str, changes: dict[str, Any], expected: str
 ) -> None:
-    assert said(policy, TYPE, changed(MONITOR, **changes)) == [expected]
+    assert messages_of(policy, TYPE, changed(MONITOR, **changes)) == [expected]
 
 
-def test_the_targets_of_an_environment_are_configured(said: Said) -> None:
-    assert said("alert-without-target", TYPE, MONITOR, targets=["@pagerduty-.*"]) == []
-    assert said("alert-without-target", TYPE, MONITOR, targets=["@slack-dev", "@slack-qa"]) == [
+def test_the_targets_of_an_environment_are_configured(messages_of: MessagesOf) -> None:
+    assert messages_of("alert-without-target", TYPE, MONITOR, targets=["@pagerduty-.*"]) == []
+    assert messages_of("alert-without-target", TYPE, MONITOR, targets=["@slack-dev", "@slack-qa"]) == [
         "message is for @pagerduty-pipe, which this environment does not have; use @slack-dev or @slack-qa"
     ]
 
 
-def test_a_monitor_without_urgency_needs_neither_priority_nor_renotification(said: Said) -> None:
+def test_a_monitor_without_urgency_needs_neither_priority_nor_renotification(messages_of: MessagesOf) -> None:
     calm = changed(MONITOR, tags=["severity:warning"], priority="3", renotifyInterval=None)
-    assert said("alert-critical-without-priority", TYPE, calm) == []
-    assert said("alert-critical-not-renotified", TYPE, calm) == []
+    assert messages_of("alert-critical-without-priority", TYPE, calm) == []
+    assert messages_of("alert-critical-not-renotified", TYPE, calm) == []
 
 
-def test_a_handle_in_a_secret_message_is_not_named(said: Said) -> None:
+def test_a_handle_in_a_secret_message_is_not_named(messages_of: MessagesOf) -> None:
     props = changed(MONITOR, message=secret("@webhook-hunter2 https://x"))
-    assert said("alert-without-target", TYPE, props, targets=["@pagerduty"]) == [
+    assert messages_of("alert-without-target", TYPE, props, targets=["@pagerduty"]) == [
         "message is for [secret], which this environment does not have; use @pagerduty"
     ]

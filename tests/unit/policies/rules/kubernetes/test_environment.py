@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.policies.pytest_fixtures import UNKNOWN, Said, secret
+from tests.support.policies.pytest_fixtures import UNKNOWN, MessagesOf, secret
 from tests.support.policies.workloads import AT, DEPLOYMENT_TYPE, deployment
 
 
@@ -37,9 +37,9 @@ from tests.support.policies.workloads import AT, DEPLOYMENT_TYPE, deployment
     ],
 )
 def test_one_change_to_a_container_is_named(
-    said: Said, policy: str, change: dict[str, Any], expected: str
+    messages_of: MessagesOf, policy: str, change: dict[str, Any], expected: str
 ) -> None:
-    assert said(policy, DEPLOYMENT_TYPE, deployment(**change)) == [f"{AT}.{expected}"]
+    assert messages_of(policy, DEPLOYMENT_TYPE, deployment(**change)) == [f"{AT}.{expected}"]
 
 
 IN_ENV = "workload-secret-in-env"
@@ -60,9 +60,9 @@ IN_ENV = "workload-secret-in-env"
     ],
 )
 def test_a_secret_is_known_by_its_name_or_by_the_password_of_an_address(
-    said: Said, name: str, value: str
+    messages_of: MessagesOf, name: str, value: str
 ) -> None:
-    assert said(IN_ENV, DEPLOYMENT_TYPE, deployment(env=[{"name": name, "value": value}])) == [
+    assert messages_of(IN_ENV, DEPLOYMENT_TYPE, deployment(env=[{"name": name, "value": value}])) == [
         f"{AT}.env[0].value is [secret]; move it to a Secret and use valueFrom.secretKeyRef"
     ]
 
@@ -80,8 +80,10 @@ def test_a_secret_is_known_by_its_name_or_by_the_password_of_an_address(
         ("MAX_TOKENS", "9"),
     ],
 )
-def test_a_path_a_switch_and_another_variable_are_no_secret(said: Said, name: str, value: str) -> None:
-    assert said(IN_ENV, DEPLOYMENT_TYPE, deployment(env=[{"name": name, "value": value}])) == []
+def test_a_path_a_switch_and_another_variable_are_no_secret(
+    messages_of: MessagesOf, name: str, value: str
+) -> None:
+    assert messages_of(IN_ENV, DEPLOYMENT_TYPE, deployment(env=[{"name": name, "value": value}])) == []
 
 
 @pytest.mark.parametrize(
@@ -107,9 +109,9 @@ def test_a_path_a_switch_and_another_variable_are_no_secret(said: Said, name: st
     ],
 )
 def test_an_unknown_variable_hides_no_other(
-    said: Said, policy: str, change: dict[str, Any], expected: list[str]
+    messages_of: MessagesOf, policy: str, change: dict[str, Any], expected: list[str]
 ) -> None:
-    assert said(policy, DEPLOYMENT_TYPE, deployment(**change)) == expected
+    assert messages_of(policy, DEPLOYMENT_TYPE, deployment(**change)) == expected
 
 
 @pytest.mark.parametrize(
@@ -124,5 +126,5 @@ def test_an_unknown_variable_hides_no_other(
         ("workload-secret-as-env", {"envFrom": [{"configMapRef": {"name": "c"}}]}),
     ],
 )
-def test_what_a_rule_allows_passes(said: Said, policy: str, change: dict[str, Any]) -> None:
-    assert said(policy, DEPLOYMENT_TYPE, deployment(**change)) == []
+def test_what_a_rule_allows_passes(messages_of: MessagesOf, policy: str, change: dict[str, Any]) -> None:
+    assert messages_of(policy, DEPLOYMENT_TYPE, deployment(**change)) == []

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.policies.pytest_fixtures import Said
+from tests.support.policies.pytest_fixtures import MessagesOf
 from tests.support.policies.workloads import AT, DEPLOYMENT_TYPE, deployment, pod
 
 
@@ -27,9 +27,9 @@ from tests.support.policies.workloads import AT, DEPLOYMENT_TYPE, deployment, po
     ],
 )
 def test_one_change_to_a_container_is_named(
-    said: Said, policy: str, change: dict[str, Any], expected: str
+    messages_of: MessagesOf, policy: str, change: dict[str, Any], expected: str
 ) -> None:
-    assert said(policy, DEPLOYMENT_TYPE, deployment(**change)) == [f"{AT}.{expected}"]
+    assert messages_of(policy, DEPLOYMENT_TYPE, deployment(**change)) == [f"{AT}.{expected}"]
 
 
 @pytest.mark.parametrize(
@@ -38,8 +38,8 @@ def test_one_change_to_a_container_is_named(
         ("workload-net-raw-kept", {"securityContext__capabilities__drop": ["NET_RAW"]}),
     ],
 )
-def test_what_a_rule_allows_passes(said: Said, policy: str, change: dict[str, Any]) -> None:
-    assert said(policy, DEPLOYMENT_TYPE, deployment(**change)) == []
+def test_what_a_rule_allows_passes(messages_of: MessagesOf, policy: str, change: dict[str, Any]) -> None:
+    assert messages_of(policy, DEPLOYMENT_TYPE, deployment(**change)) == []
 
 
 @pytest.mark.parametrize(
@@ -72,21 +72,23 @@ def test_what_a_rule_allows_passes(said: Said, policy: str, change: dict[str, An
         ),
     ],
 )
-def test_one_change_to_a_pod_is_named(said: Said, policy: str, change: dict[str, Any], expected: str) -> None:
-    assert said(policy, DEPLOYMENT_TYPE, pod(**change)) == [f"spec.template.spec.{expected}"]
+def test_one_change_to_a_pod_is_named(
+    messages_of: MessagesOf, policy: str, change: dict[str, Any], expected: str
+) -> None:
+    assert messages_of(policy, DEPLOYMENT_TYPE, pod(**change)) == [f"spec.template.spec.{expected}"]
 
 
-def test_the_lowest_user_id_is_configured(said: Said) -> None:
+def test_the_lowest_user_id_is_configured(messages_of: MessagesOf) -> None:
     props = deployment(securityContext__runAsUser=101)
-    assert said("workload-low-user-id", DEPLOYMENT_TYPE, props, minimum=101.0) == []
+    assert messages_of("workload-low-user-id", DEPLOYMENT_TYPE, props, minimum=101.0) == []
 
 
-def test_a_security_context_may_be_the_pod_s(said: Said) -> None:
+def test_a_security_context_may_be_the_pod_s(messages_of: MessagesOf) -> None:
     policy = "workload-security-context-missing"
-    assert said(policy, DEPLOYMENT_TYPE, deployment(securityContext=None)) == []
+    assert messages_of(policy, DEPLOYMENT_TYPE, deployment(securityContext=None)) == []
     neither = pod(securityContext=None)
     del neither["spec"]["template"]["spec"]["containers"][0]["securityContext"]
-    assert said(policy, DEPLOYMENT_TYPE, neither) == [
+    assert messages_of(policy, DEPLOYMENT_TYPE, neither) == [
         f"{AT}.securityContext is not set; set it to at least "
         f"{{runAsNonRoot: true, allowPrivilegeEscalation: false}}"
     ]
@@ -95,12 +97,15 @@ def test_a_security_context_may_be_the_pod_s(said: Said) -> None:
 @pytest.mark.parametrize(
     "policy", ["workload-root-filesystem-writable", "workload-net-raw-kept", "workload-low-user-id"]
 )
-def test_controls_of_linux_do_not_apply_to_windows(said: Said, policy: str) -> None:
+def test_controls_of_linux_do_not_apply_to_windows(messages_of: MessagesOf, policy: str) -> None:
     bare = {"name": "api", "image": "a:1"}
     assert (
-        said(policy, DEPLOYMENT_TYPE, pod(os={"name": "linux"}, securityContext={}, containers=[bare])) != []
+        messages_of(policy, DEPLOYMENT_TYPE, pod(os={"name": "linux"}, securityContext={}, containers=[bare]))
+        != []
     )
     assert (
-        said(policy, DEPLOYMENT_TYPE, pod(os={"name": "windows"}, securityContext={}, containers=[bare]))
+        messages_of(
+            policy, DEPLOYMENT_TYPE, pod(os={"name": "windows"}, securityContext={}, containers=[bare])
+        )
         == []
     )

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from tests.support.policies.fixtures import CONTAINER
-from tests.support.policies.pytest_fixtures import Said, changed
+from tests.support.policies.pytest_fixtures import MessagesOf, changed
 from tests.support.policies.workloads import AT, DEPLOYMENT_TYPE, deployment, pod
 
 PINNED = "an image with a version or digest, such as name:1.4.2 or name@sha256:â€¦"
@@ -13,9 +13,9 @@ PINNED = "an image with a version or digest, such as name:1.4.2 or name@sha256:â
     "image", ["pipe/api", "pipe/api:latest", "host:5000/pipe/api", "host:5000/api:latest", ""]
 )
 @pytest.mark.parametrize("field", ["containers", "initContainers", "ephemeralContainers"])
-def test_an_image_that_is_not_pinned_is_named(said: Said, image: str, field: str) -> None:
+def test_an_image_that_is_not_pinned_is_named(messages_of: MessagesOf, image: str, field: str) -> None:
     props = pod(**{field: [changed(CONTAINER, image=image)]})
-    assert said("workload-image-latest", DEPLOYMENT_TYPE, props) == [
+    assert messages_of("workload-image-latest", DEPLOYMENT_TYPE, props) == [
         f"spec.template.spec.{field}[0].image is {image!r}; set it to {PINNED}"
     ]
 
@@ -23,8 +23,8 @@ def test_an_image_that_is_not_pinned_is_named(said: Said, image: str, field: str
 @pytest.mark.parametrize(
     "image", ["pipe/api:1.4.2", "host:5000/pipe/api:v1", "api@sha256:" + "a" * 64, "a:latest1"]
 )
-def test_a_pinned_image_passes(said: Said, image: str) -> None:
-    assert said("workload-image-latest", DEPLOYMENT_TYPE, deployment(image=image)) == []
+def test_a_pinned_image_passes(messages_of: MessagesOf, image: str) -> None:
+    assert messages_of("workload-image-latest", DEPLOYMENT_TYPE, deployment(image=image)) == []
 
 
 @pytest.mark.parametrize(
@@ -48,9 +48,9 @@ def test_a_pinned_image_passes(said: Said, image: str) -> None:
     ],
 )
 def test_one_change_to_a_container_is_named(
-    said: Said, policy: str, change: dict[str, Any], expected: str
+    messages_of: MessagesOf, policy: str, change: dict[str, Any], expected: str
 ) -> None:
-    assert said(policy, DEPLOYMENT_TYPE, deployment(**change)) == [f"{AT}.{expected}"]
+    assert messages_of(policy, DEPLOYMENT_TYPE, deployment(**change)) == [f"{AT}.{expected}"]
 
 
 @pytest.mark.parametrize(
@@ -59,5 +59,5 @@ def test_one_change_to_a_container_is_named(
         ("workload-image-pull-not-always", {"image": "a:1", "imagePullPolicy": "Always"}),
     ],
 )
-def test_what_a_rule_allows_passes(said: Said, policy: str, change: dict[str, Any]) -> None:
-    assert said(policy, DEPLOYMENT_TYPE, deployment(**change)) == []
+def test_what_a_rule_allows_passes(messages_of: MessagesOf, policy: str, change: dict[str, Any]) -> None:
+    assert messages_of(policy, DEPLOYMENT_TYPE, deployment(**change)) == []

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from policies.engine.catalog import RULES
-from policies.engine.evaluation import judge
+from policies.engine.evaluation import evaluate
 from tests.support.policies.fixtures import KINDS, POD, around, kind
-from tests.support.policies.pytest_fixtures import UNKNOWN, Said, changed, resource
+from tests.support.policies.pytest_fixtures import UNKNOWN, MessagesOf, changed, resource
 from tests.support.policies.random_pods import Maker
 
 PSS = [rule for rule in RULES if rule.name.startswith("pod-security-")]
@@ -50,8 +50,8 @@ def admitted(admission: Path) -> list[tuple[bool, bool]]:
     objects = [{"kind": name, **around(name, pod)[0]} for pod in random_pods() for name in ADMITTED]
     lines = "\n".join(json.dumps(each) for each in objects)
     answer = subprocess.run([admission], input=lines, text=True, check=True, stdout=subprocess.PIPE)
-    said = [line == "true" for line in answer.stdout.split()]
-    return list(zip(said[::2], said[1::2], strict=True))
+    verdicts = [line == "true" for line in answer.stdout.split()]
+    return list(zip(verdicts[::2], verdicts[1::2], strict=True))
 
 
 ADMITTED = ("Pod", "Deployment", "CronJob")
@@ -73,7 +73,7 @@ def test_the_verdicts_agree_with_kubernetes_own_admission_plugin(
     admitted: list[tuple[bool, bool]], name: str
 ) -> None:
     subjects = [resource(kind(name), around(name, pod)[0]) for pod in random_pods()]
-    violated = [{rule.name for rule in PSS if judge(rule, subject).findings} for subject in subjects]
+    violated = [{rule.name for rule in PSS if evaluate(rule, subject).findings} for subject in subjects]
     expected = admitted[ADMITTED.index(name) :: len(ADMITTED)]
     restricted = [not found for found in violated]
     assert restricted == [allowed for _, allowed in expected]
@@ -232,22 +232,26 @@ CASES: list[tuple[str, dict[str, Any], list[str]]] = [
 
 
 @pytest.mark.parametrize(("policy", "props", "expected"), CASES)
-def test_one_change_is_named(said: Said, policy: str, props: dict[str, Any], expected: list[str]) -> None:
-    assert said(f"pod-security-{policy}", POD_TYPE, props) == expected
+def test_one_change_is_named(
+    messages_of: MessagesOf, policy: str, props: dict[str, Any], expected: list[str]
+) -> None:
+    assert messages_of(f"pod-security-{policy}", POD_TYPE, props) == expected
 
 
 @pytest.mark.parametrize("rule", PSS, ids=lambda rule: rule.name)
 @pytest.mark.parametrize("name", KINDS)
-def test_every_rule_judges_every_kind_and_every_container(said: Said, rule: Any, name: str) -> None:
+def test_every_rule_judges_every_kind_and_every_container(
+    messages_of: MessagesOf, rule: Any, name: str
+) -> None:
     bad = deepcopy(next(props for policy, props, _ in CASES if rule.name == f"pod-security-{policy}"))
-    assert said(rule.name, kind(name), around(name, POD)[0]) == []
+    assert messages_of(rule.name, kind(name), around(name, POD)[0]) == []
     for field in ("containers", "initContainers", "ephemeralContainers"):
         moved = deepcopy(bad)
         moved["spec"][field] = moved["spec"].pop("containers")
         props, spec = around(name, moved)
-        [finding] = said(rule.name, kind(name), props)[:1]
+        [finding] = messages_of(rule.name, kind(name), props)[:1]
         assert finding.startswith(spec.removesuffix(".spec") if spec != "spec" else "")
-        assert said(rule.name, kind(name, "List"), {"items": [{"kind": name, **props}]})[0].startswith(
+        assert messages_of(rule.name, kind(name, "List"), {"items": [{"kind": name, **props}]})[0].startswith(
             "items[0]."
         )
 
@@ -274,12 +278,14 @@ def test_every_rule_judges_every_kind_and_every_container(said: Said, rule: Any,
         ("privileged", {"spec": UNKNOWN}, "spec"),
     ],
 )
-def test_an_unknown_value_is_counted(said: Said, policy: str, props: dict[str, Any], path: str) -> None:
-    assert said(f"pod-security-{policy}", POD_TYPE, props)[-1] == f"unknown: {path}"
+def test_an_unknown_value_is_counted(
+    messages_of: MessagesOf, policy: str, props: dict[str, Any], path: str
+) -> None:
+    assert messages_of(f"pod-security-{policy}", POD_TYPE, props)[-1] == f"unknown: {path}"
 
 
-def test_windows_pods_are_exempt_where_linux_is_meant(said: Said) -> None:
+def test_windows_pods_are_exempt_where_linux_is_meant(messages_of: MessagesOf) -> None:
     bare = {"name": "api", "image": "a:1", "securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}}
     windows = pod(os={"name": "windows"}, securityContext={"runAsNonRoot": True}, containers=[bare])
     for rule in PSS:
-        assert said(rule.name, POD_TYPE, windows) == []
+        assert messages_of(rule.name, POD_TYPE, windows) == []

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from tests.support.policies.fixtures import CONTAINER, POD, around, kind
-from tests.support.policies.pytest_fixtures import Said, changed
+from tests.support.policies.pytest_fixtures import MessagesOf, changed
 from tests.support.policies.workloads import AT, DEPLOYMENT_TYPE, deployment, pod
 
 
@@ -23,9 +23,9 @@ from tests.support.policies.workloads import AT, DEPLOYMENT_TYPE, deployment, po
     ],
 )
 def test_one_change_to_a_container_is_named(
-    said: Said, policy: str, change: dict[str, Any], expected: str
+    messages_of: MessagesOf, policy: str, change: dict[str, Any], expected: str
 ) -> None:
-    assert said(policy, DEPLOYMENT_TYPE, deployment(**change)) == [f"{AT}.{expected}"]
+    assert messages_of(policy, DEPLOYMENT_TYPE, deployment(**change)) == [f"{AT}.{expected}"]
 
 
 @pytest.mark.parametrize(
@@ -35,25 +35,25 @@ def test_one_change_to_a_container_is_named(
         ("workload-liveness-probe-missing", {"livenessProbe": {"grpc": {"port": 1}}}),
     ],
 )
-def test_what_a_rule_allows_passes(said: Said, policy: str, change: dict[str, Any]) -> None:
-    assert said(policy, DEPLOYMENT_TYPE, deployment(**change)) == []
+def test_what_a_rule_allows_passes(messages_of: MessagesOf, policy: str, change: dict[str, Any]) -> None:
+    assert messages_of(policy, DEPLOYMENT_TYPE, deployment(**change)) == []
 
 
 @pytest.mark.parametrize("name", ["Job", "CronJob"])
-def test_a_job_needs_no_probes(said: Said, name: str) -> None:
+def test_a_job_needs_no_probes(messages_of: MessagesOf, name: str) -> None:
     props, _ = around(name, changed(POD, spec__containers__0__livenessProbe=None))
-    assert said("workload-liveness-probe-missing", kind(name), props) == []
+    assert messages_of("workload-liveness-probe-missing", kind(name), props) == []
 
 
-def test_an_init_container_needs_no_probes(said: Said) -> None:
+def test_an_init_container_needs_no_probes(messages_of: MessagesOf) -> None:
     props = pod(initContainers=[changed(CONTAINER, readinessProbe=None)])
-    assert said("workload-readiness-probe-missing", DEPLOYMENT_TYPE, props) == []
+    assert messages_of("workload-readiness-probe-missing", DEPLOYMENT_TYPE, props) == []
 
 
-def test_a_sidecar_runs_for_ever_and_needs_probes(said: Said) -> None:
+def test_a_sidecar_runs_for_ever_and_needs_probes(messages_of: MessagesOf) -> None:
     bare = changed(CONTAINER, readinessProbe=None)
     props = pod(initContainers=[{**bare, "restartPolicy": "Always"}])
-    assert said("workload-readiness-probe-missing", DEPLOYMENT_TYPE, props) == [
+    assert messages_of("workload-readiness-probe-missing", DEPLOYMENT_TYPE, props) == [
         "spec.template.spec.initContainers[0].readinessProbe is not set; "
         "set it to an httpGet, tcpSocket, grpc or exec probe"
     ]

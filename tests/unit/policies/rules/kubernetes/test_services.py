@@ -4,7 +4,7 @@ import pytest
 
 from policies.engine.rule import Resource
 from tests.support.policies.fixtures import CONTAINER, DEPLOYMENT, POD, kind
-from tests.support.policies.pytest_fixtures import UNKNOWN, Said, changed, resource, secret
+from tests.support.policies.pytest_fixtures import UNKNOWN, MessagesOf, changed, resource, secret
 
 TYPE = kind("Deployment")
 APP = {"app": "pipe-api"}
@@ -65,13 +65,13 @@ def service(selector: object = APP, namespace: str = "pipe", **port: Any) -> Res
         (service(targetPort=UNKNOWN), ["unknown: spec.ports[0].targetPort"]),
     ],
 )
-def test_a_service_reaches_pods(said_of_stack: Said, front: Resource, expected: list[str]) -> None:
-    assert said_of_stack("workload-service-mismatch", SERVED, front) == expected
+def test_a_service_reaches_pods(messages_of_stack: MessagesOf, front: Resource, expected: list[str]) -> None:
+    assert messages_of_stack("workload-service-mismatch", SERVED, front) == expected
 
 
-def test_pods_without_named_ports_may_listen_anywhere(said_of_stack: Said) -> None:
-    assert said_of_stack("workload-service-mismatch", deployment(), service(targetPort=81)) == []
-    assert said_of_stack("workload-service-mismatch", deployment(), service(targetPort="x")) == [
+def test_pods_without_named_ports_may_listen_anywhere(messages_of_stack: MessagesOf) -> None:
+    assert messages_of_stack("workload-service-mismatch", deployment(), service(targetPort=81)) == []
+    assert messages_of_stack("workload-service-mismatch", deployment(), service(targetPort="x")) == [
         "spec.ports[0].targetPort is 'x'; set it to a port that the pods name: none"
     ]
 
@@ -80,12 +80,14 @@ def test_pods_without_named_ports_may_listen_anywhere(said_of_stack: Said) -> No
     "front",
     [service({"cnpg.io/cluster": "db"}), service({"app": "other"}, "other"), service({"a": "b"}, UNKNOWN)],
 )
-def test_a_service_in_front_of_somebody_else_s_pods_passes(said_of_stack: Said, front: Resource) -> None:
-    assert said_of_stack("workload-service-mismatch", front) == []
-    assert said_of_stack("workload-service-mismatch", SERVED, front) == []
+def test_a_service_in_front_of_somebody_else_s_pods_passes(
+    messages_of_stack: MessagesOf, front: Resource
+) -> None:
+    assert messages_of_stack("workload-service-mismatch", front) == []
+    assert messages_of_stack("workload-service-mismatch", SERVED, front) == []
 
 
-def test_an_unknown_port_hides_no_other_and_a_secret_one_is_not_named(said_of_stack: Said) -> None:
+def test_an_unknown_port_hides_no_other_and_a_secret_one_is_not_named(messages_of_stack: MessagesOf) -> None:
     ports = [
         {"name": "http", "containerPort": 8080},
         {"name": secret("hunter2"), "containerPort": secret(81)},
@@ -101,17 +103,17 @@ def test_an_unknown_port_hides_no_other_and_a_secret_one_is_not_named(said_of_st
             },
         },
     )
-    assert said_of_stack("workload-service-mismatch", pods, front) == [
+    assert messages_of_stack("workload-service-mismatch", pods, front) == [
         "spec.ports[1].targetPort is 'web'; set it to a port that the pods name: [secret], http",
         "spec.ports[2].targetPort is 82; set it to a port of the pods: 8080, [secret]",
         "unknown: spec.ports[0].port",
     ]
 
 
-def test_pods_whose_labels_are_unknown_may_be_the_ones_that_are_meant(said_of_stack: Said) -> None:
+def test_pods_whose_labels_are_unknown_may_be_the_ones_that_are_meant(messages_of_stack: MessagesOf) -> None:
     unknown = deployment(spec__template__metadata__labels={"app": UNKNOWN})
     place = "unknown: spec.template.metadata.labels.app of it"
-    assert said_of_stack("workload-service-mismatch", unknown, service(targetPort=8080)) == [place]
+    assert messages_of_stack("workload-service-mismatch", unknown, service(targetPort=8080)) == [place]
     other = resource(kind("Pod"), changed(POD, metadata__labels={"app": "x"}), "other")
-    assert said_of_stack("workload-service-mismatch", unknown, other, service(targetPort=8080)) == [place]
-    assert said_of_stack("workload-service-mismatch", unknown, SERVED, service(targetPort=8080)) == []
+    assert messages_of_stack("workload-service-mismatch", unknown, other, service(targetPort=8080)) == [place]
+    assert messages_of_stack("workload-service-mismatch", unknown, SERVED, service(targetPort=8080)) == []

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.policies.pytest_fixtures import UNKNOWN, Said, changed
+from tests.support.policies.pytest_fixtures import UNKNOWN, MessagesOf, changed
 
 ANNOTATION = "tls-annotation-old-version"
 
@@ -111,16 +111,18 @@ def annotated(**annotations: str) -> dict[str, Any]:
         ),
     ],
 )
-def test_annotations(said: Said, kind: str, annotations: dict[str, str], expected: list[str]) -> None:
-    assert said(ANNOTATION, kind, annotated(**annotations)) == expected
+def test_annotations(
+    messages_of: MessagesOf, kind: str, annotations: dict[str, str], expected: list[str]
+) -> None:
+    assert messages_of(ANNOTATION, kind, annotated(**annotations)) == expected
 
 
-def test_an_unknown_annotation_is_counted(said: Said) -> None:
+def test_an_unknown_annotation_is_counted(messages_of: MessagesOf) -> None:
     props = changed(annotated(**{f"{ALB}ssl-policy": UNKNOWN}))
-    assert said(ANNOTATION, INGRESS, props) == [f'unknown: metadata.annotations["{ALB}ssl-policy"]']
+    assert messages_of(ANNOTATION, INGRESS, props) == [f'unknown: metadata.annotations["{ALB}ssl-policy"]']
 
 
 @pytest.mark.parametrize("group", ["networking.k8s.io/v1beta1", "extensions/v1beta1"])
-def test_older_forms_of_an_ingress_count(said: Said, group: str) -> None:
+def test_older_forms_of_an_ingress_count(messages_of: MessagesOf, group: str) -> None:
     old = annotated(**{f"{ALB}ssl-policy": "ELBSecurityPolicy-2016-08"})
-    assert len(said(ANNOTATION, f"kubernetes:{group}:Ingress", old)) == 1
+    assert len(messages_of(ANNOTATION, f"kubernetes:{group}:Ingress", old)) == 1

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.policies.pytest_fixtures import UNKNOWN, Said
+from tests.support.policies.pytest_fixtures import UNKNOWN, MessagesOf
 
 BUCKET = "aws:s3/bucketPolicy:BucketPolicy"
 
@@ -39,8 +39,8 @@ def document(*statements: dict[str, Any]) -> dict[str, str]:
     return {"policy": json.dumps({"Version": "2012-10-17", "Statement": list(statements)})}
 
 
-def test_a_bucket_policy_with_both_denials_passes(said: Said) -> None:
-    assert said("tls-bucket-policy-missing-denial", BUCKET, document(PLAIN, OLD)) == []
+def test_a_bucket_policy_with_both_denials_passes(messages_of: MessagesOf) -> None:
+    assert messages_of("tls-bucket-policy-missing-denial", BUCKET, document(PLAIN, OLD)) == []
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,9 @@ def test_a_bucket_policy_with_both_denials_passes(said: Said) -> None:
     ],
 )
 def test_a_denial_of_plain_http_that_leaves_something_out_does_not_count(
-    said: Said, weak: dict[str, Any]
+    messages_of: MessagesOf, weak: dict[str, Any]
 ) -> None:
-    assert said("tls-bucket-policy-missing-denial", BUCKET, document(PLAIN | weak, OLD)) == [NO_PLAIN]
+    assert messages_of("tls-bucket-policy-missing-denial", BUCKET, document(PLAIN | weak, OLD)) == [NO_PLAIN]
 
 
 @pytest.mark.parametrize(
@@ -83,22 +83,22 @@ def test_a_denial_of_plain_http_that_leaves_something_out_does_not_count(
     ],
 )
 def test_a_denial_of_old_tls_that_leaves_something_out_does_not_count(
-    said: Said, weak: dict[str, Any]
+    messages_of: MessagesOf, weak: dict[str, Any]
 ) -> None:
-    assert said("tls-bucket-policy-missing-denial", BUCKET, document(PLAIN, OLD | weak)) == [NO_OLD]
+    assert messages_of("tls-bucket-policy-missing-denial", BUCKET, document(PLAIN, OLD | weak)) == [NO_OLD]
 
 
-def test_a_policy_of_one_statement_and_wildcards_is_read(said: Said) -> None:
+def test_a_policy_of_one_statement_and_wildcards_is_read(messages_of: MessagesOf) -> None:
     one = {"policy": json.dumps({"Statement": PLAIN | {"Action": "*", "Resource": "*"}})}
-    assert said("tls-bucket-policy-missing-denial", BUCKET, one) == [NO_OLD]
+    assert messages_of("tls-bucket-policy-missing-denial", BUCKET, one) == [NO_OLD]
 
 
-def test_a_policy_that_is_not_known_is_counted(said: Said) -> None:
-    assert said("tls-bucket-policy-missing-denial", BUCKET, {"policy": UNKNOWN}) == ["unknown: policy"]
+def test_a_policy_that_is_not_known_is_counted(messages_of: MessagesOf) -> None:
+    assert messages_of("tls-bucket-policy-missing-denial", BUCKET, {"policy": UNKNOWN}) == ["unknown: policy"]
 
 
-def test_a_policy_of_the_bucket_itself_counts(said: Said) -> None:
+def test_a_policy_of_the_bucket_itself_counts(messages_of: MessagesOf) -> None:
     policy, kind = "tls-bucket-policy-missing-denial", "aws:s3/bucket:Bucket"
-    assert said(policy, kind, {}) == []
-    assert said(policy, kind, document(PLAIN, OLD)) == []
-    assert said(policy, kind, document(PLAIN)) == [NO_OLD]
+    assert messages_of(policy, kind, {}) == []
+    assert messages_of(policy, kind, document(PLAIN, OLD)) == []
+    assert messages_of(policy, kind, document(PLAIN)) == [NO_OLD]

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.policies.pytest_fixtures import Said
+from tests.support.policies.pytest_fixtures import MessagesOf
 
 ZONE = "tls-cloudflare-zone-old-version"
 
@@ -11,21 +11,21 @@ SETTING = "cloudflare:index/zoneSetting:ZoneSetting"
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
-def test_a_zone_from_tls_1_2_on(said: Said, version: str) -> None:
-    assert said(ZONE, SETTING, {"settingId": "min_tls_version", "value": version}) == []
+def test_a_zone_from_tls_1_2_on(messages_of: MessagesOf, version: str) -> None:
+    assert messages_of(ZONE, SETTING, {"settingId": "min_tls_version", "value": version}) == []
 
 
-def test_a_zone_with_tls_1_1_is_named_with_its_remedy(said: Said) -> None:
-    assert said(ZONE, SETTING, {"settingId": "min_tls_version", "value": "1.1"}) == [
+def test_a_zone_with_tls_1_1_is_named_with_its_remedy(messages_of: MessagesOf) -> None:
+    assert messages_of(ZONE, SETTING, {"settingId": "min_tls_version", "value": "1.1"}) == [
         "value is '1.1'; set it to '1.2' or '1.3'"
     ]
-    assert said(ZONE, SETTING, {"settingId": "ssl", "value": "strict"}) == []
+    assert messages_of(ZONE, SETTING, {"settingId": "ssl", "value": "strict"}) == []
 
 
-def test_the_older_form_of_zone_settings_counts_too(said: Said) -> None:
+def test_the_older_form_of_zone_settings_counts_too(messages_of: MessagesOf) -> None:
     kind = "cloudflare:index/zoneSettingsOverride:ZoneSettingsOverride"
-    assert said(ZONE, kind, {"settings": {"minTlsVersion": "1.2"}}) == []
-    assert said(ZONE, kind, {"settings": {}}) == [
+    assert messages_of(ZONE, kind, {"settings": {"minTlsVersion": "1.2"}}) == []
+    assert messages_of(ZONE, kind, {"settings": {}}) == [
         "settings.minTlsVersion is not set; set it to '1.2' or '1.3'"
     ]
 
@@ -55,6 +55,6 @@ HOST = "tls-cloudflare-hostname-old-version"
     ],
 )
 def test_a_host_with_settings_of_its_own(
-    said: Said, kind: str, props: dict[str, Any], expected: list[str]
+    messages_of: MessagesOf, kind: str, props: dict[str, Any], expected: list[str]
 ) -> None:
-    assert said(HOST, f"cloudflare:index/{kind}", props) == expected
+    assert messages_of(HOST, f"cloudflare:index/{kind}", props) == expected

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.policies.pytest_fixtures import UNKNOWN, Said
+from tests.support.policies.pytest_fixtures import UNKNOWN, MessagesOf
 
 DATABASE = "tls-database-parameter-old-version"
 
@@ -80,9 +80,9 @@ def group(family: str, **parameters: str) -> dict[str, Any]:
         (group("mariadb11.4", require_secure_transport="1"), []),
     ],
 )
-def test_database_parameters(said: Said, props: dict[str, Any], expected: list[str]) -> None:
-    assert said(DATABASE, PARAMETERS, props) == expected
-    assert said(DATABASE, CLUSTER, props) == expected
+def test_database_parameters(messages_of: MessagesOf, props: dict[str, Any], expected: list[str]) -> None:
+    assert messages_of(DATABASE, PARAMETERS, props) == expected
+    assert messages_of(DATABASE, CLUSTER, props) == expected
 
 
 @pytest.mark.parametrize(
@@ -99,20 +99,20 @@ def test_database_parameters(said: Said, props: dict[str, Any], expected: list[s
     ],
 )
 def test_the_parameters_of_an_aurora_cluster_decide_and_not_its_members(
-    said: Said, props: dict[str, Any], missing: list[str]
+    messages_of: MessagesOf, props: dict[str, Any], missing: list[str]
 ) -> None:
-    assert said(DATABASE, CLUSTER, props) == [f"parameters is without {name}" for name in missing]
-    assert said(DATABASE, PARAMETERS, props) == []
+    assert messages_of(DATABASE, CLUSTER, props) == [f"parameters is without {name}" for name in missing]
+    assert messages_of(DATABASE, PARAMETERS, props) == []
 
 
-def test_an_unknown_parameter_hides_no_other(said: Said) -> None:
+def test_an_unknown_parameter_hides_no_other(messages_of: MessagesOf) -> None:
     given = [{"name": UNKNOWN, "value": "1"}, {"name": "ssl_min_protocol_version", "value": "TLSv1.1"}]
-    assert said(DATABASE, PARAMETERS, {"family": "postgres14", "parameters": given}) == [
+    assert messages_of(DATABASE, PARAMETERS, {"family": "postgres14", "parameters": given}) == [
         "parameters[1].value is 'TLSv1.1' for ssl_min_protocol_version; set it to TLSv1.2",
         "unknown: parameters[0].name",
     ]
     given[0] = {"name": "rds.force_ssl", "value": UNKNOWN}
-    assert said(DATABASE, PARAMETERS, {"family": "postgres14", "parameters": given}) == [
+    assert messages_of(DATABASE, PARAMETERS, {"family": "postgres14", "parameters": given}) == [
         "parameters[1].value is 'TLSv1.1' for ssl_min_protocol_version; set it to TLSv1.2",
         "unknown: parameters[0].value",
     ]
@@ -139,5 +139,7 @@ def ssl(*settings: tuple[str, str], engine: str = "oracle-ee") -> dict[str, Any]
         ({"engineName": "mysql"}, []),
     ],
 )
-def test_oracle_has_an_option_for_tls(said: Said, props: dict[str, Any], expected: list[str]) -> None:
-    assert said(DATABASE, "aws:rds/optionGroup:OptionGroup", props) == expected
+def test_oracle_has_an_option_for_tls(
+    messages_of: MessagesOf, props: dict[str, Any], expected: list[str]
+) -> None:
+    assert messages_of(DATABASE, "aws:rds/optionGroup:OptionGroup", props) == expected

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.policies.pytest_fixtures import UNKNOWN, Said, changed
+from tests.support.policies.pytest_fixtures import UNKNOWN, MessagesOf, changed
 
 CLOUDFRONT = "aws:cloudfront/distribution:Distribution"
 
@@ -71,11 +71,11 @@ DISTRIBUTION: dict[str, Any] = {
         ),
     ],
 )
-def test_cloudfront(said: Said, changes: dict[str, Any], expected: list[str]) -> None:
-    assert said("tls-cloudfront-old-version", CLOUDFRONT, changed(DISTRIBUTION, **changes)) == expected
+def test_cloudfront(messages_of: MessagesOf, changes: dict[str, Any], expected: list[str]) -> None:
+    assert messages_of("tls-cloudfront-old-version", CLOUDFRONT, changed(DISTRIBUTION, **changes)) == expected
 
 
-def test_a_distribution_of_tenants_is_judged(said: Said) -> None:
+def test_a_distribution_of_tenants_is_judged(messages_of: MessagesOf) -> None:
     kind, policy = (
         "aws:cloudfront/multitenantDistribution:MultitenantDistribution",
         "tls-cloudfront-old-version",
@@ -86,20 +86,20 @@ def test_a_distribution_of_tenants_is_judged(said: Said) -> None:
         "defaultCacheBehavior": {"viewerProtocolPolicy": "https-only"},
         "cacheBehaviors": [{"viewerProtocolPolicy": "https-only"}],
     }
-    assert said(policy, kind, tenants) == []
+    assert messages_of(policy, kind, tenants) == []
     old = changed(
         tenants,
         viewerCertificate__minimumProtocolVersion="TLSv1",
         origins__0__customOriginConfigs__0__originProtocolPolicy="http-only",
         cacheBehaviors__0__viewerProtocolPolicy="allow-all",
     )
-    assert said(policy, kind, old) == [
+    assert messages_of(policy, kind, old) == [
         "viewerCertificate.minimumProtocolVersion is 'TLSv1'; set it to TLSv1.2_2021",
         "origins[0].customOriginConfigs[0].originProtocolPolicy is 'http-only'; set it to https-only",
         "cacheBehaviors[0].viewerProtocolPolicy is 'allow-all'; set it to redirect-to-https",
     ]
     unknown = changed(tenants, origins__0__customOriginConfigs=UNKNOWN)
-    assert said(policy, kind, unknown) == ["unknown: origins[0].customOriginConfigs"]
+    assert messages_of(policy, kind, unknown) == ["unknown: origins[0].customOriginConfigs"]
 
 
 @pytest.mark.parametrize(
@@ -118,28 +118,30 @@ def test_a_distribution_of_tenants_is_judged(said: Said) -> None:
         ),
     ],
 )
-def test_a_rest_api_s_own_endpoint(said: Said, props: dict[str, Any], expected: list[str]) -> None:
-    assert said("tls-api-gateway-old-version", "aws:apigateway/restApi:RestApi", props) == expected
+def test_a_rest_api_s_own_endpoint(
+    messages_of: MessagesOf, props: dict[str, Any], expected: list[str]
+) -> None:
+    assert messages_of("tls-api-gateway-old-version", "aws:apigateway/restApi:RestApi", props) == expected
 
 
 @pytest.mark.parametrize(
     "policy", ["TLS_1_2", "SecurityPolicy_TLS13_1_3_2025_09", "SecurityPolicy_TLS12_PFS_2025_EDGE"]
 )
-def test_api_gateway_from_tls_1_2_on(said: Said, policy: str) -> None:
+def test_api_gateway_from_tls_1_2_on(messages_of: MessagesOf, policy: str) -> None:
     assert (
-        said(
+        messages_of(
             "tls-api-gateway-old-version", "aws:apigateway/domainName:DomainName", {"securityPolicy": policy}
         )
         == []
     )
 
 
-def test_api_gateway_without_a_policy_speaks_tls_1_0(said: Said) -> None:
-    assert said("tls-api-gateway-old-version", "aws:apigateway/domainName:DomainName", {}) == [
+def test_api_gateway_without_a_policy_speaks_tls_1_0(messages_of: MessagesOf) -> None:
+    assert messages_of("tls-api-gateway-old-version", "aws:apigateway/domainName:DomainName", {}) == [
         "securityPolicy is not set; set it to TLS_1_2"
     ]
     v2 = {"domainNameConfiguration": {"securityPolicy": "TLS_1_0"}}
-    assert said("tls-api-gateway-old-version", "aws:apigatewayv2/domainName:DomainName", v2) == [
+    assert messages_of("tls-api-gateway-old-version", "aws:apigatewayv2/domainName:DomainName", v2) == [
         "domainNameConfiguration.securityPolicy is 'TLS_1_0'; set it to TLS_1_2"
     ]
 
@@ -149,10 +151,10 @@ SEARCH = {
 }
 
 
-def test_a_search_domain_enforces_https_and_tls_1_2(said: Said) -> None:
+def test_a_search_domain_enforces_https_and_tls_1_2(messages_of: MessagesOf) -> None:
     kind = "aws:opensearch/domain:Domain"
-    assert said("tls-search-domain-old-version", kind, SEARCH) == []
-    assert said("tls-search-domain-old-version", kind, {}) == [
+    assert messages_of("tls-search-domain-old-version", kind, SEARCH) == []
+    assert messages_of("tls-search-domain-old-version", kind, {}) == [
         "domainEndpointOptions.enforceHttps is not set; set it to true",
         "domainEndpointOptions.tlsSecurityPolicy is not set; set it to Policy-Min-TLS-1-2-2019-07",
     ]

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from policies.engine.rule import Resource
-from tests.support.policies.pytest_fixtures import UNKNOWN, Said, resource, urn
+from tests.support.policies.pytest_fixtures import UNKNOWN, MessagesOf, resource, urn
 
 PREFIX = "service.beta.kubernetes.io/aws-load-balancer-"
 BALANCER = "tls-hop-load-balancer"
@@ -57,54 +57,54 @@ def nowhere(port: int, index: int = 0, prefix: str = "") -> str:
     ],
 )
 def test_pods_end_tls_on_the_port_that_the_load_balancer_leads_to(
-    said_of_stack: Said, port: dict[str, Any]
+    messages_of_stack: MessagesOf, port: dict[str, Any]
 ) -> None:
-    assert said_of_stack(BALANCER, service(port), pods(), config_map(TLS)) == []
+    assert messages_of_stack(BALANCER, service(port), pods(), config_map(TLS)) == []
 
 
 @pytest.mark.parametrize("target", [8081, "plain", "missing"])
-def test_a_port_on_which_nginx_ends_no_tls_is_named(said_of_stack: Said, target: object) -> None:
+def test_a_port_on_which_nginx_ends_no_tls_is_named(messages_of_stack: MessagesOf, target: object) -> None:
     leading = service(HTTPS, {"port": 8080, "targetPort": target})
-    assert said_of_stack(BALANCER, leading, pods(), config_map(TLS)) == [nowhere(8080, 1)]
+    assert messages_of_stack(BALANCER, leading, pods(), config_map(TLS)) == [nowhere(8080, 1)]
 
 
 @pytest.mark.parametrize(
     "listening",
     ["listen [::]:8443 quic;", "listen 0.0.0.0:8443 http2 ssl;", "listen 8443; ssl on;"],
 )
-def test_tls_is_ended_however_nginx_is_told(said_of_stack: Said, listening: str) -> None:
-    assert said_of_stack(BALANCER, service(), pods(), config_map(f"server {{ {listening} }}")) == []
+def test_tls_is_ended_however_nginx_is_told(messages_of_stack: MessagesOf, listening: str) -> None:
+    assert messages_of_stack(BALANCER, service(), pods(), config_map(f"server {{ {listening} }}")) == []
 
 
-def test_nginx_without_a_port_listens_on_80(said_of_stack: Said) -> None:
+def test_nginx_without_a_port_listens_on_80(messages_of_stack: MessagesOf) -> None:
     settings = config_map("server { listen localhost ssl; }")
-    assert said_of_stack(BALANCER, service({"port": 443, "targetPort": 80}), pods(), settings) == []
-    assert said_of_stack(BALANCER, service(), pods(), settings) == [nowhere(443)]
+    assert messages_of_stack(BALANCER, service({"port": 443, "targetPort": 80}), pods(), settings) == []
+    assert messages_of_stack(BALANCER, service(), pods(), settings) == [nowhere(443)]
 
 
-def test_settings_that_the_pods_do_not_have_say_nothing(said_of_stack: Said) -> None:
+def test_settings_that_the_pods_do_not_have_say_nothing(messages_of_stack: MessagesOf) -> None:
     others = (
         resource("aws:lb/listener:Listener", {"protocol": "HTTPS", "port": 443}),
         config_map(TLS, "elsewhere"),
         config_map(UNKNOWN, "unmounted"),
         config_map("# ssl_protocols", "proxy", "README"),
     )
-    assert said_of_stack(BALANCER, service(), *others, pods()) == [nowhere(443)]
-    assert said_of_stack(BALANCER, service(), *others) == [nowhere(443)]
+    assert messages_of_stack(BALANCER, service(), *others, pods()) == [nowhere(443)]
+    assert messages_of_stack(BALANCER, service(), *others) == [nowhere(443)]
     unselected = pods(labels={"app": "other"})
-    assert said_of_stack(BALANCER, service(), unselected, config_map(TLS)) == [nowhere(443)]
+    assert messages_of_stack(BALANCER, service(), unselected, config_map(TLS)) == [nowhere(443)]
 
 
-def test_a_volume_that_no_container_mounts_says_nothing(said_of_stack: Said) -> None:
+def test_a_volume_that_no_container_mounts_says_nothing(messages_of_stack: MessagesOf) -> None:
     pod: dict[str, Any] = {
         "metadata": {"labels": {"app": "proxy"}},
         "spec": {"containers": [{}], "volumes": [{"name": "config", "configMap": {"name": "proxy"}}]},
     }
     bare = resource("kubernetes:core/v1:Pod", pod)
-    assert said_of_stack(BALANCER, service({"port": 8443}), bare, config_map(TLS)) == [nowhere(8443)]
+    assert messages_of_stack(BALANCER, service({"port": 8443}), bare, config_map(TLS)) == [nowhere(8443)]
 
 
-def test_a_projected_config_map_is_followed(said_of_stack: Said) -> None:
+def test_a_projected_config_map_is_followed(messages_of_stack: MessagesOf) -> None:
     sources = [{"secret": {"name": "x"}}, {"configMap": {"name": "proxy"}}]
     pod: dict[str, Any] = {
         "metadata": {"labels": {"app": "proxy"}},
@@ -114,40 +114,42 @@ def test_a_projected_config_map_is_followed(said_of_stack: Said) -> None:
         },
     }
     bare = resource("kubernetes:core/v1:Pod", pod)
-    assert said_of_stack(BALANCER, service({"port": 8443}), bare, config_map(TLS)) == []
+    assert messages_of_stack(BALANCER, service({"port": 8443}), bare, config_map(TLS)) == []
 
 
-def test_every_pod_behind_the_load_balancer_ends_tls(said_of_stack: Said) -> None:
+def test_every_pod_behind_the_load_balancer_ends_tls(messages_of_stack: MessagesOf) -> None:
     plain = resource("kubernetes:core/v1:Pod", {"metadata": {"labels": {"app": "proxy"}}, "spec": {}})
-    assert said_of_stack(BALANCER, service(), pods(), plain, config_map(TLS)) == [nowhere(443)]
+    assert messages_of_stack(BALANCER, service(), pods(), plain, config_map(TLS)) == [nowhere(443)]
 
 
-def test_what_is_not_known_is_counted(said_of_stack: Said) -> None:
-    assert said_of_stack(BALANCER, service(), pods(), config_map(UNKNOWN)) == ['unknown: data["nginx.conf"]']
-    assert said_of_stack(BALANCER, service(), pods(UNKNOWN)) == [
+def test_what_is_not_known_is_counted(messages_of_stack: MessagesOf) -> None:
+    assert messages_of_stack(BALANCER, service(), pods(), config_map(UNKNOWN)) == [
+        'unknown: data["nginx.conf"]'
+    ]
+    assert messages_of_stack(BALANCER, service(), pods(UNKNOWN)) == [
         "unknown: spec.template.spec.volumes[0].configMap.name"
     ]
-    assert said_of_stack(BALANCER, service(), pods(labels=UNKNOWN)) == [
+    assert messages_of_stack(BALANCER, service(), pods(labels=UNKNOWN)) == [
         "unknown: spec.template.metadata.labels"
     ]
-    assert said_of_stack(BALANCER, service(kind=UNKNOWN)) == ["unknown: spec.type"]
-    assert said_of_stack(BALANCER, service({"port": UNKNOWN}, {"port": 80})) == [
+    assert messages_of_stack(BALANCER, service(kind=UNKNOWN)) == ["unknown: spec.type"]
+    assert messages_of_stack(BALANCER, service({"port": UNKNOWN}, {"port": 80})) == [
         "spec.ports[1].port is 80; set it to 443",
         "unknown: spec.ports[0].port",
     ]
 
 
-def test_a_config_map_without_a_name_is_found_by_dependency(said_of_stack: Said) -> None:
+def test_a_config_map_without_a_name_is_found_by_dependency(messages_of_stack: MessagesOf) -> None:
     depending = pods(UNKNOWN, property_dependencies={"spec": (urn(CONFIG_MAP, "proxy"),)})
-    assert said_of_stack(BALANCER, service(), depending, config_map(TLS)) == []
-    assert said_of_stack(BALANCER, service(), depending, config_map("server { listen 8443; }")) == [
+    assert messages_of_stack(BALANCER, service(), depending, config_map(TLS)) == []
+    assert messages_of_stack(BALANCER, service(), depending, config_map("server { listen 8443; }")) == [
         nowhere(443)
     ]
 
 
-def test_a_list_of_services_is_judged(said_of_stack: Said) -> None:
+def test_a_list_of_services_is_judged(messages_of_stack: MessagesOf) -> None:
     services = resource("kubernetes:core/v1:ServiceList", {"items": [balanced()]})
-    assert said_of_stack(BALANCER, services) == [nowhere(443, prefix="items[0].")]
+    assert messages_of_stack(BALANCER, services) == [nowhere(443, prefix="items[0].")]
 
 
 @pytest.mark.parametrize(
@@ -164,12 +166,12 @@ def test_a_list_of_services_is_judged(said_of_stack: Said) -> None:
     ],
 )
 def test_what_the_world_does_not_reach_or_ends_tls_itself_passes(
-    said_of_stack: Said, inner: Resource
+    messages_of_stack: MessagesOf, inner: Resource
 ) -> None:
-    assert said_of_stack(BALANCER, inner) == []
+    assert messages_of_stack(BALANCER, inner) == []
 
 
-def test_a_certificate_is_for_the_ports_that_it_is_said_to_be(said_of_stack: Said) -> None:
+def test_a_certificate_is_for_the_ports_that_it_is_said_to_be(messages_of_stack: MessagesOf) -> None:
     partly = service(
         {"port": 80},
         {"port": 443},
@@ -178,14 +180,17 @@ def test_a_certificate_is_for_the_ports_that_it_is_said_to_be(said_of_stack: Sai
         backend_protocol="ssl",
         ssl_ports="443",
     )
-    assert said_of_stack(BALANCER, partly) == ["spec.ports[0].port is 80; set it to 443", nowhere(8080, 2)]
+    assert messages_of_stack(BALANCER, partly) == [
+        "spec.ports[0].port is 80; set it to 443",
+        nowhere(8080, 2),
+    ]
 
 
-def test_an_annotation_that_is_not_known_hides_no_port(said_of_stack: Said) -> None:
+def test_an_annotation_that_is_not_known_hides_no_port(messages_of_stack: MessagesOf) -> None:
     partly = service(
         {"port": 443, "name": UNKNOWN}, {"port": 80}, ssl_cert="x", backend_protocol=UNKNOWN, ssl_ports="8443"
     )
-    assert said_of_stack(BALANCER, partly) == [
+    assert messages_of_stack(BALANCER, partly) == [
         "spec.ports[1].port is 80; set it to 443",
         f'unknown: metadata.annotations["{PREFIX}backend-protocol"]',
         "unknown: spec.ports[0].name",
@@ -200,20 +205,20 @@ def ingress(spec: dict[str, Any] | None = None, **annotations: str) -> Resource:
     return resource("kubernetes:networking.k8s.io/v1:Ingress", props)
 
 
-def test_a_load_balancer_that_ends_tls_begins_it_again(said_of_stack: Said) -> None:
+def test_a_load_balancer_that_ends_tls_begins_it_again(messages_of_stack: MessagesOf) -> None:
     place = f'metadata.annotations["{PREFIX}backend-protocol"]'
-    assert said_of_stack(BALANCER, service(ssl_cert="arn:x")) == [f"{place} is not set; set it to 'ssl'"]
-    assert said_of_stack(BALANCER, service(ssl_cert="arn:x", backend_protocol="http")) == [
+    assert messages_of_stack(BALANCER, service(ssl_cert="arn:x")) == [f"{place} is not set; set it to 'ssl'"]
+    assert messages_of_stack(BALANCER, service(ssl_cert="arn:x", backend_protocol="http")) == [
         f"{place} is 'http'; set it to 'ssl'"
     ]
-    assert said_of_stack(BALANCER, service(ssl_cert="arn:x", backend_protocol="https")) == []
+    assert messages_of_stack(BALANCER, service(ssl_cert="arn:x", backend_protocol="https")) == []
     place = 'metadata.annotations["alb.ingress.kubernetes.io/backend-protocol"]'
-    assert said_of_stack(BALANCER, ingress(scheme="internet-facing")) == [
+    assert messages_of_stack(BALANCER, ingress(scheme="internet-facing")) == [
         f"{place} is not set; set it to 'HTTPS'"
     ]
-    assert said_of_stack(BALANCER, ingress(scheme="internet-facing", backend_protocol="HTTPS")) == []
-    assert said_of_stack(BALANCER, ingress(scheme="internal")) == []
-    assert said_of_stack(BALANCER, ingress(scheme=UNKNOWN)) == [
+    assert messages_of_stack(BALANCER, ingress(scheme="internet-facing", backend_protocol="HTTPS")) == []
+    assert messages_of_stack(BALANCER, ingress(scheme="internal")) == []
+    assert messages_of_stack(BALANCER, ingress(scheme=UNKNOWN)) == [
         'unknown: metadata.annotations["alb.ingress.kubernetes.io/scheme"]'
     ]
 
@@ -222,29 +227,29 @@ WITHOUT = "spec.tls is not set; set it to the hosts, each with the Secret of its
 
 
 @pytest.mark.parametrize("name", ["nginx", "nginx-internal", "traefik", "contour", "haproxy", "kong"])
-def test_an_ingress_in_the_cluster_ends_tls(said_of_stack: Said, name: str) -> None:
+def test_an_ingress_in_the_cluster_ends_tls(messages_of_stack: MessagesOf, name: str) -> None:
     spec = {"ingressClassName": name, "rules": [{"host": "a.dev"}]}
-    assert said_of_stack(BALANCER, ingress(spec)) == [WITHOUT]
-    assert said_of_stack(BALANCER, ingress(spec | {"tls": [{"hosts": ["a.dev"]}]})) == []
-    assert said_of_stack(BALANCER, ingress(spec | {"tls": UNKNOWN})) == ["unknown: spec.tls"]
+    assert messages_of_stack(BALANCER, ingress(spec)) == [WITHOUT]
+    assert messages_of_stack(BALANCER, ingress(spec | {"tls": [{"hosts": ["a.dev"]}]})) == []
+    assert messages_of_stack(BALANCER, ingress(spec | {"tls": UNKNOWN})) == ["unknown: spec.tls"]
 
 
-def test_the_class_of_an_ingress_may_be_an_annotation(said_of_stack: Said) -> None:
+def test_the_class_of_an_ingress_may_be_an_annotation(messages_of_stack: MessagesOf) -> None:
     notes = {"kubernetes.io/ingress.class": "nginx"}
     old = resource("kubernetes:extensions/v1beta1:Ingress", {"metadata": {"annotations": notes}, "spec": {}})
-    assert said_of_stack(BALANCER, old) == [WITHOUT]
+    assert messages_of_stack(BALANCER, old) == [WITHOUT]
     passed = notes | {"nginx.ingress.kubernetes.io/ssl-passthrough": "true"}
     props = {"metadata": {"annotations": passed}, "spec": {}}
-    assert said_of_stack(BALANCER, resource("kubernetes:networking.k8s.io/v1:Ingress", props)) == []
+    assert messages_of_stack(BALANCER, resource("kubernetes:networking.k8s.io/v1:Ingress", props)) == []
 
 
-def test_every_host_of_an_ingress_has_a_certificate(said_of_stack: Said) -> None:
+def test_every_host_of_an_ingress_has_a_certificate(messages_of_stack: MessagesOf) -> None:
     hosts = [{"host": UNKNOWN}, {"host": "a.dev"}, {"host": "b.dev"}, {"host": "x.c.dev"}, {}]
     spec = {"ingressClassName": "nginx", "rules": hosts, "tls": [{"hosts": ["a.dev", "*.c.dev"]}]}
-    assert said_of_stack(BALANCER, ingress(spec)) == [
+    assert messages_of_stack(BALANCER, ingress(spec)) == [
         "spec.rules[2].host is 'b.dev', for which spec.tls has no certificate; add it there",
         "unknown: spec.rules[0].host",
     ]
-    assert said_of_stack(BALANCER, ingress(spec | {"tls": [{"secretName": "all"}]})) == [
+    assert messages_of_stack(BALANCER, ingress(spec | {"tls": [{"secretName": "all"}]})) == [
         "unknown: spec.rules[0].host"
     ]

@@ -4,7 +4,7 @@ import pytest
 
 from policies.engine.rule import Resource
 from policies.rules.tls.load_balancers import safe_elb_policy
-from tests.support.policies.pytest_fixtures import UNKNOWN, Said, changed, resource, urn
+from tests.support.policies.pytest_fixtures import UNKNOWN, MessagesOf, changed, resource, urn
 
 LISTENER = "aws:lb/listener:Listener"
 
@@ -76,51 +76,51 @@ def test_a_published_policy_below_tls_1_2_is_not_safe(name: str) -> None:
 
 
 @pytest.mark.parametrize("module", ["lb", "alb", "elasticloadbalancingv2", "applicationloadbalancing"])
-def test_a_listener_of_every_module_is_judged(said: Said, module: str) -> None:
-    assert said(POLICY, f"aws:{module}/listener:Listener", HTTPS) == []
-    assert said(POLICY, f"aws:{module}/listener:Listener", changed(HTTPS, sslPolicy=None)) == [
+def test_a_listener_of_every_module_is_judged(messages_of: MessagesOf, module: str) -> None:
+    assert messages_of(POLICY, f"aws:{module}/listener:Listener", HTTPS) == []
+    assert messages_of(POLICY, f"aws:{module}/listener:Listener", changed(HTTPS, sslPolicy=None)) == [
         "sslPolicy is not set; set it to ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
     ]
 
 
 @pytest.mark.parametrize("protocol", ["https", "Https", "tls"])
-def test_the_case_of_a_protocol_does_not_matter(said: Said, protocol: str) -> None:
-    assert said(POLICY, LISTENER, {"protocol": protocol, "sslPolicy": "ELBSecurityPolicy-2016-08"}) == [
-        "sslPolicy is 'ELBSecurityPolicy-2016-08'; set it to ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
-    ]
+def test_the_case_of_a_protocol_does_not_matter(messages_of: MessagesOf, protocol: str) -> None:
+    assert messages_of(
+        POLICY, LISTENER, {"protocol": protocol, "sslPolicy": "ELBSecurityPolicy-2016-08"}
+    ) == ["sslPolicy is 'ELBSecurityPolicy-2016-08'; set it to ELBSecurityPolicy-TLS13-1-2-Res-2021-06"]
     forward = {"protocol": "http", "defaultActions": [{"type": "forward"}]}
-    assert said("tls-load-balancer-plain-http", LISTENER, forward) == [
+    assert messages_of("tls-load-balancer-plain-http", LISTENER, forward) == [
         "protocol is 'http'; set it to HTTPS, or redirect to it in defaultActions"
     ]
-    assert said("tls-target-group-plain-http", "aws:lb/targetGroup:TargetGroup", {"protocol": "http"}) == [
-        "protocol is 'http'; set it to HTTPS"
-    ]
+    assert messages_of(
+        "tls-target-group-plain-http", "aws:lb/targetGroup:TargetGroup", {"protocol": "http"}
+    ) == ["protocol is 'http'; set it to HTTPS"]
 
 
-def test_without_a_protocol_an_application_load_balancer_speaks_http(said: Said) -> None:
+def test_without_a_protocol_an_application_load_balancer_speaks_http(messages_of: MessagesOf) -> None:
     policy, forward = "tls-load-balancer-plain-http", [{"type": "forward"}]
-    assert said(policy, LISTENER, {"port": 80, "defaultActions": forward}) == [
+    assert messages_of(policy, LISTENER, {"port": 80, "defaultActions": forward}) == [
         "protocol is not set; set it to HTTPS, or redirect to it in defaultActions"
     ]
-    assert said(policy, LISTENER, changed(REDIRECT, protocol=None) | {"port": 80}) == []
+    assert messages_of(policy, LISTENER, changed(REDIRECT, protocol=None) | {"port": 80}) == []
     gateway = {"defaultActions": forward}
-    assert said(policy, LISTENER, gateway) == []
+    assert messages_of(policy, LISTENER, gateway) == []
 
 
-def test_an_old_policy_of_a_network_load_balancer_is_named(said: Said) -> None:
+def test_an_old_policy_of_a_network_load_balancer_is_named(messages_of: MessagesOf) -> None:
     listener = changed(HTTPS, protocol="TLS", sslPolicy="ELBSecurityPolicy-2016-08")
-    assert said(POLICY, LISTENER, listener) == [
+    assert messages_of(POLICY, LISTENER, listener) == [
         "sslPolicy is 'ELBSecurityPolicy-2016-08'; set it to ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
     ]
 
 
 @pytest.mark.parametrize("protocol", ["TCP", "HTTP", "UDP"])
-def test_a_listener_without_tls_has_no_policy_to_judge(said: Said, protocol: str) -> None:
-    assert said(POLICY, LISTENER, {"protocol": protocol}) == []
+def test_a_listener_without_tls_has_no_policy_to_judge(messages_of: MessagesOf, protocol: str) -> None:
+    assert messages_of(POLICY, LISTENER, {"protocol": protocol}) == []
 
 
-def test_an_unknown_policy_is_counted_and_not_passed(said: Said) -> None:
-    assert said(POLICY, LISTENER, changed(HTTPS, sslPolicy=UNKNOWN)) == ["unknown: sslPolicy"]
+def test_an_unknown_policy_is_counted_and_not_passed(messages_of: MessagesOf) -> None:
+    assert messages_of(POLICY, LISTENER, changed(HTTPS, sslPolicy=UNKNOWN)) == ["unknown: sslPolicy"]
 
 
 REDIRECT = {"protocol": "HTTP", "defaultActions": [{"type": "redirect", "redirect": {"protocol": "HTTPS"}}]}
@@ -136,9 +136,9 @@ REDIRECT = {"protocol": "HTTP", "defaultActions": [{"type": "redirect", "redirec
         (changed(REDIRECT, defaultActions=[*REDIRECT["defaultActions"], {"type": "forward"}]), True),
     ],
 )
-def test_plain_http_only_redirects(said: Said, props: dict[str, Any], wrong: bool) -> None:
+def test_plain_http_only_redirects(messages_of: MessagesOf, props: dict[str, Any], wrong: bool) -> None:
     expected = ["protocol is 'HTTP'; set it to HTTPS, or redirect to it in defaultActions"] if wrong else []
-    assert said("tls-load-balancer-plain-http", LISTENER, props) == expected
+    assert messages_of("tls-load-balancer-plain-http", LISTENER, props) == expected
 
 
 CLASSIC = "tls-classic-load-balancer-old-version"
@@ -156,45 +156,48 @@ REFERENCE = {
 }
 
 
-def test_a_classic_load_balancer_refers_to_a_safe_policy(said: Said) -> None:
-    assert said(CLASSIC, LB_POLICY, REFERENCE) == []
+def test_a_classic_load_balancer_refers_to_a_safe_policy(messages_of: MessagesOf) -> None:
+    assert messages_of(CLASSIC, LB_POLICY, REFERENCE) == []
     old = changed(REFERENCE, policyAttributes__0__value="ELBSecurityPolicy-2016-08")
-    assert said(CLASSIC, LB_POLICY, old) == [
+    assert messages_of(CLASSIC, LB_POLICY, old) == [
         "policyAttributes[0].value is 'ELBSecurityPolicy-2016-08'; set it to "
         "ELBSecurityPolicy-TLS-1-2-2017-01"
     ]
-    assert said(CLASSIC, LB_POLICY, changed(old, policyTypeName="ProxyProtocolPolicyType")) == []
+    assert messages_of(CLASSIC, LB_POLICY, changed(old, policyTypeName="ProxyProtocolPolicyType")) == []
 
 
 @pytest.mark.parametrize("name", ["Protocol-SSLv3", "Protocol-TLSv1", "Protocol-TLSv1.1"])
-def test_a_classic_load_balancer_switches_old_protocols_off(said: Said, name: str) -> None:
-    assert said(CLASSIC, NEGOTIATION, {"attributes": [{"name": name, "value": "false"}]}) == []
-    assert said(CLASSIC, NEGOTIATION, {"attributes": [{"name": name, "value": "true"}]}) == [
+def test_a_classic_load_balancer_switches_old_protocols_off(messages_of: MessagesOf, name: str) -> None:
+    assert messages_of(CLASSIC, NEGOTIATION, {"attributes": [{"name": name, "value": "false"}]}) == []
+    assert messages_of(CLASSIC, NEGOTIATION, {"attributes": [{"name": name, "value": "true"}]}) == [
         f"attributes[0].value is 'true' for {name}; set it to false"
     ]
 
 
-def test_a_classic_load_balancer_may_switch_tls_1_2_on(said: Said) -> None:
-    assert said(CLASSIC, NEGOTIATION, {"attributes": [{"name": "Protocol-TLSv1.2", "value": "true"}]}) == []
+def test_a_classic_load_balancer_may_switch_tls_1_2_on(messages_of: MessagesOf) -> None:
+    assert (
+        messages_of(CLASSIC, NEGOTIATION, {"attributes": [{"name": "Protocol-TLSv1.2", "value": "true"}]})
+        == []
+    )
 
 
 @pytest.mark.parametrize("protocol", ["TCP", "TCP_UDP"])
-def test_a_network_load_balancer_takes_no_plain_http(said: Said, protocol: str) -> None:
+def test_a_network_load_balancer_takes_no_plain_http(messages_of: MessagesOf, protocol: str) -> None:
     policy = "tls-load-balancer-plain-http"
-    assert said(policy, LISTENER, {"protocol": protocol, "port": 443}) == []
-    assert said(policy, LISTENER, {"protocol": protocol, "port": 80}) == [
+    assert messages_of(policy, LISTENER, {"protocol": protocol, "port": 443}) == []
+    assert messages_of(policy, LISTENER, {"protocol": protocol, "port": 80}) == [
         "port is 80; set it to 443, with protocol TLS, or TCP for targets that end TLS themselves"
     ]
-    assert said(policy, LISTENER, {"protocol": protocol, "port": UNKNOWN}) == ["unknown: port"]
+    assert messages_of(policy, LISTENER, {"protocol": protocol, "port": UNKNOWN}) == ["unknown: port"]
 
 
 @pytest.mark.parametrize("module", ["lb", "alb", "elasticloadbalancingv2", "applicationloadbalancing"])
-def test_nothing_goes_to_targets_in_plain_http(said: Said, module: str) -> None:
+def test_nothing_goes_to_targets_in_plain_http(messages_of: MessagesOf, module: str) -> None:
     policy, kind = "tls-target-group-plain-http", f"aws:{module}/targetGroup:TargetGroup"
     for protocol in ("HTTPS", "TLS", "TCP"):
-        assert said(policy, kind, {"protocol": protocol}) == []
-    assert said(policy, kind, {"targetType": "lambda"}) == []
-    assert said(policy, kind, {"protocol": "HTTP"}) == ["protocol is 'HTTP'; set it to HTTPS"]
+        assert messages_of(policy, kind, {"protocol": protocol}) == []
+    assert messages_of(policy, kind, {"targetType": "lambda"}) == []
+    assert messages_of(policy, kind, {"protocol": "HTTP"}) == ["protocol is 'HTTP'; set it to HTTPS"]
 
 
 BALANCER = "aws:elb/loadBalancer:LoadBalancer"
@@ -212,40 +215,42 @@ def choice(name: object = "lb", port: object = 443, **more: Any) -> Resource:
     return resource("aws:elb/listenerPolicy:ListenerPolicy", props, **more)
 
 
-def test_a_classic_listener_has_a_policy_of_its_own(said_of_stack: Said) -> None:
+def test_a_classic_listener_has_a_policy_of_its_own(messages_of_stack: MessagesOf) -> None:
     expected = [
         "listeners[0].lbProtocol is 'https' with the default policy; choose one that refers to TLS-1-2"
     ]
     https = balancer({"lbProtocol": "https", "lbPort": 443})
-    assert said_of_stack(DEFAULT, https) == expected
-    assert said_of_stack(DEFAULT, balancer({"lbProtocol": "SSL", "lbPort": 443})) != []
-    assert said_of_stack(DEFAULT, balancer({"lbProtocol": "tcp", "lbPort": 443})) == []
-    assert said_of_stack(DEFAULT, https, choice()) == []
-    assert said_of_stack(DEFAULT, https, choice(port=8443)) == expected
-    assert said_of_stack(DEFAULT, https, choice("other")) == expected
+    assert messages_of_stack(DEFAULT, https) == expected
+    assert messages_of_stack(DEFAULT, balancer({"lbProtocol": "SSL", "lbPort": 443})) != []
+    assert messages_of_stack(DEFAULT, balancer({"lbProtocol": "tcp", "lbPort": 443})) == []
+    assert messages_of_stack(DEFAULT, https, choice()) == []
+    assert messages_of_stack(DEFAULT, https, choice(port=8443)) == expected
+    assert messages_of_stack(DEFAULT, https, choice("other")) == expected
     negotiated = resource(NEGOTIATION, {"loadBalancer": "lb", "lbPort": 443})
-    assert said_of_stack(DEFAULT, https, negotiated) == []
+    assert messages_of_stack(DEFAULT, https, negotiated) == []
 
 
-def test_a_policy_that_may_be_the_listener_s_is_counted(said_of_stack: Said) -> None:
+def test_a_policy_that_may_be_the_listener_s_is_counted(messages_of_stack: MessagesOf) -> None:
     listening = balancer({"lbProtocol": UNKNOWN}, {"lbProtocol": "https", "lbPort": 443})
-    assert said_of_stack(DEFAULT, listening, choice(UNKNOWN)) == [
+    assert messages_of_stack(DEFAULT, listening, choice(UNKNOWN)) == [
         "unknown: listeners[0].lbProtocol",
         "unknown: loadBalancerName",
     ]
-    assert said_of_stack(DEFAULT, listening, choice(UNKNOWN), choice()) == [
+    assert messages_of_stack(DEFAULT, listening, choice(UNKNOWN), choice()) == [
         "unknown: listeners[0].lbProtocol"
     ]
     depends = {"property_dependencies": {"loadBalancerName": (urn(BALANCER, "lb"),)}}
     https = balancer({"lbProtocol": "https", "lbPort": 443})
-    assert said_of_stack(DEFAULT, https, choice(UNKNOWN, **depends)) == []
-    assert said_of_stack(DEFAULT, https, choice(UNKNOWN, UNKNOWN, **depends)) == ["unknown: loadBalancerPort"]
-    assert said_of_stack(DEFAULT, https, choice(UNKNOWN, 8443)) != []
+    assert messages_of_stack(DEFAULT, https, choice(UNKNOWN, **depends)) == []
+    assert messages_of_stack(DEFAULT, https, choice(UNKNOWN, UNKNOWN, **depends)) == [
+        "unknown: loadBalancerPort"
+    ]
+    assert messages_of_stack(DEFAULT, https, choice(UNKNOWN, 8443)) != []
 
 
-def test_a_classic_load_balancer_takes_no_plain_http(said: Said) -> None:
+def test_a_classic_load_balancer_takes_no_plain_http(messages_of: MessagesOf) -> None:
     listeners = [{"lbProtocol": UNKNOWN}, {"lbProtocol": "HTTP", "lbPort": 80}, {"lbProtocol": "https"}]
-    assert said("tls-load-balancer-plain-http", BALANCER, {"listeners": listeners}) == [
+    assert messages_of("tls-load-balancer-plain-http", BALANCER, {"listeners": listeners}) == [
         "listeners[1].lbProtocol is 'HTTP'; set it to https; a classic load balancer cannot redirect",
         "unknown: listeners[0].lbProtocol",
     ]
