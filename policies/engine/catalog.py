@@ -1,10 +1,10 @@
-"""All rules of the pack, by name."""
+"""The catalog of the pack's rules, by topic and by name."""
 
 from types import ModuleType
 
 from policies.engine.rule import Rule
-from policies.rules import network_policies, tags
 from policies.rules.aws import (
+    resource_tags,
     deletion_protection,
     ecr,
     eks,
@@ -17,12 +17,14 @@ from policies.rules.aws import (
     vpc,
 )
 from policies.rules.cloudflare import records, zones
-from policies.rules.datadog import alert_coverage, alert_queries, alert_silence, alerts
+from policies.rules.datadog import datadog_tags, alert_coverage, alert_queries, alert_silence, alerts
 from policies.rules.kubernetes import (
+    labels,
     container_resources,
     environment,
     hardening,
     images,
+    network_policies,
     pod_security_baseline,
     pod_security_restricted,
     probes,
@@ -67,15 +69,15 @@ TOPICS: dict[str, tuple[ModuleType, ...]] = {
     "Alert rules": (alerts, alert_queries, alert_silence, alert_coverage),
     "AWS": (security_groups, s3, s3_access, eks, rds, kms, iam, ecr, vpc),
     "Cloudflare": (zones, records),
-    "Across providers": (hops, hop_load_balancers, tags, deletion_protection),
+    "Across providers": (hops, hop_load_balancers, resource_tags, labels, datadog_tags, deletion_protection),
 }
 """The modules of each topic, in the order of the documentation."""
 
 
 def rules_of(*modules: ModuleType) -> list[Rule]:
-    """The rules that modules define, by name."""
-    found = (value for module in modules for value in vars(module).values() if isinstance(value, Rule))
-    return sorted(found, key=lambda rule: rule.name)
+    """Return the rules that modules define, in the order of their names."""
+    rules = (value for module in modules for value in vars(module).values() if isinstance(value, Rule))
+    return sorted(rules, key=lambda rule: rule.name)
 
 
 RULES = rules_of(*(module for modules in TOPICS.values() for module in modules))

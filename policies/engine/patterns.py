@@ -3,6 +3,9 @@
 import re
 from typing import cast
 
+STRING_LIST = {"type": "array", "items": {"type": "string"}}
+"""The JSON Schema of a list of texts."""
+
 
 def patterns(value: object) -> list[re.Pattern[str]] | None:
     """The patterns of a list of texts; None when it is no such list."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from policies.engine.rule import Finding, Options, Resource, Stack, Unknown, Verdicts
+from policies.engine.rule import Finding, Options, Resource, Stack, Unknown, Verdicts, expected
 from policies.model.checks import guarded
 from policies.model.iam_documents import statements
 from policies.model.property_values import UnknownValueError, Value
@@ -46,6 +46,10 @@ class Bucket:
         found = [resource.at(path) if path else resource.props for resource in self.parts.get(part, ())]
         own = self.resource.at(inline) if inline else Value(None)
         return found if own.known and own.absent else [*found, own]
+
+    def expected(self, value: Value, wanted: str) -> Finding:
+        """Return the finding that a value of one of the bucket's parts should be as wanted."""
+        return self.resource.attach(expected(value, wanted))
 
     def missing(self, part: str, what: str, remedy: str) -> Verdicts:
         """Says that a bucket lacks something, or that it cannot be known."""

@@ -1,8 +1,11 @@
 """Cloudflare's zones, as the resources of a stack name them."""
 
-from policies.engine.rule import Resource, Stack
+from policies.engine.rule import Finding, Resource, Stack, Unknown, Verdicts
 
 ZONE = "cloudflare:index/zone:Zone"
+SETTING = "cloudflare:index/zoneSetting:ZoneSetting"
+OVERRIDE = "cloudflare:index/zoneSettingsOverride:ZoneSettingsOverride"
+RECORDS = ("cloudflare:index/dnsRecord:DnsRecord", "cloudflare:index/record:Record")
 
 
 class Zones:
@@ -22,3 +25,32 @@ class Zones:
             text = resource["zoneId"].text() or ""
             return self._by_id.get(text, text)
         return ",".join(sorted(depends)) or None
+
+
+class DeclaredSettings:
+    """The names of the settings that a stack declares, by zone."""
+
+    def __init__(self, stack: Stack, zones: Zones) -> None:
+        overrides = {zones.of(resource): resource.urn for resource in stack.of((OVERRIDE,))}
+        self._whole = overrides.keys() - {None}
+        """Zones whose settings are one resource, which is judged with all that it leaves out."""
+        self._names: dict[str | None, set[str | None]] = {}
+        self._hidden: dict[str | None, Unknown] = {
+            zone: Unknown("zoneId", urn) for zone, urn in overrides.items() if zone is None
+        }
+        """What may be a setting of each zone, as far as is known."""
+        for resource in stack.of((SETTING,)):
+            zone, name = zones.of(resource), resource["settingId"]
+            if name.known:
+                self._names.setdefault(zone, set()).add(name.text())
+            if zone is None or not name.known:
+                path = "zoneId" if name.known else name.path
+                self._hidden.setdefault(zone, Unknown(path, resource.urn))
+
+    def __bool__(self) -> bool:
+        return bool(self._whole or self._names or self._hidden)
+
+    def missing(self, zone: str | None, name: str, finding: Finding) -> Verdicts:
+        """The finding if a zone lacks a setting; what is not known may be that setting."""
+        if zone not in self._whole and name not in self._names.get(zone, ()):
+            yield self._hidden.get(zone) or self._hidden.get(None) or finding

@@ -3,13 +3,16 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from policies.engine.rule import Resource
 from policies.model.property_values import UnknownValueError, Value
 
 MONITOR = "datadog:index/monitor:Monitor"
 MONITOR_JSON = "datadog:index/monitorJson:MonitorJson"
+MONITORS = (MONITOR, MONITOR_JSON)
 SYNTHETIC = "datadog:index/syntheticsTest:SyntheticsTest"
+SLO = "datadog:index/serviceLevelObjective:ServiceLevelObjective"
 
 # Types whose query ends in a comparison (docs.datadoghq.com/api/latest/monitors, "query").
 COMPARED = frozenset(
@@ -264,3 +267,13 @@ def monitor(resource: Resource) -> Monitor:
 
 def _snake(name: str) -> str:
     return re.sub(r"[A-Z]", lambda match: f"_{match[0].lower()}", name)
+
+
+def is_named(name: str, word: str) -> bool:
+    """Whether a monitor's name contains a word."""
+    return _whole(word).search(name) is not None
+
+
+@cache
+def _whole(word: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")

@@ -2,6 +2,8 @@
 
 from ipaddress import IPv6Network, ip_network
 
+DEFAULT_SECURITY_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
+
 PUBLIC_IPV6 = IPv6Network("2000::/3")
 """All that IANA gives out for unicast; the rest of IPv6 does not reach the internet."""
 

@@ -10,12 +10,16 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
-from policies.engine.rule import Finding, Unknown, Verdict
+from policies.engine.rule import Finding, Unknown, Verdict, Verdicts, expected
 from policies.model.property_values import UnknownValueError, UnreadableValueError, Value
+from policies.model.tls_versions import SAFE_VERSIONS
 from policies.model.wildcards import matches
 
 PROTOCOLS = ("ssl_protocols", "proxy_ssl_protocols", "grpc_ssl_protocols", "uwsgi_ssl_protocols")
 """The directives that name versions of TLS."""
+
+SAFE_PROTOCOLS = " ".join(SAFE_VERSIONS)
+"""The value of such a directive that the rules accept and recommend."""
 
 _LOOKS_LIKE_NGINX = re.compile(rf"\b({'|'.join(PROTOCOLS)}|ssl_certificate)\s|\b(server|http)\s*\{{")
 DEEPEST = 64
@@ -276,3 +280,20 @@ def _is_nginx(key: str, value: Value) -> bool:
     if not value.known:
         return key.endswith(".conf")
     return _LOOKS_LIKE_NGINX.search(value.text() or "") is not None
+
+
+def old_versions(entry: Value, block: tuple[Directive, ...]) -> Iterator[Finding]:
+    """The directives, however deep, that name a version below 1.2."""
+    for directive in walk(block):
+        if directive.name in PROTOCOLS and (
+            not directive.args or any(version not in SAFE_VERSIONS for version in directive.args)
+        ):
+            found = "[secret]" if entry.secret else repr(" ".join(directive.args))
+            where = f"{place(entry, directive.line)}: {directive.name}"
+            yield Finding(where, found, f"set it to {SAFE_PROTOCOLS}")
+
+
+def protocol_list(value: Value) -> Verdicts:
+    """Protocols in one text, as the ingress-nginx controller takes them."""
+    if any(version not in SAFE_VERSIONS for version in (value.text() or "").split()) or not value.text():
+        yield expected(value, f"'{SAFE_PROTOCOLS}'")

@@ -8,7 +8,7 @@ from policies.engine.rule import (
     Resource,
     Verdicts,
 )
-from policies.rules.tls.hops import ACROSS
+from policies.engine.topics import ACROSS_PROVIDERS
 
 STATEFUL = (
     "aws:backup/vault:Vault",
@@ -26,7 +26,7 @@ STATEFUL = (
 )
 
 
-@ACROSS.rule(
+@ACROSS_PROVIDERS.rule(
     "stateful-unprotected",
     types=STATEFUL,
     severity=Severity.HIGH,

@@ -11,22 +11,15 @@ from policies.engine.rule import (
     Option,
     Options,
     Resource,
-    Topic,
     Verdicts,
     check_each,
     disallowed,
     expected,
 )
+from policies.engine.topics import IAM
 from policies.model.checks import check_each_statement, guarded
 from policies.model.iam_documents import Condition, Statement
 from policies.model.property_values import Value
-
-IAM = Topic(
-    framework="CIS AWS Foundations",
-    tags=("aws", "iam"),
-    url="https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html",
-)
-
 
 ROLE = "aws:iam/role:Role"
 

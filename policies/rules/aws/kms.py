@@ -7,8 +7,8 @@ from policies.engine.rule import (
     Resource,
     Verdicts,
 )
+from policies.engine.topics import IAM
 from policies.model.checks import must_be_true, open_to_everybody
-from policies.rules.aws.iam import IAM
 
 KEY = "aws:kms/key:Key"
 

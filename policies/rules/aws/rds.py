@@ -4,15 +4,13 @@ from pulumi_policy import Severity
 
 from policies.engine.rule import Option, Options, Resource, Topic, Verdicts, expected
 from policies.model.checks import must_be_true, must_not_be_true
-from policies.rules.tls.databases import default_family, forced_by_default
+from policies.model.database_tls import CLUSTER, INSTANCE, default_family, forced_by_default
 
 RDS = Topic(
     framework="AWS Foundational Security Best Practices",
     tags=("aws", "rds"),
     url="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.html",
 )
-INSTANCE = "aws:rds/instance:Instance"
-CLUSTER = "aws:rds/cluster:Cluster"
 MEMBER = "aws:rds/clusterInstance:ClusterInstance"
 
 

@@ -3,25 +3,11 @@
 from pulumi_policy import EnforcementLevel, Severity
 
 from policies.engine.rule import (
-    Finding,
-    Topic,
     Verdicts,
-    expected,
 )
-from policies.model.buckets import BUCKETS, Bucket, each_bucket
+from policies.engine.topics import S3
+from policies.model.buckets import Bucket, each_bucket
 from policies.model.property_values import Value
-
-S3 = Topic(
-    framework="AWS Foundational Security Best Practices",
-    tags=("aws", "s3"),
-    url="https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html",
-    about=BUCKETS,
-)
-
-
-def said(value: Value, bucket: Bucket, wanted: str) -> Finding:
-    """The value of one of the bucket's parts should be as wanted."""
-    return bucket.resource.attach(expected(value, wanted))
 
 
 @S3.stack_rule(
@@ -73,7 +59,7 @@ def kms(bucket: Bucket) -> Verdicts:
     """Every bucket that takes no logs is encrypted with a KMS key."""
     for value in _algorithms(bucket):
         if not bucket.logs and value.text() not in ("aws:kms", "aws:kms:dsse"):
-            yield said(value, bucket, "'aws:kms'")
+            yield bucket.expected(value, "'aws:kms'")
 
 
 @S3.stack_rule(
@@ -90,12 +76,12 @@ def versioning(bucket: Bucket) -> Verdicts:
     own = bucket.resource.at("versioning.enabled")
     if not own.absent:
         if own.flag() is not True:
-            yield said(own, bucket, "true")
+            yield bucket.expected(own, "true")
     elif not values:
         yield from bucket.missing("Versioning", "versioning", "add an aws.s3.BucketVersioning")
     for value in values:
         if value.text() != "Enabled":
-            yield said(value, bucket, "'Enabled'")
+            yield bucket.expected(value, "'Enabled'")
 
 
 @S3.stack_rule(

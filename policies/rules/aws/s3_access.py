@@ -11,11 +11,11 @@ from policies.engine.rule import (
     disallowed,
     expected,
 )
+from policies.engine.topics import S3
 from policies.model.buckets import BUCKETS, Bucket, each_bucket, part_types
 from policies.model.checks import check_each_statement, must_be_true, open_to_everybody
 from policies.model.iam_documents import Statement
 from policies.model.property_values import Value
-from policies.rules.aws.s3 import S3, said
 
 
 @S3.stack_rule(
@@ -128,7 +128,7 @@ def acls_enabled(bucket: Bucket) -> Verdicts:
     # A bucket without ownership controls has ACLs off since April 2023.
     for value in values:
         if value.text() != "BucketOwnerEnforced":
-            yield said(value, bucket, "'BucketOwnerEnforced'")
+            yield bucket.expected(value, "'BucketOwnerEnforced'")
 
 
 @S3.rule(

@@ -18,20 +18,19 @@ from policies.engine.rule import (
     expected,
 )
 from policies.model.checks import guarded
-from policies.model.networks import is_world
+from policies.model.networks import DEFAULT_SECURITY_GROUP, is_world
 from policies.model.property_values import Value
 
-FIREWALL = Topic(
+SECURITY_GROUPS = Topic(
     framework="CIS AWS Foundations",
     tags=("aws", "network"),
     url="https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html",
 )
 GROUP = "aws:ec2/securityGroup:SecurityGroup"
-DEFAULT_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
 RULE = "aws:ec2/securityGroupRule:SecurityGroupRule"
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
-RULES = frozenset({GROUP, DEFAULT_GROUP, RULE, INGRESS, EGRESS})
+RULES = frozenset({GROUP, DEFAULT_SECURITY_GROUP, RULE, INGRESS, EGRESS})
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class Opening:
 
 def openings(resource: Resource) -> Iterator[Opening]:
     """The rules that a resource declares; one that names nothing at all is absent."""
-    if resource.type in (GROUP, DEFAULT_GROUP):
+    if resource.type in (GROUP, DEFAULT_SECURITY_GROUP):
         for direction in ("ingress", "egress"):
             for item in _elements(resource[direction]):
                 yield _opening(direction == "ingress", item)
@@ -119,7 +118,7 @@ def _port_rule(port: int, name: str, control: str, wanted: str) -> Rule:
         yield from _judge(resource, True, (port,), wanted)
 
     check.__doc__ = f"Port {port} ({name.upper()}) is not open to the world."
-    return FIREWALL.rule(
+    return SECURITY_GROUPS.rule(
         f"security-group-{name}-open-to-world",
         types=RULES,
         severity=Severity.CRITICAL,
@@ -133,7 +132,7 @@ rdp = _port_rule(3389, "rdp", "CKV_AWS_25", "set it to the networks that need RD
 http = _port_rule(80, "http", "CKV_AWS_260", "open port 443 instead, or remove the rule")
 
 
-@FIREWALL.rule(
+@SECURITY_GROUPS.rule(
     "security-group-everything-open-to-world",
     types=RULES,
     severity=Severity.CRITICAL,
@@ -164,7 +163,7 @@ def _is_port_list(value: object) -> bool:
     return isinstance(value, list)
 
 
-@FIREWALL.rule(
+@SECURITY_GROUPS.rule(
     "security-group-port-open-to-world",
     types=RULES,
     severity=Severity.HIGH,
@@ -214,7 +213,7 @@ def _within(opening: Opening, allowed: set[int]) -> bool:
     return last - first < len(allowed) and all(port in allowed for port in range(int(first), int(last) + 1))
 
 
-@FIREWALL.rule(
+@SECURITY_GROUPS.rule(
     "security-group-egress-everything",
     types=RULES,
     severity=Severity.LOW,
@@ -227,9 +226,9 @@ def egress(resource: Resource, _: Options) -> Verdicts:
     yield from _judge(resource, False, None, "name the protocol and ports that are needed")
 
 
-@FIREWALL.rule(
+@SECURITY_GROUPS.rule(
     "security-group-description-missing",
-    types=RULES - {DEFAULT_GROUP},
+    types=RULES - {DEFAULT_SECURITY_GROUP},
     severity=Severity.LOW,
     controls=("CKV_AWS_23",),
     remediation="Say in `description` who reaches what, and why.",
@@ -255,7 +254,7 @@ def _described(value: Value) -> Verdicts:
         yield expected(value, "a sentence on who reaches what")
 
 
-@FIREWALL.rule(
+@SECURITY_GROUPS.rule(
     "security-group-prefix-list-world",
     types=(
         "aws:ec2/managedPrefixList:ManagedPrefixList",

@@ -6,8 +6,8 @@ from pulumi_policy import Severity
 
 from policies.engine.rule import Finding, Options, Resource, Stack, Topic, Verdicts, check_each, disallowed
 from policies.model.checks import must_not_be_true
+from policies.model.networks import DEFAULT_SECURITY_GROUP
 from policies.model.property_values import Value
-from policies.rules.aws.security_groups import DEFAULT_GROUP
 
 NETWORK = ("aws:ec2/vpc:Vpc",)
 VPC = Topic(
@@ -52,13 +52,16 @@ def flow_logs(stack: Stack, _: Options) -> Verdicts:
 def default_group(stack: Stack, _: Options) -> Verdicts:
     """The default security group of every VPC is taken over, so that it can be closed."""
     yield from _without(
-        stack, (DEFAULT_GROUP,), "a closed default security group", "add an aws.ec2.DefaultSecurityGroup"
+        stack,
+        (DEFAULT_SECURITY_GROUP,),
+        "a closed default security group",
+        "add an aws.ec2.DefaultSecurityGroup",
     )
 
 
 @VPC.rule(
     "vpc-default-group-open",
-    types=(DEFAULT_GROUP,),
+    types=(DEFAULT_SECURITY_GROUP,),
     severity=Severity.MEDIUM,
     controls=("CKV2_AWS_12", "CIS AWS 5.4"),
     remediation="Remove all rules from the default security group.",

@@ -4,9 +4,8 @@ from pulumi_policy import EnforcementLevel, Severity
 
 from policies.engine.patterns import patterns
 from policies.engine.rule import Finding, Option, Options, Resource, Verdicts, expected
-from policies.rules.cloudflare.zones import CLOUDFLARE
-
-RECORDS = ("cloudflare:index/dnsRecord:DnsRecord", "cloudflare:index/record:Record")
+from policies.engine.topics import CLOUDFLARE
+from policies.model.cloudflare_zones import RECORDS
 
 
 @CLOUDFLARE.rule(

@@ -12,22 +12,15 @@ from policies.engine.rule import (
     Resource,
     Rule,
     Stack,
-    Topic,
     Unknown,
     Verdicts,
     expected,
 )
+from policies.engine.topics import CLOUDFLARE
 from policies.model.checks import guarded
-from policies.model.cloudflare_zones import Zones
+from policies.model.cloudflare_zones import OVERRIDE, SETTING, DeclaredSettings, Zones
 from policies.model.property_values import Value
 
-CLOUDFLARE = Topic(
-    framework="Cloudflare security best practices",
-    tags=("cloudflare", "edge"),
-    url="https://developers.cloudflare.com/ssl/edge-certificates/additional-options/",
-)
-SETTING = "cloudflare:index/zoneSetting:ZoneSetting"
-OVERRIDE = "cloudflare:index/zoneSettingsOverride:ZoneSettingsOverride"
 DNSSEC = "cloudflare:index/zoneDnssec:ZoneDnssec"
 
 
@@ -122,7 +115,7 @@ hsts = _setting_rule(
 def zone_settings(stack: Stack, _: Options) -> Verdicts:
     """A stack that declares a zone or settings of one declares all that decide about TLS."""
     zones = Zones(stack)
-    found = Declared(stack, zones)
+    found = DeclaredSettings(stack, zones)
     owners = {zones.of(resource): resource.urn for resource in reversed(stack.of((SETTING,)))}
     owners = {zone.urn: zone.urn for zone in zones.declared} | owners
     for zone, urn in owners.items():
@@ -130,35 +123,6 @@ def zone_settings(stack: Stack, _: Options) -> Verdicts:
             remedy = f"declare it with the value {setting.wanted}"
             finding = Finding(f"zone setting {setting.name}", f"not set ({setting.default})", remedy, urn=urn)
             yield from found.missing(zone, setting.name, finding)
-
-
-class Declared:
-    """The names of the settings that a stack declares, by zone."""
-
-    def __init__(self, stack: Stack, zones: Zones) -> None:
-        overrides = {zones.of(resource): resource.urn for resource in stack.of((OVERRIDE,))}
-        self._whole = overrides.keys() - {None}
-        """Zones whose settings are one resource, which is judged with all that it leaves out."""
-        self._names: dict[str | None, set[str | None]] = {}
-        self._hidden: dict[str | None, Unknown] = {
-            zone: Unknown("zoneId", urn) for zone, urn in overrides.items() if zone is None
-        }
-        """What may be a setting of each zone, as far as is known."""
-        for resource in stack.of((SETTING,)):
-            zone, name = zones.of(resource), resource["settingId"]
-            if name.known:
-                self._names.setdefault(zone, set()).add(name.text())
-            if zone is None or not name.known:
-                path = "zoneId" if name.known else name.path
-                self._hidden.setdefault(zone, Unknown(path, resource.urn))
-
-    def __bool__(self) -> bool:
-        return bool(self._whole or self._names or self._hidden)
-
-    def missing(self, zone: str | None, name: str, finding: Finding) -> Verdicts:
-        """The finding if a zone lacks a setting; what is not known may be that setting."""
-        if zone not in self._whole and name not in self._names.get(zone, ()):
-            yield self._hidden.get(zone) or self._hidden.get(None) or finding
 
 
 @CLOUDFLARE.rule(

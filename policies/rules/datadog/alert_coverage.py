@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from pulumi_policy import Severity
 
-from policies.engine.patterns import patterns
+from policies.engine.patterns import STRING_LIST, patterns
 from policies.engine.rule import (
     Finding,
     Option,
@@ -17,17 +17,14 @@ from policies.engine.rule import (
     Verdicts,
     disallowed,
 )
+from policies.engine.topics import ALERTS
 from policies.model.checks import guarded
-from policies.model.datadog_monitors import MONITOR, MONITOR_JSON, SYNTHETIC, monitor
+from policies.model.datadog_monitors import MONITOR, MONITOR_JSON, SLO, SYNTHETIC, is_named, monitor
 from policies.model.pods import objects
 from policies.model.property_values import UnknownValueError, Value
-from policies.rules.datadog.alert_queries import is_named
-from policies.rules.datadog.alerts import ALERTS, LIST
 
 _WORD = re.compile(r"(?<![\w.-])[\w.-]+:[\w./-]+")
 """A tag in a query: kube_namespace:web. It begins where a word does, so that each word is read once."""
-
-SLO = "datadog:index/serviceLevelObjective:ServiceLevelObjective"
 
 
 def _watches(resource: Resource) -> tuple[Value, Value, Value]:
@@ -59,12 +56,13 @@ def _measured(resource: Resource, query: Value) -> str:
         "monitors": Option(
             default=[],
             schema={
-                **LIST,
+                **STRING_LIST,
                 "description": "Words, one of which is in the name of each monitor that must exist.",
             },
         ),
         "tags": Option(
-            default=[], schema={**LIST, "description": "Tags that a required monitor has, such as env:prod."}
+            default=[],
+            schema={**STRING_LIST, "description": "Tags that a required monitor has, such as env:prod."},
         ),
         "measures": Option(
             default={
@@ -131,7 +129,9 @@ def _answers(resource: Resource, word: str, tags: set[str], pattern: str) -> Ite
             default=False,
             schema={"type": "boolean", "description": "Whether the stack has to have an objective."},
         ),
-        "tags": Option(default=[], schema={**LIST, "description": "Tags that it has, such as service:api."}),
+        "tags": Option(
+            default=[], schema={**STRING_LIST, "description": "Tags that it has, such as service:api."}
+        ),
     },
 )
 def slo(stack: Stack, options: Options) -> Verdicts:

@@ -1,8 +1,5 @@
 """Queries of monitors: each alerts when its thresholds say it does, and soon enough."""
 
-import re
-from functools import cache
-
 from pulumi_policy import Severity
 
 from policies.engine.rule import (
@@ -13,14 +10,16 @@ from policies.engine.rule import (
     Verdicts,
     expected,
 )
+from policies.engine.topics import ALERTS
 from policies.model.datadog_monitors import (
+    MONITORS,
     Monitor,
     Query,
     QueryError,
+    is_named,
     monitor,
     parse_query,
 )
-from policies.rules.datadog.alerts import ALERTS, MONITORS
 
 
 def _unless_secret(found: Monitor, text: str) -> str:
@@ -117,13 +116,3 @@ def window_too_long(resource: Resource, options: Options) -> Verdicts:
     if query is not None and query.window > allowed:
         shown = found.query.shown() + _unless_secret(found, f", {query.window} minutes")
         yield Finding(found.query.path, shown, f"use at most {allowed}{' minutes' * found.query.secret}")
-
-
-def is_named(name: str, word: str) -> bool:
-    """Whether a monitor's name contains a word."""
-    return _whole(word).search(name) is not None
-
-
-@cache
-def _whole(word: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")

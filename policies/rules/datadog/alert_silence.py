@@ -9,13 +9,14 @@ from policies.engine.rule import (
     Verdicts,
     expected,
 )
+from policies.engine.topics import ALERTS
 from policies.model.datadog_monitors import (
     COUNT,
+    MONITORS,
     WITH_NO_DATA,
     monitor,
 )
 from policies.model.property_values import Value
-from policies.rules.datadog.alerts import ALERTS, MONITORS
 
 
 @ALERTS.rule(

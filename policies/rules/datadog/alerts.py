@@ -4,34 +4,21 @@ import re
 
 from pulumi_policy import Severity
 
-from policies.engine.patterns import patterns
+from policies.engine.patterns import STRING_LIST, patterns
 from policies.engine.rule import (
     Finding,
     Option,
     Options,
     Resource,
-    Topic,
     Verdicts,
     expected,
 )
+from policies.engine.topics import ALERTS
 from policies.model.datadog_monitors import (
-    MONITOR,
-    MONITOR_JSON,
+    MONITORS,
     handles,
     monitor,
 )
-
-ALERTS = Topic(
-    framework="Deployment guide: alert rules",
-    tags=("datadog", "monitoring"),
-    url="https://docs.datadoghq.com/monitors/configuration/",
-)
-
-
-MONITORS = (MONITOR, MONITOR_JSON)
-
-
-LIST = {"type": "array", "items": {"type": "string"}}
 
 
 @ALERTS.rule(
@@ -48,7 +35,7 @@ LIST = {"type": "array", "items": {"type": "string"}}
         "targets": Option(
             default=["@.+"],
             schema={
-                **LIST,
+                **STRING_LIST,
                 "description": "Regular expressions of the handles that exist for the environment.",
             },
             valid=lambda value: patterns(value) is not None,
@@ -87,7 +74,7 @@ def without_target(resource: Resource, options: Options) -> Verdicts:
     options={
         "pagers": Option(
             default=["@(pagerduty|opsgenie|victorops|splunk-oncall|oncall)([-_].*)?"],
-            schema={**LIST, "description": "Regular expressions of the handles that wake people."},
+            schema={**STRING_LIST, "description": "Regular expressions of the handles that wake people."},
             valid=lambda value: patterns(value) is not None,
             wanted="a list of regular expressions",
         )
@@ -161,7 +148,7 @@ def without_runbook(resource: Resource, options: Options) -> Verdicts:
     options={
         "keys": Option(
             default=["env", "service", "team", "severity"],
-            schema={**LIST, "description": "Keys of the tags."},
+            schema={**STRING_LIST, "description": "Keys of the tags."},
         )
     },
 )

@@ -13,10 +13,11 @@ from policies.engine.rule import (
     check_each,
     expected,
 )
+from policies.engine.topics import WORKLOADS
+from policies.model.kubernetes_checks import check_each_container
 from policies.model.pods import POD_SHAPED, Container, Pod, pods
 from policies.model.property_values import Value
 from policies.model.quantities import parse
-from policies.rules.kubernetes.workloads import WORKLOADS, check_each_container
 
 _RESOURCES = "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/"
 

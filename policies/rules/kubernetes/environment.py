@@ -12,10 +12,11 @@ from policies.engine.rule import (
     check_each,
     disallowed,
 )
+from policies.engine.topics import WORKLOADS
 from policies.model.checks import guarded
+from policies.model.kubernetes_checks import check_each_container
 from policies.model.pods import POD_SHAPED, Container, Pod
 from policies.model.property_values import Value
-from policies.rules.kubernetes.workloads import WORKLOADS, check_each_container
 
 
 @WORKLOADS.rule(

@@ -14,10 +14,11 @@ from policies.engine.rule import (
     disallowed,
     expected,
 )
+from policies.engine.topics import WORKLOADS
 from policies.model.checks import must_be_false, must_be_true
+from policies.model.kubernetes_checks import check_each_container
 from policies.model.pods import POD_SHAPED, Container, Pod, pods
 from policies.model.property_values import Value
-from policies.rules.kubernetes.workloads import WORKLOADS, check_each_container
 
 
 @WORKLOADS.rule(

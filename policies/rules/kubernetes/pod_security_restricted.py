@@ -11,9 +11,7 @@ from policies.engine.rule import (
     expected,
 )
 from policies.model.checks import must_be_false
-from policies.model.pods import Pod
-from policies.model.property_values import Value
-from policies.rules.kubernetes.pod_security import (
+from policies.model.pod_security import (
     Part,
     added,
     contexts,
@@ -22,6 +20,8 @@ from policies.rules.kubernetes.pod_security import (
     standard,
     volumes,
 )
+from policies.model.pods import Pod
+from policies.model.property_values import Value
 
 
 @standard(

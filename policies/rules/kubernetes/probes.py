@@ -8,8 +8,9 @@ from policies.engine.rule import (
     Verdicts,
     expected,
 )
+from policies.engine.topics import WORKLOADS
+from policies.model.kubernetes_checks import check_each_container
 from policies.model.pods import POD_SHAPED, Container, Pod
-from policies.rules.kubernetes.workloads import WORKLOADS, check_each_container
 
 _PROBES = (
     "https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/"

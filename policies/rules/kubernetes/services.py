@@ -6,15 +6,13 @@ from typing import Any, NamedTuple
 from pulumi_policy import Severity
 
 from policies.engine.rule import Finding, Options, Resource, Stack, Unknown, Verdicts, expected
+from policies.engine.topics import WORKLOADS
 from policies.model.checks import guarded
+from policies.model.kubernetes_checks import check_each_object
+from policies.model.kubernetes_types import SERVICES
 from policies.model.label_selectors import Index, Labels, labels_of
 from policies.model.pods import DECLARED, Object, Pod, pods
 from policies.model.property_values import UnknownValueError, Value
-from policies.rules.kubernetes.workload_sets import check_each_object
-from policies.rules.kubernetes.workloads import WORKLOADS
-
-SERVICES = ("kubernetes:core/v1:Service", "kubernetes:core/v1:ServiceList")
-
 
 Ports = dict[Any, Any]
 """How a message may show each."""

@@ -7,11 +7,12 @@ from math import ceil
 from pulumi_policy import Severity
 
 from policies.engine.rule import Finding, Option, Options, Resource, Stack, Verdicts, expected
+from policies.engine.topics import WORKLOADS
 from policies.model.checks import guarded
+from policies.model.kubernetes_checks import check_each_object
 from policies.model.label_selectors import Index, Selectors, labels_of
 from policies.model.pods import DECLARED, Object, Pod, objects, pods
 from policies.model.property_values import Value
-from policies.rules.kubernetes.workloads import WORKLOADS
 
 
 def _types(*kinds: str) -> tuple[str, ...]:
@@ -24,20 +25,6 @@ REPLICATED = (*DEPLOYMENTS, *_types("apps/v1:StatefulSet"))
 SCALERS = _types(*(f"autoscaling/{version}:HorizontalPodAutoscaler" for version in ("v1", "v2", "v2beta2")))
 BUDGETS = _types("policy/v1:PodDisruptionBudget", "policy/v1beta1:PodDisruptionBudget")
 NETWORKS = _types("networking.k8s.io/v1:NetworkPolicy")
-
-
-Check = Callable[[Resource, Object], Verdicts]
-
-
-def check_each_object(stack: Stack, kinds: Iterable[str], check: Check) -> Verdicts:
-    """Judges every object of these kinds on its own."""
-    for resource in stack.of(kinds):
-        yield from guarded(_objects(resource, check), resource.urn)
-
-
-def _objects(resource: Resource, check: Check) -> Verdicts:
-    for item in objects(resource):
-        yield from guarded(check(resource, item), resource.urn)
 
 
 def _values(stack: Stack, kinds: Iterable[str]) -> Iterator[Value]:

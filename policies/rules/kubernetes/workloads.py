@@ -1,61 +1,18 @@
 """Workloads: namespaces and selectors, and the walk over containers that all their rules share."""
 
-from collections.abc import Callable
-
 from pulumi_policy import Severity
 
 from policies.engine.rule import (
     Options,
     Resource,
-    Topic,
-    Unknown,
     Verdicts,
     check_each,
     expected,
 )
-from policies.model.pods import POD_SHAPED, Container, Pod, objects, pods
-from policies.model.property_values import UnknownValueError, Value
-
-WORKLOADS = Topic(
-    framework="Checkov Kubernetes",
-    tags=("kubernetes", "workload"),
-    url="https://kubernetes.io/docs/concepts/configuration/overview/",
-)
-
-
-def check_each_container(
-    resource: Resource, check: Callable[[Pod, Container], Verdicts], *fields: str
-) -> Verdicts:
-    """Judges every container of every pod on its own; only those in `fields` when given."""
-    for pod in pods(resource):
-        try:
-            containers = pod.containers
-        except UnknownValueError as unknown:
-            yield Unknown(unknown.path)
-            continue
-        for container in containers:
-            if not fields or container.field in fields:
-                # Not `guarded`: a generator less for each container and rule.
-                try:
-                    yield from check(pod, container)
-                except UnknownValueError as unknown:
-                    yield Unknown(unknown.path)
-
-
-NAMESPACED = POD_SHAPED | frozenset(
-    f"kubernetes:{kind}"
-    for kind in (
-        "core/v1:ConfigMap",
-        "core/v1:PersistentVolumeClaim",
-        "core/v1:Secret",
-        "core/v1:Service",
-        "core/v1:ServiceAccount",
-        "networking.k8s.io/v1:Ingress",
-        "networking.k8s.io/v1:NetworkPolicy",
-        "rbac.authorization.k8s.io/v1:Role",
-        "rbac.authorization.k8s.io/v1:RoleBinding",
-    )
-)
+from policies.engine.topics import WORKLOADS
+from policies.model.kubernetes_types import NAMESPACED
+from policies.model.pods import POD_SHAPED, objects, pods
+from policies.model.property_values import Value
 
 
 @WORKLOADS.rule(

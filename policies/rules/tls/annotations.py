@@ -12,12 +12,12 @@ from policies.engine.rule import (
     check_each,
     expected,
 )
-from policies.model.nginx import NotNginxError, parse, unreadable
+from policies.engine.topics import TLS
+from policies.model.kubernetes_types import INGRESSES
+from policies.model.nginx import NotNginxError, old_versions, parse, protocol_list, unreadable
 from policies.model.pods import kubernetes, objects
 from policies.model.property_values import Value
-from policies.rules.tls.load_balancers import ELB_WANTED, safe_elb_policy
-from policies.rules.tls.nginx import old_versions, protocol_list
-from policies.rules.tls.versions import TLS
+from policies.model.tls_versions import ELB_POLICY, is_safe_elb_policy
 
 _PROTOCOLS = "nginx.ingress.kubernetes.io/proxy-ssl-protocols"
 
@@ -43,14 +43,6 @@ _ELB_POLICIES = (
 _ALB_HTTPS = re.compile(r'"HTTPS"')
 
 
-INGRESSES = frozenset[str]().union(
-    *(
-        kubernetes(group, "Ingress")
-        for group in ("networking.k8s.io/v1", "networking.k8s.io/v1beta1", "extensions/v1beta1")
-    )
-)
-
-
 @TLS.rule(
     "tls-annotation-old-version",
     types=INGRESSES | kubernetes("core/v1", "Service"),
@@ -73,8 +65,8 @@ def annotations(resource: Resource, _: Options) -> Verdicts:
 
 
 def _elb_policy(value: Value) -> Verdicts:
-    if not safe_elb_policy(value.text() or ""):
-        yield expected(value, ELB_WANTED)
+    if not is_safe_elb_policy(value.text() or ""):
+        yield expected(value, ELB_POLICY)
 
 
 def _snippet(value: Value) -> Verdicts:
@@ -97,9 +89,9 @@ def _missing_policy(annotations: Value, given: Mapping[str, Value]) -> Verdicts:
     terminates = f"{balancer}ssl-cert" in given
     policy = f"{balancer}ssl-negotiation-policy"
     if terminates and policy not in given:
-        yield expected(annotations[policy], ELB_WANTED)
+        yield expected(annotations[policy], ELB_POLICY)
     alb = "alb.ingress.kubernetes.io/"
     ports = given.get(f"{alb}listen-ports")
     https = f"{alb}certificate-arn" in given or (ports is not None and _ALB_HTTPS.search(ports.text() or ""))
     if https and f"{alb}ssl-policy" not in given:
-        yield expected(annotations[f"{alb}ssl-policy"], ELB_WANTED)
+        yield expected(annotations[f"{alb}ssl-policy"], ELB_POLICY)

@@ -8,9 +8,9 @@ from policies.engine.rule import (
     Resource,
     Verdicts,
 )
+from policies.engine.topics import TLS
 from policies.model.buckets import BUCKETS
 from policies.model.iam_documents import Statement, statements
-from policies.rules.tls.versions import TLS
 
 
 @TLS.rule(

@@ -9,8 +9,8 @@ from policies.engine.rule import (
     Verdicts,
     expected,
 )
+from policies.engine.topics import TLS
 from policies.model.property_values import Value
-from policies.rules.tls.versions import TLS
 
 _CLOUDFLARE_SAFE = ("1.2", "1.3")
 

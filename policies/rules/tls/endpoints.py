@@ -13,9 +13,10 @@ from policies.engine.rule import (
     check_each,
     expected,
 )
+from policies.engine.topics import TLS
 from policies.model.checks import must_be_true
 from policies.model.property_values import Value
-from policies.rules.tls.versions import SAFE, TLS
+from policies.model.tls_versions import SAFE_VERSIONS
 
 _CLOUDFRONT_SAFE = re.compile(r"TLSv1\.[23]_\d{4}")
 
@@ -68,7 +69,7 @@ def _origins(resource: Resource) -> Iterator[Value]:
 def _origin(origin: Value) -> Verdicts:
     yield from check_each([origin["originProtocolPolicy"]], _encrypted)
     protocols = origin["originSslProtocols"]
-    old = [name for name in protocols.texts() if name not in SAFE]
+    old = [name for name in protocols.texts() if name not in SAFE_VERSIONS]
     if old:
         yield expected(protocols, "['TLSv1.2']")
 

@@ -6,18 +6,16 @@ from fnmatch import fnmatchcase
 from pulumi_policy import Severity
 
 from policies.engine.rule import Finding, Options, Resource, Stack, Unknown, Verdicts, expected
+from policies.engine.topics import ACROSS_PROVIDERS
 from policies.model.checks import guarded
 from policies.model.config_map_mounts import Mounts, mounts
+from policies.model.kubernetes_types import INGRESSES, SERVICES
 from policies.model.nginx import Files
 from policies.model.pods import Pod, objects, patches
 from policies.model.property_values import UnknownValueError, Value
-from policies.rules.tls.annotations import INGRESSES
-from policies.rules.tls.hops import ACROSS
-
-SERVICES = ("kubernetes:core/v1:Service", "kubernetes:core/v1:ServiceList")
 
 
-@ACROSS.stack_rule(
+@ACROSS_PROVIDERS.stack_rule(
     "tls-hop-load-balancer",
     about=(*SERVICES, *INGRESSES),
     severity=Severity.HIGH,

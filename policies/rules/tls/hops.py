@@ -8,32 +8,24 @@ from policies.engine.rule import (
     Options,
     Resource,
     Stack,
-    Topic,
     Unknown,
     Verdicts,
     expected,
 )
+from policies.engine.topics import ACROSS_PROVIDERS
 from policies.model.checks import guarded
-from policies.model.cloudflare_zones import Zones
-from policies.model.property_values import Value
-from policies.rules.aws.rds import CLUSTER, INSTANCE
-from policies.rules.cloudflare.records import RECORDS
-from policies.rules.cloudflare.zones import Declared
-from policies.rules.tls.databases import (
+from policies.model.cloudflare_zones import RECORDS, DeclaredSettings, Zones
+from policies.model.database_tls import (
+    CLUSTER,
     CLUSTER_PARAMETERS,
+    INSTANCE,
     OPTIONS,
     PARAMETERS,
     database_faults,
     default_family,
     forced_by_default,
 )
-
-ACROSS = Topic(
-    framework="Deployment guide: the service as a whole",
-    tags=("across-providers",),
-    url="https://www.pulumi.com/docs/insights/policy/policy-packs/authoring/",
-)
-
+from policies.model.property_values import Value
 
 _PARAMETERS = {
     INSTANCE: ("parameterGroupName", PARAMETERS),
@@ -42,7 +34,7 @@ _PARAMETERS = {
 """By type of database: where it names its parameters, and their type."""
 
 
-@ACROSS.stack_rule(
+@ACROSS_PROVIDERS.stack_rule(
     "tls-hop-database",
     about=_PARAMETERS,
     severity=Severity.HIGH,
@@ -97,7 +89,7 @@ def _forced(database: Resource, value: Value, group: Resource) -> Verdicts:
     yield from verdicts
 
 
-@ACROSS.stack_rule(
+@ACROSS_PROVIDERS.stack_rule(
     "tls-hop-edge",
     about=RECORDS,
     severity=Severity.HIGH,
@@ -116,7 +108,7 @@ def edge_hop(stack: Stack, options: Options) -> Verdicts:
     if not options["owner"]:
         return
     zones = Zones(stack)
-    found = Declared(stack, zones)
+    found = DeclaredSettings(stack, zones)
     judged: set[str | None] = set()
     # Those that are proxied for sure come first: one of them is enough.
     for record in sorted(stack.of(RECORDS), key=lambda record: not record["proxied"].known):

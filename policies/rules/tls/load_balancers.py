@@ -1,7 +1,5 @@
 """TLS 1.2 and newer at load balancers: listeners and classic policies."""
 
-import re
-
 from pulumi_policy import Severity
 
 from policies.engine import remediation
@@ -15,9 +13,10 @@ from policies.engine.rule import (
     check_each,
     expected,
 )
+from policies.engine.topics import TLS
 from policies.model.checks import guarded
 from policies.model.property_values import Value
-from policies.rules.tls.versions import TLS
+from policies.model.tls_versions import ELB_POLICY, is_safe_elb_policy
 
 _MODULES = ("lb", "alb", "elasticloadbalancingv2", "applicationloadbalancing")
 LISTENERS = frozenset(f"aws:{module}/listener:Listener" for module in _MODULES)
@@ -25,35 +24,22 @@ CLASSIC = "aws:elb/loadBalancer:LoadBalancer"
 TARGET_GROUPS = frozenset(f"aws:{module}/targetGroup:TargetGroup" for module in _MODULES)
 
 
-# The newest policy that speaks TLS 1.2; published ones name their oldest version after TLS13-, TLS- or FS-
-# (docs.aws.amazon.com, elasticloadbalancing, "Security policies"); the older names allow TLS 1.0.
-ELB_WANTED = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
-
-
-_ELB_SAFE = re.compile(r"ELBSecurityPolicy-(TLS13|TLS|FS)-1-[23]-[\w-]+")
-
-
-def safe_elb_policy(name: str) -> bool:
-    """Whether an Elastic Load Balancing security policy refuses everything below TLS 1.2."""
-    return _ELB_SAFE.fullmatch(name) is not None
-
-
 @TLS.rule(
     "tls-load-balancer-old-version",
-    remedy=remediation.set_to("sslPolicy", ELB_WANTED),
+    remedy=remediation.set_to("sslPolicy", ELB_POLICY),
     types=LISTENERS,
     severity=Severity.HIGH,
     controls=("CKV_AWS_103", "FSBP ELB.17"),
     url="https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html",
-    remediation=f"Set sslPolicy of the listener to {ELB_WANTED}.",
+    remediation=f"Set sslPolicy of the listener to {ELB_POLICY}.",
 )
 def load_balancer(resource: Resource, _: Options) -> Verdicts:
     """A load balancer's TLS listener accepts TLS 1.2 and newer only."""
     if _protocol(resource["protocol"]) not in ("HTTPS", "TLS"):
         return
     policy = resource["sslPolicy"]
-    if not safe_elb_policy(policy.text() or ""):  # absent: ELBSecurityPolicy-2016-08, which speaks TLS 1.0
-        yield expected(policy, ELB_WANTED)
+    if not is_safe_elb_policy(policy.text() or ""):  # absent: ELBSecurityPolicy-2016-08, which speaks TLS 1.0
+        yield expected(policy, ELB_POLICY)
 
 
 @TLS.rule(
@@ -130,7 +116,7 @@ def classic_load_balancer(resource: Resource, _: Options) -> Verdicts:
 def _classic_attribute(attribute: Value) -> Verdicts:
     name, value = attribute["name"].text(), attribute["value"]
     if name == "Reference-Security-Policy":
-        if not safe_elb_policy(value.text() or ""):
+        if not is_safe_elb_policy(value.text() or ""):
             yield expected(value, "ELBSecurityPolicy-TLS-1-2-2017-01")
     elif name in ("Protocol-SSLv3", "Protocol-TLSv1", "Protocol-TLSv1.1") and value.flag():
         yield Finding(value.path, f"{value.shown()} for {name}", "set it to false")

@@ -1,18 +1,15 @@
 """TLS 1.2 and newer in nginx configurations, wherever a ConfigMap carries one."""
 
-from collections.abc import Iterator
-
 from pulumi_policy import Severity
 
-from policies.engine.rule import Finding, Options, Resource, Stack, Unknown, Verdicts, check_each, expected
+from policies.engine.rule import Finding, Options, Resource, Stack, Unknown, Verdicts, check_each
+from policies.engine.topics import TLS
 from policies.model.checks import guarded
 from policies.model.config_map_mounts import CONFIG_MAPS, Mounts, mounts
-from policies.model.nginx import PROTOCOLS, Directive, Files, place, walk
+from policies.model.nginx import SAFE_PROTOCOLS, Files, old_versions, place, protocol_list
 from policies.model.pods import kubernetes, objects
 from policies.model.property_values import Value
-from policies.rules.tls.versions import SAFE, TLS
 
-WANTED = "TLSv1.2 TLSv1.3"
 _REFERENCE = "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_protocols"
 _REMEDIATION = (
     "Write `ssl_protocols TLSv1.2 TLSv1.3;` in the http block or in every server block that listens with ssl."
@@ -38,26 +35,9 @@ def nginx(resource: Resource, _: Options) -> Verdicts:
             yield from old_versions(files.entries[name], block)
 
 
-def old_versions(entry: Value, block: tuple[Directive, ...]) -> Iterator[Finding]:
-    """The directives, however deep, that name a version below 1.2."""
-    for directive in walk(block):
-        if directive.name in PROTOCOLS and (
-            not directive.args or any(version not in SAFE for version in directive.args)
-        ):
-            found = "[secret]" if entry.secret else repr(" ".join(directive.args))
-            where = f"{place(entry, directive.line)}: {directive.name}"
-            yield Finding(where, found, f"set it to {WANTED}")
-
-
 def _controller(value: Value) -> Verdicts:
     if not value.absent:
         yield from protocol_list(value)
-
-
-def protocol_list(value: Value) -> Verdicts:
-    """Protocols in one text, as the ingress-nginx controller takes them."""
-    if any(version not in SAFE for version in (value.text() or "").split()) or not value.text():
-        yield expected(value, f"'{WANTED}'")
 
 
 @TLS.stack_rule(
@@ -86,7 +66,7 @@ def _config_maps(stack: Stack, resource: Resource) -> Verdicts:
             Finding(
                 f"{place(check_each.entry, check_each.line, check_each.name)}: ssl_protocols",
                 "not set",
-                f"set it to {WANTED}",
+                f"set it to {SAFE_PROTOCOLS}",
                 absent=True,
                 urn=resource.urn,
             )

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from policies.engine.rule import Resource
-from policies.rules.tls.load_balancers import safe_elb_policy
+from policies.model.tls_versions import is_safe_elb_policy
 from tests.support.policies.pytest_fixtures import UNKNOWN, MessagesOf, changed, resource, urn
 
 LISTENER = "aws:lb/listener:Listener"
@@ -67,12 +67,12 @@ OLD_POLICIES = [
 
 @pytest.mark.parametrize("name", SAFE_POLICIES)
 def test_a_published_policy_from_tls_1_2_on_is_safe(name: str) -> None:
-    assert safe_elb_policy(f"ELBSecurityPolicy-{name}")
+    assert is_safe_elb_policy(f"ELBSecurityPolicy-{name}")
 
 
 @pytest.mark.parametrize("name", OLD_POLICIES)
 def test_a_published_policy_below_tls_1_2_is_not_safe(name: str) -> None:
-    assert not safe_elb_policy(f"ELBSecurityPolicy-{name}")
+    assert not is_safe_elb_policy(f"ELBSecurityPolicy-{name}")
 
 
 @pytest.mark.parametrize("module", ["lb", "alb", "elasticloadbalancingv2", "applicationloadbalancing"])

@@ -5,9 +5,9 @@ from ipaddress import ip_address, ip_network
 from pulumi_policy import Severity
 
 from policies.engine.rule import Options, Resource, Verdicts, check_each, disallowed
+from policies.engine.topics import WORKLOADS
 from policies.model.pods import kubernetes, objects
 from policies.model.property_values import Value
-from policies.rules.kubernetes.workloads import WORKLOADS
 
 METADATA = tuple(map(ip_address, ("169.254.169.254", "fd00:ec2::254")))
 """Where EC2's instance metadata service answers, on TCP port 80 (EC2 user guide, instance metadata)."""

@@ -1,0 +1,106 @@
+"""Parameters and options of RDS that decide about TLS."""
+
+import re
+
+from policies.engine.rule import Finding, Resource, Unknown, Verdicts
+from policies.model.checks import guarded
+from policies.model.property_values import Value
+
+INSTANCE = "aws:rds/instance:Instance"
+CLUSTER = "aws:rds/cluster:Cluster"
+PARAMETERS = "aws:rds/parameterGroup:ParameterGroup"
+CLUSTER_PARAMETERS = "aws:rds/clusterParameterGroup:ClusterParameterGroup"
+OPTIONS = "aws:rds/optionGroup:OptionGroup"
+
+Wanted = tuple[str, tuple[str, ...], bool]
+
+_VERSION = re.compile(r"(\d{1,9})(?:\.(\d{1,9}))?")
+
+
+def _wanted(family: str) -> list[Wanted]:
+    """Name, allowed values, and whether its default is enough, of each parameter that decides about TLS.
+
+    AmazonRDS UserGuide: PostgreSQL.Concepts.General.SSL, mysql-ssl-connections.require-ssl,
+    mariadb-ssl-connections.require-ssl, SQLServer.Ciphers.
+    """
+    major, minor = _version(family)
+    if family.startswith(("postgres", "aurora-postgresql")):
+        return [
+            ("rds.force_ssl", ("1",), major >= (17 if family.startswith("aurora") else 15)),
+            ("ssl_min_protocol_version", ("TLSv1.2", "TLSv1.3"), major >= 12),
+        ]
+    if family.startswith(("mysql", "aurora-mysql", "mariadb")):
+        forced = (major, minor) >= ((11, 8) if family.startswith("mariadb") else (9, 7))
+        safe = ("TLSv1.2", "TLSv1.3", "TLSv1.2,TLSv1.3", "TLSv1.3,TLSv1.2")
+        return [
+            ("require_secure_transport", ("1", "ON", "on"), forced and not family.startswith("aurora")),
+            ("tls_version", safe, not family.startswith(("mysql5", "aurora-mysql5", "mariadb10"))),
+        ]
+    if family.startswith("sqlserver"):
+        old = [(name, ("disabled",), False) for name in ("rds.tls10", "rds.tls11")]
+        return [("rds.force_ssl", ("1",), False), *old]
+    return []
+
+
+def _version(family: str) -> tuple[int, int]:
+    found = _VERSION.search(family)
+    return (int(found[1]), int(found[2] or 0)) if found else (0, 0)
+
+
+def forced_by_default(family: str) -> bool:
+    """Whether AWS's default group of a family forces TLS 1.2."""
+    wanted = _wanted(family)
+    return bool(wanted) and all(enough for *_, enough in wanted)
+
+
+def default_family(database: Resource, name: Value) -> str | None:
+    """The family of the default group that a database has; None when it names a group of its own."""
+    text = name.text() or ""
+    if text:
+        return text.removeprefix("default.") if text.startswith("default.") else None
+    version = _VERSION.match(database["engineVersion"].text() or "")
+    return f"{database['engine'].text() or ''}{version[0] if version else ''}"
+
+
+def database_faults(group: Resource) -> Verdicts:
+    """What lets a connection without TLS 1.2 into a database with these parameters, or options."""
+    if group.type == OPTIONS:
+        yield from _option_faults(group)
+        return
+    family = group["family"].text() or ""
+    if group.type == PARAMETERS and family.startswith("aurora"):
+        return  # a cluster's parameters decide
+    named = [item for item in group["parameters"].items() if item["name"].known]
+    hidden = [item["name"] for item in group["parameters"].items() if not item["name"].known]
+    given = {item["name"].text() or "": item["value"] for item in named}
+    for name, allowed, by_default in _wanted(family):
+        yield from guarded(_parameter(name, allowed, by_default, given.get(name), hidden), group.urn)
+
+
+def _parameter(
+    name: str, allowed: tuple[str, ...], by_default: bool, value: Value | None, hidden: list[Value]
+) -> Verdicts:
+    if value is not None:
+        if str(value.get()).strip() not in allowed:
+            yield Finding(value.path, f"{value.shown()} for {name}", f"set it to {allowed[0]}")
+    elif hidden:
+        yield Unknown(hidden[0].path)
+    elif not by_default:
+        yield Finding("parameters", f"without {name}", f"add it with the value {allowed[0]}")
+
+
+def _option_faults(group: Resource) -> Verdicts:
+    """Oracle has no parameters for TLS, but an option (AmazonRDS UserGuide: Appendix.Oracle.Options.SSL)."""
+    if not (group["engineName"].text() or "").startswith(("oracle", "custom-oracle")):
+        return
+    options = {item["optionName"].text(): item for item in group["options"].items()}
+    if "SSL" not in options:
+        yield Finding("options", "without SSL", "add it with SQLNET.SSL_VERSION 1.2")
+        return
+    settings = options["SSL"]["optionSettings"]
+    given = {item["name"].text(): item["value"] for item in settings.items()}
+    version = given.get("SQLNET.SSL_VERSION")
+    if version is None:
+        yield Finding(settings.path, "without SQLNET.SSL_VERSION", "add it with the value 1.2")
+    elif version.text() != "1.2":
+        yield Finding(version.path, f"{version.shown()} for SQLNET.SSL_VERSION", "set it to 1.2")

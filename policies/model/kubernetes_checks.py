@@ -1,0 +1,40 @@
+"""Checks of every container of a resource, or of every Kubernetes object of a stack."""
+
+from collections.abc import Callable, Iterable
+
+from policies.engine.rule import Resource, Stack, Unknown, Verdicts
+from policies.model.checks import guarded
+from policies.model.pods import Container, Object, Pod, objects, pods
+from policies.model.property_values import UnknownValueError
+
+ObjectCheck = Callable[[Resource, Object], Verdicts]
+
+
+def check_each_container(
+    resource: Resource, check: Callable[[Pod, Container], Verdicts], *fields: str
+) -> Verdicts:
+    """Judges every container of every pod on its own; only those in `fields` when given."""
+    for pod in pods(resource):
+        try:
+            containers = pod.containers
+        except UnknownValueError as unknown:
+            yield Unknown(unknown.path)
+            continue
+        for container in containers:
+            if not fields or container.field in fields:
+                # Not `guarded`: a generator less for each container and rule.
+                try:
+                    yield from check(pod, container)
+                except UnknownValueError as unknown:
+                    yield Unknown(unknown.path)
+
+
+def check_each_object(stack: Stack, kinds: Iterable[str], check: ObjectCheck) -> Verdicts:
+    """Judges every object of these kinds on its own."""
+    for resource in stack.of(kinds):
+        yield from guarded(_objects(resource, check), resource.urn)
+
+
+def _objects(resource: Resource, check: ObjectCheck) -> Verdicts:
+    for item in objects(resource):
+        yield from guarded(check(resource, item), resource.urn)

@@ -1,0 +1,27 @@
+"""Tags of Datadog objectives and synthetic tests."""
+
+from pulumi_policy import EnforcementLevel, Severity
+
+from policies.engine.rule import Options, Resource, Verdicts
+from policies.engine.topics import ACROSS_PROVIDERS
+from policies.model.datadog_monitors import SLO, SYNTHETIC
+from policies.model.tag_checks import missing_keys, required_keys
+
+
+@ACROSS_PROVIDERS.rule(
+    "datadog-tags-missing",
+    types=(SLO, SYNTHETIC),
+    severity=Severity.LOW,
+    controls=("Design: one source of tags", "Datadog unified service tagging"),
+    remediation=(
+        "Tag the objective or test; monitors have alert-tags-missing, dashboards know the tag team only."
+    ),
+    url="https://docs.datadoghq.com/getting_started/tagging/unified_service_tagging/",
+    level=EnforcementLevel.ADVISORY,
+    options={"keys": required_keys(["env", "service", "team"], "Tags that every objective and test has.")},
+)
+def datadog_tags(resource: Resource, options: Options) -> Verdicts:
+    """Every Datadog objective and synthetic test says by tags whose it is."""
+    own = resource["tags"]
+    present = {tag.partition(":")[0] for tag in own.texts() if tag.partition(":")[2]}
+    yield from missing_keys(own, present, options["keys"], ":…")
