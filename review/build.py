@@ -48,7 +48,7 @@ def build(compares: str, names: tuple[str, str], stacks: Sequence[Stack], clean:
         weak = findings.weaker(evaluated["prod"], evaluated["stg"])
         found += [_waived(each, waivers, each.name) for each in weak]
     found += findings.apart([*evaluated.values()], neutral)
-    idle = (each for each in waivers.waivers if not {each.said(waivers.today), each.lapsed()} & told)
+    idle = (each for each in waivers.waivers if not {each.notice(waivers.today), each.lapsed()} & told)
     said = {
         text for each in idle for name in evaluated for text in each.unneeded(f"urn:pulumi:{name}::", set())
     }
@@ -94,7 +94,7 @@ def _waived(found: Finding, waivers: Waivers, target: str) -> Finding:
         return found
     if waiver.expired(waivers.today):
         return replace(found, message=f"{found.message}\n{waiver.lapsed()}")
-    return replace(found, waiver=waiver.said(waivers.today), verdict=model.WAIVED, blocks=False)
+    return replace(found, waiver=waiver.notice(waivers.today), verdict=model.WAIVED, blocks=False)
 
 
 def _counts(each: Stack, changes: Iterable[Change], found: Iterable[Finding]) -> dict[str, int]:

@@ -4,26 +4,26 @@ from types import ModuleType
 
 from policies.engine.rule import Rule
 from policies.rules.aws import (
-    resource_tags,
     deletion_protection,
     ecr,
     eks,
     iam,
     kms,
     rds,
+    resource_tags,
     s3,
     s3_access,
     security_groups,
     vpc,
 )
 from policies.rules.cloudflare import records, zones
-from policies.rules.datadog import datadog_tags, alert_coverage, alert_queries, alert_silence, alerts
+from policies.rules.datadog import alert_coverage, alert_queries, alert_silence, alerts, datadog_tags
 from policies.rules.kubernetes import (
-    labels,
     container_resources,
     environment,
     hardening,
     images,
+    labels,
     network_policies,
     pod_security_baseline,
     pod_security_restricted,

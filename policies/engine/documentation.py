@@ -1,4 +1,4 @@
-"""The page docs/policies.md, written from the rules' own metadata; `make schema` writes it."""
+"""The generator of docs/policies.md, from the metadata of the rules; `make schema` runs it."""
 
 import json
 
@@ -8,24 +8,24 @@ from policies.engine.rule import Rule
 
 HEAD = """# Policies
 
-Generated from the rules by `make schema`; a test keeps it current. All of them run with
-`pulumi preview --policy-pack policies`; a file given with `--policy-pack-config` (policies/config/ has one a
-stack) changes levels and settings:
+`make schema` generates this page from the rules; a test keeps it current. The rules run with
+`pulumi preview --policy-pack policies`. A file that `--policy-pack-config` names changes levels and settings;
+policies/config/ has one for each stack:
 
 ```json
 {"all": "advisory", "workload-limit-above-ceiling": {"enforcementLevel": "mandatory", "cpu": "2"}}
 ```
 
-Levels: `mandatory` stops the run, `advisory` only says so, `remediate` repairs (policies marked ✎), and
-`disabled` is silent. An exception is a waiver in policies/waivers.yaml: with an owner, a ticket and a reason,
-for at most 180 days; it ends with its last day in UTC. A run with `--target` judges what is targeted and
-whatever exists already; a waiver for something else that is new counts as unused there, since the engine does
-not speak of it.
+Levels: `mandatory` stops the run, `advisory` reports, `remediate` repairs (policies marked ✎), and `disabled`
+switches a policy off. An exception is a waiver in policies/waivers.yaml, with an owner, a ticket and a
+reason, for at most 180 days. It ends with its last day in UTC. A run with `--target` checks the targeted and the
+existing resources. There, a waiver for any other new resource counts as unused, since the engine does not
+report that resource.
 """
 
 
 def render() -> str:
-    """The whole document."""
+    """Return the whole document."""
     parts = [HEAD]
     for title, modules in TOPICS.items():
         parts.append(section(title, rules_of(*modules)))
@@ -35,11 +35,11 @@ def render() -> str:
 
 
 def section(title: str, rules: list[Rule]) -> str:
-    """One topic: a table of its policies, then their settings."""
+    """Return the section of one topic: a table of its policies, then their settings."""
     lines = [
         f"## {title}",
         "",
-        "| Policy | What it asks | Severity | Level | Controls | Remedy |",
+        "| Policy | Requirement | Severity | Level | Controls | Remedy |",
         "|---|---|---|---|---|---|",
     ]
     for rule in rules:
@@ -72,13 +72,13 @@ def _plain(value: object) -> str:
 
 
 def controls() -> str:
-    """Each control, and the policies that cover it."""
-    found: dict[str, list[str]] = {}
+    """Return the section of controls, with the policies that cover each."""
+    policies_by_control: dict[str, list[str]] = {}
     for modules in TOPICS.values():
         for rule in rules_of(*modules):
             for control in rule.controls:
-                found.setdefault(control, []).append(rule.name)
-    rows = [f"| {control} | {', '.join(names)} |" for control, names in sorted(found.items())]
+                policies_by_control.setdefault(control, []).append(rule.name)
+    rows = [f"| {control} | {', '.join(names)} |" for control, names in sorted(policies_by_control.items())]
     return "\n".join(["## Controls", "", "| Control | Policies |", "|---|---|", *rows, ""])
 
 

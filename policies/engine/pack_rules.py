@@ -1,4 +1,4 @@
-"""Policies about the pack itself: what went wrong with a rule or a waiver, and what could not be checked."""
+"""Policies about the pack itself: crashed rules, invalid waivers, and values that could not be checked."""
 
 from pulumi_policy import EnforcementLevel, Severity
 
@@ -17,10 +17,10 @@ ANYTHING = frozenset({"*"})
     types=ANYTHING,
     severity=Severity.HIGH,
     controls=("Pack: no silent pass",),
-    remediation="Report the crash; until it is mended, the resource counts as not checked by that rule.",
+    remediation="Report the crash; until it is fixed, the resource counts as not checked by that rule.",
 )
 def crashed(_resource: Resource, _options: Options) -> Verdicts:
-    """A rule that crashes has checked nothing, and says so."""
+    """Report rules that crash: they have checked nothing."""
     yield from ()
 
 
@@ -34,7 +34,7 @@ def crashed(_resource: Resource, _options: Options) -> Verdicts:
     ),
 )
 def waiver(_stack: Stack, _options: Options) -> Verdicts:
-    """Every waiver is complete, short-lived and needed."""
+    """Require waivers that are complete, short-lived and needed."""
     yield from ()
 
 
@@ -48,7 +48,7 @@ def waiver(_stack: Stack, _options: Options) -> Verdicts:
     level=EnforcementLevel.ADVISORY,
 )
 def unknown(_stack: Stack, _options: Options) -> Verdicts:
-    """What a preview cannot know is counted, not passed."""
+    """Count values that a preview cannot know, instead of passing them."""
     yield from ()
 
 

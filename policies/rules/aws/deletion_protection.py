@@ -1,4 +1,4 @@
-"""What keeps data refuses to be deleted by mistake."""
+"""Deletion protection of resources that store data."""
 
 from pulumi_policy import EnforcementLevel, Severity
 
@@ -36,6 +36,6 @@ STATEFUL = (
     level=EnforcementLevel.ADVISORY,
 )
 def unprotected(resource: Resource, _: Options) -> Verdicts:
-    """What keeps data refuses to be deleted by mistake."""
+    """Require the option protect on resources that store data."""
     if not resource.protect:
         yield Finding("the option protect", "not set", "set it to true")

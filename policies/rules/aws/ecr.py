@@ -23,7 +23,7 @@ ECR = Topic(
     url="https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-tag-mutability.html",
 )
 def mutability(resource: Resource, _: Options) -> Verdicts:
-    """A tag always names the same image."""
+    """Require immutable image tags."""
     value = resource["imageTagMutability"]
     if not (value.text() or "MUTABLE").startswith("IMMUTABLE"):
         yield expected(value, "'IMMUTABLE'")
@@ -38,7 +38,7 @@ def mutability(resource: Resource, _: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-scanning.html",
 )
 def scan(resource: Resource, _: Options) -> Verdicts:
-    """Every image is scanned when it is pushed."""
+    """Require a vulnerability scan of every image on push."""
     yield from must_be_true(resource.at("imageScanningConfiguration.scanOnPush"))
 
 
@@ -51,7 +51,7 @@ def scan(resource: Resource, _: Options) -> Verdicts:
     level=EnforcementLevel.ADVISORY,
 )
 def encryption(resource: Resource, _: Options) -> Verdicts:
-    """Images are encrypted with a KMS key."""
+    """Require encryption of container images with a KMS key."""
     values = resource["encryptionConfigurations"]
     if not any((item["encryptionType"].text() or "").startswith("KMS") for item in values.items()):
         yield expected(values, "[{encryptionType: 'KMS'}]")
@@ -65,7 +65,7 @@ def encryption(resource: Resource, _: Options) -> Verdicts:
     remediation="Name the accounts that pull the images.",
 )
 def any_principal(resource: Resource, _: Options) -> Verdicts:
-    """No repository is open to everybody."""
+    """Refuse repository policies that allow access to everybody."""
     remedy = "name the accounts that pull the images"
     yield from open_to_everybody(resource["policy"], remedy)
 
@@ -78,7 +78,7 @@ def any_principal(resource: Resource, _: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html",
 )
 def lifecycle(stack: Stack, _: Options) -> Verdicts:
-    """Every repository forgets images that nobody needs."""
+    """Require a lifecycle policy for every ECR repository."""
     policies = stack.of(("aws:ecr/lifecyclePolicy:LifecyclePolicy",))
     reached = {urn for policy in policies for urn in policy.reached}
     names = {policy["repository"].text() for policy in policies if policy["repository"].known}

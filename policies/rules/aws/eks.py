@@ -36,7 +36,7 @@ LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
     url="https://docs.aws.amazon.com/eks/latest/userguide/control-plane-logs.html",
 )
 def logs(resource: Resource, _: Options) -> Verdicts:
-    """The control plane writes all five kinds of logs."""
+    """Require all five kinds of control plane logs."""
     enabled = resource["enabledClusterLogTypes"]
     if set(LOGS) - {item.text() for item in enabled.items()}:
         yield expected(enabled, str(list(LOGS)))
@@ -51,7 +51,7 @@ def logs(resource: Resource, _: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/eks/latest/userguide/cluster-endpoint.html",
 )
 def endpoint(resource: Resource, _: Options) -> Verdicts:
-    """The API is private, or its public endpoint answers to listed networks only."""
+    """Require a private Kubernetes API, or a public endpoint that is limited to listed networks."""
     if resource.at("vpcConfig.endpointPublicAccess").flag() is False:
         return
     networks = resource.at("vpcConfig.publicAccessCidrs")
@@ -76,7 +76,7 @@ def _not_world(value: Value) -> Verdicts:
     url="https://docs.aws.amazon.com/eks/latest/userguide/cluster-endpoint.html",
 )
 def private_endpoint(resource: Resource, _: Options) -> Verdicts:
-    """The API has a private endpoint."""
+    """Require a private endpoint for the Kubernetes API."""
     yield from must_be_true(resource.at("vpcConfig.endpointPrivateAccess"))
 
 
@@ -89,7 +89,7 @@ def private_endpoint(resource: Resource, _: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/eks/latest/userguide/envelope-encryption.html",
 )
 def secrets(resource: Resource, _: Options) -> Verdicts:
-    """Kubernetes Secrets are encrypted with a KMS key."""
+    """Require encryption of Kubernetes Secrets with a KMS key."""
     resources = resource.at("encryptionConfig.resources")
     if "secrets" not in resources.texts():
         yield expected(resources, "['secrets'], with a key in encryptionConfig.provider.keyArn")
@@ -116,7 +116,7 @@ def secrets(resource: Resource, _: Options) -> Verdicts:
     },
 )
 def version(resource: Resource, options: Options) -> Verdicts:
-    """The cluster runs a version in standard support."""
+    """Require a Kubernetes version in standard support."""
     value, accepted = resource["version"], options["versions"] or supported(utc_day())
     if value.text() not in accepted:
         yield expected(value, " or ".join(accepted) or "a version in standard support")
@@ -131,7 +131,7 @@ def version(resource: Resource, options: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html",
 )
 def access(resource: Resource, _: Options) -> Verdicts:
-    """Access is by entries alone, and the creator of the cluster gets none by itself."""
+    """Require access entries as the only access, and no automatic admin rights for the cluster's creator."""
     mode = resource.at("accessConfig.authenticationMode")
     if mode.text() != "API":
         yield expected(mode, "'API'")
@@ -147,7 +147,7 @@ def access(resource: Resource, _: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/eks/latest/APIReference/API_RemoteAccessConfig.html",
 )
 def node_ssh(resource: Resource, _: Options) -> Verdicts:
-    """Nodes do not answer SSH from anywhere."""
+    """Refuse SSH access to nodes from every address."""
     access = resource["remoteAccess"]
     groups = access["sourceSecurityGroupIds"]
     if not access["ec2SshKey"].absent and not groups.items():

@@ -56,7 +56,7 @@ def _each_allowed(resource: Resource, check: Callable[[Statement], Verdicts]) ->
     remediation="Name the actions; `*` and `service:*` grow with everything that AWS adds.",
 )
 def wildcard_action(resource: Resource, _: Options) -> Verdicts:
-    """No policy allows all actions, or all of a service."""
+    """Refuse IAM policies that allow every action, or every action of a service."""
     yield from _each_allowed(resource, _wildcards)
 
 
@@ -127,7 +127,7 @@ _LIST_ONLY = (
     },
 )
 def wildcard_resource(resource: Resource, options: Options) -> Verdicts:
-    """No policy allows an action on every resource that could name its resources."""
+    """Refuse IAM policies that allow an action on every resource although it supports resource names."""
     patterns = [str(pattern).lower() for pattern in options["unrestrictable"]]
 
     def check(found: Statement) -> Verdicts:
@@ -160,7 +160,7 @@ def wildcard_resource(resource: Resource, options: Options) -> Verdicts:
     remediation="Attach a policy that names what is needed.",
 )
 def administrator(resource: Resource, _: Options) -> Verdicts:
-    """Nobody is given AdministratorAccess."""
+    """Refuse attachments of AdministratorAccess."""
     yield from check_each(
         resource["managedPolicyArns"].items() if resource.type == ROLE else [resource["policyArn"]],
         _administrates,
@@ -180,7 +180,7 @@ def _administrates(policy: Value) -> Verdicts:
     remediation="Attach the policy to a role or a group.",
 )
 def on_user(resource: Resource, _: Options) -> Verdicts:
-    """Permissions belong to roles and groups, not to users."""
+    """Require permissions on roles and groups instead of users."""
     yield disallowed(resource["user"], "attach the policy to a role or a group")
 
 
@@ -193,7 +193,7 @@ def on_user(resource: Resource, _: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create_for-idp_oidc.html",
 )
 def trust(resource: Resource, _: Options) -> Verdicts:
-    """No role trusts everybody, nor everybody of a federation or an account."""
+    """Refuse roles that trust everybody, or every member of a federation or an account."""
     yield from check_each_statement(resource["assumeRolePolicy"], _trust)
 
 

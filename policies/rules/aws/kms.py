@@ -32,7 +32,7 @@ POLICIES = (
     url="https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html",
 )
 def rotation(resource: Resource, _: Options) -> Verdicts:
-    """A symmetric KMS key is rotated every year, unless its store is one's own, where KMS cannot."""
+    """Require yearly rotation of symmetric KMS keys, except in custom key stores, where KMS cannot rotate."""
     spec = resource["customerMasterKeySpec"].text() or "SYMMETRIC_DEFAULT"
     usage = resource["keyUsage"].text() or "ENCRYPT_DECRYPT"
     symmetric = spec == "SYMMETRIC_DEFAULT" and usage == "ENCRYPT_DECRYPT"
@@ -49,6 +49,6 @@ def rotation(resource: Resource, _: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/kms/latest/developerguide/key-policies.html",
 )
 def key_principals(resource: Resource, _: Options) -> Verdicts:
-    """No key policy lets everybody use a key."""
+    """Refuse key policies that allow access to everybody."""
     remedy = "name the account or roles that use the key"
     yield from open_to_everybody(resource["policy"], remedy)

@@ -28,7 +28,7 @@ def _copy(resource: Resource) -> bool:
     url="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Overview.Encryption.html",
 )
 def encryption(resource: Resource, _: Options) -> Verdicts:
-    """The storage of a database is encrypted."""
+    """Require encrypted storage for databases."""
     if not (resource.type == INSTANCE and _copy(resource)):
         yield from must_be_true(resource["storageEncrypted"])
 
@@ -41,7 +41,7 @@ def encryption(resource: Resource, _: Options) -> Verdicts:
     remediation="Set publiclyAccessible to false.",
 )
 def public(resource: Resource, _: Options) -> Verdicts:
-    """No database has a public address."""
+    """Refuse public addresses for databases."""
     yield from must_not_be_true(resource["publiclyAccessible"])  # absent: false
 
 
@@ -60,7 +60,7 @@ def public(resource: Resource, _: Options) -> Verdicts:
     },
 )
 def backup(resource: Resource, options: Options) -> Verdicts:
-    """A database is backed up for as many days as the policy configuration asks for."""
+    """Require automated backups for the days that the policy configuration sets."""
     value = resource["backupRetentionPeriod"]  # absent: 0 for an instance, 1 for a cluster
     if (value.number() or 0) < options["days"] and not _copy(resource):
         yield expected(value, f"{options['days']} or more")
@@ -75,7 +75,7 @@ def backup(resource: Resource, options: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.MultiAZ.html",
 )
 def multi_az(resource: Resource, _: Options) -> Verdicts:
-    """A database survives the loss of a zone."""
+    """Require databases in more than one availability zone."""
     if not _copy(resource):
         yield from must_be_true(resource["multiAz"])
 
@@ -88,7 +88,7 @@ def multi_az(resource: Resource, _: Options) -> Verdicts:
     remediation="Set deletionProtection to true.",
 )
 def deletion(resource: Resource, _: Options) -> Verdicts:
-    """A database refuses to be deleted."""
+    """Require deletion protection for databases."""
     yield from must_be_true(resource["deletionProtection"])
 
 
@@ -100,7 +100,7 @@ def deletion(resource: Resource, _: Options) -> Verdicts:
     remediation="Set skipFinalSnapshot to false and name the snapshot.",
 )
 def final_snapshot(resource: Resource, _: Options) -> Verdicts:
-    """A database that is deleted leaves a snapshot behind."""
+    """Require a final snapshot when a database is deleted."""
     value = resource["skipFinalSnapshot"]
     if value.flag() and not _copy(resource):
         yield expected(value, "false, with a finalSnapshotIdentifier")
@@ -114,7 +114,7 @@ def final_snapshot(resource: Resource, _: Options) -> Verdicts:
     remediation="Name the logs in enabledCloudwatchLogsExports: postgresql and upgrade for PostgreSQL.",
 )
 def logs(resource: Resource, _: Options) -> Verdicts:
-    """A database exports its logs."""
+    """Require databases to export their logs."""
     value = resource["enabledCloudwatchLogsExports"]
     if not value.items():
         yield expected(value, "the logs of the engine, such as ['postgresql', 'upgrade']")
@@ -129,7 +129,7 @@ def logs(resource: Resource, _: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html",
 )
 def parameters(resource: Resource, _: Options) -> Verdicts:
-    """A database has a parameter group of its own, which is where TLS is forced, or a default that does."""
+    """Require a parameter group that forces TLS: an own group, or a default group that does."""
     value = resource["parameterGroupName"]
     family = default_family(resource, value)
     # Oracle's TLS is an option: tls-hop-database looks for it.

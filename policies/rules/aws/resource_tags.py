@@ -35,7 +35,7 @@ TAGGABLE = frozenset(Path(__file__).with_name("taggable.txt").read_text().split(
     },
 )
 def tags(resource: Resource, options: Options) -> Verdicts:
-    """Every AWS resource that can be tagged says whose it is."""
+    """Require ownership tags on every AWS resource that supports tags."""
     own = resource["tags"]
     present = set(own.entries()) | set(resource.settings["defaultTags"].json()["tags"].entries())
     yield from missing_keys(own, present, options["keys"])

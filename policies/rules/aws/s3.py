@@ -19,7 +19,7 @@ from policies.model.property_values import Value
 )
 @each_bucket
 def logging(bucket: Bucket) -> Verdicts:
-    """Every bucket that takes no logs itself logs who reads and writes it."""
+    """Require access logs for every bucket that receives no logs."""
     if not bucket.logs and not bucket.values("Logging", "targetBucket", "loggings"):
         yield from bucket.missing("Logging", "access logging", "add an aws.s3.BucketLogging")
 
@@ -33,7 +33,7 @@ def logging(bucket: Bucket) -> Verdicts:
 )
 @each_bucket
 def encryption(bucket: Bucket) -> Verdicts:
-    """Every bucket says how it encrypts its objects."""
+    """Require a declared encryption for every bucket."""
     if not _algorithms(bucket):
         remedy = "add an aws.s3.BucketServerSideEncryptionConfiguration"
         yield from bucket.missing("ServerSideEncryptionConfiguration", "encryption", remedy)
@@ -56,7 +56,7 @@ def _algorithms(bucket: Bucket) -> list[Value]:
 )
 @each_bucket
 def kms(bucket: Bucket) -> Verdicts:
-    """Every bucket that takes no logs is encrypted with a KMS key."""
+    """Require encryption with a KMS key for every bucket that receives no logs."""
     for value in _algorithms(bucket):
         if not bucket.logs and value.text() not in ("aws:kms", "aws:kms:dsse"):
             yield bucket.expected(value, "'aws:kms'")
@@ -71,7 +71,7 @@ def kms(bucket: Bucket) -> Verdicts:
 )
 @each_bucket
 def versioning(bucket: Bucket) -> Verdicts:
-    """Every bucket keeps the versions that are overwritten or deleted."""
+    """Require versioning for every bucket."""
     values = bucket.values("Versioning", "versioningConfiguration.status", "")
     own = bucket.resource.at("versioning.enabled")
     if not own.absent:
@@ -94,7 +94,7 @@ def versioning(bucket: Bucket) -> Verdicts:
 )
 @each_bucket
 def object_lock(bucket: Bucket) -> Verdicts:
-    """Every bucket that takes no logs can lock its objects against deletion."""
+    """Require object lock for every bucket that receives no logs."""
     locks = bucket.values("ObjectLockConfiguration", "", "objectLockConfiguration")
     if not bucket.logs and not locks and bucket.resource["objectLockEnabled"].flag() is not True:
         yield from bucket.missing("ObjectLockConfiguration", "object lock", "set objectLockEnabled to true")
@@ -110,7 +110,7 @@ def object_lock(bucket: Bucket) -> Verdicts:
 )
 @each_bucket
 def replication(bucket: Bucket) -> Verdicts:
-    """Every bucket that is neither a replica nor takes logs is replicated."""
+    """Require replication for every bucket that is no replica and receives no logs."""
     replicas = bucket.values("ReplicationConfig", "rules", "replicationConfiguration")
     if not (bucket.logs or bucket.replica or replicas):
         yield from bucket.missing("ReplicationConfig", "replication", "add an aws.s3.BucketReplicationConfig")
@@ -125,7 +125,7 @@ def replication(bucket: Bucket) -> Verdicts:
 )
 @each_bucket
 def lifecycle(bucket: Bucket) -> Verdicts:
-    """Every bucket says how long it keeps what it holds."""
+    """Require a lifecycle for every bucket."""
     if not _lifecycle(bucket):
         yield from bucket.missing(
             "LifecycleConfiguration", "a lifecycle", "add an aws.s3.BucketLifecycleConfiguration"
@@ -150,7 +150,7 @@ def _lifecycle(bucket: Bucket) -> list[Value]:
 )
 @each_bucket
 def incomplete_uploads(bucket: Bucket) -> Verdicts:
-    """Every bucket with a lifecycle drops uploads that were never finished."""
+    """Require the removal of incomplete uploads in every bucket that has a lifecycle."""
     rules = _lifecycle(bucket)
     if rules and not any(_aborts(rule) for rule in rules):
         yield from bucket.missing(

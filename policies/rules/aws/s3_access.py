@@ -27,7 +27,7 @@ from policies.model.property_values import Value
 )
 @each_bucket
 def public_access_block(bucket: Bucket) -> Verdicts:
-    """Every bucket has a public access block of its own."""
+    """Require a public access block for every bucket."""
     if not bucket.parts.get("PublicAccessBlock"):
         yield from bucket.missing(
             "PublicAccessBlock", "a public access block", "add an aws.s3.BucketPublicAccessBlock"
@@ -50,17 +50,20 @@ def _block_rule(name: str, setting: str, control: str, description: str) -> Rule
 
 
 public_acls = _block_rule(
-    "public-acls-accepted", "blockPublicAcls", "CKV_AWS_53", "A bucket refuses new public ACLs."
+    "public-acls-accepted", "blockPublicAcls", "CKV_AWS_53", "Require buckets to refuse new public ACLs."
 )
 
 
 public_policy = _block_rule(
-    "public-policy-accepted", "blockPublicPolicy", "CKV_AWS_54", "A bucket refuses public policies."
+    "public-policy-accepted", "blockPublicPolicy", "CKV_AWS_54", "Require buckets to refuse public policies."
 )
 
 
 ignored_acls = _block_rule(
-    "public-acls-honoured", "ignorePublicAcls", "CKV_AWS_55", "A bucket ignores public ACLs that it has."
+    "public-acls-honoured",
+    "ignorePublicAcls",
+    "CKV_AWS_55",
+    "Require buckets to ignore existing public ACLs.",
 )
 
 
@@ -68,12 +71,12 @@ restricted = _block_rule(
     "public-buckets-unrestricted",
     "restrictPublicBuckets",
     "CKV_AWS_56",
-    "A bucket with a public policy serves its own account only.",
+    "Require buckets with a public policy to serve their own account only.",
 )
 
 
 def _acl_rule(
-    name: str, values: tuple[str, ...], permissions: tuple[str, ...], control: str, what: str
+    name: str, values: tuple[str, ...], permissions: tuple[str, ...], control: str, verb: str
 ) -> Rule:
     groups = ("/global/AllUsers", "/global/AuthenticatedUsers")
 
@@ -89,7 +92,7 @@ def _acl_rule(
         grants = [*resource.at("accessControlPolicy.grants").items(), *resource["grants"].items()]
         yield from check_each(grants, grant)
 
-    check.__doc__ = f"No ACL lets the world {what} a bucket."
+    check.__doc__ = f"Refuse ACLs that let everybody {verb} a bucket."
     return S3.rule(
         f"s3-acl-public-{name}",
         types=(*BUCKETS, *part_types("Acl")),
@@ -123,7 +126,7 @@ acl_write = _acl_rule(
 )
 @each_bucket
 def acls_enabled(bucket: Bucket) -> Verdicts:
-    """Only policies decide about a bucket: ACLs are switched off."""
+    """Require buckets without ACLs, so that only policies grant access."""
     values = bucket.values("OwnershipControls", "rule.objectOwnership", "")
     # A bucket without ownership controls has ACLs off since April 2023.
     for value in values:
@@ -143,7 +146,7 @@ def acls_enabled(bucket: Bucket) -> Verdicts:
     ),
 )
 def any_principal(resource: Resource, _: Options) -> Verdicts:
-    """No bucket policy allows something to everybody."""
+    """Refuse bucket policies that allow access to everybody."""
     remedy = "name the principals, or add a condition that narrows them"
     yield from open_to_everybody(resource["policy"], remedy)
 
@@ -156,7 +159,7 @@ def any_principal(resource: Resource, _: Options) -> Verdicts:
     remediation="Add a condition, or name actions: such a policy shuts out even those who could mend it.",
 )
 def lockout(resource: Resource, _: Options) -> Verdicts:
-    """No bucket policy denies everything to everybody."""
+    """Refuse bucket policies that deny every action to everybody."""
     yield from check_each_statement(resource["policy"], _locks_out)
 
 
@@ -174,6 +177,6 @@ def _locks_out(found: Statement) -> Verdicts:
 )
 @each_bucket
 def policy_missing(bucket: Bucket) -> Verdicts:
-    """Every bucket has a policy, in which plain HTTP and old TLS are denied."""
+    """Require a policy for every bucket, which can then deny plain HTTP and old TLS versions."""
     if not bucket.values("Policy", "policy", "policy"):
         yield from bucket.missing("Policy", "a policy", "add an aws.s3.BucketPolicy")

@@ -117,7 +117,7 @@ def _port_rule(port: int, name: str, control: str, wanted: str) -> Rule:
     def check(resource: Resource, _: Options) -> Verdicts:
         yield from _judge(resource, True, (port,), wanted)
 
-    check.__doc__ = f"Port {port} ({name.upper()}) is not open to the world."
+    check.__doc__ = f"Refuse ingress from the internet on port {port} ({name.upper()})."
     return SECURITY_GROUPS.rule(
         f"security-group-{name}-open-to-world",
         types=RULES,
@@ -140,7 +140,7 @@ http = _port_rule(80, "http", "CKV_AWS_260", "open port 443 instead, or remove t
     remediation="Name the protocol and the ports that are meant; -1 opens all of them.",
 )
 def everything(resource: Resource, _: Options) -> Verdicts:
-    """No rule lets the world in on all ports."""
+    """Refuse ingress rules that open every port to the internet."""
     yield from _judge(resource, True, None, "name a protocol and ports, or the networks that are meant")
     for opening in openings(resource):
         if opening.ingress:
@@ -186,7 +186,7 @@ def _is_port_list(value: object) -> bool:
     },
 )
 def other_ports(resource: Resource, options: Options) -> Verdicts:
-    """Only the listed ports are open to the world."""
+    """Refuse ingress from the internet on ports that the policy configuration does not list."""
     allowed = {int(port) for port in options["ports"]}
     for opening in openings(resource):
         if not opening.ingress:
@@ -222,7 +222,7 @@ def _within(opening: Opening, allowed: set[int]) -> bool:
     level=EnforcementLevel.ADVISORY,
 )
 def egress(resource: Resource, _: Options) -> Verdicts:
-    """No rule lets everything out to the whole internet."""
+    """Refuse egress rules that open every port to the internet."""
     yield from _judge(resource, False, None, "name the protocol and ports that are needed")
 
 
@@ -234,7 +234,7 @@ def egress(resource: Resource, _: Options) -> Verdicts:
     remediation="Say in `description` who reaches what, and why.",
 )
 def description(resource: Resource, _: Options) -> Verdicts:
-    """Every security group and every rule says what it is for."""
+    """Require a description on every security group and every rule."""
     if resource.type == GROUP:
         yield from check_each([resource["description"]], _group_described)
         rules = _elements(resource["ingress"], resource["egress"])
@@ -265,7 +265,7 @@ def _described(value: Value) -> Verdicts:
     remediation="List networks; a rule that names this prefix list would be open to the world.",
 )
 def prefix_list(resource: Resource, _: Options) -> Verdicts:
-    """No prefix list contains the whole internet."""
+    """Refuse prefix lists that contain the whole internet."""
     entries = [item["cidr"] for item in resource["entries"].items()] or [resource["cidr"]]
     yield from check_each(entries, _not_world)
 

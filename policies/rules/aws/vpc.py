@@ -38,7 +38,7 @@ def _without(stack: Stack, kinds: Iterable[str], what: str, remedy: str) -> Verd
     url="https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs.html",
 )
 def flow_logs(stack: Stack, _: Options) -> Verdicts:
-    """Every VPC records its traffic."""
+    """Require flow logs for every VPC."""
     yield from _without(stack, ("aws:ec2/flowLog:FlowLog",), "flow logs", "add an aws.ec2.FlowLog")
 
 
@@ -50,7 +50,7 @@ def flow_logs(stack: Stack, _: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html",
 )
 def default_group(stack: Stack, _: Options) -> Verdicts:
-    """The default security group of every VPC is taken over, so that it can be closed."""
+    """Require the default security group of every VPC in the stack, so that it can be closed."""
     yield from _without(
         stack,
         (DEFAULT_SECURITY_GROUP,),
@@ -68,7 +68,7 @@ def default_group(stack: Stack, _: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html",
 )
 def default_group_open(resource: Resource, _: Options) -> Verdicts:
-    """The default security group lets nothing in or out."""
+    """Refuse rules in the default security group."""
 
     def check(rules: Value) -> Verdicts:
         if rules.items():
@@ -86,5 +86,5 @@ def default_group_open(resource: Resource, _: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/vpc/latest/userguide/subnet-public-ip.html",
 )
 def public_addresses(resource: Resource, _: Options) -> Verdicts:
-    """No subnet gives a public address to whatever starts in it."""
+    """Refuse subnets that assign public addresses automatically."""
     yield from must_not_be_true(resource["mapPublicIpOnLaunch"])

@@ -29,7 +29,7 @@ from policies.model.cloudflare_zones import RECORDS
     },
 )
 def proxied(resource: Resource, options: Options) -> Verdicts:
-    """A record of an origin is proxied."""
+    """Require the Cloudflare proxy for records of origins."""
     if resource["type"].text() not in ("A", "AAAA", "CNAME") or (resource["name"].text() or "").startswith(
         "_"
     ):
@@ -51,7 +51,7 @@ def proxied(resource: Resource, options: Options) -> Verdicts:
     url="https://developers.cloudflare.com/dns/manage-dns-records/reference/wildcard-dns-records/",
 )
 def wildcard(resource: Resource, _: Options) -> Verdicts:
-    """No record sends every name of a zone to an origin."""
+    """Refuse wildcard records that point to an origin."""
     name = resource["name"]
     addressed = resource["type"].text() in ("A", "AAAA", "CNAME")
     if addressed and ((name.text() or "") == "*" or (name.text() or "").startswith("*.")):
@@ -81,7 +81,7 @@ def wildcard(resource: Resource, _: Options) -> Verdicts:
     },
 )
 def unexplained(resource: Resource, options: Options) -> Verdicts:
-    """Every record says in a comment what it is for, and by tags whose it is where they are asked for."""
+    """Require a comment on every DNS record, and the tags that the policy configuration lists."""
     comment = resource["comment"]
     if not (comment.text() or "").strip():
         yield expected(comment, "a sentence on what the record is for")

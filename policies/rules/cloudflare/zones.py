@@ -87,21 +87,21 @@ ssl = _setting_rule(
     _BY_NAME["ssl"],
     Severity.CRITICAL,
     "CIS Cloudflare 1.1",
-    "Cloudflare checks the certificate of the origin.",
+    "Require Cloudflare to verify the certificate of the origin.",
 )
 https = _setting_rule(
     "plain-http-served",
     _BY_NAME["always_use_https"],
     Severity.HIGH,
     "CIS Cloudflare 1.3",
-    "A zone sends visitors from HTTP to HTTPS.",
+    "Require the redirect from HTTP to HTTPS for every zone.",
 )
 hsts = _setting_rule(
     "hsts-missing",
     _BY_NAME["security_header"],
     Severity.MEDIUM,
     "CIS Cloudflare 1.4",
-    "A zone tells browsers to come by HTTPS only, for at least half a year.",
+    "Require HSTS of at least half a year for every zone.",
 )
 
 
@@ -113,7 +113,7 @@ hsts = _setting_rule(
     remediation="Declare a cloudflare.ZoneSetting for it: without one the zone has Cloudflare's default.",
 )
 def zone_settings(stack: Stack, _: Options) -> Verdicts:
-    """A stack that declares a zone or settings of one declares all that decide about TLS."""
+    """Require every TLS setting of a zone in the stack that declares the zone or one of its settings."""
     zones = Zones(stack)
     found = DeclaredSettings(stack, zones)
     owners = {zones.of(resource): resource.urn for resource in reversed(stack.of((SETTING,)))}
@@ -140,7 +140,7 @@ def zone_settings(stack: Stack, _: Options) -> Verdicts:
     },
 )
 def owner(resource: Resource, options: Options) -> Verdicts:
-    """Zone-wide settings are declared by the one stack that owns the zone."""
+    """Allow zone-wide settings only in the stack that owns the zone."""
     if not options["owner"]:
         where = resource["settingId" if resource.type == SETTING else "zoneId"]
         shown = where.shown() if where.known else "unknown"
@@ -157,7 +157,7 @@ def owner(resource: Resource, options: Options) -> Verdicts:
     level=EnforcementLevel.ADVISORY,
 )
 def dnssec(stack: Stack, _: Options) -> Verdicts:
-    """A stack that owns a zone signs its records."""
+    """Require DNSSEC in the stack that owns a zone."""
     zones, signed = Zones(stack), stack.of((DNSSEC,))
     for resource in signed:
         yield from guarded(_status(resource), resource.urn)

@@ -85,7 +85,7 @@ def _measured(resource: Resource, query: Value) -> str:
     },
 )
 def required_monitors(stack: Stack, options: Options) -> Verdicts:
-    """Every monitor that the stack's policy configuration lists exists, with its tags, and measures that."""
+    """Require every monitor that the policy configuration lists, with its tags and its metric."""
     resources = stack.of((MONITOR, MONITOR_JSON, SYNTHETIC))
     tags = {str(tag) for tag in options["tags"]}
     for word in options["monitors"]:
@@ -135,7 +135,7 @@ def _answers(resource: Resource, word: str, tags: set[str], pattern: str) -> Ite
     },
 )
 def slo(stack: Stack, options: Options) -> Verdicts:
-    """A stack whose policy configuration asks for it has a service level objective of its service."""
+    """Require a service level objective where the policy configuration asks for one."""
     if not options["required"]:
         return
     tags = {str(tag) for tag in options["tags"]}
@@ -171,7 +171,7 @@ WATCHED = tuple(
     ),
 )
 def uncovered(stack: Stack, _: Options) -> Verdicts:
-    """Every Deployment is covered by at least one monitor of the stack."""
+    """Require at least one monitor of the stack for every Deployment and StatefulSet."""
     words: set[str] = set()
     unknown = ""
     for resource in stack.of((MONITOR, MONITOR_JSON)):

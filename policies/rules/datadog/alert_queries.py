@@ -36,7 +36,7 @@ def _unless_secret(found: Monitor, text: str) -> str:
     remediation="Write the query as aggregation(window):expression comparator threshold.",
 )
 def query_unreadable(resource: Resource, _: Options) -> Verdicts:
-    """The query of a monitor compares an expression with a threshold."""
+    """Require monitor queries that compare an expression with a threshold."""
     found = monitor(resource)
     if found.compared:
         try:
@@ -56,7 +56,7 @@ def query_unreadable(resource: Resource, _: Options) -> Verdicts:
     remediation="Make thresholds.critical equal to the query's, and put the warning before it.",
 )
 def threshold_mismatch(resource: Resource, _: Options) -> Verdicts:
-    """The thresholds of a monitor agree with its query."""
+    """Require monitor thresholds that agree with the query."""
     found = monitor(resource)
     query = found.parsed()
     if query is None:
@@ -108,7 +108,7 @@ def _order(found: Monitor, query: Query) -> Verdicts:
     },
 )
 def window_too_long(resource: Resource, options: Options) -> Verdicts:
-    """A monitor looks back no longer than it may."""
+    """Limit the evaluation window of monitor queries."""
     found = monitor(resource)
     query, name = found.parsed(), found.value["name"].text() or ""
     named = [minutes for word, minutes in options["byName"].items() if is_named(name, word)]

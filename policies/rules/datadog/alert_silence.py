@@ -28,7 +28,7 @@ from policies.model.property_values import Value
     remediation="Set notifyNoData (with noDataTimeframe at least twice the window) or onMissingData.",
 )
 def no_data(resource: Resource, _: Options) -> Verdicts:
-    """A monitor says what happens when what it measures stops coming."""
+    """Require a decision on missing data for every monitor."""
     found = monitor(resource)
     if COUNT.search(found.query.text() or ""):
         return  # what is not there counts as 0, which is compared like any other number
@@ -52,7 +52,7 @@ def no_data(resource: Resource, _: Options) -> Verdicts:
     remediation="Publish the monitor: a draft notifies nobody.",
 )
 def draft(resource: Resource, _: Options) -> Verdicts:
-    """No monitor is a draft."""
+    """Refuse monitors in draft status."""
     found = monitor(resource)
     status = found.value["draft_status" if found.json else "draftStatus"]
     if status.text() == "draft":
@@ -68,7 +68,7 @@ def draft(resource: Resource, _: Options) -> Verdicts:
     remediation="Give the downtime an end, and a monitor or tags narrower than everything.",
 )
 def muted(resource: Resource, _: Options) -> Verdicts:
-    """No downtime mutes monitors without an end."""
+    """Require an end for every downtime that mutes monitors once."""
     if resource.type.endswith(":Downtime"):
         end, once = resource["end"], resource["recurrence"].absent
         end = resource["endDate"] if end.absent else end
@@ -87,7 +87,7 @@ def muted(resource: Resource, _: Options) -> Verdicts:
     remediation="Remove `silenced`; announce work with a downtime that ends.",
 )
 def silenced(resource: Resource, _: Options) -> Verdicts:
-    """No monitor is declared muted."""
+    """Refuse monitors that are declared muted."""
     value: Value = monitor(resource).option("silenced")
     if value.entries():
         yield Finding(value.path, value.shown(), "remove it")

@@ -44,7 +44,7 @@ from policies.model.datadog_monitors import (
     },
 )
 def without_target(resource: Resource, options: Options) -> Verdicts:
-    """An alert reaches somebody, through a handle that exists for the environment."""
+    """Require a notification handle that exists for the environment in every monitor message."""
     message = monitor(resource).value["message"]
     told = handles(message.text() or "")
     existing = [str(pattern) for pattern in options["targets"]]
@@ -81,7 +81,7 @@ def without_target(resource: Resource, options: Options) -> Verdicts:
     },
 )
 def warning_pages(resource: Resource, options: Options) -> Verdicts:
-    """Nobody is woken by a warning, nor by a monitor that is not critical."""
+    """Refuse pagers in warnings and in monitors that are not critical."""
     found = monitor(resource)
     message = found.value["message"]
     text = message.text() or ""
@@ -107,7 +107,7 @@ def warning_pages(resource: Resource, options: Options) -> Verdicts:
     remediation="Set priority 1 or 2 on every monitor tagged severity:critical.",
 )
 def without_priority(resource: Resource, _: Options) -> Verdicts:
-    """A critical monitor has a priority that says so."""
+    """Require priority 1 or 2 on monitors tagged severity:critical."""
     found = monitor(resource)
     priority = found.option_priority
     if "severity:critical" in found.tags and str(priority.get()) not in ("1", "2"):
@@ -130,7 +130,7 @@ def without_priority(resource: Resource, _: Options) -> Verdicts:
     },
 )
 def without_runbook(resource: Resource, options: Options) -> Verdicts:
-    """The message of a monitor links its runbook."""
+    """Require a link to the runbook in every monitor message."""
     message = monitor(resource).value["message"]
     if not re.search(options["pattern"], message.text() or ""):
         yield Finding(
@@ -153,7 +153,7 @@ def without_runbook(resource: Resource, options: Options) -> Verdicts:
     },
 )
 def tags_missing(resource: Resource, options: Options) -> Verdicts:
-    """A monitor says by tags whose it is and how bad its alert is."""
+    """Require tags for environment, service, team and severity on every monitor."""
     found = monitor(resource)
     given = {tag.partition(":")[0] for tag in found.tags if tag.partition(":")[2]}
     missing = [str(key) for key in options["keys"] if key not in given]
@@ -172,7 +172,7 @@ def tags_missing(resource: Resource, options: Options) -> Verdicts:
     remediation="Set renotifyInterval, so that an alert nobody took is sent again.",
 )
 def not_renotified(resource: Resource, _: Options) -> Verdicts:
-    """A critical monitor sends its alert again while nobody resolves it."""
+    """Require a renotification interval on critical monitors."""
     found = monitor(resource)
     interval = found.option("renotifyInterval")
     if found.critical and not interval.number():

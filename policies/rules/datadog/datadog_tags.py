@@ -21,7 +21,7 @@ from policies.model.tag_checks import missing_keys, required_keys
     options={"keys": required_keys(["env", "service", "team"], "Tags that every objective and test has.")},
 )
 def datadog_tags(resource: Resource, options: Options) -> Verdicts:
-    """Every Datadog objective and synthetic test says by tags whose it is."""
+    """Require ownership tags on Datadog service level objectives and synthetic tests."""
     own = resource["tags"]
     present = {tag.partition(":")[0] for tag in own.texts() if tag.partition(":")[2]}
     yield from missing_keys(own, present, options["keys"], ":…")

@@ -52,12 +52,20 @@ def _resource_rule(name: str, place: str, example: str, control: str, descriptio
 
 
 cpu_request = _resource_rule(
-    "workload-cpu-request-missing", "requests.cpu", "100m", "CKV_K8S_10", "Every container requests CPU."
+    "workload-cpu-request-missing",
+    "requests.cpu",
+    "100m",
+    "CKV_K8S_10",
+    "Require a CPU request for every container.",
 )
 
 
 cpu_limit = _resource_rule(
-    "workload-cpu-limit-missing", "limits.cpu", "200m", "CKV_K8S_11", "Every container has a CPU limit."
+    "workload-cpu-limit-missing",
+    "limits.cpu",
+    "200m",
+    "CKV_K8S_11",
+    "Require a CPU limit for every container.",
 )
 
 
@@ -66,7 +74,7 @@ memory_request = _resource_rule(
     "requests.memory",
     "256Mi",
     "CKV_K8S_12",
-    "Every container requests memory.",
+    "Require a memory request for every container.",
 )
 
 
@@ -75,7 +83,7 @@ memory_limit = _resource_rule(
     "limits.memory",
     "512Mi",
     "CKV_K8S_13",
-    "Every container has a memory limit.",
+    "Require a memory limit for every container.",
 )
 
 
@@ -88,7 +96,7 @@ memory_limit = _resource_rule(
     remediation="Lower the request or raise the limit; Kubernetes refuses a request above its limit.",
 )
 def request_within_limit(resource: Resource, _: Options) -> Verdicts:
-    """No pod or container requests more than its limit."""
+    """Refuse requests above the limit of a pod or container."""
 
     def check(resources: Value) -> Verdicts:
         limits = resources["limits"]
@@ -133,7 +141,7 @@ def _ceiling(default: str) -> Option:
     options={"cpu": _ceiling("4"), "memory": _ceiling("8Gi")},
 )
 def limit_within_ceiling(resource: Resource, options: Options) -> Verdicts:
-    """No limit of a pod or container is above the ceiling that the stack's policy configuration sets."""
+    """Refuse pod and container limits above the ceiling in the policy configuration."""
 
     def check(resources: Value) -> Verdicts:
         def below(name: str) -> Verdicts:

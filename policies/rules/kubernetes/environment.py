@@ -27,7 +27,7 @@ from policies.model.property_values import Value
     remediation="Keep one of the entries; with server-side apply Kubernetes keeps an arbitrary one.",
 )
 def duplicate_env(resource: Resource, _: Options) -> Verdicts:
-    """No container sets an environment variable twice."""
+    """Refuse environment variables that a container sets twice."""
 
     def check(_: Pod, container: Container) -> Verdicts:
         seen: set[str] = set()
@@ -76,7 +76,7 @@ def _is_secret(name: str, value: Value) -> bool:
     ),
 )
 def secret_in_env(resource: Resource, _: Options) -> Verdicts:
-    """No secret stands as plain text in an environment variable."""
+    """Refuse plain-text secrets in environment variables."""
 
     def check(_: Pod, container: Container) -> Verdicts:
         def variable(item: Value) -> Verdicts:
@@ -100,7 +100,7 @@ def secret_in_env(resource: Resource, _: Options) -> Verdicts:
     level=EnforcementLevel.ADVISORY,
 )
 def secret_as_env(resource: Resource, _: Options) -> Verdicts:
-    """Secrets reach a container as files, not as environment variables."""
+    """Require Secrets as mounted files instead of environment variables."""
 
     def check(_: Pod, container: Container) -> Verdicts:
         for field, place in (("env", "valueFrom.secretKeyRef"), ("envFrom", "secretRef")):

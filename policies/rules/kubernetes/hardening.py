@@ -33,7 +33,7 @@ from policies.model.property_values import Value
     ),
 )
 def token_mounted(resource: Resource, _: Options) -> Verdicts:
-    """A pod does not get a token for the cluster's API that it did not ask for."""
+    """Refuse API tokens in pods that did not ask for one."""
     for pod in pods(resource):
         yield from check_each([pod.spec["automountServiceAccountToken"]], must_be_false)
 
@@ -49,7 +49,7 @@ def token_mounted(resource: Resource, _: Options) -> Verdicts:
     ),
 )
 def read_only_root(resource: Resource, _: Options) -> Verdicts:
-    """No container can write to its root file system."""
+    """Require a read-only root file system for every container."""
 
     def check(pod: Pod, container: Container) -> Verdicts:
         if not pod.windows:
@@ -67,7 +67,7 @@ def read_only_root(resource: Resource, _: Options) -> Verdicts:
     remediation="Give the pod or each of its containers a securityContext.",
 )
 def security_context(resource: Resource, _: Options) -> Verdicts:
-    """Every container has a security context, its own or its pod's."""
+    """Require a security context for every container, set there or on its pod."""
 
     def check(pod: Pod, container: Container) -> Verdicts:
         own = container.value["securityContext"]
@@ -95,7 +95,7 @@ def security_context(resource: Resource, _: Options) -> Verdicts:
     },
 )
 def low_user(resource: Resource, options: Options) -> Verdicts:
-    """Containers run under a user id that no user of the node has."""
+    """Require user ids that no user of the node has."""
 
     def check(pod: Pod, container: Container) -> Verdicts:
         own = container.value.at("securityContext.runAsUser")
@@ -118,7 +118,7 @@ _RUNTIME_SOCKET = re.compile(r"(docker|containerd|crio)\.sock$")
     remediation="Remove the volume: who reaches the container runtime's socket is root on the node.",
 )
 def docker_socket(resource: Resource, _: Options) -> Verdicts:
-    """No pod mounts the socket of the container runtime."""
+    """Refuse pods that mount the socket of the container runtime."""
 
     def check(volume: Value) -> Verdicts:
         path = volume.at("hostPath.path")
@@ -137,7 +137,7 @@ def docker_socket(resource: Resource, _: Options) -> Verdicts:
     remediation="Drop ALL capabilities, or at least NET_RAW, which lets a container forge packets.",
 )
 def net_raw(resource: Resource, _: Options) -> Verdicts:
-    """Every container drops the capability NET_RAW."""
+    """Require every container to drop the capability NET_RAW."""
 
     def check(pod: Pod, container: Container) -> Verdicts:
         drop = container.value.at("securityContext.capabilities.drop")

@@ -34,7 +34,7 @@ def tag_of(image: str) -> str:
     ),
 )
 def image_latest(resource: Resource, _: Options) -> Verdicts:
-    """Every image is pinned to a version or digest; `latest` and no tag are refused."""
+    """Require a version or digest for every image, and refuse the tag `latest`."""
 
     def check(_: Pod, container: Container) -> Verdicts:
         image = container.value["image"]
@@ -57,7 +57,7 @@ _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
     level=EnforcementLevel.ADVISORY,
 )
 def image_digest(resource: Resource, _: Options) -> Verdicts:
-    """Every image is named by its digest."""
+    """Require a digest for every image."""
 
     def check(_: Pod, container: Container) -> Verdicts:
         image = container.value["image"]
@@ -80,7 +80,7 @@ def image_digest(resource: Resource, _: Options) -> Verdicts:
     level=EnforcementLevel.ADVISORY,
 )
 def image_pull(resource: Resource, _: Options) -> Verdicts:
-    """Every image that is not named by digest is pulled again at each start."""
+    """Require a pull at every start for images without a digest."""
 
     def check(_: Pod, container: Container) -> Verdicts:
         policy = container.value["imagePullPolicy"]

@@ -46,7 +46,7 @@ LABELLED = frozenset(
     },
 )
 def labels(resource: Resource, options: Options) -> Verdicts:
-    """Every Kubernetes object says by labels what it belongs to."""
+    """Require ownership labels on every Kubernetes object."""
 
     def check(metadata: Value) -> Verdicts:
         own = metadata["labels"]

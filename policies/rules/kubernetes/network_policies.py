@@ -23,7 +23,7 @@ PORT = 80
     url="https://docs.aws.amazon.com/eks/latest/best-practices/identity-and-access-management.html",
 )
 def instance_metadata(resource: Resource, _: Options) -> Verdicts:
-    """No network policy lets pods reach the instance metadata, which hands out the node's credentials."""
+    """Refuse egress to the instance metadata service, which issues the credentials of the node."""
     for item in objects(resource):
         yield from check_each(item.value.at("spec.egress").items(), _rule)
 

@@ -74,7 +74,7 @@ _APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
     "Remove windowsOptions.hostProcess: such a container runs on the node itself.",
 )
 def host_process(pod: Pod) -> Iterator[Part]:
-    """No container is a process of its Windows node."""
+    """Refuse containers that run as host processes of a Windows node."""
     return parts(contexts(pod, "windowsOptions.hostProcess"), must_not_be_true)
 
 
@@ -88,7 +88,7 @@ def host_process(pod: Pod) -> Iterator[Part]:
     "CKV_K8S_19",
 )
 def host_namespace(pod: Pod) -> Iterator[Part]:
-    """No pod shares its node's network, processes or memory."""
+    """Refuse pods that share the network, processes or memory of their node."""
     return parts((pod.spec[name] for name in ("hostNetwork", "hostPID", "hostIPC")), must_not_be_true)
 
 
@@ -100,7 +100,7 @@ def host_namespace(pod: Pod) -> Iterator[Part]:
     "CKV_K8S_16",
 )
 def privileged(pod: Pod) -> Iterator[Part]:
-    """No container is privileged."""
+    """Refuse privileged containers."""
     return parts((value.at("securityContext.privileged") for value in pod.values()), must_not_be_true)
 
 
@@ -113,7 +113,7 @@ def privileged(pod: Pod) -> Iterator[Part]:
     "CKV_K8S_39",
 )
 def capability_added(pod: Pod) -> Iterator[Part]:
-    """No container adds a capability that runtimes do not give by default."""
+    """Refuse added capabilities that container runtimes do not grant by default."""
     yield from parts(added(pod), _default_capability)
 
 
@@ -130,7 +130,7 @@ def _default_capability(value: Value) -> Verdicts:
     "CKV_K8S_27",
 )
 def host_path(pod: Pod) -> Iterator[Part]:
-    """No pod mounts a folder of its node."""
+    """Refuse pods that mount a folder of their node."""
 
     def check(volume: Value) -> Verdicts:
         if not is_allowed_volume(volume) and not volume["hostPath"].absent:
@@ -147,7 +147,7 @@ def host_path(pod: Pod) -> Iterator[Part]:
     "CKV_K8S_26",
 )
 def host_port(pod: Pod) -> Iterator[Part]:
-    """No container takes a port of its node."""
+    """Refuse containers that use a port of their node."""
 
     def check(port: Value) -> Verdicts:
         if port["hostPort"].get() not in (None, 0):
@@ -168,7 +168,7 @@ _HOSTS = tuple(f"{place}.{kind}.host" for place in _PLACES for kind in ("httpGet
     "Remove host from the probe or hook: it lets the kubelet send requests to anywhere.",
 )
 def host_probe(pod: Pod) -> Iterator[Part]:
-    """No probe or hook names another host than the pod itself."""
+    """Refuse probes and hooks that name another host than the pod itself."""
 
     def check(host: Value) -> Verdicts:
         if host.text():
@@ -189,7 +189,7 @@ def _profile(value: Value) -> Verdicts:
     "Set appArmorProfile.type to RuntimeDefault or Localhost, or remove it.",
 )
 def apparmor(pod: Pod) -> Iterator[Part]:
-    """No pod or container leaves its AppArmor profile."""
+    """Refuse pods and containers that leave their AppArmor profile."""
 
     def annotations(value: Value) -> Verdicts:
         for key, chosen in value.entries().items():
@@ -208,7 +208,7 @@ def apparmor(pod: Pod) -> Iterator[Part]:
     "Remove user and role, and use one of the container types.",
 )
 def selinux(pod: Pod) -> Iterator[Part]:
-    """No pod or container leaves the SELinux types of containers."""
+    """Refuse SELinux options outside the container types."""
 
     def check(value: Value) -> Verdicts:
         if (value["type"].text() or "") not in SELINUX_TYPES:
@@ -227,7 +227,7 @@ def selinux(pod: Pod) -> Iterator[Part]:
     "Remove securityContext.procMount: unmasked, /proc shows the node.",
 )
 def proc_mount(pod: Pod) -> Iterator[Part]:
-    """No container sees an unmasked /proc."""
+    """Refuse an unmasked /proc in containers."""
 
     def check(value: Value) -> Verdicts:
         if value.get() not in (None, "Default"):
@@ -243,7 +243,7 @@ def proc_mount(pod: Pod) -> Iterator[Part]:
     "Remove the sysctl: only those that are separate in each pod are safe.",
 )
 def sysctl(pod: Pod) -> Iterator[Part]:
-    """No pod sets a sysctl that others on its node would feel."""
+    """Refuse sysctls that affect other pods of the node."""
 
     def check(value: Value) -> Verdicts:
         if value["name"].text() not in SYSCTLS:
@@ -259,6 +259,6 @@ def sysctl(pod: Pod) -> Iterator[Part]:
     "Set seccompProfile.type to RuntimeDefault.",
 )
 def seccomp_unconfined(pod: Pod) -> Iterator[Part]:
-    """No pod or container gives up its seccomp profile."""
+    """Refuse pods and containers with an unconfined seccomp profile."""
     if not pod.windows:
         yield from parts(contexts(pod, "seccompProfile"), _profile)

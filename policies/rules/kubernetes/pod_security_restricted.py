@@ -32,7 +32,7 @@ from policies.model.property_values import Value
     "CKV_K8S_31",
 )
 def seccomp_missing(pod: Pod) -> Iterator[Part]:
-    """Every container has a seccomp profile, its own or its pod's."""
+    """Require a seccomp profile for every container, set there or on its pod."""
     common = pod.spec.at("securityContext.seccompProfile")
 
     def check(value: Value) -> Verdicts:
@@ -52,7 +52,7 @@ def seccomp_missing(pod: Pod) -> Iterator[Part]:
     "Use configMap, csi, downwardAPI, emptyDir, ephemeral, image, persistentVolumeClaim, projected, secret.",
 )
 def volume_type(pod: Pod) -> Iterator[Part]:
-    """Every volume is of a kind that does not reach the node."""
+    """Refuse volume types that reach the node."""
 
     def check(volume: Value) -> Verdicts:
         if not is_allowed_volume(volume):
@@ -69,7 +69,7 @@ def volume_type(pod: Pod) -> Iterator[Part]:
     "CKV_K8S_20",
 )
 def privilege_escalation(pod: Pod) -> Iterator[Part]:
-    """No process of a container can gain more rights than its parent."""
+    """Refuse privilege escalation in containers."""
     if not pod.windows:
         values = (value.at("securityContext.allowPrivilegeEscalation") for value in pod.values())
         yield from parts(values, must_be_false)
@@ -83,7 +83,7 @@ def privilege_escalation(pod: Pod) -> Iterator[Part]:
     "CKV_K8S_23",
 )
 def run_as_non_root(pod: Pod) -> Iterator[Part]:
-    """Every container has to run as a user other than root."""
+    """Require every container to run as a user other than root."""
     common = pod.spec.at("securityContext.runAsNonRoot")
 
     def own(value: Value) -> Verdicts:
@@ -108,7 +108,7 @@ def run_as_non_root(pod: Pod) -> Iterator[Part]:
     "CKV_K8S_23",
 )
 def root_user(pod: Pod) -> Iterator[Part]:
-    """No pod or container asks for user 0."""
+    """Refuse pods and containers that run as user 0."""
 
     def check(value: Value) -> Verdicts:
         if value.number() == 0:
@@ -126,7 +126,7 @@ def root_user(pod: Pod) -> Iterator[Part]:
     "CKV_K8S_37",
 )
 def capabilities_kept(pod: Pod) -> Iterator[Part]:
-    """Every container drops all capabilities."""
+    """Require every container to drop all capabilities."""
 
     def check(value: Value) -> Verdicts:
         if "ALL" not in [item.text() for item in value.items()]:
@@ -145,7 +145,7 @@ def capabilities_kept(pod: Pod) -> Iterator[Part]:
     "CKV_K8S_37",
 )
 def capability_restricted(pod: Pod) -> Iterator[Part]:
-    """No container adds a capability other than NET_BIND_SERVICE."""
+    """Refuse added capabilities other than NET_BIND_SERVICE."""
 
     def check(value: Value) -> Verdicts:
         if value.text() != "NET_BIND_SERVICE":

@@ -40,7 +40,7 @@ def _probe(resource: Resource, name: str) -> Verdicts:
     remediation="Add livenessProbe to the container, so that one that hangs is restarted.",
 )
 def liveness(resource: Resource, _: Options) -> Verdicts:
-    """Every container that runs for ever has a liveness probe."""
+    """Require a liveness probe for every container that runs permanently."""
     yield from _probe(resource, "livenessProbe")
 
 
@@ -53,5 +53,5 @@ def liveness(resource: Resource, _: Options) -> Verdicts:
     remediation="Add readinessProbe to the container, so that it gets traffic only when it can serve.",
 )
 def readiness(resource: Resource, _: Options) -> Verdicts:
-    """Every container that runs for ever has a readiness probe."""
+    """Require a readiness probe for every container that runs permanently."""
     yield from _probe(resource, "readinessProbe")

@@ -73,7 +73,7 @@ def _matching(found: Iterable[Sequence[_Labelled]], wanted: Labels) -> list[Pod]
     url="https://kubernetes.io/docs/concepts/services-networking/service/",
 )
 def service_mismatch(stack: Stack, _options: Options) -> Verdicts:
-    """A Service reaches pods of the stack, on ports that they have."""
+    """Require Services to select pods of the stack and ports that those pods have."""
     declared = _Pods(stack)
 
     def check(resource: Resource, item: Object) -> Verdicts:

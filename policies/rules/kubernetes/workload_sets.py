@@ -82,7 +82,7 @@ def _replicas(stack: Stack, resource: Resource, item: Object) -> tuple[Value, in
     },
 )
 def replicas(stack: Stack, options: Options) -> Verdicts:
-    """A Deployment has replicas enough to lose one."""
+    """Require enough replicas in a Deployment to lose one."""
 
     def check(resource: Resource, item: Object) -> Verdicts:
         value, least = _replicas(stack, resource, item)
@@ -117,7 +117,7 @@ def _unselected(resource: Resource, labels: Value, kind: str) -> Finding:
     url="https://kubernetes.io/docs/tasks/run-application/configure-pdb/",
 )
 def disruption_budget(stack: Stack, _: Options) -> Verdicts:
-    """Pods that have replicas are not all evicted at once."""
+    """Require a PodDisruptionBudget for every workload with replicas."""
     # One without a selector selects nothing.
     declared = (each for each in _values(stack, BUDGETS) if not _is_absent(each.at("spec.selector")))
     budgets = Selectors(declared, "spec.selector")
@@ -166,7 +166,7 @@ def _evicted(limit: Value, pods: int) -> int:
     url="https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/",
 )
 def spread(stack: Stack, _: Options) -> Verdicts:
-    """Replicas do not share one node or zone."""
+    """Require replicas to spread over nodes or zones."""
 
     def check(resource: Resource, item: Value, _: int) -> Verdicts:
         spec = item.at("spec.template.spec")
@@ -186,7 +186,7 @@ def spread(stack: Stack, _: Options) -> Verdicts:
     url="https://kubernetes.io/docs/concepts/services-networking/network-policies/",
 )
 def network_policy(stack: Stack, _: Options) -> Verdicts:
-    """Every pod is selected by a network policy."""
+    """Require a NetworkPolicy for every pod."""
     policies = Selectors(_values(stack, NETWORKS), "spec.podSelector")
 
     def check(resource: Resource, pod: Pod) -> Verdicts:

@@ -23,7 +23,7 @@ from policies.model.property_values import Value
     remediation="Set metadata.namespace to a namespace of the workload's own.",
 )
 def default_namespace(resource: Resource, _: Options) -> Verdicts:
-    """No object lives in the default namespace."""
+    """Refuse objects in the default namespace."""
 
     def check(namespace: Value) -> Verdicts:
         # Without one the provider's own counts; without either, `default` of most kubeconfigs does.
@@ -45,7 +45,7 @@ def default_namespace(resource: Resource, _: Options) -> Verdicts:
     remediation="Give the pod template the labels that the selector asks for.",
 )
 def selector_mismatch(resource: Resource, _: Options) -> Verdicts:
-    """The selector of a workload matches the labels of its own pods."""
+    """Require workload selectors that match the labels of their own pods."""
     for pod in pods(resource):
         labels = pod.metadata["labels"]
 

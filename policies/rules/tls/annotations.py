@@ -54,7 +54,7 @@ _ALB_HTTPS = re.compile(r'"HTTPS"')
     ),
 )
 def annotations(resource: Resource, _: Options) -> Verdicts:
-    """Annotations of an Ingress or Service choose TLS 1.2 and newer only."""
+    """Require TLS 1.2 or newer in annotations of Ingresses and Services."""
     for item in objects(resource):
         given = item.value.at("metadata.annotations").entries()
         yield from check_each([given[key] for key in given if key in _ELB_POLICIES], _elb_policy)

@@ -24,7 +24,7 @@ from policies.model.iam_documents import Statement, statements
     ),
 )
 def bucket_policy(resource: Resource, _: Options) -> Verdicts:
-    """A bucket policy denies plain HTTP and TLS below 1.2."""
+    """Require bucket policies that deny plain HTTP and TLS below 1.2."""
     policy = resource["policy"]
     if resource.type in BUCKETS and policy.absent:
         return  # its policy is a resource of its own, or s3-policy-missing says so

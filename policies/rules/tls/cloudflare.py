@@ -28,7 +28,7 @@ _CLOUDFLARE_SAFE = ("1.2", "1.3")
     remediation="Set the zone setting min_tls_version to 1.2; Cloudflare's default is 1.0.",
 )
 def cloudflare_zone(resource: Resource, _: Options) -> Verdicts:
-    """A Cloudflare zone accepts TLS 1.2 and newer only."""
+    """Require TLS 1.2 or newer for Cloudflare zones."""
     if resource.type.endswith(":ZoneSetting"):
         if resource["settingId"].text() != "min_tls_version":
             return
@@ -52,7 +52,7 @@ def cloudflare_zone(resource: Resource, _: Options) -> Verdicts:
     remediation="Set the host's own minimum TLS version to 1.2; it overrides the zone's.",
 )
 def cloudflare_hostname(resource: Resource, _: Options) -> Verdicts:
-    """A host with TLS settings of its own in Cloudflare accepts TLS 1.2 and newer only."""
+    """Require TLS 1.2 or newer for Cloudflare hosts with TLS settings of their own."""
     kind = resource.type.rpartition(":")[2]
     if kind == "HostnameTlsSetting":
         if resource["settingId"].text() == "min_tls_version":

@@ -23,5 +23,5 @@ from policies.model.database_tls import CLUSTER_PARAMETERS, OPTIONS, PARAMETERS,
     ),
 )
 def database_parameters(resource: Resource, _: Options) -> Verdicts:
-    """A database parameter group forces TLS, of version 1.2 or newer; Oracle's option group offers it."""
+    """Require TLS 1.2 or newer in database parameter groups and in option groups of Oracle."""
     yield from database_faults(resource)

@@ -40,7 +40,7 @@ _API_GATEWAY_SAFE = re.compile(r"TLS_1_[23]|SecurityPolicy_TLS1[23]_(?!1_[01]_)\
     ),
 )
 def cloudfront(resource: Resource, _: Options) -> Verdicts:
-    """CloudFront speaks TLS 1.2 or newer to viewers and to origins."""
+    """Require TLS 1.2 or newer between CloudFront and its viewers and origins."""
     version = resource.at("viewerCertificate.minimumProtocolVersion")
     # The default certificate of *.cloudfront.net goes with TLSv1, whatever is asked for.
     default = resource.at("viewerCertificate.cloudfrontDefaultCertificate")
@@ -93,7 +93,7 @@ def _viewer(policy: Value) -> Verdicts:
     remediation="Set the security policy of the domain, or of the REST API's own endpoint, to TLS_1_2.",
 )
 def api_gateway(resource: Resource, _: Options) -> Verdicts:
-    """A domain of API Gateway, or a REST API's own endpoint, accepts TLS 1.2 and newer only."""
+    """Require TLS 1.2 or newer for API Gateway domains and for the own endpoints of REST APIs."""
     if resource.type == REST_API and (
         resource["disableExecuteApiEndpoint"].flag()
         or (
@@ -120,7 +120,7 @@ def api_gateway(resource: Resource, _: Options) -> Verdicts:
     ),
 )
 def search_domain(resource: Resource, _: Options) -> Verdicts:
-    """An OpenSearch domain enforces HTTPS with TLS 1.2 or newer."""
+    """Require HTTPS with TLS 1.2 or newer for OpenSearch domains."""
     yield from must_be_true(resource.at("domainEndpointOptions.enforceHttps"))
     policy = resource.at("domainEndpointOptions.tlsSecurityPolicy")
     if not (policy.text() or "").startswith("Policy-Min-TLS-1-2-"):

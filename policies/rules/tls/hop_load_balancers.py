@@ -26,7 +26,7 @@ from policies.model.property_values import UnknownValueError, Value
     ),
 )
 def load_balancer_hop(stack: Stack, _: Options) -> Verdicts:
-    """A load balancer on the internet passes TLS on to pods with settings in this stack, or renews it."""
+    """Require TLS from internet load balancers to pods: passed through to this stack's nginx, or renewed."""
     for resource in stack.of((*SERVICES, *INGRESSES)):
         if not patches(resource):
             yield from guarded(_objects(stack, resource), resource.urn)

@@ -43,7 +43,7 @@ _PARAMETERS = {
     url="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html",
 )
 def database_hop(stack: Stack, _: Options) -> Verdicts:
-    """Every database of a stack uses a group that forces TLS 1.2 or newer."""
+    """Require a group that forces TLS 1.2 or newer for every database of a stack."""
     groups = {
         (group.type, text): group
         for group in stack.of((PARAMETERS, CLUSTER_PARAMETERS, OPTIONS))
@@ -104,7 +104,7 @@ def _forced(database: Resource, value: Value, group: Resource) -> Verdicts:
     },
 )
 def edge_hop(stack: Stack, options: Options) -> Verdicts:
-    """From the visitor to Cloudflare and on to the load balancer, TLS is 1.2 or newer."""
+    """Require TLS 1.2 or newer from the visitor to Cloudflare, and from Cloudflare to the load balancer."""
     if not options["owner"]:
         return
     zones = Zones(stack)

@@ -34,7 +34,7 @@ TARGET_GROUPS = frozenset(f"aws:{module}/targetGroup:TargetGroup" for module in 
     remediation=f"Set sslPolicy of the listener to {ELB_POLICY}.",
 )
 def load_balancer(resource: Resource, _: Options) -> Verdicts:
-    """A load balancer's TLS listener accepts TLS 1.2 and newer only."""
+    """Require TLS 1.2 or newer on TLS listeners of load balancers."""
     if _protocol(resource["protocol"]) not in ("HTTPS", "TLS"):
         return
     policy = resource["sslPolicy"]
@@ -50,7 +50,7 @@ def load_balancer(resource: Resource, _: Options) -> Verdicts:
     remediation="Make the listener redirect to HTTPS, or give it protocol HTTPS and a certificate.",
 )
 def load_balancer_plain(resource: Resource, _: Options) -> Verdicts:
-    """Plain HTTP does nothing at a load balancer but redirect to HTTPS."""
+    """Allow plain HTTP at load balancers only for a redirect to HTTPS."""
     if resource.type == CLASSIC:
         yield from check_each(resource["listeners"].items(), _classic_plain)
         return
@@ -87,7 +87,7 @@ def _classic_plain(listener: Value) -> Verdicts:
     remediation="Set protocol of the target group to HTTPS; a network load balancer's to TLS or TCP.",
 )
 def target_group(resource: Resource, _: Options) -> Verdicts:
-    """From a load balancer to its targets nothing goes in plain HTTP."""
+    """Refuse plain HTTP from load balancers to their targets."""
     if _protocol(resource["protocol"]) == "HTTP":  # absent: a Lambda function, which has none
         yield expected(resource["protocol"], "HTTPS")
 
@@ -103,7 +103,7 @@ def target_group(resource: Resource, _: Options) -> Verdicts:
     remediation="Refer to ELBSecurityPolicy-TLS-1-2-2017-01, or switch the old protocols off.",
 )
 def classic_load_balancer(resource: Resource, _: Options) -> Verdicts:
-    """A classic load balancer's negotiation policy accepts TLS 1.2 and newer only."""
+    """Require TLS 1.2 or newer in negotiation policies of classic load balancers."""
     if resource.type.endswith(":LoadBalancerPolicy"):
         if resource["policyTypeName"].text() != "SSLNegotiationPolicyType":
             return
@@ -138,7 +138,7 @@ _CHOICES = {
     remediation="Give the listener a policy by an aws.elb.ListenerPolicy or aws.elb.SslNegotiationPolicy.",
 )
 def classic_default(stack: Stack, _: Options) -> Verdicts:
-    """A classic load balancer's TLS listener has a policy of its own; the default speaks TLS 1.0."""
+    """Require an own policy on TLS listeners of classic load balancers; the default accepts TLS 1.0."""
     choices = stack.of(_CHOICES)
     for balancer in stack.of((CLASSIC,)):
         yield from guarded(_classic_listeners(balancer, choices), balancer.urn)

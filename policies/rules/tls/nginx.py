@@ -25,7 +25,7 @@ _REMEDIATION = (
     remediation=_REMEDIATION,
 )
 def nginx(resource: Resource, _: Options) -> Verdicts:
-    """An nginx configuration in a ConfigMap names TLS 1.2 and newer only."""
+    """Require TLS 1.2 or newer in nginx configurations of ConfigMaps."""
     for item in objects(resource):
         data = item.value["data"]
         yield from check_each([data["ssl-protocols"]] if data.known else [], _controller)
@@ -49,7 +49,7 @@ def _controller(value: Value) -> Verdicts:
     remediation=_REMEDIATION,
 )
 def version_missing(stack: Stack, _: Options) -> Verdicts:
-    """A server of nginx that ends TLS has its versions named, there or in a ConfigMap mounted beside."""
+    """Require TLS versions for every nginx server with TLS, in its file or in a ConfigMap of the same pod."""
     for resource in stack.of(CONFIG_MAPS):
         yield from guarded(_config_maps(stack, resource), resource.urn)
 
