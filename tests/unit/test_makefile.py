@@ -147,7 +147,7 @@ def test_programs_that_the_drills_lack_are_named_before_anything_is_installed_or
 
 
 def test_check_changes_nothing_and_format_does(installed: Path) -> None:
-    for name in ("ruff", "zizmor", "basedpyright"):
+    for name in ("ruff", "lint-imports", "zizmor", "basedpyright"):
         program = installed / ".venv" / "bin" / name
         program.write_text(f'#!/bin/sh\necho "{name} $*"\n')
         program.chmod(0o755)
@@ -156,6 +156,7 @@ def test_check_changes_nothing_and_format_does(installed: Path) -> None:
     assert said.splitlines() == [
         "ruff format --check .",
         "ruff check .",
+        "lint-imports --no-cache --no-logo",
         "zizmor --offline --quiet .github",
         "basedpyright --warnings",
     ]
