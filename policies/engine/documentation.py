@@ -18,8 +18,8 @@ policies/config/ has one for each stack:
 
 Levels: `mandatory` stops the run, `advisory` reports, `remediate` repairs (policies marked ✎), and `disabled`
 switches a policy off. An exception is a waiver in policies/waivers.yaml, with an owner, a ticket and a
-reason, for at most 180 days. It ends with its last day in UTC. A run with `--target` checks the targeted and the
-existing resources. There, a waiver for any other new resource counts as unused, since the engine does not
+reason, for at most 180 days. It ends with its last day in UTC. A run with `--target` checks the targeted and
+the existing resources. There, a waiver for any other new resource counts as unused, since the engine does not
 report that resource.
 """
 
