@@ -11,8 +11,9 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from components.common.naming import Labels
-from components.settings.errors import Fault, SettingsError, dotted, remove, set_to, wrong
-from components.settings.json_schema import KeyPath, Node, allowed, example
+from components.settings.config_commands import KeyPath, format_path, remove_command, set_command
+from components.settings.errors import SettingFault, SettingsError, invalid_value
+from components.settings.json_schema import Schema, describe_allowed, example_value
 from components.settings.types import (
     AccountId,
     Arn,
@@ -152,7 +153,7 @@ def load() -> Settings:
     return settings
 
 
-def read(values: Mapping[str, Any]) -> tuple[Settings | None, list[Fault]]:
+def read(values: Mapping[str, Any]) -> tuple[Settings | None, list[SettingFault]]:
     """The settings, if they are valid, and their faults."""
     try:
         settings = Settings.model_validate(values)
@@ -161,29 +162,31 @@ def read(values: Mapping[str, Any]) -> tuple[Settings | None, list[Fault]]:
     return settings, list(_contradictions(settings))
 
 
-def _contradictions(settings: Settings) -> Iterator[Fault]:
+def _contradictions(settings: Settings) -> Iterator[SettingFault]:
     """What is right by itself and wrong together."""
     account = settings.account
     if settings.aws_region != account.region:
         path = (f"{PROJECT}:account", "region")
         same = f"{settings.aws_region}, as aws:region has it"
-        yield wrong(path, account.region, same, set_to(path, settings.aws_region))
+        yield invalid_value(path, account.region, same, set_command(path, settings.aws_region))
     for index, allowed_account in enumerate(settings.aws_allowed_account_ids):
         if allowed_account != account.id:
             path = ("aws:allowedAccountIds", index)
             same = f"{account.id}, as {PROJECT}:account.id"
-            yield wrong(path, allowed_account, same, set_to(path, account.id))
+            yield invalid_value(path, allowed_account, same, set_command(path, account.id))
     if account.copy_region == account.region:
         path = (f"{PROJECT}:account", "copyRegion")
-        yield wrong(path, account.copy_region, "another region than region", set_to(path, "ap-northeast-3"))
+        yield invalid_value(
+            path, account.copy_region, "another region than region", set_command(path, "ap-northeast-3")
+        )
     names = [environment.name for environment in settings.environments]
     for index, name in enumerate(names):
         if name in names[:index]:
             path = (f"{PROJECT}:environments", index, "name")
-            yield wrong(path, name, "a name that no other entry has", remove(path[:2]))
+            yield invalid_value(path, name, "a name that no other entry has", remove_command(path[:2]))
 
 
-def _faults(errors: Sequence[ErrorDetails], values: Mapping[str, Any]) -> Iterator[Fault]:
+def _faults(errors: Sequence[ErrorDetails], values: Mapping[str, Any]) -> Iterator[SettingFault]:
     """What pydantic found, in the words of the schema."""
     for error in errors:
         path = error["loc"]
@@ -192,20 +195,22 @@ def _faults(errors: Sequence[ErrorDetails], values: Mapping[str, Any]) -> Iterat
             yield from _missing(path)
         elif error["type"] == "extra_forbidden":
             known = ", ".join(_node(path[:-1])["properties"])
-            yield Fault(key=dotted(path), found="is not a setting", allowed=known, fix=(remove(path),))
+            yield SettingFault(
+                key=format_path(path), problem="is not a setting", allowed=known, fix=(remove_command(path),)
+            )
         else:
             value: Any = values
             for step in path:
                 value = value[step]
             compound = schema["type"] in ("object", "array")
-            fix = remove(path) if compound else set_to(path, example(schema))
-            yield wrong(path, value, allowed(schema), fix)
+            fix = remove_command(path) if compound else set_command(path, example_value(schema))
+            yield invalid_value(path, value, describe_allowed(schema), fix)
 
 
-def _node(path: KeyPath) -> Node:
+def _node(path: KeyPath) -> Schema:
     """The schema of what belongs at a path; empty where nothing does."""
     root = Settings.model_json_schema()
-    found: Node = root
+    found: Schema = root
     for step in path:
         found = found["items"] if isinstance(step, int) else found.get("properties", {}).get(step, {})
         if "$ref" in found:
@@ -213,7 +218,7 @@ def _node(path: KeyPath) -> Node:
     return found
 
 
-def _missing(path: KeyPath) -> Iterator[Fault]:
+def _missing(path: KeyPath) -> Iterator[SettingFault]:
     """Each scalar that is missing; of a list, its first entry."""
     schema = _node(path)
     match schema["type"]:
@@ -223,5 +228,7 @@ def _missing(path: KeyPath) -> Iterator[Fault]:
         case "array":
             yield from _missing((*path, 0))
         case _:
-            fix = set_to(path, example(schema))
-            yield Fault(key=dotted(path), found="is missing", allowed=allowed(schema), fix=(fix,))
+            fix = set_command(path, example_value(schema))
+            yield SettingFault(
+                key=format_path(path), problem="is missing", allowed=describe_allowed(schema), fix=(fix,)
+            )

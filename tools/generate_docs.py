@@ -146,11 +146,11 @@ def parts() -> str:
 
 def environments() -> str:
     """Every setting of each stack, side by side; in bold what is not the same in all."""
-    from components.settings.json_schema import node
+    from components.settings.json_schema import schema_at
 
     lines: list[str] = []
     for topic in settings("prod"):
-        lines += ["", f"### {topic}", "", node((f"pipe:{topic}",))["description"], ""]
+        lines += ["", f"### {topic}", "", schema_at((f"pipe:{topic}",))["description"], ""]
         lines += ["| setting | dev | stg | prod |", "|---|---|---|---|"]
         paths = dict.fromkeys(path for stack in STACKS for path, _ in flat(settings(stack)[topic]))
         for path in paths:

@@ -8,7 +8,7 @@ import pulumi_aws as aws
 from components.aws.bucket import BucketArgs, Rule, hardened_bucket
 from components.aws.replication import CopyArgs, replicate
 from components.common.naming import Labels
-from components.settings.aws import Backups
+from components.settings.backups import Backups
 
 DUMPS = "dumps/"
 """Prefix of the timestamped dumps; `latest.dump` lies beside them and never expires."""

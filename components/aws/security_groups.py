@@ -6,7 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.common.naming import Labels
-from components.settings.aws import Firewall as FirewallSettings
+from components.settings.security_groups import SecurityGroups as FirewallSettings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,10 +7,11 @@ from pathlib import Path
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from components.common.image_reference import parse_image_reference
 from components.kubernetes import database_roles, job_containers, network_policies, pods
 from components.kubernetes.database_client import PASSWORD_FILE, SERVICE_FILE, DatabaseEndpoint
 from components.kubernetes.database_roles import Passwords
-from components.settings.aws import Backups
+from components.settings.backups import Backups
 
 IMAGE = "pipe-image"
 MIGRATE = "pipe-migrate"
@@ -88,7 +89,7 @@ class DataJobs(pulumi.ComponentResource):
         seconds = args.start_deadline_seconds
         return kubernetes.batch.v1.Job(
             name,
-            metadata=job.meta(pods.image_version(args.image), RUN_AGAIN),
+            metadata=job.meta(parse_image_reference(args.image).label, RUN_AGAIN),
             spec=kubernetes.batch.v1.JobSpecArgs(
                 backoff_limit=1,
                 active_deadline_seconds=seconds,
@@ -134,7 +135,7 @@ class DataJobs(pulumi.ComponentResource):
         return kubernetes.batch.v1.Job(
             name,
             # Without a TTL: a Job that Kubernetes took away would be made, and run, again.
-            metadata=job.meta(pods.image_version(args.image), RUN_AGAIN),
+            metadata=job.meta(parse_image_reference(args.image).label, RUN_AGAIN),
             spec=kubernetes.batch.v1.JobSpecArgs(
                 backoff_limit=1,
                 active_deadline_seconds=MIGRATION_SECONDS,

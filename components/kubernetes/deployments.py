@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from components.common.image_reference import parse_image_reference
 from components.kubernetes.pods import Workload
 from components.settings.capacity import SURGE_PERCENT
-from components.settings.kubernetes import Replicas
-from components.settings.types import version
+from components.settings.workload import Replicas
 
 REVISIONS = 10
 """Old ReplicaSets that `kubectl rollout undo --to-revision` can return to."""
@@ -78,7 +78,7 @@ def replicated(
 
 def change_cause(image: str) -> str:
     """Return what `kubectl rollout history` shows of an image: its tag, or 12 digits of its digest."""
-    return f"version {version(image) or image.partition('@sha256:')[2][:12]}"
+    return f"version {parse_image_reference(image).version}"
 
 
 def deployment_spec(

@@ -8,7 +8,7 @@ import pulumi_kubernetes as kubernetes
 
 from components.common.naming import Labels
 from components.kubernetes.database_client import CA_FILE
-from components.settings.kubernetes import Kubernetes
+from components.settings.namespace import Namespace as Kubernetes
 
 POD_SECURITY_VERSION = "v1.34"
 """Pinned, so that upgrading the cluster does not change what is admitted; raised on purpose afterwards."""

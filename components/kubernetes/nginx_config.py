@@ -3,7 +3,7 @@
 from pathlib import Path
 from string import Template
 
-from components.settings.kubernetes import Proxy
+from components.settings.proxy import Proxy
 
 TRAFFIC_PORT = 8443
 """Where the proxy takes TLS; above 1024, since it is not root."""

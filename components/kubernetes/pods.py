@@ -1,16 +1,16 @@
 """What the pods of the namespace have in common: hardening, resources, files, probes, checksums."""
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from components.common.image_reference import parse_image_reference
 from components.common.naming import Labels
-from components.settings.aws import Subnets
-from components.settings.kubernetes import Resources
+from components.settings.network import Subnets
+from components.settings.workload import Resources
 
 API = "pipe-api"
 """The `app` label of the API's pods; the deployment guide's name."""
@@ -77,7 +77,7 @@ class Workload:
         self, image: str, annotations: Mapping[str, pulumi.Input[str]]
     ) -> kubernetes.meta.v1.ObjectMetaArgs:
         """Of the pods; the version completes Datadog's unified service tagging."""
-        version = {"tags.datadoghq.com/version": image_version(image)}
+        version = {"tags.datadoghq.com/version": parse_image_reference(image).label}
         return kubernetes.meta.v1.ObjectMetaArgs(
             labels={**self.labels.kubernetes(self.app), **version}, annotations=annotations
         )
@@ -205,15 +205,6 @@ def probe(path: str, port: str, *, every: int, failures: int) -> kubernetes.core
         timeout_seconds=2,
         failure_threshold=failures,
     )
-
-
-def image_version(image: str) -> str:
-    """What tells an image from the next: 12 digits of its digest, else its tag; fit for names and labels."""
-    name, _, digest = image.partition("@sha256:")
-    if digest:
-        return digest[:12]
-    tag = name.rpartition(":")[2].lower()
-    return re.sub(r"[^a-z0-9]+", "-", tag)[:40].strip("-")
 
 
 def checksum(data: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[str]:

@@ -1,4 +1,4 @@
-"""Validates stack files without an engine: `python -m components.settings dev prod`."""
+"""Command that validates stack files without an engine: `python -m components.settings dev prod`."""
 
 import argparse
 import json
@@ -9,34 +9,36 @@ from pathlib import Path
 
 import yaml
 
-from components.settings.checks.consistency import across
-from components.settings.errors import Fault, message, set_to
-from components.settings.json_schema import stack_file
+from components.settings.config_commands import set_command
+from components.settings.errors import SettingFault, describe_faults
+from components.settings.json_schema import stack_file_schema
 from components.settings.load import StackFile, load_file
 from components.settings.stack import PROJECT
+from components.settings.stack_comparison import compare_stacks
 
 ROOT = Path(__file__).parents[2]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns 0 when all files are valid, 1 when one is not, 2 when a stack has no file."""
-    asked = _parser().parse_args(arguments)
-    if asked.schema:
-        print(json.dumps(stack_file(), indent=2, ensure_ascii=False))
+    """Return 0 if the files are valid, 1 if there are faults, 2 if a stack has no file."""
+    options = _parser().parse_args(arguments)
+    if options.schema:
+        print(json.dumps(stack_file_schema(), indent=2, ensure_ascii=False))
         return 0
-    paths = {path.name.split(".")[1]: path for path in sorted(asked.directory.glob("Pulumi.*.yaml"))}
-    for stack in asked.stacks:
+    paths = {path.name.split(".")[1]: path for path in sorted(options.directory.glob("Pulumi.*.yaml"))}
+    for stack in options.stacks:
         if stack not in paths:
             print(
-                f"No Pulumi.{stack}.yaml in {asked.directory}; there are: {', '.join(paths)}", file=sys.stderr
+                f"No Pulumi.{stack}.yaml in {options.directory}; there are: {', '.join(paths)}",
+                file=sys.stderr,
             )
             return 2
-    return _validate(
-        [paths[stack] for stack in asked.stacks or paths], asked.secrets, compare=not asked.stacks
-    )
+    selected = [paths[stack] for stack in options.stacks or paths]
+    return _validate(selected, secrets=options.secrets, compare=not options.stacks)
 
 
-def _validate(paths: Sequence[Path], secrets: bool, *, compare: bool) -> int:
+def _validate(paths: Sequence[Path], *, secrets: bool, compare: bool) -> int:
+    """Print the faults of the files, and with `compare` those across files; return the exit status."""
     files: dict[str, StackFile] = {}
     unreadable = False
     for path in paths:
@@ -47,29 +49,31 @@ def _validate(paths: Sequence[Path], secrets: bool, *, compare: bool) -> int:
             print(_heading(f"{path.name}: not a stack file: {error}"))
             unreadable = True
     if compare and not unreadable:
+        settings = {stack: file.settings for stack, file in files.items()}
         partial = any(file.faults for file in files.values())
-        for stack, fault in across({stack: file.settings for stack, file in files.items()}, partial=partial):
-            files[stack].faults.append(fault)
-        for stack, fault in _other_keys(files):
+        faults = [*compare_stacks(settings, partial=partial), *_missing_provider_keys(files)]
+        for stack, fault in faults:
             files[stack].faults.append(fault)
     for stack, file in files.items():
-        print(_heading(message(stack, file.faults)) if file.faults else f"Pulumi.{stack}.yaml: valid")
+        print(_heading(describe_faults(stack, file.faults)) if file.faults else f"Pulumi.{stack}.yaml: valid")
     return int(unreadable or any(file.faults for file in files.values()))
 
 
-def _other_keys(files: Mapping[str, StackFile]) -> Iterator[tuple[str, Fault]]:
-    """Providers' keys (aws:profile) that one file has and another has not; ours are all required anyway."""
+def _missing_provider_keys(files: Mapping[str, StackFile]) -> Iterator[tuple[str, SettingFault]]:
+    """Yield faults for keys of providers, such as aws:profile, that another file has."""
     values = {key: (file.stack, value) for file in files.values() for key, value in file.config.items()}
-    for key, (where, value) in values.items():
+    for key, (owner, value) in values.items():
+        if key.startswith(f"{PROJECT}:"):
+            continue
+        allowed = f"the keys of the other stack files; Pulumi.{owner}.yaml has it"
+        fix = set_command((key,), value if isinstance(value, str) else json.dumps(value))
         for stack, file in files.items():
-            if not key.startswith(f"{PROJECT}:") and key not in file.config:
-                allowed = f"the keys of the other stack files; Pulumi.{where}.yaml has it"
-                text = value if isinstance(value, str) else json.dumps(value)
-                yield stack, Fault(key=key, found="is missing", allowed=allowed, fix=(set_to((key,), text),))
+            if key not in file.config:
+                yield stack, SettingFault(key=key, problem="is missing", allowed=allowed, fix=(fix,))
 
 
 def _heading(text: str) -> str:
-    """The first line in red, on a terminal and unless NO_COLOR (no-color.org) is set."""
+    """Return a text with its first line in red, on a terminal without NO_COLOR (no-color.org)."""
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         return text
     first, separator, rest = text.partition("\n")
@@ -80,14 +84,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m components.settings",
         description="Validates stack files (Pulumi.<stack>.yaml) and names every fault with the command that "
-        "mends it. Without STACK all files are validated and compared with each other.",
+        "fixes it. Without STACK all files are validated and compared with each other.",
         epilog="Exit status: 0 valid, 1 faults, 2 no such stack file.",
     )
     parser.add_argument("stacks", metavar="STACK", nargs="*", help="such as dev; default: all")
     parser.add_argument(
         "--secrets",
         action="store_true",
-        help="report missing secrets also where the file has no key to encrypt them with",
+        help="report missing secrets even if the file has no key to encrypt them with",
     )
     parser.add_argument("--schema", action="store_true", help="print the JSON Schema of the stack files")
     parser.add_argument(
@@ -95,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         type=Path,
         default=ROOT,
-        help="where the files are; default: the project",
+        help="the folder of the files; default: the project",
     )
     return parser
 

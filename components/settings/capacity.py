@@ -1,15 +1,15 @@
-"""Size of the namespace at its fullest, for the checks of its quota and for the published limits."""
+"""Pods, CPU and memory of the namespace at maximum scale, for its quota checks and the published limits."""
 
 from collections.abc import Callable
 from decimal import Decimal
 from math import ceil
 
-from components.settings.kubernetes import Replicas, Resources
+from components.common.quantity import parse_quantity
 from components.settings.stack import Settings
-from components.settings.types import quantity
+from components.settings.workload import Replicas, Resources
 
 SURGE_PERCENT = 25
-"""Pods that a rolling update adds before it takes old ones away, as a share of the replicas (maxSurge)."""
+"""Pods that a rolling update adds before it removes old ones, in percent of the replicas (maxSurge)."""
 DATA_JOBS = 3
 """Data jobs that may run at once: a migration, a backup, and one that a person started."""
 
@@ -17,13 +17,13 @@ DATA_JOBS = 3
 def pods_while_rolling(replicas: Replicas) -> int:
     """Return the most pods of a workload: all replicas and the surge, which Kubernetes rounds up.
 
-    Pods that are leaving come on top until their grace period is over.
+    Terminating pods are not counted.
     """
     return replicas.max + ceil(replicas.max * SURGE_PERCENT / 100)
 
 
 def pods(settings: Settings) -> int:
-    """Return the pods of both workloads at their maximum and rolling, and of the data jobs."""
+    """Return the number of pods at maximum scale, mid-rollout, with all data jobs."""
     return pods_while_rolling(settings.api.replicas) + pods_while_rolling(settings.proxy.replicas) + DATA_JOBS
 
 
@@ -40,7 +40,7 @@ def memory_limits(settings: Settings) -> Decimal:
 def _limits(settings: Settings, limit: Callable[[Resources], str]) -> Decimal:
     api, proxy = settings.api, settings.proxy
     return (
-        pods_while_rolling(api.replicas) * quantity(limit(api.resources))
-        + pods_while_rolling(proxy.replicas) * quantity(limit(proxy.resources))
-        + DATA_JOBS * quantity(limit(settings.backups.resources))
+        pods_while_rolling(api.replicas) * parse_quantity(limit(api.resources))
+        + pods_while_rolling(proxy.replicas) * parse_quantity(limit(proxy.resources))
+        + DATA_JOBS * parse_quantity(limit(settings.backups.resources))
     )

@@ -1,10 +1,27 @@
 """Settings of the Cloudflare zone and the stack's hosts in it."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
+from components.settings.config_commands import KeyPath, remove_command, set_command
+from components.settings.errors import SettingFault, invalid_value
 from components.settings.types import Distinct, Fqdn, Model, entries
+
+RATE_LIMIT_SECONDS = {
+    "free": (10, 10),
+    "pro": (60, 3600),
+    "business": (600, 86400),
+    "enterprise": (3600, 86400),
+}
+"""Longest period and block of a rate limit by plan, in seconds (Cloudflare WAF, rate limiting rules)."""
+
+PRELOAD_SECONDS = 31536000
+"""The least max-age that hstspreload.org accepts."""
+
+CertificateDays: TypeAlias = Literal[7, 30, 90, 365, 730, 1095, 5475]
+"""Validities of an origin certificate, in days (Cloudflare Origin CA)."""
 
 Frontend = Annotated[Fqdn, Field(examples=["app-dev.pipe.dev"])]
 """A frontend's host."""
@@ -14,45 +31,45 @@ class Hsts(Model):
     """Strict-Transport-Security as Cloudflare sends it."""
 
     max_age_seconds: Annotated[int, Field(ge=0, le=63072000, examples=[31536000])]
-    """How long a browser remembers, in seconds; 0 makes it forget."""
+    """Seconds that a browser uses only HTTPS; 0 makes it forget."""
     include_subdomains: bool
-    """Whether every host of the zone is HTTPS only."""
+    """True if every host of the zone is HTTPS only."""
     preload: bool
-    """Whether browsers may ship with it (hstspreload.org): hard to undo."""
+    """True if browsers may ship with the zone in their preload list (hstspreload.org); hard to undo."""
 
 
 class RateLimit(Model):
-    """Requests that one address may send."""
+    """The limit of requests from one address."""
 
     requests: Annotated[int, Field(ge=1, le=1000000, examples=[300])]
     """Requests in a period."""
     period_seconds: Literal[10, 60, 120, 300, 600, 3600]
     """The period, in seconds; the plan limits it."""
     block_seconds: Literal[10, 60, 120, 300, 600, 3600, 86400]
-    """How long an address is blocked then, in seconds; the plan limits it."""
+    """Seconds that an address above the limit is blocked; the plan limits it."""
 
 
 class Zone(Model):
-    """What the zone has only once; read by the one stack that owns it."""
+    """Settings that the zone has only once; read by the one stack that owns it."""
 
     owned: bool
-    """Whether this stack sets the zone-wide settings; true in exactly one stack."""
+    """True if this stack sets the zone-wide settings; true in exactly one stack."""
     min_tls: Literal["1.2", "1.3"]
     """The oldest TLS version that visitors may use; below 1.2 is refused."""
     plan: Literal["free", "pro", "business", "enterprise"]
-    """Cloudflare's plan: decides which managed rules there are."""
+    """Cloudflare's plan, on which the managed rules depend."""
     hsts: Hsts
     dnssec: bool
-    """Whether Cloudflare signs the zone. Signing comes first: it makes the DS record (the output `dsRecord`)
-    that the registrar then publishes. The registrar withdraws the record before it is switched off."""
+    """True if Cloudflare signs the zone. Signing makes the DS record (the output `dsRecord`), which the
+    registrar then publishes. Before signing is switched off, the registrar withdraws the record."""
     certificate_authorities: Annotated[
         list[Annotated[Fqdn, Field(examples=["letsencrypt.org"])]], entries(1), Distinct
     ]
-    """Who may issue certificates for the zone (CAA)."""
+    """Authorities that may issue certificates for the zone (CAA)."""
     hosts: Annotated[list[Fqdn], entries(1), Distinct]
     """The API hosts of all stacks, since a zone has one ruleset a phase."""
     cached_hosts: Annotated[list[Frontend], entries(1), Distinct]
-    """The frontend hosts of all stacks, whose static content is cached."""
+    """The frontend hosts of all stacks; their static content is cached."""
     rate_limit: RateLimit
 
 
@@ -67,8 +84,119 @@ class Edge(Model):
     frontend_host: Frontend
     """The frontend's host, one label below the zone (Universal SSL covers one label)."""
     frontend_target: Annotated[Fqdn, Field(examples=["cname.vercel-dns.com"])]
-    """Where the frontend is hosted (Vercel)."""
+    """The host of the frontend at its provider (Vercel)."""
     frontend_proxied: bool
-    """Whether visitors of the frontend pass through Cloudflare."""
-    certificate_days: Annotated[Literal[7, 30, 90, 365, 730, 1095, 5475], Field(examples=[365])]
+    """True if visitors of the frontend pass through Cloudflare."""
+    certificate_days: Annotated[CertificateDays, Field(examples=[365])]
     """Validity of the origin certificate, in days (Origin CA)."""
+
+
+def check_host(edge: Edge) -> Iterator[SettingFault]:
+    """Refuse a host that Universal SSL does not cover: the zone, or one label below it."""
+    if not is_host_of_zone(edge.host, edge.zone_name):
+        path = ("pipe:edge", "host")
+        allowed = (
+            f"{edge.zone_name} or a host one label below it, as Universal SSL covers (pipe:edge.zoneName)"
+        )
+        fix = set_command(path, _host_below(edge.host, edge.zone_name))
+        yield invalid_value(path, edge.host, allowed, fix)
+
+
+def check_frontend_host(edge: Edge) -> Iterator[SettingFault]:
+    """Refuse a frontend host that is not one label below the zone, or is the API's."""
+    zone, path = edge.zone_name, ("pipe:edge", "frontendHost")
+    if not _is_one_label_below(edge.frontend_host, zone):
+        allowed = f"a host one label below {zone}, as Universal SSL covers (pipe:edge.zoneName)"
+        fix = set_command(path, _host_below(edge.frontend_host, zone))
+        yield invalid_value(path, edge.frontend_host, allowed, fix)
+    elif edge.frontend_host == edge.host:
+        fix = set_command(path, f"app-{edge.host}")
+        yield invalid_value(path, edge.host, "another host than pipe:edge.host", fix)
+
+
+def check_host_in_zone_rules(edge: Edge) -> Iterator[SettingFault]:
+    """Refuse a list of the zone's hosts without the stack's host."""
+    if is_host_of_zone(edge.host, edge.zone_name):
+        yield from _missing_host("hosts", edge.zone.hosts, "host", edge.host)
+
+
+def check_frontend_in_zone_rules(edge: Edge) -> Iterator[SettingFault]:
+    """Refuse a list of cached hosts without the stack's frontend."""
+    frontend = edge.frontend_host
+    if _is_one_label_below(frontend, edge.zone_name) and frontend != edge.host:
+        yield from _missing_host("cachedHosts", edge.zone.cached_hosts, "frontendHost", frontend)
+
+
+def check_zone_hosts(edge: Edge) -> Iterator[SettingFault]:
+    """Refuse hosts outside the zone in its rules."""
+    for key, hosts in (("hosts", edge.zone.hosts), ("cachedHosts", edge.zone.cached_hosts)):
+        for index, host in enumerate(hosts):
+            if not is_host_of_zone(host, edge.zone_name):
+                path = ("pipe:edge", "zone", key, index)
+                allowed = f"a host of {edge.zone_name}, at most one label below it (pipe:edge.zoneName)"
+                yield invalid_value(path, host, allowed, remove_command(path))
+
+
+def check_rate_limit(edge: Edge) -> Iterator[SettingFault]:
+    """Refuse a period or a block that is longer than the zone's plan allows."""
+    zone = edge.zone
+    longest_period, longest_block = RATE_LIMIT_SECONDS[zone.plan]
+    for key, seconds, longest in (
+        ("periodSeconds", zone.rate_limit.period_seconds, longest_period),
+        ("blockSeconds", zone.rate_limit.block_seconds, longest_block),
+    ):
+        if seconds > longest:
+            path = ("pipe:edge", "zone", "rateLimit", key)
+            allowed = f"at most {longest} on the {zone.plan} plan (pipe:edge.zone.plan)"
+            yield invalid_value(path, seconds, allowed, set_command(path, longest))
+
+
+def check_hsts_preload(edge: Edge) -> Iterator[SettingFault]:
+    """Refuse preload for a zone that is not HTTPS only, for a year at least (hstspreload.org)."""
+    hsts = edge.zone.hsts
+    path: KeyPath = ("pipe:edge", "zone", "hsts")
+    if hsts.preload and not hsts.include_subdomains:
+        key = (*path, "includeSubdomains")
+        yield invalid_value(
+            key, False, "true while preload is true (hstspreload.org)", set_command(key, True)
+        )
+    if hsts.preload and hsts.max_age_seconds < PRELOAD_SECONDS:
+        key = (*path, "maxAgeSeconds")
+        allowed = f"at least {PRELOAD_SECONDS} while preload is true (hstspreload.org)"
+        yield invalid_value(key, hsts.max_age_seconds, allowed, set_command(key, PRELOAD_SECONDS))
+
+
+def is_host_of_zone(host: str, zone: str) -> bool:
+    """Return whether a host is the zone itself or one label below it."""
+    return host == zone or _is_one_label_below(host, zone)
+
+
+def _missing_host(key: str, hosts: list[str], source: str, host: str) -> Iterator[SettingFault]:
+    path = ("pipe:edge", "zone", key)
+    if host not in hosts:
+        allowed = f"a list with pipe:edge.{source} ({host}): the zone's rules are written once for all stacks"
+        yield invalid_value(path, hosts, allowed, set_command((*path, len(hosts)), host))
+
+
+def _is_one_label_below(host: str, zone: str) -> bool:
+    return host.partition(".")[2] == zone
+
+
+def _host_below(host: str, zone: str) -> str:
+    """Return a similar host one label below the zone: app-dev.pipe.dev for app.dev.pipe.dev."""
+    if host == zone:
+        return f"app.{zone}"
+    inner = host.removesuffix(f".{zone}")
+    label = host.partition(".")[0] if inner == host else inner.replace(".", "-")
+    return f"{label}.{zone}"
+
+
+CHECKS = (
+    check_host,
+    check_frontend_host,
+    check_host_in_zone_rules,
+    check_frontend_in_zone_rules,
+    check_zone_hosts,
+    check_rate_limit,
+    check_hsts_preload,
+)

@@ -1,4 +1,4 @@
-"""The JSON Schema of a stack file, for editors; and what it says of one key, for faults."""
+"""The JSON Schema of a stack file for editors, and the part of it that describes one key for faults."""
 
 import re
 from collections.abc import Container
@@ -7,108 +7,81 @@ from typing import Any, TypeAlias, cast
 
 from pydantic.json_schema import GenerateJsonSchema
 
+from components.settings.config_commands import KeyPath
 from components.settings.stack import PROJECT, SECRETS, Settings
 
-KeyPath: TypeAlias = tuple[str | int, ...]
-"""Where a value is: ("pipe:network", "subnets", "private", 0)."""
-
-Node: TypeAlias = dict[str, Any]
+Schema: TypeAlias = dict[str, Any]
 """A JSON Schema of one value."""
 
+_BOUNDS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "above",
+    "maximum": "at most",
+    "exclusiveMaximum": "below",
+}
 
-class _Untitled(GenerateJsonSchema):
-    """A key is its own title."""
+
+class _UntitledSchema(GenerateJsonSchema):
+    """A generator without titles of fields: a key is its own title."""
 
     def field_title_should_be_set(self, schema: object) -> bool:
         return False
 
 
 @cache
-def _settings() -> Node:
-    return Settings.model_json_schema(schema_generator=_Untitled)
+def _settings_schema() -> Schema:
+    return Settings.model_json_schema(schema_generator=_UntitledSchema)
 
 
-def node(path: KeyPath) -> Node:
-    """The schema of what belongs at a path; empty where nothing does."""
-    found = _settings()
+def schema_at(path: KeyPath) -> Schema:
+    """Return the schema of the value at a path; empty if there is no such setting."""
+    schema = _settings_schema()
     for step in path:
-        found = found["items"] if isinstance(step, int) else found.get("properties", {}).get(step, {})
-        if "$ref" in found:
-            found = _settings()["$defs"][found["$ref"].rpartition("/")[2]]
-    return found
+        schema = schema["items"] if isinstance(step, int) else schema.get("properties", {}).get(step, {})
+        if "$ref" in schema:
+            schema = _settings_schema()["$defs"][schema["$ref"].rpartition("/")[2]]
+    return schema
 
 
-def keys(path: KeyPath) -> list[str]:
-    """The keys of the map at a path, in order."""
-    return list(node(path).get("properties", {}))
+def keys_at(path: KeyPath) -> list[str]:
+    """Return the keys of the map at a path, in order."""
+    return list(schema_at(path).get("properties", {}))
 
 
-def written(value: object) -> str:
-    """A scalar as YAML has it: a string in quotes where it would else be a number."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) and re.fullmatch(r"[0-9.]+", value) else str(value)
-
-
-def allowed(schema: Node) -> str:
-    """What a schema allows, in words."""
+def describe_allowed(schema: Schema) -> str:
+    """Return a description of the values that a schema allows."""
     if "enum" in schema:
-        return "one of " + ", ".join(written(value) for value in cast(list[object], schema["enum"]))
+        return "one of " + ", ".join(map(_format_scalar, cast(list[object], schema["enum"])))
     match schema["type"]:
         case "boolean":
             return "true or false"
-        case "integer" | "number":
-            noun = "a whole number" if schema["type"] == "integer" else "a number"
-            bounds = {
-                "minimum": "at least",
-                "exclusiveMinimum": "above",
-                "maximum": "at most",
-                "exclusiveMaximum": "below",
-            }
-            return (
-                noun
-                + " "
-                + " and ".join(f"{word} {schema[bound]}" for bound, word in bounds.items() if bound in schema)
-            )
+        case "integer":
+            return f"a whole number {_describe_bounds(schema)}"
+        case "number":
+            return f"a number {_describe_bounds(schema)}"
         case "array":
-            least, most = schema["minItems"], schema.get("maxItems")
-            entry = allowed(schema["items"])
-            if least == most == 1:
-                return f"a list of one entry, {entry}"
-            count = (
-                f"{least} or more" if most is None else f"{least}" if least == most else f"{least} to {most}"
-            )
-            return f"a list of {count} different entries, each {entry}"
+            return _describe_list(schema)
         case "object":
             return "a map of " + ", ".join(schema["properties"])
         case _:
             return str(schema["patternErrorMessage"])
 
 
-def example(schema: Node, besides: Container[object] = ()) -> Any:
-    """A scalar that a schema allows, another than those besides which it is to stand."""
+def example_value(schema: Schema, present: Container[object] = ()) -> Any:
+    """Return a scalar that a schema allows, if possible one that a list does not have yet."""
     examples: list[Any] = schema.get("examples", schema.get("enum", [schema.get("minimum", False)]))
-    return next((each for each in examples if each not in besides), examples[0])
+    return next((value for value in examples if value not in present), examples[0])
 
 
-def stack_file() -> Node:
-    """The JSON Schema (draft 2020-12) of Pulumi.<stack>.yaml."""
-    settings = dict(_settings())
+def stack_file_schema() -> Schema:
+    """Return the JSON Schema (draft 2020-12) of Pulumi.<stack>.yaml."""
+    settings = dict(_settings_schema())
     definitions = settings.pop("$defs")
-    secrets: Node = {
-        key: {
-            "description": f"{secret['description']} Set with: pulumi config set --secret {key}",
-            "writeOnly": True,
-            "type": "object",
-            "properties": {"secure": {"type": "string"}},
-            "required": ["secure"],
-            "additionalProperties": False,
-        }
-        for key, secret in SECRETS.items()
-    }
+    secrets = {key: _secret_schema(key, secret["description"]) for key, secret in SECRETS.items()}
     config = settings | {
         "properties": settings["properties"] | secrets,
-        "patternProperties": {f"^(?!{PROJECT}:)": True},  # the providers' own
+        # Keys of other namespaces belong to the providers.
+        "patternProperties": {f"^(?!{PROJECT}:)": True},
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -120,8 +93,44 @@ def stack_file() -> Node:
             "config": config,
             "encryptionsalt": {"type": "string", "description": "Written by Pulumi (passphrase)."},
             "encryptedkey": {"type": "string", "description": "Written by Pulumi (cloud key)."},
-            "secretsprovider": {"type": "string", "description": "Which key encrypts the secrets."},
+            "secretsprovider": {"type": "string", "description": "The key that encrypts the secrets."},
             "environment": {"description": "Pulumi ESC environments."},
         },
         "$defs": definitions,
     }
+
+
+def _secret_schema(key: str, description: str) -> Schema:
+    return {
+        "description": f"{description} Set with: pulumi config set --secret {key}",
+        "writeOnly": True,
+        "type": "object",
+        "properties": {"secure": {"type": "string"}},
+        "required": ["secure"],
+        "additionalProperties": False,
+    }
+
+
+def _format_scalar(value: object) -> str:
+    """Return a scalar as YAML has it: a string in quotes if it would be a number without them."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) and re.fullmatch(r"[0-9.]+", value) else str(value)
+
+
+def _describe_bounds(schema: Schema) -> str:
+    return " and ".join(f"{words} {schema[bound]}" for bound, words in _BOUNDS.items() if bound in schema)
+
+
+def _describe_list(schema: Schema) -> str:
+    least, most = schema["minItems"], schema.get("maxItems")
+    entry = describe_allowed(schema["items"])
+    if least == most == 1:
+        return f"a list of one entry, {entry}"
+    if most is None:
+        count = f"{least} or more"
+    elif least == most:
+        count = f"{least}"
+    else:
+        count = f"{least} to {most}"
+    return f"a list of {count} different entries, each {entry}"

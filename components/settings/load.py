@@ -1,8 +1,8 @@
-"""Where settings come from: Pulumi's config in the program, a stack file in `make validate`."""
+"""Readers of settings: from Pulumi's config in the program, from a stack file in `make validate`."""
 
 import json
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -12,29 +12,31 @@ import yaml
 from pulumi.runtime import config as runtime
 from pydantic import ValidationError
 
-from components.settings.checks import check
-from components.settings.errors import ENCRYPTED, Fault, SettingsError, of_schema, of_secret
-from components.settings.json_schema import KeyPath
+from components.common.strict_yaml import load_yaml
+from components.settings.config_commands import KeyPath
+from components.settings.consistency import check_settings
+from components.settings.errors import SettingFault, SettingsError
+from components.settings.schema_faults import ENCRYPTED, schema_faults, secret_fault
 from components.settings.stack import PROJECT, SECRETS, Secrets, Settings
 from components.settings.types import Model
 
 
 def load() -> tuple[Settings, Secrets]:
-    """The settings and secrets of the running stack, or one error with all that is wrong with them."""
-    # pulumi.Config cannot list keys, and an unknown key is a fault.
+    """Return the settings and secrets of the running stack; raise SettingsError with all their faults."""
+    # pulumi.Config cannot list its keys, so it would miss unknown ones.
     config: dict[str, str] = {**runtime.get_config_env(), **runtime.CONFIG.get()}
     encrypted = {key for key in config if runtime.is_config_secret(key)}
-    settings, faults = read(
-        {key: ENCRYPTED if key in encrypted else _decoded(text) for key, text in config.items()}
+    settings, faults = read_settings(
+        {key: ENCRYPTED if key in encrypted else _decode(text) for key, text in config.items()}
     )
     for key, rule in SECRETS.items():
         secret = config.get(key, "")
         if not secret:
-            faults.append(of_secret(key, "is missing"))
+            faults.append(secret_fault(key, "is missing"))
         elif key not in encrypted:
-            faults.append(of_secret(key, "is in plain text"))
+            faults.append(secret_fault(key, "is in plain text"))
         elif not re.fullmatch(rule["pattern"], secret):
-            faults.append(of_secret(key, "is a secret of another form"))
+            faults.append(secret_fault(key, "is a secret of another form"))
     if faults:
         raise SettingsError(pulumi.get_stack(), faults)
     own = pulumi.Config(PROJECT)
@@ -45,110 +47,95 @@ def load() -> tuple[Settings, Secrets]:
 
 @dataclass(frozen=True, kw_only=True)
 class StackFile:
-    """What a Pulumi.<stack>.yaml says."""
+    """The content of a Pulumi.<stack>.yaml."""
 
     stack: str
     config: Mapping[str, Any]
     settings: Settings
-    """As far as they are valid: a faulty value is absent."""
-    faults: list[Fault]
+    """The valid settings; an invalid value is absent."""
+    faults: list[SettingFault]
 
 
 def load_file(path: Path, *, secrets: bool = False) -> StackFile:
-    """A stack file and its faults.
+    """Return a stack file with its faults; raise yaml.YAMLError if it is not one.
 
-    A missing secret is one where secrets are asked for, or where the file has a key to encrypt them with: the
+    A missing secret is a fault if `secrets` is true, or if the file has a key to encrypt secrets with: the
     committed files have neither key nor secrets.
     """
-    file: Any = yaml.load(path.read_text(), _Loader)
+    file: Any = load_yaml(path.read_text())
     if not isinstance(file, dict) or not isinstance(cast(dict[str, Any], file).get("config"), dict):
         raise yaml.YAMLError("no map `config:` in it")
     file = cast(dict[str, Any], file)
-    # The engine passes JSON; what only YAML knows (dates, keys that are numbers) becomes text.
-    config = {
-        _full(key): value
-        for key, value in cast(dict[str, Any], json.loads(json.dumps(file["config"], default=str))).items()
-    }
-    settings, faults = read({key: _sealed(value) for key, value in config.items()})
+    # The engine passes JSON; types that only YAML has (dates, keys that are numbers) become text.
+    content: dict[str, Any] = json.loads(json.dumps(file["config"], default=str))
+    config = {_full_key(key): value for key, value in content.items()}
+    settings, faults = read_settings({key: _mark_encrypted(value) for key, value in config.items()})
     secrets = secrets or not {"encryptionsalt", "encryptedkey", "secretsprovider"}.isdisjoint(file)
     for key in SECRETS:
         secret = config.get(key)
         if secrets and not secret:
-            faults.append(of_secret(key, "is missing"))
-        elif secret and _sealed(secret) is not ENCRYPTED:
-            faults.append(of_secret(key, "is in plain text"))
+            faults.append(secret_fault(key, "is missing"))
+        elif secret and _mark_encrypted(secret) is not ENCRYPTED:
+            faults.append(secret_fault(key, "is in plain text"))
     return StackFile(stack=path.name.split(".")[1], config=config, settings=settings, faults=faults)
 
 
-def read(values: Mapping[str, Any]) -> tuple[Settings, list[Fault]]:
-    """The settings among the values, as far as they are valid, and their faults."""
-    known = {field.alias for field in Settings.model_fields.values()}
-    config = {
-        key: value
-        for key, value in values.items()
-        # Pulumi.yaml's empty defaults stand for no value; keys of other namespaces are the providers'.
-        if (key in known and value not in (None, "", {}))
-        or (key.startswith(f"{PROJECT}:") and key not in known and key not in SECRETS)
-    }
+def read_settings(values: Mapping[str, Any]) -> tuple[Settings, list[SettingFault]]:
+    """Return the valid settings among the values, and the faults."""
+    config = {key: value for key, value in values.items() if _is_setting(key, value)}
     try:
         settings = Settings.model_validate(config)
     except ValidationError as error:
         errors = error.errors(include_url=False)
         partial = cast(Settings, _partial(Settings, config, {details["loc"] for details in errors}))
-        return partial, [*of_schema(errors, config), *check(partial, partial=True)]
-    return settings, list(check(settings, partial=False))
+        return partial, [*schema_faults(errors, config), *check_settings(partial, partial=True)]
+    return settings, list(check_settings(settings, partial=False))
 
 
-def _partial(model: type[Model], values: Mapping[str, Any], faulty: set[KeyPath]) -> Model:
-    """A model without its faulty values, which are then no attributes of it."""
-    sound: dict[str, Any] = {}
+def _is_setting(key: str, value: object) -> bool:
+    """Return whether a key is a setting with a value, or an unknown key of this project.
+
+    The empty defaults of Pulumi.yaml are no values. Keys of other namespaces belong to the providers.
+    """
+    if key in {field.alias for field in Settings.model_fields.values()}:
+        return value not in (None, "", {})
+    return key.startswith(f"{PROJECT}:") and key not in SECRETS
+
+
+def _partial(model: type[Model], values: Mapping[str, Any], invalid: set[KeyPath]) -> Model:
+    """Return a model without attributes for its invalid values."""
+    valid: dict[str, Any] = {}
     for name, field in model.model_fields.items():
-        key, kind = field.alias or name, field.annotation
-        inner = {location[1:] for location in faulty if location[0] == key}
-        if isinstance(kind, type) and issubclass(kind, Model) and () not in inner:
-            sound[key] = _partial(kind, values[key], inner)
+        key, field_type = field.alias or name, field.annotation
+        inner = {path[1:] for path in invalid if path[0] == key}
+        if isinstance(field_type, type) and issubclass(field_type, Model) and () not in inner:
+            valid[key] = _partial(field_type, values[key], inner)
         elif not inner:
-            sound[key] = values[key]
-    return model.model_construct(**sound)
+            valid[key] = values[key]
+    return model.model_construct(**valid)
 
 
-def _decoded(text: str) -> Any:
-    """A value as the engine passes it: maps and lists as JSON, everything else as it is."""
+def _decode(text: str) -> Any:
+    """Decode a value of the engine, which passes maps and lists as JSON, and scalars as text."""
     try:
         return json.loads(text) if text.startswith(("{", "[")) else text
     except ValueError:
         return text
 
 
-def _full(key: str) -> str:
-    """A key with its namespace, as the engine completes it: `network` and `pipe:config:network` are ours."""
+def _full_key(key: str) -> str:
+    """Return a key with its namespace: `pipe:network` for `network` and `pipe:config:network`."""
     namespace, *rest = key.split(":")
     return f"{namespace}:{rest[-1]}" if rest else f"{PROJECT}:{namespace}"
 
 
-def _sealed(value: Any) -> Any:
-    """A value of a file, with ENCRYPTED in place of each `secure:` value."""
+def _mark_encrypted(value: Any) -> Any:
+    """Return a value of a file, with ENCRYPTED in place of each `secure:` value."""
     if isinstance(value, list):
-        return [_sealed(entry) for entry in cast(list[Any], value)]
+        return [_mark_encrypted(entry) for entry in cast(list[Any], value)]
     if isinstance(value, dict):
-        inner = cast(dict[str, Any], value)
-        return ENCRYPTED if list(inner) == ["secure"] else {key: _sealed(each) for key, each in inner.items()}
+        pairs = cast(dict[str, Any], value)
+        if list(pairs) == ["secure"]:
+            return ENCRYPTED
+        return {key: _mark_encrypted(inner) for key, inner in pairs.items()}
     return value
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads YAML as the engine does, where PyYAML differs: no key twice, and `on` and `yes` are text."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(problem=f"the key {key.value} twice", problem_mark=key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, each) for tag, each in resolvers if first in "tTfF" or not tag.endswith(":bool")]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from decimal import Decimal
 
+from components.common.quantity import MIB, parse_quantity
 from components.settings import capacity
-from components.settings.kubernetes import Replicas
+from components.settings.network import free_addresses
 from components.settings.stack import Settings
-from components.settings.types import quantity
-
-MIB = 1024**2
+from components.settings.workload import Replicas
 
 
 def _range(replicas: Replicas) -> str:
@@ -16,52 +15,64 @@ def _range(replicas: Replicas) -> str:
 
 
 def _number(value: Decimal) -> str:
-    """Write a number without superfluous zeros."""
+    """Return a number without trailing zeros."""
     return f"{value.normalize():f}"
 
 
+def _api_cpu(settings: Settings) -> str:
+    return f"{settings.api.resources.cpu_request} / {settings.api.resources.cpu_limit}"
+
+
 def _scaling_threshold(settings: Settings) -> str:
-    request = quantity(settings.api.resources.cpu_request)
+    request = parse_quantity(settings.api.resources.cpu_request)
     return f"{request * 10 * settings.api.replicas.target_cpu_percent:.0f}m"
+
+
+def _pods(settings: Settings) -> str:
+    return f"{capacity.pods(settings)} / {settings.kubernetes.quota_pods}"
+
+
+def _cpu_limits(settings: Settings) -> str:
+    return f"{_number(capacity.cpu_limits(settings))} / {settings.kubernetes.quota_cpu}"
+
+
+def _memory_limits(settings: Settings) -> str:
+    limits = capacity.memory_limits(settings) / MIB
+    quota = parse_quantity(settings.kubernetes.quota_memory) / MIB
+    return f"{_number(limits)} MiB / {_number(quota)} MiB"
 
 
 def _database(settings: Settings) -> str:
     return settings.database.instance_class + (", Multi-AZ" if settings.database.multi_az else "")
 
 
+def _storage(settings: Settings) -> str:
+    return f"{settings.database.storage_gib} GiB, {settings.database.max_storage_gib} GiB"
+
+
 def _connections(settings: Settings) -> str:
-    most = settings.database.max_connections
-    return f"{most} / {most // settings.api.replicas.max}"
+    connections = settings.database.max_connections
+    return f"{connections} / {connections // settings.api.replicas.max}"
 
 
-def _addresses(settings: Settings) -> int:
-    return sum(2 ** (32 - int(cidr.partition("/")[2])) - 5 for cidr in settings.network.subnets.private)
+def _rate_limit(settings: Settings) -> str:
+    limit = settings.edge.zone.rate_limit
+    return f"{limit.requests} requests in {limit.period_seconds} s"
 
 
 LIMITS: dict[str, Callable[[Settings], object]] = {
-    "API: pods": lambda s: _range(s.api.replicas),
-    "API: a pod's CPU, request / limit": lambda s: (
-        f"{s.api.resources.cpu_request} / {s.api.resources.cpu_limit}"
-    ),
+    "API: pods": lambda settings: _range(settings.api.replicas),
+    "API: a pod's CPU, request / limit": _api_cpu,
     "API: CPU per pod at which pods are added": _scaling_threshold,
-    "Proxy: pods": lambda s: _range(s.proxy.replicas),
-    "CPU limits at the maximum, rolling / quota": lambda s: (
-        f"{_number(capacity.cpu_limits(s))} / {s.kubernetes.quota_cpu}"
-    ),
-    "Memory limits at the maximum, rolling / quota": lambda s: (
-        f"{_number(capacity.memory_limits(s) / MIB)} MiB"
-        f" / {_number(quantity(s.kubernetes.quota_memory) / MIB)} MiB"
-    ),
-    "Pods at the maximum, rolling / quota": lambda s: f"{capacity.pods(s)} / {s.kubernetes.quota_pods}",
-    "Zones": lambda s: len(s.network.subnets.private),
-    "Addresses for nodes and pods": _addresses,
+    "Proxy: pods": lambda settings: _range(settings.proxy.replicas),
+    "CPU limits at the maximum, rolling / quota": _cpu_limits,
+    "Memory limits at the maximum, rolling / quota": _memory_limits,
+    "Pods at the maximum, rolling / quota": _pods,
+    "Zones": lambda settings: len(settings.network.subnets.private),
+    "Addresses for nodes and pods": lambda settings: free_addresses(settings.network),
     "Database": _database,
-    "Database: storage, grows to": lambda s: (
-        f"{s.database.storage_gib} GiB, {s.database.max_storage_gib} GiB"
-    ),
+    "Database: storage, grows to": _storage,
     "Database: connections / for each API pod at the maximum": _connections,
-    "One address at the edge": lambda s: (
-        f"{s.edge.zone.rate_limit.requests} requests in {s.edge.zone.rate_limit.period_seconds} s"
-    ),
+    "One address at the edge": _rate_limit,
 }
-"""Title of each line of the table of limits, and the function that computes its value."""
+"""Functions that compute the rows of the table of limits, by title."""

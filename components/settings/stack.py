@@ -1,4 +1,4 @@
-"""A stack file as a whole: its topics and its secrets."""
+"""The stack file as a whole: its settings and its secrets."""
 
 from dataclasses import dataclass, field, fields
 from typing import Annotated
@@ -9,23 +9,31 @@ from pydantic.alias_generators import to_camel
 
 from components.common.naming import Labels
 from components.kubernetes.database_roles import Passwords
-from components.settings.aws import Backups, Cluster, Database, Firewall, Network, Runner, Service
+from components.settings.api import Api
+from components.settings.backups import Backups
+from components.settings.ci_runner import CiRunner
+from components.settings.cluster import Cluster
+from components.settings.database import Database
 from components.settings.edge import Edge
-from components.settings.kubernetes import Api, Kubernetes, Proxy
 from components.settings.monitoring import Monitoring
+from components.settings.namespace import Namespace
+from components.settings.network import Network
+from components.settings.proxy import Proxy
+from components.settings.security_groups import SecurityGroups
+from components.settings.service import Service
 from components.settings.types import AccountId, Distinct, Model, Region, entries, string
 
 PROJECT = "pipe"
-"""The namespace of our keys; what providers read (aws:profile) is theirs to judge."""
+"""The namespace of this program's keys; other keys, such as aws:profile, belong to the providers."""
 
 
 def full_key(name: str) -> str:
-    """The key of a field: `pipe:databasePassword` of `database_password`."""
+    """Return the key of a field: `pipe:databasePassword` for `database_password`."""
     return f"{PROJECT}:{to_camel(name)}"
 
 
 class Settings(Model):
-    """All topics of a stack."""
+    """The settings of a stack."""
 
     model_config = ConfigDict(alias_generator=full_key)
 
@@ -43,12 +51,12 @@ class Settings(Model):
     """The address of the Datadog provider; belongs to pipe:monitoring.site."""
     service: Service
     network: Network
-    firewall: Firewall
+    firewall: SecurityGroups
     cluster: Cluster
-    runner: Runner
+    runner: CiRunner
     database: Database
     backups: Backups
-    kubernetes: Kubernetes
+    kubernetes: Namespace
     api: Api
     proxy: Proxy
     edge: Edge
@@ -56,7 +64,7 @@ class Settings(Model):
 
     @property
     def labels(self) -> Labels:
-        """The stack's names and tags."""
+        """Names and tags of the stack."""
         service = self.service
         return Labels(
             environment=service.environment, team=service.team, account=service.account, region=service.region
@@ -75,7 +83,7 @@ _TOKEN = {
 
 @dataclass(frozen=True, kw_only=True)
 class Secrets:
-    """What only `pulumi config set --secret` may hold."""
+    """The secrets of a stack, which only `pulumi config set --secret` may set."""
 
     database_password: pulumi.Output[str] = field(
         metadata={**_PASSWORD, "description": "Password of the database's master user."}
@@ -93,12 +101,15 @@ class Secrets:
         metadata={**_TOKEN, "description": "The API key with which the Datadog agent sends."}
     )
     synthetic_token: pulumi.Output[str] = field(
-        metadata={**_TOKEN, "description": "The header value by which Cloudflare knows the synthetic check."}
+        metadata={
+            **_TOKEN,
+            "description": "The header value by which Cloudflare recognizes the synthetic check.",
+        }
     )
 
     @property
     def passwords(self) -> Passwords:
-        """Those of the database, all together."""
+        """The passwords of the database."""
         return Passwords(
             master=self.database_password,
             app=self.app_password,
@@ -108,4 +119,4 @@ class Secrets:
 
 
 SECRETS = {full_key(secret.name): {**secret.metadata, "name": secret.name} for secret in fields(Secrets)}
-"""What is known of each secret, by its key in a stack file: name, description, pattern, allowed."""
+"""Name, description, pattern and allowed values of each secret, by its key in a stack file."""

@@ -1,8 +1,7 @@
-"""Value types of a stack file: each says what it allows, to an editor and to a reader of a fault."""
+"""Value types of a stack file, each with a description of its allowed values for editors and faults."""
 
 import re
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
 from ipaddress import IPv4Network
 from typing import Annotated, Any, Literal
 
@@ -10,11 +9,15 @@ from pydantic import AfterValidator, ConfigDict, Field
 from pydantic import BaseModel as PydanticModel
 from pydantic.alias_generators import to_camel
 
+from components.common.image_reference import parse_image_reference
+from components.common.quantity import parse_quantity
+
 
 class Model(PydanticModel):
-    """A topic of a stack file: frozen, camelCase keys, every key required, unknown keys refused.
+    """A frozen map of a stack file: camelCase keys, every key required, unknown keys refused.
 
-    Strict, since "yes" is no boolean and 1.34 no version: what the engine passes is JSON with its types kept.
+    Validation is strict: the engine passes JSON with its types, so "yes" is not a boolean and 1.34 is not a
+    version.
     """
 
     model_config = ConfigDict(
@@ -30,7 +33,11 @@ class Model(PydanticModel):
 
 
 def string(pattern: str, allowed: str, example: str, *, longest: int | None = None) -> Any:
-    """A string's field: `allowed` is what editors and faults say, `example` what a fault's command sets."""
+    """Return the field of a string that matches a pattern.
+
+    Editors and faults show `allowed`; the command of a fault sets `example`. The longest length has no
+    default limit.
+    """
     return Field(
         pattern=pattern,
         max_length=longest,
@@ -40,7 +47,7 @@ def string(pattern: str, allowed: str, example: str, *, longest: int | None = No
 
 
 def one_of(choices: Iterable[str], example: str) -> Any:
-    """A string's field that takes one of the choices, for lists that are kept elsewhere."""
+    """Return the field of a string that is one of the choices."""
     return Field(
         pattern=f"^({'|'.join(map(re.escape, choices))})$",
         examples=[example],
@@ -48,7 +55,7 @@ def one_of(choices: Iterable[str], example: str) -> Any:
     )
 
 
-def _cidr(cidr: str) -> str:
+def _checked_cidr(cidr: str) -> str:
     IPv4Network(cidr)
     return cidr
 
@@ -60,30 +67,15 @@ Cidr = Annotated[
         "an IPv4 network without host bits, such as 10.10.0.0/16",
         "10.10.0.0/16",
     ),
-    AfterValidator(_cidr),
+    AfterValidator(_checked_cidr),
 ]
 """An IPv4 network in CIDR notation, host bits zero (RFC 4632)."""
 
-_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|k|M|G|T|Ki|Mi|Gi|Ti)?")
-_SCALE = {
-    "m": Decimal("0.001"),
-    **{unit: Decimal(1000) ** power for power, unit in enumerate(("", "k", "M", "G", "T"))},
-    **{unit: Decimal(1024) ** power for power, unit in enumerate(("", "Ki", "Mi", "Gi", "Ti")) if unit},
-}
 
-
-def quantity(written: str) -> Decimal:
-    """The number a Kubernetes quantity stands for: cores for CPU, bytes for memory."""
-    match = _QUANTITY.fullmatch(written)
-    if match is None:
-        raise ValueError(f"{written!r} is not a Kubernetes quantity")
-    return Decimal(match[1]) * _SCALE[match[2] or ""]
-
-
-def _more_than_zero(written: str) -> str:
-    if not quantity(written):
+def _above_zero(quantity: str) -> str:
+    if not parse_quantity(quantity):
         raise ValueError("zero")
-    return written
+    return quantity
 
 
 CpuQuantity = Annotated[
@@ -91,7 +83,7 @@ CpuQuantity = Annotated[
     string(
         r"^([1-9][0-9]*m|[0-9]+(\.[0-9]{1,3})?)$", 'a CPU quantity in quotes, such as "100m" or "0.5"', "100m"
     ),
-    AfterValidator(_more_than_zero),
+    AfterValidator(_above_zero),
 ]
 """CPU in cores or millicores, as Kubernetes writes it."""
 
@@ -129,8 +121,8 @@ BucketName = Annotated[
         "pipe-backup-dev",
     ),
 ]
-"""An S3 bucket name: no dots, since they break TLS to the virtual host, and eight short of S3's 63, so that a
-suffix fits (the access-log bucket's)."""
+"""An S3 bucket name without dots, which break TLS to the virtual host. It is eight characters shorter than
+S3's 63, for the suffix of the access-log bucket."""
 
 Region = Annotated[
     str, string(r"^[a-z]{2}(-[a-z]+)+-[0-9]$", "an AWS region, such as ap-northeast-1", "ap-northeast-1")
@@ -150,16 +142,16 @@ Arn = Annotated[
 ]
 """The ARN of an IAM principal."""
 
-_NUMBER = r"(\*|[0-9]{1,2}(-[0-9]{1,2})?)(/[0-9]{1,2})?"
+_CRON_NUMBER = r"(\*|[0-9]{1,2}(-[0-9]{1,2})?)(/[0-9]{1,2})?"
 Cron = Annotated[
     str,
     string(
-        rf"^{_NUMBER}(,{_NUMBER})*( {_NUMBER}(,{_NUMBER})*){{4}}$",
+        rf"^{_CRON_NUMBER}(,{_CRON_NUMBER})*( {_CRON_NUMBER}(,{_CRON_NUMBER})*){{4}}$",
         "five fields: minute, hour, day, month, weekday, in UTC, such as 0 18 * * *",
         "0 18 * * *",
     ),
 ]
-"""Five fields: minute, hour, day, month, weekday; UTC."""
+"""A schedule of five fields in UTC: minute, hour, day, month, weekday."""
 
 Metric = Annotated[
     str,
@@ -170,6 +162,7 @@ Metric = Annotated[
 """A metric as Datadog names it."""
 
 Days = Annotated[int, Field(ge=1, le=3650)]
+"""A number of days, up to ten years."""
 
 LogRetentionDays = Annotated[
     Literal[
@@ -201,15 +194,11 @@ LogRetentionDays = Annotated[
 """Days that CloudWatch Logs accepts as a retention (PutRetentionPolicy)."""
 
 
-def _image(image: str) -> str:
-    if version(image) in ("", "latest") and "@" not in image:
+def _pinned_image(image: str) -> str:
+    reference = parse_image_reference(image)
+    if reference.tag in ("", "latest") and not reference.digest:
         raise ValueError("neither version nor digest")
     return image
-
-
-def version(image: str) -> str:
-    """The tag of an image, empty where it has none: `17.7-alpine3.22`."""
-    return image.partition("@")[0].rpartition("/")[2].partition(":")[2]
 
 
 Image = Annotated[
@@ -219,9 +208,9 @@ Image = Annotated[
         "an image with a version other than latest, or a digest (@sha256:<64 hexadecimal digits>)",
         "public.ecr.aws/nginx/nginx-unprivileged:1.28.3-alpine",
     ),
-    AfterValidator(_image),
+    AfterValidator(_pinned_image),
 ]
-"""A container image with a version or a digest; `latest` and no tag are refused."""
+"""A container image with a version other than `latest`, or a digest."""
 
 
 def _distinct(items: Sequence[Any]) -> Sequence[Any]:
@@ -231,9 +220,9 @@ def _distinct(items: Sequence[Any]) -> Sequence[Any]:
 
 
 Distinct = AfterValidator(_distinct)
-"""A list whose entries differ."""
+"""A list without repeated entries."""
 
 
 def entries(least: int, most: int | None = None) -> Any:
-    """A list's field: how many entries, no two the same."""
+    """Return the field of a list with so many entries, without a limit if `most` is None."""
     return Field(min_length=least, max_length=most, json_schema_extra={"uniqueItems": True})

@@ -13,9 +13,11 @@ from components.kubernetes.database_roles import Passwords
 from components.kubernetes.namespace import Namespace, NamespaceArgs
 from components.kubernetes.pods import Place
 from components.kubernetes.tls_proxy import TlsProxy, TlsProxyArgs
-from components.settings.aws import Backups, Subnets
-from components.settings.kubernetes import Api as ApiSettings
-from components.settings.kubernetes import Kubernetes, Proxy
+from components.settings.api import Api as ApiSettings
+from components.settings.backups import Backups
+from components.settings.namespace import Namespace as Kubernetes
+from components.settings.network import Subnets
+from components.settings.proxy import Proxy
 from tests.support.components.fixtures import Recorder, evaluate, secret
 
 Topic = Callable[..., Any]

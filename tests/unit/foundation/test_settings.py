@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.settings.errors import message
+from components.settings.errors import describe_faults
 from foundation.settings import read
 
 ROOT = Path(__file__).parents[3]
@@ -16,7 +16,7 @@ def valid() -> dict[str, Any]:
 
 
 def faults(config: dict[str, Any]) -> str:
-    return message("foundation", read(config)[1])
+    return describe_faults("foundation", read(config)[1])
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 
 from components.aws.ci_runner import Runner, RunnerArgs
 from components.common.naming import Labels
-from components.settings.aws import Runner as RunnerSettings
+from components.settings.ci_runner import CiRunner as RunnerSettings
 from tests.support.components.fixtures import Recorder, evaluate
 
 CONNECTION = (

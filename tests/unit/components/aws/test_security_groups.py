@@ -6,7 +6,7 @@ import pytest
 
 from components.aws.security_groups import Firewall, FirewallArgs
 from components.common.naming import Labels
-from components.settings.aws import Firewall as FirewallSettings
+from components.settings.security_groups import SecurityGroups as FirewallSettings
 from tests.support.components.fixtures import Recorder, evaluate
 
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"

@@ -7,9 +7,9 @@ import pytest
 
 from components.aws.cluster import NODE_POOLS
 from components.common.naming import Labels
+from components.common.quantity import parse_quantity
 from components.datadog.agent import Agent, AgentArgs
 from components.settings.monitoring import Monitoring as Settings
-from components.settings.types import quantity
 from tests.support.components.fixtures import Recorder, evaluate, secret
 
 Declare = Callable[..., Recorder]
@@ -119,7 +119,7 @@ def test_every_container_has_requests_and_limits(release: dict[str, Any]) -> Non
     for name, container in containers.items():
         requests, limits = container["resources"]["requests"], container["resources"]["limits"]
         for resource in ("cpu", "memory"):
-            assert quantity(requests[resource]) <= quantity(limits[resource]), name
+            assert parse_quantity(requests[resource]) <= parse_quantity(limits[resource]), name
 
 
 def test_both_certificates_are_watched(release: dict[str, Any]) -> None:

@@ -5,10 +5,11 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
+from components.common.image_reference import parse_image_reference
 from components.common.naming import Labels
-from components.kubernetes.pods import checksum, image_version
-from components.settings.kubernetes import Api
-from components.settings.types import quantity
+from components.common.quantity import parse_quantity
+from components.kubernetes.pods import checksum
+from components.settings.api import Api
 from tests.support.components.fixtures import Recorder, evaluate, secret
 from tests.support.components.workloads import (
     Manifest,
@@ -89,7 +90,9 @@ def test_every_container_has_requests_within_limits(declared: Recorder) -> None:
         for container in containers(template):
             resources: dict[str, dict[str, str]] = container["resources"]
             for kind in ("cpu", "memory"):
-                assert quantity(resources["requests"][kind]) <= quantity(resources["limits"][kind])
+                assert parse_quantity(resources["requests"][kind]) <= parse_quantity(
+                    resources["limits"][kind]
+                )
 
 
 def test_a_pod_is_scheduled_where_its_large_scratch_volumes_fit(declared: Recorder) -> None:
@@ -98,7 +101,7 @@ def test_a_pod_is_scheduled_where_its_large_scratch_volumes_fit(declared: Record
     judged: set[str] = set()
     for name, template in pod_templates(declared):
         sizes = {
-            volume["name"]: quantity(volume["emptyDir"]["sizeLimit"])
+            volume["name"]: parse_quantity(volume["emptyDir"]["sizeLimit"])
             for volume in template["spec"]["volumes"]
             if "emptyDir" in volume
         }
@@ -106,7 +109,7 @@ def test_a_pod_is_scheduled_where_its_large_scratch_volumes_fit(declared: Record
             room = sum(sizes.get(mount["name"], 0) for mount in container["volumeMounts"])
             if room > large:
                 judged.add(name)
-                assert quantity(container["resources"]["requests"]["ephemeral-storage"]) >= room
+                assert parse_quantity(container["resources"]["requests"]["ephemeral-storage"]) >= room
     assert judged == {"CronJob/pipe-backup", "CronJob/pipe-restore"}
 
 
@@ -115,7 +118,7 @@ def test_every_image_is_pinned_and_asked_for_each_time(declared: Recorder) -> No
     for _, template in pod_templates(declared):
         for container in containers(template):
             assert container["imagePullPolicy"] == "Always"
-            assert image_version(container["image"]) not in ("", "latest")
+            assert parse_image_reference(container["image"]).label not in ("", "latest")
 
 
 def test_what_serves_is_probed(declared: Recorder) -> None:
@@ -216,7 +219,7 @@ def test_every_pod_has_a_policy_of_its_own_and_starts_after_it(declared: Recorde
     ],
 )
 def test_the_version_of_an_image_fits_a_name(image: str, version: str) -> None:
-    assert image_version(image) == version
+    assert parse_image_reference(image).label == version
 
 
 def test_a_checksum_follows_the_data_and_gives_none_of_it_away(recorder: Recorder) -> None:

@@ -4,12 +4,12 @@ from decimal import Decimal
 
 import pytest
 
+from components.common.quantity import parse_quantity
 from components.settings import capacity
-from components.settings.kubernetes import Replicas
-from components.settings.load import load_file, read
+from components.settings.load import load_file, read_settings
 from components.settings.scale_limits import LIMITS
 from components.settings.stack import Settings
-from components.settings.types import quantity
+from components.settings.workload import Replicas
 from tests.support.components.fixtures import ROOT
 
 STACKS = ("dev", "stg", "prod")
@@ -28,7 +28,7 @@ def refused(stack: str, quota: str, value: object) -> bool:
     """Return whether the stack's file with another quota has a fault there."""
     config = dict(load_file(ROOT / f"Pulumi.{stack}.yaml").config)
     config["pipe:kubernetes"] = {**config["pipe:kubernetes"], quota: value}
-    return f"pipe:kubernetes.{quota}" in [fault.key for fault in read(config)[1]]
+    return f"pipe:kubernetes.{quota}" in [fault.key for fault in read_settings(config)[1]]
 
 
 def written(quota: str, amount: Decimal) -> object:
@@ -60,11 +60,11 @@ def test_the_quotas_hold_all_old_pods_besides_the_new_ones(stack: str) -> None:
     leaving = (file.api, file.proxy)
     pods = capacity.pods(file) + sum(workload.replicas.max for workload in leaving)
     cpu = capacity.cpu_limits(file) + sum(
-        workload.replicas.max * quantity(workload.resources.cpu_limit) for workload in leaving
+        workload.replicas.max * parse_quantity(workload.resources.cpu_limit) for workload in leaving
     )
     memory = capacity.memory_limits(file) + sum(
-        workload.replicas.max * quantity(workload.resources.memory_limit) for workload in leaving
+        workload.replicas.max * parse_quantity(workload.resources.memory_limit) for workload in leaving
     )
     assert pods <= file.kubernetes.quota_pods
-    assert cpu <= quantity(file.kubernetes.quota_cpu)
-    assert memory <= quantity(file.kubernetes.quota_memory)
+    assert cpu <= parse_quantity(file.kubernetes.quota_cpu)
+    assert memory <= parse_quantity(file.kubernetes.quota_memory)

@@ -9,7 +9,8 @@ import jsonschema
 import pytest
 import yaml
 
-from components.settings.json_schema import KeyPath, example, keys, node, stack_file
+from components.settings.config_commands import KeyPath
+from components.settings.json_schema import example_value, keys_at, schema_at, stack_file_schema
 from components.settings.load import load_file
 from components.settings.stack import SECRETS
 from eks_versions import OFFERED, STANDARD_SUPPORT
@@ -20,9 +21,9 @@ SCHEMA = ROOT / "schemas" / "stack-file.schema.json"
 
 def leaves(path: KeyPath = ()) -> Iterator[KeyPath]:
     """Every key that holds no map."""
-    for key in keys(path):
+    for key in keys_at(path):
         inner = (*path, key)
-        if node(inner)["type"] == "object":
+        if schema_at(inner)["type"] == "object":
             yield from leaves(inner)
         else:
             yield inner
@@ -69,17 +70,17 @@ def test_the_schema_accepts_a_committed_file_and_the_file_names_it(stack: str) -
 
 
 def test_the_committed_schema_is_current() -> None:
-    assert json.loads(SCHEMA.read_text()) == stack_file(), (
+    assert json.loads(SCHEMA.read_text()) == stack_file_schema(), (
         "run: python -m components.settings --schema > schemas/stack-file.schema.json"
     )
 
 
 def test_the_schema_is_one() -> None:
-    jsonschema.Draft202012Validator.check_schema(stack_file())
+    jsonschema.Draft202012Validator.check_schema(stack_file_schema())
 
 
 def test_the_schema_marks_secrets_and_takes_them_encrypted_only() -> None:
-    properties = stack_file()["properties"]["config"]["properties"]
+    properties = stack_file_schema()["properties"]["config"]["properties"]
     assert {key for key, schema in properties.items() if schema.get("writeOnly")} == set(SECRETS)
     for key in SECRETS:
         jsonschema.validate({"secure": "v1:kS2n:aGVsbG8="}, properties[key])
@@ -89,14 +90,14 @@ def test_the_schema_marks_secrets_and_takes_them_encrypted_only() -> None:
 
 @pytest.mark.parametrize("path", list(leaves()), ids=lambda path: ".".join(map(str, path)))
 def test_every_key_says_what_it_is_for_and_has_an_example(path: KeyPath) -> None:
-    parent = node(path[:-1])["properties"][path[-1]]
+    parent = schema_at(path[:-1])["properties"][path[-1]]
     assert parent.get("description"), "no docstring"
-    schema = node((*path, 0)) if node(path)["type"] == "array" else node(path)
-    jsonschema.validate(example(schema), schema)
+    schema = schema_at((*path, 0)) if schema_at(path)["type"] == "array" else schema_at(path)
+    jsonschema.validate(example_value(schema), schema)
 
 
 def test_the_project_declares_every_key_of_ours_without_a_value() -> None:
     project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
-    own = {key.removeprefix("pipe:") for key in (*keys(()), *SECRETS) if key.startswith("pipe:")}
+    own = {key.removeprefix("pipe:") for key in (*keys_at(()), *SECRETS) if key.startswith("pipe:")}
     assert set(project["config"]) == own
     assert all(declared["default"] in ({}, "") for declared in project["config"].values())

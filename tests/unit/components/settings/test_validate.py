@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from components.settings.__main__ import main
-from components.settings.json_schema import stack_file
+from components.settings.json_schema import stack_file_schema
 from tests.support.components.settings.stack_files import STACKS, changed, committed, write
 
 Files = Callable[..., list[str]]
@@ -76,7 +76,7 @@ def test_missing_secrets_are_faults_where_they_are_asked_for(capsys: pytest.Capt
 
 def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--schema"]) == 0
-    assert json.loads(capsys.readouterr().out) == stack_file()
+    assert json.loads(capsys.readouterr().out) == stack_file_schema()
 
 
 @pytest.mark.parametrize(("environment", "colored"), [({}, True), ({"NO_COLOR": "1"}, False)])

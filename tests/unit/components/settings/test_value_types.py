@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from components.common.image_reference import parse_image_reference
+from components.common.quantity import parse_quantity
 from components.settings.types import (
     Cidr,
     CpuQuantity,
@@ -16,8 +18,6 @@ from components.settings.types import (
     Fqdn,
     Image,
     MemoryQuantity,
-    quantity,
-    version,
 )
 
 LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
@@ -54,12 +54,14 @@ def test_any_other_text_is_no_network(text: str) -> None:
 def test_cpu_in_cores_equals_cpu_in_millicores(millicores: int) -> None:
     cores = f"{Decimal(millicores) / 1000:f}"
     assert accepted(CpuQuantity, f"{millicores}m") and accepted(CpuQuantity, cores)
-    assert quantity(f"{millicores}m") == quantity(cores)
+    assert parse_quantity(f"{millicores}m") == parse_quantity(cores)
 
 
 @given(st.integers(1, 10**6))
 def test_memory_in_binary_units_is_more_than_in_decimal_ones(amount: int) -> None:
-    assert quantity(f"{amount}Gi") == 1024 * quantity(f"{amount}Mi") > quantity(f"{amount}G")
+    assert (
+        parse_quantity(f"{amount}Gi") == 1024 * parse_quantity(f"{amount}Mi") > parse_quantity(f"{amount}G")
+    )
     assert all(accepted(MemoryQuantity, f"{amount}{unit}") for unit in ("M", "Mi", "G", "Gi"))
 
 
@@ -76,7 +78,7 @@ def test_no_memory_quantity(text: object) -> None:
 @given(NAME, TAG)
 def test_an_image_has_a_version_that_is_not_latest(name: str, tag: str) -> None:
     assert accepted(Image, f"{name}:{tag}") == (tag != "latest")
-    assert version(f"registry:5000/{name}:{tag}") == tag
+    assert parse_image_reference(f"registry:5000/{name}:{tag}").tag == tag
 
 
 @given(NAME, st.none() | TAG, DIGEST)
@@ -84,7 +86,7 @@ def test_or_a_digest(name: str, tag: str | None, digest: str) -> None:
     image = name if tag is None else f"{name}:{tag}"
     assert accepted(Image, f"{image}@{digest}")
     assert not accepted(Image, f"{image}@{digest[:-1]}")
-    assert version(f"{image}@{digest}") == (tag or "")
+    assert parse_image_reference(f"{image}@{digest}").tag == (tag or "")
 
 
 @given(NAME, st.integers(1, 65535))

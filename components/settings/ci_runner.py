@@ -1,0 +1,30 @@
+"""Settings of the CI runner."""
+
+from typing import Annotated, Literal
+
+from components.settings.types import Distinct, Model, entries, string
+
+
+class CiRunner(Model):
+    """The GitHub runner in the VPC (CodeBuild)."""
+
+    enabled: bool
+    """True if pipelines run in the VPC; without it they cannot reach a private endpoint."""
+    connection_arn: Annotated[
+        str,
+        string(
+            r"^arn:aws:codeconnections:[a-z0-9-]+:[0-9]{12}:connection/[0-9a-f-]{36}$",
+            "the ARN of a CodeConnections connection, approved in the console",
+            "arn:aws:codeconnections:ap-northeast-1:123456789012:connection/"
+            "3f6d1c1e-8f0a-4c58-9d5b-2a7c0e1b4d96",
+        ),
+    ]
+    """The CodeConnections connection to GitHub, approved once by hand in the console."""
+    actors: Annotated[
+        list[Annotated[str, string(r"^[0-9]+$", "the id of a GitHub account, digits in quotes", "583231")]],
+        entries(1),
+        Distinct,
+    ]
+    """IDs of the GitHub accounts whose jobs the runner accepts (`gh api users/NAME --jq .id`)."""
+    compute: Literal["BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE"]
+    """Size of the build machine, as CodeBuild names it."""

@@ -1,0 +1,290 @@
+"""Checks of a stack file: the checks of each setting, and the checks of settings that must fit each other."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from ipaddress import IPv4Network
+from math import ceil
+from typing import Any, TypeAlias, get_args
+
+from components.common.image_reference import parse_image_reference
+from components.common.quantity import MIB, parse_quantity
+from components.settings import (
+    api,
+    backups,
+    capacity,
+    cluster,
+    database,
+    edge,
+    monitoring,
+    network,
+    proxy,
+)
+from components.settings.config_commands import remove_command, set_command
+from components.settings.errors import SettingFault, invalid_value
+from components.settings.stack import Settings
+
+Check: TypeAlias = Callable[[Settings], Iterator[SettingFault]]
+
+LOCAL_NETWORKS = {
+    "0.0.0.0/8": "this host",
+    "127.0.0.0/8": "loopback",
+    "169.254.0.0/16": "link-local: instance metadata and pod identity",
+    "224.0.0.0/3": "multicast and reserved",
+}
+"""Networks without remote services (IANA, IPv4 special-purpose addresses)."""
+
+CHECKS_BY_NOUN: Mapping[str, Sequence[Callable[[Any], Iterator[SettingFault]]]] = {
+    "network": network.CHECKS,
+    "cluster": cluster.CHECKS,
+    "database": database.CHECKS,
+    "backups": backups.CHECKS,
+    "api": api.CHECKS,
+    "proxy": proxy.CHECKS,
+    "edge": edge.CHECKS,
+    "monitoring": monitoring.CHECKS,
+}
+"""Checks of one part of the settings, by its field in Settings."""
+
+
+def check_settings(settings: Settings, *, partial: bool) -> Iterator[SettingFault]:
+    """Yield the faults that the checks find.
+
+    Partial settings lack the values that are invalid themselves. A check that reads one of them raises
+    AttributeError; it ends there, and the other checks run.
+    """
+    for check in (*_noun_checks(), *CHECKS):
+        try:
+            yield from check(settings)
+        except AttributeError:
+            if not partial:
+                raise
+
+
+def _noun_checks() -> Iterator[Check]:
+    for noun, checks in CHECKS_BY_NOUN.items():
+        for check in checks:
+            yield _on_field(noun, check)
+
+
+def _on_field(field: str, check: Callable[[Any], Iterator[SettingFault]]) -> Check:
+    """Return a check of all settings that passes one field of them to another check."""
+
+    def check_field(settings: Settings) -> Iterator[SettingFault]:
+        yield from check(getattr(settings, field))
+
+    return check_field
+
+
+def check_region(settings: Settings) -> Iterator[SettingFault]:
+    """Refuse an AWS provider in another region than the names."""
+    region = settings.service.region
+    if settings.aws_region != region:
+        path = ("aws:region",)
+        allowed = f"{region}, as pipe:service.region"
+        yield invalid_value(path, settings.aws_region, allowed, set_command(path, region))
+
+
+def check_allowed_accounts(settings: Settings) -> Iterator[SettingFault]:
+    """Refuse an AWS provider in another account than the names and ARNs."""
+    for index, account in enumerate(settings.aws_allowed_account_ids):
+        if account != settings.service.account:
+            path = ("aws:allowedAccountIds", index)
+            allowed = f"{settings.service.account}, as pipe:service.account"
+            yield invalid_value(path, account, allowed, set_command(path, settings.service.account))
+
+
+def check_operators(settings: Settings) -> Iterator[SettingFault]:
+    """Refuse a cluster without operators.
+
+    The cluster does not make its creator an administrator (bootstrapClusterCreatorAdminPermissions is false).
+    The deploy role has access, but only jobs on GitHub can assume it. So nobody could enter the cluster
+    before the pipeline works.
+    """
+    if not settings.cluster.operators:
+        path = ("pipe:cluster", "operators")
+        allowed = (
+            "the role pipe-operators of foundation, and the IAM role or user that runs the first `up`: "
+            "the creator of a cluster gets no access by itself"
+        )
+        role = f"arn:aws:iam::{settings.service.account}:role/pipe-operators"
+        yield invalid_value(path, [], allowed, set_command((*path, 0), role))
+
+
+def check_connection_account(settings: Settings) -> Iterator[SettingFault]:
+    """Refuse a connection of another account, which CodeBuild cannot use."""
+    arn = settings.runner.connection_arn
+    account, expected = arn.split(":")[4], settings.service.account
+    if account != expected:
+        path = ("pipe:runner", "connectionArn")
+        allowed = f"a connection of pipe:service.account ({expected})"
+        yield invalid_value(path, arn, allowed, set_command(path, arn.replace(account, expected, 1)))
+
+
+def check_dump_client(settings: Settings) -> Iterator[SettingFault]:
+    """Refuse a client that is older than the server, which pg_dump does not support (PostgreSQL, pg_dump)."""
+    server = int(settings.database.engine_version)
+    image = parse_image_reference(settings.backups.image)
+    client = re.match(r"\d+", image.tag)
+    if client and int(client[0]) < server:
+        path = ("pipe:backups", "image")
+        allowed = f"PostgreSQL {server} or later, as pipe:database.engineVersion ({server})"
+        fix = set_command(path, f"{image.repository}:{server}")
+        yield invalid_value(path, settings.backups.image, allowed, fix)
+
+
+def check_replica_region(settings: Settings) -> Iterator[SettingFault]:
+    """Refuse a copy of the backups in the stack's own region."""
+    region = settings.backups.replica.region
+    if region == settings.service.region:
+        path = ("pipe:backups", "replica", "region")
+        other = "ap-northeast-1" if region == "ap-northeast-3" else "ap-northeast-3"
+        yield invalid_value(path, region, "another region than pipe:service.region", set_command(path, other))
+
+
+def check_service_network_outside_vpc(settings: Settings) -> Iterator[SettingFault]:
+    """Refuse a service network that overlaps the VPC, where another host could have a Service's address."""
+    services = IPv4Network(settings.cluster.service_cidr)
+    if cluster.is_service_network(services) and services.overlaps(IPv4Network(settings.network.cidr)):
+        path = ("pipe:cluster", "serviceCidr")
+        allowed = f"a network outside pipe:network.cidr ({settings.network.cidr})"
+        fix = set_command(path, cluster.EXAMPLE_SERVICE_CIDR)
+        yield invalid_value(path, str(services), allowed, fix)
+
+
+def check_egress_networks(settings: Settings) -> Iterator[SettingFault]:
+    """Refuse networks of the stack, and local ones, as destinations of the API.
+
+    A request that the API is tricked into sending (server-side request forgery) must not reach the instance
+    metadata, the pod identity agent, the nodes, or another pod.
+    """
+    refused_networks = {
+        settings.network.cidr: "pipe:network.cidr",
+        settings.cluster.service_cidr: "pipe:cluster.serviceCidr",
+        **LOCAL_NETWORKS,
+    }
+    # The last entry comes first: its removal does not shift the entries of the other faults.
+    for index, cidr in reversed([*enumerate(settings.api.egress.networks)]):
+        overlapped = (
+            refused for refused in refused_networks if IPv4Network(cidr).overlaps(IPv4Network(refused))
+        )
+        if refused := next(overlapped, None):
+            path = ("pipe:api", "egress", "networks", index)
+            allowed = f"a network that does not overlap {refused} ({refused_networks[refused]})"
+            yield invalid_value(path, cidr, allowed, remove_command(path))
+
+
+def check_pod_addresses(settings: Settings) -> Iterator[SettingFault]:
+    """Refuse a quota of more pods than the private subnets have addresses."""
+    addresses = network.free_addresses(settings.network)
+    if settings.kubernetes.quota_pods > addresses:
+        path = ("pipe:kubernetes", "quotaPods")
+        allowed = f"at most {addresses}, the free addresses of pipe:network.subnets.private"
+        yield invalid_value(path, settings.kubernetes.quota_pods, allowed, set_command(path, addresses))
+
+
+def check_pod_quota(settings: Settings) -> Iterator[SettingFault]:
+    """Refuse a quota of fewer pods than run at maximum scale, mid-rollout."""
+    needed = capacity.pods(settings)
+    if settings.kubernetes.quota_pods < needed:
+        path = ("pipe:kubernetes", "quotaPods")
+        allowed = _at_least(str(needed))
+        yield invalid_value(path, settings.kubernetes.quota_pods, allowed, set_command(path, needed))
+
+
+def check_cpu_quota(settings: Settings) -> Iterator[SettingFault]:
+    """Refuse a quota of less CPU than the pods may use at maximum scale, mid-rollout."""
+    needed = capacity.cpu_limits(settings)
+    if parse_quantity(settings.kubernetes.quota_cpu) < needed:
+        path, least = ("pipe:kubernetes", "quotaCpu"), str(ceil(needed))
+        allowed = _at_least(f'"{least}"')
+        yield invalid_value(path, settings.kubernetes.quota_cpu, allowed, set_command(path, least))
+
+
+def check_memory_quota(settings: Settings) -> Iterator[SettingFault]:
+    """Refuse a quota of less memory than the pods may use at maximum scale, mid-rollout."""
+    needed = capacity.memory_limits(settings)
+    if parse_quantity(settings.kubernetes.quota_memory) < needed:
+        path, least = ("pipe:kubernetes", "quotaMemory"), f"{ceil(needed / MIB)}Mi"
+        allowed = _at_least(least)
+        yield invalid_value(path, settings.kubernetes.quota_memory, allowed, set_command(path, least))
+
+
+def check_origin_certificate(settings: Settings) -> Iterator[SettingFault]:
+    """Refuse a validity of the origin certificate at which its monitor would warn on the first day."""
+    warning, days = (
+        settings.monitoring.thresholds.origin_certificate_days.warning,
+        settings.edge.certificate_days,
+    )
+    if warning >= days:
+        path = ("pipe:edge", "certificateDays")
+        allowed = f"above pipe:monitoring.thresholds.originCertificateDays.warning ({warning:g})"
+        validities: tuple[int, ...] = get_args(edge.CertificateDays)
+        longer = next((validity for validity in validities if validity > warning), validities[-1])
+        yield invalid_value(path, days, allowed, set_command(path, longer))
+
+
+def check_datadog_site(settings: Settings) -> Iterator[SettingFault]:
+    """Refuse a Datadog provider at another site than the account's."""
+    path, expected = ("datadog:apiUrl",), f"https://api.{settings.monitoring.site}/"
+    if settings.datadog_api_url != expected:
+        allowed = f"{expected}, as pipe:monitoring.site"
+        yield invalid_value(path, settings.datadog_api_url, allowed, set_command(path, expected))
+
+
+def check_notify_handles(settings: Settings) -> Iterator[SettingFault]:
+    """Refuse a handle that wakes people for warnings."""
+    quiet = f"@slack-pipe-{settings.service.environment}"
+    for index, handle in enumerate(settings.monitoring.notify):
+        if monitoring.PAGER.match(handle):
+            path = ("pipe:monitoring", "notify", index)
+            allowed = f"a handle that does not wake people, such as {quiet}, since it also receives warnings"
+            yield invalid_value(path, handle, allowed, set_command(path, quiet))
+
+
+def check_connection_threshold(settings: Settings) -> Iterator[SettingFault]:
+    """Refuse an alert at more connections than the database accepts."""
+    critical = settings.monitoring.thresholds.database_connections.critical
+    most = settings.database.max_connections
+    if critical >= most:
+        path = ("pipe:monitoring", "thresholds", "databaseConnections", "critical")
+        allowed = f"below pipe:database.maxConnections ({most})"
+        yield invalid_value(path, critical, allowed, set_command(path, most * 9 // 10))
+
+
+def check_storage_threshold(settings: Settings) -> Iterator[SettingFault]:
+    """Refuse a warning about free storage that an empty database would cause."""
+    warning = settings.monitoring.thresholds.database_free_storage_gib.warning
+    size = settings.database.storage_gib
+    if warning >= size:
+        path = ("pipe:monitoring", "thresholds", "databaseFreeStorageGib", "warning")
+        allowed = f"below pipe:database.storageGib ({size})"
+        yield invalid_value(path, warning, allowed, set_command(path, size // 5))
+
+
+def _at_least(amount: str) -> str:
+    return (
+        f"at least {amount}: pipe:api and pipe:proxy at replicas.max and rolling, "
+        f"and {capacity.DATA_JOBS} data jobs"
+    )
+
+
+CHECKS: tuple[Check, ...] = (
+    check_region,
+    check_allowed_accounts,
+    check_operators,
+    check_connection_account,
+    check_dump_client,
+    check_replica_region,
+    check_service_network_outside_vpc,
+    check_egress_networks,
+    check_pod_addresses,
+    check_pod_quota,
+    check_cpu_quota,
+    check_memory_quota,
+    check_origin_certificate,
+    check_datadog_site,
+    check_notify_handles,
+    check_connection_threshold,
+    check_storage_threshold,
+)
+"""Checks of settings that must fit each other."""

@@ -1,0 +1,31 @@
+"""Settings of the service: the source of every name and tag."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from components.settings.types import AccountId, DnsLabel, Model, Region, string
+
+
+class Service(Model):
+    """The identity of the stack: the source of every name and tag."""
+
+    environment: DnsLabel
+    """The environment's name in resource names and tags: dev, stg or prod."""
+    account: AccountId
+    """The AWS account of the stack."""
+    region: Region
+    """The AWS region; the same as aws:region."""
+    team: Annotated[DnsLabel, Field(examples=["platform"])]
+    """The team that is responsible, in tags and notifications."""
+    repository: Annotated[
+        str,
+        string(
+            r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$",
+            "a GitHub repository as owner/name",
+            "pipe-dev/infrastructure",
+        ),
+    ]
+    """The GitHub repository that deploys the stack: owner/name."""
+    protect: Annotated[bool, Field(examples=[True])]
+    """True if stateful resources refuse to be deleted (Pulumi's protect)."""

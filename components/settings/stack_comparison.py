@@ -1,0 +1,149 @@
+"""Checks across stacks: settings that must be equal, different or unique."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import permutations
+from typing import Any, TypeAlias, cast
+
+from components.settings.config_commands import KeyPath, remove_command, set_command
+from components.settings.errors import SettingFault, format_value, invalid_value
+from components.settings.stack import Settings
+
+Stacks: TypeAlias = Mapping[str, Settings]
+
+StackFault: TypeAlias = tuple[str, SettingFault]
+"""A fault, after the name of the stack that has it."""
+
+
+def compare_stacks(stacks: Stacks, *, partial: bool) -> Iterator[StackFault]:
+    """Yield the faults that only a comparison finds; see `check_settings` about partial settings."""
+    for check in (check_zone_owner, check_datadog_integration, check_zone_settings, check_unique_values):
+        try:
+            yield from check(stacks)
+        except AttributeError:
+            if not partial:
+                raise
+
+
+def check_zone_owner(stacks: Stacks) -> Iterator[StackFault]:
+    """Refuse a zone without an owner, or with two."""
+    zones = {stack: settings.edge.zone_name for stack, settings in stacks.items()}
+    owners = {stack: settings.edge.zone.owned for stack, settings in stacks.items()}
+    yield from _require_exactly_one(stacks, zones, owners, ("pipe:edge", "zone", "owned"))
+
+
+def check_datadog_integration(stacks: Stacks) -> Iterator[StackFault]:
+    """Refuse an account that Datadog does not read, or reads twice."""
+    accounts = {stack: settings.service.account for stack, settings in stacks.items()}
+    readers = {stack: settings.monitoring.integration for stack, settings in stacks.items()}
+    yield from _require_exactly_one(stacks, accounts, readers, ("pipe:monitoring", "integration"))
+
+
+def check_zone_settings(stacks: Stacks) -> Iterator[StackFault]:
+    """Refuse zone settings that differ from the owner's: only the owner's are applied."""
+    for owner, stack in permutations(stacks, 2):
+        owner_edge, edge = stacks[owner].edge, stacks[stack].edge
+        if not owner_edge.zone.owned or edge.zone.owned or edge.zone_name != owner_edge.zone_name:
+            continue
+        expected = owner_edge.zone.model_dump(by_alias=True, exclude={"owned"})
+        zone = edge.zone.model_dump(by_alias=True, exclude={"owned"})
+        for fault in _differences(("pipe:edge", "zone"), zone, expected, owner):
+            yield stack, fault
+
+
+def check_unique_values(stacks: Stacks) -> Iterator[StackFault]:
+    """Refuse a value of two stacks that is unique in an account, in a zone or in all of S3."""
+    for unique in UNIQUE_VALUES:
+        stack_of_value: dict[str, str] = {}
+        for stack in _protected_first(stacks):
+            value = unique.read(stacks[stack])
+            if value in stack_of_value:
+                allowed = f"another value than in Pulumi.{stack_of_value[value]}.yaml"
+                fix = set_command(unique.path, unique.alternative(stack, stacks[stack]))
+                yield stack, invalid_value(unique.path, value, allowed, fix)
+            stack_of_value.setdefault(value, stack)
+
+
+@dataclass(frozen=True)
+class UniqueValue:
+    """A setting that no two stacks share."""
+
+    path: KeyPath
+    read: Callable[[Settings], str]
+    """Returns the value."""
+    alternative: Callable[[str, Settings], str]
+    """Returns another value for the stack with this name."""
+
+
+UNIQUE_VALUES = (
+    UniqueValue(
+        ("pipe:service", "environment"),
+        lambda settings: settings.service.environment,
+        lambda stack, _: stack,
+    ),
+    UniqueValue(
+        ("pipe:edge", "host"),
+        lambda settings: settings.edge.host,
+        lambda stack, settings: f"{stack}.{settings.edge.zone_name}",
+    ),
+    UniqueValue(
+        ("pipe:edge", "frontendHost"),
+        lambda settings: settings.edge.frontend_host,
+        lambda stack, settings: f"app-{stack}.{settings.edge.zone_name}",
+    ),
+    UniqueValue(
+        ("pipe:backups", "bucket"),
+        lambda settings: settings.backups.bucket,
+        lambda stack, settings: f"{settings.backups.bucket}-{stack}",
+    ),
+    UniqueValue(
+        ("pipe:backups", "replica", "bucket"),
+        lambda settings: settings.backups.replica.bucket,
+        lambda stack, settings: f"{settings.backups.replica.bucket}-{stack}",
+    ),
+)
+
+
+def _protected_first(stacks: Stacks) -> list[str]:
+    """Return the names of the stacks, protected ones first: they keep a value that may exist only once."""
+    return sorted(stacks, key=lambda stack: not stacks[stack].service.protect)
+
+
+def _require_exactly_one(
+    stacks: Stacks, groups: Mapping[str, str], flags: Mapping[str, bool], path: KeyPath
+) -> Iterator[StackFault]:
+    """Refuse a group of stacks in which the flag at a path is not true in exactly one."""
+    for group in dict.fromkeys(groups.values()):
+        members = [stack for stack in _protected_first(stacks) if groups[stack] == group]
+        flagged = [stack for stack in members if flags[stack]]
+        for stack in flagged[1:]:
+            allowed = f"false: Pulumi.{flagged[0]}.yaml has it for {group}"
+            yield stack, invalid_value(path, True, allowed, set_command(path, False))
+        if not flagged:
+            allowed = f"true in exactly one stack of {group}"
+            yield members[0], invalid_value(path, False, allowed, set_command(path, True))
+
+
+def _differences(path: KeyPath, value: Any, expected: Any, owner: str) -> Iterator[SettingFault]:
+    """Yield a fault for each key that differs.
+
+    A key that one side lacks is skipped: an invalid value is absent, and has a fault of its own.
+    """
+    if isinstance(expected, dict):
+        for key, inner in cast(dict[str, Any], expected).items():
+            if key in value:
+                yield from _differences((*path, key), value[key], inner, owner)
+    elif value != expected:
+        allowed = f"as in Pulumi.{owner}.yaml, which owns the zone: {format_value(expected)}"
+        yield invalid_value(path, value, allowed, _equalizing_command(path, value, expected))
+
+
+def _equalizing_command(path: KeyPath, value: Any, expected: Any) -> str:
+    """Return the command that makes a value equal; of lists, the first entry that differs."""
+    if not isinstance(expected, list):
+        return set_command(path, expected)
+    entries = cast(list[Any], expected)
+    for index, entry in enumerate(entries):
+        if index >= len(value) or value[index] != entry:
+            return set_command((*path, index), entry)
+    return remove_command((*path, len(entries)))

@@ -1,0 +1,70 @@
+"""Tests of the message about each stack file in invalid/*.yaml: dev's with a few changes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.settings.errors import describe_faults
+from components.settings.load import load_file
+from tests.support.components.settings.stack_files import INVALID, changed, run, write
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvalidStackFile:
+    """Changes to the stack file of dev, and the faults that they cause."""
+
+    name: str
+    faults: Sequence[Mapping[str, Any]]
+    change: dict[str, Any] = field(default_factory=dict[str, Any])
+    remove: list[str] = field(default_factory=list[str])
+
+    @property
+    def message(self) -> str:
+        """The whole message about the file."""
+        count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
+        return "\n\n".join([f"Pulumi.dev.yaml: {count}", *map(_paragraph, self.faults)])
+
+
+def _paragraph(fault: Mapping[str, Any]) -> str:
+    return f"  {fault['setting']}\n    allowed: {fault['allowed']}\n    fix:     {' && '.join(fault['fix'])}"
+
+
+INVALID_FILES = [
+    InvalidStackFile(**entry)
+    for file in sorted(INVALID.glob("*.yaml"))
+    for entry in yaml.safe_load(file.read_text())
+]
+
+for_every_invalid_file = pytest.mark.parametrize("invalid", INVALID_FILES, ids=lambda invalid: invalid.name)
+
+
+@for_every_invalid_file
+def test_the_message_names_every_fault(invalid: InvalidStackFile, tmp_path: Path) -> None:
+    file = load_file(write(tmp_path, changed(invalid.change, invalid.remove)))
+    assert describe_faults(file.stack, file.faults) == invalid.message
+
+
+@for_every_invalid_file
+def test_the_commands_of_the_message_fix_the_file(invalid: InvalidStackFile, tmp_path: Path) -> None:
+    """A file may need several rounds: a command adds one entry to a list, or removes a map."""
+    config = changed(invalid.change, invalid.remove)
+    for _ in range(6):
+        faults = load_file(write(tmp_path, config)).faults
+        for fault in faults:
+            for command in fault.commands("dev"):
+                run(config, command)
+    assert load_file(write(tmp_path, config)).faults == []
+
+
+def test_a_value_that_may_be_a_secret_is_never_shown() -> None:
+    assert any("hunter2" in str(invalid.change) for invalid in INVALID_FILES)
+    assert not any("hunter2" in invalid.message for invalid in INVALID_FILES)
+
+
+def test_every_invalid_file_has_a_unique_name() -> None:
+    names = [invalid.name for invalid in INVALID_FILES]
+    assert len(names) == len(set(names)) >= 40
