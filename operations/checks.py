@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from operations.lib import options
-from operations.lib.options import ROOT, Options
+from operations.lib import command_line
+from operations.lib.command_line import ROOT, Options
 from operations.lib.repository import Repository
-from operations.lib.run_log import Steps, perform
+from operations.lib.run_log import RunLog, perform
 
 COMMANDS = {
     "format, lint and types": ("make", "check"),
@@ -27,19 +27,19 @@ COMMANDS = {
 RECORD = Path(".runs") / "checks.json"
 
 
-def run(steps: Steps, chosen: Options) -> None:
+def run(log: RunLog, options: Options) -> None:
     """Runs what has not passed yet for what is checked out; the first failure ends it."""
-    repository = Repository(steps.programs, chosen)
+    repository = Repository(log.runner, options)
     tree = repository.content() if not repository.changed() else ""
     passed: dict[str, Any] = _read().get(tree, {})
     for name, words in COMMANDS.items():
-        with steps.step(name):
+        with log.step(name):
             if name in passed:
-                steps.line(f"{shlex.join(words)}: passed {passed[name]['at']}, for the same content")
+                log.line(f"{shlex.join(words)}: passed {passed[name]['at']}, for the same content")
                 continue
             begun = time.monotonic()
-            steps.follow(*words)
-            if tree and not chosen.dry_run:
+            log.follow(*words)
+            if tree and not options.dry_run:
                 at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
                 passed[name] = {"at": at, "seconds": round(time.monotonic() - begun, 1)}
                 _write(tree, passed)
@@ -57,17 +57,17 @@ def _write(tree: str, passed: dict[str, Any]) -> None:
     (ROOT / RECORD).write_text(json.dumps({tree: passed}, indent=2) + "\n")
 
 
-@options.refusable
+@command_line.refusable
 def main(words: Sequence[str] | None = None) -> int:
-    parser = options.parser("checks", __doc__ or "")
+    parser = command_line.parser("checks", __doc__ or "")
     given = parser.parse_args(words)
-    chosen = options.options(given)
+    options = command_line.read_options(given)
 
-    def work(steps: Steps) -> str:
-        run(steps, chosen)
+    def work(log: RunLog) -> str:
+        run(log, options)
         return "ready to be deployed"
 
-    return perform("checks", chosen, work)
+    return perform("checks", options, work)
 
 
 if __name__ == "__main__":

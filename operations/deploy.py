@@ -16,13 +16,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from operations import checks, rollback
-from operations.lib import frontend, health, image, migrations, options, pulumi_up, revisions, stack_file
-from operations.lib.cluster import API, Cluster, connected
-from operations.lib.command_runner import Failed
-from operations.lib.options import ROOT, Options, Refused, Stopped
-from operations.lib.releases import GOOD, Releases
+from operations.lib import command_line, health, migrations, pulumi_up, stack_file
+from operations.lib.command_line import ROOT, Options
+from operations.lib.errors import CommandStopped, FailedError, RefusedError
+from operations.lib.kubernetes import revisions
+from operations.lib.kubernetes.cluster import API, Cluster, connected
+from operations.lib.kubernetes.releases import GOOD, Releases
 from operations.lib.repository import Repository
-from operations.lib.run_log import Steps, perform
+from operations.lib.run_log import RunLog, perform
+from operations.lib.services import frontend, image
 
 
 @dataclass
@@ -44,11 +46,11 @@ class Journal:
     errors: list[str] = field(default_factory=list[str])
     looked: bool = False
 
-    def keep(self, chosen: Options) -> None:
+    def keep(self, options: Options) -> None:
         """Writes it to its file, unless this is a dry run."""
-        if chosen.dry_run:
+        if options.dry_run:
             return
-        file = unfinished(chosen.stack)
+        file = unfinished(options.stack)
         file.parent.mkdir(parents=True, exist_ok=True)
         new = file.with_suffix(".new")
         new.write_text(json.dumps(asdict(self), indent=2) + "\n")
@@ -59,15 +61,15 @@ def unfinished(stack: str) -> Path:
     return ROOT / ".runs" / stack / "unfinished.json"
 
 
-def forget(chosen: Options) -> None:
+def forget(options: Options) -> None:
     """The deployment has ended, well or rolled back: there is nothing to go on with."""
-    if not chosen.dry_run:
-        unfinished(chosen.stack).unlink(missing_ok=True)
+    if not options.dry_run:
+        unfinished(options.stack).unlink(missing_ok=True)
 
 
-@options.refusable
+@command_line.refusable
 def main(words: Sequence[str] | None = None) -> int:
-    parser = options.parser("deploy", __doc__ or "")
+    parser = command_line.parser("deploy", __doc__ or "")
     parser.add_argument(
         "--version", metavar="V", help="the image's tag; default: the image of the stack file"
     )
@@ -84,185 +86,187 @@ def main(words: Sequence[str] | None = None) -> int:
         help=f"how long to watch the monitors (default: {health.SOAK_SECONDS:.0f}; 0 in a sandbox)",
     )
     given = parser.parse_args(words)
-    chosen = options.options(given)
+    options = command_line.read_options(given)
     if given.version:
         stack_file.checked_version(given.version)
-    if given.skip_checks and chosen.target == "real":
-        raise Refused("--skip-checks: with TARGET=sandbox only; nothing real is deployed without its checks")
-    return perform("deploy", chosen, lambda steps: work(steps, chosen, given))
+    if given.skip_checks and options.target == "real":
+        raise RefusedError(
+            "--skip-checks: with TARGET=sandbox only; nothing real is deployed without its checks"
+        )
+    return perform("deploy", options, lambda log: work(log, options, given))
 
 
-def work(steps: Steps, chosen: Options, given: argparse.Namespace) -> str:
+def work(log: RunLog, options: Options, given: argparse.Namespace) -> str:
     """All of it, in order."""
-    repository = Repository(steps.programs, chosen)
-    with connected(steps.programs, chosen) as cluster:
-        with steps.step("ready to begin"):
-            journal = begin(steps, cluster, chosen, given, repository)
-        chosen.confirm(f"Deploying {given.version or 'the stack file'} to {chosen.stack}")
+    repository = Repository(log.runner, options)
+    with connected(log.runner, options) as cluster:
+        with log.step("ready to begin"):
+            journal = begin(log, cluster, options, given, repository)
+        options.confirm(f"Deploying {given.version or 'the stack file'} to {options.stack}")
         try:
-            deploy(steps, cluster, chosen, given, repository, journal)
+            deploy(log, cluster, options, given, repository, journal)
         except KeyboardInterrupt:
-            raise Stopped(stopped(steps, cluster, chosen, journal)) from None
-    rollback.check_pushed(steps)
+            raise CommandStopped(stopped(log, cluster, options, journal)) from None
+    rollback.check_pushed(log)
     # Not a reason to roll back: the version is well, but nobody would be told if it were not.
-    with steps.step("every monitor has data"):
-        health.reporting(steps, chosen)
-    return f"{chosen.stack} runs {stack_file.version(journal.image)}"
+    with log.step("every monitor has data"):
+        health.reporting(log, options)
+    return f"{options.stack} runs {stack_file.version(journal.image)}"
 
 
 def deploy(
-    steps: Steps,
+    log: RunLog,
     cluster: Cluster,
-    chosen: Options,
+    options: Options,
     given: argparse.Namespace,
     repository: Repository,
     journal: Journal,
 ) -> None:
     """Bring the version up and check it; what fails after that is undone."""
     if not given.skip_checks:
-        checks.run(steps, chosen)
+        checks.run(log, options)
     if given.version:
-        with steps.step(f"image of {given.version}"):
-            journal.image = image.ensure(steps, chosen, given.version)
+        with log.step(f"image of {given.version}"):
+            journal.image = image.ensure(log, options, given.version)
     repository.mark()
     if not given.skip_frontend and not journal.frontend:
-        with steps.step("frontend"):
-            journal.served = journal.served or frontend.served(steps, chosen)
-            journal.keep(chosen)
-            frontend.deploy(steps, chosen, journal.served)
-        journal.frontend = chosen.target == "real"
-        journal.keep(chosen)
+        with log.step("frontend"):
+            journal.served = journal.served or frontend.served(log, options)
+            journal.keep(options)
+            frontend.deploy(log, options, journal.served)
+        journal.frontend = options.target == "real"
+        journal.keep(options)
     new = journal.image
-    steps.results |= {"image": new, "image of before": journal.before}
+    log.results |= {"image": new, "image of before": journal.before}
     try:
-        bring_up(steps, cluster, chosen, journal, repository)
-        soak = 0.0 if chosen.target == "sandbox" else health.SOAK_SECONDS
+        bring_up(log, cluster, options, journal, repository)
+        soak = 0.0 if options.target == "sandbox" else health.SOAK_SECONDS
         seen = health.Before(journal.alerts, journal.errors)
-        health.after(steps, cluster, chosen, new, seen, soak if given.soak is None else given.soak)
-    except Failed as error:
-        undo(steps, cluster, chosen, journal, error)
-    rollback.record(steps, lambda: Releases(cluster).judge(new, GOOD))
-    forget(chosen)
+        health.after(log, cluster, options, new, seen, soak if given.soak is None else given.soak)
+    except FailedError as error:
+        undo(log, cluster, options, journal, error)
+    rollback.record(log, lambda: Releases(cluster).judge(new, GOOD))
+    forget(options)
 
 
-def stopped(steps: Steps, cluster: Cluster, chosen: Options, journal: Journal) -> str:
+def stopped(log: RunLog, cluster: Cluster, options: Options, journal: Journal) -> str:
     """Say what runs after Ctrl-C, and what to do."""
     again = "The same command again goes on from here"
-    file = stack_file.path(chosen.stack).name
-    if chosen.dry_run:
+    file = stack_file.path(options.stack).name
+    if options.dry_run:
         return "stopped; a dry run changes nothing"
     try:
         deployment = cluster.get(API)
-    except Failed as error:
+    except FailedError as error:
         return f"stopped; the cluster does not say what runs now: {error}\n{again}."
     runs, status = revisions.image_of(deployment["spec"]["template"]), deployment.get("status", {})
     pods = f"{status.get('updatedReplicas', 0)} of {deployment['spec']['replicas']} pods"
-    lines = [f"stopped; {chosen.stack} runs {stack_file.version(runs)}: {pods} are of it"]
+    lines = [f"stopped; {options.stack} runs {stack_file.version(runs)}: {pods} are of it"]
     if journal.frontend:
         lines.append("The new frontend is served.")
     before, named = (
         stack_file.version(journal.before),
-        stack_file.image(stack_file.path(chosen.stack).read_text()),
+        stack_file.image(stack_file.path(options.stack).read_text()),
     )
     if runs != journal.before:
-        lines.append(f"{again}; scripts/rollback.sh {chosen.stack} --to-version {before} goes back.")
+        lines.append(f"{again}; scripts/rollback.sh {options.stack} --to-version {before} goes back.")
     elif named != journal.before:
         lines.append(f"{file} names {stack_file.version(named)} already.")
         lines.append(f"{again}; git checkout {file} gives it up.")
     else:
         lines.append(f"{again}; to give it up, do nothing.")
-    if steps.steps[-1].title.startswith("pulumi up"):
-        lines.append(f"If Pulumi says that the stack is locked: pulumi cancel --stack {chosen.stack}")
+    if log.steps[-1].title.startswith("pulumi up"):
+        lines.append(f"If Pulumi says that the stack is locked: pulumi cancel --stack {options.stack}")
     return "\n".join(lines)
 
 
 def begin(
-    steps: Steps, cluster: Cluster, chosen: Options, given: argparse.Namespace, repository: Repository
+    log: RunLog, cluster: Cluster, options: Options, given: argparse.Namespace, repository: Repository
 ) -> Journal:
     """Refuses what cannot go well; what an interrupted run knows, or a new journal."""
     version = given.version or ""
     if not given.skip_frontend:
-        frontend.check(chosen)
-    repository.check(steps.line)
+        frontend.check(options)
+    repository.check(log.line)
     repository.check_upstream()
     committed = repository.committed()
     repository.check_own(committed)
     if not version:
-        image.check_exists(steps, chosen, committed)
-    journal = Journal(version, chosen.target, committed, repository.migrates(), image=committed)
+        image.check_exists(log, options, committed)
+    journal = Journal(version, options.target, committed, repository.migrates(), image=committed)
     try:
-        found = Journal(**json.loads(unfinished(chosen.stack).read_text()))
+        found = Journal(**json.loads(unfinished(options.stack).read_text()))
     except (OSError, ValueError, TypeError):
         found = None
-    if found and (found.version, found.target) == (version, chosen.target):
-        steps.line(f"going on with the deployment that was interrupted; before it: {found.before}")
+    if found and (found.version, found.target) == (version, options.target):
+        log.line(f"going on with the deployment that was interrupted; before it: {found.before}")
         journal = found
     elif found:
-        steps.line(f"an interrupted deployment of {found.version or 'the stack file'} is given up")
-        if not chosen.dry_run:
-            stack_file.write(chosen.stack, committed, migrate=journal.migrates)
+        log.line(f"an interrupted deployment of {found.version or 'the stack file'} is given up")
+        if not options.dry_run:
+            stack_file.write(options.stack, committed, migrate=journal.migrates)
     if not journal.looked:
-        seen = health.before(steps, cluster, chosen)
+        seen = health.before(log, cluster, options)
         journal.alerts, journal.errors, journal.looked = seen.alerts, seen.errors, True
-    journal.keep(chosen)
-    steps.line(f"deployed now: {journal.before}")
+    journal.keep(options)
+    log.line(f"deployed now: {journal.before}")
     return journal
 
 
 def bring_up(
-    steps: Steps, cluster: Cluster, chosen: Options, journal: Journal, repository: Repository
+    log: RunLog, cluster: Cluster, options: Options, journal: Journal, repository: Repository
 ) -> None:
     """`pulumi up`, then the record and the commit that say so."""
     new, migrate = journal.image, journal.migrates or journal.image != journal.before
-    with steps.step("pulumi up: migrations, then new pods"):
-        if chosen.dry_run:
-            steps.plan(f"would write {new} into {stack_file.path(chosen.stack).name}")
+    with log.step("pulumi up: migrations, then new pods"):
+        if options.dry_run:
+            log.plan(f"would write {new} into {stack_file.path(options.stack).name}")
         else:
-            stack_file.write(chosen.stack, new, migrate=migrate)
-        pulumi_up.up(steps, chosen)
+            stack_file.write(options.stack, new, migrate=migrate)
+        pulumi_up.up(log, options)
     releases = Releases(cluster)
-    with steps.step("record the version and its migrations"):
-        rollback.record(steps, lambda: releases.add(new, known(steps, chosen, new, releases)))
-    with steps.step("commit the image"):
-        subject = f"Deploy {stack_file.version(new)} to {chosen.stack}"
-        rollback.commit(steps, repository, subject, new, migrate=migrate)
+    with log.step("record the version and its migrations"):
+        rollback.record(log, lambda: releases.add(new, known(log, options, new, releases)))
+    with log.step("commit the image"):
+        subject = f"Deploy {stack_file.version(new)} to {options.stack}"
+        rollback.commit(log, repository, subject, new, migrate=migrate)
 
 
-def known(steps: Steps, chosen: Options, new: str, releases: Releases) -> tuple[str, ...] | None:
+def known(log: RunLog, options: Options, new: str, releases: Releases) -> tuple[str, ...] | None:
     """The migrations of the version that is deployed; a sandbox's image is made up, and without a checkout of
     the service it has none."""
-    if chosen.target == "sandbox":
+    if options.target == "sandbox":
         return migrations.of(migrations.source()) or ()
     recorded = releases.migrations(new)
-    if migrations.is_checked_out(steps.programs, stack_file.version(new)):
+    if migrations.is_checked_out(log.runner, stack_file.version(new)):
         return migrations.of(migrations.source()) or recorded
     return recorded
 
 
-def undo(steps: Steps, cluster: Cluster, chosen: Options, journal: Journal, why: Failed) -> None:
+def undo(log: RunLog, cluster: Cluster, options: Options, journal: Journal, why: FailedError) -> None:
     """The automatic rollback, the API first; always ends in a failure that says so."""
     kept, left = "", list[str]()
     try:
-        kept = undo_api(steps, cluster, chosen, journal)
-    except (Failed, Refused) as error:
+        kept = undo_api(log, cluster, options, journal)
+    except (FailedError, RefusedError) as error:
         left.append(str(error))
     if journal.frontend:
         try:
-            with steps.step("frontend: back to the one of before"):
-                frontend.roll_back(steps, chosen, journal.served)
+            with log.step("frontend: back to the one of before"):
+                frontend.roll_back(log, options, journal.served)
             journal.frontend = False
-            journal.keep(chosen)
-        except Failed as error:
+            journal.keep(options)
+        except FailedError as error:
             left.append(f"the frontend is still the new one: {error}")
     if left:
-        raise Failed("\nNot rolled back: ".join([str(why), *left]) + kept)
-    forget(chosen)
-    steps.results["rolled back to"] = journal.before
+        raise FailedError("\nNot rolled back: ".join([str(why), *left]) + kept)
+    forget(options)
+    log.results["rolled back to"] = journal.before
     version = stack_file.version(journal.before)
-    raise Failed(f"{why}\nRolled back: {chosen.stack} runs {version} again, as before{kept}")
+    raise FailedError(f"{why}\nRolled back: {options.stack} runs {version} again, as before{kept}")
 
 
-def undo_api(steps: Steps, cluster: Cluster, chosen: Options, journal: Journal) -> str:
+def undo_api(log: RunLog, cluster: Cluster, options: Options, journal: Journal) -> str:
     """Pods, stack file and state of before; what to say of the database, which keeps the newer schema.
 
     The pods of before have just run on it, side by side with the new ones; to undo migrations may lose data,
@@ -270,29 +274,31 @@ def undo_api(steps: Steps, cluster: Cluster, chosen: Options, journal: Journal) 
     """
     before, version = journal.before, stack_file.version(journal.before)
     if journal.image == before:
-        raise Failed(f"the image is {version} as before: what is new is in the program, so git revert that")
+        raise FailedError(
+            f"the image is {version} as before: what is new is in the program, so git revert that"
+        )
     kept = revisions.history(cluster)
     target = next((each for each in reversed(kept) if each.image == before), None)
     if target is None:
-        raise Failed(f"the cluster keeps no pods of {version}")
+        raise FailedError(f"the cluster keeps no pods of {version}")
     releases = Releases(cluster)
-    lists = known(steps, chosen, journal.image, releases), releases.migrations(before)
+    lists = known(log, options, journal.image, releases), releases.migrations(before)
     schema = migrations.between(*lists, keep=True)
     newer = not journal.migrates or schema.kept or schema.undo_to is not None
     if target.number == kept[-1].number:
-        steps.line(f"the pods of {version} were never replaced")
+        log.line(f"the pods of {version} were never replaced")
         migrate = journal.migrates and not (newer and has_migrated(cluster, journal.image))
-        subject = f"Keep {version} in {chosen.stack}"
-        rollback.settle(steps, cluster, chosen, before, subject, migrate=migrate)
+        subject = f"Keep {version} in {options.stack}"
+        rollback.settle(log, cluster, options, before, subject, migrate=migrate)
         return ""
     left = None if journal.image == before else journal.image
-    rollback.back(steps, cluster, chosen, target, migrations.Schema(None, schema.said, kept=newer), left)
+    rollback.back(log, cluster, options, target, migrations.Schema(None, schema.said, kept=newer), left)
     if schema.undo_to is None:
-        steps.line(f"database: {schema.said}")
+        log.line(f"database: {schema.said}")
         return ""
     return (
         f"\nThe database keeps the newer schema; {schema.said}. This does it, and may lose data:\n"
-        f"scripts/migrate.sh {chosen.stack} rollback --to {schema.undo_to} --version {kept[-1].version}"
+        f"scripts/migrate.sh {options.stack} rollback --to {schema.undo_to} --version {kept[-1].version}"
     )
 
 

@@ -18,13 +18,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cloudflare import CloudflareError
 from cryptography import x509
 
-from operations.lib import health, options, release_names, sandbox_targets, service_path
-from operations.lib.cluster import API, Cluster, Manifest, NamespaceMissing, connected
-from operations.lib.command_runner import Failed
-from operations.lib.diagnosis import Facts, Finding, findings
-from operations.lib.options import Options, Refused
-from operations.lib.run_log import Steps, perform, say
-from operations.lib.service_path import Observation, Record
+from operations.lib import command_line, health, sandbox_targets
+from operations.lib.command_line import Options
+from operations.lib.diagnosis import service_path
+from operations.lib.diagnosis.findings import Facts, Finding, findings
+from operations.lib.diagnosis.service_path import Observation, Record
+from operations.lib.errors import FailedError, RefusedError
+from operations.lib.kubernetes.cluster import API, Cluster, Manifest, NamespaceMissing, connected
+from operations.lib.run_log import RunLog, perform, say
+from operations.lib.services import release_names
 
 Answer = TypeVar("Answer")
 
@@ -45,128 +47,126 @@ exit codes:
 """
 
 
-@options.refusable
+@command_line.refusable
 def main(words: Sequence[str] | None = None) -> int:
-    parser = options.parser("doctor", __doc__ or "")
-    parser.epilog = options.TEXT.partition("exit codes:")[0] + EXIT_CODES
-    chosen = options.options(parser.parse_args(words))
-    return perform("doctor", chosen, lambda steps: work(steps, chosen))
+    parser = command_line.parser("doctor", __doc__ or "")
+    parser.epilog = command_line.TEXT.partition("exit codes:")[0] + EXIT_CODES
+    options = command_line.read_options(parser.parse_args(words))
+    return perform("doctor", options, lambda log: work(log, options))
 
 
-def work(steps: Steps, chosen: Options) -> str:
+def work(log: RunLog, options: Options) -> str:
     """Diagnose; raise Failed where something is wrong, and Refused where nobody could tell."""
     try:
-        problems, unanswered = diagnose(steps, chosen)
+        problems, unanswered = diagnose(log, options)
     except NamespaceMissing as error:
-        raise Failed(str(error)) from None
-    except Failed as error:
-        raise Refused(f"the diagnosis is not complete: {error}") from None
-    steps.results |= {problem.cause: problem.what for problem in problems}
+        raise FailedError(str(error)) from None
+    except FailedError as error:
+        raise RefusedError(f"the diagnosis is not complete: {error}") from None
+    log.results |= {problem.cause: problem.what for problem in problems}
     if problems:
         say(report(problems))
-        raise Failed(f"{chosen.stack} is not well: {', '.join(problem.cause for problem in problems)}")
+        raise FailedError(f"{options.stack} is not well: {', '.join(problem.cause for problem in problems)}")
     if unanswered:
         listed = "\n  ".join(unanswered)
-        raise Refused(f"nothing wrong was seen, but these could not be asked:\n  {listed}")
+        raise RefusedError(f"nothing wrong was seen, but these could not be asked:\n  {listed}")
     return "nothing is wrong from the visitor to the database"
 
 
-def diagnose(steps: Steps, chosen: Options) -> tuple[list[Finding], list[str]]:
+def diagnose(log: RunLog, options: Options) -> tuple[list[Finding], list[str]]:
     """Ask everything and show it; return what is wrong, and who could not be asked."""
-    with connected(steps.programs, chosen) as cluster:
-        with steps.step("from the visitor to the database"):
-            observation, unanswered = observe(steps, cluster, chosen)
+    with connected(log.runner, options) as cluster:
+        with log.step("from the visitor to the database"):
+            observation, unanswered = observe(log, cluster, options)
             for text in (*service_path.lines(observation), *unanswered):
-                steps.line(text)
-        with steps.step("pods, events, quota"):
+                log.line(text)
+        with log.step("pods, events, quota"):
             events = warnings(cluster)
             pods = cluster.list("pods", "")
             for name, words in {
                 "pods": ("get", "pods", "--output=wide"),
                 "quota": ("get", "resourcequota"),
             }.items():
-                show(steps, name, cluster, *words)
+                show(log, name, cluster, *words)
             for event in events[-EVENTS:]:
                 about = event["involvedObject"]
-                steps.line(
-                    f"{event['reason']} {about['kind'].lower()}/{about.get('name')}: {event['message']}"
-                )
-        with steps.step(f"kubectl describe {API}"):
-            show(steps, "describe", cluster, "describe", API)
-        with steps.step("kubectl top pods"):
-            show(steps, "usage", cluster, "top", "pods")
-        with steps.step("certificates"):
+                log.line(f"{event['reason']} {about['kind'].lower()}/{about.get('name')}: {event['message']}")
+        with log.step(f"kubectl describe {API}"):
+            show(log, "describe", cluster, "describe", API)
+        with log.step("kubectl top pods"):
+            show(log, "usage", cluster, "top", "pods")
+        with log.step("certificates"):
             days = certificates(cluster)
             for name, left in days.items():
-                steps.line(f"secret/{name}: {'unreadable' if left is None else f'{left:.0f} days left'}")
-        with steps.step("trace agent"):
-            traces = trace_agent(steps, cluster)
-        with steps.step("logs of the pods that are not well"):
-            logs(steps, cluster, pods)
+                log.line(f"secret/{name}: {'unreadable' if left is None else f'{left:.0f} days left'}")
+        with log.step("trace agent"):
+            traces = trace_agent(log, cluster)
+        with log.step("logs of the pods that are not well"):
+            logs(log, cluster, pods)
         facts = Facts(
-            stack=chosen.stack,
+            stack=options.stack,
             pods=pods,
             deployments=cluster.list("deployments", ""),
             autoscalers=cluster.list("horizontalpodautoscalers", ""),
             events=events,
             certificate_days=days,
-            warning_days=chosen.settings["monitoring"]["thresholds"]["originCertificateDays"]["warning"],
+            warning_days=options.settings["monitoring"]["thresholds"]["originCertificateDays"]["warning"],
             traces=traces,
         )
     on_the_way = service_path.findings(
-        chosen.settings,
+        options.settings,
         observation,
-        put_back=sandbox_targets.put_back(chosen),
-        stack=chosen.stack,
-        namespace=chosen.namespace,
+        put_back=sandbox_targets.put_back(options),
+        stack=options.stack,
+        namespace=options.namespace,
     )
     return findings(facts, on_the_way), unanswered
 
 
-def observe(steps: Steps, cluster: Cluster, chosen: Options) -> tuple[Observation, list[str]]:
+def observe(log: RunLog, cluster: Cluster, options: Options) -> tuple[Observation, list[str]]:
     """Look at every part of a request's way; also return which parts did not answer, and why."""
     unanswered: list[str] = []
 
     def ask(subject: str, question: Callable[[], Answer]) -> Answer | None:
         try:
             return question()
-        except (Failed, Refused, BotoCoreError, ClientError, CloudflareError) as error:
+        except (FailedError, RefusedError, BotoCoreError, ClientError, CloudflareError) as error:
             unanswered.append(f"{subject}: {str(error).splitlines()[0]}")
             return None
 
     observation = Observation(
-        outputs=ask("the program's outputs", lambda: sandbox_targets.outputs(steps.programs, chosen)),
-        visit=visit(chosen),
-        records=ask("Cloudflare", lambda: records(chosen)) if has_cloudflare(chosen) else None,
+        outputs=ask("the program's outputs", lambda: sandbox_targets.outputs(log.runner, options)),
+        visit=visit(options),
+        records=ask("Cloudflare", lambda: records(options)) if has_cloudflare(options) else None,
         objects={name: cluster.find(name) for name in service_path.OBJECTS},
         endpoints={name: health.endpoints(cluster, name) for name in service_path.WORKLOADS},
-        databases=ask("RDS", lambda: databases(chosen)),
+        databases=ask("RDS", lambda: databases(options)),
     )
     return observation, unanswered
 
 
-def visit(chosen: Options) -> str | None:
+def visit(options: Options) -> str | None:
     """Return what a visitor of the health path gets; None in a sandbox, whose pods run nothing."""
-    if chosen.target == "sandbox":
+    if options.target == "sandbox":
         return None
     try:
-        return health.answer(health.url(chosen), seconds=VISIT_SECONDS)
-    except Failed as error:
+        return health.answer(health.url(options), seconds=VISIT_SECONDS)
+    except FailedError as error:
         return str(error)
 
 
-def has_cloudflare(chosen: Options) -> bool:
+def has_cloudflare(options: Options) -> bool:
     """Return True where the zone can be asked; elsewhere the visit tells whether its records are right."""
-    return chosen.target == "sandbox" or bool(os.environ.get("CLOUDFLARE_API_TOKEN"))
+    return options.target == "sandbox" or bool(os.environ.get("CLOUDFLARE_API_TOKEN"))
 
 
-def records(chosen: Options) -> dict[str, list[Record]]:
+def records(options: Options) -> dict[str, list[Record]]:
     """Return the address records of the stack's hosts."""
-    edge = chosen.settings["edge"]
-    client = release_names.client(chosen)
+    edge = options.settings["edge"]
+    client = release_names.client(options)
     zones = list(client.zones.list(name=edge["zoneName"]))
     if len(zones) != 1:
-        raise Failed(f"{len(zones)} zones are called {edge['zoneName']}")
+        raise FailedError(f"{len(zones)} zones are called {edge['zoneName']}")
     addresses: dict[str, list[Record]] = {edge["host"]: [], edge["frontendHost"]: []}
     listed: Iterable[Any] = client.dns.records.list(zone_id=zones[0].id)
     for record in listed:
@@ -175,9 +175,9 @@ def records(chosen: Options) -> dict[str, list[Record]]:
     return addresses
 
 
-def databases(chosen: Options) -> dict[str, str]:
+def databases(options: Options) -> dict[str, str]:
     """Return the state of each database of the region, by its address."""
-    pages = sandbox_targets.aws(chosen, "rds").get_paginator("describe_db_instances").paginate()
+    pages = sandbox_targets.aws(options, "rds").get_paginator("describe_db_instances").paginate()
     instances: list[dict[str, Any]] = [instance for page in pages for instance in page["DBInstances"]]
     return {
         instance.get("Endpoint", {}).get("Address") or instance["DBInstanceIdentifier"]: instance[
@@ -200,13 +200,13 @@ def _told(finding: Finding) -> list[str]:
     return [f"  {finding.what}", f"  {finding.said}", f"  -> {finding.remedy}"]
 
 
-def show(steps: Steps, name: str, cluster: Cluster, *words: str) -> None:
+def show(log: RunLog, name: str, cluster: Cluster, *words: str) -> None:
     """A command's lines; that it cannot answer is worth a line, and no more."""
     try:
         for line in cluster.read(*words).splitlines():
-            steps.line(line)
-    except Failed as error:
-        steps.skip(f"{name}: not available: {str(error).splitlines()[-1]}")
+            log.line(line)
+    except FailedError as error:
+        log.skip(f"{name}: not available: {str(error).splitlines()[-1]}")
 
 
 def warnings(cluster: Cluster) -> list[Manifest]:
@@ -233,21 +233,21 @@ def certificates(cluster: Cluster) -> dict[str, float | None]:
     return found
 
 
-def trace_agent(steps: Steps, cluster: Cluster) -> str:
+def trace_agent(log: RunLog, cluster: Cluster) -> str:
     """What `agent status` says of the trace agent, on the first node that has one."""
     where = ("--namespace=datadog", "--selector=app.kubernetes.io/component=agent", "--output=name")
     try:
         pods = cluster.read("get", "pods", *where).split()
         if not pods:
-            steps.skip("no agent's pod in the namespace datadog")
+            log.skip("no agent's pod in the namespace datadog")
             return ""
         words = ("exec", "--namespace=datadog", pods[0], "--container=agent", "--", "agent", "status")
         said = section(cluster.read(*words))
-    except Failed as error:
-        steps.skip(f"not available: {str(error).splitlines()[-1]}")
+    except FailedError as error:
+        log.skip(f"not available: {str(error).splitlines()[-1]}")
         return ""
     for line in said.splitlines():
-        steps.line(line)
+        log.line(line)
     return said
 
 
@@ -257,10 +257,10 @@ def section(status: str) -> str:
     return match[1].strip("\n") if match else "the agent's status has no part about the APM agent"
 
 
-def logs(steps: Steps, cluster: Cluster, pods: Sequence[Manifest]) -> None:
+def logs(log: RunLog, cluster: Cluster, pods: Sequence[Manifest]) -> None:
     """The last lines of each container that is not ready, and of its run before."""
     if cluster.silent:
-        steps.skip("pods of a sandbox run nothing")
+        log.skip("pods of a sandbox run nothing")
         return
     for pod in pods:
         for status in pod.get("status", {}).get("containerStatuses", ()):
@@ -269,8 +269,8 @@ def logs(steps: Steps, cluster: Cluster, pods: Sequence[Manifest]) -> None:
                 continue
             name = pod["metadata"]["name"]
             words = ("logs", name, f"--container={status['name']}", f"--tail={LOG_LINES}")
-            steps.line(f"pod/{name} {status['name']}:")
-            show(steps, "log", cluster, *words, *(["--previous"] if status.get("restartCount") else []))
+            log.line(f"pod/{name} {status['name']}:")
+            show(log, "log", cluster, *words, *(["--previous"] if status.get("restartCount") else []))
 
 
 if __name__ == "__main__":

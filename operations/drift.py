@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from operations.lib import options, secret_masking
-from operations.lib.command_runner import Failed
-from operations.lib.options import ROOT, Options, Refused
-from operations.lib.run_log import Steps, perform
+from operations.lib import command_line, secret_masking
+from operations.lib.command_line import ROOT, Options
+from operations.lib.errors import FailedError, RefusedError
+from operations.lib.run_log import RunLog, perform
 
 FOLDER = ROOT / ".runs" / "drift"
 UNEXPECTED = "no changes were expected but changes were proposed"
@@ -20,38 +20,40 @@ UNEXPECTED = "no changes were expected but changes were proposed"
 LINES = 200
 
 
-@options.refusable
+@command_line.refusable
 def main(words: Sequence[str] | None = None) -> int:
-    given = options.parser("drift", __doc__ or "").parse_args(words)
-    chosen = options.options(given)
-    if chosen.target == "sandbox":
-        raise Refused(f"a sandbox drifts only if somebody changes it: make preview STACK={chosen.stack}")
-    return perform("drift", chosen, lambda steps: work(steps, chosen))
+    given = command_line.parser("drift", __doc__ or "").parse_args(words)
+    options = command_line.read_options(given)
+    if options.target == "sandbox":
+        raise RefusedError(
+            f"a sandbox drifts only if somebody changes it: make preview STACK={options.stack}"
+        )
+    return perform("drift", options, lambda log: work(log, options))
 
 
-def work(steps: Steps, chosen: Options) -> str:
+def work(log: RunLog, options: Options) -> str:
     """Drift is no failure of the look; that nobody could look is."""
-    stack, lines, why = chosen.stack, list[str](), ""
+    stack, lines, why = options.stack, list[str](), ""
     words = ["pulumi", "preview", "--refresh", "--expect-no-changes", "--diff", "--non-interactive"]
     words += ["--stack", stack, "--policy-pack", "policies"]
     words += ["--policy-pack-config", f"policies/config/{stack}.json"]
-    with steps.step("pulumi preview --refresh --expect-no-changes"):
-        if chosen.dry_run:
-            steps.programs.change(*words)
+    with log.step("pulumi preview --refresh --expect-no-changes"):
+        if options.dry_run:
+            log.runner.change(*words)
             return "nothing was asked"
         try:
-            secret_masking.hide(steps.programs, stack)
-            for line in steps.programs.lines(*words):
+            secret_masking.hide(log.runner, stack)
+            for line in log.runner.lines(*words):
                 lines.append(line)
-                steps.line(line)
+                log.line(line)
             state = "agrees"
-        except Failed as error:
+        except FailedError as error:
             why = str(error)
             state = "drifted" if any(UNEXPECTED in line for line in lines) else "unknown"
         keep({"stack": stack, "state": state, "lines": (lines or why.splitlines())[-LINES:]})
-        steps.results["state"] = state
+        log.results["state"] = state
         if state == "unknown":
-            raise Failed(f"nobody knows whether {stack} has drifted: {why}")
+            raise FailedError(f"nobody knows whether {stack} has drifted: {why}")
     return f"{stack}: {state}"
 
 

@@ -8,18 +8,21 @@ import re
 import sys
 from collections.abc import Sequence
 
-from operations.lib import image, jobs, options, stack_file
-from operations.lib.cluster import Cluster, Manifest, connected
-from operations.lib.options import Options, Refused
+from operations.lib import command_line, stack_file
+from operations.lib.command_line import Options
+from operations.lib.errors import RefusedError
+from operations.lib.kubernetes import jobs
+from operations.lib.kubernetes.cluster import Cluster, Manifest, connected
 from operations.lib.repository import Repository
-from operations.lib.run_log import Steps, perform
+from operations.lib.run_log import RunLog, perform
+from operations.lib.services import image
 
 VERSION = r"[0-9A-Za-z][0-9A-Za-z_.-]*"
 
 
-@options.refusable
+@command_line.refusable
 def main(words: Sequence[str] | None = None) -> int:
-    parser = options.parser("migrate", __doc__ or "")
+    parser = command_line.parser("migrate", __doc__ or "")
     parser.add_argument(
         "action", nargs="?", choices=["rollback"], help="undo migrations; the last one, or as --to says"
     )
@@ -34,8 +37,8 @@ def main(words: Sequence[str] | None = None) -> int:
     )
     given = parser.parse_args(words)
     command = npm(given.action, given.to)
-    chosen = options.options(given)
-    return perform("migrate", chosen, lambda steps: work(steps, chosen, command, given.version))
+    options = command_line.read_options(given)
+    return perform("migrate", options, lambda log: work(log, options, command, given.version))
 
 
 def npm(action: str | None, to: str | None) -> list[str]:
@@ -43,28 +46,28 @@ def npm(action: str | None, to: str | None) -> list[str]:
     if to is None:
         return ["npm", "run", f"migrate:{action or 'prod'}"]
     if action is None:
-        raise Refused("--to goes with rollback: migrate.sh STACK rollback --to 20240301")
+        raise RefusedError("--to goes with rollback: migrate.sh STACK rollback --to 20240301")
     if not re.fullmatch(VERSION, to):
-        raise Refused(f"--to {to}: a migration's name, such as 20240301")
+        raise RefusedError(f"--to {to}: a migration's name, such as 20240301")
     return ["npm", "run", "migrate:rollback", "--", "--to", to]
 
 
-def work(steps: Steps, chosen: Options, command: list[str], version: str | None) -> str:
+def work(log: RunLog, options: Options, command: list[str], version: str | None) -> str:
     said = " ".join(command)
-    with connected(steps.programs, chosen) as cluster:
+    with connected(log.runner, options) as cluster:
         pattern = deployed(cluster)
-        repository = Repository(steps.programs, chosen)
+        repository = Repository(log.runner, options)
         named = image_of(repository, version) if version else None
-        with steps.step("the image"):
+        with log.step("the image"):
             runs = named or jobs.image(pattern, "migrate")
             repository.check_own(runs)
-            steps.line(runs)
-            image.check_exists(steps, chosen, runs, required=False)
+            log.line(runs)
+            image.check_exists(log, options, runs, required=False)
         if "migrate:rollback" in command:
-            chosen.confirm(f"{said} on {chosen.stack} may lose data")
-        with steps.step(said):
-            job = jobs.derived(pattern, f"pipe-migrate-{steps.stamp}", "migrate")
-            jobs.run(cluster, jobs.alone(job, "migrate", command, named), steps)
+            options.confirm(f"{said} on {options.stack} may lose data")
+        with log.step(said):
+            job = jobs.derived(pattern, f"pipe-migrate-{log.stamp}", "migrate")
+            jobs.run(cluster, jobs.alone(job, "migrate", command, named), log)
     return f"{said}: done"
 
 
@@ -75,7 +78,7 @@ def image_of(repository: Repository, version: str) -> str:
     if images and not own:
         repository.check_own(images[0])
     if not own:
-        raise Refused(f"--version {version}: the stack's file never named it; git pull")
+        raise RefusedError(f"--version {version}: the stack's file never named it; git pull")
     return own[0]
 
 
@@ -83,7 +86,7 @@ def deployed(cluster: Cluster) -> Manifest:
     """The migration Job of the last deployment, which names the version's image."""
     found = cluster.list("jobs", f"app=pipe-migrate,!{jobs.STARTED_BY}")
     if not found:
-        raise Refused(
+        raise RefusedError(
             "nothing is deployed yet: there is no migration Job to take the image from; pulumi up first"
         )
     return found[-1]

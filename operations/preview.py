@@ -8,66 +8,68 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from operations.lib import options, secret_masking
-from operations.lib.command_runner import Failed
-from operations.lib.options import ROOT, Options, Refused
-from operations.lib.run_log import Steps, perform
+from operations.lib import command_line, secret_masking
+from operations.lib.command_line import ROOT, Options
+from operations.lib.errors import FailedError, RefusedError
+from operations.lib.run_log import RunLog, perform
 
 
-@options.refusable
+@command_line.refusable
 def main(words: Sequence[str] | None = None) -> int:
-    given = options.parser("preview", __doc__ or "").parse_args(words)
-    chosen = options.options(given)
-    if chosen.target == "sandbox":
-        raise Refused(f"make preview STACK={chosen.stack} previews the sandbox, and make review reviews")
-    return perform("preview", chosen, lambda steps: work(steps, chosen))
+    given = command_line.parser("preview", __doc__ or "").parse_args(words)
+    options = command_line.read_options(given)
+    if options.target == "sandbox":
+        raise RefusedError(
+            f"make preview STACK={options.stack} previews the sandbox, and make review reviews"
+        )
+    return perform("preview", options, lambda log: work(log, options))
 
 
-def work(steps: Steps, chosen: Options) -> str:
+def work(log: RunLog, options: Options) -> str:
     """Preview, then review; a preview that fails is reviewed, too."""
-    folder = ROOT / ".runs" / chosen.stack / "preview"
+    folder = ROOT / ".runs" / options.stack / "preview"
     folder.mkdir(parents=True, exist_ok=True)
     plan, events, ledger, masks = (
         folder / name for name in ("plan.json", "events.jsonl", "ledger.jsonl", "masks")
     )
     masks.unlink(missing_ok=True)  # of a run that was killed: its rights are not known
     try:
-        if not chosen.dry_run:
-            with steps.step("secrets to mask"):
+        if not options.dry_run:
+            with log.step("secrets to mask"):
                 masks.touch(0o600, exist_ok=False)
-                masks.write_text("\n".join(secret_masking.hide(steps.programs, chosen.stack)))
-        with steps.step("pulumi preview"):
-            failed = preview(steps, chosen, plan, events, ledger)
+                masks.write_text("\n".join(secret_masking.hide(log.runner, options.stack)))
+        with log.step("pulumi preview"):
+            failed = preview(log, options, plan, events, ledger)
         found = [str(file) for file in (plan, events, ledger) if file.exists() and file.stat().st_size]
-        with steps.step("review"):
+        with log.step("review"):
             words = [sys.executable, "-m", "review", "--output", str(folder), "--mask", str(masks)]
             words += ["--events", *found]
-            steps.follow(*words)
+            log.follow(*words)
     finally:
         for file in (plan, events, ledger, masks):
             file.unlink(missing_ok=True)  # they are what the report was made from, secrets among it
     if failed:
-        raise Failed(f"{failed}\nThe report says why: {folder / 'review.md'}")
+        raise FailedError(f"{failed}\nThe report says why: {folder / 'review.md'}")
     return f"the report is in {folder}"
 
 
-def preview(steps: Steps, chosen: Options, plan: Path, events: Path, ledger: Path) -> str:
+def preview(log: RunLog, options: Options, plan: Path, events: Path, ledger: Path) -> str:
     """How the preview failed, if it did; its plan, events and the policies' ledger go into files."""
-    stack = chosen.stack
+    stack = options.stack
     words = ["pulumi", "preview", "--json", "--show-sames", f"--event-log={events}", "--non-interactive"]
     words += ["--stack", stack, "--policy-pack", "policies"]
     words += ["--policy-pack-config", f"policies/config/{stack}.json"]
-    if chosen.dry_run:
-        steps.programs.change(*words)
+    if options.dry_run:
+        log.runner.change(*words)
         return ""
     more = {"PULUMI_DEBUG_COMMANDS": "true", "PIPE_POLICY_LEDGER": str(ledger)}  # the first shows --event-log
-    steps.programs.variables |= more
-    steps.line(shlex.join(words))
+    log.runner.variables |= more
+    log.line(shlex.join(words))
     with plan.open("w") as output:
         try:
-            for line in steps.programs.lines(*words, output=output):
-                steps.line(line)
-        except Failed as error:
+            for line in log.runner.lines(*words, output=output):
+                log.line(line)
+        except FailedError as error:
             return str(error)
     return ""
 

@@ -12,9 +12,11 @@ from typing import Any
 
 import yaml
 
-from operations.lib import options, release_names, stack_file
-from operations.lib.options import ROOT, Options, Refused
-from operations.lib.run_log import Steps, perform
+from operations.lib import command_line, stack_file
+from operations.lib.command_line import ROOT, Options
+from operations.lib.errors import RefusedError
+from operations.lib.run_log import RunLog, perform
+from operations.lib.services import release_names
 
 NAME = r"[a-z][a-z0-9-]{1,14}"
 REGION = r"[a-z]{2}(-[a-z]+)+-\d"
@@ -39,42 +41,42 @@ Next, by an administrator, after a look at git diff (the runner's connection is 
   scripts/restore.sh {stack}"""
 
 
-@options.refusable
+@command_line.refusable
 def main(words: Sequence[str] | None = None) -> int:
-    parser = options.parser("relocate", __doc__ or "")
+    parser = command_line.parser("relocate", __doc__ or "")
     parser.add_argument("--to", metavar="REGION", help="where it comes up: ap-northeast-3")
     parser.add_argument("--as", dest="new", metavar="NAME", help="in place of dev, stg or prod in all names")
     parser.add_argument(
         "--take-names", action="store_true", help="delete what stands in the way at Cloudflare and Datadog"
     )
     given = parser.parse_args(words)
-    chosen = options.options(given)
+    options = command_line.read_options(given)
     if given.take_names:
-        return perform("relocate", chosen, lambda steps: release_names.take(steps, chosen))
-    region, name = destination(chosen, given.to, given.new)
-    return perform("relocate", chosen, lambda steps: prepare(steps, chosen, name, region))
+        return perform("relocate", options, lambda log: release_names.take(log, options))
+    region, name = destination(options, given.to, given.new)
+    return perform("relocate", options, lambda log: prepare(log, options, name, region))
 
 
-def destination(chosen: Options, region: str | None, name: str | None) -> tuple[str, str]:
+def destination(options: Options, region: str | None, name: str | None) -> tuple[str, str]:
     """Check the region and the name that a stack is to get.
 
     Names of IAM roles and of buckets contain the environment, so the name of another stack would take over
     what that stack has.
     """
-    lost = chosen.settings["service"]["region"]
+    lost = options.settings["service"]["region"]
     if not region or not name:
         missing = " and ".join(
             option for option, text in (("--to REGION", region), ("--as NAME", name)) if not text
         )
-        raise Refused(
-            f"missing: {missing}, as in scripts/relocate.sh {chosen.stack} --to ap-northeast-3 --as osaka"
+        raise RefusedError(
+            f"missing: {missing}, as in scripts/relocate.sh {options.stack} --to ap-northeast-3 --as osaka"
         )
     if not re.fullmatch(REGION, region) or region == lost:
-        raise Refused(f"--to {region}: an AWS region other than {lost}, such as ap-northeast-3")
+        raise RefusedError(f"--to {region}: an AWS region other than {lost}, such as ap-northeast-3")
     if not re.fullmatch(NAME, name):
-        raise Refused(f"--as {name}: 2 to 15 lower-case letters, digits and -, such as osaka")
+        raise RefusedError(f"--as {name}: 2 to 15 lower-case letters, digits and -, such as osaka")
     if name in (taken := environments()):
-        raise Refused(
+        raise RefusedError(
             f"--as {name}: a name that no stack has; {', '.join(sorted(taken))} are taken. Such as osaka"
         )
     return region, name
@@ -82,24 +84,24 @@ def destination(chosen: Options, region: str | None, name: str | None) -> tuple[
 
 def environments() -> set[str]:
     """Return the names of all stacks and of the environments that their files declare."""
-    files = (yaml.safe_load(stack_file.path(stack).read_text()) for stack in options.stacks())
-    return {*options.stacks(), *(file["config"]["pipe:service"]["environment"] for file in files)}
+    files = (yaml.safe_load(stack_file.path(stack).read_text()) for stack in command_line.stacks())
+    return {*command_line.stacks(), *(file["config"]["pipe:service"]["environment"] for file in files)}
 
 
-def prepare(steps: Steps, chosen: Options, new: str, region: str) -> str:
+def prepare(log: RunLog, options: Options, new: str, region: str) -> str:
     """Changes the two files."""
-    old = chosen.settings["service"]["environment"]
-    stack, levels = stack_file.path(chosen.stack), ROOT / "policies" / "config" / f"{chosen.stack}.json"
+    old = options.settings["service"]["environment"]
+    stack, levels = stack_file.path(options.stack), ROOT / "policies" / "config" / f"{options.stack}.json"
     for file, text in (
-        (stack, moved(stack.read_text(), chosen.settings, new, region)),
+        (stack, moved(stack.read_text(), options.settings, new, region)),
         (levels, levels.read_text().replace(f'"env:{old}"', f'"env:{new}"')),
     ):
-        with steps.step(str(file.relative_to(ROOT))):
-            if chosen.dry_run:
-                steps.plan(f"would write {file.relative_to(ROOT)}")
+        with log.step(str(file.relative_to(ROOT))):
+            if options.dry_run:
+                log.plan(f"would write {file.relative_to(ROOT)}")
             else:
                 file.write_text(text)
-    return "\n".join(next_steps(chosen.stack, chosen.settings, new, region))
+    return "\n".join(next_steps(options.stack, options.settings, new, region))
 
 
 def next_steps(stack: str, of: dict[str, Any], new: str, region: str) -> list[str]:

@@ -13,11 +13,20 @@ from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from operations.lib import jobs, options, sandbox_targets
-from operations.lib.cluster import API, KEPT_REPLICAS, SANDBOX_JOBS, Cluster, connected, stopped_with, wait
-from operations.lib.command_runner import Failed
-from operations.lib.options import Options, Refused
-from operations.lib.run_log import Steps, perform
+from operations.lib import command_line, sandbox_targets
+from operations.lib.command_line import Options
+from operations.lib.errors import FailedError, RefusedError
+from operations.lib.kubernetes import jobs
+from operations.lib.kubernetes.cluster import (
+    API,
+    KEPT_REPLICAS,
+    SANDBOX_JOBS,
+    Cluster,
+    connected,
+    stopped_with,
+    wait,
+)
+from operations.lib.run_log import RunLog, perform
 
 PATTERN = "cronjob/pipe-restore"
 DUMPS = "dumps/"
@@ -28,9 +37,9 @@ DATABASE = r"[a-z_][a-z0-9_]{0,39}"
 STOP_SECONDS = 300
 
 
-@options.refusable
+@command_line.refusable
 def main(words: Sequence[str] | None = None) -> int:
-    parser = options.parser("restore", __doc__ or "")
+    parser = command_line.parser("restore", __doc__ or "")
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--object",
@@ -44,21 +53,21 @@ def main(words: Sequence[str] | None = None) -> int:
     which.add_argument("--start-api", action="store_true", help="only start the API that a restore stopped")
     parser.add_argument("--database", default="pipe_db", metavar="NAME", help="default: pipe_db")
     given = parser.parse_args(words)
-    chosen = options.options(given)
+    options = command_line.read_options(given)
     variables = wanted(given)
     if given.start_api:
-        return perform("restore", chosen, lambda steps: resume(steps, chosen))
-    return perform("restore", chosen, lambda steps: work(steps, chosen, variables))
+        return perform("restore", options, lambda log: resume(log, options))
+    return perform("restore", options, lambda log: work(log, options, variables))
 
 
 def wanted(given: argparse.Namespace) -> dict[str, str]:
     """The variables of the Job's containers that the command line decides."""
     if not re.fullmatch(OBJECT, given.object):
-        raise Refused(
+        raise RefusedError(
             f"--object {given.object}: latest.dump or dumps/<time>.dump, as in dumps/20240301T170000Z.dump"
         )
     if not re.fullmatch(DATABASE, given.database):
-        raise Refused(f"--database {given.database}: lower-case letters, digits and _, at most 40")
+        raise RefusedError(f"--database {given.database}: lower-case letters, digits and _, at most 40")
     return {"OBJECT": given.object, "AT": utc(given.at) if given.at else "", "DATABASE": given.database}
 
 
@@ -67,110 +76,112 @@ def utc(text: str) -> str:
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
-        raise Refused(f"--at {text}: not a time such as 2024-03-01T17:00Z") from None
+        raise RefusedError(f"--at {text}: not a time such as 2024-03-01T17:00Z") from None
     if time.tzinfo is None:
-        raise Refused(f"--at {text}: of which time zone? Add Z (UTC) or +09:00 (Japan)")
+        raise RefusedError(f"--at {text}: of which time zone? Add Z (UTC) or +09:00 (Japan)")
     return time.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
-def work(steps: Steps, chosen: Options, variables: dict[str, str]) -> str:
+def work(log: RunLog, options: Options, variables: dict[str, str]) -> str:
     """Restore, stop, swap, start."""
     database = variables["DATABASE"]
-    kept = f"{database}_before_{steps.stamp}"
-    with connected(steps.programs, chosen) as cluster:
-        alone(steps, cluster)
+    kept = f"{database}_before_{log.stamp}"
+    with connected(log.runner, options) as cluster:
+        alone(log, cluster)
         pattern = cluster.get(PATTERN)
-        with steps.step("the dump is in the bucket"):
-            source = dump(steps, chosen, variables)
-        chosen.confirm(
-            f"Restoring {database} of {chosen.stack} from {source}; the API will stop for a moment"
+        with log.step("the dump is in the bucket"):
+            source = dump(log, options, variables)
+        options.confirm(
+            f"Restoring {database} of {options.stack} from {source}; the API will stop for a moment"
         )
-        with steps.step(f"restore {source} into a new database and check it"):
-            job = jobs.derived(pattern, f"pipe-restore-{steps.stamp}", "restore")
-            jobs.run(cluster, jobs.with_variables(job, variables | {"STAMP": steps.stamp}), steps)
-        stopped, replicas = steps.seconds, int(cluster.get(API)["spec"]["replicas"] or 1)
+        with log.step(f"restore {source} into a new database and check it"):
+            job = jobs.derived(pattern, f"pipe-restore-{log.stamp}", "restore")
+            jobs.run(cluster, jobs.with_variables(job, variables | {"STAMP": log.stamp}), log)
+        stopped, replicas = log.seconds, int(cluster.get(API)["spec"]["replicas"] or 1)
         try:
-            with steps.step("stop the API"):
+            with log.step("stop the API"):
                 stop(cluster, replicas)
-            with steps.step(f"swap: {database} becomes {kept}, the restored one {database}"):
-                job = jobs.derived(pattern, f"pipe-restore-swap-{steps.stamp}", "restore")
+            with log.step(f"swap: {database} becomes {kept}, the restored one {database}"):
+                job = jobs.derived(pattern, f"pipe-restore-swap-{log.stamp}", "restore")
                 swap = jobs.alone(job, "restore", ["sh", "/etc/pipe/scripts/swap.sh"])
                 jobs.run(
                     cluster,
-                    jobs.with_variables(swap, {"DATABASE": database, "STAMP": steps.stamp}),
-                    steps,
+                    jobs.with_variables(swap, {"DATABASE": database, "STAMP": log.stamp}),
+                    log,
                 )
         finally:
-            with steps.step(f"start the API with {replicas} pods"):
-                start(cluster, replicas, steps)
-        steps.results |= {
+            with log.step(f"start the API with {replicas} pods"):
+                start(cluster, replicas, log)
+        log.results |= {
             "database of before": kept,
-            "seconds from start to end (RTO)": round(steps.seconds, 1),
-            "seconds without the API": round(steps.seconds - stopped, 1),
+            "seconds from start to end (RTO)": round(log.seconds, 1),
+            "seconds without the API": round(log.seconds - stopped, 1),
         }
-    if chosen.target == "sandbox":
+    if options.target == "sandbox":
         return f"the steps of a restore went through; {SANDBOX_JOBS}"
     return (
         f"{database} is restored; what it was is {kept}, to be dropped when nobody needs it any more.\n"
-        f"If the dump is older than the API's version: scripts/migrate.sh {chosen.stack}"
+        f"If the dump is older than the API's version: scripts/migrate.sh {options.stack}"
     )
 
 
-def dump(steps: Steps, chosen: Options, variables: dict[str, str]) -> str:
+def dump(log: RunLog, options: Options, variables: dict[str, str]) -> str:
     """Return the key of the dump that is meant; refuse where the bucket has none.
 
     Whoever may not list the bucket goes on: the Job that downloads the dump fails before the API is stopped.
     """
-    bucket, time = chosen.settings["backups"]["bucket"], variables["AT"]
+    bucket, time = options.settings["backups"]["bucket"], variables["AT"]
     prefix = DUMPS if time else variables["OBJECT"]
     try:
         pages = (
-            sandbox_targets.aws(chosen, "s3")
+            sandbox_targets.aws(options, "s3")
             .get_paginator("list_objects_v2")
             .paginate(Bucket=bucket, Prefix=prefix)
         )
         keys = [str(entry["Key"]) for page in pages for entry in page.get("Contents", ())]
     except NoCredentialsError:
-        steps.skip(f"no AWS credentials to list s3://{bucket} with; the Job looks for the dump itself")
+        log.skip(f"no AWS credentials to list s3://{bucket} with; the Job looks for the dump itself")
         return variables["OBJECT"] if not time else f"the dump of {time} or before"
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         if code not in DENIED:
-            raise Refused(f"s3://{bucket} cannot be listed: {error}") from None
-        steps.skip(f"s3://{bucket} may not be listed ({code}); the Job looks for the dump itself")
+            raise RefusedError(f"s3://{bucket} cannot be listed: {error}") from None
+        log.skip(f"s3://{bucket} may not be listed ({code}); the Job looks for the dump itself")
         return variables["OBJECT"] if not time else f"the dump of {time} or before"
     except BotoCoreError as error:
-        raise Refused(f"s3://{bucket} cannot be listed: {error}") from None
+        raise RefusedError(f"s3://{bucket} cannot be listed: {error}") from None
     dumps = sorted(key for key in keys if re.fullmatch(OBJECT, key))
     if time:
         dumps = [key for key in dumps if key <= f"{DUMPS}{time}.dump"]
     if not dumps or not (time or variables["OBJECT"] in dumps):
         wanted = f"no dump of {time} or before" if time else f"no {variables['OBJECT']}"
-        raise Refused(
+        raise RefusedError(
             f"s3://{bucket} has {wanted}, so nothing was changed. What it has: "
             f"aws s3api list-objects-v2 --bucket {bucket} --query 'Contents[].Key'"
         )
-    steps.line(f"s3://{bucket}/{dumps[-1] if time else variables['OBJECT']}")
+    log.line(f"s3://{bucket}/{dumps[-1] if time else variables['OBJECT']}")
     return dumps[-1] if time else variables["OBJECT"]
 
 
-def resume(steps: Steps, chosen: Options) -> str:
+def resume(log: RunLog, options: Options) -> str:
     """Nothing but the start of an API that is stopped."""
-    with connected(steps.programs, chosen) as cluster:
-        return "the API runs again" if alone(steps, cluster) else "the API was not stopped by a restore"
+    with connected(log.runner, options) as cluster:
+        return "the API runs again" if alone(log, cluster) else "the API was not stopped by a restore"
 
 
-def alone(steps: Steps, cluster: Cluster) -> bool:
+def alone(log: RunLog, cluster: Cluster) -> bool:
     """Refuses while another restore's Job runs; whether one that was killed had left the API stopped."""
-    with steps.step("no other restore is under way"):
+    with log.step("no other restore is under way"):
         for job in cluster.list("jobs", "app=pipe-restore"):
             if job.get("status", {}).get("active"):
-                raise Refused(f"job/{job['metadata']['name']} still runs; when it has ended, run this again")
+                raise RefusedError(
+                    f"job/{job['metadata']['name']} still runs; when it has ended, run this again"
+                )
         kept = stopped_with(cluster.get(API))
     if kept:
-        steps.line(f"a restore was killed and left the API stopped; it had {kept} pods")
-        with steps.step(f"start the API with {kept} pods"):
-            start(cluster, kept, steps)
+        log.line(f"a restore was killed and left the API stopped; it had {kept} pods")
+        with log.step(f"start the API with {kept} pods"):
+            start(cluster, kept, log)
     return bool(kept)
 
 
@@ -178,19 +189,19 @@ def stop(cluster: Cluster, replicas: int) -> None:
     """Takes all pods of the API away, and keeps in the cluster how many there were."""
     cluster.annotate(API, KEPT_REPLICAS, str(replicas))
     cluster.scale(API, 0)
-    if not cluster.programs.dry_run:
+    if not cluster.runner.dry_run:
         wait("pods of the API are gone", lambda: not cluster.list("pods", "app=pipe-api"), STOP_SECONDS)
 
 
-def start(cluster: Cluster, replicas: int, steps: Steps) -> None:
+def start(cluster: Cluster, replicas: int, log: RunLog) -> None:
     """Brings them back; from then on the autoscaler has its say again."""
     try:
         cluster.scale(API, replicas)
-        cluster.rollout(API, steps.line)
+        cluster.rollout(API, log.line)
         cluster.annotate(API, KEPT_REPLICAS, None)
-    except Failed as error:
-        stack = steps.options.stack
-        raise Failed(f"{error}\nThe API may be down: scripts/restore.sh {stack} --start-api") from None
+    except FailedError as error:
+        stack = log.options.stack
+        raise FailedError(f"{error}\nThe API may be down: scripts/restore.sh {stack} --start-api") from None
 
 
 if __name__ == "__main__":

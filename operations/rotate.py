@@ -11,75 +11,76 @@ from collections.abc import Sequence
 
 import yaml
 
-from operations.lib import jobs, options, pulumi_up, revisions, stack_file
-from operations.lib.cluster import API, SANDBOX_JOBS, Cluster, connected, wait
-from operations.lib.command_runner import Failed
-from operations.lib.options import ROOT, Options, Refused
+from operations.lib import command_line, pulumi_up, stack_file
+from operations.lib.command_line import ROOT, Options
+from operations.lib.errors import FailedError, RefusedError
+from operations.lib.kubernetes import jobs, revisions
+from operations.lib.kubernetes.cluster import API, SANDBOX_JOBS, Cluster, connected, wait
 from operations.lib.repository import Repository
-from operations.lib.run_log import Steps, perform
+from operations.lib.run_log import RunLog, perform
 from operations.migrate import deployed
 
 KEYS = ("appPassword", "migratePassword", "backupPassword")
 LEAVE_SECONDS = 900
 
 
-@options.refusable
+@command_line.refusable
 def main(words: Sequence[str] | None = None) -> int:
-    given = options.parser("rotate", __doc__ or "").parse_args(words)
-    chosen = options.options(given)
-    return perform("rotate", chosen, lambda steps: work(steps, chosen))
+    given = command_line.parser("rotate", __doc__ or "").parse_args(words)
+    options = command_line.read_options(given)
+    return perform("rotate", options, lambda log: work(log, options))
 
 
-def work(steps: Steps, chosen: Options) -> str:
+def work(log: RunLog, options: Options) -> str:
     """Set, deploy, wait, retire."""
-    with connected(steps.programs, chosen) as cluster:
-        repository = Repository(steps.programs, chosen)
-        with steps.step("the API is up"):
-            repository.check(steps.line)
+    with connected(log.runner, options) as cluster:
+        repository = Repository(log.runner, options)
+        with log.step("the API is up"):
+            repository.check(log.line)
             repository.check_upstream()
-            check_image(cluster, chosen)
+            check_image(cluster, options)
             before = user(cluster)
-            steps.line(f"pods connect as {before}")
-        chosen.confirm(f"New passwords for the database roles of {chosen.stack}")
-        with steps.step("new passwords in the stack's settings"):
-            set_passwords(steps, chosen)
-        with steps.step("deploy: new logins, then new pods"):
-            pulumi_up.up(steps, chosen)
-        if chosen.target == "real":
-            with steps.step("commit the new passwords, encrypted"):
-                commit(steps, repository, chosen)
-        with steps.step("no pod uses the old login"):
-            cluster.rollout(API, steps.line)
-            if not chosen.dry_run:
+            log.line(f"pods connect as {before}")
+        options.confirm(f"New passwords for the database roles of {options.stack}")
+        with log.step("new passwords in the stack's settings"):
+            set_passwords(log, options)
+        with log.step("deploy: new logins, then new pods"):
+            pulumi_up.up(log, options)
+        if options.target == "real":
+            with log.step("commit the new passwords, encrypted"):
+                commit(log, repository, options)
+        with log.step("no pod uses the old login"):
+            cluster.rollout(API, log.line)
+            if not options.dry_run:
                 if (after := user(cluster)) == before:
-                    raise Failed(f"pods still connect as {before}: the new passwords were not deployed")
+                    raise FailedError(f"pods still connect as {before}: the new passwords were not deployed")
                 wait(f"pods of {before} are gone", lambda: users(cluster) == {after}, LEAVE_SECONDS)
-                steps.line(f"pods connect as {after}")
-        with steps.step("retire the old logins"):
-            job = jobs.derived(deployed(cluster), f"pipe-retire-{steps.stamp}", "rotate")
-            jobs.run(cluster, retiring(job), steps)
-    if chosen.target == "sandbox":
+                log.line(f"pods connect as {after}")
+        with log.step("retire the old logins"):
+            job = jobs.derived(deployed(cluster), f"pipe-retire-{log.stamp}", "rotate")
+            jobs.run(cluster, retiring(job), log)
+    if options.target == "sandbox":
         return f"the stack's settings have new passwords; {SANDBOX_JOBS}"
     return "the database roles have new passwords"
 
 
-def commit(steps: Steps, repository: Repository, chosen: Options) -> None:
+def commit(log: RunLog, repository: Repository, options: Options) -> None:
     """The next deployment brings the old ones back if the stack's file is not committed: it stops here, while
     they still work, if that fails."""
-    file = stack_file.path(chosen.stack)
+    file = stack_file.path(options.stack)
     text = file.read_text()
     image, migrate = stack_file.image(text), stack_file.migrates(text)
-    subject = f"New passwords in {chosen.stack}"
-    steps.line(repository.commit(subject, image, migrate=migrate))
-    if not chosen.dry_run and repository.text() != text:
-        raise Failed(f"others have changed {file.name} meanwhile: git pull --rebase, and rotate again")
+    subject = f"New passwords in {options.stack}"
+    log.line(repository.commit(subject, image, migrate=migrate))
+    if not options.dry_run and repository.text() != text:
+        raise FailedError(f"others have changed {file.name} meanwhile: git pull --rebase, and rotate again")
 
 
-def check_image(cluster: Cluster, chosen: Options) -> None:
+def check_image(cluster: Cluster, options: Options) -> None:
     """Refuses a checkout that would deploy another version on the way."""
-    runs, file = revisions.history(cluster)[-1].image, stack_file.path(chosen.stack)
-    if chosen.target == "real" and (named := stack_file.image(file.read_text())) != runs:
-        raise Refused(f"{file.name} names {named}, but {runs} is deployed: git pull")
+    runs, file = revisions.history(cluster)[-1].image, stack_file.path(options.stack)
+    if options.target == "real" and (named := stack_file.image(file.read_text())) != runs:
+        raise RefusedError(f"{file.name} names {named}, but {runs} is deployed: git pull")
 
 
 def user(cluster: Cluster) -> str:
@@ -97,27 +98,27 @@ def _user(pod: jobs.Manifest) -> str:
     return next(each["value"] for each in container["env"] if each["name"] == "PGUSER")
 
 
-def set_passwords(steps: Steps, chosen: Options) -> None:
+def set_passwords(log: RunLog, options: Options) -> None:
     """Random ones, over standard input: an argument would be visible to everybody on the machine."""
-    if chosen.target == "sandbox":
-        forget_passwords(steps, chosen)
+    if options.target == "sandbox":
+        forget_passwords(log, options)
         return
     for key in KEYS:
         password = secrets.token_urlsafe(32)
-        steps.programs.keep_secret(password)
-        words = ("pulumi", "config", "set", "--secret", f"pipe:{key}", "--stack", chosen.stack)
-        steps.programs.change(*words, given=password)
+        log.runner.keep_secret(password)
+        words = ("pulumi", "config", "set", "--secret", f"pipe:{key}", "--stack", options.stack)
+        log.runner.change(*words, given=password)
 
 
-def forget_passwords(steps: Steps, chosen: Options) -> None:
+def forget_passwords(log: RunLog, options: Options) -> None:
     """The sandbox enters a random value for each secret that its copy of the stack file does not have."""
     from sandbox import workspace
 
-    file = ROOT / ".sandbox" / chosen.stack / f"Pulumi.{chosen.stack}.yaml"
+    file = ROOT / ".sandbox" / options.stack / f"Pulumi.{options.stack}.yaml"
     tree = workspace.read(file)
     forgotten = [f"pipe:{key}" for key in KEYS]
-    if chosen.dry_run:
-        steps.plan(f"would forget {', '.join(forgotten)} in {file.relative_to(ROOT)}")
+    if options.dry_run:
+        log.plan(f"would forget {', '.join(forgotten)} in {file.relative_to(ROOT)}")
         return
     tree["config"].value = [pair for pair in tree["config"].value if pair[0].value not in forgotten]
     pairs = [(yaml.ScalarNode("tag:yaml.org,2002:str", key), value) for key, value in tree.items()]

@@ -8,14 +8,12 @@ import subprocess
 from collections.abc import Callable, Collection, Generator, Mapping
 from typing import IO
 
+from operations.lib.errors import FailedError
+
 LAST_LINES = 15
 
 
-class Failed(Exception):
-    """A step cannot go on; the message is for people."""
-
-
-class Programs:
+class CommandRunner:
     """Runs commands; of those that change something, a dry run only shows the line."""
 
     def __init__(self, show: Callable[[str], None], *, dry_run: bool = False) -> None:
@@ -64,7 +62,7 @@ class Programs:
                 start_new_session=True,
             )
         except FileNotFoundError:
-            raise Failed(f"{words[0]} is not installed, or not in PATH") from None
+            raise FailedError(f"{words[0]} is not installed, or not in PATH") from None
         printed = process.stderr or process.stdout
         assert printed
         ended = False
@@ -77,7 +75,7 @@ class Programs:
             if not ended:
                 self._stop(process, printed, words[0])
         if code:
-            raise Failed(f"{shlex.join(words)} ended with {code}")
+            raise FailedError(f"{shlex.join(words)} ended with {code}")
 
     def _stop(self, process: "subprocess.Popen[str]", printed: IO[str], name: str) -> None:
         """End a command: ask it first, insist at the second Ctrl-C, and kill it at the third."""
@@ -103,11 +101,11 @@ class Programs:
                 check=False,
             )
         except FileNotFoundError:
-            raise Failed(f"{words[0]} is not installed, or not in PATH") from None
+            raise FailedError(f"{words[0]} is not installed, or not in PATH") from None
         if done.returncode:
             said = self._masked((done.stderr or done.stdout).strip())
             last = "\n".join(said.splitlines()[-LAST_LINES:])
-            raise Failed(f"{shlex.join(words)} ended with {done.returncode}:\n{last}")
+            raise FailedError(f"{shlex.join(words)} ended with {done.returncode}:\n{last}")
         return done.stdout
 
     def _checked(self, words: tuple[str, ...]) -> list[str]:

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 import urllib3
 
-from operations.lib.cluster import API, Cluster, Manifest, stopped_with
-from operations.lib.command_runner import Failed
-from operations.lib.datadog import Datadog
-from operations.lib.options import Options
-from operations.lib.run_log import Steps
+from operations.lib.command_line import Options
+from operations.lib.errors import FailedError
+from operations.lib.kubernetes.cluster import API, Cluster, Manifest, stopped_with
+from operations.lib.run_log import RunLog
+from operations.lib.services.datadog import Datadog
 
 SOAK_SECONDS = 300.0 + 120.0 + 120.0
 """How long the monitors are watched: the longest window and evaluation_delay of the error rates
@@ -36,40 +36,40 @@ VARYING = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|0x[0-9a-f]+|\d+")
 LONGEST = 200
 
 
-def healthy(steps: Steps, cluster: Cluster, chosen: Options, image: str) -> None:
+def healthy(log: RunLog, cluster: Cluster, options: Options, image: str) -> None:
     """All pods are the image's and ready, and the site answers."""
-    if chosen.dry_run:
-        steps.programs.change("kubectl", "--namespace", chosen.namespace, "get", API)
+    if options.dry_run:
+        log.runner.change("kubectl", "--namespace", options.namespace, "get", API)
         return
     end = time.monotonic() + READY_SECONDS
-    while not serving(steps, cluster, chosen, image):
+    while not serving(log, cluster, options, image):
         if time.monotonic() > end:
-            raise Failed(f"{API}: scripts/doctor.sh {chosen.stack} says what is wrong with its pods")
+            raise FailedError(f"{API}: scripts/doctor.sh {options.stack} says what is wrong with its pods")
         time.sleep(READY_EVERY)
-    if chosen.target == "sandbox":
-        steps.line("no GET of the health path: pods of a sandbox run nothing")
+    if options.target == "sandbox":
+        log.line("no GET of the health path: pods of a sandbox run nothing")
         return
-    steps.line(f"{url(chosen)}: {answer(url(chosen))}")
+    log.line(f"{url(options)}: {answer(url(options))}")
 
 
-def url(chosen: Options) -> str:
+def url(options: Options) -> str:
     """Return the address of the health path, as visitors reach it."""
-    return f"https://{chosen.settings['edge']['host']}{chosen.settings['api']['readinessPath']}"
+    return f"https://{options.settings['edge']['host']}{options.settings['api']['readinessPath']}"
 
 
-def serving(steps: Steps, cluster: Cluster, chosen: Options, image: str) -> bool:
+def serving(log: RunLog, cluster: Cluster, options: Options, image: str) -> bool:
     """Whether as many pods as are wanted at this moment are the image's and get requests."""
     found = cluster.get(API)
     wanted, status = found["spec"]["replicas"], found.get("status", {})
     [container] = [each for each in found["spec"]["template"]["spec"]["containers"] if each["name"] == "api"]
     if container["image"] != image:
-        raise Failed(f"{API} runs {container['image']}, not {image}")
+        raise FailedError(f"{API} runs {container['image']}, not {image}")
     if not wanted:
-        why = f": scripts/restore.sh {chosen.stack} --start-api" if stopped_with(found) else ""
-        raise Failed(f"{API} is stopped{why}")
+        why = f": scripts/restore.sh {options.stack} --start-api" if stopped_with(found) else ""
+        raise FailedError(f"{API} is stopped{why}")
     available, updated = status.get("availableReplicas", 0), status.get("updatedReplicas", 0)
     ready = endpoints(cluster)
-    steps.line(f"{updated} of {wanted} pods are of this version, {available} available, {ready} get requests")
+    log.line(f"{updated} of {wanted} pods are of this version, {available} available, {ready} get requests")
     return min(updated, available, ready) >= wanted
 
 
@@ -97,29 +97,29 @@ def answer(url: str, seconds: float = HEALTH_SECONDS) -> str:
             except urllib3.exceptions.HTTPError as error:
                 said = str(error)
             if time.monotonic() > end:
-                raise Failed(f"{url}: {said}")
+                raise FailedError(f"{url}: {said}")
             time.sleep(1)
 
 
-def watch(steps: Steps, chosen: Options, before: Iterable[str], soak: float) -> None:
+def watch(log: RunLog, options: Options, before: Iterable[str], soak: float) -> None:
     """No monitor may begin to alert while the new pods serve; those in `before` did so already."""
-    if chosen.dry_run:
-        steps.plan("would ask Datadog for the monitors' states")
+    if options.dry_run:
+        log.plan("would ask Datadog for the monitors' states")
         return
-    datadog, known, end = Datadog(chosen), set(before), time.monotonic() + soak
+    datadog, known, end = Datadog(options), set(before), time.monotonic() + soak
     while True:
         states = datadog.monitors()
         if not states:
-            raise Failed(f"Datadog has no monitor of {chosen.stack}")
+            raise FailedError(f"Datadog has no monitor of {options.stack}")
         if alerting := sorted(
             name for name, state in states.items() if state == "Alert" and name not in known
         ):
-            raise Failed(f"in alarm since the deployment: {', '.join(alerting)}")
+            raise FailedError(f"in alarm since the deployment: {', '.join(alerting)}")
         if time.monotonic() >= end:
             break
         time.sleep(min(LOOK_EVERY, max(0.0, end - time.monotonic())))
     counts = {state: list(states.values()).count(state) for state in sorted(set(states.values()))}
-    steps.line(", ".join(f"{count} monitors {state}" for state, count in counts.items()))
+    log.line(", ".join(f"{count} monitors {state}" for state, count in counts.items()))
 
 
 REASONS = {
@@ -134,26 +134,26 @@ REASONS = {
 """Why a metric is silent, and what to do, by how its name begins; the first that fits."""
 
 
-def reporting(steps: Steps, chosen: Options, seconds: float = REPORT_SECONDS) -> None:
+def reporting(log: RunLog, options: Options, seconds: float = REPORT_SECONDS) -> None:
     """Refuse monitors without data: they would not alert, and not even tell that their data is missing."""
-    if chosen.target == "sandbox":
-        steps.skip("nothing reports to the Datadog of a sandbox")
+    if options.target == "sandbox":
+        log.skip("nothing reports to the Datadog of a sandbox")
         return
-    if chosen.dry_run:
-        steps.plan("would ask Datadog for the data of each monitor")
+    if options.dry_run:
+        log.plan("would ask Datadog for the data of each monitor")
         return
-    datadog, end = Datadog(chosen), time.monotonic() + seconds
+    datadog, end = Datadog(options), time.monotonic() + seconds
     while missing := datadog.silent():
         if time.monotonic() >= end:
             break
-        steps.line(f"no data yet: {', '.join(sorted(missing))}")
+        log.line(f"no data yet: {', '.join(sorted(missing))}")
         time.sleep(min(REPORT_EVERY, max(0.0, end - time.monotonic())))
     if not missing:
-        steps.line("every monitor has data")
+        log.line("every monitor has data")
         return
     for name, queries in sorted(missing.items()):
-        steps.line(f"{name}: {', '.join(queries)}: {reason(queries[0])}")
-    raise Failed(
+        log.line(f"{name}: {', '.join(queries)}: {reason(queries[0])}")
+    raise FailedError(
         "the deployment is done and stays, but these monitors had no data in the last hour and cannot alert:"
         f" {', '.join(sorted(missing))}"
     )
@@ -165,7 +165,7 @@ def reason(query: str) -> str:
     return next(text for start, text in REASONS.items() if metric.startswith(start))
 
 
-def errors(steps: Steps, cluster: Cluster) -> set[str]:
+def errors(log: RunLog, cluster: Cluster) -> set[str]:
     """The kinds of errors in the logs of the API's pods, with what varies left out.
 
     A pod whose container has not started has no log; one whose node does not send it is named and left out.
@@ -178,8 +178,8 @@ def errors(steps: Steps, cluster: Cluster) -> set[str]:
         words = ("--container=api", "--tail=5000", f"--request-timeout={LOG_SECONDS}s")
         try:
             text = cluster.read("logs", name, *words)
-        except Failed as error:
-            steps.line(f"no log of {name}: {error}")
+        except FailedError as error:
+            log.line(f"no log of {name}: {error}")
             continue
         found |= {kind(line) for line in text.splitlines() if ERROR.search(line)}
     return found
@@ -197,45 +197,45 @@ def kind(line: str) -> str:
     return VARYING.sub("#", line).strip()[:LONGEST]
 
 
-def logs(steps: Steps, cluster: Cluster, chosen: Options, before: Iterable[str]) -> None:
+def logs(log: RunLog, cluster: Cluster, options: Options, before: Iterable[str]) -> None:
     """No kind of error that was not there before."""
-    if chosen.dry_run:
-        steps.programs.change("kubectl", "--namespace", chosen.namespace, "logs", API)
+    if options.dry_run:
+        log.runner.change("kubectl", "--namespace", options.namespace, "logs", API)
     elif cluster.silent:
-        steps.skip("kubectl logs: pods of a sandbox run nothing")
-    elif new := sorted(errors(steps, cluster) - set(before)):
+        log.skip("kubectl logs: pods of a sandbox run nothing")
+    elif new := sorted(errors(log, cluster) - set(before)):
         for line in new[:10]:
-            steps.line(line)
-        raise Failed(f"{len(new)} kinds of errors in the logs that were not there before")
+            log.line(line)
+        raise FailedError(f"{len(new)} kinds of errors in the logs that were not there before")
     else:
-        steps.line("no new kind of error")
+        log.line("no new kind of error")
 
 
-def users(steps: Steps, chosen: Options) -> None:
+def users(log: RunLog, options: Options) -> None:
     """Datadog visits the site from outside, now."""
-    if chosen.target == "sandbox":
-        steps.skip("nobody outside reaches a sandbox")
+    if options.target == "sandbox":
+        log.skip("nobody outside reaches a sandbox")
         return
-    if chosen.dry_run:
-        steps.plan("would run Datadog's synthetic checks")
+    if options.dry_run:
+        log.plan("would run Datadog's synthetic checks")
         return
-    results = Datadog(chosen).check(CHECK_SECONDS)
+    results = Datadog(options).check(CHECK_SECONDS)
     for name, result in sorted(results.items()):
-        steps.line(f"{name}: {result}")
+        log.line(f"{name}: {result}")
     if failed := sorted(name for name, result in results.items() if result != "passed"):
-        raise Failed(f"users are affected: {', '.join(failed)}")
+        raise FailedError(f"users are affected: {', '.join(failed)}")
 
 
-def after(steps: Steps, cluster: Cluster, chosen: Options, image: str, before: "Before", soak: float) -> None:
+def after(log: RunLog, cluster: Cluster, options: Options, image: str, before: "Before", soak: float) -> None:
     """All four; the first failure ends it."""
-    with steps.step("health"):
-        healthy(steps, cluster, chosen, image)
-    with steps.step("metrics against the monitors"):
-        watch(steps, chosen, before.alerts, soak)
-    with steps.step("logs without new errors"):
-        logs(steps, cluster, chosen, before.errors)
-    with steps.step("users: the synthetic check"):
-        users(steps, chosen)
+    with log.step("health"):
+        healthy(log, cluster, options, image)
+    with log.step("metrics against the monitors"):
+        watch(log, options, before.alerts, soak)
+    with log.step("logs without new errors"):
+        logs(log, cluster, options, before.errors)
+    with log.step("users: the synthetic check"):
+        users(log, options)
 
 
 class Before:
@@ -245,11 +245,11 @@ class Before:
         self.alerts, self.errors = sorted(alerts), sorted(errors)
 
 
-def before(steps: Steps, cluster: Cluster, chosen: Options) -> Before:
+def before(log: RunLog, cluster: Cluster, options: Options) -> Before:
     """Look now."""
-    if chosen.dry_run:
+    if options.dry_run:
         return Before()
-    alerts = {name for name, state in Datadog(chosen).monitors().items() if state == "Alert"}
+    alerts = {name for name, state in Datadog(options).monitors().items() if state == "Alert"}
     for name in sorted(alerts):
-        steps.line(f"in alarm already: {name}")
-    return Before(alerts, () if cluster.silent else errors(steps, cluster))
+        log.line(f"in alarm already: {name}")
+    return Before(alerts, () if cluster.silent else errors(log, cluster))

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from operations.lib.command_runner import Failed, Programs
-from operations.lib.options import ROOT, Refused
+from operations.lib.command_line import ROOT
+from operations.lib.command_runner import CommandRunner
+from operations.lib.errors import FailedError, RefusedError
 
 FOLDER = "migrations"
 SCRIPTS = (".js", ".cjs", ".mjs", ".ts")
@@ -20,14 +21,14 @@ def source() -> Path:
     return (ROOT / (os.environ.get("APP") or "app")).resolve()
 
 
-def is_checked_out(programs: Programs, version: str) -> bool:
+def is_checked_out(runner: CommandRunner, version: str) -> bool:
     """Whether the service's checkout is the commit of a version, a tag or a commit, with nothing changed."""
     git = ("git", "-C", str(source()))
     for name in (version, f"v{version}"):
-        with contextlib.suppress(Failed):
-            asked = programs.read(*git, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
-            changed = programs.read(*git, "status", "--porcelain", "--untracked-files=no", "--", ".")
-            return programs.read(*git, "rev-parse", "HEAD") == asked and not changed
+        with contextlib.suppress(FailedError):
+            asked = runner.read(*git, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+            changed = runner.read(*git, "status", "--porcelain", "--untracked-files=no", "--", ".")
+            return runner.read(*git, "rev-parse", "HEAD") == asked and not changed
     return False
 
 
@@ -86,7 +87,7 @@ def between(newer: Sequence[str] | None, older: Sequence[str] | None, *, keep: b
 def kept(keep: bool, why: str) -> Schema:
     """The database stays as it is; refused unless somebody said that it may."""
     if not keep:
-        raise Refused(
+        raise RefusedError(
             f"{why}. If the older version works on the newer schema, add --keep-schema; else restore a backup"
             " (scripts/restore.sh), or mend the newer version"
         )

@@ -15,8 +15,9 @@ from functools import cached_property
 import yaml
 
 from operations.lib import stack_file
-from operations.lib.command_runner import Failed, Programs
-from operations.lib.options import Options, Refused, stacks
+from operations.lib.command_line import Options, stacks
+from operations.lib.command_runner import CommandRunner
+from operations.lib.errors import FailedError, RefusedError
 
 SKIP = "[skip ci]"
 """GitHub starts no workflow for a push whose newest commit says so."""
@@ -40,8 +41,8 @@ class Upstream:
 class Repository:
     """The checkout that a script runs from."""
 
-    def __init__(self, programs: Programs, options: Options) -> None:
-        self._programs, self._options = programs, options
+    def __init__(self, runner: CommandRunner, options: Options) -> None:
+        self._runner, self._options = runner, options
         self.stack = options.stack
         self._file = stack_file.path(options.stack).name
         self._mark = f"refs/heads/deployed/{options.stack}"
@@ -53,7 +54,7 @@ class Repository:
             return None
         try:
             branch = self._read("symbolic-ref", "--quiet", "HEAD")
-        except Failed:
+        except FailedError:
             return None
         names = "%(upstream:short) %(upstream:remotename) %(upstream:remoteref)"
         found = self._read("for-each-ref", f"--format={names}", branch).split()
@@ -62,7 +63,7 @@ class Repository:
     def fetch(self) -> None:
         """What others have pushed is known from now on; the checkout stays as it is."""
         if self.upstream:
-            self._programs.change("git", "fetch", "--quiet", self.upstream.remote, self.upstream.branch)
+            self._runner.change("git", "fetch", "--quiet", self.upstream.remote, self.upstream.branch)
 
     def check(self, show: Callable[[str], None]) -> None:
         """Refuse what cannot become a commit, before anything is changed.
@@ -78,9 +79,9 @@ class Repository:
         if self._options.dry_run:
             show(f"{told}; a deployment would be refused or take it along")
         elif self._options.target == "real":
-            raise Refused(f"{told}; what is deployed has to be in the repository: git commit")
+            raise RefusedError(f"{told}; what is deployed has to be in the repository: git commit")
         elif self._file in changed:
-            raise Refused(
+            raise RefusedError(
                 f"{told}; the commit of the image would take along what is changed in {self._file}:"
                 f" git commit, or git checkout {self._file}"
             )
@@ -91,8 +92,8 @@ class Repository:
         try:
             for name in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
                 self._read("var", name)  # as strict as git commit-tree (git-var(1))
-        except Failed:
-            raise Refused(
+        except FailedError:
+            raise RefusedError(
                 "git does not know who you are, and each deployment is a commit:"
                 " git config --global user.name NAME, and git config --global user.email ADDRESS"
             ) from None
@@ -103,8 +104,8 @@ class Repository:
             words = ("push", "--dry-run", "--quiet", "--force", self.upstream.remote, f"HEAD:{self._mark}")
             try:
                 self._read(*words)
-            except Failed as error:
-                raise Refused(
+            except FailedError as error:
+                raise RefusedError(
                     f"{error}\n{self.upstream.remote} takes no push from here, and each deployment is a"
                     " commit: log in, or ask for the right to push"
                 ) from None
@@ -116,13 +117,13 @@ class Repository:
         here = self.upstream.here
         try:
             self.fetch()
-        except Failed as error:
-            raise Refused(
+        except FailedError as error:
+            raise RefusedError(
                 f"{error}\n{here} says what is deployed now, and cannot be asked; to go back does not need"
                 f" it: scripts/rollback.sh {self._options.stack}"
             ) from None
         if self._count(f"{here}..HEAD") and self._count(f"HEAD..{here}"):
-            raise Refused(f"the checkout and {here} have different commits: git pull --rebase, and push")
+            raise RefusedError(f"the checkout and {here} have different commits: git pull --rebase, and push")
         if not self._options.dry_run:
             self._check_order(self.upstream.remote)
         self.check_push()
@@ -130,10 +131,10 @@ class Repository:
     def _check_order(self, remote: str) -> None:
         """Refuses a commit before the one that was deployed last, as when an approval comes late."""
         if last := self._read("ls-remote", remote, self._mark).partition("\t")[0]:
-            self._programs.change("git", "fetch", "--quiet", remote, self._mark)
+            self._runner.change("git", "fetch", "--quiet", remote, self._mark)
             if self._count(f"HEAD..{last}") and not self._count(f"{last}..HEAD"):
                 stack = self._options.stack
-                raise Refused(
+                raise RefusedError(
                     f"{last[:12]} was deployed to {stack}, which is newer than this checkout: git pull"
                 )
 
@@ -141,7 +142,7 @@ class Repository:
         """From now on no older commit than this one is deployed: the branch deployed/STACK names it."""
         if self.upstream:
             words = ("git", "push", "--quiet", "--force", self.upstream.remote, f"HEAD:{self._mark}")
-            self._programs.change(*words)
+            self._runner.change(*words)
 
     def committed(self) -> str:
         """The image in the stack file's newest version that is known."""
@@ -157,10 +158,10 @@ class Repository:
 
     def content(self) -> str:
         """Names what is committed, but for the images in the stack files: each deployment changes one."""
-        lines = self._programs.read("git", "ls-tree", "-r", "HEAD").splitlines()
+        lines = self._runner.read("git", "ls-tree", "-r", "HEAD").splitlines()
         names = [f"Pulumi.{stack}.yaml" for stack in stacks()]
         kept = [line for line in lines if line.partition("\t")[2] not in names]
-        texts = [self._programs.read("git", "show", f"HEAD:{name}") for name in names]
+        texts = [self._runner.read("git", "show", f"HEAD:{name}") for name in names]
         kept += [stack_file.with_image(text, "") for text in texts]
         return hashlib.sha256("\n".join(kept).encode()).hexdigest()[:40]
 
@@ -169,7 +170,7 @@ class Repository:
 
         The stack's own may differ in what the scripts set: the image, and the values of secrets.
         """
-        lines = self._programs.read("git", "status", "--porcelain", "--untracked-files=no").splitlines()
+        lines = self._runner.read("git", "status", "--porcelain", "--untracked-files=no").splitlines()
         names = [line[3:] for line in lines]
         return [name for name in names if name != self._file or not self._differs_as_it_may()]
 
@@ -188,7 +189,7 @@ class Repository:
     def check_own(self, image: str) -> None:
         """Refuse an image of another registry or repository."""
         if stack_file.repository(image) != self.own:
-            raise Refused(f"{image} is not in the stack's own registry and repository, {self.own}")
+            raise RefusedError(f"{image} is not in the stack's own registry and repository, {self.own}")
 
     def images(self) -> Iterator[str]:
         """Yield the images that the stack's file has named, the newest first.
@@ -198,10 +199,10 @@ class Repository:
         """
         tips = ["HEAD", *([self.upstream.here] if self.upstream else [])]
         words = ("git", "log", "--first-parent", f"--max-count={HISTORY}", "--format=%H", *tips, "--")
-        for commit in self._programs.read(*words, self._file).split():
+        for commit in self._runner.read(*words, self._file).split():
             try:
                 yield stack_file.image(self._text(commit))
-            except (Failed, Refused, yaml.YAMLError):
+            except (FailedError, RefusedError, yaml.YAMLError):
                 continue  # the commit took the file away, or nobody could have deployed it
 
     def commit(self, subject: str, image: str, *, migrate: bool) -> str:
@@ -210,9 +211,9 @@ class Repository:
         message = ("-m", subject, "-m", "\n".join(trailers))
         upstream = self.upstream
         if self._options.dry_run:
-            self._programs.change("git", "commit", *message, "--", self._file)
+            self._runner.change("git", "commit", *message, "--", self._file)
             if upstream:
-                self._programs.change("git", "push", upstream.remote, f"HEAD:{upstream.branch}")
+                self._runner.change("git", "push", upstream.remote, f"HEAD:{upstream.branch}")
             return "no commit, this is a dry run"
         base = self._tip()
         made = self._made(base, image, migrate, message)
@@ -224,11 +225,11 @@ class Repository:
                 if made == self._read("rev-parse", upstream.here):
                     return "the commit has it already"
                 try:
-                    self._programs.change(
+                    self._runner.change(
                         "git", "push", "--quiet", upstream.remote, f"{made}:{upstream.branch}"
                     )
                     break
-                except Failed:
+                except FailedError:
                     self.fetch()
                     if not left or self._tip() == base:
                         raise
@@ -237,7 +238,7 @@ class Repository:
         finally:
             self._follow(base, made)
         if own := self._count(f"{upstream.here}..HEAD"):
-            raise Failed(f"{own} commits of this checkout are not in {upstream.here}: git pull --rebase")
+            raise FailedError(f"{own} commits of this checkout are not in {upstream.here}: git pull --rebase")
         behind = self._count(f"HEAD..{upstream.here}")
         more = f"; this checkout is older: git checkout {self._file}, and git pull" if behind else ""
         return f"pushed to {upstream.here}{more}"
@@ -256,17 +257,17 @@ class Repository:
         text = stack_file.with_image(text, image, migrate=migrate)
         if text == self._text(base):
             return base
-        blob = self._programs.change("git", "hash-object", "-w", "--stdin", given=text).strip()
-        rows = self._programs.read("git", "ls-tree", base).splitlines(keepends=True)
+        blob = self._runner.change("git", "hash-object", "-w", "--stdin", given=text).strip()
+        rows = self._runner.read("git", "ls-tree", base).splitlines(keepends=True)
         rows = [_with_blob(row, blob) if row.endswith(f"\t{self._file}\n") else row for row in rows]
-        tree = self._programs.change("git", "mktree", given="".join(rows)).strip()
-        return self._programs.change("git", "commit-tree", tree, "-p", base, *message).strip()
+        tree = self._runner.change("git", "mktree", given="".join(rows)).strip()
+        return self._runner.change("git", "commit-tree", tree, "-p", base, *message).strip()
 
     def _follow(self, base: str, made: str) -> None:
         """The checkout's branch gets the commit, too, if that goes on from it: its files agree already."""
         if made != base and self._read("rev-parse", "HEAD") == base:
-            self._programs.change("git", "update-ref", "-m", "deployed", "HEAD", made, base)
-            self._programs.change("git", "reset", "--quiet", "--", self._file)
+            self._runner.change("git", "update-ref", "-m", "deployed", "HEAD", made, base)
+            self._runner.change("git", "reset", "--quiet", "--", self._file)
 
     def _not_pushed(self) -> str:
         if self._options.target == "sandbox":
@@ -279,13 +280,13 @@ class Repository:
         return self._read("rev-parse", self.upstream.here if self.upstream and newer else "HEAD")
 
     def _text(self, commit: str) -> str:
-        return self._programs.read("git", "show", f"{commit}:{self._file}")
+        return self._runner.read("git", "show", f"{commit}:{self._file}")
 
     def _count(self, commits: str) -> int:
         return int(self._read("rev-list", "--count", commits))
 
     def _read(self, *words: str) -> str:
-        return self._programs.read("git", *words).strip()
+        return self._runner.read("git", *words).strip()
 
 
 def _with_blob(row: str, blob: str) -> str:

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from operations.lib import sandbox_targets
-from operations.lib.command_runner import Failed, Programs
-from operations.lib.options import DONE, FAILED, REFUSED, ROOT, STOPPED, Options, Refused, Stopped
+from operations.lib.command_line import DONE, FAILED, REFUSED, ROOT, STOPPED, Options
+from operations.lib.command_runner import CommandRunner
+from operations.lib.errors import CommandStopped, FailedError, RefusedError
 
 RECORDS = ROOT / ".runs"
 QUIET_SECONDS = 4.0
@@ -50,7 +51,7 @@ def say(text: str) -> None:
         sys.stdout = io.StringIO()
 
 
-class Steps:
+class RunLog:
     """The steps of one run, one after the other."""
 
     def __init__(self, command: str, options: Options) -> None:
@@ -60,7 +61,7 @@ class Steps:
         self.steps: list[Step] = []
         self.results: dict[str, Any] = {}
         """What the run found out that is worth keeping: names, measured seconds."""
-        self.programs = Programs(self.plan if options.dry_run else self.line, dry_run=options.dry_run)
+        self.runner = CommandRunner(self.plan if options.dry_run else self.line, dry_run=options.dry_run)
         self._colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         self._begun = self._spoken = time.monotonic()
 
@@ -137,9 +138,9 @@ class Steps:
     def follow(self, *words: str, only: Collection[str] | None = None) -> None:
         """Runs a command that changes something, and shows its lines; it sees `only` these variables."""
         if self.options.dry_run:
-            self.programs.change(*words)
+            self.runner.change(*words)
             return
-        with contextlib.closing(self.programs.lines(*words, only=only)) as lines:
+        with contextlib.closing(self.runner.lines(*words, only=only)) as lines:
             for text in lines:
                 self.line(text)
 
@@ -197,12 +198,12 @@ def stoppable() -> Generator[None]:
             signal.signal(each, signal.SIG_DFL)
 
 
-def perform(command: str, options: Options, work: Callable[[Steps], str]) -> int:
+def perform(command: str, options: Options, work: Callable[[RunLog], str]) -> int:
     """Runs a script's work, which returns what to say at the end; the exit code.
 
     Whatever ends it early ends in a message and a record, too.
     """
-    steps = Steps(command, options)
+    steps = RunLog(command, options)
     code, said = DONE, ""
     try:
         with stoppable():
@@ -210,11 +211,11 @@ def perform(command: str, options: Options, work: Callable[[Steps], str]) -> int
             said = work(steps)
         if options.dry_run:
             said = f"a dry run, nothing was changed; it would end with: {said}"
-    except Refused as error:
+    except RefusedError as error:
         code, said = REFUSED, str(error)
-    except Failed as error:
+    except FailedError as error:
         code, said = FAILED, str(error)
-    except Stopped as error:
+    except CommandStopped as error:
         code, said = STOPPED, str(error)
     except KeyboardInterrupt:
         code, said = STOPPED, "stopped"

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from operations.lib import cluster_identity
-from operations.lib.command_runner import Failed, Programs
-from operations.lib.options import ROOT, Options, Refused
+from operations.lib.command_line import ROOT, Options
+from operations.lib.command_runner import CommandRunner
+from operations.lib.errors import FailedError, RefusedError
+from operations.lib.kubernetes import cluster_identity
 
 if TYPE_CHECKING:
     from sandbox.clouds.process import Targets
@@ -23,37 +24,37 @@ ADDRESSES = {
 """Variables of the sandbox's console that lead to one of its APIs, and that API's address in targets.json."""
 
 
-def running(chosen: Options) -> "Targets":
+def running(options: Options) -> "Targets":
     """Return the targets of the stack's sandbox; refuse where none run."""
     from sandbox.clouds import process  # a real stack needs nothing of the sandbox
 
-    targets = process.running(SANDBOXES / chosen.stack)
+    targets = process.running(SANDBOXES / options.stack)
     if targets is None:
-        raise Refused(advice(chosen))
+        raise RefusedError(advice(options))
     return targets
 
 
-def advice(chosen: Options) -> str:
+def advice(options: Options) -> str:
     """Say why the stack's sandbox does not answer and what to do, as the sandbox's own commands do."""
     from sandbox import target_selection, workspace
 
-    return target_selection.advice(workspace.find_stack(ROOT, chosen.stack))
+    return target_selection.advice(workspace.find_stack(ROOT, options.stack))
 
 
-def put_back(chosen: Options) -> str:
+def put_back(options: Options) -> str:
     """Return the command that makes again what was deleted or changed by hand."""
-    if chosen.target == "sandbox":
-        return f"make sandbox STACK={chosen.stack}"
-    pack = f"--policy-pack policies --policy-pack-config policies/config/{chosen.stack}.json"
-    return f"pulumi up --refresh --stack {chosen.stack} {pack}"
+    if options.target == "sandbox":
+        return f"make sandbox STACK={options.stack}"
+    pack = f"--policy-pack policies --policy-pack-config policies/config/{options.stack}.json"
+    return f"pulumi up --refresh --stack {options.stack} {pack}"
 
 
-def check(chosen: Options) -> None:
+def check(options: Options) -> None:
     """Refuse a real stack while the environment leads to a sandbox, as in the shell of `make console`.
 
     There is nothing to compare for TARGET=sandbox: the scripts take the addresses from the sandbox itself.
     """
-    if chosen.target == "sandbox":
+    if options.target == "sandbox":
         return
     kubeconfig = os.environ.get("KUBECONFIG", "")
     identity = cluster_identity.of_files(kubeconfig) if kubeconfig else None
@@ -64,10 +65,10 @@ def check(chosen: Options) -> None:
         if identity and own and identity.is_same(own):
             leading.append("KUBECONFIG")
         if leading:
-            raise Refused(
+            raise RefusedError(
                 f"TARGET is real, but variables of this shell lead to the sandbox of {folder.name}: "
                 f"{', '.join(leading)}.\n"
-                f"For the sandbox: export TARGET=sandbox. For the real {chosen.stack}: a shell without them "
+                f"For the sandbox: export TARGET=sandbox. For the real {options.stack}: a shell without them "
                 "(exit leaves the console)"
             )
 
@@ -89,26 +90,26 @@ def _addresses(folder: Path) -> list[tuple[str, str]]:
     return [(name, getattr(targets, part)) for name, part in ADDRESSES.items()] if targets else []
 
 
-def outputs(programs: Programs, chosen: Options) -> dict[str, Any]:
+def outputs(runner: CommandRunner, options: Options) -> dict[str, Any]:
     """Return the program's outputs; those that are secret are masked.
 
     Raises Failed where the state cannot be read.
     """
-    if chosen.target == "sandbox":
+    if options.target == "sandbox":
         from sandbox import workspace
         from sandbox.summary import masked
 
-        resources = workspace.state(workspace.find_stack(ROOT, chosen.stack), "resources")
+        resources = workspace.state(workspace.find_stack(ROOT, options.stack), "resources")
         stacks = [resource for resource in resources if resource["type"] == "pulumi:pulumi:Stack"]
         return {name: masked(value) for stack in stacks for name, value in stack.get("outputs", {}).items()}
-    text = programs.read("pulumi", "stack", "output", "--json", "--stack", chosen.stack)
+    text = runner.read("pulumi", "stack", "output", "--json", "--stack", options.stack)
     try:
         return json.loads(text)
     except ValueError:
-        raise Failed(f"pulumi stack output --stack {chosen.stack} printed no JSON") from None
+        raise FailedError(f"pulumi stack output --stack {options.stack} printed no JSON") from None
 
 
-def aws(chosen: Options, service: str) -> Any:
+def aws(options: Options, service: str) -> Any:
     """Return a client of an AWS service, in the stack's region.
 
     Credentials of a real stack come from the environment, as everywhere; a sandbox takes any.
@@ -116,11 +117,11 @@ def aws(chosen: Options, service: str) -> Any:
     import boto3  # takes a while to import, and few scripts need it
     from botocore.config import Config
 
-    region = chosen.settings["service"]["region"]
+    region = options.settings["service"]["region"]
     options: dict[str, Any] = {
         "config": Config(connect_timeout=5, read_timeout=15, retries={"max_attempts": 3})
     }
-    if chosen.target == "sandbox":
-        options |= {"endpoint_url": running(chosen).aws}
+    if options.target == "sandbox":
+        options |= {"endpoint_url": running(options).aws}
         options |= {"aws_access_key_id": "sandbox", "aws_secret_access_key": "sandbox"}
     return cast(Any, boto3).client(service, region_name=region, **options)

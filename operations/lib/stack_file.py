@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import yaml
 
-from operations.lib.command_runner import Failed
-from operations.lib.options import ROOT, Refused
+from operations.lib.command_line import ROOT
+from operations.lib.errors import FailedError, RefusedError
 
 
 def path(stack: str) -> Path:
@@ -51,7 +51,7 @@ def _scalar(text: str, last: str) -> yaml.ScalarNode:
         pairs = node.value if isinstance(node, yaml.MappingNode) else ()
         node = next((value for name, value in pairs if name.value == key), None)
     if not isinstance(node, yaml.ScalarNode):
-        raise Refused(f"the stack file has no pipe:api.{last}")
+        raise RefusedError(f"the stack file has no pipe:api.{last}")
     return node
 
 
@@ -69,7 +69,7 @@ def own_repository(text: str, settings: Mapping[str, Any]) -> str:
     service, name = settings["service"], repository(image(text))
     registry = f"{service['account']}.dkr.ecr.{service['region']}.amazonaws.com"
     if name.partition("/")[0] != registry:
-        raise Refused(
+        raise RefusedError(
             f"pipe:api.image is {image(text)}, and the stack's own registry is {registry}: push the"
             " image there"
         )
@@ -91,7 +91,7 @@ def is_version(image: str, asked: str) -> bool:
 def checked_version(text: str) -> str:
     """A version as registries allow it."""
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", text) or text == "latest":
-        raise Refused(f"--version {text}: an image's tag such as 1.4.0, and never latest")
+        raise RefusedError(f"--version {text}: an image's tag such as 1.4.0, and never latest")
     return text
 
 
@@ -99,5 +99,5 @@ def write(stack: str, new: str, *, migrate: bool) -> None:
     file = path(stack)
     text = with_image(file.read_text(), new, migrate=migrate)
     if image(text) != new:
-        raise Failed(f"{file.name} cannot hold the image {new!r}")
+        raise FailedError(f"{file.name} cannot hold the image {new!r}")
     file.write_text(text)

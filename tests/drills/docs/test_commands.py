@@ -16,7 +16,7 @@ import yaml
 from tests.support.docs import commands
 from tests.support.docs.commands import ROOT, Command
 from tests.support.drills.certificates import Authority
-from tests.support.operations.world import checkout, who
+from tests.support.operations.environment import checkout, git_identity
 
 ELSEWHERE: dict[str, list[str]] = yaml.safe_load(
     (Path(__file__).parents[2] / "support" / "docs" / "elsewhere.yaml").read_text()
@@ -61,7 +61,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     os.utime(root / "requirements-dev.txt", (0, 0))  # so that make does not install what is installed
     own = {"NO_COLOR": "1", "TARGET": "sandbox", "SHELL": "/bin/bash"}
     own |= {"MAKEFLAGS": "", "FLAGS": ""}  # of the make that runs the tests
-    made = Sandbox(root, os.environ | who() | own)
+    made = Sandbox(root, os.environ | git_identity() | own)
     made.read("git init --quiet -b main && git add --all && git commit --quiet -m Start")
     try:
         made.brought_up = made.read(UP)

@@ -8,9 +8,10 @@ import threading
 import pytest
 
 from operations import migrate
-from operations.lib.cluster import KEPT_REPLICAS
-from operations.lib.command_runner import Programs
-from operations.lib.options import Options, Refused
+from operations.lib.command_line import Options
+from operations.lib.command_runner import CommandRunner
+from operations.lib.errors import RefusedError
+from operations.lib.kubernetes.cluster import KEPT_REPLICAS
 from operations.lib.repository import Repository
 from tests.support.operations.api_cluster import DEPLOYMENT, REPLICAS
 from tests.support.operations.deploying import (
@@ -31,12 +32,14 @@ from tests.support.operations.deploying import (
     commands,
     deploy,
 )
-from tests.support.operations.world import DIGEST, KEYS, OLD, World, registry
-from tests.support.operations.world import cluster as cluster
-from tests.support.operations.world import world as world
+from tests.support.operations.environment import DIGEST, KEYS, OLD, DeployEnvironment, registry
+from tests.support.operations.environment import cluster as cluster
+from tests.support.operations.environment import world as world
 
 
-def test_a_new_version_is_checked_built_signed_deployed_committed_and_looked_at(world: World) -> None:
+def test_a_new_version_is_checked_built_signed_deployed_committed_and_looked_at(
+    world: DeployEnvironment,
+) -> None:
     done = deploy(world, "--version", "1.1.0")
     assert done.returncode == 0, done.stdout + done.stderr
     assert world.asked() == commands(world, CHECKS, BUILD, SIGN, FRONTEND, [SERVED, SECRETS, UP])
@@ -58,14 +61,16 @@ def test_a_new_version_is_checked_built_signed_deployed_committed_and_looked_at(
     assert "planted" not in shown
 
 
-def test_a_check_that_fails_stops_it_before_anything_is_built(world: World) -> None:
+def test_a_check_that_fails_stops_it_before_anything_is_built(world: DeployEnvironment) -> None:
     world.answer("make", '#!/bin/sh\n[ "$1" != scan ] || { echo "unsafe"; exit 3; }\n')
     done = deploy(world, "--version", "1.1.0")
     assert done.returncode == 1 and "✗ security scan" in done.stdout and "unsafe" in done.stdout
     assert world.asked() == CHECKS[:3]
 
 
-def test_what_passed_in_one_run_is_not_asked_again_until_something_is_committed(world: World) -> None:
+def test_what_passed_in_one_run_is_not_asked_again_until_something_is_committed(
+    world: DeployEnvironment,
+) -> None:
     assert world.run("checks.sh", "dev").returncode == 0
     assert world.asked() == CHECKS
     assert world.run("checks.sh", "stg").returncode == 0
@@ -81,7 +86,7 @@ def test_what_passed_in_one_run_is_not_asked_again_until_something_is_committed(
 
 
 @pytest.mark.parametrize("wrong", ["metrics", "logs", "users", "health"])
-def test_what_fails_afterwards_is_rolled_back_frontend_included(world: World, wrong: str) -> None:
+def test_what_fails_afterwards_is_rolled_back_frontend_included(world: DeployEnvironment, wrong: str) -> None:
     registry(world, pushed=True)
     if wrong == "users":
         world.outside.check = ["failed"]
@@ -109,7 +114,7 @@ def test_what_fails_afterwards_is_rolled_back_frontend_included(world: World, wr
     assert world.record()["results"]["rolled back to"] == OLD
 
 
-def test_a_rollback_keeps_the_schema_and_says_what_would_undo_it(world: World) -> None:
+def test_a_rollback_keeps_the_schema_and_says_what_would_undo_it(world: DeployEnvironment) -> None:
     registry(world, pushed=True)
     assert deploy(world, "--version", "1.1.0", "--skip-frontend").returncode == 0
     (world.root / "app" / "migrations" / "20240402-second.js").write_text("exports.down = 1\n")
@@ -127,14 +132,16 @@ def test_a_rollback_keeps_the_schema_and_says_what_would_undo_it(world: World) -
     # The scripts that undo them are the newer version's, and its image is in its commit alone.
     service = {"account": "123456789012", "region": "ap-northeast-1"}
     chosen = Options("dev", "sandbox", False, True, {"service": service})
-    programs = Programs(print)
+    programs = CommandRunner(print)
     programs.variables["GIT_DIR"] = str(world.root / ".git")
     assert migrate.image_of(Repository(programs, chosen), "1.2.0") == newer
-    with pytest.raises(Refused, match="the stack's file never named it"):
+    with pytest.raises(RefusedError, match="the stack's file never named it"):
         migrate.image_of(Repository(programs, chosen), "9.9.9")
 
 
-def test_packages_of_the_frontend_see_no_credentials_and_vercel_its_own_alone(world: World) -> None:
+def test_packages_of_the_frontend_see_no_credentials_and_vercel_its_own_alone(
+    world: DeployEnvironment,
+) -> None:
     registry(world, pushed=True)
     seen = world.bin / "seen"
     seen.mkdir()
@@ -158,7 +165,7 @@ def test_packages_of_the_frontend_see_no_credentials_and_vercel_its_own_alone(wo
 
 
 def test_a_frontend_that_vercel_does_not_take_back_leaves_the_api_on_the_version_of_before(
-    world: World,
+    world: DeployEnvironment,
 ) -> None:
     registry(world, pushed=True)
     world.outside.check = ["failed"]
@@ -170,7 +177,7 @@ def test_a_frontend_that_vercel_does_not_take_back_leaves_the_api_on_the_version
     assert world.cluster.image() == world.file_image() == OLD
 
 
-def test_a_frontend_that_is_not_served_after_a_rollback_is_no_success(world: World) -> None:
+def test_a_frontend_that_is_not_served_after_a_rollback_is_no_success(world: DeployEnvironment) -> None:
     registry(world, pushed=True)
     fake = (world.bin / "answers" / "vercel").read_text()
     world.answer("vercel", fake.replace("echo dpl_new", "echo dpl_old"))
@@ -180,7 +187,7 @@ def test_a_frontend_that_is_not_served_after_a_rollback_is_no_success(world: Wor
     assert world.cluster.image() == world.file_image() == OLD
 
 
-def deploy_while(world: World, wrong: str) -> "subprocess.CompletedProcess[str]":
+def deploy_while(world: DeployEnvironment, wrong: str) -> "subprocess.CompletedProcess[str]":
     """A deployment, and meanwhile an alert, or a site that is down, until the pods are back."""
     over = threading.Event()
 
@@ -200,7 +207,7 @@ def deploy_while(world: World, wrong: str) -> "subprocess.CompletedProcess[str]"
         thread.join()
 
 
-def test_a_monitor_that_was_in_alarm_before_does_not_count(world: World) -> None:
+def test_a_monitor_that_was_in_alarm_before_does_not_count(world: DeployEnvironment) -> None:
     registry(world, pushed=True)
     world.outside.monitors["BackupFailed (dev)"] = "Alert"
     done = deploy(world, "--version", "1.1.0", "--skip-frontend")
@@ -208,7 +215,7 @@ def test_a_monitor_that_was_in_alarm_before_does_not_count(world: World) -> None
     assert "in alarm already: BackupFailed (dev)" in done.stdout
 
 
-def test_an_up_that_fails_keeps_the_old_pods_the_file_and_the_repository(world: World) -> None:
+def test_an_up_that_fails_keeps_the_old_pods_the_file_and_the_repository(world: DeployEnvironment) -> None:
     registry(world, pushed=True)
     (world.bin / "up-fails").touch()
     with world.cluster.watched() as seen:
@@ -225,7 +232,7 @@ def test_an_up_that_fails_keeps_the_old_pods_the_file_and_the_repository(world: 
     assert set(seen) == {REPLICAS}
 
 
-def test_an_api_without_pods_is_not_healthy(world: World) -> None:
+def test_an_api_without_pods_is_not_healthy(world: DeployEnvironment) -> None:
     stopped = {"metadata": {"annotations": {KEPT_REPLICAS: "3"}}, "spec": {"replicas": 0}}
     world.cluster.api.call("PATCH", DEPLOYMENT, stopped, "application/merge-patch+json")
     done = deploy(world, "--skip-frontend")
@@ -233,7 +240,7 @@ def test_an_api_without_pods_is_not_healthy(world: World) -> None:
     assert "deployment/pipe-api is stopped: scripts/restore.sh dev --start-api" in done.stderr
 
 
-def test_an_interrupted_deployment_goes_on_where_it_was(world: World) -> None:
+def test_an_interrupted_deployment_goes_on_where_it_was(world: DeployEnvironment) -> None:
     registry(world, pushed=True)
     mark = f"{world.bin}/again"
     wait = f'#!/bin/sh\n[ "$1" = stack ] || [ -e "{mark}" ] || {{ touch "{mark}"; sleep 60; }}\n'
@@ -262,7 +269,7 @@ def test_an_interrupted_deployment_goes_on_where_it_was(world: World) -> None:
     assert not (world.root / ".runs" / "dev" / "unfinished.json").exists()
 
 
-def test_ctrl_c_answers_at_once_and_says_what_runs_and_what_to_do(world: World) -> None:
+def test_ctrl_c_answers_at_once_and_says_what_runs_and_what_to_do(world: DeployEnvironment) -> None:
     registry(world, pushed=True)
     begun, real = world.bin / "begun", (world.bin / "answers" / "pulumi").read_text().partition("\n")[2]
     halt = "trap 'echo what is under way is done; exit 1' INT\ntouch {}\nwhile true; do sleep 0.1; done\n"
@@ -289,7 +296,7 @@ def test_ctrl_c_answers_at_once_and_says_what_runs_and_what_to_do(world: World) 
     assert world.cluster.image() == NEW
 
 
-def test_a_dry_run_shows_every_command_and_runs_none(world: World) -> None:
+def test_a_dry_run_shows_every_command_and_runs_none(world: DeployEnvironment) -> None:
     done = deploy(world, "--version", "1.1.0", "--dry-run")
     assert done.returncode == 0, done.stdout + done.stderr
     assert world.asked() == []
@@ -310,19 +317,21 @@ def test_a_dry_run_shows_every_command_and_runs_none(world: World) -> None:
         ("DATADOG_APP_KEY", "DATADOG_APP_KEY: the checks after a deployment ask Datadog"),
     ],
 )
-def test_what_is_missing_is_said_before_anything_is_done(world: World, missing: str, said: str) -> None:
+def test_what_is_missing_is_said_before_anything_is_done(
+    world: DeployEnvironment, missing: str, said: str
+) -> None:
     done = world.run("deploy.sh", "dev", "--version", "1.1.0", **{missing: ""})
     assert done.returncode == 2 and said in done.stderr
     assert world.asked() == []
 
 
-def test_the_checks_are_left_out_in_a_sandbox_only(world: World) -> None:
+def test_the_checks_are_left_out_in_a_sandbox_only(world: DeployEnvironment) -> None:
     done = world.run("deploy.sh", "dev", "--version", "1.1.0", "--skip-checks")
     assert done.returncode == 2 and "with TARGET=sandbox only" in done.stderr
     assert world.asked() == []
 
 
-def test_without_a_version_the_stack_files_image_stays_and_nothing_is_built(world: World) -> None:
+def test_without_a_version_the_stack_files_image_stays_and_nothing_is_built(world: DeployEnvironment) -> None:
     done = deploy(world, "--skip-frontend")
     assert done.returncode == 0, done.stdout + done.stderr
     exists = EXISTS.format(OLD.partition("@")[2])

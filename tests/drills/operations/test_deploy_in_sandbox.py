@@ -18,7 +18,7 @@ from sandbox.clouds.kubernetes.api import Api
 from tests.support.drills.fixtures import Measured as Measured
 from tests.support.drills.fixtures import measured as measured
 from tests.support.operations.api_cluster import DEPLOYMENT, PODS, Cluster
-from tests.support.operations.world import checkout, who
+from tests.support.operations.environment import checkout, git_identity
 
 PARTS = (
     "components",
@@ -51,7 +51,7 @@ class Sandbox:
     def run(self, *words: str | Path) -> "subprocess.CompletedProcess[str]":
         own = {"PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}", "TARGET": "sandbox", "NO_COLOR": "1"}
         return subprocess.run(
-            words, cwd=self.root, env=os.environ | who() | own,
+            words, cwd=self.root, env=os.environ | git_identity() | own,
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900, check=False,
         )  # fmt: skip
 

@@ -17,11 +17,11 @@ from cryptography.x509.oid import NameOID
 from moto.server import ThreadedMotoServer
 
 from operations.doctor import report, section
-from operations.lib.diagnosis import ORDER, Facts, findings
+from operations.lib.diagnosis.findings import ORDER, Facts, findings
 from tests.support.operations.api_cluster import DEPLOYMENT, PODS
-from tests.support.operations.world import OLD, ROOT, World
-from tests.support.operations.world import cluster as cluster
-from tests.support.operations.world import world as bare
+from tests.support.operations.environment import OLD, ROOT, DeployEnvironment
+from tests.support.operations.environment import cluster as cluster
+from tests.support.operations.environment import world as bare
 
 __all__ = ["bare", "cluster"]
 
@@ -67,17 +67,17 @@ def certificate(days: float) -> tuple[str, str]:
     return made.public_bytes(serialization.Encoding.PEM).decode(), private.decode()
 
 
-def pod(world: World, name: str, image: str, **spec: Any) -> None:
+def pod(world: DeployEnvironment, name: str, image: str, **spec: Any) -> None:
     container = {"name": "api", "image": image, **spec.pop("container", {})}
     content = {"spec": {"containers": [container], **spec}}
     world.cluster.make(PODS, "v1", "Pod", name, content, {"app": "pipe-api"})
 
 
-def status(world: World, name: str) -> dict[str, Any]:
+def status(world: DeployEnvironment, name: str) -> dict[str, Any]:
     return world.cluster.api.call("GET", f"{PODS}/{name}").get("status", {})
 
 
-def doctor(world: World) -> str:
+def doctor(world: DeployEnvironment) -> str:
     """Return the diagnosis; its exit code has to tell whether anything is wrong."""
     done = world.run("doctor.sh", "dev")
     assert done.returncode == ("Likely cause: " in done.stdout), done.stdout + done.stderr
@@ -102,7 +102,7 @@ def setting(topic: str, key: str) -> Any:
     return yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"][f"pipe:{topic}"][key]
 
 
-def complete(world: World) -> None:
+def complete(world: DeployEnvironment) -> None:
     """Make what the program has besides the API's Deployment and its Service."""
     labels, pods = {"app": "pipe-proxy"}, setting("proxy", "replicas")["min"]
     template = {
@@ -131,18 +131,18 @@ def complete(world: World) -> None:
     world.cluster.wait(lambda: available(world, "pipe-proxy") == pods)
 
 
-def balancer(world: World) -> str:
+def balancer(world: DeployEnvironment) -> str:
     """Return the address that the cluster has given to the proxy's Service."""
     status = world.cluster.api.call("GET", f"{KINDS['services'][0]}/pipe-proxy").get("status", {})
     return next((address["hostname"] for address in status.get("loadBalancer", {}).get("ingress") or ()), "")
 
 
-def available(world: World, name: str) -> int:
+def available(world: DeployEnvironment, name: str) -> int:
     manifest = world.cluster.api.call("GET", f"{DEPLOYMENTS}/{name}")
     return manifest.get("status", {}).get("availableReplicas", 0)
 
 
-def incomplete(world: World) -> None:
+def incomplete(world: DeployEnvironment) -> None:
     """Delete it again, as far as a test has left it."""
     for path, _, _ in KINDS.values():
         for item in list(world.cluster.api.items(path)):
@@ -178,7 +178,7 @@ def rds() -> Iterator[Any]:
 
 
 @pytest.fixture
-def world(bare: World, rds: Any) -> Iterator[World]:
+def world(bare: DeployEnvironment, rds: Any) -> Iterator[DeployEnvironment]:
     """The whole service, and nothing wrong with it."""
     [instance] = rds.describe_db_instances()["DBInstances"]
     bare.environment |= {"AWS_ENDPOINT_URL": rds.meta.endpoint_url}
@@ -199,12 +199,12 @@ def likely(said: str) -> list[str]:
 
 
 @pytest.fixture
-def pods(world: World) -> Iterator[World]:
+def pods(world: DeployEnvironment) -> Iterator[DeployEnvironment]:
     yield world
     world.cluster.api.call("DELETE", PODS, gracePeriodSeconds=0)
 
 
-def test_nothing_is_wrong_with_pods_that_are_well(world: World) -> None:
+def test_nothing_is_wrong_with_pods_that_are_well(world: DeployEnvironment) -> None:
     said = doctor(world)
     assert "nothing is wrong from the visitor to the database" in said
     assert f"load balancer: {balancer(world)}" in said and "visit: 200" in said
@@ -218,17 +218,17 @@ def test_nothing_is_wrong_with_pods_that_are_well(world: World) -> None:
         assert nobody_asked in said
 
 
-def scaled_to_nothing(world: World) -> None:
+def scaled_to_nothing(world: DeployEnvironment) -> None:
     change = {"spec": {"replicas": 0}}
     world.cluster.api.call("PATCH", DEPLOYMENT, change, "application/merge-patch+json")
 
 
-def without_api(world: World) -> None:
+def without_api(world: DeployEnvironment) -> None:
     world.cluster.api.call("DELETE", DEPLOYMENT, propagationPolicy="Foreground")
     world.cluster.wait(lambda: world.cluster.api.get(DEPLOYMENT) is None)
 
 
-def without_proxy(world: World) -> None:
+def without_proxy(world: DeployEnvironment) -> None:
     world.cluster.api.call("DELETE", f"{DEPLOYMENTS}/pipe-proxy", propagationPolicy="Foreground")
 
 
@@ -241,7 +241,7 @@ def without_proxy(world: World) -> None:
     ],
 )
 def test_a_site_that_is_down_is_not_called_well(
-    world: World, change: Callable[[World], None], cause: str, what: str
+    world: DeployEnvironment, change: Callable[[DeployEnvironment], None], cause: str, what: str
 ) -> None:
     world.outside.site = 503
     change(world)
@@ -255,7 +255,7 @@ def test_a_site_that_is_down_is_not_called_well(
             world.cluster.deploy(OLD)
 
 
-def test_a_database_that_is_stopped_is_the_likely_cause(world: World, rds: Any) -> None:
+def test_a_database_that_is_stopped_is_the_likely_cause(world: DeployEnvironment, rds: Any) -> None:
     rds.stop_db_instance(DBInstanceIdentifier="pipe-dev-db")
     try:
         said = doctor(world)
@@ -264,14 +264,14 @@ def test_a_database_that_is_stopped_is_the_likely_cause(world: World, rds: Any) 
     assert likely(said) == ["database"] and "its state is stopped" in said
 
 
-def test_what_could_not_be_asked_is_neither_well_nor_wrong(world: World) -> None:
+def test_what_could_not_be_asked_is_neither_well_nor_wrong(world: DeployEnvironment) -> None:
     world.environment["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
     done = world.run("doctor.sh", "dev")
     assert done.returncode == 2
     assert "nothing wrong was seen, but these could not be asked:\n  RDS: Could not connect" in done.stderr
 
 
-def test_a_kubeconfig_of_another_cluster_is_refused(world: World, tmp_path: Path) -> None:
+def test_a_kubeconfig_of_another_cluster_is_refused(world: DeployEnvironment, tmp_path: Path) -> None:
     """The cluster answers and calls itself dev, too."""
     other = "current-context: it\ncontexts: [{name: it, context: {cluster: it}}]\n"
     other += "clusters: [{name: it, cluster: {server: 'https://other'}}]\n"
@@ -289,7 +289,9 @@ def test_a_kubeconfig_of_another_cluster_is_refused(world: World, tmp_path: Path
         ("unready", "failing probe", "Readiness probe failed: HTTP probe failed with statuscode: 503"),
     ],
 )
-def test_pods_that_do_not_come_up_are_told_apart(pods: World, image: str, cause: str, words: str) -> None:
+def test_pods_that_do_not_come_up_are_told_apart(
+    pods: DeployEnvironment, image: str, cause: str, words: str
+) -> None:
     (pods.bin / "logs").write_text("cannot reach the database\n")
     pod(pods, "pipe-api-bad", f"{NAME}:1.0.0-{image}")
     pods.cluster.wait(lambda: status(pods, "pipe-api-bad").get("containerStatuses"))
@@ -300,7 +302,7 @@ def test_pods_that_do_not_come_up_are_told_apart(pods: World, image: str, cause:
     assert cause in pods.record()["results"]
 
 
-def test_a_pod_that_ran_out_of_memory_is_told_from_one_that_crashes(pods: World) -> None:
+def test_a_pod_that_ran_out_of_memory_is_told_from_one_that_crashes(pods: DeployEnvironment) -> None:
     pod(pods, "pipe-api-big", f"{NAME}:1.0.0-crashing")
     pods.cluster.wait(lambda: status(pods, "pipe-api-big").get("containerStatuses"))
     found = status(pods, "pipe-api-big")
@@ -313,14 +315,14 @@ def test_a_pod_that_ran_out_of_memory_is_told_from_one_that_crashes(pods: World)
     assert likely(doctor(pods)) == ["out of memory"]
 
 
-def test_a_pod_that_no_node_has_room_for_is_pending(pods: World) -> None:
+def test_a_pod_that_no_node_has_room_for_is_pending(pods: DeployEnvironment) -> None:
     pod(pods, "pipe-api-huge", f"{NAME}:1.0.0", container={"resources": {"requests": {"cpu": "900"}}})
     pods.cluster.wait(lambda: status(pods, "pipe-api-huge").get("conditions"))
     said = doctor(pods)
     assert likely(said) == ["pending"] and "Insufficient cpu" in said
 
 
-def test_a_quota_that_is_used_up_is_the_likely_cause(pods: World) -> None:
+def test_a_quota_that_is_used_up_is_the_likely_cause(pods: DeployEnvironment) -> None:
     quotas = "/api/v1/namespaces/pipe/resourcequotas"
     pods.cluster.make(quotas, "v1", "ResourceQuota", "pipe", {"spec": {"hard": {"pods": "3"}}}, {})
     try:
@@ -341,7 +343,7 @@ def test_a_quota_that_is_used_up_is_the_likely_cause(pods: World) -> None:
 
 @pytest.mark.parametrize(("days", "cause"), [(9.8, "certificate expires"), (-1.2, "certificate expired")])
 def test_a_certificate_is_told_before_it_expires_and_its_key_is_not_read(
-    world: World, days: float, cause: str
+    world: DeployEnvironment, days: float, cause: str
 ) -> None:
     made, key = certificate(days)
     data = {
@@ -388,7 +390,7 @@ def test_the_likeliest_cause_comes_first_and_the_same_of_several_pods_once() -> 
     assert all(each.cause in ORDER for each in found)
 
 
-def test_a_certificate_that_cannot_be_read_is_a_finding(world: World) -> None:
+def test_a_certificate_that_cannot_be_read_is_a_finding(world: DeployEnvironment) -> None:
     encoded = base64.b64encode(b"no certificate").decode()
     content = {"type": "kubernetes.io/tls", "data": {"tls.crt": encoded, "tls.key": encoded}}
     world.cluster.make(SECRETS, "v1", "Secret", "pipe-proxy-certificate", content, {})

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from operations.lib import stack_file
-from operations.lib.cluster import KEPT_REPLICAS
+from operations.lib.kubernetes.cluster import KEPT_REPLICAS
 from tests.support.drills import data, watch
 from tests.support.drills.fixtures import Measured as Measured
 from tests.support.drills.fixtures import measured as measured

@@ -6,14 +6,14 @@ from typing import Any, cast
 import pytest
 
 from operations.lib import stack_file
-from operations.lib.revisions import Revision, gone
+from operations.lib.kubernetes.revisions import Revision, gone
 from tests.support.drills.fixtures import Measured as Measured
 from tests.support.drills.fixtures import measured as measured
 from tests.support.operations.api_cluster import DEPLOYMENT, RELEASES, REPLICAS
 from tests.support.operations.deploying import EXISTS, NEW, SECRETS, UP, deploy
-from tests.support.operations.world import World, registry
-from tests.support.operations.world import cluster as cluster
-from tests.support.operations.world import world as world
+from tests.support.operations.environment import DeployEnvironment, registry
+from tests.support.operations.environment import cluster as cluster
+from tests.support.operations.environment import world as world
 
 NAME = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/pipe/api"
 VERSIONS = {version: f"{NAME}:{version}@sha256:{digit * 64}" for version, digit in
@@ -21,7 +21,7 @@ VERSIONS = {version: f"{NAME}:{version}@sha256:{digit * 64}" for version, digit 
 JOBS = "/apis/batch/v1/namespaces/pipe/jobs"
 
 
-def release(world: World, version: str, migrations: str | None) -> None:
+def release(world: DeployEnvironment, version: str, migrations: str | None) -> None:
     """What a deployment leaves behind: pods, the migration Job, the commit."""
     image = VERSIONS[version]
     file = world.root / "Pulumi.dev.yaml"
@@ -35,7 +35,7 @@ def release(world: World, version: str, migrations: str | None) -> None:
     migration(world, image, version.replace(".", "-"))
 
 
-def migration(world: World, image: str, name: str) -> None:
+def migration(world: DeployEnvironment, image: str, name: str) -> None:
     """The migration Job of an image."""
     labels = {"app": "pipe-migrate"}
     container = {"name": "migrate", "image": image, "command": ["npm", "run", "migrate:prod"]}
@@ -44,7 +44,7 @@ def migration(world: World, image: str, name: str) -> None:
     world.cluster.make(JOBS, "batch/v1", "Job", f"pipe-migrate-{name}", {"spec": spec}, labels)
 
 
-def migrates(world: World) -> bool:
+def migrates(world: DeployEnvironment) -> bool:
     return stack_file.migrates((world.root / "Pulumi.dev.yaml").read_text())
 
 
@@ -53,18 +53,18 @@ def exists(version: str) -> str:
     return EXISTS.format(VERSIONS[version].partition("@")[2])
 
 
-def verdicts(world: World) -> dict[str, str]:
+def verdicts(world: DeployEnvironment) -> dict[str, str]:
     """The verdicts on the versions that are recorded."""
     return {stack_file.version(each["image"]): each["verdict"] for each in world.cluster.releases()}
 
 
-def revision(world: World) -> str:
+def revision(world: DeployEnvironment) -> str:
     found = world.cluster.api.call("GET", DEPLOYMENT)
     return found["metadata"]["annotations"]["deployment.kubernetes.io/revision"]
 
 
 @pytest.fixture
-def three(world: World) -> Iterator[World]:
+def three(world: DeployEnvironment) -> Iterator[DeployEnvironment]:
     release(world, "1.0.0", "20240301-first")
     release(world, "1.1.0", "20240301-first 20240402-second")
     release(world, "1.2.0", "20240301-first 20240402-second")
@@ -73,14 +73,14 @@ def three(world: World) -> Iterator[World]:
     world.cluster.wait(lambda: not list(world.cluster.api.items(JOBS)))
 
 
-def jobs(world: World, script: str) -> list[list[str]]:
+def jobs(world: DeployEnvironment, script: str) -> list[list[str]]:
     """The commands of the Jobs that a script has started."""
     found = world.cluster.api.items(JOBS, labelSelector=f"pipe.dev/started-by={script}")
     return [each["spec"]["template"]["spec"]["containers"][0]["command"] for each in found]
 
 
 def test_undo_and_undo_to_a_revision_with_every_pod_there_throughout(
-    three: World, measured: Measured
+    three: DeployEnvironment, measured: Measured
 ) -> None:
     with three.cluster.watched() as seen:
         done = three.run("rollback.sh", "dev")
@@ -105,7 +105,7 @@ def test_undo_and_undo_to_a_revision_with_every_pod_there_throughout(
 
 
 def test_a_second_rollback_goes_further_back_and_never_to_a_version_that_was_gone_back_from(
-    three: World,
+    three: DeployEnvironment,
 ) -> None:
     for version in ("1.1.0", "1.0.0"):
         done = three.run("rollback.sh", "dev")
@@ -119,7 +119,7 @@ def test_a_second_rollback_goes_further_back_and_never_to_a_version_that_was_gon
     assert three.cluster.image() == three.file_image() == VERSIONS["1.0.0"]
 
 
-def test_a_version_whose_checks_failed_is_passed_over(three: World) -> None:
+def test_a_version_whose_checks_failed_is_passed_over(three: DeployEnvironment) -> None:
     releases = three.cluster.releases()
     three.cluster.api.call("DELETE", RELEASES)
     for release in releases:
@@ -131,7 +131,7 @@ def test_a_version_whose_checks_failed_is_passed_over(three: World) -> None:
 
 
 def test_without_a_record_the_version_before_is_gone_back_to_and_is_said_to_be_unjudged(
-    three: World,
+    three: DeployEnvironment,
 ) -> None:
     three.cluster.api.call("DELETE", RELEASES)
     done = three.run("rollback.sh", "dev", "--dry-run", "--keep-schema")
@@ -139,7 +139,7 @@ def test_without_a_record_the_version_before_is_gone_back_to_and_is_said_to_be_u
     assert "to revision 2 (1.1.0): nobody recorded that it was good" in done.stdout
 
 
-def test_keeping_the_schema_never_goes_forward(three: World) -> None:
+def test_keeping_the_schema_never_goes_forward(three: DeployEnvironment) -> None:
     done = three.run("rollback.sh", "dev", "--to-version", "1.0.0", "--keep-schema")
     assert done.returncode == 0, done.stdout + done.stderr
     done = three.run("rollback.sh", "dev", "--to-version", "1.2.0", "--keep-schema")
@@ -152,7 +152,9 @@ def test_keeping_the_schema_never_goes_forward(three: World) -> None:
     assert verdicts(three)["1.0.0"] == "good", "whoever goes forward says nothing against what was left"
 
 
-def test_an_interrupted_rollback_is_gone_on_with_by_the_version_that_it_names(three: World) -> None:
+def test_an_interrupted_rollback_is_gone_on_with_by_the_version_that_it_names(
+    three: DeployEnvironment,
+) -> None:
     three.cluster.set_image(VERSIONS["1.1.0"])  # kubectl rollout undo, and then nothing more
     done = three.run("rollback.sh", "dev", "--to-version", "1.1.0")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -162,7 +164,7 @@ def test_an_interrupted_rollback_is_gone_on_with_by_the_version_that_it_names(th
     assert done.returncode == 2 and "1.1.0 is what runs now" in done.stderr
 
 
-def test_messages_of_commits_name_neither_images_nor_migrations(three: World) -> None:
+def test_messages_of_commits_name_neither_images_nor_migrations(three: DeployEnvironment) -> None:
     foreign = VERSIONS["1.1.0"].replace("123456789012", "999999999999")
     lines = f"Version: 1.1.0\nImage: {foreign}\nMigrations: 20240301-first"
     file = three.root / "Pulumi.dev.yaml"
@@ -176,7 +178,7 @@ def test_messages_of_commits_name_neither_images_nor_migrations(three: World) ->
     assert "to be undone: 20240402-second" in done.stdout
 
 
-def test_an_image_of_another_registry_is_refused(three: World) -> None:
+def test_an_image_of_another_registry_is_refused(three: DeployEnvironment) -> None:
     foreign = f"{NAME.replace('123456789012', '999999999999')}:6.6.6@sha256:{'6' * 64}"
     file = three.root / "Pulumi.dev.yaml"
     text = file.read_text()
@@ -199,7 +201,7 @@ def test_an_image_of_another_registry_is_refused(three: World) -> None:
     assert three.cluster.image() == VERSIONS["1.2.0"] and "pulumi" not in " ".join(three.asked())
 
 
-def test_an_image_that_the_registry_has_lost_is_not_rolled_out(three: World) -> None:
+def test_an_image_that_the_registry_has_lost_is_not_rolled_out(three: DeployEnvironment) -> None:
     (three.bin / "gone").touch()
     for words in (("rollback.sh", "dev"), ("migrate.sh", "dev"), ("deploy.sh", "dev", "--skip-frontend")):
         done = three.run(*words)
@@ -212,7 +214,7 @@ def test_an_image_that_the_registry_has_lost_is_not_rolled_out(three: World) -> 
     assert "the registry cannot be asked" in done.stdout
 
 
-def test_back_to_a_version_by_its_name(three: World) -> None:
+def test_back_to_a_version_by_its_name(three: DeployEnvironment) -> None:
     done = three.run("rollback.sh", "dev", "--to-version", "1.0.0")
     assert done.returncode == 0, done.stdout + done.stderr
     assert three.cluster.image() == VERSIONS["1.0.0"]
@@ -221,7 +223,7 @@ def test_back_to_a_version_by_its_name(three: World) -> None:
 
 @pytest.mark.parametrize("known", ["20240301-first 20240402-second!", None])
 def test_migrations_that_cannot_be_undone_stop_it_unless_the_schema_is_to_stay(
-    world: World, known: str | None
+    world: DeployEnvironment, known: str | None
 ) -> None:
     release(world, "1.0.0", "20240301-first")
     release(world, "1.1.0", known)
@@ -238,7 +240,7 @@ def test_migrations_that_cannot_be_undone_stop_it_unless_the_schema_is_to_stay(
     world.cluster.wait(lambda: not list(world.cluster.api.items(JOBS)))
 
 
-def test_versions_that_are_recorded_to_have_no_migrations_are_gone_back_to(world: World) -> None:
+def test_versions_that_are_recorded_to_have_no_migrations_are_gone_back_to(world: DeployEnvironment) -> None:
     release(world, "1.0.0", "")
     release(world, "1.1.0", "")
     done = world.run("rollback.sh", "dev", "--dry-run")
@@ -248,7 +250,7 @@ def test_versions_that_are_recorded_to_have_no_migrations_are_gone_back_to(world
 
 
 def test_after_a_kept_schema_no_way_back_runs_migrations_until_the_next_version_is_deployed(
-    world: World,
+    world: DeployEnvironment,
 ) -> None:
     release(world, "1.0.0", "1-a")
     release(world, "1.1.0", "1-a")
@@ -272,7 +274,7 @@ def test_after_a_kept_schema_no_way_back_runs_migrations_until_the_next_version_
 
 @pytest.mark.parametrize("started", [True, False])
 def test_a_migration_that_failed_may_have_changed_the_schema_so_the_one_of_before_is_not_run(
-    world: World, started: bool
+    world: DeployEnvironment, started: bool
 ) -> None:
     registry(world, pushed=True)
     (world.bin / "up-fails").touch()
@@ -285,7 +287,7 @@ def test_a_migration_that_failed_may_have_changed_the_schema_so_the_one_of_befor
     world.cluster.api.call("DELETE", JOBS, propagationPolicy="Foreground")
 
 
-def test_what_cannot_be_gone_back_to_is_refused_with_what_can(three: World) -> None:
+def test_what_cannot_be_gone_back_to_is_refused_with_what_can(three: DeployEnvironment) -> None:
     for words, said in (
         (("--to-revision", "9"), "--to-revision 9: the cluster keeps 1 (1.0.0), 2 (1.1.0)"),
         (("--to-version", "0.9.0"), "An older one is deployed anew: scripts/deploy.sh dev --version 0.9.0"),
@@ -299,7 +301,9 @@ def test_what_cannot_be_gone_back_to_is_refused_with_what_can(three: World) -> N
     assert not [each for each in three.asked() if not each.startswith("aws ecr describe-images")]
 
 
-def test_a_version_whose_passwords_are_gone_is_rolled_back_to_with_those_of_now(world: World) -> None:
+def test_a_version_whose_passwords_are_gone_is_rolled_back_to_with_those_of_now(
+    world: DeployEnvironment,
+) -> None:
     release(world, "1.0.0", "1-a")
     found = world.cluster.api.call("GET", DEPLOYMENT)
     volume = {"name": "database", "secret": {"secretName": "database-old"}}
@@ -323,7 +327,7 @@ def test_a_version_whose_passwords_are_gone_is_rolled_back_to_with_those_of_now(
     world.cluster.api.call("DELETE", JOBS, propagationPolicy="Foreground")
 
 
-def test_after_new_passwords_the_version_before_is_not_the_pods_before(three: World) -> None:
+def test_after_new_passwords_the_version_before_is_not_the_pods_before(three: DeployEnvironment) -> None:
     found = three.cluster.api.call("GET", DEPLOYMENT)
     found["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "PGUSER", "value": "app_new"}]
     three.cluster.api.call("PUT", DEPLOYMENT, found)
@@ -352,7 +356,7 @@ def test_what_pods_cannot_start_without_is_found_wherever_they_name_it(spec: dic
     assert [each.partition("/")[2] for each in gone(cast(Any, Empty()), old)] == ["it"]
 
 
-def test_a_rollback_does_not_deploy_what_is_not_committed(three: World) -> None:
+def test_a_rollback_does_not_deploy_what_is_not_committed(three: DeployEnvironment) -> None:
     with (three.root / "operations" / "lib" / "pulumi_up.py").open("a") as file:
         file.write("# changed\n")
     done = three.run("rollback.sh", "dev")
@@ -361,7 +365,7 @@ def test_a_rollback_does_not_deploy_what_is_not_committed(three: World) -> None:
     assert three.asked() == [] and three.cluster.image() == VERSIONS["1.2.0"]
 
 
-def test_a_rollback_does_not_wait_for_the_repository_of_the_others(three: World) -> None:
+def test_a_rollback_does_not_wait_for_the_repository_of_the_others(three: DeployEnvironment) -> None:
     three.git("remote", "set-url", "origin", str(three.root / "gone"))
     done = three.run("rollback.sh", "dev")
     assert done.returncode == 1
@@ -369,7 +373,7 @@ def test_a_rollback_does_not_wait_for_the_repository_of_the_others(three: World)
     assert three.cluster.image() == three.file_image() == VERSIONS["1.1.0"]
 
 
-def test_a_dry_run_of_a_rollback_shows_the_commands_and_changes_nothing(three: World) -> None:
+def test_a_dry_run_of_a_rollback_shows_the_commands_and_changes_nothing(three: DeployEnvironment) -> None:
     done = three.run("rollback.sh", "dev", "--dry-run")
     assert done.returncode == 0, done.stdout + done.stderr
     for command in ("rollout undo deployment/pipe-api --to-revision=2", "git commit", UP):

@@ -5,11 +5,11 @@ import pytest
 import yaml
 
 from operations import rotate
-from operations.lib.options import Options
-from operations.lib.run_log import Steps
-from tests.support.operations.world import World
-from tests.support.operations.world import cluster as cluster
-from tests.support.operations.world import world as world
+from operations.lib.command_line import Options
+from operations.lib.run_log import RunLog
+from tests.support.operations.environment import DeployEnvironment
+from tests.support.operations.environment import cluster as cluster
+from tests.support.operations.environment import world as world
 
 COPY = """\
 config:
@@ -31,7 +31,7 @@ def test_in_the_sandbox_the_three_passwords_are_forgotten_and_nothing_else(
     file.parent.mkdir(parents=True)
     file.write_text(COPY)
     chosen = Options("dev", "sandbox", dry_run, True, {})
-    rotate.set_passwords(Steps("rotate", chosen), chosen)
+    rotate.set_passwords(RunLog("rotate", chosen), chosen)
     left = yaml.load(file.read_text(), yaml.BaseLoader)
     expected = yaml.load(COPY, yaml.BaseLoader)
     if not dry_run:
@@ -43,18 +43,18 @@ def test_in_the_sandbox_the_three_passwords_are_forgotten_and_nothing_else(
 
 COMMIT = """\
 from operations import rotate
-from operations.lib.options import Options
+from operations.lib.command_line import Options
 from operations.lib.repository import Repository
-from operations.lib.run_log import Steps
+from operations.lib.run_log import RunLog
 
 chosen = Options("dev", "real", False, True, {})
-steps = Steps("rotate", chosen)
+steps = RunLog("rotate", chosen)
 with steps.step("commit"):
-    rotate.commit(steps, Repository(steps.programs, chosen), chosen)
+    rotate.commit(steps, Repository(steps.runner, chosen), chosen)
 """
 
 
-def commit(world: World) -> "subprocess.CompletedProcess[str]":
+def commit(world: DeployEnvironment) -> "subprocess.CompletedProcess[str]":
     """Commits a new password, as a rotation does."""
     file = world.root / "Pulumi.dev.yaml"
     file.write_text(
@@ -66,7 +66,7 @@ def commit(world: World) -> "subprocess.CompletedProcess[str]":
     )  # fmt: skip
 
 
-def test_new_passwords_are_committed_and_pushed(world: World) -> None:
+def test_new_passwords_are_committed_and_pushed(world: DeployEnvironment) -> None:
     done = commit(world)
     assert done.returncode == 0, done.stderr
     assert "secure: v1:new" in world.git("show", "origin/main:Pulumi.dev.yaml")
@@ -75,11 +75,11 @@ def test_new_passwords_are_committed_and_pushed(world: World) -> None:
 
 
 def test_a_rotation_stops_before_the_old_logins_go_if_the_new_passwords_could_not_be_committed(
-    world: World,
+    world: DeployEnvironment,
 ) -> None:
     theirs = (world.root / "Pulumi.dev.yaml").read_text() + "# theirs\n"
     world.others_push("Theirs", {"Pulumi.dev.yaml": theirs})
     world.git("fetch", "--quiet")
     done = commit(world)
     said = "others have changed Pulumi.dev.yaml meanwhile: git pull --rebase, and rotate again"
-    assert done.stderr.splitlines()[-1] == f"operations.lib.command_runner.Failed: {said}"
+    assert done.stderr.splitlines()[-1] == f"operations.lib.errors.FailedError: {said}"

@@ -15,14 +15,14 @@ import boto3
 import pytest
 
 from operations import relocate
-from operations.lib import options, stack_file
+from operations.lib import command_line, stack_file
 from sandbox.clouds import process
 from sandbox.clouds.kubernetes.api import Api
 from tests.drills.operations.test_deploy_in_sandbox import PARTS
 from tests.support.drills import bucket, data
 from tests.support.drills.fixtures import Measured
 from tests.support.drills.service import Service
-from tests.support.operations.world import checkout
+from tests.support.operations.environment import checkout
 
 LOST, NEW = "ap-northeast-1", "ap-northeast-3"
 NAMESPACES = "/api/v1/namespaces"
@@ -125,7 +125,7 @@ def test_the_copied_dump_restores_into_a_new_database_in_the_other_region(
 
 
 def options_of(stack: str) -> dict[str, Any]:
-    return options.options(argparse.Namespace(stack=stack, dry_run=True, yes=True)).settings
+    return command_line.read_options(argparse.Namespace(stack=stack, dry_run=True, yes=True)).settings
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import subprocess
 
-from tests.support.operations.world import DIGEST, OLD, World
+from tests.support.operations.environment import DIGEST, OLD, DeployEnvironment
 
 NAME = OLD.partition(":")[0]
 NEW = f"{NAME}:1.1.0@{DIGEST}"
@@ -41,9 +41,9 @@ UP = (
 )
 
 
-def commands(world: World, *groups: list[str]) -> list[str]:
+def commands(world: DeployEnvironment, *groups: list[str]) -> list[str]:
     return [line.format(root=world.root) for group in groups for line in group]
 
 
-def deploy(world: World, *words: str) -> "subprocess.CompletedProcess[str]":
+def deploy(world: DeployEnvironment, *words: str) -> "subprocess.CompletedProcess[str]":
     return world.run("deploy.sh", "dev", "--soak", "0", *words)

@@ -18,7 +18,7 @@ from tests.support.drills import bucket, data, tools
 from tests.support.drills.kubelet import PATHS, Cluster
 from tests.support.drills.program import ROOT
 from tests.support.drills.service import Service
-from tests.support.operations.world import checkout, who
+from tests.support.operations.environment import checkout, git_identity
 
 MIGRATE = """
 const fs = require("fs");
@@ -73,7 +73,13 @@ class Stack:
     def environment(self) -> dict[str, str]:
         path = os.pathsep.join([str(self.bin), os.environ["PATH"]])
         own = {"PATH": path, "KUBECONFIG": str(self.cluster.kubeconfig), "NO_COLOR": "1"}
-        return os.environ | who() | bucket.IDENTITY | {"AWS_ENDPOINT_URL": self.service.bucket.url} | own
+        return (
+            os.environ
+            | git_identity()
+            | bucket.IDENTITY
+            | {"AWS_ENDPOINT_URL": self.service.bucket.url}
+            | own
+        )
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +96,7 @@ def stack() -> Iterator[Stack]:
     root = Path(tempfile.mkdtemp(prefix="checkout-"))
     checkout(root, "scripts", "operations", "review", "sandbox")
     for words in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "-m", "Start")):
-        subprocess.run(["git", *words], cwd=root, env=os.environ | who(), check=True)
+        subprocess.run(["git", *words], cwd=root, env=os.environ | git_identity(), check=True)
     made = Stack(service, cluster, Path(tempfile.mkdtemp(prefix="bin-")), [], root)
     server = pulumi(made)
     try:

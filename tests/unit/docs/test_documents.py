@@ -11,7 +11,7 @@ import pytest
 
 from components.datadog.alert import runbook
 from components.settings.api import Egress
-from operations.lib import releases
+from operations.lib.kubernetes import releases
 from sandbox import cli as sandbox_command
 from sandbox import console
 from sandbox.workspace import Stack
@@ -84,7 +84,7 @@ def test_a_runbook_is_headed_by_the_name_of_its_alert(folder: Path) -> None:
 
 
 def test_the_doctor_judges_the_origins_certificate_and_names_its_runbook() -> None:
-    source = (ROOT / "operations" / "lib" / "diagnosis.py").read_text()
+    source = (ROOT / "operations" / "lib" / "diagnosis" / "findings.py").read_text()
     [title] = re.findall(r"origin certificate \(runbook (\w+)\)", source)
     assert title == "OriginCertificateExpiry" and (DOCS / "runbooks" / runbook(title)).exists()
     assert '["originCertificateDays"]' in (ROOT / "operations" / "doctor.py").read_text()

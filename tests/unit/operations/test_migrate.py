@@ -1,7 +1,7 @@
 import pytest
 
 from operations import migrate
-from operations.lib.options import Refused
+from operations.lib.errors import RefusedError
 
 
 @pytest.mark.parametrize(
@@ -20,5 +20,5 @@ def test_the_commands_are_the_deployment_guides(action: str | None, to: str | No
     ("action", "to"), [(None, "20240301"), ("rollback", "--all"), ("rollback", "a b"), ("rollback", "")]
 )
 def test_a_version_is_a_name_and_goes_with_rollback(action: str | None, to: str) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedError):
         migrate.npm(action, to)

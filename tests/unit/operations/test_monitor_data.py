@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from operations.lib import health
-from operations.lib.command_runner import Failed
-from operations.lib.datadog import Datadog, series
-from operations.lib.options import Options
-from operations.lib.run_log import Steps
-from tests.support.operations.world import KEYS, Outside, metric
+from operations.lib.command_line import Options
+from operations.lib.errors import FailedError
+from operations.lib.run_log import RunLog
+from operations.lib.services.datadog import Datadog, series
+from tests.support.operations.environment import KEYS, ExternalServices, metric
 from tests.unit.components.datadog.test_alert_catalog import QUERIES
 
 SETTINGS: dict[str, Any] = {"service": {"environment": "dev"}, "monitoring": {"site": "ap1.datadoghq.com"}}
@@ -63,8 +63,8 @@ def test_the_reason_of_a_silent_metric_is_told(name: str) -> None:
 
 
 @pytest.fixture
-def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outside]:
-    made = Outside(tmp_path)
+def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ExternalServices]:
+    made = ExternalServices(tmp_path)
     made.monitors = {"HighErrorRate (dev)": "OK", "BackupLate (dev)": "No Data", "BackupFailed (dev)": "OK"}
     made.queries = {
         "HighErrorRate (dev)": QUERIES["HighErrorRate"],
@@ -78,7 +78,7 @@ def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outside
 
 
 @pytest.mark.engine
-def test_each_metric_is_asked_for_once(outside: Outside) -> None:
+def test_each_metric_is_asked_for_once(outside: ExternalServices) -> None:
     assert Datadog(REAL).silent() == {}
     assert [metric(query) for query in outside.asked_for] == [
         "trace.express.request.hits",
@@ -88,11 +88,11 @@ def test_each_metric_is_asked_for_once(outside: Outside) -> None:
 
 
 @pytest.mark.engine
-def test_a_monitor_without_data_fails_the_deployment_and_says_what_to_do(outside: Outside) -> None:
+def test_a_monitor_without_data_fails_the_deployment_and_says_what_to_do(outside: ExternalServices) -> None:
     outside.silent = {"kubernetes_state.cronjob.duration_since_last_successful"}
     outside.monitors["BackupFailed (dev)"] = "No Data"
-    steps = Steps("deploy", REAL)
-    with steps.step("every monitor has data"), pytest.raises(Failed) as raised:
+    steps = RunLog("deploy", REAL)
+    with steps.step("every monitor has data"), pytest.raises(FailedError) as raised:
         health.reporting(steps, REAL, seconds=0)
     assert "BackupFailed (dev), BackupLate (dev)" in str(raised.value)
     assert "HighErrorRate" not in str(raised.value)
@@ -101,14 +101,16 @@ def test_a_monitor_without_data_fails_the_deployment_and_says_what_to_do(outside
 
 
 @pytest.mark.engine
-def test_data_that_comes_late_is_waited_for(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_that_comes_late_is_waited_for(
+    outside: ExternalServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
     outside.silent = {"trace.express.request.hits"}
 
     def sleep(_: float) -> None:
         outside.silent.clear()
 
     monkeypatch.setattr(health.time, "sleep", sleep)
-    steps = Steps("deploy", REAL)
+    steps = RunLog("deploy", REAL)
     with steps.step("every monitor has data"):
         health.reporting(steps, REAL, seconds=60)
     assert steps.steps[-1].lines == ["no data yet: HighErrorRate (dev)", "every monitor has data"]
@@ -116,7 +118,7 @@ def test_data_that_comes_late_is_waited_for(outside: Outside, monkeypatch: pytes
 
 def test_a_sandbox_is_not_asked_since_nothing_reports_to_it() -> None:
     options = Options("dev", "sandbox", False, True, SETTINGS)
-    steps = Steps("deploy", options)
+    steps = RunLog("deploy", options)
     with steps.step("every monitor has data"):
         health.reporting(steps, options)
     assert steps.steps[-1].result == "skipped"

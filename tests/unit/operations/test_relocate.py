@@ -13,7 +13,7 @@ from components.common.naming import Labels
 from foundation.permissions.boundary import boundary
 from foundation.permissions.scope import Scope
 from operations import relocate
-from operations.lib import options, stack_file
+from operations.lib import command_line, stack_file
 
 NEW = "ap-northeast-3"
 SECRETS = """\
@@ -27,7 +27,7 @@ config:
 
 @pytest.fixture
 def settings() -> dict[str, Any]:
-    return options.options(argparse.Namespace(stack="prod", dry_run=True, yes=True)).settings
+    return command_line.read_options(argparse.Namespace(stack="prod", dry_run=True, yes=True)).settings
 
 
 def test_names_that_are_taken_and_what_the_lost_region_holds_are_changed_and_nothing_else(

@@ -3,7 +3,7 @@ import argparse
 import pytest
 
 from operations import restore
-from operations.lib.options import Refused
+from operations.lib.errors import RefusedError
 
 
 def given(**changes: str | None) -> argparse.Namespace:
@@ -26,7 +26,7 @@ def test_a_time_is_named_as_dumps_are(text: str, name: str) -> None:
     ("text", "said"), [("yesterday", "not a time"), ("2024-03-01T17:00", "of which time zone")]
 )
 def test_a_time_that_is_none_or_has_no_zone_is_refused(text: str, said: str) -> None:
-    with pytest.raises(Refused, match=said):
+    with pytest.raises(RefusedError, match=said):
         restore.utc(text)
 
 
@@ -47,7 +47,7 @@ def test_what_the_job_is_told() -> None:
     ],
 )
 def test_names_that_are_none_are_refused(changes: dict[str, str | None]) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedError):
         restore.wanted(given(**changes))
 
 

@@ -8,12 +8,12 @@ import pytest
 
 from components.datadog import alert_catalog
 from operations.lib import health, migrations, stack_file
-from operations.lib.cluster import Manifest
-from operations.lib.command_runner import Failed
+from operations.lib.command_line import Options
+from operations.lib.errors import FailedError, RefusedError
 from operations.lib.health import kind
-from operations.lib.options import Options, Refused
-from operations.lib.run_log import Steps
-from tests.support.operations.world import DIGEST, OLD
+from operations.lib.kubernetes.cluster import Manifest
+from operations.lib.run_log import RunLog
+from tests.support.operations.environment import DIGEST, OLD
 
 NAME = OLD.partition(":")[0]
 NEW = f"{NAME}:1.1.0@{DIGEST}"
@@ -21,7 +21,7 @@ NEW = f"{NAME}:1.1.0@{DIGEST}"
 
 @pytest.mark.parametrize("version", ["latest", "a b", "-1", "x" * 129])
 def test_versions_that_are_none_are_refused(version: str) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedError):
         stack_file.checked_version(version)
 
 
@@ -80,7 +80,7 @@ def test_what_a_rollback_undoes(
     ],
 )
 def test_what_cannot_be_undone_is_refused(newer: list[str] | None, older: list[str], said: str) -> None:
-    with pytest.raises(Refused, match=said):
+    with pytest.raises(RefusedError, match=said):
         migrations.between(newer, older, keep=False)
 
 
@@ -118,10 +118,10 @@ def test_pods_that_have_no_log_yet_and_nodes_that_do_not_send_one_are_no_errors_
         def read(self, _: str, name: str, *words: str) -> str:
             assert any(word.startswith("--request-timeout=") for word in words)
             if name != "crashed":
-                raise Failed(f"{name}: no answer")
+                raise FailedError(f"{name}: no answer")
             return "ERROR it\n"
 
-    steps = Steps("deploy", Options("dev", "sandbox", False, True, {}))
+    steps = RunLog("deploy", Options("dev", "sandbox", False, True, {}))
     with steps.step("logs"):
         assert health.errors(steps, cast(Any, Some())) == {"ERROR it"}
     assert steps.steps[0].lines == ["no log of hangs: hangs: no answer"]
@@ -141,7 +141,7 @@ def test_pods_that_an_autoscaler_has_just_asked_for_are_waited_for(monkeypatch: 
 
     monkeypatch.setattr("operations.lib.health.READY_EVERY", 0.0)
     chosen = Options("dev", "sandbox", False, True, {})
-    steps = Steps("deploy", chosen)
+    steps = RunLog("deploy", chosen)
     with steps.step("health"):
         health.healthy(steps, cast(Any, Scaled()), chosen, NEW)
     assert next(looks, None) is None

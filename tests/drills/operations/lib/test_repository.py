@@ -7,16 +7,17 @@ from pathlib import Path
 import pytest
 
 from operations.lib import stack_file
-from operations.lib.command_runner import Programs
-from operations.lib.options import Options, Refused
+from operations.lib.command_line import Options
+from operations.lib.command_runner import CommandRunner
+from operations.lib.errors import RefusedError
 from operations.lib.repository import Repository
 from tests.support.operations.deploying import NAME, NEW, deploy
-from tests.support.operations.world import OLD, ROOT, World, registry, who
-from tests.support.operations.world import cluster as cluster
-from tests.support.operations.world import world as world
+from tests.support.operations.environment import OLD, ROOT, DeployEnvironment, git_identity, registry
+from tests.support.operations.environment import cluster as cluster
+from tests.support.operations.environment import world as world
 
 
-def test_what_is_not_committed_is_not_deployed(world: World) -> None:
+def test_what_is_not_committed_is_not_deployed(world: DeployEnvironment) -> None:
     with (world.root / "Pulumi.stg.yaml").open("a") as file:
         file.write("# changed\n")
     done = deploy(world, "--version", "1.1.0")
@@ -24,7 +25,7 @@ def test_what_is_not_committed_is_not_deployed(world: World) -> None:
     assert "not committed: Pulumi.stg.yaml" in done.stderr
 
 
-def test_who_git_does_not_know_deploys_and_rolls_back_nothing(world: World) -> None:
+def test_who_git_does_not_know_deploys_and_rolls_back_nothing(world: DeployEnvironment) -> None:
     for name in list(world.environment):
         if name.startswith(("GIT_AUTHOR", "GIT_COMMITTER")):
             del world.environment[name]
@@ -36,7 +37,7 @@ def test_who_git_does_not_know_deploys_and_rolls_back_nothing(world: World) -> N
         assert world.asked() == []
 
 
-def test_who_may_not_push_deploys_nothing_and_rolls_back_nevertheless(world: World) -> None:
+def test_who_may_not_push_deploys_nothing_and_rolls_back_nevertheless(world: DeployEnvironment) -> None:
     between = f"{NAME}:1.0.5@sha256:" + "c" * 64
     world.cluster.set_image(between)
     world.git("remote", "set-url", "--push", "origin", str(world.root / "forbidden"))
@@ -50,8 +51,8 @@ def test_who_may_not_push_deploys_nothing_and_rolls_back_nevertheless(world: Wor
 
 
 def chosen(target: str, root: Path) -> Repository:
-    programs = Programs(print)
-    programs.variables |= {"GIT_DIR": str(root / ".git"), "GIT_WORK_TREE": str(root), **who()}
+    programs = CommandRunner(print)
+    programs.variables |= {"GIT_DIR": str(root / ".git"), "GIT_WORK_TREE": str(root), **git_identity()}
     return Repository(programs, Options("dev", target, False, True, {}))
 
 
@@ -65,7 +66,7 @@ def test_a_sandbox_names_what_is_not_committed_and_takes_no_edit_of_the_stack_fi
     ):
         (tmp_path / "Pulumi.dev.yaml").write_text((ROOT / "Pulumi.dev.yaml").read_text())
         (tmp_path / "x").write_text("x")
-        subprocess.run(["git", *words], cwd=tmp_path, env=os.environ | who(), check=True)
+        subprocess.run(["git", *words], cwd=tmp_path, env=os.environ | git_identity(), check=True)
     monkeypatch.setattr(stack_file, "ROOT", tmp_path)
     shown: list[str] = []
     chosen("sandbox", tmp_path).check(shown.append)
@@ -75,12 +76,12 @@ def test_a_sandbox_names_what_is_not_committed_and_takes_no_edit_of_the_stack_fi
     assert shown == ["not committed: x; the sandbox gets it, and no commit has it"]
     file = tmp_path / "Pulumi.dev.yaml"
     file.write_text(file.read_text().replace("logLevel: debug", "logLevel: info"))
-    with pytest.raises(Refused, match=r"would take along what is changed in Pulumi\.dev\.yaml"):
+    with pytest.raises(RefusedError, match=r"would take along what is changed in Pulumi\.dev\.yaml"):
         chosen("sandbox", tmp_path).check(shown.append)
 
 
 def test_of_the_stacks_own_file_only_the_image_and_secrets_may_differ_from_what_is_committed(
-    world: World,
+    world: DeployEnvironment,
 ) -> None:
     registry(world, pushed=True)
     file = world.root / "Pulumi.dev.yaml"
@@ -102,7 +103,7 @@ def test_of_the_stacks_own_file_only_the_image_and_secrets_may_differ_from_what_
 
 
 def test_from_an_older_checkout_the_way_back_is_to_what_is_deployed_and_no_file_of_it_moves(
-    world: World,
+    world: DeployEnvironment,
 ) -> None:
     registry(world, pushed=True)
     between = f"{NAME}:1.0.5@sha256:" + "c" * 64
@@ -132,7 +133,7 @@ def test_from_an_older_checkout_the_way_back_is_to_what_is_deployed_and_no_file_
     assert world.git("show", "--stat", "--format=", "origin/main").startswith("Pulumi.dev.yaml | 4 ++--")
 
 
-def test_commits_that_would_never_be_pushed_are_not_deployed(world: World) -> None:
+def test_commits_that_would_never_be_pushed_are_not_deployed(world: DeployEnvironment) -> None:
     world.others_push("Theirs", {"x": "x"})
     world.git("commit", "--quiet", "--allow-empty", "-m", "Mine")
     done = deploy(world, "--version", "1.1.0", "--skip-frontend")
@@ -141,7 +142,7 @@ def test_commits_that_would_never_be_pushed_are_not_deployed(world: World) -> No
     assert world.asked() == []
 
 
-def test_a_commit_older_than_what_was_deployed_last_is_not_deployed(world: World) -> None:
+def test_a_commit_older_than_what_was_deployed_last_is_not_deployed(world: DeployEnvironment) -> None:
     registry(world, pushed=True)
     start = world.git("rev-parse", "HEAD")
     world.git("commit", "--quiet", "--allow-empty", "-m", "Newer")
@@ -159,7 +160,9 @@ def test_a_commit_older_than_what_was_deployed_last_is_not_deployed(world: World
     assert deploy(world, "--version", "1.1.0", "--skip-frontend").returncode == 0
 
 
-def test_a_push_of_the_scripts_alone_starts_no_workflow_and_one_with_other_commits_does(world: World) -> None:
+def test_a_push_of_the_scripts_alone_starts_no_workflow_and_one_with_other_commits_does(
+    world: DeployEnvironment,
+) -> None:
     registry(world, pushed=True)
     world.git("commit", "--quiet", "--allow-empty", "-m", "Mine")
     assert deploy(world, "--version", "1.1.0", "--skip-frontend").returncode == 0
@@ -170,7 +173,9 @@ def test_a_push_of_the_scripts_alone_starts_no_workflow_and_one_with_other_commi
     assert message.startswith("Roll dev back to 1.0.0\n") and message.endswith("\n\n[skip ci]")
 
 
-def test_a_commit_that_cannot_be_pushed_is_a_failure_at_the_end_and_no_rollback(world: World) -> None:
+def test_a_commit_that_cannot_be_pushed_is_a_failure_at_the_end_and_no_rollback(
+    world: DeployEnvironment,
+) -> None:
     registry(world, pushed=True)
     up = (world.bin / "answers" / "pulumi").read_text().partition("\n")[2]
     world.answer("pulumi", f'#!/bin/sh\n[ "$1" = stack ] || rm -rf {world.root.parent}/origin\n{up}')

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from operations.lib import run_log
-from operations.lib.command_runner import Failed
-from operations.lib.options import Options, Refused, Stopped
-from operations.lib.run_log import Steps, perform
+from operations.lib.command_line import Options
+from operations.lib.errors import CommandStopped, FailedError, RefusedError
+from operations.lib.run_log import RunLog, perform
 
 OPTIONS = Options("dev", "sandbox", False, True, {})
 
@@ -20,26 +20,26 @@ def records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "runs" / "dev"
 
 
-def good(run: Steps) -> str:
+def good(run: RunLog) -> str:
     with run.step("look"):
         run.line("seen")
     run.results["found"] = 3
     return "all is well"
 
 
-def bad(run: Steps) -> str:
+def bad(run: RunLog) -> str:
     with run.step("look"):
         pass
     with run.step("break"):
-        raise Failed("it broke")
+        raise FailedError("it broke")
     return "not reached"
 
 
-def refused(run: Steps) -> str:
-    raise Refused("not today")
+def refused(run: RunLog) -> str:
+    raise RefusedError("not today")
 
 
-def stopped(run: Steps) -> str:
+def stopped(run: RunLog) -> str:
     with run.step("wait"):
         raise KeyboardInterrupt
     return "not reached"
@@ -58,7 +58,7 @@ def test_each_step_is_a_line_with_a_sign_and_its_time(capsys: pytest.CaptureFixt
     [(good, 0, "all is well"), (bad, 1, "it broke"), (refused, 2, "not today"), (stopped, 130, "stopped")],
 )
 def test_every_run_leaves_a_record_for_programs_and_one_for_people(
-    records: Path, work: run_log.Callable[[Steps], str], code: int, said: str
+    records: Path, work: run_log.Callable[[RunLog], str], code: int, said: str
 ) -> None:
     assert perform("try", OPTIONS, work) == code
     [file] = records.glob("*-try.json")
@@ -81,11 +81,11 @@ def test_a_record_has_the_lines_of_each_step_and_what_was_found(records: Path) -
 def test_a_dry_run_has_no_tick_for_what_it_did_not_do(
     records: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def work(run: Steps) -> str:
+    def work(run: RunLog) -> str:
         with run.step("look"):
             pass
         with run.step("change"):
-            run.programs.change("false")
+            run.runner.change("false")
         with run.step("follow"):
             run.follow("false")
         return "changed"
@@ -99,8 +99,8 @@ def test_a_dry_run_has_no_tick_for_what_it_did_not_do(
 
 
 def test_who_stops_a_run_hears_what_runs_now(records: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    def work(_: Steps) -> str:
-        raise Stopped("stopped; dev runs 1.0.0")
+    def work(_: RunLog) -> str:
+        raise CommandStopped("stopped; dev runs 1.0.0")
 
     assert perform("try", OPTIONS, work) == 130
     assert capsys.readouterr().err == "error: stopped; dev runs 1.0.0\n"
@@ -112,7 +112,7 @@ def test_a_long_step_breaks_its_silence_and_keeps_its_record_short(
     assert run_log.QUIET_SECONDS * 1.1 < 5
     monkeypatch.setattr(run_log, "QUIET_SECONDS", 0.1)
 
-    def work(run: Steps) -> str:
+    def work(run: RunLog) -> str:
         with run.step("wait for the pods"):
             time.sleep(0.5)
         return "done"

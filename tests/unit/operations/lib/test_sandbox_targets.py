@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from operations.lib import cluster, cluster_identity, options, sandbox_targets
-from operations.lib.command_runner import Programs
-from operations.lib.options import Options, Refused
+from operations.lib import command_line, sandbox_targets
+from operations.lib.command_line import Options
+from operations.lib.command_runner import CommandRunner
+from operations.lib.errors import RefusedError
+from operations.lib.kubernetes import cluster, cluster_identity
 from operations.lib.run_log import perform
 
 
@@ -72,7 +74,7 @@ def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def chosen(monkeypatch: pytest.MonkeyPatch, target: str) -> Options:
     monkeypatch.setenv("TARGET", target)
-    return options.options(argparse.Namespace(stack="prod", dry_run=True, yes=True))
+    return command_line.read_options(argparse.Namespace(stack="prod", dry_run=True, yes=True))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +89,7 @@ def test_a_real_stack_is_refused_where_a_client_would_ask_a_sandbox(
     sandbox: Path, monkeypatch: pytest.MonkeyPatch, name: str, url: str
 ) -> None:
     monkeypatch.setenv(name, url)
-    with pytest.raises(Refused, match=f"lead to the sandbox of dev: {name}"):
+    with pytest.raises(RefusedError, match=f"lead to the sandbox of dev: {name}"):
         sandbox_targets.check(chosen(monkeypatch, "real"))
     sandbox_targets.check(chosen(monkeypatch, "sandbox"))
 
@@ -98,7 +100,7 @@ def test_a_real_stack_is_refused_with_a_copy_of_a_sandboxs_kubeconfig(
     copied = tmp_path / "renamed"
     copied.write_text(kubeconfig("https://localhost:1", "sandbox", "prod"))
     monkeypatch.setenv("KUBECONFIG", str(copied))
-    monkeypatch.setattr("operations.lib.run_log.RECORDS", options.ROOT / ".runs" / "tests")
+    monkeypatch.setattr("operations.lib.run_log.RECORDS", command_line.ROOT / ".runs" / "tests")
     begun: list[str] = []
     code = perform("any", chosen(monkeypatch, "real"), lambda steps: begun.append("") or "done")
     assert (code, begun) == (2, [])
@@ -110,7 +112,7 @@ def test_another_checkouts_sandbox_is_known_by_its_place(
 ) -> None:
     monkeypatch.setattr(sandbox_targets, "SANDBOXES", tmp_path / "mine" / ".sandbox")
     monkeypatch.setenv("KUBECONFIG", str(sandbox / "control-plane" / "admin.kubeconfig"))
-    with pytest.raises(Refused, match="the sandbox of dev: KUBECONFIG"):
+    with pytest.raises(RefusedError, match="the sandbox of dev: KUBECONFIG"):
         sandbox_targets.check(chosen(monkeypatch, "real"))
 
 
@@ -122,13 +124,13 @@ def test_a_kubeconfig_of_another_cluster_than_the_stacks_is_refused(
     mine.write_text(kubeconfig("https://old.eks.amazonaws.com", "old", "pipe-prod"))
     monkeypatch.setenv("KUBECONFIG", str(mine))
 
-    class Pulumi(Programs):
+    class Pulumi(CommandRunner):
         def read(self, *words: str) -> str:
             assert words[:4] == ("pulumi", "stack", "output", "kubeconfig")
             return kubeconfig("https://new.eks.amazonaws.com", "new", "pipe-prod")
 
     with (
-        pytest.raises(Refused, match=r"leads to https://old.*, and the cluster of prod is https://new"),
+        pytest.raises(RefusedError, match=r"leads to https://old.*, and the cluster of prod is https://new"),
         cluster.connected(Pulumi(print), chosen(monkeypatch, "real")),
     ):
         pass
@@ -152,6 +154,6 @@ def test_a_sandbox_that_does_not_run_is_told_as_the_sandbox_tells_it(
 ) -> None:
     (sandbox / "targets.json").unlink()
     with pytest.raises(
-        Refused, match=r"the sandbox of prod does not run\. Start it: make sandbox STACK=prod"
+        RefusedError, match=r"the sandbox of prod does not run\. Start it: make sandbox STACK=prod"
     ):
         sandbox_targets.running(chosen(monkeypatch, "sandbox"))

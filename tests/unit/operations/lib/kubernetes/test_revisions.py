@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from operations.lib.options import Refused
-from operations.lib.releases import BAD, GOOD, UNJUDGED, Release
-from operations.lib.revisions import Choice, Revision
+from operations.lib.errors import RefusedError
+from operations.lib.kubernetes.releases import BAD, GOOD, UNJUDGED, Release
+from operations.lib.kubernetes.revisions import Choice, Revision
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -40,7 +40,7 @@ def test_the_newest_older_version_that_was_good_is_chosen(releases: list[Release
 
 def test_no_version_that_was_gone_back_from_is_chosen() -> None:
     releases = [release(version, 1, BAD) for version in ("1.0", "1.1", "1.2")]
-    with pytest.raises(Refused, match=r"the cluster keeps 1 \(1\.0, bad\), 2 \(1\.1, bad\)"):
+    with pytest.raises(RefusedError, match=r"the cluster keeps 1 \(1\.0, bad\), 2 \(1\.1, bad\)"):
         Choice(KEPT, releases, "dev").by_verdict()
     assert Choice(KEPT, releases, "dev").by_number(2).version == "1.1"
 
@@ -52,5 +52,5 @@ def test_a_version_is_newer_by_its_last_deployment() -> None:
 
 
 def test_the_only_revision_has_nothing_to_go_back_to() -> None:
-    with pytest.raises(Refused, match=r"there is only revision 1 \(1\.0\): nothing to go back to"):
+    with pytest.raises(RefusedError, match=r"there is only revision 1 \(1\.0\): nothing to go back to"):
         Choice(KEPT[:1], [], "dev").by_verdict()

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from operations.lib.cluster import stopped_with
+from operations.lib.kubernetes.cluster import stopped_with
 
 Manifest = dict[str, Any]
 

@@ -4,9 +4,9 @@ import json
 import os
 from pathlib import Path
 
-from operations.lib.command_runner import Failed
-from operations.lib.options import ROOT, Options, Refused
-from operations.lib.run_log import Steps
+from operations.lib.command_line import ROOT, Options
+from operations.lib.errors import FailedError, RefusedError
+from operations.lib.run_log import RunLog
 
 NONE_YET = "Can't find the deployment"
 """Vercel's words for a host that nothing was deployed to."""
@@ -28,56 +28,58 @@ def source() -> Path:
     return (ROOT / (os.environ.get("FRONTEND") or "frontend")).resolve()
 
 
-def check(chosen: Options) -> None:
+def check(options: Options) -> None:
     """Refuses what cannot work, before anything is changed."""
-    if chosen.target == "sandbox" or chosen.dry_run:
+    if options.target == "sandbox" or options.dry_run:
         return
     if not (source() / "package.json").exists():
-        raise Refused(
+        raise RefusedError(
             f"{source()} has no package.json: check the frontend out there, set FRONTEND, or --skip-frontend"
         )
     if missing := [name for name in OWN if not os.environ.get(name)]:
-        raise Refused(f"{', '.join(missing)}: Vercel's CLI needs them in the environment; or --skip-frontend")
+        raise RefusedError(
+            f"{', '.join(missing)}: Vercel's CLI needs them in the environment; or --skip-frontend"
+        )
 
 
-def served(steps: Steps, chosen: Options) -> str:
+def served(log: RunLog, options: Options) -> str:
     """The id of the deployment that visitors get now; empty: there is none yet."""
-    if chosen.target == "sandbox":
+    if options.target == "sandbox":
         return ""
-    words = _vercel("inspect", chosen.settings["edge"]["frontendHost"], "--format", "json")
-    if chosen.dry_run:
-        return steps.programs.change(*words)
+    words = _vercel("inspect", options.settings["edge"]["frontendHost"], "--format", "json")
+    if options.dry_run:
+        return log.runner.change(*words)
     try:
-        return str(json.loads(steps.programs.read(*words))["id"])
-    except Failed as error:
+        return str(json.loads(log.runner.read(*words))["id"])
+    except FailedError as error:
         if NONE_YET in str(error):
             return ""
         raise
 
 
-def deploy(steps: Steps, chosen: Options, before: str) -> None:
+def deploy(log: RunLog, options: Options, before: str) -> None:
     """The guide's commands; the project, one a stack, is in the environment, its token too."""
-    if chosen.target == "sandbox":
-        steps.skip("npm run build, vercel deploy --prod: nothing leaves a sandbox")
+    if options.target == "sandbox":
+        log.skip("npm run build, vercel deploy --prod: nothing leaves a sandbox")
         return
     folder = str(source())
-    steps.follow("npm", "--prefix", folder, "ci", only=HARMLESS)
-    steps.follow("npm", "--prefix", folder, "run", "build", only=HARMLESS)
-    steps.follow(*_vercel("deploy", "--prod", "--yes"), only=HARMLESS | set(OWN))
-    if before and served(steps, chosen) == before:
+    log.follow("npm", "--prefix", folder, "ci", only=HARMLESS)
+    log.follow("npm", "--prefix", folder, "run", "build", only=HARMLESS)
+    log.follow(*_vercel("deploy", "--prod", "--yes"), only=HARMLESS | set(OWN))
+    if before and served(log, options) == before:
         # After a rollback Vercel gives the domain to no new deployment until one is promoted.
-        raise Failed(f"Vercel still serves {before}: `vercel promote` the new one, whose URL is above")
+        raise FailedError(f"Vercel still serves {before}: `vercel promote` the new one, whose URL is above")
 
 
-def roll_back(steps: Steps, chosen: Options, before: str) -> None:
+def roll_back(log: RunLog, options: Options, before: str) -> None:
     """Serves what was served before. Without an id Vercel's command would only tell how the last one went."""
-    if chosen.target == "sandbox":
-        steps.skip("vercel rollback: nothing was deployed")
+    if options.target == "sandbox":
+        log.skip("vercel rollback: nothing was deployed")
         return
     if not before:
-        raise Failed("no frontend was served before")
-    steps.follow(*_vercel("rollback", before), only=HARMLESS | set(OWN))
-    steps.line("the next frontend has to be promoted: vercel promote URL")
+        raise FailedError("no frontend was served before")
+    log.follow(*_vercel("rollback", before), only=HARMLESS | set(OWN))
+    log.line("the next frontend has to be promoted: vercel promote URL")
 
 
 def _vercel(*words: str) -> tuple[str, ...]:

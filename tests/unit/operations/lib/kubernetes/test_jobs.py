@@ -2,18 +2,18 @@ from typing import Any, cast
 
 import pytest
 
-from operations.lib import jobs
-from operations.lib.cluster import Cluster
-from operations.lib.command_runner import Failed
-from operations.lib.options import Options
-from operations.lib.run_log import Steps
+from operations.lib.command_line import Options
+from operations.lib.errors import FailedError
+from operations.lib.kubernetes import jobs
+from operations.lib.kubernetes.cluster import Cluster
+from operations.lib.run_log import RunLog
 
 CONTAINERS = [
     {"name": "first", "env": [{"name": "AT", "value": ""}, {"name": "HOME", "value": "/tmp"}]},
     {"name": "second", "command": ["sh", "a.sh"], "env": [{"name": "STAMP"}]},
 ]
 LABELS = {"app": "pipe-restore", "team": "platform"}
-STEPS = Steps("try", Options("dev", "real", False, True, {}))
+STEPS = RunLog("try", Options("dev", "real", False, True, {}))
 
 
 def template() -> dict[str, Any]:
@@ -90,6 +90,6 @@ def test_a_pod_that_does_not_start_is_said_and_a_job_that_fails_says_why(
 ) -> None:
     monkeypatch.setattr(jobs, "SILENCE", 0.0)
     monkeypatch.setattr(jobs, "EVERY", 0.0)
-    with pytest.raises(Failed, match="job/made: DeadlineExceeded: too long"):
+    with pytest.raises(FailedError, match="job/made: DeadlineExceeded: too long"):
         jobs.run(cast(Cluster, Fake("DeadlineExceeded")), job(), STEPS)
     assert "waiting: second: ImagePullBackOff not found" in capsys.readouterr().out

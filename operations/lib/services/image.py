@@ -6,9 +6,10 @@ import shutil
 import time
 
 from operations.lib import migrations, stack_file
-from operations.lib.command_runner import Failed, Programs
-from operations.lib.options import Options, Refused
-from operations.lib.run_log import Steps
+from operations.lib.command_line import Options
+from operations.lib.command_runner import CommandRunner
+from operations.lib.errors import FailedError, RefusedError
+from operations.lib.run_log import RunLog
 
 SEVERE = ("CRITICAL", "HIGH")
 """Findings of the registry's scan that stop a deployment."""
@@ -30,23 +31,23 @@ UNKNOWN = "sha256:" + "0" * 64
 class Registry:
     """The repository of ECR that a stack file's image is in."""
 
-    def __init__(self, steps: Steps, chosen: Options) -> None:
-        self._steps, self._programs = steps, steps.programs
-        self.name = stack_file.own_repository(stack_file.path(chosen.stack).read_text(), chosen.settings)
+    def __init__(self, log: RunLog, options: Options) -> None:
+        self._steps, self._runner = log, log.runner
+        self.name = stack_file.own_repository(stack_file.path(options.stack).read_text(), options.settings)
         self.host, _, repository = self.name.partition("/")
-        self._region = chosen.settings["service"]["region"]
+        self._region = options.settings["service"]["region"]
         self._flags = ("--region", self._region, "--repository-name", repository)
-        self._dry_run = chosen.dry_run
+        self._dry_run = options.dry_run
 
     def find(self, version: str) -> str:
         """The digest of a version; empty: it was never pushed."""
         words = self._aws("describe-images", f"--image-ids=imageTag={version}", "--output=json")
         if self._dry_run:
-            self._programs.change(*words)
+            self._runner.change(*words)
             return ""
         try:
-            return json.loads(self._programs.read(*words))["imageDetails"][0]["imageDigest"]
-        except Failed as error:
+            return json.loads(self._runner.read(*words))["imageDetails"][0]["imageDigest"]
+        except FailedError as error:
             if "ImageNotFoundException" in str(error):
                 return ""
             raise
@@ -61,13 +62,13 @@ class Registry:
         named = f"imageDigest={digest}" if digest else f"imageTag={stack_file.version(image)}"
         words = self._aws("describe-images", f"--image-ids={named}", "--output=json")
         if self._dry_run:
-            self._programs.change(*words)
+            self._runner.change(*words)
             return
         try:
-            self._programs.read(*words)
-        except Failed as error:
+            self._runner.read(*words)
+        except FailedError as error:
             if any(name in str(error) for name in MISSING):
-                raise Refused(
+                raise RefusedError(
                     f"the registry does not have {image}, so no pod of it could start: push it"
                     " (scripts/build.sh), or name another version"
                 ) from None
@@ -77,12 +78,12 @@ class Registry:
         """Builds and pushes a version; its digest."""
         source, name = migrations.source(), f"{self.name}:{version}"
         if not (source / "Dockerfile").exists() and not self._dry_run:
-            raise Refused(
+            raise RefusedError(
                 f"{version} is not in {self.name}, and {source} has no Dockerfile to build it from: check the"
                 " service out there, or set APP to where it is"
             )
-        if not self._dry_run and not migrations.is_checked_out(self._programs, version):
-            raise Refused(
+        if not self._dry_run and not migrations.is_checked_out(self._runner, version):
+            raise RefusedError(
                 f"{version} is not in {self.name}, and {source} is not {version}, or has changes:"
                 f" git -C {source} checkout {version}"
             )
@@ -92,7 +93,7 @@ class Registry:
             self._steps.follow("trivy", "image", "--exit-code=1", severe, "--ignore-unfixed", name)
         else:
             self._steps.line("trivy is not installed; the registry scans what is pushed")
-        log_in(self._programs, self.host, self._region)
+        log_in(self._runner, self.host, self._region)
         self._steps.follow("docker", "push", name)
         return UNKNOWN if self._dry_run else self.find(version)
 
@@ -101,21 +102,23 @@ class Registry:
         end = time.monotonic() + SCAN_SECONDS
         while (counts := self._findings(digest)) is None:
             if time.monotonic() > end:
-                raise Failed(f"{self.name}@{digest} was not scanned within {SCAN_SECONDS:.0f} s")
+                raise FailedError(f"{self.name}@{digest} was not scanned within {SCAN_SECONDS:.0f} s")
             time.sleep(SCAN_EVERY)
         self._steps.line(
             ", ".join(f"{count} {name.lower()}" for name, count in counts.items()) or "no findings"
         )
         if severe := {name: counts[name] for name in SEVERE if counts.get(name)}:
             told = ", ".join(f"{count} {name}" for name, count in severe.items())
-            raise Failed(f"{self.name}@{digest} has {told} findings: aws ecr describe-image-scan-findings")
+            raise FailedError(
+                f"{self.name}@{digest} has {told} findings: aws ecr describe-image-scan-findings"
+            )
 
     def _findings(self, digest: str) -> dict[str, int] | None:
         """How many findings of each severity; None: the scan has not ended, or, after a push, not begun."""
         image = f"--image-id=imageDigest={digest}"
         try:
-            said = self._programs.change(*self._aws("describe-image-scan-findings", image, "--output=json"))
-        except Failed as error:
+            said = self._runner.change(*self._aws("describe-image-scan-findings", image, "--output=json"))
+        except FailedError as error:
             if "ScanNotFoundException" in str(error):
                 return None
             raise
@@ -127,7 +130,9 @@ class Registry:
             return None
         if state["status"] not in SCANNED:
             why = state.get("description", "")
-            raise Failed(f"the registry cannot scan {self.name}@{digest}: {state['status']} {why}".rstrip())
+            raise FailedError(
+                f"the registry cannot scan {self.name}@{digest}: {state['status']} {why}".rstrip()
+            )
         return found["imageScanFindings"].get("findingSeverityCounts", {})
 
     def sign(self, digest: str) -> None:
@@ -135,7 +140,7 @@ class Registry:
         if not shutil.which("cosign"):
             self._steps.line("cosign is not installed: not signed")
             return
-        log_in(self._programs, self.host, self._region)
+        log_in(self._runner, self.host, self._region)
         if not self._dry_run and self._signed(f"{self.name}@{digest}"):
             self._steps.line("signed already")
         else:
@@ -144,8 +149,8 @@ class Registry:
     def _signed(self, image: str) -> bool:
         anybody = ("--certificate-identity-regexp=.+", "--certificate-oidc-issuer-regexp=.+")
         try:
-            self._programs.read("cosign", "verify", *anybody, image)
-        except Failed as error:
+            self._runner.read("cosign", "verify", *anybody, image)
+        except FailedError as error:
             if UNSIGNED in str(error):
                 return False
             raise
@@ -155,37 +160,37 @@ class Registry:
         return ("aws", "ecr", operation, *self._flags, *words)
 
 
-def check_exists(steps: Steps, chosen: Options, image: str, *, required: bool = True) -> None:
+def check_exists(log: RunLog, options: Options, image: str, *, required: bool = True) -> None:
     """Refuse an image that nodes could not pull; a silent registry is no reason unless `required`."""
-    if chosen.target == "sandbox":
-        steps.line("no registry is asked: a sandbox's nodes pull nothing")
+    if options.target == "sandbox":
+        log.line("no registry is asked: a sandbox's nodes pull nothing")
         return
     try:
-        Registry(steps, chosen).check_exists(image)
-    except Failed as error:
+        Registry(log, options).check_exists(image)
+    except FailedError as error:
         if required:
             raise
-        steps.line(f"the registry cannot be asked: {error}")
+        log.line(f"the registry cannot be asked: {error}")
 
 
-def log_in(programs: Programs, host: str, region: str) -> None:
+def log_in(runner: CommandRunner, host: str, region: str) -> None:
     """Docker's password for the registry, over standard input."""
-    password = programs.change("aws", "ecr", "get-login-password", "--region", region)
+    password = runner.change("aws", "ecr", "get-login-password", "--region", region)
     if password.strip():
-        programs.keep_secret(password.strip())
-    programs.change("docker", "login", "--username=AWS", "--password-stdin", host, given=password)
+        runner.keep_secret(password.strip())
+    runner.change("docker", "login", "--username=AWS", "--password-stdin", host, given=password)
 
 
-def ensure(steps: Steps, chosen: Options, version: str) -> str:
+def ensure(log: RunLog, options: Options, version: str) -> str:
     """The image of a version, `repository:version@sha256:…`: the same for every stack, built once."""
-    registry = Registry(steps, chosen)
-    if chosen.target == "sandbox":
-        steps.skip("docker build, scan, push, sign: a sandbox's nodes pull nothing; the digest is made up")
+    registry = Registry(log, options)
+    if options.target == "sandbox":
+        log.skip("docker build, scan, push, sign: a sandbox's nodes pull nothing; the digest is made up")
         digest = hashlib.sha256(f"{registry.name}:{version}".encode()).hexdigest()
         return f"{registry.name}:{version}@sha256:{digest}"
     digest = registry.find(version)
     if digest:
-        steps.line(f"{version} is in the registry already: {digest}")
+        log.line(f"{version} is in the registry already: {digest}")
     else:
         digest = registry.build(version)
     registry.scan(digest)

@@ -11,6 +11,8 @@ from typing import Any, cast
 
 import yaml
 
+from operations.lib.errors import RefusedError
+
 ROOT = Path(__file__).parents[2]
 DONE, FAILED, REFUSED, STOPPED = 0, 1, 2, 130
 
@@ -25,14 +27,6 @@ exit codes:
   2    wrong usage, or refused before anything was changed
   130  stopped by Ctrl-C
 """
-
-
-class Stopped(KeyboardInterrupt):
-    """Somebody stopped a run; the message says what runs now, and what to do."""
-
-
-class Refused(Exception):
-    """Nothing was changed; the message says why, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +50,9 @@ class Options:
         if self.yes or self.dry_run or not self.settings["service"]["protect"]:
             return
         if not sys.stdin.isatty():
-            raise Refused(f"{what} needs a yes, and there is no terminal to ask: add --yes")
+            raise RefusedError(f"{what} needs a yes, and there is no terminal to ask: add --yes")
         if input(f"{what}. Type {self.stack} to go on: ").strip() != self.stack:
-            raise Refused("not confirmed")
+            raise RefusedError("not confirmed")
 
 
 Main = Callable[[Sequence[str] | None], int]
@@ -71,7 +65,7 @@ def refusable(main: Main) -> Callable[..., int]:
     def ended(words: Sequence[str] | None = None) -> int:
         try:
             return main(words)
-        except Refused as error:
+        except RefusedError as error:
             print(f"error: {error}", file=sys.stderr)
             return REFUSED
 
@@ -102,13 +96,13 @@ def parser(name: str, description: str) -> argparse.ArgumentParser:
     return made
 
 
-def options(given: argparse.Namespace) -> Options:
+def read_options(given: argparse.Namespace) -> Options:
     """The shared options, checked."""
     if given.stack not in stacks():
-        raise Refused(f"no stack is called {given.stack!r}; stacks: {', '.join(stacks())}")
+        raise RefusedError(f"no stack is called {given.stack!r}; stacks: {', '.join(stacks())}")
     target = os.environ.get("TARGET", "real")
     if target not in ("real", "sandbox"):
-        raise Refused(f"TARGET is {target!r}; it is real or sandbox")
+        raise RefusedError(f"TARGET is {target!r}; it is real or sandbox")
     file = cast(dict[str, Any], yaml.safe_load((ROOT / f"Pulumi.{given.stack}.yaml").read_text()))
     settings = {key.removeprefix("pipe:"): value for key, value in file["config"].items()}
     return Options(given.stack, target, given.dry_run, given.yes, settings)

@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from operations.lib import cluster_identity, sandbox_targets
-from operations.lib.command_runner import Failed, Programs
-from operations.lib.options import Options, Refused
+from operations.lib import sandbox_targets
+from operations.lib.command_line import Options
+from operations.lib.command_runner import CommandRunner
+from operations.lib.errors import FailedError, RefusedError
+from operations.lib.kubernetes import cluster_identity
 
 Manifest = dict[str, Any]
 API = "deployment/pipe-api"
@@ -24,8 +26,8 @@ SANDBOX_LOG = "no log: pods of the sandbox run nothing"
 class Cluster:
     """Objects of one namespace."""
 
-    def __init__(self, programs: Programs, options: Options, kubectl: str = "kubectl") -> None:
-        self.programs = programs
+    def __init__(self, runner: CommandRunner, options: Options, kubectl: str = "kubectl") -> None:
+        self.runner = runner
         self.namespace = options.namespace
         self.silent = options.target == "sandbox"
         """Whether pods have no logs."""
@@ -48,18 +50,18 @@ class Cluster:
 
     def read(self, *words: str) -> str:
         """What a kubectl command prints that changes nothing."""
-        return self.programs.read(*self._words, *words)
+        return self.runner.read(*self._words, *words)
 
     def undo(self, name: str, revision: int) -> None:
         """Back to the pods of an earlier revision."""
-        self.programs.change(*self._words, "rollout", "undo", name, f"--to-revision={revision}")
+        self.runner.change(*self._words, "rollout", "undo", name, f"--to-revision={revision}")
 
     def create(self, manifest: Manifest) -> None:
         name = f"{manifest['kind'].lower()}/{manifest['metadata']['name']}"
-        if self.programs.dry_run:
-            self.programs.change(*self._words, "create", "--filename=-", f"# {name}")
+        if self.runner.dry_run:
+            self.runner.change(*self._words, "create", "--filename=-", f"# {name}")
             return
-        self.programs.change(*self._words, "create", "--filename=-", given=json.dumps(manifest))
+        self.runner.change(*self._words, "create", "--filename=-", given=json.dumps(manifest))
 
     def apply(self, manifest: Manifest) -> None:
         """Create or change an object, so that it says this."""
@@ -71,24 +73,24 @@ class Cluster:
             "--field-manager=pipe-scripts",
             "--filename=-",
         )
-        if self.programs.dry_run:
-            self.programs.change(*self._words, *words, f"# {name}")
+        if self.runner.dry_run:
+            self.runner.change(*self._words, *words, f"# {name}")
             return
-        self.programs.change(*self._words, *words, given=json.dumps(manifest))
+        self.runner.change(*self._words, *words, given=json.dumps(manifest))
 
     def annotate(self, name: str, key: str, value: str | None) -> None:
         """Sets an annotation, or takes it away."""
         word = f"{key}-" if value is None else f"{key}={value}"
-        self.programs.change(*self._words, "annotate", "--overwrite", name, word)
+        self.runner.change(*self._words, "annotate", "--overwrite", name, word)
 
     def scale(self, name: str, replicas: int) -> None:
-        self.programs.change(*self._words, "scale", name, f"--replicas={replicas}")
+        self.runner.change(*self._words, "scale", name, f"--replicas={replicas}")
 
     def rollout(self, name: str, show: Callable[[str], None], seconds: int = 600) -> None:
         """Waits until every pod of a Deployment is the newest and available."""
-        if self.programs.dry_run:
+        if self.runner.dry_run:
             return
-        for line in self.programs.lines(*self._words, "rollout", "status", name, f"--timeout={seconds}s"):
+        for line in self.runner.lines(*self._words, "rollout", "status", name, f"--timeout={seconds}s"):
             show(line)
 
     def follow(self, pod: str, container: str, show: Callable[[str], None]) -> None:
@@ -96,25 +98,25 @@ class Cluster:
         if self.silent:
             show(SANDBOX_LOG)
             return
-        for line in self.programs.lines(*self._words, "logs", "--follow", pod, f"--container={container}"):
+        for line in self.runner.lines(*self._words, "logs", "--follow", pod, f"--container={container}"):
             show(f"{container}: {line}")
 
 
-class NamespaceMissing(Refused):
+class NamespaceMissing(RefusedError):
     """The cluster answers, and the stack's namespace is not in it."""
 
 
 @contextmanager
-def connected(programs: Programs, options: Options) -> Generator[Cluster]:
+def connected(runner: CommandRunner, options: Options) -> Generator[Cluster]:
     """The stack's cluster; refused if the kubeconfig leads to another one, or to another environment's."""
-    with _kubeconfig(programs, options) as (path, kubectl):
-        programs.variables["KUBECONFIG"] = path
-        cluster = Cluster(programs, options, kubectl)
+    with _kubeconfig(runner, options) as (path, kubectl):
+        runner.variables["KUBECONFIG"] = path
+        cluster = Cluster(runner, options, kubectl)
         try:
             namespace = cluster.find(f"namespace/{options.namespace}")
-        except Failed as error:
+        except FailedError as error:
             remedy = f"\n{sandbox_targets.advice(options)}" if options.target == "sandbox" else ""
-            raise Refused(f"the cluster of {options.stack} does not answer: {error}{remedy}") from None
+            raise RefusedError(f"the cluster of {options.stack} does not answer: {error}{remedy}") from None
         if namespace is None:
             raise NamespaceMissing(
                 f"the cluster of {options.stack} has no namespace {options.namespace}. "
@@ -123,7 +125,7 @@ def connected(programs: Programs, options: Options) -> Generator[Cluster]:
         labels = namespace["metadata"].get("labels", {})
         found, wanted = labels.get("tags.datadoghq.com/env"), options.settings["service"]["environment"]
         if found != wanted:
-            raise Refused(
+            raise RefusedError(
                 f"{path} leads to the environment {found!r}, not to {wanted!r}; unset KUBECONFIG to use the"
                 f" stack's own"
             )
@@ -131,15 +133,15 @@ def connected(programs: Programs, options: Options) -> Generator[Cluster]:
 
 
 @contextmanager
-def _kubeconfig(programs: Programs, options: Options) -> Generator[tuple[str, str]]:
+def _kubeconfig(runner: CommandRunner, options: Options) -> Generator[tuple[str, str]]:
     if options.target == "sandbox":
         yield _sandbox(options)
         return
     try:
         words = ("pulumi", "stack", "output", "kubeconfig", "--show-secrets", "--stack", options.stack)
-        text = programs.read(*words)
-    except Failed as error:
-        raise Refused(
+        text = runner.read(*words)
+    except FailedError as error:
+        raise RefusedError(
             f"{error}\nLog in to the state, which says what the cluster is (README, Real stacks)"
         ) from None
     if given := os.environ.get("KUBECONFIG"):
@@ -159,7 +161,7 @@ def _same(paths: str, text: str, options: Options) -> None:
     """Refuse a KUBECONFIG that leads to another cluster than the stack's output `kubeconfig`."""
     actual, expected = cluster_identity.of_files(paths), cluster_identity.of_text(text)
     if actual is None or expected is None or not actual.is_same(expected):
-        raise Refused(
+        raise RefusedError(
             f"KUBECONFIG={paths} leads to {actual.server if actual else 'no cluster'}, and the cluster of "
             f"{options.stack} is {expected.server if expected else 'unknown'}: their certificate authorities "
             "differ. Unset KUBECONFIG to use the stack's own"
@@ -172,7 +174,7 @@ def _sandbox(options: Options) -> tuple[str, str]:
     running = sandbox_targets.running(options)
     if running.kubeconfig is None:
         again = f"make clean STACK={options.stack}, make control-plane, make sandbox STACK={options.stack}"
-        raise Refused(f"the sandbox of {options.stack} has no cluster: {again}")
+        raise RefusedError(f"the sandbox of {options.stack} has no cluster: {again}")
     return str(running.kubeconfig), str((control_plane.find() or {}).get("kubectl", "kubectl"))
 
 
@@ -186,5 +188,5 @@ def wait(what: str, there: Callable[[], bool], seconds: float, every: float = 1.
     end = time.monotonic() + seconds
     while not there():
         if time.monotonic() > end:
-            raise Failed(f"{what}: not within {seconds:.0f} s")
+            raise FailedError(f"{what}: not within {seconds:.0f} s")
         time.sleep(every)

@@ -5,9 +5,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from operations.lib.cluster import SANDBOX_LOG, Cluster
-from operations.lib.command_runner import Failed
-from operations.lib.run_log import Steps
+from operations.lib.errors import FailedError
+from operations.lib.kubernetes.cluster import SANDBOX_LOG, Cluster
+from operations.lib.run_log import RunLog
 
 Manifest = dict[str, Any]
 
@@ -72,13 +72,13 @@ def image(job: Manifest, container: str) -> str:
     return found["image"]
 
 
-def run(cluster: Cluster, job: Manifest, steps: Steps) -> None:
+def run(cluster: Cluster, job: Manifest, log: RunLog) -> None:
     """Starts a Job and shows its log until it ends; its failure is one."""
     name = job["metadata"]["name"]
     cluster.create(job)
-    if steps.options.dry_run:
+    if log.options.dry_run:
         return
-    steps.line(f"job/{name}")
+    log.line(f"job/{name}")
     shown: set[tuple[str, str]] = set()
     spoken = time.monotonic()
     while True:
@@ -87,15 +87,15 @@ def run(cluster: Cluster, job: Manifest, steps: Steps) -> None:
             for container in _started(pod):
                 if (key := (pod["metadata"]["name"], container)) not in shown:
                     shown.add(key)
-                    cluster.follow(*key, steps.line)
+                    cluster.follow(*key, log.line)
                     spoken = time.monotonic()
             if time.monotonic() - spoken > SILENCE:
-                steps.line(f"waiting: {_waits_for(pod)}")
+                log.line(f"waiting: {_waits_for(pod)}")
                 spoken = time.monotonic()
         if ended == "Complete":
             return
         if ended:
-            raise Failed(
+            raise FailedError(
                 f"job/{name}: {ended}; its log is above, and for {KEPT_SECONDS // 86400} days in the cluster"
             )
         time.sleep(EVERY)

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 import yaml
 
-from operations.lib import service_path, stack_file
-from operations.lib.cluster import KEPT_REPLICAS
-from operations.lib.diagnosis import ORDER, Facts, Finding
-from operations.lib.diagnosis import findings as sort
-from operations.lib.service_path import OBJECTS, Observation, Record
+from operations.lib import stack_file
+from operations.lib.diagnosis import service_path
+from operations.lib.diagnosis.findings import ORDER, Facts, Finding
+from operations.lib.diagnosis.findings import findings as sort
+from operations.lib.diagnosis.service_path import OBJECTS, Observation, Record
+from operations.lib.kubernetes.cluster import KEPT_REPLICAS
 
 FILE = yaml.safe_load(stack_file.path("dev").read_text())["config"]
 SETTINGS: dict[str, Any] = {key.removeprefix("pipe:"): value for key, value in FILE.items()}

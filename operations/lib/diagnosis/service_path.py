@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from operations.lib.cluster import Manifest, stopped_with
-from operations.lib.diagnosis import Finding
+from operations.lib.diagnosis.findings import Finding
+from operations.lib.kubernetes.cluster import Manifest, stopped_with
 
 WORKLOADS = {"pipe-proxy": "proxy", "pipe-api": "api"}
 """Deployments in the order of a request, each with its topic in the stack file."""

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from operations.lib.cluster import Cluster
-from operations.lib.command_runner import Failed
+from operations.lib.errors import FailedError
+from operations.lib.kubernetes.cluster import Cluster
 
 NAME = "pipe-releases"
 KEY = "releases.json"
@@ -48,7 +48,7 @@ class Releases:
         try:
             return [_release(entry) for entry in json.loads(json.loads(text)["data"][KEY])]
         except (ValueError, KeyError, TypeError) as error:
-            raise Failed(
+            raise FailedError(
                 f"configmap/{NAME} is not a record of releases ({type(error).__name__}); to begin a new one:"
                 f" kubectl --namespace {self._cluster.namespace} delete configmap {NAME}"
             ) from None
@@ -74,7 +74,7 @@ class Releases:
         judged = [
             replace(release, verdict=verdict) if release.image == image else release for release in releases
         ]
-        if judged != releases or self._cluster.programs.dry_run:
+        if judged != releases or self._cluster.runner.dry_run:
             self._write(judged)
 
     def _write(self, releases: Sequence[Release]) -> None:

@@ -14,13 +14,13 @@ from tests.support.operations.deploying import (
     commands,
     deploy,
 )
-from tests.support.operations.world import DIGEST, OLD, World, registry
-from tests.support.operations.world import cluster as cluster
-from tests.support.operations.world import world as world
+from tests.support.operations.environment import DIGEST, OLD, DeployEnvironment, registry
+from tests.support.operations.environment import cluster as cluster
+from tests.support.operations.environment import world as world
 
 
 def test_a_version_that_the_registry_has_is_not_built_again_and_what_passed_not_checked_again(
-    world: World,
+    world: DeployEnvironment,
 ) -> None:
     registry(world, pushed=True)
     assert deploy(world, "--version", "1.1.0", "--skip-frontend").returncode == 0
@@ -30,13 +30,15 @@ def test_a_version_that_the_registry_has_is_not_built_again_and_what_passed_not_
     assert world.git("log", "--format=%s").splitlines() == ["Deploy 1.1.0 to dev", "Start"]
 
 
-def test_an_image_whose_push_was_cut_off_before_it_was_signed_is_signed_by_the_next_run(world: World) -> None:
+def test_an_image_whose_push_was_cut_off_before_it_was_signed_is_signed_by_the_next_run(
+    world: DeployEnvironment,
+) -> None:
     registry(world, pushed=True, signed=False)
     assert world.run("build.sh", "dev", "--version", "1.1.0").returncode == 0
     assert world.asked() == commands(world, BUILD[:1], SIGN)
 
 
-def test_a_signature_that_nobody_can_check_stops_it(world: World) -> None:
+def test_a_signature_that_nobody_can_check_stops_it(world: DeployEnvironment) -> None:
     registry(world, pushed=True)
     world.answer("cosign", "#!/bin/sh\necho 'no such log' >&2\nexit 1\n")
     done = world.run("build.sh", "dev", "--version", "1.1.0")
@@ -44,7 +46,7 @@ def test_a_signature_that_nobody_can_check_stops_it(world: World) -> None:
     assert world.asked() == commands(world, BUILD[:1], SIGNED)
 
 
-def test_what_the_scanner_on_the_machine_finds_is_not_pushed(world: World) -> None:
+def test_what_the_scanner_on_the_machine_finds_is_not_pushed(world: DeployEnvironment) -> None:
     world.answer("trivy", "#!/bin/sh\necho 'Total: 1 (CRITICAL: 1)'\nexit 1\n")
     done = world.run("build.sh", "dev", "--version", "1.1.0")
     assert done.returncode == 1 and "CRITICAL: 1" in done.stdout
@@ -53,7 +55,7 @@ def test_what_the_scanner_on_the_machine_finds_is_not_pushed(world: World) -> No
 
 @pytest.mark.parametrize("other", ["commit", "change"])
 def test_a_checkout_of_the_service_that_is_not_the_version_is_not_built_as_it(
-    world: World, other: str
+    world: DeployEnvironment, other: str
 ) -> None:
     (world.root / "app" / "Dockerfile").write_text("FROM scratch\n")
     if other == "commit":
@@ -67,7 +69,9 @@ def test_a_checkout_of_the_service_that_is_not_the_version_is_not_built_as_it(
     assert world.cluster.releases()[-1]["migrations"] is None, "another commit's"
 
 
-def test_severe_findings_of_the_registrys_scan_stop_it_before_anything_is_deployed(world: World) -> None:
+def test_severe_findings_of_the_registrys_scan_stop_it_before_anything_is_deployed(
+    world: DeployEnvironment,
+) -> None:
     registry(world, pushed=True, findings='{"CRITICAL": 1, "LOW": 3}')
     done = deploy(world, "--version", "1.1.0")
     assert done.returncode == 1
@@ -82,7 +86,7 @@ STATES = {
 }
 
 
-def scans(world: World, *answers: str) -> None:
+def scans(world: DeployEnvironment, *answers: str) -> None:
     """What the registry says of its scan, one answer after the other, and then that it is complete."""
     folder = world.bin / "scans"
     folder.mkdir()
@@ -99,7 +103,9 @@ def scans(world: World, *answers: str) -> None:
     world.answer("aws", fake.replace(case, first, 1))
 
 
-def test_a_scan_that_has_not_begun_when_the_image_was_just_pushed_is_waited_for(world: World) -> None:
+def test_a_scan_that_has_not_begun_when_the_image_was_just_pushed_is_waited_for(
+    world: DeployEnvironment,
+) -> None:
     registry(world, pushed=True)
     scans(world, "ScanNotFoundException: no scan", STATES["PENDING"])
     done = world.run("build.sh", "dev", "--version", "1.1.0")
@@ -108,7 +114,7 @@ def test_a_scan_that_has_not_begun_when_the_image_was_just_pushed_is_waited_for(
     assert "2 low" in done.stdout
 
 
-def test_an_image_that_the_registry_cannot_scan_is_named_as_that_at_once(world: World) -> None:
+def test_an_image_that_the_registry_cannot_scan_is_named_as_that_at_once(world: DeployEnvironment) -> None:
     registry(world, pushed=True)
     scans(world, STATES["UNSUPPORTED"])
     done = world.run("build.sh", "dev", "--version", "1.1.0")
@@ -118,7 +124,7 @@ def test_an_image_that_the_registry_cannot_scan_is_named_as_that_at_once(world: 
     assert world.asked() == commands(world, BUILD[:1], SCAN)
 
 
-def test_without_the_services_repository_nothing_is_built(world: World) -> None:
+def test_without_the_services_repository_nothing_is_built(world: DeployEnvironment) -> None:
     done = world.run("build.sh", "dev", APP_REPOSITORY="")
     assert done.returncode == 2
     assert done.stderr == (
@@ -128,7 +134,7 @@ def test_without_the_services_repository_nothing_is_built(world: World) -> None:
     assert world.asked() == []
 
 
-def test_build_names_the_services_commit_for_the_next_jobs(world: World) -> None:
+def test_build_names_the_services_commit_for_the_next_jobs(world: DeployEnvironment) -> None:
     version = world.git("-C", "app", "rev-parse", "--short=12", "HEAD")
     registry(world, pushed=True)
     output = world.bin / "output"

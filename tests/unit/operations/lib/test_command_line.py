@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from operations.lib import options
-from operations.lib.options import Refused
+from operations.lib import command_line
+from operations.lib.errors import RefusedError
 
 
 def given(stack: str = "prod", **changes: Any) -> argparse.Namespace:
@@ -19,18 +19,18 @@ def target(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_unknown_stack_is_refused_with_those_there_are() -> None:
-    with pytest.raises(Refused, match="no stack is called 'live'; stacks: dev, prod, stg"):
-        options.options(given("live"))
+    with pytest.raises(RefusedError, match="no stack is called 'live'; stacks: dev, prod, stg"):
+        command_line.read_options(given("live"))
 
 
 def test_an_unknown_target_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TARGET", "cloud")
-    with pytest.raises(Refused, match="TARGET is 'cloud'; it is real or sandbox"):
-        options.options(given())
+    with pytest.raises(RefusedError, match="TARGET is 'cloud'; it is real or sandbox"):
+        command_line.read_options(given())
 
 
 def test_the_namespace_is_the_stack_files() -> None:
-    assert options.options(given()).namespace == "pipe"
+    assert command_line.read_options(given()).namespace == "pipe"
 
 
 @pytest.mark.parametrize(("typed", "confirmed"), [("prod", True), ("y", False), ("", False)])
@@ -45,22 +45,22 @@ def test_a_protected_stack_asks_for_its_name(
         return typed
 
     monkeypatch.setattr("builtins.input", answer)
-    chosen = options.options(given())
+    chosen = command_line.read_options(given())
     if confirmed:
         chosen.confirm("Dropping it")
     else:
-        with pytest.raises(Refused, match="not confirmed"):
+        with pytest.raises(RefusedError, match="not confirmed"):
             chosen.confirm("Dropping it")
     assert asked == ["Dropping it. Type prod to go on: "]
 
 
 def test_a_stack_without_protection_and_a_dry_run_do_not_ask(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False)
-    options.options(given("dev")).confirm("x")
-    options.options(given(dry_run=True)).confirm("x")
-    options.options(given(yes=True)).confirm("x")
-    with pytest.raises(Refused, match="add --yes"):
-        options.options(given()).confirm("x")
+    command_line.read_options(given("dev")).confirm("x")
+    command_line.read_options(given(dry_run=True)).confirm("x")
+    command_line.read_options(given(yes=True)).confirm("x")
+    with pytest.raises(RefusedError, match="add --yes"):
+        command_line.read_options(given()).confirm("x")
 
 
 @pytest.mark.parametrize("name", ["build", "deploy", "migrate", "rollback", "restore", "relocate"])

@@ -16,8 +16,8 @@ from datadog_api_client.v1.model.synthetics_ci_test import SyntheticsCITest
 from datadog_api_client.v1.model.synthetics_ci_test_body import SyntheticsCITestBody
 
 from operations.lib import sandbox_targets
-from operations.lib.command_runner import Failed
-from operations.lib.options import Options, Refused
+from operations.lib.command_line import Options
+from operations.lib.errors import FailedError, RefusedError
 
 KEYS = ("DATADOG_API_KEY", "DATADOG_APP_KEY")
 EVERY = 5.0
@@ -35,9 +35,9 @@ SERIES = re.compile(r"\b(?P<of>(?:avg|sum|min|max|count|p\d+):[a-zA-Z][\w.]*)\{(
 class Datadog:
     """One stack's part of an organization."""
 
-    def __init__(self, chosen: Options) -> None:
-        self._tags = {f"env:{chosen.settings['service']['environment']}", "service:pipe-api"}
-        api = client(chosen)
+    def __init__(self, options: Options) -> None:
+        self._tags = {f"env:{options.settings['service']['environment']}", "service:pipe-api"}
+        api = client(options)
         self._monitors, self._synthetics = MonitorsApi(api), SyntheticsApi(api)
         self._metrics = MetricsApi(api)
 
@@ -84,7 +84,7 @@ class Datadog:
         tests: list[Any] = _asked(self._synthetics.list_tests).tests
         names = {each.public_id: each.name for each in tests if self._tags <= set(each.tags)}
         if not names:
-            raise Failed(f"Datadog has no synthetic check with {', '.join(sorted(self._tags))}")
+            raise FailedError(f"Datadog has no synthetic check with {', '.join(sorted(self._tags))}")
         body = SyntheticsCITestBody(tests=[SyntheticsCITest(public_id=ident) for ident in names])
         batch = _asked(lambda: self._synthetics.trigger_ci_tests(body=body)).batch_id
         end = time.monotonic() + seconds
@@ -93,7 +93,7 @@ class Datadog:
             if found["status"] in ENDS:
                 return {names.get(each["test_public_id"], "?"): each["status"] for each in found["results"]}
             if time.monotonic() > end:
-                raise Failed(f"the synthetic checks are not done after {seconds:.0f} s")
+                raise FailedError(f"the synthetic checks are not done after {seconds:.0f} s")
             time.sleep(EVERY)
 
 
@@ -128,29 +128,29 @@ def _state(monitor: Any) -> str:
     return str(monitor.get("overall_state", "No Data"))
 
 
-def client(chosen: Options) -> ApiClient:
+def client(options: Options) -> ApiClient:
     """Of the stack's Datadog."""
-    host, keys = _access(chosen)
+    host, keys = _access(options)
     # Three tries: what decides over a rollback must not depend on one lost connection.
     configuration = Configuration(host=host, enable_retry=True, max_retries=2, request_timeout=20)
     configuration.api_key = {"apiKeyAuth": keys[0], "appKeyAuth": keys[1]}
     return ApiClient(configuration)
 
 
-def _access(chosen: Options) -> tuple[str, tuple[str, str]]:
+def _access(options: Options) -> tuple[str, tuple[str, str]]:
     """Where Datadog is, and with which keys; from the environment, never from an argument."""
-    if chosen.target == "sandbox":
+    if options.target == "sandbox":
         from sandbox.toolchain import plugins
 
-        running = sandbox_targets.running(chosen)
+        running = sandbox_targets.running(options)
         variables = plugins.clients(running)
         return running.datadog, (variables["DD_API_KEY"], variables["DD_APP_KEY"])
     missing = [name for name in KEYS if not os.environ.get(name)]
     if missing:
-        raise Refused(
+        raise RefusedError(
             f"{', '.join(missing)}: the checks after a deployment ask Datadog; set them in the environment"
         )
-    host = os.environ.get("DATADOG_HOST") or f"https://api.{chosen.settings['monitoring']['site']}"
+    host = os.environ.get("DATADOG_HOST") or f"https://api.{options.settings['monitoring']['site']}"
     return host, (os.environ[KEYS[0]], os.environ[KEYS[1]])
 
 
@@ -158,6 +158,6 @@ def _asked(call: Callable[[], Any]) -> Any:
     try:
         return call()
     except ApiException as error:
-        raise Failed(f"Datadog answers {cast(Any, error).status}: {cast(Any, error).reason}") from None
+        raise FailedError(f"Datadog answers {cast(Any, error).status}: {cast(Any, error).reason}") from None
     except urllib3.exceptions.HTTPError as error:
-        raise Failed(f"Datadog does not answer: {error}") from None
+        raise FailedError(f"Datadog does not answer: {error}") from None

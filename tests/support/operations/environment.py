@@ -85,7 +85,7 @@ def metric(query: str) -> str:
     return query.partition(":")[2].partition("{")[0]
 
 
-class Outside:
+class ExternalServices:
     """The site, and Datadog."""
 
     def __init__(self, folder: Path) -> None:
@@ -175,11 +175,11 @@ class Outside:
 
 
 @dataclass
-class World:
+class DeployEnvironment:
     """All of it."""
 
     cluster: Cluster
-    outside: Outside
+    outside: ExternalServices
     root: Path
     bin: Path
     environment: dict[str, str] = field(default_factory=dict[str, str])
@@ -258,7 +258,7 @@ def checkout(root: Path, *parts: str) -> None:
         file.write(".venv\n")
 
 
-def who(name: str = "Somebody") -> dict[str, str]:
+def git_identity(name: str = "Somebody") -> dict[str, str]:
     """Whose commits they are."""
     mail = "somebody@example.com"
     people = {f"GIT_{each}_NAME": name for each in ("AUTHOR", "COMMITTER")}
@@ -274,8 +274,8 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def world(cluster: Cluster, tmp_path: Path) -> Iterator[World]:
-    outside = Outside(tmp_path)
+def world(cluster: Cluster, tmp_path: Path) -> Iterator[DeployEnvironment]:
+    outside = ExternalServices(tmp_path)
     root, bin = tmp_path / "checkout", tmp_path / "bin"
     (bin / "answers").mkdir(parents=True)
     root.mkdir()
@@ -298,7 +298,7 @@ def world(cluster: Cluster, tmp_path: Path) -> Iterator[World]:
     (bin / "kubectl").write_text(KUBECTL.format(logs=bin / "logs", kubectl=programs["kubectl"]))
     for file in bin.glob("*"):
         file.chmod(0o755)
-    made = World(cluster, outside, root, bin)
+    made = DeployEnvironment(cluster, outside, root, bin)
     made.environment = {
         "PATH": f"{bin}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(tmp_path),
@@ -307,7 +307,7 @@ def world(cluster: Cluster, tmp_path: Path) -> Iterator[World]:
         "DATADOG_HOST": outside.datadog,
         "NO_COLOR": "1",
         **KEYS,
-        **who(),
+        **git_identity(),
     }
     (bin / "served").write_text("dpl_old\n")
     (bin / "outputs").write_text(json.dumps(OUTPUTS))
@@ -333,7 +333,9 @@ def world(cluster: Cluster, tmp_path: Path) -> Iterator[World]:
     outside.stop()
 
 
-def registry(world: World, *, pushed: bool, signed: bool = True, findings: str = '{"LOW": 2}') -> None:
+def registry(
+    world: DeployEnvironment, *, pushed: bool, signed: bool = True, findings: str = '{"LOW": 2}'
+) -> None:
     """An ECR in which the version is from the beginning, signed or not, or from docker push on."""
     there, mark = world.bin / "pushed", world.bin / "signed"
     if pushed:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from operations.lib import stack_file
-from operations.lib.cluster import API, Cluster, Manifest
-from operations.lib.options import Refused
-from operations.lib.releases import BAD, GOOD, UNJUDGED, Release
+from operations.lib.errors import RefusedError
+from operations.lib.kubernetes.cluster import API, Cluster, Manifest
+from operations.lib.kubernetes.releases import BAD, GOOD, UNJUDGED, Release
 
 UNKNOWN_TIME = datetime.min.replace(tzinfo=UTC)
 NUMBER = "deployment.kubernetes.io/revision"
@@ -72,16 +72,16 @@ class Choice:
         """Return the revision with a number."""
         candidates = [revision for revision in self._kept if revision.number == number]
         if not candidates:
-            raise Refused(f"--to-revision {number}: the cluster keeps {self._shown()}")
+            raise RefusedError(f"--to-revision {number}: the cluster keeps {self._shown()}")
         if candidates[0] is self.now:
-            raise Refused(f"revision {number} ({self.now.version}) is what runs now")
+            raise RefusedError(f"revision {number} ({self.now.version}) is what runs now")
         return candidates[0]
 
     def by_version(self, version: str) -> Revision:
         """Return the newest revision of a version; it may be the one that runs now."""
         candidates = [revision for revision in self._kept if stack_file.is_version(revision.image, version)]
         if not candidates:
-            raise Refused(
+            raise RefusedError(
                 f"--to-version {version}: the cluster keeps {self._shown()}. An older one is deployed anew:"
                 f" scripts/deploy.sh {self._stack} --version {version}"
             )
@@ -93,7 +93,7 @@ class Choice:
         Never a version from which somebody went back, or else a second rollback would bring the bad one.
         """
         if not self.others:
-            raise Refused(
+            raise RefusedError(
                 f"there is only revision {self.now.number} ({self.now.version}): nothing to go back to"
             )
         older = [
@@ -106,7 +106,7 @@ class Choice:
                 return max(
                     candidates, key=lambda revision: (self._deployed_at(revision.image), revision.number)
                 )
-        raise Refused(
+        raise RefusedError(
             f"no version older than {self.now.version} is kept that was good: the cluster keeps"
             f" {self._shown()}. To go to one nevertheless: scripts/rollback.sh {self._stack} --to-revision N"
         )
