@@ -152,12 +152,12 @@ def test_a_version_is_deployed_then_one_that_fails_is_rolled_back_and_a_migratio
 
         history = ("rollout", "history", "deployment/pipe-api", "--namespace=pipe")
         kubectl = (control_plane.find() or {})["kubectl"]
-        shown = sandbox.engine.process(kubectl, f"--kubeconfig={sandbox.clouds.kubeconfig}", *history)
+        shown = sandbox.run(kubectl, f"--kubeconfig={sandbox.targets.kubeconfig}", *history)
         assert shown.stdout.rstrip().endswith("version 1.4.0"), shown.stdout + shown.stderr
 
         newer_schema(sandbox.cluster)
         (folder / "20240402-second.js").write_text("exports.down = 1\n")
-        (sandbox.bin / "datadog").write_text(sandbox.clouds.datadog)
+        (sandbox.bin / "datadog").write_text(sandbox.targets.datadog)
         (sandbox.root / ".runs" / "checks.json").unlink()
         done = sandbox.deploy("1.4.1")
         assert done.returncode == 1
@@ -169,7 +169,7 @@ def test_a_version_is_deployed_then_one_that_fails_is_rolled_back_and_a_migratio
 
         (sandbox.bin / "datadog").unlink()
         off = ("curl", "--silent", "--fail", "--request", "PUT", "--data", "{}")
-        assert sandbox.engine.process(*off, f"{sandbox.clouds.datadog}/_sandbox/failures").returncode == 0
+        assert sandbox.run(*off, f"{sandbox.targets.datadog}/_sandbox/failures").returncode == 0
         assert "Changes: 0" in sandbox.sandbox("preview").stdout, "program, cluster and state disagree"
         generation = sandbox.cluster.api.call("GET", DEPLOYMENT)["metadata"]["generation"]
         done = sandbox.deploy("1.5.0-crashing", "--skip-checks")
@@ -188,7 +188,7 @@ def test_new_passwords_come_into_the_settings_and_the_pods_while_the_api_goes_on
 ) -> None:
     wanted, secrets, logins = sandbox.cluster.ready(), sandbox.secrets(), sandbox.logins()
     with sandbox.cluster.watched() as seen:
-        done = sandbox.engine.process("scripts/rotate.sh", "dev", "--yes")
+        done = sandbox.run("scripts/rotate.sh", "dev", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "✓ retire the old logins" in done.stdout
     changed = {key for key, text in sandbox.secrets().items() if secrets[key] != text}
