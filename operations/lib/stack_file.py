@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import yaml
 
+from components.common.image_reference import parse_image_reference
 from operations.lib.command_line import ROOT
 from operations.lib.errors import FailedError, RefusedError
 
@@ -56,9 +57,8 @@ def _scalar(text: str, last: str) -> yaml.ScalarNode:
 
 
 def repository(image: str) -> str:
-    """What comes before tag and digest."""
-    name = image.partition("@")[0]
-    return name.rpartition(":")[0] if ":" in name.rpartition("/")[2] else name
+    """Return an image's registry and name, without tag and digest."""
+    return parse_image_reference(image).repository
 
 
 def own_repository(text: str, settings: Mapping[str, Any]) -> str:
@@ -77,15 +77,14 @@ def own_repository(text: str, settings: Mapping[str, Any]) -> str:
 
 
 def version(image: str) -> str:
-    """How people call it: its tag, or 12 digits of its digest where it has none."""
-    name, _, digest = image.partition("@sha256:")
-    return name.rpartition(":")[2] if ":" in name.rpartition("/")[2] else digest[:12]
+    """Return an image's tag, or 12 digits of its digest if it has no tag."""
+    return parse_image_reference(image).version
 
 
-def is_version(image: str, asked: str) -> bool:
-    """Whether somebody who says `1.4.0`, or some digits of a digest, means this image."""
-    digest = image.partition("@sha256:")[2]
-    return version(image) == asked or (len(asked) >= 7 and digest.startswith(asked.removeprefix("sha256:")))
+def is_version(image: str, text: str) -> bool:
+    """Return whether a text such as `1.4.0`, or at least 7 digits of the digest, names an image."""
+    digest = parse_image_reference(image).digest
+    return version(image) == text or (len(text) >= 7 and digest.startswith(text.removeprefix("sha256:")))
 
 
 def checked_version(text: str) -> str:

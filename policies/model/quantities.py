@@ -4,6 +4,7 @@ import re
 from decimal import Decimal
 from functools import lru_cache
 
+# components/common/quantity.py has another parser: a guard must not share the code that it guards.
 # apimachinery/pkg/api/resource/quantity.go: <number><suffix>, suffix binary, decimal or a decimal exponent.
 _QUANTITY = re.compile(
     r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))(?:(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)|[eE]([+-]?\d{1,3}))?", re.ASCII

@@ -6,6 +6,7 @@ import yaml
 from yaml.constructor import ConstructorError
 
 
+# components/common/strict_yaml.py has another loader: a guard must not share the code that it guards.
 class _Loader(yaml.SafeLoader):
     """The safe loader, with both."""
 

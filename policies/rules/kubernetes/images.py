@@ -16,6 +16,7 @@ from policies.model.kubernetes_checks import check_each_container
 from policies.model.pods import POD_SHAPED, Container, Pod
 
 
+# components/common/image_reference.py has another parser: a guard must not share the code that it guards.
 def tag_of(image: str) -> str:
     """The tag of an image name; `latest` when there is neither tag nor digest."""
     name, _, digest = image.partition("@")
