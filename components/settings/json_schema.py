@@ -119,7 +119,7 @@ def _format_scalar(value: object) -> str:
 
 
 def _describe_bounds(schema: Schema) -> str:
-    return " and ".join(f"{words} {schema[bound]}" for bound, words in _BOUNDS.items() if bound in schema)
+    return " and ".join(f"{phrase} {schema[bound]}" for bound, phrase in _BOUNDS.items() if bound in schema)
 
 
 def _describe_list(schema: Schema) -> str:

@@ -20,7 +20,6 @@ from tests.support.components.workloads import (
     pod_templates,
 )
 
-DIGEST = "sha256:05e27da35aec3ef50260332a6aa98138c3e90d9259886f8630a37bb0638a29dd"
 SECRETS = ("app-secret", "migrate-secret", "backup-secret", "master-secret")
 WORKLOADS = {"pipe", "pipe-api", "pipe-proxy", "pipe-image", "pipe-migrate", "pipe-backup", "pipe-restore"}
 RESTRICTED_VOLUMES = {
@@ -206,20 +205,6 @@ def test_every_pod_has_a_policy_of_its_own_and_starts_after_it(declared: Recorde
         for name in declared.of_type(f"kubernetes:{typ}"):
             policy = ("kubernetes:networking.k8s.io/v1:NetworkPolicy", name)
             assert policy in declared.dependencies[f"kubernetes:{typ}", name]
-
-
-@pytest.mark.parametrize(
-    ("image", "version"),
-    [
-        (f"registry/pipe/api@{DIGEST}", "05e27da35aec"),
-        (f"registry/pipe/api:1.4.2@{DIGEST}", "05e27da35aec"),
-        ("registry:5000/pipe/api:1.4.2", "1-4-2"),
-        ("pipe/api:V1.4.2_rc.1-", "v1-4-2-rc-1"),
-        ("pipe/api:" + "a" * 60, "a" * 40),
-    ],
-)
-def test_the_version_of_an_image_fits_a_name(image: str, version: str) -> None:
-    assert parse_image_reference(image).label == version
 
 
 def test_a_checksum_follows_the_data_and_gives_none_of_it_away(recorder: Recorder) -> None:

@@ -1,4 +1,4 @@
-"""The checks of the quotas and the published limits count the same pods."""
+"""Tests that the checks of the quotas and the published limits count the same pods."""
 
 from decimal import Decimal
 
@@ -24,46 +24,46 @@ def settings(stack: str) -> Settings:
     return load_file(ROOT / f"Pulumi.{stack}.yaml").settings
 
 
-def refused(stack: str, quota: str, value: object) -> bool:
-    """Return whether the stack's file with another quota has a fault there."""
+def is_refused(stack: str, quota: str, value: object) -> bool:
+    """Return whether the stack's file has a fault at a quota with this value."""
     config = dict(load_file(ROOT / f"Pulumi.{stack}.yaml").config)
     config["pipe:kubernetes"] = {**config["pipe:kubernetes"], quota: value}
     return f"pipe:kubernetes.{quota}" in [fault.key for fault in read_settings(config)[1]]
 
 
-def written(quota: str, amount: Decimal) -> object:
-    """An amount as the stack file has it."""
+def format_quota(quota: str, amount: Decimal) -> object:
+    """Return an amount in the form of the stack file."""
     return {"quotaPods": int(amount), "quotaCpu": f"{amount:f}", "quotaMemory": f"{amount:.0f}Mi"}[quota]
 
 
 @pytest.mark.parametrize("stack", STACKS)
 @pytest.mark.parametrize("quota", ROWS)
-def test_the_published_need_is_the_least_quota_that_is_valid(stack: str, quota: str) -> None:
+def test_the_published_need_is_the_smallest_valid_quota(stack: str, quota: str) -> None:
     published = Decimal(str(LIMITS[ROWS[quota]](settings(stack))).split()[0])
     less = published - (Decimal("0.1") if quota == "quotaCpu" else 1)
-    assert not refused(stack, quota, written(quota, published))
-    assert refused(stack, quota, written(quota, less))
+    assert not is_refused(stack, quota, format_quota(quota, published))
+    assert is_refused(stack, quota, format_quota(quota, less))
 
 
 @pytest.mark.parametrize(("most", "rolling"), [(1, 2), (3, 4), (4, 5), (5, 7), (12, 15)])
-def test_a_quarter_more_pods_rounded_up_while_rolling(most: int, rolling: int) -> None:
+def test_a_rollout_adds_a_quarter_of_the_pods_rounded_up(most: int, rolling: int) -> None:
     """Kubernetes rounds maxSurge up (Deployment, max surge)."""
     replicas = Replicas.model_validate({"min": 1, "max": most, "targetCpuPercent": 70})
     assert capacity.pods_while_rolling(replicas) == rolling
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_the_quotas_hold_all_old_pods_besides_the_new_ones(stack: str) -> None:
-    """Pods that are leaving count until their grace period is over (kubernetes/kubernetes,
-    pkg/quota/v1/evaluator/core/pods.go, QuotaV1Pod); the proxy's stay longer than its rollout takes."""
+def test_the_quotas_also_hold_all_terminating_pods(stack: str) -> None:
+    """Terminating pods count until their grace period is over (kubernetes/kubernetes,
+    pkg/quota/v1/evaluator/core/pods.go, QuotaV1Pod). The proxy's grace period is longer than its rollout."""
     file = settings(stack)
-    leaving = (file.api, file.proxy)
-    pods = capacity.pods(file) + sum(workload.replicas.max for workload in leaving)
+    terminating = (file.api, file.proxy)
+    pods = capacity.pods(file) + sum(workload.replicas.max for workload in terminating)
     cpu = capacity.cpu_limits(file) + sum(
-        workload.replicas.max * parse_quantity(workload.resources.cpu_limit) for workload in leaving
+        workload.replicas.max * parse_quantity(workload.resources.cpu_limit) for workload in terminating
     )
     memory = capacity.memory_limits(file) + sum(
-        workload.replicas.max * parse_quantity(workload.resources.memory_limit) for workload in leaving
+        workload.replicas.max * parse_quantity(workload.resources.memory_limit) for workload in terminating
     )
     assert pods <= file.kubernetes.quota_pods
     assert cpu <= parse_quantity(file.kubernetes.quota_cpu)

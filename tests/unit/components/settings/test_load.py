@@ -1,4 +1,4 @@
-"""What the program gets: settings from strings, secrets as secret outputs, or one error."""
+"""Tests of the settings in the program: strings become settings, secrets become secret outputs."""
 
 import json
 from collections.abc import Iterator
@@ -18,13 +18,13 @@ PASSWORD = "hunter2-hunter2-hunter2"
 
 
 @pytest.fixture(autouse=True)
-def _no_config_left_behind(recorder: Recorder) -> Iterator[None]:
+def _clear_config_afterwards(recorder: Recorder) -> Iterator[None]:
     yield
     runtime.set_all_config({}, [])
 
 
-def as_engine_passes(config: Config, **secrets: str) -> None:
-    """Every value is a string: maps and lists as JSON."""
+def set_engine_config(config: Config, **secrets: str) -> None:
+    """Set the config as the engine passes it: every value is a string, maps and lists are JSON."""
     values = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
     runtime.set_all_config(values | secrets, list(secrets))
 
@@ -46,7 +46,7 @@ def message() -> str:
 
 
 def test_settings_and_secrets_are_loaded() -> None:
-    as_engine_passes(committed(), **all_secrets())
+    set_engine_config(committed(), **all_secrets())
     settings, secrets = loaded()
     assert isinstance(settings, Settings) and isinstance(secrets, Secrets)
     assert settings.network.cidr == "10.10.0.0/16" and settings.api.replicas.max == 4
@@ -54,28 +54,28 @@ def test_settings_and_secrets_are_loaded() -> None:
 
 
 def test_secrets_are_secret_outputs() -> None:
-    as_engine_passes(committed(), **all_secrets())
-    seen: list[object] = []
+    set_engine_config(committed(), **all_secrets())
+    values: list[object] = []
 
     def program() -> pulumi.Output[None]:
         _, secrets = load()
         password = secrets.database_password
-        return pulumi.Output.all(password, password.is_secret()).apply(seen.extend)
+        return pulumi.Output.all(password, password.is_secret()).apply(values.extend)
 
     evaluate(program)
-    assert seen == [PASSWORD, True]
+    assert values == [PASSWORD, True]
 
 
 def test_numbers_and_lists_keep_their_types() -> None:
-    as_engine_passes(committed("prod"), **all_secrets())
+    set_engine_config(committed("prod"), **all_secrets())
     settings, _ = loaded()
     assert settings.monitoring.thresholds.error_rate.critical == 0.01
     assert settings.edge.zone.hosts == ["pipe.dev", "stg.pipe.dev", "dev.pipe.dev"]
     assert settings.edge.zone.owned is True
 
 
-def test_missing_secrets_are_named_together_with_other_faults() -> None:
-    as_engine_passes(changed({"pipe:api.image": "pipe/api:latest"}), **{"pipe:appPassword": PASSWORD})
+def test_missing_secrets_are_reported_together_with_other_faults() -> None:
+    set_engine_config(changed({"pipe:api.image": "pipe/api:latest"}), **{"pipe:appPassword": PASSWORD})
     text = message()
     assert text.startswith("Pulumi.test.yaml: 6 faults\n\n  pipe:api.image = ")
     assert [line for line in text.splitlines() if "config set --secret" in line] == [
@@ -86,7 +86,7 @@ def test_missing_secrets_are_named_together_with_other_faults() -> None:
 
 
 def test_an_empty_default_is_a_missing_value() -> None:
-    as_engine_passes(committed() | {"pipe:firewall": {}}, **all_secrets(**{"pipe:backupPassword": ""}))
+    set_engine_config(committed() | {"pipe:firewall": {}}, **all_secrets(**{"pipe:backupPassword": ""}))
     text = message()
     assert text.startswith("Pulumi.test.yaml: 2 faults\n")
     assert "  pipe:firewall.ingressCidrs is missing\n" in text
@@ -95,7 +95,7 @@ def test_an_empty_default_is_a_missing_value() -> None:
 
 def test_a_secret_in_plain_text_is_refused_and_not_shown() -> None:
     secrets = all_secrets()
-    as_engine_passes(committed() | {"pipe:appPassword": secrets.pop("pipe:appPassword")}, **secrets)
+    set_engine_config(committed() | {"pipe:appPassword": secrets.pop("pipe:appPassword")}, **secrets)
     assert message() == (
         "Pulumi.test.yaml: 1 fault\n\n"
         "  pipe:appPassword is in plain text\n"
@@ -108,14 +108,14 @@ def test_a_secret_in_plain_text_is_refused_and_not_shown() -> None:
     "password", ["short", "with space in it", "p@ssword-p@ssword", 'quo"ted-quo"ted', "a/b/c/d/e/f"]
 )
 def test_a_password_that_rds_refuses_is_refused_and_not_shown(password: str) -> None:
-    as_engine_passes(committed(), **all_secrets(**{"pipe:databasePassword": password}))
+    set_engine_config(committed(), **all_secrets(**{"pipe:databasePassword": password}))
     text = message()
     assert "  pipe:databasePassword is a secret of another form\n" in text
     assert password not in text
 
 
 def test_a_secret_under_another_key_is_not_shown() -> None:
-    as_engine_passes(
+    set_engine_config(
         committed(), **all_secrets(**{"pipe:dbPassword": PASSWORD, "pipe:api": json.dumps({"a": PASSWORD})})
     )
     text = message()
@@ -124,13 +124,12 @@ def test_a_secret_under_another_key_is_not_shown() -> None:
     assert PASSWORD not in text
 
 
-def test_keys_of_providers_are_their_own() -> None:
-    as_engine_passes(committed() | {"aws:profile": "dev", "kubernetes:context": "x"}, **all_secrets())
+def test_keys_of_providers_are_accepted() -> None:
+    set_engine_config(committed() | {"aws:profile": "dev", "kubernetes:context": "x"}, **all_secrets())
     loaded()
 
 
-def test_a_file_with_a_key_lacks_its_secrets(tmp_path: Path) -> None:
-
+def test_missing_secrets_are_faults_of_a_file_with_an_encryption_key(tmp_path: Path) -> None:
     path = write(
         tmp_path, committed() | {"pipe:appPassword": {"secure": "v1:kS2n:aGVsbG8="}}, encryptionsalt="v1:x"
     )

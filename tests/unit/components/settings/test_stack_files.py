@@ -1,4 +1,4 @@
-"""The committed stack files, and the schema by which editors know them."""
+"""Tests of the committed stack files and of their schema for editors."""
 
 import json
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ SCHEMA = ROOT / "schemas" / "stack-file.schema.json"
 
 
 def leaves(path: KeyPath = ()) -> Iterator[KeyPath]:
-    """Every key that holds no map."""
+    """Yield the paths of all values that are not maps."""
     for key in keys_at(path):
         inner = (*path, key)
         if schema_at(inner)["type"] == "object":
@@ -30,13 +30,13 @@ def leaves(path: KeyPath = ()) -> Iterator[KeyPath]:
 
 
 def key_paths(value: Any, path: str = "") -> set[str]:
-    """Every key of a config; entries of lists are values."""
+    """Return the dotted paths of all values that are not maps."""
     if not isinstance(value, dict):
         return {path}
     return {
-        found
+        inner_path
         for key, inner in cast(dict[str, Any], value).items()
-        for found in key_paths(inner, f"{path}.{key}")
+        for inner_path in key_paths(inner, f"{path}.{key}")
     }
 
 
@@ -46,7 +46,7 @@ def test_a_committed_file_is_valid(stack: str) -> None:
 
 
 @pytest.mark.parametrize("version", OFFERED)
-def test_a_cluster_may_have_the_versions_in_standard_support_alone(version: str, tmp_path: Path) -> None:
+def test_a_cluster_version_must_be_in_standard_support(version: str, tmp_path: Path) -> None:
     file = load_file(write(tmp_path, changed({"pipe:cluster.version": version})))
     assert (file.faults == []) == (version in STANDARD_SUPPORT)
 
@@ -57,7 +57,7 @@ def test_all_files_have_the_same_keys() -> None:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_a_committed_file_holds_no_secret_and_no_key_to_one(stack: str) -> None:
+def test_a_committed_file_contains_no_secret_and_no_encryption_key(stack: str) -> None:
     text = (ROOT / f"Pulumi.{stack}.yaml").read_text()
     assert "secure:" not in text and set(yaml.safe_load(text)) == {"config"}
 
@@ -75,11 +75,11 @@ def test_the_committed_schema_is_current() -> None:
     )
 
 
-def test_the_schema_is_one() -> None:
+def test_the_schema_is_a_valid_json_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(stack_file_schema())
 
 
-def test_the_schema_marks_secrets_and_takes_them_encrypted_only() -> None:
+def test_the_schema_marks_secrets_and_accepts_only_encrypted_ones() -> None:
     properties = stack_file_schema()["properties"]["config"]["properties"]
     assert {key for key, schema in properties.items() if schema.get("writeOnly")} == set(SECRETS)
     for key in SECRETS:
@@ -89,15 +89,15 @@ def test_the_schema_marks_secrets_and_takes_them_encrypted_only() -> None:
 
 
 @pytest.mark.parametrize("path", list(leaves()), ids=lambda path: ".".join(map(str, path)))
-def test_every_key_says_what_it_is_for_and_has_an_example(path: KeyPath) -> None:
+def test_every_setting_has_a_description_and_a_valid_example(path: KeyPath) -> None:
     parent = schema_at(path[:-1])["properties"][path[-1]]
     assert parent.get("description"), "no docstring"
     schema = schema_at((*path, 0)) if schema_at(path)["type"] == "array" else schema_at(path)
     jsonschema.validate(example_value(schema), schema)
 
 
-def test_the_project_declares_every_key_of_ours_without_a_value() -> None:
+def test_the_project_declares_every_setting_with_an_empty_default() -> None:
     project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
-    own = {key.removeprefix("pipe:") for key in (*keys_at(()), *SECRETS) if key.startswith("pipe:")}
-    assert set(project["config"]) == own
+    expected = {key.removeprefix("pipe:") for key in (*keys_at(()), *SECRETS) if key.startswith("pipe:")}
+    assert set(project["config"]) == expected
     assert all(declared["default"] in ({}, "") for declared in project["config"].values())

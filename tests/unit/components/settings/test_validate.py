@@ -1,4 +1,4 @@
-"""`python -m components.settings`: what people and CI see of stack files."""
+"""Tests of the command `python -m components.settings`."""
 
 import json
 from collections.abc import Callable
@@ -16,7 +16,7 @@ Files = Callable[..., list[str]]
 
 @pytest.fixture
 def files(tmp_path: Path) -> Files:
-    """`files(dev={key: value})`: options that name a folder with all stack files, some changed."""
+    """A function that writes all stack files, some changed, and returns the options that name them."""
 
     def write_all(**changes: dict[str, Any]) -> list[str]:
         for stack in STACKS:
@@ -33,7 +33,7 @@ def test_the_committed_files_are_valid(capsys: pytest.CaptureFixture[str]) -> No
     )
 
 
-def test_one_stack_is_asked_for(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_the_named_stack_is_validated(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
     directory = files(dev={"pipe:api.graceSeconds": 5})
     assert main(["prod", *directory]) == 0
     assert main(["dev", *directory]) == 1
@@ -46,7 +46,7 @@ def test_one_stack_is_asked_for(files: Files, capsys: pytest.CaptureFixture[str]
     )
 
 
-def test_a_stack_without_file_is_no_question(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stack_without_a_file_ends_with_status_2(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
     directory = files()
     assert main(["qa", *directory]) == 2
     assert capsys.readouterr().err == f"No Pulumi.qa.yaml in {directory[1]}; there are: dev, prod, stg\n"
@@ -61,7 +61,7 @@ def test_a_stack_without_file_is_no_question(files: Files, capsys: pytest.Captur
         ("", "no map `config:` in it"),
     ],
 )
-def test_what_is_no_stack_file(
+def test_a_file_that_is_not_a_stack_file_is_refused(
     text: str, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "Pulumi.dev.yaml").write_text(text)
@@ -69,7 +69,7 @@ def test_what_is_no_stack_file(
     assert capsys.readouterr().out.startswith(f"Pulumi.dev.yaml: not a stack file: {reason}")
 
 
-def test_missing_secrets_are_faults_where_they_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_secrets_are_faults_with_the_option_secrets(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["dev", "--secrets"]) == 1
     assert capsys.readouterr().out.count("config set --secret") == 6
 
@@ -80,7 +80,7 @@ def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(("environment", "colored"), [({}, True), ({"NO_COLOR": "1"}, False)])
-def test_colour_is_for_terminals_and_can_be_refused(
+def test_colour_is_used_on_terminals_without_no_color(
     environment: dict[str, str],
     colored: bool,
     files: Files,
@@ -95,7 +95,7 @@ def test_colour_is_for_terminals_and_can_be_refused(
     assert ("\033[" in capsys.readouterr().out) == colored
 
 
-ACROSS = {
+COMPARISONS = {
     "no stack owns the zone": (
         {"prod": {"pipe:edge.zone.owned": False}},
         "Pulumi.prod.yaml: 1 fault\n\n"
@@ -110,7 +110,7 @@ ACROSS = {
         "    allowed: false: Pulumi.prod.yaml has it for pipe.dev\n"
         "    fix:     pulumi config set --path 'pipe:edge.zone.owned' false --stack dev",
     ),
-    "two stacks have the account read": (
+    "two stacks integrate the account with Datadog": (
         {"stg": {"pipe:monitoring.integration": True}},
         "Pulumi.stg.yaml: 1 fault\n\n"
         "  pipe:monitoring.integration = true\n"
@@ -128,7 +128,7 @@ ACROSS = {
         ' ["pipe.dev", "stg.pipe.dev", "dev.pipe.dev"]\n'
         "    fix:     pulumi config rm --path 'pipe:edge.zone.hosts[3]' --stack dev",
     ),
-    "a host that another stack has": (
+    "a host of another stack": (
         {"stg": {"pipe:edge.host": "dev.pipe.dev"}},
         "Pulumi.stg.yaml: 1 fault\n\n"
         '  pipe:edge.host = "dev.pipe.dev"\n'
@@ -142,7 +142,7 @@ ACROSS = {
         "    allowed: another value than in Pulumi.prod.yaml\n"
         "    fix:     pulumi config set --path 'pipe:backups.bucket' pipe-backup-dev --stack dev",
     ),
-    "a provider's key in one file only": (
+    "a key of a provider that one file lacks": (
         {
             "dev": {"aws:profile": "pipe"},
             "stg": {"aws:profile": "pipe"},
@@ -155,19 +155,19 @@ ACROSS = {
 }
 
 
-@pytest.mark.parametrize(("changes", "message"), ACROSS.values(), ids=ACROSS)
-def test_files_are_compared(
+@pytest.mark.parametrize(("changes", "message"), COMPARISONS.values(), ids=COMPARISONS)
+def test_stack_files_are_compared(
     changes: dict[str, dict[str, Any]], message: str, files: Files, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(files(**changes)) == 1
-    shown = capsys.readouterr().out
-    assert f"{message}\n" in shown and shown.count(": valid\n") == 2
+    output = capsys.readouterr().out
+    assert f"{message}\n" in output and output.count(": valid\n") == 2
 
 
-def test_a_faulty_file_hides_no_comparison(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_with_other_faults_is_still_compared(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(files(dev={"pipe:api.graceSeconds": 5, "pipe:edge.zone.owned": True})) == 1
-    shown = capsys.readouterr().out
-    assert "pipe:api.graceSeconds = 5" in shown and "pipe:edge.zone.owned = true" in shown
+    output = capsys.readouterr().out
+    assert "pipe:api.graceSeconds = 5" in output and "pipe:edge.zone.owned = true" in output
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -183,25 +183,25 @@ def test_a_faulty_file_hides_no_comparison(files: Files, capsys: pytest.CaptureF
         ("rateLimit.periodSeconds", None),
     ],
 )
-def test_a_wrong_value_of_the_zone_is_the_one_fault_of_its_file(
+def test_an_invalid_zone_setting_is_reported_once(
     stack: str, key: str, value: object, files: Files, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(files(**{stack: {f"pipe:edge.zone.{key}": value}})) == 1
-    shown = capsys.readouterr().out
-    assert f"Pulumi.{stack}.yaml: 1 fault\n\n  pipe:edge.zone.{key} " in shown
-    assert shown.count(": valid\n") == 2
+    output = capsys.readouterr().out
+    assert f"Pulumi.{stack}.yaml: 1 fault\n\n  pipe:edge.zone.{key} " in output
+    assert output.count(": valid\n") == 2
 
 
-def test_a_wrong_value_of_the_zone_hides_no_comparison_of_the_others(
+def test_other_zone_settings_are_compared_next_to_an_invalid_one(
     files: Files, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(files(dev={"pipe:edge.zone.hsts": "on", "pipe:edge.zone.plan": "business"})) == 1
-    shown = capsys.readouterr().out
-    assert 'pipe:edge.zone.hsts = "on"' in shown
-    assert 'pipe:edge.zone.plan = "business"\n    allowed: as in Pulumi.prod.yaml, which owns' in shown
+    output = capsys.readouterr().out
+    assert 'pipe:edge.zone.hsts = "on"' in output
+    assert 'pipe:edge.zone.plan = "business"\n    allowed: as in Pulumi.prod.yaml, which owns' in output
 
 
-def test_committed_files_differ_where_environments_do() -> None:
+def test_production_is_larger_and_better_protected_than_dev() -> None:
     dev, prod = committed("dev"), committed("prod")
     assert dev["pipe:network"]["natGateways"] == "one"
     assert prod["pipe:network"]["natGateways"] == "each-zone"
