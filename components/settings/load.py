@@ -20,6 +20,8 @@ from components.settings.schema_faults import ENCRYPTED, schema_faults, secret_f
 from components.settings.stack import PROJECT, SECRETS, Secrets, Settings
 from components.settings.types import Model
 
+_SETTING_KEYS = frozenset(field.alias for field in Settings.model_fields.values())
+
 
 def load() -> tuple[Settings, Secrets]:
     """Return the settings and secrets of the running stack; raise SettingsError with all their faults."""
@@ -36,7 +38,7 @@ def load() -> tuple[Settings, Secrets]:
         elif key not in encrypted:
             faults.append(secret_fault(key, "is in plain text"))
         elif not re.fullmatch(rule["pattern"], secret):
-            faults.append(secret_fault(key, "is a secret of another form"))
+            faults.append(secret_fault(key, "has an invalid form"))
     if faults:
         raise SettingsError(pulumi.get_stack(), faults)
     own = pulumi.Config(PROJECT)
@@ -95,9 +97,9 @@ def read_settings(values: Mapping[str, Any]) -> tuple[Settings, list[SettingFaul
 def _is_setting(key: str, value: object) -> bool:
     """Return whether a key is a setting with a value, or an unknown key of this project.
 
-    The empty defaults of Pulumi.yaml are no values. Keys of other namespaces belong to the providers.
+    The empty defaults of Pulumi.yaml count as missing. Keys of other namespaces belong to the providers.
     """
-    if key in {field.alias for field in Settings.model_fields.values()}:
+    if key in _SETTING_KEYS:
         return value not in (None, "", {})
     return key.startswith(f"{PROJECT}:") and key not in SECRETS
 

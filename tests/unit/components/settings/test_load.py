@@ -110,7 +110,7 @@ def test_a_secret_in_plain_text_is_refused_and_not_shown() -> None:
 def test_a_password_that_rds_refuses_is_refused_and_not_shown(password: str) -> None:
     set_engine_config(committed(), **all_secrets(**{"pipe:databasePassword": password}))
     text = message()
-    assert "  pipe:databasePassword is a secret of another form\n" in text
+    assert "  pipe:databasePassword has an invalid form\n" in text
     assert password not in text
 
 
