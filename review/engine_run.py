@@ -16,7 +16,7 @@ from review.jail.regular_files import read_text
 from review.locate import StackFile
 from review.model import OPS, UNKNOWN, Place
 from review.plain_data import is_list, is_map, plain, value_at
-from sandbox.summary import LATER, WORDLESS, Phase, masked
+from sandbox.summary import LATER, UNINFORMATIVE_ERRORS, Phase, masked
 
 Json = dict[str, Any]
 ROOT = "pulumi:pulumi:Stack"
@@ -89,7 +89,8 @@ class Observed:
     @property
     def errors(self) -> list[str]:
         """Each error once, and of a traceback only what is the program's own, as people know its files."""
-        return [each for each in dict.fromkeys(map(self._clean, self.said.errors)) if each not in WORDLESS]
+        errors = dict.fromkeys(map(self._clean, self.said.errors))
+        return [error for error in errors if error not in UNINFORMATIVE_ERRORS]
 
     def _clean(self, text: str) -> str:
         text = COLOURS.sub("", text).strip().removeprefix("error: ").strip()

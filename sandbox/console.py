@@ -1,4 +1,4 @@
-"""A shell in which the usual clients see a stack's targets."""
+"""A shell in which kubectl, aws and other clients reach a stack's targets."""
 
 import os
 import re
@@ -16,9 +16,9 @@ from sandbox.toolchain import plugins
 from sandbox.workspace import Stack
 
 START_UP = re.compile(r"(BASH_ENV|ENV|PROMPT_COMMAND|ZDOTDIR|PS1)$")
-"""Variables with which the caller's shell runs, or shows, something of its own as it starts."""
+"""Variables that make a shell run or show something as it starts."""
 
-AFTER_RC = """\
+AFTER_USER_FILES = """\
 __sandbox_pattern='^(({services})_[A-Za-z0-9_]*|KUBECONFIG|[A-Za-z]+_(PROXY|proxy))=.*'
 for __sandbox_name in $(env | sed -nE "s/$__sandbox_pattern/\\1/p"); do unset "$__sandbox_name"; done
 {exports}
@@ -27,8 +27,11 @@ __sandbox_prompt() {{
 }}
 __sandbox_mark={mark}
 """
-"""What follows the user's own files: the variables again, since those files may have set others that lead to
-an account, and the mark in front of whatever prompt they make."""
+"""The commands after the user's own files.
+
+They export the variables again, since those files may set others that give access to an account. They also
+put the sandbox's mark before the prompt.
+"""
 
 BASH = """\
 [ -f ~/.bashrc ] && . ~/.bashrc
@@ -54,49 +57,51 @@ __sandbox_prompt
 
 
 def run(stack: Stack, progress: Progress) -> int:
-    """Open the caller's shell with TARGET, KUBECONFIG, AWS_ENDPOINT_URL and so on; the shell's exit code."""
+    """Open the caller's shell with TARGET, KUBECONFIG, AWS_ENDPOINT_URL and so on; return its exit code."""
     targets = process.running(stack.folder)
     if targets is None:
         raise CommandError(target_selection.advice(stack))
-    region = workspace.read(stack.project / f"Pulumi.{stack.name}.yaml")["config"]
-    settings = {key.value: value.value for key, value in region.value}
-    own_variables = {"AWS_DEFAULT_REGION": settings.get("aws:region", ""), "TARGET": "sandbox"}
-    tries = "aws ec2 describe-vpcs; "
-    tries += 'curl -H "Authorization: Bearer $CLOUDFLARE_API_TOKEN" $CLOUDFLARE_BASE_URL/zones'
+    config = workspace.read(stack.project / f"Pulumi.{stack.name}.yaml")["config"]
+    settings = {key.value: value.value for key, value in config.value}
+    variables = {"AWS_DEFAULT_REGION": settings.get("aws:region", ""), "TARGET": "sandbox"}
+    examples = "aws ec2 describe-vpcs; "
+    examples += 'curl -H "Authorization: Bearer $CLOUDFLARE_API_TOKEN" $CLOUDFLARE_BASE_URL/zones'
     path = os.environ.get("PATH", "")
     if targets.kubeconfig:
         from sandbox.clouds.kubernetes import control_plane
 
         kubectl = (control_plane.find() or {}).get("kubectl")
         path = f"{kubectl.parent}{os.pathsep}{path}" if kubectl else path
-        tries = f"kubectl get pods -A; {tries}"
-    own = stack.folder / "bin" / "aws"
-    path = os.pathsep.join(each for each in path.split(os.pathsep) if each != str(own.parent))
+        examples = f"kubectl get pods -A; {examples}"
+    wrapper = stack.folder / "bin" / "aws"
+    folders = [folder for folder in path.split(os.pathsep) if folder != str(wrapper.parent)]
+    path = os.pathsep.join(folders)
     if aws := shutil.which("aws", path=path):
-        own.parent.mkdir(exist_ok=True)
-        # One older than 2.13 (Debian 12 has 2.9) does not know AWS_ENDPOINT_URL, and would ask AWS itself.
-        own.write_text(f'#!/bin/sh\nexec {shlex.quote(aws)} --endpoint-url "$AWS_ENDPOINT_URL" "$@"\n')
-        own.chmod(0o700)
-        path = f"{own.parent}{os.pathsep}{path}"
-    progress.say(f"The targets of {stack.name}, for the scripts too; exit ends this. Try: {tries}")
+        wrapper.parent.mkdir(exist_ok=True)
+        # A version before 2.13 (Debian 12 has 2.9) ignores AWS_ENDPOINT_URL and would call AWS itself.
+        wrapper.write_text(f'#!/bin/sh\nexec {shlex.quote(aws)} --endpoint-url "$AWS_ENDPOINT_URL" "$@"\n')
+        wrapper.chmod(0o700)
+        path = f"{wrapper.parent}{os.pathsep}{path}"
+    progress.say(f"The targets of {stack.name}, for the scripts too; exit ends this. Try: {examples}")
     shell = os.environ.get("SHELL") or shutil.which("bash") or "/bin/sh"
-    kept = {
+    inherited = {
         name: text
         for name, text in os.environ.items()
-        if not workspace.OF_CALLERS.match(name) and not START_UP.match(name)
+        if not workspace.ACCOUNT_VARIABLE.match(name) and not START_UP.match(name)
     }
-    exported = plugins.clients(targets) | own_variables | {"PATH": path}
-    words, more = start_up(shell, stack, exported)
-    return subprocess.run(words, env=kept | exported | more, cwd=stack.root).returncode
+    exported = plugins.clients(targets) | variables | {"PATH": path}
+    command, shell_variables = start_up(shell, stack, exported)
+    environment = inherited | exported | shell_variables
+    return subprocess.run(command, env=environment, cwd=stack.root).returncode
 
 
 def mark(stack: Stack) -> str:
-    """Return what every prompt of the shell begins with."""
+    """Return the text before every prompt of the shell."""
     return f"[sandbox {stack.name}] "
 
 
 def start_up(shell: str, stack: Stack, exported: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
-    """Return the shell's command, and more variables with which no file of the user's undoes `exported`.
+    """Return the shell's command and further variables, so that no file of the user overrides `exported`.
 
     Files of Bash and Zsh run before ours; Bash reads ours in place of .bashrc, Zsh finds its own in ZDOTDIR.
     Any other shell that follows POSIX reads the file that ENV names, and no other.
@@ -104,7 +109,9 @@ def start_up(shell: str, stack: Stack, exported: Mapping[str, str]) -> tuple[lis
     folder = stack.folder / "shell"
     folder.mkdir(exist_ok=True)
     exports = "\n".join(f"export {name}={shlex.quote(text)}" for name, text in exported.items())
-    after = AFTER_RC.format(services=workspace.SERVICES, exports=exports, mark=shlex.quote(mark(stack)))
+    after = AFTER_USER_FILES.format(
+        services=workspace.SERVICES, exports=exports, mark=shlex.quote(mark(stack))
+    )
     name = Path(shell).name
     if name == "bash":
         file = folder / "bashrc"

@@ -1,4 +1,4 @@
-"""Progress as plain lines on the terminal; nothing is silent for more than five seconds."""
+"""Progress as plain lines on the terminal, with a line at least every five seconds."""
 
 import os
 import sys
@@ -7,9 +7,14 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-QUIET_AT_FIRST = 2.0  # seconds without a line after which the terminal says what is being waited for
-QUIET_LATER = 4.0  # seconds between the lines after that; with EVERY it stays below five
-EVERY = 0.5  # seconds between two looks at the silence
+QUIET_AT_FIRST = 2.0
+"""Seconds without output after which a line tells what the command waits for."""
+
+QUIET_LATER = 4.0
+"""Seconds between the lines after that; with EVERY they stay below five."""
+
+EVERY = 0.5
+"""Seconds between two checks of the silence."""
 
 SIGNS = {"create": "+", "update": "~", "delete": "-", "failed": "!"}
 COLOURS = {"+": 32, "~": 33, "-": 31, "!": 31, "bold": 1, "error": 31, "warning": 33}
@@ -25,9 +30,9 @@ class Progress:
         self._silence = QUIET_AT_FIRST
         self._lock = threading.RLock()
         self._detail = ("", 0.0)
-        """What `tick` was last called with, and when."""
+        """The last argument of `tick`, and its time."""
         self.detail: Callable[[], str] = str
-        """Return what is being waited for, where somebody knows it better than `doing` does."""
+        """Returns what the command waits for, if that is known in more detail than `doing` says."""
 
     @property
     def seconds(self) -> float:
@@ -35,26 +40,27 @@ class Progress:
         return time.monotonic() - self._started
 
     def paint(self, text: str, style: str) -> str:
+        """Return the text in the colour of a style of COLOURS."""
         return f"\033[{COLOURS[style]}m{text}\033[0m" if self._colour and style in COLOURS else text
 
     def say(self, text: str) -> None:
-        """A line of the answer itself."""
+        """Print a line of the result."""
         with self._lock:
             print(text, flush=True)
             self._last = time.monotonic()
 
     def step(self, text: str) -> None:
-        """A line of progress."""
+        """Print a line of progress."""
         with self._lock:
             self._silence = QUIET_AT_FIRST
             self.say(f"{self.seconds:6.1f}s  {text}")
 
     def doing(self, activity: str) -> None:
-        """What `tick` says when nothing else has been printed for a while."""
+        """Set the text that `tick` prints after a silence."""
         self._activity = activity
 
     def tick(self, detail: str = "") -> None:
-        """Call often while waiting; prints a line only after a silence."""
+        """Print a line if there was a silence; call this often while waiting."""
         with self._lock:
             self._detail = (detail, time.monotonic())
             if time.monotonic() - self._last >= self._silence:
@@ -63,11 +69,11 @@ class Progress:
 
     @contextmanager
     def heartbeat(self) -> Generator[None]:
-        """Break every silence while the body runs, whatever it waits for."""
-        over = threading.Event()
+        """Call `tick` from a thread while the body runs."""
+        finished = threading.Event()
 
         def beat() -> None:
-            while not over.wait(EVERY):
+            while not finished.wait(EVERY):
                 detail, since = self._detail
                 self.tick(detail if time.monotonic() - since < 2 * EVERY else "")
 
@@ -76,12 +82,12 @@ class Progress:
         try:
             yield
         finally:
-            over.set()
+            finished.set()
             thread.join()
 
     @contextmanager
     def waiting_for(self, detail: Callable[[], str]) -> Generator[None]:
-        """Have every line that breaks a silence say what `detail` returns while the body runs."""
+        """Use `detail` as the text after a silence while the body runs."""
         before, self.detail = self.detail, detail
         try:
             yield
@@ -89,24 +95,24 @@ class Progress:
             self.detail = before
 
     def ask(self, question: str) -> str:
-        """Return the line that is typed as the answer; no other line comes in between."""
+        """Return the line that the user types; no other line is printed meanwhile."""
         with self._lock:
             answer = input(question).strip()
             self._last = time.monotonic()
         return answer
 
-    def resource(self, op: str, typ: str, name: str, done: str) -> None:
+    def resource(self, operation: str, type_token: str, name: str, outcome: str) -> None:
         """Print one finished operation on a resource."""
-        sign = SIGNS.get(op.split("-")[0], " ")  # create-replacement, delete-replaced
-        self.step(f"{self.paint(sign, sign)} {short(typ):<44} {name:<36} {done}")
+        sign = SIGNS.get(operation.split("-")[0], " ")  # create-replacement, delete-replaced
+        self.step(f"{self.paint(sign, sign)} {short(type_token):<44} {name:<36} {outcome}")
 
 
 def name_of(urn: str) -> str:
-    """The logical name at the end of a URN."""
+    """Return the logical name at the end of a URN."""
     return urn.rpartition("::")[2]
 
 
-def short(typ: str) -> str:
-    """`aws:ec2/vpc:Vpc` as people write it: `aws:ec2:Vpc`."""
-    package, module, name = typ.split(":", 2)
+def short(type_token: str) -> str:
+    """Return a type token without the resource's module: `aws:ec2/vpc:Vpc` as `aws:ec2:Vpc`."""
+    package, module, name = type_token.split(":", 2)
     return f"{package}:{module.split('/')[0]}:{name}"

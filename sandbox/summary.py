@@ -1,4 +1,4 @@
-"""What an operation did: recorded from the engine's events, told on the terminal, kept as summary.json."""
+"""The summary of an operation: recorded from events, printed on the terminal, written to summary.json."""
 
 import json
 import re
@@ -16,25 +16,36 @@ from sandbox.workspace import write_atomically
 
 MASK, LATER = "[secret]", "[known after up]"
 
-WORDLESS = ("preview failed", "update failed", "refresh failed", "destroy failed", "context canceled")
-"""Errors that say nothing more than that there was one."""
+UNINFORMATIVE_ERRORS = (
+    "preview failed",
+    "update failed",
+    "refresh failed",
+    "destroy failed",
+    "context canceled",
+)
+"""Errors of the engine that only report that an operation failed."""
 
-TEXT = Path(__file__).with_name("summary.j2")
+TEMPLATE = Path(__file__).with_name("summary.j2")
 
 Row = dict[str, str]
 
 WAIVED = re.compile(r"^waived (until [^:\n]+):", re.MULTILINE)
-"""In the message of a violation that policies/waivers.yaml waives."""
+"""The start of the message of a violation that policies/waivers.yaml waives."""
 
-# What is kept of a policy's event besides its message, and its name there.
-NAMES = {"policy": "policyName", "level": "enforcementLevel", "severity": "severity", "urn": "resourceUrn"}
+POLICY_FIELDS = {
+    "policy": "policyName",
+    "level": "enforcementLevel",
+    "severity": "severity",
+    "urn": "resourceUrn",
+}
+"""The names that summary.json gives to the members of a policy event, besides its message."""
 
 REPLACING = ("create-replacement", "delete-replaced", "replace")
 
 
 @dataclass
 class Phase:
-    """What one run through the program said and did."""
+    """The events of one evaluation of the program."""
 
     preview: bool
     resources: dict[str, Row] = field(default_factory=dict[str, Row])  # by URN
@@ -46,23 +57,24 @@ class Phase:
     warnings: list[str] = field(default_factory=list[str])
 
     def record(self, event: dict[str, Any]) -> None:
-        """Take in one of the engine's events."""
+        """Add one of the engine's events."""
         match event:
-            case {"resOutputsEvent": {"metadata": found}}:
-                self._resource(found, found["op"])
-            case {"resOpFailedEvent": {"metadata": found}}:
-                self._resource(found, "failed")
-            case {"policyEvent": found}:
-                violation = {key: found.get(name, "").strip() for key, name in NAMES.items()}
-                violation["message"] = found["message"].strip()
+            case {"resOutputsEvent": {"metadata": metadata}}:
+                self._resource(metadata, metadata["op"])
+            case {"resOpFailedEvent": {"metadata": metadata}}:
+                self._resource(metadata, "failed")
+            case {"policyEvent": policy_event}:
+                violation = {key: policy_event.get(name, "").strip() for key, name in POLICY_FIELDS.items()}
+                violation["message"] = policy_event["message"].strip()
                 if violation not in self.violations:
                     self.violations.append(violation)
-            case {"diagnosticEvent": {"severity": "error" | "warning" as severity, "message": said, **rest}}:
-                urn, message = rest.get("urn", ""), said.strip()
-                text = f"{name_of(urn)}: {message}" if urn and "pulumi:pulumi:Stack" not in urn else message
-                kept = self.errors if severity == "error" else self.warnings
-                if text not in kept and text not in WORDLESS:
-                    kept.append(text)
+            case {"diagnosticEvent": {"severity": "error" | "warning" as severity, "message": text, **rest}}:
+                urn, message = rest.get("urn", ""), text.strip()
+                if urn and "pulumi:pulumi:Stack" not in urn:
+                    message = f"{name_of(urn)}: {message}"
+                messages = self.errors if severity == "error" else self.warnings
+                if message not in messages and message not in UNINFORMATIVE_ERRORS:
+                    messages.append(message)
             case {"summaryEvent": {"resourceChanges": changes}}:
                 self.changes = {op: count for op, count in changes.items() if count}
             case _:
@@ -70,18 +82,24 @@ class Phase:
 
     @property
     def mandatory(self) -> list[Row]:
+        """The violations that stop an `up`."""
         return [violation for violation in self.violations if violation["level"] == "mandatory"]
 
-    def in_short(self) -> str:
+    def describe(self) -> str:
+        """Return the changes and violations in one line."""
         levels = Counter(violation["level"] for violation in self.violations)
-        what = "preview" if self.preview else "done"
-        return f"{what}: {counts(self.changes)}; violations: {counts(levels)}"
+        phase = "preview" if self.preview else "done"
+        return f"{phase}: {counts(self.changes)}; violations: {counts(levels)}"
 
     def _resource(self, metadata: dict[str, Any], op: str) -> None:
         state = cast(dict[str, Any], metadata["new"] or metadata["old"])
         urn, typ = metadata["urn"], metadata["type"]
-        told = "replace" if op in REPLACING else op
-        self.resources[urn] = {"urn": urn, "type": typ, "parent": state["parent"], "op": told}
+        self.resources[urn] = {
+            "urn": urn,
+            "type": typ,
+            "parent": state["parent"],
+            "op": "replace" if op in REPLACING else op,
+        }
         if not state.get("custom"):
             self.components.add(urn)
         if typ == "pulumi:pulumi:Stack" and op != "delete":
@@ -89,38 +107,43 @@ class Phase:
 
 
 def masked(value: Any) -> Any:
-    """A value as people may see it: without what the engine marks as secret or unknown."""
+    """Return a value with the engine's secrets and unknown values replaced by MASK and LATER."""
     if isinstance(value, dict):
-        found = cast(dict[str, Any], value)
-        return MASK if SIGNATURE in found else {key: masked(item) for key, item in found.items()}
+        members = cast(dict[str, Any], value)
+        return MASK if SIGNATURE in members else {key: masked(item) for key, item in members.items()}
     if isinstance(value, list):
         return [masked(item) for item in cast(list[Any], value)]
     return re.sub("|".join(UNKNOWNS), LATER, value) if isinstance(value, str) else value
 
 
 def write(file: Path, stack: str, operation: str, phase: Phase, seconds: float) -> None:
-    """summary.json, for other programs."""
+    """Write summary.json, for other programs."""
     parts = ("changes", "outputs", "violations", "errors")
-    told = {"resources": [phase.resources[urn] for urn in sorted(phase.resources)]}
-    told |= {part: getattr(phase, part) for part in parts}
-    summary = {"stack": stack, "operation": operation, **told, "seconds": round(seconds, 1)}
+    summary: dict[str, Any] = {"stack": stack, "operation": operation}
+    summary["resources"] = [phase.resources[urn] for urn in sorted(phase.resources)]
+    summary |= {part: getattr(phase, part) for part in parts}
+    summary |= {"seconds": round(seconds, 1)}
     write_atomically(file, json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
 
 
-def tell(phase: Phase, progress: Progress, **told: Any) -> None:
-    """The same for people, and what to do next."""
+def show(phase: Phase, progress: Progress, **context: Any) -> None:
+    """Print the summary and the next commands; `context` are more variables of summary.j2."""
     total, components = _by_component(phase)
     changed = {op: count for op, count in phase.changes.items() if op != "same"}
-    words = {"phase": phase, "total": total, "components": components, "changed": changed}
-    words |= {"paint": progress.paint, "waiver": WAIVED.search, "name_of": name_of, "short": short}
-    words |= {"counts": counts, "json": partial(json.dumps, ensure_ascii=False), "seconds": progress.seconds}
-    template = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(TEXT.read_text())
-    progress.say(template.render(**words, **told)[1:])
+    variables = {"phase": phase, "total": total, "components": components, "changed": changed}
+    variables |= {"paint": progress.paint, "waiver": WAIVED.search, "name_of": name_of, "short": short}
+    variables |= {
+        "counts": counts,
+        "json": partial(json.dumps, ensure_ascii=False),
+        "seconds": progress.seconds,
+    }
+    template = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(TEMPLATE.read_text())
+    progress.say(template.render(**variables, **context)[1:])
 
 
 def _by_component(phase: Phase) -> tuple[dict[str, int], list[tuple[int, str, str, dict[str, int]]]]:
-    """How many resources had which operation: all, and below each component, by depth, name and type."""
-    found: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
+    """Count the resources by operation: in total, and below each component by depth, name and type."""
+    operations: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
     types: dict[tuple[str, ...], str] = {}
     for urn, resource in phase.resources.items():
         path = _path(phase, urn)
@@ -128,17 +151,20 @@ def _by_component(phase: Phase) -> tuple[dict[str, int], list[tuple[int, str, st
             types[path] = resource["type"]
         elif not resource["type"].startswith("pulumi:providers:"):
             for depth in range(len(path)):
-                found[path[:depth]][resource["op"]] += 1
-    below = [path for path in sorted(types) if len(path) > 1]  # the stack itself
-    return found[()], [(len(path) - 1, path[-1], types[path], found[path]) for path in below]
+                operations[path[:depth]][resource["op"]] += 1
+    components = [path for path in sorted(types) if len(path) > 1]  # Without the stack itself.
+    rows: list[tuple[int, str, str, dict[str, int]]] = [
+        (len(path) - 1, path[-1], types[path], operations[path]) for path in components
+    ]
+    return operations[()], rows
 
 
 def _path(phase: Phase, urn: str) -> tuple[str, ...]:
-    """The names from the stack down to a resource."""
+    """Return the names from the stack down to a resource."""
     parent = phase.resources[urn]["parent"]
     return (*(_path(phase, parent) if parent in phase.resources else ()), name_of(urn))
 
 
 def counts(ops: dict[str, int]) -> str:
-    """Operations, or levels, in words."""
+    """Return the counts as text: `3 create, 1 delete`."""
     return ", ".join(f"{count} {op}" for op, count in sorted(ops.items())) or "none"

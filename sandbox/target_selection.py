@@ -1,4 +1,4 @@
-"""What is behind a stack's providers: real targets or none. It stays so while the state has resources."""
+"""The choice between real targets and none for a stack. It is fixed while the state has resources."""
 
 from sandbox import workspace
 from sandbox.clouds import process
@@ -9,42 +9,46 @@ from sandbox.workspace import Stack
 
 ALL, NONE = "all", "none"
 
-PLANNED = (
+NO_CONTROL_PLANE = (
     "Kubernetes: no control plane is built, so objects are only checked against the published schemas; "
     "`make control-plane` builds one (about 9 minutes, once)"
 )
-OLDER = (
-    "Kubernetes: this sandbox was begun without the control plane that is built now, and goes on so; "
+STARTED_WITHOUT_CONTROL_PLANE = (
+    "Kubernetes: this sandbox was started without the control plane that is built now, and stays without; "
     "make clean STACK={0}, and the next up has it"
 )
 
 
-def find(stack: Stack, wanted: str | None, progress: Progress) -> Targets | None:
-    """The targets, started now if need be; None: none are `wanted` (of `all`, `none`, or None: as before)."""
+def find(stack: Stack, choice: str | None, progress: Progress) -> Targets | None:
+    """Return the targets, started now unless they run; None if the stack goes without.
+
+    `choice` is `all`, `none`, or None: as before, and `all` for a new stack.
+    """
     note = stack.folder / "behind"
-    before = note.read_text() if note.exists() else None
-    held = _held(stack) if before else 0
-    if held and wanted not in (None, before):
+    previous = note.read_text() if note.exists() else None
+    count = _resource_count(stack) if previous else 0
+    if count and choice not in (None, previous):
         raise CommandError(
-            f"the {held} resources of {stack.name} were made with TARGETS={before}, not {wanted}: "
+            f"the {count} resources of {stack.name} were made with TARGETS={previous}, not {choice}: "
             f"leave TARGETS out, or first make down STACK={stack.name}, or make clean STACK={stack.name}."
         )
-    choice = before if held else wanted or before or ALL
-    workspace.write_atomically(note, choice or ALL)
-    if choice == NONE:
-        progress.step("TARGETS=none: nothing is behind the providers; what they answer is made up")
+    selected = (previous if count else choice or previous) or ALL
+    workspace.write_atomically(note, selected)
+    if selected == NONE:
+        progress.step("TARGETS=none: no API is used; the answers of the providers are made up")
         process.stop(stack.folder)
         return None
     targets = process.running(stack.folder)
-    if held and targets is None:
+    if count and targets is None:
         raise CommandError(advice(stack))
     if targets and targets.kubeconfig:
         return targets
-    from sandbox.clouds.kubernetes import control_plane  # takes long to import
+    # The import takes long.
+    from sandbox.clouds.kubernetes import control_plane
 
     built = control_plane.find() is not None
     if targets or not built:
-        progress.step(OLDER.format(stack.name) if built else PLANNED)
+        progress.step(STARTED_WITHOUT_CONTROL_PLANE.format(stack.name) if built else NO_CONTROL_PLANE)
     if targets is None:
         targets = process.start(stack.folder, progress, control_plane=built, zones=workspace.zones(stack))
         kubernetes = "a Kubernetes control plane, " if built else ""
@@ -53,23 +57,27 @@ def find(stack: Stack, wanted: str | None, progress: Progress) -> Targets | None
 
 
 def advice(stack: Stack) -> str:
-    """Say why nothing answers for a stack, and what to do: the same for every command and script."""
-    held, note = _held(stack), stack.folder / "behind"
-    anew = f"Start anew: make clean STACK={stack.name}, then make sandbox STACK={stack.name}"
+    """Return why a stack's targets do not answer, and what to do; every command and script shows this."""
+    count, note = _resource_count(stack), stack.folder / "behind"
+    restart = f"Start anew: make clean STACK={stack.name}, then make sandbox STACK={stack.name}"
     log = f"{stack.folder / 'targets.log'} may say why."
-    if not held:
+    if not count:
         return f"the sandbox of {stack.name} does not run. Start it: make sandbox STACK={stack.name}"
     if note.exists() and note.read_text() == NONE:
-        return f"{stack.name} was made with TARGETS=none, so nothing is behind its providers. {anew}"
+        return f"{stack.name} was made with TARGETS=none, so its providers use no API. {restart}"
     if process.running(stack.folder):
-        return f"the targets of {stack.name} run, but one of them does not answer. {log} {anew}"
+        return f"the targets of {stack.name} run, but one of them does not answer. {log} {restart}"
     return (
         f"the targets of {stack.name} have ended, and what was in them is gone, while the state has "
-        f"{held} resources. {log} {anew}"
+        f"{count} resources. {log} {restart}"
     )
 
 
-def _held(stack: Stack) -> int:
-    """How many resources the state has that a target holds."""
-    resources, own = workspace.state(stack, "resources"), ("pulumi:", "tls:")
-    return sum(1 for each in resources if each.get("custom") and not each["type"].startswith(own))
+def _resource_count(stack: Stack) -> int:
+    """Return how many resources of the state a target holds."""
+    without_target = ("pulumi:", "tls:")
+    return sum(
+        1
+        for resource in workspace.state(stack, "resources")
+        if resource.get("custom") and not resource["type"].startswith(without_target)
+    )

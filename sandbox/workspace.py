@@ -1,6 +1,6 @@
-"""A stack's folder .sandbox/<stack>/: a copy of its settings that needs nobody's key, its state, its logs.
+"""A stack's folder .sandbox/<stack>/, with a copy of its settings that needs no key, its state and its logs.
 
-Nothing outside this folder is written.
+The sandbox writes nothing outside this folder.
 """
 
 import json
@@ -19,58 +19,64 @@ import yaml
 from sandbox.errors import CommandError
 
 NOT_COPIED = {"secretsprovider", "encryptionsalt", "encryptedkey", "environment", "backend", "stackConfigDir"}
-"""Keys of Pulumi.yaml and Pulumi.<stack>.yaml that point to somebody's key, state or Pulumi Cloud."""
+"""Keys of Pulumi.yaml and Pulumi.<stack>.yaml that refer to a real key, state or Pulumi Cloud."""
 
 VARIABLES: dict[str, Any] = tomllib.loads(Path(__file__).with_name("environment.toml").read_text())
 
 SERVICES = "AWS|CLOUDFLARE|CF|DATADOG|DD|GOOGLE|AZURE|ARM|PULUMI|GITHUB|GH|VAULT"
-"""How variables begin that lead to somebody's account."""
+"""Prefixes of environment variables that give access to an account."""
 
-OF_CALLERS = re.compile(rf"({SERVICES})_|KUBECONFIG$|\w+_PROXY$", re.IGNORECASE)
-"""Environment variables of the caller's that neither the program nor a provider nor a client must see."""
+ACCOUNT_VARIABLE = re.compile(rf"({SERVICES})_|KUBECONFIG$|\w+_PROXY$", re.IGNORECASE)
+"""Environment variables of the caller that neither the program nor a provider nor a client may see."""
 
 ZONE = re.compile(r"^ +zoneName: *['\"]?([\w.-]+)", re.MULTILINE)
 
-PROTECTING = re.compile(r"protect", re.IGNORECASE)
-"""In the name of a setting that keeps something from being deleted."""
+PROTECTION_SETTING = re.compile(r"protect", re.IGNORECASE)
+"""The name of a setting that protects resources from deletion."""
 
 Tree = dict[str, yaml.Node]
-"""A YAML mapping with its values as they were written: Go reads `on` or `18:30` otherwise than Python."""
+"""A YAML mapping with its values as written: Go and Python parse `on` or `18:30` differently."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack and where it is kept."""
+    """A stack with its project and its folders."""
 
     name: str
-    root: Path  # the folder of all projects; holds policies/, schemas/ and .sandbox/
-    project: Path  # the folder with the stack's Pulumi.yaml, Pulumi.<stack>.yaml and __main__.py
+    root: Path
+    """The folder of all projects, with policies/, schemas/ and .sandbox/."""
+    project: Path
+    """The folder with the stack's Pulumi.yaml, Pulumi.<stack>.yaml and __main__.py."""
     project_name: str
-    folder: Path  # what belongs to the sandbox; `.sandbox/<stack>` of the root, but for a review
+    folder: Path
+    """The sandbox's own folder: `.sandbox/<stack>` of the root, or another one in a review."""
 
     @property
     def checkpoint(self) -> Path:
-        """The state as the engine last wrote it, secrets encrypted."""
+        """The file with the engine's state; secrets are encrypted."""
         return self.folder / "state" / ".pulumi" / "stacks" / self.project_name / f"{self.name}.json"
 
     @property
     def locks(self) -> Path:
-        """Where the engine keeps its locks of this stack."""
+        """The folder of the engine's locks of this stack."""
         return self.folder / "state" / ".pulumi" / "locks" / "organization" / self.project_name / self.name
 
 
 def projects(root: Path) -> dict[str, Path]:
-    """The project of each stack in `root` and the folders in it."""
-    found: dict[str, Path] = {}
+    """Return the project folder of each stack in `root` and in the folders directly below it."""
+    stacks: dict[str, Path] = {}
     for project in (root, *sorted(root.glob("[!.]*/"))):
         if (project / "Pulumi.yaml").exists():
             for file in project.glob("Pulumi.*.yaml"):
-                found.setdefault(file.name.removeprefix("Pulumi.").removesuffix(".yaml"), project)
-    return found
+                stacks.setdefault(file.name.removeprefix("Pulumi.").removesuffix(".yaml"), project)
+    return stacks
 
 
 def find_stack(root: Path, name: str, folder: Path | None = None) -> Stack:
-    """The stack of that name in `root` or a project one folder below; a fault lists the stacks there are."""
+    """Return the stack of that name in `root` or in a project one folder below.
+
+    Raise CommandError, which lists the stacks, if there is none of that name.
+    """
     stacks = projects(root)
     if name not in stacks:
         allowed = ", ".join(sorted(stacks)) or f"none; a stack is a file Pulumi.<stack>.yaml below {root}"
@@ -80,36 +86,39 @@ def find_stack(root: Path, name: str, folder: Path | None = None) -> Stack:
 
 
 def zones(stack: Stack) -> set[str]:
-    """The Cloudflare zones that any stack file of the project names: those of its account."""
+    """Return the Cloudflare zones that the stack files of the project name."""
     files = (file.read_text(errors="replace") for file in stack.project.glob("Pulumi.*.yaml"))
     return {name for text in files for name in ZONE.findall(text)}
 
 
 def prepare(stack: Stack, settings: Mapping[str, str] | None = None, *, protect: bool = True) -> list[str]:
-    """Bring the folder up to date with the tracked files and `settings`; the secret keys without a value.
+    """Update the folder from the tracked files and `settings`; return the secret keys without a value.
 
-    Without `protect`, the copy of the stack file protects nothing: every setting that is named so is off.
+    Without `protect`, every protection setting is off in the copy of the stack file.
     """
     for folder in ("home", "state"):
         (stack.folder / folder).mkdir(parents=True, exist_ok=True)
     copy = stack.folder / f"Pulumi.{stack.name}.yaml"
     source, before = read(stack.project / copy.name), read(copy) if copy.exists() else {}
-    given, kept = (_items(tree["config"]) if "config" in tree else {} for tree in (source, before))
+    tracked, previous = (_items(tree["config"]) if "config" in tree else {} for tree in (source, before))
 
-    wanted = _secret_keys(stack, given)
-    config = {key: _without_secrets(value) for key, value in given.items() if key not in wanted}
+    secret_keys = _secret_keys(stack, tracked)
+    config = {key: _without_secrets(value) for key, value in tracked.items() if key not in secret_keys}
     if not protect:
         config = {key: _unprotected(key, value) for key, value in config.items()}
     config |= {key: yaml.ScalarNode("tag:yaml.org,2002:str", text) for key, text in (settings or {}).items()}
-    # The random values live in this copy, encrypted by the engine. Each stays the same from run to run, until
-    # the text that it stands for is another one: a secret that was changed shows as a change.
-    texts, file = {key: _text(given[key]) for key in wanted if key in given}, stack.folder / "sealed.json"
-    of: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
-    have = {key: kept[key] for key in wanted if key in kept and of.get(key) == texts.get(key)}
+    # The copy holds random values, which the engine encrypts. A value stays the same from run to run until
+    # the encrypted text of the stack file changes, so that a changed secret shows as a change.
+    texts = {key: _text(tracked[key]) for key in secret_keys if key in tracked}
+    texts_file = stack.folder / "sealed.json"
+    old_texts: dict[str, str] = json.loads(texts_file.read_text()) if texts_file.exists() else {}
+    reused = {
+        key: previous[key] for key in secret_keys if key in previous and old_texts.get(key) == texts.get(key)
+    }
     salt = {key: before[key] for key in ("encryptionsalt",) if key in before}
     _copy(stack.folder / "Pulumi.yaml", read(stack.project / "Pulumi.yaml"))
-    _copy(copy, source, config=_mapping(config | have), **salt)
-    write_atomically(file, json.dumps(texts))
+    _copy(copy, source, config=_mapping(config | reused), **salt)
+    write_atomically(texts_file, json.dumps(texts))
 
     passphrase = stack.folder / "passphrase"
     if not passphrase.exists():
@@ -118,55 +127,68 @@ def prepare(stack: Stack, settings: Mapping[str, str] | None = None, *, protect:
                 f"{passphrase} is gone; the state is lost without it: make clean STACK={stack.name}"
             )
         write_atomically(passphrase, secrets.token_urlsafe(32))
-    return [key for key in wanted if key not in have]
+    return [key for key in secret_keys if key not in reused]
 
 
 def environment(stack: Stack, ports: Mapping[str, int]) -> dict[str, str]:
-    """The engine's whole environment."""
+    """Return the engine's whole environment."""
     providers = ",".join(f"{package}:{port}" for package, port in sorted(ports.items()))
-    words = {"folder": stack.folder, "state": (stack.folder / "state").as_uri(), "providers": providers}
-    return passed_on() | filled(VARIABLES["engine"], words)
+    values = {"folder": stack.folder, "state": (stack.folder / "state").as_uri(), "providers": providers}
+    return inherited_variables() | fill_variables(VARIABLES["engine"], values)
 
 
-def passed_on(*more: str) -> dict[str, str]:
-    """What is passed on of the caller's environment."""
-    return {name: os.environ[name] for name in (*VARIABLES["passed_on"], *more) if name in os.environ}
+def inherited_variables(*extra: str) -> dict[str, str]:
+    """Return the variables of the caller's environment that child processes inherit."""
+    return {name: os.environ[name] for name in (*VARIABLES["inherited"], *extra) if name in os.environ}
 
 
-def filled(variables: Mapping[str, str], words: Mapping[str, Any]) -> dict[str, str]:
-    """A table of environment.toml with its {words}."""
-    return {name: text.format_map(words) for name, text in variables.items()}
+def fill_variables(variables: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, str]:
+    """Return a table of environment.toml with its {placeholders} filled in."""
+    return {name: text.format_map(values) for name, text in variables.items()}
 
 
 def state(stack: Stack, part: str) -> list[dict[str, Any]]:
-    """`resources` or `pending_operations` of the last state."""
+    """Return `resources` or `pending_operations` of the last state."""
     if not stack.checkpoint.exists():
         return []
     latest: dict[str, Any] = json.loads(stack.checkpoint.read_text())["checkpoint"].get("latest") or {}
     return latest.get(part) or []
 
 
-def adopt(stack: Stack, found: Mapping[str, str]) -> None:
-    """Enter pending creations that came to be into the state, by their ids; a refresh fills in the rest."""
-    whole = json.loads(stack.checkpoint.read_text())
-    latest: dict[str, list[dict[str, Any]]] = whole["checkpoint"]["latest"]
+def adopt(stack: Stack, ids: Mapping[str, str]) -> None:
+    """Enter interrupted creations into the state by their ids, by URN; a refresh fills in the rest."""
+    document = json.loads(stack.checkpoint.read_text())
+    latest: dict[str, list[dict[str, Any]]] = document["checkpoint"]["latest"]
     pending = latest["pending_operations"]
-    begun = {each["resource"]["urn"]: each["resource"] for each in pending if each["type"] == "creating"}
-    creating = {urn: each for urn, each in begun.items() if urn in found}
-    made = {urn: one | {"id": found[urn], "outputs": one.get("inputs", {})} for urn, one in creating.items()}
-    kept: list[dict[str, Any]] = []
-    for each in latest.get("resources") or []:
-        replaced = each["urn"] in creating and not each.get("delete")
-        # It is deleted already; what depends on it comes after its place.
-        gone = replaced and each.get("pendingReplacement")
-        kept.append(made.pop(each["urn"]) if gone else each | {"delete": True} if replaced else each)
-    latest["resources"] = [*kept, *made.values()]
-    latest["pending_operations"] = [each for each in pending if each["resource"]["urn"] not in creating]
-    write_atomically(stack.checkpoint, json.dumps(whole, indent=4))
+    adopted: dict[str, dict[str, Any]] = {}
+    for operation in pending:
+        resource = operation["resource"]
+        urn = resource["urn"]
+        if operation["type"] == "creating" and urn in ids:
+            adopted[urn] = resource | {"id": ids[urn], "outputs": resource.get("inputs", {})}
+    creating = set(adopted)
+    resources: list[dict[str, Any]] = []
+    for resource in latest.get("resources") or []:
+        urn = resource["urn"]
+        if urn not in creating or resource.get("delete"):
+            resources.append(resource)
+        elif resource.get("pendingReplacement"):
+            # The old resource is deleted already. The new one takes its place, before its dependents.
+            resources.append(adopted.pop(urn))
+        else:
+            resources.append(resource | {"delete": True})
+    latest["resources"] = [*resources, *adopted.values()]
+    latest["pending_operations"] = [
+        operation for operation in pending if operation["resource"]["urn"] not in creating
+    ]
+    write_atomically(stack.checkpoint, json.dumps(document, indent=4))
 
 
-def mend_state(stack: Stack) -> bool:
-    """Put back the state of before the last run if a full disk cut it short, else keep it; whether so."""
+def restore_truncated_state(stack: Stack) -> bool:
+    """Restore the previous checkpoint if a full disk truncated this one; return True if it was restored.
+
+    Otherwise keep a copy of the checkpoint for the next run.
+    """
     before = stack.folder / "state-before.json"
     if not stack.checkpoint.exists():
         return False
@@ -177,13 +199,13 @@ def mend_state(stack: Stack) -> bool:
         if before.exists():
             write_atomically(stack.checkpoint, before.read_text())
         else:
-            stack.checkpoint.unlink()  # not even made; it is made again
+            stack.checkpoint.unlink()  # The engine makes a new one.
         return True
     return False
 
 
 def read(file: Path) -> Tree:
-    """A YAML file's top level."""
+    """Return the top level of a YAML file; raise CommandError if it is missing or no mapping."""
     try:
         node = yaml.compose(file.read_text(), yaml.SafeLoader)
     except FileNotFoundError:
@@ -196,7 +218,7 @@ def read(file: Path) -> Tree:
 
 
 def write_atomically(file: Path, text: str) -> None:
-    """Replace a file in one step, so that a full disk or a kill leaves the old one whole. Mode 0600."""
+    """Replace a file in one step, so that a full disk or a kill leaves the old one intact. Mode 0600."""
     descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as out:
@@ -207,9 +229,9 @@ def write_atomically(file: Path, text: str) -> None:
         raise
 
 
-def _copy(file: Path, content: Tree, **more: yaml.Node) -> None:
+def _copy(file: Path, content: Tree, **replacements: yaml.Node) -> None:
     copied = {key: value for key, value in content.items() if key not in NOT_COPIED}
-    write_atomically(file, _text(_mapping(copied | more)))
+    write_atomically(file, _text(_mapping(copied | replacements)))
 
 
 def _text(node: yaml.Node) -> str:
@@ -217,12 +239,12 @@ def _text(node: yaml.Node) -> str:
 
 
 def _secret_keys(stack: Stack, config: Tree) -> list[str]:
-    """Keys that get a random value: encrypted ones, and those `writeOnly` in the schema without any."""
+    """Return the keys that get a random value: encrypted ones, and unset `writeOnly` keys of the schema."""
     file = stack.root / "schemas" / "stack-file.schema.json"
     schema = cast(dict[str, Any], json.loads(file.read_text()) if file.exists() else {})
     rules = schema.get("properties", {}).get("config", {}).get("properties", {}).items()
-    own = f"{stack.project_name}:"
-    declared = {key for key, rule in rules if rule.get("writeOnly") and key.startswith(own)}
+    prefix = f"{stack.project_name}:"
+    declared = {key for key, rule in rules if rule.get("writeOnly") and key.startswith(prefix)}
     encrypted = {key for key, value in config.items() if _is_secret(value)}
     return sorted(encrypted | (declared - set(config)))
 
@@ -232,20 +254,22 @@ def _is_secret(node: yaml.Node) -> bool:
 
 
 def _without_secrets(node: yaml.Node) -> yaml.Node:
-    kept = {key: _without_secrets(each) for key, each in _items(node).items() if not _is_secret(each)}
-    return _mapping(kept) if isinstance(node, yaml.MappingNode) else node
+    if not isinstance(node, yaml.MappingNode):
+        return node
+    items = _items(node).items()
+    return _mapping({key: _without_secrets(value) for key, value in items if not _is_secret(value)})
 
 
 def _unprotected(key: str, node: yaml.Node) -> yaml.Node:
-    """Return a setting's value with `false` for whatever is named as a protection and is `true`."""
+    """Return a setting's value with every protection setting in it off."""
     if isinstance(node, yaml.MappingNode):
-        return _mapping({name: _unprotected(name, each) for name, each in _items(node).items()})
-    on = isinstance(node, yaml.ScalarNode) and node.tag.endswith(":bool") and PROTECTING.search(key)
+        return _mapping({name: _unprotected(name, value) for name, value in _items(node).items()})
+    on = isinstance(node, yaml.ScalarNode) and node.tag.endswith(":bool") and PROTECTION_SETTING.search(key)
     return yaml.ScalarNode("tag:yaml.org,2002:bool", "false") if on else node
 
 
 def _items(node: yaml.Node) -> Tree:
-    """The values of a mapping by key; of anything else (an empty `config:`) none."""
+    """Return the values of a mapping by key; an empty dict for other nodes, such as an empty `config:`."""
     return {key.value: value for key, value in node.value} if isinstance(node, yaml.MappingNode) else {}
 
 

@@ -71,7 +71,7 @@ def start(folder: Path, progress: Progress, *, control_plane: bool, zones: Itera
             return found
         _clear(folder)
         program = (sys.executable, "-P", "-m", "sandbox.clouds", folder, str(int(control_plane)), *zones)
-        own = workspace.passed_on("KUBEBUILDER_ASSETS") | {
+        own = workspace.inherited_variables("KUBEBUILDER_ASSETS") | {
             "HOME": str(folder / "home"),  # neither credentials nor settings of the caller's
             "PYTHONPATH": str(Path(__file__).parents[2]),
             "XDG_CACHE_HOME": str(builds.cache_folder().parent),

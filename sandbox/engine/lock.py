@@ -1,4 +1,4 @@
-"""One run of a stack at a time, and locks of the engine whose process is dead."""
+"""The lock that allows one run of a stack at a time, and the removal of dead processes' engine locks."""
 
 import fcntl
 import json
@@ -18,12 +18,16 @@ from sandbox.errors import CommandError
 
 @contextmanager
 def hold(folder: Path, operation: str) -> Generator[int]:
-    """Hold the lock of a stack's folder; a fault names who has it. Who inherits the descriptor has it too."""
+    """Hold the lock of a stack's folder while the body runs; yield its descriptor.
+
+    A process that inherits the descriptor holds the lock, too. Raise CommandError, which names the holder, if
+    another process holds it.
+    """
     file = folder / "lock"
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         if not take(descriptor):
-            raise CommandError(_held(file))
+            raise CommandError(_holder_message(file))
         os.truncate(descriptor, 0)
         os.write(descriptor, f"{operation} {datetime.now():%H:%M:%S} {os.getpid()}".encode())
         yield descriptor
@@ -32,7 +36,7 @@ def hold(folder: Path, operation: str) -> Generator[int]:
 
 
 def take(descriptor: int) -> bool:
-    """Lock an open file, unless somebody else has; whether it is ours."""
+    """Lock an open file; return False if another process holds the lock."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -42,56 +46,62 @@ def take(descriptor: int) -> bool:
 
 @contextmanager
 def alone(file: Path, tick: Callable[[], None] = lambda: None) -> Generator[None]:
-    """One at a time; `tick` is called often while another one is waited for."""
-    with file.open("w") as opened:
-        while not take(opened.fileno()):
+    """Wait for the lock of a file and hold it while the body runs; `tick` is called often meanwhile."""
+    with file.open("w") as lock_file:
+        while not take(lock_file.fileno()):
             tick()
             time.sleep(0.1)
         yield
 
 
 def note(descriptor: int, pid: int) -> None:
-    """Name one more process that keeps the lock."""
+    """Add a process that holds the lock to the file."""
     os.write(descriptor, f" {pid}".encode())
 
 
-def _held(file: Path) -> str:
+def _holder_message(file: Path) -> str:
     operation, since, *pids = (file.read_text() or "run now").split()
     pid = next((pid for pid in pids if started_at(int(pid)) is not None), None)
-    if pid is None:  # it has not written yet who it is, or is about to end
+    if pid is None:  # The holder has not written its number yet, or is about to end.
         return f"{file.parent} is in use by another run. Wait for it."
-    who = f"{file.parent} is in use: `{operation}` by process {pid} since {since}"
-    return f"{who}. Wait for it, or stop it with: kill -INT {pid}"
+    holder = f"{file.parent} is in use: `{operation}` by process {pid} since {since}"
+    return f"{holder}. Wait for it, or stop it with: kill -INT {pid}"
 
 
 def clear_dead(folder: Path) -> list[str]:
-    """Remove the engine's locks of dead processes (`pulumi cancel` takes live ones too); whose, in words."""
+    """Remove the engine's locks of dead processes; return a description of each process.
+
+    `pulumi cancel` removes the locks of live processes, too. Raise CommandError for a lock of a live process
+    or of another machine.
+    """
     removed: list[str] = []
     for file in sorted(folder.glob("*.json")):
         text = file.read_text()
-        if not text.endswith("}"):  # cut short by a full disk, so nobody's
+        if not text.endswith("}"):  # Truncated by a full disk: the engine never held this lock.
             file.unlink()
             continue
         lock = cast(dict[str, Any], json.loads(text))
         pid, host, since = int(lock["pid"]), str(lock["hostname"]), datetime.fromisoformat(lock["timestamp"])
-        who = f"process {pid} on {host} since {since.astimezone():%Y-%m-%d %H:%M:%S}"
+        owner = f"process {pid} on {host} since {since.astimezone():%Y-%m-%d %H:%M:%S}"
         if host != socket.gethostname():
             raise CommandError(
-                f"the state is locked by {who}, which this machine cannot look at. "
+                f"the state is locked by {owner}, which this machine cannot check. "
                 f"If that process is over, delete {file} and run this again."
             )
         started = started_at(pid)
-        # A process that started after the lock was written got the number of a dead one. Two seconds of
-        # grace: the kernel counts from boot, and the clock may have been set since.
+        # A process that started after the lock was written reuses the number of a dead one. The two seconds
+        # allow for a clock that was set since the boot, from which the kernel counts.
         if started is not None and started <= since.timestamp() + 2:
-            raise CommandError(f"the state is locked by {who}. Wait for it, or stop it with: kill -INT {pid}")
+            raise CommandError(
+                f"the state is locked by {owner}. Wait for it, or stop it with: kill -INT {pid}"
+            )
         file.unlink()
-        removed.append(who)
+        removed.append(owner)
     return removed
 
 
 def started_at(pid: int) -> float | None:
-    """When a process started, in seconds since 1970; None if it is dead, or nobody has seen its end yet."""
+    """Return the start of a process in seconds since 1970; None if it is dead or a zombie."""
     try:
         process = psutil.Process(pid)
         return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()

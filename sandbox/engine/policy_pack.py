@@ -1,4 +1,4 @@
-"""The policy pack as an executable, which is how the engine runs one without a Python language host."""
+"""The policy pack as an executable: the form that the engine runs without a Python language host."""
 
 import json
 import os
@@ -14,34 +14,37 @@ from sandbox.workspace import Stack, write_atomically
 
 
 def flags(stack: Stack, *, advisory: bool = False) -> list[str]:
-    """The engine's options for the pack, at the stack's own levels; `advisory`: nothing is mandatory."""
+    """Return the engine's options for the pack, at the stack's own levels.
+
+    With `advisory`, every mandatory rule becomes advisory.
+    """
     pack = stack.root / "policies"
     if not (pack / "__main__.py").exists():
         raise CommandError(f"{pack} holds no policy pack; run with --no-policies to go without one.")
     program = stack.folder / "policy-pack"
-    words = (sys.executable, "-u", "-m", "sandbox.engine.policy_pack", str(pack))
+    command = (sys.executable, "-u", "-m", "sandbox.engine.policy_pack", str(pack))
     # The engine reads the pack's port from its output, which the SDK does not flush: hence -u.
-    here = shlex.quote(str(Path(__file__).parents[2]))
-    write_atomically(program, f'#!/bin/sh\nPYTHONPATH={here} exec {shlex.join(words)} "$@"\n')
+    python_path = shlex.quote(str(Path(__file__).parents[2]))
+    write_atomically(program, f'#!/bin/sh\nPYTHONPATH={python_path} exec {shlex.join(command)} "$@"\n')
     program.chmod(0o700)
     config = pack / "config" / f"{stack.name}.json"
     if advisory:
         levels = config.read_text().replace('"mandatory"', '"advisory"') if config.exists() else "{}"
         config = stack.folder / "policy-levels.json"
         write_atomically(config, json.dumps({**json.loads(levels), "all": "advisory"}))
-    chosen = ["--policy-pack-config", str(config)] if config.exists() else []
-    return ["--policy-pack", str(program), *chosen]
+    config_flags = ["--policy-pack-config", str(config)] if config.exists() else []
+    return ["--policy-pack", str(program), *config_flags]
 
 
 def _end_with(parent: int) -> None:
-    """The SDK's server waits for ever, also when the engine was killed."""
+    """End this process with its parent: the SDK's server waits for ever, even if the engine was killed."""
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(0)
 
 
 if __name__ == "__main__":
-    os.closerange(3, 1024)  # the stack's lock, which comes down through the engine, is not this process's
+    os.closerange(3, 1024)  # This process must not hold the stack's lock, which it inherits from the engine.
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     sys.argv = sys.argv[1:]
     runpy.run_path(sys.argv[0], run_name="__main__")

@@ -1,9 +1,9 @@
-"""One operation of the engine: a `pulumi` process, the program beside it, and the events of both.
+"""One operation of the engine: a `pulumi` process, the program that it evaluates, and its events.
 
-This is what the Automation API does for an inline program, and its language server is used. The process is
-ours because the API drops the severities of violations, starts four engines for an `up`, and lets go of its
-engine on Ctrl-C. `pulumi up` previews and then applies in one process; a mandatory violation in the preview
-stops it.
+The Automation API does the same for an inline program, and its language server is used here. The process is
+started by the sandbox for three reasons: the API drops the severities of violations, starts four engines for
+an `up`, and abandons its engine on Ctrl-C. `pulumi up` previews and then applies in one process; a mandatory
+violation in the preview stops it.
 """
 
 import json
@@ -35,39 +35,48 @@ from sandbox.progress import Progress, name_of
 from sandbox.summary import Phase
 from sandbox.workspace import Stack
 
-LARGEST_MESSAGE = 400 * 2**20  # bytes; what Pulumi's own servers and clients allow
+MESSAGE_BYTES = 400 * 2**20
+"""The largest message that Pulumi's own servers and clients allow."""
 
-FULL_BYTES = 2**20  # free disk space below which the engine's writes may be what everything waits for
+FULL_DISK_BYTES = 2**20
+"""Free disk space below which the engine may be waiting for its own writes."""
 
-
-UNTOUCHED = ("same", "read", "refresh")
+READ_ONLY = ("same", "read", "refresh")
 """Operations that change nothing in a target."""
 
-DONE, FAILED, NOT_RUN, STOPPED = 0, 1, 2, 130  # exit codes
+DONE, FAILED, NOT_RUN, STOPPED = 0, 1, 2, 130
+"""Exit codes of the commands."""
 
 
 @dataclass
 class Session:
-    """All that is needed to start the engine on a stack, more than once."""
+    """The parts of every run of the engine on a stack."""
 
     engine: Path
     stack: Stack
     progress: Progress
-    lock: int  # the descriptor that keeps the stack locked; the engine inherits it
-    ports: dict[str, int] = field(default_factory=dict[str, int])  # the providers', by package, once they run
-    more: dict[str, str] = field(default_factory=dict[str, str])  # what the engine's environment has besides
+    lock: int
+    """The descriptor that keeps the stack locked; the engine inherits it."""
+    ports: dict[str, int] = field(default_factory=dict[str, int])
+    """The ports of the running providers, by package."""
+    extra_environment: dict[str, str] = field(default_factory=dict[str, str])
     announce_engine: AnnounceEngine = field(default=lambda pid: None)
 
-    def call(self, *words: str, given: str | None = None) -> None:
-        """A short command of the engine; `given` goes to its standard input, never into its arguments."""
-        done = subprocess.run(**self._command(*words), input=given, capture_output=True, text=True)
-        if done.returncode != 0:
+    def call(self, *arguments: str, standard_input: str | None = None) -> None:
+        """Run a short command of `pulumi`. Secrets go to its standard input, never into its arguments."""
+        completed = subprocess.run(
+            **self._command(*arguments), input=standard_input, capture_output=True, text=True
+        )
+        if completed.returncode != 0:
             raise CommandError(
-                f"pulumi {' '.join(words)} failed: {done.stderr.strip().removeprefix('error: ')}"
+                f"pulumi {' '.join(arguments)} failed: {completed.stderr.strip().removeprefix('error: ')}"
             )
 
     def operate(self, operation: str, *flags: str) -> tuple[int, Phase]:
-        """Run `up`, `preview`, `refresh` or `destroy`, show it as it goes; the exit code, the last phase."""
+        """Run `up`, `preview`, `refresh` or `destroy` and show its progress.
+
+        Return the exit code and the last phase.
+        """
         folder, errors = self.stack.folder, self.stack.folder / "engine-errors.log"
         events = (folder / "events.jsonl").open("w")
         watch = _Watch(self.progress, operation, events, self._expected(operation))
@@ -78,14 +87,15 @@ class Session:
             _serve(self.stack, watch) as port,
             self.progress.waiting_for(watch.detail),
         ):
-            own = (f"--client=127.0.0.1:{port}", f"--event-log=tcp://127.0.0.1:{port}")
+            server_flags = (f"--client=127.0.0.1:{port}", f"--event-log=tcp://127.0.0.1:{port}")
+            client_flags = ("--exec-kind=auto.inline", "--suppress-progress")
             process = subprocess.Popen(
-                **self._command(operation, *flags, *own, "--exec-kind=auto.inline", "--suppress-progress"),
+                **self._command(operation, *flags, *server_flags, *client_flags),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=stderr,
                 pass_fds=(self.lock,),
-                start_new_session=True,  # Ctrl-C reaches it once, by us
+                start_new_session=True,  # Ctrl-C reaches the engine once, through `_interrupts`.
             )
             lock.note(self.lock, process.pid)
             self.announce_engine(process.pid)
@@ -93,36 +103,39 @@ class Session:
                 while process.poll() is None:
                     with suppress(subprocess.TimeoutExpired):
                         process.wait(timeout=0.5)
-                    watch.tick(disk_full=shutil.disk_usage(folder).free < FULL_BYTES)
+                    watch.tick(disk_full=shutil.disk_usage(folder).free < FULL_DISK_BYTES)
             self.announce_engine(0)
         phase = watch.phases[-1] if watch.phases else Phase(preview=False)
         code = STOPPED if presses else DONE if process.returncode == 0 else FAILED
         if code == FAILED and not phase.errors and not phase.mandatory:
-            said = errors.read_text().strip().removeprefix("error: ")
-            phase.errors.append(said or f"the engine ended with {process.returncode}")
+            message = errors.read_text().strip().removeprefix("error: ")
+            phase.errors.append(message or f"the engine ended with {process.returncode}")
         return code, phase
 
     def _expected(self, operation: str) -> int:
-        """Return how many resources a refresh or a destroy is about; 0 where a preview says so first."""
+        """Return how many resources a refresh or a destroy handles; 0 for operations with a preview."""
         if operation not in ("refresh", "destroy"):
             return 0
         resources = workspace.state(self.stack, "resources")
-        return sum(1 for each in resources if not each["type"].startswith("pulumi:providers:"))
+        return sum(1 for resource in resources if not resource["type"].startswith("pulumi:providers:"))
 
-    def _command(self, *words: str) -> dict[str, Any]:
-        always = ("--stack", self.stack.name, "--non-interactive", "--color=never")
-        env = workspace.environment(self.stack, self.ports) | self.more
-        return {"args": [self.engine, *words, *always], "cwd": self.stack.folder, "env": env}
+    def _command(self, *arguments: str) -> dict[str, Any]:
+        common_flags = ("--stack", self.stack.name, "--non-interactive", "--color=never")
+        env = workspace.environment(self.stack, self.ports) | self.extra_environment
+        return {"args": [self.engine, *arguments, *common_flags], "cwd": self.stack.folder, "env": env}
 
 
 class _Watch(events_pb2_grpc.EventsServicer):
-    """Takes the engine's events, a stream for each phase; shows them and keeps them, a JSON object a line."""
+    """A receiver of the engine's events, one stream per phase.
 
-    def __init__(self, progress: Progress, operation: str, kept: TextIO, expected: int) -> None:
+    It shows the events and writes them to a file, one JSON object a line.
+    """
+
+    def __init__(self, progress: Progress, operation: str, file: TextIO, expected: int) -> None:
         self.phases: list[Phase] = []
         self._progress = progress
         self._operation = operation
-        self._kept = kept
+        self._file = file
         self._busy: dict[str, str] = {}
         self._shown: set[tuple[str, str]] = set()
         self._disk_full = False
@@ -131,9 +144,9 @@ class _Watch(events_pb2_grpc.EventsServicer):
 
     def StreamEvents(self, request_iterator: Iterator[events_pb2.EventRequest], context: Any) -> Empty:
         self._progress.doing("evaluating the program")
-        if self.phases:  # the preview of this `up` has said how much there is to do
+        if self.phases:  # The preview of this `up` has counted the changes.
             self._expected = sum(
-                count for op, count in self.phases[-1].changes.items() if op not in UNTOUCHED
+                count for op, count in self.phases[-1].changes.items() if op not in READ_ONLY
             )
         self._finished.clear()
         phase = Phase(preview=not self.phases and self._operation in ("preview", "up"))
@@ -142,13 +155,13 @@ class _Watch(events_pb2_grpc.EventsServicer):
             event = json.loads(request.event)
             # The SDK's debug messages quote properties, secrets in plain text among them.
             if event.get("diagnosticEvent", {}).get("severity") != "debug":
-                self._kept.write(request.event.strip() + "\n")
+                self._file.write(request.event.strip() + "\n")
                 phase.record(event)
                 self._show(phase, event)
         return Empty()
 
     def tick(self, *, disk_full: bool) -> None:
-        """Called often while the engine runs."""
+        """Update the progress; called often while the engine runs."""
         self._disk_full = disk_full
         self._progress.tick()
 
@@ -171,39 +184,42 @@ class _Watch(events_pb2_grpc.EventsServicer):
 
     def _show(self, phase: Phase, event: dict[str, Any]) -> None:
         match event:
-            case {"resourcePreEvent": {"metadata": found}}:
-                if found.get("provider") and found["op"] != "same":  # a component waits for its children
-                    self._busy[found["urn"]] = f"{found['op']} of {name_of(found['urn'])}"
+            case {"resourcePreEvent": {"metadata": metadata}}:
+                # A component has no provider; it only waits for its children.
+                if metadata.get("provider") and metadata["op"] != "same":
+                    self._busy[metadata["urn"]] = f"{metadata['op']} of {name_of(metadata['urn'])}"
             case {"diagnosticEvent": {"urn": urn, "severity": "info", "message": text}} if urn in self._busy:
-                doing = self._busy[urn].partition(": ")[0]  # the text is what a provider waits for
-                self._busy[urn] = f"{doing}: {text.strip()}"
-            case {"resOutputsEvent": {"metadata": found}}:
-                self._resource(phase, found["op"], found)
-            case {"resOpFailedEvent": {"metadata": found}}:
-                self._resource(phase, "failed", found)
+                operation = self._busy[urn].partition(": ")[0]
+                # A provider sends what it waits for.
+                self._busy[urn] = f"{operation}: {text.strip()}"
+            case {"resOutputsEvent": {"metadata": metadata}}:
+                self._resource(phase, metadata["op"], metadata)
+            case {"resOpFailedEvent": {"metadata": metadata}}:
+                self._resource(phase, "failed", metadata)
             case {"policyLoadEvent": _}:
                 self._progress.doing("evaluating the program and its policies")
             case {"summaryEvent": _}:
-                self._progress.step(phase.in_short())
+                self._progress.step(phase.describe())
             case _:
                 pass
 
     def _resource(self, phase: Phase, op: str, metadata: dict[str, Any]) -> None:
         urn, typ = metadata["urn"], metadata["type"]
         self._busy.pop(urn, None)
-        later = phase.preview and self._operation == "up" and op != "failed"  # the update will show it
-        inner = typ.startswith("pulumi:")  # the stack itself, the default providers
-        if op not in UNTOUCHED or self._operation in ("refresh", "destroy"):
+        shown_by_update = phase.preview and self._operation == "up" and op != "failed"
+        internal = typ.startswith("pulumi:")  # The stack itself and the default providers.
+        if op not in READ_ONLY or self._operation in ("refresh", "destroy"):
             self._finished.add(urn)
         # The end of a component is reported twice.
-        if not (later or inner or op in (*UNTOUCHED, "replace") or (urn, op) in self._shown):
+        if not (shown_by_update or internal or op in (*READ_ONLY, "replace") or (urn, op) in self._shown):
             self._shown.add((urn, op))
-            told = "failed" if op == "failed" else f"would {op}" if phase.preview else f"{op} done"
-            self._progress.resource(op, typ, name_of(urn), told + self._so_far())
+            outcome = f"would {op}" if phase.preview else f"{op} done"
+            outcome = "failed" if op == "failed" else outcome
+            self._progress.resource(op, typ, name_of(urn), outcome + self._so_far())
 
 
 class _Program(LanguageServer):
-    """Runs a project's __main__.py, as the Python language host does: from its folder, as __main__."""
+    """A language server that runs a project's __main__.py from its folder, as Python's language host does."""
 
     def __init__(self, project: Path) -> None:
         def evaluate() -> None:
@@ -215,17 +231,18 @@ class _Program(LanguageServer):
         super().__init__(evaluate)
 
     def Run(self, request: language_pb2.RunRequest, context: Any) -> language_pb2.RunResponse:
-        with suppress(InvalidStateError):  # of a task cancelled when the program had failed, which is logged
+        # A task that was cancelled after the program failed raises this; the failure is logged.
+        with suppress(InvalidStateError):
             if not super().Run(request, context).error:  # pyright: ignore[reportUnknownMemberType]
                 return language_pb2.RunResponse()
-        # The message was logged as an error already; the engine would say it again, as "unhandled".
+        # The message was logged as an error. Without `bail` the engine repeats it as "unhandled".
         return language_pb2.RunResponse(bail=True)
 
 
 @contextmanager
 def _serve(stack: Stack, watch: _Watch) -> Generator[int]:
-    """The program and the receiver of events, on one port of the loopback address."""
-    options = [("grpc.max_receive_message_length", LARGEST_MESSAGE)]
+    """Serve the program and the receiver of events on one port of the loopback address; yield the port."""
+    options = [("grpc.max_receive_message_length", MESSAGE_BYTES)]
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=8), options=options)
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(_Program(stack.project), server)
     events_pb2_grpc.add_EventsServicer_to_server(watch, server)
@@ -239,15 +256,18 @@ def _serve(stack: Stack, watch: _Watch) -> Generator[int]:
 
 @contextmanager
 def _interrupts(process: "subprocess.Popen[Any]", progress: Progress) -> Generator[list[int]]:
-    """Pass Ctrl-C and its like on to the engine: the first cancels, the second gives up, the third kills."""
+    """Pass signals on to the engine: the first cancels, the second terminates, the third kills.
+
+    Yield the list of the signals so far.
+    """
     presses: list[int] = []
 
     def press(number: int, _frame: FrameType | None) -> None:
         presses.append(number)
-        # Another number each time: of two equal signals that wait, the kernel delivers one.
+        # Each press sends another signal: the kernel merges equal signals that are pending.
         process.send_signal((signal.SIGINT, signal.SIGTERM, signal.SIGKILL)[min(len(presses), 3) - 1])
         if len(presses) == 1:
-            progress.step("stopping: what is under way is finished first; press Ctrl-C again to give it up")
+            progress.step("stopping: running operations are finished first; Ctrl-C again abandons them")
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, press) for number in numbers}

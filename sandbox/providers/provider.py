@@ -1,4 +1,4 @@
-"""A resource provider as the engine talks to it: gRPC on one side, a package and its target on the other."""
+"""A resource provider: the engine's gRPC protocol on top of a package and its target."""
 
 import contextlib
 import functools
@@ -29,14 +29,14 @@ CONFIG_ALLOWED = frozenset({"version", "pluginDownloadURL", "__internal", "__def
 
 
 def refusable(handler: Handler) -> Handler:
-    """Tell the engine what the target refuses; anything else that goes wrong is a fault of the sandbox."""
+    """Report the target's refusals to the engine; any other exception is a bug of the sandbox."""
 
     @functools.wraps(handler)
     def answer(self: Any, request: Any, context: Context) -> Any:
         try:
             return handler(self, request, context)
         except NotReadyError as unready:
-            # The engine keeps the resource in its state with the reason, and the next `up` updates it.
+            # The engine records the resource with the reason, and the next `up` updates it.
             live, reasons = unready.live, [str(unready)]
             details = proto.ErrorResourceInitFailed(id=live.id, reasons=reasons, inputs=encode(live.inputs))
             details.properties.CopyFrom(encode(mark(live.outputs, live.inputs)))
@@ -51,12 +51,12 @@ def refusable(handler: Handler) -> Handler:
 
 
 class Provider(ResourceProviderServicer):
-    """One package for all of its provider instances, which are told apart by their connections."""
+    """A server of one package for all its provider instances, which it distinguishes by their connections."""
 
     def __init__(self, package: Package, target: Target) -> None:
         self._package = package
         self._target = target
-        self._configs: dict[str, Json] = {}  # the settings of each connection
+        self._configs: dict[str, Json] = {}  # Settings by connection.
         self._engine: engine_pb2_grpc.EngineStub | None = None
 
     # Protocol and settings
@@ -64,15 +64,15 @@ class Provider(ResourceProviderServicer):
     def Handshake(
         self, request: proto.ProviderHandshakeRequest, context: Context
     ) -> proto.ProviderHandshakeResponse:
-        self._hear(request.engine_address)
+        self._connect(request.engine_address)
         return proto.ProviderHandshakeResponse(accept_secrets=True)
 
     def Attach(self, request: plugin_pb2.PluginAttach, context: Context) -> Empty:
-        self._hear(request.address)
+        self._connect(request.address)
         return Empty()
 
-    def _hear(self, address: str) -> None:
-        """Where to tell what is done: of the latest phase, each of which has an address of its own."""
+    def _connect(self, address: str) -> None:
+        """Connect to the engine's log; each phase of a run has an address of its own."""
         if address:
             self._engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))
 
@@ -99,14 +99,14 @@ class Provider(ResourceProviderServicer):
 
     def Configure(self, request: proto.ConfigureRequest, context: Context) -> proto.ConfigureResponse:
         settings = plain(decode(request.args))
-        self._configs[context.peer()] = {key: setting(value) for key, value in settings.items()}
+        self._configs[context.peer()] = {key: parse_setting(value) for key, value in settings.items()}
         return proto.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
     @refusable
     def Invoke(self, request: proto.InvokeRequest, context: Context) -> proto.InvokeResponse:
-        found = self._target.invoke(request.tok, plain(decode(request.args)), self._config(context))
+        result = self._target.invoke(request.tok, plain(decode(request.args)), self._config(context))
         answer = proto.InvokeResponse()
-        getattr(answer, "return").CopyFrom(encode(found))  # a keyword of Python's
+        getattr(answer, "return").CopyFrom(encode(result))  # `return` is a keyword of Python.
         return answer
 
     # Resources
@@ -126,12 +126,12 @@ class Provider(ResourceProviderServicer):
         resource = self._resource(request, context, decode(request.news))
         differ = changes(decode(request.old_inputs), resource.inputs)
         paths = [path.split(".") for path in self._target.immutable(resource, differ)] if differ else []
-        spoilt = [Change((path,), "update") for path in self._target.spoilt(resource)]
-        differ += spoilt
+        unconditional = [Change((path,), "update") for path in self._target.replacement_paths(resource)]
+        differ += unconditional
         replacing = [
             change
             for change in differ
-            if change in spoilt
+            if change in unconditional
             or self._package.forces_replacement(resource, change)
             or any(reaches(change, path) for path in paths)
         ]
@@ -161,10 +161,10 @@ class Provider(ResourceProviderServicer):
             return proto.ReadResponse()
         inputs = project(live.inputs, managed, schema.maps(request.type)) if managed else live.inputs
         outputs = mark(mark(live.outputs, inputs), state)
-        given = mark(inputs, managed)
+        marked_inputs = mark(inputs, managed)
         if live.lacks:
-            raise NotReadyError(LiveResource(live.id, given, outputs), live.lacks)
-        return proto.ReadResponse(id=live.id, inputs=encode(given), properties=encode(outputs))
+            raise NotReadyError(LiveResource(live.id, marked_inputs, outputs), live.lacks)
+        return proto.ReadResponse(id=live.id, inputs=encode(marked_inputs), properties=encode(outputs))
 
     @refusable
     def Update(self, request: proto.UpdateRequest, context: Context) -> proto.UpdateResponse:
@@ -196,7 +196,7 @@ class Provider(ResourceProviderServicer):
     def _say(self, urn: str, text: str) -> None:
         if self._engine is not None:
             message = engine_pb2.LogRequest(severity=engine_pb2.INFO, urn=urn, message=text)
-            with contextlib.suppress(grpc.RpcError):  # only told; the work goes on
+            with contextlib.suppress(grpc.RpcError):  # A lost log line does not matter.
                 self._engine.Log(message, timeout=5)  # pyright: ignore[reportUnknownMemberType]
 
     def _config(self, context: Context) -> Json:
@@ -209,12 +209,15 @@ def _difference(differ: Sequence[Change]) -> proto.DiffResponse:
 
 
 def _failures(faults: Iterable[str]) -> list[proto.CheckFailure]:
-    """Faults for the engine. It would print the value of a property that was named apart, secret or not."""
+    """Return the faults as messages for the engine.
+
+    They name no property separately: the engine would print its value, even a secret one.
+    """
     return [proto.CheckFailure(reason=fault) for fault in faults]
 
 
-def setting(value: Any) -> Any:
-    """A provider's setting: what is no string comes as JSON in one."""
+def parse_setting(value: Any) -> Any:
+    """Return a provider's setting; the engine sends other types than strings as JSON."""
     try:
         return json.loads(value) if isinstance(value, str) else value
     except ValueError:

@@ -1,4 +1,4 @@
-"""Stand-ins for the providers, which the engine attaches to in place of plugins (PULUMI_DEBUG_PROVIDERS)."""
+"""The gRPC servers of the stand-ins, which the engine uses in place of plugins (PULUMI_DEBUG_PROVIDERS)."""
 
 from collections.abc import Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,20 +14,21 @@ from sandbox.providers.aws.package import Aws, AwsPlan
 from sandbox.providers.cloudflare.package import Cloudflare, CloudflarePlan, CloudflareTarget
 from sandbox.providers.datadog.package import Datadog, DatadogPlan, DatadogTarget
 from sandbox.providers.kubernetes.package import Kubernetes, KubernetesPlan
-from sandbox.providers.provider import Provider, setting
+from sandbox.providers.provider import Provider, parse_setting
 from sandbox.providers.target import Package, Resource, Target
 from sandbox.providers.tls.target import TlsTarget
 from sandbox.wire.values import decoded
 
-MESSAGE_BYTES = 400 * 1024 * 1024  # the engine's own limit for a message
+MESSAGE_BYTES = 400 * 1024 * 1024
+"""The engine's own limit for a message."""
 
-CALLS_AT_ONCE = 16
-"""Calls that one provider answers at a time; one that waits for a rollout does nothing meanwhile."""
+CONCURRENT_CALLS = 16
+"""Calls that one provider answers at a time. A call that waits for a rollout uses no processor time."""
 
 
 def packages(targets: Targets | None = None) -> list[tuple[Package, Target]]:
-    """Every package with what is behind it: without targets, plans that hold nothing."""
-    found: dict[Package, Target] = {
+    """Return every package with its target; without `targets`, a plan that holds no resources."""
+    pairs: dict[Package, Target] = {
         (aws := Aws("aws")): AwsPlan(),
         (kubernetes := Kubernetes("kubernetes")): KubernetesPlan(),
         (cloudflare := Cloudflare("cloudflare")): CloudflarePlan(),
@@ -35,26 +36,26 @@ def packages(targets: Targets | None = None) -> list[tuple[Package, Target]]:
         Package("tls"): TlsTarget(),
     }
     if targets is None:
-        return list(found.items())
-    # Here, since importing their clients takes longer than a plan needs.
+        return list(pairs.items())
+    # The imports of their clients take longer than a plan.
     from sandbox.providers.aws.target import AwsTarget
     from sandbox.providers.kubernetes.target import KubernetesTarget
 
-    found[aws] = AwsTarget(targets.aws)
-    found[cloudflare] = CloudflareTarget(targets.cloudflare)
-    found[datadog] = DatadogTarget(targets.datadog)
+    pairs[aws] = AwsTarget(targets.aws)
+    pairs[cloudflare] = CloudflareTarget(targets.cloudflare)
+    pairs[datadog] = DatadogTarget(targets.datadog)
     if targets.kubeconfig:
-        found[kubernetes] = KubernetesTarget(targets.kubeconfig)
-    return list(found.items())
+        pairs[kubernetes] = KubernetesTarget(targets.kubeconfig)
+    return list(pairs.items())
 
 
 @contextmanager
 def serve(folder: Path, targets: Targets | None = None) -> Generator[dict[str, int]]:
-    """Serve all packages on 127.0.0.1 while the block runs; the port of each."""
+    """Serve every package on 127.0.0.1 while the block runs; yield the port of each."""
     with ExitStack() as stack:
         ports: dict[str, int] = {}
         for package, target in packages(targets):
-            pool = stack.enter_context(ThreadPoolExecutor(CALLS_AT_ONCE, f"provider-{package.name}"))
+            pool = stack.enter_context(ThreadPoolExecutor(CONCURRENT_CALLS, f"provider-{package.name}"))
             options = [("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.so_reuseport", 0)]
             server = grpc.server(pool, options=options)
             add_ResourceProviderServicer_to_server(Provider(package, target), server)
@@ -68,16 +69,28 @@ def serve(folder: Path, targets: Targets | None = None) -> Generator[dict[str, i
 def find_unrecorded(
     targets: Targets, creating: Iterable[dict[str, Any]], resources: list[dict[str, Any]]
 ) -> dict[str, str]:
-    """What the targets have of creations that were cut off, and `resources`, the state's, do not: by URN."""
-    behind = {package.name: target for package, target in packages(targets)}
-    settings = {f"{each['urn']}::{each['id']}": each["inputs"] for each in resources if each.get("id")}
-    # What is to be replaced after its deletion is gone: what has its id is the new one.
-    there = [(each["urn"], each.get("id", "")) for each in resources if not each.get("pendingReplacement")]
-    found: dict[str, str] = {}
-    for each in creating:
-        config = {key: setting(value) for key, value in settings.get(each.get("provider", ""), {}).items()}
-        wanted = Resource(each["urn"], each["type"], decoded(each.get("inputs", {})), config)
-        if target := behind.get(wanted.type.partition(":")[0]):
-            known = {ident for urn, ident in there if urn == wanted.urn}
-            found.update((wanted.urn, live.id) for live in target.find(wanted, known))
-    return found
+    """Return the IDs, by URN, of resources that an interrupted run created and the state lacks.
+
+    `creating` are the pending creations of the state, `resources` its resources.
+    """
+    targets_by_package = {package.name: target for package, target in packages(targets)}
+    settings = {
+        f"{resource['urn']}::{resource['id']}": resource["inputs"]
+        for resource in resources
+        if resource.get("id")
+    }
+    # A resource that is replaced after its deletion does not exist any more: its ID may be the new one's.
+    recorded = [
+        (resource["urn"], resource.get("id", ""))
+        for resource in resources
+        if not resource.get("pendingReplacement")
+    ]
+    ids: dict[str, str] = {}
+    for creation in creating:
+        provider = settings.get(creation.get("provider", ""), {})
+        config = {key: parse_setting(value) for key, value in provider.items()}
+        resource = Resource(creation["urn"], creation["type"], decoded(creation.get("inputs", {})), config)
+        if target := targets_by_package.get(resource.type.partition(":")[0]):
+            known = {recorded_id for urn, recorded_id in recorded if urn == resource.urn}
+            ids.update((resource.urn, live.id) for live in target.find(resource, known))
+    return ids

@@ -1,9 +1,10 @@
-"""The seam between the engine's protocol and what is behind a provider.
+"""The interfaces between the engine's protocol and the APIs of the providers.
 
-A `Package` knows what is true of a provider whatever is behind it: what it accepts, how it names things, what
-it cannot change in place. A `Target` is what is behind it: a real API on this machine (`AwsTarget(url)`,
-`KubernetesTarget(kubeconfig)`, `CloudflareTarget(url)`, `DatadogTarget(url)`), or none (`plan.Plan`).
-A target is made anew with every command and used by several threads at once; it keeps nothing.
+A `Package` has the rules of a provider that hold for every API: the inputs that it accepts, the names that it
+makes up, the properties that it cannot change in place. A `Target` is the API: a real one
+on this machine (`AwsTarget(url)`, `KubernetesTarget(kubeconfig)`, `CloudflareTarget(url)`,
+`DatadogTarget(url)`), or a made-up one (`plan.Plan`).
+Every command creates its targets. Several threads use one at once; it has no state.
 """
 
 from abc import ABC, abstractmethod
@@ -20,17 +21,22 @@ from sandbox.wire.values import UNKNOWN, Json, added, known, mark, merge, plain,
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource as a program wants it."""
+    """A resource as the program declares it."""
 
     urn: str
     type: str
-    inputs: Json  # secrets are marked; in a preview some values are unknown
-    config: Mapping[str, Any] = field(default_factory=dict[str, Any])  # the settings of its provider instance
-    id: str = ""  # the target's; empty until it is created
-    ignored: Sequence[str] = ()  # paths whose changes the program ignores (`ignore_changes`)
-    timeout: float = 0  # seconds of its `custom_timeouts` for what is being done; 0: the provider's own
+    inputs: Json
+    """Secrets are marked; in a preview some values are unknown."""
+    config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The settings of its provider instance."""
+    id: str = ""
+    """The target's ID; empty until the resource is created."""
+    ignored: Sequence[str] = ()
+    """Paths whose changes the program ignores (`ignore_changes`)."""
+    timeout: float = 0
+    """Seconds of its `custom_timeouts` for this operation; 0: the provider's default."""
     say: Callable[[str], None] = field(default=lambda text: None, compare=False)
-    """Tells the engine what is being waited for."""
+    """Reports to the engine what the operation waits for."""
 
     @property
     def name(self) -> str:
@@ -39,22 +45,24 @@ class Resource:
 
     @property
     def known(self) -> Json:
-        """The inputs that have a value, without marks."""
+        """The inputs with a known value, without secret marks."""
         return known(self.inputs)
 
 
 @dataclass(frozen=True)
 class LiveResource:
-    """A resource as the target has it."""
+    """A resource as it exists in the target."""
 
     id: str
     inputs: Json
-    outputs: Json  # the inputs and what the target added
-    lacks: str = ""  # why it is not ready, if it was read and is not; the next update waits for it again
+    outputs: Json
+    """The inputs, and the properties that the target added."""
+    lacks: str = ""
+    """The reason why a resource that was read is not ready; the next update waits for it again."""
 
 
 class NotReadyError(RefusedError):
-    """It was created or updated, and does not get as far as it should: it is kept, and so is the reason."""
+    """A resource was created or updated and does not become ready; the state keeps it with the reason."""
 
     def __init__(self, live: LiveResource, reason: str) -> None:
         super().__init__(reason)
@@ -62,70 +70,80 @@ class NotReadyError(RefusedError):
 
 
 class Package:
-    """What a provider knows of its resource types; this much is the same for all of them."""
+    """The rules of a provider for its resource types, with the defaults of every provider."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     def complete(self, resource: Resource, before: Json, seed: bytes) -> Json:
-        """The inputs with what the provider fills in; `before` are those in the state."""
+        """Return the inputs with the provider's defaults; `before` are the inputs in the state."""
         return resource.inputs
 
     def faults(self, resource: Resource) -> Iterator[str]:
-        """What the provider would refuse, each fault with its path."""
+        """Yield the reasons for which the provider would refuse the inputs, each with its path."""
         return schema.faults(resource.type, resource.inputs)
 
     def forces_replacement(self, resource: Resource, change: Change) -> bool:
-        """Whether a change cannot be made in place."""
+        """Return True if a change cannot be made in place."""
         return any(reaches(change, path.split(".")) for path in resource_type(resource.type).replaced_by)
 
     def delete_first(self, resource: Resource, changes: Sequence[Change]) -> bool:
-        """Whether two cannot be there at once, so that the old one goes before the new one comes."""
+        """Return True if the old resource must be deleted before its replacement is created."""
         return False
 
 
 class Target(ABC):
-    """Where resources are."""
+    """An API that holds resources."""
 
     @abstractmethod
     def find(self, resource: Resource, known: Collection[str] = ()) -> list[LiveResource]:
-        """What an interrupted `create` of just this resource left: by a tag, a manager, else by name.
+        """Return what an interrupted `create` of this resource left: found by a tag, a manager or its name.
 
-        `known`: ids of what else it may be, such as what it is to replace; that is left alone.
+        `known` are IDs to leave out, such as the resource that this one replaces.
         """
 
     @abstractmethod
-    def create(self, resource: Resource) -> LiveResource: ...
+    def create(self, resource: Resource) -> LiveResource:
+        """Create the resource."""
 
     @abstractmethod
     def read(self, resource: Resource, state: Json) -> LiveResource | None:
-        """What is there now, in the program's spelling; `state`: the outputs until now. None: it is gone."""
+        """Return the resource as it is now, spelled as in the program; None if it is gone.
+
+        `state` are its outputs in the state.
+        """
 
     @abstractmethod
     def update(self, resource: Resource, before: LiveResource) -> LiveResource:
-        """Change it in place; `before` is what the engine's state has of it (after a kill: what is there)."""
+        """Change the resource in place.
+
+        `before` is the resource in the state; after a killed run, the one in the target.
+        """
 
     @abstractmethod
     def delete(self, resource: Resource) -> None:
-        """Delete it; one that is not there is deleted already."""
+        """Delete the resource; one that does not exist counts as deleted."""
 
     def plan(self, resource: Resource) -> Json:
-        """The outputs of a create that is only previewed: what the target would add is unknown."""
+        """Return the outputs of a previewed create; the properties that the target would add are unknown."""
         outputs = schema.properties(schema.resource_class(resource.type))
         computed = {name: UNKNOWN for name, prop in outputs.items() if prop.required}
         return merge(merge(unknown_leaves(resource_type(resource.type).outputs), computed), resource.inputs)
 
     def plan_update(self, resource: Resource, before: LiveResource) -> Json:
-        """The outputs of an update that is only previewed; what the target added stays as it is."""
-        kept = added(plain(before.outputs), plain(before.inputs))
-        return mark(merge(kept, plain(resource.inputs)), before.outputs)
+        """Return the outputs of a previewed update; the properties that the target added stay the same."""
+        computed = added(plain(before.outputs), plain(before.inputs))
+        return mark(merge(computed, plain(resource.inputs)), before.outputs)
 
     def immutable(self, resource: Resource, differ: Sequence[Change]) -> Sequence[str]:
-        """Paths (`spec.clusterIP`) that the target says it cannot change in place; asked if some differ."""
+        """Return the paths (`spec.clusterIP`) that the target cannot change in place.
+
+        The provider calls this if inputs differ.
+        """
         return ()
 
-    def spoilt(self, resource: Resource) -> Sequence[str]:
-        """Paths for which it has to be replaced although nothing differs; asked in every diff."""
+    def replacement_paths(self, resource: Resource) -> Sequence[str]:
+        """Return the paths that replace the resource although no input differs; called in every diff."""
         return ()
 
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
@@ -136,5 +154,5 @@ class Target(ABC):
 
 
 def made_up_name(resource: Resource, seed: bytes, length: int = 7) -> str:
-    """A name for what has none, as providers make them: the logical name and some digits."""
+    """Return a name as providers make it up: the logical name and some digits."""
     return f"{resource.name}-{digits(resource.urn + seed.hex(), length)}"

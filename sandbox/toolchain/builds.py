@@ -1,4 +1,4 @@
-"""Programs built from Go modules pinned in toolchain/, once, into the user's cache."""
+"""Programs that are built once from pinned Go modules, into the user's cache."""
 
 import hashlib
 import os
@@ -24,14 +24,15 @@ _table: dict[str, Any] = tomllib.loads((TOOLCHAIN / "recipes.toml").read_text())
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A folder of toolchain/ and what is built from it, as recipes.toml says."""
+    """A row of recipes.toml: a folder of toolchain/ and the programs that are built from it."""
 
     name: str
     pin: str
     packages: Mapping[str, str]
     time: str
     flags: str = ""
-    instead: str = "{programs} on PATH"  # what makes building it unnecessary, after "put"
+    instead: str = "{programs} on PATH"
+    """The alternative to a build, as it follows "put" in a message."""
     without_go: str = (
         "no {programs} {version} in KUBEBUILDER_ASSETS or on PATH, and no Go to build with. "
         "Install Go {go} or newer (https://go.dev/dl/), and run this again."
@@ -39,14 +40,16 @@ class Recipe:
 
     @property
     def source(self) -> Path:
+        """The folder with go.mod."""
         return TOOLCHAIN / self.name
 
     @property
     def version(self) -> str:
+        """The pinned version of the program."""
         return self.pinned(self.pin)
 
     def pinned(self, before: str) -> str:
-        """The version in go.mod that follows the pattern `before`."""
+        """Return the version in go.mod that follows the pattern `before`."""
         match = re.search(rf"{before}([\d.]+)", (self.source / "go.mod").read_text(), re.MULTILINE)
         if match is None:
             raise CommandError(f"{self.source / 'go.mod'} pins nothing that looks like {before!r}.")
@@ -54,16 +57,16 @@ class Recipe:
 
     @property
     def folder(self) -> Path:
-        """Where its programs are kept: another place for every change of what is pinned."""
+        """The folder of the built programs; another one after every change of the pinned modules."""
         source = b"".join(file.read_bytes() for file in sorted(self.source.iterdir()))
         return cache_folder() / f"{self.name}-{self.version}-{hashlib.sha256(source).hexdigest()[:12]}"
 
     def built(self) -> dict[str, Path]:
-        """The programs that are in the cache."""
+        """Return the programs that are in the cache."""
         return {name: self.folder / name for name in self.packages if (self.folder / name).exists()}
 
     def build(self, progress: Progress) -> dict[str, Path]:
-        """Build what is not in the cache; another run that does so is waited for."""
+        """Build the programs that are not in the cache, or wait for another run that builds them."""
         try:
             if len(self.built()) < len(self.packages):
                 self.folder.mkdir(parents=True, exist_ok=True)
@@ -81,8 +84,8 @@ class Recipe:
         if (go := shutil.which("go")) is None:
             raise CommandError(self._fill(self.without_go))
         progress.step(f"building {self.name} {self.version} from Go modules, once; {self.time}")
-        for left_over in self.folder.glob("build-*"):
-            shutil.rmtree(left_over)
+        for interrupted_build in self.folder.glob("build-*"):
+            shutil.rmtree(interrupted_build)
         flags = ["-ldflags", self._fill(f"-s -w {self.flags}".rstrip())]
         with tempfile.TemporaryDirectory(dir=self.folder, prefix="build-") as work:
             for name, package in self.packages.items():
@@ -102,40 +105,52 @@ class Recipe:
                         process.terminate()
                         raise
                 if process.returncode != 0:
-                    found = (each["means"] for each in _table["causes"] if re.search(each["said"], last))
-                    raise CommandError(f"{name} cannot be built: {self._fill(next(found))}\nGo says:\n{last}")
-                # In one step: whoever sees the file sees all of it.
+                    causes = (cause for cause in _table["causes"] if re.search(cause["pattern"], last))
+                    cause = self._fill(next(causes)["means"])
+                    raise CommandError(f"{name} cannot be built: {cause}\nGo says:\n{last}")
+                # A rename is atomic: no other process sees half of the file.
                 (Path(work) / name).replace(self.folder / name)
                 progress.step(f"{name} {self.version} is built: {self.folder / name}")
 
     def _fill(self, text: str) -> str:
         programs = " and ".join(self.packages)
-        words = {"version": self.version, "go": self.pinned(r"^go "), "cache": cache_folder()}
-        return text.format(instead=self.instead.format(programs=programs), programs=programs, **words)
+        return text.format(
+            instead=self.instead.format(programs=programs),
+            programs=programs,
+            version=self.version,
+            go=self.pinned(r"^go "),
+            cache=cache_folder(),
+        )
 
 
 RECIPES = {name: Recipe(name=name, **row) for name, row in _table["recipes"].items()}
 
 
 def cache_folder() -> Path:
-    """Where built programs are kept: XDG_CACHE_HOME, by its specification ignored when not absolute."""
+    """Return the folder of built programs, below XDG_CACHE_HOME or ~/.cache.
+
+    By its specification, an XDG_CACHE_HOME that is not absolute is ignored.
+    """
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
     return (base if base.is_absolute() else Path.home() / ".cache") / "pipe-infrastructure"
 
 
-def version_of(program: str | Path, *words: str) -> str | None:
-    """The version that a program calls itself, without the v; None when it does not run."""
+def version_of(program: str | Path, *arguments: str) -> str | None:
+    """Return the version that a program prints, without the v; None if it does not run."""
     try:
         env = os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "true"}
-        said = subprocess.run([program, *words], env=env, capture_output=True, text=True, timeout=30).stdout
+        completed = subprocess.run([program, *arguments], env=env, capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    match = re.search(r"\d+\.\d+\.\d+", said)
+    match = re.search(r"\d+\.\d+\.\d+", completed.stdout)
     return match[0] if match else None
 
 
 def _follow(process: "subprocess.Popen[bytes]", log: Path, progress: Progress, name: str) -> str:
-    """See the build to its end; its last words, but for the names of modules and packages."""
+    """Show the progress of a build until it ends.
+
+    Return the last lines of its log, without the names of modules and packages.
+    """
     while True:
         lines = log.read_text(errors="replace").splitlines()
         downloaded = sum(line.startswith("go: downloading ") for line in lines)

@@ -1,4 +1,4 @@
-"""Providers that are installed here as plugins, and the settings that send them to the sandbox's targets."""
+"""Providers that are installed as plugins, and the settings that point them at the sandbox's targets."""
 
 import os
 import re
@@ -11,18 +11,19 @@ from sandbox.clouds.process import Targets
 from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain.builds import RECIPES
-from sandbox.workspace import VARIABLES, filled
+from sandbox.workspace import VARIABLES, fill_variables
 
 RECIPE = RECIPES["kubernetes-plugin"]
-"""Of the providers' plugins, the one that a Go module proxy has."""
+"""The only provider plugin that a Go module proxy has."""
 
 
 @dataclass(frozen=True)
 class Plugins:
-    """What runs as a plugin, by package, and what the engine needs for it."""
+    """The packages that run as a plugin, with the settings and variables that the engine needs for them."""
 
     programs: Mapping[str, Path] = field(default_factory=dict[str, Path])
-    settings: dict[str, str] = field(default_factory=dict[str, str])  # for the stack's configuration
+    settings: dict[str, str] = field(default_factory=dict[str, str])
+    """Keys and values of the stack's configuration."""
     environment: dict[str, str] = field(default_factory=dict[str, str])
 
 
@@ -30,7 +31,10 @@ NONE = Plugins()
 
 
 def find(targets: Targets | None, progress: Progress) -> Plugins:
-    """The plugins on PATH, else the newest in Pulumi's folder, else those built; says what runs on which."""
+    """Return the installed plugins and print which program serves each package.
+
+    A plugin on PATH comes first, then the newest one in Pulumi's folder, then a built one.
+    """
     if targets is None:
         raise CommandError("PROVIDERS=real needs targets: leave TARGETS=none out.")
     programs: dict[str, Path] = {}
@@ -45,29 +49,30 @@ def find(targets: Targets | None, progress: Progress) -> Plugins:
         return NONE
     folders = [program.parent for program in programs.values()]
     if targets.kubeconfig:
-        folders.insert(0, targets.kubeconfig.parent / "bin")  # its aws gets a token that the server knows
-    chosen = filled({key: text for name in programs for key, text in settings[name].items()}, vars(targets))
+        # The `aws` of this folder answers with a token that the server accepts.
+        folders.insert(0, targets.kubeconfig.parent / "bin")
+    templates = {key: text for name in programs for key, text in settings[name].items()}
     path = os.pathsep.join((*dict.fromkeys(map(str, folders)), os.environ.get("PATH", "")))
-    more = filled(VARIABLES["plugins"], vars(targets)) | {"PATH": path}
-    return Plugins(programs, chosen, clients(targets) | more)
+    variables = fill_variables(VARIABLES["plugins"], vars(targets)) | {"PATH": path}
+    return Plugins(programs, fill_variables(templates, vars(targets)), clients(targets) | variables)
 
 
 def clients(targets: Targets) -> dict[str, str]:
-    """Variables that send the official clients and providers to the targets."""
-    found = filled(VARIABLES["clients"], vars(targets))
-    return found | ({"KUBECONFIG": str(targets.kubeconfig)} if targets.kubeconfig else {})
+    """Return the variables that point the official clients and providers at the targets."""
+    variables = fill_variables(VARIABLES["clients"], vars(targets))
+    return variables | ({"KUBECONFIG": str(targets.kubeconfig)} if targets.kubeconfig else {})
 
 
 def installed(package: str) -> Path | None:
-    """The plugin of a package."""
+    """Return the plugin of a package; None if there is none."""
     name = f"pulumi-resource-{package}"
-    if found := shutil.which(name):
-        return Path(found).absolute()
+    if program := shutil.which(name):
+        return Path(program).absolute()
     home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
     versions = [
         (tuple(map(int, match[1].split("."))), folder / name)
         for folder in (home / "plugins").glob(f"resource-{package}-v*")
         if (match := re.fullmatch(rf"resource-{package}-v(\d+\.\d+\.\d+)", folder.name))
     ]
-    runs = (each for each in versions if os.access(each[1], os.X_OK))
-    return max(runs, default=((), RECIPE.built().get(name)))[1]
+    executable = (candidate for candidate in versions if os.access(candidate[1], os.X_OK))
+    return max(executable, default=((), RECIPE.built().get(name)))[1]

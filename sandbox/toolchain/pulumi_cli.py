@@ -1,4 +1,4 @@
-"""Which `pulumi` runs: the caller's own if it is new enough, else one built from pinned Go modules, once."""
+"""The `pulumi` that the sandbox runs: the caller's own if it is new enough, else one that is built once."""
 
 import os
 import shutil
@@ -14,19 +14,19 @@ RECIPE = RECIPES["pulumi"]
 
 
 def find(progress: Progress) -> Path:
-    """The engine: PULUMI, else the PATH's, else the cache's, built now if need be."""
-    wanted = RECIPE.version
-    given = os.environ.get("PULUMI")
-    if program := given or shutil.which("pulumi"):
-        found = version_of(program, "version")
-        # The SDK insists on its own major version.
-        have, least = Version.parse(found or "0.0.0"), Version.parse(wanted)
-        if have >= least and have.major == least.major:
+    """Return the engine: PULUMI, else the one on PATH, else the one in the cache, built now if necessary."""
+    pinned = RECIPE.version
+    configured = os.environ.get("PULUMI")
+    if program := configured or shutil.which("pulumi"):
+        version = version_of(program, "version")
+        # The SDK requires its own major version.
+        actual, minimum = Version.parse(version or "0.0.0"), Version.parse(pinned)
+        if actual >= minimum and actual.major == minimum.major:
             return Path(shutil.which(program) or program).absolute()
-        needed = f"{wanted} or a newer 3.x is needed"
-        if given:
+        needed = f"{pinned} or a newer 3.x is needed"
+        if configured:
             raise CommandError(
-                f"PULUMI={given} is {found or 'no pulumi that runs'}; {needed}. Or unset PULUMI."
+                f"PULUMI={configured} is {version or 'no pulumi that runs'}; {needed}. Or unset PULUMI."
             )
-        progress.step(f"pulumi {found} on PATH will not do, {needed}: the pinned one is used")
+        progress.step(f"pulumi {version} on PATH will not do, {needed}: the pinned one is used")
     return RECIPE.build(progress)["pulumi"]

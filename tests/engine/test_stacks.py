@@ -44,7 +44,7 @@ def test_a_stack_comes_up_without_a_violation_that_nobody_has_waived(made: Made,
     summary = first_summary(stack)
     assert summary["changes"]["create"] > 80
     assert [each for each in summary["violations"] if not WAIVED.search(each["message"])] == []
-    assert f"up of {name} ended well" in said
+    assert f"up of {name} succeeded" in said
 
 
 @pytest.mark.parametrize("name", STACKS)

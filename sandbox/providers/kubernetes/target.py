@@ -122,7 +122,7 @@ class KubernetesTarget(KubernetesPlan):
             return [one["field"] for one in error.causes if re.search(IMMUTABLE, one.get("message", ""))]
         return ()
 
-    def spoilt(self, resource: Resource) -> Sequence[str]:
+    def replacement_paths(self, resource: Resource) -> Sequence[str]:
         """Name what replaces a Job that has not completed, where the program asks for it (replaceUnready).
 
         A Job that still runs is replaced, too (pulumi-kubernetes, provider/pkg/provider/provider.go, Diff).

@@ -76,7 +76,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 @pytest.mark.parametrize("command", HERE, ids=lambda each: each.text)
 def test_a_command_of_the_documents_runs(sandbox: Sandbox, command: Command) -> None:
     if command.text == UP:
-        assert "up of dev ended well" in sandbox.brought_up
+        assert "up of dev succeeded" in sandbox.brought_up
         return
     text = command.text.replace("pipe-prod-db", "pipe-dev-db")
     text += " --dry-run" if SLOW.match(text) else ""

@@ -139,7 +139,7 @@ def test_one_ctrl_c_finishes_what_is_under_way(project: Project) -> None:
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 130, said
-    assert "stopping: what is under way is finished first" in said
+    assert "stopping: running operations are finished first" in said
     assert "up of dev was stopped" in said
     assert pending(project) == []
     code, said = project.run("up")

@@ -68,7 +68,7 @@ def test_a_state_that_a_full_disk_cut_short_is_put_back(project: Project) -> Non
     file.write_text(file.read_text()[:2000])
     code, said = project.run("up")
     assert code == 0, said
-    assert "a full disk has cut the state short: taking the one of before that run" in said
+    assert "a full disk has truncated the state: the state before that run is restored" in said
     assert project.creations() == ["cup created", "jug created", "pan adopted", "pan created"]
 
 
@@ -77,5 +77,5 @@ def test_a_stack_that_was_not_even_made_is_made_again(project: Project) -> None:
     file = project.folder / "state" / ".pulumi" / "stacks" / "pipe" / "dev.json"
     file.parent.mkdir(parents=True)
     file.write_text('{"version": 3, "check')
-    assert workspace.mend_state(stack)
+    assert workspace.restore_truncated_state(stack)
     assert not file.exists()

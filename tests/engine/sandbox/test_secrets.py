@@ -193,9 +193,10 @@ def test_the_program_gets_no_credentials(project: Project, monkeypatch: pytest.M
     assert code == 0, said
     names = project.summary()["outputs"]["env"]
     assert "PATH" in names
-    assert [name for name in names if name in leaks or workspace.OF_CALLERS.match(name)] == []
+    assert [name for name in names if name in leaks or workspace.ACCOUNT_VARIABLE.match(name)] == []
 
 
 def test_only_credentials_are_taken_from_the_program() -> None:
     kept = ("PATH", "HOME", "PIPE_LAZY_SDK", "KUBEBUILDER_ASSETS", "XDG_CACHE_HOME", "ADDRESS", "CFLAGS")
-    assert [name for name in (*kept, *os.environ) if name in kept and workspace.OF_CALLERS.match(name)] == []
+    names = [name for name in (*kept, *os.environ) if name in kept]
+    assert [name for name in names if workspace.ACCOUNT_VARIABLE.match(name)] == []

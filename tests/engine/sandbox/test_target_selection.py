@@ -53,7 +53,7 @@ def test_a_new_stack_has_targets_and_its_first_line_says_what_it_lacks(
     assert target_selection.find(stack, None, Progress()) == targets
 
 
-def test_a_control_plane_that_is_built_later_is_not_put_under_what_there_is(
+def test_running_targets_do_not_get_a_control_plane_that_is_built_later(
     stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     targets = target_selection.find(stack, None, Progress())
@@ -61,7 +61,10 @@ def test_a_control_plane_that_is_built_later_is_not_put_under_what_there_is(
     capsys.readouterr()
     assert target_selection.find(stack, None, Progress()) == targets
     first, *_ = capsys.readouterr().out.splitlines()
-    assert "begun without the control plane that is built now, and goes on so; make clean STACK=dev" in first
+    assert (
+        "started without the control plane that is built now, and stays without; make clean STACK=dev"
+        in first
+    )
 
 
 def test_cloudflares_account_has_the_zones_that_the_stack_files_name(stack: Stack) -> None:
@@ -81,7 +84,7 @@ def test_without_targets_nothing_runs(stack: Stack, capsys: pytest.CaptureFixtur
     target_selection.find(stack, "all", Progress())
     assert target_selection.find(stack, "none", Progress()) is None
     assert process.running(stack.folder) is None
-    assert "TARGETS=none: nothing is behind the providers" in capsys.readouterr().out
+    assert "TARGETS=none: no API is used" in capsys.readouterr().out
     assert target_selection.find(stack, None, Progress()) is None
 
 
@@ -105,7 +108,7 @@ def test_what_to_do_depends_on_what_there_was(stack: Stack) -> None:
     hold(stack, "aws:ec2/vpc:Vpc")
     workspace.write_atomically(stack.folder / "behind", "none")
     assert target_selection.advice(stack) == (
-        f"dev was made with TARGETS=none, so nothing is behind its providers. {anew}"
+        f"dev was made with TARGETS=none, so its providers use no API. {anew}"
     )
     workspace.write_atomically(stack.folder / "behind", "all")
     process.start(stack.folder, Progress(), control_plane=False)

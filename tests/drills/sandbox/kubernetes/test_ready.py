@@ -108,7 +108,7 @@ def test_a_quota_that_is_used_up_is_named(
 def test_a_job_is_waited_for_and_a_failed_one_is_run_anew(target: KubernetesTarget) -> None:
     done = target.create(resource(JOB))
     assert done.outputs["status"]["succeeded"] == 1
-    assert target.spoilt(resource(JOB, id=done.id)) == ()
+    assert target.replacement_paths(resource(JOB, id=done.id)) == ()
     target.delete(resource(JOB, id=done.id))
     said: list[str] = []
     wrong = resource(JOB, "spec.template.spec.containers.0.image", "work:1-crashing", say=said.append)
@@ -118,8 +118,8 @@ def test_a_job_is_waited_for_and_a_failed_one_is_run_anew(target: KubernetesTarg
         target.create(wrong)
     assert re.fullmatch(r"the job runs, pods: \d active, 0 succeeded, \d failed", said[-1])
     failed = replace(wrong, id="pipe/work")
-    assert target.spoilt(failed) == ("metadata",)
-    assert target.spoilt(replace(failed, id="pipe/gone")) == ()
+    assert target.replacement_paths(failed) == ("metadata",)
+    assert target.replacement_paths(replace(failed, id="pipe/gone")) == ()
     asked = engine(Kubernetes("kubernetes"), target, failed, LiveResource(failed.id, wrong.inputs, {}))
     assert asked.differences() == {"metadata": "update_replace"}
     target.delete(failed)
@@ -142,7 +142,7 @@ def test_a_job_that_still_runs_is_replaced_where_the_program_asks_for_it(
     missing = resource(JOB, "spec.template.spec.containers.0.image", "work:1-missing")
     with pytest.raises(NotReadyError, match="the provider waits 600 s"):
         target.create(missing)
-    assert target.spoilt(replace(missing, id="pipe/work")) == ("metadata",)
+    assert target.replacement_paths(replace(missing, id="pipe/work")) == ("metadata",)
     target.delete(replace(missing, id="pipe/work"))
 
 
