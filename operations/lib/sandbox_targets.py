@@ -118,10 +118,10 @@ def aws(options: Options, service: str) -> Any:
     from botocore.config import Config
 
     region = options.settings["service"]["region"]
-    options: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "config": Config(connect_timeout=5, read_timeout=15, retries={"max_attempts": 3})
     }
     if options.target == "sandbox":
-        options |= {"endpoint_url": running(options).aws}
-        options |= {"aws_access_key_id": "sandbox", "aws_secret_access_key": "sandbox"}
-    return cast(Any, boto3).client(service, region_name=region, **options)
+        arguments |= {"endpoint_url": running(options).aws}
+        arguments |= {"aws_access_key_id": "sandbox", "aws_secret_access_key": "sandbox"}
+    return cast(Any, boto3).client(service, region_name=region, **arguments)
