@@ -1,8 +1,8 @@
-"""The one hook into Pulumi's SDK: properties are read once a resource, and rules are chosen by type.
+"""The pack's analyzer, in place of the SDK's: it reads properties once and selects rules by type.
 
-The SDK's own loop reads a resource's properties again for each rule, unwraps secrets before a rule sees them,
-and aborts the run when a rule raises. Everything else (levels, metadata, configuration) stays the SDK's.
-pulumi_policy is pinned, and a test holds the answers against the SDK's own.
+The SDK's own loop reads the properties again for each rule, unwraps secrets before a rule sees them, and
+aborts the run when a rule raises. Levels, metadata and configuration remain the SDK's. pulumi_policy is
+pinned, and a test compares the answers with those of the SDK.
 """
 
 import gc
@@ -30,8 +30,8 @@ _NAMES = {rule.name: rule for rule in pack.ALL}
 _SKIPPED = {name: Row(name, ledger.NOT_APPLICABLE) for name in _NAMES}
 
 
-class Chosen(NamedTuple):
-    """The rules on a type, and what is said of all the others: to the engine, and in the ledger."""
+class RuleSelection(NamedTuple):
+    """The rules on a resource type, with the answers for the rules that do not apply to it."""
 
     rules: list[Rule]
     others: analyzer_pb2.AnalyzeResponse
@@ -39,7 +39,7 @@ class Chosen(NamedTuple):
 
 
 class PolicyAnalyzer(SdkAnalyzer):
-    """Answers the engine."""
+    """The gRPC service that answers the engine."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._stock("__init__")(*args, **kwargs)
@@ -49,29 +49,29 @@ class PolicyAnalyzer(SdkAnalyzer):
         self.unknown: list[tuple[Rule, Unknown]] = []
         self.crashes: dict[str, list[str]] = {}
         self.used: Needed = set()
-        self._by_type: dict[str, Chosen] = {}
-        self._settings({})
+        self._by_type: dict[str, RuleSelection] = {}
+        self._apply_configuration({})
 
     def _stock(self, method: str) -> Callable[..., Any]:
-        """The SDK's own answer to a request."""
+        """Return a method of the SDK's own analyzer."""
         return getattr(super(), method)
 
     def Configure(
         self, request: analyzer_pb2.ConfigureAnalyzerRequest, context: grpc.ServicerContext
     ) -> Empty:
-        """Takes the configuration, unless it speaks of something that does not exist."""
-        given = {
+        """Accept the configuration, or refuse one that names unknown policies or settings."""
+        configured = {
             name: json_format.MessageToDict(value.properties) for name, value in request.policyConfig.items()
         }
-        if faults := configuration.faults(_NAMES, given):
+        if faults := configuration.faults(_NAMES, configured):
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, "policy configuration: " + "; ".join(faults))
         answer: Empty = self._stock("Configure")(request, context)
-        self._settings(given)
+        self._apply_configuration(configured)
         return answer
 
-    def _settings(self, given: Mapping[str, Options]) -> None:
-        """What the configuration decides, worked out once."""
-        self._options = {rule.name: resolve_options(rule, given.get(rule.name)) for rule in pack.ALL}
+    def _apply_configuration(self, configured: Mapping[str, Options]) -> None:
+        """Compute options, policies and levels from the configuration, once."""
+        self._options = {rule.name: resolve_options(rule, configured.get(rule.name)) for rule in pack.ALL}
         self._policies = {policy.name: policy for policy in pack.policies()}
         self._levels: dict[str, EnforcementLevel] = {
             name: self._get_enforcement_level(policy) for name, policy in self._policies.items()
@@ -80,15 +80,16 @@ class PolicyAnalyzer(SdkAnalyzer):
         self._by_type.clear()
 
     def Analyze(self, request: analyzer_pb2.AnalyzeRequest, _context: object) -> analyzer_pb2.AnalyzeResponse:
-        """Judges one resource by the rules on its type."""
+        """Evaluate the rules on the type of one resource."""
         resource = of_request(request)
-        # Not the resource: what rules have worked out of thousands would be walked at each collection.
+        # The inputs are kept, not the resource: garbage collection would walk the memos of thousands.
         self.inputs[resource.urn] = resource.props.get()
-        chosen = self._chosen(resource.type)
+        selection = self._rules_on(resource.type)
         response = analyzer_pb2.AnalyzeResponse()
-        response.CopyFrom(chosen.others)
+        response.CopyFrom(selection.others)
         evaluations = [
-            (rule, evaluate_with_options(rule, resource, self._options[rule.name])) for rule in chosen.rules
+            (rule, evaluate_with_options(rule, resource, self._options[rule.name]))
+            for rule in selection.rules
         ]
         rows = [
             self._passed[rule.name]
@@ -97,14 +98,14 @@ class PolicyAnalyzer(SdkAnalyzer):
             for rule, evaluation in evaluations
         ]
         if self.ledger.file is not None:
-            self.ledger.add(resource.urn, (*rows, *self._crashed(resource.urn), *chosen.skipped))
+            self.ledger.add(resource.urn, (*rows, *self._crashed(resource.urn), *selection.skipped))
         return response
 
     def AnalyzeStack(
         self, request: analyzer_pb2.AnalyzeStackRequest, _context: object
     ) -> analyzer_pb2.AnalyzeResponse:
-        """Judges the stack as a whole, then the waivers and what stayed unknown."""
-        gc.disable()  # a stack of thousands is one big graph: each collection would walk all of it
+        """Evaluate the rules on stacks, then report faults of waivers and unknown values."""
+        gc.disable()  # every collection would walk the whole stack, thousands of resources
         try:
             return self._analyze_stack(request)
         finally:
@@ -121,19 +122,19 @@ class PolicyAnalyzer(SdkAnalyzer):
             if not rule.on_stack or rule in pack_rules.RULES or not self._enabled(rule):
                 continue
             evaluation = evaluate_with_options(rule, stack, self._options[rule.name])
-            said = self._stack_rows(rule, root, evaluation, response)
+            reported = self._stack_rows(rule, root, evaluation, response)
             if self.ledger.file is not None:
-                for urn, row in self._spread(rule, root, stack, evaluation, said).items():
+                for urn, row in self._spread(rule, root, stack, evaluation, reported).items():
                     rows.setdefault(urn, []).append(row)
         rows[root] += (*self._about_the_pack(root, response), *self._crashed(root))
         if self.ledger.file is not None:
-            for urn, found in rows.items():
-                self.ledger.add(urn, found)
+            for urn, rows_of_urn in rows.items():
+                self.ledger.add(urn, rows_of_urn)
             self.ledger.complete()
         return response
 
     def Remediate(self, request: Any, context: Any) -> Any:
-        """Nothing is read where no policy remediates."""
+        """Repair a resource; return at once if no policy has the level `remediate`."""
         if EnforcementLevel.REMEDIATE not in self._levels.values():
             return analyzer_pb2.RemediateResponse()
         return self._stock("Remediate")(request, context)
@@ -141,10 +142,10 @@ class PolicyAnalyzer(SdkAnalyzer):
     def _enabled(self, rule: Rule) -> bool:
         return self._levels[rule.name] is not EnforcementLevel.DISABLED
 
-    def _chosen(self, kind: str) -> Chosen:
-        """The rules on a type, and what is said of all the others."""
-        found = self._by_type.get(kind)
-        if found is None:
+    def _rules_on(self, kind: str) -> RuleSelection:
+        """Return the rules on a type and the answers for all others, from the cache if possible."""
+        selection = self._by_type.get(kind)
+        if selection is None:
             rules = [rule for rule in _ORDERED if not rule.on_stack and self._enabled(rule)]
             others = [
                 analyzer_pb2.PolicyNotApplicable(
@@ -153,7 +154,7 @@ class PolicyAnalyzer(SdkAnalyzer):
                 for rule in rules
                 if kind not in rule.types
             ]
-            found = self._by_type[kind] = Chosen(
+            selection = self._by_type[kind] = RuleSelection(
                 [rule for rule in rules if kind in rule.types],
                 analyzer_pb2.AnalyzeResponse(not_applicable=others),
                 tuple(
@@ -162,17 +163,17 @@ class PolicyAnalyzer(SdkAnalyzer):
                     if kind not in rule.types and rule is not pack_rules.crashed
                 ),
             )
-        return found
+        return selection
 
     def _level(self, rule: Rule) -> EnforcementLevel:
-        """A violation that a remediation left over is mandatory, as in the SDK."""
+        """Return the level of a rule; a violation that a remediation left is mandatory, as in the SDK."""
         level = self._levels[rule.name]
         return EnforcementLevel.MANDATORY if level is EnforcementLevel.REMEDIATE else level
 
     def _row(
         self, rule: Rule, urn: str, evaluation: Evaluation, response: analyzer_pb2.AnalyzeResponse
     ) -> Row:
-        """Reports a judgement on one resource, and gives its row in the ledger."""
+        """Report an evaluation of one resource, and return its row for the ledger."""
         level = self._level(rule).value
         if evaluation.crash:
             self._diagnose(
@@ -191,15 +192,15 @@ class PolicyAnalyzer(SdkAnalyzer):
         if evaluation.findings:
             return Row(rule.name, ledger.WAIVED, level, detail)
         if evaluation.unknown:
-            why = pack.reason(evaluation)
+            reason = pack.reason(evaluation)
             response.not_applicable.append(
-                analyzer_pb2.PolicyNotApplicable(policy_name=rule.name, reason=why)
+                analyzer_pb2.PolicyNotApplicable(policy_name=rule.name, reason=reason)
             )
-            return Row(rule.name, ledger.UNKNOWN, level, why)
+            return Row(rule.name, ledger.UNKNOWN, level, reason)
         return self._passed[rule.name]
 
     def _crashed(self, urn: str) -> Iterator[Row]:
-        """Whether a rule crashed on a resource."""
+        """Yield the row that tells if a rule crashed on a resource."""
         if self._enabled(pack_rules.crashed):
             level, crashes = self._level(pack_rules.crashed).value, self.crashes.get(urn, ())
             verdict = ledger.VIOLATION if crashes else ledger.PASS
@@ -208,7 +209,7 @@ class PolicyAnalyzer(SdkAnalyzer):
     def _stack_rows(
         self, rule: Rule, root: str, evaluation: Evaluation, response: analyzer_pb2.AnalyzeResponse
     ) -> dict[str, Row]:
-        """One row for the stack, and one for each resource that the rule has something to say about."""
+        """Report an evaluation of the stack; return a row for the stack and each resource with a verdict."""
         parts: dict[str, Evaluation] = {root: Evaluation(crash=evaluation.crash)}
         for finding in evaluation.findings:
             part = parts.get(finding.urn or root, Evaluation())
@@ -219,22 +220,23 @@ class PolicyAnalyzer(SdkAnalyzer):
         return {urn: self._row(rule, urn, part, response) for urn, part in sorted(parts.items())}
 
     def _spread(
-        self, rule: Rule, root: str, stack: Stack, evaluation: Evaluation, said: Mapping[str, Row]
+        self, rule: Rule, root: str, stack: Stack, evaluation: Evaluation, reported: Mapping[str, Row]
     ) -> dict[str, Row]:
-        """A row for every resource of the stack; what a rule ended without judging has not passed."""
-        rest = self._passed[rule.name]
-        if ended := tuple(each for each in evaluation.unknown if each.urn is None):
-            rest = rest._replace(verdict=ledger.UNKNOWN, detail=pack.reason(Evaluation(unknown=ended)))
+        """Return a row for every resource; an evaluation that ended early passes none of the others."""
+        default = self._passed[rule.name]
+        if ended := tuple(unknown for unknown in evaluation.unknown if unknown.urn is None):
+            default = default._replace(verdict=ledger.UNKNOWN, detail=pack.reason(Evaluation(unknown=ended)))
         if evaluation.crash:
-            rest = rest._replace(verdict=ledger.CRASHED, detail=evaluation.crash)
+            default = default._replace(verdict=ledger.CRASHED, detail=evaluation.crash)
         rows = {
-            resource.urn: rest if resource.type in rule.about else _SKIPPED[rule.name]
+            resource.urn: default if resource.type in rule.about else _SKIPPED[rule.name]
             for resource in stack.resources
         }
-        return {**rows, **said, root: said[root]._replace(verdict=ledger.worst(said.values()))}
+        worst = ledger.worst(reported.values())
+        return {**rows, **reported, root: reported[root]._replace(verdict=worst)}
 
     def _report(self, rule: Rule, finding: Finding, urn: str, response: analyzer_pb2.AnalyzeResponse) -> bool:
-        """Reports a finding; true when a waiver holds for it."""
+        """Report a finding; return True if a valid waiver covers it."""
         text = pack.message(rule, finding)
         target = finding.urn or ""
         waiver = self.waivers.of(rule.name, finding.urn or urn)
@@ -245,8 +247,8 @@ class PolicyAnalyzer(SdkAnalyzer):
         if waiver.expired(self.waivers.today):
             self._diagnose(rule, response, f"{text}\n{waiver.lapsed()}", target)
             return False
-        said = f"{waiver.notice(self.waivers.today)}\n{text}"
-        self._diagnose(rule, response, said, target, EnforcementLevel.ADVISORY)
+        notice = f"{waiver.notice(self.waivers.today)}\n{text}"
+        self._diagnose(rule, response, notice, target, EnforcementLevel.ADVISORY)
         return True
 
     def _diagnose(
@@ -265,12 +267,12 @@ class PolicyAnalyzer(SdkAnalyzer):
             report(text, urn if rule.on_stack else None)
 
     def _about_the_pack(self, root: str, response: analyzer_pb2.AnalyzeResponse) -> Iterable[Row]:
-        """What is wrong with waivers, and how much this run could not know."""
-        said = {
+        """Report faults of waivers and the number of unknown values; yield their rows."""
+        texts_by_rule = {
             pack_rules.waiver: [*self.waivers.faults, *self._unneeded(root)],
             pack_rules.unknown: self._uncertain(),
         }
-        for rule, texts in said.items():
+        for rule, texts in texts_by_rule.items():
             if not self._enabled(rule):
                 continue
             for text in texts:
@@ -280,7 +282,7 @@ class PolicyAnalyzer(SdkAnalyzer):
             yield Row(rule.name, verdict, self._level(rule).value, "; ".join(texts))
 
     def _unneeded(self, root: str) -> list[str]:
-        """What no finding needed of the waivers meant for this stack, nor a value that is not known."""
+        """Return the entries of waivers for this stack that neither a finding nor an unknown value needed."""
         prefix = "::".join(root.split("::")[:2]) + "::"
         needed = self.used.union(
             *(self.waivers.entries(rule.name, unknown.urn or root) for rule, unknown in self.unknown)
@@ -296,5 +298,5 @@ class PolicyAnalyzer(SdkAnalyzer):
 
 
 def install() -> None:
-    """Puts the hook in place; it has to be there before PolicyPack starts its server."""
+    """Replace the SDK's analyzer; call this before PolicyPack starts its server."""
     pulumi_policy.policy._PolicyAnalyzerServicer = PolicyAnalyzer  # pyright: ignore[reportPrivateUsage]

@@ -1,4 +1,4 @@
-"""Runs one rule on one subject: sorts its verdicts, and survives its crash."""
+"""Evaluation of one rule on one resource or stack, crashes included."""
 
 import traceback
 from dataclasses import dataclass, replace
@@ -12,47 +12,47 @@ from policies.model.property_values import UnknownValueError, UnreadableValueErr
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a rule says about a resource or a stack; nothing at all is a pass."""
+    """The verdicts of a rule on a resource or a stack; an empty one is a pass."""
 
     findings: tuple[Finding, ...] = ()
     unknown: tuple[Unknown, ...] = ()
     crash: str = ""
-    """The kind and place of the exception; never its text, which may hold a secret."""
+    """Type and position of the exception; never its text, which may contain a secret."""
 
 
 PASSED = Evaluation()
 
 
 def resolve_options(rule: Rule, config: Options | None = None) -> Options:
-    """A rule's options under a configuration, whole numbers as such."""
+    """Return the options of a rule: its defaults, overridden by the configuration."""
     return rule.defaults() | cast("dict[str, Any]", from_plain(config or {}))
 
 
 def evaluate(rule: Rule, subject: Resource | Stack, config: Options | None = None) -> Evaluation:
-    """All that a rule says about a subject under a configuration."""
+    """Evaluate a rule on a resource or a stack under a configuration."""
     return evaluate_with_options(rule, subject, resolve_options(rule, config))
 
 
 def evaluate_with_options(rule: Rule, subject: Resource | Stack, options: Options) -> Evaluation:
-    """The same with options that are settled already."""
+    """Evaluate a rule with options that are resolved already."""
     verdicts: list[Finding | Unknown] = []
     crash = ""
     check: Any = rule.check
     try:
-        # Extended as they come: what was found before an unknown value or a crash is kept.
+        # The list grows step by step, so that verdicts before an unknown value or a crash are kept.
         verdicts.extend(check(subject, options))
     except UnknownValueError as fault:
         verdicts.append(Unknown(fault.path))
     except UnreadableValueError as fault:
         verdicts.append(unreadable(fault))
-    except Exception as fault:  # a rule that crashes is a finding of its own, never an aborted run
+    except Exception as fault:  # a crash is reported as a finding and does not abort the run
         crash = _where(fault)
     if not verdicts and not crash:
         return PASSED
     if isinstance(subject, Resource):
         verdicts = [replace(verdict, urn=subject.urn) for verdict in verdicts]
         if patches(subject):
-            # The object that it patches may well have what the patch leaves out.
+            # The patched object may have the property that the patch omits.
             verdicts = [
                 Unknown(verdict.path, subject.urn)
                 if isinstance(verdict, Finding) and verdict.absent

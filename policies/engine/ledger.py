@@ -1,4 +1,4 @@
-"""The ledger: one row a policy and resource, so that nothing that was not checked looks like a pass."""
+"""The ledger, with one row for each policy and resource, so that an unchecked resource is no pass."""
 
 import json
 import os
@@ -15,25 +15,25 @@ _BEST_FIRST = (NOT_APPLICABLE, PASS, WAIVED, UNKNOWN, CRASHED, VIOLATION)
 
 
 class Row(NamedTuple):
-    """What one policy said about one resource."""
+    """The verdict of one policy on one resource."""
 
     policy: str
     verdict: str
     level: str = ""
     detail: str = ""
-    """Findings, the paths that are unknown, the waiver, or the place of the crash."""
+    """Findings, unknown paths, the waiver, or the position of the crash."""
 
 
 def worst(rows: Iterable[Row]) -> str:
-    """The verdict that counts for all of them together."""
+    """Return the worst verdict of the rows."""
     return max((row.verdict for row in rows), key=_BEST_FIRST.index)
 
 
 class Ledger:
-    """Rows of one run. The file is a journal that says `aborted` until the run ends; then it is sorted.
+    """The rows of one run. The file is a journal marked `aborted` until the run ends; then it is sorted.
 
-    A stack's own rows have its URN. A policy's row there has the worst verdict on any resource, and a detail
-    where the policy says something of the stack itself.
+    The rows of the stack itself have its URN. They have the worst verdict on any resource, and the detail of
+    a finding about the stack itself.
     """
 
     def __init__(self, file: str | None = None) -> None:
@@ -48,23 +48,23 @@ class Ledger:
 
     @classmethod
     def from_environment(cls) -> "Ledger":
-        """The ledger that PIPE_POLICY_LEDGER names; none without it."""
+        """Return a ledger in the file that PIPE_POLICY_LEDGER names; without it, one without a file."""
         return cls(os.environ.get("PIPE_POLICY_LEDGER"))
 
     def add(self, urn: str, rows: Iterable[Row]) -> None:
-        """Adds rows of a resource; a later one of the same policy takes the place of the earlier."""
-        found = {row.policy: row for row in rows}
+        """Add rows of a resource; a later row of the same policy replaces the earlier one."""
+        new_rows = {row.policy: row for row in rows}
         with self._lock:
-            self._rows.setdefault(urn, {}).update(found)
-            self._write(_lines(urn, found.values()))
+            self._rows.setdefault(urn, {}).update(new_rows)
+            self._write(_lines(urn, new_rows.values()))
 
     def _write(self, lines: Iterable[str]) -> None:
         if self._journal is not None:
             self._journal.write("".join(lines))
-            self._journal.flush()  # whoever ends the pack does not ask it first
+            self._journal.flush()  # the engine may kill the pack without notice
 
     def complete(self) -> None:
-        """Ends the run: the rows sorted, and a first line that counts them."""
+        """End the run: sort the rows, and write a first line with their counts."""
         if self.file is None or self._journal is None:
             return
         with self._lock:
@@ -86,7 +86,7 @@ def _lines(urn: str, rows: Iterable[Row]) -> Iterator[str]:
 
 @lru_cache(maxsize=4096)
 def _rest(row: Row) -> str:
-    """The line of a row after its URN: most say the same of thousands of resources."""
+    """Return the line of a row after its URN; cached, since thousands of resources share it."""
     return _line(row._asdict())[1:]
 
 

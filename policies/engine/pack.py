@@ -1,4 +1,4 @@
-"""The rules as policies of Pulumi's SDK, so that the pack is an ordinary one for whoever runs it."""
+"""The rules as policies of Pulumi's SDK, so that any engine can run the pack."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,12 +26,12 @@ NOT_ABOUT = "not about resources of this type"
 
 
 def message(rule: Rule, finding: Finding) -> str:
-    """What a reader needs: the property, the value found, the value wanted, and how to mend it."""
+    """Return the message of a finding: property, actual value, expected value, and remedy."""
     return f"{finding}\n{rule.remediation}"
 
 
 def reason(evaluation: Evaluation) -> str:
-    """Why a rule did not decide."""
+    """Return the reason for which a rule could not decide."""
     paths = ", ".join(sorted({unknown.path or "the resource" for unknown in evaluation.unknown}))
     return f"not known in this preview: {paths}"
 
@@ -49,13 +49,13 @@ def _validate_stack(rule: Rule, args: StackValidationArgs, report: ReportViolati
 
 
 def _remediate(rule: Rule, remedy: Remedy, args: ResourceValidationArgs) -> Any:
-    """The repaired properties, where the rule finds something to repair that nobody has waived."""
+    """Return the repaired properties, or None if there is no finding or a waiver covers it."""
     if args.resource_type not in rule.types:
         args.not_applicable(NOT_ABOUT)
     config = args.get_config()
     if not evaluate(rule, of_arguments(args), config).findings:
         return None
-    exceptions = waivers.load(each.name for each in ALL)
+    exceptions = waivers.load(known.name for known in ALL)
     waiver = exceptions.of(rule.name, args.urn)
     if waiver and not waiver.expired(exceptions.today):
         return None
@@ -78,7 +78,7 @@ def _report(
 
 
 def policy(rule: Rule) -> Policy:
-    """A rule as a policy of the SDK."""
+    """Convert a rule to a policy of the SDK."""
     schema = {key: {**option.schema, "default": option.default} for key, option in rule.options.items()}
     common: Mapping[str, Any] = {
         "name": rule.name,
@@ -113,5 +113,5 @@ ALL = (*RULES, *pack_rules.RULES)
 
 
 def policies() -> list[Policy]:
-    """All policies of the pack, in the order of their names."""
+    """Return the policies of the pack, in the order of their names."""
     return [policy(rule) for rule in sorted(ALL, key=lambda rule: rule.name)]

@@ -1,4 +1,4 @@
-"""Lists of regular expressions, as the configuration gives them."""
+"""Lists of texts and of regular expressions in the configuration."""
 
 import re
 from typing import cast
@@ -8,7 +8,7 @@ STRING_LIST = {"type": "array", "items": {"type": "string"}}
 
 
 def patterns(value: object) -> list[re.Pattern[str]] | None:
-    """The patterns of a list of texts; None when it is no such list."""
+    """Compile a list of regular expressions; return None if the value is no such list."""
     if not isinstance(value, list):
         return None
     try:

@@ -1,7 +1,7 @@
-"""Repairs that are certain, for the enforcement level `remediate`.
+"""Unambiguous repairs, for the enforcement level `remediate`.
 
-They assign items in place, on the SDK's proxies: a new mapping in the old one's place would lose its secret
-marks. An unknown value is a text here, and is left alone.
+The repairs assign items in place, on the SDK's proxies: a new mapping would lose the marks of secrets. An
+unknown value is a text here and stays as it is.
 """
 
 import re
@@ -13,7 +13,7 @@ from policies.model.pods import PLACES
 
 
 class Properties(Protocol):
-    """A mapping that can be written; the SDK's proxies are no MutableMapping."""
+    """A writable mapping; the SDK's proxies are not a MutableMapping."""
 
     def __getitem__(self, key: str, /) -> Any: ...
     def __setitem__(self, key: str, value: Any, /) -> None: ...
@@ -22,7 +22,7 @@ class Properties(Protocol):
 
 
 def set_to(path: str, value: object) -> Any:
-    """A repair that gives one property its value."""
+    """Return a repair that sets one property to a value."""
 
     def repair(_kind: str, props: Properties, _options: Options) -> None:
         *steps, last = path.split(".")
@@ -37,7 +37,7 @@ def set_to(path: str, value: object) -> Any:
 
 
 def _child(props: Properties, key: str) -> Properties | None:
-    """The mapping below a key, made if it is not there; None when something else is."""
+    """Return the mapping below a key, created if absent; None if the key has another kind of value."""
     if key not in props:
         props[key] = {}
     inner = props[key]
@@ -45,35 +45,35 @@ def _child(props: Properties, key: str) -> Properties | None:
 
 
 def cloudflare_zone(kind: str, props: Properties, options: Options) -> None:
-    """The oldest version a zone accepts becomes 1.2."""
+    """Set the minimum TLS version of a zone to 1.2."""
     set_to("value" if kind.endswith(":ZoneSetting") else "settings.minTlsVersion", "1.2")(
         kind, props, options
     )
 
 
 def cloudflare_hostname(kind: str, props: Properties, options: Options) -> None:
-    """The oldest version a host accepts becomes 1.2."""
+    """Set the minimum TLS version of a host to 1.2."""
     path = {"HostnameTlsSetting": "value", "R2CustomDomain": "minTls"}.get(kind.rpartition(":")[2])
     set_to(path or "ssl.settings.minTlsVersion", "1.2")(kind, props, options)
 
 
 def api_gateway(kind: str, props: Properties, options: Options) -> None:
-    """The security policy of a domain becomes TLS_1_2."""
+    """Set the security policy of a domain to TLS_1_2."""
     inner = "domainNameConfiguration.securityPolicy"
     set_to(inner if "apigatewayv2" in kind else "securityPolicy", "TLS_1_2")(kind, props, options)
 
 
 def tags(_kind: str, props: Properties, options: Options) -> None:
-    """Missing tags get the values that the configuration gives for them."""
-    given = _child(props, "tags")
-    if given is not None:
+    """Add missing tags with the values from the configuration."""
+    present = _child(props, "tags")
+    if present is not None:
         for key, value in options["values"].items():
-            if key not in given:
-                given[key] = value
+            if key not in present:
+                present[key] = value
 
 
 def pull_always(kind: str, props: Properties, _options: Options) -> None:
-    """Every image that is not named by digest is pulled at each start."""
+    """Set imagePullPolicy to Always for images without a digest."""
     for spec in _specs(kind, props):
         for field in ("initContainers", "containers", "ephemeralContainers"):
             for container in _elements(spec, field):
@@ -82,27 +82,27 @@ def pull_always(kind: str, props: Properties, _options: Options) -> None:
 
 
 def no_token(kind: str, props: Properties, _options: Options) -> None:
-    """No pod gets a token that it did not ask for."""
+    """Turn off the automatic mount of API tokens."""
     for spec in _specs(kind, props):
         spec["automountServiceAccountToken"] = False
 
 
 def _specs(kind: str, props: Properties) -> Iterator[Properties]:
-    """The specs of the pods in a resource."""
+    """Yield the specs of the pods in a resource."""
     name = re.sub("(List|Patch)$", "", kind.rpartition(":")[2])
     owners = _elements(props, "items") if kind.endswith("List") else iter((props,))
     for owner in owners:
         place = [step for step in (*PLACES[name].split("."), "spec") if step]
-        found: Any = owner
+        spec: Any = owner
         for step in place:
-            found = cast(Properties, found).get(step, None) if isinstance(found, Mapping) else None
-        if isinstance(found, Mapping):
-            yield cast(Properties, found)
+            spec = cast(Properties, spec).get(step, None) if isinstance(spec, Mapping) else None
+        if isinstance(spec, Mapping):
+            yield cast(Properties, spec)
 
 
 def _elements(props: Properties, key: str) -> Iterator[Properties]:
-    found = props.get(key, ())
-    if isinstance(found, Sequence) and not isinstance(found, str):
-        for item in cast("Sequence[Any]", found):
+    elements = props.get(key, ())
+    if isinstance(elements, Sequence) and not isinstance(elements, str):
+        for item in cast("Sequence[Any]", elements):
             if isinstance(item, Mapping):
                 yield cast(Properties, item)

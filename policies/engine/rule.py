@@ -1,4 +1,4 @@
-"""What a rule is: metadata in the words of Pulumi's SDK, and a pure function from a resource to verdicts."""
+"""Rules: metadata as in Pulumi's SDK, and a pure function from a resource to verdicts."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,23 +12,23 @@ from policies.model.property_values import UnknownValueError, UnreadableValueErr
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong with one property: where, what was found, and what to do."""
+    """A fault of one property: its path, its actual value, and the remedy."""
 
     path: str
-    found: str
+    actual: str
     remedy: str
     absent: bool = False
-    """Whether the property is not set; an object that only patches another cannot be blamed for that."""
+    """True if the property is not set; an object that only patches another need not set it."""
     urn: str | None = None
-    """The resource, when a rule looks at a whole stack; none means the stack itself."""
+    """The resource, when a rule checks a whole stack; None means the stack itself."""
 
     def __str__(self) -> str:
-        return f"{self.path} is {self.found}; {self.remedy}"
+        return f"{self.path} is {self.actual}; {self.remedy}"
 
 
 @dataclass(frozen=True)
 class Unknown:
-    """A value at this path was needed and is not known in this preview."""
+    """A value that a rule needed and that this preview cannot know."""
 
     path: str
     urn: str | None = None
@@ -41,22 +41,22 @@ Options = Mapping[str, Any]
 
 
 def expected(value: Value, wanted: str) -> Finding:
-    """`value` should be `wanted`."""
+    """Return the finding that `value` should be `wanted`."""
     return Finding(value.path, value.shown(), f"set it to {wanted}", value.absent)
 
 
 def disallowed(value: Value, remedy: str = "remove it") -> Finding:
-    """`value` should not be as it is; `remedy` says what to do instead."""
+    """Return the finding that `value` is not allowed; `remedy` tells what to do instead."""
     return Finding(value.path, value.shown(), remedy, value.absent)
 
 
 def unreadable(fault: UnreadableValueError, urn: str | None = None) -> Finding:
-    """Report a value that no rule can read: one that cannot be checked has not passed."""
+    """Return the finding that a value cannot be read; an unchecked value does not pass."""
     return Finding(fault.path, fault.reason, fault.remedy, urn=urn)
 
 
 def check_each(values: Iterable[T], check: Callable[[T], Verdicts]) -> Verdicts:
-    """Judges every value on its own, so that one that is unknown hides nothing about the others."""
+    """Check each value separately, so that an unknown value does not end the check of the others."""
     for value in values:
         try:
             yield from check(value)
@@ -77,35 +77,35 @@ class Resource:
     protect: bool = False
     parent: str = ""
     provider: str = ""
-    """URN of its provider; empty when the engine does not say."""
+    """URN of its provider; empty if the engine does not report it."""
     settings: Value = field(default_factory=lambda: Value(None))
     """The properties of that provider."""
     dependencies: tuple[str, ...] = ()
     property_dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     memo: dict[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
-    """What several rules read from the same properties (pods, policy documents), read once."""
+    """A cache of objects that several rules read from the same properties (pods, policy documents)."""
 
     def attach(self, finding: Finding) -> Finding:
-        """The finding, about this resource."""
+        """Return the finding with this resource's URN."""
         return replace(finding, urn=self.urn)
 
     def __getitem__(self, key: str) -> Value:
         return self.props[key]
 
     def at(self, path: str) -> Value:
-        """The property at a dotted path."""
+        """Return the property at a dotted path."""
         return self.props.at(path)
 
     @cached_property
     def reached(self) -> frozenset[str]:
-        """URNs that this resource depends on, directly or by one of its properties."""
+        """The URNs that this resource depends on, directly or through one of its properties."""
         by_property = (urn for urns in self.property_dependencies.values() for urn in urns)
         return frozenset(self.dependencies) | frozenset(by_property)
 
 
 @dataclass(frozen=True)
 class Stack:
-    """All resources of a stack, found by type, by URN, or by what they depend on."""
+    """The resources of a stack, indexed by type, by URN and by dependency."""
 
     resources: tuple[Resource, ...]
     memo: dict[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
@@ -123,65 +123,65 @@ class Stack:
         return index
 
     def of(self, types: Iterable[str]) -> list[Resource]:
-        """The resources of these types, in the order of their URNs."""
-        found = [resource for kind in types for resource in self._by_type.get(kind, ())]
-        return sorted(found, key=lambda resource: resource.urn)
+        """Return the resources of these types, in the order of their URNs."""
+        resources = [resource for kind in types for resource in self._by_type.get(kind, ())]
+        return sorted(resources, key=lambda resource: resource.urn)
 
 
 ResourceCheck = Callable[[Resource, Options], Verdicts]
 StackCheck = Callable[[Stack, Options], Verdicts]
 Remedy = Callable[[str, Any, Options], None]
-"""Takes the type, the properties and the configuration."""
+"""A function of the type, the properties and the configuration; it repairs the properties in place."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """One configuration value of a rule, as --policy-pack-config gives it."""
+    """One setting of a rule, as --policy-pack-config passes it."""
 
     default: Any
     schema: Mapping[str, Any]
     """JSON Schema, checked by the engine before the pack sees the value."""
     valid: Callable[[Any], bool] = lambda _: True
-    """What JSON Schema cannot say."""
+    """A check that JSON Schema cannot express."""
     wanted: str = ""
-    """What `valid` accepts, in words."""
+    """A description of the values that `valid` accepts."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rule:
-    """A rule and everything that is said about it."""
+    """A rule with its metadata."""
 
     name: str
     description: str
     severity: Severity
     framework: str
     controls: tuple[str, ...]
-    """Identifiers of the controls it covers, in the words of their frameworks."""
+    """The controls that it covers, with the identifiers of their frameworks."""
     tags: tuple[str, ...]
     url: str
     remediation: str
     level: EnforcementLevel
     options: Mapping[str, Option]
     types: frozenset[str]
-    """Resource types it judges; empty for a rule on whole stacks."""
+    """Resource types that it checks; empty for a rule on whole stacks."""
     about: frozenset[str]
-    """Resource types that a rule on whole stacks judges one by one; the ledger has a row for each."""
+    """Resource types that a rule on whole stacks checks one by one; the ledger has a row for each."""
     check: ResourceCheck | StackCheck
     remedy: Remedy | None = None
-    """Repairs the properties in place, where the repair is certain."""
+    """Repairs the properties in place; None if there is no unambiguous repair."""
 
     @property
     def on_stack(self) -> bool:
-        """Whether it judges a whole stack."""
+        """True if it checks a whole stack."""
         return not self.types
 
     def defaults(self) -> dict[str, Any]:
-        """Its configuration without any file."""
+        """Return its options without any configuration file."""
         return {name: option.default for name, option in self.options.items()}
 
 
 class RuleMetadata(TypedDict, total=False):
-    """What is said about a rule, whatever it judges."""
+    """The metadata of a rule on resources or on stacks."""
 
     severity: Required[Severity]
     controls: Required[tuple[str, ...]]
@@ -195,32 +195,37 @@ class RuleMetadata(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class Topic:
-    """What the rules of one topic have in common; its methods are the decorators that make rules."""
+    """The common metadata of a topic's rules; its methods are decorators that create rules."""
 
     framework: str
     tags: tuple[str, ...]
     url: str
     about: tuple[str, ...] = ()
-    """What its rules on stacks judge one by one, unless they say so themselves."""
+    """The default of `Rule.about` for its rules on stacks."""
 
     def rule(
-        self, name: str, *, types: Iterable[str], remedy: Remedy | None = None, **said: Unpack[RuleMetadata]
+        self,
+        name: str,
+        *,
+        types: Iterable[str],
+        remedy: Remedy | None = None,
+        **metadata: Unpack[RuleMetadata],
     ) -> Callable[[ResourceCheck], Rule]:
-        """Makes a rule on resources of a function; its docstring is the description."""
-        return lambda check: self._rule(name, check, said, frozenset(types), remedy=remedy)
+        """Create a rule on resources from a function; its docstring is the description."""
+        return lambda check: self._rule(name, check, metadata, frozenset(types), remedy=remedy)
 
     def stack_rule(
-        self, name: str, *, about: Iterable[str] | None = None, **said: Unpack[RuleMetadata]
+        self, name: str, *, about: Iterable[str] | None = None, **metadata: Unpack[RuleMetadata]
     ) -> Callable[[StackCheck], Rule]:
-        """Makes a rule on a whole stack of a function; its docstring is the description."""
-        found = frozenset(self.about if about is None else about)
-        return lambda check: self._rule(name, check, said, about=found)
+        """Create a rule on a whole stack from a function; its docstring is the description."""
+        types = frozenset(self.about if about is None else about)
+        return lambda check: self._rule(name, check, metadata, about=types)
 
     def _rule(
         self,
         name: str,
         check: ResourceCheck | StackCheck,
-        said: RuleMetadata,
+        metadata: RuleMetadata,
         types: frozenset[str] = frozenset(),
         about: frozenset[str] = frozenset(),
         remedy: Remedy | None = None,
@@ -228,14 +233,14 @@ class Topic:
         return Rule(
             name=name,
             description=" ".join((check.__doc__ or "").split()),
-            severity=said["severity"],
+            severity=metadata["severity"],
             framework=self.framework,
-            controls=said["controls"],
+            controls=metadata["controls"],
             tags=self.tags,
-            url=said.get("url") or self.url,
-            remediation=said["remediation"],
-            level=said.get("level", EnforcementLevel.MANDATORY),
-            options=said.get("options", {}),
+            url=metadata.get("url") or self.url,
+            remediation=metadata["remediation"],
+            level=metadata.get("level", EnforcementLevel.MANDATORY),
+            options=metadata.get("options", {}),
             types=types,
             about=about,
             check=check,

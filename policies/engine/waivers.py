@@ -1,4 +1,4 @@
-"""Waivers: findings that somebody has taken on, for a while."""
+"""Waivers: temporary exceptions for findings, with an owner and an expiry date."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ from policies.engine.configuration import nearest
 
 FILE = Path(__file__).parents[1] / "waivers.yaml"
 LONGEST = 180
-"""Days that a waiver may still have to run."""
+"""Days between today and the expiry of a waiver, at most."""
 
 _TEXTS = ("reason", "owner", "ticket")
 _KEYS = (*_TEXTS, "expires", "match")
@@ -21,99 +21,101 @@ _LISTS = ("policies", "targets")
 Entry = tuple[str, str]
 """A policy and a target (a URN, or a pattern with `*`) of a waiver."""
 Needed = set[tuple[int, Entry]]
-"""Entries that cover something, each with the place of its waiver in the file."""
+"""Entries that cover a finding, with the index of their waiver in the file."""
 
 
 def utc_day() -> date:
-    """The day that decides about expiry: UTC's, so that a laptop and CI agree wherever they are."""
+    """Return the current day in UTC, so that a laptop and CI agree about expiry."""
     return datetime.now(UTC).date()
 
 
 @dataclass(frozen=True)
 class Waiver:
-    """One exception: which findings, why, who answers for it, until when."""
+    """One exception: its findings, reason, owner, ticket and expiry date."""
 
     reason: str
     owner: str
     ticket: str
     expires: date
     match: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
-    """Policies and targets."""
+    """Pairs of policies and targets."""
     index: int = 0
-    """Its place in the file."""
+    """Its index in the file."""
 
     def days_left(self, today: date) -> int:
-        """Whole days after today; the day of expiry still counts, until midnight UTC."""
+        """Return the whole days after today; the waiver holds until midnight UTC of its expiry day."""
         return (self.expires - today).days
 
     def expired(self, today: date) -> bool:
         return self.expires < today
 
     def entries(self, policy: str, urn: str) -> Iterator[Entry]:
-        """What of it covers a finding; nothing when it does not."""
+        """Yield the entries of this waiver that cover a finding."""
         for policies, targets in self.match:
             if policy in policies:
                 yield from ((policy, target) for target in targets if fnmatchcase(urn, _literal(target)))
 
     def notice(self, today: date) -> str:
-        """How a waived finding reports it."""
+        """Return the text that a waived finding shows."""
         days = self.days_left(today)
         left = "last day" if days == 0 else f"{days} day{'' if days == 1 else 's'} left"
         return f"waived until {self.expires} ({left}): {self.reason} ({self.owner}, {self.ticket})"
 
     def lapsed(self) -> str:
-        """How a finding says that its waiver no longer holds."""
+        """Return the text that a finding shows after the waiver expired."""
         return f"its waiver expired on {self.expires}: {self.reason} ({self.owner}, {self.ticket})"
 
     def unneeded(self, prefix: str, needed: Needed) -> list[str]:
-        """What of it covers nothing in the stack whose URNs start like this, for which it is meant."""
-        found: list[str] = []
+        """Return a message for every entry that covers no finding in the stack with this URN prefix."""
         used = {entry for index, entry in needed if index == self.index}
+        endings: list[str] = []
         alive = False
         for policies, targets in self.match:
             own = [target for target in targets if _meant_for(prefix, target)]
-            lists = {
-                "policy": [name for name in policies if own and not used & {(name, each) for each in own}],
-                "target": [each for each in own if not used & {(name, each) for name in policies}],
-            }
-            alive = alive or not own or len(lists["target"]) < len(own)
-            found += [f" of the {kind} {text}; take it off" for kind, dead in lists.items() for text in dead]
-        found = found if alive else ["; remove it"] * bool(found)
-        said = f"the waiver of {self.owner} ({self.ticket}: {self.reason}) covers no finding"
-        return [f"{said}{each}" for each in found]
+            unused_policies = [
+                name for name in policies if own and not used & {(name, target) for target in own}
+            ]
+            unused_targets = [target for target in own if not used & {(name, target) for name in policies}]
+            alive = alive or not own or len(unused_targets) < len(own)
+            endings += [f" of the policy {name}; take it off" for name in unused_policies]
+            endings += [f" of the target {target}; take it off" for target in unused_targets]
+        if endings and not alive:
+            endings = ["; remove it"]
+        start = f"the waiver of {self.owner} ({self.ticket}: {self.reason}) covers no finding"
+        return [f"{start}{ending}" for ending in endings]
 
 
 def _meant_for(prefix: str, target: str) -> bool:
-    """Whether a target can be a resource of the stack whose URNs start like this."""
+    """Return True if a target can match a resource of the stack with this URN prefix."""
     start = target.partition("*")[0]
     return prefix.startswith(start) or start.startswith(prefix)
 
 
 def _literal(target: str) -> str:
-    """Only `*` is a wildcard: URNs may hold brackets."""
+    """Escape a target for fnmatch: only `*` is a wildcard, and URNs may contain brackets."""
     return target.replace("[", "[[]").replace("?", "[?]")
 
 
 @dataclass(frozen=True)
 class Waivers:
-    """All waivers of the file, and what is wrong with the others."""
+    """The valid waivers of a file, and the faults of the others."""
 
     waivers: tuple[Waiver, ...] = ()
     faults: tuple[str, ...] = ()
     today: date = field(default_factory=utc_day)
 
     def of(self, policy: str, urn: str) -> Waiver | None:
-        """The waiver that covers a finding: one that holds before one that has expired."""
+        """Return the waiver that covers a finding: the one with the latest expiry date."""
         covering = [waiver for waiver in self.waivers if any(waiver.entries(policy, urn))]
         return max(covering, key=lambda waiver: waiver.expires, default=None)
 
     def entries(self, policy: str, urn: str) -> Needed:
-        """What of all waivers covers a finding."""
-        return {(each.index, entry) for each in self.waivers for entry in each.entries(policy, urn)}
+        """Return the entries of all waivers that cover a finding."""
+        return {(waiver.index, entry) for waiver in self.waivers for entry in waiver.entries(policy, urn)}
 
 
 def load(names: Iterable[str], today: date | None = None, file: Path | None = None) -> Waivers:
-    """Reads a file (else PIPE_POLICY_WAIVERS, or the pack's own); its faults come back as text."""
+    """Read the waivers of a file (default: PIPE_POLICY_WAIVERS, else the pack's own), with its faults."""
     file = file or Path(os.environ.get("PIPE_POLICY_WAIVERS") or FILE)
     today = today or utc_day()
     content, fault = _content(file)
@@ -125,16 +127,16 @@ def load(names: Iterable[str], today: date | None = None, file: Path | None = No
     good: list[Waiver] = []
     faults: list[str] = []
     for index, item in enumerate(cast("list[Any]", content)):
-        waiver, wrong = _waiver(item, known, today, index)
+        waiver, item_faults = _waiver(item, known, today, index)
         where = f"{file.name}[{index}]"
-        faults.extend(f"{where}{fault}" for fault in wrong)
-        if waiver is not None and not wrong:
+        faults.extend(f"{where}{fault}" for fault in item_faults)
+        if waiver is not None and not item_faults:
             good.append(waiver)
     return Waivers(tuple(good), tuple(faults), today)
 
 
 def _content(file: Path) -> tuple[Any, str]:
-    """What a file holds, or why it cannot be read."""
+    """Return the content of a file and an empty text, or None and the reason of the failure."""
     import yaml
 
     from policies.model import strict_yaml
@@ -178,8 +180,8 @@ def _waiver(item: object, known: set[str], today: date, index: int) -> tuple[Wai
         faults.append(f".expires is {_shown(expires)}; write a date such as {today.replace(day=1)}")
     elif (expires - today).days > LONGEST:
         faults.append(f".expires is {expires}, {(expires - today).days} days away; at most {LONGEST}")
-    match, wrong = _match(fields.get("match"), known)
-    faults.extend(wrong)
+    match, match_faults = _match(fields.get("match"), known)
+    faults.extend(match_faults)
     if faults or type(expires) is not date:
         return None, faults
     return Waiver(fields["reason"], fields["owner"], fields["ticket"], expires, match, index), []
@@ -190,7 +192,7 @@ def _match(
 ) -> tuple[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...], list[str]]:
     if not isinstance(value, list) or not value:
         return (), [f".match is {_shown(cast(object, value))}; write a list of policies and targets"]
-    found: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
+    entries: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
     faults: list[str] = []
     for index, item in enumerate(cast("list[Any]", value)):
         where = f".match[{index}]"
@@ -210,8 +212,8 @@ def _match(
             for name in policies
             if name not in known
         )
-        found.append((policies, targets))
-    return tuple(found), faults
+        entries.append((policies, targets))
+    return tuple(entries), faults
 
 
 def _texts(value: object) -> tuple[str, ...]:

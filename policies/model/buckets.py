@@ -1,4 +1,4 @@
-"""S3 buckets with their sub-resources, matched by dependency, so that it works while names are unknown."""
+"""S3 buckets with their sub-resources, matched by name or, while names are unknown, by dependency."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -24,57 +24,57 @@ _PARTS = (
 
 
 def part_types(name: str) -> tuple[str, ...]:
-    """The types of a sub-resource: `bucketLogging:BucketLogging`, and the older V2 one."""
+    """Return the types of a sub-resource: `bucketLogging:BucketLogging`, and its older V2 type."""
     return tuple(f"aws:s3/bucket{name}{version}:Bucket{name}{version}" for version in ("", "V2"))
 
 
 @dataclass
 class Bucket:
-    """A bucket, what configures it, and what others use it for."""
+    """A bucket, with the resources that configure it and its use by other buckets."""
 
     resource: Resource
     parts: dict[str, list[Resource]] = field(default_factory=dict[str, list[Resource]])
     loose: set[str] = field(default_factory=set[str])
-    """Kinds of which the stack has one that may be any bucket's: neither name nor dependency is known."""
+    """Kinds with a sub-resource that may belong to any bucket: neither name nor dependency is known."""
     logs: bool = False
-    """Whether others write their access logs to it: then only SSE-S3 can encrypt it, and no lock is on it."""
+    """True if it receives access logs: then only SSE-S3 can encrypt it, and it has no object lock."""
     replica: bool = False
-    """Whether another bucket is replicated to it."""
+    """True if another bucket is replicated to it."""
 
     def values(self, part: str, path: str, inline: str) -> list[Value]:
-        """A property of the sub-resources of a kind, or of the bucket's own deprecated block."""
-        found = [resource.at(path) if path else resource.props for resource in self.parts.get(part, ())]
+        """Return a property of the sub-resources of a kind, and of the bucket's own deprecated block."""
+        values = [resource.at(path) if path else resource.props for resource in self.parts.get(part, ())]
         own = self.resource.at(inline) if inline else Value(None)
-        return found if own.known and own.absent else [*found, own]
+        return values if own.known and own.absent else [*values, own]
 
     def expected(self, value: Value, wanted: str) -> Finding:
         """Return the finding that a value of one of the bucket's parts should be as wanted."""
         return self.resource.attach(expected(value, wanted))
 
-    def missing(self, part: str, what: str, remedy: str) -> Verdicts:
-        """Says that a bucket lacks something, or that it cannot be known."""
+    def missing(self, part: str, lacking: str, remedy: str) -> Verdicts:
+        """Report that a bucket lacks something, or that this is unknown."""
         if part in self.loose:
             yield Unknown("bucket", self.resource.urn)
         else:
             name = self.resource["bucket"]
             where = name.path if name.known and not name.absent else "the bucket"
-            shown = f"{name.shown()} without {what}" if where == "bucket" else f"without {what}"
+            shown = f"{name.shown()} without {lacking}" if where == "bucket" else f"without {lacking}"
             yield Finding(where, shown, remedy, urn=self.resource.urn)
 
 
 def buckets(stack: Stack) -> list[Bucket]:
-    """All buckets of a stack; worked out once."""
-    found: list[Bucket] | None = stack.memo.get("buckets")
-    if found is None:
-        found = stack.memo["buckets"] = _match(stack)
-    return found
+    """Return the buckets of a stack; cached in the stack."""
+    cached: list[Bucket] | None = stack.memo.get("buckets")
+    if cached is None:
+        cached = stack.memo["buckets"] = _match(stack)
+    return cached
 
 
 def _match(stack: Stack) -> list[Bucket]:
-    found = [Bucket(resource) for resource in stack.of(BUCKETS)]
-    by_urn = {bucket.resource.urn: bucket for bucket in found}
+    all_buckets = [Bucket(resource) for resource in stack.of(BUCKETS)]
+    by_urn = {bucket.resource.urn: bucket for bucket in all_buckets}
     by_name: dict[str, Bucket] = {}
-    for bucket in found:
+    for bucket in all_buckets:
         for name in ("bucket", "id", "arn"):
             value = bucket.resource[name]
             if value.known and (text := value.text()):
@@ -85,16 +85,16 @@ def _match(stack: Stack) -> list[Bucket]:
             if owner is not None:
                 owner.parts.setdefault(part, []).append(resource)
             elif not resource["bucket"].known:
-                for bucket in found:
+                for bucket in all_buckets:
                     bucket.loose.add(part)
     _roles(stack, by_urn, by_name)
-    return found
+    return all_buckets
 
 
 def _owner(
     resource: Resource, name: str, value: Value, by_urn: dict[str, Bucket], by_name: dict[str, Bucket]
 ) -> Bucket | None:
-    """The bucket that a property names, or the only one that it depends on."""
+    """Return the bucket that a property names, or the only one that it depends on."""
     if value.known and (text := value.text()) in by_name:
         return by_name[text or ""]
     reached = [by_urn[urn] for urn in resource.property_dependencies.get(name, ()) if urn in by_urn]
@@ -127,12 +127,12 @@ def _by_arn(text: str, by_name: dict[str, Bucket]) -> Bucket | None:
 
 
 def _takes_logs(policy: Resource) -> bool:
-    """Whether a policy lets AWS's logging services write."""
+    """Return True if a policy allows AWS's logging services to write."""
     try:
         services = {
             name
-            for found in statements(policy["policy"])
-            for kind, name in (found.principals if found.allows else ())
+            for statement in statements(policy["policy"])
+            for kind, name in (statement.principals if statement.allows else ())
             if kind == "Service"
         }
     except UnknownValueError:
@@ -144,7 +144,7 @@ BucketCheck = Callable[[Bucket], Iterator[Finding | Unknown]]
 
 
 def each_bucket(check: BucketCheck) -> Callable[[Stack, Options], Verdicts]:
-    """A rule on stacks that judges every bucket on its own."""
+    """Turn a check of one bucket into a check of every bucket of a stack, separately."""
 
     def evaluate(stack: Stack, _: Options) -> Verdicts:
         for bucket in buckets(stack):

@@ -1,4 +1,4 @@
-"""Checks that many rules share."""
+"""Shared checks of booleans and of policy statements."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from policies.model.property_values import UnknownValueError, UnreadableValueErr
 
 
 def guarded(verdicts: Verdicts, urn: str | None = None) -> Verdicts:
-    """The verdicts of one check, which ends where it meets an unknown value, and no other check with it."""
+    """Yield the verdicts of one check; an unknown value ends this check only."""
     try:
         yield from verdicts
     except UnknownValueError as unknown:
@@ -18,25 +18,25 @@ def guarded(verdicts: Verdicts, urn: str | None = None) -> Verdicts:
 
 
 def must_be_true(value: Value) -> Verdicts:
-    """A switch whose default is off has to be on."""
+    """Require true for a setting whose default is false."""
     if value.flag() is not True:
         yield expected(value, "true")
 
 
 def must_not_be_true(value: Value) -> Verdicts:
-    """A switch whose default is off has to stay off."""
+    """Refuse true for a setting whose default is false."""
     if value.flag():
         yield expected(value, "false")
 
 
 def must_be_false(value: Value) -> Verdicts:
-    """A switch whose default is on has to be off."""
+    """Require false for a setting whose default is true."""
     if value.flag() is not False:
         yield expected(value, "false")
 
 
 def check_each_statement(document: Value, check: Callable[[Statement], Verdicts]) -> Verdicts:
-    """Judges every statement of a policy document on its own."""
+    """Check every statement of a policy document separately."""
 
     def evaluate(value: Value) -> Verdicts:
         yield from check(statement_of(value))
@@ -46,10 +46,10 @@ def check_each_statement(document: Value, check: Callable[[Statement], Verdicts]
 
 
 def open_to_everybody(document: Value, remedy: str) -> Verdicts:
-    """Names the statements that allow something to everybody, without a condition that names them."""
+    """Report statements that allow access to everybody, without a condition that names the principals."""
 
-    def check(found: Statement) -> Verdicts:
-        if found.open:
-            yield disallowed(found.named, remedy)
+    def check(statement: Statement) -> Verdicts:
+        if statement.open:
+            yield disallowed(statement.named, remedy)
 
     yield from check_each_statement(document, check)

@@ -1,4 +1,4 @@
-"""Cloudflare's zones, as the resources of a stack name them."""
+"""Cloudflare zones, and the settings that a stack declares for them."""
 
 from policies.engine.rule import Finding, Resource, Stack, Unknown, Verdicts
 
@@ -9,7 +9,7 @@ RECORDS = ("cloudflare:index/dnsRecord:DnsRecord", "cloudflare:index/record:Reco
 
 
 class Zones:
-    """The zones that a stack declares, and which of them a resource is about."""
+    """The zones that a stack declares, and the zone of each resource."""
 
     def __init__(self, stack: Stack) -> None:
         self.declared = stack.of((ZONE,))
@@ -17,7 +17,7 @@ class Zones:
         self._by_id = {zone["id"].text(): zone.urn for zone in self.declared if zone["id"].known}
 
     def of(self, resource: Resource) -> str | None:
-        """The URN of a zone of the stack, else its id, else what its id comes from; none if not known."""
+        """Return the URN of a zone of the stack, else its id, else the URNs of its id; None if unknown."""
         depends = resource.property_dependencies.get("zoneId", ())
         if declared := sorted(self._urns & set(depends)):
             return declared[0]
@@ -33,12 +33,12 @@ class DeclaredSettings:
     def __init__(self, stack: Stack, zones: Zones) -> None:
         overrides = {zones.of(resource): resource.urn for resource in stack.of((OVERRIDE,))}
         self._whole = overrides.keys() - {None}
-        """Zones whose settings are one resource, which is judged with all that it leaves out."""
+        """Zones whose settings are one resource; a rule checks that resource with its omissions."""
         self._names: dict[str | None, set[str | None]] = {}
         self._hidden: dict[str | None, Unknown] = {
             zone: Unknown("zoneId", urn) for zone, urn in overrides.items() if zone is None
         }
-        """What may be a setting of each zone, as far as is known."""
+        """An unknown value, by zone, that may be the name or the zone of a setting."""
         for resource in stack.of((SETTING,)):
             zone, name = zones.of(resource), resource["settingId"]
             if name.known:
@@ -51,6 +51,6 @@ class DeclaredSettings:
         return bool(self._whole or self._names or self._hidden)
 
     def missing(self, zone: str | None, name: str, finding: Finding) -> Verdicts:
-        """The finding if a zone lacks a setting; what is not known may be that setting."""
+        """Yield the finding if a zone lacks a setting, or the unknown value that may be that setting."""
         if zone not in self._whole and name not in self._names.get(zone, ()):
             yield self._hidden.get(zone) or self._hidden.get(None) or finding

@@ -1,4 +1,4 @@
-"""Which ConfigMaps the pods of a stack mount."""
+"""The ConfigMaps that the pods of a stack mount."""
 
 from collections.abc import Iterator
 
@@ -14,8 +14,8 @@ class Mounts:
     """The pods of a stack by their labels, and its ConfigMaps by name."""
 
     def __init__(self, stack: Stack) -> None:
-        self.hidden: list[Unknown] = []
-        """Resources whose pods or labels are not known."""
+        self.unknown: list[Unknown] = []
+        """Resources whose pods or labels are unknown."""
         self.pods: list[tuple[Resource, Pod]] = []
         self._by_label = Index[tuple[Resource, Pod]]()
         for resource in stack.of(sorted(POD_SHAPED)):
@@ -37,10 +37,10 @@ class Mounts:
                 labels = labels_of(pod.metadata["labels"])
                 self._by_label.add(pod.owner, labels.items(), (resource, pod))
         except UnknownValueError as unknown:
-            self.hidden.append(Unknown(unknown.path, resource.urn))
+            self.unknown.append(Unknown(unknown.path, resource.urn))
 
-    def behind(self, service: Value) -> list[tuple[Resource, Pod]]:
-        """The pods that a Service selects."""
+    def selected_by(self, service: Value) -> list[tuple[Resource, Pod]]:
+        """Return the pods that a Service selects."""
         wanted = labels_of(service.at("spec.selector"))
         first = next(iter(wanted.items()), None)
         return [
@@ -50,42 +50,42 @@ class Mounts:
         ]
 
     def config_maps(self, resource: Resource, pod: Pod) -> Iterator[tuple[Resource, Value]]:
-        """The stack's ConfigMaps that containers of a pod mount; by dependency while a name is unknown."""
+        """Yield the stack's ConfigMaps that a pod mounts; by dependency while a name is unknown."""
         mounted = {mount["name"].text() for value in pod.values() for mount in value["volumeMounts"].items()}
         for volume in pod.spec["volumes"].items():
             if volume["name"].text() in mounted:
                 for name in _names(volume):
                     yield from self._named(resource, pod, name)
 
-    def beside(self, config_map: Value) -> tuple[list[list[Value]], list[Unknown]]:
-        """All ConfigMaps of each pod that mounts this one, and what hides the mounts of others."""
+    def mounted_with(self, config_map: Value) -> tuple[list[list[Value]], list[Unknown]]:
+        """Return the ConfigMaps of each pod that mounts this one, and the unknown values of other pods."""
         together: list[list[Value]] = []
-        hidden = list(self.hidden)
+        unknown_values = list(self.unknown)
         for resource, pod in self.pods:
             try:
                 mounted = [value for _, value in self.config_maps(resource, pod)]
             except UnknownValueError as unknown:
-                hidden.append(Unknown(unknown.path, resource.urn))
+                unknown_values.append(Unknown(unknown.path, resource.urn))
             else:
                 if config_map in mounted:
                     together.append(mounted)
-        return together, hidden
+        return together, unknown_values
 
     def _named(self, resource: Resource, pod: Pod, name: Value) -> Iterator[tuple[Resource, Value]]:
         if name.known:
             yield from self._by_name.at(pod.owner, ("", name.text()))
             return
-        found = [each for urn in sorted(resource.reached) for each in self._by_urn.get(urn, ())]
-        if not found:
+        reached = [entry for urn in sorted(resource.reached) for entry in self._by_urn.get(urn, ())]
+        if not reached:
             raise UnknownValueError(name.path)
-        yield from found
+        yield from reached
 
 
 def _objects(resource: Resource) -> list[Object]:
     try:
         return objects(resource)
     except UnknownValueError:
-        return []  # counted by the rules that judge it
+        return []  # the rules on ConfigMaps report the unknown value
 
 
 def _names(volume: Value) -> Iterator[Value]:
@@ -97,8 +97,8 @@ def _names(volume: Value) -> Iterator[Value]:
 
 
 def mounts(stack: Stack) -> Mounts:
-    """The same, put together once for all rules."""
-    found: Mounts | None = stack.memo.get("mounts")
-    if found is None:
-        found = stack.memo["mounts"] = Mounts(stack)
-    return found
+    """Return the mounts of a stack; cached in the stack."""
+    cached: Mounts | None = stack.memo.get("mounts")
+    if cached is None:
+        cached = stack.memo["mounts"] = Mounts(stack)
+    return cached

@@ -36,7 +36,7 @@ COMPARED = frozenset(
     }
 )
 UNCOMPARED = frozenset({"composite", "service check", "synthetics alert"})
-"""Types whose query compares with nothing; one of any other type that does not is not judged."""
+"""Types whose query has no comparison. Queries of other types without one are not checked."""
 _ON_MISSING_DATA = frozenset(
     {
         "metric alert",
@@ -57,7 +57,7 @@ WITH_NO_DATA = {
     **dict.fromkeys(_ON_MISSING_DATA, ("notifyNoData", "onMissingData")),
     "service check": ("notifyNoData",),
 }
-"""By type: the options that say what happens when data stops coming."""
+"""The options that decide about missing data, by type."""
 
 _COMPARISON = re.compile(r"(>=|<=|==|!=|>|<)\s*([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)\s*")
 _WINDOW = re.compile(
@@ -70,7 +70,7 @@ _PAIRS = {")": "(", "]": "[", "}": "{"}
 
 @dataclass(frozen=True)
 class Query:
-    """What a monitor's query says: the expression, and when it alerts."""
+    """A parsed monitor query: the expression, the comparator and the threshold."""
 
     expression: str
     comparator: str
@@ -78,25 +78,25 @@ class Query:
 
     @property
     def rising(self) -> bool | None:
-        """Whether it alerts above its threshold; none where all but the threshold is on one side (==, !=)."""
+        """True if it alerts above its threshold, False if below; None for == and !=."""
         return {">": True, "<": False}.get(self.comparator[0])
 
     @property
     def window(self) -> int:
-        """The longest window that it looks at, in minutes; 0 when it names none.
+        """The longest window of the query in minutes; 0 if it names none.
 
-        `over` of a burn rate is not one: it names the objective's timeframe.
+        `over` of a burn rate is no window: it names the objective's timeframe.
         """
-        found = _WINDOW.findall(self.expression)
-        return max((int(a or b) * _MINUTES[c or d] for a, c, b, d in found), default=0)
+        windows = _WINDOW.findall(self.expression)
+        return max((int(a or b) * _MINUTES[c or d] for a, c, b, d in windows), default=0)
 
 
 class QueryError(ValueError):
-    """The text is no query that compares something with a threshold."""
+    """A text that is no comparison with a threshold."""
 
 
 def parse_query(text: str) -> Query:
-    """Parses a query: brackets and quotes match, and the last comparison outside them is the threshold."""
+    """Parse a query; the last comparison outside brackets and quotes has the threshold."""
     place = -1
     for index, character in _outside(text):
         if character in "<>=!" and text[index - 1 : index] not in ("<", ">", "=", "!"):
@@ -108,7 +108,7 @@ def parse_query(text: str) -> Query:
 
 
 def _outside(text: str) -> Iterator[tuple[int, str]]:
-    """The characters of a query that are in no bracket and no quotes."""
+    """Yield the characters of a query outside brackets and quotes, with their positions."""
     open_brackets: list[str] = []
     quote = ""
     for index, character in enumerate(text):
@@ -129,19 +129,19 @@ def _outside(text: str) -> Iterator[tuple[int, str]]:
 
 _HANDLE = re.compile(r"(?<![\w.{])@[A-Za-z0-9][\w.+@-]*[\w]")
 _TAG = re.compile(r"\{\{(?:([#^])(?:(is_\w+)\b[^{}]*\}\})?|/(is_\w+)\}\}|else\}\})")
-"""A tag of a condition: its sign, and its name where it opens or closes one that the pack knows."""
+"""A tag of a condition, with its sign, and its name if it opens or closes a condition."""
 _ALWAYS = frozenset({"is_match", "is_exact_match", "is_priority"})
 _DEPENDS = {
     "is_alert": _ALWAYS | {"is_warning_to_alert", "is_no_data_to_alert"},
     "is_warning": _ALWAYS | {"is_alert_to_warning", "is_no_data_to_warning", "is_renotify"},
 }
-"""By state: conditions that hold for some of its notifications and not for others."""
+"""Conditions, by state, that hold for some of its notifications and not for others."""
 
 
 def handles(message: str, state: str = "is_alert") -> list[str]:
-    """Return the handles that a message tells of a new alert, or of a warning.
+    """Return the handles that a message notifies of a new alert, or of a warning.
 
-    What only recoveries and reminders of alerts tell does not count.
+    Handles in recoveries and reminders of alerts do not count.
     """
     parts: list[str] = []
     begin = hiding = 0
@@ -158,9 +158,9 @@ def handles(message: str, state: str = "is_alert") -> list[str]:
 def _conditions(message: str, state: str) -> list[tuple[re.Match[str], int, str]]:
     """Return the tags of all conditions that are closed, in order.
 
-    With each tag comes by how many it changes the number of conditions that hide the text after it from the
-    state, and what separates the texts on its two sides. One pass with a stack: a message may consist of
-    nothing but nested conditions.
+    With each tag comes its change of the number of conditions that exclude the text after it from the state,
+    and the separator of the texts on its two sides. One pass with a stack keeps the time linear, since a
+    message may consist of nested conditions only.
     """
     tags = list(_TAG.finditer(message))
     conditions: dict[int, tuple[re.Match[str], int, str]] = {}
@@ -196,16 +196,16 @@ class Monitor:
     resource: Resource
     value: Value
     options: Value
-    """Where the options are: beside the rest, or in `options` of the JSON document."""
+    """The properties with the options: all of them, or `options` of the JSON document."""
     thresholds: Value
     json: bool
 
     def option(self, name: str) -> Value:
-        """An option by its name in Pulumi; the JSON document has it in snake case."""
+        """Return an option by its name in Pulumi; the JSON document uses snake case."""
         return self.options[_snake(name) if self.json else name]
 
     def threshold(self, name: str) -> Value:
-        """A threshold by its name in Pulumi."""
+        """Return a threshold by its name in Pulumi."""
         return self.thresholds[_snake(name) if self.json else name]
 
     @property
@@ -218,13 +218,13 @@ class Monitor:
 
     @property
     def compared(self) -> bool:
-        """Whether its query has to compare with a threshold."""
+        """True if its query must compare with a threshold."""
         return self.kind in COMPARED
 
     def parsed(self) -> Query | None:
-        """Its query; None when it has no threshold, or cannot be read.
+        """Return its query; None if it has no threshold or cannot be read.
 
-        Raises UnknownValueError when the type is one of which the pack does not know how its queries end.
+        Raise UnknownValueError for a type whose query syntax the pack does not know.
         """
         if self.kind in UNCOMPARED:
             return None
@@ -241,28 +241,28 @@ class Monitor:
 
     @property
     def critical(self) -> bool:
-        """Whether people are to be woken: tagged severity:critical, or priority 1."""
+        """True if it may page people: tagged severity:critical, or priority 1."""
         return "severity:critical" in self.tags or str(self.option_priority.get()) == "1"
 
     @property
     def option_priority(self) -> Value:
-        """The priority, which is no option in JSON either."""
+        """The priority; the JSON document has it outside of the options, too."""
         return self.value["priority"]
 
 
 def monitor(resource: Resource) -> Monitor:
-    """The monitor that a resource declares."""
-    found = resource.memo.get("monitor")
-    if found is None:
+    """Return the monitor that a resource declares; cached in the resource."""
+    cached = resource.memo.get("monitor")
+    if cached is None:
         if resource.type == MONITOR:
             props = resource.props
-            found = Monitor(resource, props, props, props["monitorThresholds"], json=False)
+            cached = Monitor(resource, props, props, props["monitorThresholds"], json=False)
         else:
             document = resource["monitor"].json()
             options = document["options"]
-            found = Monitor(resource, document, options, options["thresholds"], json=True)
-        resource.memo["monitor"] = found
-    return found
+            cached = Monitor(resource, document, options, options["thresholds"], json=True)
+        resource.memo["monitor"] = cached
+    return cached
 
 
 def _snake(name: str) -> str:
@@ -270,7 +270,7 @@ def _snake(name: str) -> str:
 
 
 def is_named(name: str, word: str) -> bool:
-    """Whether a monitor's name contains a word."""
+    """Return True if a monitor's name contains a word."""
     return _whole(word).search(name) is not None
 
 

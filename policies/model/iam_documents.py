@@ -1,4 +1,4 @@
-"""IAM policy documents: their statements, read the same way for every rule."""
+"""IAM policy documents and their statements."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,8 +18,9 @@ _NARROWING = frozenset(
         "IpAddress",
     }
 )
-"""Operators that ask for values. Negated ones leave all others in; ...IfExists and ForAllValues hold where
-the key is absent; Bool, Null, numbers and dates tell how or when, and neither whom nor what."""
+"""Operators that require certain values. Negated operators admit all other values. ...IfExists and
+ForAllValues hold if the key is absent. Bool, Null, numbers and dates restrict neither principals nor
+resources."""
 
 _OWNERS = frozenset(
     {
@@ -38,12 +39,12 @@ _OWNERS = frozenset(
         "sts:externalid",
     }
 )
-"""Keys that tell who asks, or from where."""
+"""Keys that identify the caller or its network."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One test of a statement: operator, key in lower case (IAM ignores its case), values."""
+    """One condition of a statement: operator, key in lower case (IAM ignores its case), values."""
 
     operator: str
     key: str
@@ -51,7 +52,7 @@ class Condition:
 
     @property
     def narrows(self) -> bool:
-        """Whether some requests do not meet it: it asks for the key, and not for any value."""
+        """True if it excludes some requests: it requires the key, and not just any value."""
         operator = self.operator.removeprefix("ForAnyValue:")
         return (
             operator in _NARROWING
@@ -61,7 +62,7 @@ class Condition:
 
     @property
     def names_owners(self) -> bool:
-        """Whether only those pass whom its author named: accounts, organizations, buckets or networks."""
+        """True if it admits only named accounts, organizations, buckets or networks."""
         return self.key in _OWNERS and self.narrows and all(map(_has_owner, self.values))
 
 
@@ -73,7 +74,7 @@ class Statement:
     effect: str
     actions: tuple[str, ...]
     inverted: bool
-    """Whether it names what it is not about (NotAction, NotResource or NotPrincipal)."""
+    """True if it has NotAction, NotResource or NotPrincipal."""
     resources: tuple[str, ...]
     principals: tuple[tuple[str, str], ...]
     """Kind (AWS, Service, Federated, CanonicalUser) and name."""
@@ -85,34 +86,34 @@ class Statement:
 
     @property
     def everybody(self) -> bool:
-        """Whether it speaks of every principal."""
+        """True if it applies to every principal."""
         return any(name == "*" and kind in ("AWS", "*") for kind, name in self.principals)
 
     @property
     def narrowed(self) -> bool:
-        """Whether a condition leaves some requests out."""
+        """True if a condition excludes some requests."""
         return any(condition.narrows for condition in self.conditions)
 
     @property
     def open(self) -> bool:
-        """Whether it allows something to everybody, or all but some, and no condition names who may."""
+        """True if it allows an action to everybody, or to everybody except some, without naming callers."""
         everybody = self.everybody or not self.value["NotPrincipal"].absent
-        return self.allows and everybody and not any(each.names_owners for each in self.conditions)
+        return self.allows and everybody and not any(condition.names_owners for condition in self.conditions)
 
     @property
     def named(self) -> Value:
-        """Where it names whom it is about, or is not."""
+        """The property with the principals that it includes or excludes."""
         inverted = self.value["NotPrincipal"]
         return self.value["Principal"] if inverted.absent else inverted
 
     def covers(self, action: str) -> bool:
-        """Whether one of its action patterns covers an action, or every action of `service:*`."""
+        """Return True if one of its action patterns covers an action, or every action of `service:*`."""
         wanted = action.lower()
         return any(matches(wanted, pattern.lower()) for pattern in self.actions)
 
 
 def _has_owner(value: str) -> bool:
-    """Whether a value is bound to somebody: an ARN by its account, or by its name (a bucket's has none)."""
+    """Return True if a value names an owner: an ARN by its account, or by its name (a bucket's has none)."""
     if value.lower().startswith("arn:"):
         account, name = (*value.split(":", 5)[4:], "", "")[:2]
         value = account or name
@@ -121,18 +122,18 @@ def _has_owner(value: str) -> bool:
 
 
 def statements(document: Value) -> list[Statement]:
-    """The statements of a document given as JSON text or as an object."""
+    """Return the statements of a document, which is a JSON text or an object."""
     return [statement_of(value) for value in statement_values(document)]
 
 
 def statement_values(document: Value) -> list[Value]:
-    """The same, unread: one that is not known is among them."""
+    """Return the values of the statements, unknown ones included."""
     value = document.json()["Statement"]
     return [item for item in (value.items() or [value]) if not item.known or not item.absent]
 
 
 def statement_of(value: Value) -> Statement:
-    """Reads one statement; raises UnknownValueError when a part of it is not known."""
+    """Read one statement; raise UnknownValueError if a part of it is unknown."""
     return Statement(
         value=value,
         effect=value["Effect"].text() or "Allow",

@@ -1,4 +1,4 @@
-"""Label selectors, indexed so that finding what selects a pod does not look at everything."""
+"""Label selectors, with an index for the search of selectors that match a pod."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,12 +12,12 @@ Labels = Mapping[str, str | None]
 
 
 def labels_of(value: Value) -> dict[str, str | None]:
-    """Labels as plain texts; raises UnknownValueError when one is not known."""
+    """Return labels as plain texts; raise UnknownValueError if one is unknown."""
     return {key: label.text() for key, label in value.entries().items()}
 
 
 def selects(selector: Value, labels: Labels) -> bool:
-    """Whether a selector (matchLabels and matchExpressions) matches labels; an empty one matches all."""
+    """Return True if a selector (matchLabels and matchExpressions) matches; an empty one matches all."""
     if any(labels.get(key) != wanted for key, wanted in labels_of(selector["matchLabels"]).items()):
         return False
     return all(_holds(expression, labels) for expression in selector["matchExpressions"].items())
@@ -43,36 +43,36 @@ Pair = tuple[str, str | None]
 
 
 class Index(Generic[T]):
-    """Objects by namespace and label; one whose namespace is not known may be in any."""
+    """Objects by namespace and label; an object with an unknown namespace may be in any."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[object, Pair | None], list[T]] = {}
+        self._objects: dict[tuple[object, Pair | None], list[T]] = {}
 
     def add(self, owner: Value, pairs: Iterable[Pair | None], item: T) -> None:
-        """Adds what belongs to `owner`, to be found by each of the labels."""
+        """Add an item of `owner` under each of the labels."""
         namespace = owner.at("metadata.namespace")
         for pair in pairs:
             for place in (namespace.text() if namespace.known else UNKNOWN, _ANYWHERE):
-                self._found.setdefault((place, pair), []).append(item)
+                self._objects.setdefault((place, pair), []).append(item)
 
     def at(self, owner: Value, pair: Pair | None) -> Sequence[T]:
-        """What has a label, and may be in the namespace of `owner`."""
+        """Return the items with a label that may be in the namespace of `owner`."""
         namespace = owner.at("metadata.namespace")
         if not namespace.known:
             return self.anywhere(pair)
-        here, somewhere = (self._found.get((place, pair), []) for place in (namespace.text(), UNKNOWN))
+        here, somewhere = (self._objects.get((place, pair), []) for place in (namespace.text(), UNKNOWN))
         return here + somewhere if here and somewhere else here or somewhere
 
     def anywhere(self, pair: Pair | None) -> Sequence[T]:
-        """What has a label, wherever it is."""
-        return self._found.get((_ANYWHERE, pair), ())
+        """Return the items with a label, in any namespace."""
+        return self._objects.get((_ANYWHERE, pair), ())
 
 
 _ANYWHERE = object()
 
 
 class Selectors:
-    """Objects with a selector, found by the rarest label that each asks for."""
+    """Objects with a selector, indexed by the rarest label that each requires."""
 
     def __init__(self, objects: Iterable[Value], path: str) -> None:
         self._path = path
@@ -83,7 +83,7 @@ class Selectors:
             self._index.add(value, [min(pairs, key=lambda pair: counts[pair], default=None)], value)
 
     def of(self, owner: Value, labels: Labels) -> Iterator[Value]:
-        """The objects in the same namespace that select these labels."""
+        """Yield the objects in the same namespace that select these labels."""
         for pair in (*labels.items(), None):
             for value in self._index.at(owner, pair):
                 if selects(value.at(self._path), labels):
@@ -91,7 +91,7 @@ class Selectors:
 
 
 def _pairs(wanted: Value) -> Iterator[Pair]:
-    """The labels whose values are known."""
+    """Yield the labels whose values are known."""
     for key, value in wanted.entries().items() if wanted.known else ():
         if value.known:
             yield key, value.text()

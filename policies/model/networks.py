@@ -1,15 +1,15 @@
-"""Networks as text: which of them are the internet."""
+"""Networks as text, and types of security groups."""
 
 from ipaddress import IPv6Network, ip_network
 
 DEFAULT_SECURITY_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
 
 PUBLIC_IPV6 = IPv6Network("2000::/3")
-"""All that IANA gives out for unicast; the rest of IPv6 does not reach the internet."""
+"""The IPv6 addresses that IANA assigns for unicast; the rest of IPv6 does not reach the internet."""
 
 
 def is_world(text: str) -> bool:
-    """Whether a network is the whole internet, or half of it; text that is no network is not."""
+    """Return True if a network is the internet or half of it, and False for a text that is no network."""
     try:
         network = ip_network(text, strict=False)
     except ValueError:

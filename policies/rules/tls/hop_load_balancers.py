@@ -1,4 +1,4 @@
-"""TLS through load balancers: to the balancer on the internet, and from it to the pods."""
+"""TLS to load balancers on the internet, and from them to the pods."""
 
 import re
 from fnmatch import fnmatchcase
@@ -69,32 +69,32 @@ def _on_the_internet(service: Value) -> bool:
 
 
 def _ends_tls(port: Value, chosen: Value) -> bool:
-    """Whether the certificate is for this port: all are without a list, or those listed by number or name."""
-    listed = {each.strip() for each in str(chosen.get() or "*").split(",")}
+    """Return True if the certificate is for this port: listed by number or name, or without a list."""
+    listed = {name.strip() for name in str(chosen.get() or "*").split(",")}
     return bool(listed & {"*", str(port["port"].get()), port["name"].text()})
 
 
 def _port(stack: Stack, resource: Resource, service: Value, port: Value, certified: Value | None) -> Verdicts:
-    """The pods behind a port have to end TLS, unless a certificate is for it."""
+    """Require the pods of a port to terminate TLS, unless the load balancer has a certificate for it."""
     if certified is not None and _ends_tls(port, certified):
         return
     if port["port"].number() == 80:
         yield resource.attach(expected(port["port"], "443"))
         return
-    found = mounts(stack)
-    behind = found.behind(service)
-    if not behind and found.hidden:
-        yield from found.hidden  # one of them may be meant
+    mounted = mounts(stack)
+    selected = mounted.selected_by(service)
+    if not selected and mounted.unknown:
+        yield from mounted.unknown  # the Service may select one of them
         return
     unknown: list[Unknown] = []
-    for owner, pod in behind:
+    for owner, pod in selected:
         try:
-            if not _pod_ends_tls(found, owner, pod, port, unknown):
+            if not _pod_ends_tls(mounted, owner, pod, port, unknown):
                 break
         except UnknownValueError as fault:
             unknown.append(Unknown(fault.path, owner.urn))
     else:
-        if behind:
+        if selected:
             yield from unknown
             return
     remedy = "let nginx listen there with ssl by a ConfigMap of this stack, or end TLS at the load balancer"
@@ -103,30 +103,32 @@ def _port(stack: Stack, resource: Resource, service: Value, port: Value, certifi
     )
 
 
-def _pod_ends_tls(found: Mounts, owner: Resource, pod: Pod, port: Value, unknown: list[Unknown]) -> bool:
-    """Whether its nginx ends TLS on the port, as far as is known; what is not goes to `unknown`."""
+def _pod_ends_tls(mounted: Mounts, owner: Resource, pod: Pod, port: Value, unknown: list[Unknown]) -> bool:
+    """Return True if its nginx terminates TLS on the port or may do so; add unknown values to `unknown`."""
     wanted = _target(pod, port)
-    hidden: list[Unknown] = []
-    for config_map, value in found.config_maps(owner, pod):
+    unread: list[Unknown] = []
+    for config_map, value in mounted.config_maps(owner, pod):
         files = Files(value)
         if any(wanted & server.tls_ports for server in files.servers()):
             return True
-        hidden += (Unknown(each.path, config_map.urn) for each in files.unread if isinstance(each, Unknown))
-    unknown += hidden
-    return bool(hidden)
+        unread += (
+            Unknown(verdict.path, config_map.urn) for verdict in files.unread if isinstance(verdict, Unknown)
+        )
+    unknown += unread
+    return bool(unread)
 
 
 def _target(pod: Pod, port: Value) -> set[int]:
-    """The port's numbers in a pod, whose containers may name them."""
+    """Return the numbers of the port in a pod, whose containers may name them."""
     target = port["port"] if port["targetPort"].absent else port["targetPort"]
     number, name = target.number(), target.get()
     if number is not None:
         return {int(number)}
     return {
-        int(each["containerPort"].number() or 0)
+        int(container_port["containerPort"].number() or 0)
         for value in pod.values()
-        for each in value["ports"].items()
-        if each["name"].get() == name
+        for container_port in value["ports"].items()
+        if container_port["name"].get() == name
     }
 
 
@@ -141,11 +143,11 @@ def _balancer_of(resource: Resource, ingress: Value) -> Verdicts:
 
 
 _BY_SPEC = re.compile(r"nginx|traefik|contour|haproxy|kong")
-"""Classes of controllers that end TLS by spec.tls; those of AWS end it by annotations."""
+"""Ingress classes whose controllers terminate TLS by spec.tls; those of AWS use annotations."""
 
 
 def _hosts(resource: Resource, ingress: Value) -> Verdicts:
-    """Every host of an Ingress has a certificate, unless TLS is passed on to the pods."""
+    """Require a certificate for every host of an Ingress, unless it passes TLS through to the pods."""
     notes = ingress.at("metadata.annotations")
     named = ingress.at("spec.ingressClassName")
     name = (notes["kubernetes.io/ingress.class"] if named.absent else named).text() or ""
@@ -155,7 +157,7 @@ def _hosts(resource: Resource, ingress: Value) -> Verdicts:
     if not certified.items():
         yield resource.attach(expected(certified, "the hosts, each with the Secret of its certificate"))
         return
-    hosts = {host for each in certified.items() for host in each["hosts"].texts() or ["*"]}
+    hosts = {host for entry in certified.items() for host in entry["hosts"].texts() or ["*"]}
     for rule in ingress.at("spec.rules").items():
         yield from guarded(_host(resource, rule["host"], hosts), resource.urn)
 

@@ -1,4 +1,4 @@
-"""TLS 1.2 and newer in nginx configurations, wherever a ConfigMap carries one."""
+"""TLS 1.2 and newer in the nginx configurations of ConfigMaps."""
 
 from pulumi_policy import Severity
 
@@ -56,35 +56,30 @@ def version_missing(stack: Stack, _: Options) -> Verdicts:
 
 def _config_maps(stack: Stack, resource: Resource) -> Verdicts:
     for item in objects(resource):
-        bare = [
-            check_each
-            for check_each in Files(item.value).servers()
-            if check_each.negotiates and not check_each.chosen
-        ]
+        servers = Files(item.value).servers()
         missing = [
-            # Without the directive nginx before 1.27.3 also speaks TLS 1.0 and 1.1.
+            # Without the directive, nginx before 1.27.3 also accepts TLS 1.0 and 1.1.
             Finding(
-                f"{place(check_each.entry, check_each.line, check_each.name)}: ssl_protocols",
+                f"{place(server.entry, server.line, server.name)}: ssl_protocols",
                 "not set",
                 f"set it to {SAFE_PROTOCOLS}",
                 absent=True,
                 urn=resource.urn,
             )
-            for check_each in bare
+            for server in servers
+            if server.negotiates and not server.chosen
         ]
         if missing:
-            yield from _unless_named_beside(item.value, mounts(stack), missing)
+            yield from _unless_mounted_with(item.value, mounts(stack), missing)
 
 
-def _unless_named_beside(config_map: Value, found: Mounts, missing: list[Finding]) -> Verdicts:
-    """What is missing, unless every pod that mounts the ConfigMap mounts the versions as well."""
-    together, hidden = found.beside(config_map)
-    for mounted in together or [[config_map]]:
-        files = [Files(check_each) for check_each in mounted]
-        if any(check_each.names_versions() for check_each in files):
+def _unless_mounted_with(config_map: Value, mounted: Mounts, missing: list[Finding]) -> Verdicts:
+    """Yield what is missing, unless every pod that mounts the ConfigMap also mounts the versions."""
+    together, unknown_mounts = mounted.mounted_with(config_map)
+    for config_maps in together or [[config_map]]:
+        all_files = [Files(value) for value in config_maps]
+        if any(files.names_versions() for files in all_files):
             continue
-        unknown = [
-            check_each for file in files for check_each in file.unread if isinstance(check_each, Unknown)
-        ]
-        unknown += [] if together else hidden
+        unknown = [verdict for files in all_files for verdict in files.unread if isinstance(verdict, Unknown)]
+        unknown += [] if together else unknown_mounts
         yield from unknown or missing
