@@ -1,1 +1,1 @@
-"""The rules, one file a topic: pure functions from a resource's properties to verdicts."""
+"""The rules, with one module for each topic: pure functions from a resource's properties to verdicts."""

@@ -1,4 +1,4 @@
-"""ECR: images cannot change under their tag, are scanned, and do not pile up."""
+"""ECR rules: immutable tags, scans, encryption, access and lifecycle."""
 
 from pulumi_policy import EnforcementLevel, Severity
 

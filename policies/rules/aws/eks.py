@@ -1,4 +1,4 @@
-"""EKS: the control plane is private, logged, encrypted and of a supported version."""
+"""EKS rules: endpoints, logs, encryption, access and version of the control plane, and SSH to nodes."""
 
 from datetime import date
 
@@ -20,7 +20,7 @@ CLUSTER = ("aws:eks/cluster:Cluster",)
 
 
 def supported(today: date) -> list[str]:
-    """The versions whose standard support has not ended; its last day still counts."""
+    """Return the versions in standard support, whose last day still counts."""
     return [version for version, end in STANDARD_SUPPORT.items() if today <= date.fromisoformat(end)]
 
 

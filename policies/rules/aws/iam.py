@@ -1,4 +1,4 @@
-"""IAM: nobody may do more than is named."""
+"""IAM rules: least privilege in policies, and conditions in trust policies."""
 
 import re
 from collections.abc import Callable
@@ -31,18 +31,18 @@ POLICIES = frozenset(
 
 
 def documents(resource: Resource) -> list[Value]:
-    """The policy documents of an IAM resource, without trust policies."""
+    """Return the policy documents of an IAM resource, without trust policies."""
     if resource.type == ROLE:
         return [item["policy"] for item in resource["inlinePolicies"].items()]
     return [resource["policy"]]
 
 
 def _each_allowed(resource: Resource, check: Callable[[Statement], Verdicts]) -> Verdicts:
-    """Judges every statement that allows something on its own."""
+    """Check every statement with the effect Allow separately."""
 
-    def allowed(found: Statement) -> Verdicts:
-        if found.allows:
-            yield from check(found)
+    def allowed(statement: Statement) -> Verdicts:
+        if statement.allows:
+            yield from check(statement)
 
     for document in documents(resource):
         yield from guarded(check_each_statement(document, allowed))
@@ -60,13 +60,13 @@ def wildcard_action(resource: Resource, _: Options) -> Verdicts:
     yield from _each_allowed(resource, _wildcards)
 
 
-def _wildcards(found: Statement) -> Verdicts:
-    for value in _elements(found.value["Action"]):
+def _wildcards(statement: Statement) -> Verdicts:
+    for value in _elements(statement.value["Action"]):
         text = value.text() or ""
         if text == "*" or text.endswith(":*"):
             yield expected(value, "the actions that are needed")
-    if not found.value["NotAction"].absent:
-        yield disallowed(found.value["NotAction"], "name the allowed actions in Action")
+    if not statement.value["NotAction"].absent:
+        yield disallowed(statement.value["NotAction"], "name the allowed actions in Action")
 
 
 def _elements(value: Value) -> list[Value]:
@@ -130,17 +130,19 @@ def wildcard_resource(resource: Resource, options: Options) -> Verdicts:
     """Refuse IAM policies that allow an action on every resource although it supports resource names."""
     patterns = [str(pattern).lower() for pattern in options["unrestrictable"]]
 
-    def check(found: Statement) -> Verdicts:
+    def check(statement: Statement) -> Verdicts:
         narrow = [
-            name for name in found.actions if not any(fnmatchcase(name.lower(), known) for known in patterns)
+            name
+            for name in statement.actions
+            if not any(fnmatchcase(name.lower(), known) for known in patterns)
         ]
-        if not narrow or found.narrowed:
+        if not narrow or statement.narrowed:
             return
-        if not (inverted := found.value["NotResource"]).absent:
+        if not (inverted := statement.value["NotResource"]).absent:
             yield disallowed(inverted, "name the allowed resources in Resource, or add a condition")
-        if "*" in found.resources:
-            value = next(item for item in _elements(found.value["Resource"]) if item.text() == "*")
-            named = "its actions" if found.value.secret else narrow[0]
+        if "*" in statement.resources:
+            value = next(item for item in _elements(statement.value["Resource"]) if item.text() == "*")
+            named = "its actions" if statement.value.secret else narrow[0]
             yield expected(value, f"the resources of {named}, or add a condition")
 
     yield from _each_allowed(resource, check)
@@ -198,46 +200,46 @@ def trust(resource: Resource, _: Options) -> Verdicts:
 
 
 _ANY_SUBJECT = re.compile(r"(repo|system:serviceaccount|):*([*?].*)?", re.DOTALL)
-"""What a `sub` may be of anybody: nothing fixed but the kind."""
+"""Values of `sub` that every caller of the federation can have: only the kind is fixed."""
 
 _GITHUB = "token.actions.githubusercontent.com:"
 
 _GITHUB_OWNER = re.compile(
     r"(repo|repository|repository_id|repository_owner|repository_owner_id|job_workflow_ref):[^*?/:]+([/:].*)?"
 )
-"""A `sub` of GitHub's jobs that begins with an owner or a repository; every other claim anybody can have."""
+"""A `sub` of GitHub's jobs that begins with an owner or a repository. The other claims fit any caller."""
 
 
 _CLAIMS = {"sts:AssumeRoleWithWebIdentity": ("sub", "aud"), "sts:AssumeRoleWithSAML": ("aud",)}
-"""What a federation's tokens say, by the action that takes them."""
+"""Claims of federation tokens, by the action that accepts the tokens."""
 
 _ACCOUNT = re.compile(r"\d+|arn:[\w-]+:iam::\d+:root")
 
 _MEMBERS = re.compile(
     r"aws:(principalarn|principaltag/.+|sourceip|sourcevpce?|userid|username|vpcsourceip)|sts:externalid"
 )
-"""Keys that tell some of an account from others."""
+"""Keys that distinguish members of an account."""
 
 
-def _trust(found: Statement) -> Verdicts:
-    if not found.allows:
+def _trust(statement: Statement) -> Verdicts:
+    if not statement.allows:
         return
-    conditions = found.value["Condition"]
-    federated = any(kind == "Federated" for kind, _ in found.principals)
-    taken = [claims for action, claims in _CLAIMS.items() if federated and found.covers(action)]
+    conditions = statement.value["Condition"]
+    federated = any(kind == "Federated" for kind, _ in statement.principals)
+    taken = [claims for action, claims in _CLAIMS.items() if federated and statement.covers(action)]
     for claim in dict.fromkeys(chain.from_iterable(taken)):
-        bound = [condition for condition in found.conditions if condition.key.endswith(f":{claim}")]
+        bound = [condition for condition in statement.conditions if condition.key.endswith(f":{claim}")]
         if not bound:
             yield expected(conditions, f"a condition on the claim {claim}")
         elif not any(map(_names_claim, bound)):
             yield expected(conditions, f"a condition that names the {claim}, not every one")
-    if found.open:
-        yield disallowed(found.named, "name the principals, or add a condition")
-    elif any(kind == "AWS" and _ACCOUNT.fullmatch(name) for kind, name in found.principals) and not any(
-        item.narrows and _MEMBERS.fullmatch(item.key) for item in found.conditions
+    if statement.open:
+        yield disallowed(statement.named, "name the principals, or add a condition")
+    elif any(kind == "AWS" and _ACCOUNT.fullmatch(name) for kind, name in statement.principals) and not any(
+        item.narrows and _MEMBERS.fullmatch(item.key) for item in statement.conditions
     ):
         remedy = "name roles of the account, or add a condition such as sts:ExternalId"
-        yield disallowed(found.value["Principal"], remedy)
+        yield disallowed(statement.value["Principal"], remedy)
 
 
 def _names_claim(condition: Condition) -> bool:

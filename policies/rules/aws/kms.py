@@ -1,4 +1,4 @@
-"""KMS: keys rotate, and not everybody may use them."""
+"""KMS rules: rotation of keys, and access to them."""
 
 from pulumi_policy import Severity
 
@@ -20,7 +20,7 @@ POLICIES = (
     "aws:kms/replicaExternalKey:ReplicaExternalKey",
     "aws:kms/replicaKey:ReplicaKey",
 )
-"""What has the policy of a key."""
+"""Resource types with a key policy."""
 
 
 @IAM.rule(

@@ -1,4 +1,4 @@
-"""RDS: databases are private, encrypted, backed up, and survive a zone and a mistake."""
+"""RDS rules: encryption, access, backups, availability, deletion and logs."""
 
 from pulumi_policy import Severity
 
@@ -15,7 +15,7 @@ MEMBER = "aws:rds/clusterInstance:ClusterInstance"
 
 
 def _copy(resource: Resource) -> bool:
-    """Whether it takes its data from another database, which then says how they are kept."""
+    """Return True if it replicates another database, whose settings then apply."""
     return bool(resource["replicateSourceDb"].get() or resource["replicationSourceIdentifier"].get())
 
 

@@ -1,4 +1,4 @@
-"""S3: buckets keep what they hold encrypted, versioned, logged, and cleared of what nobody needs."""
+"""S3 rules: logs, encryption, versions, object lock, replication and lifecycle."""
 
 from pulumi_policy import EnforcementLevel, Severity
 

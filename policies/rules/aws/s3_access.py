@@ -1,4 +1,4 @@
-"""S3: who may reach a bucket: blocks, ACLs and policies."""
+"""S3 access rules: public access blocks, ACLs and policies."""
 
 from pulumi_policy import Severity
 
@@ -163,10 +163,10 @@ def lockout(resource: Resource, _: Options) -> Verdicts:
     yield from check_each_statement(resource["policy"], _locks_out)
 
 
-def _locks_out(found: Statement) -> Verdicts:
-    denies = found.effect == "Deny" and found.everybody and found.covers("s3:PutBucketPolicy")
-    if denies and not found.conditions and not found.inverted:
-        yield disallowed(found.value["Action"], "add a condition to the denial")
+def _locks_out(statement: Statement) -> Verdicts:
+    denies = statement.effect == "Deny" and statement.everybody and statement.covers("s3:PutBucketPolicy")
+    if denies and not statement.conditions and not statement.inverted:
+        yield disallowed(statement.value["Action"], "add a condition to the denial")
 
 
 @S3.stack_rule(

@@ -1,4 +1,4 @@
-"""Security groups: nothing is open to the world that need not be, in every form a rule can take."""
+"""Security group rules: openings to the internet, in every form of a rule, and descriptions."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ RULES = frozenset({GROUP, DEFAULT_SECURITY_GROUP, RULE, INGRESS, EGRESS})
 
 @dataclass(frozen=True)
 class Opening:
-    """One rule of a security group, whichever resource declares it."""
+    """One rule of a security group, independent of the resource that declares it."""
 
     ingress: bool
     value: Value
@@ -46,11 +46,11 @@ class Opening:
 
     @property
     def everything(self) -> bool:
-        """Whether it is about all protocols, and so about all ports."""
+        """True if it opens all protocols, and therefore all ports."""
         return str(self.protocol.get()).lower() in ("-1", "all")
 
     def contains(self, port: int) -> bool:
-        """Whether TCP traffic to a port passes."""
+        """Return True if it allows TCP traffic to a port."""
         if self.everything:
             return True
         if str(self.protocol.get()).lower() not in ("tcp", "6"):
@@ -74,7 +74,7 @@ class Opening:
 
 
 def openings(resource: Resource) -> Iterator[Opening]:
-    """The rules that a resource declares; one that names nothing at all is absent."""
+    """Yield the rules that a resource declares."""
     if resource.type in (GROUP, DEFAULT_SECURITY_GROUP):
         for direction in ("ingress", "egress"):
             for item in _elements(resource[direction]):
@@ -93,13 +93,13 @@ def _opening(ingress: bool, value: Value) -> Opening:
 
 
 def _elements(*lists: Value) -> Iterator[Value]:
-    """The elements of lists; one that is not known counts as an element, so that it hides no other."""
+    """Yield the elements of lists; an unknown list counts as one element, so that the others are checked."""
     for value in lists:
         yield from value.items() if value.known else [value]
 
 
-def _judge(resource: Resource, select: bool, check: Iterable[int] | None, wanted: str) -> Verdicts:
-    """Names every source that is the world, of the rules in one direction that let a port through."""
+def _check_world(resource: Resource, select: bool, check: Iterable[int] | None, wanted: str) -> Verdicts:
+    """Report the internet as a source of rules in one direction that open one of the ports."""
     for opening in openings(resource):
         if opening.ingress is not select:
             continue
@@ -115,7 +115,7 @@ def _judge(resource: Resource, select: bool, check: Iterable[int] | None, wanted
 
 def _port_rule(port: int, name: str, control: str, wanted: str) -> Rule:
     def check(resource: Resource, _: Options) -> Verdicts:
-        yield from _judge(resource, True, (port,), wanted)
+        yield from _check_world(resource, True, (port,), wanted)
 
     check.__doc__ = f"Refuse ingress from the internet on port {port} ({name.upper()})."
     return SECURITY_GROUPS.rule(
@@ -141,7 +141,7 @@ http = _port_rule(80, "http", "CKV_AWS_260", "open port 443 instead, or remove t
 )
 def everything(resource: Resource, _: Options) -> Verdicts:
     """Refuse ingress rules that open every port to the internet."""
-    yield from _judge(resource, True, None, "name a protocol and ports, or the networks that are meant")
+    yield from _check_world(resource, True, None, "name a protocol and ports, or the networks that are meant")
     for opening in openings(resource):
         if opening.ingress:
             yield from guarded(_all_ports(opening))
@@ -223,7 +223,7 @@ def _within(opening: Opening, allowed: set[int]) -> bool:
 )
 def egress(resource: Resource, _: Options) -> Verdicts:
     """Refuse egress rules that open every port to the internet."""
-    yield from _judge(resource, False, None, "name the protocol and ports that are needed")
+    yield from _check_world(resource, False, None, "name the protocol and ports that are needed")
 
 
 @SECURITY_GROUPS.rule(

@@ -1,4 +1,4 @@
-"""VPC: traffic is recorded, the default group is closed, and no subnet hands out public addresses unasked."""
+"""VPC rules: flow logs, the default security group, and public addresses of subnets."""
 
 from collections.abc import Iterable
 
@@ -18,8 +18,8 @@ VPC = Topic(
 )
 
 
-def _without(stack: Stack, kinds: Iterable[str], what: str, remedy: str) -> Verdicts:
-    """Names every VPC that no resource of these types belongs to."""
+def _without(stack: Stack, kinds: Iterable[str], lacking: str, remedy: str) -> Verdicts:
+    """Report every VPC without a resource of these types."""
     parts = stack.of(kinds)
     reached = {urn for part in parts for urn in part.property_dependencies.get("vpcId", ())}
     named = {part["vpcId"].text() for part in parts if part["vpcId"].known}
@@ -27,7 +27,7 @@ def _without(stack: Stack, kinds: Iterable[str], what: str, remedy: str) -> Verd
         own = network["id"]
         known = own.known and not own.absent and own.text() in named
         if network.urn not in reached and not known:
-            yield Finding("the VPC", f"without {what}", remedy, urn=network.urn)
+            yield Finding("the VPC", f"without {lacking}", remedy, urn=network.urn)
 
 
 @VPC.stack_rule(

@@ -1,4 +1,4 @@
-"""Cloudflare records: hosts are reached through the proxy, each by its name, and say what they are for."""
+"""Rules on Cloudflare records: proxy, wildcards, comments and tags."""
 
 from pulumi_policy import EnforcementLevel, Severity
 
@@ -86,8 +86,8 @@ def unexplained(resource: Resource, options: Options) -> Verdicts:
     if not (comment.text() or "").strip():
         yield expected(comment, "a sentence on what the record is for")
     own = resource["tags"]
-    given = {tag.partition(":")[0] for tag in own.texts()} if options["tags"] else set[str]()
-    missing = [str(key) for key in options["tags"] if key not in given]
+    present = {tag.partition(":")[0] for tag in own.texts()} if options["tags"] else set[str]()
+    missing = [str(key) for key in options["tags"] if key not in present]
     if missing:
         added = ", ".join(f"{key}:…" for key in missing)
         yield Finding(own.path, own.shown(), f"add {added}", own.absent)

@@ -1,4 +1,4 @@
-"""Cloudflare zones: visitors come encrypted, to a zone that one stack answers for."""
+"""Rules on Cloudflare zones: TLS settings, ownership and DNSSEC."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,14 +26,14 @@ DNSSEC = "cloudflare:index/zoneDnssec:ZoneDnssec"
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting of a zone that has to have a certain value."""
+    """A zone setting with its required value."""
 
     name: str
-    """As the API has it."""
+    """The name in Cloudflare's API."""
     wanted: str
     good: Callable[[Value], bool]
     default: str
-    """What a zone has without it."""
+    """The default of Cloudflare."""
 
 
 def _hsts(value: Value) -> bool:
@@ -44,7 +44,7 @@ def _hsts(value: Value) -> bool:
 
 
 HALF_A_YEAR = 15552000
-"""Seconds; Cloudflare recommends at least six months."""
+"""Half a year in seconds; Cloudflare recommends at least six months."""
 
 SETTINGS = (
     Setting("ssl", "'strict'", lambda value: value.text() in ("strict", "origin_pull"), "off or full"),
@@ -115,14 +115,14 @@ hsts = _setting_rule(
 def zone_settings(stack: Stack, _: Options) -> Verdicts:
     """Require every TLS setting of a zone in the stack that declares the zone or one of its settings."""
     zones = Zones(stack)
-    found = DeclaredSettings(stack, zones)
+    declared = DeclaredSettings(stack, zones)
     owners = {zones.of(resource): resource.urn for resource in reversed(stack.of((SETTING,)))}
     owners = {zone.urn: zone.urn for zone in zones.declared} | owners
     for zone, urn in owners.items():
         for setting in SETTINGS:
             remedy = f"declare it with the value {setting.wanted}"
             finding = Finding(f"zone setting {setting.name}", f"not set ({setting.default})", remedy, urn=urn)
-            yield from found.missing(zone, setting.name, finding)
+            yield from declared.missing(zone, setting.name, finding)
 
 
 @CLOUDFLARE.rule(

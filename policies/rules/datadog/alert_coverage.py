@@ -1,4 +1,4 @@
-"""Alert rules of a whole stack: nothing that must be watched is unwatched."""
+"""Alert rules on whole stacks: required monitors, objectives, and coverage of workloads."""
 
 import re
 from collections.abc import Iterator
@@ -23,26 +23,27 @@ from policies.model.datadog_monitors import MONITOR, MONITOR_JSON, SLO, SYNTHETI
 from policies.model.pods import objects
 from policies.model.property_values import UnknownValueError, Value
 
-_WORD = re.compile(r"(?<![\w.-])[\w.-]+:[\w./-]+")
-"""A tag in a query: kube_namespace:web. It begins where a word does, so that each word is read once."""
+_TAG = re.compile(r"(?<![\w.-])[\w.-]+:[\w./-]+")
+"""A tag in a query, such as kube_namespace:web. It starts at a word boundary, so that a search reads each
+word once."""
 
 
 def _watches(resource: Resource) -> tuple[Value, Value, Value]:
-    """Name, tags and query of a monitor, or of the one that a synthetic test brings along.
+    """Return name, tags and query of a monitor, or of the monitor that belongs to a synthetic test.
 
-    Such a test has no query: its assertions say what it measures.
+    A synthetic test has no query; its assertions define the measurement.
     """
     if resource.type == SYNTHETIC:
         own = resource.at("optionsList.monitorName")
         return resource["name"] if own.known and own.absent else own, resource["tags"], resource["assertions"]
-    found = monitor(resource)
-    return found.value["name"], found.value["tags"], found.query
+    subject = monitor(resource)
+    return subject.value["name"], subject.value["tags"], subject.query
 
 
 def _measured(resource: Resource, query: Value) -> str:
     if resource.type != SYNTHETIC:
         return query.text() or ""
-    kinds = [each["type"].text() or "" for each in query.items()]
+    kinds = [assertion["type"].text() or "" for assertion in query.items()]
     return " ".join((resource["subtype"].text() or "", *kinds))
 
 
@@ -90,11 +91,11 @@ def required_monitors(stack: Stack, options: Options) -> Verdicts:
     tags = {str(tag) for tag in options["tags"]}
     for word in options["monitors"]:
         pattern = options["measures"].get(word, "")
-        found = [each for resource in resources for each in _answers(resource, word, tags, pattern)]
-        if None in found:
+        answers = [answer for resource in resources for answer in _answers(resource, word, tags, pattern)]
+        if None in answers:
             continue
-        yield from (each for each in found if each is not None)
-        if not found:
+        yield from (answer for answer in answers if answer is not None)
+        if not answers:
             suffix = f" with the tags {', '.join(sorted(tags))}" if tags else ""
             yield Finding(
                 f"monitor {word}", "missing", f"declare a datadog.Monitor whose name has {word}{suffix}"
@@ -102,12 +103,12 @@ def required_monitors(stack: Stack, options: Options) -> Verdicts:
 
 
 def _answers(resource: Resource, word: str, tags: set[str], pattern: str) -> Iterator[Verdict | None]:
-    """None of the monitor that is required; else what is wrong or not known of one that may be it."""
+    """Yield None for the required monitor, or the verdict on a monitor that may be the required one."""
     try:
-        name, given, query = _watches(resource)
+        name, monitor_tags, query = _watches(resource)
         if name.known and not is_named(name.text() or "", word):
             return
-        if not (tags <= set(given.texts()) and is_named(name.text() or "", word)):
+        if not (tags <= set(monitor_tags.texts()) and is_named(name.text() or "", word)):
             return
         if re.search(pattern, _measured(resource, query), re.IGNORECASE):
             yield None
@@ -172,29 +173,29 @@ WATCHED = tuple(
 )
 def uncovered(stack: Stack, _: Options) -> Verdicts:
     """Require at least one monitor of the stack for every Deployment and StatefulSet."""
-    words: set[str] = set()
+    query_tags: set[str] = set()
     unknown = ""
     for resource in stack.of((MONITOR, MONITOR_JSON)):
         try:
-            words.update(_WORD.findall(monitor(resource).query.text() or ""))
+            query_tags.update(_TAG.findall(monitor(resource).query.text() or ""))
         except UnknownValueError as fault:
             unknown = f"{fault.path} of {resource.name}"
     for resource in stack.of(WATCHED):
-        yield from guarded(_covered(resource, words, unknown), resource.urn)
+        yield from guarded(_covered(resource, query_tags, unknown), resource.urn)
 
 
-def _covered(resource: Resource, words: set[str], unknown: str) -> Verdicts:
+def _covered(resource: Resource, query_tags: set[str], unknown: str) -> Verdicts:
     for item in objects(resource):
-        yield from guarded(_object(resource, item.value, words, unknown), resource.urn)
+        yield from guarded(_object(resource, item.value, query_tags, unknown), resource.urn)
 
 
-def _object(resource: Resource, value: Value, words: set[str], unknown: str) -> Verdicts:
-    """`unknown` is a query that is not known, which may be about it."""
+def _object(resource: Resource, value: Value, query_tags: set[str], unknown: str) -> Verdicts:
+    """Require a monitor for one object; `unknown` is an unknown query that may cover it."""
     place, namespace = value.at("metadata.name"), value.at("metadata.namespace")
     label = value.at("metadata.labels")["tags.datadoghq.com/service"]
-    own = _words(place.text(), namespace.text())
+    own = _tags_of(place.text(), namespace.text())
     own += [f"service:{label.text()}"] if label.text() else []
-    if words & set(own):
+    if query_tags & set(own):
         return
     if unknown:
         yield Unknown(unknown, resource.urn)
@@ -206,6 +207,8 @@ def _object(resource: Resource, value: Value, words: set[str], unknown: str) -> 
     yield Finding(place.path, shown, f"let a monitor's {wanted}", urn=resource.urn)
 
 
-def _words(name: str | None, namespace: str | None) -> list[str]:
-    words = [f"kube_deployment:{name}", f"kube_stateful_set:{name}", f"kube_app_name:{name}"] if name else []
-    return [*words, f"kube_namespace:{namespace}"] if namespace else words
+def _tags_of(name: str | None, namespace: str | None) -> list[str]:
+    query_tags = (
+        [f"kube_deployment:{name}", f"kube_stateful_set:{name}", f"kube_app_name:{name}"] if name else []
+    )
+    return [*query_tags, f"kube_namespace:{namespace}"] if namespace else query_tags

@@ -1,4 +1,4 @@
-"""Queries of monitors: each alerts when its thresholds say it does, and soon enough."""
+"""Rules on monitor queries: form, thresholds and evaluation window."""
 
 from pulumi_policy import Severity
 
@@ -22,9 +22,9 @@ from policies.model.datadog_monitors import (
 )
 
 
-def _unless_secret(found: Monitor, text: str) -> str:
-    """What a message may derive from a monitor's query."""
-    return "" if found.query.secret else text
+def _unless_secret(subject: Monitor, text: str) -> str:
+    """Return a text that is derived from a monitor's query, or nothing if the query is secret."""
+    return "" if subject.query.secret else text
 
 
 @ALERTS.rule(
@@ -37,15 +37,15 @@ def _unless_secret(found: Monitor, text: str) -> str:
 )
 def query_unreadable(resource: Resource, _: Options) -> Verdicts:
     """Require monitor queries that compare an expression with a threshold."""
-    found = monitor(resource)
-    if found.compared:
+    subject = monitor(resource)
+    if subject.compared:
         try:
-            parse_query(found.query.text() or "")
+            parse_query(subject.query.text() or "")
         except QueryError as fault:
-            shown = found.query.shown() + _unless_secret(found, f" ({fault})")
-            yield Finding(found.query.path, shown, "write it as expression > threshold")
+            shown = subject.query.shown() + _unless_secret(subject, f" ({fault})")
+            yield Finding(subject.query.path, shown, "write it as expression > threshold")
     else:
-        found.parsed()  # not judged where the pack does not know how queries of the type end
+        subject.parsed()  # unknown for types whose query syntax the pack does not know
 
 
 @ALERTS.rule(
@@ -57,27 +57,27 @@ def query_unreadable(resource: Resource, _: Options) -> Verdicts:
 )
 def threshold_mismatch(resource: Resource, _: Options) -> Verdicts:
     """Require monitor thresholds that agree with the query."""
-    found = monitor(resource)
-    query = found.parsed()
+    subject = monitor(resource)
+    query = subject.parsed()
     if query is None:
         return
-    critical = found.thresholds["critical"]
+    critical = subject.thresholds["critical"]
     if critical.number() != query.threshold:
-        yield expected(critical, _unless_secret(found, f"{query.threshold:g}, ") + "as the query has it")
-    yield from _order(found, query)
+        yield expected(critical, _unless_secret(subject, f"{query.threshold:g}, ") + "as the query has it")
+    yield from _order(subject, query)
 
 
-def _order(found: Monitor, query: Query) -> Verdicts:
-    """A warning comes before the alert, a recovery after either: on the side where all is well."""
+def _order(subject: Monitor, query: Query) -> Verdicts:
+    """Require warnings and recoveries on the healthy side of the threshold."""
     if query.rising is None:
         return
     critical = f" {query.threshold:g}, since the query alerts {query.comparator} it"
-    critical = _unless_secret(found, critical) or " the query's threshold"
-    warning = found.threshold("warning")
+    critical = _unless_secret(subject, critical) or " the query's threshold"
+    warning = subject.threshold("warning")
     for value, limit, text in (
         (warning, query.threshold, critical),
-        (found.threshold("criticalRecovery"), query.threshold, critical),
-        (found.threshold("warningRecovery"), warning.number(), f" the warning's {warning.shown()}"),
+        (subject.threshold("criticalRecovery"), query.threshold, critical),
+        (subject.threshold("warningRecovery"), warning.number(), f" the warning's {warning.shown()}"),
     ):
         number = value.number()
         if number is None or limit is None:
@@ -109,10 +109,10 @@ def _order(found: Monitor, query: Query) -> Verdicts:
 )
 def window_too_long(resource: Resource, options: Options) -> Verdicts:
     """Limit the evaluation window of monitor queries."""
-    found = monitor(resource)
-    query, name = found.parsed(), found.value["name"].text() or ""
+    subject = monitor(resource)
+    query, name = subject.parsed(), subject.value["name"].text() or ""
     named = [minutes for word, minutes in options["byName"].items() if is_named(name, word)]
     allowed = int(min([options["minutes"], *named]))
     if query is not None and query.window > allowed:
-        shown = found.query.shown() + _unless_secret(found, f", {query.window} minutes")
-        yield Finding(found.query.path, shown, f"use at most {allowed}{' minutes' * found.query.secret}")
+        shown = subject.query.shown() + _unless_secret(subject, f", {query.window} minutes")
+        yield Finding(subject.query.path, shown, f"use at most {allowed}{' minutes' * subject.query.secret}")

@@ -1,4 +1,4 @@
-"""What silences a monitor: drafts, downtimes, mutes, and data that stops coming."""
+"""Rules on silent monitors: drafts, downtimes, mutes and missing data."""
 
 from pulumi_policy import Severity
 
@@ -29,18 +29,18 @@ from policies.model.property_values import Value
 )
 def no_data(resource: Resource, _: Options) -> Verdicts:
     """Require a decision on missing data for every monitor."""
-    found = monitor(resource)
-    if COUNT.search(found.query.text() or ""):
-        return  # what is not there counts as 0, which is compared like any other number
-    decides = [found.option(name) for name in WITH_NO_DATA.get(found.kind, ())]
-    if decides and all(each.absent for each in decides):
+    subject = monitor(resource)
+    if COUNT.search(subject.query.text() or ""):
+        return  # missing data count as 0, which the query compares like any other number
+    decides = [subject.option(name) for name in WITH_NO_DATA.get(subject.kind, ())]
+    if decides and all(option.absent for option in decides):
         also = ", or say in onMissingData what happens" if len(decides) > 1 else " or false"
         yield expected(decides[0], f"true{also}")
-    frame, query = found.option("noDataTimeframe"), found.parsed() if decides else None
-    if query is not None and found.option("notifyNoData").flag():
+    frame, query = subject.option("noDataTimeframe"), subject.parsed() if decides else None
+    if query is not None and subject.option("notifyNoData").flag():
         least = 2 * query.window
         if (frame.number() or 0) < least:
-            wanted = "as many minutes as" if found.query.secret else f"{least} or more minutes,"
+            wanted = "as many minutes as" if subject.query.secret else f"{least} or more minutes,"
             yield expected(frame, f"{wanted} twice the query's window")
 
 
@@ -53,8 +53,8 @@ def no_data(resource: Resource, _: Options) -> Verdicts:
 )
 def draft(resource: Resource, _: Options) -> Verdicts:
     """Refuse monitors in draft status."""
-    found = monitor(resource)
-    status = found.value["draft_status" if found.json else "draftStatus"]
+    subject = monitor(resource)
+    status = subject.value["draft_status" if subject.json else "draftStatus"]
     if status.text() == "draft":
         yield expected(status, "'published'")
 

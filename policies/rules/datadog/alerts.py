@@ -1,4 +1,4 @@
-"""Alert rules: somebody hears of an alert, knows whose it is, and what to do."""
+"""Rules on alerts: recipients, pagers, priority, runbook, tags and renotification."""
 
 import re
 
@@ -46,16 +46,16 @@ from policies.model.datadog_monitors import (
 def without_target(resource: Resource, options: Options) -> Verdicts:
     """Require a notification handle that exists for the environment in every monitor message."""
     message = monitor(resource).value["message"]
-    told = handles(message.text() or "")
+    notified = handles(message.text() or "")
     existing = [str(pattern) for pattern in options["targets"]]
     wanted = " or ".join(existing)
-    if not told:
+    if not notified:
         yield Finding(
             message.path,
             f"{message.shown()}, which tells nobody of an alert",
             f"add a handle such as {wanted}",
         )
-    for handle in told:
+    for handle in notified:
         shown = "[secret]" if message.secret else handle
         if not any(re.fullmatch(pattern, handle) for pattern in existing):
             yield Finding(message.path, f"for {shown}, which this environment does not have", f"use {wanted}")
@@ -82,16 +82,16 @@ def without_target(resource: Resource, options: Options) -> Verdicts:
 )
 def warning_pages(resource: Resource, options: Options) -> Verdicts:
     """Refuse pagers in warnings and in monitors that are not critical."""
-    found = monitor(resource)
-    message = found.value["message"]
+    subject = monitor(resource)
+    message = subject.value["message"]
     text = message.text() or ""
     pagers = [str(pattern) for pattern in options["pagers"]]
-    states = ["is_warning"] if found.critical else ["is_alert", "is_warning"]
-    told = sorted({handle for state in states for handle in handles(text, state)})
-    for handle in told:
+    states = ["is_warning"] if subject.critical else ["is_alert", "is_warning"]
+    notified = sorted({handle for state in states for handle in handles(text, state)})
+    for handle in notified:
         if any(re.fullmatch(pattern, handle) for pattern in pagers):
             shown = "[secret]" if message.secret else handle
-            occasion = "a warning" if found.critical else "a monitor that is not critical"
+            occasion = "a warning" if subject.critical else "a monitor that is not critical"
             yield Finding(
                 message.path,
                 f"for {shown}, which {occasion} wakes",
@@ -108,9 +108,9 @@ def warning_pages(resource: Resource, options: Options) -> Verdicts:
 )
 def without_priority(resource: Resource, _: Options) -> Verdicts:
     """Require priority 1 or 2 on monitors tagged severity:critical."""
-    found = monitor(resource)
-    priority = found.option_priority
-    if "severity:critical" in found.tags and str(priority.get()) not in ("1", "2"):
+    subject = monitor(resource)
+    priority = subject.option_priority
+    if "severity:critical" in subject.tags and str(priority.get()) not in ("1", "2"):
         yield expected(priority, "1 or 2")
 
 
@@ -154,11 +154,11 @@ def without_runbook(resource: Resource, options: Options) -> Verdicts:
 )
 def tags_missing(resource: Resource, options: Options) -> Verdicts:
     """Require tags for environment, service, team and severity on every monitor."""
-    found = monitor(resource)
-    given = {tag.partition(":")[0] for tag in found.tags if tag.partition(":")[2]}
-    missing = [str(key) for key in options["keys"] if key not in given]
+    subject = monitor(resource)
+    present = {tag.partition(":")[0] for tag in subject.tags if tag.partition(":")[2]}
+    missing = [str(key) for key in options["keys"] if key not in present]
     if missing:
-        value = found.value["tags"]
+        value = subject.value["tags"]
         added = ", ".join(f"{key}:…" for key in missing)
         yield Finding(value.path, value.shown(), f"add {added}", value.absent)
 
@@ -173,7 +173,7 @@ def tags_missing(resource: Resource, options: Options) -> Verdicts:
 )
 def not_renotified(resource: Resource, _: Options) -> Verdicts:
     """Require a renotification interval on critical monitors."""
-    found = monitor(resource)
-    interval = found.option("renotifyInterval")
-    if found.critical and not interval.number():
+    subject = monitor(resource)
+    interval = subject.option("renotifyInterval")
+    if subject.critical and not interval.number():
         yield expected(interval, "minutes above 0")

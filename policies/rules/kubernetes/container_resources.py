@@ -1,4 +1,4 @@
-"""Requests and limits: every container says what it needs, and how much it may take."""
+"""Rules on requests and limits of containers."""
 
 from collections.abc import Callable
 
@@ -33,7 +33,7 @@ def _resource_rule(name: str, place: str, example: str, control: str, descriptio
 
     def check(pod: Pod, container: Container) -> Verdicts:
         own = container.value.at(path)
-        if not own.absent or pod.spec.at(path).absent:  # a pod's own stands for all its containers
+        if not own.absent or pod.spec.at(path).absent:  # the value of the pod applies to all its containers
             yield from _positive(own, example)
 
     def rule(resource: Resource, _: Options) -> Verdicts:
@@ -103,8 +103,8 @@ def request_within_limit(resource: Resource, _: Options) -> Verdicts:
 
         def within(request: tuple[str, Value]) -> Verdicts:
             name, value = request
-            asked, allowed = parse(value.get()), parse(limits[name].get())
-            if asked is not None and allowed is not None and asked > allowed:
+            requested, allowed = parse(value.get()), parse(limits[name].get())
+            if requested is not None and allowed is not None and requested > allowed:
                 yield expected(value, f"at most its limit, {limits[name].shown()}")
 
         yield from check_each(resources["requests"].entries().items(), within)
@@ -113,7 +113,7 @@ def request_within_limit(resource: Resource, _: Options) -> Verdicts:
 
 
 def _every_resources(resource: Resource, check: Callable[[Value], Verdicts]) -> Verdicts:
-    """Judges the resources of every pod and container on their own."""
+    """Check the resources of every pod and container separately."""
     yield from check_each((pod.spec["resources"] for pod in pods(resource)), check)
     yield from check_each_container(resource, lambda _, container: check(container.value["resources"]))
 

@@ -1,4 +1,4 @@
-"""Environment variables: none twice, and no secret among them."""
+"""Rules on environment variables: duplicates and secrets."""
 
 import re
 
@@ -50,14 +50,14 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 _HARMLESS = re.compile(r"|true|false|yes|no|on|off|0|1|(/[a-z0-9._-]+)+|\$\([\w.-]+\)", re.IGNORECASE)
-"""Nothing, a switch, a file's path, or another variable's value."""
+"""An empty text, a switch, a file path, or the value of another variable."""
 _PASSWORD_IN_URL = re.compile(r"(?<=[a-z0-9+.-])://[^\s/:@]*:(?!\$\()[^\s/@]+@", re.IGNORECASE)
-"""It begins at `://`, not at the scheme: a search that begins at the scheme reads a long word once for each
-of its characters."""
+"""The pattern starts at `://`. A pattern that starts at the scheme reads a long word once for each of its
+characters."""
 
 
 def _is_secret(name: str, value: Value) -> bool:
-    """Whether a variable's value is a secret: marked as one, under such a name, or with a password in it."""
+    """Return True if a variable is secret: marked as secret, named like one, or a URL with a password."""
     if value.secret:
         return True
     text = str(value.get())
@@ -82,7 +82,7 @@ def secret_in_env(resource: Resource, _: Options) -> Verdicts:
         def variable(item: Value) -> Verdicts:
             value = item["value"]
             if not value.absent and _is_secret(item["name"].text() or "", value):
-                # A value under such a name is not quoted, whether it came marked or not.
+                # The message never quotes the value, even if it is not marked as secret.
                 yield Finding(value.path, "[secret]", "move it to a Secret and use valueFrom.secretKeyRef")
 
         yield from check_each(container.value["env"].items(), variable)

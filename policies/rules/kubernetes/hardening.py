@@ -1,4 +1,4 @@
-"""What keeps a pod from harming others beyond the Pod Security Standards."""
+"""Rules that harden pods beyond the Pod Security Standards."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Images: what runs is what was named, and can be rolled back to."""
+"""Rules on container images: version, digest and pull policy."""
 
 import re
 
@@ -18,7 +18,7 @@ from policies.model.pods import POD_SHAPED, Container, Pod
 
 # components/common/image_reference.py has another parser: a guard must not share the code that it guards.
 def tag_of(image: str) -> str:
-    """The tag of an image name; `latest` when there is neither tag nor digest."""
+    """Return the tag of an image name; `latest` if it has neither tag nor digest."""
     name, _, digest = image.partition("@")
     return name.rpartition("/")[2].partition(":")[2] or ("" if digest else "latest")
 

@@ -1,4 +1,4 @@
-"""Network policies: what pods may reach."""
+"""Rules on the destinations in network policies."""
 
 from ipaddress import ip_address, ip_network
 
@@ -10,7 +10,7 @@ from policies.model.pods import kubernetes, objects
 from policies.model.property_values import Value
 
 METADATA = tuple(map(ip_address, ("169.254.169.254", "fd00:ec2::254")))
-"""Where EC2's instance metadata service answers, on TCP port 80 (EC2 user guide, instance metadata)."""
+"""Addresses of EC2's instance metadata service, on TCP port 80 (EC2 user guide, instance metadata)."""
 PORT = 80
 
 
@@ -29,7 +29,7 @@ def instance_metadata(resource: Resource, _: Options) -> Verdicts:
 
 
 def _rule(rule: Value) -> Verdicts:
-    """Judge one egress rule; without `to` it allows every destination, without `ports` every port."""
+    """Check one egress rule; without `to` it allows every destination, without `ports` every port."""
     ports, peers = rule["ports"].items(), rule["to"].items()
     if ports and not any(_covers(port) for port in ports):
         return
@@ -39,7 +39,7 @@ def _rule(rule: Value) -> Verdicts:
 
 
 def _covers(port: Value) -> bool:
-    """Return whether a port entry includes that of the metadata service; a named port may be any."""
+    """Return True if a port entry includes the port of the metadata service; a named port may be any."""
     if port["protocol"].text() not in (None, "TCP"):
         return False
     first, last = port["port"].get(), port["endPort"].number()
@@ -49,7 +49,7 @@ def _covers(port: Value) -> bool:
 
 
 def _block(block: Value) -> Verdicts:
-    """Judge the addresses of one peer; a peer that selects pods reaches no address of a node."""
+    """Check the addresses of one peer; a peer that selects pods reaches no address of a node."""
     cidr = block["cidr"].text()
     excepted = [network.text() for network in block["except"].items()]
     for address in METADATA:

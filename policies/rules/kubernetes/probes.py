@@ -1,4 +1,4 @@
-"""Probes: what hangs is restarted, what is not ready gets no traffic."""
+"""Rules on liveness and readiness probes."""
 
 from pulumi_policy import Severity
 
@@ -24,8 +24,8 @@ def _probe(resource: Resource, name: str) -> Verdicts:
     def check(pod: Pod, container: Container) -> Verdicts:
         probe = container.value[name]
         kinds = ("httpGet", "tcpSocket", "exec", "grpc")
-        runs_for_ever = pod.kind not in _FINITE and (container.field == "containers" or container.sidecar)
-        if runs_for_ever and not any(not probe[kind].absent for kind in kinds):
+        runs_permanently = pod.kind not in _FINITE and (container.field == "containers" or container.sidecar)
+        if runs_permanently and not any(not probe[kind].absent for kind in kinds):
             yield expected(probe, "an httpGet, tcpSocket, grpc or exec probe")
 
     yield from check_each_container(resource, check, "containers", "initContainers")

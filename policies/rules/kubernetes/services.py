@@ -1,4 +1,4 @@
-"""Services: each reaches pods of the stack, on ports that they have."""
+"""Rules on Services: selected pods, and their ports."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -15,24 +15,24 @@ from policies.model.pods import DECLARED, Object, Pod, pods
 from policies.model.property_values import UnknownValueError, Value
 
 Ports = dict[Any, Any]
-"""How a message may show each."""
+"""Ports by name or number, with the text that a message shows."""
 
 
 class _Labelled(NamedTuple):
-    """A pod with its labels, read once."""
+    """A pod with its labels."""
 
     pod: Pod
     labels: Labels
 
 
 class _Pods:
-    """The pods of a stack: by their labels, and by the keys of these."""
+    """The pods of a stack, indexed by labels and by label keys."""
 
     def __init__(self, stack: Stack) -> None:
         self.by_label = Index[_Labelled]()
         self.by_key = Index[Pod]()
-        self.hidden: str | None = None
-        """A place where labels are that are not known."""
+        self.unknown: str | None = None
+        """The position of unknown labels, if there are any."""
         for resource in stack.of(DECLARED):
             try:
                 for pod in pods(resource):
@@ -40,26 +40,28 @@ class _Pods:
                     self.by_label.add(pod.owner, labels.items(), _Labelled(pod, labels))
                     self.by_key.add(pod.owner, ((key, None) for key in labels), pod)
             except UnknownValueError as unknown:
-                self.hidden = f"{unknown.path} of {resource.name}"
+                self.unknown = f"{unknown.path} of {resource.name}"
 
     def of(self, service: Value, wanted: Labels) -> list[Pod]:
-        """What a Service reaches."""
+        """Return the pods that a Service selects."""
         return _matching((self.by_label.at(service, pair) for pair in wanted.items()), wanted)
 
     def meant(self, service: Value, wanted: Labels) -> bool:
-        """Whether a Service that reaches nothing is meant for pods of the stack.
+        """Return True if a Service without pods is meant for pods of the stack.
 
-        Some in its namespace have one of its labels with another value, or those that have all of them are in
-        another namespace. Else somebody else makes its pods: an operator, another stack.
+        That is the case if pods of its namespace have one of its labels with another value, or if pods of
+        another namespace have all of its labels. Otherwise an operator or another stack creates its pods.
         """
         return any(self.by_key.at(service, (key, None)) for key in wanted) or bool(
             _matching((self.by_label.anywhere(pair) for pair in wanted.items()), wanted)
         )
 
 
-def _matching(found: Iterable[Sequence[_Labelled]], wanted: Labels) -> list[Pod]:
-    """The pods with all labels, out of those that have one of them: the fewest."""
-    return [each.pod for each in min(found, key=len) if wanted.items() <= each.labels.items()]
+def _matching(candidates: Iterable[Sequence[_Labelled]], wanted: Labels) -> list[Pod]:
+    """Return the pods with all labels, from the shortest list of candidates."""
+    return [
+        candidate.pod for candidate in min(candidates, key=len) if wanted.items() <= candidate.labels.items()
+    ]
 
 
 @WORKLOADS.stack_rule(
@@ -88,8 +90,8 @@ def _service(resource: Resource, service: Value, declared: _Pods) -> Verdicts:
     if not wanted:
         return
     reached = declared.of(service, wanted)
-    if not reached and declared.hidden:
-        yield Unknown(declared.hidden, resource.urn)  # those may be meant
+    if not reached and declared.unknown:
+        yield Unknown(declared.unknown, resource.urn)  # the Service may select those pods
     elif not reached and declared.meant(service, wanted):
         shown = f"{selector.shown()}, which matches no pod of the stack"
         yield Finding(selector.path, shown, "set it to labels that pods have", urn=resource.urn)
@@ -115,7 +117,7 @@ def _listed(ports: Ports) -> str:
 
 
 def _ports(reached: list[Pod]) -> tuple[Ports, Ports]:
-    """The ports of pods, by name and by number."""
+    """Return the ports of pods, by name and by number."""
     names: Ports = {}
     numbers: Ports = {}
     for pod in reached:
@@ -124,6 +126,6 @@ def _ports(reached: list[Pod]) -> tuple[Ports, Ports]:
                 name, number = port["name"], port["containerPort"]
                 if text := name.text():
                     names[text] = "[secret]" if name.secret else text
-                if found := number.number():
-                    numbers[found] = "[secret]" if number.secret else found
+                if port_number := number.number():
+                    numbers[port_number] = "[secret]" if number.secret else port_number
     return names, numbers

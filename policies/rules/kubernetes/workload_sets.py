@@ -1,4 +1,4 @@
-"""Workloads as a set: replicas that spread and survive, Services that reach them, closed networks."""
+"""Rules on replicas, disruption budgets, spreading and network policies of workloads."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from policies.model.property_values import Value
 
 
 def _types(*kinds: str) -> tuple[str, ...]:
-    """The types of these kinds, and of lists of them."""
+    """Return the types of these kinds, and of their lists."""
     return tuple(f"kubernetes:{kind}{variant}" for kind in kinds for variant in ("", "List"))
 
 
@@ -33,7 +33,7 @@ def _values(stack: Stack, kinds: Iterable[str]) -> Iterator[Value]:
 
 @dataclass
 class _Scalers:
-    """The autoscalers, by the kind and name and by the URN of what they scale."""
+    """The autoscalers, by kind and name and by URN of their targets."""
 
     by_name: Index[Value] = field(default_factory=Index[Value])
     by_urn: dict[str, Value] = field(default_factory=dict[str, Value])
@@ -46,22 +46,22 @@ class _Scalers:
 
 
 def _scalers(stack: Stack) -> _Scalers:
-    found: _Scalers | None = stack.memo.get("scalers")
-    if found is None:
-        found = stack.memo["scalers"] = _Scalers()
+    scalers: _Scalers | None = stack.memo.get("scalers")
+    if scalers is None:
+        scalers = stack.memo["scalers"] = _Scalers()
         for resource in stack.of(SCALERS):
             for item in objects(resource):
                 target = item.value.at("spec.scaleTargetRef")
                 kind, name = target["kind"], target["name"]
                 if kind.known and name.known and (text := kind.text()):
-                    found.by_name.add(item.value, [(text, name.text())], item.value)
+                    scalers.by_name.add(item.value, [(text, name.text())], item.value)
                 for urn in resource.property_dependencies.get("spec", ()):
-                    found.by_urn[urn] = item.value
-    return found
+                    scalers.by_urn[urn] = item.value
+    return scalers
 
 
 def _replicas(stack: Stack, resource: Resource, item: Object) -> tuple[Value, int]:
-    """Where the number of replicas is decided, and the least that it can be."""
+    """Return the property that sets the number of replicas, and the minimum number."""
     scaler = _scalers(stack).of(resource, item)
     value = item.value.at("spec.replicas") if scaler is None else scaler.at("spec.minReplicas")
     number = value.number()
@@ -93,7 +93,7 @@ def replicas(stack: Stack, options: Options) -> Verdicts:
 
 
 def _every_replicated(stack: Stack, check: Callable[[Resource, Value, int], Verdicts]) -> Verdicts:
-    """Judges every workload with more than one replica on its own."""
+    """Check every workload with more than one replica separately."""
 
     def replicated(resource: Resource, item: Object) -> Verdicts:
         _, least = _replicas(stack, resource, item)
@@ -118,8 +118,8 @@ def _unselected(resource: Resource, labels: Value, kind: str) -> Finding:
 )
 def disruption_budget(stack: Stack, _: Options) -> Verdicts:
     """Require a PodDisruptionBudget for every workload with replicas."""
-    # One without a selector selects nothing.
-    declared = (each for each in _values(stack, BUDGETS) if not _is_absent(each.at("spec.selector")))
+    # A budget without a selector selects no pod.
+    declared = (budget for budget in _values(stack, BUDGETS) if not _is_absent(budget.at("spec.selector")))
     budgets = Selectors(declared, "spec.selector")
 
     def check(resource: Resource, item: Value, least: int) -> Verdicts:
@@ -142,13 +142,13 @@ def _is_absent(value: Value) -> bool:
 
 
 def _limit(budget: Value) -> Value:
-    """What a budget limits; without either, every pod may go."""
+    """Return the limit of a budget; without one, every pod may be evicted."""
     least = budget.at("spec.minAvailable")
     return budget.at("spec.maxUnavailable") if least.absent else least
 
 
 def _evicted(limit: Value, pods: int) -> int:
-    """How many pods may go at once; percentages are rounded up, as the controller does."""
+    """Return the number of pods that may be evicted at once; round percentages up, as the controller does."""
     text = limit.text() or ""
     part = Value(text.removesuffix("%")).number() if text.endswith("%") else None
     number = limit.number() if part is None else ceil(part * pods / 100)

@@ -1,4 +1,4 @@
-"""Workloads: namespaces and selectors, and the walk over containers that all their rules share."""
+"""Rules on namespaces and selectors of workloads."""
 
 from pulumi_policy import Severity
 

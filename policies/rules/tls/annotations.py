@@ -56,12 +56,12 @@ _ALB_HTTPS = re.compile(r'"HTTPS"')
 def annotations(resource: Resource, _: Options) -> Verdicts:
     """Require TLS 1.2 or newer in annotations of Ingresses and Services."""
     for item in objects(resource):
-        given = item.value.at("metadata.annotations").entries()
-        yield from check_each([given[key] for key in given if key in _ELB_POLICIES], _elb_policy)
-        yield from check_each([given[key] for key in given if key == _PROTOCOLS], protocol_list)
-        yield from check_each([given[key] for key in given if key in _SNIPPETS], _snippet)
-        yield from check_each([given[key] for key in given if key == _CONTOUR], _contour)
-        yield from _missing_policy(item.value.at("metadata.annotations"), given)
+        present = item.value.at("metadata.annotations").entries()
+        yield from check_each([present[key] for key in present if key in _ELB_POLICIES], _elb_policy)
+        yield from check_each([present[key] for key in present if key == _PROTOCOLS], protocol_list)
+        yield from check_each([present[key] for key in present if key in _SNIPPETS], _snippet)
+        yield from check_each([present[key] for key in present if key == _CONTOUR], _contour)
+        yield from _missing_policy(item.value.at("metadata.annotations"), present)
 
 
 def _elb_policy(value: Value) -> Verdicts:
@@ -83,15 +83,17 @@ def _contour(value: Value) -> Verdicts:
         yield expected(value, "'1.2' or '1.3'")
 
 
-def _missing_policy(annotations: Value, given: Mapping[str, Value]) -> Verdicts:
-    """A load balancer that terminates TLS without a policy takes ELBSecurityPolicy-2016-08: TLS 1.0."""
+def _missing_policy(annotations: Value, present: Mapping[str, Value]) -> Verdicts:
+    """Require a policy on load balancers with TLS: the default is ELBSecurityPolicy-2016-08, with TLS 1.0."""
     balancer = "service.beta.kubernetes.io/aws-load-balancer-"
-    terminates = f"{balancer}ssl-cert" in given
+    terminates = f"{balancer}ssl-cert" in present
     policy = f"{balancer}ssl-negotiation-policy"
-    if terminates and policy not in given:
+    if terminates and policy not in present:
         yield expected(annotations[policy], ELB_POLICY)
     alb = "alb.ingress.kubernetes.io/"
-    ports = given.get(f"{alb}listen-ports")
-    https = f"{alb}certificate-arn" in given or (ports is not None and _ALB_HTTPS.search(ports.text() or ""))
-    if https and f"{alb}ssl-policy" not in given:
+    ports = present.get(f"{alb}listen-ports")
+    https = f"{alb}certificate-arn" in present or (
+        ports is not None and _ALB_HTTPS.search(ports.text() or "")
+    )
+    if https and f"{alb}ssl-policy" not in present:
         yield expected(annotations[f"{alb}ssl-policy"], ELB_POLICY)

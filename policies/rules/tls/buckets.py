@@ -1,4 +1,4 @@
-"""TLS 1.2 and newer to S3: what bucket policies deny."""
+"""TLS 1.2 and newer to S3, by denials in bucket policies."""
 
 from pulumi_policy import Severity
 
@@ -27,42 +27,42 @@ def bucket_policy(resource: Resource, _: Options) -> Verdicts:
     """Require bucket policies that deny plain HTTP and TLS below 1.2."""
     policy = resource["policy"]
     if resource.type in BUCKETS and policy.absent:
-        return  # its policy is a resource of its own, or s3-policy-missing says so
-    denials = [found for found in statements(policy) if _denies_everything(found)]
-    if not any(_is_plain_http(found) for found in denials):
+        return  # its policy is a separate resource, or s3-policy-missing reports it
+    denials = [statement for statement in statements(policy) if _denies_everything(statement)]
+    if not any(_is_plain_http(statement) for statement in denials):
         remedy = 'deny s3:* on the bucket and its objects under {"Bool": {"aws:SecureTransport": "false"}}'
         yield Finding(policy.path, "without a denial of plain HTTP", remedy)
-    if not any(_is_old_tls(found) for found in denials):
+    if not any(_is_old_tls(statement) for statement in denials):
         remedy = 'deny s3:* on the bucket and its objects under {"NumericLessThan": {"s3:TlsVersion": "1.2"}}'
         yield Finding(policy.path, "without a denial of TLS below 1.2", remedy)
 
 
-def _denies_everything(found: Statement) -> bool:
+def _denies_everything(statement: Statement) -> bool:
     return (
-        found.effect == "Deny"
-        and found.everybody
-        and found.covers("s3:*")
-        and not found.inverted
-        and _is_whole(set(found.resources))
+        statement.effect == "Deny"
+        and statement.everybody
+        and statement.covers("s3:*")
+        and not statement.inverted
+        and _is_whole(set(statement.resources))
     )
 
 
 def _is_whole(resources: set[str]) -> bool:
-    """Whether they are the bucket and all of its objects; a prefix of them is not."""
+    """Return True if the resources are the bucket with all of its objects, not only a prefix."""
     return "*" in resources or any(f"{name}/*" in resources for name in resources if "/" not in name)
 
 
-def _is_plain_http(found: Statement) -> bool:
-    return len(found.conditions) == 1 and (
-        found.conditions[0].operator in ("Bool", "BoolIfExists")
-        and found.conditions[0].key == "aws:securetransport"
-        and found.conditions[0].values == ("false",)
+def _is_plain_http(statement: Statement) -> bool:
+    return len(statement.conditions) == 1 and (
+        statement.conditions[0].operator in ("Bool", "BoolIfExists")
+        and statement.conditions[0].key == "aws:securetransport"
+        and statement.conditions[0].values == ("false",)
     )
 
 
-def _is_old_tls(found: Statement) -> bool:
-    if len(found.conditions) != 1:
+def _is_old_tls(statement: Statement) -> bool:
+    if len(statement.conditions) != 1:
         return False
-    [condition] = found.conditions
+    [condition] = statement.conditions
     operator = condition.operator in ("NumericLessThan", "NumericLessThanIfExists")
     return operator and condition.key == "s3:tlsversion" and condition.values in (("1.2",), ("1.3",))

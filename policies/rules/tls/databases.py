@@ -1,4 +1,4 @@
-"""TLS 1.2 and newer to databases: the parameters that force it."""
+"""TLS 1.2 and newer to databases, by parameters and options."""
 
 from pulumi_policy import Severity
 

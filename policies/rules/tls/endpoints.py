@@ -42,7 +42,7 @@ _API_GATEWAY_SAFE = re.compile(r"TLS_1_[23]|SecurityPolicy_TLS1[23]_(?!1_[01]_)\
 def cloudfront(resource: Resource, _: Options) -> Verdicts:
     """Require TLS 1.2 or newer between CloudFront and its viewers and origins."""
     version = resource.at("viewerCertificate.minimumProtocolVersion")
-    # The default certificate of *.cloudfront.net goes with TLSv1, whatever is asked for.
+    # The default certificate of *.cloudfront.net always allows TLSv1.
     default = resource.at("viewerCertificate.cloudfrontDefaultCertificate")
     if default.flag():
         yield expected(
@@ -59,7 +59,7 @@ def cloudfront(resource: Resource, _: Options) -> Verdicts:
 
 
 def _origins(resource: Resource) -> Iterator[Value]:
-    """The settings of origins that are no bucket: one each, or in a list for a distribution of tenants."""
+    """Yield the settings of origins other than buckets; multi-tenant distributions have them in a list."""
     for origin in resource["origins"].items():
         yield origin["customOriginConfig"]
         several = origin["customOriginConfigs"]
@@ -75,7 +75,7 @@ def _origin(origin: Value) -> Verdicts:
 
 
 def _encrypted(policy: Value) -> Verdicts:
-    if policy.text() == "http-only":  # match-viewer: as the viewers come, whom _viewer judges
+    if policy.text() == "http-only":  # match-viewer uses the protocol of the viewers, which _viewer checks
         yield expected(policy, "https-only")
 
 

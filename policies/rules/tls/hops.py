@@ -1,4 +1,4 @@
-"""Every hop of a request, over several providers: TLS 1.2 and newer from the visitor to the database."""
+"""TLS 1.2 and newer on every hop of a request across providers, from the visitor to the database."""
 
 from pulumi_policy import Severity
 
@@ -31,7 +31,7 @@ _PARAMETERS = {
     INSTANCE: ("parameterGroupName", PARAMETERS),
     CLUSTER: ("dbClusterParameterGroupName", CLUSTER_PARAMETERS),
 }
-"""By type of database: where it names its parameters, and their type."""
+"""The property that names the parameter group, and the type of the group, by type of database."""
 
 
 @ACROSS_PROVIDERS.stack_rule(
@@ -84,7 +84,7 @@ def _forced(database: Resource, value: Value, group: Resource) -> Verdicts:
     verdicts = list(database_faults(group))
     for fault in verdicts:
         if isinstance(fault, Finding):
-            yield Finding(value.path, f"a group in which {fault}", "mend the group", urn=database.urn)
+            yield Finding(value.path, f"a group in which {fault}", "correct the group", urn=database.urn)
             return
     yield from verdicts
 
@@ -108,19 +108,19 @@ def edge_hop(stack: Stack, options: Options) -> Verdicts:
     if not options["owner"]:
         return
     zones = Zones(stack)
-    found = DeclaredSettings(stack, zones)
-    judged: set[str | None] = set()
-    # Those that are proxied for sure come first: one of them is enough.
+    declared = DeclaredSettings(stack, zones)
+    checked_zones: set[str | None] = set()
+    # Records that are certainly proxied come first, because one of them suffices for a zone.
     for record in sorted(stack.of(RECORDS), key=lambda record: not record["proxied"].known):
         zone, proxied = zones.of(record), record["proxied"]
-        if zone in judged or (proxied.known and not proxied.flag()):
+        if zone in checked_zones or (proxied.known and not proxied.flag()):
             continue
-        judged.add(zone)
-        if zone is None and found:
+        checked_zones.add(zone)
+        if zone is None and declared:
             yield Unknown("zoneId", record.urn)
             continue
         for name, wanted in (("min_tls_version", "'1.2'"), ("ssl", "'strict'")):
             remedy = f"declare a cloudflare.ZoneSetting {name} with the value {wanted}"
             finding = Finding(f"zone setting {name}", "not set by this stack", remedy, urn=record.urn)
-            for verdict in found.missing(zone, name, finding):
+            for verdict in declared.missing(zone, name, finding):
                 yield verdict if proxied.known else Unknown(proxied.path, record.urn)

@@ -56,7 +56,7 @@ def load_balancer_plain(resource: Resource, _: Options) -> Verdicts:
         return
     protocol = _protocol(resource["protocol"])
     if protocol in ("TCP", "TCP_UDP") and resource["port"].number() == 80:
-        # A network load balancer cannot redirect; what comes in here goes on as plain HTTP.
+        # A network load balancer cannot redirect, so port 80 forwards plain HTTP.
         yield expected(resource["port"], "443, with protocol TLS, or TCP for targets that end TLS themselves")
     # Absent: HTTP, but a gateway load balancer's listener has neither protocol nor port.
     if protocol != "HTTP" and not (protocol is None and not resource["port"].absent):
@@ -68,7 +68,7 @@ def load_balancer_plain(resource: Resource, _: Options) -> Verdicts:
 
 
 def _protocol(value: Value) -> str | None:
-    """The provider takes protocols in any case."""
+    """Return a protocol in upper case; the provider accepts any case."""
     text = value.text()
     return text and text.upper()
 
@@ -126,7 +126,7 @@ _CHOICES = {
     "aws:elb/listenerPolicy:ListenerPolicy": ("loadBalancerName", "loadBalancerPort"),
     "aws:elb/sslNegotiationPolicy:SslNegotiationPolicy": ("loadBalancer", "lbPort"),
 }
-"""What chooses a policy for a listener, and where each names the load balancer and the port."""
+"""Types that select a policy for a listener, with their properties for the load balancer and the port."""
 
 
 @TLS.stack_rule(

@@ -28,7 +28,7 @@ def test_a_database_uses_a_group_that_forces_tls(messages_of_stack: MessagesOf) 
     assert messages_of_stack(DATABASE, database(), resource(GROUP, GOOD)) == []
     assert messages_of_stack(DATABASE, database(), resource(GROUP, BAD)) == [
         "parameterGroupName is a group in which parameters is without rds.force_ssl; "
-        "add it with the value 1; mend the group"
+        "add it with the value 1; correct the group"
     ]
     assert messages_of_stack(DATABASE, database("default.postgres14"), resource(GROUP, GOOD)) == [
         "parameterGroupName is 'default.postgres14'; set it to a parameter group of this stack "
@@ -74,7 +74,7 @@ def test_oracle_uses_a_group_with_the_option_ssl(messages_of_stack: MessagesOf) 
     bare = resource(options, {"name": "o", "engineName": "oracle-ee"})
     assert messages_of_stack(DATABASE, oracle, parameters, bare) == [
         "optionGroupName is a group in which options is without SSL; add it with SQLNET.SSL_VERSION 1.2; "
-        "mend the group"
+        "correct the group"
     ]
     assert messages_of_stack(DATABASE, resource(INSTANCE, {"engine": "oracle-ee"}), parameters) == [
         "optionGroupName is not set; set it to an option group of this stack with SSL"
@@ -154,7 +154,7 @@ def test_a_database_cluster_uses_a_group_that_forces_tls(messages_of_stack: Mess
     assert messages_of_stack(DATABASE, cluster("pipe"), group("aurora-postgresql17")) == []
     assert messages_of_stack(DATABASE, cluster("pipe"), group("aurora-postgresql16")) == [
         "dbClusterParameterGroupName is a group in which parameters is without rds.force_ssl; "
-        "add it with the value 1; mend the group"
+        "add it with the value 1; correct the group"
     ]
     assert messages_of_stack(DATABASE, cluster("other"), group("aurora-postgresql17")) == [
         "unknown: dbClusterParameterGroupName"
