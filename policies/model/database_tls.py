@@ -12,13 +12,13 @@ PARAMETERS = "aws:rds/parameterGroup:ParameterGroup"
 CLUSTER_PARAMETERS = "aws:rds/clusterParameterGroup:ClusterParameterGroup"
 OPTIONS = "aws:rds/optionGroup:OptionGroup"
 
-Wanted = tuple[str, tuple[str, ...], bool]
+Requirement = tuple[str, tuple[str, ...], bool]
 
 _VERSION = re.compile(r"(\d{1,9})(?:\.(\d{1,9}))?")
 
 
-def _wanted(family: str) -> list[Wanted]:
-    """Name, allowed values, and whether its default is enough, of each parameter that decides about TLS.
+def _requirements(family: str) -> list[Requirement]:
+    """Return the parameters that decide about TLS: name, allowed values, and True if the default suffices.
 
     AmazonRDS UserGuide: PostgreSQL.Concepts.General.SSL, mysql-ssl-connections.require-ssl,
     mariadb-ssl-connections.require-ssl, SQLServer.Ciphers.
@@ -43,18 +43,18 @@ def _wanted(family: str) -> list[Wanted]:
 
 
 def _version(family: str) -> tuple[int, int]:
-    found = _VERSION.search(family)
-    return (int(found[1]), int(found[2] or 0)) if found else (0, 0)
+    match = _VERSION.search(family)
+    return (int(match[1]), int(match[2] or 0)) if match else (0, 0)
 
 
 def forced_by_default(family: str) -> bool:
-    """Whether AWS's default group of a family forces TLS 1.2."""
-    wanted = _wanted(family)
-    return bool(wanted) and all(enough for *_, enough in wanted)
+    """Return True if AWS's default group of a family forces TLS 1.2."""
+    requirements = _requirements(family)
+    return bool(requirements) and all(enough for *_, enough in requirements)
 
 
 def default_family(database: Resource, name: Value) -> str | None:
-    """The family of the default group that a database has; None when it names a group of its own."""
+    """Return the family of a database's default group; None if the database names its own group."""
     text = name.text() or ""
     if text:
         return text.removeprefix("default.") if text.startswith("default.") else None
@@ -63,34 +63,36 @@ def default_family(database: Resource, name: Value) -> str | None:
 
 
 def database_faults(group: Resource) -> Verdicts:
-    """What lets a connection without TLS 1.2 into a database with these parameters, or options."""
+    """Report parameters or options that allow connections without TLS 1.2."""
     if group.type == OPTIONS:
         yield from _option_faults(group)
         return
     family = group["family"].text() or ""
     if group.type == PARAMETERS and family.startswith("aurora"):
-        return  # a cluster's parameters decide
+        return  # the parameters of the cluster decide
     named = [item for item in group["parameters"].items() if item["name"].known]
-    hidden = [item["name"] for item in group["parameters"].items() if not item["name"].known]
-    given = {item["name"].text() or "": item["value"] for item in named}
-    for name, allowed, by_default in _wanted(family):
-        yield from guarded(_parameter(name, allowed, by_default, given.get(name), hidden), group.urn)
+    unknown_names = [item["name"] for item in group["parameters"].items() if not item["name"].known]
+    values = {item["name"].text() or "": item["value"] for item in named}
+    for name, allowed, by_default in _requirements(family):
+        yield from guarded(_parameter(name, allowed, by_default, values.get(name), unknown_names), group.urn)
 
 
 def _parameter(
-    name: str, allowed: tuple[str, ...], by_default: bool, value: Value | None, hidden: list[Value]
+    name: str, allowed: tuple[str, ...], by_default: bool, value: Value | None, unknown_names: list[Value]
 ) -> Verdicts:
     if value is not None:
         if str(value.get()).strip() not in allowed:
             yield Finding(value.path, f"{value.shown()} for {name}", f"set it to {allowed[0]}")
-    elif hidden:
-        yield Unknown(hidden[0].path)
+    elif unknown_names:
+        yield Unknown(unknown_names[0].path)
     elif not by_default:
         yield Finding("parameters", f"without {name}", f"add it with the value {allowed[0]}")
 
 
 def _option_faults(group: Resource) -> Verdicts:
-    """Oracle has no parameters for TLS, but an option (AmazonRDS UserGuide: Appendix.Oracle.Options.SSL)."""
+    """Check Oracle's option SSL, its replacement of parameters (AmazonRDS UserGuide:
+    Appendix.Oracle.Options.SSL).
+    """
     if not (group["engineName"].text() or "").startswith(("oracle", "custom-oracle")):
         return
     options = {item["optionName"].text(): item for item in group["options"].items()}
@@ -98,8 +100,8 @@ def _option_faults(group: Resource) -> Verdicts:
         yield Finding("options", "without SSL", "add it with SQLNET.SSL_VERSION 1.2")
         return
     settings = options["SSL"]["optionSettings"]
-    given = {item["name"].text(): item["value"] for item in settings.items()}
-    version = given.get("SQLNET.SSL_VERSION")
+    values = {item["name"].text(): item["value"] for item in settings.items()}
+    version = values.get("SQLNET.SSL_VERSION")
     if version is None:
         yield Finding(settings.path, "without SQLNET.SSL_VERSION", "add it with the value 1.2")
     elif version.text() != "1.2":

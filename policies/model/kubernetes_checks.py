@@ -13,7 +13,7 @@ ObjectCheck = Callable[[Resource, Object], Verdicts]
 def check_each_container(
     resource: Resource, check: Callable[[Pod, Container], Verdicts], *fields: str
 ) -> Verdicts:
-    """Judges every container of every pod on its own; only those in `fields` when given."""
+    """Check every container of every pod separately, limited to `fields` if there are any."""
     for pod in pods(resource):
         try:
             containers = pod.containers
@@ -22,7 +22,7 @@ def check_each_container(
             continue
         for container in containers:
             if not fields or container.field in fields:
-                # Not `guarded`: a generator less for each container and rule.
+                # Inlined `guarded`, which would cost a generator for each container and rule.
                 try:
                     yield from check(pod, container)
                 except UnknownValueError as unknown:
@@ -30,7 +30,7 @@ def check_each_container(
 
 
 def check_each_object(stack: Stack, kinds: Iterable[str], check: ObjectCheck) -> Verdicts:
-    """Judges every object of these kinds on its own."""
+    """Check every object of these types separately."""
     for resource in stack.of(kinds):
         yield from guarded(_objects(resource, check), resource.urn)
 

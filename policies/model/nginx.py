@@ -1,4 +1,4 @@
-"""The nginx configuration that a ConfigMap carries: its files, their directives, and where each is."""
+"""The nginx configuration of a ConfigMap: its files and their directives, with their positions."""
 
 import base64
 import binascii
@@ -23,12 +23,12 @@ SAFE_PROTOCOLS = " ".join(SAFE_VERSIONS)
 
 _LOOKS_LIKE_NGINX = re.compile(rf"\b({'|'.join(PROTOCOLS)}|ssl_certificate)\s|\b(server|http)\s*\{{")
 DEEPEST = 64
-"""Blocks in one another that a file may have; nginx's own contexts nest five or six deep."""
+"""Nested blocks that a file may have; nginx's own contexts nest five or six deep."""
 LONGEST_PORT = 5
-"""Digits of a port."""
+"""Digits of a port, at most."""
 MOST_STEPS = 100_000
-"""Directives that may come of one ConfigMap when its includes are followed. Files that include each other in
-several places would otherwise be expanded again for each way that leads to them."""
+"""Directives that one ConfigMap may have after its includes are resolved. Without the limit, files that
+include each other in several places would be expanded once for each path."""
 _PROSE = re.compile(r"readme|\.(md|txt|rst|adoc)$", re.IGNORECASE)
 
 
@@ -46,13 +46,13 @@ TOO_DEEP = f"blocks nested more than {DEEPEST} deep"
 
 
 class NotNginxError(Exception):
-    """The text is not an nginx configuration."""
+    """A text that is no nginx configuration."""
 
 
 @lru_cache(maxsize=64)
 def parse(text: str) -> tuple[Directive, ...]:
-    """The directives of a file, by NGINX Inc.'s own parser; several rules read the same files."""
-    import crossplane  # only for programs that carry nginx files
+    """Parse a file with NGINX Inc.'s own parser; cached, since several rules read the same files."""
+    import crossplane  # slow to import, and only needed for nginx files
 
     # crossplane reads files only; fragments are allowed, so neither contexts nor argument counts are checked.
     with tempfile.TemporaryDirectory() as folder:
@@ -76,27 +76,27 @@ def _directive(item: dict[str, Any], depth: int) -> Directive:
 
 
 def walk(block: tuple[Directive, ...]) -> Iterator[Directive]:
-    """The directives of a block and of all blocks in it."""
+    """Yield the directives of a block and of all nested blocks."""
     for directive in block:
         yield directive
         yield from walk(directive.block or ())
 
 
 def place(entry: Value, line: int, server: str = "") -> str:
-    """Where a directive is in an entry; what a secret entry says is not told."""
+    """Return the position of a directive in an entry, without any content of a secret entry."""
     if entry.secret:
         return entry.path
     return f"{entry.path} (line {line}" + (f", server {server})" if server else ")")
 
 
 def unreadable(value: Value, fault: NotNginxError) -> Finding:
-    """A text that should be nginx configuration and is not."""
-    why = "" if value.secret else f" ({fault})"
-    return Finding(value.path, f"no nginx configuration{why}", "correct it, so that it can be checked")
+    """Return the finding that a text is no nginx configuration."""
+    reason = "" if value.secret else f" ({fault})"
+    return Finding(value.path, f"no nginx configuration{reason}", "correct it, so that it can be checked")
 
 
 def _texts(config_map: Value, field: str) -> Iterator[tuple[str, Value]]:
-    """The texts of `data`, or of `binaryData`, decoded, at their own paths."""
+    """Yield the texts of `data`, or the decoded texts of `binaryData`, with their own paths."""
     for name, value in config_map[field].entries().items():
         yield name, _decoded(value) if field == "binaryData" and value.known else value
 
@@ -105,18 +105,18 @@ def _decoded(value: Value) -> Value:
     try:
         text = base64.b64decode(value.text() or "").decode()
     except (binascii.Error, UnicodeDecodeError):
-        text = None  # no text, so no configuration
+        text = None  # binary data is no configuration
     return Value(text, value.path, value.secret)
 
 
 class Files:
-    """The nginx files of one ConfigMap, with their includes resolved among each other."""
+    """The nginx files of one ConfigMap, with their includes of each other resolved."""
 
     def __init__(self, config_map: Value) -> None:
         self.entries: dict[str, Value] = {}
         self.parsed: dict[str, tuple[Directive, ...]] = {}
         self.unread: list[Verdict] = []
-        """Files that are not known, or that no parser understands."""
+        """Verdicts on files that are unknown or that the parser cannot read."""
         self._path = config_map.path
         self._steps = 0
         for field in ("data", "binaryData"):
@@ -142,7 +142,7 @@ class Files:
                 self.unread.append(unreadable(value, fault))
 
     def matches(self, pattern: str) -> list[str]:
-        """The entries that an include names, by file name: mount paths are not known here."""
+        """Return the entries that an include names, by file name, since mount paths are unknown here."""
         base = PurePosixPath(pattern).name
         if not {"*", "?"} & set(base):
             return [base] if base in self.parsed else []
@@ -150,7 +150,7 @@ class Files:
         return sorted(name for name in self.parsed if matches(name, base))
 
     def _count(self, steps: int, depth: int = 0) -> None:
-        """Refuse to go on when the includes lead to more directives, or deeper, than nginx could use."""
+        """Count resolved directives; raise UnreadableValueError beyond the limits of number and depth."""
         self._steps += steps
         if self._steps > MOST_STEPS or depth > DEEPEST:
             limit = f"deeper than {DEEPEST}" if depth > DEEPEST else f"to more than {MOST_STEPS} directives"
@@ -163,7 +163,7 @@ class Files:
     def flat(
         self, name: str, block: tuple[Directive, ...], seen: frozenset[str] = frozenset()
     ) -> Iterator[tuple[str, Directive]]:
-        """The directives of a block and of what it includes, with the entry that each is in."""
+        """Yield the directives of a block and of its includes, with the entry of each."""
         for directive in block:
             self._count(1, len(seen))
             if directive.name == "include" and directive.args:
@@ -174,21 +174,22 @@ class Files:
                 yield name, directive
 
     def roots(self) -> list[tuple[str, Directive]]:
-        """The top-level directives of files that no other includes: the image's own nginx.conf does.
+        """Return the top-level directives of files that no other file includes.
 
-        Of files that include each other the first counts as the root, so that none is left out.
+        The nginx.conf of the image includes them. If files include each other, the first counts as the root,
+        so that every file is checked.
         """
         inner = set[str]().union(*self.included.values())
         reached: set[str] = set()
-        found: list[tuple[str, Directive]] = []
+        roots: list[tuple[str, Directive]] = []
         for name in sorted(self.parsed, key=lambda name: (name in inner, name)):
             if name not in reached:
                 reached |= self._reach(name)
-                found += self.flat(name, self.parsed[name], frozenset({name}))
-        return found
+                roots += self.flat(name, self.parsed[name], frozenset({name}))
+        return roots
 
     def _reach(self, name: str) -> set[str]:
-        """A file and all that it includes, directly or through others."""
+        """Return a file with its direct and indirect includes."""
         reached, ahead = {name}, [name]
         while ahead:
             new = self.included[ahead.pop()] - reached
@@ -197,13 +198,15 @@ class Files:
         return reached
 
     def servers(self) -> "Iterator[Server]":
-        """All servers, with whether the blocks around them name versions of TLS."""
+        """Yield the servers, with the information if an outer block names TLS versions."""
         yield from self._servers(self.roots(), False, 1)
 
-    def _servers(self, found: list[tuple[str, Directive]], inherited: bool, depth: int) -> "Iterator[Server]":
+    def _servers(
+        self, directives: list[tuple[str, Directive]], inherited: bool, depth: int
+    ) -> "Iterator[Server]":
         self._count(0, depth)
-        chosen = inherited or any(item.name == "ssl_protocols" for _, item in found)
-        for name, directive in found:
+        chosen = inherited or any(item.name == "ssl_protocols" for _, item in directives)
+        for name, directive in directives:
             if directive.block is None:
                 continue
             inner = list(self.flat(name, directive.block, frozenset({name})))
@@ -212,7 +215,7 @@ class Files:
             yield from self._servers(inner, chosen, depth + 1)
 
     def names_versions(self) -> bool:
-        """Whether they name versions for servers of other files too: around servers, not within one."""
+        """Return True if a directive outside of servers names TLS versions, also for other files."""
         return any(
             item.name == "ssl_protocols"
             for name, root in self.roots()
@@ -226,33 +229,33 @@ class Files:
 
 @dataclass(frozen=True)
 class Server:
-    """A server block, its includes resolved."""
+    """A server block with resolved includes."""
 
     entry: Value
     line: int
     directives: tuple[Directive, ...]
     inherited: bool
-    """Whether the blocks around it name versions of TLS."""
+    """True if an outer block names TLS versions."""
 
     @property
     def name(self) -> str:
-        """As its configuration has it, for messages."""
+        """Its server_name, for messages."""
         named = (" ".join(item.args) for item in self.directives if item.name == "server_name")
         return next(named, "without name")
 
     @property
     def chosen(self) -> bool:
-        """Whether versions of TLS are named for it."""
+        """True if it or an outer block names TLS versions."""
         return self.inherited or any(item.name == "ssl_protocols" for item in self.directives)
 
     @property
     def tls_ports(self) -> set[int]:
-        """The ports on which it ends TLS."""
+        """The ports on which it terminates TLS."""
         return self._listens("ssl") | self._listens("quic")
 
     @property
     def negotiates(self) -> bool:
-        """Whether versions of TLS matter to it: QUIC has 1.3 alone."""
+        """True if it listens with TLS over TCP; QUIC always uses TLS 1.3."""
         return bool(self._listens("ssl"))
 
     def _listens(self, how: str) -> set[int]:
@@ -267,7 +270,7 @@ class Server:
 
 
 def _port(address: str) -> int:
-    """The port of a listen directive; without one it is 80 (ngx_http_core_module)."""
+    """Return the port of a listen directive; the default is 80 (ngx_http_core_module)."""
     last = address.rpartition(":")[2]
     return int(last) if last.isdecimal() and len(last) <= LONGEST_PORT else 80
 
@@ -283,17 +286,17 @@ def _is_nginx(key: str, value: Value) -> bool:
 
 
 def old_versions(entry: Value, block: tuple[Directive, ...]) -> Iterator[Finding]:
-    """The directives, however deep, that name a version below 1.2."""
+    """Report directives at any depth that name a version below TLS 1.2."""
     for directive in walk(block):
         if directive.name in PROTOCOLS and (
             not directive.args or any(version not in SAFE_VERSIONS for version in directive.args)
         ):
-            found = "[secret]" if entry.secret else repr(" ".join(directive.args))
+            shown = "[secret]" if entry.secret else repr(" ".join(directive.args))
             where = f"{place(entry, directive.line)}: {directive.name}"
-            yield Finding(where, found, f"set it to {SAFE_PROTOCOLS}")
+            yield Finding(where, shown, f"set it to {SAFE_PROTOCOLS}")
 
 
 def protocol_list(value: Value) -> Verdicts:
-    """Protocols in one text, as the ingress-nginx controller takes them."""
+    """Require safe versions in a text of protocols, as in the settings of ingress-nginx."""
     if any(version not in SAFE_VERSIONS for version in (value.text() or "").split()) or not value.text():
         yield expected(value, f"'{SAFE_PROTOCOLS}'")

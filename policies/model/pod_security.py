@@ -1,4 +1,4 @@
-"""Pod Security Standards v1.34: what the rules of baseline and restricted share."""
+"""Shared parts of the rules on the Pod Security Standards v1.34, baseline and restricted."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -26,23 +26,23 @@ PROFILES = ("RuntimeDefault", "Localhost")
 
 
 Part = tuple[Callable[[Value], Verdicts], Value]
-"""A value of a pod, and how it is judged: each for itself, so that one unknown value hides nothing else."""
+"""A check with a value of a pod. Values are checked separately, so that an unknown value ends one check."""
 
 PodCheck = Callable[[Pod], Iterator[Part]]
-"""All that a control has to judge in a pod."""
+"""A function that yields the parts of a pod that a control checks."""
 
 
 def standard(
     name: str, control: str, severity: Severity, remediation: str, *checkov: str
 ) -> Callable[[PodCheck], Rule]:
-    """Makes a rule on every pod of a resource."""
+    """Create a rule on every pod of a resource."""
 
     def decorate(check: PodCheck) -> Rule:
         def evaluate(resource: Resource, _: Options) -> Verdicts:
             for pod in pods(resource):
                 try:
                     for part, value in check(pod):
-                        # Not `guarded`: a generator less for each of dozens of parts.
+                        # Inlined `guarded`, which would cost a generator for each of dozens of parts.
                         try:
                             yield from part(value)
                         except UnknownValueError as unknown:
@@ -63,18 +63,18 @@ def standard(
 
 
 def contexts(pod: Pod, field: str) -> Iterator[Value]:
-    """A field of the security contexts of the pod and of each of its containers."""
+    """Yield a field of the security contexts of the pod and of its containers."""
     yield pod.spec.at(f"securityContext.{field}")
     yield from (value.at(f"securityContext.{field}") for value in pod.values())
 
 
 def parts(values: Iterable[Value], check: Callable[[Value], Verdicts]) -> Iterator[Part]:
-    """The same check of each value."""
+    """Combine one check with each of the values."""
     return ((check, value) for value in values)
 
 
 def added(pod: Pod) -> Iterator[Value]:
-    """The capabilities that its containers add; Windows has none."""
+    """Yield the capabilities that the containers add; Windows has none."""
     if not pod.windows:
         for value in pod.values():
             added = value.at("securityContext.capabilities.add")
@@ -82,7 +82,7 @@ def added(pod: Pod) -> Iterator[Value]:
 
 
 def volumes(pod: Pod) -> Iterator[Value]:
-    """Its volumes."""
+    """Return the volumes of a pod."""
     return iter(pod.spec["volumes"].items())
 
 
@@ -100,6 +100,6 @@ VOLUMES = (
 
 
 def is_allowed_volume(volume: Value) -> bool:
-    """Whether it is of a kind that the restricted standard allows."""
+    """Return True if the restricted standard allows the type of a volume."""
     volume.get()
     return any(not volume[name].absent for name in VOLUMES)

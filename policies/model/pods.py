@@ -1,4 +1,4 @@
-"""The pods in a Kubernetes resource, whatever its kind: templates, lists, patches, all containers."""
+"""The pods of Kubernetes resources of every kind, templates, lists and patches included."""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +9,6 @@ from typing import Any
 from policies.engine.rule import Resource
 from policies.model.property_values import UnknownValueError, Value
 
-# Where the pod (metadata and spec) of each kind is.
 PLACES = {
     "Pod": "",
     "PodTemplate": "template",
@@ -21,6 +20,7 @@ PLACES = {
     "Job": "spec.template",
     "CronJob": "spec.jobTemplate.spec.template",
 }
+"""The path of the pod (metadata and spec), by kind."""
 
 _TYPES = {
     "core/v1": ("Pod", "PodTemplate", "ReplicationController"),
@@ -35,7 +35,7 @@ _TYPES = {
 
 
 def kubernetes(group: str, *kinds: str) -> frozenset[str]:
-    """The types of these kinds, with their List and Patch variants."""
+    """Return the types of these kinds, with their List and Patch variants."""
     return frozenset(
         f"kubernetes:{group}:{kind}{variant}" for kind in kinds for variant in ("", "List", "Patch")
     )
@@ -44,7 +44,7 @@ def kubernetes(group: str, *kinds: str) -> frozenset[str]:
 POD_SHAPED = frozenset(name for group, kinds in _TYPES.items() for name in kubernetes(group, *kinds))
 
 DECLARED = tuple(sorted(kind for kind in POD_SHAPED if not kind.endswith("Patch")))
-"""What declares pods of its own."""
+"""Types that declare pods."""
 
 _TOKEN = re.compile(r"kubernetes:[^:]+:(\w+?)(List|Patch)?")
 
@@ -58,7 +58,7 @@ class Object:
 
 
 def objects(resource: Resource) -> list[Object]:
-    """The object that a resource declares, or all of a List's."""
+    """Return the object that a resource declares, or the objects of a List."""
     match = _TOKEN.fullmatch(resource.type)
     if match is None:
         return []
@@ -69,7 +69,7 @@ def objects(resource: Resource) -> list[Object]:
 
 
 def patches(resource: Resource) -> bool:
-    """Whether the resource sets some fields of an object that somebody else declares."""
+    """Return True if the resource only patches an object that is declared elsewhere."""
     return resource.type.startswith("kubernetes:") and resource.type.endswith("Patch")
 
 
@@ -88,7 +88,7 @@ class Container:
 
     @cached_property
     def sidecar(self) -> bool:
-        """Whether it is an init container that keeps running."""
+        """True if it is an init container that keeps running."""
         return self.field == "initContainers" and self.value["restartPolicy"].text() == "Always"
 
 
@@ -113,32 +113,32 @@ class Pod:
 
     @cached_property
     def windows(self) -> bool:
-        """Whether its containers run on Windows, to which several controls do not apply."""
+        """True if its containers run on Windows, where several controls do not apply."""
         return self.spec.at("os.name").text() == "windows"
 
     @cached_property
     def containers(self) -> tuple[Container, ...]:
-        """All containers, init and ephemeral ones included."""
+        """The containers, init and ephemeral ones included."""
         fields = ("initContainers", "containers", "ephemeralContainers")
         return tuple(Container(field, item) for field in fields for item in self.spec[field].items())
 
     def values(self, *fields: str) -> Iterator[Value]:
-        """The containers' values; only those of `fields` when given."""
-        return (found.value for found in self.containers if not fields or found.field in fields)
+        """Return the values of the containers, limited to `fields` if there are any."""
+        return (container.value for container in self.containers if not fields or container.field in fields)
 
 
 def pods(resource: Resource) -> list[Pod]:
-    """The pods that a resource declares; read once, for all rules."""
-    found: Any = resource.memo.get("pods")
-    if found is None:
+    """Return the pods that a resource declares; cached in the resource."""
+    cached: Any = resource.memo.get("pods")
+    if cached is None:
         try:
-            found = [_pod(item) for item in objects(resource) if item.kind in PLACES]
+            cached = [_pod(item) for item in objects(resource) if item.kind in PLACES]
         except UnknownValueError as unknown:
-            found = unknown
-        resource.memo["pods"] = found
-    if isinstance(found, UnknownValueError):
-        raise UnknownValueError(found.path)
-    return found
+            cached = unknown
+        resource.memo["pods"] = cached
+    if isinstance(cached, UnknownValueError):
+        raise UnknownValueError(cached.path)
+    return cached
 
 
 def _pod(item: Object) -> Pod:

@@ -1,4 +1,4 @@
-"""A resource's properties as rules see them: each knows its path, and whether it is unknown or secret."""
+"""Properties of resources, with their path and the marks of unknown and secret values."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ from google.protobuf.struct_pb2 import Value as StructValue
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
 
-# What stands for an unknown value, by type: boolean, number, string, array, asset, archive, object.
+# Markers of unknown values, by type: boolean, number, string, array, asset, archive, object.
 SENTINELS = frozenset(
     {
         "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
@@ -28,10 +28,10 @@ SENTINELS = frozenset(
 
 DEEPEST = 64
 """Levels of lists and objects that a JSON document may have. An IAM policy has five, a dashboard about ten;
-Python's own reader gives up at about a thousand."""
+Python's reader fails at about a thousand."""
 
 LONGEST_INTEGER = 400
-"""Digits of a whole number that is read exactly; Python refuses to read one of more than 4,300."""
+"""Digits of an integer that is read exactly; Python refuses integers of more than 4,300 digits."""
 
 SHOWN = 120
 """Characters of a value that a message quotes at most."""
@@ -56,7 +56,7 @@ class UnreadableValueError(Exception):
 
 
 class _Unknown:
-    """The value that is not known."""
+    """The marker of an unknown value."""
 
     def __repr__(self) -> str:
         return "unknown"
@@ -66,7 +66,7 @@ UNKNOWN = _Unknown()
 
 
 class _Secret:
-    """A value that came marked as secret."""
+    """A value that the engine marked as secret."""
 
     __slots__ = ("value",)
 
@@ -75,7 +75,7 @@ class _Secret:
 
 
 def read(struct: Struct) -> dict[str, Any]:
-    """Plain Python values of a Struct; unknown and secret values keep their marks.
+    """Return plain Python values of a Struct; unknown and secret values keep their marks.
 
     Keys are sorted, since a protobuf map has no order and findings must come in the same order in every run.
     """
@@ -100,7 +100,7 @@ def _read(value: StructValue) -> Any:
 
 
 def _number(number: float) -> int | float:
-    """A Struct has floats only; a message should say 22, not 22.0."""
+    """Return an integer if possible: a Struct has floats only, and a message should say 22, not 22.0."""
     return int(number) if number.is_integer() else number
 
 
@@ -111,7 +111,7 @@ def _unmark(fields: dict[str, Any]) -> Any:
 
 
 def from_plain(value: Any) -> Any:
-    """The same values from the SDK's own deserialised properties, in which secrets are already unwrapped."""
+    """Convert the SDK's deserialised properties, whose secrets are already unwrapped."""
     if isinstance(value, Mapping):
         mapping = cast("Mapping[str, Any]", value)
         return _unmark({key: from_plain(mapping[key]) for key in sorted(mapping)})
@@ -126,7 +126,7 @@ def from_plain(value: Any) -> Any:
 
 _NONE: "dict[str, Value]" = {}
 _OBJECT: Any = dict
-"""Not narrowed by the type checker: a cast for each step would cost as much as the step."""
+"""The type `dict`, as Any: the type checker does not narrow it, and a cast for each step would be slow."""
 
 
 @lru_cache(maxsize=1024)
@@ -135,7 +135,7 @@ def _steps(path: str) -> tuple[str, ...]:
 
 
 class Value:
-    """One property, where it is, and what is known of it."""
+    """One property: its value, its path, and the marks of unknown and secret values."""
 
     __slots__ = ("_children", "_items", "_json", "_keys", "_parent", "_path", "_places", "_raw", "secret")
 
@@ -160,7 +160,7 @@ class Value:
 
     @property
     def path(self) -> str:
-        """Where it is: `spec.containers[0].image`; put together when asked for, since few are."""
+        """The path, such as `spec.containers[0].image`; computed on demand, since few paths are needed."""
         if self._parent is None:
             return self._path
         path = self._parent.path
@@ -173,31 +173,31 @@ class Value:
                 path = f'{path}["{key}"]' if "." in key or "/" in key else f"{path}.{key}"
         return path
 
-    # Dozens of rules look at the same places: each is made once.
+    # Children are cached, since dozens of rules read the same properties.
 
     def __getitem__(self, key: str) -> "Value":
-        """The property below; absent where there is none, unknown (at this path) below an unknown one."""
-        found = self._children.get(key)
-        if found is None:
+        """Return a child: absent if there is none, and unknown (at this path) if this value is unknown."""
+        child = self._children.get(key)
+        if child is None:
             raw = self._raw
             if raw is UNKNOWN:
                 return self
             below = raw.get(key) if type(raw) is _OBJECT else None
-            found = Value(below, "", self.secret, self, (key,))
+            child = Value(below, "", self.secret, self, (key,))
             if self._children is _NONE:
                 self._children = {}
-            self._children[key] = found
-        return found
+            self._children[key] = child
+        return child
 
     def at(self, path: str) -> "Value":
-        """The property at a dotted path: `at("spec.template.spec")`."""
-        found = self._places.get(path)
-        if found is None:
-            found = self._walk(_steps(path))
+        """Return the property at a dotted path: `at("spec.template.spec")`."""
+        child = self._places.get(path)
+        if child is None:
+            child = self._walk(_steps(path))
             if self._places is _NONE:
                 self._places = {}
-            self._places[path] = found
-        return found
+            self._places[path] = child
+        return child
 
     def _walk(self, steps: tuple[str, ...]) -> "Value":
         raw, secret = self._raw, self.secret
@@ -212,34 +212,34 @@ class Value:
 
     @property
     def known(self) -> bool:
-        """Whether this value itself is known; its parts may still not be."""
+        """True if this value itself is known; its parts may be unknown."""
         return self._raw is not UNKNOWN
 
     @property
     def absent(self) -> bool:
-        """Whether it is not set at all; raises UnknownValueError when that is not known."""
+        """True if it is not set; raise UnknownValueError if that is unknown."""
         return self.get() is None
 
     def get(self) -> Any:
-        """The value; raises UnknownValueError when it is not known."""
+        """Return the value; raise UnknownValueError if it is unknown."""
         if self._raw is UNKNOWN:
             raise UnknownValueError(self.path)
         return self._raw
 
     def text(self) -> str | None:
-        """The value when it is a string."""
+        """Return the value if it is a string, else None."""
         value = self.get()
         return value if isinstance(value, str) else None
 
     def flag(self) -> bool | None:
-        """The value when it is a boolean, or a string that says one."""
+        """Return the value if it is a boolean or the text of one, else None."""
         value = self.get()
         if isinstance(value, str):
             return {"true": True, "false": False}.get(value.lower())
         return value if isinstance(value, bool) else None
 
     def number(self) -> int | float | None:
-        """The value when it is a number, or a string that says one."""
+        """Return the value if it is a number or the text of one, else None."""
         value = self.get()
         if isinstance(value, str):
             try:
@@ -250,7 +250,7 @@ class Value:
         return value if number else None
 
     def items(self) -> list["Value"]:
-        """The elements of a list; none when it is absent."""
+        """Return the elements of a list; no element if it is absent."""
         if self._items is None:
             value = self.get()
             elements = cast("list[Any]", value) if isinstance(value, list) else []
@@ -260,9 +260,9 @@ class Value:
         return self._items
 
     def entries(self) -> dict[str, "Value"]:
-        """The properties of an object; none when it is absent.
+        """Return the properties of an object; no property if it is absent.
 
-        The names of a secret object are its own: what is below it goes by its path.
+        The keys of a secret object are secret too, so its properties have the path of the object.
         """
         value = self.get()
         if not isinstance(value, dict):
@@ -271,14 +271,14 @@ class Value:
         return {key: Value(fields[key], "", True, self) if self.secret else self[key] for key in fields}
 
     def texts(self) -> list[str]:
-        """The strings of a list, or a single string as a list of one."""
+        """Return the strings of a list, or a single string as a list."""
         value = self.get()
         if isinstance(value, str):
             return [value]
         return [text for item in self.items() if (text := item.text()) is not None]
 
     def json(self) -> "Value":
-        """The document that a string holds, at the same path; absent when the string is not JSON."""
+        """Return the JSON document of a string, with the same path; absent if the string is not JSON."""
         value = self.get()
         if not isinstance(value, str):
             return self
@@ -291,7 +291,7 @@ class Value:
         return self._json
 
     def _read_json(self, text: str) -> Any:
-        """Read a JSON document; raises UnreadableValueError when it is nested too deep."""
+        """Read a JSON document; raise UnreadableValueError if it is nested too deeply."""
         try:
             document = json.loads(text, parse_int=_integer)
         except RecursionError:
@@ -302,7 +302,7 @@ class Value:
         return document
 
     def plain(self) -> Any:
-        """The whole value as plain data; raises UnknownValueError when any part of it is not known."""
+        """Return the whole value as plain data; raise UnknownValueError if a part of it is unknown."""
         value = self.get()
         if isinstance(value, dict):
             return {key: child.plain() for key, child in self.entries().items()}
@@ -311,7 +311,7 @@ class Value:
         return value
 
     def shown(self) -> str:
-        """The value as a message may quote it: never a secret, and not too long."""
+        """Return the value for a message: shortened, and never a secret."""
         if self._raw is None:
             return "not set"
         if self.secret or _has_secret(self._raw):
@@ -325,7 +325,7 @@ def _integer(digits: str) -> int | float:
 
 
 def _is_deeper(document: Any, levels: int) -> bool:
-    """Return whether a document has more levels of lists and objects, without recursion."""
+    """Return True if a document has more levels of lists and objects; works without recursion."""
     level = [document]
     for _ in range(levels):
         level = [child for value in level for child in _children(value) if isinstance(child, dict | list)]

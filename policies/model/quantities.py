@@ -19,7 +19,7 @@ _SCALE = {
 
 
 def parse(value: object) -> Decimal | None:
-    """The number that a quantity stands for (cores, bytes); None when it is not one."""
+    """Return the number of a quantity (cores, bytes); None if it is no quantity."""
     if isinstance(value, str):
         return _parse_text(value)
     if isinstance(value, bool) or not isinstance(value, int | float):

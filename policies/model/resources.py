@@ -1,7 +1,7 @@
-"""Resources as they come from the engine: read once, for all rules."""
+"""Conversion of the engine's requests and of the SDK's arguments to resources."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import PolicyResource, ResourceValidationArgs, StackValidationArgs
@@ -12,7 +12,7 @@ from policies.model.property_values import SECRET, SIGNATURE, UNKNOWN, Value, fr
 
 
 def of_request(request: analyzer_pb2.AnalyzeRequest) -> Resource:
-    """The resource of an Analyze request."""
+    """Return the resource of an Analyze request."""
     return Resource(
         type=request.type,
         urn=request.urn,
@@ -26,11 +26,11 @@ def of_request(request: analyzer_pb2.AnalyzeRequest) -> Resource:
 
 
 def of_stack(resource: analyzer_pb2.AnalyzerResource, inputs: Mapping[str, Any] | None) -> Resource:
-    """The resource of an AnalyzeStack request, with the inputs that Analyze saw of it.
+    """Return the resource of an AnalyzeStack request, with its inputs from the Analyze request.
 
-    A preview sends nothing at all for an object of a cluster that is not there yet, and a provider adds
-    blocks that the program did not write (a bucket's computed `versioning`): the inputs count, and of the
-    outputs only texts such as ids and ARNs.
+    A preview sends no properties for an object of a cluster that does not exist yet. A provider adds blocks
+    that the program did not write, such as the computed `versioning` of a bucket. Therefore the inputs count,
+    and of the outputs only texts such as ids and ARNs.
     """
     props = read(resource.properties)
     if inputs is not None:
@@ -49,13 +49,13 @@ def of_stack(resource: analyzer_pb2.AnalyzerResource, inputs: Mapping[str, Any] 
         settings=Value(read(resource.provider.properties)),
         dependencies=tuple(resource.dependencies),
         property_dependencies={
-            key: tuple(found.urns) for key, found in resource.propertyDependencies.items()
+            key: tuple(dependencies.urns) for key, dependencies in resource.propertyDependencies.items()
         },
     )
 
 
 def of_arguments(args: ResourceValidationArgs) -> Resource:
-    """The same from what the SDK hands to a rule."""
+    """Return the resource of the SDK's arguments for a rule on resources."""
     return Resource(
         type=args.resource_type,
         urn=args.urn,
@@ -69,7 +69,7 @@ def of_arguments(args: ResourceValidationArgs) -> Resource:
 
 
 def of_stack_arguments(args: StackValidationArgs) -> Stack:
-    """The same from what the SDK hands to a rule on stacks."""
+    """Return the stack of the SDK's arguments for a rule on stacks."""
     return Stack(tuple(_of_policy_resource(resource) for resource in args.resources))
 
 
@@ -85,7 +85,7 @@ def _of_policy_resource(resource: PolicyResource) -> Resource:
         settings=Value(from_plain(_target(resource.provider.props)) if resource.provider else None),
         dependencies=tuple(_urns(resource.dependencies)),
         property_dependencies={
-            key: tuple(_urns(found)) for key, found in resource.property_dependencies.items()
+            key: tuple(_urns(resources)) for key, resources in resource.property_dependencies.items()
         },
     )
 
@@ -95,13 +95,14 @@ def _urns(resources: Iterable[PolicyResource]) -> Iterable[str]:
 
 
 def _target(value: Any) -> Any:
-    """What is behind the SDK's proxies, which raise at unknown values and unwrap secret ones."""
+    """Return the target of the SDK's proxies, which raise at unknown values and unwrap secret ones."""
     if isinstance(value, Secret):
         return {SIGNATURE: SECRET, "value": _target(value.value)}
     if type(value).__name__ in ("_DictProxy", "_ListProxy", "_DictSecretsProxy", "_ListSecretsProxy"):
         value = value["__target"]
     if isinstance(value, dict):
-        return {key: _target(child) for key, child in value.items()}  # pyright: ignore[reportUnknownVariableType]
+        fields = cast("dict[str, Any]", value)
+        return {key: _target(child) for key, child in fields.items()}
     if isinstance(value, list):
-        return [_target(child) for child in value]  # pyright: ignore[reportUnknownVariableType]
+        return [_target(child) for child in cast("list[Any]", value)]
     return value

@@ -1,4 +1,4 @@
-"""YAML that loses nothing: a key that is there twice is a fault, a date that no calendar has is a text."""
+"""Strict YAML: a duplicate key is a fault, and an invalid date remains a text."""
 
 from typing import Any, cast
 
@@ -8,7 +8,7 @@ from yaml.constructor import ConstructorError
 
 # components/common/strict_yaml.py has another loader: a guard must not share the code that it guards.
 class _Loader(yaml.SafeLoader):
-    """The safe loader, with both."""
+    """The safe loader with these two changes."""
 
 
 def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -34,5 +34,5 @@ cast(Any, _Loader).add_constructor("tag:yaml.org,2002:timestamp", _timestamp)
 
 
 def read(text: str) -> Any:
-    """The content of a document; raises yaml.YAMLError."""
+    """Return the content of a document; raise yaml.YAMLError if it is invalid."""
     return yaml.load(text, _Loader)

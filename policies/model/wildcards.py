@@ -1,8 +1,8 @@
-"""Patterns of IAM and of nginx's includes, in which `*` and `?` stand for characters."""
+"""Patterns of IAM and of nginx's includes, with the wildcards `*` and `?`."""
 
 
 def matches(text: str, pattern: str) -> bool:
-    """Return whether the whole text fits the pattern, in time proportional to the product of their lengths.
+    """Return True if the whole text matches the pattern, in time proportional to the product of the lengths.
 
     fnmatch translates a pattern into a regular expression first: 20,000 brackets take it 20 seconds, and
     brackets mean nothing to IAM (IAM User Guide, reference_policies_elements_resource, wildcards).
