@@ -1,11 +1,10 @@
+"""Buckets, and sub-resources that pass every rule."""
+
 import json
 from typing import Any
 
 from policies.engine.rule import Resource
 from tests.support.policies.pytest_fixtures import UNKNOWN, resource, urn
-
-"""Buckets, and sub-resources that pass every rule."""
-
 
 BUCKET = "aws:s3/bucket:Bucket"
 

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[3]
 
 
 class Yes(provider_pb2_grpc.ResourceProviderServicer):
-    """A provider that accepts everything and answers with what it was given."""
+    """A provider that accepts every request and returns its inputs."""
 
     def Handshake(self, request: Any, context: Any) -> provider_pb2.ProviderHandshakeResponse:
         return provider_pb2.ProviderHandshakeResponse(accept_secrets=True, accept_outputs=True)
@@ -73,7 +73,7 @@ class Yes(provider_pb2_grpc.ResourceProviderServicer):
 
 @contextmanager
 def providers() -> Generator[str]:
-    """Serves every package from one port, in the form of PULUMI_DEBUG_PROVIDERS."""
+    """Serve every package from one port, in the form of PULUMI_DEBUG_PROVIDERS."""
     server = grpc.server(ThreadPoolExecutor(4))
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Yes(), server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -86,16 +86,18 @@ def providers() -> Generator[str]:
 
 @dataclass
 class Run:
-    """What one run of the engine said."""
+    """The result of one run of the engine."""
 
     failed: bool = False
     text: str = ""
     violations: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     def of(self, policy: str) -> list[str]:
-        """The messages of one policy, without its description."""
+        """Return the messages of one policy, without its description."""
         return [
-            each["message"].partition("\n")[2].strip() for each in self.violations if each["policy"] == policy
+            violation["message"].partition("\n")[2].strip()
+            for violation in self.violations
+            if violation["policy"] == policy
         ]
 
 
@@ -132,7 +134,7 @@ class Engine:
         environment: Mapping[str, str] | None = None,
         **flags: Any,
     ) -> Run:
-        """Runs an operation with the pack; `flags` are the Automation API's."""
+        """Run an operation with the pack; `flags` are the Automation API's."""
         environment = {**self.environment, **(environment or {})}
         if waivers is not None:
             file = self.folder / "waivers.yaml"
@@ -162,12 +164,12 @@ class Engine:
             file = self.folder / "config.json"
             file.write_text(json.dumps(config))
             options["policy_pack_configs"] = [str(file)]
-        found = Run()
+        run = Run()
 
-        def event(each: automation.EngineEvent) -> None:
-            if policy := each.policy_event:
+        def record(event: automation.EngineEvent) -> None:
+            if policy := event.policy_event:
                 level, name = policy.enforcement_level, policy.policy_name
-                found.violations.append(
+                run.violations.append(
                     {
                         "policy": name,
                         "level": level,
@@ -177,20 +179,22 @@ class Engine:
                 )
 
         try:
-            result = getattr(stack, operation)(on_event=event, **options)
-            found.text = result.stdout + result.stderr
+            result = getattr(stack, operation)(on_event=record, **options)
+            run.text = result.stdout + result.stderr
         except automation.CommandError as fault:
-            found.failed, found.text = True, str(fault)
-        found.violations.sort(key=lambda each: (each["urn"], each["policy"], each["message"]))
-        return found
+            run.failed, run.text = True, str(fault)
+        run.violations.sort(
+            key=lambda violation: (violation["urn"], violation["policy"], violation["message"])
+        )
+        return run
 
     def resources(self) -> list[dict[str, Any]]:
-        """The resources of the state, secrets encrypted."""
+        """Return the resources of the state, with encrypted secrets."""
         [file] = (self.folder / "state").rglob(f"stacks/{self.project}/{self.stack}.json")
         return json.loads(file.read_text())["checkpoint"]["latest"]["resources"]
 
     def rows(self) -> list[dict[str, str]]:
-        """The ledger, without its first line."""
+        """Return the ledger without its first line."""
         return [json.loads(line) for line in self.ledger.read_text().splitlines()[1:]]
 
 

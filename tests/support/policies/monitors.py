@@ -1,11 +1,10 @@
+"""The valid monitor as a JSON document."""
+
 import json
 from typing import Any
 
 from tests.support.policies.fixtures import MONITOR
 from tests.support.policies.pytest_fixtures import changed
-
-"""The valid monitor as a JSON document."""
-
 
 JSON = {
     key: value

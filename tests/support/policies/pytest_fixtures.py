@@ -1,4 +1,4 @@
-"""What tests of rules share: judging properties by a rule, and changing one thing in a valid fixture."""
+"""Shared fixtures of rule tests: evaluation of properties, and single changes of valid resources."""
 
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
@@ -13,31 +13,31 @@ from policies.engine.rule import Resource, Stack
 from policies.model.property_values import Value, from_plain
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""How the engine sends a string that a preview does not know."""
+"""The engine's marker of a string that a preview does not know."""
 
 MessagesOf = Callable[..., list[str]]
 Case = tuple[str, str, dict[str, Any], dict[str, Any], list[str]]
-"""A rule, a type, a valid resource, one change, and the whole of what is said about it."""
+"""A rule, a type, a valid resource, one change, and the expected messages."""
 AssertChangeIsReported = Callable[[str, str, dict[str, Any], dict[str, Any], list[str]], None]
 
 
 def secret(value: object) -> dict[str, object]:
-    """A value marked secret, as the engine sends it."""
+    """Return a value marked as secret, as the engine sends it."""
     return {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": value}
 
 
 def urn(kind: str, name: str = "it") -> str:
-    """The URN of a resource in the stack that tests use."""
+    """Return the URN of a resource in the stack of the tests."""
     return f"urn:pulumi:prod::pipe::{kind}::{name}"
 
 
 def resource(kind: str, props: Mapping[str, Any], name: str = "it", **more: Any) -> Resource:
-    """A resource as a rule sees it."""
+    """Return a resource as a rule receives it."""
     return Resource(type=kind, urn=urn(kind, name), name=name, props=Value(from_plain(props)), **more)
 
 
 def changed(props: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
-    """A copy with changes; `a__b__0__c=value` sets a.b[0].c, and None removes it."""
+    """Return a copy with changes; `a__b__0__c=value` sets a.b[0].c, and None removes it."""
     copy: dict[str, Any] = deepcopy(dict(props))
     for path, value in changes.items():
         *steps, last = [int(step) if step.isdigit() else step for step in path.split("__")]
@@ -52,7 +52,7 @@ def changed(props: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 def verdicts(rule: str, subject: Resource | Stack, options: Mapping[str, Any]) -> list[str]:
-    """Findings as text, then `unknown: path`; a crash fails the test."""
+    """Return findings as text, then `unknown: path`; a crash fails the test."""
     evaluation = evaluate(BY_NAME[rule], subject, options)
     assert not evaluation.crash, evaluation.crash
     return [str(finding) for finding in evaluation.findings] + [
@@ -62,7 +62,7 @@ def verdicts(rule: str, subject: Resource | Stack, options: Mapping[str, Any]) -
 
 @pytest.fixture(scope="session", autouse=True)
 def no_waivers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The committed waivers are about the committed stacks; tests have resources of their own."""
+    """Use an empty file of waivers: the committed waivers are about the committed stacks."""
     file = tmp_path_factory.mktemp("waivers") / "waivers.yaml"
     file.write_text("[]\n")
     with pytest.MonkeyPatch.context() as patch:
@@ -72,7 +72,7 @@ def no_waivers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def messages_of() -> MessagesOf:
-    """`messages_of(rule, type, props, **options)`: what a rule says of a resource."""
+    """`messages_of(rule, type, props, **options)`: the messages of a rule about a resource."""
 
     def call(rule: str, kind: str, props: Mapping[str, Any], **options: Any) -> list[str]:
         return verdicts(rule, resource(kind, props), options)
@@ -82,7 +82,7 @@ def messages_of() -> MessagesOf:
 
 @pytest.fixture
 def messages_of_stack() -> MessagesOf:
-    """`messages_of_stack(rule, resources, **options)`: what a rule says of a whole stack."""
+    """`messages_of_stack(rule, resources, **options)`: the messages of a rule about a whole stack."""
 
     def call(rule: str, *resources: Resource, **options: Any) -> list[str]:
         return verdicts(rule, Stack(resources), options)
@@ -92,7 +92,7 @@ def messages_of_stack() -> MessagesOf:
 
 @pytest.fixture
 def assert_change_is_reported(messages_of: MessagesOf) -> AssertChangeIsReported:
-    """`assert_change_is_reported(*case)`: the valid resource passes, and the change is named."""
+    """`assert_change_is_reported(*case)`: the valid resource passes, and the change is reported."""
 
     def call(
         rule: str, kind: str, valid: dict[str, Any], change: dict[str, Any], expected: list[str]

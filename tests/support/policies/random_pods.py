@@ -1,4 +1,4 @@
-"""Random pods, good and bad in every field that the Pod Security Standards speak of."""
+"""Random pods, valid and invalid in every field that the Pod Security Standards check."""
 
 import random
 from copy import deepcopy
@@ -50,7 +50,7 @@ class Maker:
         self.often = often
 
     def maybe(self, target: dict[str, Any], key: str, *values: Any) -> None:
-        """Sets a field to one of the values, or leaves it, or removes it."""
+        """Set a field to one of the values, keep it, or remove it."""
         if self.random.random() < self.often:
             value = self.random.choice([*values, None])
             if value is None:
@@ -59,7 +59,7 @@ class Maker:
                 target[key] = deepcopy(value)
 
     def context(self, context: dict[str, Any]) -> dict[str, Any]:
-        """A security context of a pod or container."""
+        """Change a security context of a pod or container at random."""
         self.maybe(context, "runAsNonRoot", True, False)
         self.maybe(context, "runAsUser", 0, 1, 10001)
         self.maybe(context, "seccompProfile", *_PROFILES)
@@ -69,27 +69,30 @@ class Maker:
         return context
 
     def container(self, name: str) -> dict[str, Any]:
-        found = deepcopy(POD["spec"]["containers"][0])
-        found["name"] = name
-        found["resources"] = {}
-        context = self.context(found["securityContext"])
+        container = deepcopy(POD["spec"]["containers"][0])
+        container["name"] = name
+        container["resources"] = {}
+        context = self.context(container["securityContext"])
         self.maybe(context, "privileged", True, False)
         self.maybe(context, "allowPrivilegeEscalation", True, False)
         self.maybe(context, "procMount", "Default", "Unmasked", "")
         lists = [self.random.sample(_CAPABILITIES, self.random.randint(0, 3)) for _ in range(2)]
         self.maybe(context, "capabilities", {"drop": ["ALL"], "add": lists[0]}, {"drop": lists[1]}, {})
         self.maybe(
-            found, "ports", [{"containerPort": 80, "hostPort": 80}], [{"containerPort": 80, "hostPort": 0}]
+            container,
+            "ports",
+            [{"containerPort": 80, "hostPort": 80}],
+            [{"containerPort": 80, "hostPort": 0}],
         )
         for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
-            self.maybe(found, probe, *_HANDLERS)
-        self.maybe(found, "lifecycle", {"preStop": _HANDLERS[0]}, {"postStart": _HANDLERS[1]})
-        self.maybe(found, "securityContext", {})
-        return found
+            self.maybe(container, probe, *_HANDLERS)
+        self.maybe(container, "lifecycle", {"preStop": _HANDLERS[0]}, {"postStart": _HANDLERS[1]})
+        self.maybe(container, "securityContext", {})
+        return container
 
     def pod(self) -> dict[str, Any]:
-        found = deepcopy(POD)
-        spec = found["spec"]
+        pod = deepcopy(POD)
+        spec = pod["spec"]
         self.context(spec["securityContext"])
         self.maybe(spec["securityContext"], "sysctls", *[[{"name": name, "value": "1"}] for name in _SYSCTLS])
         self.maybe(spec, "securityContext", {})
@@ -108,7 +111,5 @@ class Maker:
         self.maybe(spec, "initContainers", [self.container("init")])
         self.maybe(spec, "ephemeralContainers", [self.container("debug")])
         prefix = "container.apparmor.security.beta.kubernetes.io/c0"
-        self.maybe(
-            found["metadata"], "annotations", *[{prefix: value} for value in _APPARMOR], {"other": "x"}
-        )
-        return found
+        self.maybe(pod["metadata"], "annotations", *[{prefix: value} for value in _APPARMOR], {"other": "x"})
+        return pod

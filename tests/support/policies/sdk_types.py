@@ -1,4 +1,4 @@
-"""What the installed SDKs know: the inputs of every type, and which of AWS's types can be tagged."""
+"""Types of the installed SDKs: the inputs of every type, and the AWS types with tags."""
 
 import importlib
 import re
@@ -20,7 +20,7 @@ _TAGS = re.compile(r"^                 tags: pulumi\.Input\[Optional\[Mapping\[s
 
 
 def taggable() -> Iterator[str]:
-    """The AWS types with a map of tags."""
+    """Yield the AWS types with a map of tags."""
     for file in sorted(SDK.rglob("*.py")):
         text = file.read_text()
         match = _TOKEN.search(text)
@@ -30,33 +30,33 @@ def taggable() -> Iterator[str]:
 
 @cache
 def _modules() -> dict[str, str]:
-    """The module of each type's class."""
-    found: dict[str, str] = {}
+    """Return the module of each type's class."""
+    modules: dict[str, str] = {}
     for package in _PACKAGES:
         root = Path(str(package.__file__)).parent
         for file in root.rglob("[!_]*.py"):
             if match := _TOKEN.search(file.read_text()):
                 place = file.relative_to(root).with_suffix("").parts
-                found[match[1]] = ".".join((package.__name__, *place))
-    return found
+                modules[match[1]] = ".".join((package.__name__, *place))
+    return modules
 
 
 @cache
 def inputs(token: str) -> Mapping[str, Any] | None:
-    """The types of a type's inputs by their names in Pulumi; None for one that the SDK no longer has."""
+    """Return the types of a type's inputs by their names in Pulumi; None if the SDK lacks the type."""
     name = _modules().get(token)
     if name is None:
         return None
     module = importlib.import_module(name)
     [kind] = (
-        each
-        for key, each in vars(module).items()
-        if key.endswith("Args") and isinstance(each, type) and each.__module__ == name
+        member
+        for key, member in vars(module).items()
+        if key.endswith("Args") and isinstance(member, type) and member.__module__ == name
     )
     return properties(kind)
 
 
 @cache
 def properties(kind: type) -> Mapping[str, Any]:
-    """The types of the properties of one of the SDK's input types, by their names in Pulumi."""
+    """Return the types of the properties of an input type of the SDK, by their names in Pulumi."""
     return input_type_types(kind)

@@ -25,7 +25,7 @@ TABLES = Path(__file__).with_name("truth")
 
 @dataclass(frozen=True)
 class Case:
-    """One row: a resource or a stack, and what a control says about it."""
+    """One row: a resource or a stack, and the verdict that a control demands."""
 
     provider: str
     controls: tuple[str, ...]
@@ -40,7 +40,7 @@ class Case:
         return f"{self.rule}: {self.when}: {self.verdict}"
 
     def actual_verdict(self) -> str:
-        """What the rule says."""
+        """Return the verdict of the rule."""
         rule = BY_NAME[self.rule]
         if not rule.on_stack and self.type not in rule.types:
             return "not applicable"
@@ -63,7 +63,7 @@ cast(Any, _Loader).add_constructor("!unknown", _unknown)
 
 
 def cases() -> Iterator[Case]:
-    """All cases of all tables."""
+    """Yield the cases of all tables."""
     for file in sorted(TABLES.glob("*.yaml")):
         for group in cast("list[dict[str, Any]]", yaml.load(file.read_text(), _Loader)):
             for row in group["cases"]:
@@ -84,19 +84,21 @@ def _each(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _case(provider: str, row: dict[str, Any]) -> Case:
-    given = row.get("stack", [{"type": row.get("type", ""), "is": _within(row.get("is"), row.get("at", ""))}])
-    types = {each.get("name", f"it-{index}"): each["type"] for index, each in enumerate(given)}
+    declared = row.get(
+        "stack", [{"type": row.get("type", ""), "is": _within(row.get("is"), row.get("at", ""))}]
+    )
+    types = {item.get("name", f"it-{index}"): item["type"] for index, item in enumerate(declared)}
     resources = tuple(
         resource(
-            each["type"],
-            each["is"],
+            item["type"],
+            item["is"],
             name,
             protect=row.get("protect", False),
             property_dependencies={
-                key: (urn(types[other], other),) for key, other in each.get("uses", {}).items()
+                key: (urn(types[other], other),) for key, other in item.get("uses", {}).items()
             },
         )
-        for name, each in zip(types, given, strict=True)
+        for name, item in zip(types, declared, strict=True)
     )
     return Case(
         provider=provider,
@@ -104,25 +106,25 @@ def _case(provider: str, row: dict[str, Any]) -> Case:
         rule=row["rule"],
         verdict=row["verdict"],
         when=row["when"],
-        type=given[0]["type"] if given else "",
+        type=declared[0]["type"] if declared else "",
         resources=resources,
         options=row.get("options", {}),
     )
 
 
 def _within(value: Any, path: str) -> Any:
-    """A value below a dotted path; a number is an index."""
+    """Return a value below a dotted path; a number is an index."""
     for step in reversed(path.split(".") if path else []):
         value = [value] if step.isdigit() else {step: value}
     return value
 
 
 def main() -> None:
-    """Prints how many cases there are, by provider and verdict, then by control."""
-    found = list(cases())
+    """Print the number of cases by provider and verdict, then by control."""
+    all_cases = list(cases())
     verdicts = ("pass", "violation", "unknown", "not applicable")
     rows: dict[str, Counter[str]] = {}
-    for case in found:
+    for case in all_cases:
         for name in ("all", case.provider, *(f"  {control}" for control in case.controls)):
             key = name if not name.startswith("  ") else f"{case.provider}{name}"
             rows.setdefault(key, Counter())[case.verdict] += 1

@@ -1,10 +1,9 @@
+"""The valid Deployment, changed in one place."""
+
 from typing import Any
 
 from tests.support.policies.fixtures import DEPLOYMENT, kind
 from tests.support.policies.pytest_fixtures import changed
-
-"""The valid Deployment, changed in one place."""
-
 
 DEPLOYMENT_TYPE = kind("Deployment")
 

@@ -83,7 +83,7 @@ def attacks(pattern: re.Pattern[str]) -> Iterator[str]:
 
 
 def repeats(items: Any, before: str) -> Iterator[tuple[str, str]]:
-    """What stands before each repetition without end, and what it repeats."""
+    """Yield the text before each unlimited repetition, and the repeated text."""
     for item in items:
         operation, argument = item
         name = str(operation)
@@ -111,7 +111,7 @@ def _sample(name: str, argument: Any) -> str:
     if name in ("ANY", "NOT_LITERAL", "CATEGORY"):
         return "a"
     if name == "IN":
-        return next(each for each in map(chr, range(32, 127)) if _is_in(each, argument))
+        return next(character for character in map(chr, range(32, 127)) if _is_in(character, argument))
     if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
         least, most, inner = argument
         return sample(inner) * max(least, min(1, most))

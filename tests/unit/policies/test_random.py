@@ -119,7 +119,7 @@ class Random:
         origin = get_origin(kind)
         if origin in (Union, types.UnionType):
             # The rest of an Input: what is awaited, and outputs.
-            return self.typed(self.random.choice([each for each in get_args(kind) if _plain(each)]))
+            return self.typed(self.random.choice([item for item in get_args(kind) if _plain(item)]))
         if origin is Literal:
             return self.random.choice(get_args(kind))
         if isinstance(origin, type) and issubclass(origin, Sequence):
@@ -158,7 +158,7 @@ class Random:
 
 
 def _plain(kind: Any) -> bool:
-    """Whether values of a type are sent to the engine as they are."""
+    """Return True if the engine receives values of a type without conversion."""
     name = getattr(get_origin(kind) or kind, "__name__", "")
     return kind is not type(None) and name not in ("Awaitable", "Output")
 
@@ -179,14 +179,14 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # old types are judged too
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_no_rule_crashes_on_any_resource(seed: int) -> None:
-    made = Random(seed)
-    resources = [made.resource(index) for index in range(EACH)]
+    generator = Random(seed)
+    resources = [generator.resource(index) for index in range(EACH)]
     stack = Stack(tuple(resources))
     for rule in RULES:
-        subjects = [stack] if rule.on_stack else [each for each in resources if each.type in rule.types]
+        subjects = [stack] if rule.on_stack else [item for item in resources if item.type in rule.types]
         for subject in subjects:
             evaluation = evaluate(rule, subject)
             assert not evaluation.crash, (rule.name, evaluation.crash, subject)
             assert PLANTED not in "".join(map(str, evaluation.findings)), rule.name
-            blamed = {stack.by_urn[each.urn].type for each in evaluation.findings if each.urn}
+            blamed = {stack.by_urn[item.urn].type for item in evaluation.findings if item.urn}
             assert blamed <= rule.types | rule.about, rule.name  # else the ledger lacks those that pass

@@ -157,11 +157,11 @@ def planted(value: Any) -> Iterator[Any]:
     """Copies of a value, each with one word of one text replaced."""
     if isinstance(value, dict):
         for key, child in cast("dict[str, Any]", value).items():
-            yield from ({**value, key: each} for each in planted(child))
+            yield from ({**value, key: copy} for copy in planted(child))
     elif isinstance(value, list):
         items = cast("list[Any]", value)
         for index, child in enumerate(items):
-            yield from ([*items[:index], each, *items[index + 1 :]] for each in planted(child))
+            yield from ([*items[:index], copy, *items[index + 1 :]] for copy in planted(child))
     elif isinstance(value, str):
         for word in re.finditer(r"[A-Za-z_]+|\d+", value):
             new = NUMBER if word[0].isdigit() else PLANTED
@@ -201,15 +201,15 @@ def marked(props: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def test_no_part_of_a_secret_is_in_a_message(kind: str, props: dict[str, Any]) -> None:
     rules = [rule for rule in RULES if kind in rule.types or kind in rule.about]
     beside = resource("kubernetes:apps/v1:Deployment", DEPLOYMENT, "beside")
-    told: set[str] = set()
-    for each in marked(props):
-        found = resource(kind, each)
+    leaks: set[str] = set()
+    for marked_props in marked(props):
+        subject = resource(kind, marked_props)
         for rule in rules:
             evaluation = evaluate(
-                rule, Stack((found, beside)) if rule.on_stack else found, OPTIONS.get(rule.name)
+                rule, Stack((subject, beside)) if rule.on_stack else subject, OPTIONS.get(rule.name)
             )
             assert not evaluation.crash, (rule.name, evaluation.crash)
             message = "\n".join(map(str, evaluation.findings))
             if PLANTED in message or NUMBER in message:
-                told.add(f"{rule.name}: {message}")
-    assert sorted(told) == []
+                leaks.add(f"{rule.name}: {message}")
+    assert sorted(leaks) == []

@@ -1,5 +1,5 @@
-// Reads one object a line, as JSON. Writes the verdict of Kubernetes' own admission plugin on its pod, under the
-// baseline standard and under the restricted standard.
+// Reads one object a line, as JSON. Writes the verdict of Kubernetes' own admission plugin on its pod,
+// under the baseline standard and under the restricted standard.
 package main
 
 import (

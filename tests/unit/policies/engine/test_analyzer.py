@@ -62,9 +62,9 @@ RESOURCES: list[tuple[str, dict[str, Any]]] = [
 
 
 def sets(response: analyzer_pb2.AnalyzeResponse) -> tuple[list[str], list[str]]:
-    """Both lists of an answer, in an order that does not depend on the order of judging."""
-    diagnostics = sorted(str(each) for each in response.diagnostics)
-    return diagnostics, sorted(str(each) for each in response.not_applicable)
+    """Return both lists of an answer, independent of the order of evaluation."""
+    diagnostics = sorted(str(answer_part) for answer_part in response.diagnostics)
+    return diagnostics, sorted(str(answer_part) for answer_part in response.not_applicable)
 
 
 @pytest.mark.parametrize(("kind", "props"), RESOURCES)
@@ -101,7 +101,8 @@ def test_the_levels_and_settings_of_a_configuration_equal_the_sdk_s() -> None:
 def test_the_hook_is_where_the_sdk_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pulumi_policy.policy, "_PolicyAnalyzerServicer", Stock)
     analyzer.install()
-    assert pulumi_policy.policy._PolicyAnalyzerServicer is PolicyAnalyzer  # pyright: ignore[reportPrivateUsage]
+    installed = pulumi_policy.policy._PolicyAnalyzerServicer  # pyright: ignore[reportPrivateUsage]
+    assert installed is PolicyAnalyzer
 
 
 def test_a_secret_stays_out_of_the_answer() -> None:
@@ -140,7 +141,7 @@ def test_a_rule_that_crashes_is_a_finding_of_its_own(tmp_path: Path, monkeypatch
     assert "RuntimeError at test_analyzer.py:" in diagnostic.message
     root = analyzer_pb2.AnalyzerResource(type=ROOT, urn=STACK, name="pipe-prod")
     answer = ours.AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=[root]), None)
-    assert [each.policyName for each in answer.diagnostics] == ["policy-rule-crashed"]
+    assert [answer_part.policyName for answer_part in answer.diagnostics] == ["policy-rule-crashed"]
     rows = recorded(tmp_path / "ledger")
     assert [row["policy"] for row in rows if row["verdict"] == "crashed"] == [
         "tls-cloudflare-zone-old-version",
@@ -160,7 +161,7 @@ BUCKET, OTHER = "aws:s3/bucket:Bucket", "random:index/randomId:RandomId"
 
 
 def spread(policy: str, file: Path) -> dict[str, tuple[str, str]]:
-    """What a policy on stacks says in the ledger of a good bucket, a bad one, others, and the stack."""
+    """Return the ledger rows of a policy on stacks for a good and a bad bucket, others, and the stack."""
     ours = make(PolicyAnalyzer)
     kept = {"bucket": "good", "versioningConfiguration": {"status": "Enabled"}}
     resources = [
@@ -180,7 +181,7 @@ def spread(policy: str, file: Path) -> dict[str, tuple[str, str]]:
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the ledger is written."""
+    """The path of the ledger."""
     monkeypatch.setenv("PIPE_POLICY_LEDGER", str(tmp_path / "ledger"))
     return tmp_path / "ledger"
 
@@ -211,8 +212,8 @@ def test_what_a_policy_on_stacks_did_not_come_to_has_not_passed(
         raise fault
 
     monkeypatch.setitem(vars(BY_NAME["s3-versioning-off"]), "check", check)
-    found = spread("s3-versioning-off", file)
-    assert {name: (verdict, detail.rstrip("0123456789")) for name, (verdict, detail) in found.items()} == {
+    rows = spread("s3-versioning-off", file)
+    assert {name: (verdict, detail.rstrip("0123456789")) for name, (verdict, detail) in rows.items()} == {
         "good": expected_row,
         "bad": expected_row,
         "kept": ("not applicable", ""),
@@ -240,7 +241,9 @@ def test_the_configuration_of_each_stack_names_what_exists(stack: str) -> None:
     request = analyzer_pb2.ConfigureAnalyzerRequest()
     content: dict[str, str | dict[str, Any]] = json.loads(file.read_text())
     for name, value in content.items():
-        given = request.policyConfig[name]
+        policy_config = request.policyConfig[name]
         if not isinstance(value, str):
-            given.properties.update({key: item for key, item in value.items() if key != "enforcementLevel"})
+            policy_config.properties.update(
+                {key: item for key, item in value.items() if key != "enforcementLevel"}
+            )
     make(PolicyAnalyzer).Configure(request, None)

@@ -65,8 +65,8 @@ def test_a_ceiling_is_a_quantity_above_zero(key: str, value: str) -> None:
     ],
 )
 def test_what_does_not_exist_is_refused_with_what_does(config: dict[str, Any], fault: str) -> None:
-    [found] = faults(BY_NAME, config)
-    assert found.startswith(fault)
+    [message] = faults(BY_NAME, config)
+    assert message.startswith(fault)
 
 
 @pytest.mark.parametrize("stack", ["dev", "stg", "prod"])
@@ -74,10 +74,10 @@ def test_the_file_of_each_stack_is_accepted(stack: str) -> None:
     file = Path(__file__).parents[4] / "policies" / "config" / f"{stack}.json"
     content: dict[str, Any] = json.loads(file.read_text())
     settings = {name: cast("dict[str, Any]", value) for name, value in content.items() if name != "all"}
-    given = {
+    configuration = {
         name: {key: item for key, item in values.items() if key != "enforcementLevel"}
         for name, values in settings.items()
         if not isinstance(values, str)
     }
-    assert given
-    assert faults(BY_NAME, given) == []
+    assert configuration
+    assert faults(BY_NAME, configuration) == []

@@ -17,9 +17,9 @@ PROMISES: dict[str, dict[str, Any]] = yaml.safe_load(
 CASES = list(cases())
 
 
-def spelled_out(words: str) -> Iterator[str]:
+def spelled_out(controls: str) -> Iterator[str]:
     """The controls of a list; `CKV_AWS_18-21` is four of them."""
-    for word in words.split():
+    for word in controls.split():
         series = re.fullmatch(r"(\w+_)(\d+)-(\d+)", word)
         if series:
             first, last = int(series[2]), int(series[3])
@@ -28,7 +28,7 @@ def spelled_out(words: str) -> Iterator[str]:
             yield word
 
 
-CONTROLS = [control for words in PROMISES["promised"].values() for control in spelled_out(words)]
+CONTROLS = [control for controls in PROMISES["promised"].values() for control in spelled_out(controls)]
 
 
 def test_the_document_is_current() -> None:

@@ -32,14 +32,14 @@ def repaired(policy: str, kind: str, props: dict[str, Any], **options: Any) -> d
     struct = json_format.ParseDict(props, Struct())
     about = analyzer_pb2.AnalyzeRequest(type=kind, urn=urn(kind), name="it", properties=struct)
     answer = pack.Remediate(about, None)
-    assert all(not each.diagnostic for each in answer.remediations)
+    assert all(not item.diagnostic for item in answer.remediations)
     if not answer.remediations:
         return None
     [remediation] = answer.remediations
     after = analyzer_pb2.AnalyzeRequest(
         type=kind, urn=urn(kind), name="it", properties=remediation.properties
     )
-    assert [each for each in pack.Analyze(after, None).diagnostics if each.policyName == policy] == []
+    assert [item for item in pack.Analyze(after, None).diagnostics if item.policyName == policy] == []
     return json_format.MessageToDict(remediation.properties)
 
 

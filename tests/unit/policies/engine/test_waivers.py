@@ -59,9 +59,9 @@ def test_a_fault_names_the_field_the_value_and_what_is_wanted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], fault: str
 ) -> None:
     item = {key: value for key, value in {**GOOD, **change}.items() if value is not None}
-    found = read([GOOD, item], tmp_path, monkeypatch)
-    assert found.faults == (f"waivers.yaml[1]{fault}",)
-    assert len(found.waivers) == 1
+    waivers = read([GOOD, item], tmp_path, monkeypatch)
+    assert waivers.faults == (f"waivers.yaml[1]{fault}",)
+    assert len(waivers.waivers) == 1
 
 
 @pytest.mark.parametrize(
@@ -124,20 +124,20 @@ def test_a_policy_or_target_that_covers_nothing_is_named(
 ) -> None:
     elsewhere = "urn:pulumi:dev::pipe::web"
     match = [{"policies": [RULE, LIMIT], "targets": [WEB, API, elsewhere]}]
-    found = read([{**GOOD, "match": match}], tmp_path, monkeypatch)
-    needed = {each for policy, urn in findings for each in found.entries(policy, urn)}
-    assert found.waivers[0].unneeded("urn:pulumi:prod::pipe::", needed) == unneeded
-    assert found.waivers[0].unneeded("urn:pulumi:stg::pipe::", needed) == []
+    waivers = read([{**GOOD, "match": match}], tmp_path, monkeypatch)
+    needed = {entry for policy, urn in findings for entry in waivers.entries(policy, urn)}
+    assert waivers.waivers[0].unneeded("urn:pulumi:prod::pipe::", needed) == unneeded
+    assert waivers.waivers[0].unneeded("urn:pulumi:stg::pipe::", needed) == []
 
 
 def test_a_waiver_covers_exact_urns_and_stars_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = read([GOOD], tmp_path, monkeypatch)
-    assert found.of(RULE, "urn:pulumi:prod::shop::web[0]") == found.waivers[0]
-    assert found.of(RULE, "urn:pulumi:prod::shop::web0") is None
-    assert found.of(RULE, "urn:pulumi:dev::shop::web[0]") is None
-    assert found.of("workload-memory-limit-missing", "urn:pulumi:prod::shop::web[0]") is None
+    waivers = read([GOOD], tmp_path, monkeypatch)
+    assert waivers.of(RULE, "urn:pulumi:prod::shop::web[0]") == waivers.waivers[0]
+    assert waivers.of(RULE, "urn:pulumi:prod::shop::web0") is None
+    assert waivers.of(RULE, "urn:pulumi:dev::shop::web[0]") is None
+    assert waivers.of("workload-memory-limit-missing", "urn:pulumi:prod::shop::web[0]") is None
 
 
 @pytest.mark.parametrize(
@@ -166,8 +166,8 @@ def test_a_waiver_counts_its_days_to_the_last(
 def test_of_two_waivers_the_one_that_holds_longer_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = read([{**GOOD, "expires": date(2026, 1, 1)}, GOOD], tmp_path, monkeypatch)
-    waiver = found.of(RULE, "urn:pulumi:prod::shop::web[0]")
+    waivers = read([{**GOOD, "expires": date(2026, 1, 1)}, GOOD], tmp_path, monkeypatch)
+    waiver = waivers.of(RULE, "urn:pulumi:prod::shop::web[0]")
     assert waiver is not None
     assert waiver.expires == date(2026, 7, 13)
 
@@ -185,5 +185,5 @@ def far(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
 @pytest.mark.usefixtures("far")
 def test_a_waiver_expires_by_the_day_of_utc_wherever_the_pack_runs() -> None:
     before = datetime.now(UTC).date()
-    found = [utc_day(), Waivers().today, load([]).today]
-    assert {*found} <= {before, datetime.now(UTC).date()}
+    days = [utc_day(), Waivers().today, load([]).today]
+    assert {*days} <= {before, datetime.now(UTC).date()}

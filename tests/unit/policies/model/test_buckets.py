@@ -119,8 +119,8 @@ def logs_of_other_services() -> list[Resource]:
 def test_a_bucket_of_logs_cannot_have_what_others_must(
     messages_of_stack: MessagesOf, policy: str, how: Callable[[], list[Resource]]
 ) -> None:
-    found = messages_of_stack(policy, bucket(), bucket("logs"), *how())
-    assert not any("pipe-logs" in text for text in found)
+    messages = messages_of_stack(policy, bucket(), bucket("logs"), *how())
+    assert not any("pipe-logs" in text for text in messages)
     assert any("'pipe-logs'" in text for text in messages_of_stack(policy, bucket(), bucket("logs")))
 
 

@@ -48,7 +48,7 @@ def test_what_is_no_query_says_why(text: str, fault: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "told"),
+    ("message", "recipients"),
     [
         ("@slack-a and @b@pipe.dev", ["@slack-a", "@b@pipe.dev"]),
         ("{{#is_warning}}@slack-a{{/is_warning}}", []),
@@ -67,12 +67,12 @@ def test_what_is_no_query_says_why(text: str, fault: str) -> None:
         ("{{#is_alert}}{{#is_warning}}@a-b{{/is_warning}}@c-d{{/is_alert}}", ["@c-d"]),
     ],
 )
-def test_who_is_told_of_an_alert(message: str, told: list[str]) -> None:
-    assert handles(message) == told
+def test_handles_are_notified_of_an_alert(message: str, recipients: list[str]) -> None:
+    assert handles(message) == recipients
 
 
 @pytest.mark.parametrize(
-    ("message", "told"),
+    ("message", "recipients"),
     [
         ("@slack-a", ["@slack-a"]),
         ("{{#is_alert}}@a-b{{/is_alert}} {{#is_recovery}}@a-b{{/is_recovery}}", []),
@@ -84,5 +84,5 @@ def test_who_is_told_of_an_alert(message: str, told: list[str]) -> None:
         ("{{#is_alert}}@a-b{{else}}@c-d{{/is_alert}}", ["@c-d"]),
     ],
 )
-def test_who_is_told_of_a_warning(message: str, told: list[str]) -> None:
-    assert handles(message, "is_warning") == told
+def test_handles_are_notified_of_a_warning(message: str, recipients: list[str]) -> None:
+    assert handles(message, "is_warning") == recipients

@@ -1,4 +1,4 @@
-"""Which conditions of a statement count: what everybody is narrowed to."""
+"""Conditions of statements that narrow the callers or name the owners."""
 
 from typing import Any
 
@@ -44,16 +44,16 @@ def test_a_condition_counts_by_operator_key_and_values(
     operator: str, key: str, value: Any, narrows: bool, names_owners: bool
 ) -> None:
     statement = {"Effect": "Allow", "Principal": "*", "Action": "*", "Condition": {operator: {key: value}}}
-    [found] = statements(Value(from_plain({"Statement": [statement]})))
-    assert found.narrowed is narrows
-    assert found.open is not names_owners
+    [parsed] = statements(Value(from_plain({"Statement": [statement]})))
+    assert parsed.narrowed is narrows
+    assert parsed.open is not names_owners
 
 
 def test_one_condition_that_names_owners_is_enough() -> None:
     condition = {"Bool": {"aws:SecureTransport": "true"}, "StringEquals": {"aws:SourceAccount": "1"}}
     statement = {"Effect": "Allow", "Principal": "*", "Action": "*", "Condition": condition}
-    [found] = statements(Value(from_plain({"Statement": [statement]})))
-    assert not found.open
+    [parsed] = statements(Value(from_plain({"Statement": [statement]})))
+    assert not parsed.open
 
 
 @pytest.mark.parametrize(

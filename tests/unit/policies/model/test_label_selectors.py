@@ -37,23 +37,23 @@ def test_objects_of_thousands_of_namespaces_are_found_without_a_look_at_all(
     shared = {"part-of": "shop"}
     closed = [labelled(f"n{index}") for index in range(2000)]
     own = [labelled("n", matchLabels={**shared, "app": f"a{index}"}) for index in range(2000)]
-    found = Selectors([*closed, *own], "spec")
-    looked = 0
+    selectors = Selectors([*closed, *own], "spec")
+    comparisons = 0
 
     def count(selector: Value, labels: Labels) -> bool:
-        nonlocal looked
-        looked += 1
+        nonlocal comparisons
+        comparisons += 1
         return selects(selector, labels)
 
     monkeypatch.setattr("policies.model.label_selectors.selects", count)
-    assert list(found.of(labelled("n7"), shared)) == [closed[7]]
-    assert list(found.of(labelled("n"), {**shared, "app": "a7"})) == [own[7]]
-    assert looked == 2
+    assert list(selectors.of(labelled("n7"), shared)) == [closed[7]]
+    assert list(selectors.of(labelled("n"), {**shared, "app": "a7"})) == [own[7]]
+    assert comparisons == 2
 
 
 def test_a_namespace_that_is_not_known_may_be_any() -> None:
     wanted = {"app": "a"}
     here, somewhere = labelled("n", matchLabels=wanted), labelled(UNKNOWN, matchLabels=wanted)
-    found = Selectors([here, somewhere, labelled("other", matchLabels=wanted)], "spec")
-    assert list(found.of(labelled("n"), wanted)) == [here, somewhere]
-    assert len(list(found.of(labelled(UNKNOWN), wanted))) == 3
+    selectors = Selectors([here, somewhere, labelled("other", matchLabels=wanted)], "spec")
+    assert list(selectors.of(labelled("n"), wanted)) == [here, somewhere]
+    assert len(list(selectors.of(labelled(UNKNOWN), wanted))) == 3

@@ -105,13 +105,13 @@ def test_the_inline_policies_of_a_role_count(messages_of: MessagesOf) -> None:
     ],
 )
 def test_resources_are_named(messages_of: MessagesOf, changes: dict[str, Any], named: str | None) -> None:
-    found = messages_of("iam-wildcard-resource", IAM_POLICY, {"policy": document(**changes)})
-    assert [text.partition("; ")[2] for text in found] == (
+    messages = messages_of("iam-wildcard-resource", IAM_POLICY, {"policy": document(**changes)})
+    assert [text.partition("; ")[2] for text in messages] == (
         [f"set it to the resources of {named}, or add a condition"] if named else []
     )
 
 
-def test_all_resources_but_some_are_too_many(messages_of: MessagesOf) -> None:
+def test_an_inverted_list_of_resources_is_too_wide(messages_of: MessagesOf) -> None:
     inverted = {"Effect": "Allow", "Action": "s3:PutObject", "NotResource": "arn:aws:s3:::x/*"}
     assert messages_of(
         "iam-wildcard-resource", IAM_POLICY, {"policy": json.dumps({"Statement": [inverted]})}
@@ -231,12 +231,14 @@ AUD = "token.actions.githubusercontent.com:aud"
         ),
     ],
 )
-def test_whom_a_role_trusts(messages_of: MessagesOf, changes: dict[str, Any], remedies: list[str]) -> None:
+def test_a_role_names_its_trusted_principals(
+    messages_of: MessagesOf, changes: dict[str, Any], remedies: list[str]
+) -> None:
     base = {"Effect": "Allow", "Action": "sts:AssumeRole", **changes}
     trust = {"assumeRolePolicy": json.dumps({"Statement": [base]})}
-    found = messages_of("iam-trust-without-condition", ROLE, trust)
-    assert [text.rpartition("; ")[2] for text in found] == remedies
-    assert all(text.startswith("assumeRolePolicy.Statement[0].") for text in found)
+    messages = messages_of("iam-trust-without-condition", ROLE, trust)
+    assert [text.rpartition("; ")[2] for text in messages] == remedies
+    assert all(text.startswith("assumeRolePolicy.Statement[0].") for text in messages)
 
 
 @pytest.mark.parametrize(

@@ -63,15 +63,15 @@ def document(**changes: Any) -> str:
         ({"Principal": {"AWS": "*"}, "Condition": {"Bool": {"a:b": "true"}}}, "{'AWS': '*'}"),
     ],
 )
-def test_who_may_use_a_key(
+def test_a_key_policy_names_its_users(
     messages_of: MessagesOf, kind: str, changes: dict[str, Any], shown: str | None
 ) -> None:
-    found = messages_of("kms-key-any-principal", kind, {"policy": document(Action="kms:*", **changes)})
+    messages = messages_of("kms-key-any-principal", kind, {"policy": document(Action="kms:*", **changes)})
     where = "policy.Statement[0].Principal"
-    assert found == ([f"{where} is {shown}; name the account or roles that use the key"] if shown else [])
+    assert messages == ([f"{where} is {shown}; name the account or roles that use the key"] if shown else [])
 
 
-def test_all_but_some_may_use_a_key(messages_of: MessagesOf) -> None:
+def test_an_inverted_list_of_principals_is_too_wide(messages_of: MessagesOf) -> None:
     policy = document(Action="kms:*", NotPrincipal={"AWS": "arn:aws:iam::1:root"})
     assert messages_of("kms-key-any-principal", KEY, {"policy": policy}) == [
         "policy.Statement[0].NotPrincipal is {'AWS': 'arn:aws:iam::1:root'}; "

@@ -173,12 +173,14 @@ def test_only_listed_ports_are_open_to_the_world(
     messages_of: MessagesOf, first: int, last: int, protocol: str, ports: list[int], open_only: str | None
 ) -> None:
     for kind, props, path in every_form(first, last, protocol, "0.0.0.0/0"):
-        found = messages_of(OTHER, kind, props, ports=ports)
+        messages = messages_of(OTHER, kind, props, ports=ports)
         if open_only is None:
-            assert found == []
+            assert messages == []
         else:
-            assert [text.partition(";")[2] for text in found] == [f" open only {open_only}, or name networks"]
-            assert found[0].startswith(f"{path} is '0.0.0.0/0' for ")
+            assert [text.partition(";")[2] for text in messages] == [
+                f" open only {open_only}, or name networks"
+            ]
+            assert messages[0].startswith(f"{path} is '0.0.0.0/0' for ")
 
 
 def test_the_guide_s_rule_passes_without_any_configuration(messages_of: MessagesOf) -> None:

@@ -57,8 +57,8 @@ def test_the_older_form_of_zone_settings(messages_of: MessagesOf) -> None:
         ("cloudflare-hsts-missing", "securityHeader"),
     ):
         assert messages_of(policy, OVERRIDE, good) == []
-        [found] = messages_of(policy, OVERRIDE, {"settings": {}})
-        assert found.startswith(f"settings.{path} is not set; set it to ")
+        [message] = messages_of(policy, OVERRIDE, {"settings": {}})
+        assert message.startswith(f"settings.{path} is not set; set it to ")
 
 
 def setting(name: str, zone: str = "z", **more: Any) -> Resource:

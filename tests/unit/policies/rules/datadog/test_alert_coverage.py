@@ -136,12 +136,12 @@ def test_a_deployment_that_no_monitor_covers_is_named(messages_of_stack: Message
 @pytest.mark.parametrize("field", ["name", "namespace"])
 def test_a_secret_name_is_not_in_the_advice(messages_of_stack: MessagesOf, field: str) -> None:
     props = changed(DEPLOYMENT, **{f"metadata__{field}": secret("hunter2")})
-    found = messages_of_stack(
+    messages = messages_of_stack(
         UNCOVERED, resource("kubernetes:apps/v1:Deployment", props), resource(TYPE, MONITOR)
     )
-    assert len(found) == 1
-    assert found[0].endswith("which no monitor covers; let a monitor's query name it")
-    assert "hunter2" not in found[0]
+    assert len(messages) == 1
+    assert messages[0].endswith("which no monitor covers; let a monitor's query name it")
+    assert "hunter2" not in messages[0]
 
 
 def test_an_unknown_query_may_cover_it(messages_of_stack: MessagesOf) -> None:
@@ -151,5 +151,5 @@ def test_an_unknown_query_may_cover_it(messages_of_stack: MessagesOf) -> None:
 
 def test_what_is_in_a_list_is_watched_too(messages_of_stack: MessagesOf) -> None:
     listed = resource("kubernetes:apps/v1:DeploymentList", {"items": [DEPLOYMENT]})
-    [found] = messages_of_stack(UNCOVERED, listed, resource(TYPE, MONITOR))
-    assert found.startswith("items[0].metadata.name is 'pipe-api', which no monitor covers")
+    [message] = messages_of_stack(UNCOVERED, listed, resource(TYPE, MONITOR))
+    assert message.startswith("items[0].metadata.name is 'pipe-api', which no monitor covers")

@@ -46,9 +46,9 @@ def admission(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def admitted(admission: Path) -> list[tuple[bool, bool]]:
-    """What the plugin says of random pods under the baseline and the restricted standard, kind by kind."""
+    """The plugin's verdicts on random pods under the baseline and the restricted standard, by kind."""
     objects = [{"kind": name, **around(name, pod)[0]} for pod in random_pods() for name in ADMITTED]
-    lines = "\n".join(json.dumps(each) for each in objects)
+    lines = "\n".join(json.dumps(item) for item in objects)
     answer = subprocess.run([admission], input=lines, text=True, check=True, stdout=subprocess.PIPE)
     verdicts = [line == "true" for line in answer.stdout.split()]
     return list(zip(verdicts[::2], verdicts[1::2], strict=True))
@@ -59,12 +59,13 @@ BASELINE = {rule.name for rule in PSS if rule.controls[0].startswith("PSS baseli
 
 
 def replaced(pod: dict[str, Any]) -> bool:
-    """Whether restricted's checks may allow what the three of baseline's deny that they replace.
+    """Return True if checks of the restricted standard may allow what three checks of baseline deny.
 
-    They spare Windows, and look for an allowed volume where those look for a denied one; the rules do too.
+    They replace these three. They exempt Windows, and search for an allowed volume instead of a denied one.
+    The rules do the same.
     """
     spec = pod["spec"]
-    return spec.get("os") == {"name": "windows"} or any(len(each) > 2 for each in spec.get("volumes", ()))
+    return spec.get("os") == {"name": "windows"} or any(len(item) > 2 for item in spec.get("volumes", ()))
 
 
 @pytest.mark.drill
@@ -75,11 +76,11 @@ def test_the_verdicts_agree_with_kubernetes_own_admission_plugin(
     subjects = [resource(kind(name), around(name, pod)[0]) for pod in random_pods()]
     violated = [{rule.name for rule in PSS if evaluate(rule, subject).findings} for subject in subjects]
     expected = admitted[ADMITTED.index(name) :: len(ADMITTED)]
-    restricted = [not found for found in violated]
+    restricted = [not rules for rules in violated]
     assert restricted == [allowed for _, allowed in expected]
     assert 500 < sum(restricted) < 2500
 
-    baseline = [not found & BASELINE for found in violated]
+    baseline = [not rules & BASELINE for rules in violated]
     comparable = [index for index, pod in enumerate(random_pods()) if not replaced(pod)]
     assert [baseline[index] for index in comparable] == [expected[index][0] for index in comparable]
     assert len(comparable) > 2000

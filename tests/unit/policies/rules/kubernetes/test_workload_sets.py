@@ -16,8 +16,8 @@ def deployment(**changes: Any) -> Resource:
 def scaler(namespace: str = "pipe", kind: str = "Deployment", variant: str = "", **spec: Any) -> Resource:
     target = {"scaleTargetRef": {"kind": kind, "name": "pipe-api"}, **spec}
     props = {"metadata": {"namespace": namespace}, "spec": target}
-    given = {"items": [props]} if variant else props
-    return resource(f"kubernetes:autoscaling/v2:HorizontalPodAutoscaler{variant}", given, "hpa")
+    arguments = {"items": [props]} if variant else props
+    return resource(f"kubernetes:autoscaling/v2:HorizontalPodAutoscaler{variant}", arguments, "hpa")
 
 
 REPLICAS = "workload-too-few-replicas"
@@ -82,8 +82,8 @@ def test_what_is_no_number_is_none(messages_of_stack: MessagesOf, number: str) -
 def test_the_objects_of_a_list_are_judged(messages_of_stack: MessagesOf, policy: str, expected: str) -> None:
     listed = resource(f"{TYPE}List", {"items": [changed(DEPLOYMENT, spec__replicas=1)]})
     options = {"minimum": 4} if policy == REPLICAS else {}
-    [found] = messages_of_stack(policy, listed, **options)
-    assert found.startswith(expected)
+    [message] = messages_of_stack(policy, listed, **options)
+    assert message.startswith(expected)
 
 
 def budget(namespace: str = "pipe", **selector: Any) -> Resource:
@@ -127,8 +127,8 @@ def test_pods_are_selected(messages_of_stack: MessagesOf, policy: str, select: A
 
 
 def test_a_single_pod_needs_no_budget_but_a_network_policy(messages_of_stack: MessagesOf) -> None:
-    one = deployment(spec__replicas=1)
-    assert messages_of_stack("workload-disruption-budget-missing", one) == []
+    single = deployment(spec__replicas=1)
+    assert messages_of_stack("workload-disruption-budget-missing", single) == []
     assert messages_of_stack("workload-network-policy-missing", resource(kind("Pod"), POD)) == [
         "metadata.labels is {'app': 'pipe-api'}, which no NetworkPolicy selects; add one"
     ]
@@ -144,8 +144,8 @@ def test_a_budget_keeps_some_pods_and_lets_some_go(
 
 def limited(limit: dict[str, Any], variant: str = "") -> Resource:
     props = {"metadata": {"namespace": "pipe"}, "spec": {"selector": {"matchLabels": APP}, **limit}}
-    given = {"items": [props]} if variant else props
-    return resource(f"kubernetes:policy/v1:PodDisruptionBudget{variant}", given, "budget")
+    arguments = {"items": [props]} if variant else props
+    return resource(f"kubernetes:policy/v1:PodDisruptionBudget{variant}", arguments, "budget")
 
 
 @pytest.mark.parametrize(

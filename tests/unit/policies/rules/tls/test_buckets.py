@@ -89,8 +89,8 @@ def test_a_denial_of_old_tls_that_leaves_something_out_does_not_count(
 
 
 def test_a_policy_of_one_statement_and_wildcards_is_read(messages_of: MessagesOf) -> None:
-    one = {"policy": json.dumps({"Statement": PLAIN | {"Action": "*", "Resource": "*"}})}
-    assert messages_of("tls-bucket-policy-missing-denial", BUCKET, one) == [NO_OLD]
+    policy = {"policy": json.dumps({"Statement": PLAIN | {"Action": "*", "Resource": "*"}})}
+    assert messages_of("tls-bucket-policy-missing-denial", BUCKET, policy) == [NO_OLD]
 
 
 def test_a_policy_that_is_not_known_is_counted(messages_of: MessagesOf) -> None:

@@ -106,13 +106,13 @@ def test_the_parameters_of_an_aurora_cluster_decide_and_not_its_members(
 
 
 def test_an_unknown_parameter_hides_no_other(messages_of: MessagesOf) -> None:
-    given = [{"name": UNKNOWN, "value": "1"}, {"name": "ssl_min_protocol_version", "value": "TLSv1.1"}]
-    assert messages_of(DATABASE, PARAMETERS, {"family": "postgres14", "parameters": given}) == [
+    parameters = [{"name": UNKNOWN, "value": "1"}, {"name": "ssl_min_protocol_version", "value": "TLSv1.1"}]
+    assert messages_of(DATABASE, PARAMETERS, {"family": "postgres14", "parameters": parameters}) == [
         "parameters[1].value is 'TLSv1.1' for ssl_min_protocol_version; set it to TLSv1.2",
         "unknown: parameters[0].name",
     ]
-    given[0] = {"name": "rds.force_ssl", "value": UNKNOWN}
-    assert messages_of(DATABASE, PARAMETERS, {"family": "postgres14", "parameters": given}) == [
+    parameters[0] = {"name": "rds.force_ssl", "value": UNKNOWN}
+    assert messages_of(DATABASE, PARAMETERS, {"family": "postgres14", "parameters": parameters}) == [
         "parameters[1].value is 'TLSv1.1' for ssl_min_protocol_version; set it to TLSv1.2",
         "unknown: parameters[0].value",
     ]

@@ -80,7 +80,7 @@ def test_a_server_without_the_directive_takes_nginx_s_default(messages_of_stack:
 
 
 def pod(*names: str, name: str = "it") -> Resource:
-    volumes = [{"name": f"v{at}", "configMap": {"name": each}} for at, each in enumerate(names)]
+    volumes = [{"name": f"v{at}", "configMap": {"name": config_name}} for at, config_name in enumerate(names)]
     container = {"volumeMounts": [{"name": f"v{at}"} for at in range(len(names))]}
     return resource("kubernetes:core/v1:Pod", {"spec": {"containers": [container], "volumes": volumes}}, name)
 
@@ -266,8 +266,8 @@ def test_the_ingress_controller_s_own_entry(messages_of: MessagesOf) -> None:
 def test_files_that_include_each_other_are_judged(messages_of: MessagesOf) -> None:
     entries = config_map(a__conf="include b.conf;", b__conf="include a.conf;\nssl_protocols TLSv1;")
     entries["data"]["a.conf"] += "\nserver { listen 443; }"
-    found = messages_of(NGINX, CONFIG_MAP, entries)
-    assert found == ["data[\"b.conf\"] (line 2): ssl_protocols is 'TLSv1'; set it to TLSv1.2 TLSv1.3"]
+    messages = messages_of(NGINX, CONFIG_MAP, entries)
+    assert messages == ["data[\"b.conf\"] (line 2): ssl_protocols is 'TLSv1'; set it to TLSv1.2 TLSv1.3"]
 
 
 def test_a_pattern_that_matches_the_file_itself_hides_nothing(messages_of: MessagesOf) -> None:
