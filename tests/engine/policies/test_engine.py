@@ -26,8 +26,8 @@ PROD = json.loads((Path(__file__).parents[3] / "policies/config/prod.json").read
 
 @pytest.fixture(scope="module")
 def attached() -> Iterator[str]:
-    with providers() as found:
-        yield found
+    with providers() as addresses:
+        yield addresses
 
 
 @pytest.fixture
@@ -52,13 +52,13 @@ def deployment(**changes: Any) -> object:
 
 
 def monitor(name: str = "HighErrorRate") -> object:
-    given = {key: value for key, value in MONITOR.items() if key not in ("name", "monitorThresholds")}
-    words = {"renotifyInterval": "renotify_interval", "notifyNoData": "notify_no_data"}
+    properties = {key: value for key, value in MONITOR.items() if key not in ("name", "monitorThresholds")}
+    python_names = {"renotifyInterval": "renotify_interval", "notifyNoData": "notify_no_data"}
     return datadog.Monitor(
         "errors",
         name=name,
         monitor_thresholds=MONITOR["monitorThresholds"],
-        **{words.get(key, key): value for key, value in given.items()},
+        **{python_names.get(key, key): value for key, value in properties.items()},
     )
 
 
@@ -131,13 +131,17 @@ def test_each_guard_stops_the_run_and_names_the_thing_and_the_remedy(
     assert run.failed
     assert [text.partition("\n")[0] for text in run.of(policy)] == [expected]
     assert expected in run.text
-    assert {each["level"] for each in run.violations if each["policy"] == policy} == {"mandatory"}
+    assert {violation["level"] for violation in run.violations if violation["policy"] == policy} == {
+        "mandatory"
+    }
 
 
 def test_a_good_program_comes_up_without_a_mandatory_violation(engine: Engine) -> None:
     run = engine.run(good, "up", config=PROD)
     assert [
-        each for each in run.violations if each["level"] == "mandatory" and each["policy"] in GUARDS
+        violation
+        for violation in run.violations
+        if violation["level"] == "mandatory" and violation["policy"] in GUARDS
     ] == []
 
 
@@ -173,7 +177,7 @@ def test_a_repair_reaches_the_provider_and_keeps_secrets_secret(engine: Engine) 
     repairs = dict.fromkeys(("tls-cloudflare-zone-old-version", "workload-token-mounted"), "remediate")
     run = engine.run(remediated, "up", config={"all": "advisory", **repairs})
     assert not run.failed, run.text
-    deployed = {each["urn"].rpartition("::")[2]: each for each in engine.resources()}
+    deployed = {item["urn"].rpartition("::")[2]: item for item in engine.resources()}
     assert deployed["tls"]["inputs"]["value"] == "1.2"
     pod = deployed["api"]["inputs"]["spec"]["template"]["spec"]
     assert pod["automountServiceAccountToken"] is False
@@ -244,7 +248,7 @@ def test_a_value_of_the_wrong_type_is_refused_by_its_schema(engine: Engine) -> N
 def test_a_level_of_the_configuration_holds(engine: Engine) -> None:
     run = engine.run(lambda: host_setting("1.1"), config={"tls-cloudflare-hostname-old-version": "advisory"})
     assert not run.failed
-    assert [each["level"] for each in run.violations] == ["advisory"]
+    assert [violation["level"] for violation in run.violations] == ["advisory"]
     run = engine.run(lambda: host_setting("1.1"), config={"tls-cloudflare-hostname-old-version": "disabled"})
     assert run.violations == []
 
@@ -269,15 +273,15 @@ def test_an_active_waiver_lets_the_run_pass_and_says_so(engine: Engine) -> None:
     soon = (before := utc_day()) + timedelta(days=12)
     run = engine.run(weak, "up", waivers=waiver(soon, "urn:pulumi:prod::pipe::*::tls"))
     assert not run.failed
-    [each] = run.violations
-    assert each["level"] == "advisory"
+    [violation] = run.violations
+    assert violation["level"] == "advisory"
     assert any(
         f"waived until {soon} ({(soon - day).days} days left): the old client goes in March (platform, OPS-7)"
-        in each["message"]
+        in violation["message"]
         for day in (before, utc_day())  # midnight may pass meanwhile
     )
-    assert "value is '1.1'" in each["message"]
-    assert {row["verdict"] for row in engine.rows() if row["policy"] == each["policy"]} == {
+    assert "value is '1.1'" in violation["message"]
+    assert {row["verdict"] for row in engine.rows() if row["policy"] == violation["policy"]} == {
         "waived",
         "not applicable",
     }
@@ -348,18 +352,18 @@ def test_the_ledger_has_a_row_of_every_policy_for_every_resource(engine: Engine,
     assert head(engine)["run"] == "complete"
     root = "urn:pulumi:prod::pipe::pulumi:pulumi:Stack::pipe-prod"
     rows = engine.rows()
-    found = {(row["urn"], row["policy"]): row["verdict"] != "not applicable" for row in rows}
-    kinds = {urn: urn.split("::")[2].rpartition("$")[2] for urn, _ in found}
+    applicable = {(row["urn"], row["policy"]): row["verdict"] != "not applicable" for row in rows}
+    kinds = {urn: urn.split("::")[2].rpartition("$")[2] for urn, _ in applicable}
     declared = {urn for urn, kind in kinds.items() if not kind.startswith("pulumi:")}
     assert {urn.rpartition("::")[2] for urn in declared} == {"api", "errors", "lb", "slo", "tls"}
     of_pack = {pack_rules.waiver, pack_rules.unknown}  # about the run, not about a resource
     everywhere = [rule for rule in ALL if rule not in of_pack]
-    assert found == {
+    assert applicable == {
         (urn, rule.name): kind in rule.types | rule.about or rule is pack_rules.crashed
         for urn, kind in kinds.items()
         for rule in everywhere
     } | {(root, rule.name): True for rule in ALL if rule.on_stack}
-    assert sum(head(engine)["counts"].values()) == len(rows) == len(found)
+    assert sum(head(engine)["counts"].values()) == len(rows) == len(applicable)
 
 
 def test_the_ledger_of_an_aborted_run_says_so(engine: Engine) -> None:

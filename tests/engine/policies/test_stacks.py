@@ -43,8 +43,8 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
 
 @pytest.mark.parametrize("stack", ["dev", "stg", "prod", "foundation"])
 def test_no_stack_has_a_violation_without_a_waiver(ledger: Ledger, stack: str) -> None:
-    found = [f"{row['policy']}: {row['urn']}" for row in ledger(stack) if row["verdict"] == "violation"]
-    assert found == []
+    violations = [f"{row['policy']}: {row['urn']}" for row in ledger(stack) if row["verdict"] == "violation"]
+    assert violations == []
 
 
 @pytest.mark.parametrize("stack", ["dev", "stg", "prod", "foundation"])

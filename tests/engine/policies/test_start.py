@@ -27,8 +27,8 @@ SHIM = "pulumi-analyzer-policy-python"
 
 @pytest.fixture(scope="module")
 def attached() -> Iterator[str]:
-    with providers() as found:
-        yield found
+    with providers() as addresses:
+        yield addresses
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def foreign(tmp_path: Path, attached: str) -> Engine:
 
 @pytest.fixture
 def shim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """That launcher on PATH; it runs Python in the pack's folder."""
+    """Put the launcher on PATH; it runs Python in the folder of the pack."""
     folder = tmp_path / "bin"
     folder.mkdir()
     launcher = folder / SHIM
@@ -94,15 +94,15 @@ def test_a_foreign_program_is_judged_by_what_it_declares_and_by_none_of_our_name
     assert run.failed
     assert {policy: run.of(policy)[0].partition("\n")[0] for policy in EXPECTED} == EXPECTED
     assert run.of("policy-rule-crashed") == run.of("policy-waiver-invalid") == []
-    for each in run.violations:
-        assert "live::shop::" in each["urn"]
-        assert "pipe" not in each["message"], each["policy"]
+    for violation in run.violations:
+        assert "live::shop::" in violation["urn"]
+        assert "pipe" not in violation["message"], violation["policy"]
 
 
 def test_a_foreign_program_comes_up_when_the_pack_only_advises(foreign: Engine) -> None:
     run = foreign.run(shop, "up", config={"all": "advisory"})
     assert not run.failed, run.text
-    assert {each["level"] for each in run.violations} == {"advisory"}
+    assert {violation["level"] for violation in run.violations} == {"advisory"}
 
 
 @pytest.mark.usefixtures("shim")
@@ -121,7 +121,7 @@ def test_the_project_file_says_how_to_start_it() -> None:
 
 def test_no_module_of_the_pack_hides_one_of_python_s() -> None:
     # As a directory, Python runs in the folder of the pack and looks for modules there first.
-    names = {each.stem for each in PACK.iterdir() if each.suffix == ".py" or each.is_dir()}
+    names = {entry.stem for entry in PACK.iterdir() if entry.suffix == ".py" or entry.is_dir()}
     assert names & sys.stdlib_module_names - {"__main__"} == set()
 
 
@@ -137,13 +137,13 @@ def started(*command: str, folder: Path) -> Generator[int]:
 
 
 @pytest.mark.parametrize(
-    ("words", "folder"), [((str(PACK),), Path("/")), (("-m", "policies"), ROOT), (("__main__.py",), PACK)]
+    ("arguments", "folder"), [((str(PACK),), Path("/")), (("-m", "policies"), ROOT), (("__main__.py",), PACK)]
 )
 def test_python_starts_the_pack_and_it_says_its_port_and_policies(
-    words: tuple[str, ...], folder: Path
+    arguments: tuple[str, ...], folder: Path
 ) -> None:
     with (
-        started(sys.executable, "-u", *words, folder=folder) as port,
+        started(sys.executable, "-u", *arguments, folder=folder) as port,
         grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
     ):
         client: Any = analyzer_pb2_grpc.AnalyzerStub(channel)
