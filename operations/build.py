@@ -1,4 +1,4 @@
-"""Builds, scans, pushes and signs the API's image of a version, unless the registry has it already.
+"""Build, scan, push and sign the API's image of a version, unless the registry has it already.
 
 Without --version, a version is the commit of the service's checkout (APP, else the folder app).
 """
@@ -16,19 +16,19 @@ from operations.lib.services import image
 
 
 @command_line.refusable
-def main(words: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = command_line.parser("build", __doc__ or "")
     parser.add_argument("--version", metavar="V", help="the image's tag")
-    given = parser.parse_args(words)
-    options = command_line.read_options(given)
-    if given.version:
-        stack_file.checked_version(given.version)
+    arguments = parser.parse_args(argv)
+    options = command_line.read_options(arguments)
+    if arguments.version:
+        stack_file.checked_version(arguments.version)
     if os.environ.get("APP_REPOSITORY") == "":
         raise RefusedError(
             "APP_REPOSITORY is empty, so the checkout in app/ is this repository: set the variable of the"
             " repository (README.md, GitHub)"
         )
-    return perform("build", options, lambda log: work(log, options, given.version))
+    return perform("build", options, lambda log: work(log, options, arguments.version))
 
 
 def work(log: RunLog, options: Options, version: str | None) -> str:

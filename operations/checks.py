@@ -1,7 +1,7 @@
 """The checks that the guide asks for before a deployment: lint, tests, a scan, a performance test, documents.
 
-Each is a task of the Makefile. What passed is kept for as long as the committed content is the same, so that
-an interrupted deployment, or the next stack's, does not do it again.
+Each is a task of the Makefile. A check that passed is not repeated while the committed content is the same:
+not by an interrupted deployment, and not by the next stack's.
 """
 
 import json
@@ -28,17 +28,17 @@ RECORD = Path(".runs") / "checks.json"
 
 
 def run(log: RunLog, options: Options) -> None:
-    """Runs what has not passed yet for what is checked out; the first failure ends it."""
+    """Run the checks that have not passed yet for the committed content; stop at the first failure."""
     repository = Repository(log.runner, options)
     tree = repository.content() if not repository.changed() else ""
     passed: dict[str, Any] = _read().get(tree, {})
-    for name, words in COMMANDS.items():
+    for name, command in COMMANDS.items():
         with log.step(name):
             if name in passed:
-                log.line(f"{shlex.join(words)}: passed {passed[name]['at']}, for the same content")
+                log.line(f"{shlex.join(command)}: passed {passed[name]['at']}, for the same content")
                 continue
             begun = time.monotonic()
-            log.follow(*words)
+            log.follow(*command)
             if tree and not options.dry_run:
                 at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
                 passed[name] = {"at": at, "seconds": round(time.monotonic() - begun, 1)}
@@ -58,10 +58,10 @@ def _write(tree: str, passed: dict[str, Any]) -> None:
 
 
 @command_line.refusable
-def main(words: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = command_line.parser("checks", __doc__ or "")
-    given = parser.parse_args(words)
-    options = command_line.read_options(given)
+    arguments = parser.parse_args(argv)
+    options = command_line.read_options(arguments)
 
     def work(log: RunLog) -> str:
         run(log, options)

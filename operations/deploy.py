@@ -1,4 +1,4 @@
-"""Deploys a version of the service, or, without --version, what the program and its stack file say now.
+"""Deployment of a version of the service, or of the program as it is without --version.
 
 Before: tests, security scan, performance test, current documents. Then the image (built once, the same for
 all stacks), the frontend, `pulumi up` with the policy pack, in which migrations run before new pods, and a
@@ -29,25 +29,25 @@ from operations.lib.services import frontend, image
 
 @dataclass
 class Journal:
-    """What an unfinished deployment has done that must not be done, or looked at, again."""
+    """Finished parts of a deployment, so that an interrupted one does not repeat them."""
 
     version: str
     target: str
     before: str
-    """The image that was deployed, as the upstream says, of which this checkout may be an older commit."""
+    """The image that was deployed before, according to the upstream; this checkout may be older."""
     migrates: bool
-    """Whether its migrations ran: the database had no newer version's schema."""
+    """True if its migrations ran, so the database had no newer version's schema."""
     image: str = ""
     frontend: bool = False
-    """Whether the new frontend is served."""
+    """True once the new frontend is served."""
     served: str = ""
-    """Vercel's deployment that was served before; empty: none."""
+    """ID of the Vercel deployment that was served before; empty if there was none."""
     alerts: list[str] = field(default_factory=list[str])
     errors: list[str] = field(default_factory=list[str])
     looked: bool = False
 
     def keep(self, options: Options) -> None:
-        """Writes it to its file, unless this is a dry run."""
+        """Write the journal to its file, unless this is a dry run."""
         if options.dry_run:
             return
         file = unfinished(options.stack)
@@ -62,13 +62,13 @@ def unfinished(stack: str) -> Path:
 
 
 def forget(options: Options) -> None:
-    """The deployment has ended, well or rolled back: there is nothing to go on with."""
+    """Delete the journal of a deployment that succeeded or was rolled back."""
     if not options.dry_run:
         unfinished(options.stack).unlink(missing_ok=True)
 
 
 @command_line.refusable
-def main(words: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = command_line.parser("deploy", __doc__ or "")
     parser.add_argument(
         "--version", metavar="V", help="the image's tag; default: the image of the stack file"
@@ -85,26 +85,26 @@ def main(words: Sequence[str] | None = None) -> int:
         metavar="SECONDS",
         help=f"how long to watch the monitors (default: {health.SOAK_SECONDS:.0f}; 0 in a sandbox)",
     )
-    given = parser.parse_args(words)
-    options = command_line.read_options(given)
-    if given.version:
-        stack_file.checked_version(given.version)
-    if given.skip_checks and options.target == "real":
+    arguments = parser.parse_args(argv)
+    options = command_line.read_options(arguments)
+    if arguments.version:
+        stack_file.checked_version(arguments.version)
+    if arguments.skip_checks and options.target == "real":
         raise RefusedError(
             "--skip-checks: with TARGET=sandbox only; nothing real is deployed without its checks"
         )
-    return perform("deploy", options, lambda log: work(log, options, given))
+    return perform("deploy", options, lambda log: work(log, options, arguments))
 
 
-def work(log: RunLog, options: Options, given: argparse.Namespace) -> str:
-    """All of it, in order."""
+def work(log: RunLog, options: Options, arguments: argparse.Namespace) -> str:
+    """Deploy and check; return the message for the end."""
     repository = Repository(log.runner, options)
     with connected(log.runner, options) as cluster:
         with log.step("ready to begin"):
-            journal = begin(log, cluster, options, given, repository)
-        options.confirm(f"Deploying {given.version or 'the stack file'} to {options.stack}")
+            journal = begin(log, cluster, options, arguments, repository)
+        options.confirm(f"Deploying {arguments.version or 'the stack file'} to {options.stack}")
         try:
-            deploy(log, cluster, options, given, repository, journal)
+            deploy(log, cluster, options, arguments, repository, journal)
         except KeyboardInterrupt:
             raise CommandStopped(stopped(log, cluster, options, journal)) from None
     rollback.check_pushed(log)
@@ -118,18 +118,18 @@ def deploy(
     log: RunLog,
     cluster: Cluster,
     options: Options,
-    given: argparse.Namespace,
+    arguments: argparse.Namespace,
     repository: Repository,
     journal: Journal,
 ) -> None:
-    """Bring the version up and check it; what fails after that is undone."""
-    if not given.skip_checks:
+    """Bring the version up and check it; roll back if that fails."""
+    if not arguments.skip_checks:
         checks.run(log, options)
-    if given.version:
-        with log.step(f"image of {given.version}"):
-            journal.image = image.ensure(log, options, given.version)
+    if arguments.version:
+        with log.step(f"image of {arguments.version}"):
+            journal.image = image.ensure(log, options, arguments.version)
     repository.mark()
-    if not given.skip_frontend and not journal.frontend:
+    if not arguments.skip_frontend and not journal.frontend:
         with log.step("frontend"):
             journal.served = journal.served or frontend.served(log, options)
             journal.keep(options)
@@ -142,7 +142,7 @@ def deploy(
         bring_up(log, cluster, options, journal, repository)
         soak = 0.0 if options.target == "sandbox" else health.SOAK_SECONDS
         seen = health.Before(journal.alerts, journal.errors)
-        health.after(log, cluster, options, new, seen, soak if given.soak is None else given.soak)
+        health.after(log, cluster, options, new, seen, soak if arguments.soak is None else arguments.soak)
     except FailedError as error:
         undo(log, cluster, options, journal, error)
     rollback.record(log, lambda: Releases(cluster).judge(new, GOOD))
@@ -150,7 +150,7 @@ def deploy(
 
 
 def stopped(log: RunLog, cluster: Cluster, options: Options, journal: Journal) -> str:
-    """Say what runs after Ctrl-C, and what to do."""
+    """Return the message after Ctrl-C: the version that runs, and the next command."""
     again = "The same command again goes on from here"
     file = stack_file.path(options.stack).name
     if options.dry_run:
@@ -181,11 +181,11 @@ def stopped(log: RunLog, cluster: Cluster, options: Options, journal: Journal) -
 
 
 def begin(
-    log: RunLog, cluster: Cluster, options: Options, given: argparse.Namespace, repository: Repository
+    log: RunLog, cluster: Cluster, options: Options, arguments: argparse.Namespace, repository: Repository
 ) -> Journal:
-    """Refuses what cannot go well; what an interrupted run knows, or a new journal."""
-    version = given.version or ""
-    if not given.skip_frontend:
+    """Refuse a deployment that cannot succeed; return an interrupted run's journal, or a new one."""
+    version = arguments.version or ""
+    if not arguments.skip_frontend:
         frontend.check(options)
     repository.check(log.line)
     repository.check_upstream()
@@ -195,14 +195,17 @@ def begin(
         image.check_exists(log, options, committed)
     journal = Journal(version, options.target, committed, repository.migrates(), image=committed)
     try:
-        found = Journal(**json.loads(unfinished(options.stack).read_text()))
+        unfinished_journal = Journal(**json.loads(unfinished(options.stack).read_text()))
     except (OSError, ValueError, TypeError):
-        found = None
-    if found and (found.version, found.target) == (version, options.target):
-        log.line(f"going on with the deployment that was interrupted; before it: {found.before}")
-        journal = found
-    elif found:
-        log.line(f"an interrupted deployment of {found.version or 'the stack file'} is given up")
+        unfinished_journal = None
+    if unfinished_journal and (unfinished_journal.version, unfinished_journal.target) == (
+        version,
+        options.target,
+    ):
+        log.line(f"going on with the deployment that was interrupted; before it: {unfinished_journal.before}")
+        journal = unfinished_journal
+    elif unfinished_journal:
+        log.line(f"an interrupted deployment of {unfinished_journal.version or 'the stack file'} is given up")
         if not options.dry_run:
             stack_file.write(options.stack, committed, migrate=journal.migrates)
     if not journal.looked:
@@ -216,7 +219,7 @@ def begin(
 def bring_up(
     log: RunLog, cluster: Cluster, options: Options, journal: Journal, repository: Repository
 ) -> None:
-    """`pulumi up`, then the record and the commit that say so."""
+    """Run `pulumi up`, then record and commit the image."""
     new, migrate = journal.image, journal.migrates or journal.image != journal.before
     with log.step("pulumi up: migrations, then new pods"):
         if options.dry_run:
@@ -233,8 +236,11 @@ def bring_up(
 
 
 def known(log: RunLog, options: Options, new: str, releases: Releases) -> tuple[str, ...] | None:
-    """The migrations of the version that is deployed; a sandbox's image is made up, and without a checkout of
-    the service it has none."""
+    """Return the migrations of the version that is deployed; None if they are unknown.
+
+    A sandbox's image is not built, so its migrations come from the checkout of the service; without one there
+    are none.
+    """
     if options.target == "sandbox":
         return migrations.of(migrations.source()) or ()
     recorded = releases.migrations(new)
@@ -244,7 +250,7 @@ def known(log: RunLog, options: Options, new: str, releases: Releases) -> tuple[
 
 
 def undo(log: RunLog, cluster: Cluster, options: Options, journal: Journal, why: FailedError) -> None:
-    """The automatic rollback, the API first; always ends in a failure that says so."""
+    """Roll back automatically, the API first; always raise FailedError with the result."""
     kept, left = "", list[str]()
     try:
         kept = undo_api(log, cluster, options, journal)
@@ -267,10 +273,10 @@ def undo(log: RunLog, cluster: Cluster, options: Options, journal: Journal, why:
 
 
 def undo_api(log: RunLog, cluster: Cluster, options: Options, journal: Journal) -> str:
-    """Pods, stack file and state of before; what to say of the database, which keeps the newer schema.
+    """Restore the earlier pods, stack file and state; return a message about the database.
 
-    The pods of before have just run on it, side by side with the new ones; to undo migrations may lose data,
-    and nobody was asked.
+    The database keeps the newer schema. The earlier pods have just run on it, in parallel with the new ones,
+    and undoing migrations may lose data, which nobody has confirmed.
     """
     before, version = journal.before, stack_file.version(journal.before)
     if journal.image == before:
@@ -278,7 +284,7 @@ def undo_api(log: RunLog, cluster: Cluster, options: Options, journal: Journal) 
             f"the image is {version} as before: what is new is in the program, so git revert that"
         )
     kept = revisions.history(cluster)
-    target = next((each for each in reversed(kept) if each.image == before), None)
+    target = next((revision for revision in reversed(kept) if revision.image == before), None)
     if target is None:
         raise FailedError(f"the cluster keeps no pods of {version}")
     releases = Releases(cluster)
@@ -292,21 +298,24 @@ def undo_api(log: RunLog, cluster: Cluster, options: Options, journal: Journal) 
         rollback.settle(log, cluster, options, before, subject, migrate=migrate)
         return ""
     left = None if journal.image == before else journal.image
-    rollback.back(log, cluster, options, target, migrations.Schema(None, schema.said, kept=newer), left)
+    rollback.back(
+        log, cluster, options, target, migrations.Schema(None, schema.description, kept=newer), left
+    )
     if schema.undo_to is None:
-        log.line(f"database: {schema.said}")
+        log.line(f"database: {schema.description}")
         return ""
     return (
-        f"\nThe database keeps the newer schema; {schema.said}. This does it, and may lose data:\n"
+        f"\nThe database keeps the newer schema; {schema.description}. This does it, and may lose data:\n"
         f"scripts/migrate.sh {options.stack} rollback --to {schema.undo_to} --version {kept[-1].version}"
     )
 
 
 def has_migrated(cluster: Cluster, image: str) -> bool:
-    """Whether an image's migrations were started; one that failed may have changed the schema."""
+    """Return True if an image's migrations were started; a failed one may have changed the schema."""
     jobs = cluster.list("jobs", "app=pipe-migrate")
     return any(
-        image in [each["image"] for each in job["spec"]["template"]["spec"]["containers"]] for job in jobs
+        image in [revision["image"] for revision in job["spec"]["template"]["spec"]["containers"]]
+        for job in jobs
     )
 
 

@@ -31,11 +31,11 @@ from operations.lib.services import release_names
 Answer = TypeVar("Answer")
 
 CERTIFICATES = r'{range .items[*]}{.metadata.name}{" "}{.data.tls\.crt}{"\n"}{end}'
-"""Of each Secret its name and its certificate; the key beside it stays where it is."""
+"""A jsonpath for the name and the certificate of each Secret; it does not read the private key."""
 LOG_LINES = 30
 EVENTS = 15
 VISIT_SECONDS = 10.0
-"""How long a visitor may be without an answer before the site counts as down."""
+"""Seconds without an answer after which the site counts as down."""
 
 
 EXIT_CODES = """\
@@ -48,25 +48,25 @@ exit codes:
 
 
 @command_line.refusable
-def main(words: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = command_line.parser("doctor", __doc__ or "")
     parser.epilog = command_line.TEXT.partition("exit codes:")[0] + EXIT_CODES
-    options = command_line.read_options(parser.parse_args(words))
+    options = command_line.read_options(parser.parse_args(argv))
     return perform("doctor", options, lambda log: work(log, options))
 
 
 def work(log: RunLog, options: Options) -> str:
-    """Diagnose; raise Failed where something is wrong, and Refused where nobody could tell."""
+    """Diagnose; raise FailedError for a problem, and RefusedError if the diagnosis is incomplete."""
     try:
-        problems, unanswered = diagnose(log, options)
+        events, unanswered = diagnose(log, options)
     except NamespaceMissing as error:
         raise FailedError(str(error)) from None
     except FailedError as error:
         raise RefusedError(f"the diagnosis is not complete: {error}") from None
-    log.results |= {problem.cause: problem.what for problem in problems}
-    if problems:
-        say(report(problems))
-        raise FailedError(f"{options.stack} is not well: {', '.join(problem.cause for problem in problems)}")
+    log.results |= {event.cause: event.what for event in events}
+    if events:
+        say(report(events))
+        raise FailedError(f"{options.stack} is not well: {', '.join(event.cause for event in events)}")
     if unanswered:
         listed = "\n  ".join(unanswered)
         raise RefusedError(f"nothing wrong was seen, but these could not be asked:\n  {listed}")
@@ -74,7 +74,7 @@ def work(log: RunLog, options: Options) -> str:
 
 
 def diagnose(log: RunLog, options: Options) -> tuple[list[Finding], list[str]]:
-    """Ask everything and show it; return what is wrong, and who could not be asked."""
+    """Query every part and show it; return the problems, and the parts that did not answer."""
     with connected(log.runner, options) as cluster:
         with log.step("from the visitor to the database"):
             observation, unanswered = observe(log, cluster, options)
@@ -83,11 +83,11 @@ def diagnose(log: RunLog, options: Options) -> tuple[list[Finding], list[str]]:
         with log.step("pods, events, quota"):
             events = warnings(cluster)
             pods = cluster.list("pods", "")
-            for name, words in {
+            for name, arguments in {
                 "pods": ("get", "pods", "--output=wide"),
                 "quota": ("get", "resourcequota"),
             }.items():
-                show(log, name, cluster, *words)
+                show(log, name, cluster, *arguments)
             for event in events[-EVENTS:]:
                 about = event["involvedObject"]
                 log.line(f"{event['reason']} {about['kind'].lower()}/{about.get('name')}: {event['message']}")
@@ -187,78 +187,80 @@ def databases(options: Options) -> dict[str, str]:
     }
 
 
-def report(found: Sequence[Finding]) -> str:
-    """The diagnosis in words."""
-    first, *rest = found
-    lines = [f"Likely cause: {first.cause}", *_told(first)]
-    for each in rest:
-        lines += [f"Also: {each.cause}", *_told(each)]
+def report(events: Sequence[Finding]) -> str:
+    """Format the diagnosis for people."""
+    first, *rest = events
+    lines = [f"Likely cause: {first.cause}", *_detail_lines(first)]
+    for event in rest:
+        lines += [f"Also: {event.cause}", *_detail_lines(event)]
     return "\n".join(lines)
 
 
-def _told(finding: Finding) -> list[str]:
-    return [f"  {finding.what}", f"  {finding.said}", f"  -> {finding.remedy}"]
+def _detail_lines(finding: Finding) -> list[str]:
+    return [f"  {finding.what}", f"  {finding.evidence}", f"  -> {finding.remedy}"]
 
 
-def show(log: RunLog, name: str, cluster: Cluster, *words: str) -> None:
-    """A command's lines; that it cannot answer is worth a line, and no more."""
+def show(log: RunLog, name: str, cluster: Cluster, *arguments: str) -> None:
+    """Show the output of a kubectl command; a failure of it only skips the step."""
     try:
-        for line in cluster.read(*words).splitlines():
+        for line in cluster.read(*arguments).splitlines():
             log.line(line)
     except FailedError as error:
         log.skip(f"{name}: not available: {str(error).splitlines()[-1]}")
 
 
 def warnings(cluster: Cluster) -> list[Manifest]:
-    """Events that are warnings, the oldest first."""
-    words = ("get", "events", "--field-selector=type=Warning", "--output=json")
-    found: list[Manifest] = json.loads(cluster.read(*words))["items"]
-    return sorted(found, key=lambda each: each.get("lastTimestamp") or each["metadata"]["creationTimestamp"])
+    """Return the events that are warnings, the oldest first."""
+    arguments = ("get", "events", "--field-selector=type=Warning", "--output=json")
+    events: list[Manifest] = json.loads(cluster.read(*arguments))["items"]
+    return sorted(
+        events, key=lambda event: event.get("lastTimestamp") or event["metadata"]["creationTimestamp"]
+    )
 
 
 def certificates(cluster: Cluster) -> dict[str, float | None]:
-    """Days that certificates of the namespace's TLS Secrets are still valid, by Secret; None: unreadable."""
+    """Return the days until each TLS Secret's certificate expires, by Secret; None if it is unreadable."""
     selector = "--field-selector=type=kubernetes.io/tls"
     text = cluster.read("get", "secrets", selector, f"--output=jsonpath={CERTIFICATES}")
-    found: dict[str, float | None] = {}
+    days: dict[str, float | None] = {}
     for line in text.splitlines():
         name, _, encoded = line.partition(" ")
         try:
             certificate = x509.load_pem_x509_certificates(base64.b64decode(encoded))[0]
         except ValueError:
-            found[name] = None
+            days[name] = None
             continue
         left = certificate.not_valid_after_utc - datetime.now(UTC)
-        found[name] = left.total_seconds() / 86400
-    return found
+        days[name] = left.total_seconds() / 86400
+    return days
 
 
 def trace_agent(log: RunLog, cluster: Cluster) -> str:
-    """What `agent status` says of the trace agent, on the first node that has one."""
+    """Return the trace agent's part of `agent status`, from the first node that has one."""
     where = ("--namespace=datadog", "--selector=app.kubernetes.io/component=agent", "--output=name")
     try:
         pods = cluster.read("get", "pods", *where).split()
         if not pods:
             log.skip("no agent's pod in the namespace datadog")
             return ""
-        words = ("exec", "--namespace=datadog", pods[0], "--container=agent", "--", "agent", "status")
-        said = section(cluster.read(*words))
+        arguments = ("exec", "--namespace=datadog", pods[0], "--container=agent", "--", "agent", "status")
+        status = section(cluster.read(*arguments))
     except FailedError as error:
         log.skip(f"not available: {str(error).splitlines()[-1]}")
         return ""
-    for line in said.splitlines():
+    for line in status.splitlines():
         log.line(line)
-    return said
+    return status
 
 
 def section(status: str) -> str:
-    """The part about the APM agent of what `agent status` says."""
+    """Return the part about the APM agent from the output of `agent status`."""
     match = re.search(r"^=+\nAPM Agent\n=+\n(.*?)(?=^=+\n|\Z)", status, re.MULTILINE | re.DOTALL)
     return match[1].strip("\n") if match else "the agent's status has no part about the APM agent"
 
 
 def logs(log: RunLog, cluster: Cluster, pods: Sequence[Manifest]) -> None:
-    """The last lines of each container that is not ready, and of its run before."""
+    """Show the last lines of each container that is not ready, and of its previous run."""
     if cluster.silent:
         log.skip("pods of a sandbox run nothing")
         return
@@ -268,9 +270,9 @@ def logs(log: RunLog, cluster: Cluster, pods: Sequence[Manifest]) -> None:
             if status.get("ready") or done or not (status.get("started") or status.get("restartCount")):
                 continue
             name = pod["metadata"]["name"]
-            words = ("logs", name, f"--container={status['name']}", f"--tail={LOG_LINES}")
+            arguments = ("logs", name, f"--container={status['name']}", f"--tail={LOG_LINES}")
             log.line(f"pod/{name} {status['name']}:")
-            show(log, "log", cluster, *words, *(["--previous"] if status.get("restartCount") else []))
+            show(log, "log", cluster, *arguments, *(["--previous"] if status.get("restartCount") else []))
 
 
 if __name__ == "__main__":

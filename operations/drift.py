@@ -1,7 +1,7 @@
-"""Whether a stack is what its program says: pulumi preview --refresh --expect-no-changes.
+"""Comparison of a stack with its program: pulumi preview --refresh --expect-no-changes.
 
-What it finds is kept in .runs/drift/STACK.json, from which `python -m tools.drift_issue` opens an issue.
-It ends with 0 whether the stack agrees or has drifted, which it says, and with 1 where nobody could look.
+The result is kept in .runs/drift/STACK.json, from which `python -m tools.drift_issue` opens an issue.
+It ends with 0 if the stack agrees or has drifted, and prints which; with 1 if the comparison failed.
 """
 
 import json
@@ -16,14 +16,14 @@ from operations.lib.run_log import RunLog, perform
 
 FOLDER = ROOT / ".runs" / "drift"
 UNEXPECTED = "no changes were expected but changes were proposed"
-"""The engine's words."""
+"""The engine's message about drift."""
 LINES = 200
 
 
 @command_line.refusable
-def main(words: Sequence[str] | None = None) -> int:
-    given = command_line.parser("drift", __doc__ or "").parse_args(words)
-    options = command_line.read_options(given)
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = command_line.parser("drift", __doc__ or "").parse_args(argv)
+    options = command_line.read_options(arguments)
     if options.target == "sandbox":
         raise RefusedError(
             f"a sandbox drifts only if somebody changes it: make preview STACK={options.stack}"
@@ -32,18 +32,18 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def work(log: RunLog, options: Options) -> str:
-    """Drift is no failure of the look; that nobody could look is."""
+    """Compare and keep the result; raise FailedError if the comparison was not possible."""
     stack, lines, why = options.stack, list[str](), ""
-    words = ["pulumi", "preview", "--refresh", "--expect-no-changes", "--diff", "--non-interactive"]
-    words += ["--stack", stack, "--policy-pack", "policies"]
-    words += ["--policy-pack-config", f"policies/config/{stack}.json"]
+    command = ["pulumi", "preview", "--refresh", "--expect-no-changes", "--diff", "--non-interactive"]
+    command += ["--stack", stack, "--policy-pack", "policies"]
+    command += ["--policy-pack-config", f"policies/config/{stack}.json"]
     with log.step("pulumi preview --refresh --expect-no-changes"):
         if options.dry_run:
-            log.runner.change(*words)
+            log.runner.change(*command)
             return "nothing was asked"
         try:
             secret_masking.hide(log.runner, stack)
-            for line in log.runner.lines(*words):
+            for line in log.runner.lines(*command):
                 lines.append(line)
                 log.line(line)
             state = "agrees"
@@ -57,9 +57,11 @@ def work(log: RunLog, options: Options) -> str:
     return f"{stack}: {state}"
 
 
-def keep(found: dict[str, Any]) -> None:
+def keep(comparison: dict[str, Any]) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / f"{found['stack']}.json").write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+    (FOLDER / f"{comparison['stack']}.json").write_text(
+        json.dumps(comparison, indent=2, ensure_ascii=False) + "\n"
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Runs the migrations of the deployed version as a Job in the cluster: npm run migrate:prod, or npm run
+"""Run the migrations of the deployed version as a Job in the cluster: npm run migrate:prod, or npm run
 migrate:rollback to undo them.
 
 Every deployment migrates by itself; this is for the times in between.
@@ -21,7 +21,7 @@ VERSION = r"[0-9A-Za-z][0-9A-Za-z_.-]*"
 
 
 @command_line.refusable
-def main(words: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = command_line.parser("migrate", __doc__ or "")
     parser.add_argument(
         "action", nargs="?", choices=["rollback"], help="undo migrations; the last one, or as --to says"
@@ -35,14 +35,14 @@ def main(words: Sequence[str] | None = None) -> int:
         help="whose migrations to run: a version that was deployed before, as after a rollback; default: the"
         " version that runs",
     )
-    given = parser.parse_args(words)
-    command = npm(given.action, given.to)
-    options = command_line.read_options(given)
-    return perform("migrate", options, lambda log: work(log, options, command, given.version))
+    arguments = parser.parse_args(argv)
+    command = npm(arguments.action, arguments.to)
+    options = command_line.read_options(arguments)
+    return perform("migrate", options, lambda log: work(log, options, command, arguments.version))
 
 
 def npm(action: str | None, to: str | None) -> list[str]:
-    """The guide's command. The `--` is npm's: what follows is the script's argument, not npm's own."""
+    """Return the guide's npm command. Arguments after `--` go to the script and not to npm."""
     if to is None:
         return ["npm", "run", f"migrate:{action or 'prod'}"]
     if action is None:
@@ -53,7 +53,7 @@ def npm(action: str | None, to: str | None) -> list[str]:
 
 
 def work(log: RunLog, options: Options, command: list[str], version: str | None) -> str:
-    said = " ".join(command)
+    npm_command = " ".join(command)
     with connected(log.runner, options) as cluster:
         pattern = deployed(cluster)
         repository = Repository(log.runner, options)
@@ -64,11 +64,11 @@ def work(log: RunLog, options: Options, command: list[str], version: str | None)
             log.line(runs)
             image.check_exists(log, options, runs, required=False)
         if "migrate:rollback" in command:
-            options.confirm(f"{said} on {options.stack} may lose data")
-        with log.step(said):
+            options.confirm(f"{npm_command} on {options.stack} may lose data")
+        with log.step(npm_command):
             job = jobs.derived(pattern, f"pipe-migrate-{log.stamp}", "migrate")
             jobs.run(cluster, jobs.alone(job, "migrate", command, named), log)
-    return f"{said}: done"
+    return f"{npm_command}: done"
 
 
 def image_of(repository: Repository, version: str) -> str:
@@ -83,13 +83,13 @@ def image_of(repository: Repository, version: str) -> str:
 
 
 def deployed(cluster: Cluster) -> Manifest:
-    """The migration Job of the last deployment, which names the version's image."""
-    found = cluster.list("jobs", f"app=pipe-migrate,!{jobs.STARTED_BY}")
-    if not found:
+    """Return the migration Job of the last deployment, which names the version's image."""
+    migration_jobs = cluster.list("jobs", f"app=pipe-migrate,!{jobs.STARTED_BY}")
+    if not migration_jobs:
         raise RefusedError(
             "nothing is deployed yet: there is no migration Job to take the image from; pulumi up first"
         )
-    return found[-1]
+    return migration_jobs[-1]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Runs one of the scripts that operate a stack, as .github/workflows/operate.yml was told by its form.
+"""Run the script that the form of .github/workflows/operate.yml names.
 
-What somebody typed becomes words as a shell would read them, and no shell reads it. The approval of the
-stack's environment is the yes that a script asks for. Only the standard library: it runs outside .venv.
+The typed arguments are split as a shell would split them, and no shell reads them. The approval of the
+stack's environment takes the place of the confirmation that a script asks for. Only the standard library is
+used, since it runs outside .venv.
 """
 
 import os
@@ -14,7 +15,7 @@ FOLDER = Path(__file__).parents[1] / "scripts"
 
 
 def command(stack: str, script: str, arguments: str) -> list[str]:
-    """The words of the command."""
+    """Return the command with its arguments; raise ValueError for another script than SCRIPTS."""
     if script not in SCRIPTS:
         raise ValueError(f"{script!r} is none of {', '.join(SCRIPTS)}")
     return [str(FOLDER / f"{script}.sh"), stack, *shlex.split(arguments), "--yes"]
@@ -22,12 +23,12 @@ def command(stack: str, script: str, arguments: str) -> list[str]:
 
 def main() -> None:
     try:
-        words = command(*(os.environ.get(name, "") for name in ("STACK", "SCRIPT", "ARGUMENTS")))
+        arguments = command(*(os.environ.get(name, "") for name in ("STACK", "SCRIPT", "ARGUMENTS")))
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    print(shlex.join(words), flush=True)
-    os.execv(words[0], words)
+    print(shlex.join(arguments), flush=True)
+    os.execv(arguments[0], arguments)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the working tree would change in a real stack: `pulumi preview` with the policy pack, as a review.
+"""Review of the changes that the working tree would make in a real stack, from `pulumi preview`.
 
 The report goes to .runs/STACK/preview: review.md, review.html, review.sarif, review.json.
 """
@@ -15,9 +15,9 @@ from operations.lib.run_log import RunLog, perform
 
 
 @command_line.refusable
-def main(words: Sequence[str] | None = None) -> int:
-    given = command_line.parser("preview", __doc__ or "").parse_args(words)
-    options = command_line.read_options(given)
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = command_line.parser("preview", __doc__ or "").parse_args(argv)
+    options = command_line.read_options(arguments)
     if options.target == "sandbox":
         raise RefusedError(
             f"make preview STACK={options.stack} previews the sandbox, and make review reviews"
@@ -26,7 +26,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def work(log: RunLog, options: Options) -> str:
-    """Preview, then review; a preview that fails is reviewed, too."""
+    """Preview, then review; a preview that fails is reviewed as well."""
     folder = ROOT / ".runs" / options.stack / "preview"
     folder.mkdir(parents=True, exist_ok=True)
     plan, events, ledger, masks = (
@@ -40,11 +40,11 @@ def work(log: RunLog, options: Options) -> str:
                 masks.write_text("\n".join(secret_masking.hide(log.runner, options.stack)))
         with log.step("pulumi preview"):
             failed = preview(log, options, plan, events, ledger)
-        found = [str(file) for file in (plan, events, ledger) if file.exists() and file.stat().st_size]
+        recordings = [str(file) for file in (plan, events, ledger) if file.exists() and file.stat().st_size]
         with log.step("review"):
-            words = [sys.executable, "-m", "review", "--output", str(folder), "--mask", str(masks)]
-            words += ["--events", *found]
-            log.follow(*words)
+            command = [sys.executable, "-m", "review", "--output", str(folder), "--mask", str(masks)]
+            command += ["--events", *recordings]
+            log.follow(*command)
     finally:
         for file in (plan, events, ledger, masks):
             file.unlink(missing_ok=True)  # they are what the report was made from, secrets among it
@@ -54,20 +54,20 @@ def work(log: RunLog, options: Options) -> str:
 
 
 def preview(log: RunLog, options: Options, plan: Path, events: Path, ledger: Path) -> str:
-    """How the preview failed, if it did; its plan, events and the policies' ledger go into files."""
+    """Preview into the files; return the error of a failed preview, or an empty text."""
     stack = options.stack
-    words = ["pulumi", "preview", "--json", "--show-sames", f"--event-log={events}", "--non-interactive"]
-    words += ["--stack", stack, "--policy-pack", "policies"]
-    words += ["--policy-pack-config", f"policies/config/{stack}.json"]
+    command = ["pulumi", "preview", "--json", "--show-sames", f"--event-log={events}", "--non-interactive"]
+    command += ["--stack", stack, "--policy-pack", "policies"]
+    command += ["--policy-pack-config", f"policies/config/{stack}.json"]
     if options.dry_run:
-        log.runner.change(*words)
+        log.runner.change(*command)
         return ""
     more = {"PULUMI_DEBUG_COMMANDS": "true", "PIPE_POLICY_LEDGER": str(ledger)}  # the first shows --event-log
     log.runner.variables |= more
-    log.line(shlex.join(words))
+    log.line(shlex.join(command))
     with plan.open("w") as output:
         try:
-            for line in log.runner.lines(*words, output=output):
+            for line in log.runner.lines(*command, output=output):
                 log.line(line)
         except FailedError as error:
             return str(error)

@@ -1,8 +1,8 @@
-"""Prepares a stack to come up again in another region, since its own is lost.
+"""Preparation of a stack to come up again in another region after its own is lost.
 
-First it changes the stack's file and its policy levels, here, and says what comes next. With --take-names it
-deletes what the lost stack still has in services of the whole world and of which there can be only one: DNS
-records and rulesets at Cloudflare, Datadog's integration. The next `pulumi up` makes them again.
+First it changes the stack's file and its policy levels, and prints the next steps. With --take-names it
+deletes the resources of the lost stack whose names are unique across regions: DNS records and rulesets at
+Cloudflare, and Datadog's integration. The next `pulumi up` creates them again.
 """
 
 import re
@@ -42,18 +42,18 @@ Next, by an administrator, after a look at git diff (the runner's connection is 
 
 
 @command_line.refusable
-def main(words: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = command_line.parser("relocate", __doc__ or "")
     parser.add_argument("--to", metavar="REGION", help="where it comes up: ap-northeast-3")
     parser.add_argument("--as", dest="new", metavar="NAME", help="in place of dev, stg or prod in all names")
     parser.add_argument(
         "--take-names", action="store_true", help="delete what stands in the way at Cloudflare and Datadog"
     )
-    given = parser.parse_args(words)
-    options = command_line.read_options(given)
-    if given.take_names:
-        return perform("relocate", options, lambda log: release_names.take(log, options))
-    region, name = destination(options, given.to, given.new)
+    arguments = parser.parse_args(argv)
+    options = command_line.read_options(arguments)
+    if arguments.take_names:
+        return perform("relocate", options, lambda log: release_names.release(log, options))
+    region, name = destination(options, arguments.to, arguments.new)
     return perform("relocate", options, lambda log: prepare(log, options, name, region))
 
 
@@ -89,7 +89,7 @@ def environments() -> set[str]:
 
 
 def prepare(log: RunLog, options: Options, new: str, region: str) -> str:
-    """Changes the two files."""
+    """Change the two files; return the next steps."""
     old = options.settings["service"]["environment"]
     stack, levels = stack_file.path(options.stack), ROOT / "policies" / "config" / f"{options.stack}.json"
     for file, text in (
@@ -105,7 +105,7 @@ def prepare(log: RunLog, options: Options, new: str, region: str) -> str:
 
 
 def next_steps(stack: str, of: dict[str, Any], new: str, region: str) -> list[str]:
-    """What an administrator does then, with every name filled in; `of` are the settings of before."""
+    """Return the steps of the administrator with every name filled in; `of` are the earlier settings."""
     service, backups = of["service"], of["backups"]
     copied = backups["replica"]["region"]
     text = NEXT.format(
@@ -127,10 +127,10 @@ def next_steps(stack: str, of: dict[str, Any], new: str, region: str) -> list[st
 
 
 def moved(text: str, of: dict[str, Any], new: str, region: str) -> str:
-    """A stack file for the other region.
+    """Return the stack file's text for the other region.
 
-    What must be unique in the world, or in the account, has a new name. Dumps are not copied until somebody
-    says where to. Secrets go: the key that they are encrypted with is lost, too.
+    Names that must be unique in the world, or in the account, change. Dumps are not copied until a target is
+    set. Secrets are removed, since the key that encrypts them is lost with the region.
     """
     service, lost, aside = of["service"], of["service"]["region"], "\0"
     bucket, replica = of["backups"]["bucket"], of["backups"]["replica"]["bucket"]

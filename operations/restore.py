@@ -1,4 +1,4 @@
-"""Restores the database from a dump, beside the live one, and swaps the two when all of it has been checked.
+"""Restore the database from a dump under another name, check it, and swap it with the live one.
 
 The live database is kept under another name. Until the swap, which is one transaction, it is not touched; the
 API stands still for the swap alone. A restore that was killed meanwhile leaves the API stopped: the next one
@@ -31,14 +31,14 @@ from operations.lib.run_log import RunLog, perform
 PATTERN = "cronjob/pipe-restore"
 DUMPS = "dumps/"
 DENIED = ("AccessDenied", "403")
-"""How S3 says that somebody may not list a bucket."""
+"""Error codes of S3 for a caller who may not list a bucket."""
 OBJECT = r"latest\.dump|dumps/\d{8}T\d{6}Z\.dump"
 DATABASE = r"[a-z_][a-z0-9_]{0,39}"
 STOP_SECONDS = 300
 
 
 @command_line.refusable
-def main(words: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = command_line.parser("restore", __doc__ or "")
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
@@ -52,27 +52,32 @@ def main(words: Sequence[str] | None = None) -> int:
     )
     which.add_argument("--start-api", action="store_true", help="only start the API that a restore stopped")
     parser.add_argument("--database", default="pipe_db", metavar="NAME", help="default: pipe_db")
-    given = parser.parse_args(words)
-    options = command_line.read_options(given)
-    variables = wanted(given)
-    if given.start_api:
+    arguments = parser.parse_args(argv)
+    options = command_line.read_options(arguments)
+    variables = wanted(arguments)
+    if arguments.start_api:
         return perform("restore", options, lambda log: resume(log, options))
     return perform("restore", options, lambda log: work(log, options, variables))
 
 
-def wanted(given: argparse.Namespace) -> dict[str, str]:
-    """The variables of the Job's containers that the command line decides."""
-    if not re.fullmatch(OBJECT, given.object):
+def wanted(arguments: argparse.Namespace) -> dict[str, str]:
+    """Return the variables of the Job's containers that the command line decides."""
+    if not re.fullmatch(OBJECT, arguments.object):
         raise RefusedError(
-            f"--object {given.object}: latest.dump or dumps/<time>.dump, as in dumps/20240301T170000Z.dump"
+            f"--object {arguments.object}: latest.dump or dumps/<time>.dump, "
+            "as in dumps/20240301T170000Z.dump"
         )
-    if not re.fullmatch(DATABASE, given.database):
-        raise RefusedError(f"--database {given.database}: lower-case letters, digits and _, at most 40")
-    return {"OBJECT": given.object, "AT": utc(given.at) if given.at else "", "DATABASE": given.database}
+    if not re.fullmatch(DATABASE, arguments.database):
+        raise RefusedError(f"--database {arguments.database}: lower-case letters, digits and _, at most 40")
+    return {
+        "OBJECT": arguments.object,
+        "AT": utc(arguments.at) if arguments.at else "",
+        "DATABASE": arguments.database,
+    }
 
 
 def utc(text: str) -> str:
-    """2024-03-02T02:00+09:00 as 20240301T170000Z, as dumps are named."""
+    """Return a time in the form of dump names: 2024-03-02T02:00+09:00 becomes 20240301T170000Z."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
@@ -164,13 +169,13 @@ def dump(log: RunLog, options: Options, variables: dict[str, str]) -> str:
 
 
 def resume(log: RunLog, options: Options) -> str:
-    """Nothing but the start of an API that is stopped."""
+    """Start the API if a restore stopped it; return the message for the end."""
     with connected(log.runner, options) as cluster:
         return "the API runs again" if alone(log, cluster) else "the API was not stopped by a restore"
 
 
 def alone(log: RunLog, cluster: Cluster) -> bool:
-    """Refuses while another restore's Job runs; whether one that was killed had left the API stopped."""
+    """Refuse while another restore's Job runs; return True if a killed one had left the API stopped."""
     with log.step("no other restore is under way"):
         for job in cluster.list("jobs", "app=pipe-restore"):
             if job.get("status", {}).get("active"):
@@ -186,7 +191,7 @@ def alone(log: RunLog, cluster: Cluster) -> bool:
 
 
 def stop(cluster: Cluster, replicas: int) -> None:
-    """Takes all pods of the API away, and keeps in the cluster how many there were."""
+    """Scale the API to zero, and keep the number of its pods in an annotation."""
     cluster.annotate(API, KEPT_REPLICAS, str(replicas))
     cluster.scale(API, 0)
     if not cluster.runner.dry_run:
@@ -194,7 +199,7 @@ def stop(cluster: Cluster, replicas: int) -> None:
 
 
 def start(cluster: Cluster, replicas: int, log: RunLog) -> None:
-    """Brings them back; from then on the autoscaler has its say again."""
+    """Scale the API back to its pods; the autoscaler decides from then on."""
     try:
         cluster.scale(API, replicas)
         cluster.rollout(API, log.line)

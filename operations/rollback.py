@@ -1,4 +1,4 @@
-"""Rolls the API back: kubectl rollout undo first, since it takes seconds; then the older image is committed
+"""Roll the API back: kubectl rollout undo first, since it takes seconds; then the older image is committed
 to the stack file and `pulumi up` agrees with it, so that nothing brings the bad version back. Where the older
 pods cannot start again, since a Secret of theirs is gone (new passwords), `pulumi up` alone goes back.
 
@@ -23,7 +23,7 @@ from operations.lib.services import image
 
 
 @command_line.refusable
-def main(words: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = command_line.parser("rollback", __doc__ or "")
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
@@ -38,14 +38,14 @@ def main(words: Sequence[str] | None = None) -> int:
         action="store_true",
         help="where migrations cannot be undone: leave the database as it is under the older version",
     )
-    given = parser.parse_args(words)
-    options = command_line.read_options(given)
+    arguments = parser.parse_args(argv)
+    options = command_line.read_options(arguments)
 
-    return perform("rollback", options, lambda log: work(log, options, given))
+    return perform("rollback", options, lambda log: work(log, options, arguments))
 
 
 def work(log: RunLog, options: Options, arguments: argparse.Namespace) -> str:
-    """Choose, ask, go back."""
+    """Choose a revision, ask for confirmation, and go back to it."""
     repository = Repository(log.runner, options)
     with connected(log.runner, options) as cluster:
         with log.step("what to go back to"):
@@ -65,7 +65,7 @@ def work(log: RunLog, options: Options, arguments: argparse.Namespace) -> str:
             schema = between(repository, releases, choice, target, keep=arguments.keep_schema)
             log.line(f"from revision {now.number} ({now.version})")
             log.line(f"to revision {target.number} ({target.version}): {choice.reason(target)}")
-            log.line(f"database: {schema.said}")
+            log.line(f"database: {schema.description}")
         options.confirm(f"Rolling {options.stack} back from {now.version} to {target.version}")
         left = None if forward or target.image == now.image else now.image
         try:
@@ -103,7 +103,7 @@ def chosen_revision(
 
 
 def stopped(options: Options, target: Revision) -> str:
-    """Say what to do after Ctrl-C."""
+    """Return the message after Ctrl-C, with the command that continues."""
     if options.dry_run:
         return "stopped; a dry run changes nothing"
     return (
@@ -115,7 +115,7 @@ def stopped(options: Options, target: Revision) -> str:
 
 
 def look(log: RunLog, repository: Repository) -> None:
-    """Ask for what others have pushed, and whether they take a push; a rollback waits for neither."""
+    """Fetch, and check that a push is possible; a failure does not stop the rollback."""
     try:
         repository.fetch()
         repository.check_push()
@@ -131,7 +131,7 @@ def between(
     *,
     keep: bool,
 ) -> migrations.Schema:
-    """Return what the database needs; refuse to take a newer version to a schema that it may not know."""
+    """Return the change of the schema; refuse a newer version on a schema that it may not know."""
     now = choice.now
     if now.image == target.image:
         return migrations.Schema(None, "the same image", kept=not repository.migrates())
@@ -154,7 +154,9 @@ def back(
     schema: migrations.Schema,
     left: str | None,
 ) -> None:
-    """Undo, undo migrations, commit, agree; without the first where the older pods cannot start any more.
+    """Undo the rollout and the migrations, commit, and run `pulumi up`.
+
+    The rollout is not undone if the older pods cannot start any more.
 
     `left` is the image that turned out to be bad; no later rollback goes to it by itself.
     """
@@ -179,13 +181,13 @@ def back(
 def settle_target(
     log: RunLog, cluster: Cluster, options: Options, target: Revision, schema: migrations.Schema
 ) -> None:
-    """Let everything say that a revision runs."""
+    """Bring stack file, repository and state to the image of a revision."""
     subject = f"Roll {options.stack} back to {target.version}"
     settle(log, cluster, options, target.image, subject, migrate=not schema.kept)
 
 
 def record(log: RunLog, write: Callable[[], None]) -> None:
-    """Write the record of releases; that it cannot be written is no reason to undo what runs well."""
+    """Write the record of releases; a failure is only shown, since the version itself runs well."""
     try:
         write()
     except FailedError as error:
@@ -193,7 +195,7 @@ def record(log: RunLog, write: Callable[[], None]) -> None:
 
 
 def commit(log: RunLog, repository: Repository, subject: str, image: str, *, migrate: bool) -> None:
-    """Commits and pushes. A failure must not end the run here: `check_pushed` says it at the end."""
+    """Commit and push. A failure does not end the run here: `check_pushed` reports it at the end."""
     try:
         log.line(repository.commit(subject, image, migrate=migrate))
     except FailedError as error:
@@ -202,7 +204,7 @@ def commit(log: RunLog, repository: Repository, subject: str, image: str, *, mig
 
 
 def check_pushed(log: RunLog) -> None:
-    """A failure if a commit of this run is on this machine alone."""
+    """Raise FailedError if a commit of this run was not pushed."""
     if error := log.results.get("not pushed"):
         raise FailedError(
             f"all is done, but the commit could not be pushed; git push, or the next one undoes it: {error}"
@@ -212,7 +214,7 @@ def check_pushed(log: RunLog) -> None:
 def settle(
     log: RunLog, cluster: Cluster, options: Options, image: str, subject: str, *, migrate: bool
 ) -> None:
-    """Stack file, repository and state say what the cluster runs."""
+    """Bring stack file, repository and state to the image that the cluster runs, and check its health."""
     repository = Repository(log.runner, options)
     with log.step("commit the older image"):
         if options.dry_run:

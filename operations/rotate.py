@@ -1,4 +1,4 @@
-"""New passwords for the database's roles, without a moment in which the API cannot connect.
+"""Rotation of the passwords of the database's roles without downtime of the API.
 
 Each password has a login of its own (components/kubernetes/database_roles.py). `pulumi up` makes the new
 ones, rolls the API's pods, and leaves the old ones valid; they are retired when no pod uses them any
@@ -25,14 +25,14 @@ LEAVE_SECONDS = 900
 
 
 @command_line.refusable
-def main(words: Sequence[str] | None = None) -> int:
-    given = command_line.parser("rotate", __doc__ or "").parse_args(words)
-    options = command_line.read_options(given)
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = command_line.parser("rotate", __doc__ or "").parse_args(argv)
+    options = command_line.read_options(arguments)
     return perform("rotate", options, lambda log: work(log, options))
 
 
 def work(log: RunLog, options: Options) -> str:
-    """Set, deploy, wait, retire."""
+    """Set new passwords, deploy them, wait for the pods, and retire the old logins."""
     with connected(log.runner, options) as cluster:
         repository = Repository(log.runner, options)
         with log.step("the API is up"):
@@ -65,8 +65,11 @@ def work(log: RunLog, options: Options) -> str:
 
 
 def commit(log: RunLog, repository: Repository, options: Options) -> None:
-    """The next deployment brings the old ones back if the stack's file is not committed: it stops here, while
-    they still work, if that fails."""
+    """Commit the stack file; raise FailedError if that fails.
+
+    Without the commit the next deployment would bring the old passwords back. The failure comes while they
+    still work.
+    """
     file = stack_file.path(options.stack)
     text = file.read_text()
     image, migrate = stack_file.image(text), stack_file.migrates(text)
@@ -77,41 +80,41 @@ def commit(log: RunLog, repository: Repository, options: Options) -> None:
 
 
 def check_image(cluster: Cluster, options: Options) -> None:
-    """Refuses a checkout that would deploy another version on the way."""
+    """Refuse a checkout that would also deploy another version."""
     runs, file = revisions.history(cluster)[-1].image, stack_file.path(options.stack)
     if options.target == "real" and (named := stack_file.image(file.read_text())) != runs:
         raise RefusedError(f"{file.name} names {named}, but {runs} is deployed: git pull")
 
 
 def user(cluster: Cluster) -> str:
-    """The login that new pods of the API use."""
+    """Return the login that new pods of the API use."""
     return _user(cluster.get(API)["spec"]["template"])
 
 
 def users(cluster: Cluster) -> set[str]:
-    """The logins of all pods that there are, leaving ones included."""
+    """Return the logins of all pods of the API, terminating ones included."""
     return {_user(pod) for pod in cluster.list("pods", "app=pipe-api")}
 
 
 def _user(pod: jobs.Manifest) -> str:
-    [container] = [each for each in pod["spec"]["containers"] if each["name"] == "api"]
-    return next(each["value"] for each in container["env"] if each["name"] == "PGUSER")
+    [container] = [container for container in pod["spec"]["containers"] if container["name"] == "api"]
+    return next(variable["value"] for variable in container["env"] if variable["name"] == "PGUSER")
 
 
 def set_passwords(log: RunLog, options: Options) -> None:
-    """Random ones, over standard input: an argument would be visible to everybody on the machine."""
+    """Set random passwords over standard input; an argument would be visible to everybody on the machine."""
     if options.target == "sandbox":
         forget_passwords(log, options)
         return
     for key in KEYS:
         password = secrets.token_urlsafe(32)
         log.runner.keep_secret(password)
-        words = ("pulumi", "config", "set", "--secret", f"pipe:{key}", "--stack", options.stack)
-        log.runner.change(*words, given=password)
+        command = ("pulumi", "config", "set", "--secret", f"pipe:{key}", "--stack", options.stack)
+        log.runner.change(*command, stdin=password)
 
 
 def forget_passwords(log: RunLog, options: Options) -> None:
-    """The sandbox enters a random value for each secret that its copy of the stack file does not have."""
+    """Delete the passwords from the sandbox's stack file, which then gets random ones from `make sandbox`."""
     from sandbox import workspace
 
     file = ROOT / ".sandbox" / options.stack / f"Pulumi.{options.stack}.yaml"
@@ -123,13 +126,14 @@ def forget_passwords(log: RunLog, options: Options) -> None:
     tree["config"].value = [pair for pair in tree["config"].value if pair[0].value not in forgotten]
     pairs = [(yaml.ScalarNode("tag:yaml.org,2002:str", key), value) for key, value in tree.items()]
     node = yaml.MappingNode("tag:yaml.org,2002:map", pairs)
-    workspace.write_atomically(file, yaml.serialize(node, allow_unicode=True))  # pyright: ignore[reportUnknownMemberType]
+    text = yaml.serialize(node, allow_unicode=True)  # pyright: ignore[reportUnknownMemberType]
+    workspace.write_atomically(file, text)
 
 
 def retiring(job: jobs.Manifest) -> jobs.Manifest:
-    """The Job's container that makes roles, with the script that takes former ones away."""
+    """Return the Job with its container `roles` alone, running the script that retires former logins."""
     spec = job["spec"]["template"]["spec"]
-    [roles] = [each for each in spec["initContainers"] if each["name"] == "roles"]
+    [roles] = [container for container in spec["initContainers"] if container["name"] == "roles"]
     # Not in one transaction: sessions end only after nobody can log in any more.
     command = [word for word in roles["command"] if word != "--single-transaction"]
     return jobs.alone(job, "roles", [word.replace("roles.sql", "retire.sql") for word in command])

@@ -1,4 +1,4 @@
-"""What every script is told in the same way: the stack, --dry-run, --yes, TARGET."""
+"""Command-line options that all commands share: the stack, --dry-run, --yes, TARGET."""
 
 import argparse
 import functools
@@ -31,7 +31,7 @@ exit codes:
 
 @dataclass(frozen=True)
 class Options:
-    """A script's command line, without what is its own."""
+    """Options that all commands share."""
 
     stack: str
     target: str
@@ -46,7 +46,7 @@ class Options:
         return self.settings["kubernetes"]["namespace"]
 
     def confirm(self, what: str) -> None:
-        """Ask before what is hard to undo, where the stack is protected; refuse without a terminal."""
+        """Ask for confirmation on a protected stack; refuse without a terminal."""
         if self.yes or self.dry_run or not self.settings["service"]["protect"]:
             return
         if not sys.stdin.isatty():
@@ -59,12 +59,12 @@ Main = Callable[[Sequence[str] | None], int]
 
 
 def refusable(main: Main) -> Callable[..., int]:
-    """A script's main that ends with a message, and the exit code for it, where it refuses to begin."""
+    """Decorate a command's main function, so that a refusal ends it with a message and its exit code."""
 
     @functools.wraps(main)
-    def ended(words: Sequence[str] | None = None) -> int:
+    def ended(argv: Sequence[str] | None = None) -> int:
         try:
-            return main(words)
+            return main(argv)
         except RefusedError as error:
             print(f"error: {error}", file=sys.stderr)
             return REFUSED
@@ -73,7 +73,7 @@ def refusable(main: Main) -> Callable[..., int]:
 
 
 def filled(text: str) -> str:
-    """Refuse an empty value: it is a variable that nobody set, and no wish to leave the option out."""
+    """Refuse an empty value, which comes from a variable that is not set."""
     if not text.strip():
         raise argparse.ArgumentTypeError(
             "it is empty, as of a variable that is not set; leave it out, or say what"
@@ -82,32 +82,36 @@ def filled(text: str) -> str:
 
 
 def parser(name: str, description: str) -> argparse.ArgumentParser:
-    """A parser with the options that all scripts share."""
-    made = argparse.ArgumentParser(
+    """Return a parser with the options that all commands share."""
+    command_parser = argparse.ArgumentParser(
         prog=f"scripts/{name}.sh",
         description=description,
         epilog=TEXT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.register("type", None, filled)  # what no type is named for, in every script
-    made.add_argument("stack", metavar="STACK", help=f"one of: {', '.join(stacks())}")
-    made.add_argument("--dry-run", action="store_true", help="show every command that would change something")
-    made.add_argument("--yes", action="store_true", help="do not ask, not even for a protected stack")
-    return made
+    command_parser.register("type", None, filled)  # argparse uses it for arguments without a type.
+    command_parser.add_argument("stack", metavar="STACK", help=f"one of: {', '.join(stacks())}")
+    command_parser.add_argument(
+        "--dry-run", action="store_true", help="show every command that would change something"
+    )
+    command_parser.add_argument(
+        "--yes", action="store_true", help="do not ask, not even for a protected stack"
+    )
+    return command_parser
 
 
-def read_options(given: argparse.Namespace) -> Options:
-    """The shared options, checked."""
-    if given.stack not in stacks():
-        raise RefusedError(f"no stack is called {given.stack!r}; stacks: {', '.join(stacks())}")
+def read_options(arguments: argparse.Namespace) -> Options:
+    """Check the shared options and return them with the stack's settings."""
+    if arguments.stack not in stacks():
+        raise RefusedError(f"no stack is called {arguments.stack!r}; stacks: {', '.join(stacks())}")
     target = os.environ.get("TARGET", "real")
     if target not in ("real", "sandbox"):
         raise RefusedError(f"TARGET is {target!r}; it is real or sandbox")
-    file = cast(dict[str, Any], yaml.safe_load((ROOT / f"Pulumi.{given.stack}.yaml").read_text()))
+    file = cast(dict[str, Any], yaml.safe_load((ROOT / f"Pulumi.{arguments.stack}.yaml").read_text()))
     settings = {key.removeprefix("pipe:"): value for key, value in file["config"].items()}
-    return Options(given.stack, target, given.dry_run, given.yes, settings)
+    return Options(arguments.stack, target, arguments.dry_run, arguments.yes, settings)
 
 
 def stacks() -> list[str]:
-    """The names of the stack files."""
+    """Return the names of the stacks that have a stack file."""
     return sorted(file.name.split(".")[1] for file in ROOT.glob("Pulumi.?*.yaml"))

@@ -1,4 +1,4 @@
-"""Running programs: no secret is ever an argument, and a failure says what failed."""
+"""Runner of external programs that keeps secrets out of arguments and output."""
 
 import contextlib
 import os
@@ -14,45 +14,49 @@ LAST_LINES = 15
 
 
 class CommandRunner:
-    """Runs commands; of those that change something, a dry run only shows the line."""
+    """Runner of commands; in a dry run it only shows those that change something."""
 
     def __init__(self, show: Callable[[str], None], *, dry_run: bool = False) -> None:
         self.dry_run = dry_run
         self.variables: dict[str, str] = {}
-        """Added to the environment of every command."""
+        """Variables added to the environment of every command."""
         self.hide: Callable[[str], str] = str
-        """Hides more than the secrets that are kept, in what commands print."""
+        """Masks further values in the output of commands."""
         self._show = show
         self._secrets: set[str] = set()
 
     def keep_secret(self, *values: str) -> None:
-        """From now on a command that has one of them among its arguments is refused, and output is masked."""
+        """Refuse these values among arguments from now on, and mask them in output."""
         self._secrets |= set(values)
 
-    def read(self, *words: str) -> str:
-        """What a command that changes nothing prints."""
-        return self._run(words, None)
+    def read(self, *command: str) -> str:
+        """Return the output of a command that changes nothing."""
+        return self._run(command, None)
 
-    def change(self, *words: str, given: str | None = None, hidden: Mapping[str, str] | None = None) -> str:
-        """What a command prints that changes something; `given` is its standard input."""
+    def change(
+        self, *command: str, stdin: str | None = None, environment: Mapping[str, str] | None = None
+    ) -> str:
+        """Return the output of a command that changes something; `stdin` is its standard input."""
         if self.dry_run:
-            self._show(f"would run: {shlex.join(words)}")
+            self._show(f"would run: {shlex.join(command)}")
             return ""
-        return self._run(words, given, hidden)
+        return self._run(command, stdin, environment)
 
     def lines(
-        self, *words: str, only: Collection[str] | None = None, output: IO[str] | None = None
+        self, *command: str, only: Collection[str] | None = None, output: IO[str] | None = None
     ) -> Generator[str]:
-        """The lines of a command as they come; it may take long. It sees `only` these variables. With a file
-        for its `output`, which goes there as it is, the lines are those of its errors.
+        """Yield the lines of a command as they come.
 
-        Whoever asks shows them, so that a failure does not repeat them. The command is in a session of its
-        own: Ctrl-C reaches it once, by `_stop`, and not from the terminal as well, which Pulumi would take
-        for the second Ctrl-C that cuts off what is under way.
+        With `only`, the command sees no other variables. With a file for its `output`, standard output goes
+        there unmasked, and the lines are those of standard error.
+
+        The caller shows the lines, so a failure does not repeat them. The command has a session of its own:
+        Ctrl-C reaches it once, through `_stop`. From the terminal it would arrive a second time, and Pulumi
+        takes a second Ctrl-C as a request to abort the operations in progress.
         """
         try:
             process = subprocess.Popen(
-                self._checked(words),
+                self._checked(command),
                 env={k: v for k, v in self._environment().items() if only is None or k in only},
                 stdin=subprocess.DEVNULL,
                 stdout=output or subprocess.PIPE,
@@ -62,7 +66,7 @@ class CommandRunner:
                 start_new_session=True,
             )
         except FileNotFoundError:
-            raise FailedError(f"{words[0]} is not installed, or not in PATH") from None
+            raise FailedError(f"{command[0]} is not installed, or not in PATH") from None
         printed = process.stderr or process.stdout
         assert printed
         ended = False
@@ -73,12 +77,12 @@ class CommandRunner:
             ended = True
         finally:
             if not ended:
-                self._stop(process, printed, words[0])
+                self._stop(process, printed, command[0])
         if code:
-            raise FailedError(f"{shlex.join(words)} ended with {code}")
+            raise FailedError(f"{shlex.join(command)} ended with {code}")
 
     def _stop(self, process: "subprocess.Popen[str]", printed: IO[str], name: str) -> None:
-        """End a command: ask it first, insist at the second Ctrl-C, and kill it at the third."""
+        """End a command: SIGINT first, SIGTERM at the second Ctrl-C, SIGKILL at the third."""
         self._show(f"stopping: {name} finishes what it has begun; Ctrl-C again cuts that off")
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
@@ -89,29 +93,31 @@ class CommandRunner:
                 process.wait()
                 return
 
-    def _run(self, words: tuple[str, ...], given: str | None, hidden: Mapping[str, str] | None = None) -> str:
+    def _run(
+        self, command: tuple[str, ...], stdin: str | None, environment: Mapping[str, str] | None = None
+    ) -> str:
         try:
-            done = subprocess.run(
-                self._checked(words),
-                env=self._environment() | dict(hidden or {}),
-                input=given if given is not None else "",
+            result = subprocess.run(
+                self._checked(command),
+                env=self._environment() | dict(environment or {}),
+                input=stdin if stdin is not None else "",
                 capture_output=True,
                 text=True,
                 errors="replace",
                 check=False,
             )
         except FileNotFoundError:
-            raise FailedError(f"{words[0]} is not installed, or not in PATH") from None
-        if done.returncode:
-            said = self._masked((done.stderr or done.stdout).strip())
-            last = "\n".join(said.splitlines()[-LAST_LINES:])
-            raise FailedError(f"{shlex.join(words)} ended with {done.returncode}:\n{last}")
-        return done.stdout
+            raise FailedError(f"{command[0]} is not installed, or not in PATH") from None
+        if result.returncode:
+            output = self._masked((result.stderr or result.stdout).strip())
+            last = "\n".join(output.splitlines()[-LAST_LINES:])
+            raise FailedError(f"{shlex.join(command)} ended with {result.returncode}:\n{last}")
+        return result.stdout
 
-    def _checked(self, words: tuple[str, ...]) -> list[str]:
-        if any(secret in word for secret in self._secrets for word in words):
-            raise AssertionError(f"a secret among the arguments of {words[0]}")
-        return list(words)
+    def _checked(self, command: tuple[str, ...]) -> list[str]:
+        if any(secret in word for secret in self._secrets for word in command):
+            raise AssertionError(f"a secret among the arguments of {command[0]}")
+        return list(command)
 
     def _masked(self, text: str) -> str:
         for secret in self._secrets:

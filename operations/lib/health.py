@@ -13,31 +13,33 @@ from operations.lib.run_log import RunLog
 from operations.lib.services.datadog import Datadog
 
 SOAK_SECONDS = 300.0 + 120.0 + 120.0
-"""How long the monitors are watched: the longest window and evaluation_delay of the error rates
-(components/datadog/alert_catalog.py), and two minutes in which Datadog gets the last points and evaluates."""
+"""Seconds for which the monitors are watched: the longest window and evaluation_delay of the error rates
+(components/datadog/alert_catalog.py), and two minutes in which Datadog receives and evaluates the last
+points."""
 REPORT_SECONDS = 300.0
-"""How long a metric may take to report for the first time, after the monitors were watched: Datadog reads an
-AWS account every ten minutes."""
+"""Seconds in which a metric has to report for the first time, after the monitors were watched.
+
+Datadog reads an AWS account every ten minutes."""
 REPORT_EVERY = 30.0
 LOOK_EVERY = 15.0
 CHECK_SECONDS = 180.0
-"""How long a synthetic check may take."""
+"""Seconds that a synthetic check may take."""
 READY_SECONDS = 180.0
-"""How long pods may take to be as many as wanted: the autoscaler may have asked for more a moment ago."""
+"""Seconds in which all desired pods have to be ready; the autoscaler may just have increased them."""
 READY_EVERY = 2.0
 LOG_SECONDS = 20
-"""How long a pod's node may take to send its log."""
+"""Seconds in which a pod's node has to send its log."""
 HEALTH_SECONDS = 60.0
-"""How long the edge may take to see the new pods."""
+"""Seconds in which the edge has to reach the new pods."""
 
 ERROR = re.compile(r'"level":\s*(?:"(?:error|fatal)"|[56]0\b)|\b(?:ERROR|FATAL)\b|\bUnhandled\b')
-"""A line of the API's log that is an error: pino's levels, or words."""
+"""Pattern of an error in the API's log: a level of pino, or a word."""
 VARYING = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|0x[0-9a-f]+|\d+")
 LONGEST = 200
 
 
 def healthy(log: RunLog, cluster: Cluster, options: Options, image: str) -> None:
-    """All pods are the image's and ready, and the site answers."""
+    """Wait until all pods run the image and are ready, and the site answers."""
     if options.dry_run:
         log.runner.change("kubectl", "--namespace", options.namespace, "get", API)
         return
@@ -58,14 +60,15 @@ def url(options: Options) -> str:
 
 
 def serving(log: RunLog, cluster: Cluster, options: Options, image: str) -> bool:
-    """Whether as many pods as are wanted at this moment are the image's and get requests."""
-    found = cluster.get(API)
-    wanted, status = found["spec"]["replicas"], found.get("status", {})
-    [container] = [each for each in found["spec"]["template"]["spec"]["containers"] if each["name"] == "api"]
+    """Return True if all desired pods run the image and get requests."""
+    deployment = cluster.get(API)
+    wanted, status = deployment["spec"]["replicas"], deployment.get("status", {})
+    containers = deployment["spec"]["template"]["spec"]["containers"]
+    [container] = [container for container in containers if container["name"] == "api"]
     if container["image"] != image:
         raise FailedError(f"{API} runs {container['image']}, not {image}")
     if not wanted:
-        why = f": scripts/restore.sh {options.stack} --start-api" if stopped_with(found) else ""
+        why = f": scripts/restore.sh {options.stack} --start-api" if stopped_with(deployment) else ""
         raise FailedError(f"{API} is stopped{why}")
     available, updated = status.get("availableReplicas", 0), status.get("updatedReplicas", 0)
     ready = endpoints(cluster)
@@ -78,31 +81,31 @@ def endpoints(cluster: Cluster, service: str = "pipe-api") -> int:
     slices = cluster.list("endpointslices", f"kubernetes.io/service-name={service}")
     return sum(
         1
-        for each in slices
-        for endpoint in each.get("endpoints") or ()
+        for entry in slices
+        for endpoint in entry.get("endpoints") or ()
         if endpoint.get("conditions", {}).get("ready") is not False
     )
 
 
 def answer(url: str, seconds: float = HEALTH_SECONDS) -> str:
-    """What the site says once it says 200."""
-    end, said = time.monotonic() + seconds, ""
+    """Wait until a URL answers 200; raise FailedError with the last answer after the given seconds."""
+    end, outcome = time.monotonic() + seconds, ""
     with urllib3.PoolManager(retries=False, timeout=5.0) as pool:
         while True:
             try:
                 status = pool.request("GET", url).status
                 if status == 200:
                     return "200"
-                said = str(status)
+                outcome = str(status)
             except urllib3.exceptions.HTTPError as error:
-                said = str(error)
+                outcome = str(error)
             if time.monotonic() > end:
-                raise FailedError(f"{url}: {said}")
+                raise FailedError(f"{url}: {outcome}")
             time.sleep(1)
 
 
 def watch(log: RunLog, options: Options, before: Iterable[str], soak: float) -> None:
-    """No monitor may begin to alert while the new pods serve; those in `before` did so already."""
+    """Raise FailedError if a monitor begins to alert; those in `before` alerted already."""
     if options.dry_run:
         log.plan("would ask Datadog for the monitors' states")
         return
@@ -131,11 +134,11 @@ REASONS = {
     "tls.": "the agents do not look at the certificate: kubectl -n datadog get pods",
     "": "the agents do not report it: kubectl -n datadog get pods",
 }
-"""Why a metric is silent, and what to do, by how its name begins; the first that fits."""
+"""Reason and remedy for a silent metric, by the beginning of its name; the first match counts."""
 
 
 def reporting(log: RunLog, options: Options, seconds: float = REPORT_SECONDS) -> None:
-    """Refuse monitors without data: they would not alert, and not even tell that their data is missing."""
+    """Raise FailedError for monitors without data, which would never alert."""
     if options.target == "sandbox":
         log.skip("nothing reports to the Datadog of a sandbox")
         return
@@ -160,45 +163,46 @@ def reporting(log: RunLog, options: Options, seconds: float = REPORT_SECONDS) ->
 
 
 def reason(query: str) -> str:
-    """Return why a metric may be silent, and what to do."""
+    """Return the likely reason for a silent metric, and the remedy."""
     metric = query.partition("{")[0].rpartition(":")[2]
     return next(text for start, text in REASONS.items() if metric.startswith(start))
 
 
 def errors(log: RunLog, cluster: Cluster) -> set[str]:
-    """The kinds of errors in the logs of the API's pods, with what varies left out.
+    """Return the kinds of errors in the logs of the API's pods, without their variable parts.
 
-    A pod whose container has not started has no log; one whose node does not send it is named and left out.
+    A pod whose container has not started has no log. A pod whose node does not send the log is named and
+    skipped.
     """
-    found: set[str] = set()
+    kinds: set[str] = set()
     for pod in cluster.list("pods", "app=pipe-api"):
         if not started(pod):
             continue
         name = pod["metadata"]["name"]
-        words = ("--container=api", "--tail=5000", f"--request-timeout={LOG_SECONDS}s")
+        arguments = ("--container=api", "--tail=5000", f"--request-timeout={LOG_SECONDS}s")
         try:
-            text = cluster.read("logs", name, *words)
+            text = cluster.read("logs", name, *arguments)
         except FailedError as error:
             log.line(f"no log of {name}: {error}")
             continue
-        found |= {kind(line) for line in text.splitlines() if ERROR.search(line)}
-    return found
+        kinds |= {kind(line) for line in text.splitlines() if ERROR.search(line)}
+    return kinds
 
 
 def started(pod: Manifest) -> bool:
-    """Whether the API's container in a pod runs, or ran."""
+    """Return True if the API's container in a pod runs, or ran."""
     statuses = pod.get("status", {}).get("containerStatuses", ())
-    [status] = [each for each in statuses if each["name"] == "api"] or [{}]
+    [status] = [entry for entry in statuses if entry["name"] == "api"] or [{}]
     return bool({"running", "terminated"} & {*status.get("state", {}), *status.get("lastState", {})})
 
 
 def kind(line: str) -> str:
-    """What two lines about the same error have in common."""
+    """Return a log line without its variable parts, equal for lines about the same error."""
     return VARYING.sub("#", line).strip()[:LONGEST]
 
 
 def logs(log: RunLog, cluster: Cluster, options: Options, before: Iterable[str]) -> None:
-    """No kind of error that was not there before."""
+    """Raise FailedError for kinds of errors that are not in `before`."""
     if options.dry_run:
         log.runner.change("kubectl", "--namespace", options.namespace, "logs", API)
     elif cluster.silent:
@@ -212,7 +216,7 @@ def logs(log: RunLog, cluster: Cluster, options: Options, before: Iterable[str])
 
 
 def users(log: RunLog, options: Options) -> None:
-    """Datadog visits the site from outside, now."""
+    """Run Datadog's synthetic checks, which visit the site from outside."""
     if options.target == "sandbox":
         log.skip("nobody outside reaches a sandbox")
         return
@@ -227,7 +231,7 @@ def users(log: RunLog, options: Options) -> None:
 
 
 def after(log: RunLog, cluster: Cluster, options: Options, image: str, before: "Before", soak: float) -> None:
-    """All four; the first failure ends it."""
+    """Run all four checks; stop at the first failure."""
     with log.step("health"):
         healthy(log, cluster, options, image)
     with log.step("metrics against the monitors"):
@@ -239,14 +243,14 @@ def after(log: RunLog, cluster: Cluster, options: Options, image: str, before: "
 
 
 class Before:
-    """What was wrong already before a deployment."""
+    """Alerts and errors that existed before a deployment."""
 
     def __init__(self, alerts: Iterable[str] = (), errors: Iterable[str] = ()) -> None:
         self.alerts, self.errors = sorted(alerts), sorted(errors)
 
 
 def before(log: RunLog, cluster: Cluster, options: Options) -> Before:
-    """Look now."""
+    """Return the current alerts and errors."""
     if options.dry_run:
         return Before()
     alerts = {name for name, state in Datadog(options).monitors().items() if state == "Alert"}

@@ -1,4 +1,4 @@
-"""Which migrations a version of the service has, and whether they can be undone."""
+"""Migrations of the service's versions, and the way to undo them."""
 
 import contextlib
 import os
@@ -17,25 +17,26 @@ DOWN = re.compile(r"\bdown\b")
 
 
 def source() -> Path:
-    """Where the service's own repository is checked out: APP, else the folder app."""
+    """Return the checkout of the service's own repository: APP, else the folder app."""
     return (ROOT / (os.environ.get("APP") or "app")).resolve()
 
 
 def is_checked_out(runner: CommandRunner, version: str) -> bool:
-    """Whether the service's checkout is the commit of a version, a tag or a commit, with nothing changed."""
+    """Return True if the service's checkout is a version's tag or commit, without changes."""
     git = ("git", "-C", str(source()))
     for name in (version, f"v{version}"):
         with contextlib.suppress(FailedError):
-            asked = runner.read(*git, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+            commit = runner.read(*git, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
             changed = runner.read(*git, "status", "--porcelain", "--untracked-files=no", "--", ".")
-            return runner.read(*git, "rev-parse", "HEAD") == asked and not changed
+            return runner.read(*git, "rev-parse", "HEAD") == commit and not changed
     return False
 
 
 def of(source: Path) -> tuple[str, ...] | None:
-    """The migrations of a checkout in order; one without a way down ends in `!`. None: it has no such folder.
+    """Return the migrations of a checkout in order; None if it has no folder of migrations.
 
-    A script has one if it speaks of `down`; `x.up.sql` if `x.down.sql` is there.
+    A migration that cannot be undone ends in `!`. A script can be undone if it contains the word `down`,
+    `x.up.sql` if there is an `x.down.sql`.
     """
     folder = source / FOLDER
     return tuple(sorted(_names(folder))) if folder.is_dir() else None
@@ -54,20 +55,21 @@ def _names(folder: Path) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Schema:
-    """What a rollback does with the database."""
+    """A rollback's change of the database schema."""
 
     undo_to: str | None
-    """The migration to go back to; None: the database stays as it is."""
-    said: str
+    """The migration to go back to; None if the database stays as it is."""
+    description: str
     kept: bool = False
-    """Whether the database has, or may have, migrations that the older version does not know: its own are
-    then not run, since tools refuse that (knex does)."""
+    """True if the database has, or may have, migrations that the older version does not know.
+
+    The older version's own migrations are then not run, since tools such as knex refuse that."""
 
 
 def between(newer: Sequence[str] | None, older: Sequence[str] | None, *, keep: bool) -> Schema:
-    """What has to be undone to go from the newer version's schema to the older one's.
+    """Return the change from the newer version's schema to the older one's.
 
-    `keep`: the older version is to run on the newer schema, wherever migrations cannot be undone.
+    With `keep`, the older version runs on the newer schema if migrations cannot be undone.
     """
     if newer is None or older is None:
         return kept(keep, "nobody recorded which migrations lie between the two versions")
@@ -85,7 +87,7 @@ def between(newer: Sequence[str] | None, older: Sequence[str] | None, *, keep: b
 
 
 def kept(keep: bool, why: str) -> Schema:
-    """The database stays as it is; refused unless somebody said that it may."""
+    """Return a change that leaves the database as it is; refuse it without `keep`."""
     if not keep:
         raise RefusedError(
             f"{why}. If the older version works on the newer schema, add --keep-schema; else restore a backup"

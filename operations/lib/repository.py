@@ -1,10 +1,10 @@
-"""The git repository: each deployment and each rollback is a commit to the stack's file.
+"""Git repository in which each deployment and each rollback is a commit to the stack's file.
 
-What was deployed is what the file said at a commit. Messages are for people, and nothing reads them: anybody
-whose pull request is merged writes one.
+The file at a commit names the image that was deployed. Messages of commits are for people and are never
+parsed, since every author of a merged pull request writes one.
 
-The checkout is what is being deployed, so nothing here moves its files: others push meanwhile, and a commit
-goes on top of theirs without their work coming here.
+The checkout is being deployed, so its files are never changed here. When others push meanwhile, a commit goes
+on top of theirs, and their work does not come into the checkout.
 """
 
 import hashlib
@@ -20,11 +20,11 @@ from operations.lib.command_runner import CommandRunner
 from operations.lib.errors import FailedError, RefusedError
 
 SKIP = "[skip ci]"
-"""GitHub starts no workflow for a push whose newest commit says so."""
+"""Text in the newest commit of a push for which GitHub starts no workflow."""
 HISTORY = 500
-"""How many commits to a stack's file are read at most."""
+"""Largest number of commits to a stack's file that are read."""
 TRIES = 5
-"""How often a push is tried when others push at the same time."""
+"""Number of tries of a push while others push at the same time."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class Upstream:
     """The branch that the checkout's own one is pushed to."""
 
     here: str
-    """What is known of it, as of the last fetch: origin/main."""
+    """The remote-tracking branch, as of the last fetch: origin/main."""
     remote: str
     branch: str
     """Its name there: refs/heads/main."""
 
 
 class Repository:
-    """The checkout that a script runs from."""
+    """The checkout that a command runs from."""
 
     def __init__(self, runner: CommandRunner, options: Options) -> None:
         self._runner, self._options = runner, options
@@ -49,7 +49,7 @@ class Repository:
 
     @cached_property
     def upstream(self) -> Upstream | None:
-        """None: the branch has none, or what is deployed is a sandbox: nothing of it leaves the machine."""
+        """The upstream of the branch; None if it has none, or for a sandbox, which never pushes."""
         if self._options.target == "sandbox":
             return None
         try:
@@ -57,41 +57,41 @@ class Repository:
         except FailedError:
             return None
         names = "%(upstream:short) %(upstream:remotename) %(upstream:remoteref)"
-        found = self._read("for-each-ref", f"--format={names}", branch).split()
-        return Upstream(*found) if len(found) == 3 else None
+        fields = self._read("for-each-ref", f"--format={names}", branch).split()
+        return Upstream(*fields) if len(fields) == 3 else None
 
     def fetch(self) -> None:
-        """What others have pushed is known from now on; the checkout stays as it is."""
+        """Fetch the upstream branch; the checkout stays as it is."""
         if self.upstream:
             self._runner.change("git", "fetch", "--quiet", self.upstream.remote, self.upstream.branch)
 
     def check(self, show: Callable[[str], None]) -> None:
-        """Refuse what cannot become a commit, before anything is changed.
+        """Refuse uncommitted changes before anything is changed.
 
-        A rehearsal, in a sandbox or dry, may have changes, which it names; but none in the stack's own file:
-        the commit of the image would take them along.
+        A rehearsal, in a sandbox or as a dry run, may have changes and shows them. In a sandbox the stack's
+        own file must have none, since the commit of the image would include them.
         """
         if not self._options.dry_run:
             self._check_identity()
         if not (changed := self.changed()):
             return
-        told = f"not committed: {', '.join(changed)}"
+        message = f"not committed: {', '.join(changed)}"
         if self._options.dry_run:
-            show(f"{told}; a deployment would be refused or take it along")
+            show(f"{message}; a deployment would be refused or take it along")
         elif self._options.target == "real":
-            raise RefusedError(f"{told}; what is deployed has to be in the repository: git commit")
+            raise RefusedError(f"{message}; what is deployed has to be in the repository: git commit")
         elif self._file in changed:
             raise RefusedError(
-                f"{told}; the commit of the image would take along what is changed in {self._file}:"
+                f"{message}; the commit of the image would take along what is changed in {self._file}:"
                 f" git commit, or git checkout {self._file}"
             )
         else:
-            show(f"{told}; the sandbox gets it, and no commit has it")
+            show(f"{message}; the sandbox gets it, and no commit has it")
 
     def _check_identity(self) -> None:
         try:
             for name in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
-                self._read("var", name)  # as strict as git commit-tree (git-var(1))
+                self._read("var", name)  # It is as strict as git commit-tree (git-var(1)).
         except FailedError:
             raise RefusedError(
                 "git does not know who you are, and each deployment is a commit:"
@@ -101,9 +101,9 @@ class Repository:
     def check_push(self) -> None:
         """Refuse where the commit of a deployment could not be pushed; the server's own rules come later."""
         if self.upstream and not self._options.dry_run:
-            words = ("push", "--dry-run", "--quiet", "--force", self.upstream.remote, f"HEAD:{self._mark}")
+            command = ("push", "--dry-run", "--quiet", "--force", self.upstream.remote, f"HEAD:{self._mark}")
             try:
-                self._read(*words)
+                self._read(*command)
             except FailedError as error:
                 raise RefusedError(
                     f"{error}\n{self.upstream.remote} takes no push from here, and each deployment is a"
@@ -111,7 +111,7 @@ class Repository:
                 ) from None
 
     def check_upstream(self) -> None:
-        """Refuses where nobody can say what is deployed, and commits that would never be pushed."""
+        """Refuse an upstream that does not answer, and a checkout that has diverged from it."""
         if self.upstream is None:
             return
         here = self.upstream.here
@@ -129,7 +129,7 @@ class Repository:
         self.check_push()
 
     def _check_order(self, remote: str) -> None:
-        """Refuses a commit before the one that was deployed last, as when an approval comes late."""
+        """Refuse a commit older than the last deployed one, as after a late approval."""
         if last := self._read("ls-remote", remote, self._mark).partition("\t")[0]:
             self._runner.change("git", "fetch", "--quiet", remote, self._mark)
             if self._count(f"HEAD..{last}") and not self._count(f"{last}..HEAD"):
@@ -139,25 +139,25 @@ class Repository:
                 )
 
     def mark(self) -> None:
-        """From now on no older commit than this one is deployed: the branch deployed/STACK names it."""
+        """Move the branch deployed/STACK to this commit; from now on no older commit is deployed."""
         if self.upstream:
-            words = ("git", "push", "--quiet", "--force", self.upstream.remote, f"HEAD:{self._mark}")
-            self._runner.change(*words)
+            command = ("git", "push", "--quiet", "--force", self.upstream.remote, f"HEAD:{self._mark}")
+            self._runner.change(*command)
 
     def committed(self) -> str:
-        """The image in the stack file's newest version that is known."""
+        """Return the image in the newest known version of the stack file."""
         return stack_file.image(self.text())
 
     def migrates(self) -> bool:
-        """Whether that image's migrations are run; not where the database has a newer version's schema."""
+        """Return True if that image's migrations run; False if the database has a newer version's schema."""
         return stack_file.migrates(self.text())
 
     def text(self) -> str:
-        """The stack file's newest version that is known."""
+        """Return the text of the newest known version of the stack file."""
         return self._text(self._tip())
 
     def content(self) -> str:
-        """Names what is committed, but for the images in the stack files: each deployment changes one."""
+        """Return a hash of the committed content, without the images in the stack files."""
         lines = self._runner.read("git", "ls-tree", "-r", "HEAD").splitlines()
         names = [f"Pulumi.{stack}.yaml" for stack in stacks()]
         kept = [line for line in lines if line.partition("\t")[2] not in names]
@@ -166,9 +166,9 @@ class Repository:
         return hashlib.sha256("\n".join(kept).encode()).hexdigest()[:40]
 
     def changed(self) -> list[str]:
-        """Tracked files that differ from what is committed.
+        """Return the tracked files that differ from the last commit.
 
-        The stack's own may differ in what the scripts set: the image, and the values of secrets.
+        The stack's own file may differ in the values that commands set: the image and secrets.
         """
         lines = self._runner.read("git", "status", "--porcelain", "--untracked-files=no").splitlines()
         names = [line[3:] for line in lines]
@@ -182,7 +182,7 @@ class Repository:
 
     @cached_property
     def own(self) -> str:
-        """The repository of the stack's own registry that its images are in."""
+        """The repository in the stack's own registry that has its images."""
         text = stack_file.path(self._options.stack).read_text()
         return stack_file.own_repository(text, self._options.settings)
 
@@ -198,15 +198,15 @@ class Repository:
         by a reviewer.
         """
         tips = ["HEAD", *([self.upstream.here] if self.upstream else [])]
-        words = ("git", "log", "--first-parent", f"--max-count={HISTORY}", "--format=%H", *tips, "--")
-        for commit in self._runner.read(*words, self._file).split():
+        command = ("git", "log", "--first-parent", f"--max-count={HISTORY}", "--format=%H", *tips, "--")
+        for commit in self._runner.read(*command, self._file).split():
             try:
                 yield stack_file.image(self._text(commit))
             except (FailedError, RefusedError, yaml.YAMLError):
-                continue  # the commit took the file away, or nobody could have deployed it
+                continue  # The commit deleted the file, or its file was not deployable.
 
     def commit(self, subject: str, image: str, *, migrate: bool) -> str:
-        """Commits the image to the stack file's newest version, and pushes that; what to say of it."""
+        """Commit the image on top of the newest version of the stack file, and push; return a message."""
         trailers = [f"Version: {stack_file.version(image)}", f"Image: {image}"]
         message = ("-m", subject, "-m", "\n".join(trailers))
         upstream = self.upstream
@@ -216,17 +216,17 @@ class Repository:
                 self._runner.change("git", "push", upstream.remote, f"HEAD:{upstream.branch}")
             return "no commit, this is a dry run"
         base = self._tip()
-        made = self._made(base, image, migrate, message)
+        new_commit = self._create_commit(base, image, migrate, message)
         if upstream is None:
-            self._follow(base, made)
-            return self._not_pushed() if made != base else "the commit has it already"
+            self._follow(base, new_commit)
+            return self._not_pushed() if new_commit != base else "the commit has it already"
         try:
             for left in reversed(range(TRIES)):
-                if made == self._read("rev-parse", upstream.here):
+                if new_commit == self._read("rev-parse", upstream.here):
                     return "the commit has it already"
                 try:
                     self._runner.change(
-                        "git", "push", "--quiet", upstream.remote, f"{made}:{upstream.branch}"
+                        "git", "push", "--quiet", upstream.remote, f"{new_commit}:{upstream.branch}"
                     )
                     break
                 except FailedError:
@@ -234,39 +234,40 @@ class Repository:
                     if not left or self._tip() == base:
                         raise
                 base = self._tip()
-                made = self._made(base, image, migrate, message)
+                new_commit = self._create_commit(base, image, migrate, message)
         finally:
-            self._follow(base, made)
+            self._follow(base, new_commit)
         if own := self._count(f"{upstream.here}..HEAD"):
             raise FailedError(f"{own} commits of this checkout are not in {upstream.here}: git pull --rebase")
         behind = self._count(f"HEAD..{upstream.here}")
         more = f"; this checkout is older: git checkout {self._file}, and git pull" if behind else ""
         return f"pushed to {upstream.here}{more}"
 
-    def _made(self, base: str, image: str, migrate: bool, message: Sequence[str]) -> str:
-        """A commit on top of `base` with the image; `base` itself, if it has that.
+    def _create_commit(self, base: str, image: str, migrate: bool, message: Sequence[str]) -> str:
+        """Create a commit on top of `base` with the image; return `base` itself if it has the image already.
 
-        Pushed alone it starts no workflow: after a rollback that would deploy the newest version again.
+        If the push has only this commit, it starts no workflow. After a rollback, a workflow would deploy the
+        newest version again.
         """
         if self.upstream and base == self._read("rev-parse", self.upstream.here):
             message = (*message, "-m", SKIP)
         if self._read("rev-parse", f"HEAD:{self._file}") == self._read("rev-parse", f"{base}:{self._file}"):
-            text = stack_file.path(self._options.stack).read_text()  # new values of secrets, too
+            text = stack_file.path(self._options.stack).read_text()  # It may also have new values of secrets.
         else:
             text = self._text(base)
         text = stack_file.with_image(text, image, migrate=migrate)
         if text == self._text(base):
             return base
-        blob = self._runner.change("git", "hash-object", "-w", "--stdin", given=text).strip()
+        blob = self._runner.change("git", "hash-object", "-w", "--stdin", stdin=text).strip()
         rows = self._runner.read("git", "ls-tree", base).splitlines(keepends=True)
         rows = [_with_blob(row, blob) if row.endswith(f"\t{self._file}\n") else row for row in rows]
-        tree = self._runner.change("git", "mktree", given="".join(rows)).strip()
+        tree = self._runner.change("git", "mktree", stdin="".join(rows)).strip()
         return self._runner.change("git", "commit-tree", tree, "-p", base, *message).strip()
 
-    def _follow(self, base: str, made: str) -> None:
-        """The checkout's branch gets the commit, too, if that goes on from it: its files agree already."""
-        if made != base and self._read("rev-parse", "HEAD") == base:
-            self._runner.change("git", "update-ref", "-m", "deployed", "HEAD", made, base)
+    def _follow(self, base: str, new_commit: str) -> None:
+        """Move the checkout's branch to the commit if it descends from it; the files agree already."""
+        if new_commit != base and self._read("rev-parse", "HEAD") == base:
+            self._runner.change("git", "update-ref", "-m", "deployed", "HEAD", new_commit, base)
             self._runner.change("git", "reset", "--quiet", "--", self._file)
 
     def _not_pushed(self) -> str:
@@ -275,7 +276,7 @@ class Repository:
         return "not pushed: the branch has no upstream; push it, or the next deployment undoes this one"
 
     def _tip(self) -> str:
-        """The newest commit: the upstream's, unless the checkout has it and goes on from there."""
+        """Return the newest commit: the upstream's, unless the checkout contains it."""
         newer = self.upstream and self._count(f"HEAD..{self.upstream.here}")
         return self._read("rev-parse", self.upstream.here if self.upstream and newer else "HEAD")
 
@@ -285,11 +286,11 @@ class Repository:
     def _count(self, commits: str) -> int:
         return int(self._read("rev-list", "--count", commits))
 
-    def _read(self, *words: str) -> str:
-        return self._runner.read("git", *words).strip()
+    def _read(self, *command: str) -> str:
+        return self._runner.read("git", *command).strip()
 
 
 def _with_blob(row: str, blob: str) -> str:
-    """A line of `git ls-tree`, `mode type name<tab>path`, with other content."""
+    """Return a line of `git ls-tree`, `mode type name<tab>path`, with another blob."""
     kind, _, path = row.partition("\t")
     return f"{kind.rpartition(' ')[0]} {blob}\t{path}"

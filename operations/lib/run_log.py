@@ -1,4 +1,4 @@
-"""A script's run: a line a step, ✓ or ✗ with its seconds, and a record of it as JSON and Markdown."""
+"""Log of a command's run: a line for each step with ✓ or ✗ and its seconds, and a record of the run."""
 
 import contextlib
 import io
@@ -21,7 +21,7 @@ from operations.lib.errors import CommandStopped, FailedError, RefusedError
 
 RECORDS = ROOT / ".runs"
 QUIET_SECONDS = 4.0
-"""Seconds without a line after which one says what goes on: with the tenth between two looks, below five."""
+"""Seconds without a line after which one names the step; with the interval of a tenth, below five."""
 SIGNS = {
     "done": ("✓", 32),
     "planned": ("○", 33),
@@ -29,12 +29,12 @@ SIGNS = {
     "failed": ("✗", 31),
     "stopped": ("✗", 31),
 }
-"""How a step ended, with the terminal's colour."""
+"""Sign and terminal colour of each result of a step."""
 
 
 @dataclass
 class Step:
-    """What a step did."""
+    """A step of a run, with its result and its lines."""
 
     title: str
     result: str = "running"
@@ -44,7 +44,7 @@ class Step:
 
 
 def say(text: str) -> None:
-    """Prints a line. What a run has to put right at its end does not fail for want of a terminal."""
+    """Print a line; a closed terminal is ignored, so that a run can still clean up."""
     try:
         print(text, flush=True)
     except OSError:
@@ -52,7 +52,7 @@ def say(text: str) -> None:
 
 
 class RunLog:
-    """The steps of one run, one after the other."""
+    """Terminal reporter and record of one run, step by step."""
 
     def __init__(self, command: str, options: Options) -> None:
         self.command = command
@@ -60,7 +60,7 @@ class RunLog:
         self.started = datetime.now(UTC)
         self.steps: list[Step] = []
         self.results: dict[str, Any] = {}
-        """What the run found out that is worth keeping: names, measured seconds."""
+        """Results for the record: names, measured seconds."""
         self.runner = CommandRunner(self.plan if options.dry_run else self.line, dry_run=options.dry_run)
         self._colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         self._begun = self._spoken = time.monotonic()
@@ -72,12 +72,12 @@ class RunLog:
 
     @property
     def stamp(self) -> str:
-        """When the run began, fit for the names of objects and databases: 20240301t170000."""
+        """Start time in a form for names of objects and databases: 20240301t170000."""
         return self.started.strftime("%Y%m%dt%H%M%S")
 
     @contextlib.contextmanager
     def step(self, title: str) -> Generator[Step]:
-        """A step; what it raises ends it with ✗ and goes on to the caller."""
+        """Run a step; an exception ends it with ✗ and propagates."""
         step = Step(title)
         self.steps.append(step)
         begun = time.monotonic()
@@ -102,7 +102,7 @@ class RunLog:
 
     @contextlib.contextmanager
     def _heartbeat(self, title: str) -> Generator[None]:
-        """Say that a step goes on whenever nothing has been printed for a while; records leave that out."""
+        """Print that a step still runs after a silence; the record does not include it."""
         over, begun = threading.Event(), time.monotonic()
 
         def beat() -> None:
@@ -119,33 +119,33 @@ class RunLog:
             thread.join()
 
     def skip(self, why: str) -> None:
-        """Says that the step that runs cannot be done here, and why."""
+        """Mark the running step as skipped, with the reason."""
         self.steps[-1].result = "skipped"
         self.line(f"skipped: {why}")
 
     def plan(self, text: str) -> None:
-        """Say what the step that runs would do if this were no dry run."""
+        """Show the action that a dry run leaves out in the running step."""
         if self.steps and self.steps[-1].result == "running":
             self.steps[-1].result = "planned"
         self.line(text)
 
     def line(self, text: str) -> None:
-        """A line of the step that runs, in the record, too."""
+        """Print a line of the running step, and keep it for the record."""
         if self.steps:
             self.steps[-1].lines.append(text)
         self._print(f"    | {text}")
 
-    def follow(self, *words: str, only: Collection[str] | None = None) -> None:
-        """Runs a command that changes something, and shows its lines; it sees `only` these variables."""
+    def follow(self, *command: str, only: Collection[str] | None = None) -> None:
+        """Run a command that changes something, and show its lines; it sees `only` these variables."""
         if self.options.dry_run:
-            self.runner.change(*words)
+            self.runner.change(*command)
             return
-        with contextlib.closing(self.runner.lines(*words, only=only)) as lines:
+        with contextlib.closing(self.runner.lines(*command, only=only)) as lines:
             for text in lines:
                 self.line(text)
 
-    def write(self, code: int, said: str) -> Path:
-        """Writes the record; where it is, without the ending."""
+    def write(self, code: int, message: str) -> Path:
+        """Write the record; return its path without the suffix."""
         folder = RECORDS / self.options.stack
         folder.mkdir(parents=True, exist_ok=True)
         record = {
@@ -156,7 +156,7 @@ class RunLog:
             "started": self.started.isoformat(timespec="seconds"),
             "seconds": round(self.seconds, 1),
             "exitCode": code,
-            "said": said,
+            "said": message,
             "results": self.results,
             "steps": [asdict(step) | {"seconds": round(step.seconds, 1)} for step in self.steps],
         }
@@ -170,7 +170,7 @@ class RunLog:
 
 
 def markdown(record: dict[str, Any]) -> str:
-    """The record for people."""
+    """Format the record as Markdown."""
     title = f"# {record['command']} of {record['stack']}: {'done' if record['exitCode'] == 0 else 'failed'}"
     head = f"{record['started']}, {record['seconds']} s, target {record['target']}. {record['said']}"
     rows = [
@@ -187,43 +187,45 @@ def _why(step: dict[str, Any]) -> str:
 
 @contextlib.contextmanager
 def stoppable() -> Generator[None]:
-    """A polite kill and a terminal that is closed end a run as Ctrl-C does, unless nohup said otherwise."""
-    signals = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) == signal.SIG_DFL]
-    for each in signals:
-        signal.signal(each, signal.default_int_handler)
+    """Let SIGTERM and SIGHUP end a run as Ctrl-C does, unless nohup ignores them."""
+    signals = [
+        number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) == signal.SIG_DFL
+    ]
+    for number in signals:
+        signal.signal(number, signal.default_int_handler)
     try:
         yield
     finally:
-        for each in signals:
-            signal.signal(each, signal.SIG_DFL)
+        for number in signals:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def perform(command: str, options: Options, work: Callable[[RunLog], str]) -> int:
-    """Runs a script's work, which returns what to say at the end; the exit code.
+    """Run a command's work, which returns the final message; return the exit code.
 
-    Whatever ends it early ends in a message and a record, too.
+    An early end also has a message and a record.
     """
     steps = RunLog(command, options)
-    code, said = DONE, ""
+    code, message = DONE, ""
     try:
         with stoppable():
             sandbox_targets.check(options)
-            said = work(steps)
+            message = work(steps)
         if options.dry_run:
-            said = f"a dry run, nothing was changed; it would end with: {said}"
+            message = f"a dry run, nothing was changed; it would end with: {message}"
     except RefusedError as error:
-        code, said = REFUSED, str(error)
+        code, message = REFUSED, str(error)
     except FailedError as error:
-        code, said = FAILED, str(error)
+        code, message = FAILED, str(error)
     except CommandStopped as error:
-        code, said = STOPPED, str(error)
+        code, message = STOPPED, str(error)
     except KeyboardInterrupt:
-        code, said = STOPPED, "stopped"
-    record = steps.write(code, said)
+        code, message = STOPPED, "stopped"
+    record = steps.write(code, message)
     if code == DONE:
-        say(said)
+        say(message)
     else:
         with contextlib.suppress(OSError):
-            print(f"error: {said}", file=sys.stderr)
+            print(f"error: {message}", file=sys.stderr)
     say(f"{command} of {options.stack} took {steps.seconds:.1f} s; record: {record.relative_to(ROOT)}.md")
     return code

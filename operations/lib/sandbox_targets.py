@@ -1,4 +1,4 @@
-"""The account that a script works on: a real one, or the stack's sandbox for TARGET=sandbox."""
+"""Targets of a command: the real stack, or its sandbox for TARGET=sandbox."""
 
 import json
 import os
@@ -26,7 +26,7 @@ ADDRESSES = {
 
 def running(options: Options) -> "Targets":
     """Return the targets of the stack's sandbox; refuse where none run."""
-    from sandbox.clouds import process  # a real stack needs nothing of the sandbox
+    from sandbox.clouds import process  # Imported here, since a real stack does not need the sandbox.
 
     targets = process.running(SANDBOXES / options.stack)
     if targets is None:
@@ -35,14 +35,14 @@ def running(options: Options) -> "Targets":
 
 
 def advice(options: Options) -> str:
-    """Say why the stack's sandbox does not answer and what to do, as the sandbox's own commands do."""
+    """Return the sandbox's own message about a sandbox that does not answer, with the remedy."""
     from sandbox import target_selection, workspace
 
     return target_selection.advice(workspace.find_stack(ROOT, options.stack))
 
 
 def put_back(options: Options) -> str:
-    """Return the command that makes again what was deleted or changed by hand."""
+    """Return the command that reverts deletions and changes by hand."""
     if options.target == "sandbox":
         return f"make sandbox STACK={options.stack}"
     pack = f"--policy-pack policies --policy-pack-config policies/config/{options.stack}.json"
@@ -91,9 +91,9 @@ def _addresses(folder: Path) -> list[tuple[str, str]]:
 
 
 def outputs(runner: CommandRunner, options: Options) -> dict[str, Any]:
-    """Return the program's outputs; those that are secret are masked.
+    """Return the program's outputs; secret ones are masked.
 
-    Raises Failed where the state cannot be read.
+    Raises FailedError if the state cannot be read.
     """
     if options.target == "sandbox":
         from sandbox import workspace
@@ -114,7 +114,7 @@ def aws(options: Options, service: str) -> Any:
 
     Credentials of a real stack come from the environment, as everywhere; a sandbox takes any.
     """
-    import boto3  # takes a while to import, and few scripts need it
+    import boto3  # Imported here, since it is slow to import and few commands need it.
     from botocore.config import Config
 
     region = options.settings["service"]["region"]

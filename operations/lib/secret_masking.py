@@ -1,4 +1,4 @@
-"""What Pulumi may show nowhere at work on a real stack: hidden by value, in the log and in files."""
+"""Masking of secret values in Pulumi's output on a real stack, in the log and in files."""
 
 import json
 import os
@@ -10,28 +10,30 @@ from operations.lib.command_runner import CommandRunner
 from review.plain_data import masks
 
 CREDENTIAL = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE)$")
-"""How the environment's variables are called that hold one."""
+"""Pattern for names of environment variables that hold a credential."""
 
 
 def hide(runner: CommandRunner, stack: str) -> set[str]:
-    """From now on nothing that programs print has one of these values, which a report must not show either:
-    line by line, the stack's secrets, and the credentials of whoever runs this."""
-    said = runner.read("pulumi", "config", "--show-secrets", "--json", "--stack", stack)
-    found = {value for name, value in os.environ.items() if CREDENTIAL.search(name)}
-    for each in json.loads(said).values():
-        if each.get("secret"):
-            found |= {*_texts(each.get("objectValue", each["value"]))}
-    lines = {line for value in found for line in value.splitlines() if line}
+    """Mask the stack's secrets and the caller's credentials in all further output.
+
+    Returns the masked values, line by line, for reports that must not show them either.
+    """
+    config = runner.read("pulumi", "config", "--show-secrets", "--json", "--stack", stack)
+    values = {value for name, value in os.environ.items() if CREDENTIAL.search(name)}
+    for setting in json.loads(config).values():
+        if setting.get("secret"):
+            values |= {*_texts(setting.get("objectValue", setting["value"]))}
+    lines = {line for value in values for line in value.splitlines() if line}
     runner.hide = masks(lines)
     return lines
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """All texts in a value of JSON, but for names."""
+    """Yield the texts in a JSON value, without the keys of objects."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
         yield from _texts([*cast(dict[str, Any], value).values()])
     elif isinstance(value, list):
-        for each in cast(list[Any], value):
-            yield from _texts(each)
+        for setting in cast(list[Any], value):
+            yield from _texts(setting)

@@ -1,4 +1,4 @@
-"""The image in a stack file: the one truth of what is deployed; and whether its migrations run."""
+"""The deployed image in a stack file, and the flag that its migrations run."""
 
 import re
 from collections.abc import Mapping
@@ -17,17 +17,17 @@ def path(stack: str) -> Path:
 
 
 def image(text: str) -> str:
-    """`pipe:api.image` of a stack file's text."""
+    """Return `pipe:api.image` of a stack file's text."""
     return str(_scalar(text, "image").value)
 
 
 def migrates(text: str) -> bool:
-    """`pipe:api.migrate` of a stack file's text: false while the database has a newer version's schema."""
+    """Return `pipe:api.migrate` of a stack file: false while the database has a newer version's schema."""
     return _scalar(text, "migrate").value != "false"
 
 
 def with_image(text: str, new: str, *, migrate: bool = True) -> str:
-    """The text with another image, and whether its migrations run; every other character stays."""
+    """Return the text with another image and migration flag; every other character stays."""
     for key, value in (("image", new), ("migrate", str(migrate).lower())):
         node = _scalar(text, key)
         text = text[: node.start_mark.index] + value + text[node.end_mark.index :]
@@ -35,7 +35,7 @@ def with_image(text: str, new: str, *, migrate: bool = True) -> str:
 
 
 def lasting(text: str) -> Any:
-    """What a stack file says, without what the scripts set: image, whether it migrates, values of secrets."""
+    """Return a stack file's content without the values that commands set: image, migration flag, secrets."""
     return _without_secrets(yaml.load(with_image(text, "image"), yaml.BaseLoader))
 
 
@@ -64,7 +64,7 @@ def repository(image: str) -> str:
 def own_repository(text: str, settings: Mapping[str, Any]) -> str:
     """Return the repository that a stack file's image is in; refuse one outside the stack's own registry.
 
-    Nodes, scans and signatures know the registry of the stack's account and region alone.
+    Nodes, scans and signatures use only the registry of the stack's account and region.
     """
     service, name = settings["service"], repository(image(text))
     registry = f"{service['account']}.dkr.ecr.{service['region']}.amazonaws.com"
@@ -88,7 +88,7 @@ def is_version(image: str, text: str) -> bool:
 
 
 def checked_version(text: str) -> str:
-    """A version as registries allow it."""
+    """Return a version that registries allow as a tag; refuse any other."""
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", text) or text == "latest":
         raise RefusedError(f"--version {text}: an image's tag such as 1.4.0, and never latest")
     return text

@@ -1,7 +1,7 @@
-"""The way of a request from the visitor to the database: what should be there, what is, and what is wrong.
+"""Path of a request from the visitor to the database: expected state, actual state, and problems.
 
-What should be there comes from the stack file and the program's outputs, so that an object that is gone is
-missed; a look at the objects that are left would find nothing wrong.
+The expected state comes from the stack file and the program's outputs, so that a deleted object is reported.
+A look at the remaining objects alone would not notice it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -52,7 +52,7 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """Answers of everything on the way of a request; None stands for nobody who could be asked."""
+    """Actual state of everything on the path of a request; None for a part that could not be read."""
 
     outputs: Mapping[str, Any] | None = None
     visit: str | None = None
@@ -60,7 +60,7 @@ class Observation:
     records: Mapping[str, Sequence[Record]] | None = None
     """The address records of each host."""
     objects: Mapping[str, Manifest | None]
-    """Each of OBJECTS; None: it is not in the namespace."""
+    """Each of OBJECTS; None if it is not in the namespace."""
     endpoints: Mapping[str, int] = field(default_factory=dict[str, int])
     """Pods that each Service sends requests to."""
     databases: Mapping[str, str] | None = None
@@ -68,7 +68,7 @@ class Observation:
 
     @property
     def load_balancer(self) -> str:
-        """The address that the proxy's Service has; empty where it has none."""
+        """The address of the proxy's Service; empty if it has none."""
         service = self.objects.get("service/pipe-proxy") or {}
         addresses: list[dict[str, str]] = (
             service.get("status", {}).get("loadBalancer", {}).get("ingress") or []
@@ -77,7 +77,7 @@ class Observation:
 
 
 def lines(observation: Observation) -> Iterator[str]:
-    """Describe the way, a line for each part of it."""
+    """Yield a line about each part of the path."""
     if observation.visit is not None:
         yield f"visit: {observation.visit}"
     for host, records in (observation.records or {}).items():
@@ -101,7 +101,7 @@ def lines(observation: Observation) -> Iterator[str]:
 def findings(
     settings: Mapping[str, Any], observation: Observation, *, put_back: str, stack: str, namespace: str
 ) -> Iterator[Finding]:
-    """Yield all that is wrong on the way; `put_back` is the command that makes again what is gone."""
+    """Yield the problems on the path; `put_back` is the command that creates deleted objects again."""
     for name, manifest in observation.objects.items():
         if manifest is None:
             yield Finding("missing", name, "the program declares it, and the cluster has none", put_back)

@@ -18,55 +18,55 @@ from operations.lib.kubernetes import cluster_identity
 Manifest = dict[str, Any]
 API = "deployment/pipe-api"
 KEPT_REPLICAS = "pipe.dev/replicas-before-restore"
-"""Annotation of the API's Deployment while a restore has stopped it: how many pods it had."""
+"""Annotation of the API's Deployment while a restore has stopped it, with its number of pods before."""
 SANDBOX_JOBS = "pods of the sandbox run nothing, so no database was changed"
 SANDBOX_LOG = "no log: pods of the sandbox run nothing"
 
 
 class Cluster:
-    """Objects of one namespace."""
+    """Client for the objects of one namespace."""
 
     def __init__(self, runner: CommandRunner, options: Options, kubectl: str = "kubectl") -> None:
         self.runner = runner
         self.namespace = options.namespace
         self.silent = options.target == "sandbox"
-        """Whether pods have no logs."""
-        self._words = (kubectl, "--namespace", options.namespace)
+        """True if pods have no logs."""
+        self._command = (kubectl, "--namespace", options.namespace)
 
     def get(self, name: str) -> Manifest:
-        """One object, `deployment/pipe-api`."""
+        """Return an object by kind and name, such as `deployment/pipe-api`."""
         return json.loads(self.read("get", name, "--output=json"))
 
     def list(self, kind: str, labels: str) -> list[Manifest]:
-        """The objects of a kind that have the labels, oldest first."""
-        words = ("get", kind, f"--selector={labels}", "--output=json")
-        found: list[Manifest] = json.loads(self.read(*words))["items"]
-        return sorted(found, key=lambda each: each["metadata"]["creationTimestamp"])
+        """Return the objects of a kind that have the labels, oldest first."""
+        arguments = ("get", kind, f"--selector={labels}", "--output=json")
+        items: list[Manifest] = json.loads(self.read(*arguments))["items"]
+        return sorted(items, key=lambda item: item["metadata"]["creationTimestamp"])
 
     def find(self, name: str) -> Manifest | None:
         """Return one object; None if there is none of that name."""
         text = self.read("get", name, "--ignore-not-found", "--output=json")
         return json.loads(text) if text.strip() else None
 
-    def read(self, *words: str) -> str:
-        """What a kubectl command prints that changes nothing."""
-        return self.runner.read(*self._words, *words)
+    def read(self, *arguments: str) -> str:
+        """Return the output of a kubectl command that changes nothing."""
+        return self.runner.read(*self._command, *arguments)
 
     def undo(self, name: str, revision: int) -> None:
-        """Back to the pods of an earlier revision."""
-        self.runner.change(*self._words, "rollout", "undo", name, f"--to-revision={revision}")
+        """Roll a Deployment back to the pods of an earlier revision."""
+        self.runner.change(*self._command, "rollout", "undo", name, f"--to-revision={revision}")
 
     def create(self, manifest: Manifest) -> None:
         name = f"{manifest['kind'].lower()}/{manifest['metadata']['name']}"
         if self.runner.dry_run:
-            self.runner.change(*self._words, "create", "--filename=-", f"# {name}")
+            self.runner.change(*self._command, "create", "--filename=-", f"# {name}")
             return
-        self.runner.change(*self._words, "create", "--filename=-", given=json.dumps(manifest))
+        self.runner.change(*self._command, "create", "--filename=-", stdin=json.dumps(manifest))
 
     def apply(self, manifest: Manifest) -> None:
-        """Create or change an object, so that it says this."""
+        """Create an object, or change it to the manifest."""
         name = f"{manifest['kind'].lower()}/{manifest['metadata']['name']}"
-        words = (
+        arguments = (
             "apply",
             "--server-side",
             "--force-conflicts",
@@ -74,41 +74,41 @@ class Cluster:
             "--filename=-",
         )
         if self.runner.dry_run:
-            self.runner.change(*self._words, *words, f"# {name}")
+            self.runner.change(*self._command, *arguments, f"# {name}")
             return
-        self.runner.change(*self._words, *words, given=json.dumps(manifest))
+        self.runner.change(*self._command, *arguments, stdin=json.dumps(manifest))
 
     def annotate(self, name: str, key: str, value: str | None) -> None:
-        """Sets an annotation, or takes it away."""
+        """Set an annotation, or remove it if the value is None."""
         word = f"{key}-" if value is None else f"{key}={value}"
-        self.runner.change(*self._words, "annotate", "--overwrite", name, word)
+        self.runner.change(*self._command, "annotate", "--overwrite", name, word)
 
     def scale(self, name: str, replicas: int) -> None:
-        self.runner.change(*self._words, "scale", name, f"--replicas={replicas}")
+        self.runner.change(*self._command, "scale", name, f"--replicas={replicas}")
 
     def rollout(self, name: str, show: Callable[[str], None], seconds: int = 600) -> None:
-        """Waits until every pod of a Deployment is the newest and available."""
+        """Wait until every pod of a Deployment is of the newest revision and available."""
         if self.runner.dry_run:
             return
-        for line in self.runner.lines(*self._words, "rollout", "status", name, f"--timeout={seconds}s"):
+        for line in self.runner.lines(*self._command, "rollout", "status", name, f"--timeout={seconds}s"):
             show(line)
 
     def follow(self, pod: str, container: str, show: Callable[[str], None]) -> None:
-        """Shows a container's log until it ends."""
+        """Show a container's log until it ends."""
         if self.silent:
             show(SANDBOX_LOG)
             return
-        for line in self.runner.lines(*self._words, "logs", "--follow", pod, f"--container={container}"):
+        for line in self.runner.lines(*self._command, "logs", "--follow", pod, f"--container={container}"):
             show(f"{container}: {line}")
 
 
 class NamespaceMissing(RefusedError):
-    """The cluster answers, and the stack's namespace is not in it."""
+    """A cluster that answers without the stack's namespace."""
 
 
 @contextmanager
 def connected(runner: CommandRunner, options: Options) -> Generator[Cluster]:
-    """The stack's cluster; refused if the kubeconfig leads to another one, or to another environment's."""
+    """Connect to the stack's cluster; refuse a kubeconfig of another cluster or environment."""
     with _kubeconfig(runner, options) as (path, kubectl):
         runner.variables["KUBECONFIG"] = path
         cluster = Cluster(runner, options, kubectl)
@@ -123,11 +123,12 @@ def connected(runner: CommandRunner, options: Options) -> Generator[Cluster]:
                 f"To make it again: {sandbox_targets.put_back(options)}"
             )
         labels = namespace["metadata"].get("labels", {})
-        found, wanted = labels.get("tags.datadoghq.com/env"), options.settings["service"]["environment"]
-        if found != wanted:
+        environment = labels.get("tags.datadoghq.com/env")
+        expected = options.settings["service"]["environment"]
+        if environment != expected:
             raise RefusedError(
-                f"{path} leads to the environment {found!r}, not to {wanted!r}; unset KUBECONFIG to use the"
-                f" stack's own"
+                f"{path} leads to the environment {environment!r}, not to {expected!r}; "
+                "unset KUBECONFIG to use the stack's own"
             )
         yield cluster
 
@@ -138,15 +139,15 @@ def _kubeconfig(runner: CommandRunner, options: Options) -> Generator[tuple[str,
         yield _sandbox(options)
         return
     try:
-        words = ("pulumi", "stack", "output", "kubeconfig", "--show-secrets", "--stack", options.stack)
-        text = runner.read(*words)
+        arguments = ("pulumi", "stack", "output", "kubeconfig", "--show-secrets", "--stack", options.stack)
+        text = runner.read(*arguments)
     except FailedError as error:
         raise RefusedError(
             f"{error}\nLog in to the state, which says what the cluster is (README, Real stacks)"
         ) from None
-    if given := os.environ.get("KUBECONFIG"):
-        _same(given, text, options)
-        yield given, "kubectl"
+    if own_kubeconfig := os.environ.get("KUBECONFIG"):
+        _check_same(own_kubeconfig, text, options)
+        yield own_kubeconfig, "kubectl"
     else:
         descriptor, path = tempfile.mkstemp(prefix="kubeconfig-")  # mode 0600
         try:
@@ -157,7 +158,7 @@ def _kubeconfig(runner: CommandRunner, options: Options) -> Generator[tuple[str,
             Path(path).unlink(missing_ok=True)
 
 
-def _same(paths: str, text: str, options: Options) -> None:
+def _check_same(paths: str, text: str, options: Options) -> None:
     """Refuse a KUBECONFIG that leads to another cluster than the stack's output `kubeconfig`."""
     actual, expected = cluster_identity.of_files(paths), cluster_identity.of_text(text)
     if actual is None or expected is None or not actual.is_same(expected):
@@ -179,12 +180,12 @@ def _sandbox(options: Options) -> tuple[str, str]:
 
 
 def stopped_with(deployment: Manifest) -> int:
-    """How many pods the API had when a restore stopped it; 0 where none did."""
+    """Return the number of pods that the API had when a restore stopped it; 0 if none did."""
     return int(deployment["metadata"].get("annotations", {}).get(KEPT_REPLICAS, 0))
 
 
 def wait(what: str, there: Callable[[], bool], seconds: float, every: float = 1.0) -> None:
-    """Waits until something is so; a failure after so many seconds."""
+    """Wait until a condition holds; raise FailedError after the given seconds."""
     end = time.monotonic() + seconds
     while not there():
         if time.monotonic() > end:

@@ -1,4 +1,4 @@
-"""Jobs that a script starts: made from an object that the program declares, so that they have its guards."""
+"""Jobs that a command starts, derived from objects of the program so that they keep its restrictions."""
 
 import copy
 import time
@@ -14,17 +14,17 @@ Manifest = dict[str, Any]
 STARTED_BY = "pipe.dev/started-by"
 """Label of a Job that a script has started, with the script's name; Pulumi's own have none."""
 KEPT_SECONDS = 7 * 86400
-"""How long such a Job stays after its end, with its log."""
+"""Seconds that such a Job stays after its end, with its log."""
 OWN = ("controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name")
-"""Labels that the cluster gives to the pods of one Job."""
+"""Labels that the cluster adds to the pods of a Job."""
 EVERY = 0.5
-"""Seconds between two looks at a Job."""
+"""Seconds between two queries about a Job."""
 SILENCE = 10.0
-"""Seconds of waiting after which a line says for what."""
+"""Seconds of waiting after which a line names the reason."""
 
 
 def derived(pattern: Manifest, name: str, script: str) -> Manifest:
-    """A Job like `pattern`, a CronJob or a Job of the cluster, that is tried once."""
+    """Return a Job like `pattern`, a CronJob or a Job of the cluster, without retries."""
     spec = pattern["spec"].get("jobTemplate", pattern)["spec"]
     template = copy.deepcopy(spec["template"])
     labels = {key: value for key, value in template["metadata"]["labels"].items() if key not in OWN}
@@ -43,7 +43,7 @@ def derived(pattern: Manifest, name: str, script: str) -> Manifest:
 
 
 def with_variables(job: Manifest, values: Mapping[str, str]) -> Manifest:
-    """The Job with other values for variables that its containers have already."""
+    """Return the Job with other values for variables that its containers have already."""
     missing = set(values)
     for container in _containers(job):
         for variable in container.get("env", []):
@@ -57,23 +57,23 @@ def with_variables(job: Manifest, values: Mapping[str, str]) -> Manifest:
 def alone(
     job: Manifest, container: str, command: Sequence[str] | None = None, image: str | None = None
 ) -> Manifest:
-    """The Job with one of its containers and no other, and with another command or image for it."""
-    [found] = [each for each in _containers(job) if each["name"] == container]
+    """Return the Job with only one of its containers, optionally with another command or image."""
+    [matching_container] = [entry for entry in _containers(job) if entry["name"] == container]
     spec = job["spec"]["template"]["spec"]
     spec.pop("initContainers", None)
     other = {"command": list(command) if command else None, "image": image}
-    spec["containers"] = [found | {key: value for key, value in other.items() if value}]
+    spec["containers"] = [matching_container | {key: value for key, value in other.items() if value}]
     return job
 
 
 def image(job: Manifest, container: str) -> str:
     """Return the image of a Job's container."""
-    [found] = [each for each in _containers(job) if each["name"] == container]
-    return found["image"]
+    [matching_container] = [entry for entry in _containers(job) if entry["name"] == container]
+    return matching_container["image"]
 
 
 def run(cluster: Cluster, job: Manifest, log: RunLog) -> None:
-    """Starts a Job and shows its log until it ends; its failure is one."""
+    """Start a Job and show its log until it ends; raise FailedError if it fails."""
     name = job["metadata"]["name"]
     cluster.create(job)
     if log.options.dry_run:
@@ -82,7 +82,7 @@ def run(cluster: Cluster, job: Manifest, log: RunLog) -> None:
     shown: set[tuple[str, str]] = set()
     spoken = time.monotonic()
     while True:
-        ended = _ended(cluster.get(f"job/{name}"))  # before the pods, so that none of their log is missed
+        ended = _ended(cluster.get(f"job/{name}"))  # Read before the pods, so that their whole log is shown.
         for pod in cluster.list("pods", f"batch.kubernetes.io/job-name={name}"):
             for container in _started(pod):
                 if (key := (pod["metadata"]["name"], container)) not in shown:
@@ -107,7 +107,7 @@ def _containers(job: Manifest) -> list[Manifest]:
 
 
 def _ended(job: Manifest) -> str:
-    """`Complete`, why it failed, or nothing while it runs."""
+    """Return `Complete`, the reason of a failure, or an empty text while the Job runs."""
     for condition in job.get("status", {}).get("conditions", []):
         if condition["status"] == "True" and condition["type"] in ("Complete", "Failed"):
             if condition["type"] == "Complete":
@@ -123,7 +123,7 @@ def _statuses(pod: Manifest) -> list[Manifest]:
 
 def _started(pod: Manifest) -> list[str]:
     return [
-        each["name"] for each in _statuses(pod) if {"running", "terminated"} & each.get("state", {}).keys()
+        entry["name"] for entry in _statuses(pod) if {"running", "terminated"} & entry.get("state", {}).keys()
     ]
 
 
@@ -132,5 +132,7 @@ def _waits_for(pod: Manifest) -> str:
         if waiting := status.get("state", {}).get("waiting"):
             return f"{status['name']}: {waiting.get('reason', '')} {waiting.get('message', '')}".strip()
     conditions = pod.get("status", {}).get("conditions", [])
-    messages = [each["message"] for each in conditions if each["status"] != "True" and each.get("message")]
+    messages = [
+        entry["message"] for entry in conditions if entry["status"] != "True" and entry.get("message")
+    ]
     return messages[0] if messages else str(pod.get("status", {}).get("phase", SANDBOX_LOG))

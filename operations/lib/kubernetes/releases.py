@@ -1,8 +1,8 @@
-"""The record of a stack's releases: a ConfigMap beside the API.
+"""Record of a stack's releases, in a ConfigMap of the API's namespace.
 
-Commits cannot hold it. Whoever writes the message of a commit that reaches `main`, as the body of a squashed
-pull request does, could name migrations to undo, or call a version good. Only whoever may change the cluster
-writes here.
+Commits cannot hold it. The body of a squashed pull request becomes the message of a commit on `main`, so its
+author could name migrations to undo, or call a version good. Writing here needs the right to change the
+cluster.
 """
 
 import json
@@ -17,9 +17,9 @@ from operations.lib.kubernetes.cluster import Cluster
 NAME = "pipe-releases"
 KEY = "releases.json"
 KEPT = 50
-"""How many releases the record keeps; the cluster itself keeps the pods of ten."""
+"""Number of releases in the record; the cluster itself keeps the pods of ten."""
 UNJUDGED, GOOD, BAD = "unjudged", "good", "bad"
-"""Verdicts on a release: its checks have not ended, they have passed, or somebody went back from it."""
+"""Verdicts on a release: its checks have not ended, they passed, or it was rolled back."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Release:
     deployed_at: str
     """The time of its last deployment, in ISO 8601 and UTC; rollbacks do not count."""
     migrations: tuple[str, ...] | None
-    """All that the version has, in order; one that cannot be undone ends in `!`. None: nobody knows."""
+    """The version's migrations in order; one that cannot be undone ends in `!`. None if they are unknown."""
     verdict: str = UNJUDGED
 
 
@@ -58,18 +58,18 @@ class Releases:
         return next((release for release in self.read() if release.image == image), None)
 
     def migrations(self, image: str) -> tuple[str, ...] | None:
-        """Return the migrations of an image; None where nobody recorded them."""
+        """Return the migrations of an image; None if they were not recorded."""
         release = self.find(image)
         return release.migrations if release else None
 
     def add(self, image: str, migrations: Sequence[str] | None) -> None:
-        """Record a deployment; a version that is deployed again is the newest, and is judged again."""
+        """Record a deployment; a version that is deployed again becomes the newest, and unjudged."""
         others = [release for release in self.read() if release.image != image]
         at = datetime.now(UTC).isoformat(timespec="seconds")
         self._write([*others, Release(image, at, None if migrations is None else tuple(migrations))])
 
     def judge(self, image: str, verdict: str) -> None:
-        """Record a verdict on an image; nothing is recorded of one that was never deployed by a script."""
+        """Record a verdict on an image; an image without a recorded deployment is ignored."""
         releases = self.read()
         judged = [
             replace(release, verdict=verdict) if release.image == image else release for release in releases

@@ -15,13 +15,13 @@ NUMBER = "deployment.kubernetes.io/revision"
 
 @dataclass(frozen=True)
 class Revision:
-    """Pods as they were rolled out once."""
+    """A pod template that was rolled out, with its number and image."""
 
     number: int
     image: str
     template: Manifest
     created: datetime = UNKNOWN_TIME
-    """When these pods were rolled out first; a rollback to them changes the number, and not this."""
+    """Time of the first rollout of these pods; a rollback to them changes only the number."""
 
     @property
     def version(self) -> str:
@@ -29,14 +29,14 @@ class Revision:
 
 
 def history(cluster: Cluster) -> list[Revision]:
-    """The oldest first; the last one is what is rolled out now."""
+    """Return the revisions, the oldest first; the last one is rolled out now."""
     uid = cluster.get(API)["metadata"]["uid"]
-    found = [
-        _revision(each["metadata"], each["spec"]["template"])
-        for each in cluster.list("replicasets", "app=pipe-api")
-        if any(owner["uid"] == uid for owner in each["metadata"].get("ownerReferences", ()))
+    kept_revisions = [
+        _revision(entry["metadata"], entry["spec"]["template"])
+        for entry in cluster.list("replicasets", "app=pipe-api")
+        if any(owner["uid"] == uid for owner in entry["metadata"].get("ownerReferences", ()))
     ]
-    return sorted(found, key=lambda each: each.number)
+    return sorted(kept_revisions, key=lambda entry: entry.number)
 
 
 def _revision(metadata: Manifest, template: Manifest) -> Revision:
@@ -46,12 +46,12 @@ def _revision(metadata: Manifest, template: Manifest) -> Revision:
 
 def image_of(template: Manifest) -> str:
     """Return the image of the API's container."""
-    [image] = [each["image"] for each in template["spec"]["containers"] if each["name"] == "api"]
+    [image] = [entry["image"] for entry in template["spec"]["containers"] if entry["name"] == "api"]
     return image
 
 
 class Choice:
-    """The revisions that a stack can go back to, with what was recorded of their versions."""
+    """Revisions that a stack can go back to, with the records of their versions."""
 
     def __init__(self, kept: Sequence[Revision], releases: Sequence[Release], stack: str) -> None:
         *self.others, self.now = kept
@@ -60,11 +60,11 @@ class Choice:
         self._stack = stack
 
     def is_newer(self, revision: Revision) -> bool:
-        """Return whether a revision's version was deployed later than the one that runs now."""
+        """Return True if a revision's version was deployed later than the one that runs now."""
         return self._deployed_at(revision.image) > self._deployed_at(self.now.image)
 
     def verdict(self, revision: Revision) -> str:
-        """Return what was recorded of a revision's version."""
+        """Return the recorded verdict on a revision's version."""
         release = self._releases.get(revision.image)
         return release.verdict if release else UNJUDGED
 
@@ -88,9 +88,9 @@ class Choice:
         return candidates[-1]
 
     def by_verdict(self) -> Revision:
-        """Return the newest older version that was good, else the newest that nobody has judged.
+        """Return the newest older version that was good, else the newest unjudged one.
 
-        Never a version from which somebody went back, or else a second rollback would bring the bad one.
+        A version that was rolled back is never returned, since a second rollback would bring the bad one.
         """
         if not self.others:
             raise RefusedError(
@@ -128,14 +128,14 @@ class Choice:
         return self._deployed_at(revision.image), revision.number
 
     def _deployed_at(self, image: str) -> datetime:
-        """The time of an image's last deployment, else of the first pods of it that the cluster keeps."""
+        """Return the time of an image's last deployment, else of its first pods that the cluster keeps."""
         if release := self._releases.get(image):
             return datetime.fromisoformat(release.deployed_at)
         return min(revision.created for revision in self._kept if revision.image == image)
 
 
 def gone(cluster: Cluster, revision: Revision) -> list[str]:
-    """The Secrets and ConfigMaps that its pods read and that are not there any more: they could not start."""
+    """Return the missing Secrets and ConfigMaps without which a revision's pods cannot start."""
     return [name for name in sorted(set(_reads(revision.template["spec"]))) if not _is_there(cluster, name)]
 
 

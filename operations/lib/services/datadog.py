@@ -1,4 +1,4 @@
-"""What Datadog says of a stack: its monitors, the data that they judge, and its synthetic check run now."""
+"""Client of a stack's Datadog: monitors, the metrics that they evaluate, and the synthetic checks."""
 
 import os
 import re
@@ -21,19 +21,19 @@ from operations.lib.errors import FailedError, RefusedError
 
 KEYS = ("DATADOG_API_KEY", "DATADOG_APP_KEY")
 EVERY = 5.0
-"""Seconds between two looks at a check that runs."""
+"""Seconds between two queries about a running check."""
 ENDS = ("passed", "failed", "skipped")
-"""How a run of checks ends."""
+"""Final states of a run of checks."""
 RECENT = 3600
 """Seconds in which a metric has to have reported; CloudWatch's arrive after 15 minutes."""
 METRICS = ("query alert", "metric alert")
-"""Types of monitors that judge metrics."""
+"""Types of monitors that evaluate metrics."""
 SERIES = re.compile(r"\b(?P<of>(?:avg|sum|min|max|count|p\d+):[a-zA-Z][\w.]*)\{(?P<tags>[^{}]*)\}")
 """A metric in a query, with its tags: sum:trace.express.request.hits{env:prod}."""
 
 
 class Datadog:
-    """One stack's part of an organization."""
+    """Monitors, metrics and checks of one stack in a Datadog organization."""
 
     def __init__(self, options: Options) -> None:
         self._tags = {f"env:{options.settings['service']['environment']}", "service:pipe-api"}
@@ -42,56 +42,58 @@ class Datadog:
         self._metrics = MetricsApi(api)
 
     def monitors(self) -> dict[str, str]:
-        """The state of each monitor by its name: OK, Warn, Alert, No Data."""
-        return {each.name: _state(each) for each in self._own()}
+        """Return the state of each monitor by its name: OK, Warn, Alert, No Data."""
+        return {monitor.name: _state(monitor) for monitor in self._own()}
 
     def _own(self) -> list[Any]:
-        """The stack's monitors."""
-        listed: list[Any] = _asked(
+        """Return the stack's monitors."""
+        listed: list[Any] = _call(
             lambda: self._monitors.list_monitors(monitor_tags=",".join(sorted(self._tags)))
         )
-        return [each for each in listed if self._tags <= set(each.tags)]
+        return [monitor for monitor in listed if self._tags <= set(monitor.tags)]
 
     def silent(self) -> dict[str, list[str]]:
-        """Return what each monitor judges and nobody has reported in the last hour, by the monitor's name.
+        """Return the metrics without data in the last hour, by the name of the monitor that evaluates them.
 
-        Datadog tells of missing data only where there was some: a monitor of a metric that never reported
-        stays silent for ever.
+        Datadog notifies about missing data only where there was some before. A monitor of a metric that never
+        reported never alerts.
         """
         missing: dict[str, list[str]] = {}
         reported: dict[str, bool] = {}
-        for each in self._own():
-            if str(each.type) in METRICS:
-                judged = series(each.query)
+        for monitor in self._own():
+            if str(monitor.type) in METRICS:
+                judged = series(monitor.query)
                 for query in judged:
                     if query not in reported:
                         reported[query] = self._has_points(query)
                 absent = [query for query in judged if not reported[query]]
             else:
-                check = str(each.type) == "service check" and _state(each) == "No Data"
-                absent = [each.query.partition(".over(")[0].strip('"')] if check else []
+                check = str(monitor.type) == "service check" and _state(monitor) == "No Data"
+                absent = [monitor.query.partition(".over(")[0].strip('"')] if check else []
             if absent:
-                missing[each.name] = absent
+                missing[monitor.name] = absent
         return missing
 
     def _has_points(self, query: str) -> bool:
         until = int(time.time())
-        answer = _asked(lambda: self._metrics.query_metrics(until - RECENT, until, query)).to_dict()
-        return any(each.get("pointlist") for each in answer.get("series") or ())
+        answer = _call(lambda: self._metrics.query_metrics(until - RECENT, until, query)).to_dict()
+        return any(entry.get("pointlist") for entry in answer.get("series") or ())
 
     def check(self, seconds: float) -> dict[str, str]:
-        """Runs the stack's synthetic checks now; `passed` or what happened, by name."""
-        tests: list[Any] = _asked(self._synthetics.list_tests).tests
-        names = {each.public_id: each.name for each in tests if self._tags <= set(each.tags)}
+        """Run the stack's synthetic checks now; return the result of each by name, `passed` if it is good."""
+        tests: list[Any] = _call(self._synthetics.list_tests).tests
+        names = {test.public_id: test.name for test in tests if self._tags <= set(test.tags)}
         if not names:
             raise FailedError(f"Datadog has no synthetic check with {', '.join(sorted(self._tags))}")
         body = SyntheticsCITestBody(tests=[SyntheticsCITest(public_id=ident) for ident in names])
-        batch = _asked(lambda: self._synthetics.trigger_ci_tests(body=body)).batch_id
+        batch = _call(lambda: self._synthetics.trigger_ci_tests(body=body)).batch_id
         end = time.monotonic() + seconds
         while True:
-            found = _asked(lambda: self._synthetics.get_synthetics_ci_batch(batch_id=batch)).to_dict()["data"]
-            if found["status"] in ENDS:
-                return {names.get(each["test_public_id"], "?"): each["status"] for each in found["results"]}
+            response = _call(lambda: self._synthetics.get_synthetics_ci_batch(batch_id=batch))
+            data = response.to_dict()["data"]
+            if data["status"] in ENDS:
+                results = data["results"]
+                return {names.get(result["test_public_id"], "?"): result["status"] for result in results}
             if time.monotonic() > end:
                 raise FailedError(f"the synthetic checks are not done after {seconds:.0f} s")
             time.sleep(EVERY)
@@ -100,15 +102,15 @@ class Datadog:
 def series(query: str) -> list[str]:
     """Return the metrics of a monitor's query that always report.
 
-    What is in default_zero(…) reports only when there is something to count, such as errors. Exclusions
-    (!resource_name:…) are dropped: a stack that nobody visits yet has the requests of probes alone, and they
-    show that the data arrives.
+    Metrics in default_zero(…) report only when there is something to count, such as errors. Exclusions
+    (!resource_name:…) are dropped: a stack without visitors has only the requests of probes, and they show
+    that the data arrives.
     """
-    found: list[str] = []
+    metrics: list[str] = []
     for match in SERIES.finditer(_without_defaults(query)):
         tags = [tag.strip() for tag in match["tags"].split(",")]
-        found.append(f"{match['of']}{{{','.join(tag for tag in tags if not tag.startswith('!'))}}}")
-    return list(dict.fromkeys(found))
+        metrics.append(f"{match['of']}{{{','.join(tag for tag in tags if not tag.startswith('!'))}}}")
+    return list(dict.fromkeys(metrics))
 
 
 def _without_defaults(query: str) -> str:
@@ -129,16 +131,16 @@ def _state(monitor: Any) -> str:
 
 
 def client(options: Options) -> ApiClient:
-    """Of the stack's Datadog."""
+    """Return an API client of the stack's Datadog."""
     host, keys = _access(options)
-    # Three tries: what decides over a rollback must not depend on one lost connection.
+    # One lost connection must not cause a rollback, so each request has three tries.
     configuration = Configuration(host=host, enable_retry=True, max_retries=2, request_timeout=20)
     configuration.api_key = {"apiKeyAuth": keys[0], "appKeyAuth": keys[1]}
     return ApiClient(configuration)
 
 
 def _access(options: Options) -> tuple[str, tuple[str, str]]:
-    """Where Datadog is, and with which keys; from the environment, never from an argument."""
+    """Return Datadog's address and keys. They come from the environment, never from an argument."""
     if options.target == "sandbox":
         from sandbox.toolchain import plugins
 
@@ -154,7 +156,7 @@ def _access(options: Options) -> tuple[str, tuple[str, str]]:
     return host, (os.environ[KEYS[0]], os.environ[KEYS[1]])
 
 
-def _asked(call: Callable[[], Any]) -> Any:
+def _call(call: Callable[[], Any]) -> Any:
     try:
         return call()
     except ApiException as error:

@@ -9,7 +9,7 @@ from operations.lib.errors import FailedError, RefusedError
 from operations.lib.run_log import RunLog
 
 NONE_YET = "Can't find the deployment"
-"""Vercel's words for a host that nothing was deployed to."""
+"""Vercel's message for a host without a deployment."""
 
 OWN = ("VERCEL_TOKEN", "VERCEL_ORG_ID", "VERCEL_PROJECT_ID")
 """What Vercel's CLI needs."""
@@ -19,17 +19,18 @@ HARMLESS = {
     *PROXIES,
     *map(str.lower, PROXIES),
 }
-"""The variables that npm and the packages it runs see: no key of a cloud, of Datadog, of GitHub. Vercel
-builds once more, on its own machines: so no package runs beside Vercel's token."""
+"""The variables that npm and the packages it runs see: no key of a cloud, of Datadog or of GitHub.
+
+Vercel builds once more on its own machines, so no package ever sees Vercel's token."""
 
 
 def source() -> Path:
-    """Where the frontend's repository is checked out: FRONTEND, else the folder frontend."""
+    """Return the checkout of the frontend's repository: FRONTEND, else the folder frontend."""
     return (ROOT / (os.environ.get("FRONTEND") or "frontend")).resolve()
 
 
 def check(options: Options) -> None:
-    """Refuses what cannot work, before anything is changed."""
+    """Refuse a missing checkout or missing credentials before anything is changed."""
     if options.target == "sandbox" or options.dry_run:
         return
     if not (source() / "package.json").exists():
@@ -43,14 +44,14 @@ def check(options: Options) -> None:
 
 
 def served(log: RunLog, options: Options) -> str:
-    """The id of the deployment that visitors get now; empty: there is none yet."""
+    """Return the ID of the deployment that visitors get now; empty if there is none yet."""
     if options.target == "sandbox":
         return ""
-    words = _vercel("inspect", options.settings["edge"]["frontendHost"], "--format", "json")
+    command = _vercel("inspect", options.settings["edge"]["frontendHost"], "--format", "json")
     if options.dry_run:
-        return log.runner.change(*words)
+        return log.runner.change(*command)
     try:
-        return str(json.loads(log.runner.read(*words))["id"])
+        return str(json.loads(log.runner.read(*command))["id"])
     except FailedError as error:
         if NONE_YET in str(error):
             return ""
@@ -58,7 +59,7 @@ def served(log: RunLog, options: Options) -> str:
 
 
 def deploy(log: RunLog, options: Options, before: str) -> None:
-    """The guide's commands; the project, one a stack, is in the environment, its token too."""
+    """Run the guide's commands. The environment has the stack's own project, and its token."""
     if options.target == "sandbox":
         log.skip("npm run build, vercel deploy --prod: nothing leaves a sandbox")
         return
@@ -72,7 +73,7 @@ def deploy(log: RunLog, options: Options, before: str) -> None:
 
 
 def roll_back(log: RunLog, options: Options, before: str) -> None:
-    """Serves what was served before. Without an id Vercel's command would only tell how the last one went."""
+    """Serve the earlier deployment again. Without an ID, Vercel would only print the last status."""
     if options.target == "sandbox":
         log.skip("vercel rollback: nothing was deployed")
         return
@@ -82,6 +83,6 @@ def roll_back(log: RunLog, options: Options, before: str) -> None:
     log.line("the next frontend has to be promoted: vercel promote URL")
 
 
-def _vercel(*words: str) -> tuple[str, ...]:
-    """Of the project's team: `inspect` and `rollback` do not take it from the environment by themselves."""
-    return ("vercel", "--cwd", str(source()), "--scope", os.environ.get("VERCEL_ORG_ID", ""), *words)
+def _vercel(*command: str) -> tuple[str, ...]:
+    """Return a command with the team, which `inspect` and `rollback` do not read from the environment."""
+    return ("vercel", "--cwd", str(source()), "--scope", os.environ.get("VERCEL_ORG_ID", ""), *command)

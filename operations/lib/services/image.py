@@ -1,4 +1,4 @@
-"""The API's image: found in the registry, or built, scanned, pushed and signed; named by its digest."""
+"""The API's image in the registry: look-up, build, scan, push and signature."""
 
 import hashlib
 import json
@@ -18,12 +18,13 @@ SCANNING = ("IN_PROGRESS", "PENDING")
 """States of ECR's scan (ImageScanStatus); others are failures. ACTIVE is the enhanced scan's."""
 SCAN_SECONDS, SCAN_EVERY = 300.0, 5.0
 BUILD = ("--platform=linux/amd64", "--provenance=false")
-"""What the nodes are (EKS Auto Mode's general-purpose pool); and a plain image, since ECR scans no OCI index,
-which is what BuildKit makes to keep a provenance beside it."""
+"""The nodes' platform (EKS Auto Mode's general-purpose pool), and an image without provenance.
+
+With a provenance BuildKit makes an OCI index, which ECR does not scan."""
 UNSIGNED = "ended with 10:"
-"""How `cosign verify` ends where there is no signature at all (cosign's doc/cosign_exit_codes.md)."""
+"""The exit of `cosign verify` for an image without any signature (cosign's doc/cosign_exit_codes.md)."""
 MISSING = ("ImageNotFoundException", "RepositoryNotFoundException")
-"""Errors of ECR's DescribeImages for what it does not have (ECR API Reference, API_DescribeImages)."""
+"""Errors of ECR's DescribeImages for a missing image (ECR API Reference, API_DescribeImages)."""
 UNKNOWN = "sha256:" + "0" * 64
 """The digest that a dry run shows."""
 
@@ -40,13 +41,13 @@ class Registry:
         self._dry_run = options.dry_run
 
     def find(self, version: str) -> str:
-        """The digest of a version; empty: it was never pushed."""
-        words = self._aws("describe-images", f"--image-ids=imageTag={version}", "--output=json")
+        """Return the digest of a version; empty if it was never pushed."""
+        command = self._aws("describe-images", f"--image-ids=imageTag={version}", "--output=json")
         if self._dry_run:
-            self._runner.change(*words)
+            self._runner.change(*command)
             return ""
         try:
-            return json.loads(self._runner.read(*words))["imageDetails"][0]["imageDigest"]
+            return json.loads(self._runner.read(*command))["imageDetails"][0]["imageDigest"]
         except FailedError as error:
             if "ImageNotFoundException" in str(error):
                 return ""
@@ -55,17 +56,16 @@ class Registry:
     def check_exists(self, image: str) -> None:
         """Refuse an image that the registry does not have.
 
-        Kubernetes tries to pull such an image for as long as it is told to wait, and a Job never fails for
-        that by itself.
+        Kubernetes tries to pull such an image until the deadline, and a Job never fails because of it.
         """
         digest = image.partition("@")[2]
         named = f"imageDigest={digest}" if digest else f"imageTag={stack_file.version(image)}"
-        words = self._aws("describe-images", f"--image-ids={named}", "--output=json")
+        command = self._aws("describe-images", f"--image-ids={named}", "--output=json")
         if self._dry_run:
-            self._runner.change(*words)
+            self._runner.change(*command)
             return
         try:
-            self._runner.read(*words)
+            self._runner.read(*command)
         except FailedError as error:
             if any(name in str(error) for name in MISSING):
                 raise RefusedError(
@@ -75,7 +75,7 @@ class Registry:
             raise
 
     def build(self, version: str) -> str:
-        """Builds and pushes a version; its digest."""
+        """Build and push a version; return its digest."""
         source, name = migrations.source(), f"{self.name}:{version}"
         if not (source / "Dockerfile").exists() and not self._dry_run:
             raise RefusedError(
@@ -98,7 +98,7 @@ class Registry:
         return UNKNOWN if self._dry_run else self.find(version)
 
     def scan(self, digest: str) -> None:
-        """Waits for the registry's scan; severe findings are a failure."""
+        """Wait for the registry's scan; raise FailedError for severe findings."""
         end = time.monotonic() + SCAN_SECONDS
         while (counts := self._findings(digest)) is None:
             if time.monotonic() > end:
@@ -108,24 +108,24 @@ class Registry:
             ", ".join(f"{count} {name.lower()}" for name, count in counts.items()) or "no findings"
         )
         if severe := {name: counts[name] for name in SEVERE if counts.get(name)}:
-            told = ", ".join(f"{count} {name}" for name, count in severe.items())
+            counts_text = ", ".join(f"{count} {name}" for name, count in severe.items())
             raise FailedError(
-                f"{self.name}@{digest} has {told} findings: aws ecr describe-image-scan-findings"
+                f"{self.name}@{digest} has {counts_text} findings: aws ecr describe-image-scan-findings"
             )
 
     def _findings(self, digest: str) -> dict[str, int] | None:
-        """How many findings of each severity; None: the scan has not ended, or, after a push, not begun."""
+        """Return the number of findings by severity; None until the scan has ended."""
         image = f"--image-id=imageDigest={digest}"
         try:
-            said = self._runner.change(*self._aws("describe-image-scan-findings", image, "--output=json"))
+            response = self._runner.change(*self._aws("describe-image-scan-findings", image, "--output=json"))
         except FailedError as error:
             if "ScanNotFoundException" in str(error):
                 return None
             raise
-        if not said:
+        if not response:
             return {}
-        found = json.loads(said)
-        state = found["imageScanStatus"]
+        scan = json.loads(response)
+        state = scan["imageScanStatus"]
         if state["status"] in SCANNING:
             return None
         if state["status"] not in SCANNED:
@@ -133,10 +133,10 @@ class Registry:
             raise FailedError(
                 f"the registry cannot scan {self.name}@{digest}: {state['status']} {why}".rstrip()
             )
-        return found["imageScanFindings"].get("findingSeverityCounts", {})
+        return scan["imageScanFindings"].get("findingSeverityCounts", {})
 
     def sign(self, digest: str) -> None:
-        """Signs with the caller's own identity, where cosign is there and no run before this one has."""
+        """Sign with the caller's own identity, if cosign is installed and the image has no signature yet."""
         if not shutil.which("cosign"):
             self._steps.line("cosign is not installed: not signed")
             return
@@ -156,12 +156,15 @@ class Registry:
             raise
         return True
 
-    def _aws(self, operation: str, *words: str) -> tuple[str, ...]:
-        return ("aws", "ecr", operation, *self._flags, *words)
+    def _aws(self, operation: str, *command: str) -> tuple[str, ...]:
+        return ("aws", "ecr", operation, *self._flags, *command)
 
 
 def check_exists(log: RunLog, options: Options, image: str, *, required: bool = True) -> None:
-    """Refuse an image that nodes could not pull; a silent registry is no reason unless `required`."""
+    """Refuse an image that nodes could not pull.
+
+    An unreachable registry is a failure only if `required`.
+    """
     if options.target == "sandbox":
         log.line("no registry is asked: a sandbox's nodes pull nothing")
         return
@@ -174,15 +177,15 @@ def check_exists(log: RunLog, options: Options, image: str, *, required: bool = 
 
 
 def log_in(runner: CommandRunner, host: str, region: str) -> None:
-    """Docker's password for the registry, over standard input."""
+    """Log Docker in to the registry; the password goes over standard input."""
     password = runner.change("aws", "ecr", "get-login-password", "--region", region)
     if password.strip():
         runner.keep_secret(password.strip())
-    runner.change("docker", "login", "--username=AWS", "--password-stdin", host, given=password)
+    runner.change("docker", "login", "--username=AWS", "--password-stdin", host, stdin=password)
 
 
 def ensure(log: RunLog, options: Options, version: str) -> str:
-    """The image of a version, `repository:version@sha256:…`: the same for every stack, built once."""
+    """Return a version's image, `repository:version@sha256:…`; build it if the registry does not have it."""
     registry = Registry(log, options)
     if options.target == "sandbox":
         log.skip("docker build, scan, push, sign: a sandbox's nodes pull nothing; the digest is made up")

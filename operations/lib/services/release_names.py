@@ -1,4 +1,4 @@
-"""What there can be only one of, at Cloudflare and Datadog, and a stack whose region is lost still has."""
+"""Deletion of globally unique resources that a stack whose region is lost still has."""
 
 import os
 from collections.abc import Iterator
@@ -17,27 +17,27 @@ from operations.lib.services import datadog
 ADDRESSES = ("A", "AAAA", "CNAME")
 
 
-def take(log: RunLog, options: Options) -> str:
-    """Deletes it; what has gone already is no failure, so that it can be run again."""
+def release(log: RunLog, options: Options) -> str:
+    """Delete the unique resources at Cloudflare and Datadog; those that are gone are skipped."""
     edge, monitoring = options.settings["edge"], options.settings["monitoring"]
     api = client(options)
     options.confirm(f"Deleting DNS records and rulesets of {edge['host']}")
     with log.step(f"Cloudflare: {edge['host']}, {edge['frontendHost']}"):
         try:
-            cloudflares(log, api, edge)
+            release_cloudflare(log, api, edge)
         except cloudflare.CloudflareError as error:
             raise FailedError(f"Cloudflare: {error}") from None
     if monitoring["integration"]:
         with log.step("Datadog: the integration of the AWS account"):
             try:
-                datadogs(log, options)
+                release_datadog(log, options)
             except ApiException as error:
                 raise FailedError(f"Datadog answers {cast(Any, error).status}") from None
     return "nothing stands in the way any more; pulumi up makes it again"
 
 
-def cloudflares(log: RunLog, api: cloudflare.Cloudflare, edge: dict[str, Any]) -> None:
-    """The records of the two hosts; of a stack that owns the zone, its rulesets and CAA records, too."""
+def release_cloudflare(log: RunLog, api: cloudflare.Cloudflare, edge: dict[str, Any]) -> None:
+    """Delete the records of the two hosts; in an own zone, also the rulesets and CAA records."""
     zones = list(api.zones.list(name=edge["zoneName"]))
     if len(zones) != 1:
         raise FailedError(f"Cloudflare knows {len(zones)} zones called {edge['zoneName']}")
@@ -48,14 +48,15 @@ def cloudflares(log: RunLog, api: cloudflare.Cloudflare, edge: dict[str, Any]) -
             api.dns.records.delete(record.id, zone_id=zone)
     if not edge["zone"]["owned"]:
         return
-    for ruleset in [each for each in api.rulesets.list(zone_id=zone) if each.kind == "zone"]:
+    rulesets = [ruleset for ruleset in api.rulesets.list(zone_id=zone) if ruleset.kind == "zone"]
+    for ruleset in rulesets:
         report(log, f"ruleset {ruleset.phase}")
         if not log.options.dry_run:
             api.rulesets.delete(ruleset.id, zone_id=zone)
 
 
 def report(log: RunLog, text: str) -> None:
-    """Name what is deleted, or what would be."""
+    """Show a resource that is deleted, or that a dry run would delete."""
     if log.options.dry_run:
         log.plan(f"would delete {text}")
     else:
@@ -70,22 +71,22 @@ def records(api: cloudflare.Cloudflare, zone: str, edge: dict[str, Any]) -> Iter
             yield record
 
 
-def datadogs(log: RunLog, options: Options) -> None:
-    """The AWS account, as Datadog knows it; its role is of the lost stack."""
+def release_datadog(log: RunLog, options: Options) -> None:
+    """Delete Datadog's integration of the AWS account, whose role belongs to the lost stack."""
     api, account = AWSIntegrationApi(datadog.client(options)), options.settings["service"]["account"]
-    for each in cast(Any, api.list_aws_accounts(aws_account_id=account)).data:
+    for entry in cast(Any, api.list_aws_accounts(aws_account_id=account)).data:
         report(log, f"AWS account {account}")
         if not log.options.dry_run:
-            api.delete_aws_account(aws_account_config_id=each.id)
+            api.delete_aws_account(aws_account_config_id=entry.id)
 
 
 def client(options: Options) -> cloudflare.Cloudflare:
-    """Cloudflare's API; its token comes from the environment."""
+    """Return a client of Cloudflare's API; its token comes from the environment."""
     if options.target == "sandbox":
         from sandbox.toolchain import plugins
 
-        found = plugins.clients(sandbox_targets.running(options))
-        url, token = found["CLOUDFLARE_BASE_URL"], found["CLOUDFLARE_API_TOKEN"]
+        variables = plugins.clients(sandbox_targets.running(options))
+        url, token = variables["CLOUDFLARE_BASE_URL"], variables["CLOUDFLARE_API_TOKEN"]
         return cloudflare.Cloudflare(api_token=token, base_url=url)
     if not os.environ.get("CLOUDFLARE_API_TOKEN"):
         raise RefusedError("CLOUDFLARE_API_TOKEN is not in the environment")

@@ -367,7 +367,7 @@ def test_the_part_about_traces_is_cut_from_the_agents_status() -> None:
     assert "Aggregator" not in part
     assert findings(Facts(traces=part)) == []
     [found] = findings(Facts(traces=section(STATUS.format("Not running or unreachable"))))
-    assert found.cause == "trace agent" and "Not running" in found.said
+    assert found.cause == "trace agent" and "Not running" in found.evidence
 
 
 def test_the_likeliest_cause_comes_first_and_the_same_of_several_pods_once() -> None:

@@ -29,9 +29,9 @@ def test_a_secret_is_never_an_argument(programs: CommandRunner) -> None:
 
 
 def test_a_secret_goes_in_by_standard_input_and_is_masked_when_it_comes_back(programs: CommandRunner) -> None:
-    assert programs.change("wc", "-c", given=SECRET).strip() == str(len(SECRET))
+    assert programs.change("wc", "-c", stdin=SECRET).strip() == str(len(SECRET))
     with pytest.raises(FailedError) as failed:
-        programs.change("sh", "-c", "cat >&2; exit 3", given=f"wrong: {SECRET}")
+        programs.change("sh", "-c", "cat >&2; exit 3", stdin=f"wrong: {SECRET}")
     assert "ended with 3:\nwrong: [secret]" in str(failed.value)
 
 
