@@ -1,4 +1,4 @@
-"""What an API answers, in the words of the SDK and as the program writes it."""
+"""Conversion of an API's answers to the SDK's properties, spelled as in the program."""
 
 import datetime
 import json
@@ -8,11 +8,12 @@ from typing import Any, TypeAlias, cast, get_args
 from sandbox.wire import schema
 from sandbox.wire.values import Json, beside, project
 
-Find: TypeAlias = Callable[[Json, str], Any]  # what an API's object has for a property of the SDK
+Find: TypeAlias = Callable[[Json, str], Any]
+"""A function that returns the value of an API's object for a property of the SDK."""
 
 
 def members(cls: type[Any], found: Json, given: Json, find: Find) -> Json:
-    """The properties of a class of the SDK; what it does not know is left out."""
+    """Return the properties of a class of the SDK; members that it lacks are left out."""
     made: Json = {}
     for name, prop in schema.properties(cls).items():
         inner = find(found, name)
@@ -23,7 +24,7 @@ def members(cls: type[Any], found: Json, given: Json, find: Find) -> Json:
 
 
 def received(value: Any, hint: Any, given: Any, find: Find) -> Any:
-    """A value as the SDK has it; what says the same as `given` is spelled as that."""
+    """Convert a value to the SDK's type; a value that means the same as `given` is spelled like it."""
     options = schema.value_hints(hint)
     shapes = (one for one in options if schema.is_object(one) or schema.noun(one) == "a list")
     wanted: Any = next(shapes, options[0] if options else Any)
@@ -53,7 +54,7 @@ def _text(value: Any, given: Any) -> Any:
 
 
 def number(value: Any) -> Any:
-    """The number in a string; anything else as it is."""
+    """Return the number in a string; return other values unchanged."""
     try:
         return int(value) if float(value).is_integer() else float(value)
     except (TypeError, ValueError):
@@ -61,7 +62,7 @@ def number(value: Any) -> Any:
 
 
 def aligned(live: Any, given: Any, path: str, unread: list[str]) -> Any:
-    """What is there, as the program writes it: lists in its order, documents in its layout."""
+    """Return live values in the program's spelling: lists in its order, documents in its layout."""
     if isinstance(live, dict) and isinstance(given, dict):
         found, wanted = cast(Json, live), cast(Json, given)
         made: Json = {}

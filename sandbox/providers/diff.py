@@ -1,4 +1,4 @@
-"""What differs between the inputs in the state and those of the program."""
+"""Differences between the inputs in the state and those of the program."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Change:
 
 
 def changes(old: Json, new: Json) -> list[Change]:
-    """All that differs; secret or not makes no difference. What is not known yet counts as different."""
+    """Return every difference, ignoring secret marks; an unknown value counts as different."""
     return list(_changes(plain(old), plain(new), ()))
 
 
@@ -44,9 +44,9 @@ def _changes(old: Any, new: Any, path: Path) -> Iterator[Change]:
 
 
 def reaches(change: Change, path: Sequence[str]) -> bool:
-    """Whether a change touches a property: it is in it, or adds or deletes something that holds it.
+    """Return True if a change is inside a property, or adds or deletes an object that contains it.
 
-    Something that holds it and is unknown may well hold the same, and does not count.
+    An unknown object may contain the same value, and does not count.
     """
     changed = [part for part in change.path if isinstance(part, str)]
     if len(changed) >= len(path):

@@ -1,7 +1,7 @@
-"""No target: nothing is held, and what a real API would have answered is made up.
+"""A target that holds no resources and makes up the answers of the real API.
 
-For quick tests, for a review, and for Kubernetes while no control plane is built. A package's own plan
-(`AwsPlan` …) knows what the tables cannot say.
+It serves quick tests, reviews, and Kubernetes while no control plane is built. A package's own plan
+(`AwsPlan` …) adds the answers that do not fit the tables.
 """
 
 from collections.abc import Collection, Mapping
@@ -18,26 +18,27 @@ from sandbox.wire.values import Json, added, merge, plain, unknown_leaves
 
 EMPTY: Json = {"a boolean": False, "a whole number": 0, "a number": 0, "a list": [], "an object": {}}
 
-TIMES = ("Date", "At", "On", "Time", "Updated")  # how properties with a time end
+TIMES = ("Date", "At", "On", "Time", "Updated")
+"""The endings of properties with a time."""
 
 
 def now() -> str:
-    """The time as APIs write it."""
+    """Return the current time as APIs write it."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Plan(Target):
-    """Answers from the program's inputs, the state and the tables."""
+    """A target that answers from the program's inputs, the state and the tables."""
 
     def identify(self, words: Words, resource: Resource) -> str:
-        """The id of a new resource."""
+        """Return the ID of a new resource."""
         return str(words.fill(resource_type(resource.type).id))
 
     def computed(self, resource: Resource, before: Json) -> Json:
-        """What the API would add to the inputs, which are known; `before` is what it had added until now.
+        """Return the outputs that the API would add to the inputs; `before` are those in the state.
 
-        Every output that the SDK says is always there, of the right type, and what the tables know of. A
-        string that no table knows stays as it was: a creation date is of the creation.
+        They are the outputs that the SDK declares as always set, with a value of the right type, and the ones
+        of the tables. A string without a table entry keeps its value, such as a creation date.
         """
         words = self.words(resource, resource.id)
         made: Json = {}
@@ -58,7 +59,7 @@ class Plan(Target):
         return words.fill(common[name]) if name in common else now() if name.endswith(TIMES) else ""
 
     def words(self, resource: Resource, seed: str) -> Words:
-        """What templates may hold."""
+        """Return the variables of templates."""
         given = resource.known
         region = given.get("region") or resource.config.get("region") or REGION
         module = resource.type.split(":")[1].partition("/")[0]

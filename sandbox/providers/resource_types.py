@@ -1,4 +1,4 @@
-"""What is known of a package's resource types by name: the tables aws.toml, cloudflare.toml and so on."""
+"""Facts about resource types, from the resource_types.toml of each package."""
 
 import functools
 import hashlib
@@ -19,9 +19,9 @@ class ResourceType:
     replaced_by: tuple[str, ...] = ()  # paths of properties that cannot be changed in place
     id: str = "{hex32}"
     name: str = "name"
-    """The property with the physical name, which the provider makes up where it is optional and left out."""
+    """The property with the physical name. The provider makes a name up if it is optional and left out."""
     outputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """What the API adds to the inputs; of "*", where the type has such an output."""
+    """The outputs that the API adds to the inputs; those of "*" apply to types that have such an output."""
 
 
 @functools.cache
@@ -32,7 +32,7 @@ def table(package: str, name: str = "resource_types") -> Json:
 
 @functools.cache
 def resource_type(token: str) -> ResourceType:
-    """What is known of a type; "*" is of every type of the package."""
+    """Return the facts about a type; the row "*" applies to every type of the package."""
     rows = table(token.partition(":")[0])
     common, own = (cast(Json, rows.get(name, {})) for name in ("*", token))
     replaced_by = (*common.get("replaced_by", ()), *own.get("replaced_by", ()))
@@ -41,7 +41,7 @@ def resource_type(token: str) -> ResourceType:
 
 
 class Words(dict[str, Any]):
-    """What templates hold: {hexN}, {HEXN} and {decN} are N digits of this resource's own, {uuid} is one."""
+    """Variables of templates. {hexN}, {HEXN} and {decN} are N digits of the seed's hash, {uuid} is a UUID."""
 
     def __init__(self, values: Mapping[str, Any], seed: str) -> None:
         super().__init__(values)
@@ -59,12 +59,12 @@ class Words(dict[str, Any]):
         return forms.get(found[1], made)
 
     def fill(self, template: Any) -> Any:
-        """A template, or an object or list of them, with these words."""
+        """Fill in a template, or an object or list of templates."""
         if isinstance(template, str):
             return template.format_map(self)
         return each(template, self.fill)
 
 
 def digits(text: str, length: int) -> str:
-    """Hexadecimal digits that are always the same for a text."""
+    """Return hexadecimal digits that depend only on a text."""
     return hashlib.sha256(text.encode()).hexdigest()[:length]

@@ -1,4 +1,4 @@
-"""A target behind a JSON API; what to send and what comes back follows from the SDK's types and tables."""
+"""A target with a JSON API; requests and answers are converted by the SDK's types and the tables."""
 
 import contextlib
 import functools
@@ -20,9 +20,13 @@ from sandbox.wire import schema
 from sandbox.wire.values import Json, each, merge, plain
 
 RETRY = urllib3.Retry(
-    total=8, backoff_factor=0.5, backoff_max=4, allowed_methods=None, raise_on_status=False,
+    total=8,
+    backoff_factor=0.5,
+    backoff_max=4,
+    allowed_methods=None,
+    raise_on_status=False,
     status_forcelist=(429, 500, 502, 503, 504),
-)  # fmt: skip
+)
 """Like the providers' own clients, whatever the verb; the waits add up to about 20 s."""
 
 WAITS = (0, 1, 2, 4, 4, 4, 4, 4)  # seconds after each but the last attempt to create something, as with RETRY
@@ -31,12 +35,12 @@ CREATING = RETRY.new(read=False, status_forcelist=(429, 503))  # only what certa
 
 
 class UnconfirmedError(RefusedError):
-    """No answer, or one that does not tell whether the request was carried out."""
+    """A request without an answer, or with one that does not tell if it was carried out."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """How a type is kept by the API; cloudflare.toml tells the meaning of each word."""
+    """A row of the `api` table; cloudflare/resource_types.toml explains each key."""
 
     kind: str
     path: str
@@ -59,15 +63,15 @@ class Row:
     fixed: Sequence[str] = ()
 
     def place(self, name: str) -> str:
-        """Where in the body an input is."""
+        """Return the path of an input in the body."""
         return self.at.get(name, self.inside + self.name(name))
 
     def name(self, name: str) -> str:
-        """A property's name in the API."""
+        """Return a property's name in the API."""
         return self.names.get(name, re.sub(r"(?<=.)(?=[A-Z])", "_", name).lower())
 
     def sent(self, value: Any, hint: Any, name: str = "") -> Any:
-        """A value as the API has it; only the SDK's own objects have names to translate."""
+        """Convert a value for the API; only objects of the SDK have names to translate."""
         if isinstance(value, list):
             inner = _inner(hint)
             return each(value, lambda item: self.sent(item, inner, name))
@@ -81,7 +85,7 @@ class Row:
         return cast(Any, number(value) if name in self.numbers else value)
 
     def find(self, found: Json, name: str) -> Any:
-        """What an object of the API has for a property of the SDK."""
+        """Return the value of an API's object for a property of the SDK."""
         return found.get(self.name(name)) if self.name(name) else found
 
 
@@ -91,7 +95,7 @@ def _inner(hint: Any) -> Any:
 
 @functools.cache
 def row(token: str) -> Row:
-    """The table's row of a type."""
+    """Return the table's row of a type."""
     rows = table(token.partition(":")[0])["api"]
     if token not in rows:
         raise RefusedError(f"the sandbox has no API for {token}; it has one for {', '.join(sorted(rows))}")
@@ -99,7 +103,7 @@ def row(token: str) -> Row:
 
 
 def body(resource: Resource, *, update: bool = False) -> Json:
-    """What is sent to create or change a resource."""
+    """Return the request body that creates or changes a resource."""
     at, given = row(resource.type), resource.known
     if at.json:
         try:
@@ -124,7 +128,7 @@ def body(resource: Resource, *, update: bool = False) -> Json:
 
 
 class RestPackage(Package):
-    """A package whose API is known: what that would refuse is refused before it is asked."""
+    """A package that checks a request body against the API's models before it is sent."""
 
     def faults(self, resource: Resource) -> Iterator[str]:
         found = list(super().faults(resource))
@@ -153,7 +157,7 @@ class RestTarget(Target):
         self._http = urllib3.PoolManager(maxsize=8, retries=RETRY, headers=headers, timeout=60)
 
     def call(self, verb: str, path: str, sent: Any = None, retries: urllib3.Retry = RETRY) -> Any:
-        """The answer; None: there is none, or nothing is there."""
+        """Send a request and return its answer; None if it is empty, or if the object does not exist."""
         try:
             found = self._http.request(verb, self._url + path, json=sent, retries=retries)
         except urllib3.exceptions.HTTPError as error:
@@ -170,16 +174,16 @@ class RestTarget(Target):
         raise kind(f"{verb} {path}: {found.status}: {'; '.join(faults)}")
 
     def result(self, answer: Any) -> Json:
-        """The object in an answer."""
+        """Return the object in an answer."""
         found: Any = answer.get(self.wrapped, answer)
         return cast(Json, found[0] if isinstance(found, list) else found)
 
     def listed(self, resource: Resource) -> list[Json]:
-        """Those among which a resource may be."""
+        """Return the API's objects that may be the resource."""
         return self.many(self._fill(row(resource.type).list, resource) or self._path(resource))
 
     def many(self, path: str) -> list[Json]:
-        """The objects of a list; none where there is no such list."""
+        """Return the objects of a list; empty if the list does not exist."""
         answer: Any = self.call("GET", path) or []
         if isinstance(answer, list):
             return cast("list[Json]", answer)
@@ -191,7 +195,7 @@ class RestTarget(Target):
         return [live for one in there if (live := self.read(one, {}))]
 
     def create(self, resource: Resource) -> LiveResource:
-        """One whose answer is lost is looked for before it is asked for again, or there would be two."""
+        """Create the resource; after a lost answer, look for it before a retry creates a second one."""
         path = self._path(resource)
         if row(resource.type).single:
             return self._live(resource, self._send("PATCH", path, resource))
@@ -206,7 +210,7 @@ class RestTarget(Target):
         return self._live(resource, self._send("POST", path, resource, CREATING))
 
     def _same(self, resource: Resource) -> list[str]:
-        """The ids of those that may be this one, by its row; none where creating makes no second one."""
+        """Return the IDs of objects that may be this resource; empty if a retry makes no duplicate."""
         at = row(resource.type)
         if at.ident:
             rows = self.listed(resource)
@@ -258,7 +262,7 @@ class RestTarget(Target):
         return LiveResource(ident, resource.inputs, merge(outputs, resource.inputs))
 
     def _properties(self, cls: type[Any], at: Row, result: Json, given: Json) -> Json:
-        """A resource's inputs or outputs as an answer has them."""
+        """Return a resource's inputs or outputs from an answer."""
         attributes = result["attributes"] if at.wrap else result
         found: Json = {}
         for name, prop in schema.properties(cls).items():
@@ -273,7 +277,7 @@ class RestTarget(Target):
         return {name: value for name, value in found.items() if value is not None}
 
     def _bare(self, value: Any) -> Any:
-        """What a person wrote: without what the API added, or has when nothing is said."""
+        """Return a document without the members that the API adds, and without empty ones."""
         if isinstance(value, dict):
             items = cast(Json, value).items()
             said = {key: item for key, item in items if item not in (None, [], False)}

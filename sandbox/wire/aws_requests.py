@@ -1,4 +1,4 @@
-"""A request to AWS as its service model wants it: named, shaped, checked, and sent as the provider does."""
+"""Requests to AWS: shaped and checked by their service model, and sent as the provider sends them."""
 
 import functools
 import re
@@ -16,22 +16,23 @@ from botocore.model import ListShape, MapShape, OperationModel, Shape, Structure
 from sandbox.errors import RefusedError
 from sandbox.wire.values import Json
 
-ATTEMPTS = 25  # as many as the AWS provider makes by default
+ATTEMPTS = 25
+"""The AWS provider's default."""
 
 BARE: ContextVar[frozenset[str]] = ContextVar("BARE", default=frozenset())
-"""The secrets of the resource at hand, which no message shows."""
+"""The secrets of the current resource, which no message shows."""
 
 TAG_MEMBERS = ({"key", "value"}, {"tagkey", "tagvalue"})
-"""Members of a structure that is a tag, in lower case."""
+"""The members of a structure for a tag, in lower case."""
 
 
 def member(shape: StructureShape, name: str) -> str | None:
-    """The member that a name means; services and the SDK differ in upper and lower case."""
+    """Return the member of that name, ignoring case: services and the SDK differ in it."""
     return next((one for one in shape.members if one.lower() == name.lower()), None)
 
 
 def shaped(shape: Shape, value: Any) -> Any:
-    """A value in the SDK's spelling as a shape has it; lists of one and maps of tags are made to fit."""
+    """Convert a value of the SDK to a shape; also lists of one item and maps of tags."""
     if isinstance(shape, StructureShape):
         given = cast(Json, value[0] if isinstance(value, list) and value else value)
         made: Json = {}
@@ -65,9 +66,9 @@ def _items(inner: Shape, value: Any) -> list[Any]:
 
 
 def faults(shape: Shape, value: Any, path: str = "") -> Iterator[str]:
-    """What a service would refuse by its model: values, patterns, lengths, ranges, sizes; each with its path.
+    """Yield what a service refuses by its model: values, patterns, lengths, ranges, sizes; with their paths.
 
-    Presence and types are botocore's own to check. A long value, or one of a sensitive shape, is not shown.
+    botocore itself checks presence and types. A long value, or one of a sensitive shape, is not shown.
     """
     if isinstance(shape, StructureShape):
         for name, item in cast(Mapping[str, Any], value).items():
@@ -107,7 +108,7 @@ def _fault(shape: Shape, value: Any) -> str:
 
 @functools.cache
 def compiled(pattern: str) -> Any:
-    """A pattern of a service model, written for Java; None where it is of no use to anything else."""
+    """Return a compiled pattern of a service model; None if only Java understands it."""
     try:
         return regex.compile(pattern, regex.DOTALL)
     except regex.error:
@@ -115,12 +116,12 @@ def compiled(pattern: str) -> Any:
 
 
 def operation(client: Any, name: str) -> OperationModel:
-    """An operation of a client by its own name, CreateVpc."""
+    """Return an operation of a client by its API name, such as CreateVpc."""
     return client.meta.service_model.operation_model(name)
 
 
 def send(client: Any, name: str, sent: Json) -> Json:
-    """Shape, check and send a request; its answer."""
+    """Shape, check and send a request; return its answer."""
     shape = operation(client, name).input_shape
     params: Json = shaped(shape, sent) if shape else {}
     call = getattr(client, {value: key for key, value in client.meta.method_to_api_mapping.items()}[name])
@@ -131,7 +132,10 @@ def send(client: Any, name: str, sent: Json) -> Json:
 
 
 def told(client: Any, name: str, sent: Json, gone: re.Pattern[str] | None = None) -> Json | None:
-    """What AWS answers, or refuses as the user is told it; None where it says what `gone` finds."""
+    """Send a request and return its answer; None if the error code matches `gone`.
+
+    Raise RefusedError with AWS's message, without secrets, for any other error.
+    """
     try:
         return send(client, name, sent)
     except ClientError as error:
@@ -145,7 +149,7 @@ def told(client: Any, name: str, sent: Json, gone: re.Pattern[str] | None = None
 
 
 class Clients:
-    """A client for each service and region, made once; without a URL, of AWS as botocore knows it."""
+    """Clients by service and region. Without a URL, they have the endpoints that botocore knows."""
 
     def __init__(self, url: str | None, attempts: int = ATTEMPTS) -> None:
         # Neither files nor a profile of the user's: they could name another account, or none.

@@ -1,4 +1,4 @@
-"""What a JSON Schema refuses, in the words of the other checks; the library's own would quote secrets."""
+"""Checks with JSON Schemas, with messages of our own: those of the library would quote secrets."""
 
 import functools
 import json
@@ -12,29 +12,29 @@ from sandbox.wire.values import UNKNOWN, Path, at, each, plain, show, show_path
 
 @functools.cache
 def grammar(name: str, part: str = "") -> Any:
-    """The validator of a file beside this one, by its name, or of one of its `$defs`."""
+    """Return the validator of a JSON file of this folder, by its name, or of one of its `$defs`."""
     rules = json.loads((File(__file__).parent / f"{name}.json").read_text())
     return validator({**rules, "$ref": f"#/$defs/{part}"} if part else rules)
 
 
 def validator(rules: Any) -> Any:
-    """Of a schema that is at hand."""
+    """Return the validator of a schema."""
     from jsonschema.validators import Draft202012Validator
 
     return Draft202012Validator(rules)
 
 
 def faults(validator: Any, given: Any, *where: str) -> Iterator[str]:
-    """What is wrong with a value, each fault with its path, which begins with `where`.
+    """Yield the faults of a value, each with its path, which begins with `where`.
 
-    A schema says what is wrong in its `errorMessage`, where that does not follow from its keywords.
+    The `errorMessage` of a schema replaces the message of its keywords.
     """
     errors = validator.iter_errors(_wire(plain(given)))
     yield from dict.fromkeys(fault for error in errors for fault in _explain(error, given, where))
 
 
 def _wire(value: Any) -> Any:
-    """The value as JSON; what is unknown is the engine's mark for it, a string."""
+    """Return the value as JSON; an unknown value is the engine's placeholder, a string."""
     return UNKNOWN.value if value is UNKNOWN else each(value, _wire)
 
 

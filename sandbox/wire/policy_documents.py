@@ -1,4 +1,4 @@
-"""Policy documents: what makes AWS refuse one, and whom one lets do what."""
+"""Checks of IAM policy documents, and the permissions that one grants."""
 
 import fnmatch
 import json
@@ -10,7 +10,7 @@ from sandbox.wire.values import Json
 
 
 def faults(name: str, purpose: str, text: str) -> Iterator[str]:
-    """What is wrong with a document; `purpose`: what it is about (policy_document.json)."""
+    """Yield the faults of a document; `purpose` is the schema of policy_document.json for it."""
     try:
         document: Any = json.loads(text)
     except ValueError as error:
@@ -23,9 +23,9 @@ def faults(name: str, purpose: str, text: str) -> Iterator[str]:
 
 
 def lets(document: "Json | str", who: str, action: str, context: Mapping[str, str]) -> bool:
-    """Whether a document by itself lets somebody do something.
+    """Return True if a document by itself allows a principal an action.
 
-    `context`: keys of conditions and what they are then; a condition on any other is taken to hold.
+    `context` has the values of condition keys; a condition on any other key counts as met.
     """
     document = cast(Json, json.loads(document)) if isinstance(document, str) else document
     said = {one["Effect"] for one in listed(document["Statement"]) if _is_about(one, who, action, context)}
@@ -50,5 +50,5 @@ def _fits(value: str, patterns: list[str]) -> bool:
 
 
 def listed(value: Any) -> list[Any]:
-    """One or many, as IAM allows both."""
+    """Return a value as a list: IAM allows one or many."""
     return cast(list[Any], value) if isinstance(value, list) else [value]

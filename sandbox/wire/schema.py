@@ -1,4 +1,4 @@
-"""Checks inputs against the installed SDK: its classes, their type hints, the values that it documents."""
+"""Checks of inputs against the installed SDK: its classes, their type hints and its documented values."""
 
 import difflib
 import enum
@@ -17,7 +17,8 @@ import pulumi
 import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  (SDKs load what is asked for)
 from sandbox.wire.values import UNKNOWN, Json, Path, Secret, each, kind, show, show_path
 
-ALLOWED_SHOWN = 24  # so many names or values a message lists
+ALLOWED_SHOWN = 24
+"""The number of names or values that a message lists."""
 
 QUOTED = r"[`\"]([^`\"\n]+)[`\"](?: \(default\))?"
 ENUMERATION = re.compile(
@@ -43,7 +44,7 @@ class UnknownTypeError(Exception):
 
 @functools.cache
 def resource_class(token: str) -> type[Any]:
-    """The SDK's class of a type token: aws:ec2/vpc:Vpc → pulumi_aws.ec2.vpc.Vpc."""
+    """Return the SDK's class of a type token: aws:ec2/vpc:Vpc → pulumi_aws.ec2.vpc.Vpc."""
     package, module, name = token.split(":")
     parts = [part for part in module.split("/") if part != "index"]
     if package == "kubernetes":
@@ -61,7 +62,7 @@ def resource_class(token: str) -> type[Any]:
 
 @functools.cache
 def args_class(token: str) -> type[Any]:
-    """The class of a resource's inputs; one with a nested type of the same name is called InitArgs."""
+    """Return the class of a resource's inputs: InitArgs where a nested type has the name Args."""
     resource = resource_class(token)
     module = sys.modules[resource.__module__]
     found = vars(module).get(f"{resource.__name__}InitArgs") or vars(module).get(f"{resource.__name__}Args")
@@ -71,13 +72,13 @@ def args_class(token: str) -> type[Any]:
 
 
 def provider_args(package: str) -> type[Any]:
-    """The class of a provider's own settings."""
+    """Return the class of a provider's own settings."""
     return cast(type[Any], importlib.import_module(f"pulumi_{package}").ProviderArgs)
 
 
 @functools.cache
 def properties(cls: type[Any]) -> Mapping[str, Property]:
-    """The properties of an input, output or resource class by their wire names."""
+    """Return the properties of an input, output or resource class by their wire names."""
     # Input mentions Output and a type variable by their names.
     namespace = {**vars(sys.modules[cls.__module__]), "Output": pulumi.Output, "T": Any}
     found: dict[str, Property] = {}
@@ -93,7 +94,7 @@ def properties(cls: type[Any]) -> Mapping[str, Property]:
 
 @functools.cache
 def maps(token: str) -> Collection[str]:
-    """Inputs of a type that are objects with keys of the program's own, such as tags."""
+    """Return the inputs of a type that are objects with arbitrary keys, such as tags."""
     try:
         inputs = properties(args_class(token)).items()
     except UnknownTypeError:  # a custom resource's
@@ -103,7 +104,7 @@ def maps(token: str) -> Collection[str]:
 
 
 def documented_values(doc: str) -> tuple[str, ...]:
-    """The values that a docstring says are the only ones."""
+    """Return the values that a docstring lists as the only ones."""
     match = ENUMERATION.search(doc)
     found: list[str] = re.findall(QUOTED, match[1]) if match else []
     # Where Markdown took underscores for emphasis, the generator wrote stars: http*request*firewall*custom.
@@ -111,7 +112,7 @@ def documented_values(doc: str) -> tuple[str, ...]:
 
 
 def alternatives(hint: Any) -> tuple[Any, ...]:
-    """What a hint allows: X and None for Output[X | None], as for Input[X | None]."""
+    """Return the alternatives of a hint: X and None for Output[X | None], as for Input[X | None]."""
     if typing.get_origin(hint) is pulumi.Output:
         return alternatives(typing.get_args(hint)[0])
     if typing.get_origin(hint) not in (typing.Union, types.UnionType):
@@ -122,12 +123,12 @@ def alternatives(hint: Any) -> tuple[Any, ...]:
 
 
 def value_hints(hint: Any) -> list[Any]:
-    """The alternatives that are values, each once."""
+    """Return the alternatives other than None, without duplicates."""
     return list(dict.fromkeys(one for one in alternatives(hint) if one is not type(None)))
 
 
 def faults(token: str, inputs: Json) -> Iterator[str]:
-    """What is wrong with a resource's inputs, each with its path."""
+    """Yield the faults of a resource's inputs, each with its path."""
     yield from _object(args_class(token), inputs, ())
 
 
@@ -172,17 +173,17 @@ def _inner(option: Any, allowed: Sequence[str], value: Any, path: Path) -> Itera
 
 
 def is_object(hint: Any) -> bool:
-    """Whether a hint is a class with properties of the SDK."""
+    """Return True if a hint is a class of the SDK with properties."""
     return hasattr(hint, "_pulumi_input_type") or hasattr(hint, "_pulumi_output_type")
 
 
 def nouns(hint: Any) -> str:
-    """What a hint asks for, in all its alternatives."""
+    """Return the types that a hint allows, as text."""
     return " or ".join(dict.fromkeys(map(noun, value_hints(hint))))
 
 
 def noun(option: Any) -> str:
-    """What a hint asks for; "a value" is anything."""
+    """Return the type that a hint allows, as text; "a value" is any type."""
     origin: Any = typing.get_origin(option) or option
     if is_object(origin):
         return "an object"
@@ -199,7 +200,7 @@ def _fits(option: Any, value: Any) -> bool:
 
 
 def suggest(found: str, allowed: Mapping[str, Any] | Sequence[str], *, quote: bool = False) -> str:
-    """What was probably meant, and what is possible."""
+    """Return the closest names and the allowed ones, as text."""
     names = list(allowed)
     mark = '"' if quote else ""
     close = difflib.get_close_matches(found, names, n=3)

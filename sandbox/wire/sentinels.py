@@ -1,13 +1,14 @@
-"""How the engine marks values that are not plain (sdk/go/common/resource/properties.go and plugin/rpc.go)."""
+"""The keys and strings with which the engine marks secrets, outputs and unknown values
+(sdk/go/common/resource/properties.go and plugin/rpc.go)."""
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
-"""The key of an object that stands for such a value; what is kept there says for which."""
+"""The key of an object that stands for such a value; its value is the kind."""
 
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
 OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""In place of a value that only `up` will know."""
+"""The placeholder of a value that only `up` will know."""
 
 UNKNOWNS = (
     UNKNOWN,

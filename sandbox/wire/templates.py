@@ -1,4 +1,4 @@
-"""The language of the tables: templates with JMESPath in angle brackets, and what that can do besides."""
+"""The template language of the tables: JMESPath in angle brackets, with functions of our own."""
 
 import ipaddress
 import json
@@ -24,11 +24,11 @@ ANY: Any = {"types": []}
 
 
 class _Functions(Functions):
-    """By name, after `_func_`."""
+    """The functions of our own, by their names after `_func_`."""
 
     @signature(STRING)
     def _func_network(self, block: str) -> Json | None:
-        """First and last address and length of a CIDR block; null where it is none, or has bits of a host."""
+        """Return the first and last address and the prefix length of a CIDR block; null if it is invalid."""
         try:
             found = ipaddress.ip_network(block)
         except ValueError:
@@ -37,12 +37,12 @@ class _Functions(Functions):
 
     @signature(STRING)
     def _func_numbers(self, text: str) -> list[int]:
-        """The whole numbers in a text, such as a version's."""
+        """Return the whole numbers in a text, such as a version's."""
         return [int(digits) for digits in re.findall(r"\d+", text)]
 
     @signature(DOCUMENT)
     def _func_size(self, document: Any) -> int:
-        """A policy document's characters as IAM counts them, without white space."""
+        """Return the length of a policy document as IAM counts it, without white space."""
         return len(re.sub(r"\s", "", document if isinstance(document, str) else json.dumps(document)))
 
     @signature(DOCUMENT, STRING, STRING, OBJECT)
@@ -51,27 +51,27 @@ class _Functions(Functions):
 
     @signature(STRING)
     def _func_host(self, name: str) -> str:
-        """A name of a host as it is compared."""
+        """Return a host name normalised for comparison."""
         return name.lower().rstrip(".")
 
     @signature(ARRAY)
     def _func_twice(self, items: list[Any] | None) -> list[Any]:
-        """What is in a list more than once."""
+        """Return the duplicates of a list."""
         return [item for place, item in enumerate(items or []) if item in (items or [])[:place]]
 
     @signature(ARRAY, ARRAY)
     def _func_lacking(self, items: list[Any] | None, among: list[Any] | None) -> list[Any]:
-        """What is in a list and not in another."""
+        """Return the items of a list that another list lacks."""
         return [item for item in items or [] if item not in (among or [])]
 
     @signature(ARRAY, OBJECT, ARRAY)
     def _func_like(self, rows: list[Any], one: Json, keys: list[str]) -> list[Any]:
-        """The objects that have the same as another one in these places."""
+        """Return the objects that are equal to another one in these keys."""
         return [row for row in rows if all(search(key, row) == search(key, one) for key in keys)]
 
     @signature(ANY, STRING)
     def _func_mentions(self, value: Any, text: str) -> bool:
-        """Whether a text is somewhere in a value."""
+        """Return True if a text occurs anywhere in a value."""
         return text in json.dumps(value)
 
 
@@ -79,7 +79,7 @@ OPTIONS = jmespath.Options(custom_functions=_Functions())
 
 
 def search(expression: str, value: Any, words: Json | None = None) -> Any:
-    """What an expression finds, with words in it, if there are some; in its strings they are text only."""
+    """Evaluate an expression, with placeholders filled in; inside its strings they are plain text."""
 
     def literal(found: re.Match[str]) -> str:
         said = json.dumps(text(found[1], words or {}))
@@ -90,7 +90,7 @@ def search(expression: str, value: Any, words: Json | None = None) -> Any:
 
 
 def fill(template: Any, words: Json) -> Any:
-    """A template with words; None where it has no value. An object in a list has one if its first key has."""
+    """Fill in a template; None if it has no value. An object in a list has one if its first key has."""
     if isinstance(template, str):
         found = PLACE.fullmatch(template)
         return search(found[1], words) if found else text(template, words)
@@ -112,7 +112,7 @@ def _has_first(item: Any, words: Json) -> bool:
 
 
 def text(template: str, words: Json) -> str:
-    """A string with words in it, lists joined by commas."""
+    """Fill in a string; lists are joined by commas."""
 
     def shown(found: re.Match[str]) -> str:
         value = search(found[1], words)
@@ -123,7 +123,7 @@ def text(template: str, words: Json) -> str:
 
 
 def broken(rules: Iterable[Json], words: Json) -> Iterator[Json]:
-    """The rules whose `if` finds something, with what they `say` of it (`found`)."""
+    """Yield the rules whose `if` matches, with their message `say` filled in (`found` is the match)."""
     for rule in rules:
         if found := search(rule["if"], words, words):
             yield {**rule, "say": text(rule["say"], {**words, "found": found})}

@@ -16,7 +16,7 @@ Path: TypeAlias = tuple[str | int, ...]
 
 
 class Unknown(enum.Enum):
-    """A value that only an update will tell."""
+    """A value that is known only after an update."""
 
     UNKNOWN = sentinels.UNKNOWN
 
@@ -32,12 +32,12 @@ class Secret:
 
 
 def decode(struct: Struct) -> Json:
-    """The properties of a message; whole numbers become int, and what is null is left out."""
+    """Return the properties of a message; whole numbers become int, null values are left out."""
     return cast(Json, decoded(MessageToDict(struct)))
 
 
 def decoded(value: Any) -> Any:
-    """A value as it is in a message, or in the engine's state."""
+    """Return a value of a message, or of the engine's state, with unknown values and secrets marked."""
     if isinstance(value, str):
         return UNKNOWN if value in sentinels.UNKNOWNS else value
     if isinstance(value, float):
@@ -55,7 +55,7 @@ def decoded(value: Any) -> Any:
 
 
 def encode(properties: Mapping[str, Any]) -> Struct:
-    """A message of these properties."""
+    """Return a message with these properties."""
     struct = Struct()
     struct.update(_encode(properties))
     return struct
@@ -68,7 +68,7 @@ def _encode(value: Any) -> Any:
 
 
 def each(value: Any, change: Callable[[Any], Any]) -> Any:
-    """A list or object with `change` made to each of its items; anything else as it is."""
+    """Return a list or object with `change` applied to its items; return other values unchanged."""
     if isinstance(value, dict):
         return {key: change(item) for key, item in cast(Json, value).items()}
     if isinstance(value, list):
@@ -77,7 +77,7 @@ def each(value: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def beside(value: Any, other: Any, change: Callable[[Any, Any], Any]) -> Any:
-    """Like `each`, with what `other` has in the same place, or None."""
+    """Apply `change` to each item and to the item of `other` in the same place, or None."""
     if isinstance(value, dict):
         there = cast(Json, other) if isinstance(other, dict) else {}
         return {key: change(item, there.get(key)) for key, item in cast(Json, value).items()}
@@ -88,12 +88,12 @@ def beside(value: Any, other: Any, change: Callable[[Any, Any], Any]) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """The value without the marks of secrets."""
+    """Return the value without secret marks."""
     return plain(value.value) if isinstance(value, Secret) else each(value, plain)
 
 
 def known(value: Any) -> Any:
-    """The value without the marks of secrets and without what is unknown."""
+    """Return the value without secret marks and without unknown values."""
     if isinstance(value, dict):
         return {key: known(item) for key, item in cast(Json, value).items() if plain(item) is not UNKNOWN}
     if isinstance(value, list):
@@ -102,7 +102,7 @@ def known(value: Any) -> Any:
 
 
 def secret_texts(value: Any, *, secret: bool = False) -> Iterator[str]:
-    """The strings that are secret in a value, or in a secret."""
+    """Yield the secret strings of a value; all strings if `secret` is set."""
     if isinstance(value, Secret):
         yield from secret_texts(value.value, secret=True)
     elif isinstance(value, dict | list):
@@ -114,12 +114,12 @@ def secret_texts(value: Any, *, secret: bool = False) -> Iterator[str]:
 
 
 def unknown_leaves(value: Any) -> Any:
-    """The same objects, with every other value unknown."""
+    """Return the same objects, with every value that is no object unknown."""
     return each(value, unknown_leaves) if isinstance(value, dict) and value else UNKNOWN
 
 
 def merge(computed: Any, given: Any) -> Any:
-    """What was given with what a target added: objects key by key, lists of the same length item by item."""
+    """Return `given` merged over `computed`: objects by key, lists of the same length item by item."""
     if isinstance(computed, dict) and isinstance(given, dict):
         base, over = cast(Json, computed), cast(Json, given)
         return base | {key: merge(base[key], over[key]) if key in base else over[key] for key in over}
@@ -129,7 +129,7 @@ def merge(computed: Any, given: Any) -> Any:
 
 
 def added(outputs: Any, inputs: Any) -> Any:
-    """What a target added to the inputs: the outputs without what the inputs say."""
+    """Return the properties that a target added: the outputs without the inputs."""
     if isinstance(outputs, dict) and isinstance(inputs, dict):
         given = cast(Json, inputs)
         rest: Json = beside(cast(Any, outputs), given, added)
@@ -138,16 +138,16 @@ def added(outputs: Any, inputs: Any) -> Any:
 
 
 def mark(value: Any, like: Any) -> Any:
-    """The value, secret wherever `like` is."""
+    """Return the value, marked as secret wherever `like` is."""
     if isinstance(like, Secret):
         return value if isinstance(value, Secret) else Secret(value)
     return beside(value, like, mark)
 
 
 def project(live: Any, managed: Any, maps: Collection[str] = ()) -> Any:
-    """What a target has of the keys that a program manages: drift in others is not the program's business.
+    """Return the live values of the keys that a program manages; drift of other keys is ignored.
 
-    Those in `maps` are objects whose keys are all the program's, also where it gives none of them.
+    The program owns every key of the objects in `maps`, even if it sets none.
     """
     managed = managed.value if isinstance(managed, Secret) else managed
     if isinstance(live, dict) and isinstance(managed, dict):
@@ -162,7 +162,7 @@ def _same_length(one: Any, other: Any) -> bool:
 
 
 def at(value: Any, path: Path) -> Any:
-    """What is at a path; a secret when it is in one."""
+    """Return the value at a path; it is a secret if it is inside one."""
     secret = False
     for part in path:
         secret = secret or isinstance(value, Secret)
@@ -171,7 +171,7 @@ def at(value: Any, path: Path) -> Any:
 
 
 def show_path(path: Sequence[str | int]) -> str:
-    """A property path as Pulumi writes it: `spec.ports[0].name`, `labels["app.kubernetes.io/name"]`."""
+    """Return a path in Pulumi's notation: `spec.ports[0].name`, `labels["app.kubernetes.io/name"]`."""
     shown = ""
     for part in path:
         if isinstance(part, int):
@@ -182,7 +182,7 @@ def show_path(path: Sequence[str | int]) -> str:
 
 
 def show(value: Any) -> str:
-    """A value for a message: what kind it is, and the value itself unless it is a secret or long."""
+    """Return a value for a message: its type, and the value itself unless it is secret or long."""
     if isinstance(value, Secret):
         return f"(a secret) {kind(value.value)}"
     if isinstance(value, dict | list):
@@ -192,6 +192,6 @@ def show(value: Any) -> str:
 
 
 def kind(value: Any) -> str:
-    """What a value is, in JSON's words."""
+    """Return the JSON type of a value."""
     kinds: dict[Any, str] = {bool: "a boolean", int: "a number", float: "a number", str: "a string"}
     return (kinds | {dict: "an object", list: "a list"}).get(cast(Any, type(value)), "nothing")

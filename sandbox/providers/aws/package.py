@@ -1,4 +1,4 @@
-"""What the AWS provider accepts, and what AWS would answer."""
+"""The rules of the AWS provider, and made-up answers of AWS."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from sandbox.wire import json_schema, policy_documents, schema
 from sandbox.wire.values import Json
 
 SOURCES = ("cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId")
-"""What a security group rule can be about: exactly one of them."""
+"""The sources of a security group rule; it has exactly one."""
 
 RULE = re.compile(r"aws:vpc/securityGroup(Ingress|Egress)Rule:")
 
@@ -21,7 +21,7 @@ class Aws(Package):
     """pulumi-aws."""
 
     def complete(self, resource: Resource, before: Json, seed: bytes) -> Json:
-        """A name for what was given none; the provider notes that it is of its own making."""
+        """Add a made-up name where the program gives none; `__defaults` records it, as the provider does."""
         name = resource_type(resource.type).name
         prop = schema.properties(schema.args_class(resource.type)).get(name)
         if prop is None or prop.required or {name, f"{name}Prefix"} & resource.inputs.keys():
@@ -42,15 +42,15 @@ class Aws(Package):
             yield f"exactly one of {', '.join(SOURCES)} is required; found: {', '.join(found) or 'none'}"
 
     def forces_replacement(self, resource: Resource, change: Change) -> bool:
-        """A rule's source can get another value, but cannot become one of another kind; some things stay."""
+        """Return True if the kind of a rule's source changes, or a `lasting` property is removed."""
         another = RULE.match(resource.type) and change.path[0] in SOURCES and change.kind != "update"
         lasting = change.kind == "delete" and change.path[0] in table("aws")["lasting"].get(resource.type, ())
         return bool(another) or lasting or super().forces_replacement(resource, change)
 
     def delete_first(self, resource: Resource, changes: Sequence[Change]) -> bool:
-        """pulumi-aws takes it that two cannot be there at once when the program chose the name.
+        """Return True if the program chose the name, as pulumi-aws does.
 
-        It does not look at whether the old one has another name. One that it made up is always another.
+        pulumi-aws does not check if the old name differs. A name that it makes up always differs.
         """
         name = resource_type(resource.type).name
         prop = schema.properties(schema.args_class(resource.type)).get(name)
@@ -60,7 +60,7 @@ class Aws(Package):
 
 
 class AwsPlan(Plan):
-    """What AWS would answer."""
+    """The made-up answers of AWS."""
 
     def computed(self, resource: Resource, before: Json) -> Json:
         made = super().computed(resource, before)

@@ -1,4 +1,4 @@
-"""AWS as a target: what a type's row says, called over boto3."""
+"""The AWS API as a target: it makes the calls of calls.toml over botocore."""
 
 import functools
 import re
@@ -22,7 +22,7 @@ from sandbox.wire.templates import fill, search, text
 from sandbox.wire.values import Json, plain, project, secret_texts
 
 MARK = "sandbox:made-for"
-"""The key of a tag by which a thing without a name of its own is found again; nobody is shown it."""
+"""The key of a hidden tag, by which a resource without a name of its own is found again."""
 
 GONE = re.compile(r"NotFound|NoSuch|^404$")
 
@@ -51,7 +51,7 @@ class Row:
 
 @functools.cache
 def row(token: str) -> Row:
-    """A type's row; refused where it has none."""
+    """Return a type's row; raise RefusedError if it has none."""
     found = table("aws", "calls").get(token)
     if found is None:
         raise RefusedError(f"the sandbox's AWS has no {token}: add a row to sandbox/providers/aws/calls.toml")
@@ -59,7 +59,7 @@ def row(token: str) -> Row:
 
 
 class AwsTarget(AwsPlan):
-    """An AWS API on this machine; the account is empty but for what AWS puts into every one."""
+    """An AWS API on this machine, with an account that has only the resources of every new one."""
 
     def __init__(self, url: str) -> None:
         self.clients = Clients(url)
@@ -111,7 +111,7 @@ class AwsTarget(AwsPlan):
 
 
 class AwsCall:
-    """What is said about one resource."""
+    """The calls for one resource."""
 
     def __init__(self, clients: Clients, resource: Resource, state: Json | None = None) -> None:
         self._clients, self.resource, self._state = clients, resource, state or {}
@@ -129,7 +129,7 @@ class AwsCall:
         self._changes: Json = {}
 
     def natural_id(self) -> str:
-        """The id that is made of the inputs."""
+        """Return the ID that follows from the inputs."""
         words = self._words() | {"host": str(self._given.get("url")).removeprefix("https://")}
         words["crc"] = zlib.crc32(str(self._given.get("destinationCidrBlock")).encode())
         return (
@@ -139,11 +139,11 @@ class AwsCall:
         )
 
     def again(self, ident: str) -> "AwsCall":
-        """The same, of what has an id by now."""
+        """Return the calls for the same resource with an ID."""
         return AwsCall(self._clients, replace(self.resource, id=ident))
 
     def left_behind(self) -> list[str]:
-        """Ids of what an interrupted creation may have left."""
+        """Return the IDs that an interrupted creation may have left."""
         if self._named:
             return [self.natural_id()]
         found = self.row.find or table("aws", "calls")["find"][self.row.service]
@@ -154,7 +154,7 @@ class AwsCall:
     # Reading
 
     def look(self) -> bool:
-        """Read it; whether it is there."""
+        """Read the resource; return True if it exists."""
         self._raw = {}
         for number, step in enumerate(self.row.read):
             answer = self.call(step, gone=True)
@@ -166,7 +166,7 @@ class AwsCall:
         return True
 
     def live(self) -> LiveResource:
-        """What was read, in the words of the SDK: inputs as the program orders and writes them."""
+        """Return the resource in the SDK's properties, with inputs ordered and spelled as in the program."""
         names = {api.lower(): name for name, api in self.row.names.items()}
         raw = {names.get(key.lower(), key): item for key, item in self._raw.items()}
         outputs = members(schema.resource_class(self.resource.type), raw, {}, _find)
@@ -188,7 +188,7 @@ class AwsCall:
     # Writing
 
     def finish(self) -> LiveResource | None:
-        """Do what a creation has to do after its first call."""
+        """Make the further calls of a creation; None if the resource does not exist."""
         if not self.look():
             return None
         for step in self.row.finish:
@@ -196,7 +196,7 @@ class AwsCall:
         return self._settled(self._given) if not self.row.finish or self.look() else None
 
     def settle(self, before: LiveResource) -> LiveResource | None:
-        """Make it as the program wants it, who gave `before` until now; None: it is not there."""
+        """Change the resource from `before` to the program's inputs; None if it does not exist."""
         return self._settled(plain(before.inputs)) if self.look() else None
 
     def _settled(self, old: Json) -> LiveResource:
@@ -233,7 +233,7 @@ class AwsCall:
     # Calls
 
     def call(self, step: Json, names: Iterable[str] = (), *, gone: bool = False) -> Any:
-        """Make a step's call, with these inputs besides what it says; its answer."""
+        """Make a step's call with these inputs in addition; return its answer."""
         words = self._words()
         if "if" in step and not search(step["if"], words, words):
             return None
@@ -242,7 +242,7 @@ class AwsCall:
     def _answers(
         self, step: Json, words: Json, names: list[str] | None = None, *, gone: bool = False
     ) -> Iterator[tuple[Json, Any]]:
-        """What a step is told, once for each item of its `for`, and the words it was asked with."""
+        """Yield the variables and the answer of each call: one for each item of the step's `for`."""
         items: list[Any] = [None]
         if "for" in step:
             among = self._send(step["for"], words, gone=gone) if "call" in step["for"] else words
@@ -279,7 +279,7 @@ class AwsCall:
         return {**(parts.groupdict() if parts else {}), **self._state, **self._given, **own, **self._changes}
 
     def _compared(self, live: LiveResource) -> Json:
-        """What is to be added to lists and tags, and removed from them."""
+        """Return the items to add to lists and tags, and those to remove."""
         new: Json = {**self._given, "tags": list(self._tags | self._mark)}
         old: Json = {**live.outputs, "tags": list(live.outputs.get("tagsAll") or {})}
         made: Json = {"added": {}, "removed": {}}
@@ -291,5 +291,5 @@ class AwsCall:
 
 
 def _find(found: Json, name: str) -> Any:
-    """AWS and the SDK differ in upper and lower case."""
+    """Return the value of a property, ignoring case: AWS and the SDK differ in it."""
     return {key.lower(): item for key, item in found.items()}.get(name.lower())

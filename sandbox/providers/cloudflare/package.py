@@ -1,4 +1,4 @@
-"""What the Cloudflare provider accepts, and what Cloudflare would answer."""
+"""The rules of the Cloudflare provider, and its API."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -11,7 +11,8 @@ from sandbox.wire.values import Json
 
 CERTIFICATE = "cloudflare:index/originCaCertificate:OriginCaCertificate"
 
-LONGEST = 5475  # days that a certificate of the Origin CA is valid when nothing is said
+DEFAULT_VALIDITY_DAYS = 5475
+"""The validity of a certificate of the Origin CA without `requestedValidity`."""
 
 
 class Cloudflare(RestPackage):
@@ -19,7 +20,7 @@ class Cloudflare(RestPackage):
 
 
 class CloudflarePlan(Plan):
-    """What Cloudflare would answer."""
+    """The made-up answers of Cloudflare."""
 
     def computed(self, resource: Resource, before: Json) -> Json:
         made = super().computed(resource, before)
@@ -30,10 +31,10 @@ class CloudflarePlan(Plan):
 
 
 def _certificate(given: Json) -> Json:
-    """A certificate for the request's key and the hosts; the key of its authority is forgotten at once."""
+    """Return a certificate for the request's key and the hosts, signed by a temporary authority."""
     from sandbox.clouds.cloudflare.origin_ca import OriginCa
 
-    days = int(given.get("requestedValidity", LONGEST))
+    days = int(given.get("requestedValidity", DEFAULT_VALIDITY_DAYS))
     try:
         made, end = OriginCa().sign(str(given["csr"]), str(given["requestType"]), given["hostnames"], days)
     except ValueError as error:
@@ -50,7 +51,7 @@ class CloudflareTarget(RestTarget):
         super().__init__(f"{url}/client/v4", {"Authorization": "Bearer sandbox"})
 
     def listed(self, resource: Resource) -> list[Json]:
-        """Certificates are listed zone by zone."""
+        """Return the candidates for a resource; certificates are listed by zone."""
         if resource.type != CERTIFICATE:
             return super().listed(resource)
         zones = self.many("/zones?per_page=1000")
@@ -58,7 +59,7 @@ class CloudflareTarget(RestTarget):
         return list({one["id"]: one for found in lists for one in found}.values())
 
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
-        """getZone, by its name or its id."""
+        """Answer getZone, by the zone's name or ID."""
         if token != "cloudflare:index/getZone:getZone":
             return super().invoke(token, args, config)
         name, ident = cast(Json, args.get("filter") or {}).get("name"), args.get("zoneId")

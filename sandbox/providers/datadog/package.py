@@ -1,4 +1,4 @@
-"""What the Datadog provider accepts, and what Datadog would answer."""
+"""The rules of the Datadog provider, and its API."""
 
 from typing import cast
 
@@ -18,14 +18,14 @@ class Datadog(RestPackage):
     """pulumi-datadog."""
 
     def complete(self, resource: Resource, before: Json, seed: bytes) -> Json:
-        """Of the two names of one kind of monitor the one in the state stays: they are no difference."""
+        """Keep the name in the state where a kind of monitor has two: they mean the same."""
         named = {resource.inputs.get("type"), before.get("type")} == {"metric alert", "query alert"}
         same = {"type": before["type"]} if resource.type == MONITOR and named else {}
         return super().complete(resource, before, seed) | same
 
 
 class DatadogPlan(Plan):
-    """What Datadog would answer."""
+    """The made-up answers of Datadog."""
 
     def computed(self, resource: Resource, before: Json) -> Json:
         made = super().computed(resource, before)

@@ -1,4 +1,4 @@
-"""Objects as a program gives them, as they are sent, and as the API server has them."""
+"""Conversions between the objects of the program, of a request and of the API server."""
 
 from typing import Any, cast
 
@@ -8,7 +8,7 @@ from sandbox.wire.values import Json, Secret, mark
 
 
 def ident(found: Json) -> str:
-    """The id of an object: namespace/name, or the name of what is in no namespace."""
+    """Return the ID of an object: namespace/name, or the name of a cluster-scoped one."""
     return "/".join(filter(None, (found["metadata"].get("namespace"), found["metadata"]["name"])))
 
 
@@ -26,7 +26,7 @@ def leave(body: Json, path: str, manager: str, found: Json) -> None:
 
 
 def live(resource: Resource, found: Json, inputs: Json, manager: str) -> LiveResource:
-    """What the engine keeps of an object, as checkpointObject has it: values of a Secret are marked."""
+    """Return an object for the engine's state, as checkpointObject does, with a Secret's values marked."""
     kept = cast(Json, mark(without_managers(found), secrets(resource)))
     given = mark(mark(inputs, resource.inputs), secrets(resource))
     own = {"__inputs": given, "__initialApiVersion": found["apiVersion"], "__fieldManager": manager}
@@ -34,18 +34,18 @@ def live(resource: Resource, found: Json, inputs: Json, manager: str) -> LiveRes
 
 
 def secrets(resource: Resource) -> Json:
-    """Marks where a resource's values are secret whatever the program says, for `values.mark`."""
+    """Return the marks of values that are always secret, for `values.mark`."""
     return dict.fromkeys(HIDDEN, Secret(None)) if resource.type == SECRET else {}
 
 
 def without_managers(found: Json) -> Json:
-    """An object without the list of who owns which field."""
+    """Return an object without its managedFields."""
     metadata = {key: value for key, value in found["metadata"].items() if key != "managedFields"}
     return {**found, "metadata": metadata}
 
 
 def spelt(given: Any, meant: Any, found: Any) -> Any:
-    """What was found of what was given; `meant` is what the server makes of that."""
+    """Return `found` in the spelling of `given`; `meant` is `given` as the server stores it."""
     if meant == found:
         return given
     if all(isinstance(one, dict) for one in (given, meant, found)):

@@ -1,4 +1,4 @@
-"""What the Kubernetes provider accepts, and what the API server would have answered where there is none."""
+"""The rules of the Kubernetes provider, and made-up answers of an API server."""
 
 import base64
 import re
@@ -25,7 +25,7 @@ class Kubernetes(Package):
     """pulumi-kubernetes, with server-side apply."""
 
     def complete(self, resource: Resource, before: Json, seed: bytes) -> Json:
-        """The provider's namespace, a name for what has none, and the marks of a Secret's values."""
+        """Add the provider's namespace and a made-up name, and mark a Secret's values."""
         inputs, made = resource.inputs, made_up_name(resource, seed, 8)
         namespace = resource.config.get("namespace")
         if resource.type == RELEASE:
@@ -63,14 +63,14 @@ class Kubernetes(Package):
         return (change.path[0] in fields and not mutable) or super().forces_replacement(resource, change)
 
     def delete_first(self, resource: Resource, changes: Sequence[Change]) -> bool:
-        """Two objects cannot have one name; one that the provider named gets another."""
+        """Return True if the replacement would have the same name."""
         own = metadata_of(resource.inputs)  # a Release has none
         renamed = any(change.path in (("metadata", "name"), ("metadata", "namespace")) for change in changes)
         return not renamed and "name" in own and AUTONAMED not in own.get("annotations", {})
 
 
 class KubernetesPlan(Plan):
-    """An API server and controllers that are not there."""
+    """A made-up API server with its controllers."""
 
     def identify(self, words: Words, resource: Resource) -> str:
         name = words["name"] if resource.type == RELEASE else metadata_of(resource.inputs).get("name")
@@ -96,7 +96,7 @@ class KubernetesPlan(Plan):
 
 
 def _reported(resource: Resource, words: Words) -> Json:
-    """What the controllers of a healthy cluster would have reported of the object."""
+    """Return the status that the controllers of a healthy cluster would report."""
     spec = cast(Json, resource.inputs.get("spec") or {})
     if "template" in spec and "replicas" in spec:
         count = spec["replicas"]
@@ -111,7 +111,7 @@ def _reported(resource: Resource, words: Words) -> Json:
 
 
 def namespace_of(resource: Resource) -> str:
-    """The namespace of a resource; empty for what belongs to the cluster."""
+    """Return the namespace of a resource; empty for a cluster-scoped one."""
     if resource.type.rpartition(":")[2] in table("kubernetes")["scopes"]["cluster"]:
         return ""
     own = resource.known if resource.type == RELEASE else metadata_of(resource.inputs)
@@ -119,6 +119,6 @@ def namespace_of(resource: Resource) -> str:
 
 
 def metadata_of(inputs: Any) -> Json:
-    """An object's metadata; empty where it has none or it is unknown."""
+    """Return an object's metadata; empty if it is missing or unknown."""
     found = plain(inputs).get("metadata")
     return cast(Json, found) if isinstance(found, dict) else {}

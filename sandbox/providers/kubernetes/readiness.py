@@ -1,4 +1,4 @@
-"""When an object counts as there, as pulumi-kubernetes sees it; and why one does not get there."""
+"""Readiness of objects by the rules of pulumi-kubernetes, and the reasons for a failure."""
 
 import functools
 import time
@@ -18,7 +18,7 @@ WORDS = jinja2.Environment(undefined=jinja2.ChainableUndefined, trim_blocks=True
 
 
 class StuckError(Exception):
-    """An object that does not get ready, and never will or took too long; the message says why."""
+    """An object does not become ready, or took too long; the message has the reason."""
 
 
 def wait(
@@ -57,7 +57,7 @@ def wait(
 
 
 def _held(found: Json | None, uid: str) -> str:
-    """What keeps an object that is being deleted; empty when it is gone."""
+    """Return the finalizers that keep an object that is being deleted; empty if it is gone."""
     if found is None or found["metadata"]["uid"] != uid:
         return ""
     holders = found["metadata"].get("finalizers") or dig(found, "spec", "finalizers") or ["its pods' end"]
@@ -65,7 +65,7 @@ def _held(found: Json | None, uid: str) -> str:
 
 
 def why(api: Api, found: Json | None) -> str:
-    """What the conditions, the pods and the events say, as more lines of a message."""
+    """Return the reasons in conditions, pods and events, as further lines of a message."""
     if found is None:
         return ""
     kind, namespace = found["kind"], found["metadata"].get("namespace")
@@ -103,7 +103,7 @@ def _rows() -> list[tuple[list[str], Callable[..., Any], jinja2.Template, bool]]
 
 
 def _missing(api: Api, found: Json | None) -> str:
-    """What an object still lacks, in words; empty when it is ready."""
+    """Return the reason why an object is not ready; empty if it is."""
     if found is None:
         raise StuckError("it was deleted meanwhile")
     asking = {"get": api.get, "items": api.items, "condition": functools.partial(condition, found)}

@@ -1,4 +1,4 @@
-"""Checks objects as the API server of Kubernetes 1.34 would: its published schemas, strictly."""
+"""Strict checks of objects against the published schemas of Kubernetes 1.34."""
 
 import functools
 import json
@@ -14,11 +14,11 @@ from sandbox.wire.values import UNKNOWN, Json, at, plain, show, show_path
 FOLDER = "kubernetes-json-schema/v1.34.0-local-strict"
 
 CUSTOM = r"(?!.*\bk8s\.io/)[a-z0-9-]+(\.[a-z0-9-]+)+/v\d\w*"
-"""apiVersion of what a CustomResourceDefinition defines; its group is somebody's domain."""
+"""The apiVersion of a custom resource: its group is a domain other than k8s.io."""
 
 
 def faults(given: Json) -> Iterator[str]:
-    """What the API server would refuse in an object, each fault with its path."""
+    """Yield the faults of an object that the API server would refuse, each with its path."""
     api, kind = given.get("apiVersion"), given.get("kind")
     validator = _validator(api, kind) if isinstance(api, str) and isinstance(kind, str) else None
     if validator is None and re.fullmatch(CUSTOM, str(api)):

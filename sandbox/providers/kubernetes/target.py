@@ -42,7 +42,7 @@ class KubernetesTarget(KubernetesPlan):
         self._patience = patience
 
     def find(self, resource: Resource, known: Collection[str] = ()) -> list[LiveResource]:
-        """By who applied it. The server notes nobody for an apply of a bare name, such as a namespace's."""
+        """Find the object by its field manager. An apply of a bare name records none."""
         if (found := self._get(resource)) is None or fields.ident(found) in known:
             return []
         managers = {one["manager"] for one in found["metadata"].get("managedFields", ())}
@@ -136,7 +136,7 @@ class KubernetesTarget(KubernetesPlan):
     # The server
 
     def _path(self, resource: Resource) -> str | None:
-        """Where the object is, by its id if it has one; None: the server does not know the kind (yet)."""
+        """Return the path of the object, by its ID if it has one; None if the server lacks the kind."""
         group, _, kind = resource.type.removeprefix("kubernetes:").rpartition(":")
         version = resource.known.get("apiVersion") or group.removeprefix("core/")
         namespace, _, name = resource.id.rpartition("/")
@@ -197,7 +197,7 @@ class KubernetesTarget(KubernetesPlan):
         return self._api.apply(path, body, manager, force=force, dry_run=dry_run)
 
     def _live(self, resource: Resource, found: Json) -> LiveResource:
-        """The inputs are what is there, in the program's spelling where the server means the same by it."""
+        """Return the live object; its inputs are spelled as in the program where they mean the same."""
         if not (given := resource.known):  # it is being imported
             return fields.live(resource, found, fields.without_managers(found), _manager(resource))
         try:
@@ -208,7 +208,7 @@ class KubernetesTarget(KubernetesPlan):
 
 
 def _manager(resource: Resource) -> str:
-    """Who applies: another name for each object of a stack, and the same one in every run."""
+    """Return the field manager: unique for each object of a stack, and the same in every run."""
     name = resource.id.rpartition("/")[2] or metadata_of(resource.inputs).get("name")
     own = (*resource.urn.split("::")[:2], resource.known.get("kind"), namespace_of(resource), name)
     return f"pulumi-kubernetes-{digits(' '.join(map(str, own)), 8)}"
@@ -219,7 +219,7 @@ def _kind(resource: Resource, word: str) -> str:
 
 
 def _is_bare(resource: Resource) -> bool:
-    """Whether a resource gives its object nothing but a name."""
+    """Return True if a resource sets only the name of its object."""
     given = resource.known.keys() | metadata_of(resource.inputs).keys()
     return given <= {"apiVersion", "kind", "metadata", "name", "namespace"}
 
@@ -229,7 +229,7 @@ def _annotation(resource: Resource, name: str, default: str = "") -> str:
 
 
 def _ends_by_itself(found: Json) -> bool:
-    """Whether an object is a Job with a deadline, which alone ends the wait for it.
+    """Return True if an object is a Job with a deadline; only the deadline ends the wait for it.
 
     The provider starts its timer anew with each event of the namespace's jobs and pods, and an informer
     repeats them every minute (pulumi-kubernetes, provider/pkg/await/job.go and informers/factory.go).

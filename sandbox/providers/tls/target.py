@@ -1,4 +1,4 @@
-"""What is behind the tls provider: keys and requests are made here, and kept in the engine's state alone."""
+"""The tls provider's target: it makes keys and requests, which only the engine's state holds."""
 
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ REQUEST = "tls:index/certRequest:CertRequest"
 
 
 class TlsTarget(Plan):
-    """Makes keys and requests; what an engine that was killed did not write down is made anew."""
+    """A target that makes keys and requests; after a killed run it makes new ones."""
 
     def plan(self, resource: Resource) -> Json:
         _maker(resource)
