@@ -1,4 +1,4 @@
-"""All that the Pipe service runs on, one stack an environment: load, build, export."""
+"""The infrastructure of the Pipe service, one stack an environment: load, build, export."""
 
 import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  isort: skip  (first: SDKs load lazily)
 
@@ -9,8 +9,8 @@ from components.aws.ci_runner import Runner, RunnerArgs
 from components.aws.cluster import Cluster, ClusterArgs
 from components.aws.database import Database, DatabaseArgs
 from components.aws.network import Network, NetworkArgs
-from components.aws.pod_identity import Identity, IdentityArgs
-from components.aws.security_groups import Firewall, FirewallArgs
+from components.aws.pod_identity import PodIdentity, PodIdentityArgs
+from components.aws.security_groups import SecurityGroups, SecurityGroupsArgs
 from components.cloudflare.edge import Edge, EdgeArgs
 from components.cloudflare.origin_certificate import OriginCertificate, OriginCertificateArgs
 from components.datadog.agent import Agent, AgentArgs
@@ -20,81 +20,81 @@ from components.kubernetes.api import Api, ApiArgs
 from components.kubernetes.data_jobs import DataJobs, DataJobsArgs
 from components.kubernetes.namespace import Namespace, NamespaceArgs
 from components.kubernetes.nginx_config import HEALTH_PORT, TRAFFIC_PORT
-from components.kubernetes.pods import Place
+from components.kubernetes.pods import WorkloadContext
 from components.kubernetes.tls_proxy import TlsProxy, TlsProxyArgs
 from components.settings import load
 
-# A paragraph a component: with one input a line, as the formatter has it, nobody sees the architecture.
+# One paragraph a component shows the architecture; the formatter would put each argument on a line.
 # fmt: off
 settings, secrets = load()
-labels, protect, host = settings.labels, settings.service.protect, settings.edge.host
+naming, protect, host = settings.naming, settings.service.protect, settings.edge.host
 
-network = Network("network", NetworkArgs(settings=settings.network, labels=labels, protect=protect))
+network = Network("network", NetworkArgs(settings=settings.network, naming=naming, protect=protect))
 cluster = Cluster("cluster", ClusterArgs(
-    settings=settings.cluster, labels=labels, protect=protect, private_subnet_ids=network.private_subnet_ids,
+    settings=settings.cluster, naming=naming, protect=protect, private_subnet_ids=network.private_subnet_ids,
 ))
-firewall = Firewall("firewall", FirewallArgs(
-    settings=settings.firewall, labels=labels, vpc_id=network.vpc_id,
+security_groups = SecurityGroups("security-groups", SecurityGroupsArgs(
+    settings=settings.firewall, naming=naming, vpc_id=network.vpc_id,
     cluster_security_group_id=cluster.security_group_id, traffic_port=TRAFFIC_PORT, health_port=HEALTH_PORT,
 ))
 Runner("runner", RunnerArgs(
-    settings=settings.runner, labels=labels, protect=protect, repository=settings.service.repository,
+    settings=settings.runner, naming=naming, protect=protect, repository=settings.service.repository,
     vpc_id=network.vpc_id, subnet_ids=network.private_subnet_ids,
     cluster_security_group_id=cluster.security_group_id,
 ))
-backups = BackupBucket("backups", BackupBucketArgs(settings=settings.backups, labels=labels, protect=protect))
+backups = BackupBucket("backups", BackupBucketArgs(settings=settings.backups, naming=naming, protect=protect))
 database = Database("database", DatabaseArgs(
-    settings=settings.database, labels=labels, protect=protect, subnet_ids=network.database_subnet_ids,
-    security_group_id=firewall.database_security_group_id, password=secrets.database_password,
+    settings=settings.database, naming=naming, protect=protect, subnet_ids=network.database_subnet_ids,
+    security_group_id=security_groups.database_security_group_id, password=secrets.database_password,
 ))
 
 in_cluster = pulumi.ResourceOptions(providers=[cluster.provider])
-namespace = Namespace("namespace", NamespaceArgs(settings=settings.kubernetes, labels=labels), in_cluster)
-place = Place(
-    labels=labels, namespace=namespace.namespace, ca_config_map=namespace.ca_config_map,
+namespace = Namespace("namespace", NamespaceArgs(settings=settings.kubernetes, naming=naming), in_cluster)
+context = WorkloadContext(
+    naming=naming, namespace=namespace.namespace, ca_config_map=namespace.ca_config_map,
     service_cidr=settings.cluster.service_cidr, vpc_cidr=settings.network.cidr,
     subnets=settings.network.subnets,
 )
-identity = Identity("identity", IdentityArgs(
-    labels=labels, cluster_name=cluster.cluster_name, cluster_arn=cluster.arn,
+pod_identity = PodIdentity("pod-identity", PodIdentityArgs(
+    naming=naming, cluster_name=cluster.cluster_name, cluster_arn=cluster.arn,
     namespace=settings.kubernetes.namespace, bucket_arn=backups.arn, key_arn=backups.key_arn,
 ))
 jobs = DataJobs("data-jobs", DataJobsArgs(
     settings=settings.backups, image=settings.api.image, migrate=settings.api.migrate,
-    start_deadline_seconds=settings.api.start_deadline_seconds, place=place,
+    start_deadline_seconds=settings.api.start_deadline_seconds, context=context,
     database=database.endpoint, passwords=secrets.passwords, bucket=backups.bucket,
-), pulumi.ResourceOptions(providers=[cluster.provider], depends_on=[identity]))
+), pulumi.ResourceOptions(providers=[cluster.provider], depends_on=[pod_identity]))
 api = Api("api", ApiArgs(
-    settings=settings.api, place=place, database=database.endpoint, password=secrets.app_password,
+    settings=settings.api, context=context, database=database.endpoint, password=secrets.app_password,
     after=[jobs.migration],
 ), in_cluster)
 certificate = OriginCertificate("origin-certificate", OriginCertificateArgs(
     hostnames=[host], days=settings.edge.certificate_days,
 ))
 proxy = TlsProxy("tls-proxy", TlsProxyArgs(
-    settings=settings.proxy, place=place, server_name=host,
+    settings=settings.proxy, context=context, server_name=host,
     namespace=settings.kubernetes.namespace, upstream_port=api.service_port,
     upstream_health=settings.api.liveness_path, after=[api],
     certificate=certificate.certificate, private_key=certificate.private_key,
-    security_group_id=firewall.load_balancer_security_group_id, client_cidrs=settings.firewall.ingress_cidrs,
-    watched=settings.monitoring.agent.enabled,
+    security_group_id=security_groups.load_balancer_security_group_id,
+    client_cidrs=settings.firewall.ingress_cidrs, agent_enabled=settings.monitoring.agent.enabled,
 ), in_cluster)
 
 AwsIntegration("aws-integration", AwsIntegrationArgs(
-    enabled=settings.monitoring.integration, site=settings.monitoring.site, labels=labels,
+    enabled=settings.monitoring.integration, site=settings.monitoring.site, naming=naming,
 ))
 Agent("agent", AgentArgs(
-    settings=settings.monitoring.agent, labels=labels, site=settings.monitoring.site, host=host,
+    settings=settings.monitoring.agent, naming=naming, site=settings.monitoring.site, host=host,
     cluster_name=cluster.cluster_name, namespace=namespace.namespace, api_key=secrets.datadog_api_key,
 ), in_cluster)
 monitoring = Monitoring("monitoring", MonitoringArgs(
-    settings=settings.monitoring, labels=labels, host=host, health_path=settings.api.readiness_path,
+    settings=settings.monitoring, naming=naming, host=host, health_path=settings.api.readiness_path,
     probe_paths=(settings.api.liveness_path, settings.api.readiness_path),
     namespace=settings.kubernetes.namespace, database_identifier=database.identifier,
     synthetic_token=secrets.synthetic_token,
 ))
 edge = Edge("edge", EdgeArgs(
-    settings=settings.edge, labels=labels, origin_hostname=proxy.hostname,
+    settings=settings.edge, naming=naming, origin_hostname=proxy.hostname,
     synthetic_token=secrets.synthetic_token,
 ))
 

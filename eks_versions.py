@@ -1,4 +1,4 @@
-"""Kubernetes versions that EKS offers: the settings, the policies and the sandbox read this one list.
+"""Kubernetes versions that EKS offers, for settings, policies and sandbox.
 
 Source: EKS user guide, Kubernetes version lifecycle, release calendar
 (https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html).
@@ -11,10 +11,10 @@ from types import MappingProxyType
 STANDARD_SUPPORT: Mapping[str, str] = MappingProxyType(
     {"1.34": "2026-12-02", "1.35": "2027-03-27", "1.36": "2027-08-02"}
 )
-"""Versions that a stack may use, and the day on which their standard support ends."""
+"""Versions that a stack may use, with the last day of their standard support."""
 
 EXTENDED_SUPPORT = ("1.31", "1.32", "1.33")
-"""Versions past their standard support, which EKS still offers at a higher price."""
+"""Versions after their standard support, which EKS offers at a higher price."""
 
 OFFERED = (*EXTENDED_SUPPORT, *STANDARD_SUPPORT)
 """Versions that CreateCluster accepts, oldest first."""

@@ -1,15 +1,15 @@
-"""Makes the provider SDKs load only what a program uses; import it before them.
+"""Lazy loading of the provider SDKs; import this module before them.
 
-The SDKs are generated: a package imports every resource it has, and `_inputs.py` and `outputs.py`
-define every nested type, 20 MB of Python for Datadog alone. Once this module is imported,
+The SDKs are generated: a package imports each of its resources, and `_inputs.py` and `outputs.py` define
+every nested type, 20 MB of Python for Datadog alone. After the import of this module,
 
-- a package (`pulumi_aws.ec2`) imports the module of a name when the name is first asked for;
-- a class of `_inputs` or `outputs` is made when it is first asked for, with the classes it mentions,
-  since Pulumi resolves forward references against a copy of the module's namespace;
-- `from ._inputs import *` in a resource's module brings only the classes that the module mentions.
+- a package (`pulumi_aws.ec2`) imports the module of a name on the first access to the name;
+- a class of `_inputs` or `outputs` is created on first access, with the classes that it mentions, since
+  Pulumi resolves forward references against a copy of the module's namespace;
+- `from ._inputs import *` in a resource's module imports only the classes that the module mentions.
 
-What a program registers is the same either way. `PIPE_LAZY_SDK=0` switches it off. The layout is that of
-pulumi-language-python's output; tests/engine/test_lazy_sdk.py checks it for the pinned versions.
+The registered resources are the same either way. `PIPE_LAZY_SDK=0` disables it. The file layout is the output
+of pulumi-language-python; tests/engine/test_lazy_sdk.py checks it for the pinned versions.
 """
 
 import importlib
@@ -26,21 +26,21 @@ from typing import Any
 SDKS = frozenset({"pulumi_aws", "pulumi_cloudflare", "pulumi_datadog", "pulumi_kubernetes"})
 
 HEADER = 4096
-"""Bytes in which the imports of `_inputs` and `outputs` stand, before `__all__`."""
+"""Bytes that contain the imports of `_inputs` and `outputs`, before `__all__`."""
 
 _ARGS = re.compile(r"\w+Args")
 _REGISTER = "_utilities.register("
 
 
 class Package(ModuleType):
-    """A package in which `get_zone` is the function, not the module that Python binds when it imports it."""
+    """A package that binds `get_zone` to the function instead of the imported module."""
 
     def __setattr__(self, name: str, value: object) -> None:
         super().__setattr__(name, vars(value).get(name, value) if isinstance(value, ModuleType) else value)
 
 
 class LazyPackage(SourceFileLoader):
-    """A package whose names are looked up in its modules when they are asked for."""
+    """Loader of a package whose names are resolved in its modules on first access."""
 
     def exec_module(self, module: ModuleType) -> None:
         module.__class__ = Package
@@ -53,12 +53,12 @@ class LazyPackage(SourceFileLoader):
         def resolve(name: str) -> Any:
             if name.startswith("__"):
                 raise AttributeError(name)
-            for stem in _homes(name, modules):
-                found = importlib.import_module(f"{module.__name__}.{stem}")
-                lazy = hasattr(found, "__lazy_classes__")
-                value = getattr(found, name, None) if lazy else vars(found).get(name)
+            for stem in _candidate_modules(name, modules):
+                submodule = importlib.import_module(f"{module.__name__}.{stem}")
+                lazy = hasattr(submodule, "__lazy_classes__")
+                value = getattr(submodule, name, None) if lazy else vars(submodule).get(name)
                 if value is None and stem == name:
-                    value = found
+                    value = submodule
                 if value is not None:
                     setattr(module, name, value)
                     return value
@@ -71,7 +71,7 @@ class LazyPackage(SourceFileLoader):
 
 
 class LazyClasses(SourceFileLoader):
-    """`_inputs` and `outputs`: a class is made when it is first asked for, with those it mentions."""
+    """Loader of `_inputs` and `outputs` that creates a class on first access, with those it mentions."""
 
     def exec_module(self, module: ModuleType) -> None:
         code = self.get_code(module.__name__)
@@ -94,20 +94,20 @@ class LazyClasses(SourceFileLoader):
                 attributes["__module__"] = module.__name__
                 exec(body, namespace, attributes)
 
-            made = new_class(name, bases, exec_body=fill)
+            new = new_class(name, bases, exec_body=fill)
             decorate = namespace["pulumi"].output_type if output else namespace["pulumi"].input_type
-            return made if typed else decorate(made)
+            return new if typed else decorate(new)
 
         def define(name: str) -> Any:
-            wanted, made = [name], dict[str, Any]()
+            pending, classes = [name], dict[str, Any]()
             with lock:
-                while wanted:
-                    current = wanted.pop()
-                    if current in bodies and current not in namespace and current not in made:
-                        made[current] = make(current)
-                        wanted += {text.removeprefix("outputs.") for text in _strings(bodies[current])}
-                # At once: another thread sees a class with those it mentions, or waits.
-                namespace.update(made)
+                while pending:
+                    current = pending.pop()
+                    if current in bodies and current not in namespace and current not in classes:
+                        classes[current] = make(current)
+                        pending += {text.removeprefix("outputs.") for text in _strings(bodies[current])}
+                # One update, so that another thread never sees a class without those it mentions.
+                namespace.update(classes)
             if name not in namespace:
                 raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
             return namespace[name]
@@ -116,7 +116,7 @@ class LazyClasses(SourceFileLoader):
 
 
 class LazyResource(SourceFileLoader):
-    """A resource's module: once it ran, it gets the classes of `_inputs` that it mentions."""
+    """Loader of a resource's module that adds the classes of `_inputs` that the module mentions."""
 
     def exec_module(self, module: ModuleType) -> None:
         code = self.get_code(module.__name__)
@@ -130,7 +130,7 @@ class LazyResource(SourceFileLoader):
 
 
 class SdkFinder:
-    """Chooses a loader by what a file of an SDK is."""
+    """Import finder that chooses the loader for each kind of SDK file."""
 
     @staticmethod
     def find_spec(
@@ -155,8 +155,8 @@ def _plain(name: str) -> str:
     return name.replace("_", "").lower()
 
 
-def _homes(name: str, modules: dict[str, list[str]]) -> Iterator[str]:
-    """The modules that may define a name, likeliest first: `GetZoneResult` is in get_zone.py."""
+def _candidate_modules(name: str, modules: dict[str, list[str]]) -> Iterator[str]:
+    """Yield the modules that may define a name, likeliest first: `GetZoneResult` is in get_zone.py."""
     plain = _plain(name)
     base = plain.removeprefix("awaitable")
     for suffix in ("", "initargs", "args", "argsdict", "result", "output"):

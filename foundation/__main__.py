@@ -1,7 +1,7 @@
-"""What an account has once: who may do what from GitHub, the image registry, the state of the stacks.
+"""The resources of an AWS account that its stacks share: GitHub roles, image registry, Pulumi state.
 
-An administrator applies it first; the stacks need none of its outputs, since their names and ARNs follow from
-the settings.
+An administrator applies it first. The stacks do not read its outputs, since names and ARNs follow from the
+settings.
 """
 
 import sys
@@ -20,7 +20,7 @@ from foundation.settings import load
 from foundation.state_bucket import StateBucket, StateBucketArgs
 
 settings = load()
-account, labels = settings.account, settings.labels
+account, naming = settings.account, settings.naming
 
 registry = Registry(
     "registry",
@@ -28,7 +28,7 @@ registry = Registry(
         repository=settings.registry.repository,
         keep_images=settings.registry.keep_images,
         untagged_days=settings.registry.untagged_days,
-        labels=labels,
+        naming=naming,
         protect=account.protect,
     ),
 )
@@ -38,7 +38,7 @@ state = StateBucket(
         project=settings.state.project,
         copy_region=account.copy_region,
         lock_days=settings.state.lock_days,
-        labels=labels,
+        naming=naming,
         protect=account.protect,
     ),
 )
@@ -54,7 +54,7 @@ access = GithubAccess(
         environments=settings.scopes,
         registry_arn=registry.arn,
         state=state.state,
-        labels=labels,
+        naming=naming,
     ),
 )
 operators = Operators(
@@ -63,7 +63,7 @@ operators = Operators(
         principals=account.operators,
         read_policy_arn=access.read_policy_arn,
         state=state.state,
-        labels=labels,
+        naming=naming,
     ),
 )
 

@@ -1,4 +1,4 @@
-"""Who may do what from GitHub Actions: three kinds of roles, assumed with the job's own identity."""
+"""IAM roles of GitHub Actions jobs, assumed with the identity tokens of the jobs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.common.iam_documents import Statement, allow, document
-from components.common.naming import Labels
+from components.common.naming import Naming
 from foundation.permissions.boundary import boundary
 from foundation.permissions.cluster import change_cluster
 from foundation.permissions.data import change_data
@@ -18,15 +18,15 @@ from foundation.permissions.scope import Scope
 from foundation.permissions.state import State, read_state, write_state
 
 ISSUER = "token.actions.githubusercontent.com"
-"""Who issues the identities of jobs."""
+"""Issuer of the jobs' identity tokens."""
 
 AUDIENCE = "sts.amazonaws.com"
-"""Whom an identity is meant for."""
+"""Audience of the identity tokens."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GithubRepository:
-    """A repository by its name and by the ids that GitHub never gives away again."""
+    """A repository, by its name and by the ids that GitHub never reuses."""
 
     name: str
     """Owner and repository: owner/name."""
@@ -49,53 +49,53 @@ class GithubRepository:
 
 @dataclass(frozen=True, kw_only=True)
 class GithubAccessArgs:
-    """What a GithubAccess needs to know."""
+    """Arguments of GithubAccess."""
 
     repository: GithubRepository
-    """The repository whose jobs are let in."""
+    """Repository whose jobs may assume the roles."""
     branch: str
-    """The branch that is built and deployed: main."""
+    """Branch that is built and deployed: main."""
     environments: Sequence[Scope]
-    """One deploy role each."""
+    """Environments, each with a deploy role."""
     registry_arn: pulumi.Input[str]
-    """Where the build role pushes images."""
+    """Registry that the build role pushes images to."""
     state: State
-    labels: Labels
+    naming: Naming
 
 
 class GithubAccess(pulumi.ComponentResource):
-    """GitHub as an identity provider, and the roles that its jobs assume instead of holding keys."""
+    """GitHub as an identity provider, and the roles that its jobs assume without access keys."""
 
     build_role_arn: pulumi.Output[str]
-    """Pushes images; jobs on the branch."""
+    """Role that pushes images; for jobs on the branch."""
     preview_role_arn: pulumi.Output[str]
-    """Reads; jobs on the branch and on pull requests."""
+    """Role that reads; for jobs on the branch and on pull requests."""
     deploy_role_arns: dict[str, pulumi.Output[str]]
-    """Changes one environment; jobs of the GitHub environment of that name, after the approval it asks."""
+    """Roles that change one environment; for jobs of that GitHub environment, after its approval."""
     read_policy_arn: pulumi.Output[str]
     """The managed policy that reads settings and no data."""
 
     def __init__(self, name: str, args: GithubAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:delivery:GithubAccess", name, None, opts)
-        self._labels = labels = args.labels
+        self._naming = naming = args.naming
         self._repository = repository = args.repository
         branch = repository.subjects(f"ref:refs/heads/{args.branch}")
 
-        # AWS trusts the issuer's certificate by its own authorities; thumbprints are a thing of the past.
+        # AWS verifies the issuer's certificate with its own authorities, so no thumbprints are needed.
         self._github = aws.iam.OpenIdConnectProvider(
             name,
             url=f"https://{ISSUER}",
             client_id_lists=[AUDIENCE],
-            tags={**labels.aws(), "Name": ISSUER},
+            tags={**naming.aws(), "Name": ISSUER},
             opts=pulumi.ResourceOptions(parent=self),
         )
-        reading = self._policy(f"{labels.service}-read", "Reads settings and no data", read_settings())
+        reading = self._policy(f"{naming.service}-read", "Reads settings and no data", read_settings())
 
-        build = self._role(f"{labels.service}-build", "Pushes images", branch)
+        build = self._role(f"{naming.service}-build", "Pushes images", branch)
         self._attach("build", build, self._policies("build", {"push": push_images(args.registry_arn)}))
 
         preview = self._role(
-            f"{labels.service}-preview",
+            f"{naming.service}-preview",
             "Previews every stack",
             [*branch, *repository.subjects("pull_request")],
         )
@@ -107,14 +107,14 @@ class GithubAccess(pulumi.ComponentResource):
 
         deploys: dict[str, aws.iam.Role] = {}
         for scope in args.environments:
-            environment = scope.labels.environment
+            environment = scope.naming.environment
             self._policy(
-                scope.labels.name("boundary"),
+                scope.naming.name("boundary"),
                 f"The most that a role of {environment} can do",
                 boundary(scope),
             )
             role = self._role(
-                scope.labels.name("deploy"),
+                scope.naming.name("deploy"),
                 f"Deploys {environment}",
                 repository.subjects(f"environment:{environment}"),
             )
@@ -135,31 +135,31 @@ class GithubAccess(pulumi.ComponentResource):
 
     def _role(self, name: str, description: str, subjects: Sequence[str]) -> aws.iam.Role:
         return aws.iam.Role(
-            name.removeprefix(f"{self._labels.service}-"),
+            name.removeprefix(f"{self._naming.service}-"),
             name=name,
             description=f"{description}; assumed by GitHub Actions",
             assume_role_policy=document(trust(self._github.arn, subjects, self._repository.repository_id)),
             # Long enough for a deployment that fails at its end, and its rollback (see TIMEOUT_MINUTES).
             max_session_duration=3 * 3600,
-            tags={**self._labels.aws(), "Name": name},
+            tags={**self._naming.aws(), "Name": name},
             opts=pulumi.ResourceOptions(parent=self),
         )
 
     def _policy(self, name: str, description: str, statements: Sequence[Statement]) -> aws.iam.Policy:
         return aws.iam.Policy(
-            name.removeprefix(f"{self._labels.service}-"),
+            name.removeprefix(f"{self._naming.service}-"),
             name=name,
             description=description,
             policy=document(*statements),
-            tags={**self._labels.aws(), "Name": name},
+            tags={**self._naming.aws(), "Name": name},
             opts=pulumi.ResourceOptions(parent=self),
         )
 
     def _policies(self, role: str, topics: Mapping[str, Sequence[Statement]]) -> dict[str, aws.iam.Policy]:
-        """One a topic, since a policy holds 6144 characters (IAM quotas)."""
+        """Declare one policy per topic, since a policy holds 6144 characters (IAM quotas)."""
         return {
             topic: self._policy(
-                f"{self._labels.service}-{role}-{topic}", f"The role {role}: {topic}", statements
+                f"{self._naming.service}-{role}-{topic}", f"The role {role}: {topic}", statements
             )
             for topic, statements in topics.items()
         }
@@ -175,18 +175,18 @@ class GithubAccess(pulumi.ComponentResource):
 
 
 def deploy(scope: Scope, state: State) -> dict[str, list[Statement]]:
-    """The policies of an environment's deploy role, by topic."""
+    """Return the statements of an environment's deploy role, by topic."""
     return {
         "network": change_network(scope),
         "cluster": change_cluster(scope),
         "data": change_data(scope),
         "roles": change_roles(scope),
-        "state": write_state(state, scope.labels.environment),
+        "state": write_state(state, scope.naming.environment),
     }
 
 
 def push_images(registry_arn: pulumi.Input[str]) -> list[Statement]:
-    """Pushing to one repository; a token is the account's, so its action knows no resource."""
+    """Allow pushing to one repository; the login token is for the account, so it supports no resource."""
     return [
         allow("LogIn", ["ecr:GetAuthorizationToken"], ["*"]),
         allow(
@@ -208,9 +208,9 @@ def push_images(registry_arn: pulumi.Input[str]) -> list[Statement]:
 
 
 def trust(provider_arn: pulumi.Input[str], subjects: Sequence[str], repository_id: str) -> Statement:
-    """Trust jobs of one repository with exactly one of these subjects, and an identity meant for AWS.
+    """Trust jobs of one repository that have exactly one of these subjects and the audience of AWS STS.
 
-    The repository's id holds against a name that somebody else takes over. AWS STS compares it since January
+    The repository's id protects against a reused name. AWS STS supports it since January
     2026 (aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims).
     """
     claims = {"aud": AUDIENCE, "sub": list(subjects), "repository_id": repository_id}

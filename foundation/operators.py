@@ -1,4 +1,4 @@
-"""The role that people administer the clusters with."""
+"""The IAM role with which people administer the clusters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,27 +7,27 @@ import pulumi
 import pulumi_aws as aws
 
 from components.common.iam_documents import Statement, document
-from components.common.naming import Labels
+from components.common.naming import Naming
 from foundation.permissions.state import State, read_state
 
 
 @dataclass(frozen=True, kw_only=True)
 class OperatorsArgs:
-    """Arguments of an Operators."""
+    """Arguments of Operators."""
 
     principals: Sequence[str]
     """ARNs of the IAM roles and users that may assume the role."""
     read_policy_arn: pulumi.Input[str]
     """The managed policy that reads settings and no data."""
     state: State
-    labels: Labels
+    naming: Naming
 
 
 class Operators(pulumi.ComponentResource):
     """The role `pipe-operators`, which the stack files name in `pipe:cluster.operators`.
 
-    Its rights in a cluster come from the cluster's access entry for it. Of AWS it reads settings, and the
-    state of the stacks, as a preview does.
+    Its rights in a cluster come from the cluster's access entry for it. In AWS it reads settings and
+    the state of the stacks, like a preview.
     """
 
     role_arn: pulumi.Output[str]
@@ -35,16 +35,16 @@ class Operators(pulumi.ComponentResource):
     def __init__(self, name: str, args: OperatorsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:delivery:Operators", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        labels = args.labels
-        role_name = f"{labels.service}-operators"
+        naming = args.naming
+        role_name = f"{naming.service}-operators"
         role = aws.iam.Role(
             name,
             name=role_name,
             description="Administers the clusters; assumed by people",
             assume_role_policy=document(trust(args.principals)),
-            # A working day: a restore or an incident outlasts the default hour.
+            # A working day, since a restore or an incident exceeds the default hour.
             max_session_duration=8 * 3600,
-            tags={**labels.aws(), "Name": role_name},
+            tags={**naming.aws(), "Name": role_name},
             opts=child,
         )
         state = aws.iam.Policy(
@@ -52,7 +52,7 @@ class Operators(pulumi.ComponentResource):
             name=f"{role_name}-state",
             description="The role operators: state",
             policy=document(*read_state(args.state)),
-            tags={**labels.aws(), "Name": f"{role_name}-state"},
+            tags={**naming.aws(), "Name": f"{role_name}-state"},
             opts=child,
         )
         for topic, policy_arn in {"read": args.read_policy_arn, "state": state.arn}.items():
@@ -62,5 +62,5 @@ class Operators(pulumi.ComponentResource):
 
 
 def trust(principals: Sequence[str]) -> Statement:
-    """Trust these IAM roles and users by their ARNs, and nobody else of the account."""
+    """Trust these IAM roles and users by their ARNs, and no other principal of the account."""
     return {"Effect": "Allow", "Principal": {"AWS": list(principals)}, "Action": "sts:AssumeRole"}

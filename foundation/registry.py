@@ -1,4 +1,4 @@
-"""Where images are pushed once and never overwritten."""
+"""An image registry with immutable tags."""
 
 import json
 from dataclasses import dataclass
@@ -7,45 +7,45 @@ import pulumi
 import pulumi_aws as aws
 
 from components.common.iam_documents import key_policy
-from components.common.naming import Labels
+from components.common.naming import Naming
 
 
 @dataclass(frozen=True, kw_only=True)
 class RegistryArgs:
-    """What a Registry needs to know."""
+    """Arguments of Registry."""
 
     repository: str
-    """Its name, as the deployment guide has it: pipe/api."""
+    """Name of the repository in the deployment guide: pipe/api."""
     keep_images: int
-    """How many images stay; as many as a rollback may need, of all stacks together."""
+    """Number of images to keep: those that a rollback of any stack may need."""
     untagged_days: int
     """Days until an image without a tag is deleted."""
-    labels: Labels
+    naming: Naming
     protect: bool
-    """Whether Pulumi refuses to delete the repository and its key."""
+    """True to make Pulumi refuse to delete the repository and its key."""
 
 
 class Registry(pulumi.ComponentResource):
-    """An ECR repository: tags cannot be moved, images are scanned when pushed, old ones are deleted."""
+    """An ECR repository with immutable tags, scans on push, and a lifecycle for old images."""
 
     url: pulumi.Output[str]
-    """What comes before the tag or digest in an image's name."""
+    """Image name without its tag or digest."""
     arn: pulumi.Output[str]
 
     def __init__(self, name: str, args: RegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:delivery:Registry", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        kept = pulumi.ResourceOptions(parent=self, protect=args.protect)
-        alias = f"{args.labels.service}-registry"
+        protected = pulumi.ResourceOptions(parent=self, protect=args.protect)
+        alias = f"{args.naming.service}-registry"
 
         key = aws.kms.Key(
             name,
             description=f"Images of {args.repository}",
             enable_key_rotation=True,
             deletion_window_in_days=30,
-            policy=key_policy(args.labels.account),
-            tags={**args.labels.aws(), "Name": alias},
-            opts=kept,
+            policy=key_policy(args.naming.account),
+            tags={**args.naming.aws(), "Name": alias},
+            opts=protected,
         )
         aws.kms.Alias(name, name=f"alias/{alias}", target_key_id=key.id, opts=child)
         repository = aws.ecr.Repository(
@@ -54,8 +54,8 @@ class Registry(pulumi.ComponentResource):
             image_tag_mutability="IMMUTABLE",
             image_scanning_configuration={"scan_on_push": True},
             encryption_configurations=[{"encryption_type": "KMS", "kms_key": key.arn}],
-            tags={**args.labels.aws(), "Name": args.repository},
-            opts=kept,
+            tags={**args.naming.aws(), "Name": args.repository},
+            opts=protected,
         )
         aws.ecr.LifecyclePolicy(
             name,
@@ -68,7 +68,7 @@ class Registry(pulumi.ComponentResource):
 
 
 def image_lifecycle(keep_images: int, untagged_days: int) -> dict[str, object]:
-    """Untagged images go first; of the rest, the newest stay."""
+    """Return rules that delete untagged images after some days and keep the newest of the rest."""
     return {
         "rules": [
             {

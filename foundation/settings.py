@@ -1,4 +1,4 @@
-"""The stack file of foundation as typed, frozen values, with its faults reported like those of the stacks."""
+"""Foundation's stack file as frozen models, with faults reported as in the stacks' settings."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
-from components.common.naming import Labels
+from components.common.naming import Naming
 from components.settings.config_commands import KeyPath, format_path, remove_command, set_command
 from components.settings.errors import SettingFault, SettingsError, invalid_value
 from components.settings.json_schema import Schema, describe_allowed, example_value
@@ -37,7 +37,7 @@ GithubId = Annotated[
 
 
 class Account(Model):
-    """The account, and who works in it."""
+    """The AWS account, its GitHub repository and its operators."""
 
     id: AccountId
     """The AWS account that all environments share."""
@@ -72,9 +72,9 @@ class Environment(Model):
     """An environment that is deployed into the account."""
 
     name: DnsLabel
-    """As its stack file has it: pipe:service.environment."""
+    """Name in its stack file: pipe:service.environment."""
     buckets: Annotated[list[BucketName], entries(1)]
-    """Its backup bucket and that one's copy, as its stack file has them."""
+    """Its backup bucket and the copy of that bucket, from its stack file."""
 
 
 class Registry(Model):
@@ -83,9 +83,9 @@ class Registry(Model):
     repository: Annotated[
         str, string(r"^[a-z0-9]+([._/-][a-z0-9]+)*$", "a repository of ECR, such as pipe/api", "pipe/api")
     ]
-    """Its name, as the deployment guide has it."""
+    """Its name in the deployment guide."""
     keep_images: Annotated[int, Field(ge=10, le=10000)]
-    """How many images stay, of all stacks together."""
+    """Number of images to keep, of all stacks together."""
     untagged_days: Annotated[int, Field(ge=1, le=365)]
     """Days until an image without a tag is deleted."""
 
@@ -100,7 +100,7 @@ class State(Model):
 
 
 class Settings(Model):
-    """All topics of foundation."""
+    """The settings of foundation."""
 
     model_config = ConfigDict(alias_generator=lambda name: f"{PROJECT}:{to_camel(name)}")
 
@@ -116,31 +116,31 @@ class Settings(Model):
     state: State
 
     @property
-    def labels(self) -> Labels:
-        """The names and tags of what belongs to no environment."""
-        return self._labels("foundation")
+    def naming(self) -> Naming:
+        """Names and tags of resources that belong to no environment."""
+        return self._naming("foundation")
 
     @property
     def scopes(self) -> list[Scope]:
-        """What belongs to each environment."""
+        """Names and buckets of each environment."""
         return [
             Scope(
-                labels=self._labels(environment.name),
+                naming=self._naming(environment.name),
                 copy_region=self.account.copy_region,
                 buckets=environment.buckets,
             )
             for environment in self.environments
         ]
 
-    def _labels(self, environment: str) -> Labels:
+    def _naming(self, environment: str) -> Naming:
         account = self.account
-        return Labels(environment=environment, team=account.team, account=account.id, region=account.region)
+        return Naming(environment=environment, team=account.team, account=account.id, region=account.region)
 
 
 def load() -> Settings:
-    """The settings of the running stack, or one error with all that is wrong with them."""
+    """Load the settings of the running stack, or raise one error with all of their faults."""
     config: dict[str, str] = {**runtime.get_config_env(), **runtime.CONFIG.get()}
-    # Pulumi.yaml's empty defaults stand for no value; keys of other namespaces are the providers'.
+    # Pulumi.yaml's empty defaults mean no value; keys of other namespaces belong to providers.
     values = {
         key: json.loads(text) if text.startswith(("{", "[")) else text
         for key, text in config.items()
@@ -154,7 +154,7 @@ def load() -> Settings:
 
 
 def read(values: Mapping[str, Any]) -> tuple[Settings | None, list[SettingFault]]:
-    """The settings, if they are valid, and their faults."""
+    """Return the settings, or None if they are invalid, and their faults."""
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
@@ -163,7 +163,7 @@ def read(values: Mapping[str, Any]) -> tuple[Settings | None, list[SettingFault]
 
 
 def _contradictions(settings: Settings) -> Iterator[SettingFault]:
-    """What is right by itself and wrong together."""
+    """Yield faults of values that are valid alone and inconsistent together."""
     account = settings.account
     if settings.aws_region != account.region:
         path = (f"{PROJECT}:account", "region")
@@ -187,7 +187,7 @@ def _contradictions(settings: Settings) -> Iterator[SettingFault]:
 
 
 def _faults(errors: Sequence[ErrorDetails], values: Mapping[str, Any]) -> Iterator[SettingFault]:
-    """What pydantic found, in the words of the schema."""
+    """Convert pydantic's errors into faults with the schema's descriptions."""
     for error in errors:
         path = error["loc"]
         schema = _node(path)
@@ -208,18 +208,18 @@ def _faults(errors: Sequence[ErrorDetails], values: Mapping[str, Any]) -> Iterat
 
 
 def _node(path: KeyPath) -> Schema:
-    """The schema of what belongs at a path; empty where nothing does."""
+    """Return the schema at a path; empty if the path is not in the schema."""
     root = Settings.model_json_schema()
-    found: Schema = root
+    node: Schema = root
     for step in path:
-        found = found["items"] if isinstance(step, int) else found.get("properties", {}).get(step, {})
-        if "$ref" in found:
-            found = root["$defs"][found["$ref"].rpartition("/")[2]]
-    return found
+        node = node["items"] if isinstance(step, int) else node.get("properties", {}).get(step, {})
+        if "$ref" in node:
+            node = root["$defs"][node["$ref"].rpartition("/")[2]]
+    return node
 
 
 def _missing(path: KeyPath) -> Iterator[SettingFault]:
-    """Each scalar that is missing; of a list, its first entry."""
+    """Yield a fault for each missing scalar; for a list, for its first entry."""
     schema = _node(path)
     match schema["type"]:
         case "object":

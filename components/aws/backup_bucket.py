@@ -1,4 +1,4 @@
-"""Where database dumps are kept: encrypted, versioned, locked, copied to a second region."""
+"""The S3 bucket of the database dumps: encrypted, versioned, locked, copied to a second region."""
 
 from dataclasses import dataclass, replace
 
@@ -6,12 +6,12 @@ import pulumi
 import pulumi_aws as aws
 
 from components.aws.bucket import BucketArgs, Rule, hardened_bucket
-from components.aws.replication import CopyArgs, replicate
-from components.common.naming import Labels
+from components.aws.replication import ReplicationArgs, replicate
+from components.common.naming import Naming
 from components.settings.backups import Backups
 
 DUMPS = "dumps/"
-"""Prefix of the timestamped dumps; `latest.dump` lies beside them and never expires."""
+"""Prefix of the timestamped dumps; `latest.dump` has no prefix and never expires."""
 
 TIERS = {30: "STANDARD_IA", 90: "GLACIER_IR"}
 """Days until a dump moves to a cheaper class that still answers at once (S3: none before 30 days)."""
@@ -19,32 +19,32 @@ TIERS = {30: "STANDARD_IA", 90: "GLACIER_IR"}
 
 @dataclass(frozen=True, kw_only=True)
 class BackupBucketArgs:
-    """What a BackupBucket needs to know."""
+    """Arguments of BackupBucket."""
 
     settings: Backups
-    labels: Labels
+    naming: Naming
     protect: bool
-    """Whether Pulumi refuses to delete the buckets and their keys."""
+    """True to make Pulumi refuse to delete the buckets and their keys."""
 
 
 class BackupBucket(pulumi.ComponentResource):
-    """The bucket of the database's dumps; where the settings ask for it, with a copy in a second region."""
+    """The bucket of the database's dumps, with a copy in a second region if the settings enable it."""
 
     bucket: pulumi.Output[str]
     """Its name."""
     arn: pulumi.Output[str]
     key_arn: pulumi.Output[str]
-    """The KMS key that whoever reads or writes a dump has to be allowed to use."""
+    """ARN of the KMS key that readers and writers of dumps need permission to use."""
 
     def __init__(self, name: str, args: BackupBucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:storage:BackupBucket", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        settings, labels = args.settings, args.labels
+        settings, naming = args.settings, args.naming
 
         main_args = BucketArgs(
             bucket=settings.bucket,
-            alias=labels.name("backups"),
-            labels=labels,
+            alias=naming.name("backups"),
+            naming=naming,
             rules=[dump_lifecycle(settings.expire_days)],
             lock_days=settings.lock_days,
             protect=args.protect,
@@ -53,20 +53,20 @@ class BackupBucket(pulumi.ComponentResource):
         if settings.replica.enabled:
             region = settings.replica.region
             provider = aws.Provider(
-                f"{name}-replica", region=region, allowed_account_ids=[labels.account], opts=child
+                f"{name}-replica", region=region, allowed_account_ids=[naming.account], opts=child
             )
             replica = hardened_bucket(
                 f"{name}-replica",
-                replace(main_args, bucket=settings.replica.bucket, alias=labels.name("backups", "replica")),
+                replace(main_args, bucket=settings.replica.bucket, alias=naming.name("backups", "replica")),
                 pulumi.ResourceOptions(parent=self, provider=provider),
             )
-            copy = CopyArgs(
+            copy = ReplicationArgs(
                 source=main,
                 target=replica,
                 target_region=region,
-                labels=labels,
-                role=labels.name("backups", "replication"),
-                boundary=labels.boundary_arn(),
+                naming=naming,
+                role=naming.name("backups", "replication"),
+                boundary=naming.boundary_arn(),
             )
             replicate(name, copy, child)
 
@@ -75,7 +75,7 @@ class BackupBucket(pulumi.ComponentResource):
 
 
 def dump_lifecycle(expire_days: int) -> Rule:
-    """Dumps move to cheaper classes while they are kept, and are deleted after `expire_days`."""
+    """Return the rule that moves dumps to cheaper classes and deletes them after `expire_days`."""
     return {
         "id": "dumps",
         "status": "Enabled",

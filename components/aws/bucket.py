@@ -1,4 +1,4 @@
-"""S3 buckets, hardened the same way wherever one is declared: a bucket, its access logs, its copy."""
+"""Hardened S3 buckets, each with its KMS key and a bucket for its access logs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ import pulumi
 import pulumi_aws as aws
 
 from components.common.iam_documents import Statement, document, key_policy
-from components.common.naming import Labels
+from components.common.naming import Naming
 
 LOG_DAYS = 400
-"""Days that access logs are kept: more than a year, so that this quarter can be compared with last year's."""
+"""Days that access logs are kept: over a year, so that a quarter can be compared with last year's."""
 
 NONCURRENT_DAYS = 30
 """Days that an overwritten or deleted version can still be restored."""
@@ -20,19 +20,19 @@ Rule = aws.s3.BucketLifecycleConfigurationRuleArgsDict
 
 @dataclass(frozen=True, kw_only=True)
 class BucketArgs:
-    """What a hardened bucket needs to know."""
+    """Arguments of a hardened bucket."""
 
     bucket: str
     """Its name, unique in all of AWS; its access logs go to `<bucket>-logs`."""
     alias: str
     """The name of its KMS key, without `alias/`."""
-    labels: Labels
+    naming: Naming
     rules: Sequence[Rule]
-    """Lifecycle rules beside those that every bucket has."""
+    """Lifecycle rules in addition to those that every bucket has."""
     lock_days: int
     """Days that governance object lock keeps every new version; 0 sets no retention."""
     protect: bool
-    """Whether Pulumi refuses to delete the bucket and its key."""
+    """True to make Pulumi refuse to delete the bucket and its key."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +45,9 @@ class HardenedBucket:
 
 
 def hardened_bucket(name: str, args: BucketArgs, opts: pulumi.ResourceOptions) -> HardenedBucket:
-    """Declares a bucket with a key of its own, and the bucket for its access logs.
+    """Declare a bucket with its own key, and the bucket for its access logs.
 
-    `opts` says whose children they are and, through its provider, in which region.
+    `opts` sets their parent and, through its provider, their region.
     """
     kept = _with(opts, protect=args.protect)
 
@@ -56,8 +56,8 @@ def hardened_bucket(name: str, args: BucketArgs, opts: pulumi.ResourceOptions) -
         description=f"Objects of the bucket {args.bucket}",
         enable_key_rotation=True,
         deletion_window_in_days=30,
-        policy=key_policy(args.labels.account),
-        tags={**args.labels.aws(), "Name": args.alias},
+        policy=key_policy(args.naming.account),
+        tags={**args.naming.aws(), "Name": args.alias},
         opts=kept,
     )
     aws.kms.Alias(name, name=f"alias/{args.alias}", target_key_id=key.id, opts=opts)
@@ -67,7 +67,7 @@ def hardened_bucket(name: str, args: BucketArgs, opts: pulumi.ResourceOptions) -
         # Always, since the provider replaces a bucket whose lock is switched on later (ForceNew). Without a
         # retention the lock holds no version.
         object_lock_enabled=True,
-        tags={**args.labels.aws(), "Name": args.bucket},
+        tags={**args.naming.aws(), "Name": args.bucket},
         opts=kept,
     )
     encryption: aws.s3.BucketServerSideEncryptionConfigurationRuleArgsDict = {
@@ -90,12 +90,12 @@ def hardened_bucket(name: str, args: BucketArgs, opts: pulumi.ResourceOptions) -
 
 
 def _log_accesses(name: str, bucket: aws.s3.Bucket, args: BucketArgs, opts: pulumi.ResourceOptions) -> None:
-    """The bucket for access logs: the same hardening, but SSE-S3, since S3 delivers logs to no other."""
+    """Declare the bucket for access logs, with SSE-S3 since S3 delivers logs to no other encryption."""
     logs_name = f"{args.bucket}-logs"
     logs = aws.s3.Bucket(
         f"{name}-logs",
         bucket=logs_name,
-        tags={**args.labels.aws(), "Name": logs_name},
+        tags={**args.naming.aws(), "Name": logs_name},
         opts=_with(opts, protect=args.protect),
     )
     delivery: Statement = {
@@ -106,7 +106,7 @@ def _log_accesses(name: str, bucket: aws.s3.Bucket, args: BucketArgs, opts: pulu
         "Resource": f"{arn_of(logs_name)}/*",
         "Condition": {
             "ArnEquals": {"aws:SourceArn": arn_of(args.bucket)},
-            "StringEquals": {"aws:SourceAccount": args.labels.account},
+            "StringEquals": {"aws:SourceAccount": args.naming.account},
         },
     }
     expire: Rule = {
@@ -137,9 +137,9 @@ def _harden(
     rules: Sequence[Rule],
     opts: pulumi.ResourceOptions,
 ) -> aws.s3.BucketVersioning:
-    """What every bucket has: no public access, no ACLs, encryption, TLS, versions and their clean-up.
+    """Declare the access block, ownership, TLS policy, encryption, versions and clean-up of a bucket.
 
-    Returns the versioning, which comes last of all that has to be there before the bucket is used.
+    Return the versioning, the last resource that the bucket needs before it is used.
     """
     block = aws.s3.BucketPublicAccessBlock(
         name,
@@ -150,7 +150,7 @@ def _harden(
         restrict_public_buckets=True,
         opts=opts,
     )
-    # S3 refuses two changes of a bucket at once ("conflicting conditional operation"): one after the other.
+    # S3 refuses concurrent changes of a bucket ("conflicting conditional operation"), so they are chained.
     ownership = aws.s3.BucketOwnershipControls(
         name,
         bucket=bucket.id,
@@ -187,15 +187,15 @@ def _harden(
 
 
 def arn_of(bucket: str) -> str:
-    """A bucket's ARN from its name: known in the first preview, where the bucket's own output is not.
+    """Return a bucket's ARN from its name.
 
-    So policies can be checked before anything is created.
+    It is known in the first preview, where the bucket's own output is not, so the policy pack can check it.
     """
     return f"arn:aws:s3:::{bucket}"
 
 
 def require_tls(arn: str) -> list[Statement]:
-    """Refuses plain HTTP, and TLS below 1.2 (AWS: s3:TlsVersion)."""
+    """Return statements that deny plain HTTP and TLS below 1.2 (AWS: s3:TlsVersion)."""
     statement = {
         "Effect": "Deny",
         "Principal": "*",
@@ -209,10 +209,10 @@ def require_tls(arn: str) -> list[Statement]:
 
 
 def refuse_other_encryption(arn: str) -> list[Statement]:
-    """Refuses uploads that ask for any encryption: those that ask for none take the bucket's own.
+    """Return statements that deny uploads with an encryption header; without one S3 uses the bucket's key.
 
-    Whether they would ask for the right key cannot be told from a policy that is known before the key is. The
-    copies that S3 makes in another region name theirs, and are no uploads (s3:ReplicateObject).
+    The policy is known before the key exists, so it cannot compare the key of an upload. Copies that S3 makes
+    in another region name their key, but need s3:ReplicateObject instead of s3:PutObject.
     """
     headers = {
         "DenyAlgorithm": "s3:x-amz-server-side-encryption",
@@ -226,7 +226,7 @@ def refuse_other_encryption(arn: str) -> list[Statement]:
             "Principal": "*",
             "Action": "s3:PutObject",
             "Resource": f"{arn}/*",
-            "Condition": {"Null": {header: "false"}},  # the header is there
+            "Condition": {"Null": {header: "false"}},  # The header is present.
         }
         for sid, header in headers.items()
     ]

@@ -1,4 +1,4 @@
-"""The GitHub runner in the VPC, hosted by CodeBuild: it reaches the cluster's private endpoint."""
+"""A GitHub Actions runner in the VPC, hosted by CodeBuild, which reaches the cluster's private endpoint."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,28 +8,29 @@ import pulumi_aws as aws
 
 from components.aws.log_group import LogGroupArgs, encrypted_log_group
 from components.common.iam_documents import Statement, allow, document, service_trust
-from components.common.naming import Labels
+from components.common.naming import Naming
 from components.settings.ci_runner import CiRunner as RunnerSettings
 
 IMAGE = "aws/codebuild/standard:7.0"
 """Ubuntu with Python, Go, Node and the AWS CLI, maintained by CodeBuild."""
 
 TIMEOUT_MINUTES = 175
-"""Less than the three hours of the deploy role's session, and more than what a deployment that fails at its
-end may take: 5 for the image's start, 35 for the migration Job, 30 for new pods, 15 for the checks after, and
-back 5 for the older image, 35 for the Job again, 30 for the older pods, 4 for health. Cut off in the middle,
-an `up` leaves Pulumi's lock."""
+"""Minutes that a job may take: less than the three hours of the deploy role's session.
+
+A deployment that fails at its end, and its rollback, fit in: 5 minutes for the image's start, 35 for the
+migration Job, 30 for new pods, 15 for the checks, then 5 for the older image, 35 for the Job, 30 for the
+older pods and 4 for health. An interrupted `pulumi up` leaves the stack locked."""
 
 LOG_RETENTION_DAYS = 90
-"""GitHub keeps a job's own log as long by default."""
+"""Days that build logs are kept; GitHub keeps a job's log as long by default."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunnerArgs:
-    """What a Runner needs to know."""
+    """Arguments of Runner."""
 
     settings: RunnerSettings
-    labels: Labels
+    naming: Naming
     repository: str
     """The GitHub repository whose jobs it runs: owner/name."""
     vpc_id: pulumi.Input[str]
@@ -38,13 +39,13 @@ class RunnerArgs:
     cluster_security_group_id: pulumi.Input[str]
     """Opened for the runner on the port of the cluster's API."""
     protect: bool
-    """Whether Pulumi refuses to delete the key of its logs."""
+    """True to make Pulumi refuse to delete the key of its logs."""
 
 
 class Runner(pulumi.ComponentResource):
-    """A machine for each job that asks for `codebuild-<project>-<run>-<attempt>`; nothing when switched off.
+    """A machine for each job with the label `codebuild-<project>-<run>-<attempt>`; nothing when disabled.
 
-    Its role can do nothing in the account: a job assumes the deploy role by its GitHub identity.
+    Its role has no permission in the account: a job assumes the deploy role with its GitHub identity.
     """
 
     def __init__(self, name: str, args: RunnerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -55,8 +56,8 @@ class Runner(pulumi.ComponentResource):
 
     def _declare(self, name: str, args: RunnerArgs) -> None:
         child = pulumi.ResourceOptions(parent=self)
-        settings, labels = args.settings, args.labels
-        project_name, tags = labels.name("runner"), labels.aws("runner")
+        settings, naming = args.settings, args.naming
+        project_name, tags = naming.name("runner"), naming.aws("runner")
 
         group = aws.ec2.SecurityGroup(
             name,
@@ -66,7 +67,7 @@ class Runner(pulumi.ComponentResource):
             tags=tags,
             opts=child,
         )
-        # The VPC's own name server is out of a security group's reach, and needs no rule.
+        # Security groups do not filter traffic to the VPC's name server, so DNS needs no rule.
         aws.vpc.SecurityGroupEgressRule(
             name,
             security_group_id=group.id,
@@ -95,7 +96,7 @@ class Runner(pulumi.ComponentResource):
                 group=f"/aws/codebuild/{project_name}",
                 alias="runner",
                 retention_days=LOG_RETENTION_DAYS,
-                labels=labels,
+                naming=naming,
                 protect=args.protect,
             ),
             child,
@@ -104,8 +105,8 @@ class Runner(pulumi.ComponentResource):
             name,
             name=project_name,
             description="The GitHub runner: its logs, its network interfaces, its connection to GitHub",
-            assume_role_policy=service_trust("codebuild.amazonaws.com", labels.account),
-            permissions_boundary=labels.boundary_arn(),
+            assume_role_policy=service_trust("codebuild.amazonaws.com", naming.account),
+            permissions_boundary=naming.boundary_arn(),
             tags=tags,
             opts=child,
         )
@@ -123,14 +124,14 @@ class Runner(pulumi.ComponentResource):
                     ["codeconnections:GetConnection", "codeconnections:GetConnectionToken"],
                     [settings.connection_arn],
                 ),
-                *network_interfaces(labels, args.subnet_ids, group.id),
+                *network_interfaces(naming, args.subnet_ids, group.id),
             ),
             opts=child,
         )
         project = aws.codebuild.Project(
             name,
             name=project_name,
-            description=f"GitHub runner of {args.repository} in the VPC of {labels.name()}",
+            description=f"GitHub runner of {args.repository} in the VPC of {naming.name()}",
             service_role=role.arn,
             build_timeout=TIMEOUT_MINUTES,
             source={
@@ -154,14 +155,15 @@ class Runner(pulumi.ComponentResource):
             },
             logs_config={"cloudwatch_logs": {"status": "ENABLED", "group_name": logs.name}},
             tags=tags,
-            # CodeBuild tries the role's network rights when the project is made.
+            # CodeBuild checks the role's network permissions when it creates the project.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
         aws.codebuild.Webhook(
             name,
             project_name=project.name,
             build_type="BUILD",
-            # A fork's pull request brings its own workflow files: anybody could ask for a machine in the VPC.
+            # A fork's pull request brings its own workflow files, so anybody could start a machine in the
+            # VPC.
             filter_groups=[
                 {
                     "filters": [
@@ -175,10 +177,10 @@ class Runner(pulumi.ComponentResource):
 
 
 def network_interfaces(
-    labels: Labels, subnet_ids: Sequence[pulumi.Input[str]], security_group_id: pulumi.Input[str]
+    naming: Naming, subnet_ids: Sequence[pulumi.Input[str]], security_group_id: pulumi.Input[str]
 ) -> list[Statement]:
-    """What CodeBuild needs to put a build into these subnets (CodeBuild, VPC policy), and into no others."""
-    arn = f"arn:aws:ec2:{labels.region}:{labels.account}"
+    """Return the permissions to run a build in these subnets and no others (CodeBuild, VPC policy)."""
+    arn = f"arn:aws:ec2:{naming.region}:{naming.account}"
     interfaces = f"{arn}:network-interface/*"
     subnets = [pulumi.Output.concat(arn, ":subnet/", subnet) for subnet in subnet_ids]
     group = pulumi.Output.concat(arn, ":security-group/", security_group_id)
@@ -192,7 +194,7 @@ def network_interfaces(
                 "ec2:DescribeSubnets",
                 "ec2:DescribeVpcs",
             ],
-            ["*"],  # EC2 knows no resources for Describe
+            ["*"],  # EC2's Describe actions support no resources.
         ),
         allow("MakeInterface", ["ec2:CreateNetworkInterface"], [interfaces, group, *subnets]),
         allow(

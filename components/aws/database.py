@@ -1,4 +1,4 @@
-"""The PostgreSQL database of the service, on RDS."""
+"""The service's PostgreSQL database on RDS."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import pulumi_aws as aws
 
 from components.aws.log_group import logs_may_use_key
 from components.common.iam_documents import key_policy, service_trust
-from components.common.naming import Labels
+from components.common.naming import Naming
 from components.common.outputs import require_output
 from components.kubernetes.database_client import DatabaseEndpoint
 from components.settings.database import Database as DatabaseSettings
@@ -17,7 +17,7 @@ LOGS = ("postgresql", "upgrade")
 """The logs that RDS for PostgreSQL can export."""
 
 AUTHORITY = "rds-ca-rsa2048-g1"
-"""Who signs the server's certificate; its root is in rds_ca.pem."""
+"""Certificate authority of the server's certificate; its root is in rds_ca.pem."""
 
 BACKUP_WINDOW = "19:00-20:00"
 """UTC: 04:00 in Japan, after the nightly dump."""
@@ -28,38 +28,38 @@ MAINTENANCE_WINDOW = "sat:20:30-sat:21:30"
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseArgs:
-    """What a Database needs to know."""
+    """Arguments of Database."""
 
     settings: DatabaseSettings
-    labels: Labels
+    naming: Naming
     protect: bool
-    """Whether Pulumi refuses to delete the instance and its key."""
+    """True to make Pulumi refuse to delete the instance and its key."""
     subnet_ids: pulumi.Input[Sequence[pulumi.Input[str]]]
     """Private subnets in at least two zones."""
     security_group_id: pulumi.Input[str]
-    """Who may connect."""
+    """The group that limits incoming connections."""
     password: pulumi.Input[str]
-    """Of the master user; a secret."""
+    """Password of the master user; a secret."""
 
 
 class Database(pulumi.ComponentResource):
     """An encrypted PostgreSQL instance without a public address that refuses connections without TLS."""
 
     database_name = "pipe_db"
-    """As the deployment guide has it."""
+    """Name of the database in the deployment guide."""
     master_user = "pipe_admin"
-    """Used by the migration job alone, to make the roles that everything else uses."""
+    """Used by the migration and restore jobs alone, to create the roles that all other clients use."""
 
     host: pulumi.Output[str]
     endpoint: DatabaseEndpoint
     identifier: pulumi.Output[str]
-    """The instance's name, which monitoring knows it by."""
+    """The instance's identifier, a tag of its metrics."""
 
     def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:data:Database", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        settings, labels = args.settings, args.labels
-        identifier = labels.name("db")
+        settings, naming = args.settings, args.naming
+        identifier = naming.name("db")
         log_groups = [f"/aws/rds/instance/{identifier}/{log}" for log in LOGS]
 
         key = aws.kms.Key(
@@ -67,30 +67,30 @@ class Database(pulumi.ComponentResource):
             description=f"Storage, snapshots, insights and logs of {identifier}",
             enable_key_rotation=True,
             deletion_window_in_days=30,
-            policy=key_policy(labels.account, logs_may_use_key(labels, log_groups)),
-            tags=labels.aws("db"),
-            # Kept when the stack is destroyed: the final snapshot is worthless without it.
+            policy=key_policy(naming.account, logs_may_use_key(naming, log_groups)),
+            tags=naming.aws("db"),
+            # The key outlives the stack: the final snapshot cannot be restored without it.
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect, retain_on_delete=True),
         )
         aws.kms.Alias(name, name=f"alias/{identifier}", target_key_id=key.id, opts=child)
-        # RDS would make the groups by itself, without retention or key.
+        # RDS would create the groups itself, without retention or key.
         logs = [
             aws.cloudwatch.LogGroup(
                 f"{name}-{log}",
                 name=group,
                 retention_in_days=settings.log_retention_days,
                 kms_key_id=key.arn,
-                tags=labels.aws("db"),
+                tags=naming.aws("db"),
                 opts=child,
             )
             for log, group in zip(LOGS, log_groups, strict=True)
         ]
         role = aws.iam.Role(
             f"{name}-monitoring",
-            name=labels.name("db", "monitoring"),
+            name=naming.name("db", "monitoring"),
             description="RDS sends the operating system's metrics",
-            assume_role_policy=service_trust("monitoring.rds.amazonaws.com", labels.account),
-            tags=labels.aws("db-monitoring"),
+            assume_role_policy=service_trust("monitoring.rds.amazonaws.com", naming.account),
+            tags=naming.aws("db-monitoring"),
             opts=child,
         )
         monitoring = aws.iam.RolePolicyAttachment(
@@ -104,7 +104,7 @@ class Database(pulumi.ComponentResource):
             name=identifier,
             description="Database subnets, without a route to the internet",
             subnet_ids=args.subnet_ids,
-            tags=labels.aws("db"),
+            tags=naming.aws("db"),
             opts=child,
         )
         family = f"postgres{settings.engine_version}"
@@ -114,23 +114,23 @@ class Database(pulumi.ComponentResource):
             name=f"{identifier}-{family}",
             family=family,
             description="TLS only, with a log of connections and slow statements",
-            # AWS reports its defaults as pending-reboot; any other method would be a difference for ever.
+            # AWS reports its defaults as pending-reboot; any other method would be a permanent difference.
             parameters=[
                 {"name": parameter, "value": value, "apply_method": "pending-reboot"}
                 for parameter, value in server_parameters(settings.max_connections).items()
             ],
-            tags=labels.aws("db"),
+            tags=naming.aws("db"),
             opts=child,
         )
         instance = aws.rds.Instance(
             name,
             identifier=identifier,
             engine="postgres",
-            # The major version alone. RDS moves on to later minor versions by itself, and a version behind
-            # the actual one would ask for a downgrade (Pulumi AWS, rds.Instance: "you can provide a prefix").
+            # The major version alone. RDS upgrades minor versions itself, and an older minor version here
+            # would request a downgrade (Pulumi AWS, rds.Instance: "you can provide a prefix").
             engine_version=settings.engine_version,
             auto_minor_version_upgrade=True,
-            # Extended support costs by the processor-hour, and begins by itself unless this says otherwise.
+            # By default extended support starts automatically, and costs by the processor-hour.
             # RDS then upgrades the major version at the end of standard support (RDS API, CreateDBInstance).
             engine_lifecycle_support="open-source-rds-extended-support-disabled",
             instance_class=settings.instance_class,
@@ -156,8 +156,8 @@ class Database(pulumi.ComponentResource):
             delete_automated_backups=False,
             deletion_protection=settings.deletion_protection,
             skip_final_snapshot=False,
-            # A snapshot's name can be used once. The key is made with the database, and whatever replaces the
-            # one replaces the other, so its id gives each database a last snapshot of its own.
+            # A snapshot's name can be used once. The key is created and replaced together with the database,
+            # so its id makes the name of the final snapshot unique.
             final_snapshot_identifier=pulumi.Output.concat(
                 identifier, "-final-", key.id.apply(lambda key_id: key_id[:8])
             ),
@@ -167,7 +167,7 @@ class Database(pulumi.ComponentResource):
             monitoring_interval=60,
             monitoring_role_arn=role.arn,
             enabled_cloudwatch_logs_exports=list(LOGS),
-            tags=labels.aws("db"),
+            tags=naming.aws("db"),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=args.protect,
@@ -188,9 +188,9 @@ class Database(pulumi.ComponentResource):
 
 
 def server_parameters(max_connections: int) -> dict[str, str]:
-    """What differs from RDS's defaults, or is too important to be left to them.
+    """Return the parameters that differ from RDS's defaults or must not depend on them.
 
-    Statements are not logged as such: those that set a role's password would be in the log.
+    Statements are not logged in general, since those that set a role's password would be in the log.
     """
     return {
         "rds.force_ssl": "1",

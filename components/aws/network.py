@@ -8,7 +8,7 @@ import pulumi_aws as aws
 
 from components.aws.log_group import LogGroupArgs, encrypted_log_group
 from components.common.iam_documents import allow, document, service_trust
-from components.common.naming import Labels
+from components.common.naming import Naming
 from components.settings.network import Network as NetworkSettings
 
 NO_CONTROL_PLANE = ("use1-az3", "usw1-az2", "cac1-az3")
@@ -19,12 +19,12 @@ INTERNET = "0.0.0.0/0"
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:
-    """What a Network needs to know."""
+    """Arguments of Network."""
 
     settings: NetworkSettings
-    labels: Labels
+    naming: Naming
     protect: bool
-    """Whether Pulumi refuses to delete the key of the flow logs."""
+    """True to make Pulumi refuse to delete the key of the flow logs."""
 
 
 class Network(pulumi.ComponentResource):
@@ -40,45 +40,45 @@ class Network(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:network:Network", name, None, opts)
-        self._labels = args.labels
+        self._naming = args.naming
         self._child = child = pulumi.ResourceOptions(parent=self)
-        subnets, labels = args.settings.subnets, args.labels
+        subnets, naming = args.settings.subnets, args.naming
 
         vpc = aws.ec2.Vpc(
             name,
             cidr_block=args.settings.cidr,
-            # Both are needed to find the cluster's private endpoint by its name.
+            # DNS needs both to resolve the name of the cluster's private endpoint.
             enable_dns_support=True,
             enable_dns_hostnames=True,
-            tags=labels.aws("vpc"),
+            tags=naming.aws("vpc"),
             opts=child,
         )
-        # AWS makes this group with the VPC, open among its members. Empty lists, and not absent ones: a rule
-        # that somebody adds by hand is seen and taken away again.
+        # AWS creates this group with the VPC, open among its members. The lists are empty instead of absent,
+        # so that a rule that is added by hand is detected and removed.
         aws.ec2.DefaultSecurityGroup(
-            name, vpc_id=vpc.id, ingress=[], egress=[], tags=labels.aws("default-closed"), opts=child
+            name, vpc_id=vpc.id, ingress=[], egress=[], tags=naming.aws("default-closed"), opts=child
         )
         self._log_flows(vpc, args)
 
-        # In any state: a zone that is down stays in the list, and the others keep their places.
+        # No filter on the state: a zone that is down stays in the list, and the others keep their positions.
         zones = aws.get_availability_zones_output(
-            # Leaves local zones and wavelength zones out: they have to be opted in to.
+            # Excludes local zones and wavelength zones, which require an opt-in.
             filters=[{"name": "opt-in-status", "values": ["opt-in-not-required"]}],
             exclude_zone_ids=NO_CONTROL_PLANE,
             opts=pulumi.InvokeOutputOptions(parent=self),
         )
-        # The role tags tell the load balancer controller where to put what (EKS, subnet tags).
+        # The load balancer controller chooses subnets by their role tags (EKS, subnet tags).
         public = self._subnets(vpc, zones.names, "public", subnets.public, {"kubernetes.io/role/elb": "1"})
         private = self._subnets(
             vpc, zones.names, "private", subnets.private, {"kubernetes.io/role/internal-elb": "1"}
         )
         database = self._subnets(vpc, zones.names, "database", subnets.database, {})
 
-        gateway = aws.ec2.InternetGateway(name, vpc_id=vpc.id, tags=labels.aws("internet"), opts=child)
-        out = self._table(vpc, "public", public)
+        gateway = aws.ec2.InternetGateway(name, vpc_id=vpc.id, tags=naming.aws("internet"), opts=child)
+        public_table = self._table(vpc, "public", public)
         aws.ec2.Route(
             f"{name}-public",
-            route_table_id=out.id,
+            route_table_id=public_table.id,
             destination_cidr_block=INTERNET,
             gateway_id=gateway.id,
             opts=child,
@@ -86,7 +86,7 @@ class Network(pulumi.ComponentResource):
         nats = self._nat_gateways(
             public if args.settings.nat_gateways == "each-zone" else public[:1], gateway
         )
-        # A table a zone even with one gateway: more gateways later change routes, not associations.
+        # One table a zone even with one gateway: adding gateways changes routes, not associations.
         tables = [self._table(vpc, f"private-{zone}", [subnet]) for zone, subnet in enumerate(private, 1)]
         for zone, table in enumerate(tables, 1):
             aws.ec2.Route(
@@ -101,10 +101,10 @@ class Network(pulumi.ComponentResource):
         aws.ec2.VpcEndpoint(
             f"{name}-s3",
             vpc_id=vpc.id,
-            service_name=f"com.amazonaws.{labels.region}.s3",
+            service_name=f"com.amazonaws.{naming.region}.s3",
             vpc_endpoint_type="Gateway",
             route_table_ids=[table.id for table in tables],
-            tags=labels.aws("s3"),
+            tags=naming.aws("s3"),
             opts=child,
         )
 
@@ -129,29 +129,29 @@ class Network(pulumi.ComponentResource):
         cidrs: Sequence[str],
         tags: dict[str, str],
     ) -> list[aws.ec2.Subnet]:
-        """One subnet a zone; a public address is never given out by itself.
+        """Declare one subnet a zone, without automatic public addresses.
 
-        A subnet stays in the zone that it was made in: a new zone of the region changes the places of others,
-        and another zone would replace the subnet with all that is in it.
+        A subnet keeps its zone: a new zone of the region changes the order of the others, and another zone
+        would replace the subnet with everything in it.
         """
-        stays = pulumi.ResourceOptions(parent=self, ignore_changes=["availabilityZone"])
+        keep_zone = pulumi.ResourceOptions(parent=self, ignore_changes=["availabilityZone"])
         return [
             aws.ec2.Subnet(
                 f"{self._name}-{tier}-{zone}",
                 vpc_id=vpc.id,
                 cidr_block=cidr,
-                availability_zone=zone_name(zones, zone, self._labels.region),
+                availability_zone=zone_name(zones, zone, self._naming.region),
                 map_public_ip_on_launch=False,
-                tags=self._labels.aws(f"{tier}-{zone}") | tags,
-                opts=stays,
+                tags=self._naming.aws(f"{tier}-{zone}") | tags,
+                opts=keep_zone,
             )
             for zone, cidr in enumerate(cidrs, 1)
         ]
 
     def _table(self, vpc: aws.ec2.Vpc, label: str, subnets: Sequence[aws.ec2.Subnet]) -> aws.ec2.RouteTable:
-        """A route table of these subnets; of itself it leads nowhere but the VPC."""
+        """Declare a route table of these subnets, with the VPC's local route only."""
         table = aws.ec2.RouteTable(
-            f"{self._name}-{label}", vpc_id=vpc.id, tags=self._labels.aws(label), opts=self._child
+            f"{self._name}-{label}", vpc_id=vpc.id, tags=self._naming.aws(label), opts=self._child
         )
         for number, subnet in enumerate(subnets, 1):
             aws.ec2.RouteTableAssociation(
@@ -165,13 +165,13 @@ class Network(pulumi.ComponentResource):
     def _nat_gateways(
         self, subnets: Sequence[aws.ec2.Subnet], gateway: aws.ec2.InternetGateway
     ) -> list[aws.ec2.NatGateway]:
-        """One gateway a subnet, with an address that stays the same."""
-        # The address of a NAT gateway works only once the VPC has its way out, and belongs to one at a time.
+        """Declare one gateway a subnet, each with a fixed address."""
+        # The address of a NAT gateway needs the internet gateway, and belongs to one NAT gateway at a time.
         after = pulumi.ResourceOptions(parent=self, depends_on=[gateway])
         alone = pulumi.ResourceOptions.merge(after, pulumi.ResourceOptions(delete_before_replace=True))
         nats: list[aws.ec2.NatGateway] = []
         for zone, subnet in enumerate(subnets, 1):
-            name, tags = f"{self._name}-nat-{zone}", self._labels.aws(f"nat-{zone}")
+            name, tags = f"{self._name}-nat-{zone}", self._naming.aws(f"nat-{zone}")
             address = aws.ec2.Eip(name, domain="vpc", tags=tags, opts=after)
             nats.append(
                 aws.ec2.NatGateway(
@@ -181,29 +181,29 @@ class Network(pulumi.ComponentResource):
         return nats
 
     def _log_flows(self, vpc: aws.ec2.Vpc, args: NetworkArgs) -> None:
-        """Who talked to whom, accepted or rejected, in a log group that only the service may write."""
-        name, labels = f"{self._name}-flow-logs", self._labels
+        """Record accepted and rejected connections in a log group that only flow logs may write."""
+        name, naming = f"{self._name}-flow-logs", self._naming
         group = encrypted_log_group(
             name,
             LogGroupArgs(
-                group=f"/{labels.service}/{labels.environment}/vpc-flow-logs",
+                group=f"/{naming.service}/{naming.environment}/vpc-flow-logs",
                 alias="flow-logs",
                 retention_days=args.settings.flow_log_retention_days,
-                labels=labels,
+                naming=naming,
                 protect=args.protect,
             ),
             self._child,
         )
         role = aws.iam.Role(
             name,
-            name=labels.name("flow-logs"),
+            name=naming.name("flow-logs"),
             description="Writes the flow logs of the VPC",
-            assume_role_policy=service_trust("vpc-flow-logs.amazonaws.com", labels.account),
-            permissions_boundary=labels.boundary_arn(),
-            tags=labels.aws("flow-logs"),
+            assume_role_policy=service_trust("vpc-flow-logs.amazonaws.com", naming.account),
+            permissions_boundary=naming.boundary_arn(),
+            tags=naming.aws("flow-logs"),
             opts=self._child,
         )
-        every_group = f"arn:aws:logs:{labels.region}:{labels.account}:log-group:*"
+        every_group = f"arn:aws:logs:{naming.region}:{naming.account}:log-group:*"
         policy = aws.iam.RolePolicy(
             name,
             role=role.name,
@@ -213,7 +213,7 @@ class Network(pulumi.ComponentResource):
                     ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
                     [group.arn, pulumi.Output.concat(group.arn, ":*")],
                 ),
-                # The service looks for its group among all of them.
+                # The service lists all groups to find its own.
                 allow("FindGroup", ["logs:DescribeLogGroups"], [every_group]),
             ),
             opts=self._child,
@@ -225,14 +225,14 @@ class Network(pulumi.ComponentResource):
             log_destination_type="cloud-watch-logs",
             log_destination=group.arn,
             iam_role_arn=role.arn,
-            tags=labels.aws("flow-logs"),
-            # AWS refuses a second one for the same VPC and group.
+            tags=naming.aws("flow-logs"),
+            # AWS refuses a second flow log for the same VPC and group.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy], delete_before_replace=True),
         )
 
 
 def zone_name(zones: pulumi.Output[Sequence[str]], number: int, region: str) -> pulumi.Output[str]:
-    """The name of the region's first, second, third … zone."""
+    """Return the name of the region's zone with this number, counted from 1."""
 
     def pick(names: Sequence[str]) -> str:
         if number > len(names):

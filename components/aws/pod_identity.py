@@ -1,4 +1,4 @@
-"""What pods may do in AWS: roles for service accounts, handed out by EKS Pod Identity."""
+"""IAM roles of the pods' service accounts, assigned by EKS Pod Identity."""
 
 from dataclasses import dataclass
 
@@ -6,43 +6,43 @@ import pulumi
 import pulumi_aws as aws
 
 from components.common.iam_documents import allow, document
-from components.common.naming import Labels
+from components.common.naming import Naming
 
 BACKUP_ACCOUNT = "pipe-backup"
 """The service account of the job that dumps the database."""
 
 RESTORE_ACCOUNT = "pipe-restore"
-"""The service account of the job that brings a dump back."""
+"""The service account of the job that restores a dump."""
 
 API_ACCOUNT = "pipe-api"
 """The service account of the API."""
 
 BACKUP_OBJECTS = ("dumps/*", "latest.dump")
-"""The keys that the backup job reads and writes, and the restore reads."""
+"""Object keys that the backup job reads and writes, and the restore job reads."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class IdentityArgs:
-    """What an Identity needs to know."""
+class PodIdentityArgs:
+    """Arguments of Identity."""
 
-    labels: Labels
+    naming: Naming
     cluster_name: pulumi.Input[str]
     cluster_arn: pulumi.Input[str]
     namespace: pulumi.Input[str]
-    """Where the service accounts are."""
+    """Namespace of the service accounts."""
     bucket_arn: pulumi.Input[str]
     """The backup bucket."""
     key_arn: pulumi.Input[str]
     """The KMS key that encrypts its objects."""
 
 
-class Identity(pulumi.ComponentResource):
-    """One role a service account; the API's has no policy until it needs one."""
+class PodIdentity(pulumi.ComponentResource):
+    """One role per service account; the API's role has no policy until it needs one."""
 
-    def __init__(self, name: str, args: IdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("pipe:identity:Identity", name, None, opts)
+    def __init__(self, name: str, args: PodIdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("pipe:identity:PodIdentity", name, None, opts)
         dumps = [pulumi.Output.concat(args.bucket_arn, "/", key) for key in BACKUP_OBJECTS]
-        through_s3 = {"StringEquals": {"kms:ViaService": f"s3.{args.labels.region}.amazonaws.com"}}
+        through_s3 = {"StringEquals": {"kms:ViaService": f"s3.{args.naming.region}.amazonaws.com"}}
         backup = self._pod_role(f"{name}-backup", "backup", BACKUP_ACCOUNT, args)
         aws.iam.RolePolicy(
             f"{name}-backup",
@@ -76,18 +76,20 @@ class Identity(pulumi.ComponentResource):
         self._pod_role(f"{name}-api", "api", API_ACCOUNT, args)
         self.register_outputs({})
 
-    def _pod_role(self, name: str, role_name: str, service_account: str, args: IdentityArgs) -> aws.iam.Role:
-        """A role that pods of one service account, in one namespace of one cluster, may assume."""
-        child, labels = pulumi.ResourceOptions(parent=self), args.labels
+    def _pod_role(
+        self, name: str, role_name: str, service_account: str, args: PodIdentityArgs
+    ) -> aws.iam.Role:
+        """Declare a role for the pods of one service account, in one namespace of one cluster."""
+        child, naming = pulumi.ResourceOptions(parent=self), args.naming
         trust = document(
             {
                 "Effect": "Allow",
                 "Principal": {"Service": "pods.eks.amazonaws.com"},
-                # The service tags its sessions with who the pod is.
+                # EKS tags its sessions with the pod's cluster, namespace and service account.
                 "Action": ["sts:AssumeRole", "sts:TagSession"],
                 "Condition": {
                     "StringEquals": {
-                        "aws:SourceAccount": labels.account,
+                        "aws:SourceAccount": naming.account,
                         "aws:RequestTag/kubernetes-namespace": args.namespace,
                         "aws:RequestTag/kubernetes-service-account": service_account,
                     },
@@ -97,11 +99,11 @@ class Identity(pulumi.ComponentResource):
         )
         role = aws.iam.Role(
             name,
-            name=labels.name(role_name),
+            name=naming.name(role_name),
             description=f"Pods of the service account {service_account}",
             assume_role_policy=trust,
-            permissions_boundary=labels.boundary_arn(),
-            tags=labels.aws(role_name),
+            permissions_boundary=naming.boundary_arn(),
+            tags=naming.aws(role_name),
             opts=child,
         )
         aws.eks.PodIdentityAssociation(
@@ -110,7 +112,7 @@ class Identity(pulumi.ComponentResource):
             namespace=args.namespace,
             service_account=service_account,
             role_arn=role.arn,
-            tags=labels.aws(role_name),
+            tags=naming.aws(role_name),
             opts=child,
         )
         return role

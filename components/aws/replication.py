@@ -1,4 +1,4 @@
-"""Copies of a bucket in a second region."""
+"""Replication of a bucket into a second region."""
 
 from dataclasses import dataclass
 
@@ -7,28 +7,28 @@ import pulumi_aws as aws
 
 from components.aws.bucket import HardenedBucket
 from components.common.iam_documents import Statement, allow, document, service_trust
-from components.common.naming import Labels
+from components.common.naming import Naming
 
 
 @dataclass(frozen=True, kw_only=True)
-class CopyArgs:
-    """What replication from one hardened bucket to another needs to know."""
+class ReplicationArgs:
+    """Arguments of the replication from one hardened bucket to another."""
 
     source: HardenedBucket
     target: HardenedBucket
     target_region: str
-    labels: Labels
+    naming: Naming
     role: str
     """Name of the role that S3 assumes."""
     boundary: str | None
-    """ARN of the role's permissions boundary; None where an administrator applies the program."""
+    """ARN of the role's permissions boundary; None if an administrator applies the program."""
 
 
-def replicate(name: str, args: CopyArgs, opts: pulumi.ResourceOptions) -> None:
-    """Copies every new object to the target, encrypted there with the target's key.
+def replicate(name: str, args: ReplicationArgs, opts: pulumi.ResourceOptions) -> None:
+    """Replicate every new object to the target, encrypted with the target's key.
 
-    Deletions are not copied: an accident or an attack on the source leaves the copy as it was, and the copy's
-    own lifecycle removes what has expired.
+    Deletions are not replicated: an accident or an attack on the source does not change the copy. The
+    target's own lifecycle removes expired objects.
     """
     source, target = args.source, args.target
     role = aws.iam.Role(
@@ -37,7 +37,7 @@ def replicate(name: str, args: CopyArgs, opts: pulumi.ResourceOptions) -> None:
         description=f"Copies {name} to {args.target_region}",
         assume_role_policy=service_trust("s3.amazonaws.com", None),
         permissions_boundary=args.boundary,
-        tags={**args.labels.aws(), "Name": args.role},
+        tags={**args.naming.aws(), "Name": args.role},
         opts=opts,
     )
     policy = aws.iam.RolePolicy(name, role=role.name, policy=document(*_copy_statements(args)), opts=opts)
@@ -52,7 +52,8 @@ def replicate(name: str, args: CopyArgs, opts: pulumi.ResourceOptions) -> None:
                 "priority": 1,
                 "filter": {"prefix": ""},
                 "delete_marker_replication": {"status": "Disabled"},
-                # Without this, S3 silently leaves out what is encrypted with KMS, which is everything.
+                # Without this, S3 silently skips objects that are encrypted with KMS, which is every object
+                # here.
                 "source_selection_criteria": {"sse_kms_encrypted_objects": {"status": "Enabled"}},
                 "destination": {
                     "bucket": target.bucket.arn,
@@ -67,8 +68,8 @@ def replicate(name: str, args: CopyArgs, opts: pulumi.ResourceOptions) -> None:
     )
 
 
-def _copy_statements(args: CopyArgs) -> list[Statement]:
-    """What S3 needs to copy encrypted, locked objects (S3: setting up permissions for live replication)."""
+def _copy_statements(args: ReplicationArgs) -> list[Statement]:
+    """Return the permissions to replicate encrypted, locked objects (S3, live replication)."""
     source, target = args.source, args.target
     objects = pulumi.Output.concat(source.bucket.arn, "/*")
     return [
@@ -93,7 +94,7 @@ def _copy_statements(args: CopyArgs) -> list[Statement]:
             "Decrypt",
             ["kms:Decrypt"],
             [source.key.arn],
-            {"StringEquals": {"kms:ViaService": f"s3.{args.labels.region}.amazonaws.com"}},
+            {"StringEquals": {"kms:ViaService": f"s3.{args.naming.region}.amazonaws.com"}},
         ),
         allow(
             "Encrypt",

@@ -1,51 +1,53 @@
-"""Who may talk to whom: the security groups of the load balancer and the database, and their rules."""
+"""The security groups of the load balancer and the database, and their rules."""
 
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
-from components.common.naming import Labels
-from components.settings.security_groups import SecurityGroups as FirewallSettings
+from components.common.naming import Naming
+from components.settings.security_groups import SecurityGroups as SecurityGroupsSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class FirewallArgs:
-    """What a Firewall needs to know."""
+class SecurityGroupsArgs:
+    """Arguments of SecurityGroups."""
 
-    settings: FirewallSettings
-    labels: Labels
+    settings: SecurityGroupsSettings
+    naming: Naming
     vpc_id: pulumi.Input[str]
     cluster_security_group_id: pulumi.Input[str]
-    """The group that EKS made; in Auto Mode it is the pods' too."""
+    """The group that EKS creates; in Auto Mode it is also the pods' group."""
     traffic_port: int
-    """Where the TLS proxy's pods listen."""
+    """Port on which the TLS proxy's pods listen."""
     health_port: int
-    """Where they say how they are; plain HTTP, for the load balancer only."""
+    """Port of their health checks; plain HTTP, for the load balancer only."""
     database_port: int = 5432
 
 
-class Firewall(pulumi.ComponentResource):
-    """Internet → load balancer → proxy's pods, and pods → database; nothing else is opened.
+class SecurityGroups(pulumi.ComponentResource):
+    """The allowed connections: internet to load balancer to proxy pods, and pods to database.
 
-    A load balancer with a group of ours gets no rules from the controller, so the way to the pods is
-    opened here, on the cluster's group.
+    The controller adds no rules for a load balancer that brings its own group, so the rules that admit it to
+    the pods are declared here, on the cluster's group.
     """
 
     load_balancer_security_group_id: pulumi.Output[str]
     database_security_group_id: pulumi.Output[str]
 
-    def __init__(self, name: str, args: FirewallArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("pipe:network:Firewall", name, None, opts)
+    def __init__(
+        self, name: str, args: SecurityGroupsArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("pipe:network:SecurityGroups", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        labels, cluster = args.labels, args.cluster_security_group_id
+        naming, cluster = args.naming, args.cluster_security_group_id
 
         load_balancer = aws.ec2.SecurityGroup(
             f"{name}-load-balancer",
-            name=labels.name("load-balancer"),
+            name=naming.name("load-balancer"),
             description="The load balancer in front of the TLS proxy",
             vpc_id=args.vpc_id,
-            tags=labels.aws("load-balancer"),
+            tags=naming.aws("load-balancer"),
             opts=child,
         )
         for cidr in args.settings.ingress_cidrs:
@@ -57,7 +59,7 @@ class Firewall(pulumi.ComponentResource):
                 from_port=443,
                 to_port=443,
                 cidr_ipv4=cidr,
-                tags=labels.aws("https"),
+                tags=naming.aws("https"),
                 opts=child,
             )
         for purpose, port in (("traffic", args.traffic_port), ("health", args.health_port)):
@@ -69,7 +71,7 @@ class Firewall(pulumi.ComponentResource):
                 from_port=port,
                 to_port=port,
                 referenced_security_group_id=cluster,
-                tags=labels.aws(f"{purpose}-to-pods"),
+                tags=naming.aws(f"{purpose}-to-pods"),
                 opts=child,
             )
             aws.vpc.SecurityGroupIngressRule(
@@ -80,17 +82,17 @@ class Firewall(pulumi.ComponentResource):
                 from_port=port,
                 to_port=port,
                 referenced_security_group_id=load_balancer.id,
-                tags=labels.aws(f"{purpose}-from-load-balancer"),
+                tags=naming.aws(f"{purpose}-from-load-balancer"),
                 opts=child,
             )
 
-        # No way out: the provider takes away the one that AWS puts into a new group.
+        # The group has no egress rule: the provider removes the default one that AWS adds to a new group.
         database = aws.ec2.SecurityGroup(
             f"{name}-database",
-            name=labels.name("database"),
+            name=naming.name("database"),
             description="The PostgreSQL database",
             vpc_id=args.vpc_id,
-            tags=labels.aws("database"),
+            tags=naming.aws("database"),
             opts=child,
         )
         aws.vpc.SecurityGroupIngressRule(
@@ -101,7 +103,7 @@ class Firewall(pulumi.ComponentResource):
             from_port=args.database_port,
             to_port=args.database_port,
             referenced_security_group_id=cluster,
-            tags=labels.aws("database-from-pods"),
+            tags=naming.aws("database-from-pods"),
             opts=child,
         )
 

@@ -1,4 +1,4 @@
-"""The stack's hosts in the Cloudflare zone and, for the stack that owns it, what the zone has only once."""
+"""DNS records of the stack and, for the stack that owns the zone, its settings and rulesets."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,35 +7,36 @@ import pulumi
 import pulumi_cloudflare as cloudflare
 
 from components.cloudflare import rulesets
-from components.common.naming import Labels
+from components.common.naming import Naming
 from components.settings.edge import Edge as Settings
 from components.settings.edge import Zone
 
 AUTOMATIC = 1
-"""A record's TTL in seconds as Cloudflare chooses it; a proxied record has no other."""
+"""TTL value for "automatic", the only one that a proxied record may have."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EdgeArgs:
-    """What an Edge needs to know."""
+    """Arguments of Edge."""
 
     settings: Settings
-    labels: Labels
+    naming: Naming
     origin_hostname: pulumi.Input[str]
     """The load balancer's host name."""
     synthetic_token: pulumi.Input[str]
-    """The secret that synthetic checks send. The owner of the zone lets its own through, so stacks that are
-    to share the exemption share the value."""
+    """The secret header value of synthetic checks.
+
+    The stack that owns the zone exempts its own value, so stacks that share the exemption share the value."""
 
 
 class Edge(pulumi.ComponentResource):
-    """The host through Cloudflare to the load balancer, and the frontend's host to Vercel."""
+    """DNS records for the API through Cloudflare to the load balancer, and for the frontend on Vercel."""
 
     url: pulumi.Output[str]
     frontend_url: pulumi.Output[str]
     zone_id: pulumi.Output[str]
     ds_record: pulumi.Output[str] | None
-    """What the registrar publishes once the zone is signed; None where this stack does not sign it."""
+    """DS record for the registrar; None if this stack does not sign the zone."""
 
     def __init__(self, name: str, args: EdgeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:edge:Edge", name, None, opts)
@@ -50,11 +51,11 @@ class Edge(pulumi.ComponentResource):
             name,
             zone_id=self.zone_id,
             name=settings.host,
-            type="CNAME",  # at the apex Cloudflare answers with the addresses behind it
+            type="CNAME",  # Cloudflare flattens a CNAME at the apex.
             content=args.origin_hostname,
             proxied=True,
             ttl=AUTOMATIC,
-            comment=f"{args.labels.name()}: to the load balancer; managed by Pulumi",
+            comment=f"{args.naming.name()}: to the load balancer; managed by Pulumi",
             opts=child,
         )
         cloudflare.DnsRecord(
@@ -65,7 +66,7 @@ class Edge(pulumi.ComponentResource):
             content=settings.frontend_target,
             proxied=settings.frontend_proxied,
             ttl=AUTOMATIC,
-            comment=f"{args.labels.name()}: to the frontend; managed by Pulumi",
+            comment=f"{args.naming.name()}: to the frontend; managed by Pulumi",
             opts=child,
         )
         self.ds_record = None
@@ -84,7 +85,7 @@ class Edge(pulumi.ComponentResource):
         )
 
     def _own_zone(self, name: str, args: EdgeArgs) -> None:
-        """Declares what belongs to exactly one stack; destroying it leaves the settings as they are."""
+        """Declare the zone's own resources, in one stack only; destroying it keeps the zone's settings."""
         child = pulumi.ResourceOptions(parent=self)
         zone = args.settings.zone
 
@@ -101,8 +102,8 @@ class Edge(pulumi.ComponentResource):
                 name,
                 zone_id=self.zone_id,
                 status="active",
-                # The provider deletes by switching the signatures off, and resolvers refuse an unsigned zone
-                # whose DS record is still published (RFC 4035, section 5.2).
+                # Deleting it would disable signing, and resolvers reject an unsigned zone whose DS record is
+                # still published (RFC 4035, section 5.2).
                 opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
             )
             self.ds_record = signing.ds
@@ -112,7 +113,7 @@ class Edge(pulumi.ComponentResource):
                 zone_id=self.zone_id,
                 name=args.settings.zone_name,
                 type="CAA",
-                data={"flags": 0, "tag": "issue", "value": authority},  # wildcards included (RFC 8659, 4.3)
+                data={"flags": 0, "tag": "issue", "value": authority},  # Wildcards included (RFC 8659, 4.3).
                 ttl=AUTOMATIC,
                 comment="May issue certificates for the zone; managed by Pulumi",
                 opts=child,
@@ -121,7 +122,7 @@ class Edge(pulumi.ComponentResource):
         token = pulumi.Output.secret(args.synthetic_token)
         phases = {
             "http_request_cache_settings": rulesets.cache(zone),
-            "http_request_firewall_custom": rulesets.skip(zone, args.labels.synthetic_header, token),
+            "http_request_firewall_custom": rulesets.skip(zone, args.naming.synthetic_header, token),
             "http_request_firewall_managed": rulesets.managed(zone),
             "http_ratelimit": rulesets.rate_limit(zone),
         }
@@ -129,13 +130,13 @@ class Edge(pulumi.ComponentResource):
             cloudflare.Ruleset(
                 f"{name}-{phase.replace('_', '-')}",
                 zone_id=self.zone_id,
-                name=f"{args.labels.service}: {phase}",
+                name=f"{args.naming.service}: {phase}",
                 description="Managed by Pulumi; changes made by hand are lost",
                 kind="zone",
                 phase=phase,
                 rules=rules,
-                # A phase has one: the new one is refused while the old one is there. The provider reads rules
-                # back in plain text, the token in an expression with them.
+                # A phase has one ruleset, so Cloudflare refuses a second one. The provider reads the rules,
+                # and the token in their expressions, back in plain text.
                 opts=pulumi.ResourceOptions(
                     parent=self,
                     delete_before_replace=True,
@@ -145,11 +146,11 @@ class Edge(pulumi.ComponentResource):
 
 
 def zone_settings(zone: Zone) -> dict[str, Any]:
-    """The zone's settings by Cloudflare's own ids.
+    """Return the zone's settings by Cloudflare's ids.
 
-    The object's keys are the API's, in snake case: the provider passes them on as they are, and with the
-    camel case of its documentation never converges (pulumi-cloudflare#1579). HTTP/2 is always on in the free
-    plan, where the API refuses to set it.
+    The keys of the object are in snake case: the provider passes them to the API unchanged, and never
+    converges with the camel case of its documentation (pulumi-cloudflare#1579). HTTP/2 is always on in the
+    free plan, where the API refuses to set it.
     """
     return {
         "ssl": "strict",

@@ -1,4 +1,4 @@
-"""The certificate with which the stack's proxy answers Cloudflare."""
+"""The TLS proxy's certificate for connections from Cloudflare."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ import pulumi_tls as tls
 
 @dataclass(frozen=True, kw_only=True)
 class OriginCertificateArgs:
-    """What an OriginCertificate needs to know."""
+    """Arguments of OriginCertificate."""
 
     hostnames: Sequence[str]
-    """The hosts that it is valid for; the first is its subject."""
+    """Hosts of the certificate; the first is its subject."""
     days: int
-    """Days that it is valid: 7, 30, 90, 365, 730, 1095 or 5475 (Origin CA)."""
+    """Validity in days: 7, 30, 90, 365, 730, 1095 or 5475 (Origin CA)."""
 
 
 class OriginCertificate(pulumi.ComponentResource):
-    """A key that never leaves the state's encryption, and a certificate by Cloudflare's Origin CA.
+    """A private key, a secret in the state, and its certificate from Cloudflare's Origin CA.
 
-    Only Cloudflare trusts that CA, so nobody who goes round it gets a valid connection. It does not renew
-    itself: the alert OriginCertificateExpiry leads to the runbook, which has `pulumi up --replace` make a new
-    key.
+    Only Cloudflare trusts that CA, so a client that bypasses Cloudflare gets no valid connection. The
+    certificate is not renewed automatically: the alert OriginCertificateExpiry links to the runbook, which
+    creates a new key with `pulumi up --replace`.
     """
 
     certificate: pulumi.Output[str]

@@ -1,4 +1,4 @@
-"""The rules of a Cloudflare zone: pure functions from the settings to the rules of one phase each."""
+"""Rules of a Cloudflare zone: one pure function per phase, from the settings to its rules."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -12,17 +12,18 @@ MANAGED_RULESETS = {
     "free": {"free": "77454fe2d30c4220b5701f6fdfb893ba"},
     "paid": {"cloudflare": "efb7b8c949ac4650a09736fc376e9aee", "owasp": "4814384a9e5d4991b9815dcfc25d2f1f"},
 }
-"""Cloudflare's managed rulesets by plan; their ids are the same in every account. Naming one that the plan
-lacks makes Cloudflare refuse the whole ruleset (developers.cloudflare.com/waf/managed-rules)."""
+"""Cloudflare's managed rulesets by plan; their ids are the same in every account.
+
+Cloudflare refuses a ruleset that names one outside the plan (developers.cloudflare.com/waf/managed-rules)."""
 
 STATIC_CONTENT = ("avif", "css", "gif", "ico", "jpeg", "jpg", "js", "png", "svg", "webp", "woff", "woff2")
-"""Extensions of what a frontend build emits under names that change with the content."""
+"""Extensions of frontend files whose names change with their content."""
 
 Rules: TypeAlias = "list[cloudflare.RulesetRuleArgsDict]"
 
 
 def cache(zone: Zone) -> Rules:
-    """Static content of the frontends is cached, as long as its own Cache-Control says."""
+    """Cache static content of the frontends for as long as its Cache-Control allows."""
     return [
         {
             "ref": "cache_static_content",
@@ -40,7 +41,7 @@ def cache(zone: Zone) -> Rules:
 
 
 def managed(zone: Zone) -> Rules:
-    """Cloudflare's own rules, as far as the plan has them, look at every request."""
+    """Run the managed rules of the plan on every request."""
     return [
         {
             "ref": f"managed_{name}",
@@ -54,10 +55,10 @@ def managed(zone: Zone) -> Rules:
 
 
 def rate_limit(zone: Zone) -> Rules:
-    """An address that asks too often is blocked for a while.
+    """Block an address that exceeds the rate limit, for `block_seconds`.
 
-    The counter is per data centre, since Cloudflare has no other; the API wants that spelled out. On the free
-    plan a rate limit cannot look at the host, so it is the whole zone's.
+    The API requires cf.colo.id, since Cloudflare counts per data centre only. On the free plan a rate limit
+    cannot match the host, so it covers the whole zone.
     """
     limit = zone.rate_limit
     everything = 'starts_with(http.request.uri.path, "/")'
@@ -78,13 +79,14 @@ def rate_limit(zone: Zone) -> Rules:
 
 
 def skip(zone: Zone, header: str, token: pulumi.Output[str]) -> Rules:
-    """Requests with the synthetic checks' token pass what would mistake a check for a bot; WAF rules stay.
+    """Exempt requests with the synthetic checks' token from rate limits and bot detection.
 
-    The phase of custom rules comes before those that are skipped. The free plan has no Super Bot Fight Mode.
+    WAF rules still apply. Custom rules run before the skipped phases. The free plan has no Super Bot Fight
+    Mode.
     """
 
     def expression(token: str) -> str:
-        # The settings allow no character in a token that would have to be escaped here.
+        # The settings allow only characters in a token that need no escaping here.
         return f'({_hosts(zone.hosts)} and any(http.request.headers["{header}"][*] eq "{token}"))'
 
     bots = [] if zone.plan == "free" else ["http_request_sbfm"]

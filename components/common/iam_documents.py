@@ -1,4 +1,4 @@
-"""IAM policy documents, written the same way everywhere."""
+"""Builders of IAM policy documents."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,7 @@ Condition = Mapping[str, Mapping[str, object]]
 
 
 def document(*statements: Statement) -> pulumi.Output[str]:
-    """A policy document as JSON; statements may hold outputs."""
+    """Return a policy document as JSON; statements may contain outputs."""
     return pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
@@ -19,15 +19,15 @@ def allow(
     resources: Sequence[pulumi.Input[str]],
     condition: Condition | None = None,
 ) -> Statement:
-    """A statement of an identity policy; `condition` narrows it."""
+    """Return a statement of an identity policy, narrowed by `condition` if there is one."""
     statement = {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
     return statement if condition is None else {**statement, "Condition": condition}
 
 
 def service_trust(service: str, account: str | None) -> pulumi.Output[str]:
-    """Lets an AWS service assume a role, on behalf of our account only (the confused deputy problem).
+    """Let an AWS service assume a role, on behalf of this account only (the confused deputy problem).
 
-    None is for services that do not say on whose behalf they act, such as S3 when it replicates.
+    `account` is None for services that send no source account, such as S3 for replication.
     """
     statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
     if account is None:
@@ -36,9 +36,9 @@ def service_trust(service: str, account: str | None) -> pulumi.Output[str]:
 
 
 def key_policy(account: str, *statements: Statement) -> pulumi.Output[str]:
-    """A KMS key policy: the account's IAM policies decide, as KMS recommends, and `statements` add services.
+    """Return a KMS key policy that delegates to the account's IAM policies, as KMS recommends.
 
-    Without the first statement a deleted role could leave a key that nobody can administer.
+    `statements` add services. Without the delegation, deleting a role could make a key unmanageable.
     """
     administration: Statement = {
         "Sid": "IamDecides",

@@ -1,11 +1,11 @@
-"""Names, AWS tags, Kubernetes labels and Datadog tags, all from one source."""
+"""Names, AWS tags, Kubernetes labels and Datadog tags of a stack."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Labels:
-    """Who a stack is, in the words of each provider."""
+class Naming:
+    """A stack's environment and owner, as names, tags and labels of each provider."""
 
     environment: str
     """dev, stg or prod."""
@@ -19,30 +19,30 @@ class Labels:
     """The service, first in every name."""
 
     def name(self, *parts: str) -> str:
-        """A physical name, unique in the account: `pipe-prod-nodes`."""
+        """Return a physical name, unique in the account: `pipe-prod-nodes`."""
         return "-".join((self.service, self.environment, *parts))
 
     def role_arn(self, name: str) -> str:
-        """The ARN of a role that this program or foundation names: `pipe-prod-deploy`."""
+        """Return the ARN of a role that this program or foundation declares: `pipe-prod-deploy`."""
         return f"arn:aws:iam::{self.account}:role/{self.name(name)}"
 
     def boundary_arn(self) -> str:
-        """The boundary, made by foundation, of every role with a policy of its own.
+        """Return the ARN of foundation's permissions boundary for every role with an inline policy.
 
-        The deploy role may write a policy only into a role with this boundary: it cannot exceed itself.
+        The deploy role may write policies only into roles with this boundary, so it cannot escalate.
         """
         return f"arn:aws:iam::{self.account}:policy/{self.name('boundary')}"
 
     def aws(self, name: str | None = None) -> dict[str, str]:
-        """AWS tags; `Name` is what the console shows."""
+        """Return AWS tags; with a name, also `Name`, which the console shows."""
         tags = {"service": self.service, "env": self.environment, "team": self.team, "managed-by": "pulumi"}
         return tags if name is None else {**tags, "Name": self.name(name)}
 
     def kubernetes(self, app: str) -> dict[str, str]:
-        """Labels of an object and its pods; `app` is the selector that the deployment guide uses.
+        """Return the labels of an object and its pods; `app` is the selector of the deployment guide.
 
-        Datadog's unified service tagging reads the three tags.datadoghq.com labels; the version label is
-        the caller's, since it changes with the image.
+        Datadog's unified service tagging reads the three tags.datadoghq.com labels; the caller adds
+        the version label, since it changes with the image.
         """
         return {
             "app": app,
@@ -55,10 +55,10 @@ class Labels:
         }
 
     def datadog(self, *more: str) -> list[str]:
-        """Datadog tags, sorted as Datadog returns them."""
+        """Return Datadog tags, sorted as Datadog returns them."""
         return sorted({f"env:{self.environment}", "service:pipe-api", f"team:{self.team}", *more})
 
     @property
     def synthetic_header(self) -> str:
-        """The request header by which the edge knows Datadog's synthetic checks; its value is a secret."""
+        """Name of the request header that identifies Datadog's synthetic checks; its value is a secret."""
         return f"x-{self.service}-synthetic"

@@ -1,4 +1,4 @@
-"""Outputs that a resource may lack: the state has only a part of one whose creation failed or timed out."""
+"""Access to outputs that are missing if a resource's creation failed or timed out."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -15,29 +15,29 @@ def require_output(
 ) -> pulumi.Output[Any]:
     """Return the value at a path inside an output.
 
-    Where the resource lacks it, the value is unknown in a preview, which can plan the repair, and an error in
+    If the resource lacks it, the value is unknown in a preview, which can plan the repair, and an error in
     `pulumi up`. An unknown value stays unknown.
 
     `resource` names the resource to the user and `meaning` the value ("the address of the load balancer").
     """
 
     def pick(value: Any) -> Any:
-        found = at_path(value, path)
-        if found is not None and found != "":
-            return found
+        part = at_path(value, path)
+        if part is not None and part != "":
+            return part
         if pulumi.runtime.is_dry_run():
             return unknown()
         raise MissingOutputError(
             f"{resource}: {meaning} is missing, since an earlier `pulumi up` failed before the resource was"
             " ready. Run `pulumi refresh`, which reads what is there now, then `pulumi up`. If it is still"
-            " missing, mend the resource itself first; its events and conditions say what it waits for."
+            " missing, repair the resource first; its events and conditions name the cause."
         )
 
     return output.apply(pick)
 
 
 def at_path(value: Any, path: Sequence[str | int]) -> Any:
-    """Return the value at a path of attributes, keys and indices, or None where a part of it is missing."""
+    """Return the value at a path of attributes, keys and indices, or None if a part of it is missing."""
     for step in path:
         if value is None:
             return None
@@ -52,5 +52,5 @@ def at_path(value: Any, path: Sequence[str | int]) -> Any:
 
 
 def unknown() -> pulumi.Output[Any]:
-    """Return an output that is not known, as those of a resource that is yet to be created."""
+    """Return an unknown output, like the outputs of a resource that does not exist yet."""
     return pulumi.Output.from_input(pulumi.UNKNOWN)

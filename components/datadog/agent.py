@@ -1,4 +1,4 @@
-"""Datadog's agent in the cluster: metrics, logs and traces of its nodes and pods."""
+"""Datadog's agent in the cluster, for metrics, logs and traces of its nodes and pods."""
 
 import json
 from dataclasses import dataclass
@@ -7,39 +7,39 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components.common.naming import Labels
+from components.common.naming import Naming
 from components.kubernetes import pods
 from components.settings.monitoring import Agent as Settings
 
 NAMESPACE = "datadog"
 APP = "datadog"
-"""The release, and the `app` label that the chart gives the nodes' pods, which run the cluster checks."""
+"""Name of the release, and the `app` label of the node agents' pods, which run the cluster checks."""
 SECRET, SECRET_KEY = "datadog-api-key", "api-key"
-"""The Secret's name, and the key in it that the chart reads."""
+"""Name of the Secret, and its key that the chart reads."""
 
 INSTALL_SECONDS = 600
-"""How long Helm waits for all agents to be ready; a node's first has to pull 400 MB."""
+"""Seconds that Helm waits until all agents are ready; a new node has to pull 400 MB."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AgentArgs:
-    """What an Agent needs to know."""
+    """Arguments of Agent."""
 
     settings: Settings
-    labels: Labels
+    naming: Naming
     site: str
-    """The Datadog site that data is sent to."""
+    """Datadog site that receives the data."""
     cluster_name: pulumi.Input[str]
     host: str
-    """The stack's host, whose certificate is watched from the visitors' side."""
+    """The stack's host, whose visitor certificate is checked."""
     namespace: pulumi.Input[str]
-    """Where the TLS proxy is, whose origin certificate is watched."""
+    """Namespace of the TLS proxy, whose origin certificate is checked."""
     api_key: pulumi.Input[str]
     """Datadog's API key, a secret."""
 
 
 class Agent(pulumi.ComponentResource):
-    """Helm's release of the agent in a namespace of its own; nothing at all where it is switched off."""
+    """A Helm release of the agent in its own namespace; nothing when disabled."""
 
     def __init__(self, name: str, args: AgentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:monitoring:Agent", name, None, opts)
@@ -50,13 +50,13 @@ class Agent(pulumi.ComponentResource):
     def _install(self, name: str, args: AgentArgs) -> None:
         child = pulumi.ResourceOptions(parent=self)
         api_key = pulumi.Output.secret(args.api_key)
-        labels = args.labels.kubernetes("datadog-agent")
+        labels = args.naming.kubernetes("datadog-agent")
 
         namespace = kubernetes.core.v1.Namespace(
             name,
             metadata=kubernetes.meta.v1.ObjectMetaArgs(
                 name=NAMESPACE,
-                # The agent mounts the host's /proc, logs and runtime socket and opens a port on the host.
+                # The agent mounts the host's /proc, logs and runtime socket, and opens a port of the host.
                 labels={**labels, "pod-security.kubernetes.io/enforce": "privileged"},
             ),
             opts=child,
@@ -85,28 +85,28 @@ class Agent(pulumi.ComponentResource):
 
 
 def values(args: AgentArgs, secret: pulumi.Input[str], checksum: pulumi.Input[str]) -> dict[str, Any]:
-    """The chart's values; what is not here is as the chart has it."""
+    """Return the chart's values that differ from its defaults."""
     annotations = {"checksum/api-key": checksum}
     return {
         "datadog": {
             "site": args.site,
             "clusterName": args.cluster_name,
             "apiKeyExistingSecret": secret,
-            # On everything that the agents send; queries rely on env.
-            "tags": [f"env:{args.labels.environment}", f"team:{args.labels.team}"],
-            "operator": {"enabled": False},  # a second way to install the agent, with CRDs
-            "kubeStateMetricsEnabled": False,  # the cluster agent does it itself:
+            # The agents add these tags to all data; queries rely on env.
+            "tags": [f"env:{args.naming.environment}", f"team:{args.naming.team}"],
+            "operator": {"enabled": False},  # It would install the agent a second time, with CRDs.
+            "kubeStateMetricsEnabled": False,  # The cluster agent collects these metrics itself.
             "kubeStateMetricsCore": {"enabled": True},
             "clusterChecks": {"enabled": True},
             "logs": {"enabled": True, "containerCollectAll": True},
             "processAgent": {"enabled": True, "processCollection": True},
-            # TCP on the host's port: a socket is a hostPath, which pods under `restricted` may not mount.
+            # A socket would be a hostPath, which `restricted` pods may not mount; so TCP on the host's port.
             "apm": {"portEnabled": True, "socketEnabled": False},
         },
         "agents": {
             "podAnnotations": annotations,
             # Nodes of Auto Mode's system pool have this taint (EKS user guide, built-in node pools). Without
-            # the toleration nobody watches them, nor the pods on them.
+            # the toleration they have no agent.
             "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
             "containers": {
                 "agent": {"resources": resources("200m", "512Mi")},
@@ -119,14 +119,14 @@ def values(args: AgentArgs, secret: pulumi.Input[str], checksum: pulumi.Input[st
             "replicas": 2,
             "podAnnotations": annotations,
             "resources": resources("200m", "512Mi"),
-            "admissionController": {"enabled": False},  # pods say themselves where their node's agent is
+            "admissionController": {"enabled": False},  # Pods set the agent's address themselves.
             "confd": {"tls.yaml": certificates(args)},
         },
     }
 
 
 def resources(cpu: str, memory: str) -> dict[str, dict[str, str]]:
-    """Requests that hold for small nodes; memory is a limit as well, CPU may burst to five times as much."""
+    """Return requests for small nodes, the memory request as limit, and five times the CPU as limit."""
     return {
         "requests": {"cpu": cpu, "memory": memory},
         "limits": {"cpu": f"{5 * int(cpu.removesuffix('m'))}m", "memory": memory},
@@ -134,11 +134,11 @@ def resources(cpu: str, memory: str) -> dict[str, dict[str, str]]:
 
 
 def certificates(args: AgentArgs) -> pulumi.Output[str]:
-    """A cluster check of two certificates: the one visitors see, and the one Cloudflare sees.
+    """Return a cluster check of the visitor's and the origin's certificate, as JSON, which is valid YAML.
 
-    Nobody but Cloudflare trusts the second, so it is only read, not verified. It is JSON, which is YAML.
+    Only Cloudflare trusts the origin's certificate, so the check reads it without verification.
     """
-    tags = [f"env:{args.labels.environment}", f"service:{pods.API}", f"team:{args.labels.team}"]
+    tags = [f"env:{args.naming.environment}", f"service:{pods.API}", f"team:{args.naming.team}"]
 
     def check(namespace: str) -> str:
         visitor = {"server": args.host, "port": 443, "tags": [*tags, "certificate:visitor"]}

@@ -1,4 +1,4 @@
-"""An alert as data: what its monitor, its widget and its runbook are made of."""
+"""Alerts as data, from which monitors, widgets and runbook links are built."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -9,7 +9,7 @@ import pulumi
 from components.settings.monitoring import RequestShare, Threshold
 
 Missing = Literal["resolve", "show_and_notify_no_data"]
-"""What no data means: nothing to report, or something to be told (Datadog's on_missing_data)."""
+"""Reaction to missing data: resolve or notify (Datadog's on_missing_data)."""
 
 Severity = Literal["critical", "warning"]
 Comparator = Literal[">", "<"]
@@ -17,29 +17,29 @@ Comparator = Literal[">", "<"]
 
 @dataclass(frozen=True, kw_only=True)
 class Alert:
-    """A condition on a metric query that somebody should know of."""
+    """A condition on a metric query that notifies people."""
 
     name: str
-    """In camel case: the logical name, and the beginning of the name in Datadog."""
+    """Camel case: the logical name, and the start of the name in Datadog."""
     summary: str
-    """What is wrong; Datadog fills in its {{template variables}}."""
+    """The problem; Datadog fills in its {{template variables}}."""
     section: str
-    """The part of the dashboard that it belongs to."""
+    """Section of the dashboard."""
     severity: Severity
-    """critical: wake somebody; warning: look at it in working hours."""
+    """critical pages people; warning waits for working hours."""
     window: str
-    """How the points of the last minutes are judged: min(last_5m) is "every point of five minutes"."""
+    """Aggregation of the last points: min(last_5m) requires every point of five minutes."""
     expression: pulumi.Input[str]
-    """What is measured."""
+    """Metric expression."""
     comparator: Comparator = ">"
     threshold: Threshold | RequestShare
     missing: Missing
     evaluation_delay: int = 0
-    """Seconds that a point may come late."""
+    """Seconds that a point may arrive late."""
     groups: tuple[str, ...] = field(default=())
-    """Tags that are judged one by one."""
+    """Tags whose values are evaluated separately."""
     notify_by: tuple[str, ...] = field(default=())
-    """The groups of which each gets one notification; empty: every group."""
+    """Tags whose values get one notification each; empty means every group."""
 
     @property
     def query(self) -> pulumi.Output[str]:
@@ -50,36 +50,36 @@ class Alert:
 
     @property
     def runbook(self) -> str:
-        """The file that says what to do."""
+        """File name of the runbook."""
         return runbook(self.name)
 
 
-SILENT = "whatever reports it is down"
-"""What missing data means to whoever is told of it."""
+NO_DATA_CAUSE = "the source of the data is down"
+"""Explanation in notifications of missing data."""
 
 
 def runbook(name: str) -> str:
-    """The runbook of an alert: HighErrorRate → high-error-rate.md."""
-    words = "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in name)
-    return f"{words.removeprefix('-')}.md"
+    """Return the runbook of an alert: HighErrorRate → high-error-rate.md."""
+    file_name = "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in name)
+    return f"{file_name.removeprefix('-')}.md"
 
 
 def number(value: float) -> str:
-    """A threshold as Datadog writes it in queries: 90, 0.01, 14.4."""
+    """Format a threshold as in Datadog's queries: 90, 0.01, 14.4."""
     return f"{Decimal(str(value)).normalize():f}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Audience:
-    """Who reads a message, and where it leads."""
+    """Recipients and runbook address of a message."""
 
     environment: str
     runbook_url: str
-    """Where the runbooks are; ends with a slash."""
+    """Base URL of the runbooks; ends with a slash."""
     notify: tuple[str, ...]
-    """Handles that are told of every change of state, such as @slack-pipe-prod."""
+    """Handles that get every change of state, such as @slack-pipe-prod."""
     page: tuple[str, ...]
-    """Handles that wake people, such as @pagerduty-pipe."""
+    """Handles that page people, such as @pagerduty-pipe."""
 
 
 def message(
@@ -91,11 +91,11 @@ def message(
     measured: bool = True,
     no_data: bool = False,
 ) -> str:
-    """Return what people read when an alert fires or recovers: the fault, the runbook, and the handles.
+    """Return the notification of an alert and its recovery: the problem, the runbook and the handles.
 
-    `measured`: there are a value and thresholds to tell; `no_data`: missing data is told as well. A critical
-    alert names its pagers in the blocks of alert, missing data and recovery: what is outside of all blocks is
-    sent with warnings, too (Datadog documentation: Monitors, Variables). The recovery resolves the incident.
+    `measured` adds the value and the thresholds; `no_data` adds a block for missing data. A critical alert
+    names its pagers in the blocks of alert, missing data and recovery, since text outside of the blocks is
+    also sent with warnings (Datadog documentation: Monitors, Variables). The recovery resolves the incident.
     """
     page = "".join(f" {handle}" for handle in audience.page) if severity == "critical" else ""
     alert, warning = (
@@ -106,7 +106,7 @@ def message(
     lines = [
         "{{#is_alert}}" + summary + alert + f".{page}" + "{{/is_alert}}",
         "{{#is_warning}}" + summary + warning + ".{{/is_warning}}",
-        *(["{{#is_no_data}}" + f"No data: {SILENT}.{page}" + "{{/is_no_data}}"] if no_data else []),
+        *(["{{#is_no_data}}" + f"No data: {NO_DATA_CAUSE}.{page}" + "{{/is_no_data}}"] if no_data else []),
         "{{#is_recovery}}" + f"Recovered: {name} in {audience.environment}.{page}" + "{{/is_recovery}}",
         f"Runbook: {audience.runbook_url}{runbook(name)}",
         " ".join(audience.notify),

@@ -1,4 +1,4 @@
-"""The alerts of a stack: one list, from which monitors, dashboard and runbooks follow."""
+"""The alerts of a stack, the source of monitors, dashboard and runbooks."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ CPU_LIMIT, NANO = "kubernetes.cpu.limits", 1_000_000_000
 """The limit is in cores, the kubelet's usage in nanocores."""
 
 MEMORY_LIMIT = "kubernetes.memory.limits"
-"""Bytes, like the usage."""
+"""The limit is in bytes, like the usage."""
 
 GIB = 1024**3
 HOUR = 3600
@@ -24,19 +24,22 @@ BACKUP_CHECK = "kubernetes_state.cronjob.complete"
 """The service check that is critical while the CronJob's last Job has failed (kube-state metrics core)."""
 
 LOG_DELAY = 120
-"""Seconds that a line of a log may take to be counted: the minute that is still running, and its way."""
+"""Seconds until a log line is counted: the current minute and the transport."""
 
 CLOUDWATCH_DELAY = 900
-"""Seconds that CloudWatch's metrics take to arrive (Datadog asks for at least that much)."""
+"""Seconds until CloudWatch's metrics arrive (Datadog requires at least this delay)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """Whose metrics the queries read. All of it but the database is tagged by the agent or by pod labels."""
+    """Tags and metrics that the queries read.
+
+    The agent or pod labels set the tags, except for the database, whose metrics come from CloudWatch.
+    """
 
     environment: str
     service: str
-    """The service that traces name: the API."""
+    """The `service` tag of traces: the API."""
     namespace: str
     """The namespace of the pods."""
     backup: str
@@ -44,20 +47,20 @@ class Scope:
     database: pulumi.Input[str]
     """The RDS instance's identifier."""
     probe_paths: tuple[str, ...]
-    """What the kubelet asks the API for; on a quiet night it asks more often than people do."""
+    """Paths of the kubelet's probes, which can outnumber the requests of visitors at night."""
     proxy_requests: str
-    """The metric of all requests that the TLS proxy answered."""
+    """Metric of the requests that the TLS proxy answered."""
     proxy_errors: str
-    """The metric of those that it answered with a status of 500 or above."""
+    """Metric of the requests that it answered with a status of 500 or above."""
 
     @property
     def traces(self) -> str:
-        """The API's requests, without those of probes, which would dilute the share of errors."""
+        """Tags of the API's requests, without probes, which would dilute the share of errors."""
         probes = "".join(f",!resource_name:{resource_name(path)}" for path in self.probe_paths)
         return f"{{env:{self.environment},service:{self.service}{probes}}}"
 
     def certificate(self, side: str) -> str:
-        """One of the two certificates that the agents look at (components/datadog/agent.py tags them)."""
+        """Return the tags of a certificate that the agents check (set in components/datadog/agent.py)."""
         return f"{{env:{self.environment},service:{self.service},certificate:{side}}}"
 
     @property
@@ -74,16 +77,16 @@ class Scope:
 
 
 def resource_name(path: str) -> str:
-    """Return the tag value by which trace metrics know GET requests of a path.
+    """Return the tag value of a path's GET requests in trace metrics.
 
-    The tracer names an Express route "GET /healthz". As a tag it is in lower case, and an underscore stands
-    for what a tag may not have (Datadog documentation: Trace Metrics; Getting Started, Tags).
+    The tracer names an Express route "GET /healthz". Tags are in lower case, with underscores for characters
+    that a tag may not contain (Datadog documentation: Trace Metrics; Getting Started, Tags).
     """
     return re.sub(r"[^a-z0-9_:./-]+", "_", f"get {path}".lower()).rstrip("_")
 
 
 def alerts(thresholds: Thresholds, scope: Scope) -> list[Alert]:
-    """What somebody has to know of, most urgent first in each part of the dashboard."""
+    """Return the alerts, most urgent first in each section of the dashboard."""
     return [
         *_service(thresholds, scope),
         *_pods(thresholds, scope),
@@ -94,8 +97,8 @@ def alerts(thresholds: Thresholds, scope: Scope) -> list[Alert]:
 
 
 def _service(at: Thresholds, scope: Scope) -> list[Alert]:
-    # A point a minute, and every one of five above the threshold. A minute without errors counts as 0, since
-    # no point is kept for it; one without traffic does not count, and five of those resolve the alert.
+    # Each of five one-minute points must exceed the threshold. A minute without errors counts as 0, since it
+    # has no point. A minute without traffic does not count, and five of them resolve the alert.
     rate, proxy, response = at.error_rate, at.proxy_error_rate, at.response_time_seconds
     return [
         Alert(
@@ -109,9 +112,9 @@ def _service(at: Thresholds, scope: Scope) -> list[Alert]:
             ),
             threshold=rate,
             missing="resolve",
-            evaluation_delay=60,  # the minute that is still running must not count
+            evaluation_delay=60,  # The current minute must not count.
         ),
-        # When no pod of the API is left there are no traces, but nginx answers 502 or 504 and logs it.
+        # Without any pod of the API there are no traces, but nginx answers 502 or 504 and logs it.
         Alert(
             name="HighProxyErrorRate",
             summary="Share of requests that the TLS proxy answers with a status of 500 or above",
@@ -139,17 +142,17 @@ def _service(at: Thresholds, scope: Scope) -> list[Alert]:
 
 
 def share(errors: str, requests: str, tags: str, minimum: int) -> str:
-    """Return the share of errors in each minute, as if none had fewer than `minimum` requests.
+    """Return the share of errors per minute, with at least `minimum` requests as the denominator.
 
-    as_rate gives requests a second: the sum over a rollup interval, divided by its length; clamp_min raises
-    what is below its bound (Datadog documentation: Metric Type Modifiers; Functions, Exclusion).
+    as_rate gives requests per second: the sum over a rollup interval, divided by its length; clamp_min raises
+    values below its bound (Datadog documentation: Metric Type Modifiers; Functions, Exclusion).
     """
     failed, answered = (f"sum:{metric}{tags}.as_rate().rollup(sum, 60)" for metric in (errors, requests))
     return f"default_zero({failed}) / clamp_min({answered}, {number(round(minimum / 60, 4))})"
 
 
 def _pods(at: Thresholds, scope: Scope) -> list[Alert]:
-    # Judged pod by pod, since a limit is a pod's; told once a Deployment.
+    # Limits are per pod, so pods are evaluated separately; notifications are per Deployment.
     pods = f"{scope.pods} by {{kube_deployment,pod_name}}"
     cpu, memory = f"sum:{at.cpu_percent.metric}{pods}", f"sum:{at.memory_percent.metric}{pods}"
     return [
@@ -182,7 +185,7 @@ def _pods(at: Thresholds, scope: Scope) -> list[Alert]:
             summary="Restarts of {{pod_name.name}} in ten minutes",
             section="Pods",
             severity="warning",
-            window="change(max(last_10m),last_10m)",  # the counter now against the counter ten minutes ago
+            window="change(max(last_10m),last_10m)",  # The counter now, minus ten minutes ago.
             expression=f"max:{at.restarts.metric}{pods}",
             threshold=at.restarts,
             missing="resolve",
@@ -237,7 +240,7 @@ def _data(at: Thresholds, scope: Scope) -> list[Alert]:
 
 
 def _nodes(at: Thresholds, scope: Scope) -> list[Alert]:
-    # Nodes come and go with the load: that one stops reporting is nothing to tell.
+    # Nodes come and go with the load, so a node that stops reporting is not a problem.
     node = f"{scope.hosts} by {{host}}"
     return [
         Alert(

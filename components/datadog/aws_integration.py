@@ -1,4 +1,4 @@
-"""Lets Datadog read the metrics of the AWS account."""
+"""Datadog's access to the metrics of the AWS account."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import pulumi_aws as aws
 import pulumi_datadog as datadog
 
 from components.common.iam_documents import Statement, allow, document
-from components.common.naming import Labels
+from components.common.naming import Naming
 from components.common.outputs import require_output
 
 DATADOG_ACCOUNTS = {
@@ -18,25 +18,25 @@ DATADOG_ACCOUNTS = {
     "ap1.datadoghq.com": "417141415827",
     "ap2.datadoghq.com": "412381753143",
 }
-"""The AWS account that each site of Datadog reads from (Datadog: AWS manual setup guide)."""
+"""AWS account from which each Datadog site reads (Datadog: AWS manual setup guide)."""
 
 NAMESPACES = ["AWS/NATGateway", "AWS/NetworkELB", "AWS/RDS", "AWS/S3"]
-"""What monitors and dashboard look at; the agent reports the nodes and pods."""
+"""CloudWatch namespaces of monitors and dashboard; the agent reports nodes and pods."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AwsIntegrationArgs:
-    """What an AwsIntegration needs to know."""
+    """Arguments of AwsIntegration."""
 
     enabled: bool
-    """True in one stack an account: Datadog knows an account once."""
+    """True in one stack per account, since Datadog registers an account once."""
     site: str
     """The Datadog site, such as ap1.datadoghq.com."""
-    labels: Labels
+    naming: Naming
 
 
 class AwsIntegration(pulumi.ComponentResource):
-    """The account as Datadog knows it, and the role that Datadog assumes; nothing when switched off."""
+    """The account's registration at Datadog, and the role that Datadog assumes; nothing when disabled."""
 
     def __init__(
         self, name: str, args: AwsIntegrationArgs, opts: pulumi.ResourceOptions | None = None
@@ -47,16 +47,16 @@ class AwsIntegration(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _declare(self, name: str, args: AwsIntegrationArgs) -> None:
-        child, labels = pulumi.ResourceOptions(parent=self), args.labels
-        role_name = labels.name("datadog")
+        child, naming = pulumi.ResourceOptions(parent=self), args.naming
+        role_name = naming.name("datadog")
         account = datadog.aws.IntegrationAccount(
             name,
-            aws_account_id=labels.account,
+            aws_account_id=naming.account,
             aws_partition="aws",
-            # The environment is a tag of each resource; the account holds all of them.
-            account_tags=[f"team:{labels.team}"],
+            # The account has all environments; each resource has its own `env` tag.
+            account_tags=[f"team:{naming.team}"],
             auth_config={"aws_auth_config_role": {"role_name": role_name}},
-            aws_regions={"include_onlies": [labels.region]},
+            aws_regions={"include_onlies": [naming.region]},
             metrics_config={
                 "enabled": True,
                 "automute_enabled": False,
@@ -72,21 +72,21 @@ class AwsIntegration(pulumi.ComponentResource):
             traces_config={"xray_services": {"include_onlies": []}},
             opts=child,
         )
-        # Datadog chooses the external id when it learns of the account, and tries the role only later.
+        # Datadog chooses the external id when the account is registered, and uses the role only later.
         role = aws.iam.Role(
             name,
             name=role_name,
             description="Datadog reads metrics and tags",
             assume_role_policy=document(trust(DATADOG_ACCOUNTS[args.site], external_id(account))),
-            permissions_boundary=labels.boundary_arn(),
-            tags=labels.aws("datadog"),
+            permissions_boundary=naming.boundary_arn(),
+            tags=naming.aws("datadog"),
             opts=child,
         )
-        aws.iam.RolePolicy(name, role=role.name, policy=document(*reads(labels)), opts=child)
+        aws.iam.RolePolicy(name, role=role.name, policy=document(*read_permissions(naming)), opts=child)
 
 
 def external_id(account: datadog.aws.IntegrationAccount) -> pulumi.Output[str]:
-    """Return the id that only our organization's Datadog sends; without it anybody's Datadog could ask."""
+    """Return the external id, without which other Datadog customers could use the role."""
     return require_output(
         account.auth_config,
         *("aws_auth_config_role", "external_id"),
@@ -96,7 +96,7 @@ def external_id(account: datadog.aws.IntegrationAccount) -> pulumi.Output[str]:
 
 
 def trust(datadog_account: str, external_id: pulumi.Input[str]) -> Statement:
-    """Datadog may assume the role, but on behalf of our organization only."""
+    """Let Datadog assume the role, on behalf of this organization only."""
     return {
         "Effect": "Allow",
         "Principal": {"AWS": f"arn:aws:iam::{datadog_account}:root"},
@@ -105,10 +105,10 @@ def trust(datadog_account: str, external_id: pulumi.Input[str]) -> Statement:
     }
 
 
-def reads(labels: Labels) -> list[Statement]:
-    """What Datadog documents for the four namespaces; metrics and tags, no data."""
+def read_permissions(naming: Naming) -> list[Statement]:
+    """Return the permissions that Datadog documents for the namespaces: metrics and tags, no data."""
     return [
-        # None of these can be limited to a resource (AWS service authorization reference).
+        # These actions support no resources (AWS service authorization reference).
         allow(
             "ReadMetricsAndTags",
             [
@@ -129,7 +129,7 @@ def reads(labels: Labels) -> list[Statement]:
         allow(
             "DescribeDatabases",
             ["rds:DescribeDBInstances", "rds:ListTagsForResource"],
-            [f"arn:aws:rds:{labels.region}:{labels.account}:db:*"],
+            [f"arn:aws:rds:{naming.region}:{naming.account}:db:*"],
         ),
         allow("DescribeBuckets", ["s3:GetBucketLocation", "s3:GetBucketTagging"], ["arn:aws:s3:::*"]),
     ]

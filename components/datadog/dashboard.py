@@ -1,34 +1,34 @@
-"""The dashboard: a widget for each alert, drawn from the same query with the same thresholds."""
+"""The dashboard, with a widget for each alert that has the same query and thresholds."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import pulumi
 
-from components.common.naming import Labels
+from components.common.naming import Naming
 from components.datadog.alert import Alert, number
 from components.datadog.alert_catalog import BACKUP_CHECK, BACKUPS, Scope
 
 
 def render(
-    labels: Labels, alerts: Sequence[Alert], scope: Scope, objective: pulumi.Input[str], timeframe: str
+    naming: Naming, alerts: Sequence[Alert], scope: Scope, objective: pulumi.Input[str], timeframe: str
 ) -> pulumi.Output[str]:
-    """The dashboard as Datadog's API has it, JSON. `objective` is the id of the SLO."""
+    """Render the dashboard as JSON for Datadog's API. `objective` is the id of the SLO."""
     sections: dict[str, list[dict[str, Any]]] = {}
     for alert in alerts:
         sections.setdefault(alert.section, []).append(timeseries(alert))
     sections[BACKUPS].append(check_status("BackupFailed", BACKUP_CHECK, scope.backups))
 
-    summary = [monitors(labels), availability(objective, timeframe)]
+    summary = [monitors(naming), availability(objective, timeframe)]
     return pulumi.Output.json_dumps(
         {
-            "title": f"{labels.name()}: {scope.service}",
+            "title": f"{naming.name()}: {scope.service}",
             "description": "Each widget is an alert's query; lines mark where it warns and alerts. "
             "Managed by Pulumi.",
             "layout_type": "ordered",
             "reflow_type": "auto",
-            "tags": [f"team:{labels.team}"],
-            # Datadog answers with these in any case: left out, each preview would see them as a difference.
+            "tags": [f"team:{naming.team}"],
+            # Datadog returns these even if they are omitted, which each preview would show as a difference.
             "notify_list": [],
             "restricted_roles": [],
             "template_variables": [],
@@ -41,7 +41,7 @@ def render(
 
 
 def timeseries(alert: Alert) -> dict[str, Any]:
-    """What an alert measures. A change has no lines, since the widget shows the counter itself."""
+    """Build the graph of an alert's query. A change has no lines, since the widget shows the counter."""
     changes = alert.window.startswith("change(")
     side = "above" if alert.comparator == ">" else "below"
     lines = {"error": number(alert.threshold.critical), "warning": number(alert.threshold.warning)}
@@ -58,25 +58,25 @@ def timeseries(alert: Alert) -> dict[str, Any]:
 
 
 def check_status(title: str, check: str, tags: Sequence[str]) -> dict[str, Any]:
-    """The state of a service check."""
+    """Build the widget of a service check's state."""
     return {"type": "check_status", "title": title, "check": check, "grouping": "cluster", "tags": tags}
 
 
-def monitors(labels: Labels) -> dict[str, Any]:
-    """The stack's monitors and their states."""
+def monitors(naming: Naming) -> dict[str, Any]:
+    """Build the widget of the stack's monitors and their states."""
     return {
         "type": "manage_status",
         "title": "Monitors",
         "summary_type": "monitors",
         "display_format": "countsAndList",
         "color_preference": "text",
-        "query": f'tag:("env:{labels.environment}" AND "service:pipe-api")',
+        "query": f'tag:("env:{naming.environment}" AND "service:pipe-api")',
         "sort": "status,asc",
     }
 
 
 def availability(objective: pulumi.Input[str], timeframe: str) -> dict[str, Any]:
-    """The objective and what is left of its error budget."""
+    """Build the widget of the objective and its remaining error budget."""
     return {
         "type": "slo",
         "title": "Availability",
@@ -89,7 +89,7 @@ def availability(objective: pulumi.Input[str], timeframe: str) -> dict[str, Any]
 
 
 def group(title: str, widgets: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Widgets under a heading."""
+    """Build a titled group of widgets."""
     return {
         "type": "group",
         "title": title,

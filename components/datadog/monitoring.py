@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_datadog as datadog
 
-from components.common.naming import Labels
+from components.common.naming import Naming
 from components.common.outputs import require_output
 from components.datadog.alert import Alert, Audience, Missing, Severity, message, number
 from components.datadog.alert_catalog import BACKUP_CHECK, Scope, alerts
@@ -37,7 +37,7 @@ class MonitoringArgs:
     """What Monitoring needs to know."""
 
     settings: Settings
-    labels: Labels
+    naming: Naming
     host: str
     """The stack's host."""
     health_path: str
@@ -64,7 +64,7 @@ class Monitoring(pulumi.ComponentResource):
         self._args = args
         self._child = pulumi.ResourceOptions(parent=self)
         scope = Scope(
-            environment=args.labels.environment,
+            environment=args.naming.environment,
             service=pods.API,
             namespace=args.namespace,
             database=args.database_identifier,
@@ -83,7 +83,7 @@ class Monitoring(pulumi.ComponentResource):
         self._weak_tls()
         dashboard = datadog.DashboardJson(
             name,
-            dashboard=render(args.labels, watched, scope, objective.id, args.settings.slo.timeframe),
+            dashboard=render(args.naming, watched, scope, objective.id, args.settings.slo.timeframe),
             opts=self._child,
         )
 
@@ -99,7 +99,7 @@ class Monitoring(pulumi.ComponentResource):
         stacks share it. A metric has only the tags that are asked for: none (Datadog documentation: Generate
         Metrics from Ingested Logs).
         """
-        environment = self._args.labels.environment
+        environment = self._args.naming.environment
         metric = f"pipe.{environment}.proxy.{name}"
         datadog.LogsMetric(
             f"proxy-{name}",
@@ -186,7 +186,7 @@ class Monitoring(pulumi.ComponentResource):
             type=type,
             query=query,
             message=message,
-            tags=args.labels.datadog(f"severity:{severity}"),
+            tags=args.naming.datadog(f"severity:{severity}"),
             priority=str(PRIORITIES[severity]),
             monitor_thresholds=thresholds,
             on_missing_data=missing,
@@ -216,7 +216,7 @@ class Monitoring(pulumi.ComponentResource):
             thresholds=[
                 {"timeframe": slo.timeframe, "target": slo.target_percent, "warning": slo.warning_percent}
             ],
-            tags=self._args.labels.datadog(),
+            tags=self._args.naming.datadog(),
             opts=self._child,
         )
 
@@ -227,7 +227,7 @@ class Monitoring(pulumi.ComponentResource):
             subtype="http",
             every=args.settings.synthetic_every_seconds,
             request={"method": "GET", "url": f"https://{args.host}{args.health_path}"},
-            headers={args.labels.synthetic_header: pulumi.Output.secret(args.synthetic_token)},
+            headers={args.naming.synthetic_header: pulumi.Output.secret(args.synthetic_token)},
             assertions=[
                 {"type": "statusCode", "operator": "is", "target": "200"},
                 {"type": "responseTime", "operator": "lessThan", "target": str(RESPONSE_MILLISECONDS)},
@@ -270,7 +270,7 @@ class Monitoring(pulumi.ComponentResource):
             subtype=subtype,
             status="live",
             message=self._message(name, summary, "critical", measured=False),
-            tags=args.labels.datadog("severity:critical"),
+            tags=args.naming.datadog("severity:critical"),
             locations=args.settings.synthetic_locations,
             request_definition=request,
             request_headers=headers,
@@ -286,14 +286,14 @@ class Monitoring(pulumi.ComponentResource):
         )
 
     def _title(self, name: str) -> str:
-        return f"{name} ({self._args.labels.environment})"
+        return f"{name} ({self._args.naming.environment})"
 
     def _message(
         self, name: str, summary: str, severity: Severity, *, measured: bool = True, no_data: bool = False
     ) -> str:
         settings = self._args.settings
         audience = Audience(
-            environment=self._args.labels.environment,
+            environment=self._args.naming.environment,
             runbook_url=settings.runbook_url,
             notify=tuple(settings.notify),
             page=tuple(settings.page),

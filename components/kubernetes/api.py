@@ -1,4 +1,4 @@
-"""The API: the Deployment pipe-api of the deployment guide, and all that keeps it up and closed."""
+"""The API: the Deployment pipe-api, its Service, configuration, secret and network policy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,37 +13,38 @@ from components.settings.api import Api as ApiSettings
 PORT = 3000
 """Port on which the image listens ($PORT), of its Service, and in the network policies on both sides.
 
-It is no setting, since no rollout can move it without a gap. Each pod has an address of its own, so no two
-stacks need different ports. During a rollout old and new pods would listen on different ports: a Service with
-a numeric target sends requests to pods that do not listen there, and one with a named target needs policies
-that admit both ports, of which a program that describes one state knows only the new one. Every place has the
-number, because EKS resolves a policy's port through the Service: by the Service alone if its target is a
-number, by whichever pods exist if it is a name (aws/amazon-network-policy-controller-k8s,
-pkg/resolvers/endpoints.go, getMatchingServicePort). The Service's port has to be the pods' own (EKS user
+It is not a setting, because a rollout cannot change it without an outage. Each pod has its own address, so
+stacks do not need different ports. During a change of the port, old and new pods would listen on different
+ports. A Service with a numeric target would send requests to pods that do not listen there. A Service with a
+named target would need policies that admit both ports, but the program knows only the new one.
+
+Every use has the number, because EKS resolves a policy's port through the Service: by the Service alone if
+its target is a number, by the existing pods if it is a name (aws/amazon-network-policy-controller-k8s,
+pkg/resolvers/endpoints.go, getMatchingServicePort). The Service's port must equal the pods' port (EKS user
 guide, network policy considerations).
 """
 LEAVE_SECONDS = 10
-"""How long a pod that must go still answers, until every node has taken it out of the Service."""
+"""Seconds that a terminating pod still answers, until every node has removed it from the Service."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ApiArgs:
-    """What an Api needs to know."""
+    """Arguments of Api."""
 
     settings: ApiSettings
     """Image, resources, replicas."""
-    place: pods.Place
+    context: pods.WorkloadContext
     database: DatabaseEndpoint
     password: pulumi.Input[str]
     """Password of the role `app`; a secret."""
     trace_port: int = 8126
     """The Datadog agent's trace port on every node (Datadog's default)."""
     after: Sequence[pulumi.Resource]
-    """What must have succeeded before new pods start: the migration."""
+    """Resources that new pods depend on: the migration."""
 
 
 class Api(pulumi.ComponentResource):
-    """Pods of the API behind a Service, rolled, scaled and drained without a gap."""
+    """Pods of the API and their Service, with rollouts, scaling and drains without an outage."""
 
     deployment: kubernetes.apps.v1.Deployment
     service_host: pulumi.Output[str]
@@ -53,13 +54,13 @@ class Api(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:kubernetes:Api", name, None, opts)
-        child, place = pulumi.ResourceOptions(parent=self), args.place
-        workload = place.workload(pods.API)
+        child, context = pulumi.ResourceOptions(parent=self), args.context
+        workload = context.workload(pods.API)
 
         account = workload.account(name, child)
         config = configuration(args)
         config_map = kubernetes.core.v1.ConfigMap(name, metadata=workload.meta(), data=config, opts=child)
-        # A new password is a new user in a new Secret: pods of before keep theirs until they are gone.
+        # A new password is a new user in a new Secret; older pods keep theirs until they terminate.
         secret = kubernetes.core.v1.Secret(
             f"{name}-database",
             metadata=workload.meta(pulumi.Output.concat("database-", database_roles.version(args.password))),
@@ -73,11 +74,11 @@ class Api(pulumi.ComponentResource):
                 pods.API,
                 ingress=[network_policies.from_pods(pods.PROXY, PORT)],
                 egress=[
-                    network_policies.dns(place.service_cidr),
-                    network_policies.to_networks(place.subnets.database, args.database.port),
-                    network_policies.to_networks(place.subnets.private, args.trace_port),
+                    network_policies.dns(context.service_cidr),
+                    network_policies.to_networks(context.subnets.database, args.database.port),
+                    network_policies.to_networks(context.subnets.private, args.trace_port),
                     network_policies.to_pod_identity(),
-                    *network_policies.outside(args.settings.egress, place.vpc_cidr),
+                    *network_policies.outside(args.settings.egress, context.vpc_cidr),
                 ],
             ),
             opts=child,
@@ -95,7 +96,7 @@ class Api(pulumi.ComponentResource):
                 [container(args, config_map.metadata.name)],
                 volumes=[
                     pods.secret_volume("database", secret.metadata.name),
-                    pods.config_volume("ca", place.ca_config_map),
+                    pods.config_volume("ca", context.ca_config_map),
                     pods.scratch_volume("tmp", "256Mi"),
                 ],
                 grace_seconds=LEAVE_SECONDS + args.settings.grace_seconds,
@@ -105,7 +106,7 @@ class Api(pulumi.ComponentResource):
             parent=self,
             after=[policy, *args.after],
         )
-        # After the pods: Pulumi waits for endpoints, and the migration may take longer than it waits.
+        # Pulumi waits for the Service's endpoints, and the migration may exceed that timeout.
         service = kubernetes.core.v1.Service(
             name,
             metadata=workload.meta(),
@@ -122,14 +123,14 @@ class Api(pulumi.ComponentResource):
         )
 
         self.service_host = pulumi.Output.format(
-            "{}.{}.svc.cluster.local", service.metadata.name, place.namespace
+            "{}.{}.svc.cluster.local", service.metadata.name, context.namespace
         )
         self.service_port = PORT
         self.register_outputs({"service_host": self.service_host, "service_port": self.service_port})
 
 
 def configuration(args: ApiArgs) -> dict[str, pulumi.Input[str]]:
-    """What the API reads from its environment, nothing of it secret."""
+    """Return the API's environment variables, which contain no secret."""
     return {
         "NODE_ENV": "production",
         "PORT": str(PORT),
@@ -139,7 +140,7 @@ def configuration(args: ApiArgs) -> dict[str, pulumi.Input[str]]:
 
 
 def container(args: ApiArgs, config_map: pulumi.Input[str]) -> kubernetes.core.v1.ContainerArgs:
-    """The container `api`."""
+    """Build the container `api`."""
     settings, tag = args.settings, "metadata.labels['tags.datadoghq.com/{}']"
     return kubernetes.core.v1.ContainerArgs(
         name="api",
@@ -152,7 +153,7 @@ def container(args: ApiArgs, config_map: pulumi.Input[str]) -> kubernetes.core.v
             )
         ],
         env=[
-            # Traces go to the agent on the pod's own node; the tags are Datadog's unified service tagging.
+            # Traces go to the agent on the same node; the tags are Datadog's unified service tagging.
             pods.field("DD_AGENT_HOST", "status.hostIP"),
             *pods.variables(
                 {
@@ -165,8 +166,8 @@ def container(args: ApiArgs, config_map: pulumi.Input[str]) -> kubernetes.core.v
         ],
         resources=pods.resources(args.settings.resources),
         security_context=pods.container_security(),
-        # A container that fails its start-up or liveness probe is restarted, which brings no database back:
-        # readiness alone depends on it.
+        # Only readiness depends on the database: a failed start-up or liveness probe restarts the container,
+        # which does not repair the database.
         startup_probe=pods.probe(settings.liveness_path, "http", every=2, failures=60),
         readiness_probe=pods.probe(settings.readiness_path, "http", every=5, failures=3),
         liveness_probe=pods.probe(settings.liveness_path, "http", every=10, failures=6),

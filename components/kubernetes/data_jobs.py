@@ -1,4 +1,4 @@
-"""Jobs on the data: the migration before every new version, the nightly backup, the restore on demand."""
+"""Data jobs: the migration before each new version, the nightly backup, the restore on demand."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,37 +17,37 @@ IMAGE = "pipe-image"
 MIGRATE = "pipe-migrate"
 BACKUP = "pipe-backup"
 RESTORE = "pipe-restore"
-"""The `app` labels. pipe-backup and pipe-restore are service accounts with a pod identity, too."""
+"""The `app` labels. pipe-backup and pipe-restore are also service accounts with a pod identity."""
 
 MIGRATION_SECONDS = 1800
-"""How long a migration may take, retries included."""
+"""Seconds that a migration may take, retries included."""
 WAIT_SECONDS = 300
-"""How much longer than a Job's own deadline Pulumi waits, so that the Job's failure is what ends the wait."""
+"""Seconds that Pulumi waits after a Job's deadline, so that the Job's failure ends the wait."""
 BACKUP_SECONDS = 4 * 3600
-"""How long a backup may take, retries included; a restore, too."""
+"""Seconds that a backup or a restore may take, retries included."""
 NEVER = "0 0 31 2 *"
-"""The 31st of February: the schedule of a CronJob that is suspended anyway, and serves as a pattern."""
+"""The 31st of February: the schedule of a suspended CronJob that is a template for Jobs."""
 RUN_AGAIN = {"pulumi.com/replaceUnready": "true"}
-"""Annotation of a Job that the next `pulumi up` replaces, and so runs again, if it has not completed."""
+"""Annotation of a Job that the next `pulumi up` replaces, and so reruns, if it has not completed."""
 RESTART = "Never"
-"""A failed pod stays, with its log; the next try is another pod."""
+"""Restart policy: a failed pod stays, with its log, and a retry is another pod."""
 LATE_SECONDS = 3600
-"""How late a backup may still start, where the cluster could not start it in time."""
+"""Seconds after its schedule that a delayed backup may still start."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataJobsArgs:
-    """What DataJobs need to know."""
+    """Arguments of DataJobs."""
 
     image: str
     """The API's image, which carries the migrations of its version."""
     migrate: bool
-    """Whether they are run; the Job brings the roles up to date in any case."""
+    """True to run them; the Job updates the database roles in any case."""
     start_deadline_seconds: int
     """Seconds within which a pod of the image has to start."""
     settings: Backups
     """Schedule, images and resources of the jobs."""
-    place: pods.Place
+    context: pods.WorkloadContext
     database: DatabaseEndpoint
     passwords: Passwords
     bucket: pulumi.Input[str]
@@ -55,34 +55,36 @@ class DataJobsArgs:
 
 
 class DataJobs(pulumi.ComponentResource):
-    """A Job that starts the image, one that brings roles and schema up to date, a CronJob that keeps a copy
-    in S3, and a suspended one that scripts/restore.sh makes its Jobs from."""
+    """The Jobs for image start and migration, the CronJob for backups, and a suspended CronJob for restores.
+
+    scripts/restore.sh creates its Jobs from the suspended CronJob.
+    """
 
     migration: kubernetes.batch.v1.Job
-    """Has succeeded when what depends on it starts."""
+    """Dependents start after it has succeeded."""
 
     def __init__(self, name: str, args: DataJobsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:kubernetes:DataJobs", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
-        migrate = args.place.workload(MIGRATE)
+        migrate = args.context.workload(MIGRATE)
         roles = kubernetes.core.v1.Secret(
             f"{name}-migrate-roles",
             metadata=migrate.meta("roles"),
             string_data=roles_data(args),
             opts=self._child,
         )
-        image = self._image(f"{name}-image", args, args.place.workload(IMAGE))
+        image = self._image(f"{name}-image", args, args.context.workload(IMAGE))
         self.migration = self._migration(f"{name}-migrate", args, migrate, roles, image)
-        self._backup(f"{name}-backup", args, args.place.workload(BACKUP))
-        self._restore(f"{name}-restore", args, args.place.workload(RESTORE), roles)
+        self._backup(f"{name}-backup", args, args.context.workload(BACKUP))
+        self._restore(f"{name}-restore", args, args.context.workload(RESTORE), roles)
         self.register_outputs({"migration": self.migration.metadata.name})
 
     def _image(self, name: str, args: DataJobsArgs, job: pods.Workload) -> kubernetes.batch.v1.Job:
-        """Declare the Job that starts the image once and does nothing: the deadline for a migration's start.
+        """Declare the Job that starts the image once and exits: the deadline for a migration's start.
 
-        Kubernetes has none: a pod whose image cannot be pulled waits for ever, podFailurePolicy sees only
-        pods that have failed, and activeDeadlineSeconds counts the whole of a Job (Kubernetes, Jobs). Nor
-        does Pulumi's timeout end the wait, since each event starts it anew (pulumi-kubernetes,
+        Kubernetes has no such deadline: a pod whose image cannot be pulled waits forever, podFailurePolicy
+        sees only failed pods, and activeDeadlineSeconds covers a whole Job (Kubernetes, Jobs). Pulumi's
+        timeout does not end the wait either, since each event restarts it (pulumi-kubernetes,
         provider/pkg/await/job.go). This Job does not wait for the database.
         """
         account, policy = self._guards(name, args, job, [])
@@ -119,11 +121,10 @@ class DataJobs(pulumi.ComponentResource):
         roles: kubernetes.core.v1.Secret,
         image: kubernetes.batch.v1.Job,
     ) -> kubernetes.batch.v1.Job:
-        script = {
-            each: database_roles.script(each) for each in (database_roles.SCRIPT, database_roles.RETIRE)
-        }
+        script_names = (database_roles.SCRIPT, database_roles.RETIRE)
+        script = {name: database_roles.script(name) for name in script_names}
         account, policy = self._guards(
-            name, args, job, [network_policies.to_networks(args.place.subnets.database, args.database.port)]
+            name, args, job, [network_policies.to_networks(args.context.subnets.database, args.database.port)]
         )
         scripts = kubernetes.core.v1.ConfigMap(name, metadata=job.meta(), data=script, opts=self._child)
         secret = kubernetes.core.v1.Secret(
@@ -134,13 +135,13 @@ class DataJobs(pulumi.ComponentResource):
         )
         return kubernetes.batch.v1.Job(
             name,
-            # Without a TTL: a Job that Kubernetes took away would be made, and run, again.
+            # It has no TTL: Pulumi would recreate, and so rerun, a Job that Kubernetes deleted.
             metadata=job.meta(parse_image_reference(args.image).label, RUN_AGAIN),
             spec=kubernetes.batch.v1.JobSpecArgs(
                 backoff_limit=1,
                 active_deadline_seconds=MIGRATION_SECONDS,
                 template=kubernetes.core.v1.PodTemplateSpecArgs(
-                    # A new password is a new Job: roles get it before the API's pods use it.
+                    # A new password creates a new Job, which sets it before the API's pods use it.
                     metadata=job.pod_meta(
                         args.image,
                         {
@@ -158,7 +159,7 @@ class DataJobs(pulumi.ComponentResource):
                             pods.secret_volume("database", secret.metadata.name),
                             pods.secret_volume("roles", roles.metadata.name),
                             pods.config_volume("scripts", scripts.metadata.name),
-                            pods.config_volume("ca", args.place.ca_config_map),
+                            pods.config_volume("ca", args.context.ca_config_map),
                             pods.scratch_volume("tmp", "256Mi"),
                         ],
                     ),
@@ -167,7 +168,7 @@ class DataJobs(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[policy, image],
-                # Else the Job of before stays when a migration fails, and going back to its image fails.
+                # Otherwise the previous Job stays when a migration fails, and a rollback to its image fails.
                 delete_before_replace=True,
                 custom_timeouts=pulumi.CustomTimeouts(create=f"{MIGRATION_SECONDS + WAIT_SECONDS}s"),
             ),
@@ -181,17 +182,17 @@ class DataJobs(pulumi.ComponentResource):
             f"{name}-database",
             metadata=job.meta("database"),
             string_data={SERVICE_FILE: args.database.service_file(login, args.passwords.backup)},
-            # Once its user exists: a backup that starts meanwhile still finds the one of before.
+            # It waits for its user: a backup that starts meanwhile still uses the previous Secret.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.migration]),
         )
         pod = pods.pod_spec(
             account,
-            [job_containers.upload(settings, args.bucket, args.place.labels.region)],
+            [job_containers.upload(settings, args.bucket, args.context.naming.region)],
             init=[job_containers.dump(settings)],
             restart=RESTART,
             volumes=[
                 pods.secret_volume("database", secret.metadata.name),
-                *self._scripts_and_room(name, args, job, ["dump.sh", "upload.sh"]),
+                *self._shared_volumes(name, args, job, ["dump.sh", "upload.sh"]),
             ],
         )
         kubernetes.batch.v1.CronJob(
@@ -217,11 +218,11 @@ class DataJobs(pulumi.ComponentResource):
         pod = pods.pod_spec(
             account,
             [job_containers.restore(args.settings, args.database)],
-            init=[job_containers.fetch(args.settings, args.bucket, args.place.labels.region)],
+            init=[job_containers.fetch(args.settings, args.bucket, args.context.naming.region)],
             restart=RESTART,
             volumes=[
                 pods.secret_volume("roles", roles.metadata.name),
-                *self._scripts_and_room(name, args, job, scripts),
+                *self._shared_volumes(name, args, job, scripts),
             ],
         )
         kubernetes.batch.v1.CronJob(
@@ -237,10 +238,10 @@ class DataJobs(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
 
-    def _scripts_and_room(
+    def _shared_volumes(
         self, name: str, args: DataJobsArgs, job: pods.Workload, scripts: Sequence[str]
     ) -> list[kubernetes.core.v1.VolumeArgs]:
-        """The volumes that a backup and a restore have in common."""
+        """Declare the volumes that a backup and a restore share."""
         assets = Path(__file__).parent / "assets"
         config = kubernetes.core.v1.ConfigMap(
             name,
@@ -250,7 +251,7 @@ class DataJobs(pulumi.ComponentResource):
         )
         return [
             pods.config_volume("scripts", config.metadata.name),
-            pods.config_volume("ca", args.place.ca_config_map),
+            pods.config_volume("ca", args.context.ca_config_map),
             pods.scratch_volume("scratch", f"{args.settings.scratch_gib}Gi"),
             pods.scratch_volume("tmp", "256Mi"),
         ]
@@ -262,12 +263,12 @@ class DataJobs(pulumi.ComponentResource):
         job: pods.Workload,
         egress: Sequence[pulumi.Input[network_policies.Egress]],
     ) -> tuple[kubernetes.core.v1.ServiceAccount, kubernetes.networking.v1.NetworkPolicy]:
-        """Who a job's pods are, and what they may reach besides DNS; nothing reaches them."""
+        """Declare the service account and network policy of a job: egress to DNS and `egress`, no ingress."""
         policy = kubernetes.networking.v1.NetworkPolicy(
             name,
             metadata=job.meta(),
             spec=network_policies.policy_spec(
-                job.app, egress=[network_policies.dns(args.place.service_cidr), *egress]
+                job.app, egress=[network_policies.dns(args.context.service_cidr), *egress]
             ),
             opts=self._child,
         )
@@ -275,24 +276,24 @@ class DataJobs(pulumi.ComponentResource):
 
 
 def roles_data(args: DataJobsArgs) -> dict[str, pulumi.Input[str]]:
-    """What the master user needs to connect and to make the roles."""
+    """Return the master user's connection and the files that roles.sql reads."""
     connection = args.database.service_file(args.database.master_user, args.passwords.master)
     return {SERVICE_FILE: connection, **database_roles.files(args.passwords)}
 
 
 def reach_database_and_s3(args: DataJobsArgs) -> list[pulumi.Input[network_policies.Egress]]:
-    """What a backup and a restore reach besides DNS."""
+    """Return the egress of a backup or restore: database, Pod Identity and S3."""
     return [
-        network_policies.to_networks(args.place.subnets.database, args.database.port),
+        network_policies.to_networks(args.context.subnets.database, args.database.port),
         network_policies.to_pod_identity(),
-        network_policies.to_https(args.place.vpc_cidr),
+        network_policies.to_https(args.context.vpc_cidr),
     ]
 
 
 def job_template(
     args: DataJobsArgs, job: pods.Workload, pod: kubernetes.core.v1.PodSpecArgs, *, retries: int
 ) -> kubernetes.batch.v1.JobTemplateSpecArgs:
-    """The Jobs of a CronJob."""
+    """Build the Job template of a CronJob."""
     return kubernetes.batch.v1.JobTemplateSpecArgs(
         spec=kubernetes.batch.v1.JobSpecArgs(
             backoff_limit=retries,

@@ -1,4 +1,4 @@
-"""How a pod reaches the database: TLS with a verified certificate, and the password in a file."""
+"""Database connections of pods: TLS with a verified certificate, and the password in a file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,25 +10,29 @@ CA_FILE = "rds-ca.pem"
 CA_DIR = "/etc/pipe/ca"
 SECRET_DIR = "/etc/pipe/database"
 SERVICE_FILE = "pg_service.conf"
-"""What libpq reads (psql, pg_dump): all of the connection, password included. Unlike a .pgpass file it may be
-readable by the group, as the files of a mounted Secret are (PostgreSQL, The Connection Service File)."""
+"""File that libpq reads (psql, pg_dump): the whole connection, password included.
+
+Unlike a .pgpass file it may be readable by the group, as the files of a mounted Secret are (PostgreSQL, The
+Connection Service File)."""
 PASSWORD_FILE = "password"
-"""What programs that are not libpq read: the password and nothing else."""
+"""File with the password alone, for programs that do not use libpq."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseEndpoint:
-    """Where the database is, and who owns it."""
+    """Address, name and owner of the database."""
 
     host: pulumi.Input[str]
     port: pulumi.Input[int]
     database: pulumi.Input[str]
     master_user: str
-    """Makes the roles that everything else uses, and is used for nothing else."""
+    """User that creates the roles of all other clients; not used for anything else."""
 
     def variables(self) -> dict[str, pulumi.Input[str]]:
-        """Return what a Node program needs to connect: PostgreSQL's own variables, except PGUSER, the
-        certificate authorities for Node itself, and the file with the password."""
+        """Return the environment variables of a Node program that connects to the database.
+
+        They are PostgreSQL's own except PGUSER, the certificate authorities for Node, and the password file.
+        """
         return {
             "PGHOST": self.host,
             "PGPORT": pulumi.Output.format("{}", self.port),
@@ -42,7 +46,7 @@ class DatabaseEndpoint:
         }
 
     def service_file(self, user: pulumi.Input[str], password: pulumi.Input[str]) -> pulumi.Output[str]:
-        """A libpq service file with one service, `pipe`."""
+        """Return a libpq service file with one service, `pipe`."""
         return pulumi.Output.format(
             "[pipe]\nhost={}\nport={}\ndbname={}\nuser={}\npassword={}\nsslmode=verify-full\nsslrootcert={}\n",
             self.host,
@@ -55,5 +59,5 @@ class DatabaseEndpoint:
 
 
 def libpq_variables() -> Mapping[str, pulumi.Input[str]]:
-    """What makes psql and pg_dump use the service file."""
+    """Return the environment variables that make psql and pg_dump use the service file."""
     return {"PGSERVICEFILE": f"{SECRET_DIR}/{SERVICE_FILE}", "PGSERVICE": "pipe"}

@@ -1,4 +1,4 @@
-"""The database's roles, as the script roles.sql makes them."""
+"""Database roles and logins that the script roles.sql creates."""
 
 import base64
 import hashlib
@@ -11,11 +11,13 @@ import pulumi
 
 SCRIPT = "roles.sql"
 RETIRE = "retire.sql"
-"""Takes away what roles.sql made for passwords that are no longer used."""
+"""Script that removes the logins of passwords that are no longer used."""
 
 APP, BACKUP, MIGRATE = "app", "backup", "migrate"
-"""The roles with their rights. Nobody logs in as app or backup: for each password there is a login of its own
-(`login`), so that the old one works until the last pod that uses it is gone."""
+"""The roles with privileges.
+
+No client logs in as app or backup: each password has its own login (`login`), so
+that an old password works until the last pod that uses it terminates."""
 
 ITERATIONS = 4096
 """Rounds of the key derivation; PostgreSQL's default (scram_iterations)."""
@@ -23,7 +25,7 @@ ITERATIONS = 4096
 
 @dataclass(frozen=True, kw_only=True)
 class Passwords:
-    """Of the master user and of the roles that it makes; secrets."""
+    """Passwords of the master user and of the roles that it creates; secrets."""
 
     master: pulumi.Input[str]
     app: pulumi.Input[str]
@@ -32,14 +34,14 @@ class Passwords:
 
 
 def script(name: str = SCRIPT) -> str:
-    """An idempotent SQL script, for psql."""
+    """Return an idempotent SQL script for psql."""
     return (Path(__file__).parent / "assets" / name).read_text()
 
 
 def version(password: pulumi.Input[str]) -> pulumi.Output[str]:
-    """Eight hexadecimal digits that tell a password from the next; plain, as they are part of names.
+    """Return eight hexadecimal digits that identify a password; plain, since names contain them.
 
-    32 bits are too few to tell which of the possible passwords it is.
+    32 bits are too few to recover the password.
     """
 
     def digest(known: str) -> str:
@@ -49,24 +51,27 @@ def version(password: pulumi.Input[str]) -> pulumi.Output[str]:
 
 
 def login(role: str, password: pulumi.Input[str]) -> pulumi.Output[str]:
-    """The user of a password, with the rights of `role`: `app_0a1b2c3d`."""
+    """Return the login of a password, a member of `role`: `app_0a1b2c3d`."""
     return pulumi.Output.concat(role, "_", version(password))
 
 
 def files(passwords: Passwords) -> dict[str, pulumi.Output[str]]:
-    """What roles.sql reads: a file a role with its verifier, and one a login with its name."""
-    given: dict[str, pulumi.Input[str]] = {
+    """Return the files that roles.sql reads: a verifier per role, and a name per login."""
+    role_passwords: dict[str, pulumi.Input[str]] = {
         APP: passwords.app,
         MIGRATE: passwords.migrate,
         BACKUP: passwords.backup,
     }
-    logins = {f"{role}_login": login(role, given[role]) for role in (APP, BACKUP)}
-    return {**verifiers(given), **logins}
+    logins = {f"{role}_login": login(role, role_passwords[role]) for role in (APP, BACKUP)}
+    return {**verifiers(role_passwords), **logins}
 
 
 def verifiers(passwords: Mapping[str, pulumi.Input[str]]) -> dict[str, pulumi.Output[str]]:
-    """A verifier a role: the job that makes the roles never sees their passwords, nor does a server log that
-    records statements (log_statement = ddl)."""
+    """Return a SCRAM verifier per role.
+
+    With verifiers, neither the job that creates the roles nor a server log with statements
+    (log_statement = ddl) contains the passwords.
+    """
 
     def verifier(role: str, password: pulumi.Input[str]) -> pulumi.Output[str]:
         return pulumi.Output.from_input(password).apply(
@@ -77,12 +82,12 @@ def verifiers(passwords: Mapping[str, pulumi.Input[str]]) -> dict[str, pulumi.Ou
 
 
 def salt(role: str, password: str) -> bytes:
-    """A salt that is the same in every run, since a random one would change the role whenever Pulumi runs."""
+    """Return a deterministic salt, since a random one would change the role in every Pulumi run."""
     return hmac.digest(password.encode(), f"pipe salt {role}".encode(), "sha256")[:16]
 
 
 def scram_verifier(password: str, salt: bytes) -> str:
-    """What PostgreSQL stores of a password (RFC 5803); accepted wherever a password is set."""
+    """Return the verifier that PostgreSQL stores and accepts in place of a password (RFC 5803)."""
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, ITERATIONS)
     stored_key = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
     server_key = hmac.digest(salted, b"Server Key", "sha256")

@@ -1,4 +1,4 @@
-"""How a stateless workload runs as several pods: rolled without a gap, spread, scaled, drained one by one."""
+"""Deployments of stateless workloads: rollout, spread, autoscaling and disruption budget."""
 
 from collections.abc import Sequence
 
@@ -13,20 +13,24 @@ from components.settings.workload import Replicas
 REVISIONS = 10
 """Old ReplicaSets that `kubectl rollout undo --to-revision` can return to."""
 DEADLINE_SECONDS = 600
-"""How long a rollout may stand still before Kubernetes reports it as failed."""
+"""Seconds without progress after which Kubernetes reports a rollout as failed."""
 ROLLOUT_MINUTES = 30
-"""How long Pulumi waits for a whole rollout. Its default of ten minutes is too short: pods start a quarter at
-a time, each may need a new node, and each is ready only once the load balancer has found it healthy. The
-plugin waits this long for a failed rollout, too, since it only notes ProgressDeadlineExceeded
-(pulumi-kubernetes, provider/pkg/await/deployment.go, processDeploymentEvent)."""
+"""Minutes that Pulumi waits for a whole rollout.
+
+Its default of ten minutes is too short: a quarter of the pods starts at a time, each may need a new node, and
+each is ready only once the load balancer finds it healthy. The plugin waits as long for a failed rollout,
+since it only records ProgressDeadlineExceeded (pulumi-kubernetes, provider/pkg/await/deployment.go,
+processDeploymentEvent)."""
 SETTLE_SECONDS = 10
-"""How long a new pod must stay ready before it counts, so that one that crashes at once stops the rollout."""
+"""Seconds that a new pod must stay ready before it counts, so that an early crash stops the rollout."""
 
 CHANGE_CAUSE = "kubernetes.io/change-cause"
 
 FORCE = {"pulumi.com/patchForce": "true"}
-"""Server-side apply takes back what another manager owns: after `kubectl rollout undo` the pod template
-belongs to kubectl-rollout, and without this the next `pulumi up` ends in field conflicts."""
+"""Annotation that makes server-side apply overwrite fields of other managers.
+
+After `kubectl rollout undo` kubectl-rollout owns the pod template, and without this the next `pulumi up`
+fails with field conflicts."""
 
 SCALED = ["spec.replicas"]
 """ignore_changes of a Deployment with an autoscaler. The count is sent when the Deployment is created. Later
@@ -45,7 +49,7 @@ def replicated(
     parent: pulumi.Resource,
     after: Sequence[pulumi.Resource],
 ) -> kubernetes.apps.v1.Deployment:
-    """A Deployment with its autoscaler and its disruption budget.
+    """Declare a Deployment with its autoscaler and its disruption budget.
 
     `kubectl rollout history` shows the version of `image` for each revision: the controller copies
     the annotation to the ReplicaSet, and `kubectl rollout undo` copies it back.
@@ -77,7 +81,7 @@ def replicated(
 
 
 def change_cause(image: str) -> str:
-    """Return what `kubectl rollout history` shows of an image: its tag, or 12 digits of its digest."""
+    """Return the text of an image in `kubectl rollout history`: its tag, or 12 digits of its digest."""
     return f"version {parse_image_reference(image).version}"
 
 
@@ -87,7 +91,7 @@ def deployment_spec(
     pod_metadata: kubernetes.meta.v1.ObjectMetaArgs,
     pod: kubernetes.core.v1.PodSpecArgs,
 ) -> kubernetes.apps.v1.DeploymentSpecArgs:
-    """A Deployment that adds new pods before it takes old ones away."""
+    """Build the spec of a Deployment that adds new pods before it removes old ones."""
     return kubernetes.apps.v1.DeploymentSpecArgs(
         replicas=replicas.min,
         selector=selector(app),
@@ -105,10 +109,10 @@ def deployment_spec(
 
 
 def spread(app: str) -> list[pulumi.Input[kubernetes.core.v1.TopologySpreadConstraintArgs]]:
-    """Evenly over zones, and over nodes as far as it goes.
+    """Spread pods evenly over zones, and over nodes where possible.
 
-    Each revision by itself, else the old pods would bend the spread of the new ones. A zone whose nodes are
-    down (tainted unreachable) does not count, so its pods may start elsewhere.
+    Each revision is spread on its own, else the old pods would skew the new ones. A zone whose nodes are down
+    (tainted unreachable) does not count, so its pods may start elsewhere.
     """
 
     def over(key: str, otherwise: str) -> kubernetes.core.v1.TopologySpreadConstraintArgs:
@@ -130,7 +134,10 @@ def spread(app: str) -> list[pulumi.Input[kubernetes.core.v1.TopologySpreadConst
 def autoscaler_spec(
     app: str, replicas: Replicas
 ) -> kubernetes.autoscaling.v2.HorizontalPodAutoscalerSpecArgs:
-    """Doubles at most twice a minute; takes a tenth away a minute, and only after five quiet minutes."""
+    """Build an autoscaler that doubles at most twice a minute and shrinks by a tenth a minute.
+
+    It shrinks only after five minutes of lower load.
+    """
 
     def change(
         type: str, value: int, seconds: int
@@ -170,12 +177,12 @@ def autoscaler_spec(
 
 
 def budget_spec(app: str) -> kubernetes.policy.v1.PodDisruptionBudgetSpecArgs:
-    """A drain takes one pod at a time; pods that are not ready anyway never hold it up."""
+    """Build a budget that lets a drain evict one pod at a time, and unready pods always."""
     return kubernetes.policy.v1.PodDisruptionBudgetSpecArgs(
         max_unavailable=1, selector=selector(app), unhealthy_pod_eviction_policy="AlwaysAllow"
     )
 
 
 def selector(app: str) -> kubernetes.meta.v1.LabelSelectorArgs:
-    """The pods of a workload, by the label that the deployment guide uses."""
+    """Select the pods of a workload by their `app` label, which the deployment guide uses."""
     return kubernetes.meta.v1.LabelSelectorArgs(match_labels={"app": app})

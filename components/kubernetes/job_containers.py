@@ -1,4 +1,4 @@
-"""The containers of the data jobs: each one command, hardened, with what it reads and writes."""
+"""Containers of the data jobs, each with one command and its mounts."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ from components.settings.backups import Backups
 SCRIPTS = "/etc/pipe/scripts"
 SCRATCH = "/scratch"
 LATEST = "latest.dump"
-"""The key of the last good dump, as the deployment guide has it."""
+"""Object key of the last verified dump, from the deployment guide."""
 
 
 def container(
@@ -24,10 +24,10 @@ def container(
     variables: Mapping[str, pulumi.Input[str]],
     mounts: Sequence[kubernetes.core.v1.VolumeMountArgs],
 ) -> kubernetes.core.v1.ContainerArgs:
-    """A container of a job; its home is /tmp, the one place every container of ours may write to.
+    """Build a container of a job; its home is /tmp, the one directory that every container may write.
 
-    One that mounts the scratch volume requests its room: the scheduler does not count the sizeLimit of an
-    emptyDir, so a pod without the request can land on a node whose disk is full, and is evicted there.
+    A container that mounts the scratch volume requests disk space: the scheduler ignores the sizeLimit of an
+    emptyDir, so a pod without the request can start on a node with a full disk and be evicted.
     """
     scratch = any(mount.mount_path == SCRATCH for mount in mounts)
     return kubernetes.core.v1.ContainerArgs(
@@ -43,7 +43,7 @@ def container(
 
 
 def roles(settings: Backups) -> kubernetes.core.v1.ContainerArgs:
-    """Makes the database's roles, as the master user; the only container that has its password."""
+    """Build the container that creates the database roles, as the master user."""
     return container(
         "roles",
         settings.image,
@@ -65,9 +65,9 @@ def roles(settings: Backups) -> kubernetes.core.v1.ContainerArgs:
 def migrate(
     image: str, settings: Backups, database: DatabaseEndpoint, *, run: bool
 ) -> kubernetes.core.v1.ContainerArgs:
-    """Brings the schema to the image's version, as the deployment guide does: npm run migrate:prod.
+    """Build the container that migrates the schema, like the deployment guide: npm run migrate:prod.
 
-    Without `run` nothing: the database stays as it is.
+    Without `run` it does nothing.
     """
     return container(
         "migrate",
@@ -76,7 +76,7 @@ def migrate(
         ["npm", "run", "migrate:prod"] if run else ["true"],
         {
             "NODE_ENV": "production",
-            # npm writes its cache and logs there, and asks nobody for a newer npm.
+            # npm writes its cache and logs there, and does not look for updates.
             "npm_config_cache": f"{pods.TEMPORARY}/npm",
             "npm_config_update_notifier": "false",
             **database.variables(),
@@ -109,7 +109,7 @@ def dump(settings: Backups) -> kubernetes.core.v1.ContainerArgs:
 
 
 def upload(settings: Backups, bucket: pulumi.Input[str], region: str) -> kubernetes.core.v1.ContainerArgs:
-    """Uploads the dump with the pod's identity; the database is out of its reach."""
+    """Build the container that uploads the dump with the pod's identity and has no database credentials."""
     return container(
         "upload",
         settings.upload_image,
@@ -121,7 +121,7 @@ def upload(settings: Backups, bucket: pulumi.Input[str], region: str) -> kuberne
 
 
 def fetch(settings: Backups, bucket: pulumi.Input[str], region: str) -> kubernetes.core.v1.ContainerArgs:
-    """Downloads a dump with the pod's identity and checks it; the database is out of its reach."""
+    """Build the container that downloads and verifies a dump, without database credentials."""
     return container(
         "fetch",
         settings.upload_image,
@@ -133,7 +133,7 @@ def fetch(settings: Backups, bucket: pulumi.Input[str], region: str) -> kubernet
 
 
 def restore(settings: Backups, database: DatabaseEndpoint) -> kubernetes.core.v1.ContainerArgs:
-    """Restores the dump into a new database, as the master user, who may make one."""
+    """Build the container that restores the dump into a new database, as the master user."""
     return container(
         "restore",
         settings.image,

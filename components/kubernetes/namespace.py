@@ -1,4 +1,4 @@
-"""The namespace of the service: restricted pods only, closed to the network, bounded in what it may use."""
+"""The namespace of the service, with Pod Security, quota, defaults and a default-deny network policy."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,36 +6,38 @@ from pathlib import Path
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components.common.naming import Labels
+from components.common.naming import Naming
 from components.kubernetes.database_client import CA_FILE
 from components.settings.namespace import Namespace as Kubernetes
 
 POD_SECURITY_VERSION = "v1.34"
-"""Pinned, so that upgrading the cluster does not change what is admitted; raised on purpose afterwards."""
+"""Pinned, so that a cluster upgrade does not change admission; raised deliberately afterwards."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NamespaceArgs:
-    """What a Namespace needs to know."""
+    """Arguments of Namespace."""
 
     settings: Kubernetes
     """Name and quota."""
-    labels: Labels
+    naming: Naming
 
 
 class Namespace(pulumi.ComponentResource):
-    """A namespace that enforces Pod Security `restricted`, with quota, defaults, a closed network, and the
-    certificate authorities of the database."""
+    """A namespace that enforces Pod Security `restricted`, with quota, defaults and a default-deny policy.
+
+    It also holds the certificate authorities of the database.
+    """
 
     namespace: pulumi.Output[str]
-    """Its name; known to be guarded when others use it."""
+    """Its name; dependents wait for quota, defaults and default-deny policy."""
     ca_config_map: pulumi.Output[str]
     """Name of the ConfigMap with the certificate authorities of Amazon RDS."""
 
     def __init__(self, name: str, args: NamespaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:kubernetes:Namespace", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        labels = args.labels.kubernetes(args.labels.service)
+        labels = args.naming.kubernetes(args.naming.service)
 
         namespace = kubernetes.core.v1.Namespace(
             name,
@@ -77,7 +79,7 @@ class Namespace(pulumi.ComponentResource):
             opts=child,
         )
 
-        # Whatever uses the name waits for the guards, and the name is known in a preview all the same.
+        # Users of the name wait for the guards, yet the name is known in a preview.
         guards = [guard.metadata.name for guard in (quota, limits, closed)]
         self.namespace = pulumi.Output.all(namespace.metadata.name, *guards).apply(lambda names: names[0])
         self.ca_config_map = authorities.metadata.name
@@ -85,12 +87,12 @@ class Namespace(pulumi.ComponentResource):
 
 
 READINESS_GATE = {"eks.amazonaws.com/pod-readiness-gate-inject": "enabled"}
-"""Auto Mode counts a pod behind the load balancer as ready only once the load balancer finds it healthy, so a
-rollout does not take the old pods away before."""
+"""Label for readiness gates: a pod is ready only once the load balancer finds it healthy, so that a rollout
+does not remove old pods earlier."""
 
 
 def pod_security() -> dict[str, str]:
-    """Labels of Pod Security admission: `restricted` in all three modes."""
+    """Return the labels of Pod Security admission: `restricted` in its three modes."""
     modes = ("enforce", "audit", "warn")
     levels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in modes}
     versions = {f"pod-security.kubernetes.io/{mode}-version": POD_SECURITY_VERSION for mode in modes}
@@ -98,7 +100,7 @@ def pod_security() -> dict[str, str]:
 
 
 def quota_of(settings: Kubernetes) -> dict[str, pulumi.Input[str]]:
-    """The sums of the stack file; one load balancer, the proxy's, and no port on the nodes."""
+    """Return the quota: the stack file's sums, one load balancer for the proxy, and no node ports."""
     return {
         "limits.cpu": settings.quota_cpu,
         "limits.memory": settings.quota_memory,
@@ -109,7 +111,7 @@ def quota_of(settings: Kubernetes) -> dict[str, pulumi.Input[str]]:
 
 
 def container_defaults() -> kubernetes.core.v1.LimitRangeItemArgs:
-    """What a container gets that names no resources, so that the quota admits a debugging pod."""
+    """Build defaults for containers without resources, so that the quota admits a debugging pod."""
     return kubernetes.core.v1.LimitRangeItemArgs(
         type="Container",
         default={"cpu": "200m", "memory": "256Mi"},

@@ -1,4 +1,4 @@
-"""The nginx configuration of the TLS proxy, from settings: a pure function."""
+"""The nginx configuration of the TLS proxy, rendered from settings."""
 
 from pathlib import Path
 from string import Template
@@ -6,24 +6,26 @@ from string import Template
 from components.settings.proxy import Proxy
 
 TRAFFIC_PORT = 8443
-"""Where the proxy takes TLS; above 1024, since it is not root."""
+"""Port of the proxy's TLS traffic; above 1024, since it does not run as root."""
 HEALTH_PORT = 8081
-"""Where the proxy answers /healthz in plain HTTP."""
+"""Port on which the proxy answers /healthz in plain HTTP."""
 
 CLOUDFLARE_IDLE_SECONDS = 900
-"""How long Cloudflare keeps an unused connection to the origin for its next request (Cloudflare Fundamentals,
-connection limits, "Proxy Idle Timeout"); it cannot be configured."""
+"""Seconds that Cloudflare keeps an unused connection to the origin for its next request
+(Cloudflare Fundamentals, connection limits, "Proxy Idle Timeout"); it cannot be configured."""
 KEEPALIVE_SECONDS = CLOUDFLARE_IDLE_SECONDS + 30
-"""How long nginx keeps an unused connection: longer than Cloudflare, so that Cloudflare never sends a request
-on a connection that is being closed, which its visitor would see as error 520."""
+"""Seconds that nginx keeps an unused connection: longer than Cloudflare.
+
+Otherwise Cloudflare could send a request on a connection that nginx is closing, and its visitor would see
+error 520."""
 
 STARTUP_PATH = "/startupz"
-"""Where the proxy answers, in plain HTTP, what the API's liveness path does."""
+"""Path that forwards to the API's liveness path, in plain HTTP."""
 
 SCRATCH = "/tmp"
-"""Where nginx writes its pid and request bodies."""
+"""Directory of nginx's pid file and request bodies."""
 CERTIFICATES = "/etc/pipe/tls"
-"""Where tls.crt and tls.key are, the keys of a kubernetes.io/tls Secret."""
+"""Directory of tls.crt and tls.key, the keys of a kubernetes.io/tls Secret."""
 
 PROTOCOLS = {"1.2": "TLSv1.2 TLSv1.3", "1.3": "TLSv1.3"}
 """ssl_protocols by the oldest version that is accepted."""
@@ -45,19 +47,22 @@ CLOUDFLARE = (
     "172.64.0.0/13",
     "131.0.72.0/22",
 )
-"""Cloudflare's IPv4 addresses (https://www.cloudflare.com/ips-v4, as of 2026-02). A range that is missing
-costs the visitor's address in logs and in X-Forwarded-For, nothing else."""
+"""Cloudflare's IPv4 addresses (https://www.cloudflare.com/ips-v4, as of 2026-02). If a
+range is missing, only the visitor's address in logs and in X-Forwarded-For is wrong."""
 
 
 class _Conf(Template):
-    """Values are written @name, since $name is nginx's own."""
+    """A template with @name for values, since $name is nginx's own syntax."""
 
     delimiter = "@"
 
 
 def render(settings: Proxy, *, server_name: str, upstream: str, upstream_health: str) -> str:
-    """The whole nginx.conf; `upstream` is host:port of the API's Service, `upstream_health` the path that it
-    answers without a database."""
+    """Render nginx.conf.
+
+    `upstream` is host:port of the API's Service; `upstream_health` is a path that the API answers without a
+    database.
+    """
     hsts = f'add_header Strict-Transport-Security "max-age={settings.hsts_seconds}" always;'
     template = (Path(__file__).parent / "assets" / "nginx.conf").read_text()
     return _Conf(template).substitute(

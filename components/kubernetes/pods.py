@@ -1,4 +1,4 @@
-"""What the pods of the namespace have in common: hardening, resources, files, probes, checksums."""
+"""Building blocks of all pods: security contexts, resources, volumes, probes, checksums."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.common.image_reference import parse_image_reference
-from components.common.naming import Labels
+from components.common.naming import Naming
 from components.settings.network import Subnets
 from components.settings.workload import Resources
 
@@ -18,53 +18,53 @@ PROXY = "pipe-proxy"
 """The `app` label of the TLS proxy's pods."""
 
 USER = 10001
-"""User and group of every container: not root, and no user of the node (CKV_K8S_40: at least 10000)."""
+"""User and group of every container: not root, and not a user of the node (CKV_K8S_40: at least 10000)."""
 
 TEMPORARY = "/tmp"
-"""Where a container may write; its root is read-only."""
+"""Writable directory of a container, whose root is read-only."""
 
 KEEP_NODE = {"karpenter.sh/do-not-disrupt": "true"}
-"""Annotation of pods that must run to their end: Auto Mode does not consolidate their node meanwhile."""
+"""Annotation of pods that must complete: Auto Mode does not consolidate their node meanwhile."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
-    """The namespace that pods run in, and the networks around it."""
+class WorkloadContext:
+    """The namespace that workloads run in, and the networks that they connect to."""
 
-    labels: Labels
+    naming: Naming
     namespace: pulumi.Input[str]
-    """Its name; its guards exist."""
+    """Its name; dependents wait for its quota and default-deny policy."""
     ca_config_map: pulumi.Input[str]
     """Name of the ConfigMap with the database's certificate authorities."""
     service_cidr: str
-    """Cluster addresses of Services, where DNS answers."""
+    """Cluster addresses of Services, DNS included."""
     vpc_cidr: str
     """The VPC's network."""
     subnets: Subnets
-    """Where the load balancer (public), the nodes (private) and the database are."""
+    """Networks of the load balancer (public), the nodes (private) and the database."""
 
     def workload(self, app: str) -> "Workload":
-        """Pods of one purpose in the namespace."""
-        return Workload(app=app, labels=self.labels, namespace=self.namespace)
+        """Return the workload with this `app` label."""
+        return Workload(app=app, naming=self.naming, namespace=self.namespace)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """Pods of one purpose; the objects around them carry their name."""
+    """Pods of one purpose, and the metadata of their objects, which share their name."""
 
     app: str
     """The `app` label, by which the pods are selected."""
-    labels: Labels
+    naming: Naming
     namespace: pulumi.Input[str]
 
     def meta(
         self, suffix: pulumi.Input[str] = "", annotations: Mapping[str, pulumi.Input[str]] | None = None
     ) -> kubernetes.meta.v1.ObjectMetaArgs:
-        """Of an object of the workload: `pipe-api`, or `pipe-api-database`."""
+        """Build the metadata of an object of the workload: `pipe-api`, or `pipe-api-database`."""
         return kubernetes.meta.v1.ObjectMetaArgs(
             name=self._name(suffix),
             namespace=self.namespace,
-            labels=self.labels.kubernetes(self.app),
+            labels=self.naming.kubernetes(self.app),
             annotations=annotations,
         )
 
@@ -76,14 +76,14 @@ class Workload:
     def pod_meta(
         self, image: str, annotations: Mapping[str, pulumi.Input[str]]
     ) -> kubernetes.meta.v1.ObjectMetaArgs:
-        """Of the pods; the version completes Datadog's unified service tagging."""
+        """Build the metadata of the pods; the version completes Datadog's unified service tagging."""
         version = {"tags.datadoghq.com/version": parse_image_reference(image).label}
         return kubernetes.meta.v1.ObjectMetaArgs(
-            labels={**self.labels.kubernetes(self.app), **version}, annotations=annotations
+            labels={**self.naming.kubernetes(self.app), **version}, annotations=annotations
         )
 
     def account(self, name: str, opts: pulumi.ResourceOptions) -> kubernetes.core.v1.ServiceAccount:
-        """Who the pods are; without a token, since none of them asks the cluster anything."""
+        """Declare the pods' service account, without a token since no pod calls the Kubernetes API."""
         return kubernetes.core.v1.ServiceAccount(
             name, metadata=self.meta(), automount_service_account_token=False, opts=opts
         )
@@ -99,7 +99,7 @@ def pod_spec(
     grace_seconds: int | None = None,
     spread: Sequence[pulumi.Input[kubernetes.core.v1.TopologySpreadConstraintArgs]] | None = None,
 ) -> kubernetes.core.v1.PodSpecArgs:
-    """A hardened pod without a token and without the variables of the namespace's Services."""
+    """Build a hardened pod without an API token and without the variables of Services."""
     return kubernetes.core.v1.PodSpecArgs(
         service_account_name=account.metadata.name,
         automount_service_account_token=False,
@@ -115,7 +115,7 @@ def pod_spec(
 
 
 def pod_security() -> kubernetes.core.v1.PodSecurityContextArgs:
-    """The pod's half of Pod Security Standards, restricted; the group lets the user read mounted secrets."""
+    """Build the pod's part of Pod Security `restricted`; fs_group makes mounted secrets readable."""
     return kubernetes.core.v1.PodSecurityContextArgs(
         run_as_non_root=True,
         run_as_user=USER,
@@ -126,7 +126,7 @@ def pod_security() -> kubernetes.core.v1.PodSecurityContextArgs:
 
 
 def container_security() -> kubernetes.core.v1.SecurityContextArgs:
-    """The container's half of restricted, and a read-only root; what the pod says is repeated for Checkov."""
+    """Build the container's part of `restricted`, and a read-only root; Checkov needs the repeated fields."""
     return kubernetes.core.v1.SecurityContextArgs(
         allow_privilege_escalation=False,
         capabilities=kubernetes.core.v1.CapabilitiesArgs(drop=["ALL"]),
@@ -141,7 +141,7 @@ def container_security() -> kubernetes.core.v1.SecurityContextArgs:
 def resources(
     settings: Resources, disk_gib: int | None = None
 ) -> kubernetes.core.v1.ResourceRequirementsArgs:
-    """Requests and limits as the stack file has them, and a request for room on the node's disk."""
+    """Build the stack file's requests and limits, and a request for disk space of the node."""
     disk = {} if disk_gib is None else {"ephemeral-storage": f"{disk_gib}Gi"}
     return kubernetes.core.v1.ResourceRequirementsArgs(
         requests={"cpu": settings.cpu_request, "memory": settings.memory_request, **disk},
@@ -152,12 +152,12 @@ def resources(
 def variables(
     values: Mapping[str, pulumi.Input[str]],
 ) -> list[pulumi.Input[kubernetes.core.v1.EnvVarArgs]]:
-    """Environment variables with plain values; secrets are files, never variables."""
+    """Build environment variables with plain values; secrets are files, never variables."""
     return [kubernetes.core.v1.EnvVarArgs(name=name, value=value) for name, value in values.items()]
 
 
 def field(name: str, path: str) -> kubernetes.core.v1.EnvVarArgs:
-    """An environment variable that the kubelet fills from the pod's own object."""
+    """Build an environment variable that the kubelet fills from the pod's own object."""
     source = kubernetes.core.v1.ObjectFieldSelectorArgs(field_path=path)
     return kubernetes.core.v1.EnvVarArgs(
         name=name, value_from=kubernetes.core.v1.EnvVarSourceArgs(field_ref=source)
@@ -165,17 +165,17 @@ def field(name: str, path: str) -> kubernetes.core.v1.EnvVarArgs:
 
 
 def mount(volume: str, path: str) -> kubernetes.core.v1.VolumeMountArgs:
-    """A volume to read from."""
+    """Mount a volume read-only."""
     return kubernetes.core.v1.VolumeMountArgs(name=volume, mount_path=path, read_only=True)
 
 
 def writable(volume: str, path: str) -> kubernetes.core.v1.VolumeMountArgs:
-    """A volume to write to."""
+    """Mount a volume writable."""
     return kubernetes.core.v1.VolumeMountArgs(name=volume, mount_path=path)
 
 
 def secret_volume(name: str, secret: pulumi.Input[str]) -> kubernetes.core.v1.VolumeArgs:
-    """A Secret as files that only the pod's group may read."""
+    """Build a volume of a Secret's files that only the pod's group may read."""
     return kubernetes.core.v1.VolumeArgs(
         name=name,
         secret=kubernetes.core.v1.SecretVolumeSourceArgs(secret_name=secret, default_mode=0o440),
@@ -183,7 +183,7 @@ def secret_volume(name: str, secret: pulumi.Input[str]) -> kubernetes.core.v1.Vo
 
 
 def config_volume(name: str, config_map: pulumi.Input[str]) -> kubernetes.core.v1.VolumeArgs:
-    """A ConfigMap as files."""
+    """Build a volume of a ConfigMap's files."""
     return kubernetes.core.v1.VolumeArgs(
         name=name,
         config_map=kubernetes.core.v1.ConfigMapVolumeSourceArgs(name=config_map, default_mode=0o444),
@@ -191,14 +191,14 @@ def config_volume(name: str, config_map: pulumi.Input[str]) -> kubernetes.core.v
 
 
 def scratch_volume(name: str, size: str) -> kubernetes.core.v1.VolumeArgs:
-    """Room on the node's disk that goes with the pod; a pod that fills it is evicted."""
+    """Build an emptyDir on the node's disk; a pod that exceeds its size is evicted."""
     return kubernetes.core.v1.VolumeArgs(
         name=name, empty_dir=kubernetes.core.v1.EmptyDirVolumeSourceArgs(size_limit=size)
     )
 
 
 def probe(path: str, port: str, *, every: int, failures: int) -> kubernetes.core.v1.ProbeArgs:
-    """An HTTP GET every so many seconds; after so many failures in a row the kubelet acts."""
+    """Build an HTTP probe that runs `every` seconds and fails after `failures` in a row."""
     return kubernetes.core.v1.ProbeArgs(
         http_get=kubernetes.core.v1.HTTPGetActionArgs(path=path, port=port),
         period_seconds=every,
@@ -208,10 +208,10 @@ def probe(path: str, port: str, *, every: int, failures: int) -> kubernetes.core
 
 
 def checksum(data: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[str]:
-    """A pod annotation that changes with the data, so that the pods are rolled when a file of theirs changes.
+    """Return an annotation value that changes with the data, so that a changed file rolls the pods.
 
-    Plain even when the data is secret, since anybody who may list pods can read it: 32 bits of SHA-256
-    tell an old secret from a new one, and are too few to tell which of the possible secrets it is.
+    It is plain even for secret data, because it appears in the pod's metadata: 32 bits of SHA-256 distinguish
+    an old secret from a new one, and are too few to recover it.
     """
 
     def digest(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The TLS proxy in front of the API: nginx, unprivileged, behind a network load balancer."""
+"""The TLS proxy in front of the API: unprivileged nginx and a network load balancer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,21 +16,25 @@ CONFIG_DIR = "/etc/pipe/nginx"
 CONFIG_FILE = "nginx.conf"
 
 IDLE_SECONDS = nginx_config.KEEPALIVE_SECONDS + 30
-"""How long the load balancer remembers an unused connection (60 to 6000; by default 350, ELB, Network Load
-Balancers, "Update the TCP idle timeout"): longer than both of its ends, else they send into a connection that
-it has forgotten."""
+"""Seconds that the load balancer keeps an unused connection.
+
+Allowed are 60 to 6000, and 350 is the default (ELB, Network Load Balancers, "Update the TCP idle timeout").
+It is longer than the timeouts of Cloudflare and nginx, else they would send on a connection that it has
+dropped."""
 
 LEAVE_SECONDS = 180
-"""How long a pod that must go still answers: a network load balancer sends new connections for two to three
-minutes after it was told, whatever the deregistration delay (kubernetes-sigs/aws-load-balancer-controller
+"""Seconds that a terminating pod still answers.
+
+A network load balancer sends new connections for two to three minutes after a target's deregistration,
+regardless of the deregistration delay (kubernetes-sigs/aws-load-balancer-controller
 issues 2366 and 2131; aws/containers-roadmap issue 470)."""
 FINISH_SECONDS = 60
-"""Seconds for the requests under way after SIGQUIT, which the image names as its stop signal; as long as a
-request may last (proxy_read_timeout)."""
+"""Seconds for the remaining requests after SIGQUIT, the image's stop signal; as long as a request may last
+(proxy_read_timeout)."""
 
 SERVICE_TIMEOUT = "60m"
-"""How long Pulumi waits for the Service: until its load balancer has an address and no pod behind it is
-unready (pulumi-kubernetes, provider/pkg/await/service.go; the default is ten minutes). Its pods wait in turn
+"""Time that Pulumi waits until the Service's load balancer has an address and its pods are ready
+(pulumi-kubernetes, provider/pkg/await/service.go; the default is ten minutes). Its pods wait in turn
 for the database, the migration and the API. The Service cannot wait for the pods instead: readiness gates are
 injected only into pods that are created after the Service and its TargetGroupBinding (AWS Load Balancer
 Controller, pod readiness gate)."""
@@ -41,22 +45,23 @@ LOAD_BALANCER_CLASS = "eks.amazonaws.com/nlb"
 
 @dataclass(frozen=True, kw_only=True)
 class TlsProxyArgs:
-    """What a TlsProxy needs to know."""
+    """Arguments of TlsProxy."""
 
     settings: Proxy
     """Image, oldest TLS version, headers, resources, replicas."""
-    place: pods.Place
+    context: pods.WorkloadContext
     server_name: str
-    """The one name that is answered; the stack's host."""
+    """The only server name that nginx answers: the stack's host."""
     namespace: str
-    """Name of the namespace, in which the API's Service is: as the settings have it, so that nginx's
-    configuration is known, and checked, before there is a cluster."""
+    """Namespace of the API's Service, from the settings.
+
+    A plain value makes nginx's configuration known, and checked, before the cluster exists."""
     upstream_port: int
-    """The API's port, of Service and pods."""
+    """Port of the API's Service and pods."""
     upstream_health: str
-    """The path that the API answers without a database."""
+    """Path that the API answers without a database."""
     after: Sequence[pulumi.Resource]
-    """What has to be there when nginx starts, since it looks the API's Service up then."""
+    """Resources that nginx depends on, since it resolves the API's Service when it starts."""
     certificate: pulumi.Input[str]
     """The origin certificate, PEM."""
     private_key: pulumi.Input[str]
@@ -64,26 +69,26 @@ class TlsProxyArgs:
     security_group_id: pulumi.Input[str]
     """The load balancer's security group."""
     client_cidrs: Sequence[str]
-    """Who may connect; the same as the security group says."""
-    watched: bool
-    """Whether Datadog's agent is in the cluster, which looks at the certificate from there."""
+    """Networks that may connect; the same as in the security group."""
+    agent_enabled: bool
+    """True if Datadog's agent is in the cluster and checks the certificate from there."""
 
 
 class TlsProxy(pulumi.ComponentResource):
-    """Pods of nginx that end TLS, and the load balancer that brings them the traffic of port 443."""
+    """nginx pods that terminate TLS, and the load balancer that forwards port 443 to them."""
 
     hostname: pulumi.Output[str]
     """The load balancer's name in DNS."""
 
     def __init__(self, name: str, args: TlsProxyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:kubernetes:TlsProxy", name, None, opts)
-        child, place = pulumi.ResourceOptions(parent=self), args.place
-        workload = place.workload(pods.PROXY)
+        child, context = pulumi.ResourceOptions(parent=self), args.context
+        workload = context.workload(pods.PROXY)
 
         account = workload.account(name, child)
         config = {CONFIG_FILE: configuration(args)}
-        # The agent is none of the clients, unless those are everybody.
-        watcher = network_policies.from_pods_of(agent.NAMESPACE, agent.APP, TRAFFIC_PORT)
+        # The agent's address is not one of the client networks, unless those are 0.0.0.0/0.
+        from_agent = network_policies.from_pods_of(agent.NAMESPACE, agent.APP, TRAFFIC_PORT)
         config_map = kubernetes.core.v1.ConfigMap(name, metadata=workload.meta(), data=config, opts=child)
         key_pair = {"tls.crt": args.certificate, "tls.key": args.private_key}
         secret = kubernetes.core.v1.Secret(
@@ -101,11 +106,11 @@ class TlsProxy(pulumi.ComponentResource):
                 ingress=[
                     # The load balancer keeps the client's address (preserve_client_ip below).
                     network_policies.from_networks(args.client_cidrs, TRAFFIC_PORT),
-                    network_policies.from_networks(place.subnets.public, HEALTH_PORT),
-                    *([watcher] if args.watched else []),
+                    network_policies.from_networks(context.subnets.public, HEALTH_PORT),
+                    *([from_agent] if args.agent_enabled else []),
                 ],
                 egress=[
-                    network_policies.dns(place.service_cidr),
+                    network_policies.dns(context.service_cidr),
                     network_policies.to_pods(pods.API, args.upstream_port),
                 ],
             ),
@@ -140,7 +145,7 @@ class TlsProxy(pulumi.ComponentResource):
             spec=kubernetes.core.v1.ServiceSpecArgs(
                 type="LoadBalancer",
                 load_balancer_class=LOAD_BALANCER_CLASS,
-                # Pods are targets by their own address, so no port of the nodes is opened.
+                # Pods are targets by their own address, so the nodes need no port.
                 allocate_load_balancer_node_ports=False,
                 selector={"app": pods.PROXY},
                 ports=[
@@ -165,7 +170,7 @@ class TlsProxy(pulumi.ComponentResource):
 
 
 def configuration(args: TlsProxyArgs) -> str:
-    """nginx.conf."""
+    """Return the content of nginx.conf."""
     upstream = f"{pods.API}.{args.namespace}.svc.cluster.local:{args.upstream_port}"
     return nginx_config.render(
         args.settings,
@@ -176,12 +181,12 @@ def configuration(args: TlsProxyArgs) -> str:
 
 
 def container(settings: Proxy) -> kubernetes.core.v1.ContainerArgs:
-    """The container `nginx`."""
+    """Build the container `nginx`."""
     return kubernetes.core.v1.ContainerArgs(
         name="nginx",
         image=settings.image,
         image_pull_policy="Always",
-        # Not the image's entrypoint, whose scripts edit a configuration that is read-only here.
+        # The image's entrypoint would edit the configuration, which is read-only here.
         command=["nginx", "-c", f"{CONFIG_DIR}/{CONFIG_FILE}"],
         ports=[
             kubernetes.core.v1.ContainerPortArgs(name="https", container_port=TRAFFIC_PORT),
@@ -189,9 +194,9 @@ def container(settings: Proxy) -> kubernetes.core.v1.ContainerArgs:
         ],
         resources=pods.resources(settings.resources),
         security_context=pods.container_security(),
-        # Through the API: a new pod's traffic is dropped until the policies of both sides know its address,
-        # and until then the old pods have to stay. Readiness and liveness do not depend on the API: without
-        # it nginx still answers, and a restart would not help.
+        # The start-up probe calls the API: a new pod's traffic is dropped until the policies of both sides
+        # know its address, and until then the old pods must stay. Readiness and liveness do not depend on
+        # the API: nginx answers without it, and a restart would not help.
         startup_probe=pods.probe(nginx_config.STARTUP_PATH, "health", every=2, failures=60),
         readiness_probe=pods.probe("/healthz", "health", every=5, failures=3),
         liveness_probe=pods.probe("/healthz", "health", every=10, failures=6),
@@ -209,14 +214,14 @@ def container(settings: Proxy) -> kubernetes.core.v1.ContainerArgs:
 
 
 def load_balancer(security_group_id: pulumi.Input[str]) -> dict[str, pulumi.Input[str]]:
-    """Annotations that Auto Mode builds the load balancer from (AWS Load Balancer Controller, annotations).
+    """Return the load balancer's annotations (AWS Load Balancer Controller, annotations).
 
-    With a security group of ours the controller opens nothing on the pods' side; the Firewall does.
+    With a custom security group the controller adds no rules for the pods; SecurityGroups declares them.
     """
     target_group = {
-        # nginx must see who connects: it believes the visitor's address from Cloudflare alone.
+        # nginx needs the client's address: it trusts the visitor's address from Cloudflare alone.
         "preserve_client_ip.enabled": "true",
-        # As long as the pod may live: nginx ends its connections in order, and what is left then is cut.
+        # The pod's remaining lifetime: nginx closes its connections, and the load balancer ends the rest.
         "deregistration_delay.timeout_seconds": str(LEAVE_SECONDS + FINISH_SECONDS),
         "deregistration_delay.connection_termination.enabled": "true",
     }
@@ -226,9 +231,8 @@ def load_balancer(security_group_id: pulumi.Input[str]) -> dict[str, pulumi.Inpu
         "ip-address-type": "ipv4",
         "security-groups": security_group_id,
         "attributes": "load_balancing.cross_zone.enabled=true",
-        # By protocol and port of the listener (AWS Load Balancer Controller 2.9, listener attributes). The
-        # idle timeout is among what one can set in EKS Auto Mode (EKS user guide, "Configure EKS Auto Mode
-        # settings").
+        # By protocol and port of the listener (AWS Load Balancer Controller 2.9, listener attributes). EKS
+        # Auto Mode supports the idle timeout (EKS user guide, "Configure EKS Auto Mode settings").
         "listener-attributes.TCP-443": f"tcp.idle_timeout.seconds={IDLE_SECONDS}",
         "target-group-attributes": ",".join(f"{key}={value}" for key, value in target_group.items()),
         "healthcheck-protocol": "HTTP",

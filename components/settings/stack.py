@@ -7,7 +7,7 @@ import pulumi
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from components.common.naming import Labels
+from components.common.naming import Naming
 from components.kubernetes.database_roles import Passwords
 from components.settings.api import Api
 from components.settings.backups import Backups
@@ -63,10 +63,10 @@ class Settings(Model):
     monitoring: Monitoring
 
     @property
-    def labels(self) -> Labels:
+    def naming(self) -> Naming:
         """Names and tags of the stack."""
         service = self.service
-        return Labels(
+        return Naming(
             environment=service.environment, team=service.team, account=service.account, region=service.region
         )
 

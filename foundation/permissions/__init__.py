@@ -1,1 +1,1 @@
-"""What the roles of an account may do, as policy statements; a module a topic."""
+"""Permissions of the account's roles as policy statements, one module per topic."""

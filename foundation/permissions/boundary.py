@@ -1,4 +1,4 @@
-"""The most that a role of an environment's services can be given: what they do, in that environment."""
+"""The permissions boundary of an environment's service roles."""
 
 from components.common.iam_documents import Statement, allow
 from foundation.permissions.cluster import log_groups
@@ -6,15 +6,15 @@ from foundation.permissions.scope import Scope
 
 
 def boundary(scope: Scope) -> list[Statement]:
-    """The permissions boundary of the roles whose policies the deploy role writes.
+    """Return the permissions boundary of the roles whose policies the deploy role writes.
 
-    A boundary grants nothing; a role may do what both it and the role's own policy allow.
+    A boundary grants no permission; a role has those that both the boundary and its own policy allow.
     """
-    labels = scope.labels
-    owned = {"StringEquals": {"aws:ResourceTag/env": labels.environment}}
+    naming = scope.naming
+    owned = {"StringEquals": {"aws:ResourceTag/env": naming.environment}}
     groups = log_groups(scope)
     return [
-        # Dumps and their copies.
+        # Dumps and their copies need these.
         allow(
             "Buckets",
             ["s3:GetBucketLocation", "s3:GetReplicationConfiguration", "s3:ListBucket"],
@@ -42,9 +42,8 @@ def boundary(scope: Scope) -> list[Statement]:
             scope.named_anywhere("kms", "key/*"),
             owned,
         ),
-        # Flow logs and the runner's log.
+        # Flow logs and the runner write logs.
         allow("Logs", ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"], groups),
-        # The runner.
         allow(
             "Runner",
             [
@@ -59,7 +58,7 @@ def boundary(scope: Scope) -> list[Statement]:
             ["codeconnections:GetConnection", "codeconnections:GetConnectionToken"],
             scope.named("codeconnections", "connection/*"),
         ),
-        # The runner, flow logs and Datadog look around; none of these reads data.
+        # The runner, flow logs and Datadog describe resources; these actions read no data.
         allow(
             "Describe",
             [

@@ -1,17 +1,17 @@
-"""Changing the cluster of an environment, its logs and its runner."""
+"""Permissions to change an environment's cluster, its logs and its runner."""
 
 from components.common.iam_documents import Statement, allow
 from foundation.permissions.scope import Scope
 
 
 def change_cluster(scope: Scope) -> list[Statement]:
-    """What is named after the environment; EKS knows a cluster that is to be made only by its tags."""
+    """Allow changes of resources named after the environment; CreateCluster supports only request tags."""
     return [
         allow(
             "CreateCluster",
             ["eks:CreateCluster"],
             ["*"],
-            {"StringEquals": {"aws:RequestTag/env": scope.labels.environment}},
+            {"StringEquals": {"aws:RequestTag/env": scope.naming.environment}},
         ),
         allow(
             "ChangeCluster",
@@ -80,12 +80,12 @@ def change_cluster(scope: Scope) -> list[Statement]:
 
 
 def log_groups(scope: Scope) -> list[str]:
-    """ARNs of the log groups of a stack, as their services prescribe the names."""
-    labels = scope.labels
+    """Return ARNs of a stack's log groups, whose names the services prescribe."""
+    naming = scope.naming
     return scope.named(
         "logs",
         "log-group:/aws/codebuild/{}-*",
         "log-group:/aws/eks/{}/*",
         "log-group:/aws/rds/instance/{}-*",
-        f"log-group:/{labels.service}/{labels.environment}/*",
+        f"log-group:/{naming.service}/{naming.environment}/*",
     )

@@ -1,11 +1,11 @@
-"""Changing the database, buckets and keys of an environment; never reading what is in them."""
+"""Permissions to change the database, buckets and keys of an environment, without reading their data."""
 
 from components.common.iam_documents import Statement, allow
 from foundation.permissions.scope import Scope
 
 
 def change_data(scope: Scope) -> list[Statement]:
-    """The database by its name, buckets as listed, keys by the tag `env`."""
+    """Allow changes of the database by its name, of the listed buckets, and of keys by the tag `env`."""
     keys = scope.named_anywhere("kms", "key/*")
     aliases = scope.named_anywhere("kms", "alias/{}-*")
     return [
@@ -50,7 +50,7 @@ def change_data(scope: Scope) -> list[Statement]:
             ],
             scope.bucket_arns(),
         ),
-        allow("CreateKeys", ["kms:CreateKey", "kms:TagResource"], ["*"], scope.asked()),
+        allow("CreateKeys", ["kms:CreateKey", "kms:TagResource"], ["*"], scope.request_tagged()),
         allow(
             "ChangeKeys",
             [
@@ -79,8 +79,8 @@ def change_data(scope: Scope) -> list[Statement]:
             keys,
             {
                 "StringEquals": {
-                    "aws:ResourceTag/env": scope.labels.environment,
-                    "kms:ViaService": f"rds.{scope.labels.region}.amazonaws.com",
+                    "aws:ResourceTag/env": scope.naming.environment,
+                    "kms:ViaService": f"rds.{scope.naming.region}.amazonaws.com",
                 }
             },
         ),

@@ -1,7 +1,7 @@
-"""Changing the VPC of an environment, and no other.
+"""Permissions to change the VPC of an environment, and no other.
 
-EC2 gives its resources ids, so the tag `env` decides: whoever makes a resource tags it, and may then change
-what carries the tag (AWS service authorization reference, EC2).
+EC2 generates ids for its resources, so the tag `env` decides: a request must tag the resource that it
+creates, and may change resources with the tag (AWS service authorization reference, EC2).
 """
 
 from components.common.iam_documents import Statement, allow
@@ -61,28 +61,30 @@ CREATED = (
     "vpc-flow-log/*",
     "vpc/*",
 )
-"""What CREATE makes."""
+"""Resource types that the CREATE actions create."""
 
 UNTAGGED = {"Null": {"aws:ResourceTag/env": "true", "aws:ResourceTag/aws:eks:cluster-name": "true"}}
-"""Neither a stack's nor a cluster's."""
+"""Condition for resources without the tag of a stack or a cluster."""
 
 
 def change_network(scope: Scope) -> list[Statement]:
-    """Making what is tagged with the environment, and changing what is."""
+    """Allow creating resources with the environment's tag, and changing resources that have it."""
     anything = scope.named("ec2", "*/*")
     groups = scope.named("ec2", "security-group/*")
     return [
-        allow("CreateTagged", CREATE, scope.named("ec2", *CREATED), scope.asked()),
-        allow("CreateRules", CREATE_RULES, scope.named("ec2", "security-group-rule/*"), scope.asked()),
+        allow("CreateTagged", CREATE, scope.named("ec2", *CREATED), scope.request_tagged()),
+        allow(
+            "CreateRules", CREATE_RULES, scope.named("ec2", "security-group-rule/*"), scope.request_tagged()
+        ),
         allow(
             "TagWhenCreating",
             ["ec2:CreateTags"],
             anything,
-            {**scope.asked(), "Null": {"ec2:CreateAction": "false"}},
+            {**scope.request_tagged(), "Null": {"ec2:CreateAction": "false"}},
         ),
-        # Creating something is asked of where it is made, too: the VPC, the subnet, the group of a rule.
+        # IAM also checks the parents of a new resource: the VPC, the subnet, the group of a rule.
         allow("ChangeOwned", [*CREATE, *CREATE_RULES, *CHANGE], anything, scope.owned()),
-        # AWS makes a VPC's default group without tags; the stack closes and tags it.
+        # AWS creates a VPC's default group without tags; the stack closes and tags it.
         allow(
             "CloseDefaultGroup",
             ["ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"],
@@ -93,9 +95,9 @@ def change_network(scope: Scope) -> list[Statement]:
             "TagDefaultGroup",
             ["ec2:CreateTags"],
             groups,
-            {**UNTAGGED, "StringEquals": {"aws:RequestTag/env": scope.labels.environment}},
+            {**UNTAGGED, "StringEquals": {"aws:RequestTag/env": scope.naming.environment}},
         ),
-        # EKS makes the cluster's group and tags it with the cluster.
+        # EKS creates the cluster's group and tags it with the cluster.
         allow(
             "OpenClusterGroup",
             [
@@ -104,8 +106,8 @@ def change_network(scope: Scope) -> list[Statement]:
                 "ec2:RevokeSecurityGroupIngress",
             ],
             groups,
-            {"StringEquals": {"aws:ResourceTag/aws:eks:cluster-name": scope.labels.name()}},
+            {"StringEquals": {"aws:ResourceTag/aws:eks:cluster-name": scope.naming.name()}},
         ),
-        # What CreateFlowLogs does in the caller's name.
+        # CreateFlowLogs calls these on behalf of the caller.
         allow("DeliverFlowLogs", ["logs:CreateLogDelivery", "logs:DeleteLogDelivery"], ["*"]),
     ]

@@ -1,13 +1,13 @@
-"""Reading how everything is set up, and no data: what previews compare with and refreshes read."""
+"""Permissions to read settings, and no data, for previews and refreshes."""
 
 from components.common.iam_documents import Statement, allow
 
 
 def read_settings() -> list[Statement]:
-    """Settings and tags of the services that the stacks use.
+    """Allow reading settings and tags of the services that the stacks use.
 
-    AWS's ReadOnlyAccess would read every object, log event and queue of the account as well. A pattern stands
-    only where it reaches no data, so that a new version of a provider may read one setting more.
+    AWS's ReadOnlyAccess would also read every object, log event and queue of the account. Patterns are used
+    only where they cover no data, so that a new version of a provider may read further settings.
     """
     return [
         allow(

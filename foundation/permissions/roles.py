@@ -1,4 +1,4 @@
-"""Making the roles that the services of an environment work with."""
+"""Permissions to manage the service roles of an environment."""
 
 from components.common.iam_documents import Statement, allow
 from foundation.permissions.scope import Scope
@@ -13,7 +13,7 @@ MANAGED_POLICIES = (
     "AmazonEKSWorkerNodeMinimalPolicy",
     "service-role/AmazonRDSEnhancedMonitoringRole",
 )
-"""AWS's own policies that a stack's roles carry; the deploy role can attach no other."""
+"""AWS managed policies of a stack's roles; the deploy role can attach no other."""
 
 SERVICES_WITH_ROLES = (
     "codebuild",
@@ -24,19 +24,19 @@ SERVICES_WITH_ROLES = (
     "s3",
     "vpc-flow-logs",
 )
-"""Services that a stack hands its roles to, without .amazonaws.com."""
+"""Services that a stack passes its roles to, without .amazonaws.com."""
 
 SERVICES_WITH_LINKED_ROLES = ("eks", "elasticloadbalancing", "rds")
-"""Services that make a role of their own when they are first used in an account."""
+"""Services that create a service-linked role on first use in an account."""
 
 
 def change_roles(scope: Scope) -> list[Statement]:
-    """Roles of the stack's services: a policy of its own only under the boundary, else AWS's few.
+    """Allow managing the service roles: inline policies only with the boundary, and few managed policies.
 
-    Without this the deploy role could make itself a role that may do anything.
+    Without these limits the deploy role could create a role with any permission.
     """
     roles = scope.roles("*")
-    boundary = {"StringEquals": {"iam:PermissionsBoundary": scope.labels.boundary_arn()}}
+    boundary = {"StringEquals": {"iam:PermissionsBoundary": scope.naming.boundary_arn()}}
     managed = [f"arn:aws:iam::aws:policy/{name}" for name in MANAGED_POLICIES]
     change = [
         "iam:CreateRole",
@@ -50,7 +50,7 @@ def change_roles(scope: Scope) -> list[Statement]:
     bounded = ["iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"]
     attach = ["iam:AttachRolePolicy", "iam:DetachRolePolicy"]
     linked = [
-        f"arn:aws:iam::{scope.labels.account}:role/aws-service-role/{service}.amazonaws.com/*"
+        f"arn:aws:iam::{scope.naming.account}:role/aws-service-role/{service}.amazonaws.com/*"
         for service in SERVICES_WITH_LINKED_ROLES
     ]
     return [
@@ -68,12 +68,12 @@ def change_roles(scope: Scope) -> list[Statement]:
             },
         ),
         allow("CreateLinkedRoles", ["iam:CreateServiceLinkedRole"], linked),
-        # EKS puts the role of Auto Mode's nodes into a profile of its own, which it leaves; a role that is in
-        # one cannot be deleted (github.com/aws/containers-roadmap/issues/2531).
+        # EKS adds the role of Auto Mode's nodes to an instance profile and leaves it there; a role in a
+        # profile cannot be deleted (github.com/aws/containers-roadmap/issues/2531).
         allow(
             "TakeNodeRoleOut",
             ["iam:RemoveRoleFromInstanceProfile"],
-            [f"arn:aws:iam::{scope.labels.account}:instance-profile/eks*"],
+            [f"arn:aws:iam::{scope.naming.account}:instance-profile/eks*"],
         ),
         {
             "Sid": "LeaveItself",

@@ -1,4 +1,4 @@
-"""Reading and writing stacks' state: the objects of Pulumi's S3 backend, and the key of their secrets."""
+"""Permissions on stacks' state: the objects of Pulumi's S3 backend, and the key of their secrets."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from components.common.iam_documents import Statement, allow
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """Where state is kept."""
+    """Location and keys of the state."""
 
     project: str
     """The Pulumi project of the stacks: pipe."""
@@ -21,15 +21,15 @@ class State:
     region: str
 
     def objects(self, *keys: str) -> list[pulumi.Output[str]]:
-        """ARNs of objects of the backend."""
+        """Return ARNs of objects of the backend."""
         return [pulumi.Output.concat(self.bucket_arn, "/.pulumi/", key) for key in keys]
 
 
 def read_state(state: State) -> list[Statement]:
-    """What `pulumi preview` does: it reads any stack's state and decrypts its secrets, and writes nothing.
+    """Allow `pulumi preview` of any stack: read its state and decrypt its secrets, without writing.
 
-    A preview evaluates the program, which needs the secrets: whoever can push a branch to the repository can
-    read them. Pull requests of forks get no identity from GitHub.
+    A preview evaluates the program, which needs the secrets, so everybody who can push a branch can read
+    them. Pull requests of forks get no identity from GitHub.
     """
     return [
         _find(state),
@@ -40,9 +40,9 @@ def read_state(state: State) -> list[Statement]:
 
 
 def write_state(state: State, stack: str) -> list[Statement]:
-    """What `pulumi up` of one stack does; the state and the secrets of the others stay closed.
+    """Allow `pulumi up` of one stack, without access to the state and the secrets of the others.
 
-    A secret belongs to the stack in its encryption context, which comes from the stack's secrets provider:
+    The encryption context of a secret names its stack; it comes from the stack's secrets provider:
     `awskms://alias/pipe-state?region=ap-northeast-1&context_env=prod`.
     """
     project = state.project

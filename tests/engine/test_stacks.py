@@ -94,7 +94,7 @@ GUIDE: dict[str, tuple[str, str]] = {
     "nginx: the TLS proxy": ("kubernetes:apps/v1:Deployment", "tls-proxy"),
     "443 from everywhere": (
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
-        "firewall-https-from-0.0.0.0-0",
+        "security-groups-https-from-0.0.0.0-0",
     ),
     "s3://pipe-backup": ("aws:s3/bucket:Bucket", "backups"),
     "latest.dump: the backup job": ("kubernetes:batch/v1:CronJob", "data-jobs-backup"),

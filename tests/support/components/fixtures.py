@@ -9,7 +9,7 @@ import pytest
 from pulumi.runtime.mocks import MockMonitor
 
 import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  (the SDKs then load only what is used)
-from components.common.naming import Labels
+from components.common.naming import Naming
 from components.settings.types import Model
 from tests.support.components.settings.stack_files import committed
 
@@ -96,8 +96,8 @@ def recorder() -> Recorder:
 
 
 @pytest.fixture
-def labels() -> Labels:
-    return Labels(environment="test", team="platform", account="123456789012", region="ap-northeast-1")
+def naming() -> Naming:
+    return Naming(environment="test", team="platform", account="123456789012", region="ap-northeast-1")
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ from typing import Any, cast
 
 import pulumi
 
-from components.common.naming import Labels
+from components.common.naming import Naming
 from components.kubernetes.api import Api, ApiArgs
 from components.kubernetes.data_jobs import DataJobs, DataJobsArgs
 from components.kubernetes.database_client import DatabaseEndpoint
 from components.kubernetes.database_roles import Passwords
 from components.kubernetes.namespace import Namespace, NamespaceArgs
-from components.kubernetes.pods import Place
+from components.kubernetes.pods import WorkloadContext
 from components.kubernetes.tls_proxy import TlsProxy, TlsProxyArgs
 from components.settings.api import Api as ApiSettings
 from components.settings.backups import Backups
@@ -33,9 +33,11 @@ SUBNETS = Subnets(
 )
 
 
-def place(labels: Labels, namespace: pulumi.Input[str] = "pipe", vpc_cidr: str = "10.30.0.0/16") -> Place:
-    return Place(
-        labels=labels,
+def workload_context(
+    naming: Naming, namespace: pulumi.Input[str] = "pipe", vpc_cidr: str = "10.30.0.0/16"
+) -> WorkloadContext:
+    return WorkloadContext(
+        naming=naming,
         namespace=namespace,
         ca_config_map="rds-ca",
         service_cidr=SERVICE_CIDR,
@@ -44,13 +46,13 @@ def place(labels: Labels, namespace: pulumi.Input[str] = "pipe", vpc_cidr: str =
     )
 
 
-def namespace(labels: Labels, topic: Topic, stack: str = "prod", **changes: Any) -> Namespace:
+def namespace(naming: Naming, topic: Topic, stack: str = "prod", **changes: Any) -> Namespace:
     settings: Kubernetes = topic(Kubernetes, "kubernetes", stack, **changes)
-    return Namespace("namespace", NamespaceArgs(settings=settings, labels=labels))
+    return Namespace("namespace", NamespaceArgs(settings=settings, naming=naming))
 
 
 def api(
-    labels: Labels,
+    naming: Naming,
     topic: Topic,
     stack: str = "prod",
     *,
@@ -65,7 +67,7 @@ def api(
         "api",
         ApiArgs(
             settings=settings,
-            place=place(labels, namespace, vpc_cidr),
+            context=workload_context(naming, namespace, vpc_cidr),
             database=DATABASE,
             password=password,
             after=after,
@@ -74,7 +76,7 @@ def api(
 
 
 def tls_proxy(
-    labels: Labels,
+    naming: Naming,
     topic: Topic,
     stack: str = "prod",
     *,
@@ -89,7 +91,7 @@ def tls_proxy(
         "tls-proxy",
         TlsProxyArgs(
             settings=settings,
-            place=place(labels),
+            context=workload_context(naming),
             server_name="pipe.dev",
             namespace="pipe",
             upstream_port=3000,
@@ -99,13 +101,13 @@ def tls_proxy(
             private_key="key",
             security_group_id="sg-load-balancer",
             client_cidrs=clients,
-            watched=watched,
+            agent_enabled=watched,
         ),
     )
 
 
 def data_jobs(
-    labels: Labels,
+    naming: Naming,
     topic: Topic,
     stack: str = "prod",
     *,
@@ -123,7 +125,7 @@ def data_jobs(
             migrate=migrate,
             start_deadline_seconds=api_settings.start_deadline_seconds,
             settings=settings,
-            place=place(labels),
+            context=workload_context(naming),
             database=DATABASE,
             passwords=Passwords(
                 master="master-secret", app=app_password, migrate="migrate-secret", backup="backup-secret"
@@ -144,10 +146,10 @@ def declare(
     return recorder
 
 
-def declare_all(recorder: Recorder, labels: Labels, topic: Topic, stack: str) -> Recorder:
+def declare_all(recorder: Recorder, naming: Naming, topic: Topic, stack: str) -> Recorder:
     """All four components of a stack."""
     for build in (namespace, api, tls_proxy, data_jobs):
-        declare(recorder, build, labels, topic, stack)
+        declare(recorder, build, naming, topic, stack)
     return recorder
 
 

@@ -1,7 +1,7 @@
 """Fixtures of components for this lane."""
 
 from tests.support.components.fixtures import (
-    labels as labels,
+    naming as naming,
 )
 from tests.support.components.fixtures import (
     recorder as recorder,

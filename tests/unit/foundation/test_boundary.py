@@ -14,7 +14,7 @@ from components.aws.ci_runner import Runner, RunnerArgs
 from components.aws.cluster import Cluster, ClusterArgs
 from components.aws.database import Database, DatabaseArgs
 from components.aws.network import Network, NetworkArgs
-from components.aws.pod_identity import Identity, IdentityArgs
+from components.aws.pod_identity import PodIdentity, PodIdentityArgs
 from components.datadog.aws_integration import AwsIntegration, AwsIntegrationArgs
 from components.settings.load import load_file
 from foundation.permissions.roles import MANAGED_POLICIES, SERVICES_WITH_ROLES
@@ -42,19 +42,19 @@ def stack() -> Recorder:
     }
     pulumi.runtime.set_mocks(recorder, project="pipe", stack="prod")
     settings = load_file(ROOT / "Pulumi.prod.yaml").settings
-    labels = settings.labels
+    naming = settings.naming
 
     def program() -> None:
-        Network("network", NetworkArgs(settings=settings.network, labels=labels, protect=True))
+        Network("network", NetworkArgs(settings=settings.network, naming=naming, protect=True))
         Cluster(
             "cluster",
-            ClusterArgs(settings=settings.cluster, labels=labels, private_subnet_ids=["s"], protect=True),
+            ClusterArgs(settings=settings.cluster, naming=naming, private_subnet_ids=["s"], protect=True),
         )
         Runner(
             "runner",
             RunnerArgs(
                 settings=settings.runner,
-                labels=labels,
+                naming=naming,
                 repository=settings.service.repository,
                 vpc_id="vpc",
                 subnet_ids=["s"],
@@ -62,22 +62,22 @@ def stack() -> Recorder:
                 protect=True,
             ),
         )
-        BackupBucket("backups", BackupBucketArgs(settings=settings.backups, labels=labels, protect=True))
+        BackupBucket("backups", BackupBucketArgs(settings=settings.backups, naming=naming, protect=True))
         Database(
             "database",
             DatabaseArgs(
                 settings=settings.database,
-                labels=labels,
+                naming=naming,
                 protect=True,
                 subnet_ids=["s"],
                 security_group_id="sg",
                 password="password",
             ),
         )
-        Identity(
+        PodIdentity(
             "identity",
-            IdentityArgs(
-                labels=labels,
+            PodIdentityArgs(
+                naming=naming,
                 cluster_name="pipe-prod",
                 cluster_arn="arn:cluster",
                 namespace="pipe",
@@ -86,7 +86,7 @@ def stack() -> Recorder:
             ),
         )
         site = settings.monitoring.site
-        AwsIntegration("datadog", AwsIntegrationArgs(enabled=True, site=site, labels=labels))
+        AwsIntegration("datadog", AwsIntegrationArgs(enabled=True, site=site, naming=naming))
 
     evaluate(program)
     return recorder

@@ -33,7 +33,7 @@ def test_the_committed_file_is_valid() -> None:
     settings, found = read(valid())
     assert found == []
     assert settings is not None
-    assert [scope.labels.name("deploy") for scope in settings.scopes] == [
+    assert [scope.naming.name("deploy") for scope in settings.scopes] == [
         "pipe-dev-deploy",
         "pipe-stg-deploy",
         "pipe-prod-deploy",
@@ -46,8 +46,8 @@ def test_environments_accounts_and_buckets_are_those_of_the_stacks(stack: str) -
     assert settings is not None
     config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
     service, backups = config["pipe:service"], config["pipe:backups"]
-    [scope] = [scope for scope in settings.scopes if scope.labels.environment == service["environment"]]
-    assert (scope.labels.account, scope.labels.region) == (service["account"], service["region"])
+    [scope] = [scope for scope in settings.scopes if scope.naming.environment == service["environment"]]
+    assert (scope.naming.account, scope.naming.region) == (service["account"], service["region"])
     assert settings.account.github_repository == service["repository"]
     assert settings.account.copy_region == backups["replica"]["region"]
     assert scope.buckets == [backups["bucket"], backups["replica"]["bucket"]]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from components.aws.backup_bucket import BackupBucket, BackupBucketArgs
-from components.common.naming import Labels
+from components.common.naming import Naming
 from components.settings.backups import Backups
 from tests.support.components.fixtures import Recorder, evaluate
 from tests.support.components.iam_evaluation import verdict
@@ -22,10 +22,10 @@ def options() -> Options:
 
 
 @pytest.fixture
-def declare(recorder: Recorder, labels: Labels, topic: Callable[..., Any], options: Options) -> Declare:
+def declare(recorder: Recorder, naming: Naming, topic: Callable[..., Any], options: Options) -> Declare:
     def run(stack: str = "prod", *, protect: bool = False, **changes: Any) -> Recorder:
         settings = topic(Backups, "backups", stack, **changes)
-        args = BackupBucketArgs(settings=settings, labels=labels, protect=protect)
+        args = BackupBucketArgs(settings=settings, naming=naming, protect=protect)
         evaluate(lambda: BackupBucket("backups", args, recording(options)).key_arn)
         return recorder
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from components.aws.ci_runner import Runner, RunnerArgs
-from components.common.naming import Labels
+from components.common.naming import Naming
 from components.settings.ci_runner import CiRunner as RunnerSettings
 from tests.support.components.fixtures import Recorder, evaluate
 
@@ -17,11 +17,11 @@ SUBNETS = [f"{EC2}:subnet/subnet-1", f"{EC2}:subnet/subnet-2"]
 
 
 @pytest.fixture
-def declare(recorder: Recorder, labels: Labels, topic: Callable[..., Any]) -> Callable[..., Recorder]:
+def declare(recorder: Recorder, naming: Naming, topic: Callable[..., Any]) -> Callable[..., Recorder]:
     def run(*, protect: bool = False, **changes: Any) -> Recorder:
         args = RunnerArgs(
             settings=topic(RunnerSettings, "runner", "prod", **changes),
-            labels=labels,
+            naming=naming,
             repository="pipe-dev/infrastructure",
             vpc_id="vpc-1",
             subnet_ids=["subnet-1", "subnet-2"],

@@ -6,7 +6,7 @@ import pulumi
 import pytest
 
 from components.aws.cluster import Cluster, ClusterArgs
-from components.common.naming import Labels
+from components.common.naming import Naming
 from components.settings.cluster import Cluster as ClusterSettings
 from tests.support.components.fixtures import Recorder, evaluate
 
@@ -37,7 +37,7 @@ class Declared:
 
 
 @pytest.fixture
-def declare(recorder: Recorder, labels: Labels, topic: Callable[..., Any]) -> Callable[..., Declared]:
+def declare(recorder: Recorder, naming: Naming, topic: Callable[..., Any]) -> Callable[..., Declared]:
     recorder.computed[CLUSTER] = {
         "endpoint": "https://ABC.gr7.ap-northeast-1.eks.amazonaws.com",
         "certificateAuthority": {"data": "Q0E="},
@@ -47,7 +47,7 @@ def declare(recorder: Recorder, labels: Labels, topic: Callable[..., Any]) -> Ca
     def run(stack: str = "prod", protect: bool = True, **changes: Any) -> Declared:
         args = ClusterArgs(
             settings=topic(ClusterSettings, "cluster", stack, **changes),
-            labels=labels,
+            naming=naming,
             private_subnet_ids=["subnet-1", "subnet-2"],
             protect=protect,
         )

@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 
 import components.aws.database
 from components.aws.database import BACKUP_WINDOW, MAINTENANCE_WINDOW, Database, DatabaseArgs
-from components.common.naming import Labels
+from components.common.naming import Naming
 from components.settings.database import Database as DatabaseSettings
 from tests.support.components.fixtures import Recorder, evaluate
 from tests.support.components.resource_options import Options, predecessors, recording
@@ -26,12 +26,12 @@ def options() -> Options:
 
 
 @pytest.fixture
-def declare(recorder: Recorder, labels: Labels, topic: Callable[..., Any], options: Options) -> Declare:
+def declare(recorder: Recorder, naming: Naming, topic: Callable[..., Any], options: Options) -> Declare:
     def run(stack: str = "prod", *, protect: bool = False, **changes: Any) -> Recorder:
         recorder.computed["aws:rds/instance:Instance"] = {"address": "db.example"}
         args = DatabaseArgs(
             settings=topic(DatabaseSettings, "database", stack, **changes),
-            labels=labels,
+            naming=naming,
             protect=protect,
             subnet_ids=["subnet-a", "subnet-b"],
             security_group_id="sg-database",

@@ -5,14 +5,14 @@ import pulumi
 import pytest
 
 from components.aws.log_group import LogGroupArgs, encrypted_log_group
-from components.common.naming import Labels
+from components.common.naming import Naming
 from tests.support.components.fixtures import Recorder, evaluate
 
 Declare = Callable[..., Recorder]
 
 
 @pytest.fixture
-def declare(recorder: Recorder, labels: Labels) -> Declare:
+def declare(recorder: Recorder, naming: Naming) -> Declare:
     recorder.computed["aws:kms/key:Key"] = {"keyId": "key-1"}
 
     def run(*, protect: bool = False) -> Recorder:
@@ -20,7 +20,7 @@ def declare(recorder: Recorder, labels: Labels) -> Declare:
             group="/aws/eks/pipe-test/cluster",
             alias="logs",
             retention_days=30,
-            labels=labels,
+            naming=naming,
             protect=protect,
         )
         evaluate(lambda: encrypted_log_group("logs", args, pulumi.ResourceOptions()).arn)

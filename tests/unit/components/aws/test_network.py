@@ -6,7 +6,7 @@ import pulumi
 import pytest
 
 from components.aws.network import Network, NetworkArgs, zone_name
-from components.common.naming import Labels
+from components.common.naming import Naming
 from components.settings.network import Network as NetworkSettings
 from tests.support.components.fixtures import Recorder, evaluate
 
@@ -14,14 +14,14 @@ Declare = Callable[..., Recorder]
 
 
 @pytest.fixture
-def declare(recorder: Recorder, labels: Labels, topic: Callable[..., Any]) -> Declare:
+def declare(recorder: Recorder, naming: Naming, topic: Callable[..., Any]) -> Declare:
     recorder.answers["aws:index/getAvailabilityZones:getAvailabilityZones"] = {
         "names": ["ap-northeast-1a", "ap-northeast-1c", "ap-northeast-1d"]
     }
 
     def run(stack: str = "prod", *, protect: bool = False) -> Recorder:
         settings: NetworkSettings = topic(NetworkSettings, "network", stack)
-        args = NetworkArgs(settings=settings, labels=labels, protect=protect)
+        args = NetworkArgs(settings=settings, naming=naming, protect=protect)
         evaluate(lambda: Network("network", args).vpc_id)
         return recorder
 

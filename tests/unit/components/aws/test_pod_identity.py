@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from components.aws.pod_identity import Identity, IdentityArgs
-from components.common.naming import Labels
+from components.aws.pod_identity import PodIdentity, PodIdentityArgs
+from components.common.naming import Naming
 from tests.support.components.fixtures import Recorder, evaluate
 
 CLUSTER = "arn:aws:eks:ap-northeast-1:123456789012:cluster/pipe-test"
@@ -13,16 +13,16 @@ KEY = "arn:aws:kms:ap-northeast-1:123456789012:key/1"
 
 
 @pytest.fixture
-def declared(recorder: Recorder, labels: Labels) -> Recorder:
-    args = IdentityArgs(
-        labels=labels,
+def declared(recorder: Recorder, naming: Naming) -> Recorder:
+    args = PodIdentityArgs(
+        naming=naming,
         cluster_name="pipe-test",
         cluster_arn=CLUSTER,
         namespace="pipe",
         bucket_arn=BUCKET,
         key_arn=KEY,
     )
-    evaluate(lambda: Identity("identity", args).urn)
+    evaluate(lambda: PodIdentity("pod-identity", args).urn)
     return recorder
 
 
@@ -33,9 +33,9 @@ def statements(document: str) -> list[dict[str, Any]]:
 def test_each_service_account_has_a_role_of_its_own(declared: Recorder) -> None:
     associations = declared.of_type("aws:eks/podIdentityAssociation:PodIdentityAssociation")
     assert {a["serviceAccount"]: a["roleArn"] for a in associations.values()} == {
-        "pipe-backup": "arn:aws:mock:::identity-backup",
-        "pipe-restore": "arn:aws:mock:::identity-restore",
-        "pipe-api": "arn:aws:mock:::identity-api",
+        "pipe-backup": "arn:aws:mock:::pod-identity-backup",
+        "pipe-restore": "arn:aws:mock:::pod-identity-restore",
+        "pipe-api": "arn:aws:mock:::pod-identity-api",
     }
     assert {(a["clusterName"], a["namespace"]) for a in associations.values()} == {("pipe-test", "pipe")}
 
@@ -46,7 +46,7 @@ def test_each_service_account_has_a_role_of_its_own(declared: Recorder) -> None:
 def test_only_pods_of_that_account_in_that_cluster_may_assume_a_role(
     declared: Recorder, role: str, account: str
 ) -> None:
-    inputs = declared.inputs["aws:iam/role:Role", f"identity-{role}"]
+    inputs = declared.inputs["aws:iam/role:Role", f"pod-identity-{role}"]
     assert inputs["name"] == f"pipe-test-{role}"
     assert statements(inputs["assumeRolePolicy"]) == [
         {
@@ -67,7 +67,7 @@ def test_only_pods_of_that_account_in_that_cluster_may_assume_a_role(
 
 def test_the_backup_job_reads_and_writes_its_dumps_and_nothing_else(declared: Recorder) -> None:
     policies = declared.of_type("aws:iam/rolePolicy:RolePolicy")
-    assert statements(policies["identity-backup"]["policy"]) == [
+    assert statements(policies["pod-identity-backup"]["policy"]) == [
         {
             "Sid": "ReadAndWriteDumps",
             "Effect": "Allow",
@@ -88,7 +88,7 @@ def test_a_restore_finds_and_reads_dumps_and_writes_nothing(declared: Recorder) 
     policies = declared.of_type("aws:iam/rolePolicy:RolePolicy")
     granted = {
         statement["Sid"]: (statement["Action"], statement["Resource"], statement.get("Condition"))
-        for statement in statements(policies["identity-restore"]["policy"])
+        for statement in statements(policies["pod-identity-restore"]["policy"])
     }
     assert granted == {
         "ReadDumps": (["s3:GetObject"], [f"{BUCKET}/dumps/*", f"{BUCKET}/latest.dump"], None),
@@ -103,7 +103,7 @@ def test_a_restore_finds_and_reads_dumps_and_writes_nothing(declared: Recorder) 
 
 def test_the_api_may_do_nothing_in_aws(declared: Recorder) -> None:
     policies = declared.of_type("aws:iam/rolePolicy:RolePolicy")
-    assert sorted(policies) == ["identity-backup", "identity-restore"]
+    assert sorted(policies) == ["pod-identity-backup", "pod-identity-restore"]
     assert not declared.of_type("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
 
 

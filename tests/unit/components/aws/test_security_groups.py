@@ -4,32 +4,32 @@ from typing import Any
 
 import pytest
 
-from components.aws.security_groups import Firewall, FirewallArgs
-from components.common.naming import Labels
-from components.settings.security_groups import SecurityGroups as FirewallSettings
+from components.aws.security_groups import SecurityGroups, SecurityGroupsArgs
+from components.common.naming import Naming
+from components.settings.security_groups import SecurityGroups as SecurityGroupsSettings
 from tests.support.components.fixtures import Recorder, evaluate
 
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
-LOAD_BALANCER = "firewall-load-balancer-id"
-DATABASE = "firewall-database-id"
+LOAD_BALANCER = "security-groups-load-balancer-id"
+DATABASE = "security-groups-database-id"
 CLUSTER = "sg-cluster"
 DESCRIPTION = r"[0-9A-Za-z_ .:/()#,@\[\]+=&;{}!$*-]{1,255}"
 """What EC2 accepts in the description of a group or rule (AuthorizeSecurityGroupIngress, IpRange)."""
 
 
 @pytest.fixture
-def declare(recorder: Recorder, labels: Labels, topic: Callable[..., Any]) -> Callable[..., Recorder]:
+def declare(recorder: Recorder, naming: Naming, topic: Callable[..., Any]) -> Callable[..., Recorder]:
     def run(**changes: Any) -> Recorder:
-        args = FirewallArgs(
-            settings=topic(FirewallSettings, "firewall", "prod", **changes),
-            labels=labels,
+        args = SecurityGroupsArgs(
+            settings=topic(SecurityGroupsSettings, "firewall", "prod", **changes),
+            naming=naming,
             vpc_id="vpc-1",
             cluster_security_group_id=CLUSTER,
             traffic_port=8443,
             health_port=8081,
         )
-        evaluate(lambda: Firewall("firewall", args).database_security_group_id)
+        evaluate(lambda: SecurityGroups("security-groups", args).database_security_group_id)
         return recorder
 
     return run
@@ -75,8 +75,8 @@ def test_groups_hold_no_rules_themselves_and_everything_is_described(
     recorder = declare()
     groups = recorder.of_type("aws:ec2/securityGroup:SecurityGroup")
     assert {name: group["name"] for name, group in groups.items()} == {
-        "firewall-load-balancer": "pipe-test-load-balancer",
-        "firewall-database": "pipe-test-database",
+        "security-groups-load-balancer": "pipe-test-load-balancer",
+        "security-groups-database": "pipe-test-database",
     }
     for group in groups.values():
         assert not {"ingress", "egress"} & set(group)

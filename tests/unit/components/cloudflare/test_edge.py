@@ -5,7 +5,7 @@ import pulumi
 import pytest
 
 from components.cloudflare.edge import Edge, EdgeArgs, zone_settings
-from components.common.naming import Labels
+from components.common.naming import Naming
 from components.settings.edge import Edge as Settings
 from components.settings.edge import Zone
 from tests.support.components.fixtures import Recorder, evaluate, secret
@@ -25,7 +25,7 @@ def options() -> Options:
 
 
 @pytest.fixture
-def declare(recorder: Recorder, labels: Labels, topic: Topic, options: Options) -> Declare:
+def declare(recorder: Recorder, naming: Naming, topic: Topic, options: Options) -> Declare:
     """Declares the edge of a stack, its zone changed, and returns what it offers."""
     recorder.answers["cloudflare:index/getZone:getZone"] = {"id": "zone-id"}
 
@@ -40,7 +40,7 @@ def declare(recorder: Recorder, labels: Labels, topic: Topic, options: Options) 
                 "edge",
                 EdgeArgs(
                     settings=settings,
-                    labels=labels,
+                    naming=naming,
                     origin_hostname="pipe.elb.amazonaws.com",
                     synthetic_token=pulumi.Output.secret("the-token"),
                 ),

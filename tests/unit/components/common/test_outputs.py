@@ -6,7 +6,7 @@ import pulumi
 import pytest
 from pulumi.runtime.mocks import set_mocks
 
-from components.common.naming import Labels
+from components.common.naming import Naming
 from components.common.outputs import MissingOutputError, at_path, require_output
 from tests.support.components import workloads
 from tests.support.components.fixtures import Monitor, Recorder, evaluate
@@ -69,13 +69,13 @@ def test_false_and_zero_are_values() -> None:
 
 
 def test_the_proxy_is_declared_in_a_preview_while_its_load_balancer_has_no_address(
-    preview: Recorder, labels: Labels, topic: Topic
+    preview: Recorder, naming: Naming, topic: Topic
 ) -> None:
     preview.computed["kubernetes:core/v1:Service"] = {"status": {"loadBalancer": {}}}
     known: list[str] = []
 
     def program() -> pulumi.Output[None]:
-        return workloads.tls_proxy(labels, topic).hostname.apply(known.append)
+        return workloads.tls_proxy(naming, topic).hostname.apply(known.append)
 
     evaluate(program)
     assert not known

@@ -6,7 +6,7 @@ import pulumi
 import pytest
 
 from components.aws.cluster import NODE_POOLS
-from components.common.naming import Labels
+from components.common.naming import Naming
 from components.common.quantity import parse_quantity
 from components.datadog.agent import Agent, AgentArgs
 from components.settings.monitoring import Monitoring as Settings
@@ -17,7 +17,7 @@ Topic = Callable[..., Any]
 
 
 @pytest.fixture
-def declare(recorder: Recorder, labels: Labels, topic: Topic) -> Declare:
+def declare(recorder: Recorder, naming: Naming, topic: Topic) -> Declare:
     settings: Settings = topic(Settings, "monitoring")
 
     def run(*, enabled: bool = True, api_key: str = "an-api-key") -> Recorder:
@@ -29,7 +29,7 @@ def declare(recorder: Recorder, labels: Labels, topic: Topic) -> Declare:
                         settings=settings.agent.model_copy(
                             update={"enabled": enabled, "chart_version": "3.273.1"}
                         ),
-                        labels=labels,
+                        naming=naming,
                         site="ap1.datadoghq.com",
                         cluster_name="pipe-test",
                         host="pipe.dev",

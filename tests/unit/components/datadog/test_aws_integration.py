@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 import pytest
 
-from components.common.naming import Labels
+from components.common.naming import Naming
 from components.datadog.aws_integration import DATADOG_ACCOUNTS, AwsIntegration, AwsIntegrationArgs
 from components.settings.monitoring import Monitoring
 from tests.support.components.fixtures import Recorder, evaluate
@@ -14,13 +14,13 @@ ACCOUNT = "datadog:aws/integrationAccount:IntegrationAccount"
 
 
 @pytest.fixture
-def declare(recorder: Recorder, labels: Labels) -> Declare:
+def declare(recorder: Recorder, naming: Naming) -> Declare:
     recorder.computed[ACCOUNT] = {
         "authConfig": {"awsAuthConfigRole": {"roleName": "pipe-test-datadog", "externalId": "chosen"}}
     }
 
     def run(site: str = "ap1.datadoghq.com", *, enabled: bool = True) -> Recorder:
-        args = AwsIntegrationArgs(enabled=enabled, site=site, labels=labels)
+        args = AwsIntegrationArgs(enabled=enabled, site=site, naming=naming)
         evaluate(lambda: AwsIntegration("aws", args).urn)
         return recorder
 

@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.common.naming import Labels
+from components.common.naming import Naming
 from components.datadog.monitoring import Monitoring, MonitoringArgs, application
 from components.settings.monitoring import Monitoring as Settings
 from tests.support.components.fixtures import Recorder, evaluate, secret
@@ -27,14 +27,14 @@ def declare(recorder: Recorder, topic: Callable[..., Any]) -> Declare:
 
     def run(stack: str = "prod", **changes: Any) -> dict[str, Any]:
         seen: dict[str, Any] = {}
-        labels = Labels(environment=stack, team="platform", account="1" * 12, region="ap-northeast-1")
+        naming = Naming(environment=stack, team="platform", account="1" * 12, region="ap-northeast-1")
 
         def program() -> pulumi.Output[Any]:
             made = Monitoring(
                 "monitoring",
                 MonitoringArgs(
                     settings=topic(Settings, "monitoring", stack, **changes),
-                    labels=labels,
+                    naming=naming,
                     host="pipe.dev",
                     health_path="/healthz",
                     probe_paths=("/healthz",),

@@ -5,7 +5,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.common.naming import Labels
+from components.common.naming import Naming
 from components.kubernetes.api import PORT
 from components.settings.capacity import SURGE_PERCENT
 from tests.support.components import workloads
@@ -18,10 +18,10 @@ PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 
 
 @pytest.fixture
-def objects(recorder: Recorder, labels: Labels, topic: Topic) -> Objects:
+def objects(recorder: Recorder, naming: Naming, topic: Topic) -> Objects:
     def run(stack: str = "prod", **changes: Any) -> dict[str, Manifest]:
         return workloads.manifests(
-            workloads.declare(recorder, workloads.api, labels, topic, stack, **changes)
+            workloads.declare(recorder, workloads.api, naming, topic, stack, **changes)
         )
 
     return run
@@ -93,10 +93,10 @@ def test_new_pods_come_before_old_ones_go_and_revisions_are_kept(objects: Object
     assert spec["minReadySeconds"] == 10
 
 
-def test_new_pods_wait_for_the_migration(recorder: Recorder, labels: Labels, topic: Topic) -> None:
+def test_new_pods_wait_for_the_migration(recorder: Recorder, naming: Naming, topic: Topic) -> None:
     def program() -> Any:
-        jobs = workloads.data_jobs(labels, topic)
-        return workloads.api(labels, topic, after=[jobs.migration]).urn
+        jobs = workloads.data_jobs(naming, topic)
+        return workloads.api(naming, topic, after=[jobs.migration]).urn
 
     evaluate(program)
     assert ("kubernetes:batch/v1:Job", "data-jobs-migrate") in recorder.dependencies[DEPLOYMENT]
@@ -164,12 +164,12 @@ def test_the_service_has_the_pods_own_port(objects: Objects) -> None:
 
 
 def test_the_service_is_known_by_its_name_in_the_cluster(
-    recorder: Recorder, labels: Labels, topic: Topic
+    recorder: Recorder, naming: Naming, topic: Topic
 ) -> None:
     hosts: list[str] = []
 
     def program() -> Any:
-        made = workloads.api(labels, topic)
+        made = workloads.api(naming, topic)
         assert made.service_port == 3000
         return made.service_host.apply(hosts.append)
 
@@ -293,10 +293,10 @@ def test_a_new_password_comes_with_a_new_user_in_a_new_secret_and_the_old_pods_k
 
 
 def test_a_secret_password_leaves_the_users_name_readable(
-    recorder: Recorder, labels: Labels, topic: Topic
+    recorder: Recorder, naming: Naming, topic: Topic
 ) -> None:
     password = pulumi.Output.secret("app-secret")
-    evaluate(lambda: workloads.api(labels, topic, password=password).urn)
+    evaluate(lambda: workloads.api(naming, topic, password=password).urn)
     [api] = recorder.inputs[DEPLOYMENT]["spec"]["template"]["spec"]["containers"]
     assert [each["value"][:4] for each in api["env"] if each["name"] == "PGUSER"] == ["app_"]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from components.common.naming import Labels
+from components.common.naming import Naming
 from components.kubernetes.database_roles import salt, scram_verifier
 from components.kubernetes.network_policies import NOT_PUBLIC
 from tests.support.components import workloads
@@ -17,11 +17,11 @@ JOB = "Job/pipe-migrate-05e27da35aec"
 
 
 @pytest.fixture
-def objects(recorder: Recorder, labels: Labels, topic: Topic) -> Objects:
+def objects(recorder: Recorder, naming: Naming, topic: Topic) -> Objects:
     def run(stack: str = "prod", **changes: Any) -> dict[str, Manifest]:
         recorder.inputs.clear()
         return workloads.manifests(
-            workloads.declare(recorder, workloads.data_jobs, labels, topic, stack, **changes)
+            workloads.declare(recorder, workloads.data_jobs, naming, topic, stack, **changes)
         )
 
     return run

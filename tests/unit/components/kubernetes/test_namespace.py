@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from components.common.naming import Labels
+from components.common.naming import Naming
 from components.kubernetes import namespace
 from tests.support.components import workloads
 from tests.support.components.fixtures import Recorder, evaluate
@@ -11,8 +11,8 @@ from tests.support.components.workloads import Topic
 
 
 @pytest.fixture
-def found(recorder: Recorder, labels: Labels, topic: Topic) -> dict[str, Any]:
-    return workloads.manifests(workloads.declare(recorder, workloads.namespace, labels, topic))
+def found(recorder: Recorder, naming: Naming, topic: Topic) -> dict[str, Any]:
+    return workloads.manifests(workloads.declare(recorder, workloads.namespace, naming, topic))
 
 
 def test_only_restricted_pods_are_admitted_by_a_pinned_version(found: dict[str, Any]) -> None:
@@ -60,15 +60,15 @@ def test_the_certificate_authorities_are_mounted_from_a_config_map(found: dict[s
 
 
 def test_whatever_uses_the_name_waits_for_the_guards(
-    recorder: Recorder, labels: Labels, topic: Topic
+    recorder: Recorder, naming: Naming, topic: Topic
 ) -> None:
     names: list[str] = []
 
     def program() -> Any:
-        made = workloads.namespace(labels, topic)
+        made = workloads.namespace(naming, topic)
         made.ca_config_map.apply(names.append)
         made.namespace.apply(names.append)
-        return workloads.api(labels, topic, namespace=made.namespace).urn
+        return workloads.api(naming, topic, namespace=made.namespace).urn
 
     evaluate(program)
     assert sorted(names) == ["pipe", "rds-ca"]

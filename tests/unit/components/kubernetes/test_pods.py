@@ -6,7 +6,7 @@ import kubernetes_validate
 import pytest
 
 from components.common.image_reference import parse_image_reference
-from components.common.naming import Labels
+from components.common.naming import Naming
 from components.common.quantity import parse_quantity
 from components.kubernetes.pods import checksum
 from components.settings.api import Api
@@ -35,8 +35,8 @@ RESTRICTED_VOLUMES = {
 
 
 @pytest.fixture(params=["dev", "stg", "prod"])
-def declared(request: pytest.FixtureRequest, recorder: Recorder, labels: Labels, topic: Topic) -> Recorder:
-    return declare_all(recorder, labels, topic, request.param)
+def declared(request: pytest.FixtureRequest, recorder: Recorder, naming: Naming, topic: Topic) -> Recorder:
+    return declare_all(recorder, naming, topic, request.param)
 
 
 def test_every_object_fits_the_published_schema(declared: Recorder) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from components.common.naming import Labels
+from components.common.naming import Naming
 from components.kubernetes import nginx_config
 from components.kubernetes.tls_proxy import HEALTH_PORT, TRAFFIC_PORT, TlsProxy
 from components.settings.proxy import Proxy
@@ -17,10 +17,10 @@ PREFIX = "service.beta.kubernetes.io/aws-load-balancer-"
 
 
 @pytest.fixture
-def objects(recorder: Recorder, labels: Labels, topic: Topic) -> Objects:
+def objects(recorder: Recorder, naming: Naming, topic: Topic) -> Objects:
     def run(stack: str = "prod", **changes: Any) -> dict[str, Manifest]:
         return workloads.manifests(
-            workloads.declare(recorder, workloads.tls_proxy, labels, topic, stack, **changes)
+            workloads.declare(recorder, workloads.tls_proxy, naming, topic, stack, **changes)
         )
 
     return run
@@ -80,13 +80,13 @@ def test_the_load_balancer_is_public_reaches_pods_and_carries_the_firewalls_grou
 
 
 def test_the_load_balancers_name_is_what_dns_points_at(
-    recorder: Recorder, labels: Labels, topic: Topic
+    recorder: Recorder, naming: Naming, topic: Topic
 ) -> None:
     names: list[str] = []
     recorder.computed["kubernetes:core/v1:Service"] = {
         "status": {"loadBalancer": {"ingress": [{"hostname": "balancer.example"}]}}
     }
-    evaluate(lambda: workloads.tls_proxy(labels, topic).hostname.apply(names.append))
+    evaluate(lambda: workloads.tls_proxy(naming, topic).hostname.apply(names.append))
     assert names == ["balancer.example"]
 
 
@@ -175,10 +175,10 @@ def test_a_changed_configuration_or_certificate_rolls_the_pods(
 
 
 def test_nginx_starts_when_the_service_that_it_looks_up_is_there(
-    recorder: Recorder, labels: Labels, topic: Topic
+    recorder: Recorder, naming: Naming, topic: Topic
 ) -> None:
     def proxy() -> TlsProxy:
-        return workloads.tls_proxy(labels, topic, after=[workloads.api(labels, topic)])
+        return workloads.tls_proxy(naming, topic, after=[workloads.api(naming, topic)])
 
     workloads.declare(recorder, proxy)
     waits = recorder.dependencies["kubernetes:apps/v1:Deployment", "tls-proxy"]

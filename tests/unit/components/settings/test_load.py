@@ -50,7 +50,7 @@ def test_settings_and_secrets_are_loaded() -> None:
     settings, secrets = loaded()
     assert isinstance(settings, Settings) and isinstance(secrets, Secrets)
     assert settings.network.cidr == "10.10.0.0/16" and settings.api.replicas.max == 4
-    assert settings.labels.name("nodes") == "pipe-dev-nodes"
+    assert settings.naming.name("nodes") == "pipe-dev-nodes"
 
 
 def test_secrets_are_secret_outputs() -> None:
