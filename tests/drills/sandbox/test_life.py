@@ -123,13 +123,13 @@ def backups(stack: Stack) -> str:
 def renamed_with_an_alias(stack: Stack) -> None:
     stack.edit(
         "components/aws/security_groups.py",
-        'f"{name}-database",\n            name=labels.name("database"),',
-        'f"{name}-postgres",\n            name=labels.name("database"),',
+        'f"{name}-database",\n            name=naming.name("database"),',
+        'f"{name}-postgres",\n            name=naming.name("database"),',
     )
     stack.edit(
         "components/aws/security_groups.py",
-        'tags=labels.aws("database"),\n            opts=child,',
-        'tags=labels.aws("database"),\n            opts=pulumi.ResourceOptions.merge('
+        'tags=naming.aws("database"),\n            opts=child,',
+        'tags=naming.aws("database"),\n            opts=pulumi.ResourceOptions.merge('
         'child, pulumi.ResourceOptions(aliases=[pulumi.Alias(name=f"{name}-database")])),',
     )
 

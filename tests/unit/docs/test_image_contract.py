@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from components.common.naming import Labels
+from components.common.naming import Naming
 from tests.support.components import workloads
 from tests.support.components.fixtures import Recorder
-from tests.support.components.fixtures import labels as labels
+from tests.support.components.fixtures import naming as naming
 from tests.support.components.fixtures import recorder as recorder
 from tests.support.components.fixtures import topic as topic
 from tests.support.components.workloads import Manifest, Topic
@@ -48,8 +48,8 @@ def documented(heading: str) -> dict[str, set[str]]:
 
 
 @pytest.fixture(params=STACKS)
-def manifests(request: pytest.FixtureRequest, recorder: Recorder, labels: Labels, topic: Topic) -> Any:
-    declared = workloads.declare_all(recorder, labels, topic, request.param)
+def manifests(request: pytest.FixtureRequest, recorder: Recorder, naming: Naming, topic: Topic) -> Any:
+    declared = workloads.declare_all(recorder, naming, topic, request.param)
     return workloads.manifests(declared)
 
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 import yaml
 
-from components.common.naming import Labels
+from components.common.naming import Naming
 from foundation.permissions.boundary import boundary
 from foundation.permissions.scope import Scope
 from operations import relocate
@@ -64,8 +64,8 @@ def test_the_boundary_that_it_says_how_to_make_is_the_one_that_foundation_would_
     settings: dict[str, Any],
 ) -> None:
     def of(environment: str, region: str, copies: str, bucket: str) -> str:
-        labels = Labels(environment=environment, team="platform", account="123456789012", region=region)
-        scope = Scope(labels=labels, copy_region=copies, buckets=[bucket, f"{bucket}-replica"])
+        naming = Naming(environment=environment, team="platform", account="123456789012", region=region)
+        scope = Scope(naming=naming, copy_region=copies, buckets=[bucket, f"{bucket}-replica"])
         return json.dumps(boundary(scope), indent=4)
 
     said = "\n".join(relocate.next_steps("prod", settings, "osaka", NEW))

@@ -16,7 +16,7 @@ from sandbox.providers.kubernetes.package import Kubernetes
 from sandbox.providers.kubernetes.target import KubernetesTarget
 from sandbox.providers.target import Package, Target
 from tests.support.components import workloads
-from tests.support.components.fixtures import labels as labels_of
+from tests.support.components.fixtures import naming as naming_fixture
 from tests.support.components.fixtures import topic as topic_of
 from tests.support.sandbox.kubernetes.fixtures import Cluster, until
 from tests.support.sandbox.providers import stack as stacks
@@ -42,7 +42,7 @@ KUBECONFIG: dict[str, Any] = {
 
 def program(version: str = "1.0.0", **changes: Any) -> Callable[[], None]:
     """The namespace and the API, as the components declare them."""
-    labels: Any = cast(Any, labels_of).__wrapped__()
+    naming: Any = cast(Any, naming_fixture).__wrapped__()
     topic: Any = cast(Any, topic_of).__wrapped__()
     settings: Any = {
         "image": f"{IMAGE}:{version}",
@@ -51,10 +51,10 @@ def program(version: str = "1.0.0", **changes: Any) -> Callable[[], None]:
     }
 
     def declare() -> None:
-        namespace = workloads.namespace(labels, topic, "dev")
+        namespace = workloads.namespace(naming, topic, "dev")
         password = pulumi.Output.secret(PASSWORD)
         api = workloads.api(
-            labels, topic, "dev", namespace=namespace.namespace, password=password, **settings
+            naming, topic, "dev", namespace=namespace.namespace, password=password, **settings
         )
         pulumi.export("host", api.service_host)
 

@@ -11,10 +11,10 @@ import pytest
 from sandbox.clouds.kubernetes import control_plane
 from sandbox.clouds.kubernetes.api import Api, Json
 from sandbox.wire.values import decoded
-from tests.support.components.fixtures import Recorder, labels, recorder, topic
+from tests.support.components.fixtures import Recorder, naming, recorder, topic
 from tests.support.components.workloads import declare_all, manifests
 
-__all__ = ["labels", "recorder", "topic"]
+__all__ = ["naming", "recorder", "topic"]
 
 FIRST = ("Namespace", "LimitRange", "ResourceQuota", "ServiceAccount", "ConfigMap", "Secret", "NetworkPolicy")
 
@@ -75,9 +75,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Generator[Cluster]:
 
 
 @pytest.fixture
-def declared(recorder: Recorder, labels: Any, topic: Any) -> dict[str, Json]:
+def declared(recorder: Recorder, naming: Any, topic: Any) -> dict[str, Json]:
     """Every object of the dev stack's namespace, by kind and name, as the program declares it."""
-    found = manifests(declare_all(recorder, labels, topic, "dev"))
+    found = manifests(declare_all(recorder, naming, topic, "dev"))
     return {name: decoded(manifest) for name, manifest in found.items()}
 
 
