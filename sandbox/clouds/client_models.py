@@ -1,4 +1,4 @@
-"""Checks request bodies against the official clients' models, made strict, and the rules beyond them."""
+"""Checks of request bodies against strict models of the official clients, and against further rules."""
 
 import functools
 import re
@@ -17,14 +17,14 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from sandbox.wire.values import Json
 
 TAGS = ("type", "action")
-"""What tells the alternatives of a body apart; Cloudflare's client leaves one optional, its API does not."""
+"""The members that select an alternative of a body; Cloudflare's client makes one optional, its API none."""
 
 MISSING = re.compile(r"'(\w+)'")
 """The names in Python's "missing 2 required positional arguments: 'query' and 'type'"."""
 
 
 def check(kind: str, given: Json, whole: Json | None = None, *, update: bool = False) -> list[str]:
-    """What is wrong with a body of a kind that rules.toml names: places and what is allowed, never a value.
+    """Return the faults of a body of a kind of rules.toml: paths and allowed values, never the value itself.
 
     `whole`: what it makes of an object that there is, if it tells only a part.
     """
@@ -40,7 +40,7 @@ def check(kind: str, given: Json, whole: Json | None = None, *, update: bool = F
 
 
 def _beyond(kind: str, value: Json) -> Iterator[str]:
-    """What the API refuses and the model allows."""
+    """Yield the faults that the API refuses and the model allows."""
     from sandbox.clouds.cloudflare import expressions
     from sandbox.clouds.datadog import monitors
 
@@ -77,7 +77,7 @@ def setting_type(setting: str) -> Any:
 
 
 def cloudflare(model: Any, value: Any, path: str = "") -> Iterator[str]:
-    """What is wrong with the value at a path; `model`: a type, or its place below cloudflare.types."""
+    """Yield the faults of the value at a path; `model` is a type, or its path below cloudflare.types."""
     try:
         _adapter(model).validate_python(value)
     except ValidationError as error:
@@ -134,7 +134,7 @@ def _fields(hint: Any) -> dict[str, tuple[Any, bool]]:
 
 
 def datadog(model: str, value: Any) -> Iterator[str]:
-    """What is wrong with a value; `model`: a class's place in the client."""
+    """Yield the faults of a value; `model` is the path of a class in the client."""
     from datadog_api_client import model_utils
     from datadog_api_client.configuration import Configuration
     from datadog_api_client.exceptions import ApiTypeError, ApiValueError
@@ -153,7 +153,7 @@ def datadog(model: str, value: Any) -> Iterator[str]:
 
 
 def _unparsed(value: Any, path: str) -> Iterator[str]:
-    """What the client lets pass, to hand it on to an API that may know more: the sandbox does not."""
+    """Yield the faults that the client passes on to an API that may be newer; the sandbox refuses them."""
     from datadog_api_client.model_utils import ModelComposed, ModelSimple, OpenApiModel, UnparsedObject
 
     if isinstance(value, list):

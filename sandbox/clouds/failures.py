@@ -21,7 +21,7 @@ STATUSES = {"throttle": 429, "error": 500, "outage": 503}
 
 
 class Switches(BaseModel):
-    """How requests fail; nothing set: they do not."""
+    """The kind of failure of the next requests; by default they do not fail."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 

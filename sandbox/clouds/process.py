@@ -1,7 +1,7 @@
-"""A stack's background process of targets: starting it, finding it again, stopping it.
+"""Start, lookup and stop of the background process that serves a stack's targets.
 
-It is a session of its own, so neither Ctrl-C nor kill -9 of a command reaches it, and it lives on between
-commands as clouds do. What it and its children hold is gone when it ends.
+The process has a session of its own, so neither Ctrl-C nor kill -9 of a command reaches it. It keeps running
+between commands, as clouds do. Its data, and that of its children, is lost when it ends.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ ENDING_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Targets:
-    """A process that serves, as written to targets.json."""
+    """A process that serves the targets, as recorded in targets.json."""
 
     pid: int
     aws: str  # URL, as those that follow
@@ -43,19 +43,19 @@ class Targets:
     since: float  # seconds since 1970; tells the process from a later one of the same number
 
     def write(self, folder: Path) -> None:
-        """Say that it serves: whoever sees the file sees all of it. Mode 0600."""
+        """Write targets.json in one step, with mode 0600."""
         workspace.write_atomically(folder / "targets.json", json.dumps(asdict(self), default=str))
 
 
 def running(folder: Path) -> Targets | None:
-    """The targets of a stack's folder; None: there are none, or their process is dead."""
+    """Return the running targets of a stack's folder; None if there are none."""
     found = written(folder)
     started = lock.started_at(found.pid) if found else None
     return found if found and started is not None and started <= found.since + 2 else None
 
 
 def written(folder: Path) -> Targets | None:
-    """What targets.json says, be it true or not."""
+    """Return the content of targets.json, even if its process is dead."""
     try:
         given: dict[str, Any] = json.loads((folder / "targets.json").read_text())
         kubeconfig = given.pop("kubeconfig")
@@ -65,7 +65,7 @@ def written(folder: Path) -> Targets | None:
 
 
 def start(folder: Path, progress: Progress, *, control_plane: bool, zones: Iterable[str] = ()) -> Targets:
-    """The targets, started now unless they run; `zones`: those of Cloudflare's account."""
+    """Return the targets, started now unless they run; `zones` are those of Cloudflare's account."""
     with lock.alone(folder / "targets.lock"):
         if found := running(folder):
             return found
@@ -90,7 +90,7 @@ def start(folder: Path, progress: Progress, *, control_plane: bool, zones: Itera
 
 
 def stop(folder: Path) -> None:
-    """End the targets and their children, if they run; what they held is gone."""
+    """End the targets and their children, if they run; their data is lost."""
     with lock.alone(folder / "targets.lock"):
         if found := running(folder):
             with contextlib.suppress(psutil.Error):
@@ -116,7 +116,7 @@ def _wait(folder: Path, process: "subprocess.Popen[bytes]", progress: Progress) 
 
 
 def _clear(folder: Path) -> None:
-    """Forget dead targets, and end what children a killed process left behind."""
+    """Delete the record of dead targets, and end the children of a killed process."""
     found = written(folder)
     if found and lock.started_at(found.pid) is None:
         _kill(found.pid)

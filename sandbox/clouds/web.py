@@ -1,4 +1,4 @@
-"""What the local APIs share: routes, collections of objects, JSON bodies, refusals in an API's own format."""
+"""The base of the local APIs: routes, collections, JSON bodies, and errors in an API's own format."""
 
 import functools
 import json
@@ -22,7 +22,7 @@ from sandbox.wire.values import Json, each
 
 
 class ErrorResponse(Exception):
-    """What an API answers in place of a result; `code` is the API's own, where it has some."""
+    """An error that an API answers; `code` is the API's own code, if it has codes."""
 
     def __init__(self, status: int, message: str, code: int | str = 0) -> None:
         super().__init__(message)
@@ -152,7 +152,7 @@ class Api(ABC):
 
 
 def _is(value: Any, *path: str, asked: str) -> bool:
-    """Whether a value has what is asked for at a path, as JSON writes it; one that has no such place does."""
+    """Return True if the value at a path equals `asked`, as JSON, or if there is no such path."""
     if path and isinstance(value, dict):
         inner = cast(Json, value)
         return path[0] not in inner or _is(inner[path[0]], *path[1:], asked=asked)
@@ -164,7 +164,7 @@ def _in(key: str, value: Any) -> Any:
 
 
 def _made_up() -> Json:
-    """What a new object may be given."""
+    """Return random IDs and times for the templates of a new object."""
     made = uuid.uuid4()
     public = f"{made.hex[:3]}-{made.hex[3:6]}-{made.hex[6:9]}"
     words = {"hex": made.hex, "uuid": str(made), "long": str(made.int), "public": public, "number": number(8)}

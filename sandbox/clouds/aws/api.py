@@ -1,4 +1,4 @@
-"""AWS's API on this machine: moto answers, and aws_api.toml says what it lacks and where it is lenient.
+"""AWS's API on this machine: moto, with the missing operations and checks of api.toml.
 
 Every request is read and checked by botocore's model of its service before anything else sees it.
 """
@@ -45,7 +45,7 @@ INVALID = {"eks": "InvalidParameterException", "codebuild": "InvalidInputExcepti
 
 
 VERSIONS = {"offered_versions": list(OFFERED), "version_upgrades": list(UPGRADES)}
-"""Facts of EKS that the rules in aws_api.toml compare versions with."""
+"""Facts of EKS that the rules in api.toml compare versions with."""
 
 
 class AwsApi:
@@ -166,7 +166,7 @@ class AwsApi:
                 )
 
     def _then(self, service: str, action: str, steps: list[Json], words: Json) -> Json:
-        """What moto answers, after what AWS does besides and with what it says besides."""
+        """Complete moto's answer with the side effects and the members that AWS adds."""
         first = {"call": action, "with": "<asked>", "take": "@"}
         answer = words["answer"] = self._look(service, first, words)
         moto_patches.AFTERWARDS.get(action, moto_patches.nothing)(words["region"], words["asked"])
@@ -178,7 +178,7 @@ class AwsApi:
         return answer
 
     def _look(self, service: str, step: Json, words: Json) -> Any:
-        """What there is: of a service in moto, or of a kept family."""
+        """Return the existing objects of a service of moto, or of an emulated family."""
         if "family" in step:
             there = [*self._kept.records(words["region"], step["family"]).values()]
             return search(step["take"], there, words)
@@ -195,7 +195,7 @@ class AwsApi:
 
 
 def _params(operation: Any, protocol: str, request: Any, place: Json) -> Json:
-    """What a request asks for, by the names of its operation's model; of JSON, what it lacks too."""
+    """Return a request's parameters by their names in the model; for JSON, also the missing ones."""
     from moto.core.parse import PROTOCOL_PARSERS
 
     parts: Any = {"method": request.method, "values": request.values, "headers": request.headers}

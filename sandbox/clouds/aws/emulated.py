@@ -1,4 +1,4 @@
-"""AWS services that moto has only in part: kept whole, as aws_api.toml says, until the process ends."""
+"""AWS services that moto has only in part: emulated by the tables of api.toml, in memory."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -20,7 +20,7 @@ class Kept:
         self._records: dict[tuple[str, str], dict[str, Json]] = {}
 
     def records(self, region: str, family: str) -> dict[str, Json]:
-        """What there is of a family, by its keys."""
+        """Return the records of a family, by their keys."""
         return self._records.setdefault((region, family), {})
 
     def answer(self, service: str, action: str, params: Json, words: Json) -> Json:

@@ -1,4 +1,4 @@
-"""What Cloudflare refuses in the expressions of a ruleset: its own parser, wirefilter, reads them."""
+"""Checks of the expressions of a ruleset with Cloudflare's own parser, wirefilter."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from sandbox.wire.values import Json
 
 
 def faults(ruleset: Json) -> Iterator[str]:
-    """What is wrong with each expression and where, in the parser's words; never the expression itself."""
+    """Yield the parser's message for each wrong expression, with its path but without the expression."""
     for place, rule in enumerate(ruleset.get("rules", ())):
         texts = rule.get("ratelimit", {}) | rule
         for name in sorted(texts.keys() & {"expression", "counting_expression"}):

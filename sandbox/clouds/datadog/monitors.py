@@ -1,4 +1,4 @@
-"""What Datadog refuses in a monitor: its query, parsed, and what does not fit the query."""
+"""Checks of monitors: the parsed query, and the settings that do not fit it."""
 
 import functools
 import re
@@ -28,7 +28,7 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True)
 class Query:
-    """What a query says."""
+    """The parsed parts of a query."""
 
     comparator: str = ""
     threshold: float | None = None
@@ -81,7 +81,7 @@ def _minutes(span: str) -> int:
 
 
 def faults(monitor: Any) -> Iterator[str]:
-    """What Datadog's validation says of a monitor that its model allows."""
+    """Yield the faults that Datadog's validation finds in a monitor and the model allows."""
     kind, options = monitor["type"], monitor.get("options", {})
     if kind not in STARTS:
         known = ", ".join(sorted(STARTS))
@@ -100,7 +100,7 @@ def faults(monitor: Any) -> Iterator[str]:
 
 
 def _message(text: str) -> Iterator[str]:
-    """What begins in a message has to end, in order."""
+    """Yield the conditional blocks of a message that do not end in order."""
     begun: list[str] = []
     for sign, name in BLOCK.findall(text):
         if sign != "/":
@@ -113,14 +113,14 @@ def _message(text: str) -> Iterator[str]:
 
 
 def slo_faults(slo: Any) -> Iterator[str]:
-    """What Datadog says of an objective that its model allows."""
+    """Yield the faults that Datadog finds in an objective and the model allows."""
     yield from (rule["say"] for rule in broken(_rules()["slo"], slo))
     for name, query in slo.get("query", {}).items():
         yield from _query_faults(name, query)
 
 
 def dashboard_faults(dashboard: Any, path: str = "") -> Iterator[str]:
-    """What Datadog says of a dashboard, or a group of one, that its model allows."""
+    """Yield the faults that Datadog finds in a dashboard, or in a group of one, and the model allows."""
     for place, widget in enumerate(dashboard.get("widgets", ())):
         shown, at = widget["definition"], f"{path}widgets[{place}].definition"
         yield from dashboard_faults(shown, f"{at}.")

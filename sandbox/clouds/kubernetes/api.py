@@ -15,7 +15,7 @@ RETRIES = urllib3.Retry(8, read=2, redirect=False, allowed_methods=None, backoff
 
 
 def dig(found: Any, *path: str) -> Any:
-    """What is at a path in an object; None: nothing."""
+    """Return the value at a path in an object; None if there is none."""
     for part in path:
         found = cast(Json, found).get(part) if isinstance(found, dict) else None
     return found
@@ -28,7 +28,7 @@ def condition(found: Json | None, kind: str) -> Json:
 
 
 class ApiError(Exception):
-    """What the server refuses, in its own words."""
+    """A refusal of the server, with its own message."""
 
     def __init__(self, status: Json) -> None:
         super().__init__(status.get("message") or "the server gives no reason")
@@ -88,7 +88,7 @@ class Api:
         return self.call("PATCH", path, body, "application/apply-patch+yaml", **query)
 
     def path(self, version: str, kind: str, namespace: str, name: str = "") -> str | None:
-        """Where an object is; None: the server has no such kind."""
+        """Return the path of an object; None if the server has no such kind."""
         base = f"/apis/{version}" if "/" in version else f"/api/{version}"
         if (version, kind) not in self._resources:
             for one in (self.get(base) or {}).get("resources", ()):
