@@ -1,4 +1,4 @@
-"""What Datadog watches: monitors, an objective, checks from outside, and the dashboard that shows them."""
+"""Datadog's monitors, service level objective, synthetic checks and dashboard."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,39 +21,39 @@ PRIORITIES: dict[Severity, int] = {"critical": 1, "warning": 3}
 """Datadog's priorities go from 1 to 5."""
 
 NEW_GROUP_SECONDS = 300
-"""How long a new pod or node may behave unusually before it is judged."""
+"""Seconds before a new pod or node is evaluated."""
 
 NO_DATA_MINUTES = 120
-"""How long a service check may be silent."""
+"""Minutes without data after which a service check notifies."""
 
 RESPONSE_MILLISECONDS = 5000
-"""How long a check from outside waits for the API; the response time has an alert of its own."""
+"""Milliseconds after which a synthetic check fails; the response time has an alert of its own."""
 
 CERTIFICATE_CHECK_SECONDS = 3600
 
 
 @dataclass(frozen=True, kw_only=True)
 class MonitoringArgs:
-    """What Monitoring needs to know."""
+    """Arguments of Monitoring."""
 
     settings: Settings
     naming: Naming
     host: str
     """The stack's host."""
     health_path: str
-    """Where the API says that it is well."""
+    """Path of the API's health check."""
     probe_paths: tuple[str, ...]
-    """What the kubelet's probes ask the API for."""
+    """Paths of the kubelet's probes."""
     namespace: str
     """The namespace of the pods; plain, so that queries are known before there is a cluster."""
     database_identifier: pulumi.Input[str]
     """The RDS instance's identifier."""
     synthetic_token: pulumi.Input[str]
-    """The secret by which the edge knows a check from outside."""
+    """Secret header value that identifies synthetic checks at the edge."""
 
 
 class Monitoring(pulumi.ComponentResource):
-    """Everything in Datadog: what follows from the list of alerts, and what metrics alone cannot say."""
+    """Monitors and dashboard of the alert catalog, with the objective and the synthetic checks."""
 
     monitor_ids: dict[str, pulumi.Output[str]]
     """By the alert's name: HighErrorRate."""
@@ -172,14 +172,14 @@ class Monitoring(pulumi.ComponentResource):
         new_group_delay: int | None = None,
         notify_by: tuple[str, ...] = (),
     ) -> datadog.Monitor:
-        """A monitor: its name, tags, priority and reminders are made the same way for all.
+        """Declare a monitor with the common name, tags, priority and reminders.
 
-        Missing data is told by `missing` of metric alerts, by `no_data_minutes` of service checks; an SLO
-        alert has neither.
+        Metric alerts handle missing data with `missing`, service checks with `no_data_minutes`; an SLO alert
+        has neither.
         """
         args = self._args
         minutes = args.settings.renotify_minutes
-        told = no_data_minutes is not None or missing == "show_and_notify_no_data"
+        notifies_no_data = no_data_minutes is not None or missing == "show_and_notify_no_data"
         return datadog.Monitor(
             name,
             name=self._title(name),
@@ -193,7 +193,7 @@ class Monitoring(pulumi.ComponentResource):
             notify_no_data=None if no_data_minutes is None else True,
             no_data_timeframe=no_data_minutes,
             renotify_interval=minutes,
-            renotify_statuses=(["alert", "no data"] if told else ["alert"]) if minutes else None,
+            renotify_statuses=(["alert", "no data"] if notifies_no_data else ["alert"]) if minutes else None,
             evaluation_delay=delay or None,
             new_group_delay=new_group_delay,
             notify_bies=list(notify_by) or None,
@@ -261,7 +261,7 @@ class Monitoring(pulumi.ComponentResource):
         summary: str,
         headers: Mapping[str, pulumi.Input[str]] | None = None,
     ) -> None:
-        """A check from outside; it fails when two retries, a second apart, fail as well."""
+        """Declare a synthetic check that fails when two retries, a second apart, also fail."""
         args = self._args
         datadog.SyntheticsTest(
             name,
@@ -302,5 +302,5 @@ class Monitoring(pulumi.ComponentResource):
 
 
 def application(site: str) -> str:
-    """Where people see a Datadog site: app.datadoghq.com, but ap1.datadoghq.com (Datadog's site table)."""
+    """Return a site's web address: app.datadoghq.com, or ap1.datadoghq.com (Datadog's site table)."""
     return f"https://app.{site}" if site in ("datadoghq.com", "datadoghq.eu") else f"https://{site}"

@@ -13,5 +13,14 @@ from tests.support.sandbox.kubernetes.fixtures import (
     guarded as guarded,
 )
 from tests.support.sandbox.kubernetes.fixtures import (
+    naming as naming,
+)
+from tests.support.sandbox.kubernetes.fixtures import (
+    recorder as recorder,
+)
+from tests.support.sandbox.kubernetes.fixtures import (
     running as running,
+)
+from tests.support.sandbox.kubernetes.fixtures import (
+    topic as topic,
 )
