@@ -3,4 +3,4 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [ -x .venv/bin/python ] || make .venv/.ready >&2
-exec .venv/bin/python -m operations.deploy "$@"
+exec .venv/bin/python -m operations deploy "$@"

@@ -1,9 +1,9 @@
-"""Puts a review into the one comment of its pull request: python -m tools.comment FOLDER.
+"""Comment of a pull request with its review: python -m tools.comment FOLDER.
 
 Runs with the right to write, after the workflow that made the review without it. FOLDER is that workflow's
-artifact, if it made one: data of the pull request's. So review.md is read as text, which mentions nobody, and
-annotations.sarif is made anew of what is known in review.sarif. Whose they are comes from the event
-(GITHUB_EVENT_PATH), never from the artifact. Only the standard library: nothing is installed for it.
+artifact, if it made one, and comes from the pull request. So review.md is read as text without mentions, and
+annotations.sarif is rebuilt from the known fields of review.sarif. The pull request comes from the event
+(GITHUB_EVENT_PATH), never from the artifact. Only the standard library is used: nothing is installed for it.
 """
 
 import json
@@ -16,19 +16,19 @@ from typing import Any
 
 MARK = "<!-- pipe-review -->"
 LONGEST = 65_000
-"""Characters that the review keeps to; GitHub takes 65,536."""
+"""Largest number of characters of a review; GitHub takes 65,536."""
 
 TOOL = "pipe-review"
-"""What the annotations are by: another name would replace what another tool found."""
+"""Tool name of the annotations; the name of another tool would replace its annotations."""
 
 LARGEST, MOST = 5_000_000, 5_000
-"""Characters of a file that is read, and results in it; GitHub shows 5,000."""
+"""Characters that are read of a file, and results in it; GitHub shows 5,000."""
 
 ANNOTATIONS = Path("annotations.sarif")
 
 
-def main(words: list[str]) -> int:
-    if len(words) != 1:
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 1:
         print("usage: python -m tools.comment FOLDER, with review.md and review.sarif in it", file=sys.stderr)
         return 2
     run: dict[str, Any] = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text())["workflow_run"]
@@ -37,8 +37,8 @@ def main(words: list[str]) -> int:
     if number is None:
         print(f"{run['head_sha']} is not the newest commit of an open pull request any more: no comment")
         return 0
-    folder = Path(words[0])
-    said = text(folder / "review.md", run["head_sha"])
+    folder = Path(arguments[0])
+    report = text(folder / "review.md", run["head_sha"])
     before = comment(repository, number)
     method, path = ("PATCH", f"issues/comments/{before}") if before else ("POST", f"issues/{number}/comments")
     gh(
@@ -48,13 +48,13 @@ def main(words: list[str]) -> int:
         f"repos/{repository}/{path}",
         "--input",
         "-",
-        given=json.dumps({"body": said}),
+        stdin=json.dumps({"body": report}),
     )
     print(f"{'updated' if before else 'made'} the comment of pull request {number}")
     try:
         ANNOTATIONS.write_text(json.dumps(annotations(read(folder / "review.sarif"))))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        print(f"no annotations: review.sarif is none of ours: {error!r}")
+        print(f"no annotations: review.sarif is not from this review: {error!r}")
         return 0
     if output := os.environ.get("GITHUB_OUTPUT"):
         with Path(output).open("a") as file:
@@ -63,17 +63,20 @@ def main(words: list[str]) -> int:
 
 
 def pull_request(repository: str, run: dict[str, Any]) -> int | None:
-    """The open pull request whose newest commit was reviewed; the event names none for a fork."""
+    """Return the open pull request whose newest commit was reviewed; the event names none for a fork."""
     if not run["head_repository"]:
         return None  # a fork that was deleted
     head = f"{run['head_repository']['owner']['login']}:{run['head_branch']}"
     query = ("--method", "GET", "-f", "state=open", "-f", f"head={head}")
     listed: list[dict[str, Any]] = json.loads(gh("api", *query, f"repos/{repository}/pulls"))
-    return next((each["number"] for each in listed if each["head"]["sha"] == run["head_sha"]), None)
+    return next((entry["number"] for entry in listed if entry["head"]["sha"] == run["head_sha"]), None)
 
 
 def read(file: Path) -> str:
-    """A file of the artifact; nothing if there is none. A link could lead to a file of this machine."""
+    """Return the text of a file of the artifact; empty if it is missing.
+
+    A link is not followed, since it could lead to a file of this machine.
+    """
     if file.is_symlink() or not file.is_file():
         return ""
     with file.open(encoding="utf-8", errors="replace") as opened:
@@ -81,53 +84,53 @@ def read(file: Path) -> str:
 
 
 def text(file: Path, commit: str) -> str:
-    """The comment. What is too long, or missing, was not made by our review."""
+    """Return the comment; a notice if the report is missing or too long."""
     head = f"{MARK}\nReview of {commit}, made by running the pull request's own program.\n\n"
-    said = neutral(read(file))
-    if not said.strip():
+    report = neutral(read(file))
+    if not report.strip():
         return f"{head}There is no report: the workflow's log says why."
-    if len(head + said) > LONGEST + 500:
+    if len(head + report) > LONGEST + 500:
         return f"{head}The report is longer than a comment can be; it is in the workflow's artifact `review`."
-    return head + said
+    return head + report
 
 
-def neutral(said: str) -> str:
-    """Text in which nobody is mentioned and no issue referred to, wherever Markdown makes code of it.
+def neutral(report: str) -> str:
+    """Return the text without mentions and references to issues.
 
-    GitHub looks for both in what Markdown has made, so no escape helps; a space without width does.
+    GitHub looks for both in the rendered Markdown, so an escape does not help; a zero-width space does.
     """
-    said = re.sub(r"&(?:#0*64|#x0*40|commat);", "@", said, flags=re.IGNORECASE)
-    said = re.sub(r"&(?:#0*35|#x0*23|num);", "#", said, flags=re.IGNORECASE)
-    return re.sub(r"((?<![0-9A-Za-z])@(?=[0-9A-Za-z])|#(?=\d+(?![\d;])))", "\\1\u200b", said)
+    report = re.sub(r"&(?:#0*64|#x0*40|commat);", "@", report, flags=re.IGNORECASE)
+    report = re.sub(r"&(?:#0*35|#x0*23|num);", "#", report, flags=re.IGNORECASE)
+    return re.sub(r"((?<![0-9A-Za-z])@(?=[0-9A-Za-z])|#(?=\d+(?![\d;])))", "\\1\u200b", report)
 
 
 def annotations(sarif: str) -> dict[str, Any]:
-    """What code scanning shows at lines, made anew of what is known; an error if our review did not write it.
+    """Rebuild the annotations for code scanning from known fields; raise an error for another tool's file.
 
-    GitHub takes every result for an open alert, so what is fixed, waived or unknown stays out.
+    GitHub takes every result for an open alert, so fixed, waived and unknown ones are left out.
     """
     [run] = json.loads(sarif)["runs"]
     driver = run["tool"]["driver"]
     if driver["name"] != TOOL or len(run["results"]) > MOST:
         raise ValueError(f"{driver['name']!r} with {len(run['results'])} results")
     rules = [
-        {"id": word(each["id"])} | {key: {"text": word(each[key]["text"])} for key in RULE}
-        for each in driver["rules"]
+        {"id": word(entry["id"])} | {key: {"text": word(entry[key]["text"])} for key in RULE}
+        for entry in driver["rules"]
     ]
     results = [
         {
-            "ruleId": word(each["ruleId"]),
-            "level": {"error": "error", "warning": "warning", "note": "note"}[each["level"]],
-            "message": {"text": word(each["message"]["text"])},
-            "partialFingerprints": {LINE: word(each["partialFingerprints"][LINE])},
-            "locations": [location(place) for place in each["locations"]],
+            "ruleId": word(entry["ruleId"]),
+            "level": {"error": "error", "warning": "warning", "note": "note"}[entry["level"]],
+            "message": {"text": word(entry["message"]["text"])},
+            "partialFingerprints": {LINE: word(entry["partialFingerprints"][LINE])},
+            "locations": [location(place) for place in entry["locations"]],
             "relatedLocations": [
                 location(place) | {"id": number, "message": {"text": word(place["message"]["text"])}}
-                for number, place in enumerate(each["relatedLocations"], 1)
+                for number, place in enumerate(entry["relatedLocations"], 1)
             ],
         }
-        for each in run["results"]
-        if each["kind"] == "fail" and each["baselineState"] != "absent" and "suppressions" not in each
+        for entry in run["results"]
+        if entry["kind"] == "fail" and entry["baselineState"] != "absent" and "suppressions" not in entry
     ]
     tool = {"driver": {"name": TOOL, "rules": rules}}
     return {"version": "2.1.0", "runs": [{"tool": tool, "results": results}]}
@@ -144,7 +147,7 @@ def word(value: Any) -> str:
 
 
 def location(place: Any) -> dict[str, Any]:
-    """A line of a file of the repository."""
+    """Return a location; raise ValueError if it is no line of a file of the repository."""
     physical = place["physicalLocation"]
     file, line = word(physical["artifactLocation"]["uri"]), physical["region"]["startLine"]
     if not re.fullmatch(r"(?!/)(?!.*\.\.)[\w./%~-]+", file) or not isinstance(line, int) or line < 1:
@@ -154,20 +157,20 @@ def location(place: Any) -> dict[str, Any]:
 
 
 def comment(repository: str, number: int) -> int | None:
-    """Our comment of before."""
+    """Return the ID of the existing comment with a review, or None."""
     pages = gh("api", "--paginate", "--slurp", f"repos/{repository}/issues/{number}/comments")
     for page in json.loads(pages):
-        for each in page:
-            if each["user"]["login"] == "github-actions[bot]" and each["body"].startswith(MARK):
-                return each["id"]
+        for entry in page:
+            if entry["user"]["login"] == "github-actions[bot]" and entry["body"].startswith(MARK):
+                return entry["id"]
     return None
 
 
-def gh(*words: str, given: str = "") -> str:
-    done = subprocess.run(["gh", *words], input=given, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"error: gh {words[0]} ended with {done.returncode}: {done.stderr.strip()}")
-    return done.stdout
+def gh(*arguments: str, stdin: str = "") -> str:
+    result = subprocess.run(["gh", *arguments], input=stdin, capture_output=True, text=True, check=False)
+    if result.returncode:
+        sys.exit(f"error: gh {arguments[0]} ended with {result.returncode}: {result.stderr.strip()}")
+    return result.stdout
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def settings(stack: str) -> dict[str, Any]:
 
 @cache
 def program(stack: str) -> list[Registered]:
-    """What the program registers for a stack, evaluated against mocks."""
+    """Return the resources that the program registers for a stack, evaluated against mocks."""
     import pulumi
     from google.protobuf.json_format import MessageToDict
     from pulumi.runtime.proto import resource_pb2
@@ -61,13 +61,15 @@ def program(stack: str) -> list[Registered]:
         runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
 
     evaluate()
-    found: list[Registered] = []
+    resources: list[Registered] = []
     for text in notes.requests:
         request: Any = cast(Any, resource_pb2).RegisterResourceRequest.FromString(text)
         inputs = MessageToDict(request.object)
         needs = frozenset(map(_type_and_name, request.dependencies))
-        found.append(Registered(request.type, request.name, _type_and_name(request.parent), needs, inputs))
-    return sorted(found, key=lambda each: (each.type, each.name))
+        resources.append(
+            Registered(request.type, request.name, _type_and_name(request.parent), needs, inputs)
+        )
+    return sorted(resources, key=lambda resource: (resource.type, resource.name))
 
 
 def _type_and_name(urn: str) -> tuple[str, str]:
@@ -76,8 +78,8 @@ def _type_and_name(urn: str) -> tuple[str, str]:
 
 
 def components(stack: str) -> tuple[dict[str, list[Registered]], set[tuple[str, str]]]:
-    """The resources of each component, and which component needs which."""
-    by_key = {(each.type, each.name): each for each in program(stack)}
+    """Return the resources of each component, and the dependencies between components."""
+    by_key = {(resource.type, resource.name): resource for resource in program(stack)}
     owner: dict[tuple[str, str], str] = {}
     for key in by_key:
         top = key
@@ -85,13 +87,13 @@ def components(stack: str) -> tuple[dict[str, list[Registered]], set[tuple[str, 
             top = above
         owner[key] = top[1]
     parts: dict[str, list[Registered]] = {}
-    for key, each in by_key.items():
-        if each.type != "pulumi:pulumi:Stack":
-            parts.setdefault(owner[key], []).append(each)
+    for key, resource in by_key.items():
+        if resource.type != "pulumi:pulumi:Stack":
+            parts.setdefault(owner[key], []).append(resource)
     edges = {
         (owner[key], owner[need])
-        for key, each in by_key.items()
-        for need in each.needs
+        for key, resource in by_key.items()
+        for need in resource.needs
         if need in owner and owner[key] != owner[need]
     }
     return parts, edges
@@ -102,7 +104,7 @@ def shortest(edges: set[tuple[str, str]]) -> list[tuple[str, str]]:
 
     def reaches(start: str, end: str, seen: frozenset[str]) -> bool:
         following = {b for a, b in edges if a == start} - seen
-        return end in following or any(reaches(each, end, seen | {each}) for each in following)
+        return end in following or any(reaches(neighbour, end, seen | {neighbour}) for neighbour in following)
 
     return sorted(
         (a, b)
@@ -112,7 +114,7 @@ def shortest(edges: set[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def diagram() -> str:
-    """The components and what each needs, as Mermaid."""
+    """Format the components and their dependencies as Mermaid."""
     parts, edges = components("prod")
     lines = ["```mermaid", "flowchart LR"]
     for package, title in PROVIDERS.items():
@@ -124,18 +126,18 @@ def diagram() -> str:
 
 
 def _package(resources: list[Registered]) -> str:
-    counts = Counter(each.type.partition(":")[0] for each in resources)
+    counts = Counter(resource.type.partition(":")[0] for resource in resources)
     return max(PROVIDERS, key=lambda package: counts[package])
 
 
 def parts() -> str:
-    """How many resources of which kind a component has in prod."""
+    """Count the resources of each kind in a component in prod."""
     rows = ["| component | resources in prod | most of them |", "|---|---|---|"]
     for name, resources in sorted(components("prod")[0].items()):
         kinds = Counter(
-            each.type.rpartition(":")[2]
-            for each in resources
-            if not each.type.startswith(("pipe:", "pulumi:"))
+            resource.type.rpartition(":")[2]
+            for resource in resources
+            if not resource.type.startswith(("pipe:", "pulumi:"))
         )
         most = ", ".join(
             f"{count} {kind}" for kind, count in sorted(kinds.items(), key=lambda x: (-x[1], x[0]))[:4]
@@ -145,7 +147,7 @@ def parts() -> str:
 
 
 def environments() -> str:
-    """Every setting of each stack, side by side; in bold what is not the same in all."""
+    """Format every setting of each stack as a table; values that differ are bold."""
     from components.settings.json_schema import schema_at
 
     lines: list[str] = []
@@ -174,7 +176,7 @@ def flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def scaling() -> str:
-    """What grows by itself, how far, and what stops it."""
+    """Describe automatic growth and its limits."""
     from components.settings.load import load_file
 
     files = [load_file(ROOT / f"Pulumi.{stack}.yaml").settings for stack in STACKS]
@@ -185,7 +187,7 @@ def scaling() -> str:
 
 
 def cost() -> str:
-    """What each stack costs a month as far as the price table knows, and what it does not know."""
+    """Return the monthly cost of each stack by the price table, and the resources without a price."""
     from review.cost import SOURCE
     from review.cost import cost as priced
     from review.engine_run import Resource, Step
@@ -195,18 +197,20 @@ def cost() -> str:
     for stack in STACKS:
         steps = [
             Step(
-                "create", None, Resource({"urn": f"::{each.name}", "type": each.type, "inputs": each.inputs})
+                "create",
+                None,
+                Resource({"urn": f"::{resource.name}", "type": resource.type, "inputs": resource.inputs}),
             )
-            for each in program(stack)
+            for resource in program(stack)
         ]
         _, lines, unpriced = priced(steps)
         for line in lines:
             row = sums.setdefault(line.what, dict.fromkeys(STACKS, 0.0))
             row[stack] += line.after
-        for each in unpriced:
-            unknown.setdefault(each.partition(": ")[2], set()).add(stack)
+        for line in unpriced:
+            unknown.setdefault(line.partition(": ")[2], set()).add(stack)
     rows = ["| USD a month | dev | stg | prod |", "|---|---|---|---|"]
-    for what, row in sorted(sums.items(), key=lambda each: (-each[1]["prod"], each[0])):
+    for what, row in sorted(sums.items(), key=lambda item: (-item[1]["prod"], item[0])):
         rows.append(f"| {what} | {' | '.join(f'{row[stack]:.2f}' for stack in STACKS)} |")
     totals = [f"**{sum(row[stack] for row in sums.values()):.2f}**" for stack in STACKS]
     rows.append(f"| **without nodes, database, load balancers and logs** | {' | '.join(totals)} |")
@@ -221,7 +225,7 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "diagram": ("docs/architecture.md", diagram),
     "parts": ("docs/architecture.md", parts),
 }
-"""Of each generated part its document, and what writes it."""
+"""The document and the generator of each generated part."""
 
 
 def with_part(text: str, name: str, content: str) -> str:

@@ -1,4 +1,4 @@
-"""Prints the JSON Schema of review.json, in which every field is always there, and no other."""
+"""Generator of the JSON Schema of review.json: every field is required, and no other is allowed."""
 
 import json
 from typing import Any
@@ -7,8 +7,8 @@ from pydantic import TypeAdapter
 
 from review.model import Report
 
-found: dict[str, Any] = TypeAdapter(Report).json_schema(mode="serialization")
-for part in (found, *found["$defs"].values()):
+report: dict[str, Any] = TypeAdapter(Report).json_schema(mode="serialization")
+for part in (report, *report["$defs"].values()):
     part |= {"additionalProperties": False, "required": sorted(part["properties"])}
-schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
+schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **report}
 print(json.dumps(schema, indent=2, ensure_ascii=False))

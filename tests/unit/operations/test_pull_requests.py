@@ -237,7 +237,7 @@ def test_what_our_review_did_not_write_annotates_nothing(
     (report / "review.sarif").write_text(json.dumps(text))
     done = github.run("comment", str(report), answers={**OPEN, "--paginate": [[]]}, **event(tmp_path))
     assert done.returncode == 0, done.stderr
-    assert "no annotations: review.sarif is none of ours" in done.stdout
+    assert "no annotations: review.sarif is not from this review" in done.stdout
     assert not (tmp_path / "output").exists() and not (github.folder / "annotations.sarif").exists()
 
 

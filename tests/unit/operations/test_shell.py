@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from operations.__main__ import COMMANDS as operations_commands
 from tests.support.drills import tools
 
 ROOT = Path(__file__).parents[3]
@@ -90,3 +91,9 @@ def test_a_machine_without_the_programs_is_told_what_to_install(
     with pytest.raises(pytest.fail.Exception, match="nginx is missing: apt-get install nginx-light"):
         tools.find("nginx")
     tools.find.cache_clear()
+
+
+def test_every_script_runs_the_command_of_its_name() -> None:
+    assert {command.stem for command in COMMANDS} == set(operations_commands)
+    for command in COMMANDS:
+        assert f'-m operations {command.stem} "$@"' in command.read_text()

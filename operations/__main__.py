@@ -1,0 +1,40 @@
+"""Command line of all operations: `python -m operations COMMAND STACK …`, as scripts/COMMAND.sh runs it."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+
+COMMANDS = {
+    "build": "build, scan, push and sign the API's image of a version",
+    "checks": "run the checks that a deployment requires",
+    "deploy": "deploy a version of the service, and check it",
+    "doctor": "diagnose a stack from the visitor to the database",
+    "drift": "compare a stack with its program",
+    "migrate": "run the migrations of the deployed version, or undo them",
+    "preview": "review the changes that the working tree would make",
+    "relocate": "prepare a stack to come up in another region",
+    "restore": "restore the database from a dump",
+    "rollback": "roll the API back to an earlier version",
+    "rotate": "set new passwords for the database's roles",
+}
+"""Each module of the package that is a command, with its summary."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command with its own arguments; return its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m operations",
+        description="Operate a stack. Each command has options of its own: COMMAND --help.",
+        epilog="\n".join(["commands:", *(f"  {name:<10} {text}" for name, text in COMMANDS.items())]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", metavar="COMMAND", choices=COMMANDS, help="one of the commands below")
+    parser.add_argument("arguments", metavar="…", nargs=argparse.REMAINDER, help="arguments of the command")
+    namespace = parser.parse_args(argv)
+    run: Callable[[Sequence[str]], int] = importlib.import_module(f"operations.{namespace.command}").main
+    return run(namespace.arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
