@@ -279,7 +279,7 @@ def world(cluster: Cluster, tmp_path: Path) -> Iterator[DeployEnvironment]:
     root, bin = tmp_path / "checkout", tmp_path / "bin"
     (bin / "answers").mkdir(parents=True)
     root.mkdir()
-    checkout(root, "scripts", "operations", "tools", "review", "sandbox")
+    checkout(root, "scripts", "operations", "components", "tools", "review", "sandbox")
     stack = root / "Pulumi.dev.yaml"
     text = re.sub(r"image: .*/pipe/api\S*", f"image: {OLD}", stack.read_text())
     stack.write_text(text.replace("host: dev.pipe.dev", f"host: {outside.host}"))

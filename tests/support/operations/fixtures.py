@@ -94,7 +94,7 @@ def stack() -> Iterator[Stack]:
         (service.bin / program).symlink_to(tools.find(program))
     cluster = Cluster(bucket.IDENTITY, service.bin, home)
     root = Path(tempfile.mkdtemp(prefix="checkout-"))
-    checkout(root, "scripts", "operations", "review", "sandbox")
+    checkout(root, "scripts", "operations", "components", "review", "sandbox")
     for words in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "-m", "Start")):
         subprocess.run(["git", *words], cwd=root, env=os.environ | git_identity(), check=True)
     made = Stack(service, cluster, Path(tempfile.mkdtemp(prefix="bin-")), [], root)
