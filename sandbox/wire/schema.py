@@ -6,6 +6,7 @@ import functools
 import importlib
 import re
 import sys
+import threading
 import types
 import typing
 from collections.abc import Awaitable, Collection, Iterator, Mapping, Sequence
@@ -19,6 +20,11 @@ from sandbox.wire.values import UNKNOWN, Json, Path, Secret, each, kind, show, s
 
 ALLOWED_SHOWN = 24
 """The number of names or values that a message lists."""
+
+LOADING = threading.RLock()
+"""Held while a part of an SDK is loaded. A refresh reads hundreds of resources at once. Of two threads
+that import modules which import each other, Python gives one a part of a module (importlib: _DeadlockError).
+"""
 
 QUOTED = r"[`\"]([^`\"\n]+)[`\"](?: \(default\))?"
 ENUMERATION = re.compile(
@@ -52,12 +58,13 @@ def resource_class(token: str) -> type[Any]:
     else:
         parts[-1] = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", parts[-1]).lower()
     path = ".".join((f"pulumi_{package}", *parts))
-    try:
-        # Whole, before a part of it: the program, importing it in its thread, would get that part empty.
-        importlib.import_module(f"pulumi_{package}")
-        return cast(type[Any], getattr(importlib.import_module(path), name))
-    except (ImportError, AttributeError) as error:
-        raise UnknownTypeError(f"pulumi-{package} has no resource type {token}") from error
+    with LOADING:
+        try:
+            # Whole, before a part of it: the program, importing it in its thread, would get that part empty.
+            importlib.import_module(f"pulumi_{package}")
+            return cast(type[Any], getattr(importlib.import_module(path), name))
+        except (ImportError, AttributeError) as error:
+            raise UnknownTypeError(f"pulumi-{package} has no resource type {token}") from error
 
 
 @functools.cache
@@ -73,7 +80,8 @@ def args_class(token: str) -> type[Any]:
 
 def provider_args(package: str) -> type[Any]:
     """Return the class of a provider's own settings."""
-    return cast(type[Any], importlib.import_module(f"pulumi_{package}").ProviderArgs)
+    with LOADING:
+        return cast(type[Any], importlib.import_module(f"pulumi_{package}").ProviderArgs)
 
 
 @functools.cache
@@ -86,7 +94,8 @@ def properties(cls: type[Any]) -> Mapping[str, Property]:
         getter = getattr(member, "fget", None)
         name = getattr(getter, "_pulumi_name", None)
         if getter is not None and name is not None:
-            hint = typing.get_type_hints(getter, globalns=namespace).get("return", Any)
+            with LOADING:
+                hint = typing.get_type_hints(getter, globalns=namespace).get("return", Any)
             required = hint is Any or type(None) not in alternatives(hint)
             found[name] = Property(hint, required, documented_values(getter.__doc__ or ""))
     return found

@@ -86,7 +86,7 @@ def test_a_command_of_the_documents_runs(sandbox: Sandbox, command: Command) -> 
     }.items():
         if re.search(rf"\b{word}\b", text):
             text = re.sub(rf"\b{word}\b", sandbox.read(ask), text)
-    done = sandbox.engine.process(text)
+    done = sandbox.run(text)
     assert done.returncode == 0, f"{command.where}: {text}\n{done.stdout}"
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -38,3 +39,23 @@ def test_what_the_program_imports_is_whole_though_a_provider_asks_for_a_part_mea
             time.sleep(0.01)
         provider = pool.submit(resource_class, "slow:index/thing:Thing")
         assert program.result().Thing is provider.result()
+
+
+def test_one_thread_at_a_time_loads_a_part_of_an_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Modules of an SDK import each other: of two threads one would get a module that is not whole."""
+    load, loading, most = importlib.import_module, list[str](), list[int]()
+
+    def watched(name: str) -> ModuleType:
+        loading.append(name)
+        most.append(len(loading))
+        time.sleep(0.05)
+        loading.remove(name)
+        return load(name)
+
+    monkeypatch.setattr(importlib, "import_module", watched)
+    tokens = ["aws:ec2/routeTable:RouteTable", "aws:ec2/securityGroup:SecurityGroup", "aws:ec2/vpc:Vpc"]
+    resource_class.cache_clear()
+    with ThreadPoolExecutor() as pool:
+        names = [cls.__name__ for cls in pool.map(resource_class, tokens)]
+    assert names == ["RouteTable", "SecurityGroup", "Vpc"]
+    assert max(most) == 1
