@@ -31,7 +31,12 @@ class Switches(BaseModel):
     retry_after: int = Field(default=1, ge=0)  # seconds in the Retry-After of a 429
     seconds: float | None = Field(default=None, gt=0)  # for how long they fail; None: until told otherwise
     requests: int | None = Field(default=None, gt=0)  # how many fail; None: all
-    path: str = ""  # only requests with a path that holds this fail
+    path: str = ""
+    """Only requests with a path that holds this fail; with `$` at the end, only those whose path ends so."""
+
+    def matches(self, path: str) -> bool:
+        """Return whether a request of this path fails."""
+        return path.endswith(self.path[:-1]) if self.path.endswith("$") else self.path in path
 
 
 class Failures:
@@ -67,7 +72,7 @@ class Failures:
     def _fails(self, path: str) -> bool:
         now = self._set
         over = time.monotonic() > self._until or (now.requests and self._failed >= now.requests)
-        if now.kind is None or now.path not in path or over:
+        if now.kind is None or not now.matches(path) or over:
             return False
         self._failed += 1
         return True

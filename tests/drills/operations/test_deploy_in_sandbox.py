@@ -37,10 +37,12 @@ MAKE = """\
 #!/bin/sh
 echo "make $*"
 [ "$1" = current ] && [ -e "{bin}/datadog" ] || exit 0
-exec curl --silent --fail --request PUT --data '{{"kind": "error", "path": "/api/v1/monitor"}}' \\
+exec curl --silent --fail --request PUT --data '{{"kind": "error", "path": "/api/v1/monitor$"}}' \\
   "$(cat "{bin}/datadog")/_sandbox/failures"
 """
-"""Tasks of the Makefile pass; the last of them, if told so, has Datadog fail from then on."""
+"""Tasks of the Makefile pass; the last of them, if told so, has Datadog list no monitors from then on.
+
+Each monitor can still be read by its id: `up` refreshes them."""
 
 
 @dataclass

@@ -80,6 +80,9 @@ def test_only_some_paths_fail(api: Client):
     api.fail(kind="error", path="/dns_records")
     assert api("GET", ZONES)[0] == 200
     assert api("GET", "/client/v4/zones/x/dns_records")[0] == 500
+    api.fail(kind="error", path="/zones$")
+    assert api("GET", ZONES)[0] == 500
+    assert api("GET", "/client/v4/zones/x/dns_records")[0] != 500
 
 
 @pytest.mark.parametrize(
