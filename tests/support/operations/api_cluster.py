@@ -62,7 +62,7 @@ class Cluster:
         self.wait(lambda: self.ready() == replicas)
 
     def forget(self) -> None:
-        """Deletes what `deploy` made."""
+        """Delete the objects of `deploy`."""
         self.api.call("DELETE", DEPLOYMENT, propagationPolicy="Foreground")
         self.api.call("DELETE", "/api/v1/namespaces/pipe/services/pipe-api")
         if self.api.get(RELEASES) is not None:
@@ -70,9 +70,9 @@ class Cluster:
         self.wait(lambda: self.api.get(DEPLOYMENT) is None and not list(self.api.items(PODS)))
 
     def releases(self) -> list[dict[str, Any]]:
-        """The releases that are recorded, the newest last."""
-        found = self.api.get(RELEASES)
-        return json.loads(found["data"]["releases.json"]) if found else []
+        """Return the recorded releases, the newest last."""
+        config_map = self.api.get(RELEASES)
+        return json.loads(config_map["data"]["releases.json"]) if config_map else []
 
     def record(self, image: str, migrations: Sequence[str] | None, verdict: str) -> None:
         """Record a release, as a deployment does."""
@@ -88,24 +88,24 @@ class Cluster:
         return self.api.call("GET", DEPLOYMENT)["spec"]["template"]["spec"]["containers"][0]["image"]
 
     def set_image(self, image: str) -> None:
-        """Rolls another image out, and waits for it."""
+        """Roll out another image, and wait for it."""
         container = {"name": "api", "image": image}
         change = {"spec": {"template": {"spec": {"containers": [container]}}}}
         self.api.call("PATCH", DEPLOYMENT, change, "application/strategic-merge-patch+json")
         self.wait(lambda: self.settled(image))
 
     def settled(self, image: str) -> bool:
-        """Whether every pod is of the image, and available."""
-        found = self.api.call("GET", DEPLOYMENT)
-        status = found["status"]
-        same = status.get("observedGeneration") == found["metadata"]["generation"]
+        """Return True if every pod runs the image and is available."""
+        deployment = self.api.call("GET", DEPLOYMENT)
+        status = deployment["status"]
+        same = status.get("observedGeneration") == deployment["metadata"]["generation"]
         counts = {status.get(name) for name in ("replicas", "updatedReplicas", "availableReplicas")}
         return same and self.image() == image and counts == {REPLICAS}
 
     def ready(self) -> int:
-        """Pods that get requests."""
-        found = self.api.items(SLICES, labelSelector="kubernetes.io/service-name=pipe-api")
-        ends = [end for each in found for end in each.get("endpoints") or ()]
+        """Count the pods that get requests."""
+        slices = self.api.items(SLICES, labelSelector="kubernetes.io/service-name=pipe-api")
+        ends = [end for endpoint_slice in slices for end in endpoint_slice.get("endpoints") or ()]
         return sum(1 for end in ends if end["conditions"].get("ready") is not False)
 
     @staticmethod
@@ -117,7 +117,7 @@ class Cluster:
 
     @contextmanager
     def watched(self) -> Generator[list[int]]:
-        """How many pods got requests, again and again."""
+        """Count the pods that get requests, every 0.1 s, in a thread."""
         seen, over = [self.ready()], threading.Event()
 
         def look() -> None:

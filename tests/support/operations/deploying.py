@@ -1,4 +1,4 @@
-"""What a deployment of a new version asks of other programs, and the script that deploys one."""
+"""Expected commands of a deployment of a new version, and a function that runs one."""
 
 import subprocess
 
@@ -45,5 +45,5 @@ def commands(world: DeployEnvironment, *groups: list[str]) -> list[str]:
     return [line.format(root=world.root) for group in groups for line in group]
 
 
-def deploy(world: DeployEnvironment, *words: str) -> "subprocess.CompletedProcess[str]":
-    return world.run("deploy.sh", "dev", "--soak", "0", *words)
+def deploy(world: DeployEnvironment, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return world.run("deploy.sh", "dev", "--soak", "0", *arguments)

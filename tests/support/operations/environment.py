@@ -1,5 +1,5 @@
-"""The machine of whoever deploys: a checkout with somewhere to push to, a cluster, a site, a Datadog, and
-programs that only write down what they are told."""
+"""Environment of a deployment: a checkout with an upstream, a cluster, a site, a Datadog, and fake programs
+that record their arguments."""
 
 import json
 import os
@@ -70,13 +70,13 @@ case "$1" in
   rollback) [ -z "$2" ] || echo "$2" > "{bin}/served" ;;
 esac
 """
-"""A rollback to nothing tells how the last one went, and that is well."""
+"""Fake Vercel CLI: a rollback without an ID prints the last status and succeeds."""
 OUTPUTS = {
     "loadBalancer": "pipe-proxy.elb.ap-northeast-1.amazonaws.com",
     "databaseHost": "pipe-dev-db.c1.ap-northeast-1.rds.amazonaws.com",
     "kubeconfig": "[secret]",
 }
-"""The program's outputs, as far as scripts read them."""
+"""The program's outputs that commands read."""
 FAKES = ("aws", "cosign", "docker", "make", "npm", "pulumi", "trivy", "vercel")
 
 
@@ -86,16 +86,16 @@ def metric(query: str) -> str:
 
 
 class ExternalServices:
-    """The site, and Datadog."""
+    """Servers for the site and for Datadog's API."""
 
     def __init__(self, folder: Path) -> None:
         self.monitors = {"HighErrorRate (dev)": "OK", "BackupFailed (dev)": "No Data"}
         self.queries: dict[str, str] = {}
-        """What monitors judge; the others nothing."""
+        """Queries of monitors by name; the other monitors have a constant one."""
         self.silent: set[str] = set()
-        """Metrics that nobody reports."""
+        """Metrics without data."""
         self.asked_for: list[str] = []
-        """Queries of metrics that were asked for."""
+        """Queries of metrics in the order of the requests."""
         self.check = ["in_progress", "passed"]
         self.site = 200
         self.keys: set[str] = set()
@@ -176,7 +176,7 @@ class ExternalServices:
 
 @dataclass
 class DeployEnvironment:
-    """All of it."""
+    """A checkout with its cluster, external services and fake programs."""
 
     cluster: Cluster
     outside: ExternalServices
@@ -184,10 +184,10 @@ class DeployEnvironment:
     bin: Path
     environment: dict[str, str] = field(default_factory=dict[str, str])
 
-    def run(self, script: str, *words: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    def run(self, script: str, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         (self.bin / "log").unlink(missing_ok=True)
         return subprocess.run(
-            [self.root / "scripts" / script, *words],
+            [self.root / "scripts" / script, *arguments],
             env=self.environment | variables,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -204,19 +204,24 @@ class DeployEnvironment:
         return [command for command in commands if not command.startswith("pulumi stack output ")]
 
     def answer(self, name: str, script: str) -> None:
-        """What a fake program does besides."""
+        """Set the script that a fake program runs after it has recorded its arguments."""
         file = self.bin / "answers" / name
         file.write_text(script)
         file.chmod(0o755)
 
-    def git(self, *words: str) -> str:
+    def git(self, *arguments: str) -> str:
         done = subprocess.run(
-            ["git", *words], cwd=self.root, env=self.environment, capture_output=True, text=True, check=True
+            ["git", *arguments],
+            cwd=self.root,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         return done.stdout.strip()
 
     def others_push(self, subject: str, changes: Mapping[str, str]) -> None:
-        """Somebody else's commit, which this checkout does not have."""
+        """Push a commit from another clone, which this checkout does not have."""
         clone = self.root.parent / "theirs"
         if not clone.exists():
             self.git("clone", "--quiet", str(self.root.parent / "origin"), str(clone))
@@ -228,7 +233,7 @@ class DeployEnvironment:
         self.git("-C", str(clone), "push", "--quiet")
 
     def record(self) -> dict[str, Any]:
-        """The last run's."""
+        """Return the record of the last run."""
         newest = max(
             (self.root / ".runs" / "dev").glob("*Z-*.json"), key=lambda file: file.stat().st_mtime_ns
         )
@@ -238,17 +243,20 @@ class DeployEnvironment:
         return [(step["title"], step["result"]) for step in self.record()["steps"]]
 
     def file_image(self) -> str:
-        found = re.search(r"image: (.*/pipe/api\S*)", (self.root / "Pulumi.dev.yaml").read_text())
-        assert found
-        return found[1]
+        match = re.search(r"image: (.*/pipe/api\S*)", (self.root / "Pulumi.dev.yaml").read_text())
+        assert match
+        return match[1]
 
 
 def checkout(root: Path, *parts: str) -> None:
-    """A copy of what is tracked, with the same installed packages."""
+    """Copy the tracked files, with a link to the same installed packages."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--", *parts, "Pulumi*.yaml", ".gitignore"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     for name in filter(None, listed.stdout.split("\0")):
         if (ROOT / name).exists():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -259,18 +267,18 @@ def checkout(root: Path, *parts: str) -> None:
 
 
 def git_identity(name: str = "Somebody") -> dict[str, str]:
-    """Whose commits they are."""
+    """Return variables that name the author and committer of commits."""
     mail = "somebody@example.com"
-    people = {f"GIT_{each}_NAME": name for each in ("AUTHOR", "COMMITTER")}
-    mails = {f"GIT_{each}_EMAIL": mail for each in ("AUTHOR", "COMMITTER")}
-    return people | mails | {f"GIT_CONFIG_{each}": os.devnull for each in ("GLOBAL", "SYSTEM")}
+    people = {f"GIT_{role}_NAME": name for role in ("AUTHOR", "COMMITTER")}
+    mails = {f"GIT_{role}_EMAIL": mail for role in ("AUTHOR", "COMMITTER")}
+    return people | mails | {f"GIT_CONFIG_{scope}": os.devnull for scope in ("GLOBAL", "SYSTEM")}
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    made = Cluster()
-    yield made
-    made.stop()
+    api_cluster = Cluster()
+    yield api_cluster
+    api_cluster.stop()
 
 
 @pytest.fixture
@@ -298,8 +306,8 @@ def world(cluster: Cluster, tmp_path: Path) -> Iterator[DeployEnvironment]:
     (bin / "kubectl").write_text(KUBECTL.format(logs=bin / "logs", kubectl=programs["kubectl"]))
     for file in bin.glob("*"):
         file.chmod(0o755)
-    made = DeployEnvironment(cluster, outside, root, bin)
-    made.environment = {
+    environment = DeployEnvironment(cluster, outside, root, bin)
+    environment.environment = {
         "PATH": f"{bin}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(tmp_path),
         "KUBECONFIG": str(cluster.kubeconfig),
@@ -311,24 +319,26 @@ def world(cluster: Cluster, tmp_path: Path) -> Iterator[DeployEnvironment]:
     }
     (bin / "served").write_text("dpl_old\n")
     (bin / "outputs").write_text(json.dumps(OUTPUTS))
-    made.answer("vercel", VERCEL.format(bin=bin))
-    made.answer("pulumi", PULUMI.format(bin=bin, kubectl=programs["kubectl"], kubeconfig=cluster.kubeconfig))
-    registry(made, pushed=False)
-    for words in (
+    environment.answer("vercel", VERCEL.format(bin=bin))
+    environment.answer(
+        "pulumi", PULUMI.format(bin=bin, kubectl=programs["kubectl"], kubeconfig=cluster.kubeconfig)
+    )
+    registry(environment, pushed=False)
+    for arguments in (
         ("init", "--quiet"),
         ("add", "--all"),
         ("commit", "--quiet", "-m", "App"),
         ("tag", "1.1.0"),
     ):
-        made.git("-C", "app", *words)
-    made.git("init", "--quiet", "-b", "main")
-    made.git("add", "--all")
-    made.git("commit", "--quiet", "-m", "Start")
+        environment.git("-C", "app", *arguments)
+    environment.git("init", "--quiet", "-b", "main")
+    environment.git("add", "--all")
+    environment.git("commit", "--quiet", "-m", "Start")
     subprocess.run(["git", "init", "--quiet", "--bare", "-b", "main", tmp_path / "origin"], check=True)
-    made.git("remote", "add", "origin", str(tmp_path / "origin"))
-    made.git("push", "--quiet", "--set-upstream", "origin", "main")
+    environment.git("remote", "add", "origin", str(tmp_path / "origin"))
+    environment.git("push", "--quiet", "--set-upstream", "origin", "main")
     cluster.deploy(OLD)
-    yield made
+    yield environment
     cluster.forget()
     outside.stop()
 
@@ -336,7 +346,7 @@ def world(cluster: Cluster, tmp_path: Path) -> Iterator[DeployEnvironment]:
 def registry(
     world: DeployEnvironment, *, pushed: bool, signed: bool = True, findings: str = '{"LOW": 2}'
 ) -> None:
-    """An ECR in which the version is from the beginning, signed or not, or from docker push on."""
+    """Fake an ECR that has the version from the beginning, signed or not, or after docker push."""
     there, mark = world.bin / "pushed", world.bin / "signed"
     if pushed:
         there.touch()
