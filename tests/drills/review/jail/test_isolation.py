@@ -151,7 +151,7 @@ def test_a_call_that_no_namespace_confines_is_denied(jail: Jail, name: str) -> N
 def test_the_callers_session_keyring_is_left(tmp_path: Path) -> None:
     program = """
         sys.path.insert(0, "ROOT")
-        from review import isolation
+        from review.jail import isolation
         system_call(250, 1, b"caller")  # a session keyring with a key in it, as a login has one
         system_call(248, b"user", b"token", b"secret", 6, -3)
         search = lambda: system_call(250, 10, -3, b"user", b"token", 0) > 0
@@ -192,7 +192,7 @@ def test_each_process_has_limits_that_it_cannot_raise(jail: Jail) -> None:
     program = f"""
         sys.path.insert(0, "{ROOT}")
         import resource
-        from review import isolation
+        from review.jail import isolation
         isolation.limit_resources(threads=True)
         attempt(lambda: bytearray(5 * 2**30))
         for name, most in isolation.LIMITS.items():
