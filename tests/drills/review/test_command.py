@@ -375,7 +375,7 @@ def test_a_signal_or_the_outer_limit_ends_the_review_and_leaves_no_folder(
         import sys
         from pathlib import Path
         from review import __main__, comparison
-        comparison.engine.find = lambda _: Path("/usr/bin/true")
+        comparison.pulumi_cli.find = lambda _: Path("/usr/bin/true")
         sys.executable = sys.argv[2]
         sys.exit(__main__.main(["HEAD", "--no-isolation", "--tree", sys.argv[1]]))
     """
