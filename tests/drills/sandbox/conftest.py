@@ -1,11 +1,5 @@
-"""Fixtures of sandbox for this lane."""
+"""Fixtures of the sandbox's tests."""
 
-from tests.support.sandbox.fixtures import (
-    mandatory as mandatory,
-)
-from tests.support.sandbox.fixtures import (
-    project as project,
-)
-from tests.support.sandbox.fixtures import (
-    same_umask as same_umask,
-)
+from tests.support.sandbox.fixtures import make_policies_mandatory, project, restored_umask
+
+__all__ = ["make_policies_mandatory", "project", "restored_umask"]

@@ -11,7 +11,7 @@ import pytest
 
 from sandbox.clouds import process
 from sandbox.progress import Progress
-from tests.support.sandbox.small import make
+from tests.support.sandbox.all_providers_project import create_project
 from tests.support.stacks import ROOT
 
 COMMANDS = """\
@@ -41,7 +41,7 @@ def console(root: Path, *places: Path) -> tuple[int, str]:
 
 
 def test_clients_in_the_shell_see_the_targets_and_nothing_of_the_callers(tmp_path: Path) -> None:
-    stack = make(tmp_path)
+    stack = create_project(tmp_path)
     stack.folder.mkdir(parents=True)
     old = tmp_path / "old" / "aws"  # hears of an address by its arguments alone
     old.parent.mkdir()
@@ -67,7 +67,7 @@ def test_clients_in_the_shell_see_the_targets_and_nothing_of_the_callers(tmp_pat
 
 
 def test_without_targets_it_says_how_to_start_them(tmp_path: Path) -> None:
-    make(tmp_path)
+    create_project(tmp_path)
     code, said = console(tmp_path)
     assert code == 2
     assert said == "error: the sandbox of dev does not run. Start it: make sandbox STACK=dev\n"
@@ -99,7 +99,7 @@ def test_the_users_own_files_undo_neither_the_target_nor_the_mark_in_the_prompt(
 ) -> None:
     if (program := shutil.which(shell)) is None:
         pytest.skip(f"{shell} is not installed")
-    stack = make(tmp_path)
+    stack = create_project(tmp_path)
     stack.folder.mkdir(parents=True)
     (tmp_path / rc).write_text(RC.format(prompt=prompt) + "RC_WAS_READ=yes\n")
     process.start(stack.folder, Progress(), control_plane=False)

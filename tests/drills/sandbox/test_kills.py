@@ -20,8 +20,8 @@ from sandbox import workspace
 from sandbox.clouds import process
 from sandbox.clouds.kubernetes.api import Api
 from sandbox.providers.server import find_unrecorded
+from tests.support.sandbox.all_providers_project import create_project, write_stack_file
 from tests.support.sandbox.inventory import Held, in_state, in_targets, kept, targets
-from tests.support.sandbox.small import make, settle
 from tests.support.stacks import Stack, copy
 
 COMMITTED = os.environ.get("PIPE_KILL_STACK", "")
@@ -40,7 +40,7 @@ SOONEST = 0.5
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Generator[Stack]:
     """The project; each test takes it down again, and leaves the targets running."""
     root = tmp_path_factory.mktemp("project")
-    made = copy(root, COMMITTED, "all") if COMMITTED else make(root)
+    made = copy(root, COMMITTED, "all") if COMMITTED else create_project(root)
     if COMMITTED:
         made.change("service", "protect", value=False)
         made.change("database", "deletionProtection", value=False)
@@ -274,7 +274,7 @@ def test_a_provider_that_fails_for_ten_seconds_leaves_nothing_behind_or_twice(
 
 def test_of_two_ups_at_once_one_refuses_and_the_state_is_whole(stack: Stack) -> None:
     run(stack, "up")
-    settle(stack, "debug")
+    write_stack_file(stack, "debug")
     both = [stack.start("up", "--no-policies") for _ in range(2)]
     said = {each.communicate(timeout=120)[0]: each.returncode for each in both}
     assert sorted(each.returncode for each in both) == [0, 2], said

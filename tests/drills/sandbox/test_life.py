@@ -16,7 +16,6 @@ from sandbox import workspace
 from sandbox.clouds import process
 from sandbox.clouds.kubernetes.api import Api, condition, dig
 from sandbox.progress import name_of, short
-from tests.support.sandbox.dump import places_of
 from tests.support.sandbox.inventory import (
     REGIONS,
     Held,
@@ -29,6 +28,7 @@ from tests.support.sandbox.inventory import (
     zone,
 )
 from tests.support.sandbox.kubernetes.fixtures import until
+from tests.support.sandbox.secret_search import find_places
 from tests.support.stacks import ROOT, Stack, copy
 from tools.bench.memory import LIMIT_GIB, watched
 
@@ -226,7 +226,7 @@ header that Datadog sends and Cloudflare looks for (docs/decisions/0011-sandbox-
 def misplaced(stack: Stack, said: str) -> list[str]:
     """Secrets that are where they do not belong, or not where they do."""
     secrets = stack.secrets()
-    places = places_of(secrets.values(), targets(stack))
+    places = find_places(secrets.values(), targets(stack))
     found = {key: sorted(places[text]) for key, text in secrets.items()}
     owned = stack.setting("edge", "zone", "owned")
     wanted = {

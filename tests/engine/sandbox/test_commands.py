@@ -154,10 +154,10 @@ def test_down_asks_before_it_destroys_what_is_protected_and_leaves_the_stack_fil
         + "error: nothing was destroyed: there is no terminal to confirm it on. "
         "Add --yes: make down STACK=dev FLAGS=--yes\n",
     )
-    code, said = project.typed("no\n", "down")
+    code, said = project.run_with_answer("no\n", "down")
     assert code == 2 and "Type dev to destroy it: " in said and "not confirmed" in said, said
     assert len(list((project.folder / "targets").glob("*.json"))) == 3
-    code, said = project.typed("dev\n", "down")
+    code, said = project.run_with_answer("dev\n", "down")
     assert (code, list((project.folder / "targets").glob("*.json"))) == (0, []), said
     assert file.read_text() == before
 
@@ -209,9 +209,9 @@ def test_a_waived_violation_is_told_in_a_line(project: Project) -> None:
 
 
 def test_a_mandatory_violation_stops_up_before_anything_is_applied(
-    project: Project, mandatory: Callable[[], None]
+    project: Project, make_policies_mandatory: Callable[[], None]
 ) -> None:
-    mandatory()
+    make_policies_mandatory()
     project.things(cup={"size": 12}, jug={"size": 1})
     code, said = project.run("up")
     assert code == 1
@@ -222,8 +222,10 @@ def test_a_mandatory_violation_stops_up_before_anything_is_applied(
     assert [each["level"] for each in project.summary()["violations"]] == ["mandatory"]
 
 
-def test_without_policies_nothing_is_judged(project: Project, mandatory: Callable[[], None]) -> None:
-    mandatory()
+def test_without_policies_nothing_is_judged(
+    project: Project, make_policies_mandatory: Callable[[], None]
+) -> None:
+    make_policies_mandatory()
     project.things(cup={"size": 12})
     code, said = project.run("up", "--no-policies")
     assert (code, project.summary()["violations"]) == (0, []), said

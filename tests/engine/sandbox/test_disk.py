@@ -12,8 +12,8 @@ from sandbox import workspace
 from sandbox.cli import main
 from sandbox.errors import from_system_error
 from sandbox.workspace import write_atomically
+from tests.support.sandbox.file_provider import serve
 from tests.support.sandbox.project import Project
-from tests.support.sandbox.things import serve
 
 
 class Usage(NamedTuple):

@@ -17,7 +17,7 @@ from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import builds
 from sandbox.workspace import Stack
-from tests.support.sandbox import small
+from tests.support.sandbox.all_providers_project import create_project
 from tests.support.sandbox.inventory import in_state, in_targets
 from tests.support.sandbox.inventory import targets as running
 
@@ -150,7 +150,7 @@ def without_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("without_servers")
 def test_where_no_control_plane_is_built_the_rest_is_real_and_objects_are_checked(tmp_path: Path) -> None:
     (root := tmp_path / "project").mkdir()
-    stack = small.make(root)
+    stack = create_project(root)
     try:
         code, said = stack.run("up", "--no-policies")
         assert code == 0, said

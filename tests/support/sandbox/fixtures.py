@@ -1,30 +1,36 @@
+"""Fixtures of the sandbox's tests."""
+
 import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import cast
 
 import pytest
 
-from tests.support.sandbox.project import Project, make
+from tests.support.sandbox.project import Project, create_project
 
 
 @pytest.fixture(autouse=True)
-def same_umask() -> Iterator[None]:
-    """A command that is run in the tests' own process makes the mask stricter, for all that comes after."""
-    before = os.umask(0)
-    os.umask(before)
+def restored_umask() -> Iterator[None]:
+    """Restore the umask, which a command in the tests' own process makes stricter."""
+    umask = os.umask(0)
+    os.umask(umask)
     yield
-    os.umask(before)
+    os.umask(umask)
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    return make(tmp_path)
+    """Return a project of resources of the file provider."""
+    return create_project(tmp_path)
 
 
 @pytest.fixture
-def mandatory(project: Project) -> Callable[[], None]:
-    """Make every policy of the stack mandatory."""
+def make_policies_mandatory(project: Project) -> Callable[[], None]:
+    """Return a function that makes every policy of the stack mandatory."""
     file = project.root / "policies" / "config" / "dev.json"
-    return lambda: cast(None, file.write_text(json.dumps({"all": "mandatory"})))
+
+    def make_mandatory() -> None:
+        file.write_text(json.dumps({"all": "mandatory"}))
+
+    return make_mandatory

@@ -1,4 +1,4 @@
-"""A project of a few Things, its policy pack, and the sandbox's command run on it as a process."""
+"""A project of resources of the file provider, with a policy pack, and the sandbox's command on it."""
 
 import json
 import os
@@ -24,12 +24,12 @@ class Thing(pulumi.CustomResource):
 class Shelf(pulumi.ComponentResource):
     def __init__(self, name, things):
         super().__init__("pipe:shelf:Shelf", name)
-        made = []
-        for each, props in things.items():
+        earlier = []
+        for thing_name, props in things.items():
             opts = pulumi.ResourceOptions(parent=self, protect=props.pop("protect", False))
-            if "seconds" in props:  # what takes long comes last
-                opts.depends_on = list(made)
-            made.append(Thing(each, props, opts))
+            if "seconds" in props:  # Slow resources are created last.
+                opts.depends_on = list(earlier)
+            earlier.append(Thing(thing_name, props, opts))
         self.register_outputs({})
 
 config = pulumi.Config("pipe")
@@ -56,67 +56,64 @@ THINGS: dict[str, dict[str, Any]] = {"cup": {"size": 1}, "jug": {"size": 2}}
 
 @dataclass(frozen=True)
 class Project:
-    """A folder with a stack dev, and the command on it."""
+    """A project folder with a stack dev, and the sandbox's command on it."""
 
     root: Path
 
     @property
     def folder(self) -> Path:
+        """The sandbox's folder of the stack."""
         return self.root / ".sandbox" / "dev"
 
     def things(self, **things: Any) -> None:
-        """Declare these Things in the stack file."""
+        """Write a stack file that declares these resources."""
         config = {"pipe:things": things, "pipe:password": {"secure": "v1:somebody:elses"}}
         content = {"secretsprovider": "awskms://alias/x", "encryptionsalt": "v1:foreign", "config": config}
         (self.root / "Pulumi.dev.yaml").write_text(yaml.safe_dump(content))
 
     def start(self, command: str, *flags: str, stack: str = "dev") -> "subprocess.Popen[str]":
-        """The command as a process; what it says on both streams is its stdout."""
-        words = [
-            sys.executable,
-            "-m",
-            "tests.support.sandbox.things",
-            command,
-            stack,
-            "--project",
-            self.root,
-            *flags,
-        ]
-        return subprocess.Popen(words, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        """Start the command; its stdout carries both output streams."""
+        return subprocess.Popen(
+            self._arguments(command, stack, *flags),
+            cwd=ROOT,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
 
     def run(self, command: str, *flags: str, stack: str = "dev") -> tuple[int, str]:
-        """The command to its end: exit code and what it said."""
+        """Run the command; return its exit code and output."""
         process = self.start(command, *flags, stack=stack)
-        said, _ = process.communicate(timeout=120)
-        return process.returncode, said
+        output, _ = process.communicate(timeout=120)
+        return process.returncode, output
 
-    def typed(self, text: str, command: str, *flags: str) -> tuple[int, str]:
-        """The command on a terminal, with what somebody types there: exit code and what it said."""
+    def run_with_answer(self, answer: str, command: str, *flags: str) -> tuple[int, str]:
+        """Run the command on a terminal on which `answer` is typed; return its exit code and output."""
         ours, theirs = pty.openpty()
-        words = [
-            sys.executable,
-            "-m",
-            "tests.support.sandbox.things",
-            command,
-            "dev",
-            "--project",
-            self.root,
-            *flags,
-        ]
         with os.fdopen(ours, "w") as keyboard, os.fdopen(theirs) as terminal:
             process = subprocess.Popen(
-                words, cwd=ROOT, text=True, stdin=terminal, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+                self._arguments(command, "dev", *flags),
+                cwd=ROOT,
+                text=True,
+                stdin=terminal,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
             )
-            keyboard.write(text)
+            keyboard.write(answer)
             keyboard.flush()
-            said, _ = process.communicate(timeout=120)
-        return process.returncode, said
+            output, _ = process.communicate(timeout=120)
+        return process.returncode, output
+
+    def _arguments(self, command: str, stack: str, *flags: str) -> list[str]:
+        program = [sys.executable, "-m", "tests.support.sandbox.file_provider"]
+        return [*program, command, stack, "--project", str(self.root), *flags]
 
     def summary(self) -> dict[str, Any]:
+        """Return the content of summary.json."""
         return cast(dict[str, Any], json.loads((self.folder / "summary.json").read_text()))
 
     def wait_for_creation(self, of: str) -> None:
-        """Until the provider is creating that Thing."""
+        """Wait until the provider has begun to create that resource."""
         log = self.folder / "targets" / "creations"
         end = time.monotonic() + 180
         while not (log.exists() and f"{of} created" in log.read_text()):
@@ -124,16 +121,16 @@ class Project:
             time.sleep(0.05)
 
     def creations(self) -> list[str]:
-        """What the provider created, and what it found in place, in order."""
+        """Return the provider's log of created and adopted resources, sorted."""
         return sorted((self.folder / "targets" / "creations").read_text().split("\n")[:-1])
 
 
-def make(root: Path) -> Project:
-    """A project in an empty folder."""
+def create_project(root: Path) -> Project:
+    """Write the project to an empty folder."""
     (root / "Pulumi.yaml").write_text("name: pipe\nruntime: python\nbackend:\n  url: s3://somewhere\n")
     (root / "__main__.py").write_text(PROGRAM)
     (root / "policies" / "config").mkdir(parents=True)
     (root / "policies" / "__main__.py").write_text(PACK)
-    made = Project(root)
-    made.things(**THINGS)
-    return made
+    project = Project(root)
+    project.things(**THINGS)
+    return project

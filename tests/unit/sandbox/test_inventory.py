@@ -11,8 +11,8 @@ from sandbox.clouds.kubernetes.api import Api
 from sandbox.progress import Progress
 from tests.engine.sandbox.clouds.cloudflare import test_api as of_cloudflare
 from tests.engine.sandbox.clouds.datadog import test_api as of_datadog
-from tests.support.sandbox.dump import places_of
 from tests.support.sandbox.inventory import REGIONS, ZONE, call, client, in_targets, zone
+from tests.support.sandbox.secret_search import find_places
 from tests.support.stacks import Stack, forms
 
 TRUST = (
@@ -132,7 +132,7 @@ def test_a_text_is_seen_in_every_target(tmp_path: Path) -> None:
         client(found, "logs", elsewhere).create_log_group(logGroupName="/pipe/it", tags={"Note": PLANTED})
         call(f"{zone(found)}/dns_records", "POST", of_cloudflare.RECORD | {"comment": PLANTED})
         call(f"{found.datadog}/api/v1/monitor", "POST", of_datadog.MONITOR | {"message": PLANTED})
-        places = places_of([PLANTED, "absent"], found)
+        places = find_places([PLANTED, "absent"], found)
         assert places["absent"] == set()
         record, monitor = of_cloudflare.RECORD["name"], of_datadog.MONITOR["name"]
         assert places[PLANTED] == {

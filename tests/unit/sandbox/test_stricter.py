@@ -15,7 +15,7 @@ from sandbox.wire import schema
 from tests.engine.sandbox.clouds.cloudflare import test_api as of_cloudflare
 from tests.engine.sandbox.clouds.datadog import test_api as of_datadog
 from tests.support.sandbox.providers import resources as r
-from tests.support.sandbox.providers.aws_world import world
+from tests.support.sandbox.providers.aws_account import empty_account
 from tests.support.sandbox.providers.resources import Providers, changed
 
 
@@ -66,7 +66,7 @@ def test_botocores_model_and_the_rules_refuse_what_moto_lets_pass() -> None:
         moto = {name: cast(Any, boto3).client(name, "ap-northeast-1", **keys) for name in ("ec2", "iam")}
         group(moto["ec2"], "größer")
         role(moto["iam"], "a b")
-    with world() as here:
+    with empty_account() as here:
         with pytest.raises(ClientError, match="Invalid security group name or description"):
             group(here.client("ec2"), "größer")
         with pytest.raises(ClientError, match="RoleName"):

@@ -7,7 +7,8 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.sandbox.providers.aws_things import (
+from tests.support.sandbox.providers.aws_account import AwsAccount, empty_account
+from tests.support.sandbox.providers.aws_resources import (
     ADMINISTRATION,
     OF_LOGS,
     READS,
@@ -15,7 +16,6 @@ from tests.support.sandbox.providers.aws_things import (
     documents,
     trust,
 )
-from tests.support.sandbox.providers.aws_world import World, world
 
 UP = (
     "vpc", "a", "balancer", "in", "role", "reader", "inline", "policy", "key", "bucket", "replica",
@@ -25,13 +25,13 @@ UP = (
 
 
 @pytest.fixture(scope="module")
-def account() -> Generator[World]:
-    with world() as made:
-        made.up(*UP)
-        yield made
+def account() -> Generator[AwsAccount]:
+    with empty_account() as account:
+        account.create(*UP)
+        yield account
 
 
-def said(account: World, service: str, call: str, **asked: Any) -> str:
+def said(account: AwsAccount, service: str, call: str, **asked: Any) -> str:
     """How a call is refused: code and message."""
     words = {one: {**live.outputs, "id": live.id} for one, live in account.live.items()}
     asked = json.loads(
@@ -77,7 +77,7 @@ KNOWN = "Action, Condition, Effect, NotAction, NotPrincipal, NotResource, Princi
     ],
 )
 def test_a_policy_document_is_read_by_whoever_it_is_sent_to(
-    account: World, service: str, call: str, name: str, asked: dict[str, Any], code: str
+    account: AwsAccount, service: str, call: str, name: str, asked: dict[str, Any], code: str
 ) -> None:
     assert said(account, service, call, **asked, **{name: "nope"}) == f"{code}: {name}: {NO_DOCUMENT}"
     found = said(account, service, call, **asked, **{name: TYPO})
@@ -141,7 +141,7 @@ TAG = (
     ],
 )  # fmt: skip
 def test_networks_are_as_ec2_wants_them(
-    account: World, call: str, asked: dict[str, Any], message: str
+    account: AwsAccount, call: str, asked: dict[str, Any], message: str
 ) -> None:
     group = {"GroupId": "~balancer.id~"} if "security_group" in call else {}
     assert said(account, "ec2", call, **asked, **group) == message
@@ -158,10 +158,10 @@ def test_networks_are_as_ec2_wants_them(
     ],
 )
 def test_tags_are_as_aws_wants_them_however_a_service_spells_them(
-    account: World, service: str, call: str, asked: dict[str, Any]
+    account: AwsAccount, service: str, call: str, asked: dict[str, Any]
 ) -> None:
     if service == "codebuild":
-        account.up("runner")
+        account.create("runner")
         asked |= {"name": account.live["runner"].outputs["name"]}
     assert said(account, service, call, **asked) == TAG
 
@@ -174,7 +174,7 @@ OTHERS = documents(ADMINISTRATION, {**OF_LOGS, **FOR_IT})
 
 @pytest.mark.parametrize("policy", [NO_LOGS, OTHERS])
 def test_a_log_group_has_a_key_only_if_its_policy_lets_the_service_use_it(
-    account: World, policy: str
+    account: AwsAccount, policy: str
 ) -> None:
     kms = account.client("kms")
     key = kms.create_key(Policy=policy)["KeyMetadata"]["Arn"]
@@ -191,7 +191,7 @@ def test_a_log_group_has_a_key_only_if_its_policy_lets_the_service_use_it(
     account.client("logs").delete_log_group(logGroupName="/pipe/x")
 
 
-def test_a_key_stays_within_reach(account: World) -> None:
+def test_a_key_stays_within_reach(account: AwsAccount) -> None:
     lost = document(Principal={"Service": "logs.ap-northeast-1.amazonaws.com"}, Action="kms:*", Resource="*")
     for call, asked in (("create_key", {}), ("put_key_policy", {"KeyId": "~key.id~"})):
         assert said(account, "kms", call, **asked, Policy=lost) == (
@@ -227,18 +227,18 @@ def sized(size: int, **statement: Any) -> str:
     ],
 )  # fmt: skip
 def test_documents_are_as_short_as_iam_wants_them(
-    account: World, call: str, asked: dict[str, Any], message: str
+    account: AwsAccount, call: str, asked: dict[str, Any], message: str
 ) -> None:
     assert said(account, "iam", call, **asked) == f"LimitExceeded: {message}"
 
 
-def test_an_inline_policy_of_the_same_size_fits_a_role_that_has_no_other(account: World) -> None:
+def test_an_inline_policy_of_the_same_size_fits_a_role_that_has_no_other(account: AwsAccount) -> None:
     whole = sized(10_050, Action="s3:*", Resource="*").strip()
     account.client("iam").put_role_policy(RoleName="pipe-role", PolicyName="reads", PolicyDocument=whole)
     account.client("iam").put_role_policy(RoleName="pipe-role", PolicyName="reads", PolicyDocument=READS)
 
 
-def test_a_role_is_assumed_and_nothing_else(account: World) -> None:
+def test_a_role_is_assumed_and_nothing_else(account: AwsAccount) -> None:
     other = document(Principal={"Service": "ec2.amazonaws.com"}, Action=["sts:AssumeRole", "s3:GetObject"])
     assert said(account, "iam", "create_role", RoleName="x", AssumeRolePolicyDocument=other) == (
         "MalformedPolicyDocument: AssumeRolePolicyDocument.Statement[0].Action[1]: \"s3:GetObject\", a "
@@ -255,7 +255,7 @@ ALL_OF_IT = {"Action": "s3:GetObject", "Resource": "arn:aws:s3:::pipe-b/*"}
 
 
 @pytest.mark.parametrize("principal", ["*", {"AWS": "*"}, {"AWS": ["*"]}])
-def test_a_bucket_that_blocks_public_policies_takes_none(account: World, principal: Any) -> None:
+def test_a_bucket_that_blocks_public_policies_takes_none(account: AwsAccount, principal: Any) -> None:
     s3, asked = account.client("s3"), {"Principal": principal, **ALL_OF_IT}
     assert said(account, "s3", "put_bucket_policy", Bucket="pipe-b", Policy=document(**asked)) == PUBLIC
     fixed = document(**asked, Condition={"StringEquals": {"aws:SourceVpce": "vpce-1"}})
@@ -286,7 +286,7 @@ def colder(days: int, storage: str) -> dict[str, Any]:
             "Transition action"),
     ],
 )  # fmt: skip
-def test_objects_grow_old_as_s3_wants_them_to(account: World, rules: list[Any], message: str) -> None:
+def test_objects_grow_old_as_s3_wants_them_to(account: AwsAccount, rules: list[Any], message: str) -> None:
     asked = {"Bucket": "pipe-b", "LifecycleConfiguration": {"Rules": rules}}
     assert said(account, "s3", "put_bucket_lifecycle_configuration", **asked) == message
 
@@ -307,7 +307,7 @@ NEW_SCHEMA = (
     ],
 )  # fmt: skip
 def test_objects_are_copied_as_s3_wants_it(
-    account: World, missing: str, more: dict[str, Any], message: str
+    account: AwsAccount, missing: str, more: dict[str, Any], message: str
 ) -> None:
     target = {"Bucket": "arn:aws:s3:::pipe-replica", **more}
     whole = rule(Priority=1, DeleteMarkerReplication={"Status": "Disabled"}, Destination=target)
@@ -346,7 +346,9 @@ def test_objects_are_copied_as_s3_wants_it(
             "postgres 18.1."),
     ],
 )  # fmt: skip
-def test_a_database_is_changed_as_rds_wants_it(account: World, asked: dict[str, Any], message: str) -> None:
+def test_a_database_is_changed_as_rds_wants_it(
+    account: AwsAccount, asked: dict[str, Any], message: str
+) -> None:
     found = said(account, "rds", "modify_db_instance", DBInstanceIdentifier="pipe-db", **asked)
     assert found.startswith(message)
 
@@ -369,12 +371,12 @@ NEW_DATABASE = {
     ],
 )  # fmt: skip
 def test_a_database_is_made_with_a_certificate_and_logs_that_rds_has(
-    account: World, asked: dict[str, Any], message: str
+    account: AwsAccount, asked: dict[str, Any], message: str
 ) -> None:
     assert said(account, "rds", "create_db_instance", **NEW_DATABASE, **asked) == message
 
 
-def test_a_database_is_made_anew_next_to_the_backups_of_the_one_before(account: World) -> None:
+def test_a_database_is_made_anew_next_to_the_backups_of_the_one_before(account: AwsAccount) -> None:
     rds, name = account.client("rds"), {"DBInstanceIdentifier": "other"}
     group = account.live["database"].outputs["dbSubnetGroupName"]
     for count in (1, 2, 3):  # within a minute
@@ -384,7 +386,7 @@ def test_a_database_is_made_anew_next_to_the_backups_of_the_one_before(account: 
         assert len({each["DBSnapshotIdentifier"] for each in kept}) == count
 
 
-def test_a_later_release_of_the_same_version_is_taken(account: World) -> None:
+def test_a_later_release_of_the_same_version_is_taken(account: AwsAccount) -> None:
     rds = account.client("rds")
     rds.modify_db_instance(DBInstanceIdentifier="pipe-db", EngineVersion="17.10")
     found = said(account, "rds", "modify_db_instance", DBInstanceIdentifier="pipe-db", EngineVersion="17.9")
@@ -416,7 +418,7 @@ def test_a_later_release_of_the_same_version_is_taken(account: World) -> None:
     ],
 )
 def test_a_parameter_of_postgresql_has_a_name_a_range_and_a_time(
-    account: World, name: str, value: str, method: str, refusal: str
+    account: AwsAccount, name: str, value: str, method: str, refusal: str
 ) -> None:
     wrong = {"ParameterName": name, "ParameterValue": value, "ApplyMethod": method}
     right = {"ParameterName": "log_connections", "ParameterValue": "1", "ApplyMethod": "immediate"}
@@ -429,7 +431,7 @@ def test_a_parameter_of_postgresql_has_a_name_a_range_and_a_time(
 @pytest.mark.parametrize(
     "trusted", [trust("ec2.amazonaws.com", "sts:TagSession"), trust("pods.eks.amazonaws.com")]
 )
-def test_a_pod_gets_a_role_only_if_that_trusts_pods(account: World, trusted: str) -> None:
+def test_a_pod_gets_a_role_only_if_that_trusts_pods(account: AwsAccount, trusted: str) -> None:
     iam = account.client("iam")
     role = iam.create_role(RoleName="other", AssumeRolePolicyDocument=trusted)["Role"]["Arn"]
     asked = {"clusterName": "pipe-dev", "namespace": "pipe", "serviceAccount": "x", "roleArn": role}
@@ -456,14 +458,14 @@ NEXT_TO_RESERVED = [
 ]  # fmt: skip
 
 
-def elsewhere(account: World) -> str:
+def elsewhere(account: AwsAccount) -> str:
     """A group of another VPC."""
     ec2 = account.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
     return ec2.create_security_group(GroupName="x", Description="x", VpcId=vpc)["GroupId"]
 
 
-def test_a_cluster_is_reached_and_lies_as_eks_wants_it(account: World) -> None:
+def test_a_cluster_is_reached_and_lies_as_eks_wants_it(account: AwsAccount) -> None:
     subnets = account.live["cluster"].outputs["vpcConfig"]["subnetIds"]
     role = account.live["role"].outputs["arn"]
     other = elsewhere(account)
@@ -489,12 +491,12 @@ def test_a_cluster_is_reached_and_lies_as_eks_wants_it(account: World) -> None:
         assert said(account, "eks", "update_cluster_config", **asked).startswith(message)
 
 
-def test_a_cluster_is_reached_from_next_to_reserved_networks_and_from_everywhere(account: World) -> None:
+def test_a_cluster_is_reached_from_next_to_reserved_networks_and_from_everywhere(account: AwsAccount) -> None:
     wanted = {"endpointPublicAccess": True, "publicAccessCidrs": NEXT_TO_RESERVED}
     account.client("eks").update_cluster_config(name="pipe-dev", resourcesVpcConfig=wanted)
 
 
-def test_a_database_lies_where_its_groups_are(account: World) -> None:
+def test_a_database_lies_where_its_groups_are(account: AwsAccount) -> None:
     new = {
         "DBInstanceIdentifier": "other", "Engine": "postgres", "DBInstanceClass": "db.t4g.micro",
         "MasterUsername": "pipe", "MasterUserPassword": "correct-horse",
@@ -520,11 +522,11 @@ def test_a_database_lies_where_its_groups_are(account: World) -> None:
     )
 
 
-def test_a_nat_gateway_has_a_way_out_and_an_address_of_its_own(account: World) -> None:
+def test_a_nat_gateway_has_a_way_out_and_an_address_of_its_own(account: AwsAccount) -> None:
     ec2, lone = account.client("ec2"), {"AllocationId": "~eip.id~"}
     vpc = ec2.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
     inside = ec2.create_subnet(VpcId=vpc, CidrBlock="10.7.0.0/24")["Subnet"]["SubnetId"]
-    account.up("internet", "eip")
+    account.create("internet", "eip")
     assert said(account, "ec2", "create_nat_gateway", SubnetId=inside, **lone) == (
         f"Gateway.NotAttached: Network {vpc} has no Internet gateway attached"
     )
@@ -534,7 +536,7 @@ def test_a_nat_gateway_has_a_way_out_and_an_address_of_its_own(account: World) -
     nobodys = "eipalloc-0123456789abcdef0"
     refusal = said(account, "ec2", "create_nat_gateway", SubnetId="~a.id~", AllocationId=nobodys)
     assert refusal.startswith("InvalidAllocationID.NotFound: ")
-    account.up("nat")
+    account.create("nat")
     again = said(account, "ec2", "create_nat_gateway", SubnetId="~a.id~", **lone)
     address = account.live["eip"].outputs
     assert again == f"Resource.AlreadyAssociated: Resource {address['publicIp']} is already associated."
@@ -553,8 +555,8 @@ def test_a_nat_gateway_has_a_way_out_and_an_address_of_its_own(account: World) -
         ),
     ],
 )
-def test_flow_logs_are_written_with_a_role_that_trusts_them(account: World, trusted: str) -> None:
-    account.up("logs")
+def test_flow_logs_are_written_with_a_role_that_trusts_them(account: AwsAccount, trusted: str) -> None:
+    account.create("logs")
     iam = account.client("iam")
     role = iam.create_role(RoleName="other", AssumeRolePolicyDocument=trusted)["Role"]["Arn"]
     asked = {
@@ -583,9 +585,9 @@ def test_flow_logs_are_written_with_a_role_that_trusts_them(account: World, trus
     ],
 )  # fmt: skip
 def test_what_aws_refuses_besides(
-    account: World, service: str, call: str, asked: dict[str, Any], message: str
+    account: AwsAccount, service: str, call: str, asked: dict[str, Any], message: str
 ) -> None:
-    account.up("internet", "c", "runner")
+    account.create("internet", "c", "runner")
     if call == "attach_internet_gateway":
         ec2 = account.client("ec2")
         asked["InternetGatewayId"] = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]

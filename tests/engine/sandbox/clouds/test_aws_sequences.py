@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError
 from sandbox.providers.resource_types import table
 from sandbox.wire import aws_requests
 from sandbox.wire.templates import fill, search
-from tests.support.sandbox.clouds import strict
-from tests.support.sandbox.providers.aws_world import World, world
+from tests.support.sandbox.clouds import go_decoder
+from tests.support.sandbox.providers.aws_account import AwsAccount, empty_account
 
 Row = dict[str, Any]
 
@@ -26,20 +26,20 @@ SEQUENCES: dict[str, Row] = tomllib.loads(
 
 
 @pytest.fixture(scope="module")
-def account() -> Generator[World]:
-    with world() as made:
-        made.target.clients.session.register("after-call", _read_strictly)
-        yield made
+def account() -> Generator[AwsAccount]:
+    with empty_account() as account:
+        account.target.clients.session.register("after-call", _read_strictly)
+        yield account
 
 
 def _read_strictly(http_response: Any, model: Any, **_: Any) -> None:
-    faults = strict.faults(
+    faults = go_decoder.faults(
         model, http_response.status_code, http_response.headers, http_response.content or b""
     )
     assert faults == [], model.name
 
 
-def _client(account: World, service: str) -> Any:
+def _client(account: AwsAccount, service: str) -> Any:
     if service != "s3control":
         return account.client(service)
     # Its clients write the account's number before the address that they are given, and ask a proxy for that.
@@ -48,7 +48,7 @@ def _client(account: World, service: str) -> Any:
     return create(service, "ap-northeast-1", aws_access_key_id="x", aws_secret_access_key="x", **by_proxy)
 
 
-def _asked(account: World, step: Row, words: Row) -> Row:
+def _asked(account: AwsAccount, step: Row, words: Row) -> Row:
     """The answer; a refusal by its code."""
     service, call = step["ask"].split()
     try:
@@ -59,9 +59,9 @@ def _asked(account: World, step: Row, words: Row) -> Row:
 
 
 @pytest.mark.parametrize("kind", SEQUENCES)
-def test_what_the_plugin_asks_is_answered(account: World, kind: str) -> None:
+def test_what_the_plugin_asks_is_answered(account: AwsAccount, kind: str) -> None:
     row = SEQUENCES[kind]
-    account.up(*row.get("needs", []))
+    account.create(*row.get("needs", []))
     words: Row = {name: {**live.outputs, "id": live.id} for name, live in account.live.items()}
     words |= row.get("given", {})
     for place, step in enumerate(row["steps"], 1):

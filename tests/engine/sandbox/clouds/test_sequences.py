@@ -17,8 +17,8 @@ from sandbox.clouds.datadog.api import DatadogApi
 from sandbox.clouds.web import Json
 from tests.engine.sandbox.clouds.cloudflare import test_api as of_cloudflare
 from tests.engine.sandbox.clouds.datadog import test_api as of_datadog
-from tests.support.sandbox.clouds.served import Client, served
-from tests.support.sandbox.providers.aws_world import World, world
+from tests.support.sandbox.clouds.local_api import Client, serve
+from tests.support.sandbox.providers.aws_account import AwsAccount, empty_account
 
 Step = tuple[str, str, Any, int]
 """A verb, a path in which # is the id of what was made, what is sent, and the status of the answer."""
@@ -152,7 +152,7 @@ def test_a_dashboard_differs_by_what_datadog_adds_unless_it_is_said() -> None:
     widgets = [{"definition": {"type": "note", "content": "x"}}]
     less: Json = {"title": "x", "layout_type": "ordered", "description": "x", "widgets": widgets}
     whole: Json = less | {"notify_list": [], "restricted_roles": [], "template_variables": []}
-    with served(DatadogApi()) as url:
+    with serve(DatadogApi()) as url:
         client = Client(url, **of_datadog.KEYS)
         for given, same in ((less, False), (whole, True)):
             made = client("POST", "/api/v1/dashboard", given)[1]
@@ -164,20 +164,20 @@ def test_a_dashboard_differs_by_what_datadog_adds_unless_it_is_said() -> None:
 
 @pytest.mark.parametrize("what", DATADOG)
 def test_what_the_datadog_plugin_asks_is_answered(what: str) -> None:
-    with served(DatadogApi()) as url:
+    with serve(DatadogApi()) as url:
         replay(Client(url, **of_datadog.KEYS), DATADOG[what])
 
 
 @pytest.mark.parametrize("what", CLOUDFLARE)
 def test_what_the_cloudflare_plugin_asks_is_answered(what: str) -> None:
-    with served(CloudflareApi(["pipe.dev"])) as url:
+    with serve(CloudflareApi(["pipe.dev"])) as url:
         zone = of_cloudflare.Zone(url)
         own = f"/zones/{zone.id}"
         steps = [(verb, path.replace("~", own), sent, ends) for verb, path, sent, ends in CLOUDFLARE[what]]
         replay(zone, steps)
 
 
-def said(aws: World, service: str, call: str, **given: Any) -> str:
+def said(aws: AwsAccount, service: str, call: str, **given: Any) -> str:
     """The code of a refusal; empty: it is answered."""
     try:
         getattr(aws.client(service), call)(**given)
@@ -187,7 +187,7 @@ def said(aws: World, service: str, call: str, **given: Any) -> str:
 
 
 def test_a_new_bucket_is_closed_and_encrypted() -> None:
-    with world() as aws:
+    with empty_account() as aws:
         s3, place = aws.client("s3"), {"LocationConstraint": "ap-northeast-1"}
         s3.create_bucket(Bucket="pipe-it", CreateBucketConfiguration=place)
         block = s3.get_public_access_block(Bucket="pipe-it")["PublicAccessBlockConfiguration"]
@@ -202,13 +202,13 @@ def test_a_new_bucket_is_closed_and_encrypted() -> None:
 
 
 def test_nothing_is_said_of_tags_where_there_are_none() -> None:
-    with world() as aws:
+    with empty_account() as aws:
         sent: list[dict[str, Any]] = []
 
         def keep(params: dict[str, Any], **_: Any) -> None:
             sent.append({**params})
 
-        aws.up("cluster")
+        aws.create("cluster")
         aws.client("eks").meta.events.register("before-parameter-build.eks.CreateCluster", keep)
         config = {"region": "ap-northeast-1"}
         aws.target.create(replace(aws.resource("cluster", name="bare", tags=None), id="", config=config))

@@ -16,35 +16,37 @@ from sandbox.providers.resource_types import table
 from sandbox.providers.target import Resource
 from sandbox.wire.aws_requests import Clients
 from sandbox.wire.values import Secret
-from tests.support.sandbox.providers.aws_things import WORLD
-from tests.support.sandbox.providers.aws_world import World, world
+from tests.support.sandbox.providers.aws_account import AwsAccount, empty_account
+from tests.support.sandbox.providers.aws_resources import AWS_RESOURCES
 
 ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture(scope="module")
-def everything() -> Generator[World]:
-    with world() as made:
-        made.up(*WORLD)
-        yield made
+def everything() -> Generator[AwsAccount]:
+    with empty_account() as account:
+        account.create(*AWS_RESOURCES)
+        yield account
 
 
-@pytest.mark.parametrize("name", WORLD)
-def test_what_was_created_reads_as_it_was_asked_for(everything: World, name: str) -> None:
+@pytest.mark.parametrize("name", AWS_RESOURCES)
+def test_what_was_created_reads_as_it_was_asked_for(everything: AwsAccount, name: str) -> None:
     assert everything.differences(name, everything.resource(name)) == []
     read = everything.read(name)
     assert read is not None and changes(everything.live[name].outputs, read.outputs) == []
     assert MARK not in str(read)
 
 
-@pytest.mark.parametrize("name", WORLD)
-def test_an_interrupted_creation_is_found_again(everything: World, name: str) -> None:
+@pytest.mark.parametrize("name", AWS_RESOURCES)
+def test_an_interrupted_creation_is_found_again(everything: AwsAccount, name: str) -> None:
     found = everything.target.find(replace(everything.resource(name), id=""))
     assert [live.id for live in found] == [everything.live[name].id]
 
 
-@pytest.mark.parametrize("name", WORLD)
-def test_what_it_is_to_replace_is_not_taken_for_it_and_stays_as_it_is(everything: World, name: str) -> None:
+@pytest.mark.parametrize("name", AWS_RESOURCES)
+def test_what_it_is_to_replace_is_not_taken_for_it_and_stays_as_it_is(
+    everything: AwsAccount, name: str
+) -> None:
     wanted, known = everything.resource(name), {everything.live[name].id}
     before = everything.read(name)
     assert everything.target.find(replace(wanted, id="", inputs={**wanted.inputs, "tags": {}}), known) == []
@@ -61,10 +63,10 @@ def test_every_aws_type_of_the_program_has_a_row_and_is_tried() -> None:
         if ":" in token
     }
     assert used and used <= set(rows.values())
-    assert set(rows) == {token for token, _, _ in WORLD.values()}
+    assert set(rows) == {token for token, _, _ in AWS_RESOURCES.values()}
 
 
-def test_drift_is_seen(everything: World) -> None:
+def test_drift_is_seen(everything: AwsAccount) -> None:
     ec2, vpc = everything.client("ec2"), everything.live["vpc"].id
     ec2.create_tags(
         Resources=[vpc], Tags=[{"Key": "Name", "Value": "by hand"}, {"Key": "extra", "Value": "1"}]
@@ -80,24 +82,24 @@ def test_drift_is_seen(everything: World) -> None:
     assert [(one["fromPort"], one["cidrBlocks"]) for one in closed["ingress"]] == [(22, ["0.0.0.0/0"])]
     assert role["description"] == "by hand"
     for name in ("vpc", "closed", "role"):
-        everything.change(name)
+        everything.update(name)
         assert everything.differences(name, everything.resource(name)) == []
     tags = ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["Tags"]
     assert {one["Key"] for one in tags} == {"Name", "team", MARK}
 
 
-def test_tags_of_the_provider_are_on_everything_but_not_in_the_inputs(everything: World) -> None:
+def test_tags_of_the_provider_are_on_everything_but_not_in_the_inputs(everything: AwsAccount) -> None:
     for name in ("a", "logs", "images", "pod"):
         live = everything.live[name]
         assert live.outputs["tagsAll"]["team"] == "platform" and "team" not in live.inputs.get("tags", {})
 
 
-def test_a_region_is_the_resources_own_or_its_providers(everything: World) -> None:
+def test_a_region_is_the_resources_own_or_its_providers(everything: AwsAccount) -> None:
     found = everything.client("s3").get_bucket_location(Bucket="pipe-replica")
     assert found["LocationConstraint"] == everything.live["replica"].outputs["region"] == "ap-northeast-3"
 
 
-def test_the_cluster_has_what_the_program_needs_of_it(everything: World) -> None:
+def test_the_cluster_has_what_the_program_needs_of_it(everything: AwsAccount) -> None:
     outputs = everything.live["cluster"].outputs
     assert outputs["arn"] == "arn:aws:eks:ap-northeast-1:123456789012:cluster/pipe-dev"
     assert outputs["endpoint"].endswith(".gr7.ap-northeast-1.eks.amazonaws.com")
@@ -124,7 +126,7 @@ def test_the_cluster_has_what_the_program_needs_of_it(everything: World) -> None
     ],
 )  # fmt: skip
 def test_a_request_is_checked_by_the_service_model(
-    everything: World, name: str, changed: dict[str, Any], said: str
+    everything: AwsAccount, name: str, changed: dict[str, Any], said: str
 ) -> None:
     wanted = replace(everything.resource(name, **changed), id="")
     with pytest.raises(RefusedError, match=said):
@@ -138,14 +140,14 @@ def test_a_clients_connection_needs_nothing_of_the_users(monkeypatch: pytest.Mon
     assert client.meta.endpoint_url == "http://127.0.0.1:9"
 
 
-def test_a_refused_look_up_is_a_refusal(everything: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_look_up_is_a_refusal(everything: AwsAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     asks = {"service": "iam", "call": "GetRole", "with": {"RoleName": "<name>"}, "take": "@"}
     monkeypatch.setitem(table("aws", "calls")["invokes"], "getRole", asks)
     with pytest.raises(RefusedError, match=r"^GetRole: NoSuchEntity: "):
         everything.target.invoke("aws:iam/getRole:getRole", {"name": "nobody"}, {})
 
 
-def test_a_refused_look_up_of_a_step_shows_no_secret(everything: World) -> None:
+def test_a_refused_look_up_of_a_step_shows_no_secret(everything: AwsAccount) -> None:
     token, inputs = "aws:iam/policy:Policy", {"name": "x", "description": Secret("pipe-secret")}
     resource = Resource("urn:pulumi:dev::pipe::x::x", token, inputs, {}, "arn:aws:iam::1:policy/pipe-secret")
     talk = AwsCall(everything.target.clients, resource)

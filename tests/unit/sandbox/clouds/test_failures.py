@@ -8,14 +8,14 @@ import urllib3
 
 from sandbox.clouds.cloudflare.api import CloudflareApi
 from sandbox.clouds.web import Json
-from tests.support.sandbox.clouds.served import Client, served
+from tests.support.sandbox.clouds.local_api import Client, serve
 
 ZONES = "/client/v4/zones?name=pipe.dev"
 
 
 @pytest.fixture
 def api() -> Generator[Client]:
-    with served(CloudflareApi(["pipe.dev"])) as url:
+    with serve(CloudflareApi(["pipe.dev"])) as url:
         yield Client(url, Authorization="Bearer it")
 
 
@@ -98,7 +98,7 @@ def test_an_api_without_a_format_of_its_own_is_unavailable_when_it_throttles():
     def plain(environ: object, start_response: object) -> list[bytes]:
         raise AssertionError("not reached")
 
-    with served(plain) as url:
+    with serve(plain) as url:
         api = Client(url)
         api.fail(kind="throttle")
         assert api("GET", "/") == (503, None)

@@ -13,7 +13,7 @@ from sandbox.providers.cloudflare.package import CloudflareTarget
 from sandbox.providers.target import Resource
 from sandbox.providers.tls.target import TlsTarget
 from sandbox.wire.values import Json
-from tests.support.sandbox.clouds.served import Client, served
+from tests.support.sandbox.clouds.local_api import Client, serve
 from tests.support.sandbox.providers.rest import Case, live_through, there
 
 GET_ZONE = "cloudflare:index/getZone:getZone"
@@ -141,7 +141,7 @@ CASES = {
 
 @pytest.fixture
 def target() -> Generator[CloudflareTarget]:
-    with served(CloudflareApi(["pipe.dev"])) as url:
+    with serve(CloudflareApi(["pipe.dev"])) as url:
         made = CloudflareTarget(url)
         assert made.invoke(GET_ZONE, {"filter": {"match": "all", "name": "pipe.dev"}}, {})["id"] == ZONE
         yield made

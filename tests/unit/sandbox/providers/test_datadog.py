@@ -13,7 +13,7 @@ from sandbox.errors import RefusedError
 from sandbox.providers.datadog.package import Datadog, DatadogTarget
 from sandbox.providers.rest import body
 from sandbox.wire.values import UNKNOWN, Secret
-from tests.support.sandbox.clouds.served import served
+from tests.support.sandbox.clouds.local_api import serve
 from tests.support.sandbox.providers.rest import Case, live_through, there
 
 MONITOR = "datadog:index/monitor:Monitor"
@@ -172,7 +172,7 @@ CASES = {
 
 @pytest.fixture
 def target() -> Generator[DatadogTarget]:
-    with served(DatadogApi()) as url:
+    with serve(DatadogApi()) as url:
         yield DatadogTarget(url)
 
 
@@ -271,7 +271,7 @@ def test_what_is_secret_or_not_known_yet_is_let_pass():
 
 def test_planted_secrets_are_in_no_log(caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.DEBUG)
-    with served(DatadogApi()) as url:
+    with serve(DatadogApi()) as url:
         target, case = DatadogTarget(url), CASES["check of a page"]
         made = target.create(case.resource(requestHeaders=Secret({"X-Token": "hunter2"})))
         assert there(target, case.resource(made.id))["requestHeaders"] == {"X-Token": "hunter2"}

@@ -13,8 +13,8 @@ from sandbox.providers.datadog.package import Datadog, DatadogTarget
 from sandbox.providers.provider import Provider
 from sandbox.providers.target import LiveResource, Package, Resource, Target
 from sandbox.wire.values import Json, decode, encode
-from tests.support.sandbox.clouds.served import served
-from tests.support.sandbox.providers.aws_world import World, world
+from tests.support.sandbox.clouds.local_api import serve
+from tests.support.sandbox.providers.aws_account import AwsAccount, empty_account
 from tests.unit.sandbox.providers.test_datadog import CASES
 
 
@@ -82,24 +82,24 @@ def engine(package: Package, target: Target, resource: Resource, live: LiveResou
 
 
 @pytest.fixture(scope="module")
-def account() -> Generator[World]:
-    with world() as made:
-        yield made
+def account() -> Generator[AwsAccount]:
+    with empty_account() as account:
+        yield account
 
 
-def of_account(account: World, name: str, **changed: Any) -> Engine:
-    account.up(name)
-    live = account.change(name, **changed)
+def of_account(account: AwsAccount, name: str, **changed: Any) -> Engine:
+    account.create(name)
+    live = account.update(name, **changed)
     return engine(Aws("aws"), account.target, account.resource(name, **changed), live)
 
 
-def tag(account: World, name: str, key: str, value: str) -> None:
+def tag(account: AwsAccount, name: str, key: str, value: str) -> None:
     """Tag something by hand."""
     ident = account.live[name].id
     account.client("ec2").create_tags(Resources=[ident], Tags=[{"Key": key, "Value": value}])
 
 
-def test_a_tag_that_was_added_by_hand_is_found_and_taken_away(account: World) -> None:
+def test_a_tag_that_was_added_by_hand_is_found_and_taken_away(account: AwsAccount) -> None:
     vpc = of_account(account, "vpc")
     own = vpc.resource.inputs["tags"]
     assert vpc.refresh() == vpc.resource.inputs and vpc.differences() == {}
@@ -110,7 +110,7 @@ def test_a_tag_that_was_added_by_hand_is_found_and_taken_away(account: World) ->
     assert vpc.refresh() == vpc.resource.inputs and vpc.differences() == {}
 
 
-def test_a_tag_is_found_on_what_the_program_tags_by_its_provider_alone(account: World) -> None:
+def test_a_tag_is_found_on_what_the_program_tags_by_its_provider_alone(account: AwsAccount) -> None:
     eip = of_account(account, "eip", tags=None)
     assert "tags" not in eip.resource.inputs and eip.differences() == {}
     for key, value in (("owner", "somebody"), ("team", "theirs")):
@@ -123,7 +123,7 @@ def test_a_tag_is_found_on_what_the_program_tags_by_its_provider_alone(account: 
 
 
 def test_a_header_that_was_added_by_hand_is_found_and_taken_away() -> None:
-    with served(DatadogApi()) as url:
+    with serve(DatadogApi()) as url:
         target, wanted = DatadogTarget(url), CASES["check of a page"].resource()
         live = target.create(wanted)
         check = engine(Datadog("datadog"), target, CASES["check of a page"].resource(live.id), live)

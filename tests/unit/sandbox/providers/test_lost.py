@@ -14,7 +14,7 @@ from sandbox.errors import RefusedError
 from sandbox.providers.cloudflare.package import CloudflareTarget
 from sandbox.providers.datadog.package import DatadogTarget
 from sandbox.providers.rest import RestTarget, UnconfirmedError
-from tests.support.sandbox.clouds.served import served
+from tests.support.sandbox.clouds.local_api import serve
 from tests.support.sandbox.providers.rest import Case
 from tests.unit.sandbox.providers import test_cloudflare, test_datadog
 
@@ -40,13 +40,13 @@ class Forgetful:
 
 @contextmanager
 def cloudflare(loss: str, times: int = 1) -> Generator[CloudflareTarget]:
-    with served(Forgetful(CloudflareApi(["pipe.dev"]), loss, times)) as url:
+    with serve(Forgetful(CloudflareApi(["pipe.dev"]), loss, times)) as url:
         yield CloudflareTarget(url)
 
 
 @contextmanager
 def datadog(loss: str, times: int = 1) -> Generator[DatadogTarget]:
-    with served(Forgetful(DatadogApi(), loss, times)) as url:
+    with serve(Forgetful(DatadogApi(), loss, times)) as url:
         yield DatadogTarget(url)
 
 
@@ -86,7 +86,7 @@ def test_a_monitor_of_the_same_name_is_not_taken_for_it() -> None:
 
 def test_a_request_that_always_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda seconds: None)  # pyright: ignore
-    with served(Broken()) as url, pytest.raises(UnconfirmedError, match=r"^POST /api/v1/monitor: 500: lost$"):
+    with serve(Broken()) as url, pytest.raises(UnconfirmedError, match=r"^POST /api/v1/monitor: 500: lost$"):
         DatadogTarget(url).create(test_datadog.CASES["metric monitor"].resource())
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sandbox.wire.templates import broken, fill, search
-from tests.support.sandbox.providers.aws_world import world
+from tests.support.sandbox.providers.aws_account import empty_account
 
 TEXTS = ["it's", "\\", "a\\'b", "`", '"', "<region>", "' || 'x", "日本\n"]
 
@@ -32,8 +32,8 @@ def test_an_empty_object_in_a_template_stays_one(template: Any, made: Any) -> No
 
 
 def test_a_name_with_a_quote_is_looked_for_in_aws() -> None:
-    with world() as account:
-        account.up("cluster")
+    with empty_account() as account:
+        account.create("cluster")
         eks: Any = account.client("eks")
         found = eks.list_pod_identity_associations(clusterName="pipe-dev", namespace="it's")
         assert found["associations"] == []

@@ -14,8 +14,8 @@ from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import plugins
 from sandbox.toolchain.builds import cache_folder
+from tests.support.sandbox.all_providers_project import create_project
 from tests.support.sandbox.inventory import in_state, in_targets, targets
-from tests.support.sandbox.small import make
 from tests.support.stacks import ROOT
 
 TARGETS = Targets(
@@ -154,7 +154,7 @@ def test_a_plugin_that_is_installed_makes_its_resources_in_the_sandboxs_api(
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.defpath}")
     root = tmp_path / "project"
     root.mkdir()
-    stack = make(root)
+    stack = create_project(root)
     code, said = stack.run("up", "--no-policies", "--providers", "real")
     try:
         assert code == 0, said

@@ -12,15 +12,15 @@ from botocore.exceptions import ClientError
 
 from eks_versions import STANDARD_SUPPORT
 from sandbox.errors import RefusedError
-from tests.support.sandbox.providers.aws_things import WORLD
-from tests.support.sandbox.providers.aws_world import World, world
+from tests.support.sandbox.providers.aws_account import AwsAccount, empty_account
+from tests.support.sandbox.providers.aws_resources import AWS_RESOURCES
 
 
 @pytest.fixture(scope="module")
-def everything() -> Generator[World]:
-    with world() as made:
-        made.up(*WORLD)
-        yield made
+def everything() -> Generator[AwsAccount]:
+    with empty_account() as account:
+        account.create(*AWS_RESOURCES)
+        yield account
 
 
 def refused(call: Callable[..., Any], **params: Any) -> str:
@@ -44,13 +44,13 @@ def refused(call: Callable[..., Any], **params: Any) -> str:
         ("parameters", "InvalidDBParameterGroupState"),
     ],
 )
-def test_what_is_in_use_is_not_deleted(everything: World, name: str, said: str) -> None:
+def test_what_is_in_use_is_not_deleted(everything: AwsAccount, name: str, said: str) -> None:
     with pytest.raises(RefusedError, match=said):
         everything.delete(name)
     assert everything.read(name)
 
 
-def test_what_others_hold_is_not_taken_twice(everything: World) -> None:
+def test_what_others_hold_is_not_taken_twice(everything: AwsAccount) -> None:
     ec2, live = everything.client("ec2"), everything.live
     rule = {
         "IpProtocol": "tcp",
@@ -70,7 +70,7 @@ def test_what_others_hold_is_not_taken_twice(everything: World) -> None:
     )
 
 
-def test_what_is_not_there_cannot_be_used(everything: World) -> None:
+def test_what_is_not_there_cannot_be_used(everything: AwsAccount) -> None:
     ec2, live = everything.client("ec2"), everything.live
     table, vpc = live["table"].id, live["vpc"].id
     no_key = "arn:aws:kms:ap-northeast-1:123456789012:key/00000000-0000-0000-0000-000000000000"
@@ -108,12 +108,12 @@ def test_what_is_not_there_cannot_be_used(everything: World) -> None:
     )
 
 
-def test_buckets_are_as_s3_wants_them(everything: World) -> None:
+def test_buckets_are_as_s3_wants_them(everything: AwsAccount) -> None:
     s3 = everything.client("s3")
     place = {"CreateBucketConfiguration": {"LocationConstraint": "ap-northeast-1"}}
     for name in ("Pipe_backup", "-pipe", "192.168.0.1"):
         assert refused(s3.create_bucket, Bucket=name, **place) in ("InvalidBucketName", "NoSuchBucket")
-    other = WORLD["tls"][1]["policy"].replace("pipe-b/", "pipe-other/")
+    other = AWS_RESOURCES["tls"][1]["policy"].replace("pipe-b/", "pipe-other/")
     assert refused(s3.put_bucket_policy, Bucket="pipe-b", Policy=other) == "MalformedPolicy"
     off = {"Status": "Suspended"}
     assert (
@@ -131,7 +131,7 @@ def test_buckets_are_as_s3_wants_them(everything: World) -> None:
     s3.delete_bucket(**kept)
 
 
-def test_a_bucket_that_refuses_plain_http_takes_objects_here(everything: World) -> None:
+def test_a_bucket_that_refuses_plain_http_takes_objects_here(everything: AwsAccount) -> None:
     """The sandbox has no TLS, and its requests count as if they came over it."""
     s3, bucket = everything.client("s3"), {"Bucket": "pipe-conditions"}
     s3.create_bucket(**bucket, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"})
@@ -149,7 +149,7 @@ def test_a_bucket_that_refuses_plain_http_takes_objects_here(everything: World) 
     assert refused(s3.get_object, **bucket, **key) == "403"
 
 
-def test_a_key_that_is_to_be_deleted_is_of_no_use(everything: World) -> None:
+def test_a_key_that_is_to_be_deleted_is_of_no_use(everything: AwsAccount) -> None:
     kms = everything.client("kms")
     key = kms.create_key()["KeyMetadata"]["KeyId"]
     kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=30)
@@ -176,13 +176,13 @@ def test_a_key_that_is_to_be_deleted_is_of_no_use(everything: World) -> None:
         ({"parameterGroupName": "none"}, "DBParameterGroupNotFound"),
     ],
 )
-def test_a_database_is_as_rds_wants_it(everything: World, changed: dict[str, Any], said: str) -> None:
+def test_a_database_is_as_rds_wants_it(everything: AwsAccount, changed: dict[str, Any], said: str) -> None:
     wanted = everything.resource("database", **{"identifier": "other", **changed})
     with pytest.raises(RefusedError, match=said):
         everything.target.create(wanted)
 
 
-def test_rds_chooses_the_minor_version_and_no_later_one_is_a_difference(everything: World) -> None:
+def test_rds_chooses_the_minor_version_and_no_later_one_is_a_difference(everything: AwsAccount) -> None:
     extended = "open-source-rds-extended-support"
     wanted = everything.resource(
         "database",
@@ -206,7 +206,7 @@ def test_rds_chooses_the_minor_version_and_no_later_one_is_a_difference(everythi
     everything.target.delete(wanted)
 
 
-def test_a_database_is_not_deleted_without_a_snapshot_or_while_protected(everything: World) -> None:
+def test_a_database_is_not_deleted_without_a_snapshot_or_while_protected(everything: AwsAccount) -> None:
     rds = everything.client("rds")
     assert refused(rds.delete_db_instance, DBInstanceIdentifier="pipe-db") == "InvalidParameterCombination"
     rds.modify_db_instance(DBInstanceIdentifier="pipe-db", DeletionProtection=True)
@@ -235,20 +235,22 @@ def test_a_database_is_not_deleted_without_a_snapshot_or_while_protected(everyth
         ),
     ],
 )
-def test_a_cluster_is_as_eks_wants_it(everything: World, changed: dict[str, Any], said: str) -> None:
+def test_a_cluster_is_as_eks_wants_it(everything: AwsAccount, changed: dict[str, Any], said: str) -> None:
     with pytest.raises(RefusedError, match=said):
         everything.target.create(everything.resource("cluster", **{"name": "other", **changed}))
 
 
 @pytest.mark.parametrize("version", STANDARD_SUPPORT)
-def test_a_cluster_may_have_any_version_that_a_stack_file_may_name(everything: World, version: str) -> None:
+def test_a_cluster_may_have_any_version_that_a_stack_file_may_name(
+    everything: AwsAccount, version: str
+) -> None:
     named = everything.resource("cluster", name=f"of-{version.replace('.', '-')}", version=version)
     live = everything.target.create(named)
     assert live.outputs["version"] == version
     everything.target.delete(replace(named, id=live.id))
 
 
-def test_a_cluster_gets_no_subnet_of_a_zone_that_it_was_not_created_with(everything: World) -> None:
+def test_a_cluster_gets_no_subnet_of_a_zone_that_it_was_not_created_with(everything: AwsAccount) -> None:
     ec2, eks = everything.client("ec2"), everything.client("eks")
     subnets = everything.live["cluster"].outputs["vpcConfig"]["subnetIds"]
     there = ec2.describe_subnets(SubnetIds=subnets)["Subnets"]
@@ -263,7 +265,7 @@ def test_a_cluster_gets_no_subnet_of_a_zone_that_it_was_not_created_with(everyth
     ec2.delete_subnet(SubnetId=third)
 
 
-def test_a_cluster_is_changed_as_eks_allows(everything: World) -> None:
+def test_a_cluster_is_changed_as_eks_allows(everything: AwsAccount) -> None:
     eks = everything.client("eks")
     more = {"upgradePolicy": {"supportType": "EXTENDED"}, "deletionProtection": True}
     assert refused(eks.update_cluster_config, name="pipe-dev", **more) == "InvalidParameterException"
@@ -277,8 +279,8 @@ def test_a_cluster_is_changed_as_eks_allows(everything: World) -> None:
     eks.update_cluster_config(name="pipe-dev", deletionProtection=False)
 
 
-def test_access_is_as_eks_wants_it(everything: World) -> None:
-    eks, who = everything.client("eks"), WORLD["entry"][1]["principalArn"]
+def test_access_is_as_eks_wants_it(everything: AwsAccount) -> None:
+    eks, who = everything.client("eks"), AWS_RESOURCES["entry"][1]["principalArn"]
     entry = {"clusterName": "pipe-dev", "principalArn": who.replace("operators", "x")}
     assert refused(eks.create_access_entry, **{**entry, "clusterName": "none"}) == "ResourceNotFoundException"
     assert refused(eks.create_access_entry, **{**entry, "principalArn": who}) == "ResourceInUseException"
@@ -299,7 +301,7 @@ def test_access_is_as_eks_wants_it(everything: World) -> None:
     )
 
 
-def test_the_runner_is_as_codebuild_wants_it(everything: World) -> None:
+def test_the_runner_is_as_codebuild_wants_it(everything: AwsAccount) -> None:
     build = everything.client("codebuild")
     hook = {"projectName": "pipe-runner"}
     assert refused(build.create_webhook, **hook) == "ResourceAlreadyExistsException"
@@ -332,7 +334,7 @@ def test_the_runner_is_as_codebuild_wants_it(everything: World) -> None:
     ],
 )
 def test_every_request_is_checked_when_it_arrives(
-    everything: World, service: str, call: str, asked: dict[str, Any], said: str
+    everything: AwsAccount, service: str, call: str, asked: dict[str, Any], said: str
 ) -> None:
     """Also that of a client which does not check it, such as a plugin."""
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
@@ -346,7 +348,7 @@ def test_every_request_is_checked_when_it_arrives(
     assert refused(getattr(plain, call), **asked) == said
 
 
-def test_a_request_may_say_nothing_that_its_model_does_not_know(everything: World) -> None:
+def test_a_request_may_say_nothing_that_its_model_does_not_know(everything: AwsAccount) -> None:
     kms = everything.client("kms")
     kms.meta.events.register_first("before-call.kms.CreateKey", _add_unknown)
     assert refused(kms.create_key) == "ValidationException"
@@ -357,11 +359,11 @@ def _add_unknown(params: dict[str, Any], **_: Any) -> None:
     params["body"] = b'{"Sort": "quick"}'
 
 
-def test_services_that_the_program_does_not_use_are_motos_own(everything: World) -> None:
+def test_services_that_the_program_does_not_use_are_motos_own(everything: AwsAccount) -> None:
     assert everything.client("cloudwatch").describe_alarms()["MetricAlarms"] == []  # signed as `monitoring`
 
 
-def test_an_operation_that_nobody_answers_is_refused_once(everything: World) -> None:
+def test_an_operation_that_nobody_answers_is_refused_once(everything: AwsAccount) -> None:
     assert (
         refused(everything.client("eks").list_insights, clusterName="pipe-dev") == "UnknownOperationException"
     )

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.sandbox.providers.aws_world import World, world
+from tests.support.sandbox.providers.aws_account import AwsAccount, empty_account
 
 CLUSTER = {"clusterName": "pipe-dev"}
 NOBODY = "arn:aws:iam::123456789012:role/nobody"
@@ -14,10 +14,10 @@ VIEW = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
 
 
 @pytest.fixture(scope="module")
-def account() -> Generator[World]:
-    with world() as made:
-        made.up("vpc", "a", "role", "key", "cluster")
-        yield made
+def account() -> Generator[AwsAccount]:
+    with empty_account() as account:
+        account.create("vpc", "a", "role", "key", "cluster")
+        yield account
 
 
 def grant(eks: Any, principal: str) -> None:
@@ -30,7 +30,7 @@ def granted(eks: Any, principal: str) -> list[str]:
     return [one["policyArn"] for one in found["associatedAccessPolicies"]]
 
 
-def test_only_a_principal_with_an_access_entry_is_granted_a_policy(account: World) -> None:
+def test_only_a_principal_with_an_access_entry_is_granted_a_policy(account: AwsAccount) -> None:
     eks: Any = account.client("eks")
     for call in (
         lambda: grant(eks, NOBODY),
@@ -42,7 +42,7 @@ def test_only_a_principal_with_an_access_entry_is_granted_a_policy(account: Worl
         assert cast(Any, found.value.response)["Error"]["Code"] == "ResourceNotFoundException"
 
 
-def test_an_access_entry_takes_its_policies_along_and_no_others(account: World) -> None:
+def test_an_access_entry_takes_its_policies_along_and_no_others(account: AwsAccount) -> None:
     eks: Any = account.client("eks")
     principals = [NOBODY, f"{NOBODY}/below"]
     for principal in principals:
@@ -57,7 +57,7 @@ def test_an_access_entry_takes_its_policies_along_and_no_others(account: World) 
         eks.delete_access_entry(**CLUSTER, principalArn=principal)
 
 
-def test_a_project_and_a_cluster_of_one_name_have_nothing_to_do_with_each_other(account: World) -> None:
+def test_a_project_and_a_cluster_of_one_name_have_nothing_to_do_with_each_other(account: AwsAccount) -> None:
     eks: Any = account.client("eks")
     codebuild: Any = account.client("codebuild")
     project = {
@@ -76,5 +76,5 @@ def test_a_project_and_a_cluster_of_one_name_have_nothing_to_do_with_each_other(
     assert eks.list_clusters()["clusters"] == []
     assert codebuild.list_projects()["projects"] == ["pipe-dev"]
     del account.live["cluster"]
-    account.up("cluster")
+    account.create("cluster")
     assert eks.list_addons(**CLUSTER)["addons"] == []

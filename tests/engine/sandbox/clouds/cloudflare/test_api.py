@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from sandbox.clouds.cloudflare.api import CloudflareApi
 from sandbox.clouds.web import Json
-from tests.support.sandbox.clouds.served import Client, served
+from tests.support.sandbox.clouds.local_api import Client, serve
 
 RECORD = {"name": "pipe.dev", "type": "CNAME", "content": "lb.example.com", "proxied": True, "ttl": 1}
 RULE: Json = {"ref": "limit", "expression": "true", "action": "block", "ratelimit":
@@ -47,7 +47,7 @@ class Zone(Client):
 
 @pytest.fixture
 def zone() -> Generator[Zone]:
-    with served(CloudflareApi(["pipe.dev"])) as url:
+    with serve(CloudflareApi(["pipe.dev"])) as url:
         yield Zone(url)
 
 

@@ -19,7 +19,7 @@ from datadog_api_client.v2.api.aws_integration_api import AWSIntegrationApi
 
 from sandbox.clouds.datadog.api import DatadogApi
 from sandbox.clouds.web import Json
-from tests.support.sandbox.clouds.served import Client, served
+from tests.support.sandbox.clouds.local_api import Client, serve
 
 KEYS = {"DD-API-KEY": "it", "DD-APPLICATION-KEY": "it"}
 
@@ -99,7 +99,7 @@ class Datadog(Client):
 
 @pytest.fixture
 def api() -> Generator[Datadog]:
-    with served(DatadogApi()) as url:
+    with serve(DatadogApi()) as url:
         yield Datadog(url)
 
 

@@ -22,7 +22,7 @@ from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import pulumi_cli
 from sandbox.toolchain.builds import Recipe
-from tests.support.sandbox.providers.aws_world import world
+from tests.support.sandbox.providers.aws_account import empty_account
 
 NAMES = [name for recipe in control_plane.RECIPES for name in recipe.packages]
 ALLOWED_SECONDS = 15
@@ -242,8 +242,8 @@ def test_it_is_of_the_pinned_version(api: Api) -> None:
 
 @pytest.mark.drill
 def test_the_kubeconfig_that_a_program_makes_of_eks_leads_to_it(started: Path, tmp_path: Path) -> None:
-    with world(started / "admin.kubeconfig") as account:
-        account.up("cluster")
+    with empty_account(started / "admin.kubeconfig") as account:
+        account.create("cluster")
         found = account.client("eks").describe_cluster(name="pipe-dev")["cluster"]
     cluster = {
         "server": found["endpoint"],

@@ -1,4 +1,7 @@
-"""A project of resources of every provider: one of each way to be made, waited for and found again."""
+"""A small project with resources of every provider.
+
+Together they cover each way in which a stand-in creates, awaits and finds a resource.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -97,17 +100,17 @@ datadog.Monitor("monitor", name="small", type="query alert", message="For tests"
 """
 
 
-def make(root: Path, level: str = "info") -> Stack:
-    """The project in an empty folder, with a stack dev."""
+def create_project(root: Path, level: str = "info") -> Stack:
+    """Write the project, with a stack dev, to an empty folder."""
     (root / "Pulumi.yaml").write_text("name: pipe\nruntime: python\n")
     (root / "__main__.py").write_text(PROGRAM)
-    made = Stack(root, "dev", "all")
-    settle(made, level)
-    return made
+    stack = Stack(root, "dev", "all")
+    write_stack_file(stack, level)
+    return stack
 
 
-def settle(stack: Stack, level: str) -> None:
-    """Write the stack file."""
+def write_stack_file(stack: Stack, level: str) -> None:
+    """Write the stack file with a value for the setting `level`."""
     config: dict[str, Any] = {"aws:region": "ap-northeast-1", "pipe:level": level}
     config |= {"pipe:password": {"secure": "v1:else:s"}, "pipe:edge": {"zoneName": "pipe.dev"}}
     (stack.root / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": config}))

@@ -86,7 +86,7 @@ ENCRYPTION = {
 REPLICA = {"region": "ap-northeast-3"}
 
 S3 = "aws:s3/bucket"
-WORLD: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+AWS_RESOURCES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "vpc": (
         "aws:ec2/vpc:Vpc",
         {

@@ -40,7 +40,7 @@ DATADOG = {
 """Its lists, and under which key of the answer each is."""
 
 
-def places_of(texts: Iterable[str], found: Targets) -> dict[str, set[str]]:
+def find_places(texts: Iterable[str], found: Targets) -> dict[str, set[str]]:
     """Where each text is, as it is or in base64."""
     told = [(place, json.dumps(content, default=str)) for place, content in _everything(found)]
     return {

@@ -3,7 +3,7 @@
 import botocore.session
 import pytest
 
-from tests.support.sandbox.clouds import strict
+from tests.support.sandbox.clouds import go_decoder
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ from tests.support.sandbox.clouds import strict
 )
 def test_an_answer_is_read_strictly(service: str, operation: str, body: str, said: str) -> None:
     model = botocore.session.Session().get_service_model(service).operation_model(operation)
-    (fault,) = strict.faults(model, 200, {}, body.encode())
+    (fault,) = go_decoder.faults(model, 200, {}, body.encode())
     assert said in fault
 
 
@@ -56,4 +56,4 @@ def test_a_refusal_has_its_code_where_its_protocol_has_it() -> None:
         ("s3", "GetBucketAcl", ["no error code"]),
     ):
         model = models.get_service_model(service).operation_model(operation)
-        assert strict.faults(model, 400, {}, wrapped) == faults
+        assert go_decoder.faults(model, 400, {}, wrapped) == faults

@@ -1,4 +1,4 @@
-"""Local APIs in threads of a test."""
+"""Local APIs, served by threads of a test, and a client of them."""
 
 import threading
 from collections.abc import Generator
@@ -12,12 +12,14 @@ from sandbox.clouds.failures import Failures
 
 
 class Handler(WSGIRequestHandler):
+    """A handler that keeps connections open."""
+
     protocol_version = "HTTP/1.1"
 
 
 @contextmanager
-def served(app: Any) -> Generator[str]:
-    """The URL of an application, with its failure switches, while the block runs."""
+def serve(app: Any) -> Generator[str]:
+    """Serve an application with failure switches; yield its URL."""
     server = make_server("127.0.0.1", 0, Failures(app), threaded=True, request_handler=Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
@@ -28,16 +30,16 @@ def served(app: Any) -> Generator[str]:
 
 
 class Client:
-    """Plain requests to an API, as anybody could send them."""
+    """An HTTP client of one API, with headers that every request carries."""
 
     def __init__(self, url: str, **headers: str) -> None:
         self.url = url
         self._http = urllib3.PoolManager(retries=False, headers=headers, timeout=60)
 
-    def __call__(self, verb: str, path: str, sent: Any = None) -> tuple[int, Any]:
-        """The status and the body of the answer."""
-        found = self._http.request(verb, self.url + path, json=sent)
-        return found.status, found.json() if found.data else None
+    def __call__(self, verb: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """Send a request; return the status and the parsed body of the response."""
+        response = self._http.request(verb, self.url + path, json=body)
+        return response.status, response.json() if response.data else None
 
     def fail(self, **switches: Any) -> None:
         """Set the failure switches."""

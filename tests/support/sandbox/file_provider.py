@@ -1,6 +1,6 @@
-"""A provider of one resource, test:index:Thing, kept in files; and the sandbox's command with it.
+"""A provider whose resources, test:index:Thing, are files.
 
-Run as a program it is `python -m sandbox` against this provider: what the tests of faults start and kill.
+As a program, this module is `python -m sandbox` with that provider. Tests start and kill it.
 """
 
 import json
@@ -20,8 +20,8 @@ from sandbox.cli import end_process, main
 from sandbox.clouds.process import Targets
 
 
-class Things(provider_pb2_grpc.ResourceProviderServicer):
-    """Each Thing is a file named by its URN, so that one created before a kill is found again."""
+class FileProvider(provider_pb2_grpc.ResourceProviderServicer):
+    """A provider that names each file by the URN, so that it adopts files created before a kill."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -92,15 +92,17 @@ class Things(provider_pb2_grpc.ResourceProviderServicer):
 
 
 def plain(properties: struct_pb2.Struct) -> dict[str, Any]:
+    """Return the properties of a message as a dict."""
     return json_format.MessageToDict(properties)
 
 
 @contextmanager
 def serve(folder: Path, targets: Targets | None = None) -> Generator[dict[str, int]]:
+    """Serve the provider with its files in folder/targets; yield its port by the package's name."""
     directory = folder / "targets"
     directory.mkdir(exist_ok=True)
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=16))
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Things(directory), server)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(FileProvider(directory), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
