@@ -1,4 +1,4 @@
-"""Stacks whose first `up` failed halfway: an awaited resource is half there, and the next `up` mends it."""
+"""Tests of stacks whose first `up` failed while a resource was not ready; the next `up` completes it."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -13,18 +13,18 @@ from tests.support.stacks import Stack, copy
 pytestmark = pytest.mark.engine
 
 STACKS = ["dev", pytest.param("stg", marks=pytest.mark.drill), pytest.param("prod", marks=pytest.mark.drill)]
-"""One stack in the lane of the engine, the others with the longer tests."""
+"""Stacks under test: dev in the engine lane, the others with the drills."""
 
 Resource = dict[str, Any]
 
 
 def without_address(outputs: Resource) -> None:
-    """A Service whose load balancer has none yet."""
+    """Remove the address of a Service's load balancer."""
     outputs["status"] = {"loadBalancer": {}}
 
 
 def without(*names: str) -> Callable[[Resource], None]:
-    """A resource that lacks these outputs."""
+    """Return a function that removes these outputs."""
 
     def remove(outputs: Resource) -> None:
         for name in names:
@@ -34,7 +34,7 @@ def without(*names: str) -> Callable[[Resource], None]:
 
 
 def creating(outputs: Resource) -> None:
-    """An EKS cluster that is still being created (EKS API, DescribeCluster)."""
+    """Turn outputs into those of an EKS cluster in creation (EKS API, DescribeCluster)."""
     outputs["endpoint"] = ""
     outputs.pop("certificateAuthority", None)
     outputs["vpcConfig"].pop("clusterSecurityGroupId", None)
@@ -50,12 +50,12 @@ HALF_THERE: dict[tuple[str, str], Callable[[Resource], None]] = {
     DATABASE: without("address", "endpoint"),
     CLUSTER: creating,
 }
-"""What each awaited resource lacks while it is not ready, by type and name."""
+"""Functions that remove the outputs that a resource lacks before it is ready, by type and name."""
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Stack]:
-    """A stack that is up, made once for all tests of this file."""
+def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Stack]:
+    """Provide running stacks by name, each started once for all tests of this file."""
     stacks: dict[str, Stack] = {}
 
     def make(name: str) -> Stack:
@@ -74,46 +74,46 @@ def key(resource: Resource) -> tuple[str, str]:
 
 
 def references(resource: Resource) -> Iterable[str]:
-    """The URNs that a resource cannot be without."""
+    """Yield the URNs that a resource depends on."""
     yield from resource.get("dependencies", [])
     yield resource.get("provider", "").rpartition("::")[0]
 
 
 def cut_short(stack: Stack, halves: Iterable[tuple[str, str]], *, errors: bool = True) -> None:
-    """Take from the state what these resources lack while they are not ready, and whatever depends on them.
+    """Remove late outputs of these resources from the state, and every resource that depends on them.
 
-    With `errors` the state says why they are not ready, as a provider has it after its wait timed out.
+    With `errors` the state contains the provider's error after its wait timed out.
     """
     file = workspace.find_stack(stack.root, stack.name).checkpoint
     state = json.loads(file.read_text())
-    kept: list[Resource] = []
-    gone: set[str] = set()
-    wanted = set(halves)
-    for resource in state["checkpoint"]["latest"]["resources"]:  # what is depended on comes first
-        half = key(resource) in wanted
+    remaining: list[Resource] = []
+    removed_urns: set[str] = set()
+    awaited = set(halves)
+    for resource in state["checkpoint"]["latest"]["resources"]:  # Dependencies come first.
+        half = key(resource) in awaited
         if half:
             HALF_THERE[key(resource)](resource["outputs"])
             if errors:
                 resource["initErrors"] = ["timed out waiting to be Ready"]
-        if gone.intersection(references(resource)):
-            gone.add(resource["urn"])
+        if removed_urns.intersection(references(resource)):
+            removed_urns.add(resource["urn"])
         else:
-            kept.append(resource)
+            remaining.append(resource)
         if half:
-            gone.add(resource["urn"])
-    assert wanted <= {key(resource) for resource in kept}
-    state["checkpoint"]["latest"]["resources"] = kept
+            removed_urns.add(resource["urn"])
+    assert awaited <= {key(resource) for resource in remaining}
+    state["checkpoint"]["latest"]["resources"] = remaining
     file.write_text(json.dumps(state))
 
 
 def lacking(stack: Stack) -> list[tuple[str, str]]:
-    """The awaited resources that still lack something."""
+    """Return the awaited resources that still lack outputs."""
     missing: list[tuple[str, str]] = []
     for resource in workspace.state(workspace.find_stack(stack.root, stack.name), "resources"):
         if make_half := HALF_THERE.get(key(resource)):
-            whole = json.dumps(resource["outputs"], sort_keys=True)
+            complete = json.dumps(resource["outputs"], sort_keys=True)
             make_half(resource["outputs"])
-            if json.dumps(resource["outputs"], sort_keys=True) == whole:
+            if json.dumps(resource["outputs"], sort_keys=True) == complete:
                 missing.append(key(resource))
     return missing
 
@@ -122,10 +122,10 @@ def lacking(stack: Stack) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     "halves", [[PROXY, DASHBOARD], [DATABASE], [CLUSTER]], ids=["load balancer", "database", "cluster"]
 )
-def test_a_stack_comes_up_from_a_state_in_which_awaited_resources_are_half_there(
-    made: Callable[[str], Stack], name: str, halves: list[tuple[str, str]]
+def test_up_completes_a_state_with_resources_that_were_not_ready(
+    running_stack: Callable[[str], Stack], name: str, halves: list[tuple[str, str]]
 ) -> None:
-    stack = made(name)
+    stack = running_stack(name)
     cut_short(stack, halves)
     code, output = stack.run("preview", "--no-policies")
     assert code == 0, output
@@ -134,11 +134,13 @@ def test_a_stack_comes_up_from_a_state_in_which_awaited_resources_are_half_there
     assert lacking(stack) == []
 
 
-def test_an_up_that_cannot_mend_it_says_what_is_missing(made: Callable[[str], Stack]) -> None:
-    stack = made("dev")
+def test_an_up_that_cannot_complete_a_resource_names_the_missing_output(
+    running_stack: Callable[[str], Stack],
+) -> None:
+    stack = running_stack("dev")
     file: Path = workspace.find_stack(stack.root, stack.name).checkpoint
     whole = file.read_text()
-    cut_short(stack, [PROXY], errors=False)  # as after a refresh that found no address
+    cut_short(stack, [PROXY], errors=False)  # As after a refresh that saw no address.
     code, output = stack.run("preview", "--no-policies")
     assert code == 0, output
     code, output = stack.run("up", "--no-policies")

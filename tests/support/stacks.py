@@ -1,4 +1,4 @@
-"""The committed stacks in a sandbox of their own: a copy of what they are made of, and the command on it."""
+"""Sandboxes of the committed stacks: a copy of the program's files, and commands on it."""
 
 import base64
 import json
@@ -35,19 +35,19 @@ class Stack:
     root: Path
     name: str
     targets: str = "none"
-    """What is behind its providers: `none` is quick, `all` is real."""
+    """Targets of its providers: `none` is quick, `all` starts the local APIs."""
 
     def run(self, command: str, *flags: str) -> tuple[int, str]:
-        """One command of the sandbox: its exit code and what it said on both streams."""
+        """Run a command of the sandbox; return its exit code and the output of both streams."""
         process = self.start(command, *flags)
-        said, _ = process.communicate(timeout=300)
-        return process.returncode, said
+        output, _ = process.communicate(timeout=300)
+        return process.returncode, output
 
     def start(self, command: str, *flags: str) -> "subprocess.Popen[str]":
-        """The command as a process, leader of a group; what it says on both streams is its stdout."""
-        words = [sys.executable, "-m", "sandbox", command, self.name, "--project", self.root]
+        """Start the command as leader of a process group, with both streams in its stdout."""
+        arguments = ["sandbox", command, self.name, "--project", self.root, "--targets", self.targets]
         return subprocess.Popen(
-            [*words, "--targets", self.targets, *flags],
+            [sys.executable, "-m", *arguments, *flags],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -64,7 +64,7 @@ class Stack:
         return self.root / ".sandbox" / self.name
 
     def secrets(self) -> dict[str, str]:
-        """The random values that the sandbox entered, as the engine reads them, by their keys."""
+        """Return the random secrets of the sandbox, as the engine reads them, by key."""
         printed = subprocess.run(
             [pulumi_cli.find(Progress()), "config", "--show-secrets", "--json", "--stack", self.name],
             cwd=self.folder,
@@ -73,50 +73,50 @@ class Stack:
             text=True,
             check=True,
         ).stdout
-        return {key: each["value"] for key, each in json.loads(printed).items() if each["secret"]}
+        return {key: value["value"] for key, value in json.loads(printed).items() if value["secret"]}
 
     def files_with(self, *texts: str) -> set[str]:
-        """The files of its sandbox in which one of these texts is, as it is or in base64."""
+        """Return the files of its sandbox that contain one of the texts, plain or in base64."""
         searched = [form.encode() for text in texts for form in forms(text)]
         files = {file: file.read_bytes() for file in self.folder.rglob("*") if file.is_file()}
-        found = {file for file, content in files.items() if any(each in content for each in searched)}
-        return {str(file.relative_to(self.folder)) for file in found}
+        matches = {file for file, content in files.items() if any(form in content for form in searched)}
+        return {str(file.relative_to(self.folder)) for file in matches}
 
     def change(self, topic: str, *path: str | int, value: object) -> None:
         """Set one key of the stack file: `change("proxy", "minTls", value="1.1")`."""
         file = self.root / f"Pulumi.{self.name}.yaml"
         content = yaml.safe_load(file.read_text())
-        place = content["config"][f"pipe:{topic}"]
+        node = content["config"][f"pipe:{topic}"]
         for step in path[:-1]:
-            place = place[step]
-        place[path[-1]] = value
+            node = node[step]
+        node[path[-1]] = value
         file.write_text(yaml.safe_dump(content))
 
     def setting(self, topic: str, *path: str | int) -> Any:
-        """One key of the stack file."""
-        place: Any = yaml.safe_load((self.root / f"Pulumi.{self.name}.yaml").read_text())["config"]
+        """Return the value of one key of the stack file."""
+        node: Any = yaml.safe_load((self.root / f"Pulumi.{self.name}.yaml").read_text())["config"]
         for step in (f"pipe:{topic}", *path):
-            place = place[step]
-        return place
+            node = node[step]
+        return node
 
     def edit(self, file: str, before: str, after: str) -> None:
-        """Replace a piece of a source file that has to be there."""
+        """Replace a text in a source file; fail if the file lacks it."""
         text = (self.root / file).read_text()
         assert before in text, f"{file} no longer has {before!r}"
         (self.root / file).write_text(text.replace(before, after))
 
 
 def forms(text: str) -> list[str]:
-    """A text as it is, and what is the same of it in base64 whatever stands before and after it."""
-    found = [text]
-    for before in range(3):  # bytes of what stands before it in its first group of three
+    """Return a text and its parts in base64 that do not depend on the bytes before and after it."""
+    variants = [text]
+    for before in range(3):  # Bytes that precede the text in its first group of three.
         encoded = base64.b64encode(bytes(before) + text.encode()).decode()
-        found.append(encoded[-(-before * 8 // 6) : (before + len(text.encode())) * 8 // 6])
-    return found
+        variants.append(encoded[-(-before * 8 // 6) : (before + len(text.encode())) * 8 // 6])
+    return variants
 
 
 def copy(to: Path, stack: str, targets: str = "none") -> Stack:
-    """The tree in an empty folder, without caches and sandboxes."""
+    """Copy the program's files into an empty folder, without caches and sandboxes."""
     for part in (*PARTS, *(file.name for file in ROOT.glob("Pulumi.*.yaml"))):
         source = ROOT / part
         if source.is_dir():

@@ -1,4 +1,4 @@
-"""deploy.sh on a real cluster; what would leave the machine is written down instead."""
+"""Tests of deploy.sh on a real cluster; fakes record the commands that would leave the machine."""
 
 import json
 import signal
@@ -37,7 +37,7 @@ from tests.support.operations.environment import cluster as cluster
 from tests.support.operations.environment import world as world
 
 
-def test_a_new_version_is_checked_built_signed_deployed_committed_and_looked_at(
+def test_a_new_version_is_checked_built_signed_deployed_committed_and_verified(
     world: DeployEnvironment,
 ) -> None:
     done = deploy(world, "--version", "1.1.0")
@@ -61,14 +61,14 @@ def test_a_new_version_is_checked_built_signed_deployed_committed_and_looked_at(
     assert "planted" not in shown
 
 
-def test_a_check_that_fails_stops_it_before_anything_is_built(world: DeployEnvironment) -> None:
+def test_a_failing_check_stops_a_deployment_before_the_build(world: DeployEnvironment) -> None:
     world.answer("make", '#!/bin/sh\n[ "$1" != scan ] || { echo "unsafe"; exit 3; }\n')
     done = deploy(world, "--version", "1.1.0")
     assert done.returncode == 1 and "✗ security scan" in done.stdout and "unsafe" in done.stdout
     assert world.asked() == CHECKS[:3]
 
 
-def test_what_passed_in_one_run_is_not_asked_again_until_something_is_committed(
+def test_passed_checks_are_not_repeated_until_a_file_changes(
     world: DeployEnvironment,
 ) -> None:
     assert world.run("checks.sh", "dev").returncode == 0
@@ -86,7 +86,9 @@ def test_what_passed_in_one_run_is_not_asked_again_until_something_is_committed(
 
 
 @pytest.mark.parametrize("wrong", ["metrics", "logs", "users", "health"])
-def test_what_fails_afterwards_is_rolled_back_frontend_included(world: DeployEnvironment, wrong: str) -> None:
+def test_a_check_that_fails_after_the_deployment_rolls_back_api_and_frontend(
+    world: DeployEnvironment, wrong: str
+) -> None:
     registry(world, pushed=True)
     if wrong == "users":
         world.outside.check = ["failed"]
@@ -114,12 +116,12 @@ def test_what_fails_afterwards_is_rolled_back_frontend_included(world: DeployEnv
     assert world.record()["results"]["rolled back to"] == OLD
 
 
-def test_a_rollback_keeps_the_schema_and_says_what_would_undo_it(world: DeployEnvironment) -> None:
+def test_a_rollback_keeps_the_schema_and_prints_the_command_that_undoes_it(world: DeployEnvironment) -> None:
     registry(world, pushed=True)
     assert deploy(world, "--version", "1.1.0", "--skip-frontend").returncode == 0
     (world.root / "app" / "migrations" / "20240402-second.js").write_text("exports.down = 1\n")
-    for words in (("add", "--all"), ("commit", "--quiet", "-m", "Second"), ("tag", "v1.2.0")):
-        world.git("-C", "app", *words)
+    for arguments in (("add", "--all"), ("commit", "--quiet", "-m", "Second"), ("tag", "v1.2.0")):
+        world.git("-C", "app", *arguments)
     newer = f"{NAME}:1.2.0@{DIGEST.replace('b', 'd')}"
     world.answer("aws", (world.bin / "answers" / "aws").read_text().replace(DIGEST, newer.partition("@")[2]))
     world.outside.check = ["failed"]
@@ -129,7 +131,7 @@ def test_a_rollback_keeps_the_schema_and_says_what_would_undo_it(world: DeployEn
     assert "scripts/migrate.sh dev rollback --to 20240301 --version 1.2.0" in done.stderr
     assert "undo migrations" not in done.stdout
     assert list(world.cluster.api.items("/apis/batch/v1/namespaces/pipe/jobs")) == []
-    # The scripts that undo them are the newer version's, and its image is in its commit alone.
+    # The newer version's image contains the scripts that undo migrations; only its commit names that image.
     service = {"account": "123456789012", "region": "ap-northeast-1"}
     chosen = Options("dev", "sandbox", False, True, {"service": service})
     programs = CommandRunner(print)
@@ -139,7 +141,7 @@ def test_a_rollback_keeps_the_schema_and_says_what_would_undo_it(world: DeployEn
         migrate.image_of(Repository(programs, chosen), "9.9.9")
 
 
-def test_packages_of_the_frontend_see_no_credentials_and_vercel_its_own_alone(
+def test_npm_sees_no_credentials_and_vercel_only_its_own(
     world: DeployEnvironment,
 ) -> None:
     registry(world, pushed=True)
@@ -164,7 +166,7 @@ def test_packages_of_the_frontend_see_no_credentials_and_vercel_its_own_alone(
     }
 
 
-def test_a_frontend_that_vercel_does_not_take_back_leaves_the_api_on_the_version_of_before(
+def test_a_failed_rollback_of_the_frontend_leaves_the_api_on_the_old_version(
     world: DeployEnvironment,
 ) -> None:
     registry(world, pushed=True)
@@ -177,7 +179,7 @@ def test_a_frontend_that_vercel_does_not_take_back_leaves_the_api_on_the_version
     assert world.cluster.image() == world.file_image() == OLD
 
 
-def test_a_frontend_that_is_not_served_after_a_rollback_is_no_success(world: DeployEnvironment) -> None:
+def test_a_new_frontend_that_vercel_does_not_serve_fails_the_deployment(world: DeployEnvironment) -> None:
     registry(world, pushed=True)
     fake = (world.bin / "answers" / "vercel").read_text()
     world.answer("vercel", fake.replace("echo dpl_new", "echo dpl_old"))
@@ -188,7 +190,7 @@ def test_a_frontend_that_is_not_served_after_a_rollback_is_no_success(world: Dep
 
 
 def deploy_while(world: DeployEnvironment, wrong: str) -> "subprocess.CompletedProcess[str]":
-    """A deployment, and meanwhile an alert, or a site that is down, until the pods are back."""
+    """Deploy, with an alert or a failing site (`wrong`) until the old pods are back."""
     over = threading.Event()
 
     def disturb() -> None:
@@ -207,7 +209,7 @@ def deploy_while(world: DeployEnvironment, wrong: str) -> "subprocess.CompletedP
         thread.join()
 
 
-def test_a_monitor_that_was_in_alarm_before_does_not_count(world: DeployEnvironment) -> None:
+def test_a_monitor_that_was_in_alarm_before_the_deployment_is_ignored(world: DeployEnvironment) -> None:
     registry(world, pushed=True)
     world.outside.monitors["BackupFailed (dev)"] = "Alert"
     done = deploy(world, "--version", "1.1.0", "--skip-frontend")
@@ -223,7 +225,7 @@ def test_an_up_that_fails_keeps_the_old_pods_the_file_and_the_repository(world: 
     assert done.returncode == 1
     assert "the pods of 1.0.0 were never replaced" in done.stdout
     assert "error: no job: [secret]" in done.stdout
-    assert (done.stdout + done.stderr).count("no job") == 1, "an error is told once"
+    assert (done.stdout + done.stderr).count("no job") == 1, "an error is printed once"
     kept = "".join(file.read_text() for file in (world.root / ".runs").rglob("*") if file.is_file())
     assert "no job" in kept and "planted-password" not in done.stdout + done.stderr + kept
     assert "Rolled back" in done.stderr
@@ -240,7 +242,7 @@ def test_an_api_without_pods_is_not_healthy(world: DeployEnvironment) -> None:
     assert "deployment/pipe-api is stopped: scripts/restore.sh dev --start-api" in done.stderr
 
 
-def test_an_interrupted_deployment_goes_on_where_it_was(world: DeployEnvironment) -> None:
+def test_an_interrupted_deployment_continues(world: DeployEnvironment) -> None:
     registry(world, pushed=True)
     mark = f"{world.bin}/again"
     wait = f'#!/bin/sh\n[ "$1" = stack ] || [ -e "{mark}" ] || {{ touch "{mark}"; sleep 60; }}\n'
@@ -248,8 +250,11 @@ def test_an_interrupted_deployment_goes_on_where_it_was(world: DeployEnvironment
     world.answer("pulumi", wait + real)
     process = subprocess.Popen(
         [world.root / "scripts" / "deploy.sh", "dev", "--version", "1.1.0", "--soak", "0"],
-        env=world.environment, stdout=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+        env=world.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     world.cluster.wait(lambda: (world.bin / "again").exists())
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -262,22 +267,25 @@ def test_an_interrupted_deployment_goes_on_where_it_was(world: DeployEnvironment
     done = deploy(world, "--version", "1.1.0")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "going on with the deployment that was interrupted; before it: " + OLD in done.stdout
-    assert world.asked() == commands(
-        world, BUILD[:1], SIGNED, [SECRETS, UP]
-    )  # neither checks nor frontend again
+    assert world.asked() == commands(world, BUILD[:1], SIGNED, [SECRETS, UP]), (
+        "checks and frontend run only once"
+    )
     assert world.cluster.image() == world.file_image() == NEW
     assert not (world.root / ".runs" / "dev" / "unfinished.json").exists()
 
 
-def test_ctrl_c_answers_at_once_and_says_what_runs_and_what_to_do(world: DeployEnvironment) -> None:
+def test_ctrl_c_stops_at_once_and_prints_the_state_and_the_next_commands(world: DeployEnvironment) -> None:
     registry(world, pushed=True)
     begun, real = world.bin / "begun", (world.bin / "answers" / "pulumi").read_text().partition("\n")[2]
     halt = "trap 'echo what is under way is done; exit 1' INT\ntouch {}\nwhile true; do sleep 0.1; done\n"
     world.answer("pulumi", f'#!/bin/bash\nif [ "$1" = up ]; then\n{halt.format(begun)}fi\n{real}')
     process = subprocess.Popen(
         [world.root / "scripts" / "deploy.sh", "dev", "--version", "1.1.0", "--soak", "0", "--skip-frontend"],
-        env=world.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        env=world.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     world.cluster.wait(begun.exists)
     process.send_signal(signal.SIGINT)
     out, error = process.communicate(timeout=20)
@@ -311,21 +319,21 @@ def test_a_dry_run_shows_every_command_and_runs_none(world: DeployEnvironment) -
 
 
 @pytest.mark.parametrize(
-    ("missing", "said"),
+    ("missing", "message"),
     [
         ("VERCEL_TOKEN", "VERCEL_TOKEN: Vercel's CLI needs them in the environment; or --skip-frontend"),
         ("DATADOG_APP_KEY", "DATADOG_APP_KEY: the checks after a deployment ask Datadog"),
     ],
 )
-def test_what_is_missing_is_said_before_anything_is_done(
-    world: DeployEnvironment, missing: str, said: str
+def test_missing_credentials_are_reported_before_any_command(
+    world: DeployEnvironment, missing: str, message: str
 ) -> None:
     done = world.run("deploy.sh", "dev", "--version", "1.1.0", **{missing: ""})
-    assert done.returncode == 2 and said in done.stderr
+    assert done.returncode == 2 and message in done.stderr
     assert world.asked() == []
 
 
-def test_the_checks_are_left_out_in_a_sandbox_only(world: DeployEnvironment) -> None:
+def test_checks_can_be_skipped_only_in_a_sandbox(world: DeployEnvironment) -> None:
     done = world.run("deploy.sh", "dev", "--version", "1.1.0", "--skip-checks")
     assert done.returncode == 2 and "with TARGET=sandbox only" in done.stderr
     assert world.asked() == []

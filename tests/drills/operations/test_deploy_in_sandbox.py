@@ -1,5 +1,5 @@
-"""The whole of a deployment on a copy of the project in the sandbox: what goes well, a check that fails, a
-migration that fails; and new passwords."""
+"""Deployments of a copy of the project in the sandbox: a good one, a failing check, a failing migration, and
+new passwords."""
 
 import os
 import subprocess
@@ -40,9 +40,9 @@ echo "make $*"
 exec curl --silent --fail --request PUT --data '{{"kind": "error", "path": "/api/v1/monitor$"}}' \\
   "$(cat "{bin}/datadog")/_sandbox/failures"
 """
-"""Tasks of the Makefile pass; the last of them, if told so, has Datadog list no monitors from then on.
+"""A fake make whose tasks pass. If {bin}/datadog exists, its last task makes Datadog refuse to list monitors.
 
-Each monitor can still be read by its id: `up` refreshes them."""
+Each monitor can still be read by its ID, since `up` refreshes them."""
 
 
 @dataclass
@@ -50,15 +50,21 @@ class Sandbox:
     root: Path
     bin: Path
 
-    def run(self, *words: str | Path) -> "subprocess.CompletedProcess[str]":
+    def run(self, *command: str | Path) -> "subprocess.CompletedProcess[str]":
         own = {"PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}", "TARGET": "sandbox", "NO_COLOR": "1"}
         return subprocess.run(
-            words, cwd=self.root, env=os.environ | git_identity() | own,
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900, check=False,
-        )  # fmt: skip
+            command,
+            cwd=self.root,
+            env=os.environ | git_identity() | own,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=900,
+            check=False,
+        )
 
-    def deploy(self, version: str, *words: str) -> "subprocess.CompletedProcess[str]":
-        return self.run("scripts/deploy.sh", "dev", "--version", version, *words)
+    def deploy(self, version: str, *options: str) -> "subprocess.CompletedProcess[str]":
+        return self.run("scripts/deploy.sh", "dev", "--version", version, *options)
 
     def sandbox(self, command: str) -> "subprocess.CompletedProcess[str]":
         done = self.run(".venv/bin/python", "-m", "sandbox", command, "dev")
@@ -70,28 +76,28 @@ class Sandbox:
 
     @property
     def targets(self) -> process.Targets:
-        found = process.running(self.root / ".sandbox" / "dev")
-        assert found
-        return found
+        running = process.running(self.root / ".sandbox" / "dev")
+        assert running
+        return running
 
     @property
     def cluster(self) -> Cluster:
-        made = object.__new__(Cluster)
+        api_cluster = object.__new__(Cluster)
         assert self.targets.kubeconfig
-        made.api = Api(self.targets.kubeconfig)
-        return made
+        api_cluster.api = Api(self.targets.kubeconfig)
+        return api_cluster
 
     def secrets(self) -> dict[str, str]:
-        """Each secret of the stack's settings, encrypted; another text is another value."""
+        """Return each secret of the stack's settings, encrypted; another text is another value."""
         file = self.root / ".sandbox" / "dev" / "Pulumi.dev.yaml"
         config = yaml.load(file.read_text(), yaml.BaseLoader)["config"]
         return {key: value["secure"] for key, value in config.items() if "secure" in value}
 
     def logins(self) -> set[str]:
-        """As whom the API's pods connect; made of the password (components/kubernetes/database_roles.py)."""
+        """Return the users of the API's pods; components/kubernetes/database_roles.py derives them."""
         pods = self.cluster.api.items(PODS, labelSelector="app=pipe-api")
-        variables = [each for pod in pods for each in pod["spec"]["containers"][0]["env"]]
-        return {each["value"] for each in variables if each["name"] == "PGUSER"}
+        variables = [item for pod in pods for item in pod["spec"]["containers"][0]["env"]]
+        return {item["value"] for item in variables if item["name"] == "PGUSER"}
 
     def subjects(self) -> list[str]:
         return self.run("git", "log", "--format=%s").stdout.splitlines()
@@ -100,19 +106,23 @@ class Sandbox:
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     folder = tmp_path_factory.mktemp("sandbox")
-    made = Sandbox(folder / "checkout", folder / "bin")
-    made.root.mkdir()
-    made.bin.mkdir()
-    (made.bin / "make").write_text(MAKE.format(bin=made.bin))
-    (made.bin / "make").chmod(0o755)
-    checkout(made.root, *PARTS)
-    for words in (("init", "--quiet", "-b", "main"), ("add", "--all"), ("commit", "--quiet", "-m", "Start")):
-        assert made.run("git", *words).returncode == 0
+    stack = Sandbox(folder / "checkout", folder / "bin")
+    stack.root.mkdir()
+    stack.bin.mkdir()
+    (stack.bin / "make").write_text(MAKE.format(bin=stack.bin))
+    (stack.bin / "make").chmod(0o755)
+    checkout(stack.root, *PARTS)
+    for arguments in (
+        ("init", "--quiet", "-b", "main"),
+        ("add", "--all"),
+        ("commit", "--quiet", "-m", "Start"),
+    ):
+        assert stack.run("git", *arguments).returncode == 0
     try:
-        made.sandbox("up")
-        yield made
+        stack.sandbox("up")
+        yield stack
     finally:
-        made.run(".venv/bin/python", "-m", "sandbox", "clean", "dev")
+        stack.run(".venv/bin/python", "-m", "sandbox", "clean", "dev")
 
 
 POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
@@ -120,7 +130,7 @@ OLDER = 'c.image.contains("/pipe/api:1.4.0@") && "migrate:prod" in c.command'
 
 
 def newer_schema(cluster: Cluster) -> None:
-    """From now on the migrations of 1.4.0 are refused, as its tool refuses a schema that it does not know."""
+    """Refuse the migrations of 1.4.0 from now on, as its tool refuses an unknown schema."""
     jobs = {"apiGroups": ["batch"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["jobs"]}
     policy = {
         "matchConstraints": {"resourceRules": [jobs]},
@@ -133,7 +143,7 @@ def newer_schema(cluster: Cluster) -> None:
     cluster.make(f"{POLICIES[:-8]}policybindings", version, kind, "newer-schema", {"spec": bound}, {})
 
 
-def test_a_version_is_deployed_then_one_that_fails_is_rolled_back_and_a_migration_that_fails_changes_nothing(
+def test_a_failing_version_is_rolled_back_and_a_failing_migration_changes_nothing(
     sandbox: Sandbox, measured: Measured
 ) -> None:
     wanted = sandbox.cluster.ready()
@@ -185,7 +195,7 @@ def test_a_version_is_deployed_then_one_that_fails_is_rolled_back_and_a_migratio
     measured("deployments in the sandbox: pods that got requests, at least", min(seen), f"of {wanted}")
 
 
-def test_new_passwords_come_into_the_settings_and_the_pods_while_the_api_goes_on(
+def test_new_passwords_reach_the_settings_and_the_pods_while_the_api_runs(
     sandbox: Sandbox, measured: Measured
 ) -> None:
     wanted, secrets, logins = sandbox.cluster.ready(), sandbox.secrets(), sandbox.logins()

@@ -1,4 +1,4 @@
-"""doctor.sh on a real control plane whose nodes are KWOK's, and what it makes of what KWOK cannot make."""
+"""Tests of doctor.sh on a real control plane with KWOK's nodes, and of its causes that KWOK cannot show."""
 
 import base64
 import json
@@ -51,20 +51,24 @@ Aggregator
 
 
 def certificate(days: float) -> tuple[str, str]:
-    """A certificate that is valid for so many days more, and its key."""
+    """Return a certificate that is valid for so many more days, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pipe.dev")])
     now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
         .serial_number(1)
-        .not_valid_before(now - timedelta(days=90)).not_valid_after(now + timedelta(days=days))
+        .not_valid_before(now - timedelta(days=90))
+        .not_valid_after(now + timedelta(days=days))
         .sign(key, hashes.SHA256())
-    )  # fmt: skip
+    )
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    return made.public_bytes(serialization.Encoding.PEM).decode(), private.decode()
+    return signed.public_bytes(serialization.Encoding.PEM).decode(), private.decode()
 
 
 def pod(world: DeployEnvironment, name: str, image: str, **spec: Any) -> None:
@@ -78,7 +82,7 @@ def status(world: DeployEnvironment, name: str) -> dict[str, Any]:
 
 
 def doctor(world: DeployEnvironment) -> str:
-    """Return the diagnosis; its exit code has to tell whether anything is wrong."""
+    """Return the diagnosis; assert that the exit code is 1 exactly if it names a cause."""
     done = world.run("doctor.sh", "dev")
     assert done.returncode == ("Likely cause: " in done.stdout), done.stdout + done.stderr
     return done.stdout
@@ -95,7 +99,7 @@ KINDS = {
     "budgets": ("/apis/policy/v1/namespaces/pipe/poddisruptionbudgets", "policy/v1", "PodDisruptionBudget"),
     "jobs": ("/apis/batch/v1/namespaces/pipe/cronjobs", "batch/v1", "CronJob"),
 }
-"""By its own name each kind of object that a request's way needs: path, version, kind."""
+"""Kinds of objects on a request's path, by a short name: path, version, kind."""
 
 
 def setting(topic: str, key: str) -> Any:
@@ -103,7 +107,7 @@ def setting(topic: str, key: str) -> Any:
 
 
 def complete(world: DeployEnvironment) -> None:
-    """Make what the program has besides the API's Deployment and its Service."""
+    """Create the program's other objects, besides the API's Deployment and Service."""
     labels, pods = {"app": "pipe-proxy"}, setting("proxy", "replicas")["min"]
     template = {
         "metadata": {"labels": labels},
@@ -132,7 +136,7 @@ def complete(world: DeployEnvironment) -> None:
 
 
 def balancer(world: DeployEnvironment) -> str:
-    """Return the address that the cluster has given to the proxy's Service."""
+    """Return the address of the proxy's Service, or an empty text."""
     status = world.cluster.api.call("GET", f"{KINDS['services'][0]}/pipe-proxy").get("status", {})
     return next((address["hostname"] for address in status.get("loadBalancer", {}).get("ingress") or ()), "")
 
@@ -143,7 +147,7 @@ def available(world: DeployEnvironment, name: str) -> int:
 
 
 def incomplete(world: DeployEnvironment) -> None:
-    """Delete it again, as far as a test has left it."""
+    """Delete the objects of `complete` that a test has not deleted."""
     for path, _, _ in KINDS.values():
         for item in list(world.cluster.api.items(path)):
             if item["metadata"]["name"] != "pipe-api" or "services" not in path:
@@ -154,7 +158,7 @@ def incomplete(world: DeployEnvironment) -> None:
 
 @pytest.fixture(scope="module")
 def rds() -> Iterator[Any]:
-    """RDS with the stack's database."""
+    """Provide an RDS with the stack's database."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -179,7 +183,7 @@ def rds() -> Iterator[Any]:
 
 @pytest.fixture
 def world(bare: DeployEnvironment, rds: Any) -> Iterator[DeployEnvironment]:
-    """The whole service, and nothing wrong with it."""
+    """Provide the whole service without any fault."""
     [instance] = rds.describe_db_instances()["DBInstances"]
     bare.environment |= {"AWS_ENDPOINT_URL": rds.meta.endpoint_url}
     bare.environment |= {"AWS_ACCESS_KEY_ID": "it", "AWS_SECRET_ACCESS_KEY": "it"}
@@ -192,9 +196,9 @@ def world(bare: DeployEnvironment, rds: Any) -> Iterator[DeployEnvironment]:
     incomplete(bare)
 
 
-def likely(said: str) -> list[str]:
-    """The causes that were named, the likeliest first."""
-    lines = said.splitlines()
+def likely(output: str) -> list[str]:
+    """Return the causes in the output, the likeliest first."""
+    lines = output.splitlines()
     return [line.partition(": ")[2] for line in lines if line.startswith(("Likely cause: ", "Also: "))]
 
 
@@ -204,18 +208,18 @@ def pods(world: DeployEnvironment) -> Iterator[DeployEnvironment]:
     world.cluster.api.call("DELETE", PODS, gracePeriodSeconds=0)
 
 
-def test_nothing_is_wrong_with_pods_that_are_well(world: DeployEnvironment) -> None:
-    said = doctor(world)
-    assert "nothing is wrong from the visitor to the database" in said
-    assert f"load balancer: {balancer(world)}" in said and "visit: 200" in said
-    assert "deployment/pipe-api: 3 of 3 pods available, 3 get requests" in said
-    for nobody_asked in (
+def test_a_healthy_service_has_no_findings(world: DeployEnvironment) -> None:
+    output = doctor(world)
+    assert "nothing is wrong from the visitor to the database" in output
+    assert f"load balancer: {balancer(world)}" in output and "visit: 200" in output
+    assert "deployment/pipe-api: 3 of 3 pods available, 3 get requests" in output
+    for skipped_check in (
         "– kubectl top pods",
-        "skipped: usage: not available",  # no metrics server here
+        "skipped: usage: not available",  # This cluster has no metrics server.
         "skipped: no agent's pod in the namespace datadog",
         "– trace agent",
     ):
-        assert nobody_asked in said
+        assert skipped_check in output
 
 
 def scaled_to_nothing(world: DeployEnvironment) -> None:
@@ -240,31 +244,31 @@ def without_proxy(world: DeployEnvironment) -> None:
         (without_proxy, "missing", "deployment/pipe-proxy"),
     ],
 )
-def test_a_site_that_is_down_is_not_called_well(
+def test_the_cause_of_a_site_that_is_down_is_named(
     world: DeployEnvironment, change: Callable[[DeployEnvironment], None], cause: str, what: str
 ) -> None:
     world.outside.site = 503
     change(world)
     try:
-        said = doctor(world)
-        assert likely(said)[0] == cause and "site" in likely(said)
-        assert f"Likely cause: {cause}\n  {what}" in said
+        output = doctor(world)
+        assert likely(output)[0] == cause and "site" in likely(output)
+        assert f"Likely cause: {cause}\n  {what}" in output
     finally:
         if change is without_api:
             world.cluster.api.call("DELETE", f"{KINDS['services'][0]}/pipe-api")
             world.cluster.deploy(OLD)
 
 
-def test_a_database_that_is_stopped_is_the_likely_cause(world: DeployEnvironment, rds: Any) -> None:
+def test_a_stopped_database_is_the_likely_cause(world: DeployEnvironment, rds: Any) -> None:
     rds.stop_db_instance(DBInstanceIdentifier="pipe-dev-db")
     try:
-        said = doctor(world)
+        output = doctor(world)
     finally:
         rds.start_db_instance(DBInstanceIdentifier="pipe-dev-db")
-    assert likely(said) == ["database"] and "its state is stopped" in said
+    assert likely(output) == ["database"] and "its state is stopped" in output
 
 
-def test_what_could_not_be_asked_is_neither_well_nor_wrong(world: DeployEnvironment) -> None:
+def test_a_service_that_cannot_be_asked_is_reported_with_exit_code_2(world: DeployEnvironment) -> None:
     world.environment["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
     done = world.run("doctor.sh", "dev")
     assert done.returncode == 2
@@ -272,7 +276,7 @@ def test_what_could_not_be_asked_is_neither_well_nor_wrong(world: DeployEnvironm
 
 
 def test_a_kubeconfig_of_another_cluster_is_refused(world: DeployEnvironment, tmp_path: Path) -> None:
-    """The cluster answers and calls itself dev, too."""
+    """Compare the address: the other cluster answers and calls itself dev, too."""
     other = "current-context: it\ncontexts: [{name: it, context: {cluster: it}}]\n"
     other += "clusters: [{name: it, cluster: {server: 'https://other'}}]\n"
     world.answer("pulumi", f'#!/bin/sh\necho "{other}"\n')
@@ -282,47 +286,47 @@ def test_a_kubeconfig_of_another_cluster_is_refused(world: DeployEnvironment, tm
 
 
 @pytest.mark.parametrize(
-    ("image", "cause", "words"),
+    ("image", "cause", "evidence"),
     [
         ("missing", "image pull", "ImagePullBackOff"),
         ("crashing", "crash loop", "exit code 1, 3 restarts"),
         ("unready", "failing probe", "Readiness probe failed: HTTP probe failed with statuscode: 503"),
     ],
 )
-def test_pods_that_do_not_come_up_are_told_apart(
-    pods: DeployEnvironment, image: str, cause: str, words: str
+def test_causes_of_pods_that_do_not_start_are_distinguished(
+    pods: DeployEnvironment, image: str, cause: str, evidence: str
 ) -> None:
     (pods.bin / "logs").write_text("cannot reach the database\n")
     pod(pods, "pipe-api-bad", f"{NAME}:1.0.0-{image}")
     pods.cluster.wait(lambda: status(pods, "pipe-api-bad").get("containerStatuses"))
-    said = doctor(pods)
-    assert likely(said) == [cause], said
-    assert "pod/pipe-api-bad" in said and words in said.partition("Likely cause")[2]
-    assert ("cannot reach the database" in said) == (cause != "image pull")
+    output = doctor(pods)
+    assert likely(output) == [cause], output
+    assert "pod/pipe-api-bad" in output and evidence in output.partition("Likely cause")[2]
+    assert ("cannot reach the database" in output) == (cause != "image pull")
     assert cause in pods.record()["results"]
 
 
-def test_a_pod_that_ran_out_of_memory_is_told_from_one_that_crashes(pods: DeployEnvironment) -> None:
+def test_a_pod_that_ran_out_of_memory_is_not_called_a_crash_loop(pods: DeployEnvironment) -> None:
     pod(pods, "pipe-api-big", f"{NAME}:1.0.0-crashing")
     pods.cluster.wait(lambda: status(pods, "pipe-api-big").get("containerStatuses"))
-    found = status(pods, "pipe-api-big")
-    [one] = found["containerStatuses"]
-    one["lastState"]["terminated"] |= {"reason": "OOMKilled", "exitCode": 137}
-    patch = {"status": {"containerStatuses": [one]}}
+    pod_status = status(pods, "pipe-api-big")
+    [container] = pod_status["containerStatuses"]
+    container["lastState"]["terminated"] |= {"reason": "OOMKilled", "exitCode": 137}
+    patch = {"status": {"containerStatuses": [container]}}
     pods.cluster.api.call(
         "PATCH", f"{PODS}/pipe-api-big/status", patch, "application/strategic-merge-patch+json"
     )
     assert likely(doctor(pods)) == ["out of memory"]
 
 
-def test_a_pod_that_no_node_has_room_for_is_pending(pods: DeployEnvironment) -> None:
+def test_a_pod_that_fits_on_no_node_is_pending(pods: DeployEnvironment) -> None:
     pod(pods, "pipe-api-huge", f"{NAME}:1.0.0", container={"resources": {"requests": {"cpu": "900"}}})
     pods.cluster.wait(lambda: status(pods, "pipe-api-huge").get("conditions"))
-    said = doctor(pods)
-    assert likely(said) == ["pending"] and "Insufficient cpu" in said
+    output = doctor(pods)
+    assert likely(output) == ["pending"] and "Insufficient cpu" in output
 
 
-def test_a_quota_that_is_used_up_is_the_likely_cause(pods: DeployEnvironment) -> None:
+def test_an_exhausted_quota_is_the_likely_cause(pods: DeployEnvironment) -> None:
     quotas = "/api/v1/namespaces/pipe/resourcequotas"
     pods.cluster.make(quotas, "v1", "ResourceQuota", "pipe", {"spec": {"hard": {"pods": "3"}}}, {})
     try:
@@ -335,30 +339,30 @@ def test_a_quota_that_is_used_up_is_the_likely_cause(pods: DeployEnvironment) ->
         pods.cluster.wait(
             lambda: "ReplicaFailure" in str(pods.cluster.api.call("GET", path)["status"].get("conditions"))
         )
-        said = doctor(pods)
+        output = doctor(pods)
     finally:
         pods.cluster.api.call("DELETE", f"{quotas}/pipe")
-    assert likely(said) == ["quota"] and "exceeded quota: pipe" in said
+    assert likely(output) == ["quota"] and "exceeded quota: pipe" in output
 
 
 @pytest.mark.parametrize(("days", "cause"), [(9.8, "certificate expires"), (-1.2, "certificate expired")])
-def test_a_certificate_is_told_before_it_expires_and_its_key_is_not_read(
+def test_a_certificate_is_reported_before_it_expires_and_its_key_is_not_shown(
     world: DeployEnvironment, days: float, cause: str
 ) -> None:
-    made, key = certificate(days)
+    pem, key = certificate(days)
     data = {
-        "tls.crt": base64.b64encode(made.encode()).decode(),
+        "tls.crt": base64.b64encode(pem.encode()).decode(),
         "tls.key": base64.b64encode(key.encode()).decode(),
     }
     content = {"type": "kubernetes.io/tls", "data": data}
     world.cluster.make(SECRETS, "v1", "Secret", "pipe-proxy-certificate", content, {})
     try:
-        said = doctor(world)
+        output = doctor(world)
     finally:
         world.cluster.api.call("DELETE", f"{SECRETS}/pipe-proxy-certificate")
-    assert likely(said) == [cause]
-    assert f"secret/pipe-proxy-certificate: {days:.0f} days left" in said
-    assert data["tls.key"][:40] not in said and "PRIVATE KEY" not in said
+    assert likely(output) == [cause]
+    assert f"secret/pipe-proxy-certificate: {days:.0f} days left" in output
+    assert data["tls.key"][:40] not in output and "PRIVATE KEY" not in output
 
 
 def test_the_part_about_traces_is_cut_from_the_agents_status() -> None:
@@ -366,28 +370,39 @@ def test_the_part_about_traces_is_cut_from_the_agents_status() -> None:
     assert part.startswith("  Status: Running") and "Traces received: 12" in part
     assert "Aggregator" not in part
     assert findings(Facts(traces=part)) == []
-    [found] = findings(Facts(traces=section(STATUS.format("Not running or unreachable"))))
-    assert found.cause == "trace agent" and "Not running" in found.evidence
+    [finding] = findings(Facts(traces=section(STATUS.format("Not running or unreachable"))))
+    assert finding.cause == "trace agent" and "Not running" in finding.evidence
 
 
-def test_the_likeliest_cause_comes_first_and_the_same_of_several_pods_once() -> None:
+def test_the_likeliest_cause_comes_first_and_a_cause_of_several_pods_is_listed_once() -> None:
     def waiting(name: str, reason: str) -> dict[str, Any]:
-        one = {"name": "api", "image": "x:1", "restartCount": 2, "state": {"waiting": {"reason": reason}}}
-        return {"metadata": {"name": name}, "spec": {}, "status": {"containerStatuses": [one]}}
+        container = {
+            "name": "api",
+            "image": "x:1",
+            "restartCount": 2,
+            "state": {"waiting": {"reason": reason}},
+        }
+        return {"metadata": {"name": name}, "spec": {}, "status": {"containerStatuses": [container]}}
 
     scaled = {
-        "metadata": {"name": "pipe-api"}, "spec": {"maxReplicas": 12},
+        "metadata": {"name": "pipe-api"},
+        "spec": {"maxReplicas": 12},
         "status": {"conditions": [{"type": "ScalingLimited", "status": "True", "reason": "TooManyReplicas"}]},
-    }  # fmt: skip
+    }
     evicted = {"metadata": {"name": "c"}, "spec": {}, "status": {"reason": "Evicted", "message": "disk"}}
     config = waiting("d", "CreateContainerConfigError")
     pods = [evicted, waiting("a", "ErrImagePull"), waiting("b", "ErrImagePull"), config]
-    found = findings(Facts(pods=pods, autoscalers=[scaled]))
-    assert [each.cause for each in found] == ["configuration", "image pull", "evicted", "at the most pods"]
-    assert found[1].what == "pod/a, pod/b"
-    said = report(found)
-    assert said.startswith("Likely cause: configuration\n  pod/d\n")
-    assert all(each.cause in ORDER for each in found)
+    causes = findings(Facts(pods=pods, autoscalers=[scaled]))
+    assert [finding.cause for finding in causes] == [
+        "configuration",
+        "image pull",
+        "evicted",
+        "at the most pods",
+    ]
+    assert causes[1].what == "pod/a, pod/b"
+    output = report(causes)
+    assert output.startswith("Likely cause: configuration\n  pod/d\n")
+    assert all(finding.cause in ORDER for finding in causes)
 
 
 def test_a_certificate_that_cannot_be_read_is_a_finding(world: DeployEnvironment) -> None:
@@ -395,18 +410,18 @@ def test_a_certificate_that_cannot_be_read_is_a_finding(world: DeployEnvironment
     content = {"type": "kubernetes.io/tls", "data": {"tls.crt": encoded, "tls.key": encoded}}
     world.cluster.make(SECRETS, "v1", "Secret", "pipe-proxy-certificate", content, {})
     try:
-        said = doctor(world)
+        output = doctor(world)
     finally:
         world.cluster.api.call("DELETE", f"{SECRETS}/pipe-proxy-certificate")
-    assert likely(said) == ["configuration"] and "its certificate cannot be read" in said
+    assert likely(output) == ["configuration"] and "its certificate cannot be read" in output
 
 
-def test_a_job_that_failed_is_a_finding_and_one_that_succeeded_is_none() -> None:
+def test_a_failed_job_is_a_finding_and_a_successful_one_is_not() -> None:
     def job(code: int, phase: str) -> dict[str, Any]:
         state = {"terminated": {"exitCode": code, "reason": "Error" if code else "Completed"}}
-        one = {"name": "migrate", "image": "x:1", "ready": False, "restartCount": 0, "state": state}
-        status = {"phase": phase, "containerStatuses": [one]}
+        container = {"name": "migrate", "image": "x:1", "ready": False, "restartCount": 0, "state": state}
+        status = {"phase": phase, "containerStatuses": [container]}
         return {"metadata": {"name": "m"}, "spec": {"restartPolicy": "Never"}, "status": status}
 
-    assert [each.cause for each in findings(Facts(pods=[job(1, "Failed")]))] == ["failed job"]
+    assert [finding.cause for finding in findings(Facts(pods=[job(1, "Failed")]))] == ["failed job"]
     assert findings(Facts(pods=[job(0, "Succeeded")])) == []

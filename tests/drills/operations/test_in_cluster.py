@@ -1,5 +1,7 @@
-"""migrate.sh, restore.sh and rotate.sh on a real control plane, whose Jobs run the scripts that the program
-gives them, on a real PostgreSQL and an S3 API."""
+"""Tests of migrate.sh, restore.sh and rotate.sh on a real control plane.
+
+Its Jobs run the program's own scripts on a real PostgreSQL and an S3 API.
+"""
 
 import json
 import signal
@@ -20,7 +22,7 @@ from tests.support.operations.fixtures import Stack
 
 
 def record(stack: Stack, done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
-    """The record that a script's last line names."""
+    """Return the record that a script's last line names."""
     path = stack.root / done.stdout.strip().rpartition("record: ")[2]
     assert path.read_text().startswith("# ")
     return json.loads(path.with_suffix(".json").read_text())
@@ -53,11 +55,11 @@ def test_migrate_fails_when_the_migration_fails(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("restore.sh", "prod"), ("migrate.sh", "prod", "rollback"), ("rotate.sh", "prod")]
+    "command", [("restore.sh", "prod"), ("migrate.sh", "prod", "rollback"), ("rotate.sh", "prod")]
 )
-def test_a_protected_stack_is_not_changed_without_a_yes(stack: Stack, words: tuple[str, ...]) -> None:
+def test_a_protected_stack_is_not_changed_without_a_yes(stack: Stack, command: tuple[str, ...]) -> None:
     before = jobs(stack)
-    done = stack.run(*words)
+    done = stack.run(*command)
     assert done.returncode == 2
     assert "there is no terminal to ask: add --yes" in done.stderr
     assert jobs(stack) == before
@@ -75,7 +77,7 @@ def test_a_dry_run_shows_every_command_and_changes_nothing(stack: Stack) -> None
     before = (
         jobs(stack),
         stack.get("Deployment", "pipe-api")["metadata"]["resourceVersion"],
-        len(stack.asked),
+        len(stack.pulumi_commands),
     )
     for script, shown in (
         ("restore.sh", ["create --filename=-", "scale deployment/pipe-api --replicas=0", "--replicas=3"]),
@@ -89,7 +91,7 @@ def test_a_dry_run_shows_every_command_and_changes_nothing(stack: Stack) -> None
     after = (
         jobs(stack),
         stack.get("Deployment", "pipe-api")["metadata"]["resourceVersion"],
-        len(stack.asked),
+        len(stack.pulumi_commands),
     )
     assert after == before
 
@@ -99,7 +101,7 @@ def backed_up(stack: Stack) -> None:
     assert pod.run() == 0, pod.log
 
 
-def test_restore_brings_the_data_back_and_the_api_stands_still_only_for_the_swap(
+def test_restore_recovers_the_data_and_stops_the_api_only_for_the_swap(
     stack: Stack, measured: Measured
 ) -> None:
     server = stack.service.server
@@ -143,11 +145,12 @@ def test_a_dump_that_is_not_in_the_bucket_is_refused_before_anything_is_changed(
 
 
 def test_a_restore_whose_download_fails_never_stops_the_api(stack: Stack) -> None:
-    """Whoever may not list the bucket learns it from the Job."""
+    """Check the Job's own message: without the right to list the bucket, the check before it is skipped."""
     before = data.hashes(stack.service.server)
     generation = stack.get("Deployment", "pipe-api")["metadata"]["generation"]
-    hidden = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "")
-    done = stack.run("restore.sh", "prod", "--yes", "--object", "dumps/19990101T000000Z.dump", **hidden)
+    no_credentials = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "")
+    options = ("--yes", "--object", "dumps/19990101T000000Z.dump")
+    done = stack.run("restore.sh", "prod", *options, **no_credentials)
     assert done.returncode == 1
     assert "– the dump is in the bucket" in done.stdout
     assert "fetch: " in done.stdout and "NoSuchKey" in done.stdout
@@ -156,10 +159,10 @@ def test_a_restore_whose_download_fails_never_stops_the_api(stack: Stack) -> Non
 
 
 def begun(stack: Stack) -> "subprocess.Popen[str]":
-    """A restore that has just stopped the API."""
+    """Start a restore and return once it has stopped the API."""
     backed_up(stack)
     process = subprocess.Popen(
-        # As from a terminal; what runs in the background or under nohup ignores signals, and so its children.
+        # As from a terminal: background jobs and nohup ignore signals, and their children inherit that.
         ["env", "--default-signal=HUP,INT", stack.root / "scripts" / "restore.sh", "prod", "--yes"],
         env=stack.environment(),
         stdin=subprocess.DEVNULL,
@@ -175,11 +178,11 @@ def begun(stack: Stack) -> "subprocess.Popen[str]":
 
 
 def ended(stack: Stack) -> bool:
-    """Whether no Job runs any more."""
+    """Return True if no Job runs any more."""
     return not any(job["status"].get("active") for job in stack.get("Job"))
 
 
-def test_a_restore_that_is_killed_while_the_api_stands_still_is_named_and_mended_by_the_next(
+def test_doctor_names_a_restore_that_was_killed_and_the_next_restore_starts_the_api(
     stack: Stack,
 ) -> None:
     before = data.hashes(stack.service.server)
@@ -187,28 +190,28 @@ def test_a_restore_that_is_killed_while_the_api_stands_still_is_named_and_mended
     process.send_signal(signal.SIGKILL)
     process.communicate()
     diagnosis = stack.run("doctor.sh", "prod")
-    said = diagnosis.stdout
+    output = diagnosis.stdout
     assert diagnosis.returncode == 1
-    assert "Likely cause: stopped by a restore\n  deployment/pipe-api\n  no pods; it had 3\n" in said
-    assert "scripts/restore.sh prod --start-api" in said
+    assert "Likely cause: stopped by a restore\n  deployment/pipe-api\n  no pods; it had 3\n" in output
+    assert "scripts/restore.sh prod --start-api" in output
     while not ended(stack):
         time.sleep(0.2)
     done = stack.run("restore.sh", "prod", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
-    said = done.stdout
-    told = "a restore was killed and left the API stopped; it had 3 pods"
-    assert said.index(told) < said.index("✓ start the API with 3 pods") < said.index("fetch:")
+    output = done.stdout
+    notice = "a restore was killed and left the API stopped; it had 3 pods"
+    assert output.index(notice) < output.index("✓ start the API with 3 pods") < output.index("fetch:")
     assert stack.get("Deployment", "pipe-api")["spec"]["replicas"] == 3
     assert data.hashes(stack.service.server) == before
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_a_restore_that_is_ended_or_loses_its_terminal_starts_the_api_before_it_goes(
+def test_a_restore_that_is_interrupted_or_loses_its_terminal_starts_the_api_before_it_ends(
     stack: Stack, how: signal.Signals
 ) -> None:
     process = begun(stack)
     assert process.stdout
-    process.stdout.close()  # a line that is printed from now on is an error, as when a terminal is gone
+    process.stdout.close()  # Output fails from now on, as after a terminal has closed.
     process.send_signal(how)
     assert process.wait(120) == 130
     deployment = stack.get("Deployment", "pipe-api")
@@ -240,7 +243,7 @@ def test_rotate_gives_every_role_a_new_password_and_retires_the_old_ones(
     stack: Stack, tmp_path: Path
 ) -> None:
     before, passwords = logins(stack), dict(stack.service.secrets)
-    stack.asked.clear()
+    stack.pulumi_commands.clear()
     with watch.arguments(
         [secret for key, secret in passwords.items() if key != "databasePassword"]
     ) as exposed:
@@ -253,15 +256,15 @@ def test_rotate_gives_every_role_a_new_password_and_retires_the_old_ones(
     changed = {key for key in new if new[key] != passwords[key]}
     assert changed == {"appPassword", "migratePassword", "backupPassword"}
     assert len({new[key] for key in changed}) == 3 and all(len(new[key]) >= 43 for key in changed)
-    assert [words[0] for words in stack.asked] == ["config", "config", "config", "config", "up"]
-    seen = json.dumps(stack.asked) + done.stdout + done.stderr + json.dumps(record(stack, done))
+    assert [arguments[0] for arguments in stack.pulumi_commands] == [*["config"] * 4, "up"]
+    seen = json.dumps(stack.pulumi_commands) + done.stdout + done.stderr + json.dumps(record(stack, done))
     assert not [secret for secret in (*new.values(), *passwords.values()) if secret in seen]
     assert not exposed
     backed_up(stack)
 
 
-def test_rotate_deploys_nothing_but_new_passwords(stack: Stack) -> None:
-    file, asked = stack.root / "Pulumi.prod.yaml", list(stack.asked)
+def test_rotate_refuses_to_deploy_other_changes_than_new_passwords(stack: Stack) -> None:
+    file, commands = stack.root / "Pulumi.prod.yaml", list(stack.pulumi_commands)
     text = file.read_text()
     try:
         file.write_text(text.replace("logLevel: ", "logLevel: x"))
@@ -275,7 +278,7 @@ def test_rotate_deploys_nothing_but_new_passwords(stack: Stack) -> None:
         assert f"but {image} is deployed: git pull" in done.stderr
     finally:
         file.write_text(text)
-    assert stack.asked == asked
+    assert stack.pulumi_commands == commands
 
 
 def test_rotate_fails_when_the_deployment_did_not_bring_the_new_passwords(
@@ -283,7 +286,7 @@ def test_rotate_fails_when_the_deployment_did_not_bring_the_new_passwords(
 ) -> None:
     before = logins(stack)
     idle = tmp_path / "pulumi"
-    # It knows the stack's cluster, and neither sets nor deploys anything.
+    # This pulumi knows the stack's cluster, but sets and deploys nothing.
     cluster = f'[ "$1 $2 $3" = "stack output kubeconfig" ] && exec cat "{stack.cluster.kubeconfig}"'
     idle.write_text(f"#!/bin/sh\n{cluster}\ncat > /dev/null\necho {{}}\n")
     idle.chmod(0o755)

@@ -1,4 +1,4 @@
-"""The rollback drill: three versions on a real control plane, and the way back from each to another."""
+"""Rollbacks between three versions on a real control plane."""
 
 from collections.abc import Iterator
 from typing import Any, cast
@@ -16,16 +16,19 @@ from tests.support.operations.environment import cluster as cluster
 from tests.support.operations.environment import world as world
 
 NAME = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/pipe/api"
-VERSIONS = {version: f"{NAME}:{version}@sha256:{digit * 64}" for version, digit in
-            (("1.0.0", "a"), ("1.1.0", "b"), ("1.2.0", "c"))}  # fmt: skip
+VERSIONS = {
+    "1.0.0": f"{NAME}:1.0.0@sha256:{'a' * 64}",
+    "1.1.0": f"{NAME}:1.1.0@sha256:{'b' * 64}",
+    "1.2.0": f"{NAME}:1.2.0@sha256:{'c' * 64}",
+}
 JOBS = "/apis/batch/v1/namespaces/pipe/jobs"
 
 
 def release(world: DeployEnvironment, version: str, migrations: str | None) -> None:
-    """What a deployment leaves behind: pods, the migration Job, the commit."""
+    """Create the results of a deployment: pods, the migration Job and the commit."""
     image = VERSIONS[version]
     file = world.root / "Pulumi.dev.yaml"
-    # With a remark, so that there is something to commit for the image that is there from the beginning.
+    # The comment makes a change to commit, even for the image that the file names at the start.
     file.write_text(file.read_text().replace(world.file_image(), image) + f"# {version}\n")
     world.git("commit", "--quiet", "--all", "-m", f"Deploy {version} to dev")
     world.git("push", "--quiet")
@@ -36,7 +39,7 @@ def release(world: DeployEnvironment, version: str, migrations: str | None) -> N
 
 
 def migration(world: DeployEnvironment, image: str, name: str) -> None:
-    """The migration Job of an image."""
+    """Create the migration Job of an image."""
     labels = {"app": "pipe-migrate"}
     container = {"name": "migrate", "image": image, "command": ["npm", "run", "migrate:prod"]}
     pod = {"restartPolicy": "Never", "containers": [container]}
@@ -49,18 +52,18 @@ def migrates(world: DeployEnvironment) -> bool:
 
 
 def exists(version: str) -> str:
-    """The registry's being asked for a version's image."""
+    """Return the command that asks the registry for a version's image."""
     return EXISTS.format(VERSIONS[version].partition("@")[2])
 
 
 def verdicts(world: DeployEnvironment) -> dict[str, str]:
-    """The verdicts on the versions that are recorded."""
-    return {stack_file.version(each["image"]): each["verdict"] for each in world.cluster.releases()}
+    """Return the recorded verdicts by version."""
+    return {stack_file.version(entry["image"]): entry["verdict"] for entry in world.cluster.releases()}
 
 
 def revision(world: DeployEnvironment) -> str:
-    found = world.cluster.api.call("GET", DEPLOYMENT)
-    return found["metadata"]["annotations"]["deployment.kubernetes.io/revision"]
+    deployment = world.cluster.api.call("GET", DEPLOYMENT)
+    return deployment["metadata"]["annotations"]["deployment.kubernetes.io/revision"]
 
 
 @pytest.fixture
@@ -74,12 +77,12 @@ def three(world: DeployEnvironment) -> Iterator[DeployEnvironment]:
 
 
 def jobs(world: DeployEnvironment, script: str) -> list[list[str]]:
-    """The commands of the Jobs that a script has started."""
-    found = world.cluster.api.items(JOBS, labelSelector=f"pipe.dev/started-by={script}")
-    return [each["spec"]["template"]["spec"]["containers"][0]["command"] for each in found]
+    """Return the commands of the Jobs that a script has started."""
+    matches = world.cluster.api.items(JOBS, labelSelector=f"pipe.dev/started-by={script}")
+    return [job["spec"]["template"]["spec"]["containers"][0]["command"] for job in matches]
 
 
-def test_undo_and_undo_to_a_revision_with_every_pod_there_throughout(
+def test_rollbacks_to_the_previous_and_to_a_chosen_revision_keep_every_pod(
     three: DeployEnvironment, measured: Measured
 ) -> None:
     with three.cluster.watched() as seen:
@@ -104,7 +107,7 @@ def test_undo_and_undo_to_a_revision_with_every_pod_there_throughout(
     measured(f"of {REPLICAS} pods got requests at least", min(seen), f"in {len(seen)} looks")
 
 
-def test_a_second_rollback_goes_further_back_and_never_to_a_version_that_was_gone_back_from(
+def test_a_second_rollback_goes_to_an_older_version_and_never_to_a_bad_one(
     three: DeployEnvironment,
 ) -> None:
     for version in ("1.1.0", "1.0.0"):
@@ -119,7 +122,7 @@ def test_a_second_rollback_goes_further_back_and_never_to_a_version_that_was_gon
     assert three.cluster.image() == three.file_image() == VERSIONS["1.0.0"]
 
 
-def test_a_version_whose_checks_failed_is_passed_over(three: DeployEnvironment) -> None:
+def test_a_version_whose_checks_failed_is_skipped(three: DeployEnvironment) -> None:
     releases = three.cluster.releases()
     three.cluster.api.call("DELETE", RELEASES)
     for release in releases:
@@ -130,7 +133,7 @@ def test_a_version_whose_checks_failed_is_passed_over(three: DeployEnvironment) 
     assert "to revision 1 (1.0.0): its checks passed" in done.stdout
 
 
-def test_without_a_record_the_version_before_is_gone_back_to_and_is_said_to_be_unjudged(
+def test_without_a_record_the_rollback_goes_to_the_previous_version_and_warns(
     three: DeployEnvironment,
 ) -> None:
     three.cluster.api.call("DELETE", RELEASES)
@@ -139,7 +142,7 @@ def test_without_a_record_the_version_before_is_gone_back_to_and_is_said_to_be_u
     assert "to revision 2 (1.1.0): nobody recorded that it was good" in done.stdout
 
 
-def test_keeping_the_schema_never_goes_forward(three: DeployEnvironment) -> None:
+def test_keeping_the_schema_is_refused_for_a_newer_version(three: DeployEnvironment) -> None:
     done = three.run("rollback.sh", "dev", "--to-version", "1.0.0", "--keep-schema")
     assert done.returncode == 0, done.stdout + done.stderr
     done = three.run("rollback.sh", "dev", "--to-version", "1.2.0", "--keep-schema")
@@ -149,13 +152,13 @@ def test_keeping_the_schema_never_goes_forward(three: DeployEnvironment) -> None
     done = three.run("rollback.sh", "dev", "--to-version", "1.2.0")
     assert done.returncode == 0, done.stdout + done.stderr
     assert migrates(three) and three.cluster.image() == VERSIONS["1.2.0"]
-    assert verdicts(three)["1.0.0"] == "good", "whoever goes forward says nothing against what was left"
+    assert verdicts(three)["1.0.0"] == "good", "going forward does not make the older version bad"
 
 
-def test_an_interrupted_rollback_is_gone_on_with_by_the_version_that_it_names(
+def test_an_interrupted_rollback_continues_with_the_named_version(
     three: DeployEnvironment,
 ) -> None:
-    three.cluster.set_image(VERSIONS["1.1.0"])  # kubectl rollout undo, and then nothing more
+    three.cluster.set_image(VERSIONS["1.1.0"])  # `kubectl rollout undo`, then the interruption.
     done = three.run("rollback.sh", "dev", "--to-version", "1.1.0")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1.1.0 runs already; what is left is the stack file and the state" in done.stdout
@@ -164,7 +167,7 @@ def test_an_interrupted_rollback_is_gone_on_with_by_the_version_that_it_names(
     assert done.returncode == 2 and "1.1.0 is what runs now" in done.stderr
 
 
-def test_messages_of_commits_name_neither_images_nor_migrations(three: DeployEnvironment) -> None:
+def test_images_and_migrations_in_commit_messages_are_ignored(three: DeployEnvironment) -> None:
     foreign = VERSIONS["1.1.0"].replace("123456789012", "999999999999")
     lines = f"Version: 1.1.0\nImage: {foreign}\nMigrations: 20240301-first"
     file = three.root / "Pulumi.dev.yaml"
@@ -201,20 +204,20 @@ def test_an_image_of_another_registry_is_refused(three: DeployEnvironment) -> No
     assert three.cluster.image() == VERSIONS["1.2.0"] and "pulumi" not in " ".join(three.asked())
 
 
-def test_an_image_that_the_registry_has_lost_is_not_rolled_out(three: DeployEnvironment) -> None:
+def test_an_image_that_the_registry_no_longer_has_is_not_rolled_out(three: DeployEnvironment) -> None:
     (three.bin / "gone").touch()
-    for words in (("rollback.sh", "dev"), ("migrate.sh", "dev"), ("deploy.sh", "dev", "--skip-frontend")):
-        done = three.run(*words)
+    for command in (("rollback.sh", "dev"), ("migrate.sh", "dev"), ("deploy.sh", "dev", "--skip-frontend")):
+        done = three.run(*command)
         assert done.returncode == 2, done.stdout + done.stderr
         assert "the registry does not have 123456789012." in done.stderr
-        assert all(each.startswith("aws ecr describe-images") for each in three.asked())
+        assert all(line.startswith("aws ecr describe-images") for line in three.asked())
     three.answer("aws", "#!/bin/sh\necho no network >&2\nexit 255\n")
     done = three.run("rollback.sh", "dev")
     assert done.returncode == 0, "an incident does not wait for the registry"
     assert "the registry cannot be asked" in done.stdout
 
 
-def test_back_to_a_version_by_its_name(three: DeployEnvironment) -> None:
+def test_a_rollback_to_a_version_by_its_name(three: DeployEnvironment) -> None:
     done = three.run("rollback.sh", "dev", "--to-version", "1.0.0")
     assert done.returncode == 0, done.stdout + done.stderr
     assert three.cluster.image() == VERSIONS["1.0.0"]
@@ -222,7 +225,7 @@ def test_back_to_a_version_by_its_name(three: DeployEnvironment) -> None:
 
 
 @pytest.mark.parametrize("known", ["20240301-first 20240402-second!", None])
-def test_migrations_that_cannot_be_undone_stop_it_unless_the_schema_is_to_stay(
+def test_irreversible_migrations_stop_a_rollback_unless_it_keeps_the_schema(
     world: DeployEnvironment, known: str | None
 ) -> None:
     release(world, "1.0.0", "20240301-first")
@@ -240,7 +243,7 @@ def test_migrations_that_cannot_be_undone_stop_it_unless_the_schema_is_to_stay(
     world.cluster.wait(lambda: not list(world.cluster.api.items(JOBS)))
 
 
-def test_versions_that_are_recorded_to_have_no_migrations_are_gone_back_to(world: DeployEnvironment) -> None:
+def test_a_rollback_between_versions_without_migrations_is_allowed(world: DeployEnvironment) -> None:
     release(world, "1.0.0", "")
     release(world, "1.1.0", "")
     done = world.run("rollback.sh", "dev", "--dry-run")
@@ -249,7 +252,7 @@ def test_versions_that_are_recorded_to_have_no_migrations_are_gone_back_to(world
     world.cluster.api.call("DELETE", JOBS, propagationPolicy="Foreground")
 
 
-def test_after_a_kept_schema_no_way_back_runs_migrations_until_the_next_version_is_deployed(
+def test_after_a_rollback_that_kept_the_schema_migrations_wait_for_the_next_version(
     world: DeployEnvironment,
 ) -> None:
     release(world, "1.0.0", "1-a")
@@ -273,7 +276,7 @@ def test_after_a_kept_schema_no_way_back_runs_migrations_until_the_next_version_
 
 
 @pytest.mark.parametrize("started", [True, False])
-def test_a_migration_that_failed_may_have_changed_the_schema_so_the_one_of_before_is_not_run(
+def test_after_a_failed_migration_the_old_versions_migration_is_not_run(
     world: DeployEnvironment, started: bool
 ) -> None:
     registry(world, pushed=True)
@@ -287,34 +290,36 @@ def test_a_migration_that_failed_may_have_changed_the_schema_so_the_one_of_befor
     world.cluster.api.call("DELETE", JOBS, propagationPolicy="Foreground")
 
 
-def test_what_cannot_be_gone_back_to_is_refused_with_what_can(three: DeployEnvironment) -> None:
-    for words, said in (
+def test_an_impossible_target_of_a_rollback_is_refused_with_the_possible_ones(
+    three: DeployEnvironment,
+) -> None:
+    for options, message in (
         (("--to-revision", "9"), "--to-revision 9: the cluster keeps 1 (1.0.0), 2 (1.1.0)"),
         (("--to-version", "0.9.0"), "An older one is deployed anew: scripts/deploy.sh dev --version 0.9.0"),
         (("--to-revision", "3"), "revision 3 (1.2.0) is what runs now"),
         (("--to-version", "1.2.0"), "1.2.0 is what runs now"),
     ):
-        done = three.run("rollback.sh", "dev", *words)
+        done = three.run("rollback.sh", "dev", *options)
         assert done.returncode == 2
-        assert said in done.stderr
+        assert message in done.stderr
     assert three.cluster.image() == VERSIONS["1.2.0"]
-    assert not [each for each in three.asked() if not each.startswith("aws ecr describe-images")]
+    assert not [line for line in three.asked() if not line.startswith("aws ecr describe-images")]
 
 
-def test_a_version_whose_passwords_are_gone_is_rolled_back_to_with_those_of_now(
+def test_a_rollback_to_a_version_with_deleted_passwords_uses_the_current_ones(
     world: DeployEnvironment,
 ) -> None:
     release(world, "1.0.0", "1-a")
-    found = world.cluster.api.call("GET", DEPLOYMENT)
+    deployment = world.cluster.api.call("GET", DEPLOYMENT)
     volume = {"name": "database", "secret": {"secretName": "database-old"}}
-    found["spec"]["template"]["spec"]["volumes"] = [volume]
-    world.cluster.api.call("PUT", DEPLOYMENT, found)
+    deployment["spec"]["template"]["spec"]["volumes"] = [volume]
+    world.cluster.api.call("PUT", DEPLOYMENT, deployment)
     world.cluster.wait(lambda: world.cluster.settled(VERSIONS["1.0.0"]))
     release(world, "1.1.0", "1-a")
-    del found["spec"]["template"]["spec"]["volumes"]
-    found = world.cluster.api.call("GET", DEPLOYMENT)
-    found["spec"]["template"]["spec"]["volumes"] = []
-    world.cluster.api.call("PUT", DEPLOYMENT, found)
+    del deployment["spec"]["template"]["spec"]["volumes"]
+    deployment = world.cluster.api.call("GET", DEPLOYMENT)
+    deployment["spec"]["template"]["spec"]["volumes"] = []
+    world.cluster.api.call("PUT", DEPLOYMENT, deployment)
     world.cluster.wait(lambda: world.cluster.settled(VERSIONS["1.1.0"]))
     with world.cluster.watched() as seen:
         done = world.run("rollback.sh", "dev")
@@ -327,10 +332,10 @@ def test_a_version_whose_passwords_are_gone_is_rolled_back_to_with_those_of_now(
     world.cluster.api.call("DELETE", JOBS, propagationPolicy="Foreground")
 
 
-def test_after_new_passwords_the_version_before_is_not_the_pods_before(three: DeployEnvironment) -> None:
-    found = three.cluster.api.call("GET", DEPLOYMENT)
-    found["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "PGUSER", "value": "app_new"}]
-    three.cluster.api.call("PUT", DEPLOYMENT, found)
+def test_after_new_passwords_a_rollback_skips_revisions_of_the_same_version(three: DeployEnvironment) -> None:
+    deployment = three.cluster.api.call("GET", DEPLOYMENT)
+    deployment["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "PGUSER", "value": "app_new"}]
+    three.cluster.api.call("PUT", DEPLOYMENT, deployment)
     three.cluster.wait(lambda: revision(three) == "4")
     done = three.run("rollback.sh", "dev", "--dry-run")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -347,16 +352,18 @@ def test_after_new_passwords_the_version_before_is_not_the_pods_before(three: De
         {"initContainers": [{"envFrom": [{"configMapRef": {"name": "it"}}]}], "containers": []},
     ],
 )
-def test_what_pods_cannot_start_without_is_found_wherever_they_name_it(spec: dict[str, Any]) -> None:
+def test_missing_secrets_and_config_maps_are_reported_for_every_way_to_name_them(
+    spec: dict[str, Any],
+) -> None:
     class Empty:
         def read(self, *_: str) -> str:
             return ""
 
     old = Revision(1, "x:1", {"spec": spec})
-    assert [each.partition("/")[2] for each in gone(cast(Any, Empty()), old)] == ["it"]
+    assert [name.partition("/")[2] for name in gone(cast(Any, Empty()), old)] == ["it"]
 
 
-def test_a_rollback_does_not_deploy_what_is_not_committed(three: DeployEnvironment) -> None:
+def test_a_rollback_with_uncommitted_changes_is_refused(three: DeployEnvironment) -> None:
     with (three.root / "operations" / "lib" / "pulumi_up.py").open("a") as file:
         file.write("# changed\n")
     done = three.run("rollback.sh", "dev")
@@ -365,7 +372,7 @@ def test_a_rollback_does_not_deploy_what_is_not_committed(three: DeployEnvironme
     assert three.asked() == [] and three.cluster.image() == VERSIONS["1.2.0"]
 
 
-def test_a_rollback_does_not_wait_for_the_repository_of_the_others(three: DeployEnvironment) -> None:
+def test_a_rollback_succeeds_without_the_upstream_repository(three: DeployEnvironment) -> None:
     three.git("remote", "set-url", "origin", str(three.root / "gone"))
     done = three.run("rollback.sh", "dev")
     assert done.returncode == 1

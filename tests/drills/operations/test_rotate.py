@@ -1,3 +1,5 @@
+"""Tests of rotate.sh: settings of the sandbox, and the commit of new passwords."""
+
 import subprocess
 from pathlib import Path
 
@@ -23,7 +25,7 @@ encryptionsalt: v1:e
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
-def test_in_the_sandbox_the_three_passwords_are_forgotten_and_nothing_else(
+def test_in_the_sandbox_only_the_three_passwords_are_deleted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dry_run: bool
 ) -> None:
     monkeypatch.setattr(rotate, "ROOT", tmp_path)
@@ -55,15 +57,19 @@ with steps.step("commit"):
 
 
 def commit(world: DeployEnvironment) -> "subprocess.CompletedProcess[str]":
-    """Commits a new password, as a rotation does."""
+    """Commit a new password, as a rotation does."""
     file = world.root / "Pulumi.dev.yaml"
     file.write_text(
         file.read_text().replace("config:\n", "config:\n  pipe:appPassword:\n    secure: v1:new\n", 1)
     )
     return subprocess.run(
-        [world.root / ".venv" / "bin" / "python", "-c", COMMIT], cwd=world.root, env=world.environment,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [world.root / ".venv" / "bin" / "python", "-c", COMMIT],
+        cwd=world.root,
+        env=world.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_new_passwords_are_committed_and_pushed(world: DeployEnvironment) -> None:
@@ -74,12 +80,12 @@ def test_new_passwords_are_committed_and_pushed(world: DeployEnvironment) -> Non
     assert world.git("status", "--porcelain", "--untracked-files=no") == ""
 
 
-def test_a_rotation_stops_before_the_old_logins_go_if_the_new_passwords_could_not_be_committed(
+def test_a_rotation_that_cannot_commit_the_new_passwords_keeps_the_old_logins(
     world: DeployEnvironment,
 ) -> None:
     theirs = (world.root / "Pulumi.dev.yaml").read_text() + "# theirs\n"
     world.others_push("Theirs", {"Pulumi.dev.yaml": theirs})
     world.git("fetch", "--quiet")
     done = commit(world)
-    said = "others have changed Pulumi.dev.yaml meanwhile: git pull --rebase, and rotate again"
-    assert done.stderr.splitlines()[-1] == f"operations.lib.errors.FailedError: {said}"
+    message = "others have changed Pulumi.dev.yaml meanwhile: git pull --rebase, and rotate again"
+    assert done.stderr.splitlines()[-1] == f"operations.lib.errors.FailedError: {message}"

@@ -1,4 +1,4 @@
-"""The nightly backup and the restore, as the cluster's jobs run them, on a real PostgreSQL and an S3 API."""
+"""Tests of the nightly backup and the restore with a real PostgreSQL and an S3 API."""
 
 import hashlib
 import time
@@ -15,7 +15,7 @@ ROWS = 200_000
 
 @pytest.fixture(scope="module")
 def filled(service: Service) -> Iterator[Service]:
-    """The service with its tables."""
+    """Provide the service with its tables."""
     assert data.fill(service.server, ROWS) >= ROWS
     yield service
 
@@ -27,14 +27,14 @@ def backed_up(service: Service) -> bytes:
 
 
 def restored(service: Service, stamp: str, **variables: str) -> str:
-    """Restores and swaps; the jobs' log."""
+    """Restore and swap; return the jobs' log."""
     pod, swap = service.restore(stamp, **variables), service.swap(stamp)
     assert pod.run() == 0, pod.log
     assert swap.run() == 0, swap.log
     return pod.log + swap.log
 
 
-def test_every_table_is_back_after_damage_and_no_secret_was_seen(filled: Service, measured: Measured) -> None:
+def test_a_restore_recovers_every_table_and_shows_no_secret(filled: Service, measured: Measured) -> None:
     server, secrets = filled.server, filled.secrets.values()
     before, rules = data.hashes(server), data.constraints(server)
     assert len([name for name in before if before[name] != "0|0"]) >= 20
@@ -64,7 +64,7 @@ def test_every_table_is_back_after_damage_and_no_secret_was_seen(filled: Service
 
 
 def rows_of_tables(hashes: dict[str, str]) -> list[int]:
-    """Materialised views are no rows of the dump."""
+    """Return the number of rows of each table; a dump has no rows of materialised views."""
     return [int(value.split("|")[1]) for name, value in hashes.items() if name != "sales"]
 
 
@@ -83,7 +83,7 @@ def test_rights_and_owners_are_restored_too(filled: Service) -> None:
     assert server.sql(rights) == before
 
 
-def test_a_database_that_is_lost_altogether_comes_back(filled: Service) -> None:
+def test_a_dropped_database_is_restored(filled: Service) -> None:
     before = data.hashes(filled.server)
     backed_up(filled)
     filled.server.sql("DROP DATABASE pipe_db WITH (FORCE)", "postgres")
@@ -115,7 +115,7 @@ def test_an_object_and_a_time_choose_the_dump(filled: Service) -> None:
 
 
 @pytest.mark.parametrize("damage", ["a byte changed", "cut off", "no checksum"])
-def test_a_dump_that_is_not_what_was_uploaded_is_not_restored(filled: Service, damage: str) -> None:
+def test_a_damaged_dump_is_not_restored(filled: Service, damage: str) -> None:
     bucket = filled.bucket
     dump = backed_up(filled)
     checksum = hashlib.sha256(dump).hexdigest()
@@ -135,8 +135,8 @@ def test_a_dump_that_is_not_what_was_uploaded_is_not_restored(filled: Service, d
     assert data.hashes(filled.server) == before
 
 
-def test_a_restore_that_lost_rows_is_found_out(filled: Service) -> None:
-    """The check compares; it does not trust pg_restore's exit code."""
+def test_a_restore_with_missing_rows_fails(filled: Service) -> None:
+    """Lose a row although pg_restore exits with 0; the check counts rows itself."""
     backed_up(filled)
     command = filled.bin / "pg_restore"
     command.write_text(
@@ -153,10 +153,10 @@ def test_a_restore_that_lost_rows_is_found_out(filled: Service) -> None:
     finally:
         command.unlink()
     assert "does not have the dump's rows" in pod.log
-    assert filled.swap("20240306t000000").run() == 1  # nothing of that name was restored
+    assert filled.swap("20240306t000000").run() == 1  # No restored database has that name.
 
 
-def test_the_swap_ends_the_sessions_that_are_open_and_happens_once(filled: Service) -> None:
+def test_a_swap_ends_open_sessions_and_cannot_be_repeated(filled: Service) -> None:
     backed_up(filled)
     pod = filled.restore("20240307t000000")
     assert pod.run() == 0, pod.log

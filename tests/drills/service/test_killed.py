@@ -1,4 +1,4 @@
-"""SIGKILL at ten moments of a backup, of a restore and of a swap: what counts is always whole."""
+"""Tests that SIGKILL at ten moments of a backup, a restore or a swap leaves intact data."""
 
 import hashlib
 import itertools
@@ -17,7 +17,7 @@ MOMENTS = 10
 
 @pytest.fixture(scope="module")
 def filled(service: Service) -> Iterator[Service]:
-    """The service with some tables, and one backup."""
+    """Provide the service with some tables and one backup."""
     data.fill(service.server, 20_000)
     pod = service.backup()
     assert pod.run() == 0, pod.log
@@ -25,7 +25,7 @@ def filled(service: Service) -> Iterator[Service]:
 
 
 def killed_after(pod: Pod, seconds: float) -> int:
-    """The exit code of a pod that is killed after so long, unless it ends sooner."""
+    """Run a pod, kill it after some seconds unless it ends sooner, and return its exit code."""
     timer = threading.Timer(seconds, pod.kill)
     timer.start()
     try:
@@ -35,7 +35,7 @@ def killed_after(pod: Pod, seconds: float) -> int:
 
 
 def killed(make: Callable[[], Pod], seconds: float) -> int:
-    """Kills a pod after so long. After one that ends sooner comes another, killed earlier: how many did."""
+    """Kill a pod after some seconds, or another one earlier if it ends; return the number of ended pods."""
     sooner = 0
     while killed_after(make(), seconds) == 0:
         sooner, seconds = sooner + 1, seconds * 0.6
@@ -53,7 +53,7 @@ def moments(whole: float) -> list[float]:
     return [whole * (number + 0.5) / MOMENTS for number in range(MOMENTS)]
 
 
-def test_latest_dump_is_good_whenever_a_backup_is_killed(filled: Service) -> None:
+def test_latest_dump_is_intact_whenever_a_backup_is_killed(filled: Service) -> None:
     possible = ["1"]
     for number, moment in enumerate(moments(timed(filled.backup()))):
         filled.server.sql(f"UPDATE settings SET value = '{100 + number}' WHERE key = 'key 1'")
@@ -61,7 +61,7 @@ def test_latest_dump_is_good_whenever_a_backup_is_killed(filled: Service) -> Non
         possible = [*([] if sooner else possible), str(100 + number)]
         dump, checksum = filled.bucket.read("latest.dump")
         assert hashlib.sha256(dump).hexdigest() == checksum, f"killed after {moment:.2f} s"
-    # It is a dump that restores, and of a backup that reached its end.
+    # The dump restores, and comes from a backup that may have finished.
     pod = filled.restore("20240101t000000")
     assert pod.run() == 0, pod.log
     value = filled.server.sql(
@@ -76,16 +76,16 @@ def test_the_live_database_is_untouched_whenever_a_restore_is_killed(filled: Ser
     for moment in moments(timed(filled.restore("20240102t000000"))):
         killed(lambda: filled.restore(f"20240102t0001{next(number):02}"), moment)
         assert data.hashes(filled.server) == before, f"killed after {moment:.2f} s"
-    # The next one clears away what was left, and ends.
-    wait_for_nobody(filled)
+    # The next restore deletes the remains and succeeds.
+    wait_for_no_session(filled)
     pod = filled.restore("20240103t000000")
     assert pod.run() == 0, pod.log
     left = filled.server.sql("SELECT datname FROM pg_database WHERE datname ~ 'restored'", "postgres")
     assert left == "pipe_db_restored_20240103t000000"
 
 
-def wait_for_nobody(service: Service) -> None:
-    """A killed client's server process works on until it notices."""
+def wait_for_no_session(service: Service) -> None:
+    """Wait until no server process works for a killed client any more."""
     end = time.monotonic() + 60
     query = "SELECT count(*) FROM pg_stat_activity WHERE datname ~ 'restored'"
     while service.server.sql(query, "postgres") != "0":
@@ -93,7 +93,9 @@ def wait_for_nobody(service: Service) -> None:
         time.sleep(0.1)
 
 
-def test_the_live_database_is_the_old_or_the_new_one_whenever_a_swap_is_killed(filled: Service) -> None:
+def test_the_live_database_is_either_the_old_or_the_new_one_whenever_a_swap_is_killed(
+    filled: Service,
+) -> None:
     server = filled.server
     old = data.hashes(server)
     pod = filled.restore("20240201t000000")
@@ -110,15 +112,15 @@ def test_the_live_database_is_the_old_or_the_new_one_whenever_a_swap_is_killed(f
     codes: list[int] = []
     for moment in moments(whole):
         codes.append(killed_after(filled.swap("20240201t000000"), moment))
-        time.sleep(0.2)  # the server may still be at it
-        found = data.hashes(server)
+        time.sleep(0.2)  # The server may still be working.
+        current = data.hashes(server)
         names = server.sql(
             "SELECT datname FROM pg_database WHERE datname ~ '^pipe_db_(r|b).*20240201'", "postgres"
         )
-        assert (found, names) in [
+        assert (current, names) in [
             (old, "pipe_db_restored_20240201t000000"),
             (new, "pipe_db_before_20240201t000000"),
         ], f"killed after {moment:.3f} s"
-        if found == new:  # back, for the next moment
+        if current == new:  # Swap back for the next moment.
             server.sql(back, "postgres")
     assert any(codes), codes

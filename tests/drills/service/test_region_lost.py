@@ -1,4 +1,4 @@
-"""The region of prod is lost: its stack comes up in another, beside what the lost one still has elsewhere."""
+"""Drills of a lost region: prod starts in another region while remains of the lost one exist elsewhere."""
 
 import argparse
 import json
@@ -32,21 +32,28 @@ MADE_IN_CLUSTER = (f"{NAMESPACES}/pipe", f"{NAMESPACES}/datadog", CNI)
 
 @dataclass
 class Sandbox:
-    """The stack prod of a copied tree, in a sandbox of its own."""
+    """The stack prod of a copied tree, in its own sandbox."""
 
     root: Path
 
-    def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
+    def run(self, *command: str) -> "subprocess.CompletedProcess[str]":
         own = {"TARGET": "sandbox", "NO_COLOR": "1"}
         return subprocess.run(
-            words, cwd=self.root, env=os.environ | own, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, check=False,
-        )  # fmt: skip
+            command,
+            cwd=self.root,
+            env=os.environ | own,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600,
+            check=False,
+        )
 
-    def done(self, *words: str) -> str:
-        done = self.run(*words)
-        assert done.returncode == 0, done.stdout
-        return done.stdout
+    def check_output(self, *command: str) -> str:
+        process = self.run(*command)
+        assert process.returncode == 0, process.stdout
+        return process.stdout
 
     def up(self) -> "subprocess.CompletedProcess[str]":
         return self.run(".venv/bin/python", "-m", "sandbox", "up", "prod")
@@ -57,9 +64,9 @@ class Sandbox:
 
     @property
     def targets(self) -> process.Targets:
-        found = process.running(self.folder)
-        assert found
-        return found
+        running = process.running(self.folder)
+        assert running
+        return running
 
     def client(self, service: str, region: str) -> Any:
         return cast(Any, boto3).client(
@@ -75,11 +82,11 @@ class Sandbox:
         return [instance["DBInstanceIdentifier"] for instance in instances]
 
     def keep_dump(self, bucket: str) -> None:
-        """Put an empty dump where a restore looks for it: backups of a sandbox run nothing."""
+        """Put an empty dump where a restore looks for it; backups of a sandbox run no commands."""
         self.client("s3", NEW).put_object(Bucket=bucket, Key="latest.dump")
 
     def lose_region(self) -> None:
-        """The state is out of reach, and the cluster is another, empty one. All else that was made stays."""
+        """Hide the state and empty the cluster; every other resource stays."""
         shutil.move(self.folder / "state", self.root / "lost-state")
         kubeconfig = self.targets.kubeconfig
         assert kubeconfig
@@ -99,29 +106,30 @@ def test_the_copied_dump_restores_into_a_new_database_in_the_other_region(
     before = data.hashes(service.server)
     backup = service.backup()
     assert backup.run() == 0, backup.log
-    # What S3 does: each object with its metadata. moto keeps the rule and copies nothing.
+    # moto stores the replication rule but copies nothing, so copy each object with its metadata here.
     copies = service.bucket.another("pipe-backup-replica", NEW)
-    kept = service.bucket.keys()
-    for key in kept:
+    keys = service.bucket.keys()
+    for key in keys:
         source = {"Bucket": service.bucket.name, "Key": key}
         copies.s3.copy_object(Bucket=copies.name, Key=key, CopySource=source)
     service.server.stop()
     service.bucket.lose()
 
-    lost, settings = stack_file.path("prod").read_text(), options_of("prod")
+    lost_file, settings = stack_file.path("prod").read_text(), options_of("prod")
     new = copies.another("pipe-backup-osaka", NEW)
-    begun = time.monotonic()
-    again = Service("prod", file=relocate.moved(lost, settings, "osaka", NEW), s3=new)
+    start = time.monotonic()
+    restored = Service("prod", file=relocate.moved(lost_file, settings, "osaka", NEW), s3=new)
     try:
         [copy] = [line for line in relocate.next_steps("prod", settings, "osaka", NEW) if "aws s3 cp" in line]
-        subprocess.run(copy.split(), env=bucket.IDENTITY | {"PATH": f"{again.bin}:/usr/bin:/bin"}, check=True)
-        for pod in (again.restore("20240301t000000"), again.swap("20240301t000000")):
+        variables = bucket.IDENTITY | {"PATH": f"{restored.bin}:/usr/bin:/bin"}
+        subprocess.run(copy.split(), env=variables, check=True)
+        for pod in (restored.restore("20240301t000000"), restored.swap("20240301t000000")):
             assert pod.run() == 0, pod.log
-        assert data.hashes(again.server) == before
+        assert data.hashes(restored.server) == before
     finally:
-        again.stop()
-    took = time.monotonic() - begun
-    measured(f"{rows} rows from the copy, database and roles made anew", took, "s")
+        restored.stop()
+    duration = time.monotonic() - start
+    measured(f"{rows} rows from the copy, database and roles made anew", duration, "s")
 
 
 def options_of(stack: str) -> dict[str, Any]:
@@ -131,36 +139,38 @@ def options_of(stack: str) -> dict[str, Any]:
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
     checkout(tmp_path, *PARTS)
-    made = Sandbox(tmp_path)
+    stack = Sandbox(tmp_path)
     try:
-        assert made.up().returncode == 0
-        yield made
+        assert stack.up().returncode == 0
+        yield stack
     finally:
-        made.run(".venv/bin/python", "-m", "sandbox", "clean", "prod")
+        stack.run(".venv/bin/python", "-m", "sandbox", "clean", "prod")
 
 
-def test_the_stack_comes_up_in_another_region_beside_what_the_lost_one_left(
+def test_the_stack_starts_in_another_region_while_remains_of_the_lost_one_exist(
     sandbox: Sandbox, measured: Measured
 ) -> None:
     sandbox.lose_region()
-    said = sandbox.done("scripts/relocate.sh", "prod", "--to", NEW, "--as", "osaka")
+    output = sandbox.check_output("scripts/relocate.sh", "prod", "--to", NEW, "--as", "osaka")
     assert (
         f"aws s3 cp s3://pipe-backup-replica/latest.dump s3://pipe-backup-osaka/latest.dump --region {NEW}\n"
-        in said
+        in output
     )
-    sandbox.done(".venv/bin/python", "-m", "components.settings")
+    sandbox.check_output(".venv/bin/python", "-m", "components.settings")
 
-    said = sandbox.done("scripts/relocate.sh", "prod", "--take-names", "--yes")
-    assert "CNAME pipe.dev" in said and "ruleset http_ratelimit" in said and "AWS account" in said
-    again = sandbox.done("scripts/relocate.sh", "prod", "--take-names", "--yes")
-    assert "CNAME" not in again and "ruleset" not in again
+    output = sandbox.check_output("scripts/relocate.sh", "prod", "--take-names", "--yes")
+    assert "CNAME pipe.dev" in output and "ruleset http_ratelimit" in output and "AWS account" in output
+    second_output = sandbox.check_output("scripts/relocate.sh", "prod", "--take-names", "--yes")
+    assert "CNAME" not in second_output and "ruleset" not in second_output
 
-    done = sandbox.up()
-    assert done.returncode == 0, done.stdout[-5000:]
+    process = sandbox.up()
+    assert process.returncode == 0, process.stdout[-5000:]
     assert sandbox.databases(LOST) == ["pipe-prod-db"] and sandbox.databases(NEW) == ["pipe-osaka-db"]
     summary = json.loads((sandbox.folder / "summary.json").read_text())
     assert summary["outputs"]["url"] == "https://pipe.dev"
     measured("prod in another region: pulumi up in the sandbox", summary["seconds"], "s")
     sandbox.keep_dump("pipe-backup-osaka")
-    assert "the steps of a restore went through" in sandbox.done("scripts/restore.sh", "prod", "--yes")
-    assert "nothing is wrong from the visitor to the database" in sandbox.done("scripts/doctor.sh", "prod")
+    output = sandbox.check_output("scripts/restore.sh", "prod", "--yes")
+    assert "the steps of a restore went through" in output
+    diagnosis = sandbox.check_output("scripts/doctor.sh", "prod")
+    assert "nothing is wrong from the visitor to the database" in diagnosis

@@ -1,4 +1,4 @@
-"""New passwords while the API's pods never stop connecting: what scripts/rotate.sh does, step by step."""
+"""Tests of the steps of scripts/rotate.sh while the API's pods keep connecting."""
 
 import subprocess
 import tempfile
@@ -17,27 +17,32 @@ from tests.support.drills.service import Manifest, Service, alone
 
 
 class ApiPod:
-    """A pod of the API as far as the database sees it: one session that stays, and new ones all the time.
+    """The database connections of an API pod: one permanent session and many new ones.
 
-    User, password and place come from the rendered Deployment, as they were when the pod started.
+    User, password and address come from the Deployment, as rendered when the pod starts.
     """
 
     def __init__(self, objects: dict[str, Manifest], folder: Path) -> None:
         spec = objects["Deployment/pipe-api"]["spec"]["template"]["spec"]
         [container] = spec["containers"]
         variables = dict(objects["ConfigMap/pipe-api"]["data"])
-        variables |= {each["name"]: each["value"] for each in container["env"] if "value" in each}
-        [volume] = [each for each in spec["volumes"] if each["name"] == "database"]
+        variables |= {
+            variable["name"]: variable["value"] for variable in container["env"] if "value" in variable
+        }
+        [volume] = [variable for variable in spec["volumes"] if variable["name"] == "database"]
         password = objects[f"Secret/{volume['secret']['secretName']}"]["stringData"]["password"]
         self.user: str = variables["PGUSER"]
-        place = Path(tempfile.mkdtemp(dir=folder))
-        (place / "ca").write_text(objects["ConfigMap/rds-ca"]["data"]["rds-ca.pem"])
-        (place / "passwords").write_text(f"*:*:*:*:{password}\n")
-        (place / "passwords").chmod(0o600)
+        credentials = Path(tempfile.mkdtemp(dir=folder))
+        (credentials / "ca").write_text(objects["ConfigMap/rds-ca"]["data"]["rds-ca.pem"])
+        (credentials / "passwords").write_text(f"*:*:*:*:{password}\n")
+        (credentials / "passwords").chmod(0o600)
         self._variables = {name: value for name, value in variables.items() if name.startswith("PG")}
-        self._variables |= {"PGSSLROOTCERT": str(place / "ca"), "PGPASSFILE": str(place / "passwords")}
+        self._variables |= {
+            "PGSSLROOTCERT": str(credentials / "ca"),
+            "PGPASSFILE": str(credentials / "passwords"),
+        }
         self.connections = 0
-        """Tries, failed ones included."""
+        """Number of attempts, failed ones included."""
         self.failed: list[str] = []
         self._over = threading.Event()
         self._threads = [threading.Thread(target=self._connect), threading.Thread(target=self._stay)]
@@ -48,7 +53,7 @@ class ApiPod:
         return self
 
     def work(self, connections: int = 5) -> None:
-        """Waits until it has connected so many times more."""
+        """Wait until the pod has connected so many more times."""
         enough, end = self.connections + connections, time.monotonic() + 60
         while self.connections < enough:
             assert time.monotonic() < end
@@ -60,15 +65,17 @@ class ApiPod:
             thread.join(20)
 
     def connect(self) -> str:
-        """What a new session says that is wrong, or nothing."""
+        """Open a session and write; return the error, or an empty text."""
         statement = "UPDATE settings SET value = '1' WHERE key = 'key 1'"
-        words = [tools.find("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", statement]
-        return subprocess.run(words, env=self._variables, capture_output=True, text=True, check=False).stderr
+        command = [tools.find("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", statement]
+        return subprocess.run(
+            command, env=self._variables, capture_output=True, text=True, check=False
+        ).stderr
 
     def _connect(self) -> None:
         while not self._over.is_set():
-            if wrong := self.connect():
-                self.failed.append(wrong)
+            if error := self.connect():
+                self.failed.append(error)
             self.connections += 1
             self._over.wait(0.05)
 
@@ -103,7 +110,7 @@ def filled(service: Service) -> Iterator[Service]:
 
 
 def retire(service: Service, patience: str = "10") -> Any:
-    """The pod that operations/rotate.py derives from the migration Job."""
+    """Return the pod that operations/rotate.py derives from the migration Job."""
     template = alone(service.migration(), "roles")
     [container] = template["spec"]["containers"]
     command = [word.replace("roles.sql", RETIRE) for word in container["command"]]
@@ -122,42 +129,45 @@ def test_new_passwords_break_no_connection_and_old_ones_end(
 ) -> None:
     old_logins = logins(filled)
     pods = [ApiPod(filled.objects, tmp_path).start() for _ in range(3)]
-    every, old_backup = list(pods), filled.backup()
+    all_pods, old_backup = list(pods), filled.backup()
     old_secrets = dict(filled.secrets)
     with watch.arguments([*old_secrets.values()]) as exposed:
         try:
             pods[0].work()
             filled.secrets |= Service.passwords()
             filled.objects = filled.declare()
-            filled.make_roles()  # the migration Job comes first; old pods and backups know nothing of it
+            # The migration Job runs first; old pods and backups still use the old passwords.
+            filled.make_roles()
             assert old_backup.run() == 0, old_backup.log
             pods[0].work()
             for leaving in list(pods):
-                every.append(ApiPod(filled.objects, tmp_path).start())
-                every[-1].work()
+                all_pods.append(ApiPod(filled.objects, tmp_path).start())
+                all_pods[-1].work()
                 leaving.work()
                 leaving.stop()
             retired = retire(filled)
             assert retired.run() == 0, retired.log
-            every[-1].work()
+            all_pods[-1].work()
         finally:
-            for pod in every:
+            for pod in all_pods:
                 pod.stop()
-    assert [pod.failed for pod in every] == [[]] * 6
+    assert [pod.failed for pod in all_pods] == [[]] * 6
     assert "retired 2 logins, ended 0 sessions" in retired.log
     assert not exposed
     assert logins(filled).isdisjoint(old_logins) and len(logins(filled)) == 2
-    # The old password opens nothing any more; the new one everything.
+    # The old password no longer works; the new one does.
     assert "password authentication failed" in pods[0].connect()
     backup = filled.backup()
     assert backup.run() == 0, backup.log
     for secret in (*old_secrets.values(), *filled.secrets.values()):
         assert secret not in filled.server.log() + retired.log + backup.log
-    measured("connections during a change of passwords, none refused", sum(p.connections for p in every), "")
+    measured(
+        "connections during a change of passwords, none refused", sum(p.connections for p in all_pods), ""
+    )
 
 
-def test_who_still_uses_an_old_password_is_ended_when_patience_is(filled: Service, tmp_path: Path) -> None:
-    """The control of the drill above: a pod that was not replaced in time does notice."""
+def test_sessions_with_an_old_password_end_after_the_waiting_time(filled: Service, tmp_path: Path) -> None:
+    """Check the drill above: a pod that is not replaced in time loses its connections."""
     left = ApiPod(filled.objects, tmp_path).start()
     try:
         filled.secrets |= Service.passwords()
@@ -174,7 +184,7 @@ def test_who_still_uses_an_old_password_is_ended_when_patience_is(filled: Servic
     assert left.user not in logins(filled)
 
 
-def test_the_same_passwords_again_change_nothing_and_retire_nobody(filled: Service) -> None:
+def test_the_same_passwords_again_change_nothing_and_retire_no_login(filled: Service) -> None:
     before = filled.server.sql("SELECT rolname, rolpassword FROM pg_authid ORDER BY 1")
     filled.make_roles()
     retired = retire(filled)
@@ -200,16 +210,16 @@ def test_a_login_has_the_rights_of_its_role_and_no_more(filled: Service, tmp_pat
     assert server.sql("SELECT rolname FROM pg_roles WHERE rolname IN ('app', 'backup') AND rolcanlogin") == ""
 
 
-def test_retiring_without_names_retires_nobody(filled: Service) -> None:
+def test_retiring_without_names_retires_no_login(filled: Service) -> None:
     before = logins(filled)
     pod = retire(filled)
     secret = next(name for name in filled.objects if name == "Secret/pipe-migrate-roles")
-    data_of_it = filled.objects[secret]["stringData"]
-    kept = dict(data_of_it)
+    values = filled.objects[secret]["stringData"]
+    original = dict(values)
     try:
-        data_of_it["app_login"] = ""
+        values["app_login"] = ""
         assert pod.run() == 3
     finally:
-        data_of_it |= kept
+        values |= original
     assert "the login of a role is missing" in pod.log
     assert logins(filled) == before

@@ -1,4 +1,4 @@
-"""The TLS proxy's configuration as the program renders it for each stack, run by a real nginx."""
+"""Tests of the TLS proxy's rendered configuration of each stack in a real nginx."""
 
 import json
 import random
@@ -36,7 +36,7 @@ CLAIMS = {
 
 @dataclass(frozen=True)
 class Site:
-    """The proxy of one stack."""
+    """The proxy of one stack, with its settings and objects."""
 
     stack: str
     host: str
@@ -57,7 +57,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
 
 
 def old_client(version: ssl.TLSVersion, ciphers: str = ANYTHING) -> ssl.SSLContext:
-    """A client of one version that takes any cipher and any certificate."""
+    """Return a client's context for one TLS version that accepts any certificate, by default any cipher."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_ciphers(ciphers)
@@ -73,7 +73,7 @@ def get(site: Site, path: str = "/", source: str = VISITOR, **headers: str) -> t
         return ask(connection, "GET", path, {"Host": site.host, **named})
 
 
-def test_nginx_finds_no_fault_in_the_configuration(site: Site) -> None:
+def test_nginx_accepts_the_configuration_without_warnings(site: Site) -> None:
     check = Proxy(site.objects, site.authority.issue(site.host), flags=("-t",))
     try:
         assert check.ended() == 0, check.log()
@@ -87,7 +87,7 @@ def test_nginx_finds_no_fault_in_the_configuration(site: Site) -> None:
 def test_tls_1_0_and_1_1_are_refused(site: Site, version: ssl.TLSVersion) -> None:
     with pytest.raises(ssl.SSLError) as refused:
         site.proxy.tls(old_client(version), site.host)
-    assert refused.value.reason == "TLSV1_ALERT_PROTOCOL_VERSION"  # an alert is the server's
+    assert refused.value.reason == "TLSV1_ALERT_PROTOCOL_VERSION"  # The server sends the alert.
 
 
 @pytest.mark.parametrize("version", GOOD)
@@ -98,8 +98,8 @@ def test_tls_1_2_and_1_3_are_accepted(site: Site, version: ssl.TLSVersion) -> No
         assert ask(connection, "GET", "/", {"Host": site.host})[0] == 200
 
 
-def test_the_same_client_gets_what_a_careless_configuration_allows(site: Site) -> None:
-    """The control of the refusals: neither client, library nor certificate stand in the way."""
+def test_the_same_client_connects_to_a_careless_configuration(site: Site) -> None:
+    """Check the refusals above: client, library and certificate allow the old versions."""
     careless = {
         r"ssl_protocols [^;]+;": "ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3;",
         r"ssl_ciphers [^;]+;": f"ssl_ciphers {ANYTHING};",
@@ -118,22 +118,22 @@ def test_the_same_client_gets_what_a_careless_configuration_allows(site: Site) -
         proxy.stop()
 
 
-def test_of_all_ciphers_only_those_with_forward_secrecy_and_authentication_are_accepted(site: Site) -> None:
-    tried = {each["name"] for each in old_client(ssl.TLSVersion.TLSv1_2).get_ciphers()}
-    # Those of 1.3 have no weak ones; those for keys agreed on beforehand are not offered without one.
-    tried = {
-        name for name in tried if not name.startswith("TLS_") and not {"PSK", "SRP"} & {*name.split("-")}
+def test_only_ciphers_with_forward_secrecy_and_authentication_are_accepted(site: Site) -> None:
+    candidates = {cipher["name"] for cipher in old_client(ssl.TLSVersion.TLSv1_2).get_ciphers()}
+    # TLS 1.3 has no weak ciphers; a client offers PSK and SRP ciphers only with a shared key.
+    candidates = {
+        name for name in candidates if not name.startswith("TLS_") and not {"PSK", "SRP"} & {*name.split("-")}
     }
-    assert {"AES128-SHA", "ECDHE-ECDSA-AES128-SHA", "AECDH-NULL-SHA", "AES128-GCM-SHA256"} <= tried
+    assert {"AES128-SHA", "ECDHE-ECDSA-AES128-SHA", "AECDH-NULL-SHA", "AES128-GCM-SHA256"} <= candidates
     accepted: set[str] = set()
-    for name in tried:
+    for name in candidates:
         try:
             client = old_client(ssl.TLSVersion.TLSv1_2, f"{name}:@SECLEVEL=0")
             site.proxy.tls(client, site.host).close()
             accepted.add(name)
         except ssl.SSLError as error:
             assert error.reason == "SSLV3_ALERT_HANDSHAKE_FAILURE", (name, error)
-    # The certificate is an ECDSA one, so those for RSA find no partner.
+    # The certificate is an ECDSA one, so RSA ciphers cannot be agreed on.
     assert accepted == {
         "ECDHE-ECDSA-AES128-GCM-SHA256",
         "ECDHE-ECDSA-AES256-GCM-SHA384",
@@ -141,7 +141,7 @@ def test_of_all_ciphers_only_those_with_forward_secrecy_and_authentication_are_a
     }
 
 
-def test_http_2_is_agreed_on_by_alpn_and_spoken(site: Site) -> None:
+def test_http_2_is_negotiated_by_alpn(site: Site) -> None:
     client = trusting(site.authority)
     client.set_alpn_protocols(["h2", "http/1.1"])
     with site.proxy.tls(client, site.host) as connection:
@@ -149,10 +149,10 @@ def test_http_2_is_agreed_on_by_alpn_and_spoken(site: Site) -> None:
         settings = b"\0\0\0\4\0\0\0\0\0"
         connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings)
         header = connection.recv(9)
-        assert (header[3], header[5:9]) == (4, b"\0\0\0\0")  # the server's own SETTINGS
+        assert (header[3], header[5:9]) == (4, b"\0\0\0\0")  # The server's own SETTINGS frame.
 
 
-def test_http_1_1_is_spoken_with_who_knows_no_other(site: Site) -> None:
+def test_http_1_1_is_negotiated_with_clients_without_http_2(site: Site) -> None:
     client = trusting(site.authority)
     client.set_alpn_protocols(["http/1.1"])
     with site.proxy.tls(client, site.host) as connection:
@@ -161,7 +161,7 @@ def test_http_1_1_is_spoken_with_who_knows_no_other(site: Site) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/missing"])
-def test_hsts_and_the_other_headers_are_there_once_whatever_the_answer(site: Site, path: str) -> None:
+def test_hsts_and_the_other_headers_are_sent_once_with_every_status(site: Site, path: str) -> None:
     status, headers, _ = get(site, path)
     assert status == (404 if path == "/missing" else 200)
     seconds = site.settings["hstsSeconds"]
@@ -180,7 +180,7 @@ def test_an_unknown_name_gets_no_handshake(site: Site, name: str | None) -> None
     assert refused.value.reason == "TLSV1_UNRECOGNIZED_NAME"
 
 
-def test_another_host_than_the_handshakes_gets_no_answer_of_the_api(site: Site) -> None:
+def test_a_host_header_that_differs_from_the_handshake_gets_status_421(site: Site) -> None:
     with site.proxy.tls(trusting(site.authority), site.host) as connection:
         status, _, body = ask(connection, "GET", "/", {"Host": "other.example"})
     assert status == 421
@@ -192,17 +192,17 @@ def test_health_is_plain_http_on_a_port_of_its_own(site: Site) -> None:
     assert site.proxy.plain("/healthz") == (200, b"ok\n")
     assert site.proxy.plain("/")[0] == 404
     status, _, _ = ask(site.proxy.connect(), "GET", "/healthz", {"Host": site.host})
-    assert status == 400  # plain HTTP at the port of TLS
+    assert status == 400  # Plain HTTP at the port of TLS.
 
 
-def test_the_start_up_probe_asks_the_apis_liveness_path(site: Site) -> None:
+def test_the_startup_probe_requests_the_apis_liveness_path(site: Site) -> None:
     status, body = site.proxy.plain("/startupz")
-    asked = json.loads(body)
-    assert (status, asked["path"], asked["headers"]["host"]) == (200, "/livez", site.host)
+    request = json.loads(body)
+    assert (status, request["path"], request["headers"]["host"]) == (200, "/livez", site.host)
 
 
 def test_a_pod_that_cannot_reach_the_api_has_not_started() -> None:
-    """What a pod sees until the network policies know it: nobody answers at the upstream's address."""
+    """Use an upstream address without a server, as before the network policies admit a pod."""
     unreachable = {r"(upstream api \{\s+server )[\w.-]+:3000;": r"\g<1>127.0.0.1:3999;"}
     objects, authority = program.manifests("prod"), Authority()
     pod = Proxy(objects, authority.issue("pipe.dev"), rewrite=unreachable).ready()
@@ -213,7 +213,7 @@ def test_a_pod_that_cannot_reach_the_api_has_not_started() -> None:
         pod.stop()
 
 
-def test_cloudflare_tells_the_visitors_address_and_the_host_is_kept(site: Site) -> None:
+def test_the_visitors_address_comes_from_cloudflare_and_the_host_is_forwarded(site: Site) -> None:
     _, _, body = get(site, "/path?q=1", CLOUDFLARE, CF_Connecting_IP="203.0.113.5", X_Custom="kept")
     seen = json.loads(body)
     assert seen["path"] == "/path?q=1"
@@ -224,7 +224,7 @@ def test_cloudflare_tells_the_visitors_address_and_the_host_is_kept(site: Site) 
     assert headers["x-custom"] == "kept"
 
 
-def test_nobody_else_is_believed(site: Site) -> None:
+def test_forwarding_headers_of_other_clients_are_ignored(site: Site) -> None:
     _, _, body = get(site, "/", VISITOR, **{name.replace("-", "_"): value for name, value in CLAIMS.items()})
     headers = json.loads(body)["headers"]
     assert {headers[name] for name in ("cf-connecting-ip", "x-forwarded-for", "x-real-ip")} == {VISITOR}
@@ -232,10 +232,10 @@ def test_nobody_else_is_believed(site: Site) -> None:
     assert not {"true-client-ip", "forwarded"} & headers.keys()
 
 
-def test_a_request_keeps_a_well_formed_identifier_and_gets_one_else(site: Site) -> None:
-    for given, kept in (("a1b2c3d4-a1b2c3d4", True), ("short", False), ("x" * 65, False)):
-        _, headers, body = get(site, "/", X_Request_Id=given)
-        assert (headers["X-Request-Id"] == given) is kept
+def test_a_well_formed_request_id_is_forwarded_and_any_other_is_replaced(site: Site) -> None:
+    for identifier, is_kept in (("a1b2c3d4-a1b2c3d4", True), ("short", False), ("x" * 65, False)):
+        _, headers, body = get(site, "/", X_Request_Id=identifier)
+        assert (headers["X-Request-Id"] == identifier) is is_kept
         assert json.loads(body)["headers"]["x-request-id"] == headers["X-Request-Id"]
 
 
@@ -257,43 +257,43 @@ def test_the_access_log_is_json_without_the_query(site: Site) -> None:
 
 @dataclass
 class Load:
-    """Visitors who never pause, and the pods that the load balancer sends them to."""
+    """Visitors who never pause, and the pods that the load balancer uses."""
 
     host: str
     client: ssl.SSLContext
     ready: list[Proxy]
     over: threading.Event = field(default_factory=threading.Event)
     served: list[bytes] = field(default_factory=list[bytes])
-    """The certificate that served each request, in order."""
+    """Certificates of the answered requests, in order."""
     failed: list[str] = field(default_factory=list[str])
 
     def more(self, requests: int = 20) -> None:
-        """Waits until so many more were served."""
+        """Wait until so many more requests are answered."""
         enough, end = len(self.served) + requests, time.monotonic() + 120
         while len(self.served) < enough:
             assert time.monotonic() < end
             time.sleep(0.02)
 
     def visit(self) -> None:
-        """Connections with up to three requests each, every fourth of them a slow one."""
-        chance = random.Random(threading.get_ident())
+        """Open connections with up to three requests each; a quarter of the requests is slow."""
+        generator = random.Random(threading.get_ident())
         while not self.over.is_set():
             try:
-                self._connection(chance)
+                self._connection(generator)
             except (OSError, ssl.SSLError) as error:
                 self.failed.append(repr(error))
 
-    def _connection(self, chance: random.Random) -> None:
-        with chance.choice(self.ready).tls(self.client, self.host) as connection:
+    def _connection(self, generator: random.Random) -> None:
+        with generator.choice(self.ready).tls(self.client, self.host) as connection:
             certificate = connection.getpeercert(binary_form=True)
             assert certificate
-            for number in range(chance.randint(1, 3)):
+            for number in range(generator.randint(1, 3)):
                 try:
-                    path = "/slow" if chance.random() < 0.25 else "/"
+                    path = "/slow" if generator.random() < 0.25 else "/"
                     status, headers, _ = ask(connection, "GET", path, {"Host": self.host})
                 except (ConnectionError, ssl.SSLEOFError) as error:
                     if number:
-                        return  # closed between two requests, which HTTP lets a server do (RFC 9112, 9.3.1)
+                        return  # A server may close between two requests (RFC 9112, 9.3.1).
                     self.failed.append(repr(error))
                     return
                 if status != 200:
@@ -304,7 +304,7 @@ class Load:
 
 
 def test_a_new_certificate_drops_no_request(measured: Measured) -> None:
-    """Pods are replaced one by one, as the Deployment does: a new one is ready before an old one leaves."""
+    """Replace pods like the Deployment: a new pod is ready before an old one leaves."""
     objects, authority, host = program.manifests("prod"), Authority(), "pipe.dev"
     old, new = authority.issue(host), authority.issue(host)
     pods = [Proxy(objects, old).ready() for _ in range(2)]
@@ -317,7 +317,7 @@ def test_a_new_certificate_drops_no_request(measured: Measured) -> None:
         for leaving in list(pods):
             pods.append(Proxy(objects, new).ready())
             load.ready = [*(pod for pod in load.ready if pod is not leaving), pods[-1]]
-            load.more()  # the load balancer was told, and connections on their way arrive
+            load.more()  # The load balancer knows; connections that are under way arrive.
             leaving.signal("SIGQUIT")
             assert leaving.ended() == 0, leaving.log()
         load.more()
@@ -335,8 +335,8 @@ def test_a_new_certificate_drops_no_request(measured: Measured) -> None:
     measured("requests during a change of certificate, none dropped", len(load.served), "")
 
 
-def test_a_pod_that_is_killed_instead_does_drop_requests() -> None:
-    """The control of the drill above: the visitors notice."""
+def test_a_pod_that_is_killed_drops_requests() -> None:
+    """Check the drill above: visitors notice a killed pod."""
     objects, authority = program.manifests("prod"), Authority()
     pod = Proxy(objects, authority.issue("pipe.dev")).ready()
     load = Load("pipe.dev", trusting(authority), [pod])

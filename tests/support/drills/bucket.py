@@ -1,4 +1,4 @@
-"""S3 on loopback: moto's server, and the AWS command line that is told where it is."""
+"""An S3 API on loopback, served by moto, and an `aws` command that uses it."""
 
 import copy
 import urllib.request
@@ -15,11 +15,11 @@ IDENTITY = {
     "AWS_SECRET_ACCESS_KEY": "drill",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-"""What stands for the pod's identity; moto lets everybody in."""
+"""Credentials in place of the pod's identity; moto accepts any."""
 
 
 class Bucket:
-    """One bucket, and a folder with `aws` in it for the PATH of whoever uses it."""
+    """A bucket, and a folder for the PATH with an `aws` that reaches it."""
 
     def __init__(self, name: str, bin: Path) -> None:
         self.name = name
@@ -27,23 +27,23 @@ class Bucket:
         self._server.start()
         host, port = self._server.get_host_and_port()
         self.url = f"http://{host}:{port}"
-        # What moto holds is the process's, not the server's.
+        # moto keeps its state per process, so a new server starts with the old objects.
         urllib.request.urlopen(urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")).close()
         self._make("ap-northeast-1")
         self.command(bin)
 
     def command(self, bin: Path) -> None:
-        """Puts an `aws` into a folder."""
+        """Write an `aws` that uses this server into a folder."""
         command = bin / "aws"
         command.write_text(f'#!/bin/sh\nexec {tools.find("aws")} --endpoint-url {self.url} "$@"\n')
         command.chmod(0o755)
 
     def another(self, name: str, region: str) -> "Bucket":
-        """One more bucket of the same S3."""
-        made = copy.copy(self)
-        made.name = name
-        made._make(region)
-        return made
+        """Create another bucket on the same server."""
+        other = copy.copy(self)
+        other.name = name
+        other._make(region)
+        return other
 
     def _make(self, region: str) -> None:
         self.s3: Any = cast(Any, boto3).client(
@@ -57,20 +57,20 @@ class Bucket:
         self.s3.put_bucket_versioning(Bucket=self.name, VersioningConfiguration={"Status": "Enabled"})
 
     def lose(self) -> None:
-        """The bucket and every version in it are gone."""
-        for each in self.s3.list_object_versions(Bucket=self.name).get("Versions", []):
-            self.s3.delete_object(Bucket=self.name, Key=each["Key"], VersionId=each["VersionId"])
+        """Delete the bucket with every version in it."""
+        for version in self.s3.list_object_versions(Bucket=self.name).get("Versions", []):
+            self.s3.delete_object(Bucket=self.name, Key=version["Key"], VersionId=version["VersionId"])
         self.s3.delete_bucket(Bucket=self.name)
 
     def read(self, key: str) -> tuple[bytes, str]:
-        """An object and the checksum that it says of itself."""
-        found = self.s3.get_object(Bucket=self.name, Key=key)
-        return found["Body"].read(), found["Metadata"].get("sha256", "")
+        """Return an object's content and the checksum in its metadata."""
+        response = self.s3.get_object(Bucket=self.name, Key=key)
+        return response["Body"].read(), response["Metadata"].get("sha256", "")
 
     def keys(self) -> list[str]:
-        """Every key, in S3's order."""
-        found = self.s3.list_objects_v2(Bucket=self.name)
-        return [each.get("Key", "") for each in found.get("Contents", [])]
+        """Return every key, in S3's order."""
+        response = self.s3.list_objects_v2(Bucket=self.name)
+        return [entry.get("Key", "") for entry in response.get("Contents", [])]
 
     def stop(self) -> None:
         self._server.stop()

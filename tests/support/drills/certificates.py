@@ -1,4 +1,4 @@
-"""Certificates for servers of the drills, made on the spot."""
+"""Certificates for the servers of the drills, issued at run time."""
 
 import datetime
 import ipaddress
@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True)
 class KeyPair:
-    """PEM texts."""
+    """A certificate and its key, as PEM texts."""
 
     certificate: str
     key: str
@@ -31,7 +31,7 @@ class Authority:
         self.pem = _pem(self._certificate)
 
     def issue(self, *names: str) -> KeyPair:
-        """A certificate for DNS names or addresses, P-256 as the origin certificate is."""
+        """Issue a P-256 certificate, like the origin certificate, for DNS names or addresses."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         certificate = (

@@ -1,4 +1,4 @@
-"""A schema with what real ones have, filled with as many rows as asked for, and a hash of every table."""
+"""A realistic schema filled with a chosen number of rows, and a hash of every table."""
 
 from pathlib import Path
 
@@ -8,14 +8,14 @@ HERE = Path(__file__).parent
 
 
 def fill(server: Server, rows: int) -> int:
-    """Makes the schema as the role migrate and fills it with at least so many rows; how many there are."""
+    """Create the schema as the role migrate, insert at least `rows` rows and return their number."""
     schema, filling = ((HERE / name).read_text() for name in ("schema.sql", "rows.sql"))
     server.sql(f"\\set n {rows}\nBEGIN; SET ROLE migrate;\n{schema}\n{filling}\nCOMMIT; ANALYZE;")
-    return sum(int(each.split("|")[1]) for each in hashes(server).values())
+    return sum(int(value.split("|")[1]) for value in hashes(server).values())
 
 
 def hashes(server: Server, database: str = "pipe_db") -> dict[str, str]:
-    """Of every table, sequence and materialised view: a hash of all its rows, and how many they are."""
+    """Return `hash|count` of the rows of every table, sequence and materialised view, by name."""
     relations = server.sql(
         "SELECT oid::regclass FROM pg_class WHERE relnamespace = 'public'::regnamespace"
         " AND relkind IN ('r', 'm') ORDER BY 1",
@@ -36,7 +36,7 @@ def hashes(server: Server, database: str = "pipe_db") -> dict[str, str]:
 
 
 def constraints(server: Server, database: str = "pipe_db") -> list[str]:
-    """Every constraint and index with its definition and whether it holds for all rows."""
+    """Return every constraint and index with its definition and its validity."""
     return server.sql(
         "SELECT concat_ws(' ', conrelid::regclass, conname, pg_get_constraintdef(oid), convalidated)"
         " FROM pg_constraint WHERE connamespace = 'public'::regnamespace UNION ALL"

@@ -1,4 +1,4 @@
-"""What the drills share."""
+"""Fixtures that the drills share."""
 
 from collections.abc import Callable, Iterator
 
@@ -11,17 +11,17 @@ Measured = Callable[[str, float, str], None]
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
-    """A database with roles and without tables, a bucket, and the jobs of prod."""
-    made = Service()
-    yield made
-    made.stop()
+    """Provide a database with roles and without tables, a bucket, and the jobs of prod."""
+    running = Service()
+    yield running
+    running.stop()
 
 
 @pytest.fixture
 def measured(record_property: Callable[[str, object], None]) -> Measured:
-    """`measured(what, value, unit)`: a line of the table."""
+    """Provide `measured(quantity, value, unit)`, which adds a line to the table of measurements."""
 
-    def note(what: str, value: float, unit: str) -> None:
-        record_property("measured", f"{what:<52} {value:10.2f} {unit}")
+    def note(quantity: str, value: float, unit: str) -> None:
+        record_property("measured", f"{quantity:<52} {value:10.2f} {unit}")
 
     return note

@@ -1,4 +1,4 @@
-"""A real control plane whose Jobs really run: their pods are a kubelet's of ours, all others are KWOK's."""
+"""A real control plane whose Jobs run: this kubelet runs their pods, KWOK simulates all other pods."""
 
 import base64
 import shutil
@@ -21,7 +21,7 @@ from tests.support.drills.certificates import Authority
 from tests.support.drills.pod import Pod
 
 Manifest = dict[str, Any]
-NOT_OF_JOBS = {"key": ".metadata.ownerReferences.[].kind", "operator": "NotIn", "values": ["Job"]}
+NOT_OWNED_BY_JOB = {"key": ".metadata.ownerReferences.[].kind", "operator": "NotIn", "values": ["Job"]}
 PATHS = {
     "Namespace": "/api/v1/namespaces",
     "ServiceAccount": "/api/v1/namespaces/pipe/serviceaccounts",
@@ -34,11 +34,11 @@ PATHS = {
     "Deployment": "/apis/apps/v1/namespaces/pipe/deployments",
     "HorizontalPodAutoscaler": "/apis/autoscaling/v2/namespaces/pipe/horizontalpodautoscalers",
 }
-"""Where what matters here is created, in this order."""
+"""Paths of the kinds that the drills create, in the order of creation."""
 
 
 class Cluster:
-    """One node on this machine. `variables`, `bin` and `home` are the pods' (pod.py)."""
+    """A cluster with one node on this machine; pod.py explains `variables`, `bin` and `home`."""
 
     def __init__(self, variables: Mapping[str, str], bin: Path, home: Path) -> None:
         self._pod = partial(Pod, variables=variables, bin=bin, home=home)
@@ -55,22 +55,22 @@ class Cluster:
         self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
 
     def start(self) -> "Cluster":
-        """Ready for objects."""
-        ours = self.folder / "kubernetes"
-        ours.mkdir()
-        (ours / "stages.yaml").write_text(yaml.safe_dump_all(stages()))
-        (ours / "nodes.yaml").write_text(yaml.safe_dump(self._node()))
+        """Start the control plane and return once it accepts objects."""
+        copied = self.folder / "kubernetes"
+        copied.mkdir()
+        (copied / "stages.yaml").write_text(yaml.safe_dump_all(stages()))
+        (copied / "nodes.yaml").write_text(yaml.safe_dump(self._node()))
         for file in control_plane.HERE.iterdir():
-            if not (ours / file.name).exists():
-                (ours / file.name).symlink_to(file)
-        theirs, control_plane.HERE = control_plane.HERE, ours
+            if not (copied / file.name).exists():
+                (copied / file.name).symlink_to(file)
+        original, control_plane.HERE = control_plane.HERE, copied
         try:
             self.kubeconfig = control_plane.start(self.folder)
         finally:
-            control_plane.HERE = theirs
+            control_plane.HERE = original
         self.api = Api(self.kubeconfig)
-        for work in (self._server.serve_forever, self._watch):
-            threading.Thread(target=work, daemon=True).start()
+        for target in (self._server.serve_forever, self._watch):
+            threading.Thread(target=target, daemon=True).start()
         return self
 
     def stop(self) -> None:
@@ -78,41 +78,46 @@ class Cluster:
         for pod in self._pods.values():
             pod.kill()
         control_plane.stop()
-        if hasattr(self, "api"):  # else it was never served
+        if hasattr(self, "api"):  # Without it, `start` failed before the server ran.
             self._server.shutdown()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def apply(self, objects: Mapping[str, Manifest]) -> None:
-        """Creates what is not there, and brings up to date what is; a Job that differs is replaced."""
+        """Create or update the objects; a Job that differs is replaced."""
         for kind, path in PATHS.items():
             for manifest in objects.values():
                 if manifest["kind"] == kind and manifest["metadata"].get("namespace") in (None, "pipe"):
                     self._apply(path, manifest)
 
     def wait(self, path: str, condition: str) -> Manifest:
-        """An object, once it has the condition."""
+        """Return an object as soon as it has the condition."""
         end = time.monotonic() + 180
         while True:
-            found = self.api.call("GET", path)
-            conditions = found.get("status", {}).get("conditions", [])
-            if any(each["type"] == condition and each["status"] == "True" for each in conditions):
-                return found
-            failed = [each["message"] for each in conditions if each["type"] == "Failed"]
+            manifest = self.api.call("GET", path)
+            conditions = manifest.get("status", {}).get("conditions", [])
+            if any(entry["type"] == condition and entry["status"] == "True" for entry in conditions):
+                return manifest
+            failed = [entry["message"] for entry in conditions if entry["type"] == "Failed"]
             logs = {name: pod.logs for name, pod in self._pods.items()}
             assert not failed and time.monotonic() < end, (path, failed or conditions, logs)
             time.sleep(0.1)
 
     def _apply(self, path: str, manifest: Manifest) -> None:
-        one = f"{path}/{manifest['metadata']['name']}"
-        found = self.api.get(one)
-        if manifest["kind"] == "Job" and found:
-            if annotations(found) == annotations(manifest):
+        object_path = f"{path}/{manifest['metadata']['name']}"
+        existing = self.api.get(object_path)
+        if manifest["kind"] == "Job" and existing:
+            if annotations(existing) == annotations(manifest):
                 return
-            self.api.call("DELETE", one, propagationPolicy="Foreground")
-            while self.api.get(one):
+            self.api.call("DELETE", object_path, propagationPolicy="Foreground")
+            while self.api.get(object_path):
                 time.sleep(0.05)
         self.api.call(
-            "PATCH", one, manifest, "application/apply-patch+yaml", fieldManager="pulumi", force="true"
+            "PATCH",
+            object_path,
+            manifest,
+            "application/apply-patch+yaml",
+            fieldManager="pulumi",
+            force="true",
         )
 
     def _node(self) -> Manifest:
@@ -125,8 +130,8 @@ class Cluster:
         while not self._over.wait(0.1):
             for pod in self.api.items("/api/v1/namespaces/pipe/pods"):
                 name, owners = pod["metadata"]["name"], pod["metadata"].get("ownerReferences", [])
-                of_job = [owner for owner in owners if owner["kind"] == "Job"]
-                if of_job and pod["spec"].get("nodeName") and name not in self._pods:
+                job_owners = [owner for owner in owners if owner["kind"] == "Job"]
+                if job_owners and pod["spec"].get("nodeName") and name not in self._pods:
                     self._pods[name] = self._pod(pod, self._objects(pod["spec"]))
                     threading.Thread(target=self._run, args=[name, pod], daemon=True).start()
 
@@ -138,9 +143,9 @@ class Cluster:
 
     def _report(self, name: str, manifest: Manifest, pod: Pod, phase: str) -> None:
         def statuses(kind: str) -> list[Manifest]:
-            return [status(each, pod) for each in manifest["spec"].get(kind, [])]
+            return [status(container, pod) for container in manifest["spec"].get(kind, [])]
 
-        given = {
+        pod_status = {
             "phase": phase,
             "startTime": manifest["metadata"]["creationTimestamp"],
             "initContainerStatuses": statuses("initContainers"),
@@ -148,25 +153,25 @@ class Cluster:
         }
         path = f"/api/v1/namespaces/pipe/pods/{name}/status"
         if not self._over.is_set():
-            self.api.call("PATCH", path, {"status": given}, "application/merge-patch+json")
+            self.api.call("PATCH", path, {"status": pod_status}, "application/merge-patch+json")
 
     def _objects(self, spec: Manifest) -> dict[str, Manifest]:
-        """The Secrets and ConfigMaps that a pod's volumes name, as they are in the cluster."""
-        found: dict[str, Manifest] = {}
+        """Return the Secrets and ConfigMaps that a pod's volumes name, as the cluster has them."""
+        objects: dict[str, Manifest] = {}
         for volume in spec["volumes"]:
             if secret := volume.get("secret", {}).get("secretName"):
                 data = self.api.call("GET", f"{PATHS['Secret']}/{secret}").get("data", {})
                 decoded = {key: base64.b64decode(value).decode() for key, value in data.items()}
-                found[f"Secret/{secret}"] = {"stringData": decoded}
+                objects[f"Secret/{secret}"] = {"stringData": decoded}
             if config := volume.get("configMap", {}).get("name"):
-                found[f"ConfigMap/{config}"] = self.api.call("GET", f"{PATHS['ConfigMap']}/{config}")
-        return found
+                objects[f"ConfigMap/{config}"] = self.api.call("GET", f"{PATHS['ConfigMap']}/{config}")
+        return objects
 
     def _logs(self) -> type[BaseHTTPRequestHandler]:
         pods = self._pods
 
         class Logs(BaseHTTPRequestHandler):
-            """The kubelet's /containerLogs/<namespace>/<pod>/<container>, always followed to the end."""
+            """A kubelet's /containerLogs/<namespace>/<pod>/<container>, always followed to the end."""
 
             def do_GET(self) -> None:
                 *_, name, container = urlparse(self.path).path.split("/")
@@ -189,20 +194,20 @@ class Cluster:
 
 
 def stages() -> list[Manifest]:
-    """KWOK's stages, with the pods of Jobs left to us."""
-    kept: list[Manifest] = []
+    """Return KWOK's stages, changed so that KWOK ignores pods of Jobs."""
+    result: list[Manifest] = []
     for stage in yaml.safe_load_all((control_plane.HERE / "stages.yaml").read_text()):
         name, kind = stage["metadata"]["name"], stage["spec"]["resourceRef"]["kind"]
         if kind == "Pod" and name != "pod-delete":
             if name == "pod-complete":
                 continue
-            stage["spec"]["selector"]["matchExpressions"].append(NOT_OF_JOBS)
-        kept.append(stage)
-    return kept
+            stage["spec"]["selector"]["matchExpressions"].append(NOT_OWNED_BY_JOB)
+        result.append(stage)
+    return result
 
 
 def status(container: Manifest, pod: Pod) -> Manifest:
-    """A container's status, as a kubelet reports it."""
+    """Return a container's status, as a kubelet reports it."""
     name = container["name"]
     if name in pod.ended:
         code = pod.ended[name]
@@ -220,5 +225,5 @@ def status(container: Manifest, pod: Pod) -> Manifest:
 
 
 def annotations(job: Manifest) -> Manifest:
-    """Of its pods; a new password or script shows in them."""
+    """Return the annotations of a Job's pods; they change with every password and script."""
     return job["spec"]["template"]["metadata"].get("annotations", {})

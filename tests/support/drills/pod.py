@@ -1,7 +1,7 @@
-"""Runs the containers of a pod as processes of this machine: their commands, variables, files, user.
+"""Pods whose containers run as processes of this machine, with their commands, variables, files and user.
 
-What is missing to a kubelet: images (the programs are this machine's) and mounts (the paths of volumes are
-replaced wherever the pod names them).
+Unlike a kubelet, a pod has neither images nor mounts: it runs this machine's programs, and the paths of
+volumes are replaced wherever the pod names them.
 """
 
 import os
@@ -21,7 +21,7 @@ Manifest = dict[str, Any]
 
 
 class Pod:
-    """One pod, from its template and the objects that its volumes name."""
+    """A pod, from its template and the objects that its volumes name."""
 
     def __init__(
         self,
@@ -32,15 +32,15 @@ class Pod:
         bin: Path | None = None,
         home: Path | None = None,
     ) -> None:
-        """`variables` are what the cluster adds (an identity); `bin` comes first in PATH; `home` is where the
-        image has its own files."""
+        """Take `variables` that the cluster adds, such as an identity, `bin`, which comes first in PATH, and
+        `home`, the folder of the image's own files."""
         self.spec: Manifest = template["spec"]
         self.logs: dict[str, str] = {}
-        """By container, as far as they have got."""
+        """Output so far, by container."""
         self.ended: dict[str, int] = {}
-        """Exit codes of the containers that have ended."""
+        """Exit codes of the containers that have ended, by container."""
         self.on_change: Callable[[], None] = lambda: None
-        """Called when a container has started or ended."""
+        """Function that is called whenever a container starts or ends."""
         self._objects = objects
         self._variables = dict(variables or {})
         self._path = os.pathsep.join([*([str(bin)] if bin else []), tools.path()])
@@ -52,7 +52,7 @@ class Pod:
         self._guard = threading.Lock()
 
     def run(self) -> int:
-        """Init containers one after the other, then the container; the first exit code that is not 0."""
+        """Run the init containers in order, then the containers; return the first exit code that is not 0."""
         try:
             for container in [*self.spec.get("initContainers", []), *self.spec["containers"]]:
                 self.logs[container["name"]] = ""
@@ -68,38 +68,38 @@ class Pod:
 
     @property
     def log(self) -> str:
-        """All that its containers have said."""
+        """Return the output of all containers."""
         return "".join(self.logs.values())
 
     def kill(self) -> None:
-        """SIGKILL to all that runs, as when the node is lost."""
+        """Send SIGKILL to the running container, as if the node were lost."""
         with self._guard:
             self._killed = True
             if self._process and self._process.poll() is None:
                 os.killpg(self._process.pid, signal.SIGKILL)
 
     def _contain(self, container: Manifest) -> int:
-        mounts = {each["mountPath"]: self._folder / each["name"] for each in container["volumeMounts"]}
-        places = {path: self._materialise(container, path, each) for path, each in mounts.items()}
-        replaced = self._replacer(places)
-        given = {
-            each["name"]: replaced(each.get("value", ""))
-            for each in container["env"]
-            if "valueFrom" not in each
+        mounts = {mount["mountPath"]: self._folder / mount["name"] for mount in container["volumeMounts"]}
+        folders = {path: self._materialise(container, path, folder) for path, folder in mounts.items()}
+        replaced = self._replacer(folders)
+        variables = {
+            variable["name"]: replaced(variable.get("value", ""))
+            for variable in container["env"]
+            if "valueFrom" not in variable
         }
         with self._guard:
             if self._killed:
                 return -signal.SIGKILL
             self._process = subprocess.Popen(
                 tools.as_user(tools.POD_USER)
-                + [replaced(word) for word in container["command"] + container.get("args", [])],
-                env={"PATH": self._path, **self._variables, **given},
+                + [replaced(argument) for argument in container["command"] + container.get("args", [])],
+                env={"PATH": self._path, **self._variables, **variables},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 text=True,
                 start_new_session=True,
-                cwd=self._home or places.get("/tmp", self._folder),
+                cwd=self._home or folders.get("/tmp", self._folder),
             )
         assert self._process.stdout
         for line in self._process.stdout:
@@ -107,8 +107,11 @@ class Pod:
         return self._process.wait()
 
     def _materialise(self, container: Manifest, path: str, shared: Path) -> Path:
-        """The folder of a mount: one a container for files that name mounts, one a pod for room."""
-        [volume] = [each for each in self.spec["volumes"] if each["name"] == shared.name]
+        """Create the folder of a mount: shared in the pod for an emptyDir, else the container's own.
+
+        Files of the other volumes name mounts, and those differ between containers.
+        """
+        [volume] = [entry for entry in self.spec["volumes"] if entry["name"] == shared.name]
         if "emptyDir" in volume:
             shared.mkdir(exist_ok=True)
             tools.give(shared, tools.POD_USER)
@@ -117,14 +120,14 @@ class Pod:
         folder.mkdir(parents=True)
         return folder
 
-    def _replacer(self, places: Mapping[str, Path]) -> Callable[[str], str]:
-        paths = "|".join(re.escape(path) for path in sorted(places, key=len, reverse=True))
+    def _replacer(self, folders: Mapping[str, Path]) -> Callable[[str], str]:
+        paths = "|".join(re.escape(path) for path in sorted(folders, key=len, reverse=True))
         pattern = re.compile(rf"(?<![\w./-])(?:{paths})(?![\w.-])")
 
         def replaced(text: str) -> str:
-            return pattern.sub(lambda found: str(places[found[0]]), text)
+            return pattern.sub(lambda match: str(folders[match[0]]), text)
 
-        for path, folder in places.items():
+        for path, folder in folders.items():
             for name, text in self._files(path, folder).items():
                 (folder / name).write_text(replaced(text))
             if folder.parent != self._folder:
@@ -133,7 +136,7 @@ class Pod:
         return replaced
 
     def _files(self, path: str, folder: Path) -> dict[str, str]:
-        [volume] = [each for each in self.spec["volumes"] if each["name"] == folder.name]
+        [volume] = [entry for entry in self.spec["volumes"] if entry["name"] == folder.name]
         if "secret" in volume:
             return self._objects[f"Secret/{volume['secret']['secretName']}"]["stringData"]
         if "configMap" in volume:

@@ -1,4 +1,4 @@
-"""A PostgreSQL server as RDS has it: TLS only, SCRAM, and a master user who is no superuser."""
+"""A PostgreSQL server like one of RDS: TLS only, SCRAM, and a master user who is not a superuser."""
 
 import os
 import secrets
@@ -15,7 +15,7 @@ from tests.support.drills import tools
 from tests.support.drills.certificates import Authority
 
 SERVER_USER = "nobody"
-"""Who runs the server where the tests run as root, which PostgreSQL refuses to be."""
+"""User of the server where the tests run as root; PostgreSQL refuses to run as root."""
 
 SETTINGS = {
     "ssl": "on",
@@ -28,7 +28,7 @@ SETTINGS = {
     "shared_buffers": "64MB",
     "max_wal_size": "2GB",
 }
-"""Every statement is logged, so that a password in one would be found."""
+"""Settings of the server. It logs every statement, so that a test can search them for passwords."""
 
 ACCESS = """\
 local   all all trust
@@ -38,7 +38,7 @@ hostssl all all ::1/128      scram-sha-256
 
 
 class Server:
-    """One server on loopback; `authority` has signed its certificate for localhost."""
+    """A server on loopback; `authority` signs its certificate for localhost."""
 
     def __init__(self) -> None:
         self.authority = Authority()
@@ -50,7 +50,7 @@ class Server:
         self._process: subprocess.Popen[Any] | None = None
 
     def start(self) -> "Server":
-        """Ready to connect, with pipe_admin and its pipe_db."""
+        """Start the server with pipe_admin and its database pipe_db; return once it accepts connections."""
         tools.give(self.folder, SERVER_USER)
         self._run([tools.find("initdb"), "-U", "postgres", "-A", "trust", "-N", "-D", str(self._data)])
         pair = self.authority.issue("localhost")
@@ -60,14 +60,14 @@ class Server:
         (self._data / "pg_hba.conf").write_text(ACCESS)
         tools.give(self._data, SERVER_USER)
         settings = SETTINGS | {"listen_addresses": "localhost", "unix_socket_directories": str(self.folder)}
-        words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        command = [tools.find("postgres"), "-D", str(self._data), "-p", str(self.port), *words]
+        flags = [flag for name, value in settings.items() for flag in ("-c", f"{name}={value}")]
+        command = [tools.find("postgres"), "-D", str(self._data), "-p", str(self.port), *flags]
         with self._log.open("wb") as log:
             command = tools.as_user(SERVER_USER) + command
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
         self._wait()
         verifier = scram_verifier(self.master_password, secrets.token_bytes(16))
-        # As RDS makes them: the master may make roles and databases and end sessions, and owns the database.
+        # Like RDS's master user: it creates roles and databases, ends sessions, and owns the database.
         self.sql(
             f"CREATE ROLE pipe_admin LOGIN CREATEDB CREATEROLE PASSWORD '{verifier}';"
             "GRANT pg_monitor, pg_signal_backend TO pipe_admin;",
@@ -77,15 +77,15 @@ class Server:
         return self
 
     def stop(self) -> None:
-        """Ends the server and forgets its data."""
+        """End the server and delete its data."""
         if self._process:
             self._process.terminate()
             self._process.wait(30)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def sql(self, statements: str, database: str = "pipe_db") -> str:
-        """What a superuser gets to see, a line a row; an error fails."""
-        done = subprocess.run(
+        """Run statements as a superuser and return the rows, one a line; fail at an error."""
+        process = subprocess.run(
             [tools.find("psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", database],
             input=statements,
             capture_output=True,
@@ -93,11 +93,11 @@ class Server:
             check=False,
             env=self.superuser(),
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        assert process.returncode == 0, process.stderr
+        return process.stdout.strip()
 
     def superuser(self) -> dict[str, str]:
-        """libpq's variables by which a superuser connects, without a password."""
+        """Return libpq's variables by which a superuser connects without a password."""
         return {
             "PATH": os.environ["PATH"],
             "PGHOST": str(self.folder),
@@ -106,7 +106,7 @@ class Server:
         }
 
     def log(self) -> str:
-        """All that the server has logged."""
+        """Return the server's log."""
         return self._log.read_text(errors="replace")
 
     def _wait(self) -> None:
@@ -121,12 +121,12 @@ class Server:
 
     def _run(self, command: list[str]) -> None:
         command = tools.as_user(SERVER_USER) + command
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=self.folder)
-        assert done.returncode == 0, done.stdout + done.stderr
+        process = subprocess.run(command, capture_output=True, text=True, check=False, cwd=self.folder)
+        assert process.returncode == 0, process.stdout + process.stderr
 
 
 def free_port() -> int:
-    """A port of loopback that is free now."""
+    """Return a port of loopback that is free now."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]

@@ -1,8 +1,8 @@
-"""The Kubernetes objects that the program declares for a stack, evaluated in a process of its own.
+"""Kubernetes objects that the program declares for a stack, evaluated in another process.
 
-`python -m tests.support.drills.program STACK` reads a JSON object from standard input, with `computed`
-(what only a provider knows, by type), `secrets` (by key) and `file` (another stack file's text), and prints
-the manifests by kind and name.
+`python -m tests.support.drills.program STACK` prints the manifests by kind and name. It reads a JSON object
+from standard input, with `computed` (outputs that only a provider knows, by type), `secrets` (by key) and
+`file` (another stack file's text).
 """
 
 import json
@@ -27,50 +27,54 @@ def manifests(
     secrets: dict[str, str] | None = None,
     file: str | None = None,
 ) -> dict[str, Manifest]:
-    """Every Kubernetes object of a stack, `CronJob/pipe-backup` and so on, for a database at `host`.
+    """Return every Kubernetes object of a stack, such as `CronJob/pipe-backup`, for a database at `host`.
 
     `file` is another text of the stack file.
     """
-    given = {"computed": {INSTANCE: {"address": host, "port": port}}, "secrets": secrets or {}, "file": file}
-    done = subprocess.run(
+    request = {
+        "computed": {INSTANCE: {"address": host, "port": port}},
+        "secrets": secrets or {},
+        "file": file,
+    }
+    process = subprocess.run(
         [sys.executable, "-m", "tests.support.drills.program", stack],
         cwd=ROOT,
-        input=json.dumps(given),
+        input=json.dumps(request),
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    # The mocks hand numbers over as protobuf has them, as floats.
-    return json.loads(done.stdout, parse_float=lambda text: int(float(text)))
+    assert process.returncode == 0, process.stderr
+    # Numbers pass through protobuf, which has only floats.
+    return json.loads(process.stdout, parse_float=lambda text: int(float(text)))
 
 
 def main(stack: str) -> None:
-    """Evaluates the stack's program against mocks and prints its Kubernetes objects."""
+    """Evaluate the stack's program against mocks and print its Kubernetes objects."""
     import pulumi
 
     from tests.support.components.workloads import revealed
     from tools.bench import evaluation
 
-    given = json.load(sys.stdin)
-    found: dict[str, Manifest] = {}
+    request = json.load(sys.stdin)
+    manifests: dict[str, Manifest] = {}
 
     class Answers(evaluation.Answers):
         def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
             inputs = cast(dict[str, Any], args.inputs)
             if args.typ.startswith("kubernetes:") and "kind" in inputs:
                 manifest = revealed(inputs)
-                found[f"{manifest['kind']}/{manifest['metadata']['name']}"] = manifest
-            made, outputs = super().new_resource(args)
-            return made, outputs | given["computed"].get(args.typ, {})
+                manifests[f"{manifest['kind']}/{manifest['metadata']['name']}"] = manifest
+            resource_id, outputs = super().new_resource(args)
+            return resource_id, outputs | request["computed"].get(args.typ, {})
 
     config, secrets = evaluation.configuration(stack)
-    if given["file"]:
-        values: dict[str, Any] = yaml.safe_load(given["file"])["config"]
+    if request["file"]:
+        values: dict[str, Any] = yaml.safe_load(request["file"])["config"]
         config |= {
             key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()
         }
-    config |= {f"pipe:{key}": value for key, value in given["secrets"].items()}
+    config |= {f"pipe:{key}": value for key, value in request["secrets"].items()}
     pulumi.runtime.set_mocks(Answers(), project="pipe", stack=stack)
     pulumi.runtime.set_all_config(config, secrets)
     sys.path.insert(0, str(ROOT))
@@ -80,7 +84,7 @@ def main(stack: str) -> None:
         runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
 
     evaluate()
-    print(json.dumps(found))
+    print(json.dumps(manifests))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A pod of the TLS proxy, as the program declares it, with a real nginx; connections and requests to it."""
+"""A pod of the TLS proxy with a real nginx, as the program declares it, and requests to it."""
 
 import http.client
 import json
@@ -23,7 +23,7 @@ Manifest = dict[str, Any]
 
 
 class Proxy:
-    """nginx with one certificate; `rewrite` changes its configuration, to see what a mistake would do."""
+    """An nginx with one certificate; `rewrite` puts a mistake into its configuration."""
 
     def __init__(
         self,
@@ -34,15 +34,15 @@ class Proxy:
         flags: tuple[str, ...] = (),
     ) -> None:
         [container] = objects["Deployment/pipe-proxy"]["spec"]["template"]["spec"]["containers"]
-        mounts = {each["name"]: each["mountPath"] for each in container["volumeMounts"]}
+        mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
         text: str = objects["ConfigMap/pipe-proxy"]["data"]["nginx.conf"]
         [upstream] = re.findall(r"upstream api \{\s+server ([\w.-]+):3000;", text)
         for pattern, replacement in (rewrite or {}).items():
             text, count = re.subn(pattern, replacement, text)
             assert count, pattern
         self.configuration = text
-        self.ports = {each["name"]: each["containerPort"] for each in container["ports"]}
-        given = {
+        self.ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+        request = {
             "command": [tools.find("nginx"), *container["command"][1:], *flags],
             "files": {
                 f"{mounts['config']}/nginx.conf": text,
@@ -54,21 +54,21 @@ class Proxy:
         }
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._turn = threading.Lock()
-        apart = ["--map-root-user"] if given["mapped"] else []
+        user_namespace = ["--map-root-user"] if request["mapped"] else []
         site = [sys.executable, "-m", "tests.support.drills.site"]
         with theirs:
             self._process = subprocess.Popen(
-                [tools.find("unshare"), "--net", "--mount", *apart, *site, str(theirs.fileno())],
+                [tools.find("unshare"), "--net", "--mount", *user_namespace, *site, str(theirs.fileno())],
                 cwd=ROOT,
                 stdin=subprocess.PIPE,
                 pass_fds=[theirs.fileno()],
             )
         assert self._process.stdin
-        self._process.stdin.write(json.dumps(given).encode())
+        self._process.stdin.write(json.dumps(request).encode())
         self._process.stdin.close()
 
     def ready(self) -> "Proxy":
-        """When the probe of the pod succeeds."""
+        """Wait until the pod's probe succeeds."""
         end = time.monotonic() + 60
         while time.monotonic() < end:
             try:
@@ -79,7 +79,7 @@ class Proxy:
         raise AssertionError(self.log())
 
     def connect(self, port: int | None = None, source: str = VISITOR) -> socket.socket:
-        """A TCP connection to one of its ports, by default the one of TLS."""
+        """Open a TCP connection to a port, by default the one of TLS."""
         answer, descriptors = self._ask(
             {"do": "connect", "port": port or self.ports["https"], "source": source}
         )
@@ -90,7 +90,7 @@ class Proxy:
         return connection
 
     def tls(self, context: ssl.SSLContext, name: str | None, source: str = VISITOR) -> ssl.SSLSocket:
-        """A handshake; ssl.SSLError if there is none."""
+        """Open a TLS connection; raise ssl.SSLError if the handshake fails."""
         connection = self.connect(source=source)
         try:
             return context.wrap_socket(connection, server_hostname=name)
@@ -99,7 +99,7 @@ class Proxy:
             raise
 
     def plain(self, path: str) -> tuple[int, bytes]:
-        """Status and body over plain HTTP, at the port of the probes."""
+        """Return status and body of a plain HTTP request to the port of the probes."""
         status, _, body = ask(self.connect(self.ports["health"]), "GET", path, {"Host": "10.0.0.1"})
         return status, body
 
@@ -107,7 +107,7 @@ class Proxy:
         self._ask({"do": "signal", "name": name})
 
     def ended(self, seconds: float = 60) -> int:
-        """The exit code of nginx, once it has one."""
+        """Wait until nginx ends and return its exit code."""
         end = time.monotonic() + seconds
         while (code := self._ask({"do": "ended"})[0]["code"]) is None:
             assert time.monotonic() < end, "nginx still runs"
@@ -115,7 +115,7 @@ class Proxy:
         return code
 
     def log(self) -> str:
-        """What nginx has written: errors, and a line of JSON a request."""
+        """Return nginx's output: errors, and a line of JSON a request."""
         return self._ask({"do": "log"})[0]["log"]
 
     def stop(self) -> None:
@@ -133,7 +133,7 @@ class Proxy:
 def ask(
     connection: socket.socket, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
 ) -> tuple[int, http.client.HTTPMessage, bytes]:
-    """One request over HTTP/1.1 on a connection that stays open."""
+    """Send a request over HTTP/1.1 on an open connection; return status, headers and body."""
     client = http.client.HTTPConnection("unused")
     client.sock = connection
     client.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
@@ -143,12 +143,12 @@ def ask(
         client.putheader("Content-Length", str(len(body)))
     client.endheaders(body)
     response = client.getresponse()
-    read = response.read()
-    return response.status, response.headers, read
+    content = response.read()
+    return response.status, response.headers, content
 
 
 def trusting(authority: Authority, **versions: ssl.TLSVersion) -> ssl.SSLContext:
-    """A client that trusts the authority; `minimum_version` and `maximum_version` as ssl has them."""
+    """Return a client's context that trusts the authority; `versions` are attributes of SSLContext."""
     context = ssl.create_default_context(cadata=authority.pem)
     for name, version in versions.items():
         setattr(context, name, version)

@@ -1,4 +1,4 @@
-"""The data side of the service on this machine: database, bucket, and the jobs that the program declares."""
+"""Database, bucket and data jobs of the service, on this machine, as the program declares them."""
 
 import secrets
 import shutil
@@ -16,12 +16,12 @@ ROLES = ("app", "migrate", "backup")
 
 
 class Service:
-    """A stack's jobs with a server and a bucket of their own; roles made, tables not."""
+    """The data jobs of a stack with their own server and bucket; roles exist, tables do not."""
 
     def __init__(
         self, stack: str = "prod", *, file: str | None = None, s3: bucket.Bucket | None = None
     ) -> None:
-        """`file` is another text of the stack file; `s3` is taken, where it is given, and not ended."""
+        """Take another text of the stack file, and a bucket that outlives the service."""
         self.stack, self.file, self._shared = stack, file, s3 is not None
         self.bin = Path(tempfile.mkdtemp(prefix="bin-"))
         self.bin.chmod(0o755)
@@ -29,9 +29,9 @@ class Service:
         self.secrets = {"databasePassword": self.server.master_password} | self.passwords()
         self.objects = self.declare()
         name = next(
-            each["value"]
-            for each in self.cron("pipe-backup")["spec"]["containers"][0]["env"]
-            if each["name"] == "BUCKET"
+            variable["value"]
+            for variable in self.cron("pipe-backup")["spec"]["containers"][0]["env"]
+            if variable["name"] == "BUCKET"
         )
         self.bucket = s3 or bucket.Bucket(name, self.bin)
         assert self.bucket.name == name
@@ -41,55 +41,57 @@ class Service:
 
     @staticmethod
     def passwords() -> dict[str, str]:
-        """New ones, by their keys in the stack file."""
+        """Return new passwords by their keys in the stack file."""
         return {f"{role}Password": secrets.token_hex(16) for role in ROLES}
 
     def declare(self) -> dict[str, Manifest]:
-        """What the program declares for this database and these passwords."""
-        found = program.manifests(
+        """Return the objects that the program declares for this database and these passwords."""
+        objects = program.manifests(
             self.stack, host="localhost", port=self.server.port, secrets=self.secrets, file=self.file
         )
-        # Amazon's authorities do not sign for this machine.
-        found["ConfigMap/rds-ca"]["data"] = {"rds-ca.pem": self.server.authority.pem}
-        return found
+        # Amazon's authorities did not sign this server's certificate.
+        objects["ConfigMap/rds-ca"]["data"] = {"rds-ca.pem": self.server.authority.pem}
+        return objects
 
     def cron(self, name: str) -> Manifest:
-        """The pod template of a CronJob."""
+        """Return the pod template of a CronJob."""
         return self.objects[f"CronJob/{name}"]["spec"]["jobTemplate"]["spec"]["template"]
 
     def migration(self) -> Manifest:
-        """The pod template of the migration Job."""
+        """Return the pod template of the migration Job."""
         [name] = [name for name in self.objects if name.startswith("Job/pipe-migrate-")]
         return self.objects[name]["spec"]["template"]
 
     def pod(self, template: Manifest, **variables: str) -> Pod:
-        """A pod of a template, with other values for some of its variables."""
+        """Return a pod of a template, with other values for some of its variables."""
         changed = {**template, "spec": {**template["spec"]}}
         for kind in ("initContainers", "containers"):
             changed["spec"][kind] = [
-                {**each, "env": [_changed(variable, variables) for variable in each["env"]]}
-                for each in template["spec"].get(kind, [])
+                {**container, "env": [_changed(variable, variables) for variable in container["env"]]}
+                for container in template["spec"].get(kind, [])
             ]
         return Pod(changed, self.objects, variables=bucket.IDENTITY, bin=self.bin)
 
     def make_roles(self) -> None:
-        """Runs the migration's first container, as each deployment does."""
+        """Run the migration's first container, as each deployment does."""
         pod = self.pod(alone(self.migration(), "roles"))
         assert pod.run() == 0, pod.log
 
     def backup(self) -> Pod:
-        """A pod of the nightly backup."""
+        """Return a pod of the nightly backup."""
         return self.pod(self.cron("pipe-backup"))
 
     def restore(self, stamp: str, **variables: str) -> Pod:
-        """A pod that restores into a new database."""
+        """Return a pod that restores into a new database."""
         return self.pod(self.cron("pipe-restore"), STAMP=stamp, **variables)
 
     def swap(self, stamp: str) -> Pod:
-        """A pod that puts the new database in place, as operations/restore.py derives it."""
+        """Return a pod that swaps in the new database, as operations/restore.py derives it."""
         template = alone(self.cron("pipe-restore"), "restore")
         [container] = template["spec"]["containers"]
-        container["command"] = [word.replace("restore.sh", "swap.sh") for word in container["command"]]
+        container["command"] = [
+            argument.replace("restore.sh", "swap.sh") for argument in container["command"]
+        ]
         return self.pod(template, STAMP=stamp)
 
     def stop(self) -> None:
@@ -100,13 +102,15 @@ class Service:
 
 
 def alone(template: Manifest, name: str) -> Manifest:
-    """A pod template with one of its containers and no other."""
+    """Return a pod template reduced to one of its containers."""
     spec = template["spec"]
     [container] = [
-        each for each in [*spec.get("initContainers", []), *spec["containers"]] if each["name"] == name
+        candidate
+        for candidate in [*spec.get("initContainers", []), *spec["containers"]]
+        if candidate["name"] == name
     ]
-    rest = {key: value for key, value in spec.items() if key != "initContainers"}
-    return {**template, "spec": {**rest, "containers": [{**container}]}}
+    other_fields = {key: value for key, value in spec.items() if key != "initContainers"}
+    return {**template, "spec": {**other_fields, "containers": [{**container}]}}
 
 
 def _changed(variable: Manifest, values: Mapping[str, str]) -> Manifest:

@@ -1,9 +1,9 @@
-"""A pod of the TLS proxy in a network and a file system of its own, with a pod of the API behind it.
+"""A pod of the TLS proxy with its own network and file system, and an upstream API.
 
-Run by proxy.py under `unshare`: the configuration, its ports and its paths are as the program renders them.
-What the cluster would add is here: files of the volumes, the name of the API's Service, and two visitors'
-addresses on loopback. The parent talks to it over a socket pair: a JSON request a message, a JSON answer, for
-`connect` with the connected socket.
+proxy.py runs it under `unshare`. Configuration, ports and paths are as the program renders them. This module
+adds the cluster's part: files of the volumes, the name of the API's Service, and two visitors' addresses on
+loopback. The parent sends JSON requests over a socket pair and gets JSON answers; the answer to `connect`
+carries the connected socket.
 """
 
 import json
@@ -20,12 +20,12 @@ from typing import Any
 
 POD_USER = 10001
 CLOUDFLARE, VISITOR = "173.245.48.9", "198.51.100.7"
-"""An address of Cloudflare's, and one that is not."""
+"""An address of Cloudflare, and one of somebody else."""
 LOG = Path("/tmp/log")
 
 
 class Api(BaseHTTPRequestHandler):
-    """Answers with what it was asked, as JSON; /slow takes half a second."""
+    """An API that answers with the request as JSON; /slow takes half a second."""
 
     protocol_version = "HTTP/1.1"
 
@@ -50,15 +50,15 @@ class Api(BaseHTTPRequestHandler):
         pass
 
 
-def furnish(given: dict[str, Any]) -> None:
-    """The file system and the network of the pod."""
+def prepare(request: dict[str, Any]) -> None:
+    """Prepare the file system and the network of the pod."""
     for folder in ("/etc", "/tmp"):
         run("mount", "-t", "tmpfs", "-o", "mode=1777", "none", folder)
     files = {
-        "/etc/hosts": f"127.0.0.1 localhost {given['upstream']}\n",
+        "/etc/hosts": f"127.0.0.1 localhost {request['upstream']}\n",
         "/etc/nsswitch.conf": "hosts: files\npasswd: files\n",
         "/etc/passwd": f"pod:x:{POD_USER}:{POD_USER}::/tmp:/bin/false\n",
-        **given["files"],
+        **request["files"],
     }
     for path, text in files.items():
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def run(*command: str) -> None:
 
 
 def start(command: list[str], mapped: bool) -> "subprocess.Popen[Any]":
-    """nginx as the pod's user. Without root there is one user, who is called by that number."""
+    """Start nginx as the pod's user; without root, map the only user to that number."""
     user: dict[str, Any] = {"user": POD_USER, "group": POD_USER, "extra_groups": []}
     if mapped:
         command, user = ["unshare", f"--map-user={POD_USER}", f"--map-group={POD_USER}", *command], {}
@@ -99,19 +99,19 @@ def answer(request: dict[str, Any], nginx: "subprocess.Popen[Any]") -> tuple[dic
 
 def main(descriptor: int) -> None:
     parent = socket.socket(fileno=descriptor)
-    given = json.loads(sys.stdin.read())
-    furnish(given)
+    request = json.loads(sys.stdin.read())
+    prepare(request)
     api = ThreadingHTTPServer(("127.0.0.1", 3000), Api)
     threading.Thread(target=api.serve_forever, daemon=True).start()
-    nginx = start(given["command"], given["mapped"])
+    nginx = start(request["command"], request["mapped"])
     while message := parent.recv(65536):
         try:
             reply, descriptors = answer(json.loads(message), nginx)
         except OSError as error:
             reply, descriptors = {"error": str(error)}, []
         socket.send_fds(parent, [json.dumps(reply).encode()], descriptors)
-        for each in descriptors:
-            os.close(each)
+        for connection in descriptors:
+            os.close(connection)
     nginx.kill()
 
 

@@ -1,8 +1,8 @@
-"""The programs that the drills run, Debian's; a missing one fails the test and says what to install.
+"""Programs of Debian that the drills run; a missing one fails the test and names its package.
 
-`python -m tests.support.drills.tools` installs the missing ones where root runs it on Debian, and elsewhere
-says what to install. It runs before anything is installed or built, so this module imports the standard
-library alone.
+`python -m tests.support.drills.tools` installs missing programs if root runs it on Debian, and prints the
+command otherwise. It runs before anything is installed or built, so this module imports only the standard
+library.
 """
 
 import os
@@ -39,17 +39,17 @@ POD_USER = 10001
 
 @cache
 def find(program: str) -> str:
-    """The path of a program, Debian's own first: another aws may not be of the image's major version."""
-    found = _which(program)
-    if found is None:
-        import pytest  # only here, since `main` runs before it is installed
+    """Return a program's path, Debian's first: another aws may have another major version than the image."""
+    executable = _which(program)
+    if executable is None:
+        import pytest  # `main` runs before pytest is installed.
 
         pytest.fail(f"{program} is missing: apt-get install {PACKAGES[program]}", pytrace=False)
-    return found
+    return executable
 
 
 def main() -> int:
-    """Install what is missing where that is possible, else say what to install; the exit code."""
+    """Install missing programs, or print the command that does; return the exit code."""
     if (missing := _missing()) and os.geteuid() == 0 and shutil.which("apt-get"):
         subprocess.run([ROOT / ".ci" / "install", *_packages(missing)], check=False)
         missing = _missing()
@@ -69,20 +69,20 @@ def _packages(programs: list[str]) -> list[str]:
 
 def _which(program: str) -> str | None:
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
-    places = [*map(str, reversed(versions)), "/usr/bin", "/usr/sbin", os.environ.get("PATH", os.defpath)]
-    return shutil.which(program, path=os.pathsep.join(places))
+    folders = [*map(str, reversed(versions)), "/usr/bin", "/usr/sbin", os.environ.get("PATH", os.defpath)]
+    return shutil.which(program, path=os.pathsep.join(folders))
 
 
 def path() -> str:
-    """A PATH with the same programs, for scripts that call them by name."""
+    """Return a PATH with the same programs, for scripts that call them by name."""
     folders = [str(Path(find(program)).parent) for program in ("pg_dump", "psql")]
     return os.pathsep.join([*folders, "/usr/bin", "/bin"])
 
 
 def as_user(user: int | str) -> list[str]:
-    """The words before a command that leave root; none for anybody else, who cannot change and need not.
+    """Return the start of a command that changes from root to a user; without root it is empty.
 
-    Popen's own way would fork this process, and what gRPC does in a fork can end the command.
+    Popen's own `user` would fork this process, and gRPC's handlers can end the command in a fork.
     """
     if os.geteuid() != 0:
         return []
@@ -91,11 +91,11 @@ def as_user(user: int | str) -> list[str]:
 
 
 def give(folder: Path, user: int | str) -> None:
-    """Makes a folder and what is in it the user's, if this is root."""
+    """Change the owner of a folder and its files to the user, if this is root."""
     if os.geteuid() == 0:
         group = user if isinstance(user, int) else "nogroup"
-        for each in (folder, *folder.rglob("*")):
-            shutil.chown(each, user, group)
+        for file in (folder, *folder.rglob("*")):
+            shutil.chown(file, user, group)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What goes on while something runs: secrets in the arguments of processes, open sessions."""
+"""Observers of a running command: secrets in arguments of processes, and an open database session."""
 
 import subprocess
 import threading
@@ -13,43 +13,45 @@ from tests.support.drills.postgres import Server
 
 @contextmanager
 def arguments(secrets: Iterable[str]) -> Generator[list[str]]:
-    """Yields what is found: the arguments of processes that named a secret. Every process is looked at some
-    hundred times a second, those that end sooner aside."""
+    """Yield a list that collects the arguments of processes that contain a secret.
+
+    Every process is read about a hundred times a second; one that ends sooner may be missed.
+    """
     needles = [secret.encode() for secret in secrets]
     assert needles and all(len(needle) >= 8 for needle in needles)
-    found: list[str] = []
-    looked = 0
+    exposed: list[str] = []
+    rounds = 0
     over = threading.Event()
 
     def look() -> None:
-        nonlocal looked
+        nonlocal rounds
         while not over.is_set():
             for process in Path("/proc").glob("[0-9]*/cmdline"):
                 try:
-                    words = process.read_bytes()
+                    command = process.read_bytes()
                 except OSError:
                     continue
-                if any(needle in words for needle in needles):
-                    found.append(words.replace(b"\0", b" ").decode(errors="replace"))
-            looked += 1
+                if any(needle in command for needle in needles):
+                    exposed.append(command.replace(b"\0", b" ").decode(errors="replace"))
+            rounds += 1
             over.wait(0.01)
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()
     try:
-        yield found
+        yield exposed
     finally:
         over.set()
         thread.join()
-        assert looked > 0
+        assert rounds > 0
 
 
 @contextmanager
 def session(server: Server) -> Generator["subprocess.Popen[str]"]:
-    """An open session of the database that does nothing; it ends when it is ended."""
-    words = [tools.find("psql"), "-X", "-q", "-d", "pipe_db", "-c", "SELECT pg_sleep(600)"]
+    """Yield a process with an idle session of the database, and kill it at the end."""
+    command = [tools.find("psql"), "-X", "-q", "-d", "pipe_db", "-c", "SELECT pg_sleep(600)"]
     process = subprocess.Popen(
-        words, env=server.superuser() | {"PGUSER": "pipe_admin"}, text=True, stderr=subprocess.PIPE
+        command, env=server.superuser() | {"PGUSER": "pipe_admin"}, text=True, stderr=subprocess.PIPE
     )
     try:
         end = time.monotonic() + 60

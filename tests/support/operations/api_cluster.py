@@ -1,4 +1,4 @@
-"""A control plane that runs the API, so that deployments of it can be tried."""
+"""A control plane that runs the API, for tests of deployments."""
 
 import json
 import shutil
@@ -44,7 +44,7 @@ class Cluster:
         )
 
     def deploy(self, image: str, replicas: int = REPLICAS) -> None:
-        """The Deployment and its Service, as the program has them."""
+        """Create the Deployment and its Service, as the program declares them."""
         labels = {"app": "pipe-api"}
         container = {"name": "api", "image": image}
         spec = {
@@ -109,9 +109,9 @@ class Cluster:
         return sum(1 for end in ends if end["conditions"].get("ready") is not False)
 
     @staticmethod
-    def wait(there: Any, seconds: float = 60) -> None:
+    def wait(condition: Any, seconds: float = 60) -> None:
         end = time.monotonic() + seconds
-        while not there():
+        while not condition():
             assert time.monotonic() < end, "not within the time"
             time.sleep(0.1)
 

@@ -24,7 +24,7 @@ VERIFY = "cosign verify --certificate-identity-regexp=.+ --certificate-oidc-issu
 SIGNED = [*SCAN, *LOG_IN, f"{VERIFY} {NAME}@{DIGEST}"]
 SIGN = [*SIGNED, f"cosign sign --yes {NAME}@{DIGEST}"]
 EXISTS = f"aws ecr describe-images {ECR} --image-ids=imageDigest={{}} --output=json"
-"""What the registry is asked before an image is rolled out."""
+"""Question to the registry before an image is rolled out."""
 CHECKS = ["make check", "make test-all", "make scan", "make bench", "make current"]
 VERCEL = "vercel --cwd {root}/frontend --scope team"
 SERVED = f"{VERCEL} inspect app-dev.pipe.dev --format json"

@@ -197,7 +197,7 @@ class DeployEnvironment:
         )
 
     def asked(self) -> list[str]:
-        """Return the commands of the fake programs in order, those left out that only read the outputs."""
+        """Return the commands of the fake programs in order, without those that only read the outputs."""
         log = self.bin / "log"
         lines = log.read_text().splitlines() if log.exists() else []
         commands = [" ".join(json.loads(line)) for line in lines]
@@ -346,7 +346,7 @@ def world(cluster: Cluster, tmp_path: Path) -> Iterator[DeployEnvironment]:
 def registry(
     world: DeployEnvironment, *, pushed: bool, signed: bool = True, findings: str = '{"LOW": 2}'
 ) -> None:
-    """Fake an ECR that has the version from the beginning, signed or not, or after docker push."""
+    """Fake an ECR that has the version at once (`pushed`), signed or not, or after `docker push`."""
     there, mark = world.bin / "pushed", world.bin / "signed"
     if pushed:
         there.touch()

@@ -1,4 +1,4 @@
-"""The production stack's data side in a real cluster, with a real database and an S3 API, for the scripts."""
+"""Prod's data jobs in a real cluster with a real database and an S3 API, for tests of the scripts."""
 
 import json
 import os
@@ -34,19 +34,19 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @dataclass
 class Stack:
-    """What is deployed, and the one who deploys it."""
+    """A deployed stack and the checkout that deploys it."""
 
     service: Service
     cluster: Cluster
     bin: Path
-    """The `pulumi` and `kubectl` of whoever runs a script."""
-    asked: list[list[str]]
-    """The command lines of `pulumi`."""
+    """Folder with the `pulumi` and `aws` of the person who runs a script."""
+    pulumi_commands: list[list[str]]
+    """Arguments of the calls of `pulumi`, those of `stack output` left out."""
     root: Path
-    """The checkout that scripts are run from."""
+    """Checkout that contains the scripts."""
 
     def deploy(self) -> None:
-        """What `pulumi up` does: the migration, then all else."""
+        """Do the work of `pulumi up`: run the migration, then apply the other objects."""
         objects = self.service.objects = self.service.declare()
         name = next(name for name in objects if name.startswith("Job/"))
         rest = {key: value for key, value in objects.items() if value["kind"] != "Deployment"}
@@ -58,10 +58,10 @@ class Stack:
         path = PATHS[kind] + (f"/{name}" if name else "")
         return self.cluster.api.call("GET", path) if name else list(self.cluster.api.items(path))
 
-    def run(self, script: str, *words: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-        """A script as somebody runs it who has a kubeconfig; no terminal."""
+    def run(self, script: str, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+        """Run a script without a terminal, with a kubeconfig in the environment."""
         return subprocess.run(
-            [self.root / "scripts" / script, *words],
+            [self.root / "scripts" / script, *arguments],
             env=self.environment() | variables,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -95,22 +95,22 @@ def stack() -> Iterator[Stack]:
     cluster = Cluster(bucket.IDENTITY, service.bin, home)
     root = Path(tempfile.mkdtemp(prefix="checkout-"))
     checkout(root, "scripts", "operations", "components", "review", "sandbox")
-    for words in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "-m", "Start")):
-        subprocess.run(["git", *words], cwd=root, env=os.environ | git_identity(), check=True)
-    made = Stack(service, cluster, Path(tempfile.mkdtemp(prefix="bin-")), [], root)
-    server = pulumi(made)
-    write_registry(made.bin / "aws")
+    for arguments in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "-m", "Start")):
+        subprocess.run(["git", *arguments], cwd=root, env=os.environ | git_identity(), check=True)
+    running = Stack(service, cluster, Path(tempfile.mkdtemp(prefix="bin-")), [], root)
+    server = pulumi(running)
+    write_registry(running.bin / "aws")
     try:
         cluster.start()
-        made.deploy()
+        running.deploy()
         cluster.wait(f"{PATHS['Deployment']}/pipe-api", "Available")
         assert service.backup().run() == 0
-        yield made
+        yield running
     finally:
         server.shutdown()
         cluster.stop()
         service.stop()
-        for folder in (home, root, made.bin):
+        for folder in (home, root, running.bin):
             shutil.rmtree(folder)
 
 
@@ -128,28 +128,29 @@ esac
 
 
 def pulumi(stack: Stack) -> ThreadingHTTPServer:
-    """A `pulumi` that sets the service's passwords and deploys it; everything else it refuses."""
+    """Serve a fake `pulumi` that sets the service's passwords and deploys it, and refuses other commands."""
 
     class Engine(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            given = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            words, typed = given["words"], given["typed"]
-            code, said = 0, ""
-            if words[:2] != ["stack", "output"]:
-                stack.asked.append(words)
-            if words[:3] == ["config", "set", "--secret"]:
-                stack.service.secrets[words[3].removeprefix("pipe:")] = typed
-            elif words[:2] == ["config", "--show-secrets"]:
-                told = {name: {"value": text, "secret": True} for name, text in stack.service.secrets.items()}
-                said = json.dumps(told)
-            elif words[:3] == ["stack", "output", "kubeconfig"]:
-                said = stack.cluster.kubeconfig.read_text()
-            elif words[0] == "up":
+            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            arguments, typed = request["arguments"], request["typed"]
+            code, output = 0, ""
+            if arguments[:2] != ["stack", "output"]:
+                stack.pulumi_commands.append(arguments)
+            if arguments[:3] == ["config", "set", "--secret"]:
+                stack.service.secrets[arguments[3].removeprefix("pipe:")] = typed
+            elif arguments[:2] == ["config", "--show-secrets"]:
+                secrets = stack.service.secrets
+                values = {name: {"value": text, "secret": True} for name, text in secrets.items()}
+                output = json.dumps(values)
+            elif arguments[:3] == ["stack", "output", "kubeconfig"]:
+                output = stack.cluster.kubeconfig.read_text()
+            elif arguments[0] == "up":
                 stack.deploy()
-                said = "Resources: 4 changed\n"
+                output = "Resources: 4 changed\n"
             else:
-                code, said = 255, f"unknown: {words}\n"
-            body = json.dumps({"code": code, "said": said}).encode()
+                code, output = 255, f"unknown: {arguments}\n"
+            body = json.dumps({"code": code, "output": output}).encode()
             self.send_response(200)
             self.end_headers()
             self.wfile.write(body)
@@ -163,10 +164,10 @@ def pulumi(stack: Stack) -> ThreadingHTTPServer:
     command.write_text(
         f"#!{ROOT}/.venv/bin/python\n"
         "import json, sys, urllib.request\n"
-        "given = json.dumps({'words': sys.argv[1:], 'typed': sys.stdin.read()}).encode()\n"
-        f"with urllib.request.urlopen('http://127.0.0.1:{server.server_port}', given) as answer:\n"
-        "    answer = json.load(answer)\n"
-        "print(answer['said'], end='')\n"
+        "request = json.dumps({'arguments': sys.argv[1:], 'typed': sys.stdin.read()}).encode()\n"
+        f"with urllib.request.urlopen('http://127.0.0.1:{server.server_port}', request) as response:\n"
+        "    answer = json.load(response)\n"
+        "print(answer['output'], end='')\n"
         "sys.exit(answer['code'])\n"
     )
     command.chmod(0o755)

@@ -1,4 +1,4 @@
-"""What is deployed is what is committed, and is committed upstream."""
+"""Tests that deployments and commits agree, also with the upstream repository."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ from tests.support.operations.environment import cluster as cluster
 from tests.support.operations.environment import world as world
 
 
-def test_what_is_not_committed_is_not_deployed(world: DeployEnvironment) -> None:
+def test_uncommitted_changes_are_not_deployed(world: DeployEnvironment) -> None:
     with (world.root / "Pulumi.stg.yaml").open("a") as file:
         file.write("# changed\n")
     done = deploy(world, "--version", "1.1.0")
@@ -25,19 +25,19 @@ def test_what_is_not_committed_is_not_deployed(world: DeployEnvironment) -> None
     assert "not committed: Pulumi.stg.yaml" in done.stderr
 
 
-def test_who_git_does_not_know_deploys_and_rolls_back_nothing(world: DeployEnvironment) -> None:
+def test_a_user_without_a_git_identity_cannot_deploy_roll_back_or_rotate(world: DeployEnvironment) -> None:
     for name in list(world.environment):
         if name.startswith(("GIT_AUTHOR", "GIT_COMMITTER")):
             del world.environment[name]
     world.git("config", "user.useConfigOnly", "true")
-    for words in (("deploy.sh", "dev", "--skip-frontend"), ("rollback.sh", "dev"), ("rotate.sh", "dev")):
-        done = world.run(*words)
+    for command in (("deploy.sh", "dev", "--skip-frontend"), ("rollback.sh", "dev"), ("rotate.sh", "dev")):
+        done = world.run(*command)
         assert done.returncode == 2, done.stdout + done.stderr
         assert "git does not know who you are" in done.stderr and "user.email ADDRESS" in done.stderr
         assert world.asked() == []
 
 
-def test_who_may_not_push_deploys_nothing_and_rolls_back_nevertheless(world: DeployEnvironment) -> None:
+def test_a_user_without_the_right_to_push_can_roll_back_but_not_deploy(world: DeployEnvironment) -> None:
     between = f"{NAME}:1.0.5@sha256:" + "c" * 64
     world.cluster.set_image(between)
     world.git("remote", "set-url", "--push", "origin", str(world.root / "forbidden"))
@@ -56,17 +56,17 @@ def chosen(target: str, root: Path) -> Repository:
     return Repository(programs, Options("dev", target, False, True, {}))
 
 
-def test_a_sandbox_names_what_is_not_committed_and_takes_no_edit_of_the_stack_file_along(
+def test_a_sandbox_lists_uncommitted_files_and_refuses_an_edited_stack_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for words in (
+    for arguments in (
         ("init", "--quiet"),
         ("add", "--all"),
         ("commit", "--quiet", "-m", "Start"),
     ):
         (tmp_path / "Pulumi.dev.yaml").write_text((ROOT / "Pulumi.dev.yaml").read_text())
         (tmp_path / "x").write_text("x")
-        subprocess.run(["git", *words], cwd=tmp_path, env=os.environ | git_identity(), check=True)
+        subprocess.run(["git", *arguments], cwd=tmp_path, env=os.environ | git_identity(), check=True)
     monkeypatch.setattr(stack_file, "ROOT", tmp_path)
     shown: list[str] = []
     chosen("sandbox", tmp_path).check(shown.append)
@@ -80,7 +80,7 @@ def test_a_sandbox_names_what_is_not_committed_and_takes_no_edit_of_the_stack_fi
         chosen("sandbox", tmp_path).check(shown.append)
 
 
-def test_of_the_stacks_own_file_only_the_image_and_secrets_may_differ_from_what_is_committed(
+def test_only_image_and_secrets_of_the_stack_file_may_be_uncommitted(
     world: DeployEnvironment,
 ) -> None:
     registry(world, pushed=True)
@@ -102,7 +102,7 @@ def test_of_the_stacks_own_file_only_the_image_and_secrets_may_differ_from_what_
     assert world.git("status", "--porcelain", "--untracked-files=no") == ""
 
 
-def test_from_an_older_checkout_the_way_back_is_to_what_is_deployed_and_no_file_of_it_moves(
+def test_a_rollback_from_an_older_checkout_restores_the_deployed_version_and_changes_no_other_file(
     world: DeployEnvironment,
 ) -> None:
     registry(world, pushed=True)
@@ -116,7 +116,7 @@ def test_from_an_older_checkout_the_way_back_is_to_what_is_deployed_and_no_file_
     world.cluster.set_image(between)
     head = world.git("rev-parse", "HEAD")
     world.outside.check = ["failed"]
-    # One more comes while the new version is rolled out.
+    # Another commit arrives while the new version is rolled out.
     theirs = f"GIT_CONFIG_GLOBAL=/dev/null sh -c 'cd {world.root.parent}/theirs && echo x > x && git add x &&"
     theirs += " git commit --quiet -m Meanwhile && git push --quiet'"
     world.answer("make", f'#!/bin/sh\n[ "$1" != current ] || {theirs}\n')
@@ -142,7 +142,7 @@ def test_commits_that_would_never_be_pushed_are_not_deployed(world: DeployEnviro
     assert world.asked() == []
 
 
-def test_a_commit_older_than_what_was_deployed_last_is_not_deployed(world: DeployEnvironment) -> None:
+def test_a_commit_older_than_the_last_deployment_is_not_deployed(world: DeployEnvironment) -> None:
     registry(world, pushed=True)
     start = world.git("rev-parse", "HEAD")
     world.git("commit", "--quiet", "--allow-empty", "-m", "Newer")
@@ -153,14 +153,14 @@ def test_a_commit_older_than_what_was_deployed_last_is_not_deployed(world: Deplo
     world.git("reset", "--quiet", "--hard", start)
     done = deploy(world, "--version", "1.1.0", "--skip-frontend")
     assert done.returncode == 2
-    said = f"error: {newer[:12]} was deployed to dev, which is newer than this checkout: git pull\n"
-    assert done.stderr == said
+    message = f"error: {newer[:12]} was deployed to dev, which is newer than this checkout: git pull\n"
+    assert done.stderr == message
     assert world.asked() == []
     world.git("reset", "--quiet", "--hard", newer)
     assert deploy(world, "--version", "1.1.0", "--skip-frontend").returncode == 0
 
 
-def test_a_push_of_the_scripts_alone_starts_no_workflow_and_one_with_other_commits_does(
+def test_a_push_of_only_a_deployment_skips_workflows_and_one_with_other_commits_does_not(
     world: DeployEnvironment,
 ) -> None:
     registry(world, pushed=True)
@@ -173,7 +173,7 @@ def test_a_push_of_the_scripts_alone_starts_no_workflow_and_one_with_other_commi
     assert message.startswith("Roll dev back to 1.0.0\n") and message.endswith("\n\n[skip ci]")
 
 
-def test_a_commit_that_cannot_be_pushed_is_a_failure_at_the_end_and_no_rollback(
+def test_a_commit_that_cannot_be_pushed_fails_the_deployment_without_a_rollback(
     world: DeployEnvironment,
 ) -> None:
     registry(world, pushed=True)

@@ -1,4 +1,4 @@
-"""The image of a version: built from its commit, scanned, pushed once, signed."""
+"""Tests of a version's image: built from its commit, scanned, pushed once and signed."""
 
 import pytest
 
@@ -19,7 +19,7 @@ from tests.support.operations.environment import cluster as cluster
 from tests.support.operations.environment import world as world
 
 
-def test_a_version_that_the_registry_has_is_not_built_again_and_what_passed_not_checked_again(
+def test_a_version_in_the_registry_is_not_rebuilt_and_passed_checks_are_not_repeated(
     world: DeployEnvironment,
 ) -> None:
     registry(world, pushed=True)
@@ -30,7 +30,7 @@ def test_a_version_that_the_registry_has_is_not_built_again_and_what_passed_not_
     assert world.git("log", "--format=%s").splitlines() == ["Deploy 1.1.0 to dev", "Start"]
 
 
-def test_an_image_whose_push_was_cut_off_before_it_was_signed_is_signed_by_the_next_run(
+def test_an_image_that_was_pushed_without_a_signature_is_signed_by_the_next_run(
     world: DeployEnvironment,
 ) -> None:
     registry(world, pushed=True, signed=False)
@@ -38,7 +38,7 @@ def test_an_image_whose_push_was_cut_off_before_it_was_signed_is_signed_by_the_n
     assert world.asked() == commands(world, BUILD[:1], SIGN)
 
 
-def test_a_signature_that_nobody_can_check_stops_it(world: DeployEnvironment) -> None:
+def test_a_signature_that_cannot_be_checked_stops_the_build(world: DeployEnvironment) -> None:
     registry(world, pushed=True)
     world.answer("cosign", "#!/bin/sh\necho 'no such log' >&2\nexit 1\n")
     done = world.run("build.sh", "dev", "--version", "1.1.0")
@@ -46,7 +46,7 @@ def test_a_signature_that_nobody_can_check_stops_it(world: DeployEnvironment) ->
     assert world.asked() == commands(world, BUILD[:1], SIGNED)
 
 
-def test_what_the_scanner_on_the_machine_finds_is_not_pushed(world: DeployEnvironment) -> None:
+def test_an_image_with_findings_of_the_local_scanner_is_not_pushed(world: DeployEnvironment) -> None:
     world.answer("trivy", "#!/bin/sh\necho 'Total: 1 (CRITICAL: 1)'\nexit 1\n")
     done = world.run("build.sh", "dev", "--version", "1.1.0")
     assert done.returncode == 1 and "CRITICAL: 1" in done.stdout
@@ -54,9 +54,7 @@ def test_what_the_scanner_on_the_machine_finds_is_not_pushed(world: DeployEnviro
 
 
 @pytest.mark.parametrize("other", ["commit", "change"])
-def test_a_checkout_of_the_service_that_is_not_the_version_is_not_built_as_it(
-    world: DeployEnvironment, other: str
-) -> None:
+def test_a_checkout_that_differs_from_the_version_is_not_built(world: DeployEnvironment, other: str) -> None:
     (world.root / "app" / "Dockerfile").write_text("FROM scratch\n")
     if other == "commit":
         world.git("-C", "app", "commit", "--quiet", "--all", "-m", "Later")
@@ -69,7 +67,7 @@ def test_a_checkout_of_the_service_that_is_not_the_version_is_not_built_as_it(
     assert world.cluster.releases()[-1]["migrations"] is None, "another commit's"
 
 
-def test_severe_findings_of_the_registrys_scan_stop_it_before_anything_is_deployed(
+def test_severe_findings_of_the_registrys_scan_stop_a_deployment_before_any_change(
     world: DeployEnvironment,
 ) -> None:
     registry(world, pushed=True, findings='{"CRITICAL": 1, "LOW": 3}')
@@ -87,7 +85,7 @@ STATES = {
 
 
 def scans(world: DeployEnvironment, *answers: str) -> None:
-    """What the registry says of its scan, one answer after the other, and then that it is complete."""
+    """Set the registry's successive answers about its scan; afterwards the scan is complete."""
     folder = world.bin / "scans"
     folder.mkdir()
     for number, text in enumerate(answers):
@@ -97,13 +95,13 @@ def scans(world: DeployEnvironment, *answers: str) -> None:
     first = f"""{case}
     next=$(ls "{folder}" | head -n 1)
     if [ -n "$next" ]; then
-      said=$(cat "{folder}/$next"); rm "{folder}/$next"
-      case "$said" in Scan*) echo "$said" >&2; exit 254 ;; *) echo "$said"; exit 0 ;; esac
+      answer=$(cat "{folder}/$next"); rm "{folder}/$next"
+      case "$answer" in Scan*) echo "$answer" >&2; exit 254 ;; *) echo "$answer"; exit 0 ;; esac
     fi"""
     world.answer("aws", fake.replace(case, first, 1))
 
 
-def test_a_scan_that_has_not_begun_when_the_image_was_just_pushed_is_waited_for(
+def test_a_deployment_waits_for_a_scan_that_has_not_started(
     world: DeployEnvironment,
 ) -> None:
     registry(world, pushed=True)
@@ -114,13 +112,13 @@ def test_a_scan_that_has_not_begun_when_the_image_was_just_pushed_is_waited_for(
     assert "2 low" in done.stdout
 
 
-def test_an_image_that_the_registry_cannot_scan_is_named_as_that_at_once(world: DeployEnvironment) -> None:
+def test_an_image_that_the_registry_cannot_scan_is_reported_at_once(world: DeployEnvironment) -> None:
     registry(world, pushed=True)
     scans(world, STATES["UNSUPPORTED"])
     done = world.run("build.sh", "dev", "--version", "1.1.0")
     assert done.returncode == 1
-    said = f"error: the registry cannot scan {NAME}@{DIGEST}: UNSUPPORTED_IMAGE an OCI index\n"
-    assert done.stderr == said
+    message = f"error: the registry cannot scan {NAME}@{DIGEST}: UNSUPPORTED_IMAGE an OCI index\n"
+    assert done.stderr == message
     assert world.asked() == commands(world, BUILD[:1], SCAN)
 
 
