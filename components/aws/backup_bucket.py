@@ -8,7 +8,7 @@ import pulumi_aws as aws
 from components.aws.bucket import BucketArgs, Rule, hardened_bucket
 from components.aws.replication import ReplicationArgs, replicate
 from components.common.naming import Naming
-from components.settings.backups import Backups
+from components.settings.models.backups import Backups
 
 DUMPS = "dumps/"
 """Prefix of the timestamped dumps; `latest.dump` has no prefix and never expires."""

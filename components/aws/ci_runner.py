@@ -9,7 +9,7 @@ import pulumi_aws as aws
 from components.aws.log_group import LogGroupArgs, encrypted_log_group
 from components.common.iam_documents import Statement, allow, document, service_trust
 from components.common.naming import Naming
-from components.settings.ci_runner import CiRunner as RunnerSettings
+from components.settings.models.ci_runner import CiRunner as RunnerSettings
 
 IMAGE = "aws/codebuild/standard:7.0"
 """Ubuntu with Python, Go, Node and the AWS CLI, maintained by CodeBuild."""

@@ -11,7 +11,7 @@ from components.aws.log_group import LogGroupArgs, encrypted_log_group
 from components.common.iam_documents import document, key_policy, service_trust
 from components.common.naming import Naming
 from components.common.outputs import require_output
-from components.settings.cluster import Cluster as ClusterSettings
+from components.settings.models.cluster import Cluster as ClusterSettings
 
 CONTROL_PLANE_POLICIES = (
     "AmazonEKSClusterPolicy",

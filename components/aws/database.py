@@ -11,7 +11,7 @@ from components.common.iam_documents import key_policy, service_trust
 from components.common.naming import Naming
 from components.common.outputs import require_output
 from components.kubernetes.database_client import DatabaseEndpoint
-from components.settings.database import Database as DatabaseSettings
+from components.settings.models.database import Database as DatabaseSettings
 
 LOGS = ("postgresql", "upgrade")
 """The logs that RDS for PostgreSQL can export."""

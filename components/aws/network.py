@@ -9,7 +9,7 @@ import pulumi_aws as aws
 from components.aws.log_group import LogGroupArgs, encrypted_log_group
 from components.common.iam_documents import allow, document, service_trust
 from components.common.naming import Naming
-from components.settings.network import Network as NetworkSettings
+from components.settings.models.network import Network as NetworkSettings
 
 NO_CONTROL_PLANE = ("use1-az3", "usw1-az2", "cac1-az3")
 """Zones, by id, that EKS does not accept for a cluster's subnets (EKS, VPC and subnet requirements)."""

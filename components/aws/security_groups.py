@@ -6,7 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.common.naming import Naming
-from components.settings.security_groups import SecurityGroups as SecurityGroupsSettings
+from components.settings.models.security_groups import SecurityGroups as SecurityGroupsSettings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,8 @@ import pulumi_cloudflare as cloudflare
 
 from components.cloudflare import rulesets
 from components.common.naming import Naming
-from components.settings.edge import Edge as Settings
-from components.settings.edge import Zone
+from components.settings.models.edge import Edge as Settings
+from components.settings.models.edge import Zone
 
 AUTOMATIC = 1
 """TTL value for "automatic", the only one that a proxied record may have."""

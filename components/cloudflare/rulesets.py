@@ -6,7 +6,7 @@ from typing import TypeAlias
 import pulumi
 import pulumi_cloudflare as cloudflare
 
-from components.settings.edge import Zone
+from components.settings.models.edge import Zone
 
 MANAGED_RULESETS = {
     "free": {"free": "77454fe2d30c4220b5701f6fdfb893ba"},

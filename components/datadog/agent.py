@@ -9,7 +9,7 @@ import pulumi_kubernetes as kubernetes
 
 from components.common.naming import Naming
 from components.kubernetes import pods
-from components.settings.monitoring import Agent as Settings
+from components.settings.models.monitoring import Agent as Settings
 
 NAMESPACE = "datadog"
 APP = "datadog"

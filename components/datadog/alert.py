@@ -6,7 +6,7 @@ from typing import Literal
 
 import pulumi
 
-from components.settings.monitoring import RequestShare, Threshold
+from components.settings.models.monitoring import RequestShare, Threshold
 
 Missing = Literal["resolve", "show_and_notify_no_data"]
 """Reaction to missing data: resolve or notify (Datadog's on_missing_data)."""

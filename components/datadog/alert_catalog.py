@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components.datadog.alert import Alert, Comparator, number
-from components.settings.monitoring import Threshold, Thresholds
+from components.settings.models.monitoring import Threshold, Thresholds
 
 CPU_LIMIT, NANO = "kubernetes.cpu.limits", 1_000_000_000
 """The limit is in cores, the kubelet's usage in nanocores."""

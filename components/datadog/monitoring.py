@@ -12,7 +12,7 @@ from components.datadog.alert import Alert, Audience, Missing, Severity, message
 from components.datadog.alert_catalog import BACKUP_CHECK, Scope, alerts
 from components.datadog.dashboard import render
 from components.kubernetes import pods
-from components.settings.monitoring import Monitoring as Settings
+from components.settings.models.monitoring import Monitoring as Settings
 
 BACKUP = "pipe-backup"
 """The CronJob that backs the database up."""

@@ -8,7 +8,7 @@ import pulumi_kubernetes as kubernetes
 
 from components.kubernetes import database_roles, deployments, network_policies, pods
 from components.kubernetes.database_client import CA_DIR, PASSWORD_FILE, SECRET_DIR, DatabaseEndpoint
-from components.settings.api import Api as ApiSettings
+from components.settings.models.api import Api as ApiSettings
 
 PORT = 3000
 """Port on which the image listens ($PORT), of its Service, and in the network policies on both sides.

@@ -11,7 +11,7 @@ from components.common.image_reference import parse_image_reference
 from components.kubernetes import database_roles, job_containers, network_policies, pods
 from components.kubernetes.database_client import PASSWORD_FILE, SERVICE_FILE, DatabaseEndpoint
 from components.kubernetes.database_roles import Passwords
-from components.settings.backups import Backups
+from components.settings.models.backups import Backups
 
 IMAGE = "pipe-image"
 MIGRATE = "pipe-migrate"

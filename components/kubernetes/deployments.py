@@ -8,7 +8,7 @@ import pulumi_kubernetes as kubernetes
 from components.common.image_reference import parse_image_reference
 from components.kubernetes.pods import Workload
 from components.settings.capacity import SURGE_PERCENT
-from components.settings.workload import Replicas
+from components.settings.models.workload import Replicas
 
 REVISIONS = 10
 """Old ReplicaSets that `kubectl rollout undo --to-revision` can return to."""

@@ -8,7 +8,7 @@ import pulumi_kubernetes as kubernetes
 from components.kubernetes import pods
 from components.kubernetes.database_client import CA_DIR, SECRET_DIR, DatabaseEndpoint, libpq_variables
 from components.kubernetes.database_roles import SCRIPT
-from components.settings.backups import Backups
+from components.settings.models.backups import Backups
 
 SCRIPTS = "/etc/pipe/scripts"
 SCRATCH = "/scratch"

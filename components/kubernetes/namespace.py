@@ -8,7 +8,7 @@ import pulumi_kubernetes as kubernetes
 
 from components.common.naming import Naming
 from components.kubernetes.database_client import CA_FILE
-from components.settings.namespace import Namespace as Kubernetes
+from components.settings.models.namespace import Namespace as Kubernetes
 
 POD_SECURITY_VERSION = "v1.34"
 """Pinned, so that a cluster upgrade does not change admission; raised deliberately afterwards."""

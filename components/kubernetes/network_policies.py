@@ -11,7 +11,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.kubernetes.deployments import selector
-from components.settings.api import Egress as EgressSettings
+from components.settings.models.api import Egress as EgressSettings
 
 POD_IDENTITY = "169.254.170.23/32"
 """The EKS Pod Identity agent on every node; it answers on port 80."""

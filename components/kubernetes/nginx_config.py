@@ -3,7 +3,7 @@
 from pathlib import Path
 from string import Template
 
-from components.settings.proxy import Proxy
+from components.settings.models.proxy import Proxy
 
 TRAFFIC_PORT = 8443
 """Port of the proxy's TLS traffic; above 1024, since it does not run as root."""

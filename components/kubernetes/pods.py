@@ -9,8 +9,8 @@ import pulumi_kubernetes as kubernetes
 
 from components.common.image_reference import parse_image_reference
 from components.common.naming import Naming
-from components.settings.network import Subnets
-from components.settings.workload import Resources
+from components.settings.models.network import Subnets
+from components.settings.models.workload import Resources
 
 API = "pipe-api"
 """The `app` label of the API's pods; the deployment guide's name."""

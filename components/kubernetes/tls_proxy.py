@@ -10,7 +10,7 @@ from components.common.outputs import require_output
 from components.datadog import agent
 from components.kubernetes import deployments, network_policies, nginx_config, pods
 from components.kubernetes.nginx_config import HEALTH_PORT, TRAFFIC_PORT
-from components.settings.proxy import Proxy
+from components.settings.models.proxy import Proxy
 
 CONFIG_DIR = "/etc/pipe/nginx"
 CONFIG_FILE = "nginx.conf"

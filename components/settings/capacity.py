@@ -5,8 +5,8 @@ from decimal import Decimal
 from math import ceil
 
 from components.common.quantity import parse_quantity
+from components.settings.models.workload import Replicas, Resources
 from components.settings.stack import Settings
-from components.settings.workload import Replicas, Resources
 
 SURGE_PERCENT = 25
 """Pods that a rolling update adds before it removes old ones, in percent of the replicas (maxSurge)."""

@@ -8,19 +8,10 @@ from typing import Any, TypeAlias, get_args
 
 from components.common.image_reference import parse_image_reference
 from components.common.quantity import MIB, parse_quantity
-from components.settings import (
-    api,
-    backups,
-    capacity,
-    cluster,
-    database,
-    edge,
-    monitoring,
-    network,
-    proxy,
-)
+from components.settings import capacity
 from components.settings.config_commands import remove_command, set_command
 from components.settings.errors import SettingFault, invalid_value
+from components.settings.models import api, backups, cluster, database, edge, monitoring, network, proxy
 from components.settings.stack import Settings
 
 Check: TypeAlias = Callable[[Settings], Iterator[SettingFault]]

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 from components.common.quantity import MIB, parse_quantity
 from components.settings import capacity
-from components.settings.network import free_addresses
+from components.settings.models.network import free_addresses
+from components.settings.models.workload import Replicas
 from components.settings.stack import Settings
-from components.settings.workload import Replicas
 
 
 def _range(replicas: Replicas) -> str:

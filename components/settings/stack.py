@@ -9,18 +9,18 @@ from pydantic.alias_generators import to_camel
 
 from components.common.naming import Naming
 from components.kubernetes.database_roles import Passwords
-from components.settings.api import Api
-from components.settings.backups import Backups
-from components.settings.ci_runner import CiRunner
-from components.settings.cluster import Cluster
-from components.settings.database import Database
-from components.settings.edge import Edge
-from components.settings.monitoring import Monitoring
-from components.settings.namespace import Namespace
-from components.settings.network import Network
-from components.settings.proxy import Proxy
-from components.settings.security_groups import SecurityGroups
-from components.settings.service import Service
+from components.settings.models.api import Api
+from components.settings.models.backups import Backups
+from components.settings.models.ci_runner import CiRunner
+from components.settings.models.cluster import Cluster
+from components.settings.models.database import Database
+from components.settings.models.edge import Edge
+from components.settings.models.monitoring import Monitoring
+from components.settings.models.namespace import Namespace
+from components.settings.models.network import Network
+from components.settings.models.proxy import Proxy
+from components.settings.models.security_groups import SecurityGroups
+from components.settings.models.service import Service
 from components.settings.types import AccountId, Distinct, Model, Region, entries, string
 
 PROJECT = "pipe"

@@ -13,11 +13,11 @@ from components.kubernetes.database_roles import Passwords
 from components.kubernetes.namespace import Namespace, NamespaceArgs
 from components.kubernetes.pods import WorkloadContext
 from components.kubernetes.tls_proxy import TlsProxy, TlsProxyArgs
-from components.settings.api import Api as ApiSettings
-from components.settings.backups import Backups
-from components.settings.namespace import Namespace as Kubernetes
-from components.settings.network import Subnets
-from components.settings.proxy import Proxy
+from components.settings.models.api import Api as ApiSettings
+from components.settings.models.backups import Backups
+from components.settings.models.namespace import Namespace as Kubernetes
+from components.settings.models.network import Subnets
+from components.settings.models.proxy import Proxy
 from tests.support.components.fixtures import Recorder, evaluate, secret
 
 Topic = Callable[..., Any]

@@ -10,7 +10,7 @@ from typing import get_args
 import pytest
 
 from components.datadog.alert import runbook
-from components.settings.api import Egress
+from components.settings.models.api import Egress
 from operations.lib.kubernetes import releases
 from sandbox import cli as sandbox_command
 from sandbox import console

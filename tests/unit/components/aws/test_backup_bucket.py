@@ -6,7 +6,7 @@ import pytest
 
 from components.aws.backup_bucket import BackupBucket, BackupBucketArgs
 from components.common.naming import Naming
-from components.settings.backups import Backups
+from components.settings.models.backups import Backups
 from tests.support.components.fixtures import Recorder, evaluate
 from tests.support.components.iam_evaluation import verdict
 from tests.support.components.resource_options import Options, predecessors, recording

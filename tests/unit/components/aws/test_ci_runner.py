@@ -6,7 +6,7 @@ import pytest
 
 from components.aws.ci_runner import Runner, RunnerArgs
 from components.common.naming import Naming
-from components.settings.ci_runner import CiRunner as RunnerSettings
+from components.settings.models.ci_runner import CiRunner as RunnerSettings
 from tests.support.components.fixtures import Recorder, evaluate
 
 CONNECTION = (

@@ -7,7 +7,7 @@ import pytest
 
 from components.aws.cluster import Cluster, ClusterArgs
 from components.common.naming import Naming
-from components.settings.cluster import Cluster as ClusterSettings
+from components.settings.models.cluster import Cluster as ClusterSettings
 from tests.support.components.fixtures import Recorder, evaluate
 
 CLUSTER = "aws:eks/cluster:Cluster"

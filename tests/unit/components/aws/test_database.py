@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 import components.aws.database
 from components.aws.database import BACKUP_WINDOW, MAINTENANCE_WINDOW, Database, DatabaseArgs
 from components.common.naming import Naming
-from components.settings.database import Database as DatabaseSettings
+from components.settings.models.database import Database as DatabaseSettings
 from tests.support.components.fixtures import Recorder, evaluate
 from tests.support.components.resource_options import Options, predecessors, recording
 

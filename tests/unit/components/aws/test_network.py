@@ -7,7 +7,7 @@ import pytest
 
 from components.aws.network import Network, NetworkArgs, zone_name
 from components.common.naming import Naming
-from components.settings.network import Network as NetworkSettings
+from components.settings.models.network import Network as NetworkSettings
 from tests.support.components.fixtures import Recorder, evaluate
 
 Declare = Callable[..., Recorder]

@@ -6,7 +6,7 @@ import pytest
 
 from components.aws.security_groups import SecurityGroups, SecurityGroupsArgs
 from components.common.naming import Naming
-from components.settings.security_groups import SecurityGroups as SecurityGroupsSettings
+from components.settings.models.security_groups import SecurityGroups as SecurityGroupsSettings
 from tests.support.components.fixtures import Recorder, evaluate
 
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"

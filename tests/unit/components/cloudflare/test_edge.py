@@ -6,8 +6,8 @@ import pytest
 
 from components.cloudflare.edge import Edge, EdgeArgs, zone_settings
 from components.common.naming import Naming
-from components.settings.edge import Edge as Settings
-from components.settings.edge import Zone
+from components.settings.models.edge import Edge as Settings
+from components.settings.models.edge import Zone
 from tests.support.components.fixtures import Recorder, evaluate, secret
 from tests.support.components.resource_options import Options, recording
 

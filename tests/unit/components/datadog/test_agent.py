@@ -9,7 +9,7 @@ from components.aws.cluster import NODE_POOLS
 from components.common.naming import Naming
 from components.common.quantity import parse_quantity
 from components.datadog.agent import Agent, AgentArgs
-from components.settings.monitoring import Monitoring as Settings
+from components.settings.models.monitoring import Monitoring as Settings
 from tests.support.components.fixtures import Recorder, evaluate, secret
 
 Declare = Callable[..., Recorder]

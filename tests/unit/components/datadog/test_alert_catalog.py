@@ -7,8 +7,8 @@ import pytest
 
 from components.datadog.alert import Alert, number, runbook
 from components.datadog.alert_catalog import Scope, alerts, resource_name
-from components.settings.monitoring import Monitoring as Settings
-from components.settings.monitoring import Thresholds
+from components.settings.models.monitoring import Monitoring as Settings
+from components.settings.models.monitoring import Thresholds
 from tests.support.components.fixtures import Recorder, evaluate
 
 Topic = Callable[..., Any]

@@ -5,7 +5,7 @@ import pytest
 
 from components.common.naming import Naming
 from components.datadog.aws_integration import DATADOG_ACCOUNTS, AwsIntegration, AwsIntegrationArgs
-from components.settings.monitoring import Monitoring
+from components.settings.models.monitoring import Monitoring
 from tests.support.components.fixtures import Recorder, evaluate
 from tests.support.components.iam_evaluation import verdict
 

@@ -8,7 +8,7 @@ import pytest
 
 from components.common.naming import Naming
 from components.datadog.monitoring import Monitoring, MonitoringArgs, application
-from components.settings.monitoring import Monitoring as Settings
+from components.settings.models.monitoring import Monitoring as Settings
 from tests.support.components.fixtures import Recorder, evaluate, secret
 from tests.unit.components.datadog.test_alert_catalog import QUERIES
 

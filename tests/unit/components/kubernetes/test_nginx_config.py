@@ -8,7 +8,7 @@ import crossplane
 import pytest
 
 from components.kubernetes.nginx_config import CLOUDFLARE, render
-from components.settings.proxy import Proxy
+from components.settings.models.proxy import Proxy
 from tests.support.components.workloads import Topic
 
 Directive = dict[str, Any]

@@ -9,7 +9,7 @@ from components.common.image_reference import parse_image_reference
 from components.common.naming import Naming
 from components.common.quantity import parse_quantity
 from components.kubernetes.pods import checksum
-from components.settings.api import Api
+from components.settings.models.api import Api
 from tests.support.components.fixtures import Recorder, evaluate, secret
 from tests.support.components.workloads import (
     Manifest,

@@ -7,7 +7,7 @@ import pytest
 from components.common.naming import Naming
 from components.kubernetes import nginx_config
 from components.kubernetes.tls_proxy import HEALTH_PORT, TRAFFIC_PORT, TlsProxy
-from components.settings.proxy import Proxy
+from components.settings.models.proxy import Proxy
 from tests.support.components import workloads
 from tests.support.components.fixtures import Recorder, evaluate
 from tests.support.components.workloads import SERVICE_CIDR, SUBNETS, Manifest, Topic

@@ -7,9 +7,9 @@ import pytest
 from components.common.quantity import parse_quantity
 from components.settings import capacity
 from components.settings.load import load_file, read_settings
+from components.settings.models.workload import Replicas
 from components.settings.scale_limits import LIMITS
 from components.settings.stack import Settings
-from components.settings.workload import Replicas
 from tests.support.components.fixtures import ROOT
 
 STACKS = ("dev", "stg", "prod")

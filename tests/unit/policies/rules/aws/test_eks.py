@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from components.settings.cluster import Cluster as ClusterSettings
+from components.settings.models.cluster import Cluster as ClusterSettings
 from policies.rules.aws import eks
 from policies.rules.aws.eks import STANDARD_SUPPORT, supported
 from tests.support.policies.pytest_fixtures import UNKNOWN, AssertChangeIsReported, Case, MessagesOf

@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.settings import workload
 from components.settings.errors import SettingFault
+from components.settings.models import workload
+from components.settings.models.workload import Replicas, Resources
 from components.settings.types import Image, Model, string
-from components.settings.workload import Replicas, Resources
 
 
 class Proxy(Model):

@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.settings import workload
 from components.settings.config_commands import remove_command, set_command
 from components.settings.errors import SettingFault, invalid_value
+from components.settings.models import workload
+from components.settings.models.workload import Replicas, Resources
 from components.settings.types import Cidr, Distinct, Image, Model, entries, string
-from components.settings.workload import Replicas, Resources
 
 Path = Annotated[
     str,

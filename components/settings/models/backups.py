@@ -5,11 +5,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from components.settings import workload
 from components.settings.config_commands import set_command
 from components.settings.errors import SettingFault, invalid_value
+from components.settings.models import workload
+from components.settings.models.workload import Resources
 from components.settings.types import BucketName, Cron, Days, Image, Model, Region
-from components.settings.workload import Resources
 
 NODE_DISK_GIB = 71
 """Disk of a node for pods: of the 80 GiB that EKS Auto Mode gives a node (EKS user guide, node class,
