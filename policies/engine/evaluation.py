@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from policies.engine.rule import Finding, Options, Resource, Rule, Stack, Unknown, unreadable
-from policies.model.pods import patches
+from policies.model.kubernetes.pods import patches
 from policies.model.property_values import UnknownValueError, UnreadableValueError, from_plain
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 from policies.engine.rule import Options
-from policies.model.pods import PLACES
+from policies.model.kubernetes.pods import PLACES
 
 
 class Properties(Protocol):

@@ -1,7 +1,7 @@
 """Topics whose rules are spread over several modules."""
 
 from policies.engine.rule import Topic
-from policies.model.buckets import BUCKETS
+from policies.model.aws.buckets import BUCKETS
 
 IAM = Topic(
     framework="CIS AWS Foundations",

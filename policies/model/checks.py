@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from policies.engine.rule import Unknown, Verdicts, disallowed, expected, unreadable
-from policies.model.iam_documents import Statement, statement_of, statement_values
+from policies.model.aws.iam_documents import Statement, statement_of, statement_values
 from policies.model.property_values import UnknownValueError, UnreadableValueError, Value
 
 

@@ -17,8 +17,8 @@ from policies.engine.rule import (
     expected,
 )
 from policies.engine.topics import IAM
+from policies.model.aws.iam_documents import Condition, Statement
 from policies.model.checks import check_each_statement, guarded
-from policies.model.iam_documents import Condition, Statement
 from policies.model.property_values import Value
 
 ROLE = "aws:iam/role:Role"

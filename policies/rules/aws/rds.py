@@ -4,7 +4,7 @@ from pulumi_policy import Severity
 
 from policies.engine.rule import Option, Options, Resource, Topic, Verdicts, expected
 from policies.model.checks import must_be_true, must_not_be_true
-from policies.model.database_tls import CLUSTER, INSTANCE, default_family, forced_by_default
+from policies.model.tls.database_tls import CLUSTER, INSTANCE, default_family, forced_by_default
 
 RDS = Topic(
     framework="AWS Foundational Security Best Practices",

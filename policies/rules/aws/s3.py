@@ -6,7 +6,7 @@ from policies.engine.rule import (
     Verdicts,
 )
 from policies.engine.topics import S3
-from policies.model.buckets import Bucket, each_bucket
+from policies.model.aws.buckets import Bucket, each_bucket
 from policies.model.property_values import Value
 
 

@@ -12,9 +12,9 @@ from policies.engine.rule import (
     expected,
 )
 from policies.engine.topics import S3
-from policies.model.buckets import BUCKETS, Bucket, each_bucket, part_types
+from policies.model.aws.buckets import BUCKETS, Bucket, each_bucket, part_types
+from policies.model.aws.iam_documents import Statement
 from policies.model.checks import check_each_statement, must_be_true, open_to_everybody
-from policies.model.iam_documents import Statement
 from policies.model.property_values import Value
 
 

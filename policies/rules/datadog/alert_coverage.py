@@ -20,7 +20,7 @@ from policies.engine.rule import (
 from policies.engine.topics import ALERTS
 from policies.model.checks import guarded
 from policies.model.datadog_monitors import MONITOR, MONITOR_JSON, SLO, SYNTHETIC, is_named, monitor
-from policies.model.pods import objects
+from policies.model.kubernetes.pods import objects
 from policies.model.property_values import UnknownValueError, Value
 
 _TAG = re.compile(r"(?<![\w.-])[\w.-]+:[\w./-]+")

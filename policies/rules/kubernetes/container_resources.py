@@ -14,10 +14,10 @@ from policies.engine.rule import (
     expected,
 )
 from policies.engine.topics import WORKLOADS
-from policies.model.kubernetes_checks import check_each_container
-from policies.model.pods import POD_SHAPED, Container, Pod, pods
+from policies.model.kubernetes.checks import check_each_container
+from policies.model.kubernetes.pods import POD_SHAPED, Container, Pod, pods
+from policies.model.kubernetes.quantities import parse
 from policies.model.property_values import Value
-from policies.model.quantities import parse
 
 _RESOURCES = "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/"
 

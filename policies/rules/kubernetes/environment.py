@@ -14,8 +14,8 @@ from policies.engine.rule import (
 )
 from policies.engine.topics import WORKLOADS
 from policies.model.checks import guarded
-from policies.model.kubernetes_checks import check_each_container
-from policies.model.pods import POD_SHAPED, Container, Pod
+from policies.model.kubernetes.checks import check_each_container
+from policies.model.kubernetes.pods import POD_SHAPED, Container, Pod
 from policies.model.property_values import Value
 
 

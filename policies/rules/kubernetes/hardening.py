@@ -16,8 +16,8 @@ from policies.engine.rule import (
 )
 from policies.engine.topics import WORKLOADS
 from policies.model.checks import must_be_false, must_be_true
-from policies.model.kubernetes_checks import check_each_container
-from policies.model.pods import POD_SHAPED, Container, Pod, pods
+from policies.model.kubernetes.checks import check_each_container
+from policies.model.kubernetes.pods import POD_SHAPED, Container, Pod, pods
 from policies.model.property_values import Value
 
 

@@ -5,8 +5,8 @@ from pulumi_policy import EnforcementLevel, Severity
 from policies.engine.rule import Options, Resource, Verdicts
 from policies.engine.topics import ACROSS_PROVIDERS
 from policies.model.checks import guarded
-from policies.model.kubernetes_types import NAMESPACED
-from policies.model.pods import objects
+from policies.model.kubernetes.pods import objects
+from policies.model.kubernetes.types import NAMESPACED
 from policies.model.property_values import Value
 from policies.model.tag_checks import missing_keys, required_keys
 

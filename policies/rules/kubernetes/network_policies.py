@@ -6,7 +6,7 @@ from pulumi_policy import Severity
 
 from policies.engine.rule import Options, Resource, Verdicts, check_each, disallowed
 from policies.engine.topics import WORKLOADS
-from policies.model.pods import kubernetes, objects
+from policies.model.kubernetes.pods import kubernetes, objects
 from policies.model.property_values import Value
 
 METADATA = tuple(map(ip_address, ("169.254.169.254", "fd00:ec2::254")))

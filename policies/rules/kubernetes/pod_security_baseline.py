@@ -10,7 +10,7 @@ from policies.engine.rule import (
     expected,
 )
 from policies.model.checks import must_not_be_true
-from policies.model.pod_security import (
+from policies.model.kubernetes.pod_security import (
     PROFILES,
     Part,
     added,
@@ -20,7 +20,7 @@ from policies.model.pod_security import (
     standard,
     volumes,
 )
-from policies.model.pods import Pod
+from policies.model.kubernetes.pods import Pod
 from policies.model.property_values import Value
 
 # pod-security-admission/policy/check_*.go, v0.34: the newest version of each list.

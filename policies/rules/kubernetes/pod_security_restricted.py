@@ -11,7 +11,7 @@ from policies.engine.rule import (
     expected,
 )
 from policies.model.checks import must_be_false
-from policies.model.pod_security import (
+from policies.model.kubernetes.pod_security import (
     Part,
     added,
     contexts,
@@ -20,7 +20,7 @@ from policies.model.pod_security import (
     standard,
     volumes,
 )
-from policies.model.pods import Pod
+from policies.model.kubernetes.pods import Pod
 from policies.model.property_values import Value
 
 

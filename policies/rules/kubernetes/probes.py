@@ -9,8 +9,8 @@ from policies.engine.rule import (
     expected,
 )
 from policies.engine.topics import WORKLOADS
-from policies.model.kubernetes_checks import check_each_container
-from policies.model.pods import POD_SHAPED, Container, Pod
+from policies.model.kubernetes.checks import check_each_container
+from policies.model.kubernetes.pods import POD_SHAPED, Container, Pod
 
 _PROBES = (
     "https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/"

@@ -8,10 +8,10 @@ from pulumi_policy import Severity
 from policies.engine.rule import Finding, Options, Resource, Stack, Unknown, Verdicts, expected
 from policies.engine.topics import WORKLOADS
 from policies.model.checks import guarded
-from policies.model.kubernetes_checks import check_each_object
-from policies.model.kubernetes_types import SERVICES
-from policies.model.label_selectors import Index, Labels, labels_of
-from policies.model.pods import DECLARED, Object, Pod, pods
+from policies.model.kubernetes.checks import check_each_object
+from policies.model.kubernetes.label_selectors import Index, Labels, labels_of
+from policies.model.kubernetes.pods import DECLARED, Object, Pod, pods
+from policies.model.kubernetes.types import SERVICES
 from policies.model.property_values import UnknownValueError, Value
 
 Ports = dict[Any, Any]

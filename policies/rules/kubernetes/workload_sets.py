@@ -9,9 +9,9 @@ from pulumi_policy import Severity
 from policies.engine.rule import Finding, Option, Options, Resource, Stack, Verdicts, expected
 from policies.engine.topics import WORKLOADS
 from policies.model.checks import guarded
-from policies.model.kubernetes_checks import check_each_object
-from policies.model.label_selectors import Index, Selectors, labels_of
-from policies.model.pods import DECLARED, Object, Pod, objects, pods
+from policies.model.kubernetes.checks import check_each_object
+from policies.model.kubernetes.label_selectors import Index, Selectors, labels_of
+from policies.model.kubernetes.pods import DECLARED, Object, Pod, objects, pods
 from policies.model.property_values import Value
 
 

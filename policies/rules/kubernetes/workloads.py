@@ -10,8 +10,8 @@ from policies.engine.rule import (
     expected,
 )
 from policies.engine.topics import WORKLOADS
-from policies.model.kubernetes_types import NAMESPACED
-from policies.model.pods import POD_SHAPED, objects, pods
+from policies.model.kubernetes.pods import POD_SHAPED, objects, pods
+from policies.model.kubernetes.types import NAMESPACED
 from policies.model.property_values import Value
 
 

@@ -13,11 +13,11 @@ from policies.engine.rule import (
     expected,
 )
 from policies.engine.topics import TLS
-from policies.model.kubernetes_types import INGRESSES
-from policies.model.nginx import NotNginxError, old_versions, parse, protocol_list, unreadable
-from policies.model.pods import kubernetes, objects
+from policies.model.kubernetes.pods import kubernetes, objects
+from policies.model.kubernetes.types import INGRESSES
 from policies.model.property_values import Value
-from policies.model.tls_versions import ELB_POLICY, is_safe_elb_policy
+from policies.model.tls.nginx import NotNginxError, old_versions, parse, protocol_list, unreadable
+from policies.model.tls.tls_versions import ELB_POLICY, is_safe_elb_policy
 
 _PROTOCOLS = "nginx.ingress.kubernetes.io/proxy-ssl-protocols"
 

@@ -9,8 +9,8 @@ from policies.engine.rule import (
     Verdicts,
 )
 from policies.engine.topics import TLS
-from policies.model.buckets import BUCKETS
-from policies.model.iam_documents import Statement, statements
+from policies.model.aws.buckets import BUCKETS
+from policies.model.aws.iam_documents import Statement, statements
 
 
 @TLS.rule(

@@ -8,7 +8,7 @@ from policies.engine.rule import (
     Verdicts,
 )
 from policies.engine.topics import TLS
-from policies.model.database_tls import CLUSTER_PARAMETERS, OPTIONS, PARAMETERS, database_faults
+from policies.model.tls.database_tls import CLUSTER_PARAMETERS, OPTIONS, PARAMETERS, database_faults
 
 
 @TLS.rule(

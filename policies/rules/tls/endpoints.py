@@ -16,7 +16,7 @@ from policies.engine.rule import (
 from policies.engine.topics import TLS
 from policies.model.checks import must_be_true
 from policies.model.property_values import Value
-from policies.model.tls_versions import SAFE_VERSIONS
+from policies.model.tls.tls_versions import SAFE_VERSIONS
 
 _CLOUDFRONT_SAFE = re.compile(r"TLSv1\.[23]_\d{4}")
 

@@ -8,11 +8,11 @@ from pulumi_policy import Severity
 from policies.engine.rule import Finding, Options, Resource, Stack, Unknown, Verdicts, expected
 from policies.engine.topics import ACROSS_PROVIDERS
 from policies.model.checks import guarded
-from policies.model.config_map_mounts import Mounts, mounts
-from policies.model.kubernetes_types import INGRESSES, SERVICES
-from policies.model.nginx import Files
-from policies.model.pods import Pod, objects, patches
+from policies.model.kubernetes.config_map_mounts import Mounts, mounts
+from policies.model.kubernetes.pods import Pod, objects, patches
+from policies.model.kubernetes.types import INGRESSES, SERVICES
 from policies.model.property_values import UnknownValueError, Value
+from policies.model.tls.nginx import Files
 
 
 @ACROSS_PROVIDERS.stack_rule(

@@ -15,7 +15,8 @@ from policies.engine.rule import (
 from policies.engine.topics import ACROSS_PROVIDERS
 from policies.model.checks import guarded
 from policies.model.cloudflare_zones import RECORDS, DeclaredSettings, Zones
-from policies.model.database_tls import (
+from policies.model.property_values import Value
+from policies.model.tls.database_tls import (
     CLUSTER,
     CLUSTER_PARAMETERS,
     INSTANCE,
@@ -25,7 +26,6 @@ from policies.model.database_tls import (
     default_family,
     forced_by_default,
 )
-from policies.model.property_values import Value
 
 _PARAMETERS = {
     INSTANCE: ("parameterGroupName", PARAMETERS),

@@ -16,7 +16,7 @@ from policies.engine.rule import (
 from policies.engine.topics import TLS
 from policies.model.checks import guarded
 from policies.model.property_values import Value
-from policies.model.tls_versions import ELB_POLICY, is_safe_elb_policy
+from policies.model.tls.tls_versions import ELB_POLICY, is_safe_elb_policy
 
 _MODULES = ("lb", "alb", "elasticloadbalancingv2", "applicationloadbalancing")
 LISTENERS = frozenset(f"aws:{module}/listener:Listener" for module in _MODULES)

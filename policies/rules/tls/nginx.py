@@ -5,10 +5,10 @@ from pulumi_policy import Severity
 from policies.engine.rule import Finding, Options, Resource, Stack, Unknown, Verdicts, check_each
 from policies.engine.topics import TLS
 from policies.model.checks import guarded
-from policies.model.config_map_mounts import CONFIG_MAPS, Mounts, mounts
-from policies.model.nginx import SAFE_PROTOCOLS, Files, old_versions, place, protocol_list
-from policies.model.pods import kubernetes, objects
+from policies.model.kubernetes.config_map_mounts import CONFIG_MAPS, Mounts, mounts
+from policies.model.kubernetes.pods import kubernetes, objects
 from policies.model.property_values import Value
+from policies.model.tls.nginx import SAFE_PROTOCOLS, Files, old_versions, place, protocol_list
 
 _REFERENCE = "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_protocols"
 _REMEDIATION = (

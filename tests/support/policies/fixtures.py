@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from policies.model.pods import PLACES
+from policies.model.kubernetes.pods import PLACES
 
 DIGEST = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/pipe/api@sha256:" + "0" * 64
 

@@ -1,7 +1,7 @@
 import pytest
 
 from policies.engine.catalog import RULES
-from policies.model.pods import POD_SHAPED
+from policies.model.kubernetes.pods import POD_SHAPED
 from policies.model.property_values import Value, from_plain
 from tests.support.policies.fixtures import DEPLOYMENT, KINDS, POD, around, kind
 from tests.support.policies.pytest_fixtures import UNKNOWN, MessagesOf, changed, resource, verdicts

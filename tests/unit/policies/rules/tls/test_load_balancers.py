@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from policies.engine.rule import Resource
-from policies.model.tls_versions import is_safe_elb_policy
+from policies.model.tls.tls_versions import is_safe_elb_policy
 from tests.support.policies.pytest_fixtures import UNKNOWN, MessagesOf, changed, resource, urn
 
 LISTENER = "aws:lb/listener:Listener"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from policies.model.iam_documents import statements
+from policies.model.aws.iam_documents import statements
 from policies.model.networks import is_world
 from policies.model.property_values import Value, from_plain
 

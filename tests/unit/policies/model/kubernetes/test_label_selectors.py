@@ -1,6 +1,6 @@
 import pytest
 
-from policies.model.label_selectors import Labels, Selectors, selects
+from policies.model.kubernetes.label_selectors import Labels, Selectors, selects
 from policies.model.property_values import Value, from_plain
 from tests.support.policies.pytest_fixtures import UNKNOWN
 
@@ -45,7 +45,7 @@ def test_objects_of_thousands_of_namespaces_are_found_without_a_look_at_all(
         comparisons += 1
         return selects(selector, labels)
 
-    monkeypatch.setattr("policies.model.label_selectors.selects", count)
+    monkeypatch.setattr("policies.model.kubernetes.label_selectors.selects", count)
     assert list(selectors.of(labelled("n7"), shared)) == [closed[7]]
     assert list(selectors.of(labelled("n"), {**shared, "app": "a7"})) == [own[7]]
     assert comparisons == 2

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from policies.engine.rule import Finding, Options, Resource, Stack, Unknown, Verdicts, expected
+from policies.model.aws.iam_documents import statements
 from policies.model.checks import guarded
-from policies.model.iam_documents import statements
 from policies.model.property_values import UnknownValueError, Value
 
 BUCKETS = ("aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2")

@@ -12,7 +12,7 @@ from policies.engine.rule import (
     Unknown,
     Verdicts,
 )
-from policies.model.pods import POD_SHAPED, Pod, pods
+from policies.model.kubernetes.pods import POD_SHAPED, Pod, pods
 from policies.model.property_values import UnknownValueError, Value
 
 PSS = Topic(

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from policies.engine.rule import Finding, Unknown, Verdict, Verdicts, expected
 from policies.model.property_values import UnknownValueError, UnreadableValueError, Value
-from policies.model.tls_versions import SAFE_VERSIONS
+from policies.model.tls.tls_versions import SAFE_VERSIONS
 from policies.model.wildcards import matches
 
 PROTOCOLS = ("ssl_protocols", "proxy_ssl_protocols", "grpc_ssl_protocols", "uwsgi_ssl_protocols")

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from policies.engine.rule import Resource, Stack, Unknown
-from policies.model.label_selectors import Index, labels_of
-from policies.model.pods import POD_SHAPED, Object, Pod, kubernetes, objects, patches, pods
+from policies.model.kubernetes.label_selectors import Index, labels_of
+from policies.model.kubernetes.pods import POD_SHAPED, Object, Pod, kubernetes, objects, patches, pods
 from policies.model.property_values import UnknownValueError, Value
 
 CONFIG_MAPS = sorted(kubernetes("core/v1", "ConfigMap"))

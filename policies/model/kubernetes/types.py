@@ -1,6 +1,6 @@
 """Groups of Kubernetes resource types."""
 
-from policies.model.pods import POD_SHAPED, kubernetes
+from policies.model.kubernetes.pods import POD_SHAPED, kubernetes
 
 SERVICES = ("kubernetes:core/v1:Service", "kubernetes:core/v1:ServiceList")
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from policies.engine.rule import Resource, Stack, Unknown, Verdicts
 from policies.model.checks import guarded
-from policies.model.pods import Container, Object, Pod, objects, pods
+from policies.model.kubernetes.pods import Container, Object, Pod, objects, pods
 from policies.model.property_values import UnknownValueError
 
 ObjectCheck = Callable[[Resource, Object], Verdicts]

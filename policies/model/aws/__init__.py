@@ -1,0 +1,1 @@
+"""Readers and checks of AWS resources that several rules use."""

@@ -1,0 +1,1 @@
+"""Readers and checks of Kubernetes objects that several rules use."""

@@ -1,0 +1,1 @@
+"""Readers and checks of TLS settings that several rules use."""
