@@ -1,12 +1,16 @@
-"""The truth table: verdicts that the controls' own texts demand for resources.
+"""The truth table: verdicts that the controls' own texts demand for resources, with the rules' messages.
 
 `python -m tests.support.policies.truth` counts the cases by control.
 truth/<provider>_<topic>.yaml holds groups of cases with a control, what it says, and the rule that covers it.
 A case has the properties (`is`, placed `at` a path) or a `stack` of resources, and the verdict by the text:
 pass, violation, unknown or not applicable. `each` makes a case of every element, which stands for "@".
+`message` is a text, or a list of texts: the violations, then `unknown: <path>` of each unknown value. In it
+'@' stands for the element as Python shows it. A message that starts with a dot continues the path `at`, and
+one without a remedy ends with the `fix` of its group.
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,9 +20,8 @@ from typing import Any, cast
 import yaml
 
 from policies.engine.catalog import BY_NAME
-from policies.engine.evaluation import evaluate
 from policies.engine.rule import Resource, Stack
-from tests.support.policies.pytest_fixtures import UNKNOWN, resource, urn
+from tests.support.policies.pytest_fixtures import UNKNOWN, resource, urn, verdicts
 
 TABLES = Path(__file__).with_name("truth")
 
@@ -32,6 +35,7 @@ class Case:
     rule: str
     verdict: str
     when: str
+    messages: tuple[str, ...]
     type: str
     resources: tuple[Resource, ...]
     options: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -39,16 +43,16 @@ class Case:
     def __str__(self) -> str:
         return f"{self.rule}: {self.when}: {self.verdict}"
 
-    def actual_verdict(self) -> str:
-        """Return the verdict of the rule."""
+    def evaluate(self) -> tuple[str, tuple[str, ...]]:
+        """Return the verdict of the rule and its messages."""
         rule = BY_NAME[self.rule]
         if not rule.on_stack and self.type not in rule.types:
-            return "not applicable"
-        evaluation = evaluate(
-            rule, Stack(self.resources) if rule.on_stack else self.resources[0], self.options
-        )
-        assert not evaluation.crash, evaluation.crash
-        return "violation" if evaluation.findings else "unknown" if evaluation.unknown else "pass"
+            return "not applicable", ()
+        subject = Stack(self.resources) if rule.on_stack else self.resources[0]
+        messages = tuple(verdicts(self.rule, subject, self.options))
+        if not messages:
+            return "pass", ()
+        return ("unknown" if messages[0].startswith("unknown: ") else "violation"), messages
 
 
 class _Loader(yaml.SafeLoader):
@@ -80,7 +84,26 @@ def _each(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
         whole, part = json.dumps("@"), json.dumps(str(element))[1:-1]
         # In place of a value it keeps its type; within a text, or as a key, it is one.
         placed = text.replace(f": {whole}", f": {json.dumps(element)}").replace("@", part)
-        yield {**row, "is": json.loads(placed), "when": f"{row['when']}: {element}"}
+        messages = [_with_element(message, element) for message in _list(row.get("message", []))]
+        yield {**row, "is": json.loads(placed), "when": f"{row['when']}: {element}", "message": messages}
+
+
+def _with_element(message: str, element: object) -> str:
+    """Put an element in the place of '@', as Python shows it, and of every other @ that is not in a word."""
+    return re.sub(r"(?<!\w)@(?!\w)", lambda _: str(element), message.replace("'@'", repr(element)))
+
+
+def _list(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def _messages(row: dict[str, Any]) -> Iterator[str]:
+    """Yield the messages of a row in full, with the path and the remedy that they have in common."""
+    path = re.sub(r"\.(\d+)", r"[\1]", row.get("at", ""))
+    for message in _list(row.get("message", [])):
+        unknown = message.startswith("unknown: ")
+        text = re.sub(r"^(unknown: )?(?=\.)", rf"\g<0>{path}", message)
+        yield text if unknown or "; " in text or "fix" not in row else f"{text}; {row['fix']}"
 
 
 def _case(provider: str, row: dict[str, Any]) -> Case:
@@ -106,6 +129,7 @@ def _case(provider: str, row: dict[str, Any]) -> Case:
         rule=row["rule"],
         verdict=row["verdict"],
         when=row["when"],
+        messages=tuple(_messages(row)),
         type=declared[0]["type"] if declared else "",
         resources=resources,
         options=row.get("options", {}),
@@ -122,15 +146,15 @@ def _within(value: Any, path: str) -> Any:
 def main() -> None:
     """Print the number of cases by provider and verdict, then by control."""
     all_cases = list(cases())
-    verdicts = ("pass", "violation", "unknown", "not applicable")
+    columns = ("pass", "violation", "unknown", "not applicable")
     rows: dict[str, Counter[str]] = {}
     for case in all_cases:
         for name in ("all", case.provider, *(f"  {control}" for control in case.controls)):
             key = name if not name.startswith("  ") else f"{case.provider}{name}"
             rows.setdefault(key, Counter())[case.verdict] += 1
-    print(f"{'':52}" + "".join(f"{verdict:>16}" for verdict in verdicts) + f"{'cases':>8}")
+    print(f"{'':52}" + "".join(f"{verdict:>16}" for verdict in columns) + f"{'cases':>8}")
     for name, counts in sorted(rows.items(), key=lambda item: (item[0] != "all", item[0])):
-        numbers = "".join(f"{counts[verdict]:>16}" for verdict in verdicts)
+        numbers = "".join(f"{counts[verdict]:>16}" for verdict in columns)
         print(f"{name[:52]:52}{numbers}{counts.total():>8}")
 
 

@@ -18,8 +18,8 @@ def day(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_a_rule_says_what_its_control_says(case: Case) -> None:
-    assert case.actual_verdict() == case.verdict
+def test_a_rule_returns_the_verdict_of_its_control_with_this_message(case: Case) -> None:
+    assert case.evaluate() == (case.verdict, case.messages)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
