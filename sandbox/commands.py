@@ -112,7 +112,7 @@ def _prepare(session: Session, settings: dict[str, str], *, throwaway: bool) -> 
     """Prepare the folder, the stack and its secrets, and remove the locks of killed runs."""
     stack, progress = session.stack, session.progress
     missing_secrets = workspace.prepare(stack, settings)
-    for owner in lock.clear_dead(stack.locks):
+    for owner in lock.remove_dead_locks(stack.locks):
         progress.step(f"removed the lock of a run that is dead: {owner}")
     if not stack.checkpoint.exists():
         progress.step(f"making stack {stack.name}: {stack.folder}")

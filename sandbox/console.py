@@ -89,7 +89,7 @@ def run(stack: Stack, progress: Progress) -> int:
         for name, text in os.environ.items()
         if not workspace.ACCOUNT_VARIABLE.match(name) and not START_UP.match(name)
     }
-    exported = plugins.clients(targets) | variables | {"PATH": path}
+    exported = plugins.client_environment(targets) | variables | {"PATH": path}
     command, shell_variables = start_up(shell, stack, exported)
     environment = inherited | exported | shell_variables
     return subprocess.run(command, env=environment, cwd=stack.root).returncode

@@ -66,7 +66,7 @@ def written(folder: Path) -> Targets | None:
 
 def start(folder: Path, progress: Progress, *, control_plane: bool, zones: Iterable[str] = ()) -> Targets:
     """Return the targets, started now unless they run; `zones` are those of Cloudflare's account."""
-    with lock.alone(folder / "targets.lock"):
+    with lock.hold_file(folder / "targets.lock"):
         if found := running(folder):
             return found
         _clear(folder)
@@ -91,7 +91,7 @@ def start(folder: Path, progress: Progress, *, control_plane: bool, zones: Itera
 
 def stop(folder: Path) -> None:
     """End the targets and their children, if they run; their data is lost."""
-    with lock.alone(folder / "targets.lock"):
+    with lock.hold_file(folder / "targets.lock"):
         if found := running(folder):
             with contextlib.suppress(psutil.Error):
                 (process := psutil.Process(found.pid)).terminate()

@@ -17,8 +17,8 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from sandbox.clouds import client_models
-from sandbox.wire.templates import broken, fill, text
-from sandbox.wire.values import Json, each
+from sandbox.wire.templates import broken_rules, fill, fill_text
+from sandbox.wire.values import Json, map_items
 
 
 class ErrorResponse(Exception):
@@ -79,7 +79,7 @@ class Api(ABC):
         if found := self.rows(name, *scope).get(ident):
             return found
         status, said, code = self.table["collections"][name]["missing"]
-        raise ErrorResponse(status, text(said, {"ident": ident}), code)
+        raise ErrorResponse(status, fill_text(said, {"ident": ident}), code)
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         return self._respond(Request(environ))(environ, start_response)
@@ -131,7 +131,7 @@ class Api(ABC):
 
     def _refuse(self, rules: Iterable[Json], words: Mapping[str, Any]) -> None:
         kept = {key[0]: [*rows.values()] for key, rows in self._rows.items()}
-        for rule in broken(rules, {**words, "all": kept}):
+        for rule in broken_rules(rules, {**words, "all": kept}):
             raise ErrorResponse(rule.get("status", 400), rule["say"], rule.get("code", 0))
 
     def check(self, kind: str, given: Json, whole: Json | None = None, *, update: bool = False) -> None:
@@ -188,7 +188,7 @@ def without_null(value: Any) -> Any:
     """The value without keys that are null, at any depth."""
     if isinstance(value, dict):
         value = {key: item for key, item in cast(Json, value).items() if item is not None}
-    return each(value, without_null)
+    return map_items(value, without_null)
 
 
 def now() -> str:

@@ -26,7 +26,7 @@ def hold(folder: Path, operation: str) -> Generator[int]:
     file = folder / "lock"
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        if not take(descriptor):
+        if not try_lock(descriptor):
             raise CommandError(_holder_message(file))
         os.truncate(descriptor, 0)
         os.write(descriptor, f"{operation} {datetime.now():%H:%M:%S} {os.getpid()}".encode())
@@ -35,7 +35,7 @@ def hold(folder: Path, operation: str) -> Generator[int]:
         os.close(descriptor)
 
 
-def take(descriptor: int) -> bool:
+def try_lock(descriptor: int) -> bool:
     """Lock an open file; return False if another process holds the lock."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -45,16 +45,16 @@ def take(descriptor: int) -> bool:
 
 
 @contextmanager
-def alone(file: Path, tick: Callable[[], None] = lambda: None) -> Generator[None]:
+def hold_file(file: Path, tick: Callable[[], None] = lambda: None) -> Generator[None]:
     """Wait for the lock of a file and hold it while the body runs; `tick` is called often meanwhile."""
     with file.open("w") as lock_file:
-        while not take(lock_file.fileno()):
+        while not try_lock(lock_file.fileno()):
             tick()
             time.sleep(0.1)
         yield
 
 
-def note(descriptor: int, pid: int) -> None:
+def add_holder(descriptor: int, pid: int) -> None:
     """Add a process that holds the lock to the file."""
     os.write(descriptor, f" {pid}".encode())
 
@@ -68,7 +68,7 @@ def _holder_message(file: Path) -> str:
     return f"{holder}. Wait for it, or stop it with: kill -INT {pid}"
 
 
-def clear_dead(folder: Path) -> list[str]:
+def remove_dead_locks(folder: Path) -> list[str]:
     """Remove the engine's locks of dead processes; return a description of each process.
 
     `pulumi cancel` removes the locks of live processes, too. Raise CommandError for a lock of a live process

@@ -97,7 +97,7 @@ class Session:
                 pass_fds=(self.lock,),
                 start_new_session=True,  # Ctrl-C reaches the engine once, through `_interrupts`.
             )
-            lock.note(self.lock, process.pid)
+            lock.add_holder(self.lock, process.pid)
             self.announce_engine(process.pid)
             with _interrupts(process, self.progress) as presses:
                 while process.poll() is None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias, cast, get_args
 
 from sandbox.wire import schema
-from sandbox.wire.values import Json, beside, project
+from sandbox.wire.values import Json, map_pairs, project
 
 Find: TypeAlias = Callable[[Json, str], Any]
 """A function that returns the value of an API's object for a property of the SDK."""
@@ -32,7 +32,7 @@ def received(value: Any, hint: Any, given: Any, find: Find) -> Any:
         return _text(value, given)
     if schema.noun(wanted) == "a list" and isinstance(value, list | dict):
         inner, items = (*get_args(wanted), Any)[0], cast(Any, value if isinstance(value, list) else [value])
-        return beside(items if value else [], given, lambda item, old: received(item, inner, old, find))
+        return map_pairs(items if value else [], given, lambda item, old: received(item, inner, old, find))
     if isinstance(value, list) and schema.noun(wanted) == "an object":
         items = cast("list[Any]", value)
         if not schema.is_object(wanted):  # tags: Key before Value, TagKey before TagValue

@@ -14,7 +14,7 @@ from sandbox.providers.resource_types import Words, digits, resource_type, table
 from sandbox.providers.target import LiveResource, Resource, Target
 from sandbox.wire import schema
 from sandbox.wire.aws_account import ACCOUNT, REGION
-from sandbox.wire.values import Json, added, merge, plain, unknown_leaves
+from sandbox.wire.values import Json, added_properties, merge, plain, unknown_leaves
 
 EMPTY: Json = {"a boolean": False, "a whole number": 0, "a number": 0, "a list": [], "an object": {}}
 
@@ -96,7 +96,7 @@ class Plan(Target):
         return LiveResource(resource.id, resource.inputs, state)
 
     def update(self, resource: Resource, before: LiveResource) -> LiveResource:
-        kept = added(plain(before.outputs), plain(before.inputs))
+        kept = added_properties(plain(before.outputs), plain(before.inputs))
         known = replace(resource, inputs=resource.known)
         return LiveResource(resource.id, resource.inputs, merge(self.computed(known, kept), resource.inputs))
 

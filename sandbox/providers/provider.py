@@ -19,7 +19,7 @@ from sandbox.errors import RefusedError
 from sandbox.providers.diff import Change, changes, reaches
 from sandbox.providers.target import LiveResource, NotReadyError, Package, Resource, Target
 from sandbox.wire import schema
-from sandbox.wire.values import Json, decode, encode, mark, plain, project, show_path
+from sandbox.wire.values import Json, decode, encode, mark_secrets, plain, project, show_path
 
 Context = grpc.ServicerContext
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -39,7 +39,7 @@ def refusable(handler: Handler) -> Handler:
             # The engine records the resource with the reason, and the next `up` updates it.
             live, reasons = unready.live, [str(unready)]
             details = proto.ErrorResourceInitFailed(id=live.id, reasons=reasons, inputs=encode(live.inputs))
-            details.properties.CopyFrom(encode(mark(live.outputs, live.inputs)))
+            details.properties.CopyFrom(encode(mark_secrets(live.outputs, live.inputs)))
             status = Status(code=grpc.StatusCode.UNKNOWN.value[0], message=str(unready))
             status.details.add().Pack(details)
             context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
@@ -149,9 +149,13 @@ class Provider(ResourceProviderServicer):
     def Create(self, request: proto.CreateRequest, context: Context) -> proto.CreateResponse:
         resource = self._resource(request, context, decode(request.properties))
         if request.preview:
-            return proto.CreateResponse(properties=encode(mark(self._target.plan(resource), resource.inputs)))
+            return proto.CreateResponse(
+                properties=encode(mark_secrets(self._target.plan(resource), resource.inputs))
+            )
         live = self._target.create(resource)
-        return proto.CreateResponse(id=live.id, properties=encode(mark(live.outputs, resource.inputs)))
+        return proto.CreateResponse(
+            id=live.id, properties=encode(mark_secrets(live.outputs, resource.inputs))
+        )
 
     @refusable
     def Read(self, request: proto.ReadRequest, context: Context) -> proto.ReadResponse:
@@ -160,10 +164,10 @@ class Provider(ResourceProviderServicer):
         if live is None:
             return proto.ReadResponse()
         inputs = project(live.inputs, managed, schema.maps(request.type)) if managed else live.inputs
-        outputs = mark(mark(live.outputs, inputs), state)
-        marked_inputs = mark(inputs, managed)
-        if live.lacks:
-            raise NotReadyError(LiveResource(live.id, marked_inputs, outputs), live.lacks)
+        outputs = mark_secrets(mark_secrets(live.outputs, inputs), state)
+        marked_inputs = mark_secrets(inputs, managed)
+        if live.unready_reason:
+            raise NotReadyError(LiveResource(live.id, marked_inputs, outputs), live.unready_reason)
         return proto.ReadResponse(id=live.id, inputs=encode(marked_inputs), properties=encode(outputs))
 
     @refusable
@@ -172,9 +176,9 @@ class Provider(ResourceProviderServicer):
         before = LiveResource(request.id, decode(request.old_inputs), decode(request.olds))
         if request.preview:
             planned = self._target.plan_update(resource, before)
-            return proto.UpdateResponse(properties=encode(mark(planned, resource.inputs)))
+            return proto.UpdateResponse(properties=encode(mark_secrets(planned, resource.inputs)))
         live = self._target.update(resource, before)
-        return proto.UpdateResponse(properties=encode(mark(live.outputs, resource.inputs)))
+        return proto.UpdateResponse(properties=encode(mark_secrets(live.outputs, resource.inputs)))
 
     @refusable
     def Delete(self, request: proto.DeleteRequest, context: Context) -> Empty:
@@ -190,10 +194,10 @@ class Provider(ResourceProviderServicer):
             getattr(request, "id", ""),
             ignored=tuple(getattr(request, "ignoreChanges", ())),
             timeout=getattr(request, "timeout", 0.0),
-            say=functools.partial(self._say, request.urn),
+            report=functools.partial(self._report, request.urn),
         )
 
-    def _say(self, urn: str, text: str) -> None:
+    def _report(self, urn: str, text: str) -> None:
         if self._engine is not None:
             message = engine_pb2.LogRequest(severity=engine_pb2.INFO, urn=urn, message=text)
             with contextlib.suppress(grpc.RpcError):  # A lost log line does not matter.

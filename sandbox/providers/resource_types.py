@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from sandbox.wire.values import Json, each
+from sandbox.wire.values import Json, map_items
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ class Words(dict[str, Any]):
         """Fill in a template, or an object or list of templates."""
         if isinstance(template, str):
             return template.format_map(self)
-        return each(template, self.fill)
+        return map_items(template, self.fill)
 
 
 def digits(text: str, length: int) -> str:

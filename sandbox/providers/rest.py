@@ -17,7 +17,7 @@ from sandbox.providers.api_values import number, received
 from sandbox.providers.resource_types import resource_type, table
 from sandbox.providers.target import LiveResource, Package, Resource, Target
 from sandbox.wire import schema
-from sandbox.wire.values import Json, each, merge, plain
+from sandbox.wire.values import Json, map_items, merge, plain
 
 RETRY = urllib3.Retry(
     total=8,
@@ -74,7 +74,7 @@ class Row:
         """Convert a value for the API; only objects of the SDK have names to translate."""
         if isinstance(value, list):
             inner = _inner(hint)
-            return each(value, lambda item: self.sent(item, inner, name))
+            return map_items(value, lambda item: self.sent(item, inner, name))
         objects = [option for option in schema.value_hints(hint) if schema.is_object(option)]
         if isinstance(value, dict) and objects:
             members, made = schema.properties(objects[0]), dict[str, Any]()
@@ -282,7 +282,7 @@ class RestTarget(Target):
             items = cast(Json, value).items()
             said = {key: item for key, item in items if item not in (None, [], False)}
             value = {key: item for key, item in said.items() if key not in self.computed}
-        return each(value, self._bare)
+        return map_items(value, self._bare)
 
     def _path(self, resource: Resource) -> str:
         return self._fill(row(resource.type).path, resource)

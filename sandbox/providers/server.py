@@ -17,7 +17,7 @@ from sandbox.providers.kubernetes.package import Kubernetes, KubernetesPlan
 from sandbox.providers.provider import Provider, parse_setting
 from sandbox.providers.target import Package, Resource, Target
 from sandbox.providers.tls.target import TlsTarget
-from sandbox.wire.values import decoded
+from sandbox.wire.values import decode_value
 
 MESSAGE_BYTES = 400 * 1024 * 1024
 """The engine's own limit for a message."""
@@ -89,7 +89,9 @@ def find_unrecorded(
     for creation in creating:
         provider = settings.get(creation.get("provider", ""), {})
         config = {key: parse_setting(value) for key, value in provider.items()}
-        resource = Resource(creation["urn"], creation["type"], decoded(creation.get("inputs", {})), config)
+        resource = Resource(
+            creation["urn"], creation["type"], decode_value(creation.get("inputs", {})), config
+        )
         if target := targets_by_package.get(resource.type.partition(":")[0]):
             known = {recorded_id for urn, recorded_id in recorded if urn == resource.urn}
             ids.update((resource.urn, live.id) for live in target.find(resource, known))

@@ -16,7 +16,16 @@ from sandbox.errors import RefusedError
 from sandbox.providers.diff import Change, reaches
 from sandbox.providers.resource_types import digits, resource_type
 from sandbox.wire import schema
-from sandbox.wire.values import UNKNOWN, Json, added, known, mark, merge, plain, unknown_leaves
+from sandbox.wire.values import (
+    UNKNOWN,
+    Json,
+    added_properties,
+    known,
+    mark_secrets,
+    merge,
+    plain,
+    unknown_leaves,
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,7 @@ class Resource:
     """Paths whose changes the program ignores (`ignore_changes`)."""
     timeout: float = 0
     """Seconds of its `custom_timeouts` for this operation; 0: the provider's default."""
-    say: Callable[[str], None] = field(default=lambda text: None, compare=False)
+    report: Callable[[str], None] = field(default=lambda text: None, compare=False)
     """Reports to the engine what the operation waits for."""
 
     @property
@@ -57,7 +66,7 @@ class LiveResource:
     inputs: Json
     outputs: Json
     """The inputs, and the properties that the target added."""
-    lacks: str = ""
+    unready_reason: str = ""
     """The reason why a resource that was read is not ready; the next update waits for it again."""
 
 
@@ -132,8 +141,8 @@ class Target(ABC):
 
     def plan_update(self, resource: Resource, before: LiveResource) -> Json:
         """Return the outputs of a previewed update; the properties that the target added stay the same."""
-        computed = added(plain(before.outputs), plain(before.inputs))
-        return mark(merge(computed, plain(resource.inputs)), before.outputs)
+        computed = added_properties(plain(before.outputs), plain(before.inputs))
+        return mark_secrets(merge(computed, plain(resource.inputs)), before.outputs)
 
     def immutable(self, resource: Resource, differ: Sequence[Change]) -> Sequence[str]:
         """Return the paths (`spec.clusterIP`) that the target cannot change in place.

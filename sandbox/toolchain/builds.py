@@ -61,24 +61,24 @@ class Recipe:
         source = b"".join(file.read_bytes() for file in sorted(self.source.iterdir()))
         return cache_folder() / f"{self.name}-{self.version}-{hashlib.sha256(source).hexdigest()[:12]}"
 
-    def built(self) -> dict[str, Path]:
+    def cached_programs(self) -> dict[str, Path]:
         """Return the programs that are in the cache."""
         return {name: self.folder / name for name in self.packages if (self.folder / name).exists()}
 
     def build(self, progress: Progress) -> dict[str, Path]:
         """Build the programs that are not in the cache, or wait for another run that builds them."""
         try:
-            if len(self.built()) < len(self.packages):
+            if len(self.cached_programs()) < len(self.packages):
                 self.folder.mkdir(parents=True, exist_ok=True)
                 progress.doing(f"another run is building {self.name}; waiting for it")
-                with lock.alone(self.folder / "lock", progress.tick):
-                    if len(self.built()) < len(self.packages):
+                with lock.hold_file(self.folder / "lock", progress.tick):
+                    if len(self.cached_programs()) < len(self.packages):
                         self._make(progress)
         except OSError as error:
             raise from_system_error(
                 error, cache_folder(), ", or set XDG_CACHE_HOME to another place"
             ) from error
-        return self.built()
+        return self.cached_programs()
 
     def _make(self, progress: Progress) -> None:
         if (go := shutil.which("go")) is None:

@@ -54,10 +54,12 @@ def find(targets: Targets | None, progress: Progress) -> Plugins:
     templates = {key: text for name in programs for key, text in settings[name].items()}
     path = os.pathsep.join((*dict.fromkeys(map(str, folders)), os.environ.get("PATH", "")))
     variables = fill_variables(VARIABLES["plugins"], vars(targets)) | {"PATH": path}
-    return Plugins(programs, fill_variables(templates, vars(targets)), clients(targets) | variables)
+    return Plugins(
+        programs, fill_variables(templates, vars(targets)), client_environment(targets) | variables
+    )
 
 
-def clients(targets: Targets) -> dict[str, str]:
+def client_environment(targets: Targets) -> dict[str, str]:
     """Return the variables that point the official clients and providers at the targets."""
     variables = fill_variables(VARIABLES["clients"], vars(targets))
     return variables | ({"KUBECONFIG": str(targets.kubeconfig)} if targets.kubeconfig else {})
@@ -75,4 +77,4 @@ def installed(package: str) -> Path | None:
         if (match := re.fullmatch(rf"resource-{package}-v(\d+\.\d+\.\d+)", folder.name))
     ]
     executable = (candidate for candidate in versions if os.access(candidate[1], os.X_OK))
-    return max(executable, default=((), RECIPE.built().get(name)))[1]
+    return max(executable, default=((), RECIPE.cached_programs().get(name)))[1]

@@ -7,7 +7,7 @@ from pathlib import Path as File
 from typing import Any
 
 from sandbox.wire.schema import suggest
-from sandbox.wire.values import UNKNOWN, Path, at, each, plain, show, show_path
+from sandbox.wire.values import UNKNOWN, Path, map_items, plain, show, show_path, value_at
 
 
 @functools.cache
@@ -35,12 +35,12 @@ def faults(validator: Any, given: Any, *where: str) -> Iterator[str]:
 
 def _wire(value: Any) -> Any:
     """Return the value as JSON; an unknown value is the engine's placeholder, a string."""
-    return UNKNOWN.value if value is UNKNOWN else each(value, _wire)
+    return UNKNOWN.value if value is UNKNOWN else map_items(value, _wire)
 
 
 def _explain(error: Any, given: Any, where: Path) -> Iterator[str]:
     instance, rule = error.instance, error.validator_value
-    value, path = at(given, tuple(error.absolute_path)), (*where, *error.absolute_path)
+    value, path = value_at(given, tuple(error.absolute_path)), (*where, *error.absolute_path)
     shown = f"{show_path(path)}: {show(value)}"
     if instance == UNKNOWN.value:
         return

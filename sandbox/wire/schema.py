@@ -16,7 +16,7 @@ from typing import Any, cast
 import pulumi
 
 import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  (SDKs load what is asked for)
-from sandbox.wire.values import UNKNOWN, Json, Path, Secret, each, kind, show, show_path
+from sandbox.wire.values import UNKNOWN, Json, Path, Secret, kind, map_items, show, show_path
 
 ALLOWED_SHOWN = 24
 """The number of names or values that a message lists."""
@@ -155,7 +155,7 @@ def _object(cls: type[Any], value: Json, path: Path) -> Iterator[str]:
 def _value(hint: Any, allowed: Sequence[str], value: Any, path: Path) -> Iterator[str]:
     bare = value
     while isinstance(bare, Secret):
-        bare = each(bare.value, Secret)  # what is in a secret is one
+        bare = map_items(bare.value, Secret)  # what is in a secret is one
     if bare is UNKNOWN:
         return
     fitting = [option for option in value_hints(hint) if _fits(option, bare)]

@@ -12,9 +12,9 @@ from jmespath.functions import Functions, signature
 from sandbox.wire import policy_documents
 from sandbox.wire.values import Json
 
-PLACE = re.compile(r"<([^<>]+)>")  # JMESPath in a template
+PLACEHOLDER = re.compile(r"<([^<>]+)>")  # JMESPath in a template
 
-QUOTED = re.compile(r"'((?:<[^<>]+>|[^'<])*)'")  # a string in JMESPath, which may have places
+STRING_LITERAL = re.compile(r"'((?:<[^<>]+>|[^'<])*)'")  # a string in JMESPath, which may have places
 
 DOCUMENT: Any = {"types": ["object", "string"]}
 STRING: Any = {"types": ["string"]}
@@ -47,7 +47,7 @@ class _Functions(Functions):
 
     @signature(DOCUMENT, STRING, STRING, OBJECT)
     def _func_lets(self, document: Any, who: str, action: str, context: Json) -> bool:
-        return policy_documents.lets(document, who, action, context)
+        return policy_documents.allows(document, who, action, context)
 
     @signature(STRING)
     def _func_host(self, name: str) -> str:
@@ -82,18 +82,18 @@ def search(expression: str, value: Any, words: Json | None = None) -> Any:
     """Evaluate an expression, with placeholders filled in; inside its strings they are plain text."""
 
     def literal(found: re.Match[str]) -> str:
-        said = json.dumps(text(found[1], words or {}))
+        said = json.dumps(fill_text(found[1], words or {}))
         return "`" + said.replace("`", "\\u0060").replace("<", "\\u003c") + "`"
 
-    filled = expression if words is None else text(QUOTED.sub(literal, expression), words)
+    filled = expression if words is None else fill_text(STRING_LITERAL.sub(literal, expression), words)
     return jmespath.search(filled, value, OPTIONS)
 
 
 def fill(template: Any, words: Json) -> Any:
     """Fill in a template; None if it has no value. An object in a list has one if its first key has."""
     if isinstance(template, str):
-        found = PLACE.fullmatch(template)
-        return search(found[1], words) if found else text(template, words)
+        found = PLACEHOLDER.fullmatch(template)
+        return search(found[1], words) if found else fill_text(template, words)
     if isinstance(template, dict):
         made = {key: fill(item, words) for key, item in cast(Json, template).items()}
         return {key: item for key, item in made.items() if item is not None} or None if made else {}
@@ -111,7 +111,7 @@ def _has_first(item: Any, words: Json) -> bool:
     )
 
 
-def text(template: str, words: Json) -> str:
+def fill_text(template: str, words: Json) -> str:
     """Fill in a string; lists are joined by commas."""
 
     def shown(found: re.Match[str]) -> str:
@@ -119,11 +119,11 @@ def text(template: str, words: Json) -> str:
         items = cast(list[Any], value) if isinstance(value, list) else [] if value is None else [value]
         return ", ".join(map(str, items))
 
-    return PLACE.sub(shown, template)
+    return PLACEHOLDER.sub(shown, template)
 
 
-def broken(rules: Iterable[Json], words: Json) -> Iterator[Json]:
+def broken_rules(rules: Iterable[Json], words: Json) -> Iterator[Json]:
     """Yield the rules whose `if` matches, with their message `say` filled in (`found` is the match)."""
     for rule in rules:
         if found := search(rule["if"], words, words):
-            yield {**rule, "say": text(rule["say"], {**words, "found": found})}
+            yield {**rule, "say": fill_text(rule["say"], {**words, "found": found})}

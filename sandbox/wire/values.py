@@ -33,10 +33,10 @@ class Secret:
 
 def decode(struct: Struct) -> Json:
     """Return the properties of a message; whole numbers become int, null values are left out."""
-    return cast(Json, decoded(MessageToDict(struct)))
+    return cast(Json, decode_value(MessageToDict(struct)))
 
 
-def decoded(value: Any) -> Any:
+def decode_value(value: Any) -> Any:
     """Return a value of a message, or of the engine's state, with unknown values and secrets marked."""
     if isinstance(value, str):
         return UNKNOWN if value in sentinels.UNKNOWNS else value
@@ -46,12 +46,12 @@ def decoded(value: Any) -> Any:
         found = cast(Json, value)
         mark = found.get(sentinels.SIGNATURE)
         if mark == sentinels.SECRET:
-            return Secret(decoded(found["value"])) if "value" in found else UNKNOWN  # encrypted
+            return Secret(decode_value(found["value"])) if "value" in found else UNKNOWN  # encrypted
         if mark == sentinels.OUTPUT:
-            inner = decoded(found["value"]) if "value" in found else UNKNOWN
+            inner = decode_value(found["value"]) if "value" in found else UNKNOWN
             return Secret(inner) if found.get("secret") else inner
-        return {key: decoded(item) for key, item in found.items() if item is not None}
-    return each(value, decoded)
+        return {key: decode_value(item) for key, item in found.items() if item is not None}
+    return map_items(value, decode_value)
 
 
 def encode(properties: Mapping[str, Any]) -> Struct:
@@ -64,10 +64,10 @@ def encode(properties: Mapping[str, Any]) -> Struct:
 def _encode(value: Any) -> Any:
     if isinstance(value, Secret):
         return {sentinels.SIGNATURE: sentinels.SECRET, "value": _encode(value.value)}
-    return UNKNOWN.value if value is UNKNOWN else each(value, _encode)
+    return UNKNOWN.value if value is UNKNOWN else map_items(value, _encode)
 
 
-def each(value: Any, change: Callable[[Any], Any]) -> Any:
+def map_items(value: Any, change: Callable[[Any], Any]) -> Any:
     """Return a list or object with `change` applied to its items; return other values unchanged."""
     if isinstance(value, dict):
         return {key: change(item) for key, item in cast(Json, value).items()}
@@ -76,7 +76,7 @@ def each(value: Any, change: Callable[[Any], Any]) -> Any:
     return value
 
 
-def beside(value: Any, other: Any, change: Callable[[Any, Any], Any]) -> Any:
+def map_pairs(value: Any, other: Any, change: Callable[[Any, Any], Any]) -> Any:
     """Apply `change` to each item and to the item of `other` in the same place, or None."""
     if isinstance(value, dict):
         there = cast(Json, other) if isinstance(other, dict) else {}
@@ -89,7 +89,7 @@ def beside(value: Any, other: Any, change: Callable[[Any, Any], Any]) -> Any:
 
 def plain(value: Any) -> Any:
     """Return the value without secret marks."""
-    return plain(value.value) if isinstance(value, Secret) else each(value, plain)
+    return plain(value.value) if isinstance(value, Secret) else map_items(value, plain)
 
 
 def known(value: Any) -> Any:
@@ -115,7 +115,7 @@ def secret_texts(value: Any, *, secret: bool = False) -> Iterator[str]:
 
 def unknown_leaves(value: Any) -> Any:
     """Return the same objects, with every value that is no object unknown."""
-    return each(value, unknown_leaves) if isinstance(value, dict) and value else UNKNOWN
+    return map_items(value, unknown_leaves) if isinstance(value, dict) and value else UNKNOWN
 
 
 def merge(computed: Any, given: Any) -> Any:
@@ -124,24 +124,26 @@ def merge(computed: Any, given: Any) -> Any:
         base, over = cast(Json, computed), cast(Json, given)
         return base | {key: merge(base[key], over[key]) if key in base else over[key] for key in over}
     if _same_length(computed, given):
-        return beside(given, computed, lambda over, base: merge(base, over))
+        return map_pairs(given, computed, lambda over, base: merge(base, over))
     return given
 
 
-def added(outputs: Any, inputs: Any) -> Any:
+def added_properties(outputs: Any, inputs: Any) -> Any:
     """Return the properties that a target added: the outputs without the inputs."""
     if isinstance(outputs, dict) and isinstance(inputs, dict):
         given = cast(Json, inputs)
-        rest: Json = beside(cast(Any, outputs), given, added)
+        rest: Json = map_pairs(cast(Any, outputs), given, added_properties)
         return {key: rest[key] for key in rest if key not in given or isinstance(rest[key], dict | list)}
-    return beside(outputs, inputs, added) if _same_length(outputs, inputs) else cast(Any, outputs)
+    return (
+        map_pairs(outputs, inputs, added_properties) if _same_length(outputs, inputs) else cast(Any, outputs)
+    )
 
 
-def mark(value: Any, like: Any) -> Any:
+def mark_secrets(value: Any, like: Any) -> Any:
     """Return the value, marked as secret wherever `like` is."""
     if isinstance(like, Secret):
         return value if isinstance(value, Secret) else Secret(value)
-    return beside(value, like, mark)
+    return map_pairs(value, like, mark_secrets)
 
 
 def project(live: Any, managed: Any, maps: Collection[str] = ()) -> Any:
@@ -154,14 +156,14 @@ def project(live: Any, managed: Any, maps: Collection[str] = ()) -> Any:
         found, given = cast(Json, live), cast(Json, managed)
         whole = {key: found[key] for key in maps if key in found and (key in given or found[key])}
         return {key: project(found[key], given[key]) for key in given if key in found} | whole
-    return beside(live, managed, project) if _same_length(live, managed) else cast(Any, live)
+    return map_pairs(live, managed, project) if _same_length(live, managed) else cast(Any, live)
 
 
 def _same_length(one: Any, other: Any) -> bool:
     return isinstance(one, list) and isinstance(other, list) and len(cast(Any, one)) == len(cast(Any, other))
 
 
-def at(value: Any, path: Path) -> Any:
+def value_at(value: Any, path: Path) -> Any:
     """Return the value at a path; it is a secret if it is inside one."""
     secret = False
     for part in path:

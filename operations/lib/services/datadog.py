@@ -145,7 +145,7 @@ def _access(options: Options) -> tuple[str, tuple[str, str]]:
         from sandbox.toolchain import plugins
 
         running = sandbox_targets.running(options)
-        variables = plugins.clients(running)
+        variables = plugins.client_environment(running)
         return running.datadog, (variables["DD_API_KEY"], variables["DD_APP_KEY"])
     missing = [name for name in KEYS if not os.environ.get(name)]
     if missing:

@@ -85,7 +85,7 @@ def client(options: Options) -> cloudflare.Cloudflare:
     if options.target == "sandbox":
         from sandbox.toolchain import plugins
 
-        variables = plugins.clients(sandbox_targets.running(options))
+        variables = plugins.client_environment(sandbox_targets.running(options))
         url, token = variables["CLOUDFLARE_BASE_URL"], variables["CLOUDFLARE_API_TOKEN"]
         return cloudflare.Cloudflare(api_token=token, base_url=url)
     if not os.environ.get("CLOUDFLARE_API_TOKEN"):

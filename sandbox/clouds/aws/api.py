@@ -30,7 +30,7 @@ from sandbox.clouds.aws.emulated import KEPT, Kept
 from sandbox.clouds.web import ErrorResponse
 from sandbox.wire import aws_requests, policy_documents
 from sandbox.wire.aws_account import ACCOUNT
-from sandbox.wire.templates import fill, search, text
+from sandbox.wire.templates import fill, fill_text, search
 from sandbox.wire.values import Json
 
 SETTINGS = {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
@@ -157,12 +157,12 @@ class AwsApi:
             wrong = [
                 value
                 for name, pattern in row.get("match", {}).items()
-                for value in policy_documents.listed(search(name, words))
+                for value in policy_documents.as_list(search(name, words))
                 if value is not None and not re.fullmatch(pattern, str(value))
             ]
             if found := wrong or ("if" in row and search(row["if"], words, words)):
                 raise ErrorResponse(
-                    row.get("status", 400), text(row["say"], words | {"found": found}), row["code"]
+                    row.get("status", 400), fill_text(row["say"], words | {"found": found}), row["code"]
                 )
 
     def _then(self, service: str, action: str, steps: list[Json], words: Json) -> Json:
@@ -182,7 +182,9 @@ class AwsApi:
         if "family" in step:
             there = [*self._kept.records(words["region"], step["family"]).values()]
             return search(step["take"], there, words)
-        client = self._clients.get(step.get("service", service), text(step.get("region", "<region>"), words))
+        client = self._clients.get(
+            step.get("service", service), fill_text(step.get("region", "<region>"), words)
+        )
         try:
             answer = aws_requests.send(client, step["call"], fill(step.get("with", {}), words) or {})
         except ClientError as error:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from sandbox.clouds.web import ErrorResponse
-from sandbox.wire.templates import fill, search, text
+from sandbox.wire.templates import fill, fill_text, search
 from sandbox.wire.values import Json
 
 KEPT = ("eks", "codebuild")
@@ -31,10 +31,10 @@ class Kept:
             self._check(service, action, words)
             return self._change_tags(row, words)
         does, family, region = row["does"], row["family"], words["region"]
-        records, key = self.records(region, family), text(self._rules["keys"][family], words)
+        records, key = self.records(region, family), fill_text(self._rules["keys"][family], words)
         there = records.get(key)
         for holder in self._rules["parents"].get(family, ()):
-            if (parent := text(self._rules["keys"][holder], words)) not in self.records(region, holder):
+            if (parent := fill_text(self._rules["keys"][holder], words)) not in self.records(region, holder):
                 raise ErrorResponse(
                     404, f"No {holder} found for name: {parent}.", "ResourceNotFoundException"
                 )
@@ -67,7 +67,7 @@ class Kept:
                 kept = self.records(region, kin).items()
                 left = {name: one for name, one in kept if not name.startswith(f"{key} ")}
                 self._records[region, kin] = left
-        of = text(row.get("of", ""), words)
+        of = fill_text(row.get("of", ""), words)
         found = [one for name, one in records.items() if name.startswith(of)]
         words |= {"record": there, "records": search(row.get("take", "@"), found, words)}
         return fill(row.get("answer", {}), words) or {}

@@ -11,7 +11,7 @@ from typing import Any
 from lark import Lark, Token
 from lark.exceptions import UnexpectedInput
 
-from sandbox.wire.templates import broken
+from sandbox.wire.templates import broken_rules
 
 STARTS = {"metric alert": "metric", "query alert": "metric", "service check": "check", "slo alert": "slo"}
 """The kinds of monitors whose queries are known, with the grammar's rule for each."""
@@ -95,7 +95,7 @@ def faults(monitor: Any) -> Iterator[str]:
     said = asdict(query) | {"groups": [*query.groups], "minutes": [*query.minutes]}
     said |= {"rises": ">" in query.comparator, "falls": "<" in query.comparator, "series": [*query.series]}
     words = {"type": kind, "options": options, "at": options.get("thresholds") or {}, "query": said}
-    yield from (rule["say"] for rule in broken(_rules()["monitor"], words))
+    yield from (rule["say"] for rule in broken_rules(_rules()["monitor"], words))
     yield from _message(monitor.get("message", ""))
 
 
@@ -114,7 +114,7 @@ def _message(text: str) -> Iterator[str]:
 
 def slo_faults(slo: Any) -> Iterator[str]:
     """Yield the faults that Datadog finds in an objective and the model allows."""
-    yield from (rule["say"] for rule in broken(_rules()["slo"], slo))
+    yield from (rule["say"] for rule in broken_rules(_rules()["slo"], slo))
     for name, query in slo.get("query", {}).items():
         yield from _query_faults(name, query)
 

@@ -46,7 +46,7 @@ def find(say: Callable[[str], None] = lambda _: None) -> dict[str, Path] | None:
     found: dict[str, Path] = {}
     places = os.pathsep.join(filter(None, (os.environ.get("KUBEBUILDER_ASSETS"), os.environ.get("PATH"))))
     for recipe in RECIPES:
-        cached, minor = recipe.built(), recipe.version.rpartition(".")[0]
+        cached, minor = recipe.cached_programs(), recipe.version.rpartition(".")[0]
         for name in recipe.packages:
             if given := shutil.which(name, path=places):
                 words = ("version", "--client") if name == "kubectl" else ("--version",)

@@ -18,10 +18,10 @@ from sandbox.providers.target import LiveResource, Resource
 from sandbox.wire import aws_requests, schema
 from sandbox.wire.aws_account import ACCOUNT, REGION
 from sandbox.wire.aws_requests import BARE, Clients, operation, told
-from sandbox.wire.templates import fill, search, text
+from sandbox.wire.templates import fill, fill_text, search
 from sandbox.wire.values import Json, plain, project, secret_texts
 
-MARK = "sandbox:made-for"
+CREATION_TAG = "sandbox:made-for"
 """The key of a hidden tag, by which a resource without a name of its own is found again."""
 
 GONE = re.compile(r"NotFound|NoSuch|^404$")
@@ -124,7 +124,7 @@ class AwsCall:
         self._common = cast(dict[str, str], common)
         self._tags = self._common | self._given.get("tags", {})
         self._named = "made" not in self.row.create
-        self._mark = {MARK: digits(resource.urn, 32)} if not self._named else {}
+        self._mark = {CREATION_TAG: digits(resource.urn, 32)} if not self._named else {}
         self._raw: Json = {}
         self._changes: Json = {}
 
@@ -133,7 +133,7 @@ class AwsCall:
         words = self._words() | {"host": str(self._given.get("url")).removeprefix("https://")}
         words["crc"] = zlib.crc32(str(self._given.get("destinationCidrBlock")).encode())
         return (
-            text(self.row.id, words)
+            fill_text(self.row.id, words)
             if self.row.id
             else resource_type(self.resource.type).id.format_map(words)
         )
@@ -147,7 +147,7 @@ class AwsCall:
         if self._named:
             return [self.natural_id()]
         found = self.row.find or table("aws", "calls")["find"][self.row.service]
-        words = self._words() | {"mark": self._mark[MARK]}
+        words = self._words() | {"mark": self._mark[CREATION_TAG]}
         take, answers = found["take"], self._answers(found, words)
         return [one for here, answer in answers for one in cast(list[str], search(take, answer, here) or [])]
 
@@ -171,7 +171,7 @@ class AwsCall:
         raw = {names.get(key.lower(), key): item for key, item in self._raw.items()}
         outputs = members(schema.resource_class(self.resource.type), raw, {}, _find)
         tags = cast(dict[str, str], outputs.get("tags", {})).items()
-        seen = {key: item for key, item in tags if key != MARK and not key.startswith("aws:")}
+        seen = {key: item for key, item in tags if key != CREATION_TAG and not key.startswith("aws:")}
         properties = schema.properties(schema.resource_class(self.resource.type))
         if "tagsAll" in properties:
             own = self._given.get("tags", {})

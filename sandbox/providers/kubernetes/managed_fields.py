@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from sandbox.providers.kubernetes.package import HIDDEN, SECRET
 from sandbox.providers.target import LiveResource, Resource
-from sandbox.wire.values import Json, Secret, mark
+from sandbox.wire.values import Json, Secret, mark_secrets
 
 
 def ident(found: Json) -> str:
@@ -27,8 +27,8 @@ def leave(body: Json, path: str, manager: str, found: Json) -> None:
 
 def live(resource: Resource, found: Json, inputs: Json, manager: str) -> LiveResource:
     """Return an object for the engine's state, as checkpointObject does, with a Secret's values marked."""
-    kept = cast(Json, mark(without_managers(found), secrets(resource)))
-    given = mark(mark(inputs, resource.inputs), secrets(resource))
+    kept = cast(Json, mark_secrets(without_managers(found), secrets(resource)))
+    given = mark_secrets(mark_secrets(inputs, resource.inputs), secrets(resource))
     own = {"__inputs": given, "__initialApiVersion": found["apiVersion"], "__fieldManager": manager}
     return LiveResource(ident(found), inputs, kept | own)
 

@@ -11,7 +11,7 @@ from sandbox.providers.plan import Plan, now
 from sandbox.providers.resource_types import Words, digits, resource_type, table
 from sandbox.providers.target import Package, Resource, made_up_name
 from sandbox.wire import json_schema
-from sandbox.wire.templates import broken
+from sandbox.wire.templates import broken_rules
 from sandbox.wire.values import Json, Secret, known, merge, plain
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
@@ -52,7 +52,7 @@ class Kubernetes(Package):
     def faults(self, resource: Resource) -> Iterator[str]:
         if resource.type != RELEASE:
             yield from schemas.faults(resource.inputs)
-            yield from (rule["say"] for rule in broken(table("kubernetes")["rules"], resource.known))
+            yield from (rule["say"] for rule in broken_rules(table("kubernetes")["rules"], resource.known))
             return
         yield from super().faults(resource)
         yield from json_schema.faults(json_schema.grammar("helm_release"), resource.inputs)

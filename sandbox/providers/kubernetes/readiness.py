@@ -22,7 +22,7 @@ class StuckError(Exception):
 
 
 def wait(
-    api: Api, path: str, seconds: float, patience: float, say: Callable[[str], None], gone: str = ""
+    api: Api, path: str, seconds: float, patience: float, report: Callable[[str], None], gone: str = ""
 ) -> Json:
     """Return the object once it is ready, or once the one with the uid `gone` is deleted.
 
@@ -44,10 +44,10 @@ def wait(
         now = time.monotonic()
         if missing != before:
             changed, before, explained = now, missing, False
-            say(missing)
+            report(missing)
         elif not explained and now - changed > EXPLAIN_SECONDS:
             explained, reasons = True, why(api, found)
-            say(" ·".join(f"{missing}{reasons}".splitlines()[:2]))
+            report(" ·".join(f"{missing}{reasons}".splitlines()[:2]))
         if now - started > seconds or now - changed > patience:
             after = f" after {now - started:.0f} s" if seconds else ""
             if not gone and patience < now - changed and now - started <= seconds:

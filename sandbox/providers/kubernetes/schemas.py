@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from sandbox.providers.resource_types import table
 from sandbox.wire import json_schema
-from sandbox.wire.values import UNKNOWN, Json, at, plain, show, show_path
+from sandbox.wire.values import UNKNOWN, Json, plain, show, show_path, value_at
 
 FOLDER = "kubernetes-json-schema/v1.34.0-local-strict"
 
@@ -32,7 +32,7 @@ def faults(given: Json) -> Iterator[str]:
     for key, value in wanted.items() if "template" in _find(given, "spec") else ():
         if value is not UNKNOWN and labels.get(key) not in (value, UNKNOWN):
             path = show_path(("spec", "template", "metadata", "labels", key))
-            wish = show(at(given, ("spec", "selector", "matchLabels", key)))
+            wish = show(value_at(given, ("spec", "selector", "matchLabels", key)))
             yield f"{path}: does not match spec.selector, which wants {wish}"
 
 

@@ -19,7 +19,7 @@ from sandbox.providers.kubernetes import readiness as ready
 from sandbox.providers.kubernetes.package import RELEASE, KubernetesPlan, metadata_of, namespace_of
 from sandbox.providers.resource_types import digits, table
 from sandbox.providers.target import LiveResource, NotReadyError, Resource
-from sandbox.wire.values import known, mark, merge, plain
+from sandbox.wire.values import known, mark_secrets, merge, plain
 
 DEFAULT_SECONDS = 600.0
 """How long the provider waits if neither the program nor the object says (pulumi-kubernetes, pkg/await)."""
@@ -68,7 +68,7 @@ class KubernetesTarget(KubernetesPlan):
             if resource.inputs:  # else it is being imported
                 self._wait(resource, found, once=True)
         except ready.StuckError as stuck:
-            return replace(live, lacks=f"{live.id}: {stuck}")
+            return replace(live, unready_reason=f"{live.id}: {stuck}")
         return live
 
     def delete(self, resource: Resource) -> None:
@@ -112,7 +112,9 @@ class KubernetesTarget(KubernetesPlan):
         except ApiError as error:
             raise _refused(resource, error) from None
         kept = {name: value for name, value in made.items() if name not in ("status", "metadata")}
-        return cast(Json, mark(merge(plain(planned), kept), {**before.outputs, **fields.secrets(resource)}))
+        return cast(
+            Json, mark_secrets(merge(plain(planned), kept), {**before.outputs, **fields.secrets(resource)})
+        )
 
     def immutable(self, resource: Resource, differ: Sequence[Change]) -> Sequence[str]:
         try:
@@ -162,7 +164,7 @@ class KubernetesTarget(KubernetesPlan):
     def _put(self, resource: Resource) -> LiveResource:
         end = time.monotonic() + min(_seconds(resource), self._patience)
         while self._path(resource) is None and time.monotonic() < end:  # somebody may be about to define it
-            resource.say(f"the server does not know the kind {_kind(resource, 'of')} yet")
+            resource.report(f"the server does not know the kind {_kind(resource, 'of')} yet")
             time.sleep(ready.POLL_SECONDS)
         try:
             found = self._apply(resource)
@@ -182,7 +184,7 @@ class KubernetesTarget(KubernetesPlan):
         seconds, patience = 0 if once else _seconds(resource), self._patience
         if not once and not gone and _ends_by_itself(found):
             seconds = patience = math.inf
-        return ready.wait(self._api, path, seconds, patience, resource.say, gone)
+        return ready.wait(self._api, path, seconds, patience, resource.report, gone)
 
     def _apply(self, resource: Resource, *, dry_run: bool = False, force: bool = False) -> Json:
         _check_kubeconfig(resource)

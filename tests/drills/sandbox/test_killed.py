@@ -14,7 +14,7 @@ from typing import Any, cast
 import psutil
 import pytest
 
-from sandbox.engine.lock import clear_dead, hold, note, started_at
+from sandbox.engine.lock import add_holder, hold, remove_dead_locks, started_at
 from sandbox.errors import CommandError
 from tests.support.sandbox.project import Project
 
@@ -110,7 +110,7 @@ def test_an_engine_that_outlives_its_sandbox_keeps_the_stack_and_is_named(tmp_pa
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"up 10:20:30 {dead.pid}".encode(), 0)
         os.lseek(descriptor, 0, os.SEEK_END)
-        note(descriptor, os.getpid())
+        add_holder(descriptor, os.getpid())
         with pytest.raises(CommandError) as fault, hold(tmp_path, "down"):
             pass
     assert str(fault.value) == (
@@ -174,7 +174,7 @@ def test_the_lock_of_a_dead_process_is_removed(tmp_path: Path) -> None:
     process = subprocess.Popen(["true"])
     process.wait()
     file = lock_file(tmp_path, process.pid, socket.gethostname())
-    [removed] = clear_dead(tmp_path)
+    [removed] = remove_dead_locks(tmp_path)
     assert removed.startswith(f"process {process.pid} on {socket.gethostname()} since 20")
     assert not file.exists()
 
@@ -185,21 +185,21 @@ def test_the_lock_of_a_live_process_stays(tmp_path: Path) -> None:
         with pytest.raises(
             CommandError, match=f"the state is locked by process {process.pid} on .* kill -INT"
         ):
-            clear_dead(tmp_path)
+            remove_dead_locks(tmp_path)
         process.kill()
     assert file.exists()
 
 
 def test_a_number_that_went_to_another_process_does_not_keep_a_lock(tmp_path: Path) -> None:
     file = lock_file(tmp_path, os.getpid(), socket.gethostname(), ago=timedelta(days=365))
-    assert len(clear_dead(tmp_path)) == 1
+    assert len(remove_dead_locks(tmp_path)) == 1
     assert not file.exists()
 
 
 def test_the_lock_of_another_machine_stays_and_is_explained(tmp_path: Path) -> None:
     file = lock_file(tmp_path, 1, "elsewhere")
     with pytest.raises(CommandError) as fault:
-        clear_dead(tmp_path)
+        remove_dead_locks(tmp_path)
     assert "locked by process 1 on elsewhere since" in str(fault.value)
     assert f"If that process is over, delete {file} and run this again." in str(fault.value)
     assert file.exists()

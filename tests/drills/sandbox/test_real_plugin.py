@@ -32,7 +32,7 @@ Seen = dict[str, tuple[str, frozenset[str]]]
 @pytest.fixture
 def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Stack]:
     """Without the agent, whose chart the plugin would fetch from the internet."""
-    if not (program := plugins.RECIPE.built().get("pulumi-resource-kubernetes")):
+    if not (program := plugins.RECIPE.cached_programs().get("pulumi-resource-kubernetes")):
         pytest.skip("the Kubernetes plugin is not built: make plugins (about 12 minutes, once)")
     (folder := tmp_path / "bin").mkdir()
     (wrapper := folder / program.name).write_text(PLUGIN.format(program=program))

@@ -13,7 +13,7 @@ from sandbox import workspace
 from sandbox.clouds import process
 from sandbox.clouds.kubernetes.api import Api
 from sandbox.clouds.process import Targets
-from sandbox.providers.aws.target import MARK
+from sandbox.providers.aws.target import CREATION_TAG
 from tests.support.stacks import Stack
 
 Held = set[tuple[str, str]]
@@ -93,7 +93,7 @@ def _in_aws(found: Targets) -> Held:
     groups = ask("ec2", "describe_security_groups", f"SecurityGroups{named}.GroupId", **mine)
     held: Held = {("Vpc", ident) for ident in vpcs} | {("SecurityGroup", ident) for ident in groups}
     for rule in ask("ec2", "describe_security_group_rules", "SecurityGroupRules[]"):
-        if any(tag["Key"] == MARK for tag in rule.get("Tags", ())):
+        if any(tag["Key"] == CREATION_TAG for tag in rule.get("Tags", ())):
             way = "Egress" if rule["IsEgress"] else "Ingress"
             held.add((f"SecurityGroup{way}Rule", rule["SecurityGroupRuleId"]))
     tables = "RouteTables[?!(Associations[?Main])]"

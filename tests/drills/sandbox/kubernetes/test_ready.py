@@ -40,7 +40,7 @@ from tests.unit.sandbox.providers.test_drift import engine
 
 def test_a_rollout_is_waited_for(target: KubernetesTarget, web: LiveResource) -> None:
     said: list[str] = []
-    change = resource(DEPLOYMENT, *image("next"), id=web.id, say=said.append)
+    change = resource(DEPLOYMENT, *image("next"), id=web.id, report=said.append)
     live = target.update(change, web)
     status = live.outputs["status"]
     assert (status["updatedReplicas"], status["availableReplicas"], status["replicas"]) == (2, 2, 2)
@@ -65,7 +65,7 @@ def test_a_rollout_that_is_stuck_says_why_and_keeps_the_old_pods(
 ) -> None:
     said: list[str] = []
     with pytest.raises(NotReadyError) as stuck:
-        target.update(resource(DEPLOYMENT, path, value, id=web.id, say=said.append), web)
+        target.update(resource(DEPLOYMENT, path, value, id=web.id, report=said.append), web)
     assert reason in said[-1] and len(said[-1].splitlines()) == 1
     assert str(stuck.value).startswith("pipe/web: not ready after ")
     assert reason in str(stuck.value)
@@ -80,15 +80,15 @@ def test_what_is_read_tells_what_it_lacks(target: KubernetesTarget, web: LiveRes
     with pytest.raises(NotReadyError):
         target.update(bad, web)
     live = target.read(bad, web.outputs)
-    assert live and live.lacks.startswith("pipe/web: not ready: 1 of 2 new pods are made")
-    assert "ImagePullBackOff" in live.lacks
+    assert live and live.unready_reason.startswith("pipe/web: not ready: 1 of 2 new pods are made")
+    assert "ImagePullBackOff" in live.unready_reason
     bad.inputs["metadata"]["annotations"] = {"pulumi.com/skipAwait": "true"}
     for unwatched in (bad, replace(bad, inputs={})):  # the latter is an import
-        assert (live := target.read(unwatched, web.outputs)) and not live.lacks
+        assert (live := target.read(unwatched, web.outputs)) and not live.unready_reason
     live = target.read(
         resource(DEPLOYMENT, id=web.id), target.update(resource(DEPLOYMENT, id=web.id), web).outputs
     )
-    assert live and not live.lacks
+    assert live and not live.unready_reason
 
 
 def test_a_quota_that_is_used_up_is_named(
@@ -111,7 +111,7 @@ def test_a_job_is_waited_for_and_a_failed_one_is_run_anew(target: KubernetesTarg
     assert target.replacement_paths(resource(JOB, id=done.id)) == ()
     target.delete(resource(JOB, id=done.id))
     said: list[str] = []
-    wrong = resource(JOB, "spec.template.spec.containers.0.image", "work:1-crashing", say=said.append)
+    wrong = resource(JOB, "spec.template.spec.containers.0.image", "work:1-crashing", report=said.append)
     with pytest.raises(
         NotReadyError, match=r"the job has failed: .* backoff limit\n  pod work-\w+: work: ended with .* 1"
     ):
@@ -158,7 +158,7 @@ def test_a_service_waits_for_pods_and_for_its_load_balancer(target: KubernetesTa
         target.create(resource(DEPLOYMENT, *image("unready")))
     said: list[str] = []
     with pytest.raises(NotReadyError, match="a pod that it selects is not ready"):
-        target.update(resource(SERVICE, id="pipe/web", say=said.append), BEFORE)
+        target.update(resource(SERVICE, id="pipe/web", report=said.append), BEFORE)
     assert set(said) == {"a pod that it selects is not ready"}
     live = target.update(resource(DEPLOYMENT, id="pipe/web"), BEFORE)
     target.update(resource(SERVICE, id="pipe/web"), BEFORE)
@@ -315,7 +315,7 @@ def test_custom_resources_need_their_definition_first(target: KubernetesTarget) 
     later = threading.Timer(1.5, target.create, [resource(DEFINITION)])
     later.start()
     said: list[str] = []
-    live = target.create(resource(CUP, say=said.append))
+    live = target.create(resource(CUP, report=said.append))
     later.join()
     assert said[0] == "the server does not know the kind Cup of pipe.dev/v1 yet"
     with pytest.raises(RefusedError, match="field not declared in schema"):

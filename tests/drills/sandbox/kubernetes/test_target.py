@@ -311,7 +311,7 @@ def test_a_deletion_is_waited_for_and_says_what_holds_it(target: KubernetesTarge
     with pytest.raises(
         RefusedError, match=r"pipe/settings is not deleted: not gone after 4 s: it waits for pipe.dev/hold"
     ):
-        target.delete(resource(CONFIG_MAP, id=live.id, say=said.append))
+        target.delete(resource(CONFIG_MAP, id=live.id, report=said.append))
     assert said[-1] == "it waits for pipe.dev/hold"
     empty.kubectl("patch", "configmap", "settings", "-p", '{"metadata": {"finalizers": null}}')
     target.delete(resource(CONFIG_MAP, id=live.id))

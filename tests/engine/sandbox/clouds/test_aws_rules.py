@@ -12,7 +12,7 @@ from sandbox.clouds.aws import api
 from sandbox.clouds.aws.api import VERSIONS
 from sandbox.clouds.aws.emulated import KEPT
 from sandbox.clouds.web import Json
-from sandbox.wire.templates import PLACE, QUOTED
+from sandbox.wire.templates import PLACEHOLDER, STRING_LITERAL
 
 RULES: Json = tomllib.loads(Path(api.__file__).with_suffix(".toml").read_text())
 
@@ -36,9 +36,9 @@ def roots(node: Json) -> Iterator[str]:
 def read(rule: Json) -> Iterator[str]:
     """The names of the request that a rule reads, and says."""
     texts = [*rule.get("match", ()), *([rule["if"]] if "if" in rule else ())]
-    places = [place for each in (*texts, rule.get("say", "")) for place in PLACE.findall(each)]
+    places = [place for each in (*texts, rule.get("say", "")) for place in PLACEHOLDER.findall(each)]
     parser: Any = jmespath.parser.Parser()
-    for expression in (*(PLACE.sub("`0`", QUOTED.sub("`0`", each)) for each in texts), *places):
+    for expression in (*(PLACEHOLDER.sub("`0`", STRING_LITERAL.sub("`0`", each)) for each in texts), *places):
         yield from roots(parser.parse(expression).parsed)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sandbox.errors import RefusedError
-from sandbox.providers.aws.target import MARK, AwsCall
+from sandbox.providers.aws.target import CREATION_TAG, AwsCall
 from sandbox.providers.diff import changes
 from sandbox.providers.resource_types import table
 from sandbox.providers.target import Resource
@@ -34,7 +34,7 @@ def test_what_was_created_reads_as_it_was_asked_for(everything: AwsAccount, name
     assert everything.differences(name, everything.resource(name)) == []
     read = everything.read(name)
     assert read is not None and changes(everything.live[name].outputs, read.outputs) == []
-    assert MARK not in str(read)
+    assert CREATION_TAG not in str(read)
 
 
 @pytest.mark.parametrize("name", AWS_RESOURCES)
@@ -85,7 +85,7 @@ def test_drift_is_seen(everything: AwsAccount) -> None:
         everything.update(name)
         assert everything.differences(name, everything.resource(name)) == []
     tags = ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["Tags"]
-    assert {one["Key"] for one in tags} == {"Name", "team", MARK}
+    assert {one["Key"] for one in tags} == {"Name", "team", CREATION_TAG}
 
 
 def test_tags_of_the_provider_are_on_everything_but_not_in_the_inputs(everything: AwsAccount) -> None:

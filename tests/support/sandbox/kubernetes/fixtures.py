@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.clouds.kubernetes import control_plane
 from sandbox.clouds.kubernetes.api import Api, Json
-from sandbox.wire.values import decoded
+from sandbox.wire.values import decode_value
 from tests.support.components.fixtures import Recorder, naming, recorder, topic
 from tests.support.components.workloads import declare_all, manifests
 
@@ -78,7 +78,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Generator[Cluster]:
 def declared(recorder: Recorder, naming: Any, topic: Any) -> dict[str, Json]:
     """Every object of the dev stack's namespace, by kind and name, as the program declares it."""
     found = manifests(declare_all(recorder, naming, topic, "dev"))
-    return {name: decoded(manifest) for name, manifest in found.items()}
+    return {name: decode_value(manifest) for name, manifest in found.items()}
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from sandbox.providers.diff import Change, changes
 from sandbox.providers.target import LiveResource, Resource
 from sandbox.wire import schema
 from sandbox.wire.templates import fill
-from sandbox.wire.values import each, plain, project
+from sandbox.wire.values import map_items, plain, project
 from tests.support.sandbox.clouds.local_api import serve
 from tests.support.sandbox.providers.aws_resources import AWS_RESOURCES
 
@@ -78,14 +78,14 @@ def references(inputs: Any) -> list[str]:
     if isinstance(inputs, str):
         return [inputs[1:].partition(".")[0]] if inputs.startswith("<") else []
     names: list[str] = []
-    each(inputs, lambda item: names.extend(references(item)))
+    map_items(inputs, lambda item: names.extend(references(item)))
     return names
 
 
 def _filled(value: Any, outputs: dict[str, Any]) -> Any:
     if isinstance(value, str):
         return fill(value, outputs)
-    return each(value, lambda item: _filled(item, outputs))
+    return map_items(value, lambda item: _filled(item, outputs))
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sandbox.wire.schema import UnknownTypeError
-from sandbox.wire.values import UNKNOWN, Secret, each
+from sandbox.wire.values import UNKNOWN, Secret, map_items
 from tests.support.sandbox.providers import resources as r
 from tests.support.sandbox.providers.resources import VALID, Providers, changed
 
@@ -19,7 +19,7 @@ def test_valid_inputs_pass(providers: Providers, token: str):
 @pytest.mark.parametrize("token", VALID)
 def test_unknown_and_secret_values_pass(providers: Providers, token: str):
     def hidden(value: Any) -> Any:
-        return each(value, hidden) if isinstance(value, dict | list) else UNKNOWN
+        return map_items(value, hidden) if isinstance(value, dict | list) else UNKNOWN
 
     constant = {key: value for key, value in VALID[token].items() if key in ("apiVersion", "kind")}
     assert providers.faults(token, hidden(VALID[token]) | constant) == []

@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from sandbox.errors import RefusedError
 from sandbox.providers.diff import changes
-from sandbox.wire.values import UNKNOWN, Secret, added, decode, encode, mark, merge, plain, project
+from sandbox.wire.values import (
+    UNKNOWN,
+    Secret,
+    added_properties,
+    decode,
+    encode,
+    mark_secrets,
+    merge,
+    plain,
+    project,
+)
 from tests.support.sandbox.providers.resources import VALID, Providers, changed, resource
 
 HIDDEN = "hunter2-hidden"
@@ -110,8 +120,8 @@ def test_what_is_sent_is_what_arrives(value: dict[str, Any]) -> None:
 @given(OBJECTS, OBJECTS)
 def test_values_are_put_together_and_taken_apart(one: dict[str, Any], other: dict[str, Any]) -> None:
     assert project(merge(one, other), other) == other
-    assert merge(added(merge(one, other), other), other) == merge(one, other)
-    assert plain(mark(plain(one), one)) == plain(one)
-    assert mark(plain(one), one) == one
+    assert merge(added_properties(merge(one, other), other), other) == merge(one, other)
+    assert plain(mark_secrets(plain(one), one)) == plain(one)
+    assert mark_secrets(plain(one), one) == one
     assert changes(one, one) == []
     assert changes(one, other) or plain(one) == plain(other)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.wire.templates import broken, fill, search
+from sandbox.wire.templates import broken_rules, fill, search
 from tests.support.sandbox.providers.aws_account import empty_account
 
 TEXTS = ["it's", "\\", "a\\'b", "`", '"', "<region>", "' || 'x", "日本\n"]
@@ -16,7 +16,7 @@ def test_a_value_is_text_in_an_expression(text: str) -> None:
     assert search("[?@=='<name>'] | [0]", ["x", text], words) == text
     assert search("'a <name || 'none'> b'", {}, words) == f"a {text} b"
     rule = {"if": "kind=='<kind>' && name=='<name>'", "say": "<name>"}
-    assert [one["say"] for one in broken([rule], words | {"kind": text})] == [text]
+    assert [one["say"] for one in broken_rules([rule], words | {"kind": text})] == [text]
 
 
 def test_a_number_can_be_filled_into_a_literal() -> None:

@@ -99,7 +99,7 @@ def test_a_plugin_is_sent_to_the_targets_and_to_nobody_else(tmp_path: Path) -> N
     assert found.settings["datadog:apiUrl"] == TARGETS.datadog
     assert found.settings["cloudflare:baseUrl"] == f"{TARGETS.cloudflare}/client/v4"
     assert found.environment["AWS_ENDPOINT_URL"] == found.environment["HTTP_PROXY"] == TARGETS.aws
-    assert "HTTP_PROXY" not in plugins.clients(TARGETS)  # of a shell it would be a nuisance
+    assert "HTTP_PROXY" not in plugins.client_environment(TARGETS)  # of a shell it would be a nuisance
     assert "http://169.254" not in str(found)
     addresses = [text for text in (*found.settings.values(), *found.environment.values()) if "://" in text]
     assert all(text.startswith("http://127.0.0.1:") for text in addresses)
