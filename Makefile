@@ -151,7 +151,7 @@ schema: $(READY) ## write the generated files again
 
 lock: $(READY) ## pin the newest versions that the requirements allow
 	@for file in requirements requirements-dev; do \
-	  $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	    --upgrade $$file.in -o $$file.txt; done
 
 .PHONY: $(TASKS)

@@ -1,7 +1,9 @@
+# PYTHON_ARGCOMPLETE_OK
 """Command line of all operations: `python -m operations COMMAND STACK …`, as scripts/COMMAND.sh runs it."""
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -20,9 +22,14 @@ COMMANDS = {
 }
 """Each module of the package that is a command, with its summary."""
 
+COMPLETION = "_ARGCOMPLETE"
+"""Variable with which a shell asks for completions (https://kislyuk.github.io/argcomplete/)."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command with its own arguments; return its exit code."""
+    if COMPLETION in os.environ:
+        complete(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(
         prog="python -m operations",
         description="Operate a stack. Each command has options of its own: COMMAND --help.",
@@ -34,6 +41,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     namespace = parser.parse_args(argv)
     run: Callable[[Sequence[str]], int] = importlib.import_module(f"operations.{namespace.command}").main
     return run(namespace.arguments)
+
+
+def complete(arguments: Sequence[str]) -> None:
+    """Answer a shell that completes a command line, and exit.
+
+    With a command in `arguments` the line is `scripts/COMMAND.sh …`, else it is `python -m operations …`.
+    """
+    import argcomplete
+
+    argcomplete.autocomplete(command_parser(arguments[0]) if arguments else full_parser())
+
+
+def command_parser(name: str) -> argparse.ArgumentParser:
+    """Return the parser of a command."""
+    build: Callable[[], argparse.ArgumentParser] = importlib.import_module(f"operations.{name}").build_parser
+    return build()
+
+
+def full_parser() -> argparse.ArgumentParser:
+    """Return a parser with every command and its options."""
+    parser = argparse.ArgumentParser(prog="python -m operations")
+    commands = parser.add_subparsers(metavar="COMMAND")
+    for name, summary in COMMANDS.items():
+        commands.add_parser(name, help=summary, parents=[command_parser(name)], add_help=False)
+    return parser
 
 
 if __name__ == "__main__":

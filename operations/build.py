@@ -3,6 +3,7 @@
 Without --version, a version is the commit of the service's checkout (APP, else the folder app).
 """
 
+import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -15,11 +16,15 @@ from operations.lib.run_log import RunLog, perform
 from operations.lib.services import image
 
 
-@command_line.refusable
-def main(argv: Sequence[str] | None = None) -> int:
+def build_parser() -> argparse.ArgumentParser:
     parser = command_line.parser("build", __doc__ or "")
     parser.add_argument("--version", metavar="V", help="the image's tag")
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+@command_line.refusable
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = build_parser().parse_args(argv)
     options = command_line.read_options(arguments)
     if arguments.version:
         stack_file.checked_version(arguments.version)

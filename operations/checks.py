@@ -4,6 +4,7 @@ Each is a task of the Makefile. A check that passed is not repeated while the co
 not by an interrupted deployment, and not by the next stack's.
 """
 
+import argparse
 import json
 import shlex
 import sys
@@ -57,10 +58,14 @@ def _write(tree: str, passed: dict[str, Any]) -> None:
     (ROOT / RECORD).write_text(json.dumps({tree: passed}, indent=2) + "\n")
 
 
+def build_parser() -> argparse.ArgumentParser:
+    parser = command_line.parser("checks", __doc__ or "")
+    return parser
+
+
 @command_line.refusable
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = command_line.parser("checks", __doc__ or "")
-    arguments = parser.parse_args(argv)
+    arguments = build_parser().parse_args(argv)
     options = command_line.read_options(arguments)
 
     def work(log: RunLog) -> str:

@@ -67,8 +67,7 @@ def forget(options: Options) -> None:
         unfinished(options.stack).unlink(missing_ok=True)
 
 
-@command_line.refusable
-def main(argv: Sequence[str] | None = None) -> int:
+def build_parser() -> argparse.ArgumentParser:
     parser = command_line.parser("deploy", __doc__ or "")
     parser.add_argument(
         "--version", metavar="V", help="the image's tag; default: the image of the stack file"
@@ -85,7 +84,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="SECONDS",
         help=f"how long to watch the monitors (default: {health.SOAK_SECONDS:.0f}; 0 in a sandbox)",
     )
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+@command_line.refusable
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = build_parser().parse_args(argv)
     options = command_line.read_options(arguments)
     if arguments.version:
         stack_file.checked_version(arguments.version)

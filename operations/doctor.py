@@ -5,6 +5,7 @@ Deployments, Services, certificates, database. It asks for events, logs, usage a
 the guide's troubleshooting does, and changes nothing.
 """
 
+import argparse
 import base64
 import json
 import os
@@ -47,11 +48,15 @@ exit codes:
 """
 
 
-@command_line.refusable
-def main(argv: Sequence[str] | None = None) -> int:
+def build_parser() -> argparse.ArgumentParser:
     parser = command_line.parser("doctor", __doc__ or "")
     parser.epilog = command_line.TEXT.partition("exit codes:")[0] + EXIT_CODES
-    options = command_line.read_options(parser.parse_args(argv))
+    return parser
+
+
+@command_line.refusable
+def main(argv: Sequence[str] | None = None) -> int:
+    options = command_line.read_options(build_parser().parse_args(argv))
     return perform("doctor", options, lambda log: work(log, options))
 
 

@@ -4,6 +4,7 @@ The result is kept in .runs/drift/STACK.json, from which `python -m tools.drift_
 It ends with 0 if the stack agrees or has drifted, and prints which; with 1 if the comparison failed.
 """
 
+import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -20,9 +21,13 @@ UNEXPECTED = "no changes were expected but changes were proposed"
 LINES = 200
 
 
+def build_parser() -> argparse.ArgumentParser:
+    return command_line.parser("drift", __doc__ or "")
+
+
 @command_line.refusable
 def main(argv: Sequence[str] | None = None) -> int:
-    arguments = command_line.parser("drift", __doc__ or "").parse_args(argv)
+    arguments = build_parser().parse_args(argv)
     options = command_line.read_options(arguments)
     if options.target == "sandbox":
         raise RefusedError(

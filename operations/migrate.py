@@ -4,6 +4,7 @@ migrate:rollback to undo them.
 Every deployment migrates by itself; this is for the times in between.
 """
 
+import argparse
 import re
 import sys
 from collections.abc import Sequence
@@ -20,8 +21,7 @@ from operations.lib.services import image
 VERSION = r"[0-9A-Za-z][0-9A-Za-z_.-]*"
 
 
-@command_line.refusable
-def main(argv: Sequence[str] | None = None) -> int:
+def build_parser() -> argparse.ArgumentParser:
     parser = command_line.parser("migrate", __doc__ or "")
     parser.add_argument(
         "action", nargs="?", choices=["rollback"], help="undo migrations; the last one, or as --to says"
@@ -35,7 +35,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="whose migrations to run: a version that was deployed before, as after a rollback; default: the"
         " version that runs",
     )
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+@command_line.refusable
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = build_parser().parse_args(argv)
     command = npm(arguments.action, arguments.to)
     options = command_line.read_options(arguments)
     return perform("migrate", options, lambda log: work(log, options, command, arguments.version))

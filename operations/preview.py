@@ -3,6 +3,7 @@
 The report goes to .runs/STACK/preview: review.md, review.html, review.sarif, review.json.
 """
 
+import argparse
 import shlex
 import sys
 from collections.abc import Sequence
@@ -14,9 +15,13 @@ from operations.lib.errors import FailedError, RefusedError
 from operations.lib.run_log import RunLog, perform
 
 
+def build_parser() -> argparse.ArgumentParser:
+    return command_line.parser("preview", __doc__ or "")
+
+
 @command_line.refusable
 def main(argv: Sequence[str] | None = None) -> int:
-    arguments = command_line.parser("preview", __doc__ or "").parse_args(argv)
+    arguments = build_parser().parse_args(argv)
     options = command_line.read_options(arguments)
     if options.target == "sandbox":
         raise RefusedError(

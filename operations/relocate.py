@@ -5,6 +5,7 @@ deletes the resources of the lost stack whose names are unique across regions: D
 Cloudflare, and Datadog's integration. The next `pulumi up` creates them again.
 """
 
+import argparse
 import re
 import sys
 from collections.abc import Sequence
@@ -41,15 +42,19 @@ Next, by an administrator, after a look at git diff (the runner's connection is 
   scripts/restore.sh {stack}"""
 
 
-@command_line.refusable
-def main(argv: Sequence[str] | None = None) -> int:
+def build_parser() -> argparse.ArgumentParser:
     parser = command_line.parser("relocate", __doc__ or "")
     parser.add_argument("--to", metavar="REGION", help="where it comes up: ap-northeast-3")
     parser.add_argument("--as", dest="new", metavar="NAME", help="in place of dev, stg or prod in all names")
     parser.add_argument(
         "--take-names", action="store_true", help="delete what stands in the way at Cloudflare and Datadog"
     )
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+@command_line.refusable
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = build_parser().parse_args(argv)
     options = command_line.read_options(arguments)
     if arguments.take_names:
         return perform("relocate", options, lambda log: release_names.release(log, options))

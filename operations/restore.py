@@ -37,8 +37,7 @@ DATABASE = r"[a-z_][a-z0-9_]{0,39}"
 STOP_SECONDS = 300
 
 
-@command_line.refusable
-def main(argv: Sequence[str] | None = None) -> int:
+def build_parser() -> argparse.ArgumentParser:
     parser = command_line.parser("restore", __doc__ or "")
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
@@ -52,7 +51,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     which.add_argument("--start-api", action="store_true", help="only start the API that a restore stopped")
     parser.add_argument("--database", default="pipe_db", metavar="NAME", help="default: pipe_db")
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+@command_line.refusable
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = build_parser().parse_args(argv)
     options = command_line.read_options(arguments)
     variables = wanted(arguments)
     if arguments.start_api:

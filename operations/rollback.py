@@ -22,8 +22,7 @@ from operations.lib.run_log import RunLog, perform
 from operations.lib.services import image
 
 
-@command_line.refusable
-def main(argv: Sequence[str] | None = None) -> int:
+def build_parser() -> argparse.ArgumentParser:
     parser = command_line.parser("rollback", __doc__ or "")
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
@@ -38,7 +37,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         action="store_true",
         help="where migrations cannot be undone: leave the database as it is under the older version",
     )
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+@command_line.refusable
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = build_parser().parse_args(argv)
     options = command_line.read_options(arguments)
 
     return perform("rollback", options, lambda log: work(log, options, arguments))

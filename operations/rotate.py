@@ -5,6 +5,7 @@ ones, rolls the API's pods, and leaves the old ones valid; they are retired when
 more. When it was interrupted, run it again.
 """
 
+import argparse
 import secrets
 import sys
 from collections.abc import Sequence
@@ -24,9 +25,13 @@ KEYS = ("appPassword", "migratePassword", "backupPassword")
 LEAVE_SECONDS = 900
 
 
+def build_parser() -> argparse.ArgumentParser:
+    return command_line.parser("rotate", __doc__ or "")
+
+
 @command_line.refusable
 def main(argv: Sequence[str] | None = None) -> int:
-    arguments = command_line.parser("rotate", __doc__ or "").parse_args(argv)
+    arguments = build_parser().parse_args(argv)
     options = command_line.read_options(arguments)
     return perform("rotate", options, lambda log: work(log, options))
 

@@ -90,7 +90,9 @@ def parser(name: str, description: str) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command_parser.register("type", None, filled)  # argparse uses it for arguments without a type.
-    command_parser.add_argument("stack", metavar="STACK", help=f"one of: {', '.join(stacks())}")
+    stack = command_parser.add_argument("stack", metavar="STACK", help=f"one of: {', '.join(stacks())}")
+    # argcomplete reads this attribute.
+    stack.completer = lambda **_: stacks()  # pyright: ignore[reportAttributeAccessIssue]
     command_parser.add_argument(
         "--dry-run", action="store_true", help="show every command that would change something"
     )
