@@ -59,8 +59,7 @@ def _write(tree: str, passed: dict[str, Any]) -> None:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = command_line.parser("checks", __doc__ or "")
-    return parser
+    return command_line.parser("checks", __doc__ or "")
 
 
 @command_line.refusable

@@ -1,11 +1,12 @@
 """Progress as plain lines on the terminal, with a line at least every five seconds."""
 
-import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+
+from sandbox import terminal
 
 QUIET_AT_FIRST = 2.0
 """Seconds without output after which a line tells what the command waits for."""
@@ -24,7 +25,7 @@ class Progress:
     """Lines with the seconds since the start. Colour only on a terminal, and not when NO_COLOR is set."""
 
     def __init__(self) -> None:
-        self._colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        self._colour = terminal.uses_colour(sys.stdout)
         self._activity = "getting ready"
         self._started = self._last = time.monotonic()
         self._silence = QUIET_AT_FIRST
@@ -41,7 +42,7 @@ class Progress:
 
     def paint(self, text: str, style: str) -> str:
         """Return the text in the colour of a style of COLOURS."""
-        return f"\033[{COLOURS[style]}m{text}\033[0m" if self._colour and style in COLOURS else text
+        return terminal.paint(text, COLOURS[style]) if self._colour and style in COLOURS else text
 
     def say(self, text: str) -> None:
         """Print a line of the result."""
@@ -70,20 +71,13 @@ class Progress:
     @contextmanager
     def heartbeat(self) -> Generator[None]:
         """Call `tick` from a thread while the body runs."""
-        finished = threading.Event()
 
         def beat() -> None:
-            while not finished.wait(EVERY):
-                detail, since = self._detail
-                self.tick(detail if time.monotonic() - since < 2 * EVERY else "")
+            detail, since = self._detail
+            self.tick(detail if time.monotonic() - since < 2 * EVERY else "")
 
-        thread = threading.Thread(target=beat, daemon=True)
-        thread.start()
-        try:
+        with terminal.repeat(beat, EVERY):
             yield
-        finally:
-            finished.set()
-            thread.join()
 
     @contextmanager
     def waiting_for(self, detail: Callable[[], str]) -> Generator[None]:

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Collection, Generator
 from dataclasses import asdict, dataclass, field
@@ -18,6 +17,7 @@ from operations.lib import sandbox_targets
 from operations.lib.command_line import DONE, FAILED, REFUSED, ROOT, STOPPED, Options
 from operations.lib.command_runner import CommandRunner
 from operations.lib.errors import CommandStopped, FailedError, RefusedError
+from sandbox import terminal
 
 RECORDS = ROOT / ".runs"
 QUIET_SECONDS = 4.0
@@ -62,7 +62,7 @@ class RunLog:
         self.results: dict[str, Any] = {}
         """Results for the record: names, measured seconds."""
         self.runner = CommandRunner(self.plan if options.dry_run else self.line, dry_run=options.dry_run)
-        self._colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        self._colour = terminal.uses_colour(sys.stdout)
         self._begun = self._spoken = time.monotonic()
 
     @property
@@ -93,7 +93,7 @@ class RunLog:
         finally:
             step.seconds = time.monotonic() - begun
             sign, colour = SIGNS[step.result]
-            sign = f"\033[{colour}m{sign}\033[0m" if self._colour else sign
+            sign = terminal.paint(sign, colour) if self._colour else sign
             self._print(f"  {sign} {title} ({step.seconds:.1f} s)")
 
     def _print(self, text: str) -> None:
@@ -103,20 +103,14 @@ class RunLog:
     @contextlib.contextmanager
     def _heartbeat(self, title: str) -> Generator[None]:
         """Print that a step still runs after a silence; the record does not include it."""
-        over, begun = threading.Event(), time.monotonic()
+        begun = time.monotonic()
 
         def beat() -> None:
-            while not over.wait(QUIET_SECONDS / 10):
-                if time.monotonic() - self._spoken >= QUIET_SECONDS:
-                    self._print(f"    | … {title}: {time.monotonic() - begun:.0f} s so far")
+            if time.monotonic() - self._spoken >= QUIET_SECONDS:
+                self._print(f"    | … {title}: {time.monotonic() - begun:.0f} s so far")
 
-        thread = threading.Thread(target=beat, daemon=True)
-        thread.start()
-        try:
+        with terminal.repeat(beat, QUIET_SECONDS / 10):
             yield
-        finally:
-            over.set()
-            thread.join()
 
     def skip(self, why: str) -> None:
         """Mark the running step as skipped, with the reason."""

@@ -31,5 +31,7 @@ def test_a_shell_completes_commands_stacks_and_options(
         "COMP_LINE": line,
         "COMP_POINT": str(len(line)),
     }
-    subprocess.run([sys.executable, "-m", "operations", *arguments], cwd=ROOT, env=os.environ | shell, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "operations", *arguments], cwd=ROOT, env=os.environ | shell, check=True
+    )
     assert set(answer.read_text().split("\n")) == completions
