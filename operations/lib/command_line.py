@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import yaml
+from argcomplete.completers import ChoicesCompleter
 
 from operations.lib.errors import RefusedError
 
@@ -92,7 +93,7 @@ def parser(name: str, description: str) -> argparse.ArgumentParser:
     command_parser.register("type", None, filled)  # argparse uses it for arguments without a type.
     stack = command_parser.add_argument("stack", metavar="STACK", help=f"one of: {', '.join(stacks())}")
     # argcomplete reads this attribute.
-    stack.completer = lambda **_: stacks()  # pyright: ignore[reportAttributeAccessIssue]
+    stack.completer = ChoicesCompleter(dict.fromkeys(stacks(), ""))  # pyright: ignore[reportAttributeAccessIssue]
     command_parser.add_argument(
         "--dry-run", action="store_true", help="show every command that would change something"
     )
