@@ -34,11 +34,11 @@ cluster = Cluster("cluster", ClusterArgs(
     settings=settings.cluster, naming=naming, protect=protect, private_subnet_ids=network.private_subnet_ids,
 ))
 security_groups = SecurityGroups("security-groups", SecurityGroupsArgs(
-    settings=settings.firewall, naming=naming, vpc_id=network.vpc_id,
+    settings=settings.security_groups, naming=naming, vpc_id=network.vpc_id,
     cluster_security_group_id=cluster.security_group_id, traffic_port=TRAFFIC_PORT, health_port=HEALTH_PORT,
 ))
 Runner("runner", RunnerArgs(
-    settings=settings.runner, naming=naming, protect=protect, repository=settings.service.repository,
+    settings=settings.ci_runner, naming=naming, protect=protect, repository=settings.service.repository,
     vpc_id=network.vpc_id, subnet_ids=network.private_subnet_ids,
     cluster_security_group_id=cluster.security_group_id,
 ))
@@ -49,7 +49,7 @@ database = Database("database", DatabaseArgs(
 ))
 
 in_cluster = pulumi.ResourceOptions(providers=[cluster.provider])
-namespace = Namespace("namespace", NamespaceArgs(settings=settings.kubernetes, naming=naming), in_cluster)
+namespace = Namespace("namespace", NamespaceArgs(settings=settings.namespace, naming=naming), in_cluster)
 context = WorkloadContext(
     naming=naming, namespace=namespace.namespace, ca_config_map=namespace.ca_config_map,
     service_cidr=settings.cluster.service_cidr, vpc_cidr=settings.network.cidr,
@@ -57,7 +57,7 @@ context = WorkloadContext(
 )
 pod_identity = PodIdentity("pod-identity", PodIdentityArgs(
     naming=naming, cluster_name=cluster.cluster_name, cluster_arn=cluster.arn,
-    namespace=settings.kubernetes.namespace, bucket_arn=backups.arn, key_arn=backups.key_arn,
+    namespace=settings.namespace.name, bucket_arn=backups.arn, key_arn=backups.key_arn,
 ))
 jobs = DataJobs("data-jobs", DataJobsArgs(
     settings=settings.backups, image=settings.api.image, migrate=settings.api.migrate,
@@ -73,11 +73,11 @@ certificate = OriginCertificate("origin-certificate", OriginCertificateArgs(
 ))
 proxy = TlsProxy("tls-proxy", TlsProxyArgs(
     settings=settings.proxy, context=context, server_name=host,
-    namespace=settings.kubernetes.namespace, upstream_port=api.service_port,
+    namespace=settings.namespace.name, upstream_port=api.service_port,
     upstream_health=settings.api.liveness_path, after=[api],
     certificate=certificate.certificate, private_key=certificate.private_key,
     security_group_id=security_groups.load_balancer_security_group_id,
-    client_cidrs=settings.firewall.ingress_cidrs, agent_enabled=settings.monitoring.agent.enabled,
+    client_cidrs=settings.security_groups.ingress_cidrs, agent_enabled=settings.monitoring.agent.enabled,
 ), in_cluster)
 
 AwsIntegration("aws-integration", AwsIntegrationArgs(
@@ -90,7 +90,7 @@ Agent("agent", AgentArgs(
 monitoring = Monitoring("monitoring", MonitoringArgs(
     settings=settings.monitoring, naming=naming, host=host, health_path=settings.api.readiness_path,
     probe_paths=(settings.api.liveness_path, settings.api.readiness_path),
-    namespace=settings.kubernetes.namespace, database_identifier=database.identifier,
+    namespace=settings.namespace.name, database_identifier=database.identifier,
     synthetic_token=secrets.synthetic_token,
 ))
 edge = Edge("edge", EdgeArgs(

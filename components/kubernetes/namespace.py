@@ -8,7 +8,7 @@ import pulumi_kubernetes as kubernetes
 
 from components.common.naming import Naming
 from components.kubernetes.database_client import CA_FILE
-from components.settings.models.namespace import Namespace as Kubernetes
+from components.settings.models.namespace import Namespace as NamespaceSettings
 
 POD_SECURITY_VERSION = "v1.34"
 """Pinned, so that a cluster upgrade does not change admission; raised deliberately afterwards."""
@@ -18,7 +18,7 @@ POD_SECURITY_VERSION = "v1.34"
 class NamespaceArgs:
     """Arguments of Namespace."""
 
-    settings: Kubernetes
+    settings: NamespaceSettings
     """Name and quota."""
     naming: Naming
 
@@ -42,7 +42,7 @@ class Namespace(pulumi.ComponentResource):
         namespace = kubernetes.core.v1.Namespace(
             name,
             metadata=kubernetes.meta.v1.ObjectMetaArgs(
-                name=args.settings.namespace, labels={**labels, **pod_security(), **READINESS_GATE}
+                name=args.settings.name, labels={**labels, **pod_security(), **READINESS_GATE}
             ),
             opts=child,
         )
@@ -99,7 +99,7 @@ def pod_security() -> dict[str, str]:
     return levels | versions
 
 
-def quota_of(settings: Kubernetes) -> dict[str, pulumi.Input[str]]:
+def quota_of(settings: NamespaceSettings) -> dict[str, pulumi.Input[str]]:
     """Return the quota: the stack file's sums, one load balancer for the proxy, and no node ports."""
     return {
         "limits.cpu": settings.quota_cpu,

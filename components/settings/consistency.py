@@ -103,10 +103,10 @@ def check_operators(settings: Settings) -> Iterator[SettingFault]:
 
 def check_connection_account(settings: Settings) -> Iterator[SettingFault]:
     """Refuse a connection of another account, which CodeBuild cannot use."""
-    arn = settings.runner.connection_arn
+    arn = settings.ci_runner.connection_arn
     account, expected = arn.split(":")[4], settings.service.account
     if account != expected:
-        path = ("pipe:runner", "connectionArn")
+        path = ("pipe:ciRunner", "connectionArn")
         allowed = f"a connection of pipe:service.account ({expected})"
         yield invalid_value(path, arn, allowed, set_command(path, arn.replace(account, expected, 1)))
 
@@ -167,37 +167,37 @@ def check_egress_networks(settings: Settings) -> Iterator[SettingFault]:
 def check_pod_addresses(settings: Settings) -> Iterator[SettingFault]:
     """Refuse a quota of more pods than the private subnets have addresses."""
     addresses = network.free_addresses(settings.network)
-    if settings.kubernetes.quota_pods > addresses:
-        path = ("pipe:kubernetes", "quotaPods")
+    if settings.namespace.quota_pods > addresses:
+        path = ("pipe:namespace", "quotaPods")
         allowed = f"at most {addresses}, the free addresses of pipe:network.subnets.private"
-        yield invalid_value(path, settings.kubernetes.quota_pods, allowed, set_command(path, addresses))
+        yield invalid_value(path, settings.namespace.quota_pods, allowed, set_command(path, addresses))
 
 
 def check_pod_quota(settings: Settings) -> Iterator[SettingFault]:
     """Refuse a quota of fewer pods than run at maximum scale, mid-rollout."""
     needed = capacity.pods(settings)
-    if settings.kubernetes.quota_pods < needed:
-        path = ("pipe:kubernetes", "quotaPods")
+    if settings.namespace.quota_pods < needed:
+        path = ("pipe:namespace", "quotaPods")
         allowed = _at_least(str(needed))
-        yield invalid_value(path, settings.kubernetes.quota_pods, allowed, set_command(path, needed))
+        yield invalid_value(path, settings.namespace.quota_pods, allowed, set_command(path, needed))
 
 
 def check_cpu_quota(settings: Settings) -> Iterator[SettingFault]:
     """Refuse a quota of less CPU than the pods may use at maximum scale, mid-rollout."""
     needed = capacity.cpu_limits(settings)
-    if parse_quantity(settings.kubernetes.quota_cpu) < needed:
-        path, least = ("pipe:kubernetes", "quotaCpu"), str(ceil(needed))
+    if parse_quantity(settings.namespace.quota_cpu) < needed:
+        path, least = ("pipe:namespace", "quotaCpu"), str(ceil(needed))
         allowed = _at_least(f'"{least}"')
-        yield invalid_value(path, settings.kubernetes.quota_cpu, allowed, set_command(path, least))
+        yield invalid_value(path, settings.namespace.quota_cpu, allowed, set_command(path, least))
 
 
 def check_memory_quota(settings: Settings) -> Iterator[SettingFault]:
     """Refuse a quota of less memory than the pods may use at maximum scale, mid-rollout."""
     needed = capacity.memory_limits(settings)
-    if parse_quantity(settings.kubernetes.quota_memory) < needed:
-        path, least = ("pipe:kubernetes", "quotaMemory"), f"{ceil(needed / MIB)}Mi"
+    if parse_quantity(settings.namespace.quota_memory) < needed:
+        path, least = ("pipe:namespace", "quotaMemory"), f"{ceil(needed / MIB)}Mi"
         allowed = _at_least(least)
-        yield invalid_value(path, settings.kubernetes.quota_memory, allowed, set_command(path, least))
+        yield invalid_value(path, settings.namespace.quota_memory, allowed, set_command(path, least))
 
 
 def check_origin_certificate(settings: Settings) -> Iterator[SettingFault]:

@@ -29,16 +29,16 @@ def _scaling_threshold(settings: Settings) -> str:
 
 
 def _pods(settings: Settings) -> str:
-    return f"{capacity.pods(settings)} / {settings.kubernetes.quota_pods}"
+    return f"{capacity.pods(settings)} / {settings.namespace.quota_pods}"
 
 
 def _cpu_limits(settings: Settings) -> str:
-    return f"{_number(capacity.cpu_limits(settings))} / {settings.kubernetes.quota_cpu}"
+    return f"{_number(capacity.cpu_limits(settings))} / {settings.namespace.quota_cpu}"
 
 
 def _memory_limits(settings: Settings) -> str:
     limits = capacity.memory_limits(settings) / MIB
-    quota = parse_quantity(settings.kubernetes.quota_memory) / MIB
+    quota = parse_quantity(settings.namespace.quota_memory) / MIB
     return f"{_number(limits)} MiB / {_number(quota)} MiB"
 
 

@@ -51,12 +51,12 @@ class Settings(Model):
     """The address of the Datadog provider; belongs to pipe:monitoring.site."""
     service: Service
     network: Network
-    firewall: SecurityGroups
+    security_groups: SecurityGroups
     cluster: Cluster
-    runner: CiRunner
+    ci_runner: CiRunner
     database: Database
     backups: Backups
-    kubernetes: Namespace
+    namespace: Namespace
     api: Api
     proxy: Proxy
     edge: Edge

@@ -44,7 +44,7 @@ class Options:
 
     @property
     def namespace(self) -> str:
-        return self.settings["kubernetes"]["namespace"]
+        return self.settings["namespace"]["name"]
 
     def confirm(self, what: str) -> None:
         """Ask for confirmation on a protected stack; refuse without a terminal."""

@@ -10,7 +10,7 @@ from components.settings.types import CpuQuantity, DnsLabel, MemoryQuantity, Mod
 class Namespace(Model):
     """The namespace of the service and its quota."""
 
-    namespace: Annotated[DnsLabel, Field(examples=["pipe"])]
+    name: Annotated[DnsLabel, Field(examples=["pipe"])]
     """The namespace's name."""
     quota_cpu: Annotated[CpuQuantity, Field(examples=["8"])]
     """Sum of CPU limits in the namespace."""

@@ -157,7 +157,7 @@ def _deployment(deployment: Manifest, stack: str) -> Iterator[Finding]:
             evidence = condition.get("message", "")
             quota = "exceeded quota" in evidence
             remedy = (
-                "raise pipe:kubernetes.quota… in the stack file, or ask for fewer pods"
+                "raise pipe:namespace.quota… in the stack file, or ask for fewer pods"
                 if quota
                 else "the cluster refuses the pods: mend what it names in the program"
             )

@@ -74,7 +74,7 @@ def test_the_plugin_and_its_stand_in_see_the_same(stack: Stack) -> None:
 
     stack.change("api", "replicas", "min", value=4)
     stack.change("api", "image", value=stack.setting("api", "image").replace("@sha256:05", "@sha256:06"))
-    stack.change("kubernetes", "quotaPods", value=31)
+    stack.change("namespace", "quotaPods", value=31)
     planned = run(stack, "preview", "--no-policies", providers="stand-ins")
     assert sorted(done for done, _ in planned.values()) == ["replace", "replace", *["update"] * 3]
     assert run(stack, "preview", "--no-policies") == planned

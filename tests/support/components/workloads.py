@@ -15,7 +15,7 @@ from components.kubernetes.pods import WorkloadContext
 from components.kubernetes.tls_proxy import TlsProxy, TlsProxyArgs
 from components.settings.models.api import Api as ApiSettings
 from components.settings.models.backups import Backups
-from components.settings.models.namespace import Namespace as Kubernetes
+from components.settings.models.namespace import Namespace as NamespaceSettings
 from components.settings.models.network import Subnets
 from components.settings.models.proxy import Proxy
 from tests.support.components.fixtures import Recorder, evaluate, secret
@@ -47,7 +47,7 @@ def workload_context(
 
 
 def namespace(naming: Naming, topic: Topic, stack: str = "prod", **changes: Any) -> Namespace:
-    settings: Kubernetes = topic(Kubernetes, "kubernetes", stack, **changes)
+    settings: NamespaceSettings = topic(NamespaceSettings, "namespace", stack, **changes)
     return Namespace("namespace", NamespaceArgs(settings=settings, naming=naming))
 
 

@@ -75,7 +75,7 @@ def test_the_quotas_are_what_the_stacks_need_together() -> None:
         len(stack.network.subnets.public) if stack.network.nat_gateways == "each-zone" else 1
         for stack in stacks
     )
-    cores = sum(int(stack.kubernetes.quota_cpu) for stack in stacks)
+    cores = sum(int(stack.namespace.quota_cpu) for stack in stacks)
     rows = {row.split("|")[2].strip(): row.split("|")[4] for row in QUOTAS.splitlines() if "| L-" in row}
     assert rows["L-0263D0A3"].strip() == str(addresses)
     assert rows["L-1216C47A"].strip().startswith(f"{cores} ")

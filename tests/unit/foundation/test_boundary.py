@@ -53,7 +53,7 @@ def stack() -> Recorder:
         Runner(
             "runner",
             RunnerArgs(
-                settings=settings.runner,
+                settings=settings.ci_runner,
                 naming=naming,
                 repository=settings.service.repository,
                 vpc_id="vpc",

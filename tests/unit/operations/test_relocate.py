@@ -40,7 +40,7 @@ def test_names_that_are_taken_and_what_the_lost_region_holds_are_changed_and_not
         "config.aws:region": NEW,
         "config.pipe:service.environment": "osaka",
         "config.pipe:service.region": NEW,
-        "config.pipe:runner.connectionArn": before["config.pipe:runner.connectionArn"].replace(
+        "config.pipe:ciRunner.connectionArn": before["config.pipe:ciRunner.connectionArn"].replace(
             "east-1", "east-3"
         ),
         "config.pipe:backups.bucket": "pipe-backup-osaka",

@@ -20,7 +20,7 @@ SUBNETS = [f"{EC2}:subnet/subnet-1", f"{EC2}:subnet/subnet-2"]
 def declare(recorder: Recorder, naming: Naming, topic: Callable[..., Any]) -> Callable[..., Recorder]:
     def run(*, protect: bool = False, **changes: Any) -> Recorder:
         args = RunnerArgs(
-            settings=topic(RunnerSettings, "runner", "prod", **changes),
+            settings=topic(RunnerSettings, "ciRunner", "prod", **changes),
             naming=naming,
             repository="pipe-dev/infrastructure",
             vpc_id="vpc-1",

@@ -22,7 +22,7 @@ DESCRIPTION = r"[0-9A-Za-z_ .:/()#,@\[\]+=&;{}!$*-]{1,255}"
 def declare(recorder: Recorder, naming: Naming, topic: Callable[..., Any]) -> Callable[..., Recorder]:
     def run(**changes: Any) -> Recorder:
         args = SecurityGroupsArgs(
-            settings=topic(SecurityGroupsSettings, "firewall", "prod", **changes),
+            settings=topic(SecurityGroupsSettings, "securityGroups", "prod", **changes),
             naming=naming,
             vpc_id="vpc-1",
             cluster_security_group_id=CLUSTER,

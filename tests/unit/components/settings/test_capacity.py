@@ -27,8 +27,8 @@ def settings(stack: str) -> Settings:
 def is_refused(stack: str, quota: str, value: object) -> bool:
     """Return whether the stack's file has a fault at a quota with this value."""
     config = dict(load_file(ROOT / f"Pulumi.{stack}.yaml").config)
-    config["pipe:kubernetes"] = {**config["pipe:kubernetes"], quota: value}
-    return f"pipe:kubernetes.{quota}" in [fault.key for fault in read_settings(config)[1]]
+    config["pipe:namespace"] = {**config["pipe:namespace"], quota: value}
+    return f"pipe:namespace.{quota}" in [fault.key for fault in read_settings(config)[1]]
 
 
 def format_quota(quota: str, amount: Decimal) -> object:
@@ -65,6 +65,6 @@ def test_the_quotas_also_hold_all_terminating_pods(stack: str) -> None:
     memory = capacity.memory_limits(file) + sum(
         workload.replicas.max * parse_quantity(workload.resources.memory_limit) for workload in terminating
     )
-    assert pods <= file.kubernetes.quota_pods
-    assert cpu <= parse_quantity(file.kubernetes.quota_cpu)
-    assert memory <= parse_quantity(file.kubernetes.quota_memory)
+    assert pods <= file.namespace.quota_pods
+    assert cpu <= parse_quantity(file.namespace.quota_cpu)
+    assert memory <= parse_quantity(file.namespace.quota_memory)

@@ -86,10 +86,10 @@ def test_missing_secrets_are_reported_together_with_other_faults() -> None:
 
 
 def test_an_empty_default_is_a_missing_value() -> None:
-    set_engine_config(committed() | {"pipe:firewall": {}}, **all_secrets(**{"pipe:backupPassword": ""}))
+    set_engine_config(committed() | {"pipe:securityGroups": {}}, **all_secrets(**{"pipe:backupPassword": ""}))
     text = message()
     assert text.startswith("Pulumi.test.yaml: 2 faults\n")
-    assert "  pipe:firewall.ingressCidrs is missing\n" in text
+    assert "  pipe:securityGroups.ingressCidrs is missing\n" in text
     assert "  pipe:backupPassword is missing\n" in text
 
 
