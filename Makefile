@@ -89,11 +89,11 @@ format: $(READY) ## format the code, and apply the fixes of lint rules
 unless_named = $(if $(filter tests/%,$(FLAGS)),,$(1))
 
 test-unit: $(READY) ## run the tests that need no engine and no server (under a minute)
-	@$(PY) -m pytest -n 2 --dist loadgroup -m "not engine and not drill" $(FLAGS) $(call unless_named,tests/unit tests/test_lanes.py)
+	@$(PY) -m pytest -n 2 --dist loadscope -m "not engine and not drill" $(FLAGS) $(call unless_named,tests/unit tests/test_lanes.py)
 
 test: $(READY) ## run the unit tests and those on the real engine (some 8 minutes)
 	@$(PY) -m sandbox engine
-	@$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not drill" $(FLAGS) \
+	@$(PY) -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not drill" $(FLAGS) \
 	  $(call unless_named,tests/unit tests/engine tests/test_lanes.py)
 
 drill-programs: ## install what the drills run as root on Debian, else say what is missing
@@ -103,7 +103,7 @@ test-drills: drill-programs $(READY) ## run the tests on a control plane, Postgr
 	@$(PY) -m sandbox engine
 	@$(PY) -m sandbox control-plane
 	@# Three processes on two cores: much of it waits, for pods and for what was killed.
-	@$(PY) -m pytest -n 3 --dist loadgroup --no-loadscope-reorder -m drill $(FLAGS)
+	@$(PY) -m pytest -n 3 --dist loadscope --no-loadscope-reorder -m drill $(FLAGS)
 
 test-all: drill-programs test test-drills ## run every test (some 25 minutes)
 

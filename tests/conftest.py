@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from tests import lanes
 
@@ -35,22 +37,39 @@ SPLIT = ("drills/sandbox/test_life.py",)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests with their lane, put the longest files first, and keep each file in one process."""
+    """Mark tests with their lane, and put the longest files first."""
     order = {name: place for place, name in enumerate(LONGEST)}
-
-    def name_of(item: pytest.Item) -> str:
-        return item.nodeid.partition("::")[0].removeprefix("tests/")
-
-    items.sort(key=lambda item: order.get(name_of(item), len(order)))
+    items.sort(key=lambda item: order.get(file_of(item.nodeid), len(order)))
     for item in items:
         if (lane := lanes.lane_of(item)) != "unit":
             item.add_marker(lane)
-        item.add_marker(pytest.mark.xdist_group(process_group(name_of(item), item.name)))
 
 
-def process_group(file: str, test: str) -> str:
-    """Name the tests that run in one process: a file's, or one test of a file that may be split."""
-    return f"{file}-{test.replace('[', '-').removesuffix(']')}" if file in SPLIT else file
+def file_of(node_id: str) -> str:
+    """Return the path of a test's file below tests/."""
+    return node_id.partition("::")[0].removeprefix("tests/")
+
+
+def process_group(node_id: str) -> str:
+    """Return the group of tests that run in one process: a file, or one test of a file that may be split."""
+    file = file_of(node_id)
+    return node_id if file in SPLIT else file
+
+
+class GroupScheduling(LoadScopeScheduling):
+    """A distribution of tests over processes by their group.
+
+    Fixtures of a module are set up once for it, and its tests run in their order. pytest-xdist's own
+    `--dist loadgroup` ignores its groups with pytest 9.2 (github.com/pytest-dev/pytest-xdist/issues/1386).
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return process_group(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> GroupScheduling:
+    """Distribute tests by group."""
+    return GroupScheduling(config, log)
 
 
 ENVIRONMENTS = pytest.StashKey[dict[lanes.Lane, lanes.Environment | None]]()

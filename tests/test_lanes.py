@@ -1,5 +1,6 @@
 """A test that starts what belongs to a later lane fails, in this process and in those that it starts."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import pulumi_cli
 from tests import conftest, lanes
+from tests.support.stacks import ROOT
 
 
 def test_the_latest_marker_is_the_lane(request: pytest.FixtureRequest) -> None:
@@ -72,17 +74,42 @@ def test_a_test_s_own_program_of_a_refused_name_runs(tmp_path: Path) -> None:
     assert subprocess.run([program], capture_output=True, text=True, check=True).stdout == "its own\n"
 
 
-def test_a_file_stays_in_one_process_and_lives_that_share_nothing_do_not(
-    request: pytest.FixtureRequest,
-) -> None:
-    groups = {
-        item.name: item.get_closest_marker("xdist_group")
-        for item in request.session.items
-        if item.path == Path(__file__)
-    }
-    assert {mark.args for mark in groups.values() if mark} == {("test_lanes.py",)}
-    names = [f"test_it[{stack}]" for stack in ("dev", "prod")]
-    assert [conftest.process_group("drills/sandbox/test_life.py", name) for name in names] == [
-        "drills/sandbox/test_life.py-test_it-dev",
-        "drills/sandbox/test_life.py-test_it-prod",
+def test_the_tests_of_a_file_run_in_one_process_in_their_order(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(
+        "from tests.conftest import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler\n"
+    )
+    log = tmp_path / "log"
+    test = (
+        "import os, pytest\n"
+        "@pytest.mark.parametrize('number', range(9))\n"
+        "def test_it(number):\n"
+        f"    with open({str(log)!r}, 'a') as log:\n"
+        "        print(__name__, number, os.environ['PYTEST_XDIST_WORKER'], file=log)\n"
+    )
+    for name in ("test_first.py", "test_second.py"):
+        (tmp_path / name).write_text(test)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-n",
+        "2",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        tmp_path,
+        tmp_path,
     ]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    subprocess.run(command, cwd=ROOT, env=environment | {"PYTHONPATH": str(ROOT)}, check=True)
+    lines = [line.split() for line in log.read_text().splitlines()]
+    for module in ("test_first", "test_second"):
+        tests = [(number, worker) for name, number, worker in lines if name == module]
+        assert [number for number, _ in tests] == [str(number) for number in range(9)]
+        assert len({worker for _, worker in tests}) == 1
+
+
+def test_lives_that_share_nothing_may_run_in_several_processes() -> None:
+    life = "tests/drills/sandbox/test_life.py::test_it[dev]"
+    assert conftest.process_group(life) == life
+    assert conftest.process_group("tests/unit/test_makefile.py::test_it[a::b]") == "unit/test_makefile.py"

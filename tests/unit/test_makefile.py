@@ -126,7 +126,7 @@ def test_each_lane_has_its_task_and_all_of_them_run_each_test_once(installed: Pa
         "not drill tests/unit tests/engine tests/test_lanes.py",
         "drill",
     ]
-    unit = "-m pytest -n 2 --dist loadgroup -m not engine and not drill"
+    unit = "-m pytest -n 2 --dist loadscope -m not engine and not drill"
     code, said = make(installed, "test-unit", "FLAGS=-x")
     assert (code, said) == (0, f"{unit} -x tests/unit tests/test_lanes.py\n")
     code, said = make(installed, "test-unit", "FLAGS=tests/unit/test_makefile.py")
