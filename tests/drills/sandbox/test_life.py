@@ -29,116 +29,62 @@ from tests.support.sandbox.inventory import (
 )
 from tests.support.sandbox.kubernetes.fixtures import until
 from tests.support.sandbox.secret_search import find_places
-from tests.support.stacks import ROOT, Stack, copy
+from tests.support.stacks import ROOT, Stack, copy, shorten_settle_time
 from tools.bench.memory import LIMIT_GIB, watched
 
-STACKS = ("dev", "stg", "prod")
-QUICK = "--no-policies"
+REAL_TIME = "dev"
+"""Stack whose pods count as available after the ten seconds of the program; the others' after one."""
+
+NO_POLICIES = "--no-policies"
+
+CONFIG_MAP = "/api/v1/namespaces/pipe/configmaps/pipe-api"
+DEPLOYMENT = "/apis/apps/v1/namespaces/pipe/deployments/pipe-api"
+AUTOSCALER = "/apis/autoscaling/v2/namespaces/pipe/horizontalpodautoscalers/pipe-api"
+PODS = "/api/v1/namespaces/pipe/pods"
 
 
 @pytest.fixture
 def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Stack]:
-    made = copy(tmp_path, request.param, targets="all")
-    yield made
-    process.stop(made.folder)
+    """Provide a copy of the program with the stack that the test names."""
+    copied = copy(tmp_path, request.param, targets="all")
+    if copied.name != REAL_TIME:
+        shorten_settle_time(copied.root)
+    yield copied
+    process.stop(copied.folder)
 
 
 def run(stack: Stack, command: str, *flags: str) -> Mapping[str, int]:
-    """A run that has to end well; how many resources it did what to."""
-    code, said = stack.run(command, *flags)
-    assert code == 0, said
-    return {op: count for op, count in stack.summary()["changes"].items() if op != "same"}
+    """Run a command that must succeed; return the number of resources by operation."""
+    code, output = stack.run(command, *flags)
+    assert code == 0, output
+    return changes(stack)
 
 
-def touched(stack: Stack) -> dict[str, str]:
-    """What the last run did: type and name, and the operation."""
-    found = {
-        f"{short(each['type'])} {name_of(each['urn'])}": each["op"] for each in stack.summary()["resources"]
-    }
-    return {name: op for name, op in found.items() if op not in ("same", "read", "refresh")}
-
-
-def meddle(stack: Stack) -> dict[str, str]:
-    """Somebody changes a thing in each cloud by hand, and deletes one; what a refresh finds."""
-    found = targets(stack)
-    assert found.kubeconfig
-    settings = "/api/v1/namespaces/pipe/configmaps/pipe-api"
-    by_hand = {"data": {"LOG_LEVEL": "by hand"}}
-    Api(found.kubeconfig).call("PATCH", settings, by_hand, "application/merge-patch+json")
-    opened = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "RestrictPublicBuckets"), True)
-    client(found, "s3").put_public_access_block(
-        Bucket=backups(stack), PublicAccessBlockConfiguration=opened | {"BlockPublicPolicy": False}
-    )
-    records = f"{zone(found)}/dns_records"
-    host = stack.setting("edge", "frontendHost")
-    [record] = [each for each in call(f"{records}?type=CNAME")["result"] if each["name"] == host]
-    same = {name: record[name] for name in ("name", "type", "ttl", "proxied", "comment") if name in record}
-    call(f"{records}/{record['id']}", "PUT", same | {"content": "cname.example.com"})
-    monitors = f"{found.datadog}/api/v1/monitor"
-    named = {each["name"].partition(" ")[0]: each["id"] for each in call(monitors)}
-    call(f"{monitors}/{named['HighErrorRate']}", "PUT", {"message": "by hand"})
-    call(f"{monitors}/{named['HighCpu']}", "DELETE")
+def changes(stack: Stack) -> Mapping[str, int]:
+    """Return the number of resources by operation of the last run."""
     return {
-        "kubernetes:core:ConfigMap api": "update",
-        "aws:s3:BucketPublicAccessBlock backups": "update",
-        "cloudflare:index:DnsRecord edge-frontend": "update",
-        "datadog:index:Monitor HighErrorRate": "update",
-        "datadog:index:Monitor HighCpu": "delete",
+        operation: count for operation, count in stack.summary()["changes"].items() if operation != "same"
     }
 
 
-CHANGED = {
-    "aws:eks:Cluster cluster": "update",
-    "kubernetes:apps:Deployment api": "update",
-    "kubernetes:autoscaling:HorizontalPodAutoscaler api": "update",
-    "kubernetes:batch:Job data-jobs-image": "replace",
-    "kubernetes:batch:Job data-jobs-migrate": "replace",  # the new image's migrations
-    "datadog:index:DashboardJson monitoring": "update",
-    "datadog:index:Monitor HighCpu": "update",
-}
-"""What the changed settings of the test change."""
+def operations(stack: Stack) -> dict[str, str]:
+    """Return the operations of the last run by type and name."""
+    resources = {
+        f"{short(resource['type'])} {name_of(resource['urn'])}": resource["op"]
+        for resource in stack.summary()["resources"]
+    }
+    return {name: operation for name, operation in resources.items() if operation not in UNCHANGED}
 
 
-def changed_in_targets(stack: Stack) -> tuple[int, float, list[str]]:
-    """What the targets themselves say of these: replicas, a threshold, who may call EKS."""
-    found = targets(stack)
-    assert found.kubeconfig
-    scaler = "/apis/autoscaling/v2/namespaces/pipe/horizontalpodautoscalers/pipe-api"
-    monitors = call(f"{found.datadog}/api/v1/monitor")
-    [monitor] = [each for each in monitors if each["name"].startswith("HighCpu")]
-    eks = client(found, "eks")
-    [name] = eks.list_clusters()["clusters"]
-    return (
-        Api(found.kubeconfig).call("GET", scaler)["spec"]["minReplicas"],
-        monitor["options"]["thresholds"]["warning"],
-        eks.describe_cluster(name=name)["cluster"]["resourcesVpcConfig"]["publicAccessCidrs"],
-    )
-
-
-def backups(stack: Stack) -> str:
-    """The name of the backup bucket."""
-    return stack.setting("backups", "bucket")
-
-
-def renamed_with_an_alias(stack: Stack) -> None:
-    stack.edit(
-        "components/aws/security_groups.py",
-        'f"{name}-database",\n            name=naming.name("database"),',
-        'f"{name}-postgres",\n            name=naming.name("database"),',
-    )
-    stack.edit(
-        "components/aws/security_groups.py",
-        'tags=naming.aws("database"),\n            opts=child,',
-        'tags=naming.aws("database"),\n            opts=pulumi.ResourceOptions.merge('
-        'child, pulumi.ResourceOptions(aliases=[pulumi.Alias(name=f"{name}-database")])),',
-    )
+UNCHANGED = ("same", "read", "refresh")
+"""Operations that change nothing."""
 
 
 def make(stack: Stack, task: str, typed: str = "") -> str:
-    """A task of the Makefile, as a person runs it on this stack; what it says."""
-    words = ["make", "-o", f"{sys.prefix}/.ready", task, f"VENV={sys.prefix}"]
-    done = subprocess.run(
-        [*words, f"STACK={stack.name}", f"FLAGS=--project {stack.root}"],
+    """Run a task of the Makefile on the stack, as a person does; return its output."""
+    command = ["make", "-o", f"{sys.prefix}/.ready", task, f"VENV={sys.prefix}"]
+    process = subprocess.run(
+        [*command, f"STACK={stack.name}", f"FLAGS=--project {stack.root}"],
         cwd=ROOT,
         env=os.environ | {"SHELL": "/bin/sh"},
         input=typed,
@@ -146,69 +92,39 @@ def make(stack: Stack, task: str, typed: str = "") -> str:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
+    assert process.returncode == 0, process.stdout
+    return process.stdout
 
 
-def unready(stack: Stack) -> list[str]:
-    """Pods that kubectl neither shows as ready nor as done with their work."""
-    shown = make(stack, "console", "kubectl get pods --namespace pipe --no-headers\n").splitlines()[1:]
-    assert len(shown) > 4, shown
-    ready = re.compile(r"\S+ +((\d+)/\2 +Running|0/\d+ +Completed) .*")
-    return [line for line in shown if not ready.fullmatch(line)]
-
-
-def recovers_from_a_bad_image(stack: Stack) -> None:
-    """An image that is not there fails in time, up says why, and the pods stay; a good one is fine."""
-    good = stack.setting("api", "image")
-    bad = f"{good.partition('@')[0]}@sha256:{'0' * 64}"
-    stack.change("api", "image", value=bad)
-    stack.change("api", "startDeadlineSeconds", value=60)
-    code, said = stack.run("up", QUICK)
-    assert code == 1 and "error: data-jobs-image: " in said, said
-    assert f'start: ImagePullBackOff: Back-off pulling image "{bad}": not found' in said
-    assert len(serving(stack)) >= stack.setting("api", "replicas", "min")
-    assert set(serving(stack)) == {good}
-    stack.change("api", "image", value=good)
-    stack.change("api", "startDeadlineSeconds", value=300)
-    run(stack, "up", QUICK)
-    assert unready(stack) == []
-
-
-def recovers_from_pods_that_never_become_ready(stack: Stack) -> None:
-    """Up fails and says why; the old pods serve on, all of them; the next good image is fine."""
-    good = stack.setting("api", "image")
-    stack.change("api", "image", value=good.replace("/api@", "/api-unready@"))
-    stack.change("api", "migrate", value=False)  # what fails is the pods alone
-    code, said = stack.run("up", QUICK)
-    assert code == 1 and "error: api: " in said, said
-    assert "Readiness probe failed: HTTP probe failed with statuscode: 503" in said
-    assert serving(stack) == [good] * stack.setting("api", "replicas", "min")
-    stack.change("api", "image", value=good)
-    stack.change("api", "migrate", value=True)
-    run(stack, "up", QUICK)
-    assert unready(stack) == []
-    assert set(serving(stack)) == {good}
-
-
-def serving(stack: Stack) -> list[str]:
-    """The images of the API's pods that are ready."""
+def cluster(stack: Stack) -> Api:
+    """Return a client of the stack's control plane."""
     kubeconfig = targets(stack).kubeconfig
     assert kubeconfig
-    pods = Api(kubeconfig).items("/api/v1/namespaces/pipe/pods", labelSelector="app=pipe-api")
+    return Api(kubeconfig)
+
+
+def unready_pods(stack: Stack) -> list[str]:
+    """Return the lines of `kubectl get pods` with a pod that is neither ready nor completed."""
+    lines = make(stack, "console", "kubectl get pods --namespace pipe --no-headers\n").splitlines()[1:]
+    assert len(lines) > 4, lines
+    ready = re.compile(r"\S+ +((\d+)/\2 +Running|0/\d+ +Completed) .*")
+    return [line for line in lines if not ready.fullmatch(line)]
+
+
+def ready_images(stack: Stack) -> list[str]:
+    """Return the image of each ready pod of the API."""
+    pods = cluster(stack).items(PODS, labelSelector="app=pipe-api")
     ready = [pod for pod in pods if condition(pod, "Ready").get("status") == "True"]
     return [pod["spec"]["containers"][0]["image"] for pod in ready]
 
 
-def available(stack: Stack) -> int:
-    """How many of the API's pods have been ready for long enough."""
-    kubeconfig = targets(stack).kubeconfig
-    assert kubeconfig
-    deployment = Api(kubeconfig).get("/apis/apps/v1/namespaces/pipe/deployments/pipe-api")
-    return dig(deployment, "status", "availableReplicas")
+def backup_bucket(stack: Stack) -> str:
+    return stack.setting("backups", "bucket")
 
 
-BELONGS = {
+# The whole life, in parts that each stack has
+
+OWNERS = {
     "pipe:databasePassword": ["Secret pipe-migrate-roles"],
     "pipe:migratePassword": ["Secret pipe-migrate-database"],
     "pipe:appPassword": ["Secret pipe-api-database-"],
@@ -219,176 +135,331 @@ BELONGS = {
         "Datadog v1/synthetics/tests SiteDown",
     ],
 }
-"""Where each secret is, by how the places' names begin. RDS tells nobody its password. The last one is in a
-header that Datadog sends and Cloudflare looks for (docs/decisions/0011-sandbox-targets.md)."""
+"""Places that may contain each secret, as prefixes of their names.
+
+RDS returns its password to nobody. The synthetic token is in a header that Datadog sends and Cloudflare
+expects (docs/decisions/0011-sandbox-targets.md).
+"""
 
 
-def misplaced(stack: Stack, said: str) -> list[str]:
-    """Secrets that are where they do not belong, or not where they do."""
+def misplaced_secrets(stack: Stack, output: str) -> list[str]:
+    """Return secrets outside their places, places without their secret, and files with a secret."""
     secrets = stack.secrets()
     places = find_places(secrets.values(), targets(stack))
-    found = {key: sorted(places[text]) for key, text in secrets.items()}
-    owned = stack.setting("edge", "zone", "owned")
-    wanted = {
-        key: [name for name in names if owned or not name.startswith("Cloudflare")]
-        for key, names in BELONGS.items()
+    actual = {key: sorted(places[text]) for key, text in secrets.items()}
+    zone_is_owned = stack.setting("edge", "zone", "owned")
+    expected = {
+        key: [prefix for prefix in prefixes if zone_is_owned or not prefix.startswith("Cloudflare")]
+        for key, prefixes in OWNERS.items()
     }
-    wrong = [
-        f"{key}: {found.get(key)}"
-        for key in found.keys() | wanted.keys()
-        if len(found.get(key, ())) != len(wanted.get(key, ()))
-        or not all(map(str.startswith, found[key], wanted[key]))
+    assert actual.keys() == expected.keys()
+    misplaced = [
+        f"{key}: {actual[key]}"
+        for key, prefixes in expected.items()
+        if len(actual[key]) != len(prefixes) or not all(map(str.startswith, actual[key], prefixes))
     ]
-    texts = secrets.values()
-    return [
-        *wrong,
-        *stack.files_with(*texts),
-        *(["the terminal"] if any(one in said for one in texts) else []),
-    ]
+    in_output = [key for key, text in secrets.items() if text in output]
+    return [*misplaced, *stack.files_with(*secrets.values()), *in_output]
 
 
-def resources_of(stack: Stack, kind: str) -> list[dict[str, Any]]:
-    """The resources of a type in the state."""
+def comes_up(stack: Stack) -> dict[str, int]:
+    """Bring the stack up for the first time; return the number of resources by operation."""
+    output = make(stack, "sandbox")
+    first = dict(stack.summary()["changes"])
+    assert first.keys() == {"create"} and first["create"] > 150
+    assert unready_pods(stack) == []
+    assert misplaced_secrets(stack, output) == []
+    assert in_targets(targets(stack)) == in_state(stack)
+    assert run(stack, "preview", NO_POLICIES) == {}
+    if stack.name == REAL_TIME:  # The terminal is silent for at most two of the ten seconds.
+        waiting = r"… waiting for create of api: \d of \d new pods are made, \d pods are available"
+        assert re.search(waiting, output)
+    return first
+
+
+def resources_of(stack: Stack, type_token: str) -> list[dict[str, Any]]:
+    """Return the resources of a type in the state."""
     resources = workspace.state(workspace.find_stack(stack.root, stack.name), "resources")
-    return [each for each in resources if each["type"] == kind]
+    return [resource for resource in resources if resource["type"] == type_token]
 
 
 def keys_of(stack: Stack) -> Held:
-    """The region and the id of each KMS key in the state."""
-    arns = [each["outputs"]["arn"].split(":") for each in resources_of(stack, "aws:kms/key:Key")]
+    """Return the region and the ID of each KMS key in the state."""
+    arns = [key["outputs"]["arn"].split(":") for key in resources_of(stack, "aws:kms/key:Key")]
     return {(arn[3], arn[5].removeprefix("key/")) for arn in arns}
 
 
 def zone_settings(stack: Stack) -> dict[str, Any]:
-    """The settings of the zone in the state."""
-    found = [each["outputs"] for each in resources_of(stack, "cloudflare:index/zoneSetting:ZoneSetting")]
-    return {each["settingId"]: each["value"] for each in found}
+    """Return the values of the zone's settings in the state."""
+    resources = resources_of(stack, "cloudflare:index/zoneSetting:ZoneSetting")
+    return {setting["outputs"]["settingId"]: setting["outputs"]["value"] for setting in resources}
 
 
-def kept_by_clouds(stack: Stack, keys: Held, settings: Mapping[str, Any]) -> Held:
-    """What stays of a destroyed stack, as in the clouds (docs/sandbox.md): its last snapshot's key.
+def check_leftovers(stack: Stack, keys: Held, settings: Mapping[str, Any]) -> Held:
+    """Check what clouds keep of a destroyed stack (docs/sandbox.md); return the key of its last snapshot.
 
-    The rest is not among what targets hold, so it is looked at here: the database's snapshots, the profile
-    that EKS made for its nodes, with nobody in it, the zone's settings, and the other keys, which wait for
-    their deletion.
+    They keep the database's snapshots, the instance profile that EKS made for its nodes, now without a role,
+    the zone's settings, and the other keys, which wait for their deletion.
     """
-    found = targets(stack)
-    [profile] = client(found, "iam").list_instance_profiles()["InstanceProfiles"]
+    running = targets(stack)
+    [profile] = client(running, "iam").list_instance_profiles()["InstanceProfiles"]
     assert profile["Roles"] == []
-    snapshots = client(found, "rds").describe_db_snapshots()["DBSnapshots"]
-    assert sorted(one["SnapshotType"] for one in snapshots) == ["automated", "manual"]
+    snapshots = client(running, "rds").describe_db_snapshots()["DBSnapshots"]
+    assert sorted(snapshot["SnapshotType"] for snapshot in snapshots) == ["automated", "manual"]
     assert bool(settings) == stack.setting("edge", "zone", "owned")
     for name, value in settings.items():
-        assert call(f"{zone(found)}/settings/{name}")["result"]["value"] == value, name
-    last = kept(found)
-    assert len(last) == 1
+        assert call(f"{zone(running)}/settings/{name}")["result"]["value"] == value, name
+    snapshot_keys = kept(running)
+    assert len(snapshot_keys) == 1
     waiting: Held = set()
     for region in REGIONS:
-        kms = client(found, "kms", region)
+        kms = client(running, "kms", region)
         for page in kms.get_paginator("list_keys").paginate():
-            about = [kms.describe_key(KeyId=one["KeyId"])["KeyMetadata"] for one in page["Keys"]]
-            waiting |= {(region, one["KeyId"]) for one in about if one["KeyState"] == "PendingDeletion"}
-    assert waiting == {(region, ident) for region, ident in keys if ("Key", ident) not in last}
-    return last
+            metadata = [kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"] for key in page["Keys"]]
+            waiting |= {(region, key["KeyId"]) for key in metadata if key["KeyState"] == "PendingDeletion"}
+    assert waiting == {(region, ident) for region, ident in keys if ("Key", ident) not in snapshot_keys}
+    return snapshot_keys
 
 
-@pytest.mark.parametrize("stack", STACKS, indirect=True)
-def test_a_stack_lives_through_everything_and_leaves_what_clouds_keep(
-    stack: Stack, record_property: Callable[[str, object], None]
+def goes_and_comes_again(
+    stack: Stack, first: Mapping[str, int], record_property: Callable[[str, object], None]
 ) -> None:
-    protected = stack.setting("service", "protect")
-    said = make(stack, "sandbox")
-    made = dict(stack.summary()["changes"])
-    assert (unready(stack), misplaced(stack, said)) == ([], [])
-    # Its pods count after ten seconds, and the terminal is silent for no more than two.
-    assert re.search(r"… waiting for create of api: \d of \d new pods are made, \d pods are available", said)
-    assert set(made) == {"create"} and made["create"] > 150
-    everything = in_targets(targets(stack))
-    assert everything == in_state(stack)
-    assert run(stack, "preview", QUICK) == {}
+    """Destroy the stack and bring it up again, in the targets that keep what clouds keep."""
+    keys, settings = keys_of(stack), zone_settings(stack)
+    assert run(stack, "down", "--yes", "--keep-targets").keys() == {"delete"}
+    assert in_state(stack) == set()
+    snapshot_keys = check_leftovers(stack, keys, settings)
+    assert in_targets(targets(stack)) == snapshot_keys
 
-    by_hand = meddle(stack)
-    assert run(stack, "refresh") == Counter(by_hand.values())
-    assert touched(stack) == by_hand
-    repaired = {name: "create" if op == "delete" else op for name, op in by_hand.items()}
-    assert run(stack, "up", QUICK) == Counter(repaired.values())
-    assert touched(stack) == repaired
-    assert run(stack, "refresh") == {}
+    again = stack.start("up", NO_POLICIES)
+    with ThreadPoolExecutor() as pool:
+        memory = pool.submit(watched, again, stack.folder)
+        output, _ = again.communicate(timeout=300)
+    assert again.returncode == 0, output
+    assert stack.summary()["changes"] == first
+    assert memory.result() < LIMIT_GIB * 2**30
+    gibibytes = memory.result() / 2**30
+    record_property("measured", f"{stack.name}: its up takes {gibibytes:.2f} GiB with all targets")
+    assert in_targets(targets(stack)) == in_state(stack) | snapshot_keys
+    assert run(stack, "preview", NO_POLICIES) == {}
+    assert misplaced_secrets(stack, output) == []
 
+
+# dev: its settings change, and versions fail
+
+CHANGES = {
+    "aws:eks:Cluster cluster": "update",
+    "kubernetes:apps:Deployment api": "update",
+    "kubernetes:autoscaling:HorizontalPodAutoscaler api": "update",
+    "kubernetes:batch:Job data-jobs-image": "replace",
+    "kubernetes:batch:Job data-jobs-migrate": "replace",  # The new image has migrations of its own.
+    "datadog:index:DashboardJson monitoring": "update",
+    "datadog:index:Monitor HighCpu": "update",
+}
+"""Operations after a change of replicas, image, a threshold, and the cluster's endpoint."""
+
+CLIENTS = ["8.8.8.8/32"]
+
+
+def follows_its_settings(stack: Stack) -> None:
+    """Change settings of each cloud; the preview, the run and the targets agree."""
     stack.change("api", "replicas", "min", value=4)
     stack.change("api", "image", value=stack.setting("api", "image").replace("@sha256:05", "@sha256:06"))
     stack.change("monitoring", "thresholds", "cpuPercent", "warning", value=75)
-    stack.change("cluster", "endpoint", value={"public": True, "allowedCidrs": ["8.8.8.8/32"]})
-    assert run(stack, "preview", QUICK) == Counter(CHANGED.values())
-    assert touched(stack) == CHANGED
-    run(stack, "up", QUICK)
-    assert touched(stack) == CHANGED
-    # What the targets have is what the state says, but for what the autoscaler does by itself.
-    until(lambda: available(stack) == 4)
+    stack.change("cluster", "endpoint", value={"public": True, "allowedCidrs": CLIENTS})
+    assert run(stack, "preview", NO_POLICIES) == Counter(CHANGES.values())
+    assert operations(stack) == CHANGES
+    run(stack, "up", NO_POLICIES)
+    assert operations(stack) == CHANGES
+    # The autoscaler then changes the replicas by itself; everything else is as the state says.
+    until(lambda: dig(cluster(stack).get(DEPLOYMENT), "status", "availableReplicas") == 4)
     run(stack, "refresh")
-    assert set(touched(stack)) <= {"kubernetes:apps:Deployment api"}
-    assert set(serving(stack)) == {stack.setting("api", "image")}
-    assert changed_in_targets(stack) == (4, 75, ["8.8.8.8/32"])
+    assert operations(stack).keys() <= {"kubernetes:apps:Deployment api"}
+    assert set(ready_images(stack)) == {stack.setting("api", "image")}
+    assert cluster(stack).call("GET", AUTOSCALER)["spec"]["minReplicas"] == 4
+    [monitor] = [
+        monitor
+        for monitor in call(f"{targets(stack).datadog}/api/v1/monitor")
+        if monitor["name"].startswith("HighCpu")
+    ]
+    assert monitor["options"]["thresholds"]["warning"] == 75
+    eks = client(targets(stack), "eks")
+    [name] = eks.list_clusters()["clusters"]
+    assert eks.describe_cluster(name=name)["cluster"]["resourcesVpcConfig"]["publicAccessCidrs"] == CLIENTS
     assert in_targets(targets(stack)) == in_state(stack)
 
-    if stack.name == "dev":
-        recovers_from_a_bad_image(stack)
-        recovers_from_pods_that_never_become_ready(stack)
 
-    before, bucket = in_targets(targets(stack)), backups(stack)
+def recovers_from_a_missing_image(stack: Stack) -> None:
+    """Deploy an image that does not exist: `up` fails in time and says why, the old pods stay."""
+    good = stack.setting("api", "image")
+    bad = f"{good.partition('@')[0]}@sha256:{'0' * 64}"
+    stack.change("api", "image", value=bad)
+    stack.change("api", "startDeadlineSeconds", value=60)
+    code, output = stack.run("up", NO_POLICIES)
+    assert code == 1 and "error: data-jobs-image: " in output, output
+    assert f'start: ImagePullBackOff: Back-off pulling image "{bad}": not found' in output
+    assert len(ready_images(stack)) >= stack.setting("api", "replicas", "min")
+    assert set(ready_images(stack)) == {good}
+    stack.change("api", "image", value=good)
+    stack.change("api", "startDeadlineSeconds", value=300)
+    run(stack, "up", NO_POLICIES)
+    assert unready_pods(stack) == []
+
+
+def recovers_from_pods_that_never_become_ready(stack: Stack) -> None:
+    """Deploy pods that never become ready: `up` fails and says why, all old pods stay."""
+    good = stack.setting("api", "image")
+    stack.change("api", "image", value=good.replace("/api@", "/api-unready@"))
+    stack.change("api", "migrate", value=False)  # Only the pods fail.
+    code, output = stack.run("up", NO_POLICIES)
+    assert code == 1 and "error: api: " in output, output
+    assert "Readiness probe failed: HTTP probe failed with statuscode: 503" in output
+    assert ready_images(stack) == [good] * stack.setting("api", "replicas", "min")
+    stack.change("api", "image", value=good)
+    stack.change("api", "migrate", value=True)
+    run(stack, "up", NO_POLICIES)
+    assert unready_pods(stack) == []
+    assert set(ready_images(stack)) == {good}
+
+
+def previews_a_replaced_bucket(stack: Stack) -> None:
+    """Preview another name for the backup bucket, and take the change back."""
+    before, bucket = in_targets(targets(stack)), backup_bucket(stack)
     stack.change("backups", "bucket", value="pipe-backup-elsewhere")
-    code, said = stack.run("up" if protected else "preview", QUICK)  # an up previews first, and ends there
-    if protected:
-        assert code == 1 and "marked for protection" in said and "Nothing was applied." in said, said
-    else:
-        assert code == 0 and stack.summary()["changes"]["replace"] > 1, said
-        assert touched(stack)["aws:s3:Bucket backups"] == "replace"
+    assert run(stack, "preview", NO_POLICIES)["replace"] > 1
+    assert operations(stack)["aws:s3:Bucket backups"] == "replace"
     assert in_targets(targets(stack)) == before
     stack.change("backups", "bucket", value=bucket)
 
-    renamed_with_an_alias(stack)
-    assert run(stack, "preview", QUICK) == run(stack, "up", QUICK) == {}
+
+@pytest.mark.parametrize("stack", ["dev"], indirect=True)
+def test_dev_follows_its_settings_and_recovers_from_failing_versions(
+    stack: Stack, record_property: Callable[[str, object], None]
+) -> None:
+    first = comes_up(stack)
+    follows_its_settings(stack)
+    recovers_from_a_missing_image(stack)
+    recovers_from_pods_that_never_become_ready(stack)
+    previews_a_replaced_bucket(stack)
+    goes_and_comes_again(stack, first, record_property)
+
+
+# stg: somebody changes it by hand, and a resource gets another name
+
+BY_HAND = {
+    "kubernetes:core:ConfigMap api": "update",
+    "aws:s3:BucketPublicAccessBlock backups": "update",
+    "cloudflare:index:DnsRecord edge-frontend": "update",
+    "datadog:index:Monitor HighErrorRate": "update",
+    "datadog:index:Monitor HighCpu": "delete",
+}
+"""Operations of a refresh after `change_by_hand`."""
+
+
+def change_by_hand(stack: Stack) -> None:
+    """Change a resource in each cloud, and delete one, as somebody would in the consoles."""
+    running = targets(stack)
+    patch = {"data": {"LOG_LEVEL": "by hand"}}
+    cluster(stack).call("PATCH", CONFIG_MAP, patch, "application/merge-patch+json")
+    blocked = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "RestrictPublicBuckets"), True)
+    client(running, "s3").put_public_access_block(
+        Bucket=backup_bucket(stack), PublicAccessBlockConfiguration=blocked | {"BlockPublicPolicy": False}
+    )
+    records = f"{zone(running)}/dns_records"
+    host = stack.setting("edge", "frontendHost")
+    [record] = [record for record in call(f"{records}?type=CNAME")["result"] if record["name"] == host]
+    fields = ("name", "type", "ttl", "proxied", "comment")
+    unchanged = {name: record[name] for name in fields if name in record}
+    call(f"{records}/{record['id']}", "PUT", unchanged | {"content": "cname.example.com"})
+    monitors = f"{running.datadog}/api/v1/monitor"
+    ids = {monitor["name"].partition(" ")[0]: monitor["id"] for monitor in call(monitors)}
+    call(f"{monitors}/{ids['HighErrorRate']}", "PUT", {"message": "by hand"})
+    call(f"{monitors}/{ids['HighCpu']}", "DELETE")
+
+
+def repairs_changes_by_hand(stack: Stack) -> None:
+    """Change resources by hand: a refresh finds every change, and `up` repairs it."""
+    change_by_hand(stack)
+    assert run(stack, "refresh") == Counter(BY_HAND.values())
+    assert operations(stack) == BY_HAND
+    repairs = {name: "create" if operation == "delete" else operation for name, operation in BY_HAND.items()}
+    assert run(stack, "up", NO_POLICIES) == Counter(repairs.values())
+    assert operations(stack) == repairs
+    assert run(stack, "refresh") == {}
+
+
+def keeps_a_resource_with_an_alias(stack: Stack) -> None:
+    """Rename a resource in the program with an alias: nothing changes."""
+    before = in_targets(targets(stack))
+    module = "components/aws/security_groups.py"
+    stack.edit(
+        module,
+        'f"{name}-database",\n            name=naming.name("database"),',
+        'f"{name}-postgres",\n            name=naming.name("database"),',
+    )
+    stack.edit(
+        module,
+        'tags=naming.aws("database"),\n            opts=child,',
+        'tags=naming.aws("database"),\n            opts=pulumi.ResourceOptions.merge('
+        'child, pulumi.ResourceOptions(aliases=[pulumi.Alias(name=f"{name}-database")])),',
+    )
+    assert run(stack, "preview", NO_POLICIES) == run(stack, "up", NO_POLICIES) == {}
     assert in_targets(targets(stack)) == before
 
-    if protected:
-        code, said = stack.run("down")
-        assert code == 2 and f"{stack.name} is protected: " in said, said
-        assert "database" in said and in_targets(targets(stack)) == before
-    keys, settings = keys_of(stack), zone_settings(stack)
-    assert set(run(stack, "down", "--yes", "--keep-targets")) == {"delete"}
-    assert stack.setting("service", "protect") == protected
-    assert in_state(stack) == set()
-    last = kept_by_clouds(stack, keys, settings)
-    assert in_targets(targets(stack)) == last
 
-    again = stack.start("up", QUICK)
-    with ThreadPoolExecutor() as pool:
-        most = pool.submit(watched, again, stack.folder)
-        said, _ = again.communicate(timeout=300)
-    assert again.returncode == 0, said
-    assert stack.summary()["changes"] == made
-    assert most.result() < LIMIT_GIB * 2**30
-    record_property(
-        "measured", f"{stack.name}: its up takes {most.result() / 2**30:.2f} GiB with all targets"
-    )
-    assert in_targets(targets(stack)) == in_state(stack) | last
-    assert run(stack, "preview", QUICK) == {}
-    assert misplaced(stack, said) == []
+@pytest.mark.parametrize("stack", ["stg"], indirect=True)
+def test_stg_repairs_changes_by_hand_and_keeps_a_renamed_resource(
+    stack: Stack, record_property: Callable[[str, object], None]
+) -> None:
+    first = comes_up(stack)
+    repairs_changes_by_hand(stack)
+    keeps_a_resource_with_an_alias(stack)
+    goes_and_comes_again(stack, first, record_property)
+
+
+# prod: it is protected
+
+
+def refuses_to_replace_its_bucket(stack: Stack) -> None:
+    """Give the protected backup bucket another name: `up` ends after its preview."""
+    before, bucket = in_targets(targets(stack)), backup_bucket(stack)
+    stack.change("backups", "bucket", value="pipe-backup-elsewhere")
+    code, output = stack.run("up", NO_POLICIES)
+    assert code == 1 and "marked for protection" in output and "Nothing was applied." in output, output
+    assert in_targets(targets(stack)) == before
+    stack.change("backups", "bucket", value=bucket)
+
+
+def refuses_to_go(stack: Stack, protected: str) -> None:
+    """Run `down` on a protected stack without its confirmation."""
+    before = in_targets(targets(stack))
+    code, output = stack.run("down")
+    assert code == 2 and f"{stack.name} is protected: " in output and protected in output, output
+    assert in_targets(targets(stack)) == before
+
+
+@pytest.mark.parametrize("stack", ["prod"], indirect=True)
+def test_prod_refuses_to_lose_data_and_goes_after_a_confirmation(
+    stack: Stack, record_property: Callable[[str, object], None]
+) -> None:
+    assert stack.setting("service", "protect") is True
+    first = comes_up(stack)
+    refuses_to_replace_its_bucket(stack)
+    refuses_to_go(stack, "database")
+    goes_and_comes_again(stack, first, record_property)
+    assert stack.setting("service", "protect") is True
 
 
 @pytest.mark.parametrize("stack", ["foundation"], indirect=True)
-def test_the_foundation_comes_up_is_repaired_and_goes_for_who_insists(stack: Stack) -> None:
-    made = run(stack, "up")
-    assert set(made) == {"create"} and made["create"] > 80
-    everything = in_targets(targets(stack))
-    assert everything == in_state(stack)
-    assert run(stack, "preview", QUICK) == {}
+def test_the_foundation_is_repaired_and_goes_after_a_confirmation(stack: Stack) -> None:
+    first = run(stack, "up")
+    assert first.keys() == {"create"} and first["create"] > 80
+    assert in_targets(targets(stack)) == in_state(stack)
+    assert run(stack, "preview", NO_POLICIES) == {}
     client(targets(stack), "iam").update_role(RoleName="pipe-preview", MaxSessionDuration=3600)
-    assert run(stack, "refresh") == run(stack, "up", QUICK) == {"update": 1}
-    code, said = stack.run("down")
-    assert code == 2 and "foundation is protected: " in said, said
-    assert in_targets(targets(stack)) == everything
-    assert set(run(stack, "down", "--yes", "--keep-targets")) == {"delete"}
+    assert run(stack, "refresh") == run(stack, "up", NO_POLICIES) == {"update": 1}
+    refuses_to_go(stack, "")
+    assert run(stack, "down", "--yes", "--keep-targets").keys() == {"delete"}
     assert in_targets(targets(stack)) == in_state(stack) == set()
-    assert run(stack, "up", QUICK) == made
+    assert run(stack, "up", NO_POLICIES) == first
     assert in_targets(targets(stack)) == in_state(stack)
