@@ -17,6 +17,7 @@ from tests.support.docs import commands
 from tests.support.docs.commands import ROOT, Command
 from tests.support.drills.certificates import Authority
 from tests.support.operations.environment import checkout, git_identity
+from tests.support.stacks import shorten_settle_time
 
 ELSEWHERE: dict[str, list[str]] = yaml.safe_load(
     (Path(__file__).parents[2] / "support" / "docs" / "elsewhere.yaml").read_text()
@@ -66,6 +67,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     root = tmp_path_factory.mktemp("sandbox") / "checkout"
     root.mkdir()
     checkout(root, ".")
+    shorten_settle_time(root)
     os.utime(root / "requirements-dev.txt", (0, 0))  # Older than .venv, so that make installs nothing.
     own = {"NO_COLOR": "1", "TARGET": "sandbox", "SHELL": "/bin/bash"}
     own |= {"MAKEFLAGS": "", "FLAGS": ""}  # Reset those of the make that runs the tests.

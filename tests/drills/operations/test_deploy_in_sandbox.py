@@ -19,6 +19,7 @@ from tests.support.drills.fixtures import Measured as Measured
 from tests.support.drills.fixtures import measured as measured
 from tests.support.operations.api_cluster import DEPLOYMENT, PODS, Cluster
 from tests.support.operations.environment import checkout, git_identity
+from tests.support.stacks import shorten_settle_time
 
 PARTS = (
     "components",
@@ -112,6 +113,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     (stack.bin / "make").write_text(MAKE.format(bin=stack.bin))
     (stack.bin / "make").chmod(0o755)
     checkout(stack.root, *PARTS)
+    shorten_settle_time(stack.root)
     for arguments in (
         ("init", "--quiet", "-b", "main"),
         ("add", "--all"),
