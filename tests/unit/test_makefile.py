@@ -177,13 +177,15 @@ def test_make_ends_with_2_whatever_failed_as_the_readme_says(installed: Path) ->
     python.write_text("#!/bin/sh\nexit 1\n")
     assert make(installed, "review")[0] == 2
     text = " ".join((ROOT / "README.md").read_text().split())
-    assert "make itself ends with 2 whatever failed" in text
-    assert "`.venv/bin/python -m review main` ends with 0, with 1 when something blocks, with 2" in text
+    assert "make exits with 2 for every failure" in text
+    assert (
+        "exits with 0 if nothing blocks, with 1 if a finding blocks, and with 2 if it could not run." in text
+    )
 
 
 def test_the_readme_has_a_row_for_each_lane_and_says_what_the_gates_do() -> None:
     text = (ROOT / "README.md").read_text()
     for task in ("test-unit", "test", "test-all"):
         assert f"\n| `make {task}` |" in text
-    assert "changes nothing; `make format` rewrites" in text
+    assert "It changes no file; `make format`" in text
     assert "`pre-commit install`" in text

@@ -109,6 +109,6 @@ def test_records_that_exist_are_imported_under_the_names_of_the_program() -> Non
 
 
 def test_signing_comes_before_the_registrar() -> None:
-    step = STEPS.partition("9. DNSSEC")[2]
+    step = STEPS.partition("9. **DNSSEC**")[2]
     assert step.index("dnssec` to true") < step.index("dsRecord") < step.index("to the registrar")
     assert "off the internet" not in (ROOT / "policies" / "waivers.yaml").read_text()
