@@ -1,4 +1,4 @@
-"""Components declared against Pulumi's mocks: what they would register, without an engine."""
+"""Components that are declared against Pulumi's mocks, without an engine."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,18 +15,21 @@ from tests.support.components.settings.stack_files import committed
 
 ROOT = Path(__file__).parents[3]
 
+Topic = Callable[..., Any]
+"""Type of the fixture `topic`."""
+
 
 class Recorder(pulumi.runtime.Mocks):
-    """Remembers every resource by type and name; answers invokes from `answers`.
+    """Mocks that record every resource by type and name, and answer invokes from `answers`.
 
-    A resource's outputs are its inputs, an ARN, a name, and what `computed` has for its type.
+    A resource's outputs are its inputs, an ARN, a name, and the outputs in `computed` for its type.
     """
 
     def __init__(self) -> None:
         self.inputs: dict[tuple[str, str], dict[str, Any]] = {}
         self.providers: dict[tuple[str, str], str] = {}
         self.answers: dict[str, dict[str, Any]] = {}
-        self.asked: dict[str, dict[str, Any]] = {}
+        self.calls: dict[str, dict[str, Any]] = {}
         self.computed: dict[str, dict[str, Any]] = {}
         self.dependencies: dict[tuple[str, str], set[tuple[str, str]]] = {}
         self.protected: set[tuple[str, str]] = set()
@@ -34,6 +37,7 @@ class Recorder(pulumi.runtime.Mocks):
         self.create_timeouts: dict[tuple[str, str], str] = {}
         self.update_timeouts: dict[tuple[str, str], str] = {}
         self.deleted_first: set[tuple[str, str]] = set()
+        self.retained: set[tuple[str, str]] = set()
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         self.inputs[args.typ, args.name] = cast(dict[str, Any], args.inputs)
@@ -43,16 +47,16 @@ class Recorder(pulumi.runtime.Mocks):
         return f"{args.name}-id", outputs
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]]]:
-        self.asked[args.token] = cast(dict[str, Any], args.args)
+        self.calls[args.token] = cast(dict[str, Any], args.args)
         return self.answers[args.token], []
 
     def of_type(self, typ: str) -> dict[str, dict[str, Any]]:
-        """The recorded inputs of one resource type, by logical name."""
-        return {name: inputs for (found, name), inputs in self.inputs.items() if found == typ}
+        """Return the recorded inputs of one resource type, by logical name."""
+        return {name: inputs for (recorded_type, name), inputs in self.inputs.items() if recorded_type == typ}
 
 
 class Monitor(MockMonitor):
-    """Tells a recorder what mocks are not told: a resource's options."""
+    """A monitor that passes the options of resources to a recorder; Pulumi's mocks do not get them."""
 
     def __init__(self, recorder: Recorder) -> None:
         super().__init__(recorder)
@@ -68,23 +72,25 @@ class Monitor(MockMonitor):
             self._recorder.deleted_first.add(resource)
         if request.protect:
             self._recorder.protected.add(resource)
+        if request.retainOnDelete:
+            self._recorder.retained.add(resource)
         return cast(Any, super().RegisterResource(request))  # pyright: ignore[reportUnknownMemberType]
 
 
 def type_and_name(urn: str) -> tuple[str, str]:
-    """The last type and the name in a URN."""
+    """Return the last type and the name in a URN."""
     _, _, types, name = urn.split("::", 3)
     return types.rpartition("$")[2], name
 
 
 def evaluate(program: Callable[[], Any]) -> None:
-    """Runs a program to its end: until every resource is registered and what it returns is known."""
+    """Run a program until every resource is registered and its result is known."""
     run = cast(Callable[[], None], pulumi.runtime.test(program))  # pyright: ignore[reportUnknownMemberType]
     run()
 
 
 def secret(value: Any) -> dict[str, Any]:
-    """How a secret input is recorded."""
+    """Return a secret input in its recorded form."""
     return {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": value}
 
 
@@ -101,8 +107,8 @@ def naming() -> Naming:
 
 
 @pytest.fixture
-def topic() -> Callable[..., Any]:
-    """`topic(Model, key, stack, **changes)`: a topic of a stack file, with top-level keys changed."""
+def topic() -> Topic:
+    """Provide `topic(Model, key, stack, **changes)`: a topic of a stack file, with top-level keys changed."""
 
     def load(model: type[Model], key: str, stack: str = "prod", **changes: Any) -> Model:
         return model.model_validate(committed(stack)[f"pipe:{key}"] | changes)

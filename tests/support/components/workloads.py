@@ -1,4 +1,4 @@
-"""The components of the namespace, declared from a stack file, and their objects as Kubernetes sees them."""
+"""The components of the namespace, declared from a stack file, and their Kubernetes objects."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
@@ -18,11 +18,12 @@ from components.settings.models.backups import Backups
 from components.settings.models.namespace import Namespace as NamespaceSettings
 from components.settings.models.network import Subnets
 from components.settings.models.proxy import Proxy
-from tests.support.components.fixtures import Recorder, evaluate, secret
+from tests.support.components.fixtures import Recorder, Topic, evaluate, secret
 
-Topic = Callable[..., Any]
 Declare = Callable[..., Recorder]
 Manifest = dict[str, Any]
+Objects = dict[str, Manifest]
+"""Kubernetes objects by kind and name, such as `Service/pipe-api`."""
 
 DATABASE = DatabaseEndpoint(host="db.example", port=5432, database="pipe_db", master_user="pipe_admin")
 SERVICE_CIDR = "172.20.0.0/16"
@@ -138,7 +139,7 @@ def data_jobs(
 def declare(
     recorder: Recorder, build: Callable[..., pulumi.Resource], *args: Any, **changes: Any
 ) -> Recorder:
-    """Runs one of the above against the recorder."""
+    """Declare a component with one of the functions above."""
     recorder.computed["kubernetes:core/v1:Service"] = {
         "status": {"loadBalancer": {"ingress": [{"hostname": "balancer.example"}]}}
     }
@@ -147,14 +148,14 @@ def declare(
 
 
 def declare_all(recorder: Recorder, naming: Naming, topic: Topic, stack: str) -> Recorder:
-    """All four components of a stack."""
+    """Declare the four components of a stack."""
     for build in (namespace, api, tls_proxy, data_jobs):
         declare(recorder, build, naming, topic, stack)
     return recorder
 
 
 def revealed(value: Any) -> Any:
-    """A recorded value without its secret marks."""
+    """Return a recorded value without its marks of secrets."""
     if isinstance(value, list):
         return [revealed(item) for item in cast(list[Any], value)]
     if not isinstance(value, dict):
@@ -165,16 +166,44 @@ def revealed(value: Any) -> Any:
     return {key: revealed(field) for key, field in fields.items()}
 
 
-def manifests(recorder: Recorder) -> dict[str, Manifest]:
-    """Every Kubernetes object, by kind and name, as the API server would be sent it."""
-    found = [
+def manifests(recorder: Recorder) -> Objects:
+    """Return every Kubernetes object by kind and name, as sent to the API server."""
+    objects = [
         revealed(inputs) for (typ, _), inputs in recorder.inputs.items() if typ.startswith("kubernetes:")
     ]
-    return {f"{manifest['kind']}/{manifest['metadata']['name']}": manifest for manifest in found}
+    return {f"{manifest['kind']}/{manifest['metadata']['name']}": manifest for manifest in objects}
+
+
+def deployed_pod(objects: Objects, app: str) -> tuple[Manifest, Manifest]:
+    """Return the pod template of a Deployment and its only container."""
+    template: Manifest = objects[f"Deployment/{app}"]["spec"]["template"]
+    [container] = template["spec"]["containers"]
+    return template, container
+
+
+def variables(container: Manifest) -> dict[str, str]:
+    """Return the environment variables of a container; the path of the field for those from a field."""
+    return {
+        variable["name"]: variable["value"]
+        if "value" in variable
+        else variable["valueFrom"]["fieldRef"]["fieldPath"]
+        for variable in container["env"]
+    }
+
+
+def changed_annotations(before: Manifest, after: Manifest) -> set[str]:
+    """Return the annotations that differ between two pod templates."""
+    old, new = (template["metadata"]["annotations"] for template in (before, after))
+    return {key for key in old if old[key] != new[key]}
+
+
+def mounts(container: Manifest) -> dict[str, str]:
+    """Return the mount paths of a container by the names of its volumes."""
+    return {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
 
 
 def pod_templates(recorder: Recorder) -> Iterator[tuple[str, Manifest]]:
-    """The pod template of each object that makes pods."""
+    """Yield the name and the pod template of each object that creates pods."""
     for name, manifest in manifests(recorder).items():
         spec = manifest.get("spec", {})
         template = spec.get("jobTemplate", {}).get("spec", spec).get("template")
@@ -183,28 +212,28 @@ def pod_templates(recorder: Recorder) -> Iterator[tuple[str, Manifest]]:
 
 
 def containers(template: Manifest) -> Iterator[Manifest]:
-    """Init containers, then containers."""
+    """Yield the init containers, then the containers."""
     yield from template["spec"].get("initContainers", [])
     yield from template["spec"]["containers"]
 
 
 def rules(recorder: Recorder, policy: str, direction: str) -> list[tuple[list[Any], list[Any]]]:
-    """What a NetworkPolicy allows in a direction: peers and ports of each rule, in short."""
+    """Return short forms of the peers and ports of each rule of a NetworkPolicy in a direction."""
 
-    def peer(found: Manifest) -> str:
-        if "ipBlock" in found:
-            block = found["ipBlock"]
+    def describe(peer: Manifest) -> str:
+        if "ipBlock" in peer:
+            block = peer["ipBlock"]
             return " except ".join(
                 [block["cidr"], *([", ".join(block["except"])] if "except" in block else [])]
             )
-        namespace = found.get("namespaceSelector", {}).get("matchLabels", {})
+        namespace = peer.get("namespaceSelector", {}).get("matchLabels", {})
         assert namespace.keys() <= {"kubernetes.io/metadata.name"}
-        return "/".join([*namespace.values(), found["podSelector"]["matchLabels"]["app"]])
+        return "/".join([*namespace.values(), peer["podSelector"]["matchLabels"]["app"]])
 
     side = "from" if direction == "ingress" else "to"
     return [
         (
-            [peer(each) for each in rule[side]],
+            [describe(peer) for peer in rule[side]],
             [f"{port['protocol']} {port['port']:.0f}" for port in rule["ports"]],
         )
         for rule in manifests(recorder)[f"NetworkPolicy/{policy}"]["spec"][direction]

@@ -1,3 +1,5 @@
+"""Fixtures of the foundation, evaluated against mocks."""
+
 import json
 import runpy
 from pathlib import Path
@@ -13,7 +15,7 @@ FOUNDATION = Path(__file__).parents[3] / "foundation"
 
 @pytest.fixture(scope="module")
 def foundation() -> Recorder:
-    """What foundation/__main__.py registers with its committed stack file."""
+    """Provide the resources of foundation/__main__.py with its committed stack file."""
     config = yaml.safe_load((FOUNDATION / "Pulumi.foundation.yaml").read_text())["config"]
     recorder = Recorder()
     recorder.computed["aws:ecr/repository:Repository"] = {"repositoryUrl": "registry.example/pipe/api"}
@@ -30,7 +32,7 @@ def foundation() -> Recorder:
 
 @pytest.fixture
 def policies(foundation: Recorder) -> dict[str, list[str]]:
-    """The policy documents attached to each role, by the role's name."""
+    """Provide the policy documents attached to each role, by the role's name."""
     documents = {
         f"arn:aws:mock:::{name}": policy["policy"]
         for name, policy in foundation.of_type("aws:iam/policy:Policy").items()

@@ -1,4 +1,4 @@
-"""The two halves of a backup, with stand-ins for PostgreSQL's client and the AWS command line."""
+"""Tests of the scripts of a backup, with fakes of PostgreSQL's client and of the AWS command line."""
 
 import hashlib
 import os
@@ -31,21 +31,21 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def scratch(tmp_path: Path) -> Path:
-    """The empty scratch volume."""
-    found = tmp_path / "scratch"
-    found.mkdir()
-    return found
+    """Provide the empty scratch volume."""
+    volume = tmp_path / "scratch"
+    volume.mkdir()
+    return volume
 
 
 @pytest.fixture
 def run(tmp_path: Path, scratch: Path) -> Run:
-    """`run(script, command=body)`: runs a script of the backup, with a stand-in replaced."""
+    """Provide `run(script, command=body)`, which runs a script with another fake of a command."""
     (tmp_path / "fixture").write_bytes(DUMP)
 
     def start(script: str, **replaced: str) -> "subprocess.CompletedProcess[str]":
-        stand_ins = {"pg_dump": PG_DUMP, "pg_restore": PG_RESTORE, "aws": AWS} | replaced
+        fakes = {"pg_dump": PG_DUMP, "pg_restore": PG_RESTORE, "aws": AWS} | replaced
         (tmp_path / "bin").mkdir(exist_ok=True)
-        for name, body in stand_ins.items():
+        for name, body in fakes.items():
             command = tmp_path / "bin" / name
             command.write_text(f"#!/bin/sh\nset -eu\n{body}\n")
             command.chmod(0o755)
@@ -66,7 +66,7 @@ def run(tmp_path: Path, scratch: Path) -> Run:
 
 @pytest.fixture
 def dumped(scratch: Path) -> Path:
-    """The scratch volume as the dump leaves it."""
+    """Provide the scratch volume with a dump and its checksum."""
     (scratch / NAME).write_bytes(DUMP)
     (scratch / f"{NAME}.sha256").write_text(f"{hashlib.sha256(DUMP).hexdigest()}  {NAME}\n")
     return scratch
@@ -74,11 +74,11 @@ def dumped(scratch: Path) -> Path:
 
 @pytest.fixture
 def latest(tmp_path: Path) -> Path:
-    """The latest dump in S3, of the day before."""
-    found = tmp_path / "s3" / "bucket" / "latest.dump"
-    found.parent.mkdir(parents=True)
-    found.write_text("yesterday's")
-    return found
+    """Provide the latest dump in S3, from the day before."""
+    dump = tmp_path / "s3" / "bucket" / "latest.dump"
+    dump.parent.mkdir(parents=True)
+    dump.write_text("yesterday's")
+    return dump
 
 
 def test_a_dump_is_named_by_its_time_and_has_a_checksum(run: Run, scratch: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_bad_dump_has_no_checksum_and_fails_the_job(
     assert not list(scratch.glob("*.sha256"))
 
 
-def test_the_dump_becomes_latest_after_it_was_uploaded(run: Run, dumped: Path, latest: Path) -> None:
+def test_a_dump_becomes_latest_after_its_upload(run: Run, dumped: Path, latest: Path) -> None:
     assert run("upload.sh").returncode == 0
     assert latest.read_bytes() == DUMP
     assert (latest.parent / "dumps" / NAME).read_bytes() == DUMP
@@ -116,7 +116,7 @@ def test_the_dump_becomes_latest_after_it_was_uploaded(run: Run, dumped: Path, l
 
 
 @pytest.mark.usefixtures("dumped")
-def test_what_s3_did_not_keep_whole_never_becomes_latest(run: Run, latest: Path) -> None:
+def test_an_upload_that_s3_truncated_never_becomes_latest(run: Run, latest: Path) -> None:
     truncated = run("upload.sh", aws=AWS.replace('then cat "$(path "$source")"', "then echo truncated"))
     assert truncated.returncode == 1
     assert "is not what was uploaded" in truncated.stderr

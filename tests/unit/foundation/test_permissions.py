@@ -8,7 +8,7 @@ from botocore.session import get_session
 from components.aws.cluster import CONTROL_PLANE_POLICIES, NODE_POLICIES
 from foundation.permissions.roles import MANAGED_POLICIES
 from tests.support.components.fixtures import Recorder
-from tests.support.components.iam_evaluation import verdict
+from tests.support.components.iam import verdict
 
 Policies = dict[str, list[str]]
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from tests.support.components.fixtures import Recorder
-from tests.support.components.iam_evaluation import verdict
+from tests.support.components.iam import verdict
 
 ROOT = Path(__file__).parents[3]
 

@@ -1,4 +1,5 @@
-import json
+"""Tests of the bucket of the dumps, its copy in another region, and the buckets of their access logs."""
+
 from collections.abc import Callable
 from typing import Any
 
@@ -7,9 +8,8 @@ import pytest
 from components.aws.backup_bucket import BackupBucket, BackupBucketArgs
 from components.common.naming import Naming
 from components.settings.models.backups import Backups
-from tests.support.components.fixtures import Recorder, evaluate
-from tests.support.components.iam_evaluation import verdict
-from tests.support.components.resource_options import Options, predecessors, recording
+from tests.support.components.fixtures import Recorder, Topic, evaluate
+from tests.support.components.iam import statements, verdict
 
 MAIN = ("backups", "backups-replica")
 LOGS = ("backups-logs", "backups-replica-logs")
@@ -17,155 +17,69 @@ Declare = Callable[..., Recorder]
 
 
 @pytest.fixture
-def options() -> Options:
-    return {}
-
-
-@pytest.fixture
-def declare(recorder: Recorder, naming: Naming, topic: Callable[..., Any], options: Options) -> Declare:
+def declare(recorder: Recorder, naming: Naming, topic: Topic) -> Declare:
     def run(stack: str = "prod", *, protect: bool = False, **changes: Any) -> Recorder:
         settings = topic(Backups, "backups", stack, **changes)
         args = BackupBucketArgs(settings=settings, naming=naming, protect=protect)
-        evaluate(lambda: BackupBucket("backups", args, recording(options)).key_arn)
+        evaluate(lambda: BackupBucket("backups", args).key_arn)
         return recorder
 
     return run
-
-
-def policy(recorder: Recorder, bucket: str) -> str:
-    return recorder.of_type("aws:s3/bucketPolicy:BucketPolicy")[bucket]["policy"]
 
 
 def of(recorder: Recorder, typ: str, bucket: str = "backups") -> dict[str, Any]:
     return recorder.of_type(f"aws:s3/{typ[0].lower()}{typ[1:]}:{typ}")[bucket]
 
 
-def test_prod_has_the_dumps_their_copies_and_the_access_logs_of_both(declare: Declare) -> None:
+def policy(recorder: Recorder, bucket: str) -> str:
+    return of(recorder, "BucketPolicy", bucket)["policy"]
+
+
+def arn(recorder: Recorder, bucket: str) -> str:
+    return f"arn:aws:s3:::{of(recorder, 'Bucket', bucket)['bucket']}"
+
+
+def test_prod_has_the_dumps_their_copies_and_the_access_logs_of_both(
+    declare: Declare, naming: Naming
+) -> None:
     buckets = declare().of_type("aws:s3/bucket:Bucket")
-    assert {name: inputs["bucket"] for name, inputs in buckets.items()} == {
+    names = {name: bucket["bucket"] for name, bucket in buckets.items()}
+    assert names == {
         "backups": "pipe-backup",
         "backups-logs": "pipe-backup-logs",
         "backups-replica": "pipe-backup-replica",
         "backups-replica-logs": "pipe-backup-replica-logs",
     }
+    for name, bucket in buckets.items():
+        assert bucket["tags"] == naming.aws() | {"Name": names[name]}
 
 
 def test_a_stack_without_a_copy_has_no_provider_role_or_replication(declare: Declare) -> None:
     recorder = declare("dev")
     assert set(recorder.of_type("aws:s3/bucket:Bucket")) == {"backups", "backups-logs"}
-    assert not recorder.of_type("pulumi:providers:aws")
-    assert not recorder.of_type("aws:iam/role:Role")
-    assert not recorder.of_type("aws:s3/bucketReplicationConfig:BucketReplicationConfig")
+    types = {typ for typ, _ in recorder.inputs}
+    replication = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
+    assert not types & {"pulumi:providers:aws", "aws:iam/role:Role", replication}
 
 
-def test_the_copy_lives_in_the_second_region(declare: Declare) -> None:
+def test_the_copy_is_in_the_second_region_of_the_same_account(declare: Declare) -> None:
     recorder = declare()
-    assert recorder.of_type("pulumi:providers:aws")["backups-replica"]["region"] == "ap-northeast-3"
-    elsewhere = {name for (_, name), provider in recorder.providers.items() if "backups-replica" in provider}
-    assert elsewhere == {"backups-replica", "backups-replica-logs"}
-    at_home = {
-        name for (_, name), provider in recorder.providers.items() if "backups-replica" not in provider
-    }
-    assert not {name for name in at_home if name.startswith("backups-replica-logs")}
+    provider = recorder.of_type("pulumi:providers:aws")["backups-replica"]
+    assert (provider["region"], provider["allowedAccountIds"]) == ("ap-northeast-3", '["123456789012"]')
+    for (typ, name), used in recorder.providers.items():
+        if typ.startswith("aws:s3/"):
+            assert ("backups-replica" in used) == name.startswith("backups-replica"), (typ, name)
 
 
 @pytest.mark.parametrize("bucket", MAIN + LOGS)
-def test_no_bucket_is_public_or_has_acls_and_each_keeps_versions(declare: Declare, bucket: str) -> None:
+def test_every_bucket_is_private_keeps_versions_and_deletes_remains(declare: Declare, bucket: str) -> None:
     recorder = declare()
     block = of(recorder, "BucketPublicAccessBlock", bucket)
     assert [block[key] for key in sorted(block) if key != "bucket"] == [True] * 4
-    assert of(recorder, "BucketOwnershipControls", bucket)["rule"] == {
-        "objectOwnership": "BucketOwnerEnforced"
-    }
+    ownership = of(recorder, "BucketOwnershipControls", bucket)["rule"]
+    assert ownership == {"objectOwnership": "BucketOwnerEnforced"}
     assert of(recorder, "BucketVersioning", bucket)["versioningConfiguration"] == {"status": "Enabled"}
-
-
-@pytest.mark.parametrize("bucket", MAIN)
-def test_objects_are_encrypted_with_a_rotating_key_of_the_bucket(declare: Declare, bucket: str) -> None:
-    recorder = declare()
-    [rule] = of(recorder, "BucketServerSideEncryptionConfiguration", bucket)["rules"]
-    assert rule == {
-        "applyServerSideEncryptionByDefault": {
-            "sseAlgorithm": "aws:kms",
-            "kmsMasterKeyId": f"arn:aws:mock:::{bucket}",
-        },
-        "bucketKeyEnabled": True,
-    }
-    key = recorder.of_type("aws:kms/key:Key")[bucket]
-    assert key["enableKeyRotation"] is True
-    [statement] = json.loads(key["policy"])["Statement"]
-    assert statement["Principal"] == {"AWS": "arn:aws:iam::123456789012:root"}
-
-
-@pytest.mark.parametrize("bucket", LOGS)
-def test_access_logs_are_encrypted_by_s3_itself_as_delivery_requires(declare: Declare, bucket: str) -> None:
-    recorder = declare()
-    [rule] = of(recorder, "BucketServerSideEncryptionConfiguration", bucket)["rules"]
-    assert rule == {"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}
-    logged = bucket.removesuffix("-logs")
-    assert of(recorder, "BucketLogging", logged)["targetBucket"] == f"{bucket}-id"
-
-
-def test_logs_are_delivered_for_our_own_bucket_and_account_only(declare: Declare) -> None:
-    document = policy(declare(), "backups-logs")
-    source = {"aws:SourceArn": "arn:aws:s3:::pipe-backup", "aws:SourceAccount": "123456789012"}
-    resource = "arn:aws:s3:::pipe-backup-logs/access/x"
-    assert verdict([document], "s3:PutObject", resource, source) == "allow"
-    stranger = source | {"aws:SourceAccount": "999999999999"}
-    assert verdict([document], "s3:PutObject", resource, stranger) == "nothing"
-    other = source | {"aws:SourceArn": "arn:aws:s3:::other"}
-    assert verdict([document], "s3:PutObject", resource, other) == "nothing"
-
-
-@pytest.mark.parametrize("bucket", MAIN + LOGS)
-@pytest.mark.parametrize(
-    ("context", "expected"),
-    [
-        ({"aws:SecureTransport": "false"}, "deny DenyPlainHttp"),
-        ({"aws:SecureTransport": "true", "s3:TlsVersion": "1.1"}, "deny DenyOldTls"),
-        ({"aws:SecureTransport": "true", "s3:TlsVersion": "1"}, "deny DenyOldTls"),
-        ({"aws:SecureTransport": "true", "s3:TlsVersion": "1.2"}, "nothing"),
-        ({"aws:SecureTransport": "true", "s3:TlsVersion": "1.3"}, "nothing"),
-    ],
-)
-def test_only_tls_1_2_and_later_reaches_a_bucket(
-    declare: Declare, bucket: str, context: dict[str, str], expected: str
-) -> None:
-    recorder = declare()
-    arn = f"arn:aws:s3:::{of(recorder, 'Bucket', bucket)['bucket']}"
-    for resource in (arn, f"{arn}/latest.dump"):
-        assert verdict([policy(recorder, bucket)], "s3:GetObject", resource, context) == expected
-
-
-ALGORITHM = "s3:x-amz-server-side-encryption"
-KEY = "s3:x-amz-server-side-encryption-aws-kms-key-id"
-CUSTOMER = "s3:x-amz-server-side-encryption-customer-algorithm"
-
-
-@pytest.mark.parametrize("bucket", MAIN)
-@pytest.mark.parametrize(
-    ("headers", "expected"),
-    [
-        ({}, "nothing"),
-        ({ALGORITHM: "aws:kms"}, "deny DenyAlgorithm"),
-        ({ALGORITHM: "AES256"}, "deny DenyAlgorithm"),
-        ({KEY: "arn:aws:kms:::key/other"}, "deny DenyKey"),
-        ({CUSTOMER: "AES256"}, "deny DenyCustomerKey"),
-    ],
-)
-def test_an_upload_takes_the_buckets_encryption_or_none_is_accepted(
-    declare: Declare, bucket: str, headers: dict[str, str], expected: str
-) -> None:
-    recorder = declare()
-    upload = f"arn:aws:s3:::{of(recorder, 'Bucket', bucket)['bucket']}/latest.dump"
-    context = {**headers, "aws:SecureTransport": "true", "s3:TlsVersion": "1.3"}
-    assert verdict([policy(recorder, bucket)], "s3:PutObject", upload, context) == expected
-
-
-@pytest.mark.parametrize("bucket", MAIN + LOGS)
-def test_every_bucket_cleans_up_uploads_and_old_versions(declare: Declare, bucket: str) -> None:
-    rules = of(declare(), "BucketLifecycleConfiguration", bucket)["rules"]
-    assert rules[-1] == {
+    assert of(recorder, "BucketLifecycleConfiguration", bucket)["rules"][-1] == {
         "id": "cleanup",
         "status": "Enabled",
         "filter": {"prefix": ""},
@@ -175,53 +89,112 @@ def test_every_bucket_cleans_up_uploads_and_old_versions(declare: Declare, bucke
     }
 
 
-def dump_rule(recorder: Recorder) -> dict[str, Any]:
-    return of(recorder, "BucketLifecycleConfiguration")["rules"][0]
+@pytest.mark.parametrize("bucket", MAIN)
+def test_objects_are_encrypted_with_a_rotating_key_of_the_bucket(declare: Declare, bucket: str) -> None:
+    recorder = declare()
+    [rule] = of(recorder, "BucketServerSideEncryptionConfiguration", bucket)["rules"]
+    default = {"sseAlgorithm": "aws:kms", "kmsMasterKeyId": f"arn:aws:mock:::{bucket}"}
+    assert rule == {"applyServerSideEncryptionByDefault": default, "bucketKeyEnabled": True}
+    key = recorder.of_type("aws:kms/key:Key")[bucket]
+    assert key["enableKeyRotation"] is True
+    [statement] = statements(key["policy"]).values()
+    assert statement["Principal"] == {"AWS": "arn:aws:iam::123456789012:root"}
 
 
-def test_dumps_move_to_cheaper_classes_and_expire_but_latest_dump_stays(declare: Declare) -> None:
-    rule = dump_rule(declare(expireDays=365))
-    assert rule["filter"] == {"prefix": "dumps/"}
-    assert rule["expiration"] == {"days": 365}
-    assert rule["transitions"] == [
-        {"days": 30, "storageClass": "STANDARD_IA"},
-        {"days": 90, "storageClass": "GLACIER_IR"},
-    ]
+@pytest.mark.parametrize("bucket", LOGS)
+def test_access_logs_are_encrypted_by_s3_itself_as_delivery_requires(declare: Declare, bucket: str) -> None:
+    recorder = declare()
+    [rule] = of(recorder, "BucketServerSideEncryptionConfiguration", bucket)["rules"]
+    assert rule == {"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}
+    assert of(recorder, "BucketLogging", bucket.removesuffix("-logs"))["targetBucket"] == f"{bucket}-id"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, "allow"),
+        ({"aws:SourceAccount": "999999999999"}, "nothing"),
+        ({"aws:SourceArn": "arn:aws:s3:::other"}, "nothing"),
+    ],
+)
+def test_only_logs_of_the_own_bucket_and_account_are_delivered(
+    declare: Declare, change: dict[str, str], expected: str
+) -> None:
+    source = {"aws:SourceArn": "arn:aws:s3:::pipe-backup", "aws:SourceAccount": "123456789012"}
+    resource = "arn:aws:s3:::pipe-backup-logs/access/x"
+    document = policy(declare(), "backups-logs")
+    assert verdict([document], "s3:PutObject", resource, source | change) == expected
+
+
+@pytest.mark.parametrize("bucket", MAIN + LOGS)
+@pytest.mark.parametrize(
+    ("secure", "version", "expected"),
+    [
+        ("false", "", "deny DenyPlainHttp"),
+        ("true", "1.1", "deny DenyOldTls"),
+        ("true", "1", "deny DenyOldTls"),
+        ("true", "1.2", "nothing"),
+        ("true", "1.3", "nothing"),
+    ],
+)
+def test_only_tls_1_2_and_later_reaches_a_bucket(
+    declare: Declare, bucket: str, secure: str, version: str, expected: str
+) -> None:
+    recorder = declare()
+    context = {"aws:SecureTransport": secure} | ({"s3:TlsVersion": version} if version else {})
+    for resource in (arn(recorder, bucket), f"{arn(recorder, bucket)}/latest.dump"):
+        assert verdict([policy(recorder, bucket)], "s3:GetObject", resource, context) == expected
+
+
+ENCRYPTION = "s3:x-amz-server-side-encryption"
+
+
+@pytest.mark.parametrize("bucket", MAIN)
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, "nothing"),
+        ({ENCRYPTION: "aws:kms"}, "deny DenyAlgorithm"),
+        ({ENCRYPTION: "AES256"}, "deny DenyAlgorithm"),
+        ({f"{ENCRYPTION}-aws-kms-key-id": "arn:aws:kms:::key/other"}, "deny DenyKey"),
+        ({f"{ENCRYPTION}-customer-algorithm": "AES256"}, "deny DenyCustomerKey"),
+    ],
+)
+def test_an_upload_that_names_its_own_encryption_is_refused(
+    declare: Declare, bucket: str, headers: dict[str, str], expected: str
+) -> None:
+    recorder = declare()
+    upload = f"{arn(recorder, bucket)}/latest.dump"
+    context = {**headers, "aws:SecureTransport": "true", "s3:TlsVersion": "1.3"}
+    assert verdict([policy(recorder, bucket)], "s3:PutObject", upload, context) == expected
 
 
 @pytest.mark.parametrize(("days", "tiers"), [(30, 0), (31, 1), (90, 1), (91, 2)])
-def test_a_dump_never_moves_on_the_day_it_expires(declare: Declare, days: int, tiers: int) -> None:
-    assert len(dump_rule(declare(expireDays=days))["transitions"]) == tiers
+def test_dumps_move_to_cheaper_classes_and_expire_but_latest_dump_stays(
+    declare: Declare, days: int, tiers: int
+) -> None:
+    rule = of(declare(expireDays=days), "BucketLifecycleConfiguration")["rules"][0]
+    assert rule["filter"] == {"prefix": "dumps/"}
+    assert rule["expiration"] == {"days": days}
+    transitions = [{"days": 30, "storageClass": "STANDARD_IA"}, {"days": 90, "storageClass": "GLACIER_IR"}]
+    assert rule["transitions"] == transitions[:tiers], "S3 refuses a transition on the day of expiration"
 
 
 @pytest.mark.parametrize("bucket", MAIN)
-def test_governance_lock_keeps_new_versions_where_the_settings_ask(declare: Declare, bucket: str) -> None:
-    recorder = declare(lockDays=14)
-    assert of(recorder, "Bucket", bucket)["objectLockEnabled"] is True
-    lock = of(recorder, "BucketObjectLockConfiguration", bucket)
-    assert lock["rule"] == {"defaultRetention": {"mode": "GOVERNANCE", "days": 14}}
-
-
-def test_no_lock_days_means_no_retention(declare: Declare) -> None:
+def test_retention_follows_the_settings_without_a_new_bucket(declare: Declare, bucket: str) -> None:
+    lock = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
     recorder = declare(lockDays=0)
-    assert not recorder.of_type("aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration")
-
-
-@pytest.mark.parametrize("bucket", MAIN)
-def test_a_retention_can_be_set_later_without_another_bucket(declare: Declare, bucket: str) -> None:
-    before = dict(of(declare(lockDays=0), "Bucket", bucket))
-    assert before["objectLockEnabled"] is True
-    assert of(declare(lockDays=14), "Bucket", bucket) == before
-
-
-def test_the_provider_of_the_copy_works_in_the_account_of_the_stack_alone(declare: Declare) -> None:
-    [provider] = declare().of_type("pulumi:providers:aws").values()
-    assert json.loads(provider["allowedAccountIds"]) == ["123456789012"]
+    unlocked = dict(of(recorder, "Bucket", bucket))
+    assert unlocked["objectLockEnabled"] is True
+    assert recorder.of_type(lock) == {}
+    declare(lockDays=14)
+    assert of(recorder, "Bucket", bucket) == unlocked
+    retention = recorder.of_type(lock)[bucket]["rule"]
+    assert retention == {"defaultRetention": {"mode": "GOVERNANCE", "days": 14}}
 
 
 def test_everything_is_copied_encrypted_again_and_deletions_are_not(declare: Declare) -> None:
-    recorder = declare()
-    replication = of(recorder, "BucketReplicationConfig")
+    replication = of(declare(), "BucketReplicationConfig")
     assert replication["role"] == "arn:aws:mock:::backups"
     [rule] = replication["rules"]
     assert rule["sourceSelectionCriteria"] == {"sseKmsEncryptedObjects": {"status": "Enabled"}}
@@ -234,52 +207,50 @@ def test_everything_is_copied_encrypted_again_and_deletions_are_not(declare: Dec
     }
 
 
-def test_the_role_that_copies_reads_one_bucket_and_writes_the_other(declare: Declare) -> None:
+SOURCE, COPY = "arn:aws:mock:::backups", "arn:aws:mock:::backups-replica"
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "region", "expected"),
+    [
+        ("s3:GetObjectVersionForReplication", f"{SOURCE}/x", "", "allow"),
+        ("s3:ReplicateObject", f"{COPY}/x", "", "allow"),
+        ("s3:ReplicateObject", f"{SOURCE}/x", "", "nothing"),
+        ("s3:ReplicateDelete", f"{COPY}/x", "", "nothing"),
+        ("kms:Decrypt", SOURCE, "ap-northeast-1", "allow"),
+        ("kms:Decrypt", SOURCE, "", "nothing"),
+        ("kms:GenerateDataKey", COPY, "ap-northeast-3", "allow"),
+        ("kms:Decrypt", COPY, "ap-northeast-3", "nothing"),
+    ],
+)
+def test_the_role_that_copies_reads_one_bucket_and_writes_the_other(
+    declare: Declare, action: str, resource: str, region: str, expected: str
+) -> None:
     recorder = declare()
-    role = recorder.of_type("aws:iam/role:Role")["backups"]
-    assert role["name"] == "pipe-test-backups-replication"
-    assert role["permissionsBoundary"] == "arn:aws:iam::123456789012:policy/pipe-test-boundary"
-    [document] = [recorder.of_type("aws:iam/rolePolicy:RolePolicy")["backups"]["policy"]]
-    main, copy = "arn:aws:mock:::backups", "arn:aws:mock:::backups-replica"
-    here = {"kms:ViaService": "s3.ap-northeast-1.amazonaws.com"}
-    there = {"kms:ViaService": "s3.ap-northeast-3.amazonaws.com"}
-    assert verdict([document], "s3:GetObjectVersionForReplication", f"{main}/x", {}) == "allow"
-    assert verdict([document], "s3:ReplicateObject", f"{copy}/x", {}) == "allow"
-    assert verdict([document], "s3:ReplicateObject", f"{main}/x", {}) == "nothing"
-    assert verdict([document], "s3:ReplicateDelete", f"{copy}/x", {}) == "nothing"
-    assert verdict([document], "kms:Decrypt", main, here) == "allow"
-    assert verdict([document], "kms:Decrypt", main, {}) == "nothing"
-    assert verdict([document], "kms:GenerateDataKey", copy, there) == "allow"
-    assert verdict([document], "kms:Decrypt", copy, there) == "nothing"
-
-
-def test_everything_carries_the_stacks_tags(declare: Declare) -> None:
-    for inputs in declare().of_type("aws:s3/bucket:Bucket").values():
-        assert inputs["tags"] == {
-            "service": "pipe",
-            "env": "test",
-            "team": "platform",
-            "managed-by": "pulumi",
-            "Name": inputs["bucket"],
-        }
+    assert recorder.of_type("aws:iam/role:Role")["backups"]["name"] == "pipe-test-backups-replication"
+    document = recorder.of_type("aws:iam/rolePolicy:RolePolicy")["backups"]["policy"]
+    context = {"kms:ViaService": f"s3.{region}.amazonaws.com"} if region else {}
+    assert verdict([document], action, resource, context) == expected
 
 
 @pytest.mark.parametrize("protect", [True, False])
-def test_buckets_and_keys_are_protected_where_the_settings_ask(
-    declare: Declare, options: Options, protect: bool
-) -> None:
-    declare(protect=protect)
-    kept = {key for key, opts in options.items() if opts.protect}
+def test_the_settings_protect_buckets_and_keys(declare: Declare, protect: bool) -> None:
     buckets = {("aws:s3/bucket:Bucket", name) for name in MAIN + LOGS}
     keys = {("aws:kms/key:Key", name) for name in MAIN}
-    assert kept == (buckets | keys if protect else set())
+    assert declare(protect=protect).protected == (buckets | keys if protect else set())
 
 
-def test_nothing_is_copied_or_locked_before_versions_are_kept(declare: Declare, options: Options) -> None:
-    declare()
-    for typ, versioned in {
-        "bucketReplicationConfig:BucketReplicationConfig": {"backups", "backups-replica"},
-        "bucketObjectLockConfiguration:BucketObjectLockConfiguration": {"backups"},
-        "bucketLifecycleConfiguration:BucketLifecycleConfiguration": {"backups"},
-    }.items():
-        assert versioned <= predecessors(options[f"aws:s3/{typ}", "backups"], "BucketVersioning")
+@pytest.mark.parametrize(
+    ("configuration", "versioned"),
+    [
+        ("ReplicationConfig", MAIN),
+        ("ObjectLockConfiguration", MAIN[:1]),
+        ("LifecycleConfiguration", MAIN[:1]),
+    ],
+)
+def test_a_configuration_waits_for_versioning(
+    declare: Declare, configuration: str, versioned: tuple[str, ...]
+) -> None:
+    typ = f"aws:s3/bucket{configuration}:Bucket{configuration}"
+    waits_for = declare().dependencies[typ, "backups"]
+    assert {("aws:s3/bucketVersioning:BucketVersioning", name) for name in versioned} <= waits_for

@@ -1,4 +1,5 @@
-import json
+"""Tests of the CodeBuild project that runs GitHub's jobs inside of the VPC."""
+
 from collections.abc import Callable
 from typing import Any
 
@@ -7,17 +8,21 @@ import pytest
 from components.aws.ci_runner import Runner, RunnerArgs
 from components.common.naming import Naming
 from components.settings.models.ci_runner import CiRunner as RunnerSettings
-from tests.support.components.fixtures import Recorder, evaluate
+from tests.support.components.fixtures import Recorder, Topic, evaluate
+from tests.support.components.iam import statements, trust
 
 CONNECTION = (
     "arn:aws:codeconnections:ap-northeast-1:123456789012:connection/3f6d1c1e-8f0a-4c58-9d5b-2a7c0e1b4d96"
 )
 EC2 = "arn:aws:ec2:ap-northeast-1:123456789012"
 SUBNETS = [f"{EC2}:subnet/subnet-1", f"{EC2}:subnet/subnet-2"]
+PROJECT = ("aws:codebuild/project:Project", "runner")
+ROLE_POLICY = ("aws:iam/rolePolicy:RolePolicy", "runner")
+Declare = Callable[..., Recorder]
 
 
 @pytest.fixture
-def declare(recorder: Recorder, naming: Naming, topic: Callable[..., Any]) -> Callable[..., Recorder]:
+def declare(recorder: Recorder, naming: Naming, topic: Topic) -> Declare:
     def run(*, protect: bool = False, **changes: Any) -> Recorder:
         args = RunnerArgs(
             settings=topic(RunnerSettings, "ciRunner", "prod", **changes),
@@ -34,20 +39,13 @@ def declare(recorder: Recorder, naming: Naming, topic: Callable[..., Any]) -> Ca
     return run
 
 
-def statements(recorder: Recorder) -> dict[str, dict[str, Any]]:
-    policy = recorder.inputs["aws:iam/rolePolicy:RolePolicy", "runner"]["policy"]
-    return {statement["Sid"]: statement for statement in json.loads(policy)["Statement"]}
-
-
-def test_nothing_is_made_when_it_is_switched_off(declare: Callable[..., Recorder]) -> None:
+def test_a_disabled_runner_has_no_resources(declare: Declare) -> None:
     assert {typ for typ, _ in declare(enabled=False).inputs} <= {"pipe:delivery:Runner"}
 
 
-def test_it_runs_the_queued_jobs_of_the_repository_and_of_known_accounts(
-    declare: Callable[..., Recorder],
-) -> None:
+def test_it_runs_queued_jobs_of_the_repository_and_of_known_accounts(declare: Declare) -> None:
     recorder = declare(actors=["583231", "41898282"])
-    project = recorder.inputs["aws:codebuild/project:Project", "runner"]
+    project = recorder.inputs[PROJECT]
     assert project["name"] == "pipe-test-runner"
     assert project["source"] == {
         "type": "GITHUB",
@@ -57,15 +55,16 @@ def test_it_runs_the_queued_jobs_of_the_repository_and_of_known_accounts(
     }
     webhook = recorder.inputs["aws:codebuild/webhook:Webhook", "runner"]
     assert webhook["projectName"] == "pipe-test-runner"
-    both = [  # a build starts where all filters of a group hold
+    # A build starts if all filters of a group match.
+    filters = [
         {"type": "EVENT", "pattern": "WORKFLOW_JOB_QUEUED"},
         {"type": "ACTOR_ACCOUNT_ID", "pattern": "^(583231|41898282)$"},
     ]
-    assert webhook["filterGroups"] == [{"filters": both}]
+    assert webhook["filterGroups"] == [{"filters": filters}]
 
 
-def test_it_is_in_the_vpc_and_cannot_run_docker(declare: Callable[..., Recorder]) -> None:
-    project = declare().inputs["aws:codebuild/project:Project", "runner"]
+def test_it_is_in_the_vpc_and_cannot_run_docker(declare: Declare) -> None:
+    project = declare().inputs[PROJECT]
     assert project["vpcConfig"] == {
         "vpcId": "vpc-1",
         "subnets": ["subnet-1", "subnet-2"],
@@ -75,34 +74,22 @@ def test_it_is_in_the_vpc_and_cannot_run_docker(declare: Callable[..., Recorder]
     assert project["environment"]["computeType"] == "BUILD_GENERAL1_MEDIUM"
 
 
-def test_it_speaks_https_and_reaches_the_clusters_api(declare: Callable[..., Recorder]) -> None:
+def test_it_reaches_https_and_the_clusters_api(declare: Declare) -> None:
     recorder = declare()
-    [out] = recorder.of_type("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule").values()
-    [api] = recorder.of_type("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule").values()
-    assert (out["securityGroupId"], out["ipProtocol"], out["fromPort"], out["toPort"], out["cidrIpv4"]) == (
-        "runner-id",
-        "tcp",
-        443,
-        443,
-        "0.0.0.0/0",
-    )
-    assert (api["securityGroupId"], api["referencedSecurityGroupId"]) == ("sg-cluster", "runner-id")
-    assert (api["ipProtocol"], api["fromPort"], api["toPort"]) == ("tcp", 443, 443)
+    [egress] = recorder.of_type("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule").values()
+    [ingress] = recorder.of_type("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule").values()
+    for rule in (egress, ingress):
+        assert (rule["ipProtocol"], rule["fromPort"], rule["toPort"]) == ("tcp", 443, 443)
+    assert (egress["securityGroupId"], egress["cidrIpv4"]) == ("runner-id", "0.0.0.0/0")
+    assert (ingress["securityGroupId"], ingress["referencedSecurityGroupId"]) == ("sg-cluster", "runner-id")
     [group] = recorder.of_type("aws:ec2/securityGroup:SecurityGroup").values()
-    assert [item["description"] for item in (group, out, api)] == [
-        "The GitHub runner",
-        "HTTPS to GitHub, AWS, the registries and the cluster",
-        "Cluster API from the GitHub runner",
-    ]
     assert not {"ingress", "egress"} & set(group)
 
 
-def test_its_role_reaches_its_logs_its_connection_and_its_subnets_only(
-    declare: Callable[..., Recorder],
-) -> None:
-    found = statements(declare())
+def test_its_role_reaches_only_its_logs_its_connection_and_its_subnets(declare: Declare) -> None:
+    granted = statements(declare().inputs[ROLE_POLICY]["policy"])
     logs = "arn:aws:mock:::runner"
-    assert {sid: statement["Resource"] for sid, statement in found.items()} == {
+    assert {sid: statement["Resource"] for sid, statement in granted.items()} == {
         "WriteEvents": [logs, f"{logs}:*"],
         "ReachGitHub": [CONNECTION],
         "LookAround": ["*"],
@@ -110,45 +97,30 @@ def test_its_role_reaches_its_logs_its_connection_and_its_subnets_only(
         "RemoveInterface": [f"{EC2}:network-interface/*"],
         "HandInterfaceToCodeBuild": [f"{EC2}:network-interface/*"],
     }
-    assert all(action.startswith("ec2:Describe") for action in found["LookAround"]["Action"])
-    assert not any("*" in action for statement in found.values() for action in statement["Action"])
-
-
-def test_a_network_interface_is_handed_to_codebuild_only_and_in_these_subnets_only(
-    declare: Callable[..., Recorder],
-) -> None:
-    found = statements(declare())
-    assert found["HandInterfaceToCodeBuild"]["Condition"] == {
+    assert all(action.startswith("ec2:Describe") for action in granted["LookAround"]["Action"])
+    assert not any("*" in action for statement in granted.values() for action in statement["Action"])
+    assert granted["HandInterfaceToCodeBuild"]["Condition"] == {
         "StringEquals": {"ec2:AuthorizedService": "codebuild.amazonaws.com"},
         "ArnEquals": {"ec2:Subnet": SUBNETS},
     }
-    assert found["RemoveInterface"]["Condition"] == {"ArnEquals": {"ec2:Subnet": SUBNETS}}
+    assert granted["RemoveInterface"]["Condition"] == {"ArnEquals": {"ec2:Subnet": SUBNETS}}
 
 
-def test_the_project_waits_for_the_rights_that_codebuild_tries(declare: Callable[..., Recorder]) -> None:
-    waits_for = declare().dependencies["aws:codebuild/project:Project", "runner"]
-    assert ("aws:iam/rolePolicy:RolePolicy", "runner") in waits_for
+def test_the_project_waits_for_the_permissions_that_codebuild_tries(declare: Declare) -> None:
+    assert ROLE_POLICY in declare().dependencies[PROJECT]
 
 
-def test_only_codebuild_of_this_account_assumes_its_role(declare: Callable[..., Recorder]) -> None:
-    role = declare().inputs["aws:iam/role:Role", "runner"]
-    [trust] = json.loads(role["assumeRolePolicy"])["Statement"]
-    assert trust["Principal"] == {"Service": "codebuild.amazonaws.com"}
-    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
-    assert role["permissionsBoundary"] == "arn:aws:iam::123456789012:policy/pipe-test-boundary"
-
-
-def test_its_logs_are_encrypted_and_end(declare: Callable[..., Recorder]) -> None:
-    recorder = declare()
-    group = recorder.inputs["aws:cloudwatch/logGroup:LogGroup", "runner"]
-    assert (group["name"], group["retentionInDays"]) == ("/aws/codebuild/pipe-test-runner", 90)
-    assert group["kmsKeyId"] == "arn:aws:mock:::runner"
-    logs = recorder.inputs["aws:codebuild/project:Project", "runner"]["logsConfig"]
-    assert logs == {"cloudwatchLogs": {"status": "ENABLED", "groupName": "/aws/codebuild/pipe-test-runner"}}
+def test_only_codebuild_of_this_account_assumes_its_role(declare: Declare) -> None:
+    statement = trust(declare().inputs["aws:iam/role:Role", "runner"])
+    assert statement["Principal"] == {"Service": "codebuild.amazonaws.com"}
+    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
 
 
 @pytest.mark.parametrize("protect", [True, False])
-def test_the_key_of_its_logs_is_protected_where_the_settings_say_so(
-    declare: Callable[..., Recorder], protect: bool
-) -> None:
-    assert declare(protect=protect).protected == ({("aws:kms/key:Key", "runner")} if protect else set())
+def test_its_logs_are_encrypted_with_a_key_that_the_settings_protect(declare: Declare, protect: bool) -> None:
+    recorder = declare(protect=protect)
+    group = recorder.inputs["aws:cloudwatch/logGroup:LogGroup", "runner"]
+    assert (group["name"], group["retentionInDays"]) == ("/aws/codebuild/pipe-test-runner", 90)
+    logs = recorder.inputs[PROJECT]["logsConfig"]
+    assert logs == {"cloudwatchLogs": {"status": "ENABLED", "groupName": "/aws/codebuild/pipe-test-runner"}}
+    assert recorder.protected == ({("aws:kms/key:Key", "runner")} if protect else set())

@@ -1,3 +1,5 @@
+"""Tests of the EKS cluster: endpoint, access, roles, logs, and the provider for its objects."""
+
 import json
 from collections.abc import Callable
 from typing import Any
@@ -8,14 +10,18 @@ import pytest
 from components.aws.cluster import Cluster, ClusterArgs
 from components.common.naming import Naming
 from components.settings.models.cluster import Cluster as ClusterSettings
-from tests.support.components.fixtures import Recorder, evaluate
+from tests.support.components.fixtures import Recorder, Topic, evaluate
+from tests.support.components.iam import trust
 
 CLUSTER = "aws:eks/cluster:Cluster"
-ADMIN = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+PROVIDER = ("pulumi:providers:kubernetes", "cluster")
+ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+ASSOCIATION = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
+ACCESS_POLICY = "arn:aws:eks::aws:cluster-access-policy"
 
 
 class Declared:
-    """A declared cluster: what was registered, and what its outputs turned out to be."""
+    """A declared cluster: recorded resources and the values of its outputs."""
 
     def __init__(self, recorder: Recorder, args: ClusterArgs) -> None:
         self.recorder = recorder
@@ -36,8 +42,11 @@ class Declared:
         return pulumi.Output.all(cluster.security_group_id, cluster.kubeconfig, secret).apply(keep)
 
 
+Declare = Callable[..., Declared]
+
+
 @pytest.fixture
-def declare(recorder: Recorder, naming: Naming, topic: Callable[..., Any]) -> Callable[..., Declared]:
+def declare(recorder: Recorder, naming: Naming, topic: Topic) -> Declare:
     recorder.computed[CLUSTER] = {
         "endpoint": "https://ABC.gr7.ap-northeast-1.eks.amazonaws.com",
         "certificateAuthority": {"data": "Q0E="},
@@ -56,18 +65,10 @@ def declare(recorder: Recorder, naming: Naming, topic: Callable[..., Any]) -> Ca
     return run
 
 
-def attached(recorder: Recorder, role: str) -> set[str]:
-    attachments = recorder.of_type("aws:iam/rolePolicyAttachment:RolePolicyAttachment").values()
-    return {a["policyArn"].rpartition("/")[2] for a in attachments if a["role"] == role}
-
-
-def test_the_three_parts_of_auto_mode_are_on(declare: Callable[..., Declared]) -> None:
+def test_the_three_parts_of_auto_mode_are_on(declare: Declare) -> None:
     cluster = declare().cluster
-    assert cluster["computeConfig"] == {
-        "enabled": True,
-        "nodePools": ["general-purpose", "system"],
-        "nodeRoleArn": "arn:aws:mock:::cluster-node",
-    }
+    assert cluster["computeConfig"]["enabled"] is True
+    assert cluster["computeConfig"]["nodeRoleArn"] == "arn:aws:mock:::cluster-node"
     assert cluster["kubernetesNetworkConfig"] == {
         "ipFamily": "ipv4",
         "serviceIpv4Cidr": "172.20.0.0/16",
@@ -77,104 +78,93 @@ def test_the_three_parts_of_auto_mode_are_on(declare: Callable[..., Declared]) -
     assert cluster["bootstrapSelfManagedAddons"] is False
 
 
-def test_a_private_endpoint_lists_nobody(declare: Callable[..., Declared]) -> None:
-    assert declare("prod").cluster["vpcConfig"] == {
-        "subnetIds": ["subnet-1", "subnet-2"],
-        "endpointPrivateAccess": True,
-        "endpointPublicAccess": False,
-    }
-
-
-def test_a_public_endpoint_answers_listed_networks_only(declare: Callable[..., Declared]) -> None:
-    vpc = declare(endpoint={"public": True, "allowedCidrs": ["8.8.8.8/32"]}).cluster["vpcConfig"]
-    assert vpc["endpointPublicAccess"] is True
-    assert vpc["publicAccessCidrs"] == ["8.8.8.8/32"]
-    assert vpc["endpointPrivateAccess"] is True
-
-
-def test_the_control_plane_logs_everything_for_as_long_as_the_settings_say(
-    declare: Callable[..., Declared],
+@pytest.mark.parametrize(
+    ("endpoint", "expected"),
+    [
+        ({"public": False, "allowedCidrs": []}, {"endpointPublicAccess": False}),
+        (
+            {"public": True, "allowedCidrs": ["8.8.8.8/32"]},
+            {"endpointPublicAccess": True, "publicAccessCidrs": ["8.8.8.8/32"]},
+        ),
+    ],
+)
+def test_a_public_endpoint_answers_only_listed_networks(
+    declare: Declare, endpoint: dict[str, Any], expected: dict[str, Any]
 ) -> None:
+    subnets = ["subnet-1", "subnet-2"]
+    expected |= {"subnetIds": subnets, "endpointPrivateAccess": True}
+    assert declare(endpoint=endpoint).cluster["vpcConfig"] == expected
+
+
+def test_the_control_plane_writes_every_log_for_the_days_of_the_settings(declare: Declare) -> None:
     declared = declare(logRetentionDays=731)
-    assert declared.cluster["enabledClusterLogTypes"] == [
-        "api",
-        "audit",
-        "authenticator",
-        "controllerManager",
-        "scheduler",
-    ]
+    logs = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
+    assert declared.cluster["enabledClusterLogTypes"] == logs
     group = declared.recorder.inputs["aws:cloudwatch/logGroup:LogGroup", "cluster-logs"]
     assert (group["name"], group["retentionInDays"]) == ("/aws/eks/pipe-test/cluster", 731)
-    assert group["kmsKeyId"] == "arn:aws:mock:::cluster-logs"
 
 
-def test_secrets_are_encrypted_with_a_rotating_key(declare: Callable[..., Declared]) -> None:
+def test_secrets_are_encrypted_with_a_rotating_key(declare: Declare) -> None:
     declared = declare()
-    assert declared.cluster["encryptionConfig"] == {
-        "provider": {"keyArn": "arn:aws:mock:::cluster"},
-        "resources": ["secrets"],
-    }
+    encryption = {"provider": {"keyArn": "arn:aws:mock:::cluster"}, "resources": ["secrets"]}
+    assert declared.cluster["encryptionConfig"] == encryption
     assert declared.recorder.inputs["aws:kms/key:Key", "cluster"]["enableKeyRotation"] is True
 
 
-def test_access_is_by_entries_only_and_whoever_creates_it_gets_none(
-    declare: Callable[..., Declared],
-) -> None:
-    assert declare().cluster["accessConfig"] == {
+def test_only_pipelines_and_operators_have_access_with_the_rights_of_their_work(declare: Declare) -> None:
+    declared = declare(operators=["arn:aws:iam::123456789012:user/on/call"])
+    assert declared.cluster["accessConfig"] == {
         "authenticationMode": "API",
         "bootstrapClusterCreatorAdminPermissions": False,
     }
-
-
-def test_pipelines_and_operators_get_in_with_the_rights_of_their_work(
-    declare: Callable[..., Declared],
-) -> None:
-    recorder = declare(operators=["arn:aws:iam::123456789012:user/on/call"]).recorder
-    associations = recorder.of_type("aws:eks/accessPolicyAssociation:AccessPolicyAssociation")
-    assert {a["principalArn"]: a["policyArn"] for a in associations.values()} == {
-        "arn:aws:iam::123456789012:role/pipe-preview": (
-            "arn:aws:eks::aws:cluster-access-policy/AmazonEKSAdminViewPolicy"
-        ),
-        "arn:aws:iam::123456789012:role/pipe-test-deploy": ADMIN,
-        "arn:aws:iam::123456789012:user/on/call": ADMIN,
+    associations = declared.recorder.of_type(ASSOCIATION)
+    rights = {
+        association["principalArn"]: association["policyArn"].removeprefix(f"{ACCESS_POLICY}/")
+        for association in associations.values()
     }
-    entries = recorder.of_type("aws:eks/accessEntry:AccessEntry")
+    assert rights == {
+        "arn:aws:iam::123456789012:role/pipe-preview": "AmazonEKSAdminViewPolicy",
+        "arn:aws:iam::123456789012:role/pipe-test-deploy": "AmazonEKSClusterAdminPolicy",
+        "arn:aws:iam::123456789012:user/on/call": "AmazonEKSClusterAdminPolicy",
+    }
+    entries = declared.recorder.of_type("aws:eks/accessEntry:AccessEntry")
     assert set(entries) == set(associations)
     assert "cluster-user-on-call" in entries
 
 
-def test_an_operator_who_is_the_deploy_role_is_let_in_once(declare: Callable[..., Declared]) -> None:
+def test_an_operator_that_is_the_deploy_role_has_one_entry(declare: Declare) -> None:
     recorder = declare(operators=["arn:aws:iam::123456789012:role/pipe-test-deploy"]).recorder
     assert len(recorder.of_type("aws:eks/accessEntry:AccessEntry")) == 2
 
 
-def test_roles_have_what_auto_mode_needs_and_no_more(declare: Callable[..., Declared]) -> None:
+def test_roles_have_the_policies_of_auto_mode_and_no_others(declare: Declare) -> None:
     recorder = declare().recorder
-    assert attached(recorder, "pipe-test-cluster") == {
-        "AmazonEKSClusterPolicy",
-        "AmazonEKSComputePolicy",
-        "AmazonEKSBlockStoragePolicy",
-        "AmazonEKSLoadBalancingPolicy",
-        "AmazonEKSNetworkingPolicy",
-    }
-    assert attached(recorder, "pipe-test-node") == {
-        "AmazonEKSWorkerNodeMinimalPolicy",
-        "AmazonEC2ContainerRegistryPullOnly",
+    attached: dict[str, set[str]] = {}
+    for attachment in recorder.of_type(ATTACHMENT).values():
+        attached.setdefault(attachment["role"], set()).add(attachment["policyArn"].rpartition("/")[2])
+    assert attached == {
+        "pipe-test-cluster": {
+            "AmazonEKSClusterPolicy",
+            "AmazonEKSComputePolicy",
+            "AmazonEKSBlockStoragePolicy",
+            "AmazonEKSLoadBalancingPolicy",
+            "AmazonEKSNetworkingPolicy",
+        },
+        "pipe-test-node": {"AmazonEKSWorkerNodeMinimalPolicy", "AmazonEC2ContainerRegistryPullOnly"},
     }
     assert not recorder.of_type("aws:iam/rolePolicy:RolePolicy")
 
 
-def test_eks_acts_in_our_name_for_this_cluster_only(declare: Callable[..., Declared]) -> None:
-    role = declare().recorder.inputs["aws:iam/role:Role", "cluster-control-plane"]
-    [trust] = json.loads(role["assumeRolePolicy"])["Statement"]
-    assert trust["Action"] == ["sts:AssumeRole", "sts:TagSession"]
-    assert trust["Condition"] == {
+def test_eks_assumes_its_role_only_for_this_cluster(declare: Declare) -> None:
+    statement = trust(declare().recorder.inputs["aws:iam/role:Role", "cluster-control-plane"])
+    assert statement["Action"] == ["sts:AssumeRole", "sts:TagSession"]
+    assert statement["Condition"] == {
         "StringEquals": {"aws:SourceAccount": "123456789012"},
         "ArnLike": {"aws:SourceArn": "arn:aws:eks:ap-northeast-1:123456789012:cluster/pipe-test"},
     }
 
 
-def test_network_policies_are_enforced_and_metrics_are_served(declare: Callable[..., Declared]) -> None:
+def test_network_policies_are_enforced_and_metrics_are_served(declare: Declare) -> None:
     recorder = declare().recorder
     switch = recorder.inputs["kubernetes:core/v1:ConfigMap", "cluster-network-policies"]
     assert (switch["metadata"]["namespace"], switch["metadata"]["name"]) == ("kube-system", "amazon-vpc-cni")
@@ -183,28 +173,18 @@ def test_network_policies_are_enforced_and_metrics_are_served(declare: Callable[
     assert addon["addonName"] == "metrics-server"
 
 
-def test_objects_are_applied_by_the_server_with_the_callers_own_credentials(
-    declare: Callable[..., Declared],
-) -> None:
+def test_the_provider_applies_on_the_server_with_the_callers_own_credentials(declare: Declare) -> None:
     declared = declare()
-    provider = declared.recorder.inputs["pulumi:providers:kubernetes", "cluster"]
-    assert provider["enableServerSideApply"] == "true"
-    assert provider["enableConfigMapMutable"] == provider["enableSecretMutable"] == "true"
+    provider = declared.recorder.inputs[PROVIDER]
+    for option in ("enableServerSideApply", "enableConfigMapMutable", "enableSecretMutable"):
+        assert provider[option] == "true"
     [user] = declared.kubeconfig["users"]
+    arguments = "eks get-token --cluster-name pipe-test --region ap-northeast-1 --output json"
     assert user["user"] == {
         "exec": {
             "apiVersion": "client.authentication.k8s.io/v1beta1",
             "command": "aws",
-            "args": [
-                "eks",
-                "get-token",
-                "--cluster-name",
-                "pipe-test",
-                "--region",
-                "ap-northeast-1",
-                "--output",
-                "json",
-            ],
+            "args": arguments.split(),
             "interactiveMode": "Never",
         }
     }
@@ -216,38 +196,27 @@ def test_objects_are_applied_by_the_server_with_the_callers_own_credentials(
     assert declared.kubeconfig_is_secret
 
 
-def test_the_pods_group_is_the_one_that_eks_made(declare: Callable[..., Declared]) -> None:
+def test_the_security_group_is_the_one_that_eks_creates_for_pods(declare: Declare) -> None:
     assert declare().security_group_id == "sg-cluster"
 
 
-def test_the_version_has_standard_support_and_extended_is_not_entered(
-    declare: Callable[..., Declared],
-) -> None:
+def test_the_version_has_standard_support_and_never_enters_extended_support(declare: Declare) -> None:
     cluster = declare(version="1.34").cluster
-    assert cluster["version"] == "1.34"
-    assert cluster["upgradePolicy"] == {"supportType": "STANDARD"}
+    assert (cluster["version"], cluster["upgradePolicy"]) == ("1.34", {"supportType": "STANDARD"})
 
 
-def test_the_provider_waits_until_its_user_may_enter(declare: Callable[..., Declared]) -> None:
+def test_the_provider_waits_for_access_and_the_cluster_for_its_roles_and_log_group(declare: Declare) -> None:
     recorder = declare().recorder
-    waits_for = recorder.dependencies["pulumi:providers:kubernetes", "cluster"]
-    associations = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
-    assert {name for typ, name in waits_for if typ == associations} == set(recorder.of_type(associations))
+    waits_for = recorder.dependencies[PROVIDER]
+    assert {(ASSOCIATION, name) for name in recorder.of_type(ASSOCIATION)} < waits_for
     assert ("aws:eks/addon:Addon", "cluster-metrics-server") in waits_for
-
-
-def test_the_cluster_waits_for_its_roles_rights_and_its_log_group(declare: Callable[..., Declared]) -> None:
-    recorder = declare().recorder
     waits_for = recorder.dependencies[CLUSTER, "cluster"]
-    attachments = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
-    assert {name for typ, name in waits_for if typ == attachments} == set(recorder.of_type(attachments))
+    assert {(ATTACHMENT, name) for name in recorder.of_type(ATTACHMENT)} < waits_for
     assert ("aws:cloudwatch/logGroup:LogGroup", "cluster-logs") in waits_for
 
 
 @pytest.mark.parametrize("protect", [True, False])
-def test_deletion_is_refused_where_the_settings_say_so(
-    declare: Callable[..., Declared], protect: bool
-) -> None:
+def test_the_settings_protect_the_cluster_and_its_keys(declare: Declare, protect: bool) -> None:
     declared = declare(protect=protect)
     assert declared.cluster["deletionProtection"] is protect
     kept = {(CLUSTER, "cluster"), ("aws:kms/key:Key", "cluster"), ("aws:kms/key:Key", "cluster-logs")}

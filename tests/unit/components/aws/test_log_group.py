@@ -1,4 +1,5 @@
-import json
+"""Tests of an encrypted log group; the components that have one test only its name and retention."""
+
 from collections.abc import Callable
 
 import pulumi
@@ -7,52 +8,42 @@ import pytest
 from components.aws.log_group import LogGroupArgs, encrypted_log_group
 from components.common.naming import Naming
 from tests.support.components.fixtures import Recorder, evaluate
+from tests.support.components.iam import statements
 
+KEY = ("aws:kms/key:Key", "logs")
+GROUP = "/aws/eks/pipe-test/cluster"
 Declare = Callable[..., Recorder]
 
 
 @pytest.fixture
 def declare(recorder: Recorder, naming: Naming) -> Declare:
-    recorder.computed["aws:kms/key:Key"] = {"keyId": "key-1"}
+    recorder.computed[KEY[0]] = {"keyId": "key-1"}
 
     def run(*, protect: bool = False) -> Recorder:
-        args = LogGroupArgs(
-            group="/aws/eks/pipe-test/cluster",
-            alias="logs",
-            retention_days=30,
-            naming=naming,
-            protect=protect,
-        )
+        args = LogGroupArgs(group=GROUP, alias="logs", retention_days=30, naming=naming, protect=protect)
         evaluate(lambda: encrypted_log_group("logs", args, pulumi.ResourceOptions()).arn)
         return recorder
 
     return run
 
 
-@pytest.fixture
-def declared(declare: Declare) -> Recorder:
-    return declare()
-
-
-def test_events_end_when_their_days_are_over(declared: Recorder) -> None:
-    group = declared.inputs["aws:cloudwatch/logGroup:LogGroup", "logs"]
-    assert (group["name"], group["retentionInDays"]) == ("/aws/eks/pipe-test/cluster", 30)
-
-
-def test_the_key_rotates_and_has_a_name(declared: Recorder) -> None:
-    assert declared.inputs["aws:kms/key:Key", "logs"]["enableKeyRotation"] is True
-    alias = declared.inputs["aws:kms/alias:Alias", "logs"]
+def test_events_are_encrypted_with_a_rotating_key_and_expire(declare: Declare) -> None:
+    recorder = declare()
+    group = recorder.inputs["aws:cloudwatch/logGroup:LogGroup", "logs"]
+    assert (group["name"], group["retentionInDays"]) == (GROUP, 30)
+    assert group["kmsKeyId"] == "arn:aws:mock:::logs"
+    assert recorder.inputs[KEY]["enableKeyRotation"] is True
+    alias = recorder.inputs["aws:kms/alias:Alias", "logs"]
     assert (alias["name"], alias["targetKeyId"]) == ("alias/pipe-test-logs", "key-1")
 
 
-def test_only_the_logs_of_this_group_are_encrypted_with_the_key(declared: Recorder) -> None:
-    policy = json.loads(declared.inputs["aws:kms/key:Key", "logs"]["policy"])
-    [service] = [s for s in policy["Statement"] if "Service" in s["Principal"]]
-    assert service["Principal"] == {"Service": "logs.ap-northeast-1.amazonaws.com"}
-    group = "arn:aws:logs:ap-northeast-1:123456789012:log-group:/aws/eks/pipe-test/cluster"
-    assert service["Condition"] == {"ArnEquals": {"kms:EncryptionContext:aws:logs:arn": [group]}}
+def test_only_logs_of_this_group_are_encrypted_with_the_key(declare: Declare) -> None:
+    *_, statement = statements(declare().inputs[KEY]["policy"]).values()
+    assert statement["Principal"] == {"Service": "logs.ap-northeast-1.amazonaws.com"}
+    arn = f"arn:aws:logs:ap-northeast-1:123456789012:log-group:{GROUP}"
+    assert statement["Condition"] == {"ArnEquals": {"kms:EncryptionContext:aws:logs:arn": [arn]}}
 
 
 @pytest.mark.parametrize("protect", [True, False])
-def test_the_key_is_protected_where_the_settings_say_so(declare: Declare, protect: bool) -> None:
-    assert declare(protect=protect).protected == ({("aws:kms/key:Key", "logs")} if protect else set())
+def test_the_settings_protect_the_key(declare: Declare, protect: bool) -> None:
+    assert declare(protect=protect).protected == ({KEY} if protect else set())

@@ -1,11 +1,11 @@
-import json
-from typing import Any
+"""Tests of the roles of pods."""
 
 import pytest
 
 from components.aws.pod_identity import PodIdentity, PodIdentityArgs
 from components.common.naming import Naming
 from tests.support.components.fixtures import Recorder, evaluate
+from tests.support.components.iam import statements, trust
 
 CLUSTER = "arn:aws:eks:ap-northeast-1:123456789012:cluster/pipe-test"
 BUCKET = "arn:aws:s3:::pipe-backup"
@@ -26,87 +26,66 @@ def declared(recorder: Recorder, naming: Naming) -> Recorder:
     return recorder
 
 
-def statements(document: str) -> list[dict[str, Any]]:
-    return json.loads(document)["Statement"]
-
-
-def test_each_service_account_has_a_role_of_its_own(declared: Recorder) -> None:
+def test_each_service_account_has_its_own_role(declared: Recorder) -> None:
     associations = declared.of_type("aws:eks/podIdentityAssociation:PodIdentityAssociation")
-    assert {a["serviceAccount"]: a["roleArn"] for a in associations.values()} == {
+    roles = {association["serviceAccount"]: association["roleArn"] for association in associations.values()}
+    assert roles == {
         "pipe-backup": "arn:aws:mock:::pod-identity-backup",
         "pipe-restore": "arn:aws:mock:::pod-identity-restore",
         "pipe-api": "arn:aws:mock:::pod-identity-api",
     }
-    assert {(a["clusterName"], a["namespace"]) for a in associations.values()} == {("pipe-test", "pipe")}
+    for association in associations.values():
+        assert (association["clusterName"], association["namespace"]) == ("pipe-test", "pipe")
 
 
 @pytest.mark.parametrize(
     ("role", "account"), [("backup", "pipe-backup"), ("restore", "pipe-restore"), ("api", "pipe-api")]
 )
-def test_only_pods_of_that_account_in_that_cluster_may_assume_a_role(
+def test_only_pods_of_one_service_account_in_one_cluster_may_assume_a_role(
     declared: Recorder, role: str, account: str
 ) -> None:
     inputs = declared.inputs["aws:iam/role:Role", f"pod-identity-{role}"]
     assert inputs["name"] == f"pipe-test-{role}"
-    assert statements(inputs["assumeRolePolicy"]) == [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "pods.eks.amazonaws.com"},
-            "Action": ["sts:AssumeRole", "sts:TagSession"],
-            "Condition": {
-                "StringEquals": {
-                    "aws:SourceAccount": "123456789012",
-                    "aws:RequestTag/kubernetes-namespace": "pipe",
-                    "aws:RequestTag/kubernetes-service-account": account,
-                },
-                "ArnEquals": {"aws:SourceArn": CLUSTER},
+    assert trust(inputs) == {
+        "Effect": "Allow",
+        "Principal": {"Service": "pods.eks.amazonaws.com"},
+        "Action": ["sts:AssumeRole", "sts:TagSession"],
+        "Condition": {
+            "StringEquals": {
+                "aws:SourceAccount": "123456789012",
+                "aws:RequestTag/kubernetes-namespace": "pipe",
+                "aws:RequestTag/kubernetes-service-account": account,
             },
-        }
-    ]
-
-
-def test_the_backup_job_reads_and_writes_its_dumps_and_nothing_else(declared: Recorder) -> None:
-    policies = declared.of_type("aws:iam/rolePolicy:RolePolicy")
-    assert statements(policies["pod-identity-backup"]["policy"]) == [
-        {
-            "Sid": "ReadAndWriteDumps",
-            "Effect": "Allow",
-            "Action": ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
-            "Resource": [f"{BUCKET}/dumps/*", f"{BUCKET}/latest.dump"],
+            "ArnEquals": {"aws:SourceArn": CLUSTER},
         },
-        {
-            "Sid": "UseKeyThroughS3",
-            "Effect": "Allow",
-            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
-            "Resource": [KEY],
-            "Condition": {"StringEquals": {"kms:ViaService": "s3.ap-northeast-1.amazonaws.com"}},
-        },
-    ]
-
-
-def test_a_restore_finds_and_reads_dumps_and_writes_nothing(declared: Recorder) -> None:
-    policies = declared.of_type("aws:iam/rolePolicy:RolePolicy")
-    granted = {
-        statement["Sid"]: (statement["Action"], statement["Resource"], statement.get("Condition"))
-        for statement in statements(policies["pod-identity-restore"]["policy"])
     }
-    assert granted == {
-        "ReadDumps": (["s3:GetObject"], [f"{BUCKET}/dumps/*", f"{BUCKET}/latest.dump"], None),
+
+
+THROUGH_S3 = {"StringEquals": {"kms:ViaService": "s3.ap-northeast-1.amazonaws.com"}}
+DUMPS = [f"{BUCKET}/dumps/*", f"{BUCKET}/latest.dump"]
+GRANTS = {
+    "pod-identity-backup": {
+        "ReadAndWriteDumps": (["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"], DUMPS, None),
+        "UseKeyThroughS3": (["kms:Decrypt", "kms:GenerateDataKey"], [KEY], THROUGH_S3),
+    },
+    "pod-identity-restore": {
+        "ReadDumps": (["s3:GetObject"], DUMPS, None),
         "FindDumps": (["s3:ListBucket"], [BUCKET], {"StringLike": {"s3:prefix": "dumps/*"}}),
-        "UseKeyThroughS3": (
-            ["kms:Decrypt"],
-            [KEY],
-            {"StringEquals": {"kms:ViaService": "s3.ap-northeast-1.amazonaws.com"}},
-        ),
-    }
+        "UseKeyThroughS3": (["kms:Decrypt"], [KEY], THROUGH_S3),
+    },
+}
+"""Actions, resources and condition of each statement, by role; the API's role has no policy."""
 
 
-def test_the_api_may_do_nothing_in_aws(declared: Recorder) -> None:
+def test_a_backup_reads_and_writes_dumps_a_restore_reads_them_and_the_api_does_nothing(
+    declared: Recorder,
+) -> None:
     policies = declared.of_type("aws:iam/rolePolicy:RolePolicy")
-    assert sorted(policies) == ["pod-identity-backup", "pod-identity-restore"]
+    assert {
+        role: {
+            sid: (statement["Action"], statement["Resource"], statement.get("Condition"))
+            for sid, statement in statements(policy["policy"]).items()
+        }
+        for role, policy in policies.items()
+    } == GRANTS
     assert not declared.of_type("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
-
-
-def test_no_role_can_be_given_more_than_the_boundary_allows(declared: Recorder) -> None:
-    boundaries = {role["permissionsBoundary"] for role in declared.of_type("aws:iam/role:Role").values()}
-    assert boundaries == {"arn:aws:iam::123456789012:policy/pipe-test-boundary"}

@@ -1,3 +1,5 @@
+"""Tests of the security groups of load balancer and database, and of their rules."""
+
 import re
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +9,7 @@ import pytest
 from components.aws.security_groups import SecurityGroups, SecurityGroupsArgs
 from components.common.naming import Naming
 from components.settings.models.security_groups import SecurityGroups as SecurityGroupsSettings
-from tests.support.components.fixtures import Recorder, evaluate
+from tests.support.components.fixtures import Recorder, Topic, evaluate
 
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
@@ -15,11 +17,12 @@ LOAD_BALANCER = "security-groups-load-balancer-id"
 DATABASE = "security-groups-database-id"
 CLUSTER = "sg-cluster"
 DESCRIPTION = r"[0-9A-Za-z_ .:/()#,@\[\]+=&;{}!$*-]{1,255}"
-"""What EC2 accepts in the description of a group or rule (AuthorizeSecurityGroupIngress, IpRange)."""
+"""Descriptions of groups and rules that EC2 accepts (AuthorizeSecurityGroupIngress, IpRange)."""
+Declare = Callable[..., Recorder]
 
 
 @pytest.fixture
-def declare(recorder: Recorder, naming: Naming, topic: Callable[..., Any]) -> Callable[..., Recorder]:
+def declare(recorder: Recorder, naming: Naming, topic: Topic) -> Declare:
     def run(**changes: Any) -> Recorder:
         args = SecurityGroupsArgs(
             settings=topic(SecurityGroupsSettings, "securityGroups", "prod", **changes),
@@ -36,17 +39,17 @@ def declare(recorder: Recorder, naming: Naming, topic: Callable[..., Any]) -> Ca
 
 
 def rules(recorder: Recorder, typ: str) -> set[tuple[str, str, int]]:
-    """Each rule as: whose it is, who the other side is, and the one port it opens."""
-    found: set[tuple[str, str, int]] = set()
+    """Return each rule as its group, its peer and its only port."""
+    triples: set[tuple[str, str, int]] = set()
     for rule in recorder.of_type(typ).values():
         assert rule["ipProtocol"] == "tcp"
         assert rule["fromPort"] == rule["toPort"]
         peer = rule.get("cidrIpv4") or rule["referencedSecurityGroupId"]
-        found.add((rule["securityGroupId"], peer, int(rule["fromPort"])))
-    return found
+        triples.add((rule["securityGroupId"], peer, int(rule["fromPort"])))
+    return triples
 
 
-def test_exactly_the_guides_way_in_is_open(declare: Callable[..., Recorder]) -> None:
+def test_ingress_is_open_exactly_as_in_the_guide(declare: Declare) -> None:
     assert rules(declare(), INGRESS) == {
         (LOAD_BALANCER, "0.0.0.0/0", 443),
         (CLUSTER, LOAD_BALANCER, 8443),
@@ -55,23 +58,18 @@ def test_exactly_the_guides_way_in_is_open(declare: Callable[..., Recorder]) -> 
     }
 
 
-def test_the_load_balancer_reaches_the_proxy_and_the_database_reaches_nothing(
-    declare: Callable[..., Recorder],
-) -> None:
+def test_the_load_balancer_reaches_the_proxy_and_the_database_reaches_nothing(declare: Declare) -> None:
     assert rules(declare(), EGRESS) == {(LOAD_BALANCER, CLUSTER, 8443), (LOAD_BALANCER, CLUSTER, 8081)}
 
 
-def test_the_way_in_can_be_limited_to_listed_networks(declare: Callable[..., Recorder]) -> None:
-    recorder = declare(ingressCidrs=["173.245.48.0/20", "103.21.244.0/22"])
-    assert {(peer, port) for group, peer, port in rules(recorder, INGRESS) if group == LOAD_BALANCER} == {
-        ("173.245.48.0/20", 443),
-        ("103.21.244.0/22", 443),
-    }
+def test_access_can_be_limited_to_listed_networks(declare: Declare) -> None:
+    networks = ["173.245.48.0/20", "103.21.244.0/22"]
+    recorder = declare(ingressCidrs=networks)
+    public = {(peer, port) for group, peer, port in rules(recorder, INGRESS) if group == LOAD_BALANCER}
+    assert public == {(network, 443) for network in networks}
 
 
-def test_groups_hold_no_rules_themselves_and_everything_is_described(
-    declare: Callable[..., Recorder],
-) -> None:
+def test_groups_contain_no_rules_and_everything_has_a_description(declare: Declare) -> None:
     recorder = declare()
     groups = recorder.of_type("aws:ec2/securityGroup:SecurityGroup")
     assert {name: group["name"] for name, group in groups.items()} == {

@@ -1,3 +1,5 @@
+"""Tests of DNS records, zone settings and rulesets at Cloudflare."""
+
 from collections.abc import Callable
 from typing import Any
 
@@ -8,67 +10,56 @@ from components.cloudflare.edge import Edge, EdgeArgs, zone_settings
 from components.common.naming import Naming
 from components.settings.models.edge import Edge as Settings
 from components.settings.models.edge import Zone
-from tests.support.components.fixtures import Recorder, evaluate, secret
-from tests.support.components.resource_options import Options, recording
+from tests.support.components.fixtures import Recorder, Topic, evaluate, secret
 
 RECORD, SETTING = "cloudflare:index/dnsRecord:DnsRecord", "cloudflare:index/zoneSetting:ZoneSetting"
 RULESET, DNSSEC = "cloudflare:index/ruleset:Ruleset", "cloudflare:index/zoneDnssec:ZoneDnssec"
 HOSTS = '{"pipe.dev" "stg.pipe.dev" "dev.pipe.dev"}'
 
 Declare = Callable[..., dict[str, Any]]
-Topic = Callable[..., Any]
 
 
 @pytest.fixture
-def options() -> Options:
-    return {}
-
-
-@pytest.fixture
-def declare(recorder: Recorder, naming: Naming, topic: Topic, options: Options) -> Declare:
-    """Declares the edge of a stack, its zone changed, and returns what it offers."""
+def declare(recorder: Recorder, naming: Naming, topic: Topic) -> Declare:
+    """Provide a function that declares the edge of a stack, with a changed zone, and returns its outputs."""
     recorder.answers["cloudflare:index/getZone:getZone"] = {"id": "zone-id"}
 
     def run(stack: str = "prod", *, zone: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
         settings = topic(Settings, "edge", stack, **changes)
-        if zone:
-            settings = settings.model_copy(update={"zone": settings.zone.model_copy(update=zone)})
-        seen: dict[str, Any] = {}
+        settings = settings.model_copy(update={"zone": settings.zone.model_copy(update=zone)})
+        outputs: dict[str, Any] = {}
+        args = EdgeArgs(
+            settings=settings,
+            naming=naming,
+            origin_hostname="pipe.elb.amazonaws.com",
+            synthetic_token=pulumi.Output.secret("the-token"),
+        )
 
         def program() -> pulumi.Output[Any]:
-            edge = Edge(
-                "edge",
-                EdgeArgs(
-                    settings=settings,
-                    naming=naming,
-                    origin_hostname="pipe.elb.amazonaws.com",
-                    synthetic_token=pulumi.Output.secret("the-token"),
-                ),
-                recording(options),
-            )
+            edge = Edge("edge", args)
             return pulumi.Output.all(
                 url=edge.url, frontend_url=edge.frontend_url, zone_id=edge.zone_id, ds_record=edge.ds_record
-            ).apply(seen.update)
+            ).apply(outputs.update)
 
         evaluate(program)
-        return seen
+        return outputs
 
     return run
 
 
-def rule(recorder: Recorder, phase: str) -> dict[str, Any]:
-    """The only rule of a phase."""
+def only_rule(recorder: Recorder, phase: str) -> dict[str, Any]:
+    """Return the only rule of a phase."""
     ruleset = recorder.of_type(RULESET)[f"edge-{phase.replace('_', '-')}"]
     assert (ruleset["kind"], ruleset["phase"], ruleset["zoneId"]) == ("zone", phase, "zone-id")
-    rules: list[dict[str, Any]] = ruleset["rules"]
+    rules: Any = ruleset["rules"]
     if phase == "http_request_firewall_custom":
-        rules = ruleset["rules"]["value"]  # with a secret in it, all of it is one
-    [only] = rules
-    return only
+        rules = rules["value"]  # A list that contains a secret is a secret as a whole.
+    [rule] = rules
+    return rule
 
 
-def test_the_host_goes_through_cloudflare_to_the_load_balancer(declare: Declare, recorder: Recorder) -> None:
-    offered = declare("dev")
+def test_the_host_is_proxied_to_the_load_balancer(declare: Declare, recorder: Recorder) -> None:
+    outputs = declare("dev")
     assert recorder.of_type(RECORD)["edge"] == {
         "zoneId": "zone-id",
         "name": "dev.pipe.dev",
@@ -78,7 +69,7 @@ def test_the_host_goes_through_cloudflare_to_the_load_balancer(declare: Declare,
         "ttl": 1,
         "comment": "pipe-test: to the load balancer; managed by Pulumi",
     }
-    assert offered == {
+    assert outputs == {
         "url": "https://dev.pipe.dev",
         "frontend_url": "https://app-dev.pipe.dev",
         "zone_id": "zone-id",
@@ -87,7 +78,7 @@ def test_the_host_goes_through_cloudflare_to_the_load_balancer(declare: Declare,
 
 
 @pytest.mark.parametrize("proxied", [True, False])
-def test_the_frontends_host_goes_to_vercel(declare: Declare, recorder: Recorder, proxied: bool) -> None:
+def test_the_frontends_host_points_to_vercel(declare: Declare, recorder: Recorder, proxied: bool) -> None:
     declare("stg", frontendProxied=proxied)
     record = recorder.of_type(RECORD)["edge-frontend"]
     assert (record["name"], record["content"]) == ("app-stg.pipe.dev", "cname.vercel-dns.com")
@@ -102,9 +93,10 @@ def test_a_stack_that_does_not_own_the_zone_declares_its_two_records(
     assert set(recorder.inputs) == {("pipe:edge:Edge", "edge"), (RECORD, "edge"), (RECORD, "edge-frontend")}
 
 
-def test_the_owner_sets_what_the_zone_has_only_once(declare: Declare, recorder: Recorder) -> None:
+def test_the_owner_of_the_zone_sets_its_settings(declare: Declare, recorder: Recorder) -> None:
     declare()
-    assert {inputs["settingId"]: inputs["value"] for inputs in recorder.of_type(SETTING).values()} == {
+    settings = recorder.of_type(SETTING).values()
+    assert {setting["settingId"]: setting["value"] for setting in settings} == {
         "ssl": "strict",
         "min_tls_version": "1.2",
         "tls_1_3": "on",
@@ -121,10 +113,10 @@ def test_the_owner_sets_what_the_zone_has_only_once(declare: Declare, recorder: 
         "http3": "on",
         "http2": "on",
     }
-    assert {inputs["zoneId"] for inputs in recorder.of_type(SETTING).values()} == {"zone-id"}
+    assert {setting["zoneId"] for setting in settings} == {"zone-id"}
 
 
-def test_http2_is_not_set_where_the_plan_has_it_read_only(topic: Topic) -> None:
+def test_http2_is_not_set_on_the_plan_that_has_it_read_only(topic: Topic) -> None:
     zone: Zone = topic(Settings, "edge").zone
     assert "http2" not in zone_settings(zone.model_copy(update={"plan": "free"}))
 
@@ -142,21 +134,17 @@ def test_only_the_configured_authorities_may_issue_certificates(declare: Declare
     }
 
 
-def test_a_zone_that_is_not_signed_has_no_record_for_the_registrar(
-    declare: Declare, recorder: Recorder
+@pytest.mark.parametrize("dnssec", [True, False])
+def test_a_signed_zone_has_a_record_for_the_registrar(
+    declare: Declare, recorder: Recorder, dnssec: bool
 ) -> None:
-    assert declare(zone={"dnssec": False})["ds_record"] is None
-    assert recorder.of_type(DNSSEC) == {}
-
-
-def test_signing_the_zone_makes_the_record_for_the_registrar(
-    declare: Declare, recorder: Recorder, options: Options
-) -> None:
-    recorder.computed[DNSSEC] = {"ds": "pipe.dev. 3600 IN DS 2371 13 2 ABCD"}
-    assert declare(zone={"dnssec": True})["ds_record"] == "pipe.dev. 3600 IN DS 2371 13 2 ABCD"
-    assert recorder.of_type(DNSSEC) == {"edge": {"zoneId": "zone-id", "status": "active"}}
-    # Without signatures, and with the record still at the registrar, nobody would find the zone.
-    assert options[DNSSEC, "edge"].retain_on_delete is True
+    record = "pipe.dev. 3600 IN DS 2371 13 2 ABCD"
+    recorder.computed[DNSSEC] = {"ds": record}
+    assert declare(zone={"dnssec": dnssec})["ds_record"] == (record if dnssec else None)
+    signing = {"edge": {"zoneId": "zone-id", "status": "active"}}
+    assert recorder.of_type(DNSSEC) == (signing if dnssec else {})
+    # Without signatures, but with the record still at the registrar, resolvers reject the zone.
+    assert recorder.retained == ({(DNSSEC, "edge")} if dnssec else set())
 
 
 def test_a_phase_has_one_ruleset(declare: Declare, recorder: Recorder) -> None:
@@ -170,9 +158,11 @@ def test_a_phase_has_one_ruleset(declare: Declare, recorder: Recorder) -> None:
     assert {(RULESET, name) for name in recorder.of_type(RULESET)} <= recorder.deleted_first
 
 
-def test_static_content_of_the_frontends_is_cached_as_they_say(declare: Declare, recorder: Recorder) -> None:
+def test_static_content_of_the_frontends_is_cached_as_its_headers_allow(
+    declare: Declare, recorder: Recorder
+) -> None:
     declare(zone={"cached_hosts": ["app.pipe.dev"]})
-    cached = rule(recorder, "http_request_cache_settings")
+    cached = only_rule(recorder, "http_request_cache_settings")
     assert cached["expression"].startswith(
         '(http.host in {"app.pipe.dev"} and http.request.uri.path.extension in {"avif" "css" '
     )
@@ -197,13 +187,13 @@ def test_the_managed_rules_are_those_of_the_plan(
 ) -> None:
     declare(zone={"plan": plan})
     rules = recorder.of_type(RULESET)["edge-http-request-firewall-managed"]["rules"]
-    assert [each["actionParameters"]["id"] for each in rules] == rulesets
-    assert {(each["action"], each["expression"]) for each in rules} == {("execute", "true")}
+    assert [rule["actionParameters"]["id"] for rule in rules] == rulesets
+    assert {(rule["action"], rule["expression"]) for rule in rules} == {("execute", "true")}
 
 
-def test_an_address_that_asks_too_often_is_blocked(declare: Declare, recorder: Recorder) -> None:
+def test_an_address_with_too_many_requests_is_blocked(declare: Declare, recorder: Recorder) -> None:
     declare()
-    limit = rule(recorder, "http_ratelimit")
+    limit = only_rule(recorder, "http_ratelimit")
     assert (limit["action"], limit["expression"]) == ("block", f"(http.host in {HOSTS})")
     assert limit["ratelimit"] == {
         "characteristics": ["cf.colo.id", "ip.src"],
@@ -213,16 +203,19 @@ def test_an_address_that_asks_too_often_is_blocked(declare: Declare, recorder: R
     }
 
 
-def test_on_the_free_plan_the_rate_limit_looks_at_the_path_alone(
+def test_the_free_plan_limits_by_path_and_has_no_bot_rules_to_skip(
     declare: Declare, recorder: Recorder
 ) -> None:
     declare(zone={"plan": "free"})
-    assert rule(recorder, "http_ratelimit")["expression"] == 'starts_with(http.request.uri.path, "/")'
+    expression = only_rule(recorder, "http_ratelimit")["expression"]
+    assert expression == 'starts_with(http.request.uri.path, "/")'
+    skip = only_rule(recorder, "http_request_firewall_custom")
+    assert skip["actionParameters"]["phases"] == ["http_ratelimit"]
 
 
-def test_synthetic_checks_pass_by_a_secret_header(declare: Declare, recorder: Recorder) -> None:
+def test_synthetic_checks_skip_rules_by_a_secret_header(declare: Declare, recorder: Recorder) -> None:
     declare()
-    skip = rule(recorder, "http_request_firewall_custom")
+    skip = only_rule(recorder, "http_request_firewall_custom")
     assert skip["expression"] == (
         f'(http.host in {HOSTS} and any(http.request.headers["x-pipe-synthetic"][*] eq "the-token"))'
     )
@@ -233,13 +226,7 @@ def test_synthetic_checks_pass_by_a_secret_header(declare: Declare, recorder: Re
     }
 
 
-def test_the_free_plan_has_no_bot_rules_to_skip(declare: Declare, recorder: Recorder) -> None:
-    declare(zone={"plan": "free"})
-    skip = rule(recorder, "http_request_firewall_custom")
-    assert skip["actionParameters"]["phases"] == ["http_ratelimit"]
-
-
-def test_the_token_is_in_no_plain_input(declare: Declare, recorder: Recorder) -> None:
+def test_the_token_is_only_in_secret_inputs(declare: Declare, recorder: Recorder) -> None:
     declare()
     skip = recorder.inputs.pop((RULESET, "edge-http-request-firewall-custom"))
     assert skip["rules"] == secret(skip["rules"]["value"])

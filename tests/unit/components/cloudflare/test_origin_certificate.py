@@ -1,3 +1,5 @@
+"""Tests of the certificate for connections from Cloudflare."""
+
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,41 +15,35 @@ CERTIFICATE = "cloudflare:index/originCaCertificate:OriginCaCertificate"
 
 @pytest.fixture
 def declare(recorder: Recorder) -> Callable[..., dict[str, Any]]:
-    """Declares a certificate and returns what it offers."""
+    """Provide a function that declares a certificate and returns its outputs."""
     recorder.computed = {
         KEY: {"privateKeyPem": "the key"},
         REQUEST: {"certRequestPem": "the request"},
         CERTIFICATE: {"certificate": "the certificate"},
     }
 
-    def run(hostnames: Sequence[str] = ("pipe.dev",), days: int = 365) -> dict[str, Any]:
-        seen: dict[str, Any] = {}
+    def run(hostnames: Sequence[str], days: int) -> dict[str, Any]:
+        outputs: dict[str, Any] = {}
 
         def program() -> pulumi.Output[Any]:
-            made = OriginCertificate("origin", OriginCertificateArgs(hostnames=hostnames, days=days))
-            secret = pulumi.Output.from_input(made.private_key.is_secret())
+            origin = OriginCertificate("origin", OriginCertificateArgs(hostnames=hostnames, days=days))
+            is_secret = pulumi.Output.from_input(origin.private_key.is_secret())
             return pulumi.Output.all(
-                certificate=made.certificate, private_key=made.private_key, secret=secret
-            ).apply(seen.update)
+                certificate=origin.certificate, private_key=origin.private_key, is_secret=is_secret
+            ).apply(outputs.update)
 
         evaluate(program)
-        return seen
+        return outputs
 
     return run
 
 
-def test_the_key_is_an_elliptic_curve_key_and_stays_secret(
+def test_cloudflares_origin_ca_signs_a_secret_p256_key_for_the_stacks_hosts(
     declare: Callable[..., dict[str, Any]], recorder: Recorder
 ) -> None:
-    offered = declare()
+    outputs = declare(["pipe.dev", "www.pipe.dev"], 90)
+    assert outputs == {"certificate": "the certificate", "private_key": "the key", "is_secret": True}
     assert recorder.of_type(KEY) == {"origin": {"algorithm": "ECDSA", "ecdsaCurve": "P256"}}
-    assert offered == {"certificate": "the certificate", "private_key": "the key", "secret": True}
-
-
-def test_cloudflares_origin_ca_signs_it_for_the_stacks_hosts(
-    declare: Callable[..., dict[str, Any]], recorder: Recorder
-) -> None:
-    declare(hostnames=["pipe.dev", "www.pipe.dev"], days=90)
     request = recorder.of_type(REQUEST)["origin"]
     assert request["privateKeyPem"] == secret("the key")
     assert request["dnsNames"] == ["pipe.dev", "www.pipe.dev"]

@@ -1,4 +1,4 @@
-"""One source of names and tags, in the words of each provider."""
+"""Tests of names, tags and labels in the form of each provider."""
 
 from components.common.naming import Naming
 from components.settings.load import load_file

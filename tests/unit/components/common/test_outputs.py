@@ -1,4 +1,4 @@
-"""Outputs that a resource lacks after a failed `up`: planned around in a preview, explained in an `up`."""
+"""Tests of outputs that a resource lacks after a failed `up`."""
 
 from typing import Any
 
@@ -9,10 +9,9 @@ from pulumi.runtime.mocks import set_mocks
 from components.common.naming import Naming
 from components.common.outputs import MissingOutputError, at_path, require_output
 from tests.support.components import workloads
-from tests.support.components.fixtures import Monitor, Recorder, evaluate
-from tests.support.components.workloads import Topic
+from tests.support.components.fixtures import Monitor, Recorder, Topic, evaluate
 
-HALF_THERE: list[Any] = [
+WITHOUT_ADDRESS: list[Any] = [
     None,
     {},
     {"load_balancer": None},
@@ -23,7 +22,7 @@ HALF_THERE: list[Any] = [
 
 
 def known_address(status: Any) -> tuple[bool, Any]:
-    """Whether the address in a Service's status is known to the program, and the address."""
+    """Return True and the address in a Service's status, or False and None if it is unknown."""
     known: list[Any] = []
 
     def program() -> pulumi.Output[Any]:
@@ -45,20 +44,22 @@ def preview(recorder: Recorder) -> Recorder:
     return recorder
 
 
-@pytest.mark.parametrize("status", HALF_THERE)
+@pytest.mark.parametrize("status", WITHOUT_ADDRESS)
 def test_a_missing_output_is_unknown_in_a_preview(preview: Recorder, status: Any) -> None:
     assert known_address(status) == (False, None)
 
 
-@pytest.mark.parametrize("status", HALF_THERE)
-def test_a_missing_output_is_an_error_in_an_up_that_says_what_to_do(recorder: Recorder, status: Any) -> None:
+@pytest.mark.parametrize("status", WITHOUT_ADDRESS)
+def test_a_missing_output_in_an_up_is_an_error_that_names_the_next_command(
+    recorder: Recorder, status: Any
+) -> None:
     with pytest.raises(MissingOutputError) as error:
         known_address(status)
     assert str(error.value).startswith("Service web: the address of its load balancer is missing")
     assert "`pulumi refresh`" in str(error.value)
 
 
-def test_an_output_that_is_there_is_passed_on(recorder: Recorder) -> None:
+def test_an_existing_output_is_returned(recorder: Recorder) -> None:
     status = {"load_balancer": {"ingress": [{"hostname": "balancer.example"}]}}
     assert known_address(status) == (True, "balancer.example")
 

@@ -1,4 +1,5 @@
-import json
+"""Tests of Datadog's access to the AWS account."""
+
 from collections.abc import Callable
 
 import pytest
@@ -7,7 +8,7 @@ from components.common.naming import Naming
 from components.datadog.aws_integration import DATADOG_ACCOUNTS, AwsIntegration, AwsIntegrationArgs
 from components.settings.models.monitoring import Monitoring
 from tests.support.components.fixtures import Recorder, evaluate
-from tests.support.components.iam_evaluation import verdict
+from tests.support.components.iam import trust, verdict
 
 Declare = Callable[..., Recorder]
 ACCOUNT = "datadog:aws/integrationAccount:IntegrationAccount"
@@ -27,12 +28,11 @@ def declare(recorder: Recorder, naming: Naming) -> Declare:
     return run
 
 
-def test_switched_off_there_is_nothing_but_the_component(declare: Declare) -> None:
-    recorder = declare(enabled=False)
-    assert {typ for typ, _ in recorder.inputs} == {"pipe:monitoring:AwsIntegration"}
+def test_a_disabled_integration_has_no_resources(declare: Declare) -> None:
+    assert {typ for typ, _ in declare(enabled=False).inputs} == {"pipe:monitoring:AwsIntegration"}
 
 
-def test_datadog_knows_the_account_by_a_role_and_reads_one_region(declare: Declare) -> None:
+def test_datadog_uses_a_role_and_reads_one_region(declare: Declare) -> None:
     account = declare().of_type(ACCOUNT)["aws"]
     assert account["awsAccountId"] == "123456789012"
     assert account["authConfig"] == {"awsAuthConfigRole": {"roleName": "pipe-test-datadog"}}
@@ -53,7 +53,7 @@ def test_the_role_trusts_the_sites_account_with_our_external_id(
 ) -> None:
     role = declare(site).of_type("aws:iam/role:Role")["aws"]
     assert role["name"] == "pipe-test-datadog"
-    [statement] = json.loads(role["assumeRolePolicy"])["Statement"]
+    statement = trust(role)
     assert statement["Principal"] == {"AWS": f"arn:aws:iam::{datadogs_account}:root"}
     assert statement["Condition"] == {"StringEquals": {"sts:ExternalId": "chosen"}}
 
@@ -63,11 +63,20 @@ def test_every_site_that_the_settings_allow_has_an_account() -> None:
     assert set(DATADOG_ACCOUNTS) == set(sites)
 
 
-def test_datadog_reads_metrics_and_no_data(declare: Declare) -> None:
-    recorder = declare()
-    policy = recorder.of_type("aws:iam/rolePolicy:RolePolicy")["aws"]["policy"]
-    database = "arn:aws:rds:ap-northeast-1:123456789012:db:pipe-prod-db"
-    assert verdict([policy], "cloudwatch:GetMetricData", "*", {}) == "allow"
-    assert verdict([policy], "rds:DescribeDBInstances", database, {}) == "allow"
-    assert verdict([policy], "s3:GetObject", "arn:aws:s3:::pipe-backup/latest.dump", {}) == "nothing"
-    assert verdict([policy], "rds:ModifyDBInstance", database, {}) == "nothing"
+DATABASE = "arn:aws:rds:ap-northeast-1:123456789012:db:pipe-prod-db"
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "expected"),
+    [
+        ("cloudwatch:GetMetricData", "*", "allow"),
+        ("rds:DescribeDBInstances", DATABASE, "allow"),
+        ("rds:ModifyDBInstance", DATABASE, "nothing"),
+        ("s3:GetObject", "arn:aws:s3:::pipe-backup/latest.dump", "nothing"),
+    ],
+)
+def test_datadog_reads_metrics_and_no_data(
+    declare: Declare, action: str, resource: str, expected: str
+) -> None:
+    policy = declare().of_type("aws:iam/rolePolicy:RolePolicy")["aws"]["policy"]
+    assert verdict([policy], action, resource, {}) == expected

@@ -1,5 +1,10 @@
+"""Tests of monitors, objective, synthetic checks and dashboard.
+
+The policy pack checks tags, runbooks, pagers, thresholds and missing data of the same monitors;
+tests/engine/test_stacks.py runs it on every stack.
+"""
+
 import json
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,7 +14,7 @@ import pytest
 from components.common.naming import Naming
 from components.datadog.monitoring import Monitoring, MonitoringArgs, application
 from components.settings.models.monitoring import Monitoring as Settings
-from tests.support.components.fixtures import Recorder, evaluate, secret
+from tests.support.components.fixtures import Recorder, Topic, evaluate, secret
 from tests.unit.components.datadog.test_alert_catalog import QUERIES
 
 MONITOR, SLO = "datadog:index/monitor:Monitor", "datadog:index/serviceLevelObjective:ServiceLevelObjective"
@@ -21,39 +26,35 @@ Declare = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def declare(recorder: Recorder, topic: Callable[..., Any]) -> Declare:
-    """Declares the monitoring of a stack and returns what it offers."""
+def declare(recorder: Recorder, topic: Topic) -> Declare:
+    """Provide a function that declares the monitoring of a stack and returns its outputs."""
     recorder.computed[DASHBOARD] = {"url": "/dashboard/abc-def-ghi/pipe-prod"}
 
     def run(stack: str = "prod", **changes: Any) -> dict[str, Any]:
-        seen: dict[str, Any] = {}
-        naming = Naming(environment=stack, team="platform", account="1" * 12, region="ap-northeast-1")
+        outputs: dict[str, Any] = {}
+        args = MonitoringArgs(
+            settings=topic(Settings, "monitoring", stack, **changes),
+            naming=Naming(environment=stack, team="platform", account="1" * 12, region="ap-northeast-1"),
+            host="pipe.dev",
+            health_path="/healthz",
+            probe_paths=("/healthz",),
+            namespace="pipe",
+            database_identifier=f"pipe-{stack}-db",
+            synthetic_token=pulumi.Output.secret("the-token"),
+        )
 
         def program() -> pulumi.Output[Any]:
-            made = Monitoring(
-                "monitoring",
-                MonitoringArgs(
-                    settings=topic(Settings, "monitoring", stack, **changes),
-                    naming=naming,
-                    host="pipe.dev",
-                    health_path="/healthz",
-                    probe_paths=("/healthz",),
-                    namespace="pipe",
-                    database_identifier=f"pipe-{stack}-db",
-                    synthetic_token=pulumi.Output.secret("the-token"),
-                ),
-            )
-            return pulumi.Output.all(ids=made.monitor_ids, dashboard=made.dashboard_url).apply(seen.update)
+            monitoring = Monitoring("monitoring", args)
+            ids, dashboard = monitoring.monitor_ids, monitoring.dashboard_url
+            return pulumi.Output.all(ids=ids, dashboard=dashboard).apply(outputs.update)
 
         evaluate(program)
-        return seen
+        return outputs
 
     return run
 
 
-def test_the_monitors_are_the_alerts_and_two_that_no_metric_can_say(
-    declare: Declare, recorder: Recorder
-) -> None:
+def test_the_monitors_are_the_alerts_the_backup_and_the_budget(declare: Declare, recorder: Recorder) -> None:
     declare()
     queries = {name: monitor["query"] for name, monitor in recorder.of_type(MONITOR).items()}
     assert queries == QUERIES | {
@@ -90,101 +91,55 @@ def test_high_error_rate_is_the_guides_alert(declare: Declare, recorder: Recorde
     }
 
 
-@pytest.mark.parametrize("stack", ["dev", "stg", "prod"])
-def test_every_monitor_says_whose_it_is_what_to_do_and_whom_it_tells(
-    declare: Declare, recorder: Recorder, topic: Callable[..., Any], stack: str
-) -> None:
-    declare(stack)
-    notify = " ".join(topic(Settings, "monitoring", stack).notify)
-    for name, monitor in (recorder.of_type(MONITOR) | recorder.of_type(TEST)).items():
-        assert monitor["name"] == f"{name} ({stack})"
-        assert {f"env:{stack}", "service:pipe-api", "team:platform"} < set(monitor["tags"])
-        assert monitor["message"].endswith(notify)
-        assert f"\nRunbook: {RUNBOOKS}" in monitor["message"]
-
-
-def blocks(message: str, pager: str) -> set[str]:
-    """Return the conditions of a message under which a pager is called; "always" for outside of all."""
-    conditions = {
-        condition
-        for condition, text in re.findall(r"\{\{#(\w+)\}\}(.*?)\{\{/\1\}\}", message, re.DOTALL)
-        if pager in text
-    }
-    rest = re.sub(r"\{\{#(\w+)\}\}.*?\{\{/\1\}\}", "", message, flags=re.DOTALL)
-    return conditions | ({"always"} if pager in rest else set())
-
-
-def test_only_critical_monitors_wake_people_and_never_with_a_warning(
-    declare: Declare, recorder: Recorder
-) -> None:
-    declare()
-    for name, monitor in (recorder.of_type(MONITOR) | recorder.of_type(TEST)).items():
-        called = blocks(monitor["message"], "@pagerduty-pipe")
-        if "severity:critical" not in monitor["tags"]:
-            assert called == set(), name
-            continue
-        told = {"is_no_data"} if "{{#is_no_data}}" in monitor["message"] else set[str]()
-        assert called == {"is_alert", "is_recovery"} | told, name
-
-
-def test_where_nobody_is_woken_no_message_has_an_empty_handle(declare: Declare, recorder: Recorder) -> None:
+def test_without_a_pager_no_message_has_an_empty_handle(declare: Declare, recorder: Recorder) -> None:
     declare("dev")
     for monitor in recorder.of_type(MONITOR).values():
         assert "@pagerduty" not in monitor["message"] and " {{/" not in monitor["message"]
 
 
-def test_what_the_proxy_answers_is_counted_from_its_log(declare: Declare, recorder: Recorder) -> None:
-    declare()
-    metrics = recorder.of_type(LOGS_METRIC)
-    proxy = "env:prod service:pipe-proxy"
-    assert {each["name"]: each["filter"] for each in metrics.values()} == {
-        "pipe.prod.proxy.requests": {"query": f"{proxy} @http.status_code:*"},
-        "pipe.prod.proxy.errors": {"query": f"{proxy} @http.status_code:[500 TO 599]"},
-    }
-    assert {each["compute"]["aggregationType"] for each in metrics.values()} == {"count"}
-    query = recorder.of_type(MONITOR)["HighProxyErrorRate"]["query"]
-    assert all(each["name"] in query for each in metrics.values())
-
-
-def test_thresholds_agree_with_the_query(declare: Declare, recorder: Recorder) -> None:
-    declare()
-    for name, monitor in recorder.of_type(MONITOR).items():
-        if monitor["type"] != "service check":
-            _, comparator, critical = monitor["query"].rsplit(" ", 2)
-            thresholds = monitor["monitorThresholds"]
-            assert thresholds["critical"] == critical, name
-            if "warning" in thresholds:
-                warns_first = float(thresholds["warning"]) < float(critical)
-                assert warns_first is (comparator == ">"), name
-
-
-def test_severity_is_a_tag_and_a_priority(declare: Declare, recorder: Recorder) -> None:
-    declare()
-    for monitor in recorder.of_type(MONITOR).values():
-        [severity] = [tag for tag in monitor["tags"] if tag.startswith("severity:")]
-        assert monitor["priority"] == {"severity:critical": "1", "severity:warning": "3"}[severity]
-
-
-def test_each_type_of_monitor_says_what_missing_data_means_if_it_can(
+def test_a_pager_is_called_at_critical_alerts_recoveries_and_reported_gaps(
     declare: Declare, recorder: Recorder
 ) -> None:
     declare()
+    for name, monitor in (recorder.of_type(MONITOR) | recorder.of_type(TEST)).items():
+        message: str = monitor["message"]
+        calls = message.count("@pagerduty-pipe")
+        if "severity:critical" in monitor["tags"]:
+            assert calls == 2 + ("{{#is_no_data}}" in message), name
+            assert "@pagerduty-pipe{{/is_alert}}" in message and "@pagerduty-pipe{{/is_recovery}}" in message
+        else:
+            assert calls == 0, name
+
+
+def test_the_proxys_answers_are_counted_from_its_log(declare: Declare, recorder: Recorder) -> None:
+    declare()
+    metrics = recorder.of_type(LOGS_METRIC).values()
+    proxy = "env:prod service:pipe-proxy"
+    assert {metric["name"]: metric["filter"] for metric in metrics} == {
+        "pipe.prod.proxy.requests": {"query": f"{proxy} @http.status_code:*"},
+        "pipe.prod.proxy.errors": {"query": f"{proxy} @http.status_code:[500 TO 599]"},
+    }
+    assert {metric["compute"]["aggregationType"] for metric in metrics} == {"count"}
+    query = recorder.of_type(MONITOR)["HighProxyErrorRate"]["query"]
+    assert all(metric["name"] in query for metric in metrics)
+
+
+def test_each_type_of_monitor_decides_about_missing_data_and_reminds_of_it(
+    declare: Declare, recorder: Recorder
+) -> None:
+    declare()
+    keys = {"query alert": ["onMissingData"], "service check": ["notifyNoData"], "slo alert": []}
     for monitor in recorder.of_type(MONITOR).values():
-        decided = {key: monitor[key] for key in ("onMissingData", "notifyNoData") if key in monitor}
-        told = monitor["type"] == "service check" or decided.get("onMissingData") == "show_and_notify_no_data"
-        assert (
-            list(decided)
-            == {
-                "query alert": ["onMissingData"],
-                "service check": ["notifyNoData"],
-                "slo alert": [],
-            }[monitor["type"]]
+        decisions = {key: monitor[key] for key in ("onMissingData", "notifyNoData") if key in monitor}
+        assert list(decisions) == keys[monitor["type"]]
+        reported = (
+            monitor["type"] == "service check" or decisions.get("onMissingData") == "show_and_notify_no_data"
         )
-        assert ("{{#is_no_data}}" in monitor["message"]) is told
-        assert ("no data" in monitor["renotifyStatuses"]) is told
+        assert ("{{#is_no_data}}" in monitor["message"]) is reported
+        assert ("no data" in monitor["renotifyStatuses"]) is reported
 
 
-def test_a_monitor_of_groups_waits_for_new_ones_and_tells_once_a_deployment(
+def test_a_monitor_of_groups_ignores_new_ones_at_first_and_notifies_once_a_deployment(
     declare: Declare, recorder: Recorder
 ) -> None:
     declare()
@@ -192,7 +147,7 @@ def test_a_monitor_of_groups_waits_for_new_ones_and_tells_once_a_deployment(
     assert (cpu["newGroupDelay"], cpu["notifyBies"]) == (300, ["kube_deployment"])
 
 
-def test_where_reminders_are_off_there_are_none(declare: Declare, recorder: Recorder) -> None:
+def test_reminders_can_be_disabled(declare: Declare, recorder: Recorder) -> None:
     declare(renotifyMinutes=0)
     for monitor in recorder.of_type(MONITOR).values():
         assert monitor["renotifyInterval"] == 0
@@ -227,7 +182,9 @@ def test_the_site_is_checked_from_outside_with_the_secret_header(
     }
 
 
-def test_old_tls_and_an_old_certificate_are_seen_from_outside(declare: Declare, recorder: Recorder) -> None:
+def test_old_tls_and_expiring_certificates_are_checked_from_outside(
+    declare: Declare, recorder: Recorder
+) -> None:
     declare()
     check = recorder.of_type(TEST)["WeakTls"]
     assert check["subtype"] == "ssl"
@@ -244,31 +201,38 @@ def test_the_token_is_in_no_plain_input(declare: Declare, recorder: Recorder) ->
     assert "the-token" not in repr(recorder.inputs)
 
 
+def dashboard(recorder: Recorder) -> dict[str, Any]:
+    return json.loads(recorder.of_type(DASHBOARD)["monitoring"]["dashboard"])
+
+
 def widgets(recorder: Recorder) -> Iterator[dict[str, Any]]:
-    """All widgets of the dashboard, those in groups too."""
-    pending = json.loads(recorder.of_type(DASHBOARD)["monitoring"]["dashboard"])["widgets"]
+    """Yield the definitions of all widgets of the dashboard, also of those in groups."""
+    pending = dashboard(recorder)["widgets"]
     while pending:
         definition = pending.pop(0)["definition"]
         pending = [*definition.get("widgets", []), *pending]
         yield definition
 
 
-def test_the_dashboard_leaves_nothing_for_datadog_to_add(declare: Declare, recorder: Recorder) -> None:
+def test_the_dashboard_sets_every_field_that_datadog_would_add(declare: Declare, recorder: Recorder) -> None:
     declare()
-    board = json.loads(recorder.of_type(DASHBOARD)["monitoring"]["dashboard"])
-    said = ("description", "notify_list", "restricted_roles", "template_variables")
-    assert [board.get(name) is not None for name in said] == [True] * len(said)
+    assert dashboard(recorder).keys() >= {
+        "description",
+        "notify_list",
+        "restricted_roles",
+        "template_variables",
+    }
 
 
-def test_the_dashboard_shows_what_the_monitors_measure(declare: Declare, recorder: Recorder) -> None:
+def test_the_dashboard_shows_the_expressions_of_the_monitors(declare: Declare, recorder: Recorder) -> None:
     declare()
     shown = {
         widget["title"]: widget["requests"][0]["q"]
         for widget in widgets(recorder)
         if widget["type"] == "timeseries"
     }
-    measured = {name: query.partition(":")[2].rpartition(" ")[0][:-2] for name, query in QUERIES.items()}
-    assert shown == measured
+    expressions = {name: query.partition(":")[2].rpartition(" ")[0][:-2] for name, query in QUERIES.items()}
+    assert shown == expressions
 
 
 def test_the_dashboard_draws_the_thresholds(declare: Declare, recorder: Recorder) -> None:
@@ -291,12 +255,12 @@ def test_the_dashboard_shows_the_objective_the_backup_and_all_monitors(
     assert by_type["manage_status"]["query"] == 'tag:("env:prod" AND "service:pipe-api")'
 
 
-def test_people_get_the_ids_of_monitors_and_the_address_of_the_dashboard(
+def test_the_outputs_are_the_ids_of_monitors_and_the_address_of_the_dashboard(
     declare: Declare, recorder: Recorder
 ) -> None:
-    offered = declare()
-    assert offered["ids"] == {name: f"{name}-id" for name in recorder.of_type(MONITOR)}
-    assert offered["dashboard"] == "https://ap1.datadoghq.com/dashboard/abc-def-ghi/pipe-prod"
+    outputs = declare()
+    assert outputs["ids"] == {name: f"{name}-id" for name in recorder.of_type(MONITOR)}
+    assert outputs["dashboard"] == "https://ap1.datadoghq.com/dashboard/abc-def-ghi/pipe-prod"
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+"""Tests of the passwords, logins and scripts of the database's roles."""
+
 import base64
 import hmac
 import re
@@ -9,8 +11,8 @@ from components.kubernetes.database_roles import RETIRE, login, salt, scram_veri
 from tests.support.components.fixtures import Recorder, evaluate
 
 
-def test_the_verifier_is_what_rfc_7677_computes() -> None:
-    """The example of RFC 7677, section 3: the server's proof follows from the verifier's last part."""
+def test_the_verifier_is_that_of_rfc_7677() -> None:
+    """Use the example of RFC 7677, section 3: the verifier's last part yields the server's proof."""
     verifier = scram_verifier("pencil", base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ=="))
     scheme, rounds_and_salt, keys = verifier.split("$")
     assert (scheme, rounds_and_salt) == ("SCRAM-SHA-256", "4096:W22ZaJ0SNY7soEsUEjb6gQ==")
@@ -24,12 +26,12 @@ def test_the_verifier_is_what_rfc_7677_computes() -> None:
     assert proof == b"6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
 
 
-def test_a_role_keeps_its_salt_and_shares_it_with_no_other() -> None:
+def test_a_salt_is_constant_and_unique_for_role_and_password() -> None:
     assert salt("app", "one") == salt("app", "one")
     assert len({salt("app", "one"), salt("backup", "one"), salt("app", "two")}) == 3
 
 
-def test_a_password_file_holds_a_verifier_and_stays_secret(recorder: Recorder) -> None:
+def test_a_password_file_contains_a_secret_verifier(recorder: Recorder) -> None:
     contents: list[str] = []
     secret: list[bool] = []
 
@@ -52,7 +54,7 @@ def test_the_script_gives_the_api_no_right_to_change_the_schema() -> None:
     assert not [line for line in statements if "TRUNCATE" in line or " ALL " in line]
 
 
-def test_a_login_is_named_by_its_role_and_password_and_its_name_is_no_secret(recorder: Recorder) -> None:
+def test_a_login_has_a_public_name_that_depends_on_role_and_password(recorder: Recorder) -> None:
     seen: list[Any] = []
 
     def program() -> Any:
@@ -69,7 +71,7 @@ def test_a_login_is_named_by_its_role_and_password_and_its_name_is_no_secret(rec
     assert False in seen
 
 
-def test_only_logins_of_former_passwords_are_ever_dropped() -> None:
+def test_only_logins_of_former_passwords_are_dropped() -> None:
     assert "DROP" not in script().upper()
     assert [line for line in script(RETIRE).splitlines() if "DROP" in line] == [
         "SELECT format('DROP ROLE %I', name) FROM former"

@@ -1,7 +1,8 @@
-"""Enough of IAM's evaluation to ask a policy document whether it allows or denies a request.
+"""Policy documents, and enough of IAM's evaluation to decide whether they allow a request.
 
-As the IAM user guide has it (JSON policy elements: condition operators): a condition whose key is absent
-is false, or true if the operator is negated or ends in IfExists; all conditions of a statement have to hold.
+Conditions follow the IAM user guide (JSON policy elements: condition operators). A condition whose key is
+absent is false, or true if the operator is negated or ends in IfExists. All conditions of a statement must
+hold.
 """
 
 import json
@@ -18,47 +19,58 @@ TESTS: dict[str, Callable[[str, str], bool]] = {
     "ArnEquals": fnmatchcase,
     "ArnLike": fnmatchcase,
     "Bool": str.__eq__,
-    "NumericLessThan": lambda found, wanted: float(found) < float(wanted),
+    "NumericLessThan": lambda value, limit: float(value) < float(limit),
 }
+
+
+def statements(document: str) -> dict[str, dict[str, Any]]:
+    """Return the statements of a policy document by Sid."""
+    return {statement["Sid"]: statement for statement in json.loads(document)["Statement"]}
+
+
+def trust(role: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the only statement of a role's trust policy."""
+    [statement] = json.loads(role["assumeRolePolicy"])["Statement"]
+    return statement
 
 
 def as_list(value: Any) -> list[Any]:
     return cast(list[Any], value) if isinstance(value, list) else [value]
 
 
-def condition_holds(operator: str, key: str, wanted: Any, context: Context) -> bool:
+def condition_holds(operator: str, key: str, expected: Any, context: Context) -> bool:
     if operator == "Null":
-        return (key not in context) == (str(wanted) == "true")
+        return (key not in context) == (str(expected) == "true")
     negated = "Not" in operator
     if key not in context:
         return negated or operator.endswith("IfExists")
     test = TESTS[operator.removesuffix("IfExists")]
-    results = [test(context[key], value) for value in as_list(wanted)]
+    results = [test(context[key], value) for value in as_list(expected)]
     return all(results) if negated else any(results)
 
 
 def applies(statement: Mapping[str, Any], action: str, resource: str, context: Context) -> bool:
-    """Whether the statement speaks of this request; principals are not looked at."""
+    """Return True if the statement matches the request; principals are ignored."""
     return (
         any(fnmatchcase(action, pattern) for pattern in as_list(statement["Action"]))
         and any(fnmatchcase(resource, pattern) for pattern in as_list(statement["Resource"]))
         and all(
-            condition_holds(operator, key, wanted, context)
+            condition_holds(operator, key, expected, context)
             for operator, keys in statement.get("Condition", {}).items()
-            for key, wanted in keys.items()
+            for key, expected in keys.items()
         )
     )
 
 
 def verdict(policies: Sequence[str], action: str, resource: str, context: Context) -> str:
-    """`allow`, `deny <Sid>`, or `nothing` when no statement speaks of the request."""
-    found: list[Mapping[str, Any]] = [
+    """Return `allow`, `deny <Sid>`, or `nothing` when no statement matches the request."""
+    matches: list[Mapping[str, Any]] = [
         statement
         for policy in policies
         for statement in json.loads(policy)["Statement"]
         if applies(statement, action, resource, context)
     ]
-    for statement in found:
+    for statement in matches:
         if statement["Effect"] == "Deny":
             return f"deny {statement['Sid']}"
-    return "allow" if found else "nothing"
+    return "allow" if matches else "nothing"
