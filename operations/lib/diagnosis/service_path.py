@@ -23,7 +23,7 @@ OBJECTS = (
     "cronjob/pipe-backup",
     "cronjob/pipe-restore",
 )
-"""Objects of the namespace whose names no setting changes (components/pods.py, components/data_jobs.py)."""
+"""Objects of the namespace with constant names; components/kubernetes/pods.py and data_jobs.py declare them."""
 
 SERVING = frozenset(
     {

@@ -1,4 +1,4 @@
-"""The data of monitors after a deployment: which metrics are asked for, and what a silent one means."""
+"""Tests of the data of monitors after a deployment: queried metrics, and reasons of silent ones."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ NO_PROBES = f"{{{TRACES},!resource_name:get_/}}.as_rate().rollup(sum, 60)"
 
 
 @pytest.mark.parametrize(
-    ("query", "judged"),
+    ("query", "measured"),
     [
         (
             f"min(last_5m):default_zero(sum:a.errors{NO_PROBES})"
@@ -37,18 +37,18 @@ NO_PROBES = f"{{{TRACES},!resource_name:get_/}}.as_rate().rollup(sum, 60)"
         ("avg(last_5m):sum:a{*} + sum:a{*} > 1", ["sum:a{*}"]),
     ],
 )
-def test_a_metric_is_asked_for_unless_it_may_have_nothing_to_count(query: str, judged: list[str]) -> None:
-    assert series(query) == judged
+def test_a_metric_is_queried_unless_it_may_have_no_events(query: str, measured: list[str]) -> None:
+    assert series(query) == measured
 
 
 @pytest.mark.parametrize("name", QUERIES)
-def test_every_alert_judges_something_that_always_reports(name: str) -> None:
-    judged = series(QUERIES[name])
-    assert judged and not any("error" in query or "!" in query for query in judged)
+def test_every_alert_has_a_metric_that_always_reports(name: str) -> None:
+    measured = series(QUERIES[name])
+    assert measured and not any("error" in query or "!" in query for query in measured)
 
 
 @pytest.mark.parametrize("name", QUERIES)
-def test_the_reason_of_a_silent_metric_is_told(name: str) -> None:
+def test_the_reason_of_a_silent_metric_is_printed(name: str) -> None:
     expected = {
         "HighErrorRate": "no traces",
         "HighResponseTime": "no traces",
@@ -64,21 +64,25 @@ def test_the_reason_of_a_silent_metric_is_told(name: str) -> None:
 
 @pytest.fixture
 def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ExternalServices]:
-    made = ExternalServices(tmp_path)
-    made.monitors = {"HighErrorRate (dev)": "OK", "BackupLate (dev)": "No Data", "BackupFailed (dev)": "OK"}
-    made.queries = {
+    services = ExternalServices(tmp_path)
+    services.monitors = {
+        "HighErrorRate (dev)": "OK",
+        "BackupLate (dev)": "No Data",
+        "BackupFailed (dev)": "OK",
+    }
+    services.queries = {
         "HighErrorRate (dev)": QUERIES["HighErrorRate"],
         "BackupLate (dev)": QUERIES["BackupLate"],
         "BackupFailed (dev)": '"kubernetes_state.cronjob.complete".over("env:dev").last(2).count_by_status()',
     }
-    for name, value in {**KEYS, "DATADOG_HOST": made.datadog}.items():
+    for name, value in {**KEYS, "DATADOG_HOST": services.datadog}.items():
         monkeypatch.setenv(name, value)
-    yield made
-    made.stop()
+    yield services
+    services.stop()
 
 
 @pytest.mark.engine
-def test_each_metric_is_asked_for_once(outside: ExternalServices) -> None:
+def test_each_metric_is_queried_once(outside: ExternalServices) -> None:
     assert Datadog(REAL).silent() == {}
     assert [metric(query) for query in outside.asked_for] == [
         "trace.express.request.hits",
@@ -88,7 +92,7 @@ def test_each_metric_is_asked_for_once(outside: ExternalServices) -> None:
 
 
 @pytest.mark.engine
-def test_a_monitor_without_data_fails_the_deployment_and_says_what_to_do(outside: ExternalServices) -> None:
+def test_a_monitor_without_data_fails_the_deployment_and_prints_the_remedy(outside: ExternalServices) -> None:
     outside.silent = {"kubernetes_state.cronjob.duration_since_last_successful"}
     outside.monitors["BackupFailed (dev)"] = "No Data"
     steps = RunLog("deploy", REAL)
@@ -96,14 +100,12 @@ def test_a_monitor_without_data_fails_the_deployment_and_says_what_to_do(outside
         health.reporting(steps, REAL, seconds=0)
     assert "BackupFailed (dev), BackupLate (dev)" in str(raised.value)
     assert "HighErrorRate" not in str(raised.value)
-    told = "\n".join(steps.steps[-1].lines)
-    assert told.count("kubectl -n pipe create job --from=cronjob/pipe-backup first-backup") == 2
+    output = "\n".join(steps.steps[-1].lines)
+    assert output.count("kubectl -n pipe create job --from=cronjob/pipe-backup first-backup") == 2
 
 
 @pytest.mark.engine
-def test_data_that_comes_late_is_waited_for(
-    outside: ExternalServices, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_deployment_waits_for_late_data(outside: ExternalServices, monkeypatch: pytest.MonkeyPatch) -> None:
     outside.silent = {"trace.express.request.hits"}
 
     def sleep(_: float) -> None:
@@ -116,7 +118,7 @@ def test_data_that_comes_late_is_waited_for(
     assert steps.steps[-1].lines == ["no data yet: HighErrorRate (dev)", "every monitor has data"]
 
 
-def test_a_sandbox_is_not_asked_since_nothing_reports_to_it() -> None:
+def test_the_check_is_skipped_in_a_sandbox_since_nothing_reports_to_it() -> None:
     options = Options("dev", "sandbox", False, True, SETTINGS)
     steps = RunLog("deploy", options)
     with steps.step("every monitor has data"):

@@ -1,4 +1,4 @@
-"""What relocate.sh writes and says; tests/drills/service/test_region_lost.py does it."""
+"""Tests of the stack file and the instructions of relocate.sh; test_region_lost.py runs them."""
 
 import argparse
 import json
@@ -30,12 +30,12 @@ def settings() -> dict[str, Any]:
     return command_line.read_options(argparse.Namespace(stack="prod", dry_run=True, yes=True)).settings
 
 
-def test_names_that_are_taken_and_what_the_lost_region_holds_are_changed_and_nothing_else(
+def test_only_global_names_and_values_of_the_lost_region_change(
     settings: dict[str, Any],
 ) -> None:
     text = stack_file.path("prod").read_text()
     moved = relocate.moved(text.replace("config:\n", SECRETS), settings, "osaka", NEW)
-    before, after = (dict(flat(yaml.safe_load(each))) for each in (text, moved))
+    before, after = (dict(flat(yaml.safe_load(content))) for content in (text, moved))
     assert {key: after.get(key) for key in before if before[key] != after.get(key)} == {
         "config.aws:region": NEW,
         "config.pipe:service.environment": "osaka",
@@ -56,11 +56,11 @@ def test_names_that_are_taken_and_what_the_lost_region_holds_are_changed_and_not
 def flat(value: Any, path: str = "") -> list[tuple[str, Any]]:
     if isinstance(value, dict):
         items = cast(dict[str, Any], value).items()
-        return [each for key, inner in items for each in flat(inner, f"{path}.{key}".lstrip("."))]
+        return [leaf for key, inner in items for leaf in flat(inner, f"{path}.{key}".lstrip("."))]
     return [(path, value)]
 
 
-def test_the_boundary_that_it_says_how_to_make_is_the_one_that_foundation_would_make(
+def test_the_instructions_create_the_boundary_that_foundation_would_create(
     settings: dict[str, Any],
 ) -> None:
     def of(environment: str, region: str, copies: str, bucket: str) -> str:
@@ -68,15 +68,15 @@ def test_the_boundary_that_it_says_how_to_make_is_the_one_that_foundation_would_
         scope = Scope(naming=naming, copy_region=copies, buckets=[bucket, f"{bucket}-replica"])
         return json.dumps(boundary(scope), indent=4)
 
-    said = "\n".join(relocate.next_steps("prod", settings, "osaka", NEW))
-    [program] = re.findall(r"sed '(.*)' > boundary.json", said)
+    output = "\n".join(relocate.next_steps("prod", settings, "osaka", NEW))
+    [program] = re.findall(r"sed '(.*)' > boundary.json", output)
     lost = of("prod", "ap-northeast-1", NEW, "pipe-backup")
-    made = subprocess.run(["sed", program], input=lost, capture_output=True, text=True, check=True).stdout
-    assert made == of("osaka", NEW, NEW, "pipe-backup-osaka")
+    document = subprocess.run(["sed", program], input=lost, capture_output=True, text=True, check=True).stdout
+    assert document == of("osaka", NEW, NEW, "pipe-backup-osaka")
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("options", "message"),
     [
         (
             (),
@@ -91,8 +91,8 @@ def test_the_boundary_that_it_says_how_to_make_is_the_one_that_foundation_would_
         (("--to", NEW, "--as", "Osaka"), "--as Osaka"),
     ],
 )
-def test_another_region_and_a_name_that_no_stack_has_are_asked_for(
-    words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+def test_another_region_and_an_unused_name_are_required(
+    options: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert relocate.main(["prod", *words]) == 2
-    assert said in capsys.readouterr().err
+    assert relocate.main(["prod", *options]) == 2
+    assert message in capsys.readouterr().err

@@ -1,3 +1,5 @@
+"""Tests of the arguments of restore.sh."""
+
 import argparse
 
 import pytest
@@ -6,7 +8,7 @@ from operations import restore
 from operations.lib.errors import RefusedError
 
 
-def given(**changes: str | None) -> argparse.Namespace:
+def arguments(**changes: str | None) -> argparse.Namespace:
     return argparse.Namespace(**{"object": "latest.dump", "at": None, "database": "pipe_db"} | changes)
 
 
@@ -18,21 +20,21 @@ def given(**changes: str | None) -> argparse.Namespace:
         ("20240301T170000Z", "20240301T170000Z"),
     ],
 )
-def test_a_time_is_named_as_dumps_are(text: str, name: str) -> None:
+def test_a_time_is_formatted_like_the_names_of_dumps(text: str, name: str) -> None:
     assert restore.utc(text) == name
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("yesterday", "not a time"), ("2024-03-01T17:00", "of which time zone")]
+    ("text", "message"), [("yesterday", "not a time"), ("2024-03-01T17:00", "of which time zone")]
 )
-def test_a_time_that_is_none_or_has_no_zone_is_refused(text: str, said: str) -> None:
-    with pytest.raises(RefusedError, match=said):
+def test_an_invalid_time_or_one_without_a_zone_is_refused(text: str, message: str) -> None:
+    with pytest.raises(RefusedError, match=message):
         restore.utc(text)
 
 
-def test_what_the_job_is_told() -> None:
-    assert restore.wanted(given()) == {"OBJECT": "latest.dump", "AT": "", "DATABASE": "pipe_db"}
-    assert restore.wanted(given(at="2024-03-01T17:00Z"))["AT"] == "20240301T170000Z"
+def test_the_variables_of_the_job() -> None:
+    assert restore.wanted(arguments()) == {"OBJECT": "latest.dump", "AT": "", "DATABASE": "pipe_db"}
+    assert restore.wanted(arguments(at="2024-03-01T17:00Z"))["AT"] == "20240301T170000Z"
 
 
 @pytest.mark.parametrize(
@@ -46,11 +48,11 @@ def test_what_the_job_is_told() -> None:
         {"database": "x; DROP DATABASE pipe_db"},
     ],
 )
-def test_names_that_are_none_are_refused(changes: dict[str, str | None]) -> None:
+def test_invalid_names_are_refused(changes: dict[str, str | None]) -> None:
     with pytest.raises(RefusedError):
-        restore.wanted(given(**changes))
+        restore.wanted(arguments(**changes))
 
 
-def test_wrong_usage_ends_with_2_and_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_usage_ends_with_2_and_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
     assert restore.main(["prod", "--at", "never"]) == 2
     assert capsys.readouterr().err == "error: --at never: not a time such as 2024-03-01T17:00Z\n"

@@ -1,4 +1,4 @@
-"""Every shell script of the repository."""
+"""Tests of every shell script of the repository, and of the installation of programs."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ CI = [ROOT / ".ci" / name for name in ("run", "install", "own", "namespaces")]
 OTHERS = [*sorted((ROOT / "components" / "kubernetes" / "assets").glob("*.sh")), *CI]
 
 
-def test_the_commands_of_the_data_are_there() -> None:
+def test_the_scripts_of_the_data_exist() -> None:
     assert {"migrate.sh", "restore.sh", "rotate.sh"} <= {command.name for command in COMMANDS}
 
 
@@ -28,27 +28,27 @@ def test_shellcheck_finds_nothing(script: Path) -> None:
 
 
 @pytest.mark.parametrize("script", [*COMMANDS, *OTHERS], ids=lambda path: path.name)
-def test_the_first_failure_ends_a_script(script: Path) -> None:
+def test_a_script_ends_at_the_first_failure(script: Path) -> None:
     strict = "set -euo pipefail" if "bash" in script.read_text().splitlines()[0] else "set -eu"
     assert f"\n{strict}\n" in script.read_text()
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda path: path.name)
-def test_a_command_explains_itself_from_any_folder(command: Path, tmp_path: Path) -> None:
+def test_a_command_prints_its_help_from_any_folder(command: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [command, "--help"], cwd=tmp_path, capture_output=True, text=True, check=False, env=os.environ
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"usage: scripts/{command.name}")
-    for word in ("--dry-run", "--yes", "TARGET", "exit codes"):
-        assert word in done.stdout
+    for text in ("--dry-run", "--yes", "TARGET", "exit codes"):
+        assert text in done.stdout
 
 
-def test_what_ci_installs_is_sorted_and_has_what_the_drills_run() -> None:
+def test_packages_of_ci_are_sorted_and_include_those_of_the_drills() -> None:
     packages = (ROOT / ".ci" / "packages").read_text().split()
     assert packages == sorted(set(packages))
-    wanted = {package for package in tools.PACKAGES.values() if "nodejs" not in package}
-    assert wanted <= set(packages)
+    needed = {package for package in tools.PACKAGES.values() if "nodejs" not in package}
+    assert needed <= set(packages)
 
 
 def lacking(*programs: str) -> Callable[..., str | None]:
@@ -61,7 +61,7 @@ def lacking(*programs: str) -> Callable[..., str | None]:
 
 
 @pytest.mark.parametrize("installs", [True, False])
-def test_root_of_debian_installs_the_missing_programs(
+def test_root_on_debian_installs_missing_programs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], installs: bool
 ) -> None:
     commands: list[list[object]] = []
@@ -79,7 +79,7 @@ def test_root_of_debian_installs_the_missing_programs(
     assert ("error: the drills need nginx, npm" in capsys.readouterr().err) is not installs
 
 
-def test_a_machine_without_the_programs_is_told_what_to_install(
+def test_missing_programs_are_named_with_the_command_that_installs_them(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(tools.shutil, "which", lacking("nginx", "aws", "apt-get"))

@@ -1,4 +1,4 @@
-"""Versions by their names, images and migrations."""
+"""Tests of versions, their images and migrations, and of the checks after a deployment."""
 
 import re
 from pathlib import Path
@@ -20,12 +20,12 @@ NEW = f"{NAME}:1.1.0@{DIGEST}"
 
 
 @pytest.mark.parametrize("version", ["latest", "a b", "-1", "x" * 129])
-def test_versions_that_are_none_are_refused(version: str) -> None:
+def test_invalid_versions_are_refused(version: str) -> None:
     with pytest.raises(RefusedError):
         stack_file.checked_version(version)
 
 
-def test_the_image_is_replaced_in_the_stack_file_and_nothing_else() -> None:
+def test_only_the_image_is_replaced_in_the_stack_file() -> None:
     text = stack_file.path("prod").read_text()
     new = stack_file.with_image(text, NEW, migrate=False)
     assert (stack_file.image(new), stack_file.migrates(new), stack_file.migrates(text)) == (NEW, False, True)
@@ -60,7 +60,7 @@ def test_errors_that_differ_in_numbers_are_of_one_kind() -> None:
         (["1-a"], [], True, None),
     ],
 )
-def test_what_a_rollback_undoes(
+def test_a_rollback_undoes_newer_migrations(
     newer: list[str] | None, older: list[str], keep: bool, undo: str | None
 ) -> None:
     schema = migrations.between(newer, older, keep=keep)
@@ -68,7 +68,7 @@ def test_what_a_rollback_undoes(
 
 
 @pytest.mark.parametrize(
-    ("newer", "older", "said"),
+    ("newer", "older", "message"),
     [
         (
             ["1-a", "2-b!"],
@@ -79,12 +79,12 @@ def test_what_a_rollback_undoes(
         (["1-a"], [], "no migration to go back to"),
     ],
 )
-def test_what_cannot_be_undone_is_refused(newer: list[str] | None, older: list[str], said: str) -> None:
-    with pytest.raises(RefusedError, match=said):
+def test_irreversible_migrations_are_refused(newer: list[str] | None, older: list[str], message: str) -> None:
+    with pytest.raises(RefusedError, match=message):
         migrations.between(newer, older, keep=False)
 
 
-def test_the_monitors_are_watched_for_longer_than_the_error_rates_take_to_alert() -> None:
+def test_monitors_are_watched_for_longer_than_error_rates_need_to_alert() -> None:
     source = Path(alert_catalog.__file__).read_text()
     for name in ("HighErrorRate", "HighProxyErrorRate"):
         alert = source.partition(f'name="{name}"')[2].partition("Alert(")[0]
@@ -95,15 +95,15 @@ def test_the_monitors_are_watched_for_longer_than_the_error_rates_take_to_alert(
 
 
 def pod(**state: object) -> Manifest:
-    """A pod whose container `api` is in a state."""
+    """Return a pod whose container `api` has this status."""
     return {
         "metadata": {"name": "api-1"},
         "status": {"containerStatuses": [{"name": "api", **state}]},
     }
 
 
-def test_pods_that_have_no_log_yet_and_nodes_that_do_not_send_one_are_no_errors_of_the_version() -> None:
-    class Some:
+def test_missing_logs_of_new_pods_and_silent_nodes_are_no_errors() -> None:
+    class FakeCluster:
         pods: ClassVar = [
             {"metadata": {"name": "pending"}, "status": {}},
             pod(state={"waiting": {"reason": "ContainerCreating"}}),
@@ -115,22 +115,22 @@ def test_pods_that_have_no_log_yet_and_nodes_that_do_not_send_one_are_no_errors_
         def list(self, *_: str) -> list[Manifest]:
             return self.pods
 
-        def read(self, _: str, name: str, *words: str) -> str:
-            assert any(word.startswith("--request-timeout=") for word in words)
+        def read(self, _: str, name: str, *arguments: str) -> str:
+            assert any(argument.startswith("--request-timeout=") for argument in arguments)
             if name != "crashed":
                 raise FailedError(f"{name}: no answer")
             return "ERROR it\n"
 
     steps = RunLog("deploy", Options("dev", "sandbox", False, True, {}))
     with steps.step("logs"):
-        assert health.errors(steps, cast(Any, Some())) == {"ERROR it"}
+        assert health.errors(steps, cast(Any, FakeCluster())) == {"ERROR it"}
     assert steps.steps[0].lines == ["no log of hangs: hangs: no answer"]
 
 
-def test_pods_that_an_autoscaler_has_just_asked_for_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_health_check_waits_for_pods_of_the_autoscaler(monkeypatch: pytest.MonkeyPatch) -> None:
     looks = iter([3, 3, 4])
 
-    class Scaled:
+    class ScalingCluster:
         def get(self, _: str) -> Manifest:
             number = next(looks)
             spec = {"replicas": 4, "template": {"spec": {"containers": [{"name": "api", "image": NEW}]}}}
@@ -143,5 +143,5 @@ def test_pods_that_an_autoscaler_has_just_asked_for_are_waited_for(monkeypatch: 
     chosen = Options("dev", "sandbox", False, True, {})
     steps = RunLog("deploy", chosen)
     with steps.step("health"):
-        health.healthy(steps, cast(Any, Scaled()), chosen, NEW)
+        health.healthy(steps, cast(Any, ScalingCluster()), chosen, NEW)
     assert next(looks, None) is None

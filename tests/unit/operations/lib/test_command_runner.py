@@ -1,3 +1,5 @@
+"""Tests of the commands that operations run: masked secrets, errors, Ctrl-C and dry runs."""
+
 import sys
 import time
 
@@ -15,38 +17,38 @@ def shown() -> list[str]:
 
 
 @pytest.fixture
-def programs(shown: list[str]) -> CommandRunner:
-    made = CommandRunner(shown.append)
-    made.keep_secret(SECRET)
-    return made
+def runner(shown: list[str]) -> CommandRunner:
+    command_runner = CommandRunner(shown.append)
+    command_runner.keep_secret(SECRET)
+    return command_runner
 
 
-def test_a_secret_is_never_an_argument(programs: CommandRunner) -> None:
+def test_a_secret_is_never_an_argument(runner: CommandRunner) -> None:
     with pytest.raises(AssertionError, match="a secret among the arguments of echo"):
-        programs.change("echo", f"--password={SECRET}")
+        runner.change("echo", f"--password={SECRET}")
     with pytest.raises(AssertionError):
-        list(programs.lines("echo", SECRET))
+        list(runner.lines("echo", SECRET))
 
 
-def test_a_secret_goes_in_by_standard_input_and_is_masked_when_it_comes_back(programs: CommandRunner) -> None:
-    assert programs.change("wc", "-c", stdin=SECRET).strip() == str(len(SECRET))
+def test_a_secret_is_passed_by_standard_input_and_masked_in_errors(runner: CommandRunner) -> None:
+    assert runner.change("wc", "-c", stdin=SECRET).strip() == str(len(SECRET))
     with pytest.raises(FailedError) as failed:
-        programs.change("sh", "-c", "cat >&2; exit 3", stdin=f"wrong: {SECRET}")
+        runner.change("sh", "-c", "cat >&2; exit 3", stdin=f"wrong: {SECRET}")
     assert "ended with 3:\nwrong: [secret]" in str(failed.value)
 
 
-def test_lines_come_one_by_one_masked_and_a_failure_has_the_last(programs: CommandRunner) -> None:
-    programs.variables["PLANTED"] = SECRET
+def test_lines_are_masked_and_a_failure_follows_the_last(runner: CommandRunner) -> None:
+    runner.variables["PLANTED"] = SECRET
     seen: list[str] = []
     with pytest.raises(FailedError, match="ended with 4"):
-        for line in programs.lines("sh", "-c", 'echo one; echo "$PLANTED"; exit 4'):
+        for line in runner.lines("sh", "-c", 'echo one; echo "$PLANTED"; exit 4'):
             seen.append(line)
     assert seen == ["one", "[secret]"]
 
 
-def test_a_failure_does_not_repeat_the_lines_that_were_shown(programs: CommandRunner) -> None:
+def test_a_failure_does_not_repeat_printed_lines(runner: CommandRunner) -> None:
     with pytest.raises(FailedError) as failed:
-        list(programs.lines("sh", "-c", "echo wrong; exit 4"))
+        list(runner.lines("sh", "-c", "echo wrong; exit 4"))
     assert str(failed.value) == "sh -c 'echo wrong; exit 4' ended with 4"
 
 
@@ -67,20 +69,20 @@ while True:
 
 
 @pytest.mark.parametrize("presses", [1, 2])
-def test_ctrl_c_asks_a_command_to_end_and_the_second_one_insists(
-    shown: list[str], programs: CommandRunner, presses: int
+def test_ctrl_c_interrupts_a_command_and_the_second_one_terminates_it(
+    shown: list[str], runner: CommandRunner, presses: int
 ) -> None:
     if presses == 2:
-        original = programs._show  # pyright: ignore[reportPrivateUsage]
+        original = runner._show  # pyright: ignore[reportPrivateUsage]
 
         def press(text: str) -> None:
             original(text)
             if text == "finishing":
                 raise KeyboardInterrupt
 
-        programs._show = press  # pyright: ignore[reportPrivateUsage]
+        runner._show = press  # pyright: ignore[reportPrivateUsage]
     began = time.monotonic()
-    lines = programs.lines(sys.executable, "-c", STUBBORN, str(presses))
+    lines = runner.lines(sys.executable, "-c", STUBBORN, str(presses))
     assert next(lines) == "working"
     with pytest.raises(KeyboardInterrupt):
         lines.throw(KeyboardInterrupt)
@@ -92,13 +94,13 @@ def test_ctrl_c_asks_a_command_to_end_and_the_second_one_insists(
     assert time.monotonic() - began < 10
 
 
-def test_a_dry_run_shows_what_it_would_change_and_does_not(shown: list[str]) -> None:
-    programs = CommandRunner(shown.append, dry_run=True)
-    assert programs.change("false", "it's") == ""
+def test_a_dry_run_prints_commands_that_change_something_and_skips_them(shown: list[str]) -> None:
+    runner = CommandRunner(shown.append, dry_run=True)
+    assert runner.change("false", "it's") == ""
     assert shown == ["would run: false 'it'\"'\"'s'"]
-    assert programs.read(sys.executable, "-c", "print(1)") == "1\n"
+    assert runner.read(sys.executable, "-c", "print(1)") == "1\n"
 
 
-def test_a_program_that_is_missing_is_named(programs: CommandRunner) -> None:
+def test_a_missing_program_is_named(runner: CommandRunner) -> None:
     with pytest.raises(FailedError, match="no-such-program is not installed, or not in PATH"):
-        programs.read("no-such-program")
+        runner.read("no-such-program")

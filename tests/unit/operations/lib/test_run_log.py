@@ -1,3 +1,5 @@
+"""Tests of the log and the records of a run."""
+
 import dataclasses
 import json
 import time
@@ -45,32 +47,32 @@ def stopped(run: RunLog) -> str:
     return "not reached"
 
 
-def test_each_step_is_a_line_with_a_sign_and_its_time(capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_step_is_a_line_with_its_result_and_duration(capsys: pytest.CaptureFixture[str]) -> None:
     assert perform("try", OPTIONS, bad) == 1
-    said = capsys.readouterr()
-    assert "  ✓ look (0.0 s)\n" in said.out
-    assert "  ✗ break (0.0 s)\n" in said.out
-    assert said.err == "error: it broke\n"
+    output = capsys.readouterr()
+    assert "  ✓ look (0.0 s)\n" in output.out
+    assert "  ✗ break (0.0 s)\n" in output.out
+    assert output.err == "error: it broke\n"
 
 
 @pytest.mark.parametrize(
-    ("work", "code", "said"),
+    ("work", "code", "message"),
     [(good, 0, "all is well"), (bad, 1, "it broke"), (refused, 2, "not today"), (stopped, 130, "stopped")],
 )
-def test_every_run_leaves_a_record_for_programs_and_one_for_people(
-    records: Path, work: run_log.Callable[[RunLog], str], code: int, said: str
+def test_every_run_writes_a_json_and_a_markdown_record(
+    records: Path, work: run_log.Callable[[RunLog], str], code: int, message: str
 ) -> None:
     assert perform("try", OPTIONS, work) == code
     [file] = records.glob("*-try.json")
     record = json.loads(file.read_text())
-    assert (record["exitCode"], record["said"], record["target"]) == (code, said, "sandbox")
+    assert (record["exitCode"], record["said"], record["target"]) == (code, message, "sandbox")
     text = file.with_suffix(".md").read_text()
     assert text.startswith(f"# try of dev: {'done' if code == 0 else 'failed'}")
     for step in record["steps"]:
         assert step["title"] in text
 
 
-def test_a_record_has_the_lines_of_each_step_and_what_was_found(records: Path) -> None:
+def test_a_record_contains_the_lines_and_results_of_each_step(records: Path) -> None:
     perform("try", OPTIONS, good)
     [file] = records.glob("*-try.json")
     record = json.loads(file.read_text())
@@ -78,9 +80,7 @@ def test_a_record_has_the_lines_of_each_step_and_what_was_found(records: Path) -
     assert record["results"] == {"found": 3}
 
 
-def test_a_dry_run_has_no_tick_for_what_it_did_not_do(
-    records: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_dry_run_marks_skipped_steps(records: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def work(run: RunLog) -> str:
         with run.step("look"):
             pass
@@ -91,14 +91,14 @@ def test_a_dry_run_has_no_tick_for_what_it_did_not_do(
         return "changed"
 
     assert perform("try", dataclasses.replace(OPTIONS, dry_run=True), work) == 0
-    said = capsys.readouterr().out
-    assert "  ✓ look (0.0 s)\n" in said
-    assert "  ○ change (0.0 s)\n" in said and "  ○ follow (0.0 s)\n" in said
+    output = capsys.readouterr().out
+    assert "  ✓ look (0.0 s)\n" in output
+    assert "  ○ change (0.0 s)\n" in output and "  ○ follow (0.0 s)\n" in output
     [file] = records.glob("*-try.md")
     assert "| ○ | change | 0.0 s |" in file.read_text()
 
 
-def test_who_stops_a_run_hears_what_runs_now(records: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stopped_run_reports_the_running_version(records: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def work(_: RunLog) -> str:
         raise CommandStopped("stopped; dev runs 1.0.0")
 
@@ -106,7 +106,7 @@ def test_who_stops_a_run_hears_what_runs_now(records: Path, capsys: pytest.Captu
     assert capsys.readouterr().err == "error: stopped; dev runs 1.0.0\n"
 
 
-def test_a_long_step_breaks_its_silence_and_keeps_its_record_short(
+def test_a_long_step_prints_progress_that_is_not_recorded(
     records: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_log.QUIET_SECONDS * 1.1 < 5

@@ -1,4 +1,4 @@
-"""Which cluster and which account a script may work on: identities decide, and names do not."""
+"""Tests of the cluster and account that a script may change: identities decide, names do not."""
 
 import argparse
 import base64
@@ -17,7 +17,7 @@ from operations.lib.run_log import perform
 
 
 def kubeconfig(server: str, authority: str = "", name: str = "it", **more: Any) -> str:
-    """A kubeconfig of one cluster."""
+    """Return a kubeconfig of one cluster."""
     entry: dict[str, Any] = {"server": server, **more}
     if authority:
         entry["certificate-authority-data"] = base64.b64encode(authority.encode()).decode()
@@ -30,7 +30,7 @@ def kubeconfig(server: str, authority: str = "", name: str = "it", **more: Any) 
     )
 
 
-def test_two_kubeconfigs_lead_to_one_cluster_if_their_authorities_are_one(tmp_path: Path) -> None:
+def test_kubeconfigs_with_the_same_authority_have_the_same_cluster(tmp_path: Path) -> None:
     direct = cluster_identity.of_text(kubeconfig("https://a.eks.amazonaws.com", "authority"))
     tunnel = cluster_identity.of_text(kubeconfig("https://127.0.0.1:8443", "authority\n", "other"))
     namesake = cluster_identity.of_text(kubeconfig("https://a.eks.amazonaws.com", "another"))
@@ -43,7 +43,7 @@ def test_two_kubeconfigs_lead_to_one_cluster_if_their_authorities_are_one(tmp_pa
     assert by_path and by_path.is_same(direct)
 
 
-def test_of_several_files_the_first_decides_as_for_kubectl(tmp_path: Path) -> None:
+def test_the_first_existing_kubeconfig_is_used_as_by_kubectl(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).write_text(kubeconfig(f"https://{name}", name, name))
     paths = f"{tmp_path}/absent:{tmp_path}/two:{tmp_path}/one"
@@ -52,13 +52,13 @@ def test_of_several_files_the_first_decides_as_for_kubectl(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("text", ["", "[", "a: 1", kubeconfig("")])
-def test_what_is_no_kubeconfig_leads_nowhere(text: str) -> None:
+def test_an_invalid_kubeconfig_has_no_cluster(text: str) -> None:
     assert cluster_identity.of_text(text) is None
 
 
 @pytest.fixture
 def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of a sandbox of dev, in a checkout of its own."""
+    """Provide the folder of a sandbox of dev in a separate checkout."""
     folder = tmp_path / "checkout" / ".sandbox" / "dev"
     (folder / "control-plane").mkdir(parents=True)
     (folder / "control-plane" / "admin.kubeconfig").write_text(kubeconfig("https://127.0.0.1:1", "sandbox"))
@@ -85,7 +85,7 @@ def chosen(monkeypatch: pytest.MonkeyPatch, target: str) -> Options:
         ("DD_HOST", "http://127.0.0.1:4"),
     ],
 )
-def test_a_real_stack_is_refused_where_a_client_would_ask_a_sandbox(
+def test_a_real_stack_is_refused_if_a_client_would_reach_a_sandbox(
     sandbox: Path, monkeypatch: pytest.MonkeyPatch, name: str, url: str
 ) -> None:
     monkeypatch.setenv(name, url)
@@ -107,7 +107,7 @@ def test_a_real_stack_is_refused_with_a_copy_of_a_sandboxs_kubeconfig(
     assert "lead to the sandbox of dev: KUBECONFIG" in capsys.readouterr().err
 
 
-def test_another_checkouts_sandbox_is_known_by_its_place(
+def test_a_sandbox_of_another_checkout_is_recognised_by_its_path(
     sandbox: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(sandbox_targets, "SANDBOXES", tmp_path / "mine" / ".sandbox")
@@ -119,14 +119,14 @@ def test_another_checkouts_sandbox_is_known_by_its_place(
 def test_a_kubeconfig_of_another_cluster_than_the_stacks_is_refused(
     sandbox: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Both clusters call themselves prod; their authorities differ."""
+    """Compare authorities: both clusters call themselves prod."""
     mine = tmp_path / "config"
     mine.write_text(kubeconfig("https://old.eks.amazonaws.com", "old", "pipe-prod"))
     monkeypatch.setenv("KUBECONFIG", str(mine))
 
     class Pulumi(CommandRunner):
-        def read(self, *words: str) -> str:
-            assert words[:4] == ("pulumi", "stack", "output", "kubeconfig")
+        def read(self, *command: str) -> str:
+            assert command[:4] == ("pulumi", "stack", "output", "kubeconfig")
             return kubeconfig("https://new.eks.amazonaws.com", "new", "pipe-prod")
 
     with (
@@ -143,13 +143,13 @@ def test_a_kubeconfig_of_another_cluster_than_the_stacks_is_refused(
         ("real", "pulumi up --refresh --stack prod --policy-pack policies"),
     ],
 )
-def test_what_is_gone_comes_back_by_the_targets_own_command(
+def test_missing_objects_are_restored_by_the_command_of_the_target(
     monkeypatch: pytest.MonkeyPatch, target: str, command: str
 ) -> None:
     assert sandbox_targets.put_back(chosen(monkeypatch, target)).startswith(command)
 
 
-def test_a_sandbox_that_does_not_run_is_told_as_the_sandbox_tells_it(
+def test_a_stopped_sandbox_is_reported_with_the_command_that_starts_it(
     sandbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (sandbox / "targets.json").unlink()

@@ -1,4 +1,4 @@
-"""What doctor.sh makes of what it sees between a visitor and the database."""
+"""Tests of the diagnosis of the path from a visitor to the database."""
 
 import copy
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def deployment(name: str, replicas: int) -> dict[str, Any]:
 
 
 def healthy() -> dict[str, Any]:
-    """Everything as it should be."""
+    """Return the observation of a healthy service."""
     objects: dict[str, Any] = {name: {"metadata": {"name": name.partition("/")[2]}} for name in OBJECTS}
     objects["deployment/pipe-proxy"] = deployment("pipe-proxy", 2)
     objects["deployment/pipe-api"] = deployment("pipe-api", 3)
@@ -50,13 +50,13 @@ def healthy() -> dict[str, Any]:
 
 
 def problems(parts: dict[str, Any]) -> list[Finding]:
-    found = service_path.findings(
+    findings = service_path.findings(
         SETTINGS, Observation(**parts), put_back="pulumi up", stack="dev", namespace="pipe"
     )
-    return sort(Facts(), found)
+    return sort(Facts(), findings)
 
 
-def test_nothing_is_wrong_where_all_is_as_declared() -> None:
+def test_a_healthy_service_has_no_problems() -> None:
     assert problems(healthy()) == []
     lines = list(service_path.lines(Observation(**healthy())))
     assert "deployment/pipe-api: 3 of 3 pods available, 3 get requests" in lines
@@ -64,7 +64,7 @@ def test_nothing_is_wrong_where_all_is_as_declared() -> None:
 
 
 @pytest.mark.parametrize("name", OBJECTS)
-def test_each_object_that_is_gone_is_missed(name: str) -> None:
+def test_each_missing_object_is_reported(name: str) -> None:
     parts = healthy()
     parts["objects"][name] = None
     first, *_ = problems(parts)
@@ -130,7 +130,7 @@ def other_image(parts: dict[str, Any]) -> None:
         (other_image, "another image", "deployment/pipe-api"),
     ],
 )
-def test_what_is_not_as_declared_is_named(change: Change, cause: str, what: str) -> None:
+def test_each_difference_from_the_declaration_is_named(change: Change, cause: str, what: str) -> None:
     parts = copy.deepcopy(healthy())
     change(parts)
     [problem] = problems(parts)
@@ -139,19 +139,19 @@ def test_what_is_not_as_declared_is_named(change: Change, cause: str, what: str)
 
 
 @pytest.mark.parametrize("state", ["backing-up", "modifying", "storage-optimization"])
-def test_a_database_that_takes_connections_while_it_changes_is_well(state: str) -> None:
+def test_a_database_that_accepts_connections_while_it_changes_is_healthy(state: str) -> None:
     parts = healthy()
     parts["databases"][DATABASE] = state
     assert problems(parts) == []
 
 
-def test_an_api_that_a_restore_has_stopped_is_left_to_the_finding_about_that() -> None:
+def test_an_api_that_a_restore_stopped_has_no_second_finding() -> None:
     parts = healthy()
     scaled("pipe-api", 0)(parts)
     parts["objects"]["deployment/pipe-api"]["metadata"]["annotations"] = {KEPT_REPLICAS: "3"}
     assert problems(parts) == []
 
 
-def test_who_could_not_be_asked_is_no_finding() -> None:
+def test_a_service_that_cannot_be_asked_is_no_finding() -> None:
     parts = healthy() | {"outputs": None, "visit": None, "records": None, "databases": None}
     assert problems(parts) == []

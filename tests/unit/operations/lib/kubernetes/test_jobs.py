@@ -1,3 +1,5 @@
+"""Tests of Jobs that are derived from the program's Jobs and CronJobs."""
+
 from typing import Any, cast
 
 import pytest
@@ -30,49 +32,54 @@ def template() -> dict[str, Any]:
 
 def job() -> dict[str, Any]:
     spec = {"template": template(), "activeDeadlineSeconds": 60, "selector": {"matchLabels": {"x": "y"}}}
-    return jobs.derived({"kind": "Job", "spec": spec, "status": {"active": 1}}, "made", "restore")
+    return jobs.derived({"kind": "Job", "spec": spec, "status": {"active": 1}}, "derived", "restore")
 
 
-def test_a_derived_job_keeps_the_pod_and_nothing_of_the_jobs_own() -> None:
-    made = job()
-    assert made["spec"].keys() == {
-        "backoffLimit", "activeDeadlineSeconds", "ttlSecondsAfterFinished", "template"
-    }  # fmt: skip
-    assert made["spec"]["backoffLimit"] == 0
-    assert made["spec"]["template"]["metadata"] == {"labels": LABELS, "annotations": {"keep": "it"}}
-    assert made["spec"]["template"]["spec"] == template()["spec"]
-    assert made["metadata"] == {"name": "made", "labels": LABELS | {jobs.STARTED_BY: "restore"}}
+def test_a_derived_job_keeps_the_pod_and_drops_fields_of_the_original_job() -> None:
+    derived = job()
+    assert derived["spec"].keys() == {
+        "backoffLimit",
+        "activeDeadlineSeconds",
+        "ttlSecondsAfterFinished",
+        "template",
+    }
+    assert derived["spec"]["backoffLimit"] == 0
+    assert derived["spec"]["template"]["metadata"] == {"labels": LABELS, "annotations": {"keep": "it"}}
+    assert derived["spec"]["template"]["spec"] == template()["spec"]
+    assert derived["metadata"] == {"name": "derived", "labels": LABELS | {jobs.STARTED_BY: "restore"}}
 
 
-def test_a_cron_jobs_template_makes_the_same_job() -> None:
+def test_a_cron_jobs_template_yields_the_same_job() -> None:
     spec = {"jobTemplate": {"spec": {"template": template(), "activeDeadlineSeconds": 60}}}
-    assert jobs.derived({"kind": "CronJob", "spec": spec}, "made", "restore") == job()
+    assert jobs.derived({"kind": "CronJob", "spec": spec}, "derived", "restore") == job()
 
 
-def test_variables_are_changed_in_every_container_that_has_them_and_never_added() -> None:
-    made = jobs.with_variables(job(), {"AT": "then", "STAMP": "now"})
-    spec = made["spec"]["template"]["spec"]
+def test_variables_change_only_in_containers_that_have_them() -> None:
+    changed = jobs.with_variables(job(), {"AT": "then", "STAMP": "now"})
+    spec = changed["spec"]["template"]["spec"]
     assert spec["initContainers"][0]["env"][0] == {"name": "AT", "value": "then"}
     assert spec["containers"][0]["env"] == [{"name": "STAMP", "value": "now"}]
     with pytest.raises(AssertionError, match="UNKNOWN"):
         jobs.with_variables(job(), {"UNKNOWN": "x"})
 
 
-def test_one_container_can_be_run_alone_with_another_command() -> None:
+def test_one_container_can_run_alone_with_another_command() -> None:
     spec = jobs.alone(job(), "first", ["true"])["spec"]["template"]["spec"]
     assert "initContainers" not in spec
-    assert [(each["name"], each["command"]) for each in spec["containers"]] == [("first", ["true"])]
+    assert [(container["name"], container["command"]) for container in spec["containers"]] == [
+        ("first", ["true"])
+    ]
     assert jobs.alone(job(), "second")["spec"]["template"]["spec"]["containers"] == [CONTAINERS[1]]
 
 
-class Fake:
-    """A cluster in which the pod of a Job waits, and then the Job fails."""
+class FakeCluster:
+    """A cluster in which a Job's pod waits until the Job fails."""
 
     def __init__(self, reason: str) -> None:
         self.reason, self.looks = reason, 0
 
     def create(self, manifest: Any) -> None:
-        assert manifest["metadata"]["name"] == "made"
+        assert manifest["metadata"]["name"] == "derived"
 
     def get(self, name: str) -> Any:
         self.looks += 1
@@ -85,11 +92,11 @@ class Fake:
         return [{"metadata": {"name": "pod"}, "status": status}]
 
 
-def test_a_pod_that_does_not_start_is_said_and_a_job_that_fails_says_why(
+def test_a_waiting_pod_is_reported_and_a_failed_job_names_its_reason(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(jobs, "SILENCE", 0.0)
     monkeypatch.setattr(jobs, "EVERY", 0.0)
-    with pytest.raises(FailedError, match="job/made: DeadlineExceeded: too long"):
-        jobs.run(cast(Cluster, Fake("DeadlineExceeded")), job(), STEPS)
+    with pytest.raises(FailedError, match="job/derived: DeadlineExceeded: too long"):
+        jobs.run(cast(Cluster, FakeCluster("DeadlineExceeded")), job(), STEPS)
     assert "waiting: second: ImagePullBackOff not found" in capsys.readouterr().out

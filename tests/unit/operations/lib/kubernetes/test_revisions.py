@@ -1,4 +1,4 @@
-"""The choice of the version to go back to, from what the cluster keeps and what was recorded."""
+"""Tests of the version that a rollback chooses from the cluster's revisions and the records."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -30,15 +30,15 @@ KEPT = [revision(1, "1.0", 1), revision(2, "1.1", 2), revision(3, "1.2", 3), rev
         ([release("1.1", 2, GOOD), release("1.2", 3, GOOD)], "1.2"),
         ([release("1.0", 1, GOOD), release("1.1", 2, BAD), release("1.2", 3, BAD)], "1.0"),
         ([release("1.1", 2, BAD), release("1.2", 3, UNJUDGED)], "1.2"),
-        # 1.1 was deployed anew after 1.3, which was gone back to then.
+        # A rollback left 1.3, then 1.1 was deployed again.
         ([release("1.0", 1, GOOD), release("1.2", 3, GOOD), release("1.1", 5, GOOD)], "1.2"),
     ],
 )
-def test_the_newest_older_version_that_was_good_is_chosen(releases: list[Release], expected: str) -> None:
+def test_the_newest_good_older_version_is_chosen(releases: list[Release], expected: str) -> None:
     assert Choice(KEPT, releases, "dev").by_verdict().version == expected
 
 
-def test_no_version_that_was_gone_back_from_is_chosen() -> None:
+def test_a_bad_version_is_not_chosen() -> None:
     releases = [release(version, 1, BAD) for version in ("1.0", "1.1", "1.2")]
     with pytest.raises(RefusedError, match=r"the cluster keeps 1 \(1\.0, bad\), 2 \(1\.1, bad\)"):
         Choice(KEPT, releases, "dev").by_verdict()
@@ -51,6 +51,6 @@ def test_a_version_is_newer_by_its_last_deployment() -> None:
     assert not Choice(back, [release("1.0", 9, GOOD)], "dev").is_newer(KEPT[2])
 
 
-def test_the_only_revision_has_nothing_to_go_back_to() -> None:
+def test_a_rollback_from_the_only_revision_is_refused() -> None:
     with pytest.raises(RefusedError, match=r"there is only revision 1 \(1\.0\): nothing to go back to"):
         Choice(KEPT[:1], [], "dev").by_verdict()
