@@ -49,7 +49,7 @@ def perform(
     gc.set_threshold(50_000, 50, 50)
     state_restored = workspace.restore_truncated_state(stack)
     has_state = any(workspace.state(stack, part) for part in ("resources", "pending_operations"))
-    if operation == "down" and not has_state and process.running(stack.folder) is None:
+    if operation == "down" and not has_state and process.find_running(stack.folder) is None:
         progress.say(f"{stack.name} is not up: there is nothing to destroy.")
         return DONE
     protected = _protected(stack) if operation == "down" else set[str]()

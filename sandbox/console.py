@@ -58,7 +58,7 @@ __sandbox_prompt
 
 def run(stack: Stack, progress: Progress) -> int:
     """Open the caller's shell with TARGET, KUBECONFIG, AWS_ENDPOINT_URL and so on; return its exit code."""
-    targets = process.running(stack.folder)
+    targets = process.find_running(stack.folder)
     if targets is None:
         raise CommandError(target_selection.advice(stack))
     config = workspace.read(stack.project / f"Pulumi.{stack.name}.yaml")["config"]

@@ -38,7 +38,7 @@ def find(stack: Stack, choice: str | None, progress: Progress) -> Targets | None
         progress.step("TARGETS=none: no API is used; the answers of the providers are made up")
         process.stop(stack.folder)
         return None
-    targets = process.running(stack.folder)
+    targets = process.find_running(stack.folder)
     if count and targets is None:
         raise CommandError(advice(stack))
     if targets and targets.kubeconfig:
@@ -65,7 +65,7 @@ def advice(stack: Stack) -> str:
         return f"the sandbox of {stack.name} does not run. Start it: make sandbox STACK={stack.name}"
     if note.exists() and note.read_text() == NONE:
         return f"{stack.name} was made with TARGETS=none, so its providers use no API. {restart}"
-    if process.running(stack.folder):
+    if process.find_running(stack.folder):
         return f"the targets of {stack.name} run, but one of them does not answer. {log} {restart}"
     return (
         f"the targets of {stack.name} have ended, and what was in them is gone, while the state has "

@@ -28,7 +28,7 @@ def running(options: Options) -> "Targets":
     """Return the targets of the stack's sandbox; refuse where none run."""
     from sandbox.clouds import process  # Imported here, since a real stack does not need the sandbox.
 
-    targets = process.running(SANDBOXES / options.stack)
+    targets = process.find_running(SANDBOXES / options.stack)
     if targets is None:
         raise RefusedError(advice(options))
     return targets
@@ -86,7 +86,7 @@ def _addresses(folder: Path) -> list[tuple[str, str]]:
     """Return the variables that lead to a sandbox's APIs, each with the address."""
     from sandbox.clouds import process
 
-    targets = process.written(folder) if (folder / "targets.json").is_file() else None
+    targets = process.read_record(folder) if (folder / "targets.json").is_file() else None
     return [(name, getattr(targets, part)) for name, part in ADDRESSES.items()] if targets else []
 
 

@@ -1,1 +1,1 @@
-"""The real targets of a stack: APIs on this machine, in one background process that outlives commands."""
+"""The targets of a stack: APIs on this machine, in one background process that outlives commands."""

@@ -1,8 +1,10 @@
 """The targets of one stack, served until SIGTERM: python -m sandbox.clouds FOLDER 1|0 ZONE…
 
-Each API is a WSGI application in threads of its own on a free port of 127.0.0.1. FOLDER/targets.json appears
-once all of them answer; when it is deleted, they end. The applications keep what they hold in memory. 1: with
-a Kubernetes control plane, which must be built. ZONE: a Cloudflare zone that is there.
+- 1 starts a Kubernetes control plane, which must be built; 0 does not.
+- ZONE is the name of a Cloudflare zone that exists.
+
+Each API is a WSGI application in threads of its own, on a free port of 127.0.0.1, with its objects in memory.
+FOLDER/targets.json appears once every API answers. The process ends when this file is deleted.
 """
 
 import os
@@ -22,20 +24,23 @@ from sandbox.clouds.aws.api import AwsApi
 from sandbox.clouds.cloudflare.api import CloudflareApi
 from sandbox.clouds.datadog.api import DatadogApi
 from sandbox.clouds.failures import Failures
-from sandbox.clouds.process import KUBECONFIG, Targets, written
+from sandbox.clouds.process import KUBECONFIG, Targets, read_record
 from sandbox.errors import CommandError
 
 
 class _Handler(WSGIRequestHandler):
-    protocol_version = "HTTP/1.1"  # so that clients keep their connections
+    protocol_version = "HTTP/1.1"  # Clients keep their connections.
     timeout = 600
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Requests are not logged: a path or a query may hold what is nobody's business."""
+        """Log no request, since a path or a query may contain a secret."""
 
 
 def serve(folder: Path, zones: list[str], *, control_plane: bool) -> None:
-    """Serve until SIGTERM; what goes wrong at the start ends the process."""
+    """Serve the targets until SIGTERM, or until FOLDER/targets.json no longer names this process.
+
+    Raise CommandError if the control plane does not start.
+    """
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stopped.set())
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -47,13 +52,15 @@ def serve(folder: Path, zones: list[str], *, control_plane: bool) -> None:
             "cloudflare": CloudflareApi(zones),
             "datadog": DatadogApi(),
         }
-        urls = {name: stack.enter_context(_served(app)) for name, app in apps.items()}
+        urls = {name: stack.enter_context(_serve_app(app)) for name, app in apps.items()}
         if cluster:
             cluster.result()
         Targets(os.getpid(), **urls, kubeconfig=kubeconfig, since=time.time()).write(folder)
         while not stopped.wait(1.0):
-            if (found := written(folder)) is None or found.pid != os.getpid():
-                break  # somebody deleted the folder: nobody would find these targets again
+            record = read_record(folder)
+            if record is None or record.pid != os.getpid():
+                # Without the record, no command would find these targets again.
+                break
 
 
 def _start_cluster(folder: Path, stack: ExitStack) -> None:
@@ -64,7 +71,7 @@ def _start_cluster(folder: Path, stack: ExitStack) -> None:
 
 
 @contextmanager
-def _served(app: Any) -> Generator[str]:
+def _serve_app(app: Any) -> Generator[str]:
     server = make_server("127.0.0.1", 0, Failures(app), threaded=True, request_handler=_Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
@@ -74,10 +81,10 @@ def _served(app: Any) -> Generator[str]:
 
 
 if __name__ == "__main__":
-    place, with_control_plane, *names = sys.argv[1:]
+    folder_argument, control_plane_argument, *zone_arguments = sys.argv[1:]
     os.umask(0o077)
     try:
-        serve(Path(place), names, control_plane=with_control_plane == "1")
-    except CommandError as fault:
-        sys.exit(str(fault))
-    os._exit(0)  # threads that still answer are not waited for
+        serve(Path(folder_argument), zone_arguments, control_plane=control_plane_argument == "1")
+    except CommandError as error:
+        sys.exit(str(error))
+    os._exit(0)  # Ends the process without waiting for threads that still answer.

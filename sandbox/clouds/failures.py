@@ -1,7 +1,7 @@
-"""Switches that make an API fail, for tests: slow, throttled, broken, cut off, or gone for a while.
+"""Failures of an API on demand, for tests: slow, throttled, broken, disconnected or unavailable.
 
-`PUT /_sandbox/failures` with {"kind": "outage", "seconds": 10} sets them, {} ends all. GET reads them,
-and how many requests have `failed` since.
+`PUT /_sandbox/failures` with {"kind": "outage", "seconds": 10} switches them on, and with {} off. GET returns
+the switches, and as `failed` the number of requests that have failed since they were set.
 """
 
 import json
@@ -21,78 +21,91 @@ STATUSES = {"throttle": 429, "error": 500, "outage": 503}
 
 
 class Switches(BaseModel):
-    """The kind of failure of the next requests; by default they do not fail."""
+    """The failure of the next requests; none by default."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    latency: float = Field(default=0, ge=0, le=60)  # seconds by which each answer is late
+    latency: float = Field(default=0, ge=0, le=60)
+    """Seconds by which each response is late."""
     kind: Literal["throttle", "error", "reset", "outage"] | None = None
-    """429, 500, the connection cut off, or 503."""
-    retry_after: int = Field(default=1, ge=0)  # seconds in the Retry-After of a 429
-    seconds: float | None = Field(default=None, gt=0)  # for how long they fail; None: until told otherwise
-    requests: int | None = Field(default=None, gt=0)  # how many fail; None: all
+    """Status 429, status 500, a reset of the connection, or status 503."""
+    retry_after: int = Field(default=1, ge=0)
+    """Seconds in the Retry-After header of a 429."""
+    seconds: float | None = Field(default=None, gt=0)
+    """Duration of the failure; without it, the failure lasts until the switches are set again."""
+    requests: int | None = Field(default=None, gt=0)
+    """Number of requests that fail; without it, every request fails."""
     path: str = ""
-    """Only requests with a path that holds this fail; with `$` at the end, only those whose path ends so."""
+    """Text in the paths of the requests that fail. With `$` at the end, the paths end with the text."""
 
     def matches(self, path: str) -> bool:
-        """Return whether a request of this path fails."""
+        """Return True if requests with this path fail."""
         return path.endswith(self.path[:-1]) if self.path.endswith("$") else self.path in path
 
 
 class Failures:
-    """WSGI middleware; the application's `failure` tells the body, if it has one.
+    """A WSGI middleware that fails requests. The application's `failure`, if it has one, builds the body.
 
-    Without it, being throttled is a 503, too: AWS's clients understand that of all of its services.
+    If the application has none, throttled requests get a 503, which the AWS clients of all services
+    understand.
     """
 
     def __init__(self, app: Any) -> None:
         self._app = app
-        self._failure: Callable[[int, str], Any] | None = getattr(app, "failure", None)
+        self._failure_body: Callable[[int, str], Any] | None = getattr(app, "failure", None)
         self._lock = threading.Lock()
-        self._set, self._failed, self._until = Switches(), 0, float("inf")
+        self._switches, self._failed, self._until = Switches(), 0, float("inf")
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
-        if environ["PATH_INFO"] == PATH:
+        path = environ["PATH_INFO"]
+        if path == PATH:
             return self._switch(Request(environ))(environ, start_response)
         with self._lock:
-            now = self._set
-            fails = self._fails(environ["PATH_INFO"])
-        time.sleep(now.latency)
-        if not fails or now.kind is None:
+            switches = self._switches
+            fails = self._count_failure(path)
+        time.sleep(switches.latency)
+        if not fails or switches.kind is None:
             return self._app(environ, start_response)
-        Request(environ).get_data()  # the connection is used again: no byte may stay in it
-        if now.kind == "reset":
+        # Unread bytes would stay in the connection, which the client uses again.
+        Request(environ).get_data()
+        if switches.kind == "reset":
             _reset(environ)
-        status = STATUSES["outage" if now.kind == "throttle" and not self._failure else now.kind]
-        after = {"Retry-After": str(now.retry_after)} if now.kind == "throttle" else {}
-        said = f"the sandbox was told to fail: {now.kind}"
-        text = json.dumps(self._failure(status, said)) if self._failure else ""
-        return Response(text, status, after, mimetype="application/json")(environ, start_response)
+        kind = "outage" if switches.kind == "throttle" and not self._failure_body else switches.kind
+        status = STATUSES[kind]
+        headers = {"Retry-After": str(switches.retry_after)} if switches.kind == "throttle" else {}
+        content = ""
+        if self._failure_body:
+            content = json.dumps(self._failure_body(status, f"failure on demand: {switches.kind}"))
+        return Response(content, status, headers, mimetype="application/json")(environ, start_response)
 
-    def _fails(self, path: str) -> bool:
-        now = self._set
-        over = time.monotonic() > self._until or (now.requests and self._failed >= now.requests)
-        if now.kind is None or not now.matches(path) or over:
+    def _count_failure(self, path: str) -> bool:
+        """Return True if a request with this path is to fail, and count it."""
+        switches = self._switches
+        is_used_up = switches.requests is not None and self._failed >= switches.requests
+        if switches.kind is None or is_used_up or time.monotonic() > self._until:
+            return False
+        if not switches.matches(path):
             return False
         self._failed += 1
         return True
 
     def _switch(self, request: Request) -> Response:
+        """Set the switches if the request is a PUT; return them."""
         if request.method == "PUT":
             try:
-                wanted = Switches.model_validate_json(request.get_data())
+                switches = Switches.model_validate_json(request.get_data())
             except ValidationError as error:
                 return Response(error.json(include_url=False), 400, mimetype="application/json")
             with self._lock:
-                self._set, self._failed = wanted, 0
-                self._until = time.monotonic() + (wanted.seconds or float("inf"))
-        told = json.dumps(self._set.model_dump() | {"failed": self._failed})
-        return Response(told, mimetype="application/json")
+                self._switches, self._failed = switches, 0
+                self._until = time.monotonic() + (switches.seconds or float("inf"))
+        content = json.dumps(self._switches.model_dump() | {"failed": self._failed})
+        return Response(content, mimetype="application/json")
 
 
 def _reset(environ: Any) -> None:
-    """Have the connection end with a reset: the server finds nothing more to read in it, and closes it so."""
+    """Reset the client's connection: the server reads its end, and closes it with a linger time of 0."""
     connection: socket.socket = environ["werkzeug.socket"]
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.shutdown(socket.SHUT_RD)
-    raise ConnectionResetError("the sandbox was told to fail: reset")
+    raise ConnectionResetError("failure on demand: reset")

@@ -25,7 +25,8 @@ from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import builds
 
-KUBECONFIG = Path("control-plane", "admin.kubeconfig")  # in a stack's folder; an administrator's
+KUBECONFIG = Path("control-plane", "admin.kubeconfig")
+"""The path of an administrator's kubeconfig in a stack's folder."""
 
 STARTING_SECONDS = 90.0
 ENDING_SECONDS = 15.0
@@ -36,49 +37,63 @@ class Targets:
     """A process that serves the targets, as recorded in targets.json."""
 
     pid: int
-    aws: str  # URL, as those that follow
+    aws: str
+    """The URL of the AWS API; those of the other APIs follow."""
     cloudflare: str
     datadog: str
-    kubeconfig: Path | None  # None: there is no control plane
-    since: float  # seconds since 1970; tells the process from a later one of the same number
+    kubeconfig: Path | None
+    """An administrator's kubeconfig; None without a control plane."""
+    since: float
+    """The start in seconds since 1970, which tells the process from a later one with the same PID."""
 
     def write(self, folder: Path) -> None:
         """Write targets.json in one step, with mode 0600."""
         workspace.write_atomically(folder / "targets.json", json.dumps(asdict(self), default=str))
 
 
-def running(folder: Path) -> Targets | None:
+def find_running(folder: Path) -> Targets | None:
     """Return the running targets of a stack's folder; None if there are none."""
-    found = written(folder)
-    started = lock.started_at(found.pid) if found else None
-    return found if found and started is not None and started <= found.since + 2 else None
+    targets = read_record(folder)
+    if targets is None:
+        return None
+    started = lock.started_at(targets.pid)
+    return targets if started is not None and started <= targets.since + 2 else None
 
 
-def written(folder: Path) -> Targets | None:
-    """Return the content of targets.json, even if its process is dead."""
+def read_record(folder: Path) -> Targets | None:
+    """Return the content of targets.json, even if its process is dead; None if it is missing or invalid."""
     try:
-        given: dict[str, Any] = json.loads((folder / "targets.json").read_text())
-        kubeconfig = given.pop("kubeconfig")
-        return Targets(**given, kubeconfig=Path(kubeconfig) if kubeconfig else None)
+        members: dict[str, Any] = json.loads((folder / "targets.json").read_text())
+        kubeconfig = members.pop("kubeconfig")
+        return Targets(**members, kubeconfig=Path(kubeconfig) if kubeconfig else None)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
 def start(folder: Path, progress: Progress, *, control_plane: bool, zones: Iterable[str] = ()) -> Targets:
-    """Return the targets, started now unless they run; `zones` are those of Cloudflare's account."""
+    """Return the running targets of a stack's folder, or start them.
+
+    `zones` are those of the Cloudflare account. Raise CommandError if the targets do not start.
+    """
     with lock.hold_file(folder / "targets.lock"):
-        if found := running(folder):
-            return found
+        if targets := find_running(folder):
+            return targets
         _clear(folder)
-        program = (sys.executable, "-P", "-m", "sandbox.clouds", folder, str(int(control_plane)), *zones)
-        own = workspace.inherited_variables("KUBEBUILDER_ASSETS") | {
-            "HOME": str(folder / "home"),  # neither credentials nor settings of the caller's
+        command = (sys.executable, "-P", "-m", "sandbox.clouds", folder, str(int(control_plane)), *zones)
+        environment = workspace.inherited_variables("KUBEBUILDER_ASSETS") | {
+            # The targets read neither credentials nor settings of the caller.
+            "HOME": str(folder / "home"),
             "PYTHONPATH": str(Path(__file__).parents[2]),
             "XDG_CACHE_HOME": str(builds.cache_folder().parent),
         }
-        with (folder / "targets.log").open("w") as out:
+        with (folder / "targets.log").open("w") as log:
             process = subprocess.Popen(
-                program, env=own, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         try:
             return _wait(folder, process, progress)
@@ -92,39 +107,42 @@ def start(folder: Path, progress: Progress, *, control_plane: bool, zones: Itera
 def stop(folder: Path) -> None:
     """End the targets and their children, if they run; their data is lost."""
     with lock.hold_file(folder / "targets.lock"):
-        if found := running(folder):
+        if targets := find_running(folder):
             with contextlib.suppress(psutil.Error):
-                (process := psutil.Process(found.pid)).terminate()
+                process = psutil.Process(targets.pid)
+                process.terminate()
                 process.wait(ENDING_SECONDS)
-            _kill(found.pid)
+            _kill(targets.pid)
         _clear(folder)
 
 
 def _wait(folder: Path, process: "subprocess.Popen[bytes]", progress: Progress) -> Targets:
     end = time.monotonic() + STARTING_SECONDS
-    while (found := running(folder)) is None or found.pid != process.pid:
+    while True:
+        targets = find_running(folder)
+        if targets and targets.pid == process.pid:
+            return targets
         progress.tick("starting the targets")
         if process.poll() is not None or time.monotonic() > end:
             log = folder / "targets.log"
-            last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+            last_lines = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
             raise CommandError(
-                f"the targets did not start; {log} ends with:\n{last}\n"
-                "Mend that and run this again; TARGETS=none does without them."
+                f"the targets did not start; {log} ends with:\n{last_lines}\n"
+                "Fix that and run this again, or go without targets: TARGETS=none."
             )
         time.sleep(0.05)
-    return found
 
 
 def _clear(folder: Path) -> None:
     """Delete the record of dead targets, and end the children of a killed process."""
-    found = written(folder)
-    if found and lock.started_at(found.pid) is None:
-        _kill(found.pid)
+    targets = read_record(folder)
+    if targets and lock.started_at(targets.pid) is None:
+        _kill(targets.pid)
     shutil.rmtree(folder / "control-plane", ignore_errors=True)
     (folder / "targets.json").unlink(missing_ok=True)
 
 
 def _kill(group: int) -> None:
-    # The process leads its group, in which its children are; the number stays taken while one of them lives.
+    # The process leads a group with its children. The group's number is not reused while a child lives.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)

@@ -22,7 +22,7 @@ from sandbox.wire.values import Json, map_items
 
 
 class ErrorResponse(Exception):
-    """An error that an API answers; `code` is the API's own code, if it has codes."""
+    """An error response of an API. `code` is the API's own code; 0 if the API has no codes."""
 
     def __init__(self, status: int, message: str, code: int | str = 0) -> None:
         super().__init__(message)
@@ -30,21 +30,28 @@ class ErrorResponse(Exception):
 
 
 class Api(ABC):
-    """A WSGI application that keeps its objects in memory and answers one request at a time.
+    """A WSGI application that holds its objects in memory and answers one request at a time.
 
-    Its routes and collections are in NAME_api.toml. A subclass has for each route the method that this names,
-    and for each collection `put_<collection>(given, own, before, **scope)`, which makes the object or refuses
-    it: `own` is what the API gives it, `before` is empty when it is new, `scope` what is in the path.
+    `<name>/api.toml` declares its routes and collections. A subclass has the method that each route names,
+    and `put_<collection>(sent, own, before, **scope)` for each collection. This method returns the object to
+    store or raises ErrorResponse:
+
+    - `sent`: the body of the request
+    - `own`: the members that the API itself sets, such as the ID
+    - `before`: the stored object; empty for a new one
+    - `scope`: the variables of the path
     """
 
     name: ClassVar[str]
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._rows: dict[tuple[str, ...], dict[str, Json]] = {}
+        self._collections: dict[tuple[str, ...], dict[str, Json]] = {}
         self.table: Json = tomllib.loads((Path(__file__).parent / self.name / "api.toml").read_text())
-        self.info: Json = {}  # which part of a list the answer at hand is
-        base, rules = self.table["base"], list[Rule]()
+        self.page_info: Json = {}
+        """The position of the listed page; empty if the response is not a list."""
+        base = self.table["base"]
+        rules: list[Rule] = []
         for path, (method, *verbs) in self.table["routes"].items():
             rules.append(Rule(base + path, methods=verbs, endpoint=getattr(self, method)))
         for name, row in self.table["collections"].items():
@@ -56,141 +63,160 @@ class Api(ABC):
 
     @abstractmethod
     def authorize(self, request: Request) -> None:
-        """Refuse who does not say who he is."""
+        """Refuse a request without credentials."""
 
     @abstractmethod
-    def fault(self, refusal: ErrorResponse) -> Any:
-        """The body of a refusal."""
+    def error_body(self, error: ErrorResponse) -> Any:
+        """Return the body of an error response."""
 
-    def answer(self, result: Any) -> Any:
-        """The body of what went well."""
+    def success_body(self, result: Any) -> Any:
+        """Return the body of a successful response."""
         return result
 
     def failure(self, status: int, message: str) -> Any:
-        """The body of an answer when the API is broken."""
-        return self.fault(ErrorResponse(status, message))
+        """Return the body of a response while the API fails on demand; see failures.py."""
+        return self.error_body(ErrorResponse(status, message))
 
-    def rows(self, name: str, *scope: str) -> dict[str, Json]:
-        """The objects of a collection by their ids."""
-        return self._rows.setdefault((name, *scope), {})
+    def collection(self, name: str, *scope: str) -> dict[str, Json]:
+        """Return the objects of a collection by ID."""
+        return self._collections.setdefault((name, *scope), {})
 
-    def one(self, name: str, ident: str, *scope: str) -> Json:
-        """The object with an id, which has to be there."""
-        if found := self.rows(name, *scope).get(ident):
-            return found
-        status, said, code = self.table["collections"][name]["missing"]
-        raise ErrorResponse(status, fill_text(said, {"ident": ident}), code)
+    def require(self, name: str, ident: str, *scope: str) -> Json:
+        """Return the object with an ID; raise ErrorResponse if it does not exist."""
+        if stored := self.collection(name, *scope).get(ident):
+            return stored
+        status, message, code = self.table["collections"][name]["missing"]
+        raise ErrorResponse(status, fill_text(message, {"ident": ident}), code)
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         return self._respond(Request(environ))(environ, start_response)
 
     def _respond(self, request: Request) -> Response:
-        request.get_data()  # the connection is used again: no byte may stay in it
+        request.get_data()  # Unread bytes would stay in the connection, which the client uses again.
         try:
             with self._lock:
-                self.info = {}
+                self.page_info = {}
                 self.authorize(request)
-                handler, parts = self._map.bind_to_environ(request.environ).match()
-                for holder in parts.keys() & self.table["collections"].keys():
-                    self.one(holder, parts[holder])
-                result = handler(request, **parts)
-                said = json.dumps(self.answer(result)) if result is not None else ""
-            return Response(said, 200 if said else 204, mimetype="application/json")
-        except HTTPException as error:
-            refusal = ErrorResponse(error.code or 500, f"{request.method} {request.path}: {error.name}", 7000)
-        except ErrorResponse as error:
-            refusal = error
-        return Response(json.dumps(self.fault(refusal)), refusal.status, mimetype="application/json")
+                handler, variables = self._map.bind_to_environ(request.environ).match()
+                for holder in variables.keys() & self.table["collections"].keys():
+                    self.require(holder, variables[holder])
+                result = handler(request, **variables)
+                content = json.dumps(self.success_body(result)) if result is not None else ""
+            return Response(content, 200 if content else 204, mimetype="application/json")
+        except HTTPException as exception:
+            message = f"{request.method} {request.path}: {exception.name}"
+            error = ErrorResponse(exception.code or 500, message, 7000)
+        except ErrorResponse as refusal:
+            error = refusal
+        return Response(json.dumps(self.error_body(error)), error.status, mimetype="application/json")
 
     def _serve(self, name: str, request: Request, ident: str = "", **scope: str) -> Any:
+        """Handle a request to a collection, or to one of its objects if `ident` is set."""
         row: Json = dict.fromkeys(("many", "single", "gone", "around"), "") | {"key": "id"}
         row |= self.table["collections"][name]
-        rows = self.rows(name, *scope.values())
-        before = self.one(name, ident := ident.strip(row["around"]), *scope.values()) if ident else {}
+        ident = ident.strip(row["around"])
+        objects = self.collection(name, *scope.values())
+        before = self.require(name, ident, *scope.values()) if ident else {}
         if request.method == "GET":
-            found = before if ident else self.page(request, name, *scope.values())
-            return _in(row["single" if ident else "many"], found)
+            if ident:
+                return _wrapped(row["single"], before)
+            return _wrapped(row["many"], self.page(request, name, *scope.values()))
         if request.method == "DELETE":
             if request.args.get("force") != "true":
                 self._refuse(row.get("needed", []), {"before": before})
-            gone = rows.pop(ident)[row["key"]]
-            return {row["gone"]: [gone] if row.get("listed") else gone} if row["gone"] else None
-        own = {key: before.get(key, value) for key, value in fill(row["own"], _made_up()).items()}
-        made = self.make(name, body(request), own, before, **scope)
-        if request.args.get("dry_run") != "true":  # a preview: the plugin has its rulesets looked at
-            rows[str(made[row["key"]])] = made
-        return _in(row["single"], [made] if row.get("listed") else made)
+            deleted_id = objects.pop(ident)[row["key"]]
+            return {row["gone"]: [deleted_id] if row.get("listed") else deleted_id} if row["gone"] else None
+        own = {key: before.get(key, value) for key, value in fill(row["own"], _new_values()).items()}
+        changed = self.build(name, read_body(request), own, before, **scope)
+        # Cloudflare's plugin validates rulesets with dry_run in a preview.
+        if request.args.get("dry_run") != "true":
+            objects[str(changed[row["key"]])] = changed
+        return _wrapped(row["single"], [changed] if row.get("listed") else changed)
 
-    def make(self, name: str, given: Json, own: Json, before: Json, **scope: str) -> Json:
-        """An object as it is to be kept, if nothing speaks against it."""
+    def build(self, name: str, sent: Json, own: Json, before: Json, **scope: str) -> Json:
+        """Return the object to store; raise ErrorResponse if a rule of the collection refuses it."""
         row = self.table["collections"][name]
-        made: Json = row.get("defaults", {}) | getattr(self, f"put_{name}")(given, own, before, **scope) | own
-        others = [row for row in self.rows(name, *scope.values()).values() if row is not before]
-        self._refuse(row.get("refuse", []), {"made": made, "before": before, "others": others})
-        return made
+        put = getattr(self, f"put_{name}")
+        built: Json = row.get("defaults", {}) | put(sent, own, before, **scope) | own
+        stored = self.collection(name, *scope.values()).values()
+        others = [other for other in stored if other is not before]
+        self._refuse(row.get("refuse", []), {"made": built, "before": before, "others": others})
+        return built
 
-    def _refuse(self, rules: Iterable[Json], words: Mapping[str, Any]) -> None:
-        kept = {key[0]: [*rows.values()] for key, rows in self._rows.items()}
-        for rule in broken_rules(rules, {**words, "all": kept}):
+    def _refuse(self, rules: Iterable[Json], variables: Mapping[str, Any]) -> None:
+        stored = {key[0]: [*objects.values()] for key, objects in self._collections.items()}
+        for rule in broken_rules(rules, {**variables, "all": stored}):
             raise ErrorResponse(rule.get("status", 400), rule["say"], rule.get("code", 0))
 
-    def check(self, kind: str, given: Json, whole: Json | None = None, *, update: bool = False) -> None:
-        """Refuse what the client's model or the rules beyond it do not allow."""
-        if found := client_models.check(kind, given, whole, update=update):
-            raise ErrorResponse(400, "; ".join(found), self.table.get("codes", {}).get(kind, 0))
+    def check(self, kind: str, sent: Json, whole: Json | None = None, *, update: bool = False) -> None:
+        """Raise ErrorResponse if the client's model or the rules of rules.toml refuse a body."""
+        if faults := client_models.check(kind, sent, whole, update=update):
+            raise ErrorResponse(400, "; ".join(faults), self.table.get("codes", {}).get(kind, 0))
 
     def page(self, request: Request, name: str, *scope: str) -> list[Json]:
-        """The objects that a request asks for by their values, and of those one page."""
-        wanted = [(key.split("."), one) for key, one in request.args.items() if key != "query"]
-        rows = self.rows(name, *scope).values()
-        found = [row for row in rows if all(_is(row, *path, asked=one) for path, one in wanted)]
-        sized, first, most = self.table["pages"]
-        number, size = request.args.get("page", first, int), request.args.get(sized, most, int)
-        shown = found[(number - first) * size : (number - first + 1) * size]
-        self.info = {"page": number, "per_page": size, "count": len(shown), "total_count": len(found)}
-        return shown
+        """Return one page of the objects that the query selects by their values; set `page_info`."""
+        filters = [(key.split("."), value) for key, value in request.args.items() if key != "query"]
+        matches = [
+            item
+            for item in self.collection(name, *scope).values()
+            if all(_matches(item, *path, expected=value) for path, value in filters)
+        ]
+        size_parameter, first_page, default_size = self.table["pages"]
+        number = request.args.get("page", first_page, int)
+        size = request.args.get(size_parameter, default_size, int)
+        start = (number - first_page) * size
+        page = matches[start : start + size]
+        self.page_info = {"page": number, "per_page": size, "count": len(page), "total_count": len(matches)}
+        return page
 
 
-def _is(value: Any, *path: str, asked: str) -> bool:
-    """Return True if the value at a path equals `asked`, as JSON, or if there is no such path."""
+def _matches(value: Any, *path: str, expected: str) -> bool:
+    """Return True if the value at a path equals `expected`, as JSON, or if there is no such path."""
     if path and isinstance(value, dict):
-        inner = cast(Json, value)
-        return path[0] not in inner or _is(inner[path[0]], *path[1:], asked=asked)
-    return asked.removeprefix("equal:") == (value if isinstance(value, str) else json.dumps(value))
+        members = cast(Json, value)
+        return path[0] not in members or _matches(members[path[0]], *path[1:], expected=expected)
+    return expected.removeprefix("equal:") == (value if isinstance(value, str) else json.dumps(value))
 
 
-def _in(key: str, value: Any) -> Any:
+def _wrapped(key: str, value: Any) -> Any:
     return {key: value} if key else value
 
 
-def _made_up() -> Json:
-    """Return random IDs and times for the templates of a new object."""
-    made = uuid.uuid4()
-    public = f"{made.hex[:3]}-{made.hex[3:6]}-{made.hex[6:9]}"
-    words = {"hex": made.hex, "uuid": str(made), "long": str(made.int), "public": public, "number": number(8)}
-    return words | {"now": now(), "seconds": int(datetime.now(UTC).timestamp())}
+def _new_values() -> Json:
+    """Return random IDs and the current time for the templates of a new object."""
+    random_id = uuid.uuid4()
+    digits = random_id.hex
+    return {
+        "hex": digits,
+        "uuid": str(random_id),
+        "long": str(random_id.int),
+        "public": f"{digits[:3]}-{digits[3:6]}-{digits[6:9]}",
+        "number": random_number(8),
+        "now": timestamp(),
+        "seconds": int(datetime.now(UTC).timestamp()),
+    }
 
 
-def number(length: int) -> int:
-    """A number of so many digits."""
-    return random.randrange(10 ** (length - 1), 10**length)
+def random_number(digits: int) -> int:
+    """Return a random number with that many digits."""
+    return random.randrange(10 ** (digits - 1), 10**digits)
 
 
-def body(request: Request) -> Json:
-    """The JSON object that was sent, without keys that are null: they mean what a key left out means."""
-    found: Any = request.get_json(force=True, silent=True)
-    if not isinstance(found, dict):
-        raise ErrorResponse(400, "the body is no JSON object", 9207)
-    return without_null(found)
+def read_body(request: Request) -> Json:
+    """Return the JSON object of a request without its null members, which mean the same as missing ones."""
+    content: Any = request.get_json(force=True, silent=True)
+    if not isinstance(content, dict):
+        raise ErrorResponse(400, "the body is not a JSON object", 9207)
+    return without_null(content)
 
 
 def without_null(value: Any) -> Any:
-    """The value without keys that are null, at any depth."""
+    """Return the value without null members, at any depth."""
     if isinstance(value, dict):
         value = {key: item for key, item in cast(Json, value).items() if item is not None}
     return map_items(value, without_null)
 
 
-def now() -> str:
-    """The time as the APIs write it."""
+def timestamp() -> str:
+    """Return the current time as the APIs write it."""
     return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,6 +1,6 @@
 """AWS's API on this machine: moto, with the missing operations and checks of api.toml.
 
-Every request is read and checked by botocore's model of its service before anything else sees it.
+botocore's model of the service parses and checks every request first.
 """
 
 import base64
@@ -25,8 +25,7 @@ from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Response
 
 from eks_versions import OFFERED, UPGRADES
-from sandbox.clouds.aws import moto_patches
-from sandbox.clouds.aws.emulated import KEPT, Kept
+from sandbox.clouds.aws import emulated, moto_patches
 from sandbox.clouds.web import ErrorResponse
 from sandbox.wire import aws_requests, policy_documents
 from sandbox.wire.aws_account import ACCOUNT
@@ -34,22 +33,26 @@ from sandbox.wire.templates import fill, fill_text, search
 from sandbox.wire.values import Json
 
 SETTINGS = {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
-"""AWS's own policies are there, so that none can be attached that does not exist; no machine is ever made."""
+"""Settings of moto.
 
-SCOPE = re.compile(r"Credential=[^/]+/\d+/([\w-]+)/([\w-]+)/aws4_request")
+AWS's managed policies exist, so that a policy that does not exist cannot be attached. No instance is ever
+created, so there are no machine images.
+"""
 
-ARN = re.compile(r"arn:aws:s3:::([\w.-]+)")
+CREDENTIAL_SCOPE = re.compile(r"Credential=[^/]+/\d+/([\w-]+)/([\w-]+)/aws4_request")
+"""The region and the service in the Authorization header."""
 
-INVALID = {"eks": "InvalidParameterException", "codebuild": "InvalidInputException"}
-"""What a request is called that its service's model does not allow; elsewhere ValidationException."""
+BUCKET_ARN = re.compile(r"arn:aws:s3:::([\w.-]+)")
 
+INVALID_REQUEST = {"eks": "InvalidParameterException", "codebuild": "InvalidInputException"}
+"""The error code of a request that its service's model does not allow; elsewhere ValidationException."""
 
 VERSIONS = {"offered_versions": list(OFFERED), "version_upgrades": list(UPGRADES)}
-"""Facts of EKS that the rules in api.toml compare versions with."""
+"""EKS versions that the rules in api.toml compare with."""
 
 
 class AwsApi:
-    """A WSGI application that keeps all in memory; `kubeconfig`: of the server behind EKS's clusters."""
+    """A WSGI application that holds an account in memory; EKS clusters have the server of `kubeconfig`."""
 
     def __init__(self, kubeconfig: Path | None = None) -> None:
         self._kubeconfig = kubeconfig
@@ -58,14 +61,15 @@ class AwsApi:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
         self._moto: Any = DomainDispatcherApplication(create_backend_app)
-        moto_patches.mend()
-        ask_moto: Any = BotocoreStubber()  # without a network between
-        ask_moto.enabled = True
+        moto_patches.apply_patches()
+        # The API's own clients reach moto's models directly, without a network between.
+        stubber: Any = BotocoreStubber()
+        stubber.enabled = True
         self._clients = aws_requests.Clients(None, attempts=1)
-        self._clients.session.register("before-send", ask_moto)
+        self._clients.session.register("before-send", stubber)
         self._rules = tomllib.loads(Path(__file__).with_name("api.toml").read_text())
-        self._kept = Kept(self._rules, self._check, self._look)
-        self._lock = threading.Lock()  # moto's models are not made for several requests at once
+        self._emulated = emulated.EmulatedServices(self._rules, self._check, self._look)
+        self._lock = threading.Lock()  # moto's models do not support concurrent requests.
 
     def __call__(self, environ: Json, start: Any) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -74,133 +78,181 @@ class AwsApi:
             return self._respond(environ, body)(environ, start)
 
     def _respond(self, environ: Json, body: bytes) -> Any:
-        """The application that answers."""
+        """Return the WSGI application that responds to a request: moto, or a response."""
         from moto.core.request import Request, determine_request_protocol
         from moto.core.routing import get_service_router
-        from moto.core.serialize import get_serializer_class
 
-        if (found := SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))) is None:
+        scope = CREDENTIAL_SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
+        if scope is None:
             return self._moto
-        region, service = found.groups()
-        # S3 Control is signed as S3, and known by its version alone.
+        region, service = scope.groups()
+        # Requests to S3 Control are signed as S3. Only the version in the path tells them apart.
         service = "s3control" if environ["PATH_INFO"].startswith("/v20180820/") else service
         request: Any = Request({**environ, "wsgi.input": io.BytesIO(body)})
         try:
-            operation, place = get_service_router(service).match(request)
+            operation, path_variables = get_service_router(service).match(request)
             protocol = determine_request_protocol(operation.service_model, request.content_type)
         except (NotFound, NotImplementedError, UnknownServiceError):
-            return self._moto  # of no service that the program uses, or nothing that its model knows
+            # The program does not use the service, or the service's model does not know the operation.
+            return self._moto
         try:
-            params = _params(operation, protocol, request, place)
-            answer = self._answer(environ, region, service, operation, params)
-        except ErrorResponse as refusal:
-            answer = refusal
+            params = _params(operation, protocol, request, path_variables)
+            result = self._handle(environ, region, service, operation, params)
+        except ErrorResponse as error:
+            result = error
         except Exception as error:
-            # Said at once and without details: clients would try a 500 again and again.
-            last = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{last.name} of {Path(last.filename).name}"
-            said = f"{type(error).__name__} in the sandbox's AWS: {where}, at a request to {service}"
-            answer = ErrorResponse(400, said, "SandboxFault")
-        if isinstance(answer, Response):
-            return answer
-        made = get_serializer_class(service, protocol)(operation).serialize(answer)
-        status = answer.status if isinstance(answer, ErrorResponse) else made["status_code"]
-        return Response(made["body"], status, made["headers"])
+            result = _internal_error(error, service)
+        return result if isinstance(result, Response) else _serialized(operation, protocol, service, result)
 
-    def _answer(self, environ: Json, region: str, service: str, operation: Any, params: Json) -> Any:
-        """The answer, a value of the operation's model, or moto's own."""
+    def _handle(self, environ: Json, region: str, service: str, operation: Any, params: Json) -> Any:
+        """Return moto's response, or a value of the operation's model.
+
+        Raise ErrorResponse if the model, a rule of api.toml or AWS itself refuses the request.
+        """
         action: str = operation.name
-        report = ParamValidator().validate(params, operation.input_shape) if operation.input_shape else None
-        faults = [report.generate_report()] if report and report.has_errors() else []
-        heeded = report and service not in self._rules["unheeded"]
-        faults += aws_requests.faults(operation.input_shape, params) if heeded else []
-        if faults:
-            raise ErrorResponse(400, "; ".join(faults), INVALID.get(service, "ValidationException"))
-        made = uuid.uuid4()
-        words = {**params, "region": region, "account": ACCOUNT, "now": time.time()}
-        words |= {"uuid": str(made), "hex32": made.hex.upper(), "id17": made.hex[:17]}
-        if service in KEPT:
-            words |= {**self._cluster(), **VERSIONS} if service == "eks" else {}
-            return self._kept.answer(service, action, params, words)
-        name, purpose, code = self._rules["documents"].get(f"{service} {action}", ("", "", ""))
-        if name in params:
-            if wrong := list(policy_documents.faults(name, purpose, params[name])):
-                raise ErrorResponse(400, "; ".join(wrong), code)
-            words["document"] = json.loads(params[name])
-        words["buckets"] = ARN.findall(json.dumps(params.get("ReplicationConfiguration")))
-        self._check(service, action, words)
-        if instead := moto_patches.INSTEAD.get(action):
-            return instead(region, params) or {}
+        self._check_model(service, operation, params)
+        request_id = uuid.uuid4()
+        variables = {
+            **params,
+            "region": region,
+            "account": ACCOUNT,
+            "now": time.time(),
+            "uuid": str(request_id),
+            "hex32": request_id.hex.upper(),
+            "id17": request_id.hex[:17],
+        }
+        if service in emulated.SERVICES:
+            variables |= {**self._cluster(), **VERSIONS} if service == "eks" else {}
+            return self._emulated.respond(service, action, params, variables)
+        self._check_document(service, action, params, variables)
+        variables["buckets"] = BUCKET_ARN.findall(json.dumps(params.get("ReplicationConfiguration")))
+        self._check(service, action, variables)
+        if replacement := moto_patches.REPLACED_ACTIONS.get(action):
+            return replacement(region, params) or {}
         if steps := self._rules["then"].get(f"{service} {action}"):
-            return self._then(service, action, steps, words | {"asked": params})
+            return self._then(service, action, steps, variables | {"asked": params})
         chunks, status, headers = run_wsgi_app(self._moto, environ, buffered=True)
-        if status.startswith("2") and (afterwards := moto_patches.AFTERWARDS.get(action)):
-            afterwards(region, params)
+        if status.startswith("2") and (complete := moto_patches.COMPLETED_ACTIONS.get(action)):
+            complete(region, params)
         return Response(chunks, status, headers)
 
+    def _check_model(self, service: str, operation: Any, params: Json) -> None:
+        """Raise ErrorResponse if the parameters do not fit the operation's model."""
+        shape = operation.input_shape
+        if not shape:
+            return
+        report = ParamValidator().validate(params, shape)
+        faults = [report.generate_report()] if report.has_errors() else []
+        if service not in self._rules["unheeded"]:
+            faults += aws_requests.faults(shape, params)
+        if faults:
+            code = INVALID_REQUEST.get(service, "ValidationException")
+            raise ErrorResponse(400, "; ".join(faults), code)
+
+    def _check_document(self, service: str, action: str, params: Json, variables: Json) -> None:
+        """Raise ErrorResponse if the request's policy document is invalid; add it to the variables."""
+        name, purpose, code = self._rules["documents"].get(f"{service} {action}", ("", "", ""))
+        if name not in params:
+            return
+        if faults := list(policy_documents.faults(name, purpose, params[name])):
+            raise ErrorResponse(400, "; ".join(faults), code)
+        variables["document"] = json.loads(params[name])
+
     def _cluster(self) -> Json:
-        """The address of the control plane's server, and its certificate in base64, where there is one."""
+        """Return the address and the certificate (in base64) of the control plane; empty without one."""
         if self._kubeconfig is None:
             return {}
         cluster = yaml.safe_load(self._kubeconfig.read_text())["clusters"][0]["cluster"]
         authority = Path(cluster["certificate-authority"]).read_bytes()
         return {"server": cluster["server"], "authority": base64.b64encode(authority).decode()}
 
-    # What AWS refuses and moto does not
+    def _check(self, service: str, action: str, variables: Json) -> None:
+        """Raise ErrorResponse if a rule of api.toml refuses a request that moto would accept."""
+        request_names = {"*", f"{service} {action}"}
+        tables = cast(dict[str, list[Json]], self._rules["refuse"])
+        for names, rows in tables.items():
+            if request_names.isdisjoint(names.split(", ")):
+                continue
+            for row in rows:
+                self._check_row(service, row, variables)
 
-    def _check(self, service: str, action: str, words: Json) -> None:
-        asked = {"*", f"{service} {action}"}
-        tables = cast(dict[str, list[Json]], self._rules["refuse"]).items()
-        for row in [row for names, rows in tables if asked & {*names.split(", ")} for row in rows]:
-            for step in row.get("look", []):
-                words[step["as"]] = self._look(service, step, words)
-            wrong = [
-                value
-                for name, pattern in row.get("match", {}).items()
-                for value in policy_documents.as_list(search(name, words))
-                if value is not None and not re.fullmatch(pattern, str(value))
-            ]
-            if found := wrong or ("if" in row and search(row["if"], words, words)):
-                raise ErrorResponse(
-                    row.get("status", 400), fill_text(row["say"], words | {"found": found}), row["code"]
-                )
+    def _check_row(self, service: str, row: Json, variables: Json) -> None:
+        for step in row.get("look", []):
+            variables[step["as"]] = self._look(service, step, variables)
+        mismatches = [
+            value
+            for name, pattern in row.get("match", {}).items()
+            for value in policy_documents.as_list(search(name, variables))
+            if value is not None and not re.fullmatch(pattern, str(value))
+        ]
+        violation = mismatches or ("if" in row and search(row["if"], variables, variables))
+        if violation:
+            message = fill_text(row["say"], variables | {"found": violation})
+            raise ErrorResponse(row.get("status", 400), message, row["code"])
 
-    def _then(self, service: str, action: str, steps: list[Json], words: Json) -> Json:
-        """Complete moto's answer with the side effects and the members that AWS adds."""
-        first = {"call": action, "with": "<asked>", "take": "@"}
-        answer = words["answer"] = self._look(service, first, words)
-        moto_patches.AFTERWARDS.get(action, moto_patches.nothing)(words["region"], words["asked"])
+    def _then(self, service: str, action: str, steps: list[Json], variables: Json) -> Json:
+        """Return moto's response with the members that AWS adds; perform the side effects that AWS has."""
+        call = {"call": action, "with": "<asked>", "take": "@"}
+        response = variables["answer"] = self._look(service, call, variables)
+        if complete := moto_patches.COMPLETED_ACTIONS.get(action):
+            complete(variables["region"], variables["asked"])
         for step in steps:
-            if "call" in step and search(step.get("if", "`true`"), words, words):
-                words[step.get("as", "")] = self._look(service, step, words)
-            for one in cast(list[Json], search(step.get("at", "`[]`"), answer) or []):
-                one |= {**fill(step["with"], words | {"it": one}), **one}
-        return answer
+            if "call" in step and search(step.get("if", "`true`"), variables, variables):
+                variables[step.get("as", "")] = self._look(service, step, variables)
+            for item in cast(list[Json], search(step.get("at", "`[]`"), response) or []):
+                added = fill(step["with"], variables | {"it": item})
+                item |= {**added, **item}
+        return response
 
-    def _look(self, service: str, step: Json, words: Json) -> Any:
-        """Return the existing objects of a service of moto, or of an emulated family."""
+    def _look(self, service: str, step: Json, variables: Json) -> Any:
+        """Return existing objects of moto or of an emulated family, as a step of a row selects them."""
         if "family" in step:
-            there = [*self._kept.records(words["region"], step["family"]).values()]
-            return search(step["take"], there, words)
-        client = self._clients.get(
-            step.get("service", service), fill_text(step.get("region", "<region>"), words)
-        )
+            records = [*self._emulated.records(variables["region"], step["family"]).values()]
+            return search(step["take"], records, variables)
+        region = fill_text(step.get("region", "<region>"), variables)
+        client = self._clients.get(step.get("service", service), region)
         try:
-            answer = aws_requests.send(client, step["call"], fill(step.get("with", {}), words) or {})
+            response = aws_requests.send(client, step["call"], fill(step.get("with", {}), variables) or {})
         except ClientError as error:
             if "else" in step:
                 return step["else"]
-            found = cast(Json, error.response)
-            status, said = found["ResponseMetadata"]["HTTPStatusCode"], found["Error"]
-            raise ErrorResponse(status, said["Message"], said["Code"]) from error
-        return search(step["take"], answer, words)
+            content = cast(Json, error.response)
+            status, details = content["ResponseMetadata"]["HTTPStatusCode"], content["Error"]
+            raise ErrorResponse(status, details["Message"], details["Code"]) from error
+        return search(step["take"], response, variables)
 
 
-def _params(operation: Any, protocol: str, request: Any, place: Json) -> Json:
-    """Return a request's parameters by their names in the model; for JSON, also the missing ones."""
+def _params(operation: Any, protocol: str, request: Any, path_variables: Json) -> Json:
+    """Return a request's parameters by their names in the model; for JSON, also unknown ones."""
     from moto.core.parse import PROTOCOL_PARSERS
 
-    parts: Any = {"method": request.method, "values": request.values, "headers": request.headers}
-    parts |= {"body": request.data, "url_path": request.path, "url_params": place}
+    parts: Any = {
+        "method": request.method,
+        "values": request.values,
+        "headers": request.headers,
+        "body": request.data,
+        "url_path": request.path,
+        "url_params": path_variables,
+    }
     params: Json = PROTOCOL_PARSERS[protocol](operation).parse(parts)
     return params | (json.loads(request.data or b"{}") if "json" in protocol else {})
+
+
+def _serialized(operation: Any, protocol: str, service: str, result: Any) -> Response:
+    """Return a response with a value or an error in the service's format."""
+    from moto.core.serialize import get_serializer_class
+
+    parts = get_serializer_class(service, protocol)(operation).serialize(result)
+    status = result.status if isinstance(result, ErrorResponse) else parts["status_code"]
+    return Response(parts["body"], status, parts["headers"])
+
+
+def _internal_error(error: Exception, service: str) -> ErrorResponse:
+    """Return the response for a fault of the sandbox, without details that may be secret.
+
+    Its status is 400, since clients would repeat the request after a 500.
+    """
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    location = f"{last.name} of {Path(last.filename).name}"
+    message = f"{type(error).__name__} in the sandbox's AWS: {location}, at a request to {service}"
+    return ErrorResponse(400, message, "SandboxFault")

@@ -1,4 +1,4 @@
-"""AWS services that moto has only in part: emulated by the tables of api.toml, in memory."""
+"""AWS services that moto lacks or has only in part, emulated in memory by the tables of api.toml."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -7,85 +7,130 @@ from sandbox.clouds.web import ErrorResponse
 from sandbox.wire.templates import fill, fill_text, search
 from sandbox.wire.values import Json
 
-KEPT = ("eks", "codebuild")
+SERVICES = ("eks", "codebuild")
 
-ARNS = ("arn", "addonArn", "accessEntryArn", "associationArn")  # what records call their ARN
+ARN_MEMBERS = ("arn", "addonArn", "accessEntryArn", "associationArn")
+"""The members in which records have their ARN."""
 
 
-class Kept:
-    """The records of these services, by region and family."""
+class EmulatedServices:
+    """The records of SERVICES by region and family, and the operations on them.
+
+    - `rules`: the tables of api.toml
+    - `check(service, action, variables)`: raises ErrorResponse if a rule refuses the request
+    - `look(service, step, variables)`: returns existing objects for a step of a row
+    """
 
     def __init__(self, rules: Json, check: Callable[..., None], look: Callable[..., Any]) -> None:
         self._rules, self._check, self._look = rules, check, look
         self._records: dict[tuple[str, str], dict[str, Json]] = {}
 
     def records(self, region: str, family: str) -> dict[str, Json]:
-        """Return the records of a family, by their keys."""
+        """Return the records of a family by their keys."""
         return self._records.setdefault((region, family), {})
 
-    def answer(self, service: str, action: str, params: Json, words: Json) -> Json:
-        """Do what an operation's row says, and answer as it says."""
-        if (row := self._rules[service].get(action)) is None:
+    def respond(self, service: str, action: str, params: Json, variables: Json) -> Json:
+        """Perform an operation by its row in api.toml and return the response."""
+        row = self._rules[service].get(action)
+        if row is None:
             raise ErrorResponse(404, f"the sandbox's {service} has no {action}", "UnknownOperationException")
         if "tags" in row:
-            self._check(service, action, words)
-            return self._change_tags(row, words)
-        does, family, region = row["does"], row["family"], words["region"]
-        records, key = self.records(region, family), fill_text(self._rules["keys"][family], words)
-        there = records.get(key)
-        for holder in self._rules["parents"].get(family, ()):
-            if (parent := fill_text(self._rules["keys"][holder], words)) not in self.records(region, holder):
-                raise ErrorResponse(
-                    404, f"No {holder} found for name: {parent}.", "ResourceNotFoundException"
-                )
-        if does in ("get", "change", "drop") and there is None and not row.get("again"):
-            raise ErrorResponse(404, f"No {family} found for {key}.", "ResourceNotFoundException")
-        if does == "put" and there is not None and not row.get("again"):
-            raise ErrorResponse(
-                409, f"{family} already exists: {key}", row.get("taken", "ResourceInUseException")
-            )
-        words["record"] = there
-        self._check(service, action, words)
-        for step in (one for one in row.get("calls", []) if search(one.get("if", "`true`"), words, words)):
-            words[step["as"]] = self._look(service, step, words)
-        left_out = ("clientRequestToken", *row.get("drop", ()))
-        given = {name: item for name, item in params.items() if name not in left_out}
-        made: Json = fill(row.get("made", {}), words) or {}
-        if does == "put":
-            there = records[key] = {**fill(row.get("defaults", {}), words), **given}
-            there |= _merged(there, made)
-        elif does == "change" and there is not None:
-            new = _merged(there, given) | made
-            if row.get("differs") and all(there.get(name) == item for name, item in new.items()):
-                said = "No changes needed: it is at the desired configuration"
-                raise ErrorResponse(400, said, "InvalidParameterException")
-            there |= new
-            there.pop(row.get("forget"), None)
-        elif does == "drop":
-            records.pop(key, None)
-            for kin in [kin for kin, above in self._rules["parents"].items() if family in above]:
-                kept = self.records(region, kin).items()
-                left = {name: one for name, one in kept if not name.startswith(f"{key} ")}
-                self._records[region, kin] = left
-        of = fill_text(row.get("of", ""), words)
-        found = [one for name, one in records.items() if name.startswith(of)]
-        words |= {"record": there, "records": search(row.get("take", "@"), found, words)}
-        return fill(row.get("answer", {}), words) or {}
+            self._check(service, action, variables)
+            return self._change_tags(row, variables)
+        family, region = row["family"], variables["region"]
+        records, key = self.records(region, family), fill_text(self._rules["keys"][family], variables)
+        self._require_parents(family, region, variables)
+        record = records.get(key)
+        _check_existence(row, key, record)
+        variables["record"] = record
+        self._check(service, action, variables)
+        for step in row.get("calls", []):
+            if search(step.get("if", "`true`"), variables, variables):
+                variables[step["as"]] = self._look(service, step, variables)
+        omitted = ("clientRequestToken", *row.get("drop", ()))
+        sent = {name: item for name, item in params.items() if name not in omitted}
+        added: Json = fill(row.get("made", {}), variables) or {}
+        match row["does"]:
+            case "put":
+                record = records[key] = {**fill(row.get("defaults", {}), variables), **sent}
+                record |= _merged(record, added)
+            case "change" if record is not None:
+                _change(record, _merged(record, sent) | added, row)
+            case "drop":
+                records.pop(key, None)
+                self._drop_children(region, family, key)
+            case _:
+                pass
+        prefix = fill_text(row.get("of", ""), variables)
+        listed = [item for name, item in records.items() if name.startswith(prefix)]
+        variables |= {"record": record, "records": search(row.get("take", "@"), listed, variables)}
+        return fill(row.get("answer", {}), variables) or {}
 
-    def _change_tags(self, row: Json, words: Json) -> Json:
-        for (region, _), records in self._records.items():
-            for record in records.values() if region == words["region"] else ():
-                if words["resourceArn"] in (record.get(name) for name in ARNS):
-                    tags = cast(Json, record.setdefault("tags", {}))
-                    tags |= words.get("tags", {})
-                    for name in words.get("tagKeys", []):
-                        tags.pop(name, None)
-                    return {"tags": tags} if row["tags"] == "read" else {}
-        raise ErrorResponse(404, f"No resource with the ARN {words['resourceArn']}", "NotFoundException")
+    def _require_parents(self, family: str, region: str, variables: Json) -> None:
+        """Raise ErrorResponse if a record that holds the family's records does not exist."""
+        for parent in self._rules["parents"].get(family, ()):
+            name = fill_text(self._rules["keys"][parent], variables)
+            if name not in self.records(region, parent):
+                raise ErrorResponse(404, f"No {parent} found for name: {name}.", "ResourceNotFoundException")
+
+    def _drop_children(self, region: str, family: str, key: str) -> None:
+        """Drop the records of other families that a dropped record held."""
+        for child, parents in self._rules["parents"].items():
+            if family in parents:
+                remaining = {
+                    name: record
+                    for name, record in self.records(region, child).items()
+                    if not name.startswith(f"{key} ")
+                }
+                self._records[region, child] = remaining
+
+    def _change_tags(self, row: Json, variables: Json) -> Json:
+        """Read, add or remove the tags of the record with the ARN `resourceArn`."""
+        arn = variables["resourceArn"]
+        record = self._find_by_arn(variables["region"], arn)
+        if record is None:
+            raise ErrorResponse(404, f"No resource with the ARN {arn}", "NotFoundException")
+        tags = cast(Json, record.setdefault("tags", {}))
+        tags |= variables.get("tags", {})
+        for name in variables.get("tagKeys", []):
+            tags.pop(name, None)
+        return {"tags": tags} if row["tags"] == "read" else {}
+
+    def _find_by_arn(self, region: str, arn: str) -> Json | None:
+        for (records_region, _), records in self._records.items():
+            if records_region != region:
+                continue
+            for record in records.values():
+                if arn in (record.get(name) for name in ARN_MEMBERS):
+                    return record
+        return None
+
+
+def _check_existence(row: Json, key: str, record: Json | None) -> None:
+    """Raise ErrorResponse if an operation needs a record that is missing, or creates one that exists."""
+    if row.get("again"):
+        return
+    does, family = row["does"], row["family"]
+    if does in ("get", "change", "drop") and record is None:
+        raise ErrorResponse(404, f"No {family} found for {key}.", "ResourceNotFoundException")
+    if does == "put" and record is not None:
+        code = row.get("taken", "ResourceInUseException")
+        raise ErrorResponse(409, f"{family} already exists: {key}", code)
+
+
+def _change(record: Json, changes: Json, row: Json) -> None:
+    """Change a record; raise ErrorResponse if the row requires a difference and there is none."""
+    if row.get("differs") and all(record.get(name) == item for name, item in changes.items()):
+        message = "No changes needed: it is at the desired configuration"
+        raise ErrorResponse(400, message, "InvalidParameterException")
+    record |= changes
+    if "forget" in row:
+        record.pop(row["forget"], None)
 
 
 def _merged(old: Json, new: Json) -> Json:
-    """The new values, objects with what the old ones have besides."""
-    return {
-        key: {**(old.get(key) or {}), **item} if isinstance(item, dict) else item for key, item in new.items()
-    }
+    """Return the new members; those that are objects keep the old object's other members."""
+    merged: Json = {}
+    for key, item in new.items():
+        merged[key] = {**(old.get(key) or {}), **item} if isinstance(item, dict) else item
+    return merged

@@ -1,4 +1,4 @@
-"""moto 5.2 where it does not do what AWS does: what it forgets of a request, and faults of its own."""
+"""Patches of moto 5.2 where it differs from AWS: members of requests that it ignores, and its own faults."""
 
 import functools
 import json
@@ -13,66 +13,122 @@ from werkzeug.wrappers import Response
 from sandbox.wire.aws_account import ACCOUNT
 from sandbox.wire.values import Json
 
+POSTGRES_MINOR = {"15": "15.15", "16": "16.11", "17": "17.7", "18": "18.1"}
+"""The minor version of PostgreSQL that RDS chooses for a major version."""
+
+DATABASE_ATTRIBUTES = {
+    "EngineLifecycleSupport": "engine_lifecycle_support",
+    "DBPortNumber": "port",
+    "EnablePerformanceInsights": "performance_insights_enabled",
+    "PerformanceInsightsKMSKeyId": "performance_insights_kms_key_id",
+    "PerformanceInsightsRetentionPeriod": "performance_insights_retention_period",
+}
+"""Parameters of a database that moto ignores, with moto's own attributes for them."""
+
 
 @functools.cache
-def mend() -> None:
-    """Have moto do what AWS does, where it does not.
+def apply_patches() -> None:
+    """Patch moto where it differs from AWS. Without the patches, moto:
 
-    It loses a subnet group that is changed, gives every database the same id and no minor version, names two
-    backups of a minute alike, shows no description of a rule about a group, stumbles over a bucket policy
-    about everybody, takes every condition of one as met, so that nobody could read or write an object, and
-    delivers logs at once, so that their bucket could never be deleted.
+    - loses a subnet group that is changed
+    - gives every database the same ID, and no minor version
+    - gives two backups of the same minute the same name
+    - omits the description of a security-group rule that refers to a group
+    - fails on a bucket policy for every principal
+    - treats every condition of a bucket policy as met, so nobody could read or write an object
+    - delivers access logs at once, so their bucket could never be deleted
+    - loads the managed policies of every partition, which takes a second each
     """
-    from moto.ec2.models.security_groups import SecurityGroupRule
-    from moto.iam.models import IAMBackend
-    from moto.rds.models import DBInstance, RDSBackend
+    _patch_buckets()
+    _patch_databases()
+    _patch_managed_policies()
+    _patch_security_group_rules()
+
+
+def do_nothing(*_: Any) -> None:
+    """Do nothing, whatever the arguments."""
+
+
+def _patch_buckets() -> None:
     from moto.s3.models import FakeBucket, S3Backend
 
-    classes: list[Any] = [FakeBucket, DBInstance, IAMBackend, RDSBackend, SecurityGroupRule, S3Backend]
-    bucket, database, iam, rds, rule, s3 = classes
-    allowed, policies = bucket._log_permissions_enabled_policy, iam._init_aws_policies
-    permitted = bucket.get_permission
-    begin, change, save = database.__init__, rds.modify_db_subnet_group, rds.create_auto_snapshot
+    bucket: Any = FakeBucket
+    backend: Any = S3Backend
+    log_permissions_enabled, get_permission = bucket._log_permissions_enabled_policy, bucket.get_permission
 
-    def may_log(target_bucket: Any, target_prefix: str | None) -> bool:
-        found: Json = json.loads(target_bucket.policy or b'{"Statement": []}')
-        found["Statement"] = [one for one in found["Statement"] if isinstance(one.get("Principal"), dict)]
-        names = {"name": target_bucket.name, "partition": target_bucket.partition}
-        return bool(allowed(SimpleNamespace(**names, policy=json.dumps(found).encode()), target_prefix))
+    def log_permissions_enabled_without_everyone(target_bucket: Any, target_prefix: str | None) -> bool:
+        policy: Json = json.loads(target_bucket.policy or b'{"Statement": []}')
+        policy["Statement"] = [
+            statement for statement in policy["Statement"] if isinstance(statement.get("Principal"), dict)
+        ]
+        copy = SimpleNamespace(
+            name=target_bucket.name,
+            partition=target_bucket.partition,
+            policy=json.dumps(policy).encode(),
+        )
+        return bool(log_permissions_enabled(copy, target_prefix))
 
-    def made(self: Any, *args: Any, **named: Any) -> None:
-        begin(self, *args, **named)
-        self.dbi_resource_id = f"db-{uuid.uuid4().hex[:26].upper()}"
-        # RDS chooses the minor version of a major one that it is asked for (RDS API, CreateDBInstance).
-        self.engine_version = POSTGRES_MINOR.get(self.engine_version, self.engine_version)
-
-    def kept(self: Any, subnet_name: str, *args: Any, **named: Any) -> Any:
-        self.subnet_groups[subnet_name] = group = change(self, subnet_name, *args, **named)
-        return group
-
-    def saved(self: Any, database: str, name: str) -> Any:
-        return save(self, database, f"{name}-{uuid.uuid4()}" if name in self.database_snapshots else name)
-
-    def permission(self: Any, action: str, resource: str) -> Any:
-        # Ours refuse plain HTTP, old TLS and headers: what of that holds here cannot be told from an action.
+    def get_unconditional_permission(self: Any, action: str, resource: str) -> Any:
+        # The program's conditions are about plain HTTP, old TLS and headers, none of which moto knows here.
         policy: Json = json.loads(self.policy or b'{"Statement": []}')
         statements = [statement for statement in policy["Statement"] if "Condition" not in statement]
-        rest = json.dumps(policy | {"Statement": statements}).encode()
-        return permitted(SimpleNamespace(policy=rest), action, resource)
+        content = json.dumps(policy | {"Statement": statements}).encode()
+        return get_permission(SimpleNamespace(policy=content), action, resource)
 
-    def policies_of_ours(self: Any) -> list[Any]:
-        return policies(self) if self.partition == "aws" else []  # loading them takes a second for each
-
-    bucket._log_permissions_enabled_policy = staticmethod(may_log)
-    database.__init__ = made
-    rds.modify_db_subnet_group, rds.create_auto_snapshot = kept, saved
-    rule.description = property(lambda self: (self.source_group | self.ip_range).get("Description"))
-    s3.log_incoming_request = nothing
-    bucket.get_permission = permission
-    iam._init_aws_policies = policies_of_ours
+    bucket._log_permissions_enabled_policy = staticmethod(log_permissions_enabled_without_everyone)
+    bucket.get_permission = get_unconditional_permission
+    backend.log_incoming_request = do_nothing
 
 
-def nothing(*_: Any) -> None: ...
+def _patch_databases() -> None:
+    from moto.rds.models import DBInstance, RDSBackend
+
+    database: Any = DBInstance
+    backend: Any = RDSBackend
+    initialize = database.__init__
+    modify_subnet_group, create_snapshot = backend.modify_db_subnet_group, backend.create_auto_snapshot
+
+    def initialize_with_id(self: Any, *args: Any, **kwargs: Any) -> None:
+        initialize(self, *args, **kwargs)
+        self.dbi_resource_id = f"db-{uuid.uuid4().hex[:26].upper()}"
+        # RDS chooses the minor version if the request has only a major one (RDS API, CreateDBInstance).
+        self.engine_version = POSTGRES_MINOR.get(self.engine_version, self.engine_version)
+
+    def modify_and_store_subnet_group(self: Any, subnet_name: str, *args: Any, **kwargs: Any) -> Any:
+        group = modify_subnet_group(self, subnet_name, *args, **kwargs)
+        self.subnet_groups[subnet_name] = group
+        return group
+
+    def create_snapshot_with_unique_name(self: Any, database: str, name: str) -> Any:
+        unique_name = f"{name}-{uuid.uuid4()}" if name in self.database_snapshots else name
+        return create_snapshot(self, database, unique_name)
+
+    database.__init__ = initialize_with_id
+    backend.modify_db_subnet_group = modify_and_store_subnet_group
+    backend.create_auto_snapshot = create_snapshot_with_unique_name
+
+
+def _patch_managed_policies() -> None:
+    from moto.iam.models import IAMBackend
+
+    backend: Any = IAMBackend
+    load = backend._init_aws_policies
+
+    def load_for_main_partition(self: Any) -> list[Any]:
+        return load(self) if self.partition == "aws" else []
+
+    backend._init_aws_policies = load_for_main_partition
+
+
+def _patch_security_group_rules() -> None:
+    from moto.ec2.models.security_groups import SecurityGroupRule
+
+    rule: Any = SecurityGroupRule
+
+    def description(self: Any) -> str | None:
+        return (self.source_group | self.ip_range).get("Description")
+
+    rule.description = property(description)
 
 
 def _backend(service: Any, region: str) -> Any:
@@ -85,83 +141,81 @@ def _set_log_key(region: str, params: Json) -> None:
     _backend("logs", region).groups[params["logGroupName"]].kms_key_id = params.get("kmsKeyId")
 
 
-def _clients(params: Json) -> list[str]:
+def _client_ids(params: Json) -> list[str]:
+    """Return moto's own list of the client IDs of an OpenID Connect provider."""
     provider = _backend("iam", "aws").get_open_id_connect_provider(params["OpenIDConnectProviderArn"])
     return provider.client_id_list
 
 
-def _add_client(region: str, params: Json) -> None:
-    ids = _clients(params)
-    ids.extend([params["ClientID"]] if params["ClientID"] not in ids else [])
+def _add_client_id(region: str, params: Json) -> None:
+    client_ids = _client_ids(params)
+    if params["ClientID"] not in client_ids:
+        client_ids.append(params["ClientID"])
 
 
-def _remove_client(region: str, params: Json) -> None:
-    ids = _clients(params)
-    ids[:] = [one for one in ids if one != params["ClientID"]]
+def _remove_client_id(region: str, params: Json) -> None:
+    client_ids = _client_ids(params)
+    client_ids[:] = [client_id for client_id in client_ids if client_id != params["ClientID"]]
 
 
-def _replication(region: str, params: Json) -> Response:
-    found = _backend("s3", "aws").buckets[params["Bucket"]].replication
-    return Response(xmltodict.unparse({"ReplicationConfiguration": found}), mimetype="text/xml")
+def _get_replication(region: str, params: Json) -> Response:
+    replication = _backend("s3", "aws").buckets[params["Bucket"]].replication
+    return Response(xmltodict.unparse({"ReplicationConfiguration": replication}), mimetype="text/xml")
 
 
 def _change_peers(region: str, params: Json) -> None:
+    """Change the group and the IPv6 block that security-group rules refer to."""
     group = _backend("ec2", region).get_security_group_from_id(params["GroupId"])
-    for one in params["SecurityGroupRules"]:
-        rule, new = group.get_rule(one["SecurityGroupRuleId"]), one["SecurityGroupRule"]
-        rule.source_group |= {"GroupId": new["ReferencedGroupId"]} if "ReferencedGroupId" in new else {}
-        rule.ip_range |= {"CidrIpv6": new["CidrIpv6"]} if "CidrIpv6" in new else {}
+    for update in params["SecurityGroupRules"]:
+        rule, new = group.get_rule(update["SecurityGroupRuleId"]), update["SecurityGroupRule"]
+        if "ReferencedGroupId" in new:
+            rule.source_group |= {"GroupId": new["ReferencedGroupId"]}
+        if "CidrIpv6" in new:
+            rule.ip_range |= {"CidrIpv6": new["CidrIpv6"]}
 
 
 def _route_endpoint(region: str, params: Json) -> None:
-    ec2, ident = _backend("ec2", region), params["VpcEndpointId"]
-    prefix = ec2.vpc_end_points[ident].destination_prefix_list_id
+    """Add and remove the routes of a gateway endpoint whose route tables change."""
+    ec2, endpoint_id = _backend("ec2", region), params["VpcEndpointId"]
+    prefix_list = ec2.vpc_end_points[endpoint_id].destination_prefix_list_id
     for table in params.get("AddRouteTableIds", []):
-        ec2.create_route(table, None, gateway_id=ident, destination_prefix_list_id=prefix)
+        ec2.create_route(table, None, gateway_id=endpoint_id, destination_prefix_list_id=prefix_list)
     for table in params.get("RemoveRouteTableIds", []):
-        ec2.delete_route(table, prefix)
+        ec2.delete_route(table, prefix_list)
 
 
-def _keep(region: str, params: Json) -> None:
+def _set_database_attributes(region: str, params: Json) -> None:
     name = params.get("NewDBInstanceIdentifier") or params["DBInstanceIdentifier"]
     database = _backend("rds", region).databases.get(name)
-    for each in KEPT.keys() & params.keys():
-        setattr(database, KEPT[each], params[each])
+    for parameter, attribute in DATABASE_ATTRIBUTES.items():
+        if parameter in params:
+            setattr(database, attribute, params[parameter])
 
 
 def _reset_parameters(region: str, params: Json) -> Json:
     group = _backend("rds", region).db_parameter_groups[params["DBParameterGroupName"]]
-    for each in params.get("Parameters", []):
-        group.parameters.pop(each["ParameterName"], None)
+    for parameter in params.get("Parameters", []):
+        group.parameters.pop(parameter["ParameterName"], None)
     return {"DBParameterGroupName": group.name}
 
 
-POSTGRES_MINOR = {"15": "15.15", "16": "16.11", "17": "17.7", "18": "18.1"}
-"""The minor version of PostgreSQL that RDS chooses, by the major one that a request names."""
-
-KEPT = {
-    "EngineLifecycleSupport": "engine_lifecycle_support",
-    "DBPortNumber": "port",
-    "EnablePerformanceInsights": "performance_insights_enabled",
-    "PerformanceInsightsKMSKeyId": "performance_insights_kms_key_id",
-    "PerformanceInsightsRetentionPeriod": "performance_insights_retention_period",
-}
-"""What moto forgets of a database that is made or changed, by its own attributes."""
-
-INSTEAD: Mapping[str, Callable[[str, Json], Any]] = {
+REPLACED_ACTIONS: Mapping[str, Callable[[str, Json], Any]] = {
     "AssociateKmsKey": _set_log_key,
     "DisassociateKmsKey": _set_log_key,
-    "AddClientIDToOpenIDConnectProvider": _add_client,
-    "RemoveClientIDFromOpenIDConnectProvider": _remove_client,
-    "GetBucketReplication": _replication,  # moto makes up parts of it
+    "AddClientIDToOpenIDConnectProvider": _add_client_id,
+    "RemoveClientIDFromOpenIDConnectProvider": _remove_client_id,
+    "GetBucketReplication": _get_replication,  # moto invents parts of the response.
     "ResetDBParameterGroup": _reset_parameters,
 }
-"""By action, what is done in moto's place, in a region; it returns the answer, or nothing."""
+"""Functions that handle an action in place of moto. They take the region and the parameters.
 
-AFTERWARDS: Mapping[str, Callable[[str, Json], None]] = {
+They return the response; None stands for an empty one.
+"""
+
+COMPLETED_ACTIONS: Mapping[str, Callable[[str, Json], None]] = {
     "ModifySecurityGroupRules": _change_peers,
     "ModifyVpcEndpoint": _route_endpoint,
-    "CreateDBInstance": _keep,
-    "ModifyDBInstance": _keep,
+    "CreateDBInstance": _set_database_attributes,
+    "ModifyDBInstance": _set_database_attributes,
 }
-"""By action, what is done after moto has done it."""
+"""Functions that complete an action after moto has handled it. They take the region and the parameters."""

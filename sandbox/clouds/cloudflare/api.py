@@ -1,5 +1,8 @@
-"""Cloudflare's API v4, as far as pulumi-cloudflare calls it for the program: zones, their records, settings,
-DNSSEC and rulesets, and the Origin CA. Codes and messages of refusals are the API's."""
+"""Cloudflare's API v4, in so far as pulumi-cloudflare calls it for the program.
+
+It has zones with their records, settings, DNSSEC and rulesets, and the Origin CA. The errors have the codes
+and messages of the real API.
+"""
 
 from collections.abc import Iterable
 from hashlib import sha256
@@ -10,144 +13,161 @@ from werkzeug.wrappers import Request
 
 from sandbox.clouds import client_models
 from sandbox.clouds.cloudflare.origin_ca import OriginCa
-from sandbox.clouds.web import Api, ErrorResponse, Json, body, now
+from sandbox.clouds.web import Api, ErrorResponse, Json, read_body, timestamp
 
 PROXIABLE = {"A", "AAAA", "CNAME"}
-"""Types of records that can be proxied, and of which a CNAME tolerates no other of its name."""
+"""Types of records that can be proxied. A CNAME cannot share its name with another record of these types."""
 
-KEPT = ("kind", "name", "phase")  # what stays of a ruleset when a change says nothing of it
+FIXED_MEMBERS = ("kind", "name", "phase")
+"""Members of a ruleset that a change may leave out."""
 
-ADDED = ("id", "version", "last_updated")
-"""What the API adds to a ruleset and its rules, and the plugin sends back."""
+SERVER_MEMBERS = ("id", "version", "last_updated")
+"""Members that the API adds to a ruleset and its rules, and that the plugin sends back."""
 
 
 class CloudflareApi(Api):
-    """The account of whoever asks, with the zones of these names."""
+    """An account with the given zones; any bearer token gives access to it."""
 
     name = "cloudflare"
 
     def __init__(self, zones: Iterable[str]) -> None:
         super().__init__()
-        self._authority = OriginCa()
+        self._origin_ca = OriginCa()
         for name in zones:
             ident = sha256(name.encode()).hexdigest()[:32]
-            self.rows("zone")[ident] = {"id": ident, "name": name, "created_on": now()} | self.table["zone"]
+            zone = {"id": ident, "name": name, "created_on": timestamp()} | self.table["zone"]
+            self.collection("zone")[ident] = zone
 
     def authorize(self, request: Request) -> None:
         if not request.headers.get("Authorization", "").startswith("Bearer "):
             raise ErrorResponse(400, "Missing X-Auth-Key, X-Auth-Email or Authorization headers", 9106)
 
-    def answer(self, result: Any) -> Any:
+    def success_body(self, result: Any) -> Any:
         envelope: Json = {"success": True, "errors": [], "messages": [], "result": result}
-        if info := self.info:
+        if info := self.page_info:
             envelope["result_info"] = info | {"total_pages": -(-info["total_count"] // info["per_page"])}
         return envelope
 
-    def fault(self, refusal: ErrorResponse) -> Any:
-        errors = [{"code": refusal.code or 10000, "message": str(refusal)}]
+    def error_body(self, error: ErrorResponse) -> Any:
+        errors = [{"code": error.code or 10000, "message": str(error)}]
         return {"success": False, "errors": errors, "messages": [], "result": None}
 
     # DNS
 
-    def put_record(self, given: Json, own: Json, before: Json, zone: str) -> Json:
-        # The plugin sends back, in an update, the content that the API has made of the data.
-        given = _without(given, "content") if "data" in given else given
-        self.check("record", given)
-        apex, name = self.one("zone", zone)["name"], given["name"].lower().rstrip(".")
-        name = name if _within(name, apex) else apex if name == "@" else f"{name}.{apex}"
-        made: Json = {"comment": None} | given | {"name": name, "content": _content(given)}
-        self.check("record", given, made)
-        made |= {"comment_modified_on": now()} if "comment" in given else {}
-        return made | {"proxiable": made["type"] in PROXIABLE, "modified_on": now()}
+    def put_record(self, sent: Json, own: Json, before: Json, zone: str) -> Json:
+        # In an update, the plugin sends back the content that the API has derived from the data.
+        sent = _without(sent, "content") if "data" in sent else sent
+        self.check("record", sent)
+        apex, name = self.require("zone", zone)["name"], sent["name"].lower().rstrip(".")
+        if name == "@":
+            name = apex
+        elif not _is_within(name, apex):
+            name = f"{name}.{apex}"
+        record: Json = {"comment": None} | sent | {"name": name, "content": _content(sent)}
+        self.check("record", sent, record)
+        record |= {"comment_modified_on": timestamp()} if "comment" in sent else {}
+        return record | {"proxiable": record["type"] in PROXIABLE, "modified_on": timestamp()}
 
     # Settings and DNSSEC
 
     def setting(self, request: Request, zone: str, setting: str) -> Any:
-        rows = self.rows("setting", zone)
+        settings = self.collection("setting", zone)
         if client_models.setting_type(setting) is None:
             raise ErrorResponse(400, f"Unrecognized zone setting name: {setting}", 1006)
         if request.method == "PATCH":
-            given = body(request)
-            if given.keys() - {"id"} != {"value"}:  # the plugin sends the id along
-                raise ErrorResponse(
-                    400, f"{', '.join(sorted(given))}: value is required, and nothing else", 1007
-                )
-            self.check("setting", given | {"id": setting})
-            rows[setting] = {"id": setting, "value": given["value"], "editable": True, "modified_on": now()}
-        value = self.table["settings"].get(setting, "off")
-        return rows.get(setting, {"id": setting, "value": value, "editable": True, "modified_on": None})
+            sent = read_body(request)
+            if sent.keys() - {"id"} != {"value"}:  # The plugin adds the ID.
+                message = f"{', '.join(sorted(sent))}: value is required, and nothing else"
+                raise ErrorResponse(400, message, 1007)
+            self.check("setting", sent | {"id": setting})
+            settings[setting] = {
+                "id": setting,
+                "value": sent["value"],
+                "editable": True,
+                "modified_on": timestamp(),
+            }
+        default = self.table["settings"].get(setting, "off")
+        unchanged = {"id": setting, "value": default, "editable": True, "modified_on": None}
+        return settings.get(setting, unchanged)
 
     def dnssec(self, request: Request, zone: str) -> Any:
-        name, rows = self.one("zone", zone)["name"], self.rows("dnssec")
+        name, rows = self.require("zone", zone)["name"], self.collection("dnssec")
         if request.method == "DELETE":
             rows.pop(zone, None)
             return ""
         if request.method == "GET":
             return rows.get(zone, {"status": "disabled"})
-        given, digest = body(request), sha256(name.encode()).hexdigest().upper()
-        self.check("dnssec", given)
+        sent, digest = read_body(request), sha256(name.encode()).hexdigest().upper()
+        self.check("dnssec", sent)
         key: Json = {"digest": digest, "public_key": digest, "ds": f"{name}. 3600 IN DS 2371 13 2 {digest}"}
         key |= self.table["dnssec"]
-        rows[zone] = key | rows.get(zone, {}) | given | {"modified_on": now()}
-        # Pending until the registrar has the DS record, which it is taken to have before anybody asks again.
-        return rows[zone] | ({"status": "pending"} if given.get("status") == "active" else {})
+        rows[zone] = key | rows.get(zone, {}) | sent | {"modified_on": timestamp()}
+        # The status is pending until the registrar has the DS record. The sandbox assumes that the registrar
+        # has it before the next request.
+        return rows[zone] | ({"status": "pending"} if sent.get("status") == "active" else {})
 
     # Rulesets
 
     def entrypoint(self, request: Request, zone: str, phase: str) -> Any:
-        for one in self.rows("ruleset", zone).values():
-            if one["phase"] == phase and one["kind"] == "zone":
-                return one
+        for ruleset in self.collection("ruleset", zone).values():
+            if ruleset["phase"] == phase and ruleset["kind"] == "zone":
+                return ruleset
         raise ErrorResponse(404, f"could not find entrypoint ruleset in the {phase} phase", 10003)
 
-    def put_ruleset(self, given: Json, own: Json, before: Json, zone: str) -> Json:
-        given = {key: before[key] for key in KEPT if key in before} | _without(given, *ADDED)
-        # The plugin does not send the ids of rules that it changes: the refs tell which they are.
-        rules = [_without(rule, *ADDED[1:]) for rule in given.get("rules", [])]
-        self.check("ruleset", given | {"rules": rules})
+    def put_ruleset(self, sent: Json, own: Json, before: Json, zone: str) -> Json:
+        fixed = {key: before[key] for key in FIXED_MEMBERS if key in before}
+        ruleset = fixed | _without(sent, *SERVER_MEMBERS)
+        rules = [_without(rule, *SERVER_MEMBERS[1:]) for rule in ruleset.get("rules", [])]
+        self.check("ruleset", ruleset | {"rules": rules})
+        # The plugin does not send the IDs of the rules that it changes; their refs identify them.
         ids = {rule["ref"]: rule["id"] for rule in before.get("rules", [])}
-        made = given | {"version": str(int(before.get("version", "0")) + 1)}
-        return made | {"rules": [_rule(rule, ids) for rule in rules], "last_updated": now()}
+        return ruleset | {
+            "version": str(int(before.get("version", "0")) + 1),
+            "rules": [_stored_rule(rule, ids) for rule in rules],
+            "last_updated": timestamp(),
+        }
 
     # Origin CA
 
-    def put_certificate(self, given: Json, own: Json, before: Json) -> Json:
-        given = {"requested_validity": 5475} | given
-        self.check("certificate", given)
-        zones = [zone["name"] for zone in self.rows("zone").values()]
-        if strange := [host for host in given["hostnames"] if not any(_within(host, zone) for zone in zones)]:
-            raise ErrorResponse(400, f"{', '.join(strange)}: in no zone of the account", 1010)
+    def put_certificate(self, sent: Json, own: Json, before: Json) -> Json:
+        sent = {"requested_validity": 5475} | sent
+        self.check("certificate", sent)
+        zones = [zone["name"] for zone in self.collection("zone").values()]
+        foreign = [host for host in sent["hostnames"] if not any(_is_within(host, zone) for zone in zones)]
+        if foreign:
+            raise ErrorResponse(400, f"{', '.join(foreign)}: in no zone of the account", 1010)
         try:
-            csr, kind, hosts = given["csr"], given["request_type"], given["hostnames"]
-            certificate, end = self._authority.sign(csr, kind, hosts, int(given["requested_validity"]))
+            certificate, end = self._origin_ca.sign(
+                sent["csr"], sent["request_type"], sent["hostnames"], int(sent["requested_validity"])
+            )
         except ValueError as error:
             raise ErrorResponse(400, f"Failed to validate the CSR: {error}", 1010) from error
         expires = end.strftime("%Y-%m-%d %H:%M:%S +0000 UTC")
-        return given | {"certificate": certificate, "expires_on": expires}
+        return sent | {"certificate": certificate, "expires_on": expires}
 
 
-def _content(given: Json) -> str:
-    """A record's content; that of a structured one is made of its data."""
-    data = {key: str(value) for key, value in given.get("data", {}).items()}
-    if given["type"] == "CAA" and data:
+def _content(record: Json) -> str:
+    """Return a record's content; the API derives it from the data of a structured record."""
+    data = {key: str(value) for key, value in record.get("data", {}).items()}
+    if record["type"] == "CAA" and data:
         return f'{data.get("flags")} {data.get("tag")} "{data.get("value")}"'
-    return str(given.get("content", "")) or " ".join(data.values())
+    return str(record.get("content", "")) or " ".join(data.values())
 
 
-def _rule(given: Json, ids: Json) -> Json:
-    """A rule as the API answers it."""
-    ident = ids.get(given.get("ref", "")) or given.get("id") or uuid4().hex
-    made = {"enabled": True, "ref": ident} | given | {"id": ident, "version": "1", "last_updated": now()}
-    if given["action"] == "execute":
-        made["action_parameters"] = {"version": "latest"} | given.get("action_parameters", {})
-    if "ratelimit" in given:
-        made["ratelimit"] = {"requests_to_origin": False} | given["ratelimit"]
-    return made
+def _stored_rule(sent: Json, ids: Json) -> Json:
+    """Return a rule with the members that the API adds; `ids` are those of the stored rules by ref."""
+    ident = ids.get(sent.get("ref", "")) or sent.get("id") or uuid4().hex
+    rule = {"enabled": True, "ref": ident} | sent | {"id": ident, "version": "1", "last_updated": timestamp()}
+    if sent["action"] == "execute":
+        rule["action_parameters"] = {"version": "latest"} | sent.get("action_parameters", {})
+    if "ratelimit" in sent:
+        rule["ratelimit"] = {"requests_to_origin": False} | sent["ratelimit"]
+    return rule
 
 
-def _without(given: Json, *names: str) -> Json:
-    return {key: value for key, value in given.items() if key not in names}
+def _without(members: Json, *names: str) -> Json:
+    return {key: value for key, value in members.items() if key not in names}
 
 
-def _within(host: str, zone: str) -> bool:
+def _is_within(host: str, zone: str) -> bool:
     return host == zone or host.endswith(f".{zone}")

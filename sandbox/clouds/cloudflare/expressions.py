@@ -9,14 +9,15 @@ from sandbox.wire.values import Json
 
 def faults(ruleset: Json) -> Iterator[str]:
     """Yield the parser's message for each wrong expression, with its path but without the expression."""
-    for place, rule in enumerate(ruleset.get("rules", ())):
-        texts = rule.get("ratelimit", {}) | rule
-        for name in sorted(texts.keys() & {"expression", "counting_expression"}):
-            # The API reads this one, too, and the parser does not.
-            found = parse_expression("" if texts[name] == "true" else texts[name])
-            if "error" in found:
-                first, *_, last = found["error"].strip().splitlines()
-                yield f"/rules/{place}/{name}: could not parse filter expression: {first} {last.strip(' ^')}"
-            early = [field for field in found["fields"] if field.startswith("http.response.")]
+    for index, rule in enumerate(ruleset.get("rules", ())):
+        expressions = rule.get("ratelimit", {}) | rule
+        for name in sorted(expressions.keys() & {"expression", "counting_expression"}):
+            # The API accepts "true", which the parser rejects.
+            expression = "" if expressions[name] == "true" else expressions[name]
+            parsed = parse_expression(expression)
+            if "error" in parsed:
+                first, *_, last = parsed["error"].strip().splitlines()
+                yield f"/rules/{index}/{name}: could not parse filter expression: {first} {last.strip(' ^')}"
+            early = [field for field in parsed["fields"] if field.startswith("http.response.")]
             if early and name == "expression":
-                yield f"/rules/{place}/{name}: {early[0]} is not known before the response"
+                yield f"/rules/{index}/{name}: {early[0]} is not known before the response"

@@ -1,4 +1,4 @@
-"""The API of a Kubernetes server as the kubeconfig of this machine's control plane reaches it."""
+"""A client of a Kubernetes API server, for the kubeconfig of this machine's control plane."""
 
 import json
 from pathlib import Path
@@ -11,41 +11,44 @@ import yaml
 Json = dict[str, Any]
 
 RETRIES = urllib3.Retry(8, read=2, redirect=False, allowed_methods=None, backoff_factor=0.1, backoff_max=3)
-"""As client-go: a lost connection, and what is answered with Retry-After. Everything can be asked twice."""
+"""Retries as in client-go: after a lost connection or a Retry-After header. Requests can be repeated."""
 
 
-def dig(found: Any, *path: str) -> Any:
+def dig(value: Any, *path: str) -> Any:
     """Return the value at a path in an object; None if there is none."""
     for part in path:
-        found = cast(Json, found).get(part) if isinstance(found, dict) else None
-    return found
+        value = cast(Json, value).get(part) if isinstance(value, dict) else None
+    return value
 
 
-def condition(found: Json | None, kind: str) -> Json:
-    """The condition of that type in an object's status; empty: there is none."""
-    conditions: list[Json] = dig(found, "status", "conditions") or []
-    return next((one for one in conditions if one["type"] == kind), Json())
+def condition(resource: Json | None, kind: str) -> Json:
+    """Return the condition of that type in an object's status; empty if there is none."""
+    conditions: list[Json] = dig(resource, "status", "conditions") or []
+    return next((condition for condition in conditions if condition["type"] == kind), Json())
 
 
 class ApiError(Exception):
-    """A refusal of the server, with its own message."""
+    """An error response of the server, with the server's message."""
 
     def __init__(self, status: Json) -> None:
         super().__init__(status.get("message") or "the server gives no reason")
         self.code: int = status.get("code", 0)
         self.causes: list[Json] = dig(status, "details", "causes") or []
-        """Each with `reason`, `field` and `message`."""
+        """The causes, each with `reason`, `field` and `message`."""
 
 
 class Api:
-    """A client; the token is read from the kubeconfig, and sent nowhere but to its server."""
+    """A client that sends the kubeconfig's token to the kubeconfig's server only."""
 
     def __init__(self, kubeconfig: Path, retries: urllib3.Retry = RETRIES) -> None:
         config = yaml.safe_load(kubeconfig.read_text())
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
-        trusted = cluster["certificate-authority"]
         self._pool = urllib3.connection_from_url(
-            cluster["server"], ca_certs=trusted, maxsize=32, retries=retries, timeout=30
+            cluster["server"],
+            ca_certs=cluster["certificate-authority"],
+            maxsize=32,
+            retries=retries,
+            timeout=30,
         )
         self._headers = {"Authorization": f"Bearer {user['token']}", "Accept": "application/json"}
         self._resources: dict[tuple[str, str], Json] = {}
@@ -53,23 +56,23 @@ class Api:
     def call(
         self, method: str, path: str, body: Any = None, media: str = "application/json", **query: Any
     ) -> Json:
-        """One request; the answer's object."""
-        answer = self._pool.request(
+        """Send a request and return the object of the response; raise ApiError for an error response."""
+        response = self._pool.request(
             method,
             path + (f"?{urlencode(query)}" if query else ""),
             body=None if body is None else json.dumps(body),
             headers=self._headers | {"Content-Type": media},
         )
         try:
-            found = json.loads(answer.data)
+            content = json.loads(response.data)
         except ValueError:
-            found = {"code": answer.status, "message": answer.data.decode(errors="replace")}
-        if answer.status >= 400:
-            raise ApiError(found)
-        return cast(Json, found)
+            content = {"code": response.status, "message": response.data.decode(errors="replace")}
+        if response.status >= 400:
+            raise ApiError(content)
+        return cast(Json, content)
 
     def get(self, path: str, **query: Any) -> Json | None:
-        """An object, or None where there is none."""
+        """Return an object; None if it does not exist."""
         try:
             return self.call("GET", path, **query)
         except ApiError as error:
@@ -78,11 +81,11 @@ class Api:
             raise
 
     def items(self, path: str, **query: Any) -> list[Json]:
-        """The objects of a list."""
+        """Return the objects of a list."""
         return (self.get(path, **query) or {}).get("items") or []
 
     def apply(self, path: str, body: Json, manager: str, *, force: bool, dry_run: bool = False) -> Json:
-        """Server-side apply with strict field validation."""
+        """Apply an object by server-side apply with strict field validation."""
         query = {"fieldManager": manager, "force": str(force).lower(), "fieldValidation": "Strict"}
         query |= {"dryRun": "All"} if dry_run else {}
         return self.call("PATCH", path, body, "application/apply-patch+yaml", **query)
@@ -91,10 +94,11 @@ class Api:
         """Return the path of an object; None if the server has no such kind."""
         base = f"/apis/{version}" if "/" in version else f"/api/{version}"
         if (version, kind) not in self._resources:
-            for one in (self.get(base) or {}).get("resources", ()):
-                if "/" not in one["name"]:
-                    self._resources[version, one["kind"]] = one
-        if (found := self._resources.get((version, kind))) is None:
+            for resource in (self.get(base) or {}).get("resources", ()):
+                if "/" not in resource["name"]:  # The others are subresources, such as pods/log.
+                    self._resources[version, resource["kind"]] = resource
+        resource_type = self._resources.get((version, kind))
+        if resource_type is None:
             return None
-        inside = f"/namespaces/{namespace or 'default'}" if found["namespaced"] else ""
-        return f"{base}{inside}/{found['name']}" + (f"/{name}" if name else "")
+        scope = f"/namespaces/{namespace or 'default'}" if resource_type["namespaced"] else ""
+        return f"{base}{scope}/{resource_type['name']}" + (f"/{name}" if name else "")

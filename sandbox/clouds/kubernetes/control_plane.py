@@ -1,7 +1,11 @@
 """A Kubernetes control plane on 127.0.0.1: the real servers, and KWOK in place of the nodes.
 
-Admission is as upstream has it (PodSecurity, ResourceQuota and LimitRanger are on), authorization is RBAC. In
-kubernetes/: how the servers are built and started, what nodes there are, and how their pods do.
+Admission is that of upstream Kubernetes, with PodSecurity, ResourceQuota and LimitRanger. Authorization is by
+RBAC. The files in this folder:
+
+- servers.toml: the users, and the flags of the servers
+- nodes.yaml: the nodes
+- stages.yaml: the behaviour of the nodes' pods
 """
 
 import base64
@@ -33,7 +37,7 @@ HERE = Path(__file__).parent
 STARTING_SECONDS = 60.0
 
 BOOTSTRAPPED = "/readyz/poststarthook/rbac/bootstrap-roles"
-"""Answers once the server's own roles are there, which the other servers need."""
+"""Succeeds once the API server has created its own roles, which the other servers need."""
 
 RECIPES = tuple(builds.RECIPES[name] for name in ("kubernetes", "kwok", "etcd"))
 
@@ -41,36 +45,45 @@ _table: dict[str, Any] = tomllib.loads((HERE / "servers.toml").read_text())
 _children: dict[str, "subprocess.Popen[bytes]"] = {}
 
 
-def find(say: Callable[[str], None] = lambda _: None) -> dict[str, Path] | None:
-    """Every program, from KUBEBUILDER_ASSETS, PATH or the cache; `say` is told of another minor version."""
-    found: dict[str, Path] = {}
-    places = os.pathsep.join(filter(None, (os.environ.get("KUBEBUILDER_ASSETS"), os.environ.get("PATH"))))
+def find(report: Callable[[str], None] = lambda _: None) -> dict[str, Path] | None:
+    """Return the path of each program, from KUBEBUILDER_ASSETS, PATH or the cache; None if one is missing.
+
+    A program of another minor version is skipped; `report` is called with a message about it.
+    """
+    programs: dict[str, Path] = {}
+    folders = os.pathsep.join(filter(None, (os.environ.get("KUBEBUILDER_ASSETS"), os.environ.get("PATH"))))
     for recipe in RECIPES:
         cached, minor = recipe.cached_programs(), recipe.version.rpartition(".")[0]
         for name in recipe.packages:
-            if given := shutil.which(name, path=places):
-                words = ("version", "--client") if name == "kubectl" else ("--version",)
-                version = builds.version_of(given, *words)
+            if installed := shutil.which(name, path=folders):
+                arguments = ("version", "--client") if name == "kubectl" else ("--version",)
+                version = builds.version_of(installed, *arguments)
                 if version and version.startswith(f"{minor}."):
-                    found[name] = Path(given).absolute()
+                    programs[name] = Path(installed).absolute()
                     continue
-                say(f"{given} is {version or 'nothing that runs'}, {minor} is needed: the pinned one is used")
+                state = f"is version {version}" if version else "does not run"
+                report(f"{installed} {state}; version {minor} is needed, so the pinned one is used")
             if name in cached:
-                found[name] = cached[name]
-    return found if all(name in found for recipe in RECIPES for name in recipe.packages) else None
+                programs[name] = cached[name]
+    is_complete = all(name in programs for recipe in RECIPES for name in recipe.packages)
+    return programs if is_complete else None
 
 
 def build(progress: Progress) -> dict[str, Path]:
-    """Every program; what is missing is built into the cache."""
-    if found := find(progress.step):
-        return found
+    """Return the path of each program; build the missing ones into the cache."""
+    if programs := find(progress.step):
+        return programs
     for recipe in RECIPES:
         recipe.build(progress)
     return find() or {}
 
 
 def start(folder: Path) -> Path:
-    """Start all of it, with its data in a new folder below `folder`; the kubeconfig of an administrator."""
+    """Start the control plane with its data in a new folder below `folder`.
+
+    Return the kubeconfig of an administrator. Raise CommandError if a program is missing or a server does not
+    start.
+    """
     programs = find()
     if programs is None:
         raise CommandError("there is no Kubernetes control plane; `make control-plane` builds it, once.")
@@ -78,64 +91,91 @@ def start(folder: Path) -> Path:
     data = folder / KUBECONFIG.parent
     shutil.rmtree(data, ignore_errors=True)
     data.mkdir(mode=0o700, parents=True)
-    ports = dict(zip(("etcd", "peer", "port"), _free_ports(3), strict=True))
-    _write_credentials(data, ports["port"])
-    own = {"PATH": os.environ.get("PATH", ""), "HOME": str(data)}
-
-    def spawn(name: str) -> None:
-        words = (f"--{key}={value}" for key, value in _table["servers"][name].items())
-        command = [programs[name], *(word.format(data=data, here=HERE, **ports) for word in words)]
-        (log := data / f"{name}.log").touch(0o600)
-        with log.open("ab") as out:
-            _children[name] = subprocess.Popen(
-                command, cwd=data, env=own, umask=0o077, stdin=subprocess.DEVNULL, stdout=out, stderr=out
-            )
-
-    end = time.monotonic() + STARTING_SECONDS
-    spare = {"kube-controller-manager", "kube-scheduler", "kwok"}
-
-    def until(what: str, there: Callable[[], bool]) -> None:
-        while True:
-            with suppress(ApiError, HTTPError, OSError):  # not yet
-                if there():
-                    return
-            dead = [name for name, child in _children.items() if child.poll() is not None]
-            if (dead and not spare.issuperset(dead)) or time.monotonic() > end:
-                ended = f"{dead[0]} has ended" if dead else f"not in {STARTING_SECONDS:.0f} s"
-                last = (data / f"{dead[0]}.log").read_text(errors="replace")[-500:] if dead else ""
-                raise CommandError(
-                    f"the control plane does not get as far as that {what}: {ended}\n{last}".strip()
-                )
-            for name in dead:  # as a kubelet does: a client of the API server may find it not ready yet
-                spare.remove(name)
-                spawn(name)
-            time.sleep(0.05)
-
+    etcd, peer, port = _free_ports(3)
+    ports = {"etcd": etcd, "peer": peer, "port": port}
+    _write_credentials(data, port)
     try:
-        spawn("etcd")
-        spawn("kube-apiserver")
-        until("its certificate is made", (data / "certs/apiserver.crt").exists)
-        api = Api(folder / KUBECONFIG, Retry(0))
-        until("the API server is ready", lambda: bool(api.get(BOOTSTRAPPED)))
-        for name in sorted(spare):
-            spawn(name)
-        for node in yaml.safe_load_all((HERE / "nodes.yaml").read_text()):
-            api.call("POST", "/api/v1/nodes", node)
-        nodes, account = "/api/v1/nodes", "/api/v1/namespaces/default/serviceaccounts/default"
-
-        def ready() -> bool:
-            return all(condition(node, "Ready").get("status") == "True" for node in api.items(nodes))
-
-        until("every node is ready", ready)
-        until("the controllers work", lambda: api.get(account) is not None)
+        _start_servers(_Startup(programs, data, ports), folder / KUBECONFIG)
     except BaseException:
         stop()
         raise
     return folder / KUBECONFIG
 
 
+class _Startup:
+    """The start of the servers, which ends with an error after STARTING_SECONDS."""
+
+    def __init__(self, programs: dict[str, Path], data: Path, ports: dict[str, int]) -> None:
+        self._programs, self._data, self._ports = programs, data, ports
+        self._end = time.monotonic() + STARTING_SECONDS
+        self.restartable = {"kube-controller-manager", "kube-scheduler", "kwok"}
+        """Servers that are started once more if they end: the API server may not be ready for them yet."""
+
+    def spawn(self, name: str) -> None:
+        """Start a server with its flags of servers.toml."""
+        flags = (f"--{key}={value}" for key, value in _table["servers"][name].items())
+        arguments = (flag.format(data=self._data, here=HERE, **self._ports) for flag in flags)
+        log = self._data / f"{name}.log"
+        log.touch(0o600)
+        with log.open("ab") as out:
+            _children[name] = subprocess.Popen(
+                [self._programs[name], *arguments],
+                cwd=self._data,
+                env={"PATH": os.environ.get("PATH", ""), "HOME": str(self._data)},
+                umask=0o077,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+            )
+
+    def wait_until(self, milestone: str, is_reached: Callable[[], bool]) -> None:
+        """Wait for a milestone; raise CommandError if a server ends for good, or after STARTING_SECONDS."""
+        while True:
+            # An error means that the milestone is not reached yet.
+            with suppress(ApiError, HTTPError, OSError):
+                if is_reached():
+                    return
+            dead = [name for name, child in _children.items() if child.poll() is not None]
+            if not self.restartable.issuperset(dead) or time.monotonic() > self._end:
+                raise self._error(milestone, dead)
+            for name in dead:
+                self.restartable.remove(name)
+                self.spawn(name)
+            time.sleep(0.05)
+
+    def _error(self, milestone: str, dead: list[str]) -> CommandError:
+        prefix = f"the control plane failed before {milestone}"
+        if not dead:
+            return CommandError(f"{prefix}: gave up after {STARTING_SECONDS:.0f} s")
+        last_lines = (self._data / f"{dead[0]}.log").read_text(errors="replace")[-500:]
+        return CommandError(f"{prefix}: {dead[0]} has ended\n{last_lines}".strip())
+
+
+def _start_servers(startup: _Startup, kubeconfig: Path) -> None:
+    startup.spawn("etcd")
+    startup.spawn("kube-apiserver")
+    # The API server writes its certificate itself.
+    certificate = kubeconfig.parent / "certs" / "apiserver.crt"
+    startup.wait_until("its certificate was written", certificate.exists)
+    api = Api(kubeconfig, Retry(0))
+    startup.wait_until("the API server was ready", lambda: bool(api.get(BOOTSTRAPPED)))
+    for name in sorted(startup.restartable):
+        startup.spawn(name)
+    for node in yaml.safe_load_all((HERE / "nodes.yaml").read_text()):
+        api.call("POST", "/api/v1/nodes", node)
+
+    def nodes_are_ready() -> bool:
+        nodes = api.items("/api/v1/nodes")
+        return all(condition(node, "Ready").get("status") == "True" for node in nodes)
+
+    startup.wait_until("every node was ready", nodes_are_ready)
+    # The controllers create the default account of each namespace.
+    account = "/api/v1/namespaces/default/serviceaccounts/default"
+    startup.wait_until("the controllers worked", lambda: api.get(account) is not None)
+
+
 def stop() -> None:
-    """End it, the servers before their store."""
+    """End the control plane; etcd ends last."""
     for child in reversed(_children.values()):
         child.terminate()
     for child in _children.values():
@@ -148,14 +188,17 @@ def stop() -> None:
 
 
 def _write_credentials(data: Path, port: int) -> None:
-    rows: list[str] = []
+    """Write a kubeconfig for each user, their tokens, the encryption key, and the `aws` of the plugins."""
+    tokens: list[str] = []
+    kubeconfig = (HERE / "kubeconfig.yaml").read_text()
     for name, (user, group) in _table["users"].items():
-        words = {"data": data, "port": port, "name": name, "token": secrets.token_urlsafe(32)}
-        rows.append(f'{words["token"]},{user},{name},"{group}"\n')
-        write_atomically(data / f"{name}.kubeconfig", (HERE / "kubeconfig.yaml").read_text().format(**words))
-    write_atomically(data / "tokens.csv", "".join(rows))
-    sealed = (HERE / "encryption.yaml").read_text().format(key=base64.b64encode(os.urandom(32)).decode())
-    write_atomically(data / "encryption.yaml", sealed)
+        token = secrets.token_urlsafe(32)
+        tokens.append(f'{token},{user},{name},"{group}"\n')
+        content = kubeconfig.format(data=data, port=port, name=name, token=token)
+        write_atomically(data / f"{name}.kubeconfig", content)
+    write_atomically(data / "tokens.csv", "".join(tokens))
+    key = base64.b64encode(os.urandom(32)).decode()
+    write_atomically(data / "encryption.yaml", (HERE / "encryption.yaml").read_text().format(key=key))
     (data / "bin").mkdir(mode=0o700)
     write_atomically(data / "bin" / "aws", (HERE / "aws").read_text())
     (data / "bin" / "aws").chmod(0o700)
@@ -164,4 +207,4 @@ def _write_credentials(data: Path, port: int) -> None:
 def _free_ports(count: int) -> list[int]:
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [each.getsockname()[1] for each in sockets]
+        return [port_socket.getsockname()[1] for port_socket in sockets]

@@ -77,7 +77,7 @@ class Sandbox:
 
     @property
     def targets(self) -> process.Targets:
-        running = process.running(self.root / ".sandbox" / "dev")
+        running = process.find_running(self.root / ".sandbox" / "dev")
         assert running
         return running
 

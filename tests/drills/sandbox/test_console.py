@@ -49,7 +49,7 @@ def test_clients_in_the_shell_see_the_targets_and_nothing_of_the_callers(tmp_pat
     old.chmod(0o755)
     process.start(stack.folder, Progress(), control_plane=True)
     try:
-        found = process.running(stack.folder)
+        found = process.find_running(stack.folder)
         console(tmp_path, old.parent)
         code, said = console(tmp_path, stack.folder / "bin", old.parent)  # from within the first
     finally:
@@ -103,7 +103,7 @@ def test_the_users_own_files_undo_neither_the_target_nor_the_mark_in_the_prompt(
     stack.folder.mkdir(parents=True)
     (tmp_path / rc).write_text(RC.format(prompt=prompt) + "RC_WAS_READ=yes\n")
     process.start(stack.folder, Progress(), control_plane=False)
-    found = process.running(stack.folder)
+    found = process.find_running(stack.folder)
     ours, theirs = pty.openpty()
     try:
         own = {"SHELL": program, "HOME": str(tmp_path), "KUBECONFIG": "/production", "TARGET": "real"}

@@ -251,7 +251,7 @@ def test_a_provider_that_fails_for_ten_seconds_leaves_nothing_behind_or_twice(
     stack: Stack, package: str, record_property: Callable[[str, object], None]
 ) -> None:
     ended: list[str] = []
-    if process.running(stack.folder) is None:
+    if process.find_running(stack.folder) is None:
         run(stack, "up")
         run(stack, "down")
     for command in ("up", "down"):

@@ -64,7 +64,7 @@ class Sandbox:
 
     @property
     def targets(self) -> process.Targets:
-        running = process.running(self.folder)
+        running = process.find_running(self.folder)
         assert running
         return running
 

@@ -83,7 +83,7 @@ def test_cloudflares_account_has_the_zones_that_the_stack_files_name(stack: Stac
 def test_without_targets_nothing_runs(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     target_selection.find(stack, "all", Progress())
     assert target_selection.find(stack, "none", Progress()) is None
-    assert process.running(stack.folder) is None
+    assert process.find_running(stack.folder) is None
     assert "TARGETS=none: no API is used" in capsys.readouterr().out
     assert target_selection.find(stack, None, Progress()) is None
 
@@ -121,7 +121,7 @@ def test_dead_targets_of_a_state_with_resources_are_not_replaced(stack: Stack) -
     targets = target_selection.find(stack, "all", Progress())
     assert targets is not None
     os.kill(targets.pid, signal.SIGKILL)
-    while process.running(stack.folder):  # a kill is not over when it is said
+    while process.find_running(stack.folder):  # a kill is not over when it is said
         time.sleep(0.01)
     hold(stack, "aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet")
     with pytest.raises(CommandError) as fault:
@@ -161,6 +161,6 @@ def test_where_no_control_plane_is_built_the_rest_is_real_and_objects_are_checke
         code, said = stack.run("preview", "--no-policies")
         assert code == 1 and "spec.replicaz: there is no such field; closest: replicas" in said, said
         code, said = stack.run("down")
-        assert code == 0 and process.running(stack.folder) is None, said
+        assert code == 0 and process.find_running(stack.folder) is None, said
     finally:
         process.stop(stack.folder)

@@ -1,8 +1,9 @@
-"""The table of docs/sandbox.md: of each resource type, who checks it and what nobody checks.
+"""A generator of the tables in docs/sandbox.md: for each resource type, its checks and their limits.
 
-Run as a program it writes the table again, from the tables that the targets read: `make schema`.
+`make schema` runs this module, which writes the end of the document anew from the tables of the providers.
 """
 
+import inspect
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,81 +12,85 @@ from sandbox.clouds.aws import moto_patches
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT = ROOT / "docs" / "sandbox.md"
-START = "What moto answers, the sandbox puts right: "
+START = "### moto\n"
 HEAD = "| type | checked by | not checked |\n|---|---|---|\n"
 
-AWS = {
-    "moto": "botocore's model, moto, `aws_api.toml`",
-    "kept": "botocore's model, `aws_api.toml` (moto lacks it, wholly or in part; the sandbox keeps it)",
+AWS_CHECKS = {
+    "moto": "botocore's model, moto, `api.toml`",
+    "kept": "botocore's model, `api.toml` (moto lacks the type or a part of it, so the sandbox emulates it)",
 }
-NOWHERE = "who may do it (IAM decides nothing here), quotas, and how long AWS takes"
-"""What nobody checks of any AWS type."""
-SERVER = "schema of the release; API server"
+"""The checks of an AWS type, by the `api` of its row in calls.toml."""
+
+KUBERNETES_CHECKS = "schema of the release; API server"
 
 KUBERNETES = {
-    "apps/v1:Deployment": ("; admission of its pods; its rollout, by KWOK", "images and what runs in them"),
+    "apps/v1:Deployment": ("admission of its pods; its rollout, by KWOK", "images and the programs in them"),
     "autoscaling/v2:HorizontalPodAutoscaler": ("", "scaling: without metrics it keeps its minimum"),
-    "batch/v1:CronJob": ("; its Jobs, by the controllers", "what runs in them"),
-    "batch/v1:Job": ("; admission and end of its pods, by KWOK", "what runs in them"),
+    "batch/v1:CronJob": ("its Jobs, by the controllers", "the programs in them"),
+    "batch/v1:Job": ("admission and end of its pods, by KWOK", "the programs in them"),
     "core/v1:ConfigMap": ("", "nothing"),
-    "core/v1:LimitRange": ("; enforced by admission", "nothing"),
-    "core/v1:Namespace": ("; its Pod Security level, by admission; its deletion", "nothing"),
-    "core/v1:ResourceQuota": ("; enforced by admission", "nothing"),
+    "core/v1:LimitRange": ("enforced by admission", "nothing"),
+    "core/v1:Namespace": ("its Pod Security level, by admission; its deletion", "nothing"),
+    "core/v1:ResourceQuota": ("enforced by admission", "nothing"),
     "core/v1:Secret": ("", "nothing"),
-    "core/v1:Service": ("; its endpoints, by the controllers", "the load balancer: its address is made up"),
+    "core/v1:Service": (
+        "its endpoints, by the controllers",
+        "the load balancer: the sandbox invents its address",
+    ),
     "core/v1:ServiceAccount": ("", "Pod Identity's credentials"),
-    "networking.k8s.io/v1:NetworkPolicy": ("; tests: which pods it selects", "traffic"),
-    "policy/v1:PodDisruptionBudget": ("; evictions, by the API server", "nothing"),
-}  # fmt: skip
+    "networking.k8s.io/v1:NetworkPolicy": ("the pods that it selects, by tests", "traffic"),
+    "policy/v1:PodDisruptionBudget": ("evictions, by the API server", "nothing"),
+}
+"""Further checks, and the limits of the checks, by Kubernetes type."""
 
 
 def rows() -> dict[str, tuple[str, str]]:
-    """Who checks a type, and what nobody does."""
-    found = {
-        kind: (AWS[row.get("api", "moto")], "; ".join(filter(None, (row.get("unchecked"), NOWHERE))))
-        for kind, row in _table("aws", "calls").items()
-        if kind.startswith("aws:")
-    }
+    """Return the checks of each resource type and their limits."""
+    checks: dict[str, tuple[str, str]] = {}
+    for kind, row in _table("aws", "calls").items():
+        if kind.startswith("aws:"):
+            checks[kind] = (AWS_CHECKS[row.get("api", "moto")], row.get("unchecked", "nothing else"))
     for kind, (more, unchecked) in KUBERNETES.items():
-        found[f"kubernetes:{kind}"] = (SERVER + more, unchecked)
-    found["kubernetes:helm.sh/v3:Release"] = (
+        checks[f"kubernetes:{kind}"] = ("; ".join(filter(None, (KUBERNETES_CHECKS, more))), unchecked)
+    checks["kubernetes:helm.sh/v3:Release"] = (
         "SDK types; name, version and address of the chart",
-        "the chart is not fetched: neither its values nor what it would make",
+        "the chart, which is not fetched: its values and its resources",
     )
     for package in ("cloudflare", "datadog", "tls"):
         for kind, row in _table(package)["fidelity"].items():
-            found[kind] = (row["checked"], row["unchecked"])
-    return {kind: found[kind] for kind in sorted(found) if kind.count(":") == 2}
+            checks[kind] = (row["checked"], row["unchecked"])
+    return {kind: checks[kind] for kind in sorted(checks) if kind.count(":") == 2}
 
 
 def _table(package: str, name: str = "resource_types") -> dict[str, Any]:
     return tomllib.loads((ROOT / "sandbox" / "providers" / package / f"{name}.toml").read_text())
 
 
-def moto() -> str:
-    """What is done about moto, as its module says it."""
-    [_, said] = (moto_patches.mend.__doc__ or "").split("\n\n")
-    said = " ".join(said.split()).replace("It", "it", 1)
-    instead, afterwards = (
-        ", ".join(f"`{name}`" for name in sorted(names))
-        for names in (moto_patches.INSTEAD, moto_patches.AFTERWARDS)
-    )
+def moto_section() -> str:
+    """Return the section about the differences between moto and AWS, in Markdown."""
+    docstring = inspect.getdoc(moto_patches.apply_patches) or ""
+    faults = "\n".join(line for line in docstring.splitlines() if line.startswith("- "))
+    replaced = ", ".join(f"`{name}`" for name in sorted(moto_patches.REPLACED_ACTIONS))
+    completed = ", ".join(f"`{name}`" for name in sorted(moto_patches.COMPLETED_ACTIONS))
     return (
-        f"{START}it answers {instead} in its place, and completes {afterwards}. moto itself is mended: {said}"
+        f"{START}\nThe sandbox corrects moto where it differs from AWS.\n\n"
+        f"- It handles these actions in place of moto: {replaced}.\n"
+        f"- It completes these actions after moto: {completed}.\n\n"
+        "It also patches moto itself (`sandbox/clouds/aws/moto_patches.py`). Without the patches, moto:\n\n"
+        f"{faults}\n"
     )
 
 
-def table() -> str:
-    """The table in Markdown."""
-    return f"{moto()}\n\n{HEAD}" + "".join(
-        f"| `{kind}` | {by} | {not_by} |\n" for kind, (by, not_by) in rows().items()
-    )
+def generated_end() -> str:
+    """Return the generated end of the document."""
+    lines = [f"| `{kind}` | {checked} | {unchecked} |\n" for kind, (checked, unchecked) in rows().items()]
+    return f"{moto_section()}\n### Resource types\n\n{HEAD}{''.join(lines)}"
 
 
 def main() -> None:
-    """Write what is the end of the document: about moto, and the table."""
+    """Write the end of the document anew."""
     text = DOCUMENT.read_text()
-    DOCUMENT.write_text(text[: text.index(START)] + table())
+    DOCUMENT.write_text(text[: text.index(START)] + generated_end())
 
 
 if __name__ == "__main__":

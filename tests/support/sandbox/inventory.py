@@ -39,7 +39,7 @@ ELSEWHERE = ("pulumi:", "tls:", "kubernetes:helm.sh/")
 
 def targets(stack: Stack) -> Targets:
     """The targets, which run."""
-    found = process.running(stack.folder)
+    found = process.find_running(stack.folder)
     assert found is not None
     return found
 

@@ -42,10 +42,10 @@ def test_the_sdks_documentation_refuses_what_the_api_lets_pass() -> None:
 def test_what_an_api_is_known_to_refuse_comes_before_its_clients_model() -> None:
     record = of_cloudflare.RECORD | {"ttl": 59}
     model = "dns.record_create_params.RecordCreateParams"
-    assert list(client_models.cloudflare(model, record | {"zone_id": "-"})) == []
+    assert list(client_models.cloudflare_faults(model, record | {"zone_id": "-"})) == []
     assert client_models.check("record", record)
     monitor = of_datadog.MONITOR | {"query": "nonsense"}
-    assert list(client_models.datadog("v1.model.monitor.Monitor", monitor)) == []
+    assert list(client_models.datadog_faults("v1.model.monitor.Monitor", monitor)) == []
     assert client_models.check("monitor", monitor)
 
 

@@ -69,9 +69,9 @@ def test_that_they_start_is_said_while_they_start_and_not_of_what_follows(
 def test_two_starts_at_once_make_one_process(folder: Path) -> None:
     with ThreadPoolExecutor() as pool:
         one, other = pool.map(start, [folder, folder])
-    assert one == other == start(folder) == process.running(folder)
+    assert one == other == start(folder) == process.find_running(folder)
     process.stop(folder)
-    assert (process.running(folder), started_at(one.pid)) == (None, None)
+    assert (process.find_running(folder), started_at(one.pid)) == (None, None)
     assert not (folder / "targets.json").exists()
 
 
@@ -86,7 +86,7 @@ def test_the_control_plane_ends_with_its_process_however_that_ends(folder: Path)
     os.kill(again.pid, signal.SIGKILL)
     while started_at(again.pid) is not None:
         time.sleep(0.05)
-    assert process.running(folder) is None
+    assert process.find_running(folder) is None
     process.stop(folder)
     time.sleep(0.5)
     assert children(again.pid) == []
@@ -127,24 +127,24 @@ def test_neither_a_hangup_nor_an_interrupt_of_the_terminal_ends_it(tmp_path: Pat
         assert command.poll() is None
     os.killpg(command.pid, signal.SIGKILL)
     command.wait()
-    targets = process.running(tmp_path)
+    targets = process.find_running(tmp_path)
     assert targets is not None
     os.kill(targets.pid, signal.SIGHUP)
     time.sleep(0.3)
-    assert process.running(tmp_path) == targets
+    assert process.find_running(tmp_path) == targets
     process.stop(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"pid": 1}', '{"pid": 1, "kubeconfig": null, "x": 1}', "[]"])
 def test_a_file_that_was_cut_short_is_nobody(tmp_path: Path, text: str) -> None:
     (tmp_path / "targets.json").write_text(text)
-    assert process.running(tmp_path) is None
+    assert process.find_running(tmp_path) is None
 
 
 def test_a_number_that_went_to_another_process_is_not_taken_for_the_targets(tmp_path: Path) -> None:
     dead = Targets(os.getpid(), "http://a", "http://b", "http://c", None, since=time.time() - 10**6)
     dead.write(tmp_path)
-    assert process.running(tmp_path) is None
+    assert process.find_running(tmp_path) is None
     process.stop(tmp_path)
     assert not (tmp_path / "targets.json").exists()  # and this process is still here
 
@@ -163,7 +163,7 @@ def test_targets_that_cannot_start_say_why_and_leave_nothing(
     )
     assert not (tmp_path / "targets.json").exists()
     assert f"the targets did not start; {tmp_path / 'targets.log'} ends with:" in str(fault.value)
-    assert "TARGETS=none does without them" in str(fault.value)
+    assert "or go without targets: TARGETS=none." in str(fault.value)
 
 
 @pytest.mark.drill

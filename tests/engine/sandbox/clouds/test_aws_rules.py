@@ -10,7 +10,7 @@ from botocore.session import Session
 
 from sandbox.clouds.aws import api
 from sandbox.clouds.aws.api import VERSIONS
-from sandbox.clouds.aws.emulated import KEPT
+from sandbox.clouds.aws.emulated import SERVICES
 from sandbox.clouds.web import Json
 from sandbox.wire.templates import PLACEHOLDER, STRING_LITERAL
 
@@ -47,7 +47,9 @@ def members(operation: str) -> set[str]:
     service, action = operation.split()
     shape = Session().get_service_model(service).operation_model(action).input_shape
     documents = {"document"} if operation in RULES["documents"] else set[str]()
-    return documents | {*(shape.members if shape else ())} | ({"record"} if service in KEPT else set[str]())
+    return (
+        documents | {*(shape.members if shape else ())} | ({"record"} if service in SERVICES else set[str]())
+    )
 
 
 def test_a_rule_reads_names_that_its_operations_have() -> None:

@@ -29,7 +29,7 @@ def test_a_failure_has_its_status_and_the_format_of_the_api(api: Client, kind: s
     api.fail(kind=kind)
     found, body = api("GET", ZONES)
     assert (found, body["success"]) == (status, False)
-    assert body["errors"] == [{"code": 10000, "message": f"the sandbox was told to fail: {kind}"}]
+    assert body["errors"] == [{"code": 10000, "message": f"failure on demand: {kind}"}]
     api.fail()
     assert api("GET", ZONES)[0] == 200
 

@@ -231,7 +231,7 @@ def test_what_fails_for_long_is_told(target: CloudflareTarget, monkeypatch: pyte
     with pytest.raises(RefusedError, match=r"no answer after 8 retries"):
         target.create(CASES["record"].resource())
     fail(target, kind="outage")
-    with pytest.raises(RefusedError, match=r"503: 10000: the sandbox was told to fail: outage$"):
+    with pytest.raises(RefusedError, match=r"503: 10000: failure on demand: outage$"):
         target.create(CASES["record"].resource())
 
 

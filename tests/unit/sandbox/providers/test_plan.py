@@ -130,7 +130,7 @@ def test_a_certificate_is_for_the_key_and_the_hosts_of_the_request(providers: Pr
         match=r"^csr: origin-rsa does not fit the request's key, or it did not sign the request$",
     ):
         create(providers, r.CERTIFICATE, {**inputs, "requestType": "origin-rsa"}, "other")
-    with pytest.raises(RefusedError, match=r"^csr: this is no certificate signing request in PEM: "):
+    with pytest.raises(RefusedError, match=r"^csr: this is not a certificate signing request in PEM: "):
         create(providers, r.CERTIFICATE, {**inputs, "csr": "x"}, "another")
 
 

@@ -176,13 +176,13 @@ OTHER = 'burn_rate("x").over("30d").long_window("1h").short_window("5m") > 2'
 REFUSED_MONITORS: list[tuple[str, Any, str]] = [
     ("query", None, "missing: query"),
     ("query", 5, "Invalid type for variable 'query'"),
-    ("type", "metric alarm", "type: is no value of it; allowed: audit alert, "),
+    ("type", "metric alarm", "type: unknown value; allowed: audit alert, "),
     ("priority", 9, "/priority: maximum: 5"),
     ("titel", "x", "titel: there is no such attribute; known: "),
     ("options.tresholds", {}, "options.tresholds: there is no such attribute; known: "),
     ("options.thresholds.critical", "0.5", "Invalid type for variable 'critical'"),
     ("options.thresholds.critical", 0.6, "Alert threshold (0.6) does not match that used in the query"),
-    ("options.on_missing_data", "resolved", "options.on_missing_data: is no value of it; allowed: default, "),
+    ("options.on_missing_data", "resolved", "options.on_missing_data: unknown value; allowed: default, "),
     ("options.renotify_statuses", ["alert"], "/options: dependentRequired"),
     ("options", {"notify_no_data": True, "on_missing_data": "resolve"}, "cannot be used together with"),
     ("options", {"no_data_timeframe": 10, "on_missing_data": "resolve"}, "cannot be used together with"),
@@ -238,8 +238,8 @@ def test_the_life_of_an_objective(api: Datadog):
 
 
 REFUSED_OBJECTIVES: list[tuple[str, Any, str]] = [
-    ("type", "metrics", "type: is no value of it; allowed: metric, monitor, time_slice"),
-    ("thresholds.0.timeframe", "31d", "thresholds[0].timeframe: is no value of it"),
+    ("type", "metrics", "type: unknown value; allowed: metric, monitor, time_slice"),
+    ("thresholds.0.timeframe", "31d", "thresholds[0].timeframe: unknown value"),
     ("thresholds.0.goal", 1.0, "thresholds[0].goal: there is no such attribute"),
     ("thresholds.0.target", 100.0, "/thresholds/0/target: exclusiveMaximum: 100"),
     ("thresholds.0.warning", 99.0, "thresholds: a warning must be greater than its target"),
@@ -310,7 +310,7 @@ def formula(query: str = "avg:load{*}", formula: str = "a") -> Json:
 INNER = "widgets.0.definition.widgets.0.definition"
 REFUSED_DASHBOARDS: list[tuple[str, Any, str]] = [
     ("title", None, "missing: title"),
-    ("layout_type", "grid", "layout_type: is no value of it; allowed: free, ordered"),
+    ("layout_type", "grid", "layout_type: unknown value; allowed: free, ordered"),
     ("colour", "red", "colour: there is no such attribute"),
     (f"{INNER}.type", "timeserie", "definition: fits none of the alternatives"),
     (f"{INNER}.requests.0.q", "avg:load", "Invalid query: unexpected after 'avg:load'"),
@@ -358,7 +358,7 @@ REFUSED_TESTS: list[tuple[str, Any, str]] = [
     ),
     ("options.tick", 60, "options.tick: there is no such attribute"),
     ("options.retry.interval", 9000, "/options/retry/interval: maximum: 5000"),
-    ("status", "on", "status: is no value of it; allowed: live, paused"),
+    ("status", "on", "status: unknown value; allowed: live, paused"),
     ("options.tick_every", 604801, "must be a value less than or equal to `604800`"),
     ("options.monitor_priority", 6, "must be a value less than or equal to `5`"),
     ("config.request.headers", {"X Token": "a"}, "/headers: this is no name of a header"),
@@ -413,7 +413,7 @@ def test_the_life_of_a_log_based_metric(api: Datadog):
         (
             "data.attributes.compute.aggregation_type",
             "sum",
-            "is no value of it; allowed: count, distribution",
+            "unknown value; allowed: count, distribution",
         ),
         ("data.attributes.compute.aggregation_type", "distribution", "required: ['path']"),
         ("data.attributes.compute.path", "@duration", "path is of distributions only"),
@@ -453,7 +453,7 @@ def test_the_life_of_an_aws_account(api: Datadog):
 
 REFUSED_ACCOUNTS: list[tuple[str, Any, str]] = [
     ("aws_account_id", "1234", "/data/attributes/aws_account_id: pattern"),
-    ("aws_partition", "aws-eu", "aws_partition: is no value of it; allowed: aws, aws-cn, aws-us-gov"),
+    ("aws_partition", "aws-eu", "aws_partition: unknown value; allowed: aws, aws-cn, aws-us-gov"),
     ("auth_config", {"role": "x"}, "auth_config: fits none of the alternatives"),
     ("account_tag", [], "account_tag: there is no such attribute"),
     ("auth_config", {"access_key_id": "ASIA1234", "secret_access_key": "x"}, "/access_key_id: pattern"),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.clouds.datadog.monitors import MINUTES, Query, Unreadable, faults, parse
+from sandbox.clouds.datadog.monitors import MINUTES, Query, QueryError, faults, parse
 
 SPACES = st.sampled_from(["avg", "sum", "min", "max", "p95"])
 METRICS = st.from_regex(r"[a-z][a-z0-9_]{0,8}(\.[a-z][a-z0-9_]{0,8}){0,3}", fullmatch=True)
@@ -55,7 +55,7 @@ def test_the_groups_of_a_query_are_read(metric: str, groups: list[str]):
 @given(EXPRESSIONS, st.integers(0, 200))
 def test_a_query_that_is_cut_off_is_never_taken_for_whole(expression: str, place: int):
     query = f"avg(last_5m):{expression} > 15"
-    with pytest.raises(Unreadable):
+    with pytest.raises(QueryError):
         parse(query[: min(place, len(query) - 2)])
 
 
@@ -64,7 +64,7 @@ def test_no_text_breaks_the_parser(text: str):
     for kind in ("metric", "check", "slo", "expression", "formula"):
         try:
             assert isinstance(parse(text, kind), Query)
-        except Unreadable as error:
+        except QueryError as error:
             assert str(error).startswith("unexpected after ")
 
 
@@ -115,7 +115,7 @@ UNREADABLE = [
 
 @pytest.mark.parametrize(("query", "said"), UNREADABLE)
 def test_a_wrong_query_is_refused_at_its_place(query: str, said: str):
-    with pytest.raises(Unreadable) as error:
+    with pytest.raises(QueryError) as error:
         parse(query)
     assert str(error.value) == said
 
@@ -161,8 +161,9 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (MONITOR, {"type": "metric alert", "options": {"notify_by": ["pod"]}},
         "notify_by: pod is not among the query's groups"),
     (MONITOR, {"query": "avg(last_5m):5 > 5", "options": {}}, INVALID + "it names no metric"),
-    (MONITOR, {"message": "{{#is_alert}}x"}, "message: {{#is_alert}} does not end"),
-    (MONITOR, {"message": "{{#is_alert}}x{{/is_info}}"}, "message: {{/is_info}} ends what did not begin"),
+    (MONITOR, {"message": "{{#is_alert}}x"}, "message: {{#is_alert}} is not closed"),
+    (MONITOR, {"message": "{{#is_alert}}x{{/is_info}}"},
+        "message: {{/is_info}} does not match an open block"),
     (CHECK, {"options": {"thresholds": {"critical": 3}}},
         "Last field should be larger than or equal to max threshold defined in monitor options"),
     (MONITOR, {"type": "rum alert"},

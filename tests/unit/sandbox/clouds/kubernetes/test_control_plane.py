@@ -76,7 +76,7 @@ def test_another_minor_version_is_left_alone_and_named(machine: Machine, version
     skipped = machine.program(machine.assets, "kube-scheduler", version)
     said: list[str] = []
     assert control_plane.find(said.append) == cached
-    assert said == [f"{skipped} is {version}, 1.34 is needed: the pinned one is used"]
+    assert said == [f"{skipped} is version {version}; version 1.34 is needed, so the pinned one is used"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -292,7 +292,7 @@ def test_its_end_leaves_no_process(started: Path) -> None:
 
 def test_a_server_that_ends_at_once_is_named(machine: Machine, tmp_path: Path) -> None:
     machine.all_cached()
-    ended = r"does not get as far as that its certificate is made: (etcd|kube-apiserver) has ended"
+    ended = r"the control plane failed before its certificate was written: (etcd|kube-apiserver) has ended"
     with pytest.raises(CommandError, match=ended):
         control_plane.start(tmp_path)
     assert children() == {}
