@@ -6,13 +6,13 @@ A case has the properties (`is`, placed `at` a path) or a `stack` of resources, 
 pass, violation, unknown or not applicable. `each` makes a case of every element, which stands for "@".
 `message` is a text, or a list of texts: the violations, then `unknown: <path>` of each unknown value. In it
 '@' stands for the element as Python shows it. A message that starts with a dot continues the path `at`, and
-one without a remedy ends with the `fix` of its group.
+one without a remedy ends with the `fix` of its group. `provider` has the properties of the provider.
 """
 
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -21,7 +21,8 @@ import yaml
 
 from policies.engine.catalog import BY_NAME
 from policies.engine.rule import Resource, Stack
-from tests.support.policies.pytest_fixtures import UNKNOWN, resource, urn, verdicts
+from policies.model.property_values import Value, from_plain
+from tests.support.policies.pytest_fixtures import UNKNOWN, resource, secret, urn, verdicts
 
 TABLES = Path(__file__).with_name("truth")
 
@@ -55,15 +56,34 @@ class Case:
         return ("unknown" if messages[0].startswith("unknown: ") else "violation"), messages
 
 
+@dataclass(frozen=True)
+class _Document:
+    """A value that a property has as JSON text."""
+
+    value: Any
+
+
 class _Loader(yaml.SafeLoader):
-    """YAML in which !unknown is a value that a preview does not know."""
+    """YAML with tags: !unknown, !secret <value>, and !json <value> for a property that is a JSON text."""
 
 
-def _unknown(_loader: object, _node: object) -> str:
-    return UNKNOWN
+def _value(loader: Any, node: yaml.Node) -> Any:
+    """Return the value of a node as if it had no tag."""
+    if isinstance(node, yaml.ScalarNode):
+        tag = loader.resolve(yaml.ScalarNode, node.value, (node.style is None, False))
+        return loader.construct_object(yaml.ScalarNode(tag, node.value))
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return loader.construct_mapping(node, deep=True)
 
 
-cast(Any, _Loader).add_constructor("!unknown", _unknown)
+_TAGS: dict[str, Callable[[Any, yaml.Node], object]] = {
+    "!unknown": lambda _loader, _node: UNKNOWN,
+    "!secret": lambda loader, node: secret(_value(loader, node)),
+    "!json": lambda loader, node: _Document(_value(loader, node)),
+}
+for _tag, _constructor in _TAGS.items():
+    cast(Any, _Loader).add_constructor(_tag, _constructor)
 
 
 def cases() -> Iterator[Case]:
@@ -76,16 +96,32 @@ def cases() -> Iterator[Case]:
 
 
 def _each(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    parts = {key: row[key] for key in ("type", "is", "stack", "provider") if key in row}
     if "each" not in row:
-        yield row
+        yield row | _placed(parts, "@")
         return
     for element in row["each"]:
-        text = json.dumps(row["is"])
-        whole, part = json.dumps("@"), json.dumps(str(element))[1:-1]
-        # In place of a value it keeps its type; within a text, or as a key, it is one.
-        placed = text.replace(f": {whole}", f": {json.dumps(element)}").replace("@", part)
         messages = [_with_element(message, element) for message in _list(row.get("message", []))]
-        yield {**row, "is": json.loads(placed), "when": f"{row['when']}: {element}", "message": messages}
+        when = f"{row['when']}: {element}"
+        yield row | _placed(parts, element) | {"when": when, "message": messages}
+
+
+def _placed(value: Any, element: object) -> Any:
+    """Return a value with an element in the place of "@", and with the text of each document."""
+    match value:
+        case "@":
+            return element
+        case str():
+            return value.replace("@", str(element))
+        case dict():
+            mapping = cast("dict[str, Any]", value)
+            return {_placed(key, element): _placed(child, element) for key, child in mapping.items()}
+        case list():
+            return [_placed(child, element) for child in cast("list[Any]", value)]
+        case _Document():
+            return json.dumps(_placed(value.value, element))
+        case _:
+            return value
 
 
 def _with_element(message: str, element: object) -> str:
@@ -117,6 +153,7 @@ def _case(provider: str, row: dict[str, Any]) -> Case:
             item["is"],
             name,
             protect=row.get("protect", False),
+            settings=Value(from_plain(row.get("provider"))),
             property_dependencies={
                 key: (urn(types[other], other),) for key, other in item.get("uses", {}).items()
             },
