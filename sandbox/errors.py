@@ -1,11 +1,11 @@
-"""The sandbox's errors: one class whose messages a user sees, and its subclasses."""
+"""Errors whose messages a user sees: one tree for the sandbox and for the commands that use it."""
 
 import errno
 from pathlib import Path
 
 
 class CommandError(Exception):
-    """An error whose message is shown to the user unchanged; the command ends with exit code 2."""
+    """An error whose message is shown to the user, without a traceback; most commands then exit with 2."""
 
 
 class RefusedError(CommandError):

@@ -1,20 +1,18 @@
-"""Errors whose messages are for people, in one tree."""
+"""Errors that end an operation, in the tree of all commands' errors (sandbox/errors.py)."""
+
+from sandbox.errors import CommandError
 
 
-class PipeError(Exception):
-    """An error that ends a command with its message instead of a traceback."""
-
-
-class FailedError(PipeError):
+class FailedError(CommandError):
     """A step of a command that cannot go on; exit code 1."""
 
 
-class RefusedError(PipeError):
+class RefusedError(CommandError):
     """A refusal before anything was changed; the message names the reason and the remedy; exit code 2."""
 
 
 class CommandStopped(KeyboardInterrupt):
     """A stop by Ctrl-C; the message names the version that runs now and the next command; exit code 130.
 
-    It is no PipeError, so that nothing that handles an ordinary failure continues after Ctrl-C.
+    It is no CommandError, so that nothing that handles an ordinary failure continues after Ctrl-C.
     """
