@@ -1,4 +1,4 @@
-"""The import hook: less is loaded, and nothing else differs."""
+"""Tests of the import hook: it loads less and changes nothing else."""
 
 import json
 import os
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def python(code: str, **environment: str) -> str:
-    """What a fresh interpreter prints."""
+    """Return the output of a program in a new interpreter."""
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=os.environ | environment, capture_output=True, text=True
     )
@@ -27,7 +27,7 @@ def evaluation(stack: str, lazy: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_what_is_registered_is_the_same_to_the_byte_with_and_without_the_hook(stack: str) -> None:
+def test_registrations_are_identical_with_and_without_the_hook(stack: str) -> None:
     lazy, eager = evaluation(stack, "1"), evaluation(stack, "0")
     assert lazy["resources"] > 100
     assert (lazy["resources"], lazy["digest"]) == (eager["resources"], eager["digest"])
@@ -37,7 +37,7 @@ def test_a_changed_setting_changes_the_bytes_that_are_compared() -> None:
     assert evaluation("dev", "1")["digest"] != evaluation("prod", "1")["digest"]
 
 
-def test_a_resource_does_not_bring_its_neighbours() -> None:
+def test_a_resource_does_not_load_other_modules() -> None:
     loaded = python(
         "import sys, lazy_sdk, pulumi_datadog as datadog; datadog.Monitor;"
         "print(sorted(m for m in sys.modules if m.startswith('pulumi_datadog.')))"
@@ -46,7 +46,7 @@ def test_a_resource_does_not_bring_its_neighbours() -> None:
     assert "'pulumi_datadog.dashboard'" not in loaded
 
 
-def test_without_the_hook_a_resource_brings_its_neighbours() -> None:
+def test_without_the_hook_a_resource_loads_other_modules() -> None:
     loaded = python(
         "import sys, lazy_sdk, pulumi_cloudflare; print('pulumi_cloudflare.zone_setting' in sys.modules)",
         PIPE_LAZY_SDK="0",
@@ -57,7 +57,7 @@ def test_without_the_hook_a_resource_brings_its_neighbours() -> None:
 SAMPLE = """
 import random, re, importlib, lazy_sdk
 from pathlib import Path
-found = 0
+count = 0
 for sdk in sorted(lazy_sdk.SDKS):
     root = Path(importlib.import_module(sdk).__file__).parent
     listing = [(file, re.search("^__all__ = .(.*?)]", file.read_text(), re.M | re.S))
@@ -68,20 +68,20 @@ for sdk in sorted(lazy_sdk.SDKS):
             continue
         names = re.findall("'([^']+)'", listed[1])
         home = importlib.import_module(f"{package}.{file.stem}")
-        asked = home if file.stem == "outputs" else importlib.import_module(package)
+        package_module = home if file.stem == "outputs" else importlib.import_module(package)
         for name in random.Random(file.name).sample(names, min(3, len(names))):
-            assert getattr(asked, name) is getattr(home, name), (file, name)
+            assert getattr(package_module, name) is getattr(home, name), (file, name)
             assert getattr(home, name).__module__ == home.__name__, (file, name)
-            found += 1
-print(found)
+            count += 1
+print(count)
 """
 
 
-def test_names_of_every_kind_are_found_in_all_four_sdks() -> None:
+def test_names_of_every_kind_exist_in_all_four_sdks() -> None:
     assert int(python(SAMPLE)) > 150
 
 
-def test_a_function_is_not_hidden_by_the_module_of_its_name() -> None:
+def test_a_function_is_not_shadowed_by_the_module_of_its_name() -> None:
     printed = python(
         "import lazy_sdk, pulumi_cloudflare as cloudflare\n"
         "print(cloudflare.get_zone_output.__name__, cloudflare.get_zone.__name__)"
@@ -89,7 +89,7 @@ def test_a_function_is_not_hidden_by_the_module_of_its_name() -> None:
     assert printed == "get_zone_output get_zone"
 
 
-def test_a_name_that_no_module_has_is_an_attribute_error() -> None:
+def test_an_unknown_name_is_an_attribute_error() -> None:
     printed = python(
         "import lazy_sdk, pulumi_cloudflare\n"
         "try: pulumi_cloudflare.Zoone\n"
@@ -108,18 +108,18 @@ sys.setswitchinterval(1e-6)
 names = [name for name in sorted(inputs.__lazy_classes__) if name.endswith("Args")][:300]
 start = Barrier(4)
 
-def asked(_):
-    found = []
+def read_classes(_):
+    classes = []
     for name in names:
         start.wait(20)
-        made = getattr(inputs, name)
-        found.append((made, len(properties.__wrapped__(made))))
-    return tuple(found)
+        input_class = getattr(inputs, name)
+        classes.append((input_class, len(properties.__wrapped__(input_class))))
+    return tuple(classes)
 
 with ThreadPoolExecutor(4) as pool:
-    print(len(set(pool.map(asked, range(4)))))
+    print(len(set(pool.map(read_classes, range(4)))))
 """
 
 
-def test_threads_that_ask_for_a_class_at_once_get_the_same_with_those_it_mentions() -> None:
+def test_concurrent_threads_get_the_same_classes_and_properties() -> None:
     assert python(THREADS) == "1"

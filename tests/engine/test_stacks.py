@@ -1,4 +1,4 @@
-"""All stacks on the real engine, and what stops them."""
+"""Tests of every stack on the real engine, and of faults that stop it."""
 
 import json
 from collections.abc import Callable
@@ -14,21 +14,21 @@ from tests.support.stacks import Stack, copy
 
 STACKS = ["dev", "stg", "prod", "foundation"]
 
-Made = Callable[[str], tuple[Stack, str]]
+RunningStack = Callable[[str], tuple[Stack, str]]
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """A stack that is up, made once for all tests of this file; and what the command said."""
+def running_stack(tmp_path_factory: pytest.TempPathFactory) -> RunningStack:
+    """Provide running stacks with the output of their `up`, each started once for all tests of this file."""
     stacks: dict[str, tuple[Stack, str]] = {}
 
     def make(name: str) -> tuple[Stack, str]:
         if name not in stacks:
             stack = copy(tmp_path_factory.mktemp(name), name)
-            code, said = stack.run("up")
-            assert code == 0, said
+            code, output = stack.run("up")
+            assert code == 0, output
             (stack.root / "summary-of-first-up.json").write_text(json.dumps(stack.summary()))
-            stacks[name] = stack, said
+            stacks[name] = stack, output
         return stacks[name]
 
     return make
@@ -39,41 +39,43 @@ def first_summary(stack: Stack) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", STACKS)
-def test_a_stack_comes_up_without_a_violation_that_nobody_has_waived(made: Made, name: str) -> None:
-    stack, said = made(name)
+def test_a_stack_comes_up_without_an_unwaived_violation(running_stack: RunningStack, name: str) -> None:
+    stack, output = running_stack(name)
     summary = first_summary(stack)
     assert summary["changes"]["create"] > 80
-    assert [each for each in summary["violations"] if not WAIVED.search(each["message"])] == []
-    assert f"up of {name} succeeded" in said
+    assert [violation for violation in summary["violations"] if not WAIVED.search(violation["message"])] == []
+    assert f"up of {name} succeeded" in output
 
 
 @pytest.mark.parametrize("name", STACKS)
-def test_a_second_up_changes_nothing(made: Made, name: str) -> None:
-    stack, _ = made(name)
-    code, said = stack.run("up")
-    assert code == 0, said
+def test_a_second_up_changes_nothing(running_stack: RunningStack, name: str) -> None:
+    stack, _ = running_stack(name)
+    code, output = stack.run("up")
+    assert code == 0, output
     assert set(stack.summary()["changes"]) == {"same"}
-    assert "Changes: 0 (" in said
+    assert "Changes: 0 (" in output
 
 
-def test_a_changed_setting_changes_its_objects_in_place(made: Made) -> None:
-    stack, _ = made("dev")
+def test_a_changed_setting_changes_its_objects_in_place(running_stack: RunningStack) -> None:
+    stack, _ = running_stack("dev")
     file = stack.root / "Pulumi.dev.yaml"
     before = file.read_text()
     stack.change("api", "logLevel", value="warning")
-    code, said = stack.run("preview")
+    code, output = stack.run("preview")
     file.write_text(before)
     changes = stack.summary()["changes"]
-    assert code == 0, said
+    assert code == 0, output
     assert set(changes) == {"same", "update"}
-    assert changes["update"] == 2  # the ConfigMap, and the Deployment whose checksum rolls its pods
+    assert changes["update"] == 2  # The ConfigMap, and the Deployment with its checksum.
 
 
-def test_the_fidelity_table_has_every_type_that_the_program_uses(made: Made) -> None:
-    used = {each["type"] for name in STACKS for each in first_summary(made(name)[0])["resources"]}
+def test_the_fidelity_table_has_every_type_of_the_program(running_stack: RunningStack) -> None:
+    used = {
+        resource["type"] for name in STACKS for resource in first_summary(running_stack(name)[0])["resources"]
+    }
     of_providers = {kind for kind in used if not kind.startswith(("pipe:", "pulumi:"))}
     missing = of_providers - set(rows())
-    assert not missing, f"docs/sandbox.md says nothing of {sorted(missing)}: who checks them, and what not?"
+    assert not missing, f"docs/sandbox.md does not describe the checks of {sorted(missing)}"
 
 
 GUIDE: dict[str, tuple[str, str]] = {
@@ -103,9 +105,9 @@ GUIDE: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("row", GUIDE)
-def test_each_row_of_the_deployment_guide_has_its_resource(made: Made, row: str) -> None:
-    resources = first_summary(made("prod")[0])["resources"]
-    assert GUIDE[row] in {(each["type"], each["urn"].rpartition("::")[2]) for each in resources}
+def test_each_row_of_the_deployment_guide_has_its_resource(running_stack: RunningStack, row: str) -> None:
+    resources = first_summary(running_stack("prod")[0])["resources"]
+    assert GUIDE[row] in {(resource["type"], resource["urn"].rpartition("::")[2]) for resource in resources}
 
 
 def low_tls(stack: Stack) -> None:
@@ -148,19 +150,19 @@ FAULTS: dict[str, tuple[Callable[[Stack], None], list[str]]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_weakness_stops_up_before_anything_is_applied(tmp_path: Path, fault: str) -> None:
+def test_a_weakness_stops_up_before_any_change(tmp_path: Path, fault: str) -> None:
     weaken, named = FAULTS[fault]
     stack = copy(tmp_path, "dev")
     weaken(stack)
-    code, said = stack.run("up")
-    assert code == 1, said
-    assert [word for word in named if word not in said] == [], said
+    code, output = stack.run("up")
+    assert code == 1, output
+    assert [text for text in named if text not in output] == [], output
     assert workspace.state(workspace.find_stack(stack.root, "dev"), "resources") == []
 
 
-def test_no_secret_of_the_program_is_in_state_logs_events_or_summary(made: Made) -> None:
-    stack, said = made("dev")
+def test_no_secret_of_the_program_is_in_state_logs_events_or_summary(running_stack: RunningStack) -> None:
+    stack, output = running_stack("dev")
     secrets = stack.secrets().values()
     assert len(secrets) == 6
     assert stack.files_with(*secrets) == set()
-    assert not [secret for secret in secrets if secret in said]
+    assert not [secret for secret in secrets if secret in output]

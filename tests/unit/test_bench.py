@@ -1,4 +1,4 @@
-"""What `make bench` fails for."""
+"""Tests of the limits of `make bench` and of its measurement of memory."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ SHARE = "error: the evaluation takes more than 30% of the eager imports"
 
 
 @pytest.mark.parametrize(
-    ("figures", "said"),
+    ("figures", "errors"),
     [
         ((0.3, 60, 3), []),
         ((0.31, 1, 1), [SHARE]),
@@ -24,27 +24,27 @@ SHARE = "error: the evaluation takes more than 30% of the eager imports"
     ],
 )
 def test_a_figure_over_its_limit_fails_the_bench(
-    figures: tuple[float, float, float], said: list[str]
+    figures: tuple[float, float, float], errors: list[str]
 ) -> None:
-    assert list(passed(*figures)) == said
+    assert list(passed(*figures)) == errors
 
 
-HOLD = "held = bytes(range(256)) * (4096 * {mib}); import time; time.sleep({seconds})"
-"""A program that fills so many MiB."""
+HOLD = "content = bytes(range(256)) * (4096 * {mib}); import time; time.sleep({seconds})"
+"""A program that fills some MiB for some seconds."""
 
 
-def test_memory_is_that_of_the_command_its_children_and_the_targets(tmp_path: Path) -> None:
+def test_memory_includes_the_command_its_children_and_the_targets(tmp_path: Path) -> None:
     hold = [sys.executable, "-c", HOLD.format(mib=60, seconds=60)]
     others = [subprocess.Popen(hold, start_new_session=True) for _ in range(2)]
     try:
         (tmp_path / "targets.json").write_text(json.dumps({"pid": others[0].pid}))
         child = HOLD.format(mib=60, seconds=3)
-        words = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
-        most = peak([sys.executable, "-c", words], tmp_path, tmp_path) / 2**20
-        assert 120 < most < 195  # neither without one of the two, nor with what is nobody's
+        program = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
+        most = peak([sys.executable, "-c", program], tmp_path, tmp_path) / 2**20
+        assert 120 < most < 195  # Both processes count, the unrelated third one does not.
     finally:
-        for each in others:
-            each.kill()
-            each.wait()
+        for process in others:
+            process.kill()
+            process.wait()
     with pytest.raises(SystemExit, match=r"^error: false failed \(1\)$"):
         peak(["false"], tmp_path, tmp_path)

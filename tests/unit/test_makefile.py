@@ -1,4 +1,4 @@
-"""The tasks by name, and what they say where something is missing."""
+"""Tests of the Makefile's tasks and of their errors."""
 
 import os
 import re
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A folder in which nothing is installed yet."""
+    """Provide a folder without installed packages."""
     for name in ("Makefile", "requirements-dev.txt", "Pulumi.dev.yaml", "Pulumi.stg.yaml"):
         shutil.copy(ROOT / name, tmp_path)
     return tmp_path
@@ -22,7 +22,7 @@ def tree(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def installed(tree: Path) -> Path:
-    """A folder whose Python packages are installed; its Python prints its arguments."""
+    """Provide a folder with installed packages; its Python prints its arguments."""
     python = tree / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text('#!/bin/sh\necho "$*"\n')
@@ -32,9 +32,9 @@ def installed(tree: Path) -> Path:
     return tree
 
 
-def make(tree: Path, *words: str, **environment: str) -> tuple[int, str]:
+def make(tree: Path, *arguments: str, **environment: str) -> tuple[int, str]:
     done = subprocess.run(
-        ["make", *words],
+        ["make", *arguments],
         cwd=tree,
         env=os.environ | {"MAKEFLAGS": "", "MAKELEVEL": "0", "FLAGS": ""} | environment,
         stdin=subprocess.DEVNULL,
@@ -46,33 +46,35 @@ def make(tree: Path, *words: str, **environment: str) -> tuple[int, str]:
 
 
 def test_make_alone_lists_every_task(tree: Path) -> None:
-    code, said = make(tree)
+    code, output = make(tree)
     tasks = re.findall(r"^([a-z-]+):.* ## ", (tree / "Makefile").read_text(), re.MULTILINE)
     assert code == 0
     assert {"sandbox", "test", "check", "bench", "validate", "preview", "down", "clean"} <= set(tasks)
-    assert re.findall(r"^  make ([a-z-]+) ", said, re.MULTILINE) == tasks
+    assert re.findall(r"^  make ([a-z-]+) ", output, re.MULTILINE) == tasks
 
 
-def test_an_unreachable_package_registry_is_named_and_nothing_counts_as_installed(tree: Path) -> None:
+def test_an_unreachable_package_registry_is_reported_and_nothing_counts_as_installed(tree: Path) -> None:
     unreachable = {"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_FIND_LINKS": "", "PIP_RETRIES": "0"}
-    code, said = make(tree, "validate", **unreachable, PIP_NO_CACHE_DIR="1")
+    code, output = make(tree, "validate", **unreachable, PIP_NO_CACHE_DIR="1")
     assert code == 2
-    assert "error: the Python packages could not be installed; the package registry must be reachable" in said
+    assert (
+        "error: the Python packages could not be installed; the package registry must be reachable" in output
+    )
     assert not (tree / ".venv" / ".ready").exists()
 
 
-def test_a_python_that_is_too_old_is_named_with_the_remedy(tree: Path) -> None:
+def test_an_old_python_is_reported_with_the_remedy(tree: Path) -> None:
     old = tree / "old-python"
     pretend = "import sys; sys.version_info = (3, 9, 18); exec(sys.argv[1])"
     old.write_text(f'#!/bin/sh\nshift; exec python3 -c "{pretend}" "$@"\n')
     old.chmod(0o755)
-    code, said = make(tree, "validate", f"PYTHON={old}")
+    code, output = make(tree, "validate", f"PYTHON={old}")
     assert code == 2
-    assert f"{old} is Python 3.9; 3.11 or newer is needed: set PYTHON=" in said
+    assert f"{old} is Python 3.9; 3.11 or newer is needed: set PYTHON=" in output
 
 
 @pytest.mark.parametrize(
-    ("words", "asked"),
+    ("arguments", "command"),
     [
         (["sandbox"], "up dev --providers stand-ins"),
         (["sandbox", "STACK=prod", "TARGETS=none"], "up prod --targets none --providers stand-ins"),
@@ -85,13 +87,13 @@ def test_a_python_that_is_too_old_is_named_with_the_remedy(tree: Path) -> None:
         (["control-plane"], "control-plane"),
     ],
 )
-def test_a_task_hands_on_what_it_was_given(installed: Path, words: list[str], asked: str) -> None:
-    code, said = make(installed, *words)
-    assert (code, said.split()) == (0, ["-m", "sandbox", *asked.split()])
+def test_a_task_passes_its_variables_on(installed: Path, arguments: list[str], command: str) -> None:
+    code, output = make(installed, *arguments)
+    assert (code, output.split()) == (0, ["-m", "sandbox", *command.split()])
 
 
 @pytest.mark.parametrize(
-    ("words", "error"),
+    ("arguments", "error"),
     [
         (["clean"], "make clean needs a stack, since it deletes: write STACK= and one of dev stg"),
         (["down", "STACK="], "make down needs a stack, since it deletes: write STACK= and one of dev stg"),
@@ -106,54 +108,52 @@ def test_a_task_hands_on_what_it_was_given(installed: Path, words: list[str], as
     ],
 )
 def test_a_mistyped_stack_is_refused_before_any_task_runs(
-    installed: Path, words: list[str], error: str
+    installed: Path, arguments: list[str], error: str
 ) -> None:
-    code, said = make(installed, *words)
-    assert (code, "-m sandbox" in said) == (2, False)
-    assert f"*** {error}" in said
+    code, output = make(installed, *arguments)
+    assert (code, "-m sandbox" in output) == (2, False)
+    assert f"*** {error}" in output
 
 
-def test_a_stack_of_the_environment_may_be_deleted(installed: Path) -> None:
-    code, said = make(installed, "clean", STACK="stg")
-    assert (code, said.split()) == (0, ["-m", "sandbox", "clean", "stg"])
+def test_a_stack_named_by_the_environment_may_be_deleted(installed: Path) -> None:
+    code, output = make(installed, "clean", STACK="stg")
+    assert (code, output.split()) == (0, ["-m", "sandbox", "clean", "stg"])
 
 
-def test_each_lane_has_its_task_and_all_of_them_run_each_test_once(installed: Path) -> None:
-    code, said = make(installed, "test", "test-all", "PYTHON=true")
-    runs = [line for line in said.splitlines() if line.startswith("-m pytest")]
+def test_each_lane_has_a_task_and_together_they_run_each_test_once(installed: Path) -> None:
+    code, output = make(installed, "test", "test-all", "PYTHON=true")
+    runs = [line for line in output.splitlines() if line.startswith("-m pytest")]
     assert code == 0
     assert [run.partition(" -m ")[2].rpartition(" -m ")[2] for run in runs] == [
         "not drill tests/unit tests/engine tests/test_lanes.py",
         "drill",
     ]
     unit = "-m pytest -n 2 --dist loadscope -m not engine and not drill"
-    code, said = make(installed, "test-unit", "FLAGS=-x")
-    assert (code, said) == (0, f"{unit} -x tests/unit tests/test_lanes.py\n")
-    code, said = make(installed, "test-unit", "FLAGS=tests/unit/test_makefile.py")
-    assert (code, said) == (0, f"{unit} tests/unit/test_makefile.py\n")
+    code, output = make(installed, "test-unit", "FLAGS=-x")
+    assert (code, output) == (0, f"{unit} -x tests/unit tests/test_lanes.py\n")
+    code, output = make(installed, "test-unit", "FLAGS=tests/unit/test_makefile.py")
+    assert (code, output) == (0, f"{unit} tests/unit/test_makefile.py\n")
 
 
 @pytest.mark.parametrize("task", ["test-drills", "test-all"])
-def test_programs_that_the_drills_lack_are_named_before_anything_is_installed_or_built(
-    tree: Path, task: str
-) -> None:
+def test_missing_programs_of_the_drills_are_reported_before_any_installation(tree: Path, task: str) -> None:
     python = tree / "python"
     python.write_text('#!/bin/sh\necho "error: the drills need nginx: $*" >&2\nexit 2\n')
     python.chmod(0o755)
-    code, said = make(tree, task, f"PYTHON={python}")
+    code, output = make(tree, task, f"PYTHON={python}")
     assert code == 2
-    assert said.splitlines()[0] == "error: the drills need nginx: -m tests.support.drills.tools"
+    assert output.splitlines()[0] == "error: the drills need nginx: -m tests.support.drills.tools"
     assert not (tree / ".venv").exists()
 
 
-def test_check_changes_nothing_and_format_does(installed: Path) -> None:
+def test_check_only_checks_and_format_changes_files(installed: Path) -> None:
     for name in ("ruff", "lint-imports", "zizmor", "basedpyright"):
         program = installed / ".venv" / "bin" / name
         program.write_text(f'#!/bin/sh\necho "{name} $*"\n')
         program.chmod(0o755)
-    code, said = make(installed, "check")
+    code, output = make(installed, "check")
     assert code == 0
-    assert said.splitlines() == [
+    assert output.splitlines() == [
         "ruff format --check .",
         "ruff check .",
         "lint-imports --no-cache --no-logo",
@@ -164,15 +164,15 @@ def test_check_changes_nothing_and_format_does(installed: Path) -> None:
 
 
 def test_a_scan_of_the_committed_code_finds_nothing_unsafe() -> None:
-    """The rules of flake8-bandit, which `make check` and `make scan` have among theirs."""
-    words = [ROOT / ".venv" / "bin" / "ruff", "check", "--output-format", "concise", "."]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    """Check the rules of flake8-bandit (S), which `make check` and `make scan` include."""
+    command = [ROOT / ".venv" / "bin" / "ruff", "check", "--output-format", "concise", "."]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]
     assert "S" in settings["select"]
 
 
-def test_make_ends_with_2_whatever_failed_as_the_readme_says(installed: Path) -> None:
+def test_make_exits_with_2_for_every_failure_as_documented(installed: Path) -> None:
     python = installed / ".venv" / "bin" / "python"
     python.write_text("#!/bin/sh\nexit 1\n")
     assert make(installed, "review")[0] == 2
@@ -183,7 +183,7 @@ def test_make_ends_with_2_whatever_failed_as_the_readme_says(installed: Path) ->
     )
 
 
-def test_the_readme_has_a_row_for_each_lane_and_says_what_the_gates_do() -> None:
+def test_the_readme_describes_each_lane_and_the_checks() -> None:
     text = (ROOT / "README.md").read_text()
     for task in ("test-unit", "test", "test-all"):
         assert f"\n| `make {task}` |" in text

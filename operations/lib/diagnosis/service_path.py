@@ -23,7 +23,7 @@ OBJECTS = (
     "cronjob/pipe-backup",
     "cronjob/pipe-restore",
 )
-"""Objects of the namespace with constant names; components/kubernetes/pods.py and data_jobs.py declare them."""
+"""Objects with constant names in the namespace (components/kubernetes/pods.py, data_jobs.py)."""
 
 SERVING = frozenset(
     {

@@ -1,4 +1,4 @@
-"""Contributor pages, the index of decisions, CODEOWNERS and Renovate's configuration name what exists."""
+"""Tests of names in contributor pages, the index of decisions, CODEOWNERS and Renovate's configuration."""
 
 import json
 import re
@@ -10,9 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs" / "contributing").glob("*.md"))]
 DECISIONS = ROOT / "docs" / "decisions"
-PATH = re.compile(
-    r"`((?:components|docs|foundation|operations|policies|review|sandbox|schemas|scripts|tests|tools)/[^`<…]*)`"
-)
+FOLDERS = "components|docs|foundation|operations|policies|review|sandbox|schemas|scripts|tests|tools"
+PATH = re.compile(rf"`((?:{FOLDERS})/[^`<…]*)`")
 INDEX_ROW = re.compile(r"\| \[(\d{4})\]\((\S+)\) \| (.+) \| (\w+) \| (\d{4}-\d\d-\d\d) \|")
 
 

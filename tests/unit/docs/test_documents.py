@@ -1,4 +1,4 @@
-"""Links of the documents lead somewhere, monitors have runbooks, generated parts are current."""
+"""Tests of the documents: links, runbooks, generated parts, and facts about the program."""
 
 import re
 import subprocess
@@ -54,7 +54,7 @@ GitHubActionsワークフロー
 トラブルシューティング
 よくある問題と解決策
 """.splitlines()
-"""Those of the guide that the service began with, in its order, without spaces."""
+"""Headings of the original guide, in order, without spaces."""
 
 
 def documents() -> Iterator[Path]:
@@ -64,26 +64,26 @@ def documents() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("document", list(documents()), ids=lambda file: str(file.relative_to(ROOT)))
-def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
+def test_every_link_to_a_file_has_a_target(document: Path) -> None:
     links = [link for link in LINK.findall(document.read_text()) if "://" not in link]
     assert [link for link in links if not (document.parent / link).exists()] == []
 
 
 @pytest.mark.parametrize("folder", [DOCS / "runbooks", DOCS / "ja" / "runbooks"], ids=["English", "Japanese"])
-def test_every_monitor_links_to_a_runbook_and_no_runbook_is_left_over(folder: Path) -> None:
-    messages = [str(one.inputs.get("message", "")) for one in generate_docs.program("prod")]
-    linked = {found for text in messages for found in re.findall(r"/docs/runbooks/([\w-]+\.md)", text)}
+def test_monitors_and_runbooks_correspond(folder: Path) -> None:
+    messages = [str(resource.inputs.get("message", "")) for resource in generate_docs.program("prod")]
+    linked = {name for text in messages for name in re.findall(r"/docs/runbooks/([\w-]+\.md)", text)}
     assert len(linked) > 10
     assert {file.name for file in folder.glob("*.md")} == linked
 
 
 @pytest.mark.parametrize("folder", [DOCS / "runbooks", DOCS / "ja" / "runbooks"], ids=["English", "Japanese"])
-def test_a_runbook_is_headed_by_the_name_of_its_alert(folder: Path) -> None:
+def test_the_title_of_a_runbook_is_the_name_of_its_alert(folder: Path) -> None:
     titles = {file.name: file.read_text().splitlines()[0].removeprefix("# ") for file in folder.glob("*.md")}
     assert {runbook(title) for title in titles.values()} == titles.keys()
 
 
-def test_the_doctor_judges_the_origins_certificate_and_names_its_runbook() -> None:
+def test_the_doctor_checks_the_origin_certificate_and_names_its_runbook() -> None:
     source = (ROOT / "operations" / "lib" / "diagnosis" / "findings.py").read_text()
     [title] = re.findall(r"origin certificate \(runbook (\w+)\)", source)
     assert title == "OriginCertificateExpiry" and (DOCS / "runbooks" / runbook(title)).exists()
@@ -95,7 +95,7 @@ def test_the_doctor_judges_the_origins_certificate_and_names_its_runbook() -> No
     [ROOT / "README.md", DOCS / "deployment.md", DOCS / "ja" / "deployment.md"],
     ids=lambda file: str(file.relative_to(ROOT)),
 )
-def test_the_first_backup_is_run_by_hand_since_its_monitors_are_blind_before(document: Path) -> None:
+def test_the_documents_start_the_first_backup_by_hand(document: Path) -> None:
     text = document.read_text()
     command = "kubectl -n pipe create job --from=cronjob/pipe-backup first-backup"
     assert command in text and "kubectl -n pipe wait --for=condition=complete" in text
@@ -103,10 +103,10 @@ def test_the_first_backup_is_run_by_hand_since_its_monitors_are_blind_before(doc
         assert text.index("pulumi up      --policy-pack") < text.index(command)
 
 
-def test_the_japanese_guide_has_the_headings_of_the_guide_that_the_service_began_with() -> None:
+def test_the_japanese_guide_has_the_headings_of_the_original_guide() -> None:
     lines = (DOCS / "ja" / "deployment.md").read_text().splitlines()
-    found = [line.lstrip("#").replace(" ", "") for line in lines if line.startswith("##")]
-    assert [heading for heading in found if heading in HEADINGS] == HEADINGS
+    headings = [line.lstrip("#").replace(" ", "") for line in lines if line.startswith("##")]
+    assert [heading for heading in headings if heading in HEADINGS] == HEADINGS
 
 
 def test_the_english_guide_has_the_same_levels_of_headings() -> None:
@@ -130,7 +130,7 @@ ROWS = [row.split(" | ") for row in COVERAGE if row.startswith("| ") and not row
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0].lstrip("| "))
-def test_a_row_of_the_guide_has_something_that_does_it_and_a_test(row: list[str]) -> None:
+def test_every_row_of_the_coverage_names_existing_files_tasks_and_tests(row: list[str]) -> None:
     _, here, tests = row
     files = re.findall(r"`((?:components|docs|scripts|\.github|Pulumi)[^`]*)`", here)
     tasks = re.findall(r"`make ([a-z-]+)`", here)
@@ -139,26 +139,28 @@ def test_a_row_of_the_guide_has_something_that_does_it_and_a_test(row: list[str]
     assert set(tasks) <= set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", tests)
     assert named
-    assert [each for each in named if f"def {each[1]}(" not in (ROOT / each[0]).read_text()] == []
+    assert [test for test in named if f"def {test[1]}(" not in (ROOT / test[0]).read_text()] == []
 
 
-def test_every_command_of_the_guide_has_its_row() -> None:
-    """Its programs, as the guide has them; where one has several verbs, each."""
+def test_every_command_of_the_original_guide_has_a_row() -> None:
+    """Compare the programs of the guide, with each verb of a program that has several."""
     guide = "npm run build, vercel deploy, docker build, docker push, kubectl apply, migrate:prod, deploy.sh,"
     guide += "rollout undo, --to-revision, migrate:rollback, --to 20240301, authorize-security-group-ingress,"
     guide += "aws s3 cp, pg_restore, kubectl logs, describe, top, datadog-trace-agent status, HighErrorRate"
-    told = "\n".join(row[0] for row in ROWS)
-    assert [each for each in map(str.strip, guide.split(",")) if each not in told] == []
+    listed = "\n".join(row[0] for row in ROWS)
+    assert [command for command in map(str.strip, guide.split(",")) if command not in listed] == []
 
 
-def test_the_readme_says_what_each_folder_has() -> None:
+def test_the_readme_describes_every_folder() -> None:
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
     folders = {name.partition("/")[0] for name in listed.stdout.splitlines() if "/" in name}
     section = (ROOT / "README.md").read_text().partition("## Where things are")[2].partition("\n## ")[0]
-    assert {each for each in folders if not each.startswith(".") and f"`{each}/" not in section} == set()
+    assert {
+        folder for folder in folders if not folder.startswith(".") and f"`{folder}/" not in section
+    } == set()
 
 
-def test_what_was_measured_is_a_number_that_a_drill_prints() -> None:
+def test_every_measured_number_names_its_drill() -> None:
     section = (DOCS / "scaling.md").read_text().partition("## What was measured")[2]
     rows = [row.split("|")[2:4] for row in section.splitlines() if row.startswith("| ")][1:]
     assert len(rows) >= 4
@@ -169,20 +171,20 @@ def test_what_was_measured_is_a_number_that_a_drill_prints() -> None:
         assert all(" measured(" in (ROOT / file).read_text() for file in drills), by
 
 
-def test_flags_that_the_documents_give_to_the_sandbox_are_flags_of_it() -> None:
-    words = [word for command in commands.documents() for word in SANDBOX_FLAG.findall(command.read_text())]
-    assert "--yes" in words
-    assert {word for word in words if word not in sandbox_command.COMMAND_LINE["arguments"]} == set()
+def test_flags_of_the_sandbox_in_the_documents_exist() -> None:
+    flags = [flag for command in commands.documents() for flag in SANDBOX_FLAG.findall(command.read_text())]
+    assert "--yes" in flags
+    assert {flag for flag in flags if flag not in sandbox_command.COMMAND_LINE["arguments"]} == set()
 
 
 @pytest.mark.parametrize("guide", ["deployment.md", "ja/deployment.md"])
-def test_the_guide_names_the_mark_that_the_console_puts_before_the_prompt(guide: str) -> None:
+def test_the_guide_shows_the_prompt_of_the_console(guide: str) -> None:
     stack = Stack("dev", ROOT, ROOT, "pipe", ROOT / ".sandbox" / "dev")
     assert f"`{console.mark(stack).strip()}`" in (DOCS / guide).read_text()
 
 
 @pytest.mark.parametrize("guide", ["deployment.md", "ja/deployment.md"])
-def test_the_guide_explains_each_choice_of_what_the_api_may_call(guide: str) -> None:
+def test_the_guide_explains_each_choice_of_the_apis_egress(guide: str) -> None:
     text = (DOCS / guide).read_text()
     explained = re.findall(r"^\| `(\w+)` \|", text.partition("| `to` |")[2], re.MULTILINE)
     assert explained == list(get_args(Egress.model_fields["to"].annotation))
@@ -195,13 +197,13 @@ def test_the_guide_explains_each_choice_of_what_the_api_may_call(guide: str) -> 
         ("docs/ja/deployment.md", "正常だった直近の古いバージョン"),
     ],
 )
-def test_the_guide_says_which_version_a_rollback_chooses_and_where_that_is_recorded(
+def test_the_guide_explains_the_version_that_a_rollback_chooses_and_its_record(
     guide: str, order: str
 ) -> None:
     text = (commands.ROOT / guide).read_text()
     assert order in text and f"`{releases.NAME}`" in text
 
 
-def test_no_output_of_the_program_is_a_list_of_ids_that_nobody_reads() -> None:
+def test_no_output_of_the_program_is_a_list_of_ids() -> None:
     names = re.findall(r'pulumi\.export\("(\w+)"', (ROOT / "__main__.py").read_text())
     assert "url" in names and not [name for name in names if name.endswith("Ids")]

@@ -1,4 +1,4 @@
-"""Documents that a first `up` on real accounts depends on, against the stack files and the program."""
+"""Tests of the documents for a first `up` on real accounts, against stack files and program."""
 
 import re
 from pathlib import Path
@@ -44,7 +44,7 @@ def listed() -> list[str]:
     return [name.strip('"').rstrip("…") for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
 
 
-def test_each_placeholder_of_the_list_is_in_a_stack_file() -> None:
+def test_every_listed_placeholder_is_in_a_stack_file() -> None:
     assert len(listed()) > 10
     assert [name for name in listed() if not any(name in text for text in TEXTS)] == []
 
@@ -63,13 +63,13 @@ def test_each_placeholder_of_the_list_is_in_a_stack_file() -> None:
         r"^@[a-z]+-pipe\S*",
     ],
 )
-def test_every_value_of_somebody_elses_account_is_in_the_list(kind: str) -> None:
+def test_every_value_of_an_account_is_a_listed_placeholder(kind: str) -> None:
     values = {match for text in TEXTS for match in re.findall(kind, text)}
     assert values
     assert {value for value in values if not any(name in value for name in listed())} == set()
 
 
-def test_the_quotas_are_what_the_stacks_need_together() -> None:
+def test_the_quotas_are_the_sum_of_the_stacks_needs() -> None:
     stacks = [load_file(file).settings for file in sorted(ROOT.glob("Pulumi.*.yaml"))]
     addresses = sum(
         len(stack.network.subnets.public) if stack.network.nat_gateways == "each-zone" else 1
@@ -94,21 +94,21 @@ def test_every_phase_of_a_ruleset_has_its_permission() -> None:
     assert phases == set(re.findall(r"`(http_\w+)`", TOKENS))
 
 
-def test_the_readme_leads_to_the_tokens_and_says_who_enters_the_cluster_first() -> None:
+def test_the_readme_links_to_the_tokens_and_explains_the_first_access_to_the_cluster() -> None:
     assert "(docs/tokens.md)" in README
     step = STEPS.partition("\n4. ")[2].partition("\n5. ")[0]
     assert "`pipe:cluster.operators`" in step and "first `up`" in step
     assert "https://checkip.amazonaws.com" in step
 
 
-def test_records_that_exist_are_imported_under_the_names_of_the_program() -> None:
+def test_imported_records_have_the_names_of_the_program() -> None:
     record = "cloudflare:index/dnsRecord:DnsRecord"
     records = {item.name for item in generate_docs.program("prod") if item.type == record}
     assert records.issuperset(re.findall(rf"pulumi import {record} (\S+) ", STEPS))
     assert {"edge", "edge-frontend"} <= records and any(name.startswith("edge-caa-") for name in records)
 
 
-def test_signing_comes_before_the_registrar() -> None:
+def test_the_zone_is_signed_before_the_registrar_gets_its_record() -> None:
     step = STEPS.partition("9. **DNSSEC**")[2]
     assert step.index("dnssec` to true") < step.index("dsRecord") < step.index("to the registrar")
     assert "off the internet" not in (ROOT / "policies" / "waivers.yaml").read_text()

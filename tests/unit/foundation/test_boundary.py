@@ -1,4 +1,4 @@
-"""The roles of a stack against what foundation lets the deploy role make."""
+"""Tests that the deploy role may create and change everything in a stack, and no more."""
 
 import json
 import tomllib
@@ -23,12 +23,12 @@ from tests.support.components.fixtures import Recorder, evaluate
 ROOT = Path(__file__).parents[3]
 
 SEQUENCES = ROOT / "tests/support/sandbox/clouds/aws_sequences.toml"
-"""The calls that the provider makes in the life of each type."""
+"""Calls of the provider in the life of each type."""
 
 
 @pytest.fixture(scope="module")
 def stack() -> Recorder:
-    """Every component of prod that makes a role."""
+    """Provide every component of prod that creates a role."""
     recorder = Recorder()
     recorder.answers["aws:index/getAvailabilityZones:getAvailabilityZones"] = {"names": ["a", "c", "d"]}
     recorder.computed["aws:eks/cluster:Cluster"] = {
@@ -100,16 +100,16 @@ def test_every_role_has_the_name_that_the_deploy_role_may_use(stack: Recorder) -
     assert {name for name in roles(stack) if not name.startswith("pipe-prod-")} == set()
 
 
-def test_every_role_with_a_policy_of_its_own_is_under_the_boundary(stack: Recorder) -> None:
-    written = {policy["role"] for policy in stack.of_type("aws:iam/rolePolicy:RolePolicy").values()}
-    assert len(written) >= 5
+def test_every_role_with_an_inline_policy_is_under_the_boundary(stack: Recorder) -> None:
+    with_policy = {policy["role"] for policy in stack.of_type("aws:iam/rolePolicy:RolePolicy").values()}
+    assert len(with_policy) >= 5
     for name in stack.of_type("aws:iam/role:Role"):
         role = stack.of_type("aws:iam/role:Role")[name]
-        if role["name"] in written:
+        if role["name"] in with_policy:
             assert role["permissionsBoundary"] == "arn:aws:iam::123456789012:policy/pipe-prod-boundary"
 
 
-def test_the_boundary_leaves_every_role_what_it_needs(stack: Recorder, foundation: Recorder) -> None:
+def test_the_boundary_permits_the_actions_of_every_role(stack: Recorder, foundation: Recorder) -> None:
     boundary = json.loads(foundation.of_type("aws:iam/policy:Policy")["prod-boundary"]["policy"])
     within = [action for statement in boundary["Statement"] for action in statement["Action"]]
     for name, policy in stack.of_type("aws:iam/rolePolicy:RolePolicy").items():
@@ -126,11 +126,11 @@ def test_attached_policies_are_those_that_the_deploy_role_may_attach(stack: Reco
     assert attached == set(MANAGED_POLICIES)
 
 
-def test_roles_are_for_services_that_the_deploy_role_may_pass_them_to(stack: Recorder) -> None:
+def test_the_deploy_role_may_pass_roles_to_their_services(stack: Recorder) -> None:
     principals: set[str] = set()
     for role in roles(stack).values():
         for statement in json.loads(role["assumeRolePolicy"])["Statement"]:
-            # Datadog is the one that is no service: it comes by itself, nobody passes it the role.
+            # Datadog is not a service: it assumes the role itself, and nobody passes the role.
             principals |= {statement["Principal"].get("Service", "")} - {""}
     assert principals == {f"{service}.amazonaws.com" for service in SERVICES_WITH_ROLES}
 
@@ -184,7 +184,7 @@ CREATED_BY = {
 
 
 def allowed_to_deploy(policies: dict[str, list[str]]) -> set[str]:
-    """Actions, and patterns of them, that the deploy role has anywhere."""
+    """Return the actions, and patterns of actions, of the deploy role."""
     return {
         action
         for policy in policies["pipe-prod-deploy"]
@@ -222,30 +222,30 @@ ACTIONS = {
     "s3:PutObjectLockConfiguration": "s3:PutBucketObjectLockConfiguration",
     "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
 }
-"""Operations that are permitted under another name."""
+"""Permissions of operations that have another name."""
 
-NEVER_ASKED = {
-    # A cluster encrypts its secrets from the start, and cannot stop.
+UNUSED = {
+    # A cluster encrypts its secrets from its creation, and cannot stop.
     "eks:AssociateEncryptionConfig",
     # A role without the boundary could do anything.
     "iam:DeleteRolePermissionsBoundary",
-    # Keys are enabled and rotate as long as they are there.
+    # Keys are always enabled and always rotate.
     "kms:DisableKey",
     "kms:DisableKeyRotation",
     "kms:EnableKey",
 }
-"""What the provider asks for a change that no stack of ours can want."""
+"""Operations for changes that no stack makes."""
 
 
-def test_the_deploy_role_may_do_whatever_the_provider_does_to_a_resource(
+def test_the_deploy_role_may_call_every_operation_of_the_provider(
     stack: Recorder, policies: dict[str, list[str]]
 ) -> None:
     allowed = allowed_to_deploy(policies)
-    replayed = tomllib.loads(SEQUENCES.read_text())
+    sequences = tomllib.loads(SEQUENCES.read_text())
     declared = {typ for typ, _ in stack.inputs if typ.startswith("aws:")}
-    asked: set[str] = {step["ask"] for typ in declared for step in replayed[typ]["steps"]}
-    called = {each.replace("s3control ", "s3 ").replace(" ", ":") for each in asked}
-    needed = {ACTIONS.get(call, call) for call in called}
-    refused = {one for one in needed if not any(fnmatchcase(one, pattern) for pattern in allowed)}
-    assert refused == NEVER_ASKED
-    assert set(ACTIONS) <= called
+    operations: set[str] = {step["ask"] for typ in declared for step in sequences[typ]["steps"]}
+    calls = {operation.replace("s3control ", "s3 ").replace(" ", ":") for operation in operations}
+    needed = {ACTIONS.get(call, call) for call in calls}
+    refused = {action for action in needed if not any(fnmatchcase(action, pattern) for pattern in allowed)}
+    assert refused == UNUSED
+    assert set(ACTIONS) <= calls

@@ -1,4 +1,4 @@
-"""What the roles may do, asked of their policies as IAM would evaluate them."""
+"""Tests of the roles' policies with an evaluation like IAM's."""
 
 import json
 
@@ -23,38 +23,38 @@ PROFILE = "arn:aws:iam::123456789012:instance-profile"
 BOUNDED = {"iam:PermissionsBoundary": "arn:aws:iam::123456789012:policy/pipe-stg-boundary"}
 
 
-def ours(env: str = "stg", **more: str) -> dict[str, str]:
+def tagged(env: str = "stg", **more: str) -> dict[str, str]:
     return {"aws:ResourceTag/env": env} | more
 
 
-def asked(env: str = "stg", **more: str) -> dict[str, str]:
+def requested(env: str = "stg", **more: str) -> dict[str, str]:
     return {"aws:RequestTag/env": env} | more
 
 
 DEPLOY: list[tuple[str, str, dict[str, str], str]] = [
     # The VPC
-    ("ec2:CreateVpc", f"{EC2}:vpc/*", asked(), "allow"),
+    ("ec2:CreateVpc", f"{EC2}:vpc/*", requested(), "allow"),
     ("ec2:CreateVpc", f"{EC2}:vpc/*", {}, "nothing"),
-    ("ec2:CreateVpc", f"{EC2}:vpc/*", asked("prod"), "nothing"),
-    ("ec2:CreateSubnet", f"{EC2}:subnet/*", asked(), "allow"),
-    ("ec2:CreateSubnet", f"{EC2}:vpc/vpc-1", ours(), "allow"),
-    ("ec2:CreateSubnet", f"{EC2}:vpc/vpc-1", ours("prod") | asked(), "nothing"),
-    ("ec2:CreateTags", f"{EC2}:vpc/vpc-1", asked() | {"ec2:CreateAction": "CreateVpc"}, "allow"),
-    ("ec2:CreateTags", f"{EC2}:vpc/vpc-1", asked(), "nothing"),
-    ("ec2:CreateTags", f"{EC2}:vpc/vpc-1", ours(), "allow"),
-    ("ec2:CreateTags", f"{EC2}:vpc/vpc-1", ours() | asked("prod"), "nothing"),
-    ("ec2:CreateTags", f"{EC2}:vpc/vpc-1", ours("prod") | asked(), "nothing"),
-    ("ec2:DeleteVpc", f"{EC2}:vpc/vpc-1", ours(), "allow"),
-    ("ec2:DeleteVpc", f"{EC2}:vpc/vpc-1", ours("prod"), "nothing"),
+    ("ec2:CreateVpc", f"{EC2}:vpc/*", requested("prod"), "nothing"),
+    ("ec2:CreateSubnet", f"{EC2}:subnet/*", requested(), "allow"),
+    ("ec2:CreateSubnet", f"{EC2}:vpc/vpc-1", tagged(), "allow"),
+    ("ec2:CreateSubnet", f"{EC2}:vpc/vpc-1", tagged("prod") | requested(), "nothing"),
+    ("ec2:CreateTags", f"{EC2}:vpc/vpc-1", requested() | {"ec2:CreateAction": "CreateVpc"}, "allow"),
+    ("ec2:CreateTags", f"{EC2}:vpc/vpc-1", requested(), "nothing"),
+    ("ec2:CreateTags", f"{EC2}:vpc/vpc-1", tagged(), "allow"),
+    ("ec2:CreateTags", f"{EC2}:vpc/vpc-1", tagged() | requested("prod"), "nothing"),
+    ("ec2:CreateTags", f"{EC2}:vpc/vpc-1", tagged("prod") | requested(), "nothing"),
+    ("ec2:DeleteVpc", f"{EC2}:vpc/vpc-1", tagged(), "allow"),
+    ("ec2:DeleteVpc", f"{EC2}:vpc/vpc-1", tagged("prod"), "nothing"),
     ("ec2:DeleteVpc", f"{EC2}:vpc/vpc-1", {}, "nothing"),
-    ("ec2:RunInstances", f"{EC2}:instance/*", asked(), "nothing"),
-    # Security groups: ours, the default one without tags, the cluster's
-    ("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group/sg-1", ours(), "allow"),
-    ("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group-rule/*", asked(), "allow"),
-    ("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group/sg-1", asked(), "nothing"),
+    ("ec2:RunInstances", f"{EC2}:instance/*", requested(), "nothing"),
+    # Security groups: the stack's, the default one without tags, the cluster's
+    ("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group/sg-1", tagged(), "allow"),
+    ("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group-rule/*", requested(), "allow"),
+    ("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group/sg-1", requested(), "nothing"),
     ("ec2:RevokeSecurityGroupIngress", f"{EC2}:security-group/sg-1", {}, "allow"),
-    ("ec2:CreateTags", f"{EC2}:security-group/sg-1", asked(), "allow"),
-    ("ec2:CreateTags", f"{EC2}:security-group/sg-1", asked("prod"), "nothing"),
+    ("ec2:CreateTags", f"{EC2}:security-group/sg-1", requested(), "allow"),
+    ("ec2:CreateTags", f"{EC2}:security-group/sg-1", requested("prod"), "nothing"),
     (
         "ec2:AuthorizeSecurityGroupIngress",
         f"{EC2}:security-group/sg-1",
@@ -67,9 +67,9 @@ DEPLOY: list[tuple[str, str, dict[str, str], str]] = [
         {"aws:ResourceTag/aws:eks:cluster-name": "pipe-prod"},
         "nothing",
     ),
-    # The cluster and what runs beside it
-    ("eks:CreateCluster", "*", asked(), "allow"),
-    ("eks:CreateCluster", "*", asked("prod"), "nothing"),
+    # The cluster, its logs and the CI runner
+    ("eks:CreateCluster", "*", requested(), "allow"),
+    ("eks:CreateCluster", "*", requested("prod"), "nothing"),
     ("eks:UpdateClusterVersion", f"arn:aws:eks:{HERE}:cluster/pipe-stg", {}, "allow"),
     ("eks:UpdateClusterVersion", f"arn:aws:eks:{HERE}:cluster/pipe-prod", {}, "nothing"),
     ("eks:DeleteAccessEntry", f"arn:aws:eks:{HERE}:access-entry/pipe-stg/role/1/x/y", {}, "allow"),
@@ -79,7 +79,7 @@ DEPLOY: list[tuple[str, str, dict[str, str], str]] = [
     ("logs:GetLogEvents", f"arn:aws:logs:{HERE}:log-group:/pipe/stg/vpc-flow-logs", {}, "nothing"),
     ("codebuild:UpdateProject", f"arn:aws:codebuild:{HERE}:project/pipe-stg-runner", {}, "allow"),
     ("codebuild:StartBuild", f"arn:aws:codebuild:{HERE}:project/pipe-stg-runner", {}, "nothing"),
-    # Data: set up, not read
+    # Data: created, but not read
     ("rds:ModifyDBInstance", f"arn:aws:rds:{HERE}:db:pipe-stg-db", {}, "allow"),
     ("rds:DeleteDBInstance", f"arn:aws:rds:{HERE}:db:pipe-prod-db", {}, "nothing"),
     ("s3:PutBucketPolicy", "arn:aws:s3:::pipe-backup-stg", {}, "allow"),
@@ -88,21 +88,21 @@ DEPLOY: list[tuple[str, str, dict[str, str], str]] = [
     ("s3:GetObject", "arn:aws:s3:::pipe-backup-stg/latest.dump", {}, "nothing"),
     ("s3:BypassGovernanceRetention", "arn:aws:s3:::pipe-backup-stg/latest.dump", {}, "nothing"),
     # Keys
-    ("kms:CreateKey", "*", asked(), "allow"),
-    ("kms:CreateKey", "*", asked("prod"), "nothing"),
-    ("kms:TagResource", KEY, ours("prod") | asked(), "nothing"),
-    ("kms:ScheduleKeyDeletion", KEY, ours(), "allow"),
-    ("kms:ScheduleKeyDeletion", KEY, ours("prod"), "nothing"),
-    ("kms:ScheduleKeyDeletion", f"arn:aws:kms:ap-northeast-3:{HERE[15:]}:key/1", ours(), "allow"),
+    ("kms:CreateKey", "*", requested(), "allow"),
+    ("kms:CreateKey", "*", requested("prod"), "nothing"),
+    ("kms:TagResource", KEY, tagged("prod") | requested(), "nothing"),
+    ("kms:ScheduleKeyDeletion", KEY, tagged(), "allow"),
+    ("kms:ScheduleKeyDeletion", KEY, tagged("prod"), "nothing"),
+    ("kms:ScheduleKeyDeletion", f"arn:aws:kms:ap-northeast-3:{HERE[15:]}:key/1", tagged(), "allow"),
     ("kms:CreateAlias", f"arn:aws:kms:{HERE}:alias/pipe-stg-db", {}, "allow"),
     ("kms:DeleteAlias", f"arn:aws:kms:{HERE}:alias/pipe-state", {}, "nothing"),
     # EKS grants itself the cluster's key without kms:GrantIsForAWSResource (EKS user guide, enable-kms).
-    ("kms:CreateGrant", KEY, ours(), "allow"),
-    ("kms:CreateGrant", KEY, ours() | {"kms:GrantIsForAWSResource": "true"}, "allow"),
-    ("kms:CreateGrant", KEY, ours("prod"), "nothing"),
+    ("kms:CreateGrant", KEY, tagged(), "allow"),
+    ("kms:CreateGrant", KEY, tagged() | {"kms:GrantIsForAWSResource": "true"}, "allow"),
+    ("kms:CreateGrant", KEY, tagged("prod"), "nothing"),
     ("kms:CreateGrant", KEY, {}, "nothing"),
-    ("kms:Decrypt", KEY, ours(), "nothing"),
-    ("kms:Decrypt", KEY, ours() | {"kms:ViaService": "rds.ap-northeast-1.amazonaws.com"}, "allow"),
+    ("kms:Decrypt", KEY, tagged(), "nothing"),
+    ("kms:Decrypt", KEY, tagged() | {"kms:ViaService": "rds.ap-northeast-1.amazonaws.com"}, "allow"),
     # Roles
     ("iam:CreateRole", f"{ROLE}/pipe-stg-backup", {}, "allow"),
     ("iam:CreateRole", f"{ROLE}/pipe-prod-backup", {}, "nothing"),
@@ -170,7 +170,7 @@ PREVIEW: list[tuple[str, str, dict[str, str], str]] = [
     ("kms:Decrypt", SECRETS, {"kms:EncryptionContext:env": "prod"}, "allow"),
     ("kms:Decrypt", STATE, THROUGH_S3, "allow"),
     ("kms:GenerateDataKey", STATE, THROUGH_S3, "nothing"),
-    ("kms:Decrypt", KEY, ours("prod"), "nothing"),
+    ("kms:Decrypt", KEY, tagged("prod"), "nothing"),
 ]
 
 
@@ -196,7 +196,7 @@ def test_the_build_role_pushes_images(policies: Policies, action: str, resource:
     assert verdict(policies["pipe-build"], action, resource, {}) == expected
 
 
-def test_the_deploy_role_may_attach_what_the_stacks_roles_carry() -> None:
+def test_the_deploy_role_may_attach_the_policies_of_the_stacks_roles() -> None:
     assert {*CONTROL_PLANE_POLICIES, *NODE_POLICIES} <= set(MANAGED_POLICIES)
 
 
@@ -208,16 +208,16 @@ NOT_OPERATIONS = {
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",
 }
-"""Permissions without an operation of that name."""
+"""Permissions without an operation of the same name."""
 
 
-def test_every_action_is_one_that_aws_knows(foundation: Recorder) -> None:
+def test_every_action_exists_in_aws(foundation: Recorder) -> None:
     session = get_session()
     for policy in foundation.of_type("aws:iam/policy:Policy").values():
         for statement in json.loads(policy["policy"])["Statement"]:
             for action in set(statement["Action"]) - NOT_OPERATIONS:
                 service, _, operation = action.partition(":")
-                # S3's permissions have names of their own, and a pattern has none.
+                # Permissions of S3 have other names than its operations; a pattern matches several.
                 if service in ("s3", "tag") or operation.endswith("*"):
                     continue
                 assert operation in session.get_service_model(service).operation_names, action

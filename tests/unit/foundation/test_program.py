@@ -1,3 +1,5 @@
+"""Tests of the foundation's roles, registry, state bucket and keys."""
+
 import json
 import re
 from pathlib import Path
@@ -35,7 +37,7 @@ def trust_of(foundation: Recorder, name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("name", "jobs"), JOBS.items())
-def test_each_role_is_for_exactly_these_jobs(foundation: Recorder, name: str, jobs: list[str]) -> None:
+def test_each_role_trusts_exactly_its_jobs(foundation: Recorder, name: str, jobs: list[str]) -> None:
     statement = trust_of(foundation, name)
     assert statement["Principal"] == {"Federated": "arn:aws:mock:::github"}
     assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
@@ -47,7 +49,7 @@ def test_each_role_is_for_exactly_these_jobs(foundation: Recorder, name: str, jo
 
 
 TOKEN = {"aud": "sts.amazonaws.com", "repository_id": "456789"}
-"""Claims of a job of the repository that foundation's committed stack file names, beside its subject."""
+"""Claims of a job of the repository in foundation's stack file, except for its subject."""
 
 
 @pytest.mark.parametrize(
@@ -57,12 +59,12 @@ TOKEN = {"aud": "sts.amazonaws.com", "repository_id": "456789"}
         ({"sub": "repo:pipe-dev@123456/infrastructure@456789:environment:prod"}, True),
         ({"sub": "repo:pipe-dev/infrastructure:environment:dev"}, False),
         ({"sub": "repo:pipe-dev@1/infrastructure@2:environment:prod"}, False),
-        # Somebody else's repository that has taken over the name.
+        # Another repository that has taken over the name.
         ({"sub": "repo:pipe-dev/infrastructure:environment:prod", "repository_id": "2"}, False),
         ({"sub": "repo:pipe-dev/infrastructure:environment:prod", "aud": "https://github.com/x"}, False),
     ],
 )
-def test_the_deploy_role_of_prod_takes_only_the_repositorys_own_tokens(
+def test_the_deploy_role_of_prod_accepts_only_tokens_of_the_repository(
     foundation: Recorder, claims: dict[str, str], accepted: bool
 ) -> None:
     statement = trust_of(foundation, "pipe-prod-deploy")
@@ -80,7 +82,7 @@ def test_the_role_that_the_stack_files_name_as_operator_exists(foundation: Recor
             assert arn.rpartition("/")[2] in roles
 
 
-def test_operators_are_named_people_who_read_and_change_nothing_in_aws(
+def test_operators_are_named_people_who_only_read(
     foundation: Recorder, policies: dict[str, list[str]]
 ) -> None:
     statement = trust_of(foundation, "pipe-operators")
@@ -147,12 +149,12 @@ def test_state_is_kept_in_a_hardened_bucket_with_a_copy(foundation: Recorder) ->
     }
 
 
-def test_the_provider_of_the_copy_works_in_the_account_alone(foundation: Recorder) -> None:
+def test_the_provider_of_the_copy_is_limited_to_the_account(foundation: Recorder) -> None:
     [provider] = foundation.of_type("pulumi:providers:aws").values()
     assert json.loads(provider["allowedAccountIds"]) == ["123456789012"]
 
 
-def test_secrets_have_a_key_of_their_own_and_every_key_rotates(foundation: Recorder) -> None:
+def test_secrets_have_their_own_key_and_every_key_rotates(foundation: Recorder) -> None:
     aliases = foundation.of_type("aws:kms/alias:Alias")
     assert aliases["state"]["name"] == "alias/pipe-state"
     assert {alias["name"] for alias in aliases.values()} == {

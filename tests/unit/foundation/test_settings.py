@@ -1,3 +1,5 @@
+"""Tests of the foundation's settings."""
+
 import copy
 from pathlib import Path
 from typing import Any
@@ -22,16 +24,16 @@ def faults(config: dict[str, Any]) -> str:
 def changed(path: str, value: Any) -> dict[str, Any]:
     config = copy.deepcopy(valid())
     topic, *steps = path.split(".")
-    place: Any = config
+    parent: Any = config
     for step in [f"pipe-foundation:{topic}", *steps[:-1]]:
-        place = place[int(step)] if step.isdigit() else place[step]
-    place[int(steps[-1]) if steps[-1].isdigit() else steps[-1]] = value
+        parent = parent[int(step)] if step.isdigit() else parent[step]
+    parent[int(steps[-1]) if steps[-1].isdigit() else steps[-1]] = value
     return config
 
 
 def test_the_committed_file_is_valid() -> None:
-    settings, found = read(valid())
-    assert found == []
+    settings, none = read(valid())
+    assert none == []
     assert settings is not None
     assert [scope.naming.name("deploy") for scope in settings.scopes] == [
         "pipe-dev-deploy",
@@ -53,7 +55,7 @@ def test_environments_accounts_and_buckets_are_those_of_the_stacks(stack: str) -
     assert scope.buckets == [backups["bucket"], backups["replica"]["bucket"]]
 
 
-WRONG: list[tuple[str, Any, str]] = [
+INVALID: list[tuple[str, Any, str]] = [
     (
         "account.id",
         12,
@@ -130,14 +132,14 @@ WRONG: list[tuple[str, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("path", "value", "expected"), WRONG, ids=[path for path, _, _ in WRONG])
-def test_a_wrong_value_is_named_with_what_is_allowed_and_the_command(
+@pytest.mark.parametrize(("path", "value", "expected"), INVALID, ids=[path for path, _, _ in INVALID])
+def test_an_invalid_value_is_reported_with_the_allowed_ones_and_the_command(
     path: str, value: Any, expected: str
 ) -> None:
     assert faults(changed(path, value)) == f"Pulumi.foundation.yaml: 1 fault\n{expected} --stack foundation"
 
 
-def test_the_provider_may_work_in_the_account_alone() -> None:
+def test_the_provider_must_be_limited_to_the_account() -> None:
     config = valid() | {"aws:allowedAccountIds": ["210987654321"]}
     assert faults(config) == (
         "Pulumi.foundation.yaml: 1 fault\n\n"
@@ -148,7 +150,7 @@ def test_the_provider_may_work_in_the_account_alone() -> None:
     )
 
 
-def test_everything_that_is_wrong_is_in_one_message() -> None:
+def test_all_faults_are_in_one_message() -> None:
     config = changed("account.id", "x")
     del config["pipe-foundation:registry"]
     config["pipe-foundation:environments"][2] = {"name": "prod"}

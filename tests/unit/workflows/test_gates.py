@@ -1,4 +1,4 @@
-"""The gates: what has to pass before a commit, on a pull request and before a deployment."""
+"""Tests of the checks before a commit, on a pull request and before a deployment."""
 
 import re
 import subprocess
@@ -17,33 +17,33 @@ HOOKS: list[dict[str, Any]] = yaml.safe_load((ROOT / ".pre-commit-config.yaml").
 
 
 def runs(workflow: str, job: str) -> list[str]:
-    """The commands of a job's steps."""
+    """Return the commands of a job's steps."""
     content = yaml.safe_load((ROOT / ".github" / "workflows" / f"{workflow}.yml").read_text())
     return [step["run"] for step in content["jobs"][job]["steps"] if "run" in step]
 
 
-def test_ci_runs_the_checks_the_scan_and_every_test_and_none_twice() -> None:
+def test_ci_runs_the_checks_the_scan_and_every_test_once() -> None:
     lines = (ROOT / ".ci" / "run").read_text().splitlines()
     tasks = [task for line in lines if line.startswith("make ") for task in line.split()[1:]]
     assert tasks == ["check", "scan", "test", "test-all"]
-    assert "make test test-all" in lines  # two calls of make would run the tests of `make test` twice
+    assert "make test test-all" in lines  # Two calls of make would run the tests of `make test` twice.
 
 
-def test_a_pull_request_passes_what_a_deployment_passes() -> None:
-    tasks = [words[1] for words in checks.COMMANDS.values()]
+def test_a_pull_request_has_the_checks_of_a_deployment() -> None:
+    tasks = [command[1] for command in checks.COMMANDS.values()]
     assert tasks == ["check", "test-all", "scan", "bench", "current"]
     assert "scripts/checks.sh dev" in runs("deploy", "test")
     assert {"make check", "make test-unit"} <= set(runs("preview", "quick"))
 
 
 @pytest.mark.parametrize("hook", HOOKS, ids=[hook["id"] for hook in HOOKS])
-def test_a_hook_passes_on_the_committed_files_with_what_is_installed(hook: dict[str, Any]) -> None:
+def test_a_hook_passes_on_the_committed_files(hook: dict[str, Any]) -> None:
     assert hook["language"] == "system"
-    words = hook["entry"].split()
+    command = hook["entry"].split()
     files = (
         [] if hook.get("pass_filenames") is False else ["__main__.py", "tests/unit/workflows/test_gates.py"]
     )
-    done = subprocess.run([*words, *files], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run([*command, *files], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

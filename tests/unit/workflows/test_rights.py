@@ -1,11 +1,11 @@
-"""Who of the workflows may do what, and what runs beside credentials."""
+"""Tests of the workflows' permissions and of the steps that run with credentials."""
 
 import re
 
 from tests.unit.workflows.test_workflows import FILES, jobs, load, steps
 
 
-def test_a_workflow_has_no_rights_but_those_that_a_job_asks_for() -> None:
+def test_only_listed_jobs_have_write_permissions() -> None:
     for file in FILES:
         assert load(file.stem)["permissions"] == {}
     writing = {
@@ -38,22 +38,22 @@ def test_no_key_of_a_cloud_is_a_secret() -> None:
     assert roles == {f"${{{{ vars.{name}_ROLE_ARN }}}}" for name in ("BUILD", "PREVIEW", "DEPLOY")}
 
 
-def test_packages_from_the_registry_are_installed_before_there_are_credentials() -> None:
-    """Those of Python wherever there will be some: a script that finds none installs them, whoever it is."""
-    found: dict[str, set[str]] = {}
+def test_packages_are_installed_before_credentials_are_obtained() -> None:
+    """Install Python's packages in every such job: a script that lacks them would install them itself."""
+    installed: dict[str, set[str]] = {}
     for file, name, job in jobs():
-        before: set[str] = set()
+        earlier: set[str] = set()
         for step in job.get("steps", []):
             if "configure-aws" in step.get("uses", ""):
-                found[f"{file}/{name}"] = before & {"make packages", "make vercel"}
+                installed[f"{file}/{name}"] = earlier & {"make packages", "make vercel"}
                 break
-            before.add(step.get("run", ""))
-    assert found.pop("deploy-stack/deploy") == {"make packages", "make vercel"}
-    assert set(found) == {"deploy/build", "drift/look", "operate/operate", "preview/preview"}
-    assert all(installed == {"make packages"} for installed in found.values()), found
+            earlier.add(step.get("run", ""))
+    assert installed.pop("deploy-stack/deploy") == {"make packages", "make vercel"}
+    assert set(installed) == {"deploy/build", "drift/look", "operate/operate", "preview/preview"}
+    assert all(tasks == {"make packages"} for tasks in installed.values()), installed
 
 
-def test_what_runs_a_forks_program_sees_no_secret_and_may_not_write() -> None:
+def test_a_job_that_runs_a_forks_program_has_no_secrets_and_only_reads() -> None:
     review = load("preview")["jobs"]["review"]
     assert set(load("preview")["on"]) == {"pull_request"}
     assert review["permissions"] == {"contents": "read"}
@@ -62,7 +62,7 @@ def test_what_runs_a_forks_program_sees_no_secret_and_may_not_write() -> None:
     assert load("preview")["jobs"]["preview"]["if"] == same
 
 
-def test_what_may_comment_runs_nothing_of_the_pull_request() -> None:
+def test_the_job_that_comments_runs_no_code_of_the_pull_request() -> None:
     [job] = load("comment")["jobs"].values()
     assert set(load("comment")["on"]) == {"workflow_run"}
     [checkout] = [step for step in job["steps"] if "actions/checkout" in step.get("uses", "")]
@@ -73,10 +73,10 @@ def test_what_may_comment_runs_nothing_of_the_pull_request() -> None:
     assert load("comment")["on"]["workflow_run"]["workflows"] == [load("preview")["name"]]
 
 
-def test_only_what_commits_keeps_its_credentials_for_git() -> None:
-    kept = [
+def test_only_jobs_that_commit_keep_git_credentials() -> None:
+    keeping = [
         where
         for where, step in steps()
         if "actions/checkout" in step.get("uses", "") and step["with"]["persist-credentials"] != "false"
     ]
-    assert kept == ["deploy-stack/deploy", "operate/operate"]
+    assert keeping == ["deploy-stack/deploy", "operate/operate"]

@@ -1,4 +1,4 @@
-"""The workflows: what two linters say, what their steps run, and in which order."""
+"""Tests of the workflows: linters, commands of steps, order, concurrency and versions."""
 
 import re
 import shutil
@@ -30,12 +30,12 @@ ALLOWED = re.compile(
     r"(?:sudo )?(?P<script>(?:\.ci|scripts)/[\w.]+)( \S+)*|make (?P<target>[a-z-]+)( \S+=.*)?"
     r"|python3 -m (?P<module>(?:operations|tools)\.\w+)( \S+)*"
 )
-"""What a step may run."""
+"""Commands that a step may run."""
 
 
 def load(name: str) -> dict[str, Any]:
     text = (ROOT / ".github" / "workflows" / f"{name}.yml").read_text()
-    return yaml.load(text, yaml.BaseLoader)  # `on` is a word here, not a truth value
+    return yaml.load(text, yaml.BaseLoader)  # BaseLoader reads `on` as text, not as a boolean.
 
 
 def jobs() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -51,17 +51,17 @@ def steps() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def number(component: str, name: str) -> int:
-    """A component's constant; its SDKs load lazily only where they are imported first."""
-    found = re.search(rf"^{name} = (\d+)$", (ROOT / "components" / component).read_text(), re.MULTILINE)
-    assert found
-    return int(found[1])
+    """Return a constant of a component; importing it first would load whole SDKs."""
+    match = re.search(rf"^{name} = (\d+)$", (ROOT / "components" / component).read_text(), re.MULTILINE)
+    assert match
+    return int(match[1])
 
 
 TIMEOUT_MINUTES = number("aws/ci_runner.py", "TIMEOUT_MINUTES")
 RUNS = [(where, step["run"]) for where, step in steps() if "run" in step]
 
 
-def test_the_guides_workflow_and_those_of_the_review_and_the_drift_are_there() -> None:
+def test_the_workflows_of_deployment_review_and_drift_exist() -> None:
     assert {file.stem for file in FILES} >= {"deploy", "preview", "comment", "drift"}
 
 
@@ -73,12 +73,12 @@ def test_actionlint_finds_nothing() -> None:
 
 
 def test_zizmor_finds_nothing() -> None:
-    words = [ROOT / ".venv" / "bin" / "zizmor", "--offline", "--no-progress", ROOT / ".github"]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    command = [ROOT / ".venv" / "bin" / "zizmor", "--offline", "--no-progress", ROOT / ".github"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_every_action_is_pinned_by_a_commit_with_its_version_beside_it() -> None:
+def test_every_action_is_pinned_by_a_commit_with_a_version_comment() -> None:
     for file in FILES:
         for line in file.read_text().splitlines():
             if "uses:" in line and "uses: ./" not in line:
@@ -86,16 +86,16 @@ def test_every_action_is_pinned_by_a_commit_with_its_version_beside_it() -> None
 
 
 def test_an_action_has_one_commit_in_all_workflows() -> None:
-    found: dict[str, set[str]] = {}
+    pins_by_action: dict[str, set[str]] = {}
     for file in FILES:
         for action, pin in re.findall(r"uses: (\S+?)@(\S+ # \S+)", file.read_text()):
-            found.setdefault(action, set()).add(pin)
-    assert len(found) >= 10
-    assert {action: pins for action, pins in found.items() if len(pins) > 1} == {}
+            pins_by_action.setdefault(action, set()).add(pin)
+    assert len(pins_by_action) >= 10
+    assert {action: pins for action, pins in pins_by_action.items() if len(pins) > 1} == {}
 
 
 @pytest.mark.parametrize(("where", "command"), RUNS, ids=[f"{where}: {run}" for where, run in RUNS])
-def test_a_step_runs_a_task_or_a_script_that_has_tests(where: str, command: str) -> None:
+def test_every_step_runs_a_task_or_a_tested_script(where: str, command: str) -> None:
     match = ALLOWED.fullmatch(command)
     assert match, command
     if target := match["target"]:
@@ -111,39 +111,39 @@ def test_a_step_runs_a_task_or_a_script_that_has_tests(where: str, command: str)
 
 
 @pytest.mark.parametrize(("where", "command"), RUNS, ids=[f"{where}: {run}" for where, run in RUNS])
-def test_nothing_that_somebody_else_chose_is_pasted_into_a_command(where: str, command: str) -> None:
+def test_no_expression_is_inserted_into_a_command(where: str, command: str) -> None:
     assert "${{" not in command
 
 
-def test_a_build_is_made_once_and_each_stack_follows_the_one_before() -> None:
-    found = load("deploy")["jobs"]
-    assert found["build"]["if"] == "github.event_name == 'push' && github.ref == 'refs/heads/main'"
-    assert "environment" not in found["build"]  # the role pipe-build trusts the branch
-    assert found["dev"]["needs"] == "build"
-    assert found["stg"]["needs"] == ["build", "dev"]
-    assert found["prod"]["needs"] == ["build", "stg"]
-    versions = {found[stack]["with"]["version"] for stack in ("dev", "stg", "prod")}
+def test_one_build_is_deployed_to_each_stack_in_order() -> None:
+    stages = load("deploy")["jobs"]
+    assert stages["build"]["if"] == "github.event_name == 'push' && github.ref == 'refs/heads/main'"
+    assert "environment" not in stages["build"]  # The role pipe-build trusts the branch.
+    assert stages["dev"]["needs"] == "build"
+    assert stages["stg"]["needs"] == ["build", "dev"]
+    assert stages["prod"]["needs"] == ["build", "stg"]
+    versions = {stages[stack]["with"]["version"] for stack in ("dev", "stg", "prod")}
     assert versions == {"${{ needs.build.outputs.version }}"}
-    assert [found[stack]["with"]["stack"] for stack in ("dev", "stg", "prod")] == ["dev", "stg", "prod"]
+    assert [stages[stack]["with"]["stack"] for stack in ("dev", "stg", "prod")] == ["dev", "stg", "prod"]
 
 
-def test_all_stacks_get_the_commits_that_the_build_checked_out() -> None:
-    found = load("deploy")["jobs"]
+def test_all_stacks_check_out_the_commits_of_the_build() -> None:
+    stages = load("deploy")["jobs"]
     checkouts = {
-        step["id"]: step["with"] for step in found["build"]["steps"] if "path" in step.get("with", {})
+        step["id"]: step["with"] for step in stages["build"]["steps"] if "path" in step.get("with", {})
     }
     called = load("deploy-stack")
-    taken = {
+    checked_out = {
         step["with"]["repository"]: step["with"].get("ref")
         for step in called["jobs"]["deploy"]["steps"]
         if "repository" in step.get("with", {})
     }
     for part in ("service", "frontend"):
-        assert found["build"]["outputs"][part] == f"${{{{ steps.{part}.outputs.commit }}}}"
+        assert stages["build"]["outputs"][part] == f"${{{{ steps.{part}.outputs.commit }}}}"
         assert called["on"]["workflow_call"]["inputs"][part]["required"] == "true"
-        assert taken[checkouts[part]["repository"]] == f"${{{{ inputs.{part} }}}}"
-        given = {found[stack]["with"][part] for stack in ("dev", "stg", "prod")}
-        assert given == {f"${{{{ needs.build.outputs.{part} }}}}"}
+        assert checked_out[checkouts[part]["repository"]] == f"${{{{ inputs.{part} }}}}"
+        passed = {stages[stack]["with"][part] for stack in ("dev", "stg", "prod")}
+        assert passed == {f"${{{{ needs.build.outputs.{part} }}}}"}
 
 
 def test_a_called_job_gets_its_environments_secrets() -> None:
@@ -153,25 +153,25 @@ def test_a_called_job_gets_its_environments_secrets() -> None:
 
 
 def test_debians_packages_are_installed_in_debian_as_root() -> None:
-    found = [
+    matches = [
         job for _, _, job in jobs() for step in job.get("steps", []) if ".ci/install" in step.get("run", "")
     ]
-    assert found
-    for job in found:
+    assert matches
+    for job in matches:
         assert re.fullmatch(r"python:3\.11\.\d+-bookworm", job["container"]["image"])
         assert "--privileged" in job["container"]["options"].split()
         runs = [step["run"] for step in job["steps"] if "run" in step]
         assert runs[:2] == [".ci/own", ".ci/install"]
 
 
-def test_a_forks_program_runs_after_it_can_be_cut_off_the_network() -> None:
+def test_a_forks_program_runs_after_isolation_is_possible() -> None:
     runs = [step.get("run", "") for step in load("preview")["jobs"]["review"]["steps"]]
     assert runs.index(".ci/namespaces") < min(
         n for n, run in enumerate(runs) if run.startswith("make review")
     )
 
 
-def test_a_stack_is_deployed_in_its_environment_in_its_network_and_never_twice_at_once() -> None:
+def test_a_stack_is_deployed_in_its_environment_and_network_once_at_a_time() -> None:
     waiting = {"cancel-in-progress": "false", "queue": "max"}
     for file in ("deploy-stack", "operate"):
         [job] = load(file)["jobs"].values()
@@ -185,8 +185,8 @@ def test_a_stack_is_deployed_in_its_environment_in_its_network_and_never_twice_a
         assert load(file)["jobs"][name]["runs-on"] == RUNNER.format("${{ matrix.stack }}")
 
 
-def test_where_pulumi_is_installed_it_is_logged_in_to_the_state() -> None:
-    """Without a command the action only installs, whatever its `cloud-url` says."""
+def test_jobs_that_install_pulumi_name_the_state() -> None:
+    """Check the variable: without a command the action installs, and ignores `cloud-url`."""
     installed = {
         (file, name): (step["with"], job.get("env"))
         for file, name, job in jobs()
@@ -194,17 +194,17 @@ def test_where_pulumi_is_installed_it_is_logged_in_to_the_state() -> None:
         if step.get("uses", "").startswith("pulumi/actions@")
     }
     assert len(installed) >= 3
-    for given, variables in installed.values():
-        assert set(given) == {"pulumi-version"}
+    for options, variables in installed.values():
+        assert set(options) == {"pulumi-version"}
         assert variables == {"PULUMI_BACKEND_URL": "${{ vars.STATE_URL }}"}
 
 
-def test_a_push_that_waits_for_its_approval_does_not_stop_the_next_one() -> None:
+def test_a_push_that_waits_for_approval_does_not_stop_the_next_one() -> None:
     group = load("deploy")["concurrency"]["group"]
     assert group == "deploy-${{ github.event.pull_request.number || github.sha }}"
 
 
-def test_a_deployment_and_its_rollback_end_before_the_machine_and_its_credentials_do() -> None:
+def test_a_deployment_and_its_rollback_end_before_the_machine_and_its_credentials() -> None:
     [job] = load("deploy-stack")["jobs"].values()
     [role] = [step for step in job["steps"] if "configure-aws" in step.get("uses", "")]
     job_seconds = number("kubernetes/data_jobs.py", "MIGRATION_SECONDS") + number(
@@ -214,35 +214,35 @@ def test_a_deployment_and_its_rollback_end_before_the_machine_and_its_credential
     up_seconds = start_deadline_seconds() + job_seconds + rollout_seconds
     after = health.READY_SECONDS + health.HEALTH_SECONDS + health.SOAK_SECONDS + health.CHECK_SECONDS
     back = up_seconds + health.READY_SECONDS + health.HEALTH_SECONDS
-    # Data of monitors is asked for where nothing was rolled back.
+    # The data of monitors is checked only if nothing was rolled back.
     end = max(back, health.REPORT_SECONDS)
     assert up_seconds + after + end < TIMEOUT_MINUTES * 60 < int(role["with"]["role-duration-seconds"])
 
 
 def start_deadline_seconds() -> int:
-    """The longest that a stack gives an image to start."""
+    """Return the longest time that a stack gives an image to start, in seconds."""
     files = [yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text()) for stack in ("dev", "stg", "prod")]
     return max(file["config"]["pipe:api"]["startDeadlineSeconds"] for file in files)
 
 
-def test_an_attempt_gets_the_record_of_the_one_before() -> None:
-    found = [step for where, step in steps() if where == "deploy-stack/deploy"]
-    [there] = [each["with"] for each in found if "pattern" in each.get("with", {})]
-    [kept] = [each["with"] for each in found if "upload-artifact" in each.get("uses", "")]
-    assert (there["pattern"], f"{there['path']}/") == (kept["name"], kept["path"])
-    assert kept["overwrite"] == there["merge-multiple"] == "true"
-    names = [each["name"] for each in found if "name" in each]
+def test_an_attempt_gets_the_records_of_earlier_attempts() -> None:
+    steps_of_job = [step for where, step in steps() if where == "deploy-stack/deploy"]
+    [download] = [step["with"] for step in steps_of_job if "pattern" in step.get("with", {})]
+    [upload] = [step["with"] for step in steps_of_job if "upload-artifact" in step.get("uses", "")]
+    assert (download["pattern"], f"{download['path']}/") == (upload["name"], upload["path"])
+    assert upload["overwrite"] == download["merge-multiple"] == "true"
+    names = [step["name"] for step in steps_of_job if "name" in step]
     assert names.index("Deploy") == names.index("What an earlier attempt of this run has done") + 1
 
 
-def test_the_issue_about_drift_is_told_of_every_stack_that_was_looked_at() -> None:
-    found = load("drift")["jobs"]
-    looked_at = found["look"]["strategy"]["matrix"]["stack"]
-    assert found["issue"]["steps"][-1]["run"].split()[-len(looked_at) :] == looked_at
-    assert found["issue"]["if"] == "always()"
+def test_the_issue_about_drift_covers_every_compared_stack() -> None:
+    stages = load("drift")["jobs"]
+    looked_at = stages["look"]["strategy"]["matrix"]["stack"]
+    assert stages["issue"]["steps"][-1]["run"].split()[-len(looked_at) :] == looked_at
+    assert stages["issue"]["if"] == "always()"
 
 
-def test_a_comment_is_made_without_a_report_too_and_by_one_run_at_a_time() -> None:
+def test_a_comment_needs_no_report_and_is_written_by_one_run_at_a_time() -> None:
     [job] = load("comment")["jobs"].values()
     [download] = [step for step in job["steps"] if "download-artifact" in step.get("uses", "")]
     assert download["continue-on-error"] == "true"
@@ -251,7 +251,7 @@ def test_a_comment_is_made_without_a_report_too_and_by_one_run_at_a_time() -> No
     assert load("comment")["concurrency"] == {"group": group}
 
 
-def test_the_engine_and_kubectl_are_of_the_versions_that_are_tested() -> None:
+def test_engine_and_kubectl_have_the_tested_versions() -> None:
     engine = re.search(r"pulumi/pkg/v3 v([\d.]+)", (ROOT / "sandbox/toolchain/pulumi/go.mod").read_text())
     kubectl = re.search(
         r"k8s\.io/kubernetes (v[\d.]+)", (ROOT / "sandbox/toolchain/kubernetes/go.mod").read_text()
@@ -263,10 +263,10 @@ def test_the_engine_and_kubectl_are_of_the_versions_that_are_tested() -> None:
     assert {setup["with"]["version"] for setup in setups} == {kubectl[1]}
 
 
-def test_the_readme_names_every_variable_and_secret_that_a_workflow_asks_for() -> None:
-    asked = {
+def test_the_readme_names_every_variable_and_secret_of_the_workflows() -> None:
+    names = {
         name for file in FILES for name in re.findall(r"\b(?:vars|secrets)\.([A-Z_]+)", file.read_text())
     }
     table = (ROOT / "README.md").read_text().partition("### GitHub")[2].partition("\n\nWhoever")[0]
-    assert len(asked) > 15
-    assert asked <= set(re.findall(r"\b[A-Z_]{8,}\b", table))
+    assert len(names) > 15
+    assert names <= set(re.findall(r"\b[A-Z_]{8,}\b", table))
