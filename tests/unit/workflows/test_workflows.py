@@ -232,7 +232,7 @@ def test_an_attempt_gets_the_records_of_earlier_attempts() -> None:
     assert (download["pattern"], f"{download['path']}/") == (upload["name"], upload["path"])
     assert upload["overwrite"] == download["merge-multiple"] == "true"
     names = [step["name"] for step in steps_of_job if "name" in step]
-    assert names.index("Deploy") == names.index("What an earlier attempt of this run has done") + 1
+    assert names.index("Deploy") == names.index("Records of earlier attempts of this run") + 1
 
 
 def test_the_issue_about_drift_covers_every_compared_stack() -> None:
