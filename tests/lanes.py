@@ -119,10 +119,10 @@ def refuse(event: str, arguments: tuple[object, ...]) -> None:
     if event != "subprocess.Popen" or _current is None:
         return
     command = cast(Sequence[str | os.PathLike[str]], arguments[1])
-    words = [command] if isinstance(command, str) else [os.fsdecode(word) for word in command]
-    program = Path(words[0])
+    command_line = [command] if isinstance(command, str) else [os.fsdecode(part) for part in command]
+    program = Path(command_line[0])
     name, marker = program.name, _current.refused.get(program.name)
-    if SERVER_MODULE in words and _current.lane == "unit":
+    if SERVER_MODULE in command_line and _current.lane == "unit":
         name, marker = f"python -m {SERVER_MODULE}", "pytest.mark.engine"
     elif not program.is_absolute() or not program.is_relative_to("/usr"):
         return  # A name leads to a stub; any other path is a test's own program.

@@ -1,4 +1,8 @@
-"""Tests of the bucket of the dumps, its copy in another region, and the buckets of their access logs."""
+"""Tests of the bucket of the dumps, its copy in another region, and the buckets of their access logs.
+
+The policy pack checks privacy, versions, encryption and rotation of keys of the same buckets;
+tests/engine/test_stacks.py runs it on every stack.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +13,7 @@ from components.aws.backup_bucket import BackupBucket, BackupBucketArgs
 from components.common.naming import Naming
 from components.settings.models.backups import Backups
 from tests.support.components.fixtures import Recorder, Topic, evaluate
-from tests.support.components.iam import statements, verdict
+from tests.support.components.iam import verdict
 
 MAIN = ("backups", "backups-replica")
 LOGS = ("backups-logs", "backups-replica-logs")
@@ -72,14 +76,8 @@ def test_the_copy_is_in_the_second_region_of_the_same_account(declare: Declare) 
 
 
 @pytest.mark.parametrize("bucket", MAIN + LOGS)
-def test_every_bucket_is_private_keeps_versions_and_deletes_remains(declare: Declare, bucket: str) -> None:
-    recorder = declare()
-    block = of(recorder, "BucketPublicAccessBlock", bucket)
-    assert [block[key] for key in sorted(block) if key != "bucket"] == [True] * 4
-    ownership = of(recorder, "BucketOwnershipControls", bucket)["rule"]
-    assert ownership == {"objectOwnership": "BucketOwnerEnforced"}
-    assert of(recorder, "BucketVersioning", bucket)["versioningConfiguration"] == {"status": "Enabled"}
-    assert of(recorder, "BucketLifecycleConfiguration", bucket)["rules"][-1] == {
+def test_every_bucket_deletes_incomplete_uploads_and_old_versions(declare: Declare, bucket: str) -> None:
+    assert of(declare(), "BucketLifecycleConfiguration", bucket)["rules"][-1] == {
         "id": "cleanup",
         "status": "Enabled",
         "filter": {"prefix": ""},
@@ -87,18 +85,6 @@ def test_every_bucket_is_private_keeps_versions_and_deletes_remains(declare: Dec
         "expiration": {"expiredObjectDeleteMarker": True},
         "noncurrentVersionExpiration": {"noncurrentDays": 30},
     }
-
-
-@pytest.mark.parametrize("bucket", MAIN)
-def test_objects_are_encrypted_with_a_rotating_key_of_the_bucket(declare: Declare, bucket: str) -> None:
-    recorder = declare()
-    [rule] = of(recorder, "BucketServerSideEncryptionConfiguration", bucket)["rules"]
-    default = {"sseAlgorithm": "aws:kms", "kmsMasterKeyId": f"arn:aws:mock:::{bucket}"}
-    assert rule == {"applyServerSideEncryptionByDefault": default, "bucketKeyEnabled": True}
-    key = recorder.of_type("aws:kms/key:Key")[bucket]
-    assert key["enableKeyRotation"] is True
-    [statement] = statements(key["policy"]).values()
-    assert statement["Principal"] == {"AWS": "arn:aws:iam::123456789012:root"}
 
 
 @pytest.mark.parametrize("bucket", LOGS)

@@ -58,6 +58,12 @@ def only_rule(recorder: Recorder, phase: str) -> dict[str, Any]:
     return rule
 
 
+@pytest.fixture
+def prod(declare: Declare, recorder: Recorder) -> Recorder:
+    declare()
+    return recorder
+
+
 def test_the_host_is_proxied_to_the_load_balancer(declare: Declare, recorder: Recorder) -> None:
     outputs = declare("dev")
     assert recorder.of_type(RECORD)["edge"] == {
@@ -93,9 +99,8 @@ def test_a_stack_that_does_not_own_the_zone_declares_its_two_records(
     assert set(recorder.inputs) == {("pipe:edge:Edge", "edge"), (RECORD, "edge"), (RECORD, "edge-frontend")}
 
 
-def test_the_owner_of_the_zone_sets_its_settings(declare: Declare, recorder: Recorder) -> None:
-    declare()
-    settings = recorder.of_type(SETTING).values()
+def test_the_owner_of_the_zone_sets_its_settings(prod: Recorder) -> None:
+    settings = prod.of_type(SETTING).values()
     assert {setting["settingId"]: setting["value"] for setting in settings} == {
         "ssl": "strict",
         "min_tls_version": "1.2",
@@ -147,15 +152,14 @@ def test_a_signed_zone_has_a_record_for_the_registrar(
     assert recorder.retained == ({(DNSSEC, "edge")} if dnssec else set())
 
 
-def test_a_phase_has_one_ruleset(declare: Declare, recorder: Recorder) -> None:
-    declare()
-    assert sorted(inputs["phase"] for inputs in recorder.of_type(RULESET).values()) == [
+def test_a_phase_has_one_ruleset(prod: Recorder) -> None:
+    assert sorted(inputs["phase"] for inputs in prod.of_type(RULESET).values()) == [
         "http_ratelimit",
         "http_request_cache_settings",
         "http_request_firewall_custom",
         "http_request_firewall_managed",
     ]
-    assert {(RULESET, name) for name in recorder.of_type(RULESET)} <= recorder.deleted_first
+    assert {(RULESET, name) for name in prod.of_type(RULESET)} <= prod.deleted_first
 
 
 def test_static_content_of_the_frontends_is_cached_as_its_headers_allow(
@@ -191,9 +195,8 @@ def test_the_managed_rules_are_those_of_the_plan(
     assert {(rule["action"], rule["expression"]) for rule in rules} == {("execute", "true")}
 
 
-def test_an_address_with_too_many_requests_is_blocked(declare: Declare, recorder: Recorder) -> None:
-    declare()
-    limit = only_rule(recorder, "http_ratelimit")
+def test_an_address_with_too_many_requests_is_blocked(prod: Recorder) -> None:
+    limit = only_rule(prod, "http_ratelimit")
     assert (limit["action"], limit["expression"]) == ("block", f"(http.host in {HOSTS})")
     assert limit["ratelimit"] == {
         "characteristics": ["cf.colo.id", "ip.src"],
@@ -213,9 +216,8 @@ def test_the_free_plan_limits_by_path_and_has_no_bot_rules_to_skip(
     assert skip["actionParameters"]["phases"] == ["http_ratelimit"]
 
 
-def test_synthetic_checks_skip_rules_by_a_secret_header(declare: Declare, recorder: Recorder) -> None:
-    declare()
-    skip = only_rule(recorder, "http_request_firewall_custom")
+def test_synthetic_checks_skip_rules_by_a_secret_header(prod: Recorder) -> None:
+    skip = only_rule(prod, "http_request_firewall_custom")
     assert skip["expression"] == (
         f'(http.host in {HOSTS} and any(http.request.headers["x-pipe-synthetic"][*] eq "the-token"))'
     )
@@ -226,8 +228,7 @@ def test_synthetic_checks_skip_rules_by_a_secret_header(declare: Declare, record
     }
 
 
-def test_the_token_is_only_in_secret_inputs(declare: Declare, recorder: Recorder) -> None:
-    declare()
-    skip = recorder.inputs.pop((RULESET, "edge-http-request-firewall-custom"))
+def test_the_token_is_only_in_secret_inputs(prod: Recorder) -> None:
+    skip = prod.inputs.pop((RULESET, "edge-http-request-firewall-custom"))
     assert skip["rules"] == secret(skip["rules"]["value"])
-    assert "the-token" not in repr(recorder.inputs)
+    assert "the-token" not in repr(prod.inputs)
