@@ -1,1 +1,1 @@
-"""What a pull request would change and what breaks a rule, in one report, without any credentials."""
+"""A report on a pull request: its changes, broken rules, data at risk and costs, without any credentials."""

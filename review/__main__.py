@@ -25,16 +25,16 @@ from review.status import Status
 from sandbox.errors import CommandError
 
 NOT_RUN, STOPPED = 2, 128 + signal.SIGINT
-UNSAFE = (
+NO_ISOLATION_HELP = (
     "run the program with this machine's files, network, sockets and processes open to it; "
     "for code that you trust as your own"
 )
 GRACE_MINUTES = 2.0
-"""What copying, building the report and rendering may take besides the evaluation's own limit."""
+"""Minutes for copying, building the report and rendering, besides the evaluation's own limit."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make the report; the exit code."""
+    """Make the report and return the exit code."""
     args = _parser().parse_args(arguments)
     try:
         with stop_on_signals():
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Stopped as stopped:
         return stopped.code
     except (OSError, ValueError, CommandError) as error:
-        renderings.tell(f"error: {error}")
+        renderings.print_message(f"error: {error}")
         return NOT_RUN
 
 
@@ -53,38 +53,44 @@ def _run(args: argparse.Namespace) -> int:
     folder = output.prepare(Path(args.output), tree) if args.output else None
     with Status() as status, time_limit((args.minutes + GRACE_MINUTES) * 60):
         if args.events:
-            masked = Path(args.mask).read_text().splitlines() if args.mask else []
-            report = evaluate.events(map(Path, args.events), tree, masked, describe_head(tree))
+            secrets = Path(args.mask).read_text().splitlines() if args.mask else []
+            report = evaluate.report_preview(map(Path, args.events), tree, secrets, describe_head(tree))
         else:
-            chosen = Options(tree, args.base, args.stack, args.minutes, isolated=not args.no_isolation)
-            report = compare(chosen, status)
+            options = Options(tree, args.base, args.stack, args.minutes, isolated=not args.no_isolation)
+            report = compare(options, status)
         status.activity("writing the report")
-        text = renderings.terminal(report)
+        text = renderings.render_terminal(report)
         files = output.write(report, folder) if folder else []
     print(text, end="", flush=True)
-    renderings.tell("\n".join(f"wrote {file}" for file in files))
+    renderings.print_message("\n".join(f"wrote {file}" for file in files))
     return exit_code(report)
 
 
 def exit_code(report: Report) -> int:
-    """Return the exit code of a report, which is 2 for a code that no report has."""
+    """Return the exit code of a report, or 2 if its code is neither 0 nor 1."""
     return report.code if report.code in (0, 1) else NOT_RUN
 
 
 def _parser() -> argparse.ArgumentParser:
-    form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
-        "python -m review", description=__doc__, formatter_class=form, allow_abbrev=False
+        "python -m review",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
-    add, here = parser.add_argument, Path(__file__).parents[1]
+    add = parser.add_argument
+    files = ", ".join(renderings.FILES)
+    tree = Path(__file__).parents[1]
     add("base", nargs="?", default="", help="git ref to compare with (default: the merge base with main)")
-    add("--stack", action="append", default=[], metavar="NAME", help="only this one; can be repeated")
-    add("--output", metavar="DIR", help=f"also write {', '.join(renderings.FILES)} there")
+    add(
+        "--stack", action="append", default=[], metavar="NAME", help="review only this stack; can be repeated"
+    )
+    add("--output", metavar="DIR", help=f"also write {files} there")
     add("--events", nargs="+", metavar="FILE", help="report a real preview: event logs, --json, ledgers")
     add("--mask", metavar="FILE", help="with --events: secret values to hide, one a line")
-    add("--no-isolation", action="store_true", help=UNSAFE)
+    add("--no-isolation", action="store_true", help=NO_ISOLATION_HELP)
     add("--minutes", type=float, default=10, help="time limit of the evaluation (default: 10)")
-    add("--tree", default=here, metavar="DIR", help="the working tree (default: this one)")
+    add("--tree", default=tree, metavar="DIR", help="the working tree (default: this one)")
     return parser
 
 

@@ -1,127 +1,230 @@
-"""From what the engine did with each stack to the report."""
+"""The report on all stacks, built from the engine's runs on them."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from policies.engine.waivers import Waivers, load
-from review import cost, findings, model
+from review import cost, model
 from review.engine_run import Stack, Step
-from review.model import Change, Finding, Report
-from review.plain_data import each_text
-from review.properties import properties
+from review.findings import policy_findings, prod_strength, risks, stack_divergence
+from review.model import Change, Finding, Report, StackReport
+from review.plain_data import map_texts
+from review.properties import changed_properties
 from review.render import renderings
 
-WAIVERS = "review/waivers.yaml"  # of what the review itself finds, in the form of the policies' waivers
+WAIVERS = "review/waivers.yaml"
+"""The waivers of the review's own findings, in the form of the policies' waivers."""
+
 SEVERITIES = ("critical", "high", "medium", "low", "")
-Kind = TypeVar("Kind", Change, Finding)
+
+ItemT = TypeVar("ItemT", bound=model.Item)
 
 
-def build(compares: str, names: tuple[str, str], stacks: Sequence[Stack], clean: Callable[[str], str],
-          tree: Path, notes: Iterable[str] = ()) -> Report:  # fmt: skip
-    """The report on all stacks; `names` are base and head as people call them, `clean` masks secrets."""
-    waivers = load(model.OWN, None, tree / WAIVERS) if (tree / WAIVERS).exists() else Waivers()
-    notes = [*notes, *(f"review/{fault}" for fault in waivers.faults)]
-    but = [each.rpartition("; ")[2].rstrip(".") for each in notes if each.startswith("Not comparable")]
-    rows, changes, found = list[model.StackReport](), list[Change](), list[Finding]()
+@dataclass
+class _Draft:
+    """The parts of a report while it is built. `caveats` are facts that the verdict has to name."""
+
+    rows: list[StackReport] = field(default_factory=list[StackReport])
+    changes: list[Change] = field(default_factory=list[Change])
+    findings: list[Finding] = field(default_factory=list[Finding])
+    notes: list[str] = field(default_factory=list[str])
+    caveats: list[str] = field(default_factory=list[str])
+
+
+def build(
+    compares: str,
+    names: tuple[str, str],
+    stacks: Sequence[Stack],
+    mask: Callable[[str], str],
+    tree: Path,
+    notes: Iterable[str] = (),
+) -> Report:
+    """Build the report on all stacks.
+
+    `names` describe base and head for people. `mask` masks secrets in a text.
+    """
+    waivers = load(model.SECTIONS, None, tree / WAIVERS) if (tree / WAIVERS).exists() else Waivers()
+    draft = _Draft(notes=[*notes, *(f"review/{fault}" for fault in waivers.faults)])
+    draft.caveats += [_caveat(note) for note in draft.notes if note.startswith("Not comparable")]
     for stack in stacks:
-        own, judged = [_change(step, stack) for step in stack.changed], [*_errors(stack)]
-        risks = ((findings.risk(step, stack), step.resource.urn) for step in stack.changed)
-        judged += [_waived(risk, waivers, urn) for risk, urn in risks if risk]
-        judged += findings.policies(stack, None if stack.alone else stack.base)
-        if compares == model.BASE_TO_HEAD and not stack.trouble and not stack.base:
-            notes.append(f"{stack.name}: the base has no such stack; everything in it is new.")
-        if not stack.trouble and not stack.head and stack.base:
-            count = len(stack.base.said.resources)
-            but.append(f"{stack.name} is in no stack file any more, and its {count} resources stay")
-            notes.append(f"{but[-1]} until somebody destroys them.")
-        price: cost.Costs = (0, [], ["what the base costs"]) if stack.alone else cost.cost(stack.changed)
-        rows.append(model.StackReport(stack.name, _counts(stack, own, judged), *price))
-        changes += own
-        found += judged
-    told = {line for each in found for line in (each.waiver, *each.message.splitlines())}
-    changes, found = [*_merged(changes)], [*_merged(found)]
-    evaluated = {each.name: each for each in stacks if each.head and not each.head.errors}
-    if "prod" in evaluated and "stg" in evaluated:
-        weak = findings.weaker(evaluated["prod"], evaluated["stg"])
-        found += [_waived(each, waivers, each.name) for each in weak]
-    found += findings.apart([*evaluated.values()], neutral)
-    idle = (each for each in waivers.waivers if not {each.notice(waivers.today), each.lapsed()} & told)
-    said = {
-        text for each in idle for name in evaluated for text in each.unneeded(f"urn:pulumi:{name}::", set())
-    }
-    notes += [f"{WAIVERS}: {text}" for text in sorted(said)]
-    blocks = {(each.type, each.name) for each in found if each.blocks}
+        _add_stack(draft, stack, waivers, compares)
+    waiver_lines = {line for finding in draft.findings for line in _lines(finding)}
+    draft.changes, draft.findings = [*_merge(draft.changes)], [*_merge(draft.findings)]
+    evaluated = {stack.name: stack for stack in stacks if stack.head and not stack.head.errors}
+    draft.findings += _comparisons(evaluated, waivers)
+    draft.notes += _unneeded_waivers(waivers, waiver_lines, evaluated)
+    blocked = {(finding.type, finding.name) for finding in draft.findings if finding.blocks}
+    report = Report(
+        compares,
+        *names,
+        verdict="",
+        code=_exit_code(stacks, blocks=bool(blocked)),
+        stacks=draft.rows,
+        changes=sorted(draft.changes, key=lambda change: _change_urgency(change, blocked)),
+        findings=sorted(draft.findings, key=_finding_urgency),
+        notes=draft.notes,
+        prices=cost.SOURCE,
+    )
+    masked: Report = map_texts(report, mask)
+    return replace(masked, verdict=renderings.render_verdict(masked, caveats=draft.caveats).strip())
 
-    def urgency(each: Change | Finding) -> tuple[Any, ...]:
-        if isinstance(each, Finding):
-            mild = each.level != "mandatory", SEVERITIES.index(each.severity), each.policy
-            return not each.blocks, *mild, each.name, each.type, each.stacks
-        urgent = (each.type, each.name) not in blocks, model.OPS.index(each.op)
-        return *urgent, each.component, each.type, each.name, each.stacks
 
-    code = 2 if any(each.trouble for each in stacks) else 1 if blocks else 0
-    changes, found = sorted(changes, key=urgency), sorted(found, key=urgency)
-    report = Report(compares, *names, "", code, rows, changes, found, notes, cost.SOURCE)
-    report: Report = each_text(report, clean)
-    return replace(report, verdict=renderings.verdict(report, but=but).strip())
+def _caveat(note: str) -> str:
+    """Return the last part of a note, for the verdict."""
+    return note.rpartition("; ")[2].rstrip(".")
+
+
+def _add_stack(draft: _Draft, stack: Stack, waivers: Waivers, compares: str) -> None:
+    """Add the changes, findings, costs and notes of a stack to the draft."""
+    changes = [_change(step, stack) for step in stack.changed]
+    findings = [*_errors(stack)]
+    for step in stack.changed:
+        if risk := risks.find_risk(step, stack):
+            findings.append(_apply_waiver(risk, waivers, step.resource.urn))
+    findings += policy_findings.find(stack, None if stack.base_failed else stack.base)
+    if compares == model.BASE_TO_HEAD and not stack.trouble and not stack.base:
+        draft.notes.append(f"{stack.name}: the base has no such stack; everything in it is new.")
+    if not stack.trouble and not stack.head and stack.base:
+        count = len(stack.base.phase.resources)
+        caveat = f"{stack.name} has no stack file any more, and its {count} resources stay"
+        draft.caveats.append(caveat)
+        draft.notes.append(f"{caveat} until somebody destroys them.")
+    costs: cost.Costs = (0, [], ["cost of the base"]) if stack.base_failed else cost.cost(stack.changed)
+    draft.rows.append(StackReport(stack.name, _counts(stack, changes, findings), *costs))
+    draft.changes += changes
+    draft.findings += findings
+
+
+def _comparisons(stacks: Mapping[str, Stack], waivers: Waivers) -> Iterator[Finding]:
+    """Yield the findings that need several stacks."""
+    if "prod" in stacks and "stg" in stacks:
+        for finding in prod_strength.find_weaker(stacks["prod"], stacks["stg"]):
+            yield _apply_waiver(finding, waivers, finding.name)
+    yield from stack_divergence.find_divergence([*stacks.values()], without_stack)
+
+
+def _lines(finding: Finding) -> list[str]:
+    """Return the lines in which a finding may name a waiver."""
+    return [finding.waiver, *finding.message.splitlines()]
+
+
+def _unneeded_waivers(waivers: Waivers, lines: set[str], stacks: Iterable[str]) -> list[str]:
+    """Return a note for each waiver that no finding names in one of these lines."""
+    notes: set[str] = set()
+    for waiver in waivers.waivers:
+        if not {waiver.notice(waivers.today), waiver.lapsed()} & lines:
+            for stack in stacks:
+                notes.update(waiver.unneeded(f"urn:pulumi:{stack}::", set()))
+    return [f"{WAIVERS}: {note}" for note in sorted(notes)]
+
+
+def _exit_code(stacks: Iterable[Stack], *, blocks: bool) -> int:
+    if any(stack.trouble for stack in stacks):
+        return 2
+    return 1 if blocks else 0
+
+
+def _finding_urgency(finding: Finding) -> tuple[Any, ...]:
+    """Return a sort key: blocking findings first, then by level and severity."""
+    severity = SEVERITIES.index(finding.severity)
+    level = finding.level != "mandatory"
+    return not finding.blocks, level, severity, finding.policy, finding.name, finding.type, finding.stacks
+
+
+def _change_urgency(change: Change, blocked: set[tuple[str, str]]) -> tuple[Any, ...]:
+    """Return a sort key: changes of resources with a blocking finding first, then deletions."""
+    harmless = (change.type, change.name) not in blocked
+    operation = model.OPERATIONS.index(change.op)
+    return harmless, operation, change.component, change.type, change.name, change.stacks
 
 
 def _change(step: Step, stack: Stack) -> Change:
     resource = step.resource
-    sources = (stack.resources[urn] for urn in resource.dependencies if urn in stack.resources)
+    sources = [stack.resources[urn] for urn in resource.dependencies if urn in stack.resources]
     return Change(
-        stacks=[stack.name], type=resource.type, name=resource.name, places=resource.places, op=step.op,
-        component=stack.component(resource.urn), upstream=sorted({model.title(each) for each in sources}),
-        properties=properties(step, stack) if step.op != "create" else [],
-    )  # fmt: skip
+        stacks=[stack.name],
+        type=resource.type,
+        name=resource.name,
+        locations=resource.locations,
+        op=step.op,
+        component=stack.component_of(resource.urn),
+        upstream=sorted({model.title(source) for source in sources}),
+        properties=changed_properties(step, stack) if step.op != "create" else [],
+    )
 
 
-def _errors(each: Stack) -> Iterator[Finding]:
-    about: dict[str, Any] = {"stacks": [each.name], "policy": "does-not-evaluate", "level": "mandatory"}
-    for text in (*(each.head.errors if each.head else ()), *filter(None, (each.trouble,))):
-        yield Finding(name="the program", message=text, blocks=True, **about)
-    for text in each.base.errors if each.base else ():
-        said = f"What changes is not known, since the base does not evaluate: {text}"
-        yield Finding(name="the base's program", message=said, status=model.EXISTING, **about)
+def _errors(stack: Stack) -> Iterator[Finding]:
+    """Yield the errors of the head, which block, and those of the base, which do not."""
+    details: dict[str, Any] = {"stacks": [stack.name], "policy": "does-not-evaluate", "level": "mandatory"}
+    head_errors = stack.head.errors if stack.head else []
+    for text in [*head_errors, stack.trouble] if stack.trouble else head_errors:
+        yield Finding(name="the program", message=text, blocks=True, **details)
+    for text in stack.base.errors if stack.base else ():
+        message = f"The changes are unknown, because the base does not evaluate: {text}"
+        yield Finding(name="the base's program", message=message, status=model.EXISTING, **details)
 
 
-def _waived(found: Finding, waivers: Waivers, target: str) -> Finding:
-    waiver = waivers.of(found.policy, target) if found.blocks else None  # target: a URN, or what is weaker
+def _apply_waiver(finding: Finding, waivers: Waivers, target: str) -> Finding:
+    """Return a blocking finding as waived, if a waiver covers its target: a URN or a resource's name."""
+    waiver = waivers.of(finding.policy, target) if finding.blocks else None
     if waiver is None:
-        return found
+        return finding
     if waiver.expired(waivers.today):
-        return replace(found, message=f"{found.message}\n{waiver.lapsed()}")
-    return replace(found, waiver=waiver.notice(waivers.today), verdict=model.WAIVED, blocks=False)
+        return replace(finding, message=f"{finding.message}\n{waiver.lapsed()}")
+    return replace(finding, waiver=waiver.notice(waivers.today), verdict=model.WAIVED, blocks=False)
 
 
-def _counts(each: Stack, changes: Iterable[Change], found: Iterable[Finding]) -> dict[str, int]:
-    if each.trouble or (each.head and each.head.errors):
+def _counts(stack: Stack, changes: Sequence[Change], findings: Iterable[Finding]) -> dict[str, int]:
+    """Return the counts of a stack's row, without those that are unknown."""
+    if stack.trouble or (stack.head and stack.head.errors):
         return {}
-    judged = (one for one in found if one.policy not in model.OWN and one.status != model.FIXED)
-    words = [*(one.op for one in changes), *(f"{one.verdict}" for one in judged)]
-    known = (key for key in model.COUNTS if not (each.alone and key in model.OPS))
-    return {key: words.count(key.removesuffix("s")) for key in known}
+    operations = [change.op for change in changes]
+    verdicts = [
+        finding.verdict
+        for finding in findings
+        if finding.policy not in model.SECTIONS and finding.status != model.FIXED
+    ]
+    counts = {
+        "violations": verdicts.count(model.VIOLATION),
+        model.WAIVED: verdicts.count(model.WAIVED),
+        model.UNKNOWN: verdicts.count(model.UNKNOWN),
+    }
+    if stack.base_failed:
+        return counts
+    return {op: operations.count(op) for op in reversed(model.OPERATIONS)} | counts
 
 
-def _merged(items: Iterable[Kind]) -> Iterator[Kind]:
-    """What is the same in several stacks, once, with `<stack>` in place of their names."""
-    groups: dict[str, list[Kind]] = {}
-    for each in items:
-        said = each_text(each, lambda text, stack=each.stacks[0]: neutral(text, stack))
-        if isinstance(said, Change):  # values of noise are noise
-            noise: dict[str, Any] = {"before": "", "after": "", "setting": None}
-            told = [replace(one, **(noise if one.folded else {})) for one in said.properties]
-            said = replace(said, properties=told)
-        groups.setdefault(repr(replace(said, stacks=[])), []).append(each)
+def _merge(items: Iterable[ItemT]) -> Iterator[ItemT]:
+    """Yield items that are the same in several stacks once, with `<stack>` in place of the stack's name."""
+    groups: dict[str, list[ItemT]] = {}
+    for item in items:
+        groups.setdefault(_comparable(item), []).append(item)
     for group in groups.values():
-        first, stacks = group[0], [each.stacks[0] for each in group]
-        told = each_text(first, lambda text, name=stacks[0]: neutral(text, name)) if group[1:] else first
-        yield replace(told, stacks=stacks)
+        first = group[0]
+        merged = _without_stack(first) if len(group) > 1 else first
+        yield replace(merged, stacks=[item.stacks[0] for item in group])
 
 
-def neutral(text: str, stack: str) -> str:
-    """Text with the stack's name, where it stands as a word, taken out."""
+def _comparable(item: model.Item) -> str:
+    """Return a text that is equal for items to be merged; values of folded properties are not in it."""
+    item = _without_stack(item)
+    if isinstance(item, Change):
+        properties = [
+            replace(changed, before="", after="", setting=None) if changed.folded else changed
+            for changed in item.properties
+        ]
+        item = replace(item, properties=properties)
+    return repr(replace(item, stacks=[]))
+
+
+def _without_stack(item: ItemT) -> ItemT:
+    stack = item.stacks[0]
+    return map_texts(item, lambda text: without_stack(text, stack))
+
+
+def without_stack(text: str, stack: str) -> str:
+    """Replace a stack's name by `<stack>` where it stands as a word, but not in a file's name."""
     return re.sub(rf"(?<![A-Za-z0-9]){re.escape(stack)}(?![A-Za-z0-9]|\.yaml)", "<stack>", text)

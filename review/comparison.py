@@ -1,4 +1,4 @@
-"""The comparison of two trees: copies of both, isolation, the evaluation, and the report that it sends."""
+"""The comparison of two trees: copies of both, an isolated evaluation, and the report that it sends."""
 
 import os
 import sys
@@ -12,14 +12,14 @@ from review.jail import isolation, snapshot
 from review.jail.isolation import Isolation
 from review.jail.messages import Request
 from review.jail.supervisor import Command, evaluate
-from review.model import BASE_TO_HEAD, Report, listed
+from review.model import BASE_TO_HEAD, Report, list_first
 from review.status import Status
 from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import pulumi_cli
 
-OWN = ("review", "sandbox", "policies", "eks_versions.py", "lazy_sdk.py", "docs/prices.yaml")
-"""Our own code that the evaluation runs; of the trees it gets copies as well."""
+OWN_CODE = ("review", "sandbox", "policies", "eks_versions.py", "lazy_sdk.py", "docs/prices.yaml")
+"""Our own code that the evaluation runs. It gets copies of it, as of the trees."""
 
 NOT_ISOLATED = (
     "Not isolated (--no-isolation): files, network, sockets and processes were open to the program."
@@ -28,7 +28,7 @@ NOT_ISOLATED = (
 
 @dataclass(frozen=True)
 class Options:
-    """Choices of the caller."""
+    """Choices of the caller. `minutes` limits the evaluation."""
 
     tree: Path
     base: str
@@ -38,25 +38,27 @@ class Options:
 
 
 def compare(options: Options, status: Status) -> Report:
-    """Return the report from the base to the working tree."""
+    """Evaluate the base and the working tree, and return the report from one to the other."""
     tree = options.tree
     commit, base = find_base(tree, options.base)
     names = base, describe_head(tree)
     status.activity("looking for the engine")
-    with redirect_stdout(sys.stderr):  # standard output is the report's
+    with redirect_stdout(sys.stderr):  # standard output has only the report
         program = pulumi_cli.find(Progress())
     with tempfile.TemporaryDirectory(prefix="review-") as folder:
-        place = Path(folder).resolve()
-        work = place / "work"
+        root = Path(folder).resolve()
+        work = root / "work"
         work.mkdir()
         status.activity("copying base, working tree and the review's own code")
-        base_tree = snapshot.copy_commit(tree, commit, place / "base")
-        head_tree = snapshot.copy_tracked(tree, place / "head")
-        code = snapshot.copy_code(Path(__file__).parents[1], place / "code", OWN)
+        base_tree = snapshot.copy_commit(tree, commit, root / "base")
+        head_tree = snapshot.copy_tracked(tree, root / "head")
+        code = snapshot.copy_code(Path(__file__).parents[1], root / "code", OWN_CODE)
         notes = [*base_tree.notes("base"), *head_tree.notes("head")]
-        if new := snapshot.untracked(tree):
-            notes.append(f"Not reviewed, since git does not track it: {listed(new)}. To review it: git add.")
-        notes += [] if options.isolated else [NOT_ISOLATED]
+        if untracked := snapshot.untracked(tree):
+            files = list_first(untracked)
+            notes.append(f"Not reviewed, since git does not track it: {files}. To review it: git add.")
+        if not options.isolated:
+            notes.append(NOT_ISOLATED)
         for note in notes:
             status.line(note)
         status.activity("starting the evaluation")
@@ -71,19 +73,22 @@ def compare(options: Options, status: Status) -> Report:
             isolated=options.isolated,
         )
         readable = [base_tree.folder, head_tree.folder, code.folder]
-        with _command(options.isolated, program, work, readable) as (prefix, descriptors):
+        with _isolated(options.isolated, program, work, readable) as (prefix, descriptors):
             command = [*prefix, sys.executable, "-m", "review.evaluate"]
             environment = isolation.environment(work, program)
             report = evaluate(Command(command, code.folder, environment, descriptors), request, status)
-    # The evaluation ran beside the program under review, so what is known here is not taken from it.
-    return replace(report, compares=BASE_TO_HEAD, base=base, head=names[1], trees=links(commit))
+    # The evaluation ran together with the program under review, so these fields are not taken from it.
+    return replace(report, compares=BASE_TO_HEAD, base=base, head=names[1], trees=file_addresses(commit))
 
 
 @contextmanager
-def _command(
+def _isolated(
     isolated: bool, program: Path, work: Path, readable: Sequence[Path]
 ) -> Generator[tuple[list[str], tuple[int, ...]]]:
-    """Provide the words before a command that isolate it, if wanted, and the descriptors that they name."""
+    """Provide the prefix of an isolated command, and the descriptors that it needs.
+
+    Both are empty if the command is not to be isolated.
+    """
     if not isolated:
         yield [], ()
         return
@@ -95,35 +100,34 @@ def _command(
 
 
 def find_base(tree: Path, ref: str) -> tuple[str, str]:
-    """Return the commit of a ref, and how people call it; without a ref, where this branch left main."""
-    snapshot.git(tree, "rev-parse", "--show-toplevel")  # fails with the reason where git does not work at all
+    """Return the commit of a ref with its description; without a ref, the merge base with main."""
+    snapshot.git(tree, "rev-parse", "--show-toplevel")  # raises with the reason if git does not work at all
     for name in (ref,) if ref else ("main", "origin/main"):
-        arguments = (
-            ("rev-parse", "-q", "--verify", f"{ref}^{{commit}}") if ref else ("merge-base", name, "HEAD")
-        )
+        verify = ("rev-parse", "-q", "--verify", f"{ref}^{{commit}}")
+        arguments = verify if ref else ("merge-base", name, "HEAD")
         with suppress(snapshot.GitFailure):
             commit = snapshot.git(tree, *arguments).decode().strip()
-            return commit, f"{name if ref else f'merge base with {name}'} ({commit[:9]})"
+            description = name if ref else f"merge base with {name}"
+            return commit, f"{description} ({commit[:9]})"
     if not ref:
         raise CommandError("there is no main to compare with. Name the base: make review BASE=<git ref>")
-    more = "in a shallow clone, first: git fetch --unshallow"
-    raise CommandError(f"BASE={ref} is no commit here. Name a branch, a tag or a commit; {more}")
+    raise CommandError(
+        f"BASE={ref} is no commit here. Name a branch, a tag or a commit; "
+        "in a shallow clone, first: git fetch --unshallow"
+    )
 
 
 def describe_head(tree: Path) -> str:
-    """Name the working tree by its commit, and say if it differs from that."""
+    """Return the commit of the working tree, with a remark if the tree differs from it."""
     changed = snapshot.git(tree, "status", "--porcelain", "--untracked-files=no", "--ignore-submodules")
     commit = snapshot.git(tree, "rev-parse", "HEAD").decode()[:9]
     return f"working tree ({commit}{', with changes' if changed else ''})"
 
 
-def links(commit: str) -> list[str]:
-    """Return where head's and base's files can be seen, in a workflow of GitHub's."""
-    server, repository, head = (
-        os.environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "SHA")
-    )
-    return (
-        [f"{server}/{repository}/blob/{revision}" for revision in (head, commit)]
-        if server and repository and head
-        else []
-    )
+def file_addresses(commit: str) -> list[str]:
+    """Return GitHub's addresses of head's and base's files. Outside of a workflow there are none."""
+    names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_SHA")
+    server, repository, head = (os.environ.get(name, "") for name in names)
+    if not (server and repository and head):
+        return []
+    return [f"{server}/{repository}/blob/{revision}" for revision in (head, commit)]

@@ -1,6 +1,6 @@
-"""What a stack costs more or less a month, from the price table in docs/prices.yaml."""
+"""The monthly cost of a change, from the price table in docs/prices.yaml."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -13,45 +13,78 @@ from review.plain_data import is_list, value_at
 
 FILE = Path(__file__).parents[1] / "docs" / "prices.yaml"
 TABLE: Mapping[str, Any] = yaml.safe_load(FILE.read_text())
-Costs = tuple[float, list[CostLine], list[str]]
-HOURS = 730.0  # hours of a month, as AWS's own calculator has them
 
+HOURS = 730.0
+"""Hours of a month, as in AWS's own calculator."""
 
-_DATES = sorted(str(each["date"]) for each in TABLE["prices"])
+_DATES = sorted(str(price["date"]) for price in TABLE["prices"])
 SOURCE = f"{FILE.name}: {TABLE['region']}, {_DATES[0]} to {_DATES[-1]}, {HOURS:g} hours a month, without tax"
+
+Costs = tuple[float, list[CostLine], list[str]]
+"""The difference in US dollars a month, its parts, and the parts without a price."""
+
+PartCosts = dict[str, float | str]
+"""US dollars a month by part; text that differs when the cost may differ, where the table has no price."""
 
 
 def cost(steps: Iterable[Step]) -> Costs:
-    """The difference that changed resources make, its parts, and what has no price in the table."""
-    lines, unknown = list[CostLine](), set[str]()
+    """Return the cost difference of changed resources, its parts, and the parts without a price."""
+    lines, unpriced = list[CostLine](), set[str]()
     for step in steps:
-        before = _parts(step.old if step.op != "create" else None)
-        after = _parts(step.new if step.op != "delete" else None)
+        before = _part_costs(step.old) if step.op != "create" else {}
+        after = _part_costs(step.new) if step.op != "delete" else {}
         for part in before | after:
-            one, other = before.get(part, 0.0), after.get(part, 0.0)
-            if isinstance(one, float) and isinstance(other, float) and one != other:
-                lines.append(CostLine(step.resource.name, part, round(one, 2), round(other, 2)))
-            elif one != other:
-                unknown.add(f"{step.resource.name}: {part}")
-    total = round(sum(each.after - each.before for each in lines), 2)
-    return total, sorted(lines, key=attrgetter("resource", "what")), sorted(unknown)
+            old, new = before.get(part, 0.0), after.get(part, 0.0)
+            if old == new:
+                continue
+            if isinstance(old, float) and isinstance(new, float):
+                lines.append(CostLine(step.resource.name, part, round(old, 2), round(new, 2)))
+            else:
+                unpriced.add(f"{step.resource.name}: {part}")
+    total = round(sum(line.after - line.before for line in lines), 2)
+    return total, sorted(lines, key=attrgetter("resource", "part")), sorted(unpriced)
 
 
-def _parts(resource: Resource | None) -> dict[str, float | str]:
-    """Dollars a month by part; where the table has no price, the inputs that it depends on."""
-    found: dict[str, float | str] = {}
+def _part_costs(resource: Resource | None) -> PartCosts:
     if resource is None:
-        return found
-    for price in (each for each in TABLE["prices"] if each["type"] == resource.type):
-        fits = all(value_at(resource.inputs, at) == value for at, value in price.get("match", {}).items())
-        times = value_at(resource.inputs, price["times"]) if "times" in price else 1
-        number = len(times) if is_list(times) else times if isinstance(times, int | float) else None
-        each = price["month"] if "month" in price else price["hour"] * HOURS
-        if fits or price["part"] not in found:
-            known = fits and number is not None
-            found[price["part"]] = float(each * number) if known else f"{resource.inputs}"
+        return {}
+    costs = _priced_parts(resource)
     if entry := TABLE["unknown"].get(resource.type):
-        found[entry["what"]] = f"{[value_at(resource.inputs, path) for path in entry['by']]}"
-    elif not found and not {resource.type, f"{resource.type.partition(':')[0]}:"} & {*TABLE["free"]}:
-        found[f"{resource.type} is not in the price table"] = f"{resource.inputs}"
-    return found
+        costs[entry["part"]] = f"{[value_at(resource.inputs, path) for path in entry['by']]}"
+    elif not costs and not _is_free(resource.type):
+        costs[f"{resource.type} is not in the price table"] = f"{resource.inputs}"
+    return costs
+
+
+def _priced_parts(resource: Resource) -> PartCosts:
+    """Return the costs by part. A price that fits the resource's inputs wins over one that does not."""
+    costs: PartCosts = {}
+    for price in _prices_of(resource.type):
+        fits = all(value_at(resource.inputs, path) == value for path, value in price.get("match", {}).items())
+        if not fits and price["part"] in costs:
+            continue
+        number = _number(price, resource)
+        unit = price["month"] if "month" in price else price["hour"] * HOURS
+        priced = fits and number is not None
+        costs[price["part"]] = float(unit * number) if priced else f"{resource.inputs}"
+    return costs
+
+
+def _prices_of(resource_type: str) -> Iterator[Mapping[str, Any]]:
+    return (price for price in TABLE["prices"] if price["type"] == resource_type)
+
+
+def _number(price: Mapping[str, Any], resource: Resource) -> float | None:
+    """Return how many units of a price the resource has, or None if its inputs do not tell."""
+    if "times" not in price:
+        return 1
+    value = value_at(resource.inputs, price["times"])
+    if is_list(value):
+        return len(value)
+    return value if isinstance(value, int | float) else None
+
+
+def _is_free(resource_type: str) -> bool:
+    """Return True if the table lists the type, or the whole package, as free."""
+    package = resource_type.partition(":")[0]
+    return resource_type in TABLE["free"] or f"{package}:" in TABLE["free"]

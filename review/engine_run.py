@@ -1,4 +1,4 @@
-"""What the engine did with a stack: from its `--json` plan, its event log, its state, the pack's ledger."""
+"""Runs of the engine on a stack, read from `--json` plans, event logs and the policy pack's ledgers."""
 
 import json
 import os
@@ -14,43 +14,66 @@ from urllib.parse import unquote
 
 from review.jail.regular_files import read_text
 from review.locate import StackFile
-from review.model import OPS, UNKNOWN, Place
-from review.plain_data import is_list, is_map, plain, value_at
+from review.model import COMPOSES, DECLARES, OF_THE_BASE, OPERATIONS, UNKNOWN, SourceLocation
+from review.plain_data import as_text, is_list, is_map, value_at
 from sandbox.summary import LATER, UNINFORMATIVE_ERRORS, Phase, masked
 
 Json = dict[str, Any]
-ROOT = "pulumi:pulumi:Stack"
-STEPS = {"create-replacement": "replace", "delete-replaced": "replace",
-         "import": "create", "discard": "delete"}  # fmt: skip
-UNCHECKED = "policy-value-unknown"  # counts what a preview cannot know; a ledger says what that is
-NOTHING = '"verdict": "not applicable"'  # in most rows of a ledger
-COLOURS = re.compile(r"\x1b\[[0-9;]*m|<\{%.*?%\}>")  # A terminal's, and the engine's own tags
-FRAME = re.compile(r'^ *File "([^"]*)", line \d+.*\n(?:^ {4,}(?!File ).*\n)*', re.MULTILINE)
+
+STACK_TYPE = "pulumi:pulumi:Stack"
+
+ENGINE_OPERATIONS = {
+    "create-replacement": "replace",
+    "delete-replaced": "replace",
+    "import": "create",
+    "discard": "delete",
+}
+"""Operations of the engine that the report counts as another one."""
+
+UNCHECKED_POLICY = "policy-value-unknown"
+"""The policy that counts what a preview cannot know. A ledger names these values one by one."""
+
+NOT_APPLICABLE = '"verdict": "not applicable"'
+"""Text of the rows of a ledger that are skipped, which are most of them."""
+
+COLOURS = re.compile(r"\x1b\[[0-9;]*m|<\{%.*?%\}>")
+"""Colour codes of a terminal, and the engine's own colour tags."""
+
+TRACEBACK_FRAME = re.compile(r'^ *File "([^"]*)", line \d+.*\n(?:^ {4,}(?!File ).*\n)*', re.MULTILINE)
+
+ID_MATCH, OUTPUT_MATCH, NO_MATCH = 2, 1, 0
+"""Strengths of the evidence that a value comes from a resource."""
 
 
 class Resource:
-    """A resource as one side has it: what the engine says of it, and the lines of a tree that declare it."""
+    """A resource in the state of one side, with the lines of that side's tree that declare it."""
 
     def __init__(self, state: Json, tree: Path | None = None) -> None:
-        self.state, self.urn, self.type = state, str(state["urn"]), str(state["type"])
+        self.state = state
+        self.urn = str(state["urn"])
+        self.type = str(state["type"])
         self.name = self.urn.rpartition("::")[2]
         self.key = self.type, self.name
-        self.component = not state.get("custom")
+        self.is_component = not state.get("custom")
         self.inputs: Json = masked(state.get("inputs") or {})
+        self.parent = str(state.get("parent") or "")
         self.dependencies: list[str] = sorted(state.get("dependencies") or ())
-        self.sources: Mapping[str, list[str]] = state.get("propertyDependencies") or {}
-        self.places = [*_places(state, tree)] if tree else []
+        self.property_dependencies: Mapping[str, list[str]] = state.get("propertyDependencies") or {}
+        self.locations = [*_locations(state, tree)] if tree else []
 
-    def gave(self, value: str) -> int:
-        """How surely a value comes from it: 2 if its id or ARN is in there, 1 if an output is equal."""
+    def match_strength(self, value: str) -> int:
+        """Return ID_MATCH if a value contains the id or ARN, OUTPUT_MATCH if it equals an output."""
         outputs: Json = self.state.get("outputs") or {}
-        own = any(each and str(each) in value for each in (self.state.get("id"), outputs.get("arn")))
-        return 2 if own else int(len(value) > 3 and json.dumps(value) in json.dumps(outputs))
+        for identifier in (self.state.get("id"), outputs.get("arn")):
+            if identifier and str(identifier) in value:
+                return ID_MATCH
+        is_output = len(value) > 3 and json.dumps(value) in json.dumps(outputs)
+        return OUTPUT_MATCH if is_output else NO_MATCH
 
 
 @dataclass
 class Step:
-    """What is to be done with a resource; `diff` has the kind of each change by its path."""
+    """The operation that a preview plans for a resource. `diff` has the kind of each change by its path."""
 
     op: str
     old: Resource | None
@@ -60,148 +83,211 @@ class Step:
 
     @property
     def resource(self) -> Resource:
+        """The new resource, or the old one if the resource is deleted."""
         return self.new or cast(Resource, self.old)
 
 
 @dataclass
-class Observed:
-    """One run of the engine on a stack: steps by URN, unchanged ones too. `tree` has the program's files."""
+class EngineRun:
+    """One run of the engine on a stack: its steps by URN, unchanged resources included.
+
+    `tree` has the program's files.
+    """
 
     tree: Path
     steps: dict[str, Step] = field(default_factory=dict[str, Step])
-    said: Phase = field(default_factory=lambda: Phase(preview=True))
+    phase: Phase = field(default_factory=lambda: Phase(preview=True))
 
     def add(self, *contents: Any) -> Self:
-        """Take in `--json` plans, which alone have the steps, and the rows of event logs and ledgers."""
+        """Record `--json` plans, which alone have the steps, and rows of event logs and ledgers."""
         for plan in filter(is_map, contents):
-            self.add([{"diagnosticEvent": each} for each in plan.get("diagnostics") or ()])
-            for each in plan.get("steps") or ():
-                self._step(each)
+            self.add([{"diagnosticEvent": diagnostic} for diagnostic in plan.get("diagnostics") or ()])
+            for step in plan.get("steps") or ():
+                self._add_step(step)
         for row in chain.from_iterable(filter(is_list, contents)):
-            if row.get("verdict") == UNKNOWN and row["policy"] != UNCHECKED and row["detail"]:
-                self.said.violations.append(
-                    row | {"level": UNKNOWN, "severity": "", "message": row["detail"]}
-                )
-            elif {"policyEvent", "diagnosticEvent", "resOutputsEvent"} & row.keys():
-                self.said.record(row)
+            self._add_row(row)
         return self
 
     @property
     def errors(self) -> list[str]:
-        """Each error once, and of a traceback only what is the program's own, as people know its files."""
-        errors = dict.fromkeys(map(self._clean, self.said.errors))
+        """Distinct errors. A traceback has only the program's own frames, with paths relative to its tree."""
+        errors = dict.fromkeys(map(self._clean, self.phase.errors))
         return [error for error in errors if error not in UNINFORMATIVE_ERRORS]
 
     def _clean(self, text: str) -> str:
+        def keep_own_frame(frame: re.Match[str]) -> str:
+            return frame[0] if frame[1].startswith(f"{self.tree}/") else ""
+
         text = COLOURS.sub("", text).strip().removeprefix("error: ").strip()
-        text = FRAME.sub(lambda frame: frame[0] if frame[1].startswith(f"{self.tree}/") else "", text)
+        text = TRACEBACK_FRAME.sub(keep_own_frame, text)
         return text.replace(f"{self.tree}/", "").removeprefix("python inline source runtime error: ")
 
-    def _step(self, said: Json) -> None:
-        kinds: Json = said.get("detailedDiff") or {}
-        diff = {path: str(each["kind"]) for path, each in kinds.items()}
-        states: list[Json | None] = [said.get("oldState"), said.get("newState")]
-        old, new = (Resource(state, self.tree) if state else None for state in states)
-        op = STEPS.get(said["op"]) or str(said["op"])
+    def _add_row(self, row: Json) -> None:
+        if row.get("verdict") == UNKNOWN and row["policy"] != UNCHECKED_POLICY and row["detail"]:
+            violation = {"level": UNKNOWN, "severity": "", "message": row["detail"]}
+            self.phase.violations.append(row | violation)
+        elif {"policyEvent", "diagnosticEvent", "resOutputsEvent"} & row.keys():
+            self.phase.record(row)
+
+    def _add_step(self, content: Json) -> None:
+        details: Json = content.get("detailedDiff") or {}
+        diff = {path: str(detail["kind"]) for path, detail in details.items()}
+        old, new = self._resource(content.get("oldState")), self._resource(content.get("newState"))
+        op = ENGINE_OPERATIONS.get(content["op"]) or str(content["op"])
         if old and op == "delete":
-            old.places = [replace(each, what="of the base") for each in old.places]
-        step = Step(op, old, new, diff, tuple(sorted(said.get("replaceReasons") or ())))
-        before = self.steps.get(step.resource.urn)
-        if before and before.op == step.op == "replace":  # the parts of one replacement: each knows something
-            forced = before.forced_by or step.forced_by
-            step = Step(op, before.old or old, before.new or new, {**before.diff, **diff}, forced)
-        if not before or step.op != "same":
-            self.steps[step.resource.urn] = step
+            old.locations = [replace(location, role=OF_THE_BASE) for location in old.locations]
+        step = Step(op, old, new, diff, tuple(sorted(content.get("replaceReasons") or ())))
+        urn = step.resource.urn
+        earlier = self.steps.get(urn)
+        if earlier and earlier.op == step.op == "replace":
+            step = _join_replacement(earlier, step)
+        if not earlier or step.op != "same":
+            self.steps[urn] = step
+
+    def _resource(self, state: Json | None) -> Resource | None:
+        return Resource(state, self.tree) if state else None
 
 
-def _places(state: Json, tree: Path) -> Iterator[Place]:
-    """The line that declares a resource, and that of `__main__`, out of the engine's stack trace."""
-    found: list[tuple[str, int]] = []
+def _join_replacement(earlier: Step, later: Step) -> Step:
+    """Join two steps of one replacement: the engine spreads what it knows over its parts."""
+    return Step(
+        op="replace",
+        old=earlier.old or later.old,
+        new=earlier.new or later.new,
+        diff={**earlier.diff, **later.diff},
+        forced_by=earlier.forced_by or later.forced_by,
+    )
+
+
+def _locations(state: Json, tree: Path) -> Iterator[SourceLocation]:
+    """Yield the line that declares a resource and that of `__main__`, from the engine's stack trace."""
+    frames: list[tuple[str, int]] = []
     for frame in state.get("stackTrace") or ():
-        path, _, line = unquote(frame.get("sourcePosition") or "").removeprefix("project://").partition("#")
-        if file := _inside(path, tree):
-            found.append((file, int(line.partition(",")[0])))
-    mains = [each for each in found[1:] if each[0].endswith("__main__.py") and each != found[0]]
-    yield from (Place(*each, "declares") for each in found[:1])
-    yield from (Place(*each, "composes") for each in mains[-1:])
+        position = unquote(frame.get("sourcePosition") or "").removeprefix("project://")
+        path, _, line_and_column = position.partition("#")
+        if file := _file_in_tree(path, tree):
+            frames.append((file, int(line_and_column.partition(",")[0])))
+    if not frames:
+        return
+    innermost, *others = frames
+    yield SourceLocation(*innermost, DECLARES)
+    main_frames = [frame for frame in others if frame[0].endswith("__main__.py") and frame != innermost]
+    if main_frames:
+        yield SourceLocation(*main_frames[-1], COMPOSES)
 
 
 @cache
-def _inside(path: str, tree: Path) -> str:
-    """A position's file in the tree, found by the end of its path: it is relative to where the engine ran."""
+def _file_in_tree(path: str, tree: Path) -> str:
+    """Return the file of the tree that a position names, or nothing if the tree has no such file.
+
+    Positions are relative to the folder in which the engine ran, so the longest ending of the path that
+    names a file is taken.
+    """
     parts = [part for part in path.split("/") if part not in ("", "..")]
-    ends = () if {"site-packages", "sandbox"} & {*parts} else range(len(parts))
-    return next((end for at in ends if (tree / (end := "/".join(parts[at:]))).is_file()), "")
+    if "site-packages" in parts or "sandbox" in parts:
+        return ""
+    for start in range(len(parts)):
+        ending = "/".join(parts[start:])
+        if (tree / ending).is_file():
+            return ending
+    return ""
 
 
 def read(file: Path) -> Any:
-    """A `--json` plan (one object), or an event log or ledger (a list of objects, one a line); else None."""
+    """Read a `--json` plan (an object), or an event log or a ledger (a list of objects, one a line).
+
+    Return None for a file that is neither, or missing.
+    """
     text = read_text(file).strip() if os.path.lexists(file) else ""
-    rows = (line for line in text.splitlines() if line.strip() and NOTHING not in line)
-    for form in (text, f"[{','.join(rows)}]"):
+    rows = (line for line in text.splitlines() if line.strip() and NOT_APPLICABLE not in line)
+    for document in (text, f"[{','.join(rows)}]"):
         with suppress(ValueError):
-            found = json.loads(form)
-            return [found] if is_map(found) and {"sequence", "run"} & found.keys() else found
+            content = json.loads(document)
+            # An event log or a ledger of a single row.
+            return [content] if is_map(content) and {"sequence", "run"} & content.keys() else content
     return None
 
 
 @dataclass
 class Stack:
-    """`base` and `head` are runs, None where there is no such stack; `trouble`: why one did not end."""
+    """A stack with its runs in base and head; a run is None if that side has no such stack.
+
+    `trouble` is the reason why a run did not end, if one did not.
+    """
 
     name: str
-    head: Observed | None = None
-    base: Observed | None = None
+    head: EngineRun | None = None
+    base: EngineRun | None = None
     file: StackFile = field(default_factory=lambda: StackFile("", {}, {}))
     trouble: str = ""
 
     def __post_init__(self) -> None:
-        self.alone = bool(self.base and self.base.errors)  # nothing can be compared
+        self.base_failed = bool(self.base and self.base.errors)
         self.steps = self.head.steps if self.head else {}
+        steps = self.steps.values()
         self.resources = {urn: step.resource for urn, step in self.steps.items()}
-        before = [one.old for one in self.steps.values() if one.old and not self.alone]
-        self.old = {one.key: one for one in before}
-        self.new = {one.resource.key: one.resource for one in self.steps.values() if one.op != "delete"}
-        own = (one for one in self.steps.values() if not one.resource.type.startswith("pulumi:"))
-        self.changed = [one for one in own if one.op in OPS and not self.alone]
+        old_resources = [step.old for step in steps if step.old and not self.base_failed]
+        self.old = {resource.key: resource for resource in old_resources}
+        self.new = {step.resource.key: step.resource for step in steps if step.op != "delete"}
+        self.changed = [step for step in steps if self._is_change(step)]
         self._dependents: dict[str, set[str]] = {}
-        # The head no longer depends on what it has deleted; the base says who did.
-        for resource in (*before, *self.resources.values()):
-            for source in resource.dependencies:
-                self._dependents.setdefault(source, set()).add(resource.urn)
+        # The head no longer depends on what it has deleted, so the base's dependencies count as well.
+        for resource in (*old_resources, *self.resources.values()):
+            for dependency in resource.dependencies:
+                self._dependents.setdefault(dependency, set()).add(resource.urn)
 
-    def component(self, urn: str) -> str:
-        """The name of the outermost component that a resource is in, or is; `(stack)` where there is none."""
-        one = self.resources.get(urn)
-        if one is None or one.type == ROOT:
+    def _is_change(self, step: Step) -> bool:
+        """Return True for a change of a resource. Without a base nothing can be compared."""
+        own = not step.resource.type.startswith("pulumi:")
+        return own and step.op in OPERATIONS and not self.base_failed
+
+    def component_of(self, urn: str) -> str:
+        """Return the name of the outermost component of a resource, or `(stack)` if it is in none."""
+        resource = self.resources.get(urn)
+        if resource is None or resource.type == STACK_TYPE:
             return "(stack)"
-        outer = self.component(one.state.get("parent") or "")
-        return one.name if one.component and outer == "(stack)" else outer
+        outer = self.component_of(resource.parent)
+        return resource.name if resource.is_component and outer == "(stack)" else outer
 
-    def reached(self, urn: str) -> Iterable[Resource]:
-        """All that depends on a resource, directly or not."""
+    def dependents(self, urn: str) -> Iterable[Resource]:
+        """Return the resources that depend on a resource, directly or not."""
         seen, waiting = {urn}, [urn]
         while waiting:
             more = self._dependents.get(waiting.pop(), set()) - seen
             seen |= more
             waiting += more
-        return (self.resources[each] for each in seen - {urn})
+        return (self.resources[dependent] for dependent in seen - {urn})
 
-    def gone_with(self, step: Step) -> Resource | None:
-        """The component that is deleted with a resource of it."""
-        parent = self.steps.get(step.resource.state.get("parent") or "")
-        return parent.resource if parent and parent.op == "delete" and parent.resource.component else None
+    def deleted_component(self, step: Step) -> Resource | None:
+        """Return the component that is deleted together with a resource of it, or None."""
+        parent = self.steps.get(step.resource.parent)
+        return parent.resource if parent and parent.op == "delete" and parent.resource.is_component else None
 
-    def sources(self, step: Step, path: str) -> list[Step]:
-        """The changed resources that a property's value comes from, those that are replaced first.
+    def value_sources(self, step: Step, path: str) -> list[Step]:
+        """Return the changed resources that a property's value comes from, replaced ones first.
 
-        The engine names them for a whole property. Those count that gave the old value; where nobody is known
-        to have, and the new value is not known either, all that are new.
+        The engine names candidates for a whole property. The result is those with the strongest match of the
+        old value. If none matches and the new value is not known yet, the result is all candidates that are
+        created, replaced or deleted.
         """
         name = path.partition(".")[0].partition("[")[0]
-        near = [self.steps[urn] for urn in sorted(step.resource.sources.get(name, ())) if urn in self.steps]
-        near = sorted((each for each in near if each.op in OPS), key=lambda each: each.op != "replace")
-        old, new = (plain(value_at(side.inputs, path)) or "" if side else "" for side in (step.old, step.new))
-        gave = [each.old.gave(old) if each.old else 0 for each in near]
-        sure = [each for each, much in zip(near, gave, strict=True) if 0 < much == max(gave)]
-        return sure or [each for each in near if each.op != "update" and LATER in new]
+        urns = sorted(step.resource.property_dependencies.get(name, ()))
+        candidates = [self.steps[urn] for urn in urns if urn in self.steps]
+        candidates = [candidate for candidate in candidates if candidate.op in OPERATIONS]
+        candidates.sort(key=lambda candidate: candidate.op != "replace")
+        old, new = _text_at(step.old, path), _text_at(step.new, path)
+        strengths = [
+            candidate.old.match_strength(old) if candidate.old else NO_MATCH for candidate in candidates
+        ]
+        strongest = max(strengths, default=NO_MATCH)
+        if strongest > NO_MATCH:
+            return [
+                candidate
+                for candidate, strength in zip(candidates, strengths, strict=True)
+                if strength == strongest
+            ]
+        return [candidate for candidate in candidates if candidate.op != "update"] if LATER in new else []
+
+
+def _text_at(resource: Resource | None, path: str) -> str:
+    return as_text(value_at(resource.inputs, path)) or "" if resource else ""

@@ -1,4 +1,4 @@
-"""Looks at each stack of two trees (isolated, as `python -m review.evaluate`), or at a real preview."""
+"""Evaluation of the stacks of two trees, isolated as `python -m review.evaluate`, or of a real preview."""
 
 import json
 import os
@@ -15,31 +15,46 @@ from typing import Any
 
 from review import engine_run, locate
 from review.build import build
-from review.engine_run import Observed, Stack
+from review.engine_run import EngineRun, Stack
 from review.jail import isolation, messages
-from review.jail.messages import REQUEST, Activity, Completed, Failure, Line, Request, Tell
+from review.jail.messages import REQUEST, Activity, Completed, Failure, Line, Request, Send
 from review.jail.regular_files import read_bytes, read_text
 from review.model import BASE_TO_HEAD, STATE_TO_HEAD, Report
-from review.plain_data import SHORTEST, is_map, masks
+from review.plain_data import SHORTEST, build_mask, is_map
 from sandbox import workspace
 from sandbox.errors import CommandError
 
-FIRST = ("dev", "stg", "prod")  # the order in which stacks are shown; others come after
+FIRST = ("dev", "stg", "prod")
+"""The stacks that come first in a report, in this order."""
+
 LOCK = "requirements.txt"
+
 INCOMPARABLE = (
     f"Not comparable: {LOCK} differs, and the base was evaluated with the head's packages; "
-    "what the change of packages does is not in this report."
+    "the effects of the package change are not in this report."
 )
-UNJUDGED = "No policy has judged the state: whatever breaks a rule without a waiver is told as new."
-SHORT = f"Secrets shorter than {SHORTEST} characters are not hidden by value: they would hide common words."
+NO_BASE_VERDICTS = "No policy checked the state before, so every violation without a waiver counts as new."
+SHORT_SECRETS = (
+    f"Secrets shorter than {SHORTEST} characters are not hidden by value: they would hide common words."
+)
+
 COMMANDS = {"base": "up", "head": "preview"}
-KEPT = ("events.jsonl", "engine.log", "summary.json", "ledger.jsonl")  # engine.log of a preview is its plan
+"""The sandbox's command for each side."""
+
+OUTPUT_FILES = ("events.jsonl", "engine.log", "summary.json", "ledger.jsonl")
+"""Files of a run that the report needs. The engine.log of a preview is its `--json` plan."""
+
 Trees = tuple[Path, Path]
-Projects = Mapping[str, tuple[Path | None, Path | None]]  # of each stack the folder in base and head
+
+Projects = Mapping[str, tuple[Path | None, Path | None]]
+"""The folder of each stack's project in base and head."""
 
 
 def main() -> int:
-    """Send the report that is asked for on standard input; the exit code. Only `work` of it is written to."""
+    """Send the report that standard input requests, and return the exit code.
+
+    Only the folder `work` of the request is written to.
+    """
     isolation.guard()
     # From inside its PID namespace the first process gets the signals that it has a handler for, and Python
     # has one for SIGINT (pid_namespaces(7)). Commands inherit SIG_IGN, but no handler that does nothing.
@@ -55,15 +70,16 @@ def main() -> int:
     return 0
 
 
-def _evaluate(request: Request, tell: Tell) -> Report:
+def _evaluate(request: Request, send: Send) -> Report:
     trees = request.base, request.head
-    projects = stacks(trees, request.stacks)
+    projects = select_stacks(trees, request.stacks)
+    work = request.work / "stacks"
     try:
-        run(trees, projects, request.work / "stacks", request.minutes, tell)
+        run(trees, projects, work, request.minutes, send)
     finally:
         isolation.end_all()
-    tell(Activity("building the report"))
-    return build_report(trees, request.names, projects, request.work / "stacks", request.notes)
+    send(Activity("building the report"))
+    return build_report(trees, request.names, projects, work, request.notes)
 
 
 def report(
@@ -82,108 +98,125 @@ def report(
 def build_report(
     trees: Trees, names: tuple[str, str], projects: Projects, work: Path, notes: Sequence[str] = ()
 ) -> Report:
-    """Return the report on what `run` left in `work`."""
-    masked = masks({value for name in projects for value in _text(work / name / "hidden").split()})
-    notes = [*notes, *([INCOMPARABLE] if len({_text(tree / LOCK) for tree in trees}) > 1 else ())]
-    looked = [_looked(name, trees, projects[name], work / name) for name in projects]
-    return build(BASE_TO_HEAD, names, looked, masked, trees[1], notes)
+    """Return the report on the files that `run` left in `work`."""
+    secrets = {secret for name in projects for secret in _text(work / name / "hidden").split()}
+    locks = {_text(tree / LOCK) for tree in trees}
+    notes = [*notes, INCOMPARABLE] if len(locks) > 1 else notes
+    evaluated = [_read_stack(name, trees, projects[name], work / name) for name in projects]
+    return build(BASE_TO_HEAD, names, evaluated, build_mask(secrets), trees[1], notes)
 
 
-def run(trees: Trees, projects: Projects, work: Path, minutes: float, tell: Tell = messages.ignore) -> None:
-    """Bring each stack's base up and preview the head on its state, stacks side by side, in `work/<stack>`.
+class _CurrentActivity:
+    """The sides that are being evaluated, sent as one activity."""
 
-    There it leaves `hidden` (what stands for secrets), `trouble` (why it did not end), and of each side
-    `<side>.code` (its command's exit code), `<side>.errors`, and what is KEPT, as `<side>-…`.
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._sides: dict[str, str] = {}
+
+    def update(self, stack: str, side: str) -> None:
+        """Send that this side of a stack is being evaluated; an empty side ends the stack."""
+        self._sides[stack] = side
+        running = ", ".join(f"{name} ({side})" for name, side in list(self._sides.items()) if side)
+        self._send(Activity(f"evaluating {running}" if running else "ending the evaluation"))
+
+
+def run(trees: Trees, projects: Projects, work: Path, minutes: float, send: Send = messages.ignore) -> None:
+    """Bring up each stack's base and preview the head on its state, stacks side by side, in `work/<stack>`.
+
+    A folder gets `hidden` (random values in place of secrets) and `trouble` (the reason if a run did not
+    end). For each side it gets `<side>.code` (the command's exit code), `<side>.errors`, and OUTPUT_FILES as
+    `<side>-<file>`.
     """
-    until = time.monotonic() + minutes * 60
-    busy: dict[str, str] = {}
+    deadline = time.monotonic() + minutes * 60
+    activity = _CurrentActivity(send)
 
-    def doing(stack: str, side: str) -> None:
-        busy[stack] = side
-        parts = ", ".join(f"{name} ({at})" for name, at in list(busy.items()) if at)
-        tell(Activity(f"evaluating {parts}" if parts else "ending the evaluation"))
-
-    def both(stack: str) -> None:
+    def evaluate_stack(stack: str) -> None:
         folder = work / stack
         folder.mkdir(parents=True, exist_ok=True)
-        env = os.environ | {"PIPE_POLICY_LEDGER": str(folder / "ledger.jsonl")}
-        for (side, command), tree, project in zip(COMMANDS.items(), trees, projects[stack], strict=True):
-            ended = folder / f"{side}.code"
-            if not project or ended.exists():
+        for side, tree, project in zip(COMMANDS, trees, projects[stack], strict=True):
+            # The tests bring a base up once, and copy its folder for every head.
+            if not project or (folder / f"{side}.code").exists():
                 continue
-            doing(stack, side)
-            command_line = (
-                sys.executable,
-                "-m",
-                "sandbox",
-                command,
-                stack,
-                "--throwaway",
-                "--targets",
-                "none",
-                "--project",
-                tree,
-                "--folder",
-                folder,
-            )
-            with (folder / "log").open("a") as log, (folder / f"{side}.errors").open("w") as errors:
-                try:
-                    left = until - time.monotonic()
-                    done = subprocess.run(
-                        command_line,
-                        stdin=subprocess.DEVNULL,
-                        stdout=log,
-                        stderr=errors,
-                        env=env,
-                        timeout=left,
-                    )
-                except subprocess.TimeoutExpired:
-                    (folder / "trouble").write_text(f"stopped after {minutes:g} minutes, the time limit")
-                    tell(Line(f"{stack}: {side} stopped after {minutes:g} minutes, the time limit"))
-                    doing(stack, "")
-                    return
-            for file in filter(Path.exists, (folder / name for name in KEPT)):
-                file.rename(folder / f"{side}-{file.name}")
-            ended.write_text(f"{done.returncode}")
-            tell(Line(f"{stack}: {side} evaluated"))
-        doing(stack, "")
+            activity.update(stack, side)
+            try:
+                _run_side(stack, side, tree, folder, deadline - time.monotonic())
+            except subprocess.TimeoutExpired:
+                reason = f"stopped after {minutes:g} minutes, the time limit"
+                (folder / "trouble").write_text(reason)
+                send(Line(f"{stack}: {side} {reason}"))
+                break
+            send(Line(f"{stack}: {side} evaluated"))
+        activity.update(stack, "")
 
-    tell(Line(f"{', '.join(projects)}: evaluating the base, then the head on its state"))
+    send(Line(f"{', '.join(projects)}: evaluating the base, then the head on its state"))
     with ThreadPoolExecutor(len(projects) or 1) as pool:
-        list(pool.map(both, projects))
+        list(pool.map(evaluate_stack, projects))
 
 
-def events(files: Iterable[Path], tree: Path, masked: Sequence[str], head: str) -> Report:
-    """The report from each stack's state to head, out of event logs, `--json` plans and ledgers."""
-    found: dict[str, list[Any]] = {}
+def _run_side(stack: str, side: str, tree: Path, folder: Path, seconds: float) -> None:
+    """Run the sandbox's command for a side and keep its files; TimeoutExpired after so many seconds."""
+    command = [sys.executable, "-m", "sandbox", COMMANDS[side], stack, "--throwaway", "--targets", "none"]
+    command += ["--project", str(tree), "--folder", str(folder)]
+    ledger = folder / "ledger.jsonl"
+    with (folder / "log").open("a") as log, (folder / f"{side}.errors").open("w") as errors:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=errors,
+            env=os.environ | {"PIPE_POLICY_LEDGER": str(ledger)},
+            timeout=seconds,
+        )
+    for name in OUTPUT_FILES:
+        if (folder / name).exists():
+            (folder / name).rename(folder / f"{side}-{name}")
+    (folder / f"{side}.code").write_text(f"{done.returncode}")
+
+
+def report_preview(files: Iterable[Path], tree: Path, secrets: Sequence[str], head: str) -> Report:
+    """Return the report of a real preview, from event logs, `--json` plans and ledgers of any stacks.
+
+    It goes from the state of each stack to `head`, the tree's description. `secrets` are masked.
+    """
+    contents: dict[str, list[Any]] = {}
     for file in files:
         content = engine_run.read(file)
-        if not (name := re.search(r"urn:pulumi:([^:]+)::", json.dumps(content))):
+        match = re.search(r"urn:pulumi:([^:]+)::", json.dumps(content))
+        if not match:
             raise CommandError(
                 f"{file} is neither an event log nor `--json` of a preview: no resource is in it."
             )
-        found.setdefault(name[1], []).append(content)
-    looked: list[Stack] = []
-    for name in sorted(found, key=_order):
-        seen = Observed(tree).add(*found[name])
-        trouble = "" if any(map(is_map, found[name])) else "the preview's --json is missing"
-        file = locate.read(name, (tree, None), (tree, workspace.projects(tree).get(name)))
-        looked.append(Stack(name, seen, None, file, trouble))
-    notes = [UNJUDGED, *([SHORT] if any(len(each) < SHORTEST for each in masked) else [])]
-    return build(STATE_TO_HEAD, ("state of each stack", head), looked, masks(masked), tree, notes)
+        contents.setdefault(match[1], []).append(content)
+    previewed: list[Stack] = []
+    for name in sorted(contents, key=_order):
+        engine = EngineRun(tree).add(*contents[name])
+        trouble = "" if any(map(is_map, contents[name])) else "the preview's --json is missing"
+        file = locate.read_stack_file(name, (tree, None), (tree, workspace.projects(tree).get(name)))
+        previewed.append(Stack(name, engine, None, file, trouble))
+    notes = [NO_BASE_VERDICTS]
+    if any(len(secret) < SHORTEST for secret in secrets):
+        notes.append(SHORT_SECRETS)
+    return build(STATE_TO_HEAD, ("state of each stack", head), previewed, build_mask(secrets), tree, notes)
 
 
-def stacks(trees: Trees, only: Sequence[str] = ()) -> Projects:
-    """The project of each stack in base and head: those asked for, else the root's and what differs."""
+def select_stacks(trees: Trees, names: Sequence[str] = ()) -> Projects:
+    """Return the project of the named stacks in base and head.
+
+    Without names: the stacks of the root's project, and those of other projects whose files differ.
+    """
     base, head = map(workspace.projects, trees)
     known = {name: (base.get(name), head.get(name)) for name in sorted(base | head, key=_order)}
-    if missing := sorted({*only} - {*known}):
+    missing = sorted({*names} - {*known})
+    if missing:
         raise CommandError(f"no stack is called {missing[0]!r}. Stacks: {', '.join(known)}")
-    return {
-        name: both
-        for name, both in known.items()
-        if name in only or (not only and ({*both} & {*trees} or _content(both[0]) != _content(both[1])))
-    }
+    if names:
+        return {name: projects for name, projects in known.items() if name in names}
+    return {name: projects for name, projects in known.items() if _is_of_interest(projects, trees)}
+
+
+def _is_of_interest(projects: tuple[Path | None, Path | None], trees: Trees) -> bool:
+    in_root = bool({*projects} & {*trees})
+    return in_root or _content(projects[0]) != _content(projects[1])
 
 
 def _order(stack: str) -> tuple[int, str]:
@@ -191,26 +224,38 @@ def _order(stack: str) -> tuple[int, str]:
 
 
 def _content(folder: Path | None) -> dict[Path, bytes]:
-    files = (file for file in folder.rglob("*") if file.suffix in (".py", ".yaml")) if folder else ()
-    return {
-        file.relative_to(folder or file): bytes(file.readlink()) if file.is_symlink() else read_bytes(file)
-        for file in files
-        if file.is_symlink() or not file.is_dir()
-    }
+    """Return the content of a project's Python and YAML files; of a link, its target."""
+    if folder is None:
+        return {}
+    content: dict[Path, bytes] = {}
+    for file in folder.rglob("*"):
+        if file.suffix not in (".py", ".yaml"):
+            continue
+        if file.is_symlink():
+            content[file.relative_to(folder)] = bytes(file.readlink())
+        elif not file.is_dir():
+            content[file.relative_to(folder)] = read_bytes(file)
+    return content
 
 
-def _looked(name: str, trees: Trees, projects: tuple[Path | None, Path | None], folder: Path) -> Stack:
-    seen: list[Observed | None] = []
-    for side, tree in zip(COMMANDS, trees, strict=True):
-        ended = _text(folder / f"{side}.code")
-        one = Observed(tree).add(*map(engine_run.read, sorted(folder.glob(f"{side}-*"))))
-        # A command that failed without an error event or a violation says why elsewhere.
-        if ended not in ("", "0") and not one.errors and not one.said.mandatory:
-            summary = engine_run.read(folder / f"{side}-summary.json") or {"errors": ()}
-            one.said.errors.append("\n".join(summary["errors"]) or _text(folder / f"{side}.errors"))
-        seen.append(one if ended else None)
-    file = locate.read(name, *zip(trees, projects, strict=True))
-    return Stack(name, seen[1], seen[0], file, _text(folder / "trouble"))
+def _read_stack(name: str, trees: Trees, projects: tuple[Path | None, Path | None], folder: Path) -> Stack:
+    """Read the runs on a stack from the files that `run` left."""
+    base, head = (_read_run(side, tree, folder) for side, tree in zip(COMMANDS, trees, strict=True))
+    file = locate.read_stack_file(name, *zip(trees, projects, strict=True))
+    return Stack(name, head, base, file, _text(folder / "trouble"))
+
+
+def _read_run(side: str, tree: Path, folder: Path) -> EngineRun | None:
+    """Read the run of a side, or return None if its command did not end."""
+    code = _text(folder / f"{side}.code")
+    if not code:
+        return None
+    engine = EngineRun(tree).add(*map(engine_run.read, sorted(folder.glob(f"{side}-*"))))
+    # A command may fail without an error event or a violation. Then its summary or standard error says why.
+    if code != "0" and not engine.errors and not engine.phase.mandatory:
+        summary = engine_run.read(folder / f"{side}-summary.json") or {"errors": ()}
+        engine.phase.errors.append("\n".join(summary["errors"]) or _text(folder / f"{side}.errors"))
+    return engine
 
 
 def _text(file: Path) -> str:

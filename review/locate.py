@@ -1,4 +1,4 @@
-"""The stack files: each value with its line, what changed, and which key a property's value came from."""
+"""The settings of a stack file with their lines, and the search for the key behind a property's value."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,52 +7,74 @@ from pathlib import Path
 import yaml
 
 from review.jail.regular_files import read_text
-from review.model import Place
+from review.model import SETS, SourceLocation
 from sandbox.errors import CommandError
 
-COMMON = frozenset({"true", "false", "null"})  # identify nothing by themselves; nor does a short value
-LARGEST = 4 * 2**20  # bytes of a stack file
-Values = dict[str, tuple[str, int]]  # value and line by key: `pipe:network.subnets.public[1]`
+COMMON_VALUES = frozenset({"true", "false", "null"})
+"""Values that identify no key by themselves."""
+
+SHORT_VALUE = 3
+"""The length up to which a value identifies no key by itself."""
+
+LARGEST = 4 * 2**20
+"""The most bytes that a stack file may have."""
+
+SettingValues = dict[str, tuple[str, int]]
+"""Value and line by key, such as `pipe:network.subnets.public[1]`."""
+
+ValuePair = tuple[str | None, str | None]
+"""A value in base and head; None if the side lacks it."""
 
 
 @dataclass(frozen=True)
 class StackFile:
-    """A stack's file on both sides."""
+    """The settings of a stack's file in base and head."""
 
     name: str
-    base: Values
-    head: Values
+    base: SettingValues
+    head: SettingValues
 
-    def origin(self, path: str, old: str | None, new: str | None, near: str) -> Place | None:
-        """The key that a property's value came from, if something identifies it; `near` is the component.
+    def find_setting(
+        self, path: str, old: str | None, new: str | None, component: str
+    ) -> SourceLocation | None:
+        """Return the key that a property's value came from, or None if the values identify no key.
 
-        It changed as the property did, or as a part of it (`pipe-backup` in `pipe-backup-logs`); or it has
-        the value and the property's name; or it alone has such a value.
+        The candidates are, in this order: keys that changed as the property did, keys whose value changed as
+        a part of the property's value did (`pipe-backup` in `pipe-backup-logs`), keys with the property's
+        value and name, and a key that alone has this value.
         """
-        pairs = {key: (self.base.get(key, (None,))[0], self.head.get(key, (None,))[0])
-                 for key in self.base | self.head}  # fmt: skip
-        changed = {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
-        alike = [key for key, pair in changed.items() if pair == (old, new)]
-        within = [key for key, (was, now) in changed.items() if was and now and len(was) > 3
-                  and was in (old or "") and (old or "").replace(was, now) == new]  # fmt: skip
-        same = [key for key, (_, value) in pairs.items() if value == new and key in self.head]
-        named = [key for key in same if _leaf(key) == _leaf(path)]
-        unique = same if len(same) == 1 and new and len(new) > 3 and new.lower() not in COMMON else []
-        ways = ((alike, "changed alike"), (within, "changed alike"), (named, "same name and value"))
-        for keys, by in (*ways, (unique, "the only such value")):
-            if key := _one(keys, path, near):
-                return Place(self.name, (self.head.get(key) or self.base[key])[1], "sets", key, by)
+        values = {key: (_value(self.base, key), _value(self.head, key)) for key in self.base | self.head}
+        changed = {key: pair for key, pair in values.items() if pair[0] != pair[1]}
+        changed_alike = [key for key, pair in changed.items() if pair == (old, new)]
+        changed_within = [key for key, pair in changed.items() if _changed_within(pair, old or "", new)]
+        same_value = [key for key, pair in values.items() if pair[1] == new and key in self.head]
+        same_name = [key for key in same_value if _last_name(key) == _last_name(path)]
+        only_value = same_value if len(same_value) == 1 and _identifies(new) else []
+        candidates = (
+            (changed_alike, "changed alike"),
+            (changed_within, "changed alike"),
+            (same_name, "same name and value"),
+            (only_value, "the only such value"),
+        )
+        for keys, reason in candidates:
+            if key := _choose(keys, path, component):
+                _, line = self.head.get(key) or self.base[key]
+                return SourceLocation(self.name, line, SETS, key, reason)
         return None
 
 
-def read(stack: str, *sides: tuple[Path, Path | None]) -> StackFile:
-    """A stack's file in projects of trees; a side without it, or with one that is no YAML, has no values."""
+def read_stack_file(stack: str, *sides: tuple[Path, Path | None]) -> StackFile:
+    """Read a stack's file in base and head, each given as a tree and the folder of its project.
+
+    A side without a project, or whose file is no YAML, has no values.
+    """
     name = f"Pulumi.{stack}.yaml"
     paths = [f"{(project / name).relative_to(tree)}" for tree, project in sides if project]
-    return StackFile([name, *paths][-1], *(_values(each / name) if each else {} for _, each in sides))
+    values = [_read_values(project / name) if project else {} for _, project in sides]
+    return StackFile([name, *paths][-1], *values)
 
 
-def _values(file: Path) -> Values:
+def _read_values(file: Path) -> SettingValues:
     try:
         text = read_text(file, LARGEST, follow_links=True)
         return dict(_leaves(yaml.compose(text, yaml.SafeLoader), ""))
@@ -61,6 +83,7 @@ def _values(file: Path) -> Values:
 
 
 def _leaves(node: yaml.Node | None, path: str) -> Iterator[tuple[str, tuple[str, int]]]:
+    """Yield key, value and line of the scalars below `config`."""
     if isinstance(node, yaml.ScalarNode) and path.startswith("config."):
         yield path.removeprefix("config."), (node.value, node.start_mark.line + 1)
     elif isinstance(node, yaml.MappingNode):
@@ -71,11 +94,31 @@ def _leaves(node: yaml.Node | None, path: str) -> Iterator[tuple[str, tuple[str,
             yield from _leaves(value, f"{path}[{index}]")
 
 
-def _leaf(path: str) -> str:
+def _value(values: SettingValues, key: str) -> str | None:
+    return values[key][0] if key in values else None
+
+
+def _changed_within(setting: ValuePair, old: str, new: str | None) -> bool:
+    """Return True if replacing the setting's old value in the property's old value gives the new one."""
+    before, after = setting
+    if not before or not after or len(before) <= SHORT_VALUE:
+        return False
+    return before in old and old.replace(before, after) == new
+
+
+def _identifies(value: str | None) -> bool:
+    return bool(value) and len(value) > SHORT_VALUE and value.lower() not in COMMON_VALUES
+
+
+def _last_name(path: str) -> str:
     return path.rpartition(".")[2].partition("[")[0].lower()
 
 
-def _one(keys: list[str], path: str, near: str) -> str:
-    named = [key for key in keys if _leaf(key) == _leaf(path)]
-    topical = [key for key in keys if near and near in key.partition(".")[0]]
-    return next((chosen[0] for chosen in (keys, named, topical) if len(chosen) == 1), "")
+def _choose(keys: list[str], path: str, component: str) -> str:
+    """Return the only key, else the only one with the property's name, else the only one of the component."""
+    same_name = [key for key in keys if _last_name(key) == _last_name(path)]
+    same_topic = [key for key in keys if component and component in key.partition(".")[0]]
+    for candidates in (keys, same_name, same_topic):
+        if len(candidates) == 1:
+            return candidates[0]
+    return ""

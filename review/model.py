@@ -1,4 +1,4 @@
-"""The report: what all renderings show. Plain data, so that JSON of it is the whole truth."""
+"""The report as plain data. Every rendering shows it, and its JSON has all of it."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -8,51 +8,66 @@ from typing import Any
 
 from sandbox.progress import short
 
-RULES: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("rules.toml").read_text())
-OWN: Mapping[str, str] = RULES["own"]
+LONG_VALUE = 100
+"""Characters of a value above which only the part is shown in which it differs from the other value."""
+
+REVIEW_RULES: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("rules.toml").read_text())
+SECTIONS: Mapping[str, str] = REVIEW_RULES["sections"]
+"""The section of the report for each kind of finding that the review makes itself."""
+
 BASE_TO_HEAD, STATE_TO_HEAD = "base to head", "state to head"
 NEW, EXISTING, FIXED = "new", "existing", "fixed"
 VIOLATION, WAIVED, UNKNOWN = "violation", "waived", "unknown"
-OPS = ("delete", "replace", "update", "create")
-COUNTS = (*reversed(OPS), "violations", WAIVED, UNKNOWN)
+OPERATIONS = ("delete", "replace", "update", "create")
+COUNTS = (*reversed(OPERATIONS), "violations", WAIVED, UNKNOWN)
+
+DECLARES, COMPOSES, SETS, OF_THE_BASE = "declares", "composes", "sets", "of the base"
+"""Roles of a source location."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """A line that `declares`, `composes`, or `sets` a `key` (known `by` that), or one `of the base`."""
+class SourceLocation:
+    """A line with its role: it `declares` or `composes` a resource, `sets` a value, or is `of the base`.
 
-    file: str = field(repr=False)  # not in what is compared between stacks, nor is the line
+    A line that `sets` a value has its settings key, and in `matched_by` the reason for choosing that key.
+    """
+
+    # The representation omits file and line, since items of several stacks are compared by it.
+    file: str = field(repr=False)
     line: int = field(repr=False)
-    what: str
+    role: str
     key: str = ""
-    by: str = ""
+    matched_by: str = ""
 
 
 @dataclass(frozen=True)
 class Property:
-    """A property that changes; what was or will be absent is None; `folded` says why it is noise."""
+    """A property that changes.
+
+    A value that was or will be absent is None. `folded` is the reason why the change is noise, if it is.
+    """
 
     path: str
     before: str | None
     after: str | None
     forces: bool
     folded: str
-    setting: Place | None
+    setting: SourceLocation | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """A resource in the stacks in which the same is said of it; of a whole stack if it has no type."""
+    """An entry on a resource, for every stack in which it is the same. Without a type: on a whole stack."""
 
     stacks: list[str]
     type: str = ""
     name: str
-    places: list[Place] = field(default_factory=list[Place])
+    locations: list[SourceLocation] = field(default_factory=list[SourceLocation])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change(Item):
-    """A resource that changes; `upstream` are what it depends on."""
+    """A resource that changes. `upstream` has the titles of the resources that it depends on."""
 
     op: str
     component: str
@@ -62,7 +77,10 @@ class Change(Item):
 
 @dataclass(frozen=True, kw_only=True)
 class Finding(Item):
-    """What a policy, or the review, says; `waiver` is until when, why, whose, and the days left."""
+    """A message of a policy or of the review.
+
+    `waiver` is a text with the last day, the days left, the reason and the owner.
+    """
 
     policy: str
     message: str
@@ -74,32 +92,38 @@ class Finding(Item):
     remediation: str = ""
     url: str = ""
     waiver: str = ""
-    setting: Place | None = None
+    setting: SourceLocation | None = None
     blocks: bool = False
 
     @property
     def section(self) -> str:
-        """Where the report tells it."""
-        fresh = "newly waived" if self.verdict == WAIVED else "new or no longer waived"
-        known = fresh if self.status == NEW else self.status
-        known = "not known before up" if self.verdict == UNKNOWN else known
-        return OWN.get(self.policy) or f"Policy: {known}"
+        """The section of the report that has this finding."""
+        if self.policy in SECTIONS:
+            return SECTIONS[self.policy]
+        if self.verdict == UNKNOWN:
+            return "Policy: not known before up"
+        if self.status != NEW:
+            return f"Policy: {self.status}"
+        return "Policy: newly waived" if self.verdict == WAIVED else "Policy: new or no longer waived"
 
 
 @dataclass(frozen=True)
 class CostLine:
-    """What a part of a resource costs, in US dollars a month."""
+    """The cost of a part of a resource, in US dollars a month."""
 
     resource: str
-    what: str
+    part: str
     before: float
     after: float
 
 
 @dataclass(frozen=True)
 class StackReport:
-    """A row of the matrix; what cannot be counted is not in `counts`. `difference` is in US dollars a month,
-    without what is `unpriced`: the table has no price for it."""
+    """A row of the table of stacks.
+
+    `counts` lacks the counts that are unknown. `difference` is in US dollars a month, and without the
+    `unpriced` parts, which have no price in the table.
+    """
 
     name: str
     counts: dict[str, int]
@@ -110,7 +134,11 @@ class StackReport:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything. `code` is the exit code; below `trees` head's and base's files can be seen, if they can."""
+    """The whole report.
+
+    `code` is the exit code. `trees` has the addresses below which head's and base's files can be read, if
+    there are any.
+    """
 
     compares: str
     base: str
@@ -126,10 +154,25 @@ class Report:
 
 
 def title(item: Any) -> str:
-    """How people know a resource: `main (aws:ec2:Vpc)` for `main` of type `aws:ec2/vpc:Vpc`."""
+    """Return the name of a resource for people: `main (aws:ec2:Vpc)` for type `aws:ec2/vpc:Vpc`."""
     return f"{item.name} ({short(item.type)})" if item.type else item.name
 
 
-def listed(names: Sequence[str], most: int = 8) -> str:
-    """The first few, and how many more."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+def list_first(names: Sequence[str], most: int = 8) -> str:
+    """Return the first names, and the number of the others."""
+    omitted = len(names) - most
+    return ", ".join(names[:most]) + (f" and {omitted} more" if omitted > 0 else "")
+
+
+def shorten(text: str | None, other: str | None) -> str:
+    """Return a value on one line. A long one is shown from its first difference, with its whole length."""
+    if text is None:
+        return "(absent)"
+    if len(text) > LONG_VALUE:
+        pairs = enumerate(zip(text, other or "", strict=False))
+        first_difference = next((index for index, (left, right) in pairs if left != right), 0)
+        start = max(0, first_difference - LONG_VALUE // 4)
+        end = start + LONG_VALUE
+        part = f"{'… ' if start else ''}{text[start:end]}{' …' if text[end:] else ''}"
+        text = f"{part} ({len(text):,} characters)"
+    return text.replace("\n", " ⏎ ")

@@ -1,4 +1,4 @@
-"""The folder of a report's files: written only when there is a report, and through no link."""
+"""The folder of a report's files, which are written only for a complete report, and through no link."""
 
 import os
 import shutil
@@ -13,34 +13,33 @@ READABLE = 0o644
 
 
 def prepare(folder: Path, tree: Path) -> Path:
-    """Delete the files of an earlier report.
+    """Delete the files of an earlier report, and return the folder's absolute path.
 
-    Raise CommandError if a link of the tree under review leads to the folder.
-
-    A pull request can add a link of any name, so below its tree no folder of the path may be one.
+    Raise CommandError if a link of the tree under review leads to the folder. A pull request can add a link
+    of any name, so inside its tree no folder of the path may be one.
     """
-    place = Path.cwd() / os.path.normpath(folder)  # without following links, unlike resolve()
+    path = Path.cwd() / os.path.normpath(folder)  # without following links, unlike resolve()
     tree = tree.resolve()
-    below = place.is_relative_to(tree)
-    if place.is_symlink() or (below and place.resolve() != tree / place.relative_to(tree)):
+    inside = path.is_relative_to(tree)
+    if path.is_symlink() or (inside and path.resolve() != tree / path.relative_to(tree)):
         raise CommandError(
-            f"--output {folder} is, or leads through, a link to {place.resolve()}. "
+            f"--output {folder} is, or leads through, a link to {path.resolve()}. "
             "Name that folder itself, or another one."
         )
     for name in renderings.FILES:
-        (place / name).unlink(missing_ok=True)
-    return place
+        (path / name).unlink(missing_ok=True)
+    return path
 
 
 def write(report: Report, folder: Path) -> list[Path]:
-    """Write every file of a report, all or none: each is put in its place only when all have been written."""
+    """Write every file of a report, or none: they are moved into the folder when all have been written."""
     folder.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(dir=folder, prefix=".review-"))
     try:
-        for name, form in renderings.FILES.items():
-            (staging / name).write_text(form(report), encoding="utf-8")
+        for name, render in renderings.FILES.items():
+            (staging / name).write_text(render(report), encoding="utf-8")
             (staging / name).chmod(READABLE)
-        # A rename puts a file where a link is, and does not write through it.
+        # A rename replaces a link, where writing would follow it.
         return [(staging / name).replace(folder / name) for name in renderings.FILES]
     finally:
         shutil.rmtree(staging, ignore_errors=True)

@@ -1,32 +1,35 @@
-"""Plain data: the value at a path, its text, secrets taken out of it by their value."""
+"""Operations on plain data: look-up by path, conversion to text, masking of secret values."""
 
 import base64
 import dataclasses
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeGuard
 from urllib.parse import quote
 
 from sandbox.summary import MASK
 
-_STEP = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.\[\]]+)')  # of a path as the engine writes it
-SHORTEST = 6  # characters of a secret below which masking by value would hide common words
+PATH_STEP = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.\[\]]+)')
+"""A step of a property path, as the engine writes paths."""
+
+SHORTEST = 6
+"""Characters that a secret needs for masking by value: a shorter one would mask common words."""
 
 
 def is_map(value: Any) -> TypeGuard[dict[str, Any]]:
-    """Whether a value of JSON is an object."""
+    """Return True for a JSON object."""
     return isinstance(value, dict)
 
 
 def is_list(value: Any) -> TypeGuard[list[Any]]:
-    """Whether a value of JSON is a list."""
+    """Return True for a JSON list."""
     return isinstance(value, list)
 
 
 def value_at(value: Any, path: str) -> Any:
-    """The value at a path as the engine writes it; None where there is none."""
-    for key, index, name in _STEP.findall(path):
+    """Return the value at a path of the engine's, or None if there is no such value."""
+    for key, index, name in PATH_STEP.findall(path):
         if value == MASK:
             return MASK
         if is_list(value) and index and int(index) < len(value):
@@ -36,38 +39,52 @@ def value_at(value: Any, path: str) -> Any:
     return value
 
 
-def plain(value: object) -> str | None:
-    """A value as text."""
+def as_text(value: object) -> str | None:
+    """Return a value as text; None stays None."""
     return value if isinstance(value, str | None) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def each_text(value: Any, change: Callable[[str], str]) -> Any:
-    """The same plain data with every text in it changed."""
+def map_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """Return a copy of plain data in which `change` was applied to every text."""
     if isinstance(value, str):
         return change(value)
     if is_list(value):
-        return [each_text(item, change) for item in value]
+        return [map_texts(item, change) for item in value]
     if is_map(value):
-        return {change(key): each_text(item, change) for key, item in value.items()}
+        return {change(key): map_texts(item, change) for key, item in value.items()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return type(value)(**{key: each_text(item, change) for key, item in vars(value).items()})
+        return type(value)(**{key: map_texts(item, change) for key, item in vars(value).items()})
     return value
 
 
-def masks(values: Iterable[str]) -> Callable[[str], str]:
-    """Hides values that are known to be secret in a text, also where they were encoded."""
-    forms: set[str] = set()
-    for value in values:
-        raw, plain = value.encode(), json.dumps(value, ensure_ascii=False)[1:-1]
-        go = re.sub("[<>&]", lambda found: f"\\u{ord(found[0]):04x}", plain)  # as the engine writes JSON
-        escaped = {plain, go, json.dumps(value)[1:-1], repr(value)[1:-1], repr(raw)[2:-1]}
-        forms |= {value, quote(value, safe=""), quote(value), raw.hex(), *escaped}
-        forms |= {json.dumps(each, ensure_ascii=False)[1:-1] for each in escaped}  # JSON in JSON
-        # Inside a longer text base64 has three forms, each with a middle that is always the same.
-        for lead in (0, 1, 2):
-            text = base64.b64encode(b" " * lead + raw).decode()[4 if lead else 0 :]
-            ends = f"{text} {text.rstrip('=')} {text[:-4]}"
-            forms |= {*ends.split(), *ends.replace("+", "-").replace("/", "_").split()}
-    kept = sorted((form for form in forms if len(form) >= SHORTEST), key=len, reverse=True)
-    pattern = re.compile("|".join(map(re.escape, kept)) or "(?!)")
+def build_mask(values: Iterable[str]) -> Callable[[str], str]:
+    """Return a function that masks these values in a text, in every usual encoding."""
+    forms = {form for value in values for form in _encodings(value) if len(form) >= SHORTEST}
+    longest_first = sorted(forms, key=len, reverse=True)
+    pattern = re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
     return lambda text: pattern.sub(MASK, text)
+
+
+def _encodings(value: str) -> Iterator[str]:
+    """Yield a value as it may stand in JSON, Python, a URL, hexadecimal and base64."""
+    raw, json_text = value.encode(), json.dumps(value, ensure_ascii=False)[1:-1]
+    # Go's JSON encoder, which the engine uses, escapes these characters as well.
+    go_json = re.sub("[<>&]", lambda match: f"\\u{ord(match[0]):04x}", json_text)
+    escaped = {json_text, go_json, json.dumps(value)[1:-1], repr(value)[1:-1], repr(raw)[2:-1]}
+    yield from (value, quote(value, safe=""), quote(value), raw.hex())
+    yield from escaped
+    for text in escaped:
+        yield json.dumps(text, ensure_ascii=False)[1:-1]  # JSON in JSON
+    yield from _base64_forms(raw)
+
+
+def _base64_forms(raw: bytes) -> Iterator[str]:
+    """Yield the base64 of a value at each of the three offsets that it can have in a longer text.
+
+    The middle is the same whatever stands around it. The alphabet for URLs is included.
+    """
+    for offset in (0, 1, 2):
+        encoded = base64.b64encode(b" " * offset + raw).decode()[4 if offset else 0 :]
+        for form in (encoded, encoded.rstrip("="), encoded[:-4]):
+            yield form
+            yield form.replace("+", "-").replace("/", "_")

@@ -1,4 +1,4 @@
-"""What changes in a resource, property by property, with the noise marked as such."""
+"""The changed properties of a resource, with a reason for folding those that are noise."""
 
 import difflib
 import json
@@ -7,71 +7,115 @@ from collections.abc import Iterator
 from typing import Any
 
 from review.engine_run import Stack, Step
-from review.model import Property, listed, title
-from review.plain_data import is_list, is_map, plain, value_at
+from review.model import Property, list_first, title
+from review.plain_data import as_text, is_list, is_map, value_at
 from sandbox.summary import LATER, MASK
 
-ORDERED = frozenset({"command", "args", "containers", "initContainers", "rules", "env"})  # order matters
-CHECKSUM = re.compile(r"\S*(checksum|hash|sha)\S* [0-9a-f]{6,64} [0-9a-f]{6,64}")  # of what else changed
+ORDERED = frozenset({"command", "args", "containers", "initContainers", "rules", "env"})
+"""Lists whose order has a meaning."""
+
+CHECKSUM = re.compile(r"\S*(checksum|hash|sha)\S* [0-9a-f]{6,64} [0-9a-f]{6,64}")
+"""Path, old and new value of a checksum: it changes only because something else does."""
+
+ORDER_ONLY = "order only"
+"""The reason for folding a list whose order alone changes and has no meaning."""
+
+Part = tuple[str, Any, Any]
+"""A path with its old and new value."""
 
 
-def properties(step: Step, stack: Stack) -> list[Property]:
-    """The properties of an update or replacement."""
+def changed_properties(step: Step, stack: Stack) -> list[Property]:
+    """Return the changed properties of an update or replacement."""
     if step.old is None or step.new is None:
         return []
-    sides = step.old.inputs, step.new.inputs
-    found: dict[str, Property] = {}
+    properties: dict[str, Property] = {}
     for path in step.diff or step.forced_by:
         forces = step.diff.get(path, "").endswith("replace") or path in step.forced_by
-        sources = [title(each.resource) for each in stack.sources(step, path) if each.op != "update"]
-        source, before, after = listed(sources, 3), *(value_at(side, path) for side in sides)
-        for place, one, other in [*_parts(path, before, after)] or [(path, before, after)]:
-            folded = f"follows from {source}" if source and one != MASK else ""
-            folded = f"forces the replacement, {folded}" if folded and forces else folded
-            if not folded and not forces and CHECKSUM.fullmatch(f"{place} {one} {other}"):
-                folded = "checksums"
-            if not folded and _reordered(place, *sides):
-                place, folded = place.rpartition("[")[0], "order only"
-            old, new = plain(one), plain(other)
-            setting = stack.file.origin(place, old, new, stack.component(step.resource.urn))
-            found[place] = Property(place, old, new, forces, folded, setting)
-    return list(found.values())
+        source = _source(step, stack, path)
+        before, after = value_at(step.old.inputs, path), value_at(step.new.inputs, path)
+        for part in [*_parts(path, before, after)] or [(path, before, after)]:
+            part_path, old_value, new_value = part
+            folded = _folding_reason(part, step, source, forces=forces)
+            if folded == ORDER_ONLY:
+                part_path = part_path.rpartition("[")[0]
+            old, new = as_text(old_value), as_text(new_value)
+            setting = stack.file.find_setting(part_path, old, new, stack.component_of(step.resource.urn))
+            properties[part_path] = Property(part_path, old, new, forces, folded, setting)
+    return list(properties.values())
 
 
-def _parts(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
-    """A changed value in parts that a reader can take in: JSON by its keys, long text by its lines."""
-    documents = _json(before), _json(after)
-    if documents[0] and documents[1]:
-        yield from _parts(f"{path} › ", *documents)
+def _folding_reason(part: Part, step: Step, source: str, *, forces: bool) -> str:
+    """Return the reason why a part is noise, or nothing if it is not."""
+    path, old, new = part
+    if source and old != MASK:
+        return f"forces the replacement, {source}" if forces else source
+    if not forces and CHECKSUM.fullmatch(f"{path} {old} {new}"):
+        return "checksums"
+    return ORDER_ONLY if _is_reordered(path, step) else ""
+
+
+def _source(step: Step, stack: Stack, path: str) -> str:
+    """Return the created, replaced or deleted resources that a property's value comes from, as a reason."""
+    sources = [title(source.resource) for source in stack.value_sources(step, path) if source.op != "update"]
+    return f"follows from {list_first(sources, 3)}" if sources else ""
+
+
+def _parts(path: str, before: Any, after: Any) -> Iterator[Part]:
+    """Split a changed value into small parts: JSON by keys, lists by items, text by lines."""
+    before_document, after_document = _parse_json(before), _parse_json(after)
+    if before_document and after_document:
+        yield from _parts(f"{path} › ", before_document, after_document)
     elif is_map(before) and is_map(after):
         for key in before | after:
-            yield from _parts(f"{path}.{key}".replace(" › .", " › "), before.get(key), after.get(key))
+            key_path = f"{path}.{key}".replace(" › .", " › ")
+            yield from _parts(key_path, before.get(key), after.get(key))
     elif is_list(before) and is_list(after) and len(before) == len(after):
-        for index, (one, other) in enumerate(zip(before, after, strict=True)):
-            yield from _parts(f"{path}[{index}]", one, other)
-    elif is_list(before) and is_list(after) and not {dict, list} & {*map(type, before + after)}:
-        gone = [each for each in before if each not in after]
-        come = [each for each in after if each not in before]
-        yield path, gone or None if come or gone else before, come or None if come or gone else after
+        for index, (old_item, new_item) in enumerate(zip(before, after, strict=True)):
+            yield from _parts(f"{path}[{index}]", old_item, new_item)
+    elif is_list(before) and is_list(after) and _is_flat(before) and _is_flat(after):
+        removed = [item for item in before if item not in after]
+        added = [item for item in after if item not in before]
+        if removed or added:
+            yield path, removed or None, added or None
+        else:
+            yield path, before, after
     elif "\n" in str(before) and "\n" in str(after):
-        lines = [*difflib.unified_diff(str(before).splitlines(), str(after).splitlines(), n=0)][2:]
-        gone, come = ("\n".join(line[1:].strip() for line in lines if line[0] == sign) for sign in "-+")
-        yield f"{path} › lines", gone or None, come or None
+        yield _line_difference(path, str(before), str(after))
     elif before != after:
         yield path, before, after
 
 
-def _json(text: Any) -> Any:
+def _is_flat(items: list[Any]) -> bool:
+    return not any(isinstance(item, dict | list) for item in items)
+
+
+def _line_difference(path: str, before: str, after: str) -> Part:
+    """Return the lines of a text that are removed and those that are added."""
+    difference = [*difflib.unified_diff(before.splitlines(), after.splitlines(), n=0)]
+    lines = difference[2:]  # the first two name the files
+    removed = [line[1:].strip() for line in lines if line[0] == "-"]
+    added = [line[1:].strip() for line in lines if line[0] == "+"]
+    return f"{path} › lines", "\n".join(removed) or None, "\n".join(added) or None
+
+
+def _parse_json(text: Any) -> Any:
+    """Return the JSON document in a text, or None if the text is none."""
+    if not isinstance(text, str) or text[:1] not in ("{", "["):
+        return None
     try:
-        return json.loads(text) if isinstance(text, str) and text[:1] in ("{", "[") else None
+        return json.loads(text)
     except ValueError:
         return None
 
 
-def _reordered(path: str, old: Any, new: Any) -> bool:
-    parent = path.rpartition("[")[0]
-    lists = [value_at(side, parent) for side in (old, new)] if path.endswith("]") else []
-    if not lists or not all(map(is_list, lists)) or parent.rpartition(".")[2] in ORDERED:
+def _is_reordered(path: str, step: Step) -> bool:
+    """Return True for an item of a list whose order alone changes and has no meaning."""
+    if step.old is None or step.new is None or not path.endswith("]"):
         return False
-    one, other = (sorted(json.dumps(item, sort_keys=True) for item in each) for each in lists)
-    return one == other and LATER not in str(other)
+    list_path = path.rpartition("[")[0]
+    before, after = value_at(step.old.inputs, list_path), value_at(step.new.inputs, list_path)
+    if not is_list(before) or not is_list(after) or list_path.rpartition(".")[2] in ORDERED:
+        return False
+    sorted_before = sorted(json.dumps(item, sort_keys=True) for item in before)
+    sorted_after = sorted(json.dumps(item, sort_keys=True) for item in after)
+    return sorted_before == sorted_after and LATER not in str(after)

@@ -1,4 +1,4 @@
-"""Progress of a review on standard error: nothing is silent for more than a few seconds."""
+"""Progress of a review on standard error, which is never silent for more than a few seconds."""
 
 import os
 import shutil
@@ -8,21 +8,23 @@ import time
 from types import TracebackType
 from typing import Self
 
-from review.render.renderings import visible
+from review.render.filters import remove_unseen
 
 INTERVAL = 4.0
-"""Seconds of silence after which a line says what goes on, where lines stay: a log, a pipe."""
+"""Seconds of silence after which a line has the current activity, in a log or a pipe."""
 
 BLINK = 0.5
-"""Seconds between two looks at the clock, and between two states of a terminal's last line."""
+"""Seconds between two checks of the clock, and between two updates of a terminal's last line."""
 
-LONGEST = 2000  # characters of a line
+LONGEST = 2000
+"""The most characters of a line."""
 
 
 class Status:
-    """Lines with the seconds since the start, and while nothing happens what goes on.
+    """Lines with the seconds since the start, and the current activity while nothing happens.
 
-    On a terminal that is one last line, which is written over; elsewhere it is a line every few seconds.
+    On a terminal the activity is in the last line, which is overwritten. Elsewhere it is repeated every few
+    seconds.
     """
 
     def __init__(self) -> None:
@@ -50,7 +52,7 @@ class Status:
             self._print(text)
 
     def activity(self, text: str) -> None:
-        """Set what is said to go on from here on."""
+        """Set the current activity."""
         with self._lock:
             self._activity = text
 
@@ -71,8 +73,8 @@ class Status:
         self._last = time.monotonic()
 
     def _stamped(self, text: str) -> str:
-        """Put the time before a text, so that no line of the program's begins as a command to a log does."""
-        return f"{time.monotonic() - self._started:6.1f}s  {visible(text)[:LONGEST]}"
+        """Put the time before a text, so that no line of the program begins like a command to a log."""
+        return f"{time.monotonic() - self._started:6.1f}s  {remove_unseen(text)[:LONGEST]}"
 
     def _clear(self) -> None:
         if self._terminal:

@@ -205,7 +205,7 @@ def cost() -> str:
         ]
         _, lines, unpriced = priced(steps)
         for line in lines:
-            row = sums.setdefault(line.what, dict.fromkeys(STACKS, 0.0))
+            row = sums.setdefault(line.part, dict.fromkeys(STACKS, 0.0))
             row[stack] += line.after
         for line in unpriced:
             unknown.setdefault(line.partition(": ")[2], set()).add(stack)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from operations.lib.command_runner import CommandRunner
-from review.plain_data import masks
+from review.plain_data import build_mask
 
 CREDENTIAL = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE)$")
 """Pattern for names of environment variables that hold a credential."""
@@ -24,7 +24,7 @@ def hide(runner: CommandRunner, stack: str) -> set[str]:
         if setting.get("secret"):
             values |= {*_texts(setting.get("objectValue", setting["value"]))}
     lines = {line for value in values for line in value.splitlines() if line}
-    runner.hide = masks(lines)
+    runner.hide = build_mask(lines)
     return lines
 
 

@@ -1,7 +1,7 @@
-"""Isolation of the program under review: no credentials, and no network, files or processes but its own.
+"""Isolation of the program under review: no credentials, and only its own network, files and processes.
 
-Bubblewrap makes the namespaces. The program may write to a file system in memory, of bounded size, which goes
-when the program has ended.
+Bubblewrap creates the namespaces. The program may write to a file system in memory, which has a limited size
+and vanishes when the program ends.
 """
 
 import ctypes
@@ -21,13 +21,13 @@ from review.jail.seccomp import ARCHITECTURES, DENIED, filter_program
 from sandbox.errors import CommandError
 
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "NO_COLOR", "PIPE_LAZY_SDK")
-"""Variables of the caller's environment that it gets."""
+"""Variables of the caller's environment that the program gets."""
 
 ETC = ("alternatives", "hosts", "ld.so.cache", "localtime", "nsswitch.conf", "passwd", "ssl/certs")
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/nix/store", *(f"/etc/{name}" for name in ETC))
 
 ENGINE = ("pulumi", "pulumi-language-python", "pulumi-language-python-exec", "pulumi-analyzer-policy-python")
-"""The programs of an installed engine; the rest of their folder, which may be a home, is not shown."""
+"""The programs of an installed engine. Other files of their folder, which may be a home, stay hidden."""
 
 NAMESPACES = (
     "--unshare-all",
@@ -54,8 +54,8 @@ HIDDEN_PROC = (
 )
 """Parts of /proc that root may write or read without any capability, since the kernel compares user ids there
 (test_perm in fs/proc/proc_sysctl.c). Bubblewrap covers sys only if the folder itself is writable, which it is
-not. They are what Docker covers (moby, oci/defaults.go: ReadonlyPaths, MaskedPaths), mtrr, pressure and
-key-users."""
+not. The lists are those of Docker (moby, oci/defaults.go: ReadonlyPaths, MaskedPaths), and mtrr, pressure
+and key-users."""
 
 WORK_BYTES = 2**30
 SHARED_MEMORY_BYTES = 64 * 2**20
@@ -67,10 +67,11 @@ LIMITS: dict[int, int] = {
     resource.RLIMIT_MSGQUEUE: 0,
     resource.RLIMIT_NOFILE: 4096,
 }
-"""Limits of every process; those of all processes together are the supervisor's to keep."""
+"""Limits of every process. The supervisor enforces those of all processes together."""
 
 THREADS = 8192
-"""Threads of all processes together. The kernel exempts root (kernel/fork.c); the supervisor counts them."""
+"""Threads of all processes together. The supervisor counts them, since the kernel exempts root
+(kernel/fork.c)."""
 
 SET_DUMPABLE, SET_CHILD_SUBREAPER = 4, 36  # prctl(2)
 JOIN_SESSION_KEYRING = 1  # keyctl(2)
@@ -80,14 +81,14 @@ ALLOW = "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu 24.0
 
 
 class Isolation:
-    """A way to run commands apart from everything else on this machine.
+    """An isolated environment for commands.
 
-    CommandError says why there is none.
+    Raises CommandError with the reason and the remedy if this machine cannot isolate.
     """
 
     def __init__(self, work: Path, readable: Iterable[Path]) -> None:
         if sys.platform != "linux":
-            raise _refusal(f"isolation takes Linux, and this is {platform.system()}", "Use a Linux machine")
+            raise _refusal(f"isolation needs Linux, and this is {platform.system()}", "Use a Linux machine")
         program = filter_program(platform.machine())
         if program is None:
             raise _refusal(f"there is no system call filter for {platform.machine()}", "Use x86-64 or arm64")
@@ -113,12 +114,12 @@ class Isolation:
             )
 
     def command(self, *arguments: str) -> list[str]:
-        """Return a command that is run in isolation; `descriptors` have to be passed to it."""
-        os.lseek(self._filter, 0, os.SEEK_SET)  # the command that was run before has read it to its end
+        """Return the isolated form of a command. Its process must inherit `descriptors`."""
+        os.lseek(self._filter, 0, os.SEEK_SET)  # an earlier command has read it to its end
         return [*self._prefix, *arguments]
 
     def close(self) -> None:
-        """Let go of the filter."""
+        """Close the filter."""
         os.close(self._filter)
 
 
@@ -130,7 +131,7 @@ def _refusal(reason: str, remedy: str) -> CommandError:
 
 
 def bwrap_command(work: Path, readable: Iterable[Path], seccomp: int) -> list[str]:
-    """Return the words before a command that isolate it: it may write to `work` only, and read `readable`."""
+    """Return the prefix that isolates a command, which may write to `work` only, and read `readable`."""
     arguments = [
         "bwrap",
         *NAMESPACES,
@@ -138,19 +139,20 @@ def bwrap_command(work: Path, readable: Iterable[Path], seccomp: int) -> list[st
         str(seccomp),
         "--proc",
         "/proc",
-        *_proc(),
+        *_proc_mounts(),
         "--dev",
         "/dev",
     ]
     arguments += ["--size", str(SHARED_MEMORY_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
     mounts = {path: ["--ro-bind-try", str(path)] for path in (*map(Path, SYSTEM), *readable)}
     mounts[work] = ["--size", str(WORK_BYTES), "--tmpfs"]
-    for path, how in sorted(mounts.items()):  # a folder comes before what is in it
-        arguments += [*how, str(path)]
+    for path, options in sorted(mounts.items()):  # a folder before its content
+        arguments += [*options, str(path)]
     return [*arguments, "--remount-ro", "/"]
 
 
-def _proc() -> list[str]:
+def _proc_mounts() -> list[str]:
+    """Return the arguments that cover parts of /proc."""
     arguments: list[str] = []
     for path in (Path("/proc", name) for name in READ_ONLY_PROC):
         arguments += ["--ro-bind-try", str(path), str(path)]
@@ -184,17 +186,17 @@ def engine_files(pulumi: Path) -> list[Path]:
 
 
 def environment(home: Path, pulumi: Path) -> dict[str, str]:
-    """Return the environment of the program under review: no credentials, nor whatever else there is."""
-    kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    """Return the environment of the program under review, without credentials and other variables."""
+    inherited = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     own = {"HOME": home, "TMPDIR": home, "PULUMI": pulumi, "PYTHONDONTWRITEBYTECODE": "1"}
-    return kept | {name: str(value) for name, value in own.items()}
+    return inherited | {name: str(value) for name, value in own.items()}
 
 
 def leave_session_keyring() -> None:
-    """Join a new, empty session keyring, which what is started from here on gets instead of the caller's.
+    """Join a new, empty session keyring, which later processes get instead of the caller's.
 
-    A failure is no fault: a kernel without keyrings has none to leave, and a container that forbids the call
-    forbids keyrings. The filter denies them anyhow.
+    A failure is harmless: a kernel without keyrings has none to leave, and a container that forbids the call
+    forbids keyrings. The filter denies them in any case.
     """
     architecture = ARCHITECTURES.get(platform.machine())
     if sys.platform == "linux" and architecture:
@@ -203,35 +205,36 @@ def leave_session_keyring() -> None:
 
 
 def guard() -> None:
-    """Let nobody read this process's memory or descriptors, and make orphans its children, from here on."""
+    """Protect this process's memory and descriptors from others, and adopt orphaned processes."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(SET_DUMPABLE, 0, 0, 0, 0)
         ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def limit_resources(*, threads: bool) -> None:
-    """Limit this process and its children for good; `threads` takes a user namespace in which they count."""
-    for name, most in (LIMITS | ({resource.RLIMIT_NPROC: THREADS} if threads else {})).items():
+    """Limit this process and its children for good. `threads` needs a user namespace that counts them."""
+    limits = LIMITS | {resource.RLIMIT_NPROC: THREADS} if threads else LIMITS
+    for name, most in limits.items():
         allowed = resource.getrlimit(name)[1]
         limit = most if allowed == resource.RLIM_INFINITY else min(most, allowed)
         resource.setrlimit(name, (limit, limit))
 
 
 def end_all(processes: Sequence[psutil.Process] = ()) -> None:
-    """Kill all processes below this one, or those given and all below them."""
-    while left := _alive([*processes, *_below(processes or [psutil.Process()])]):
-        for process in left:
+    """Kill these processes with their descendants; without arguments, the descendants of this process."""
+    while remaining := _alive([*processes, *_descendants(processes or [psutil.Process()])]):
+        for process in remaining:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(left, timeout=1)
+        psutil.wait_procs(remaining, timeout=1)
 
 
-def _below(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
-    below: list[psutil.Process] = []
+def _descendants(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+    descendants: list[psutil.Process] = []
     for process in processes:
         with suppress(psutil.NoSuchProcess):
-            below += process.children(recursive=True)
-    return below
+            descendants += process.children(recursive=True)
+    return descendants
 
 
 def _alive(processes: Iterable[psutil.Process]) -> list[psutil.Process]:

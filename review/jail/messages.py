@@ -1,7 +1,7 @@
-"""Messages to and from the evaluation: JSON, an object a line, validated on arrival.
+"""Messages to and from the evaluation: a JSON object a line, validated on arrival.
 
-The evaluation runs where the program under review runs. So no file of its is copied, and none of its text is
-written as it comes: what it sends is data of this form, or the review ends with 2.
+The evaluation runs in one place with the program under review, so it is not trusted. None of its files is
+copied, and none of its text is printed unchecked. If it sends anything else, the review ends with 2.
 """
 
 import json
@@ -18,13 +18,16 @@ from pydantic import Field, TypeAdapter, ValidationError
 from review.model import Report
 from sandbox.errors import CommandError
 
-LONGEST = 32 * 2**20  # bytes of a message; a report on 2,000 changed resources has 2.3 MB
-MOST = 10_000  # messages
+LONGEST = 32 * 2**20
+"""The most bytes of a message. A report on 2,000 changed resources has 2.3 MB."""
+
+MOST = 10_000
+"""The most messages of an evaluation."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """Trees to be evaluated, and the folder to do it in."""
+    """The trees to be evaluated, and the folder for the evaluation's files."""
 
     base: Path
     head: Path
@@ -38,7 +41,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Line:
-    """Something that happened, worth a line."""
+    """An event that is printed as a line."""
 
     text: str
     kind: Literal["line"] = "line"
@@ -54,7 +57,7 @@ class Activity:
 
 @dataclass(frozen=True)
 class Failure:
-    """The reason why there is no report; the last message."""
+    """The reason for a missing report; the last message."""
 
     text: str
     kind: Literal["failure"] = "failure"
@@ -69,18 +72,18 @@ class Completed:
 
 
 Message = Line | Activity | Failure | Completed
-Tell = Callable[[Line | Activity], None]
+Send = Callable[[Line | Activity], None]
 
 REQUEST = TypeAdapter(Request)
 MESSAGE: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="kind")])
 
 
 def ignore(_: Line | Activity) -> None:
-    """Tell nobody."""
+    """Drop a message."""
 
 
 class Channel:
-    """The sender's end: standard output as it was, which nothing else writes to from here on."""
+    """The sender's end: the original standard output, which nothing else writes to from now on."""
 
     def __init__(self) -> None:
         self._stream = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")  # no child inherits it
@@ -110,8 +113,6 @@ def receive(stream: IO[bytes]) -> Iterator[Message]:
             yield MESSAGE.validate_json(line)
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
-            place = ".".join(map(str, first["loc"]))
-            raise CommandError(
-                f"the evaluation sent what is no message ({place}: {first['msg']})."
-            ) from error
+            path = ".".join(map(str, first["loc"]))
+            raise CommandError(f"the evaluation sent an invalid message ({path}: {first['msg']}).") from error
     raise CommandError(f"the evaluation sent more than {MOST:,} messages; there is no report.")

@@ -1,4 +1,4 @@
-"""Reading of files that a program under review may have made: regular files only, of bounded size."""
+"""Reading of files that a program under review may have written: regular files of limited size only."""
 
 import os
 import stat
@@ -6,14 +6,16 @@ from pathlib import Path
 
 from sandbox.errors import CommandError
 
-LARGEST = 256 * 2**20  # bytes; the plan of 2,000 resources takes some 20 MB
+LARGEST = 256 * 2**20
+"""The most bytes of a file. The plan of 2,000 resources has some 20 MB."""
 
 
 def read_bytes(file: Path, limit: int = LARGEST, *, follow_links: bool = False) -> bytes:
-    """Return a regular file's content; a CommandError if it is anything else, or larger than `limit` bytes.
+    """Return a regular file's content.
 
-    A FIFO would be waited for without end, a device has no end, and a sparse file takes memory that it does
-    not take on disk. O_NONBLOCK keeps open(2) itself from waiting for a FIFO's writer.
+    Raise CommandError for any other kind of file, or one larger than `limit` bytes. Reading a FIFO may block
+    for ever, a device has no end, and a sparse file takes memory that it does not take on disk. O_NONBLOCK
+    keeps open(2) itself from waiting for a FIFO's writer.
     """
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow_links else os.O_NOFOLLOW)
     try:

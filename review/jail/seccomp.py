@@ -1,9 +1,10 @@
 """The system call filter of the program under review, as a classic BPF program for `bwrap --seccomp`.
 
-A list of what is denied, not of what is allowed: Python, gRPC and Go use most of the system calls, and other
-ones in each version. The namespaces do the separating; the filter takes away what namespaces do not separate.
-Instructions and the layout of their data: Linux, Documentation/userspace-api/seccomp_filter.rst and
-include/uapi/linux/{seccomp,filter,bpf_common,audit}.h. Numbers of system calls:
+The filter lists denied calls, not allowed ones: Python, gRPC and Go use most of the system calls, and others
+in each version. Namespaces isolate the program; the filter denies the calls that no namespace confines.
+
+Sources of the instructions and their data's layout: Linux, Documentation/userspace-api/seccomp_filter.rst
+and include/uapi/linux/{seccomp,filter,bpf_common,audit}.h. Numbers of system calls:
 arch/x86/entry/syscalls/syscall_64.tbl and, for arm64, include/uapi/asm-generic/unistd.h.
 """
 
@@ -18,24 +19,21 @@ NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_dat
 KILL, ERROR, ALLOW = 0x80000000, 0x00050000, 0x7FFF0000  # SECCOMP_RET_KILL_PROCESS, _ERRNO, _ALLOW
 X32 = 0x40000000  # __X32_SYSCALL_BIT: the same calls under other numbers, on x86-64
 
-FAMILIES = (
-    socket.AF_UNIX,
-    socket.AF_INET,
-    socket.AF_INET6,
-    16,
-)  # 16 is AF_NETLINK: resolvers list interfaces
-"""The families of sockets that there may be. AF_VSOCK reaches the hypervisor and its other guests, through
-no network namespace; AF_ALG, AF_PACKET and the rest are nothing that a program of Pulumi's needs."""
+AF_NETLINK = 16  # resolvers list interfaces with it
+
+FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, AF_NETLINK)
+"""The allowed families of sockets. AF_VSOCK reaches the hypervisor and its other guests, past every network
+namespace. A Pulumi program needs neither AF_ALG, AF_PACKET nor any other family."""
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A kind of processor, by its numbers."""
+    """The numbers of a processor architecture."""
 
     audit: int
-    """AUDIT_ARCH_*, by which the kernel names the kind that a call was made for."""
+    """AUDIT_ARCH_*, the kernel's name of the architecture that a call was made for."""
     column: int
-    """The column of DENIED and SOCKETS that has its numbers."""
+    """The column of DENIED and SOCKETS with its numbers."""
     other_numbers: bool = False
 
 
@@ -45,7 +43,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
 }
 
 DENIED: Mapping[str, tuple[int, int]] = {
-    # Keyrings are in no namespace: whoever has a key's number asks for it by its user.
+    # Keyrings are in no namespace: a process can request a key of its user by the key's number.
     "add_key": (248, 217),
     "request_key": (249, 218),
     "keyctl": (250, 219),
@@ -59,13 +57,13 @@ DENIED: Mapping[str, tuple[int, int]] = {
     "process_vm_writev": (311, 271),
     "pidfd_getfd": (438, 438),
     "kcmp": (312, 272),
-    # Memory that no limit of a process or a file system counts.
+    # Memory that counts toward no limit of a process or a file system.
     "memfd_create": (319, 279),
     "memfd_secret": (447, 447),
     "shmget": (29, 194),
     "msgget": (68, 186),
     "semget": (64, 190),
-    # Parts of the kernel through which it has been taken over, and which no program here needs.
+    # Parts of the kernel with a history of exploits, which no program here needs.
     "bpf": (321, 280),
     "perf_event_open": (298, 241),
     "userfaultfd": (323, 282),
@@ -76,7 +74,7 @@ DENIED: Mapping[str, tuple[int, int]] = {
     "delete_module": (176, 106),
     "syslog": (103, 116),
     "open_by_handle_at": (304, 265),
-    # Another view of files: its capabilities are gone already.
+    # Changes of the file system's view. The capabilities for them are dropped as well.
     "unshare": (272, 97),
     "setns": (308, 268),
     "chroot": (161, 51),
@@ -98,13 +96,13 @@ SOCKETS: Mapping[str, tuple[int, int]] = {"socket": (41, 198), "socketpair": (53
 
 
 def filter_program(machine: str) -> bytes | None:
-    """Assemble the filter for a kind of machine, as `uname -m` names it; None for one that is not known."""
+    """Assemble the filter for a machine, as `uname -m` names it; return None for an unknown one."""
     architecture = ARCHITECTURES.get(machine)
     if architecture is None:
         return None
     instructions = [
         _instruction(LOAD, ARCHITECTURE),
-        *_unless_equal(architecture.audit, KILL),  # a call for another kind has other numbers
+        *_unless_equal(architecture.audit, KILL),  # calls of other architectures have other numbers
         _instruction(LOAD, NUMBER),
     ]
     if architecture.other_numbers:
@@ -120,21 +118,21 @@ def filter_program(machine: str) -> bytes | None:
 
 
 def _instruction(code: int, value: int, *, if_so: int = 0, if_not: int = 0) -> bytes:
-    """Encode a struct sock_filter; `if_so` and `if_not` say how many instructions a jump skips."""
+    """Encode a struct sock_filter. `if_so` and `if_not` are the numbers of instructions that a jump skips."""
     return struct.pack("<HBBI", code, if_so, if_not, value)
 
 
 def _if_equal(value: int, block: list[bytes]) -> list[bytes]:
-    """Run a block, which returns, if what is loaded equals a value."""
+    """Run a block, which returns, if the loaded value equals this one."""
     return [_instruction(JUMP_IF_EQUAL, value, if_not=len(block)), *block]
 
 
 def _unless_equal(value: int, verdict: int) -> list[bytes]:
-    """Return a verdict unless what is loaded equals a value."""
+    """Return a verdict unless the loaded value equals this one."""
     return [_instruction(JUMP_IF_EQUAL, value, if_so=1), _instruction(RETURN, verdict)]
 
 
 def _allow_only(values: Iterable[int]) -> list[bytes]:
-    """Allow if what is loaded is one of the values, else deny."""
+    """Allow the call if the loaded value is among these, else deny it."""
     allowed = [part for value in values for part in _if_equal(value, [_instruction(RETURN, ALLOW)])]
     return [*allowed, _instruction(RETURN, ERROR | errno.EPERM)]

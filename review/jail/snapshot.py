@@ -1,8 +1,7 @@
-"""Copies of what is under review: the tracked files of a tree, and the tree of a commit.
+"""Copies of the trees under review: the tracked files of a working tree, and the tree of a commit.
 
-The program under review sees these copies and never the working tree. So it sees nothing that git does not
-track (keys, the state of sandboxes), and nobody reads a FIFO, a device, a link out of the tree or an endless
-file.
+The program under review sees these copies and never the working tree. So it sees no untracked file (keys, the
+state of sandboxes), and the review reads no FIFO, device, link out of the tree or endless file.
 """
 
 import importlib.util
@@ -16,15 +15,17 @@ from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
 from review.jail.regular_files import kind
-from review.model import listed
+from review.model import list_first
 from sandbox.errors import CommandError
 
-LARGEST_FILE = 32 * 2**20  # bytes
-LARGEST_TREE = 512 * 2**20  # bytes
+LARGEST_FILE = 32 * 2**20
+LARGEST_TREE = 512 * 2**20
+"""The most bytes of a file and of a whole tree."""
+
 CHUNK = 2**20
 
 GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-optional-locks")
-"""Git, without the programs that a repository's own configuration may name for it (git-config(1))."""
+"""Git that runs no programs from a repository's own configuration (git-config(1))."""
 
 
 class GitFailure(CommandError):
@@ -32,7 +33,7 @@ class GitFailure(CommandError):
 
 
 class Snapshot:
-    """A folder that is filled with a tree's files and links, within bounds."""
+    """A folder with copies of a tree's files and links, within limits. `omitted` names those left out."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
@@ -41,10 +42,10 @@ class Snapshot:
         self.folder.mkdir(parents=True)
 
     def add_file(self, name: str, content: IO[bytes], *, executable: bool = False) -> Path:
-        """Copy a file; a CommandError if it or the whole tree is larger than it may be."""
-        place = self._place(name)
+        """Copy a file and return the copy; raise CommandError if the file or the whole tree is too large."""
+        target = self._target(name)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(place, flags, 0o755 if executable else 0o644), "wb") as copy:
+        with os.fdopen(os.open(target, flags, 0o755 if executable else 0o644), "wb") as copy:
             size = 0
             while chunk := content.read(CHUNK):
                 size += len(chunk)
@@ -58,34 +59,34 @@ class Snapshot:
                         f"the tree is larger than {LARGEST_TREE:,} bytes, the most that is reviewed."
                     )
                 copy.write(chunk)
-        return place
+        return target
 
     def add_link(self, name: str, target: str) -> None:
-        """Copy a symbolic link that stays inside the tree; leave out another one."""
+        """Copy a symbolic link if it stays inside the tree, else leave it out."""
         inside = os.path.normpath(PurePosixPath(name).parent / target)
         if target.startswith("/") or PurePosixPath(inside).parts[:1] == ("..",):
             self.omitted.append(f"{name} (a link that leads out of the tree)")
         else:
-            self._place(name).symlink_to(target)
+            self._target(name).symlink_to(target)
 
     def notes(self, side: str) -> list[str]:
-        """Say what was left out."""
-        return [f"Left out of the {side}: {listed(self.omitted)}."] if self.omitted else []
+        """Return a note on the files left out, if there are any."""
+        return [f"Left out of the {side}: {list_first(self.omitted)}."] if self.omitted else []
 
-    def _place(self, name: str) -> Path:
-        """Return where a file of this name goes; its folders are made."""
+    def _target(self, name: str) -> Path:
+        """Return the path of the copy of a file, and create its folders."""
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or not path.parts:
             raise CommandError(f"{name!r} is no path inside a tree.")
-        place = self.folder / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if place.parent.resolve() != place.parent:
+        target = self.folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.parent.resolve() != target.parent:
             raise CommandError(f"{name}: a folder of its path is a link.")
-        return place
+        return target
 
 
 def copy_tracked(tree: Path, to: Path, parts: Sequence[str] = ()) -> Snapshot:
-    """Copy the files that git tracks, as the working tree has them; only `parts` of it if there are any."""
+    """Copy the tracked files of a working tree with their current content; of `parts` only, if any."""
     snapshot = Snapshot(to)
     for name in _names(git(tree, "ls-files", "--cached", "-z", "--", *parts)):
         _copy(tree, name, snapshot)
@@ -93,18 +94,18 @@ def copy_tracked(tree: Path, to: Path, parts: Sequence[str] = ()) -> Snapshot:
 
 
 def copy_code(tree: Path, to: Path, parts: Sequence[str]) -> Snapshot:
-    """Copy our own packages, with their byte code, so that not each process compiles them again."""
+    """Copy our own packages with their byte code, which saves every process from compiling them again."""
     tracked = subprocess.run([*GIT, "-C", tree, "ls-files", "-z", "--", *parts], capture_output=True)
     names = _names(tracked.stdout) or _walk(tree, parts)
     snapshot = Snapshot(to)
     for name in names:
-        place = _copy(tree, name, snapshot)
-        if place and place.suffix == ".py":
+        copy = _copy(tree, name, snapshot)
+        if copy and copy.suffix == ".py":
             source, cache = tree / name, Path(importlib.util.cache_from_source(str(tree / name)))
             # Byte code is valid for the source's size and time of change, so the copy needs the same time.
-            os.utime(place, ns=(source.stat().st_atime_ns, source.stat().st_mtime_ns))
+            os.utime(copy, ns=(source.stat().st_atime_ns, source.stat().st_mtime_ns))
             if cache.is_file() and not cache.is_symlink():
-                target = Path(importlib.util.cache_from_source(str(place)))
+                target = Path(importlib.util.cache_from_source(str(copy)))
                 target.parent.mkdir(exist_ok=True)
                 shutil.copyfile(cache, target)
     return snapshot
@@ -130,16 +131,16 @@ def copy_commit(tree: Path, commit: str, to: Path) -> Snapshot:
 
 
 def untracked(tree: Path) -> list[str]:
-    """Name the files that git neither tracks nor ignores: they are not under review."""
+    """Return the files that git neither tracks nor ignores. They are not reviewed."""
     return _names(git(tree, "ls-files", "--others", "--exclude-standard", "-z"))
 
 
 def git(tree: Path, *arguments: str) -> bytes:
-    """Return what a command of git prints; a GitFailure with its own message if it fails."""
+    """Return the output of a command of git; raise GitFailure with its message if it fails."""
     try:
         done = subprocess.run([*GIT, "-C", tree, *arguments], stdin=subprocess.DEVNULL, capture_output=True)
     except FileNotFoundError:
-        raise CommandError("git is not installed; what is reviewed is read from it.") from None
+        raise CommandError("git is not installed; the review reads the trees from it.") from None
     if done.returncode:
         message = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
         raise GitFailure(f"{tree} cannot be reviewed: git {arguments[0]}: {message}")
@@ -151,7 +152,7 @@ def _names(output: bytes) -> list[str]:
 
 
 def _copy(tree: Path, name: str, snapshot: Snapshot) -> Path | None:
-    """Copy a file or link of a working tree, if it is there; the copy, if it is a file."""
+    """Copy a file or link of a working tree, if it exists; return the copy if it is a file."""
     source = tree / name
     try:
         status = source.lstat()
@@ -171,7 +172,7 @@ def _copy(tree: Path, name: str, snapshot: Snapshot) -> Path | None:
 
 
 def _walk(tree: Path, parts: Sequence[str]) -> list[str]:
-    """Name the files of packages that are in no repository, as they were installed."""
+    """Return the files of packages that are in no repository but installed."""
 
     def files(part: Path) -> Iterator[Path]:
         for path in [part] if part.is_file() else sorted(part.rglob("*")):

@@ -1,4 +1,4 @@
-"""The evaluation as a process of its own: what it sends, and what it may take of this machine."""
+"""The evaluation as a process of its own, with limits on its resources."""
 
 import signal
 import subprocess
@@ -20,15 +20,22 @@ from review.model import Report
 from review.status import Status
 from sandbox.errors import CommandError
 
-MEMORY_BYTES = 6 * 2**30  # a review of three stacks takes 1.2 GB, in 14 processes with 290 threads
+MEMORY_BYTES = 6 * 2**30
+"""The most memory of all processes. A review of three stacks takes 1.2 GB, in 14 processes with 290
+threads."""
+
 PROCESSES = 256
-LOOKS = 0.25  # seconds between two looks at what is taken
-LAST_WORDS = 4000  # characters of standard error that are kept
+
+INTERVAL = 0.25
+"""Seconds between two checks of the limits."""
+
+STDERR_CHARACTERS = 4000
+"""The characters of standard error that are kept, from its end."""
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """The most that the evaluation's processes may take together."""
+    """Limits of the evaluation's processes together."""
 
     memory: int = MEMORY_BYTES
     processes: int = PROCESSES
@@ -37,7 +44,7 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Command:
-    """A command line, with its surroundings."""
+    """A command line with its folder, environment and open descriptors."""
 
     arguments: Sequence[str]
     folder: Path
@@ -46,7 +53,7 @@ class Command:
 
 
 class Stopped(BaseException):
-    """A signal that ends the review; what it began is ended, and what it wrote is deleted, on the way out."""
+    """A signal that ends the review. While it unwinds, processes are ended and temporary files deleted."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -55,7 +62,7 @@ class Stopped(BaseException):
 
 @contextmanager
 def stop_on_signals() -> Generator[None]:
-    """Let SIGTERM and SIGHUP unwind as Ctrl-C does: by themselves they leave temporary folders behind."""
+    """Make SIGTERM and SIGHUP unwind as Ctrl-C does. By default they leave temporary folders."""
 
     def stop(number: int, _frame: FrameType | None) -> None:
         raise Stopped(number)
@@ -70,7 +77,7 @@ def stop_on_signals() -> Generator[None]:
 
 @contextmanager
 def time_limit(seconds: float) -> Generator[None]:
-    """Raise a CommandError in what is still at work after so many seconds, whatever it waits for."""
+    """Raise a CommandError in the code below after so many seconds, even while it waits."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise CommandError(f"the review was stopped after {seconds / 60:g} minutes; --minutes allows more.")
@@ -85,7 +92,10 @@ def time_limit(seconds: float) -> Generator[None]:
 
 
 def evaluate(command: Command, request: Request, status: Status, bounds: Bounds | None = None) -> Report:
-    """Return the report that the evaluation sends, if it ends well and takes no more than it may."""
+    """Run the evaluation and return its report.
+
+    Raise CommandError if the evaluation fails, sends no report or exceeds its limits.
+    """
     isolation.leave_session_keyring()
     process = subprocess.Popen(
         command.arguments,
@@ -118,7 +128,7 @@ def evaluate(command: Command, request: Request, status: Status, bounds: Bounds 
         raise CommandError(last.text)
     if not isinstance(last, Completed) or code:
         raise CommandError(
-            f"the evaluation ended with {code} and without a report.\n{watch.last_words()}".rstrip()
+            f"the evaluation ended with {code} and without a report.\n{watch.stderr()}".rstrip()
         )
     return last.report
 
@@ -134,14 +144,16 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 class _Watch:
-    """Looks at what the evaluation's processes take, and kills them when it is too much."""
+    """Threads that keep the end of standard error, and kill the evaluation if it exceeds its limits."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", bounds: Bounds) -> None:
         self.exceeded = ""
         self._process = process
         self._bounds = bounds
-        self._stderr: deque[bytes] = deque(maxlen=LAST_WORDS // 100)
-        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._look, self._listen)]
+        self._stderr: deque[bytes] = deque(maxlen=STDERR_CHARACTERS // 100)
+        self._threads = [
+            threading.Thread(target=work, daemon=True) for work in (self._check_limits, self._read_stderr)
+        ]
 
     def start(self) -> None:
         for thread in self._threads:
@@ -151,22 +163,22 @@ class _Watch:
         for thread in self._threads:
             thread.join(timeout=5)
 
-    def last_words(self) -> str:
-        """Return the end of what was written to standard error."""
-        return b"".join(self._stderr).decode(errors="replace")[-LAST_WORDS:]
+    def stderr(self) -> str:
+        """Return the end of standard error."""
+        return b"".join(self._stderr).decode(errors="replace")[-STDERR_CHARACTERS:]
 
-    def _listen(self) -> None:
+    def _read_stderr(self) -> None:
         stream = cast(IO[bytes], self._process.stderr)
         while part := stream.readline(1000):
             self._stderr.append(part)
 
-    def _look(self) -> None:
+    def _check_limits(self) -> None:
         while self._process.poll() is None:
             if reason := excess(self._process.pid, self._bounds):
                 self.exceeded = reason
                 _kill(self._process)
                 return
-            time.sleep(LOOKS)
+            time.sleep(INTERVAL)
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:
@@ -179,7 +191,7 @@ def _kill(process: "subprocess.Popen[bytes]") -> None:
 
 
 def excess(pid: int, bounds: Bounds) -> str:
-    """Say which bound a process and all below it exceed together; nothing if they keep to all of them."""
+    """Return the limit that the processes below this one exceed together, or nothing if they exceed none."""
     memory = count = threads = 0
     try:
         processes = psutil.Process(pid).children(recursive=True)
@@ -187,14 +199,14 @@ def excess(pid: int, bounds: Bounds) -> str:
         return ""
     for process in processes:
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied), process.oneshot():
-            taken = process.memory_info()
-            memory += taken.rss - taken.shared
+            usage = process.memory_info()
+            memory += usage.rss - usage.shared
             threads += process.num_threads()
             count += 1
     if memory > bounds.memory:
-        return f"its processes took {memory:,} bytes of memory, of {bounds.memory:,} that they may"
+        return f"its processes took {memory:,} bytes of memory; the limit is {bounds.memory:,}"
     if count > bounds.processes:
-        return f"it ran {count} processes, of {bounds.processes} that it may"
+        return f"it ran {count} processes; the limit is {bounds.processes}"
     if threads > bounds.threads:
-        return f"it ran {threads} threads, of {bounds.threads} that it may"
+        return f"it ran {threads} threads; the limit is {bounds.threads}"
     return ""

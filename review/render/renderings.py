@@ -1,190 +1,193 @@
-"""The renderings of a report: terminal, Markdown, HTML, SARIF, JSON; and the filters of their templates."""
+"""The renderings of a report: terminal, Markdown, HTML, SARIF and JSON."""
 
 import dataclasses
-import hashlib
 import json
-import re
 import sys
-from collections.abc import Iterable
 from functools import partial
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import jinja2
 
-from policies.engine.pack import ALL
-from review.model import COUNTS, OWN, Place, Report, listed, short, title
-from review.plain_data import each_text
+from review.model import SECTIONS, Change, Report, list_first, short, shorten, title
+from review.plain_data import map_texts
+from review.policy_rules import POLICY_RULES
+from review.render import filters
+from review.render.filters import remove_unseen
 from sandbox.progress import Progress
 
-RULES = {rule.name: rule for rule in ALL}
-LIMIT = 64_000  # characters of a comment: GitHub takes 65,536; posting adds a heading, and mutes names
-ENDING = 1200  # characters kept free for saying what was folded
-FOLDED = "**Folded to fit into a comment**"
-# Sections of findings: those that are shown without a click, before the changes; and those after them.
-FRESH = ("Policy: new or no longer waived", "Policy: newly waived")
-FIRST = tuple(dict.fromkeys(["Does not evaluate", "At risk", *FRESH, *OWN.values()]))
-LAST = ("Policy: fixed", "Policy: existing", "Policy: not known before up")
-OPEN = ("Verdict", "Notes", *FIRST)
-KEPT = (OPEN, ("Changes", "Cost", *LAST, "Drawing"))  # the last ones of the comment to be folded come first
-DRAWN, COMMENT = 300, 40  # changed resources that are drawn, the first ones, on the page and in the comment
-SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
-OLD, EMPTY = "of the base", "(empty)"
-LONG = 100  # characters of a value above which only the part is shown in which it differs from the other one
-# What is not seen but tells a terminal what to do or turns text around; what splits Markdown into parts.
-UNSEEN = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|"
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069␝␞␟]"
+LIMIT = 64_000
+"""Characters of a comment. GitHub takes 65,536; posting adds a heading and mutes names."""
+
+FOLDED_SUMMARY = 1200
+"""Characters that stay free for the summary of folded parts."""
+
+FOLDED_MARK = "**Folded to fit into a comment**"
+
+NEW_POLICY_FINDINGS = ("Policy: new or no longer waived", "Policy: newly waived")
+
+BEFORE_CHANGES = tuple(
+    dict.fromkeys(["Does not evaluate", "At risk", *NEW_POLICY_FINDINGS, *SECTIONS.values()])
 )
+"""Sections of findings before the changes; they are open."""
+
+AFTER_CHANGES = ("Policy: fixed", "Policy: existing", "Policy: not known before up")
+"""Sections of findings after the changes; they are closed."""
+
+OPEN_SECTIONS = ("Verdict", "Notes", *BEFORE_CHANGES)
+
+UNFOLDING_ORDER = (OPEN_SECTIONS, ("Changes", "Cost", *AFTER_CHANGES, "Drawing"))
+"""The sections of a comment in the order in which they are unfolded while there is room."""
+
+DRAWN_ON_PAGE, DRAWN_IN_COMMENT = 300, 40
+"""The number of changed resources that a drawing has at most."""
+
+SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
+
+FILTERS: dict[str, Any] = {
+    "code_block": filters.code_block,
+    "code_span": filters.code_span,
+    "escape_markdown": filters.escape_markdown,
+    "fingerprint": filters.fingerprint,
+    "group_by": filters.group_by,
+    "list_first": list_first,
+    "location_list": filters.location_list,
+    "mermaid_label": filters.mermaid_label,
+    "quote": quote,
+    "short": short,
+    "shorten": shorten,
+    "sign": SIGNS.get,
+    "stack_table": filters.stack_table,
+    "title": title,
+}
 
 
-visible = partial(UNSEEN.sub, "")
+def _render(name: str, report: Report, drawn: int = 0, **values: Any) -> str:
+    """Render a template. A drawing in it has the first `drawn` changes."""
+    report = map_texts(report, remove_unseen)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=name.endswith(".html"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    paint: Any = Progress().paint
+    environment.filters.update(FILTERS, paint=paint)
+    values |= {
+        "report": report,
+        "before_changes": BEFORE_CHANGES,
+        "after_changes": AFTER_CHANGES,
+        "nodes": _nodes(report.changes[:drawn]),
+        "policy_rules": POLICY_RULES,
+    }
+    return environment.get_template(name).render(values)
 
 
-def where(places: Iterable[Place]) -> str:
-    return ", ".join(f"{each.file}:{each.line}{f' {OLD}' if each.what == OLD else ''}" for each in places)
+def _nodes(changes: list[Change]) -> list[dict[str, Any]]:
+    """Return the nodes of a drawing. `sources` has the keys of the nodes that a change depends on."""
+    return [
+        {"key": f"n{index}", "change": change, "sources": _sources(change, changes)}
+        for index, change in enumerate(changes)
+    ]
 
 
-def brief(text: str | None, other: str | None) -> str:
-    """A value on one line; of a long one where it begins to differ from the other, and how long it is."""
-    if text is None:
-        return "(absent)"
-    if len(text) > LONG:
-        differ = (at for at, (one, two) in enumerate(zip(text, other or "", strict=False)) if one != two)
-        start = max(0, next(differ, 0) - LONG // 4)
-        part = f"{'… ' if start else ''}{text[start : start + LONG]}{' …' if text[start + LONG :] else ''}"
-        text = f"{part} ({len(text):,} characters)"
-    return text.replace("\n", " ⏎ ")
+def _sources(change: Change, changes: list[Change]) -> list[str]:
+    """Return the keys of the changes that a change depends on in one of its stacks."""
+    return [
+        f"n{index}"
+        for index, other in enumerate(changes)
+        if title(other) in change.upstream
+        and title(other) != title(change)
+        and not {*change.stacks}.isdisjoint(other.stacks)
+    ]
 
 
-def grouped(items: Iterable[Any], *names: str) -> list[list[Any]]:
-    """Items that are alike in these attributes, together."""
-    found: dict[str, list[Any]] = {}
-    for item in items:
-        found.setdefault(repr(attrgetter(*names)(item)), []).append(item)
-    return list(found.values())
+render_terminal = partial(_render, "terminal.j2")
+render_html = partial(_render, "page.html", drawn=DRAWN_ON_PAGE)
+render_sarif = partial(_render, "sarif.j2")
+render_verdict = partial(_render, "verdict.j2")
 
 
-def matrix(report: Report) -> list[list[str]]:
-    """A head, then a row a stack; what is not known has a question mark."""
-    rows = [["stack", *COUNTS, "USD a month"]]
-    for each in report.stacks:
-        money = [f"{each.difference:+,.2f}"] * bool(each.costs) + ["unknown"] * bool(each.unpriced)
-        counts = (str(each.counts.get(key, "?")) for key in COUNTS)
-        rows.append([each.name, *counts, " + ".join(money) or ("0" if each.counts else "?")])
-    return rows
-
-
-def plain(text: str) -> str:
-    """Text that GitHub takes as text: no markup, no HTML, no list; nobody is mentioned, and nothing linked.
-
-    GitHub looks for mentions and references in what Markdown has made, where no escape is left.
-    """
-    text = re.sub(r"([\\`*_\[\]|~])", r"\\\1", " ".join(text.split()) or EMPTY)
-    text = re.sub(r"^(\d*)([-+.)=])", r"\1\\\2", text)
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([@#]|www(?=\.)|:(?=//))", "\\1\u200b", text, flags=re.IGNORECASE)
-
-
-def code(text: str) -> str:
-    """A code span; nothing in it is markup, and no `@` in it calls anybody."""
-    text = " ".join(text.split()) or EMPTY
-    pad = " " if text[:1] == "`" or text[-1:] == "`" else ""
-    return f"{_ticks(text, 1)}{pad}{text}{pad}{_ticks(text, 1)}"
-
-
-def fenced(text: str) -> str:
-    return "\n".join(f"    {line}" for line in (_ticks(text, 3), *text.splitlines(), _ticks(text, 3)))
-
-
-def _ticks(text: str, least: int) -> str:
-    return "`" * max(least, *(len(run) + 1 for run in re.findall("`+", text)), 0)
-
-
-def label(text: str) -> str:
-    """Text in a Mermaid label, which knows entities by number."""
-    return "".join(char if char.isalnum() or char in " .:/_-()+" else f"#{ord(char)};" for char in text)
-
-
-def mark(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-SAYING = (where, brief, grouped, matrix, listed, short, title, plain, code, fenced, label, mark, quote)
-
-
-def _render(name: str, report: Report, drawn: int = 0, **more: Any) -> str:
-    report = each_text(report, visible)
-    titles = [title(each) for each in report.changes[:drawn]]
-    nodes: list[dict[str, Any]] = []  # of the drawing; `sources` are the keys of what a change depends on
-    for one, change in zip(titles, report.changes, strict=False):
-        found = (at for at, near in enumerate(titles) if near in change.upstream and near != one)
-        sources = [f"n{at}" for at in found if {*change.stacks} & {*report.changes[at].stacks}]
-        nodes.append({"key": f"n{len(nodes)}", "change": change, "sources": sources})
-    folder = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
-    made = jinja2.Environment(
-        loader=folder, autoescape=name.endswith(".html"), undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
-    )  # fmt: skip
-    filters: dict[str, Any] = {each.__name__: each for each in SAYING}
-    filters |= {"sign": SIGNS.get, "paint": Progress().paint}
-    made.filters.update(filters)
-    more |= {"report": report, "first": FIRST, "last": LAST, "nodes": nodes, "rules": RULES}
-    return made.get_template(name).render(more)
-
-
-terminal = partial(_render, "terminal.j2")
-html = partial(_render, "page.html", drawn=DRAWN)
-sarif = partial(_render, "sarif.j2")
-verdict = partial(_render, "verdict.j2")  # in a line
-
-
-def as_json(report: Report) -> str:
-    """All of the model; schemas/review-report.schema.json describes it."""
+def render_json(report: Report) -> str:
+    """Return the whole report as JSON; schemas/review-report.schema.json describes it."""
     return json.dumps(dataclasses.asdict(report), ensure_ascii=False, indent=2) + "\n"
 
 
+OMITTED, ONE_LINE, FULL = 0, 1, 2
+"""Forms of an item in a section of a comment."""
+
+
 class Section:
-    """A part of the comment: items, each as nothing, as a line and at length; `forms` says which of these."""
+    """A section of the comment. `forms` has the form in which each of its items is shown."""
 
     def __init__(self, part: str) -> None:
-        head, *rest = (each.partition("␟") for each in part.split("␞"))
-        self.title, self.noun = head[0].strip(), head[2].strip()
-        self.items = [("", line.strip("\n"), full.strip("\n")) for full, _, line in rest]
-        self.forms = [2] * len(rest)
+        heading, *items = (text.partition("␟") for text in part.split("␞"))
+        self.title, self.noun = heading[0].strip(), heading[2].strip()
+        self.items = [("", line.strip("\n"), full.strip("\n")) for full, _, line in items]
+        self.forms = [FULL] * len(items)
 
     def unfold(self, form: int, room: int) -> int:
-        """Tell items in this form, from the first on, while there is room; the characters left."""
+        """Show items in this form, from the first on, while there is room; return the characters left."""
         for index, item in enumerate(self.items):
-            more = len(item[form]) + 1 - len(item[self.forms[index]])
-            if more > room:
+            added = len(item[form]) + 1 - len(item[self.forms[index]])
+            if added > room:
                 break
-            self.forms[index], room = form, room - more
+            self.forms[index] = form
+            room -= added
         return room
 
 
-def markdown(report: Report, limit: int = LIMIT) -> str:
-    """A comment of at most `limit` characters: what is least urgent is folded first, nothing is cut."""
-    top, *parts = _render("markdown.j2", report, COMMENT).split("␝")
-    sections = {each.title: each for each in map(Section, parts)}
-    about = {"top": top.rstrip(), "sections": [*sections.values()], "open": OPEN, "mark": FOLDED}
-    comment = partial(_render, "comment.j2", report, **about)
-    if len(text := comment()) > limit:
-        for each in sections.values():
-            each.forms = [0] * len(each.items)
-        room = limit - len(comment()) - ENDING
-        for name, form in ((name, form) for names in KEPT for form in (1, 2) for name in names):
-            room = sections[name].unfold(form, room)
+def parse_sections(rendered: str) -> list[Section]:
+    """Split the rendered template markdown.j2 into its sections."""
+    return [Section(part) for part in rendered.split("␝")[1:]]
+
+
+def render_markdown(report: Report, limit: int = LIMIT) -> str:
+    """Return a comment of at most `limit` characters: the least urgent items are folded, nothing is cut."""
+    rendered = render_sections(report)
+    top = rendered.partition("␝")[0].rstrip()
+    sections = {section.title: section for section in parse_sections(rendered)}
+    comment = partial(
+        _render,
+        "comment.j2",
+        report,
+        top=top,
+        sections=[*sections.values()],
+        open_sections=OPEN_SECTIONS,
+        folded_mark=FOLDED_MARK,
+    )
+    text = comment()
+    if len(text) > limit:
+        for section in sections.values():
+            section.forms = [OMITTED] * len(section.items)
+        room = limit - len(comment()) - FOLDED_SUMMARY
+        for titles in UNFOLDING_ORDER:
+            for form in (ONE_LINE, FULL):
+                for section_title in titles:
+                    room = sections[section_title].unfold(form, room)
         text = comment()
-    return text if len(text) <= limit else f"{top.splitlines()[0]}\n## Review\n\n{FOLDED} — everything.\n"
+    if len(text) > limit:
+        return f"{top.splitlines()[0]}\n## Review\n\n{FOLDED_MARK} — everything.\n"
+    return text
 
 
-FILES = {"review.md": markdown, "review.html": html, "review.sarif": sarif, "review.json": as_json}
+def render_sections(report: Report) -> str:
+    """Render the sections of the comment, each item with its short form."""
+    return _render("markdown.j2", report, DRAWN_IN_COMMENT)
 
 
-def tell(text: str) -> None:
-    """Print something for whoever waits for the report, if there is something."""
+FILES = {
+    "review.md": render_markdown,
+    "review.html": render_html,
+    "review.sarif": render_sarif,
+    "review.json": render_json,
+}
+
+
+def print_message(text: str) -> None:
+    """Print a text to standard error, unless it is empty. Standard output has only the report."""
     if text:
-        print(visible(text), file=sys.stderr, flush=True)
+        print(remove_unseen(text), file=sys.stderr, flush=True)

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from review.render import renderings
-from tests.support.review import made
+from tests.support.review import samples
 from tools.bench.__main__ import ROOT, median, python, row, seconds
 
 STACKS = ("dev", "stg", "prod")
@@ -65,15 +65,15 @@ def previews(tree: Path) -> float:
 def rendering() -> float:
     """Seconds of all five renderings of 2,000 changed resources with 2,000 findings."""
     ops = ("create", "update", "replace", "delete")
-    changes = [made.change(number, ops[number % 4]) for number in range(2000)]
-    report = made.report(changes=changes, findings=[made.finding(number) for number in range(2000)])
+    changes = [samples.change(number, ops[number % 4]) for number in range(2000)]
+    report = samples.report(changes=changes, findings=[samples.finding(number) for number in range(2000)])
     begun = time.perf_counter()
     for form in (
-        renderings.terminal,
-        renderings.markdown,
-        renderings.html,
-        renderings.as_json,
-        renderings.sarif,
+        renderings.render_terminal,
+        renderings.render_markdown,
+        renderings.render_html,
+        renderings.render_json,
+        renderings.render_sarif,
     ):
         form(report)
     return time.perf_counter() - begun

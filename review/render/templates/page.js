@@ -1,110 +1,256 @@
 "use strict";
+
+/* The filter: it hides items, dims nodes and edges of the drawing, and counts what is left. */
+
 const form = document.getElementById("filter");
-const shown = document.getElementById("shown");
+const shownCount = document.getElementById("shown");
 form.hidden = false;
-const parts = [...document.querySelectorAll("details")].filter((each) => each.querySelector(".item, .node"));
-const counts = new Map(parts.map((each) => [each, each.querySelector(".count").textContent]));
+
+const parts = [...document.querySelectorAll("details")].filter((part) => part.querySelector(".item, .node"));
+const unfilteredCounts = new Map(parts.map((part) => [part, part.querySelector(".count").textContent]));
+
 function filter() {
-  const want = Object.fromEntries(new FormData(form));
-  const has = (words, word) => !word || words.split(" ").includes(word);
-  const fits = ({ dataset }) => has(dataset.stacks, want.stack) && has(dataset.op, want.op) && has(dataset.levels, want.severity);
-  const sum = (list) => list.reduce((total, each) => total + Number(each.dataset.count || 1), 0);
-  const filtered = Object.values(want).some(Boolean);
-  for (const each of document.querySelectorAll(".item")) each.hidden = !fits(each);
-  for (const each of document.querySelectorAll(".node")) each.classList.toggle("dim", !fits(each));
-  for (const each of document.querySelectorAll(".edge")) {
-    each.classList.toggle("dim", [each.dataset.from, each.dataset.to].some((id) => !fits(document.getElementById(id))));
+  const wanted = Object.fromEntries(new FormData(form));
+  const filtered = Object.values(wanted).some(Boolean);
+  const has = (names, name) => !name || names.split(" ").includes(name);
+  const fits = ({ dataset }) =>
+    has(dataset.stacks, wanted.stack) && has(dataset.op, wanted.op) && has(dataset.levels, wanted.severity);
+  const nodeFits = (id) => fits(document.getElementById(id));
+  const count = (items) => items.reduce((total, item) => total + Number(item.dataset.count || 1), 0);
+
+  for (const item of document.querySelectorAll(".item")) {
+    item.hidden = !fits(item);
+  }
+  for (const node of document.querySelectorAll(".node")) {
+    node.classList.toggle("dim", !fits(node));
+  }
+  for (const edge of document.querySelectorAll(".edge")) {
+    edge.classList.toggle("dim", !nodeFits(edge.dataset.from) || !nodeFits(edge.dataset.to));
   }
   for (const part of parts) {
-    const all = [...part.querySelectorAll(".item, .node")], left = all.filter(fits);
+    const items = [...part.querySelectorAll(".item, .node")];
+    const left = items.filter(fits);
     part.hidden = filtered && !left.length;
-    if (filtered && left.length) part.open = true;
-    part.querySelector(".count").textContent = filtered ? `${sum(left)} of ${sum(all)}` : counts.get(part);
+    if (filtered && left.length) {
+      part.open = true;
+    }
+    part.querySelector(".count").textContent = filtered
+      ? `${count(left)} of ${count(items)}`
+      : unfilteredCounts.get(part);
   }
-  shown.value = filtered ? `${sum([...document.querySelectorAll(".item")].filter(fits))} shown` : "";
+  const left = [...document.querySelectorAll(".item")].filter(fits);
+  shownCount.value = filtered ? `${count(left)} shown` : "";
 }
+
 form.addEventListener("change", filter);
 form.addEventListener("submit", (event) => event.preventDefault());
 
-/* Puts the nodes into columns of components, each to the right of what it depends on as far as that has no
-   circle, and draws the edges; the size of it all. */
-function place(svg) {
-  const width = 216, height = 58, head = 26, gap = 60, rows = 8, boxes = new Map();
-  const draw = (name, values, text) => {
-    const made = document.createElementNS(svg.namespaceURI, name);
-    for (const [key, value] of Object.entries(values)) made.setAttribute(key, value);
-    made.textContent = text || "";
-    svg.insertBefore(made, svg.querySelector(".node"));
-  };
+/* The drawing: columns of boxes, a box for each component, with the nodes of its resources. */
+
+const NODE = { width: 190, height: 50 };
+const CELL = { width: 216, height: 58 };
+const ROWS = 8; // nodes above each other in a box
+const MARGIN = 20;
+const PADDING = 18;
+const HEADING = 26;
+const GAP = 60; // between two columns
+
+function sourcesOf(node) {
+  return node.dataset.sources.split(" ").filter(Boolean);
+}
+
+/* Returns the boxes by component, with the components that each of them depends on. */
+function groupByComponent(svg) {
+  const boxes = new Map();
   for (const node of svg.querySelectorAll(".node")) {
     const name = node.dataset.component;
-    if (!boxes.has(name)) boxes.set(name, { name, column: 0, nodes: [], sources: new Set() });
+    if (!boxes.has(name)) {
+      boxes.set(name, { name, column: 0, nodes: [], sources: new Set() });
+    }
     boxes.get(name).nodes.push(node);
-    for (const key of node.dataset.sources.split(" ").filter(Boolean)) boxes.get(name).sources.add(document.getElementById(key).dataset.component);
+    for (const key of sourcesOf(node)) {
+      boxes.get(name).sources.add(document.getElementById(key).dataset.component);
+    }
   }
-  for (const _ of boxes) for (const box of boxes.values()) for (const name of box.sources) {
-    const next = boxes.get(name).column + 1;
-    if (name !== box.name && next < boxes.size) box.column = Math.max(box.column, next);
+  return boxes;
+}
+
+/* Puts each box to the right of those that it depends on. A circle ends at the number of boxes. */
+function assignColumns(boxes) {
+  for (let pass = 0; pass < boxes.size; pass += 1) {
+    for (const box of boxes.values()) {
+      for (const name of box.sources) {
+        const next = boxes.get(name).column + 1;
+        if (name !== box.name && next < boxes.size) {
+          box.column = Math.max(box.column, next);
+        }
+      }
+    }
   }
-  let x = 20, bottom = 0;
-  const columns = [...new Set([...boxes.values()].map((each) => each.column))].sort((one, other) => one - other);
+}
+
+function draw(svg, name, attributes, text) {
+  const element = document.createElementNS(svg.namespaceURI, name);
+  for (const [key, value] of Object.entries(attributes)) {
+    element.setAttribute(key, value);
+  }
+  element.textContent = text || "";
+  svg.insertBefore(element, svg.querySelector(".node"));
+}
+
+/* Draws a box with its heading, moves its nodes into it, and returns its size. */
+function placeBox(svg, { name, nodes }, x, y) {
+  const width = Math.ceil(nodes.length / ROWS) * CELL.width + PADDING;
+  const height = HEADING + Math.min(nodes.length, ROWS) * CELL.height;
+  draw(svg, "rect", { class: "box", x, y, rx: 8, width, height });
+  draw(svg, "text", { class: "head", x: x + 10, y: y + 17 }, name);
+  nodes.forEach((node, index) => {
+    node.position = {
+      x: x + PADDING + Math.floor(index / ROWS) * CELL.width,
+      y: y + HEADING + (index % ROWS) * CELL.height,
+    };
+    node.setAttribute("transform", `translate(${node.position.x} ${node.position.y})`);
+  });
+  return { width, height };
+}
+
+/* Draws the edge to a node from a node that it depends on; in one column it goes round the left side. */
+function drawEdge(svg, source, target) {
+  const from = source.position;
+  const to = target.position;
+  const sameColumn = from.x === to.x;
+  const middle = NODE.height / 2;
+  const start = { x: sameColumn ? from.x : from.x + NODE.width, y: from.y + middle };
+  const end = { x: to.x, y: to.y + middle };
+  const bend = sameColumn ? -16 : Math.max(30, (end.x - start.x) / 2);
+  const endBend = sameColumn ? end.x - 16 : end.x - bend;
+  const inner = source.dataset.component === target.dataset.component;
+  draw(svg, "path", {
+    class: inner ? "edge inner" : "edge",
+    d: `M${start.x} ${start.y} C${start.x + bend} ${start.y} ${endBend} ${end.y} ${end.x} ${end.y}`,
+    "data-from": source.id,
+    "data-to": target.id,
+  });
+}
+
+/* Lays out the whole drawing and returns its size. */
+function layOut(svg) {
+  const boxes = groupByComponent(svg);
+  assignColumns(boxes);
+  const columns = [...new Set([...boxes.values()].map((box) => box.column))].sort((a, b) => a - b);
+  let x = MARGIN;
+  let bottom = 0;
   for (const column of columns) {
-    let y = 20, right = x;
-    for (const { name, nodes } of [...boxes.values()].filter((each) => each.column === column)) {
-      const size = { width: Math.ceil(nodes.length / rows) * width + 18, height: head + Math.min(nodes.length, rows) * height };
-      draw("rect", { class: "box", x, y, rx: 8, ...size });
-      draw("text", { class: "head", x: x + 10, y: y + 17 }, name);
-      nodes.forEach((node, index) => {
-        node.at = { x: x + 18 + Math.floor(index / rows) * width, y: y + head + (index % rows) * height };
-        node.setAttribute("transform", `translate(${node.at.x} ${node.at.y})`);
-      });
-      y += size.height + 20;
+    let y = MARGIN;
+    let right = x;
+    for (const box of [...boxes.values()].filter((candidate) => candidate.column === column)) {
+      const size = placeBox(svg, box, x, y);
+      y += size.height + MARGIN;
       right = Math.max(right, x + size.width);
     }
     bottom = Math.max(bottom, y);
-    x = right + gap;
+    x = right + GAP;
   }
-  for (const node of svg.querySelectorAll(".node")) for (const key of node.dataset.sources.split(" ").filter(Boolean)) {
-    const source = document.getElementById(key), { x, y } = source.at, to = node.at, inner = source.dataset.component === node.dataset.component;
-    const below = x === to.x, x0 = below ? x : x + 190, y0 = y + 25, y1 = to.y + 25; // in its own column it goes round the left side
-    const bend = below ? -16 : Math.max(30, (to.x - x0) / 2), end = below ? to.x - 16 : to.x - bend;
-    draw("path", { class: inner ? "edge inner" : "edge", d: `M${x0} ${y0} C${x0 + bend} ${y0} ${end} ${y1} ${to.x} ${y1}`, "data-from": key, "data-to": node.id });
+  for (const node of svg.querySelectorAll(".node")) {
+    for (const key of sourcesOf(node)) {
+      drawEdge(svg, document.getElementById(key), node);
+    }
   }
-  return { x: 0, y: 0, width: x - gap + 20, height: bottom };
+  return { x: 0, y: 0, width: x - GAP + MARGIN, height: bottom };
+}
+
+/* Lets buttons, keys and the pointer move and zoom the drawing. */
+function makeMovable(canvas) {
+  const svg = canvas.querySelector("svg");
+  const whole = layOut(svg);
+  let view = { ...whole };
+
+  function show() {
+    svg.setAttribute("viewBox", `${view.x} ${view.y} ${view.width} ${view.height}`);
+  }
+
+  function move(x, y) {
+    view.x += x;
+    view.y += y;
+    show();
+  }
+
+  function zoom(factor) {
+    const width = view.width / factor;
+    const height = view.height / factor;
+    const x = view.x + (view.width - width) / 2;
+    const y = view.y + (view.height - height) / 2;
+    view = { x, y, width, height };
+    show();
+  }
+
+  function showWhole() {
+    view = { ...whole };
+    show();
+  }
+
+  function press(event) {
+    const step = view.width / 10;
+    const actions = {
+      ArrowLeft: () => move(-step, 0),
+      ArrowRight: () => move(step, 0),
+      ArrowUp: () => move(0, -step),
+      ArrowDown: () => move(0, step),
+      "+": () => zoom(1.25),
+      "-": () => zoom(0.8),
+      "0": showWhole,
+    };
+    if (actions[event.key]) {
+      actions[event.key]();
+      event.preventDefault();
+    }
+  }
+
+  function addPointer() {
+    let last = null;
+    canvas.addEventListener("pointerdown", (event) => {
+      last = event;
+      canvas.setPointerCapture(event.pointerId);
+    });
+    for (const name of ["pointerup", "pointercancel"]) {
+      canvas.addEventListener(name, () => {
+        last = null;
+      });
+    }
+    canvas.addEventListener("pointermove", (event) => {
+      if (!last) {
+        return;
+      }
+      const scale = Math.max(view.width / canvas.clientWidth, view.height / canvas.clientHeight);
+      move((last.clientX - event.clientX) * scale, (last.clientY - event.clientY) * scale);
+      last = event;
+    });
+  }
+
+  function turnWheel(event) {
+    if (event.ctrlKey) {
+      event.preventDefault();
+      zoom(event.deltaY < 0 ? 1.1 : 0.9);
+    }
+  }
+
+  show();
+  document.querySelector(".tools").hidden = false;
+  for (const button of document.querySelectorAll("[data-zoom]")) {
+    const factor = Number(button.dataset.zoom);
+    button.addEventListener("click", () => (factor ? zoom(factor) : showWhole()));
+  }
+  for (const button of document.querySelectorAll("[data-move]")) {
+    const tenths = Number(button.dataset.move);
+    button.addEventListener("click", () => move(0, (tenths * view.height) / 10));
+  }
+  canvas.addEventListener("keydown", press);
+  canvas.addEventListener("wheel", turnWheel, { passive: false });
+  addPointer();
 }
 
 const canvas = document.getElementById("canvas");
 if (canvas) {
   canvas.hidden = false;
-  const svg = canvas.querySelector("svg"), size = place(svg);
-  let view = { ...size };
-  const show = () => svg.setAttribute("viewBox", `${view.x} ${view.y} ${view.width} ${view.height}`);
-  const zoom = (factor) => {
-    if (!factor) view = { ...size };
-    else {
-      const width = view.width / factor, height = view.height / factor;
-      view = { x: view.x + (view.width - width) / 2, y: view.y + (view.height - height) / 2, width, height };
-    }
-    show();
-  };
-  const move = (x, y) => { view.x += x; view.y += y; show(); };
-  show();
-  document.querySelector(".tools").hidden = false;
-  for (const button of document.querySelectorAll("[data-zoom]")) button.addEventListener("click", () => zoom(Number(button.dataset.zoom)));
-  for (const button of document.querySelectorAll("[data-move]")) button.addEventListener("click", () => move(0, Number(button.dataset.move) * view.height / 10));
-  canvas.addEventListener("keydown", (event) => {
-    const step = view.width / 10;
-    const keys = { ArrowLeft: () => move(-step, 0), ArrowRight: () => move(step, 0), ArrowUp: () => move(0, -step), ArrowDown: () => move(0, step), "+": () => zoom(1.25), "-": () => zoom(0.8), "0": () => zoom(0) };
-    if (keys[event.key]) { keys[event.key](); event.preventDefault(); }
-  });
-  let from = null;
-  canvas.addEventListener("pointerdown", (event) => { from = event; canvas.setPointerCapture(event.pointerId); });
-  for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => { from = null; });
-  canvas.addEventListener("pointermove", (event) => {
-    if (!from) return;
-    const scale = Math.max(view.width / canvas.clientWidth, view.height / canvas.clientHeight);
-    move((from.clientX - event.clientX) * scale, (from.clientY - event.clientY) * scale);
-    from = event;
-  });
-  canvas.addEventListener("wheel", (event) => { if (event.ctrlKey) { event.preventDefault(); zoom(event.deltaY < 0 ? 1.1 : 0.9); } }, { passive: false });
+  makeMovable(canvas);
 }

@@ -1,4 +1,4 @@
-"""The command: its output, its exit codes, and what a pull request's program cannot do."""
+"""The command: its output, its exit codes, and the isolation of a pull request's program."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def kill(pid):
     os.kill(pid, signal.SIGKILL)
     time.sleep(0.2)
     os.kill(pid, 0)
-    raise OSError("Operation not permitted")  # it lives
+    raise OSError("Operation not permitted")  # the process is alive
 def remount():
     if ctypes.CDLL(None).mount(None, b"/", None, 1 << 5, None):
         raise OSError("Operation not permitted")
@@ -47,16 +47,16 @@ def system_call(number, *arguments):
     if libc.syscall(ctypes.c_long(number), *arguments) < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 libc = ctypes.CDLL(None, use_errno=True)
-tried = {
+attempts = {
     "open a socket of the hypervisor": lambda: socket.socket(40, socket.SOCK_STREAM),
     "search the session keyring": lambda: system_call(KEYCTL, 10, -3, b"user", b"token", 0),
     "change a setting of the kernel": lambda: (settings / "kernel/core_pattern").write_text("PATTERN"),
-    "read what git does not track": lambda: (tree / "notes.txt").read_text(),
+    "read an untracked file": lambda: (tree / "notes.txt").read_text(),
     "write to the tree": lambda: (tree / "planted").write_text("x"),
     "write elsewhere": lambda: (outside / "planted").write_text("x"),
     "read keys": lambda: (outside / "credentials").read_text(),
     "read .git": lambda: (tree / ".git" / "config").read_text(),
-    "read what git ignores": lambda: (tree / ".runs" / "masks").read_text(),
+    "read an ignored file": lambda: (tree / ".runs" / "masks").read_text(),
     "read through a link": lambda: (tree / "link").read_text(),
     "read other users": lambda: pathlib.Path("/etc/shadow").read_text(),
     "read this machine's keys": lambda: os.listdir("/etc/ssl/private"),
@@ -68,30 +68,30 @@ tried = {
     "use a socket of a path": lambda: connect("OUTSIDE/socket"),
     "use a socket of a name": lambda: connect(chr(0) + "OUTSIDE"),
     "kill its parent": lambda: kill(os.getppid()),
-    "kill who waits": lambda: kill(WAITS),
+    "kill the test": lambda: kill(TEST_PID),
     "read its parent's memory": lambda: open(f"/proc/{os.getppid()}/mem", "rb"),
     "make its root writable": remount,
 }
-said = []
-for name, attempt in tried.items():
+results = []
+for name, attempt in attempts.items():
     try:
         attempt()
-        said.append(f"{name}: possible")
+        results.append(f"{name}: possible")
     except OSError as error:
-        said.append(f"{name}: {error.strerror or error}")
-said += [f"sees {name}" for name in os.environ if "TOKEN" in name or "AWS" in name]
-raise RuntimeError("; ".join(said))
+        results.append(f"{name}: {error.strerror or error}")
+results += [f"sees {name}" for name in os.environ if "TOKEN" in name or "AWS" in name]
+raise RuntimeError("; ".join(results))
 """
 REFUSED = {
     "open a socket of the hypervisor": "Operation not permitted",
     "search the session keyring": "Operation not permitted",
     "change a setting of the kernel": "Read-only file system",
-    "read what git does not track": "No such file or directory",
+    "read an untracked file": "No such file or directory",
     "write to the tree": "Read-only file system",
     "write elsewhere": "No such file or directory",
     "read keys": "No such file or directory",
     "read .git": "No such file or directory",
-    "read what git ignores": "No such file or directory",
+    "read an ignored file": "No such file or directory",
     "read through a link": "No such file or directory",
     "read other users": "No such file or directory",
     "read this machine's keys": "No such file or directory",
@@ -103,7 +103,7 @@ REFUSED = {
     "use a socket of a path": "No such file or directory",
     "use a socket of a name": "Connection refused",
     "kill its parent": "Operation not permitted",
-    "kill who waits": "No such process",
+    "kill the test": "No such process",
     "read its parent's memory": "Permission denied",
     "make its root writable": "Operation not permitted",
 }
@@ -139,16 +139,15 @@ def test_a_program_gets_no_credentials_no_network_no_files_no_sockets_and_no_pro
     (tmp_path / "credentials").write_text("key")
     (tmp_path / "credentials").chmod(0o600)
     attempts = ATTEMPTS.replace("OUTSIDE", str(tmp_path)).replace("ADDRESS", "198.51.100.1")
-    pattern = (
-        Path("/proc/sys/kernel/core_pattern").read_text().strip()
-    )  # written as it is, if it can be written
+    # If the program can write the kernel's setting, it writes the present value.
+    pattern = Path("/proc/sys/kernel/core_pattern").read_text().strip()
     attempts = attempts.replace("PATTERN", pattern).replace("KEYCTL", str(DENIED["keyctl"][COLUMN]))
     main, before = tree / "__main__.py", (tree / "__main__.py").read_text()
     with socket.socket(socket.AF_UNIX) as path, socket.socket(socket.AF_UNIX) as name:
-        for one, address in ((path, f"{tmp_path}/socket"), (name, f"\0{tmp_path}")):
-            one.bind(address)
-            one.listen()
-        main.write_text(attempts.replace("WAITS", str(os.getpid())) + before)
+        for server, address in ((path, f"{tmp_path}/socket"), (name, f"\0{tmp_path}")):
+            server.bind(address)
+            server.listen()
+        main.write_text(attempts.replace("TEST_PID", str(os.getpid())) + before)
         (tree / ".runs").mkdir()
         (tree / ".runs" / "masks").write_text("secret")
         (tree / "link").symlink_to(tmp_path / "credentials")
@@ -163,8 +162,8 @@ def test_a_program_gets_no_credentials_no_network_no_files_no_sockets_and_no_pro
             (tree / "notes.txt").unlink()
     assert done.returncode == 1, done.stdout + done.stderr
     answers = next(line for line in done.stdout.splitlines() if "write to the tree" in line)
-    for name, why in REFUSED.items():
-        assert f"{name}: {why}" in answers
+    for name, reason in REFUSED.items():
+        assert f"{name}: {reason}" in answers
     assert "possible" not in done.stdout
     assert "Not reviewed, since git does not track it: link, notes.txt. To review it: git add." in done.stdout
     assert "sees" not in done.stdout
@@ -175,7 +174,7 @@ def test_a_program_gets_no_credentials_no_network_no_files_no_sockets_and_no_pro
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="network namespaces are Linux's")
-def test_where_the_network_stays_open_nothing_is_run(tree: Path, tmp_path: Path) -> None:
+def test_without_network_namespaces_nothing_is_run(tree: Path, tmp_path: Path) -> None:
     forbid = 'echo 0 > /proc/sys/user/max_net_namespaces && exec "$@"'
     arguments = [
         "unshare",
@@ -212,7 +211,7 @@ pathlib.Path("OUTSIDE/ran").write_text("it ran on this machine")
 
 
 @pytest.mark.parametrize("flags", [(), ("--no-isolation",)], ids=["by default", "with the flag"])
-def test_without_bubblewrap_a_program_is_run_only_with_a_flag_that_says_so(
+def test_without_bubblewrap_a_program_is_run_only_with_the_flag(
     flags: tuple[str, ...], tree: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "bin").mkdir()
@@ -252,9 +251,7 @@ time.sleep(1)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
-def test_a_program_that_interrupts_the_review_and_plants_a_report_has_forged_none(
-    tree: Path, tmp_path: Path
-) -> None:
+def test_a_program_cannot_interrupt_the_review_or_forge_a_report(tree: Path, tmp_path: Path) -> None:
     (tmp_path / ".bashrc").write_text("mine")
     main, before = tree / "__main__.py", (tree / "__main__.py").read_text()
     main.write_text(FORGERY.replace("OUTSIDE", str(tmp_path)) + "raise RuntimeError('the truth')\n")
@@ -307,7 +304,7 @@ def test_a_tracked_file_that_is_a_fifo_is_left_out_and_named(tree: Path) -> None
     assert "Left out of the head: Pulumi.stg.yaml (a FIFO)." in done.stdout
 
 
-def test_it_says_how_far_it_is_and_is_never_silent_for_long(tree: Path) -> None:
+def test_it_reports_its_progress_and_is_never_silent_for_long(tree: Path) -> None:
     command = [sys.executable, "-m", "review", "--tree", str(tree), "HEAD", "--stack", "foundation"]
     times, texts = [time.monotonic()], list[str]()
     with subprocess.Popen(
@@ -326,7 +323,7 @@ def test_it_says_how_far_it_is_and_is_never_silent_for_long(tree: Path) -> None:
     assert max(after - before for before, after in pairwise([*times, time.monotonic()])) < 6
 
 
-def test_its_exit_codes_are_those_of_the_document() -> None:
+def test_its_exit_codes_equal_those_of_the_document() -> None:
     document = " ".join((ROOT / "docs" / "review.md").read_text().split())
     text = subprocess.run(
         [sys.executable, "-m", "review", "--help"], cwd=ROOT, capture_output=True, text=True
@@ -338,7 +335,7 @@ def test_its_exit_codes_are_those_of_the_document() -> None:
     assert "`make review` ends with 0, or with 2 for every other code" in document
 
 
-def test_a_program_that_never_ends_is_stopped_and_leaves_nothing_behind(tree: Path, tmp_path: Path) -> None:
+def test_an_endless_program_is_stopped_and_leaves_no_files(tree: Path, tmp_path: Path) -> None:
     main, before = tree / "__main__.py", (tree / "__main__.py").read_text()
     main.write_text(
         "import time, subprocess\nsubprocess.Popen(['sleep', '7316'])\ntime.sleep(7316)\n" + before
@@ -369,7 +366,7 @@ def test_a_signal_or_the_outer_limit_ends_the_review_and_leaves_no_folder(
     (repository / "Pulumi.yaml").write_text("name: pipe")
     subprocess.run([*git, "add", "-A"], cwd=repository, check=True)
     subprocess.run([*git, "commit", "-q", "-m", "base"], cwd=repository, check=True)
-    (tmp_path / "evaluation").write_text("#!/bin/sh\nsleep 7320\n")  # in place of one that never ends
+    (tmp_path / "evaluation").write_text("#!/bin/sh\nsleep 7320\n")  # in place of an endless evaluation
     (tmp_path / "evaluation").chmod(0o755)
     program = """
         import sys
@@ -392,13 +389,13 @@ def test_a_signal_or_the_outer_limit_ends_the_review_and_leaves_no_folder(
     assert not _running("sleep", "7320")
 
 
-def test_make_review_in_a_fresh_clone_says_what_a_commit_changes_in_each_stack(tmp_path: Path) -> None:
+def test_make_review_in_a_fresh_clone_lists_the_changes_of_each_stack(tmp_path: Path) -> None:
     tree = repository(tmp_path)
     git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-q", "-a", "-m", "change"]
     subprocess.run(git, cwd=tree, check=True)
-    os.utime(tree / "requirements-dev.txt", (0, 0))  # its packages are installed already
+    os.utime(tree / "requirements-dev.txt", (0, 0))  # its packages are installed
     arguments = ["make", "review", "BASE=HEAD~1", f"VENV={sys.prefix}"]
-    # Nothing of the make that runs the tests.
+    # Without variables of the make that runs the tests.
     env = os.environ | {"NO_COLOR": "1", "MAKEFLAGS": "", "MAKELEVEL": "0", "FLAGS": ""}
     done = subprocess.run(arguments, cwd=tree, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -420,7 +417,7 @@ def test_it_writes_every_rendering(tree: Path, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "review.json").read_text())["trees"] == []
 
 
-def test_in_a_workflow_places_lead_to_the_head_and_the_base(tree: Path, tmp_path: Path) -> None:
+def test_in_a_workflow_locations_link_to_the_head_and_the_base(tree: Path, tmp_path: Path) -> None:
     place = {"GITHUB_SERVER_URL": "https://example.com", "GITHUB_REPOSITORY": "o/r", "GITHUB_SHA": "f" * 40}
     done = _review(tree, "HEAD", "--stack", "foundation", "--output", str(tmp_path), **place)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -432,7 +429,7 @@ def test_in_a_workflow_places_lead_to_the_head_and_the_base(tree: Path, tmp_path
 
 
 @pytest.mark.parametrize("arguments", [("nowhere",), ("HEAD", "--stack", "qa")])
-def test_what_could_not_run_leaves_no_empty_report(
+def test_a_review_that_could_not_run_leaves_no_files(
     tree: Path, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
     (tmp_path / "review.md").write_text("of an earlier run")
@@ -451,19 +448,21 @@ def test_what_could_not_run_leaves_no_empty_report(
         ),
     ],
 )
-def test_what_cannot_run_says_why(tree: Path, arguments: tuple[str, ...], message: str) -> None:
+def test_a_review_that_cannot_run_gives_the_reason(
+    tree: Path, arguments: tuple[str, ...], message: str
+) -> None:
     done = _review(tree, *arguments)
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_without_a_base_it_is_where_the_branch_left_main(tree: Path) -> None:
+def test_the_default_base_is_the_merge_base_with_main(tree: Path) -> None:
     commit, name = comparison.find_base(tree, "")
     assert name == f"merge base with main ({commit[:9]})"
 
 
-def test_a_tree_without_main_has_to_name_its_base(tmp_path: Path) -> None:
+def test_a_tree_without_main_needs_a_base(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "-q", "-b", "other", tmp_path], check=True)
     with pytest.raises(CommandError, match="make review BASE="):
         comparison.find_base(tmp_path, "")

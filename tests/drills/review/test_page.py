@@ -6,23 +6,26 @@ import shutil
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request, ViewportSize, sync_playwright
 
 from review.model import COUNTS, Report, StackReport
 from review.render import renderings
-from tests.support.review import made
+from tests.support.review import samples
+
+Scheme = Literal["light", "dark"]
 
 FAULTS: list[str] = []
-"""What the page under test complained of, or asked the network for."""
+"""Console messages, errors and network requests of the page under test."""
 
 REMEDY = "no chromium on this machine; install it: apt-get install chromium (or brew install chromium)"
 CONTRAST = (Path(__file__).parents[2] / "support" / "review" / "contrast.js").read_text()
-"""Texts whose contrast is less than WCAG 2.2 AA asks for."""
+"""A function that returns texts with less contrast than WCAG 2.2 AA requires."""
 
-NAMELESS = (Path(__file__).parents[2] / "support" / "review" / "nameless.js").read_text()
-"""Things to click and tables that have no name."""
+UNLABELLED = (Path(__file__).parents[2] / "support" / "review" / "unlabelled.js").read_text()
+"""A function that returns controls and tables without an accessible name."""
 
 
 @pytest.fixture(scope="module")
@@ -30,24 +33,27 @@ def browser() -> Iterator[Browser]:
     program = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
     assert program, REMEDY
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield found
-        found.close()
+        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
 
 
-def _ask(request: Request) -> None:
+def _record_request(request: Request) -> None:
     if not request.url.startswith("file:"):
         FAULTS.append(request.url)
 
 
-def _open(browser: Browser, tmp_path: Path, report: Report, width: int = 1440, scheme: str = "light") -> Page:
+def _open(
+    browser: Browser, tmp_path: Path, report: Report, width: int = 1440, scheme: Scheme = "light"
+) -> Page:
     file = tmp_path / "review.html"
-    file.write_text(renderings.html(report))
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)  # pyright: ignore[reportArgumentType]
+    file.write_text(renderings.render_html(report))
+    viewport: ViewportSize = {"width": width, "height": 900}
+    context = browser.new_context(viewport=viewport, color_scheme=scheme, offline=True)
     page = context.new_page()
-    page.on("console", lambda said: FAULTS.append(said.text))
+    page.on("console", lambda message: FAULTS.append(message.text))
     page.on("pageerror", lambda error: FAULTS.append(str(error)))
-    page.on("request", _ask)
+    page.on("request", _record_request)
     FAULTS.clear()
     page.goto(file.as_uri())
     return page
@@ -55,50 +61,45 @@ def _open(browser: Browser, tmp_path: Path, report: Report, width: int = 1440, s
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [375, 1440])
-def test_it_can_be_read(browser: Browser, tmp_path: Path, width: int, scheme: str) -> None:
-    page = _open(browser, tmp_path, made.report(), width, scheme)
+def test_it_can_be_read_on_any_screen(browser: Browser, tmp_path: Path, width: int, scheme: Scheme) -> None:
+    page = _open(browser, tmp_path, samples.report(), width, scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width, "it scrolls sideways"
-    hidden = "(each) => each.scrollWidth - each.clientWidth"
+    hidden = "(table) => table.scrollWidth - table.clientWidth"
     assert page.locator(".scroll").evaluate(hidden) == 0, "a column of the table is out of sight"
-    page.evaluate("document.querySelectorAll('details').forEach((each) => each.open = true)")
+    page.evaluate("document.querySelectorAll('details').forEach((part) => part.open = true)")
     assert page.evaluate(CONTRAST) == []
-    assert page.evaluate(NAMELESS) == []
+    assert page.evaluate(UNLABELLED) == []
     assert FAULTS == []
 
 
-def test_it_has_the_landmarks_and_headings_that_a_screen_reader_goes_by(
+def test_it_has_the_landmarks_and_headings_that_a_screen_reader_needs(
     browser: Browser, tmp_path: Path
 ) -> None:
-    page = _open(browser, tmp_path, made.report())
+    page = _open(browser, tmp_path, samples.report())
     assert page.locator("html[lang=en] main").count() == page.locator("h1").count() == 1
-    levels = [
-        int(each[1])
-        for each in page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map((e) => e.tagName)")
-    ]
+    tags: list[str] = page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map((e) => e.tagName)")
+    levels = [int(tag[1]) for tag in tags]
     assert all(after - before <= 1 for before, after in pairwise(levels))
-    assert (
-        page.get_by_role("columnheader", name="replace").count()
-        == page.get_by_role("rowheader", name="dev").count()
-        == 1
-    )
+    assert page.get_by_role("columnheader", name="replace").count() == 1
+    assert page.get_by_role("rowheader", name="dev").count() == 1
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map((e) => e.id)")
     assert len(ids) == len(set(ids))
 
 
-def test_the_filter_works_by_keyboard_and_says_how_much_is_left(browser: Browser, tmp_path: Path) -> None:
-    page = _open(browser, tmp_path, made.report())
+def test_the_filter_works_by_keyboard_and_counts_the_items_left(browser: Browser, tmp_path: Path) -> None:
+    page = _open(browser, tmp_path, samples.report())
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     page.get_by_label("Kind").focus()
     page.keyboard.press("d")  # delete
-    assert {each.get_attribute("data-op") for each in page.locator(".item:visible").all()} == {"delete"}
+    assert {item.get_attribute("data-op") for item in page.locator(".item:visible").all()} == {"delete"}
     assert re.fullmatch(r"\d+ shown", page.locator("#shown").inner_text())
     assert page.locator(".node.dim").count() == page.locator(".node:not(.delete)").count() > 0
 
 
 def test_the_filter_knows_stacks(browser: Browser, tmp_path: Path) -> None:
     stacks = [StackReport(name, dict.fromkeys(COUNTS, 1)) for name in ("dev", "prod")]
-    page = _open(browser, tmp_path, made.report(stacks=stacks))
+    page = _open(browser, tmp_path, samples.report(stacks=stacks))
     page.get_by_role("combobox", name="Stack").select_option("prod")
     assert page.locator(".item:visible").count() == 1
     assert page.locator(".item:visible").inner_text().startswith("prod-weaker-than-stg")
@@ -107,60 +108,61 @@ def test_the_filter_knows_stacks(browser: Browser, tmp_path: Path) -> None:
     assert page.locator(".item[hidden]").count() == 0
 
 
-def test_the_filter_by_severity_finds_what_has_it_and_blocks(browser: Browser, tmp_path: Path) -> None:
-    page = _open(browser, tmp_path, made.report())
+def test_the_filter_by_severity_finds_items_of_a_severity_and_blocking_ones(
+    browser: Browser, tmp_path: Path
+) -> None:
+    page = _open(browser, tmp_path, samples.report())
     page.get_by_label("Severity").select_option("high")
-    assert [each.inner_text().split()[0] for each in page.locator(".item:visible").all()] == [
-        "thing-too-small-0", "±", "thing-too-small-2", "thing-too-small-1",
-    ]  # fmt: skip
+    first_words = [item.inner_text().split()[0] for item in page.locator(".item:visible").all()]
+    assert first_words == ["thing-too-small-0", "±", "thing-too-small-2", "thing-too-small-1"]
     page.get_by_label("Severity").select_option("blocks")
     assert page.locator(".item:visible").count() > 0
     assert page.locator(".item:visible:not([data-levels*=blocks])").count() == 0
 
 
-def test_what_the_filter_counts_can_be_seen_and_headings_say_it(browser: Browser, tmp_path: Path) -> None:
-    same = [made.finding(0, status="existing"), made.finding(7, status="existing")]
-    changes = [made.change(number) for number in (1, 41, 2)] + [made.change(3, "create")]
-    page = _open(browser, tmp_path, made.report(changes=changes, findings=same))
+def test_filtered_items_are_visible_and_counted_in_the_headings(browser: Browser, tmp_path: Path) -> None:
+    same = [samples.finding(0, status="existing"), samples.finding(7, status="existing")]
+    changes = [samples.change(number) for number in (1, 41, 2)] + [samples.change(3, "create")]
+    page = _open(browser, tmp_path, samples.report(changes=changes, findings=same))
     page.get_by_role("combobox", name="Stack").select_option("dev")
-    heads = {each.inner_text() for each in page.locator("summary:visible").all()}
+    heads = {summary.inner_text() for summary in page.locator("summary:visible").all()}
     assert {"Policy: existing 2 of 2", "Changes 4 of 4", "Drawing 4 of 4"} <= heads
     assert page.locator(".item").count() == page.locator(".item:visible").count()
     assert page.locator("#shown").inner_text() == "6 shown", "a closed section is opened"
     page.get_by_label("Kind").select_option("update")
-    heads = [each.inner_text() for each in page.locator("summary:visible").all()]
-    told = ["Drawing 3 of 4", "Changes 3 of 4", "component-1 2 of 2", "component-2 1 of 1"]
-    assert heads == ["Notes 1", *told, "Cost 3"]
+    heads = [summary.inner_text() for summary in page.locator("summary:visible").all()]
+    filtered = ["Drawing 3 of 4", "Changes 3 of 4", "component-1 2 of 2", "component-2 1 of 1"]
+    assert heads == ["Notes 1", *filtered, "Cost 3"]
     page.get_by_label("Kind").select_option("")
     page.get_by_role("combobox", name="Stack").select_option("")
-    heads = [each.inner_text() for each in page.locator("summary:visible").all()]
+    heads = [summary.inner_text() for summary in page.locator("summary:visible").all()]
     assert "component-1 2 update" in heads
 
 
 def test_a_zero_is_not_as_bold_as_a_number(browser: Browser, tmp_path: Path) -> None:
     stacks = [StackReport("dev", {**dict.fromkeys(COUNTS, 0), "update": 1})]
-    page = _open(browser, tmp_path, made.report(stacks=stacks))
-    weight = "(each) => getComputedStyle(each).fontWeight"
+    page = _open(browser, tmp_path, samples.report(stacks=stacks))
+    weight = "(cell) => getComputedStyle(cell).fontWeight"
     assert page.get_by_role("cell", name="1").evaluate(weight) == "600"
     assert page.get_by_role("cell", name="0").first.evaluate(weight) == "400"
 
 
-def test_what_gets_the_focus_is_not_under_the_filter(browser: Browser, tmp_path: Path) -> None:
-    changes = [made.change(number) for number in range(50)]
-    page = _open(browser, tmp_path, made.report(changes=changes))
+def test_the_focused_element_is_not_under_the_filter(browser: Browser, tmp_path: Path) -> None:
+    changes = [samples.change(number) for number in range(50)]
+    page = _open(browser, tmp_path, samples.report(changes=changes))
     page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
     summaries = page.locator("summary:visible")
     summaries.nth(summaries.count() - 1).focus()
     for _ in range(20):
         page.keyboard.press("Shift+Tab")
         top = page.evaluate("document.activeElement.getBoundingClientRect().top")
-        assert top >= page.locator("#filter").evaluate("(each) => each.getBoundingClientRect().bottom")
+        assert top >= page.locator("#filter").evaluate("(form) => form.getBoundingClientRect().bottom")
 
 
 def test_a_small_screen_scrolls_past_the_drawing(browser: Browser, tmp_path: Path) -> None:
-    page = _open(browser, tmp_path, made.report(), 375)
+    page = _open(browser, tmp_path, samples.report(), 375)
     canvas = page.locator("#canvas")
-    assert canvas.evaluate("(each) => getComputedStyle(each).touchAction") == "pan-y"
+    assert canvas.evaluate("(canvas) => getComputedStyle(canvas).touchAction") == "pan-y"
     box = canvas.bounding_box()
     assert box and box["height"] <= 320
     view = "document.querySelector('#canvas svg').getAttribute('viewBox')"
@@ -169,33 +171,33 @@ def test_a_small_screen_scrolls_past_the_drawing(browser: Browser, tmp_path: Pat
     assert page.evaluate(view) != before
 
 
-def test_the_drawing_tells_apart_what_has_the_same_name_and_shows_which_way(
-    browser: Browser, tmp_path: Path
-) -> None:
-    changes = [made.change(1), dataclasses.replace(made.change(1), stacks=["prod"]), made.change(2)]
-    page = _open(browser, tmp_path, made.report(changes=changes))
-    texts = [each.text_content() for each in page.locator(".node").all()]
+def test_the_drawing_distinguishes_equal_names_and_shows_directions(browser: Browser, tmp_path: Path) -> None:
+    changes = [samples.change(1), dataclasses.replace(samples.change(1), stacks=["prod"]), samples.change(2)]
+    page = _open(browser, tmp_path, samples.report(changes=changes))
+    texts = [node.text_content() for node in page.locator(".node").all()]
     assert len(texts) == len(set(texts)) == 3
     assert [text for text in texts if text and text.endswith("dev, stg")]
     edge = page.locator(".edge").first
-    assert edge.evaluate("(each) => getComputedStyle(each).markerEnd") == 'url("#arrow")'
+    assert edge.evaluate("(edge) => getComputedStyle(edge).markerEnd") == 'url("#arrow")'
 
 
-def test_a_place_leads_to_its_line(browser: Browser, tmp_path: Path) -> None:
-    page = _open(browser, tmp_path, made.report(trees=["https://example.com/o/r/blob/head", ""]))
+def test_a_location_links_to_its_line(browser: Browser, tmp_path: Path) -> None:
+    page = _open(browser, tmp_path, samples.report(trees=["https://example.com/o/r/blob/head", ""]))
     link = page.get_by_role("link", name="components/thing.py:10").first
     assert link.get_attribute("href") == "https://example.com/o/r/blob/head/components/thing.py#L10"
 
 
-def test_a_secret_that_changes_is_said_to_change(browser: Browser, tmp_path: Path) -> None:
-    change = made.change(1)
+def test_a_changed_secret_is_only_called_changed(browser: Browser, tmp_path: Path) -> None:
+    change = samples.change(1)
     secret = dataclasses.replace(change.properties[0], before="[secret]", after="[secret]")
-    page = _open(browser, tmp_path, made.report(changes=[dataclasses.replace(change, properties=[secret])]))
+    page = _open(
+        browser, tmp_path, samples.report(changes=[dataclasses.replace(change, properties=[secret])])
+    )
     assert page.locator(".values").inner_text() == "changes (secret)"
 
 
 def test_the_drawing_moves_and_zooms_by_keyboard_and_by_mouse(browser: Browser, tmp_path: Path) -> None:
-    page = _open(browser, tmp_path, made.report())
+    page = _open(browser, tmp_path, samples.report())
     view = "document.querySelector('#canvas svg').getAttribute('viewBox').split(' ').map(Number)"
     whole = page.evaluate(view)
     page.locator("#canvas").focus()
@@ -218,11 +220,11 @@ def test_the_drawing_moves_and_zooms_by_keyboard_and_by_mouse(browser: Browser, 
 
 def test_text_of_the_program_is_never_markup(browser: Browser, tmp_path: Path) -> None:
     evil = "</script><script>document.title = 'taken'</script><img src=x onerror=alert(1)>\"'>"
-    report = made.report(
+    report = samples.report(
         verdict=evil,
         notes=[evil],
-        changes=[made.change(1, "replace", evil, evil)],
-        findings=[made.finding(0, evil)],
+        changes=[samples.change(1, "replace", evil, evil)],
+        findings=[samples.finding(0, evil)],
     )
     page = _open(browser, tmp_path, report)
     assert page.locator("main img, main script").count() == 0
@@ -231,11 +233,9 @@ def test_text_of_the_program_is_never_markup(browser: Browser, tmp_path: Path) -
 
 
 def test_two_thousand_changes_stay_readable(browser: Browser, tmp_path: Path) -> None:
-    changes = [made.change(number, ("update", "create", "replace")[number % 3]) for number in range(2000)]
-    page = _open(browser, tmp_path, made.report(changes=changes))
-    assert page.locator(".component[open]").count() == 0, (
-        "components are closed until somebody looks into one"
-    )
+    changes = [samples.change(number, ("update", "create", "replace")[number % 3]) for number in range(2000)]
+    page = _open(browser, tmp_path, samples.report(changes=changes))
+    assert page.locator(".component[open]").count() == 0, "components are closed at first"
     assert page.locator(".component").count() == 40
     assert page.locator(".node").count() <= 300
     assert page.get_by_text("Not drawn: 1700 more").count() == 1

@@ -1,6 +1,6 @@
-"""Pairs of base and head made from the program, each with its whole report.
+"""The reports on pairs of base and head that are edited from the program.
 
-UPDATE_SNAPSHOTS=1 writes the snapshots anew; read what changed before you commit it.
+UPDATE_SNAPSHOTS=1 writes the snapshots again; read the difference before you commit it.
 """
 
 import json
@@ -18,10 +18,11 @@ from _pytest.mark import ParameterSet
 from pydantic import TypeAdapter
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Sarif
 
-from review.model import Report
+from review.model import Report, title
 from review.render import renderings
+from review.render.filters import location_list
 from tests.lanes import lane_of
-from tests.support.review import parsed
+from tests.support.review import comment_markup
 from tests.support.review.pairs import PAIRS, QUICK
 
 ROOT = Path(__file__).parents[3]
@@ -37,10 +38,10 @@ def in_lanes(pairs: Iterable[str]) -> list[ParameterSet]:
 
 @pytest.fixture(scope="session")
 def reports_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """`reports_of(lane)`: the reports of a lane's pairs, made once."""
+    """A function that evaluates the pairs of a lane once, and returns the folder of their reports."""
 
     @cache
-    def make(lane: str) -> Path:
+    def evaluate(lane: str) -> Path:
         folder = tmp_path_factory.mktemp("pairs")
         names = QUICK if lane == "engine" else [pair for pair in PAIRS if pair not in QUICK]
         done = subprocess.run(
@@ -52,27 +53,26 @@ def reports_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
         assert done.returncode == 0, done.stdout + done.stderr
         return folder
 
-    return make
+    return evaluate
 
 
 @pytest.fixture
 def reports(request: pytest.FixtureRequest, reports_of: Callable[[str], Path]) -> Path:
-    """The reports of the pairs in the test's lane."""
+    """The folder with the reports of the pairs in the test's lane."""
     return reports_of(lane_of(request.node))
 
 
 @pytest.mark.parametrize("pair", in_lanes(PAIRS))
-def test_the_report_says_what_changes(pair: str, reports: Path) -> None:
-    said = (reports / f"{pair}.txt").read_text()
+def test_the_report_equals_its_snapshot(pair: str, reports: Path) -> None:
+    report = (reports / f"{pair}.txt").read_text()
     snapshot = SNAPSHOTS / f"{pair}.txt"
     if os.environ.get("UPDATE_SNAPSHOTS"):
-        snapshot.write_text(said)
-    assert said == snapshot.read_text(), "UPDATE_SNAPSHOTS=1 writes it anew, if this is what is meant"
+        snapshot.write_text(report)
+    assert report == snapshot.read_text(), "UPDATE_SNAPSHOTS=1 writes it again, if the difference is intended"
 
 
-def test_every_snapshot_is_of_a_pair() -> None:
+def test_every_snapshot_belongs_to_a_pair() -> None:
     assert {file.stem for file in SNAPSHOTS.iterdir()} == set(PAIRS)
-    assert len(PAIRS) >= 25
 
 
 @pytest.mark.parametrize("pair", in_lanes(PAIRS))
@@ -89,41 +89,43 @@ CHANGES = {f"{sign} {op}" for op, sign in renderings.SIGNS.items()}
 
 
 @pytest.mark.parametrize("pair", in_lanes(PAIRS))
-def test_its_comment_is_markdown_that_tells_each_change_with_its_sign(pair: str, reports: Path) -> None:
+def test_its_comment_names_each_change_with_its_sign(pair: str, reports: Path) -> None:
     report = _report(pair, reports)
-    text = renderings.markdown(report)
-    assert list(parsed.faults(text)) == []
-    lines = parsed.lines(text)
-    assert [line.kind for line in lines if line.text.startswith("✅" if report.code == 0 else "⛔")] == ["h2"]
-    told = [line for line in lines if line.depth == 2 and {*line.codes} & CHANGES]
-    wanted = [[f"{renderings.SIGNS[each.op]} {each.op}", renderings.title(each)] for each in report.changes]
-    assert sorted(line.codes[:2] for line in told) == sorted(wanted)
-    codes = [line.codes for line in lines if line.depth == 3]
-    for change in report.changes:
-        for each in change.properties:
-            if each.setting and not each.folded:
-                assert any(
-                    line
-                    and line[0] == each.path
-                    and line[-2:] == [each.setting.key, renderings.where([each.setting])]
-                    for line in codes
-                )
+    text = renderings.render_markdown(report)
+    assert list(comment_markup.faults(text)) == []
+    lines = comment_markup.lines(text)
+    sign = "✅" if report.code == 0 else "⛔"
+    assert [line.kind for line in lines if line.text.startswith(sign)] == ["h2"]
+    change_lines = [line for line in lines if line.depth == 2 and {*line.codes} & CHANGES]
+    expected = [[f"{renderings.SIGNS[change.op]} {change.op}", title(change)] for change in report.changes]
+    assert sorted(line.codes[:2] for line in change_lines) == sorted(expected)
 
 
 @pytest.mark.parametrize("pair", in_lanes(PAIRS))
-def test_its_sarif_is_valid_and_tells_each_finding_apart(pair: str, reports: Path) -> None:
+def test_its_comment_names_the_settings_key_of_each_property(pair: str, reports: Path) -> None:
     report = _report(pair, reports)
-    text = renderings.sarif(report)
+    lines = comment_markup.lines(renderings.render_markdown(report))
+    actual = {(line.codes[0], *line.codes[-2:]) for line in lines if line.depth == 3 and line.codes}
+    expected = {
+        (changed.path, changed.setting.key, location_list([changed.setting]))
+        for change in report.changes
+        for changed in change.properties
+        if changed.setting and not changed.folded
+    }
+    assert expected <= actual
+
+
+@pytest.mark.parametrize("pair", in_lanes(PAIRS))
+def test_its_sarif_is_valid_and_distinguishes_all_findings(pair: str, reports: Path) -> None:
+    report = _report(pair, reports)
+    text = renderings.render_sarif(report)
     Sarif.model_validate_json(text)
     [run] = json.loads(text)["runs"]
-    marks = {(each["ruleId"], *each["partialFingerprints"].values()) for each in run["results"]}
-    assert len(marks) == len(run["results"]) == len(report.findings)
-    assert {each["id"] for each in run["tool"]["driver"]["rules"]} == {
-        each["ruleId"] for each in run["results"]
-    }
-    assert all(
-        each["fullDescription"]["text"] and each["help"]["text"] for each in run["tool"]["driver"]["rules"]
-    )
+    results, rules = run["results"], run["tool"]["driver"]["rules"]
+    fingerprints = {(result["ruleId"], *result["partialFingerprints"].values()) for result in results}
+    assert len(fingerprints) == len(results) == len(report.findings)
+    assert {rule["id"] for rule in rules} == {result["ruleId"] for result in results}
+    assert all(rule["fullDescription"]["text"] and rule["help"]["text"] for rule in rules)
 
 
 BLOCKING = ("policy-broken", "bucket-replaced", "stack-file-invalid", "stack-file-is-no-yaml", "syntax-error")
@@ -132,31 +134,32 @@ CODES: dict[str, int] = {**dict.fromkeys(BLOCKING, 1), **dict.fromkeys(FREE, 0)}
 
 
 @pytest.mark.parametrize("pair", in_lanes(CODES))
-def test_the_exit_code_says_whether_something_blocks(pair: str, reports: Path) -> None:
+def test_the_exit_code_is_one_if_something_blocks(pair: str, reports: Path) -> None:
     report: dict[str, Any] = json.loads((reports / f"{pair}.json").read_text())
     assert report["code"] == CODES[pair]
 
 
-def _events(reports: Path, *files: str) -> "subprocess.CompletedProcess[str]":
-    """Report on files that a real preview leaves behind in a checkout."""
+def _report_preview(reports: Path, *files: str) -> "subprocess.CompletedProcess[str]":
+    """Report on files that a real preview leaves in a checkout."""
     work, head = reports / "bucket-replaced" / "work" / "dev", reports / "bucket-replaced" / "head"
     if not (head / ".git").exists():
         identity = ["-c", "user.name=x", "-c", "user.email=x@example.com"]
         for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "head"]):
             subprocess.run(["git", *identity, *arguments], cwd=head, check=True)
-    words = [sys.executable, "-m", "review", "--tree", head, "--events", *(work / file for file in files)]
-    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    paths = [work / file for file in files]
+    command = [sys.executable, "-m", "review", "--tree", head, "--events", *paths]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
 def test_a_real_preview_is_reported_as_state_to_head(reports: Path) -> None:
-    done = _events(reports, "head-events.jsonl", "head-engine.log", "head-ledger.jsonl")
+    done = _report_preview(reports, "head-events.jsonl", "head-engine.log", "head-ledger.jsonl")
     assert done.returncode == 1, done.stderr
     assert "state to head: state of each stack → working tree" in done.stdout
     assert "base to head" not in done.stdout
     assert "± replace backups (aws:s3:Bucket) [dev]  components/aws/bucket.py:" in done.stdout
 
 
-def test_a_real_preview_without_its_plan_is_no_report_that_nothing_changes(reports: Path) -> None:
-    done = _events(reports, "head-events.jsonl")
+def test_a_real_preview_without_its_plan_could_not_run(reports: Path) -> None:
+    done = _report_preview(reports, "head-events.jsonl")
     assert done.returncode == 2
     assert "Could not run: dev: the preview's --json is missing" in done.stdout

@@ -1,9 +1,10 @@
-"""Pairs of base and head, made from the program itself, and the reports on them.
+"""Pairs of base and head, edited from the program itself, and the reports on them.
 
-`python -m tests.support.review.pairs FOLDER PAIR...` looks at these in two processes, each base once, and
+`python -m tests.support.review.pairs FOLDER PAIR...` evaluates pairs in two processes, each base once, and
 writes `<pair>.json` and `<pair>.txt` into FOLDER.
 """
 
+import multiprocessing
 import os
 import re
 import shutil
@@ -32,22 +33,25 @@ PARTS = (
     "Pulumi.yaml",
 )
 Edit = tuple[str, str, str]
-"""A file, and what in it becomes what; all of it when the first text is empty, no file when both are."""
+"""A file, a text in it, and the new text.
+
+An empty text stands for the whole file; with an empty new text as well, the file is deleted.
+"""
 
 SECRET = "\n  pipe:appPassword:\n    secure: v1:{0}:{0}\n"
 
 
 @dataclass(frozen=True)
 class Pair:
-    """What is edited in the head, and what in the base."""
+    """Edits of the program in head and base."""
 
     head: tuple[Edit, ...]
     stacks: tuple[str, ...] = ("dev",)
     base: tuple[Edit, ...] = ()
 
 
-def _every(file: str, before: str, after: str) -> tuple[Edit, ...]:
-    return tuple((file.format(stack), before, after) for stack in ("dev", "stg", "prod"))
+def _in_every_stack(before: str, after: str) -> tuple[Edit, ...]:
+    return tuple((f"Pulumi.{stack}.yaml", before, after) for stack in ("dev", "stg", "prod"))
 
 
 WAIVER = """\
@@ -81,12 +85,29 @@ ALIAS: Edit = (
     "protect=args.protect, retain_on_delete=True)",
     "protect=args.protect, retain_on_delete=True, aliases=[pulumi.Alias(name=name)])",
 )
+SYNTAX_ERROR: Edit = ("components/aws/backup_bucket.py", "class BackupBucket(", "class BackupBucket((")
+EXCEPTION: Edit = (
+    "components/aws/ci_runner.py",
+    "        super().__init__(",
+    "        {}['connection']\n        super().__init__(",
+)
+EXCEPTION_IN_AN_OUTPUT: Edit = (
+    MAIN,
+    "\nproxy = TlsProxy(",
+    "\npulumi.Output.from_input({}).apply(lambda values: values['late'])\nproxy = TlsProxy(",
+)
+OWN_WAIVER: Edit = (
+    "review/waivers.yaml",
+    "",
+    WAIVER.format(day="{day}", policy="stateful-replaced", target=BUCKET),
+)
+UNNEEDED_WAIVER = WAIVER.format(day="{day}", policy="rds-storage-unencrypted", target="urn:pulumi:dev::*")
 
 PAIRS: dict[str, Pair] = {
     "nothing-changed": Pair(()),
     "setting-changed": Pair(((DEV, "instanceClass: db.t4g.small", "instanceClass: db.t4g.medium"),)),
     "setting-changed-in-all-stacks": Pair(
-        _every("Pulumi.{}.yaml", "hstsSeconds: 31536000", "hstsSeconds: 63072000"), ("dev", "stg", "prod")
+        _in_every_stack("hstsSeconds: 31536000", "hstsSeconds: 63072000"), ("dev", "stg", "prod")
     ),
     "image-changed": Pair(((DEV, "sha256:05e27da35aec", "sha256:15e27da35aec"),)),
     "network-renumbered": Pair(((DEV, "10.10.", "10.11."),)),
@@ -95,16 +116,7 @@ PAIRS: dict[str, Pair] = {
         base=((DEV, CLOSED, OPEN.format("8.8.8.8/32, 8.8.4.4/32")),),
     ),
     "bucket-replaced": Pair((RENAMED,)),
-    "bucket-replaced-with-a-waiver": Pair(
-        (
-            RENAMED,
-            (
-                "review/waivers.yaml",
-                "",
-                WAIVER.format(day="{day}", policy="stateful-replaced", target=BUCKET),
-            ),
-        )
-    ),
+    "bucket-replaced-with-a-waiver": Pair((RENAMED, OWN_WAIVER)),
     "log-group-removed": Pair(
         (("components/aws/database.py", '("postgresql", "upgrade")', '("postgresql",)'),)
     ),
@@ -124,44 +136,16 @@ PAIRS: dict[str, Pair] = {
     "waiver-added": Pair((), base=(("policies/waivers.yaml", "", "[]\n"),)),
     "waiver-removed": Pair((("policies/waivers.yaml", "", "[]\n"),)),
     "waiver-without-a-finding": Pair(
-        (
-            (
-                "policies/waivers.yaml",
-                "\n- reason:",
-                "\n"
-                + WAIVER.format(day="{day}", policy="rds-storage-unencrypted", target="urn:pulumi:dev::*")
-                + "- reason:",
-            ),
-        )
+        (("policies/waivers.yaml", "\n- reason:", f"\n{UNNEEDED_WAIVER}- reason:"),)
     ),
     "stack-file-invalid": Pair(((DEV, "cidr: 10.10.0.0/16", "cidr: 10.12.0.0/16"),)),
     "stack-file-is-no-yaml": Pair(((DEV, "config:", "config: [\n"),)),
     "stack-file-added": Pair((), base=((DEV, "", ""),)),
     "stack-file-removed": Pair(((DEV, "", ""),)),
-    "syntax-error": Pair(
-        (("components/aws/backup_bucket.py", "class BackupBucket(", "class BackupBucket(("),)
-    ),
-    "exception": Pair(
-        (
-            (
-                "components/aws/ci_runner.py",
-                "        super().__init__(",
-                "        {}['connection']\n        super().__init__(",
-            ),
-        )
-    ),
-    "exception-in-an-output": Pair(
-        (
-            (
-                MAIN,
-                "\nproxy = TlsProxy(",
-                "\npulumi.Output.from_input({}).apply(lambda given: given['late'])\nproxy = TlsProxy(",
-            ),
-        )
-    ),
-    "base-does-not-evaluate": Pair(
-        (), base=(("components/aws/backup_bucket.py", "class BackupBucket(", "class BackupBucket(("),)
-    ),
+    "syntax-error": Pair((SYNTAX_ERROR,)),
+    "exception": Pair((EXCEPTION,)),
+    "exception-in-an-output": Pair((EXCEPTION_IN_AN_OUTPUT,)),
+    "base-does-not-evaluate": Pair((), base=(SYNTAX_ERROR,)),
     "packages-changed": Pair(
         (("requirements.txt", "", "pulumi==3.259.1\n"),),
         base=(("requirements.txt", "", "pulumi==3.259.0\n"),),
@@ -177,10 +161,9 @@ PAIRS: dict[str, Pair] = {
     "prod-unprotected": Pair((("Pulumi.prod.yaml", "protect: true", "protect: false"),), ("prod",)),
     "gateways-added": Pair(((DEV, "natGateways: one", "natGateways: each-zone"),)),
     "monitor-threshold-changed": Pair(
-        _every("Pulumi.{}.yaml", "warning: 0.5, critical: 1 }", "warning: 0.5, critical: 2 }"), ("dev", "stg")
+        _in_every_stack("warning: 0.5, critical: 1 }", "warning: 0.5, critical: 2 }"), ("dev", "stg")
     ),
 }
-
 
 QUICK = (
     "nothing-changed",
@@ -192,31 +175,30 @@ QUICK = (
     "stack-file-is-no-yaml",
     "syntax-error",
 )
-"""The pairs of the engine lane: one of each kind of report. All share the base dev."""
+"""The pairs of the engine lane: one for each kind of report. All share the base of dev."""
 
 DAY = f"{date.today() + timedelta(days=30)}"
 
 
-def named(text: str, tree: Path) -> str:
-    """Text with a line of the program in place of its number, and no day: what a snapshot can hold."""
+def normalize(text: str, tree: Path) -> str:
+    """Return a report for a snapshot: quoted lines in place of their numbers, no days and no hashes."""
 
-    def line(found: re.Match[str]) -> str:
-        file = tree / found[1]
+    def quote_line(match: re.Match[str]) -> str:
+        file = tree / match[1]
         lines = file.read_text().splitlines() if file.is_file() else []
-        number = int(found[2])
-        return f"{found[1]}:«{lines[number - 1].strip()}»" if number <= len(lines) else found[0]
+        number = int(match[2])
+        return f"{match[1]}:«{lines[number - 1].strip()}»" if number <= len(lines) else match[0]
 
-    text = re.sub(r"([\w./-]+\.(?:py|yaml)):(\d+)\b(?! of the base)", line, text)
+    text = re.sub(r"([\w./-]+\.(?:py|yaml)):(\d+)\b(?! of the base)", quote_line, text)
     text = re.sub(r":\d+ of the base", ":… of the base", text)
-    text = re.sub(
-        r"(pipe-api-database-|app_|→ |\"\]:? )[0-9a-f]{8}\b", r"\1<hash>", text
-    )  # of random secrets
+    # Hashes of random secrets differ in every run.
+    text = re.sub(r"(pipe-api-database-|app_|→ |\"\]:? )[0-9a-f]{8}\b", r"\1<hash>", text)
     text = re.sub(r"\(\d+ days left\)", "(<days> left)", text.replace(DAY, "<day>"))
     return text.replace(f"{tree}/", "")
 
 
-def plant(tree: Path, edits: Iterable[Edit], day: str) -> None:
-    """Make edits in a tree; each has to apply."""
+def apply_edits(tree: Path, edits: Iterable[Edit], day: str) -> None:
+    """Make edits in a tree; fail if one does not apply."""
     for name, before, after in edits:
         file = tree / name
         if not before:
@@ -233,7 +215,7 @@ def plant(tree: Path, edits: Iterable[Edit], day: str) -> None:
 
 
 def copy(to: Path) -> Path:
-    """The program's tree without caches and sandboxes."""
+    """Copy the program's tree without caches and sandboxes."""
     for part in (*PARTS, *(file.name for file in ROOT.glob("Pulumi.*.yaml"))):
         source = ROOT / part
         if source.is_dir():
@@ -244,58 +226,61 @@ def copy(to: Path) -> Path:
     return to
 
 
-def _bases(folder: Path, names: Iterable[str]) -> dict[tuple[tuple[Edit, ...], str], Path]:
-    """Bring every base that the pairs need up, once a stack: the folder of its job."""
-    wanted = {(PAIRS[name].base, stack): None for name in names for stack in PAIRS[name].stacks}
-    found = {each: folder / f"base-{number}" for number, each in enumerate(wanted)}
+Base = tuple[tuple[Edit, ...], str]
+"""Edits of a base, and its stack."""
 
-    def bring_up(each: tuple[tuple[Edit, ...], str]) -> None:
-        base, stack = each
-        tree = copy(found[each] / "tree")
-        plant(tree, base, "")
+
+def _bring_up_bases(folder: Path, names: Iterable[str]) -> dict[Base, Path]:
+    """Bring every base that the pairs need up, once a stack, and return their folders."""
+    bases = dict.fromkeys((PAIRS[name].base, stack) for name in names for stack in PAIRS[name].stacks)
+    folders = {base: folder / f"base-{number}" for number, base in enumerate(bases)}
+
+    def bring_up(base: Base) -> None:
+        edits, stack = base
+        tree = copy(folders[base] / "tree")
+        apply_edits(tree, edits, "")
         project = tree if (tree / f"Pulumi.{stack}.yaml").exists() else None
-        evaluate.run((tree, tree), {stack: (project, None)}, found[each] / "work", 5)
+        evaluate.run((tree, tree), {stack: (project, None)}, folders[base] / "work", 5)
 
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(bring_up, found))
-    return found
+        list(pool.map(bring_up, folders))
+    return folders
 
 
-def _look(name: str, folder: Path, bases: dict[tuple[tuple[Edit, ...], str], Path]) -> Report:
+def _evaluate(name: str, folder: Path, bases: dict[Base, Path]) -> Report:
     pair = PAIRS[name]
     head = copy(folder / name / "head")
-    plant(head, pair.head, DAY)
+    apply_edits(head, pair.head, DAY)
     base = bases[pair.base, pair.stacks[0]] / "tree"
     for stack in pair.stacks:
         if (work := bases[pair.base, stack] / "work" / stack).exists():
             shutil.copytree(work, folder / name / "work" / stack)
     trees = base, head
-    work, projects = folder / name / "work", evaluate.stacks(trees, pair.stacks)
+    work, projects = folder / name / "work", evaluate.select_stacks(trees, pair.stacks)
     return evaluate.report(trees, ("base", "head"), projects, work, 5)
 
 
 def main(folder: Path, names: Sequence[str]) -> None:
-    """Look at the pairs, two at a time."""
-    import multiprocessing
-
+    """Evaluate the pairs, two at a time, and write their reports."""
     os.environ["PULUMI"] = str(pulumi_cli.find(Progress()))
-    bases = _bases(folder, names)
+    bases = _bring_up_bases(folder, names)
 
-    def look(half: Sequence[str]) -> None:
+    def evaluate_half(half: Sequence[str]) -> None:
         for name in half:
-            report = _look(name, folder, bases)
-            (folder / f"{name}.txt").write_text(named(renderings.terminal(report), folder / name / "head"))
-            (folder / f"{name}.json").write_text(renderings.as_json(report))
+            report = _evaluate(name, folder, bases)
+            text = normalize(renderings.render_terminal(report), folder / name / "head")
+            (folder / f"{name}.txt").write_text(text)
+            (folder / f"{name}.json").write_text(renderings.render_json(report))
             print(name, flush=True)
 
     context = multiprocessing.get_context("fork")
-    halves = [context.Process(target=look, args=(names[start::2],)) for start in (0, 1)]
+    halves = [context.Process(target=evaluate_half, args=(names[start::2],)) for start in (0, 1)]
     for half in halves:
         half.start()
     for half in halves:
         half.join()
     if any(half.exitcode for half in halves):
-        sys.exit("a pair could not be looked at; see above")
+        sys.exit("a pair could not be evaluated; see above")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import pytest
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Sarif
 
 from review.render import renderings
-from tests.support.review import made
+from tests.support.review import samples
 from tools import comment
 
 ROOT = Path(__file__).parents[3]
@@ -70,7 +70,7 @@ def report(tmp_path: Path) -> Path:
     folder = tmp_path / "report"
     folder.mkdir()
     (folder / "review.md").write_text("# Review\n\nAll is well.\n")
-    (folder / "review.sarif").write_text(renderings.sarif(made.report()))
+    (folder / "review.sarif").write_text(renderings.render_sarif(samples.report()))
     return folder
 
 
@@ -181,22 +181,22 @@ def test_a_comment_refers_to_no_issue_and_keeps_digests_and_line_numbers() -> No
 
 def sarif(**changes: Any) -> dict[str, Any]:
     """Return the SARIF of a report with changes to its first result."""
-    text = json.loads(renderings.sarif(made.report(findings=[made.finding()])))
+    text = json.loads(renderings.render_sarif(samples.report(findings=[samples.finding()])))
     text["runs"][0]["results"][0] |= changes
     return text
 
 
 def test_only_open_findings_are_annotated() -> None:
-    waived = dataclasses.replace(made.finding(3), waiver="waived until 2027-01-31", verdict="waived")
-    unknown = dataclasses.replace(made.finding(4), verdict="unknown")
-    findings = [made.finding(0), made.finding(1, status="existing"), made.finding(2, status="fixed")]
-    report = made.report(findings=[*findings, waived, unknown])
-    [run] = comment.annotations(renderings.sarif(report))["runs"]
+    waived = dataclasses.replace(samples.finding(3), waiver="waived until 2027-01-31", verdict="waived")
+    unknown = dataclasses.replace(samples.finding(4), verdict="unknown")
+    findings = [samples.finding(0), samples.finding(1, status="existing"), samples.finding(2, status="fixed")]
+    report = samples.report(findings=[*findings, waived, unknown])
+    [run] = comment.annotations(renderings.render_sarif(report))["runs"]
     assert [result["message"]["text"].partition(" ")[0] for result in run["results"]] == [
         "thing-0",
         "thing-1",
     ]
-    Sarif.model_validate(comment.annotations(renderings.sarif(report)))
+    Sarif.model_validate(comment.annotations(renderings.render_sarif(report)))
 
 
 def test_an_annotation_contains_only_known_fields_of_the_report() -> None:

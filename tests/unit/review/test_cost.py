@@ -1,4 +1,4 @@
-"""The monthly difference, and what nobody knows of it."""
+"""The monthly cost difference, and its unknown parts."""
 
 from pathlib import Path
 from typing import Any
@@ -7,9 +7,9 @@ import pytest
 
 from review.build import build
 from review.cost import TABLE, Costs, cost
-from review.engine_run import Observed, Stack, Step
+from review.engine_run import EngineRun, Stack, Step
 from review.model import BASE_TO_HEAD, CostLine
-from review.plain_data import masks
+from review.plain_data import build_mask
 from review.render import renderings
 from tests.support.components.fixtures import Recorder
 from tests.support.foundation.fixtures import foundation  # noqa: F401  # pyright: ignore[reportUnusedImport]
@@ -26,21 +26,21 @@ INTERFACE = {"vpcEndpointType": "Interface"}
 
 
 def change(kind: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> Step:
-    """A creation, an update or a deletion."""
-    one, two = (None if each is None else resource(kind, "it", each) for each in (old, new))
-    return Step("create" if old is None else "delete" if new is None else "update", one, two)
+    """Return a creation, an update or a deletion."""
+    before, after = (None if inputs is None else resource(kind, "it", inputs) for inputs in (old, new))
+    return Step("create" if old is None else "delete" if new is None else "update", before, after)
 
 
-def unpriced(*what: str) -> Costs:
-    """What has no price, and nothing else."""
-    return 0, [], [*what]
+def unpriced(*parts: str) -> Costs:
+    """Return the costs of parts without a price."""
+    return 0, [], [*parts]
 
 
 NOTHING = unpriced()
 
 
 @pytest.mark.parametrize(
-    ("step", "found"),
+    ("step", "costs"),
     [
         (change(GATEWAY, None, {}), (45.26, [CostLine("it", "gateway", 0, 45.26)], NONE)),
         (change(KEY, {}, None), (-1, [CostLine("it", "key", 1, 0)], NONE)),
@@ -65,13 +65,13 @@ NOTHING = unpriced()
         "free",
         "no price fits",
         "unknown",
-        "not what costs",
+        "irrelevant input",
         "free type",
         "component",
     ],
 )
-def test_a_change_costs_what_the_table_says(step: Step, found: Costs) -> None:
-    assert cost([step]) == found
+def test_a_change_is_priced_by_the_table(step: Step, costs: Costs) -> None:
+    assert cost([step]) == costs
 
 
 @pytest.mark.parametrize(
@@ -87,28 +87,27 @@ def test_a_change_costs_what_the_table_says(step: Step, found: Costs) -> None:
         "kubernetes:core/v1:PersistentVolumeClaim",
     ],
 )
-def test_a_type_that_nobody_entered_is_not_free(kind: str) -> None:
+def test_a_type_that_the_table_lacks_is_unpriced(kind: str) -> None:
     assert cost([change(kind, None, {})]) == unpriced(f"it: {kind} is not in the price table")
 
 
 def test_the_table_knows_every_type_that_the_programs_use(foundation: Recorder) -> None:  # noqa: F811
-    kinds = {each.type for stack in STACKS for each in program(stack)} | {
-        kind for kind, _ in foundation.inputs
-    }
-    found = cost(change(kind, None, {}) for kind in sorted(kinds))
-    assert found[1]
-    assert [each for each in found[2] if "not in the price table" in each] == []
+    kinds = {declared.type for stack in STACKS for declared in program(stack)}
+    kinds |= {kind for kind, _ in foundation.inputs}
+    _, lines, unpriced_parts = cost(change(kind, None, {}) for kind in sorted(kinds))
+    assert lines
+    assert [part for part in unpriced_parts if "not in the price table" in part] == []
 
 
 def test_no_type_is_free_and_has_a_price() -> None:
-    priced = {each["type"] for each in TABLE["prices"]} | {*TABLE["unknown"]}
+    priced = {price["type"] for price in TABLE["prices"]} | {*TABLE["unknown"]}
     assert priced & {*TABLE["free"]} == set()
 
 
-def test_what_a_base_costs_that_does_not_evaluate_is_not_known(tmp_path: Path) -> None:
-    base = Observed(tmp_path)
-    base.said.errors.append("no")
-    looked = Stack("dev", Observed(tmp_path), base)
-    report = build(BASE_TO_HEAD, ("base", "head"), [looked], masks([]), tmp_path)
-    assert report.stacks[0].unpriced == ["what the base costs"]
-    assert "dev: unknown: what the base costs" in renderings.terminal(report)
+def test_the_cost_of_a_base_that_does_not_evaluate_is_unknown(tmp_path: Path) -> None:
+    base = EngineRun(tmp_path)
+    base.phase.errors.append("no")
+    stack = Stack("dev", EngineRun(tmp_path), base)
+    report = build(BASE_TO_HEAD, ("base", "head"), [stack], build_mask([]), tmp_path)
+    assert report.stacks[0].unpriced == ["cost of the base"]
+    assert "dev: unknown: cost of the base" in renderings.render_terminal(report)

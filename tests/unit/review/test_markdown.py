@@ -1,4 +1,4 @@
-"""The comment on a pull request: it fits, folds what is least urgent, and is nobody's markup."""
+"""The comment on a pull request: its length, the order of folding, and its markup."""
 
 import dataclasses
 import re
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from review.model import Report
 from review.render import renderings
-from tests.support.review import made, parsed
+from tests.support.review import comment_markup, samples
 
 texts = st.text(max_size=300)
 marks = st.text("`*_[]()<>&#@~|!\\:/-+=.1 \nahtpsw", max_size=60)
@@ -18,84 +18,90 @@ sizes = st.integers(0, 60)
 
 @st.composite
 def reports(draw: st.DrawFn) -> Report:
-    """Reports of any size with any text in them."""
+    """Draw a report of any size with any texts."""
     value, message, note, name = draw(texts), draw(texts | marks), draw(texts | marks), draw(marks)
     changes = [
-        made.change(
+        samples.change(
             number, draw(st.sampled_from(("create", "update", "replace", "delete"))), value, f"thing {name}"
         )
         for number in range(draw(sizes))
     ]
-    findings = [made.finding(number, message) for number in range(draw(sizes))]
-    return made.report(changes=changes, findings=findings, notes=[note])
+    findings = [samples.finding(number, message) for number in range(draw(sizes))]
+    return samples.report(changes=changes, findings=findings, notes=[note])
 
 
 @pytest.mark.engine
 @given(report=reports(), limit=st.integers(4000, 20_000))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-def test_a_comment_never_passes_its_limit_uses_it_and_says_what_it_folded(report: Report, limit: int) -> None:
-    whole = renderings.markdown(report, 10**9)
-    text = renderings.markdown(report, limit)
+def test_a_comment_fits_and_uses_its_limit_and_names_what_it_folded(report: Report, limit: int) -> None:
+    whole = renderings.render_markdown(report, 10**9)
+    text = renderings.render_markdown(report, limit)
     assert len(text) <= limit
     assert ("Folded to fit into a comment" in text) == (len(whole) > limit)
     assert text.count("<details>") == text.count("</details>")
     assert len(re.findall("^ *```", text, re.MULTILINE)) % 2 == 0
     if len(whole) > limit:
         longest = max(len(item[2]) for section in _sections(report) for item in section.items)
-        assert len(text) > limit - renderings.ENDING - longest, "something is folded that would have fitted"
+        assert len(text) > limit - renderings.FOLDED_SUMMARY - longest, (
+            "an item is folded although there is room for it"
+        )
 
 
 @pytest.mark.engine
 @given(report=reports(), limit=st.integers(4000, 20_000))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-def test_a_comment_has_no_markup_but_its_own(report: Report, limit: int) -> None:
-    assert list(parsed.faults(renderings.markdown(report, limit))) == []
+def test_a_comment_has_only_its_own_markup(report: Report, limit: int) -> None:
+    assert list(comment_markup.faults(renderings.render_markdown(report, limit))) == []
 
 
 @pytest.mark.engine
 @given(report=reports())
 @settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-def test_every_line_of_a_folded_comment_is_a_line_of_the_whole_one_or_a_short_form(report: Report) -> None:
-    """Nothing is cut: what is told is told in full, as it would be without a limit."""
-    whole = set(renderings.markdown(report, 10**9).splitlines())
+def test_no_line_of_a_folded_comment_is_cut(report: Report) -> None:
+    whole = set(renderings.render_markdown(report, 10**9).splitlines())
     short = {line for section in _sections(report) for item in section.items for line in item[1].splitlines()}
-    for line in renderings.markdown(report, 4000).splitlines():
+    for line in renderings.render_markdown(report, 4000).splitlines():
         assert line in whole or line in short or "Folded" in line or not line.strip()
 
 
 def _sections(report: Report) -> list[renderings.Section]:
-    rendered = renderings._render("markdown.j2", report, renderings.COMMENT)  # pyright: ignore[reportPrivateUsage]
-    return [renderings.Section(part) for part in rendered.split("␝")[1:]]
+    return renderings.parse_sections(renderings.render_sections(report))
 
 
 def test_risks_are_folded_last() -> None:
-    many = [made.finding(number, status="existing", message=f"size is {number}") for number in range(400)]
-    text = renderings.markdown(made.report(findings=[made.risk(1), *many]), 9000)
+    many = [samples.finding(number, status="existing", message=f"size is {number}") for number in range(400)]
+    text = renderings.render_markdown(samples.report(findings=[samples.risk(1), *many]), 9000)
     assert "Policy: existing:" in text.rpartition("**Folded")[2]
     assert "Its data is lost." in text
 
 
-def test_three_hundred_risks_are_each_named_and_told_as_far_as_there_is_room() -> None:
-    text = renderings.markdown(made.report(findings=[made.risk(number) for number in range(300)]))
-    names = [line.codes[0] for line in parsed.lines(text) if line.depth == 2 and "thing-" in line.codes[0]]
+def test_a_comment_names_three_hundred_risks_and_describes_those_that_fit() -> None:
+    text = renderings.render_markdown(
+        samples.report(findings=[samples.risk(number) for number in range(300)])
+    )
+    names = [
+        line.codes[0] for line in comment_markup.lines(text) if line.depth == 2 and "thing-" in line.codes[0]
+    ]
     assert names[:300] == [f"thing-{number} (aws:ec2:Thing)" for number in range(300)]
     assert 60_000 < len(text) <= renderings.LIMIT
-    said = re.search(r"At risk: (\d+) of 300 findings in a line each\.", text.replace(";", "."))
-    assert said and text.count("Its data is lost.") == 300 - int(said[1])
+    folded = re.search(r"At risk: (\d+) of 300 findings in a line each\.", text.replace(";", "."))
+    assert folded and text.count("Its data is lost.") == 300 - int(folded[1])
 
 
 def test_a_verdict_that_is_too_long_for_a_heading_folds_nothing_else() -> None:
     verdict = f"Could not run: dev: {'no such thing ' * 6000}"
-    text = renderings.markdown(made.report(verdict=verdict, code=2))
+    text = renderings.render_markdown(samples.report(verdict=verdict, code=2))
     assert text.splitlines()[1] == "## ❗ Could not run"
     assert "Verdict: 1 of 1 verdicts in a line each." in text
     assert "Its data is lost." in text
 
 
-def test_a_change_has_its_sign_its_lines_and_where_its_value_is_from() -> None:
-    text = renderings.markdown(made.report(changes=[made.change(1, "replace"), made.change(2, "delete")]))
-    lines = parsed.lines(text)
-    start = next(at for at, line in enumerate(lines) if line.text == "component-1")
+def test_a_change_has_its_sign_its_lines_and_the_settings_key_of_its_value() -> None:
+    text = renderings.render_markdown(
+        samples.report(changes=[samples.change(1, "replace"), samples.change(2, "delete")])
+    )
+    lines = comment_markup.lines(text)
+    start = next(index for index, line in enumerate(lines) if line.text == "component-1")
     lines = lines[start : start + 5]
     places = ["components/thing.py:10", "__main__.py:3"]
     assert [(line.depth, line.codes) for line in lines] == [
@@ -109,33 +115,37 @@ def test_a_change_has_its_sign_its_lines_and_where_its_value_is_from() -> None:
     assert lines[2].text == ":  →  — forces the replacement ←  (; changed alike)"
 
 
-def test_changes_that_are_alike_are_told_once() -> None:
-    alike = [dataclasses.replace(made.change(number), component="labels") for number in range(3)]
-    text = renderings.markdown(made.report(changes=alike))
+def test_equal_changes_are_described_once() -> None:
+    alike = [dataclasses.replace(samples.change(number), component="labels") for number in range(3)]
+    text = renderings.render_markdown(samples.report(changes=alike))
     assert text.count("`10` → `20`") == 1
     assert text.count(" — the same as `thing-0 (aws:ec2:Thing)`") == 2
 
 
-def test_a_secret_that_changes_is_said_to_change() -> None:
-    change = made.change(1)
+def test_a_changed_secret_is_only_called_changed() -> None:
+    change = samples.change(1)
     secret = dataclasses.replace(change.properties[0], before="[secret]", after="[secret]")
-    text = renderings.markdown(made.report(changes=[dataclasses.replace(change, properties=[secret])]))
+    text = renderings.render_markdown(
+        samples.report(changes=[dataclasses.replace(change, properties=[secret])])
+    )
     assert "- `size`: changes (secret) ←" in text
     assert "`[secret]`" not in text
 
 
-def test_a_place_leads_to_its_line_in_the_tree_that_has_it() -> None:
-    gone = made.finding(1, status="fixed")
-    old = [dataclasses.replace(gone.places[0], what="of the base")]
+def test_a_location_links_to_its_line_in_its_own_tree() -> None:
+    fixed = samples.finding(1, status="fixed")
+    old = [dataclasses.replace(fixed.locations[0], role="of the base")]
     trees = ["https://example.com/o/r/blob/head", "https://example.com/o/r/blob/base"]
-    report = made.report(findings=[made.finding(), dataclasses.replace(gone, places=old)], trees=trees)
-    text = renderings.markdown(report)
+    report = samples.report(
+        findings=[samples.finding(), dataclasses.replace(fixed, locations=old)], trees=trees
+    )
+    text = renderings.render_markdown(report)
     assert "[`components/thing.py:10`](https://example.com/o/r/blob/head/components/thing.py#L10)" in text
     assert (
         "[`components/thing.py:10 of the base`](https://example.com/o/r/blob/base/components/thing.py#L10)"
         in text
     )
-    assert list(parsed.faults(text)) == []
+    assert list(comment_markup.faults(text)) == []
 
 
 @pytest.mark.parametrize(
@@ -156,25 +166,31 @@ def test_a_place_leads_to_its_line_in_the_tree_that_has_it() -> None:
         "www.evil.example",
     ],
 )
-def test_values_and_names_are_text_and_nothing_else(evil: str) -> None:
-    bad = dataclasses.replace(made.change(1, "replace", evil), name=f"name {evil}", component=evil)
-    found = dataclasses.replace(made.finding(0, evil), remediation=evil)
-    text = renderings.markdown(made.report(changes=[bad], notes=[evil], verdict=evil, findings=[found]))
-    assert list(parsed.faults(text)) == []
-    told = [line.text.replace("\u200b", "") for line in parsed.lines(text)]
-    wanted = "(empty)" if evil == "␝␞␟" else " ".join(evil.split())
-    assert [line for line in told if wanted in line][1:], "it is told as it is"
+def test_values_and_names_are_text_without_markup(evil: str) -> None:
+    bad = dataclasses.replace(samples.change(1, "replace", evil), name=f"name {evil}", component=evil)
+    finding = dataclasses.replace(samples.finding(0, evil), remediation=evil)
+    text = renderings.render_markdown(
+        samples.report(changes=[bad], notes=[evil], verdict=evil, findings=[finding])
+    )
+    assert list(comment_markup.faults(text)) == []
+    lines = [line.text.replace("\u200b", "") for line in comment_markup.lines(text)]
+    expected = "(empty)" if evil == "␝␞␟" else " ".join(evil.split())
+    assert len([line for line in lines if expected in line]) > 1, "the text is not shown as it is"
 
 
 def test_long_values_show_where_they_differ_and_their_length() -> None:
-    text = renderings.markdown(made.report(changes=[made.change(1, value="a" * 500 + "z" * 500)]))
+    text = renderings.render_markdown(
+        samples.report(changes=[samples.change(1, value="a" * 500 + "z" * 500)])
+    )
     assert "(1,000 characters)" in text
     assert "a" * 200 not in text
 
 
 def test_long_values_that_begin_alike_show_where_they_differ() -> None:
-    change = made.change(1, value="a" * 500 + "new" + "z" * 500)
+    change = samples.change(1, value="a" * 500 + "new" + "z" * 500)
     before = dataclasses.replace(change.properties[0], before="a" * 500 + "old" + "z" * 500)
-    text = renderings.markdown(made.report(changes=[dataclasses.replace(change, properties=[before])]))
+    text = renderings.render_markdown(
+        samples.report(changes=[dataclasses.replace(change, properties=[before])])
+    )
     assert "aoldz" in text
     assert "anewz" in text

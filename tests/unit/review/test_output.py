@@ -1,4 +1,4 @@
-"""The report's files are written into their folder only, and through no link."""
+"""The files of a report: written into their folder only, and through no link."""
 
 from pathlib import Path
 
@@ -7,44 +7,39 @@ import pytest
 from review import output
 from review.render import renderings
 from sandbox.errors import CommandError
-from tests.support.review import made
+from tests.support.review import samples
 
 
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:
-    """A file that is not to be written to."""
+    """A file that must not be written to."""
     (tmp_path / "home").mkdir()
     file = tmp_path / "home" / ".bashrc"
     file.write_text("mine")
     return file
 
 
-def test_a_link_that_an_earlier_run_left_is_replaced_and_not_written_through(
-    outside: Path, tmp_path: Path
-) -> None:
+def test_a_link_in_the_folder_is_replaced_and_not_followed(outside: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     (folder / "review.md").symlink_to(outside)
     assert output.prepare(folder, tmp_path / "tree") == folder
     assert list(folder.iterdir()) == []
-    (folder / "review.md").symlink_to(outside)  # planted between the two
-    output.write(made.report(), folder)
+    (folder / "review.md").symlink_to(outside)  # a link that appears between the two
+    output.write(samples.report(), folder)
     assert outside.read_text() == "mine"
     assert not (folder / "review.md").is_symlink()
 
 
-def test_files_are_regular_and_readable_and_there_are_no_others(tmp_path: Path) -> None:
-    files = output.write(made.report(), tmp_path / "out")
-    assert (
-        {file.name for file in files}
-        == set(renderings.FILES)
-        == {file.name for file in (tmp_path / "out").iterdir()}
-    )
+def test_the_folder_has_the_files_of_a_report_and_no_others(tmp_path: Path) -> None:
+    files = output.write(samples.report(), tmp_path / "out")
+    assert {file.name for file in files} == set(renderings.FILES)
+    assert {*files} == {*(tmp_path / "out").iterdir()}
     assert {file.stat().st_mode for file in files} == {0o100644}
 
 
 @pytest.mark.parametrize("path", ["out", "link/out", "link"])
-def test_a_link_of_the_tree_under_review_is_no_folder_for_a_report(
+def test_a_link_of_the_tree_under_review_is_refused_as_a_folder(
     path: str, outside: Path, tmp_path: Path
 ) -> None:
     tree = tmp_path / "tree"
@@ -54,17 +49,17 @@ def test_a_link_of_the_tree_under_review_is_no_folder_for_a_report(
         output.prepare(tree / path, tree)
 
 
-def test_a_link_elsewhere_is_no_folder_for_a_report_either(outside: Path, tmp_path: Path) -> None:
+def test_a_link_elsewhere_is_refused_as_a_folder(outside: Path, tmp_path: Path) -> None:
     (tmp_path / "out").symlink_to(outside.parent)
     with pytest.raises(CommandError, match="Name that folder itself, or another one"):
         output.prepare(tmp_path / "out", tmp_path / "tree")
 
 
-def test_a_rendering_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rendering_that_fails_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: object) -> str:
         raise ValueError
 
     monkeypatch.setitem(renderings.FILES, "review.json", fail)
     with pytest.raises(ValueError):
-        output.write(made.report(), tmp_path / "out")
+        output.write(samples.report(), tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []

@@ -1,15 +1,15 @@
-"""What changes in a resource, and which key of a stack file it came from."""
+"""The changed properties of a resource, and the keys of a stack file behind their values."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from review.engine_run import Observed, Stack, Step
-from review.locate import StackFile, read
-from review.model import Place
+from review.engine_run import EngineRun, Stack, Step
+from review.locate import StackFile, read_stack_file
+from review.model import SourceLocation
 from review.plain_data import value_at
-from review.properties import properties
+from review.properties import changed_properties
 from tests.support.review.stacks import KEY, VPC, resource
 
 NOWHERE = StackFile("Pulumi.dev.yaml", {}, {})
@@ -18,21 +18,24 @@ NOWHERE = StackFile("Pulumi.dev.yaml", {}, {})
 MAIN = Step("create", None, resource(VPC, "main"))
 
 
-class Fed(Stack):
-    """A stack in which every value comes from the network, if there is one."""
+class StackOfOneSource(Stack):
+    """A stack in which every value comes from the network, if it has one."""
 
-    def sources(self, step: Step, path: str) -> list[Step]:
-        return [each for each in self.steps.values() if each is MAIN]
+    def value_sources(self, step: Step, path: str) -> list[Step]:
+        return [source for source in self.steps.values() if source is MAIN]
 
 
-def told(old: dict[str, Any], new: dict[str, Any], *sources: Step, **kinds: str) -> list[tuple[Any, ...]]:
-    """Path, values, whether it forces, and why it is folded."""
+def changes(old: dict[str, Any], new: dict[str, Any], *sources: Step, **kinds: str) -> list[tuple[Any, ...]]:
+    """Return path, both values, the mark of a forced replacement, and the reason for folding."""
     step = Step(
         "update", resource(KEY, "it", old), resource(KEY, "it", new), kinds or dict.fromkeys(new, "update")
     )
-    steps = {each.resource.urn: each for each in (step, *sources)}
-    found = properties(step, Fed("dev", Observed(Path(), steps)))
-    return [(each.path, each.before, each.after, each.forces, each.folded) for each in found]
+    steps = {member.resource.urn: member for member in (step, *sources)}
+    properties = changed_properties(step, StackOfOneSource("dev", EngineRun(Path(), steps)))
+    return [
+        (changed.path, changed.before, changed.after, changed.forces, changed.folded)
+        for changed in properties
+    ]
 
 
 @pytest.mark.parametrize(
@@ -46,36 +49,36 @@ def told(old: dict[str, Any], new: dict[str, Any], *sources: Step, **kinds: str)
     ],
     ids=["value", "object", "JSON", "list", "text"],
 )
-def test_a_value_is_told_by_what_differs_in_it(
+def test_a_value_is_split_into_its_changed_parts(
     old: dict[str, Any], new: dict[str, Any], parts: list[tuple[Any, ...]]
 ) -> None:
-    assert told(old, new) == parts
+    assert changes(old, new) == parts
 
 
-def test_what_forces_a_replacement_says_so_folded_or_not() -> None:
+def test_a_forced_replacement_is_marked_folded_or_not() -> None:
     kinds = {"a": "update-replace"}
-    assert told({"a": 1}, {"a": 2}, **kinds) == [("a", "1", "2", True, "")]
-    why = "forces the replacement, follows from main (aws:ec2:Vpc)"
-    assert told({"a": 1}, {"a": 2}, MAIN, **kinds) == [("a", "1", "2", True, why)]
+    assert changes({"a": 1}, {"a": 2}, **kinds) == [("a", "1", "2", True, "")]
+    reason = "forces the replacement, follows from main (aws:ec2:Vpc)"
+    assert changes({"a": 1}, {"a": 2}, MAIN, **kinds) == [("a", "1", "2", True, reason)]
 
 
-def test_what_follows_from_another_resource_and_a_checksum_are_folded() -> None:
-    assert told({"a": 1}, {"a": 2}, MAIN) == [("a", "1", "2", False, "follows from main (aws:ec2:Vpc)")]
+def test_values_of_other_resources_and_checksums_are_folded() -> None:
+    assert changes({"a": 1}, {"a": 2}, MAIN) == [("a", "1", "2", False, "follows from main (aws:ec2:Vpc)")]
     sums = {"checksum": "0123abcd"}, {"checksum": "4567cdef"}
-    assert told(*sums) == [("checksum", "0123abcd", "4567cdef", False, "checksums")]
+    assert changes(*sums) == [("checksum", "0123abcd", "4567cdef", False, "checksums")]
 
 
-def test_an_order_is_noise_but_where_it_means_something() -> None:
+def test_a_new_order_is_folded_unless_it_has_a_meaning() -> None:
     kinds = {"a[0]": "update", "a[1]": "update"}
-    assert told({"a": ["x", "y"]}, {"a": ["y", "x"]}, **kinds) == [("a", "y", "x", False, "order only")]
+    assert changes({"a": ["x", "y"]}, {"a": ["y", "x"]}, **kinds) == [("a", "y", "x", False, "order only")]
     kinds = {"args[0]": "update"}
-    assert told({"args": ["x", "y"]}, {"args": ["y", "x"]}, **kinds) == [("args[0]", "x", "y", False, "")]
+    assert changes({"args": ["x", "y"]}, {"args": ["y", "x"]}, **kinds) == [("args[0]", "x", "y", False, "")]
 
 
 @pytest.mark.parametrize(
     ("path", "value"), [("a.b[1]", 3), ('a["c.d"]', 4), ("a.b[7]", None), ("a.x.y", None)]
 )
-def test_a_path_of_the_engine_leads_to_a_value(path: str, value: int | None) -> None:
+def test_a_path_of_the_engine_names_a_value(path: str, value: int | None) -> None:
     assert value_at({"a": {"b": [2, 3], "c.d": 4}}, path) == value
 
 
@@ -84,7 +87,7 @@ HEAD = BASE | {"pipe:database.class": ("large", 4)}
 
 
 @pytest.mark.parametrize(
-    ("path", "values", "near", "found"),
+    ("path", "values", "component", "key"),
     [
         ("instanceClass", ("small", "large"), "database", ("pipe:database.class", 4, "changed alike")),
         (
@@ -101,19 +104,19 @@ HEAD = BASE | {"pipe:database.class": ("large", 4)}
     ids=["changed alike", "part of a value", "by the topic", "of two", "the only one", "nowhere"],
 )
 def test_a_value_comes_from_the_key_that_identifies_it(
-    path: str, values: tuple[str, str], near: str, found: tuple[str, int, str] | None
+    path: str, values: tuple[str, str], component: str, key: tuple[str, int, str] | None
 ) -> None:
-    wanted = Place("Pulumi.dev.yaml", found[1], "sets", found[0], found[2]) if found else None
-    assert StackFile("Pulumi.dev.yaml", BASE, HEAD).origin(path, *values, near) == wanted
+    expected = SourceLocation("Pulumi.dev.yaml", key[1], "sets", key[0], key[2]) if key else None
+    assert StackFile("Pulumi.dev.yaml", BASE, HEAD).find_setting(path, *values, component) == expected
 
 
-def test_a_stack_file_is_named_by_its_path_in_the_tree(tmp_path: Path) -> None:
+def test_a_stack_file_has_its_path_in_the_tree(tmp_path: Path) -> None:
     trees = tmp_path / "base", tmp_path / "head"
     for tree, days in zip(trees, (1, 2), strict=True):
         (tree / "foundation").mkdir(parents=True)
         (tree / "foundation" / "Pulumi.foundation.yaml").write_text(f"config:\n  pipe:days: {days}\n")
-    found = read("foundation", *((tree, tree / "foundation") for tree in trees))
-    assert found.name == "foundation/Pulumi.foundation.yaml"
-    assert (found.base, found.head) == ({"pipe:days": ("1", 2)}, {"pipe:days": ("2", 2)})
-    gone = read("foundation", (trees[0], trees[0] / "foundation"), (trees[1], None))
-    assert (gone.name, gone.head) == ("foundation/Pulumi.foundation.yaml", {})
+    file = read_stack_file("foundation", *((tree, tree / "foundation") for tree in trees))
+    assert file.name == "foundation/Pulumi.foundation.yaml"
+    assert (file.base, file.head) == ({"pipe:days": ("1", 2)}, {"pipe:days": ("2", 2)})
+    deleted = read_stack_file("foundation", (trees[0], trees[0] / "foundation"), (trees[1], None))
+    assert (deleted.name, deleted.head) == ("foundation/Pulumi.foundation.yaml", {})

@@ -1,4 +1,4 @@
-"""No rendering shows a secret, marked by the engine or known by its value."""
+"""Secrets, marked by the engine or known by their values, which no rendering may show."""
 
 import base64
 import json
@@ -9,10 +9,10 @@ from urllib.parse import quote
 import pytest
 
 from review.build import build
-from review.engine_run import Observed, Stack
-from review.evaluate import SHORT, UNJUDGED, events
+from review.engine_run import EngineRun, Stack
+from review.evaluate import NO_BASE_VERDICTS, SHORT_SECRETS, report_preview
 from review.model import STATE_TO_HEAD, Report
-from review.plain_data import masks
+from review.plain_data import build_mask
 from review.render import renderings
 from sandbox.summary import SIGNATURE
 
@@ -31,23 +31,23 @@ FORMS = {
     "hexadecimal": PLANTED.encode().hex(),
 }
 RENDERINGS: dict[str, Callable[[Report], str]] = {
-    "terminal": renderings.terminal,
-    "markdown": renderings.markdown,
-    "html": renderings.html,
-    "json": renderings.as_json,
-    "sarif": renderings.sarif,
+    "terminal": renderings.render_terminal,
+    "markdown": renderings.render_markdown,
+    "html": renderings.render_html,
+    "json": renderings.render_json,
+    "sarif": renderings.render_sarif,
 }
 
 
 def _report(tmp_path: Path) -> Report:
-    """A report with the secret wherever something of a program's can get into it."""
+    """Return a report with the secret wherever a program's text can get into it."""
     inside = base64.b64encode(f"user:{PLANTED}!".encode()).decode()
     everywhere = " ".join((*(form for name, form in FORMS.items() if "longer" not in name), inside))
     state = {"urn": URN, "type": "kubernetes:core/v1:Secret", "custom": True, "id": PLANTED}
     old = {**state, "inputs": {"password": SEALED, "note": "x", "text": f"{everywhere}\none"}}
     new = {**state, "inputs": {"password": SEALED, "note": everywhere, "text": f"{everywhere}\ntwo"}}
     kinds = {path: {"kind": "update-replace"} for path in ("password", "note", "text")}
-    seen = Observed(tmp_path)
+    run = EngineRun(tmp_path)
     step = {
         "op": "replace",
         "oldState": old,
@@ -55,16 +55,16 @@ def _report(tmp_path: Path) -> Report:
         "detailedDiff": kinds,
         "replaceReasons": ["note"],
     }
-    seen.add({"steps": [step], "diagnostics": [{"severity": "error", "message": f"bad {everywhere}"}]})
+    run.add({"steps": [step], "diagnostics": [{"severity": "error", "message": f"bad {everywhere}"}]})
     policy = {
         "policyName": "thing",
         "resourceUrn": URN,
         "enforcementLevel": "mandatory",
         "message": f"is {everywhere}",
     }
-    seen.add([{"policyEvent": policy}])
-    looked = Stack("dev", seen, trouble=everywhere)
-    return build(STATE_TO_HEAD, ("state", everywhere), [looked], masks([PLANTED]), tmp_path, [everywhere])
+    run.add([{"policyEvent": policy}])
+    stack = Stack("dev", run, trouble=everywhere)
+    return build(STATE_TO_HEAD, ("state", everywhere), [stack], build_mask([PLANTED]), tmp_path, [everywhere])
 
 
 @pytest.mark.parametrize("rendering", RENDERINGS)
@@ -75,15 +75,14 @@ def test_a_planted_secret_is_in_no_rendering(rendering: str, form: str, tmp_path
     assert "[secret]" in text or rendering == "markdown"
 
 
-def test_a_secret_that_changes_is_said_to_change(tmp_path: Path) -> None:
-    found = _report(tmp_path).changes[0].properties
-    assert [(each.before, each.after) for each in found if each.path == "password"] == [
-        ("[secret]", "[secret]")
-    ]
+def test_a_changed_secret_is_masked_on_both_sides(tmp_path: Path) -> None:
+    properties = {changed.path: changed for changed in _report(tmp_path).changes[0].properties}
+    password = properties["password"]
+    assert (password.before, password.after) == ("[secret]", "[secret]")
 
 
-def _in(value: str, start: int) -> str:
-    """Base64 of a text that has the value from a byte on."""
+def _base64_at(value: str, start: int) -> str:
+    """Return base64 of a text that has the value from a byte on."""
     return base64.b64encode(b"-" * start + value.encode()).decode()
 
 
@@ -103,28 +102,30 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
     "a URL's part": lambda value: quote(value, safe=""),
     "a URL's path": quote,
     "hexadecimal": lambda value: value.encode().hex(),
-    "base64": lambda value: _in(value, 0),
-    "base64 without padding": lambda value: _in(value, 0).rstrip("="),
+    "base64": lambda value: _base64_at(value, 0),
+    "base64 without padding": lambda value: _base64_at(value, 0).rstrip("="),
     "base64 for URLs": lambda value: base64.urlsafe_b64encode(value.encode()).decode(),
     "base64 for URLs without padding": lambda value: (
         base64.urlsafe_b64encode(value.encode()).decode().rstrip("=")
     ),
-    "the end of base64": lambda value: _in(value, 1)[4:],
-    "the end of base64 without padding": lambda value: _in(value, 2)[4:].rstrip("="),
+    "the end of base64": lambda value: _base64_at(value, 1)[4:],
+    "the end of base64 without padding": lambda value: _base64_at(value, 2)[4:].rstrip("="),
 }
 
 
 @pytest.mark.parametrize("value", [HARD, PLANTED, "sesame"], ids=["hard", "usual", "short"])
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_a_value_is_hidden_in_each_encoding(value: str, encoding: str) -> None:
-    assert masks([value])(f"before {ENCODINGS[encoding](value)} after") == "before [secret] after"
+def test_a_value_is_masked_in_every_encoding(value: str, encoding: str) -> None:
+    assert build_mask([value])(f"before {ENCODINGS[encoding](value)} after") == "before [secret] after"
 
 
-@pytest.mark.parametrize(("value", "notes"), [("short", [UNJUDGED, SHORT]), ("longer", [UNJUDGED])])
-def test_a_secret_too_short_to_be_hidden_is_said(value: str, notes: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("value", "notes"), [("short", [NO_BASE_VERDICTS, SHORT_SECRETS]), ("longer", [NO_BASE_VERDICTS])]
+)
+def test_a_note_warns_of_secrets_too_short_for_masking(value: str, notes: list[str], tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text(json.dumps({"steps": [], "config": {"urn": URN}}))
-    assert events([tmp_path / "plan.json"], tmp_path, [value], "head").notes == notes
+    assert report_preview([tmp_path / "plan.json"], tmp_path, [value], "head").notes == notes
 
 
-def test_a_short_value_hides_no_common_word() -> None:
-    assert masks(["a", "dev"])("a dev database") == "a dev database"
+def test_a_short_value_is_not_masked() -> None:
+    assert build_mask(["a", "dev"])("a dev database") == "a dev database"

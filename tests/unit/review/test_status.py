@@ -1,4 +1,4 @@
-"""Progress: on a terminal one line that is written over, elsewhere a line every few seconds."""
+"""Progress: one overwritten line on a terminal, a line every few seconds elsewhere."""
 
 import io
 import sys
@@ -24,7 +24,7 @@ def test_a_log_is_silent_for_five_seconds_at_most() -> None:
     assert status.INTERVAL + status.BLINK < 5
 
 
-def test_in_a_log_a_line_says_what_goes_on_after_a_silence_only(
+def test_a_log_names_the_activity_only_after_a_silence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(status, "INTERVAL", 0.2)
@@ -41,7 +41,7 @@ def test_in_a_log_a_line_says_what_goes_on_after_a_silence_only(
     assert {line.split("s  ")[1] for line in after} == {"… evaluating dev (base)"}
 
 
-def test_on_a_terminal_what_goes_on_is_one_line_and_leaves_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_shows_the_activity_in_one_line_that_vanishes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     with Status() as reporter:
@@ -54,7 +54,7 @@ def test_on_a_terminal_what_goes_on_is_one_line_and_leaves_none(monkeypatch: pyt
     assert text.endswith("\r\x1b[K")
 
 
-def test_no_line_of_a_programs_tells_a_terminal_or_a_log_what_to_do(
+def test_no_line_of_a_program_controls_a_terminal_or_a_log(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     Status().line("dev\n::warning::forged\x1b[2J" + "x" * 5000)

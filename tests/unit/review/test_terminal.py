@@ -1,11 +1,11 @@
-"""The lines on the terminal: no text of a program tells it what to do, and nothing is said twice."""
+"""The lines on the terminal."""
 
 import dataclasses
 
 import pytest
 
 from review.render import renderings
-from tests.support.review import made
+from tests.support.review import samples
 
 
 @pytest.mark.parametrize(
@@ -20,34 +20,36 @@ from tests.support.review import made
     ],
     ids=["colour", "link", "title", "cut off", "control characters", "turned around"],
 )
-def test_no_text_of_a_program_tells_the_terminal_what_to_do(evil: str, left: str) -> None:
-    bad = dataclasses.replace(made.change(1, "replace", evil), name=evil, component=evil)
-    found = dataclasses.replace(made.finding(0, evil), name=evil)
-    text = renderings.terminal(made.report(changes=[bad], notes=[evil], verdict=evil, findings=[found]))
+def test_no_text_of_a_program_controls_the_terminal(evil: str, left: str) -> None:
+    bad = dataclasses.replace(samples.change(1, "replace", evil), name=evil, component=evil)
+    finding = dataclasses.replace(samples.finding(0, evil), name=evil)
+    text = renderings.render_terminal(
+        samples.report(changes=[bad], notes=[evil], verdict=evil, findings=[finding])
+    )
     assert not [char for char in text if char != "\n" and not char.isprintable()]
     lines = text.splitlines()
     assert lines[0] == left
     assert f"    ± replace {left} (aws:ec2:Thing) [dev, stg]  components/thing.py:10, __main__.py:3" in lines
 
 
-def test_what_was_waived_before_is_a_count_with_names_and_the_waiver() -> None:
-    said = "waived until 2027-01-31 (67 days left): it may be small (platform, OPS-1)"
+def test_findings_waived_before_are_a_count_with_names_and_the_waiver() -> None:
+    waiver = "waived until 2027-01-31 (67 days left): it may be small (platform, OPS-1)"
     waived = [
         dataclasses.replace(
-            made.finding(number * 7, f"size {number}", "existing"), waiver=said, verdict="waived"
+            samples.finding(number * 7, f"size {number}", "existing"), waiver=waiver, verdict="waived"
         )
         for number in range(3)
     ]
-    text = renderings.terminal(made.report(findings=[waived[0], *waived]))
+    text = renderings.render_terminal(samples.report(findings=[waived[0], *waived]))
     assert text.partition("Policy: existing\n")[2].partition("\n\n")[0].splitlines() == [
         "  thing-too-small-0 (mandatory, high, waived) [dev]: 4 in thing-0, thing-7, thing-14",
-        f"      {said}",
+        f"      {waiver}",
     ]
 
 
-def test_changes_that_are_alike_are_told_once() -> None:
-    alike = [dataclasses.replace(made.change(number), component="labels") for number in range(2)]
-    text = renderings.terminal(made.report(changes=alike))
+def test_equal_changes_are_described_once() -> None:
+    alike = [dataclasses.replace(samples.change(number), component="labels") for number in range(2)]
+    text = renderings.render_terminal(samples.report(changes=alike))
     where = "[dev, stg]  components/thing.py:10, __main__.py:3"
     assert text.partition("  labels\n")[2].partition("\n\n")[0].splitlines() == [
         f"    ~ update thing-0 (aws:ec2:Thing) {where}",
@@ -56,17 +58,19 @@ def test_changes_that_are_alike_are_told_once() -> None:
     ]
 
 
-def test_a_secret_that_changes_is_said_to_change() -> None:
-    change = made.change(1)
+def test_a_changed_secret_is_only_called_changed() -> None:
+    change = samples.change(1)
     secret = dataclasses.replace(
         change.properties[0], before="key=[secret]", after="key=[secret]", setting=None
     )
-    text = renderings.terminal(made.report(changes=[dataclasses.replace(change, properties=[secret])]))
+    text = renderings.render_terminal(
+        samples.report(changes=[dataclasses.replace(change, properties=[secret])])
+    )
     assert "        size: changes (secret)\n" in text
 
 
-def test_what_is_newly_waived_and_what_is_new_have_headings_of_their_own() -> None:
-    waived = dataclasses.replace(made.finding(1), waiver="waived until 2027-01-31", verdict="waived")
-    text = renderings.terminal(made.report(findings=[made.finding(), waived]))
+def test_new_and_newly_waived_findings_have_headings_of_their_own() -> None:
+    waived = dataclasses.replace(samples.finding(1), waiver="waived until 2027-01-31", verdict="waived")
+    text = renderings.render_terminal(samples.report(findings=[samples.finding(), waived]))
     heads = [line for line in text.splitlines() if line.startswith("Policy: ")]
     assert heads == ["Policy: new or no longer waived", "Policy: newly waived"]

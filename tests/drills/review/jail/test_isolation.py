@@ -1,4 +1,4 @@
-"""Attacks from inside the isolation, each a small program; on a machine where this is root, as root."""
+"""Attacks from inside the isolation, each a small program, with the rights of the user who runs the tests."""
 
 import os
 import subprocess
@@ -38,7 +38,7 @@ def attempt(action):
 
 
 class Jail:
-    """Runs programs as the program under review is run."""
+    """A runner of programs in the isolation of the program under review."""
 
     def __init__(self, work: Path, *readable: Path) -> None:
         work.mkdir()
@@ -47,11 +47,11 @@ class Jail:
             work, [ROOT / "review", ROOT / "sandbox", *isolation.python_files(), *readable]
         )
 
-    def run(self, program: str, **more: str) -> str:
-        """Return what a program prints."""
+    def run(self, program: str, **variables: str) -> str:
+        """Return the output of a program."""
         done = subprocess.run(
             self.isolation.command(sys.executable, "-c", PRELUDE + textwrap.dedent(program)),
-            env=isolation.environment(self.work, Path("/usr/bin/pulumi")) | more,
+            env=isolation.environment(self.work, Path("/usr/bin/pulumi")) | variables,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -82,14 +82,14 @@ PROC = (
 
 
 @pytest.mark.parametrize("name", PROC)
-def test_no_setting_of_the_kernel_can_be_written_by_root_either(jail: Jail, name: str) -> None:
+def test_settings_of_the_kernel_cannot_be_written_even_by_root(jail: Jail, name: str) -> None:
     if not Path("/proc", name).exists():
         pytest.skip(f"this kernel has no /proc/{name}")
-    # Opened only: what an attacker would write stays unwritten if he can.
+    # Opening the file is enough for the test, and changes no setting if it succeeds.
     assert "possible" not in jail.run(f"attempt(lambda: open('/proc/{name}', 'w'))")
 
 
-def test_no_file_of_proc_but_those_of_processes_is_open_for_writing(jail: Jail) -> None:
+def test_only_files_of_processes_in_proc_can_be_written(jail: Jail) -> None:
     program = """
         writable = []
         for folder, folders, files in os.walk("/proc"):
@@ -107,12 +107,12 @@ def test_no_file_of_proc_but_those_of_processes_is_open_for_writing(jail: Jail) 
 
 
 @pytest.mark.parametrize("name", ["keys", "key-users", "kcore"])
-def test_what_the_kernel_tells_of_others_cannot_be_read(jail: Jail, name: str) -> None:
+def test_the_kernels_data_on_others_cannot_be_read(jail: Jail, name: str) -> None:
     assert "possible" not in jail.run(f"attempt(lambda: open('/proc/{name}').read(10))")
 
 
 @pytest.mark.parametrize("family", [40, 38, 17], ids=["AF_VSOCK", "AF_ALG", "AF_PACKET"])
-def test_no_socket_leads_around_the_network_namespace(jail: Jail, family: int) -> None:
+def test_no_socket_bypasses_the_network_namespace(jail: Jail, family: int) -> None:
     answer = jail.run(f"attempt(lambda: socket.socket({family}, socket.SOCK_STREAM))")
     assert answer == "PermissionError Operation not permitted"
 
@@ -148,7 +148,7 @@ def test_a_call_that_no_namespace_confines_is_denied(jail: Jail, name: str) -> N
 
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of x86-64")
-def test_the_callers_session_keyring_is_left(tmp_path: Path) -> None:
+def test_the_callers_session_keyring_is_out_of_reach(tmp_path: Path) -> None:
     program = """
         sys.path.insert(0, "ROOT")
         from review.jail import isolation
@@ -166,7 +166,7 @@ def test_the_callers_session_keyring_is_left(tmp_path: Path) -> None:
     assert done.stdout.splitlines() == ["possible True", "OSError Required key not available"]
 
 
-def test_what_is_written_is_bounded_and_goes_with_the_program(jail: Jail) -> None:
+def test_written_files_are_limited_and_vanish_with_the_program(jail: Jail) -> None:
     program = f"""
         def fill(folder, megabytes):
             block = bytes(2**20)
@@ -177,8 +177,8 @@ def test_what_is_written_is_bounded_and_goes_with_the_program(jail: Jail) -> Non
         os.unlink("/dev/shm/filling")
         for folder in ("/dev", "/", "/proc", "/tmp"):
             attempt(lambda: fill(folder, 1))
-        found = os.statvfs("{jail.work}")
-        print(found.f_blocks * found.f_bsize)
+        space = os.statvfs("{jail.work}")
+        print(space.f_blocks * space.f_bsize)
         open("{jail.work}/kept", "w").close()
     """
     lines = jail.run(program).splitlines()
@@ -204,7 +204,7 @@ def test_each_process_has_limits_that_it_cannot_raise(jail: Jail) -> None:
     assert "possible" not in lines[1]
 
 
-def test_nothing_of_the_home_that_the_engine_is_in_can_be_seen(tmp_path: Path) -> None:
+def test_other_files_in_the_folder_of_the_engine_are_hidden(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     for name in ("pulumi", "pulumi-language-python", "credentials.json"):
@@ -221,7 +221,7 @@ def test_python_in_the_users_home_is_refused(monkeypatch: pytest.MonkeyPatch, tm
         isolation.python_files()
 
 
-def test_without_bubblewrap_it_refuses_with_the_command_that_installs_it(
+def test_without_bubblewrap_the_refusal_names_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -232,7 +232,7 @@ def test_without_bubblewrap_it_refuses_with_the_command_that_installs_it(
     assert "--no-isolation" in str(refusal.value)
 
 
-def test_where_bubblewrap_fails_it_refuses_with_its_reason(
+def test_if_bubblewrap_fails_the_refusal_names_the_reason(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "bwrap").write_text(
@@ -256,7 +256,7 @@ def test_a_machine_that_cannot_isolate_is_refused(
         Isolation(tmp_path / "work", [])
 
 
-def test_whatever_a_process_has_started_is_ended_with_it() -> None:
+def test_a_process_is_ended_with_all_its_descendants() -> None:
     command = ["sh", "-c", "setsid sleep 7317 & sleep 7317"]
     process = subprocess.Popen(command)
     while len(below := psutil.Process(process.pid).children(recursive=True)) < 2:

@@ -1,4 +1,4 @@
-"""Files that a program under review may have made are read within bounds, or not at all."""
+"""Reading of files that a program under review may have written."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from review.jail.regular_files import read_bytes, read_text
 from sandbox.errors import CommandError
 
 
-def test_a_regular_file_is_read_up_to_its_bound(tmp_path: Path) -> None:
+def test_a_regular_file_is_read_up_to_the_limit(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"x" * 10)
     assert read_bytes(file, 10) == b"x" * 10
@@ -18,7 +18,7 @@ def test_a_regular_file_is_read_up_to_its_bound(tmp_path: Path) -> None:
         read_bytes(file, 9)
 
 
-def test_a_fifo_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+def test_a_fifo_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "events.jsonl")
     with pytest.raises(CommandError, match="is a FIFO, and only regular files are read"):
         engine_run.read(tmp_path / "events.jsonl")
@@ -44,7 +44,7 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
         read_bytes(tmp_path)
 
 
-def test_a_link_to_a_file_is_followed_where_that_is_asked_for(tmp_path: Path) -> None:
+def test_a_link_to_a_file_is_followed_on_request(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.dev.yaml").write_text("config: {}")
     (tmp_path / "Pulumi.stg.yaml").symlink_to("Pulumi.dev.yaml")
     assert read_text(tmp_path / "Pulumi.stg.yaml", follow_links=True) == "config: {}"

@@ -1,4 +1,4 @@
-"""The system call filter, run instruction by instruction as the kernel runs it."""
+"""The system call filter, interpreted as the kernel interprets it."""
 
 import errno
 import re
@@ -19,34 +19,34 @@ HEADERS = {
 
 
 def verdict(machine: str, number: int, argument: int = 0, audit: int | None = None) -> int:
-    """Return what the filter says of a system call."""
+    """Return the filter's verdict on a system call."""
     program = filter_program(machine)
     assert program is not None
     instructions = list(struct.iter_unpack("<HBBI", program))
     data = struct.pack("<IIQQ", number, audit or ARCHITECTURES[machine].audit, 0, argument)
-    loaded = at = 0
+    loaded = position = 0
     while True:
-        code, if_so, if_not, value = instructions[at]
-        at += 1
+        code, if_so, if_not, value = instructions[position]
+        position += 1
         if code == 0x20:
             (loaded,) = struct.unpack_from("<I", data, value)
         elif code == 0x15:
-            at += if_so if loaded == value else if_not
+            position += if_so if loaded == value else if_not
         elif code == 0x35:
-            at += if_so if loaded >= value else if_not
+            position += if_so if loaded >= value else if_not
         else:
             assert code == 0x06
             return value
 
 
 @pytest.mark.parametrize("machine", ARCHITECTURES)
-def test_each_call_of_the_list_is_denied(machine: str) -> None:
+def test_every_call_of_the_list_is_denied(machine: str) -> None:
     column = ARCHITECTURES[machine].column
     assert {verdict(machine, numbers[column]) for numbers in DENIED.values()} == {DENY}
 
 
 @pytest.mark.parametrize("machine", ARCHITECTURES)
-def test_sockets_are_of_the_families_that_a_program_needs(machine: str) -> None:
+def test_only_sockets_that_a_program_needs_are_allowed(machine: str) -> None:
     column = ARCHITECTURES[machine].column
     for numbers in SOCKETS.values():
         allowed = [family for family in range(64) if verdict(machine, numbers[column], family) == ALLOW]
@@ -55,7 +55,7 @@ def test_sockets_are_of_the_families_that_a_program_needs(machine: str) -> None:
 
 
 @pytest.mark.parametrize("machine", ARCHITECTURES)
-def test_a_family_is_what_the_kernel_takes_for_it_the_lower_half(machine: str) -> None:
+def test_the_upper_half_of_a_family_is_ignored_as_by_the_kernel(machine: str) -> None:
     number = SOCKETS["socket"][ARCHITECTURES[machine].column]
     assert verdict(machine, number, (1 << 32) | VSOCK) == DENY
 
@@ -66,11 +66,11 @@ def test_reading_and_starting_programs_is_allowed(machine: str, number: int) -> 
 
 
 @pytest.mark.parametrize("machine", ARCHITECTURES)
-def test_the_numbers_of_another_kind_of_processor_are_no_way_around_it(machine: str) -> None:
+def test_numbers_of_another_processor_are_no_bypass(machine: str) -> None:
     assert verdict(machine, 41, VSOCK, audit=0x40000003) == KILL  # AUDIT_ARCH_I386
 
 
-def test_the_second_numbers_of_x86_64_are_no_way_around_it() -> None:
+def test_the_second_numbers_of_x86_64_are_no_bypass() -> None:
     assert verdict(X86, 0x40000000 | DENIED["keyctl"][0]) == ERROR | errno.ENOSYS
 
 
@@ -79,7 +79,7 @@ def test_a_machine_without_a_list_has_no_filter() -> None:
 
 
 @pytest.mark.parametrize("machine", HEADERS)
-def test_the_numbers_are_those_of_the_kernels_headers(machine: str) -> None:
+def test_the_numbers_equal_those_of_the_kernels_headers(machine: str) -> None:
     if not HEADERS[machine].exists():
         pytest.skip("linux-libc-dev is not installed")
     pattern = r"#define __NR(?:3264)?_(\w+)\s+(\d+)$"

@@ -1,4 +1,4 @@
-"""Copies of a tree under review: only what git tracks, only regular files, within bounds."""
+"""Copies of a tree under review: regular files that git tracks, within limits."""
 
 import io
 import os
@@ -51,7 +51,7 @@ def test_only_tracked_files_are_copied_as_the_working_tree_has_them(tree: Path, 
     assert untracked(tree) == ["components/notes.txt"]
 
 
-def test_a_file_that_was_deleted_is_not_there(tree: Path, tmp_path: Path) -> None:
+def test_a_deleted_file_is_not_copied(tree: Path, tmp_path: Path) -> None:
     (tree / "run.sh").unlink()
     assert "run.sh" not in names(copy_tracked(tree, tmp_path / "copy").folder)
 
@@ -62,7 +62,7 @@ def test_a_copy_has_no_setuid_bit(tree: Path, tmp_path: Path) -> None:
         assert (copy.folder / "components" / "api.py").stat().st_mode & 0o7777 == 0o644
 
 
-def test_a_fifo_in_place_of_a_tracked_file_is_left_out_and_not_waited_for(tree: Path, tmp_path: Path) -> None:
+def test_a_fifo_in_place_of_a_tracked_file_is_left_out_at_once(tree: Path, tmp_path: Path) -> None:
     (tree / "run.sh").unlink()
     os.mkfifo(tree / "run.sh")
     os.mkfifo(tree / "untracked")
@@ -85,7 +85,7 @@ def test_links_that_lead_out_of_the_tree_are_left_out_of_both_sides(tree: Path, 
         assert (copy.folder / "components" / "start").readlink() == Path("../run.sh")
 
 
-def test_a_folder_that_became_a_link_is_not_read_through(tree: Path, tmp_path: Path) -> None:
+def test_a_folder_that_became_a_link_is_not_followed(tree: Path, tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "api.py").write_text("secret")
     (tree / "components" / "api.py").unlink()
@@ -102,21 +102,21 @@ def test_a_sparse_file_is_refused(tree: Path, tmp_path: Path) -> None:
         copy_tracked(tree, tmp_path / "copy")
 
 
-def test_a_tree_without_end_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_tree_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(snapshot, "LARGEST_TREE", 10)
     copy = Snapshot(tmp_path / "copy")
-    copy.add_file("one", io.BytesIO(b"x" * 8))
+    copy.add_file("first", io.BytesIO(b"x" * 8))
     with pytest.raises(CommandError, match="the tree is larger than 10 bytes"):
-        copy.add_file("other", io.BytesIO(b"x" * 8))
+        copy.add_file("second", io.BytesIO(b"x" * 8))
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../outside", "a/../../outside"])
-def test_no_name_leads_out_of_a_copy(name: str, tmp_path: Path) -> None:
+def test_a_name_outside_of_the_copy_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="no path inside a tree"):
         Snapshot(tmp_path / "copy").add_file(name, io.BytesIO(b""))
 
 
-def test_no_program_that_the_trees_configuration_names_is_run(tree: Path, tmp_path: Path) -> None:
+def test_programs_in_the_trees_git_configuration_are_not_run(tree: Path, tmp_path: Path) -> None:
     (tree / "monitor").write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
     (tree / "monitor").chmod(0o755)
     git(tree, "config", "core.fsmonitor", str(tree / "monitor"))
@@ -126,7 +126,7 @@ def test_no_program_that_the_trees_configuration_names_is_run(tree: Path, tmp_pa
     assert not (tmp_path / "ran").exists()
 
 
-def test_our_own_code_is_copied_with_byte_code_that_is_valid(tree: Path, tmp_path: Path) -> None:
+def test_our_own_code_is_copied_with_valid_byte_code(tree: Path, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "compileall", "-q", "components"], cwd=tree, check=True)
     (tree / "components" / "deploy.key").write_text("ignored")
     compiled = next((tree / "components" / "__pycache__").iterdir()).name
@@ -141,11 +141,11 @@ def test_code_outside_a_repository_is_copied_as_it_is(tmp_path: Path) -> None:
     assert names(copy_code(tmp_path / "code", tmp_path / "copy", ["review"]).folder) == {"review/model.py"}
 
 
-def test_a_folder_that_is_no_repository_says_so(tmp_path: Path) -> None:
+def test_a_folder_without_a_repository_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="not a git repository"):
         find_base(tmp_path, "main")
 
 
-def test_a_base_that_looks_like_an_option_is_no_commit(tree: Path) -> None:
+def test_a_base_that_looks_like_an_option_is_refused(tree: Path) -> None:
     with pytest.raises(CommandError, match="BASE=--all is no commit here"):
         find_base(tree, "--all")

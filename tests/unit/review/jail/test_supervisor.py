@@ -1,4 +1,4 @@
-"""The evaluation as a process: what it may send, what it may take, and how it is ended."""
+"""The evaluation as a process: its messages, its limits and its end."""
 
 import json
 import os
@@ -18,10 +18,10 @@ from review.jail.supervisor import Bounds, Command, evaluate, excess, time_limit
 from review.model import Report
 from review.status import Status
 from sandbox.errors import CommandError
-from tests.support.review import made
+from tests.support.review import samples
 
 ROOT = Path(__file__).parents[4]
-COMPLETED = f"import json; print({json.dumps(asdict(messages.Completed(made.report())))!r}, flush=True)"
+COMPLETED = f"import json; print({json.dumps(asdict(messages.Completed(samples.report())))!r}, flush=True)"
 """A program that sends a report."""
 
 
@@ -33,7 +33,7 @@ def run(tmp_path: Path, program: str, bounds: Bounds | None = None) -> Report:
 
 
 def test_a_report_arrives_as_it_was_sent(tmp_path: Path) -> None:
-    assert run(tmp_path, COMPLETED) == made.report()
+    assert run(tmp_path, COMPLETED) == samples.report()
 
 
 def test_the_request_arrives_on_standard_input(tmp_path: Path) -> None:
@@ -48,9 +48,9 @@ def test_the_request_arrives_on_standard_input(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("program", "message"),
     [
-        ("print('{}')", "sent what is no message"),
-        ("print('[' * 100000)", "sent what is no message"),
-        ("""print('{"kind": "completed", "report": {"code": 0}}')""", "sent what is no message"),
+        ("print('{}')", "sent an invalid message"),
+        ("print('[' * 100000)", "sent an invalid message"),
+        ("""print('{"kind": "completed", "report": {"code": 0}}')""", "sent an invalid message"),
         ("""print('{"kind": "failure", "text": "no stack"}'); exit(2)""", "^no stack$"),
         ("exit(0)", "ended with 0 and without a report"),
         ("raise ValueError('broken')", "(?s)ended with 1 and without a report.*ValueError: broken"),
@@ -58,14 +58,14 @@ def test_the_request_arrives_on_standard_input(tmp_path: Path) -> None:
         (f"{COMPLETED}; import os; os.kill(os.getpid(), 2)", "and without a report"),
     ],
 )
-def test_what_is_no_report_of_an_evaluation_that_ended_well_is_none(
+def test_only_the_report_of_a_successful_evaluation_counts(
     program: str, message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(CommandError, match=message):
         run(tmp_path, program)
 
 
-def test_messages_without_end_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_messages_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(messages, "LONGEST", 1000)
     with pytest.raises(CommandError, match="more than 1,000 bytes at once"):
         run(tmp_path, "while True: print('x' * 1000, end='')")
@@ -74,29 +74,29 @@ def test_messages_without_end_are_refused(tmp_path: Path, monkeypatch: pytest.Mo
         run(tmp_path, """while True: print('{"kind": "line", "text": "x"}')""")
 
 
-def test_errors_without_end_are_not_kept(tmp_path: Path) -> None:
+def test_only_the_end_of_long_errors_is_kept(tmp_path: Path) -> None:
     with pytest.raises(CommandError) as error:
         run(tmp_path, "import sys; sys.stderr.write('x' * 10**7); sys.exit(3)")
     assert len(str(error.value)) < 5000
 
 
-def test_memory_without_end_is_stopped(tmp_path: Path) -> None:
+def test_endless_memory_is_stopped(tmp_path: Path) -> None:
     program = """
         import subprocess, sys, time
         subprocess.Popen([sys.executable, "-c", "import time; held = b'x' * 200 * 2**20; time.sleep(60)"])
         time.sleep(60)
     """
-    with pytest.raises(CommandError, match="of memory, of 104,857,600 that they may"):
+    with pytest.raises(CommandError, match="of memory; the limit is 104,857,600"):
         run(tmp_path, program, Bounds(memory=100 * 2**20))
 
 
-def test_processes_without_end_are_stopped(tmp_path: Path) -> None:
+def test_endless_processes_are_stopped(tmp_path: Path) -> None:
     program = """
         import subprocess, time
         started = [subprocess.Popen(["sleep", "7318"]) for _ in range(20)]
         time.sleep(60)
     """
-    with pytest.raises(CommandError, match="processes, of 10 that it may"):
+    with pytest.raises(CommandError, match="processes; the limit is 10"):
         run(tmp_path, program, Bounds(processes=10))
     assert not _running("sleep", "7318")
 
@@ -110,14 +110,14 @@ def test_threads_are_counted() -> None:
         until = time.monotonic() + 20
         while not (reason := excess(process.pid, Bounds(threads=10))) and time.monotonic() < until:
             time.sleep(0.05)
-        assert "threads, of 10 that it may" in reason
+        assert "threads; the limit is 10" in reason
     finally:
         for child in psutil.Process(process.pid).children():
             child.kill()
         process.wait()
 
 
-def test_what_never_ends_is_stopped_by_the_outer_limit(tmp_path: Path) -> None:
+def test_an_endless_program_is_stopped_by_the_outer_limit(tmp_path: Path) -> None:
     with (
         pytest.raises(CommandError, match=r"stopped after 0.01 minutes; --minutes allows more"),
         time_limit(0.6),

@@ -1,4 +1,4 @@
-"""The comment as GitHub takes it: parsed as CommonMark with tables."""
+"""The markup of a comment, parsed as CommonMark with tables as GitHub does."""
 
 import re
 from collections.abc import Iterator
@@ -9,15 +9,15 @@ from markdown_it.token import Token
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 OURS = re.compile(r"<!-- pipe-review -->|<details><summary><b>[^<>]*</b></summary>|</details>")
-"""The HTML that a comment has of its own."""
+"""The HTML that a comment may have."""
 
 LINKED = re.compile(r"(?<![A-Za-z0-9_])@[A-Za-z0-9]|#\d|\bwww\.|https?://", re.IGNORECASE)
-"""What GitHub makes a mention, a reference or a link of where it stands in no code."""
+"""Text outside of code that GitHub turns into a mention, a reference or a link."""
 
 
 @dataclass
 class Line:
-    """A line of text in `depth` lists: its code spans, and what is no code."""
+    """A line of text in `depth` lists: its code spans, and its other text."""
 
     depth: int
     kind: str
@@ -26,7 +26,8 @@ class Line:
 
 
 def lines(text: str) -> list[Line]:
-    found: list[Line] = []
+    """Return the lines of a comment."""
+    result: list[Line] = []
     depth, kind = 0, ""
     for token in PARSER.parse(text):
         if token.type in ("bullet_list_open", "ordered_list_open"):
@@ -37,14 +38,14 @@ def lines(text: str) -> list[Line]:
             kind = token.tag
         elif token.type == "inline":
             children = token.children or []
-            codes = [each.content for each in children if each.type == "code_inline"]
-            plain = "".join(each.content for each in children if each.type.startswith("text"))
-            found.append(Line(depth, kind, codes, plain))
-    return found
+            codes = [child.content for child in children if child.type == "code_inline"]
+            plain = "".join(child.content for child in children if child.type.startswith("text"))
+            result.append(Line(depth, kind, codes, plain))
+    return result
 
 
 def faults(text: str) -> Iterator[str]:
-    """What of a comment is markup that is none of ours."""
+    """Yield the markup of a comment that is not the review's own."""
     tokens = PARSER.parse(text)
     spans = [child for token in tokens for child in token.children or []]
     for token in (*tokens, *spans):
@@ -61,8 +62,9 @@ def faults(text: str) -> Iterator[str]:
 
 
 def _linked(spans: list[Token]) -> Iterator[str]:
+    """Yield text outside of links that GitHub would turn into one."""
     inside = 0
-    for each in spans:
-        inside += (each.type == "link_open") - (each.type == "link_close")
-        if each.type.startswith("text") and not inside and LINKED.search(each.content):
-            yield f"linked: {each.content}"
+    for span in spans:
+        inside += (span.type == "link_open") - (span.type == "link_close")
+        if span.type.startswith("text") and not inside and LINKED.search(span.content):
+            yield f"linked: {span.content}"

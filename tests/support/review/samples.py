@@ -1,4 +1,4 @@
-"""Reports made up for tests of the renderings."""
+"""Sample reports for tests of the renderings."""
 
 from dataclasses import replace
 
@@ -9,18 +9,21 @@ from review.model import (
     Change,
     CostLine,
     Finding,
-    Place,
     Property,
     Report,
+    SourceLocation,
     StackReport,
 )
 
-SETTING = Place("Pulumi.dev.yaml", 44, "sets", "pipe:database.storageGib", "changed alike")
-PLACES = [Place("components/thing.py", 10, "declares"), Place("__main__.py", 3, "composes")]
+SETTING = SourceLocation("Pulumi.dev.yaml", 44, "sets", "pipe:database.storageGib", "changed alike")
+LOCATIONS = [
+    SourceLocation("components/thing.py", 10, "declares"),
+    SourceLocation("__main__.py", 3, "composes"),
+]
 
 
 def change(number: int = 0, op: str = "update", value: str = "20", name: str = "thing") -> Change:
-    """A change of a resource."""
+    """Return a change of a resource, in a component by its number."""
     return Change(
         stacks=["dev", "stg"],
         component=f"component-{number % 40}",
@@ -28,29 +31,29 @@ def change(number: int = 0, op: str = "update", value: str = "20", name: str = "
         name=f"{name}-{number}",
         op=op,
         properties=[Property("size", "10", value, op == "replace", "", SETTING)],
-        places=PLACES,
+        locations=LOCATIONS,
         upstream=[f"{name}-{number - 1} (aws:ec2:Thing)"] if number else [],
     )
 
 
 def risk(number: int = 0, policy: str = "stateful-replaced", name: str = "thing") -> Finding:
-    """What the review says of something that holds data and goes away."""
-    said = f"Because: {name}-{number} is replaced\nDepends on it: other\nData: Its data is lost."
+    """Return a finding on a resource that holds data and is replaced."""
+    message = f"Because: {name}-{number} is replaced\nDepends on it: other\nData: Its data is lost."
     return Finding(
         stacks=["dev", "stg"],
         type="aws:ec2/thing:Thing",
         name=f"{name}-{number}",
         policy=policy,
-        message=said,
+        message=message,
         level="mandatory",
-        places=PLACES,
+        locations=LOCATIONS,
         setting=SETTING,
         blocks=True,
     )
 
 
 def finding(number: int = 0, message: str = "size is 10; set it to 20", status: str = NEW) -> Finding:
-    """What a policy says of a resource."""
+    """Return a finding of a policy on a resource."""
     return Finding(
         stacks=["dev"],
         policy=f"thing-too-small-{number % 7}",
@@ -63,14 +66,14 @@ def finding(number: int = 0, message: str = "size is 10; set it to 20", status: 
         controls=["CIS: 1.2"],
         remediation="Make it larger.",
         url="https://example.com/rule",
-        places=PLACES[:1],
+        locations=LOCATIONS[:1],
         setting=SETTING,
         blocks=status == NEW,
     )
 
 
 def report(**parts: object) -> Report:
-    """A report of one stack with a bit of everything."""
+    """Return a report on one stack with every kind of entry; `parts` replace its fields."""
     cost = 1.5, [CostLine("a", "b", 1, 2.5)], ["c: d"]
     weaker = Finding(
         stacks=["prod"],

@@ -1,0 +1,131 @@
+"""Findings of the policy pack, with their state against the base."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from policies.engine.rule import Rule
+from review.engine_run import STACK_TYPE, UNCHECKED_POLICY, EngineRun, Stack
+from review.model import EXISTING, FIXED, NEW, UNKNOWN, VIOLATION, WAIVED, Finding, SourceLocation
+from review.plain_data import as_text, value_at
+from review.policy_rules import POLICY_RULES
+from sandbox.summary import Row
+
+WAIVER = re.compile(r"^(waived until [^\n]*)\n", re.MULTILINE)
+"""The line that the policy pack puts before the message of a waived violation."""
+
+PROPERTY_AND_VALUE = re.compile(r"^([\w.\[\]\"/-]+) (?:is|are|has) '?([^\s';,]+)'?", re.MULTILINE)
+"""The property that a message is about, and its value."""
+
+VERDICT_KEY = re.compile(r"'[^']*'|\d+")
+"""Values that a message quotes. They may differ between two sides of one violation."""
+
+Key = tuple[str, ...]
+"""The identity of a verdict: policy, URN, message without its values, and UNKNOWN if it is that."""
+
+
+def find(stack: Stack, base: EngineRun | None) -> Iterator[Finding]:
+    """Yield the findings of a stack. Without a base, every unwaived finding counts as new."""
+    before = _verdicts(base)
+    after = _verdicts(stack.head)
+    named_values = any(verdict["level"] == UNKNOWN for verdict in after.values())
+    for key, verdict in after.items():
+        # The count of unchecked values adds nothing where a ledger names them.
+        if verdict["policy"] == UNCHECKED_POLICY and named_values:
+            continue
+        yield _finding(verdict, stack, NEW if _is_new(verdict, before.get(key), base) else EXISTING)
+    if stack.head and not stack.head.errors:
+        for key, verdict in before.items():
+            if key not in after and _counts_as_fixed(verdict):
+                yield _finding(verdict, stack, FIXED)
+
+
+def _verdicts(run: EngineRun | None) -> dict[Key, Row]:
+    return {_key(verdict): verdict for verdict in run.phase.violations} if run else {}
+
+
+def _key(verdict: Row) -> Key:
+    message = VERDICT_KEY.sub("…", WAIVER.sub("", verdict["message"]))
+    return verdict["policy"], verdict["urn"], message, UNKNOWN if verdict["level"] == UNKNOWN else ""
+
+
+def _waiver(verdict: Row) -> str:
+    match = WAIVER.search(verdict["message"])
+    return match[1] if match else ""
+
+
+def _is_new(verdict: Row, old: Row | None, base: EngineRun | None) -> bool:
+    """Return True for a violation that the base lacks, or that only one of the sides waives."""
+    if verdict["level"] == UNKNOWN:
+        return False
+    waived = bool(_waiver(verdict))
+    if old:
+        return bool(_waiver(old)) != waived
+    return base is not None or not waived
+
+
+def _counts_as_fixed(verdict: Row) -> bool:
+    """Return True for a violation of the base whose absence is worth a line."""
+    unknown = verdict["policy"] == UNCHECKED_POLICY or verdict["level"] == UNKNOWN
+    return not unknown and not _waiver(verdict)
+
+
+def _finding(verdict: Row, stack: Stack, status: str) -> Finding:
+    rule = POLICY_RULES.get(verdict["policy"])
+    urn = verdict["urn"]
+    message = _message(verdict, rule)
+    waiver = _waiver(verdict)
+    unknown = verdict["level"] == UNKNOWN or verdict["policy"] == UNCHECKED_POLICY
+    kind = UNKNOWN if unknown else WAIVED if waiver else VIOLATION
+    level = verdict["level"]
+    if status == FIXED:
+        level = ""
+    elif unknown and rule:
+        level = str(rule.level.value)
+    details: dict[str, Any] = {"name": "the stack", "severity": verdict["severity"]}
+    if rule:
+        details |= _rule_details(rule, verdict)
+    resource = stack.resources.get(urn)
+    if resource and f"::{STACK_TYPE}::" not in urn:
+        details |= {"type": resource.type, "name": resource.name, "locations": resource.locations}
+    return Finding(
+        stacks=[stack.name],
+        policy=verdict["policy"],
+        message=message or verdict["message"],
+        level=level,
+        status=status,
+        verdict=kind,
+        waiver=waiver,
+        setting=None if unknown else _setting(message, urn, stack),
+        blocks=kind == VIOLATION and level == "mandatory" and status == NEW,
+        **details,
+    )
+
+
+def _message(verdict: Row, rule: Rule | None) -> str:
+    """Return a verdict's message without its waiver, and without the rule's texts, which stand elsewhere."""
+    rule_texts = (rule.description, rule.remediation) if rule else ()
+    lines = WAIVER.sub("", verdict["message"]).splitlines()
+    return "\n".join(line for line in lines if line.strip() and line.strip() not in rule_texts)
+
+
+def _rule_details(rule: Rule, verdict: Row) -> dict[str, Any]:
+    severity = str(rule.severity.value) if rule.severity else ""
+    return {
+        "controls": [f"{rule.framework}: {control}" for control in rule.controls],
+        "remediation": rule.remediation,
+        "url": rule.url,
+        "severity": verdict["severity"] or severity,
+    }
+
+
+def _setting(message: str, urn: str, stack: Stack) -> SourceLocation | None:
+    """Return the settings key behind the property that a message names, or None."""
+    match = PROPERTY_AND_VALUE.search(message)
+    if not match:
+        return None
+    path, value = match.groups()
+    value = {"True": "true", "False": "false"}.get(value, value)  # a message of a policy has Python's words
+    step = stack.steps.get(urn)
+    old = as_text(value_at(step.old.inputs, path)) if step and step.old else None
+    return stack.file.find_setting(path, old, value, stack.component_of(urn))

@@ -1,0 +1,121 @@
+"""Risks of replaced and deleted resources: the cause, the dependents, and the loss of data."""
+
+from review.engine_run import STACK_TYPE, Resource, Stack, Step
+from review.model import REVIEW_RULES, Finding, SourceLocation, list_first, title
+from review.plain_data import value_at
+from review.properties import changed_properties
+
+SIMILAR = 0.75
+"""The share of equal inputs from which a new resource looks like a deleted one under another name."""
+
+SHORT_VALUE = 80
+"""Characters of a value below which a cause shows the value."""
+
+
+def find_risk(step: Step, stack: Stack) -> Finding | None:
+    """Return the cause and effect of a replacement or deletion.
+
+    Return None for other changes, and for a resource without data that goes because another one does.
+    """
+    if step.op not in ("replace", "delete"):
+        return None
+    old = step.old or step.resource
+    chain, setting = _cause_chain(step, stack) if step.op == "replace" else ([step], None)
+    loss = REVIEW_RULES["stateful"].get(old.type, "")
+    retained = bool(old.state.get("retainOnDelete"))
+    blocks = bool(loss) and not retained
+    follows_another = len(chain) > 1 and chain[1].op == "replace"
+    if not loss and (follows_another or stack.deleted_component(step)):
+        return None
+    loss = _loss(old, loss, retained=retained)
+    causes = _deletion_causes(step, stack) if step.op == "delete" else [_cause(link) for link in chain]
+    lines = [f"Because: {' ← '.join(causes)}"]
+    if step.op == "replace" and not setting:
+        lines.append("Set by: unknown, no value identifies a settings key")
+    dependents = {title(resource) for resource in stack.dependents(old.urn) if resource.type != STACK_TYPE}
+    lines.append(f"Depends on it: {list_first(sorted(dependents)) or 'nothing'}")
+    if loss:
+        lines.append(f"Data: {loss}")
+    return Finding(
+        stacks=[stack.name],
+        policy=f"{'stateful-' if loss else ''}{step.op}d",
+        message="\n".join(lines),
+        type=old.type,
+        name=old.name,
+        locations=step.resource.locations,
+        level="mandatory" if blocks else "advisory",
+        setting=setting,
+        blocks=blocks,
+    )
+
+
+def _loss(old: Resource, loss: str, *, retained: bool) -> str:
+    """Return the fate of a resource's data: by its inputs and options, else `loss`, its type's."""
+    for rule in REVIEW_RULES["stateful-when"]:
+        if rule["type"] == old.type and old.inputs.get(rule["property"]) is True:
+            loss = rule["message"]
+    if loss and retained:
+        return "It stays where it is, without Pulumi (retainOnDelete); nothing is lost."
+    if loss and old.state.get("protect"):
+        return f"{loss} It is protected: `pulumi up` refuses until the protection is taken off."
+    return loss
+
+
+def _cause_chain(step: Step, stack: Stack) -> tuple[list[Step], SourceLocation | None]:
+    """Return the steps from a replacement back to the first cause, and the settings key of that cause."""
+    chain: dict[str, Step] = {}
+    current: Step | None = step
+    setting: SourceLocation | None = None
+    while current and not setting and current.resource.urn not in chain:
+        chain[current.resource.urn] = current
+        setting = _forcing_setting(current, stack)
+        # Without a difference of its own, a resource is replaced because one that it depends on is.
+        paths = current.forced_by or current.diff or current.resource.property_dependencies
+        sources = [source for path in paths for source in stack.value_sources(current, path)]
+        current = min(sources, key=lambda source: source.op != "replace", default=None)
+    return [*chain.values()], setting
+
+
+def _forcing_setting(step: Step, stack: Stack) -> SourceLocation | None:
+    """Return the first settings key among the properties that force a replacement, or among all."""
+    for changed in changed_properties(step, stack):
+        if changed.setting and (changed.forces or not step.forced_by):
+            return changed.setting
+    return None
+
+
+def _cause(step: Step) -> str:
+    """Describe a step as a cause of another one."""
+    if step.op == "create":
+        return f"{title(step.resource)} is new"
+    differences = [_difference(step, path) for path in step.forced_by or sorted(step.diff)]
+    reason = ", ".join(differences) or "something it depends on is replaced"
+    return f"{title(step.resource)} is {step.op}d: {reason}"
+
+
+def _difference(step: Step, path: str) -> str:
+    """Return a path, with the old and new value if both are short."""
+    old, new = (value_at(side.inputs, path) if side else None for side in (step.old, step.new))
+    short = all(isinstance(value, str | int) and len(str(value)) < SHORT_VALUE for value in (old, new))
+    return f"{path} {old} → {new}" if short and old != new else path
+
+
+def _deletion_causes(step: Step, stack: Stack) -> list[str]:
+    deleted = step.resource
+    cause = f"{title(deleted)} is no longer declared"
+    if replacement := _similar_new_resource(deleted, stack):
+        cause += f", and {replacement.name} is new and the same: a rename without an alias?"
+    component = stack.deleted_component(step)
+    return [cause, f"its component {component.name} is gone"] if component else [cause]
+
+
+def _similar_new_resource(deleted: Resource, stack: Stack) -> Resource | None:
+    """Return a created resource of the same type with mostly the same inputs, or None."""
+    for step in stack.steps.values():
+        new = step.resource
+        if step.op == "create" and new.type == deleted.type:
+            keys = deleted.inputs.keys() | new.inputs.keys()
+            equal = sum(deleted.inputs.get(key) == new.inputs.get(key) for key in keys)
+            if equal >= SIMILAR * len(keys):
+                return new
+    return None

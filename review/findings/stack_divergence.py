@@ -1,0 +1,74 @@
+"""Properties and resources that were the same in two stacks and no longer are."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+from review.engine_run import Stack
+from review.model import Finding, SourceLocation, shorten
+from review.plain_data import as_text, value_at
+from sandbox.summary import LATER
+
+ResourcePath = tuple[tuple[str, str], str]
+"""Type and name of a resource, and the path of a property; an empty path is the resource itself."""
+
+
+class StackValue(NamedTuple):
+    """A value in base and head of a stack, with the stack's name taken out of it."""
+
+    stack: str
+    before: str
+    after: str
+
+
+def find_divergence(stacks: Sequence[Stack], without_stack: Callable[[str, str], str]) -> Iterator[Finding]:
+    """Yield what was the same in two stacks and no longer is.
+
+    `without_stack` replaces a stack's name in a text, so that values which differ only in it are the same.
+    """
+    paths = _changed_paths(stacks)
+    for (resource_type, name), path in sorted(paths):
+        resource_path = (resource_type, name), path
+        values = [value for stack in stacks if (value := _value(stack, resource_path, without_stack))]
+        if any(_diverge(*pair) for pair in combinations(values, 2)):
+            shown = (f"{shorten(value.after, value.before)} in {value.stack}" for value in values)
+            yield Finding(
+                stacks=[value.stack for value in values],
+                type=resource_type,
+                name=name,
+                locations=paths[resource_path],
+                policy="stacks-no-longer-the-same",
+                message=f"{path or 'it'} is {', '.join(shown)}",
+            )
+
+
+def _diverge(first: StackValue, second: StackValue) -> bool:
+    """Return True if two values were the same and no longer are."""
+    return first.before == second.before and first.after != second.after
+
+
+def _changed_paths(stacks: Sequence[Stack]) -> dict[ResourcePath, list[SourceLocation]]:
+    paths: dict[ResourcePath, list[SourceLocation]] = {}
+    for stack in stacks:
+        for step in stack.changed:
+            for path in step.diff if step.op in ("update", "replace") else ("",):
+                paths[step.resource.key, path] = step.resource.locations
+    return paths
+
+
+def _value(
+    stack: Stack, resource_path: ResourcePath, without_stack: Callable[[str, str], str]
+) -> StackValue | None:
+    """Return the value in a stack, or None if it cannot be compared: absent from a side, or not known yet."""
+    key, path = resource_path
+    sides = stack.old.get(key), stack.new.get(key)
+    if not stack.old or (path and not all(sides)):
+        return None
+    if path:
+        texts = [as_text(value_at(side.inputs, path)) or "(absent)" for side in sides if side]
+    else:
+        texts = ["present" if side else "absent" for side in sides]
+    if any(LATER in text for text in texts):
+        return None
+    before, after = (without_stack(text, stack.name) for text in texts)
+    return StackValue(stack.name, before, after)

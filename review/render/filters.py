@@ -1,0 +1,90 @@
+"""Filters of the templates: text that is safe in Markdown, code and labels, and groups of items."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from functools import partial
+from operator import attrgetter
+from typing import Any
+
+from review.model import COUNTS, OF_THE_BASE, Report, SourceLocation
+
+EMPTY = "(empty)"
+
+UNSEEN = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069␝␞␟]"
+)
+"""Invisible characters that control a terminal or turn text around, and those that split the Markdown."""
+
+remove_unseen = partial(UNSEEN.sub, "")
+
+
+def location_list(locations: Iterable[SourceLocation]) -> str:
+    """Return locations as `file:line`, with a remark on lines of the base."""
+    return ", ".join(
+        f"{location.file}:{location.line}{f' {OF_THE_BASE}' if location.role == OF_THE_BASE else ''}"
+        for location in locations
+    )
+
+
+def group_by(items: Iterable[Any], *names: str) -> list[list[Any]]:
+    """Return groups of the items whose attributes of these names are equal."""
+    groups: dict[str, list[Any]] = {}
+    for item in items:
+        groups.setdefault(repr(attrgetter(*names)(item)), []).append(item)
+    return list(groups.values())
+
+
+def stack_table(report: Report) -> list[list[str]]:
+    """Return the table of stacks: a heading, then a row a stack with a question mark for unknown values."""
+    rows = [["stack", *COUNTS, "USD a month"]]
+    for stack in report.stacks:
+        costs = [f"{stack.difference:+,.2f}"] if stack.costs else []
+        if stack.unpriced:
+            costs.append("unknown")
+        counts = [str(stack.counts.get(key, "?")) for key in COUNTS]
+        rows.append([stack.name, *counts, " + ".join(costs) or ("0" if stack.counts else "?")])
+    return rows
+
+
+def escape_markdown(text: str) -> str:
+    """Return text that GitHub shows as it is: no markup, HTML or list, no mention and no link.
+
+    GitHub looks for mentions and references in the HTML that Markdown has become, where no escape is left. An
+    invisible space after the character prevents them.
+    """
+    text = re.sub(r"([\\`*_\[\]|~])", r"\\\1", " ".join(text.split()) or EMPTY)
+    text = re.sub(r"^(\d*)([-+.)=])", r"\1\\\2", text)
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([@#]|www(?=\.)|:(?=//))", "\\1\u200b", text, flags=re.IGNORECASE)
+
+
+def code_span(text: str) -> str:
+    """Return a code span, in which nothing is markup and `@` mentions nobody."""
+    text = " ".join(text.split()) or EMPTY
+    padding = " " if text[:1] == "`" or text[-1:] == "`" else ""
+    ticks = _backticks(text, 1)
+    return f"{ticks}{padding}{text}{padding}{ticks}"
+
+
+def code_block(text: str) -> str:
+    """Return a code block, indented to stand in a list."""
+    ticks = _backticks(text, 3)
+    return "\n".join(f"    {line}" for line in (ticks, *text.splitlines(), ticks))
+
+
+def _backticks(text: str, least: int) -> str:
+    """Return a fence that is longer than every run of backticks in the text."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    return "`" * max(least, longest + 1)
+
+
+def mermaid_label(text: str) -> str:
+    """Return text for a label of Mermaid, which knows entities by their number only."""
+    return "".join(char if char.isalnum() or char in " .:/_-()+" else f"#{ord(char)};" for char in text)
+
+
+def fingerprint(text: str) -> str:
+    """Return a short hash of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,87 @@
+"""Policy findings, compared with the base."""
+
+from pathlib import Path
+
+import pytest
+
+from policies.engine.pack import ALL
+from review.build import build
+from review.engine_run import EngineRun, Stack, Step
+from review.findings import policy_findings
+from review.locate import StackFile
+from review.model import EXISTING, FIXED, NEW, STATE_TO_HEAD, UNKNOWN, WAIVED, Finding
+from review.plain_data import build_mask
+from review.render import renderings
+from tests.support.review.stacks import KEY, resource, urn
+
+RULE = next(rule for rule in ALL if rule.remediation and rule.controls)
+WAIVED_UNTIL = "waived until 2030-01-01 (9 days left): why\n"
+FILE = StackFile("Pulumi.dev.yaml", {"pipe:key.days": ("5", 7)}, {"pipe:key.days": ("5", 7)})
+
+
+def side(*messages: str, level: str = "mandatory") -> EngineRun:
+    """Return a run with a violation of a key for each message."""
+    row = {"policy": RULE.name, "urn": urn(KEY, "disk"), "level": level, "severity": ""}
+    run = EngineRun(Path())
+    run.phase.violations += [{**row, "message": message} for message in messages]
+    return run
+
+
+def findings(head: EngineRun, base: EngineRun | None) -> list[Finding]:
+    """Return the findings on a key."""
+    disk = resource(KEY, "disk", {"days": 5})
+    head.steps[disk.urn] = Step("same", disk, disk)
+    return [*policy_findings.find(Stack("dev", head, base, FILE), base)]
+
+
+@pytest.mark.parametrize(
+    ("head", "base", "status", "blocks"),
+    [
+        (side("days is 5"), side(), NEW, True),
+        (side("days is 5"), side("days is 4"), EXISTING, False),
+        (side(), side("days is 5"), FIXED, False),
+        (side("days is 5"), side(f"{WAIVED_UNTIL}days is 5"), NEW, True),
+        (side(f"{WAIVED_UNTIL}days is 5"), side("days is 5"), NEW, False),
+        (side("days is 5", level="advisory"), side(), NEW, False),
+        (side("days is 5"), None, NEW, True),
+        (side(f"{WAIVED_UNTIL}days is 5"), None, EXISTING, False),
+        (side("days", level=UNKNOWN), side(), EXISTING, False),
+    ],
+    ids=[
+        "new",
+        "existing",
+        "fixed",
+        "no longer waived",
+        "newly waived",
+        "advisory",
+        "without a base",
+        "waived without a base",
+        "unknown",
+    ],
+)
+def test_only_a_new_mandatory_violation_blocks(
+    head: EngineRun, base: EngineRun | None, status: str, blocks: bool
+) -> None:
+    assert [(finding.status, finding.blocks) for finding in findings(head, base)] == [(status, blocks)]
+
+
+def test_a_finding_has_the_rules_controls_and_remediation_and_the_line_of_the_setting() -> None:
+    [finding] = findings(side("days is 5; set it to 30"), None)
+    assert finding.controls == [f"{RULE.framework}: {control}" for control in RULE.controls]
+    assert (finding.remediation, finding.message) == (RULE.remediation, "days is 5; set it to 30")
+    assert finding.setting and (finding.setting.key, finding.setting.line) == ("pipe:key.days", 7)
+
+
+def test_the_message_is_without_the_waiver() -> None:
+    [finding] = findings(side(f"{WAIVED_UNTIL}days is 5"), side())
+    assert (finding.verdict, finding.waiver, finding.message) == (WAIVED, WAIVED_UNTIL.strip(), "days is 5")
+
+
+def test_a_blocking_finding_of_a_real_preview_has_its_remediation_and_controls(tmp_path: Path) -> None:
+    stack = Stack("dev", side("days is 5"))
+    report = build(STATE_TO_HEAD, ("state", "head"), [stack], build_mask([]), tmp_path)
+    sections = renderings.render_terminal(report).split("\n\n")
+    [blocking] = [text for text in sections if RULE.name in text and "BLOCKS" in text]
+    controls = "; ".join(f"{RULE.framework}: {control}" for control in RULE.controls)
+    assert f"{RULE.remediation} ({controls})" in blocking
+    assert report.code == 1

@@ -1,0 +1,136 @@
+"""Settings of prod that are weaker than those of stg."""
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from review.engine_run import Resource, Stack, Step
+from review.findings.prod_strength import find_weaker
+from review.model import REVIEW_RULES
+from tests.support.review.stacks import resource, stack
+
+INSTANCE = "aws:rds/instance:Instance"
+LOG, LOCK = (
+    "aws:cloudwatch/logGroup:LogGroup",
+    "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
+)
+PODS, BUDGET = "kubernetes:apps/v1:Deployment", "kubernetes:policy/v1:PodDisruptionBudget"
+SUBNET, GATEWAY = "aws:ec2/subnet:Subnet", "aws:ec2/natGateway:NatGateway"
+SCALER = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
+CONFIG, ZONE = "kubernetes:core/v1:ConfigMap", "cloudflare:index/zoneSetting:ZoneSetting"
+ALERT, GOAL = "datadog:index/monitor:Monitor", "datadog:index/serviceLevelObjective:ServiceLevelObjective"
+STRONG: dict[str, dict[str, Any]] = {
+    INSTANCE: {"multiAz": True, "backupRetentionPeriod": 14, "deletionProtection": True},
+    PODS: {"spec": {"replicas": 3}},
+    BUDGET: {"spec": {"maxUnavailable": 1}},
+    LOCK: {"rule": {"defaultRetention": {"days": 30}}},
+    SUBNET: {},
+    GATEWAY: {},
+    GOAL: {},
+    LOG: {"retentionInDays": 30},
+    SCALER: {"spec": {"minReplicas": 3, "maxReplicas": 9}},
+    CONFIG: {"data": {"nginx.conf": "ssl_protocols TLSv1.2 TLSv1.3;"}},
+    ZONE: {"settingId": "min_tls_version", "value": "1.2"},
+    ALERT: {"query": "errors > 1"},
+}
+
+
+def strong(**changed: Any) -> list[Resource]:
+    """Return a resource of each type. `changed` has other inputs by type name; None omits the resource."""
+    changed_inputs = {kind: changed.get(kind.rpartition(":")[2], default) for kind, default in STRONG.items()}
+    return [resource(kind, "it", inputs) for kind, inputs in changed_inputs.items() if inputs is not None]
+
+
+def sides(name: str, before: list[Resource], after: list[Resource]) -> Stack:
+    """Return a stack with these resources before and after the change."""
+    old, new = ({member.urn: member for member in side} for side in (before, after))
+    deleted = [Step("delete", old[urn], None) for urn in old.keys() - new.keys()]
+    kept = [Step("same", old.get(urn), member) for urn, member in new.items()]
+    return stack(*deleted, *kept, name=name)
+
+
+def blocking_messages(**prod: Any) -> list[str]:
+    """Return the messages for which a change of prod is blocked."""
+    findings = [*find_weaker(sides("prod", strong(), strong(**prod)), sides("stg", strong(), strong()))]
+    assert all(finding.blocks for finding in findings)
+    return [finding.message for finding in findings]
+
+
+def with_value(kind: str, path: str, value: Any) -> dict[str, Any]:
+    """Return the inputs of a type's resource with another value at a path, or without it if it is None."""
+    name, inputs = kind.rpartition(":")[2], deepcopy(STRONG[kind])
+    *keys, last = path.split(".")
+    parent = inputs
+    for key in keys:
+        parent = parent[key]
+    parent[last] = value
+    if value is None:
+        del parent[last]
+    return {name: inputs}
+
+
+DAYS = "rule.defaultRetention.days"
+WEAKER = [
+    (INSTANCE, "multiAz", False, "zones: multiAz is false in prod and true in stg"),
+    (INSTANCE, "multiAz", None, "zones: multiAz is absent in prod and true in stg"),
+    (INSTANCE, "backupRetentionPeriod", 7, "retention: backupRetentionPeriod is 7 in prod and 14 in stg"),
+    (INSTANCE, "deletionProtection", None, "retention: deletionProtection is absent in prod and true in stg"),
+    (PODS, "spec.replicas", 2, "replicas: spec.replicas is 2 in prod and 3 in stg"),
+    (BUDGET, "spec.maxUnavailable", 3, "replicas: spec.maxUnavailable is 3 in prod and 1 in stg"),
+    (SCALER, "spec.minReplicas", 2, "replicas: spec.minReplicas is 2 in prod and 3 in stg"),
+    (SCALER, "spec.maxReplicas", 8, "replicas: spec.maxReplicas is 8 in prod and 9 in stg"),
+    (LOG, "retentionInDays", 7, "retention: retentionInDays is 7 in prod and 30 in stg"),
+    (LOCK, DAYS, 7, f"retention: {DAYS} is 7 in prod and 30 in stg"),
+    (ZONE, "value", "1.0", "TLS: value is 1.0 in prod and 1.2 in stg"),
+    (
+        CONFIG,
+        "data",
+        {"nginx.conf": "ssl_protocols TLSv1.1 TLSv1.2;"},
+        "TLS: data is 1.1 in prod and 1.2 in stg",
+    ),
+]
+MISSING = {
+    BUDGET: "replicas: spec.maxUnavailable is absent in prod and 1 in stg",
+    SUBNET: f"zones: 0 of {SUBNET} in prod and 1 in stg",
+    GATEWAY: f"zones: 0 of {GATEWAY} in prod and 1 in stg",
+    ALERT: f"alerts: 0 of {ALERT} in prod and 1 in stg",
+    GOAL: f"alerts: 0 of {GOAL} in prod and 1 in stg",
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "value", "message"), WEAKER, ids=[message for *_, message in WEAKER]
+)
+def test_a_weaker_value_of_prod_blocks(kind: str, path: str, value: Any, message: str) -> None:
+    assert blocking_messages(**with_value(kind, path, value)) == [message]
+
+
+@pytest.mark.parametrize("kind", MISSING)
+def test_a_resource_that_prod_lacks_and_stg_has_blocks(kind: str) -> None:
+    assert blocking_messages(**{kind.rpartition(":")[2]: None}) == [MISSING[kind]]
+
+
+def test_every_rule_of_strength_has_a_case() -> None:
+    rules = {(rule["type"], rule.get("path", "")) for rule in REVIEW_RULES["strength"]}
+    cases = {(kind, path) for kind, path, *_ in WEAKER}
+    assert rules == cases | {(kind, "") for kind in MISSING if kind != BUDGET}
+
+
+@pytest.mark.parametrize("inputs", [{"retentionInDays": 0}, {}], ids=["zero", "absent"])
+def test_logs_that_are_kept_for_ever_are_not_weaker(inputs: dict[str, int]) -> None:
+    assert blocking_messages(LogGroup=inputs) == []
+
+
+def test_a_number_of_a_zone_that_is_no_version_of_tls_is_not_compared() -> None:
+    few, many = (
+        [resource(ZONE, "cache", {"settingId": "browser_cache_ttl", "value": seconds})]
+        for seconds in (60, 3600)
+    )
+    assert [*find_weaker(sides("prod", many, few), sides("stg", many, many))] == []
+
+
+@pytest.mark.parametrize("replicas", [3, 4], ids=["equal", "more"])
+def test_equal_or_more_is_no_finding(replicas: int) -> None:
+    spec = {"minReplicas": replicas, "maxReplicas": 9}
+    assert blocking_messages(HorizontalPodAutoscaler={"spec": spec}) == []

@@ -1,0 +1,136 @@
+"""Risks of replacements and deletions: their causes, dependents and lost data."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from policies.rules.aws.deletion_protection import STATEFUL
+from review.engine_run import Resource, Stack, Step
+from review.findings.risks import find_risk
+from review.locate import StackFile
+from review.model import REVIEW_RULES
+from sandbox.summary import LATER
+from tests.support.review.stacks import FUNCTION, JOB, KEY, SECRET, SUBNET, VPC, after, resource, stack
+
+OLD = resource(VPC, "main", {"cidrBlock": "10.0.0.0/16"}, id="vpc-1234")
+NEW = resource(VPC, "main", {"cidrBlock": "10.1.0.0/16"})
+REPLACED = Step("replace", OLD, NEW, {"cidrBlock": "update-replace"}, ("cidrBlock",))
+
+
+def step(op: str, sides: Iterable[Resource], path: str) -> Step:
+    """Return a change of one property."""
+    old, new = sides
+    replaces = op == "replace"
+    return Step(op, old, new, {path: "update-replace" if replaces else "update"}, (path,) * replaces)
+
+
+def risk_lines(change: Step, changed: Stack) -> list[str]:
+    """Return the lines of a risk, or none."""
+    risk = find_risk(change, changed)
+    return risk.message.splitlines() if risk else []
+
+
+def test_the_dependents_of_a_deleted_resource_are_those_of_the_base() -> None:
+    deleted = resource(KEY, "disk")
+    old, new = resource(JOB, "it", {"key": "a"}, **after(deleted)), resource(JOB, "it", {"key": "b"})
+    last = resource(SECRET, "result", **after(new))
+    steps = Step("delete", deleted, None), step("update", (old, new), "key"), Step("same", last, last)
+    assert risk_lines(steps[0], stack(*steps)) == [
+        "Because: disk (aws:kms:Key) is no longer declared",
+        "Depends on it: it (kubernetes:batch:Job), result (kubernetes:core:Secret)",
+        "Data: Everything that it encrypts becomes unreadable when its waiting period ends.",
+    ]
+
+
+def test_a_replacement_by_a_setting_names_no_updated_dependency() -> None:
+    labels = [
+        resource(SECRET, "roles", {"labels": team}, outputs={"labels": team}) for team in ("core", "edge")
+    ]
+    old, new = (resource(JOB, "it", {"labels": team}, **after(labels=labels[0])) for team in ("core", "edge"))
+    steps = step("replace", (old, new), "labels"), step("update", labels, "labels")
+    file = StackFile("Pulumi.dev.yaml", {"pipe:team": ("core", 3)}, {"pipe:team": ("edge", 3)})
+    assert risk_lines(steps[0], stack(*steps, file=file)) == [
+        "Because: it (kubernetes:batch:Job) is replaced: labels core → edge",
+        "Depends on it: nothing",
+    ]
+
+
+def test_a_replacement_names_the_update_that_causes_it() -> None:
+    sums = [resource(SECRET, "roles", {"data": data}, outputs={"sum": data}) for data in ("aaaa", "bbbb")]
+    old, new = (resource(JOB, "it", {"sum": data}, **after(sum=sums[0])) for data in ("aaaa", "bbbb"))
+    steps = step("replace", (old, new), "sum"), step("update", sums, "data")
+    assert risk_lines(steps[0], stack(*steps)) == [
+        "Because: it (kubernetes:batch:Job) is replaced: sum aaaa → bbbb ← "
+        "roles (kubernetes:core:Secret) is updated: data aaaa → bbbb",
+        "Set by: unknown, no value identifies a settings key",
+        "Depends on it: nothing",
+    ]
+
+
+def test_a_replacement_that_follows_another_is_no_risk_of_its_own() -> None:
+    old = resource(SUBNET, "public", {"vpcId": "vpc-1234"}, **after(vpcId=OLD))
+    new = resource(SUBNET, "public", {"vpcId": LATER}, **after(vpcId=OLD))
+    follows = step("replace", (old, new), "vpcId")
+    assert risk_lines(follows, stack(follows, REPLACED)) == []
+    assert risk_lines(REPLACED, stack(follows, REPLACED))[::2] == [
+        "Because: main (aws:ec2:Vpc) is replaced: cidrBlock 10.0.0.0/16 → 10.1.0.0/16",
+        "Depends on it: public (aws:ec2:Subnet)",
+    ]
+
+
+SUBNETS = [
+    resource(SUBNET, "a-subnet", {"vpcId": vpc}, id="subnet-1", outputs={"vpcId": vpc})
+    for vpc in ("vpc-1234", "?")
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "sources"),
+    [
+        ("vpcConfig.vpcId", ["main"]),
+        ("vpcConfig.subnets[0]", ["a-subnet"]),
+        ("vpcConfig.zone", ["main", "a-subnet"]),
+    ],
+)
+def test_a_value_comes_from_the_resource_that_it_matches(path: str, sources: list[str]) -> None:
+    state: dict[str, Any] = {
+        "dependencies": [],
+        "propertyDependencies": {"vpcConfig": [OLD.urn, SUBNETS[0].urn]},
+    }
+    before = {"vpcId": "vpc-1234", "subnets": ["subnet-1"], "zone": "x"}
+    later = {"vpcId": LATER, "subnets": [LATER], "zone": LATER}
+    sides = (resource(FUNCTION, "it", {"vpcConfig": config}, **state) for config in (before, later))
+    update = step("update", sides, path)
+    subnet = step("replace", SUBNETS, "vpcId")
+    steps = stack(update, REPLACED, subnet).value_sources(update, path)
+    assert sorted(source.resource.name for source in steps) == sorted(sources)
+
+
+def test_a_known_value_that_matches_no_resource_comes_from_none() -> None:
+    old, new = (resource(SUBNET, "public", {"zone": zone}, **after(zone=OLD)) for zone in ("a", "b"))
+    update = step("update", (old, new), "zone")
+    assert stack(update, REPLACED).value_sources(update, "zone") == []
+
+
+def test_every_type_that_the_policies_protect_is_known_to_hold_data() -> None:
+    assert {*STATEFUL} <= {*REVIEW_RULES["stateful"]}
+
+
+@pytest.mark.parametrize("kind", REVIEW_RULES["stateful"])
+@pytest.mark.parametrize("op", ["delete", "replace"])
+def test_the_loss_of_data_blocks(kind: str, op: str) -> None:
+    old = resource(kind, "it", {"name": "a"})
+    change = Step(op, old, resource(kind, "it", {"name": "b"}) if op == "replace" else None)
+    risk = find_risk(change, stack(change))
+    assert risk and (risk.policy, risk.blocks) == (f"stateful-{op}d", True)
+    assert risk.message.splitlines()[-1] == f"Data: {REVIEW_RULES['stateful'][kind]}"
+
+
+@pytest.mark.parametrize(
+    "rule", REVIEW_RULES["stateful-when"], ids=lambda rule: f"{rule['type']}.{rule['property']}"
+)
+def test_a_property_may_change_the_fate_of_the_data(rule: dict[str, str]) -> None:
+    deletion = Step("delete", resource(rule["type"], "it", {rule["property"]: True}), None)
+    risk = find_risk(deletion, stack(deletion))
+    assert risk and risk.message.splitlines()[-1] == f"Data: {rule['message']}"

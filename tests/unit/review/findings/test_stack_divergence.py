@@ -1,0 +1,75 @@
+"""Properties and resources that were the same in two stacks and no longer are."""
+
+import pytest
+
+from review.build import without_stack
+from review.engine_run import Stack, Step
+from review.findings.stack_divergence import find_divergence
+from sandbox.summary import LATER
+from tests.support.review.stacks import KEY, VPC, resource, stack
+
+Values = dict[str, str | None]
+"""The value of a property by stack; None if the stack lacks the resource."""
+
+
+def messages(before: Values, after: Values) -> list[str]:
+    """Return the findings when the size of a resource changes from these values to those."""
+    return [finding.message for finding in find_divergence([*_stacks(before, after)], without_stack)]
+
+
+def _stacks(before: Values, after: Values) -> list[Stack]:
+    other = Step("same", resource(VPC, "other"), resource(VPC, "other"))
+    stacks: list[Stack] = []
+    for name in before:
+        old, new = (
+            None if size is None else resource(KEY, "it", {"size": size})
+            for size in (before[name], after[name])
+        )
+        op = "create" if old is None else "delete" if new is None else "update"
+        change = Step(op if before[name] != after[name] else "same", old, new, {"size": "update"})
+        stacks.append(stack(*([change] if old or new else []), other, name=name))
+    return stacks
+
+
+def by_stack(sizes: str) -> Values:
+    """Return the sizes of dev, stg and prod, one a character; `-` is an absent resource."""
+    values = [None if size == "-" else size for size in sizes]
+    return dict(zip(("dev", "stg", "prod"), values, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("333", "332", "size is 3 in dev, 3 in stg, 2 in prod"),
+        ("133", "132", "size is 1 in dev, 3 in stg, 2 in prod"),
+        ("-33", "-32", "size is 3 in stg, 2 in prod"),
+        ("---", "-3-", "it is absent in dev, present in stg, absent in prod"),
+        ("333", "33-", "it is present in dev, present in stg, absent in prod"),
+    ],
+    ids=["all were the same", "two were the same", "two have it", "created", "deleted"],
+)
+def test_stacks_that_were_the_same_and_no_longer_are_are_a_finding(
+    before: str, after: str, message: str
+) -> None:
+    assert messages(by_stack(before), by_stack(after)) == [message]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("333", "222"), ("123", "124"), ("132", "122"), ("---", "333"), ("333", "---"), ("3-3", "---")],
+    ids=["alike", "was different", "now the same", "created everywhere", "deleted everywhere", "gone"],
+)
+def test_stacks_that_change_alike_or_were_different_are_no_finding(before: str, after: str) -> None:
+    assert messages(by_stack(before), by_stack(after)) == []
+
+
+def test_a_value_that_is_not_known_yet_is_not_compared() -> None:
+    assert messages({"dev": "1", "stg": "1"}, {"dev": "1", "stg": LATER}) == []
+
+
+def test_the_name_of_the_stack_is_no_difference() -> None:
+    before: Values = {"dev": "pipe-dev", "stg": "pipe-stg"}
+    assert messages(before, {"dev": "api-dev", "stg": "api-stg"}) == []
+    assert messages(before, {"dev": "api-dev", "stg": "pipe-stg"}) == [
+        "size is api-<stack> in dev, pipe-<stack> in stg"
+    ]
