@@ -1,4 +1,4 @@
-"""The settings of a stack file with their lines, and the search for the key behind a property's value."""
+"""The settings of a stack file with their lines, and the search for the key that set a property."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -120,7 +120,7 @@ def _rule_details(rule: Rule, verdict: Row) -> dict[str, Any]:
 
 
 def _setting(message: str, urn: str, stack: Stack) -> SourceLocation | None:
-    """Return the settings key behind the property that a message names, or None."""
+    """Return the settings key that set the property in a message, or None."""
     match = PROPERTY_AND_VALUE.search(message)
     if not match:
         return None

@@ -1,4 +1,4 @@
-"""The changed properties of a resource, and the keys of a stack file behind their values."""
+"""The changed properties of a resource, and the settings keys that set their values."""
 
 from pathlib import Path
 from typing import Any

@@ -48,9 +48,7 @@ def by_stack(sizes: str) -> Values:
     ],
     ids=["all were the same", "two were the same", "two have it", "created", "deleted"],
 )
-def test_stacks_that_were_the_same_and_no_longer_are_are_a_finding(
-    before: str, after: str, message: str
-) -> None:
+def test_a_new_difference_between_stacks_is_a_finding(before: str, after: str, message: str) -> None:
     assert messages(by_stack(before), by_stack(after)) == [message]
 
 
@@ -59,7 +57,7 @@ def test_stacks_that_were_the_same_and_no_longer_are_are_a_finding(
     [("333", "222"), ("123", "124"), ("132", "122"), ("---", "333"), ("333", "---"), ("3-3", "---")],
     ids=["alike", "was different", "now the same", "created everywhere", "deleted everywhere", "gone"],
 )
-def test_stacks_that_change_alike_or_were_different_are_no_finding(before: str, after: str) -> None:
+def test_equal_changes_and_old_differences_are_no_finding(before: str, after: str) -> None:
     assert messages(by_stack(before), by_stack(after)) == []
 
 
