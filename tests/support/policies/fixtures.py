@@ -78,3 +78,27 @@ MONITOR: dict[str, Any] = {
     "renotifyInterval": 30,
     "notifyNoData": False,
 }
+
+CLUSTER: dict[str, Any] = {
+    "version": "1.34",
+    "enabledClusterLogTypes": ["api", "audit", "authenticator", "controllerManager", "scheduler"],
+    "vpcConfig": {"endpointPublicAccess": False, "endpointPrivateAccess": True},
+    "encryptionConfig": {"provider": {"keyArn": "arn:x"}, "resources": ["secrets"]},
+    "accessConfig": {"authenticationMode": "API", "bootstrapClusterCreatorAdminPermissions": False},
+}
+DATABASE: dict[str, Any] = {
+    "storageEncrypted": True,
+    "publiclyAccessible": False,
+    "backupRetentionPeriod": 7,
+    "multiAz": True,
+    "deletionProtection": True,
+    "skipFinalSnapshot": False,
+    "enabledCloudwatchLogsExports": ["postgresql"],
+    "parameterGroupName": "pipe",
+}
+REPOSITORY: dict[str, Any] = {
+    "name": "pipe/api",
+    "imageTagMutability": "IMMUTABLE",
+    "imageScanningConfiguration": {"scanOnPush": True},
+    "encryptionConfigurations": [{"encryptionType": "KMS"}],
+}

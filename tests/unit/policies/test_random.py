@@ -22,12 +22,9 @@ from policies.engine.evaluation import evaluate
 from policies.engine.rule import Resource, Stack
 from policies.model.property_values import SIGNATURE
 from tests.support.policies.buckets import PARTS
-from tests.support.policies.fixtures import DEPLOYMENT, MONITOR, POD
+from tests.support.policies.fixtures import CLUSTER, DATABASE, DEPLOYMENT, MONITOR, POD, REPOSITORY
 from tests.support.policies.pytest_fixtures import UNKNOWN, resource, secret, urn
 from tests.support.policies.sdk_types import inputs, properties
-from tests.unit.policies.rules.aws.test_ecr import REPOSITORY
-from tests.unit.policies.rules.aws.test_eks import CLUSTER
-from tests.unit.policies.rules.aws.test_rds import DATABASE
 
 SEEDS = 100
 EACH = 100

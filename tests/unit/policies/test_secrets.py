@@ -11,11 +11,9 @@ import pytest
 from policies.engine.catalog import RULES
 from policies.engine.evaluation import evaluate
 from policies.engine.rule import Stack
-from tests.support.policies.fixtures import CONTAINER, DEPLOYMENT, MONITOR
+from tests.support.policies.fixtures import CLUSTER, CONTAINER, DATABASE, DEPLOYMENT, MONITOR
 from tests.support.policies.monitors import as_json
 from tests.support.policies.pytest_fixtures import changed, resource, secret
-from tests.unit.policies.rules.aws.test_eks import CLUSTER
-from tests.unit.policies.rules.aws.test_rds import DATABASE
 
 LB = "service.beta.kubernetes.io/aws-load-balancer"
 PLANTED, NUMBER = "hunter2", "777123"
