@@ -12,45 +12,65 @@ Find: TypeAlias = Callable[[Json, str], Any]
 """A function that returns the value of an API's object for a property of the SDK."""
 
 
-def members(cls: type[Any], found: Json, given: Json, find: Find) -> Json:
-    """Return the properties of a class of the SDK; members that it lacks are left out."""
-    made: Json = {}
+def to_properties(cls: type[Any], api_object: Json, inputs: Json, find: Find) -> Json:
+    """Return the properties of a class of the SDK; members that the API's object lacks are left out."""
+    properties: Json = {}
     for name, prop in schema.properties(cls).items():
-        inner = find(found, name)
-        part = received(inner, prop.hint, given.get(name), find)
-        if part is not None and (part or inner is not found):
-            made[name] = part
-    return made
+        api_value = find(api_object, name)
+        value = to_sdk(api_value, prop.hint, inputs.get(name), find)
+        # `find` returns the object itself for a property whose members the API has in that object.
+        nested_is_empty = api_value is api_object and not value
+        if value is not None and not nested_is_empty:
+            properties[name] = value
+    return properties
 
 
-def received(value: Any, hint: Any, given: Any, find: Find) -> Any:
-    """Convert a value to the SDK's type; a value that means the same as `given` is spelled like it."""
-    options = schema.value_hints(hint)
-    shapes = (one for one in options if schema.is_object(one) or schema.noun(one) == "a list")
-    wanted: Any = next(shapes, options[0] if options else Any)
+def to_sdk(value: Any, hint: Any, program_value: Any, find: Find) -> Any:
+    """Convert a value to the SDK's type; one that means the same as the program's is spelled like it."""
     if schema.nouns(hint) == "a string":
-        return _text(value, given)
-    if schema.noun(wanted) == "a list" and isinstance(value, list | dict):
-        inner, items = (*get_args(wanted), Any)[0], cast(Any, value if isinstance(value, list) else [value])
-        return map_pairs(items if value else [], given, lambda item, old: received(item, inner, old, find))
-    if isinstance(value, list) and schema.noun(wanted) == "an object":
+        return _to_text(value, program_value)
+    option = _main_option(hint)
+    if schema.noun(option) == "a list" and isinstance(value, list | dict):
+        inner = next(iter(get_args(option)), Any)
+        items: list[Any] = cast("list[Any]", value) if isinstance(value, list) else [value]
+        return map_pairs(
+            items if value else [], program_value, lambda item, old: to_sdk(item, inner, old, find)
+        )
+    if isinstance(value, list) and schema.noun(option) == "an object":
         items = cast("list[Any]", value)
-        if not schema.is_object(wanted):  # tags: Key before Value, TagKey before TagValue
-            return {one[min(one)]: one[max(one)] for one in items}
+        if not schema.is_object(option):
+            return _tag_map(items)
         value = items[0] if items else None
-    if isinstance(value, dict) and schema.is_object(wanted):
-        return members(wanted, cast(Json, value), cast(Json, given) if isinstance(given, dict) else {}, find)
+    if isinstance(value, dict) and schema.is_object(option):
+        inputs = cast(Json, program_value) if isinstance(program_value, dict) else {}
+        return to_properties(option, cast(Json, value), inputs, find)
     return cast(Any, value)
 
 
-def _text(value: Any, given: Any) -> Any:
+def _main_option(hint: Any) -> Any:
+    """Return the alternative of a hint that has items or members, else the first one."""
+    options = schema.value_hints(hint)
+    for option in options:
+        if schema.is_object(option) or schema.noun(option) == "a list":
+            return option
+    return options[0] if options else Any
+
+
+def _tag_map(items: list[Json]) -> Json:
+    """Return a list of tags as a map. The names of the key (Key, TagKey) sort before those of the value."""
+    return {item[min(item)]: item[max(item)] for item in items}
+
+
+def _to_text(value: Any, program_value: Any) -> Any:
     if isinstance(value, datetime.datetime):
         return value.isoformat()
     if isinstance(value, dict):
         return json.dumps(value)
     if type(value) not in (int, float):
         return value
-    return given if number(given) == value else f"{value:.15g}" if isinstance(value, float) else str(value)
+    if number(program_value) == value:
+        return program_value
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
 def number(value: Any) -> Any:
@@ -61,36 +81,55 @@ def number(value: Any) -> Any:
         return value
 
 
-def aligned(live: Any, given: Any, path: str, unread: list[str]) -> Any:
-    """Return live values in the program's spelling: lists in its order, documents in its layout."""
-    if isinstance(live, dict) and isinstance(given, dict):
-        found, wanted = cast(Json, live), cast(Json, given)
-        made: Json = {}
-        for key in dict.fromkeys((*found, *wanted)):
-            inner = f"{path}.{key}".removeprefix(".")
-            if key not in wanted:
-                made[key] = found[key]
-            elif found.get(key) is None:
-                if not wanted[key] or inner in unread:
-                    made[key] = wanted[key]
-            else:
-                made[key] = aligned(found[key], wanted[key], inner, unread)
-        return made
-    if isinstance(live, list) and isinstance(given, list):
-        rest, wants = [*cast(list[Any], live)], cast(list[Any], given)
-        places: dict[int, Any] = {}
-        for exact in (True, False):
-            for place, want in enumerate(wants):
-                for item in rest if place not in places else ():
-                    same = aligned(item, want, path, unread)
-                    if not exact or project(same, want) == want:
-                        rest.remove(item)
-                        places[place] = same
-                        break
-        return [*(places[place] for place in sorted(places)), *rest]
-    if isinstance(live, str) and isinstance(given, str) and given.lstrip().startswith(("{", "[")):
-        try:
-            return given if json.loads(live) == json.loads(given) else live
-        except ValueError:
-            return live
+def align(live: Any, program: Any, path: str, unread: list[str]) -> Any:
+    """Return live values in the program's spelling: lists in its order, documents in its layout.
+
+    `unread` are the paths of inputs that the API does not return; they keep the program's value.
+    """
+    if isinstance(live, dict) and isinstance(program, dict):
+        return _align_object(cast(Json, live), cast(Json, program), path, unread)
+    if isinstance(live, list) and isinstance(program, list):
+        return _align_list(cast(list[Any], live), cast(list[Any], program), path, unread)
+    if isinstance(live, str) and isinstance(program, str) and program.lstrip().startswith(("{", "[")):
+        return program if _same_document(live, program) else live
     return cast(Any, live)
+
+
+def _align_object(live: Json, program: Json, path: str, unread: list[str]) -> Json:
+    result: Json = {}
+    for key in dict.fromkeys((*live, *program)):
+        inner = f"{path}.{key}".removeprefix(".")
+        if key not in program:
+            result[key] = live[key]
+        elif live.get(key) is not None:
+            result[key] = align(live[key], program[key], inner, unread)
+        elif not program[key] or inner in unread:
+            result[key] = program[key]
+    return result
+
+
+def _align_list(live: list[Any], program: list[Any], path: str, unread: list[str]) -> list[Any]:
+    """Return live items in the order of the program's, followed by the items that the program lacks.
+
+    Equal items are matched first, and then the others in their order.
+    """
+    rest = [*live]
+    matches: dict[int, Any] = {}
+    for must_be_equal in (True, False):
+        for index, wanted_item in enumerate(program):
+            if index in matches:
+                continue
+            for item in rest:
+                candidate = align(item, wanted_item, path, unread)
+                if not must_be_equal or project(candidate, wanted_item) == wanted_item:
+                    rest.remove(item)
+                    matches[index] = candidate
+                    break
+    return [*(matches[index] for index in sorted(matches)), *rest]
+
+
+def _same_document(live: str, program: str) -> bool:
+    try:
+        return json.loads(live) == json.loads(program)
+    except ValueError:
+        return False

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Literal, cast
 
 from sandbox.wire.values import UNKNOWN, Json, Path, kind, plain
 
 ABSENT = object()
+"""The value of a property that one side lacks."""
 
 
 @dataclass(frozen=True)
@@ -26,15 +28,14 @@ def changes(old: Json, new: Json) -> list[Change]:
 
 def _changes(old: Any, new: Any, path: Path) -> Iterator[Change]:
     if isinstance(old, dict) and isinstance(new, dict):
-        before, after = cast(Json, old), cast(Json, new)
-        for key in dict.fromkeys((*before, *after)):
+        old_object, new_object = cast(Json, old), cast(Json, new)
+        for key in dict.fromkeys((*old_object, *new_object)):
             if key != "__defaults":
-                yield from _changes(before.get(key, ABSENT), after.get(key, ABSENT), (*path, key))
+                yield from _changes(old_object.get(key, ABSENT), new_object.get(key, ABSENT), (*path, key))
     elif isinstance(old, list) and isinstance(new, list):
-        left, right = cast(list[Any], old), cast(list[Any], new)
-        for index in range(max(len(left), len(right))):
-            before, after = (side[index] if index < len(side) else ABSENT for side in (left, right))
-            yield from _changes(before, after, (*path, index))
+        pairs = zip_longest(cast(list[Any], old), cast(list[Any], new), fillvalue=ABSENT)
+        for index, (old_item, new_item) in enumerate(pairs):
+            yield from _changes(old_item, new_item, (*path, index))
     elif old is ABSENT:
         yield Change(path, "add", None, new)
     elif new is ABSENT:
@@ -46,19 +47,23 @@ def _changes(old: Any, new: Any, path: Path) -> Iterator[Change]:
 def reaches(change: Change, path: Sequence[str]) -> bool:
     """Return True if a change is inside a property, or adds or deletes an object that contains it.
 
-    An unknown object may contain the same value, and does not count.
+    `path` has the names of properties, without indices. An unknown object may contain the same value, and
+    does not count.
     """
     changed = [part for part in change.path if isinstance(part, str)]
     if len(changed) >= len(path):
         return changed[: len(path)] == list(path)
+    if changed != list(path[: len(changed)]) or change.new is UNKNOWN:
+        return False
     rest = path[len(changed) :]
-    held = changed == list(path[: len(changed)]) and change.new is not UNKNOWN
-    return held and any(_holds(side, rest) for side in (change.old, change.new))
+    return _contains(change.old, rest) or _contains(change.new, rest)
 
 
-def _holds(value: Any, path: Sequence[str]) -> bool:
+def _contains(value: Any, path: Sequence[str]) -> bool:
     if not path:
         return True
     if isinstance(value, list):
-        return any(_holds(item, path) for item in cast(list[Any], value))
-    return isinstance(value, dict) and path[0] in value and _holds(cast(Json, value)[path[0]], path[1:])
+        return any(_contains(item, path) for item in cast(list[Any], value))
+    if not isinstance(value, dict) or path[0] not in value:
+        return False
+    return _contains(cast(Json, value)[path[0]], path[1:])

@@ -1,6 +1,6 @@
 """A target that holds no resources and makes up the answers of the real API.
 
-It serves quick tests, reviews, and Kubernetes while no control plane is built. A package's own plan
+It serves quick tests, reviews, and Kubernetes as long as no control plane is built. A package's own plan
 (`AwsPlan` …) adds the answers that do not fit the tables.
 """
 
@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from sandbox.errors import RefusedError
-from sandbox.providers.resource_types import Words, digits, resource_type, table
+from sandbox.providers.resource_types import TemplateVariables, digits, resource_type, table
 from sandbox.providers.target import LiveResource, Resource, Target
 from sandbox.wire import schema
 from sandbox.wire.aws_account import ACCOUNT, REGION
 from sandbox.wire.values import Json, added_properties, merge, plain, unknown_leaves
 
 EMPTY: Json = {"a boolean": False, "a whole number": 0, "a number": 0, "a list": [], "an object": {}}
+"""The made-up values by the type's noun."""
 
 TIMES = ("Date", "At", "On", "Time", "Updated")
 """The endings of properties with a time."""
@@ -30,65 +31,78 @@ def now() -> str:
 class Plan(Target):
     """A target that answers from the program's inputs, the state and the tables."""
 
-    def identify(self, words: Words, resource: Resource) -> str:
+    def identify(self, variables: TemplateVariables, resource: Resource) -> str:
         """Return the ID of a new resource."""
-        return str(words.fill(resource_type(resource.type).id))
+        return str(variables.fill(resource_type(resource.type).id))
 
     def computed(self, resource: Resource, before: Json) -> Json:
         """Return the outputs that the API would add to the inputs; `before` are those in the state.
 
-        They are the outputs that the SDK declares as always set, with a value of the right type, and the ones
-        of the tables. A string without a table entry keeps its value, such as a creation date.
+        They are the outputs that the SDK declares as always set, with a value of the right type, and the
+        outputs of the tables. A string without a table entry, such as a creation date, keeps its value.
         """
-        words = self.words(resource, resource.id)
-        made: Json = {}
+        variables = self.variables(resource, resource.id)
+        outputs: Json = {}
         for name, prop in schema.properties(schema.resource_class(resource.type)).items():
             if prop.required and name not in resource.inputs:
-                kept = before.get(name)
-                made[name] = kept if isinstance(kept, str) else self._plausible(resource, name, prop, words)
-        return merge(made, words.fill(resource_type(resource.type).outputs))
+                old = before.get(name)
+                outputs[name] = (
+                    old if isinstance(old, str) else self._plausible(resource, name, prop, variables)
+                )
+        return merge(outputs, variables.fill(resource_type(resource.type).outputs))
 
-    def _plausible(self, resource: Resource, name: str, prop: schema.Property, words: Words) -> Any:
-        common = table(resource.type.partition(":")[0]).get("*", {}).get("outputs", {})
+    def _plausible(
+        self, resource: Resource, name: str, prop: schema.Property, variables: TemplateVariables
+    ) -> Any:
+        """Return a value of the right type for an output, with the required members of an object."""
         option = next(iter(schema.value_hints(prop.hint)), Any)
         if schema.is_object(option):
-            inner = schema.properties(option).items()
-            return {key: self._plausible(resource, key, one, words) for key, one in inner if one.required}
+            return {
+                key: self._plausible(resource, key, member, variables)
+                for key, member in schema.properties(option).items()
+                if member.required
+            }
         if schema.noun(option) in EMPTY:
             return EMPTY[schema.noun(option)]
-        return words.fill(common[name]) if name in common else now() if name.endswith(TIMES) else ""
+        common = table(resource.type.partition(":")[0]).get("*", {}).get("outputs", {})
+        if name in common:
+            return variables.fill(common[name])
+        return now() if name.endswith(TIMES) else ""
 
-    def words(self, resource: Resource, seed: str) -> Words:
-        """Return the variables of templates."""
-        given = resource.known
-        region = given.get("region") or resource.config.get("region") or REGION
-        module = resource.type.split(":")[1].partition("/")[0]
-        last = int(digits(seed, 2), 16)
-        own = {"id": resource.id, "region": region, "account": ACCOUNT, "module": module}
-        own["host"] = str(given.get("url")).removeprefix("https://")
-        # An address of the block that RFC 5737 sets aside for documentation.
-        return Words(given | own | {"address": f"203.0.113.{last}"}, seed)
-
-    # The target
+    def variables(self, resource: Resource, seed: str) -> TemplateVariables:
+        """Return the variables of templates: the inputs, and facts about the resource."""
+        inputs = resource.known
+        facts = {
+            "id": resource.id,
+            "region": inputs.get("region") or resource.config.get("region") or REGION,
+            "account": ACCOUNT,
+            "module": resource.type.split(":")[1].partition("/")[0],
+            "host": str(inputs.get("url")).removeprefix("https://"),
+            # RFC 5737 reserves this block for documentation.
+            "address": f"203.0.113.{int(digits(seed, 2), 16)}",
+        }
+        return TemplateVariables(inputs | facts, seed)
 
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
         name = token.rpartition(":")[2]
         answers = cast(Json, table(token.partition(":")[0]).get("invokes", {}))
         if name not in answers:
-            known = ", ".join(sorted(answers)) or "none of this provider"
+            known = ", ".join(sorted(answers)) or "no look-up of this provider"
             raise RefusedError(f"the sandbox has no answer to the look-up {token}; it knows {known}")
-        asked = str(cast(Json, args.get("filter") or args).get("name"))
+        searched_name = str(cast(Json, args.get("filter") or args).get("name"))
         region = args.get("region") or config.get("region") or REGION
-        words = Words({"region": region, "account": ACCOUNT, "name": asked}, f"look-up of {asked}")
-        return {**args, **words.fill(answers[name])}
+        values = {"region": region, "account": ACCOUNT, "name": searched_name}
+        variables = TemplateVariables(values, f"look-up of {searched_name}")
+        return {**args, **variables.fill(answers[name])}
 
     def find(self, resource: Resource, known: Collection[str] = ()) -> list[LiveResource]:
         return []
 
     def create(self, resource: Resource) -> LiveResource:
-        made = replace(resource, inputs=resource.known)
-        made = replace(made, id=self.identify(self.words(made, digits(resource.urn, 64)), made))
-        return LiveResource(made.id, resource.inputs, merge(self.computed(made, {}), resource.inputs))
+        without_secrets = replace(resource, inputs=resource.known)
+        variables = self.variables(without_secrets, digits(resource.urn, 64))
+        created = replace(without_secrets, id=self.identify(variables, without_secrets))
+        return LiveResource(created.id, resource.inputs, merge(self.computed(created, {}), resource.inputs))
 
     def read(self, resource: Resource, state: Json) -> LiveResource | None:
         if not state:
@@ -96,13 +110,13 @@ class Plan(Target):
         return LiveResource(resource.id, resource.inputs, state)
 
     def update(self, resource: Resource, before: LiveResource) -> LiveResource:
-        kept = added_properties(plain(before.outputs), plain(before.inputs))
-        known = replace(resource, inputs=resource.known)
-        return LiveResource(resource.id, resource.inputs, merge(self.computed(known, kept), resource.inputs))
+        old = added_properties(plain(before.outputs), plain(before.inputs))
+        outputs = self.computed(replace(resource, inputs=resource.known), old)
+        return LiveResource(resource.id, resource.inputs, merge(outputs, resource.inputs))
 
     def delete(self, resource: Resource) -> None:
         pass
 
     def plan(self, resource: Resource) -> Json:
-        made = self.computed(Resource(resource.urn, resource.type, resource.known, resource.config), {})
-        return merge(unknown_leaves(made), resource.inputs)
+        known = Resource(resource.urn, resource.type, resource.known, resource.config)
+        return merge(unknown_leaves(self.computed(known, {})), resource.inputs)

@@ -24,11 +24,11 @@ from sandbox.wire.values import Json, decode, encode, mark_secrets, plain, proje
 Context = grpc.ServicerContext
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
-CONFIG_ALLOWED = frozenset({"version", "pluginDownloadURL", "__internal", "__defaults"})
+ENGINE_SETTINGS = frozenset({"version", "pluginDownloadURL", "__internal", "__defaults"})
 """Keys that the engine itself adds to a provider's settings."""
 
 
-def refusable(handler: Handler) -> Handler:
+def report_refusals(handler: Handler) -> Handler:
     """Report the target's refusals to the engine; any other exception is a bug of the sandbox."""
 
     @functools.wraps(handler)
@@ -80,21 +80,21 @@ class Provider(ResourceProviderServicer):
         return Empty()
 
     def GetPluginInfo(self, request: Empty, context: Context) -> plugin_pb2.PluginInfo:
-        # The installed SDK's version: the engine warns of a provider that is older.
+        # The engine warns of a provider that is older than the installed SDK.
         return plugin_pb2.PluginInfo(version=metadata.version(f"pulumi_{self._package.name}"))
 
-    @refusable
+    @report_refusals
     def CheckConfig(self, request: proto.CheckRequest, context: Context) -> proto.CheckResponse:
         news = decode(request.news)
         allowed = schema.properties(schema.provider_args(self._package.name))
         faults = [
             f"{name}: there is no such setting of the provider; {schema.suggest(name, allowed)}"
-            for name in sorted(news.keys() - allowed.keys() - CONFIG_ALLOWED)
+            for name in sorted(news.keys() - allowed.keys() - ENGINE_SETTINGS)
         ]
         return proto.CheckResponse(inputs=request.news, failures=_failures(faults))
 
     def DiffConfig(self, request: proto.DiffRequest, context: Context) -> proto.DiffResponse:
-        """A change of settings changes no resource by itself."""
+        """Return the changed settings; they change no resource by themselves."""
         return _difference(changes(decode(request.old_inputs), decode(request.news)))
 
     def Configure(self, request: proto.ConfigureRequest, context: Context) -> proto.ConfigureResponse:
@@ -102,7 +102,7 @@ class Provider(ResourceProviderServicer):
         self._configs[context.peer()] = {key: parse_setting(value) for key, value in settings.items()}
         return proto.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
-    @refusable
+    @report_refusals
     def Invoke(self, request: proto.InvokeRequest, context: Context) -> proto.InvokeResponse:
         result = self._target.invoke(request.tok, plain(decode(request.args)), self._config(context))
         answer = proto.InvokeResponse()
@@ -111,7 +111,7 @@ class Provider(ResourceProviderServicer):
 
     # Resources
 
-    @refusable
+    @report_refusals
     def Check(self, request: proto.CheckRequest, context: Context) -> proto.CheckResponse:
         resource = self._resource(request, context, decode(request.news))
         faults = list(self._package.faults(resource))
@@ -121,31 +121,31 @@ class Provider(ResourceProviderServicer):
         inputs = self._package.complete(resource, before, request.randomSeed or secrets.token_bytes(16))
         return proto.CheckResponse(inputs=encode(inputs))
 
-    @refusable
+    @report_refusals
     def Diff(self, request: proto.DiffRequest, context: Context) -> proto.DiffResponse:
         resource = self._resource(request, context, decode(request.news))
-        differ = changes(decode(request.old_inputs), resource.inputs)
-        paths = [path.split(".") for path in self._target.immutable(resource, differ)] if differ else []
+        input_changes = changes(decode(request.old_inputs), resource.inputs)
+        immutable = self._target.immutable(resource, input_changes) if input_changes else ()
         unconditional = [Change((path,), "update") for path in self._target.replacement_paths(resource)]
-        differ += unconditional
+        all_changes = input_changes + unconditional
         replacing = [
             change
-            for change in differ
+            for change in all_changes
             if change in unconditional
             or self._package.forces_replacement(resource, change)
-            or any(reaches(change, path) for path in paths)
+            or any(reaches(change, path.split(".")) for path in immutable)
         ]
-        answer = _difference(differ)
+        answer = _difference(all_changes)
         answer.replaces.extend(show_path(change.path) for change in replacing)
-        answer.deleteBeforeReplace = bool(replacing) and self._package.delete_first(resource, differ)
+        answer.deleteBeforeReplace = bool(replacing) and self._package.delete_first(resource, all_changes)
         answer.hasDetailedDiff = True
-        for change in differ:
+        for change in all_changes:
             kind = f"{change.kind}_replace" if change in replacing else change.kind
             detail = proto.PropertyDiff(kind=proto.PropertyDiff.Kind.Value(kind.upper()), inputDiff=True)
             answer.detailedDiff[show_path(change.path)].CopyFrom(detail)
         return answer
 
-    @refusable
+    @report_refusals
     def Create(self, request: proto.CreateRequest, context: Context) -> proto.CreateResponse:
         resource = self._resource(request, context, decode(request.properties))
         if request.preview:
@@ -157,7 +157,7 @@ class Provider(ResourceProviderServicer):
             id=live.id, properties=encode(mark_secrets(live.outputs, resource.inputs))
         )
 
-    @refusable
+    @report_refusals
     def Read(self, request: proto.ReadRequest, context: Context) -> proto.ReadResponse:
         managed, state = decode(request.inputs), decode(request.properties)
         live = self._target.read(self._resource(request, context, managed), state)
@@ -170,7 +170,7 @@ class Provider(ResourceProviderServicer):
             raise NotReadyError(LiveResource(live.id, marked_inputs, outputs), live.unready_reason)
         return proto.ReadResponse(id=live.id, inputs=encode(marked_inputs), properties=encode(outputs))
 
-    @refusable
+    @report_refusals
     def Update(self, request: proto.UpdateRequest, context: Context) -> proto.UpdateResponse:
         resource = self._resource(request, context, decode(request.news))
         before = LiveResource(request.id, decode(request.old_inputs), decode(request.olds))
@@ -180,7 +180,7 @@ class Provider(ResourceProviderServicer):
         live = self._target.update(resource, before)
         return proto.UpdateResponse(properties=encode(mark_secrets(live.outputs, resource.inputs)))
 
-    @refusable
+    @report_refusals
     def Delete(self, request: proto.DeleteRequest, context: Context) -> Empty:
         self._target.delete(self._resource(request, context, decode(request.old_inputs)))
         return Empty()
@@ -207,9 +207,10 @@ class Provider(ResourceProviderServicer):
         return self._configs.get(context.peer(), {})
 
 
-def _difference(differ: Sequence[Change]) -> proto.DiffResponse:
-    some = proto.DiffResponse.DIFF_SOME if differ else proto.DiffResponse.DIFF_NONE
-    return proto.DiffResponse(changes=some, diffs=sorted({str(change.path[0]) for change in differ}))
+def _difference(all_changes: Sequence[Change]) -> proto.DiffResponse:
+    outcome = proto.DiffResponse.DIFF_SOME if all_changes else proto.DiffResponse.DIFF_NONE
+    names = sorted({str(change.path[0]) for change in all_changes})
+    return proto.DiffResponse(changes=outcome, diffs=names)
 
 
 def _failures(faults: Iterable[str]) -> list[proto.CheckFailure]:

@@ -14,10 +14,12 @@ from sandbox.wire.values import Json, map_items
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceType:
-    """A resource type. Templates hold inputs in braces, and what `Words` knows."""
+    """The facts about a resource type. Its templates contain names of `TemplateVariables` in braces."""
 
-    replaced_by: tuple[str, ...] = ()  # paths of properties that cannot be changed in place
+    replaced_by: tuple[str, ...] = ()
+    """Paths of properties that cannot be changed in place."""
     id: str = "{hex32}"
+    """The template of the ID."""
     name: str = "name"
     """The property with the physical name. The provider makes a name up if it is optional and left out."""
     outputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -40,8 +42,12 @@ def resource_type(token: str) -> ResourceType:
     return ResourceType(**row)
 
 
-class Words(dict[str, Any]):
-    """Variables of templates. {hexN}, {HEXN} and {decN} are N digits of the seed's hash, {uuid} is a UUID."""
+class TemplateVariables(dict[str, Any]):
+    """The variables of templates.
+
+    {hexN}, {HEXN} and {decN} are N digits of the seed's hash, {uuid} is a UUID of it. An unknown variable is
+    empty.
+    """
 
     def __init__(self, values: Mapping[str, Any], seed: str) -> None:
         super().__init__(values)
@@ -49,14 +55,17 @@ class Words(dict[str, Any]):
 
     def __missing__(self, key: str) -> str:
         if key == "uuid":
-            made = digits(self._seed, 32)
-            return "-".join((made[:8], made[8:12], f"4{made[13:16]}", f"a{made[17:20]}", made[20:]))
-        found = re.fullmatch(r"(hex|HEX|dec)(\d+)", key)
-        if found is None:
+            digest = digits(self._seed, 32)
+            return "-".join((digest[:8], digest[8:12], f"4{digest[13:16]}", f"a{digest[17:20]}", digest[20:]))
+        match = re.fullmatch(r"(hex|HEX|dec)(\d+)", key)
+        if match is None:
             return ""
-        made = digits(self._seed, int(found[2]))
-        forms = {"HEX": made.upper(), "dec": "".join(str(int(digit, 16) % 10) for digit in made)}
-        return forms.get(found[1], made)
+        digest = digits(self._seed, int(match[2]))
+        if match[1] == "HEX":
+            return digest.upper()
+        if match[1] == "dec":
+            return "".join(str(int(digit, 16) % 10) for digit in digest)
+        return digest
 
     def fill(self, template: Any) -> Any:
         """Fill in a template, or an object or list of templates."""

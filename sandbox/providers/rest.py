@@ -13,7 +13,7 @@ from urllib.parse import quote
 import urllib3
 
 from sandbox.errors import RefusedError
-from sandbox.providers.api_values import number, received
+from sandbox.providers.api_values import number, to_sdk
 from sandbox.providers.resource_types import resource_type, table
 from sandbox.providers.target import LiveResource, Package, Resource, Target
 from sandbox.wire import schema
@@ -27,15 +27,20 @@ RETRY = urllib3.Retry(
     raise_on_status=False,
     status_forcelist=(429, 500, 502, 503, 504),
 )
-"""Like the providers' own clients, whatever the verb; the waits add up to about 20 s."""
+"""The retries of every verb, as in the providers' own clients; the waits add up to about 20 s."""
 
-WAITS = (0, 1, 2, 4, 4, 4, 4, 4)  # seconds after each but the last attempt to create something, as with RETRY
+WAITS = (0, 1, 2, 4, 4, 4, 4, 4)
+"""Seconds between the attempts to create a resource, as with RETRY."""
 
-CREATING = RETRY.new(read=False, status_forcelist=(429, 503))  # only what certainly created nothing
+RETRY_CREATION = RETRY.new(read=False, status_forcelist=(429, 503))
+"""The retries of a creation: only after failures that certainly created nothing."""
+
+UNCONFIRMED = (500, 502, 504)
+"""Status codes after which a request may have been carried out."""
 
 
 class UnconfirmedError(RefusedError):
-    """A request without an answer, or with one that does not tell if it was carried out."""
+    """A request that may have been carried out: it has no answer, or a server's error as the answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,40 +67,56 @@ class Row:
     ident: str = ""
     fixed: Sequence[str] = ()
 
-    def place(self, name: str) -> str:
+    def body_path(self, name: str) -> str:
         """Return the path of an input in the body."""
-        return self.at.get(name, self.inside + self.name(name))
+        return self.at.get(name, self.inside + self.api_name(name))
 
-    def name(self, name: str) -> str:
-        """Return a property's name in the API."""
+    def api_name(self, name: str) -> str:
+        """Return a property's name in the API; empty if its members are those of the object around it."""
         return self.names.get(name, re.sub(r"(?<=.)(?=[A-Z])", "_", name).lower())
 
-    def sent(self, value: Any, hint: Any, name: str = "") -> Any:
-        """Convert a value for the API; only objects of the SDK have names to translate."""
+    def to_api(self, value: Any, hint: Any, name: str = "") -> Any:
+        """Convert a value for the API. Only the objects that the SDK declares have names to translate."""
         if isinstance(value, list):
-            inner = _inner(hint)
-            return map_items(value, lambda item: self.sent(item, inner, name))
-        objects = [option for option in schema.value_hints(hint) if schema.is_object(option)]
-        if isinstance(value, dict) and objects:
-            members, made = schema.properties(objects[0]), dict[str, Any]()
-            for key, item in cast(Json, value).items():
-                part = self.sent(item, members[key].hint if key in members else Any, key)
-                made |= {self.name(key): part} if self.name(key) else part
-            return made
+            inner = _item_hint(hint)
+            return map_items(value, lambda item: self.to_api(item, inner, name))
+        classes = [option for option in schema.value_hints(hint) if schema.is_object(option)]
+        if isinstance(value, dict) and classes:
+            return self._object_to_api(cast(Json, value), classes[0])
         return cast(Any, number(value) if name in self.numbers else value)
 
-    def find(self, found: Json, name: str) -> Any:
+    def _object_to_api(self, value: Json, cls: type[Any]) -> Json:
+        members = schema.properties(cls)
+        result: Json = {}
+        for key, item in value.items():
+            api_value = self.to_api(item, members[key].hint if key in members else Any, key)
+            if api_name := self.api_name(key):
+                result[api_name] = api_value
+            else:
+                result |= api_value
+        return result
+
+    def find(self, api_object: Json, name: str) -> Any:
         """Return the value of an API's object for a property of the SDK."""
-        return found.get(self.name(name)) if self.name(name) else found
+        api_name = self.api_name(name)
+        return api_object.get(api_name) if api_name else api_object
+
+    def attributes(self, api_object: Json) -> Json:
+        """Return the object's attributes, which an API in the style of JSON:API wraps."""
+        return api_object["attributes"] if self.wrap else api_object
 
 
-def _inner(hint: Any) -> Any:
-    return next((get_args(one)[0] for one in schema.value_hints(hint) if schema.noun(one) == "a list"), Any)
+def _item_hint(hint: Any) -> Any:
+    """Return the hint of a list's items."""
+    for option in schema.value_hints(hint):
+        if schema.noun(option) == "a list":
+            return get_args(option)[0]
+    return Any
 
 
 @functools.cache
 def row(token: str) -> Row:
-    """Return the table's row of a type."""
+    """Return the table's row of a type; raise RefusedError if it has no row."""
     rows = table(token.partition(":")[0])["api"]
     if token not in rows:
         raise RefusedError(f"the sandbox has no API for {token}; it has one for {', '.join(sorted(rows))}")
@@ -104,44 +125,47 @@ def row(token: str) -> Row:
 
 def body(resource: Resource, *, update: bool = False) -> Json:
     """Return the request body that creates or changes a resource."""
-    at, given = row(resource.type), resource.known
-    if at.json:
+    api, inputs = row(resource.type), resource.known
+    if api.json:
         try:
-            return json.loads(given[at.json])
+            return json.loads(inputs[api.json])
         except ValueError as error:
-            raise RefusedError(f"{at.json}: is no JSON: {error}") from error
-    members = schema.properties(schema.args_class(resource.type))
-    made: Json = {}
-    left_out = {*at.local, at.ident, *(at.fixed if update else ())}
-    for name in given.keys() - left_out:
-        part = at.sent(given[name], members[name].hint, name)
-        for step in reversed(at.place(name).split(".")):
-            part = {step: part}
-        made = merge(made, part)
-    for one in made.get("config", {}).get("assertions", ()):
-        if one.get("type") in at.counted and one.get("operator") not in ("matches", "doesNotMatch"):
-            one["target"] = number(one.get("target"))
-    if not at.wrap:
-        return made
-    ident = {"id": given[at.ident]} if at.ident in given and not update else {}
-    return {"data": {"type": at.wrap, **ident, "attributes": made}}
+            raise RefusedError(f"{api.json}: is not JSON: {error}") from error
+    properties = schema.properties(schema.args_class(resource.type))
+    attributes: Json = {}
+    omitted = {*api.local, api.ident, *(api.fixed if update else ())}
+    for name in inputs.keys() - omitted:
+        api_value = api.to_api(inputs[name], properties[name].hint, name)
+        for key in reversed(api.body_path(name).split(".")):
+            api_value = {key: api_value}
+        attributes = merge(attributes, api_value)
+    for assertion in attributes.get("config", {}).get("assertions", ()):
+        is_pattern = assertion.get("operator") in ("matches", "doesNotMatch")
+        if assertion.get("type") in api.counted and not is_pattern:
+            assertion["target"] = number(assertion.get("target"))
+    if not api.wrap:
+        return attributes
+    api_id = {"id": inputs[api.ident]} if api.ident in inputs and not update else {}
+    return {"data": {"type": api.wrap, **api_id, "attributes": attributes}}
 
 
 class RestPackage(Package):
     """A package that checks a request body against the API's models before it is sent."""
 
     def faults(self, resource: Resource) -> Iterator[str]:
-        found = list(super().faults(resource))
-        yield from found
-        given, known = resource.inputs, resource.known
-        if found or resource.type not in table(self.name)["api"] or plain(given) != given:
-            return  # what is wrong with a secret could not be said
-        at = row(resource.type)
-        if known == given or (at.enough and known.keys() >= {*at.enough}):
+        faults = list(super().faults(resource))
+        yield from faults
+        if faults or resource.type not in table(self.name)["api"]:
+            return
+        inputs, known = resource.inputs, resource.known
+        if plain(inputs) != inputs:  # The models' messages would show secrets.
+            return
+        api = row(resource.type)
+        if known == inputs or (api.enough and known.keys() >= {*api.enough}):
             from sandbox.clouds import client_models
 
             try:
-                yield from client_models.check(at.kind, body(resource))
+                yield from client_models.check(api.kind, body(resource))
             except RefusedError as refused:
                 yield str(refused)
 
@@ -149,34 +173,41 @@ class RestPackage(Package):
 class RestTarget(Target):
     """The resources of one package."""
 
-    computed: Sequence[str] = ()  # members of a body in JSON that are the API's own
-    wrapped = ""  # where in an answer the object or the list is, where it is not all of it
+    computed: Sequence[str] = ()
+    """Members that the API adds to a document in JSON."""
+    wrapped = ""
+    """The member of an answer that has the object or the list; empty if it is the whole answer."""
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
         self._url = url
         self._http = urllib3.PoolManager(maxsize=8, retries=RETRY, headers=headers, timeout=60)
 
-    def call(self, verb: str, path: str, sent: Any = None, retries: urllib3.Retry = RETRY) -> Any:
-        """Send a request and return its answer; None if it is empty, or if the object does not exist."""
+    def call(self, verb: str, path: str, content: Any = None, retries: urllib3.Retry = RETRY) -> Any:
+        """Send a request and return its answer; None if it is empty, or if the object does not exist.
+
+        Raise UnconfirmedError if the request may have been carried out, RefusedError for any other error.
+        """
         try:
-            found = self._http.request(verb, self._url + path, json=sent, retries=retries)
+            response = self._http.request(verb, self._url + path, json=content, retries=retries)
         except urllib3.exceptions.HTTPError as error:
-            said = f"no answer after {RETRY.total} retries ({type(error).__name__})"
-            raise UnconfirmedError(f"{verb} {path}: {said}") from error
-        answer = json.loads(found.data) if found.data else None
-        if found.status < 400:
+            message = f"no answer after {RETRY.total} retries ({type(error).__name__})"
+            raise UnconfirmedError(f"{verb} {path}: {message}") from error
+        answer = json.loads(response.data) if response.data else None
+        if response.status < 400:
             return answer
-        if found.status == 404 and verb != "POST":
+        if response.status == 404 and verb != "POST":
             return None
-        errors = cast("list[Any]", answer["errors"] if answer else [found.reason])
-        faults = [one if isinstance(one, str) else f"{one['code']}: {one['message']}" for one in errors]
-        kind = UnconfirmedError if found.status in (500, 502, 504) else RefusedError
-        raise kind(f"{verb} {path}: {found.status}: {'; '.join(faults)}")
+        errors = cast("list[Any]", answer["errors"] if answer else [response.reason])
+        faults = [
+            error if isinstance(error, str) else f"{error['code']}: {error['message']}" for error in errors
+        ]
+        error_class = UnconfirmedError if response.status in UNCONFIRMED else RefusedError
+        raise error_class(f"{verb} {path}: {response.status}: {'; '.join(faults)}")
 
     def result(self, answer: Any) -> Json:
         """Return the object in an answer."""
-        found: Any = answer.get(self.wrapped, answer)
-        return cast(Json, found[0] if isinstance(found, list) else found)
+        content: Any = answer.get(self.wrapped, answer)
+        return cast(Json, content[0] if isinstance(content, list) else content)
 
     def listed(self, resource: Resource) -> list[Json]:
         """Return the API's objects that may be the resource."""
@@ -187,59 +218,63 @@ class RestTarget(Target):
         answer: Any = self.call("GET", path) or []
         if isinstance(answer, list):
             return cast("list[Json]", answer)
-        parts = (answer.get(self.wrapped), *answer.values())
-        return next(cast("list[Json]", part) for part in parts if isinstance(part, list))
+        members = (answer.get(self.wrapped), *answer.values())
+        return next(cast("list[Json]", member) for member in members if isinstance(member, list))
 
     def find(self, resource: Resource, known: Collection[str] = ()) -> list[LiveResource]:
-        there = (replace(resource, id=one) for one in self._same(resource) if one not in known)
-        return [live for one in there if (live := self.read(one, {}))]
+        ids = [api_id for api_id in self._candidate_ids(resource) if api_id not in known]
+        candidates = [self.read(replace(resource, id=api_id), {}) for api_id in ids]
+        return [live for live in candidates if live]
 
     def create(self, resource: Resource) -> LiveResource:
         """Create the resource; after a lost answer, look for it before a retry creates a second one."""
         path = self._path(resource)
         if row(resource.type).single:
             return self._live(resource, self._send("PATCH", path, resource))
-        before = self._same(resource)
+        before = self._candidate_ids(resource)
         for seconds in WAITS:
             with contextlib.suppress(UnconfirmedError):
-                return self._live(resource, self._send("POST", path, resource, CREATING))
-            made = [one for one in self._same(resource) if one not in before]
-            if made and (live := self.read(replace(resource, id=made[0]), {})):
+                return self._live(resource, self._send("POST", path, resource, RETRY_CREATION))
+            created = [api_id for api_id in self._candidate_ids(resource) if api_id not in before]
+            if created and (live := self.read(replace(resource, id=created[0]), {})):
                 return live
             time.sleep(seconds)
-        return self._live(resource, self._send("POST", path, resource, CREATING))
+        return self._live(resource, self._send("POST", path, resource, RETRY_CREATION))
 
-    def _same(self, resource: Resource) -> list[str]:
+    def _candidate_ids(self, resource: Resource) -> list[str]:
         """Return the IDs of objects that may be this resource; empty if a retry makes no duplicate."""
-        at = row(resource.type)
-        if at.ident:
-            rows = self.listed(resource)
-            return [str(one[at.key]) for one in rows if one[at.key] == resource.known[at.ident]]
-        if not at.match:
+        api = row(resource.type)
+        if api.ident:
+            ids = [candidate[api.key] for candidate in self.listed(resource)]
+            return [str(api_id) for api_id in ids if api_id == resource.known[api.ident]]
+        if not api.match:
             return []
-        sent = body(resource)["data"]["attributes"] if at.wrap else body(resource)
-        wanted = {key: value for key, value in sent.items() if key in at.match}
-        rows = self.listed(resource)
-        same = [one for one in rows if wanted.items() <= (one["attributes"] if at.wrap else one).items()]
-        return [str(one[at.key]) for one in same]
+        content = body(resource)
+        attributes = api.attributes(content["data"] if api.wrap else content)
+        wanted = {key: value for key, value in attributes.items() if key in api.match}
+        return [
+            str(candidate[api.key])
+            for candidate in self.listed(resource)
+            if wanted.items() <= api.attributes(candidate).items()
+        ]
 
     def read(self, resource: Resource, state: Json) -> LiveResource | None:
-        found = self.call("GET", self._item(resource))
-        if found is None:
+        answer = self.call("GET", self._object_path(resource))
+        if answer is None:
             return None
-        at, result = row(resource.type), self.result(found)
+        api, result = row(resource.type), self.result(answer)
         live = self._live(resource, result)
-        inputs = self._properties(schema.args_class(resource.type), at, result, resource.known)
+        inputs = self._properties(schema.args_class(resource.type), api, result, resource.known)
         return replace(live, inputs=inputs, outputs=live.outputs | inputs)
 
     def update(self, resource: Resource, before: LiveResource) -> LiveResource:
-        verb, path = row(resource.type).update, self._item(resource)
+        verb, path = row(resource.type).update, self._object_path(resource)
         return self._live(resource, self._send(verb, path, resource, update=True))
 
     def delete(self, resource: Resource) -> None:
         if verb := row(resource.type).delete:
-            forced = "?force=true" if resource.known.get("forceDelete") else ""
-            self.call(verb, self._item(resource) + forced)
+            query = "?force=true" if resource.known.get("forceDelete") else ""
+            self.call(verb, self._object_path(resource) + query)
 
     def _send(
         self,
@@ -250,46 +285,61 @@ class RestTarget(Target):
         *,
         update: bool = False,
     ) -> Json:
-        found = self.call(verb, path, body(resource, update=update), retries)
-        if found is None:
-            raise RefusedError(f"{resource.id} is not there any more; a refresh takes it out of the state")
-        return self.result(found)
+        answer = self.call(verb, path, body(resource, update=update), retries)
+        if answer is None:
+            raise RefusedError(f"{resource.id} does not exist any more; a refresh removes it from the state")
+        return self.result(answer)
 
     def _live(self, resource: Resource, result: Json) -> LiveResource:
-        at, known = row(resource.type), resource.known
-        outputs = self._properties(schema.resource_class(resource.type), at, result, known)
-        ident = resource_type(resource.type).id.format_map(known) if at.single else str(result[at.key])
-        return LiveResource(ident, resource.inputs, merge(outputs, resource.inputs))
+        api, inputs = row(resource.type), resource.known
+        outputs = self._properties(schema.resource_class(resource.type), api, result, inputs)
+        live_id = resource_type(resource.type).id.format_map(inputs) if api.single else str(result[api.key])
+        return LiveResource(live_id, resource.inputs, merge(outputs, resource.inputs))
 
-    def _properties(self, cls: type[Any], at: Row, result: Json, given: Json) -> Json:
+    def _properties(self, cls: type[Any], api: Row, result: Json, inputs: Json) -> Json:
         """Return a resource's inputs or outputs from an answer."""
-        attributes = result["attributes"] if at.wrap else result
-        found: Json = {}
+        properties: Json = {}
         for name, prop in schema.properties(cls).items():
-            value: Any = {at.name(name): result[at.key]} if name == at.ident else attributes
-            for step in at.place(name).split("."):
-                value = cast(Json, value).get(step) if isinstance(value, dict) else None
-            seen = received(value, prop.hint, given.get(name), at.find)
-            found[name] = given.get(name) if name in at.local else seen
-        if at.json:
-            same = given.get(at.json) and self._bare(json.loads(given[at.json])) == self._bare(result)
-            found[at.json] = given[at.json] if same else json.dumps(self._bare(result))
-        return {name: value for name, value in found.items() if value is not None}
+            if name in api.local:
+                properties[name] = inputs.get(name)
+            else:
+                value = _api_value(api, result, name)
+                properties[name] = to_sdk(value, prop.hint, inputs.get(name), api.find)
+        if api.json:
+            properties[api.json] = self._document(result, inputs.get(api.json))
+        return {name: value for name, value in properties.items() if value is not None}
 
-    def _bare(self, value: Any) -> Any:
-        """Return a document without the members that the API adds, and without empty ones."""
+    def _document(self, result: Json, program_text: str | None) -> str:
+        """Return an object as JSON; the program's own text if both mean the same."""
+        document = self._without_computed(result)
+        if program_text and self._without_computed(json.loads(program_text)) == document:
+            return program_text
+        return json.dumps(document)
+
+    def _without_computed(self, value: Any) -> Any:
+        """Return a document without the members that the API adds, and without empty members."""
         if isinstance(value, dict):
-            items = cast(Json, value).items()
-            said = {key: item for key, item in items if item not in (None, [], False)}
-            value = {key: item for key, item in said.items() if key not in self.computed}
-        return map_items(value, self._bare)
+            value = {
+                key: item
+                for key, item in cast(Json, value).items()
+                if key not in self.computed and item not in (None, [], False)
+            }
+        return map_items(value, self._without_computed)
 
     def _path(self, resource: Resource) -> str:
         return self._fill(row(resource.type).path, resource)
 
-    def _item(self, resource: Resource) -> str:
+    def _object_path(self, resource: Resource) -> str:
         path = self._path(resource)
         return path if row(resource.type).single else f"{path}/{resource.id}"
 
     def _fill(self, template: str, resource: Resource) -> str:
         return template.format_map({key: quote(str(value), safe="") for key, value in resource.known.items()})
+
+
+def _api_value(api: Row, result: Json, name: str) -> Any:
+    """Return the value of a property in an API's object, by its path in the body."""
+    value: Any = {api.api_name(name): result[api.key]} if name == api.ident else api.attributes(result)
+    for key in api.body_path(name).split("."):
+        value = cast(Json, value).get(key) if isinstance(value, dict) else None
+    return value

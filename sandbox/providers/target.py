@@ -1,10 +1,10 @@
 """The interfaces between the engine's protocol and the APIs of the providers.
 
 A `Package` has the rules of a provider that hold for every API: the inputs that it accepts, the names that it
-makes up, the properties that it cannot change in place. A `Target` is the API: a real one
-on this machine (`AwsTarget(url)`, `KubernetesTarget(kubeconfig)`, `CloudflareTarget(url)`,
-`DatadogTarget(url)`), or a made-up one (`plan.Plan`).
-Every command creates its targets. Several threads use one at once; it has no state.
+makes up, the properties that it cannot change in place. A `Target` is the API: a local one
+(`AwsTarget(url)`, `KubernetesTarget(kubeconfig)`, `CloudflareTarget(url)`, `DatadogTarget(url)`), or a
+made-up one (`plan.Plan`). Every command creates its targets. A target has no state: several threads use it
+at the same time.
 """
 
 from abc import ABC, abstractmethod
@@ -45,11 +45,11 @@ class Resource:
     timeout: float = 0
     """Seconds of its `custom_timeouts` for this operation; 0: the provider's default."""
     report: Callable[[str], None] = field(default=lambda text: None, compare=False)
-    """Reports to the engine what the operation waits for."""
+    """A function that reports to the engine what the operation waits for."""
 
     @property
     def name(self) -> str:
-        """Its logical name."""
+        """The logical name."""
         return self.urn.rpartition("::")[2]
 
     @property
@@ -106,9 +106,10 @@ class Target(ABC):
 
     @abstractmethod
     def find(self, resource: Resource, known: Collection[str] = ()) -> list[LiveResource]:
-        """Return what an interrupted `create` of this resource left: found by a tag, a manager or its name.
+        """Return the resources that an interrupted `create` of this resource left.
 
-        `known` are IDs to leave out, such as the resource that this one replaces.
+        A tag, a field manager or the name identifies them. `known` are IDs to leave out, such as the ID of
+        the resource that is being replaced.
         """
 
     @abstractmethod
@@ -131,7 +132,7 @@ class Target(ABC):
 
     @abstractmethod
     def delete(self, resource: Resource) -> None:
-        """Delete the resource; one that does not exist counts as deleted."""
+        """Delete the resource; do nothing if it does not exist."""
 
     def plan(self, resource: Resource) -> Json:
         """Return the outputs of a previewed create; the properties that the target would add are unknown."""
@@ -144,7 +145,7 @@ class Target(ABC):
         computed = added_properties(plain(before.outputs), plain(before.inputs))
         return mark_secrets(merge(computed, plain(resource.inputs)), before.outputs)
 
-    def immutable(self, resource: Resource, differ: Sequence[Change]) -> Sequence[str]:
+    def immutable(self, resource: Resource, changes: Sequence[Change]) -> Sequence[str]:
         """Return the paths (`spec.clusterIP`) that the target cannot change in place.
 
         The provider calls this if inputs differ.
@@ -152,13 +153,16 @@ class Target(ABC):
         return ()
 
     def replacement_paths(self, resource: Resource) -> Sequence[str]:
-        """Return the paths that replace the resource although no input differs; called in every diff."""
+        """Return the paths that replace the resource although no input differs.
+
+        The provider calls this in every diff.
+        """
         return ()
 
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
-        """Answer a look-up."""
+        """Answer a look-up; raise RefusedError if the target has no answer."""
         raise RefusedError(
-            f"the sandbox has no answer to the look-up {token}; it knows none of this provider"
+            f"the sandbox has no answer to the look-up {token}; it knows no look-up of this provider"
         )
 
 

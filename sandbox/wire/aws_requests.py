@@ -1,4 +1,4 @@
-"""Requests to AWS: shaped and checked by their service model, and sent as the provider sends them."""
+"""Requests to AWS: converted and checked by their service model, and sent as the provider sends them."""
 
 import functools
 import re
@@ -17,58 +17,72 @@ from sandbox.errors import RefusedError
 from sandbox.wire.values import Json
 
 ATTEMPTS = 25
-"""The AWS provider's default."""
+"""Attempts to send a request; the AWS provider's default."""
 
-BARE: ContextVar[frozenset[str]] = ContextVar("BARE", default=frozenset())
+SECRETS: ContextVar[frozenset[str]] = ContextVar("SECRETS", default=frozenset())
 """The secrets of the current resource, which no message shows."""
+
+LONGEST_SHOWN = 120
+"""Characters of the longest value in a message. A client masks a secret only if a message has all of it."""
 
 TAG_MEMBERS = ({"key", "value"}, {"tagkey", "tagvalue"})
 """The members of a structure for a tag, in lower case."""
 
 
 def member(shape: StructureShape, name: str) -> str | None:
-    """Return the member of that name, ignoring case: services and the SDK differ in it."""
-    return next((one for one in shape.members if one.lower() == name.lower()), None)
+    """Return the member of that name, ignoring case, in which services and the SDK differ."""
+    return next((candidate for candidate in shape.members if candidate.lower() == name.lower()), None)
 
 
-def shaped(shape: Shape, value: Any) -> Any:
-    """Convert a value of the SDK to a shape; also lists of one item and maps of tags."""
+def to_shape(shape: Shape, value: Any) -> Any:
+    """Convert a value of the SDK to a shape.
+
+    The SDK writes some structures as lists of one item, and tags as maps.
+    """
     if isinstance(shape, StructureShape):
-        given = cast(Json, value[0] if isinstance(value, list) and value else value)
-        made: Json = {}
-        for name, item in given.items():
-            if item is None:  # a multi-select hash has a key for what has no value
-                continue
-            if (known := member(shape, name)) is None:
-                raise RefusedError(
-                    f"{name} is no member of {shape.name}; allowed: {', '.join(shape.members)}"
-                )
-            made[known] = shaped(shape.members[known], item)
-        return made
+        if isinstance(value, list) and value:
+            value = cast(list[Any], value)[0]
+        return _to_structure(shape, cast(Json, value))
     if isinstance(shape, ListShape):
-        return [shaped(shape.member, item) for item in _items(shape.member, value)]
+        return [to_shape(shape.member, item) for item in _to_items(shape.member, value)]
     if isinstance(shape, MapShape):
-        return {key: shaped(shape.value, item) for key, item in cast(Json, value).items()}
+        return {key: to_shape(shape.value, item) for key, item in cast(Json, value).items()}
     if shape.type_name == "string" and isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value
 
 
-def _items(inner: Shape, value: Any) -> list[Any]:
+def _to_structure(shape: StructureShape, value: Json) -> Json:
+    structure: Json = {}
+    for key, item in value.items():
+        if item is None:  # A multi-select hash of JMESPath also has the keys without a value.
+            continue
+        if (name := member(shape, key)) is None:
+            allowed = ", ".join(shape.members)
+            raise RefusedError(f"{key} is not a member of {shape.name}; allowed: {allowed}")
+        structure[name] = to_shape(shape.members[name], item)
+    return structure
+
+
+def _to_items(inner: Shape, value: Any) -> list[Any]:
     members = sorted(inner.members) if isinstance(inner, StructureShape) else []
     if isinstance(value, dict) and {name.lower() for name in members} in TAG_MEMBERS:
-        # The key's name comes before the value's.
+        # In the order of the alphabet, the key's name comes before the value's.
         return [dict(zip(members, pair, strict=True)) for pair in cast(Json, value).items()]
-    if members and isinstance(value, list):
-        items = cast(list[Any], value)  # keys of tags that go
+    if not isinstance(value, list):
+        return [value]
+    items = cast(list[Any], value)
+    if members:
+        # Strings are the keys of tags to remove.
         return [{members[0]: item} if isinstance(item, str) else item for item in items]
-    return cast(list[Any], value) if isinstance(value, list) else [value]
+    return items
 
 
 def faults(shape: Shape, value: Any, path: str = "") -> Iterator[str]:
-    """Yield what a service refuses by its model: values, patterns, lengths, ranges, sizes; with their paths.
+    """Yield the faults that a service finds by its model, each with its path.
 
-    botocore itself checks presence and types. A long value, or one of a sensitive shape, is not shown.
+    They concern values, patterns, lengths, ranges and sizes. botocore itself checks presence and types.
+    A long value, or one of a sensitive shape, is not shown.
     """
     if isinstance(shape, StructureShape):
         for name, item in cast(Mapping[str, Any], value).items():
@@ -77,8 +91,7 @@ def faults(shape: Shape, value: Any, path: str = "") -> Iterator[str]:
         return
     if fault := _fault(shape, value):
         shown = "a secret" if shape.metadata.get("sensitive") else f'"{value}"'
-        shown = shown if len(shown) <= 120 else "a long value"  # a client knows a secret only as a whole
-        yield f"{path}: {shown}; {fault}"
+        yield f"{path}: {shown if len(shown) <= LONGEST_SHOWN else 'a long value'}; {fault}"
     if isinstance(shape, ListShape):
         for index, item in enumerate(value):
             yield from faults(shape.member, item, f"{path}[{index}]")
@@ -89,25 +102,37 @@ def faults(shape: Shape, value: Any, path: str = "") -> Iterator[str]:
 
 
 def _fault(shape: Shape, value: Any) -> str:
-    known = cast(Mapping[str, Any], shape.metadata)
-    low, high = known.get("min"), known.get("max")
-    sized = isinstance(value, str | list | dict)
-    size = len(cast(Any, value)) if sized else value
-    if isinstance(size, int | float) and not isinstance(value, bool):
-        unit = "items" if isinstance(value, list | dict) else "characters" if sized else ""
-        if (low is not None and size < low) or (high is not None and size > high):
-            bounds = f"at least {low}" if high is None else f"{low or 0} to {high}"
-            return f"{bounds} {unit} are allowed, these are {size}" if sized else f"{bounds} is allowed"
-    if isinstance(value, str) and known.get("enum") and value not in known["enum"]:
-        return f"allowed: {', '.join(known['enum'])}"
-    pattern = compiled(known["pattern"]) if isinstance(value, str) and known.get("pattern") else None
+    """Return the fault of a value without its parts; empty if it is valid."""
+    limits = cast(Mapping[str, Any], shape.metadata)
+    if fault := _size_fault(limits, value):
+        return fault
+    if not isinstance(value, str):
+        return ""
+    if limits.get("enum") and value not in limits["enum"]:
+        return f"allowed: {', '.join(limits['enum'])}"
+    pattern = compile_pattern(limits["pattern"]) if limits.get("pattern") else None
     if pattern is not None and not pattern.fullmatch(value):
-        return f"it has to match {known['pattern']}"
+        return f"it has to match {limits['pattern']}"
     return ""
 
 
+def _size_fault(limits: Mapping[str, Any], value: Any) -> str:
+    has_length = isinstance(value, str | list | dict)
+    size = len(cast(Any, value)) if has_length else value
+    if not isinstance(size, int | float) or isinstance(value, bool):
+        return ""
+    low, high = limits.get("min"), limits.get("max")
+    if (low is None or size >= low) and (high is None or size <= high):
+        return ""
+    bounds = f"at least {low}" if high is None else f"{low or 0} to {high}"
+    if not has_length:
+        return f"{bounds} is allowed"
+    unit = "characters" if isinstance(value, str) else "items"
+    return f"{bounds} {unit} are allowed, these are {size}"
+
+
 @functools.cache
-def compiled(pattern: str) -> Any:
+def compile_pattern(pattern: str) -> Any:
     """Return a compiled pattern of a service model; None if only Java understands it."""
     try:
         return regex.compile(pattern, regex.DOTALL)
@@ -120,49 +145,54 @@ def operation(client: Any, name: str) -> OperationModel:
     return client.meta.service_model.operation_model(name)
 
 
-def send(client: Any, name: str, sent: Json) -> Json:
-    """Shape, check and send a request; return its answer."""
+def send(client: Any, name: str, arguments: Json) -> Json:
+    """Convert, check and send a request; return its answer.
+
+    Raise RefusedError for an invalid request and for a request without an answer, and botocore's ClientError
+    if the service refuses it.
+    """
     shape = operation(client, name).input_shape
-    params: Json = shaped(shape, sent) if shape else {}
-    call = getattr(client, {value: key for key, value in client.meta.method_to_api_mapping.items()}[name])
+    parameters: Json = to_shape(shape, arguments) if shape else {}
+    methods = {api_name: method for method, api_name in client.meta.method_to_api_mapping.items()}
     try:
-        return call(**params)
-    except BotoCoreError as error:  # a wrong request, or no answer; what is refused is another exception
+        return getattr(client, methods[name])(**parameters)
+    except BotoCoreError as error:
         raise RefusedError(f"{name}: {error}") from error
 
 
-def told(client: Any, name: str, sent: Json, gone: re.Pattern[str] | None = None) -> Json | None:
+def request(client: Any, name: str, arguments: Json, gone: re.Pattern[str] | None = None) -> Json | None:
     """Send a request and return its answer; None if the error code matches `gone`.
 
     Raise RefusedError with AWS's message, without secrets, for any other error.
     """
     try:
-        return send(client, name, sent)
+        return send(client, name, arguments)
     except ClientError as error:
-        found = cast(Json, error.response)["Error"]
-        if gone and gone.search(found["Code"]):
+        details = cast(Json, error.response)["Error"]
+        if gone and gone.search(details["Code"]):
             return None
-        said = f"{error.operation_name}: {found['Code']}: {found.get('Message', '')}"
-        for secret in BARE.get():
-            said = said.replace(secret, "[secret]")
-        raise RefusedError(said) from error
+        message = f"{error.operation_name}: {details['Code']}: {details.get('Message', '')}"
+        for secret in SECRETS.get():
+            message = message.replace(secret, "[secret]")
+        raise RefusedError(message) from error
 
 
 class Clients:
-    """Clients by service and region. Without a URL, they have the endpoints that botocore knows."""
+    """Clients by service and region; without a URL, they use botocore's endpoints."""
 
     def __init__(self, url: str | None, attempts: int = ATTEMPTS) -> None:
-        # Neither files nor a profile of the user's: they could name another account, or none.
-        alone = {"profile": (None, None, None, None), "config_file": (None, None, "/dev/null", None)}
-        self.session = botocore.session.Session(session_vars=alone)
+        # The user's files and profile are not read: they could name another account, or no account.
+        no_files = {"profile": (None, None, None, None), "config_file": (None, None, "/dev/null", None)}
+        self.session = botocore.session.Session(session_vars=no_files)
         retries: Any = {"mode": "standard", "total_max_attempts": attempts}
         style: Any = {"addressing_style": "path"}
         config = Config(retries=retries, connect_timeout=5, read_timeout=60, proxies={}, s3=style)
         keys = {"aws_access_key_id": "sandbox", "aws_secret_access_key": "sandbox"}
         create: Any = self.session.create_client
-        self._make = functools.cache(functools.partial(create, endpoint_url=url, config=config, **keys))
+        self._create = functools.cache(functools.partial(create, endpoint_url=url, config=config, **keys))
         self._lock = threading.Lock()
 
     def get(self, service: str, region: str) -> Any:
+        """Return the client of a service in a region."""
         with self._lock:
-            return self._make(service, region)
+            return self._create(service, region)

@@ -1,4 +1,4 @@
-"""Checks with JSON Schemas, with messages of our own: those of the library would quote secrets."""
+"""Checks with JSON Schemas. The messages are the sandbox's own: those of the library would quote secrets."""
 
 import functools
 import json
@@ -12,38 +12,41 @@ from sandbox.wire.values import UNKNOWN, Path, map_items, plain, show, show_path
 
 @functools.cache
 def grammar(name: str, part: str = "") -> Any:
-    """Return the validator of a JSON file of this folder, by its name, or of one of its `$defs`."""
-    rules = json.loads((File(__file__).parent / f"{name}.json").read_text())
-    return validator({**rules, "$ref": f"#/$defs/{part}"} if part else rules)
+    """Return the validator of a JSON file of this folder, or of a `$defs` entry of it.
+
+    `name` is the file's name without its ending, and `part` the entry's key.
+    """
+    schema = json.loads((File(__file__).parent / f"{name}.json").read_text())
+    return validator({**schema, "$ref": f"#/$defs/{part}"} if part else schema)
 
 
-def validator(rules: Any) -> Any:
+def validator(schema: Any) -> Any:
     """Return the validator of a schema."""
     from jsonschema.validators import Draft202012Validator
 
-    return Draft202012Validator(rules)
+    return Draft202012Validator(schema)
 
 
-def faults(validator: Any, given: Any, *where: str) -> Iterator[str]:
-    """Yield the faults of a value, each with its path, which begins with `where`.
+def faults(validator: Any, value: Any, *parents: str) -> Iterator[str]:
+    """Yield the distinct faults of a value, each with its path, which begins with `parents`.
 
     The `errorMessage` of a schema replaces the message of its keywords.
     """
-    errors = validator.iter_errors(_wire(plain(given)))
-    yield from dict.fromkeys(fault for error in errors for fault in _explain(error, given, where))
+    errors = validator.iter_errors(_to_json(plain(value)))
+    yield from dict.fromkeys(fault for error in errors for fault in _explain(error, value, parents))
 
 
-def _wire(value: Any) -> Any:
-    """Return the value as JSON; an unknown value is the engine's placeholder, a string."""
-    return UNKNOWN.value if value is UNKNOWN else map_items(value, _wire)
+def _to_json(value: Any) -> Any:
+    """Return the value as JSON, with the engine's placeholder, a string, for unknown values."""
+    return UNKNOWN.value if value is UNKNOWN else map_items(value, _to_json)
 
 
-def _explain(error: Any, given: Any, where: Path) -> Iterator[str]:
+def _explain(error: Any, root: Any, parents: Path) -> Iterator[str]:
     instance, rule = error.instance, error.validator_value
-    value, path = value_at(given, tuple(error.absolute_path)), (*where, *error.absolute_path)
-    shown = f"{show_path(path)}: {show(value)}"
     if instance == UNKNOWN.value:
         return
+    value, path = value_at(root, tuple(error.absolute_path)), (*parents, *error.absolute_path)
+    shown = f"{show_path(path)}: {show(value)}"
     match error.validator:
         case "additionalProperties":
             allowed = error.schema.get("properties", {})
@@ -53,9 +56,9 @@ def _explain(error: Any, given: Any, where: Path) -> Iterator[str]:
             for name in sorted(set(rule) - instance.keys()):
                 yield f"{show_path((*path, name))}: missing"
         case "type":
-            wanted = [one for one in ([rule] if isinstance(rule, str) else rule) if one != "null"]
-            yield f"{shown}; {' or '.join(wanted)} is required"
+            types = [rule] if isinstance(rule, str) else rule
+            yield f"{shown}; {' or '.join(name for name in types if name != 'null')} is required"
         case "enum":
-            yield f"{shown}, is not a value of it; {suggest(str(instance), rule, quote=True)}"
+            yield f"{shown}, is not an allowed value; {suggest(str(instance), rule, quote=True)}"
         case _:
             yield f"{shown}, {error.schema.get('errorMessage', f'is not valid ({error.validator})')}"

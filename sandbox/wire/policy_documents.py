@@ -1,4 +1,4 @@
-"""Checks of IAM policy documents, and the permissions that one grants."""
+"""Checks of IAM policy documents, and the permissions that a document grants."""
 
 import fnmatch
 import json
@@ -14,41 +14,56 @@ def faults(name: str, purpose: str, text: str) -> Iterator[str]:
     try:
         document: Any = json.loads(text)
     except ValueError as error:
-        yield f"{name}: is no JSON: {error}"
+        yield f"{name}: is not JSON: {error}"
         return
-    found = cast(Json, document) if isinstance(document, dict) else {}
-    if isinstance(found.get("Statement"), dict):
-        found["Statement"] = [found["Statement"]]
+    members = cast(Json, document) if isinstance(document, dict) else {}
+    if isinstance(members.get("Statement"), dict):
+        members["Statement"] = [members["Statement"]]
     yield from json_schema.faults(json_schema.grammar("policy_document", purpose), document, name)
 
 
-def allows(document: "Json | str", who: str, action: str, context: Mapping[str, str]) -> bool:
+def allows(document: "Json | str", principal: str, action: str, context: Mapping[str, str]) -> bool:
     """Return True if a document by itself allows a principal an action.
 
     `context` has the values of condition keys; a condition on any other key counts as met.
     """
     document = cast(Json, json.loads(document)) if isinstance(document, str) else document
-    said = {one["Effect"] for one in as_list(document["Statement"]) if _is_about(one, who, action, context)}
-    return said == {"Allow"}
+    effects = {
+        statement["Effect"]
+        for statement in as_list(document["Statement"])
+        if _applies(statement, principal, action, context)
+    }
+    return effects == {"Allow"}
 
 
-def _is_about(statement: Json, who: str, action: str, context: Mapping[str, str]) -> bool:
-    principal: Any = statement.get("Principal")
-    named = cast(Json, principal).values() if isinstance(principal, dict) else [principal]
-    everybody = [one for each in named for one in as_list(each)]
-    actions = [one.lower() for one in as_list(statement.get("Action", []))]
-    tests = [test for each in statement.get("Condition", {}).values() for test in each.items()]
+def _applies(statement: Json, principal: str, action: str, context: Mapping[str, str]) -> bool:
+    actions = [pattern.lower() for pattern in as_list(statement.get("Action", []))]
     return (
-        bool({"*", who} & {*everybody})
-        and _fits(action.lower(), actions)
-        and all(_fits(context[key], as_list(values)) for key, values in tests if key in context)
+        not {"*", principal}.isdisjoint(_principals(statement))
+        and _matches(action.lower(), actions)
+        and _conditions_hold(statement, context)
     )
 
 
-def _fits(value: str, patterns: list[str]) -> bool:
-    return any(fnmatch.fnmatchcase(value, one) for one in patterns)
+def _principals(statement: Json) -> list[str]:
+    """Return the principals of a statement, without their types (`AWS`, `Service` …)."""
+    principal: Any = statement.get("Principal")
+    by_type = cast(Json, principal).values() if isinstance(principal, dict) else [principal]
+    return [name for names in by_type for name in as_list(names)]
+
+
+def _conditions_hold(statement: Json, context: Mapping[str, str]) -> bool:
+    for condition in statement.get("Condition", {}).values():
+        for key, patterns in condition.items():
+            if key in context and not _matches(context[key], as_list(patterns)):
+                return False
+    return True
+
+
+def _matches(value: str, patterns: list[str]) -> bool:
+    return any(fnmatch.fnmatchcase(value, pattern) for pattern in patterns)
 
 
 def as_list(value: Any) -> list[Any]:
-    """Return a value as a list: IAM allows one or many."""
+    """Return a value as a list: IAM allows a single value or a list in most places."""
     return cast(list[Any], value) if isinstance(value, list) else [value]

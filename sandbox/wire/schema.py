@@ -15,24 +15,38 @@ from typing import Any, cast
 
 import pulumi
 
-import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  (SDKs load what is asked for)
+import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  (It makes SDKs load their parts on use.)
 from sandbox.wire.values import UNKNOWN, Json, Path, Secret, kind, map_items, show, show_path
 
 ALLOWED_SHOWN = 24
 """The number of names or values that a message lists."""
 
 LOADING = threading.RLock()
-"""Held while a part of an SDK is loaded. A refresh reads hundreds of resources at once. Of two threads
-that import modules which import each other, Python gives one a part of a module (importlib: _DeadlockError).
+"""The lock for loading a part of an SDK. A refresh reads hundreds of resources at once. If two threads import
+modules that import each other, one of them gets an incomplete module (importlib: _DeadlockError).
 """
+
+NOUNS: Mapping[type[Any], str] = {
+    bool: "a boolean",  # A boolean is an int as well, so it comes first.
+    int: "a whole number",
+    float: "a number",
+    str: "a string",
+    enum.Enum: "a string",
+    Mapping: "an object",
+    Sequence: "a list",
+}
+"""The nouns of messages by a hint's base class; the first match counts."""
 
 QUOTED = r"[`\"]([^`\"\n]+)[`\"](?: \(default\))?"
 ENUMERATION = re.compile(
     rf"\b(?:Valid|Allowed|Available|Possible|Accepted) values(?: are|:| are:)?\s+({QUOTED}"
     rf"(?:(?:,? (?:and|or) |, ?){QUOTED})*)\.?(?=\s*$|\s*\n|(?<=\.)\s)"
 )
-"""The documentation's lists of values: "Valid values are `a`, `b`." and its like. One that goes on in another
-way ("`1` to `7`", "`a` for engines that …") is no list of all values, and does not match."""
+"""A complete list of values in the SDK's documentation, such as "Valid values are `a`, `b`."
+
+It does not match a sentence that continues differently ("`1` to `7`", "`a` for engines that …") and is
+incomplete.
+"""
 
 
 @dataclass(frozen=True)
@@ -41,7 +55,8 @@ class Property:
 
     hint: Any
     required: bool
-    values: tuple[str, ...]  # the only values that the documentation allows; empty: it names none
+    values: tuple[str, ...]
+    """The only values that the documentation allows; empty if it lists no values."""
 
 
 class UnknownTypeError(Exception):
@@ -60,7 +75,8 @@ def resource_class(token: str) -> type[Any]:
     path = ".".join((f"pulumi_{package}", *parts))
     with LOADING:
         try:
-            # Whole, before a part of it: the program, importing it in its thread, would get that part empty.
+            # The package is imported before its part. Otherwise the program, which imports the package in
+            # another thread, would get that part empty.
             importlib.import_module(f"pulumi_{package}")
             return cast(type[Any], getattr(importlib.import_module(path), name))
         except (ImportError, AttributeError) as error:
@@ -69,13 +85,16 @@ def resource_class(token: str) -> type[Any]:
 
 @functools.cache
 def args_class(token: str) -> type[Any]:
-    """Return the class of a resource's inputs: InitArgs where a nested type has the name Args."""
+    """Return the class of a resource's inputs.
+
+    The SDK calls it InitArgs if a nested type has the name Args.
+    """
     resource = resource_class(token)
-    module = sys.modules[resource.__module__]
-    found = vars(module).get(f"{resource.__name__}InitArgs") or vars(module).get(f"{resource.__name__}Args")
-    if found is None:
+    members, name = vars(sys.modules[resource.__module__]), resource.__name__
+    cls = members.get(f"{name}InitArgs") or members.get(f"{name}Args")
+    if cls is None:
         raise UnknownTypeError(f"the SDK declares no inputs for {token}")
-    return found
+    return cls
 
 
 def provider_args(package: str) -> type[Any]:
@@ -87,9 +106,9 @@ def provider_args(package: str) -> type[Any]:
 @functools.cache
 def properties(cls: type[Any]) -> Mapping[str, Property]:
     """Return the properties of an input, output or resource class by their wire names."""
-    # Input mentions Output and a type variable by their names.
+    # The hint `Input` refers to Output and to a type variable by their names.
     namespace = {**vars(sys.modules[cls.__module__]), "Output": pulumi.Output, "T": Any}
-    found: dict[str, Property] = {}
+    result: dict[str, Property] = {}
     for member in vars(cls).values():
         getter = getattr(member, "fget", None)
         name = getattr(getter, "_pulumi_name", None)
@@ -97,43 +116,48 @@ def properties(cls: type[Any]) -> Mapping[str, Property]:
             with LOADING:
                 hint = typing.get_type_hints(getter, globalns=namespace).get("return", Any)
             required = hint is Any or type(None) not in alternatives(hint)
-            found[name] = Property(hint, required, documented_values(getter.__doc__ or ""))
-    return found
+            result[name] = Property(hint, required, documented_values(getter.__doc__ or ""))
+    return result
 
 
 @functools.cache
 def maps(token: str) -> Collection[str]:
     """Return the inputs of a type that are objects with arbitrary keys, such as tags."""
     try:
-        inputs = properties(args_class(token)).items()
-    except UnknownTypeError:  # a custom resource's
+        inputs = properties(args_class(token))
+    except UnknownTypeError:  # The SDK has no classes for custom resources.
         return ()
-    objects = {name: value_hints(prop.hint) for name, prop in inputs if nouns(prop.hint) == "an object"}
-    return {name for name, options in objects.items() if not any(map(is_object, options))}
+    return {name for name, prop in inputs.items() if _is_map(prop.hint)}
+
+
+def _is_map(hint: Any) -> bool:
+    return nouns(hint) == "an object" and not any(map(is_object, value_hints(hint)))
 
 
 def documented_values(doc: str) -> tuple[str, ...]:
     """Return the values that a docstring lists as the only ones."""
     match = ENUMERATION.search(doc)
-    found: list[str] = re.findall(QUOTED, match[1]) if match else []
-    # Where Markdown took underscores for emphasis, the generator wrote stars: http*request*firewall*custom.
-    return tuple(re.sub(r"(?<=\w)\*(?=\w)", "_", one) for one in found)
+    values: list[str] = re.findall(QUOTED, match[1]) if match else []
+    # The generator takes underscores for Markdown's emphasis and writes stars: http*request*firewall*custom.
+    return tuple(re.sub(r"(?<=\w)\*(?=\w)", "_", value) for value in values)
 
 
 def alternatives(hint: Any) -> tuple[Any, ...]:
-    """Return the alternatives of a hint: X and None for Output[X | None], as for Input[X | None]."""
+    """Return the alternatives of a hint: X and None for Output[X | None] and for Input[X | None]."""
     if typing.get_origin(hint) is pulumi.Output:
         return alternatives(typing.get_args(hint)[0])
     if typing.get_origin(hint) not in (typing.Union, types.UnionType):
         return (hint,)
-    awaited = (pulumi.Output, Awaitable)  # Input[X] is X, Awaitable[X] or Output[X]; these say nothing more
-    parts = [part for part in typing.get_args(hint) if typing.get_origin(part) not in awaited]
-    return tuple(one for part in parts for one in alternatives(part))
+    # Input[X] is X, Awaitable[X] or Output[X]; the latter two add no alternative.
+    parts = [
+        part for part in typing.get_args(hint) if typing.get_origin(part) not in (pulumi.Output, Awaitable)
+    ]
+    return tuple(alternative for part in parts for alternative in alternatives(part))
 
 
 def value_hints(hint: Any) -> list[Any]:
-    """Return the alternatives other than None, without duplicates."""
-    return list(dict.fromkeys(one for one in alternatives(hint) if one is not type(None)))
+    """Return the alternatives of a hint other than None, without duplicates."""
+    return list(dict.fromkeys(option for option in alternatives(hint) if option is not type(None)))
 
 
 def faults(token: str, inputs: Json) -> Iterator[str]:
@@ -153,20 +177,22 @@ def _object(cls: type[Any], value: Json, path: Path) -> Iterator[str]:
 
 
 def _value(hint: Any, allowed: Sequence[str], value: Any, path: Path) -> Iterator[str]:
-    bare = value
-    while isinstance(bare, Secret):
-        bare = map_items(bare.value, Secret)  # what is in a secret is one
-    if bare is UNKNOWN:
+    content = value
+    while isinstance(content, Secret):
+        content = map_items(content.value, Secret)  # The items of a secret are secret, too.
+    if content is UNKNOWN:
         return
-    fitting = [option for option in value_hints(hint) if _fits(option, bare)]
-    if not fitting:
+    options = [option for option in value_hints(hint) if _fits(option, content)]
+    if not options:
         yield f"{show_path(path)}: {show(value)}; {nouns(hint)} is required"
-    elif isinstance(bare, str) and allowed and bare not in allowed:
-        said = suggest(bare, allowed, quote=True) if bare is value else f"allowed: {', '.join(allowed)}"
-        yield f"{show_path(path)}: {show(value)}, is not a value of it; {said}"
+    elif isinstance(content, str) and allowed and content not in allowed:
+        # A suggestion of close values would reveal a secret one.
+        is_secret = content is not value
+        advice = f"allowed: {', '.join(allowed)}" if is_secret else suggest(content, allowed, quote=True)
+        yield f"{show_path(path)}: {show(value)}, is not an allowed value; {advice}"
     else:
-        # Of several alternatives of a kind, the one with the fewest faults is the one that was meant.
-        yield from min((list(_inner(option, allowed, bare, path)) for option in fitting), key=len)
+        # Of several alternatives of the same type, the program means the one with the fewest faults.
+        yield from min((list(_inner(option, allowed, content, path)) for option in options), key=len)
 
 
 def _inner(option: Any, allowed: Sequence[str], value: Any, path: Path) -> Iterator[str]:
@@ -196,24 +222,31 @@ def noun(option: Any) -> str:
     origin: Any = typing.get_origin(option) or option
     if is_object(origin):
         return "an object"
-    bases: dict[Any, str] = {bool: "a boolean", int: "a whole number", float: "a number", str: "a string"}
-    bases |= {enum.Enum: "a string", Mapping: "an object", Sequence: "a list"}
-    words = (word for base, word in bases.items() if isinstance(origin, type) and issubclass(origin, base))
-    return next(words, "a value")
+    if isinstance(origin, type):
+        for base, text in NOUNS.items():
+            if issubclass(origin, base):
+                return text
+    return "a value"
 
 
 def _fits(option: Any, value: Any) -> bool:
-    wanted = noun(option)
-    whole = wanted == "a whole number" and isinstance(value, int) and not isinstance(value, bool)
-    return whole or wanted in ("a value", kind(value))
+    expected = noun(option)
+    if expected == "a whole number":
+        return isinstance(value, int) and not isinstance(value, bool)
+    return expected in ("a value", kind(value))
 
 
-def suggest(found: str, allowed: Mapping[str, Any] | Sequence[str], *, quote: bool = False) -> str:
-    """Return the closest names and the allowed ones, as text."""
-    names = list(allowed)
-    mark = '"' if quote else ""
-    close = difflib.get_close_matches(found, names, n=3)
-    listed = sorted(names)[:ALLOWED_SHOWN]
-    more = f" … ({len(names)} in all)" if len(names) > len(listed) else ""
-    said = "allowed: " + ", ".join(f"{mark}{name}{mark}" for name in listed) + more
-    return f"closest: {', '.join(f'{mark}{name}{mark}' for name in close)}; {said}" if close else said
+def suggest(name: str, allowed: Mapping[str, Any] | Sequence[str], *, quote: bool = False) -> str:
+    """Return the allowed names as text, after the closest ones to a wrong name.
+
+    At most ALLOWED_SHOWN names are listed.
+    """
+
+    def listing(names: Sequence[str]) -> str:
+        return ", ".join(f'"{name}"' if quote else name for name in names)
+
+    names = sorted(allowed)
+    closest = difflib.get_close_matches(name, list(allowed), n=3)
+    more = f" … ({len(names)} in all)" if len(names) > ALLOWED_SHOWN else ""
+    advice = f"allowed: {listing(names[:ALLOWED_SHOWN])}{more}"
+    return f"closest: {listing(closest)}; {advice}" if closest else advice

@@ -1,4 +1,4 @@
-"""The template language of the tables: JMESPath in angle brackets, with functions of our own."""
+"""The template language of the TOML tables: JMESPath in angle brackets, with additional functions."""
 
 import ipaddress
 import json
@@ -12,9 +12,11 @@ from jmespath.functions import Functions, signature
 from sandbox.wire import policy_documents
 from sandbox.wire.values import Json
 
-PLACEHOLDER = re.compile(r"<([^<>]+)>")  # JMESPath in a template
+PLACEHOLDER = re.compile(r"<([^<>]+)>")
+"""JMESPath in a template."""
 
-STRING_LITERAL = re.compile(r"'((?:<[^<>]+>|[^'<])*)'")  # a string in JMESPath, which may have places
+STRING_LITERAL = re.compile(r"'((?:<[^<>]+>|[^'<])*)'")
+"""A string in JMESPath, which can contain placeholders."""
 
 DOCUMENT: Any = {"types": ["object", "string"]}
 STRING: Any = {"types": ["string"]}
@@ -24,16 +26,16 @@ ANY: Any = {"types": []}
 
 
 class _Functions(Functions):
-    """The functions of our own, by their names after `_func_`."""
+    """The additional functions; jmespath calls them by the name after `_func_`."""
 
     @signature(STRING)
     def _func_network(self, block: str) -> Json | None:
         """Return the first and last address and the prefix length of a CIDR block; null if it is invalid."""
         try:
-            found = ipaddress.ip_network(block)
+            network = ipaddress.ip_network(block)
         except ValueError:
             return None
-        return {"first": int(found[0]), "last": int(found[-1]), "length": found.prefixlen}
+        return {"first": int(network[0]), "last": int(network[-1]), "length": network.prefixlen}
 
     @signature(STRING)
     def _func_numbers(self, text: str) -> list[int]:
@@ -46,8 +48,9 @@ class _Functions(Functions):
         return len(re.sub(r"\s", "", document if isinstance(document, str) else json.dumps(document)))
 
     @signature(DOCUMENT, STRING, STRING, OBJECT)
-    def _func_lets(self, document: Any, who: str, action: str, context: Json) -> bool:
-        return policy_documents.allows(document, who, action, context)
+    def _func_lets(self, document: Any, principal: str, action: str, context: Json) -> bool:
+        """Return True if a policy document allows a principal an action."""
+        return policy_documents.allows(document, principal, action, context)
 
     @signature(STRING)
     def _func_host(self, name: str) -> str:
@@ -57,7 +60,8 @@ class _Functions(Functions):
     @signature(ARRAY)
     def _func_twice(self, items: list[Any] | None) -> list[Any]:
         """Return the duplicates of a list."""
-        return [item for place, item in enumerate(items or []) if item in (items or [])[:place]]
+        items = items or []
+        return [item for index, item in enumerate(items) if item in items[:index]]
 
     @signature(ARRAY, ARRAY)
     def _func_lacking(self, items: list[Any] | None, among: list[Any] | None) -> list[Any]:
@@ -65,9 +69,9 @@ class _Functions(Functions):
         return [item for item in items or [] if item not in (among or [])]
 
     @signature(ARRAY, OBJECT, ARRAY)
-    def _func_like(self, rows: list[Any], one: Json, keys: list[str]) -> list[Any]:
-        """Return the objects that are equal to another one in these keys."""
-        return [row for row in rows if all(search(key, row) == search(key, one) for key in keys)]
+    def _func_like(self, rows: list[Any], example: Json, keys: list[str]) -> list[Any]:
+        """Return the objects that have the same values of these keys as an example."""
+        return [row for row in rows if all(search(key, row) == search(key, example) for key in keys)]
 
     @signature(ANY, STRING)
     def _func_mentions(self, value: Any, text: str) -> bool:
@@ -78,52 +82,75 @@ class _Functions(Functions):
 OPTIONS = jmespath.Options(custom_functions=_Functions())
 
 
-def search(expression: str, value: Any, words: Json | None = None) -> Any:
-    """Evaluate an expression, with placeholders filled in; inside its strings they are plain text."""
+def search(expression: str, value: Any, variables: Json | None = None) -> Any:
+    """Evaluate an expression on a value.
 
-    def literal(found: re.Match[str]) -> str:
-        said = json.dumps(fill_text(found[1], words or {}))
-        return "`" + said.replace("`", "\\u0060").replace("<", "\\u003c") + "`"
+    With `variables`, its placeholders are filled in first. Inside a string of the expression, they are plain
+    text and cannot end the string.
+    """
+    if variables is None:
+        return jmespath.search(expression, value, OPTIONS)
 
-    filled = expression if words is None else fill_text(STRING_LITERAL.sub(literal, expression), words)
-    return jmespath.search(filled, value, OPTIONS)
+    def json_literal(match: re.Match[str]) -> str:
+        text = json.dumps(fill_text(match[1], variables))
+        return "`" + text.replace("`", "\\u0060").replace("<", "\\u003c") + "`"
+
+    with_literals = STRING_LITERAL.sub(json_literal, expression)
+    return jmespath.search(fill_text(with_literals, variables), value, OPTIONS)
 
 
-def fill(template: Any, words: Json) -> Any:
-    """Fill in a template; None if it has no value. An object in a list has one if its first key has."""
+def fill(template: Any, variables: Json) -> Any:
+    """Fill in a template; return None if it has no value.
+
+    An object in a list counts as empty, and is left out, if its first key has no value.
+    """
     if isinstance(template, str):
-        found = PLACEHOLDER.fullmatch(template)
-        return search(found[1], words) if found else fill_text(template, words)
+        expression = PLACEHOLDER.fullmatch(template)
+        return search(expression[1], variables) if expression else fill_text(template, variables)
     if isinstance(template, dict):
-        made = {key: fill(item, words) for key, item in cast(Json, template).items()}
-        return {key: item for key, item in made.items() if item is not None} or None if made else {}
+        return _fill_object(cast(Json, template), variables)
     if isinstance(template, list):
-        items = [fill(item, words) for item in cast(list[Any], template) if _has_first(item, words)]
+        items = [
+            fill(item, variables)
+            for item in cast(list[Any], template)
+            if _first_key_has_value(item, variables)
+        ]
         return [item for item in items if item is not None] or None
     return template
 
 
-def _has_first(item: Any, words: Json) -> bool:
-    return (
-        not item
-        or not isinstance(item, dict)
-        or fill(next(iter(cast(Json, item).values())), words) is not None
-    )
+def _fill_object(template: Json, variables: Json) -> Json | None:
+    if not template:
+        return {}
+    filled = {key: fill(item, variables) for key, item in template.items()}
+    return {key: item for key, item in filled.items() if item is not None} or None
 
 
-def fill_text(template: str, words: Json) -> str:
+def _first_key_has_value(item: Any, variables: Json) -> bool:
+    if not item or not isinstance(item, dict):
+        return True
+    first = next(iter(cast(Json, item).values()))
+    return fill(first, variables) is not None
+
+
+def fill_text(template: str, variables: Json) -> str:
     """Fill in a string; lists are joined by commas."""
 
-    def shown(found: re.Match[str]) -> str:
-        value = search(found[1], words)
-        items = cast(list[Any], value) if isinstance(value, list) else [] if value is None else [value]
+    def value_text(match: re.Match[str]) -> str:
+        value = search(match[1], variables)
+        if value is None:
+            return ""
+        items = cast(list[Any], value) if isinstance(value, list) else [value]
         return ", ".join(map(str, items))
 
-    return PLACEHOLDER.sub(shown, template)
+    return PLACEHOLDER.sub(value_text, template)
 
 
-def broken_rules(rules: Iterable[Json], words: Json) -> Iterator[Json]:
-    """Yield the rules whose `if` matches, with their message `say` filled in (`found` is the match)."""
+def broken_rules(rules: Iterable[Json], variables: Json) -> Iterator[Json]:
+    """Yield the rules whose `if` has a value, with their message `say` filled in.
+
+    The message can use that value as `found`.
+    """
     for rule in rules:
-        if found := search(rule["if"], words, words):
-            yield {**rule, "say": fill_text(rule["say"], {**words, "found": found})}
+        if match := search(rule["if"], variables, variables):
+            yield {**rule, "say": fill_text(rule["say"], {**variables, "found": match})}

@@ -1,9 +1,10 @@
-"""Property values as the engine sends them: JSON, in which a value can also be unknown or secret."""
+"""Property values as the engine sends them: JSON in which a value can also be unknown or secret."""
 
 import enum
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, TypeAlias, cast
 
 from google.protobuf.json_format import MessageToDict
@@ -43,15 +44,19 @@ def decode_value(value: Any) -> Any:
     if isinstance(value, float):
         return int(value) if value.is_integer() else value
     if isinstance(value, dict):
-        found = cast(Json, value)
-        mark = found.get(sentinels.SIGNATURE)
-        if mark == sentinels.SECRET:
-            return Secret(decode_value(found["value"])) if "value" in found else UNKNOWN  # encrypted
-        if mark == sentinels.OUTPUT:
-            inner = decode_value(found["value"]) if "value" in found else UNKNOWN
-            return Secret(inner) if found.get("secret") else inner
-        return {key: decode_value(item) for key, item in found.items() if item is not None}
+        return _decode_object(cast(Json, value))
     return map_items(value, decode_value)
+
+
+def _decode_object(encoded: Json) -> Any:
+    signature = encoded.get(sentinels.SIGNATURE)
+    # The state holds secrets encrypted, under another key than "value".
+    value = decode_value(encoded["value"]) if "value" in encoded else UNKNOWN
+    if signature == sentinels.SECRET:
+        return Secret(value) if "value" in encoded else UNKNOWN
+    if signature == sentinels.OUTPUT:
+        return Secret(value) if encoded.get("secret") else value
+    return {key: decode_value(item) for key, item in encoded.items() if item is not None}
 
 
 def encode(properties: Mapping[str, Any]) -> Struct:
@@ -77,13 +82,14 @@ def map_items(value: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def map_pairs(value: Any, other: Any, change: Callable[[Any, Any], Any]) -> Any:
-    """Apply `change` to each item and to the item of `other` in the same place, or None."""
+    """Apply `change` to each item and to the item of `other` with the same key or index, or None."""
     if isinstance(value, dict):
-        there = cast(Json, other) if isinstance(other, dict) else {}
-        return {key: change(item, there.get(key)) for key, item in cast(Json, value).items()}
+        other_object = cast(Json, other) if isinstance(other, dict) else {}
+        return {key: change(item, other_object.get(key)) for key, item in cast(Json, value).items()}
     if isinstance(value, list):
-        items, row = cast(list[Any], value), cast(list[Any], other) if isinstance(other, list) else []
-        return [change(item, row[place] if place < len(row) else None) for place, item in enumerate(items)]
+        items = cast(list[Any], value)
+        other_items = cast(list[Any], other) if isinstance(other, list) else []
+        return [change(*pair) for pair in zip_longest(items, other_items[: len(items)])]
     return value
 
 
@@ -114,33 +120,36 @@ def secret_texts(value: Any, *, secret: bool = False) -> Iterator[str]:
 
 
 def unknown_leaves(value: Any) -> Any:
-    """Return the same objects, with every value that is no object unknown."""
+    """Return the value with the same objects, in which every other value is unknown."""
     return map_items(value, unknown_leaves) if isinstance(value, dict) and value else UNKNOWN
 
 
-def merge(computed: Any, given: Any) -> Any:
-    """Return `given` merged over `computed`: objects by key, lists of the same length item by item."""
-    if isinstance(computed, dict) and isinstance(given, dict):
-        base, over = cast(Json, computed), cast(Json, given)
-        return base | {key: merge(base[key], over[key]) if key in base else over[key] for key in over}
-    if _same_length(computed, given):
-        return map_pairs(given, computed, lambda over, base: merge(base, over))
-    return given
+def merge(base: Any, override: Any) -> Any:
+    """Return `override` merged over `base`: objects by key, lists of the same length item by item."""
+    if isinstance(base, dict) and isinstance(override, dict):
+        base_object, override_object = cast(Json, base), cast(Json, override)
+        merged = {
+            key: merge(base_object[key], item) if key in base_object else item
+            for key, item in override_object.items()
+        }
+        return base_object | merged
+    if _are_lists_of_same_length(base, override):
+        return map_pairs(override, base, lambda item, base_item: merge(base_item, item))
+    return override
 
 
 def added_properties(outputs: Any, inputs: Any) -> Any:
     """Return the properties that a target added: the outputs without the inputs."""
     if isinstance(outputs, dict) and isinstance(inputs, dict):
-        given = cast(Json, inputs)
-        rest: Json = map_pairs(cast(Any, outputs), given, added_properties)
-        return {key: rest[key] for key in rest if key not in given or isinstance(rest[key], dict | list)}
-    return (
-        map_pairs(outputs, inputs, added_properties) if _same_length(outputs, inputs) else cast(Any, outputs)
-    )
+        rest: Json = map_pairs(cast(Any, outputs), inputs, added_properties)
+        return {key: rest[key] for key in rest if key not in inputs or isinstance(rest[key], dict | list)}
+    if _are_lists_of_same_length(outputs, inputs):
+        return map_pairs(outputs, inputs, added_properties)
+    return cast(Any, outputs)
 
 
 def mark_secrets(value: Any, like: Any) -> Any:
-    """Return the value, marked as secret wherever `like` is."""
+    """Return the value, marked as secret in the places in which `like` is secret."""
     if isinstance(like, Secret):
         return value if isinstance(value, Secret) else Secret(value)
     return map_pairs(value, like, mark_secrets)
@@ -149,22 +158,31 @@ def mark_secrets(value: Any, like: Any) -> Any:
 def project(live: Any, managed: Any, maps: Collection[str] = ()) -> Any:
     """Return the live values of the keys that a program manages; drift of other keys is ignored.
 
-    The program owns every key of the objects in `maps`, even if it sets none.
+    The program owns every key of the objects in `maps`, even if it sets no key.
     """
     managed = managed.value if isinstance(managed, Secret) else managed
     if isinstance(live, dict) and isinstance(managed, dict):
-        found, given = cast(Json, live), cast(Json, managed)
-        whole = {key: found[key] for key in maps if key in found and (key in given or found[key])}
-        return {key: project(found[key], given[key]) for key in given if key in found} | whole
-    return map_pairs(live, managed, project) if _same_length(live, managed) else cast(Any, live)
+        live_object, managed_object = cast(Json, live), cast(Json, managed)
+        owned = {
+            key: live_object[key]
+            for key in maps
+            if key in live_object and (key in managed_object or live_object[key])
+        }
+        managed_keys = [key for key in managed_object if key in live_object]
+        return {key: project(live_object[key], managed_object[key]) for key in managed_keys} | owned
+    if _are_lists_of_same_length(live, managed):
+        return map_pairs(live, managed, project)
+    return cast(Any, live)
 
 
-def _same_length(one: Any, other: Any) -> bool:
-    return isinstance(one, list) and isinstance(other, list) and len(cast(Any, one)) == len(cast(Any, other))
+def _are_lists_of_same_length(left: Any, right: Any) -> bool:
+    if not isinstance(left, list) or not isinstance(right, list):
+        return False
+    return len(cast(list[Any], left)) == len(cast(list[Any], right))
 
 
 def value_at(value: Any, path: Path) -> Any:
-    """Return the value at a path; it is a secret if it is inside one."""
+    """Return the value at a path, marked as secret if it is inside a secret."""
     secret = False
     for part in path:
         secret = secret or isinstance(value, Secret)
@@ -194,6 +212,13 @@ def show(value: Any) -> str:
 
 
 def kind(value: Any) -> str:
-    """Return the JSON type of a value."""
-    kinds: dict[Any, str] = {bool: "a boolean", int: "a number", float: "a number", str: "a string"}
-    return (kinds | {dict: "an object", list: "a list"}).get(cast(Any, type(value)), "nothing")
+    """Return the JSON type of a value, with its article; "nothing" for null."""
+    names: dict[Any, str] = {
+        bool: "a boolean",
+        int: "a number",
+        float: "a number",
+        str: "a string",
+        dict: "an object",
+        list: "a list",
+    }
+    return names.get(cast(Any, type(value)), "nothing")

@@ -26,8 +26,8 @@ class Aws(Package):
         prop = schema.properties(schema.args_class(resource.type)).get(name)
         if prop is None or prop.required or {name, f"{name}Prefix"} & resource.inputs.keys():
             return resource.inputs
-        made = before.get(name) or made_up_name(resource, seed)
-        return {**resource.inputs, name: made, "__defaults": [name]}
+        physical_name = before.get(name) or made_up_name(resource, seed)
+        return {**resource.inputs, name: physical_name, "__defaults": [name]}
 
     def faults(self, resource: Resource) -> Iterator[str]:
         yield from super().faults(resource)
@@ -37,41 +37,47 @@ class Aws(Package):
         document = resource.inputs.get(name)
         if isinstance(document, str):
             yield from policy_documents.faults(name, purpose, document)
-        found = [name for name in SOURCES if name in resource.inputs]
-        if RULE.match(resource.type) and len(found) != 1:
-            yield f"exactly one of {', '.join(SOURCES)} is required; found: {', '.join(found) or 'none'}"
+        sources = [name for name in SOURCES if name in resource.inputs]
+        if RULE.match(resource.type) and len(sources) != 1:
+            yield f"exactly one of {', '.join(SOURCES)} is required; found: {', '.join(sources) or 'none'}"
 
     def forces_replacement(self, resource: Resource, change: Change) -> bool:
         """Return True if the kind of a rule's source changes, or a `lasting` property is removed."""
-        another = RULE.match(resource.type) and change.path[0] in SOURCES and change.kind != "update"
-        lasting = change.kind == "delete" and change.path[0] in table("aws")["lasting"].get(resource.type, ())
-        return bool(another) or lasting or super().forces_replacement(resource, change)
+        if RULE.match(resource.type) and change.path[0] in SOURCES and change.kind != "update":
+            return True
+        lasting = table("aws")["lasting"].get(resource.type, ())
+        if change.kind == "delete" and change.path[0] in lasting:
+            return True
+        return super().forces_replacement(resource, change)
 
     def delete_first(self, resource: Resource, changes: Sequence[Change]) -> bool:
-        """Return True if the program chose the name, as pulumi-aws does.
+        """Return True if the program chose the name.
 
-        pulumi-aws does not check if the old name differs. A name that it makes up always differs.
+        pulumi-aws does the same, and does not check if the old name differs. A name that it makes up always
+        differs.
         """
+        if resource.type in table("aws")["deleted_first"]:
+            return True
         name = resource_type(resource.type).name
         prop = schema.properties(schema.args_class(resource.type)).get(name)
-        chosen = name in resource.inputs and name not in resource.inputs.get("__defaults", ())
-        nameable = prop is not None and not prop.required  # else the provider never makes up a name
-        return resource.type in table("aws")["deleted_first"] or (nameable and chosen)
+        if prop is None or prop.required:  # The provider never makes up such a name.
+            return False
+        return name in resource.inputs and name not in resource.inputs.get("__defaults", ())
 
 
 class AwsPlan(Plan):
     """The made-up answers of AWS."""
 
     def computed(self, resource: Resource, before: Json) -> Json:
-        made = super().computed(resource, before)
-        if "tagsAll" in made:
-            common: Json = resource.config.get("defaultTags") or {}
-            made["tagsAll"] = {**common.get("tags", {}), **resource.inputs.get("tags", {})}
-        return made
+        outputs = super().computed(resource, before)
+        if "tagsAll" in outputs:
+            defaults: Json = resource.config.get("defaultTags") or {}
+            outputs["tagsAll"] = {**defaults.get("tags", {}), **resource.inputs.get("tags", {})}
+        return outputs
 
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
-        found = super().invoke(token, args, config)
+        answer = super().invoke(token, args, config)
         if "AvailabilityZones" in token:
-            letters = table("aws")["zones"].get(found["region"], "abc")
-            found["names"] = [f"{found['region']}{letter}" for letter in letters]
-        return found
+            letters = table("aws")["zones"].get(answer["region"], "abc")
+            answer["names"] = [f"{answer['region']}{letter}" for letter in letters]
+        return answer

@@ -10,21 +10,22 @@ from typing import Any, cast
 from botocore.model import StructureShape
 
 from sandbox.errors import RefusedError
-from sandbox.providers.api_values import aligned, members
+from sandbox.providers.api_values import align, to_properties
 from sandbox.providers.aws.package import AwsPlan
 from sandbox.providers.diff import changes
 from sandbox.providers.resource_types import digits, resource_type, table
 from sandbox.providers.target import LiveResource, Resource
 from sandbox.wire import aws_requests, schema
 from sandbox.wire.aws_account import ACCOUNT, REGION
-from sandbox.wire.aws_requests import BARE, Clients, operation, told
+from sandbox.wire.aws_requests import SECRETS, Clients, operation, request
 from sandbox.wire.templates import fill, fill_text, search
 from sandbox.wire.values import Json, plain, project, secret_texts
 
 CREATION_TAG = "sandbox:made-for"
-"""The key of a hidden tag, by which a resource without a name of its own is found again."""
+"""The key of a tag by which a resource without a physical name is recognised after an interrupted run."""
 
 GONE = re.compile(r"NotFound|NoSuch|^404$")
+"""The error codes of AWS for a resource that does not exist."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,244 +53,301 @@ class Row:
 @functools.cache
 def row(token: str) -> Row:
     """Return a type's row; raise RefusedError if it has none."""
-    found = table("aws", "calls").get(token)
-    if found is None:
+    calls = table("aws", "calls").get(token)
+    if calls is None:
         raise RefusedError(f"the sandbox's AWS has no {token}: add a row to sandbox/providers/aws/calls.toml")
-    return Row(**found)
+    return Row(**calls)
 
 
 class AwsTarget(AwsPlan):
-    """An AWS API on this machine, with an account that has only the resources of every new one."""
+    """An AWS API on this machine, whose account has only the resources of every new account."""
 
     def __init__(self, url: str) -> None:
         self.clients = Clients(url)
 
     def find(self, resource: Resource, known: Collection[str] = ()) -> list[LiveResource]:
-        talk = AwsCall(self.clients, resource)
-        left = [talk.again(one) for one in talk.left_behind() if one not in known]
-        return [live for one in left if (live := one.finish())]
+        call = AwsCall(self.clients, resource)
+        ids = [aws_id for aws_id in call.find_ids() if aws_id not in known]
+        candidates = [call.with_id(aws_id).finish() for aws_id in ids]
+        return [live for live in candidates if live]
 
     def create(self, resource: Resource) -> LiveResource:
-        talk = AwsCall(self.clients, resource)
-        step = talk.row.create
-        sent = () if step.get("bare") else sorted(resource.inputs.keys() - {*talk.row.local})
-        answer, made = talk.call(step, sent), step.get("made")
-        ident = search(made, answer) if made else talk.natural_id()
-        live = talk.again(str(ident)).finish()
+        call = AwsCall(self.clients, resource)
+        step = call.row.create
+        names = () if step.get("bare") else sorted(resource.inputs.keys() - {*call.row.local})
+        answer = call.run(step, names)
+        aws_id = str(search(step["made"], answer) if step.get("made") else call.natural_id())
+        live = call.with_id(aws_id).finish()
         if live is None:
-            raise RefusedError(f"{ident} was created, but {talk.row.read[0]['call']} does not find it")
+            raise RefusedError(f"{aws_id} was created, but {call.row.read[0]['call']} does not find it")
         return live
 
     def read(self, resource: Resource, state: Json) -> LiveResource | None:
-        talk = AwsCall(self.clients, resource, plain(state))
-        return talk.live() if talk.look() else None
+        call = AwsCall(self.clients, resource, plain(state))
+        return call.live() if call.load() else None
 
     def update(self, resource: Resource, before: LiveResource) -> LiveResource:
-        if (live := AwsCall(self.clients, resource).settle(before)) is None:
-            raise RefusedError(f"{resource.id} is not there any more; a refresh takes it out of the state")
+        live = AwsCall(self.clients, resource).change_from(before)
+        if live is None:
+            raise RefusedError(f"{resource.id} does not exist any more; a refresh removes it from the state")
         return live
 
     def delete(self, resource: Resource) -> None:
-        talk = AwsCall(self.clients, resource)
-        if talk.look():
-            for step in talk.row.delete:
-                talk.call(step, gone=True)
-            if talk.row.delete and not talk.row.stays and talk.look():
-                raise RefusedError(f"{resource.id} is still there after {talk.row.delete[-1]['call']}")
+        call = AwsCall(self.clients, resource)
+        if not call.load():
+            return
+        for step in call.row.delete:
+            call.run(step, gone=True)
+        if call.row.delete and not call.row.stays and call.load():
+            raise RefusedError(f"{resource.id} still exists after {call.row.delete[-1]['call']}")
 
     def plan(self, resource: Resource) -> Json:
         return super(AwsPlan, self).plan(resource)
 
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
-        asked = table("aws", "calls")["invokes"].get(token.rpartition(":")[2])
-        if asked is None:
+        lookup = table("aws", "calls")["invokes"].get(token.rpartition(":")[2])
+        if lookup is None:
             return super().invoke(token, args, config)
-        words = {**args, "region": args.get("region") or config.get("region") or REGION}
-        client = self.clients.get(asked["service"], words["region"])
-        answer = told(client, asked["call"], fill(asked.get("with", {}), words))
-        return {**words, "id": words["region"], **search(asked["take"], answer, words)}
+        region = args.get("region") or config.get("region") or REGION
+        variables = {**args, "region": region}
+        client = self.clients.get(lookup["service"], region)
+        answer = request(client, lookup["call"], fill(lookup.get("with", {}), variables))
+        return {**variables, "id": region, **search(lookup["take"], answer, variables)}
 
 
 class AwsCall:
-    """The calls for one resource."""
+    """The calls for a resource, by the row of its type."""
 
     def __init__(self, clients: Clients, resource: Resource, state: Json | None = None) -> None:
         self._clients, self.resource, self._state = clients, resource, state or {}
         self.row = row(resource.type)
-        BARE.set(frozenset(secret_texts(resource.inputs)))
-        self._given: Json = {key: item for key, item in resource.known.items() if key != "__defaults"}
-        self._region = str(self._given.get("region") or resource.config.get("region") or REGION)
+        SECRETS.set(frozenset(secret_texts(resource.inputs)))
+        self._inputs: Json = {key: item for key, item in resource.known.items() if key != "__defaults"}
+        self._region = str(self._inputs.get("region") or resource.config.get("region") or REGION)
         self._client = clients.get(self.row.service, self._region)
-        common = cast(Json, resource.config.get("defaultTags") or {}).get("tags", {})
-        self._common = cast(dict[str, str], common)
-        self._tags = self._common | self._given.get("tags", {})
-        self._named = "made" not in self.row.create
-        self._mark = {CREATION_TAG: digits(resource.urn, 32)} if not self._named else {}
-        self._raw: Json = {}
-        self._changes: Json = {}
+        defaults = cast(Json, resource.config.get("defaultTags") or {}).get("tags", {})
+        self._default_tags = cast(dict[str, str], defaults)
+        self._tags = self._default_tags | self._inputs.get("tags", {})
+        self._has_natural_id = "made" not in self.row.create
+        self._creation_tag = {} if self._has_natural_id else {CREATION_TAG: digits(resource.urn, 32)}
+        self._answer: Json = {}
+        self._item_changes: Json = {}
 
     def natural_id(self) -> str:
         """Return the ID that follows from the inputs."""
-        words = self._words() | {"host": str(self._given.get("url")).removeprefix("https://")}
-        words["crc"] = zlib.crc32(str(self._given.get("destinationCidrBlock")).encode())
-        return (
-            fill_text(self.row.id, words)
-            if self.row.id
-            else resource_type(self.resource.type).id.format_map(words)
-        )
+        variables = self._variables() | {
+            "host": str(self._inputs.get("url")).removeprefix("https://"),
+            "crc": zlib.crc32(str(self._inputs.get("destinationCidrBlock")).encode()),
+        }
+        if self.row.id:
+            return fill_text(self.row.id, variables)
+        return resource_type(self.resource.type).id.format_map(variables)
 
-    def again(self, ident: str) -> "AwsCall":
+    def with_id(self, aws_id: str) -> "AwsCall":
         """Return the calls for the same resource with an ID."""
-        return AwsCall(self._clients, replace(self.resource, id=ident))
+        return AwsCall(self._clients, replace(self.resource, id=aws_id))
 
-    def left_behind(self) -> list[str]:
+    def find_ids(self) -> list[str]:
         """Return the IDs that an interrupted creation may have left."""
-        if self._named:
+        if self._has_natural_id:
             return [self.natural_id()]
-        found = self.row.find or table("aws", "calls")["find"][self.row.service]
-        words = self._words() | {"mark": self._mark[CREATION_TAG]}
-        take, answers = found["take"], self._answers(found, words)
-        return [one for here, answer in answers for one in cast(list[str], search(take, answer, here) or [])]
+        step = self.row.find or table("aws", "calls")["find"][self.row.service]
+        variables = self._variables() | {"mark": self._creation_tag[CREATION_TAG]}
+        ids: list[str] = []
+        for step_variables, answer in self._answers(step, variables):
+            ids += search(step["take"], answer, step_variables) or []
+        return ids
 
     # Reading
 
-    def look(self) -> bool:
+    def load(self) -> bool:
         """Read the resource; return True if it exists."""
-        self._raw = {}
+        self._answer = {}
         for number, step in enumerate(self.row.read):
-            answer = self.call(step, gone=True)
-            found = search(step["take"], answer, self._words())
-            if number == 0 and found is None:
+            answer = self.run(step, gone=True)
+            part = search(step["take"], answer, self._variables())
+            if number == 0 and part is None:
                 return False
-            more: Json = search(step["plus"], found, self._words()) if "plus" in step else {}
-            self._raw |= {**(found or {}), **more}
+            more: Json = search(step["plus"], part, self._variables()) if "plus" in step else {}
+            self._answer |= {**(part or {}), **more}
         return True
 
     def live(self) -> LiveResource:
         """Return the resource in the SDK's properties, with inputs ordered and spelled as in the program."""
-        names = {api.lower(): name for name, api in self.row.names.items()}
-        raw = {names.get(key.lower(), key): item for key, item in self._raw.items()}
-        outputs = members(schema.resource_class(self.resource.type), raw, {}, _find)
-        tags = cast(dict[str, str], outputs.get("tags", {})).items()
-        seen = {key: item for key, item in tags if key != CREATION_TAG and not key.startswith("aws:")}
-        properties = schema.properties(schema.resource_class(self.resource.type))
+        sdk_names = {api_name.lower(): name for name, api_name in self.row.names.items()}
+        answer = {sdk_names.get(key.lower(), key): item for key, item in self._answer.items()}
+        outputs = to_properties(self._resource_class, answer, {}, _find)
+        properties = schema.properties(self._resource_class)
         if "tagsAll" in properties:
-            own = self._given.get("tags", {})
-            outputs["tagsAll"] = seen
-            common = {key for key in seen if key not in own and self._common.get(key) == seen[key]}
-            outputs["tags"] = {key: item for key, item in seen.items() if key not in common}
-        outputs |= {"region": self._region} if "region" in properties else {}
-        outputs = cast(Json, aligned(outputs, self._given, "", self.row.unread + self.row.local))
-        known = schema.properties(schema.args_class(self.resource.type))
-        return LiveResource(
-            self.resource.id, {name: outputs[name] for name in outputs if name in known}, outputs
-        )
+            outputs |= self._split_tags(outputs.get("tags", {}))
+        if "region" in properties:
+            outputs["region"] = self._region
+        outputs = cast(Json, align(outputs, self._inputs, "", self.row.unread + self.row.local))
+        input_names = schema.properties(schema.args_class(self.resource.type))
+        inputs = {name: outputs[name] for name in outputs if name in input_names}
+        return LiveResource(self.resource.id, inputs, outputs)
+
+    @property
+    def _resource_class(self) -> type[Any]:
+        return schema.resource_class(self.resource.type)
+
+    def _split_tags(self, tags: Mapping[str, str]) -> Json:
+        """Return `tagsAll`, and `tags` without the provider's default tags.
+
+        The tags of AWS itself and the creation tag belong to neither.
+        """
+        all_tags = {
+            key: value for key, value in tags.items() if key != CREATION_TAG and not key.startswith("aws:")
+        }
+        program_tags = self._inputs.get("tags", {})
+        own_tags = {
+            key: value
+            for key, value in all_tags.items()
+            if key in program_tags or self._default_tags.get(key) != value
+        }
+        return {"tagsAll": all_tags, "tags": own_tags}
 
     # Writing
 
     def finish(self) -> LiveResource | None:
-        """Make the further calls of a creation; None if the resource does not exist."""
-        if not self.look():
+        """Make the further calls of a creation; return None if the resource does not exist."""
+        if not self.load():
             return None
         for step in self.row.finish:
-            self.call(step, gone=True)
-        return self._settled(self._given) if not self.row.finish or self.look() else None
+            self.run(step, gone=True)
+        if self.row.finish and not self.load():
+            return None
+        return self._change(self._inputs)
 
-    def settle(self, before: LiveResource) -> LiveResource | None:
-        """Change the resource from `before` to the program's inputs; None if it does not exist."""
-        return self._settled(plain(before.inputs)) if self.look() else None
+    def change_from(self, before: LiveResource) -> LiveResource | None:
+        """Change the resource from `before` to the program's inputs; return None if it does not exist."""
+        return self._change(plain(before.inputs)) if self.load() else None
 
-    def _settled(self, old: Json) -> LiveResource:
-        live, given = self.live(), self._given
-        inputs = schema.properties(schema.args_class(self.resource.type)).keys() - {"tags", "region"}
-        taken_out = old.keys() & inputs - given.keys() - {*self.row.local}
-        # What cannot be seen, and what is still as it was though the program has taken a part of it out.
-        unseen = {name for name in self.row.unread if old.get(name) != given.get(name)}
-        parts = old.keys() & given.keys() & inputs
-        unseen |= {one for one in parts if project(live.outputs.get(one), old[one]) == old[one] != given[one]}
-        differ = self._differences(live) | unseen
-        if not differ and not taken_out:
-            return live
-        self._changes = self._compared(live)
-        for step in self.row.update:
-            names, absent = differ & set(step["when"]), taken_out & set(step["when"])
-            if names or (absent and "if" in step):
-                self.call(step, sorted(names & self._given.keys()))
-        if "tagsAll" in differ:
-            for step in self.row.tag or table("aws", "calls")["tags"][self.row.service]:
-                self.call(step)
-        self.look()
+    def _change(self, old: Json) -> LiveResource:
         live = self.live()
-        if left := ", ".join(sorted(self._differences(live))):
-            raise RefusedError(f"{left}: the API left it as it was; no call of this type's row changes it")
+        names = schema.properties(schema.args_class(self.resource.type)).keys() - {"tags", "region"}
+        removed = old.keys() & names - self._inputs.keys() - {*self.row.local}
+        differing = self._differences(live) | self._invisible_changes(live, old, names)
+        if not differing and not removed:
+            return live
+        self._item_changes = self._compare_items(live)
+        for step in self.row.update:
+            step_differing, step_removed = differing & set(step["when"]), removed & set(step["when"])
+            if step_differing or (step_removed and "if" in step):
+                self.run(step, sorted(step_differing & self._inputs.keys()))
+        if "tagsAll" in differing:
+            for step in self.row.tag or table("aws", "calls")["tags"][self.row.service]:
+                self.run(step)
+        self.load()
+        live = self.live()
+        if unchanged := ", ".join(sorted(self._differences(live))):
+            raise RefusedError(
+                f"{unchanged}: the API did not change it; this type's row in calls.toml has no call for it"
+            )
         return live
 
+    def _invisible_changes(self, live: LiveResource, old: Json, names: Collection[str]) -> set[str]:
+        """Return the changed inputs that a comparison with the live resource does not show.
+
+        The API does not return some inputs. Of others, the program has removed a part that the API still has.
+        """
+        unread = {name for name in self.row.unread if old.get(name) != self._inputs.get(name)}
+        partly_removed = {
+            name
+            for name in old.keys() & self._inputs.keys() & set(names)
+            if project(live.outputs.get(name), old[name]) == old[name] != self._inputs[name]
+        }
+        return unread | partly_removed
+
     def _differences(self, live: LiveResource) -> set[str]:
-        wanted = {**self._given, **({"tagsAll": self._tags} if "tagsAll" in live.outputs else {})}
+        """Return the names of the inputs, and `tagsAll`, in which the live resource differs."""
+        wanted = {**self._inputs, **({"tagsAll": self._tags} if "tagsAll" in live.outputs else {})}
         wanted.pop("tags", None)
-        found = project(live.outputs, wanted) | {"tagsAll": live.outputs.get("tagsAll")}
-        return {str(change.path[0]) for change in changes(found, wanted) if change.path[0] in wanted}
+        actual = project(live.outputs, wanted) | {"tagsAll": live.outputs.get("tagsAll")}
+        return {str(change.path[0]) for change in changes(actual, wanted) if change.path[0] in wanted}
 
     # Calls
 
-    def call(self, step: Json, names: Iterable[str] = (), *, gone: bool = False) -> Any:
-        """Make a step's call with these inputs in addition; return its answer."""
-        words = self._words()
-        if "if" in step and not search(step["if"], words, words):
+    def run(self, step: Json, names: Iterable[str] = (), *, gone: bool = False) -> Any:
+        """Make a step's calls, with these inputs in addition; return the last answer.
+
+        With `gone`, a resource that does not exist is no error, and its answer is None.
+        """
+        variables = self._variables()
+        if "if" in step and not search(step["if"], variables, variables):
             return None
-        return [None, *(answer for _, answer in self._answers(step, words, list(names), gone=gone))][-1]
+        last = None
+        for _, answer in self._answers(step, variables, list(names), gone=gone):
+            last = answer
+        return last
 
     def _answers(
-        self, step: Json, words: Json, names: list[str] | None = None, *, gone: bool = False
+        self, step: Json, variables: Json, names: list[str] | None = None, *, gone: bool = False
     ) -> Iterator[tuple[Json, Any]]:
-        """Yield the variables and the answer of each call: one for each item of the step's `for`."""
+        """Yield the variables and the answer of each call: a call for each item of the step's `for`."""
         items: list[Any] = [None]
         if "for" in step:
-            among = self._send(step["for"], words, gone=gone) if "call" in step["for"] else words
-            items = search(step["for"]["take"], among, words) or []
+            source = self._send(step["for"], variables, gone=gone) if "call" in step["for"] else variables
+            items = search(step["for"]["take"], source, variables) or []
         for item in items:
-            here = words | ({"item": item} if item is not None else {})
-            yield here, self._send(step, here, names, gone=gone)
+            step_variables = variables | ({"item": item} if item is not None else {})
+            yield step_variables, self._send(step, step_variables, names, gone=gone)
 
-    def _send(self, step: Json, words: Json, names: list[str] | None = None, *, gone: bool = False) -> Any:
+    def _send(
+        self, step: Json, variables: Json, names: list[str] | None = None, *, gone: bool = False
+    ) -> Any:
         client = self._clients.get(step["service"], self._region) if "service" in step else self._client
-        model = operation(client, step["call"])
-        shape = cast(StructureShape, model.input_shape)
-        sent = {
-            api: self._given[name]
-            for name in names or []
-            if name in self._given and (api := aws_requests.member(shape, self.row.names.get(name, name)))
-        }
-        tags = words["tags"]
-        if tags and names and aws_requests.member(shape, "tags"):
-            sent["tags"] = tags
-        if tags and names is not None and self.row.tagged and "TagSpecifications" in shape.members:
-            sent["TagSpecifications"] = [{"ResourceType": self.row.tagged, "Tags": tags}]
-        given = fill(step.get("with", {}), words)
-        if given is None:
+        shape = cast(StructureShape, operation(client, step["call"]).input_shape)
+        inputs = self._input_arguments(shape, names, variables["tags"])
+        arguments = fill(step.get("with", {}), variables)
+        if arguments is None:
             return None
-        sent = {key: item for key, item in sent.items() if key.lower() not in {one.lower() for one in given}}
-        return told(client, step["call"], sent | given, GONE if gone else None)
+        explicit = {name.lower() for name in arguments}
+        inputs = {name: item for name, item in inputs.items() if name.lower() not in explicit}
+        return request(client, step["call"], inputs | arguments, GONE if gone else None)
 
-    def _words(self) -> Json:
-        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", re.escape(resource_type(self.resource.type).id))
-        parts = re.fullmatch(pattern, self.resource.id) if self._named else None
-        own = {"id": self.resource.id, "region": self._region, "account": ACCOUNT, "live": self._raw}
-        own["tags"] = self._tags | self._mark
-        return {**(parts.groupdict() if parts else {}), **self._state, **self._given, **own, **self._changes}
+    def _input_arguments(self, shape: StructureShape, names: list[str] | None, tags: dict[str, str]) -> Json:
+        """Return the arguments of a call that are inputs with these names, with the tags if it takes any."""
+        arguments: Json = {}
+        for name in names or []:
+            api_name = aws_requests.member(shape, self.row.names.get(name, name))
+            if name in self._inputs and api_name:
+                arguments[api_name] = self._inputs[name]
+        if tags and names and aws_requests.member(shape, "tags"):
+            arguments["tags"] = tags
+        if tags and names is not None and self.row.tagged and "TagSpecifications" in shape.members:
+            arguments["TagSpecifications"] = [{"ResourceType": self.row.tagged, "Tags": tags}]
+        return arguments
 
-    def _compared(self, live: LiveResource) -> Json:
-        """Return the items to add to lists and tags, and those to remove."""
-        new: Json = {**self._given, "tags": list(self._tags | self._mark)}
+    def _variables(self) -> Json:
+        """Return the variables of a step's templates; calls.toml explains them."""
+        id_parts: Json = {}
+        if self._has_natural_id:
+            template = re.escape(resource_type(self.resource.type).id)
+            pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", template)
+            match = re.fullmatch(pattern, self.resource.id)
+            id_parts = match.groupdict() if match else {}
+        facts = {
+            "id": self.resource.id,
+            "region": self._region,
+            "account": ACCOUNT,
+            "live": self._answer,
+            "tags": self._tags | self._creation_tag,
+        }
+        return {**id_parts, **self._state, **self._inputs, **facts, **self._item_changes}
+
+    def _compare_items(self, live: LiveResource) -> Json:
+        """Return the items to add to lists and tags, and the items to remove."""
+        new: Json = {**self._inputs, "tags": list(self._tags | self._creation_tag)}
         old: Json = {**live.outputs, "tags": list(live.outputs.get("tagsAll") or {})}
-        made: Json = {"added": {}, "removed": {}}
+        result: Json = {"added": {}, "removed": {}}
         for name in [name for name, item in (old | new).items() if isinstance(item, list)]:
-            now, was = (cast(list[Any], side.get(name) or []) for side in (new, old))
-            made["added"][name] = [one for one in now if one not in was] or None
-            made["removed"][name] = [one for one in was if one not in now] or None
-        return made
+            new_items, old_items = cast(list[Any], new.get(name) or []), cast(list[Any], old.get(name) or [])
+            result["added"][name] = [item for item in new_items if item not in old_items] or None
+            result["removed"][name] = [item for item in old_items if item not in new_items] or None
+        return result
 
 
-def _find(found: Json, name: str) -> Any:
-    """Return the value of a property, ignoring case: AWS and the SDK differ in it."""
-    return {key.lower(): item for key, item in found.items()}.get(name.lower())
+def _find(api_object: Json, name: str) -> Any:
+    """Return the value of a property, ignoring case, in which AWS and the SDK differ."""
+    return {key.lower(): item for key, item in api_object.items()}.get(name.lower())

@@ -23,23 +23,24 @@ class CloudflarePlan(Plan):
     """The made-up answers of Cloudflare."""
 
     def computed(self, resource: Resource, before: Json) -> Json:
-        made = super().computed(resource, before)
+        outputs = super().computed(resource, before)
         if resource.type == CERTIFICATE and resource.id:
-            kept = {name: before[name] for name in made.keys() & before.keys()}
-            made |= kept or _certificate(resource.inputs)
-        return made
+            old = {name: before[name] for name in outputs.keys() & before.keys()}
+            outputs |= old or _certificate(resource.inputs)
+        return outputs
 
 
-def _certificate(given: Json) -> Json:
+def _certificate(inputs: Json) -> Json:
     """Return a certificate for the request's key and the hosts, signed by a temporary authority."""
     from sandbox.clouds.cloudflare.origin_ca import OriginCa
 
-    days = int(given.get("requestedValidity", DEFAULT_VALIDITY_DAYS))
+    request, key_type, hosts = str(inputs["csr"]), str(inputs["requestType"]), inputs["hostnames"]
+    days = int(inputs.get("requestedValidity", DEFAULT_VALIDITY_DAYS))
     try:
-        made, end = OriginCa().sign(str(given["csr"]), str(given["requestType"]), given["hostnames"], days)
+        certificate, end = OriginCa().sign(request, key_type, hosts, days)
     except ValueError as error:
         raise RefusedError(f"csr: {error}") from error
-    return {"certificate": made, "expiresOn": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    return {"certificate": certificate, "expiresOn": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
 class CloudflareTarget(RestTarget):
@@ -54,18 +55,22 @@ class CloudflareTarget(RestTarget):
         """Return the candidates for a resource; certificates are listed by zone."""
         if resource.type != CERTIFICATE:
             return super().listed(resource)
-        zones = self.many("/zones?per_page=1000")
-        lists = [self.many(f"/certificates?per_page=1000&zone_id={zone['id']}") for zone in zones]
-        return list({one["id"]: one for found in lists for one in found}.values())
+        certificates: dict[str, Json] = {}
+        for zone in self.many("/zones?per_page=1000"):
+            for certificate in self.many(f"/certificates?per_page=1000&zone_id={zone['id']}"):
+                certificates[certificate["id"]] = certificate
+        return list(certificates.values())
 
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
         """Answer getZone, by the zone's name or ID."""
         if token != "cloudflare:index/getZone:getZone":
             return super().invoke(token, args, config)
-        name, ident = cast(Json, args.get("filter") or {}).get("name"), args.get("zoneId")
-        found = self.call("GET", f"/zones/{ident}" if ident else f"/zones?name={name}")
-        zones = cast("list[Json]", [found["result"]] if ident and found else found["result"] if found else [])
+        name, zone_id = cast(Json, args.get("filter") or {}).get("name"), args.get("zoneId")
+        answer = self.call("GET", f"/zones/{zone_id}" if zone_id else f"/zones?name={name}")
+        result: Any = answer["result"] if answer else []
+        zones = cast("list[Json]", result if isinstance(result, list) else [result])
         if len(zones) != 1:
-            raise RefusedError(f"{len(zones)} zones are called {ident or name}; exactly one is required")
-        named = {"zoneId": zones[0]["id"], "nameServers": zones[0]["name_servers"]}
-        return {**args, **named, **{key: value for key, value in zones[0].items() if "_" not in key}}
+            raise RefusedError(f"{len(zones)} zones are called {zone_id or name}; exactly one is required")
+        [zone] = zones
+        renamed = {"zoneId": zone["id"], "nameServers": zone["name_servers"]}
+        return {**args, **renamed, **{key: value for key, value in zone.items() if "_" not in key}}

@@ -11,28 +11,30 @@ MONITOR = "datadog:index/monitor:Monitor"
 TEST = "datadog:index/syntheticsTest:SyntheticsTest"
 
 COMPUTED = ("id", "url", "author_handle", "author_name", "created_at", "modified_at")
-"""Members of a dashboard that are Datadog's own; every widget has an id as well."""
+"""Members of a dashboard that Datadog adds. Every widget has an `id`, too."""
 
 
 class Datadog(RestPackage):
     """pulumi-datadog."""
 
     def complete(self, resource: Resource, before: Json, seed: bytes) -> Json:
-        """Keep the name in the state where a kind of monitor has two: they mean the same."""
-        named = {resource.inputs.get("type"), before.get("type")} == {"metric alert", "query alert"}
-        same = {"type": before["type"]} if resource.type == MONITOR and named else {}
-        return super().complete(resource, before, seed) | same
+        """Keep the monitor type of the state if it is the other name of the program's type."""
+        types = {resource.inputs.get("type"), before.get("type")}
+        inputs = super().complete(resource, before, seed)
+        if resource.type == MONITOR and types == {"metric alert", "query alert"}:
+            return inputs | {"type": before["type"]}
+        return inputs
 
 
 class DatadogPlan(Plan):
     """The made-up answers of Datadog."""
 
     def computed(self, resource: Resource, before: Json) -> Json:
-        made = super().computed(resource, before)
+        outputs = super().computed(resource, before)
         role = cast(Json, resource.inputs.get("authConfig") or {}).get("awsAuthConfigRole")
-        if "authConfig" in made and role is None:
-            del made["authConfig"]  # only who is assumed by a role has an external id
-        return made
+        if "authConfig" in outputs and role is None:
+            del outputs["authConfig"]  # Datadog makes an external ID only for a role that it assumes.
+        return outputs
 
 
 class DatadogTarget(RestTarget):
@@ -44,7 +46,7 @@ class DatadogTarget(RestTarget):
         super().__init__(url, {"DD-API-KEY": "sandbox", "DD-APPLICATION-KEY": "sandbox"})
 
     def delete(self, resource: Resource) -> None:
-        """Tests are deleted by a list of their ids."""
+        """Delete the resource. The API deletes synthetic tests by a list of IDs."""
         if resource.type != TEST:
             super().delete(resource)
         elif self.call("GET", f"/api/v1/synthetics/tests/{resource.id}"):
@@ -59,6 +61,6 @@ class DatadogTarget(RestTarget):
         return super().plan_update(resource, before)
 
     def _validate(self, resource: Resource) -> None:
-        """Datadog looks at a monitor already in the preview, unless something of it is not known yet."""
+        """Let Datadog validate a monitor in the preview, unless a part of it is unknown."""
         if resource.type == MONITOR and resource.known == plain(resource.inputs):
             self.call("POST", "/api/v1/monitor/validate", body(resource))

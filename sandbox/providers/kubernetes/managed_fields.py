@@ -2,55 +2,75 @@
 
 from typing import Any, cast
 
-from sandbox.providers.kubernetes.package import HIDDEN, SECRET
+from sandbox.providers.kubernetes.package import SECRET, SECRET_FIELDS
 from sandbox.providers.target import LiveResource, Resource
 from sandbox.wire.values import Json, Secret, mark_secrets
 
 
-def ident(found: Json) -> str:
+def object_id(api_object: Json) -> str:
     """Return the ID of an object: namespace/name, or the name of a cluster-scoped one."""
-    return "/".join(filter(None, (found["metadata"].get("namespace"), found["metadata"]["name"])))
+    metadata = api_object["metadata"]
+    return "/".join(filter(None, (metadata.get("namespace"), metadata["name"])))
 
 
-def leave(body: Json, path: str, manager: str, found: Json) -> None:
-    """Leave an ignored field out if others own it, else send what is there (handleSSAIgnoreFields)."""
+def apply_ignored_path(body: Json, path: str, manager: str, live: Json) -> None:
+    """Change a request so that it does not change an ignored field.
+
+    The field is removed if another manager owns it. Otherwise it gets the live value
+    (pulumi-kubernetes, handleSSAIgnoreFields).
+    """
     *parents, last = path.split(".")
-    fields = [one.get("fieldsV1") for one in found["metadata"]["managedFields"] if one["manager"] != manager]
+    owned_fields = [
+        entry.get("fieldsV1") for entry in live["metadata"]["managedFields"] if entry["manager"] != manager
+    ]
     for part in parents:
-        body, found = body.get(part, {}), found.get(part, {})
-        fields = [each[f"f:{part}"] for each in fields if each and f"f:{part}" in each]
-    if last in body and any(f"f:{last}" in each for each in fields):
+        body, live = body.get(part, {}), live.get(part, {})
+        owned_fields = [fields[f"f:{part}"] for fields in owned_fields if fields and f"f:{part}" in fields]
+    if last not in body:
+        return
+    if any(f"f:{last}" in fields for fields in owned_fields):
         del body[last]
-    elif last in body and last in found:
-        body[last] = found[last]
+    elif last in live:
+        body[last] = live[last]
 
 
-def live(resource: Resource, found: Json, inputs: Json, manager: str) -> LiveResource:
-    """Return an object for the engine's state, as checkpointObject does, with a Secret's values marked."""
-    kept = cast(Json, mark_secrets(without_managers(found), secrets(resource)))
-    given = mark_secrets(mark_secrets(inputs, resource.inputs), secrets(resource))
-    own = {"__inputs": given, "__initialApiVersion": found["apiVersion"], "__fieldManager": manager}
-    return LiveResource(ident(found), inputs, kept | own)
+def to_live_resource(resource: Resource, api_object: Json, inputs: Json, manager: str) -> LiveResource:
+    """Return an object for the engine's state, with a Secret's values marked.
+
+    It has the properties that pulumi-kubernetes adds (checkpointObject).
+    """
+    outputs = cast(Json, mark_secrets(without_managers(api_object), secret_marks(resource)))
+    marked_inputs = mark_secrets(mark_secrets(inputs, resource.inputs), secret_marks(resource))
+    outputs |= {
+        "__inputs": marked_inputs,
+        "__initialApiVersion": api_object["apiVersion"],
+        "__fieldManager": manager,
+    }
+    return LiveResource(object_id(api_object), inputs, outputs)
 
 
-def secrets(resource: Resource) -> Json:
-    """Return the marks of values that are always secret, for `values.mark`."""
-    return dict.fromkeys(HIDDEN, Secret(None)) if resource.type == SECRET else {}
+def secret_marks(resource: Resource) -> Json:
+    """Return the marks of values that are always secret, for `values.mark_secrets`."""
+    return dict.fromkeys(SECRET_FIELDS, Secret(None)) if resource.type == SECRET else {}
 
 
-def without_managers(found: Json) -> Json:
+def without_managers(api_object: Json) -> Json:
     """Return an object without its managedFields."""
-    metadata = {key: value for key, value in found["metadata"].items() if key != "managedFields"}
-    return {**found, "metadata": metadata}
+    metadata = {key: value for key, value in api_object["metadata"].items() if key != "managedFields"}
+    return {**api_object, "metadata": metadata}
 
 
-def spelt(given: Any, meant: Any, found: Any) -> Any:
-    """Return `found` in the spelling of `given`; `meant` is `given` as the server stores it."""
-    if meant == found:
-        return given
-    if all(isinstance(one, dict) for one in (given, meant, found)):
-        there = [key for key in given if key in found or key not in meant]
-        return {key: spelt(given[key], meant.get(key), found.get(key)) for key in there}
-    if all(isinstance(one, list) for one in (given, meant, found)) and len(given) == len(meant) == len(found):
-        return [spelt(*each) for each in zip(given, meant, found, strict=True)]
-    return found
+def respell(program: Any, stored: Any, live: Any) -> Any:
+    """Return the live value in the program's spelling.
+
+    `stored` is the program's value as the server stores it: where it equals the live one, both mean the same.
+    """
+    if stored == live:
+        return program
+    if all(isinstance(value, dict) for value in (program, stored, live)):
+        keys = [key for key in program if key in live or key not in stored]
+        return {key: respell(program[key], stored.get(key), live.get(key)) for key in keys}
+    are_lists = all(isinstance(value, list) for value in (program, stored, live))
+    if are_lists and len(program) == len(stored) == len(live):
+        return [respell(*items) for items in zip(program, stored, live, strict=True)]
+    return live

@@ -3,6 +3,7 @@
 import functools
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, cast
 
 import jinja2
@@ -12,9 +13,13 @@ from sandbox.providers.resource_types import table
 
 POLL_SECONDS = 0.2
 
-EXPLAIN_SECONDS = 3.0  # how long nothing changes until the reason is looked for
-LATEST_REASONS = 5  # how many reasons a message gives
-WORDS = jinja2.Environment(undefined=jinja2.ChainableUndefined, trim_blocks=True)
+EXPLAIN_SECONDS = 3.0
+"""Seconds without a change after which the progress shows the reasons."""
+
+MOST_REASONS = 5
+"""The number of reasons in a message."""
+
+TEMPLATES = jinja2.Environment(undefined=jinja2.ChainableUndefined, trim_blocks=True)
 
 
 class StuckError(Exception):
@@ -26,91 +31,119 @@ def wait(
 ) -> Json:
     """Return the object once it is ready, or once the one with the uid `gone` is deleted.
 
-    Raises `StuckError` after `seconds` (0: at once), as the provider does, or after `patience` seconds in
-    which nothing has changed.
+    Raise `StuckError` after `seconds` (0: at once), as the provider does, or after `patience` seconds without
+    a change.
     """
     started = changed = time.monotonic()
     before, explained, reasons = "", False, ""
     while True:
-        found = api.get(path)
+        api_object = api.get(path)
         try:
-            missing = _held(found, gone) if gone else _missing(api, found)
+            missing = _holders(api_object, gone) if gone else _missing(api, api_object)
         except StuckError as stuck:
             # The pods of a Job whose deadline has passed are deleted, and their reasons with them.
-            lost = [line for line in reasons.splitlines() if line and line not in str(stuck)]
-            raise StuckError("\n".join([str(stuck), *lost])) from None
+            earlier = [line for line in reasons.splitlines() if line and line not in str(stuck)]
+            raise StuckError("\n".join([str(stuck), *earlier])) from None
         if not missing:
-            return found or {}
+            return api_object or {}
         now = time.monotonic()
         if missing != before:
             changed, before, explained = now, missing, False
             report(missing)
         elif not explained and now - changed > EXPLAIN_SECONDS:
-            explained, reasons = True, why(api, found)
+            explained, reasons = True, explain(api, api_object)
             report(" ·".join(f"{missing}{reasons}".splitlines()[:2]))
         if now - started > seconds or now - changed > patience:
             after = f" after {now - started:.0f} s" if seconds else ""
             if not gone and patience < now - changed and now - started <= seconds:
                 after += f", {patience:.0f} of them without any change (the provider waits {seconds:.0f} s)"
-            raise StuckError(f"not {'gone' if gone else 'ready'}{after}: {missing}{why(api, found)}")
+            raise StuckError(f"not {'gone' if gone else 'ready'}{after}: {missing}{explain(api, api_object)}")
         time.sleep(POLL_SECONDS)
 
 
-def _held(found: Json | None, uid: str) -> str:
-    """Return the finalizers that keep an object that is being deleted; empty if it is gone."""
-    if found is None or found["metadata"]["uid"] != uid:
+def _holders(api_object: Json | None, uid: str) -> str:
+    """Return the finalizers that keep a deleted object; empty if it does not exist any more."""
+    if api_object is None or api_object["metadata"]["uid"] != uid:
         return ""
-    holders = found["metadata"].get("finalizers") or dig(found, "spec", "finalizers") or ["its pods' end"]
-    return f"it waits for {', '.join(holders)}"
+    finalizers = api_object["metadata"].get("finalizers") or dig(api_object, "spec", "finalizers")
+    return f"it waits for {', '.join(finalizers or ['the end of its pods'])}"
 
 
-def why(api: Api, found: Json | None) -> str:
+def explain(api: Api, api_object: Json | None) -> str:
     """Return the reasons in conditions, pods and events, as further lines of a message."""
-    if found is None:
+    if api_object is None:
         return ""
-    kind, namespace = found["kind"], found["metadata"].get("namespace")
-    reasons = _reasons("object", found)
-    silent = {found["metadata"]["uid"]}  # whose state says nothing, so that the events must
-    pods = [found] if kind == "Pod" else []
-    if labels := cast(Json, dig(found, "spec", "selector", "matchLabels")):
-        selector = ",".join(f"{key}={value}" for key, value in labels.items())
-        pods = api.items(f"/api/v1/namespaces/{namespace}/pods", labelSelector=selector)
-    for pod in pods:
-        said, uid = _reasons("pod", pod), {pod["metadata"]["uid"]}
-        silent = silent - uid if said else silent | uid
-        reasons += [f"pod {pod['metadata']['name']}: {text}" for text in said]
+    kind, namespace = api_object["kind"], api_object["metadata"].get("namespace")
+    reasons = _state_reasons("object", api_object)
+    # The events of an object count if its state has no reason.
+    unexplained = {api_object["metadata"]["uid"]}
+    for pod in [api_object] if kind == "Pod" else _pods(api, api_object):
+        pod_reasons, uid = _state_reasons("pod", pod), pod["metadata"]["uid"]
+        if pod_reasons:
+            unexplained.discard(uid)
+        else:
+            unexplained.add(uid)
+        reasons += [f"pod {pod['metadata']['name']}: {reason}" for reason in pod_reasons]
     for event in api.items(f"/api/v1/namespaces/{namespace}/events") if namespace else ():
-        about = event["involvedObject"]
-        # A claim's volume that is not there is no warning.
-        telling = event.get("type") == "Warning" or kind == "PersistentVolumeClaim"
-        if telling and about.get("uid") in silent:
-            reasons.append(f"{about['kind'].lower()} {about['name']}: {event.get('message')}")
-    return "".join(f"\n  {reason}" for reason in list(dict.fromkeys(reasons))[:LATEST_REASONS])
+        source = event["involvedObject"]
+        # The event of a claim without a volume is not a warning.
+        is_reason = event.get("type") == "Warning" or kind == "PersistentVolumeClaim"
+        if is_reason and source.get("uid") in unexplained:
+            reasons.append(f"{source['kind'].lower()} {source['name']}: {event.get('message')}")
+    return "".join(f"\n  {reason}" for reason in list(dict.fromkeys(reasons))[:MOST_REASONS])
 
 
-def _reasons(of: str, found: Json) -> list[str]:
-    words = {**found, "condition": functools.partial(condition, found)}
-    return WORDS.from_string(table("kubernetes", "readiness")["reasons"][of]).render(words).splitlines()
+def _pods(api: Api, api_object: Json) -> list[Json]:
+    """Return the pods that the selector of an object matches."""
+    labels = cast(Json, dig(api_object, "spec", "selector", "matchLabels"))
+    if not labels:
+        return []
+    selector = ",".join(f"{key}={value}" for key, value in labels.items())
+    namespace = api_object["metadata"].get("namespace")
+    return api.items(f"/api/v1/namespaces/{namespace}/pods", labelSelector=selector)
+
+
+def _state_reasons(template: str, api_object: Json) -> list[str]:
+    """Return the lines of a template of readiness.toml: the reasons in the state of an object."""
+    variables = {**api_object, "condition": functools.partial(condition, api_object)}
+    text = table("kubernetes", "readiness")["reasons"][template]
+    return TEMPLATES.from_string(text).render(variables).splitlines()
+
+
+@dataclass(frozen=True)
+class _Requirement:
+    """A row of readiness.toml."""
+
+    kinds: list[str]
+    is_missing: Callable[..., Any]
+    message: jinja2.Template
+    is_failure: bool
 
 
 @functools.cache
-def _rows() -> list[tuple[list[str], Callable[..., Any], jinja2.Template, bool]]:
+def _requirements() -> list[_Requirement]:
     return [
-        (row["of"], WORDS.compile_expression(row["lacks"]), WORDS.from_string(text), "failed" in row)
+        _Requirement(
+            row["of"],
+            TEMPLATES.compile_expression(row["lacks"]),
+            TEMPLATES.from_string(row.get("failed") or row["say"]),
+            "failed" in row,
+        )
         for row in table("kubernetes", "readiness")["row"]
-        if (text := row.get("failed") or row["say"])
     ]
 
 
-def _missing(api: Api, found: Json | None) -> str:
-    """Return the reason why an object is not ready; empty if it is."""
-    if found is None:
+def _missing(api: Api, api_object: Json | None) -> str:
+    """Return the reason why an object is not ready; empty if it is ready."""
+    if api_object is None:
         raise StuckError("it was deleted meanwhile")
-    asking = {"get": api.get, "items": api.items, "condition": functools.partial(condition, found)}
-    for kinds, lacks, text, failed in _rows():
-        if f"{found['apiVersion']} {found['kind']}" in kinds and lacks(**found, **asking):
-            said = text.render(**found, **asking)
-            if failed:
-                raise StuckError(said + why(api, found))
-            return said
+    kind = f"{api_object['apiVersion']} {api_object['kind']}"
+    functions = {"get": api.get, "items": api.items, "condition": functools.partial(condition, api_object)}
+    variables: Json = {**api_object, **functions}
+    for requirement in _requirements():
+        if kind in requirement.kinds and requirement.is_missing(**variables):
+            message = requirement.message.render(**variables)
+            if requirement.is_failure:
+                raise StuckError(message + explain(api, api_object))
+            return message
     return ""

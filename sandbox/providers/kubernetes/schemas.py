@@ -17,23 +17,27 @@ CUSTOM = r"(?!.*\bk8s\.io/)[a-z0-9-]+(\.[a-z0-9-]+)+/v\d\w*"
 """The apiVersion of a custom resource: its group is a domain other than k8s.io."""
 
 
-def faults(given: Json) -> Iterator[str]:
+def faults(manifest: Json) -> Iterator[str]:
     """Yield the faults of an object that the API server would refuse, each with its path."""
-    api, kind = given.get("apiVersion"), given.get("kind")
-    validator = _validator(api, kind) if isinstance(api, str) and isinstance(kind, str) else None
-    if validator is None and re.fullmatch(CUSTOM, str(api)):
-        return  # the server has the schema, in a CustomResourceDefinition
-    if validator is None:
-        yield f"kind: {show(kind)}, is no kind of Kubernetes 1.34 in apiVersion {show(api)}"
-        return
-    yield from json_schema.faults(validator, given)
-    wanted = _find(plain(given), "spec", "selector", "matchLabels")
-    labels = _find(plain(given), "spec", "template", "metadata", "labels")
-    for key, value in wanted.items() if "template" in _find(given, "spec") else ():
+    version, kind = manifest.get("apiVersion"), manifest.get("kind")
+    validator = _validator(version, kind) if isinstance(version, str) and isinstance(kind, str) else None
+    if validator is not None:
+        yield from json_schema.faults(validator, manifest)
+        if "template" in _object_at(manifest, "spec"):
+            yield from _selector_faults(manifest)
+    elif not re.fullmatch(CUSTOM, str(version)):  # The server has the schema of a custom resource.
+        yield f"kind: {show(kind)}, does not exist in Kubernetes 1.34 with apiVersion {show(version)}"
+
+
+def _selector_faults(manifest: Json) -> Iterator[str]:
+    """Yield the labels of a pod template that the selector does not match."""
+    selector = _object_at(plain(manifest), "spec", "selector", "matchLabels")
+    labels = _object_at(plain(manifest), "spec", "template", "metadata", "labels")
+    for key, value in selector.items():
         if value is not UNKNOWN and labels.get(key) not in (value, UNKNOWN):
             path = show_path(("spec", "template", "metadata", "labels", key))
-            wish = show(value_at(given, ("spec", "selector", "matchLabels", key)))
-            yield f"{path}: does not match spec.selector, which wants {wish}"
+            required = show(value_at(manifest, ("spec", "selector", "matchLabels", key)))
+            yield f"{path}: does not match spec.selector, which requires {required}"
 
 
 @functools.cache
@@ -43,6 +47,7 @@ def _folder() -> Any:
 
 @functools.cache
 def _registry() -> Any:
+    """Return the shared definitions of the schemas, made stricter by the tables."""
     from referencing import Registry, Resource
 
     definitions = json.loads(_folder().joinpath("_definitions.json").read_text())
@@ -61,20 +66,24 @@ def _registry() -> Any:
 
 
 @functools.cache
-def _validator(api: str, kind: str) -> Any:
+def _validator(api_version: str, kind: str) -> Any:
+    """Return the validator of a kind; None if Kubernetes has no such kind in this version."""
     from jsonschema.validators import Draft202012Validator
 
-    group, _, version = api.rpartition("/")
+    group, _, version = api_version.rpartition("/")
     name = "-".join(filter(None, (kind.lower(), group.partition(".")[0], version)))
     file = _folder().joinpath(f"{name}.json")
     if not re.fullmatch(r"[\w-]+", name) or not file.is_file():
         return None
     schema = json.loads(file.read_text())
-    known = [(one["group"], one["version"]) for one in schema.get("x-kubernetes-group-version-kind", ())]
-    return Draft202012Validator(schema, registry=_registry()) if (group, version) in known else None
+    versions = [
+        (entry["group"], entry["version"]) for entry in schema.get("x-kubernetes-group-version-kind", ())
+    ]
+    return Draft202012Validator(schema, registry=_registry()) if (group, version) in versions else None
 
 
-def _find(value: Any, *path: str) -> Json:
+def _object_at(value: Any, *path: str) -> Json:
+    """Return the object at a path; empty if there is no object."""
     for part in path:
         value = cast(Json, value).get(part) if isinstance(value, dict) else None
     return cast(Json, value) if isinstance(value, dict) else {}

@@ -1,4 +1,4 @@
-"""Objects on a Kubernetes API server, by server-side apply, as pulumi-kubernetes keeps them there."""
+"""Objects on a Kubernetes API server, which are created and changed by server-side apply."""
 
 import math
 import re
@@ -14,45 +14,48 @@ from urllib3.exceptions import HTTPError
 from sandbox.clouds.kubernetes.api import Api, ApiError, Json, condition, dig
 from sandbox.errors import RefusedError
 from sandbox.providers.diff import Change
-from sandbox.providers.kubernetes import managed_fields as fields
-from sandbox.providers.kubernetes import readiness as ready
+from sandbox.providers.kubernetes import managed_fields, readiness
 from sandbox.providers.kubernetes.package import RELEASE, KubernetesPlan, metadata_of, namespace_of
 from sandbox.providers.resource_types import digits, table
 from sandbox.providers.target import LiveResource, NotReadyError, Resource
 from sandbox.wire.values import known, mark_secrets, merge, plain
 
 DEFAULT_SECONDS = 600.0
-"""How long the provider waits if neither the program nor the object says (pulumi-kubernetes, pkg/await)."""
+"""The provider's timeout if neither the program nor the object sets one (pulumi-kubernetes, pkg/await)."""
 
 PATIENCE = 60.0
-"""Seconds without any change after which nothing will come, since pods start at once here. The provider would
-wait for the whole of its timeout."""
+"""Seconds without any change after which the wait for an object ends.
+
+Pods start at once here, so no later change is likely. The provider would wait for its whole timeout.
+"""
 
 IMMUTABLE = r"immutable|updates to .+ forbidden|may not (be )?change|can(not| not) be (changed|updated)"
-"""What the server says of a field that it does not change."""
+"""The server's messages about a field that it does not change."""
 
-PARTS = ("context", "cluster", "user")  # of a kubeconfig
+KUBECONFIG_PARTS = ("context", "cluster", "user")
 
 
 class KubernetesTarget(KubernetesPlan):
-    """Every cluster of the stack is the control plane on this machine. A Helm release is only planned."""
+    """The local control plane, in place of every cluster of the stack. A Helm release is only planned."""
 
     def __init__(self, kubeconfig: Path, patience: float = PATIENCE) -> None:
         self._api = Api(kubeconfig)
         self._patience = patience
 
     def find(self, resource: Resource, known: Collection[str] = ()) -> list[LiveResource]:
-        """Find the object by its field manager. An apply of a bare name records none."""
-        if (found := self._get(resource)) is None or fields.ident(found) in known:
+        """Find the object by its field manager. An apply that sets only a name records no manager."""
+        api_object = self._get(resource)
+        if api_object is None or managed_fields.object_id(api_object) in known:
             return []
-        managers = {one["manager"] for one in found["metadata"].get("managedFields", ())}
-        ours = _manager(resource) in managers or (not managers and _is_bare(resource))
-        return [self._live(resource, found)] if ours else []
+        managers = {entry["manager"] for entry in api_object["metadata"].get("managedFields", ())}
+        if _manager(resource) in managers or (not managers and _has_only_name(resource)):
+            return [self._live(resource, api_object)]
+        return []
 
     def create(self, resource: Resource) -> LiveResource:
         if resource.type == RELEASE:
             return super().create(resource)
-        self._refuse_taken(resource)
+        self._refuse_existing(resource)
         return self._put(resource)
 
     def update(self, resource: Resource, before: LiveResource) -> LiveResource:
@@ -61,84 +64,87 @@ class KubernetesTarget(KubernetesPlan):
     def read(self, resource: Resource, state: Json) -> LiveResource | None:
         if resource.type == RELEASE:
             return super().read(resource, state)
-        if (found := self._get(resource)) is None:
+        if (api_object := self._get(resource)) is None:
             return None
-        live = self._live(resource, found)
+        live = self._live(resource, api_object)
         try:
-            if resource.inputs:  # else it is being imported
-                self._wait(resource, found, once=True)
-        except ready.StuckError as stuck:
+            if resource.inputs:  # An import has no inputs yet.
+                self._wait(resource, api_object, once=True)
+        except readiness.StuckError as stuck:
             return replace(live, unready_reason=f"{live.id}: {stuck}")
         return live
 
     def delete(self, resource: Resource) -> None:
-        if (found := self._get(resource)) is None:
+        if (api_object := self._get(resource)) is None:
             return
-        path, uid = cast(str, self._path(resource)), found["metadata"]["uid"]
+        path, uid = cast(str, self._path(resource)), api_object["metadata"]["uid"]
         policy = _annotation(resource, "deletionPropagationPolicy", "foreground").capitalize()
         try:
             self._api.call("DELETE", path, {"propagationPolicy": policy, "preconditions": {"uid": uid}})
-            self._wait(resource, found, uid)
+            self._wait(resource, api_object, uid)
         except ApiError as error:
             if error.code != 404:
                 raise _refused(resource, error) from None
-        except ready.StuckError as stuck:
+        except readiness.StuckError as stuck:
             raise RefusedError(f"{resource.id} is not deleted: {stuck}") from None
 
-    # Previews, which the server is asked for once the cluster and all of the object are known
+    # Previews. The server answers them if the cluster and the whole object are known.
 
     def plan(self, resource: Resource) -> Json:
         planned = super().plan(resource)
-        if not self._askable(resource) or self.find(resource):  # it is there until its replacement deletes it
+        # An object of this stack exists until its replacement deletes it.
+        if not self._can_dry_run(resource) or self.find(resource):
             return planned
-        self._refuse_taken(resource)
+        self._refuse_existing(resource)
         try:
-            made = self._apply(resource, dry_run=True)
+            result = self._apply(resource, dry_run=True)
         except ApiError as error:
-            if error.code == 404:  # the same update makes its namespace
+            if error.code == 404:  # The same update creates its namespace.
                 return planned
             raise _refused(resource, error) from None
-        made["status"] = {}
+        result["status"] = {}
         for part, names in table("kubernetes")["made_up"].items():
-            made[part] = {key: value for key, value in made.get(part, {}).items() if key not in names}
-        return merge(planned, fields.without_managers(made))
+            result[part] = {key: value for key, value in result.get(part, {}).items() if key not in names}
+        return merge(planned, managed_fields.without_managers(result))
 
     def plan_update(self, resource: Resource, before: LiveResource) -> Json:
         planned = super().plan_update(resource, before)
-        if not self._askable(resource):
+        if not self._can_dry_run(resource):
             return planned
         try:
-            made = self._apply(resource, dry_run=True)
+            result = self._apply(resource, dry_run=True)
         except ApiError as error:
             raise _refused(resource, error) from None
-        kept = {name: value for name, value in made.items() if name not in ("status", "metadata")}
-        return cast(
-            Json, mark_secrets(merge(plain(planned), kept), {**before.outputs, **fields.secrets(resource)})
-        )
+        body = {name: value for name, value in result.items() if name not in ("status", "metadata")}
+        marks = {**before.outputs, **managed_fields.secret_marks(resource)}
+        return cast(Json, mark_secrets(merge(plain(planned), body), marks))
 
-    def immutable(self, resource: Resource, differ: Sequence[Change]) -> Sequence[str]:
+    def immutable(self, resource: Resource, changes: Sequence[Change]) -> Sequence[str]:
         try:
-            if resource.id and self._askable(resource) and self._get(resource):
+            if resource.id and self._can_dry_run(resource) and self._get(resource):
                 self._apply(resource, dry_run=True, force=True)
         except ApiError as error:
-            return [one["field"] for one in error.causes if re.search(IMMUTABLE, one.get("message", ""))]
+            return [
+                cause["field"] for cause in error.causes if re.search(IMMUTABLE, cause.get("message", ""))
+            ]
         return ()
 
     def replacement_paths(self, resource: Resource) -> Sequence[str]:
-        """Name what replaces a Job that has not completed, where the program asks for it (replaceUnready).
+        """Return a path for a Job that has not completed, if the program asks for its replacement.
 
-        A Job that still runs is replaced, too (pulumi-kubernetes, provider/pkg/provider/provider.go, Diff).
+        The annotation is replaceUnready. A Job that still runs is replaced, too (pulumi-kubernetes,
+        provider/pkg/provider/provider.go, Diff).
         """
-        if _annotation(resource, "replaceUnready") != "true" or not self._askable(resource):
+        if _annotation(resource, "replaceUnready") != "true" or not self._can_dry_run(resource):
             return ()
         job = self._get(resource)
         complete = condition(job, "Complete").get("status") == "True"
         return ("metadata",) if job and not complete else ()
 
-    # The server
+    # Requests
 
     def _path(self, resource: Resource) -> str | None:
-        """Return the path of the object, by its ID if it has one; None if the server lacks the kind."""
+        """Return the path of the object, by its ID if it has an ID; None if the server lacks the kind."""
         group, _, kind = resource.type.removeprefix("kubernetes:").rpartition(":")
         version = resource.known.get("apiVersion") or group.removeprefix("core/")
         namespace, _, name = resource.id.rpartition("/")
@@ -149,94 +155,104 @@ class KubernetesTarget(KubernetesPlan):
         path = None if resource.type == RELEASE else self._path(resource)
         return self._api.get(path) if path else None
 
-    def _askable(self, resource: Resource) -> bool:
-        needed = {"inputs": resource.inputs, "kubeconfig": resource.config.get("kubeconfig")}
-        there = resource.type != RELEASE and known(needed) == plain(needed)
-        return there and self._path(resource) is not None
+    def _can_dry_run(self, resource: Resource) -> bool:
+        """Return True if the server has the kind, and the object and its cluster are known."""
+        required = {"inputs": resource.inputs, "kubeconfig": resource.config.get("kubeconfig")}
+        if resource.type == RELEASE or known(required) != plain(required):
+            return False
+        return self._path(resource) is not None
 
-    def _refuse_taken(self, resource: Resource) -> None:
+    def _refuse_existing(self, resource: Resource) -> None:
         if self._get(resource) and not resource.config.get("upsertExistingObjects"):
             kind, name = resource.known.get("kind"), metadata_of(resource.inputs).get("name")
             raise RefusedError(
-                f'{kind} "{name}" already exists, and not by this stack; delete it, or import it'
+                f'{kind} "{name}" already exists, and this stack did not create it; delete it, or import it'
             )
 
     def _put(self, resource: Resource) -> LiveResource:
+        """Create or change the object, and wait until it is ready."""
+        # Another resource of the same update may define the kind.
         end = time.monotonic() + min(_seconds(resource), self._patience)
-        while self._path(resource) is None and time.monotonic() < end:  # somebody may be about to define it
+        while self._path(resource) is None and time.monotonic() < end:
             resource.report(f"the server does not know the kind {_kind(resource, 'of')} yet")
-            time.sleep(ready.POLL_SECONDS)
+            time.sleep(readiness.POLL_SECONDS)
         try:
-            found = self._apply(resource)
+            api_object = self._apply(resource)
         except ApiError as error:
             raise _refused(resource, error) from None
-        kept = fields.live(resource, found, resource.inputs, _manager(resource))
+        live = managed_fields.to_live_resource(resource, api_object, resource.inputs, _manager(resource))
         try:
-            return self._live(resource, self._wait(resource, found))
-        except (ready.StuckError, ApiError, HTTPError) as error:
-            # It is there: an engine that does not know it would create another one.
-            raise NotReadyError(kept, f"{kept.id}: {error}") from None
+            return self._live(resource, self._wait(resource, api_object))
+        except (readiness.StuckError, ApiError, HTTPError) as error:
+            # The object exists. Without a record of it, the engine would create another one.
+            raise NotReadyError(live, f"{live.id}: {error}") from None
 
-    def _wait(self, resource: Resource, found: Json, gone: str = "", *, once: bool = False) -> Json:
+    def _wait(self, resource: Resource, api_object: Json, gone: str = "", *, once: bool = False) -> Json:
+        """Wait as `readiness.wait` does, or only check with `once`; return the object."""
         if _annotation(resource, "skipAwait") == "true":
-            return found
+            return api_object
         path = cast(str, self._path(resource))
         seconds, patience = 0 if once else _seconds(resource), self._patience
-        if not once and not gone and _ends_by_itself(found):
+        if not once and not gone and _has_deadline(api_object):
             seconds = patience = math.inf
-        return ready.wait(self._api, path, seconds, patience, resource.report, gone)
+        return readiness.wait(self._api, path, seconds, patience, resource.report, gone)
 
     def _apply(self, resource: Resource, *, dry_run: bool = False, force: bool = False) -> Json:
         _check_kubeconfig(resource)
         if (path := self._path(resource)) is None:
             raise RefusedError(f"no matches for kind {_kind(resource, 'in')}; create its definition before")
         body, manager = resource.known, _manager(resource)
-        if resource.ignored and (found := self._api.get(path)):
-            for ignored in resource.ignored:
-                fields.leave(body, ignored, manager, found)
-        always = str(resource.config.get("enablePatchForce") or False).lower()
-        force = force or _annotation(resource, "patchForce", always) == "true"
+        if resource.ignored and (live := self._api.get(path)):
+            for ignored_path in resource.ignored:
+                managed_fields.apply_ignored_path(body, ignored_path, manager, live)
+        default = str(resource.config.get("enablePatchForce") or False).lower()
+        force = force or _annotation(resource, "patchForce", default) == "true"
         return self._api.apply(path, body, manager, force=force, dry_run=dry_run)
 
-    def _live(self, resource: Resource, found: Json) -> LiveResource:
+    def _live(self, resource: Resource, api_object: Json) -> LiveResource:
         """Return the live object; its inputs are spelled as in the program where they mean the same."""
-        if not (given := resource.known):  # it is being imported
-            return fields.live(resource, found, fields.without_managers(found), _manager(resource))
+        manager = _manager(resource)
+        if not resource.known:  # An import has no inputs yet.
+            inputs = managed_fields.without_managers(api_object)
+            return managed_fields.to_live_resource(resource, api_object, inputs, manager)
+        with_id = replace(resource, id=managed_fields.object_id(api_object))
         try:
-            meant = self._apply(replace(resource, id=fields.ident(found)), dry_run=True, force=True)
-        except (ApiError, RefusedError):  # changed by somebody to what cannot be changed back in place
-            meant = given
-        return fields.live(resource, found, fields.spelt(given, meant, found), _manager(resource))
+            stored = self._apply(with_id, dry_run=True, force=True)
+        except (ApiError, RefusedError):  # Another client made a change that cannot be reverted in place.
+            stored = resource.known
+        inputs = managed_fields.respell(resource.known, stored, api_object)
+        return managed_fields.to_live_resource(resource, api_object, inputs, manager)
 
 
 def _manager(resource: Resource) -> str:
     """Return the field manager: unique for each object of a stack, and the same in every run."""
     name = resource.id.rpartition("/")[2] or metadata_of(resource.inputs).get("name")
-    own = (*resource.urn.split("::")[:2], resource.known.get("kind"), namespace_of(resource), name)
-    return f"pulumi-kubernetes-{digits(' '.join(map(str, own)), 8)}"
+    identity = (*resource.urn.split("::")[:2], resource.known.get("kind"), namespace_of(resource), name)
+    return f"pulumi-kubernetes-{digits(' '.join(map(str, identity)), 8)}"
 
 
-def _kind(resource: Resource, word: str) -> str:
-    return f"{resource.known.get('kind')} {word} {resource.known.get('apiVersion')}"
+def _kind(resource: Resource, preposition: str) -> str:
+    """Return the kind and the version of an object, joined by a preposition."""
+    return f"{resource.known.get('kind')} {preposition} {resource.known.get('apiVersion')}"
 
 
-def _is_bare(resource: Resource) -> bool:
+def _has_only_name(resource: Resource) -> bool:
     """Return True if a resource sets only the name of its object."""
-    given = resource.known.keys() | metadata_of(resource.inputs).keys()
-    return given <= {"apiVersion", "kind", "metadata", "name", "namespace"}
+    keys = resource.known.keys() | metadata_of(resource.inputs).keys()
+    return keys <= {"apiVersion", "kind", "metadata", "name", "namespace"}
 
 
 def _annotation(resource: Resource, name: str, default: str = "") -> str:
     return str(dig(metadata_of(resource.inputs), "annotations", f"pulumi.com/{name}") or default)
 
 
-def _ends_by_itself(found: Json) -> bool:
-    """Return True if an object is a Job with a deadline; only the deadline ends the wait for it.
+def _has_deadline(api_object: Json) -> bool:
+    """Return True if an object is a Job with a deadline; only the deadline ends the wait for such a Job.
 
     The provider starts its timer anew with each event of the namespace's jobs and pods, and an informer
     repeats them every minute (pulumi-kubernetes, provider/pkg/await/job.go and informers/factory.go).
     """
-    return found["kind"] == "Job" and bool(dig(found, "spec", "activeDeadlineSeconds"))
+    return api_object["kind"] == "Job" and bool(dig(api_object, "spec", "activeDeadlineSeconds"))
 
 
 def _seconds(resource: Resource) -> float:
@@ -244,21 +260,25 @@ def _seconds(resource: Resource) -> float:
 
 
 def _refused(resource: Resource, error: ApiError) -> RefusedError:
-    taken = any(one.get("reason") == "FieldManagerConflict" for one in error.causes)
-    remedy = '; the annotation pulumi.com/patchForce: "true" takes the fields over' if taken else ""
+    conflict = any(cause.get("reason") == "FieldManagerConflict" for cause in error.causes)
+    remedy = '; the annotation pulumi.com/patchForce: "true" takes the fields over' if conflict else ""
     return RefusedError(f"{resource.id or resource.name}: {error}{remedy}")
 
 
 def _check_kubeconfig(resource: Resource) -> None:
-    given = resource.config.get("kubeconfig")
+    """Refuse a kubeconfig without a current context that has a user and a cluster's address."""
+    setting = resource.config.get("kubeconfig")
     try:
-        config: Any = yaml.safe_load(given) if isinstance(given, str) else given
-        named = {(part, one["name"]): one[part] for part in PARTS for one in config[f"{part}s"]}
-        context = named["context", config["current-context"]]
-        sound = ("user", context["user"]) in named and named["cluster", context["cluster"]]["server"]
+        config: Any = yaml.safe_load(setting) if isinstance(setting, str) else setting
+        entries = {
+            (part, entry["name"]): entry[part] for part in KUBECONFIG_PARTS for entry in config[f"{part}s"]
+        }
+        context = entries["context", config["current-context"]]
+        complete = ("user", context["user"]) in entries and entries["cluster", context["cluster"]]["server"]
     except (KeyError, TypeError, yaml.YAMLError):
-        sound = False
-    if not sound:
+        complete = False
+    if not complete:
         raise RefusedError(
-            f"the provider's kubeconfig leads to no cluster: current-context, {', '.join(PARTS)}"
+            "the provider's kubeconfig does not lead to a cluster; it needs current-context, "
+            f"{', '.join(KUBECONFIG_PARTS)}"
         )

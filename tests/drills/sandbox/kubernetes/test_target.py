@@ -161,7 +161,7 @@ def test_what_was_created_is_kept_although_the_server_is_gone_meanwhile(
 
 @pytest.mark.parametrize("kubeconfig", [None, "{}", {**KUBECONFIG, "users": []}])
 def test_a_kubeconfig_that_leads_nowhere_is_refused(target: KubernetesTarget, kubeconfig: Any) -> None:
-    with pytest.raises(RefusedError, match="kubeconfig leads to no cluster"):
+    with pytest.raises(RefusedError, match="kubeconfig does not lead to a cluster"):
         target.create(replace(resource(CONFIG_MAP), config={"kubeconfig": kubeconfig}))
 
 

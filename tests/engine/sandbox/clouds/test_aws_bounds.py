@@ -46,7 +46,7 @@ def said(account: AwsAccount, service: str, call: str, **asked: Any) -> str:
     return f"{error['Code']}: {error['Message']}"
 
 
-NO_DOCUMENT = "is no JSON: Expecting value: line 1 column 1 (char 0)"
+NO_DOCUMENT = "is not JSON: Expecting value: line 1 column 1 (char 0)"
 TYPO = document(Principal="*", Acton="s3:GetObject", Resource="*")
 KNOWN = "Action, Condition, Effect, NotAction, NotPrincipal, NotResource, Principal, Resource, Sid"
 
@@ -243,7 +243,7 @@ def test_a_role_is_assumed_and_nothing_else(account: AwsAccount) -> None:
     assert said(account, "iam", "create_role", RoleName="x", AssumeRolePolicyDocument=other) == (
         "MalformedPolicyDocument: AssumeRolePolicyDocument.Statement[0].Action[1]: \"s3:GetObject\", a "
             "string,"
-        " is no action of a trust; those of sts are"
+        " is not an action of a trust policy; allowed: sts:*"
     )  # fmt: skip
 
 

@@ -58,7 +58,7 @@ def test_a_thing_that_is_gone_reads_as_gone_and_cannot_be_changed(account: AwsAc
     account.create("eip")
     account.client("ec2").release_address(AllocationId=account.live["eip"].id)
     assert account.read("eip") is None
-    with pytest.raises(RefusedError, match="is not there any more; a refresh takes it out of the state"):
+    with pytest.raises(RefusedError, match="does not exist any more; a refresh removes it from the state"):
         account.update("eip")
 
 
@@ -105,7 +105,7 @@ def test_a_type_without_a_row_is_refused(account: AwsAccount) -> None:
 
 def test_an_input_that_no_call_can_carry_is_refused_and_not_ignored(account: AwsAccount) -> None:
     account.create("vpc")
-    with pytest.raises(RefusedError, match="mapCustomerOwnedIpOnLaunch: the API left it as it was"):
+    with pytest.raises(RefusedError, match="mapCustomerOwnedIpOnLaunch: the API did not change it"):
         account.target.create(account.resource("c", mapCustomerOwnedIpOnLaunch=True))
 
 

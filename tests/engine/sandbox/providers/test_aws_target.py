@@ -150,9 +150,9 @@ def test_a_refused_look_up_is_a_refusal(everything: AwsAccount, monkeypatch: pyt
 def test_a_refused_look_up_of_a_step_shows_no_secret(everything: AwsAccount) -> None:
     token, inputs = "aws:iam/policy:Policy", {"name": "x", "description": Secret("pipe-secret")}
     resource = Resource("urn:pulumi:dev::pipe::x::x", token, inputs, {}, "arn:aws:iam::1:policy/pipe-secret")
-    talk = AwsCall(everything.target.clients, resource)
+    call = AwsCall(everything.target.clients, resource)
     versions = {"call": "ListPolicyVersions", "with": {"PolicyArn": "<id>"}, "take": "Versions"}
     with pytest.raises(RefusedError, match=r"^ListPolicyVersions: NoSuchEntity: .*\[secret\]") as found:
-        talk.call({"call": "GetPolicy", "for": versions})
+        call.run({"call": "GetPolicy", "for": versions})
     assert "pipe-secret" not in str(found.value)
-    assert talk.call({"call": "GetPolicy", "for": versions}, gone=True) is None
+    assert call.run({"call": "GetPolicy", "for": versions}, gone=True) is None

@@ -50,7 +50,7 @@ def live_through(target: RestTarget, case: Case) -> None:
     assert again is not None and again.outputs == made.outputs
 
     if case.drift:
-        path = target._item(own)  # pyright: ignore[reportPrivateUsage]
+        path = target._object_path(own)  # pyright: ignore[reportPrivateUsage]
         assert target.call(case.verb, path, case.body) is not None
         assert there(target, own) == case.inputs | case.drift
         target.update(own, made)

@@ -63,7 +63,7 @@ FAULTS: list[tuple[str, str, Any, str]] = [
         r.CLUSTER,
         "accessConfig.authenticationMode",
         "APIS",
-        'accessConfig.authenticationMode: "APIS", a string, is not a value of it; closest: "API"; '
+        'accessConfig.authenticationMode: "APIS", a string, is not an allowed value; closest: "API"; '
         'allowed: "API", "API_AND_CONFIG_MAP", "CONFIG_MAP"',
     ),
     (r.DATABASE, "port", Secret("5432"), "port: (a secret) a string; a whole number is required"),
@@ -71,7 +71,7 @@ FAULTS: list[tuple[str, str, Any, str]] = [
         r.DATABASE,
         "networkType",
         Secret("hunter2"),
-        "networkType: (a secret) a string, is not a value of it; allowed: IPV4, DUAL",
+        "networkType: (a secret) a string, is not an allowed value; allowed: IPV4, DUAL",
     ),
     (
         r.RULE,
@@ -84,40 +84,42 @@ FAULTS: list[tuple[str, str, Any, str]] = [
         r.ROLE,
         "assumeRolePolicy",
         "{",
-        "assumeRolePolicy: is no JSON: "
+        "assumeRolePolicy: is not JSON: "
         "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
     ),
     (
         r.ROLE,
         "assumeRolePolicy",
         r.RIGHTS,
-        "assumeRolePolicy.Statement[0]: an object, cannot have a Resource: it is of a role's trust",
+        "assumeRolePolicy.Statement[0]: an object, "
+        "cannot have a Resource: this is the trust policy of a role",
     ),
     (
         r.ROLE_POLICY,
         "policy",
         r.TRUST,
-        "policy.Statement[0]: an object, cannot have a Principal: it is of an identity",
+        "policy.Statement[0]: an object, cannot have a Principal: this is the policy of an identity",
     ),
     (
         r.ROLE_POLICY,
         "policy",
         r.RIGHTS.replace("2012-10-17", "2012-10-18"),
-        'policy.Version: "2012-10-18", a string, is not a value of it; closest: "2012-10-17", "2008-10-17"; '
-        'allowed: "2008-10-17", "2012-10-17"',
+        'policy.Version: "2012-10-18", a string, is not an allowed value; '
+        'closest: "2012-10-17", "2008-10-17"; allowed: "2008-10-17", "2012-10-17"',
     ),
     (
         r.ROLE_POLICY,
         "policy",
         r.RIGHTS.replace("Allow", "allow"),
-        'policy.Statement[0].Effect: "allow", a string, is not a value of it; closest: "Allow"; '
+        'policy.Statement[0].Effect: "allow", a string, is not an allowed value; closest: "Allow"; '
         'allowed: "Allow", "Deny"',
     ),
     (
         r.ROLE_POLICY,
         "policy",
         r.RIGHTS.replace("s3:GetObject", "GetObject"),
-        'policy.Statement[0].Action: "GetObject", a string, is no action; service:Action or * is required',
+        'policy.Statement[0].Action: "GetObject", a string, is not an action; '
+        "service:Action or * is required",
     ),
     (
         r.ROLE_POLICY,
@@ -131,7 +133,7 @@ FAULTS: list[tuple[str, str, Any, str]] = [
         r.RULESET,
         "phase",
         "http_rate_limit",
-        'phase: "http_rate_limit", a string, is not a value of it; closest: "http_ratelimit", '
+        'phase: "http_rate_limit", a string, is not an allowed value; closest: "http_ratelimit", '
         '"magic_transit_ratelimit"; allowed: "ddos_l4", "ddos_l7", "http_config_settings", '
         '"http_custom_errors", '
         '"http_log_custom_fields", "http_ratelimit", "http_request_cache_settings", '
@@ -168,7 +170,7 @@ FAULTS: list[tuple[str, str, Any, str]] = [
         r.MONITOR,
         "onMissingData",
         "resolved",
-        'onMissingData: "resolved", a string, is not a value of it; closest: "resolve"; '
+        'onMissingData: "resolved", a string, is not an allowed value; closest: "resolve"; '
         'allowed: "default", "resolve", "show_and_notify_no_data", "show_no_data"',
     ),
     (r.RELEASE, "chart", None, "chart: missing; a string is required"),
@@ -188,12 +190,12 @@ STATEMENTS: list[tuple[dict[str, Any], str]] = [
     ({"NotAction": "s3:*"}, f"{ONE_OF} Action and NotAction"),
     ({"Resource": None}, f"{ONE_OF} Resource and NotResource"),
     ({"Principal": None}, f"{ONE_OF} Principal and NotPrincipal"),
-    ({"Principal": "me"}, 'policy.Statement[0].Principal: "me", a string, is no principal; '
+    ({"Principal": "me"}, 'policy.Statement[0].Principal: "me", a string, is not a principal; '
         '"*" or an object is required'),
-    ({"Action": ["s3:GetObject", "*:*"]}, 'policy.Statement[0].Action[1]: "*:*", a string, is no action; '
+    ({"Action": ["s3:GetObject", "*:*"]}, 'policy.Statement[0].Action[1]: "*:*", a string, is not an action; '
         "service:Action or * is required"),
-    ({"Action": "s3:GetObject\n"}, 'policy.Statement[0].Action: "s3:GetObject\n", a string, is no action; '
-        "service:Action or * is required"),
+    ({"Action": "s3:GetObject\n"}, 'policy.Statement[0].Action: "s3:GetObject\n", a string, '
+        "is not an action; service:Action or * is required"),
     ({"Resource": [1]}, "policy.Statement[0].Resource[0]: 1, a number; string is required"),
     ({"Condition": []}, "policy.Statement[0].Condition: a list; object is required"),
     ({"Condition": {"Bool": "x"}}, 'policy.Statement[0].Condition.Bool: "x", a string; object is required'),
@@ -281,7 +283,7 @@ OBJECT_FAULTS: list[tuple[str, str, Any, str]] = [
         r.DEPLOYMENT,
         f"{CONTAINER}.imagePullPolicy",
         "Sometimes",
-        'spec.template.spec.containers[0].imagePullPolicy: "Sometimes", a string, is not a value of it; '
+        'spec.template.spec.containers[0].imagePullPolicy: "Sometimes", a string, is not an allowed value; '
         'allowed: "Always", "IfNotPresent", "Never"',
     ),
     (
@@ -295,7 +297,7 @@ OBJECT_FAULTS: list[tuple[str, str, Any, str]] = [
         r.DEPLOYMENT,
         "spec.template.metadata.labels.app",
         "web",
-        'spec.template.metadata.labels.app: does not match spec.selector, which wants "api", a string',
+        'spec.template.metadata.labels.app: does not match spec.selector, which requires "api", a string',
     ),
     (
         r.DEPLOYMENT,
@@ -326,7 +328,7 @@ OBJECT_FAULTS: list[tuple[str, str, Any, str]] = [
         r.NAMESPACE,
         "kind",
         "Namespaces",
-        'kind: "Namespaces", a string, is no kind of Kubernetes 1.34 in apiVersion "v1", a string',
+        'kind: "Namespaces", a string, does not exist in Kubernetes 1.34 with apiVersion "v1", a string',
     ),
 ]
 

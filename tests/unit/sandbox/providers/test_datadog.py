@@ -247,7 +247,7 @@ FAULTS: list[tuple[str, dict[str, Any], str]] = [
     ("metric monitor", {"monitorThresholds": {"critical": "0.02"}},
         "Alert threshold (0.02) does not match that used in the query (0.01)."),
     ("metric monitor", {"notifyBies": ["pod"]}, "notify_by: pod is not among the query's groups"),
-    ("dashboard", {"dashboard": "{"}, "dashboard: is no JSON: "),
+    ("dashboard", {"dashboard": "{"}, "dashboard: is not JSON: "),
     ("objective", {"thresholds": [{"timeframe": "31d", "target": 99}]}, "thresholds[0].timeframe: "),
     ("check of a page", {"assertions": []}, "/config/assertions: minItems: 1"),
     ("account", {"awsAccountId": "1"}, "/data/attributes/aws_account_id: pattern"),

@@ -10,7 +10,7 @@ from sandbox.wire.values import UNKNOWN, Secret
 from tests.support.sandbox.providers.resources import RELEASE, SECRET, VALID, resource
 
 PACKAGE = Kubernetes("kubernetes")
-ONE_VERSION = "one version, 3.273.1; a range is another chart each day"
+ONE_VERSION = "an exact version such as 3.273.1; a range changes over time"
 GOOD: dict[str, Any] = {
     "chart": "datadog",
     "version": "3.273.1",
@@ -38,10 +38,14 @@ def test_a_release_of_one_version_from_a_repository_is_accepted() -> None:
     [
         ({"version": None}, "version: missing"),
         ({"version": "^3.0.0"}, f'version: "^3.0.0", a string, is not {ONE_VERSION}'),
-        ({"chart": "Data Dog"}, 'chart: "Data Dog", a string, is not a chart\'s name, a-z, 0-9 and -'),
+        (
+            {"chart": "Data Dog"},
+            'chart: "Data Dog", a string, is not the name of a chart; a-z, 0-9 and - are allowed',
+        ),
         (
             {"name": "x" * 54},
-            f'name: "{"x" * 54}", a string, is not a release\'s name; a-z, 0-9 and -, at most 53',
+            f'name: "{"x" * 54}", a string, is not the name of a release; '
+            "at most 53 of a-z, 0-9 and - are allowed",
         ),
         (
             {"repositoryOpts": {"repo": "http://helm.datadoghq.com"}},
@@ -82,7 +86,7 @@ def test_a_custom_resource_is_left_to_the_server(api: str) -> None:
 )
 def test_a_kind_that_kubernetes_does_not_have_is_refused(api: str) -> None:
     (fault,) = custom(api)
-    assert "is no kind of Kubernetes 1.34" in fault
+    assert "does not exist in Kubernetes 1.34" in fault
 
 
 @pytest.mark.parametrize("api", ["v1", "karpenter.example.com/v1"])

@@ -148,7 +148,7 @@ def test_a_key_makes_requests(providers: Providers):
 
 def test_what_the_sandbox_does_not_make_is_refused(providers: Providers):
     token = "tls:index/selfSignedCert:SelfSignedCert"
-    message = f"the sandbox makes no {token}; it makes {r.KEY} and {r.REQUEST}"
+    message = f"the sandbox cannot make a {token}; it makes {r.KEY} and {r.REQUEST}"
     with pytest.raises(RefusedError, match=f"^{message}$"):
         providers.target(token).plan(resource(token, {}))
 
@@ -171,8 +171,8 @@ def test_look_ups_are_answered(providers: Providers):
 UNANSWERED = {
     "aws:index/getArn:getArn": "getAvailabilityZones, getCallerIdentity, getPartition, getRegion",
     "cloudflare:index/getUser:getUser": "getZone, getZones",
-    "datadog:index/getMonitor:getMonitor": "none of this provider",
-    "tls:index/getPublicKey:getPublicKey": "none of this provider",
+    "datadog:index/getMonitor:getMonitor": "no look-up of this provider",
+    "tls:index/getPublicKey:getPublicKey": "no look-up of this provider",
 }
 
 

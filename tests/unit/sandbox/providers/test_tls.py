@@ -51,10 +51,10 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (
         KEY,
         {"algorithm": "RSA"},
-        "algorithm, ecdsaCurve: the sandbox makes no keys of ('RSA', None); it makes ECDSA on P256",
+        "algorithm, ecdsaCurve: the sandbox cannot make keys of ('RSA', None); it makes ECDSA on P256",
     ),
     (REQUEST, {"uris": []}, "uris: the sandbox makes requests with a subject and dnsNames only"),
-    (REQUEST, {"privateKeyPem": "hunter2"}, "privateKeyPem: this is no private key in PEM"),
+    (REQUEST, {"privateKeyPem": "hunter2"}, "privateKeyPem: this is not a private key in PEM"),
     ("tls:index/locallySignedCert:LocallySignedCert", {}, f"it makes {KEY} and {REQUEST}"),
 ]
 
