@@ -52,12 +52,12 @@ class Recipe:
         """Return the version in go.mod that follows the pattern `before`."""
         match = re.search(rf"{before}([\d.]+)", (self.source / "go.mod").read_text(), re.MULTILINE)
         if match is None:
-            raise CommandError(f"{self.source / 'go.mod'} pins nothing that looks like {before!r}.")
+            raise CommandError(f"{self.source / 'go.mod'} has no version after the pattern {before!r}.")
         return match[1]
 
     @property
     def folder(self) -> Path:
-        """The folder of the built programs; another one after every change of the pinned modules."""
+        """The folder of the built programs; its name changes with the pinned modules."""
         source = b"".join(file.read_bytes() for file in sorted(self.source.iterdir()))
         return cache_folder() / f"{self.name}-{self.version}-{hashlib.sha256(source).hexdigest()[:12]}"
 
@@ -73,14 +73,14 @@ class Recipe:
                 progress.doing(f"another run is building {self.name}; waiting for it")
                 with lock.hold_file(self.folder / "lock", progress.tick):
                     if len(self.cached_programs()) < len(self.packages):
-                        self._make(progress)
+                        self._build_programs(progress)
         except OSError as error:
             raise from_system_error(
                 error, cache_folder(), ", or set XDG_CACHE_HOME to another place"
             ) from error
         return self.cached_programs()
 
-    def _make(self, progress: Progress) -> None:
+    def _build_programs(self, progress: Progress) -> None:
         if (go := shutil.which("go")) is None:
             raise CommandError(self._fill(self.without_go))
         progress.step(f"building {self.name} {self.version} from Go modules, once; {self.time}")

@@ -49,7 +49,7 @@ def find(targets: Targets | None, progress: Progress) -> Plugins:
         return NONE
     folders = [program.parent for program in programs.values()]
     if targets.kubeconfig:
-        # The `aws` of this folder answers with a token that the server accepts.
+        # The `aws` program of this folder prints a token that the server accepts.
         folders.insert(0, targets.kubeconfig.parent / "bin")
     templates = {key: text for name in programs for key, text in settings[name].items()}
     path = os.pathsep.join((*dict.fromkeys(map(str, folders)), os.environ.get("PATH", "")))

@@ -1,4 +1,4 @@
-"""The `pulumi` that the sandbox runs: the caller's own if it is new enough, else one that is built once."""
+"""The `pulumi` that the sandbox runs: an installed one if it is new enough, else one that is built once."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ RECIPE = RECIPES["pulumi"]
 
 
 def find(progress: Progress) -> Path:
-    """Return the engine: PULUMI, else the one on PATH, else the one in the cache, built now if necessary."""
+    """Return the engine: PULUMI, else `pulumi` on PATH, else the cached program, built if necessary."""
     pinned = RECIPE.version
     configured = os.environ.get("PULUMI")
     if program := configured or shutil.which("pulumi"):
@@ -26,7 +26,7 @@ def find(progress: Progress) -> Path:
         needed = f"{pinned} or a newer 3.x is needed"
         if configured:
             raise CommandError(
-                f"PULUMI={configured} is {version or 'no pulumi that runs'}; {needed}. Or unset PULUMI."
+                f"PULUMI={configured} is {version or 'not a pulumi that runs'}; {needed}. Or unset PULUMI."
             )
-        progress.step(f"pulumi {version} on PATH will not do, {needed}: the pinned one is used")
+        progress.step(f"pulumi {version} on PATH cannot be used, {needed}; using the pinned version")
     return RECIPE.build(progress)["pulumi"]

@@ -35,7 +35,7 @@ from tests.support.sandbox.kubernetes.objects import (
 )
 from tests.support.sandbox.kubernetes.objects import target as target
 from tests.support.sandbox.kubernetes.objects import web as web
-from tests.unit.sandbox.providers.test_drift import engine
+from tests.support.sandbox.providers.engine_calls import engine_calls
 
 
 def test_a_rollout_is_waited_for(target: KubernetesTarget, web: LiveResource) -> None:
@@ -120,7 +120,7 @@ def test_a_job_is_waited_for_and_a_failed_one_is_run_anew(target: KubernetesTarg
     failed = replace(wrong, id="pipe/work")
     assert target.replacement_paths(failed) == ("metadata",)
     assert target.replacement_paths(replace(failed, id="pipe/gone")) == ()
-    asked = engine(Kubernetes("kubernetes"), target, failed, LiveResource(failed.id, wrong.inputs, {}))
+    asked = engine_calls(Kubernetes("kubernetes"), target, failed, LiveResource(failed.id, wrong.inputs, {}))
     assert asked.differences() == {"metadata": "update_replace"}
     target.delete(failed)
 

@@ -29,7 +29,7 @@ from tests.support.sandbox.kubernetes.objects import (
 )
 from tests.support.sandbox.kubernetes.objects import target as target
 from tests.support.sandbox.kubernetes.objects import web as web
-from tests.unit.sandbox.providers.test_drift import engine
+from tests.support.sandbox.providers.engine_calls import engine_calls
 
 # Previews
 
@@ -198,7 +198,7 @@ def test_a_field_that_the_server_alone_does_not_change_replaces_its_object(targe
     }
     urgent["metadata"] = {"name": "urgent"}
     live = target.create(resource(urgent))
-    asked = engine(Kubernetes("kubernetes"), target, resource(urgent, id=live.id), live)
+    asked = engine_calls(Kubernetes("kubernetes"), target, resource(urgent, id=live.id), live)
     for name, value, found in (("description", "y", "update"), ("value", 2, "update_replace")):
         asked.resource = resource(urgent, name, value, id=live.id)
         assert asked.differences() == {name: found}

@@ -1,4 +1,4 @@
-"""AWS's resource types through their life, each test in an empty account."""
+"""The life of AWS resource types; each test has an empty account."""
 
 from collections.abc import Generator, Iterator
 from dataclasses import replace
@@ -14,13 +14,13 @@ from tests.support.sandbox.clouds.local_api import Client
 from tests.support.sandbox.providers.aws_account import AwsAccount, empty_account
 from tests.support.sandbox.providers.aws_resources import AWS_RESOURCES, PASSWORD
 
-STAY = (
+SURVIVORS = (
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
     "aws:s3/bucketVersioning:BucketVersioning",
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
 )
-"""What is there after a deletion in AWS too: the group is its VPC's, a locked bucket stays versioned, and one
-without an encryption of its own has S3's."""
+"""Types that AWS keeps after a deletion, too. The default group belongs to its VPC, a locked bucket stays
+versioned, and a bucket without its own encryption has the encryption of S3."""
 
 
 @pytest.fixture
@@ -29,8 +29,11 @@ def account() -> Generator[AwsAccount]:
         yield account
 
 
-def one_after_the_other(changed: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Nothing, then one input more at a time; what is taken out goes with that which takes its place."""
+def growing_changes(changed: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield no change, and then a changed input more each time.
+
+    A removed input (None) goes together with the next input, which replaces it.
+    """
     yield {}
     for number, value in enumerate(changed.values(), 1):
         if value is not None:
@@ -38,23 +41,23 @@ def one_after_the_other(changed: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def test_each_type_is_changed_in_place_and_deleted() -> None:
-    """Input by input: a call that changes one must not set another back."""
+    """Change input by input: the call for an input must not reset another input."""
     with empty_account() as account:
         account.create(*AWS_RESOURCES)
         for name, (_, _, changed) in AWS_RESOURCES.items():
-            for wanted in one_after_the_other(changed):
-                account.update(name, **wanted)
-                assert account.differences(name, account.resource(name, **wanted)) == [], (name, [*wanted])
+            for changes in growing_changes(changed):
+                account.update(name, **changes)
+                assert account.differences(name, account.resource(name, **changes)) == [], (name, [*changes])
         for name in reversed(AWS_RESOURCES):
             account.delete(name)
-            if AWS_RESOURCES[name][0] not in STAY:
+            if AWS_RESOURCES[name][0] not in SURVIVORS:
                 assert account.read(name) is None, name
-            account.delete(name)  # again: what is gone is deleted already
+            account.delete(name)  # A second deletion is no error.
         snapshots = account.client("rds").describe_db_snapshots(SnapshotType="manual")["DBSnapshots"]
-        assert [one["DBSnapshotIdentifier"] for one in snapshots] == ["pipe-db-final"]
+        assert [snapshot["DBSnapshotIdentifier"] for snapshot in snapshots] == ["pipe-db-final"]
 
 
-def test_a_thing_that_is_gone_reads_as_gone_and_cannot_be_changed(account: AwsAccount) -> None:
+def test_a_deleted_resource_is_read_as_missing_and_cannot_be_changed(account: AwsAccount) -> None:
     account.create("eip")
     account.client("ec2").release_address(AllocationId=account.live["eip"].id)
     assert account.read("eip") is None
@@ -62,18 +65,18 @@ def test_a_thing_that_is_gone_reads_as_gone_and_cannot_be_changed(account: AwsAc
         account.update("eip")
 
 
-def test_a_secret_value_is_in_no_message(account: AwsAccount, capfd: pytest.CaptureFixture[str]) -> None:
+def test_no_message_has_a_secret_value(account: AwsAccount, capfd: pytest.CaptureFixture[str]) -> None:
     account.create("parameters", "subnets", "pods", "key", "role")
     for password in ("short", f"has a space and {PASSWORD}", PASSWORD * 8):
-        wanted = account.resource("database", password=Secret(password))
+        database = account.resource("database", password=Secret(password))
         with pytest.raises(RefusedError) as refused:
-            account.target.create(wanted)
+            account.target.create(database)
         assert password not in str(refused.value) and "Password" in str(refused.value)
     account.create("database")
     assert PASSWORD not in "".join(capfd.readouterr())
 
 
-def test_an_api_that_fails_for_a_while_is_asked_again(account: AwsAccount) -> None:
+def test_a_look_up_is_repeated_after_a_temporary_failure(account: AwsAccount) -> None:
     api = Client(account.url)
     for switches in (
         {"kind": "throttle", "requests": 2, "retry_after": 1},
@@ -81,19 +84,21 @@ def test_an_api_that_fails_for_a_while_is_asked_again(account: AwsAccount) -> No
         {"kind": "reset", "requests": 1},
     ):
         api.fail(**switches)
-        assert (
-            account.target.invoke("aws:index/getCallerIdentity:getCallerIdentity", {}, {})["accountId"]
-            == "123456789012"
-        )
+        identity = account.target.invoke("aws:index/getCallerIdentity:getCallerIdentity", {}, {})
+        assert identity["accountId"] == "123456789012"
 
 
-def test_zones_are_the_regions_own(account: AwsAccount) -> None:
-    asked = {"state": "available", "filters": [{"name": "opt-in-status", "values": ["opt-in-not-required"]}]}
+def test_the_zones_are_those_of_the_region(account: AwsAccount) -> None:
+    arguments = {
+        "state": "available",
+        "filters": [{"name": "opt-in-status", "values": ["opt-in-not-required"]}],
+    }
     token, config = "aws:index/getAvailabilityZones:getAvailabilityZones", {"region": "ap-northeast-1"}
-    found = account.target.invoke(token, asked, config)
-    assert found["names"] == ["ap-northeast-1a", "ap-northeast-1c", "ap-northeast-1d"]
-    left = account.target.invoke(token, {**asked, "excludeZoneIds": [found["zoneIds"][0]]}, config)
-    assert left["names"] == found["names"][1:] and left["region"] == "ap-northeast-1"
+    zones = account.target.invoke(token, arguments, config)
+    assert zones["names"] == ["ap-northeast-1a", "ap-northeast-1c", "ap-northeast-1d"]
+    excluded = {"excludeZoneIds": [zones["zoneIds"][0]]}
+    others = account.target.invoke(token, arguments | excluded, config)
+    assert others["names"] == zones["names"][1:] and others["region"] == "ap-northeast-1"
 
 
 def test_a_type_without_a_row_is_refused(account: AwsAccount) -> None:
@@ -103,13 +108,13 @@ def test_a_type_without_a_row_is_refused(account: AwsAccount) -> None:
         account.target.create(Resource("urn::q", "aws:sqs/queue:Queue", {"name": "q"}))
 
 
-def test_an_input_that_no_call_can_carry_is_refused_and_not_ignored(account: AwsAccount) -> None:
+def test_an_input_without_a_call_that_sets_it_is_refused(account: AwsAccount) -> None:
     account.create("vpc")
     with pytest.raises(RefusedError, match="mapCustomerOwnedIpOnLaunch: the API did not change it"):
         account.target.create(account.resource("c", mapCustomerOwnedIpOnLaunch=True))
 
 
-def test_what_is_in_a_cluster_goes_with_it(account: AwsAccount) -> None:
+def test_a_cluster_is_deleted_with_its_parts(account: AwsAccount) -> None:
     account.create("pod", "access", "metrics")
     account.delete("cluster")
     assert all(account.read(name) is None for name in ("pod", "entry", "access", "metrics"))
@@ -118,7 +123,7 @@ def test_what_is_in_a_cluster_goes_with_it(account: AwsAccount) -> None:
         account.client("ec2").describe_security_groups(GroupIds=[group])
 
 
-def test_the_role_of_nodes_goes_although_eks_leaves_its_profile(account: AwsAccount) -> None:
+def test_the_role_of_nodes_is_deleted_although_eks_leaves_its_profile(account: AwsAccount) -> None:
     account.create("cluster")
     account.delete("cluster")
     iam = account.client("iam")
@@ -126,8 +131,8 @@ def test_the_role_of_nodes_goes_although_eks_leaves_its_profile(account: AwsAcco
         iam.delete_role(RoleName="pipe-role")
     account.delete("role")
     assert account.read("role") is None
-    [left] = iam.list_instance_profiles()["InstanceProfiles"]
-    assert left["InstanceProfileName"].startswith("eks-pipe-dev-") and left["Roles"] == []
+    [profile] = iam.list_instance_profiles()["InstanceProfiles"]
+    assert profile["InstanceProfileName"].startswith("eks-pipe-dev-") and profile["Roles"] == []
 
 
 def test_a_cluster_without_auto_mode_has_no_profile(account: AwsAccount) -> None:
@@ -144,18 +149,18 @@ def test_a_cluster_without_auto_mode_has_no_profile(account: AwsAccount) -> None
     assert account.client("iam").list_instance_profiles()["InstanceProfiles"] == []
 
 
-def test_a_new_password_reaches_the_api_although_none_is_ever_read(account: AwsAccount) -> None:
+def test_only_a_new_password_is_sent_to_the_api(account: AwsAccount) -> None:
     account.create("database")
     calls: list[str] = []
 
-    def seen(params: Any, **_: Any) -> None:
+    def record(params: Any, **_: Any) -> None:
         calls.append(str(params))
 
-    account.client("rds").meta.events.register("before-parameter-build", seen)
+    account.client("rds").meta.events.register("before-parameter-build", record)
     account.update("database")
-    assert not any("MasterUserPassword" in sent for sent in calls)
+    assert not any("MasterUserPassword" in call for call in calls)
     account.update("database", password=Secret("another-password"))
-    assert sum("another-password" in sent for sent in calls) == 1
+    assert sum("another-password" in call for call in calls) == 1
 
 
 def test_an_endpoint_of_a_cluster_opens_and_closes_in_place(account: AwsAccount) -> None:
@@ -163,27 +168,27 @@ def test_an_endpoint_of_a_cluster_opens_and_closes_in_place(account: AwsAccount)
     subnets = account.live["cluster"].outputs["vpcConfig"]["subnetIds"]
     closed = {"subnetIds": subnets, "endpointPrivateAccess": True, "endpointPublicAccess": False}
     cidrs = {"publicAccessCidrs": ["8.8.8.0/24"]}
-    for wanted in ({**closed, "endpointPublicAccess": True, **cidrs}, closed):
-        live = account.update("cluster", vpcConfig=wanted).outputs["vpcConfig"]
-        assert live["endpointPublicAccess"] is wanted["endpointPublicAccess"]
+    for config in ({**closed, "endpointPublicAccess": True, **cidrs}, closed):
+        live = account.update("cluster", vpcConfig=config).outputs["vpcConfig"]
+        assert live["endpointPublicAccess"] is config["endpointPublicAccess"]
 
 
 def test_a_cluster_moves_to_other_subnets_and_groups_in_place(account: AwsAccount) -> None:
     account.create("cluster", "balancer")
     vpc = dict(account.resource("cluster").inputs["vpcConfig"])
     more = replace(account.resource("a", cidrBlock="10.0.9.0/24", availabilityZone="ap-northeast-1a"), id="")
-    wanted = [account.target.create(more).id, vpc["subnetIds"][1]]
+    subnets = [account.target.create(more).id, vpc["subnetIds"][1]]
     groups = [account.live["balancer"].id]
-    live = account.update("cluster", vpcConfig={**vpc, "subnetIds": wanted, "securityGroupIds": groups})
-    assert live.outputs["vpcConfig"]["subnetIds"] == wanted
+    live = account.update("cluster", vpcConfig={**vpc, "subnetIds": subnets, "securityGroupIds": groups})
+    assert live.outputs["vpcConfig"]["subnetIds"] == subnets
     assert live.outputs["vpcConfig"]["securityGroupIds"] == groups
     with pytest.raises(
         RefusedError, match="at least two different AZs, and belong to the VPC of the cluster"
     ):
-        account.update("cluster", vpcConfig={**vpc, "subnetIds": wanted[:1]})
+        account.update("cluster", vpcConfig={**vpc, "subnetIds": subnets[:1]})
 
 
-def test_a_cluster_is_encrypted_later_but_not_again(account: AwsAccount) -> None:
+def test_a_cluster_gets_an_encryption_only_once(account: AwsAccount) -> None:
     account.create("role", "a", "c", "key")
     plain = replace(account.resource("cluster", encryptionConfig=None), id="")
     account.live["cluster"] = account.target.create(plain)
@@ -194,12 +199,12 @@ def test_a_cluster_is_encrypted_later_but_not_again(account: AwsAccount) -> None
         eks.associate_encryption_config(clusterName="pipe-dev", encryptionConfig=[config])
 
 
-def test_an_update_of_a_cluster_can_be_waited_for(account: AwsAccount) -> None:
+def test_an_update_of_a_cluster_is_described_by_its_id(account: AwsAccount) -> None:
     account.create("cluster")
     eks = account.client("eks")
-    told = eks.update_cluster_config(name="pipe-dev", deletionProtection=True)["update"]
-    found = eks.describe_update(name="pipe-dev", updateId=told["id"])["update"]
-    assert (found["id"], found["status"]) == (told["id"], "Successful")
+    update_id = eks.update_cluster_config(name="pipe-dev", deletionProtection=True)["update"]["id"]
+    update = eks.describe_update(name="pipe-dev", updateId=update_id)["update"]
+    assert (update["id"], update["status"]) == (update_id, "Successful")
 
 
 def test_a_subnet_gets_another_route_table_in_place(account: AwsAccount) -> None:
@@ -214,25 +219,25 @@ def test_a_subnet_gets_another_route_table_in_place(account: AwsAccount) -> None
 
 def test_a_database_gets_another_name_and_port_in_place(account: AwsAccount) -> None:
     account.create("database")
-    ident = account.live["database"].id
+    resource_id = account.live["database"].id
     live = account.update("database", identifier="pipe-other", port=5433, multiAz=True)
-    assert (live.id, live.outputs["identifier"], live.outputs["port"]) == (ident, "pipe-other", 5433)
+    assert (live.id, live.outputs["identifier"], live.outputs["port"]) == (resource_id, "pipe-other", 5433)
     assert live.outputs["multiAz"] is True
-    names = account.client("rds").describe_db_instances()["DBInstances"]
-    assert [each["DBInstanceIdentifier"] for each in names] == ["pipe-other"]
+    databases = account.client("rds").describe_db_instances()["DBInstances"]
+    assert [database["DBInstanceIdentifier"] for database in databases] == ["pipe-other"]
 
 
-def test_a_parameter_that_is_taken_out_is_the_engines_own_again(account: AwsAccount) -> None:
+def test_a_removed_parameter_has_the_default_of_the_database_engine(account: AwsAccount) -> None:
     account.create("parameters")
     both: list[Any] = AWS_RESOURCES["parameters"][1]["parameters"]
-    for wanted in (both[:1], both, list[Any]()):
-        live = account.update("parameters", parameters=wanted)
-        assert live.outputs.get("parameters", []) == wanted
+    for parameters in (both[:1], both, list[Any]()):
+        live = account.update("parameters", parameters=parameters)
+        assert live.outputs.get("parameters", []) == parameters
     account.update("parameters")
     assert account.update("parameters", parameters=None).outputs["parameters"] == []
 
 
-def test_a_role_keeps_one_of_two_things_that_are_changed_by_one_call(account: AwsAccount) -> None:
+def test_a_change_of_a_role_keeps_the_other_input_of_the_same_call(account: AwsAccount) -> None:
     account.create("role")
     live = account.update("role", description="Other")
     assert (live.outputs["description"], live.outputs["maxSessionDuration"]) == ("Other", 7200)
@@ -243,16 +248,16 @@ def test_a_role_keeps_one_of_two_things_that_are_changed_by_one_call(account: Aw
     assert (live.outputs["description"], live.outputs["maxSessionDuration"]) == ("All of them", 3600)
 
 
-def test_a_cluster_that_is_to_log_nothing_does_so(account: AwsAccount) -> None:
+def test_removing_the_log_types_of_a_cluster_ends_its_logs(account: AwsAccount) -> None:
     account.create("cluster")
     assert not account.update("cluster", enabledClusterLogTypes=None).outputs.get("enabledClusterLogTypes")
 
 
-def test_a_part_that_is_taken_out_is_taken_away(account: AwsAccount) -> None:
+def test_a_removed_part_of_an_input_is_removed(account: AwsAccount) -> None:
     account.create("bucket", "lifecycle", "cluster", "balancer")
     [dumps, cleanup] = AWS_RESOURCES["lifecycle"][1]["rules"]
-    less = {name: item for name, item in dumps.items() if name != "transitions"}
-    live = account.update("lifecycle", rules=[less, cleanup])
+    without_transitions = {name: item for name, item in dumps.items() if name != "transitions"}
+    live = account.update("lifecycle", rules=[without_transitions, cleanup])
     assert not live.outputs["rules"][0].get("transitions")
     vpc = dict(account.resource("cluster").inputs["vpcConfig"])
     before = account.update("cluster", vpcConfig={**vpc, "securityGroupIds": [account.live["balancer"].id]})
@@ -260,7 +265,7 @@ def test_a_part_that_is_taken_out_is_taken_away(account: AwsAccount) -> None:
     assert live.outputs["vpcConfig"]["securityGroupIds"] == []
 
 
-def test_what_is_taken_out_of_the_program_is_taken_away(account: AwsAccount) -> None:
+def test_a_removed_input_is_removed(account: AwsAccount) -> None:
     account.create("logs", "role")
     logs = account.update("logs", retentionInDays=None, kmsKeyId=None)
     role = account.update("role", permissionsBoundary=None, tags=None)

@@ -1,4 +1,4 @@
-"""AWS's resource types through the target: there, changed, seen to drift, found again, gone."""
+"""Reads, drift and interrupted creations of AWS resource types, and checks of requests."""
 
 import itertools
 import re
@@ -30,7 +30,7 @@ def everything() -> Generator[AwsAccount]:
 
 
 @pytest.mark.parametrize("name", AWS_RESOURCES)
-def test_what_was_created_reads_as_it_was_asked_for(everything: AwsAccount, name: str) -> None:
+def test_a_created_resource_is_read_with_the_inputs_of_the_program(everything: AwsAccount, name: str) -> None:
     assert everything.differences(name, everything.resource(name)) == []
     read = everything.read(name)
     assert read is not None and changes(everything.live[name].outputs, read.outputs) == []
@@ -39,21 +39,20 @@ def test_what_was_created_reads_as_it_was_asked_for(everything: AwsAccount, name
 
 @pytest.mark.parametrize("name", AWS_RESOURCES)
 def test_an_interrupted_creation_is_found_again(everything: AwsAccount, name: str) -> None:
-    found = everything.target.find(replace(everything.resource(name), id=""))
-    assert [live.id for live in found] == [everything.live[name].id]
+    candidates = everything.target.find(replace(everything.resource(name), id=""))
+    assert [live.id for live in candidates] == [everything.live[name].id]
 
 
 @pytest.mark.parametrize("name", AWS_RESOURCES)
-def test_what_it_is_to_replace_is_not_taken_for_it_and_stays_as_it_is(
-    everything: AwsAccount, name: str
-) -> None:
-    wanted, known = everything.resource(name), {everything.live[name].id}
+def test_a_search_ignores_the_resource_that_is_being_replaced(everything: AwsAccount, name: str) -> None:
+    resource, known = everything.resource(name), {everything.live[name].id}
+    replacement = replace(resource, id="", inputs={**resource.inputs, "tags": {}})
     before = everything.read(name)
-    assert everything.target.find(replace(wanted, id="", inputs={**wanted.inputs, "tags": {}}), known) == []
+    assert everything.target.find(replacement, known) == []
     assert everything.read(name) == before
 
 
-def test_every_aws_type_of_the_program_has_a_row_and_is_tried() -> None:
+def test_every_aws_type_of_the_program_has_a_row_and_a_test() -> None:
     used: set[str] = set()
     for file in itertools.chain((ROOT / "components").rglob("*.py"), (ROOT / "foundation").glob("*.py")):
         used.update(re.findall(r"aws\.(\w+\.[A-Z]\w+)\(", file.read_text()))
@@ -66,7 +65,7 @@ def test_every_aws_type_of_the_program_has_a_row_and_is_tried() -> None:
     assert set(rows) == {token for token, _, _ in AWS_RESOURCES.values()}
 
 
-def test_drift_is_seen(everything: AwsAccount) -> None:
+def test_drift_is_read_and_repaired(everything: AwsAccount) -> None:
     ec2, vpc = everything.client("ec2"), everything.live["vpc"].id
     ec2.create_tags(
         Resources=[vpc], Tags=[{"Key": "Name", "Value": "by hand"}, {"Key": "extra", "Value": "1"}]
@@ -75,31 +74,31 @@ def test_drift_is_seen(everything: AwsAccount) -> None:
     rule = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])
     everything.client("iam").update_role(RoleName="pipe-role", Description="by hand")
-    seen = everything.read("vpc"), everything.read("closed"), everything.read("role")
-    assert all(seen)
-    vpc_now, closed, role = (one.inputs for one in seen if one)
-    assert vpc_now["tags"] == {"Name": "by hand", "extra": "1"}
-    assert [(one["fromPort"], one["cidrBlocks"]) for one in closed["ingress"]] == [(22, ["0.0.0.0/0"])]
+    reads = [everything.read(name) for name in ("vpc", "closed", "role")]
+    network, closed, role = (live.inputs for live in reads if live)
+    assert network["tags"] == {"Name": "by hand", "extra": "1"}
+    [ingress] = closed["ingress"]
+    assert (ingress["fromPort"], ingress["cidrBlocks"]) == (22, ["0.0.0.0/0"])
     assert role["description"] == "by hand"
     for name in ("vpc", "closed", "role"):
         everything.update(name)
         assert everything.differences(name, everything.resource(name)) == []
     tags = ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["Tags"]
-    assert {one["Key"] for one in tags} == {"Name", "team", CREATION_TAG}
+    assert {tag["Key"] for tag in tags} == {"Name", "team", CREATION_TAG}
 
 
-def test_tags_of_the_provider_are_on_everything_but_not_in_the_inputs(everything: AwsAccount) -> None:
+def test_default_tags_are_outputs_but_not_inputs(everything: AwsAccount) -> None:
     for name in ("a", "logs", "images", "pod"):
         live = everything.live[name]
         assert live.outputs["tagsAll"]["team"] == "platform" and "team" not in live.inputs.get("tags", {})
 
 
-def test_a_region_is_the_resources_own_or_its_providers(everything: AwsAccount) -> None:
-    found = everything.client("s3").get_bucket_location(Bucket="pipe-replica")
-    assert found["LocationConstraint"] == everything.live["replica"].outputs["region"] == "ap-northeast-3"
+def test_a_resource_with_its_own_region_is_created_there(everything: AwsAccount) -> None:
+    location = everything.client("s3").get_bucket_location(Bucket="pipe-replica")
+    assert location["LocationConstraint"] == everything.live["replica"].outputs["region"] == "ap-northeast-3"
 
 
-def test_the_cluster_has_what_the_program_needs_of_it(everything: AwsAccount) -> None:
+def test_a_cluster_has_the_outputs_that_the_program_needs(everything: AwsAccount) -> None:
     outputs = everything.live["cluster"].outputs
     assert outputs["arn"] == "arn:aws:eks:ap-northeast-1:123456789012:cluster/pipe-dev"
     assert outputs["endpoint"].endswith(".gr7.ap-northeast-1.eks.amazonaws.com")
@@ -112,7 +111,7 @@ def test_the_cluster_has_what_the_program_needs_of_it(everything: AwsAccount) ->
 
 
 @pytest.mark.parametrize(
-    ("name", "changed", "said"),
+    ("name", "changed", "message"),
     [
         ("logs", {"name": "/pipe/x", "retentionInDays": 31}, "Value '31' at 'retentionInDays'"),
         ("flows", {"trafficType": "SOME"}, 'TrafficType: "SOME"; allowed: ACCEPT, REJECT, ALL'),
@@ -124,35 +123,37 @@ def test_the_cluster_has_what_the_program_needs_of_it(everything: AwsAccount) ->
         ("expiry", {"policy": "{}"}, "lifecyclePolicyText"),
         ("runner", {"source": {"type": "SVN"}}, 'source.type: "SVN"; allowed: CODECOMMIT'),
     ],
-)  # fmt: skip
+)
 def test_a_request_is_checked_by_the_service_model(
-    everything: AwsAccount, name: str, changed: dict[str, Any], said: str
+    everything: AwsAccount, name: str, changed: dict[str, Any], message: str
 ) -> None:
-    wanted = replace(everything.resource(name, **changed), id="")
-    with pytest.raises(RefusedError, match=said):
-        everything.target.create(wanted)
+    resource = replace(everything.resource(name, **changed), id="")
+    with pytest.raises(RefusedError, match=message):
+        everything.target.create(resource)
 
 
-def test_a_clients_connection_needs_nothing_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_PROFILE", "there-is-none")
+def test_a_client_ignores_the_configuration_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "missing")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     client = Clients("http://127.0.0.1:9").get("sts", "ap-northeast-1")
     assert client.meta.endpoint_url == "http://127.0.0.1:9"
 
 
-def test_a_refused_look_up_is_a_refusal(everything: AwsAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    asks = {"service": "iam", "call": "GetRole", "with": {"RoleName": "<name>"}, "take": "@"}
-    monkeypatch.setitem(table("aws", "calls")["invokes"], "getRole", asks)
+def test_a_look_up_that_aws_refuses_is_an_error(
+    everything: AwsAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lookup = {"service": "iam", "call": "GetRole", "with": {"RoleName": "<name>"}, "take": "@"}
+    monkeypatch.setitem(table("aws", "calls")["invokes"], "getRole", lookup)
     with pytest.raises(RefusedError, match=r"^GetRole: NoSuchEntity: "):
         everything.target.invoke("aws:iam/getRole:getRole", {"name": "nobody"}, {})
 
 
-def test_a_refused_look_up_of_a_step_shows_no_secret(everything: AwsAccount) -> None:
+def test_the_error_of_a_step_has_no_secret(everything: AwsAccount) -> None:
     token, inputs = "aws:iam/policy:Policy", {"name": "x", "description": Secret("pipe-secret")}
     resource = Resource("urn:pulumi:dev::pipe::x::x", token, inputs, {}, "arn:aws:iam::1:policy/pipe-secret")
     call = AwsCall(everything.target.clients, resource)
     versions = {"call": "ListPolicyVersions", "with": {"PolicyArn": "<id>"}, "take": "Versions"}
-    with pytest.raises(RefusedError, match=r"^ListPolicyVersions: NoSuchEntity: .*\[secret\]") as found:
+    with pytest.raises(RefusedError, match=r"^ListPolicyVersions: NoSuchEntity: .*\[secret\]") as error:
         call.run({"call": "GetPolicy", "for": versions})
-    assert "pipe-secret" not in str(found.value)
+    assert "pipe-secret" not in str(error.value)
     assert call.run({"call": "GetPolicy", "for": versions}, gone=True) is None

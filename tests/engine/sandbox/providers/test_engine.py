@@ -1,4 +1,4 @@
-"""The providers under the real engine, with nothing behind them: what is announced, made and refused."""
+"""The stand-ins with their plans under the real engine: previews, updates and refusals."""
 
 import importlib
 from pathlib import Path
@@ -10,7 +10,7 @@ import pytest
 from tests.support.sandbox.providers.resources import RIGHTS, TRUST
 from tests.support.sandbox.providers.stack import Stack
 
-# Without their types: five SDKs in one file are more than the type checker has memory for.
+# The SDKs are imported without their types, because the type checker lacks the memory for five of them.
 aws, cloudflare, datadog, kubernetes, tls = (
     cast(Any, importlib.import_module(f"pulumi_{name}"))
     for name in ("aws", "cloudflare", "datadog", "kubernetes", "tls")
@@ -19,9 +19,9 @@ aws, cloudflare, datadog, kubernetes, tls = (
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Stack:
-    made = Stack(tmp_path)
-    made.config(region="ap-northeast-1")
-    return made
+    stack = Stack(tmp_path)
+    stack.config(region="ap-northeast-1")
+    return stack
 
 
 def vpc(cidr: str = "10.0.0.0/16") -> None:
@@ -29,7 +29,7 @@ def vpc(cidr: str = "10.0.0.0/16") -> None:
 
 
 def everything(replicas: int = 2, bucket: str = "pipe-backup", level: str = "info") -> None:
-    """Something of every package, with what depends on outputs."""
+    """Declare resources of every package, some of which depend on outputs."""
     network = aws.ec2.Vpc("network", cidr_block="10.0.0.0/16", tags={"Name": "pipe"})
     subnet = aws.ec2.Subnet("subnet", vpc_id=network.id, cidr_block="10.0.0.0/24")
     role = aws.iam.Role("role", name="pipe-node", assume_role_policy=TRUST)
@@ -101,11 +101,12 @@ def test_the_life_of_a_stack(stack: Stack) -> None:
     planned = stack.run("preview", everything)
     assert planned.fault == "" and set(planned.ops.values()) == {"create"}
 
-    made = stack.run("up", everything)
-    assert made.fault == ""
-    assert made.outputs["host"].endswith(".elb.ap-northeast-1.amazonaws.com")
-    assert made.outputs["certificate"].startswith("-----BEGIN CERTIFICATE-----")
-    assert (made.outputs["bucket"], made.outputs["region"]) == ("arn:aws:s3:::pipe-backup", "ap-northeast-1")
+    created = stack.run("up", everything)
+    assert created.fault == ""
+    assert created.outputs["host"].endswith(".elb.ap-northeast-1.amazonaws.com")
+    assert created.outputs["certificate"].startswith("-----BEGIN CERTIFICATE-----")
+    assert created.outputs["bucket"] == "arn:aws:s3:::pipe-backup"
+    assert created.outputs["region"] == "ap-northeast-1"
     assert stack.run("preview", everything).ops == {}
     assert stack.run("refresh", everything).ops == {}
     assert stack.run("up", everything).ops == {}
@@ -118,7 +119,7 @@ def test_the_life_of_a_stack(stack: Stack) -> None:
     assert stack.run("up", everything).fault == ""
 
 
-def test_changes_are_made_as_they_were_announced(stack: Stack) -> None:
+def test_an_update_makes_the_changes_of_its_preview(stack: Stack) -> None:
     stack.run("up", everything)
 
     def new() -> None:
@@ -131,10 +132,10 @@ def test_changes_are_made_as_they_were_announced(stack: Stack) -> None:
         "settings": {"data.LOG_LEVEL": "update-replace"},
         "monitor": {"query": "update"},
     }
-    made = stack.run("up", new)
-    assert made.fault == "" and made.differences == planned.differences
-    assert made.ops["api"] == made.ops["monitor"] == "update"
-    assert made.outputs["bucket"] == "arn:aws:s3:::pipe-backup-2"
+    updated = stack.run("up", new)
+    assert updated.fault == "" and updated.differences == planned.differences
+    assert updated.ops["api"] == updated.ops["monitor"] == "update"
+    assert updated.outputs["bucket"] == "arn:aws:s3:::pipe-backup-2"
     assert stack.run("preview", new).ops == {}
 
 
@@ -148,22 +149,23 @@ def test_two_regions_are_two_provider_instances(stack: Stack) -> None:
     assert ":ap-northeast-1:" in arns["here"] and ":ap-northeast-3:" in arns["there"]
 
 
-def test_a_refused_input_stops_the_preview_and_names_itself(stack: Stack) -> None:
-    said = stack.run("preview", lambda: vpc(cast(Any, 16))).fault
-    assert (
-        "aws:ec2/vpc:Vpc resource 'slow' has a problem: cidrBlock: 16, a number; a string is required" in said
-    )
+def test_an_invalid_input_stops_the_preview(stack: Stack) -> None:
+    fault = stack.run("preview", lambda: vpc(cast(Any, 16))).fault
+    problem = "cidrBlock: 16, a number; a string is required"
+    assert f"aws:ec2/vpc:Vpc resource 'slow' has a problem: {problem}" in fault
 
 
-def test_a_refused_object_stops_the_preview_and_names_itself(stack: Stack) -> None:
+def test_an_invalid_object_stops_the_preview(stack: Stack) -> None:
     def program() -> None:
         kubernetes.core.v1.Namespace("namespace", metadata={"name": "Pipe"})
 
-    said = stack.run("preview", program).fault
-    assert 'has a problem: metadata.name: "Pipe", a string, is no name; a-z, 0-9, - and . are allowed' in said
+    fault = stack.run("preview", program).fault
+    assert (
+        'has a problem: metadata.name: "Pipe", a string, is no name; a-z, 0-9, - and . are allowed' in fault
+    )
 
 
-def test_a_setting_that_a_provider_does_not_have_is_refused(stack: Stack) -> None:
+def test_a_setting_that_a_provider_lacks_is_refused(stack: Stack) -> None:
     stack.config(regoin="ap-northeast-1")
-    said = stack.run("preview", vpc).fault
-    assert "regoin: there is no such setting of the provider; closest: region; allowed: " in said
+    fault = stack.run("preview", vpc).fault
+    assert "regoin: there is no such setting of the provider; closest: region; allowed: " in fault

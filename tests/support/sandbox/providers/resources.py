@@ -1,4 +1,4 @@
-"""A valid resource of each type that the tests change, and the packages and targets to put them to."""
+"""Valid inputs of each type that the tests change, and every package with its plan."""
 
 from copy import copy
 from typing import Any
@@ -137,30 +137,32 @@ VALID: dict[str, dict[str, Any]] = {
 
 
 class Providers:
-    """Every package with its target, without the engine and its protocol between."""
+    """Every package with its plan, called directly instead of by the engine."""
 
     def __init__(self) -> None:
-        self._all = {package.name: (package, target) for package, target in packages()}
+        pairs = packages()
+        self._packages = {package.name: package for package, _ in pairs}
+        self._targets = {package.name: target for package, target in pairs}
 
     def package(self, token: str) -> Package:
-        return self._all[token.partition(":")[0]][0]
+        return self._packages[token.partition(":")[0]]
 
     def target(self, token: str) -> Target:
-        return self._all[token.partition(":")[0]][1]
+        return self._targets[token.partition(":")[0]]
 
     def faults(self, token: str, inputs: dict[str, Any]) -> list[str]:
         return list(self.package(token).faults(resource(token, inputs)))
 
 
 def resource(token: str, inputs: dict[str, Any], name: str = "it", **config: Any) -> Resource:
-    """A resource of a test's stack."""
+    """Return a resource of a stack, in ap-northeast-1."""
     return Resource(
         f"urn:pulumi:dev::pipe::{token}::{name}", token, inputs, {"region": "ap-northeast-1", **config}
     )
 
 
 def changed(token: str, path: str, value: Any) -> dict[str, Any]:
-    """The valid inputs with one property set, or taken out when the value is None; the path is dotted."""
+    """Return the valid inputs with a property set, or removed by None; the path is dotted."""
     return _changed(VALID[token], path.split("."), value)
 
 

@@ -1,4 +1,4 @@
-"""Resources of the program put to the targets behind Cloudflare's and Datadog's APIs."""
+"""The life of a resource on the local APIs of Cloudflare and Datadog."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,58 +10,61 @@ from sandbox.wire.values import project
 
 @dataclass(frozen=True)
 class Case:
-    """A resource, something else for it, and what somebody else does to it at its path in the API."""
+    """A resource, a change by the program, and a change by somebody else."""
 
     type: str
     inputs: dict[str, Any]
     change: dict[str, Any]
+    """The inputs that the program changes."""
     drift: dict[str, Any]
-    """What a refresh finds after `verb` with `body` was sent."""
+    """The inputs that a refresh reads differently after `verb` with `body` was sent to the object's path."""
     body: Any = None
     verb: str = "PUT"
-    kept: bool = False
-    """Whether it is still there when it was deleted."""
-    found: int = 1
-    """How many `find` finds; 0: creating it again makes no second one."""
+    survives_deletion: bool = False
+    """True if the object still exists after the deletion."""
+    matches: int = 1
+    """The number of objects that `find` returns; 0 if another creation makes no duplicate."""
 
-    def resource(self, ident: str = "", **change: Any) -> Resource:
-        """The resource, with other inputs."""
-        return Resource(f"urn:pulumi:dev::pipe::{self.type}::it", self.type, self.inputs | change, {}, ident)
+    def resource(self, live_id: str = "", **change: Any) -> Resource:
+        """Return the resource, with some inputs changed."""
+        return Resource(
+            f"urn:pulumi:dev::pipe::{self.type}::it", self.type, self.inputs | change, {}, live_id
+        )
 
 
-def there(target: RestTarget, resource: Resource) -> dict[str, Any]:
-    """The inputs that are there, of those that the program gives."""
+def read_inputs(target: RestTarget, resource: Resource) -> dict[str, Any]:
+    """Return the live values of the program's inputs."""
     live = target.read(resource, {})
     assert live is not None
     return project(live.inputs, resource.inputs)
 
 
 def live_through(target: RestTarget, case: Case) -> None:
-    """Create, find, read, refresh without and with a change by others, update, delete."""
-    wanted = case.resource()
-    target.plan(wanted)
-    made = target.create(wanted)
-    own = replace(wanted, id=made.id)
-    assert project(made.outputs, case.inputs) == case.inputs
-    assert [live.id for live in target.find(wanted)] == [made.id] * case.found
-    assert target.find(wanted, [made.id]) == []
-    assert there(target, own) == case.inputs
-    again = target.read(own, made.outputs)
-    assert again is not None and again.outputs == made.outputs
+    """Create, find, read, refresh without and with a change by others, update and delete a resource."""
+    declared = case.resource()
+    target.plan(declared)
+    live = target.create(declared)
+    created = replace(declared, id=live.id)
+    assert project(live.outputs, case.inputs) == case.inputs
+    assert [candidate.id for candidate in target.find(declared)] == [live.id] * case.matches
+    assert target.find(declared, [live.id]) == []
+    assert read_inputs(target, created) == case.inputs
+    again = target.read(created, live.outputs)
+    assert again is not None and again.outputs == live.outputs
 
     if case.drift:
-        path = target._object_path(own)  # pyright: ignore[reportPrivateUsage]
+        path = target._object_path(created)  # pyright: ignore[reportPrivateUsage]
         assert target.call(case.verb, path, case.body) is not None
-        assert there(target, own) == case.inputs | case.drift
-        target.update(own, made)
-        assert there(target, own) == case.inputs
+        assert read_inputs(target, created) == case.inputs | case.drift
+        target.update(created, live)
+        assert read_inputs(target, created) == case.inputs
 
     if case.change:
-        other = case.resource(made.id, **case.change)
-        target.plan_update(other, LiveResource(made.id, wanted.inputs, made.outputs))
-        after = target.update(other, made)
-        assert after.id == made.id and there(target, other) == other.inputs
+        changed = case.resource(live.id, **case.change)
+        target.plan_update(changed, LiveResource(live.id, declared.inputs, live.outputs))
+        after = target.update(changed, live)
+        assert after.id == live.id and read_inputs(target, changed) == changed.inputs
 
-    target.delete(own)
-    assert (target.read(own, {}) is not None) == case.kept
-    target.delete(own)  # once more does no harm
+    target.delete(created)
+    assert (target.read(created, {}) is not None) == case.survives_deletion
+    target.delete(created)  # A second deletion is no error.

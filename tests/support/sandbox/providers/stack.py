@@ -1,4 +1,4 @@
-"""A stack on the real engine, with the providers attached: a program of a test, run in this process."""
+"""A stack on the real engine with the stand-ins attached; its program runs in this process."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,19 +15,19 @@ Operation = Literal["preview", "up", "refresh", "destroy", "cancel"]
 
 @dataclass
 class Outcome:
-    """What an operation did."""
+    """The result of an operation."""
 
     ops: dict[str, str] = field(default_factory=dict[str, str])
-    """The step of each resource by its name; without the stack, the providers and what stayed the same."""
+    """The step of each changed resource by its name, without the stack and the providers."""
     differences: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     """The detailed diff of each resource that changes: path → kind."""
     outputs: dict[str, Any] = field(default_factory=dict[str, Any])
     fault: str = ""
-    """What the engine said when it failed."""
+    """The engine's message if it failed."""
 
 
 class Stack:
-    """A stack `dev` of a project `pipe` in a folder of its own."""
+    """A stack `dev` of a project `pipe`, in its own folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -53,15 +53,15 @@ class Stack:
         )
 
     def config(self, package: str = "aws", **settings: str) -> None:
-        """Settings of a package's default provider."""
+        """Set settings of a package's default provider."""
         for key, value in settings.items():
             self._stack.set_config(f"{package}:{key}", automation.ConfigValue(value))
 
     def run(self, operation: Operation, program: Callable[[], None] | None = None, **options: Any) -> Outcome:
-        """Run an operation with providers of its own; an engine that fails is an outcome as well."""
+        """Run an operation with new providers; return the outcome of a failed engine, too."""
         outcome = Outcome()
 
-        def seen(event: automation.EngineEvent) -> None:
+        def record(event: automation.EngineEvent) -> None:
             step = event.resource_pre_event or event.res_outputs_event
             if step is None or step.metadata.type.startswith("pulumi:"):
                 return
@@ -81,9 +81,9 @@ class Stack:
                 if operation == "cancel":
                     self._stack.cancel()
                 else:
-                    result = getattr(self._stack, operation)(on_event=seen, **options)
-                    found: dict[str, Any] = getattr(result, "outputs", None) or {}
-                    outcome.outputs = {key: output.value for key, output in found.items()}
+                    result = getattr(self._stack, operation)(on_event=record, **options)
+                    outputs: dict[str, Any] = getattr(result, "outputs", None) or {}
+                    outcome.outputs = {key: output.value for key, output in outputs.items()}
             except automation.CommandError as fault:
                 outcome.fault = str(fault)
         return outcome

@@ -1,4 +1,4 @@
-"""The line between the engine and its providers: what it carries, and what a killed sandbox leaves of it."""
+"""The relay between the engine and its providers, and its end with a killed sandbox."""
 
 import os
 import socket
@@ -15,8 +15,8 @@ from sandbox.engine import relay
 SANDBOX = """
 import sys, time
 from sandbox.engine import relay
-with relay.open_relay({"aws": int(sys.argv[1])}) as (ports, tell):
-    tell(int(sys.argv[2]))
+with relay.open_relay({"aws": int(sys.argv[1])}) as (ports, announce_engine):
+    announce_engine(int(sys.argv[2]))
     print(ports["aws"], flush=True)
     time.sleep(60)
 """
@@ -24,84 +24,86 @@ with relay.open_relay({"aws": int(sys.argv[1])}) as (ports, tell):
 ENGINE = """
 import socket, sys
 with socket.create_connection(("127.0.0.1", int(sys.stdin.readline()))) as provider:
-    print("heard", provider.recv(1), flush=True)
+    print("received", provider.recv(1), flush=True)
 """
 
 
 @pytest.fixture
 def provider() -> Generator[socket.socket]:
-    """A port on which somebody listens."""
-    with socket.create_server((relay.HOST, 0)) as listening:
-        yield listening
+    """Open a listening port in place of a provider."""
+    with socket.create_server((relay.HOST, 0)) as listener:
+        yield listener
 
 
 @pytest.fixture
 def engine() -> Generator["subprocess.Popen[bytes]"]:
-    """A process that lives for a while."""
+    """Start a process in place of the engine."""
     with subprocess.Popen(["sleep", "60"]) as process:
         yield process
         process.kill()
 
 
-def port_of(listening: socket.socket) -> int:
-    return listening.getsockname()[1]
+def port_of(listener: socket.socket) -> int:
+    return listener.getsockname()[1]
 
 
-def call(port: int) -> socket.socket:
+def connect(port: int) -> socket.socket:
     return socket.create_connection((relay.HOST, port), timeout=30)
 
 
 def read(source: socket.socket, length: int) -> bytes:
-    said = b""
-    while len(said) < length and (part := source.recv(2**16)):
-        said += part
-    return said
+    """Read as many bytes, or all bytes until the connection ends."""
+    data = b""
+    while len(data) < length and (part := source.recv(2**16)):
+        data += part
+    return data
 
 
-def test_each_port_has_a_line_that_carries_both_ways(provider: socket.socket) -> None:
-    whole = os.urandom(2**22)  # more than buffers hold
+def test_the_relay_copies_data_in_both_directions(provider: socket.socket) -> None:
+    data = os.urandom(2**22)  # More than the buffers of a connection hold.
     with (
         socket.create_server((relay.HOST, 0)) as other,
         relay.open_relay({"aws": port_of(provider), "tls": port_of(other)}) as (ports, _),
     ):
         assert list(ports) == ["aws", "tls"]
-        for name, listening in (("aws", provider), ("tls", other)):
-            with call(ports[name]) as caller, closing(listening.accept()[0]) as called:
-                for source, sink in ((caller, called), (called, caller)):
-                    saying = threading.Thread(target=source.sendall, args=(whole,))
-                    saying.start()
-                    assert read(sink, len(whole)) == whole
-                    saying.join()
+        for name, listener in (("aws", provider), ("tls", other)):
+            with connect(ports[name]) as client, closing(listener.accept()[0]) as server:
+                for source, sink in ((client, server), (server, client)):
+                    sender = threading.Thread(target=source.sendall, args=(data,))
+                    sender.start()
+                    assert read(sink, len(data)) == data
+                    sender.join()
 
 
-def test_the_engine_is_over_before_it_hears_that_the_sandbox_was_killed(provider: socket.socket) -> None:
+def test_the_engine_of_a_killed_sandbox_ends_before_it_loses_its_connections(provider: socket.socket) -> None:
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", ENGINE], stdin=pipe, stdout=pipe, text=True) as engine:
-        words = [sys.executable, "-c", SANDBOX, str(port_of(provider)), str(engine.pid)]
-        with subprocess.Popen(words, stdout=pipe, text=True) as sandbox:
+        command = [sys.executable, "-c", SANDBOX, str(port_of(provider)), str(engine.pid)]
+        with subprocess.Popen(command, stdout=pipe, text=True) as sandbox:
             assert sandbox.stdout and engine.stdin
             print(sandbox.stdout.readline(), file=engine.stdin, flush=True)
-            provider.accept()[0].close()  # as when its process ends
+            provider.accept()[0].close()  # The end of the provider's process does the same.
             with pytest.raises(subprocess.TimeoutExpired):
                 engine.wait(0.5)
             sandbox.kill()
-            heard, _ = engine.communicate(timeout=30)
-            assert (heard, engine.returncode) == ("", -9)
+            output, _ = engine.communicate(timeout=30)
+            assert (output, engine.returncode) == ("", -9)
 
 
-def test_an_engine_that_has_ended_is_nobody_to_be_killed(
+def test_the_relay_kills_no_process_after_the_engine_has_ended(
     provider: socket.socket, engine: "subprocess.Popen[bytes]"
 ) -> None:
-    with relay.open_relay({"aws": port_of(provider)}) as (_, tell):
-        tell(engine.pid)
-        tell(0)
+    with relay.open_relay({"aws": port_of(provider)}) as (_, announce_engine):
+        announce_engine(engine.pid)
+        announce_engine(0)
     assert engine.poll() is None
 
 
-def test_an_engine_is_ended_with_a_sandbox_that_gives_up(
+def test_the_relay_kills_the_engine_after_an_error_of_the_sandbox(
     provider: socket.socket, engine: "subprocess.Popen[bytes]"
 ) -> None:
-    with pytest.raises(OSError, match="full"), relay.open_relay({"aws": port_of(provider)}) as (_, tell):
-        tell(engine.pid)
+    relay_context = relay.open_relay({"aws": port_of(provider)})
+    with pytest.raises(OSError, match="full"), relay_context as (_, announce_engine):
+        announce_engine(engine.pid)
         raise OSError("the disk is full")
     assert engine.wait(5) == -9

@@ -1,4 +1,4 @@
-"""What a change means: in place or by replacement, and which of the two is there first."""
+"""Changes in place, changes by replacement, and the order of a replacement."""
 
 from typing import Any
 
@@ -10,14 +10,15 @@ from tests.support.sandbox.providers import resources as r
 from tests.support.sandbox.providers.resources import VALID, Providers, changed, resource
 
 
-def replacing(providers: Providers, token: str, new: dict[str, Any], **config: Any) -> list[str]:
-    wanted = resource(token, new, **config)
-    found = changes(VALID[token], new)
-    assert found
+def replacing_paths(providers: Providers, token: str, new: dict[str, Any], **config: Any) -> list[str]:
+    """Return the paths of the changes from the valid inputs that replace the resource."""
+    new_resource = resource(token, new, **config)
+    all_changes = changes(VALID[token], new)
+    assert all_changes
     return [
         show_path(change.path)
-        for change in found
-        if providers.package(token).forces_replacement(wanted, change)
+        for change in all_changes
+        if providers.package(token).forces_replacement(new_resource, change)
     ]
 
 
@@ -32,11 +33,19 @@ CHANGES: list[tuple[str, str, Any, list[str]]] = [
     (r.DATABASE, "storageEncrypted", True, ["storageEncrypted"]),
     (r.RULE, "cidrIpv4", "10.0.0.0/8", []),
     (r.CLUSTER, "vpcConfig.endpointPublicAccess", True, []),
-    (r.CLUSTER, "accessConfig.bootstrapClusterCreatorAdminPermissions", True,
-        ["accessConfig.bootstrapClusterCreatorAdminPermissions"]),
+    (
+        r.CLUSTER,
+        "accessConfig.bootstrapClusterCreatorAdminPermissions",
+        True,
+        ["accessConfig.bootstrapClusterCreatorAdminPermissions"],
+    ),
     (r.CLUSTER, "encryptionConfig", {"provider": {"keyArn": "k"}, "resources": ["secrets"]}, []),
-    (r.CLUSTER, "outpostConfig", {"outpostArns": ["a"], "controlPlaneInstanceType": "m5.large"},
-        ["outpostConfig"]),
+    (
+        r.CLUSTER,
+        "outpostConfig",
+        {"outpostArns": ["a"], "controlPlaneInstanceType": "m5.large"},
+        ["outpostConfig"],
+    ),
     (r.CLUSTER, "outpostConfig", {"outpostArns": ["a"]}, []),
     (r.CLUSTER, "kubernetesNetworkConfig", {"ipFamily": "ipv6"}, ["kubernetesNetworkConfig"]),
     (r.CLUSTER, "kubernetesNetworkConfig", {"elasticLoadBalancing": {"enabled": True}}, []),
@@ -69,40 +78,42 @@ CHANGES: list[tuple[str, str, Any, list[str]]] = [
     (r.KEY, "ecdsaCurve", "P384", ["ecdsaCurve"]),
     (r.REQUEST, "privateKeyPemWoVersion", 2, ["privateKeyPemWoVersion"]),
     (r.REQUEST, "dnsNames.0", "stg.pipe.dev", ["dnsNames[0]"]),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("token", "path", "value", "expected"), CHANGES)
-def test_a_change_is_made_in_place_or_replaces(
+def test_a_change_is_in_place_or_replaces_the_resource(
     providers: Providers, token: str, path: str, value: Any, expected: list[str]
 ):
-    assert replacing(providers, token, changed(token, path, value)) == expected
+    assert replacing_paths(providers, token, changed(token, path, value)) == expected
 
 
-def test_what_a_cluster_is_encrypted_with_is_not_taken_away_in_place(providers: Providers):
+def test_removing_the_encryption_of_a_cluster_replaces_it(providers: Providers):
     old = changed(r.CLUSTER, "encryptionConfig", {"provider": {"keyArn": "k"}, "resources": ["secrets"]})
-    wanted = resource(r.CLUSTER, VALID[r.CLUSTER])
+    new_resource = resource(r.CLUSTER, VALID[r.CLUSTER])
     [change] = changes(old, VALID[r.CLUSTER])
-    assert providers.package(r.CLUSTER).forces_replacement(wanted, change)
+    assert providers.package(r.CLUSTER).forces_replacement(new_resource, change)
 
 
-def test_a_rule_about_another_kind_of_source_is_replaced(providers: Providers):
+def test_another_kind_of_source_replaces_a_security_group_rule(providers: Providers):
     new = {**changed(r.RULE, "cidrIpv4", None), "referencedSecurityGroupId": "sg-2"}
-    assert replacing(providers, r.RULE, new) == ["cidrIpv4", "referencedSecurityGroupId"]
+    assert replacing_paths(providers, r.RULE, new) == ["cidrIpv4", "referencedSecurityGroupId"]
 
 
-def test_data_changes_in_place_where_the_provider_instance_says_so(providers: Providers):
+def test_config_map_data_changes_in_place_if_the_provider_allows_it(providers: Providers):
     new = changed(r.CONFIG_MAP, "data.LOG_LEVEL", "debug")
-    assert replacing(providers, r.CONFIG_MAP, new, enableConfigMapMutable=True) == []
+    assert replacing_paths(providers, r.CONFIG_MAP, new, enableConfigMapMutable=True) == []
     immutable = {**new, "immutable": True}
-    assert "data.LOG_LEVEL" in replacing(providers, r.CONFIG_MAP, immutable, enableConfigMapMutable=True)
+    assert "data.LOG_LEVEL" in replacing_paths(
+        providers, r.CONFIG_MAP, immutable, enableConfigMapMutable=True
+    )
 
 
-def test_a_secret_that_stays_the_same_is_no_change():
+def test_the_same_value_as_a_secret_is_not_a_change():
     assert changes({"a": Secret("x"), "b": [1.5, {"c": 2}]}, {"a": "x", "b": [1.5, {"c": 2}]}) == []
 
 
-def test_the_place_of_each_change_is_named():
+def test_each_change_has_its_path_and_kind():
     old = {"labels": {"app.kubernetes.io/name": "a"}, "ports": [1, 2], "size": 1}
     new = {"labels": {"app.kubernetes.io/name": "b"}, "ports": [1], "kind": "x", "size": True}
     assert [(show_path(change.path), change.kind) for change in changes(old, new)] == [
@@ -114,28 +125,28 @@ def test_the_place_of_each_change_is_named():
 
 
 @pytest.mark.parametrize("token", [r.BUCKET, r.ROLE, r.DEPLOYMENT])
-def test_a_name_that_was_chosen_is_free_before_the_new_one_comes(providers: Providers, token: str):
+def test_a_resource_with_a_chosen_name_is_deleted_before_its_replacement(providers: Providers, token: str):
     package = providers.package(token)
-    wanted = resource(token, VALID[token])
+    new_resource = resource(token, VALID[token])
     other = changes(VALID[token], {**VALID[token], "tags": {"a": "b"}})
-    assert package.delete_first(wanted, other)
+    assert package.delete_first(new_resource, other)
 
 
-def test_kubernetes_has_room_for_an_object_of_another_name(providers: Providers):
+def test_a_renamed_object_is_deleted_after_its_replacement(providers: Providers):
     new = changed(r.DEPLOYMENT, "metadata.name", "another")
-    wanted = resource(r.DEPLOYMENT, new)
-    assert not providers.package(r.DEPLOYMENT).delete_first(wanted, changes(VALID[r.DEPLOYMENT], new))
+    new_resource = resource(r.DEPLOYMENT, new)
+    assert not providers.package(r.DEPLOYMENT).delete_first(new_resource, changes(VALID[r.DEPLOYMENT], new))
 
 
 @pytest.mark.parametrize(("token", "path"), [(r.BUCKET, "bucket"), (r.ROLE, "name")])
-def test_pulumi_aws_deletes_first_even_when_the_chosen_name_is_another(
+def test_aws_resources_are_deleted_first_even_if_the_chosen_name_changes(
     providers: Providers, token: str, path: str
 ):
     new = changed(token, path, "another")
     assert providers.package(token).delete_first(resource(token, new), changes(VALID[token], new))
 
 
-def test_an_attachment_goes_first_and_a_provider_with_another_url_does_not(providers: Providers):
+def test_an_attachment_is_deleted_first_and_an_identity_provider_last(providers: Providers):
     attachment = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
     old, new = ({"role": "node", "policyArn": arn} for arn in "ab")
     assert providers.package(attachment).delete_first(resource(attachment, new), changes(old, new))
@@ -144,7 +155,7 @@ def test_an_attachment_goes_first_and_a_provider_with_another_url_does_not(provi
     assert not providers.package(issuer).delete_first(resource(issuer, new), changes(old, new))
 
 
-def test_only_an_objects_own_name_keeps_the_old_one_until_the_new_one_is_there(providers: Providers):
+def test_an_object_is_deleted_first_only_if_its_own_name_stays(providers: Providers):
     token = "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding"
     old = {"metadata": {"name": "reads", "namespace": "pipe"}, "roleRef": {"kind": "Role", "name": "read"}}
     new = {**old, "roleRef": {"kind": "Role", "name": "write"}}
@@ -169,39 +180,43 @@ def test_only_an_objects_own_name_keeps_the_old_one_until_the_new_one_is_there(p
         ("cloudflare:index/zoneDnssec:ZoneDnssec", "status", False),
     ],
 )
-def test_a_property_forces_a_replacement_or_not(providers: Providers, token: str, path: str, forces: bool):
+def test_the_tables_name_the_nested_properties_that_replace(
+    providers: Providers, token: str, path: str, forces: bool
+):
     change = Change(tuple(path.split(".")), "update", "a", "b")
     assert providers.package(token).forces_replacement(resource(token, {}), change) == forces
 
 
-def test_what_has_no_name_is_made_before_the_old_one_goes(providers: Providers):
-    wanted = resource(r.VPC, VALID[r.VPC])
+def test_a_resource_without_a_name_is_deleted_after_its_replacement(providers: Providers):
+    new_resource = resource(r.VPC, VALID[r.VPC])
     assert not providers.package(r.VPC).delete_first(
-        wanted, changes(VALID[r.VPC], {"cidrBlock": "10.1.0.0/16"})
+        new_resource, changes(VALID[r.VPC], {"cidrBlock": "10.1.0.0/16"})
     )
 
 
-def test_a_name_that_was_left_out_is_made_up_and_kept(providers: Providers):
+def test_an_omitted_name_is_made_up_once(providers: Providers):
     package = providers.package(r.ROLE)
-    wanted = resource(r.ROLE, changed(r.ROLE, "name", None), "node")
-    first = package.complete(wanted, {}, b"seed")
+    new_resource = resource(r.ROLE, changed(r.ROLE, "name", None), "node")
+    first = package.complete(new_resource, {}, b"seed")
     assert first["name"].startswith("node-") and len(first["name"]) == len("node-") + 7
-    assert package.complete(wanted, first, b"another seed") == first
-    assert package.complete(wanted, {}, b"another seed") != first
+    assert package.complete(new_resource, first, b"another seed") == first
+    assert package.complete(new_resource, {}, b"another seed") != first
     assert not package.delete_first(resource(r.ROLE, first), changes(first, {**first, "path": "/pipe/"}))
 
 
-def test_a_monitors_other_name_of_its_type_is_no_change(providers: Providers):
+def test_the_other_name_of_a_monitor_type_is_not_a_change(providers: Providers):
     package, before = providers.package(r.MONITOR), VALID[r.MONITOR]
     other = resource(r.MONITOR, changed(r.MONITOR, "type", "metric alert"))
     assert package.complete(other, before, b"seed") == before
     assert package.complete(other, {}, b"seed")["type"] == "metric alert"
 
 
-def test_an_object_without_a_name_gets_one_and_the_namespace_of_its_provider(providers: Providers):
+def test_an_object_without_a_name_gets_a_name_and_the_namespace_of_its_provider(providers: Providers):
     package = providers.package(r.CONFIG_MAP)
-    wanted = resource(r.CONFIG_MAP, {"apiVersion": "v1", "kind": "ConfigMap"}, "settings", namespace="pipe")
-    metadata = package.complete(wanted, {}, b"seed")["metadata"]
+    new_resource = resource(
+        r.CONFIG_MAP, {"apiVersion": "v1", "kind": "ConfigMap"}, "settings", namespace="pipe"
+    )
+    metadata = package.complete(new_resource, {}, b"seed")["metadata"]
     assert metadata["name"].startswith("settings-") and len(metadata["name"]) == len("settings-") + 8
     assert (metadata["namespace"], metadata["annotations"]) == ("pipe", {"pulumi.com/autonamed": "true"})
-    assert package.complete(wanted, {"metadata": metadata}, b"other")["metadata"] == metadata
+    assert package.complete(new_resource, {"metadata": metadata}, b"other")["metadata"] == metadata

@@ -1,4 +1,4 @@
-"""What Check refuses, one wrong property a test, with the message that a user reads."""
+"""Faults of inputs, with the message that a user reads; each case has a single wrong property."""
 
 import json
 from typing import Any
@@ -18,14 +18,13 @@ def test_valid_inputs_pass(providers: Providers, token: str):
 
 @pytest.mark.parametrize("token", VALID)
 def test_unknown_and_secret_values_pass(providers: Providers, token: str):
-    def hidden(value: Any) -> Any:
-        return map_items(value, hidden) if isinstance(value, dict | list) else UNKNOWN
+    def make_unknown(value: Any) -> Any:
+        return map_items(value, make_unknown) if isinstance(value, dict | list) else UNKNOWN
 
     constant = {key: value for key, value in VALID[token].items() if key in ("apiVersion", "kind")}
-    assert providers.faults(token, hidden(VALID[token]) | constant) == []
-    assert (
-        providers.faults(token, {key: Secret(value) for key, value in VALID[token].items()} | constant) == []
-    )
+    assert providers.faults(token, make_unknown(VALID[token]) | constant) == []
+    secret = {key: Secret(value) for key, value in VALID[token].items()}
+    assert providers.faults(token, secret | constant) == []
 
 
 FAULTS: list[tuple[str, str, Any, str]] = [
@@ -190,16 +189,23 @@ STATEMENTS: list[tuple[dict[str, Any], str]] = [
     ({"NotAction": "s3:*"}, f"{ONE_OF} Action and NotAction"),
     ({"Resource": None}, f"{ONE_OF} Resource and NotResource"),
     ({"Principal": None}, f"{ONE_OF} Principal and NotPrincipal"),
-    ({"Principal": "me"}, 'policy.Statement[0].Principal: "me", a string, is not a principal; '
-        '"*" or an object is required'),
-    ({"Action": ["s3:GetObject", "*:*"]}, 'policy.Statement[0].Action[1]: "*:*", a string, is not an action; '
-        "service:Action or * is required"),
-    ({"Action": "s3:GetObject\n"}, 'policy.Statement[0].Action: "s3:GetObject\n", a string, '
-        "is not an action; service:Action or * is required"),
+    (
+        {"Principal": "me"},
+        'policy.Statement[0].Principal: "me", a string, is not a principal; "*" or an object is required',
+    ),
+    (
+        {"Action": ["s3:GetObject", "*:*"]},
+        'policy.Statement[0].Action[1]: "*:*", a string, is not an action; service:Action or * is required',
+    ),
+    (
+        {"Action": "s3:GetObject\n"},
+        'policy.Statement[0].Action: "s3:GetObject\n", a string, '
+        "is not an action; service:Action or * is required",
+    ),
     ({"Resource": [1]}, "policy.Statement[0].Resource[0]: 1, a number; string is required"),
     ({"Condition": []}, "policy.Statement[0].Condition: a list; object is required"),
     ({"Condition": {"Bool": "x"}}, 'policy.Statement[0].Condition.Bool: "x", a string; object is required'),
-]  # fmt: skip
+]
 DOCUMENTS: list[tuple[Any, str]] = [
     ([], "policy: a list; object is required"),
     ({"Statement": [GRANT]}, "policy.Version: missing"),
@@ -213,31 +219,29 @@ DOCUMENTS: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize("days", [6, 31])
-def test_a_key_waits_as_long_as_the_provider_lets_it(providers: Providers, days: int):
-    found = providers.faults("aws:kms/key:Key", {"deletionWindowInDays": days})
-    assert found == [f"deletionWindowInDays: {days}, a number, is not within 7 to 30"]
+def test_a_deletion_window_outside_the_limits_is_refused(providers: Providers, days: int):
+    faults = providers.faults("aws:kms/key:Key", {"deletionWindowInDays": days})
+    assert faults == [f"deletionWindowInDays: {days}, a number, is not within 7 to 30"]
 
 
-def of_bucket(providers: Providers, document: Any) -> list[str]:
+def bucket_policy_faults(providers: Providers, document: Any) -> list[str]:
     inputs = {"bucket": "pipe-backup", "policy": json.dumps(document)}
     return providers.faults("aws:s3/bucketPolicy:BucketPolicy", inputs)
 
 
 @pytest.mark.parametrize(("document", "message"), DOCUMENTS)
-def test_what_is_no_policy_document_is_refused(providers: Providers, document: Any, message: str):
-    assert of_bucket(providers, document) == [message]
+def test_an_invalid_policy_document_is_refused(providers: Providers, document: Any, message: str):
+    assert bucket_policy_faults(providers, document) == [message]
 
 
 @pytest.mark.parametrize(("change", "message"), STATEMENTS)
-def test_a_statement_that_iam_does_not_take_is_refused(
-    providers: Providers, change: dict[str, Any], message: str
-):
+def test_an_invalid_policy_statement_is_refused(providers: Providers, change: dict[str, Any], message: str):
     statement = {key: value for key, value in {**GRANT, **change}.items() if value is not None}
-    assert of_bucket(providers, {"Version": "2012-10-17", "Statement": [statement]}) == [message]
+    assert bucket_policy_faults(providers, {"Version": "2012-10-17", "Statement": [statement]}) == [message]
 
 
-def test_a_statement_needs_no_list(providers: Providers):
-    assert of_bucket(providers, {"Version": "2012-10-17", "Statement": GRANT}) == []
+def test_a_single_statement_without_a_list_passes(providers: Providers):
+    assert bucket_policy_faults(providers, {"Version": "2012-10-17", "Statement": GRANT}) == []
 
 
 SECURITY_HEADER = {"strict_transport_security": {"enabled": True, "max_age": 31536000, "nosniff": True}}
@@ -248,7 +252,7 @@ def test_a_setting_that_is_an_object_passes(providers: Providers):
     assert providers.faults(r.SETTING, inputs) == []
 
 
-def test_a_setting_in_camel_case_is_refused_as_the_api_would(providers: Providers):
+def test_a_setting_in_camel_case_is_refused(providers: Providers):
     value = {"strict_transport_security": {"enabled": True, "maxAge": "a year", "max_age": "a year"}}
     assert providers.faults(r.SETTING, {"zoneId": "z", "settingId": "security_header", "value": value}) == [
         "/value/strict_transport_security/max_age: Input should be a valid number",
@@ -256,7 +260,7 @@ def test_a_setting_in_camel_case_is_refused_as_the_api_would(providers: Provider
     ]
 
 
-def test_a_dashboard_that_is_no_dashboard_is_refused(providers: Providers):
+def test_a_dashboard_without_a_layout_is_refused(providers: Providers):
     token = "datadog:index/dashboardJson:DashboardJson"
     assert providers.faults(token, {"dashboard": '{"title": "Pipe", "widgets": []}'}) == [
         "missing: layout_type"
@@ -343,7 +347,7 @@ def test_a_wrong_field_of_an_object_is_refused(
 @pytest.mark.parametrize(
     "token", ["aws:ec2/vpcs:Vpcs", "datadog:index/alarm:Alarm", "cloudflare:index/vpc:Vpc"]
 )
-def test_a_type_that_the_sdk_does_not_have_is_refused(providers: Providers, token: str):
+def test_a_type_that_the_sdk_lacks_is_refused(providers: Providers, token: str):
     package = token.partition(":")[0]
     with pytest.raises(UnknownTypeError, match=f"^pulumi-{package} has no resource type {token}$"):
         providers.faults(token, {})

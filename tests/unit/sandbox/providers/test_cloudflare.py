@@ -1,4 +1,4 @@
-"""The resources of the program's edge, from the engine's inputs to Cloudflare's API and back."""
+"""Resources of the edge on Cloudflare's local API."""
 
 import time
 from collections.abc import Generator
@@ -14,11 +14,11 @@ from sandbox.providers.target import Resource
 from sandbox.providers.tls.target import TlsTarget
 from sandbox.wire.values import Json
 from tests.support.sandbox.clouds.local_api import Client, serve
-from tests.support.sandbox.providers.rest import Case, live_through, there
+from tests.support.sandbox.providers.rest import Case, live_through, read_inputs
 
 GET_ZONE = "cloudflare:index/getZone:getZone"
 ZONE = "672726505ef5858359da80173b266213"
-"""The id of pipe.dev: the beginning of the name's SHA-256."""
+"""The ID of pipe.dev: the beginning of the name's SHA-256."""
 
 RECORD = "cloudflare:index/dnsRecord:DnsRecord"
 RULESET = "cloudflare:index/ruleset:Ruleset"
@@ -63,8 +63,8 @@ CASES = {
         {"value": "1.0"},
         {"value": "1.0"},
         "PATCH",
-        kept=True,
-        found=0,
+        survives_deletion=True,
+        matches=0,
     ),
     "setting that is an object": Case(
         SETTING,
@@ -73,8 +73,8 @@ CASES = {
         {"value": {"strict_transport_security": HSTS["strict_transport_security"] | {"enabled": False}}},
         {"value": {"strict_transport_security": HSTS["strict_transport_security"] | {"enabled": False}}},
         "PATCH",
-        kept=True,
-        found=0,
+        survives_deletion=True,
+        matches=0,
     ),
     "dnssec": Case(
         DNSSEC,
@@ -83,8 +83,8 @@ CASES = {
         {"status": "disabled"},
         {"status": "disabled"},
         "PATCH",
-        kept=True,
-        found=0,
+        survives_deletion=True,
+        matches=0,
     ),
     "cache": Case(
         RULESET,
@@ -142,9 +142,9 @@ CASES = {
 @pytest.fixture
 def target() -> Generator[CloudflareTarget]:
     with serve(CloudflareApi(["pipe.dev"])) as url:
-        made = CloudflareTarget(url)
-        assert made.invoke(GET_ZONE, {"filter": {"match": "all", "name": "pipe.dev"}}, {})["id"] == ZONE
-        yield made
+        target = CloudflareTarget(url)
+        assert target.invoke(GET_ZONE, {"filter": {"match": "all", "name": "pipe.dev"}}, {})["id"] == ZONE
+        yield target
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -152,40 +152,43 @@ def test_the_life_of_a_resource(target: CloudflareTarget, name: str):
     live_through(target, CASES[name])
 
 
-def certificate() -> Case:
-    tls, key = TlsTarget(), "tls:index/privateKey:PrivateKey"
-    made = tls.create(Resource("", key, {"algorithm": "ECDSA", "ecdsaCurve": "P256"}))
-    asked = {"privateKeyPem": made.outputs["privateKeyPem"], "subject": {"commonName": "pipe.dev"}}
-    csr = tls.create(Resource("", "tls:index/certRequest:CertRequest", asked)).outputs["certRequestPem"]
+def certificate_case() -> Case:
+    """Return the case of a certificate for a new key."""
+    tls = TlsTarget()
+    algorithm = {"algorithm": "ECDSA", "ecdsaCurve": "P256"}
+    key = tls.create(Resource("", "tls:index/privateKey:PrivateKey", algorithm)).outputs["privateKeyPem"]
+    request = {"privateKeyPem": key, "subject": {"commonName": "pipe.dev"}}
+    csr = tls.create(Resource("", "tls:index/certRequest:CertRequest", request)).outputs["certRequestPem"]
     inputs = {"csr": csr, "hostnames": ["pipe.dev"], "requestType": "origin-ecc", "requestedValidity": 90}
     return Case(CERTIFICATE, inputs, {}, {})
 
 
 def test_the_life_of_a_certificate(target: CloudflareTarget):
-    case = certificate()
+    case = certificate_case()
     live_through(target, case)
     assert target.create(case.resource()).outputs["certificate"].startswith("-----BEGIN CERTIFICATE-----\n")
 
 
-def test_each_of_several_records_of_a_name_is_found_by_what_it_says(target: CloudflareTarget):
+def test_records_of_the_same_name_are_found_by_their_content(target: CloudflareTarget):
     case = CASES["structured record"]
     other = replace(case, inputs=case.inputs | {"data": {"flags": 0, "tag": "issue", "value": "b.test"}})
-    ids = [target.create(one.resource()).id for one in (case, other)]
-    assert [live.id for one in (case, other) for live in target.find(one.resource())] == ids
+    resources = [case.resource(), other.resource()]
+    ids = [target.create(resource).id for resource in resources]
+    assert [[live.id for live in target.find(resource)] for resource in resources] == [[ids[0]], [ids[1]]]
 
 
-def test_a_change_of_one_rule_is_seen_in_it(target: CloudflareTarget):
+def test_a_changed_rule_is_read_with_its_change(target: CloudflareTarget):
     case = CASES["rate limit"]
-    made = target.create(case.resource())
-    rules = target.call("GET", f"/zones/{ZONE}/rulesets/{made.id}")["result"]["rules"]
+    ruleset_id = target.create(case.resource()).id
+    rules = target.call("GET", f"/zones/{ZONE}/rulesets/{ruleset_id}")["result"]["rules"]
     rules[0]["ratelimit"]["requests_per_period"] = 7
-    target.call("PUT", f"/zones/{ZONE}/rulesets/{made.id}", {"rules": rules})
-    found = there(target, case.resource(made.id))["rules"][0]
-    assert found.pop("ratelimit")["requestsPerPeriod"] == 7
-    assert found == {key: case.inputs["rules"][0][key] for key in found}
+    target.call("PUT", f"/zones/{ZONE}/rulesets/{ruleset_id}", {"rules": rules})
+    rule = read_inputs(target, case.resource(ruleset_id))["rules"][0]
+    assert rule.pop("ratelimit")["requestsPerPeriod"] == 7
+    assert rule == {key: case.inputs["rules"][0][key] for key in rule}
 
 
-def test_a_refusal_is_told_with_its_code(target: CloudflareTarget):
+def test_a_refusal_has_the_code_of_the_api(target: CloudflareTarget):
     target.create(CASES["record"].resource())
     path = f"/zones/{ZONE}/dns_records"
     with pytest.raises(RefusedError) as error:
@@ -193,9 +196,9 @@ def test_a_refusal_is_told_with_its_code(target: CloudflareTarget):
     assert str(error.value) == f"POST {path}: 400: 81058: An identical record already exists."
 
 
-def test_a_zone_is_found_by_its_name_or_its_id(target: CloudflareTarget):
-    found = target.invoke(GET_ZONE, {"zoneId": ZONE}, {})
-    assert (found["name"], found["zoneId"], len(found["nameServers"])) == ("pipe.dev", ZONE, 2)
+def test_a_zone_is_found_by_its_name_or_id(target: CloudflareTarget):
+    zone = target.invoke(GET_ZONE, {"zoneId": ZONE}, {})
+    assert (zone["name"], zone["zoneId"], len(zone["nameServers"])) == ("pipe.dev", ZONE, 2)
     for wrong in ({"zoneId": "0"}, {"filter": {"name": "nowhere"}}):
         with pytest.raises(RefusedError, match=r"^0 zones are called (0|nowhere); exactly one is required$"):
             target.invoke(GET_ZONE, wrong, {})
@@ -203,7 +206,7 @@ def test_a_zone_is_found_by_its_name_or_its_id(target: CloudflareTarget):
         target.invoke("cloudflare:index/getUser:getUser", {}, {})
 
 
-def test_a_type_that_has_no_api_is_refused(target: CloudflareTarget):
+def test_a_type_without_an_api_is_refused(target: CloudflareTarget):
     token = "cloudflare:index/healthcheck:Healthcheck"
     with pytest.raises(
         RefusedError, match=f"^the sandbox has no API for {token}; it has one for cloudflare:"
@@ -212,20 +215,20 @@ def test_a_type_that_has_no_api_is_refused(target: CloudflareTarget):
 
 
 @pytest.mark.parametrize("kind", ["throttle", "error", "outage", "reset"])
-def test_what_fails_for_a_moment_is_tried_again(target: CloudflareTarget, kind: str):
+def test_a_request_is_repeated_after_a_temporary_failure(target: CloudflareTarget, kind: str):
     fail(target, kind=kind, requests=2)
     target.create(CASES["record"].resource())
     assert len(target.find(CASES["record"].resource())) == 1
 
 
-def test_a_429_is_waited_for_as_long_as_it_says(target: CloudflareTarget):
+def test_a_retry_waits_for_the_time_that_a_429_names(target: CloudflareTarget):
     fail(target, kind="throttle", requests=1, retry_after=2)
     begin = time.monotonic()
     target.create(CASES["record"].resource())
     assert time.monotonic() - begin >= 2
 
 
-def test_what_fails_for_long_is_told(target: CloudflareTarget, monkeypatch: pytest.MonkeyPatch):
+def test_a_lasting_failure_is_an_error(target: CloudflareTarget, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("time.sleep", lambda seconds: None)  # pyright: ignore
     fail(target, kind="reset")
     with pytest.raises(RefusedError, match=r"no answer after 8 retries"):

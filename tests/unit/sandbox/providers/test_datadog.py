@@ -1,9 +1,8 @@
-"""The resources of the program's monitoring, from the engine's inputs to Datadog's API and back."""
+"""Resources of the monitoring on Datadog's local API."""
 
 import json
 import logging
 from collections.abc import Generator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from sandbox.providers.datadog.package import Datadog, DatadogTarget
 from sandbox.providers.rest import body
 from sandbox.wire.values import UNKNOWN, Secret
 from tests.support.sandbox.clouds.local_api import serve
-from tests.support.sandbox.providers.rest import Case, live_through, there
+from tests.support.sandbox.providers.rest import Case, live_through, read_inputs
 
 MONITOR = "datadog:index/monitor:Monitor"
 SLO = "datadog:index/serviceLevelObjective:ServiceLevelObjective"
@@ -72,8 +71,13 @@ CASES = {
         },
         {"noDataTimeframe": 60},
         {"monitorThresholds": {"ok": "1", "warning": "1", "critical": "2"}},
-        {"options": {"notify_no_data": True, "no_data_timeframe": 120,
-            "thresholds": {"ok": 1, "warning": 1, "critical": 2}}},
+        {
+            "options": {
+                "notify_no_data": True,
+                "no_data_timeframe": 120,
+                "thresholds": {"ok": 1, "warning": 1, "critical": 2},
+            }
+        },
     ),
     "objective": Case(
         SLO,
@@ -86,9 +90,12 @@ CASES = {
         },
         {"description": "Other"},
         {"thresholds": [{"timeframe": "30d", "target": 90, "warning": 99}], "tags": []},
-        {"name": "Availability (dev)", "type": "metric",
+        {
+            "name": "Availability (dev)",
+            "type": "metric",
             "query": {"numerator": "sum:a{*}.as_count() - sum:b{*}.as_count()", "denominator": "sum:a{*}"},
-            "thresholds": [{"timeframe": "30d", "target": 90.0, "warning": 99.0}]},
+            "thresholds": [{"timeframe": "30d", "target": 90.0, "warning": 99.0}],
+        },
     ),
     "check of a page": Case(
         TEST,
@@ -163,11 +170,19 @@ CASES = {
         },
         {"accountTags": ["team:other"]},
         {"accountTags": ["theirs"], "authConfig": {"awsAuthConfigRole": {"roleName": "theirs"}}},
-        {"data": {"type": "account", "attributes": {"aws_account_id": "123456789012",
-            "account_tags": ["theirs"], "auth_config": {"role_name": "theirs"}}}},
+        {
+            "data": {
+                "type": "account",
+                "attributes": {
+                    "aws_account_id": "123456789012",
+                    "account_tags": ["theirs"],
+                    "auth_config": {"role_name": "theirs"},
+                },
+            }
+        },
         "PATCH",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -183,43 +198,42 @@ def test_the_life_of_a_resource(target: DatadogTarget, name: str):
     live_through(target, case)
 
 
-def test_a_change_of_a_header_is_seen(target: DatadogTarget):
+def test_a_changed_header_is_read(target: DatadogTarget):
     case = CASES["check of a page"]
-    made = target.create(case.resource())
-    path = f"/api/v1/synthetics/tests/api/{made.id}"
-    found = target.call("GET", path)
-    own = ("public_id", "monitor_id", "created_at", "modified_at")
-    sent = {key: value for key, value in found.items() if key not in own}
-    sent["config"]["request"]["headers"]["X-Token"] = "theirs"
-    target.call("PUT", path, sent)
-    assert there(target, case.resource(made.id)) == case.inputs | {"requestHeaders": {"X-Token": "theirs"}}
+    test_id = target.create(case.resource()).id
+    path = f"/api/v1/synthetics/tests/api/{test_id}"
+    computed = ("public_id", "monitor_id", "created_at", "modified_at")
+    content = {key: value for key, value in target.call("GET", path).items() if key not in computed}
+    content["config"]["request"]["headers"]["X-Token"] = "theirs"
+    target.call("PUT", path, content)
+    changed = case.inputs | {"requestHeaders": {"X-Token": "theirs"}}
+    assert read_inputs(target, case.resource(test_id)) == changed
 
 
-def test_what_a_log_based_metric_computes_is_told_once(target: DatadogTarget):
+def test_the_computation_of_a_log_based_metric_is_only_sent_at_its_creation(target: DatadogTarget):
     case = CASES["log-based metric"]
     assert body(case.resource())["data"].keys() == {"type", "id", "attributes"}
-    sent = body(case.resource(), update=True)["data"]
-    assert "id" not in sent and sent["attributes"].keys() == {"filter", "group_by"}
-    made = target.create(case.resource())
-    assert made.id == "pipe.dev.proxy.errors"
+    update = body(case.resource(), update=True)["data"]
+    assert "id" not in update and update["attributes"].keys() == {"filter", "group_by"}
+    assert target.create(case.resource()).id == "pipe.dev.proxy.errors"
     with pytest.raises(
         RefusedError, match=r"409: Conflict: the metric pipe.dev.proxy.errors already exists$"
     ):
         target.create(case.resource())
 
 
-def test_an_external_id_is_made_once(target: DatadogTarget):
+def test_an_external_id_is_made_at_the_creation_and_stays(target: DatadogTarget):
     case = CASES["account"]
     planned = target.plan(case.resource())["authConfig"]["awsAuthConfigRole"]
     assert (planned["roleName"], planned["externalId"]) == ("datadog", UNKNOWN)
-    made = target.create(case.resource())
-    role = made.outputs["authConfig"]["awsAuthConfigRole"]
+    live = target.create(case.resource())
+    role = live.outputs["authConfig"]["awsAuthConfigRole"]
     assert (role["roleName"], len(role["externalId"])) == ("datadog", 32)
-    after = target.update(case.resource(made.id, accountTags=[]), made)
+    after = target.update(case.resource(live.id, accountTags=[]), live)
     assert after.outputs["authConfig"]["awsAuthConfigRole"] == role
 
 
-def test_an_slo_alert_needs_its_objective_already_in_the_preview(target: DatadogTarget):
+def test_a_preview_refuses_an_alert_on_an_unknown_objective(target: DatadogTarget):
     query = 'burn_rate("{}").over("30d").long_window("1h").short_window("5m") > 14.4'
     slo = target.create(CASES["objective"].resource())
     inputs = {"name": "Burn", "type": "slo alert", "message": "m", "monitorThresholds": {"critical": "14.4"}}
@@ -230,51 +244,51 @@ def test_an_slo_alert_needs_its_objective_already_in_the_preview(target: Datadog
     live_through(target, alert)
 
 
-def test_what_others_need_is_deleted_only_when_forced(target: DatadogTarget):
+def test_an_objective_in_use_is_deleted_only_with_force(target: DatadogTarget):
     slo = CASES["objective"]
-    made = target.create(slo.resource())
-    widget = {"definition": {"type": "slo", "slo_id": made.id, "view_type": "detail"}}
-    target.create(replace(CASES["dashboard"], inputs={"dashboard": json.dumps(BOARD | {"widgets": [widget]})})
-        .resource())  # fmt: skip
+    slo_id = target.create(slo.resource()).id
+    widget = {"definition": {"type": "slo", "slo_id": slo_id, "view_type": "detail"}}
+    target.create(CASES["dashboard"].resource(dashboard=json.dumps(BOARD | {"widgets": [widget]})))
     with pytest.raises(RefusedError, match=r"409: SLO .* is used by Pipe dev$"):
-        target.delete(slo.resource(made.id))
-    target.delete(slo.resource(made.id, forceDelete=True))
-    assert target.read(slo.resource(made.id), {}) is None
+        target.delete(slo.resource(slo_id))
+    target.delete(slo.resource(slo_id, forceDelete=True))
+    assert target.read(slo.resource(slo_id), {}) is None
 
 
 FAULTS: list[tuple[str, dict[str, Any], str]] = [
     ("metric monitor", {"query": "errors > 1"}, "The value provided for parameter 'query' is invalid: "),
-    ("metric monitor", {"monitorThresholds": {"critical": "0.02"}},
-        "Alert threshold (0.02) does not match that used in the query (0.01)."),
+    (
+        "metric monitor",
+        {"monitorThresholds": {"critical": "0.02"}},
+        "Alert threshold (0.02) does not match that used in the query (0.01).",
+    ),
     ("metric monitor", {"notifyBies": ["pod"]}, "notify_by: pod is not among the query's groups"),
     ("dashboard", {"dashboard": "{"}, "dashboard: is not JSON: "),
     ("objective", {"thresholds": [{"timeframe": "31d", "target": 99}]}, "thresholds[0].timeframe: "),
     ("check of a page", {"assertions": []}, "/config/assertions: minItems: 1"),
     ("account", {"awsAccountId": "1"}, "/data/attributes/aws_account_id: pattern"),
     ("dashboard", {"dashboard": '{"title": "x", "widgets": []}'}, "missing: layout_type"),
-]  # fmt: skip
+]
 
 
-@pytest.mark.parametrize(("name", "change", "said"), FAULTS)
-def test_what_datadog_would_refuse_is_refused_before_it_is_asked(
-    name: str, change: dict[str, Any], said: str
-):
-    (fault,) = Datadog("datadog").faults(CASES[name].resource(**change))
-    assert fault.startswith(said)
+@pytest.mark.parametrize(("name", "change", "message"), FAULTS)
+def test_an_invalid_body_is_refused_without_a_request(name: str, change: dict[str, Any], message: str):
+    [fault] = Datadog("datadog").faults(CASES[name].resource(**change))
+    assert fault.startswith(message)
 
 
-def test_what_is_secret_or_not_known_yet_is_let_pass():
+def test_a_secret_or_unknown_query_is_not_checked():
     monitor = CASES["metric monitor"]
     for value in (Secret("errors > 1"), UNKNOWN):
         assert list(Datadog("datadog").faults(monitor.resource(query=value))) == []
 
 
-def test_planted_secrets_are_in_no_log(caplog: pytest.LogCaptureFixture):
+def test_no_log_has_a_secret(caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.DEBUG)
     with serve(DatadogApi()) as url:
         target, case = DatadogTarget(url), CASES["check of a page"]
-        made = target.create(case.resource(requestHeaders=Secret({"X-Token": "hunter2"})))
-        assert there(target, case.resource(made.id))["requestHeaders"] == {"X-Token": "hunter2"}
+        live = target.create(case.resource(requestHeaders=Secret({"X-Token": "hunter2"})))
+        assert read_inputs(target, case.resource(live.id))["requestHeaders"] == {"X-Token": "hunter2"}
         with pytest.raises(RefusedError) as error:
             target.create(case.resource(requestHeaders=Secret({"X-Token": 5}), name="hunter2"))
     assert "POST /api/v1/synthetics/tests/api" in caplog.text

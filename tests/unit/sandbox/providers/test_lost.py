@@ -1,4 +1,4 @@
-"""A request that was carried out, but whose answer never came, makes no second resource."""
+"""Requests that an API carries out without an answer: they create no second resource."""
 
 import socket
 from collections.abc import Callable, Generator, Iterable
@@ -21,8 +21,8 @@ from tests.unit.sandbox.providers import test_cloudflare, test_datadog
 LOSSES = ("reset", "500", "502", "504")
 
 
-class Forgetful:
-    """An application that creates what it is asked for, and loses the answers."""
+class LosingApi:
+    """An API that creates objects and loses the answers of the first requests."""
 
     def __init__(self, app: Any, loss: str, times: int) -> None:
         self._app, self._loss, self.times = app, loss, times
@@ -40,26 +40,28 @@ class Forgetful:
 
 @contextmanager
 def cloudflare(loss: str, times: int = 1) -> Generator[CloudflareTarget]:
-    with serve(Forgetful(CloudflareApi(["pipe.dev"]), loss, times)) as url:
+    """Serve Cloudflare's API, which loses the answers of some requests in the same way."""
+    with serve(LosingApi(CloudflareApi(["pipe.dev"]), loss, times)) as url:
         yield CloudflareTarget(url)
 
 
 @contextmanager
 def datadog(loss: str, times: int = 1) -> Generator[DatadogTarget]:
-    with serve(Forgetful(DatadogApi(), loss, times)) as url:
+    """Serve Datadog's API, which loses the answers of some requests in the same way."""
+    with serve(LosingApi(DatadogApi(), loss, times)) as url:
         yield DatadogTarget(url)
 
 
-def created_once(target: RestTarget, case: Case) -> None:
-    wanted = case.resource()
-    others = {live.id for live in target.find(wanted)}
-    made = target.create(wanted)
-    assert {live.id for live in target.find(wanted)} - others == {made.id}
-    again = target.read(case.resource(made.id), made.outputs)
-    assert again is not None and again.outputs == made.outputs
+def check_single_creation(target: RestTarget, case: Case) -> None:
+    """Create a resource, and check that the API has a single new object."""
+    others = {live.id for live in target.find(case.resource())}
+    live = target.create(case.resource())
+    assert {candidate.id for candidate in target.find(case.resource())} - others == {live.id}
+    again = target.read(case.resource(live.id), live.outputs)
+    assert again is not None and again.outputs == live.outputs
 
 
-def test_a_record_of_no_zone_is_refused_by_the_api() -> None:
+def test_a_record_of_an_unknown_zone_is_refused_by_the_api() -> None:
     with cloudflare("500", times=0) as target, pytest.raises(RefusedError, match=r"POST .*: 404: "):
         target.create(test_cloudflare.CASES["record"].resource(zoneId="0"))
 
@@ -67,31 +69,34 @@ def test_a_record_of_no_zone_is_refused_by_the_api() -> None:
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_record_is_created_once(loss: str) -> None:
     with cloudflare(loss) as target:
-        created_once(target, test_cloudflare.CASES["record"])
+        check_single_creation(target, test_cloudflare.CASES["record"])
 
 
 @pytest.mark.parametrize("name", test_datadog.CASES)
 def test_each_object_of_datadog_is_created_once(name: str) -> None:
     with datadog("reset") as target:
-        created_once(target, test_datadog.CASES[name])
+        check_single_creation(target, test_datadog.CASES[name])
 
 
-def test_a_monitor_of_the_same_name_is_not_taken_for_it() -> None:
+def test_an_older_monitor_of_the_same_name_is_not_mistaken_for_the_new_one() -> None:
     case = test_datadog.CASES["metric monitor"]
     with datadog("502", times=2) as target:
-        created_once(target, case)
-        created_once(target, case)
+        check_single_creation(target, case)
+        check_single_creation(target, case)
         assert len(target.find(case.resource())) == 2
 
 
-def test_a_request_that_always_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_that_always_fails_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda seconds: None)  # pyright: ignore
-    with serve(Broken()) as url, pytest.raises(UnconfirmedError, match=r"^POST /api/v1/monitor: 500: lost$"):
+    with (
+        serve(BrokenApi()) as url,
+        pytest.raises(UnconfirmedError, match=r"^POST /api/v1/monitor: 500: lost$"),
+    ):
         DatadogTarget(url).create(test_datadog.CASES["metric monitor"].resource())
 
 
-class Broken:
-    """An API in which nothing is, and nothing can be created."""
+class BrokenApi:
+    """An empty API that refuses every creation."""
 
     def __call__(self, environ: Any, start_response: Callable[..., Any]) -> Iterable[bytes]:
         created = environ["REQUEST_METHOD"] == "POST"

@@ -1,8 +1,8 @@
-"""Whatever a program sends: a provider answers, and no message holds a secret."""
+"""Random inputs: a provider answers without a crash, and no message has a secret."""
 
 import copy
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -23,8 +23,8 @@ from sandbox.wire.values import (
 )
 from tests.support.sandbox.providers.resources import VALID, Providers, changed, resource
 
-HIDDEN = "hunter2-hidden"
-"""A secret value; it must not be in any message."""
+PASSWORD = "hunter2-hidden"
+"""A secret value; no message may have it."""
 
 LEAVES = st.one_of(
     st.none().map(lambda _: UNKNOWN),
@@ -35,8 +35,8 @@ LEAVES = st.one_of(
     st.sampled_from(
         ["{}", "[]", '{"Version": "2012-10-17", "Statement": [null, 1, {"Condition": [1]}]}', "v1"]
     ),
-    st.just(Secret(HIDDEN)),
-    st.just(Secret({"password": HIDDEN})),
+    st.just(Secret(PASSWORD)),
+    st.just(Secret({"password": PASSWORD})),
 )
 KEYS = st.one_of(
     st.text(max_size=6), st.sampled_from(["name", "metadata", "spec", "kind", "tags", "vpcConfig"])
@@ -47,35 +47,38 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 OBJECTS = st.dictionaries(KEYS, VALUES, max_size=4)
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The path of everything in a value."""
-    keys: dict[Any, Callable[[Any], Any]] = {dict: list, list: lambda items: range(len(items))}
-    for key in keys.get(type(value), lambda _: ())(value):
-        yield (*path, key)
-        yield from places(value[key], (*path, key))
+def paths(value: Any, parents: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the path of every item and member of a value."""
+    if isinstance(value, dict):
+        keys: Iterable[Any] = list(cast(dict[str, Any], value))
+    else:
+        keys = range(len(cast(list[Any], value))) if isinstance(value, list) else ()
+    for key in keys:
+        yield (*parents, key)
+        yield from paths(value[key], (*parents, key))
 
 
 @st.composite
 def inputs(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
-    """Valid inputs of some type, in which something is replaced, added or taken out."""
+    """Draw valid inputs of a type, in which up to three members are replaced, added or removed."""
     token = draw(st.sampled_from(list(VALID)))
-    made = copy.deepcopy(VALID[token])
+    result = copy.deepcopy(VALID[token])
     for _ in range(draw(st.integers(0, 3))):
-        found = list(places(made))
-        if not found:
+        all_paths = list(paths(result))
+        if not all_paths:
             break
-        *path, key = draw(st.sampled_from(found))
-        place: Any = made
-        for step in path:
-            place = place[step]
-        match draw(st.sampled_from(["replace", "add", "take out"])):
+        *parents, key = draw(st.sampled_from(all_paths))
+        container: Any = result
+        for parent in parents:
+            container = container[parent]
+        match draw(st.sampled_from(["replace", "add", "remove"])):
             case "replace":
-                place[key] = draw(VALUES)
-            case "add" if isinstance(place, dict):
-                place[draw(KEYS)] = draw(VALUES)
+                container[key] = draw(VALUES)
+            case "add" if isinstance(container, dict):
+                container[draw(KEYS)] = draw(VALUES)
             case _:
-                del place[key]
-    return token, made
+                del container[key]
+    return token, result
 
 
 @given(inputs())
@@ -83,45 +86,44 @@ def inputs(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     max_examples=400,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_any_inputs_are_checked_and_none_crashes(
-    providers: Providers, drawn: tuple[str, dict[str, Any]]
-) -> None:
-    token, made = drawn
+def test_no_inputs_crash_a_provider(providers: Providers, drawn: tuple[str, dict[str, Any]]) -> None:
+    token, random_inputs = drawn
     package, target = providers.package(token), providers.target(token)
-    faults = list(package.faults(resource(token, made)))
-    assert HIDDEN not in str(faults)
+    faults = list(package.faults(resource(token, random_inputs)))
+    assert PASSWORD not in str(faults)
     if faults:
         return
-    wanted = resource(token, package.complete(resource(token, made), {}, b"seed"))
-    for change in (found := changes(VALID[token], wanted.inputs)):
-        package.forces_replacement(wanted, change)
-    package.delete_first(wanted, found)
-    target.plan(wanted)
+    completed = resource(token, package.complete(resource(token, random_inputs), {}, b"seed"))
+    all_changes = changes(VALID[token], completed.inputs)
+    for change in all_changes:
+        package.forces_replacement(completed, change)
+    package.delete_first(completed, all_changes)
+    target.plan(completed)
     try:
-        if "UNKNOWN" not in repr(wanted.inputs):
-            target.create(wanted)
+        if "UNKNOWN" not in repr(completed.inputs):
+            target.create(completed)
     except RefusedError as refused:
-        assert HIDDEN not in str(refused)
+        assert PASSWORD not in str(refused)
 
 
 @pytest.mark.parametrize("token", VALID)
-def test_a_secret_is_in_no_message_wherever_it_is(providers: Providers, token: str) -> None:
-    for value in (HIDDEN, {"password": HIDDEN, "port": [HIDDEN]}, [HIDDEN, {"a": HIDDEN}]):
-        for path in places(VALID[token]):
-            made = changed(token, ".".join(map(str, path)), Secret(value))
-            assert HIDDEN not in str(providers.faults(token, made))
+def test_no_fault_has_the_secret_of_any_property(providers: Providers, token: str) -> None:
+    for value in (PASSWORD, {"password": PASSWORD, "port": [PASSWORD]}, [PASSWORD, {"a": PASSWORD}]):
+        for path in paths(VALID[token]):
+            with_secret = changed(token, ".".join(map(str, path)), Secret(value))
+            assert PASSWORD not in str(providers.faults(token, with_secret))
 
 
 @given(OBJECTS)
-def test_what_is_sent_is_what_arrives(value: dict[str, Any]) -> None:
+def test_decoding_reverses_encoding(value: dict[str, Any]) -> None:
     assert decode(encode(value)) == value
 
 
 @given(OBJECTS, OBJECTS)
-def test_values_are_put_together_and_taken_apart(one: dict[str, Any], other: dict[str, Any]) -> None:
-    assert project(merge(one, other), other) == other
-    assert merge(added_properties(merge(one, other), other), other) == merge(one, other)
-    assert plain(mark_secrets(plain(one), one)) == plain(one)
-    assert mark_secrets(plain(one), one) == one
-    assert changes(one, one) == []
-    assert changes(one, other) or plain(one) == plain(other)
+def test_a_projection_and_a_difference_reverse_a_merge(left: dict[str, Any], right: dict[str, Any]) -> None:
+    assert project(merge(left, right), right) == right
+    assert merge(added_properties(merge(left, right), right), right) == merge(left, right)
+    assert plain(mark_secrets(plain(left), left)) == plain(left)
+    assert mark_secrets(plain(left), left) == left
+    assert changes(left, left) == []
+    assert changes(left, right) or plain(left) == plain(right)

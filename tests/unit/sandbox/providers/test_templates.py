@@ -1,4 +1,4 @@
-"""The language of the tables: whatever a value holds, it is text in an expression and nothing else."""
+"""The template language of the tables: a value is always text in an expression, never part of it."""
 
 from typing import Any
 
@@ -12,11 +12,12 @@ TEXTS = ["it's", "\\", "a\\'b", "`", '"', "<region>", "' || 'x", "日本\n"]
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_value_is_text_in_an_expression(text: str) -> None:
-    words = {"name": text, "region": "r"}
-    assert search("[?@=='<name>'] | [0]", ["x", text], words) == text
-    assert search("'a <name || 'none'> b'", {}, words) == f"a {text} b"
+    variables = {"name": text, "region": "r"}
+    assert search("[?@=='<name>'] | [0]", ["x", text], variables) == text
+    assert search("'a <name || 'none'> b'", {}, variables) == f"a {text} b"
     rule = {"if": "kind=='<kind>' && name=='<name>'", "say": "<name>"}
-    assert [one["say"] for one in broken_rules([rule], words | {"kind": text})] == [text]
+    [broken_rule] = broken_rules([rule], variables | {"kind": text})
+    assert broken_rule["say"] == text
 
 
 def test_a_number_can_be_filled_into_a_literal() -> None:
@@ -26,14 +27,14 @@ def test_a_number_can_be_filled_into_a_literal() -> None:
 EMPTY: list[Any] = [([{}], [{}]), ([], None), ({"a": {}}, {"a": {}})]
 
 
-@pytest.mark.parametrize(("template", "made"), EMPTY)
-def test_an_empty_object_in_a_template_stays_one(template: Any, made: Any) -> None:
-    assert fill(template, {}) == made
+@pytest.mark.parametrize(("template", "filled"), EMPTY)
+def test_an_empty_object_in_a_template_stays_and_an_empty_list_goes(template: Any, filled: Any) -> None:
+    assert fill(template, {}) == filled
 
 
-def test_a_name_with_a_quote_is_looked_for_in_aws() -> None:
+def test_aws_searches_for_a_name_with_a_quote() -> None:
     with empty_account() as account:
         account.create("cluster")
         eks: Any = account.client("eks")
-        found = eks.list_pod_identity_associations(clusterName="pipe-dev", namespace="it's")
-        assert found["associations"] == []
+        answer = eks.list_pod_identity_associations(clusterName="pipe-dev", namespace="it's")
+        assert answer["associations"] == []

@@ -1,4 +1,4 @@
-"""Keys and requests are real ones."""
+"""Keys and certificate requests of the tls stand-in."""
 
 from typing import Any
 
@@ -23,28 +23,28 @@ def create(token: str, inputs: dict[str, Any]) -> LiveResource:
     return TLS.create(Resource("urn:pulumi:dev::pipe::it::it", token, inputs))
 
 
-def test_a_key_is_one_in_every_format():
-    made = create(KEY, ECDSA).outputs
-    public = load_pem_public_key(made["publicKeyPem"].encode())
+def test_every_format_has_the_same_key():
+    key = create(KEY, ECDSA).outputs
+    public = load_pem_public_key(key["publicKeyPem"].encode())
     assert isinstance(public, ec.EllipticCurvePublicKey) and public.curve.name == "secp256r1"
     for name in ("privateKeyPem", "privateKeyPemPkcs8"):
-        assert load_pem_private_key(made[name].encode(), None).public_key() == public
+        assert load_pem_private_key(key[name].encode(), None).public_key() == public
     assert create(KEY, ECDSA).id != create(KEY, ECDSA).id
 
 
-def test_a_request_says_what_was_asked_for():
-    asked = {
+def test_a_request_has_the_subject_and_the_hosts_of_the_inputs():
+    inputs = {
         "privateKeyPem": create(KEY, ECDSA).outputs["privateKeyPem"],
         "subject": {"commonName": "pipe.dev", "organization": "Pipe"},
         "dnsNames": ["pipe.dev", "*.pipe.dev"],
     }
-    made = create(REQUEST, asked).outputs
-    request = x509.load_pem_x509_csr(made["certRequestPem"].encode())
+    outputs = create(REQUEST, inputs).outputs
+    request = x509.load_pem_x509_csr(outputs["certRequestPem"].encode())
     assert request.is_signature_valid and isinstance(request.public_key(), ec.EllipticCurvePublicKey)
     assert request.subject.rfc4514_string() == "O=Pipe,CN=pipe.dev"
     names = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert [str(name.value) for name in names] == ["pipe.dev", "*.pipe.dev"]
-    assert made["keyAlgorithm"] == "ECDSA"
+    assert outputs["keyAlgorithm"] == "ECDSA"
 
 
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
@@ -59,19 +59,19 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("token", "inputs", "said"), REFUSED)
-def test_what_cannot_be_made_is_refused(token: str, inputs: dict[str, Any], said: str):
+@pytest.mark.parametrize(("token", "inputs", "message"), REFUSED)
+def test_unsupported_inputs_are_refused(token: str, inputs: dict[str, Any], message: str):
     with pytest.raises(RefusedError) as error:
         create(token, inputs)
-    assert str(error.value).endswith(said)
+    assert str(error.value).endswith(message)
 
 
-def test_what_was_made_stays_in_the_state_alone():
-    made = create(KEY, ECDSA)
-    own = Resource("urn:pulumi:dev::pipe::it::it", KEY, made.inputs, {}, made.id)
-    assert TLS.find(own) == []
-    assert TLS.read(own, made.outputs) == made
-    assert TLS.plan(own)["privateKeyPem"] is UNKNOWN
+def test_a_key_exists_only_in_the_state():
+    live = create(KEY, ECDSA)
+    key = Resource("urn:pulumi:dev::pipe::it::it", KEY, live.inputs, {}, live.id)
+    assert TLS.find(key) == []
+    assert TLS.read(key, live.outputs) == live
+    assert TLS.plan(key)["privateKeyPem"] is UNKNOWN
     with pytest.raises(RefusedError, match="cannot change; it is replaced"):
-        TLS.update(own, made)
-    TLS.delete(own)
+        TLS.update(key, live)
+    TLS.delete(key)

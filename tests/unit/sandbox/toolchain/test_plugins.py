@@ -1,4 +1,4 @@
-"""Providers that are installed as plugins, and where they are sent."""
+"""Installed provider plugins, and the addresses that they get."""
 
 import os
 import stat
@@ -29,7 +29,8 @@ TARGETS = Targets(
 
 
 @pytest.fixture(autouse=True)
-def nothing_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def no_installed_plugins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Hide the machine's plugins, but keep the built programs of the cache."""
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
     (cache := tmp_path / "cache" / "pipe-infrastructure").mkdir(parents=True)
@@ -46,42 +47,41 @@ def install(folder: Path, package: str) -> Path:
     return program
 
 
-def test_where_none_is_installed_all_are_stand_ins_and_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    found = plugins.find(TARGETS, Progress())
-    assert (found.programs, found.settings, found.environment) == ({}, {}, {})
-    said = capsys.readouterr().out
+def test_without_plugins_stand_ins_serve_all_packages(capsys: pytest.CaptureFixture[str]) -> None:
+    assert plugins.find(TARGETS, Progress()) == plugins.NONE
+    output = capsys.readouterr().out
     for package in ("aws", "cloudflare", "datadog", "kubernetes", "tls"):
-        assert f"{package}: a stand-in, as no pulumi-resource-{package} is installed" in said
+        assert f"{package}: a stand-in, as no pulumi-resource-{package} is installed" in output
 
 
-def test_one_on_path_comes_before_those_in_pulumis_folder_of_which_the_newest_counts(
+def test_a_plugin_on_path_comes_before_the_newest_in_the_folder_of_pulumi(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "home" / "plugins"
     install(folder / "resource-datadog-v4.9.0", "datadog")
     newest = install(folder / "resource-datadog-v4.10.1", "datadog")
-    install(folder / "resource-aws-v7.0.0", "aws").chmod(0o600)  # does not run
+    install(folder / "resource-aws-v7.0.0", "aws").chmod(0o600)  # Not executable.
     install(folder / "resource-tls-v5.0.0", "tls")
     on_path = install(tmp_path / "bin", "tls")
-    found = plugins.find(TARGETS, Progress())
-    assert found.programs == {"datadog": newest, "tls": on_path}
+    selected = plugins.find(TARGETS, Progress())
+    assert selected.programs == {"datadog": newest, "tls": on_path}
     assert f"datadog: {newest}" in capsys.readouterr().out
-    assert found.environment["PATH"].split(os.pathsep)[1:3] == [str(on_path.parent), str(newest.parent)]
+    assert selected.environment["PATH"].split(os.pathsep)[1:3] == [str(on_path.parent), str(newest.parent)]
 
 
-def test_one_that_was_built_here_runs_if_no_other_is_installed(tmp_path: Path) -> None:
+def test_a_built_plugin_runs_if_no_other_is_installed(tmp_path: Path) -> None:
     built = install(plugins.RECIPE.folder, "kubernetes")
     assert plugins.find(TARGETS, Progress()).programs == {"kubernetes": built}
     other = install(tmp_path / "bin", "kubernetes")
     assert plugins.find(TARGETS, Progress()).programs == {"kubernetes": other}
 
 
-def test_kubernetes_plugin_has_an_aws_that_gets_tokens_of_the_control_plane(tmp_path: Path) -> None:
+def test_the_kubernetes_plugin_gets_tokens_of_the_control_plane(tmp_path: Path) -> None:
     plugin = install(tmp_path / "bin", "kubernetes")
-    found = plugins.find(TARGETS, Progress())
-    assert found.programs == {"kubernetes": plugin} and found.settings == {}
-    assert found.environment["KUBECONFIG"] == "/control-plane/admin.kubeconfig"
-    assert found.environment["PATH"].split(os.pathsep)[:2] == ["/control-plane/bin", str(plugin.parent)]
+    selected = plugins.find(TARGETS, Progress())
+    assert selected.programs == {"kubernetes": plugin} and selected.settings == {}
+    assert selected.environment["KUBECONFIG"] == "/control-plane/admin.kubeconfig"
+    assert selected.environment["PATH"].split(os.pathsep)[:2] == ["/control-plane/bin", str(plugin.parent)]
 
 
 def test_without_a_control_plane_kubernetes_is_a_stand_in(
@@ -92,16 +92,18 @@ def test_without_a_control_plane_kubernetes_is_a_stand_in(
     assert "kubernetes: a stand-in, as no control plane is built" in capsys.readouterr().out
 
 
-def test_a_plugin_is_sent_to_the_targets_and_to_nobody_else(tmp_path: Path) -> None:
+def test_a_plugin_gets_only_addresses_of_the_targets(tmp_path: Path) -> None:
     for package in ("aws", "cloudflare", "datadog"):
         install(tmp_path / "bin", package)
-    found = plugins.find(TARGETS, Progress())
-    assert found.settings["datadog:apiUrl"] == TARGETS.datadog
-    assert found.settings["cloudflare:baseUrl"] == f"{TARGETS.cloudflare}/client/v4"
-    assert found.environment["AWS_ENDPOINT_URL"] == found.environment["HTTP_PROXY"] == TARGETS.aws
-    assert "HTTP_PROXY" not in plugins.client_environment(TARGETS)  # of a shell it would be a nuisance
-    assert "http://169.254" not in str(found)
-    addresses = [text for text in (*found.settings.values(), *found.environment.values()) if "://" in text]
+    selected = plugins.find(TARGETS, Progress())
+    assert selected.settings["datadog:apiUrl"] == TARGETS.datadog
+    assert selected.settings["cloudflare:baseUrl"] == f"{TARGETS.cloudflare}/client/v4"
+    assert selected.environment["AWS_ENDPOINT_URL"] == selected.environment["HTTP_PROXY"] == TARGETS.aws
+    assert "HTTP_PROXY" not in plugins.client_environment(TARGETS)  # A shell keeps its own proxy.
+    assert "http://169.254" not in str(selected)
+    addresses = [
+        text for text in (*selected.settings.values(), *selected.environment.values()) if "://" in text
+    ]
     assert all(text.startswith("http://127.0.0.1:") for text in addresses)
 
 
@@ -145,22 +147,22 @@ threading.Event().wait()
         ("cloudflare", "Cloudflare", "baseUrl", ["apiToken"]),
     ],
 )
-def test_a_plugin_that_is_installed_makes_its_resources_in_the_sandboxs_api(
+def test_an_installed_plugin_creates_its_resources_in_the_local_api(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, name: str, url: str, keys: list[str]
 ) -> None:
     program, log = install(tmp_path / "bin", package), tmp_path / "log"
-    asked = {"package": package, "name": name, "url": url, "keys": keys}
-    program.write_text(PLUGIN.format(python=sys.executable, root=str(ROOT), log=str(log), **asked))
+    variables = {"package": package, "name": name, "url": url, "keys": keys}
+    program.write_text(PLUGIN.format(python=sys.executable, root=str(ROOT), log=str(log), **variables))
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.defpath}")
     root = tmp_path / "project"
     root.mkdir()
     stack = create_project(root)
-    code, said = stack.run("up", "--no-policies", "--providers", "real")
+    code, output = stack.run("up", "--no-policies", "--providers", "real")
     try:
-        assert code == 0, said
-        assert f"{package}: {program}" in said
-        found = targets(stack)
-        assert set(log.read_text().split()) == {getattr(found, package)}
-        assert in_targets(found) == in_state(stack)
+        assert code == 0, output
+        assert f"{package}: {program}" in output
+        running = targets(stack)
+        assert set(log.read_text().split()) == {getattr(running, package)}
+        assert in_targets(running) == in_state(stack)
     finally:
         process.stop(stack.folder)

@@ -1,4 +1,4 @@
-"""The classes of the SDKs as the providers' threads find them."""
+"""Loading of SDK classes by several threads."""
 
 import importlib
 import sys
@@ -20,8 +20,8 @@ SLOW = {
 
 
 @pytest.fixture
-def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A package that is as an SDK is, and takes its time."""
+def slow_sdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Add a package with the structure of an SDK, whose import takes a while."""
     package = tmp_path / "pulumi_slow"
     package.mkdir()
     for name, text in SLOW.items():
@@ -32,30 +32,30 @@ def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         del sys.modules[name]
 
 
-def test_what_the_program_imports_is_whole_though_a_provider_asks_for_a_part_meanwhile(slow: str) -> None:
+def test_a_provider_that_loads_a_part_does_not_disturb_the_import_of_the_program(slow_sdk: str) -> None:
     with ThreadPoolExecutor(2) as pool:
-        program = pool.submit(importlib.import_module, slow)
-        while slow not in sys.modules:
+        program = pool.submit(importlib.import_module, slow_sdk)
+        while slow_sdk not in sys.modules:
             time.sleep(0.01)
         provider = pool.submit(resource_class, "slow:index/thing:Thing")
         assert program.result().Thing is provider.result()
 
 
-def test_one_thread_at_a_time_loads_a_part_of_an_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Modules of an SDK import each other: of two threads one would get a module that is not whole."""
-    load, loading, most = importlib.import_module, list[str](), list[int]()
+def test_only_a_single_thread_loads_a_part_of_an_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Modules of an SDK import each other, so a second thread would get an incomplete module."""
+    load, loading, counts = importlib.import_module, list[str](), list[int]()
 
-    def watched(name: str) -> ModuleType:
+    def slow_import(name: str) -> ModuleType:
         loading.append(name)
-        most.append(len(loading))
+        counts.append(len(loading))
         time.sleep(0.05)
         loading.remove(name)
         return load(name)
 
-    monkeypatch.setattr(importlib, "import_module", watched)
+    monkeypatch.setattr(importlib, "import_module", slow_import)
     tokens = ["aws:ec2/routeTable:RouteTable", "aws:ec2/securityGroup:SecurityGroup", "aws:ec2/vpc:Vpc"]
     resource_class.cache_clear()
     with ThreadPoolExecutor() as pool:
         names = [cls.__name__ for cls in pool.map(resource_class, tokens)]
     assert names == ["RouteTable", "SecurityGroup", "Vpc"]
-    assert max(most) == 1
+    assert max(counts) == 1
