@@ -46,7 +46,7 @@ def try_lock(descriptor: int) -> bool:
 
 @contextmanager
 def hold_file(file: Path, tick: Callable[[], None] = lambda: None) -> Generator[None]:
-    """Wait for the lock of a file and hold it while the body runs; `tick` is called often meanwhile."""
+    """Wait for the lock of a file and hold it while the body runs; call `tick` often during the wait."""
     with file.open("w") as lock_file:
         while not try_lock(lock_file.fileno()):
             tick()

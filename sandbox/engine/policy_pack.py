@@ -37,7 +37,7 @@ def flags(stack: Stack, *, advisory: bool = False) -> list[str]:
 
 
 def _end_with(parent: int) -> None:
-    """End this process with its parent: the SDK's server waits for ever, even if the engine was killed."""
+    """End this process with its parent: the SDK's server continues even if the engine was killed."""
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(0)

@@ -1,8 +1,8 @@
 """A TCP relay between the engine and its providers, in a process that outlives the sandbox.
 
-The engine takes a lost connection to a provider for an answer, and drops from its state whatever it was
-creating there. The relay keeps those connections open if the sandbox is killed. It then kills the engine,
-whose state still lists the pending operations.
+The engine counts a lost connection to a provider as an answer, and removes the pending creations from its
+state. The relay keeps those connections open if the sandbox is killed. It then kills the engine, whose state
+still lists the pending operations.
 """
 
 import os
@@ -46,7 +46,7 @@ def open_relay(ports: Mapping[str, int]) -> Generator[tuple[dict[str, int], Anno
 
 
 def _serve(ports: list[int]) -> None:
-    """Relay until standard input ends, which happens however the sandbox ends; then kill the engine."""
+    """Relay until standard input ends, as it does when the sandbox ends; then kill the engine."""
     servers = [socket.create_server((HOST, 0)) for _ in ports]
     for server, port in zip(servers, ports, strict=True):
         Thread(target=_listen, args=(server, port), daemon=True).start()

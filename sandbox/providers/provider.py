@@ -72,7 +72,7 @@ class Provider(ResourceProviderServicer):
         return Empty()
 
     def _connect(self, address: str) -> None:
-        """Connect to the engine's log; each phase of a run has an address of its own."""
+        """Connect to the engine's log; each phase of a run has another address."""
         if address:
             self._engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))
 

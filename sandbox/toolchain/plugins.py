@@ -66,7 +66,7 @@ def client_environment(targets: Targets) -> dict[str, str]:
 
 
 def installed(package: str) -> Path | None:
-    """Return the plugin of a package; None if there is none."""
+    """Return the plugin of a package; None if it is not installed."""
     name = f"pulumi-resource-{package}"
     if program := shutil.which(name):
         return Path(program).absolute()

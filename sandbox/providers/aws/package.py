@@ -21,7 +21,7 @@ class Aws(Package):
     """pulumi-aws."""
 
     def complete(self, resource: Resource, before: Json, seed: bytes) -> Json:
-        """Add a made-up name where the program gives none; `__defaults` records it, as the provider does."""
+        """Add a made-up name if the program sets no name; `__defaults` records it, as in the provider."""
         name = resource_type(resource.type).name
         prop = schema.properties(schema.args_class(resource.type)).get(name)
         if prop is None or prop.required or {name, f"{name}Prefix"} & resource.inputs.keys():
