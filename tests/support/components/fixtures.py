@@ -12,11 +12,14 @@ import lazy_sdk  # noqa: F401  # pyright: ignore[reportUnusedImport]  (the SDKs 
 from components.common.naming import Naming
 from components.settings.types import Model
 from tests.support.components.settings.stack_files import committed
+from tools.bench.evaluation import COMPUTED
 
 ROOT = Path(__file__).parents[3]
 
 Topic = Callable[..., Any]
 """Type of the fixture `topic`."""
+Declare = Callable[..., "Recorder"]
+"""Type of the fixture `declare_component`."""
 
 
 class Recorder(pulumi.runtime.Mocks):
@@ -28,9 +31,13 @@ class Recorder(pulumi.runtime.Mocks):
     def __init__(self) -> None:
         self.inputs: dict[tuple[str, str], dict[str, Any]] = {}
         self.providers: dict[tuple[str, str], str] = {}
-        self.answers: dict[str, dict[str, Any]] = {}
+        self.answers: dict[str, dict[str, Any]] = {
+            "aws:index/getAvailabilityZones:getAvailabilityZones": {
+                "names": ["ap-northeast-1a", "ap-northeast-1c", "ap-northeast-1d"]
+            }
+        }
         self.calls: dict[str, dict[str, Any]] = {}
-        self.computed: dict[str, dict[str, Any]] = {}
+        self.computed: dict[str, dict[str, Any]] = dict(COMPUTED)
         self.dependencies: dict[tuple[str, str], set[tuple[str, str]]] = {}
         self.protected: set[tuple[str, str]] = set()
         self.ignored: dict[tuple[str, str], list[str]] = {}
@@ -106,11 +113,23 @@ def naming() -> Naming:
     return Naming(environment="test", team="platform", account="123456789012", region="ap-northeast-1")
 
 
+def load_topic(model: type[Model], key: str, stack: str = "prod", **changes: Any) -> Model:
+    """Return a topic of a stack file with other values for top-level keys."""
+    return model.model_validate(committed(stack)[f"pipe:{key}"] | changes)
+
+
+@pytest.fixture
+def declare_component(recorder: Recorder, naming: Naming, topic: Topic) -> Declare:
+    """Provide `declare_component(build, *arguments, **changes)`, which returns the recorder."""
+
+    def run(build: Callable[..., pulumi.Resource], *arguments: Any, **changes: Any) -> Recorder:
+        evaluate(lambda: build(naming, topic, *arguments, **changes).urn)
+        return recorder
+
+    return run
+
+
 @pytest.fixture
 def topic() -> Topic:
-    """Provide `topic(Model, key, stack, **changes)`: a topic of a stack file, with top-level keys changed."""
-
-    def load(model: type[Model], key: str, stack: str = "prod", **changes: Any) -> Model:
-        return model.model_validate(committed(stack)[f"pipe:{key}"] | changes)
-
-    return load
+    """Provide `load_topic`."""
+    return load_topic

@@ -140,9 +140,6 @@ def declare(
     recorder: Recorder, build: Callable[..., pulumi.Resource], *args: Any, **changes: Any
 ) -> Recorder:
     """Declare a component with one of the functions above."""
-    recorder.computed["kubernetes:core/v1:Service"] = {
-        "status": {"loadBalancer": {"ingress": [{"hostname": "balancer.example"}]}}
-    }
     evaluate(lambda: build(*args, **changes).urn)
     return recorder
 

@@ -9,16 +9,10 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.aws.backup_bucket import BackupBucket, BackupBucketArgs
-from components.aws.ci_runner import Runner, RunnerArgs
-from components.aws.cluster import Cluster, ClusterArgs
-from components.aws.database import Database, DatabaseArgs
-from components.aws.network import Network, NetworkArgs
-from components.aws.pod_identity import PodIdentity, PodIdentityArgs
-from components.datadog.aws_integration import AwsIntegration, AwsIntegrationArgs
 from components.settings.load import load_file
 from foundation.permissions.roles import MANAGED_POLICIES, SERVICES_WITH_ROLES
-from tests.support.components.fixtures import Recorder, evaluate
+from tests.support.components import aws
+from tests.support.components.fixtures import Recorder, evaluate, load_topic
 
 ROOT = Path(__file__).parents[3]
 
@@ -30,63 +24,14 @@ SEQUENCES = ROOT / "tests/support/sandbox/clouds/aws_sequences.toml"
 def stack() -> Recorder:
     """Provide every component of prod that creates a role."""
     recorder = Recorder()
-    recorder.answers["aws:index/getAvailabilityZones:getAvailabilityZones"] = {"names": ["a", "c", "d"]}
-    recorder.computed["aws:eks/cluster:Cluster"] = {
-        "endpoint": "https://cluster",
-        "certificateAuthority": {"data": "Q0E="},
-        "vpcConfig": {"subnetIds": [], "clusterSecurityGroupId": "sg-cluster"},
-    }
-    recorder.computed["aws:rds/instance:Instance"] = {"address": "db.example"}
-    recorder.computed["datadog:aws/integrationAccount:IntegrationAccount"] = {
-        "authConfig": {"awsAuthConfigRole": {"roleName": "pipe-prod-datadog", "externalId": "chosen"}}
-    }
     pulumi.runtime.set_mocks(recorder, project="pipe", stack="prod")
-    settings = load_file(ROOT / "Pulumi.prod.yaml").settings
-    naming = settings.naming
+    naming = load_file(ROOT / "Pulumi.prod.yaml").settings.naming
 
     def program() -> None:
-        Network("network", NetworkArgs(settings=settings.network, naming=naming, protect=True))
-        Cluster(
-            "cluster",
-            ClusterArgs(settings=settings.cluster, naming=naming, private_subnet_ids=["s"], protect=True),
-        )
-        Runner(
-            "runner",
-            RunnerArgs(
-                settings=settings.ci_runner,
-                naming=naming,
-                repository=settings.service.repository,
-                vpc_id="vpc",
-                subnet_ids=["s"],
-                cluster_security_group_id="sg",
-                protect=True,
-            ),
-        )
-        BackupBucket("backups", BackupBucketArgs(settings=settings.backups, naming=naming, protect=True))
-        Database(
-            "database",
-            DatabaseArgs(
-                settings=settings.database,
-                naming=naming,
-                protect=True,
-                subnet_ids=["s"],
-                security_group_id="sg",
-                password="password",
-            ),
-        )
-        PodIdentity(
-            "identity",
-            PodIdentityArgs(
-                naming=naming,
-                cluster_name="pipe-prod",
-                cluster_arn="arn:cluster",
-                namespace="pipe",
-                bucket_arn="arn:bucket",
-                key_arn="arn:key",
-            ),
-        )
-        site = settings.monitoring.site
-        AwsIntegration("datadog", AwsIntegrationArgs(enabled=True, site=site, naming=naming))
+        for build in (aws.network, aws.cluster, aws.ci_runner, aws.backup_bucket, aws.database):
+            build(naming, load_topic, protect=True)
+        for build in (aws.pod_identity, aws.aws_integration):
+            build(naming, load_topic)
 
     evaluate(program)
     return recorder

@@ -4,31 +4,23 @@ The policy pack checks privacy, versions, encryption and rotation of keys of the
 tests/engine/test_stacks.py runs it on every stack.
 """
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
-from components.aws.backup_bucket import BackupBucket, BackupBucketArgs
 from components.common.naming import Naming
-from components.settings.models.backups import Backups
-from tests.support.components.fixtures import Recorder, Topic, evaluate
+from tests.support.components import aws
+from tests.support.components.fixtures import Declare, Recorder
 from tests.support.components.iam import verdict
 
 MAIN = ("backups", "backups-replica")
 LOGS = ("backups-logs", "backups-replica-logs")
-Declare = Callable[..., Recorder]
 
 
 @pytest.fixture
-def declare(recorder: Recorder, naming: Naming, topic: Topic) -> Declare:
-    def run(stack: str = "prod", *, protect: bool = False, **changes: Any) -> Recorder:
-        settings = topic(Backups, "backups", stack, **changes)
-        args = BackupBucketArgs(settings=settings, naming=naming, protect=protect)
-        evaluate(lambda: BackupBucket("backups", args).key_arn)
-        return recorder
-
-    return run
+def declare(declare_component: Declare) -> Declare:
+    return partial(declare_component, aws.backup_bucket)
 
 
 def of(recorder: Recorder, typ: str, bucket: str = "backups") -> dict[str, Any]:

@@ -1,14 +1,11 @@
 """Tests of the CodeBuild project that runs GitHub's jobs inside of the VPC."""
 
-from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 import pytest
 
-from components.aws.ci_runner import Runner, RunnerArgs
-from components.common.naming import Naming
-from components.settings.models.ci_runner import CiRunner as RunnerSettings
-from tests.support.components.fixtures import Recorder, Topic, evaluate
+from tests.support.components import aws
+from tests.support.components.fixtures import Declare
 from tests.support.components.iam import statements, trust
 
 CONNECTION = (
@@ -18,25 +15,11 @@ EC2 = "arn:aws:ec2:ap-northeast-1:123456789012"
 SUBNETS = [f"{EC2}:subnet/subnet-1", f"{EC2}:subnet/subnet-2"]
 PROJECT = ("aws:codebuild/project:Project", "runner")
 ROLE_POLICY = ("aws:iam/rolePolicy:RolePolicy", "runner")
-Declare = Callable[..., Recorder]
 
 
 @pytest.fixture
-def declare(recorder: Recorder, naming: Naming, topic: Topic) -> Declare:
-    def run(*, protect: bool = False, **changes: Any) -> Recorder:
-        args = RunnerArgs(
-            settings=topic(RunnerSettings, "ciRunner", "prod", **changes),
-            naming=naming,
-            repository="pipe-dev/infrastructure",
-            vpc_id="vpc-1",
-            subnet_ids=["subnet-1", "subnet-2"],
-            cluster_security_group_id="sg-cluster",
-            protect=protect,
-        )
-        evaluate(lambda: Runner("runner", args).urn)
-        return recorder
-
-    return run
+def declare(declare_component: Declare) -> Declare:
+    return partial(declare_component, aws.ci_runner)
 
 
 def test_a_disabled_runner_has_no_resources(declare: Declare) -> None:

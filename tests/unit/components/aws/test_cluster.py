@@ -10,9 +10,9 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.aws.cluster import Cluster, ClusterArgs
+from components.aws.cluster import Cluster
 from components.common.naming import Naming
-from components.settings.models.cluster import Cluster as ClusterSettings
+from tests.support.components import aws
 from tests.support.components.fixtures import Recorder, Topic, evaluate
 from tests.support.components.iam import trust
 
@@ -26,17 +26,15 @@ ACCESS_POLICY = "arn:aws:eks::aws:cluster-access-policy"
 class Declared:
     """A declared cluster: recorded resources and the values of its outputs."""
 
-    def __init__(self, recorder: Recorder, args: ClusterArgs) -> None:
+    def __init__(self, recorder: Recorder, build: Callable[[], Cluster]) -> None:
         self.recorder = recorder
         self.security_group_id = ""
         self.kubeconfig: dict[str, Any] = {}
         self.kubeconfig_is_secret = False
-        evaluate(lambda: self._run(args))
+        evaluate(lambda: self._read_outputs(build()))
         self.cluster = recorder.inputs[CLUSTER, "cluster"]
 
-    def _run(self, args: ClusterArgs) -> pulumi.Output[None]:
-        cluster = Cluster("cluster", args)
-
+    def _read_outputs(self, cluster: Cluster) -> pulumi.Output[None]:
         def keep(values: list[Any]) -> None:
             self.security_group_id, self.kubeconfig = values[0], json.loads(values[1])
             self.kubeconfig_is_secret = values[2]
@@ -50,20 +48,8 @@ Declare = Callable[..., Declared]
 
 @pytest.fixture
 def declare(recorder: Recorder, naming: Naming, topic: Topic) -> Declare:
-    recorder.computed[CLUSTER] = {
-        "endpoint": "https://ABC.gr7.ap-northeast-1.eks.amazonaws.com",
-        "certificateAuthority": {"data": "Q0E="},
-        "vpcConfig": {"subnetIds": [], "clusterSecurityGroupId": "sg-cluster"},
-    }
-
-    def run(stack: str = "prod", protect: bool = True, **changes: Any) -> Declared:
-        args = ClusterArgs(
-            settings=topic(ClusterSettings, "cluster", stack, **changes),
-            naming=naming,
-            private_subnet_ids=["subnet-1", "subnet-2"],
-            protect=protect,
-        )
-        return Declared(recorder, args)
+    def run(**changes: Any) -> Declared:
+        return Declared(recorder, lambda: aws.cluster(naming, topic, **changes))
 
     return run
 
@@ -174,7 +160,7 @@ def test_the_provider_applies_on_the_server_with_the_callers_own_credentials(dec
     }
     [server] = declared.kubeconfig["clusters"]
     assert server["cluster"] == {
-        "server": "https://ABC.gr7.ap-northeast-1.eks.amazonaws.com",
+        "server": "https://cluster.example",
         "certificate-authority-data": "Q0E=",
     }
     assert declared.kubeconfig_is_secret

@@ -4,8 +4,8 @@ The policy pack checks encryption, privacy and TLS versions; tests/engine/test_s
 """
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
 import components.aws.database
-from components.aws.database import BACKUP_WINDOW, MAINTENANCE_WINDOW, Database, DatabaseArgs
-from components.common.naming import Naming
-from components.settings.models.database import Database as DatabaseSettings
-from tests.support.components.fixtures import Recorder, Topic, evaluate
+from components.aws.database import BACKUP_WINDOW, MAINTENANCE_WINDOW
+from tests.support.components import aws
+from tests.support.components.fixtures import Declare, Recorder
 from tests.support.components.iam import statements
 
 INSTANCE = ("aws:rds/instance:Instance", "database")
@@ -27,26 +26,11 @@ PARAMETERS = ("aws:rds/parameterGroup:ParameterGroup", "database")
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 LOGS = "/aws/rds/instance/pipe-test-db"
 AUTHORITIES = Path(components.aws.database.__file__).parents[1] / "kubernetes" / "assets" / "rds_ca.pem"
-Declare = Callable[..., Recorder]
 
 
 @pytest.fixture
-def declare(recorder: Recorder, naming: Naming, topic: Topic) -> Declare:
-    recorder.computed[INSTANCE[0]] = {"address": "db.example"}
-
-    def run(stack: str = "prod", *, protect: bool = False, **changes: Any) -> Recorder:
-        args = DatabaseArgs(
-            settings=topic(DatabaseSettings, "database", stack, **changes),
-            naming=naming,
-            protect=protect,
-            subnet_ids=["subnet-a", "subnet-b"],
-            security_group_id="sg-database",
-            password="planted-password",
-        )
-        evaluate(lambda: Database("database", args).identifier)
-        return recorder
-
-    return run
+def declare(declare_component: Declare) -> Declare:
+    return partial(declare_component, aws.database)
 
 
 def assert_instance_has(recorder: Recorder, **properties: Any) -> None:

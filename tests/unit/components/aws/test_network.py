@@ -3,35 +3,23 @@
 The policy pack checks the default security group and public addresses; tests/engine/test_stacks.py runs it.
 """
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pulumi
 import pytest
 
-from components.aws.network import Network, NetworkArgs, zone_name
-from components.common.naming import Naming
-from components.settings.models.network import Network as NetworkSettings
-from tests.support.components.fixtures import Recorder, Topic, evaluate
+from components.aws.network import zone_name
+from tests.support.components import aws
+from tests.support.components.fixtures import Declare, Recorder, evaluate
 from tests.support.components.iam import statements, trust
 
 SUBNET, NAT = "aws:ec2/subnet:Subnet", "aws:ec2/natGateway:NatGateway"
-Declare = Callable[..., Recorder]
 
 
 @pytest.fixture
-def declare(recorder: Recorder, naming: Naming, topic: Topic) -> Declare:
-    recorder.answers["aws:index/getAvailabilityZones:getAvailabilityZones"] = {
-        "names": ["ap-northeast-1a", "ap-northeast-1c", "ap-northeast-1d"]
-    }
-
-    def run(stack: str = "prod", *, protect: bool = False) -> Recorder:
-        settings: NetworkSettings = topic(NetworkSettings, "network", stack)
-        args = NetworkArgs(settings=settings, naming=naming, protect=protect)
-        evaluate(lambda: Network("network", args).vpc_id)
-        return recorder
-
-    return run
+def declare(declare_component: Declare) -> Declare:
+    return partial(declare_component, aws.network)
 
 
 def destinations(recorder: Recorder, table: str) -> dict[str, Any]:

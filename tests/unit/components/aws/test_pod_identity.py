@@ -2,28 +2,15 @@
 
 import pytest
 
-from components.aws.pod_identity import PodIdentity, PodIdentityArgs
-from components.common.naming import Naming
-from tests.support.components.fixtures import Recorder, evaluate
+from tests.support.components import aws
+from tests.support.components.aws import BUCKET_ARN, CLUSTER_ARN, KEY_ARN
+from tests.support.components.fixtures import Declare, Recorder
 from tests.support.components.iam import statements, trust
-
-CLUSTER = "arn:aws:eks:ap-northeast-1:123456789012:cluster/pipe-test"
-BUCKET = "arn:aws:s3:::pipe-backup"
-KEY = "arn:aws:kms:ap-northeast-1:123456789012:key/1"
 
 
 @pytest.fixture
-def declared(recorder: Recorder, naming: Naming) -> Recorder:
-    args = PodIdentityArgs(
-        naming=naming,
-        cluster_name="pipe-test",
-        cluster_arn=CLUSTER,
-        namespace="pipe",
-        bucket_arn=BUCKET,
-        key_arn=KEY,
-    )
-    evaluate(lambda: PodIdentity("pod-identity", args).urn)
-    return recorder
+def declared(declare_component: Declare) -> Recorder:
+    return declare_component(aws.pod_identity)
 
 
 def test_each_service_account_has_its_own_role(declared: Recorder) -> None:
@@ -56,22 +43,22 @@ def test_only_pods_of_one_service_account_in_one_cluster_may_assume_a_role(
                 "aws:RequestTag/kubernetes-namespace": "pipe",
                 "aws:RequestTag/kubernetes-service-account": account,
             },
-            "ArnEquals": {"aws:SourceArn": CLUSTER},
+            "ArnEquals": {"aws:SourceArn": CLUSTER_ARN},
         },
     }
 
 
 THROUGH_S3 = {"StringEquals": {"kms:ViaService": "s3.ap-northeast-1.amazonaws.com"}}
-DUMPS = [f"{BUCKET}/dumps/*", f"{BUCKET}/latest.dump"]
+DUMPS = [f"{BUCKET_ARN}/dumps/*", f"{BUCKET_ARN}/latest.dump"]
 GRANTS = {
     "pod-identity-backup": {
         "ReadAndWriteDumps": (["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"], DUMPS, None),
-        "UseKeyThroughS3": (["kms:Decrypt", "kms:GenerateDataKey"], [KEY], THROUGH_S3),
+        "UseKeyThroughS3": (["kms:Decrypt", "kms:GenerateDataKey"], [KEY_ARN], THROUGH_S3),
     },
     "pod-identity-restore": {
         "ReadDumps": (["s3:GetObject"], DUMPS, None),
-        "FindDumps": (["s3:ListBucket"], [BUCKET], {"StringLike": {"s3:prefix": "dumps/*"}}),
-        "UseKeyThroughS3": (["kms:Decrypt"], [KEY], THROUGH_S3),
+        "FindDumps": (["s3:ListBucket"], [BUCKET_ARN], {"StringLike": {"s3:prefix": "dumps/*"}}),
+        "UseKeyThroughS3": (["kms:Decrypt"], [KEY_ARN], THROUGH_S3),
     },
 }
 """Actions, resources and condition of each statement, by role; the API's role has no policy."""

@@ -1,15 +1,12 @@
 """Tests of the security groups of load balancer and database, and of their rules."""
 
 import re
-from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 import pytest
 
-from components.aws.security_groups import SecurityGroups, SecurityGroupsArgs
-from components.common.naming import Naming
-from components.settings.models.security_groups import SecurityGroups as SecurityGroupsSettings
-from tests.support.components.fixtures import Recorder, Topic, evaluate
+from tests.support.components import aws
+from tests.support.components.fixtures import Declare, Recorder
 
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
@@ -18,24 +15,11 @@ DATABASE = "security-groups-database-id"
 CLUSTER = "sg-cluster"
 DESCRIPTION = r"[0-9A-Za-z_ .:/()#,@\[\]+=&;{}!$*-]{1,255}"
 """Descriptions of groups and rules that EC2 accepts (AuthorizeSecurityGroupIngress, IpRange)."""
-Declare = Callable[..., Recorder]
 
 
 @pytest.fixture
-def declare(recorder: Recorder, naming: Naming, topic: Topic) -> Declare:
-    def run(**changes: Any) -> Recorder:
-        args = SecurityGroupsArgs(
-            settings=topic(SecurityGroupsSettings, "securityGroups", "prod", **changes),
-            naming=naming,
-            vpc_id="vpc-1",
-            cluster_security_group_id=CLUSTER,
-            traffic_port=8443,
-            health_port=8081,
-        )
-        evaluate(lambda: SecurityGroups("security-groups", args).database_security_group_id)
-        return recorder
-
-    return run
+def declare(declare_component: Declare) -> Declare:
+    return partial(declare_component, aws.security_groups)
 
 
 def rules(recorder: Recorder, typ: str) -> set[tuple[str, str, int]]:

@@ -1,31 +1,21 @@
 """Tests of Datadog's access to the AWS account."""
 
-from collections.abc import Callable
+from functools import partial
 
 import pytest
 
-from components.common.naming import Naming
-from components.datadog.aws_integration import DATADOG_ACCOUNTS, AwsIntegration, AwsIntegrationArgs
+from components.datadog.aws_integration import DATADOG_ACCOUNTS
 from components.settings.models.monitoring import Monitoring
-from tests.support.components.fixtures import Recorder, evaluate
+from tests.support.components import aws
+from tests.support.components.fixtures import Declare
 from tests.support.components.iam import trust, verdict
 
-Declare = Callable[..., Recorder]
 ACCOUNT = "datadog:aws/integrationAccount:IntegrationAccount"
 
 
 @pytest.fixture
-def declare(recorder: Recorder, naming: Naming) -> Declare:
-    recorder.computed[ACCOUNT] = {
-        "authConfig": {"awsAuthConfigRole": {"roleName": "pipe-test-datadog", "externalId": "chosen"}}
-    }
-
-    def run(site: str = "ap1.datadoghq.com", *, enabled: bool = True) -> Recorder:
-        args = AwsIntegrationArgs(enabled=enabled, site=site, naming=naming)
-        evaluate(lambda: AwsIntegration("aws", args).urn)
-        return recorder
-
-    return run
+def declare(declare_component: Declare) -> Declare:
+    return partial(declare_component, aws.aws_integration)
 
 
 def test_a_disabled_integration_has_no_resources(declare: Declare) -> None:

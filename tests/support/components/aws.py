@@ -1,0 +1,107 @@
+"""The components of AWS, declared from a stack file."""
+
+from typing import Any
+
+from components.aws.backup_bucket import BackupBucket, BackupBucketArgs
+from components.aws.ci_runner import Runner, RunnerArgs
+from components.aws.cluster import Cluster, ClusterArgs
+from components.aws.database import Database, DatabaseArgs
+from components.aws.network import Network, NetworkArgs
+from components.aws.pod_identity import PodIdentity, PodIdentityArgs
+from components.aws.security_groups import SecurityGroups, SecurityGroupsArgs
+from components.common.naming import Naming
+from components.datadog.aws_integration import AwsIntegration, AwsIntegrationArgs
+from components.settings.models.backups import Backups
+from components.settings.models.ci_runner import CiRunner
+from components.settings.models.cluster import Cluster as ClusterSettings
+from components.settings.models.database import Database as DatabaseSettings
+from components.settings.models.network import Network as NetworkSettings
+from components.settings.models.security_groups import SecurityGroups as SecurityGroupsSettings
+from tests.support.components.fixtures import Topic
+
+CLUSTER_GROUP = "sg-cluster"
+CLUSTER_ARN = "arn:aws:eks:ap-northeast-1:123456789012:cluster/pipe-test"
+BUCKET_ARN = "arn:aws:s3:::pipe-backup"
+KEY_ARN = "arn:aws:kms:ap-northeast-1:123456789012:key/1"
+SUBNETS = ["subnet-1", "subnet-2"]
+
+
+def network(
+    naming: Naming, topic: Topic, stack: str = "prod", *, protect: bool = False, **changes: Any
+) -> Network:
+    settings = topic(NetworkSettings, "network", stack, **changes)
+    return Network("network", NetworkArgs(settings=settings, naming=naming, protect=protect))
+
+
+def cluster(
+    naming: Naming, topic: Topic, stack: str = "prod", *, protect: bool = False, **changes: Any
+) -> Cluster:
+    settings = topic(ClusterSettings, "cluster", stack, **changes)
+    args = ClusterArgs(settings=settings, naming=naming, private_subnet_ids=SUBNETS, protect=protect)
+    return Cluster("cluster", args)
+
+
+def ci_runner(
+    naming: Naming, topic: Topic, stack: str = "prod", *, protect: bool = False, **changes: Any
+) -> Runner:
+    args = RunnerArgs(
+        settings=topic(CiRunner, "ciRunner", stack, **changes),
+        naming=naming,
+        repository="pipe-dev/infrastructure",
+        vpc_id="vpc-1",
+        subnet_ids=SUBNETS,
+        cluster_security_group_id=CLUSTER_GROUP,
+        protect=protect,
+    )
+    return Runner("runner", args)
+
+
+def database(
+    naming: Naming, topic: Topic, stack: str = "prod", *, protect: bool = False, **changes: Any
+) -> Database:
+    args = DatabaseArgs(
+        settings=topic(DatabaseSettings, "database", stack, **changes),
+        naming=naming,
+        protect=protect,
+        subnet_ids=SUBNETS,
+        security_group_id="sg-database",
+        password="planted-password",
+    )
+    return Database("database", args)
+
+
+def backup_bucket(
+    naming: Naming, topic: Topic, stack: str = "prod", *, protect: bool = False, **changes: Any
+) -> BackupBucket:
+    settings = topic(Backups, "backups", stack, **changes)
+    return BackupBucket("backups", BackupBucketArgs(settings=settings, naming=naming, protect=protect))
+
+
+def pod_identity(naming: Naming, _topic: Topic) -> PodIdentity:
+    args = PodIdentityArgs(
+        naming=naming,
+        cluster_name="pipe-test",
+        cluster_arn=CLUSTER_ARN,
+        namespace="pipe",
+        bucket_arn=BUCKET_ARN,
+        key_arn=KEY_ARN,
+    )
+    return PodIdentity("pod-identity", args)
+
+
+def security_groups(naming: Naming, topic: Topic, stack: str = "prod", **changes: Any) -> SecurityGroups:
+    args = SecurityGroupsArgs(
+        settings=topic(SecurityGroupsSettings, "securityGroups", stack, **changes),
+        naming=naming,
+        vpc_id="vpc-1",
+        cluster_security_group_id=CLUSTER_GROUP,
+        traffic_port=8443,
+        health_port=8081,
+    )
+    return SecurityGroups("security-groups", args)
+
+
+def aws_integration(
+    naming: Naming, _topic: Topic, site: str = "ap1.datadoghq.com", *, enabled: bool = True
+) -> AwsIntegration:
+    return AwsIntegration("aws", AwsIntegrationArgs(enabled=enabled, site=site, naming=naming))
