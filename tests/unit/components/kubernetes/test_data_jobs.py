@@ -85,27 +85,17 @@ def test_pulumi_waits_longer_than_each_job_may_take(declare: Declare, recorder: 
 def test_only_the_job_that_creates_roles_is_the_master_and_it_gets_verifiers(declare: Declare) -> None:
     objects = declare()
     [roles] = migration(objects)["spec"]["initContainers"]
-    assert roles["command"] == [
-        "psql",
-        "--no-psqlrc",
-        "--quiet",
-        "--set=ON_ERROR_STOP=1",
-        "--set=passwords=/etc/pipe/database",
-        "--single-transaction",
-        "--file=/etc/pipe/scripts/roles.sql",
-    ]
+    assert " ".join(roles["command"]) == (
+        "psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --set=passwords=/etc/pipe/database"
+        " --single-transaction --file=/etc/pipe/scripts/roles.sql"
+    )
     assert variables(roles)["PGSERVICEFILE"] == "/etc/pipe/database/pg_service.conf"
     assert mounts(roles)["roles"] == "/etc/pipe/database"
     secret = objects["Secret/pipe-migrate-roles"]["stringData"]
-    assert secret["pg_service.conf"].splitlines() == [
-        "[pipe]",
-        "host=db.example",
-        "port=5432",
-        "dbname=pipe_db",
-        "user=pipe_admin",
-        "password=master-secret",
-        "sslmode=verify-full",
-        "sslrootcert=/etc/pipe/ca/rds-ca.pem",
+    assert secret["pg_service.conf"].split() == [
+        *("[pipe]", "host=db.example", "port=5432", "dbname=pipe_db"),
+        *("user=pipe_admin", "password=master-secret"),
+        *("sslmode=verify-full", "sslrootcert=/etc/pipe/ca/rds-ca.pem"),
     ]
     with_master = [name for name, manifest in objects.items() if "master-secret" in str(manifest)]
     assert with_master == ["Secret/pipe-migrate-roles"]

@@ -33,11 +33,15 @@ def test_the_network_is_closed_in_both_directions(objects: Objects) -> None:
     }
 
 
-def test_the_quota_is_that_of_the_stack_file_and_forbids_node_ports(objects: Objects) -> None:
+def test_the_quota_is_that_of_the_stack_file_and_forbids_node_ports(
+    declare_objects: Callable[..., Objects],
+) -> None:
+    quotas = {"quotaCpu": "17", "quotaMemory": "25Gi", "quotaPods": 61}
+    objects = declare_objects(workloads.namespace, **quotas)
     assert objects["ResourceQuota/quota"]["spec"]["hard"] == {
-        "limits.cpu": "16",
-        "limits.memory": "24Gi",
-        "pods": "60",
+        "limits.cpu": "17",
+        "limits.memory": "25Gi",
+        "pods": "61",
         "services.loadbalancers": "1",
         "services.nodeports": "0",
     }
