@@ -1,7 +1,7 @@
-"""Writes the generated parts of the documents from the stack files and from the program itself.
+"""Generator of the documents' generated parts, from the stack files and from the program itself.
 
-`python -m tools.generate_docs` writes them, `--check` says which are not current. A part begins with
-`<!-- generated: NAME; make schema writes it -->` and ends with `<!-- end of NAME -->`.
+`python -m tools.generate_docs` writes the parts; `--check` lists the parts that are not current. A part
+begins with `<!-- generated: NAME; make schema writes it -->` and ends with `<!-- end of NAME -->`.
 """
 
 import argparse
@@ -26,7 +26,7 @@ PROVIDERS = {"aws": "AWS", "kubernetes": "Kubernetes", "cloudflare": "Cloudflare
 
 @dataclass(frozen=True)
 class Registered:
-    """A resource as the program registers it."""
+    """A resource that the program registers."""
 
     type: str
     name: str
@@ -37,15 +37,15 @@ class Registered:
 
 
 @cache
-def settings(stack: str) -> dict[str, Any]:
-    """The topics of a stack file."""
+def read_settings(stack: str) -> dict[str, Any]:
+    """Return the keys of a stack file whose values are maps, without the prefix `pipe:`."""
     config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
     return {key.removeprefix("pipe:"): value for key, value in config.items() if isinstance(value, dict)}
 
 
 @cache
-def program(stack: str) -> list[Registered]:
-    """Return the resources that the program registers for a stack, evaluated against mocks."""
+def evaluate_program(stack: str) -> list[Registered]:
+    """Evaluate the program against mocks, and return the resources that it registers for a stack."""
     import pulumi
     from google.protobuf.json_format import MessageToDict
     from pulumi.runtime.proto import resource_pb2
@@ -77,9 +77,9 @@ def _type_and_name(urn: str) -> tuple[str, str]:
     return types.rpartition("::")[2].rpartition("$")[2], name
 
 
-def components(stack: str) -> tuple[dict[str, list[Registered]], set[tuple[str, str]]]:
+def group_by_component(stack: str) -> tuple[dict[str, list[Registered]], set[tuple[str, str]]]:
     """Return the resources of each component, and the dependencies between components."""
-    by_key = {(resource.type, resource.name): resource for resource in program(stack)}
+    by_key = {(resource.type, resource.name): resource for resource in evaluate_program(stack)}
     owner: dict[tuple[str, str], str] = {}
     for key in by_key:
         top = key
@@ -99,84 +99,88 @@ def components(stack: str) -> tuple[dict[str, list[Registered]], set[tuple[str, 
     return parts, edges
 
 
-def shortest(edges: set[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The edges without those that a longer way says already."""
+def reduce_edges(edges: set[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the edges, sorted, without those that follow from a longer path."""
 
-    def reaches(start: str, end: str, seen: frozenset[str]) -> bool:
-        following = {b for a, b in edges if a == start} - seen
-        return end in following or any(reaches(neighbour, end, seen | {neighbour}) for neighbour in following)
+    neighbours: dict[str, set[str]] = {}
+    for source, target in edges:
+        neighbours.setdefault(source, set()).add(target)
 
-    return sorted(
-        (a, b)
-        for a, b in edges
-        if not any(c != b and reaches(c, b, frozenset((a, c))) for start, c in edges if start == a)
-    )
+    def reaches(source: str, target: str, visited: frozenset[str]) -> bool:
+        following = neighbours.get(source, set()) - visited
+        return target in following or any(reaches(name, target, visited | {name}) for name in following)
+
+    def is_implied(source: str, target: str) -> bool:
+        others = neighbours[source] - {target}
+        return any(reaches(name, target, frozenset((source, name))) for name in others)
+
+    return sorted(edge for edge in edges if not is_implied(*edge))
 
 
-def diagram() -> str:
+def format_diagram() -> str:
     """Format the components and their dependencies as Mermaid."""
-    parts, edges = components("prod")
+    parts, edges = group_by_component("prod")
     lines = ["```mermaid", "flowchart LR"]
     for package, title in PROVIDERS.items():
         lines.append(f"  subgraph {title}")
-        lines += [f"    {name}" for name in sorted(parts) if _package(parts[name]) == package]
+        lines += [f"    {name}" for name in sorted(parts) if _main_package(parts[name]) == package]
         lines.append("  end")
-    lines += [f"  {a} --> {b}" for a, b in shortest(edges)]
+    lines += [f"  {source} --> {target}" for source, target in reduce_edges(edges)]
     return "\n".join([*lines, "```"])
 
 
-def _package(resources: list[Registered]) -> str:
+def _main_package(resources: list[Registered]) -> str:
+    """Return the package of most of a component's resources."""
     counts = Counter(resource.type.partition(":")[0] for resource in resources)
     return max(PROVIDERS, key=lambda package: counts[package])
 
 
-def parts() -> str:
-    """Count the resources of each kind in a component in prod."""
-    rows = ["| component | resources in prod | most of them |", "|---|---|---|"]
-    for name, resources in sorted(components("prod")[0].items()):
+def format_component_table() -> str:
+    """Format the components of prod as a table, with their most frequent kinds of resources."""
+    rows = ["| component | resources in prod | most frequent kinds |", "|---|---|---|"]
+    for name, resources in sorted(group_by_component("prod")[0].items()):
         kinds = Counter(
             resource.type.rpartition(":")[2]
             for resource in resources
             if not resource.type.startswith(("pipe:", "pulumi:"))
         )
-        most = ", ".join(
-            f"{count} {kind}" for kind, count in sorted(kinds.items(), key=lambda x: (-x[1], x[0]))[:4]
-        )
+        by_frequency = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
+        most = ", ".join(f"{count} {kind}" for kind, count in by_frequency[:4])
         rows.append(f"| {name} | {sum(kinds.values())} | {most} |")
     return "\n".join(rows)
 
 
-def environments() -> str:
-    """Format every setting of each stack as a table; values that differ are bold."""
+def format_settings() -> str:
+    """Format every setting of each stack as a table; settings that differ are bold."""
     from components.settings.json_schema import schema_at
 
     lines: list[str] = []
-    for topic in settings("prod"):
+    for topic in read_settings("prod"):
         lines += ["", f"### {topic}", "", schema_at((f"pipe:{topic}",))["description"], ""]
         lines += ["| setting | dev | stg | prod |", "|---|---|---|---|"]
-        paths = dict.fromkeys(path for stack in STACKS for path, _ in flat(settings(stack)[topic]))
+        paths = dict.fromkeys(path for stack in STACKS for path, _ in flatten(read_settings(stack)[topic]))
         for path in paths:
-            values = [dict(flat(settings(stack)[topic])).get(path, "–") for stack in STACKS]
-            if (topic, path) == ("api", "image"):  # a deployment changes it, and must not change documents
+            values = [dict(flatten(read_settings(stack)[topic])).get(path, "–") for stack in STACKS]
+            if (topic, path) == ("api", "image"):  # A deployment changes it, and must not change documents.
                 values = ["by digest: see the stack file"] * 3
             name = f"`{path}`" if len(set(values)) == 1 else f"**`{path}`**"
             lines.append(f"| {name} | {' | '.join(values)} |")
     return "\n".join(lines[1:])
 
 
-def flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """The leaves of a map by their dotted path."""
+def flatten(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the leaves of a map: the dotted path and the formatted value."""
     if isinstance(value, dict):
         for key, inner in cast(dict[str, Any], value).items():
-            yield from flat(inner, f"{path}.{key}" if path else key)
+            yield from flatten(inner, f"{path}.{key}" if path else key)
     elif isinstance(value, list):
         yield path, ", ".join(map(str, cast(list[Any], value))) or "none"
     else:
         yield path, str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def scaling() -> str:
-    """Describe automatic growth and its limits."""
+def format_limits() -> str:
+    """Format the limits of automatic growth as a table."""
     from components.settings.load import load_file
 
     files = [load_file(ROOT / f"Pulumi.{stack}.yaml").settings for stack in STACKS]
@@ -186,8 +190,8 @@ def scaling() -> str:
     return "\n".join(rows)
 
 
-def cost() -> str:
-    """Return the monthly cost of each stack by the price table, and the resources without a price."""
+def format_costs() -> str:
+    """Format the monthly cost of each stack by the price table, and the resources without a price."""
     from review.cost import SOURCE
     from review.cost import cost as priced
     from review.engine_run import Resource, Step
@@ -201,7 +205,7 @@ def cost() -> str:
                 None,
                 Resource({"urn": f"::{resource.name}", "type": resource.type, "inputs": resource.inputs}),
             )
-            for resource in program(stack)
+            for resource in evaluate_program(stack)
         ]
         _, lines, unpriced = priced(steps)
         for line in lines:
@@ -210,49 +214,54 @@ def cost() -> str:
         for line in unpriced:
             unknown.setdefault(line.partition(": ")[2], set()).add(stack)
     rows = ["| USD a month | dev | stg | prod |", "|---|---|---|---|"]
-    for what, row in sorted(sums.items(), key=lambda item: (-item[1]["prod"], item[0])):
-        rows.append(f"| {what} | {' | '.join(f'{row[stack]:.2f}' for stack in STACKS)} |")
+    for part, row in sorted(sums.items(), key=lambda item: (-item[1]["prod"], item[0])):
+        rows.append(f"| {part} | {' | '.join(f'{row[stack]:.2f}' for stack in STACKS)} |")
     totals = [f"**{sum(row[stack] for row in sums.values()):.2f}**" for stack in STACKS]
     rows.append(f"| **without nodes, database, load balancers and logs** | {' | '.join(totals)} |")
-    where = (f"- {what} ({', '.join(s for s in STACKS if s in unknown[what])})" for what in sorted(unknown))
-    return "\n".join([*rows, "", f"Source: {SOURCE}.", "", "Not in these sums:", "", *where])
+    unpriced_parts: list[str] = []
+    for part, stacks in sorted(unknown.items()):
+        in_order = ", ".join(stack for stack in STACKS if stack in stacks)
+        unpriced_parts.append(f"- {part} ({in_order})")
+    return "\n".join([*rows, "", f"Source: {SOURCE}.", "", "These sums do not include:", "", *unpriced_parts])
 
 
 PARTS: dict[str, tuple[str, Callable[[], str]]] = {
-    "settings": ("docs/environments.md", environments),
-    "limits": ("docs/scaling.md", scaling),
-    "prices": ("docs/cost.md", cost),
-    "diagram": ("docs/architecture.md", diagram),
-    "parts": ("docs/architecture.md", parts),
+    "settings": ("docs/environments.md", format_settings),
+    "limits": ("docs/scaling.md", format_limits),
+    "prices": ("docs/cost.md", format_costs),
+    "diagram": ("docs/architecture.md", format_diagram),
+    "parts": ("docs/architecture.md", format_component_table),
 }
 """The document and the generator of each generated part."""
 
 
-def with_part(text: str, name: str, content: str) -> str:
-    """A document with one part written again; ValueError if it has no place for it."""
+def replace_part(text: str, name: str, content: str) -> str:
+    """Return a document with new content of a part; raise ValueError if it has no markers for the part."""
     start, end = f"<!-- generated: {name}; make schema writes it -->", f"<!-- end of {name} -->"
     pattern = re.escape(start) + ".*?" + re.escape(end)
     if not re.search(pattern, text, re.DOTALL):
-        raise ValueError(f"no place for {name}: a line {start} and a line {end}")
+        raise ValueError(f"no place for {name}; add a line {start} and a line {end}")
     return re.sub(pattern, lambda _: f"{start}\n\n{content}\n\n{end}", text, flags=re.DOTALL)
 
 
 def main() -> int:
-    """Returns 0, or 1 when a document is not current."""
+    """Write or check the generated parts; return 0, or 1 if `--check` finds a part that is not current."""
     parser = argparse.ArgumentParser(prog="python -m tools.generate_docs", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if not current")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit with 1 if a part is not current"
+    )
     check = parser.parse_args().check
     sys.path.insert(0, str(ROOT))
     stale: list[str] = []
-    for name, (file, make) in PARTS.items():
+    for name, (file, generate) in PARTS.items():
         old = (ROOT / file).read_text()
-        new = with_part(old, name, make())
+        new = replace_part(old, name, generate())
         if new != old and check:
             stale.append(f"{file}: {name}")
         elif new != old:
             (ROOT / file).write_text(new)
     if stale:
-        print("not current, run make schema:\n" + "\n".join(stale), file=sys.stderr)
+        print("not current (run make schema):\n" + "\n".join(stale), file=sys.stderr)
     return int(bool(stale))
 
 

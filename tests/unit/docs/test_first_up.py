@@ -82,7 +82,7 @@ def test_the_quotas_are_the_sum_of_the_stacks_needs() -> None:
 
 
 def test_a_token_is_listed_for_every_kind_of_resource() -> None:
-    types = {resource.type for resource in generate_docs.program("prod")}
+    types = {resource.type for resource in generate_docs.evaluate_program("prod")}
     declared = {typ for typ in types if typ.startswith(("cloudflare:", "datadog:"))}
     assert len(declared) > 8
     assert {typ for typ in declared if f"`{typ}`" not in TOKENS} == set()
@@ -90,7 +90,9 @@ def test_a_token_is_listed_for_every_kind_of_resource() -> None:
 
 def test_every_phase_of_a_ruleset_has_its_permission() -> None:
     ruleset = "cloudflare:index/ruleset:Ruleset"
-    phases = {str(item.inputs["phase"]) for item in generate_docs.program("prod") if item.type == ruleset}
+    phases = {
+        str(item.inputs["phase"]) for item in generate_docs.evaluate_program("prod") if item.type == ruleset
+    }
     assert phases == set(re.findall(r"`(http_\w+)`", TOKENS))
 
 
@@ -103,7 +105,7 @@ def test_the_readme_links_to_the_tokens_and_explains_the_first_access_to_the_clu
 
 def test_imported_records_have_the_names_of_the_program() -> None:
     record = "cloudflare:index/dnsRecord:DnsRecord"
-    records = {item.name for item in generate_docs.program("prod") if item.type == record}
+    records = {item.name for item in generate_docs.evaluate_program("prod") if item.type == record}
     assert records.issuperset(re.findall(rf"pulumi import {record} (\S+) ", STEPS))
     assert {"edge", "edge-frontend"} <= records and any(name.startswith("edge-caa-") for name in records)
 

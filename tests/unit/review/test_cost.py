@@ -14,7 +14,7 @@ from review.render import renderings
 from tests.support.components.fixtures import Recorder
 from tests.support.foundation.fixtures import foundation  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from tests.support.review.stacks import KEY, resource
-from tools.generate_docs import STACKS, program
+from tools.generate_docs import STACKS, evaluate_program
 
 ENDPOINT, GATEWAY, DATABASE = (
     "aws:ec2/vpcEndpoint:VpcEndpoint",
@@ -92,7 +92,7 @@ def test_a_type_that_the_table_lacks_is_unpriced(kind: str) -> None:
 
 
 def test_the_table_knows_every_type_that_the_programs_use(foundation: Recorder) -> None:  # noqa: F811
-    kinds = {declared.type for stack in STACKS for declared in program(stack)}
+    kinds = {declared.type for stack in STACKS for declared in evaluate_program(stack)}
     kinds |= {kind for kind, _ in foundation.inputs}
     _, lines, unpriced_parts = cost(change(kind, None, {}) for kind in sorted(kinds))
     assert lines
