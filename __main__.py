@@ -19,7 +19,6 @@ from components.datadog.monitoring import Monitoring, MonitoringArgs
 from components.kubernetes.api import Api, ApiArgs
 from components.kubernetes.data_jobs import DataJobs, DataJobsArgs
 from components.kubernetes.namespace import Namespace, NamespaceArgs
-from components.kubernetes.nginx_config import HEALTH_PORT, TRAFFIC_PORT
 from components.kubernetes.pods import WorkloadContext
 from components.kubernetes.tls_proxy import TlsProxy, TlsProxyArgs
 from components.settings import load
@@ -35,7 +34,7 @@ cluster = Cluster("cluster", ClusterArgs(
 ))
 security_groups = SecurityGroups("security-groups", SecurityGroupsArgs(
     settings=settings.security_groups, naming=naming, vpc_id=network.vpc_id,
-    cluster_security_group_id=cluster.security_group_id, traffic_port=TRAFFIC_PORT, health_port=HEALTH_PORT,
+    cluster_security_group_id=cluster.security_group_id,
 ))
 Runner("runner", RunnerArgs(
     settings=settings.ci_runner, naming=naming, protect=protect, repository=settings.service.repository,

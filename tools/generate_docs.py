@@ -18,6 +18,7 @@ from typing import Any, cast
 import yaml
 
 from components.settings.scale_limits import LIMITS
+from tools.connection_diagram import format_connections
 
 ROOT = Path(__file__).parents[1]
 STACKS = ("dev", "stg", "prod")
@@ -231,6 +232,7 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "prices": ("docs/cost.md", format_costs),
     "diagram": ("docs/architecture.md", format_diagram),
     "parts": ("docs/architecture.md", format_component_table),
+    "connections": ("docs/architecture.md", format_connections),
 }
 """The document and the generator of each generated part."""
 

@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.aws.log_group import LogGroupArgs, encrypted_log_group
+from components.common import connections
 from components.common.iam_documents import Statement, allow, document, service_trust
 from components.common.naming import Naming
 from components.settings.models.ci_runner import CiRunner as RunnerSettings
@@ -67,14 +68,15 @@ class Runner(pulumi.ComponentResource):
             tags=tags,
             opts=child,
         )
-        # Security groups do not filter traffic to the VPC's name server, so DNS needs no rule.
+        [internet] = connections.ports_between(connections.CI_RUNNER, connections.INTERNET)
+        [cluster_api] = connections.ports_between(connections.CI_RUNNER, connections.CLUSTER_API)
         aws.vpc.SecurityGroupEgressRule(
             name,
             security_group_id=group.id,
             description="HTTPS to GitHub, AWS, the registries and the cluster",
             ip_protocol="tcp",
-            from_port=443,
-            to_port=443,
+            from_port=internet.number,
+            to_port=internet.number,
             cidr_ipv4="0.0.0.0/0",
             tags=tags,
             opts=child,
@@ -84,8 +86,8 @@ class Runner(pulumi.ComponentResource):
             security_group_id=args.cluster_security_group_id,
             description="Cluster API from the GitHub runner",
             ip_protocol="tcp",
-            from_port=443,
-            to_port=443,
+            from_port=cluster_api.number,
+            to_port=cluster_api.number,
             referenced_security_group_id=group.id,
             tags=tags,
             opts=child,

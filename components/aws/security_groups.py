@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from components.common import connections
 from components.common.naming import Naming
 from components.settings.models.security_groups import SecurityGroups as SecurityGroupsSettings
 
@@ -18,15 +19,10 @@ class SecurityGroupsArgs:
     vpc_id: pulumi.Input[str]
     cluster_security_group_id: pulumi.Input[str]
     """The group that EKS creates; in Auto Mode it is also the pods' group."""
-    traffic_port: int
-    """Port on which the TLS proxy's pods listen."""
-    health_port: int
-    """Port of their health checks; plain HTTP, for the load balancer only."""
-    database_port: int = 5432
 
 
 class SecurityGroups(pulumi.ComponentResource):
-    """The allowed connections: internet to load balancer to proxy pods, and pods to database.
+    """The connections that cross the cluster's border: clients to load balancer to proxy, pods to database.
 
     The controller adds no rules for a load balancer that brings its own group, so the rules that admit it to
     the pods are declared here, on the cluster's group.
@@ -50,39 +46,40 @@ class SecurityGroups(pulumi.ComponentResource):
             tags=naming.aws("load-balancer"),
             opts=child,
         )
+        [https] = connections.ports_between(connections.CLIENTS, connections.LOAD_BALANCER)
         for cidr in args.settings.ingress_cidrs:
             aws.vpc.SecurityGroupIngressRule(
                 f"{name}-https-from-{cidr.replace('/', '-')}",
                 security_group_id=load_balancer.id,
                 description=f"HTTPS from {cidr}",
                 ip_protocol="tcp",
-                from_port=443,
-                to_port=443,
+                from_port=https.number,
+                to_port=https.number,
                 cidr_ipv4=cidr,
                 tags=naming.aws("https"),
                 opts=child,
             )
-        for purpose, port in (("traffic", args.traffic_port), ("health", args.health_port)):
+        for port in connections.ports_between(connections.LOAD_BALANCER, connections.PROXY):
             aws.vpc.SecurityGroupEgressRule(
-                f"{name}-{purpose}-to-pods",
+                f"{name}-{port.name}-to-pods",
                 security_group_id=load_balancer.id,
-                description=f"Load balancer to the TLS proxy: {purpose}",
+                description=f"Load balancer to the TLS proxy: {port.name}",
                 ip_protocol="tcp",
-                from_port=port,
-                to_port=port,
+                from_port=port.number,
+                to_port=port.number,
                 referenced_security_group_id=cluster,
-                tags=naming.aws(f"{purpose}-to-pods"),
+                tags=naming.aws(f"{port.name}-to-pods"),
                 opts=child,
             )
             aws.vpc.SecurityGroupIngressRule(
-                f"{name}-{purpose}-from-load-balancer",
+                f"{name}-{port.name}-from-load-balancer",
                 security_group_id=cluster,
-                description=f"TLS proxy from the load balancer: {purpose}",
+                description=f"TLS proxy from the load balancer: {port.name}",
                 ip_protocol="tcp",
-                from_port=port,
-                to_port=port,
+                from_port=port.number,
+                to_port=port.number,
                 referenced_security_group_id=load_balancer.id,
-                tags=naming.aws(f"{purpose}-from-load-balancer"),
+                tags=naming.aws(f"{port.name}-from-load-balancer"),
                 opts=child,
             )
 
@@ -95,13 +92,14 @@ class SecurityGroups(pulumi.ComponentResource):
             tags=naming.aws("database"),
             opts=child,
         )
+        [postgresql] = connections.ports_from_pods(connections.DATABASE)
         aws.vpc.SecurityGroupIngressRule(
             f"{name}-database-from-pods",
             security_group_id=database.id,
             description="PostgreSQL from the pods",
             ip_protocol="tcp",
-            from_port=args.database_port,
-            to_port=args.database_port,
+            from_port=postgresql.number,
+            to_port=postgresql.number,
             referenced_security_group_id=cluster,
             tags=naming.aws("database-from-pods"),
             opts=child,

@@ -7,12 +7,13 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from components.common import connections
 from components.common.naming import Naming
 from components.kubernetes import pods
 from components.settings.models.monitoring import Agent as Settings
 
-NAMESPACE = "datadog"
-APP = "datadog"
+NAMESPACE = connections.CERTIFICATE_CHECK.namespace
+APP = connections.CERTIFICATE_CHECK.app
 """Name of the release, and the `app` label of the node agents' pods, which run the cluster checks."""
 SECRET, SECRET_KEY = "datadog-api-key", "api-key"
 """Name of the Secret, and its key that the chart reads."""

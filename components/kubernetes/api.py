@@ -6,23 +6,12 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from components.common import connections
 from components.kubernetes import database_roles, deployments, network_policies, pods
 from components.kubernetes.database_client import CA_DIR, PASSWORD_FILE, SECRET_DIR, DatabaseEndpoint
 from components.settings.models.api import Api as ApiSettings
 
-PORT = 3000
-"""Port on which the image listens ($PORT), of its Service, and in the network policies on both sides.
-
-It is not a setting, because a rollout cannot change it without an outage. Each pod has its own address, so
-stacks do not need different ports. During a change of the port, old and new pods would listen on different
-ports. A Service with a numeric target would send requests to pods that do not listen there. A Service with a
-named target would need policies that admit both ports, but the program knows only the new one.
-
-Every use has the number, because EKS resolves a policy's port through the Service: by the Service alone if
-its target is a number, by the existing pods if it is a name (aws/amazon-network-policy-controller-k8s,
-pkg/resolvers/endpoints.go, getMatchingServicePort). The Service's port must equal the pods' port (EKS user
-guide, network policy considerations).
-"""
+PORT = connections.API_HTTP.number
 LEAVE_SECONDS = 10
 """Seconds that a terminating pod still answers, until every node has removed it from the Service."""
 
@@ -37,8 +26,6 @@ class ApiArgs:
     database: DatabaseEndpoint
     password: pulumi.Input[str]
     """Password of the role `app`; a secret."""
-    trace_port: int = 8126
-    """The Datadog agent's trace port on every node (Datadog's default)."""
     after: Sequence[pulumi.Resource]
     """Resources that new pods depend on: the migration."""
 
@@ -72,14 +59,10 @@ class Api(pulumi.ComponentResource):
             metadata=workload.meta(),
             spec=network_policies.policy_spec(
                 pods.API,
-                ingress=[network_policies.from_pods(pods.PROXY, PORT)],
-                egress=[
-                    network_policies.dns(context.service_cidr),
-                    network_policies.to_networks(context.subnets.database, args.database.port),
-                    network_policies.to_networks(context.subnets.private, args.trace_port),
-                    network_policies.to_pod_identity(),
-                    *network_policies.outside(args.settings.egress, context.vpc_cidr),
-                ],
+                {
+                    **network_policies.endpoints(context, args.database.port),
+                    **network_policies.external_services(args.settings.egress, context.vpc_cidr),
+                },
             ),
             opts=child,
         )
@@ -157,7 +140,7 @@ def container(args: ApiArgs, config_map: pulumi.Input[str]) -> kubernetes.core.v
             pods.field("DD_AGENT_HOST", "status.hostIP"),
             *pods.variables(
                 {
-                    "DD_TRACE_AGENT_PORT": str(args.trace_port),
+                    "DD_TRACE_AGENT_PORT": str(connections.TRACES.number),
                     "DD_LOGS_INJECTION": "true",
                     "PGUSER": database_roles.login(database_roles.APP, args.password),
                 }

@@ -7,16 +7,17 @@ from pathlib import Path
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from components.common import connections
 from components.common.image_reference import parse_image_reference
 from components.kubernetes import database_roles, job_containers, network_policies, pods
 from components.kubernetes.database_client import PASSWORD_FILE, SERVICE_FILE, DatabaseEndpoint
 from components.kubernetes.database_roles import Passwords
 from components.settings.models.backups import Backups
 
-IMAGE = "pipe-image"
-MIGRATE = "pipe-migrate"
-BACKUP = "pipe-backup"
-RESTORE = "pipe-restore"
+IMAGE = connections.IMAGE_START.app
+MIGRATE = connections.MIGRATION.app
+BACKUP = connections.BACKUP.app
+RESTORE = connections.RESTORE.app
 """The `app` labels. pipe-backup and pipe-restore are also service accounts with a pod identity."""
 
 MIGRATION_SECONDS = 1800
@@ -87,7 +88,7 @@ class DataJobs(pulumi.ComponentResource):
         timeout does not end the wait either, since each event restarts it (pulumi-kubernetes,
         provider/pkg/await/job.go). This Job does not wait for the database.
         """
-        account, policy = self._guards(name, args, job, [])
+        account, policy = self._guards(name, args, job)
         seconds = args.start_deadline_seconds
         return kubernetes.batch.v1.Job(
             name,
@@ -123,9 +124,7 @@ class DataJobs(pulumi.ComponentResource):
     ) -> kubernetes.batch.v1.Job:
         script_names = (database_roles.SCRIPT, database_roles.RETIRE)
         script = {name: database_roles.script(name) for name in script_names}
-        account, policy = self._guards(
-            name, args, job, [network_policies.to_networks(args.context.subnets.database, args.database.port)]
-        )
+        account, policy = self._guards(name, args, job)
         scripts = kubernetes.core.v1.ConfigMap(name, metadata=job.meta(), data=script, opts=self._child)
         secret = kubernetes.core.v1.Secret(
             f"{name}-database",
@@ -176,7 +175,7 @@ class DataJobs(pulumi.ComponentResource):
 
     def _backup(self, name: str, args: DataJobsArgs, job: pods.Workload) -> None:
         settings = args.settings
-        account, policy = self._guards(name, args, job, reach_database_and_s3(args))
+        account, policy = self._guards(name, args, job)
         login = database_roles.login(database_roles.BACKUP, args.passwords.backup)
         secret = kubernetes.core.v1.Secret(
             f"{name}-database",
@@ -213,7 +212,7 @@ class DataJobs(pulumi.ComponentResource):
     def _restore(
         self, name: str, args: DataJobsArgs, job: pods.Workload, roles: kubernetes.core.v1.Secret
     ) -> None:
-        account, policy = self._guards(name, args, job, reach_database_and_s3(args))
+        account, policy = self._guards(name, args, job)
         scripts = ["fetch.sh", "restore.sh", "swap.sh", database_roles.SCRIPT]
         pod = pods.pod_spec(
             account,
@@ -257,18 +256,14 @@ class DataJobs(pulumi.ComponentResource):
         ]
 
     def _guards(
-        self,
-        name: str,
-        args: DataJobsArgs,
-        job: pods.Workload,
-        egress: Sequence[pulumi.Input[network_policies.Egress]],
+        self, name: str, args: DataJobsArgs, job: pods.Workload
     ) -> tuple[kubernetes.core.v1.ServiceAccount, kubernetes.networking.v1.NetworkPolicy]:
-        """Declare the service account and network policy of a job: egress to DNS and `egress`, no ingress."""
+        """Declare the service account and network policy of a job."""
         policy = kubernetes.networking.v1.NetworkPolicy(
             name,
             metadata=job.meta(),
             spec=network_policies.policy_spec(
-                job.app, egress=[network_policies.dns(args.context.service_cidr), *egress]
+                job.app, network_policies.endpoints(args.context, args.database.port)
             ),
             opts=self._child,
         )
@@ -279,15 +274,6 @@ def roles_data(args: DataJobsArgs) -> dict[str, pulumi.Input[str]]:
     """Return the master user's connection and the files that roles.sql reads."""
     connection = args.database.service_file(args.database.master_user, args.passwords.master)
     return {SERVICE_FILE: connection, **database_roles.files(args.passwords)}
-
-
-def reach_database_and_s3(args: DataJobsArgs) -> list[pulumi.Input[network_policies.Egress]]:
-    """Return the egress of a backup or restore: database, Pod Identity and S3."""
-    return [
-        network_policies.to_networks(args.context.subnets.database, args.database.port),
-        network_policies.to_pod_identity(),
-        network_policies.to_https(args.context.vpc_cidr),
-    ]
 
 
 def job_template(

@@ -1,20 +1,24 @@
-"""Building blocks of the namespace's NetworkPolicies.
+"""NetworkPolicies of the namespace's workloads, from the connections of `components/common/connections.py`.
 
-The namespace's own policy denies all traffic; each workload's policy allows only the traffic that it needs.
-The kubelet's probes come from the pod's own node, which no policy blocks (Kubernetes, Network Policies).
+The namespace's own policy denies all traffic; each workload's policy allows only its connections.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from ipaddress import IPv4Network
+from typing import TypeAlias
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from components.common import connections
+from components.common.connections import Connection, Party, Pods
 from components.kubernetes.deployments import selector
+from components.kubernetes.pods import WorkloadContext
 from components.settings.models.api import Egress as EgressSettings
 
-POD_IDENTITY = "169.254.170.23/32"
-"""The EKS Pod Identity agent on every node; it answers on port 80."""
+POD_IDENTITY_AGENT = "169.254.170.23/32"
+"""The address of the EKS Pod Identity agent on every node."""
 
 NOT_PUBLIC = (
     *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
@@ -26,101 +30,129 @@ They include the networks of the VPC and its peers, 100.64.0.0/10, which EKS may
 169.254.0.0/16 with the instance metadata (169.254.169.254) and the Pod Identity agent.
 """
 
-Egress = kubernetes.networking.v1.NetworkPolicyEgressRuleArgs
-Ingress = kubernetes.networking.v1.NetworkPolicyIngressRuleArgs
-Peer = kubernetes.networking.v1.NetworkPolicyPeerArgs
+Peer: TypeAlias = pulumi.Input[kubernetes.networking.v1.NetworkPolicyPeerArgs]
+PolicyPort: TypeAlias = pulumi.Input[kubernetes.networking.v1.NetworkPolicyPortArgs]
 
 
-def policy_spec(
-    app: str,
-    *,
-    ingress: Sequence[pulumi.Input[Ingress]] = (),
-    egress: Sequence[pulumi.Input[Egress]] = (),
-) -> kubernetes.networking.v1.NetworkPolicySpecArgs:
-    """Build the policy of one workload's pods; both directions are always restricted."""
+@dataclass(frozen=True)
+class Endpoint:
+    """A party as NetworkPolicies name it."""
+
+    peers: Sequence[Peer]
+    ports: Sequence[pulumi.Input[int]] | None = None
+    """Its TCP ports; None for the port of the connection."""
+
+
+Endpoints: TypeAlias = Mapping[Party, Endpoint]
+
+
+def policy_spec(app: str, endpoints: Endpoints) -> kubernetes.networking.v1.NetworkPolicySpecArgs:
+    """Build the policy of one workload's pods from its connections; both directions are always restricted.
+
+    A connection with a condition is closed if `endpoints` lacks its party; raise KeyError if it lacks the
+    party of another connection.
+    """
+    [pods] = [pods for pods in connections.WORKLOADS if pods.app == app]
+    ingress = [
+        kubernetes.networking.v1.NetworkPolicyIngressRuleArgs(
+            from_=source.peers, ports=_ports(connection, source)
+        )
+        for connection in connections.connections_to(pods)
+        if (source := _endpoint(connection, connection.seen_as or connection.source, endpoints))
+    ]
+    egress = [
+        kubernetes.networking.v1.NetworkPolicyEgressRuleArgs(
+            to=target.peers, ports=_ports(connection, target)
+        )
+        for connection in connections.connections_from(pods)
+        if (target := _endpoint(connection, connection.target, endpoints))
+    ]
     return kubernetes.networking.v1.NetworkPolicySpecArgs(
-        pod_selector=selector(app),
-        policy_types=["Ingress", "Egress"],
-        ingress=list(ingress),
-        egress=list(egress),
+        pod_selector=selector(app), policy_types=["Ingress", "Egress"], ingress=ingress, egress=egress
     )
 
 
-def dns(service_cidr: str) -> Egress:
-    """Allow DNS at the Service addresses; Auto Mode answers on the node, where no pod can be selected."""
-    return Egress(to=[block(service_cidr)], ports=[port(53, "UDP"), port(53)])
+def endpoints(context: WorkloadContext, database_port: pulumi.Input[int] | None = None) -> Endpoints:
+    """Return the parties that a stack always has, outside of the namespace."""
+    subnets = context.subnets
+    return {
+        # Auto Mode answers DNS on the node, where no pod can be selected.
+        connections.DNS: networks([context.service_cidr]),
+        connections.LOAD_BALANCER: networks(subnets.public),
+        connections.NODE_AGENT: networks(subnets.private),
+        connections.POD_IDENTITY: networks([POD_IDENTITY_AGENT]),
+        # S3's ranges change, and a policy cannot name a prefix list. Routes send S3's traffic through the
+        # gateway endpoint.
+        connections.S3: public_internet(context.vpc_cidr),
+        connections.DATABASE: networks(subnets.database, None if database_port is None else [database_port]),
+    }
 
 
-def to_networks(cidrs: Sequence[str], number: pulumi.Input[int]) -> Egress:
-    """Allow TCP to networks."""
-    return Egress(to=[block(cidr) for cidr in cidrs], ports=[port(number)])
+def networks(cidrs: Sequence[str], ports: Sequence[pulumi.Input[int]] | None = None) -> Endpoint:
+    """Return the endpoint of networks."""
+    return Endpoint([_block(cidr) for cidr in cidrs], ports)
 
 
-def to_pods(app: str, number: int) -> Egress:
-    """Allow TCP to the pods of another workload of the namespace, and to their Service.
+def public_internet(vpc_cidr: str, ports: Sequence[pulumi.Input[int]] | None = None) -> Endpoint:
+    """Return the endpoint of all public addresses, without those of the VPC."""
+    vpc = IPv4Network(vpc_cidr)
+    own = [] if any(vpc.subnet_of(IPv4Network(cidr)) for cidr in NOT_PUBLIC) else [vpc_cidr]
+    return Endpoint([_block("0.0.0.0/0", [*NOT_PUBLIC, *own])], ports)
+
+
+def pods_endpoint(pods: Pods) -> Endpoint:
+    """Return the endpoint of pods, and of their Service.
 
     The VPC CNI resolves the Service if its port equals the pods' port (EKS user guide, network policy
     considerations).
     """
-    return Egress(to=[Peer(pod_selector=selector(app))], ports=[port(number)])
+    namespace = None
+    if pods.namespace:
+        namespace = kubernetes.meta.v1.LabelSelectorArgs(
+            match_labels={"kubernetes.io/metadata.name": pods.namespace}
+        )
+    return Endpoint(
+        [
+            kubernetes.networking.v1.NetworkPolicyPeerArgs(
+                namespace_selector=namespace, pod_selector=selector(pods.app)
+            )
+        ]
+    )
 
 
-def to_pod_identity() -> Egress:
-    """Allow the Pod Identity agent, which gives a pod its AWS credentials."""
-    return to_networks([POD_IDENTITY], 80)
-
-
-def to_https(vpc_cidr: str) -> Egress:
-    """Allow HTTPS to public addresses, and to no address inside the VPC.
-
-    S3 needs this rule: its ranges change, and a policy cannot name a prefix list. Routes send S3's traffic
-    through the gateway endpoint.
-    """
-    vpc = IPv4Network(vpc_cidr)
-    own = [] if any(vpc.subnet_of(IPv4Network(cidr)) for cidr in NOT_PUBLIC) else [vpc_cidr]
-    everywhere = kubernetes.networking.v1.IPBlockArgs(cidr="0.0.0.0/0", except_=[*NOT_PUBLIC, *own])
-    return Egress(to=[Peer(ip_block=everywhere)], ports=[port(443)])
-
-
-def outside(settings: EgressSettings, vpc_cidr: str) -> list[Egress]:
-    """Allow the API's calls to external services, as configured in its settings."""
+def external_services(settings: EgressSettings, vpc_cidr: str) -> Endpoints:
+    """Return the external services of the API's settings; nothing if it calls none."""
     match settings.to:
         case "none":
-            return []
+            return {}
         case "https":
-            return [to_https(vpc_cidr)]
+            return {connections.EXTERNAL_SERVICES: public_internet(vpc_cidr, [connections.HTTPS.number])}
         case "networks":
-            peers = [block(cidr) for cidr in settings.networks]
-            return [Egress(to=peers, ports=[port(number) for number in settings.ports])]
+            return {connections.EXTERNAL_SERVICES: networks(settings.networks, settings.ports)}
 
 
-def from_pods(app: str, number: int) -> Ingress:
-    """Allow TCP from the pods of another workload of the namespace."""
-    return Ingress(from_=[Peer(pod_selector=selector(app))], ports=[port(number)])
+def _endpoint(connection: Connection, party: Party, endpoints: Endpoints) -> Endpoint | None:
+    if party in endpoints:
+        return endpoints[party]
+    if isinstance(party, Pods) and party in connections.WORKLOADS:
+        return pods_endpoint(party)
+    if connection.condition:
+        return None
+    raise KeyError(party.name)
 
 
-def from_pods_of(namespace: str, app: str, number: int) -> Ingress:
-    """Allow TCP from the pods of a workload of another namespace."""
-    in_namespace = kubernetes.meta.v1.LabelSelectorArgs(
-        match_labels={"kubernetes.io/metadata.name": namespace}
-    )
-    return Ingress(
-        from_=[Peer(namespace_selector=in_namespace, pod_selector=selector(app))], ports=[port(number)]
-    )
+def _ports(connection: Connection, endpoint: Endpoint) -> list[PolicyPort]:
+    port = connection.port
+    if endpoint.ports is not None or port is None:
+        return [_port(number, "TCP") for number in endpoint.ports or ()]
+    return [_port(port.number, protocol) for protocol in port.protocols]
 
 
-def from_networks(cidrs: Sequence[str], number: int) -> Ingress:
-    """Allow TCP from networks."""
-    return Ingress(from_=[block(cidr) for cidr in cidrs], ports=[port(number)])
-
-
-def block(cidr: str) -> pulumi.Input[Peer]:
-    """Return a network as a policy's peer."""
-    return Peer(ip_block=kubernetes.networking.v1.IPBlockArgs(cidr=cidr))
-
-
-def port(
-    number: pulumi.Input[int], protocol: str = "TCP"
-) -> pulumi.Input[kubernetes.networking.v1.NetworkPolicyPortArgs]:
-    """Return a port of a policy."""
+def _port(number: pulumi.Input[int], protocol: str) -> PolicyPort:
     return kubernetes.networking.v1.NetworkPolicyPortArgs(port=number, protocol=protocol)
+
+
+def _block(cidr: str, exceptions: Sequence[str] | None = None) -> Peer:
+    return kubernetes.networking.v1.NetworkPolicyPeerArgs(
+        ip_block=kubernetes.networking.v1.IPBlockArgs(cidr=cidr, except_=exceptions)
+    )

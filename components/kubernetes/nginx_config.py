@@ -3,12 +3,8 @@
 from pathlib import Path
 from string import Template
 
+from components.common import connections
 from components.settings.models.proxy import Proxy
-
-TRAFFIC_PORT = 8443
-"""Port of the proxy's TLS traffic; above 1024, since it does not run as root."""
-HEALTH_PORT = 8081
-"""Port on which the proxy answers /healthz in plain HTTP."""
 
 CLOUDFLARE_IDLE_SECONDS = 900
 """Seconds that Cloudflare keeps an unused connection to the origin for its next request
@@ -68,7 +64,7 @@ def render(settings: Proxy, *, server_name: str, upstream: str, upstream_health:
     return _Conf(template).substitute(
         body_limit=settings.body_limit,
         certificates=CERTIFICATES,
-        health_port=HEALTH_PORT,
+        health_port=connections.HEALTH.number,
         keepalive_seconds=KEEPALIVE_SECONDS,
         startup_path=STARTUP_PATH,
         upstream_health=upstream_health,
@@ -76,7 +72,7 @@ def render(settings: Proxy, *, server_name: str, upstream: str, upstream_health:
         protocols=PROTOCOLS[settings.min_tls],
         scratch=SCRATCH,
         server_name=server_name,
-        traffic_port=TRAFFIC_PORT,
+        traffic_port=connections.TRAFFIC.number,
         trusted="\n    ".join(f"set_real_ip_from {cidr};" for cidr in CLOUDFLARE),
         upstream=upstream,
     )

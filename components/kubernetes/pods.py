@@ -7,14 +7,15 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from components.common import connections
 from components.common.image_reference import parse_image_reference
 from components.common.naming import Naming
 from components.settings.models.network import Subnets
 from components.settings.models.workload import Resources
 
-API = "pipe-api"
+API = connections.API.app
 """The `app` label of the API's pods; the deployment guide's name."""
-PROXY = "pipe-proxy"
+PROXY = connections.PROXY.app
 """The `app` label of the TLS proxy's pods."""
 
 USER = 10001

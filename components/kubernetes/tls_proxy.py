@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from components.common import connections
 from components.common.outputs import require_output
-from components.datadog import agent
 from components.kubernetes import deployments, network_policies, nginx_config, pods
-from components.kubernetes.nginx_config import HEALTH_PORT, TRAFFIC_PORT
 from components.settings.models.proxy import Proxy
 
 CONFIG_DIR = "/etc/pipe/nginx"
@@ -87,8 +86,6 @@ class TlsProxy(pulumi.ComponentResource):
 
         account = workload.account(name, child)
         config = {CONFIG_FILE: configuration(args)}
-        # The agent's address is not one of the client networks, unless those are 0.0.0.0/0.
-        from_agent = network_policies.from_pods_of(agent.NAMESPACE, agent.APP, TRAFFIC_PORT)
         config_map = kubernetes.core.v1.ConfigMap(name, metadata=workload.meta(), data=config, opts=child)
         key_pair = {"tls.crt": args.certificate, "tls.key": args.private_key}
         secret = kubernetes.core.v1.Secret(
@@ -101,19 +98,7 @@ class TlsProxy(pulumi.ComponentResource):
         policy = kubernetes.networking.v1.NetworkPolicy(
             name,
             metadata=workload.meta(),
-            spec=network_policies.policy_spec(
-                pods.PROXY,
-                ingress=[
-                    # The load balancer keeps the client's address (preserve_client_ip below).
-                    network_policies.from_networks(args.client_cidrs, TRAFFIC_PORT),
-                    network_policies.from_networks(context.subnets.public, HEALTH_PORT),
-                    *([from_agent] if args.agent_enabled else []),
-                ],
-                egress=[
-                    network_policies.dns(context.service_cidr),
-                    network_policies.to_pods(pods.API, args.upstream_port),
-                ],
-            ),
+            spec=network_policies.policy_spec(pods.PROXY, endpoints(args)),
             opts=child,
         )
         deployments.replicated(
@@ -150,7 +135,7 @@ class TlsProxy(pulumi.ComponentResource):
                 selector={"app": pods.PROXY},
                 ports=[
                     kubernetes.core.v1.ServicePortArgs(
-                        name="https", port=443, target_port=TRAFFIC_PORT, protocol="TCP"
+                        name="https", port=443, target_port=connections.TRAFFIC.number, protocol="TCP"
                     )
                 ],
             ),
@@ -180,6 +165,18 @@ def configuration(args: TlsProxyArgs) -> str:
     )
 
 
+def endpoints(args: TlsProxyArgs) -> network_policies.Endpoints:
+    """Return the parties that connect with the proxy from outside of the namespace."""
+    parties = {
+        **network_policies.endpoints(args.context),
+        connections.CLIENTS: network_policies.networks(args.client_cidrs),
+    }
+    if args.agent_enabled:
+        check = connections.CERTIFICATE_CHECK
+        parties[check] = network_policies.pods_endpoint(check)
+    return parties
+
+
 def container(settings: Proxy) -> kubernetes.core.v1.ContainerArgs:
     """Build the container `nginx`."""
     return kubernetes.core.v1.ContainerArgs(
@@ -189,8 +186,8 @@ def container(settings: Proxy) -> kubernetes.core.v1.ContainerArgs:
         # The image's entrypoint would edit the configuration, which is read-only here.
         command=["nginx", "-c", f"{CONFIG_DIR}/{CONFIG_FILE}"],
         ports=[
-            kubernetes.core.v1.ContainerPortArgs(name="https", container_port=TRAFFIC_PORT),
-            kubernetes.core.v1.ContainerPortArgs(name="health", container_port=HEALTH_PORT),
+            kubernetes.core.v1.ContainerPortArgs(name="https", container_port=connections.TRAFFIC.number),
+            kubernetes.core.v1.ContainerPortArgs(name="health", container_port=connections.HEALTH.number),
         ],
         resources=pods.resources(settings.resources),
         security_context=pods.container_security(),
@@ -236,7 +233,7 @@ def load_balancer(security_group_id: pulumi.Input[str]) -> dict[str, pulumi.Inpu
         "listener-attributes.TCP-443": f"tcp.idle_timeout.seconds={IDLE_SECONDS}",
         "target-group-attributes": ",".join(f"{key}={value}" for key, value in target_group.items()),
         "healthcheck-protocol": "HTTP",
-        "healthcheck-port": str(HEALTH_PORT),
+        "healthcheck-port": str(connections.HEALTH.number),
         "healthcheck-path": "/healthz",
         "healthcheck-interval": "10",
         "healthcheck-timeout": "5",

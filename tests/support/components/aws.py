@@ -95,8 +95,6 @@ def security_groups(naming: Naming, topic: Topic, stack: str = "prod", **changes
         naming=naming,
         vpc_id="vpc-1",
         cluster_security_group_id=CLUSTER_GROUP,
-        traffic_port=8443,
-        health_port=8081,
     )
     return SecurityGroups("security-groups", args)
 

@@ -1,0 +1,155 @@
+"""Network connections of the service, from which its NetworkPolicies and security-group rules follow.
+
+A connection that is not in `CONNECTIONS` is closed on both sides. The kubelet's probes need none: they come
+from the pod's own node, which no policy blocks (Kubernetes, Network Policies). Security groups do not filter
+traffic to the VPC's name server, so the CI runner's DNS needs none either.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Party:
+    """An end of connections, by its name in the diagram and in the names of security-group rules."""
+
+    name: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Pods(Party):
+    """Pods that share an `app` label; all pods are in the cluster's security group."""
+
+    app: str
+    namespace: str = ""
+    """Name of their namespace; empty for the service's own."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port of connections."""
+
+    name: str
+    number: int
+    protocols: tuple[str, ...] = ("TCP",)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Permission of one party to open connections to another."""
+
+    source: Party
+    target: Party
+    port: Port | None
+    """None if the settings name the ports."""
+    seen_as: Party | None = None
+    """The party whose addresses the target sees, if they are not the source's own."""
+    condition: str = ""
+    """The setting without which the connection is closed; empty for a connection that is always open."""
+
+
+CLIENTS = Party("clients", "networks of pipe:securityGroups.ingressCidrs")
+LOAD_BALANCER = Party("load-balancer", "network load balancer in the public subnets")
+DATABASE = Party("database", "PostgreSQL in the database subnets")
+NODE_AGENT = Party("node-agent", "Datadog's agent on every node")
+POD_IDENTITY = Party("pod-identity-agent", "EKS Pod Identity agent on every node")
+DNS = Party("dns", "cluster DNS at the Service addresses")
+S3 = Party("s3", "backup bucket, by the gateway endpoint")
+EXTERNAL_SERVICES = Party("external-services", "services that the API calls")
+CI_RUNNER = Party("ci-runner", "GitHub runner in the VPC")
+CLUSTER_API = Party("cluster-api", "Kubernetes API of the cluster")
+INTERNET = Party("internet", "GitHub, AWS and the registries")
+
+API = Pods("api", "API", app="pipe-api")
+PROXY = Pods("tls-proxy", "TLS proxy", app="pipe-proxy")
+IMAGE_START = Pods("image-start", "Job that starts a new image", app="pipe-image")
+MIGRATION = Pods("migration", "migration Job", app="pipe-migrate")
+BACKUP = Pods("backup", "backup Job", app="pipe-backup")
+RESTORE = Pods("restore", "restore Job", app="pipe-restore")
+CERTIFICATE_CHECK = Pods(
+    "certificate-check", "Datadog's check of the certificate", app="datadog", namespace="datadog"
+)
+
+WORKLOADS = (API, PROXY, IMAGE_START, MIGRATION, BACKUP, RESTORE)
+"""Pods of the service's namespace."""
+
+HTTPS = Port("HTTPS", 443)
+TRAFFIC = Port("traffic", 8443)
+"""TLS of the proxy's pods; above 1024, since they do not run as root."""
+HEALTH = Port("health", 8081)
+"""Plain HTTP of the proxy's pods, for /healthz."""
+API_HTTP = Port("HTTP", 3000)
+"""Port on which the API's image listens ($PORT), of its Service, and in the network policies on both sides.
+
+It is not a setting, because a rollout cannot change it without an outage. Each pod has its own address, so
+stacks do not need different ports. During a change of the port, old and new pods would listen on different
+ports. A Service with a numeric target would send requests to pods that do not listen there. A Service with a
+named target would need policies that admit both ports, but the program knows only the new one.
+
+Every use has the number, because EKS resolves a policy's port through the Service: by the Service alone if
+its target is a number, by the existing pods if it is a name (aws/amazon-network-policy-controller-k8s,
+pkg/resolvers/endpoints.go, getMatchingServicePort). The Service's port must equal the pods' port (EKS user
+guide, network policy considerations).
+"""
+POSTGRESQL = Port("PostgreSQL", 5432)
+TRACES = Port("traces", 8126)
+"""The trace port of Datadog's agent (Datadog's default)."""
+CREDENTIALS = Port("credentials", 80)
+"""Port on which the Pod Identity agent answers."""
+NAMES = Port("DNS", 53, ("UDP", "TCP"))
+
+CONNECTIONS = (
+    Connection(CLIENTS, LOAD_BALANCER, HTTPS),
+    # The load balancer keeps the client's address (preserve_client_ip of the Service).
+    Connection(LOAD_BALANCER, PROXY, TRAFFIC, seen_as=CLIENTS),
+    Connection(LOAD_BALANCER, PROXY, HEALTH),
+    # The agent's address is not one of the client networks, unless those are 0.0.0.0/0.
+    Connection(CERTIFICATE_CHECK, PROXY, TRAFFIC, condition="pipe:monitoring.agent.enabled"),
+    *(Connection(pods, DNS, NAMES) for pods in WORKLOADS),
+    Connection(PROXY, API, API_HTTP),
+    Connection(API, DATABASE, POSTGRESQL),
+    Connection(API, NODE_AGENT, TRACES),
+    Connection(API, POD_IDENTITY, CREDENTIALS),
+    Connection(API, EXTERNAL_SERVICES, None, condition="pipe:api.egress"),
+    Connection(MIGRATION, DATABASE, POSTGRESQL),
+    Connection(BACKUP, DATABASE, POSTGRESQL),
+    Connection(BACKUP, POD_IDENTITY, CREDENTIALS),
+    Connection(BACKUP, S3, HTTPS),
+    Connection(RESTORE, DATABASE, POSTGRESQL),
+    Connection(RESTORE, POD_IDENTITY, CREDENTIALS),
+    Connection(RESTORE, S3, HTTPS),
+    Connection(CI_RUNNER, INTERNET, HTTPS),
+    Connection(CI_RUNNER, CLUSTER_API, HTTPS),
+)
+"""Every allowed connection. The rules of a policy have the order of its connections here."""
+
+
+def connections_from(source: Party) -> Iterator[Connection]:
+    """Yield the connections that a party may open."""
+    return (connection for connection in CONNECTIONS if connection.source == source)
+
+
+def connections_to(target: Party) -> Iterator[Connection]:
+    """Yield the connections that a party accepts."""
+    return (connection for connection in CONNECTIONS if connection.target == target)
+
+
+def ports_between(source: Party, target: Party) -> list[Port]:
+    """Return the ports on which one party may connect to another."""
+    return [
+        connection.port
+        for connection in connections_from(source)
+        if connection.target == target and connection.port is not None
+    ]
+
+
+def ports_from_pods(target: Party) -> list[Port]:
+    """Return the distinct ports on which pods may connect to a party outside of the cluster."""
+    return list(
+        dict.fromkeys(
+            connection.port
+            for connection in connections_to(target)
+            if isinstance(connection.source, Pods) and connection.port is not None
+        )
+    )
