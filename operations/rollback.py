@@ -29,7 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--to-revision",
         type=int,
         metavar="N",
-        help="a revision of the Deployment; default: the newest older version that was good",
+        help="a revision of the Deployment; default: the most recent earlier version that was good",
     )
     which.add_argument("--to-version", metavar="V", help="an image's tag, or the first digits of its digest")
     parser.add_argument(

@@ -88,7 +88,7 @@ class Choice:
         return candidates[-1]
 
     def by_verdict(self) -> Revision:
-        """Return the newest older version that was good, else the newest unjudged one.
+        """Return the most recent earlier version that was good, else the most recent one without a result.
 
         A version that was rolled back is never returned, since a second rollback would bring the bad one.
         """

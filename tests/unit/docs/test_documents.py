@@ -195,7 +195,7 @@ def test_the_guide_explains_each_choice_of_the_apis_egress(guide: str) -> None:
 @pytest.mark.parametrize(
     ("guide", "order"),
     [
-        ("docs/deployment.md", "the newest older version that was good"),
+        ("docs/deployment.md", "the most recent earlier version that was good"),
         ("docs/ja/deployment.md", "正常だった直近の古いバージョン"),
     ],
 )
