@@ -79,13 +79,13 @@ class Session:
         """
         folder, errors = self.stack.folder, self.stack.folder / "engine-errors.log"
         events = (folder / "events.jsonl").open("w")
-        watch = _Watch(self.progress, operation, events, self._expected(operation))
+        receiver = _EventReceiver(self.progress, operation, events, self._count_resources(operation))
         with (
             events,
             (folder / "engine.log").open("w") as log,
             errors.open("w") as stderr,
-            _serve(self.stack, watch) as port,
-            self.progress.waiting_for(watch.detail),
+            _serve(self.stack, receiver) as port,
+            self.progress.waiting_for(receiver.detail),
         ):
             server_flags = (f"--client=127.0.0.1:{port}", f"--event-log=tcp://127.0.0.1:{port}")
             client_flags = ("--exec-kind=auto.inline", "--suppress-progress")
@@ -95,24 +95,27 @@ class Session:
                 stdout=log,
                 stderr=stderr,
                 pass_fds=(self.lock,),
-                start_new_session=True,  # Ctrl-C reaches the engine once, through `_interrupts`.
+                start_new_session=True,  # Ctrl-C reaches the engine once, through `_forwarded_signals`.
             )
             lock.add_holder(self.lock, process.pid)
             self.announce_engine(process.pid)
-            with _interrupts(process, self.progress) as presses:
+            with _forwarded_signals(process, self.progress) as signals:
                 while process.poll() is None:
                     with suppress(subprocess.TimeoutExpired):
                         process.wait(timeout=0.5)
-                    watch.tick(disk_full=shutil.disk_usage(folder).free < FULL_DISK_BYTES)
+                    receiver.tick(disk_full=shutil.disk_usage(folder).free < FULL_DISK_BYTES)
             self.announce_engine(0)
-        phase = watch.phases[-1] if watch.phases else Phase(preview=False)
-        code = STOPPED if presses else DONE if process.returncode == 0 else FAILED
-        if code == FAILED and not phase.errors and not phase.mandatory:
+        phase = receiver.phases[-1] if receiver.phases else Phase(preview=False)
+        if signals:
+            return STOPPED, phase
+        if process.returncode == 0:
+            return DONE, phase
+        if not phase.errors and not phase.mandatory:
             message = errors.read_text().strip().removeprefix("error: ")
             phase.errors.append(message or f"the engine ended with {process.returncode}")
-        return code, phase
+        return FAILED, phase
 
-    def _expected(self, operation: str) -> int:
+    def _count_resources(self, operation: str) -> int:
         """Return how many resources a refresh or a destroy handles; 0 for operations with a preview."""
         if operation not in ("refresh", "destroy"):
             return 0
@@ -125,8 +128,8 @@ class Session:
         return {"args": [self.engine, *arguments, *common_flags], "cwd": self.stack.folder, "env": env}
 
 
-class _Watch(events_pb2_grpc.EventsServicer):
-    """A receiver of the engine's events, one stream per phase.
+class _EventReceiver(events_pb2_grpc.EventsServicer):
+    """A receiver of the engine's events, with a stream for each phase.
 
     It shows the events and writes them to a file, one JSON object a line.
     """
@@ -171,15 +174,15 @@ class _Watch(events_pb2_grpc.EventsServicer):
             return "the disk is full and the engine waits: free some space"
         busy = sorted(self._busy.copy().values())
         more = f" and {len(busy) - 3} more" if len(busy) > 3 else ""
-        return f"waiting for {', '.join(busy[:3])}{more}{self._so_far()}" if busy else ""
+        return f"waiting for {', '.join(busy[:3])}{more}{self._finished_count()}" if busy else ""
 
-    def _so_far(self) -> str:
-        """Return how many resources of this phase are finished, of how many."""
-        if not self._expected or self._of_preview():
+    def _finished_count(self) -> str:
+        """Return the finished and the expected number of resources of this phase, as text."""
+        if not self._expected or self._in_preview_of_up():
             return ""
         return f"   {len(self._finished)}/{max(self._expected, len(self._finished))}"
 
-    def _of_preview(self) -> bool:
+    def _in_preview_of_up(self) -> bool:
         return self.phases[-1].preview and self._operation == "up"
 
     def _show(self, phase: Phase, event: dict[str, Any]) -> None:
@@ -193,9 +196,9 @@ class _Watch(events_pb2_grpc.EventsServicer):
                 # A provider sends what it waits for.
                 self._busy[urn] = f"{operation}: {text.strip()}"
             case {"resOutputsEvent": {"metadata": metadata}}:
-                self._resource(phase, metadata["op"], metadata)
+                self._show_end(phase, metadata["op"], metadata)
             case {"resOpFailedEvent": {"metadata": metadata}}:
-                self._resource(phase, "failed", metadata)
+                self._show_end(phase, "failed", metadata)
             case {"policyLoadEvent": _}:
                 self._progress.doing("evaluating the program and its policies")
             case {"summaryEvent": _}:
@@ -203,7 +206,8 @@ class _Watch(events_pb2_grpc.EventsServicer):
             case _:
                 pass
 
-    def _resource(self, phase: Phase, op: str, metadata: dict[str, Any]) -> None:
+    def _show_end(self, phase: Phase, op: str, metadata: dict[str, Any]) -> None:
+        """Show the end of an operation on a resource, unless another line shows it."""
         urn, typ = metadata["urn"], metadata["type"]
         self._busy.pop(urn, None)
         shown_by_update = phase.preview and self._operation == "up" and op != "failed"
@@ -215,7 +219,7 @@ class _Watch(events_pb2_grpc.EventsServicer):
             self._shown.add((urn, op))
             outcome = f"would {op}" if phase.preview else f"{op} done"
             outcome = "failed" if op == "failed" else outcome
-            self._progress.resource(op, typ, name_of(urn), outcome + self._so_far())
+            self._progress.resource(op, typ, name_of(urn), outcome + self._finished_count())
 
 
 class _Program(LanguageServer):
@@ -240,12 +244,12 @@ class _Program(LanguageServer):
 
 
 @contextmanager
-def _serve(stack: Stack, watch: _Watch) -> Generator[int]:
+def _serve(stack: Stack, receiver: _EventReceiver) -> Generator[int]:
     """Serve the program and the receiver of events on one port of the loopback address; yield the port."""
     options = [("grpc.max_receive_message_length", MESSAGE_BYTES)]
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=8), options=options)
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(_Program(stack.project), server)
-    events_pb2_grpc.add_EventsServicer_to_server(watch, server)
+    events_pb2_grpc.add_EventsServicer_to_server(receiver, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
@@ -255,24 +259,24 @@ def _serve(stack: Stack, watch: _Watch) -> Generator[int]:
 
 
 @contextmanager
-def _interrupts(process: "subprocess.Popen[Any]", progress: Progress) -> Generator[list[int]]:
+def _forwarded_signals(process: "subprocess.Popen[Any]", progress: Progress) -> Generator[list[int]]:
     """Pass signals on to the engine: the first cancels, the second terminates, the third kills.
 
     Yield the list of the signals so far.
     """
-    presses: list[int] = []
+    signals: list[int] = []
 
-    def press(number: int, _frame: FrameType | None) -> None:
-        presses.append(number)
-        # Each press sends another signal: the kernel merges equal signals that are pending.
-        process.send_signal((signal.SIGINT, signal.SIGTERM, signal.SIGKILL)[min(len(presses), 3) - 1])
-        if len(presses) == 1:
+    def forward(number: int, _frame: FrameType | None) -> None:
+        signals.append(number)
+        # The signals differ, because the kernel merges equal signals that are pending.
+        process.send_signal((signal.SIGINT, signal.SIGTERM, signal.SIGKILL)[min(len(signals), 3) - 1])
+        if len(signals) == 1:
             progress.step("stopping: running operations are finished first; Ctrl-C again abandons them")
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, press) for number in numbers}
+    before = {number: signal.signal(number, forward) for number in numbers}
     try:
-        yield presses
+        yield signals
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

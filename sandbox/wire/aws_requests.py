@@ -29,7 +29,7 @@ TAG_MEMBERS = ({"key", "value"}, {"tagkey", "tagvalue"})
 """The members of a structure for a tag, in lower case."""
 
 
-def member(shape: StructureShape, name: str) -> str | None:
+def find_member(shape: StructureShape, name: str) -> str | None:
     """Return the member of that name, ignoring case, in which services and the SDK differ."""
     return next((candidate for candidate in shape.members if candidate.lower() == name.lower()), None)
 
@@ -57,7 +57,7 @@ def _to_structure(shape: StructureShape, value: Json) -> Json:
     for key, item in value.items():
         if item is None:  # A multi-select hash of JMESPath also has the keys without a value.
             continue
-        if (name := member(shape, key)) is None:
+        if (name := find_member(shape, key)) is None:
             allowed = ", ".join(shape.members)
             raise RefusedError(f"{key} is not a member of {shape.name}; allowed: {allowed}")
         structure[name] = to_shape(shape.members[name], item)

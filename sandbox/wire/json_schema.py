@@ -11,16 +11,16 @@ from sandbox.wire.values import UNKNOWN, Path, map_items, plain, show, show_path
 
 
 @functools.cache
-def grammar(name: str, part: str = "") -> Any:
+def file_validator(name: str, part: str = "") -> Any:
     """Return the validator of a JSON file of this folder, or of a `$defs` entry of it.
 
     `name` is the file's name without its ending, and `part` the entry's key.
     """
     schema = json.loads((File(__file__).parent / f"{name}.json").read_text())
-    return validator({**schema, "$ref": f"#/$defs/{part}"} if part else schema)
+    return schema_validator({**schema, "$ref": f"#/$defs/{part}"} if part else schema)
 
 
-def validator(schema: Any) -> Any:
+def schema_validator(schema: Any) -> Any:
     """Return the validator of a schema."""
     from jsonschema.validators import Draft202012Validator
 

@@ -19,7 +19,7 @@ def faults(name: str, purpose: str, text: str) -> Iterator[str]:
     members = cast(Json, document) if isinstance(document, dict) else {}
     if isinstance(members.get("Statement"), dict):
         members["Statement"] = [members["Statement"]]
-    yield from json_schema.faults(json_schema.grammar("policy_document", purpose), document, name)
+    yield from json_schema.faults(json_schema.file_validator("policy_document", purpose), document, name)
 
 
 def allows(document: "Json | str", principal: str, action: str, context: Mapping[str, str]) -> bool:

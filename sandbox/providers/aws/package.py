@@ -32,7 +32,7 @@ class Aws(Package):
     def faults(self, resource: Resource) -> Iterator[str]:
         yield from super().faults(resource)
         if rules := table("aws")["inputs"].get(resource.type):
-            yield from json_schema.faults(json_schema.validator(rules), resource.inputs)
+            yield from json_schema.faults(json_schema.schema_validator(rules), resource.inputs)
         name, purpose = table("aws")["documents"].get(resource.type, ("", ""))
         document = resource.inputs.get(name)
         if isinstance(document, str):

@@ -310,10 +310,10 @@ class AwsCall:
         """Return the arguments of a call that are inputs with these names, with the tags if it takes any."""
         arguments: Json = {}
         for name in names or []:
-            api_name = aws_requests.member(shape, self.row.names.get(name, name))
+            api_name = aws_requests.find_member(shape, self.row.names.get(name, name))
             if name in self._inputs and api_name:
                 arguments[api_name] = self._inputs[name]
-        if tags and names and aws_requests.member(shape, "tags"):
+        if tags and names and aws_requests.find_member(shape, "tags"):
             arguments["tags"] = tags
         if tags and names is not None and self.row.tagged and "TagSpecifications" in shape.members:
             arguments["TagSpecifications"] = [{"ResourceType": self.row.tagged, "Tags": tags}]

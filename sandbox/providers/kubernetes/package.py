@@ -51,7 +51,7 @@ class Kubernetes(Package):
             yield from (rule["say"] for rule in broken_rules(table("kubernetes")["rules"], resource.known))
             return
         yield from super().faults(resource)
-        yield from json_schema.faults(json_schema.grammar("helm_release"), resource.inputs)
+        yield from json_schema.faults(json_schema.file_validator("helm_release"), resource.inputs)
 
     def forces_replacement(self, resource: Resource, change: Change) -> bool:
         setting, fields = table("kubernetes")["mutable"].get(resource.type, ("", ()))

@@ -97,7 +97,7 @@ def everything(replicas: int = 2, bucket: str = "pipe-backup", level: str = "inf
     pulumi.export("region", aws.get_region_output().region)
 
 
-def test_the_life_of_a_stack(stack: Stack) -> None:
+def test_a_stack_is_created_refreshed_and_destroyed_without_secrets_in_files(stack: Stack) -> None:
     planned = stack.run("preview", everything)
     assert planned.fault == "" and set(planned.ops.values()) == {"create"}
 

@@ -1,4 +1,4 @@
-"""The life of a resource on the local APIs of Cloudflare and Datadog."""
+"""The lifecycle of a resource on the local APIs of Cloudflare and Datadog."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -39,7 +39,7 @@ def read_inputs(target: RestTarget, resource: Resource) -> dict[str, Any]:
     return project(live.inputs, resource.inputs)
 
 
-def live_through(target: RestTarget, case: Case) -> None:
+def check_lifecycle(target: RestTarget, case: Case) -> None:
     """Create, find, read, refresh without and with a change by others, update and delete a resource."""
     declared = case.resource()
     target.plan(declared)

@@ -14,7 +14,7 @@ from sandbox.providers.target import Resource
 from sandbox.providers.tls.target import TlsTarget
 from sandbox.wire.values import Json
 from tests.support.sandbox.clouds.local_api import Client, serve
-from tests.support.sandbox.providers.rest import Case, live_through, read_inputs
+from tests.support.sandbox.providers.rest import Case, check_lifecycle, read_inputs
 
 GET_ZONE = "cloudflare:index/getZone:getZone"
 ZONE = "672726505ef5858359da80173b266213"
@@ -148,8 +148,8 @@ def target() -> Generator[CloudflareTarget]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_life_of_a_resource(target: CloudflareTarget, name: str):
-    live_through(target, CASES[name])
+def test_a_resource_is_created_read_changed_and_deleted(target: CloudflareTarget, name: str):
+    check_lifecycle(target, CASES[name])
 
 
 def certificate_case() -> Case:
@@ -163,9 +163,9 @@ def certificate_case() -> Case:
     return Case(CERTIFICATE, inputs, {}, {})
 
 
-def test_the_life_of_a_certificate(target: CloudflareTarget):
+def test_a_certificate_is_created_read_and_deleted(target: CloudflareTarget):
     case = certificate_case()
-    live_through(target, case)
+    check_lifecycle(target, case)
     assert target.create(case.resource()).outputs["certificate"].startswith("-----BEGIN CERTIFICATE-----\n")
 
 

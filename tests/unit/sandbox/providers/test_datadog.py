@@ -13,7 +13,7 @@ from sandbox.providers.datadog.package import Datadog, DatadogTarget
 from sandbox.providers.rest import body
 from sandbox.wire.values import UNKNOWN, Secret
 from tests.support.sandbox.clouds.local_api import serve
-from tests.support.sandbox.providers.rest import Case, live_through, read_inputs
+from tests.support.sandbox.providers.rest import Case, check_lifecycle, read_inputs
 
 MONITOR = "datadog:index/monitor:Monitor"
 SLO = "datadog:index/serviceLevelObjective:ServiceLevelObjective"
@@ -192,10 +192,10 @@ def target() -> Generator[DatadogTarget]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_life_of_a_resource(target: DatadogTarget, name: str):
+def test_a_resource_is_created_read_changed_and_deleted(target: DatadogTarget, name: str):
     case = CASES[name]
     assert list(Datadog("datadog").faults(case.resource())) == []
-    live_through(target, case)
+    check_lifecycle(target, case)
 
 
 def test_a_changed_header_is_read(target: DatadogTarget):
@@ -241,7 +241,7 @@ def test_a_preview_refuses_an_alert_on_an_unknown_objective(target: DatadogTarge
     target.plan(alert.resource(query=UNKNOWN))
     with pytest.raises(RefusedError, match=r"POST /api/v1/monitor/validate: 400: .* there is no other$"):
         target.plan(alert.resource(query=query.format("other")))
-    live_through(target, alert)
+    check_lifecycle(target, alert)
 
 
 def test_an_objective_in_use_is_deleted_only_with_force(target: DatadogTarget):

@@ -129,12 +129,6 @@ def public_pem(key: ec.EllipticCurvePublicKey) -> str:
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
-def test_a_key_signs_a_request(providers: Providers):
-    key = create(providers, r.KEY).outputs["privateKeyPem"]
-    request = create(providers, r.REQUEST, {**VALID[r.REQUEST], "privateKeyPem": key}).outputs
-    assert x509.load_pem_x509_csr(request["certRequestPem"].encode()).is_signature_valid
-
-
 def test_an_unsupported_type_of_tls_is_refused(providers: Providers):
     token = "tls:index/selfSignedCert:SelfSignedCert"
     message = f"the sandbox cannot make a {token}; it makes {r.KEY} and {r.REQUEST}"

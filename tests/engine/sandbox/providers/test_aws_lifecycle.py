@@ -1,4 +1,4 @@
-"""The life of AWS resource types; each test has an empty account."""
+"""The lifecycle of AWS resource types; each test has an empty account."""
 
 from collections.abc import Generator, Iterator
 from dataclasses import replace
