@@ -161,7 +161,8 @@ def test_an_invalid_object_stops_the_preview(stack: Stack) -> None:
 
     fault = stack.run("preview", program).fault
     assert (
-        'has a problem: metadata.name: "Pipe", a string, is no name; a-z, 0-9, - and . are allowed' in fault
+        'has a problem: metadata.name: "Pipe", a string, is not a valid name; a-z, 0-9, - and . are allowed'
+        in fault
     )
 
 

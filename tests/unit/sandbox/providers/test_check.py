@@ -33,12 +33,9 @@ FAULTS: list[tuple[str, str, Any, str]] = [
         "cidr",
         "10.0.0.0/16",
         "cidr: there is no such property; closest: cidrBlock; allowed: assignGeneratedIpv6CidrBlock, "
-        "cidrBlock, "
-        "enableDnsHostnames, enableDnsSupport, enableNetworkAddressUsageMetrics, instanceTenancy, "
-        "ipv4IpamPoolId, "
-        "ipv4NetmaskLength, ipv6CidrBlock, ipv6CidrBlockNetworkBorderGroup, ipv6IpamPoolId, "
-        "ipv6NetmaskLength, "
-        "region, tags",
+        "cidrBlock, enableDnsHostnames, enableDnsSupport, enableNetworkAddressUsageMetrics, instanceTenancy, "
+        "ipv4IpamPoolId, ipv4NetmaskLength, ipv6CidrBlock, ipv6CidrBlockNetworkBorderGroup, ipv6IpamPoolId, "
+        "ipv6NetmaskLength, region, tags",
     ),
     (r.VPC, "enableDnsSupport", "yes", 'enableDnsSupport: "yes", a string; a boolean is required'),
     (r.VPC, "ipv4NetmaskLength", 16.5, "ipv4NetmaskLength: 16.5, a number; a whole number is required"),
@@ -53,10 +50,8 @@ FAULTS: list[tuple[str, str, Any, str]] = [
         "vpcConfig.endpointPublic",
         False,
         "vpcConfig.endpointPublic: there is no such property; closest: endpointPublicAccess, "
-        "endpointPrivateAccess; "
-        "allowed: clusterSecurityGroupId, controlPlaneEgressMode, endpointPrivateAccess, "
-        "endpointPublicAccess, "
-        "publicAccessCidrs, securityGroupIds, subnetIds, vpcId",
+        "endpointPrivateAccess; allowed: clusterSecurityGroupId, controlPlaneEgressMode, "
+        "endpointPrivateAccess, endpointPublicAccess, publicAccessCidrs, securityGroupIds, subnetIds, vpcId",
     ),
     (
         r.CLUSTER,
@@ -134,14 +129,13 @@ FAULTS: list[tuple[str, str, Any, str]] = [
         "http_rate_limit",
         'phase: "http_rate_limit", a string, is not an allowed value; closest: "http_ratelimit", '
         '"magic_transit_ratelimit"; allowed: "ddos_l4", "ddos_l7", "http_config_settings", '
-        '"http_custom_errors", '
-        '"http_log_custom_fields", "http_ratelimit", "http_request_cache_settings", '
+        '"http_custom_errors", "http_log_custom_fields", "http_ratelimit", "http_request_cache_settings", '
         '"http_request_dynamic_redirect", "http_request_firewall_custom", "http_request_firewall_managed", '
         '"http_request_late_transform", "http_request_origin", "http_request_redirect", '
-        '"http_request_sanitize", '
-        '"http_request_sbfm", "http_request_transform", "http_response_cache_settings", '
-        '"http_response_compression", "http_response_firewall_managed", "http_response_headers_transform", '
-        '"magic_transit", "magic_transit_ids_managed", "magic_transit_managed", "magic_transit_ratelimit"',
+        '"http_request_sanitize", "http_request_sbfm", "http_request_transform", '
+        '"http_response_cache_settings", "http_response_compression", "http_response_firewall_managed", '
+        '"http_response_headers_transform", "magic_transit", "magic_transit_ids_managed", '
+        '"magic_transit_managed", "magic_transit_ratelimit"',
     ),
     (r.SETTING, "value", "1.4", "/value: Input should be '1.0', '1.1', '1.2' or '1.3'"),
     (r.SETTING, "settingId", "min_tls", "no such setting"),
@@ -275,11 +269,9 @@ OBJECT_FAULTS: list[tuple[str, str, Any, str]] = [
         "Always",
         "spec.template.spec.containers[0].imagePolicy: there is no such field; closest: imagePullPolicy, "
         "resizePolicy, image; allowed: args, command, env, envFrom, image, imagePullPolicy, lifecycle, "
-        "livenessProbe, name, ports, "
-        "readinessProbe, resizePolicy, resources, restartPolicy, restartPolicyRules, securityContext, "
-        "startupProbe, stdin, stdinOnce, terminationMessagePath, terminationMessagePolicy, tty, "
-        "volumeDevices, "
-        "volumeMounts … (25 in all)",
+        "livenessProbe, name, ports, readinessProbe, resizePolicy, resources, restartPolicy, "
+        "restartPolicyRules, securityContext, startupProbe, stdin, stdinOnce, terminationMessagePath, "
+        "terminationMessagePolicy, tty, volumeDevices, volumeMounts … (25 in all)",
     ),
     (r.DEPLOYMENT, f"{CONTAINER}.name", None, "spec.template.spec.containers[0].name: missing"),
     (r.DEPLOYMENT, "spec.replicas", "3", 'spec.replicas: "3", a string; integer is required'),
@@ -294,8 +286,8 @@ OBJECT_FAULTS: list[tuple[str, str, Any, str]] = [
         r.DEPLOYMENT,
         f"{CONTAINER}.resources.limits.memory",
         "256MB",
-        'spec.template.spec.containers[0].resources.limits.memory: "256MB", a string, is no quantity; '
-        "250m, 0.5, 512Mi and 2Gi are",
+        'spec.template.spec.containers[0].resources.limits.memory: "256MB", a string, '
+        "is not a quantity such as 250m, 0.5, 512Mi or 2Gi",
     ),
     (
         r.DEPLOYMENT,
@@ -307,14 +299,14 @@ OBJECT_FAULTS: list[tuple[str, str, Any, str]] = [
         r.DEPLOYMENT,
         "metadata.name",
         "Api_1",
-        'metadata.name: "Api_1", a string, is no name; a-z, 0-9, - and . are allowed, at most 253',
+        'metadata.name: "Api_1", a string, is not a valid name; a-z, 0-9, - and . are allowed, at most 253',
     ),
     (
         r.DEPLOYMENT,
         "metadata.labels.app",
         "the api",
-        'metadata.labels.app: "the api", a string, is no label value; A-Z, a-z, 0-9, -, _ and . are allowed, '
-        "at most 63",
+        'metadata.labels.app: "the api", a string, is not a valid label value; '
+        "A-Z, a-z, 0-9, -, _ and . are allowed, at most 63",
     ),
     (
         r.SECRET,
