@@ -196,7 +196,7 @@ def test_the_guide_explains_each_choice_of_the_apis_egress(guide: str) -> None:
     ("guide", "order"),
     [
         ("docs/deployment.md", "the most recent earlier version that was good"),
-        ("docs/ja/deployment.md", "正常だった直近の古いバージョン"),
+        ("docs/ja/deployment.md", "以前のバージョンのうち、正常だった最新のもの"),
     ],
 )
 def test_the_guide_explains_the_version_that_a_rollback_chooses_and_its_record(
