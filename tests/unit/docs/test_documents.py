@@ -44,7 +44,7 @@ GitHubActionsワークフロー
 2.アラート設定
 セキュリティ対策
 1.SSL/TLS設定
-2.セキュリティグループ設定
+2.ファイアウォール設定
 障害復旧手順
 1.システム障害時
 2.データ復旧
@@ -54,7 +54,7 @@ GitHubActionsワークフロー
 トラブルシューティング
 よくある問題と解決策
 """.splitlines()
-"""Headings of the original guide, in order, without spaces; it called the security groups a firewall."""
+"""Headings of the original guide, in order, without spaces."""
 
 
 def documents() -> Iterator[Path]:
