@@ -21,7 +21,7 @@ from sandbox.clouds import process
 from sandbox.clouds.kubernetes.api import Api
 from sandbox.providers.server import find_unrecorded
 from tests.support.sandbox.all_providers_project import create_project, write_stack_file
-from tests.support.sandbox.inventory import Held, in_state, in_targets, kept, targets
+from tests.support.sandbox.inventory import ResourceIds, in_state, in_targets, snapshot_keys, targets
 from tests.support.stacks import Stack, copy
 
 COMMITTED = os.environ.get("PIPE_KILL_STACK", "")
@@ -62,10 +62,10 @@ def timed(stack: Stack, command: str) -> float:
     return time.monotonic() - started
 
 
-def held(stack: Stack) -> Held:
+def held(stack: Stack) -> ResourceIds:
     """What the targets hold, without what the clouds keep of a destroyed stack, too."""
     found = targets(stack)
-    return in_targets(found) - (kept(found) - in_state(stack))
+    return in_targets(found) - (snapshot_keys(found) - in_state(stack))
 
 
 def engines(stack: Stack) -> list[int]:

@@ -18,14 +18,14 @@ from sandbox.clouds.kubernetes.api import Api, condition, dig
 from sandbox.progress import name_of, short
 from tests.support.sandbox.inventory import (
     REGIONS,
-    Held,
+    ResourceIds,
     call,
     client,
     in_state,
     in_targets,
-    kept,
+    snapshot_keys,
     targets,
-    zone,
+    zone_url,
 )
 from tests.support.sandbox.kubernetes.fixtures import until
 from tests.support.sandbox.secret_search import find_places
@@ -183,7 +183,7 @@ def resources_of(stack: Stack, type_token: str) -> list[dict[str, Any]]:
     return [resource for resource in resources if resource["type"] == type_token]
 
 
-def keys_of(stack: Stack) -> Held:
+def keys_of(stack: Stack) -> ResourceIds:
     """Return the region and the ID of each KMS key in the state."""
     arns = [key["outputs"]["arn"].split(":") for key in resources_of(stack, "aws:kms/key:Key")]
     return {(arn[3], arn[5].removeprefix("key/")) for arn in arns}
@@ -195,7 +195,7 @@ def zone_settings(stack: Stack) -> dict[str, Any]:
     return {setting["outputs"]["settingId"]: setting["outputs"]["value"] for setting in resources}
 
 
-def check_leftovers(stack: Stack, keys: Held, settings: Mapping[str, Any]) -> Held:
+def check_leftovers(stack: Stack, keys: ResourceIds, settings: Mapping[str, Any]) -> ResourceIds:
     """Check what clouds keep of a destroyed stack (docs/sandbox.md); return the key of its last snapshot.
 
     They keep the database's snapshots, the instance profile that EKS made for its nodes, now without a role,
@@ -208,17 +208,17 @@ def check_leftovers(stack: Stack, keys: Held, settings: Mapping[str, Any]) -> He
     assert sorted(snapshot["SnapshotType"] for snapshot in snapshots) == ["automated", "manual"]
     assert bool(settings) == stack.setting("edge", "zone", "owned")
     for name, value in settings.items():
-        assert call(f"{zone(running)}/settings/{name}")["result"]["value"] == value, name
-    snapshot_keys = kept(running)
-    assert len(snapshot_keys) == 1
-    waiting: Held = set()
+        assert call(f"{zone_url(running)}/settings/{name}")["result"]["value"] == value, name
+    remaining_keys = snapshot_keys(running)
+    assert len(remaining_keys) == 1
+    waiting: ResourceIds = set()
     for region in REGIONS:
         kms = client(running, "kms", region)
         for page in kms.get_paginator("list_keys").paginate():
             metadata = [kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"] for key in page["Keys"]]
             waiting |= {(region, key["KeyId"]) for key in metadata if key["KeyState"] == "PendingDeletion"}
-    assert waiting == {(region, ident) for region, ident in keys if ("Key", ident) not in snapshot_keys}
-    return snapshot_keys
+    assert waiting == {(region, ident) for region, ident in keys if ("Key", ident) not in remaining_keys}
+    return remaining_keys
 
 
 def goes_and_comes_again(
@@ -228,8 +228,8 @@ def goes_and_comes_again(
     keys, settings = keys_of(stack), zone_settings(stack)
     assert run(stack, "down", "--yes", "--keep-targets").keys() == {"delete"}
     assert in_state(stack) == set()
-    snapshot_keys = check_leftovers(stack, keys, settings)
-    assert in_targets(targets(stack)) == snapshot_keys
+    remaining_keys = check_leftovers(stack, keys, settings)
+    assert in_targets(targets(stack)) == remaining_keys
 
     again = stack.start("up", NO_POLICIES)
     with ThreadPoolExecutor() as pool:
@@ -240,7 +240,7 @@ def goes_and_comes_again(
     assert memory.result() < LIMIT_GIB * 2**30
     gibibytes = memory.result() / 2**30
     record_property("measured", f"{stack.name}: its up takes {gibibytes:.2f} GiB with all targets")
-    assert in_targets(targets(stack)) == in_state(stack) | snapshot_keys
+    assert in_targets(targets(stack)) == in_state(stack) | remaining_keys
     assert run(stack, "preview", NO_POLICIES) == {}
     assert misplaced_secrets(stack, output) == []
 
@@ -365,7 +365,7 @@ def change_by_hand(stack: Stack) -> None:
     client(running, "s3").put_public_access_block(
         Bucket=backup_bucket(stack), PublicAccessBlockConfiguration=blocked | {"BlockPublicPolicy": False}
     )
-    records = f"{zone(running)}/dns_records"
+    records = f"{zone_url(running)}/dns_records"
     host = stack.setting("edge", "frontendHost")
     [record] = [record for record in call(f"{records}?type=CNAME")["result"] if record["name"] == host]
     fields = ("name", "type", "ttl", "proxied", "comment")

@@ -15,7 +15,7 @@ import pytest
 from sandbox.clouds import process
 from sandbox.clouds.kubernetes.api import Api, dig
 from sandbox.toolchain import plugins
-from tests.support.sandbox.inventory import in_state, in_targets, kept, targets
+from tests.support.sandbox.inventory import in_state, in_targets, snapshot_keys, targets
 from tests.support.sandbox.kubernetes.fixtures import until
 from tests.support.stacks import Stack, copy
 
@@ -94,4 +94,4 @@ def test_the_plugin_and_its_stand_in_see_the_same(stack: Stack) -> None:
     assert in_targets(targets(stack)) == in_state(stack)
 
     run(stack, "down", "--keep-targets")
-    assert in_targets(targets(stack)) == kept(targets(stack)) != set()
+    assert in_targets(targets(stack)) == snapshot_keys(targets(stack)) != set()

@@ -1,9 +1,10 @@
-"""What the targets hold, asked from their APIs, and what the engine's state says of the same types."""
+"""The resources in the targets, listed by their APIs, and those of the same types in the engine's state."""
 
 import functools
 import json
 import urllib.request
 import zlib
+from collections.abc import Callable
 from typing import Any, cast
 
 import boto3
@@ -16,127 +17,187 @@ from sandbox.clouds.process import Targets
 from sandbox.providers.aws.target import CREATION_TAG
 from tests.support.stacks import Stack
 
-Held = set[tuple[str, str]]
-"""Types without their module, and ids."""
+ResourceIds = set[tuple[str, str]]
+"""Pairs of a type without its module and an ID."""
 
 REGIONS = ("ap-northeast-1", "ap-northeast-3")
 
 ZONE = "pipe.dev"
 
-CLUSTER_OWN = ("kube-system", "kube-public", "kube-node-lease", "default")
+CLUSTER_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease", "default")
+"""Namespaces that every cluster has."""
 
-PARTS = {
-    "BucketLifecycleConfiguration", "BucketLogging", "BucketObjectLockConfiguration",
-    "BucketOwnershipControls", "BucketPolicy", "BucketPublicAccessBlock", "BucketReplicationConfig",
-    "BucketServerSideEncryptionConfiguration", "BucketVersioning", "DefaultSecurityGroup", "LifecyclePolicy",
+UNLISTED_TYPES = {
+    "BucketLifecycleConfiguration",
+    "BucketLogging",
+    "BucketObjectLockConfiguration",
+    "BucketOwnershipControls",
+    "BucketPolicy",
+    "BucketPublicAccessBlock",
+    "BucketReplicationConfig",
+    "BucketServerSideEncryptionConfiguration",
+    "BucketVersioning",
+    "DefaultSecurityGroup",
+    "LifecyclePolicy",
     "ZoneSetting",
-}  # fmt: skip
-"""Types of what another object has exactly one of: none can be left over or be there twice."""
+}
+"""Types of which another object has exactly one, so that it can neither be left over nor exist twice."""
 
-ELSEWHERE = ("pulumi:", "tls:", "kubernetes:helm.sh/")
-"""What no target holds; a Helm release is only planned."""
+PREFIXES_WITHOUT_TARGET = ("pulumi:", "tls:", "kubernetes:helm.sh/")
+"""Prefixes of types that no target holds; a Helm release is only planned."""
 
 
 def targets(stack: Stack) -> Targets:
-    """The targets, which run."""
-    found = process.find_running(stack.folder)
-    assert found is not None
-    return found
+    """Return the running targets of a stack."""
+    running = process.find_running(stack.folder)
+    assert running is not None
+    return running
 
 
 @functools.cache
-def client(found: Targets, service: str, region: str = REGIONS[0]) -> Any:
-    """A client of the AWS target."""
+def client(targets: Targets, service: str, region: str = REGIONS[0]) -> Any:
+    """Return a boto3 client of the AWS API."""
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    return cast(Any, boto3).client(service, endpoint_url=found.aws, region_name=region, **keys)
+    return cast(Any, boto3).client(service, endpoint_url=targets.aws, region_name=region, **keys)
 
 
 def call(url: str, method: str = "GET", body: Any = None) -> Any:
-    """An answer of the Cloudflare or Datadog API."""
+    """Return the response of the Cloudflare or Datadog API to a request."""
     headers = {"Authorization": "Bearer test", "DD-API-KEY": "test", "DD-APPLICATION-KEY": "test"}
-    data = None if body is None else json.dumps(body).encode()
-    headers |= {} if body is None else {"Content-Type": "application/json"}
+    data = None
+    if body is not None:
+        data = json.dumps(body).encode()
+        headers["Content-Type"] = "application/json"
     request = urllib.request.Request(url, data, headers, method=method)
     return json.loads(urllib.request.urlopen(request, timeout=30).read() or b"null")
 
 
-def zone(found: Targets) -> str:
-    """The URL of the zone."""
-    zones = f"{found.cloudflare}/client/v4/zones"
+def zone_url(targets: Targets) -> str:
+    """Return the URL of the zone in the Cloudflare API."""
+    zones = f"{targets.cloudflare}/client/v4/zones"
     return f"{zones}/{call(f'{zones}?name={ZONE}')['result'][0]['id']}"
 
 
-def in_targets(found: Targets) -> Held:
-    """All that is there, but for what an account or a cluster has by itself."""
-    held = _in_aws(found) | _in_datadog(found) | _in_cloudflare(found)
-    return held | (_in_cluster(Api(found.kubeconfig)) if found.kubeconfig else set())
+def in_targets(targets: Targets) -> ResourceIds:
+    """Return the resources in the targets, without those that every account or cluster has."""
+    resources = _in_aws(targets) | _in_datadog(targets) | _in_cloudflare(targets)
+    return resources | (_in_cluster(Api(targets.kubeconfig)) if targets.kubeconfig else set())
 
 
-def kept(found: Targets) -> Held:
-    """The keys of databases' last snapshots, which stay of a stack that is destroyed, as in the cloud."""
-    snapshots = client(found, "rds").describe_db_snapshots()["DBSnapshots"]
-    last = [each for each in snapshots if "-final-" in each["DBSnapshotIdentifier"]]
-    return {("Key", each["KmsKeyId"].rpartition("/")[2]) for each in last}
+def snapshot_keys(targets: Targets) -> ResourceIds:
+    """Return the keys of the last snapshots of databases, which remain after a destroy, as in AWS."""
+    snapshots = client(targets, "rds").describe_db_snapshots()["DBSnapshots"]
+    last = [snapshot for snapshot in snapshots if "-final-" in snapshot["DBSnapshotIdentifier"]]
+    return {("Key", snapshot["KmsKeyId"].rpartition("/")[2]) for snapshot in last}
 
 
-def _in_aws(found: Targets) -> Held:
-    def ask(service: str, call: str, path: str, region: str = REGIONS[0], **given: Any) -> list[Any]:
-        """What is at a path of an answer, of all its pages."""
-        asked = client(found, service, region)
-        if asked.can_paginate(call):
-            return [one for one in asked.get_paginator(call).paginate(**given).search(path) if one]
-        return jmespath.search(path, getattr(asked, call)(**given)) or []
+def _list(
+    targets: Targets, service: str, action: str, path: str, region: str = REGIONS[0], **arguments: Any
+) -> list[Any]:
+    """Return the values at a JMESPath in each page of an AWS response."""
+    api = client(targets, service, region)
+    if api.can_paginate(action):
+        return [item for item in api.get_paginator(action).paginate(**arguments).search(path) if item]
+    return jmespath.search(path, getattr(api, action)(**arguments)) or []
 
-    vpcs = ask("ec2", "describe_vpcs", "Vpcs[?!IsDefault].VpcId")
-    mine: dict[str, Any] = {"Filters": [{"Name": "vpc-id", "Values": vpcs or ["vpc-none"]}]}
-    named = "[?GroupName!='default' && !starts_with(GroupName, 'eks-cluster-sg')]"
-    groups = ask("ec2", "describe_security_groups", f"SecurityGroups{named}.GroupId", **mine)
-    held: Held = {("Vpc", ident) for ident in vpcs} | {("SecurityGroup", ident) for ident in groups}
-    for rule in ask("ec2", "describe_security_group_rules", "SecurityGroupRules[]"):
-        if any(tag["Key"] == CREATION_TAG for tag in rule.get("Tags", ())):
-            way = "Egress" if rule["IsEgress"] else "Ingress"
-            held.add((f"SecurityGroup{way}Rule", rule["SecurityGroupRuleId"]))
-    tables = "RouteTables[?!(Associations[?Main])]"
-    for table in ask("ec2", "describe_route_tables", tables, **mine):
-        held.add(("RouteTable", table["RouteTableId"]))
-        held |= {("RouteTableAssociation", one["RouteTableAssociationId"]) for one in table["Associations"]}
-        for route in table["Routes"]:
-            if route["Origin"] == "CreateRoute" and (to := route.get("DestinationCidrBlock")):
-                held.add(("Route", f"r-{table['RouteTableId']}{zlib.crc32(to.encode())}"))
+
+def _in_aws(targets: Targets) -> ResourceIds:
+    list_all = functools.partial(_list, targets)
+    vpcs = list_all("ec2", "describe_vpcs", "Vpcs[?!IsDefault].VpcId")
+    in_vpcs: dict[str, Any] = {"Filters": [{"Name": "vpc-id", "Values": vpcs or ["vpc-none"]}]}
+    resources: ResourceIds = {("Vpc", ident) for ident in vpcs}
+    resources |= _in_network(list_all, in_vpcs)
+    resources |= _in_iam(list_all)
+    resources |= _in_eks(list_all)
     for region in REGIONS:
-        for ident in ask("kms", "list_keys", "Keys[].KeyId", region):
-            about = ask("kms", "describe_key", "[KeyMetadata]", region, KeyId=ident)[0]
-            if about["KeyState"] == "Enabled" and about["KeyManager"] == "CUSTOMER":
-                held.add(("Key", ident))
-        alias = "Aliases[?TargetKeyId && !starts_with(AliasName, 'alias/aws/')].AliasName"
-        held |= {("Alias", name) for name in ask("kms", "list_aliases", alias, region)}
-    for role in ask("iam", "list_roles", "Roles[].RoleName"):
-        own = ask("iam", "list_role_policies", "PolicyNames[]", RoleName=role)
-        used = ask("iam", "list_attached_role_policies", "AttachedPolicies[].PolicyArn", RoleName=role)
-        held |= {("Role", role)} | {("RolePolicy", f"{role}:{name}") for name in own}
-        held |= {("RolePolicyAttachment", f"{role}/{arn}") for arn in used}
-    for name in ask("eks", "list_clusters", "clusters[]"):
-        of = {"clusterName": name}
-        held.add(("Cluster", name))
-        held |= {("Addon", f"{name}:{one}") for one in ask("eks", "list_addons", "addons[]", **of)}
-        pods = ask("eks", "list_pod_identity_associations", "associations[].associationId", **of)
-        held |= {("PodIdentityAssociation", ident) for ident in pods}
-        for who in ask("eks", "list_access_entries", "accessEntries[]", **of):
-            held.add(("AccessEntry", f"{name}:{who}"))
-            policies = "associatedAccessPolicies[].policyArn"
-            may = ask("eks", "list_associated_access_policies", policies, **of, principalArn=who)
-            held |= {("AccessPolicyAssociation", f"{name}#{who}#{arn}") for arn in may}
-    for name in ask("codebuild", "list_projects", "projects[]"):
-        [project] = ask("codebuild", "batch_get_projects", "projects", names=[name])
-        held |= {("Project", project["arn"])} | ({("Webhook", name)} if project.get("webhook") else set())
-    for kind, (service, call, path, given) in ALONE.items():
-        held |= {(kind, ident) for ident in ask(service, call, path, **(mine if given == "mine" else given))}
-    return held
+        resources |= _in_kms(list_all, region)
+    for name in list_all("codebuild", "list_projects", "projects[]"):
+        [project] = list_all("codebuild", "batch_get_projects", "projects", names=[name])
+        resources.add(("Project", project["arn"]))
+        if project.get("webhook"):
+            resources.add(("Webhook", name))
+    for kind, (service, action, path) in VPC_LIST_CALLS.items():
+        resources |= {(kind, ident) for ident in list_all(service, action, path, **in_vpcs)}
+    for kind, (service, action, path, arguments) in LIST_CALLS.items():
+        resources |= {(kind, ident) for ident in list_all(service, action, path, **arguments)}
+    return resources
 
 
-ALONE: dict[str, tuple[str, str, str, Any]] = {
-    "Subnet": ("ec2", "describe_subnets", "Subnets[].SubnetId", "mine"),
-    "NatGateway": ("ec2", "describe_nat_gateways", "NatGateways[?State!='deleted'].NatGatewayId", "mine"),
+def _in_network(list_all: Callable[..., list[Any]], in_vpcs: dict[str, Any]) -> ResourceIds:
+    groups_path = "[?GroupName!='default' && !starts_with(GroupName, 'eks-cluster-sg')]"
+    groups = list_all("ec2", "describe_security_groups", f"SecurityGroups{groups_path}.GroupId", **in_vpcs)
+    resources: ResourceIds = {("SecurityGroup", ident) for ident in groups}
+    for rule in list_all("ec2", "describe_security_group_rules", "SecurityGroupRules[]"):
+        if any(tag["Key"] == CREATION_TAG for tag in rule.get("Tags", ())):
+            direction = "Egress" if rule["IsEgress"] else "Ingress"
+            resources.add((f"SecurityGroup{direction}Rule", rule["SecurityGroupRuleId"]))
+    tables_path = "RouteTables[?!(Associations[?Main])]"
+    for table in list_all("ec2", "describe_route_tables", tables_path, **in_vpcs):
+        resources.add(("RouteTable", table["RouteTableId"]))
+        for association in table["Associations"]:
+            resources.add(("RouteTableAssociation", association["RouteTableAssociationId"]))
+        for route in table["Routes"]:
+            destination = route.get("DestinationCidrBlock")
+            if route["Origin"] == "CreateRoute" and destination:
+                checksum = zlib.crc32(destination.encode())
+                resources.add(("Route", f"r-{table['RouteTableId']}{checksum}"))
+    return resources
+
+
+def _in_kms(list_all: Callable[..., list[Any]], region: str) -> ResourceIds:
+    resources: ResourceIds = set()
+    for ident in list_all("kms", "list_keys", "Keys[].KeyId", region):
+        [key] = list_all("kms", "describe_key", "[KeyMetadata]", region, KeyId=ident)
+        if key["KeyState"] == "Enabled" and key["KeyManager"] == "CUSTOMER":
+            resources.add(("Key", ident))
+    aliases_path = "Aliases[?TargetKeyId && !starts_with(AliasName, 'alias/aws/')].AliasName"
+    return resources | {("Alias", name) for name in list_all("kms", "list_aliases", aliases_path, region)}
+
+
+def _in_iam(list_all: Callable[..., list[Any]]) -> ResourceIds:
+    resources: ResourceIds = set()
+    for role in list_all("iam", "list_roles", "Roles[].RoleName"):
+        inline = list_all("iam", "list_role_policies", "PolicyNames[]", RoleName=role)
+        attached = list_all(
+            "iam", "list_attached_role_policies", "AttachedPolicies[].PolicyArn", RoleName=role
+        )
+        resources.add(("Role", role))
+        resources |= {("RolePolicy", f"{role}:{name}") for name in inline}
+        resources |= {("RolePolicyAttachment", f"{role}/{arn}") for arn in attached}
+    return resources
+
+
+def _in_eks(list_all: Callable[..., list[Any]]) -> ResourceIds:
+    resources: ResourceIds = set()
+    for name in list_all("eks", "list_clusters", "clusters[]"):
+        cluster = {"clusterName": name}
+        resources.add(("Cluster", name))
+        addons = list_all("eks", "list_addons", "addons[]", **cluster)
+        resources |= {("Addon", f"{name}:{addon}") for addon in addons}
+        associations = list_all(
+            "eks", "list_pod_identity_associations", "associations[].associationId", **cluster
+        )
+        resources |= {("PodIdentityAssociation", ident) for ident in associations}
+        for principal in list_all("eks", "list_access_entries", "accessEntries[]", **cluster):
+            resources.add(("AccessEntry", f"{name}:{principal}"))
+            policies = list_all(
+                "eks",
+                "list_associated_access_policies",
+                "associatedAccessPolicies[].policyArn",
+                **cluster,
+                principalArn=principal,
+            )
+            resources |= {("AccessPolicyAssociation", f"{name}#{principal}#{arn}") for arn in policies}
+    return resources
+
+
+VPC_LIST_CALLS = {
+    "Subnet": ("ec2", "describe_subnets", "Subnets[].SubnetId"),
+    "NatGateway": ("ec2", "describe_nat_gateways", "NatGateways[?State!='deleted'].NatGatewayId"),
+}
+"""The call that lists each of these types in the VPCs of stacks: service, action and path of the IDs."""
+
+LIST_CALLS: dict[str, tuple[str, str, str, dict[str, str]]] = {
     "InternetGateway": ("ec2", "describe_internet_gateways", "InternetGateways[].InternetGatewayId", {}),
     "Eip": ("ec2", "describe_addresses", "Addresses[].AllocationId", {}),
     "FlowLog": ("ec2", "describe_flow_logs", "FlowLogs[].FlowLogId", {}),
@@ -147,68 +208,87 @@ ALONE: dict[str, tuple[str, str, str, Any]] = {
     "LogGroup": ("logs", "describe_log_groups", "logGroups[].logGroupName", {}),
     "Instance": ("rds", "describe_db_instances", "DBInstances[].DbiResourceId", {}),
     "SubnetGroup": ("rds", "describe_db_subnet_groups", "DBSubnetGroups[].DBSubnetGroupName", {}),
-    "ParameterGroup": ("rds", "describe_db_parameter_groups",
-        "DBParameterGroups[?!starts_with(DBParameterGroupName, 'default.')].DBParameterGroupName", {}),
+    "ParameterGroup": (
+        "rds",
+        "describe_db_parameter_groups",
+        "DBParameterGroups[?!starts_with(DBParameterGroupName, 'default.')].DBParameterGroupName",
+        {},
+    ),
     "Repository": ("ecr", "describe_repositories", "repositories[].repositoryName", {}),
-}  # fmt: skip
-"""How each type that is listed by one call is asked for: service, call, where the ids are, arguments."""
+}
+"""The call that lists each of these types: service, action, path of the IDs, and arguments."""
 
 
-def _in_cloudflare(found: Targets) -> Held:
-    if not call(f"{found.cloudflare}/client/v4/zones")["result"]:
-        return set()  # no stack of the project names one
-    here = zone(found)
-    ident = here.rpartition("/")[2]
-    records = call(f"{here}/dns_records?per_page=1000")["result"]
-    held: Held = {("DnsRecord", one["id"]) for one in records}
-    held |= {("Ruleset", one["id"]) for one in call(f"{here}/rulesets?per_page=1000")["result"]}
-    signed = call(f"{found.cloudflare}/client/v4/certificates?per_page=1000&zone_id={ident}")["result"]
-    held |= {("OriginCaCertificate", one["id"]) for one in signed}
-    unsigned = call(f"{here}/dnssec")["result"]["status"] == "disabled"
-    return held if unsigned else held | {("ZoneDnssec", ident)}
+def _in_cloudflare(targets: Targets) -> ResourceIds:
+    if not call(f"{targets.cloudflare}/client/v4/zones")["result"]:
+        return set()  # No stack file of the project names a zone.
+    zone = zone_url(targets)
+    zone_id = zone.rpartition("/")[2]
+    records = call(f"{zone}/dns_records?per_page=1000")["result"]
+    resources: ResourceIds = {("DnsRecord", record["id"]) for record in records}
+    rulesets = call(f"{zone}/rulesets?per_page=1000")["result"]
+    resources |= {("Ruleset", ruleset["id"]) for ruleset in rulesets}
+    certificates_url = f"{targets.cloudflare}/client/v4/certificates?per_page=1000&zone_id={zone_id}"
+    certificates = call(certificates_url)["result"]
+    resources |= {("OriginCaCertificate", certificate["id"]) for certificate in certificates}
+    if call(f"{zone}/dnssec")["result"]["status"] != "disabled":
+        resources.add(("ZoneDnssec", zone_id))
+    return resources
 
 
-def _in_datadog(found: Targets) -> Held:
-    api = f"{found.datadog}/api/v1"
-    monitors = call(f"{api}/monitor?page_size=1000")
-    held: Held = {("Monitor", str(each["id"])) for each in monitors if each["type"] != "synthetics alert"}
-    held |= {("DashboardJson", each["id"]) for each in call(f"{api}/dashboard")["dashboards"]}
-    held |= {("ServiceLevelObjective", each["id"]) for each in call(f"{api}/slo")["data"]}
-    accounts = call(f"{found.datadog}/api/v2/integration/aws/accounts")["data"]
-    held |= {("IntegrationAccount", each["id"]) for each in accounts}
-    metrics = call(f"{found.datadog}/api/v2/logs/config/metrics")["data"]
-    held |= {("LogsMetric", each["id"]) for each in metrics}
-    return held | {("SyntheticsTest", each["public_id"]) for each in call(f"{api}/synthetics/tests")["tests"]}
+def _in_datadog(targets: Targets) -> ResourceIds:
+    lists = {
+        "DashboardJson": call(f"{targets.datadog}/api/v1/dashboard")["dashboards"],
+        "ServiceLevelObjective": call(f"{targets.datadog}/api/v1/slo")["data"],
+        "IntegrationAccount": call(f"{targets.datadog}/api/v2/integration/aws/accounts")["data"],
+        "LogsMetric": call(f"{targets.datadog}/api/v2/logs/config/metrics")["data"],
+    }
+    resources: ResourceIds = {(kind, item["id"]) for kind, items in lists.items() for item in items}
+    # The API creates a monitor for each synthetic test; it is not a resource of its own.
+    for monitor in call(f"{targets.datadog}/api/v1/monitor?page_size=1000"):
+        if monitor["type"] != "synthetics alert":
+            resources.add(("Monitor", str(monitor["id"])))
+    tests = call(f"{targets.datadog}/api/v1/synthetics/tests")["tests"]
+    return resources | {("SyntheticsTest", test["public_id"]) for test in tests}
 
 
-def _in_cluster(api: Api) -> Held:
-    """Each object, of whatever kind, that the provider has applied; a bare namespace does not say who."""
-    held: Held = set()
-    for kind, path in kinds(api).items():
-        for meta in (one["metadata"] for one in api.items(path)):
-            applied = any(one["manager"].startswith("pulumi-") for one in meta.get("managedFields", ()))
-            if applied or (kind == "Namespace" and meta["name"] not in CLUSTER_OWN):
-                held.add((kind, "/".join(filter(None, (meta.get("namespace"), meta["name"])))))
-    return held
+def _in_cluster(api: Api) -> ResourceIds:
+    """Return the objects of every kind that a provider has applied.
+
+    A namespace without further fields has no manager. Therefore every namespace counts that a new cluster
+    does not have.
+    """
+    resources: ResourceIds = set()
+    for kind, path in list_paths(api).items():
+        for item in api.items(path):
+            meta = item["metadata"]
+            managers = [entry["manager"] for entry in meta.get("managedFields", ())]
+            is_applied = any(manager.startswith("pulumi-") for manager in managers)
+            if is_applied or (kind == "Namespace" and meta["name"] not in CLUSTER_NAMESPACES):
+                resources.add((kind, "/".join(filter(None, (meta.get("namespace"), meta["name"])))))
+    return resources
 
 
 @functools.cache
-def kinds(api: Api) -> dict[str, str]:
-    """The kinds of objects that the server has, and where they are listed."""
-    groups = [one["preferredVersion"]["groupVersion"] for one in api.call("GET", "/apis")["groups"]]
-    bases = ["/api/v1", *(f"/apis/{version}" for version in groups)]
+def list_paths(api: Api) -> dict[str, str]:
+    """Return the path of the list of each kind of objects that the server has."""
+    groups = api.call("GET", "/apis")["groups"]
+    bases = ["/api/v1", *(f"/apis/{group['preferredVersion']['groupVersion']}" for group in groups)]
     return {
-        one["kind"]: f"{base}/{one['name']}"
+        resource["kind"]: f"{base}/{resource['name']}"
         for base in bases
-        for one in api.call("GET", base)["resources"]
-        if "list" in one["verbs"] and "/" not in one["name"]
+        for resource in api.call("GET", base)["resources"]
+        if "list" in resource["verbs"] and "/" not in resource["name"]
     }
 
 
-def in_state(stack: Stack) -> Held:
-    """What the state says that a target holds; two of one id are a fault."""
-    resources = workspace.state(workspace.find_stack(stack.root, stack.name), "resources")
-    found = [each for each in resources if each.get("custom") and not each["type"].startswith(ELSEWHERE)]
-    held = [(kind, each["id"]) for each in found if (kind := each["type"].rpartition(":")[2]) not in PARTS]
-    assert len(held) == len(set(held)), held
-    return set(held)
+def in_state(stack: Stack) -> ResourceIds:
+    """Return the resources of the state that a target holds; fail if two have the same ID."""
+    pairs: list[tuple[str, str]] = []
+    for resource in workspace.state(workspace.find_stack(stack.root, stack.name), "resources"):
+        kind = resource["type"].rpartition(":")[2]
+        has_target = resource.get("custom") and not resource["type"].startswith(PREFIXES_WITHOUT_TARGET)
+        if has_target and kind not in UNLISTED_TYPES:
+            pairs.append((kind, resource["id"]))
+    assert len(pairs) == len(set(pairs)), pairs
+    return set(pairs)

@@ -1,4 +1,4 @@
-"""All that the targets tell of what they hold, place by place: where each secret is, and is not."""
+"""A search for texts, such as secrets, in everything that the targets return."""
 
 import base64
 import json
@@ -10,17 +10,20 @@ from botocore.exceptions import ClientError
 
 from sandbox.clouds.kubernetes.api import Api
 from sandbox.clouds.process import Targets
-from tests.support.sandbox.inventory import REGIONS, call, client, kinds, zone
+from tests.support.sandbox.inventory import REGIONS, call, client, list_paths, zone_url
 from tests.support.stacks import forms
 
-TOLD = {"ec2": ("DescribeTags", "DescribeVpcEndpoints", "DescribeFlowLogs", "DescribeSecurityGroupRules")}
-"""Of a service with hundreds of lists, those of what the program makes."""
+OPERATIONS = {
+    "ec2": ("DescribeTags", "DescribeVpcEndpoints", "DescribeFlowLogs", "DescribeSecurityGroupRules")
+}
+"""The operations that are called of a service with hundreds of lists: those of the program's types."""
 
 SERVICES = ("ec2", "rds", "eks", "s3", "kms", "logs", "codebuild", "ecr", "secretsmanager", "ssm")
 
 READING = ("Describe", "Get", "List", "BatchGet")
+"""Prefixes of the names of operations that change nothing."""
 
-BUCKET = (
+BUCKET_OPERATIONS = (
     "GetBucketEncryption",
     "GetBucketLifecycleConfiguration",
     "GetBucketLogging",
@@ -28,82 +31,95 @@ BUCKET = (
     "GetBucketReplication",
     "GetBucketTagging",
 )
-"""What a bucket tells."""
 
-DATADOG = {
+DATADOG_LISTS = {
     "v1/monitor": "",
     "v1/dashboard": "dashboards",
     "v1/slo": "data",
     "v1/synthetics/tests": "tests",
     "v2/integration/aws/accounts": "data",
 }
-"""Its lists, and under which key of the answer each is."""
+"""The lists of Datadog's API, with the key of the list in the response."""
 
 
-def find_places(texts: Iterable[str], found: Targets) -> dict[str, set[str]]:
-    """Where each text is, as it is or in base64."""
-    told = [(place, json.dumps(content, default=str)) for place, content in _everything(found)]
+def find_places(texts: Iterable[str], targets: Targets) -> dict[str, set[str]]:
+    """Return the places in the targets that contain each text, plain or in base64."""
+    contents = [(place, json.dumps(content, default=str)) for place, content in _contents(targets)]
     return {
-        text: {place for place, content in told if any(form in content for form in forms(text))}
+        text: {place for place, content in contents if any(form in content for form in forms(text))}
         for text in texts
     }
 
 
-def _everything(found: Targets) -> Iterator[tuple[str, Any]]:
-    assert found.kubeconfig
-    api = Api(found.kubeconfig)
-    for kind, path in kinds(api).items():
-        for one in api.items(path):
-            decoded = (
-                [base64.b64decode(text).decode() for text in one.get("data", {}).values()]
-                if kind == "Secret"
-                else []
-            )
-            yield f"{kind} {one['metadata']['name']}", [one, decoded]
+def _contents(targets: Targets) -> Iterator[tuple[str, Any]]:
+    """Yield everything that the targets return, with the names of the places."""
+    yield from _in_cluster(targets)
     for region in REGIONS:
         for service in SERVICES:
-            yield from _of_service(client(found, service, region), TOLD.get(service))
-        kms, logs = client(found, "kms", region), client(found, "logs", region)
-        for ident in (one["KeyId"] for one in kms.list_keys()["Keys"]):
-            yield "kms DescribeKey", kms.describe_key(KeyId=ident)
-            yield "kms GetKeyPolicy", kms.get_key_policy(KeyId=ident, PolicyName="default")
-            yield "kms ListResourceTags", kms.list_resource_tags(KeyId=ident)
-        for group in logs.describe_log_groups()["logGroups"]:
-            yield "logs ListTagsForResource", logs.list_tags_for_resource(resourceArn=group["logGroupArn"])
-    s3 = client(found, "s3")
-    for bucket in (one["Name"] for one in s3.list_buckets()["Buckets"]):
-        for part in BUCKET:
+            yield from _in_service(client(targets, service, region), OPERATIONS.get(service))
+        yield from _in_kms_and_logs(targets, region)
+    yield from _in_buckets(targets)
+    filters = ["Role", "LocalManagedPolicy"]
+    details = client(targets, "iam").get_account_authorization_details(Filter=filters)
+    yield "iam GetAccountAuthorizationDetails", details
+    yield from _in_emulated_services(targets)
+    for kind in ("dns_records", "rulesets"):
+        for item in call(f"{zone_url(targets)}/{kind}?per_page=1000")["result"]:
+            yield f"Cloudflare {kind} {item['name']}", item
+    for path, key in DATADOG_LISTS.items():
+        response = call(f"{targets.datadog}/api/{path}")
+        for item in response[key] if key else response:
+            yield f"Datadog {path} {item.get('name', item.get('title', ''))}", item
+
+
+def _in_cluster(targets: Targets) -> Iterator[tuple[str, Any]]:
+    assert targets.kubeconfig
+    api = Api(targets.kubeconfig)
+    for kind, path in list_paths(api).items():
+        for item in api.items(path):
+            secrets = item.get("data", {}).values() if kind == "Secret" else ()
+            decoded = [base64.b64decode(text).decode() for text in secrets]
+            yield f"{kind} {item['metadata']['name']}", [item, decoded]
+
+
+def _in_service(api: Any, operations: Iterable[str] | None) -> Iterator[tuple[str, Any]]:
+    """Yield the responses of a service's reading operations that need no parameters."""
+    model = api.meta.service_model
+    for name in operations or model.operation_names:
+        shape = model.operation_model(name).input_shape
+        if name.startswith(READING) and not (shape and shape.required_members):
             try:
-                yield f"s3 {part}", getattr(s3, xform_name(part))(Bucket=bucket)
+                yield f"{model.service_name} {name}", getattr(api, xform_name(name))()
             except ClientError:
-                continue  # the bucket has none
-    own = client(found, "iam").get_account_authorization_details(Filter=["Role", "LocalManagedPolicy"])
-    yield "iam GetAccountAuthorizationDetails", own
-    eks, codebuild = client(found, "eks"), client(found, "codebuild")
+                continue  # The target does not have the operation.
+
+
+def _in_kms_and_logs(targets: Targets, region: str) -> Iterator[tuple[str, Any]]:
+    kms, logs = client(targets, "kms", region), client(targets, "logs", region)
+    for key in kms.list_keys()["Keys"]:
+        ident = key["KeyId"]
+        yield "kms DescribeKey", kms.describe_key(KeyId=ident)
+        yield "kms GetKeyPolicy", kms.get_key_policy(KeyId=ident, PolicyName="default")
+        yield "kms ListResourceTags", kms.list_resource_tags(KeyId=ident)
+    for group in logs.describe_log_groups()["logGroups"]:
+        yield "logs ListTagsForResource", logs.list_tags_for_resource(resourceArn=group["logGroupArn"])
+
+
+def _in_buckets(targets: Targets) -> Iterator[tuple[str, Any]]:
+    s3 = client(targets, "s3")
+    for bucket in s3.list_buckets()["Buckets"]:
+        for operation in BUCKET_OPERATIONS:
+            try:
+                yield f"s3 {operation}", getattr(s3, xform_name(operation))(Bucket=bucket["Name"])
+            except ClientError:
+                continue  # The bucket lacks this part of its configuration.
+
+
+def _in_emulated_services(targets: Targets) -> Iterator[tuple[str, Any]]:
+    eks, codebuild = client(targets, "eks"), client(targets, "codebuild")
     for name in eks.list_clusters()["clusters"]:
         yield "eks DescribeCluster", eks.describe_cluster(name=name)
         for addon in eks.list_addons(clusterName=name)["addons"]:
             yield "eks DescribeAddon", eks.describe_addon(clusterName=name, addonName=addon)
-    yield (
-        "codebuild BatchGetProjects",
-        codebuild.batch_get_projects(names=codebuild.list_projects()["projects"]),
-    )
-    for kind in ("dns_records", "rulesets"):
-        for one in call(f"{zone(found)}/{kind}?per_page=1000")["result"]:
-            yield f"Cloudflare {kind} {one['name']}", one
-    for path, key in DATADOG.items():
-        listed = call(f"{found.datadog}/api/{path}")
-        for one in listed[key] if key else listed:
-            yield f"Datadog {path} {one.get('name', one.get('title', ''))}", one
-
-
-def _of_service(asked: Any, told: Iterable[str] | None) -> Iterator[tuple[str, Any]]:
-    """What a service answers to whoever names nothing."""
-    model = asked.meta.service_model
-    for name in told or model.operation_names:
-        needed = model.operation_model(name).input_shape
-        if name.startswith(READING) and not (needed and needed.required_members):
-            try:
-                yield f"{model.service_name} {name}", getattr(asked, xform_name(name))()
-            except ClientError:
-                continue  # the target has no such operation
+    projects = codebuild.list_projects()["projects"]
+    yield "codebuild BatchGetProjects", codebuild.batch_get_projects(names=projects)

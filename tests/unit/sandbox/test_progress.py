@@ -1,4 +1,4 @@
-"""What the terminal shows while something takes long, and the masks on what it shows."""
+"""Tests of the progress on the terminal, and of the masks in its output."""
 
 import sys
 import time
@@ -10,26 +10,26 @@ from sandbox.progress import Progress, name_of, short
 from sandbox.summary import SIGNATURE, Phase, masked
 
 
-def test_a_silence_is_broken_with_what_is_waited_for(
+def test_a_line_names_the_activity_after_a_silence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     progress = Progress()
     progress.doing("evaluating the program")
-    said: list[str] = []
+    outputs: list[str] = []
     for now[0] in (101.9, 102.0, 105.9, 106.0, 106.5):
         progress.tick()
-        said.append(capsys.readouterr().out)
+        outputs.append(capsys.readouterr().out)
     line = "s  … evaluating the program\n"
-    assert said == ["", f"   2.0{line}", "", f"   6.0{line}", ""]
+    assert outputs == ["", f"   2.0{line}", "", f"   6.0{line}", ""]
     progress.step("loaded")
     now[0] = 108.6
     progress.tick("waiting for create of database")
     assert capsys.readouterr().out == "   6.5s  loaded\n   8.6s  … waiting for create of database\n"
 
 
-def test_no_silence_is_longer_than_five_seconds_even_where_nobody_ticks(
+def test_the_heartbeat_prints_a_line_within_five_seconds(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert progress_module.QUIET_LATER + progress_module.EVERY <= 5
@@ -47,7 +47,7 @@ def test_no_silence_is_longer_than_five_seconds_even_where_nobody_ticks(
     assert capsys.readouterr().out == ""
 
 
-def test_a_question_is_not_torn_by_other_lines(
+def test_no_line_interrupts_a_question(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def answer(question: str) -> str:
@@ -61,8 +61,8 @@ def test_a_question_is_not_torn_by_other_lines(
     progress = Progress()
     with progress.heartbeat():
         assert progress.ask("Type dev: ") == "dev"
-        asked = capsys.readouterr().out
-    assert asked == "Type dev: "
+        output = capsys.readouterr().out
+    assert output == "Type dev: "
 
 
 def test_a_terminal_gets_colours_unless_no_color_is_set(
@@ -77,7 +77,7 @@ def test_a_terminal_gets_colours_unless_no_color_is_set(
     assert "s  + aws:ec2:Vpc" in capsys.readouterr().out
 
 
-def test_types_and_names_are_shown_as_people_write_them() -> None:
+def test_types_and_names_are_shown_in_their_short_form() -> None:
     assert short("kubernetes:apps/v1:Deployment") == "kubernetes:apps:Deployment"
     assert name_of("urn:pulumi:dev::pipe::pipe:api:Api$kubernetes:apps/v1:Deployment::pipe-api") == "pipe-api"
 
@@ -92,7 +92,7 @@ def test_secrets_and_unknown_values_are_masked_at_any_depth() -> None:
     }
 
 
-def test_an_error_is_told_once_and_with_its_resource() -> None:
+def test_an_error_is_recorded_once_with_its_resource() -> None:
     phase = Phase(preview=True)
     urn = "urn:pulumi:dev::pipe::aws:ec2/vpc:Vpc::network"
     for message in ("bad cidr\n", "bad cidr\n", "preview failed\n"):

@@ -1,4 +1,4 @@
-"""The stack's folder: what stands for secrets in it, and what a killed run has begun to create."""
+"""Tests of a stack's folder: the values in place of secrets, and interrupted creations."""
 
 import json
 from pathlib import Path
@@ -16,12 +16,12 @@ FILE = "config:\n  thing:one:\n    secure: v1:aaa\n  thing:two:\n    secure: v1:
 def stack(tmp_path: Path) -> Stack:
     (tmp_path / "Pulumi.yaml").write_text(PROJECT)
     (tmp_path / "Pulumi.dev.yaml").write_text(FILE)
-    made = Stack("dev", tmp_path, tmp_path, "thing", tmp_path / ".sandbox" / "dev")
-    assert prepare(made) == ["thing:one", "thing:two"]
-    copy = made.folder / "Pulumi.dev.yaml"
+    stack = Stack("dev", tmp_path, tmp_path, "thing", tmp_path / ".sandbox" / "dev")
+    assert prepare(stack) == ["thing:one", "thing:two"]
+    copy = stack.folder / "Pulumi.dev.yaml"
     copy.write_text(FILE.replace("v1:", "v1:random-"))
-    assert prepare(made) == []
-    return made
+    assert prepare(stack) == []
+    return stack
 
 
 def test_a_secret_keeps_its_value_while_its_text_is_the_same(stack: Stack) -> None:
@@ -29,7 +29,7 @@ def test_a_secret_keeps_its_value_while_its_text_is_the_same(stack: Stack) -> No
     assert prepare(stack) == []
 
 
-def test_a_secret_whose_text_is_another_one_gets_another_value(stack: Stack) -> None:
+def test_a_secret_gets_another_value_when_its_text_changes(stack: Stack) -> None:
     (stack.root / "Pulumi.dev.yaml").write_text(FILE.replace("v1:bbb", "v1:ccc"))
     assert prepare(stack) == ["thing:two"]
     assert "random-aaa" in (stack.folder / "Pulumi.dev.yaml").read_text()
@@ -45,22 +45,19 @@ OTHER: dict[str, Any] = {"urn": "other", "id": "1", "dependencies": ["it"]}
     [
         ([], [NEW]),
         ([{"urn": "it", "id": "1"}, OTHER], [{"urn": "it", "id": "1", "delete": True}, OTHER, NEW]),
-        (
-            [{"urn": "it", "id": "1", "pendingReplacement": True}, OTHER],
-            [NEW, OTHER],
-        ),  # it is deleted already
+        # A resource with pendingReplacement is deleted already.
+        ([{"urn": "it", "id": "1", "pendingReplacement": True}, OTHER], [NEW, OTHER]),
         ([{"urn": "it", "id": "0", "delete": True}], [{"urn": "it", "id": "0", "delete": True}, NEW]),
     ],
 )
-def test_what_was_being_created_takes_the_place_of_what_it_replaces(
+def test_an_adopted_resource_takes_the_place_of_the_one_that_it_replaces(
     stack: Stack, before: list[dict[str, Any]], after: list[dict[str, Any]]
 ) -> None:
-    begun = {key: NEW[key] for key in ("urn", "inputs")}
-    gone = {"type": "creating", "resource": {"urn": "gone"}}
-    pending = [{"type": "creating", "resource": begun}, gone]
-    latest = {"resources": before, "pending_operations": pending}
+    adopted = {"type": "creating", "resource": {key: NEW[key] for key in ("urn", "inputs")}}
+    lost = {"type": "creating", "resource": {"urn": "gone"}}
+    latest = {"resources": before, "pending_operations": [adopted, lost]}
     stack.checkpoint.parent.mkdir(parents=True)
     stack.checkpoint.write_text(json.dumps({"checkpoint": {"latest": latest}}))
     adopt(stack, {"it": "2"})
     assert state(stack, "resources") == after
-    assert state(stack, "pending_operations") == [gone]
+    assert state(stack, "pending_operations") == [lost]

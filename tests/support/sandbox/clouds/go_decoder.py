@@ -1,7 +1,10 @@
-"""Answers read as AWS's clients in Go read them, on which the plugins are built: botocore forgives more.
+"""Checks of responses that are as strict as AWS's clients in Go, with which the plugins are built.
 
-As in smithy-go and the code that is made for aws-sdk-go-v2: a text that is no number, boolean or time is an
-error there, a list's items have the name that the model gives them, and a value in JSON has the model's type.
+botocore is more lenient. As in smithy-go and the generated code of aws-sdk-go-v2:
+
+- the text of a number, a boolean or a time must be one
+- the items of a list must have the name that the model gives them
+- a value in JSON must have the type of the model
 """
 
 import datetime
@@ -12,15 +15,15 @@ from xml.etree import ElementTree
 
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
-WHOLE, BROKEN = ("integer", "long"), ("float", "double")
-TRUE_OR_FALSE = ("1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False")
+INTEGER_TYPES, FLOAT_TYPES = ("integer", "long"), ("float", "double")
+BOOLEAN_TEXTS = ("1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False")
 
 ERRORS = {"ec2": "./Errors/Error/Code", "s3": "./Code"}
-"""Where the code of a refusal in XML is, by service."""
+"""The path of the error code in XML by service; elsewhere `./Error/Code`."""
 
 
 def faults(model: OperationModel, status: int, headers: Mapping[str, str], body: bytes) -> list[str]:
-    """What a client in Go cannot read in an answer."""
+    """Return the faults of a response for which a client in Go fails."""
     protocol = model.service_model.resolved_protocol
     if status >= 300:
         return [] if _code(model, headers, body) or model.http["method"] == "HEAD" else ["no error code"]
@@ -35,18 +38,20 @@ def faults(model: OperationModel, status: int, headers: Mapping[str, str], body:
         return list(_json(shape, json.loads(body), model.name))
     root = ElementTree.fromstring(body)
     if protocol == "query" and shape.members:
-        if (found := _child(root, f"{model.name}Result")) is None:
-            return [f"{model.name}Result is not there"]
-        root = found
+        result = _child(root, f"{model.name}Result")
+        if result is None:
+            return [f"{model.name}Result is missing"]
+        root = result
     return list(_xml(shape, root, model.name))
 
 
 def _code(model: OperationModel, headers: Mapping[str, str], body: bytes) -> str | None:
     if "json" in model.service_model.resolved_protocol:
-        found = json.loads(body or b"{}")
-        return headers.get("x-amzn-errortype") or found.get("code") or found.get("__type")
-    for each in (root := ElementTree.fromstring(body or b"<none/>")).iter():
-        each.tag = _local(each)
+        content = json.loads(body or b"{}")
+        return headers.get("x-amzn-errortype") or content.get("code") or content.get("__type")
+    root = ElementTree.fromstring(body or b"<none/>")
+    for node in root.iter():
+        node.tag = _local(node)
     return root.findtext(ERRORS.get(model.service_model.service_name, "./Error/Code"))
 
 
@@ -55,31 +60,31 @@ def _local(node: ElementTree.Element) -> str:
 
 
 def _child(node: ElementTree.Element, name: str) -> ElementTree.Element | None:
-    return next((each for each in node if _local(each).lower() == name.lower()), None)
+    return next((child for child in node if _local(child).lower() == name.lower()), None)
 
 
 def _xml(shape: Shape, node: ElementTree.Element, path: str) -> Iterator[str]:
-    """The faults of an element; elements that the model does not know are skipped, as they are in Go."""
+    """Yield the faults of an element; elements that the model does not know are skipped, as in Go."""
     if isinstance(shape, StructureShape):
         for name, inner in shape.members.items():
             if inner.serialization.get("location") or inner.serialization.get("xmlAttribute"):
                 continue
             flat = bool(inner.serialization.get("flattened"))
-            wanted = _name(inner, name, flat)
-            for each in node:
-                if _local(each).lower() == wanted.lower():
-                    item = inner.member if flat and isinstance(inner, ListShape) else inner
-                    yield from _xml(item, each, f"{path}.{name}")
+            expected = _name(inner, name, flat)
+            item = inner.member if flat and isinstance(inner, ListShape) else inner
+            for child in node:
+                if _local(child).lower() == expected.lower():
+                    yield from _xml(item, child, f"{path}.{name}")
     elif isinstance(shape, ListShape):
-        wanted = str(shape.member.serialization.get("name", "member"))
-        for index, each in enumerate(node):
-            if _local(each).lower() != wanted.lower():
-                yield f"{path}[{index}] is called {_local(each)}, not {wanted}"
-            yield from _xml(shape.member, each, f"{path}[{index}]")
+        expected = str(shape.member.serialization.get("name", "member"))
+        for index, child in enumerate(node):
+            if _local(child).lower() != expected.lower():
+                yield f"{path}[{index}] is called {_local(child)}, expected {expected}"
+            yield from _xml(shape.member, child, f"{path}[{index}]")
     elif isinstance(shape, MapShape):
         return
     elif len(node):
-        yield f"{path} holds {_local(node[0])}, and is a {shape.type_name}"
+        yield f"{path} contains {_local(node[0])}, expected {shape.type_name}"
     else:
         yield from _text(shape, node.text or "", path)
 
@@ -93,19 +98,19 @@ def _name(inner: Shape, name: str, flat: bool) -> str:
 def _text(shape: Shape, text: str, path: str) -> Iterator[str]:
     kind = shape.type_name
     try:
-        if kind in WHOLE:
+        if kind in INTEGER_TYPES:
             int(text)
-        elif kind in BROKEN:
+        elif kind in FLOAT_TYPES:
             float(text)
         elif kind == "timestamp":
             datetime.datetime.fromisoformat(text if "T" in text else "")
-        elif kind == "boolean" and text not in TRUE_OR_FALSE:
+        elif kind == "boolean" and text not in BOOLEAN_TEXTS:
             raise ValueError(text)
     except ValueError:
-        yield f'{path} is "{text}", and no {kind}'
+        yield f'{path} is "{text}", expected {kind}'
 
 
-TYPES: Mapping[str, tuple[type, ...]] = {
+JSON_TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "boolean": (bool,),
     "integer": (int,),
@@ -120,10 +125,10 @@ TYPES: Mapping[str, tuple[type, ...]] = {
 def _json(shape: Shape, value: Any, path: str) -> Iterator[str]:
     if value is None:
         return
-    wanted = dict if isinstance(shape, StructureShape | MapShape) else list
     if isinstance(shape, StructureShape | MapShape | ListShape):
-        if not isinstance(value, wanted):
-            yield f"{path} is {value!r}, and no {shape.type_name}"
+        container = list if isinstance(shape, ListShape) else dict
+        if not isinstance(value, container):
+            yield f"{path} is {value!r}, expected {shape.type_name}"
         elif isinstance(shape, StructureShape):
             for name, inner in shape.members.items():
                 key = str(inner.serialization.get("name", name))
@@ -136,7 +141,8 @@ def _json(shape: Shape, value: Any, path: str) -> Iterator[str]:
             for index, item in enumerate(cast(list[Any], value)):
                 yield from _json(shape.member, item, f"{path}[{index}]")
         return
-    textual = shape.type_name == "timestamp" and shape.serialization.get("timestampFormat") == "iso8601"
-    known = (str,) if textual else TYPES[shape.type_name]
-    if not isinstance(value, known) or (isinstance(value, bool) and shape.type_name != "boolean"):
-        yield f"{path} is {value!r}, and no {shape.type_name}"
+    is_iso_time = shape.type_name == "timestamp" and shape.serialization.get("timestampFormat") == "iso8601"
+    types = (str,) if is_iso_time else JSON_TYPES[shape.type_name]
+    # bool is a subclass of int in Python.
+    if not isinstance(value, types) or (isinstance(value, bool) and shape.type_name != "boolean"):
+        yield f"{path} is {value!r}, expected {shape.type_name}"

@@ -1,4 +1,4 @@
-"""The objects that the program declares, on a real control plane."""
+"""Fixtures with the program's Kubernetes objects on a real control plane."""
 
 import subprocess
 import time
@@ -16,27 +16,36 @@ from tests.support.components.workloads import declare_all, manifests
 
 __all__ = ["naming", "recorder", "topic"]
 
-FIRST = ("Namespace", "LimitRange", "ResourceQuota", "ServiceAccount", "ConfigMap", "Secret", "NetworkPolicy")
+PREREQUISITES = (
+    "Namespace",
+    "LimitRange",
+    "ResourceQuota",
+    "ServiceAccount",
+    "ConfigMap",
+    "Secret",
+    "NetworkPolicy",
+)
 
 
 class Cluster:
-    """The control plane as a person sees it."""
+    """A control plane with kubectl and a client of its API."""
 
     def __init__(self, kubeconfig: Path) -> None:
         self.kubeconfig = kubeconfig
         self.api = Api(kubeconfig)
         self._program = (control_plane.find() or {})["kubectl"]
 
-    def kubectl(self, *words: str, check: bool = True) -> str:
-        """What kubectl prints, on both streams, in the namespace `pipe`."""
-        command = [self._program, f"--kubeconfig={self.kubeconfig}", "--namespace=pipe", *words]
-        done = subprocess.run(
+    def kubectl(self, *arguments: str, check: bool = True) -> str:
+        """Run kubectl in the namespace `pipe` and return its output on both streams."""
+        command = [self._program, f"--kubeconfig={self.kubeconfig}", "--namespace=pipe", *arguments]
+        result = subprocess.run(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120
         )
-        assert not check or done.returncode == 0, done.stdout
-        return done.stdout
+        assert not check or result.returncode == 0, result.stdout
+        return result.stdout
 
     def apply(self, manifest: Json) -> Json:
+        """Apply a manifest by server-side apply and return the object."""
         metadata = manifest["metadata"]
         path = self.api.path(
             manifest["apiVersion"], manifest["kind"], metadata.get("namespace", ""), metadata["name"]
@@ -45,30 +54,33 @@ class Cluster:
         return self.api.apply(path, manifest, "tests", force=True)
 
     def pods(self, app: str) -> list[Json]:
-        """The pods of a workload that are not about to go."""
-        found = self.api.items("/api/v1/namespaces/pipe/pods", labelSelector=f"app={app}")
-        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+        """Return the pods of a workload that are not being deleted."""
+        pods = self.api.items("/api/v1/namespaces/pipe/pods", labelSelector=f"app={app}")
+        return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
 
     def object(self, path: str) -> Json:
-        found = self.api.get(path)
-        assert found, path
-        return found
+        """Return an object, which must exist."""
+        stored = self.api.get(path)
+        assert stored, path
+        return stored
 
     def delete_namespace(self) -> None:
+        """Delete the program's namespace, if it exists."""
         self.kubectl("delete", "namespace", "pipe", "--ignore-not-found", "--timeout=60s")
 
 
-def until(there: Callable[[], Any], seconds: float = 60) -> Any:
-    """What `there` returns once it is true."""
+def until(get_value: Callable[[], Any], seconds: float = 60) -> Any:
+    """Wait until `get_value` returns a true value, and return it; fail after `seconds`."""
     end = time.monotonic() + seconds
-    while not (found := there()):
+    while not (value := get_value()):
         assert time.monotonic() < end, f"not within {seconds} s"
         time.sleep(0.1)
-    return found
+    return value
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Generator[Cluster]:
+    """Start a control plane for the tests of a module."""
     kubeconfig = control_plane.start(tmp_path_factory.mktemp("stack"))
     yield Cluster(kubeconfig)
     control_plane.stop()
@@ -76,14 +88,14 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Generator[Cluster]:
 
 @pytest.fixture
 def declared(recorder: Recorder, naming: Any, topic: Any) -> dict[str, Json]:
-    """Every object of the dev stack's namespace, by kind and name, as the program declares it."""
-    found = manifests(declare_all(recorder, naming, topic, "dev"))
-    return {name: decode_value(manifest) for name, manifest in found.items()}
+    """Return the manifests of the dev stack's namespace by `<kind>/<name>`."""
+    encoded = manifests(declare_all(recorder, naming, topic, "dev"))
+    return {name: decode_value(manifest) for name, manifest in encoded.items()}
 
 
 @pytest.fixture(scope="module")
 def empty(cluster: Cluster) -> Generator[Cluster]:
-    """The cluster without the program's namespace, before the module and after."""
+    """Return the cluster without the program's namespace; delete the namespace after the module, too."""
     cluster.delete_namespace()
     yield cluster
     cluster.delete_namespace()
@@ -91,8 +103,8 @@ def empty(cluster: Cluster) -> Generator[Cluster]:
 
 @pytest.fixture
 def guarded(empty: Cluster, declared: dict[str, Json]) -> Cluster:
-    """The namespace, its guards and what pods need; no pods."""
-    for kind in FIRST:
+    """Return the cluster with the namespace and the PREREQUISITES of its pods, but without pods."""
+    for kind in PREREQUISITES:
         for name, manifest in declared.items():
             if name.startswith(f"{kind}/"):
                 empty.apply(manifest)
@@ -103,9 +115,9 @@ def guarded(empty: Cluster, declared: dict[str, Json]) -> Cluster:
 
 @pytest.fixture
 def running(guarded: Cluster, declared: dict[str, Json]) -> Cluster:
-    """All of it, its pods ready."""
+    """Return the cluster with all declared objects and ready pods."""
     for name, manifest in declared.items():
-        if not name.startswith(tuple(f"{kind}/" for kind in FIRST)):
+        if not name.startswith(tuple(f"{kind}/" for kind in PREREQUISITES)):
             guarded.apply(manifest)
     for name in ("pipe-api", "pipe-proxy"):
         guarded.kubectl("rollout", "status", f"deployment/{name}", "--timeout=90s")

@@ -1,4 +1,4 @@
-"""Objects of a test's stack, and the target that keeps them on the API server."""
+"""Manifests for the tests of the Kubernetes stand-in, and fixtures with its target."""
 
 from collections.abc import Generator
 from copy import deepcopy
@@ -154,14 +154,14 @@ CUP: Json = {
 
 
 def resource(manifest: Json, path: str = "", value: Any = None, **options: Any) -> Resource:
-    """A manifest, with one value set at a dotted path, as a resource of a test's stack."""
+    """Return a manifest as a resource; `path`, with dots, is where `value` is set in it."""
     inputs = deepcopy(manifest)
     *parents, last = path.split(".")
-    place: Any = inputs
+    node: Any = inputs
     for part in parents:
-        place = place[int(part) if part.isdigit() else part]
+        node = node[int(part) if part.isdigit() else part]
     if path:
-        place[last] = value
+        node[last] = value
     group, _, version = str(manifest["apiVersion"]).rpartition("/")
     token = f"kubernetes:{group or 'core'}/{version}:{manifest['kind']}"
     name = manifest["metadata"]["name"]
@@ -169,21 +169,23 @@ def resource(manifest: Json, path: str = "", value: Any = None, **options: Any) 
     return Resource(urn, token, inputs, {"kubeconfig": KUBECONFIG}, **options)
 
 
-def image(word: str) -> tuple[str, str]:
-    return "spec.template.spec.containers.0.image", f"web:1-{word}"
+def image(suffix: str) -> tuple[str, str]:
+    """Return the path and the value of an image of DEPLOYMENT that ends with `suffix`."""
+    return "spec.template.spec.containers.0.image", f"web:1-{suffix}"
 
 
 @pytest.fixture(scope="module")
 def target(empty: Cluster) -> Generator[KubernetesTarget]:
-    """With the namespace."""
-    made = KubernetesTarget(empty.kubeconfig, patience=4)
-    made.create(resource(NAMESPACE))
+    """Return a target whose cluster has the namespace."""
+    kubernetes = KubernetesTarget(empty.kubeconfig, patience=4)
+    kubernetes.create(resource(NAMESPACE))
     until(lambda: empty.api.get("/api/v1/namespaces/pipe/serviceaccounts/default"))
-    yield made
+    yield kubernetes
 
 
 @pytest.fixture
 def web(target: KubernetesTarget) -> Generator[LiveResource]:
+    """Return a deployment with ready pods, and delete it after the test."""
     live = target.create(resource(DEPLOYMENT))
     yield live
     target.delete(resource(DEPLOYMENT, id=live.id))

@@ -1,4 +1,4 @@
-"""What the clients in Go stumble over, and botocore does not."""
+"""Tests of the decoder that is as strict as AWS's clients in Go."""
 
 import botocore.session
 import pytest
@@ -7,46 +7,48 @@ from tests.support.sandbox.clouds import go_decoder
 
 
 @pytest.mark.parametrize(
-    ("service", "operation", "body", "said"),
+    ("service", "operation", "body", "message"),
     [
-        ("ec2", "CreateVpc", "<x><vpc><isDefault>no</isDefault></vpc></x>", 'is "no", and no boolean'),
+        ("ec2", "CreateVpc", "<x><vpc><isDefault>no</isDefault></vpc></x>", 'is "no", expected boolean'),
         (
             "ec2",
             "CreateSubnet",
             "<x><subnet><availableIpAddressCount/></subnet></x>",
-            'is "", and no integer',
+            'is "", expected integer',
         ),
         (
             "ec2",
             "DescribeNatGateways",
             "<x><natGatewaySet><member/></natGatewaySet></x>",
-            "called member, not item",
+            "called member, expected item",
         ),
-        ("iam", "GetRole", "<GetRoleResponse><Role/></GetRoleResponse>", "GetRoleResult is not there"),
+        ("iam", "GetRole", "<GetRoleResponse><Role/></GetRoleResponse>", "GetRoleResult is missing"),
         (
             "iam",
             "GetRole",
             "<x><GetRoleResult><Role><CreateDate>2026-01-01</CreateDate></Role></GetRoleResult></x>",
-            'is "2026-01-01", and no timestamp',
+            'is "2026-01-01", expected timestamp',
         ),
         (
             "kms",
             "DescribeKey",
             '{"KeyMetadata": {"CreationDate": "2026-01-01T00:00:00Z"}}',
-            "and no timestamp",
+            "expected timestamp",
         ),
-        ("eks", "DescribeCluster", '{"cluster": {"version": 1.34}}', "is 1.34, and no string"),
-        ("eks", "DescribeCluster", '{"cluster": {"deletionProtection": 0}}', "is 0, and no boolean"),
-        ("eks", "DescribeCluster", '{"cluster": {"tags": []}}', "is [], and no map"),
+        ("eks", "DescribeCluster", '{"cluster": {"version": 1.34}}', "is 1.34, expected string"),
+        ("eks", "DescribeCluster", '{"cluster": {"deletionProtection": 0}}', "is 0, expected boolean"),
+        ("eks", "DescribeCluster", '{"cluster": {"tags": []}}', "is [], expected map"),
     ],
 )
-def test_an_answer_is_read_strictly(service: str, operation: str, body: str, said: str) -> None:
+def test_a_response_that_go_clients_reject_is_a_fault(
+    service: str, operation: str, body: str, message: str
+) -> None:
     model = botocore.session.Session().get_service_model(service).operation_model(operation)
     (fault,) = go_decoder.faults(model, 200, {}, body.encode())
-    assert said in fault
+    assert message in fault
 
 
-def test_a_refusal_has_its_code_where_its_protocol_has_it() -> None:
+def test_an_error_has_its_code_in_the_place_of_its_protocol() -> None:
     models = botocore.session.Session()
     wrapped = b"<ErrorResponse><Error><Code>x</Code></Error></ErrorResponse>"
     for service, operation, faults in (

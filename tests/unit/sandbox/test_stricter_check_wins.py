@@ -1,6 +1,7 @@
-"""Where two judges of the same thing disagree, the stricter wins: each pair by what only one of them refuses.
+"""Tests that the stricter of two checks of the same value wins.
 
-What the published schema lets pass and the API server refuses: kubernetes/test_target.py.
+Each test has a value that only one of the two checks refuses. tests/drills/sandbox/kubernetes/test_target.py
+compares the published schema with the API server.
 """
 
 from typing import Any, cast
@@ -27,19 +28,19 @@ from tests.support.sandbox.providers.resources import Providers, changed
         (r.SETTING, "value", "x"),
     ],
 )
-def test_a_clients_model_refuses_what_the_sdk_lets_pass(token: str, path: str, value: str) -> None:
-    wrong = changed(token, path, value)
-    assert list(schema.faults(token, wrong)) == []
-    assert Providers().faults(token, wrong)
+def test_a_value_that_only_the_client_model_refuses_is_refused(token: str, path: str, value: str) -> None:
+    invalid = changed(token, path, value)
+    assert list(schema.faults(token, invalid)) == []
+    assert Providers().faults(token, invalid)
 
 
-def test_the_sdks_documentation_refuses_what_the_api_lets_pass() -> None:
-    wrong = changed(r.RECORD, "privateRouting", "yes")
-    assert list(schema.faults(r.RECORD, wrong))
-    assert Providers().faults(r.RECORD, wrong)
+def test_a_value_that_only_the_sdks_documentation_refuses_is_refused() -> None:
+    invalid = changed(r.RECORD, "privateRouting", "yes")
+    assert list(schema.faults(r.RECORD, invalid))
+    assert Providers().faults(r.RECORD, invalid)
 
 
-def test_what_an_api_is_known_to_refuse_comes_before_its_clients_model() -> None:
+def test_a_body_that_only_the_rules_refuse_is_refused() -> None:
     record = of_cloudflare.RECORD | {"ttl": 59}
     model = "dns.record_create_params.RecordCreateParams"
     assert list(client_models.cloudflare_faults(model, record | {"zone_id": "-"})) == []
@@ -49,25 +50,24 @@ def test_what_an_api_is_known_to_refuse_comes_before_its_clients_model() -> None
     assert client_models.check("monitor", monitor)
 
 
-def group(ec2: Any, description: str) -> None:
-    """A security group in a network of its own."""
+def create_group(ec2: Any, description: str) -> None:
+    """Create a security group in a network of its own."""
     vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     ec2.create_security_group(GroupName="it", Description=description, VpcId=vpc)
 
 
-def role(iam: Any, name: str) -> None:
-    """A role that has a name."""
+def create_role(iam: Any, name: str) -> None:
     iam.create_role(RoleName=name, AssumeRolePolicyDocument=r.TRUST)
 
 
-def test_botocores_model_and_the_rules_refuse_what_moto_lets_pass() -> None:
+def test_a_request_that_moto_accepts_is_refused_by_botocores_model_or_a_rule() -> None:
     with mock_aws():
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         moto = {name: cast(Any, boto3).client(name, "ap-northeast-1", **keys) for name in ("ec2", "iam")}
-        group(moto["ec2"], "größer")
-        role(moto["iam"], "a b")
-    with empty_account() as here:
+        create_group(moto["ec2"], "größer")
+        create_role(moto["iam"], "a b")
+    with empty_account() as account:
         with pytest.raises(ClientError, match="Invalid security group name or description"):
-            group(here.client("ec2"), "größer")
+            create_group(account.client("ec2"), "größer")
         with pytest.raises(ClientError, match="RoleName"):
-            role(here.client("iam"), "a b")
+            create_role(account.client("iam"), "a b")
