@@ -18,10 +18,8 @@ from policies.engine.evaluation import evaluate
 from policies.engine.pack import ALL
 from policies.engine.patterns import patterns
 from policies.engine.waivers import load
-from policies.model import wildcards
 from policies.model.datadog_monitors import handles, parse_query
-from policies.model.property_values import DEEPEST, UnreadableValueError, Value
-from tests.support.policies.pytest_fixtures import MessagesOf, resource
+from tests.support.policies.pytest_fixtures import resource
 
 SECONDS = 2.0
 LENGTH = 1_000_000
@@ -210,25 +208,6 @@ def test_a_query_of_numbers_is_read_in_one_pass() -> None:
     assert time.process_time() - began < SECONDS
 
 
-DEEP = {
-    "lists": "[" * 5000,
-    "closed lists": "[" * 5000 + "]" * 5000,
-    "objects": '{"a":' * 5000 + "1" + "}" * 5000,
-    "as deep as Python reads": "[" * 500 + "]" * 500,
-    "one too deep": "[" * (DEEPEST + 1) + "]" * (DEEPEST + 1),
-}
-
-
-@pytest.mark.parametrize("text", DEEP.values(), ids=DEEP)
-def test_a_document_that_is_too_deep_is_a_finding(messages_of: MessagesOf, text: str) -> None:
-    with pytest.raises(UnreadableValueError):
-        Value(text, "policy").json()
-    assert messages_of("iam-trust-without-condition", ROLE, {"assumeRolePolicy": text}) == [
-        f"assumeRolePolicy is a document of more than {DEEPEST} levels; write it flatter, so that it can be"
-        " checked"
-    ]
-
-
 def test_no_rule_crashes_on_a_document_that_is_too_deep() -> None:
     text = "[" * 5000
     for rule in ALL:
@@ -239,79 +218,7 @@ def test_no_rule_crashes_on_a_document_that_is_too_deep() -> None:
                 assert not evaluate(rule, resource(kind, props)).crash, (rule.name, kind)
 
 
-def test_a_document_of_the_greatest_depth_is_read() -> None:
-    text = "[" * DEEPEST + "]" * DEEPEST
-    assert Value(text).json().plain() == json.loads(text)
-
-
-def test_a_number_of_thousands_of_digits_hides_no_statement() -> None:
-    text = '{"Statement": {"Effect": "Allow"}, "x": ' + "1" * 5000 + "}"
-    assert Value(text).json().at("Statement.Effect").text() == "Allow"
-
-
-@pytest.mark.parametrize(
-    "text", ["server {" * 5000, "server {" * 5000 + "}" * 5000, "server {" * 100 + "}" * 100]
-)
-def test_blocks_that_are_too_deep_are_a_finding(messages_of: MessagesOf, text: str) -> None:
-    assert messages_of("tls-nginx-old-version", CONFIG_MAP, {"data": {"nginx.conf": text}}) == [
-        'data["nginx.conf"] is no nginx configuration (blocks nested more than 64 deep); correct it, so that'
-        " it can be checked"
-    ]
-
-
-@pytest.mark.parametrize(
-    ("files", "limit"),
-    [
-        ({f"{n}.conf": "include *.conf;" for n in range(30)}, "to more than 100000 directives"),
-        (
-            {
-                "0.conf": "server { listen 1; include 1.conf; }",
-                "1.conf": "location / { include 2.conf; }",
-                "2.conf": "location / { include 1.conf; }",
-            },
-            "deeper than 64",
-        ),
-        (
-            {f"{n}.conf": f"server {{ }} include {n + 1}.conf; include {n + 1}.conf;" for n in range(60)},
-            "to more than 100000 directives",
-        ),
-        ({f"{n:03}.conf": f"server {{ }} include {n + 1:03}.conf;" for n in range(300)}, "deeper than 64"),
-    ],
-)
-def test_files_that_include_each_other_without_end_are_a_finding(
-    messages_of_stack: MessagesOf, files: dict[str, str], limit: str
-) -> None:
-    began = time.process_time()
-    data = {name: f"{text} ssl_certificate a;" for name, text in files.items()}
-    assert messages_of_stack("tls-nginx-version-missing", resource(CONFIG_MAP, {"data": data})) == [
-        f"data is nginx configuration whose includes lead {limit}; include each file in one place, so that it"
-        " can be checked"
-    ]
-    assert time.process_time() - began < 2 * SECONDS
-
-
 def test_waivers_that_are_too_deep_are_a_fault(tmp_path: Path) -> None:
     file = tmp_path / "waivers.yaml"
     file.write_text("[" * 5000)
     assert load(BY_NAME, file=file).faults == ("waivers.yaml: nested too deep",)
-
-
-@pytest.mark.parametrize(
-    ("text", "pattern", "expected"),
-    [
-        ("s3:getobject", "s3:*", True),
-        ("s3:getobject", "*", True),
-        ("s3:getobject", "s3:get*ct", True),
-        ("s3:getobject", "s3:get?bject", True),
-        ("s3:getobject", "*e*b*t*", True),
-        ("s3:getobject", "s3:getobject**", True),
-        ("s3:getobject", "s3:get", False),
-        ("s3:getobject", "s3:getobject?", False),
-        ("s3:getobject", "s3:[a-z]*", False),
-        ("", "*", True),
-        ("", "?", False),
-        ("a", "", False),
-    ],
-)
-def test_a_wildcard_stands_for_characters(text: str, pattern: str, expected: bool) -> None:
-    assert wildcards.matches(text, pattern) is expected

@@ -1,7 +1,6 @@
 import json
 import shutil
 import subprocess
-from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,21 +9,14 @@ import pytest
 
 from policies.engine.catalog import RULES
 from policies.engine.evaluation import evaluate
+from policies.engine.rule import Rule
 from tests.support.policies.fixtures import KINDS, POD, around, kind
-from tests.support.policies.pytest_fixtures import UNKNOWN, MessagesOf, changed, resource
+from tests.support.policies.pytest_fixtures import MessagesOf, changed, resource
 from tests.support.policies.random_pods import Maker
+from tests.support.policies.truth import cases
 
 PSS = [rule for rule in RULES if rule.name.startswith("pod-security-")]
 POD_TYPE = kind("Pod")
-PROFILE = "set it to 'RuntimeDefault' or 'Localhost'"
-
-
-def pod(**changes: Any) -> dict[str, Any]:
-    return changed(POD, **{f"spec__{key}": value for key, value in changes.items()})
-
-
-def container(**changes: Any) -> dict[str, Any]:
-    return pod(**{f"containers__0__{key}": value for key, value in changes.items()})
 
 
 @cache
@@ -87,206 +79,33 @@ def test_the_verdicts_agree_with_kubernetes_own_admission_plugin(
     assert sum(restricted) < sum(baseline) < 2900
 
 
-CASES: list[tuple[str, dict[str, Any], list[str]]] = [
-    (
-        "windows-host-process",
-        pod(securityContext__windowsOptions={"hostProcess": True}),
-        ["spec.securityContext.windowsOptions.hostProcess is True; set it to false"],
-    ),
-    (
-        "windows-host-process",
-        container(securityContext__windowsOptions={"hostProcess": True}),
-        ["spec.containers[0].securityContext.windowsOptions.hostProcess is True; set it to false"],
-    ),
-    ("host-namespace", pod(hostNetwork=True), ["spec.hostNetwork is True; set it to false"]),
-    ("host-namespace", pod(hostPID=True), ["spec.hostPID is True; set it to false"]),
-    ("host-namespace", pod(hostIPC=True), ["spec.hostIPC is True; set it to false"]),
-    (
-        "privileged",
-        container(securityContext__privileged=True),
-        ["spec.containers[0].securityContext.privileged is True; set it to false"],
-    ),
-    (
-        "capability-added",
-        container(securityContext__capabilities__add=["CHOWN", "SYS_ADMIN"]),
-        ["spec.containers[0].securityContext.capabilities.add[1] is 'SYS_ADMIN'; remove it"],
-    ),
-    (
-        "capability-restricted",
-        container(securityContext__capabilities__add=["NET_BIND_SERVICE", "CHOWN"]),
-        ["spec.containers[0].securityContext.capabilities.add[1] is 'CHOWN'; remove it"],
-    ),
-    (
-        "capabilities-kept",
-        container(securityContext__capabilities__drop=["NET_RAW"]),
-        ["spec.containers[0].securityContext.capabilities.drop is ['NET_RAW']; set it to ['ALL']"],
-    ),
-    (
-        "host-path",
-        pod(volumes=[{"name": "v", "emptyDir": {}}, {"name": "v", "hostPath": {"path": "/"}}]),
-        ["spec.volumes[1].hostPath is {'path': '/'}; use emptyDir, or a persistent volume claim"],
-    ),
-    (
-        "volume-type",
-        pod(volumes=[{"name": "v", "nfs": {}}]),
-        [
-            "spec.volumes[0] is {'name': 'v', 'nfs': {}}; use a volume type that the restricted "
-            "standard allows"
-        ],
-    ),
-    (
-        "host-port",
-        container(ports=[{"containerPort": 1}, {"hostPort": 0}, {"hostPort": 80}]),
-        ["spec.containers[0].ports[2].hostPort is 80; remove it"],
-    ),
-    (
-        "host-probe",
-        container(livenessProbe__httpGet__host="169.254.169.254"),
-        ["spec.containers[0].livenessProbe.httpGet.host is '169.254.169.254'; remove it"],
-    ),
-    (
-        "host-probe",
-        container(lifecycle={"preStop": {"tcpSocket": {"port": 1, "host": "x"}}}),
-        ["spec.containers[0].lifecycle.preStop.tcpSocket.host is 'x'; remove it"],
-    ),
-    (
-        "apparmor",
-        container(securityContext__appArmorProfile={"type": "Unconfined"}),
-        [f"spec.containers[0].securityContext.appArmorProfile.type is 'Unconfined'; {PROFILE}"],
-    ),
-    (
-        "apparmor",
-        changed(
-            POD, metadata__annotations={"container.apparmor.security.beta.kubernetes.io/api": "unconfined"}
-        ),
-        [
-            "metadata.annotations[\"container.apparmor.security.beta.kubernetes.io/api\"] is 'unconfined'; "
-            "set it to 'runtime/default'"
-        ],
-    ),
-    (
-        "selinux",
-        pod(securityContext__seLinuxOptions={"type": "spc_t", "user": "u", "role": "r"}),
-        [
-            "spec.securityContext.seLinuxOptions.type is 'spc_t'; set it to 'container_t'",
-            "spec.securityContext.seLinuxOptions.user is 'u'; remove it",
-            "spec.securityContext.seLinuxOptions.role is 'r'; remove it",
-        ],
-    ),
-    (
-        "proc-mount",
-        container(securityContext__procMount="Unmasked"),
-        ["spec.containers[0].securityContext.procMount is 'Unmasked'; set it to 'Default'"],
-    ),
-    (
-        "sysctl",
-        pod(securityContext__sysctls=[{"name": "net.ipv4.tcp_rmem"}, {"name": "kernel.msgmax"}]),
-        ["spec.securityContext.sysctls[1].name is 'kernel.msgmax'; remove it"],
-    ),
-    (
-        "seccomp-unconfined",
-        container(securityContext__seccompProfile={"type": "Unconfined"}),
-        [f"spec.containers[0].securityContext.seccompProfile.type is 'Unconfined'; {PROFILE}"],
-    ),
-    (
-        "seccomp-missing",
-        pod(securityContext__seccompProfile=None),
-        [
-            "spec.containers[0].securityContext.seccompProfile.type is not set; "
-            "set it, or the pod's, to 'RuntimeDefault'"
-        ],
-    ),
-    (
-        "privilege-escalation",
-        container(securityContext__allowPrivilegeEscalation=None),
-        ["spec.containers[0].securityContext.allowPrivilegeEscalation is not set; set it to false"],
-    ),
-    (
-        "privilege-escalation",
-        container(securityContext__allowPrivilegeEscalation=True),
-        ["spec.containers[0].securityContext.allowPrivilegeEscalation is True; set it to false"],
-    ),
-    (
-        "run-as-non-root",
-        pod(securityContext__runAsNonRoot=None),
-        [
-            "spec.containers[0].securityContext.runAsNonRoot is not set; "
-            "set it to true, there or in the pod's securityContext"
-        ],
-    ),
-    (
-        "run-as-non-root",
-        pod(securityContext__runAsNonRoot=False),
-        ["spec.securityContext.runAsNonRoot is False; set it to true"],
-    ),
-    (
-        "run-as-non-root",
-        container(securityContext__runAsNonRoot=False),
-        ["spec.containers[0].securityContext.runAsNonRoot is False; set it to true"],
-    ),
-    (
-        "root-user",
-        pod(securityContext__runAsUser=0),
-        ["spec.securityContext.runAsUser is 0; set it to a number above 0"],
-    ),
-]
-
-
-@pytest.mark.parametrize(("policy", "props", "expected"), CASES)
-def test_one_change_is_named(
-    messages_of: MessagesOf, policy: str, props: dict[str, Any], expected: list[str]
-) -> None:
-    assert messages_of(f"pod-security-{policy}", POD_TYPE, props) == expected
+def violating_pod(rule: str) -> dict[str, Any]:
+    """Return the pod of the truth table that a rule refuses first."""
+    case = next(case for case in cases() if case.rule == rule and case.verdict == "violation")
+    props = case.resources[0].props.plain()
+    return props if case.type == POD_TYPE else props["spec"]["template"]
 
 
 @pytest.mark.parametrize("rule", PSS, ids=lambda rule: rule.name)
 @pytest.mark.parametrize("name", KINDS)
-def test_every_rule_judges_every_kind_and_every_container(
-    messages_of: MessagesOf, rule: Any, name: str
+def test_every_rule_checks_every_kind_and_every_container(
+    messages_of: MessagesOf, rule: Rule, name: str
 ) -> None:
-    bad = deepcopy(next(props for policy, props, _ in CASES if rule.name == f"pod-security-{policy}"))
     assert messages_of(rule.name, kind(name), around(name, POD)[0]) == []
+    pod = violating_pod(rule.name)
+    containers = pod["spec"].pop("containers", [])
     for field in ("containers", "initContainers", "ephemeralContainers"):
-        moved = deepcopy(bad)
-        moved["spec"][field] = moved["spec"].pop("containers")
-        props, spec = around(name, moved)
-        [finding] = messages_of(rule.name, kind(name), props)[:1]
-        assert finding.startswith(spec.removesuffix(".spec") if spec != "spec" else "")
-        assert messages_of(rule.name, kind(name, "List"), {"items": [{"kind": name, **props}]})[0].startswith(
-            "items[0]."
-        )
-
-
-@pytest.mark.parametrize(
-    ("policy", "props", "path"),
-    [
-        ("run-as-non-root", pod(securityContext__runAsNonRoot=UNKNOWN), "spec.securityContext.runAsNonRoot"),
-        (
-            "seccomp-missing",
-            pod(securityContext__seccompProfile=UNKNOWN),
-            "spec.securityContext.seccompProfile",
-        ),
-        ("privileged", container(securityContext=UNKNOWN), "spec.containers[0].securityContext"),
-        ("volume-type", pod(volumes=UNKNOWN), "spec.volumes"),
-        ("volume-type", pod(volumes=[UNKNOWN]), "spec.volumes[0]"),
-        ("host-port", container(ports=UNKNOWN), "spec.containers[0].ports"),
-        ("host-port", container(ports=[UNKNOWN]), "spec.containers[0].ports[0]"),
-        (
-            "capability-added",
-            container(securityContext__capabilities__add=[UNKNOWN]),
-            "spec.containers[0].securityContext.capabilities.add[0]",
-        ),
-        ("privileged", {"spec": UNKNOWN}, "spec"),
-    ],
-)
-def test_an_unknown_value_is_counted(
-    messages_of: MessagesOf, policy: str, props: dict[str, Any], path: str
-) -> None:
-    assert messages_of(f"pod-security-{policy}", POD_TYPE, props)[-1] == f"unknown: {path}"
+        props, path = around(name, changed(pod, **{f"spec__{field}": containers}))
+        first = messages_of(rule.name, kind(name), props)[0]
+        assert first.startswith(path.removesuffix("spec"))
+        listed = messages_of(rule.name, kind(name, "List"), {"items": [{"kind": name, **props}]})
+        assert listed[0] == f"items[0].{first}"
 
 
 def test_windows_pods_are_exempt_where_linux_is_meant(messages_of: MessagesOf) -> None:
     bare = {"name": "api", "image": "a:1", "securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}}
-    windows = pod(os={"name": "windows"}, securityContext={"runAsNonRoot": True}, containers=[bare])
+    windows = {
+        "spec": {"os": {"name": "windows"}, "securityContext": {"runAsNonRoot": True}, "containers": [bare]}
+    }
     for rule in PSS:
         assert messages_of(rule.name, POD_TYPE, windows) == []

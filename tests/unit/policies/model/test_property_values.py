@@ -1,0 +1,35 @@
+import json
+
+import pytest
+
+from policies.model.property_values import DEEPEST, UnreadableValueError, Value
+from tests.support.policies.pytest_fixtures import MessagesOf
+
+ROLE = "aws:iam/role:Role"
+DEEP = {
+    "lists": "[" * 5000,
+    "closed lists": "[" * 5000 + "]" * 5000,
+    "objects": '{"a":' * 5000 + "1" + "}" * 5000,
+    "as deep as Python reads": "[" * 500 + "]" * 500,
+    "one too deep": "[" * (DEEPEST + 1) + "]" * (DEEPEST + 1),
+}
+
+
+@pytest.mark.parametrize("text", DEEP.values(), ids=DEEP)
+def test_a_document_that_is_too_deep_is_a_finding(messages_of: MessagesOf, text: str) -> None:
+    with pytest.raises(UnreadableValueError):
+        Value(text, "policy").json()
+    assert messages_of("iam-trust-without-condition", ROLE, {"assumeRolePolicy": text}) == [
+        f"assumeRolePolicy is a document of more than {DEEPEST} levels; write it flatter, so that it can be"
+        " checked"
+    ]
+
+
+def test_a_document_of_the_greatest_depth_is_read() -> None:
+    text = "[" * DEEPEST + "]" * DEEPEST
+    assert Value(text).json().plain() == json.loads(text)
+
+
+def test_a_number_of_thousands_of_digits_hides_no_statement() -> None:
+    text = '{"Statement": {"Effect": "Allow"}, "x": ' + "1" * 5000 + "}"
+    assert Value(text).json().at("Statement.Effect").text() == "Allow"
