@@ -5,16 +5,17 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from components.common import connections
 from components.common.iam_documents import allow, document
 from components.common.naming import Naming
 
-BACKUP_ACCOUNT = "pipe-backup"
+BACKUP_ACCOUNT = connections.BACKUP.app
 """The service account of the job that dumps the database."""
 
-RESTORE_ACCOUNT = "pipe-restore"
+RESTORE_ACCOUNT = connections.RESTORE.app
 """The service account of the job that restores a dump."""
 
-API_ACCOUNT = "pipe-api"
+API_ACCOUNT = connections.API.app
 """The service account of the API."""
 
 BACKUP_OBJECTS = ("dumps/*", "latest.dump")
