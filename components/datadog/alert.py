@@ -12,6 +12,9 @@ Missing = Literal["resolve", "show_and_notify_no_data"]
 """Reaction to missing data: resolve or notify (Datadog's on_missing_data)."""
 
 Severity = Literal["critical", "warning"]
+PRIORITIES: dict[Severity, int] = {"critical": 1, "warning": 3}
+"""Datadog's priorities go from 1 to 5."""
+
 Comparator = Literal[">", "<"]
 
 

@@ -1,0 +1,25 @@
+"""Datadog's service level objective of the API."""
+
+import pulumi_datadog as datadog
+
+from components.datadog.alert_catalog import Scope
+from components.datadog.monitoring_context import MonitoringContext
+
+
+def declare_availability(context: MonitoringContext, scope: Scope) -> datadog.ServiceLevelObjective:
+    """Declare the objective for the share of requests that do not fail."""
+    slo, rate = context.settings.slo, context.settings.thresholds.error_rate
+    hits = f"sum:{rate.hits_metric}{scope.traces}.as_count()"
+    errors = f"sum:{rate.errors_metric}{scope.traces}.as_count()"
+    return datadog.ServiceLevelObjective(
+        "availability",
+        name=context.title("Availability"),
+        description=f"Requests to {scope.service} that do not fail",
+        type="metric",
+        query={"numerator": f"{hits} - {errors}", "denominator": hits},
+        thresholds=[
+            {"timeframe": slo.timeframe, "target": slo.target_percent, "warning": slo.warning_percent}
+        ],
+        tags=context.naming.datadog(),
+        opts=context.options,
+    )

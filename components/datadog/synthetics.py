@@ -1,0 +1,92 @@
+"""Datadog's synthetic checks of the public address."""
+
+from collections.abc import Mapping
+
+import pulumi
+import pulumi_datadog as datadog
+
+from components.datadog.alert import PRIORITIES, number
+from components.datadog.monitoring_context import MonitoringContext
+
+RESPONSE_MILLISECONDS = 5000
+"""Milliseconds after which a synthetic check fails; the response time has an alert of its own."""
+
+CERTIFICATE_CHECK_SECONDS = 3600
+
+
+def declare_site_check(
+    context: MonitoringContext, host: str, health_path: str, token: pulumi.Input[str]
+) -> None:
+    """Declare the check that the API answers at its public address.
+
+    `token` is the secret header value that identifies synthetic checks at the edge.
+    """
+    name = "SiteDown"
+    _check(
+        context,
+        name,
+        subtype="http",
+        every=context.settings.synthetic_every_seconds,
+        request={"method": "GET", "url": f"https://{host}{health_path}"},
+        headers={context.naming.synthetic_header: pulumi.Output.secret(token)},
+        assertions=[
+            {"type": "statusCode", "operator": "is", "target": "200"},
+            {"type": "responseTime", "operator": "lessThan", "target": str(RESPONSE_MILLISECONDS)},
+        ],
+        summary=f"https://{host} does not answer as it should",
+    )
+
+
+def declare_tls_check(context: MonitoringContext, host: str) -> None:
+    """Declare the check of the public certificate and its oldest TLS version."""
+    name = "WeakTls"
+    days = number(context.settings.thresholds.certificate_days.critical)
+    _check(
+        context,
+        name,
+        subtype="ssl",
+        every=CERTIFICATE_CHECK_SECONDS,
+        request={"host": host, "port": "443"},
+        assertions=[
+            {"type": "minTlsVersion", "operator": "moreThanOrEqual", "target": "1.2"},
+            {"type": "certificate", "operator": "isInMoreThan", "target": days},
+        ],
+        summary=f"{host} accepts TLS below 1.2, or its certificate is invalid or about to expire",
+    )
+
+
+def _check(
+    context: MonitoringContext,
+    name: str,
+    *,
+    subtype: str,
+    every: int,
+    request: "datadog.SyntheticsTestRequestDefinitionArgsDict",
+    assertions: "list[datadog.SyntheticsTestAssertionArgsDict]",
+    summary: str,
+    headers: Mapping[str, pulumi.Input[str]] | None = None,
+) -> None:
+    """Declare a synthetic check that fails when two retries, a second apart, also fail."""
+    datadog.SyntheticsTest(
+        name,
+        name=context.title(name),
+        type="api",
+        subtype=subtype,
+        status="live",
+        message=context.message(name, summary, "critical", measured=False),
+        tags=context.naming.datadog("severity:critical"),
+        locations=context.settings.synthetic_locations,
+        request_definition=request,
+        request_headers=headers,
+        assertions=list(assertions),
+        options_list={
+            "tick_every": every,
+            "retry": {"count": 2, "interval": 1000},
+            "monitor_options": {"renotify_interval": context.settings.renotify_minutes},
+            "monitor_priority": PRIORITIES["critical"],
+        },
+        # The provider reads the headers back in plain text.
+        opts=pulumi.ResourceOptions.merge(
+            context.options, pulumi.ResourceOptions(additional_secret_outputs=["requestHeaders"])
+        ),
+    )
