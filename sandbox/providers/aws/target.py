@@ -101,9 +101,6 @@ class AwsTarget(AwsPlan):
         if call.row.delete and not call.row.stays and call.load():
             raise RefusedError(f"{resource.id} still exists after {call.row.delete[-1]['call']}")
 
-    def plan(self, resource: Resource) -> Json:
-        return super(AwsPlan, self).plan(resource)
-
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
         lookup = table("aws", "calls")["invokes"].get(token.rpartition(":")[2])
         if lookup is None:
@@ -341,7 +338,8 @@ class AwsCall:
         new: Json = {**self._inputs, "tags": list(self._tags | self._creation_tag)}
         old: Json = {**live.outputs, "tags": list(live.outputs.get("tagsAll") or {})}
         result: Json = {"added": {}, "removed": {}}
-        for name in [name for name, item in (old | new).items() if isinstance(item, list)]:
+        lists = [name for name, value in (old | new).items() if isinstance(value, list)]
+        for name in lists:
             new_items, old_items = cast(list[Any], new.get(name) or []), cast(list[Any], old.get(name) or [])
             result["added"][name] = [item for item in new_items if item not in old_items] or None
             result["removed"][name] = [item for item in old_items if item not in new_items] or None

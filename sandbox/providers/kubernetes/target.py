@@ -270,11 +270,9 @@ def _check_kubeconfig(resource: Resource) -> None:
     setting = resource.config.get("kubeconfig")
     try:
         config: Any = yaml.safe_load(setting) if isinstance(setting, str) else setting
-        entries = {
-            (part, entry["name"]): entry[part] for part in KUBECONFIG_PARTS for entry in config[f"{part}s"]
-        }
-        context = entries["context", config["current-context"]]
-        complete = ("user", context["user"]) in entries and entries["cluster", context["cluster"]]["server"]
+        contexts, clusters, users = (_entries(config, part) for part in KUBECONFIG_PARTS)
+        context = contexts[config["current-context"]]
+        complete = context["user"] in users and clusters[context["cluster"]]["server"]
     except (KeyError, TypeError, yaml.YAMLError):
         complete = False
     if not complete:
@@ -282,3 +280,8 @@ def _check_kubeconfig(resource: Resource) -> None:
             "the provider's kubeconfig does not lead to a cluster; it needs current-context, "
             f"{', '.join(KUBECONFIG_PARTS)}"
         )
+
+
+def _entries(config: Any, part: str) -> Json:
+    """Return the entries of a part of a kubeconfig by their names."""
+    return {entry["name"]: entry[part] for entry in config[f"{part}s"]}

@@ -190,7 +190,7 @@ def test_a_run_that_is_killed_while_it_replaces_is_finished_by_the_next(
 OUTAGE_SECONDS = 10
 
 # The other kinds, latency and 500, and Retry-After: targets/test_failures.py; what the providers do then:
-# providers/test_cloudflare.py, test_aws_lifecycle.py and test_lost.py.
+# providers/test_cloudflare.py, test_aws_lifecycle.py and test_lost_answers.py.
 KINDS = {"aws": "outage", "cloudflare": "reset", "datadog": "throttle"}
 
 WAITED_FOR = (

@@ -174,7 +174,8 @@ def test_records_of_the_same_name_are_found_by_their_content(target: CloudflareT
     other = replace(case, inputs=case.inputs | {"data": {"flags": 0, "tag": "issue", "value": "b.test"}})
     resources = [case.resource(), other.resource()]
     ids = [target.create(resource).id for resource in resources]
-    assert [[live.id for live in target.find(resource)] for resource in resources] == [[ids[0]], [ids[1]]]
+    for resource, record_id in zip(resources, ids, strict=True):
+        assert [live.id for live in target.find(resource)] == [record_id]
 
 
 def test_a_changed_rule_is_read_with_its_change(target: CloudflareTarget):
