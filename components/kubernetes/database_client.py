@@ -48,7 +48,8 @@ class DatabaseEndpoint:
     def service_file(self, user: pulumi.Input[str], password: pulumi.Input[str]) -> pulumi.Output[str]:
         """Return a libpq service file with one service, `pipe`."""
         return pulumi.Output.format(
-            "[pipe]\nhost={}\nport={}\ndbname={}\nuser={}\npassword={}\nsslmode=verify-full\nsslrootcert={}\n",
+            "[pipe]\nhost={}\nport={}\ndbname={}\nuser={}\npassword={}\n"
+            "sslmode=verify-full\nsslrootcert={}\n",
             self.host,
             self.port,
             self.database,

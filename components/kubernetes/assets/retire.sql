@@ -1,6 +1,6 @@
--- Takes away the logins of former passwords. Run by psql as the master user, when the last pod that used them is
--- gone; the directory `passwords` (a psql variable) names today's, as for roles.sql. No login is left half
--- removed: whatever is interrupted, the next run ends it.
+-- Drops the logins of former passwords. psql runs it as the master user, after the last pod that used them.
+-- The directory `passwords` (a psql variable) contains the current ones, as for roles.sql. After an
+-- interruption the next run completes it.
 
 \set app_login `cat :passwords/app_login`
 \set backup_login `cat :passwords/backup_login`
@@ -22,7 +22,7 @@ WHERE roleid IN ('app'::regrole, 'backup'::regrole)
   AND login.rolname ~ '^(app|backup)_[0-9a-f]{8}$'
   AND login.rolname NOT IN (:'app_login', :'backup_login');
 
--- No new sessions; those that are open get some seconds to end.
+-- Refuse new sessions, and wait some seconds for open ones to end.
 SELECT format('ALTER ROLE %I NOLOGIN', name) FROM former
 \gexec
 SELECT set_config('pipe.patience', :'patience', false) AS patience

@@ -1,14 +1,14 @@
--- The database's roles: made on the first run, brought up to date on each other one. Run by psql as the master
--- user, in one transaction, before each migration. A role's password is the file named like the role in the
--- directory `passwords` (a psql variable), so it is no process's argument. The file may as well hold the
--- password's SCRAM verifier: then it is in no log of the server either, whatever is logged.
+-- Creates the database's roles, or updates them. psql runs it as the master user, in one transaction, before
+-- each migration. The directory `passwords` (a psql variable) contains a file with the password of each role,
+-- so no password is an argument of a process. A file may contain the password's SCRAM verifier instead, which
+-- keeps the password out of the server's log.
 --
 --   migrate  owns the schema and changes it
---   app      reads and writes the data, changes no schema
+--   app      reads and writes the data, and cannot change the schema
 --   backup   reads everything
 --
--- Nobody logs in as app or backup, but as a member named in the files app_login and backup_login. A new password
--- comes with a new name, so the login of before works until retire.sql takes it away.
+-- Clients do not log in as app or backup, but as members of them, named in the files app_login and
+-- backup_login. A new password comes with a new name, so the former login works until retire.sql removes it.
 
 \set app_login `cat :passwords/app_login`
 \set backup_login `cat :passwords/backup_login`
@@ -18,7 +18,9 @@
 
 SET LOCAL client_min_messages = warning;
 
-SELECT '' IN (:'app_login', :'backup_login', :'app_password', :'migrate_password', :'backup_password') AS incomplete
+SELECT '' IN (
+    :'app_login', :'backup_login', :'app_password', :'migrate_password', :'backup_password'
+) AS incomplete
 \gset
 \if :incomplete
 DO $$ BEGIN RAISE EXCEPTION 'the login or password of a role is missing'; END $$;
@@ -36,7 +38,7 @@ ALTER ROLE migrate LOGIN PASSWORD :'migrate_password';
 ALTER ROLE :"backup_login" LOGIN PASSWORD :'backup_password';
 ALTER ROLE :"backup_login" SET default_transaction_read_only = on;
 
--- The master is no superuser on RDS: it may set another role's default privileges only as its member.
+-- The master user is no superuser on RDS: it can only set default privileges of roles that it is a member of.
 GRANT migrate TO CURRENT_USER;
 
 SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database()),
@@ -47,19 +49,21 @@ REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO app, backup;
 GRANT USAGE, CREATE ON SCHEMA public TO migrate;
 
--- What migrations will create.
+-- Objects that future migrations create.
 ALTER DEFAULT PRIVILEGES FOR ROLE migrate GRANT SELECT ON TABLES TO app, backup;
 ALTER DEFAULT PRIVILEGES FOR ROLE migrate GRANT INSERT, UPDATE, DELETE ON TABLES TO app;
 ALTER DEFAULT PRIVILEGES FOR ROLE migrate GRANT SELECT ON SEQUENCES TO app, backup;
 ALTER DEFAULT PRIVILEGES FOR ROLE migrate GRANT USAGE, UPDATE ON SEQUENCES TO app;
 
--- What they have created already; not what extensions own, which would refuse.
+-- Objects that migrations have created. Objects of extensions have another owner, and would refuse.
 SELECT format('GRANT SELECT ON %s %s TO app, backup', kind, name),
        format('GRANT %s ON %s %s TO app', more, kind, name)
 FROM pg_class,
      LATERAL (SELECT oid::regclass AS name, relkind = 'S' AS sequence) AS object,
-     LATERAL (SELECT CASE WHEN sequence THEN 'SEQUENCE' ELSE 'TABLE' END AS kind,
-                     CASE WHEN sequence THEN 'USAGE, UPDATE' ELSE 'INSERT, UPDATE, DELETE' END AS more) AS rights
+     LATERAL (
+         SELECT CASE WHEN sequence THEN 'SEQUENCE' ELSE 'TABLE' END AS kind,
+                CASE WHEN sequence THEN 'USAGE, UPDATE' ELSE 'INSERT, UPDATE, DELETE' END AS more
+     ) AS rights
 WHERE relowner = 'migrate'::regrole
   AND relnamespace = 'public'::regnamespace
   AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Uploads the dump of $SCRATCH to $BUCKET; the second half of a backup. Needs the AWS command line and its
-# credentials. latest.dump is replaced last, by a copy inside S3 of what was read back and found intact.
+# Uploads the dump in $SCRATCH to $BUCKET: the second half of a backup. It needs the AWS command line and its
+# credentials. It reads the object back, and if that is intact, S3 copies it to latest.dump.
 set -eu
 cd "$SCRATCH"
 
@@ -19,9 +19,12 @@ aws s3 cp --no-progress --metadata "sha256=$sum" "$name" "s3://$BUCKET/$key"
 aws s3 cp --no-progress "$name.sha256" "s3://$BUCKET/$key.sha256"
 
 stored="$(aws s3 cp --no-progress "s3://$BUCKET/$key" - | sha256sum | cut -c 1-64)"
-[ "$stored" = "$sum" ] || { echo "s3://$BUCKET/$key is not what was uploaded: sha256 $stored" >&2; exit 1; }
+[ "$stored" = "$sum" ] || {
+    echo "s3://$BUCKET/$key differs from the uploaded file: sha256 $stored" >&2
+    exit 1
+}
 
-# With metadata said anew: copying the object's own would need the right to read tags (multipart copies).
+# Set the metadata again: a multipart copy of the object's own would need the permission to read tags.
 aws s3 cp --no-progress --metadata-directive REPLACE --metadata "sha256=$sum" \
     "s3://$BUCKET/$key" "s3://$BUCKET/latest.dump"
 echo "latest.dump is $name, sha256 $sum"

@@ -119,7 +119,7 @@ def test_a_dump_becomes_latest_after_its_upload(run: Run, dumped: Path, latest: 
 def test_an_upload_that_s3_truncated_never_becomes_latest(run: Run, latest: Path) -> None:
     truncated = run("upload.sh", aws=AWS.replace('then cat "$(path "$source")"', "then echo truncated"))
     assert truncated.returncode == 1
-    assert "is not what was uploaded" in truncated.stderr
+    assert "differs from the uploaded file" in truncated.stderr
     assert latest.read_text() == "yesterday's"
 
 
