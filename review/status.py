@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from review.render.filters import remove_unseen
+from sandbox import terminal
 
 INTERVAL = 4.0
 """Seconds of silence after which a line has the current activity, in a log or a pipe."""
@@ -30,20 +31,18 @@ class Status:
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._lock = threading.Lock()
-        self._ended = threading.Event()
         self._activity = "getting ready"
         self._started = self._last = time.monotonic()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._updates = terminal.repeat(self._update, BLINK)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._updates.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ended.set()
-        self._thread.join()
+        self._updates.__exit__(kind, error, trace)
         self._clear()
 
     def line(self, text: str) -> None:
@@ -56,15 +55,14 @@ class Status:
         with self._lock:
             self._activity = text
 
-    def _watch(self) -> None:
-        while not self._ended.wait(BLINK):
-            with self._lock:
-                if self._terminal:
-                    width = shutil.get_terminal_size().columns - 1
-                    text = self._stamped(f"… {self._activity}")[:width]
-                    print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
-                elif time.monotonic() - self._last >= INTERVAL:
-                    self._print(f"… {self._activity}")
+    def _update(self) -> None:
+        with self._lock:
+            if self._terminal:
+                width = shutil.get_terminal_size().columns - 1
+                text = self._stamped(f"… {self._activity}")[:width]
+                print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+            elif time.monotonic() - self._last >= INTERVAL:
+                self._print(f"… {self._activity}")
 
     def _print(self, text: str) -> None:
         self._clear()
