@@ -16,9 +16,6 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """The engine's marker of a string that a preview does not know."""
 
 MessagesOf = Callable[..., list[str]]
-Case = tuple[str, str, dict[str, Any], dict[str, Any], list[str]]
-"""A rule, a type, a valid resource, one change, and the expected messages."""
-AssertChangeIsReported = Callable[[str, str, dict[str, Any], dict[str, Any], list[str]], None]
 
 
 def secret(value: object) -> dict[str, object]:
@@ -86,18 +83,5 @@ def messages_of_stack() -> MessagesOf:
 
     def call(rule: str, *resources: Resource, **options: Any) -> list[str]:
         return verdicts(rule, Stack(resources), options)
-
-    return call
-
-
-@pytest.fixture
-def assert_change_is_reported(messages_of: MessagesOf) -> AssertChangeIsReported:
-    """`assert_change_is_reported(*case)`: the valid resource passes, and the change is reported."""
-
-    def call(
-        rule: str, kind: str, valid: dict[str, Any], change: dict[str, Any], expected: list[str]
-    ) -> None:
-        assert messages_of(rule, kind, valid) == []
-        assert messages_of(rule, kind, changed(valid, **change)) == expected
 
     return call

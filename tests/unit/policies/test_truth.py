@@ -35,7 +35,7 @@ def test_there_are_cases_of_every_provider_and_verdict() -> None:
 
 
 @pytest.mark.parametrize("rule", [rule.name for rule in RULES])
-def test_every_rule_is_shown_to_object_and_not_to(rule: str) -> None:
+def test_every_rule_has_a_violation_and_another_verdict(rule: str) -> None:
     verdicts = {case.verdict for case in CASES if case.rule == rule}
     assert "violation" in verdicts
     assert verdicts & {"pass", "not applicable"}
