@@ -141,9 +141,9 @@ bench: $(READY) ## measure times and memory; print medians and ratios
 
 # Each next run has to converge. The drill also disconnects each cloud for ten seconds.
 kills: $(READY) ## kill thirty runs of a small project and ten of each stack (over an hour)
-	@PIPE_KILLS=30 $(PY) -m pytest tests/drills/sandbox/test_kills.py -k converges $(FLAGS)
+	@PIPE_KILLS=30 $(PY) -m pytest tests/drills/sandbox/test_random_kills.py -k converges $(FLAGS)
 	@for stack in dev stg prod; do \
-	  PIPE_KILL_STACK=$$stack PIPE_KILLS=10 $(PY) -m pytest tests/drills/sandbox/test_kills.py \
+	  PIPE_KILL_STACK=$$stack PIPE_KILLS=10 $(PY) -m pytest tests/drills/sandbox/test_random_kills.py \
 	    -k "converges or ten_seconds" $(FLAGS) || exit 1; done
 
 mutation: $(READY) ## measure the mutation score of the tests of the policies

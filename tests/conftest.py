@@ -17,7 +17,7 @@ settings.load_profile("busy")
 
 LONGEST = (
     "drills/sandbox/test_life.py",
-    "drills/sandbox/test_kills.py",
+    "drills/sandbox/test_random_kills.py",
     "drills/sandbox/test_real_plugin.py",
     "drills/operations/test_deploy_in_sandbox.py",
     "drills/operations/test_in_cluster.py",

@@ -1,4 +1,4 @@
-"""A shell in which the usual clients see a stack's targets."""
+"""Tests of the console: a shell in which the usual clients reach a stack's targets."""
 
 import os
 import pty
@@ -25,52 +25,54 @@ exit 7
 """
 
 
-def console(root: Path, *places: Path) -> tuple[int, str]:
-    done = subprocess.run(
+def run_console(root: Path, *folders: Path) -> tuple[int, str]:
+    """Run COMMANDS in the console, with `folders` first on PATH; return its exit code and output."""
+    result = subprocess.run(
         [sys.executable, "-m", "sandbox", "console", "dev", "--project", root],
         cwd=ROOT,
         input=COMMANDS,
         env=os.environ
         | {"SHELL": "/bin/bash", "AWS_PROFILE": "production", "KUBECONFIG": "/production"}
-        | {"PATH": os.pathsep.join([*map(str, places), os.environ["PATH"]])},
+        | {"PATH": os.pathsep.join([*map(str, folders), os.environ["PATH"]])},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
-    return done.returncode, done.stdout
+    return result.returncode, result.stdout
 
 
-def test_clients_in_the_shell_see_the_targets_and_nothing_of_the_callers(tmp_path: Path) -> None:
+def test_clients_in_the_console_reach_the_targets_without_the_callers_settings(tmp_path: Path) -> None:
     stack = create_project(tmp_path)
     stack.folder.mkdir(parents=True)
-    old = tmp_path / "old" / "aws"  # hears of an address by its arguments alone
+    old = tmp_path / "old" / "aws"  # Reads the endpoint only from its arguments.
     old.parent.mkdir()
     old.write_text('#!/bin/sh\necho "aws $*"\n')
     old.chmod(0o755)
     process.start(stack.folder, Progress(), control_plane=True)
     try:
-        found = process.find_running(stack.folder)
-        console(tmp_path, old.parent)
-        code, said = console(tmp_path, stack.folder / "bin", old.parent)  # from within the first
+        targets = process.find_running(stack.folder)
+        run_console(tmp_path, old.parent)
+        # The second console has the PATH of the first one.
+        code, output = run_console(tmp_path, stack.folder / "bin", old.parent)
     finally:
         process.stop(stack.folder)
-    lines = said.splitlines()
+    lines = output.splitlines()
     assert lines[0].startswith("The targets of dev, for the scripts too; exit ends this. Try: kubectl get ")
     assert lines[0].endswith(
         '; curl -H "Authorization: Bearer $CLOUDFLARE_API_TOKEN" $CLOUDFLARE_BASE_URL/zones'
     )
     assert [line for line in lines if line.startswith("node/")]
-    assert found
+    assert targets
     assert lines[-4:-1] == ["region ap-northeast-1", '{"s', "leaked nothing"]
-    assert lines[-1] == f"aws --endpoint-url {found.aws} s3 ls"
+    assert lines[-1] == f"aws --endpoint-url {targets.aws} s3 ls"
     assert code == 7
 
 
-def test_without_targets_it_says_how_to_start_them(tmp_path: Path) -> None:
+def test_the_console_without_targets_names_the_command_that_starts_them(tmp_path: Path) -> None:
     create_project(tmp_path)
-    code, said = console(tmp_path)
+    code, output = run_console(tmp_path)
     assert code == 2
-    assert said == "error: the sandbox of dev does not run. Start it: make sandbox STACK=dev\n"
+    assert output == "error: the sandbox of dev does not run. Start it: make sandbox STACK=dev\n"
 
 
 RC = """\
@@ -78,7 +80,7 @@ export TARGET=real KUBECONFIG=/production AWS_ENDPOINT_URL=https://ec2.amazonaws
 PS1='mine> '
 {prompt}
 """
-TYPED = """\
+TYPED_COMMANDS = """\
 echo "target=$TARGET aws=$AWS_ENDPOINT_URL kubeconfig=${KUBECONFIG-none} rc=$RC_WAS_READ"
 exit 7
 """
@@ -94,51 +96,57 @@ exit 7
         ("sh", ".profile", ""),
     ],
 )
-def test_the_users_own_files_undo_neither_the_target_nor_the_mark_in_the_prompt(
+def test_the_users_own_files_change_neither_the_target_nor_the_prompts_prefix(
     tmp_path: Path, shell: str, rc: str, prompt: str
 ) -> None:
-    if (program := shutil.which(shell)) is None:
+    program = shutil.which(shell)
+    if program is None:
         pytest.skip(f"{shell} is not installed")
     stack = create_project(tmp_path)
     stack.folder.mkdir(parents=True)
     (tmp_path / rc).write_text(RC.format(prompt=prompt) + "RC_WAS_READ=yes\n")
     process.start(stack.folder, Progress(), control_plane=False)
-    found = process.find_running(stack.folder)
+    targets = process.find_running(stack.folder)
     ours, theirs = pty.openpty()
     try:
-        own = {"SHELL": program, "HOME": str(tmp_path), "KUBECONFIG": "/production", "TARGET": "real"}
+        user_environment = {
+            "SHELL": program,
+            "HOME": str(tmp_path),
+            "KUBECONFIG": "/production",
+            "TARGET": "real",
+        }
         console = subprocess.Popen(
             [sys.executable, "-m", "sandbox", "console", "dev", "--project", tmp_path],
             cwd=ROOT,
-            env=os.environ | own,
+            env=os.environ | user_environment,
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
         )
         os.close(theirs)
-        said = read_until(ours, "[sandbox dev] ")
-        os.write(ours, TYPED.encode())
-        said += read_until(ours, "")
+        output = read_until(ours, "[sandbox dev] ")
+        os.write(ours, TYPED_COMMANDS.encode())
+        output += read_until(ours, "")
         assert console.wait(30) == 7
     finally:
         process.stop(stack.folder)
         os.close(ours)
-    assert found
-    read = "yes" if rc != ".profile" else ""
-    assert f"target=sandbox aws={found.aws} kubeconfig=none rc={read}" in said, said
-    assert ("[sandbox dev] mine> " in said) == (rc != ".profile"), said
+    assert targets
+    rc_was_read = "yes" if rc != ".profile" else ""
+    assert f"target=sandbox aws={targets.aws} kubeconfig=none rc={rc_was_read}" in output, output
+    assert ("[sandbox dev] mine> " in output) == (rc != ".profile"), output
 
 
 def read_until(terminal: int, text: str) -> str:
-    """What a terminal shows until a text has come or, without one, until it is closed."""
-    said = ""
-    while not text or text not in said:
+    """Return the output of a terminal up to a text; for an empty text, until the terminal is closed."""
+    output = ""
+    while not text or text not in output:
         try:
             chunk = os.read(terminal, 4096).decode(errors="replace")
-        except OSError:  # Linux ends a terminal that nobody has open any more with EIO
-            return said
+        except OSError:  # On Linux, a terminal that no process has open any more fails with EIO.
+            return output
         if not chunk:
-            return said
-        said += chunk
-    return said
+            return output
+        output += chunk
+    return output

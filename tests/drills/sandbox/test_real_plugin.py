@@ -1,7 +1,7 @@
-"""The Kubernetes provider's own plugin on what the stand-in has made, and in the life of a stack.
+"""A comparison of the Kubernetes provider's own plugin with the stand-in, on the same stack.
 
-What the two disagree about would differ between the sandbox and a real cluster. The plugin is older than the
-SDK (no newer one is in a module proxy) and knows `enablePatchForce` only by its variable.
+A difference between the two would also be one between the sandbox and a real cluster. The plugin is older
+than the SDK, since no module proxy has a newer one. It reads `enablePatchForce` only from its variable.
 """
 
 import json
@@ -25,72 +25,81 @@ export PULUMI_K8S_ENABLE_PATCH_FORCE=true
 exec {program} "$@"
 """
 
-Seen = dict[str, tuple[str, frozenset[str]]]
-"""What a run does to each resource, and for which properties it replaces one; by URN."""
+Operations = dict[str, tuple[str, frozenset[str]]]
+"""The operation on each resource by URN, with the properties for which it is replaced."""
 
 
 @pytest.fixture
 def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Stack]:
-    """Without the agent, whose chart the plugin would fetch from the internet."""
-    if not (program := plugins.RECIPE.cached_programs().get("pulumi-resource-kubernetes")):
+    """Return a stack without the agent, whose chart the plugin would fetch from the internet."""
+    program = plugins.RECIPE.cached_programs().get("pulumi-resource-kubernetes")
+    if program is None:
         pytest.skip("the Kubernetes plugin is not built: make plugins (about 12 minutes, once)")
-    (folder := tmp_path / "bin").mkdir()
-    (wrapper := folder / program.name).write_text(PLUGIN.format(program=program))
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    wrapper = folder / program.name
+    wrapper.write_text(PLUGIN.format(program=program))
     wrapper.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-    (root := tmp_path / "project").mkdir()
-    made = copy(root, "dev", targets="all")
-    made.change("monitoring", "agent", "enabled", value=False)
-    yield made
-    process.stop(made.folder)
+    root = tmp_path / "project"
+    root.mkdir()
+    stack = copy(root, "dev", targets="all")
+    stack.change("monitoring", "agent", "enabled", value=False)
+    yield stack
+    process.stop(stack.folder)
 
 
-def run(stack: Stack, command: str, *flags: str, providers: str = "real") -> Seen:
-    """A run that has to end well; what it does, but for what stays the same."""
-    code, said = stack.run(command, *flags, "--providers", providers)
-    assert code == 0, said
-    assert (providers == "real") == ("kubernetes: /" in said), said
-    seen: Seen = {}
+def run(stack: Stack, command: str, *flags: str, providers: str = "real") -> Operations:
+    """Run a command, which must succeed, and return its operations."""
+    code, output = stack.run(command, *flags, "--providers", providers)
+    assert code == 0, output
+    assert (providers == "real") == ("kubernetes: /" in output), output
+    operations: Operations = {}
     for line in (stack.folder / "events.jsonl").read_text().splitlines():
-        event: dict[str, Any] = json.loads(line)  # what a refresh has found is told after it
-        told: dict[str, Any] = event.get("resOutputsEvent") or event.get("resourcePreEvent") or {}
-        if told and (step := told["metadata"])["op"] not in IDLE:
-            seen[step["urn"]] = (step["op"], frozenset(step.get("keys") or ()))
-    return seen
+        event: dict[str, Any] = json.loads(line)
+        # A refresh reports its result only after the operation.
+        details: dict[str, Any] = event.get("resOutputsEvent") or event.get("resourcePreEvent") or {}
+        if details and details["metadata"]["op"] not in IGNORED_OPERATIONS:
+            step = details["metadata"]
+            operations[step["urn"]] = (step["op"], frozenset(step.get("keys") or ()))
+    return operations
 
 
-IDLE = ("same", "read", "refresh", "create-replacement", "delete-replaced")
+IGNORED_OPERATIONS = ("same", "read", "refresh", "create-replacement", "delete-replaced")
+"""Operations that change nothing, and the parts of a replacement."""
 
 
-def settings(stack: Stack) -> Api:
-    found = targets(stack)
-    assert found.kubeconfig
-    return Api(found.kubeconfig)
+def cluster(stack: Stack) -> Api:
+    """Return a client of the stack's API server."""
+    running = targets(stack)
+    assert running.kubeconfig
+    return Api(running.kubeconfig)
 
 
-def test_the_plugin_and_its_stand_in_see_the_same(stack: Stack) -> None:
+def test_the_plugin_and_the_stand_in_plan_and_apply_the_same_changes(stack: Stack) -> None:
     run(stack, "up", "--no-policies", providers="stand-ins")
-    assert run(stack, "preview") == {}  # with the policies: it fills in the inputs that they see
+    # This preview runs the policies, which read the inputs that the plugin fills in.
+    assert run(stack, "preview") == {}
 
     stack.change("api", "replicas", "min", value=4)
     stack.change("api", "image", value=stack.setting("api", "image").replace("@sha256:05", "@sha256:06"))
     stack.change("namespace", "quotaPods", value=31)
     planned = run(stack, "preview", "--no-policies", providers="stand-ins")
-    assert sorted(done for done, _ in planned.values()) == ["replace", "replace", *["update"] * 3]
+    assert sorted(operation for operation, _ in planned.values()) == ["replace", "replace", *["update"] * 3]
     assert run(stack, "preview", "--no-policies") == planned
     assert run(stack, "up", "--no-policies") == planned
     assert run(stack, "preview", "--no-policies") == {}
 
-    # What is not ready in a refresh is updated by the next up; the autoscaler has just asked for another pod.
+    # The next up updates an object that is not ready during a refresh. Wait for the autoscaler's new pod.
     deployment = "/apis/apps/v1/namespaces/pipe/deployments/pipe-api"
-    until(lambda: dig(settings(stack).get(deployment), "status", "availableReplicas") == 4)
+    until(lambda: dig(cluster(stack).get(deployment), "status", "availableReplicas") == 4)
     path = "/api/v1/namespaces/pipe/configmaps/pipe-api"
-    by_hand = {"data": {"LOG_LEVEL": "by hand"}}
-    settings(stack).call("PATCH", path, by_hand, "application/merge-patch+json")
-    [(urn, (done, _))] = run(stack, "refresh").items()
-    assert (urn.rpartition("::")[2], done) == ("api", "update")
+    change = {"data": {"LOG_LEVEL": "by hand"}}
+    cluster(stack).call("PATCH", path, change, "application/merge-patch+json")
+    [(urn, (operation, _))] = run(stack, "refresh").items()
+    assert (urn.rpartition("::")[2], operation) == ("api", "update")
     assert list(run(stack, "up", "--no-policies")) == [urn]
-    assert (settings(stack).get(path) or {})["data"]["LOG_LEVEL"] != "by hand"
+    assert (cluster(stack).get(path) or {})["data"]["LOG_LEVEL"] != "by hand"
     assert in_targets(targets(stack)) == in_state(stack)
 
     run(stack, "down", "--keep-targets")

@@ -1,4 +1,4 @@
-"""Each command, run as a user runs it, with the real engine."""
+"""Tests of each command, run as a process with the real engine."""
 
 import json
 import re
@@ -28,22 +28,23 @@ pulumi.Output.from_input(mistake())
 """
 
 
-def test_up_makes_what_the_stack_declares_and_says_so(project: Project) -> None:
-    code, said = project.run("up")
-    assert code == 0, said
-    assert "making stack dev" in said
-    assert "+ test:index:Thing                             cup" in said
-    assert re.search(r" cup +create done   [34]/4\n", said), said
-    assert "Resources by component: 2 create\n  shelf                        pipe:shelf:Shelf" in said
+def test_up_creates_and_prints_the_declared_resources(project: Project) -> None:
+    code, output = project.run("up")
+    assert code == 0, output
+    assert "making stack dev" in output
+    assert "+ test:index:Thing                             cup" in output
+    assert re.search(r" cup +create done   [34]/4\n", output), output
+    assert "Resources by component: 2 create\n  shelf                        pipe:shelf:Shelf" in output
     assert (
-        "  password                     [secret]\n  url                          https://dev.pipe.dev" in said
+        "  password                     [secret]\n  url                          https://dev.pipe.dev"
+        in output
     )
-    assert "Violations: none" in said
-    assert "Changes: 4 create (0 unchanged)" in said
-    assert "Next: change something, then make preview STACK=dev; or make down STACK=dev" in said
+    assert "Violations: none" in output
+    assert "Changes: 4 create (0 unchanged)" in output
+    assert "Next: change something, then make preview STACK=dev; or make down STACK=dev" in output
 
 
-def test_the_summary_is_what_the_run_did(project: Project) -> None:
+def test_the_summary_file_records_the_run(project: Project) -> None:
     project.run("up")
     summary = project.summary()
     shelf = "urn:pulumi:dev::pipe::pipe:shelf:Shelf::shelf"
@@ -60,14 +61,14 @@ def test_the_summary_is_what_the_run_did(project: Project) -> None:
 def test_a_second_up_changes_nothing_and_keeps_the_secrets(project: Project) -> None:
     project.run("up")
     first = (project.folder / "Pulumi.dev.yaml").read_text()
-    code, said = project.run("up")
-    assert (code, project.summary()["changes"]) == (0, {"same": 4}), said
-    assert "Changes: 0 (4 unchanged)" in said
+    code, output = project.run("up")
+    assert (code, project.summary()["changes"]) == (0, {"same": 4}), output
+    assert "Changes: 0 (4 unchanged)" in output
     assert (project.folder / "Pulumi.dev.yaml").read_text() == first
 
 
 def drift(project: Project) -> None:
-    """Delete one Thing, and change the other one, behind the engine's back."""
+    """Delete one resource and change the other one without the engine."""
     for file in (project.folder / "targets").glob("*.json"):
         thing = json.loads(file.read_text())
         if thing["size"] == 1:
@@ -76,63 +77,65 @@ def drift(project: Project) -> None:
             file.write_text(json.dumps(thing | {"size": 7}))
 
 
-def test_up_puts_back_what_was_changed_or_deleted_by_hand(project: Project) -> None:
+def test_up_reverts_changes_and_deletions_by_hand(project: Project) -> None:
     project.run("up")
     drift(project)
-    code, said = project.run("preview")
-    assert code == 0 and "would create" in said and "would update" in said, said
+    code, output = project.run("preview")
+    assert code == 0 and "would create" in output and "would update" in output, output
     assert project.creations() == ["cup created", "jug created"]
-    code, said = project.run("up")
-    assert code == 0, said
-    assert "Changes: 1 create, 1 update (2 unchanged)" in said
-    assert "refresh done" not in said  # what agrees is worth no line
-    sizes = {json.loads(each.read_text())["size"] for each in (project.folder / "targets").glob("*.json")}
-    assert sizes == {1, 2}
+    code, output = project.run("up")
+    assert code == 0, output
+    assert "Changes: 1 create, 1 update (2 unchanged)" in output
+    assert "refresh done" not in output  # Unchanged resources get no line.
+    files = (project.folder / "targets").glob("*.json")
+    assert {json.loads(file.read_text())["size"] for file in files} == {1, 2}
     assert "Changes: 0 (4 unchanged)" in project.run("up")[1]
 
 
-def test_a_preview_shows_and_applies_nothing(project: Project) -> None:
+def test_a_preview_applies_nothing(project: Project) -> None:
     project.run("up")
     project.things(cup={"size": 5}, jug={"size": 2, "shape": "round"}, pan={"size": 3})
-    code, said = project.run("preview")
-    assert code == 0, said
-    assert "would update" in said and "would create" in said
+    code, output = project.run("preview")
+    assert code == 0, output
+    assert "would update" in output and "would create" in output
     assert project.summary()["changes"] == {"create": 1, "replace": 1, "same": 2, "update": 1}
     assert project.creations() == ["cup created", "jug created"]
-    assert "Next: make sandbox STACK=dev" in said
+    assert "Next: make sandbox STACK=dev" in output
 
 
-def test_a_changed_stack_file_is_followed(project: Project) -> None:
+def test_up_applies_a_changed_stack_file(project: Project) -> None:
     project.run("up")
     project.things(cup={"size": 5}, jug={"size": 2, "shape": "round"})
-    code, said = project.run("up")
-    assert (code, project.summary()["changes"]) == (0, {"replace": 1, "same": 2, "update": 1}), said
-    ops = {each["urn"].rpartition("::")[2]: each["op"] for each in project.summary()["resources"]}
-    assert (ops["cup"], ops["jug"]) == ("update", "replace")
+    code, output = project.run("up")
+    assert (code, project.summary()["changes"]) == (0, {"replace": 1, "same": 2, "update": 1}), output
+    resources = project.summary()["resources"]
+    operations = {resource["urn"].rpartition("::")[2]: resource["op"] for resource in resources}
+    assert (operations["cup"], operations["jug"]) == ("update", "replace")
 
 
-def test_refresh_finds_drift(project: Project) -> None:
+def test_refresh_removes_a_deleted_resource_from_the_state(project: Project) -> None:
     project.run("up")
-    [file] = [each for each in (project.folder / "targets").glob("*.json") if '"size": 1' in each.read_text()]
-    file.unlink()
-    code, said = project.run("refresh")
-    assert (code, project.summary()["changes"]) == (0, {"delete": 1, "same": 3}), said
-    assert "- test:index:Thing                             cup" in said
+    files = (project.folder / "targets").glob("*.json")
+    [cup] = [file for file in files if '"size": 1' in file.read_text()]
+    cup.unlink()
+    code, output = project.run("refresh")
+    assert (code, project.summary()["changes"]) == (0, {"delete": 1, "same": 3}), output
+    assert "- test:index:Thing                             cup" in output
 
 
 def test_down_destroys_everything(project: Project) -> None:
     project.run("up")
-    code, said = project.run("down")
-    assert (code, project.summary()["changes"]) == (0, {"delete": 4}), said
-    assert re.search(r" shelf +delete done   [34]/4\n", said), said
+    code, output = project.run("down")
+    assert (code, project.summary()["changes"]) == (0, {"delete": 4}), output
+    assert re.search(r" shelf +delete done   [34]/4\n", output), output
     assert list((project.folder / "targets").glob("*.json")) == []
-    assert "Next: make sandbox STACK=dev; or make clean STACK=dev" in said
-    assert "Outputs" not in said and project.summary()["outputs"] == {}
+    assert "Next: make sandbox STACK=dev; or make clean STACK=dev" in output
+    assert "Outputs" not in output and project.summary()["outputs"] == {}
 
 
-def test_down_of_what_is_not_up_says_so_and_starts_nothing(project: Project) -> None:
-    code, said = project.run("down")
-    assert (code, said) == (0, "dev is not up: there is nothing to destroy.\n")
+def test_down_without_resources_starts_nothing(project: Project) -> None:
+    code, output = project.run("down")
+    assert (code, output) == (0, "dev is not up: there is nothing to destroy.\n")
     assert not (project.folder / "state" / ".pulumi").exists()
 
 
@@ -142,50 +145,50 @@ PROTECTED = (
 )
 
 
-def test_down_asks_before_it_destroys_what_is_protected_and_leaves_the_stack_file(project: Project) -> None:
+def test_down_asks_before_it_destroys_protected_resources(project: Project) -> None:
     project.things(**THINGS, vase={"protect": True})
     project.run("up")
     file = project.root / "Pulumi.dev.yaml"
     before = file.read_text()
-    code, said = project.run("down")
-    assert (code, said) == (
+    code, output = project.run("down")
+    assert (code, output) == (
         2,
         PROTECTED.format(folder=project.folder)
         + "error: nothing was destroyed: there is no terminal to confirm it on. "
         "Add --yes: make down STACK=dev FLAGS=--yes\n",
     )
-    code, said = project.run_with_answer("no\n", "down")
-    assert code == 2 and "Type dev to destroy it: " in said and "not confirmed" in said, said
+    code, output = project.run_with_answer("no\n", "down")
+    assert code == 2 and "Type dev to destroy it: " in output and "not confirmed" in output, output
     assert len(list((project.folder / "targets").glob("*.json"))) == 3
-    code, said = project.run_with_answer("dev\n", "down")
-    assert (code, list((project.folder / "targets").glob("*.json"))) == (0, []), said
+    code, output = project.run_with_answer("dev\n", "down")
+    assert (code, list((project.folder / "targets").glob("*.json"))) == (0, []), output
     assert file.read_text() == before
 
 
-def test_down_switches_off_what_an_api_would_refuse_to_delete_in_its_own_copy_alone(project: Project) -> None:
+def test_down_switches_deletion_protection_off_without_a_change_of_the_stack_file(project: Project) -> None:
     project.things(**THINGS, vase={"protect": True, "deletionProtection": True})
     project.run("up")
     file = project.root / "Pulumi.dev.yaml"
     before = file.read_text()
-    code, said = project.run("down", "--yes")
-    assert (code, list((project.folder / "targets").glob("*.json"))) == (0, []), said
-    assert "switching deletion protection off: vase" in said
+    code, output = project.run("down", "--yes")
+    assert (code, list((project.folder / "targets").glob("*.json"))) == (0, []), output
+    assert "switching deletion protection off: vase" in output
     assert file.read_text() == before
     project.run("up")
-    assert [each for each in (project.folder / "targets").glob("*.json") if "true" in each.read_text()]
+    assert any("true" in file.read_text() for file in (project.folder / "targets").glob("*.json"))
 
 
-def test_clean_forgets_the_stack(project: Project) -> None:
+def test_clean_deletes_the_stacks_folder(project: Project) -> None:
     project.run("up")
-    code, said = project.run("clean")
+    code, output = project.run("clean")
     assert (code, project.folder.exists()) == (0, False)
-    assert said == f"{project.folder} is gone; the next up starts from nothing.\n"
+    assert output == f"{project.folder} is gone; the next up starts from nothing.\n"
 
 
-def test_an_advisory_violation_is_told_with_its_severity(project: Project) -> None:
+def test_an_advisory_violation_is_printed_with_its_severity(project: Project) -> None:
     project.things(cup={"size": 12})
-    code, said = project.run("up")
-    assert code == 0, said
+    code, output = project.run("up")
+    assert code == 0, output
     [violation] = project.summary()["violations"]
     assert violation == {
         "policy": "thing-size-small",
@@ -194,103 +197,104 @@ def test_an_advisory_violation_is_told_with_its_severity(project: Project) -> No
         "urn": "urn:pulumi:dev::pipe::pipe:shelf:Shelf$test:index:Thing::cup",
         "message": "Things are small.\nsize is 12.0; set it to 9 or less",
     }
-    assert "Violations: 1\n  advisory (high) thing-size-small: cup\n      Things are small.\n" in said
+    assert "Violations: 1\n  advisory (high) thing-size-small: cup\n      Things are small.\n" in output
 
 
-def test_a_waived_violation_is_told_in_a_line(project: Project) -> None:
+def test_a_waived_violation_is_printed_in_one_line(project: Project) -> None:
     pack = project.root / "policies" / "__main__.py"
     pack.write_text(
         pack.read_text().replace('report(f"', 'report(f"waived until 2999-01-31 (9 days left): x\\n')
     )
     project.things(cup={"size": 12})
-    _, said = project.run("preview")
+    _, output = project.run("preview")
     line = "  waived (high) thing-size-small: cup: until 2999-01-31 (9 days left)"
-    assert f"Violations: 1\n{line}\n\npreview of dev" in said
+    assert f"Violations: 1\n{line}\n\npreview of dev" in output
 
 
-def test_a_mandatory_violation_stops_up_before_anything_is_applied(
+def test_a_mandatory_violation_stops_up_before_it_applies_anything(
     project: Project, make_policies_mandatory: Callable[[], None]
 ) -> None:
     make_policies_mandatory()
     project.things(cup={"size": 12}, jug={"size": 1})
-    code, said = project.run("up")
+    code, output = project.run("up")
     assert code == 1
-    assert "mandatory (high) thing-size-small: cup" in said
-    assert "size is 12.0; set it to 9 or less" in said
-    assert "Nothing was applied." in said
+    assert "mandatory (high) thing-size-small: cup" in output
+    assert "size is 12.0; set it to 9 or less" in output
+    assert "Nothing was applied." in output
     assert not (project.folder / "targets" / "creations").exists()
-    assert [each["level"] for each in project.summary()["violations"]] == ["mandatory"]
+    assert [violation["level"] for violation in project.summary()["violations"]] == ["mandatory"]
 
 
-def test_without_policies_nothing_is_judged(
+def test_up_without_policies_reports_no_violation(
     project: Project, make_policies_mandatory: Callable[[], None]
 ) -> None:
     make_policies_mandatory()
     project.things(cup={"size": 12})
-    code, said = project.run("up", "--no-policies")
-    assert (code, project.summary()["violations"]) == (0, []), said
+    code, output = project.run("up", "--no-policies")
+    assert (code, project.summary()["violations"]) == (0, []), output
 
 
-def test_a_missing_policy_pack_is_named_with_the_way_round_it(project: Project) -> None:
+def test_a_missing_policy_pack_is_named_with_the_option_that_avoids_it(project: Project) -> None:
     (project.root / "policies" / "__main__.py").unlink()
-    code, said = project.run("up")
+    code, output = project.run("up")
     assert code == 2
-    assert f"error: {project.root / 'policies'} holds no policy pack; run with --no-policies" in said
+    assert f"error: {project.root / 'policies'} holds no policy pack; run with --no-policies" in output
 
 
-def test_a_settings_error_is_shown_as_it_is(project: Project) -> None:
+def test_a_settings_error_is_shown_unchanged(project: Project) -> None:
     project.things(fault="Pulumi.dev.yaml has 2 faults:\n  one\n  two")
-    code, said = project.run("up")
+    code, output = project.run("up")
     assert code == 1
-    assert "error: Pulumi.dev.yaml has 2 faults:\n  one\n  two\n\nup of dev failed" in said
-    assert said.count("2 faults") == 1
-    assert "Violations" not in said  # the pack has not seen the program
-    assert "Traceback" not in said
-    assert "Nothing was applied." in said
+    assert "error: Pulumi.dev.yaml has 2 faults:\n  one\n  two\n\nup of dev failed" in output
+    assert output.count("2 faults") == 1
+    assert "Violations" not in output  # The pack has not checked the program.
+    assert "Traceback" not in output
+    assert "Nothing was applied." in output
 
 
 def test_a_mistake_in_the_program_is_shown_with_its_line(project: Project) -> None:
     with (project.root / "__main__.py").open("a") as program:
         program.write("\nthings['absent']\n")
-    code, said = project.run("preview")
+    code, output = project.run("preview")
     assert code == 1
-    assert f'File "{project.root}/__main__.py"' in said and "KeyError: 'absent'" in said
+    assert f'File "{project.root}/__main__.py"' in output and "KeyError: 'absent'" in output
 
 
-def test_a_mistake_is_said_alone_when_what_still_runs_cannot_be_cancelled(project: Project) -> None:
+def test_a_mistake_is_shown_alone_while_a_task_cannot_be_cancelled(project: Project) -> None:
     with (project.root / "__main__.py").open("a") as program:
         program.write(BUSY)
-    code, said = project.run("preview")
+    code, output = project.run("preview")
     assert code == 1
-    assert "KeyError: 'absent'" in said and "Exception calling" not in said, said
+    assert "KeyError: 'absent'" in output and "Exception calling" not in output, output
 
 
-def test_a_failed_creation_is_named_and_the_rest_is_kept(project: Project) -> None:
+def test_a_failed_creation_is_named_and_other_resources_stay(project: Project) -> None:
     project.things(cup={"size": 1}, jug={"fail": "no jugs today", "seconds": 1})
-    code, said = project.run("up")
+    code, output = project.run("up")
     assert code == 1
-    assert "! test:index:Thing                             jug" in said
-    assert "error: jug: " in said and "no jugs today" in said
-    ops = {each["urn"].rpartition("::")[2]: each["op"] for each in project.summary()["resources"]}
-    assert (ops["cup"], ops["jug"]) == ("create", "failed")
+    assert "! test:index:Thing                             jug" in output
+    assert "error: jug: " in output and "no jugs today" in output
+    resources = project.summary()["resources"]
+    operations = {resource["urn"].rpartition("::")[2]: resource["op"] for resource in resources}
+    assert (operations["cup"], operations["jug"]) == ("create", "failed")
     project.things(**THINGS)
-    code, said = project.run("up")
-    assert (code, project.creations()) == (0, ["cup created", "jug created"]), said
+    code, output = project.run("up")
+    assert (code, project.creations()) == (0, ["cup created", "jug created"]), output
 
 
-def test_a_project_below_the_root_has_stacks_too(project: Project) -> None:
-    below = project.root / "base"
-    below.mkdir()
-    (below / "Pulumi.yaml").write_text("name: base\nruntime: python\n")
-    (below / "Pulumi.base.yaml").write_text("config: {}\n")
-    (below / "__main__.py").write_text("import os, pulumi\npulumi.export('where', os.getcwd())\n")
-    code, said = project.run("up", stack="base")
-    assert code == 0, said
+def test_a_project_in_a_subfolder_has_stacks(project: Project) -> None:
+    subfolder = project.root / "base"
+    subfolder.mkdir()
+    (subfolder / "Pulumi.yaml").write_text("name: base\nruntime: python\n")
+    (subfolder / "Pulumi.base.yaml").write_text("config: {}\n")
+    (subfolder / "__main__.py").write_text("import os, pulumi\npulumi.export('where', os.getcwd())\n")
+    code, output = project.run("up", stack="base")
+    assert code == 0, output
     summary = json.loads((project.root / ".sandbox" / "base" / "summary.json").read_text())
-    assert summary["outputs"] == {"where": str(below)}
+    assert summary["outputs"] == {"where": str(subfolder)}
 
 
-def test_an_unknown_stack_is_named_with_those_there_are(
+def test_an_unknown_stack_is_reported_with_the_known_stacks(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (project.root / "Pulumi.stg.yaml").write_text("config: {}\n")
@@ -298,19 +302,17 @@ def test_an_unknown_stack_is_named_with_those_there_are(
     assert capsys.readouterr().err == "error: no stack is called 'prd'. Stacks: dev, stg\n"
 
 
-def test_a_folder_without_stacks_is_said_to_be_one(
-    project: Project, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_folder_without_stacks_is_reported(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     (project.root / "Pulumi.yaml").unlink()
     assert main(["up", "dev", "--project", str(project.root)]) == 2
     expected = f"Stacks: none; a stack is a file Pulumi.<stack>.yaml below {project.root}\n"
     assert capsys.readouterr().err.endswith(expected)
 
 
-@pytest.mark.parametrize("words", [["destroy", "dev"], ["up"], ["up", "dev", "--force"]])
-def test_wrong_usage_ends_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("arguments", [["destroy", "dev"], ["up"], ["up", "dev", "--force"]])
+def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
-        main(words)
+        main(arguments)
     assert end.value.code == 2
     assert "usage: python -m sandbox" in capsys.readouterr().err
 
@@ -318,6 +320,6 @@ def test_wrong_usage_ends_with_2(words: list[str], capsys: pytest.CaptureFixture
 def test_help_names_the_commands_and_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(["--help"])
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     assert end.value.code == 0
-    assert all(word in said for word in ("up ", "preview ", "refresh ", "down ", "clean ", "130  stopped"))
+    assert all(text in output for text in ("up ", "preview ", "refresh ", "down ", "clean ", "130  stopped"))

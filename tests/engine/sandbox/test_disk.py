@@ -1,4 +1,4 @@
-"""Full disks and folders that cannot be written."""
+"""Tests of full disks and of folders that cannot be written."""
 
 import errno
 import os
@@ -24,19 +24,17 @@ def nearly_full(_folder: Path) -> Usage:
     return Usage(free=3 << 20)
 
 
-def test_nothing_is_begun_on_a_disk_that_is_nearly_full(
+def test_no_command_starts_on_a_nearly_full_disk(
     project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", nearly_full)
     assert main(["up", "dev", "--project", str(project.root)], serve) == 2
-    said = capsys.readouterr().err
-    assert said == f"error: {project.folder} has 3 MB left on its disk; free 64 MB or more.\n"
+    output = capsys.readouterr().err
+    assert output == f"error: {project.folder} has 3 MB left on its disk; free 64 MB or more.\n"
     assert not (project.folder / "state").exists()
 
 
-def test_a_write_that_finds_the_disk_full_leaves_the_old_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_write_to_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "summary.json"
     file.write_text("old")
 
@@ -47,8 +45,8 @@ def test_a_write_that_finds_the_disk_full_leaves_the_old_file(
     with pytest.raises(OSError) as error:
         write_atomically(file, "new")
     assert (file.read_text(), list(tmp_path.iterdir())) == ("old", [file])
-    told = f"{file}: No space left on device. Free some space (du -sh {tmp_path}), and run this again."
-    assert str(from_system_error(error.value, tmp_path)) == told
+    message = f"{file}: No space left on device. Free some space (du -sh {tmp_path}), and run this again."
+    assert str(from_system_error(error.value, tmp_path)) == message
 
 
 def test_a_folder_that_cannot_be_written_is_named(
@@ -56,23 +54,23 @@ def test_a_folder_that_cannot_be_written_is_named(
 ) -> None:
     (project.root / ".sandbox").write_text("a file where the folder belongs")
     assert main(["up", "dev", "--project", str(project.root)], serve) == 2
-    said = capsys.readouterr().err
-    assert f"Make {project.root / '.sandbox'} writable for this user, and run this again." in said
+    output = capsys.readouterr().err
+    assert f"Make {project.root / '.sandbox'} writable for this user, and run this again." in output
 
 
-def test_a_state_that_a_full_disk_cut_short_is_put_back(project: Project) -> None:
+def test_a_truncated_state_is_restored(project: Project) -> None:
     project.run("up")
     project.things(cup={"size": 1}, jug={"size": 2}, pan={"size": 3})
     project.run("up")
     file = project.folder / "state" / ".pulumi" / "stacks" / "pipe" / "dev.json"
     file.write_text(file.read_text()[:2000])
-    code, said = project.run("up")
-    assert code == 0, said
-    assert "a full disk has truncated the state: the state before that run is restored" in said
+    code, output = project.run("up")
+    assert code == 0, output
+    assert "a full disk has truncated the state: the state before that run is restored" in output
     assert project.creations() == ["cup created", "jug created", "pan adopted", "pan created"]
 
 
-def test_a_stack_that_was_not_even_made_is_made_again(project: Project) -> None:
+def test_a_truncated_first_state_is_deleted(project: Project) -> None:
     stack = workspace.find_stack(project.root, "dev")
     file = project.folder / "state" / ".pulumi" / "stacks" / "pipe" / "dev.json"
     file.parent.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The caller's credentials and the stack's secrets: where they must not be."""
+"""Tests that neither credentials of the caller nor secrets of the stack leak."""
 
 import json
 import os
@@ -13,102 +13,100 @@ import yaml
 from sandbox import workspace
 from tests.support.sandbox.project import Project
 
-KEPT = ("passphrase", "Pulumi.dev.yaml")
-"""Where a secret may be: the key, and what it encrypts."""
 
-
-def planted(project: Project) -> str:
-    """A program that plants a secret wherever a program can; the secret."""
+def plant_secret(project: Project) -> str:
+    """Extend the program by uses of a secret in inputs and outputs; return the secret."""
     with (project.root / "__main__.py").open("a") as program:
         program.write(
             """
-import hashlib, pathlib
-whole = pulumi.Output.secret("planted-" + "1f3a9c" * 4)
-for each in ("vault", "safe"):
-    Thing(each, {"password": whole, "nested": {"list": [whole]}, "size": 3})
-pulumi.export("nested", {"deep": [whole]})
+planted = pulumi.Output.secret("planted-" + "1f3a9c" * 4)
+for thing_name in ("vault", "safe"):
+    Thing(thing_name, {"password": planted, "nested": {"list": [planted]}, "size": 3})
+pulumi.export("nested", {"deep": [planted]})
 pulumi.log.info("nothing to see")
 """
         )
     return "planted-" + "1f3a9c" * 4
 
 
-def written(project: Project) -> dict[str, bytes]:
-    """Every file of the stack's folder."""
+def contents(project: Project) -> dict[str, bytes]:
+    """Return the content of each file in the stack's folder."""
     files = (file for file in project.folder.rglob("*") if file.is_file())
     return {str(file.relative_to(project.folder)): file.read_bytes() for file in files}
 
 
 def commands_while(run: Callable[[], object]) -> set[bytes]:
-    """The arguments of every process that ran meanwhile, looked at every few milliseconds."""
-    seen: set[bytes] = set()
-    done = threading.Event()
+    """Run a function; return the command lines of the processes that ran meanwhile, sampled every 3 ms."""
+    commands: set[bytes] = set()
+    finished = threading.Event()
 
-    def look() -> None:
-        while not done.wait(0.003):
+    def sample() -> None:
+        while not finished.wait(0.003):
             for file in Path("/proc").glob("[0-9]*/cmdline"):
                 try:
-                    seen.add(file.read_bytes())
+                    commands.add(file.read_bytes())
                 except OSError:
-                    continue  # gone already
+                    continue  # The process has ended.
 
-    watcher = threading.Thread(target=look)
-    watcher.start()
+    sampler = threading.Thread(target=sample)
+    sampler.start()
     try:
         run()
     finally:
-        done.set()
-        watcher.join()
-    return seen
+        finished.set()
+        sampler.join()
+    return commands
 
 
-def test_secrets_are_nowhere_but_encrypted(project: Project) -> None:
-    secret = planted(project)
-    said: list[str] = []
+def test_a_secret_is_stored_only_encrypted(project: Project) -> None:
+    secret = plant_secret(project)
+    outputs: list[str] = []
 
     def run() -> None:
         for command in ("preview", "up", "up", "refresh"):
-            code, text = project.run(command)
-            assert code == 0, text
-            said.append(text)
+            code, output = project.run(command)
+            assert code == 0, output
+            outputs.append(output)
 
     commands = commands_while(run)
     config = yaml.safe_load((project.folder / "Pulumi.dev.yaml").read_text())["config"]
     assert re.fullmatch(r"v1:[\w/+=]+:[\w/+=]+", config["pipe:password"]["secure"])
 
-    project.run("up")  # the engine decrypts again; nothing of it is left
-    targets = {name for name in written(project) if name.startswith("targets/")}
-    for name, content in written(project).items():
+    project.run("up")  # The engine decrypts the state once more.
+    targets = {name for name in contents(project) if name.startswith("targets/")}
+    for name, content in contents(project).items():
         assert secret.encode() not in content or name in targets, name
     assert not [command for command in commands if secret.encode() in command]
     assert any(b"config\0set\0--secret\0pipe:password" in command for command in commands)
-    assert secret not in "".join(said)
-    assert 'nested                       {"deep": ["[secret]"]}' in said[1]
+    assert secret not in "".join(outputs)
+    assert 'nested                       {"deep": ["[secret]"]}' in outputs[1]
     state = (project.folder / "state" / ".pulumi" / "stacks" / "pipe" / "dev.json").read_text()
     assert '"ciphertext":"v1:' in state.replace(" ", "")
 
 
 def test_the_random_value_of_a_secret_is_written_nowhere(project: Project) -> None:
-    """The program gets it and tells a file outside the folder, which is how the test knows it."""
-    told = project.root / "told"
+    # The program writes the value to a file outside the folder, so that the test knows it.
+    value_file = project.root / "value"
     with (project.root / "__main__.py").open("a") as program:
-        program.write(f"\npassword.apply(lambda value: open({str(told)!r}, 'w').write(value) and None)\n")
+        program.write(
+            f"\npassword.apply(lambda value: open({str(value_file)!r}, 'w').write(value) and None)\n"
+        )
     commands = commands_while(lambda: project.run("up"))
-    value = told.read_bytes()
+    value = value_file.read_bytes()
     assert re.fullmatch(rb"[0-9a-f]{32}", value)
-    assert [name for name, content in written(project).items() if value in content] == []
+    assert [name for name, content in contents(project).items() if value in content] == []
     assert not [command for command in commands if value in command]
     project.run("up")
-    assert told.read_bytes() == value
+    assert value_file.read_bytes() == value
 
 
-def test_every_file_is_the_callers_alone(project: Project) -> None:
+def test_only_the_caller_can_read_the_files(project: Project) -> None:
     project.run("up")
     shared = [str(file) for file in project.folder.rglob("*") if file.stat().st_mode & 0o077]
     assert shared == []
 
 
-def test_tracked_files_stay_as_they_are(project: Project) -> None:
+def test_no_command_changes_a_tracked_file(project: Project) -> None:
     files = ["Pulumi.yaml", "Pulumi.dev.yaml", "__main__.py", "policies/__main__.py"]
     before = [(project.root / file).read_bytes() for file in files]
     for command in ("up", "preview", "down"):
@@ -116,7 +114,7 @@ def test_tracked_files_stay_as_they_are(project: Project) -> None:
     assert [(project.root / file).read_bytes() for file in files] == before
 
 
-def test_the_copy_has_nobodys_key_and_no_foreign_secret(project: Project) -> None:
+def test_the_copy_has_neither_a_real_key_nor_a_real_secret(project: Project) -> None:
     project.run("preview")
     copy = (project.folder / "Pulumi.dev.yaml").read_text()
     assert not re.search("awskms|v1:foreign|somebody", copy)
@@ -129,7 +127,7 @@ def stack_of(project: Project, **config: object) -> workspace.Stack:
     return workspace.find_stack(project.root, "dev")
 
 
-def test_keys_that_the_schema_calls_secret_get_a_value(project: Project) -> None:
+def test_secret_keys_of_the_schema_get_a_value(project: Project) -> None:
     (project.root / "schemas").mkdir()
     keys = {"pipe:token": {"writeOnly": True}, "pipe:size": {}, "other:token": {"writeOnly": True}}
     schema = {"properties": {"config": {"properties": keys}}}
@@ -142,7 +140,7 @@ def test_keys_that_the_schema_calls_secret_get_a_value(project: Project) -> None
     assert copy == {"config": {"pipe:token": "in plain text"}}
 
 
-def test_a_secret_within_a_value_is_left_out(project: Project) -> None:
+def test_a_secret_within_a_value_is_not_copied(project: Project) -> None:
     stack = stack_of(project, **{"pipe:api": {"image": "x", "token": {"secure": "v1:x"}}})
     assert workspace.prepare(stack) == []
     copy = yaml.safe_load((project.folder / "Pulumi.dev.yaml").read_text())
@@ -150,21 +148,20 @@ def test_a_secret_within_a_value_is_left_out(project: Project) -> None:
 
 
 def test_values_are_copied_as_they_are_written(project: Project) -> None:
-    """YAML 1.1, which Python reads, knows more booleans and numbers than the engine's YAML does."""
+    # Python reads YAML 1.1, which has more booleans and numbers than the engine's YAML.
     text = "config:\n  pipe:edge:\n    tls: on\n    at: 18:30\n    code: 010\n    id: '123'\n    name: 東京\n"
     (project.root / "Pulumi.dev.yaml").write_text(text)
     workspace.prepare(workspace.find_stack(project.root, "dev"))
     assert (project.folder / "Pulumi.dev.yaml").read_text() == text
 
 
-def test_a_lost_passphrase_is_named_with_the_way_out(project: Project) -> None:
+def test_a_lost_passphrase_is_reported_with_the_remedy(project: Project) -> None:
     project.run("up")
     (project.folder / "passphrase").unlink()
-    code, said = project.run("up")
+    code, output = project.run("up")
     assert code == 2
-    assert (
-        f"{project.folder / 'passphrase'} is gone; the state is lost without it: make clean STACK=dev" in said
-    )
+    message = f"{project.folder / 'passphrase'} is gone; the state is lost without it: make clean STACK=dev"
+    assert message in output
 
 
 def test_the_engine_gets_no_credentials(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,14 +186,14 @@ def test_the_program_gets_no_credentials(project: Project, monkeypatch: pytest.M
     leaks = ["AWS_ACCESS_KEY_ID", "DD_API_KEY", "KUBECONFIG", "PULUMI_ACCESS_TOKEN", "https_proxy"]
     for name in leaks:
         monkeypatch.setenv(name, "leak")
-    code, said = project.run("up")
-    assert code == 0, said
+    code, output = project.run("up")
+    assert code == 0, output
     names = project.summary()["outputs"]["env"]
     assert "PATH" in names
     assert [name for name in names if name in leaks or workspace.ACCOUNT_VARIABLE.match(name)] == []
 
 
-def test_only_credentials_are_taken_from_the_program() -> None:
-    kept = ("PATH", "HOME", "PIPE_LAZY_SDK", "KUBEBUILDER_ASSETS", "XDG_CACHE_HOME", "ADDRESS", "CFLAGS")
-    names = [name for name in (*kept, *os.environ) if name in kept]
+def test_the_program_keeps_variables_that_are_no_credentials() -> None:
+    harmless = ("PATH", "HOME", "PIPE_LAZY_SDK", "KUBEBUILDER_ASSETS", "XDG_CACHE_HOME", "ADDRESS", "CFLAGS")
+    names = [name for name in (*harmless, *os.environ) if name in harmless]
     assert [name for name in names if workspace.ACCOUNT_VARIABLE.match(name)] == []

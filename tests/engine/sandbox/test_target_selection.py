@@ -1,4 +1,4 @@
-"""What is behind the providers of a stack, and that it stays so while there are resources."""
+"""Tests of the choice of targets for a stack, which is fixed while the state has resources."""
 
 import json
 import os
@@ -24,25 +24,28 @@ from tests.support.sandbox.inventory import targets as running
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Generator[Stack]:
-    made = Stack("dev", tmp_path, tmp_path, "pipe", tmp_path / ".sandbox" / "dev")
-    made.folder.mkdir(parents=True)
-    yield made
-    process.stop(made.folder)
+    stack = Stack("dev", tmp_path, tmp_path, "pipe", tmp_path / ".sandbox" / "dev")
+    stack.folder.mkdir(parents=True)
+    yield stack
+    process.stop(stack.folder)
 
 
 @pytest.fixture(autouse=True)
-def unbuilt(monkeypatch: pytest.MonkeyPatch) -> None:
+def without_built_control_plane(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control_plane, "find", lambda: None)
 
 
-def hold(stack: Stack, *types: str) -> None:
-    """Give it a state with resources."""
-    resources = [{"urn": f"urn:pulumi:dev::pipe::{each}::it", "type": each, "custom": True} for each in types]
+def write_state(stack: Stack, *types: str) -> None:
+    """Write a state with a resource of each type."""
+    resources = [
+        {"urn": f"urn:pulumi:dev::pipe::{type_token}::it", "type": type_token, "custom": True}
+        for type_token in types
+    ]
     stack.checkpoint.parent.mkdir(parents=True)
     stack.checkpoint.write_text(json.dumps({"checkpoint": {"latest": {"resources": resources}}}))
 
 
-def test_a_new_stack_has_targets_and_its_first_line_says_what_it_lacks(
+def test_the_first_line_of_a_new_stack_names_the_missing_control_plane(
     stack: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     targets = target_selection.find(stack, None, Progress())
@@ -67,7 +70,7 @@ def test_running_targets_do_not_get_a_control_plane_that_is_built_later(
     )
 
 
-def test_cloudflares_account_has_the_zones_that_the_stack_files_name(stack: Stack) -> None:
+def test_the_cloudflare_account_has_the_zones_of_the_stack_files(stack: Stack) -> None:
     for name, text in {
         "dev": "  pipe:edge:\n    zoneName: pipe.dev\n",
         "stg": '  pipe:edge:\n    zoneName: "pipe.test"\n    # zoneName: pipe.off\n',
@@ -76,11 +79,13 @@ def test_cloudflares_account_has_the_zones_that_the_stack_files_name(stack: Stac
     targets = target_selection.find(stack, None, Progress())
     assert targets is not None
     headers = {"Authorization": "Bearer it"}
-    answer = urllib3.request("GET", f"{targets.cloudflare}/client/v4/zones", headers=headers).json()
-    assert {zone["name"] for zone in answer["result"]} == {"pipe.dev", "pipe.test"}
+    response = urllib3.request("GET", f"{targets.cloudflare}/client/v4/zones", headers=headers).json()
+    assert {zone["name"] for zone in response["result"]} == {"pipe.dev", "pipe.test"}
 
 
-def test_without_targets_nothing_runs(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_process_runs_for_a_stack_without_targets(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
     target_selection.find(stack, "all", Progress())
     assert target_selection.find(stack, "none", Progress()) is None
     assert process.find_running(stack.folder) is None
@@ -88,9 +93,9 @@ def test_without_targets_nothing_runs(stack: Stack, capsys: pytest.CaptureFixtur
     assert target_selection.find(stack, None, Progress()) is None
 
 
-def test_what_was_planned_is_not_taken_for_real(stack: Stack) -> None:
+def test_a_stack_without_targets_does_not_get_them_while_it_has_resources(stack: Stack) -> None:
     target_selection.find(stack, "none", Progress())
-    hold(stack, "pulumi:pulumi:Stack", "tls:index/privateKey:PrivateKey", "aws:ec2/vpc:Vpc")
+    write_state(stack, "pulumi:pulumi:Stack", "tls:index/privateKey:PrivateKey", "aws:ec2/vpc:Vpc")
     with pytest.raises(CommandError) as fault:
         target_selection.find(stack, "all", Progress())
     assert str(fault.value) == (
@@ -100,30 +105,31 @@ def test_what_was_planned_is_not_taken_for_real(stack: Stack) -> None:
     assert target_selection.find(stack, None, Progress()) is None
 
 
-def test_what_to_do_depends_on_what_there_was(stack: Stack) -> None:
-    anew = "Start anew: make clean STACK=dev, then make sandbox STACK=dev"
+def test_the_advice_depends_on_the_targets_and_the_state(stack: Stack) -> None:
+    restart = "Start anew: make clean STACK=dev, then make sandbox STACK=dev"
     assert (
         target_selection.advice(stack) == "the sandbox of dev does not run. Start it: make sandbox STACK=dev"
     )
-    hold(stack, "aws:ec2/vpc:Vpc")
+    write_state(stack, "aws:ec2/vpc:Vpc")
     workspace.write_atomically(stack.folder / "behind", "none")
     assert target_selection.advice(stack) == (
-        f"dev was made with TARGETS=none, so its providers use no API. {anew}"
+        f"dev was made with TARGETS=none, so its providers use no API. {restart}"
     )
     workspace.write_atomically(stack.folder / "behind", "all")
     process.start(stack.folder, Progress(), control_plane=False)
     assert "run, but one of them does not answer" in target_selection.advice(stack)
     process.stop(stack.folder)
-    assert target_selection.advice(stack).endswith(anew) and "have ended" in target_selection.advice(stack)
+    advice = target_selection.advice(stack)
+    assert "have ended" in advice and advice.endswith(restart)
 
 
 def test_dead_targets_of_a_state_with_resources_are_not_replaced(stack: Stack) -> None:
     targets = target_selection.find(stack, "all", Progress())
     assert targets is not None
     os.kill(targets.pid, signal.SIGKILL)
-    while process.find_running(stack.folder):  # a kill is not over when it is said
+    while process.find_running(stack.folder):  # The process does not end at once.
         time.sleep(0.01)
-    hold(stack, "aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet")
+    write_state(stack, "aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet")
     with pytest.raises(CommandError) as fault:
         target_selection.find(stack, None, Progress())
     assert str(fault.value) == (
@@ -132,14 +138,14 @@ def test_dead_targets_of_a_state_with_resources_are_not_replaced(stack: Stack) -
         "Start anew: make clean STACK=dev, then make sandbox STACK=dev"
     )
     assert str(fault.value) == target_selection.advice(stack)
-    hold_nothing = json.dumps({"checkpoint": {"latest": {"resources": []}}})
-    workspace.write_atomically(stack.checkpoint, hold_nothing)
+    empty_state = json.dumps({"checkpoint": {"latest": {"resources": []}}})
+    workspace.write_atomically(stack.checkpoint, empty_state)
     assert target_selection.find(stack, None, Progress()) not in (None, targets)
 
 
 @pytest.fixture
 def without_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine on which the engine is built, and no control plane."""
+    """Use a cache that has the engine, but no control plane."""
     (cache := tmp_path / "cache" / "pipe-infrastructure").mkdir(parents=True)
     for folder in builds.cache_folder().glob("pulumi-*"):
         (cache / folder.name).symlink_to(folder)
@@ -148,19 +154,19 @@ def without_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("without_servers")
-def test_where_no_control_plane_is_built_the_rest_is_real_and_objects_are_checked(tmp_path: Path) -> None:
+def test_a_stack_without_a_control_plane_uses_the_other_apis_and_checks_objects(tmp_path: Path) -> None:
     (root := tmp_path / "project").mkdir()
     stack = create_project(root)
     try:
-        code, said = stack.run("up", "--no-policies")
-        assert code == 0, said
-        assert "Kubernetes: no control plane is built" in said.splitlines()[0]
-        made = {kind for kind, _ in in_state(stack) - in_targets(running(stack))}
-        assert made == {"Namespace", "ConfigMap", "Secret", "Service", "Deployment", "Job"}
+        code, output = stack.run("up", "--no-policies")
+        assert code == 0, output
+        assert "Kubernetes: no control plane is built" in output.splitlines()[0]
+        missing = {kind for kind, _ in in_state(stack) - in_targets(running(stack))}
+        assert missing == {"Namespace", "ConfigMap", "Secret", "Service", "Deployment", "Job"}
         stack.edit("__main__.py", '"replicas": 2', '"replicaz": 2')
-        code, said = stack.run("preview", "--no-policies")
-        assert code == 1 and "spec.replicaz: there is no such field; closest: replicas" in said, said
-        code, said = stack.run("down")
-        assert code == 0 and process.find_running(stack.folder) is None, said
+        code, output = stack.run("preview", "--no-policies")
+        assert code == 1 and "spec.replicaz: there is no such field; closest: replicas" in output, output
+        code, output = stack.run("down")
+        assert code == 0 and process.find_running(stack.folder) is None, output
     finally:
         process.stop(stack.folder)

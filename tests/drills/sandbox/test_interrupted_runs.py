@@ -1,4 +1,4 @@
-"""Runs that are killed, stopped or in each other's way: the next one converges, without a second copy."""
+"""Tests of killed, stopped and simultaneous runs of the file provider's project."""
 
 import contextlib
 import json
@@ -22,19 +22,20 @@ SLOW = {"cup": {"size": 1}, "slow": {"seconds": 3}}
 
 
 def engine_of(process: "subprocess.Popen[str]") -> int:
-    """The engine that a running command has started."""
+    """Return the PID of the engine that a running command has started."""
     children = psutil.Process(process.pid).children()
     return next(child.pid for child in children if child.name() == "pulumi")
 
 
 def pending(project: Project) -> list[str]:
+    """Return the types of the pending operations of the state."""
     file = project.folder / "state" / ".pulumi" / "stacks" / "pipe" / "dev.json"
     latest = cast(dict[str, Any], json.loads(file.read_text())["checkpoint"]["latest"])
-    return [each["type"] for each in latest.get("pending_operations", [])]
+    return [operation["type"] for operation in latest.get("pending_operations", [])]
 
 
 @pytest.mark.parametrize("victims", ["both", "engine", "sandbox"])
-def test_after_a_kill_the_next_up_finds_what_was_being_created(project: Project, victims: str) -> None:
+def test_the_up_after_a_kill_adopts_an_interrupted_creation(project: Project, victims: str) -> None:
     project.things(**SLOW)
     process = project.start("up")
     project.wait_for_creation("slow")
@@ -45,36 +46,36 @@ def test_after_a_kill_the_next_up_finds_what_was_being_created(project: Project,
         process.kill()
     process.communicate(timeout=60)
 
-    code, said = project.run("up")
-    while code == 2 and "is in use" in said:  # the engine of a killed sandbox lives a moment longer
-        code, said = project.run("up")
-    assert code == 0, said
-    assert f"removed the lock of a run that is dead: process {engine} on {socket.gethostname()}" in said
-    assert "the last run was cut off while creating slow; refreshing first" in said
+    code, output = project.run("up")
+    while code == 2 and "is in use" in output:  # The engine of a killed sandbox ends a moment later.
+        code, output = project.run("up")
+    assert code == 0, output
+    assert f"removed the lock of a run that is dead: process {engine} on {socket.gethostname()}" in output
+    assert "the last run was cut off while creating slow; refreshing first" in output
     assert project.creations() == ["cup created", "slow adopted", "slow created"]
     assert len(list((project.folder / "targets").glob("*.json"))) == 2
     assert pending(project) == []
     assert project.run("up") and project.summary()["changes"] == {"same": 4}
 
 
-def test_after_a_kill_down_converges_too(project: Project) -> None:
+def test_the_down_after_a_kill_converges(project: Project) -> None:
     project.things(**SLOW)
     process = project.start("up")
     project.wait_for_creation("slow")
     os.kill(engine_of(process), signal.SIGKILL)
     process.communicate(timeout=60)
     assert pending(project) == ["creating"]
-    code, said = project.run("down")
-    assert (code, pending(project)) == (0, []), said
+    code, output = project.run("down")
+    assert (code, pending(project)) == (0, []), output
 
 
 def commands_with(root: Path) -> list[bytes]:
-    """Command lines of processes that name a folder."""
-    found: list[bytes] = []
+    """Return the command lines of the processes that name a folder."""
+    commands: list[bytes] = []
     for file in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):  # it has ended meanwhile
-            found.append(file.read_bytes())
-    return [command for command in found if str(root).encode() in command]
+        with contextlib.suppress(OSError):  # The process may have ended.
+            commands.append(file.read_bytes())
+    return [command for command in commands if str(root).encode() in command]
 
 
 def test_no_policy_pack_outlives_its_engine(project: Project) -> None:
@@ -84,26 +85,26 @@ def test_no_policy_pack_outlives_its_engine(project: Project) -> None:
     os.kill(engine_of(process), signal.SIGKILL)
     process.communicate(timeout=60)
     end = time.monotonic() + 60
-    while (left := commands_with(project.root)) and time.monotonic() < end:
+    while commands_with(project.root) and time.monotonic() < end:
         time.sleep(0.1)
-    assert left == []
+    assert commands_with(project.root) == []
 
 
-def test_the_second_of_two_runs_says_who_holds_the_stack(project: Project) -> None:
+def test_the_second_of_two_runs_names_the_first_one(project: Project) -> None:
     project.things(**SLOW)
     process = project.start("up")
     project.wait_for_creation("slow")
-    code, said = project.run("preview")
+    code, output = project.run("preview")
     assert code == 2
-    assert said.startswith(f"error: {project.folder} is in use: `up` by process {process.pid} since ")
-    assert f"Wait for it, or stop it with: kill -INT {process.pid}" in said
-    code, said = project.run("clean")
-    assert code == 2 and "is in use" in said
+    assert output.startswith(f"error: {project.folder} is in use: `up` by process {process.pid} since ")
+    assert f"Wait for it, or stop it with: kill -INT {process.pid}" in output
+    code, output = project.run("clean")
+    assert code == 2 and "is in use" in output
     first, _ = process.communicate(timeout=60)
     assert process.returncode == 0, first
 
 
-def test_an_engine_that_outlives_its_sandbox_keeps_the_stack_and_is_named(tmp_path: Path) -> None:
+def test_an_engine_that_outlives_its_sandbox_holds_the_stack(tmp_path: Path) -> None:
     dead = subprocess.Popen(["true"])
     dead.wait()
     with hold(tmp_path, "up") as descriptor:
@@ -121,32 +122,32 @@ def test_an_engine_that_outlives_its_sandbox_keeps_the_stack_and_is_named(tmp_pa
         assert (tmp_path / "lock").read_text().startswith("down ")
 
 
-@pytest.mark.parametrize("written", ["", "up 10:20:30 0", "up 10:20:30 {dead}"])
-def test_nothing_is_to_be_killed_that_nobody_knows(tmp_path: Path, written: str) -> None:
+@pytest.mark.parametrize("content", ["", "up 10:20:30 0", "up 10:20:30 {dead}"])
+def test_no_process_is_named_if_the_lock_names_no_live_one(tmp_path: Path, content: str) -> None:
     dead = subprocess.Popen(["true"])
     dead.wait()
     with hold(tmp_path, "up"):
-        (tmp_path / "lock").write_text(written.format(dead=dead.pid))
+        (tmp_path / "lock").write_text(content.format(dead=dead.pid))
         with pytest.raises(CommandError) as fault, hold(tmp_path, "down"):
             pass
     assert str(fault.value) == f"{tmp_path} is in use by another run. Wait for it."
 
 
-def test_one_ctrl_c_finishes_what_is_under_way(project: Project) -> None:
+def test_the_first_ctrl_c_finishes_running_operations(project: Project) -> None:
     project.things(**SLOW)
     process = project.start("up")
     project.wait_for_creation("slow")
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=60)
-    assert process.returncode == 130, said
-    assert "stopping: running operations are finished first" in said
-    assert "up of dev was stopped" in said
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, output
+    assert "stopping: running operations are finished first" in output
+    assert "up of dev was stopped" in output
     assert pending(project) == []
-    code, said = project.run("up")
-    assert (code, project.creations()) == (0, ["cup created", "slow created"]), said
+    code, output = project.run("up")
+    assert (code, project.creations()) == (0, ["cup created", "slow created"]), output
 
 
-def test_a_second_ctrl_c_gives_up_and_the_next_run_settles_it(project: Project) -> None:
+def test_the_second_ctrl_c_ends_the_run_and_the_next_run_converges(project: Project) -> None:
     project.things(cup={"size": 1}, slow={"seconds": 120})
     process = project.start("up")
     project.wait_for_creation("slow")
@@ -157,13 +158,13 @@ def test_a_second_ctrl_c_gives_up_and_the_next_run_settles_it(project: Project) 
     process.communicate(timeout=100)
     assert process.returncode == 130
     project.things(cup={"size": 1}, slow={"seconds": 0})
-    code, said = project.run("up")
-    assert (code, pending(project)) == (0, []), said
+    code, output = project.run("up")
+    assert (code, pending(project)) == (0, []), output
     assert project.creations() == ["cup created", "slow adopted", "slow created"]
 
 
 def lock_file(folder: Path, pid: int, host: str, ago: timedelta = timedelta()) -> Path:
-    """A lock as the engine writes it, nanoseconds and all."""
+    """Write a lock in the engine's format, with nanoseconds."""
     file = folder / "8f14e45f.json"
     timestamp = f"{datetime.now(UTC) - ago:%Y-%m-%dT%H:%M:%S}.123456789Z"
     file.write_text(json.dumps({"pid": pid, "username": "me", "hostname": host, "timestamp": timestamp}))
@@ -190,7 +191,7 @@ def test_the_lock_of_a_live_process_stays(tmp_path: Path) -> None:
     assert file.exists()
 
 
-def test_a_number_that_went_to_another_process_does_not_keep_a_lock(tmp_path: Path) -> None:
+def test_a_lock_older_than_the_process_with_its_pid_is_removed(tmp_path: Path) -> None:
     file = lock_file(tmp_path, os.getpid(), socket.gethostname(), ago=timedelta(days=365))
     assert len(remove_dead_locks(tmp_path)) == 1
     assert not file.exists()
@@ -205,7 +206,7 @@ def test_the_lock_of_another_machine_stays_and_is_explained(tmp_path: Path) -> N
     assert file.exists()
 
 
-def test_the_start_of_a_process_is_known() -> None:
+def test_the_start_of_a_live_process_is_returned() -> None:
     with subprocess.Popen(["sleep", "30"]) as process:
         started = started_at(process.pid)
         assert started and abs(started - datetime.now(UTC).timestamp()) < 25
