@@ -53,8 +53,8 @@ def evaluate_program(stack: str) -> list[Registered]:
 
     from tools.bench import evaluation
 
-    notes = evaluation.Notes()
-    pulumi.runtime.set_mocks(notes.mocks, project="pipe", stack=stack, monitor=notes)
+    recorder = evaluation.RegistrationRecorder()
+    pulumi.runtime.set_mocks(recorder.mocks, project="pipe", stack=stack, monitor=recorder)
     pulumi.runtime.set_all_config(*evaluation.configuration(stack))
 
     @cast(Any, pulumi.runtime).test
@@ -63,7 +63,7 @@ def evaluate_program(stack: str) -> list[Registered]:
 
     evaluate()
     resources: list[Registered] = []
-    for text in notes.requests:
+    for text in recorder.requests:
         request: Any = cast(Any, resource_pb2).RegisterResourceRequest.FromString(text)
         inputs = MessageToDict(request.object)
         needs = frozenset(map(_type_and_name, request.dependencies))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.bench.__main__ import passed
-from tools.bench.memory import peak
+from tools.bench.__main__ import exceeded_limits
+from tools.bench.memory import measure_peak
 
 SHARE = "error: the evaluation takes more than 30% of the eager imports"
 
@@ -26,7 +26,7 @@ SHARE = "error: the evaluation takes more than 30% of the eager imports"
 def test_a_figure_over_its_limit_fails_the_bench(
     figures: tuple[float, float, float], errors: list[str]
 ) -> None:
-    assert list(passed(*figures)) == errors
+    assert list(exceeded_limits(*figures)) == errors
 
 
 HOLD = "content = bytes(range(256)) * (4096 * {mib}); import time; time.sleep({seconds})"
@@ -40,11 +40,11 @@ def test_memory_includes_the_command_its_children_and_the_targets(tmp_path: Path
         (tmp_path / "targets.json").write_text(json.dumps({"pid": others[0].pid}))
         child = HOLD.format(mib=60, seconds=3)
         program = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
-        most = peak([sys.executable, "-c", program], tmp_path, tmp_path) / 2**20
+        most = measure_peak([sys.executable, "-c", program], tmp_path, tmp_path) / 2**20
         assert 120 < most < 195  # Both processes count, the unrelated third one does not.
     finally:
         for process in others:
             process.kill()
             process.wait()
     with pytest.raises(SystemExit, match=r"^error: false failed \(1\)$"):
-        peak(["false"], tmp_path, tmp_path)
+        measure_peak(["false"], tmp_path, tmp_path)

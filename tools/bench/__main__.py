@@ -1,6 +1,6 @@
-"""`make bench`: medians and ratios, each figure with what it is compared with, measured in one run.
+"""Measurement of the program and the sandbox: medians, and ratios to a reference from the same run.
 
-The sandbox of a measured stack is forgotten before and after: `make bench` starts from nothing.
+`make bench` deletes the sandbox of a measured stack before and after, so it starts from nothing.
 """
 
 import argparse
@@ -12,115 +12,120 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tools.bench.memory import LIMIT_GIB, peak
+from tools.bench.memory import LIMIT_GIB, measure_peak
 
 ROOT = Path(__file__).parents[2]
 EMPTY = Path(__file__).parent / "empty"
 EAGER = "import pulumi, pulumi_aws, pulumi_kubernetes, pulumi_cloudflare, pulumi_datadog"
-"""The imports that the share of the evaluation is measured against."""
+"""Imports of the reference for the evaluation's share."""
 
 LIMIT_SHARE = 0.3
-"""What the evaluation of the program may take of the eager imports."""
+"""Largest share of the eager imports' time that the evaluation of the program may take."""
 
 LIMIT_SECONDS = 60
-"""What an up from nothing may take, the start of its targets included."""
-
-"""What an up may take with the targets, the engine and the policy pack."""
+"""Largest number of seconds of an up from nothing, including the start of its targets."""
 
 
-def seconds(command: list[str], cwd: Path = ROOT) -> float:
-    """Wall-clock seconds of a command that has to succeed."""
+def time_command(command: list[str], cwd: Path = ROOT) -> float:
+    """Return the wall-clock seconds of a command; exit if it fails."""
     start = time.perf_counter()
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
-    took = time.perf_counter() - start
-    if done.returncode != 0:
-        sys.exit(f"error: {' '.join(command)} failed ({done.returncode}):\n{done.stdout}{done.stderr}")
-    return took
+    process = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+    duration = time.perf_counter() - start
+    if process.returncode != 0:
+        sys.exit(
+            f"error: {' '.join(command)} failed ({process.returncode}):\n{process.stdout}{process.stderr}"
+        )
+    return duration
 
 
 def median(measure: Callable[[], float], runs: int) -> float:
-    """The median of some runs, after one that fills the caches."""
+    """Return the median of the runs, after one more run that fills the caches."""
     measure()
     return statistics.median(measure() for _ in range(runs))
 
 
-def python(*words: str) -> list[str]:
-    return [sys.executable, *words]
+def python(*arguments: str) -> list[str]:
+    """Return the command that runs this Python with arguments."""
+    return [sys.executable, *arguments]
 
 
-def evaluation(stack: str) -> float:
-    """Seconds that the program needs for imports and registration, as it says itself."""
-    printed = subprocess.run(
+def time_evaluation(stack: str) -> float:
+    """Return the seconds of the program's imports and registrations, as the evaluation measures them."""
+    output = subprocess.run(
         python("-m", "tools.bench.evaluation", stack), cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
-    return float(json.loads(printed.splitlines()[-1])["seconds"])
+    return float(json.loads(output.splitlines()[-1])["seconds"])
 
 
-def eager() -> float:
-    """Seconds of the four imports alone, the interpreter's start left out."""
+def time_eager_imports() -> float:
+    """Return the seconds of the four imports, without the start of the interpreter."""
     code = f"import time; start = time.perf_counter(); {EAGER}; print(time.perf_counter() - start)"
     return float(subprocess.run(python("-c", code), capture_output=True, text=True, check=True).stdout)
 
 
-def life(project: Path, stack: str, runs: int, *flags: str) -> dict[str, float]:
-    """Medians of one stack in the sandbox; preview and up are from nothing, their targets' start included."""
+def measure_life(project: Path, stack: str, runs: int, *flags: str) -> dict[str, float]:
+    """Return the median seconds of each step of a stack in the sandbox.
+
+    Preview and the first up start from nothing, so they include the start of their targets.
+    """
 
     def command(name: str) -> float:
-        return seconds(python("-m", "sandbox", name, stack, "--project", str(project), "--yes", *flags))
+        return time_command(python("-m", "sandbox", name, stack, "--project", str(project), "--yes", *flags))
 
-    found: dict[str, list[float]] = {"preview": [], "up": [], "second up": [], "down": []}
+    durations: dict[str, list[float]] = {"preview": [], "up": [], "second up": [], "down": []}
     for _ in range(runs):
         command("clean")
-        found["preview"].append(command("preview"))
+        durations["preview"].append(command("preview"))
         command("clean")
         for step, name in (("up", "up"), ("second up", "up"), ("down", "down")):
-            found[step].append(command(name))
+            durations[step].append(command(name))
     command("clean")
-    return {step: statistics.median(values) for step, values in found.items()}
+    return {step: statistics.median(values) for step, values in durations.items()}
 
 
-def row(name: str, value: float, against: float, what: str) -> None:
-    print(f"{name:<28} {value:8.2f} s {value / against:8.2f}  {what}", flush=True)
+def print_row(name: str, value: float, reference: float, description: str) -> None:
+    """Print a measurement in seconds, and its ratio to a reference."""
+    print(f"{name:<28} {value:8.2f} s {value / reference:8.2f}  {description}", flush=True)
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table; exit with the limits that the measurements exceed."""
     parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
-    parser.add_argument("--stack", default="dev", help="whose program is measured (default: dev)")
-    parser.add_argument("--runs", type=int, default=3, help="runs behind each median (default: 3)")
+    parser.add_argument("--stack", default="dev", help="the stack to measure (default: dev)")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each median (default: 3)")
     args = parser.parse_args()
 
-    print(f"{'what':<28} {'median':>10} {'ratio':>8}  to", flush=True)
-    imports = median(eager, args.runs)
-    row("eager import of four SDKs", imports, imports, "itself")
-    share = median(lambda: evaluation(args.stack), args.runs)
-    row("evaluation of the program", share, imports, f"eager import; at most {LIMIT_SHARE:.2f}")
-    empty = life(EMPTY, "empty", args.runs, "--no-policies")
-    ours = life(ROOT, args.stack, args.runs)
-    for step, took in empty.items():
-        row(f"{step}, empty program", took, took, "itself")
-    for step, took in ours.items():
-        row(f"{step}, {args.stack}", took, empty[step], "the empty program")
-    row(
+    print(f"{'measurement':<28} {'median':>10} {'ratio':>8}  to", flush=True)
+    imports = median(time_eager_imports, args.runs)
+    print_row("eager import of four SDKs", imports, imports, "itself")
+    share = median(lambda: time_evaluation(args.stack), args.runs)
+    print_row("evaluation of the program", share, imports, f"eager import; at most {LIMIT_SHARE:.2f}")
+    empty = measure_life(EMPTY, "empty", args.runs, "--no-policies")
+    program = measure_life(ROOT, args.stack, args.runs)
+    for step, duration in empty.items():
+        print_row(f"{step}, empty program", duration, duration, "itself")
+    for step, duration in program.items():
+        print_row(f"{step}, {args.stack}", duration, empty[step], "the empty program")
+    print_row(
         f"up, {args.stack}",
-        ours["up"],
+        program["up"],
         LIMIT_SECONDS,
-        f"{LIMIT_SECONDS} s, its limit with two cores to itself",
+        f"{LIMIT_SECONDS} s, the limit on two idle cores",
     )
-    seconds(python("-m", "sandbox", "clean", args.stack))
+    time_command(python("-m", "sandbox", "clean", args.stack))
     folder = ROOT / ".sandbox" / args.stack
-    took = peak(python("-m", "sandbox", "up", args.stack), ROOT, folder) / 2**30
-    seconds(python("-m", "sandbox", "clean", args.stack))
+    memory = measure_peak(python("-m", "sandbox", "up", args.stack), ROOT, folder) / 2**30
+    time_command(python("-m", "sandbox", "clean", args.stack))
     print(
-        f"{'memory of up with all targets':<28} {took:7.2f} GiB {took / LIMIT_GIB:7.2f}  {LIMIT_GIB} GiB",
+        f"{'memory of up with all targets':<28} {memory:7.2f} GiB {memory / LIMIT_GIB:7.2f}  {LIMIT_GIB} GiB",
         flush=True,
     )
-    if over := list(passed(share / imports, ours["up"], took)):
-        sys.exit("\n".join(over))
+    if errors := list(exceeded_limits(share / imports, program["up"], memory)):
+        sys.exit("\n".join(errors))
 
 
-def passed(share: float, seconds: float, gib: float) -> Iterator[str]:
-    """The limits that the figures pass: of the evaluation's share, of an up's time and of its memory."""
+def exceeded_limits(share: float, seconds: float, gib: float) -> Iterator[str]:
+    """Yield an error for each exceeded limit: the evaluation's share, and the time and memory of an up."""
     if share > LIMIT_SHARE:
         yield f"error: the evaluation takes more than {LIMIT_SHARE:.0%} of the eager imports"
     if seconds > LIMIT_SECONDS:

@@ -1,4 +1,4 @@
-"""The program evaluated alone: imports and registration, against a monitor that only takes notes.
+"""Evaluation of the program without an engine: imports and registrations, against a recording monitor.
 
 `python -m tools.bench.evaluation STACK` prints one line of JSON: `seconds` from before `import pulumi` until
 every resource is registered, `resources` (a count) and `digest` (SHA-256 of all registration requests,
@@ -41,11 +41,11 @@ COMPUTED: dict[str, dict[str, Any]] = {
     "tls:index/certRequest:CertRequest": {"certRequestPem": "request"},
     "cloudflare:index/originCaCertificate:OriginCaCertificate": {"certificate": "certificate"},
 }
-"""What only a provider knows, by type."""
+"""Outputs that only a provider knows, by type."""
 
 
 class Answers(pulumi.runtime.Mocks):
-    """Echoes a resource's inputs, and answers the program's look-ups."""
+    """Mocks that return a resource's inputs as outputs, and answer the program's look-ups."""
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         outputs = {"arn": f"arn:aws:mock:::{args.name}", "name": args.name}
@@ -58,39 +58,40 @@ class Answers(pulumi.runtime.Mocks):
         return {"names": zones, "zoneIds": zones} | ids, []
 
 
-class Notes(MockMonitor):
-    """Keeps the bytes of every registration; source positions are left out, since they name this machine."""
+class RegistrationRecorder(MockMonitor):
+    """A monitor that records every registration, without source positions, which name this machine."""
 
     def __init__(self) -> None:
         super().__init__(Answers())
         self.requests: list[bytes] = []
 
     def RegisterResource(self, request: Any) -> Any:
-        seen = type(request)()
-        seen.CopyFrom(request)
+        copy = type(request)()
+        copy.CopyFrom(request)
         for field in ("sourcePosition", "stackTrace"):
-            seen.ClearField(field)
+            copy.ClearField(field)
         # Pulumi collects these in sets, whose order differs from run to run.
-        for urns in (seen.dependencies, *(each.urns for each in seen.propertyDependencies.values())):
-            urns.sort()
-        self.requests.append(seen.SerializeToString(deterministic=True))
+        copy.dependencies.sort()
+        for dependencies in copy.propertyDependencies.values():
+            dependencies.urns.sort()
+        self.requests.append(copy.SerializeToString(deterministic=True))
         return cast(Any, super()).RegisterResource(request)
 
 
 def configuration(stack: str) -> tuple[dict[str, str], list[str]]:
-    """A stack file as the engine hands it over, with a value for each secret; and the secrets' keys."""
+    """Return the engine's form of a stack file, with a value for each secret, and the secrets' keys."""
     schema = json.loads((ROOT / "schemas/stack-file.schema.json").read_text())
     keys = schema["properties"]["config"]["properties"]
-    secrets = [key for key, of in keys.items() if of.get("writeOnly")]
+    secrets = [key for key, schema_of_key in keys.items() if schema_of_key.get("writeOnly")]
     values = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
     config = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
     return config | {key: f"value-of-{key.partition(':')[2]}-0123456789" for key in secrets}, secrets
 
 
 def main(stack: str) -> None:
-    """Evaluates one stack's program and prints what it took and what it registered."""
-    notes = Notes()
-    pulumi.runtime.set_mocks(notes.mocks, project="pipe", stack=stack, monitor=notes)
+    """Evaluate the program of a stack, and print its seconds, resources and digest."""
+    recorder = RegistrationRecorder()
+    pulumi.runtime.set_mocks(recorder.mocks, project="pipe", stack=stack, monitor=recorder)
     pulumi.runtime.set_all_config(*configuration(stack))
     sys.path.insert(0, str(ROOT))
 
@@ -100,8 +101,8 @@ def main(stack: str) -> None:
 
     evaluate()
     seconds = time.perf_counter() - START
-    digest = hashlib.sha256(b"\0".join(sorted(notes.requests))).hexdigest()
-    print(json.dumps({"seconds": round(seconds, 3), "resources": len(notes.requests), "digest": digest}))
+    digest = hashlib.sha256(b"\0".join(sorted(recorder.requests))).hexdigest()
+    print(json.dumps({"seconds": round(seconds, 3), "resources": len(recorder.requests), "digest": digest}))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How much memory a run in the sandbox takes with all that it starts: the most at any moment."""
+"""Measurement of the peak memory of a run in the sandbox, with its children and its targets."""
 
 import json
 import subprocess
@@ -9,17 +9,20 @@ from typing import Any
 LIMIT_GIB = 3
 
 
-def peak(command: list[str], cwd: Path, folder: Path) -> int:
-    """Bytes of a command, its children, and the targets of a stack's folder; shared pages count once."""
+def measure_peak(command: list[str], cwd: Path, folder: Path) -> int:
+    """Return the peak bytes of a command, its children, and the targets of a stack's folder.
+
+    Shared pages count once. Exit if the command fails.
+    """
     process = subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    most = watched(process, folder)
+    most = watch_peak(process, folder)
     if process.returncode != 0:
         raise SystemExit(f"error: {' '.join(command)} failed ({process.returncode})")
     return most
 
 
-def watched(process: "subprocess.Popen[Any]", folder: Path) -> int:
-    """The same of a command that runs, until it ends."""
+def watch_peak(process: "subprocess.Popen[Any]", folder: Path) -> int:
+    """Watch a running process until it ends, and return the peak bytes as `measure_peak` does."""
     most = 0
     while process.poll() is None:
         most = max(most, sum(map(_bytes, _tree(process.pid, folder / "targets.json"))))
@@ -28,20 +31,20 @@ def watched(process: "subprocess.Popen[Any]", folder: Path) -> int:
 
 
 def _tree(root: int, targets: Path) -> set[int]:
-    """A process and what it started, and the group of the targets."""
+    """Return the process IDs of a process, of its descendants, and of the process group of the targets."""
     parents: dict[int, int] = {}
     groups: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             _, parent, group, *_ = stat.read_text().rpartition(") ")[2].split()
         except OSError:
-            continue  # it has just ended
+            continue  # The process has just ended.
         parents[int(stat.parent.name)], groups[int(stat.parent.name)] = int(parent), int(group)
     leader = json.loads(targets.read_text())["pid"] if targets.exists() else None
-    found = {root} | {pid for pid, group in groups.items() if group == leader}
-    while more := {pid for pid, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found
+    tree = {root} | {pid for pid, group in groups.items() if group == leader}
+    while children := {pid for pid, parent in parents.items() if parent in tree} - tree:
+        tree |= children
+    return tree
 
 
 def _bytes(pid: int) -> int:

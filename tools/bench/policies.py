@@ -1,4 +1,7 @@
-"""The policy pack: its start, a resource, a growing stack; against one rule in the SDK's own loop."""
+"""Measurement of the policy pack: its start, one resource, and growing stacks.
+
+The reference is one rule in the SDK's own loop.
+"""
 
 import statistics
 import subprocess
@@ -30,64 +33,64 @@ KIND = "kubernetes:apps/v1:Deployment"
 
 
 def namespace(index: int) -> list[tuple[str, dict[str, Any]]]:
-    """What a namespace holds: a Deployment, its budget and Service, and a policy that denies all traffic.
+    """Return a Deployment, its budget, its Service, and a network policy that denies all traffic.
 
-    All of them share a label with those of every other namespace, as tools that install a whole product do.
+    They share a label with the resources of all other namespaces, as in tools that install a whole product.
     """
     labels = {
         f"app.kubernetes.io/{key}": value
         for key, value in (("name", f"api-{index}"), ("part-of", "shop"), ("managed-by", "pulumi"))
     }
-    about = {"metadata": {"name": "api", "namespace": f"shop-{index}", "labels": labels}}
+    metadata = {"metadata": {"name": "api", "namespace": f"shop-{index}", "labels": labels}}
     pod: dict[str, Any] = {**DEPLOYMENT["spec"]["template"], "metadata": {"labels": labels}}
     spec = {**DEPLOYMENT["spec"], "selector": {"matchLabels": labels}, "template": pod}
     budget = {"maxUnavailable": 1, "selector": {"matchLabels": labels}}
     return [
-        (KIND, {**about, "spec": spec}),
-        ("kubernetes:networking.k8s.io/v1:NetworkPolicy", {**about, "spec": {"podSelector": {}}}),
-        ("kubernetes:policy/v1:PodDisruptionBudget", {**about, "spec": budget}),
+        (KIND, {**metadata, "spec": spec}),
+        ("kubernetes:networking.k8s.io/v1:NetworkPolicy", {**metadata, "spec": {"podSelector": {}}}),
+        ("kubernetes:policy/v1:PodDisruptionBudget", {**metadata, "spec": budget}),
         (
             "kubernetes:core/v1:Service",
-            {**about, "spec": {"selector": labels, "ports": [{"port": 8080}]}},
+            {**metadata, "spec": {"selector": labels, "ports": [{"port": 8080}]}},
         ),
     ]
 
 
-def asked(kind: str, props: dict[str, Any], index: int = 0) -> analyzer_pb2.AnalyzeRequest:
-    """A resource as the engine sends it."""
+def analyze_request(kind: str, props: dict[str, Any], index: int = 0) -> analyzer_pb2.AnalyzeRequest:
+    """Return the engine's request for a resource."""
     urn = f"urn:pulumi:bench::pipe::{kind}::api-{index}"
     struct = json_format.ParseDict(props, Struct())
     return analyzer_pb2.AnalyzeRequest(type=kind, urn=urn, name=f"api-{index}", properties=struct)
 
 
 def milliseconds(work: Callable[[], object], times: int) -> float:
-    """One piece of work: the quickest of several times, since whatever else the machine does only adds."""
-    found: list[float] = []
+    """Return the milliseconds of the fastest of several runs, because other processes only add time."""
+    durations: list[float] = []
     for _ in range(times):
         started = time.perf_counter()
         work()
-        found.append((time.perf_counter() - started) * 1000)
-    return min(found)
+        durations.append((time.perf_counter() - started) * 1000)
+    return min(durations)
 
 
-def resource(servicers: Sequence[Any], rounds: int = 600) -> list[float]:
-    """One Deployment through Analyze, as the engine pays for it: over gRPC, in milliseconds.
+def time_resource(servicers: Sequence[Any], rounds: int = 600) -> list[float]:
+    """Return the median milliseconds of each servicer for one Deployment through Analyze, over gRPC.
 
-    The servicers take turns, so that whatever else the machine does slows them alike.
+    The servicers take turns, so that other processes slow all of them alike.
     """
-    request = asked(*namespace(0)[0])
-    with ExitStack() as open_now:
-        clients = [open_now.enter_context(served(servicer)) for servicer in servicers]
-        found: list[list[float]] = [[] for _ in clients]
+    request = analyze_request(*namespace(0)[0])
+    with ExitStack() as servers:
+        clients = [servers.enter_context(serve(servicer)) for servicer in servicers]
+        durations: list[list[float]] = [[] for _ in clients]
         for _ in range(rounds):
-            for times, client in zip(found, clients, strict=True):
+            for times, client in zip(durations, clients, strict=True):
                 times.append(milliseconds(lambda client=client: client.Analyze(request), 1))
-    return [statistics.median(times) for times in found]
+    return [statistics.median(times) for times in durations]
 
 
 @contextmanager
-def served(servicer: Any) -> Generator[Any]:
-    """A client of the servicer, behind a server of its own."""
+def serve(servicer: Any) -> Generator[Any]:
+    """Serve a servicer by gRPC, and yield a client of it."""
     server = grpc.server(ThreadPoolExecutor(4))
     analyzer_pb2_grpc.add_AnalyzerServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -97,18 +100,20 @@ def served(servicer: Any) -> Generator[Any]:
     server.stop(None)
 
 
-def stack(size: int) -> tuple[float, float]:
-    """Analyze of each of many resources, then AnalyzeStack: both in milliseconds a resource."""
-    requests = [asked(*each, index) for index in range(size // 4) for each in namespace(index)]
+def time_stack(size: int) -> tuple[float, float]:
+    """Return the milliseconds a resource of Analyze and of AnalyzeStack, for a stack of a size."""
+    requests = [
+        analyze_request(kind, props, index) for index in range(size // 4) for kind, props in namespace(index)
+    ]
     whole = analyzer_pb2.AnalyzeStackRequest(
         resources=[
             analyzer_pb2.AnalyzerResource(
-                type=each.type, urn=each.urn, name=each.name, properties=each.properties
+                type=request.type, urn=request.urn, name=request.name, properties=request.properties
             )
-            for each in requests
+            for request in requests
         ]
     )
-    servicer = ours()
+    servicer = whole_pack()
 
     def analyze() -> None:
         for request in requests:
@@ -117,33 +122,33 @@ def stack(size: int) -> tuple[float, float]:
     return milliseconds(analyze, 3) / size, milliseconds(lambda: servicer.AnalyzeStack(whole, None), 3) / size
 
 
-def ours() -> Any:
-    """The whole pack behind our hook."""
+def whole_pack() -> Any:
+    """Return an analyzer of the whole pack."""
     return PolicyAnalyzer(NAME, "1", policies(), EnforcementLevel.ADVISORY)
 
 
-def recorded(folder: str) -> Any:
-    """The same with a ledger."""
+def whole_pack_with_ledger(folder: str) -> Any:
+    """Return an analyzer of the whole pack that writes a ledger into a folder."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PIPE_POLICY_LEDGER", f"{folder}/ledger")
-        return ours()
+        return whole_pack()
 
 
-def start() -> float:
-    """From the process's start to the port that the engine waits for, in milliseconds."""
+def time_start() -> float:
+    """Return the milliseconds from the start of the process until it prints the port for the engine."""
 
-    def once() -> None:
+    def start_once() -> None:
         command = [sys.executable, "-u", str(ROOT / "policies" / "__main__.py")]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             process.stdout.readline()
             process.kill()
 
-    return milliseconds(once, 5)
+    return milliseconds(start_once, 5)
 
 
 def one_rule() -> Any:
-    """The SDK's own loop with a single rule that reads one property."""
+    """Return the SDK's own analyzer with a single rule, which reads one property."""
 
     def check(args: ResourceValidationArgs, report: Any) -> None:
         if args.props["spec"]["replicas"] < 1:
@@ -153,42 +158,48 @@ def one_rule() -> Any:
 
 
 RATIO = 1.5
-"""Times what one rule costs, at most; measured in one run, so that it holds on a busy machine too."""
+"""Largest ratio of the time of all rules to that of one rule.
+
+Both times come from the same run, so the ratio is valid on a busy machine too.
+"""
 
 START = 1000
-"""Milliseconds until the engine can ask."""
+"""Largest number of milliseconds until the pack accepts requests of the engine."""
 
 SIZES = (100, 1000, 5000)
 GROWTH = 2.0
-"""Times what a resource of the cheapest stack costs in the largest, at most."""
+"""Largest ratio of the time of a resource in the largest stack to that in the fastest stack."""
 
 
 def main() -> int:
+    """Print the measurements; return 1 if one exceeds its limit, else 0."""
     with TemporaryDirectory() as folder:
-        single, whole, kept = resource([one_rule(), ours(), recorded(folder)])
-    began = start()
-    print(f"policy pack: start                     {began:8.0f} ms")
+        single, whole, with_ledger = time_resource([one_rule(), whole_pack(), whole_pack_with_ledger(folder)])
+    start = time_start()
+    print(f"policy pack: start                     {start:8.0f} ms")
     print(f"a Deployment, one rule, the SDK's loop {single:8.2f} ms")
-    print(f"a Deployment, {len(RULES)} rules, our loop      {whole:8.2f} ms   {whole / single:5.2f} times")
-    print(f"the same with a ledger                 {kept:8.2f} ms   {kept / single:5.2f} times")
-    together: list[float] = []
+    print(f"a Deployment, {len(RULES)} rules, this pack     {whole:8.2f} ms   {whole / single:5.2f} times")
+    print(f"the same with a ledger                 {with_ledger:8.2f} ms   {with_ledger / single:5.2f} times")
+    totals: list[float] = []
     for size in SIZES:
-        each, stacked = stack(size)
-        together.append(each + stacked)
-        print(f"a stack of {size:4} resources               {each:8.3f} + {stacked:.3f} ms a resource")
-    growth = together[-1] / min(together)
-    broken = [
-        f"{what} is {found:.2f}; promised {most}"
-        for what, found, most in (
-            ("the start in ms", began, START),
-            ("all rules by one rule", whole / single, RATIO),
-            ("a resource of a large stack by one of a small", growth, GROWTH),
+        by_resource, by_stack = time_stack(size)
+        totals.append(by_resource + by_stack)
+        print(
+            f"a stack of {size:4} resources               {by_resource:8.3f} + {by_stack:.3f} ms a resource"
         )
-        if found > most
+    growth = totals[-1] / min(totals)
+    errors = [
+        f"{measurement} is {value:.2f}; at most {limit} is allowed"
+        for measurement, value, limit in (
+            ("the start in ms", start, START),
+            ("the ratio of all rules to one rule", whole / single, RATIO),
+            ("the growth of the time of a resource with the stack", growth, GROWTH),
+        )
+        if value > limit
     ]
-    for each in broken:
-        print(f"error: {each}", file=sys.stderr)
-    return 1 if broken else 0
+    for error in errors:
+        print(f"error: {error}", file=sys.stderr)
+    return 1 if errors else 0
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""What a review costs, against six plain previews of the same program one after another.
+"""Measurement of a review. The reference is six sequential previews of the same program.
 
-`python -m tools.bench.review` prints both and their ratio, which may be 0.4 at most, and what rendering a
-report on 2,000 resources takes. The plain previews import the SDKs eagerly (PIPE_LAZY_SDK=0), without a
-policy pack.
+`python -m tools.bench.review` prints both times and their ratio, which may be 0.4 at most. It also prints the
+time of rendering a report on 2,000 resources. The previews import the SDKs eagerly (PIPE_LAZY_SDK=0), without
+a policy pack.
 """
 
 import os
@@ -15,82 +15,82 @@ from pathlib import Path
 
 from review.render import renderings
 from tests.support.review import samples
-from tools.bench.__main__ import ROOT, median, python, row, seconds
+from tools.bench.__main__ import ROOT, median, print_row, python, time_command
 
 STACKS = ("dev", "stg", "prod")
-MOST = 0.4
-"""The share of six plain previews that a review may take."""
+LIMIT_SHARE = 0.4
+"""Largest share of the time of six previews that a review may take."""
 
-RENDERED = 5.0
-"""Seconds in which 2,000 changed resources have to be rendered, in every form."""
+LIMIT_RENDERING = 5.0
+"""Largest number of seconds for rendering 2,000 changed resources in every form."""
 
 
-def repository(to: Path) -> Path:
-    """The working tree in a repository whose only commit is the base; each stack file is changed."""
-    done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
-    for name in filter(None, done.stdout.split("\0")):
+def copy_repository(to: Path) -> Path:
+    """Copy the working tree into a repository with one commit, the base, and change each stack file."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in filter(None, listed.stdout.split("\0")):
         if (ROOT / name).is_file():
             (to / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, to / name)
     git = ("git", "-c", "user.name=bench", "-c", "user.email=bench@example.com")
-    for words in (("init", "-q", "-b", "main"), ("add", "-A"), ("commit", "-q", "-m", "base")):
-        subprocess.run([*git, *words], cwd=to, check=True)
+    for command in (("init", "-q", "-b", "main"), ("add", "-A"), ("commit", "-q", "-m", "base")):
+        subprocess.run([*git, *command], cwd=to, check=True)
     for stack in STACKS:
         file = to / f"Pulumi.{stack}.yaml"
         file.write_text(file.read_text().replace("graceSeconds: 30", "graceSeconds: 40"))
     return to
 
 
-def review(tree: Path) -> float:
-    """Seconds of a whole review; a report is needed, whatever it says."""
-    begun = time.perf_counter()
-    words = python("-m", "review", "HEAD", "--tree", str(tree))
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
-    if done.returncode not in (0, 1) or "terminationGracePeriodSeconds" not in done.stdout:
-        sys.exit(f"error: the review failed ({done.returncode}):\n{done.stdout}{done.stderr}")
-    return time.perf_counter() - begun
+def time_review(tree: Path) -> float:
+    """Return the seconds of a whole review; exit if it writes no report on the change."""
+    start = time.perf_counter()
+    command = python("-m", "review", "HEAD", "--tree", str(tree))
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if process.returncode not in (0, 1) or "terminationGracePeriodSeconds" not in process.stdout:
+        sys.exit(f"error: the review failed ({process.returncode}):\n{process.stdout}{process.stderr}")
+    return time.perf_counter() - start
 
 
-def previews(tree: Path) -> float:
-    """Seconds of two plain previews of each stack, one after another."""
+def time_previews(tree: Path) -> float:
+    """Return the seconds of two sequential previews of each stack."""
     flags = ("--project", str(tree), "--no-policies")
     os.environ |= {"PIPE_LAZY_SDK": "0", "TARGETS": "none"}
     try:
         commands = [python("-m", "sandbox", "preview", stack, *flags) for stack in STACKS]
-        return sum(map(seconds, commands * 2))
+        return sum(map(time_command, commands * 2))
     finally:
         del os.environ["PIPE_LAZY_SDK"], os.environ["TARGETS"]
 
 
-def rendering() -> float:
-    """Seconds of all five renderings of 2,000 changed resources with 2,000 findings."""
-    ops = ("create", "update", "replace", "delete")
-    changes = [samples.change(number, ops[number % 4]) for number in range(2000)]
+def time_rendering() -> float:
+    """Return the seconds of all five renderings of 2,000 changed resources with 2,000 findings."""
+    operations = ("create", "update", "replace", "delete")
+    changes = [samples.change(number, operations[number % 4]) for number in range(2000)]
     report = samples.report(changes=changes, findings=[samples.finding(number) for number in range(2000)])
-    begun = time.perf_counter()
-    for form in (
+    start = time.perf_counter()
+    for render in (
         renderings.render_terminal,
         renderings.render_markdown,
         renderings.render_html,
         renderings.render_json,
         renderings.render_sarif,
     ):
-        form(report)
-    return time.perf_counter() - begun
+        render(report)
+    return time.perf_counter() - start
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table; exit with an error if a measurement exceeds its limit."""
     with tempfile.TemporaryDirectory() as folder:
-        tree = repository(Path(folder))
-        plain = previews(tree)
-        row("six plain previews, eager", plain, plain, "itself")
-        took = median(lambda: review(tree), 3)
-        row("review of three stacks", took, plain, f"six plain previews; at most {MOST}")
-    drawn = median(rendering, 3)
-    row("rendering 2,000 resources", drawn, RENDERED, "5 s; at most 1")
-    if took > MOST * plain or drawn > RENDERED:
-        sys.exit("error: the review is slower than it may be")
+        tree = copy_repository(Path(folder))
+        previews = time_previews(tree)
+        print_row("six previews, eager", previews, previews, "itself")
+        review = median(lambda: time_review(tree), 3)
+        print_row("review of three stacks", review, previews, f"six previews; at most {LIMIT_SHARE}")
+    rendering = median(time_rendering, 3)
+    print_row("rendering 2,000 resources", rendering, LIMIT_RENDERING, f"{LIMIT_RENDERING:.0f} s; at most 1")
+    if review > LIMIT_SHARE * previews or rendering > LIMIT_RENDERING:
+        sys.exit("error: the review exceeds its time limit")
 
 
 if __name__ == "__main__":

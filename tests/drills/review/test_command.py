@@ -22,7 +22,7 @@ from sandbox.errors import CommandError
 from sandbox.progress import Progress
 from sandbox.toolchain import pulumi_cli
 from tests.support.review.pairs import copy
-from tools.bench.review import STACKS, repository
+from tools.bench.review import STACKS, copy_repository
 
 ROOT = Path(__file__).parents[3]
 COLUMN = ARCHITECTURES[os.uname().machine].column
@@ -390,7 +390,7 @@ def test_a_signal_or_the_outer_limit_ends_the_review_and_leaves_no_folder(
 
 
 def test_make_review_in_a_fresh_clone_lists_the_changes_of_each_stack(tmp_path: Path) -> None:
-    tree = repository(tmp_path)
+    tree = copy_repository(tmp_path)
     git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-q", "-a", "-m", "change"]
     subprocess.run(git, cwd=tree, check=True)
     os.utime(tree / "requirements-dev.txt", (0, 0))  # its packages are installed

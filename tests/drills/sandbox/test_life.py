@@ -30,7 +30,7 @@ from tests.support.sandbox.inventory import (
 from tests.support.sandbox.kubernetes.fixtures import until
 from tests.support.sandbox.secret_search import find_places
 from tests.support.stacks import ROOT, Stack, copy, shorten_settle_time
-from tools.bench.memory import LIMIT_GIB, watched
+from tools.bench.memory import LIMIT_GIB, watch_peak
 
 REAL_TIME = "dev"
 """Stack whose pods count as available after the ten seconds of the program; the others' after one."""
@@ -233,7 +233,7 @@ def goes_and_comes_again(
 
     again = stack.start("up", NO_POLICIES)
     with ThreadPoolExecutor() as pool:
-        memory = pool.submit(watched, again, stack.folder)
+        memory = pool.submit(watch_peak, again, stack.folder)
         output, _ = again.communicate(timeout=300)
     assert again.returncode == 0, output
     assert stack.summary()["changes"] == first
