@@ -8,7 +8,7 @@ class CommandError(Exception):
     """An error whose message is shown to the user, without a traceback; most commands then exit with 2."""
 
 
-class RefusedError(CommandError):
+class ProviderError(CommandError):
     """An error of a provider: the real API would refuse the request."""
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from sandbox.errors import RefusedError
+from sandbox.errors import ProviderError
 from sandbox.providers.resource_types import TemplateVariables, digits, resource_type, table
 from sandbox.providers.target import LiveResource, Resource, Target
 from sandbox.wire import schema
@@ -88,7 +88,7 @@ class Plan(Target):
         answers = cast(Json, table(token.partition(":")[0]).get("invokes", {}))
         if name not in answers:
             known = ", ".join(sorted(answers)) or "no look-up of this provider"
-            raise RefusedError(f"the sandbox has no answer to the look-up {token}; it knows {known}")
+            raise ProviderError(f"the sandbox has no answer to the look-up {token}; it knows {known}")
         searched_name = str(cast(Json, args.get("filter") or args).get("name"))
         region = args.get("region") or config.get("region") or REGION
         values = {"region": region, "account": ACCOUNT, "name": searched_name}
@@ -106,7 +106,7 @@ class Plan(Target):
 
     def read(self, resource: Resource, state: Json) -> LiveResource | None:
         if not state:
-            raise RefusedError(f"{resource.id} cannot be looked up: TARGETS=none holds nothing")
+            raise ProviderError(f"{resource.id} cannot be looked up: TARGETS=none holds nothing")
         return LiveResource(resource.id, resource.inputs, state)
 
     def update(self, resource: Resource, before: LiveResource) -> LiveResource:

@@ -15,7 +15,7 @@ from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, plugin_pb2
 from pulumi.runtime.proto import provider_pb2 as proto
 from pulumi.runtime.proto.provider_pb2_grpc import ResourceProviderServicer
 
-from sandbox.errors import RefusedError
+from sandbox.errors import ProviderError
 from sandbox.providers.diff import Change, changes, reaches
 from sandbox.providers.target import LiveResource, NotReadyError, Package, Resource, Target
 from sandbox.wire import schema
@@ -44,7 +44,7 @@ def report_refusals(handler: Handler) -> Handler:
             status.details.add().Pack(details)
             context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
             context.abort(grpc.StatusCode.UNKNOWN, str(unready))
-        except (RefusedError, schema.UnknownTypeError) as refused:
+        except (ProviderError, schema.UnknownTypeError) as refused:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(refused))
 
     return cast(Handler, answer)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import urllib3
 
-from sandbox.errors import RefusedError
+from sandbox.errors import ProviderError
 from sandbox.providers.api_values import number, to_sdk
 from sandbox.providers.resource_types import resource_type, table
 from sandbox.providers.target import LiveResource, Package, Resource, Target
@@ -39,7 +39,7 @@ UNCONFIRMED = (500, 502, 504)
 """Status codes after which a request may have been carried out."""
 
 
-class UnconfirmedError(RefusedError):
+class UnconfirmedError(ProviderError):
     """A request that may have been carried out: it has no answer, or a server's error as the answer."""
 
 
@@ -116,10 +116,10 @@ def _item_hint(hint: Any) -> Any:
 
 @functools.cache
 def row(token: str) -> Row:
-    """Return the table's row of a type; raise RefusedError if it has no row."""
+    """Return the table's row of a type; raise ProviderError if it has no row."""
     rows = table(token.partition(":")[0])["api"]
     if token not in rows:
-        raise RefusedError(f"the sandbox has no API for {token}; it has one for {', '.join(sorted(rows))}")
+        raise ProviderError(f"the sandbox has no API for {token}; it has one for {', '.join(sorted(rows))}")
     return Row(**rows[token])
 
 
@@ -130,7 +130,7 @@ def body(resource: Resource, *, update: bool = False) -> Json:
         try:
             return json.loads(inputs[api.json])
         except ValueError as error:
-            raise RefusedError(f"{api.json}: is not JSON: {error}") from error
+            raise ProviderError(f"{api.json}: is not JSON: {error}") from error
     properties = schema.properties(schema.args_class(resource.type))
     attributes: Json = {}
     omitted = {*api.local, api.ident, *(api.fixed if update else ())}
@@ -166,7 +166,7 @@ class RestPackage(Package):
 
             try:
                 yield from client_models.check(api.kind, body(resource))
-            except RefusedError as refused:
+            except ProviderError as refused:
                 yield str(refused)
 
 
@@ -185,7 +185,7 @@ class RestTarget(Target):
     def call(self, verb: str, path: str, content: Any = None, retries: urllib3.Retry = RETRY) -> Any:
         """Send a request and return its answer; None if it is empty, or if the object does not exist.
 
-        Raise UnconfirmedError if the request may have been carried out, RefusedError for any other error.
+        Raise UnconfirmedError if the request may have been carried out, ProviderError for any other error.
         """
         try:
             response = self._http.request(verb, self._url + path, json=content, retries=retries)
@@ -201,7 +201,7 @@ class RestTarget(Target):
         faults = [
             error if isinstance(error, str) else f"{error['code']}: {error['message']}" for error in errors
         ]
-        error_class = UnconfirmedError if response.status in UNCONFIRMED else RefusedError
+        error_class = UnconfirmedError if response.status in UNCONFIRMED else ProviderError
         raise error_class(f"{verb} {path}: {response.status}: {'; '.join(faults)}")
 
     def result(self, answer: Any) -> Json:
@@ -287,7 +287,7 @@ class RestTarget(Target):
     ) -> Json:
         answer = self.call(verb, path, body(resource, update=update), retries)
         if answer is None:
-            raise RefusedError(f"{resource.id} does not exist any more; a refresh removes it from the state")
+            raise ProviderError(f"{resource.id} does not exist any more; a refresh removes it from the state")
         return self.result(answer)
 
     def _live(self, resource: Resource, result: Json) -> LiveResource:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.errors import RefusedError
+from sandbox.errors import ProviderError
 from sandbox.providers.diff import Change, reaches
 from sandbox.providers.resource_types import digits, resource_type
 from sandbox.wire import schema
@@ -70,7 +70,7 @@ class LiveResource:
     """The reason why a resource that was read is not ready; the next update waits for it again."""
 
 
-class NotReadyError(RefusedError):
+class NotReadyError(ProviderError):
     """A resource was created or updated and does not become ready; the state keeps it with the reason."""
 
     def __init__(self, live: LiveResource, reason: str) -> None:
@@ -160,8 +160,8 @@ class Target(ABC):
         return ()
 
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
-        """Answer a look-up; raise RefusedError if the target has no answer."""
-        raise RefusedError(
+        """Answer a look-up; raise ProviderError if the target has no answer."""
+        raise ProviderError(
             f"the sandbox has no answer to the look-up {token}; it knows no look-up of this provider"
         )
 

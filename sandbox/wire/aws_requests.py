@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
-from sandbox.errors import RefusedError
+from sandbox.errors import ProviderError
 from sandbox.wire.values import Json
 
 ATTEMPTS = 25
@@ -59,7 +59,7 @@ def _to_structure(shape: StructureShape, value: Json) -> Json:
             continue
         if (name := find_member(shape, key)) is None:
             allowed = ", ".join(shape.members)
-            raise RefusedError(f"{key} is not a member of {shape.name}; allowed: {allowed}")
+            raise ProviderError(f"{key} is not a member of {shape.name}; allowed: {allowed}")
         structure[name] = to_shape(shape.members[name], item)
     return structure
 
@@ -148,7 +148,7 @@ def operation(client: Any, name: str) -> OperationModel:
 def send(client: Any, name: str, arguments: Json) -> Json:
     """Convert, check and send a request; return its answer.
 
-    Raise RefusedError for an invalid request and for a request without an answer, and botocore's ClientError
+    Raise ProviderError for an invalid request and for a request without an answer, and botocore's ClientError
     if the service refuses it.
     """
     shape = operation(client, name).input_shape
@@ -157,13 +157,13 @@ def send(client: Any, name: str, arguments: Json) -> Json:
     try:
         return getattr(client, methods[name])(**parameters)
     except BotoCoreError as error:
-        raise RefusedError(f"{name}: {error}") from error
+        raise ProviderError(f"{name}: {error}") from error
 
 
 def request(client: Any, name: str, arguments: Json, gone: re.Pattern[str] | None = None) -> Json | None:
     """Send a request and return its answer; None if the error code matches `gone`.
 
-    Raise RefusedError with AWS's message, without secrets, for any other error.
+    Raise ProviderError with AWS's message, without secrets, for any other error.
     """
     try:
         return send(client, name, arguments)
@@ -174,7 +174,7 @@ def request(client: Any, name: str, arguments: Json, gone: re.Pattern[str] | Non
         message = f"{error.operation_name}: {details['Code']}: {details.get('Message', '')}"
         for secret in SECRETS.get():
             message = message.replace(secret, "[secret]")
-        raise RefusedError(message) from error
+        raise ProviderError(message) from error
 
 
 class Clients:

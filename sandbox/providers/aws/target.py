@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from botocore.model import StructureShape
 
-from sandbox.errors import RefusedError
+from sandbox.errors import ProviderError
 from sandbox.providers.api_values import align, to_properties
 from sandbox.providers.aws.package import AwsPlan
 from sandbox.providers.diff import changes
@@ -52,10 +52,12 @@ class Row:
 
 @functools.cache
 def row(token: str) -> Row:
-    """Return a type's row; raise RefusedError if it has none."""
+    """Return a type's row; raise ProviderError if it has none."""
     calls = table("aws", "calls").get(token)
     if calls is None:
-        raise RefusedError(f"the sandbox's AWS has no {token}: add a row to sandbox/providers/aws/calls.toml")
+        raise ProviderError(
+            f"the sandbox's AWS has no {token}: add a row to sandbox/providers/aws/calls.toml"
+        )
     return Row(**calls)
 
 
@@ -79,7 +81,7 @@ class AwsTarget(AwsPlan):
         aws_id = str(search(step["made"], answer) if step.get("made") else call.natural_id())
         live = call.with_id(aws_id).finish()
         if live is None:
-            raise RefusedError(f"{aws_id} was created, but {call.row.read[0]['call']} does not find it")
+            raise ProviderError(f"{aws_id} was created, but {call.row.read[0]['call']} does not find it")
         return live
 
     def read(self, resource: Resource, state: Json) -> LiveResource | None:
@@ -89,7 +91,7 @@ class AwsTarget(AwsPlan):
     def update(self, resource: Resource, before: LiveResource) -> LiveResource:
         live = AwsCall(self.clients, resource).change_from(before)
         if live is None:
-            raise RefusedError(f"{resource.id} does not exist any more; a refresh removes it from the state")
+            raise ProviderError(f"{resource.id} does not exist any more; a refresh removes it from the state")
         return live
 
     def delete(self, resource: Resource) -> None:
@@ -99,7 +101,7 @@ class AwsTarget(AwsPlan):
         for step in call.row.delete:
             call.run(step, gone=True)
         if call.row.delete and not call.row.stays and call.load():
-            raise RefusedError(f"{resource.id} still exists after {call.row.delete[-1]['call']}")
+            raise ProviderError(f"{resource.id} still exists after {call.row.delete[-1]['call']}")
 
     def invoke(self, token: str, args: Json, config: Mapping[str, Any]) -> Json:
         lookup = table("aws", "calls")["invokes"].get(token.rpartition(":")[2])
@@ -238,7 +240,7 @@ class AwsCall:
         self.load()
         live = self.live()
         if unchanged := ", ".join(sorted(self._differences(live))):
-            raise RefusedError(
+            raise ProviderError(
                 f"{unchanged}: the API did not change it; this type's row in calls.toml has no call for it"
             )
         return live

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from sandbox.errors import RefusedError
+from sandbox.errors import ProviderError
 from sandbox.providers.plan import Plan
 from sandbox.providers.rest import RestPackage, RestTarget
 from sandbox.providers.target import Resource
@@ -39,7 +39,7 @@ def _certificate(inputs: Json) -> Json:
     try:
         certificate, end = OriginCa().sign(request, key_type, hosts, days)
     except ValueError as error:
-        raise RefusedError(f"csr: {error}") from error
+        raise ProviderError(f"csr: {error}") from error
     return {"certificate": certificate, "expiresOn": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
@@ -70,7 +70,7 @@ class CloudflareTarget(RestTarget):
         result: Any = answer["result"] if answer else []
         zones = cast("list[Json]", result if isinstance(result, list) else [result])
         if len(zones) != 1:
-            raise RefusedError(f"{len(zones)} zones are called {zone_id or name}; exactly one is required")
+            raise ProviderError(f"{len(zones)} zones are called {zone_id or name}; exactly one is required")
         [zone] = zones
         renamed = {"zoneId": zone["id"], "nameServers": zone["name_servers"]}
         return {**args, **renamed, **{key: value for key, value in zone.items() if "_" not in key}}

@@ -12,7 +12,7 @@ import yaml
 from urllib3.exceptions import HTTPError
 
 from sandbox.clouds.kubernetes.api import Api, ApiError, Json, condition, dig
-from sandbox.errors import RefusedError
+from sandbox.errors import ProviderError
 from sandbox.providers.diff import Change
 from sandbox.providers.kubernetes import managed_fields, readiness
 from sandbox.providers.kubernetes.package import RELEASE, KubernetesPlan, metadata_of, namespace_of
@@ -86,7 +86,7 @@ class KubernetesTarget(KubernetesPlan):
             if error.code != 404:
                 raise _refused(resource, error) from None
         except readiness.StuckError as stuck:
-            raise RefusedError(f"{resource.id} is not deleted: {stuck}") from None
+            raise ProviderError(f"{resource.id} is not deleted: {stuck}") from None
 
     # Previews. The server answers them if the cluster and the whole object are known.
 
@@ -165,7 +165,7 @@ class KubernetesTarget(KubernetesPlan):
     def _refuse_existing(self, resource: Resource) -> None:
         if self._get(resource) and not resource.config.get("upsertExistingObjects"):
             kind, name = resource.known.get("kind"), metadata_of(resource.inputs).get("name")
-            raise RefusedError(
+            raise ProviderError(
                 f'{kind} "{name}" already exists, and this stack did not create it; delete it, or import it'
             )
 
@@ -200,7 +200,7 @@ class KubernetesTarget(KubernetesPlan):
     def _apply(self, resource: Resource, *, dry_run: bool = False, force: bool = False) -> Json:
         _check_kubeconfig(resource)
         if (path := self._path(resource)) is None:
-            raise RefusedError(f"no matches for kind {_kind(resource, 'in')}; create its definition before")
+            raise ProviderError(f"no matches for kind {_kind(resource, 'in')}; create its definition before")
         body, manager = resource.known, _manager(resource)
         if resource.ignored and (live := self._api.get(path)):
             for ignored_path in resource.ignored:
@@ -218,7 +218,7 @@ class KubernetesTarget(KubernetesPlan):
         with_id = replace(resource, id=managed_fields.object_id(api_object))
         try:
             stored = self._apply(with_id, dry_run=True, force=True)
-        except (ApiError, RefusedError):  # Another client made a change that cannot be reverted in place.
+        except (ApiError, ProviderError):  # Another client made a change that cannot be reverted in place.
             stored = resource.known
         inputs = managed_fields.respell(resource.known, stored, api_object)
         return managed_fields.to_live_resource(resource, api_object, inputs, manager)
@@ -259,10 +259,10 @@ def _seconds(resource: Resource) -> float:
     return resource.timeout or float(_annotation(resource, "timeoutSeconds") or DEFAULT_SECONDS)
 
 
-def _refused(resource: Resource, error: ApiError) -> RefusedError:
+def _refused(resource: Resource, error: ApiError) -> ProviderError:
     conflict = any(cause.get("reason") == "FieldManagerConflict" for cause in error.causes)
     remedy = '; the annotation pulumi.com/patchForce: "true" takes the fields over' if conflict else ""
-    return RefusedError(f"{resource.id or resource.name}: {error}{remedy}")
+    return ProviderError(f"{resource.id or resource.name}: {error}{remedy}")
 
 
 def _check_kubeconfig(resource: Resource) -> None:
@@ -276,7 +276,7 @@ def _check_kubeconfig(resource: Resource) -> None:
     except (KeyError, TypeError, yaml.YAMLError):
         complete = False
     if not complete:
-        raise RefusedError(
+        raise ProviderError(
             "the provider's kubeconfig does not lead to a cluster; it needs current-context, "
             f"{', '.join(KUBECONFIG_PARTS)}"
         )

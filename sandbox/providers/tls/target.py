@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, cast
 
-from sandbox.errors import RefusedError
+from sandbox.errors import ProviderError
 from sandbox.providers.plan import Plan
 from sandbox.providers.resource_types import digits, table
 from sandbox.providers.target import LiveResource, Resource
@@ -25,13 +25,13 @@ class TlsTarget(Plan):
         return LiveResource(digits(str(outputs), 40), resource.inputs, merge(outputs, resource.inputs))
 
     def update(self, resource: Resource, before: LiveResource) -> LiveResource:
-        raise RefusedError(f"a {resource.type} cannot change; it is replaced")
+        raise ProviderError(f"a {resource.type} cannot change; it is replaced")
 
 
 def _generator(resource: Resource) -> Callable[[Json], Json]:
     generators = {KEY: _generate_key, REQUEST: _generate_request}
     if resource.type not in generators:
-        raise RefusedError(f"the sandbox cannot make a {resource.type}; it makes {KEY} and {REQUEST}")
+        raise ProviderError(f"the sandbox cannot make a {resource.type}; it makes {KEY} and {REQUEST}")
     return generators[resource.type]
 
 
@@ -41,7 +41,7 @@ def _generate_key(inputs: Json) -> Json:
 
     algorithm = (inputs["algorithm"], inputs.get("ecdsaCurve"))
     if algorithm != ("ECDSA", "P256"):
-        raise RefusedError(
+        raise ProviderError(
             f"algorithm, ecdsaCurve: the sandbox cannot make keys of {algorithm}; it makes ECDSA on P256"
         )
     key = ec.generate_private_key(ec.SECP256R1())
@@ -64,11 +64,11 @@ def _generate_request(inputs: Json) -> Json:
     from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
     if others := ", ".join(sorted(inputs.keys() - {"privateKeyPem", "subject", "dnsNames"})):
-        raise RefusedError(f"{others}: the sandbox makes requests with a subject and dnsNames only")
+        raise ProviderError(f"{others}: the sandbox makes requests with a subject and dnsNames only")
     try:
         key: Any = load_pem_private_key(str(inputs.get("privateKeyPem")).encode(), None)
     except (ValueError, TypeError) as error:
-        raise RefusedError("privateKeyPem: this is not a private key in PEM") from error
+        raise ProviderError("privateKeyPem: this is not a private key in PEM") from error
     subject = cast(Json, inputs.get("subject") or {})
     attributes = [
         x509.NameAttribute(getattr(x509.NameOID, name), str(subject[member]))

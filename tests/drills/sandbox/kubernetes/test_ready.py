@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sandbox.clouds.kubernetes.api import Json
-from sandbox.errors import RefusedError
+from sandbox.errors import ProviderError
 from sandbox.providers.kubernetes.package import Kubernetes
 from sandbox.providers.kubernetes.target import KubernetesTarget
 from sandbox.providers.target import LiveResource, NotReadyError
@@ -310,7 +310,7 @@ def test_skip_await_is_honoured_and_the_timeout_is_the_programs(target: Kubernet
 
 def test_custom_resources_need_their_definition_first(target: KubernetesTarget) -> None:
     assert target.plan(resource(CUP))["size"] == 1
-    with pytest.raises(RefusedError, match=r"no matches for kind Cup in pipe\.dev/v1"):
+    with pytest.raises(ProviderError, match=r"no matches for kind Cup in pipe\.dev/v1"):
         target.create(resource(CUP, timeout=1))
     later = threading.Timer(1.5, target.create, [resource(DEFINITION)])
     later.start()
@@ -318,7 +318,7 @@ def test_custom_resources_need_their_definition_first(target: KubernetesTarget) 
     live = target.create(resource(CUP, report=said.append))
     later.join()
     assert said[0] == "the server does not know the kind Cup of pipe.dev/v1 yet"
-    with pytest.raises(RefusedError, match="field not declared in schema"):
+    with pytest.raises(ProviderError, match="field not declared in schema"):
         target.plan_update(resource(CUP, "colour", "red", id=live.id), live)
     # In the foreground it would wait until the garbage collector has heard of the kind.
     at_once = {**CUP["metadata"], "annotations": {"pulumi.com/deletionPropagationPolicy": "background"}}

@@ -8,7 +8,7 @@ import pytest
 from urllib3.exceptions import ProtocolError
 
 from sandbox.clouds.kubernetes.api import ApiError, Json
-from sandbox.errors import RefusedError
+from sandbox.errors import ProviderError
 from sandbox.providers.diff import changes
 from sandbox.providers.kubernetes import readiness
 from sandbox.providers.kubernetes.package import Kubernetes
@@ -58,7 +58,7 @@ def test_a_preview_shows_the_servers_defaults(target: KubernetesTarget) -> None:
 def test_a_preview_shows_what_the_server_refuses(
     target: KubernetesTarget, path: str, value: Any, named: str
 ) -> None:
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(ProviderError) as refused:
         target.plan(resource(DEPLOYMENT, path, value))
     assert named in str(refused.value)
 
@@ -67,7 +67,7 @@ def test_a_preview_of_an_update_shows_what_the_server_refuses(
     target: KubernetesTarget, web: LiveResource
 ) -> None:
     wrong = resource(DEPLOYMENT, "spec.replicas", -1, id=web.id)
-    with pytest.raises(RefusedError, match=r"spec\.replicas: Invalid value: -1"):
+    with pytest.raises(ProviderError, match=r"spec\.replicas: Invalid value: -1"):
         target.plan_update(wrong, web)
     planned = target.plan_update(resource(DEPLOYMENT, "spec.minReadySeconds", 3, id=web.id), web)
     assert (planned["spec"]["minReadySeconds"], planned["spec"]["revisionHistoryLimit"]) == (3, 10)
@@ -93,12 +93,12 @@ def test_a_namespace_that_the_same_update_makes_is_no_obstacle(target: Kubernete
 def test_what_is_there_already_is_refused(
     target: KubernetesTarget, web: LiveResource, empty: Cluster
 ) -> None:
-    with pytest.raises(RefusedError, match='Deployment "web" already exists'):
+    with pytest.raises(ProviderError, match='Deployment "web" already exists'):
         target.create(resource(DEPLOYMENT))
     empty.kubectl("create", "configmap", "theirs")
     theirs = resource(CONFIG_MAP, "metadata", {"name": "theirs", "namespace": "pipe"})
     for attempt in (target.create, target.plan):
-        with pytest.raises(RefusedError, match='ConfigMap "theirs" already exists'):
+        with pytest.raises(ProviderError, match='ConfigMap "theirs" already exists'):
             attempt(theirs)
     assert target.find(theirs) == []
     adopting = replace(theirs, config={**theirs.config, "upsertExistingObjects": True})
@@ -161,7 +161,7 @@ def test_what_was_created_is_kept_although_the_server_is_gone_meanwhile(
 
 @pytest.mark.parametrize("kubeconfig", [None, "{}", {**KUBECONFIG, "users": []}])
 def test_a_kubeconfig_that_leads_nowhere_is_refused(target: KubernetesTarget, kubeconfig: Any) -> None:
-    with pytest.raises(RefusedError, match="kubeconfig does not lead to a cluster"):
+    with pytest.raises(ProviderError, match="kubeconfig does not lead to a cluster"):
         target.create(replace(resource(CONFIG_MAP), config={"kubeconfig": kubeconfig}))
 
 
@@ -224,7 +224,7 @@ def test_what_somebody_else_took_over_is_a_conflict_unless_forced(
 ) -> None:
     empty.kubectl("set", "image", "deployment/web", "web=web:theirs", "--field-manager=theirs")
     with pytest.raises(
-        RefusedError, match=r'conflict with "theirs".*patchForce: "true" takes the fields over'
+        ProviderError, match=r'conflict with "theirs".*patchForce: "true" takes the fields over'
     ):
         target.update(resource(DEPLOYMENT, id=web.id), web)
     forced = {**DEPLOYMENT["metadata"], "annotations": {"pulumi.com/patchForce": "true"}}
@@ -309,7 +309,7 @@ def test_a_deletion_is_waited_for_and_says_what_holds_it(target: KubernetesTarge
     empty.kubectl("patch", "configmap", "settings", "-p", '{"metadata": {"finalizers": ["pipe.dev/hold"]}}')
     said: list[str] = []
     with pytest.raises(
-        RefusedError, match=r"pipe/settings is not deleted: not gone after 4 s: it waits for pipe.dev/hold"
+        ProviderError, match=r"pipe/settings is not deleted: not gone after 4 s: it waits for pipe.dev/hold"
     ):
         target.delete(resource(CONFIG_MAP, id=live.id, report=said.append))
     assert said[-1] == "it waits for pipe.dev/hold"

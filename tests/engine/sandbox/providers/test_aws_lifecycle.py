@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sandbox.errors import RefusedError
+from sandbox.errors import ProviderError
 from sandbox.providers.target import Resource
 from sandbox.wire.values import Secret
 from tests.support.sandbox.clouds.local_api import Client
@@ -61,7 +61,7 @@ def test_a_deleted_resource_is_read_as_missing_and_cannot_be_changed(account: Aw
     account.create("eip")
     account.client("ec2").release_address(AllocationId=account.live["eip"].id)
     assert account.read("eip") is None
-    with pytest.raises(RefusedError, match="does not exist any more; a refresh removes it from the state"):
+    with pytest.raises(ProviderError, match="does not exist any more; a refresh removes it from the state"):
         account.update("eip")
 
 
@@ -69,7 +69,7 @@ def test_no_message_has_a_secret_value(account: AwsAccount, capfd: pytest.Captur
     account.create("parameters", "subnets", "pods", "key", "role")
     for password in ("short", f"has a space and {PASSWORD}", PASSWORD * 8):
         database = account.resource("database", password=Secret(password))
-        with pytest.raises(RefusedError) as refused:
+        with pytest.raises(ProviderError) as refused:
             account.target.create(database)
         assert password not in str(refused.value) and "Password" in str(refused.value)
     account.create("database")
@@ -103,14 +103,14 @@ def test_the_zones_are_those_of_the_region(account: AwsAccount) -> None:
 
 def test_a_type_without_a_row_is_refused(account: AwsAccount) -> None:
     with pytest.raises(
-        RefusedError, match=r"has no aws:sqs/queue:Queue: add a row to sandbox/providers/aws/calls.toml"
+        ProviderError, match=r"has no aws:sqs/queue:Queue: add a row to sandbox/providers/aws/calls.toml"
     ):
         account.target.create(Resource("urn::q", "aws:sqs/queue:Queue", {"name": "q"}))
 
 
 def test_an_input_without_a_call_that_sets_it_is_refused(account: AwsAccount) -> None:
     account.create("vpc")
-    with pytest.raises(RefusedError, match="mapCustomerOwnedIpOnLaunch: the API did not change it"):
+    with pytest.raises(ProviderError, match="mapCustomerOwnedIpOnLaunch: the API did not change it"):
         account.target.create(account.resource("c", mapCustomerOwnedIpOnLaunch=True))
 
 
@@ -183,7 +183,7 @@ def test_a_cluster_moves_to_other_subnets_and_groups_in_place(account: AwsAccoun
     assert live.outputs["vpcConfig"]["subnetIds"] == subnets
     assert live.outputs["vpcConfig"]["securityGroupIds"] == groups
     with pytest.raises(
-        RefusedError, match="at least two different AZs, and belong to the VPC of the cluster"
+        ProviderError, match="at least two different AZs, and belong to the VPC of the cluster"
     ):
         account.update("cluster", vpcConfig={**vpc, "subnetIds": subnets[:1]})
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.errors import RefusedError
+from sandbox.errors import ProviderError
 from sandbox.providers.aws.target import CREATION_TAG, AwsCall
 from sandbox.providers.diff import changes
 from sandbox.providers.resource_types import table
@@ -128,7 +128,7 @@ def test_a_request_is_checked_by_the_service_model(
     everything: AwsAccount, name: str, changed: dict[str, Any], message: str
 ) -> None:
     resource = replace(everything.resource(name, **changed), id="")
-    with pytest.raises(RefusedError, match=message):
+    with pytest.raises(ProviderError, match=message):
         everything.target.create(resource)
 
 
@@ -144,7 +144,7 @@ def test_a_look_up_that_aws_refuses_is_an_error(
 ) -> None:
     lookup = {"service": "iam", "call": "GetRole", "with": {"RoleName": "<name>"}, "take": "@"}
     monkeypatch.setitem(table("aws", "calls")["invokes"], "getRole", lookup)
-    with pytest.raises(RefusedError, match=r"^GetRole: NoSuchEntity: "):
+    with pytest.raises(ProviderError, match=r"^GetRole: NoSuchEntity: "):
         everything.target.invoke("aws:iam/getRole:getRole", {"name": "nobody"}, {})
 
 
@@ -153,7 +153,7 @@ def test_the_error_of_a_step_has_no_secret(everything: AwsAccount) -> None:
     resource = Resource("urn:pulumi:dev::pipe::x::x", token, inputs, {}, "arn:aws:iam::1:policy/pipe-secret")
     call = AwsCall(everything.target.clients, resource)
     versions = {"call": "ListPolicyVersions", "with": {"PolicyArn": "<id>"}, "take": "Versions"}
-    with pytest.raises(RefusedError, match=r"^ListPolicyVersions: NoSuchEntity: .*\[secret\]") as error:
+    with pytest.raises(ProviderError, match=r"^ListPolicyVersions: NoSuchEntity: .*\[secret\]") as error:
         call.run({"call": "GetPolicy", "for": versions})
     assert "pipe-secret" not in str(error.value)
     assert call.run({"call": "GetPolicy", "for": versions}, gone=True) is None

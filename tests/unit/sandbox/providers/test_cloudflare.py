@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sandbox.clouds.cloudflare.api import CloudflareApi
-from sandbox.errors import RefusedError
+from sandbox.errors import ProviderError
 from sandbox.providers.cloudflare.package import CloudflareTarget
 from sandbox.providers.target import Resource
 from sandbox.providers.tls.target import TlsTarget
@@ -192,7 +192,7 @@ def test_a_changed_rule_is_read_with_its_change(target: CloudflareTarget):
 def test_a_refusal_has_the_code_of_the_api(target: CloudflareTarget):
     target.create(CASES["record"].resource())
     path = f"/zones/{ZONE}/dns_records"
-    with pytest.raises(RefusedError) as error:
+    with pytest.raises(ProviderError) as error:
         target.create(CASES["record"].resource())
     assert str(error.value) == f"POST {path}: 400: 81058: An identical record already exists."
 
@@ -201,16 +201,16 @@ def test_a_zone_is_found_by_its_name_or_id(target: CloudflareTarget):
     zone = target.invoke(GET_ZONE, {"zoneId": ZONE}, {})
     assert (zone["name"], zone["zoneId"], len(zone["nameServers"])) == ("pipe.dev", ZONE, 2)
     for wrong in ({"zoneId": "0"}, {"filter": {"name": "nowhere"}}):
-        with pytest.raises(RefusedError, match=r"^0 zones are called (0|nowhere); exactly one is required$"):
+        with pytest.raises(ProviderError, match=r"^0 zones are called (0|nowhere); exactly one is required$"):
             target.invoke(GET_ZONE, wrong, {})
-    with pytest.raises(RefusedError, match="no answer to the look-up cloudflare:index/getUser:getUser"):
+    with pytest.raises(ProviderError, match="no answer to the look-up cloudflare:index/getUser:getUser"):
         target.invoke("cloudflare:index/getUser:getUser", {}, {})
 
 
 def test_a_type_without_an_api_is_refused(target: CloudflareTarget):
     token = "cloudflare:index/healthcheck:Healthcheck"
     with pytest.raises(
-        RefusedError, match=f"^the sandbox has no API for {token}; it has one for cloudflare:"
+        ProviderError, match=f"^the sandbox has no API for {token}; it has one for cloudflare:"
     ):
         target.create(Resource("", token, {}))
 
@@ -232,10 +232,10 @@ def test_a_retry_waits_for_the_time_that_a_429_names(target: CloudflareTarget):
 def test_a_lasting_failure_is_an_error(target: CloudflareTarget, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("time.sleep", lambda seconds: None)  # pyright: ignore
     fail(target, kind="reset")
-    with pytest.raises(RefusedError, match=r"no answer after 8 retries"):
+    with pytest.raises(ProviderError, match=r"no answer after 8 retries"):
         target.create(CASES["record"].resource())
     fail(target, kind="outage")
-    with pytest.raises(RefusedError, match=r"503: 10000: failure on demand: outage$"):
+    with pytest.raises(ProviderError, match=r"503: 10000: failure on demand: outage$"):
         target.create(CASES["record"].resource())
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sandbox.clouds.datadog.api import DatadogApi
-from sandbox.errors import RefusedError
+from sandbox.errors import ProviderError
 from sandbox.providers.datadog.package import Datadog, DatadogTarget
 from sandbox.providers.rest import body
 from sandbox.wire.values import UNKNOWN, Secret
@@ -217,7 +217,7 @@ def test_the_computation_of_a_log_based_metric_is_only_sent_at_its_creation(targ
     assert "id" not in update and update["attributes"].keys() == {"filter", "group_by"}
     assert target.create(case.resource()).id == "pipe.dev.proxy.errors"
     with pytest.raises(
-        RefusedError, match=r"409: Conflict: the metric pipe.dev.proxy.errors already exists$"
+        ProviderError, match=r"409: Conflict: the metric pipe.dev.proxy.errors already exists$"
     ):
         target.create(case.resource())
 
@@ -239,7 +239,7 @@ def test_a_preview_refuses_an_alert_on_an_unknown_objective(target: DatadogTarge
     inputs = {"name": "Burn", "type": "slo alert", "message": "m", "monitorThresholds": {"critical": "14.4"}}
     alert = Case(MONITOR, inputs | {"query": query.format(slo.id)}, {}, {})
     target.plan(alert.resource(query=UNKNOWN))
-    with pytest.raises(RefusedError, match=r"POST /api/v1/monitor/validate: 400: .* there is no other$"):
+    with pytest.raises(ProviderError, match=r"POST /api/v1/monitor/validate: 400: .* there is no other$"):
         target.plan(alert.resource(query=query.format("other")))
     check_lifecycle(target, alert)
 
@@ -249,7 +249,7 @@ def test_an_objective_in_use_is_deleted_only_with_force(target: DatadogTarget):
     slo_id = target.create(slo.resource()).id
     widget = {"definition": {"type": "slo", "slo_id": slo_id, "view_type": "detail"}}
     target.create(CASES["dashboard"].resource(dashboard=json.dumps(BOARD | {"widgets": [widget]})))
-    with pytest.raises(RefusedError, match=r"409: SLO .* is used by Pipe dev$"):
+    with pytest.raises(ProviderError, match=r"409: SLO .* is used by Pipe dev$"):
         target.delete(slo.resource(slo_id))
     target.delete(slo.resource(slo_id, forceDelete=True))
     assert target.read(slo.resource(slo_id), {}) is None
@@ -289,7 +289,7 @@ def test_no_log_has_a_secret(caplog: pytest.LogCaptureFixture):
         target, case = DatadogTarget(url), CASES["check of a page"]
         live = target.create(case.resource(requestHeaders=Secret({"X-Token": "hunter2"})))
         assert read_inputs(target, case.resource(live.id))["requestHeaders"] == {"X-Token": "hunter2"}
-        with pytest.raises(RefusedError) as error:
+        with pytest.raises(ProviderError) as error:
             target.create(case.resource(requestHeaders=Secret({"X-Token": 5}), name="hunter2"))
     assert "POST /api/v1/synthetics/tests/api" in caplog.text
     assert "hunter2" not in caplog.text + str(error.value)

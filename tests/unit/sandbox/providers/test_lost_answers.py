@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from sandbox.clouds.cloudflare.api import CloudflareApi
 from sandbox.clouds.datadog.api import DatadogApi
-from sandbox.errors import RefusedError
+from sandbox.errors import ProviderError
 from sandbox.providers.cloudflare.package import CloudflareTarget
 from sandbox.providers.datadog.package import DatadogTarget
 from sandbox.providers.rest import RestTarget, UnconfirmedError
@@ -62,7 +62,7 @@ def check_single_creation(target: RestTarget, case: Case) -> None:
 
 
 def test_a_record_of_an_unknown_zone_is_refused_by_the_api() -> None:
-    with cloudflare("500", times=0) as target, pytest.raises(RefusedError, match=r"POST .*: 404: "):
+    with cloudflare("500", times=0) as target, pytest.raises(ProviderError, match=r"POST .*: 404: "):
         target.create(test_cloudflare.CASES["record"].resource(zoneId="0"))
 
 

@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from sandbox.errors import RefusedError
+from sandbox.errors import ProviderError
 from sandbox.providers.target import LiveResource
 from sandbox.wire.values import UNKNOWN, Secret, plain
 from tests.support.sandbox.providers import resources as r
@@ -115,11 +115,11 @@ def test_a_certificate_has_the_key_and_the_hosts_of_its_request(providers: Provi
     again = target.update(replace(declared, id=live.id), live)
     assert again.outputs["certificate"] == live.outputs["certificate"]
     with pytest.raises(
-        RefusedError,
+        ProviderError,
         match=r"^csr: origin-rsa does not fit the request's key, or it did not sign the request$",
     ):
         create(providers, r.CERTIFICATE, {**inputs, "requestType": "origin-rsa"}, "other")
-    with pytest.raises(RefusedError, match=r"^csr: this is not a certificate signing request in PEM: "):
+    with pytest.raises(ProviderError, match=r"^csr: this is not a certificate signing request in PEM: "):
         create(providers, r.CERTIFICATE, {**inputs, "csr": "x"}, "another")
 
 
@@ -132,7 +132,7 @@ def public_pem(key: ec.EllipticCurvePublicKey) -> str:
 def test_an_unsupported_type_of_tls_is_refused(providers: Providers):
     token = "tls:index/selfSignedCert:SelfSignedCert"
     message = f"the sandbox cannot make a {token}; it makes {r.KEY} and {r.REQUEST}"
-    with pytest.raises(RefusedError, match=f"^{message}$"):
+    with pytest.raises(ProviderError, match=f"^{message}$"):
         providers.target(token).plan(resource(token, {}))
 
 
@@ -162,7 +162,7 @@ UNANSWERED = {
 @pytest.mark.parametrize("token", UNANSWERED)
 def test_a_look_up_without_an_answer_is_refused(providers: Providers, token: str):
     message = f"the sandbox has no answer to the look-up {token}; it knows {UNANSWERED[token]}"
-    with pytest.raises(RefusedError, match=f"^{message}$"):
+    with pytest.raises(ProviderError, match=f"^{message}$"):
         providers.target(token).invoke(token, {}, {})
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox.errors import RefusedError
+from sandbox.errors import ProviderError
 from sandbox.providers.diff import changes
 from sandbox.wire.values import (
     UNKNOWN,
@@ -102,7 +102,7 @@ def test_no_inputs_crash_a_provider(providers: Providers, drawn: tuple[str, dict
     try:
         if "UNKNOWN" not in repr(completed.inputs):
             target.create(completed)
-    except RefusedError as refused:
+    except ProviderError as refused:
         assert PASSWORD not in str(refused)
 
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from sandbox.errors import RefusedError
+from sandbox.errors import ProviderError
 from sandbox.providers.target import LiveResource, Resource
 from sandbox.providers.tls.target import KEY, REQUEST, TlsTarget
 from sandbox.wire.values import UNKNOWN
@@ -61,7 +61,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("token", "inputs", "message"), REFUSED)
 def test_unsupported_inputs_are_refused(token: str, inputs: dict[str, Any], message: str):
-    with pytest.raises(RefusedError) as error:
+    with pytest.raises(ProviderError) as error:
         create(token, inputs)
     assert str(error.value).endswith(message)
 
@@ -72,6 +72,6 @@ def test_a_key_exists_only_in_the_state():
     assert TLS.find(key) == []
     assert TLS.read(key, live.outputs) == live
     assert TLS.plan(key)["privateKeyPem"] is UNKNOWN
-    with pytest.raises(RefusedError, match="cannot change; it is replaced"):
+    with pytest.raises(ProviderError, match="cannot change; it is replaced"):
         TLS.update(key, live)
     TLS.delete(key)

@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from eks_versions import STANDARD_SUPPORT
-from sandbox.errors import RefusedError
+from sandbox.errors import ProviderError
 from tests.support.sandbox.providers.aws_account import AwsAccount, empty_account
 from tests.support.sandbox.providers.aws_resources import AWS_RESOURCES
 
@@ -45,7 +45,7 @@ def refused(call: Callable[..., Any], **params: Any) -> str:
     ],
 )
 def test_what_is_in_use_is_not_deleted(everything: AwsAccount, name: str, said: str) -> None:
-    with pytest.raises(RefusedError, match=said):
+    with pytest.raises(ProviderError, match=said):
         everything.delete(name)
     assert everything.read(name)
 
@@ -178,7 +178,7 @@ def test_a_key_that_is_to_be_deleted_is_of_no_use(everything: AwsAccount) -> Non
 )
 def test_a_database_is_as_rds_wants_it(everything: AwsAccount, changed: dict[str, Any], said: str) -> None:
     wanted = everything.resource("database", **{"identifier": "other", **changed})
-    with pytest.raises(RefusedError, match=said):
+    with pytest.raises(ProviderError, match=said):
         everything.target.create(wanted)
 
 
@@ -210,7 +210,7 @@ def test_a_database_is_not_deleted_without_a_snapshot_or_while_protected(everyth
     rds = everything.client("rds")
     assert refused(rds.delete_db_instance, DBInstanceIdentifier="pipe-db") == "InvalidParameterCombination"
     rds.modify_db_instance(DBInstanceIdentifier="pipe-db", DeletionProtection=True)
-    with pytest.raises(RefusedError, match="Cannot delete protected DB Instance"):
+    with pytest.raises(ProviderError, match="Cannot delete protected DB Instance"):
         everything.delete("database")
     rds.modify_db_instance(DBInstanceIdentifier="pipe-db", DeletionProtection=False)
 
@@ -236,7 +236,7 @@ def test_a_database_is_not_deleted_without_a_snapshot_or_while_protected(everyth
     ],
 )
 def test_a_cluster_is_as_eks_wants_it(everything: AwsAccount, changed: dict[str, Any], said: str) -> None:
-    with pytest.raises(RefusedError, match=said):
+    with pytest.raises(ProviderError, match=said):
         everything.target.create(everything.resource("cluster", **{"name": "other", **changed}))
 
 
@@ -306,7 +306,7 @@ def test_the_runner_is_as_codebuild_wants_it(everything: AwsAccount) -> None:
     hook = {"projectName": "pipe-runner"}
     assert refused(build.create_webhook, **hook) == "ResourceAlreadyExistsException"
     wanted = everything.resource("runner", name="other", serviceRole="arn:aws:iam::123456789012:role/none")
-    with pytest.raises(RefusedError, match="not authorized to perform: sts:AssumeRole"):
+    with pytest.raises(ProviderError, match="not authorized to perform: sts:AssumeRole"):
         everything.target.create(wanted)
 
 
