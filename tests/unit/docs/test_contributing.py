@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[3]
-PAGES = [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs" / "contributing").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs" / "contributing").glob("*.md"))]
 DECISIONS = ROOT / "docs" / "decisions"
 FOLDERS = "components|docs|foundation|operations|policies|review|sandbox|schemas|scripts|tests|tools"
 PATH = re.compile(rf"`((?:{FOLDERS})/[^`<…]*)`")
