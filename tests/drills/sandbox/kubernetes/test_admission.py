@@ -1,12 +1,12 @@
-"""Admission proves the hardening: each weakness by itself, put into the program's own pods, is refused."""
+"""Tests that admission refuses each weakness in the program's own pods."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
 import pytest
 
-from sandbox.clouds.kubernetes.api import ApiError, Json
+from sandbox.clouds.kubernetes.api import ApiError, Json, condition
 from tests.support.sandbox.kubernetes.fixtures import Cluster
 
 WEAKNESSES: dict[str, tuple[str, Any, str]] = {
@@ -24,35 +24,47 @@ WEAKNESSES: dict[str, tuple[str, Any, str]] = {
     "NFS volume": ("volumes.+", {"name": "x", "nfs": {"server": "n", "path": "/"}}, "volume types"),
     "privileged": ("containers.0.securityContext.privileged", True, "privileged"),
     "privilege escalation": (
-        "containers.0.securityContext.allowPrivilegeEscalation", True, "allowPrivilegeEscalation != false"
+        "containers.0.securityContext.allowPrivilegeEscalation",
+        True,
+        "allowPrivilegeEscalation != false",
     ),
     "privilege escalation by default": (
-        "containers.0.securityContext.allowPrivilegeEscalation", None, "allowPrivilegeEscalation != false"
+        "containers.0.securityContext.allowPrivilegeEscalation",
+        None,
+        "allowPrivilegeEscalation != false",
     ),
     "root in the container": ("containers.0.securityContext.runAsUser", 0, "runAsUser=0"),
     "may be root": ("containers.0.securityContext.runAsNonRoot", False, "runAsNonRoot != true"),
     "a capability": ("containers.0.securityContext.capabilities.add", ["NET_ADMIN"], "capabilities"),
     "capabilities kept": ("containers.0.securityContext.capabilities", None, "unrestricted capabilities"),
     "seccomp off in the container": (
-        "containers.0.securityContext.seccompProfile", {"type": "Unconfined"}, "seccompProfile"
+        "containers.0.securityContext.seccompProfile",
+        {"type": "Unconfined"},
+        "seccompProfile",
     ),
     "AppArmor off in the container": (
-        "containers.0.securityContext.appArmorProfile", {"type": "Unconfined"}, "AppArmor"
+        "containers.0.securityContext.appArmorProfile",
+        {"type": "Unconfined"},
+        "AppArmor",
     ),
     "SELinux role in the container": (
-        "containers.0.securityContext.seLinuxOptions", {"role": "sysadm_r"}, "seLinuxOptions"
+        "containers.0.securityContext.seLinuxOptions",
+        {"role": "sysadm_r"},
+        "seLinuxOptions",
     ),
     "unmasked /proc": ("containers.0.securityContext.procMount", "Unmasked", "procMount"),
     "hostPort": ("containers.0.ports", [{"containerPort": 1, "hostPort": 1}], "hostPort"),
     "a probe of another host": (
-        "containers.0.livenessProbe", {"tcpSocket": {"host": "169.254.169.254", "port": 80}}, "probe"
+        "containers.0.livenessProbe",
+        {"tcpSocket": {"host": "169.254.169.254", "port": 80}},
+        "probe",
     ),
-}  # fmt: skip
-"""What is set where in the pod's spec (None: taken out), and what the refusal names."""
+}
+"""A path in the pod's spec, its value (None removes the member), and a part of the error, by weakness."""
 
 
 def pods(declared: dict[str, Json]) -> Iterator[tuple[str, Json]]:
-    """A Pod of each pod template that the program declares."""
+    """Yield a Pod from each pod template that the program declares, with the name of its owner."""
     for name, manifest in declared.items():
         spec = manifest.get("spec", {})
         template = spec.get("jobTemplate", {}).get("spec", spec).get("template")
@@ -62,22 +74,23 @@ def pods(declared: dict[str, Json]) -> Iterator[tuple[str, Json]]:
 
 
 def weaken(spec: Json, path: str, value: Any) -> None:
+    """Set the value at a path in a pod's spec; None removes it, and `+` at the end appends it to a list."""
     *parents, last = path.split(".")
-    place: Any = spec
+    node: Any = spec
     for part in parents:
-        if part not in place and not part.isdigit():
-            place[part] = [] if part == "volumes" else {}
-        place = place[int(part) if part.isdigit() else part]
+        if part not in node and not part.isdigit():
+            node[part] = [] if part == "volumes" else {}
+        node = node[int(part) if part.isdigit() else part]
     if last == "+":
-        place.append(value)
+        node.append(value)
     elif value is None:
-        del place[last]
+        del node[last]
     else:
-        place[last] = value
+        node[last] = value
 
 
 def refusal(cluster: Cluster, pod: Json) -> str:
-    """Why the API server refuses a pod; empty: it would not."""
+    """Return the error with which the API server refuses a pod; empty if it accepts the pod."""
     try:
         cluster.api.call("POST", "/api/v1/namespaces/pipe/pods", pod, dryRun="All", fieldValidation="Strict")
     except ApiError as error:
@@ -86,19 +99,19 @@ def refusal(cluster: Cluster, pod: Json) -> str:
 
 
 def test_the_programs_own_pods_are_admitted(guarded: Cluster, declared: dict[str, Json]) -> None:
-    found = dict(pods(declared))
-    assert {"Deployment/pipe-api", "Deployment/pipe-proxy", "CronJob/pipe-backup"} < found.keys()
-    assert {name: refusal(guarded, pod) for name, pod in found.items()} == dict.fromkeys(found, "")
+    own_pods = dict(pods(declared))
+    assert {"Deployment/pipe-api", "Deployment/pipe-proxy", "CronJob/pipe-backup"} < own_pods.keys()
+    assert {name: refusal(guarded, pod) for name, pod in own_pods.items()} == dict.fromkeys(own_pods, "")
 
 
 @pytest.mark.parametrize("weakness", WEAKNESSES)
 def test_a_pod_with_one_weakness_is_refused(
     guarded: Cluster, declared: dict[str, Json], weakness: str
 ) -> None:
-    path, value, named = WEAKNESSES[weakness]
+    path, value, message = WEAKNESSES[weakness]
     for name, pod in pods(declared):
         weaken(pod["spec"], path, value)
-        assert named in refusal(guarded, pod), name
+        assert message in refusal(guarded, pod), name
 
 
 @pytest.mark.parametrize(
@@ -108,74 +121,72 @@ def test_a_pod_with_one_weakness_is_refused(
 def test_an_init_container_with_one_weakness_is_refused(
     guarded: Cluster, declared: dict[str, Json], weakness: str
 ) -> None:
-    path, value, named = WEAKNESSES[weakness]
+    path, value, message = WEAKNESSES[weakness]
     tried = 0
     for name, pod in pods(declared):
         if "initContainers" in pod["spec"]:
             weaken(pod["spec"], path.replace("containers", "initContainers"), value)
-            assert named in refusal(guarded, pod), name
+            assert message in refusal(guarded, pod), name
             tried += 1
     assert tried >= 2
 
 
-def without(declared: dict[str, Json], *paths: str) -> Iterator[tuple[str, Json]]:
+def without(declared: dict[str, Json], path: str) -> Iterator[tuple[str, Json]]:
+    """Yield the program's pods without a member of every security context, with their names."""
     for name, pod in pods(declared):
         for kind in ("containers", "initContainers"):
             for index in range(len(pod["spec"].get(kind, ()))):
-                for path in paths:
-                    weaken(pod["spec"], f"{kind}.{index}.securityContext.{path}", None)
-        for path in paths:
-            weaken(pod["spec"], f"securityContext.{path}", None)
+                weaken(pod["spec"], f"{kind}.{index}.securityContext.{path}", None)
+        weaken(pod["spec"], f"securityContext.{path}", None)
         yield name, pod
 
 
 @pytest.mark.parametrize(
-    ("path", "named"), [("runAsNonRoot", "runAsNonRoot != true"), ("seccompProfile", "seccompProfile")]
+    ("path", "message"), [("runAsNonRoot", "runAsNonRoot != true"), ("seccompProfile", "seccompProfile")]
 )
-def test_what_is_said_nowhere_is_refused(
-    guarded: Cluster, declared: dict[str, Json], path: str, named: str
+def test_a_pod_without_a_required_setting_is_refused(
+    guarded: Cluster, declared: dict[str, Json], path: str, message: str
 ) -> None:
     for name, pod in without(declared, path):
-        assert named in refusal(guarded, pod), name
+        assert message in refusal(guarded, pod), name
 
 
-def test_a_deployment_with_a_weakness_gets_no_pods_and_says_why(
+def test_a_deployment_with_a_weakness_gets_no_pods_and_reports_the_reason(
     guarded: Cluster, declared: dict[str, Json]
 ) -> None:
     weak = deepcopy(declared["Deployment/pipe-api"])
     weak["metadata"]["name"] = "weak"
     weaken(weak["spec"]["template"]["spec"], "hostPID", True)
-    answer = guarded.apply(weak)
+    guarded.apply(weak)
     guarded.kubectl("wait", "deployment/weak", "--for=condition=ReplicaFailure", "--timeout=30s")
-    found = guarded.object("/apis/apps/v1/namespaces/pipe/deployments/weak")
-    messages = [one["message"] for one in found["status"]["conditions"] if one["type"] == "ReplicaFailure"]
-    assert 'violates PodSecurity "restricted:v1.34": host namespaces (hostPID=true)' in messages[0]
+    deployment = guarded.object("/apis/apps/v1/namespaces/pipe/deployments/weak")
+    message = condition(deployment, "ReplicaFailure")["message"]
+    assert 'violates PodSecurity "restricted:v1.34": host namespaces (hostPID=true)' in message
     guarded.kubectl("delete", "deployment/weak")
-    assert answer["metadata"]["name"] == "weak"
 
 
 @pytest.mark.parametrize(
-    ("resources", "named"),
+    ("resources", "message"),
     [
         ({"limits": {"cpu": "100", "memory": "1Mi"}}, "exceeded quota: quota, requested: limits.cpu=100"),
         ({"limits": {"cpu": "1m", "memory": "1Ti"}}, "exceeded quota: quota, requested: limits.memory=1Ti"),
     ],
 )
-def test_the_quota_bounds_what_pods_ask_for(
-    guarded: Cluster, declared: dict[str, Json], resources: Json, named: str
+def test_the_quota_limits_the_resources_of_pods(
+    guarded: Cluster, declared: dict[str, Json], resources: Json, message: str
 ) -> None:
     pod = dict(pods(declared))["Deployment/pipe-api"]
     pod["spec"]["containers"][0]["resources"] = resources
-    assert named in refusal(guarded, pod)
+    assert message in refusal(guarded, pod)
 
 
-def test_a_pod_that_names_no_resources_gets_the_namespaces(
+def test_a_pod_without_resources_gets_the_defaults_of_the_namespace(
     guarded: Cluster, declared: dict[str, Json]
 ) -> None:
     pod = dict(pods(declared))["Deployment/pipe-api"]
     del pod["spec"]["containers"][0]["resources"]
-    made = guarded.api.call("POST", "/api/v1/namespaces/pipe/pods", pod, dryRun="All")
-    assert made["spec"]["containers"][0]["resources"] == {
+    admitted = guarded.api.call("POST", "/api/v1/namespaces/pipe/pods", pod, dryRun="All")
+    assert admitted["spec"]["containers"][0]["resources"] == {
         "limits": {"cpu": "200m", "memory": "256Mi"},
         "requests": {"cpu": "50m", "memory": "64Mi"},
     }
@@ -191,16 +202,16 @@ def service(**spec: Any) -> Json:
     }
 
 
-def create(cluster: Cluster, found: Json) -> Callable[[], Json]:
-    return lambda: cluster.api.call("POST", "/api/v1/namespaces/pipe/services", found, dryRun="All")
+def create(cluster: Cluster, manifest: Json) -> None:
+    cluster.api.call("POST", "/api/v1/namespaces/pipe/services", manifest, dryRun="All")
 
 
 def test_no_port_is_opened_on_the_nodes(guarded: Cluster) -> None:
     with pytest.raises(ApiError, match=r"exceeded quota: quota, requested: services.nodeports=1"):
-        create(guarded, service(type="NodePort"))()
+        create(guarded, service(type="NodePort"))
 
 
 def test_a_second_load_balancer_is_refused(guarded: Cluster, declared: dict[str, Json]) -> None:
     guarded.apply(declared["Service/pipe-proxy"])
     with pytest.raises(ApiError, match=r"exceeded quota: quota, requested: services.loadbalancers=1"):
-        create(guarded, service(type="LoadBalancer", allocateLoadBalancerNodePorts=False))()
+        create(guarded, service(type="LoadBalancer", allocateLoadBalancerNodePorts=False))

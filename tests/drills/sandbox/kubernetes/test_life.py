@@ -1,4 +1,4 @@
-"""The API's namespace through the real engine: changed by hand, broken, rolled back, scaled, gone."""
+"""Tests of the API's namespace with the real engine: drift, failing versions, rollbacks and scaling."""
 
 import base64
 import json
@@ -11,6 +11,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 import pytest
 
+from sandbox.clouds.kubernetes.api import condition
 from sandbox.providers import server
 from sandbox.providers.kubernetes.package import Kubernetes
 from sandbox.providers.kubernetes.target import KubernetesTarget
@@ -28,7 +29,7 @@ DEPLOYMENT = "/apis/apps/v1/namespaces/pipe/deployments/pipe-api"
 CONFIG_MAP = "/api/v1/namespaces/pipe/configmaps/pipe-api"
 
 PATIENCE = 14.0
-"""Seconds; a new pod counts after 10, in which nothing changes."""
+"""Seconds without a change until a wait fails. A new pod counts as available after 10 seconds."""
 
 KUBECONFIG: dict[str, Any] = {
     "apiVersion": "v1",
@@ -41,7 +42,7 @@ KUBECONFIG: dict[str, Any] = {
 
 
 def program(version: str = "1.0.0", **changes: Any) -> Callable[[], None]:
-    """The namespace and the API, as the components declare them."""
+    """Return a program with the namespace and the API, as the components declare them."""
     naming: Any = cast(Any, naming_fixture).__wrapped__()
     topic: Any = cast(Any, topic_of).__wrapped__()
     settings: Any = {
@@ -63,7 +64,7 @@ def program(version: str = "1.0.0", **changes: Any) -> Callable[[], None]:
 
 @pytest.fixture(scope="module")
 def stack(empty: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Generator[Stack]:
-    """With the program up."""
+    """Return a stack whose resources exist; destroy them after the tests."""
 
     @contextmanager
     def serve(_: Path) -> Generator[dict[str, int]]:
@@ -79,35 +80,35 @@ def stack(empty: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Generator
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stacks, "serve", serve)
-        made = Stack(tmp_path_factory.mktemp("life"))
+        stack = Stack(tmp_path_factory.mktemp("life"))
         mutable = dict.fromkeys(("enableConfigMapMutable", "enablePatchForce", "enableSecretMutable"), "true")
-        made.config("kubernetes", kubeconfig=json.dumps(KUBECONFIG), **mutable)
-        outcome = made.run("up", program())
+        stack.config("kubernetes", kubeconfig=json.dumps(KUBECONFIG), **mutable)
+        outcome = stack.run("up", program())
         assert not outcome.fault
-        yield made
-        assert not made.run("destroy").fault
+        yield stack
+        assert not stack.run("destroy").fault
         assert empty.api.get("/api/v1/namespaces/pipe") is None
 
 
 def ready_pods(cluster: Cluster) -> list[str]:
-    """The images of the API's pods that are ready."""
+    """Return the image tags of the API's ready pods."""
     return [
         pod["spec"]["containers"][0]["image"].rpartition(":")[2]
         for pod in cluster.pods("pipe-api")
-        if any(one["type"] == "Ready" and one["status"] == "True" for one in pod["status"]["conditions"])
+        if condition(pod, "Ready").get("status") == "True"
     ]
 
 
-def nothing(outcome: Outcome) -> bool:
+def changes_nothing(outcome: Outcome) -> bool:
     return not outcome.fault and not outcome.ops
 
 
 def test_a_second_preview_changes_nothing(stack: Stack, empty: Cluster) -> None:
-    assert nothing(stack.run("preview", program()))
+    assert changes_nothing(stack.run("preview", program()))
     assert ready_pods(empty) == ["1.0.0"] * 2
 
 
-def test_a_preview_shows_what_the_server_alone_would_refuse(stack: Stack, empty: Cluster) -> None:
+def test_a_preview_shows_what_only_the_server_refuses(stack: Stack, empty: Cluster) -> None:
     def with_a_service() -> None:
         program()()
         kubernetes.core.v1.Service(
@@ -116,61 +117,64 @@ def test_a_preview_shows_what_the_server_alone_would_refuse(stack: Stack, empty:
             spec={"ports": [{"port": 80}], "cluster_ip": "10.0.0.1"},
         )
 
-    said = stack.run("preview", with_a_service).fault
-    assert "the provided IP (10.0.0.1) is not in the valid range" in said
+    message = stack.run("preview", with_a_service).fault
+    assert "the provided IP (10.0.0.1) is not in the valid range" in message
     assert empty.api.get("/api/v1/namespaces/pipe/services/beyond") is None
-    upside_down = {"min": 4, "max": 3, "targetCpuPercent": 70}
-    said = stack.run("preview", program(replicas=upside_down)).fault
-    assert "spec.maxReplicas: Invalid value: 3: must be greater than or equal to `minReplicas`" in said
+    replicas = {"min": 4, "max": 3, "targetCpuPercent": 70}
+    message = stack.run("preview", program(replicas=replicas)).fault
+    assert "spec.maxReplicas: Invalid value: 3: must be greater than or equal to `minReplicas`" in message
 
 
-def test_refresh_finds_no_drift_where_there_is_none(stack: Stack) -> None:
+def test_refresh_of_unchanged_resources_finds_no_drift(stack: Stack) -> None:
     stack.run("refresh", program())
-    assert nothing(stack.run("preview", program()))
+    assert changes_nothing(stack.run("preview", program()))
 
 
-def test_refresh_finds_exactly_what_somebody_changed_and_up_repairs_it(stack: Stack, empty: Cluster) -> None:
+def test_up_reverts_the_changes_by_hand_that_refresh_finds(stack: Stack, empty: Cluster) -> None:
     empty.kubectl("patch", "configmap", "pipe-api", "-p", '{"data": {"LOG_LEVEL": "trace", "MORE": "1"}}')
     empty.kubectl("patch", "networkpolicy", "default-deny", "-p", '{"spec": {"policyTypes": ["Ingress"]}}')
     empty.kubectl("delete", "limitrange", "defaults")
     assert not stack.run("refresh", program()).fault
-    found = stack.run("preview", program())
-    assert not found.fault
-    assert found.ops == {"api": "update", "namespace-default-deny": "update", "namespace-defaults": "create"}
-    assert found.differences["api"] == {"data.LOG_LEVEL": "update"}
-    assert found.differences["namespace-default-deny"] == {"spec.policyTypes[1]": "add"}
+    preview = stack.run("preview", program())
+    assert not preview.fault
+    assert preview.ops == {
+        "api": "update",
+        "namespace-default-deny": "update",
+        "namespace-defaults": "create",
+    }
+    assert preview.differences["api"] == {"data.LOG_LEVEL": "update"}
+    assert preview.differences["namespace-default-deny"] == {"spec.policyTypes[1]": "add"}
     assert not stack.run("up", program()).fault
     assert empty.object(CONFIG_MAP)["data"]["LOG_LEVEL"] == "debug"
     policy = empty.object("/apis/networking.k8s.io/v1/namespaces/pipe/networkpolicies/default-deny")
     assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
     assert empty.object("/api/v1/namespaces/pipe/limitranges/defaults")
-    assert nothing(stack.run("preview", program()))
+    assert changes_nothing(stack.run("preview", program()))
 
 
-def test_a_bad_image_fails_with_its_reason_and_the_next_good_one_recovers(
-    stack: Stack, empty: Cluster
-) -> None:
+def test_a_bad_image_fails_with_its_reason_and_a_good_one_recovers(stack: Stack, empty: Cluster) -> None:
     outcome = stack.run("up", program("1.1.0-missing"))
     assert "ImagePullBackOff: Back-off pulling image" in outcome.fault
     assert f"{IMAGE}:1.1.0-missing" in outcome.fault
     assert ready_pods(empty) == ["1.0.0"] * 2
     assert not stack.run("refresh", program("1.1.0-missing")).fault
-    again = stack.run("up", program("1.1.0-missing"))  # nothing differs, and yet it is not as it should be
+    # The inputs are unchanged, but the object is still not ready.
+    again = stack.run("up", program("1.1.0-missing"))
     assert again.ops == {"api": "update"}
     assert "ImagePullBackOff: Back-off pulling image" in again.fault
     assert not stack.run("up", program("1.1.1")).fault
     assert ready_pods(empty) == ["1.1.1"] * 2
-    assert nothing(stack.run("preview", program("1.1.1")))
+    assert changes_nothing(stack.run("preview", program("1.1.1")))
 
 
-def test_a_rollout_that_is_undone_by_hand_does_not_stop_the_next_up(stack: Stack, empty: Cluster) -> None:
+def test_the_up_after_a_rollback_by_hand_succeeds(stack: Stack, empty: Cluster) -> None:
     stack.run("up", program("1.2.0"))
     history = empty.kubectl("rollout", "history", "deployment/pipe-api").split()
     numbers = [int(word) for word in history if word.isdigit()]
-    for way, image in (([], "1.1.1"), ([f"--to-revision={numbers[-1]}"], "1.2.0")):
-        empty.kubectl("rollout", "undo", "deployment/pipe-api", *way)
+    for options, image in (([], "1.1.1"), ([f"--to-revision={numbers[-1]}"], "1.2.0")):
+        empty.kubectl("rollout", "undo", "deployment/pipe-api", *options)
         empty.kubectl("rollout", "status", "deployment/pipe-api", "--timeout=60s")
-        until(lambda wanted=image: ready_pods(empty) == [wanted] * 2)
+        until(lambda image=image: ready_pods(empty) == [image] * 2)
     outcome = stack.run("up", program("1.3.0"))
     assert not outcome.fault
     assert until(lambda: ready_pods(empty)) == ["1.3.0"] * 2
@@ -183,14 +187,14 @@ def test_up_leaves_the_count_to_the_autoscaler(stack: Stack, empty: Cluster) -> 
     assert empty.object(DEPLOYMENT)["spec"]["replicas"] == 3
 
 
-def test_secrets_are_nowhere_in_the_state_in_plain_text(stack: Stack, empty: Cluster) -> None:
+def test_the_state_has_no_secret_in_plain_text_or_base64(stack: Stack, empty: Cluster) -> None:
     state = "".join(file.read_text(errors="replace") for file in stack.folder.rglob("*") if file.is_file())
     assert "pipe-api-database" in state
     assert PASSWORD not in state
     encoded = {
         base64.b64encode(f"{shift}{PASSWORD}".encode())[4:-4].decode() for shift in ("xxx", "xxxx", "xxxxx")
     }
-    assert not any(each in state for each in encoded)
-    found = empty.api.items("/api/v1/namespaces/pipe/secrets")
-    values = [base64.b64decode(value).decode() for each in found for value in each["data"].values()]
+    assert not any(text in state for text in encoded)
+    secrets = empty.api.items("/api/v1/namespaces/pipe/secrets")
+    values = [base64.b64decode(value).decode() for secret in secrets for value in secret["data"].values()]
     assert any(PASSWORD in value for value in values)

@@ -1,4 +1,4 @@
-"""The provider's work on the API server: previews, drift, adoption, deletion."""
+"""Tests of the Kubernetes stand-in on an API server: previews, drift, adoption and deletion."""
 
 import base64
 from dataclasses import replace
@@ -66,31 +66,28 @@ def test_a_preview_shows_what_the_server_refuses(
 def test_a_preview_of_an_update_shows_what_the_server_refuses(
     target: KubernetesTarget, web: LiveResource
 ) -> None:
-    wrong = resource(DEPLOYMENT, "spec.replicas", -1, id=web.id)
+    invalid = resource(DEPLOYMENT, "spec.replicas", -1, id=web.id)
     with pytest.raises(ProviderError, match=r"spec\.replicas: Invalid value: -1"):
-        target.plan_update(wrong, web)
+        target.plan_update(invalid, web)
     planned = target.plan_update(resource(DEPLOYMENT, "spec.minReadySeconds", 3, id=web.id), web)
     assert (planned["spec"]["minReadySeconds"], planned["spec"]["revisionHistoryLimit"]) == (3, 10)
     assert planned["metadata"]["uid"] == web.outputs["metadata"]["uid"]
     assert target.read(resource(DEPLOYMENT, id=web.id), {}) == web
 
 
-def test_what_is_not_known_yet_is_not_asked(target: KubernetesTarget) -> None:
+def test_a_preview_with_unknown_values_does_not_ask_the_server(target: KubernetesTarget) -> None:
     unknown = resource(DEPLOYMENT, "spec.replica", UNKNOWN)
     assert target.plan(unknown)["spec"]["replica"] is UNKNOWN
-    elsewhere = replace(resource(DEPLOYMENT, "spec.replica", 3), config={"kubeconfig": UNKNOWN})
-    assert target.plan(elsewhere)["spec"]["replica"] == 3
+    without_cluster = replace(resource(DEPLOYMENT, "spec.replica", 3), config={"kubeconfig": UNKNOWN})
+    assert target.plan(without_cluster)["spec"]["replica"] == 3
 
 
-def test_a_namespace_that_the_same_update_makes_is_no_obstacle(target: KubernetesTarget) -> None:
+def test_a_preview_allows_a_namespace_that_does_not_exist_yet(target: KubernetesTarget) -> None:
     planned = target.plan(resource(CONFIG_MAP, "metadata", {"name": "settings", "namespace": "later"}))
     assert planned["data"] == {"LEVEL": "info"}
 
 
-# Create, update
-
-
-def test_what_is_there_already_is_refused(
+def test_the_creation_of_an_existing_object_is_refused(
     target: KubernetesTarget, web: LiveResource, empty: Cluster
 ) -> None:
     with pytest.raises(ProviderError, match='Deployment "web" already exists'):
@@ -106,44 +103,44 @@ def test_what_is_there_already_is_refused(
     target.delete(replace(theirs, id="pipe/theirs"))
 
 
-def test_what_an_interrupted_create_left_is_found(target: KubernetesTarget, web: LiveResource) -> None:
+def test_an_interrupted_creation_is_found(target: KubernetesTarget, web: LiveResource) -> None:
     assert target.find(resource(DEPLOYMENT)) == [web]
     assert target.find(resource(DEPLOYMENT), [web.id]) == []
     other = replace(resource(DEPLOYMENT), urn="urn:pulumi:prod::pipe::kubernetes:apps/v1:Deployment::web")
     assert target.find(other) == []
 
 
-def test_a_bare_namespace_that_an_interrupted_create_left_is_found(
+def test_an_interrupted_creation_of_a_bare_namespace_is_found(
     target: KubernetesTarget, empty: Cluster
 ) -> None:
     bare = resource(NAMESPACE, "metadata", {"name": "bare"})
     live = target.create(bare)
-    assert [found.id for found in target.find(bare)] == [live.id] == ["bare"]
+    assert [match.id for match in target.find(bare)] == [live.id] == ["bare"]
     empty.kubectl("create", "namespace", "theirs")
     assert target.find(resource(NAMESPACE, "metadata", {"name": "theirs"})) == []
     empty.kubectl("delete", "namespace", "bare", "theirs", "--wait=false")
 
 
-def test_a_secret_that_an_interrupted_create_left_is_found_without_its_values(
+def test_an_interrupted_creation_of_a_secret_is_found_without_its_values(
     target: KubernetesTarget,
 ) -> None:
     live = target.create(resource(SECRET))
-    hidden = dict.fromkeys(SECRET["stringData"], UNKNOWN)
-    assert [found.id for found in target.find(resource(SECRET, "stringData", hidden))] == [live.id]
+    unknown = dict.fromkeys(SECRET["stringData"], UNKNOWN)
+    assert [match.id for match in target.find(resource(SECRET, "stringData", unknown))] == [live.id]
     target.delete(resource(SECRET, id=live.id))
 
 
-def test_one_without_a_name_is_found_by_that_which_it_was_given(target: KubernetesTarget) -> None:
+def test_an_object_without_a_name_is_found_by_its_generated_name(target: KubernetesTarget) -> None:
     unnamed = resource(CONFIG_MAP, "metadata", {"name": "", "namespace": "pipe"})
     del unnamed.inputs["metadata"]["name"]
-    given = Kubernetes("kubernetes").complete(unnamed, {}, b"seed")
-    live = target.create(replace(unnamed, inputs=given))
-    assert [found.id for found in target.find(replace(unnamed, inputs=given))] == [live.id]
-    target.delete(replace(unnamed, inputs=given, id=live.id))
+    named = replace(unnamed, inputs=Kubernetes("kubernetes").complete(unnamed, {}, b"seed"))
+    live = target.create(named)
+    assert [match.id for match in target.find(named)] == [live.id]
+    target.delete(replace(named, id=live.id))
 
 
 @pytest.mark.parametrize("error", [ProtocolError("gone"), ApiError({"code": 500, "message": "gone"})])
-def test_what_was_created_is_kept_although_the_server_is_gone_meanwhile(
+def test_a_created_object_is_recorded_if_the_server_fails_during_the_wait(
     target: KubernetesTarget, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def fail(*_: Any) -> None:
@@ -160,16 +157,13 @@ def test_what_was_created_is_kept_although_the_server_is_gone_meanwhile(
 
 
 @pytest.mark.parametrize("kubeconfig", [None, "{}", {**KUBECONFIG, "users": []}])
-def test_a_kubeconfig_that_leads_nowhere_is_refused(target: KubernetesTarget, kubeconfig: Any) -> None:
+def test_an_invalid_kubeconfig_is_refused(target: KubernetesTarget, kubeconfig: Any) -> None:
     with pytest.raises(ProviderError, match="kubeconfig does not lead to a cluster"):
         target.create(replace(resource(CONFIG_MAP), config={"kubeconfig": kubeconfig}))
 
 
-# Fields
-
-
 @pytest.mark.parametrize(
-    ("manifest", "path", "value", "found"),
+    ("manifest", "path", "value", "immutable_path"),
     [
         (DEPLOYMENT, "spec.selector", {"matchLabels": {"app": "web", "tier": "x"}}, "spec.selector"),
         (JOB, "spec.template.spec.containers.0.image", "work:2", "spec.template"),
@@ -177,49 +171,45 @@ def test_a_kubeconfig_that_leads_nowhere_is_refused(target: KubernetesTarget, ku
         ({**CONFIG_MAP, "immutable": True}, "data.LEVEL", "debug", "data"),
     ],
 )
-def test_fields_that_the_server_does_not_change_are_told(
-    target: KubernetesTarget, manifest: Json, path: str, value: Any, found: str
+def test_immutable_fields_are_reported(
+    target: KubernetesTarget, manifest: Json, path: str, value: Any, immutable_path: str
 ) -> None:
     live = target.create(resource(manifest))
     changed = resource(manifest, path, value, id=live.id)
     if path == "spec.selector":
         changed.inputs["spec"]["template"]["metadata"]["labels"]["tier"] = "x"
-    assert found in target.immutable(changed, changes(manifest, changed.inputs))
+    assert immutable_path in target.immutable(changed, changes(manifest, changed.inputs))
     assert target.immutable(resource(manifest, id=live.id), []) == ()
     target.delete(resource(manifest, id=live.id))
 
 
-def test_a_field_that_the_server_alone_does_not_change_replaces_its_object(target: KubernetesTarget) -> None:
+def test_a_change_that_only_the_server_refuses_replaces_the_object(target: KubernetesTarget) -> None:
     urgent: Json = {
         "apiVersion": "scheduling.k8s.io/v1",
         "kind": "PriorityClass",
         "value": 1,
         "description": "x",
+        "metadata": {"name": "urgent"},
     }
-    urgent["metadata"] = {"name": "urgent"}
     live = target.create(resource(urgent))
-    asked = engine_calls(Kubernetes("kubernetes"), target, resource(urgent, id=live.id), live)
-    for name, value, found in (("description", "y", "update"), ("value", 2, "update_replace")):
-        asked.resource = resource(urgent, name, value, id=live.id)
-        assert asked.differences() == {name: found}
+    calls = engine_calls(Kubernetes("kubernetes"), target, resource(urgent, id=live.id), live)
+    for name, value, operation in (("description", "y", "update"), ("value", 2, "update_replace")):
+        calls.resource = resource(urgent, name, value, id=live.id)
+        assert calls.differences() == {name: operation}
     target.delete(resource(urgent, id=live.id))
 
 
-def test_ignored_fields_stay_with_who_set_them(
+def test_an_update_leaves_ignored_fields_unchanged(
     target: KubernetesTarget, web: LiveResource, empty: Cluster
 ) -> None:
     ignoring = resource(DEPLOYMENT, id=web.id, ignored=("spec.replicas",))
     empty.kubectl("scale", "deployment/web", "--replicas=3")
     assert target.update(ignoring, web).outputs["spec"]["replicas"] == 3
-    assert (
-        target.update(resource(DEPLOYMENT, *image("2"), id=web.id, ignored=ignoring.ignored), web).outputs[
-            "spec"
-        ]["replicas"]
-        == 3
-    )
+    change = resource(DEPLOYMENT, *image("2"), id=web.id, ignored=ignoring.ignored)
+    assert target.update(change, web).outputs["spec"]["replicas"] == 3
 
 
-def test_what_somebody_else_took_over_is_a_conflict_unless_forced(
+def test_a_field_of_another_manager_is_a_conflict_unless_forced(
     target: KubernetesTarget, web: LiveResource, empty: Cluster
 ) -> None:
     empty.kubectl("set", "image", "deployment/web", "web=web:theirs", "--field-manager=theirs")
@@ -237,10 +227,7 @@ def test_what_somebody_else_took_over_is_a_conflict_unless_forced(
     assert target.update(always, web).inputs == DEPLOYMENT
 
 
-# Read
-
-
-def test_the_programs_spelling_is_no_drift(target: KubernetesTarget, web: LiveResource) -> None:
+def test_another_spelling_of_a_quantity_is_no_drift(target: KubernetesTarget, web: LiveResource) -> None:
     assert web.outputs["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"] == {
         "cpu": "500m",
         "memory": "1Gi",
@@ -248,7 +235,7 @@ def test_the_programs_spelling_is_no_drift(target: KubernetesTarget, web: LiveRe
     assert web.inputs == DEPLOYMENT
 
 
-def test_drift_is_found_where_it_is(target: KubernetesTarget, web: LiveResource, empty: Cluster) -> None:
+def test_drift_is_reported_with_its_path(target: KubernetesTarget, web: LiveResource, empty: Cluster) -> None:
     empty.kubectl("set", "resources", "deployment/web", "--limits=cpu=600m")
     live = target.read(resource(DEPLOYMENT, id=web.id), web.outputs)
     assert live
@@ -257,23 +244,23 @@ def test_drift_is_found_where_it_is(target: KubernetesTarget, web: LiveResource,
 
 
 def checked(resource: Resource) -> Resource:
-    """With the inputs as the engine gets them back, and keeps them."""
+    """Return the resource with its checked inputs, as the engine keeps them."""
     return replace(resource, inputs=Kubernetes("kubernetes").complete(resource, {}, b""))
 
 
-def coded(text: str) -> str:
+def encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def test_a_secrets_texts_are_kept_as_the_server_has_them_and_marked(
+def test_the_texts_of_a_secret_are_encoded_and_marked_as_secret(
     target: KubernetesTarget, empty: Cluster
 ) -> None:
     live = target.create(checked(resource(SECRET)))
-    assert plain(live.inputs)["data"] == {"password": coded("hunter2")} and "stringData" not in live.inputs
+    assert plain(live.inputs)["data"] == {"password": encoded("hunter2")} and "stringData" not in live.inputs
     assert isinstance(live.outputs["data"], Secret) and "stringData" not in live.outputs
     empty.kubectl("patch", "secret", "database", "-p", '{"stringData": {"password": "changed"}}')
-    found = target.read(checked(resource(SECRET, id=live.id)), live.outputs)
-    assert found and plain(found.inputs)["data"] == {"password": coded("changed")}
+    changed = target.read(checked(resource(SECRET, id=live.id)), live.outputs)
+    assert changed and plain(changed.inputs)["data"] == {"password": encoded("changed")}
     fewer = resource(SECRET, "stringData", {"user": "pipe"}, id=live.id)
     fewer.inputs["metadata"] = {**SECRET["metadata"], "annotations": {"pulumi.com/patchForce": "true"}}
     target.update(checked(fewer), live)
@@ -281,38 +268,35 @@ def test_a_secrets_texts_are_kept_as_the_server_has_them_and_marked(
     target.delete(resource(SECRET, id=live.id))
 
 
-def test_the_state_has_what_the_plugin_looks_for_in_it(target: KubernetesTarget, empty: Cluster) -> None:
+def test_the_state_has_the_members_that_the_plugin_reads(target: KubernetesTarget, empty: Cluster) -> None:
     live = target.create(checked(resource(SECRET)))
-    (manager,) = (
-        one["manager"]
-        for one in empty.object("/api/v1/namespaces/pipe/secrets/database")["metadata"]["managedFields"]
-    )
+    secret = empty.object("/api/v1/namespaces/pipe/secrets/database")
+    (manager,) = (entry["manager"] for entry in secret["metadata"]["managedFields"])
     assert (live.outputs["__initialApiVersion"], live.outputs["__fieldManager"]) == ("v1", manager)
     assert plain(live.outputs["__inputs"]) == plain(live.inputs)
     assert isinstance(live.outputs["__inputs"]["data"], Secret)
     target.delete(resource(SECRET, id=live.id))
 
 
-# Delete
-
-
-def test_what_is_deleted_takes_along_first_what_it_has_made(target: KubernetesTarget, empty: Cluster) -> None:
+def test_a_deletion_first_deletes_the_dependents(target: KubernetesTarget, empty: Cluster) -> None:
     live = target.create(resource(DEPLOYMENT))
-    made = ("/apis/apps/v1/namespaces/pipe/replicasets", "/api/v1/namespaces/pipe/pods")
-    assert all(empty.api.items(path, labelSelector="app=web") for path in made)
+    dependents = ("/apis/apps/v1/namespaces/pipe/replicasets", "/api/v1/namespaces/pipe/pods")
+    assert all(empty.api.items(path, labelSelector="app=web") for path in dependents)
     target.delete(resource(DEPLOYMENT, id=live.id))
-    assert [empty.api.items(path, labelSelector="app=web") for path in made] == [[], []]
+    assert [empty.api.items(path, labelSelector="app=web") for path in dependents] == [[], []]
 
 
-def test_a_deletion_is_waited_for_and_says_what_holds_it(target: KubernetesTarget, empty: Cluster) -> None:
+def test_a_deletion_waits_and_reports_the_finalizer_that_blocks_it(
+    target: KubernetesTarget, empty: Cluster
+) -> None:
     live = target.create(resource(CONFIG_MAP))
     empty.kubectl("patch", "configmap", "settings", "-p", '{"metadata": {"finalizers": ["pipe.dev/hold"]}}')
-    said: list[str] = []
+    reports: list[str] = []
     with pytest.raises(
         ProviderError, match=r"pipe/settings is not deleted: not gone after 4 s: it waits for pipe.dev/hold"
     ):
-        target.delete(resource(CONFIG_MAP, id=live.id, report=said.append))
-    assert said[-1] == "it waits for pipe.dev/hold"
+        target.delete(resource(CONFIG_MAP, id=live.id, report=reports.append))
+    assert reports[-1] == "it waits for pipe.dev/hold"
     empty.kubectl("patch", "configmap", "settings", "-p", '{"metadata": {"finalizers": null}}')
     target.delete(resource(CONFIG_MAP, id=live.id))
     assert target.read(resource(CONFIG_MAP, id=live.id), {}) is None

@@ -1,4 +1,4 @@
-"""When an object counts as there, and what is said of one that does not get there."""
+"""Tests of the readiness of objects: the waits, and the reasons why an object does not become ready."""
 
 import re
 import threading
@@ -38,13 +38,13 @@ from tests.support.sandbox.kubernetes.objects import web as web
 from tests.support.sandbox.providers.engine_calls import engine_calls
 
 
-def test_a_rollout_is_waited_for(target: KubernetesTarget, web: LiveResource) -> None:
-    said: list[str] = []
-    change = resource(DEPLOYMENT, *image("next"), id=web.id, report=said.append)
+def test_an_update_waits_for_the_rollout(target: KubernetesTarget, web: LiveResource) -> None:
+    reports: list[str] = []
+    change = resource(DEPLOYMENT, *image("next"), id=web.id, report=reports.append)
     live = target.update(change, web)
     status = live.outputs["status"]
     assert (status["updatedReplicas"], status["availableReplicas"], status["replicas"]) == (2, 2, 2)
-    assert said
+    assert reports
 
 
 @pytest.mark.parametrize(
@@ -60,13 +60,13 @@ def test_a_rollout_is_waited_for(target: KubernetesTarget, web: LiveResource) ->
         ),
     ],
 )
-def test_a_rollout_that_is_stuck_says_why_and_keeps_the_old_pods(
+def test_a_stuck_rollout_reports_the_reason_and_keeps_the_old_pods(
     target: KubernetesTarget, web: LiveResource, empty: Cluster, path: str, value: Any, reason: str
 ) -> None:
-    said: list[str] = []
+    reports: list[str] = []
     with pytest.raises(NotReadyError) as stuck:
-        target.update(resource(DEPLOYMENT, path, value, id=web.id, report=said.append), web)
-    assert reason in said[-1] and len(said[-1].splitlines()) == 1
+        target.update(resource(DEPLOYMENT, path, value, id=web.id, report=reports.append), web)
+    assert reason in reports[-1] and len(reports[-1].splitlines()) == 1
     assert str(stuck.value).startswith("pipe/web: not ready after ")
     assert reason in str(stuck.value)
     assert stuck.value.live.id == web.id
@@ -75,7 +75,7 @@ def test_a_rollout_that_is_stuck_says_why_and_keeps_the_old_pods(
     assert live.outputs["status"]["updatedReplicas"] == 2
 
 
-def test_what_is_read_tells_what_it_lacks(target: KubernetesTarget, web: LiveResource) -> None:
+def test_a_read_object_reports_why_it_is_not_ready(target: KubernetesTarget, web: LiveResource) -> None:
     bad = resource(DEPLOYMENT, *image("missing"), id=web.id)
     with pytest.raises(NotReadyError):
         target.update(bad, web)
@@ -83,17 +83,17 @@ def test_what_is_read_tells_what_it_lacks(target: KubernetesTarget, web: LiveRes
     assert live and live.unready_reason.startswith("pipe/web: not ready: 1 of 2 new pods are made")
     assert "ImagePullBackOff" in live.unready_reason
     bad.inputs["metadata"]["annotations"] = {"pulumi.com/skipAwait": "true"}
-    for unwatched in (bad, replace(bad, inputs={})):  # the latter is an import
-        assert (live := target.read(unwatched, web.outputs)) and not live.unready_reason
+    an_import = replace(bad, inputs={})
+    for unwatched in (bad, an_import):
+        live = target.read(unwatched, web.outputs)
+        assert live and not live.unready_reason
     live = target.read(
         resource(DEPLOYMENT, id=web.id), target.update(resource(DEPLOYMENT, id=web.id), web).outputs
     )
     assert live and not live.unready_reason
 
 
-def test_a_quota_that_is_used_up_is_named(
-    target: KubernetesTarget, empty: Cluster, web: LiveResource
-) -> None:
+def test_an_exhausted_quota_is_named(target: KubernetesTarget, empty: Cluster, web: LiveResource) -> None:
     empty.kubectl("create", "quota", "small", "--hard=pods=2")
     until(lambda: empty.object("/api/v1/namespaces/pipe/resourcequotas/small").get("status", {}).get("used"))
     try:
@@ -105,29 +105,35 @@ def test_a_quota_that_is_used_up_is_named(
         empty.kubectl("delete", "quota", "small")
 
 
-def test_a_job_is_waited_for_and_a_failed_one_is_run_anew(target: KubernetesTarget) -> None:
+def test_a_creation_waits_for_the_job_and_a_failed_job_is_replaced(target: KubernetesTarget) -> None:
     done = target.create(resource(JOB))
     assert done.outputs["status"]["succeeded"] == 1
     assert target.replacement_paths(resource(JOB, id=done.id)) == ()
     target.delete(resource(JOB, id=done.id))
-    said: list[str] = []
-    wrong = resource(JOB, "spec.template.spec.containers.0.image", "work:1-crashing", report=said.append)
+    reports: list[str] = []
+    crashing = resource(
+        JOB, "spec.template.spec.containers.0.image", "work:1-crashing", report=reports.append
+    )
     with pytest.raises(
         NotReadyError, match=r"the job has failed: .* backoff limit\n  pod work-\w+: work: ended with .* 1"
     ):
-        target.create(wrong)
-    assert re.fullmatch(r"the job runs, pods: \d active, 0 succeeded, \d failed", said[-1])
-    failed = replace(wrong, id="pipe/work")
+        target.create(crashing)
+    assert re.fullmatch(r"the job runs, pods: \d active, 0 succeeded, \d failed", reports[-1])
+    failed = replace(crashing, id="pipe/work")
     assert target.replacement_paths(failed) == ("metadata",)
     assert target.replacement_paths(replace(failed, id="pipe/gone")) == ()
-    asked = engine_calls(Kubernetes("kubernetes"), target, failed, LiveResource(failed.id, wrong.inputs, {}))
-    assert asked.differences() == {"metadata": "update_replace"}
+    calls = engine_calls(
+        Kubernetes("kubernetes"), target, failed, LiveResource(failed.id, crashing.inputs, {})
+    )
+    assert calls.differences() == {"metadata": "update_replace"}
     target.delete(failed)
 
 
-def test_a_job_whose_image_is_missing_is_waited_for_until_its_deadline(target: KubernetesTarget) -> None:
+def test_a_creation_waits_for_a_job_without_an_image_until_the_jobs_deadline(
+    target: KubernetesTarget,
+) -> None:
     missing = resource(JOB, "spec.template.spec.containers.0.image", "work:1-missing")
-    missing.inputs["spec"]["activeDeadlineSeconds"] = 8  # longer than the target waits without a change
+    missing.inputs["spec"]["activeDeadlineSeconds"] = 8  # This is longer than the target's patience.
     started = time.monotonic()
     with pytest.raises(NotReadyError, match=r"the job has failed: Job was active longer than") as stuck:
         target.create(missing)
@@ -136,9 +142,7 @@ def test_a_job_whose_image_is_missing_is_waited_for_until_its_deadline(target: K
     target.delete(replace(missing, id="pipe/work"))
 
 
-def test_a_job_that_still_runs_is_replaced_where_the_program_asks_for_it(
-    target: KubernetesTarget, empty: Cluster
-) -> None:
+def test_a_running_job_with_the_annotation_is_replaced(target: KubernetesTarget, empty: Cluster) -> None:
     missing = resource(JOB, "spec.template.spec.containers.0.image", "work:1-missing")
     with pytest.raises(NotReadyError, match="the provider waits 600 s"):
         target.create(missing)
@@ -152,17 +156,18 @@ def test_a_job_has_no_readiness_probe_to_fail(target: KubernetesTarget) -> None:
     target.delete(resource(JOB, id=done.id))
 
 
-def test_a_service_waits_for_pods_and_for_its_load_balancer(target: KubernetesTarget) -> None:
-    served = target.create(resource(SERVICE))  # without pods: only those that are not ready are waited for
+def test_a_service_waits_for_its_pods_and_its_load_balancer(target: KubernetesTarget) -> None:
+    # A service without pods does not wait for any.
+    service = target.create(resource(SERVICE))
     with pytest.raises(NotReadyError):
         target.create(resource(DEPLOYMENT, *image("unready")))
-    said: list[str] = []
+    reports: list[str] = []
     with pytest.raises(NotReadyError, match="a pod that it selects is not ready"):
-        target.update(resource(SERVICE, id="pipe/web", report=said.append), BEFORE)
-    assert set(said) == {"a pod that it selects is not ready"}
+        target.update(resource(SERVICE, id="pipe/web", report=reports.append), BEFORE)
+    assert set(reports) == {"a pod that it selects is not ready"}
     live = target.update(resource(DEPLOYMENT, id="pipe/web"), BEFORE)
     target.update(resource(SERVICE, id="pipe/web"), BEFORE)
-    (ingress,) = served.outputs["status"]["loadBalancer"]["ingress"]
+    (ingress,) = service.outputs["status"]["loadBalancer"]["ingress"]
     assert ingress["hostname"].startswith("k8s-pipe-web-")
     assert ingress["hostname"].endswith(".elb.ap-northeast-1.amazonaws.com")
     target.delete(resource(SERVICE, id="pipe/web"))
@@ -176,7 +181,9 @@ def test_a_service_waits_for_pods_and_for_its_load_balancer(target: KubernetesTa
         (DAEMON_SET, {"desiredNumberScheduled": 6, "updatedNumberScheduled": 6, "numberAvailable": 6}),
     ],
 )
-def test_sets_of_pods_are_waited_for(target: KubernetesTarget, manifest: Json, ready: Json) -> None:
+def test_stateful_sets_and_daemon_sets_are_awaited(
+    target: KubernetesTarget, manifest: Json, ready: Json
+) -> None:
     image = "spec.template.spec.containers.0.image"
     live = target.create(resource(manifest))
     assert ready.items() <= live.outputs["status"].items()
@@ -189,7 +196,7 @@ def test_sets_of_pods_are_waited_for(target: KubernetesTarget, manifest: Json, r
     target.delete(resource(manifest, id=live.id))
 
 
-def test_an_update_on_delete_waits_for_nobody_to_delete_pods(target: KubernetesTarget) -> None:
+def test_an_update_on_delete_does_not_wait_for_new_pods(target: KubernetesTarget) -> None:
     path, value = "spec.updateStrategy", {"type": "OnDelete"}
     live = target.create(resource(STATEFUL_SET, path, value))
     change = resource(STATEFUL_SET, path, value, id=live.id)
@@ -200,22 +207,24 @@ def test_an_update_on_delete_waits_for_nobody_to_delete_pods(target: KubernetesT
 
 
 @pytest.mark.parametrize(
-    ("word", "reason"),
+    ("suffix", "reason"),
     [
         ("missing", "its containers are not ready yet\n  pod alone: alone: ImagePullBackOff"),
         ("unready", "its containers are not ready yet\n  pod alone: Readiness probe failed"),
     ],
 )
-def test_a_bare_pod_is_waited_for(target: KubernetesTarget, word: str, reason: str) -> None:
+def test_the_creation_of_a_pod_waits_for_its_readiness(
+    target: KubernetesTarget, suffix: str, reason: str
+) -> None:
     live = target.create(resource(POD))
     assert live.outputs["status"]["phase"] == "Running"
     target.delete(resource(POD, id=live.id))
     with pytest.raises(NotReadyError, match=reason):
-        target.create(resource(POD, "spec.containers.0.image", f"alone:1-{word}"))
+        target.create(resource(POD, "spec.containers.0.image", f"alone:1-{suffix}"))
     target.delete(resource(POD, id=live.id))
 
 
-def test_a_pod_that_has_failed_is_not_waited_for(target: KubernetesTarget) -> None:
+def test_a_failed_pod_ends_the_wait(target: KubernetesTarget) -> None:
     failing = resource(POD, "spec.containers.0.image", "alone:1-crashing")
     failing.inputs["spec"]["restartPolicy"] = "Never"
     with pytest.raises(NotReadyError, match="the pod has failed\n  pod alone: alone: ended with exit code 1"):
@@ -223,7 +232,7 @@ def test_a_pod_that_has_failed_is_not_waited_for(target: KubernetesTarget) -> No
     target.delete(replace(failing, id="pipe/alone"))
 
 
-def test_a_claim_is_waited_for_unless_it_waits_for_a_pod(target: KubernetesTarget) -> None:
+def test_a_claim_is_awaited_unless_it_waits_for_a_pod(target: KubernetesTarget) -> None:
     with pytest.raises(
         NotReadyError, match=r"no volume is bound to it\n  .*: no persistent volumes available"
     ):
@@ -240,31 +249,31 @@ def test_a_claim_is_waited_for_unless_it_waits_for_a_pod(target: KubernetesTarge
     target.delete(resource(STORAGE_CLASS, id=later.id))
 
 
-def test_a_quota_and_a_token_are_waited_for(target: KubernetesTarget) -> None:
+def test_a_quota_and_a_token_are_awaited(target: KubernetesTarget) -> None:
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "spec": {"hard": {"pods": "50"}}}
     live = target.create(resource({**quota, "metadata": {"name": "many", "namespace": "pipe"}}))
     assert live.outputs["status"]["hard"] == {"pods": "50"}
     target.delete(resource({**quota, "metadata": {"name": "many", "namespace": "pipe"}}, id=live.id))
-    of = {
+    metadata = {
         "name": "token",
         "namespace": "pipe",
         "annotations": {"kubernetes.io/service-account.name": "default"},
     }
     kind = "kubernetes.io/service-account-token"
-    token: Json = {"apiVersion": "v1", "kind": "Secret", "metadata": of, "type": kind}
+    token: Json = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": kind}
     live = target.create(resource(token))
     assert "token" in plain(live.outputs["data"])
     target.delete(resource(token, id=live.id))
 
 
-def test_a_kind_of_somebodys_own_is_not_taken_for_kubernetes_own(target: KubernetesTarget) -> None:
-    mine = deepcopy(DEFINITION)
-    mine["metadata"]["name"] = "services.pipe.dev"
-    mine["spec"]["names"] = {"kind": "Service", "plural": "services"}
-    target.create(resource(mine))
+def test_a_custom_service_does_not_count_as_a_service_of_kubernetes(target: KubernetesTarget) -> None:
+    definition = deepcopy(DEFINITION)
+    definition["metadata"]["name"] = "services.pipe.dev"
+    definition["spec"]["names"] = {"kind": "Service", "plural": "services"}
+    target.create(resource(definition))
     live = target.create(resource({**CUP, "kind": "Service"}))
     assert live.id == "pipe/cup"
-    target.delete(resource(mine, id="services.pipe.dev"))
+    target.delete(resource(definition, id="services.pipe.dev"))
 
 
 def test_an_ingress_waits_for_a_load_balancer_of_its_class(target: KubernetesTarget) -> None:
@@ -282,19 +291,19 @@ def test_a_service_without_a_selector_waits_for_no_pods(target: KubernetesTarget
         target.delete(resource(SERVICE, id=live.id))
 
 
-def test_a_suspended_job_is_not_done(target: KubernetesTarget) -> None:
+def test_a_suspended_job_is_not_ready(target: KubernetesTarget) -> None:
     with pytest.raises(NotReadyError, match="the job is suspended, pods: 0 active"):
         target.create(resource(JOB, "spec.suspend", True))
     target.delete(resource(JOB, id="pipe/work"))
 
 
-def test_a_name_outside_the_cluster_needs_no_pods(target: KubernetesTarget) -> None:
+def test_an_external_name_needs_no_pods(target: KubernetesTarget) -> None:
     external = resource(SERVICE, "spec", {"type": "ExternalName", "externalName": "db.example"})
     assert target.create(external).id == "pipe/web"
     target.delete(resource(SERVICE, id="pipe/web"))
 
 
-def test_skip_await_is_honoured_and_the_timeout_is_the_programs(target: KubernetesTarget) -> None:
+def test_skip_await_and_the_timeout_of_the_program_apply(target: KubernetesTarget) -> None:
     skipping = resource(
         INGRESS, "metadata", {**INGRESS["metadata"], "annotations": {"pulumi.com/skipAwait": "true"}}
     )
@@ -314,14 +323,14 @@ def test_custom_resources_need_their_definition_first(target: KubernetesTarget) 
         target.create(resource(CUP, timeout=1))
     later = threading.Timer(1.5, target.create, [resource(DEFINITION)])
     later.start()
-    said: list[str] = []
-    live = target.create(resource(CUP, report=said.append))
+    reports: list[str] = []
+    live = target.create(resource(CUP, report=reports.append))
     later.join()
-    assert said[0] == "the server does not know the kind Cup of pipe.dev/v1 yet"
+    assert reports[0] == "the server does not know the kind Cup of pipe.dev/v1 yet"
     with pytest.raises(ProviderError, match="field not declared in schema"):
         target.plan_update(resource(CUP, "colour", "red", id=live.id), live)
-    # In the foreground it would wait until the garbage collector has heard of the kind.
-    at_once = {**CUP["metadata"], "annotations": {"pulumi.com/deletionPropagationPolicy": "background"}}
-    target.delete(resource(CUP, "metadata", at_once, id=live.id))
+    # A deletion in the foreground would wait until the garbage collector knows the kind.
+    background = {**CUP["metadata"], "annotations": {"pulumi.com/deletionPropagationPolicy": "background"}}
+    target.delete(resource(CUP, "metadata", background, id=live.id))
     target.delete(resource(DEFINITION, id="cups.pipe.dev"))
     assert target.read(resource(CUP, id=live.id), {}) is None
