@@ -124,7 +124,7 @@ REQUIRED = {"alert-required-monitor-missing": {"monitors": ["HighErrorRate"], "t
         ),
     ],
 )
-def test_each_guard_stops_the_run_and_names_the_thing_and_the_remedy(
+def test_each_guard_stops_the_run_with_the_resource_and_the_remedy(
     engine: Engine, program: Program, policy: str, expected: str
 ) -> None:
     run = engine.run(program, config=REQUIRED)
@@ -216,7 +216,7 @@ def unreachable() -> None:
     monitor()
 
 
-def test_objects_of_a_cluster_that_is_not_there_yet_are_judged_by_their_inputs(engine: Engine) -> None:
+def test_objects_of_a_future_cluster_are_checked_by_their_inputs(engine: Engine) -> None:
     run = engine.run(unreachable, config={"all": "advisory"})
     assert len(run.of("workload-image-latest")) == 1
     # The rule on the stack gets no properties at all from the engine: it knows the Deployment from before.
@@ -225,7 +225,7 @@ def test_objects_of_a_cluster_that_is_not_there_yet_are_judged_by_their_inputs(e
     )
 
 
-def test_a_configuration_that_speaks_of_nothing_is_refused(engine: Engine) -> None:
+def test_a_configuration_of_an_unknown_policy_or_setting_is_refused(engine: Engine) -> None:
     config = {
         "workload-image-lates": "advisory",
         "workload-limit-above-ceiling": {"cpu": "much", "disk": "1"},
@@ -269,7 +269,7 @@ def weak() -> object:
     return host_setting("1.1")
 
 
-def test_an_active_waiver_lets_the_run_pass_and_says_so(engine: Engine) -> None:
+def test_an_active_waiver_lets_the_run_pass_with_a_notice(engine: Engine) -> None:
     soon = (before := utc_day()) + timedelta(days=12)
     run = engine.run(weak, "up", waivers=waiver(soon, "urn:pulumi:prod::pipe::*::tls"))
     assert not run.failed
@@ -287,7 +287,7 @@ def test_an_active_waiver_lets_the_run_pass_and_says_so(engine: Engine) -> None:
     }
 
 
-def test_an_expired_waiver_blocks_again_and_says_so(engine: Engine) -> None:
+def test_an_expired_waiver_blocks_again_with_a_notice(engine: Engine) -> None:
     past = utc_day() - timedelta(days=1)
     run = engine.run(weak, waivers=waiver(past))
     assert run.failed
@@ -312,7 +312,7 @@ def beside() -> None:
     aws.s3.Bucket("other")
 
 
-def test_a_targeted_run_judges_what_exists_so_that_its_waivers_are_needed(engine: Engine) -> None:
+def test_a_targeted_run_checks_existing_resources_whose_waivers_are_needed(engine: Engine) -> None:
     active = waiver(utc_day() + timedelta(days=9))
     config = {"all": "advisory", "policy-waiver-invalid": "mandatory"}
     engine.run(beside, "up", config=config, waivers=active)
@@ -366,7 +366,7 @@ def test_the_ledger_has_a_row_of_every_policy_for_every_resource(engine: Engine,
     assert sum(head(engine)["counts"].values()) == len(rows) == len(applicable)
 
 
-def test_the_ledger_of_an_aborted_run_says_so(engine: Engine) -> None:
+def test_the_ledger_of_an_aborted_run_is_marked_as_aborted(engine: Engine) -> None:
     run: Run = engine.run(weak, "up")
     assert run.failed
     assert head(engine) == {"run": "aborted"}

@@ -49,7 +49,7 @@ def test_no_stack_has_a_violation_without_a_waiver(ledger: Ledger, stack: str) -
 
 @pytest.mark.parametrize("stack", ["dev", "stg", "prod", "foundation"])
 @pytest.mark.parametrize("policy", BEFORE_ANYTHING_EXISTS)
-def test_policies_and_configuration_files_are_judged_before_anything_exists(
+def test_policies_and_configuration_files_are_checked_before_anything_exists(
     ledger: Ledger, stack: str, policy: str
 ) -> None:
     rows = [row for row in ledger(stack) if row["policy"] == policy]

@@ -89,7 +89,7 @@ EXPECTED = {
 }
 
 
-def test_a_foreign_program_is_judged_by_what_it_declares_and_by_none_of_our_names(foreign: Engine) -> None:
+def test_the_pack_checks_a_program_that_has_no_name_of_ours(foreign: Engine) -> None:
     run = foreign.run(shop)
     assert run.failed
     assert {policy: run.of(policy)[0].partition("\n")[0] for policy in EXPECTED} == EXPECTED
@@ -119,7 +119,7 @@ def test_the_project_file_says_how_to_start_it() -> None:
     assert f"VENV := {environment.relative_to(ROOT)}\n" in (ROOT / "Makefile").read_text()
 
 
-def test_no_module_of_the_pack_hides_one_of_python_s() -> None:
+def test_no_module_of_the_pack_shadows_a_module_of_python() -> None:
     # As a directory, Python runs in the folder of the pack and looks for modules there first.
     names = {entry.stem for entry in PACK.iterdir() if entry.suffix == ".py" or entry.is_dir()}
     assert names & sys.stdlib_module_names - {"__main__"} == set()
@@ -139,7 +139,7 @@ def started(*command: str, folder: Path) -> Generator[int]:
 @pytest.mark.parametrize(
     ("arguments", "folder"), [((str(PACK),), Path("/")), (("-m", "policies"), ROOT), (("__main__.py",), PACK)]
 )
-def test_python_starts_the_pack_and_it_says_its_port_and_policies(
+def test_python_starts_the_pack_which_prints_its_port_and_policies(
     arguments: tuple[str, ...], folder: Path
 ) -> None:
     with (

@@ -19,7 +19,7 @@ from policies.engine.pack import ALL
 from policies.engine.patterns import patterns
 from policies.engine.waivers import load
 from policies.model.datadog_monitors import handles, parse_query
-from tests.support.policies.pytest_fixtures import resource
+from tests.support.policies.pytest_fixtures import MessagesOf, resource
 
 SECONDS = 2.0
 LENGTH = 1_000_000
@@ -161,7 +161,7 @@ def test_a_regular_expression_takes_time_in_proportion_to_the_text(name: str) ->
 
 
 @pytest.mark.parametrize("text", [*LONG.values(), repeated("1", "!")], ids=[*LONG, "digits"])
-def test_a_long_value_is_judged_in_time(text: str) -> None:
+def test_a_long_value_is_checked_in_time(text: str) -> None:
     text = text[-SHORTER:]
     env = [{"name": "A", "value": text}, {"name": text, "value": "b"}]
     pod = {"spec": {"containers": [{"name": "a", "env": env, "resources": {"limits": {"cpu": text}}}]}}
@@ -216,6 +216,16 @@ def test_no_rule_crashes_on_a_document_that_is_too_deep() -> None:
             documents: dict[str, Any] = dict.fromkeys(keys, text)
             for props in (documents, {"data": {"nginx.conf": text}}):
                 assert not evaluate(rule, resource(kind, props)).crash, (rule.name, kind)
+
+
+@pytest.mark.parametrize(
+    "text", ["server {" * 5000, "server {" * 5000 + "}" * 5000, "server {" * 100 + "}" * 100]
+)
+def test_blocks_that_are_too_deep_are_a_finding(messages_of: MessagesOf, text: str) -> None:
+    assert messages_of("tls-nginx-old-version", CONFIG_MAP, {"data": {"nginx.conf": text}}) == [
+        'data["nginx.conf"] is no nginx configuration (blocks nested more than 64 deep); correct it, so that'
+        " it can be checked"
+    ]
 
 
 def test_waivers_that_are_too_deep_are_a_fault(tmp_path: Path) -> None:

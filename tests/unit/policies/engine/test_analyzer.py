@@ -205,7 +205,7 @@ def test_a_policy_on_stacks_has_a_row_for_each_resource_and_the_worst_of_them_fo
         (UnknownValueError("bucket"), ("unknown", "not known in this preview: bucket")),
     ],
 )
-def test_what_a_policy_on_stacks_did_not_come_to_has_not_passed(
+def test_a_policy_on_stacks_that_raises_an_error_passes_no_resource(
     file: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception, expected_row: tuple[str, str]
 ) -> None:
     def check(_: Resource, __: Options) -> Verdicts:

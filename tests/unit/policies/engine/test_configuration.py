@@ -64,7 +64,7 @@ def test_a_ceiling_is_a_quantity_above_zero(key: str, value: str) -> None:
         ({"all": {"cpu": "1"}}, '"all" takes an enforcement level only, not cpu'),
     ],
 )
-def test_what_does_not_exist_is_refused_with_what_does(config: dict[str, Any], fault: str) -> None:
+def test_an_unknown_name_is_refused_with_the_names_that_exist(config: dict[str, Any], fault: str) -> None:
     [message] = faults(BY_NAME, config)
     assert message.startswith(fault)
 

@@ -13,13 +13,10 @@ from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import EnforcementLevel
 
 from policies.engine.analyzer import PolicyAnalyzer
-from policies.engine.catalog import RULES
 from policies.engine.pack import NAME, policies
 from policies.engine.waivers import utc_day
 from tests.support.policies.fixtures import DEPLOYMENT, KINDS, POD, around, kind
 from tests.support.policies.pytest_fixtures import UNKNOWN, changed, secret, urn
-
-REMEDIATED = [rule.name for rule in RULES if rule.remedy]
 
 
 def repaired(policy: str, kind: str, props: dict[str, Any], **options: Any) -> dict[str, Any] | None:
@@ -142,14 +139,14 @@ def test_a_secret_stays_a_secret() -> None:
     assert hidden == {"settingId": "min_tls_version", "value": secret("1.2")}
 
 
-def test_an_unknown_value_is_left_alone() -> None:
+def test_an_unknown_value_is_not_repaired() -> None:
     policy, zone = "tls-cloudflare-zone-old-version", "cloudflare:index/zoneSetting:ZoneSetting"
     assert repaired(policy, zone, {"settingId": "min_tls_version", "value": UNKNOWN}) is None
     assert repaired("workload-token-mounted", kind("Deployment"), {"spec": UNKNOWN}) is None
 
 
 @pytest.mark.parametrize(("days", "left"), [(1, True), (-1, False)], ids=["waived", "expired"])
-def test_what_is_waived_is_left_alone(
+def test_a_waived_violation_is_not_repaired(
     days: int, left: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     policy, zone = "tls-cloudflare-zone-old-version", "cloudflare:index/zoneSetting:ZoneSetting"
@@ -163,15 +160,3 @@ def test_what_is_waived_is_left_alone(
     (tmp_path / "waivers.yaml").write_text(yaml.safe_dump([waiver]))
     monkeypatch.setenv("PIPE_POLICY_WAIVERS", str(tmp_path / "waivers.yaml"))
     assert (repaired(policy, zone, {"settingId": "min_tls_version", "value": "1.0"}) is None) == left
-
-
-def test_which_policies_can_repair() -> None:
-    assert REMEDIATED == [
-        "tags-missing",
-        "tls-api-gateway-old-version",
-        "tls-cloudflare-hostname-old-version",
-        "tls-cloudflare-zone-old-version",
-        "tls-load-balancer-old-version",
-        "workload-image-pull-not-always",
-        "workload-token-mounted",
-    ]

@@ -55,7 +55,7 @@ def read(content: object, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Waiv
         ),
     ],
 )
-def test_a_fault_names_the_field_the_value_and_what_is_wanted(
+def test_a_fault_names_the_field_the_value_and_the_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], fault: str
 ) -> None:
     item = {key: value for key, value in {**GOOD, **change}.items() if value is not None}

@@ -41,7 +41,7 @@ def test_queries_are_parsed(
         ("logs('x > 1", '"\'" is not closed'),
     ],
 )
-def test_what_is_no_query_says_why(text: str, fault: str) -> None:
+def test_an_unreadable_query_is_refused_with_the_reason(text: str, fault: str) -> None:
     with pytest.raises(QueryError) as raised:
         parse_query(text)
     assert str(raised.value) == fault

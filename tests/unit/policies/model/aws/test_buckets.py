@@ -57,7 +57,7 @@ def test_a_missing_sub_resource_is_named(
 
 
 @pytest.mark.parametrize(("policy", "name", "what", "remedy"), MISSING)
-def test_one_that_may_be_any_bucket_s_is_unknown(
+def test_a_sub_resource_of_an_unknown_bucket_is_unknown(
     messages_of_stack: MessagesOf, policy: str, name: str, what: str, remedy: str
 ) -> None:
     loose = resource(f"aws:s3/bucket{name}:Bucket{name}", {**PARTS[name], "bucket": UNKNOWN})
@@ -116,7 +116,7 @@ def logs_of_other_services() -> list[Resource]:
 
 @pytest.mark.parametrize("how", [logs_by_target, logs_by_dependency, logs_by_policy, logs_of_other_services])
 @pytest.mark.parametrize("policy", ["s3-logging-missing", "s3-object-lock-missing", "s3-replication-missing"])
-def test_a_bucket_of_logs_cannot_have_what_others_must(
+def test_a_bucket_of_logs_is_exempt_from_settings_that_it_cannot_have(
     messages_of_stack: MessagesOf, policy: str, how: Callable[[], list[Resource]]
 ) -> None:
     messages = messages_of_stack(policy, bucket(), bucket("logs"), *how())

@@ -31,7 +31,7 @@ def labelled(namespace: object, **selector: object) -> Value:
     return Value(from_plain({"metadata": {"namespace": namespace}, "spec": selector}))
 
 
-def test_objects_of_thousands_of_namespaces_are_found_without_a_look_at_all(
+def test_selectors_are_compared_only_within_the_namespace_and_its_labels(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shared = {"part-of": "shop"}

@@ -9,16 +9,6 @@ SECONDS = 4.0
 
 
 @pytest.mark.parametrize(
-    "text", ["server {" * 5000, "server {" * 5000 + "}" * 5000, "server {" * 100 + "}" * 100]
-)
-def test_blocks_that_are_too_deep_are_a_finding(messages_of: MessagesOf, text: str) -> None:
-    assert messages_of("tls-nginx-old-version", CONFIG_MAP, {"data": {"nginx.conf": text}}) == [
-        'data["nginx.conf"] is no nginx configuration (blocks nested more than 64 deep); correct it, so that'
-        " it can be checked"
-    ]
-
-
-@pytest.mark.parametrize(
     ("files", "limit"),
     [
         ({f"{n}.conf": "include *.conf;" for n in range(30)}, "to more than 100000 directives"),
