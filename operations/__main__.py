@@ -1,5 +1,5 @@
 # PYTHON_ARGCOMPLETE_OK
-"""Command line of all operations: `python -m operations COMMAND STACK …`, as scripts/COMMAND.sh runs it."""
+"""Command line of all operations: `python -m operations COMMAND STACK …`, which scripts/COMMAND.sh runs."""
 
 import argparse
 import importlib
@@ -10,20 +10,20 @@ from collections.abc import Callable, Sequence
 COMMANDS = {
     "build": "build, scan, push and sign the API's image of a version",
     "checks": "run the checks that a deployment requires",
-    "deploy": "deploy a version of the service, and check it",
-    "doctor": "diagnose a stack from the visitor to the database",
+    "deploy": "deploy a version of the service and check it",
+    "doctor": "find out what is wrong with a stack",
     "drift": "compare a stack with its program",
     "migrate": "run the migrations of the deployed version, or undo them",
     "preview": "review the changes that the working tree would make",
-    "relocate": "prepare a stack to come up in another region",
+    "relocate": "prepare a stack for another region after the loss of its own",
     "restore": "restore the database from a dump",
     "rollback": "roll the API back to an earlier version",
     "rotate": "set new passwords for the database's roles",
 }
-"""Each module of the package that is a command, with its summary."""
+"""Summary of each command, by the name of the command's module in this package."""
 
 COMPLETION = "_ARGCOMPLETE"
-"""Variable with which a shell asks for completions (https://kislyuk.github.io/argcomplete/)."""
+"""Environment variable that a shell sets to ask for completions (https://kislyuk.github.io/argcomplete/)."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,9 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def complete(arguments: Sequence[str]) -> None:
-    """Answer a shell that completes a command line, and exit.
+    """Print completions for the shell, and exit.
 
-    With a command in `arguments` the line is `scripts/COMMAND.sh …`, else it is `python -m operations …`.
+    If `arguments` starts with a command, the user typed `scripts/COMMAND.sh …`. Otherwise the user typed
+    `python -m operations …`.
     """
     import argcomplete
 

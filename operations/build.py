@@ -1,6 +1,6 @@
-"""Build, scan, push and sign the API's image of a version, unless the registry has it already.
+"""Build, scan, push and sign the API's image for a version; skip the build if the registry has the image.
 
-Without --version, a version is the commit of the service's checkout (APP, else the folder app).
+The image is built from the checkout of the service in the folder app, or in the folder that APP names.
 """
 
 import argparse
@@ -18,11 +18,13 @@ from operations.lib.services import image
 
 def build_parser() -> argparse.ArgumentParser:
     parser = command_line.parser("build", __doc__ or "")
-    parser.add_argument("--version", metavar="V", help="the image's tag")
+    parser.add_argument(
+        "--version", metavar="V", help="tag of the image (default: the checkout's commit, 12 digits)"
+    )
     return parser
 
 
-@command_line.refusable
+@command_line.handle_refusal
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     options = command_line.read_options(arguments)
@@ -30,24 +32,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         stack_file.checked_version(arguments.version)
     if os.environ.get("APP_REPOSITORY") == "":
         raise RefusedError(
-            "APP_REPOSITORY is empty, so the checkout in app/ is this repository: set the variable of the"
-            " repository (README.md, GitHub)"
+            "APP_REPOSITORY is empty, so app/ contains this repository instead of the service's: set the"
+            " repository variable APP_REPOSITORY (README.md, GitHub)"
         )
     return perform("build", options, lambda log: work(log, options, arguments.version))
 
 
 def work(log: RunLog, options: Options, version: str | None) -> str:
+    """Build the image if it is missing; return the message for the end."""
     version = (
         version
         or log.runner.read("git", "-C", str(migrations.source()), "rev-parse", "--short=12", "HEAD").strip()
     )
     with log.step(f"image of {version}"):
-        built = image.ensure(log, options, version)
-    log.results |= {"version": version, "image": built}
+        reference = image.ensure(log, options, version)
+    log.results |= {"version": version, "image": reference}
     if output := os.environ.get("GITHUB_OUTPUT"):
         with Path(output).open("a") as file:
-            file.write(f"version={version}\nimage={built}\n")
-    return f"{version} is {built}"
+            file.write(f"version={version}\nimage={reference}\n")
+    return f"image of {version}: {reference}"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The checks that the guide asks for before a deployment: lint, tests, a scan, a performance test, documents.
+"""Checks before a deployment, as the guide requires: lint, tests, security scan, performance test, documents.
 
-Each is a task of the Makefile. A check that passed is not repeated while the committed content is the same:
-not by an interrupted deployment, and not by the next stack's.
+Each check is a target of the Makefile. A check that passed is skipped while the committed content is the
+same, also when another stack is deployed.
 """
 
 import argparse
@@ -25,25 +25,27 @@ COMMANDS = {
     "performance test": ("make", "bench"),
     "documents are current": ("make", "current"),
 }
+"""Command of each check, by its title."""
 RECORD = Path(".runs") / "checks.json"
+"""File with the checks that passed, by the hash of the committed content."""
 
 
 def run(log: RunLog, options: Options) -> None:
     """Run the checks that have not passed yet for the committed content; stop at the first failure."""
     repository = Repository(log.runner, options)
     tree = repository.content() if not repository.changed() else ""
-    passed: dict[str, Any] = _read().get(tree, {})
+    passes: dict[str, Any] = _read().get(tree, {})
     for name, command in COMMANDS.items():
         with log.step(name):
-            if name in passed:
-                log.line(f"{shlex.join(command)}: passed {passed[name]['at']}, for the same content")
+            if name in passes:
+                log.line(f"{shlex.join(command)}: passed at {passes[name]['at']} for the same content")
                 continue
-            begun = time.monotonic()
+            start = time.monotonic()
             log.follow(*command)
             if tree and not options.dry_run:
                 at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-                passed[name] = {"at": at, "seconds": round(time.monotonic() - begun, 1)}
-                _write(tree, passed)
+                passes[name] = {"at": at, "seconds": round(time.monotonic() - start, 1)}
+                _write(tree, passes)
 
 
 def _read() -> dict[str, Any]:
@@ -53,23 +55,23 @@ def _read() -> dict[str, Any]:
         return {}
 
 
-def _write(tree: str, passed: dict[str, Any]) -> None:
+def _write(tree: str, passes: dict[str, Any]) -> None:
     (ROOT / RECORD).parent.mkdir(exist_ok=True)
-    (ROOT / RECORD).write_text(json.dumps({tree: passed}, indent=2) + "\n")
+    (ROOT / RECORD).write_text(json.dumps({tree: passes}, indent=2) + "\n")
 
 
 def build_parser() -> argparse.ArgumentParser:
     return command_line.parser("checks", __doc__ or "")
 
 
-@command_line.refusable
+@command_line.handle_refusal
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     options = command_line.read_options(arguments)
 
     def work(log: RunLog) -> str:
         run(log, options)
-        return "ready to be deployed"
+        return "every check passed"
 
     return perform("checks", options, work)
 

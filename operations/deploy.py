@@ -1,11 +1,14 @@
-"""Deployment of a version of the service, or of the program as it is without --version.
+"""Deploy a version of the service and check it. Without --version, deploy the stack file as it is.
 
-Before: tests, security scan, performance test, current documents. Then the image (built once, the same for
-all stacks), the frontend, `pulumi up` with the policy pack, in which migrations run before new pods, and a
-commit of the image to the stack file. After: health, monitors, logs, what users see; else it is rolled back.
-At last, whether every monitor has data to judge; if one has none, the run fails, and nothing is rolled back.
+1. Run tests, security scan and performance test, and check that the documents are current.
+2. Build the image, unless the registry has it. All stacks share an image.
+3. Deploy the frontend.
+4. Run `pulumi up` with the policy pack. The migrations run before new pods start.
+5. Commit the image to the stack file.
+6. Check health, monitors, logs and the site as users see it. If a check fails, roll back.
+7. Check that every monitor has data. If one has no data, the run fails without a rollback.
 
-When it was interrupted, run it again: it goes on where it was.
+After an interruption, run the same command again to continue.
 """
 
 import argparse
@@ -29,65 +32,69 @@ from operations.lib.services import frontend, image
 
 @dataclass
 class Journal:
-    """Finished parts of a deployment, so that an interrupted one does not repeat them."""
+    """Progress of a deployment; after an interruption the next run skips the finished parts."""
 
     version: str
+    """Value of --version; empty without it."""
     target: str
+    """real or sandbox."""
     before: str
-    """The image that was deployed before, according to the upstream; this checkout may be older."""
+    """Previous image, from the stack file upstream; the checkout's stack file may be older."""
     migrates: bool
-    """True if its migrations ran, so the database had no newer version's schema."""
+    """True if the previous image ran its migrations; False if a rollback had kept a newer schema."""
     image: str = ""
+    """Image to deploy."""
     frontend: bool = False
     """True once the new frontend is served."""
-    served: str = ""
+    previous_frontend: str = ""
     """ID of the Vercel deployment that was served before; empty if there was none."""
     alerts: list[str] = field(default_factory=list[str])
+    """Monitors that were alerting before the deployment."""
     errors: list[str] = field(default_factory=list[str])
-    looked: bool = False
+    """Kinds of errors in the API's logs before the deployment."""
+    has_baseline: bool = False
+    """True once `alerts` and `errors` are recorded."""
 
-    def keep(self, options: Options) -> None:
+    def save(self, options: Options) -> None:
         """Write the journal to its file, unless this is a dry run."""
         if options.dry_run:
             return
-        file = unfinished(options.stack)
+        file = journal_file(options.stack)
         file.parent.mkdir(parents=True, exist_ok=True)
         new = file.with_suffix(".new")
         new.write_text(json.dumps(asdict(self), indent=2) + "\n")
         new.replace(file)
 
 
-def unfinished(stack: str) -> Path:
+def journal_file(stack: str) -> Path:
     return ROOT / ".runs" / stack / "unfinished.json"
 
 
-def forget(options: Options) -> None:
+def delete_journal(options: Options) -> None:
     """Delete the journal of a deployment that succeeded or was rolled back."""
     if not options.dry_run:
-        unfinished(options.stack).unlink(missing_ok=True)
+        journal_file(options.stack).unlink(missing_ok=True)
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = command_line.parser("deploy", __doc__ or "")
-    parser.add_argument(
-        "--version", metavar="V", help="the image's tag; default: the image of the stack file"
-    )
-    parser.add_argument("--skip-frontend", action="store_true", help="leave the frontend as it is")
+    parser.add_argument("--version", metavar="V", help="tag of the image (default: the stack file's image)")
+    parser.add_argument("--skip-frontend", action="store_true", help="do not deploy the frontend")
     parser.add_argument(
         "--skip-checks",
         action="store_true",
-        help="TARGET=sandbox only: without the half hour of tests, scan and bench",
+        help="with TARGET=sandbox only: skip the half hour of tests, scan and performance test",
     )
     parser.add_argument(
         "--soak",
         type=float,
         metavar="SECONDS",
-        help=f"how long to watch the monitors (default: {health.SOAK_SECONDS:.0f}; 0 in a sandbox)",
+        help=f"seconds to watch the monitors (default: {health.SOAK_SECONDS:.0f}; 0 in a sandbox)",
     )
     return parser
 
 
-@command_line.refusable
+@command_line.handle_refusal
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     options = command_line.read_options(arguments)
@@ -95,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         stack_file.checked_version(arguments.version)
     if arguments.skip_checks and options.target == "real":
         raise RefusedError(
-            "--skip-checks: with TARGET=sandbox only; nothing real is deployed without its checks"
+            "--skip-checks works with TARGET=sandbox only: a real stack is not deployed without its checks"
         )
     return perform("deploy", options, lambda log: work(log, options, arguments))
 
@@ -104,7 +111,7 @@ def work(log: RunLog, options: Options, arguments: argparse.Namespace) -> str:
     """Deploy and check; return the message for the end."""
     repository = Repository(log.runner, options)
     with connected(log.runner, options) as cluster:
-        with log.step("ready to begin"):
+        with log.step("preconditions"):
             journal = begin(log, cluster, options, arguments, repository)
         options.confirm(f"Deploying {arguments.version or 'the stack file'} to {options.stack}")
         try:
@@ -112,9 +119,9 @@ def work(log: RunLog, options: Options, arguments: argparse.Namespace) -> str:
         except KeyboardInterrupt:
             raise CommandStopped(stopped(log, cluster, options, journal)) from None
     rollback.check_pushed(log)
-    # Not a reason to roll back: the version is well, but nobody would be told if it were not.
+    # A failure here causes no rollback: the version works, but a later failure would go unnoticed.
     with log.step("every monitor has data"):
-        health.reporting(log, options)
+        health.check_monitor_data(log, options)
     return f"{options.stack} runs {stack_file.version(journal.image)}"
 
 
@@ -126,7 +133,7 @@ def deploy(
     repository: Repository,
     journal: Journal,
 ) -> None:
-    """Bring the version up and check it; roll back if that fails."""
+    """Deploy the version and check it; roll back if that fails."""
     if not arguments.skip_checks:
         checks.run(log, options)
     if arguments.version:
@@ -135,52 +142,51 @@ def deploy(
     repository.mark()
     if not arguments.skip_frontend and not journal.frontend:
         with log.step("frontend"):
-            journal.served = journal.served or frontend.served(log, options)
-            journal.keep(options)
-            frontend.deploy(log, options, journal.served)
+            journal.previous_frontend = journal.previous_frontend or frontend.served(log, options)
+            journal.save(options)
+            frontend.deploy(log, options, journal.previous_frontend)
         journal.frontend = options.target == "real"
-        journal.keep(options)
+        journal.save(options)
     new = journal.image
-    log.results |= {"image": new, "image of before": journal.before}
+    log.results |= {"image": new, "previous image": journal.before}
     try:
         bring_up(log, cluster, options, journal, repository)
         soak = 0.0 if options.target == "sandbox" else health.SOAK_SECONDS
-        seen = health.Before(journal.alerts, journal.errors)
-        health.after(log, cluster, options, new, seen, soak if arguments.soak is None else arguments.soak)
+        baseline = health.Baseline(journal.alerts, journal.errors)
+        soak = soak if arguments.soak is None else arguments.soak
+        health.check_deployment(log, cluster, options, new, baseline, soak)
     except FailedError as error:
         undo(log, cluster, options, journal, error)
-    rollback.record(log, lambda: Releases(cluster).judge(new, GOOD))
-    forget(options)
+    rollback.record(log, lambda: Releases(cluster).set_verdict(new, GOOD))
+    delete_journal(options)
 
 
 def stopped(log: RunLog, cluster: Cluster, options: Options, journal: Journal) -> str:
     """Return the message after Ctrl-C: the version that runs, and the next command."""
-    again = "The same command again goes on from here"
+    again = "To continue, run the same command again"
     file = stack_file.path(options.stack).name
     if options.dry_run:
         return "stopped; a dry run changes nothing"
     try:
         deployment = cluster.get(API)
     except FailedError as error:
-        return f"stopped; the cluster does not say what runs now: {error}\n{again}."
-    runs, status = revisions.image_of(deployment["spec"]["template"]), deployment.get("status", {})
+        return f"stopped; the cluster did not report which version runs: {error}\n{again}."
+    running, status = revisions.image_of(deployment["spec"]["template"]), deployment.get("status", {})
     pods = f"{status.get('updatedReplicas', 0)} of {deployment['spec']['replicas']} pods"
-    lines = [f"stopped; {options.stack} runs {stack_file.version(runs)}: {pods} are of it"]
+    lines = [f"stopped; {options.stack} runs {stack_file.version(running)} in {pods}"]
     if journal.frontend:
         lines.append("The new frontend is served.")
-    before, named = (
-        stack_file.version(journal.before),
-        stack_file.image(stack_file.path(options.stack).read_text()),
-    )
-    if runs != journal.before:
-        lines.append(f"{again}; scripts/rollback.sh {options.stack} --to-version {before} goes back.")
+    before = stack_file.version(journal.before)
+    named = stack_file.image(stack_file.path(options.stack).read_text())
+    if running != journal.before:
+        lines.append(f"{again}. To go back: scripts/rollback.sh {options.stack} --to-version {before}")
     elif named != journal.before:
-        lines.append(f"{file} names {stack_file.version(named)} already.")
-        lines.append(f"{again}; git checkout {file} gives it up.")
+        lines.append(f"{file} already names {stack_file.version(named)}.")
+        lines.append(f"{again}. To give up the deployment: git checkout {file}")
     else:
-        lines.append(f"{again}; to give it up, do nothing.")
+        lines.append(f"{again}. To give up the deployment, do nothing.")
     if log.steps[-1].title.startswith("pulumi up"):
-        lines.append(f"If Pulumi says that the stack is locked: pulumi cancel --stack {options.stack}")
+        lines.append(f"If Pulumi reports that the stack is locked: pulumi cancel --stack {options.stack}")
     return "\n".join(lines)
 
 
@@ -199,23 +205,20 @@ def begin(
         image.check_exists(log, options, committed)
     journal = Journal(version, options.target, committed, repository.migrates(), image=committed)
     try:
-        unfinished_journal = Journal(**json.loads(unfinished(options.stack).read_text()))
+        earlier = Journal(**json.loads(journal_file(options.stack).read_text()))
     except (OSError, ValueError, TypeError):
-        unfinished_journal = None
-    if unfinished_journal and (unfinished_journal.version, unfinished_journal.target) == (
-        version,
-        options.target,
-    ):
-        log.line(f"going on with the deployment that was interrupted; before it: {unfinished_journal.before}")
-        journal = unfinished_journal
-    elif unfinished_journal:
-        log.line(f"an interrupted deployment of {unfinished_journal.version or 'the stack file'} is given up")
+        earlier = None
+    if earlier and (earlier.version, earlier.target) == (version, options.target):
+        log.line(f"continuing the interrupted deployment; previous image: {earlier.before}")
+        journal = earlier
+    elif earlier:
+        log.line(f"giving up the interrupted deployment of {earlier.version or 'the stack file'}")
         if not options.dry_run:
             stack_file.write(options.stack, committed, migrate=journal.migrates)
-    if not journal.looked:
-        seen = health.before(log, cluster, options)
-        journal.alerts, journal.errors, journal.looked = seen.alerts, seen.errors, True
-    journal.keep(options)
+    if not journal.has_baseline:
+        baseline = health.read_baseline(log, cluster, options)
+        journal.alerts, journal.errors, journal.has_baseline = baseline.alerts, baseline.errors, True
+    journal.save(options)
     log.line(f"deployed now: {journal.before}")
     return journal
 
@@ -233,17 +236,17 @@ def bring_up(
         pulumi_up.up(log, options)
     releases = Releases(cluster)
     with log.step("record the version and its migrations"):
-        rollback.record(log, lambda: releases.add(new, known(log, options, new, releases)))
+        rollback.record(log, lambda: releases.add(new, known_migrations(log, options, new, releases)))
     with log.step("commit the image"):
         subject = f"Deploy {stack_file.version(new)} to {options.stack}"
         rollback.commit(log, repository, subject, new, migrate=migrate)
 
 
-def known(log: RunLog, options: Options, new: str, releases: Releases) -> tuple[str, ...] | None:
-    """Return the migrations of the version that is deployed; None if they are unknown.
+def known_migrations(log: RunLog, options: Options, new: str, releases: Releases) -> tuple[str, ...] | None:
+    """Return the migrations of the version to deploy; None if they are unknown.
 
-    A sandbox's image is not built, so its migrations come from the checkout of the service; without one there
-    are none.
+    A sandbox's image is not built, so the migrations come from the checkout of the service. Without a
+    checkout there are no migrations.
     """
     if options.target == "sandbox":
         return migrations.of(migrations.source()) or ()
@@ -255,71 +258,72 @@ def known(log: RunLog, options: Options, new: str, releases: Releases) -> tuple[
 
 def undo(log: RunLog, cluster: Cluster, options: Options, journal: Journal, why: FailedError) -> None:
     """Roll back automatically, the API first; always raise FailedError with the result."""
-    kept, left = "", list[str]()
+    database, problems = "", list[str]()
     try:
-        kept = undo_api(log, cluster, options, journal)
+        database = undo_api(log, cluster, options, journal)
     except (FailedError, RefusedError) as error:
-        left.append(str(error))
+        problems.append(str(error))
     if journal.frontend:
         try:
-            with log.step("frontend: back to the one of before"):
-                frontend.roll_back(log, options, journal.served)
+            with log.step("restore the previous frontend"):
+                frontend.roll_back(log, options, journal.previous_frontend)
             journal.frontend = False
-            journal.keep(options)
+            journal.save(options)
         except FailedError as error:
-            left.append(f"the frontend is still the new one: {error}")
-    if left:
-        raise FailedError("\nNot rolled back: ".join([str(why), *left]) + kept)
-    forget(options)
+            problems.append(f"the new frontend is still served: {error}")
+    if problems:
+        raise FailedError("\nNot rolled back: ".join([str(why), *problems]) + database)
+    delete_journal(options)
     log.results["rolled back to"] = journal.before
     version = stack_file.version(journal.before)
-    raise FailedError(f"{why}\nRolled back: {options.stack} runs {version} again, as before{kept}")
+    raise FailedError(f"{why}\nRolled back: {options.stack} runs {version} again{database}")
 
 
 def undo_api(log: RunLog, cluster: Cluster, options: Options, journal: Journal) -> str:
-    """Restore the earlier pods, stack file and state; return a message about the database.
+    """Restore the earlier pods, stack file and state; return a message about the database, or an empty text.
 
-    The database keeps the newer schema. The earlier pods have just run on it, in parallel with the new ones,
-    and undoing migrations may lose data, which nobody has confirmed.
+    The database keeps the newer schema. The earlier pods ran on it during the rollout, and undoing migrations
+    may lose data, which needs a confirmation.
     """
     before, version = journal.before, stack_file.version(journal.before)
     if journal.image == before:
         raise FailedError(
-            f"the image is {version} as before: what is new is in the program, so git revert that"
+            f"the deployment changed only the program, and not the image {version}: git revert the change"
         )
-    kept = revisions.history(cluster)
-    target = next((revision for revision in reversed(kept) if revision.image == before), None)
+    history = revisions.history(cluster)
+    target = next((revision for revision in reversed(history) if revision.image == before), None)
     if target is None:
-        raise FailedError(f"the cluster keeps no pods of {version}")
+        raise FailedError(f"the cluster keeps no revision of {version}")
     releases = Releases(cluster)
-    lists = known(log, options, journal.image, releases), releases.migrations(before)
-    schema = migrations.between(*lists, keep=True)
+    newer_migrations = known_migrations(log, options, journal.image, releases)
+    schema = migrations.between(newer_migrations, releases.migrations(before), keep=True)
     newer = not journal.migrates or schema.kept or schema.undo_to is not None
-    if target.number == kept[-1].number:
+    if target.number == history[-1].number:
         log.line(f"the pods of {version} were never replaced")
         migrate = journal.migrates and not (newer and has_migrated(cluster, journal.image))
         subject = f"Keep {version} in {options.stack}"
         rollback.settle(log, cluster, options, before, subject, migrate=migrate)
         return ""
-    left = None if journal.image == before else journal.image
-    rollback.back(
-        log, cluster, options, target, migrations.Schema(None, schema.description, kept=newer), left
-    )
+    kept_schema = migrations.Schema(None, schema.description, kept=newer)
+    rollback.roll_back(log, cluster, options, target, kept_schema, bad_image=journal.image)
     if schema.undo_to is None:
         log.line(f"database: {schema.description}")
         return ""
     return (
-        f"\nThe database keeps the newer schema; {schema.description}. This does it, and may lose data:\n"
-        f"scripts/migrate.sh {options.stack} rollback --to {schema.undo_to} --version {kept[-1].version}"
+        f"\nThe database keeps the newer schema; {schema.description}. To undo them, which may lose data:\n"
+        f"scripts/migrate.sh {options.stack} rollback --to {schema.undo_to} --version {history[-1].version}"
     )
 
 
 def has_migrated(cluster: Cluster, image: str) -> bool:
-    """Return True if an image's migrations were started; a failed one may have changed the schema."""
-    jobs = cluster.list("jobs", "app=pipe-migrate")
+    """Return True if a migration Job of an image was started.
+
+    A failed Job may have changed the schema too.
+    """
     return any(
-        image in [revision["image"] for revision in job["spec"]["template"]["spec"]["containers"]]
-        for job in jobs
+        container["image"] == image
+        for job in cluster.list("jobs", "app=pipe-migrate")
+        for container in job["spec"]["template"]["spec"]["containers"]
     )
 
 

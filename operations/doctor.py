@@ -1,8 +1,8 @@
 """Diagnosis of a stack from the visitor to the database, with the likely cause first.
 
-It compares what the stack file and the program's outputs declare with what is there: DNS, load balancer,
-Deployments, Services, certificates, database. It asks for events, logs, usage and the trace agent, too, as
-the guide's troubleshooting does, and changes nothing.
+It compares the stack file and the program's outputs with the actual DNS records, load balancer, Deployments,
+Services, certificates and database. It also reads events, logs, usage and the trace agent's status, as the
+guide's troubleshooting does. It changes nothing.
 """
 
 import argparse
@@ -32,18 +32,20 @@ from operations.lib.services import release_names
 Answer = TypeVar("Answer")
 
 CERTIFICATES = r'{range .items[*]}{.metadata.name}{" "}{.data.tls\.crt}{"\n"}{end}'
-"""A jsonpath for the name and the certificate of each Secret; it does not read the private key."""
+"""JSONPath of each Secret's name and certificate; it does not read the private key."""
 LOG_LINES = 30
+"""Number of lines to show of a container's log."""
 EVENTS = 15
+"""Number of warnings to show, the newest ones."""
 VISIT_SECONDS = 10.0
 """Seconds without an answer after which the site counts as down."""
 
 
 EXIT_CODES = """\
 exit codes:
-  0    all is well
-  1    something is wrong; the likely cause is named
-  2    wrong usage, or something that decides could not be asked
+  0    no problem
+  1    a problem; the likely cause comes first
+  2    wrong usage, or a part of the stack could not be checked
   130  stopped by Ctrl-C
 """
 
@@ -54,7 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-@command_line.refusable
+@command_line.handle_refusal
 def main(argv: Sequence[str] | None = None) -> int:
     options = command_line.read_options(build_parser().parse_args(argv))
     return perform("doctor", options, lambda log: work(log, options))
@@ -63,19 +65,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 def work(log: RunLog, options: Options) -> str:
     """Diagnose; raise FailedError for a problem, and RefusedError if the diagnosis is incomplete."""
     try:
-        events, unanswered = diagnose(log, options)
+        problems, unanswered = diagnose(log, options)
     except NamespaceMissing as error:
         raise FailedError(str(error)) from None
     except FailedError as error:
-        raise RefusedError(f"the diagnosis is not complete: {error}") from None
-    log.results |= {event.cause: event.what for event in events}
-    if events:
-        say(report(events))
-        raise FailedError(f"{options.stack} is not well: {', '.join(event.cause for event in events)}")
+        raise RefusedError(f"the diagnosis is incomplete: {error}") from None
+    log.results |= {problem.cause: problem.objects for problem in problems}
+    if problems:
+        say(report(problems))
+        causes = ", ".join(problem.cause for problem in problems)
+        raise FailedError(f"{options.stack} has problems: {causes}")
     if unanswered:
         listed = "\n  ".join(unanswered)
-        raise RefusedError(f"nothing wrong was seen, but these could not be asked:\n  {listed}")
-    return "nothing is wrong from the visitor to the database"
+        raise RefusedError(f"no problem was found, but these parts could not be checked:\n  {listed}")
+    return "no problem from the visitor to the database"
 
 
 def diagnose(log: RunLog, options: Options) -> tuple[list[Finding], list[str]]:
@@ -106,7 +109,7 @@ def diagnose(log: RunLog, options: Options) -> tuple[list[Finding], list[str]]:
                 log.line(f"secret/{name}: {'unreadable' if left is None else f'{left:.0f} days left'}")
         with log.step("trace agent"):
             traces = trace_agent(log, cluster)
-        with log.step("logs of the pods that are not well"):
+        with log.step("logs of unready containers"):
             logs(log, cluster, pods)
         facts = Facts(
             stack=options.stack,
@@ -118,18 +121,21 @@ def diagnose(log: RunLog, options: Options) -> tuple[list[Finding], list[str]]:
             warning_days=options.settings["monitoring"]["thresholds"]["originCertificateDays"]["warning"],
             traces=traces,
         )
-    on_the_way = service_path.findings(
+    path_findings = service_path.findings(
         options.settings,
         observation,
-        put_back=sandbox_targets.put_back(options),
+        repair_command=sandbox_targets.repair_command(options),
         stack=options.stack,
         namespace=options.namespace,
     )
-    return findings(facts, on_the_way), unanswered
+    return findings(facts, path_findings), unanswered
 
 
 def observe(log: RunLog, cluster: Cluster, options: Options) -> tuple[Observation, list[str]]:
-    """Look at every part of a request's way; also return which parts did not answer, and why."""
+    """Read the state of each part of a request's path.
+
+    Also return the parts that did not answer, with errors.
+    """
     unanswered: list[str] = []
 
     def ask(subject: str, question: Callable[[], Answer]) -> Answer | None:
@@ -151,7 +157,7 @@ def observe(log: RunLog, cluster: Cluster, options: Options) -> tuple[Observatio
 
 
 def visit(options: Options) -> str | None:
-    """Return what a visitor of the health path gets; None in a sandbox, whose pods run nothing."""
+    """Return the health path's answer, `200` or an error; None in a sandbox, whose pods run nothing."""
     if options.target == "sandbox":
         return None
     try:
@@ -161,7 +167,7 @@ def visit(options: Options) -> str | None:
 
 
 def has_cloudflare(options: Options) -> bool:
-    """Return True where the zone can be asked; elsewhere the visit tells whether its records are right."""
+    """Return True if the zone's records can be read; without a token, only the visit tests them."""
     return options.target == "sandbox" or bool(os.environ.get("CLOUDFLARE_API_TOKEN"))
 
 
@@ -171,7 +177,7 @@ def records(options: Options) -> dict[str, list[Record]]:
     client = release_names.client(options)
     zones = list(client.zones.list(name=edge["zoneName"]))
     if len(zones) != 1:
-        raise FailedError(f"{len(zones)} zones are called {edge['zoneName']}")
+        raise FailedError(f"Cloudflare has {len(zones)} zones named {edge['zoneName']}, not one")
     addresses: dict[str, list[Record]] = {edge["host"]: [], edge["frontendHost"]: []}
     listed: Iterable[Any] = client.dns.records.list(zone_id=zones[0].id)
     for record in listed:
@@ -181,7 +187,7 @@ def records(options: Options) -> dict[str, list[Record]]:
 
 
 def databases(options: Options) -> dict[str, str]:
-    """Return the state of each database of the region, by its address."""
+    """Return the RDS state of each database in the stack's region, by the database's address."""
     pages = sandbox_targets.aws(options, "rds").get_paginator("describe_db_instances").paginate()
     instances: list[dict[str, Any]] = [instance for page in pages for instance in page["DBInstances"]]
     return {
@@ -192,21 +198,21 @@ def databases(options: Options) -> dict[str, str]:
     }
 
 
-def report(events: Sequence[Finding]) -> str:
-    """Format the diagnosis for people."""
-    first, *rest = events
+def report(problems: Sequence[Finding]) -> str:
+    """Format the problems for the terminal, the likely cause first."""
+    first, *rest = problems
     lines = [f"Likely cause: {first.cause}", *_detail_lines(first)]
-    for event in rest:
-        lines += [f"Also: {event.cause}", *_detail_lines(event)]
+    for problem in rest:
+        lines += [f"Also: {problem.cause}", *_detail_lines(problem)]
     return "\n".join(lines)
 
 
 def _detail_lines(finding: Finding) -> list[str]:
-    return [f"  {finding.what}", f"  {finding.evidence}", f"  -> {finding.remedy}"]
+    return [f"  {finding.objects}", f"  {finding.evidence}", f"  -> {finding.remedy}"]
 
 
 def show(log: RunLog, name: str, cluster: Cluster, *arguments: str) -> None:
-    """Show the output of a kubectl command; a failure of it only skips the step."""
+    """Show the output of a kubectl command; if the command fails, mark the step as skipped."""
     try:
         for line in cluster.read(*arguments).splitlines():
             log.line(line)
@@ -241,12 +247,15 @@ def certificates(cluster: Cluster) -> dict[str, float | None]:
 
 
 def trace_agent(log: RunLog, cluster: Cluster) -> str:
-    """Return the trace agent's part of `agent status`, from the first node that has one."""
-    where = ("--namespace=datadog", "--selector=app.kubernetes.io/component=agent", "--output=name")
+    """Return the trace agent's section of `agent status`, from the first agent pod.
+
+    Empty without an agent.
+    """
+    selection = ("--namespace=datadog", "--selector=app.kubernetes.io/component=agent", "--output=name")
     try:
-        pods = cluster.read("get", "pods", *where).split()
+        pods = cluster.read("get", "pods", *selection).split()
         if not pods:
-            log.skip("no agent's pod in the namespace datadog")
+            log.skip("no agent pod in the namespace datadog")
             return ""
         arguments = ("exec", "--namespace=datadog", pods[0], "--container=agent", "--", "agent", "status")
         status = section(cluster.read(*arguments))
@@ -259,13 +268,16 @@ def trace_agent(log: RunLog, cluster: Cluster) -> str:
 
 
 def section(status: str) -> str:
-    """Return the part about the APM agent from the output of `agent status`."""
+    """Return the section about the APM agent from the output of `agent status`."""
     match = re.search(r"^=+\nAPM Agent\n=+\n(.*?)(?=^=+\n|\Z)", status, re.MULTILINE | re.DOTALL)
-    return match[1].strip("\n") if match else "the agent's status has no part about the APM agent"
+    return match[1].strip("\n") if match else "the agent's status has no section about the APM agent"
 
 
 def logs(log: RunLog, cluster: Cluster, pods: Sequence[Manifest]) -> None:
-    """Show the last lines of each container that is not ready, and of its previous run."""
+    """Show the last log lines of each container that is not ready.
+
+    After a restart, the log of the previous run is shown.
+    """
     if cluster.silent:
         log.skip("pods of a sandbox run nothing")
         return

@@ -1,7 +1,7 @@
 """Comparison of a stack with its program: pulumi preview --refresh --expect-no-changes.
 
-The result is kept in .runs/drift/STACK.json, from which `python -m tools.drift_issue` opens an issue.
-It ends with 0 if the stack agrees or has drifted, and prints which; with 1 if the comparison failed.
+The result goes to .runs/drift/STACK.json, from which `python -m tools.drift_issue` opens an issue. The exit
+code is 0 after a comparison, with or without drift, and 1 if the comparison failed.
 """
 
 import argparse
@@ -17,27 +17,28 @@ from operations.lib.run_log import RunLog, perform
 
 FOLDER = ROOT / ".runs" / "drift"
 UNEXPECTED = "no changes were expected but changes were proposed"
-"""The engine's message about drift."""
+"""Message with which the engine reports drift."""
 LINES = 200
+"""Number of output lines in the result, the last ones."""
 
 
 def build_parser() -> argparse.ArgumentParser:
     return command_line.parser("drift", __doc__ or "")
 
 
-@command_line.refusable
+@command_line.handle_refusal
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     options = command_line.read_options(arguments)
     if options.target == "sandbox":
         raise RefusedError(
-            f"a sandbox drifts only if somebody changes it: make preview STACK={options.stack}"
+            f"drift is checked for real stacks only; for a sandbox: make preview STACK={options.stack}"
         )
     return perform("drift", options, lambda log: work(log, options))
 
 
 def work(log: RunLog, options: Options) -> str:
-    """Compare and keep the result; raise FailedError if the comparison was not possible."""
+    """Compare and save the result; raise FailedError if the comparison was not possible."""
     stack, lines, why = options.stack, list[str](), ""
     command = ["pulumi", "preview", "--refresh", "--expect-no-changes", "--diff", "--non-interactive"]
     command += ["--stack", stack, "--policy-pack", "policies"]
@@ -45,7 +46,7 @@ def work(log: RunLog, options: Options) -> str:
     with log.step("pulumi preview --refresh --expect-no-changes"):
         if options.dry_run:
             log.runner.change(*command)
-            return "nothing was asked"
+            return "nothing was compared"
         try:
             secret_masking.hide(log.runner, stack)
             for line in log.runner.lines(*command):
@@ -55,14 +56,14 @@ def work(log: RunLog, options: Options) -> str:
         except FailedError as error:
             why = str(error)
             state = "drifted" if any(UNEXPECTED in line for line in lines) else "unknown"
-        keep({"stack": stack, "state": state, "lines": (lines or why.splitlines())[-LINES:]})
+        save({"stack": stack, "state": state, "lines": (lines or why.splitlines())[-LINES:]})
         log.results["state"] = state
         if state == "unknown":
-            raise FailedError(f"nobody knows whether {stack} has drifted: {why}")
+            raise FailedError(f"{stack} could not be compared with its program: {why}")
     return f"{stack}: {state}"
 
 
-def keep(comparison: dict[str, Any]) -> None:
+def save(comparison: dict[str, Any]) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / f"{comparison['stack']}.json").write_text(
         json.dumps(comparison, indent=2, ensure_ascii=False) + "\n"

@@ -1,7 +1,7 @@
-"""Run the migrations of the deployed version as a Job in the cluster: npm run migrate:prod, or npm run
-migrate:rollback to undo them.
+"""Run the migrations of the deployed version, or undo them, as a Job in the cluster.
 
-Every deployment migrates by itself; this is for the times in between.
+The Job runs `npm run migrate:prod`, or `npm run migrate:rollback` to undo migrations. Every deployment runs
+its own migrations, so this command is for the time between deployments.
 """
 
 import argparse
@@ -24,7 +24,7 @@ VERSION = r"[0-9A-Za-z][0-9A-Za-z_.-]*"
 def build_parser() -> argparse.ArgumentParser:
     parser = command_line.parser("migrate", __doc__ or "")
     parser.add_argument(
-        "action", nargs="?", choices=["rollback"], help="undo migrations; the last one, or as --to says"
+        "action", nargs="?", choices=["rollback"], help="undo the last migration, or those after --to"
     )
     parser.add_argument(
         "--to", metavar="N", help="with rollback: the migration to go back to, such as 20240301"
@@ -32,13 +32,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--version",
         metavar="V",
-        help="whose migrations to run: a version that was deployed before, as after a rollback; default: the"
-        " version that runs",
+        help="earlier deployed version whose migrations to run, such as the newer one after a rollback"
+        " (default: the running version)",
     )
     return parser
 
 
-@command_line.refusable
+@command_line.handle_refusal
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     command = npm(arguments.action, arguments.to)
@@ -47,13 +47,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def npm(action: str | None, to: str | None) -> list[str]:
-    """Return the guide's npm command. Arguments after `--` go to the script and not to npm."""
+    """Return the guide's npm command; npm passes the arguments after `--` to the script."""
     if to is None:
         return ["npm", "run", f"migrate:{action or 'prod'}"]
     if action is None:
-        raise RefusedError("--to goes with rollback: migrate.sh STACK rollback --to 20240301")
+        raise RefusedError("--to needs rollback: scripts/migrate.sh STACK rollback --to 20240301")
     if not re.fullmatch(VERSION, to):
-        raise RefusedError(f"--to {to}: a migration's name, such as 20240301")
+        raise RefusedError(f"--to {to}: not the name of a migration, such as 20240301")
     return ["npm", "run", "migrate:rollback", "--", "--to", to]
 
 
@@ -62,37 +62,37 @@ def work(log: RunLog, options: Options, command: list[str], version: str | None)
     with connected(log.runner, options) as cluster:
         pattern = deployed(cluster)
         repository = Repository(log.runner, options)
-        named = image_of(repository, version) if version else None
-        with log.step("the image"):
-            runs = named or jobs.image(pattern, "migrate")
-            repository.check_own(runs)
-            log.line(runs)
-            image.check_exists(log, options, runs, required=False)
+        version_image = image_of(repository, version) if version else None
+        with log.step("image of the migrations"):
+            job_image = version_image or jobs.image(pattern, "migrate")
+            repository.check_own(job_image)
+            log.line(job_image)
+            image.check_exists(log, options, job_image, required=False)
         if "migrate:rollback" in command:
             options.confirm(f"{npm_command} on {options.stack} may lose data")
         with log.step(npm_command):
             job = jobs.derived(pattern, f"pipe-migrate-{log.stamp}", "migrate")
-            jobs.run(cluster, jobs.alone(job, "migrate", command, named), log)
+            jobs.run(cluster, jobs.with_only_container(job, "migrate", command, version_image), log)
     return f"{npm_command}: done"
 
 
 def image_of(repository: Repository, version: str) -> str:
-    """Return the image that the stack's file named last as this version, in the stack's own repository."""
+    """Return the newest image of a version that the stack file has named, from the stack's own repository."""
     images = [image for image in repository.images() if stack_file.is_version(image, version)]
-    own = [image for image in images if stack_file.repository(image) == repository.own]
+    own = [image for image in images if stack_file.repository(image) == repository.image_repository]
     if images and not own:
         repository.check_own(images[0])
     if not own:
-        raise RefusedError(f"--version {version}: the stack's file never named it; git pull")
+        raise RefusedError(f"--version {version}: the stack file has never named it; git pull")
     return own[0]
 
 
 def deployed(cluster: Cluster) -> Manifest:
-    """Return the migration Job of the last deployment, which names the version's image."""
+    """Return the migration Job of the last deployment, whose containers have the deployed image."""
     migration_jobs = cluster.list("jobs", f"app=pipe-migrate,!{jobs.STARTED_BY}")
     if not migration_jobs:
         raise RefusedError(
-            "nothing is deployed yet: there is no migration Job to take the image from; pulumi up first"
+            "nothing is deployed yet: there is no migration Job to take the image from; run pulumi up first"
         )
     return migration_jobs[-1]
 

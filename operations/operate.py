@@ -1,8 +1,8 @@
 """Run the script that the form of .github/workflows/operate.yml names.
 
-The typed arguments are split as a shell would split them, and no shell reads them. The approval of the
-stack's environment takes the place of the confirmation that a script asks for. Only the standard library is
-used, since it runs outside .venv.
+The arguments of the form are split as a shell would split them, and no shell reads them. The approval of the
+stack's environment replaces the script's confirmation. The module uses only the standard library, since it
+runs outside .venv.
 """
 
 import os
@@ -15,9 +15,9 @@ FOLDER = Path(__file__).parents[1] / "scripts"
 
 
 def command(stack: str, script: str, arguments: str) -> list[str]:
-    """Return the command with its arguments; raise ValueError for another script than SCRIPTS."""
+    """Return the command with its arguments; raise ValueError if the script is not one of SCRIPTS."""
     if script not in SCRIPTS:
-        raise ValueError(f"{script!r} is none of {', '.join(SCRIPTS)}")
+        raise ValueError(f"the script {script!r} is not allowed; allowed: {', '.join(SCRIPTS)}")
     return [str(FOLDER / f"{script}.sh"), stack, *shlex.split(arguments), "--yes"]
 
 

@@ -19,32 +19,33 @@ def build_parser() -> argparse.ArgumentParser:
     return command_line.parser("preview", __doc__ or "")
 
 
-@command_line.refusable
+@command_line.handle_refusal
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     options = command_line.read_options(arguments)
     if options.target == "sandbox":
         raise RefusedError(
-            f"make preview STACK={options.stack} previews the sandbox, and make review reviews"
+            f"TARGET is sandbox; to preview the sandbox: make preview STACK={options.stack}; to review it:"
+            " make review"
         )
     return perform("preview", options, lambda log: work(log, options))
 
 
 def work(log: RunLog, options: Options) -> str:
-    """Preview, then review; a preview that fails is reviewed as well."""
+    """Preview, then review; a failed preview is reviewed as well, and then raises FailedError."""
     folder = ROOT / ".runs" / options.stack / "preview"
     folder.mkdir(parents=True, exist_ok=True)
     plan, events, ledger, masks = (
         folder / name for name in ("plan.json", "events.jsonl", "ledger.jsonl", "masks")
     )
-    masks.unlink(missing_ok=True)  # of a run that was killed: its rights are not known
+    masks.unlink(missing_ok=True)  # A killed run may have left the file, with unknown permissions.
     try:
         if not options.dry_run:
             with log.step("secrets to mask"):
                 masks.touch(0o600, exist_ok=False)
                 masks.write_text("\n".join(secret_masking.hide(log.runner, options.stack)))
         with log.step("pulumi preview"):
-            failed = preview(log, options, plan, events, ledger)
+            preview_error = preview(log, options, plan, events, ledger)
         recordings = [str(file) for file in (plan, events, ledger) if file.exists() and file.stat().st_size]
         with log.step("review"):
             command = [sys.executable, "-m", "review", "--output", str(folder), "--mask", str(masks)]
@@ -52,14 +53,14 @@ def work(log: RunLog, options: Options) -> str:
             log.follow(*command)
     finally:
         for file in (plan, events, ledger, masks):
-            file.unlink(missing_ok=True)  # they are what the report was made from, secrets among it
-    if failed:
-        raise FailedError(f"{failed}\nThe report says why: {folder / 'review.md'}")
+            file.unlink(missing_ok=True)  # The files contain secrets.
+    if preview_error:
+        raise FailedError(f"{preview_error}\nThe report gives the reason: {folder / 'review.md'}")
     return f"the report is in {folder}"
 
 
 def preview(log: RunLog, options: Options, plan: Path, events: Path, ledger: Path) -> str:
-    """Preview into the files; return the error of a failed preview, or an empty text."""
+    """Write the preview to the files; return the error of a failed preview, or an empty text."""
     stack = options.stack
     command = ["pulumi", "preview", "--json", "--show-sames", f"--event-log={events}", "--non-interactive"]
     command += ["--stack", stack, "--policy-pack", "policies"]
@@ -67,8 +68,8 @@ def preview(log: RunLog, options: Options, plan: Path, events: Path, ledger: Pat
     if options.dry_run:
         log.runner.change(*command)
         return ""
-    more = {"PULUMI_DEBUG_COMMANDS": "true", "PIPE_POLICY_LEDGER": str(ledger)}  # the first shows --event-log
-    log.runner.variables |= more
+    # PULUMI_DEBUG_COMMANDS enables the option --event-log.
+    log.runner.variables |= {"PULUMI_DEBUG_COMMANDS": "true", "PIPE_POLICY_LEDGER": str(ledger)}
     log.line(shlex.join(command))
     with plan.open("w") as output:
         try:

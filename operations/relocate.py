@@ -1,8 +1,8 @@
-"""Preparation of a stack to come up again in another region after its own is lost.
+"""Preparation of a stack for another region after the loss of its own.
 
-First it changes the stack's file and its policy levels, and prints the next steps. With --take-names it
-deletes the resources of the lost stack whose names are unique across regions: DNS records and rulesets at
-Cloudflare, and Datadog's integration. The next `pulumi up` creates them again.
+Without --take-names, the command changes the stack file and its policy levels, and prints the next steps.
+With --take-names, it deletes the lost stack's resources whose names are unique across regions: DNS records
+and rulesets at Cloudflare, and Datadog's integration. The next `pulumi up` creates them again.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from operations.lib.services import release_names
 NAME = r"[a-z][a-z0-9-]{1,14}"
 REGION = r"[a-z]{2}(-[a-z]+)+-\d"
 NEXT = """\
-Next, by an administrator, after a look at git diff (the runner's connection is of the lost region):
+Next steps for an administrator, after a check of git diff (the runner's connection is in the lost region):
   make validate
   boundary=arn:aws:iam::{account}:policy/pipe-{old}-boundary
   version="$(aws iam get-policy --policy-arn "$boundary" --query Policy.DefaultVersionId --output text)"
@@ -44,15 +44,19 @@ Next, by an administrator, after a look at git diff (the runner's connection is 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = command_line.parser("relocate", __doc__ or "")
-    parser.add_argument("--to", metavar="REGION", help="where it comes up: ap-northeast-3")
-    parser.add_argument("--as", dest="new", metavar="NAME", help="in place of dev, stg or prod in all names")
+    parser.add_argument("--to", metavar="REGION", help="new region, such as ap-northeast-3")
     parser.add_argument(
-        "--take-names", action="store_true", help="delete what stands in the way at Cloudflare and Datadog"
+        "--as", dest="new", metavar="NAME", help="new environment, instead of dev, stg or prod in all names"
+    )
+    parser.add_argument(
+        "--take-names",
+        action="store_true",
+        help="delete the lost stack's resources at Cloudflare and Datadog, so that their names are free",
     )
     return parser
 
 
-@command_line.refusable
+@command_line.handle_refusal
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     options = command_line.read_options(arguments)
@@ -63,10 +67,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def destination(options: Options, region: str | None, name: str | None) -> tuple[str, str]:
-    """Check the region and the name that a stack is to get.
+    """Return the stack's new region and environment; refuse missing or invalid ones.
 
-    Names of IAM roles and of buckets contain the environment, so the name of another stack would take over
-    what that stack has.
+    Names of IAM roles and buckets contain the environment, so another stack's name would take over that
+    stack's resources.
     """
     lost = options.settings["service"]["region"]
     if not region or not name:
@@ -77,12 +81,16 @@ def destination(options: Options, region: str | None, name: str | None) -> tuple
             f"missing: {missing}, as in scripts/relocate.sh {options.stack} --to ap-northeast-3 --as osaka"
         )
     if not re.fullmatch(REGION, region) or region == lost:
-        raise RefusedError(f"--to {region}: an AWS region other than {lost}, such as ap-northeast-3")
-    if not re.fullmatch(NAME, name):
-        raise RefusedError(f"--as {name}: 2 to 15 lower-case letters, digits and -, such as osaka")
-    if name in (taken := environments()):
         raise RefusedError(
-            f"--as {name}: a name that no stack has; {', '.join(sorted(taken))} are taken. Such as osaka"
+            f"--to {region}: allowed is an AWS region other than {lost}, such as ap-northeast-3"
+        )
+    if not re.fullmatch(NAME, name):
+        raise RefusedError(
+            f"--as {name}: allowed are 2 to 15 lower-case letters, digits and -, such as osaka"
+        )
+    if name in (existing := environments()):
+        raise RefusedError(
+            f"--as {name}: in use; names in use: {', '.join(sorted(existing))}. Choose another, such as osaka"
         )
     return region, name
 
@@ -94,11 +102,11 @@ def environments() -> set[str]:
 
 
 def prepare(log: RunLog, options: Options, new: str, region: str) -> str:
-    """Change the two files; return the next steps."""
+    """Change the stack file and the policy levels; return the next steps."""
     old = options.settings["service"]["environment"]
     stack, levels = stack_file.path(options.stack), ROOT / "policies" / "config" / f"{options.stack}.json"
     for file, text in (
-        (stack, moved(stack.read_text(), options.settings, new, region)),
+        (stack, relocated_text(stack.read_text(), options.settings, new, region)),
         (levels, levels.read_text().replace(f'"env:{old}"', f'"env:{new}"')),
     ):
         with log.step(str(file.relative_to(ROOT))):
@@ -109,10 +117,10 @@ def prepare(log: RunLog, options: Options, new: str, region: str) -> str:
     return "\n".join(next_steps(options.stack, options.settings, new, region))
 
 
-def next_steps(stack: str, of: dict[str, Any], new: str, region: str) -> list[str]:
-    """Return the steps of the administrator with every name filled in; `of` are the earlier settings."""
-    service, backups = of["service"], of["backups"]
-    copied = backups["replica"]["region"]
+def next_steps(stack: str, settings: dict[str, Any], new: str, region: str) -> list[str]:
+    """Return the administrator's steps with every name filled in; `settings` are those of the lost stack."""
+    service, backups = settings["service"], settings["backups"]
+    copy_region = backups["replica"]["region"]
     text = NEXT.format(
         stack=stack,
         old=service["environment"],
@@ -123,23 +131,23 @@ def next_steps(stack: str, of: dict[str, Any], new: str, region: str) -> list[st
         ),
         region=region,
         account=service["account"],
-        repository=stack_file.repository(of["api"]["image"]).partition("/")[2],
+        repository=stack_file.repository(settings["api"]["image"]).partition("/")[2],
         copies=backups["replica"]["bucket"],
-        source="" if copied == region else f" --source-region {copied}",
+        source="" if copy_region == region else f" --source-region {copy_region}",
         bucket=f"{backups['bucket']}-{new}",
     )
     return text.splitlines()
 
 
-def moved(text: str, of: dict[str, Any], new: str, region: str) -> str:
-    """Return the stack file's text for the other region.
+def relocated_text(text: str, settings: dict[str, Any], new: str, region: str) -> str:
+    """Return the stack file's text for another region; the two regions swap their places.
 
-    Names that must be unique in the world, or in the account, change. Dumps are not copied until a target is
-    set. Secrets are removed, since the key that encrypts them is lost with the region.
+    Names that must be unique in the world or in the account change. The copy of dumps to a second region is
+    switched off. Secrets are removed, since the key that encrypts them is lost with the region.
     """
-    service, lost, aside = of["service"], of["service"]["region"], "\0"
-    bucket, replica = of["backups"]["bucket"], of["backups"]["replica"]["bucket"]
-    text = text.replace(lost, aside).replace(region, lost).replace(aside, region)
+    service, lost, placeholder = settings["service"], settings["service"]["region"], "\0"
+    bucket, replica = settings["backups"]["bucket"], settings["backups"]["replica"]["bucket"]
+    text = text.replace(lost, placeholder).replace(region, lost).replace(placeholder, region)
     for key, before, after in (
         ("environment", service["environment"], new),
         ("bucket", replica, replica.replace(bucket, f"{bucket}-{new}")),

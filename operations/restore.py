@@ -1,8 +1,8 @@
-"""Restore the database from a dump under another name, check it, and swap it with the live one.
+"""Restore a dump into a new database, check it, and swap it with the live database.
 
-The live database is kept under another name. Until the swap, which is one transaction, it is not touched; the
-API stands still for the swap alone. A restore that was killed meanwhile leaves the API stopped: the next one
-starts it first, and so does --start-api, which restores nothing.
+The live database does not change until the swap, which is one transaction, and is then kept under another
+name. The API is stopped only for the swap. If a restore is killed during the swap, the API stays stopped: the
+next restore starts it first, and --start-api starts it without a restore.
 """
 
 import argparse
@@ -23,18 +23,21 @@ from operations.lib.kubernetes.cluster import (
     SANDBOX_JOBS,
     Cluster,
     connected,
-    stopped_with,
+    replicas_before_restore,
     wait,
 )
 from operations.lib.run_log import RunLog, perform
 
 PATTERN = "cronjob/pipe-restore"
+"""Object whose pods a restore copies."""
 DUMPS = "dumps/"
+"""Prefix of the dumps' keys in the bucket."""
 DENIED = ("AccessDenied", "403")
 """Error codes of S3 for a caller who may not list a bucket."""
 OBJECT = r"latest\.dump|dumps/\d{8}T\d{6}Z\.dump"
 DATABASE = r"[a-z_][a-z0-9_]{0,39}"
 STOP_SECONDS = 300
+"""Seconds in which the API's pods must end."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -44,35 +47,39 @@ def build_parser() -> argparse.ArgumentParser:
         "--object",
         default="latest.dump",
         metavar="KEY",
-        help="latest.dump (default) or dumps/20240301T170000Z.dump",
+        help="key of the dump: latest.dump (default) or dumps/20240301T170000Z.dump",
     )
     which.add_argument(
-        "--at", metavar="TIME", help="the newest dump of that time or before: 2024-03-01T17:00Z"
+        "--at", metavar="TIME", help="restore the newest dump of this time or earlier: 2024-03-01T17:00Z"
     )
     which.add_argument("--start-api", action="store_true", help="only start the API that a restore stopped")
-    parser.add_argument("--database", default="pipe_db", metavar="NAME", help="default: pipe_db")
+    parser.add_argument(
+        "--database", default="pipe_db", metavar="NAME", help="database to restore (default: pipe_db)"
+    )
     return parser
 
 
-@command_line.refusable
+@command_line.handle_refusal
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     options = command_line.read_options(arguments)
-    variables = wanted(arguments)
+    variables = job_variables(arguments)
     if arguments.start_api:
         return perform("restore", options, lambda log: resume(log, options))
     return perform("restore", options, lambda log: work(log, options, variables))
 
 
-def wanted(arguments: argparse.Namespace) -> dict[str, str]:
-    """Return the variables of the Job's containers that the command line decides."""
+def job_variables(arguments: argparse.Namespace) -> dict[str, str]:
+    """Return the environment variables for the Job from the arguments; refuse invalid arguments."""
     if not re.fullmatch(OBJECT, arguments.object):
         raise RefusedError(
-            f"--object {arguments.object}: latest.dump or dumps/<time>.dump, "
-            "as in dumps/20240301T170000Z.dump"
+            f"--object {arguments.object}: allowed are latest.dump and dumps/<time>.dump, "
+            "such as dumps/20240301T170000Z.dump"
         )
     if not re.fullmatch(DATABASE, arguments.database):
-        raise RefusedError(f"--database {arguments.database}: lower-case letters, digits and _, at most 40")
+        raise RefusedError(
+            f"--database {arguments.database}: allowed are at most 40 lower-case letters, digits and _"
+        )
     return {
         "OBJECT": arguments.object,
         "AT": utc(arguments.at) if arguments.at else "",
@@ -87,16 +94,16 @@ def utc(text: str) -> str:
     except ValueError:
         raise RefusedError(f"--at {text}: not a time such as 2024-03-01T17:00Z") from None
     if time.tzinfo is None:
-        raise RefusedError(f"--at {text}: of which time zone? Add Z (UTC) or +09:00 (Japan)")
+        raise RefusedError(f"--at {text}: the time zone is missing; add Z (UTC) or +09:00 (Japan)")
     return time.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
 def work(log: RunLog, options: Options, variables: dict[str, str]) -> str:
-    """Restore, stop, swap, start."""
+    """Restore the dump, stop the API, swap the databases, start the API; return the message for the end."""
     database = variables["DATABASE"]
-    kept = f"{database}_before_{log.stamp}"
+    previous = f"{database}_before_{log.stamp}"
     with connected(log.runner, options) as cluster:
-        alone(log, cluster)
+        recover_from_killed_restore(log, cluster)
         pattern = cluster.get(PATTERN)
         with log.step("the dump is in the bucket"):
             source = dump(log, options, variables)
@@ -110,9 +117,9 @@ def work(log: RunLog, options: Options, variables: dict[str, str]) -> str:
         try:
             with log.step("stop the API"):
                 stop(cluster, replicas)
-            with log.step(f"swap: {database} becomes {kept}, the restored one {database}"):
+            with log.step(f"swap: rename {database} to {previous}, and the restored database to {database}"):
                 job = jobs.derived(pattern, f"pipe-restore-swap-{log.stamp}", "restore")
-                swap = jobs.alone(job, "restore", ["sh", "/etc/pipe/scripts/swap.sh"])
+                swap = jobs.with_only_container(job, "restore", ["sh", "/etc/pipe/scripts/swap.sh"])
                 jobs.run(
                     cluster,
                     jobs.with_variables(swap, {"DATABASE": database, "STAMP": log.stamp}),
@@ -122,22 +129,24 @@ def work(log: RunLog, options: Options, variables: dict[str, str]) -> str:
             with log.step(f"start the API with {replicas} pods"):
                 start(cluster, replicas, log)
         log.results |= {
-            "database of before": kept,
+            "previous database": previous,
             "seconds from start to end (RTO)": round(log.seconds, 1),
             "seconds without the API": round(log.seconds - stopped, 1),
         }
     if options.target == "sandbox":
-        return f"the steps of a restore went through; {SANDBOX_JOBS}"
+        return f"the steps of a restore succeeded; {SANDBOX_JOBS}"
     return (
-        f"{database} is restored; what it was is {kept}, to be dropped when nobody needs it any more.\n"
-        f"If the dump is older than the API's version: scripts/migrate.sh {options.stack}"
+        f"{database} is restored. The previous database is {previous}; drop it when nobody needs it any"
+        f" more.\nIf the dump is older than the API's version, run the migrations: scripts/migrate.sh"
+        f" {options.stack}"
     )
 
 
 def dump(log: RunLog, options: Options, variables: dict[str, str]) -> str:
-    """Return the key of the dump that is meant; refuse where the bucket has none.
+    """Return the key of the dump to restore; refuse if the bucket does not have it.
 
-    Whoever may not list the bucket goes on: the Job that downloads the dump fails before the API is stopped.
+    Without the permission to list the bucket, the restore continues. If there is no such dump, the Job that
+    downloads it fails before the API is stopped.
     """
     bucket, time = options.settings["backups"]["bucket"], variables["AT"]
     prefix = DUMPS if time else variables["OBJECT"]
@@ -149,13 +158,13 @@ def dump(log: RunLog, options: Options, variables: dict[str, str]) -> str:
         )
         keys = [str(entry["Key"]) for page in pages for entry in page.get("Contents", ())]
     except NoCredentialsError:
-        log.skip(f"no AWS credentials to list s3://{bucket} with; the Job looks for the dump itself")
+        log.skip(f"no AWS credentials to list s3://{bucket}; the Job looks for the dump itself")
         return variables["OBJECT"] if not time else f"the dump of {time} or before"
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         if code not in DENIED:
             raise RefusedError(f"s3://{bucket} cannot be listed: {error}") from None
-        log.skip(f"s3://{bucket} may not be listed ({code}); the Job looks for the dump itself")
+        log.skip(f"no permission to list s3://{bucket} ({code}); the Job looks for the dump itself")
         return variables["OBJECT"] if not time else f"the dump of {time} or before"
     except BotoCoreError as error:
         raise RefusedError(f"s3://{bucket} cannot be listed: {error}") from None
@@ -163,9 +172,9 @@ def dump(log: RunLog, options: Options, variables: dict[str, str]) -> str:
     if time:
         dumps = [key for key in dumps if key <= f"{DUMPS}{time}.dump"]
     if not dumps or not (time or variables["OBJECT"] in dumps):
-        wanted = f"no dump of {time} or before" if time else f"no {variables['OBJECT']}"
+        missing = f"no dump of {time} or before" if time else f"no {variables['OBJECT']}"
         raise RefusedError(
-            f"s3://{bucket} has {wanted}, so nothing was changed. What it has: "
+            f"s3://{bucket} has {missing}, so nothing was changed. To list its dumps: "
             f"aws s3api list-objects-v2 --bucket {bucket} --query 'Contents[].Key'"
         )
     log.line(f"s3://{bucket}/{dumps[-1] if time else variables['OBJECT']}")
@@ -175,27 +184,33 @@ def dump(log: RunLog, options: Options, variables: dict[str, str]) -> str:
 def resume(log: RunLog, options: Options) -> str:
     """Start the API if a restore stopped it; return the message for the end."""
     with connected(log.runner, options) as cluster:
-        return "the API runs again" if alone(log, cluster) else "the API was not stopped by a restore"
+        if recover_from_killed_restore(log, cluster):
+            return "the API runs again"
+        return "the API was not stopped by a restore"
 
 
-def alone(log: RunLog, cluster: Cluster) -> bool:
-    """Refuse while another restore's Job runs; return True if a killed one had left the API stopped."""
-    with log.step("no other restore is under way"):
+def recover_from_killed_restore(log: RunLog, cluster: Cluster) -> bool:
+    """Start the API if a killed restore left it stopped.
+
+    Return True if so. Refuse if a restore is running.
+    """
+    with log.step("no other restore is running"):
         for job in cluster.list("jobs", "app=pipe-restore"):
             if job.get("status", {}).get("active"):
                 raise RefusedError(
-                    f"job/{job['metadata']['name']} still runs; when it has ended, run this again"
+                    f"another restore is running: wait until job/{job['metadata']['name']} has ended, then"
+                    " run this again"
                 )
-        kept = stopped_with(cluster.get(API))
-    if kept:
-        log.line(f"a restore was killed and left the API stopped; it had {kept} pods")
-        with log.step(f"start the API with {kept} pods"):
-            start(cluster, kept, log)
-    return bool(kept)
+        replicas = replicas_before_restore(cluster.get(API))
+    if replicas:
+        log.line(f"a restore was killed and left the API stopped; it had {replicas} pods")
+        with log.step(f"start the API with {replicas} pods"):
+            start(cluster, replicas, log)
+    return bool(replicas)
 
 
 def stop(cluster: Cluster, replicas: int) -> None:
-    """Scale the API to zero, and keep the number of its pods in an annotation."""
+    """Scale the API to zero, and record its number of pods in an annotation."""
     cluster.annotate(API, KEPT_REPLICAS, str(replicas))
     cluster.scale(API, 0)
     if not cluster.runner.dry_run:
@@ -203,7 +218,7 @@ def stop(cluster: Cluster, replicas: int) -> None:
 
 
 def start(cluster: Cluster, replicas: int, log: RunLog) -> None:
-    """Scale the API back to its pods; the autoscaler decides from then on."""
+    """Scale the API to its earlier number of pods; from then on the autoscaler decides."""
     try:
         cluster.scale(API, replicas)
         cluster.rollout(API, log.line)

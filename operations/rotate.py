@@ -1,8 +1,8 @@
 """Rotation of the passwords of the database's roles without downtime of the API.
 
-Each password has a login of its own (components/kubernetes/database_roles.py). `pulumi up` makes the new
-ones, rolls the API's pods, and leaves the old ones valid; they are retired when no pod uses them any
-more. When it was interrupted, run it again.
+Each password belongs to its own login (components/kubernetes/database_roles.py). `pulumi up` creates the new
+logins and replaces the API's pods, while the old logins stay valid. When no pod uses the old logins any more,
+they are retired. After an interruption, run the command again.
 """
 
 import argparse
@@ -22,14 +22,16 @@ from operations.lib.run_log import RunLog, perform
 from operations.migrate import deployed
 
 KEYS = ("appPassword", "migratePassword", "backupPassword")
+"""Secret settings of the passwords, without `pipe:`."""
 LEAVE_SECONDS = 900
+"""Seconds in which the pods with the old login must end."""
 
 
 def build_parser() -> argparse.ArgumentParser:
     return command_line.parser("rotate", __doc__ or "")
 
 
-@command_line.refusable
+@command_line.handle_refusal
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     options = command_line.read_options(arguments)
@@ -72,8 +74,7 @@ def work(log: RunLog, options: Options) -> str:
 def commit(log: RunLog, repository: Repository, options: Options) -> None:
     """Commit the stack file; raise FailedError if that fails.
 
-    Without the commit the next deployment would bring the old passwords back. The failure comes while they
-    still work.
+    Without the commit, the next deployment would bring the old passwords back. They still work at this point.
     """
     file = stack_file.path(options.stack)
     text = file.read_text()
@@ -85,10 +86,10 @@ def commit(log: RunLog, repository: Repository, options: Options) -> None:
 
 
 def check_image(cluster: Cluster, options: Options) -> None:
-    """Refuse a checkout that would also deploy another version."""
-    runs, file = revisions.history(cluster)[-1].image, stack_file.path(options.stack)
-    if options.target == "real" and (named := stack_file.image(file.read_text())) != runs:
-        raise RefusedError(f"{file.name} names {named}, but {runs} is deployed: git pull")
+    """Refuse a checkout whose stack file would also deploy another version."""
+    running, file = revisions.history(cluster)[-1].image, stack_file.path(options.stack)
+    if options.target == "real" and (image := stack_file.image(file.read_text())) != running:
+        raise RefusedError(f"{file.name} names {image}, but {running} is deployed: git pull")
 
 
 def user(cluster: Cluster) -> str:
@@ -109,7 +110,7 @@ def _user(pod: jobs.Manifest) -> str:
 def set_passwords(log: RunLog, options: Options) -> None:
     """Set random passwords over standard input; an argument would be visible to everybody on the machine."""
     if options.target == "sandbox":
-        forget_passwords(log, options)
+        delete_passwords(log, options)
         return
     for key in KEYS:
         password = secrets.token_urlsafe(32)
@@ -118,17 +119,17 @@ def set_passwords(log: RunLog, options: Options) -> None:
         log.runner.change(*command, stdin=password)
 
 
-def forget_passwords(log: RunLog, options: Options) -> None:
-    """Delete the passwords from the sandbox's stack file, which then gets random ones from `make sandbox`."""
+def delete_passwords(log: RunLog, options: Options) -> None:
+    """Delete the passwords from the sandbox's stack file; the next `make sandbox` sets random ones."""
     from sandbox import workspace
 
     file = ROOT / ".sandbox" / options.stack / f"Pulumi.{options.stack}.yaml"
     tree = workspace.read(file)
-    forgotten = [f"pipe:{key}" for key in KEYS]
+    keys = [f"pipe:{key}" for key in KEYS]
     if options.dry_run:
-        log.plan(f"would forget {', '.join(forgotten)} in {file.relative_to(ROOT)}")
+        log.plan(f"would delete {', '.join(keys)} from {file.relative_to(ROOT)}")
         return
-    tree["config"].value = [pair for pair in tree["config"].value if pair[0].value not in forgotten]
+    tree["config"].value = [pair for pair in tree["config"].value if pair[0].value not in keys]
     pairs = [(yaml.ScalarNode("tag:yaml.org,2002:str", key), value) for key, value in tree.items()]
     node = yaml.MappingNode("tag:yaml.org,2002:map", pairs)
     text = yaml.serialize(node, allow_unicode=True)  # pyright: ignore[reportUnknownMemberType]
@@ -140,8 +141,9 @@ def retiring(job: jobs.Manifest) -> jobs.Manifest:
     spec = job["spec"]["template"]["spec"]
     [roles] = [container for container in spec["initContainers"] if container["name"] == "roles"]
     # Not in one transaction: sessions end only after nobody can log in any more.
-    command = [word for word in roles["command"] if word != "--single-transaction"]
-    return jobs.alone(job, "roles", [word.replace("roles.sql", "retire.sql") for word in command])
+    command = [argument for argument in roles["command"] if argument != "--single-transaction"]
+    command = [argument.replace("roles.sql", "retire.sql") for argument in command]
+    return jobs.with_only_container(job, "roles", command)
 
 
 if __name__ == "__main__":

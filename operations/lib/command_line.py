@@ -19,13 +19,13 @@ DONE, FAILED, REFUSED, STOPPED = 0, 1, 2, 130
 
 TEXT = """\
 environment:
-  TARGET      real (default): the stack's own cluster; sandbox: what `make sandbox` brought up
-  KUBECONFIG  real only: used instead of the stack's output `kubeconfig`, if both lead to one cluster
+  TARGET      real (default): the stack's own cluster; sandbox: the sandbox that `make sandbox` started
+  KUBECONFIG  with TARGET=real: replaces the stack's output `kubeconfig`; must lead to the same cluster
 
 exit codes:
   0    done
-  1    a step failed; what was done is in the record that the last line names
-  2    wrong usage, or refused before anything was changed
+  1    a step failed; the last line names the record of the run
+  2    wrong usage, or refused; nothing was changed
   130  stopped by Ctrl-C
 """
 
@@ -46,38 +46,38 @@ class Options:
     def namespace(self) -> str:
         return self.settings["namespace"]["name"]
 
-    def confirm(self, what: str) -> None:
+    def confirm(self, action: str) -> None:
         """Ask for confirmation on a protected stack; refuse without a terminal."""
         if self.yes or self.dry_run or not self.settings["service"]["protect"]:
             return
         if not sys.stdin.isatty():
-            raise RefusedError(f"{what} needs a yes, and there is no terminal to ask: add --yes")
-        if input(f"{what}. Type {self.stack} to go on: ").strip() != self.stack:
+            raise RefusedError(f"{action} needs a confirmation, and there is no terminal to ask: add --yes")
+        if input(f"{action}. Type {self.stack} to continue: ").strip() != self.stack:
             raise RefusedError("not confirmed")
 
 
 Main = Callable[[Sequence[str] | None], int]
 
 
-def refusable(main: Main) -> Callable[..., int]:
-    """Decorate a command's main function, so that a refusal ends it with a message and its exit code."""
+def handle_refusal(main: Main) -> Callable[..., int]:
+    """Decorate a command's main function: on RefusedError, print the message and return exit code 2."""
 
     @functools.wraps(main)
-    def ended(argv: Sequence[str] | None = None) -> int:
+    def wrapper(argv: Sequence[str] | None = None) -> int:
         try:
             return main(argv)
         except RefusedError as error:
             print(f"error: {error}", file=sys.stderr)
             return REFUSED
 
-    return ended
+    return wrapper
 
 
-def filled(text: str) -> str:
-    """Refuse an empty value, which comes from a variable that is not set."""
+def non_empty(text: str) -> str:
+    """Return an argument's value; refuse an empty one, since it usually comes from an unset variable."""
     if not text.strip():
         raise argparse.ArgumentTypeError(
-            "it is empty, as of a variable that is not set; leave it out, or say what"
+            "the value is empty, as from an unset variable; give a value, or leave the option out"
         )
     return text
 
@@ -90,15 +90,15 @@ def parser(name: str, description: str) -> argparse.ArgumentParser:
         epilog=TEXT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command_parser.register("type", None, filled)  # argparse uses it for arguments without a type.
+    command_parser.register("type", None, non_empty)  # argparse applies it to arguments without a type.
     stack = command_parser.add_argument("stack", metavar="STACK", help=f"one of: {', '.join(stacks())}")
     # argcomplete reads this attribute.
     stack.completer = ChoicesCompleter(dict.fromkeys(stacks(), ""))  # pyright: ignore[reportAttributeAccessIssue]
     command_parser.add_argument(
-        "--dry-run", action="store_true", help="show every command that would change something"
+        "--dry-run", action="store_true", help="show the commands that would change something; change nothing"
     )
     command_parser.add_argument(
-        "--yes", action="store_true", help="do not ask, not even for a protected stack"
+        "--yes", action="store_true", help="do not ask for confirmation, even on a protected stack"
     )
     return command_parser
 
@@ -109,7 +109,7 @@ def read_options(arguments: argparse.Namespace) -> Options:
         raise RefusedError(f"no stack is called {arguments.stack!r}; stacks: {', '.join(stacks())}")
     target = os.environ.get("TARGET", "real")
     if target not in ("real", "sandbox"):
-        raise RefusedError(f"TARGET is {target!r}; it is real or sandbox")
+        raise RefusedError(f"TARGET is {target!r}; allowed: real, sandbox")
     file = cast(dict[str, Any], yaml.safe_load((ROOT / f"Pulumi.{arguments.stack}.yaml").read_text()))
     settings = {key.removeprefix("pipe:"): value for key, value in file["config"].items()}
     return Options(arguments.stack, target, arguments.dry_run, arguments.yes, settings)

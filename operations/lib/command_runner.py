@@ -11,6 +11,7 @@ from typing import IO
 from operations.lib.errors import FailedError
 
 LAST_LINES = 15
+"""Number of lines of a failed command's output that the error shows, the last ones."""
 
 
 class CommandRunner:
@@ -21,12 +22,12 @@ class CommandRunner:
         self.variables: dict[str, str] = {}
         """Variables added to the environment of every command."""
         self.hide: Callable[[str], str] = str
-        """Masks further values in the output of commands."""
+        """Function that masks further values in the output of commands."""
         self._show = show
         self._secrets: set[str] = set()
 
     def keep_secret(self, *values: str) -> None:
-        """Refuse these values among arguments from now on, and mask them in output."""
+        """Refuse these values as arguments from now on, and mask them in output."""
         self._secrets |= set(values)
 
     def read(self, *command: str) -> str:
@@ -45,14 +46,14 @@ class CommandRunner:
     def lines(
         self, *command: str, only: Collection[str] | None = None, output: IO[str] | None = None
     ) -> Generator[str]:
-        """Yield the lines of a command as they come.
+        """Run a command and yield its lines as they arrive; raise FailedError if it fails.
 
-        With `only`, the command sees no other variables. With a file for its `output`, standard output goes
-        there unmasked, and the lines are those of standard error.
+        With `only`, the command's environment has only these variables. With `output`, standard output goes
+        to that file unmasked, and only the lines of standard error are yielded.
 
-        The caller shows the lines, so a failure does not repeat them. The command has a session of its own:
-        Ctrl-C reaches it once, through `_stop`. From the terminal it would arrive a second time, and Pulumi
-        takes a second Ctrl-C as a request to abort the operations in progress.
+        The error does not repeat the lines, since the caller shows them. The command runs in its own session,
+        so that Ctrl-C reaches it once, through `_stop`. Pulumi would take a second Ctrl-C, from the terminal,
+        as a request to abort the operations in progress.
         """
         try:
             process = subprocess.Popen(
@@ -67,28 +68,28 @@ class CommandRunner:
             )
         except FileNotFoundError:
             raise FailedError(f"{command[0]} is not installed, or not in PATH") from None
-        printed = process.stderr or process.stdout
-        assert printed
-        ended = False
+        stream = process.stderr or process.stdout
+        assert stream
+        has_ended = False
         try:
-            for line in printed:
+            for line in stream:
                 yield self._masked(line.rstrip("\n"))
             code = process.wait()
-            ended = True
+            has_ended = True
         finally:
-            if not ended:
-                self._stop(process, printed, command[0])
+            if not has_ended:
+                self._stop(process, stream, command[0])
         if code:
-            raise FailedError(f"{shlex.join(command)} ended with {code}")
+            raise FailedError(f"{shlex.join(command)} failed with exit code {code}")
 
-    def _stop(self, process: "subprocess.Popen[str]", printed: IO[str], name: str) -> None:
+    def _stop(self, process: "subprocess.Popen[str]", stream: IO[str], name: str) -> None:
         """End a command: SIGINT first, SIGTERM at the second Ctrl-C, SIGKILL at the third."""
-        self._show(f"stopping: {name} finishes what it has begun; Ctrl-C again cuts that off")
+        self._show(f"stopping: {name} finishes its current operations; Ctrl-C again interrupts them")
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, number)
             with contextlib.suppress(KeyboardInterrupt):
-                for line in printed:
+                for line in stream:
                     self._show(self._masked(line.rstrip("\n")))
                 process.wait()
                 return
@@ -111,12 +112,12 @@ class CommandRunner:
         if result.returncode:
             output = self._masked((result.stderr or result.stdout).strip())
             last = "\n".join(output.splitlines()[-LAST_LINES:])
-            raise FailedError(f"{shlex.join(command)} ended with {result.returncode}:\n{last}")
+            raise FailedError(f"{shlex.join(command)} failed with exit code {result.returncode}:\n{last}")
         return result.stdout
 
     def _checked(self, command: tuple[str, ...]) -> list[str]:
-        if any(secret in word for secret in self._secrets for word in command):
-            raise AssertionError(f"a secret among the arguments of {command[0]}")
+        if any(secret in argument for secret in self._secrets for argument in command):
+            raise AssertionError(f"an argument of {command[0]} contains a secret")
         return list(command)
 
     def _masked(self, text: str) -> str:

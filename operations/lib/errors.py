@@ -4,7 +4,7 @@ from sandbox.errors import CommandError
 
 
 class FailedError(CommandError):
-    """A step of a command that cannot go on; exit code 1."""
+    """A failed step of a command; exit code 1."""
 
 
 class RefusedError(CommandError):
@@ -14,5 +14,5 @@ class RefusedError(CommandError):
 class CommandStopped(KeyboardInterrupt):
     """A stop by Ctrl-C; the message names the version that runs now and the next command; exit code 130.
 
-    It is no CommandError, so that nothing that handles an ordinary failure continues after Ctrl-C.
+    It is not a CommandError, so that code which handles ordinary failures does not continue after Ctrl-C.
     """

@@ -1,4 +1,4 @@
-"""The checks after a deployment: health, metrics against the monitors, logs, what users see."""
+"""Checks after a deployment: pods, monitors, logs, and the site as users see it."""
 
 import re
 import time
@@ -8,7 +8,7 @@ import urllib3
 
 from operations.lib.command_line import Options
 from operations.lib.errors import FailedError
-from operations.lib.kubernetes.cluster import API, Cluster, Manifest, stopped_with
+from operations.lib.kubernetes.cluster import API, Cluster, Manifest, replicas_before_restore
 from operations.lib.run_log import RunLog
 from operations.lib.services.datadog import Datadog
 
@@ -17,39 +17,46 @@ SOAK_SECONDS = 300.0 + 120.0 + 120.0
 (components/datadog/alert_catalog.py), and two minutes in which Datadog receives and evaluates the last
 points."""
 REPORT_SECONDS = 300.0
-"""Seconds in which a metric has to report for the first time, after the monitors were watched.
+"""Seconds after SOAK_SECONDS within which every metric must report for the first time.
 
 Datadog reads an AWS account every ten minutes."""
 REPORT_EVERY = 30.0
-LOOK_EVERY = 15.0
+"""Seconds between two queries for missing metrics."""
+WATCH_EVERY = 15.0
+"""Seconds between two queries of the monitors' states."""
 CHECK_SECONDS = 180.0
 """Seconds that a synthetic check may take."""
 READY_SECONDS = 180.0
-"""Seconds in which all desired pods have to be ready; the autoscaler may just have increased them."""
+"""Seconds in which all desired pods must become ready; the autoscaler may just have raised their number."""
 READY_EVERY = 2.0
 LOG_SECONDS = 20
-"""Seconds in which a pod's node has to send its log."""
+"""Seconds in which a pod's node must send the pod's log."""
 HEALTH_SECONDS = 60.0
-"""Seconds in which the edge has to reach the new pods."""
+"""Seconds in which the edge must reach the new pods."""
 
 ERROR = re.compile(r'"level":\s*(?:"(?:error|fatal)"|[56]0\b)|\b(?:ERROR|FATAL)\b|\bUnhandled\b')
 """Pattern of an error in the API's log: a level of pino, or a word."""
 VARYING = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|0x[0-9a-f]+|\d+")
+"""Pattern of the parts that vary between messages about one error: UUIDs, addresses, numbers."""
 LONGEST = 200
+"""Characters of a log line that distinguish kinds of errors."""
 
 
-def healthy(log: RunLog, cluster: Cluster, options: Options, image: str) -> None:
-    """Wait until all pods run the image and are ready, and the site answers."""
+def wait_until_healthy(log: RunLog, cluster: Cluster, options: Options, image: str) -> None:
+    """Wait until all pods run the image and are ready, and the site answers; else raise FailedError."""
     if options.dry_run:
         log.runner.change("kubectl", "--namespace", options.namespace, "get", API)
         return
     end = time.monotonic() + READY_SECONDS
-    while not serving(log, cluster, options, image):
+    while not is_serving(log, cluster, options, image):
         if time.monotonic() > end:
-            raise FailedError(f"{API}: scripts/doctor.sh {options.stack} says what is wrong with its pods")
+            raise FailedError(
+                f"{API} is not ready after {READY_SECONDS:.0f} s; to find out why:"
+                f" scripts/doctor.sh {options.stack}"
+            )
         time.sleep(READY_EVERY)
     if options.target == "sandbox":
-        log.line("no GET of the health path: pods of a sandbox run nothing")
+        log.line("the health path is not requested: pods of a sandbox run nothing")
         return
     log.line(f"{url(options)}: {answer(url(options))}")
 
@@ -59,21 +66,25 @@ def url(options: Options) -> str:
     return f"https://{options.settings['edge']['host']}{options.settings['api']['readinessPath']}"
 
 
-def serving(log: RunLog, cluster: Cluster, options: Options, image: str) -> bool:
-    """Return True if all desired pods run the image and get requests."""
+def is_serving(log: RunLog, cluster: Cluster, options: Options, image: str) -> bool:
+    """Return True if all desired pods run the image and get requests.
+
+    Raises FailedError if the Deployment has another image or no pods.
+    """
     deployment = cluster.get(API)
-    wanted, status = deployment["spec"]["replicas"], deployment.get("status", {})
+    desired, status = deployment["spec"]["replicas"], deployment.get("status", {})
     containers = deployment["spec"]["template"]["spec"]["containers"]
     [container] = [container for container in containers if container["name"] == "api"]
     if container["image"] != image:
         raise FailedError(f"{API} runs {container['image']}, not {image}")
-    if not wanted:
-        why = f": scripts/restore.sh {options.stack} --start-api" if stopped_with(deployment) else ""
-        raise FailedError(f"{API} is stopped{why}")
+    if not desired:
+        command = f"scripts/restore.sh {options.stack} --start-api"
+        remedy = f"; to start it: {command}" if replicas_before_restore(deployment) else ""
+        raise FailedError(f"{API} is stopped{remedy}")
     available, updated = status.get("availableReplicas", 0), status.get("updatedReplicas", 0)
     ready = endpoints(cluster)
-    log.line(f"{updated} of {wanted} pods are of this version, {available} available, {ready} get requests")
-    return min(updated, available, ready) >= wanted
+    log.line(f"{updated} of {desired} pods run this version; {available} are available, {ready} get requests")
+    return min(updated, available, ready) >= desired
 
 
 def endpoints(cluster: Cluster, service: str = "pipe-api") -> int:
@@ -104,46 +115,48 @@ def answer(url: str, seconds: float = HEALTH_SECONDS) -> str:
             time.sleep(1)
 
 
-def watch(log: RunLog, options: Options, before: Iterable[str], soak: float) -> None:
-    """Raise FailedError if a monitor begins to alert; those in `before` alerted already."""
+def watch_monitors(log: RunLog, options: Options, baseline: Iterable[str], soak: float) -> None:
+    """Watch the monitors for `soak` seconds; raise FailedError if one alerts that is not in `baseline`."""
     if options.dry_run:
-        log.plan("would ask Datadog for the monitors' states")
+        log.plan("would read the monitors' states from Datadog")
         return
-    datadog, known, end = Datadog(options), set(before), time.monotonic() + soak
+    datadog, known, end = Datadog(options), set(baseline), time.monotonic() + soak
     while True:
         states = datadog.monitors()
         if not states:
-            raise FailedError(f"Datadog has no monitor of {options.stack}")
+            raise FailedError(f"Datadog has no monitor for {options.stack}")
         if alerting := sorted(
             name for name, state in states.items() if state == "Alert" and name not in known
         ):
-            raise FailedError(f"in alarm since the deployment: {', '.join(alerting)}")
+            raise FailedError(f"alerting since the deployment: {', '.join(alerting)}")
         if time.monotonic() >= end:
             break
-        time.sleep(min(LOOK_EVERY, max(0.0, end - time.monotonic())))
+        time.sleep(min(WATCH_EVERY, max(0.0, end - time.monotonic())))
     counts = {state: list(states.values()).count(state) for state in sorted(set(states.values()))}
     log.line(", ".join(f"{count} monitors {state}" for state, count in counts.items()))
 
 
 REASONS = {
-    "kubernetes_state.cronjob.": "no backup has succeeded yet; the first one is run by hand:"
+    "kubernetes_state.cronjob.": "no backup has succeeded yet; to run the first one by hand:"
     " kubectl -n pipe create job --from=cronjob/pipe-backup first-backup",
     "trace.": "the API sends no traces: docs/image-contract.md",
-    "pipe.": "the proxy's access log is not counted: the agents' logs, and Logs, Generate Metrics in Datadog",
-    "aws.": "Datadog does not read the AWS account: pipe:monitoring.integration of the stack that has it",
-    "tls.": "the agents do not look at the certificate: kubectl -n datadog get pods",
-    "": "the agents do not report it: kubectl -n datadog get pods",
+    "pipe.": "the proxy's access log is not counted: check the agents' logs, and Logs, Generate Metrics in"
+    " Datadog",
+    "aws.": "Datadog does not read the AWS account: check pipe:monitoring.integration of the account's"
+    " stacks",
+    "tls.": "the agents do not check the certificate: kubectl -n datadog get pods",
+    "": "the agents do not report this metric: kubectl -n datadog get pods",
 }
 """Reason and remedy for a silent metric, by the beginning of its name; the first match counts."""
 
 
-def reporting(log: RunLog, options: Options, seconds: float = REPORT_SECONDS) -> None:
-    """Raise FailedError for monitors without data, which would never alert."""
+def check_monitor_data(log: RunLog, options: Options, seconds: float = REPORT_SECONDS) -> None:
+    """Wait until every monitor has data; raise FailedError for monitors without data, which never alert."""
     if options.target == "sandbox":
-        log.skip("nothing reports to the Datadog of a sandbox")
+        log.skip("a sandbox's Datadog receives no data")
         return
     if options.dry_run:
-        log.plan("would ask Datadog for the data of each monitor")
+        log.plan("would read the data of each monitor from Datadog")
         return
     datadog, end = Datadog(options), time.monotonic() + seconds
     while missing := datadog.silent():
@@ -157,7 +170,7 @@ def reporting(log: RunLog, options: Options, seconds: float = REPORT_SECONDS) ->
     for name, queries in sorted(missing.items()):
         log.line(f"{name}: {', '.join(queries)}: {reason(queries[0])}")
     raise FailedError(
-        "the deployment is done and stays, but these monitors had no data in the last hour and cannot alert:"
+        "the deployment succeeded, but these monitors had no data in the last hour and cannot alert:"
         f" {', '.join(sorted(missing))}"
     )
 
@@ -168,11 +181,11 @@ def reason(query: str) -> str:
     return next(text for start, text in REASONS.items() if metric.startswith(start))
 
 
-def errors(log: RunLog, cluster: Cluster) -> set[str]:
+def error_kinds(log: RunLog, cluster: Cluster) -> set[str]:
     """Return the kinds of errors in the logs of the API's pods, without their variable parts.
 
-    A pod whose container has not started has no log. A pod whose node does not send the log is named and
-    skipped.
+    Pods whose container has not started have no log and are skipped. If a log cannot be read, a line names
+    the pod.
     """
     kinds: set[str] = set()
     for pod in cluster.list("pods", "app=pipe-api"):
@@ -185,40 +198,40 @@ def errors(log: RunLog, cluster: Cluster) -> set[str]:
         except FailedError as error:
             log.line(f"no log of {name}: {error}")
             continue
-        kinds |= {kind(line) for line in text.splitlines() if ERROR.search(line)}
+        kinds |= {error_kind(line) for line in text.splitlines() if ERROR.search(line)}
     return kinds
 
 
 def started(pod: Manifest) -> bool:
-    """Return True if the API's container in a pod runs, or ran."""
+    """Return True if the API's container in a pod runs or has run."""
     statuses = pod.get("status", {}).get("containerStatuses", ())
     [status] = [entry for entry in statuses if entry["name"] == "api"] or [{}]
     return bool({"running", "terminated"} & {*status.get("state", {}), *status.get("lastState", {})})
 
 
-def kind(line: str) -> str:
-    """Return a log line without its variable parts, equal for lines about the same error."""
+def error_kind(line: str) -> str:
+    """Return a log line without its variable parts, so that lines about the same error are equal."""
     return VARYING.sub("#", line).strip()[:LONGEST]
 
 
-def logs(log: RunLog, cluster: Cluster, options: Options, before: Iterable[str]) -> None:
-    """Raise FailedError for kinds of errors that are not in `before`."""
+def check_logs(log: RunLog, cluster: Cluster, options: Options, baseline: Iterable[str]) -> None:
+    """Raise FailedError for kinds of errors that are not in `baseline`."""
     if options.dry_run:
         log.runner.change("kubectl", "--namespace", options.namespace, "logs", API)
     elif cluster.silent:
         log.skip("kubectl logs: pods of a sandbox run nothing")
-    elif new := sorted(errors(log, cluster) - set(before)):
+    elif new := sorted(error_kinds(log, cluster) - set(baseline)):
         for line in new[:10]:
             log.line(line)
-        raise FailedError(f"{len(new)} kinds of errors in the logs that were not there before")
+        raise FailedError(f"the logs have {len(new)} new kinds of errors")
     else:
         log.line("no new kind of error")
 
 
-def users(log: RunLog, options: Options) -> None:
-    """Run Datadog's synthetic checks, which visit the site from outside."""
+def check_site(log: RunLog, options: Options) -> None:
+    """Run Datadog's synthetic checks, which visit the site from outside; raise FailedError if one fails."""
     if options.target == "sandbox":
-        log.skip("nobody outside reaches a sandbox")
+        log.skip("a sandbox cannot be reached from outside")
         return
     if options.dry_run:
         log.plan("would run Datadog's synthetic checks")
@@ -227,33 +240,35 @@ def users(log: RunLog, options: Options) -> None:
     for name, result in sorted(results.items()):
         log.line(f"{name}: {result}")
     if failed := sorted(name for name, result in results.items() if result != "passed"):
-        raise FailedError(f"users are affected: {', '.join(failed)}")
+        raise FailedError(f"failed synthetic checks, so users are affected: {', '.join(failed)}")
 
 
-def after(log: RunLog, cluster: Cluster, options: Options, image: str, before: "Before", soak: float) -> None:
-    """Run all four checks; stop at the first failure."""
+def check_deployment(
+    log: RunLog, cluster: Cluster, options: Options, image: str, baseline: "Baseline", soak: float
+) -> None:
+    """Check pods, monitors, logs and site; stop at the first failure. `soak` is in seconds."""
     with log.step("health"):
-        healthy(log, cluster, options, image)
-    with log.step("metrics against the monitors"):
-        watch(log, options, before.alerts, soak)
+        wait_until_healthy(log, cluster, options, image)
+    with log.step("no new alert of a monitor"):
+        watch_monitors(log, options, baseline.alerts, soak)
     with log.step("logs without new errors"):
-        logs(log, cluster, options, before.errors)
-    with log.step("users: the synthetic check"):
-        users(log, options)
+        check_logs(log, cluster, options, baseline.errors)
+    with log.step("synthetic checks of the site"):
+        check_site(log, options)
 
 
-class Before:
-    """Alerts and errors that existed before a deployment."""
+class Baseline:
+    """Alerts and kinds of errors that existed before a deployment."""
 
     def __init__(self, alerts: Iterable[str] = (), errors: Iterable[str] = ()) -> None:
         self.alerts, self.errors = sorted(alerts), sorted(errors)
 
 
-def before(log: RunLog, cluster: Cluster, options: Options) -> Before:
-    """Return the current alerts and errors."""
+def read_baseline(log: RunLog, cluster: Cluster, options: Options) -> Baseline:
+    """Return the current alerts and kinds of errors; empty in a dry run."""
     if options.dry_run:
-        return Before()
+        return Baseline()
     alerts = {name for name, state in Datadog(options).monitors().items() if state == "Alert"}
     for name in sorted(alerts):
-        log.line(f"in alarm already: {name}")
-    return Before(alerts, () if cluster.silent else errors(log, cluster))
+        log.line(f"already alerting: {name}")
+    return Baseline(alerts, () if cluster.silent else error_kinds(log, cluster))

@@ -1,4 +1,4 @@
-"""Migrations of the service's versions, and the way to undo them."""
+"""Migrations of the service's versions, and the migrations that a rollback undoes."""
 
 import contextlib
 import os
@@ -14,15 +14,16 @@ from operations.lib.errors import FailedError, RefusedError
 FOLDER = "migrations"
 SCRIPTS = (".js", ".cjs", ".mjs", ".ts")
 DOWN = re.compile(r"\bdown\b")
+"""Pattern in a script that can undo its migration."""
 
 
 def source() -> Path:
-    """Return the checkout of the service's own repository: APP, else the folder app."""
+    """Return the folder with the checkout of the service's repository: the variable APP, by default app."""
     return (ROOT / (os.environ.get("APP") or "app")).resolve()
 
 
 def is_checked_out(runner: CommandRunner, version: str) -> bool:
-    """Return True if the service's checkout is a version's tag or commit, without changes."""
+    """Return True if the service's checkout is at a version's tag or commit and has no changes."""
     git = ("git", "-C", str(source()))
     for name in (version, f"v{version}"):
         with contextlib.suppress(FailedError):
@@ -35,8 +36,8 @@ def is_checked_out(runner: CommandRunner, version: str) -> bool:
 def of(source: Path) -> tuple[str, ...] | None:
     """Return the migrations of a checkout in order; None if it has no folder of migrations.
 
-    A migration that cannot be undone ends in `!`. A script can be undone if it contains the word `down`,
-    `x.up.sql` if there is an `x.down.sql`.
+    The name of a migration that cannot be undone ends in `!`. A script can be undone if it contains the word
+    `down`. `x.up.sql` can be undone if `x.down.sql` exists.
     """
     folder = source / FOLDER
     return tuple(sorted(_names(folder))) if folder.is_dir() else None
@@ -55,7 +56,7 @@ def _names(folder: Path) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Schema:
-    """A rollback's change of the database schema."""
+    """Change of the database schema by a rollback."""
 
     undo_to: str | None
     """The migration to go back to; None if the database stays as it is."""
@@ -63,7 +64,7 @@ class Schema:
     kept: bool = False
     """True if the database has, or may have, migrations that the older version does not know.
 
-    The older version's own migrations are then not run, since tools such as knex refuse that."""
+    The older version's migrations are then not run, since tools such as knex refuse unknown migrations."""
 
 
 def between(newer: Sequence[str] | None, older: Sequence[str] | None, *, keep: bool) -> Schema:
@@ -72,25 +73,25 @@ def between(newer: Sequence[str] | None, older: Sequence[str] | None, *, keep: b
     With `keep`, the older version runs on the newer schema if migrations cannot be undone.
     """
     if newer is None or older is None:
-        return kept(keep, "nobody recorded which migrations lie between the two versions")
+        return kept(keep, "the migrations between the two versions are not recorded")
     names = {name.removesuffix("!") for name in older}
     added = [name for name in newer if name.removesuffix("!") not in names]
     if not added:
-        return Schema(None, "no migration lies between the two versions")
+        return Schema(None, "the two versions have the same migrations")
     if lasting := [name.removesuffix("!") for name in added if name.endswith("!")]:
         return kept(keep, f"these migrations cannot be undone: {', '.join(lasting)}")
     if not older:
         return kept(keep, "the older version has no migration to go back to")
     last = older[-1].removesuffix("!")
     match = re.match(r"\d+", last)
-    return Schema(match[0] if match else last, f"to be undone: {', '.join(added)}")
+    return Schema(match[0] if match else last, f"migrations to undo: {', '.join(added)}")
 
 
 def kept(keep: bool, why: str) -> Schema:
     """Return a change that leaves the database as it is; refuse it without `keep`."""
     if not keep:
         raise RefusedError(
-            f"{why}. If the older version works on the newer schema, add --keep-schema; else restore a backup"
-            " (scripts/restore.sh), or mend the newer version"
+            f"{why}. If the older version works on the newer schema, add --keep-schema; otherwise restore a"
+            " backup (scripts/restore.sh), or fix the newer version"
         )
-    return Schema(None, f"{why}; the database stays as it is", kept=True)
+    return Schema(None, f"{why}; the database does not change", kept=True)

@@ -8,13 +8,13 @@ from operations.lib.run_log import RunLog
 
 
 def up(log: RunLog, options: Options) -> None:
-    """Apply the program and its stack file; the migration Job runs before new pods."""
+    """Apply the program and its stack file; the migration Job runs before new pods start."""
     if options.target == "sandbox":
         command = [sys.executable, "-m", "sandbox", "up", options.stack]
     else:
         if not options.dry_run:
             secret_masking.hide(log.runner, options.stack)
-        # --refresh reverts changes by hand, which the state alone does not show.
+        # --refresh reverts changes made by hand, which the state alone does not show.
         command = ["pulumi", "up", "--yes", "--refresh", "--non-interactive", "--stack", options.stack]
         command += [
             "--policy-pack",

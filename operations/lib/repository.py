@@ -1,10 +1,10 @@
 """Git repository in which each deployment and each rollback is a commit to the stack's file.
 
-The file at a commit names the image that was deployed. Messages of commits are for people and are never
-parsed, since every author of a merged pull request writes one.
+The file at a commit names the image that was deployed. Commit messages are never parsed, since every author
+of a merged pull request writes one.
 
-The checkout is being deployed, so its files are never changed here. When others push meanwhile, a commit goes
-on top of theirs, and their work does not come into the checkout.
+The files of the checkout are never changed here, since they are being deployed. If others push meanwhile, the
+new commit goes on top of theirs, and the checkout does not receive their changes.
 """
 
 import hashlib
@@ -20,22 +20,23 @@ from operations.lib.command_runner import CommandRunner
 from operations.lib.errors import FailedError, RefusedError
 
 SKIP = "[skip ci]"
-"""Text in the newest commit of a push for which GitHub starts no workflow."""
+"""Text in a commit message: GitHub starts no workflow for a push whose newest commit contains it."""
 HISTORY = 500
-"""Largest number of commits to a stack's file that are read."""
+"""Largest number of commits to a stack file that are read."""
 TRIES = 5
-"""Number of tries of a push while others push at the same time."""
+"""Largest number of attempts to push while others push at the same time."""
 
 
 @dataclass(frozen=True)
 class Upstream:
-    """The branch that the checkout's own one is pushed to."""
+    """The branch of a remote that the checkout's branch is pushed to."""
 
-    here: str
-    """The remote-tracking branch, as of the last fetch: origin/main."""
+    tracking_branch: str
+    """Local copy of the branch as of the last fetch: origin/main."""
     remote: str
+    """Name of the remote: origin."""
     branch: str
-    """Its name there: refs/heads/main."""
+    """Name of the branch on the remote: refs/heads/main."""
 
 
 class Repository:
@@ -49,7 +50,7 @@ class Repository:
 
     @cached_property
     def upstream(self) -> Upstream | None:
-        """The upstream of the branch; None if it has none, or for a sandbox, which never pushes."""
+        """The upstream of the checkout's branch; None without one, and for a sandbox, which never pushes."""
         if self._options.target == "sandbox":
             return None
         try:
@@ -66,10 +67,10 @@ class Repository:
             self._runner.change("git", "fetch", "--quiet", self.upstream.remote, self.upstream.branch)
 
     def check(self, show: Callable[[str], None]) -> None:
-        """Refuse uncommitted changes before anything is changed.
+        """Refuse uncommitted changes, and a git without an identity for commits.
 
-        A rehearsal, in a sandbox or as a dry run, may have changes and shows them. In a sandbox the stack's
-        own file must have none, since the commit of the image would include them.
+        A sandbox and a dry run allow uncommitted changes and show them. The stack file of a sandbox must have
+        none, since the commit of the image would include them.
         """
         if not self._options.dry_run:
             self._check_identity()
@@ -77,36 +78,36 @@ class Repository:
             return
         message = f"not committed: {', '.join(changed)}"
         if self._options.dry_run:
-            show(f"{message}; a deployment would be refused or take it along")
+            show(f"{message}; a real run would refuse these changes or deploy them")
         elif self._options.target == "real":
-            raise RefusedError(f"{message}; what is deployed has to be in the repository: git commit")
+            raise RefusedError(f"{message}; only committed files may be deployed: git commit")
         elif self._file in changed:
             raise RefusedError(
-                f"{message}; the commit of the image would take along what is changed in {self._file}:"
+                f"{message}; the commit of the image would include the changes of {self._file}:"
                 f" git commit, or git checkout {self._file}"
             )
         else:
-            show(f"{message}; the sandbox gets it, and no commit has it")
+            show(f"{message}; the sandbox gets these changes without a commit")
 
     def _check_identity(self) -> None:
         try:
             for name in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
-                self._read("var", name)  # It is as strict as git commit-tree (git-var(1)).
+                self._read("var", name)  # `git var` is as strict as `git commit-tree` (git-var(1)).
         except FailedError:
             raise RefusedError(
-                "git does not know who you are, and each deployment is a commit:"
+                "git has no name and address for commits, and each deployment is a commit:"
                 " git config --global user.name NAME, and git config --global user.email ADDRESS"
             ) from None
 
     def check_push(self) -> None:
-        """Refuse where the commit of a deployment could not be pushed; the server's own rules come later."""
+        """Refuse a remote that accepts no push; the dry run of the push does not test the server's rules."""
         if self.upstream and not self._options.dry_run:
             command = ("push", "--dry-run", "--quiet", "--force", self.upstream.remote, f"HEAD:{self._mark}")
             try:
                 self._read(*command)
             except FailedError as error:
                 raise RefusedError(
-                    f"{error}\n{self.upstream.remote} takes no push from here, and each deployment is a"
+                    f"{error}\n{self.upstream.remote} accepts no push from here, and each deployment is a"
                     " commit: log in, or ask for the right to push"
                 ) from None
 
@@ -114,32 +115,33 @@ class Repository:
         """Refuse an upstream that does not answer, and a checkout that has diverged from it."""
         if self.upstream is None:
             return
-        here = self.upstream.here
+        branch = self.upstream.tracking_branch
         try:
             self.fetch()
         except FailedError as error:
             raise RefusedError(
-                f"{error}\n{here} says what is deployed now, and cannot be asked; to go back does not need"
-                f" it: scripts/rollback.sh {self._options.stack}"
+                f"{error}\n{branch} names the deployed image and could not be fetched. A rollback works"
+                f" without it: scripts/rollback.sh {self._options.stack}"
             ) from None
-        if self._count(f"{here}..HEAD") and self._count(f"HEAD..{here}"):
-            raise RefusedError(f"the checkout and {here} have different commits: git pull --rebase, and push")
+        if self._count(f"{branch}..HEAD") and self._count(f"HEAD..{branch}"):
+            raise RefusedError(f"the checkout and {branch} have diverged: git pull --rebase, and push")
         if not self._options.dry_run:
             self._check_order(self.upstream.remote)
         self.check_push()
 
     def _check_order(self, remote: str) -> None:
-        """Refuse a commit older than the last deployed one, as after a late approval."""
+        """Refuse a commit older than the last deployed one, for example after a late approval."""
         if last := self._read("ls-remote", remote, self._mark).partition("\t")[0]:
             self._runner.change("git", "fetch", "--quiet", remote, self._mark)
             if self._count(f"HEAD..{last}") and not self._count(f"{last}..HEAD"):
                 stack = self._options.stack
                 raise RefusedError(
-                    f"{last[:12]} was deployed to {stack}, which is newer than this checkout: git pull"
+                    f"the commit {last[:12]} was deployed to {stack} and is newer than this checkout: git"
+                    " pull"
                 )
 
     def mark(self) -> None:
-        """Move the branch deployed/STACK to this commit; from now on no older commit is deployed."""
+        """Move the branch deployed/STACK to this commit, so that older commits are refused from now on."""
         if self.upstream:
             command = ("git", "push", "--quiet", "--force", self.upstream.remote, f"HEAD:{self._mark}")
             self._runner.change(*command)
@@ -149,7 +151,7 @@ class Repository:
         return stack_file.image(self.text())
 
     def migrates(self) -> bool:
-        """Return True if that image's migrations run; False if the database has a newer version's schema."""
+        """Return False while the database has a newer version's schema (`pipe:api.migrate`)."""
         return stack_file.migrates(self.text())
 
     def text(self) -> str:
@@ -160,44 +162,45 @@ class Repository:
         """Return a hash of the committed content, without the images in the stack files."""
         lines = self._runner.read("git", "ls-tree", "-r", "HEAD").splitlines()
         names = [f"Pulumi.{stack}.yaml" for stack in stacks()]
-        kept = [line for line in lines if line.partition("\t")[2] not in names]
+        content = [line for line in lines if line.partition("\t")[2] not in names]
         texts = [self._runner.read("git", "show", f"HEAD:{name}") for name in names]
-        kept += [stack_file.with_image(text, "") for text in texts]
-        return hashlib.sha256("\n".join(kept).encode()).hexdigest()[:40]
+        content += [stack_file.with_image(text, "") for text in texts]
+        return hashlib.sha256("\n".join(content).encode()).hexdigest()[:40]
 
     def changed(self) -> list[str]:
         """Return the tracked files that differ from the last commit.
 
-        The stack's own file may differ in the values that commands set: the image and secrets.
+        The stack file is left out if it differs only in values that commands set: image and secrets.
         """
         lines = self._runner.read("git", "status", "--porcelain", "--untracked-files=no").splitlines()
         names = [line[3:] for line in lines]
-        return [name for name in names if name != self._file or not self._differs_as_it_may()]
+        return [name for name in names if name != self._file or not self._differs_in_set_values_only()]
 
-    def _differs_as_it_may(self) -> bool:
+    def _differs_in_set_values_only(self) -> bool:
         file = stack_file.path(self._options.stack)
-        return file.exists() and stack_file.lasting(file.read_text()) == stack_file.lasting(
-            self._text("HEAD")
-        )
+        if not file.exists():
+            return False
+        committed = stack_file.without_set_values(self._text("HEAD"))
+        return stack_file.without_set_values(file.read_text()) == committed
 
     @cached_property
-    def own(self) -> str:
-        """The repository in the stack's own registry that has its images."""
+    def image_repository(self) -> str:
+        """The repository of the stack's images in its own registry, without a tag."""
         text = stack_file.path(self._options.stack).read_text()
         return stack_file.own_repository(text, self._options.settings)
 
     def check_own(self, image: str) -> None:
         """Refuse an image of another registry or repository."""
-        if stack_file.repository(image) != self.own:
-            raise RefusedError(f"{image} is not in the stack's own registry and repository, {self.own}")
+        if stack_file.repository(image) != self.image_repository:
+            raise RefusedError(f"{image} is not in the stack's own image repository, {self.image_repository}")
 
     def images(self) -> Iterator[str]:
-        """Yield the images that the stack's file has named, the newest first.
+        """Yield the images that the stack file has named, newest first.
 
-        Only states that the branch itself has had count: commits of a merged branch may never have been seen
-        by a reviewer.
+        Only the branch's first-parent commits are read. Reviewers may never have seen the single commits of a
+        merged branch.
         """
-        tips = ["HEAD", *([self.upstream.here] if self.upstream else [])]
+        tips = ["HEAD", *([self.upstream.tracking_branch] if self.upstream else [])]
         command = ("git", "log", "--first-parent", f"--max-count={HISTORY}", "--format=%H", *tips, "--")
         for commit in self._runner.read(*command, self._file).split():
             try:
@@ -214,16 +217,16 @@ class Repository:
             self._runner.change("git", "commit", *message, "--", self._file)
             if upstream:
                 self._runner.change("git", "push", upstream.remote, f"HEAD:{upstream.branch}")
-            return "no commit, this is a dry run"
+            return "a dry run creates no commit"
         base = self._tip()
         new_commit = self._create_commit(base, image, migrate, message)
         if upstream is None:
             self._follow(base, new_commit)
-            return self._not_pushed() if new_commit != base else "the commit has it already"
+            return self._not_pushed() if new_commit != base else "the image is already committed"
         try:
             for left in reversed(range(TRIES)):
-                if new_commit == self._read("rev-parse", upstream.here):
-                    return "the commit has it already"
+                if new_commit == self._read("rev-parse", upstream.tracking_branch):
+                    return "the image is already committed"
                 try:
                     self._runner.change(
                         "git", "push", "--quiet", upstream.remote, f"{new_commit}:{upstream.branch}"
@@ -237,22 +240,23 @@ class Repository:
                 new_commit = self._create_commit(base, image, migrate, message)
         finally:
             self._follow(base, new_commit)
-        if own := self._count(f"{upstream.here}..HEAD"):
-            raise FailedError(f"{own} commits of this checkout are not in {upstream.here}: git pull --rebase")
-        behind = self._count(f"HEAD..{upstream.here}")
-        more = f"; this checkout is older: git checkout {self._file}, and git pull" if behind else ""
-        return f"pushed to {upstream.here}{more}"
+        branch = upstream.tracking_branch
+        if unpushed := self._count(f"{branch}..HEAD"):
+            raise FailedError(f"{unpushed} commits of this checkout are not in {branch}: git pull --rebase")
+        is_older = self._count(f"HEAD..{branch}")
+        advice = f"; this checkout is older: git checkout {self._file}, and git pull" if is_older else ""
+        return f"pushed to {branch}{advice}"
 
     def _create_commit(self, base: str, image: str, migrate: bool, message: Sequence[str]) -> str:
-        """Create a commit on top of `base` with the image; return `base` itself if it has the image already.
+        """Create a commit on top of `base` with the image; return `base` itself if it already has the image.
 
-        If the push has only this commit, it starts no workflow. After a rollback, a workflow would deploy the
+        The commit contains [skip ci] if it is pushed alone. After a rollback, a workflow would deploy the
         newest version again.
         """
-        if self.upstream and base == self._read("rev-parse", self.upstream.here):
+        if self.upstream and base == self._read("rev-parse", self.upstream.tracking_branch):
             message = (*message, "-m", SKIP)
         if self._read("rev-parse", f"HEAD:{self._file}") == self._read("rev-parse", f"{base}:{self._file}"):
-            text = stack_file.path(self._options.stack).read_text()  # It may also have new values of secrets.
+            text = stack_file.path(self._options.stack).read_text()  # The file may also have new secrets.
         else:
             text = self._text(base)
         text = stack_file.with_image(text, image, migrate=migrate)
@@ -265,20 +269,23 @@ class Repository:
         return self._runner.change("git", "commit-tree", tree, "-p", base, *message).strip()
 
     def _follow(self, base: str, new_commit: str) -> None:
-        """Move the checkout's branch to the commit if it descends from it; the files agree already."""
+        """Move the checkout's branch to the new commit if the branch is at `base`.
+
+        The files already agree.
+        """
         if new_commit != base and self._read("rev-parse", "HEAD") == base:
             self._runner.change("git", "update-ref", "-m", "deployed", "HEAD", new_commit, base)
             self._runner.change("git", "reset", "--quiet", "--", self._file)
 
     def _not_pushed(self) -> str:
         if self._options.target == "sandbox":
-            return "not pushed: what is deployed is a sandbox"
+            return "not pushed: a sandbox never pushes"
         return "not pushed: the branch has no upstream; push it, or the next deployment undoes this one"
 
     def _tip(self) -> str:
         """Return the newest commit: the upstream's, unless the checkout contains it."""
-        newer = self.upstream and self._count(f"HEAD..{self.upstream.here}")
-        return self._read("rev-parse", self.upstream.here if self.upstream and newer else "HEAD")
+        newer = self.upstream and self._count(f"HEAD..{self.upstream.tracking_branch}")
+        return self._read("rev-parse", self.upstream.tracking_branch if self.upstream and newer else "HEAD")
 
     def _text(self, commit: str) -> str:
         return self._runner.read("git", "show", f"{commit}:{self._file}")

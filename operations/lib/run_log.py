@@ -1,4 +1,4 @@
-"""Log of a command's run: a line for each step with ✓ or ✗ and its seconds, and a record of the run."""
+"""Log of a run: a line for each step with ✓ or ✗ and its seconds, and a record of the run in .runs."""
 
 import contextlib
 import io
@@ -21,7 +21,9 @@ from sandbox import terminal
 
 RECORDS = ROOT / ".runs"
 QUIET_SECONDS = 4.0
-"""Seconds without a line after which one names the step; with the interval of a tenth, below five."""
+"""Seconds without output after which a line names the running step.
+
+The check runs every tenth of this time, so a line comes within five seconds."""
 SIGNS = {
     "done": ("✓", 32),
     "planned": ("○", 33),
@@ -38,13 +40,17 @@ class Step:
 
     title: str
     result: str = "running"
-    """done, planned, skipped, failed or stopped at the end; planned: a dry run did not do it."""
+    """`running`, then `done`, `skipped`, `failed` or `stopped`.
+
+    It is `planned` for a step that a dry run leaves out.
+    """
     seconds: float = 0.0
+    """Duration."""
     lines: list[str] = field(default_factory=list[str])
 
 
 def say(text: str) -> None:
-    """Print a line; a closed terminal is ignored, so that a run can still clean up."""
+    """Print a line; ignore a closed terminal, so that a run can still clean up."""
     try:
         print(text, flush=True)
     except OSError:
@@ -60,7 +66,7 @@ class RunLog:
         self.started = datetime.now(UTC)
         self.steps: list[Step] = []
         self.results: dict[str, Any] = {}
-        """Results for the record: names, measured seconds."""
+        """Results for the record, such as names and measured seconds, by title."""
         self.runner = CommandRunner(self.plan if options.dry_run else self.line, dry_run=options.dry_run)
         self._colour = terminal.uses_colour(sys.stdout)
         self._begun = self._spoken = time.monotonic()
@@ -102,7 +108,7 @@ class RunLog:
 
     @contextlib.contextmanager
     def _heartbeat(self, title: str) -> Generator[None]:
-        """Print that a step still runs after a silence; the record does not include it."""
+        """Print the running step after a silence; the record does not include this line."""
         begun = time.monotonic()
 
         def beat() -> None:
@@ -118,7 +124,7 @@ class RunLog:
         self.line(f"skipped: {why}")
 
     def plan(self, text: str) -> None:
-        """Show the action that a dry run leaves out in the running step."""
+        """Show an action that a dry run leaves out, and mark the running step as planned."""
         if self.steps and self.steps[-1].result == "running":
             self.steps[-1].result = "planned"
         self.line(text)
@@ -130,7 +136,10 @@ class RunLog:
         self._print(f"    | {text}")
 
     def follow(self, *command: str, only: Collection[str] | None = None) -> None:
-        """Run a command that changes something, and show its lines; it sees `only` these variables."""
+        """Run a command that changes something, and show its output.
+
+        With `only`, the command's environment has only these variables.
+        """
         if self.options.dry_run:
             self.runner.change(*command)
             return
@@ -139,7 +148,7 @@ class RunLog:
                 self.line(text)
 
     def write(self, code: int, message: str) -> Path:
-        """Write the record; return its path without the suffix."""
+        """Write the record as JSON and Markdown; return its path without the suffix."""
         folder = RECORDS / self.options.stack
         folder.mkdir(parents=True, exist_ok=True)
         record = {
@@ -150,7 +159,7 @@ class RunLog:
             "started": self.started.isoformat(timespec="seconds"),
             "seconds": round(self.seconds, 1),
             "exitCode": code,
-            "said": message,
+            "message": message,
             "results": self.results,
             "steps": [asdict(step) | {"seconds": round(step.seconds, 1)} for step in self.steps],
         }
@@ -166,7 +175,7 @@ class RunLog:
 def markdown(record: dict[str, Any]) -> str:
     """Format the record as Markdown."""
     title = f"# {record['command']} of {record['stack']}: {'done' if record['exitCode'] == 0 else 'failed'}"
-    head = f"{record['started']}, {record['seconds']} s, target {record['target']}. {record['said']}"
+    head = f"{record['started']}, {record['seconds']} s, target {record['target']}. {record['message']}"
     rows = [
         f"| {SIGNS[step['result']][0]} | {step['title']}{_why(step)} | {step['seconds']} s |"
         for step in record["steps"]
@@ -181,7 +190,7 @@ def _why(step: dict[str, Any]) -> str:
 
 @contextlib.contextmanager
 def stoppable() -> Generator[None]:
-    """Let SIGTERM and SIGHUP end a run as Ctrl-C does, unless nohup ignores them."""
+    """Make SIGTERM and SIGHUP end a run as Ctrl-C does, unless they are ignored, as under nohup."""
     signals = [
         number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) == signal.SIG_DFL
     ]
@@ -197,7 +206,7 @@ def stoppable() -> Generator[None]:
 def perform(command: str, options: Options, work: Callable[[RunLog], str]) -> int:
     """Run a command's work, which returns the final message; return the exit code.
 
-    An early end also has a message and a record.
+    A run that fails or is stopped also prints a message and leaves a record.
     """
     steps = RunLog(command, options)
     code, message = DONE, ""
@@ -206,7 +215,7 @@ def perform(command: str, options: Options, work: Callable[[RunLog], str]) -> in
             sandbox_targets.check(options)
             message = work(steps)
         if options.dry_run:
-            message = f"a dry run, nothing was changed; it would end with: {message}"
+            message = f"dry run, nothing was changed; a real run would end with: {message}"
     except RefusedError as error:
         code, message = REFUSED, str(error)
     except FailedError as error:

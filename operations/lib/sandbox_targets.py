@@ -21,11 +21,11 @@ ADDRESSES = {
     "DATADOG_HOST": "datadog",
     "DD_HOST": "datadog",
 }
-"""Variables of the sandbox's console that lead to one of its APIs, and that API's address in targets.json."""
+"""API in targets.json to which each variable of the sandbox's console leads."""
 
 
 def running(options: Options) -> "Targets":
-    """Return the targets of the stack's sandbox; refuse where none run."""
+    """Return the targets of the stack's sandbox; refuse if the sandbox is not running."""
     from sandbox.clouds import process  # Imported here, since a real stack does not need the sandbox.
 
     targets = process.find_running(SANDBOXES / options.stack)
@@ -35,14 +35,14 @@ def running(options: Options) -> "Targets":
 
 
 def advice(options: Options) -> str:
-    """Return the sandbox's own message about a sandbox that does not answer, with the remedy."""
+    """Return the message for a sandbox that does not answer, with the remedy."""
     from sandbox import target_selection, workspace
 
     return target_selection.advice(workspace.find_stack(ROOT, options.stack))
 
 
-def put_back(options: Options) -> str:
-    """Return the command that reverts deletions and changes by hand."""
+def repair_command(options: Options) -> str:
+    """Return the command that reverts deletions and changes made by hand."""
     if options.target == "sandbox":
         return f"make sandbox STACK={options.stack}"
     pack = f"--policy-pack policies --policy-pack-config policies/config/{options.stack}.json"
@@ -52,29 +52,29 @@ def put_back(options: Options) -> str:
 def check(options: Options) -> None:
     """Refuse a real stack while the environment leads to a sandbox, as in the shell of `make console`.
 
-    There is nothing to compare for TARGET=sandbox: the scripts take the addresses from the sandbox itself.
+    TARGET=sandbox needs no check, since the commands take the addresses from the sandbox itself.
     """
     if options.target == "sandbox":
         return
     kubeconfig = os.environ.get("KUBECONFIG", "")
     identity = cluster_identity.of_files(kubeconfig) if kubeconfig else None
     for folder in _sandbox_folders():
-        leading = [name for name, url in _addresses(folder) if os.environ.get(name, "").startswith(url)]
+        names = [name for name, url in _addresses(folder) if os.environ.get(name, "").startswith(url)]
         file = folder / "control-plane" / "admin.kubeconfig"
         own = cluster_identity.of_files(str(file)) if file.is_file() else None
         if identity and own and identity.is_same(own):
-            leading.append("KUBECONFIG")
-        if leading:
+            names.append("KUBECONFIG")
+        if names:
             raise RefusedError(
                 f"TARGET is real, but variables of this shell lead to the sandbox of {folder.name}: "
-                f"{', '.join(leading)}.\n"
-                f"For the sandbox: export TARGET=sandbox. For the real {options.stack}: a shell without them "
-                "(exit leaves the console)"
+                f"{', '.join(names)}.\n"
+                f"For the sandbox: export TARGET=sandbox. For the real {options.stack}: use a shell without "
+                "these variables (exit leaves the console)"
             )
 
 
 def _sandbox_folders() -> Iterator[Path]:
-    """Yield the folders of the sandboxes of this checkout, and of the one whose console this is."""
+    """Yield the folders of this checkout's sandboxes, and of the sandbox whose console runs the command."""
     yield from sorted(folder for folder in SANDBOXES.glob("*") if folder.is_dir())
     for path in os.environ.get("KUBECONFIG", "").split(os.pathsep):
         folder = Path(path).parent.parent
@@ -83,7 +83,7 @@ def _sandbox_folders() -> Iterator[Path]:
 
 
 def _addresses(folder: Path) -> list[tuple[str, str]]:
-    """Return the variables that lead to a sandbox's APIs, each with the address."""
+    """Return the variables that lead to a sandbox's APIs, each with the API's address."""
     from sandbox.clouds import process
 
     targets = process.read_record(folder) if (folder / "targets.json").is_file() else None
@@ -91,10 +91,7 @@ def _addresses(folder: Path) -> list[tuple[str, str]]:
 
 
 def outputs(runner: CommandRunner, options: Options) -> dict[str, Any]:
-    """Return the program's outputs; secret ones are masked.
-
-    Raises FailedError if the state cannot be read.
-    """
+    """Return the program's outputs, with secret values masked; raise FailedError if they cannot be read."""
     if options.target == "sandbox":
         from sandbox import workspace
         from sandbox.summary import masked
@@ -110,9 +107,9 @@ def outputs(runner: CommandRunner, options: Options) -> dict[str, Any]:
 
 
 def aws(options: Options, service: str) -> Any:
-    """Return a client of an AWS service, in the stack's region.
+    """Return a client of an AWS service in the stack's region.
 
-    Credentials of a real stack come from the environment, as everywhere; a sandbox takes any.
+    For a real stack the credentials come from the environment. A sandbox accepts any credentials.
     """
     import boto3  # Imported here, since it is slow to import and few commands need it.
     from botocore.config import Config

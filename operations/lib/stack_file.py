@@ -1,4 +1,4 @@
-"""The deployed image in a stack file, and the flag that its migrations run."""
+"""Image and migration flag of a stack file: pipe:api.image and pipe:api.migrate."""
 
 import re
 from collections.abc import Mapping
@@ -22,19 +22,19 @@ def image(text: str) -> str:
 
 
 def migrates(text: str) -> bool:
-    """Return `pipe:api.migrate` of a stack file: false while the database has a newer version's schema."""
+    """Return False while the database has a newer version's schema: `pipe:api.migrate` of a stack file."""
     return _scalar(text, "migrate").value != "false"
 
 
 def with_image(text: str, new: str, *, migrate: bool = True) -> str:
-    """Return the text with another image and migration flag; every other character stays."""
+    """Return a stack file's text with another image and migration flag; no other character changes."""
     for key, value in (("image", new), ("migrate", str(migrate).lower())):
         node = _scalar(text, key)
         text = text[: node.start_mark.index] + value + text[node.end_mark.index :]
     return text
 
 
-def lasting(text: str) -> Any:
+def without_set_values(text: str) -> Any:
     """Return a stack file's content without the values that commands set: image, migration flag, secrets."""
     return _without_secrets(yaml.load(with_image(text, "image"), yaml.BaseLoader))
 
@@ -64,13 +64,13 @@ def repository(image: str) -> str:
 def own_repository(text: str, settings: Mapping[str, Any]) -> str:
     """Return the repository that a stack file's image is in; refuse one outside the stack's own registry.
 
-    Nodes, scans and signatures use only the registry of the stack's account and region.
+    Nodes pull from the registry of the stack's account and region, and scans and signatures are made there.
     """
     service, name = settings["service"], repository(image(text))
     registry = f"{service['account']}.dkr.ecr.{service['region']}.amazonaws.com"
     if name.partition("/")[0] != registry:
         raise RefusedError(
-            f"pipe:api.image is {image(text)}, and the stack's own registry is {registry}: push the"
+            f"pipe:api.image is {image(text)}, but the stack's own registry is {registry}: push the"
             " image there"
         )
     return name
@@ -82,7 +82,7 @@ def version(image: str) -> str:
 
 
 def is_version(image: str, text: str) -> bool:
-    """Return whether a text such as `1.4.0`, or at least 7 digits of the digest, names an image."""
+    """Return True if a text such as `1.4.0`, or at least 7 digits of the digest, names the image."""
     digest = parse_image_reference(image).digest
     return version(image) == text or (len(text) >= 7 and digest.startswith(text.removeprefix("sha256:")))
 
@@ -90,7 +90,7 @@ def is_version(image: str, text: str) -> bool:
 def checked_version(text: str) -> str:
     """Return a version that registries allow as a tag; refuse any other."""
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", text) or text == "latest":
-        raise RefusedError(f"--version {text}: an image's tag such as 1.4.0, and never latest")
+        raise RefusedError(f"--version {text}: not allowed; give a tag such as 1.4.0, and not latest")
     return text
 
 
@@ -98,5 +98,5 @@ def write(stack: str, new: str, *, migrate: bool) -> None:
     file = path(stack)
     text = with_image(file.read_text(), new, migrate=migrate)
     if image(text) != new:
-        raise FailedError(f"{file.name} cannot hold the image {new!r}")
+        raise FailedError(f"{file.name}: the image {new!r} could not be written")
     file.write_text(text)

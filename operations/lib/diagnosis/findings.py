@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from operations.lib.kubernetes.cluster import stopped_with
+from operations.lib.kubernetes.cluster import replicas_before_restore
 
 Manifest = dict[str, Any]
 
@@ -34,9 +34,9 @@ ORDER = (
     "another image",
     "certificate expires",
     "trace agent",
-    "at the most pods",
+    "maximum replicas",
 )
-"""Causes in the order of their likelihood to explain the others."""
+"""Causes of findings; a cause comes before those that it may explain."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +45,17 @@ class Finding:
 
     cause: str
     """One of ORDER."""
-    what: str
-    """The objects: pod/pipe-api-6d4…"""
+    objects: str
+    """Affected objects, separated by commas: pod/pipe-api-6d4…"""
     evidence: str
-    """The message of the cluster."""
+    """Message of the cluster, or the difference to the expected state."""
     remedy: str
+    """Command or advice for the operator."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """State of the cluster as far as it was read."""
+    """Observed state of the cluster; a part that could not be read is empty."""
 
     stack: str = "STACK"
     """The stack's name, for the commands in remedies."""
@@ -66,6 +67,7 @@ class Facts:
     certificate_days: Mapping[str, float | None] = field(default_factory=dict[str, float | None])
     """Days until each TLS Secret's certificate expires; None if it cannot be read."""
     warning_days: float = 30
+    """Days left below which a certificate is a finding."""
     traces: str = ""
     """Status of the trace agent as the agent prints it; empty if it could not be read."""
 
@@ -77,7 +79,7 @@ def findings(facts: Facts, more: Iterable[Finding] = ()) -> list[Finding]:
     for finding in unmerged:
         key = (finding.cause, finding.remedy)
         if earlier := merged.get(key):
-            finding = replace(earlier, what=f"{earlier.what}, {finding.what}")
+            finding = replace(earlier, objects=f"{earlier.objects}, {finding.objects}")
         merged[key] = finding
     return sorted(merged.values(), key=lambda finding: ORDER.index(finding.cause))
 
@@ -96,11 +98,14 @@ def _cluster_findings(facts: Facts) -> Iterator[Finding]:
 def _pod(pod: Manifest, events: Sequence[Manifest]) -> Iterator[Finding]:
     name, status = f"pod/{pod['metadata']['name']}", pod.get("status", {})
     if status.get("reason") == "Evicted":
-        yield Finding("evicted", name, status.get("message", ""), "free or enlarge what ran out on the node")
+        remedy = "free or enlarge the resource that ran out on the node"
+        yield Finding("evicted", name, status.get("message", ""), remedy)
         return
     for condition in status.get("conditions", ()):
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            remedy = "look for the word after `nodes are available`: more nodes, smaller requests, or zones"
+            remedy = (
+                "the text after `nodes are available` names the reason: too few nodes, resources or zones"
+            )
             yield Finding("pending", name, condition.get("message", condition.get("reason", "")), remedy)
     for container_status in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):
         yield from _container(name, pod, container_status, events)
@@ -114,27 +119,25 @@ def _container(name: str, pod: Manifest, status: Manifest, events: Sequence[Mani
     evidence = f"{container}: {reason}: {waiting.get('message', '')}"
     succeeded = pod["status"].get("phase") == "Succeeded"
     if reason in PULL:
-        remedy = "is the image there, under that name? aws ecr describe-images; scripts/rollback.sh goes back"
+        remedy = "check that the registry has it: aws ecr describe-images; or go back: scripts/rollback.sh"
         yield Finding("image pull", name, evidence, f"{status['image']}: {remedy}")
     elif reason in CONFIG:
-        yield Finding("configuration", name, evidence, "create what it names: pulumi up")
+        yield Finding("configuration", name, evidence, "create the missing object: pulumi up")
     elif ended.get("reason") == "OOMKilled":
         evidence = f"{container}: OOMKilled, {status.get('restartCount', 0)} restarts"
         yield Finding(
-            "out of memory", name, evidence, "raise the memory limit in the stack file, or find the leak"
+            "out of memory", name, evidence, "raise the memory limit in the stack file, or find a memory leak"
         )
     elif reason == "CrashLoopBackOff":
         exit_code, restarts = ended.get("exitCode"), status["restartCount"]
-        evidence = f"{evidence}; it ended with exit code {exit_code}, {restarts} restarts"
-        yield Finding("crash loop", name, evidence, "its log, below, says why; scripts/rollback.sh goes back")
+        evidence = f"{evidence}; last exit code {exit_code}, {restarts} restarts"
+        yield Finding("crash loop", name, evidence, "see its log above; to go back: scripts/rollback.sh")
     elif ended.get("exitCode") and pod["spec"].get("restartPolicy") == "Never":
         evidence = f"{container}: ended with exit code {ended['exitCode']}"
-        yield Finding(
-            "failed job", name, evidence, "its log says why; for a migration: mend it, then deploy again"
-        )
+        yield Finding("failed job", name, evidence, "see its log; for a migration: fix it, then deploy again")
     elif "running" in state and not status.get("ready") and not succeeded:
-        evidence = _latest(events, name, "Unhealthy") or f"{container} runs and is not ready"
-        remedy = "does the API reach its database? Its log, below, may say"
+        evidence = _latest(events, name, "Unhealthy") or f"{container} runs but is not ready"
+        remedy = "check that the API reaches its database; its log above may name the reason"
         yield Finding("failing probe", name, evidence, remedy)
 
 
@@ -149,17 +152,17 @@ def _latest(events: Sequence[Manifest], name: str, reason: str) -> str:
 
 def _deployment(deployment: Manifest, stack: str) -> Iterator[Finding]:
     name = f"deployment/{deployment['metadata']['name']}"
-    if replicas := stopped_with(deployment):
-        remedy = f"unless a restore runs just now, it was killed: scripts/restore.sh {stack} --start-api"
-        yield Finding("stopped by a restore", name, f"no pods; it had {replicas}", remedy)
+    if replicas := replicas_before_restore(deployment):
+        remedy = f"if no restore is running now, start the API: scripts/restore.sh {stack} --start-api"
+        yield Finding("stopped by a restore", name, f"no pods; {replicas} before the restore", remedy)
     for condition in deployment.get("status", {}).get("conditions", ()):
         if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
             evidence = condition.get("message", "")
             quota = "exceeded quota" in evidence
             remedy = (
-                "raise pipe:namespace.quota… in the stack file, or ask for fewer pods"
+                "raise pipe:namespace.quota… in the stack file, or lower the number of pods"
                 if quota
-                else "the cluster refuses the pods: mend what it names in the program"
+                else "the cluster rejects the pods: fix the named cause in the program"
             )
             yield Finding("quota" if quota else "configuration", name, evidence, remedy)
 
@@ -168,15 +171,16 @@ def _autoscaler(autoscaler: Manifest) -> Iterator[Finding]:
     for condition in autoscaler.get("status", {}).get("conditions", ()):
         if condition["type"] == "ScalingLimited" and condition.get("reason") == "TooManyReplicas":
             name = f"horizontalpodautoscaler/{autoscaler['metadata']['name']}"
-            evidence = f"{autoscaler['spec']['maxReplicas']} pods, and more are wanted"
-            yield Finding(
-                "at the most pods", name, evidence, "raise replicas.max, or look for what costs CPU"
-            )
+            evidence = f"the maximum is {autoscaler['spec']['maxReplicas']} pods, and the load needs more"
+            remedy = "raise replicas.max, or find the cause of the CPU usage"
+            yield Finding("maximum replicas", name, evidence, remedy)
 
 
 def _certificates(facts: Facts) -> Iterator[Finding]:
     for name, days in facts.certificate_days.items():
-        remedy = "a new one: pulumi up --replace of the origin certificate (runbook OriginCertificateExpiry)"
+        remedy = (
+            "renew the origin certificate: pulumi up --replace (docs/runbooks/origin-certificate-expiry.md)"
+        )
         if days is None:
             yield Finding("configuration", f"secret/{name}", "its certificate cannot be read", remedy)
         elif days < facts.warning_days:

@@ -1,7 +1,7 @@
 """Path of a request from the visitor to the database: expected state, actual state, and problems.
 
-The expected state comes from the stack file and the program's outputs, so that a deleted object is reported.
-A look at the remaining objects alone would not notice it.
+The expected state comes from the stack file and the program's outputs. The remaining objects alone would not
+show that an object was deleted.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from operations.lib.diagnosis.findings import Finding
-from operations.lib.kubernetes.cluster import Manifest, stopped_with
+from operations.lib.kubernetes.cluster import Manifest, replicas_before_restore
 
 WORKLOADS = {"pipe-proxy": "proxy", "pipe-api": "api"}
-"""Deployments in the order of a request, each with its topic in the stack file."""
+"""Topic in the stack file of each Deployment, in the order of a request."""
 
 OBJECTS = (
     *(
@@ -23,7 +23,7 @@ OBJECTS = (
     "cronjob/pipe-backup",
     "cronjob/pipe-restore",
 )
-"""Objects with constant names in the namespace (components/kubernetes/pods.py, data_jobs.py)."""
+"""Objects with constant names, which components/kubernetes/pods.py and data_jobs.py declare."""
 
 SERVING = frozenset(
     {
@@ -62,7 +62,7 @@ class Observation:
     objects: Mapping[str, Manifest | None]
     """Each of OBJECTS; None if it is not in the namespace."""
     endpoints: Mapping[str, int] = field(default_factory=dict[str, int])
-    """Pods that each Service sends requests to."""
+    """Number of pods that each Service sends requests to."""
     databases: Mapping[str, str] | None = None
     """The state of each database, by the address that it listens on."""
 
@@ -87,11 +87,11 @@ def lines(observation: Observation) -> Iterator[str]:
     for name in WORKLOADS:
         deployment = observation.objects.get(f"deployment/{name}")
         if deployment is None:
-            yield f"deployment/{name}: there is none"
+            yield f"deployment/{name}: does not exist"
             continue
-        wanted, available = deployment["spec"].get("replicas", 1), _available(deployment)
+        desired, available = _desired(deployment), _available(deployment)
         yield (
-            f"deployment/{name}: {available} of {wanted} pods available, "
+            f"deployment/{name}: {available} of {desired} pods available, "
             f"{observation.endpoints.get(name, 0)} get requests"
         )
     for address, state in (observation.databases or {}).items():
@@ -99,49 +99,53 @@ def lines(observation: Observation) -> Iterator[str]:
 
 
 def findings(
-    settings: Mapping[str, Any], observation: Observation, *, put_back: str, stack: str, namespace: str
+    settings: Mapping[str, Any], observation: Observation, *, repair_command: str, stack: str, namespace: str
 ) -> Iterator[Finding]:
-    """Yield the problems on the path; `put_back` is the command that creates deleted objects again."""
+    """Yield the problems on the path; `repair_command` creates deleted objects again."""
     for name, manifest in observation.objects.items():
         if manifest is None:
-            yield Finding("missing", name, "the program declares it, and the cluster has none", put_back)
+            message = "the program declares it, but the cluster does not have it"
+            yield Finding("missing", name, message, repair_command)
     for name, topic in WORKLOADS.items():
-        yield from _workload(name, settings[topic], observation, namespace, put_back)
-    yield from _database(settings, observation, put_back)
-    yield from _edge(settings["edge"], observation, put_back, stack)
+        yield from _workload(name, settings[topic], observation, namespace, repair_command)
+    yield from _database(settings, observation, repair_command)
+    yield from _edge(settings["edge"], observation, repair_command, stack)
 
 
 def _workload(
-    name: str, settings: Mapping[str, Any], observation: Observation, namespace: str, put_back: str
+    name: str, settings: Mapping[str, Any], observation: Observation, namespace: str, repair_command: str
 ) -> Iterator[Finding]:
     deployment = observation.objects.get(f"deployment/{name}")
     if deployment is None:
         return
-    least, wanted, available = settings["replicas"]["min"], _wanted(deployment), _available(deployment)
-    what = f"deployment/{name}"
-    scale = f"kubectl -n {namespace} scale {what} --replicas={least}"
-    pods = "see what is wrong with its pods"
-    if not wanted and not stopped_with(deployment):
-        message = f"no pods are wanted, so its autoscaler rests; at least {least} belong here (replicas.min)"
-        yield Finding("scaled to zero", what, message, scale)
-    elif wanted and not available:
-        yield Finding("no pods", what, f"none of {wanted} pods is available", pods)
-    elif wanted and available < least:
-        message = f"{available} pods are available, and {least} are the least (replicas.min)"
-        yield Finding("too few pods", what, message, scale if wanted < least else pods)
-    elif wanted and observation.objects.get(f"service/{name}") and not observation.endpoints.get(name):
-        message = "it sends requests to no pod, though pods are available: its selector or its ports differ"
-        yield Finding(
-            "no endpoints", f"service/{name}", message, "put back what was changed by hand: " + put_back
+    minimum, desired, available = settings["replicas"]["min"], _desired(deployment), _available(deployment)
+    workload = f"deployment/{name}"
+    scale = f"kubectl -n {namespace} scale {workload} --replicas={minimum}"
+    check_pods = "find out why its pods are not available: see the pods and events above"
+    if not desired and not replicas_before_restore(deployment):
+        message = (
+            f"it is scaled to 0 pods, which stops its autoscaler; the minimum is {minimum} (replicas.min)"
         )
+        yield Finding("scaled to zero", workload, message, scale)
+    elif desired and not available:
+        yield Finding("no pods", workload, f"0 of {desired} pods are available", check_pods)
+    elif desired and available < minimum:
+        message = f"{available} pods are available; the minimum is {minimum} (replicas.min)"
+        yield Finding("too few pods", workload, message, scale if desired < minimum else check_pods)
+    elif desired and observation.objects.get(f"service/{name}") and not observation.endpoints.get(name):
+        message = "pods are available, but it selects no ready pod: its selector or ports do not match them"
+        remedy = f"revert changes made by hand: {repair_command}"
+        yield Finding("no endpoints", f"service/{name}", message, remedy)
     images = {container["image"] for container in deployment["spec"]["template"]["spec"]["containers"]}
     if settings["image"] not in images:
-        message = f"it runs {', '.join(sorted(images))}, and the stack file has {settings['image']}"
-        remedy = "git pull, if somebody else deployed it; else deploy the stack file's version"
-        yield Finding("another image", what, message, remedy)
+        message = f"it runs {', '.join(sorted(images))}, but the stack file names {settings['image']}"
+        remedy = "git pull if somebody else deployed it; otherwise deploy the stack file's version"
+        yield Finding("another image", workload, message, remedy)
 
 
-def _database(settings: Mapping[str, Any], observation: Observation, put_back: str) -> Iterator[Finding]:
+def _database(
+    settings: Mapping[str, Any], observation: Observation, repair_command: str
+) -> Iterator[Finding]:
     if observation.databases is None:
         return
     environment = settings["service"]["environment"]
@@ -149,45 +153,44 @@ def _database(settings: Mapping[str, Any], observation: Observation, put_back: s
     for address, state in observation.databases.items():
         if address == expected or address.partition(".")[0] == expected:
             if state not in SERVING:
-                remedy = "RDS says why: aws rds describe-events --source-type db-instance --duration 1440"
+                remedy = "see RDS's events: aws rds describe-events --source-type db-instance --duration 1440"
                 yield Finding("database", f"database/{address}", f"its state is {state}", remedy)
             return
-    message = f"RDS has no database of that address in {settings['service']['region']}"
-    yield Finding("database", f"database/{expected}", message, f"restore a snapshot of it, or: {put_back}")
+    message = f"RDS has no database with this address in {settings['service']['region']}"
+    remedy = f"restore a snapshot, or create an empty database: {repair_command}"
+    yield Finding("database", f"database/{expected}", message, remedy)
 
 
 def _edge(
-    settings: Mapping[str, Any], observation: Observation, put_back: str, stack: str
+    settings: Mapping[str, Any], observation: Observation, repair_command: str, stack: str
 ) -> Iterator[Finding]:
     actual = observation.load_balancer
     expected = str((observation.outputs or {}).get("loadBalancer") or actual)
     if observation.objects.get("service/pipe-proxy") is not None and not actual:
         message = (
-            f"it has no load balancer; the program's output says {expected}"
+            f"it has no load balancer; the program's output names {expected}"
             if expected
             else "it has no load balancer"
         )
-        yield Finding(
-            "load balancer", "service/pipe-proxy", message, "kubectl describe says why it gets none"
-        )
+        yield Finding("load balancer", "service/pipe-proxy", message, "see its events: kubectl describe")
     elif actual and expected != actual:
-        message = f"its load balancer is {actual}, and the program's output says {expected}"
-        yield Finding("load balancer", "service/pipe-proxy", message, put_back)
+        message = f"its load balancer is {actual}, but the program's output names {expected}"
+        yield Finding("load balancer", "service/pipe-proxy", message, repair_command)
     for host, content in ((settings["host"], actual), (settings["frontendHost"], settings["frontendTarget"])):
         records = (observation.records or {}).get(host)
         if records is None:
             continue
         if not records:
-            yield Finding("DNS", host, "the zone has no address record for it", put_back)
+            yield Finding("DNS", host, "the zone has no address record for it", repair_command)
         elif content and content not in {record.content.rstrip(".") for record in records}:
-            leads = ", ".join(record.content for record in records)
-            yield Finding("DNS", host, f"its record leads to {leads}, and not to {content}", put_back)
+            targets = ", ".join(record.content for record in records)
+            yield Finding("DNS", host, f"its record points to {targets}, not to {content}", repair_command)
     if observation.visit not in (None, "200"):
-        remedy = f"if nothing else is named: docs/runbooks/site-down.md, and pulumi preview --stack {stack}"
+        remedy = f"without another finding: docs/runbooks/site-down.md, and pulumi preview --stack {stack}"
         yield Finding("site", settings["host"], f"a visitor gets: {observation.visit}", remedy)
 
 
-def _wanted(deployment: Manifest) -> int:
+def _desired(deployment: Manifest) -> int:
     return int(deployment["spec"].get("replicas", 1))
 
 

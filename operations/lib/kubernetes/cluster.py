@@ -1,4 +1,4 @@
-"""The stack's namespace, through kubectl."""
+"""Access to a stack's namespace with kubectl."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from operations.lib.kubernetes import cluster_identity
 Manifest = dict[str, Any]
 API = "deployment/pipe-api"
 KEPT_REPLICAS = "pipe.dev/replicas-before-restore"
-"""Annotation of the API's Deployment while a restore has stopped it, with its number of pods before."""
+"""Annotation with the API's earlier number of pods, set while a restore keeps the API stopped."""
 SANDBOX_JOBS = "pods of the sandbox run nothing, so no database was changed"
 SANDBOX_LOG = "no log: pods of the sandbox run nothing"
 
@@ -44,7 +44,7 @@ class Cluster:
         return sorted(items, key=lambda item: item["metadata"]["creationTimestamp"])
 
     def find(self, name: str) -> Manifest | None:
-        """Return one object; None if there is none of that name."""
+        """Return an object by kind and name; None if it does not exist."""
         text = self.read("get", name, "--ignore-not-found", "--output=json")
         return json.loads(text) if text.strip() else None
 
@@ -53,7 +53,7 @@ class Cluster:
         return self.runner.read(*self._command, *arguments)
 
     def undo(self, name: str, revision: int) -> None:
-        """Roll a Deployment back to the pods of an earlier revision."""
+        """Roll a Deployment back to an earlier revision."""
         self.runner.change(*self._command, "rollout", "undo", name, f"--to-revision={revision}")
 
     def create(self, manifest: Manifest) -> None:
@@ -64,7 +64,7 @@ class Cluster:
         self.runner.change(*self._command, "create", "--filename=-", stdin=json.dumps(manifest))
 
     def apply(self, manifest: Manifest) -> None:
-        """Create an object, or change it to the manifest."""
+        """Create an object, or change the existing one to match the manifest."""
         name = f"{manifest['kind'].lower()}/{manifest['metadata']['name']}"
         arguments = (
             "apply",
@@ -80,14 +80,14 @@ class Cluster:
 
     def annotate(self, name: str, key: str, value: str | None) -> None:
         """Set an annotation, or remove it if the value is None."""
-        word = f"{key}-" if value is None else f"{key}={value}"
-        self.runner.change(*self._command, "annotate", "--overwrite", name, word)
+        change = f"{key}-" if value is None else f"{key}={value}"
+        self.runner.change(*self._command, "annotate", "--overwrite", name, change)
 
     def scale(self, name: str, replicas: int) -> None:
         self.runner.change(*self._command, "scale", name, f"--replicas={replicas}")
 
     def rollout(self, name: str, show: Callable[[str], None], seconds: int = 600) -> None:
-        """Wait until every pod of a Deployment is of the newest revision and available."""
+        """Wait until every pod of a Deployment has the newest revision and is available."""
         if self.runner.dry_run:
             return
         for line in self.runner.lines(*self._command, "rollout", "status", name, f"--timeout={seconds}s"):
@@ -103,7 +103,7 @@ class Cluster:
 
 
 class NamespaceMissing(RefusedError):
-    """A cluster that answers without the stack's namespace."""
+    """A refusal because the cluster does not have the stack's namespace."""
 
 
 @contextmanager
@@ -120,7 +120,7 @@ def connected(runner: CommandRunner, options: Options) -> Generator[Cluster]:
         if namespace is None:
             raise NamespaceMissing(
                 f"the cluster of {options.stack} has no namespace {options.namespace}. "
-                f"To make it again: {sandbox_targets.put_back(options)}"
+                f"To create it again: {sandbox_targets.repair_command(options)}"
             )
         labels = namespace["metadata"].get("labels", {})
         environment = labels.get("tags.datadoghq.com/env")
@@ -143,7 +143,7 @@ def _kubeconfig(runner: CommandRunner, options: Options) -> Generator[tuple[str,
         text = runner.read(*arguments)
     except FailedError as error:
         raise RefusedError(
-            f"{error}\nLog in to the state, which says what the cluster is (README, Real stacks)"
+            f"{error}\nLog in to Pulumi's state, which contains the kubeconfig (README, Real stacks)"
         ) from None
     if own_kubeconfig := os.environ.get("KUBECONFIG"):
         _check_same(own_kubeconfig, text, options)
@@ -163,7 +163,7 @@ def _check_same(paths: str, text: str, options: Options) -> None:
     actual, expected = cluster_identity.of_files(paths), cluster_identity.of_text(text)
     if actual is None or expected is None or not actual.is_same(expected):
         raise RefusedError(
-            f"KUBECONFIG={paths} leads to {actual.server if actual else 'no cluster'}, and the cluster of "
+            f"KUBECONFIG={paths} leads to {actual.server if actual else 'no cluster'}, but the cluster of "
             f"{options.stack} is {expected.server if expected else 'unknown'}: their certificate authorities "
             "differ. Unset KUBECONFIG to use the stack's own"
         )
@@ -174,20 +174,20 @@ def _sandbox(options: Options) -> tuple[str, str]:
 
     running = sandbox_targets.running(options)
     if running.kubeconfig is None:
-        again = f"make clean STACK={options.stack}, make control-plane, make sandbox STACK={options.stack}"
-        raise RefusedError(f"the sandbox of {options.stack} has no cluster: {again}")
+        commands = f"make clean STACK={options.stack}, make control-plane, make sandbox STACK={options.stack}"
+        raise RefusedError(f"the sandbox of {options.stack} has no cluster; to create one: {commands}")
     return str(running.kubeconfig), str((control_plane.find() or {}).get("kubectl", "kubectl"))
 
 
-def stopped_with(deployment: Manifest) -> int:
-    """Return the number of pods that the API had when a restore stopped it; 0 if none did."""
+def replicas_before_restore(deployment: Manifest) -> int:
+    """Return the number of pods that the API had when a restore stopped it; 0 if it is not stopped."""
     return int(deployment["metadata"].get("annotations", {}).get(KEPT_REPLICAS, 0))
 
 
-def wait(what: str, there: Callable[[], bool], seconds: float, every: float = 1.0) -> None:
-    """Wait until a condition holds; raise FailedError after the given seconds."""
+def wait(condition: str, is_met: Callable[[], bool], seconds: float, every: float = 1.0) -> None:
+    """Wait until a condition holds; raise FailedError with its description after the given seconds."""
     end = time.monotonic() + seconds
-    while not there():
+    while not is_met():
         if time.monotonic() > end:
-            raise FailedError(f"{what}: not within {seconds:.0f} s")
+            raise FailedError(f"not true after {seconds:.0f} s: {condition}")
         time.sleep(every)

@@ -1,4 +1,4 @@
-"""Identities of clusters, so that a kubeconfig can be compared with the cluster that a stack has."""
+"""Identities of clusters, to compare a kubeconfig with a stack's cluster."""
 
 import base64
 import binascii
@@ -18,8 +18,8 @@ class ClusterIdentity:
 
     server: str
     authority: str
-    """SHA-256 of the authority's certificate; empty where the kubeconfig has none. Each EKS cluster and each
-    sandbox has an authority of its own, while the address may be that of a tunnel."""
+    """SHA-256 of the authority's certificate; empty if the kubeconfig has none. Each EKS cluster and each
+    sandbox has its own authority, whereas the address may be a tunnel's."""
 
     def is_same(self, other: "ClusterIdentity") -> bool:
         """Return True if both lead to one cluster."""
@@ -40,7 +40,7 @@ def of_files(paths: str) -> ClusterIdentity | None:
 
 
 def _of_documents(documents: Iterable[tuple[dict[str, Any], Path | None]]) -> ClusterIdentity | None:
-    """Merge kubeconfigs as kubectl does: the first that has an entry of a name decides."""
+    """Merge kubeconfigs as kubectl does: of several entries with a name, the first counts."""
     current, contexts, clusters = "", dict[str, Any](), dict[str, tuple[dict[str, Any], Path | None]]()
     for document, folder in documents:
         current = current or document.get("current-context") or ""
@@ -69,7 +69,7 @@ def _authority(cluster: dict[str, Any], folder: Path | None) -> str:
 
 
 def _document(text: str) -> dict[str, Any]:
-    """Return a kubeconfig's content; an empty one for what is no kubeconfig."""
+    """Parse a kubeconfig; return an empty one if the text is not a YAML mapping."""
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError:

@@ -12,19 +12,19 @@ from operations.lib.run_log import RunLog
 Manifest = dict[str, Any]
 
 STARTED_BY = "pipe.dev/started-by"
-"""Label of a Job that a script has started, with the script's name; Pulumi's own have none."""
+"""Label with the name of the script that started a Job; the program's own Jobs do not have it."""
 KEPT_SECONDS = 7 * 86400
-"""Seconds that such a Job stays after its end, with its log."""
+"""Seconds for which the cluster keeps a Job of a script, and its log, after its end."""
 OWN = ("controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name")
 """Labels that the cluster adds to the pods of a Job."""
 EVERY = 0.5
 """Seconds between two queries about a Job."""
 SILENCE = 10.0
-"""Seconds of waiting after which a line names the reason."""
+"""Seconds without a new line after which a line names the reason for the wait."""
 
 
 def derived(pattern: Manifest, name: str, script: str) -> Manifest:
-    """Return a Job like `pattern`, a CronJob or a Job of the cluster, without retries."""
+    """Return a Job with the pods of `pattern`, a CronJob or a Job of the cluster, and without retries."""
     spec = pattern["spec"].get("jobTemplate", pattern)["spec"]
     template = copy.deepcopy(spec["template"])
     labels = {key: value for key, value in template["metadata"]["labels"].items() if key not in OWN}
@@ -43,7 +43,7 @@ def derived(pattern: Manifest, name: str, script: str) -> Manifest:
 
 
 def with_variables(job: Manifest, values: Mapping[str, str]) -> Manifest:
-    """Return the Job with other values for variables that its containers have already."""
+    """Return the Job with new values for environment variables that its containers already have."""
     missing = set(values)
     for container in _containers(job):
         for variable in container.get("env", []):
@@ -54,7 +54,7 @@ def with_variables(job: Manifest, values: Mapping[str, str]) -> Manifest:
     return job
 
 
-def alone(
+def with_only_container(
     job: Manifest, container: str, command: Sequence[str] | None = None, image: str | None = None
 ) -> Manifest:
     """Return the Job with only one of its containers, optionally with another command or image."""
@@ -80,24 +80,24 @@ def run(cluster: Cluster, job: Manifest, log: RunLog) -> None:
         return
     log.line(f"job/{name}")
     shown: set[tuple[str, str]] = set()
-    spoken = time.monotonic()
+    last_line = time.monotonic()
     while True:
-        ended = _ended(cluster.get(f"job/{name}"))  # Read before the pods, so that their whole log is shown.
+        # The Job is read before its pods, so that their whole log is shown.
+        outcome = _outcome(cluster.get(f"job/{name}"))
         for pod in cluster.list("pods", f"batch.kubernetes.io/job-name={name}"):
             for container in _started(pod):
                 if (key := (pod["metadata"]["name"], container)) not in shown:
                     shown.add(key)
                     cluster.follow(*key, log.line)
-                    spoken = time.monotonic()
-            if time.monotonic() - spoken > SILENCE:
-                log.line(f"waiting: {_waits_for(pod)}")
-                spoken = time.monotonic()
-        if ended == "Complete":
+                    last_line = time.monotonic()
+            if time.monotonic() - last_line > SILENCE:
+                log.line(f"waiting: {_wait_reason(pod)}")
+                last_line = time.monotonic()
+        if outcome == "Complete":
             return
-        if ended:
-            raise FailedError(
-                f"job/{name}: {ended}; its log is above, and for {KEPT_SECONDS // 86400} days in the cluster"
-            )
+        if outcome:
+            days = KEPT_SECONDS // 86400
+            raise FailedError(f"job/{name}: {outcome}; see its log above, or for {days} days in the cluster")
         time.sleep(EVERY)
 
 
@@ -106,7 +106,7 @@ def _containers(job: Manifest) -> list[Manifest]:
     return [*spec.get("initContainers", []), *spec["containers"]]
 
 
-def _ended(job: Manifest) -> str:
+def _outcome(job: Manifest) -> str:
     """Return `Complete`, the reason of a failure, or an empty text while the Job runs."""
     for condition in job.get("status", {}).get("conditions", []):
         if condition["status"] == "True" and condition["type"] in ("Complete", "Failed"):
@@ -127,7 +127,7 @@ def _started(pod: Manifest) -> list[str]:
     ]
 
 
-def _waits_for(pod: Manifest) -> str:
+def _wait_reason(pod: Manifest) -> str:
     for status in _statuses(pod):
         if waiting := status.get("state", {}).get("waiting"):
             return f"{status['name']}: {waiting.get('reason', '')} {waiting.get('message', '')}".strip()

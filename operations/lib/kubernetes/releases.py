@@ -1,8 +1,8 @@
 """Record of a stack's releases, in a ConfigMap of the API's namespace.
 
-Commits cannot hold it. The body of a squashed pull request becomes the message of a commit on `main`, so its
-author could name migrations to undo, or call a version good. Writing here needs the right to change the
-cluster.
+Commit messages would be no safe place: the body of a squashed pull request becomes the message of a commit on
+`main`, so its author could name migrations to undo, or call a version good. Writing to the ConfigMap requires
+the right to change the cluster.
 """
 
 import json
@@ -17,9 +17,9 @@ from operations.lib.kubernetes.cluster import Cluster
 NAME = "pipe-releases"
 KEY = "releases.json"
 KEPT = 50
-"""Number of releases in the record; the cluster itself keeps the pods of ten."""
+"""Largest number of releases in the record; the API's Deployment keeps ten revisions."""
 UNJUDGED, GOOD, BAD = "unjudged", "good", "bad"
-"""Verdicts on a release: its checks have not ended, they passed, or it was rolled back."""
+"""Verdicts on a release: its checks have not finished, its checks passed, or it was rolled back."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,10 @@ class Release:
     deployed_at: str
     """The time of its last deployment, in ISO 8601 and UTC; rollbacks do not count."""
     migrations: tuple[str, ...] | None
-    """The version's migrations in order; one that cannot be undone ends in `!`. None if they are unknown."""
+    """The version's migrations in order; None if unknown.
+
+    The name of a migration that cannot be undone ends in `!`.
+    """
     verdict: str = UNJUDGED
 
 
@@ -41,7 +44,7 @@ class Releases:
         self._cluster = cluster
 
     def read(self) -> list[Release]:
-        """Return the releases, the one that was deployed last at the end."""
+        """Return the releases, the latest deployment last; empty if nothing is recorded yet."""
         text = self._cluster.read("get", f"configmap/{NAME}", "--ignore-not-found", "--output=json")
         if not text.strip():
             return []
@@ -49,12 +52,12 @@ class Releases:
             return [_release(entry) for entry in json.loads(json.loads(text)["data"][KEY])]
         except (ValueError, KeyError, TypeError) as error:
             raise FailedError(
-                f"configmap/{NAME} is not a record of releases ({type(error).__name__}); to begin a new one:"
+                f"configmap/{NAME} is not a record of releases ({type(error).__name__}); to start a new one:"
                 f" kubectl --namespace {self._cluster.namespace} delete configmap {NAME}"
             ) from None
 
     def find(self, image: str) -> Release | None:
-        """Return the record of an image."""
+        """Return the release of an image; None if it is not recorded."""
         return next((release for release in self.read() if release.image == image), None)
 
     def migrations(self, image: str) -> tuple[str, ...] | None:
@@ -63,19 +66,22 @@ class Releases:
         return release.migrations if release else None
 
     def add(self, image: str, migrations: Sequence[str] | None) -> None:
-        """Record a deployment; a version that is deployed again becomes the newest, and unjudged."""
+        """Record a deployment, with the verdict `unjudged`.
+
+        A version that is deployed again becomes the newest.
+        """
         others = [release for release in self.read() if release.image != image]
         at = datetime.now(UTC).isoformat(timespec="seconds")
         self._write([*others, Release(image, at, None if migrations is None else tuple(migrations))])
 
-    def judge(self, image: str, verdict: str) -> None:
+    def set_verdict(self, image: str, verdict: str) -> None:
         """Record a verdict on an image; an image without a recorded deployment is ignored."""
         releases = self.read()
-        judged = [
+        updated = [
             replace(release, verdict=verdict) if release.image == image else release for release in releases
         ]
-        if judged != releases or self._cluster.runner.dry_run:
-            self._write(judged)
+        if updated != releases or self._cluster.runner.dry_run:
+            self._write(updated)
 
     def _write(self, releases: Sequence[Release]) -> None:
         text = json.dumps([asdict(release) for release in releases[-KEPT:]], indent=1)

@@ -11,6 +11,7 @@ from operations.lib.kubernetes.releases import BAD, GOOD, UNJUDGED, Release
 
 UNKNOWN_TIME = datetime.min.replace(tzinfo=UTC)
 NUMBER = "deployment.kubernetes.io/revision"
+"""Annotation of a ReplicaSet with the number of its revision."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Revision:
     image: str
     template: Manifest
     created: datetime = UNKNOWN_TIME
-    """Time of the first rollout of these pods; a rollback to them changes only the number."""
+    """Time of the template's first rollout; a rollback to the template changes only the number."""
 
     @property
     def version(self) -> str:
@@ -29,7 +30,7 @@ class Revision:
 
 
 def history(cluster: Cluster) -> list[Revision]:
-    """Return the revisions, the oldest first; the last one is rolled out now."""
+    """Return the revisions, oldest first; the last one is running."""
     uid = cluster.get(API)["metadata"]["uid"]
     kept_revisions = [
         _revision(entry["metadata"], entry["spec"]["template"])
@@ -60,7 +61,7 @@ class Choice:
         self._stack = stack
 
     def is_newer(self, revision: Revision) -> bool:
-        """Return True if a revision's version was deployed later than the one that runs now."""
+        """Return True if a revision's version was deployed later than the running version."""
         return self._deployed_at(revision.image) > self._deployed_at(self.now.image)
 
     def verdict(self, revision: Revision) -> str:
@@ -69,28 +70,29 @@ class Choice:
         return release.verdict if release else UNJUDGED
 
     def by_number(self, number: int) -> Revision:
-        """Return the revision with a number."""
+        """Return the revision with a number; refuse one that the cluster does not keep or that is running."""
         candidates = [revision for revision in self._kept if revision.number == number]
         if not candidates:
-            raise RefusedError(f"--to-revision {number}: the cluster keeps {self._shown()}")
+            raise RefusedError(f"--to-revision {number}: no such revision; the cluster keeps {self._shown()}")
         if candidates[0] is self.now:
-            raise RefusedError(f"revision {number} ({self.now.version}) is what runs now")
+            raise RefusedError(f"revision {number} ({self.now.version}) is already running")
         return candidates[0]
 
     def by_version(self, version: str) -> Revision:
-        """Return the newest revision of a version; it may be the one that runs now."""
+        """Return the newest revision of a version, which may be running; refuse one that is not kept."""
         candidates = [revision for revision in self._kept if stack_file.is_version(revision.image, version)]
         if not candidates:
             raise RefusedError(
-                f"--to-version {version}: the cluster keeps {self._shown()}. An older one is deployed anew:"
-                f" scripts/deploy.sh {self._stack} --version {version}"
+                f"--to-version {version}: no such revision; the cluster keeps {self._shown()}. To deploy an"
+                f" older version again: scripts/deploy.sh {self._stack} --version {version}"
             )
         return candidates[-1]
 
     def by_verdict(self) -> Revision:
-        """Return the most recent earlier version that was good, else the most recent one without a result.
+        """Return the most recent earlier version that was good; without one, the most recent unjudged one.
 
-        A version that was rolled back is never returned, since a second rollback would bring the bad one.
+        A bad version is never returned, so a second rollback does not bring it back. Refuses if no candidate
+        is left.
         """
         if not self.others:
             raise RefusedError(
@@ -103,20 +105,18 @@ class Choice:
         ]
         for verdict in (GOOD, UNJUDGED):
             if candidates := [revision for revision in older if self.verdict(revision) == verdict]:
-                return max(
-                    candidates, key=lambda revision: (self._deployed_at(revision.image), revision.number)
-                )
+                return max(candidates, key=self._order)
         raise RefusedError(
-            f"no version older than {self.now.version} is kept that was good: the cluster keeps"
-            f" {self._shown()}. To go to one nevertheless: scripts/rollback.sh {self._stack} --to-revision N"
+            f"the cluster keeps no good version older than {self.now.version}; it keeps {self._shown()}. To"
+            f" go back to one of them: scripts/rollback.sh {self._stack} --to-revision N"
         )
 
     def reason(self, revision: Revision) -> str:
-        """Return why a revision is the one to go back to."""
+        """Describe the recorded verdict on a revision's version."""
         return {
             GOOD: "its checks passed when it was deployed",
-            BAD: "somebody went back from it before",
-        }.get(self.verdict(revision), "nobody recorded that it was good")
+            BAD: "it was rolled back before",
+        }.get(self.verdict(revision), "its checks have no recorded result")
 
     def _shown(self) -> str:
         return ", ".join(
@@ -128,18 +128,21 @@ class Choice:
         return self._deployed_at(revision.image), revision.number
 
     def _deployed_at(self, image: str) -> datetime:
-        """Return the time of an image's last deployment, else of its first pods that the cluster keeps."""
+        """Return the time of an image's last deployment.
+
+        If it is not recorded, of its oldest kept revision.
+        """
         if release := self._releases.get(image):
             return datetime.fromisoformat(release.deployed_at)
         return min(revision.created for revision in self._kept if revision.image == image)
 
 
-def gone(cluster: Cluster, revision: Revision) -> list[str]:
+def missing_objects(cluster: Cluster, revision: Revision) -> list[str]:
     """Return the missing Secrets and ConfigMaps without which a revision's pods cannot start."""
-    return [name for name in sorted(set(_reads(revision.template["spec"]))) if not _is_there(cluster, name)]
+    return [name for name in sorted(set(_reads(revision.template["spec"]))) if not _exists(cluster, name)]
 
 
-def _is_there(cluster: Cluster, name: str) -> bool:
+def _exists(cluster: Cluster, name: str) -> bool:
     return bool(cluster.read("get", name, "--ignore-not-found", "--output=name").strip())
 
 

@@ -25,7 +25,7 @@ EVERY = 5.0
 ENDS = ("passed", "failed", "skipped")
 """Final states of a run of checks."""
 RECENT = 3600
-"""Seconds in which a metric has to have reported; CloudWatch's arrive after 15 minutes."""
+"""Seconds within which a metric must have reported; CloudWatch's metrics arrive after 15 minutes."""
 METRICS = ("query alert", "metric alert")
 """Types of monitors that evaluate metrics."""
 SERIES = re.compile(r"\b(?P<of>(?:avg|sum|min|max|count|p\d+):[a-zA-Z][\w.]*)\{(?P<tags>[^{}]*)\}")
@@ -55,18 +55,18 @@ class Datadog:
     def silent(self) -> dict[str, list[str]]:
         """Return the metrics without data in the last hour, by the name of the monitor that evaluates them.
 
-        Datadog notifies about missing data only where there was some before. A monitor of a metric that never
-        reported never alerts.
+        Datadog notifies about missing data only if the metric reported before. A monitor of a metric that
+        never reported never alerts.
         """
         missing: dict[str, list[str]] = {}
         reported: dict[str, bool] = {}
         for monitor in self._own():
             if str(monitor.type) in METRICS:
-                judged = series(monitor.query)
-                for query in judged:
+                queries = series(monitor.query)
+                for query in queries:
                     if query not in reported:
                         reported[query] = self._has_points(query)
-                absent = [query for query in judged if not reported[query]]
+                absent = [query for query in queries if not reported[query]]
             else:
                 check = str(monitor.type) == "service check" and _state(monitor) == "No Data"
                 absent = [monitor.query.partition(".over(")[0].strip('"')] if check else []
@@ -80,7 +80,10 @@ class Datadog:
         return any(entry.get("pointlist") for entry in answer.get("series") or ())
 
     def check(self, seconds: float) -> dict[str, str]:
-        """Run the stack's synthetic checks now; return the result of each by name, `passed` if it is good."""
+        """Run the stack's synthetic checks now; return their results by name: passed, failed or skipped.
+
+        Raises FailedError if there is no check, or if the checks take longer than `seconds`.
+        """
         tests: list[Any] = _call(self._synthetics.list_tests).tests
         names = {test.public_id: test.name for test in tests if self._tags <= set(test.tags)}
         if not names:
@@ -95,16 +98,16 @@ class Datadog:
                 results = data["results"]
                 return {names.get(result["test_public_id"], "?"): result["status"] for result in results}
             if time.monotonic() > end:
-                raise FailedError(f"the synthetic checks are not done after {seconds:.0f} s")
+                raise FailedError(f"the synthetic checks did not finish within {seconds:.0f} s")
             time.sleep(EVERY)
 
 
 def series(query: str) -> list[str]:
     """Return the metrics of a monitor's query that always report.
 
-    Metrics in default_zero(…) report only when there is something to count, such as errors. Exclusions
-    (!resource_name:…) are dropped: a stack without visitors has only the requests of probes, and they show
-    that the data arrives.
+    Metrics in default_zero(…) are left out, since they report only if there is something to count, such as
+    errors. Exclusions (!resource_name:…) are dropped: a stack without visitors has only the requests of
+    probes, which prove that data arrives.
     """
     metrics: list[str] = []
     for match in SERIES.finditer(_without_defaults(query)):
@@ -114,15 +117,15 @@ def series(query: str) -> list[str]:
 
 
 def _without_defaults(query: str) -> str:
-    """Return a query without its calls of default_zero, whose arguments may have parentheses of their own."""
+    """Return a query without its calls of default_zero, whose arguments may contain parentheses."""
     before, call, rest = query.partition("default_zero(")
     if not call:
         return query
     depth = 1
-    for place, character in enumerate(rest):
+    for position, character in enumerate(rest):
         depth += {"(": 1, ")": -1}.get(character, 0)
         if depth == 0:
-            return before + _without_defaults(rest[place + 1 :])
+            return before + _without_defaults(rest[position + 1 :])
     return before
 
 
@@ -133,14 +136,14 @@ def _state(monitor: Any) -> str:
 def client(options: Options) -> ApiClient:
     """Return an API client of the stack's Datadog."""
     host, keys = _access(options)
-    # One lost connection must not cause a rollback, so each request has three tries.
+    # A lost connection must not cause a rollback, so each request is tried three times.
     configuration = Configuration(host=host, enable_retry=True, max_retries=2, request_timeout=20)
     configuration.api_key = {"apiKeyAuth": keys[0], "appKeyAuth": keys[1]}
     return ApiClient(configuration)
 
 
 def _access(options: Options) -> tuple[str, tuple[str, str]]:
-    """Return Datadog's address and keys. They come from the environment, never from an argument."""
+    """Return Datadog's address, API key and application key, from the environment or the sandbox."""
     if options.target == "sandbox":
         from sandbox.toolchain import plugins
 
@@ -150,7 +153,7 @@ def _access(options: Options) -> tuple[str, tuple[str, str]]:
     missing = [name for name in KEYS if not os.environ.get(name)]
     if missing:
         raise RefusedError(
-            f"{', '.join(missing)}: the checks after a deployment ask Datadog; set them in the environment"
+            f"not set in the environment: {', '.join(missing)}; the checks after a deployment read Datadog"
         )
     host = os.environ.get("DATADOG_HOST") or f"https://api.{options.settings['monitoring']['site']}"
     return host, (os.environ[KEYS[0]], os.environ[KEYS[1]])

@@ -1,4 +1,4 @@
-"""The frontend: built with npm, served by Vercel."""
+"""Deployment of the frontend, which npm builds and Vercel serves."""
 
 import json
 import os
@@ -11,21 +11,22 @@ from operations.lib.run_log import RunLog
 NONE_YET = "Can't find the deployment"
 """Vercel's message for a host without a deployment."""
 
-OWN = ("VERCEL_TOKEN", "VERCEL_ORG_ID", "VERCEL_PROJECT_ID")
-"""What Vercel's CLI needs."""
+VERCEL_VARIABLES = ("VERCEL_TOKEN", "VERCEL_ORG_ID", "VERCEL_PROJECT_ID")
+"""Environment variables that Vercel's CLI needs."""
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 HARMLESS = {
     *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "CI", "NO_COLOR", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"),
     *PROXIES,
     *map(str.lower, PROXIES),
 }
-"""The variables that npm and the packages it runs see: no key of a cloud, of Datadog or of GitHub.
+"""Variables that npm and the packages that it runs may see.
 
-Vercel builds once more on its own machines, so no package ever sees Vercel's token."""
+They contain no key of a cloud, of Datadog or of GitHub.
+Vercel builds the frontend again on its own machines, so no package ever sees Vercel's token."""
 
 
 def source() -> Path:
-    """Return the checkout of the frontend's repository: FRONTEND, else the folder frontend."""
+    """Return the folder with the frontend's checkout: the variable FRONTEND, by default frontend."""
     return (ROOT / (os.environ.get("FRONTEND") or "frontend")).resolve()
 
 
@@ -35,16 +36,18 @@ def check(options: Options) -> None:
         return
     if not (source() / "package.json").exists():
         raise RefusedError(
-            f"{source()} has no package.json: check the frontend out there, set FRONTEND, or --skip-frontend"
+            f"{source()} has no package.json: check out the frontend there, set FRONTEND to its folder, or"
+            " add --skip-frontend"
         )
-    if missing := [name for name in OWN if not os.environ.get(name)]:
+    if missing := [name for name in VERCEL_VARIABLES if not os.environ.get(name)]:
         raise RefusedError(
-            f"{', '.join(missing)}: Vercel's CLI needs them in the environment; or --skip-frontend"
+            f"not set in the environment: {', '.join(missing)}; Vercel's CLI needs them. Set them, or add"
+            " --skip-frontend"
         )
 
 
 def served(log: RunLog, options: Options) -> str:
-    """Return the ID of the deployment that visitors get now; empty if there is none yet."""
+    """Return the ID of the Vercel deployment that visitors get now; empty if there is none yet."""
     if options.target == "sandbox":
         return ""
     command = _vercel("inspect", options.settings["edge"]["frontendHost"], "--format", "json")
@@ -59,30 +62,40 @@ def served(log: RunLog, options: Options) -> str:
 
 
 def deploy(log: RunLog, options: Options, before: str) -> None:
-    """Run the guide's commands. The environment has the stack's own project, and its token."""
+    """Build and deploy the frontend with the guide's commands.
+
+    VERCEL_PROJECT_ID and VERCEL_TOKEN belong to the stack's project. Raises FailedError if Vercel still
+    serves the deployment with the ID `before`.
+    """
     if options.target == "sandbox":
-        log.skip("npm run build, vercel deploy --prod: nothing leaves a sandbox")
+        log.skip("npm run build, vercel deploy --prod: a sandbox has no frontend")
         return
     folder = str(source())
     log.follow("npm", "--prefix", folder, "ci", only=HARMLESS)
     log.follow("npm", "--prefix", folder, "run", "build", only=HARMLESS)
-    log.follow(*_vercel("deploy", "--prod", "--yes"), only=HARMLESS | set(OWN))
+    log.follow(*_vercel("deploy", "--prod", "--yes"), only=HARMLESS | set(VERCEL_VARIABLES))
     if before and served(log, options) == before:
-        # After a rollback Vercel gives the domain to no new deployment until one is promoted.
-        raise FailedError(f"Vercel still serves {before}: `vercel promote` the new one, whose URL is above")
+        # After a rollback, Vercel does not serve new deployments on the domain until one is promoted.
+        raise FailedError(
+            f"Vercel still serves {before}; promote the new deployment, whose URL is above: vercel promote"
+            " URL"
+        )
 
 
 def roll_back(log: RunLog, options: Options, before: str) -> None:
-    """Serve the earlier deployment again. Without an ID, Vercel would only print the last status."""
+    """Serve the deployment with the ID `before` again; raise FailedError if the ID is empty.
+
+    Without an ID, Vercel would only print the status of the last rollback.
+    """
     if options.target == "sandbox":
         log.skip("vercel rollback: nothing was deployed")
         return
     if not before:
         raise FailedError("no frontend was served before")
-    log.follow(*_vercel("rollback", before), only=HARMLESS | set(OWN))
-    log.line("the next frontend has to be promoted: vercel promote URL")
+    log.follow(*_vercel("rollback", before), only=HARMLESS | set(VERCEL_VARIABLES))
+    log.line("the next frontend must be promoted by hand: vercel promote URL")
 
 
 def _vercel(*command: str) -> tuple[str, ...]:
-    """Return a command with the team, which `inspect` and `rollback` do not read from the environment."""
+    """Return a command that names the team, since `inspect` and `rollback` do not read VERCEL_ORG_ID."""
     return ("vercel", "--cwd", str(source()), "--scope", os.environ.get("VERCEL_ORG_ID", ""), *command)

@@ -15,22 +15,23 @@ SEVERE = ("CRITICAL", "HIGH")
 """Findings of the registry's scan that stop a deployment."""
 SCANNED = ("COMPLETE", "ACTIVE")
 SCANNING = ("IN_PROGRESS", "PENDING")
-"""States of ECR's scan (ImageScanStatus); others are failures. ACTIVE is the enhanced scan's."""
+"""States of ECR's scan (ImageScanStatus); other states are failures. ACTIVE belongs to the enhanced scan."""
 SCAN_SECONDS, SCAN_EVERY = 300.0, 5.0
+"""Seconds to wait for the scan, and seconds between two queries."""
 BUILD = ("--platform=linux/amd64", "--provenance=false")
 """The nodes' platform (EKS Auto Mode's general-purpose pool), and an image without provenance.
 
-With a provenance BuildKit makes an OCI index, which ECR does not scan."""
-UNSIGNED = "ended with 10:"
-"""The exit of `cosign verify` for an image without any signature (cosign's doc/cosign_exit_codes.md)."""
+With a provenance BuildKit creates an OCI index, which ECR does not scan."""
+UNSIGNED = "failed with exit code 10:"
+"""Error of `cosign verify` for an image without any signature (cosign's doc/cosign_exit_codes.md)."""
 MISSING = ("ImageNotFoundException", "RepositoryNotFoundException")
 """Errors of ECR's DescribeImages for a missing image (ECR API Reference, API_DescribeImages)."""
 UNKNOWN = "sha256:" + "0" * 64
-"""The digest that a dry run shows."""
+"""Digest that a dry run shows for an image that it does not build."""
 
 
 class Registry:
-    """The repository of ECR that a stack file's image is in."""
+    """The ECR repository of a stack file's image."""
 
     def __init__(self, log: RunLog, options: Options) -> None:
         self._steps, self._runner = log, log.runner
@@ -41,7 +42,7 @@ class Registry:
         self._dry_run = options.dry_run
 
     def find(self, version: str) -> str:
-        """Return the digest of a version; empty if it was never pushed."""
+        """Return the digest of a version's image; empty if the registry does not have it."""
         command = self._aws("describe-images", f"--image-ids=imageTag={version}", "--output=json")
         if self._dry_run:
             self._runner.change(*command)
@@ -56,11 +57,11 @@ class Registry:
     def check_exists(self, image: str) -> None:
         """Refuse an image that the registry does not have.
 
-        Kubernetes tries to pull such an image until the deadline, and a Job never fails because of it.
+        Kubernetes would try to pull it until the rollout's deadline; a Job would never fail.
         """
         digest = image.partition("@")[2]
-        named = f"imageDigest={digest}" if digest else f"imageTag={stack_file.version(image)}"
-        command = self._aws("describe-images", f"--image-ids={named}", "--output=json")
+        image_id = f"imageDigest={digest}" if digest else f"imageTag={stack_file.version(image)}"
+        command = self._aws("describe-images", f"--image-ids={image_id}", "--output=json")
         if self._dry_run:
             self._runner.change(*command)
             return
@@ -69,8 +70,8 @@ class Registry:
         except FailedError as error:
             if any(name in str(error) for name in MISSING):
                 raise RefusedError(
-                    f"the registry does not have {image}, so no pod of it could start: push it"
-                    " (scripts/build.sh), or name another version"
+                    f"the registry does not have {image}, so its pods could not start: push it"
+                    " (scripts/build.sh), or choose another version"
                 ) from None
             raise
 
@@ -79,12 +80,12 @@ class Registry:
         source, name = migrations.source(), f"{self.name}:{version}"
         if not (source / "Dockerfile").exists() and not self._dry_run:
             raise RefusedError(
-                f"{version} is not in {self.name}, and {source} has no Dockerfile to build it from: check the"
-                " service out there, or set APP to where it is"
+                f"{version} is not in {self.name}, and {source} has no Dockerfile: check out the service"
+                " there, or set APP to its folder"
             )
         if not self._dry_run and not migrations.is_checked_out(self._runner, version):
             raise RefusedError(
-                f"{version} is not in {self.name}, and {source} is not {version}, or has changes:"
+                f"{version} is not in {self.name}, and {source} is at another version or has changes:"
                 f" git -C {source} checkout {version}"
             )
         self._steps.follow("docker", "build", *BUILD, "--pull", "--tag", name, str(source))
@@ -92,7 +93,7 @@ class Registry:
             severe = f"--severity={','.join(SEVERE)}"
             self._steps.follow("trivy", "image", "--exit-code=1", severe, "--ignore-unfixed", name)
         else:
-            self._steps.line("trivy is not installed; the registry scans what is pushed")
+            self._steps.line("trivy is not installed; the registry scans the image after the push")
         log_in(self._runner, self.host, self._region)
         self._steps.follow("docker", "push", name)
         return UNKNOWN if self._dry_run else self.find(version)
@@ -136,13 +137,13 @@ class Registry:
         return scan["imageScanFindings"].get("findingSeverityCounts", {})
 
     def sign(self, digest: str) -> None:
-        """Sign with the caller's own identity, if cosign is installed and the image has no signature yet."""
+        """Sign the image with the caller's identity if cosign is installed and the image has no signature."""
         if not shutil.which("cosign"):
-            self._steps.line("cosign is not installed: not signed")
+            self._steps.line("the image is not signed: cosign is not installed")
             return
         log_in(self._runner, self.host, self._region)
         if not self._dry_run and self._signed(f"{self.name}@{digest}"):
-            self._steps.line("signed already")
+            self._steps.line("the image is already signed")
         else:
             self._steps.follow("cosign", "sign", "--yes", f"{self.name}@{digest}")
 
@@ -161,23 +162,23 @@ class Registry:
 
 
 def check_exists(log: RunLog, options: Options, image: str, *, required: bool = True) -> None:
-    """Refuse an image that nodes could not pull.
+    """Refuse an image that the registry does not have.
 
-    An unreachable registry is a failure only if `required`.
+    A registry that does not answer is a failure only if `required`; otherwise a line reports it.
     """
     if options.target == "sandbox":
-        log.line("no registry is asked: a sandbox's nodes pull nothing")
+        log.line("the registry is not checked: a sandbox's nodes pull no images")
         return
     try:
         Registry(log, options).check_exists(image)
     except FailedError as error:
         if required:
             raise
-        log.line(f"the registry cannot be asked: {error}")
+        log.line(f"the registry could not be checked: {error}")
 
 
 def log_in(runner: CommandRunner, host: str, region: str) -> None:
-    """Log Docker in to the registry; the password goes over standard input."""
+    """Log Docker in to the registry; the password is passed on standard input."""
     password = runner.change("aws", "ecr", "get-login-password", "--region", region)
     if password.strip():
         runner.keep_secret(password.strip())
@@ -188,12 +189,12 @@ def ensure(log: RunLog, options: Options, version: str) -> str:
     """Return a version's image, `repository:version@sha256:…`; build it if the registry does not have it."""
     registry = Registry(log, options)
     if options.target == "sandbox":
-        log.skip("docker build, scan, push, sign: a sandbox's nodes pull nothing; the digest is made up")
+        log.skip("docker build, scan, push, sign: a sandbox's nodes pull no images; the digest is invented")
         digest = hashlib.sha256(f"{registry.name}:{version}".encode()).hexdigest()
         return f"{registry.name}:{version}@sha256:{digest}"
     digest = registry.find(version)
     if digest:
-        log.line(f"{version} is in the registry already: {digest}")
+        log.line(f"{version} is already in the registry: {digest}")
     else:
         digest = registry.build(version)
     registry.scan(digest)

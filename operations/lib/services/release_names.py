@@ -1,4 +1,4 @@
-"""Deletion of globally unique resources that a stack whose region is lost still has."""
+"""Deletion of a lost stack's resources at Cloudflare and Datadog, whose names are unique across regions."""
 
 import os
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ ADDRESSES = ("A", "AAAA", "CNAME")
 
 
 def release(log: RunLog, options: Options) -> str:
-    """Delete the unique resources at Cloudflare and Datadog; those that are gone are skipped."""
+    """Delete the lost stack's resources at Cloudflare and Datadog that still exist."""
     edge, monitoring = options.settings["edge"], options.settings["monitoring"]
     api = client(options)
     options.confirm(f"Deleting DNS records and rulesets of {edge['host']}")
@@ -33,14 +33,14 @@ def release(log: RunLog, options: Options) -> str:
                 release_datadog(log, options)
             except ApiException as error:
                 raise FailedError(f"Datadog answers {cast(Any, error).status}") from None
-    return "nothing stands in the way any more; pulumi up makes it again"
+    return "the names are free; pulumi up creates the resources again"
 
 
 def release_cloudflare(log: RunLog, api: cloudflare.Cloudflare, edge: dict[str, Any]) -> None:
-    """Delete the records of the two hosts; in an own zone, also the rulesets and CAA records."""
+    """Delete the records of the two hosts; if the stack owns the zone, also its rulesets and CAA records."""
     zones = list(api.zones.list(name=edge["zoneName"]))
     if len(zones) != 1:
-        raise FailedError(f"Cloudflare knows {len(zones)} zones called {edge['zoneName']}")
+        raise FailedError(f"Cloudflare has {len(zones)} zones named {edge['zoneName']}, not one")
     zone = zones[0].id
     for record in records(api, zone, edge):
         report(log, f"{record.type} {record.name}")

@@ -210,13 +210,13 @@ def pods(world: DeployEnvironment) -> Iterator[DeployEnvironment]:
 
 def test_a_healthy_service_has_no_findings(world: DeployEnvironment) -> None:
     output = doctor(world)
-    assert "nothing is wrong from the visitor to the database" in output
+    assert "no problem from the visitor to the database" in output
     assert f"load balancer: {balancer(world)}" in output and "visit: 200" in output
     assert "deployment/pipe-api: 3 of 3 pods available, 3 get requests" in output
     for skipped_check in (
         "– kubectl top pods",
         "skipped: usage: not available",  # This cluster has no metrics server.
-        "skipped: no agent's pod in the namespace datadog",
+        "skipped: no agent pod in the namespace datadog",
         "– trace agent",
     ):
         assert skipped_check in output
@@ -272,7 +272,9 @@ def test_a_service_that_cannot_be_asked_is_reported_with_exit_code_2(world: Depl
     world.environment["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
     done = world.run("doctor.sh", "dev")
     assert done.returncode == 2
-    assert "nothing wrong was seen, but these could not be asked:\n  RDS: Could not connect" in done.stderr
+    assert (
+        "no problem was found, but these parts could not be checked:\n  RDS: Could not connect" in done.stderr
+    )
 
 
 def test_a_kubeconfig_of_another_cluster_is_refused(world: DeployEnvironment, tmp_path: Path) -> None:
@@ -282,7 +284,7 @@ def test_a_kubeconfig_of_another_cluster_is_refused(world: DeployEnvironment, tm
     world.answer("pulumi", f'#!/bin/sh\necho "{other}"\n')
     done = world.run("doctor.sh", "dev")
     assert done.returncode == 2
-    assert "and the cluster of dev is https://other" in done.stderr
+    assert "but the cluster of dev is https://other" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -397,9 +399,9 @@ def test_the_likeliest_cause_comes_first_and_a_cause_of_several_pods_is_listed_o
         "configuration",
         "image pull",
         "evicted",
-        "at the most pods",
+        "maximum replicas",
     ]
-    assert causes[1].what == "pod/a, pod/b"
+    assert causes[1].objects == "pod/a, pod/b"
     output = report(causes)
     assert output.startswith("Likely cause: configuration\n  pod/d\n")
     assert all(finding.cause in ORDER for finding in causes)

@@ -114,7 +114,7 @@ def test_restore_recovers_the_data_and_stops_the_api_only_for_the_swap(
     assert done.returncode == 0, done.stdout + done.stderr
     assert data.hashes(server) == before
     results = record(stack, done)["results"]
-    assert data.hashes(server, results["database of before"]) == lost
+    assert data.hashes(server, results["previous database"]) == lost
     deployment = stack.get("Deployment", "pipe-api")
     assert deployment["spec"]["replicas"] == deployment["status"]["availableReplicas"] == 3
     assert KEPT_REPLICAS not in deployment["metadata"]["annotations"]
@@ -192,7 +192,10 @@ def test_doctor_names_a_restore_that_was_killed_and_the_next_restore_starts_the_
     diagnosis = stack.run("doctor.sh", "prod")
     output = diagnosis.stdout
     assert diagnosis.returncode == 1
-    assert "Likely cause: stopped by a restore\n  deployment/pipe-api\n  no pods; it had 3\n" in output
+    assert (
+        "Likely cause: stopped by a restore\n  deployment/pipe-api\n  no pods; 3 before the restore\n"
+        in output
+    )
     assert "scripts/restore.sh prod --start-api" in output
     while not ended(stack):
         time.sleep(0.2)

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from operations.lib import stack_file
-from operations.lib.kubernetes.revisions import Revision, gone
+from operations.lib.kubernetes.revisions import Revision, missing_objects
 from tests.support.drills.fixtures import Measured as Measured
 from tests.support.drills.fixtures import measured as measured
 from tests.support.operations.api_cluster import DEPLOYMENT, RELEASES, REPLICAS
@@ -117,7 +117,7 @@ def test_a_second_rollback_goes_to_an_older_version_and_never_to_a_bad_one(
         assert three.cluster.image() == VERSIONS[version]
     done = three.run("rollback.sh", "dev")
     assert done.returncode == 2
-    assert "no version older than 1.0.0 is kept that was good: the cluster keeps" in done.stderr
+    assert "the cluster keeps no good version older than 1.0.0; it keeps" in done.stderr
     assert "(1.1.0, bad)" in done.stderr and "(1.2.0, bad)" in done.stderr
     assert three.cluster.image() == three.file_image() == VERSIONS["1.0.0"]
 
@@ -139,7 +139,7 @@ def test_without_a_record_the_rollback_goes_to_the_previous_version_and_warns(
     three.cluster.api.call("DELETE", RELEASES)
     done = three.run("rollback.sh", "dev", "--dry-run", "--keep-schema")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "to revision 2 (1.1.0): nobody recorded that it was good" in done.stdout
+    assert "to revision 2 (1.1.0): its checks have no recorded result" in done.stdout
 
 
 def test_keeping_the_schema_is_refused_for_a_newer_version(three: DeployEnvironment) -> None:
@@ -147,7 +147,7 @@ def test_keeping_the_schema_is_refused_for_a_newer_version(three: DeployEnvironm
     assert done.returncode == 0, done.stdout + done.stderr
     done = three.run("rollback.sh", "dev", "--to-version", "1.2.0", "--keep-schema")
     assert done.returncode == 2
-    assert "1.2.0 is newer than 1.0.0, and --keep-schema only goes back" in done.stderr
+    assert "1.2.0 is newer than 1.0.0, and --keep-schema is only for older versions" in done.stderr
     assert three.cluster.image() == VERSIONS["1.0.0"]
     done = three.run("rollback.sh", "dev", "--to-version", "1.2.0")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -161,10 +161,10 @@ def test_an_interrupted_rollback_continues_with_the_named_version(
     three.cluster.set_image(VERSIONS["1.1.0"])  # `kubectl rollout undo`, then the interruption.
     done = three.run("rollback.sh", "dev", "--to-version", "1.1.0")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "1.1.0 runs already; what is left is the stack file and the state" in done.stdout
+    assert "1.1.0 already runs; only the stack file and the state need to change" in done.stdout
     assert three.file_image() == VERSIONS["1.1.0"] and "rollout undo" not in done.stdout
     done = three.run("rollback.sh", "dev", "--to-version", "1.1.0")
-    assert done.returncode == 2 and "1.1.0 is what runs now" in done.stderr
+    assert done.returncode == 2 and "1.1.0 is already running" in done.stderr
 
 
 def test_images_and_migrations_in_commit_messages_are_ignored(three: DeployEnvironment) -> None:
@@ -178,7 +178,7 @@ def test_images_and_migrations_in_commit_messages_are_ignored(three: DeployEnvir
     assert done.returncode == 0, done.stdout + done.stderr
     assert VERSIONS["1.1.0"] in done.stdout and foreign not in done.stdout
     done = three.run("rollback.sh", "dev", "--to-version", "1.0.0", "--dry-run")
-    assert "to be undone: 20240402-second" in done.stdout
+    assert "migrations to undo: 20240402-second" in done.stdout
 
 
 def test_an_image_of_another_registry_is_refused(three: DeployEnvironment) -> None:
@@ -195,7 +195,7 @@ def test_an_image_of_another_registry_is_refused(three: DeployEnvironment) -> No
     three.git("push", "--quiet")
     done = three.run("migrate.sh", "dev", "--version", "6.6.6")
     assert done.returncode == 2
-    assert f"{foreign} is not in the stack's own registry and repository, {NAME}" in done.stderr
+    assert f"{foreign} is not in the stack's own image repository, {NAME}" in done.stderr
     three.cluster.set_image(foreign)
     three.cluster.set_image(VERSIONS["1.2.0"])
     done = three.run("rollback.sh", "dev", "--to-version", "6.6.6")
@@ -214,14 +214,14 @@ def test_an_image_that_the_registry_no_longer_has_is_not_rolled_out(three: Deplo
     three.answer("aws", "#!/bin/sh\necho no network >&2\nexit 255\n")
     done = three.run("rollback.sh", "dev")
     assert done.returncode == 0, "an incident does not wait for the registry"
-    assert "the registry cannot be asked" in done.stdout
+    assert "the registry could not be checked" in done.stdout
 
 
 def test_a_rollback_to_a_version_by_its_name(three: DeployEnvironment) -> None:
     done = three.run("rollback.sh", "dev", "--to-version", "1.0.0")
     assert done.returncode == 0, done.stdout + done.stderr
     assert three.cluster.image() == VERSIONS["1.0.0"]
-    assert "to be undone: 20240402-second" in done.stdout
+    assert "migrations to undo: 20240402-second" in done.stdout
 
 
 @pytest.mark.parametrize("known", ["20240301-first 20240402-second!", None])
@@ -248,7 +248,7 @@ def test_a_rollback_between_versions_without_migrations_is_allowed(world: Deploy
     release(world, "1.1.0", "")
     done = world.run("rollback.sh", "dev", "--dry-run")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "database: no migration lies between the two versions" in done.stdout
+    assert "database: the two versions have the same migrations" in done.stdout
     world.cluster.api.call("DELETE", JOBS, propagationPolicy="Foreground")
 
 
@@ -261,7 +261,7 @@ def test_after_a_rollback_that_kept_the_schema_migrations_wait_for_the_next_vers
     assert world.run("rollback.sh", "dev", "--keep-schema").returncode == 0
     done = world.run("rollback.sh", "dev", "--to-version", "1.0.0")
     assert done.returncode == 2
-    assert "an earlier rollback has kept a newer version's schema. If the older version works" in done.stderr
+    assert "an earlier rollback kept a newer version's schema. If the older version works" in done.stderr
     done = world.run("rollback.sh", "dev", "--to-version", "1.0.0", "--keep-schema")
     assert done.returncode == 0, done.stdout + done.stderr
     assert not migrates(world)
@@ -285,7 +285,7 @@ def test_after_a_failed_migration_the_old_versions_migration_is_not_run(
         migration(world, NEW, "new")
     done = deploy(world, "--version", "1.1.0", "--skip-frontend")
     assert done.returncode == 1
-    assert "Rolled back: dev runs 1.0.0 again, as before" in done.stderr
+    assert "Rolled back: dev runs 1.0.0 again" in done.stderr
     assert migrates(world) != started
     world.cluster.api.call("DELETE", JOBS, propagationPolicy="Foreground")
 
@@ -294,10 +294,13 @@ def test_an_impossible_target_of_a_rollback_is_refused_with_the_possible_ones(
     three: DeployEnvironment,
 ) -> None:
     for options, message in (
-        (("--to-revision", "9"), "--to-revision 9: the cluster keeps 1 (1.0.0), 2 (1.1.0)"),
-        (("--to-version", "0.9.0"), "An older one is deployed anew: scripts/deploy.sh dev --version 0.9.0"),
-        (("--to-revision", "3"), "revision 3 (1.2.0) is what runs now"),
-        (("--to-version", "1.2.0"), "1.2.0 is what runs now"),
+        (("--to-revision", "9"), "--to-revision 9: no such revision; the cluster keeps 1 (1.0.0), 2 (1.1.0)"),
+        (
+            ("--to-version", "0.9.0"),
+            "To deploy an older version again: scripts/deploy.sh dev --version 0.9.0",
+        ),
+        (("--to-revision", "3"), "revision 3 (1.2.0) is already running"),
+        (("--to-version", "1.2.0"), "1.2.0 is already running"),
     ):
         done = three.run("rollback.sh", "dev", *options)
         assert done.returncode == 2
@@ -324,7 +327,10 @@ def test_a_rollback_to_a_version_with_deleted_passwords_uses_the_current_ones(
     with world.cluster.watched() as seen:
         done = world.run("rollback.sh", "dev")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "its pods cannot start: secret/database-old is gone, as after new passwords" in done.stdout
+    assert (
+        "the older pods cannot start: secret/database-old is missing, such as after new passwords"
+        in done.stdout
+    )
     assert "rollout undo" not in done.stdout and world.asked() == [exists("1.0.0"), SECRETS, UP]
     assert world.cluster.image() == world.file_image() == VERSIONS["1.0.0"]
     assert world.cluster.api.call("GET", DEPLOYMENT)["spec"]["template"]["spec"].get("volumes", []) == []
@@ -360,7 +366,7 @@ def test_missing_secrets_and_config_maps_are_reported_for_every_way_to_name_them
             return ""
 
     old = Revision(1, "x:1", {"spec": spec})
-    assert [name.partition("/")[2] for name in gone(cast(Any, Empty()), old)] == ["it"]
+    assert [name.partition("/")[2] for name in missing_objects(cast(Any, Empty()), old)] == ["it"]
 
 
 def test_a_rollback_with_uncommitted_changes_is_refused(three: DeployEnvironment) -> None:
@@ -376,7 +382,7 @@ def test_a_rollback_succeeds_without_the_upstream_repository(three: DeployEnviro
     three.git("remote", "set-url", "origin", str(three.root / "gone"))
     done = three.run("rollback.sh", "dev")
     assert done.returncode == 1
-    assert "all is done, but the commit could not be pushed" in done.stderr
+    assert "only the push of the commit failed" in done.stderr
     assert three.cluster.image() == three.file_image() == VERSIONS["1.1.0"]
 
 

@@ -87,8 +87,8 @@ def test_the_title_of_a_runbook_is_the_name_of_its_alert(folder: Path) -> None:
 
 def test_the_doctor_checks_the_origin_certificate_and_names_its_runbook() -> None:
     source = (ROOT / "operations" / "lib" / "diagnosis" / "findings.py").read_text()
-    [title] = re.findall(r"origin certificate \(runbook (\w+)\)", source)
-    assert title == "OriginCertificateExpiry" and (DOCS / "runbooks" / runbook(title)).exists()
+    [path] = re.findall(r"origin certificate: .*\(docs/(runbooks/.*\.md)\)", source)
+    assert path == f"runbooks/{runbook('OriginCertificateExpiry')}" and (DOCS / path).exists()
     assert '["originCertificateDays"]' in (ROOT / "operations" / "doctor.py").read_text()
 
 

@@ -54,8 +54,8 @@ def test_the_reason_of_a_silent_metric_is_printed(name: str) -> None:
         "HighResponseTime": "no traces",
         "HighProxyErrorRate": "access log is not counted",
         "BackupLate": "--from=cronjob/pipe-backup",
-        "CertificateExpiry": "do not look at the certificate",
-        "OriginCertificateExpiry": "do not look at the certificate",
+        "CertificateExpiry": "do not check the certificate",
+        "OriginCertificateExpiry": "do not check the certificate",
     }.get(
         name, "does not read the AWS account" if name.startswith("Database") else "the agents do not report"
     )
@@ -97,7 +97,7 @@ def test_a_monitor_without_data_fails_the_deployment_and_prints_the_remedy(outsi
     outside.monitors["BackupFailed (dev)"] = "No Data"
     steps = RunLog("deploy", REAL)
     with steps.step("every monitor has data"), pytest.raises(FailedError) as raised:
-        health.reporting(steps, REAL, seconds=0)
+        health.check_monitor_data(steps, REAL, seconds=0)
     assert "BackupFailed (dev), BackupLate (dev)" in str(raised.value)
     assert "HighErrorRate" not in str(raised.value)
     output = "\n".join(steps.steps[-1].lines)
@@ -114,7 +114,7 @@ def test_a_deployment_waits_for_late_data(outside: ExternalServices, monkeypatch
     monkeypatch.setattr(health.time, "sleep", sleep)
     steps = RunLog("deploy", REAL)
     with steps.step("every monitor has data"):
-        health.reporting(steps, REAL, seconds=60)
+        health.check_monitor_data(steps, REAL, seconds=60)
     assert steps.steps[-1].lines == ["no data yet: HighErrorRate (dev)", "every monitor has data"]
 
 
@@ -122,5 +122,5 @@ def test_the_check_is_skipped_in_a_sandbox_since_nothing_reports_to_it() -> None
     options = Options("dev", "sandbox", False, True, SETTINGS)
     steps = RunLog("deploy", options)
     with steps.step("every monitor has data"):
-        health.reporting(steps, options)
+        health.check_monitor_data(steps, options)
     assert steps.steps[-1].result == "skipped"

@@ -34,7 +34,7 @@ def test_only_global_names_and_values_of_the_lost_region_change(
     settings: dict[str, Any],
 ) -> None:
     text = stack_file.path("prod").read_text()
-    moved = relocate.moved(text.replace("config:\n", SECRETS), settings, "osaka", NEW)
+    moved = relocate.relocated_text(text.replace("config:\n", SECRETS), settings, "osaka", NEW)
     before, after = (dict(flat(yaml.safe_load(content))) for content in (text, moved))
     assert {key: after.get(key) for key in before if before[key] != after.get(key)} == {
         "config.aws:region": NEW,
@@ -85,9 +85,9 @@ def test_the_instructions_create_the_boundary_that_foundation_would_create(
         (("--to", NEW), "missing: --as NAME"),
         (("--as", "osaka"), "missing: --to REGION"),
         (("--to", "ap-northeast-1", "--as", "osaka"), "an AWS region other than ap-northeast-1"),
-        (("--to", "osaka", "--as", "osaka"), "--to osaka: an AWS region"),
-        (("--to", NEW, "--as", "prod"), "--as prod: a name that no stack has; dev, prod, stg are taken"),
-        (("--to", NEW, "--as", "stg"), "--as stg: a name that no stack has"),
+        (("--to", "osaka", "--as", "osaka"), "--to osaka: allowed is an AWS region"),
+        (("--to", NEW, "--as", "prod"), "--as prod: in use; names in use: dev, prod, stg. Choose another"),
+        (("--to", NEW, "--as", "stg"), "--as stg: in use"),
         (("--to", NEW, "--as", "Osaka"), "--as Osaka"),
     ],
 )

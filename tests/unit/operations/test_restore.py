@@ -25,7 +25,7 @@ def test_a_time_is_formatted_like_the_names_of_dumps(text: str, name: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("yesterday", "not a time"), ("2024-03-01T17:00", "of which time zone")]
+    ("text", "message"), [("yesterday", "not a time"), ("2024-03-01T17:00", "the time zone is missing")]
 )
 def test_an_invalid_time_or_one_without_a_zone_is_refused(text: str, message: str) -> None:
     with pytest.raises(RefusedError, match=message):
@@ -33,8 +33,8 @@ def test_an_invalid_time_or_one_without_a_zone_is_refused(text: str, message: st
 
 
 def test_the_variables_of_the_job() -> None:
-    assert restore.wanted(arguments()) == {"OBJECT": "latest.dump", "AT": "", "DATABASE": "pipe_db"}
-    assert restore.wanted(arguments(at="2024-03-01T17:00Z"))["AT"] == "20240301T170000Z"
+    assert restore.job_variables(arguments()) == {"OBJECT": "latest.dump", "AT": "", "DATABASE": "pipe_db"}
+    assert restore.job_variables(arguments(at="2024-03-01T17:00Z"))["AT"] == "20240301T170000Z"
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_the_variables_of_the_job() -> None:
 )
 def test_invalid_names_are_refused(changes: dict[str, str | None]) -> None:
     with pytest.raises(RefusedError):
-        restore.wanted(arguments(**changes))
+        restore.job_variables(arguments(**changes))
 
 
 def test_wrong_usage_ends_with_2_and_the_reason(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from components.datadog import alert_catalog
 from operations.lib import health, migrations, stack_file
 from operations.lib.command_line import Options
 from operations.lib.errors import FailedError, RefusedError
-from operations.lib.health import kind
+from operations.lib.health import error_kind
 from operations.lib.kubernetes.cluster import Manifest
 from operations.lib.run_log import RunLog
 from tests.support.operations.environment import DIGEST, OLD
@@ -30,7 +30,7 @@ def test_only_the_image_is_replaced_in_the_stack_file() -> None:
     new = stack_file.with_image(text, NEW, migrate=False)
     assert (stack_file.image(new), stack_file.migrates(new), stack_file.migrates(text)) == (NEW, False, True)
     assert new.replace(NEW, stack_file.image(text)).replace("migrate: false #", "migrate: true #") == text
-    assert stack_file.lasting(new) == stack_file.lasting(text)
+    assert stack_file.without_set_values(new) == stack_file.without_set_values(text)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_an_image_has_a_version_and_a_repository(image: str, version: str, repos
 
 def test_errors_that_differ_in_numbers_are_of_one_kind() -> None:
     first, second = "ERROR request 17 took 0x1f ms", "ERROR request 4 took 0xff ms"
-    assert kind(first) == kind(second) != kind("ERROR other")
+    assert error_kind(first) == error_kind(second) != error_kind("ERROR other")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_rollback_undoes_newer_migrations(
             ["1-a"],
             "cannot be undone: 2-b. If the older version works on the newer schema, add",
         ),
-        (None, ["1-a"], "nobody recorded"),
+        (None, ["1-a"], "are not recorded"),
         (["1-a"], [], "no migration to go back to"),
     ],
 )
@@ -123,7 +123,7 @@ def test_missing_logs_of_new_pods_and_silent_nodes_are_no_errors() -> None:
 
     steps = RunLog("deploy", Options("dev", "sandbox", False, True, {}))
     with steps.step("logs"):
-        assert health.errors(steps, cast(Any, FakeCluster())) == {"ERROR it"}
+        assert health.error_kinds(steps, cast(Any, FakeCluster())) == {"ERROR it"}
     assert steps.steps[0].lines == ["no log of hangs: hangs: no answer"]
 
 
@@ -143,5 +143,5 @@ def test_the_health_check_waits_for_pods_of_the_autoscaler(monkeypatch: pytest.M
     chosen = Options("dev", "sandbox", False, True, {})
     steps = RunLog("deploy", chosen)
     with steps.step("health"):
-        health.healthy(steps, cast(Any, ScalingCluster()), chosen, NEW)
+        health.wait_until_healthy(steps, cast(Any, ScalingCluster()), chosen, NEW)
     assert next(looks, None) is None

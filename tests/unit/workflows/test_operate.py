@@ -57,8 +57,12 @@ def test_typed_text_becomes_arguments_and_is_never_executed(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("script", "arguments", "message"),
     [
-        ("relocate", "", "'relocate' is none of doctor, migrate, restore, rollback, rotate"),
-        ("../x", "", "'../x' is none of doctor, migrate, restore, rollback, rotate"),
+        (
+            "relocate",
+            "",
+            "the script 'relocate' is not allowed; allowed: doctor, migrate, restore, rollback, rotate",
+        ),
+        ("../x", "", "the script '../x' is not allowed; allowed: doctor, migrate, restore, rollback, rotate"),
         ("rollback", "--to-version '1", "No closing quotation"),
     ],
 )

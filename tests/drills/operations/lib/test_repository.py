@@ -33,7 +33,9 @@ def test_a_user_without_a_git_identity_cannot_deploy_roll_back_or_rotate(world: 
     for command in (("deploy.sh", "dev", "--skip-frontend"), ("rollback.sh", "dev"), ("rotate.sh", "dev")):
         done = world.run(*command)
         assert done.returncode == 2, done.stdout + done.stderr
-        assert "git does not know who you are" in done.stderr and "user.email ADDRESS" in done.stderr
+        assert (
+            "git has no name and address for commits" in done.stderr and "user.email ADDRESS" in done.stderr
+        )
         assert world.asked() == []
 
 
@@ -43,11 +45,11 @@ def test_a_user_without_the_right_to_push_can_roll_back_but_not_deploy(world: De
     world.git("remote", "set-url", "--push", "origin", str(world.root / "forbidden"))
     done = deploy(world, "--version", "1.1.0", "--skip-frontend")
     assert done.returncode == 2
-    assert "origin takes no push from here, and each deployment is a commit" in done.stderr
+    assert "origin accepts no push from here, and each deployment is a commit" in done.stderr
     assert world.asked() == []
     done = world.run("rollback.sh", "dev", "--keep-schema")
     assert done.returncode == 1 and world.cluster.image() == OLD
-    assert "the rollback goes on, and its commit may have to be pushed by hand" in done.stdout
+    assert "the rollback continues, but its commit may have to be pushed by hand" in done.stdout
 
 
 def chosen(target: str, root: Path) -> Repository:
@@ -73,10 +75,10 @@ def test_a_sandbox_lists_uncommitted_files_and_refuses_an_edited_stack_file(
     assert shown == []
     (tmp_path / "x").write_text("y")
     chosen("sandbox", tmp_path).check(shown.append)
-    assert shown == ["not committed: x; the sandbox gets it, and no commit has it"]
+    assert shown == ["not committed: x; the sandbox gets these changes without a commit"]
     file = tmp_path / "Pulumi.dev.yaml"
     file.write_text(file.read_text().replace("logLevel: debug", "logLevel: info"))
-    with pytest.raises(RefusedError, match=r"would take along what is changed in Pulumi\.dev\.yaml"):
+    with pytest.raises(RefusedError, match=r"would include the changes of Pulumi\.dev\.yaml"):
         chosen("sandbox", tmp_path).check(shown.append)
 
 
@@ -122,7 +124,7 @@ def test_a_rollback_from_an_older_checkout_restores_the_deployed_version_and_cha
     world.answer("make", f'#!/bin/sh\n[ "$1" != current ] || {theirs}\n')
     done = deploy(world, "--version", "1.1.0", "--skip-frontend")
     assert done.returncode == 1
-    assert "Rolled back: dev runs 1.0.5 again, as before" in done.stderr
+    assert "Rolled back: dev runs 1.0.5 again" in done.stderr
     assert world.cluster.image() == world.file_image() == between
     assert (world.git("rev-parse", "HEAD"), engine.read_text()) == (head, tested)
     subjects = world.git("log", "--format=%s", "origin/main").splitlines()
@@ -153,7 +155,9 @@ def test_a_commit_older_than_the_last_deployment_is_not_deployed(world: DeployEn
     world.git("reset", "--quiet", "--hard", start)
     done = deploy(world, "--version", "1.1.0", "--skip-frontend")
     assert done.returncode == 2
-    message = f"error: {newer[:12]} was deployed to dev, which is newer than this checkout: git pull\n"
+    message = (
+        f"error: the commit {newer[:12]} was deployed to dev and is newer than this checkout: git pull\n"
+    )
     assert done.stderr == message
     assert world.asked() == []
     world.git("reset", "--quiet", "--hard", newer)
@@ -181,9 +185,9 @@ def test_a_commit_that_cannot_be_pushed_fails_the_deployment_without_a_rollback(
     world.answer("pulumi", f'#!/bin/sh\n[ "$1" = stack ] || rm -rf {world.root.parent}/origin\n{up}')
     done = deploy(world, "--version", "1.1.0", "--skip-frontend")
     assert done.returncode == 1
-    assert "all is done, but the commit could not be pushed" in done.stderr
+    assert "only the push of the commit failed" in done.stderr
     assert world.cluster.image() == world.file_image() == NEW
     assert world.git("log", "-1", "--format=%s") == "Deploy 1.1.0 to dev"
     done = deploy(world, "--version", "1.2.0", "--skip-frontend")
     assert done.returncode == 2
-    assert "says what is deployed now, and cannot be asked" in done.stderr
+    assert "names the deployed image and could not be fetched" in done.stderr

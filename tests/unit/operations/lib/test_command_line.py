@@ -27,7 +27,7 @@ def test_an_unknown_stack_is_refused_with_the_known_ones() -> None:
 
 def test_an_unknown_target_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TARGET", "cloud")
-    with pytest.raises(RefusedError, match="TARGET is 'cloud'; it is real or sandbox"):
+    with pytest.raises(RefusedError, match="TARGET is 'cloud'; allowed: real, sandbox"):
         command_line.read_options(arguments())
 
 
@@ -53,7 +53,7 @@ def test_a_protected_stack_asks_for_its_name(
     else:
         with pytest.raises(RefusedError, match="not confirmed"):
             chosen.confirm("Dropping it")
-    assert prompts == ["Dropping it. Type prod to go on: "]
+    assert prompts == ["Dropping it. Type prod to continue: "]
 
 
 def test_a_stack_without_protection_and_a_dry_run_do_not_ask(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,4 +75,4 @@ def test_an_empty_value_is_refused_as_an_unset_variable(
         with pytest.raises(SystemExit) as ended:
             main(["dev", option, value])
         assert ended.value.code == 2
-        assert f"argument {option}: it is empty, as of a variable that is not set" in capsys.readouterr().err
+        assert f"argument {option}: the value is empty, as from an unset variable" in capsys.readouterr().err

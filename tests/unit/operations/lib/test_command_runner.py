@@ -24,7 +24,7 @@ def runner(shown: list[str]) -> CommandRunner:
 
 
 def test_a_secret_is_never_an_argument(runner: CommandRunner) -> None:
-    with pytest.raises(AssertionError, match="a secret among the arguments of echo"):
+    with pytest.raises(AssertionError, match="an argument of echo contains a secret"):
         runner.change("echo", f"--password={SECRET}")
     with pytest.raises(AssertionError):
         list(runner.lines("echo", SECRET))
@@ -34,13 +34,13 @@ def test_a_secret_is_passed_by_standard_input_and_masked_in_errors(runner: Comma
     assert runner.change("wc", "-c", stdin=SECRET).strip() == str(len(SECRET))
     with pytest.raises(FailedError) as failed:
         runner.change("sh", "-c", "cat >&2; exit 3", stdin=f"wrong: {SECRET}")
-    assert "ended with 3:\nwrong: [secret]" in str(failed.value)
+    assert "failed with exit code 3:\nwrong: [secret]" in str(failed.value)
 
 
 def test_lines_are_masked_and_a_failure_follows_the_last(runner: CommandRunner) -> None:
     runner.variables["PLANTED"] = SECRET
     seen: list[str] = []
-    with pytest.raises(FailedError, match="ended with 4"):
+    with pytest.raises(FailedError, match="failed with exit code 4"):
         for line in runner.lines("sh", "-c", 'echo one; echo "$PLANTED"; exit 4'):
             seen.append(line)
     assert seen == ["one", "[secret]"]
@@ -49,7 +49,7 @@ def test_lines_are_masked_and_a_failure_follows_the_last(runner: CommandRunner) 
 def test_a_failure_does_not_repeat_printed_lines(runner: CommandRunner) -> None:
     with pytest.raises(FailedError) as failed:
         list(runner.lines("sh", "-c", "echo wrong; exit 4"))
-    assert str(failed.value) == "sh -c 'echo wrong; exit 4' ended with 4"
+    assert str(failed.value) == "sh -c 'echo wrong; exit 4' failed with exit code 4"
 
 
 STUBBORN = """
@@ -87,7 +87,7 @@ def test_ctrl_c_interrupts_a_command_and_the_second_one_terminates_it(
     with pytest.raises(KeyboardInterrupt):
         lines.throw(KeyboardInterrupt)
     assert shown[:2] == [
-        f"stopping: {sys.executable} finishes what it has begun; Ctrl-C again cuts that off",
+        f"stopping: {sys.executable} finishes its current operations; Ctrl-C again interrupts them",
         "finishing",
     ]
     assert shown[2:] == ["given up"] * (presses - 1)

@@ -65,7 +65,7 @@ def test_every_run_writes_a_json_and_a_markdown_record(
     assert perform("try", OPTIONS, work) == code
     [file] = records.glob("*-try.json")
     record = json.loads(file.read_text())
-    assert (record["exitCode"], record["said"], record["target"]) == (code, message, "sandbox")
+    assert (record["exitCode"], record["message"], record["target"]) == (code, message, "sandbox")
     text = file.with_suffix(".md").read_text()
     assert text.startswith(f"# try of dev: {'done' if code == 0 else 'failed'}")
     for step in record["steps"]:

@@ -130,7 +130,7 @@ def test_a_kubeconfig_of_another_cluster_than_the_stacks_is_refused(
             return kubeconfig("https://new.eks.amazonaws.com", "new", "pipe-prod")
 
     with (
-        pytest.raises(RefusedError, match=r"leads to https://old.*, and the cluster of prod is https://new"),
+        pytest.raises(RefusedError, match=r"leads to https://old.*, but the cluster of prod is https://new"),
         cluster.connected(Pulumi(print), chosen(monkeypatch, "real")),
     ):
         pass
@@ -146,7 +146,7 @@ def test_a_kubeconfig_of_another_cluster_than_the_stacks_is_refused(
 def test_missing_objects_are_restored_by_the_command_of_the_target(
     monkeypatch: pytest.MonkeyPatch, target: str, command: str
 ) -> None:
-    assert sandbox_targets.put_back(chosen(monkeypatch, target)).startswith(command)
+    assert sandbox_targets.repair_command(chosen(monkeypatch, target)).startswith(command)
 
 
 def test_a_stopped_sandbox_is_reported_with_the_command_that_starts_it(

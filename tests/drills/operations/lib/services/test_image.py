@@ -60,7 +60,10 @@ def test_a_checkout_that_differs_from_the_version_is_not_built(world: DeployEnvi
         world.git("-C", "app", "commit", "--quiet", "--all", "-m", "Later")
     done = deploy(world, "--version", "1.1.0", "--skip-frontend")
     assert done.returncode == 2
-    assert f"{world.root}/app is not 1.1.0, or has changes: git -C {world.root}/app checkout" in done.stderr
+    assert (
+        f"{world.root}/app is at another version or has changes: git -C {world.root}/app checkout"
+        in done.stderr
+    )
     assert world.asked() == commands(world, CHECKS, BUILD[:1])
     registry(world, pushed=True)
     assert deploy(world, "--version", "1.1.0", "--skip-frontend").returncode == 0
@@ -126,8 +129,8 @@ def test_without_the_services_repository_nothing_is_built(world: DeployEnvironme
     done = world.run("build.sh", "dev", APP_REPOSITORY="")
     assert done.returncode == 2
     assert done.stderr == (
-        "error: APP_REPOSITORY is empty, so the checkout in app/ is this repository: set the variable of the"
-        " repository (README.md, GitHub)\n"
+        "error: APP_REPOSITORY is empty, so app/ contains this repository instead of the service's: set the"
+        " repository variable APP_REPOSITORY (README.md, GitHub)\n"
     )
     assert world.asked() == []
 

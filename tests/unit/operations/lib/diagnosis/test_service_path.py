@@ -51,7 +51,7 @@ def healthy() -> dict[str, Any]:
 
 def problems(parts: dict[str, Any]) -> list[Finding]:
     findings = service_path.findings(
-        SETTINGS, Observation(**parts), put_back="pulumi up", stack="dev", namespace="pipe"
+        SETTINGS, Observation(**parts), repair_command="pulumi up", stack="dev", namespace="pipe"
     )
     return sort(Facts(), findings)
 
@@ -68,7 +68,7 @@ def test_each_missing_object_is_reported(name: str) -> None:
     parts = healthy()
     parts["objects"][name] = None
     first, *_ = problems(parts)
-    assert (first.cause, first.what, first.remedy) == ("missing", name, "pulumi up")
+    assert (first.cause, first.objects, first.remedy) == ("missing", name, "pulumi up")
 
 
 Change = Callable[[dict[str, Any]], None]
@@ -134,7 +134,7 @@ def test_each_difference_from_the_declaration_is_named(change: Change, cause: st
     parts = copy.deepcopy(healthy())
     change(parts)
     [problem] = problems(parts)
-    assert (problem.cause, problem.what) == (cause, what)
+    assert (problem.cause, problem.objects) == (cause, what)
     assert problem.remedy and cause in ORDER
 
 

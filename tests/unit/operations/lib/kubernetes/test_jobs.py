@@ -64,12 +64,14 @@ def test_variables_change_only_in_containers_that_have_them() -> None:
 
 
 def test_one_container_can_run_alone_with_another_command() -> None:
-    spec = jobs.alone(job(), "first", ["true"])["spec"]["template"]["spec"]
+    spec = jobs.with_only_container(job(), "first", ["true"])["spec"]["template"]["spec"]
     assert "initContainers" not in spec
     assert [(container["name"], container["command"]) for container in spec["containers"]] == [
         ("first", ["true"])
     ]
-    assert jobs.alone(job(), "second")["spec"]["template"]["spec"]["containers"] == [CONTAINERS[1]]
+    assert jobs.with_only_container(job(), "second")["spec"]["template"]["spec"]["containers"] == [
+        CONTAINERS[1]
+    ]
 
 
 class FakeCluster:

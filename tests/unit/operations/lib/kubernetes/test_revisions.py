@@ -40,7 +40,7 @@ def test_the_newest_good_older_version_is_chosen(releases: list[Release], expect
 
 def test_a_bad_version_is_not_chosen() -> None:
     releases = [release(version, 1, BAD) for version in ("1.0", "1.1", "1.2")]
-    with pytest.raises(RefusedError, match=r"the cluster keeps 1 \(1\.0, bad\), 2 \(1\.1, bad\)"):
+    with pytest.raises(RefusedError, match=r"it keeps 1 \(1\.0, bad\), 2 \(1\.1, bad\)"):
         Choice(KEPT, releases, "dev").by_verdict()
     assert Choice(KEPT, releases, "dev").by_number(2).version == "1.1"
 
