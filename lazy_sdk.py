@@ -1,15 +1,15 @@
 """Lazy loading of the provider SDKs; import this module before them.
 
-The SDKs are generated: a package imports each of its resources, and `_inputs.py` and `outputs.py` define
-every nested type, 20 MB of Python for Datadog alone. After the import of this module,
+In the generated SDKs, a package imports each of its resources, and `_inputs.py` and `outputs.py` define every
+nested type. That is 20 MB of Python for Datadog alone. After the import of this module:
 
-- a package (`pulumi_aws.ec2`) imports the module of a name on the first access to the name;
-- a class of `_inputs` or `outputs` is created on first access, with the classes that it mentions, since
-  Pulumi resolves forward references against a copy of the module's namespace;
+- A package (`pulumi_aws.ec2`) imports a resource's module on the first access to one of its names.
+- A class of `_inputs` or `outputs` is created on first access, together with the classes that it mentions.
+  Pulumi resolves forward references against a copy of the module's namespace.
 - `from ._inputs import *` in a resource's module imports only the classes that the module mentions.
 
-The registered resources are the same either way. `PIPE_LAZY_SDK=0` disables it. The file layout is the output
-of pulumi-language-python; tests/engine/test_lazy_sdk.py checks it for the pinned versions.
+The program registers the same resources with and without this module. `PIPE_LAZY_SDK=0` disables it.
+pulumi-language-python generates the file layout; tests/engine/test_lazy_sdk.py checks the pinned versions.
 """
 
 import importlib
@@ -26,14 +26,14 @@ from typing import Any
 SDKS = frozenset({"pulumi_aws", "pulumi_cloudflare", "pulumi_datadog", "pulumi_kubernetes"})
 
 HEADER = 4096
-"""Bytes that contain the imports of `_inputs` and `outputs`, before `__all__`."""
+"""Number of bytes at the start of `_inputs` and `outputs` that contain all imports, before `__all__`."""
 
 _ARGS = re.compile(r"\w+Args")
 _REGISTER = "_utilities.register("
 
 
 class Package(ModuleType):
-    """A package that binds `get_zone` to the function instead of the imported module."""
+    """A package in which a name such as `get_zone` is the function instead of the module of that name."""
 
     def __setattr__(self, name: str, value: object) -> None:
         super().__setattr__(name, vars(value).get(name, value) if isinstance(value, ModuleType) else value)
@@ -71,7 +71,7 @@ class LazyPackage(SourceFileLoader):
 
 
 class LazyClasses(SourceFileLoader):
-    """Loader of `_inputs` and `outputs` that creates a class on first access, with those it mentions."""
+    """Loader of `_inputs` and `outputs` that creates a class, and those that it mentions, on first access."""
 
     def exec_module(self, module: ModuleType) -> None:
         code = self.get_code(module.__name__)
@@ -106,7 +106,7 @@ class LazyClasses(SourceFileLoader):
                     if current in bodies and current not in namespace and current not in classes:
                         classes[current] = make(current)
                         pending += {text.removeprefix("outputs.") for text in _strings(bodies[current])}
-                # One update, so that another thread never sees a class without those it mentions.
+                # A single update, so that another thread never sees a class without those that it mentions.
                 namespace.update(classes)
             if name not in namespace:
                 raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
@@ -156,7 +156,7 @@ def _plain(name: str) -> str:
 
 
 def _candidate_modules(name: str, modules: dict[str, list[str]]) -> Iterator[str]:
-    """Yield the modules that may define a name, likeliest first: `GetZoneResult` is in get_zone.py."""
+    """Yield the modules that may define a name, the likeliest first: `GetZoneResult` is in get_zone.py."""
     plain = _plain(name)
     base = plain.removeprefix("awaitable")
     for suffix in ("", "initargs", "args", "argsdict", "result", "output"):

@@ -1,6 +1,7 @@
-"""Checks of the style rules that no published linter has: `python -m tools.check_style [PATH…]`.
+"""Checker of the style rules that no published linter checks: `python -m tools.check_style [PATH…]`.
 
-docs/contributing/style.md explains the rules. Exit codes: 0 none broken, 1 some broken, 2 wrong arguments.
+docs/contributing/style.md explains the rules. Exit codes: 0 without offences, 1 with offences, 2 for wrong
+arguments.
 """
 
 import argparse
@@ -13,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LINE_LENGTH = 110
-"""Characters in a line of code or data; the formatter's limit, which does not reach data files or strings."""
+"""Largest number of characters of a line of code or data; the formatter does not check data files."""
 
 UNBREAKABLE = re.compile(r"\s*([\w:]+: )?[^\s\"']+")
-"""A line with a single value without spaces, such as an ARN or the image that `scripts/deploy.sh` writes."""
+"""Pattern of a line with a single value without spaces, such as an ARN or an image reference."""
 
 EXEMPT = (
     "schemas/",
@@ -30,23 +31,23 @@ FORMATTED_BY_HAND = "__main__.py"
 """The program's composition, the only file in which the formatter may be switched off."""
 
 PROSE = (".md", ".sum", ".pem", ".svg", ".txt", ".png", ".lock")
-"""Endings of files without a limit: prose is wrapped by editors, lock files are generated."""
+"""Endings of files without a line limit: editors wrap prose, and tools generate lock files."""
 
 QUESTION = re.compile(
     r"(what|how|whether|who|whose|where|when|why|which|that|all|those|whatever|nothing|whoever|so)\b",
     re.IGNORECASE,
 )
-"""Openings that turn a docstring into a riddle. A docstring opens with a verb or a noun phrase."""
+"""Pattern of the openings that a docstring must not have; it opens with a verb or a noun phrase."""
 
 NAMES = frozenset({"found", "said", "made", "told", "given", "asked", "words", "each", "one"})
-"""Variables that name nothing: a past participle, or a pronoun."""
+"""Names that a variable must not have, since a past participle or a pronoun does not name the value."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True, order=True)
 class Offence:
-    """A place that breaks a rule."""
+    """A line that breaks a rule."""
 
     file: str
     line: int
@@ -57,7 +58,7 @@ class Offence:
 
 
 def python_offences(file: str, source: str) -> Iterator[Offence]:
-    """Yield docstrings that open with a question word, variables of NAMES, and switched-off formatting."""
+    """Yield docstrings that open with a question word, variables with a name of NAMES, and `fmt: skip`."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, Function | ast.ClassDef | ast.Module):
             docstring = ast.get_docstring(node)
@@ -91,7 +92,7 @@ def _bound_names(node: ast.AST) -> Iterator[tuple[str, int]]:
 
 
 def offences(files: list[str]) -> list[Offence]:
-    """Return the offences of the files that exist, in order."""
+    """Return the offences of the existing text files, sorted by file and line."""
     result: list[Offence] = []
     for file in files:
         path = Path(file)

@@ -1,9 +1,10 @@
-"""Comment of a pull request with its review: python -m tools.comment FOLDER.
+"""Publication of a review as a comment of its pull request: python -m tools.comment FOLDER.
 
-Runs with the right to write, after the workflow that made the review without it. FOLDER is that workflow's
-artifact, if it made one, and comes from the pull request. So review.md is read as text without mentions, and
-annotations.sarif is rebuilt from the known fields of review.sarif. The pull request comes from the event
-(GITHUB_EVENT_PATH), never from the artifact. Only the standard library is used: nothing is installed for it.
+It runs with write permission, after a workflow without write permission has created the review. FOLDER is
+that workflow's artifact; it may be missing, and the pull request's program may have written it. Therefore
+mentions in review.md are neutralized, and annotations.sarif is rebuilt from the known fields of review.sarif.
+The number of the pull request comes from the event (GITHUB_EVENT_PATH), never from the artifact. Only the
+standard library is used, since nothing is installed.
 """
 
 import json
@@ -15,14 +16,15 @@ from pathlib import Path
 from typing import Any
 
 MARK = "<!-- pipe-review -->"
+"""Start of the comment, by which the next review finds it."""
 LONGEST = 65_000
-"""Largest number of characters of a review; GitHub takes 65,536."""
+"""Largest number of characters of a review; GitHub accepts 65,536."""
 
 TOOL = "pipe-review"
-"""Tool name of the annotations; the name of another tool would replace its annotations."""
+"""Tool name of the annotations; with another tool's name, they would replace that tool's annotations."""
 
 LARGEST, MOST = 5_000_000, 5_000
-"""Characters that are read of a file, and results in it; GitHub shows 5,000."""
+"""Largest numbers of characters to read from a file and of results in it; GitHub shows 5,000 results."""
 
 ANNOTATIONS = Path("annotations.sarif")
 
@@ -35,7 +37,7 @@ def main(arguments: list[str]) -> int:
     repository = os.environ["GITHUB_REPOSITORY"]
     number = pull_request(repository, run)
     if number is None:
-        print(f"{run['head_sha']} is not the newest commit of an open pull request any more: no comment")
+        print(f"no comment: {run['head_sha']} is not the newest commit of an open pull request any more")
         return 0
     folder = Path(arguments[0])
     report = text(folder / "review.md", run["head_sha"])
@@ -50,11 +52,11 @@ def main(arguments: list[str]) -> int:
         "-",
         stdin=json.dumps({"body": report}),
     )
-    print(f"{'updated' if before else 'made'} the comment of pull request {number}")
+    print(f"{'updated' if before else 'created'} the comment of pull request {number}")
     try:
         ANNOTATIONS.write_text(json.dumps(annotations(read(folder / "review.sarif"))))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        print(f"no annotations: review.sarif is not from this review: {error!r}")
+        print(f"no annotations: review.sarif is missing or is not a review's file: {error!r}")
         return 0
     if output := os.environ.get("GITHUB_OUTPUT"):
         with Path(output).open("a") as file:
@@ -63,9 +65,12 @@ def main(arguments: list[str]) -> int:
 
 
 def pull_request(repository: str, run: dict[str, Any]) -> int | None:
-    """Return the open pull request whose newest commit was reviewed; the event names none for a fork."""
+    """Return the number of the open pull request whose newest commit was reviewed, or None.
+
+    For a fork, the event does not name the pull request.
+    """
     if not run["head_repository"]:
-        return None  # a fork that was deleted
+        return None  # The fork was deleted.
     head = f"{run['head_repository']['owner']['login']}:{run['head_branch']}"
     query = ("--method", "GET", "-f", "state=open", "-f", f"head={head}")
     listed: list[dict[str, Any]] = json.loads(gh("api", *query, f"repos/{repository}/pulls"))
@@ -75,7 +80,7 @@ def pull_request(repository: str, run: dict[str, Any]) -> int | None:
 def read(file: Path) -> str:
     """Return the text of a file of the artifact; empty if it is missing.
 
-    A link is not followed, since it could lead to a file of this machine.
+    A symbolic link is not followed, since it could lead to a file of this machine.
     """
     if file.is_symlink() or not file.is_file():
         return ""
@@ -84,11 +89,11 @@ def read(file: Path) -> str:
 
 
 def text(file: Path, commit: str) -> str:
-    """Return the comment; a notice if the report is missing or too long."""
-    head = f"{MARK}\nReview of {commit}, made by running the pull request's own program.\n\n"
+    """Return the text of the comment: the report, or a notice if the report is missing or too long."""
+    head = f"{MARK}\nReview of {commit}, created by running the pull request's own program.\n\n"
     report = neutral(read(file))
     if not report.strip():
-        return f"{head}There is no report: the workflow's log says why."
+        return f"{head}There is no report; see the workflow's log for the reason."
     if len(head + report) > LONGEST + 500:
         return f"{head}The report is longer than a comment can be; it is in the workflow's artifact `review`."
     return head + report
@@ -97,7 +102,8 @@ def text(file: Path, commit: str) -> str:
 def neutral(report: str) -> str:
     """Return the text without mentions and references to issues.
 
-    GitHub looks for both in the rendered Markdown, so an escape does not help; a zero-width space does.
+    GitHub looks for both in the rendered Markdown, so escapes have no effect. A zero-width space separates
+    them.
     """
     report = re.sub(r"&(?:#0*64|#x0*40|commat);", "@", report, flags=re.IGNORECASE)
     report = re.sub(r"&(?:#0*35|#x0*23|num);", "#", report, flags=re.IGNORECASE)
@@ -105,9 +111,10 @@ def neutral(report: str) -> str:
 
 
 def annotations(sarif: str) -> dict[str, Any]:
-    """Rebuild the annotations for code scanning from known fields; raise an error for another tool's file.
+    """Rebuild the annotations for code scanning from known fields.
 
-    GitHub takes every result for an open alert, so fixed, waived and unknown ones are left out.
+    Raises ValueError, KeyError or TypeError if the text is not a review's SARIF. GitHub treats every result
+    as an open alert, so fixed, waived and unknown ones are left out.
     """
     [run] = json.loads(sarif)["runs"]
     driver = run["tool"]["driver"]
@@ -142,18 +149,22 @@ LINE = "primaryLocationLineHash"
 
 def word(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
+        raise TypeError(f"{value!r} is not a text")
     return neutral(value)
 
 
 def location(place: Any) -> dict[str, Any]:
-    """Return a location; raise ValueError if it is no line of a file of the repository."""
+    """Return a SARIF location; raise ValueError if it is not a line of a file in the repository."""
     physical = place["physicalLocation"]
     file, line = word(physical["artifactLocation"]["uri"]), physical["region"]["startLine"]
     if not re.fullmatch(r"(?!/)(?!.*\.\.)[\w./%~-]+", file) or not isinstance(line, int) or line < 1:
-        raise ValueError(f"{file}:{line} is no line of the repository")
-    where = {"artifactLocation": {"uri": file, "uriBaseId": "%SRCROOT%"}, "region": {"startLine": line}}
-    return {"physicalLocation": where}
+        raise ValueError(f"{file}:{line} is not a line of the repository")
+    return {
+        "physicalLocation": {
+            "artifactLocation": {"uri": file, "uriBaseId": "%SRCROOT%"},
+            "region": {"startLine": line},
+        }
+    }
 
 
 def comment(repository: str, number: int) -> int | None:
@@ -169,7 +180,8 @@ def comment(repository: str, number: int) -> int | None:
 def gh(*arguments: str, stdin: str = "") -> str:
     result = subprocess.run(["gh", *arguments], input=stdin, capture_output=True, text=True, check=False)
     if result.returncode:
-        sys.exit(f"error: gh {arguments[0]} ended with {result.returncode}: {result.stderr.strip()}")
+        error = result.stderr.strip()
+        sys.exit(f"error: gh {arguments[0]} failed with exit code {result.returncode}: {error}")
     return result.stdout
 
 

@@ -1,7 +1,8 @@
-"""Issue about drift, opened, updated or closed: python -m tools.drift_issue FOLDER STACK….
+"""Opens, updates or closes the GitHub issue about drift: python -m tools.drift_issue FOLDER STACK….
 
-FOLDER has a result of scripts/drift.sh for each stack; a stack without one is unknown. Needs `gh`, GH_TOKEN
-and GH_REPO; only the standard library, so that it runs where nothing is installed.
+FOLDER contains the result of scripts/drift.sh for each stack; the state of a stack without a result is
+unknown. `gh`, GH_TOKEN and GH_REPO are required. Only the standard library is used, since nothing is
+installed.
 """
 
 import json
@@ -10,49 +11,51 @@ import sys
 from pathlib import Path
 from typing import Any
 
-TITLE = "Drift: a stack is not what its program says"
+TITLE = "Drift: a stack differs from its program"
 LONGEST = 60_000
+"""Largest number of characters of all differences in the issue; GitHub accepts 65,536."""
 STATES = {
-    "agrees": "is what the program says",
-    "drifted": "differs",
-    "unknown": "could not be compared: the look at it failed",
+    "agrees": "agrees with its program",
+    "drifted": "differs from its program",
+    "unknown": "could not be compared with its program",
 }
+"""Description of each state."""
 
 
 def main(arguments: list[str]) -> int:
     if len(arguments) < 2:
-        usage = "usage: python -m tools.drift_issue FOLDER STACK…, the folder with files of scripts/drift.sh"
+        usage = "usage: python -m tools.drift_issue FOLDER STACK…; FOLDER has the results of scripts/drift.sh"
         print(usage, file=sys.stderr)
         return 2
     folder, *stacks = arguments
     results = [result(Path(folder), stack) for stack in stacks]
-    wrong = [entry for entry in results if entry["state"] != "agrees"]
+    differing = [entry for entry in results if entry["state"] != "agrees"]
     number = existing()
-    if wrong and number:
+    if differing and number:
         gh("issue", "edit", str(number), "--body-file", "-", stdin=body(results))
         print(f"updated issue {number}")
-    elif wrong:
+    elif differing:
         print(gh("issue", "create", "--title", TITLE, "--body-file", "-", stdin=body(results)).strip())
     elif number:
-        gh("issue", "close", str(number), "--comment", "All stacks are what the program says again.")
+        gh("issue", "close", str(number), "--comment", "All stacks agree with their program again.")
         print(f"closed issue {number}")
     else:
-        print("no drift, and no issue about it")
+        print("no drift and no open issue about drift")
     return 0
 
 
 def result(folder: Path, stack: str) -> dict[str, Any]:
-    """Return the result of a stack; unknown if the comparison failed or was interrupted."""
+    """Return the result of a stack; its state is unknown if there is no readable result."""
     for file in folder.rglob(f"{stack}.json"):
         try:
             return json.loads(file.read_text())
         except ValueError:
             break
-    return {"stack": stack, "state": "unknown", "lines": ["There is no result: see the run of the workflow."]}
+    return {"stack": stack, "state": "unknown", "lines": ["There is no result: see the workflow's log."]}
 
 
 def existing() -> int | None:
-    """Return the number of the open issue with the title, or None."""
+    """Return the number of the open issue with TITLE, or None."""
     arguments = (
         "--state",
         "open",
@@ -68,18 +71,18 @@ def existing() -> int | None:
 
 
 def body(results: list[dict[str, Any]]) -> str:
-    """Return the issue's text: a line for each stack, then the differences, shortened to the last lines."""
+    """Return the issue's text: a line for each stack, then the end of each comparison's output."""
     parts = [
-        "Found by the nightly drift check. Either change the program to what is there, or put it back:"
-        " `pulumi up --refresh`.",
+        "The nightly drift check found a difference. Either change the program to match the stack, or revert"
+        " the stack's changes: `pulumi up --refresh`.",
         "",
     ]
     parts += [f"- **{entry['stack']}** {STATES[entry['state']]}" for entry in results]
-    wrong = [entry for entry in results if entry["state"] != "agrees"]
-    room = LONGEST // max(1, len(wrong))
-    for entry in wrong:
+    differing = [entry for entry in results if entry["state"] != "agrees"]
+    limit = LONGEST // max(1, len(differing))
+    for entry in differing:
         text = "\n".join(entry["lines"]).replace("```", "'''")
-        shown = text if len(text) <= room else f"… the last {room} characters:\n{text[-room:]}"
+        shown = text if len(text) <= limit else f"… the last {limit} characters:\n{text[-limit:]}"
         parts += [
             "",
             f"<details><summary>{entry['stack']}</summary>",
@@ -97,7 +100,7 @@ def gh(*arguments: str, stdin: str = "") -> str:
     completed = subprocess.run(["gh", *arguments], input=stdin, capture_output=True, text=True, check=False)
     if completed.returncode:
         command, error = " ".join(arguments[:2]), completed.stderr.strip()
-        sys.exit(f"error: gh {command} ended with {completed.returncode}: {error}")
+        sys.exit(f"error: gh {command} failed with exit code {completed.returncode}: {error}")
     return completed.stdout
 
 

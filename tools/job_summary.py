@@ -1,11 +1,14 @@
-"""Summary of a GitHub job from files: python -m tools.job_summary FILE…; elsewhere it prints them."""
+"""Writes files to the summary of a GitHub job: python -m tools.job_summary FILE….
+
+Outside a job (without GITHUB_STEP_SUMMARY) it prints the files.
+"""
 
 import os
 import sys
 from pathlib import Path
 
 LARGEST = 1_000_000
-"""Bytes; GitHub drops a summary of more than 1 MiB."""
+"""Largest number of bytes of a file; GitHub drops a summary of more than 1 MiB."""
 
 
 def main(arguments: list[str]) -> int:
@@ -14,7 +17,7 @@ def main(arguments: list[str]) -> int:
         return 2
     for name in arguments:
         file = Path(name)
-        text = file.read_text(errors="replace") if file.exists() else f"There is no {name}.\n"
+        text = file.read_text(errors="replace") if file.exists() else f"{name} does not exist.\n"
         if len(text.encode()) > LARGEST:
             text = f"{name} is too large for a summary; it is in the artifact.\n"
         if summary := os.environ.get("GITHUB_STEP_SUMMARY"):

@@ -1,4 +1,4 @@
-"""Generator of the JSON Schema of review.json: every field is required, and no other is allowed."""
+"""Generator of the JSON Schema of review.json; every field is required, and no other field is allowed."""
 
 import json
 from typing import Any

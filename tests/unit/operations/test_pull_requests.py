@@ -138,7 +138,7 @@ def test_a_pull_request_of_a_fork_that_was_deleted_gets_no_comment(
 ) -> None:
     done = github.run("comment", str(report), answers=OPEN, **event(tmp_path, head_repository=None))
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"{SHA} is not the newest commit of an open pull request any more: no comment\n"
+    assert done.stdout == f"no comment: {SHA} is not the newest commit of an open pull request any more\n"
 
 
 @pytest.mark.parametrize("there", ["no folder", "no file", "an empty file", "a link"])
@@ -155,7 +155,7 @@ def test_the_comment_says_that_a_report_is_missing(github: GitHub, tmp_path: Pat
     done = github.run("comment", str(folder), answers={**OPEN, "--paginate": [[]]}, **event(tmp_path))
     assert done.returncode == 0, done.stderr
     body = json.loads(github.calls()[-1][1])["body"]
-    assert body.endswith("There is no report: the workflow's log says why.")
+    assert body.endswith("There is no report; see the workflow's log for the reason.")
     assert not (tmp_path / "output").exists(), "there is nothing to annotate"
 
 
@@ -249,7 +249,7 @@ def test_a_forged_report_has_no_annotations(
     (report / "review.sarif").write_text(json.dumps(text))
     done = github.run("comment", str(report), answers={**OPEN, "--paginate": [[]]}, **event(tmp_path))
     assert done.returncode == 0, done.stderr
-    assert "no annotations: review.sarif is not from this review" in done.stdout
+    assert "no annotations: review.sarif is missing or is not a review's file" in done.stdout
     assert not (tmp_path / "output").exists() and not (github.folder / "annotations.sarif").exists()
 
 
@@ -265,4 +265,4 @@ def test_a_summary_is_written_to_githubs_file(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tools.job_summary", str(file), str(tmp_path / "none.md")]
     environment = os.environ | {"GITHUB_STEP_SUMMARY": str(out)}
     assert subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode == 0
-    assert out.read_text() == f"# Review\n\nThere is no {tmp_path}/none.md.\n\n"
+    assert out.read_text() == f"# Review\n\n{tmp_path}/none.md does not exist.\n\n"

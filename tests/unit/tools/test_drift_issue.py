@@ -24,7 +24,7 @@ def test_drift_opens_one_issue(github: GitHub, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     command, typed = github.calls()[-1]
     assert command == f"issue create --title {drift_issue.TITLE} --body-file -"
-    assert "**dev** is what the program says" in typed and "**prod** differs" in typed
+    assert "**dev** agrees with its program" in typed and "**prod** differs" in typed
     assert "**stg** could not be compared" in typed and "~ tags\n'''" in typed
 
 
@@ -46,7 +46,7 @@ def test_a_stack_that_could_not_be_compared_keeps_the_issue_open(github: GitHub,
     github.run("drift_issue", str(folder), "dev", "stg", "prod", answers=there)
     command, typed = github.calls()[-1]
     assert command == "issue edit 5 --body-file -"
-    assert "**prod** could not be compared" in typed and "**stg** is what the program says" in typed
+    assert "**prod** could not be compared" in typed and "**stg** agrees with its program" in typed
 
 
 @pytest.mark.parametrize("cut", [False, True], ids=["no folder", "a file cut off"])
