@@ -93,7 +93,8 @@ def parser(name: str, description: str) -> argparse.ArgumentParser:
     command_parser.register("type", None, non_empty)  # argparse applies it to arguments without a type.
     stack = command_parser.add_argument("stack", metavar="STACK", help=f"one of: {', '.join(stacks())}")
     # argcomplete reads this attribute.
-    stack.completer = ChoicesCompleter(dict.fromkeys(stacks(), ""))  # pyright: ignore[reportAttributeAccessIssue]
+    completer = ChoicesCompleter(dict.fromkeys(stacks(), ""))
+    stack.completer = completer  # pyright: ignore[reportAttributeAccessIssue]
     command_parser.add_argument(
         "--dry-run", action="store_true", help="show the commands that would change something; change nothing"
     )
