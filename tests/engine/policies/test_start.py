@@ -49,7 +49,7 @@ def shim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def shop() -> None:
-    """A shop as its owner writes it: nothing of it follows our names."""
+    """Declare a shop without any of our names."""
     aws.s3.Bucket("photos")
     labels = {"app": "web"}
     kubernetes.apps.v1.Deployment(
@@ -127,7 +127,7 @@ def test_no_module_of_the_pack_shadows_a_module_of_python() -> None:
 
 @contextmanager
 def started(*command: str, folder: Path) -> Generator[int]:
-    """The port of a pack that is started by itself."""
+    """Start a pack by itself and yield its port."""
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:

@@ -2,8 +2,8 @@
 
 A mutant changes one thing in a function of policies/rules or policies/model (a comparison, a text, an
 omitted verdict), or removes a whole rule. The tests that run the changed lines run in a process of their own.
-A mutant that no test notices survives. The score is the share of mutants that tests noticed; below 90% of the
-rules' or of the model's mutants the run fails.
+A mutant that no test notices survives. The score is the share of mutants that tests noticed. The run fails
+below 90% of the rules' mutants or 80% of the model's.
 """
 
 import argparse
@@ -36,7 +36,8 @@ UNIT_TESTS = ROOT / "tests" / "unit" / "policies"
 TESTS = tuple(UNIT_TESTS / name for name in ("engine", "model", "rules", "test_truth.py"))
 DOCUMENTATION: Line = (str(ROOT / "policies" / "engine" / "documentation.py"), 0)
 """Every line of the module that writes the documentation, as one line."""
-REQUIRED_SCORE = 0.9
+REQUIRED_SCORES = {"rules": 0.9, "model": 0.8}
+"""The model's is lower: test_hostile_values tests its limits, and is too slow for a trace of each line."""
 CPU_LIMIT = 20
 """Seconds of processor time after which a test counts as failed: the mutant made a loop endless."""
 
@@ -91,7 +92,7 @@ class Mutation:
             self.scores[folder] = noticed[folder] / total[folder]
             counts = f"{noticed[folder]} of {total[folder]}"
             score = f"{self.scores[folder]:.1%} ({counts})"
-            print(f"mutation score of the {folder}: {score}; {REQUIRED_SCORE:.0%} required")
+            print(f"mutation score of the {folder}: {score}; {REQUIRED_SCORES[folder]:.0%} required")
         return True
 
     def trace(self, tests: Iterable[int]) -> list[TestCoverage]:
@@ -205,7 +206,8 @@ def main() -> int:
     run = Mutation(modules, arguments.workers)
     options = ["-qq", "-s", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-n0"]
     pytest.main([*options, "-m", "not engine and not drill", *map(str, TESTS)], plugins=[run])
-    return 0 if run.scores and min(run.scores.values()) >= REQUIRED_SCORE else 1
+    enough = all(score >= REQUIRED_SCORES[folder] for folder, score in run.scores.items())
+    return 0 if run.scores and enough else 1
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Values that were made to exhaust the pack: long ones, deep ones, and files that include each other."""
+"""Values that try to exhaust the pack: long and deep ones."""
 
 import importlib
 import json
@@ -50,7 +50,7 @@ LONG = {
 
 
 def compiled() -> Iterator[tuple[str, re.Pattern[str]]]:
-    """Every regular expression of the pack, those of its options' defaults and of the stacks' files too."""
+    """Yield the regular expressions of the pack, of its options' defaults and of the stacks' files."""
     for module in pkgutil.walk_packages(policies.__path__, "policies."):
         if not module.name.endswith("__main__"):
             for name, value in vars(importlib.import_module(module.name)).items():
@@ -72,7 +72,7 @@ def compiled() -> Iterator[tuple[str, re.Pattern[str]]]:
 
 
 def attacks(pattern: re.Pattern[str]) -> Iterator[str]:
-    """For each part of a pattern that may repeat: what leads to it, then the part again and again."""
+    """Yield, for each part that may repeat, the text before it and then the part many times."""
     parsed: Any = re._parser.parse(pattern.pattern, pattern.flags & ~re.UNICODE)  # type: ignore[attr-defined]
     for before, part in repeats(parsed, ""):
         for end in ("", "!", "\n"):
@@ -99,7 +99,7 @@ def repeats(items: Any, before: str) -> Iterator[tuple[str, str]]:
 
 
 def sample(items: Any) -> str:
-    """A short text that a part of a pattern matches."""
+    """Return a short text that a part of a pattern matches."""
     return "".join(_sample(str(operation), argument) for operation, argument in items)
 
 
@@ -226,6 +226,37 @@ def test_blocks_that_are_too_deep_are_a_finding(messages_of: MessagesOf, text: s
         'data["nginx.conf"] is no nginx configuration (blocks nested more than 64 deep); correct it, so that'
         " it can be checked"
     ]
+
+
+@pytest.mark.parametrize(
+    ("files", "limit"),
+    [
+        ({f"{n}.conf": "include *.conf;" for n in range(30)}, "to more than 100000 directives"),
+        (
+            {
+                "0.conf": "server { listen 1; include 1.conf; }",
+                "1.conf": "location / { include 2.conf; }",
+                "2.conf": "location / { include 1.conf; }",
+            },
+            "deeper than 64",
+        ),
+        (
+            {f"{n}.conf": f"server {{ }} include {n + 1}.conf; include {n + 1}.conf;" for n in range(60)},
+            "to more than 100000 directives",
+        ),
+        ({f"{n:03}.conf": f"server {{ }} include {n + 1:03}.conf;" for n in range(300)}, "deeper than 64"),
+    ],
+)
+def test_files_that_include_each_other_without_end_are_a_finding(
+    messages_of_stack: MessagesOf, files: dict[str, str], limit: str
+) -> None:
+    began = time.process_time()
+    data = {name: f"{text} ssl_certificate a;" for name, text in files.items()}
+    assert messages_of_stack("tls-nginx-version-missing", resource(CONFIG_MAP, {"data": data})) == [
+        f"data is nginx configuration whose includes lead {limit}; include each file in one place, so that it"
+        " can be checked"
+    ]
+    assert time.process_time() - began < 2 * SECONDS
 
 
 def test_waivers_that_are_too_deep_are_a_fault(tmp_path: Path) -> None:

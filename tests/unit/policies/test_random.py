@@ -1,7 +1,7 @@
-"""Ten thousand random resources, unknown and secret values anywhere: no rule crashes or leaks a secret.
+"""Ten thousand random resources with unknown and secret values: no rule crashes or leaks a secret.
 
-Two of three are made by the types of the SDKs' own inputs, every type that a rule looks at; the others are
-valid ones with a few parts replaced by anything.
+Two of three follow the types of the SDKs' inputs, for every type that a rule reads. The others are valid
+resources with a few parts replaced by any value.
 """
 
 import random
@@ -37,7 +37,7 @@ LARGEST = 300
 
 
 def texts() -> list[str]:
-    """The texts that rules look for: names of properties, and values that mean something."""
+    """Return the texts that rules look for: names of properties and special values."""
     folder = Path(policies.__file__).parent / "rules"
     source = "".join(file.read_text() for file in sorted(folder.rglob("*.py")))
     return sorted({text for text in re.findall(r'"([^"\n]{1,60})"', source) if "{" not in text})
@@ -75,7 +75,7 @@ class Random:
         self.left = 0
 
     def resource(self, index: int) -> Resource:
-        """A resource by the types of its inputs, or a valid one with a few parts replaced."""
+        """Return a resource by the types of its inputs, or a valid one with a few parts replaced."""
         kind = self.kind()
         expected = inputs(kind)
         if expected is None or self.random.random() < 0.33:
@@ -92,7 +92,7 @@ class Random:
         return self.random.choice(self.random.choice(KINDS))
 
     def properties(self, expected: Mapping[str, Any]) -> dict[str, Any]:
-        """Some of the properties, those that rules look at more often than others."""
+        """Return some of the properties, more often those that rules read."""
         names = sorted(expected)
         self.random.shuffle(names)
         return {
@@ -102,7 +102,7 @@ class Random:
         }
 
     def value(self, kind: Any) -> Any:
-        """A value of a type; or one that is unknown, secret, or of another type."""
+        """Return a value of a type, or one that is unknown, secret or of another type."""
         self.left -= 1
         chance = self.random.random()
         if chance < 0.04:
@@ -112,7 +112,7 @@ class Random:
         return self.anything(2) if chance < 0.1 else self.typed(kind)
 
     def typed(self, kind: Any) -> Any:
-        """A value of a type, as the SDKs write types down."""
+        """Return a value of a type in the notation of the SDKs."""
         origin = get_origin(kind)
         if origin in (Union, types.UnionType):
             # The rest of an Input: what is awaited, and outputs.
@@ -137,7 +137,7 @@ class Random:
         return self.random.choice(simple[kind]) if kind in simple else self.anything(2)
 
     def anything(self, depth: int) -> Any:
-        """Anything that a Struct can hold, with the engine's marks."""
+        """Return any value that a Struct can hold, with the engine's marks."""
         chance = self.random.randrange(12 if depth else 7)
         if chance < 7:
             plain = [UNKNOWN, True, False, 0, 22, -1.5, None, self.random.choice(TEXTS)]
@@ -149,7 +149,7 @@ class Random:
         return {self.random.choice(TEXTS): self.anything(depth - 1) for _ in range(self.random.randrange(6))}
 
     def break_one(self, props: dict[str, Any]) -> None:
-        """Replaces one part, anywhere, by anything."""
+        """Replace one part of the properties by any value."""
         holder, key = self.random.choice(list(_places(props)))
         holder[key] = self.anything(2)
 
@@ -173,7 +173,7 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
             yield from _places(child)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # old types are judged too
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # old types are checked too
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_no_rule_crashes_on_any_resource(seed: int) -> None:
     generator = Random(seed)

@@ -153,7 +153,7 @@ def test_a_rule_that_crashes_is_a_finding_of_its_own(tmp_path: Path, monkeypatch
 
 
 def recorded(file: Path) -> list[dict[str, str]]:
-    """The rows of a ledger."""
+    """Return the rows of a ledger."""
     return [json.loads(line) for line in file.read_text().splitlines()[1:]]
 
 

@@ -18,7 +18,7 @@ CASES = list(cases())
 
 
 def spelled_out(controls: str) -> Iterator[str]:
-    """The controls of a list; `CKV_AWS_18-21` is four of them."""
+    """Yield the controls of a list; `CKV_AWS_18-21` stands for four controls."""
     for word in controls.split():
         series = re.fullmatch(r"(\w+_)(\d+)-(\d+)", word)
         if series:

@@ -20,7 +20,7 @@ from tests.support.policies.pytest_fixtures import UNKNOWN, changed, secret, urn
 
 
 def repaired(policy: str, kind: str, props: dict[str, Any], **options: Any) -> dict[str, Any] | None:
-    """The properties after the policy's repair; None when it repairs nothing."""
+    """Return the properties after the policy's repair, or None if it repairs nothing."""
     pack: Any = PolicyAnalyzer(NAME, "1", policies(), EnforcementLevel.ADVISORY)
     request = analyzer_pb2.ConfigureAnalyzerRequest()
     request.policyConfig[policy].enforcementLevel = analyzer_pb2.REMEDIATE
