@@ -129,7 +129,7 @@ def logs(resource: Resource, _: Options) -> Verdicts:
     url="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html",
 )
 def parameters(resource: Resource, _: Options) -> Verdicts:
-    """Require a parameter group that forces TLS: an own group, or a default group that does."""
+    """Require a parameter group that forces TLS: a custom group, or a default group that does."""
     value = resource["parameterGroupName"]
     family = default_family(resource, value)
     # Oracle's TLS is an option: tls-hop-database looks for it.

@@ -156,7 +156,7 @@ def any_principal(resource: Resource, _: Options) -> Verdicts:
     types=(*part_types("Policy"), *BUCKETS),
     severity=Severity.HIGH,
     controls=("CKV_AWS_93",),
-    remediation="Add a condition, or name actions: such a policy shuts out even those who could mend it.",
+    remediation="Add a condition, or name actions: such a policy locks out even the people who could fix it.",
 )
 def lockout(resource: Resource, _: Options) -> Verdicts:
     """Refuse bucket policies that deny every action to everybody."""

@@ -231,7 +231,7 @@ def egress(resource: Resource, _: Options) -> Verdicts:
     types=RULES - {DEFAULT_SECURITY_GROUP},
     severity=Severity.LOW,
     controls=("CKV_AWS_23",),
-    remediation="Say in `description` who reaches what, and why.",
+    remediation="State in `description` who connects to what, and why.",
 )
 def description(resource: Resource, _: Options) -> Verdicts:
     """Require a description on every security group and every rule."""

@@ -64,8 +64,8 @@ def wildcard(resource: Resource, _: Options) -> Verdicts:
     severity=Severity.LOW,
     controls=("Design: one source of tags",),
     remediation=(
-        "Say in `comment` whose the record is: every plan has comments; tags need a paid one, and no other "
-        "resource of Cloudflare has either."
+        "Name the owner of the record in `comment`: every plan has comments, tags need a paid plan, and no "
+        "other resource of Cloudflare has either."
     ),
     url="https://developers.cloudflare.com/dns/manage-dns-records/reference/record-attributes/",
     level=EnforcementLevel.ADVISORY,

@@ -28,8 +28,8 @@ from policies.model.datadog_monitors import (
     controls=("Guide: incident step 1",),
     url="https://docs.datadoghq.com/monitors/notify/",
     remediation=(
-        "Name in the message, outside {{#is_warning}}, {{#is_recovery}} and {{#is_renotify}}, who is told "
-        "when the monitor alerts."
+        "Name a notification handle in the message, outside {{#is_warning}}, {{#is_recovery}} and "
+        "{{#is_renotify}}."
     ),
     options={
         "targets": Option(
@@ -68,8 +68,8 @@ def without_target(resource: Resource, options: Options) -> Verdicts:
     controls=("Datadog: conditional variables",),
     url="https://docs.datadoghq.com/monitors/notify/variables/#conditional-variables",
     remediation=(
-        "Name pagers in {{#is_alert}}, {{#is_no_data}} and {{#is_recovery}} of critical monitors alone: what "
-        "is outside of all blocks is sent with warnings, too."
+        "Name pagers in {{#is_alert}}, {{#is_no_data}} and {{#is_recovery}} of critical monitors alone: "
+        "text outside all blocks is sent with warnings too."
     ),
     options={
         "pagers": Option(
@@ -119,7 +119,7 @@ def without_priority(resource: Resource, _: Options) -> Verdicts:
     types=MONITORS,
     severity=Severity.MEDIUM,
     controls=("Guide: incident steps",),
-    remediation="Link the runbook in the message: who is woken must not have to search.",
+    remediation="Link the runbook in the message: the person on call must not have to search.",
     options={
         "pattern": Option(
             default=r"https://\S+",
@@ -169,7 +169,7 @@ def tags_missing(resource: Resource, options: Options) -> Verdicts:
     severity=Severity.LOW,
     controls=("Datadog: renotify",),
     url="https://docs.datadoghq.com/monitors/notify/#renotify",
-    remediation="Set renotifyInterval, so that an alert nobody took is sent again.",
+    remediation="Set renotifyInterval, so that an alert without an answer is sent again.",
 )
 def not_renotified(resource: Resource, _: Options) -> Verdicts:
     """Require a renotification interval on critical monitors."""

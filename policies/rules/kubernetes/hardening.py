@@ -115,7 +115,7 @@ _RUNTIME_SOCKET = re.compile(r"(docker|containerd|crio)\.sock$")
     types=POD_SHAPED,
     severity=Severity.CRITICAL,
     controls=("CKV_K8S_27",),
-    remediation="Remove the volume: who reaches the container runtime's socket is root on the node.",
+    remediation="Remove the volume: access to the container runtime's socket is root access to the node.",
 )
 def docker_socket(resource: Resource, _: Options) -> Verdicts:
     """Refuse pods that mount the socket of the container runtime."""

@@ -93,7 +93,7 @@ def _viewer(policy: Value) -> Verdicts:
     remediation="Set the security policy of the domain, or of the REST API's own endpoint, to TLS_1_2.",
 )
 def api_gateway(resource: Resource, _: Options) -> Verdicts:
-    """Require TLS 1.2 or newer for API Gateway domains and for the own endpoints of REST APIs."""
+    """Require TLS 1.2 or newer for API Gateway domains and for the default endpoints of REST APIs."""
     if resource.type == REST_API and (
         resource["disableExecuteApiEndpoint"].flag()
         or (

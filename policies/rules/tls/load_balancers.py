@@ -138,7 +138,7 @@ _CHOICES = {
     remediation="Give the listener a policy by an aws.elb.ListenerPolicy or aws.elb.SslNegotiationPolicy.",
 )
 def classic_default(stack: Stack, _: Options) -> Verdicts:
-    """Require an own policy on TLS listeners of classic load balancers; the default accepts TLS 1.0."""
+    """Require a separate policy on TLS listeners of classic load balancers; the default accepts TLS 1.0."""
     choices = stack.of(_CHOICES)
     for balancer in stack.of((CLASSIC,)):
         yield from guarded(_classic_listeners(balancer, choices), balancer.urn)
