@@ -26,7 +26,7 @@ AUDIENCE = "sts.amazonaws.com"
 
 @dataclass(frozen=True, kw_only=True)
 class GithubRepository:
-    """A repository, by its name and by the ids that GitHub never reuses."""
+    """A GitHub repository with its name and with the ids, which GitHub never reuses."""
 
     name: str
     """Owner and repository: owner/name."""
@@ -34,11 +34,11 @@ class GithubRepository:
     repository_id: str
 
     def subjects(self, job: str) -> list[str]:
-        """Return both subjects of a job, such as `environment:prod`.
+        """Return both forms of the token's subject for a job such as `environment:prod`.
 
-        Repositories that were created, renamed or transferred after 15 July 2026 send their ids with their
-        names, and older ones may opt in (GitHub changelog, 2026-04-23, immutable subject claims;
-        github.com/github/docs/pull/45221 has the delimiter).
+        Repositories that were created, renamed or transferred after 15 July 2026 send ids with the names.
+        Older repositories send the names only, unless they opt in (GitHub changelog, 2026-04-23, immutable
+        subject claims; github.com/github/docs/pull/45221 has the delimiter).
         """
         owner, _, repository = self.name.partition("/")
         return [
@@ -67,13 +67,13 @@ class GithubAccess(pulumi.ComponentResource):
     """GitHub as an identity provider, and the roles that its jobs assume without access keys."""
 
     build_role_arn: pulumi.Output[str]
-    """Role that pushes images; for jobs on the branch."""
+    """Role that pushes images, for jobs on the branch."""
     preview_role_arn: pulumi.Output[str]
-    """Role that reads; for jobs on the branch and on pull requests."""
+    """Role that reads settings and state, for jobs on the branch and on pull requests."""
     deploy_role_arns: dict[str, pulumi.Output[str]]
-    """Roles that change one environment; for jobs of that GitHub environment, after its approval."""
+    """Role of each environment that changes it, for jobs that the GitHub environment has approved."""
     read_policy_arn: pulumi.Output[str]
-    """The managed policy that reads settings and no data."""
+    """Managed policy that allows reading settings, and no data."""
 
     def __init__(self, name: str, args: GithubAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:delivery:GithubAccess", name, None, opts)
@@ -139,7 +139,7 @@ class GithubAccess(pulumi.ComponentResource):
             name=name,
             description=f"{description}; assumed by GitHub Actions",
             assume_role_policy=document(trust(self._github.arn, subjects, self._repository.repository_id)),
-            # Long enough for a deployment that fails at its end, and its rollback (see TIMEOUT_MINUTES).
+            # Long enough for a deployment that fails at its end, and for its rollback (see TIMEOUT_MINUTES).
             max_session_duration=3 * 3600,
             tags={**self._naming.aws(), "Name": name},
             opts=pulumi.ResourceOptions(parent=self),
@@ -186,7 +186,7 @@ def deploy(scope: Scope, state: State) -> dict[str, list[Statement]]:
 
 
 def push_images(registry_arn: pulumi.Input[str]) -> list[Statement]:
-    """Allow pushing to one repository; the login token is for the account, so it supports no resource."""
+    """Allow pushes to one repository; the statement for the account's login token cannot name a resource."""
     return [
         allow("LogIn", ["ecr:GetAuthorizationToken"], ["*"]),
         allow(

@@ -18,7 +18,7 @@ class OperatorsArgs:
     principals: Sequence[str]
     """ARNs of the IAM roles and users that may assume the role."""
     read_policy_arn: pulumi.Input[str]
-    """The managed policy that reads settings and no data."""
+    """Managed policy that allows reading settings, and no data."""
     state: State
     naming: Naming
 

@@ -29,7 +29,7 @@ class Registry(pulumi.ComponentResource):
     """An ECR repository with immutable tags, scans on push, and a lifecycle for old images."""
 
     url: pulumi.Output[str]
-    """Image name without its tag or digest."""
+    """Name of the images without tag and digest."""
     arn: pulumi.Output[str]
 
     def __init__(self, name: str, args: RegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -68,7 +68,7 @@ class Registry(pulumi.ComponentResource):
 
 
 def image_lifecycle(keep_images: int, untagged_days: int) -> dict[str, object]:
-    """Return rules that delete untagged images after some days and keep the newest of the rest."""
+    """Return ECR lifecycle rules: delete old untagged images, and all images beyond `keep_images`."""
     return {
         "rules": [
             {

@@ -1,4 +1,4 @@
-"""Foundation's stack file as frozen models, with faults reported as in the stacks' settings."""
+"""Foundation's stack file as frozen models; faults have the same form as those of the stacks' settings."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ PROJECT = "pipe-foundation"
 
 GithubId = Annotated[
     str,
-    string(r"^[1-9][0-9]*$", "an id that GitHub gives, digits in quotes: gh api repos/OWNER/NAME", "123456"),
+    string(r"^[1-9][0-9]*$", "a GitHub id, digits in quotes: gh api repos/OWNER/NAME", "123456"),
 ]
 """The id of an account or a repository on GitHub."""
 
@@ -53,10 +53,10 @@ class Account(Model):
     ]
     """The repository whose jobs build and deploy."""
     github_owner_id: Annotated[GithubId, Field(examples=["123456"])]
-    """Id of its owner: `gh api repos/OWNER/NAME --jq .owner.id`."""
+    """ID of the repository's owner: `gh api repos/OWNER/NAME --jq .owner.id`."""
     github_repository_id: Annotated[GithubId, Field(examples=["456789"])]
-    """Its own id: `gh api repos/OWNER/NAME --jq .id`."""
-    branch: Annotated[str, string(r"^[\w./-]+$", "a branch of it, such as main", "main")]
+    """ID of the repository: `gh api repos/OWNER/NAME --jq .id`."""
+    branch: Annotated[str, string(r"^[\w./-]+$", "a branch of the repository, such as main", "main")]
     """The branch that is built and deployed."""
     operators: Annotated[
         list[Annotated[Arn, Field(examples=["arn:aws:iam::123456789012:user/operator"])]],
@@ -65,16 +65,16 @@ class Account(Model):
     ]
     """IAM roles and users of the people who may take the role pipe-operators."""
     protect: bool
-    """Whether registry, state bucket and keys refuse to be deleted (Pulumi's protect)."""
+    """True if registry, state bucket and keys refuse to be deleted (Pulumi's protect)."""
 
 
 class Environment(Model):
     """An environment that is deployed into the account."""
 
     name: DnsLabel
-    """Name in its stack file: pipe:service.environment."""
+    """Name of the environment, from its stack file: pipe:service.environment."""
     buckets: Annotated[list[BucketName], entries(1)]
-    """Its backup bucket and the copy of that bucket, from its stack file."""
+    """Backup bucket of the environment and the copy of that bucket, from its stack file."""
 
 
 class Registry(Model):
@@ -83,7 +83,7 @@ class Registry(Model):
     repository: Annotated[
         str, string(r"^[a-z0-9]+([._/-][a-z0-9]+)*$", "a repository of ECR, such as pipe/api", "pipe/api")
     ]
-    """Its name in the deployment guide."""
+    """Name of the repository, from the deployment guide."""
     keep_images: Annotated[int, Field(ge=10, le=10000)]
     """Number of images to keep, of all stacks together."""
     untagged_days: Annotated[int, Field(ge=1, le=365)]
@@ -96,7 +96,7 @@ class State(Model):
     project: DnsLabel
     """The Pulumi project of the stacks: pipe."""
     lock_days: Annotated[int, Field(ge=0, le=365)]
-    """Days that no version of a state can be deleted; 0 switches the lock off."""
+    """Days for which no version of a state can be deleted; 0 switches the lock off."""
 
 
 class Settings(Model):
@@ -138,7 +138,7 @@ class Settings(Model):
 
 
 def load() -> Settings:
-    """Load the settings of the running stack, or raise one error with all of their faults."""
+    """Return the settings of the running stack; raise SettingsError with all faults."""
     config: dict[str, str] = {**runtime.get_config_env(), **runtime.CONFIG.get()}
     # Pulumi.yaml's empty defaults mean no value; keys of other namespaces belong to providers.
     values = {
@@ -154,31 +154,30 @@ def load() -> Settings:
 
 
 def read(values: Mapping[str, Any]) -> tuple[Settings | None, list[SettingFault]]:
-    """Return the settings, or None if they are invalid, and their faults."""
+    """Return the settings, or None if a value is invalid, and the faults."""
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
         return None, list(_faults(error.errors(include_url=False), values))
-    return settings, list(_contradictions(settings))
+    return settings, list(_check_consistency(settings))
 
 
-def _contradictions(settings: Settings) -> Iterator[SettingFault]:
-    """Yield faults of values that are valid alone and inconsistent together."""
+def _check_consistency(settings: Settings) -> Iterator[SettingFault]:
+    """Yield the faults of settings that must fit each other."""
     account = settings.account
     if settings.aws_region != account.region:
         path = (f"{PROJECT}:account", "region")
-        same = f"{settings.aws_region}, as aws:region has it"
-        yield invalid_value(path, account.region, same, set_command(path, settings.aws_region))
+        allowed = f"{settings.aws_region}, as aws:region"
+        yield invalid_value(path, account.region, allowed, set_command(path, settings.aws_region))
     for index, allowed_account in enumerate(settings.aws_allowed_account_ids):
         if allowed_account != account.id:
             path = ("aws:allowedAccountIds", index)
-            same = f"{account.id}, as {PROJECT}:account.id"
-            yield invalid_value(path, allowed_account, same, set_command(path, account.id))
+            allowed = f"{account.id}, as {PROJECT}:account.id"
+            yield invalid_value(path, allowed_account, allowed, set_command(path, account.id))
     if account.copy_region == account.region:
         path = (f"{PROJECT}:account", "copyRegion")
-        yield invalid_value(
-            path, account.copy_region, "another region than region", set_command(path, "ap-northeast-3")
-        )
+        fix = set_command(path, "ap-northeast-3")
+        yield invalid_value(path, account.copy_region, "another region than account.region", fix)
     names = [environment.name for environment in settings.environments]
     for index, name in enumerate(names):
         if name in names[:index]:
@@ -208,7 +207,7 @@ def _faults(errors: Sequence[ErrorDetails], values: Mapping[str, Any]) -> Iterat
 
 
 def _node(path: KeyPath) -> Schema:
-    """Return the schema at a path; empty if the path is not in the schema."""
+    """Return the JSON Schema of the value at a path; empty if there is no such setting."""
     root = Settings.model_json_schema()
     node: Schema = root
     for step in path:
@@ -219,7 +218,7 @@ def _node(path: KeyPath) -> Schema:
 
 
 def _missing(path: KeyPath) -> Iterator[SettingFault]:
-    """Yield a fault for each missing scalar; for a list, for its first entry."""
+    """Yield a fault for each missing scalar; a missing list is reported as its missing first entry."""
     schema = _node(path)
     match schema["type"]:
         case "object":

@@ -21,7 +21,7 @@ class StateBucketArgs:
     copy_region: str
     """Region of the copy, in case the first region is lost."""
     lock_days: int
-    """Days that no version of a state can be deleted."""
+    """Days for which no version of a state can be deleted."""
     naming: Naming
     protect: bool
     """True to make Pulumi refuse to delete the buckets and keys."""
@@ -30,11 +30,12 @@ class StateBucketArgs:
 class StateBucket(pulumi.ComponentResource):
     """The S3 bucket of Pulumi's state, copied to a second region, and the KMS key of its secrets.
 
-    The key of the secrets checks the stack in its encryption context; the bucket's key serves all stacks.
+    The encryption context of a secret names its stack, so access to the secrets can be limited by stack. The
+    bucket's key serves all stacks.
     """
 
     bucket: pulumi.Output[str]
-    """Its name: pipe-state-<account>."""
+    """Name of the bucket: pipe-state-<account>."""
     secrets_provider: pulumi.Output[str]
     """Value of `pulumi stack init --secrets-provider`, without `&context_env=<stack>`."""
     state: State

@@ -14,7 +14,7 @@ DUMPS = "dumps/"
 """Prefix of the timestamped dumps; `latest.dump` has no prefix and never expires."""
 
 TIERS = {30: "STANDARD_IA", 90: "GLACIER_IR"}
-"""Days until a dump moves to a cheaper class that still answers at once (S3: none before 30 days)."""
+"""Cheaper storage classes with immediate reads, by the days until a dump moves there (S3: 30 or more)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class BackupBucket(pulumi.ComponentResource):
     """The bucket of the database's dumps, with a copy in a second region if the settings enable it."""
 
     bucket: pulumi.Output[str]
-    """Its name."""
+    """Name of the bucket."""
     arn: pulumi.Output[str]
     key_arn: pulumi.Output[str]
     """ARN of the KMS key that readers and writers of dumps need permission to use."""

@@ -10,10 +10,10 @@ from components.common.iam_documents import Statement, document, key_policy
 from components.common.naming import Naming
 
 LOG_DAYS = 400
-"""Days that access logs are kept: over a year, so that a quarter can be compared with last year's."""
+"""Days until access logs are deleted: over a year, so that a quarter can be compared with last year's."""
 
 NONCURRENT_DAYS = 30
-"""Days that an overwritten or deleted version can still be restored."""
+"""Days for which an overwritten or deleted version can still be restored."""
 
 Rule = aws.s3.BucketLifecycleConfigurationRuleArgsDict
 
@@ -23,21 +23,21 @@ class BucketArgs:
     """Arguments of a hardened bucket."""
 
     bucket: str
-    """Its name, unique in all of AWS; its access logs go to `<bucket>-logs`."""
+    """Name of the bucket, unique in all of AWS; access logs go to `<bucket>-logs`."""
     alias: str
-    """The name of its KMS key, without `alias/`."""
+    """Name of the bucket's KMS key, without `alias/`."""
     naming: Naming
     rules: Sequence[Rule]
     """Lifecycle rules in addition to those that every bucket has."""
     lock_days: int
-    """Days that governance object lock keeps every new version; 0 sets no retention."""
+    """Days for which governance object lock keeps every new version; 0 sets no retention."""
     protect: bool
     """True to make Pulumi refuse to delete the bucket and its key."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HardenedBucket:
-    """A bucket, its key, and its versioning, which has to be on before it is a source or target of copies."""
+    """A bucket with its key and its versioning, which replication needs on both buckets."""
 
     bucket: aws.s3.Bucket
     key: aws.kms.Key
@@ -47,9 +47,9 @@ class HardenedBucket:
 def hardened_bucket(name: str, args: BucketArgs, opts: pulumi.ResourceOptions) -> HardenedBucket:
     """Declare a bucket with its own key, and the bucket for its access logs.
 
-    `opts` sets their parent and, through its provider, their region.
+    `opts` sets the parent of both buckets and, through its provider, the region.
     """
-    kept = _with(opts, protect=args.protect)
+    protected = _with(opts, protect=args.protect)
 
     key = aws.kms.Key(
         name,
@@ -58,21 +58,21 @@ def hardened_bucket(name: str, args: BucketArgs, opts: pulumi.ResourceOptions) -
         deletion_window_in_days=30,
         policy=key_policy(args.naming.account),
         tags={**args.naming.aws(), "Name": args.alias},
-        opts=kept,
+        opts=protected,
     )
     aws.kms.Alias(name, name=f"alias/{args.alias}", target_key_id=key.id, opts=opts)
     bucket = aws.s3.Bucket(
         name,
         bucket=args.bucket,
-        # Always, since the provider replaces a bucket whose lock is switched on later (ForceNew). Without a
-        # retention the lock holds no version.
+        # Always enabled, since the provider would replace the bucket to enable the lock later (ForceNew).
+        # Without a retention, the lock keeps no version.
         object_lock_enabled=True,
         tags={**args.naming.aws(), "Name": args.bucket},
-        opts=kept,
+        opts=protected,
     )
     encryption: aws.s3.BucketServerSideEncryptionConfigurationRuleArgsDict = {
         "apply_server_side_encryption_by_default": {"sse_algorithm": "aws:kms", "kms_master_key_id": key.arn},
-        # One data key a bucket instead of one an object: 99% fewer calls to KMS.
+        # One data key per bucket instead of one per object: 99% fewer calls to KMS.
         "bucket_key_enabled": True,
     }
     versioning = _harden(
@@ -90,7 +90,7 @@ def hardened_bucket(name: str, args: BucketArgs, opts: pulumi.ResourceOptions) -
 
 
 def _log_accesses(name: str, bucket: aws.s3.Bucket, args: BucketArgs, opts: pulumi.ResourceOptions) -> None:
-    """Declare the bucket for access logs, with SSE-S3 since S3 delivers logs to no other encryption."""
+    """Declare the bucket for access logs, with SSE-S3, the only encryption to which S3 delivers logs."""
     logs_name = f"{args.bucket}-logs"
     logs = aws.s3.Bucket(
         f"{name}-logs",
@@ -189,7 +189,7 @@ def _harden(
 def arn_of(bucket: str) -> str:
     """Return a bucket's ARN from its name.
 
-    It is known in the first preview, where the bucket's own output is not, so the policy pack can check it.
+    A first preview knows this ARN, unlike the output of the bucket, so the policy pack can check it.
     """
     return f"arn:aws:s3:::{bucket}"
 
@@ -209,7 +209,7 @@ def require_tls(arn: str) -> list[Statement]:
 
 
 def refuse_other_encryption(arn: str) -> list[Statement]:
-    """Return statements that deny uploads with an encryption header; without one S3 uses the bucket's key.
+    """Return statements that deny uploads with an encryption header, so that S3 uses the bucket's key.
 
     The policy is known before the key exists, so it cannot compare the key of an upload. Copies that S3 makes
     in another region name their key, but need s3:ReplicateObject instead of s3:PutObject.

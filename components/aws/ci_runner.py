@@ -16,14 +16,14 @@ IMAGE = "aws/codebuild/standard:7.0"
 """Ubuntu with Python, Go, Node and the AWS CLI, maintained by CodeBuild."""
 
 TIMEOUT_MINUTES = 175
-"""Minutes that a job may take: less than the three hours of the deploy role's session.
+"""Largest number of minutes of a job: less than the three hours of the deploy role's session.
 
-A deployment that fails at its end, and its rollback, fit in: 5 minutes for the image's start, 35 for the
-migration Job, 30 for new pods, 15 for the checks, then 5 for the older image, 35 for the Job, 30 for the
-older pods and 4 for health. An interrupted `pulumi up` leaves the stack locked."""
+A deployment that fails at its end and is rolled back fits into this time: 5 minutes for the image's start, 35
+for the migration Job, 30 for new pods, 15 for the checks, then 5 for the older image, 35 for the Job, 30 for
+the older pods and 4 for health. An interrupted `pulumi up` leaves the stack locked."""
 
 LOG_RETENTION_DAYS = 90
-"""Days that build logs are kept; GitHub keeps a job's log as long by default."""
+"""Days until build logs are deleted, like GitHub's default for a job's log."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,20 +33,21 @@ class RunnerArgs:
     settings: RunnerSettings
     naming: Naming
     repository: str
-    """The GitHub repository whose jobs it runs: owner/name."""
+    """The GitHub repository whose jobs the runner runs: owner/name."""
     vpc_id: pulumi.Input[str]
     subnet_ids: Sequence[pulumi.Input[str]]
-    """Private subnets with a way out through NAT."""
+    """Private subnets with a route to the internet through NAT."""
     cluster_security_group_id: pulumi.Input[str]
-    """Opened for the runner on the port of the cluster's API."""
+    """Group of the cluster, which gets a rule that admits the runner to the cluster's API."""
     protect: bool
-    """True to make Pulumi refuse to delete the key of its logs."""
+    """True to make Pulumi refuse to delete the key of the runner's logs."""
 
 
 class Runner(pulumi.ComponentResource):
-    """A machine for each job with the label `codebuild-<project>-<run>-<attempt>`; nothing when disabled.
+    """A CodeBuild project that starts a machine for each GitHub job; nothing if the settings disable it.
 
-    Its role has no permission in the account: a job assumes the deploy role with its GitHub identity.
+    A job asks for a machine with the label `codebuild-<project>-<run>-<attempt>`. The machine's role cannot
+    change the account: a job assumes the deploy role with its GitHub identity.
     """
 
     def __init__(self, name: str, args: RunnerArgs, opts: pulumi.ResourceOptions | None = None) -> None:

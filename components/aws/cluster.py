@@ -48,7 +48,7 @@ class ClusterArgs:
     settings: ClusterSettings
     naming: Naming
     private_subnet_ids: Sequence[pulumi.Input[str]]
-    """Where the nodes and the control plane's network interfaces are; at least two zones."""
+    """Subnets of the nodes and of the control plane's network interfaces, in at least two zones."""
     protect: bool
     """True to make AWS and Pulumi refuse to delete the cluster and its keys."""
 
@@ -61,9 +61,10 @@ class Cluster(pulumi.ComponentResource):
     security_group_id: pulumi.Output[str]
     """The group of the control plane, the nodes and the pods."""
     kubeconfig: pulumi.Output[str]
-    """JSON, a secret. Tokens come from `aws eks get-token`, so it works for every principal with access."""
+    """Kubeconfig as JSON, a secret. Tokens come from `aws eks get-token`, so every principal with access can
+    use it."""
     provider: kubernetes.Provider
-    """Uses server-side apply, and waits for the access entries of the principals that use it."""
+    """Kubernetes provider with server-side apply, which waits for the access entries of its users."""
 
     def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:cluster:Cluster", name, None, opts)
@@ -79,7 +80,7 @@ class Cluster(pulumi.ComponentResource):
         node, node_policies = self._role(
             "node", "node", service_trust("ec2.amazonaws.com", None), NODE_POLICIES, naming
         )
-        # The creator of the cluster grants it the use of this key; its roles need no permission.
+        # The creator of the cluster grants EKS the use of this key; the cluster's roles need no permission.
         key = aws.kms.Key(
             name,
             description=f"Objects in the cluster {cluster_name}, Secrets above all",
@@ -90,7 +91,7 @@ class Cluster(pulumi.ComponentResource):
             opts=protected,
         )
         aws.kms.Alias(name, name=f"alias/{naming.name('cluster')}", target_key_id=key.key_id, opts=child)
-        # EKS would create the group itself, without retention or key.
+        # Otherwise EKS would create the log group itself, without retention or key.
         logs = encrypted_log_group(
             f"{name}-logs",
             LogGroupArgs(
@@ -124,7 +125,7 @@ class Cluster(pulumi.ComponentResource):
                 "subnet_ids": args.private_subnet_ids,
                 "endpoint_private_access": True,
                 "endpoint_public_access": settings.endpoint.public,
-                # Without a public endpoint EKS ignores the list and keeps its default.
+                # Without a public endpoint, EKS ignores the list and keeps its default.
                 "public_access_cidrs": settings.endpoint.allowed_cidrs if settings.endpoint.public else None,
             },
             encryption_config={"provider": {"key_arn": key.arn}, "resources": ["secrets"]},
@@ -152,7 +153,7 @@ class Cluster(pulumi.ComponentResource):
         access = [
             self._access(principal, policy, naming) for principal, policy in (reader | administrators).items()
         ]
-        # The HPA and `kubectl top` need it; Auto Mode includes the other add-ons, such as Pod Identity.
+        # The HPA and `kubectl top` need this add-on; Auto Mode includes the others, such as Pod Identity.
         metrics = aws.eks.Addon(
             f"{name}-metrics-server",
             cluster_name=cluster.name,
@@ -168,10 +169,10 @@ class Cluster(pulumi.ComponentResource):
             name,
             kubeconfig=self.kubeconfig,
             enable_server_side_apply=True,
-            # Overwrites manual changes; otherwise the next `pulumi up` fails with a field conflict.
+            # Overwrites changes made by hand; otherwise the next `pulumi up` fails with a field conflict.
             enable_patch_force=True,
-            # Otherwise a changed object is deleted before its replacement exists, and pods that start then
-            # fail. Pods still roll on a change: they carry a checksum of the files that they mount.
+            # Otherwise a changed object is deleted before its replacement exists, and pods that start in
+            # between fail. A change still replaces the pods, which have a checksum of their mounted files.
             enable_config_map_mutable=True,
             enable_secret_mutable=True,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*access, metrics]),
@@ -200,7 +201,7 @@ class Cluster(pulumi.ComponentResource):
     def _role(
         self, suffix: str, role_name: str, trust: pulumi.Input[str], policies: Sequence[str], naming: Naming
     ) -> tuple[aws.iam.Role, list[aws.iam.RolePolicyAttachment]]:
-        """Declare a role and the attachments of its managed policies, on which its users depend."""
+        """Declare a role and the attachments of its managed policies; users of the role depend on them."""
         child = pulumi.ResourceOptions(parent=self)
         role = aws.iam.Role(
             f"{self._name}-{suffix}",
@@ -244,7 +245,10 @@ class Cluster(pulumi.ComponentResource):
 
 
 def control_plane_trust(naming: Naming) -> pulumi.Output[str]:
-    """Let EKS assume the role for this cluster only (EKS, confused deputy); Auto Mode tags its sessions."""
+    """Return a trust policy for EKS, on behalf of this cluster only (EKS, confused deputy).
+
+    It includes sts:TagSession, since Auto Mode tags its sessions.
+    """
     cluster = f"arn:aws:eks:{naming.region}:{naming.account}:cluster/{naming.name()}"
     return document(
         {
@@ -260,7 +264,7 @@ def control_plane_trust(naming: Naming) -> pulumi.Output[str]:
 
 
 def kubeconfig(cluster: aws.eks.Cluster, cluster_name: str, region: str) -> pulumi.Output[str]:
-    """Return a kubeconfig without credentials: it authenticates with the caller's AWS credentials."""
+    """Return a kubeconfig as JSON, which authenticates with the caller's AWS credentials; a secret."""
     token = {
         "apiVersion": "client.authentication.k8s.io/v1beta1",
         "command": "aws",

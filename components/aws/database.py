@@ -20,10 +20,10 @@ AUTHORITY = "rds-ca-rsa2048-g1"
 """Certificate authority of the server's certificate; its root is in rds_ca.pem."""
 
 BACKUP_WINDOW = "19:00-20:00"
-"""UTC: 04:00 in Japan, after the nightly dump."""
+"""Time of the automated backup in UTC: 04:00 in Japan, after the nightly dump."""
 
 MAINTENANCE_WINDOW = "sat:20:30-sat:21:30"
-"""UTC: Sunday 05:30 in Japan; it must not overlap the backup window (RDS)."""
+"""Time of maintenance in UTC: Sunday 05:30 in Japan. It must not overlap the backup window (RDS)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +48,12 @@ class Database(pulumi.ComponentResource):
     database_name = "pipe_db"
     """Name of the database in the deployment guide."""
     master_user = "pipe_admin"
-    """Used by the migration and restore jobs alone, to create the roles that all other clients use."""
+    """User of the migration and restore jobs only; it creates the roles that all other clients use."""
 
     host: pulumi.Output[str]
     endpoint: DatabaseEndpoint
     identifier: pulumi.Output[str]
-    """The instance's identifier, a tag of its metrics."""
+    """The instance's identifier, which is a tag of its metrics in Datadog."""
 
     def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:data:Database", name, None, opts)
@@ -73,7 +73,7 @@ class Database(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect, retain_on_delete=True),
         )
         aws.kms.Alias(name, name=f"alias/{identifier}", target_key_id=key.id, opts=child)
-        # RDS would create the groups itself, without retention or key.
+        # Otherwise RDS would create the log groups itself, without retention or key.
         logs = [
             aws.cloudwatch.LogGroup(
                 f"{name}-{log}",
@@ -110,7 +110,7 @@ class Database(pulumi.ComponentResource):
         family = f"postgres{settings.engine_version}"
         parameters = aws.rds.ParameterGroup(
             name,
-            # The family cannot be changed: a new major version gets a group of its own beside the old one.
+            # The family cannot be changed, so a new major version needs a new group next to the old one.
             name=f"{identifier}-{family}",
             family=family,
             description="TLS only, with a log of connections and slow statements",
@@ -190,7 +190,7 @@ class Database(pulumi.ComponentResource):
 def server_parameters(max_connections: int) -> dict[str, str]:
     """Return the parameters that differ from RDS's defaults or must not depend on them.
 
-    Statements are not logged in general, since those that set a role's password would be in the log.
+    Not every statement is logged, since a statement that sets a role's password would be in the log.
     """
     return {
         "rds.force_ssl": "1",

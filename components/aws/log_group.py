@@ -15,11 +15,11 @@ class LogGroupArgs:
     """Arguments of a log group."""
 
     group: str
-    """Its name, which the service that writes it may prescribe: `/aws/eks/pipe-prod/cluster`."""
+    """Name of the group; some services prescribe it: `/aws/eks/pipe-prod/cluster`."""
     alias: str
-    """Name of its KMS key, after its content: `flow-logs`."""
+    """Name of the group's KMS key, after the content of the logs: `flow-logs`."""
     retention_days: int
-    """Days until an event is deleted; CloudWatch's default is never."""
+    """Days until an event is deleted; CloudWatch never deletes events by default."""
     naming: Naming
     protect: bool
     """True to make Pulumi refuse to delete the key, without which no event can be read."""
@@ -28,7 +28,7 @@ class LogGroupArgs:
 def encrypted_log_group(
     name: str, args: LogGroupArgs, opts: pulumi.ResourceOptions
 ) -> aws.cloudwatch.LogGroup:
-    """Declare a log group and a key that only CloudWatch Logs may use, for that group alone."""
+    """Declare a log group and its key, which only CloudWatch Logs may use, and only for this group."""
     naming = args.naming
     key = aws.kms.Key(
         name,

@@ -32,11 +32,11 @@ class Network(pulumi.ComponentResource):
 
     vpc_id: pulumi.Output[str]
     public_subnet_ids: list[pulumi.Output[str]]
-    """Load balancers and NAT gateways; one a zone."""
+    """Subnets of load balancers and NAT gateways, one per zone."""
     private_subnet_ids: list[pulumi.Output[str]]
-    """Nodes, pods and the runner; one a zone, out through NAT."""
+    """Subnets of nodes, pods and the runner, one per zone; they reach the internet through NAT."""
     database_subnet_ids: list[pulumi.Output[str]]
-    """The database; one a zone, no way to the internet or back."""
+    """Subnets of the database, one per zone, without a route to the internet."""
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:network:Network", name, None, opts)
@@ -47,20 +47,21 @@ class Network(pulumi.ComponentResource):
         vpc = aws.ec2.Vpc(
             name,
             cidr_block=args.settings.cidr,
-            # DNS needs both to resolve the name of the cluster's private endpoint.
+            # Both are needed to resolve the name of the cluster's private endpoint.
             enable_dns_support=True,
             enable_dns_hostnames=True,
             tags=naming.aws("vpc"),
             opts=child,
         )
-        # AWS creates this group with the VPC, open among its members. The lists are empty instead of absent,
-        # so that a rule that is added by hand is detected and removed.
+        # AWS creates this group with the VPC and allows traffic among its members. The lists are empty
+        # instead of absent, so that Pulumi detects and removes a rule that is added by hand.
         aws.ec2.DefaultSecurityGroup(
             name, vpc_id=vpc.id, ingress=[], egress=[], tags=naming.aws("default-closed"), opts=child
         )
         self._log_flows(vpc, args)
 
-        # No filter on the state: a zone that is down stays in the list, and the others keep their positions.
+        # No filter on the state: a zone that is down stays in the list, so the other zones keep their
+        # positions.
         zones = aws.get_availability_zones_output(
             # Excludes local zones and wavelength zones, which require an opt-in.
             filters=[{"name": "opt-in-status", "values": ["opt-in-not-required"]}],
@@ -86,7 +87,7 @@ class Network(pulumi.ComponentResource):
         nats = self._nat_gateways(
             public if args.settings.nat_gateways == "each-zone" else public[:1], gateway
         )
-        # One table a zone even with one gateway: adding gateways changes routes, not associations.
+        # One table per zone even with one gateway, so that further gateways change routes only.
         tables = [self._table(vpc, f"private-{zone}", [subnet]) for zone, subnet in enumerate(private, 1)]
         for zone, table in enumerate(tables, 1):
             aws.ec2.Route(
@@ -97,7 +98,7 @@ class Network(pulumi.ComponentResource):
                 opts=child,
             )
         self._table(vpc, "database", database)
-        # Images' layers and backups go to S3 without NAT and its price.
+        # Image layers and backups go to S3 through this endpoint, which saves the price of NAT.
         aws.ec2.VpcEndpoint(
             f"{name}-s3",
             vpc_id=vpc.id,
@@ -129,10 +130,10 @@ class Network(pulumi.ComponentResource):
         cidrs: Sequence[str],
         tags: dict[str, str],
     ) -> list[aws.ec2.Subnet]:
-        """Declare one subnet a zone, without automatic public addresses.
+        """Declare one subnet per zone, without automatic public addresses.
 
-        A subnet keeps its zone: a new zone of the region changes the order of the others, and another zone
-        would replace the subnet with everything in it.
+        A subnet ignores changes of its zone. A new zone of the region may change the order of the zones, and
+        another zone would replace the subnet with everything in it.
         """
         keep_zone = pulumi.ResourceOptions(parent=self, ignore_changes=["availabilityZone"])
         return [
@@ -149,7 +150,7 @@ class Network(pulumi.ComponentResource):
         ]
 
     def _table(self, vpc: aws.ec2.Vpc, label: str, subnets: Sequence[aws.ec2.Subnet]) -> aws.ec2.RouteTable:
-        """Declare a route table of these subnets, with the VPC's local route only."""
+        """Declare a route table for these subnets, with the VPC's local route only."""
         table = aws.ec2.RouteTable(
             f"{self._name}-{label}", vpc_id=vpc.id, tags=self._naming.aws(label), opts=self._child
         )
@@ -165,17 +166,23 @@ class Network(pulumi.ComponentResource):
     def _nat_gateways(
         self, subnets: Sequence[aws.ec2.Subnet], gateway: aws.ec2.InternetGateway
     ) -> list[aws.ec2.NatGateway]:
-        """Declare one gateway a subnet, each with a fixed address."""
+        """Declare one NAT gateway per subnet, each with a fixed address."""
         # The address of a NAT gateway needs the internet gateway, and belongs to one NAT gateway at a time.
-        after = pulumi.ResourceOptions(parent=self, depends_on=[gateway])
-        alone = pulumi.ResourceOptions.merge(after, pulumi.ResourceOptions(delete_before_replace=True))
+        after_gateway = pulumi.ResourceOptions(parent=self, depends_on=[gateway])
+        delete_first = pulumi.ResourceOptions.merge(
+            after_gateway, pulumi.ResourceOptions(delete_before_replace=True)
+        )
         nats: list[aws.ec2.NatGateway] = []
         for zone, subnet in enumerate(subnets, 1):
             name, tags = f"{self._name}-nat-{zone}", self._naming.aws(f"nat-{zone}")
-            address = aws.ec2.Eip(name, domain="vpc", tags=tags, opts=after)
+            address = aws.ec2.Eip(name, domain="vpc", tags=tags, opts=after_gateway)
             nats.append(
                 aws.ec2.NatGateway(
-                    name, allocation_id=address.allocation_id, subnet_id=subnet.id, tags=tags, opts=alone
+                    name,
+                    allocation_id=address.allocation_id,
+                    subnet_id=subnet.id,
+                    tags=tags,
+                    opts=delete_first,
                 )
             )
         return nats
@@ -213,7 +220,7 @@ class Network(pulumi.ComponentResource):
                     ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
                     [group.arn, pulumi.Output.concat(group.arn, ":*")],
                 ),
-                # The service lists all groups to find its own.
+                # The service lists all log groups to find the right one.
                 allow("FindGroup", ["logs:DescribeLogGroups"], [every_group]),
             ),
             opts=self._child,

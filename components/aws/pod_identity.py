@@ -24,7 +24,7 @@ BACKUP_OBJECTS = ("dumps/*", "latest.dump")
 
 @dataclass(frozen=True, kw_only=True)
 class PodIdentityArgs:
-    """Arguments of Identity."""
+    """Arguments of PodIdentity."""
 
     naming: Naming
     cluster_name: pulumi.Input[str]
@@ -32,9 +32,9 @@ class PodIdentityArgs:
     namespace: pulumi.Input[str]
     """Namespace of the service accounts."""
     bucket_arn: pulumi.Input[str]
-    """The backup bucket."""
+    """ARN of the backup bucket."""
     key_arn: pulumi.Input[str]
-    """The KMS key that encrypts its objects."""
+    """ARN of the KMS key that encrypts the bucket's objects."""
 
 
 class PodIdentity(pulumi.ComponentResource):

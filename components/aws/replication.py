@@ -27,7 +27,7 @@ class ReplicationArgs:
 def replicate(name: str, args: ReplicationArgs, opts: pulumi.ResourceOptions) -> None:
     """Replicate every new object to the target, encrypted with the target's key.
 
-    Deletions are not replicated: an accident or an attack on the source does not change the copy. The
+    Deletions are not replicated, so an accident or an attack on the source does not change the copy. The
     target's own lifecycle removes expired objects.
     """
     source, target = args.source, args.target

@@ -85,7 +85,10 @@ class Edge(pulumi.ComponentResource):
         )
 
     def _own_zone(self, name: str, args: EdgeArgs) -> None:
-        """Declare the zone's own resources, in one stack only; destroying it keeps the zone's settings."""
+        """Declare the resources that a zone has once, in the stack that owns the zone.
+
+        If the stack is destroyed, Cloudflare keeps the zone's settings.
+        """
         child = pulumi.ResourceOptions(parent=self)
         zone = args.settings.zone
 
@@ -102,8 +105,8 @@ class Edge(pulumi.ComponentResource):
                 name,
                 zone_id=self.zone_id,
                 status="active",
-                # Deleting it would disable signing, and resolvers reject an unsigned zone whose DS record is
-                # still published (RFC 4035, section 5.2).
+                # Deleting this resource would disable signing, and resolvers reject an unsigned zone whose DS
+                # record is still published (RFC 4035, section 5.2).
                 opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
             )
             self.ds_record = signing.ds
@@ -148,9 +151,9 @@ class Edge(pulumi.ComponentResource):
 def zone_settings(zone: Zone) -> dict[str, Any]:
     """Return the zone's settings by Cloudflare's ids.
 
-    The keys of the object are in snake case: the provider passes them to the API unchanged, and never
-    converges with the camel case of its documentation (pulumi-cloudflare#1579). HTTP/2 is always on in the
-    free plan, where the API refuses to set it.
+    The keys of `security_header` are in snake case, since the provider passes them to the API unchanged. With
+    the camel case of the provider's documentation, every preview would show a difference
+    (pulumi-cloudflare#1579). On the free plan HTTP/2 is always on, and the API refuses to set it.
     """
     return {
         "ssl": "strict",

@@ -27,9 +27,9 @@ class OriginCertificate(pulumi.ComponentResource):
     """
 
     certificate: pulumi.Output[str]
-    """PEM."""
+    """Certificate in PEM."""
     private_key: pulumi.Output[str]
-    """PEM, a secret."""
+    """Private key in PEM, a secret."""
 
     def __init__(
         self, name: str, args: OriginCertificateArgs, opts: pulumi.ResourceOptions | None = None

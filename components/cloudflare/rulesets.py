@@ -1,4 +1,4 @@
-"""Rules of a Cloudflare zone: one pure function per phase, from the settings to its rules."""
+"""Rules of a Cloudflare zone: one pure function per phase, which returns the phase's rules."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -14,7 +14,7 @@ MANAGED_RULESETS = {
 }
 """Cloudflare's managed rulesets by plan; their ids are the same in every account.
 
-Cloudflare refuses a ruleset that names one outside the plan (developers.cloudflare.com/waf/managed-rules)."""
+Cloudflare refuses to run a managed ruleset outside the plan (developers.cloudflare.com/waf/managed-rules)."""
 
 STATIC_CONTENT = ("avif", "css", "gif", "ico", "jpeg", "jpg", "js", "png", "svg", "webp", "woff", "woff2")
 """Extensions of frontend files whose names change with their content."""
@@ -23,7 +23,7 @@ Rules: TypeAlias = "list[cloudflare.RulesetRuleArgsDict]"
 
 
 def cache(zone: Zone) -> Rules:
-    """Cache static content of the frontends for as long as its Cache-Control allows."""
+    """Return the rule that caches the frontends' static content for as long as its Cache-Control allows."""
     return [
         {
             "ref": "cache_static_content",
@@ -41,7 +41,7 @@ def cache(zone: Zone) -> Rules:
 
 
 def managed(zone: Zone) -> Rules:
-    """Run the managed rules of the plan on every request."""
+    """Return the rules that run the plan's managed rulesets on every request."""
     return [
         {
             "ref": f"managed_{name}",
@@ -55,7 +55,7 @@ def managed(zone: Zone) -> Rules:
 
 
 def rate_limit(zone: Zone) -> Rules:
-    """Block an address that exceeds the rate limit, for `block_seconds`.
+    """Return the rule that blocks an address above the rate limit, for `block_seconds`.
 
     The API requires cf.colo.id, since Cloudflare counts per data centre only. On the free plan a rate limit
     cannot match the host, so it covers the whole zone.
@@ -79,10 +79,10 @@ def rate_limit(zone: Zone) -> Rules:
 
 
 def skip(zone: Zone, header: str, token: pulumi.Output[str]) -> Rules:
-    """Exempt requests with the synthetic checks' token from rate limits and bot detection.
+    """Return the rule that exempts requests with the synthetic checks' token from limits and bot detection.
 
-    WAF rules still apply. Custom rules run before the skipped phases. The free plan has no Super Bot Fight
-    Mode.
+    WAF rules still apply. Custom rules run before the phases that they skip. The free plan has no Super Bot
+    Fight Mode.
     """
 
     def expression(token: str) -> str:

@@ -19,13 +19,13 @@ def allow(
     resources: Sequence[pulumi.Input[str]],
     condition: Condition | None = None,
 ) -> Statement:
-    """Return a statement of an identity policy, narrowed by `condition` if there is one."""
+    """Return an Allow statement of an identity policy, with an optional condition."""
     statement = {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
     return statement if condition is None else {**statement, "Condition": condition}
 
 
 def service_trust(service: str, account: str | None) -> pulumi.Output[str]:
-    """Let an AWS service assume a role, on behalf of this account only (the confused deputy problem).
+    """Return a trust policy for an AWS service, on behalf of this account only (confused deputy problem).
 
     `account` is None for services that send no source account, such as S3 for replication.
     """
@@ -38,7 +38,8 @@ def service_trust(service: str, account: str | None) -> pulumi.Output[str]:
 def key_policy(account: str, *statements: Statement) -> pulumi.Output[str]:
     """Return a KMS key policy that delegates to the account's IAM policies, as KMS recommends.
 
-    `statements` add services. Without the delegation, deleting a role could make a key unmanageable.
+    `statements` grant the use to AWS services. Without the delegation, deleting a role could make a key
+    unmanageable.
     """
     administration: Statement = {
         "Sid": "IamDecides",

@@ -16,7 +16,7 @@ class Naming:
     region: str
     """The AWS region."""
     service: str = "pipe"
-    """The service, first in every name."""
+    """Name of the service, the first part of every name."""
 
     def name(self, *parts: str) -> str:
         """Return a physical name, unique in the account: `pipe-prod-nodes`."""
@@ -27,9 +27,9 @@ class Naming:
         return f"arn:aws:iam::{self.account}:role/{self.name(name)}"
 
     def boundary_arn(self) -> str:
-        """Return the ARN of foundation's permissions boundary for every role with an inline policy.
+        """Return the ARN of foundation's permissions boundary, which every role with an inline policy has.
 
-        The deploy role may write policies only into roles with this boundary, so it cannot escalate.
+        The deploy role may write policies only into roles with this boundary, so it cannot extend its rights.
         """
         return f"arn:aws:iam::{self.account}:policy/{self.name('boundary')}"
 

@@ -7,7 +7,7 @@ import pulumi
 
 
 class MissingOutputError(pulumi.RunError):
-    """An output that something else needs and that its resource does not have."""
+    """A missing output that another resource needs."""
 
 
 def require_output(
@@ -15,10 +15,11 @@ def require_output(
 ) -> pulumi.Output[Any]:
     """Return the value at a path inside an output.
 
-    If the resource lacks it, the value is unknown in a preview, which can plan the repair, and an error in
-    `pulumi up`. An unknown value stays unknown.
+    A missing value is unknown in a preview, which can then plan the repair. In `pulumi up` it raises
+    MissingOutputError. An unknown value stays unknown.
 
-    `resource` names the resource to the user and `meaning` the value ("the address of the load balancer").
+    For the message, `resource` names the resource, and `meaning` the value ("the address of the load
+    balancer").
     """
 
     def pick(value: Any) -> Any:
@@ -29,7 +30,7 @@ def require_output(
             return unknown()
         raise MissingOutputError(
             f"{resource}: {meaning} is missing, since an earlier `pulumi up` failed before the resource was"
-            " ready. Run `pulumi refresh`, which reads what is there now, then `pulumi up`. If it is still"
+            " ready. Run `pulumi refresh`, which reads the current state, then `pulumi up`. If it is still"
             " missing, repair the resource first; its events and conditions name the cause."
         )
 

@@ -1,6 +1,6 @@
-"""YAML as the Pulumi engine reads it, where PyYAML differs: no repeated keys, and `on` and `yes` are text.
+"""Reader of YAML with the Pulumi engine's rules: a repeated key is an error, and `on` and `yes` are text.
 
-The policies have a loader of their own: a guard must not share the code that it guards.
+The policies have their own loader: a guard must not share the code that it guards.
 """
 
 from collections.abc import Hashable

@@ -19,7 +19,7 @@ SECRET, SECRET_KEY = "datadog-api-key", "api-key"
 """Name of the Secret, and its key that the chart reads."""
 
 INSTALL_SECONDS = 600
-"""Seconds that Helm waits until all agents are ready; a new node has to pull 400 MB."""
+"""Seconds that Helm waits until all agents are ready; a new node must pull 400 MB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class AgentArgs:
 
 
 class Agent(pulumi.ComponentResource):
-    """A Helm release of the agent in its own namespace; nothing when disabled."""
+    """A Helm release of the agent in its own namespace; nothing if the settings disable it."""
 
     def __init__(self, name: str, args: AgentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:monitoring:Agent", name, None, opts)
@@ -95,13 +95,13 @@ def values(args: AgentArgs, secret: pulumi.Input[str], checksum: pulumi.Input[st
             "apiKeyExistingSecret": secret,
             # The agents add these tags to all data; queries rely on env.
             "tags": [f"env:{args.naming.environment}", f"team:{args.naming.team}"],
-            "operator": {"enabled": False},  # It would install the agent a second time, with CRDs.
+            "operator": {"enabled": False},  # The operator would install the agent a second time, with CRDs.
             "kubeStateMetricsEnabled": False,  # The cluster agent collects these metrics itself.
             "kubeStateMetricsCore": {"enabled": True},
             "clusterChecks": {"enabled": True},
             "logs": {"enabled": True, "containerCollectAll": True},
             "processAgent": {"enabled": True, "processCollection": True},
-            # A socket would be a hostPath, which `restricted` pods may not mount; so TCP on the host's port.
+            # Pods under `restricted` may not mount the hostPath of a socket, so they use TCP on a host port.
             "apm": {"portEnabled": True, "socketEnabled": False},
         },
         "agents": {
@@ -127,7 +127,7 @@ def values(args: AgentArgs, secret: pulumi.Input[str], checksum: pulumi.Input[st
 
 
 def resources(cpu: str, memory: str) -> dict[str, dict[str, str]]:
-    """Return requests for small nodes, the memory request as limit, and five times the CPU as limit."""
+    """Return requests and limits: the memory limit is the request, the CPU limit five times the request."""
     return {
         "requests": {"cpu": cpu, "memory": memory},
         "limits": {"cpu": f"{5 * int(cpu.removesuffix('m'))}m", "memory": memory},

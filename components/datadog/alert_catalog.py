@@ -9,10 +9,10 @@ from components.datadog.alert import Alert, Comparator, number
 from components.settings.models.monitoring import Threshold, Thresholds
 
 CPU_LIMIT, NANO = "kubernetes.cpu.limits", 1_000_000_000
-"""The limit is in cores, the kubelet's usage in nanocores."""
+"""Metric of the CPU limit, in cores, and the nanocores of a core; the kubelet's usage is in nanocores."""
 
 MEMORY_LIMIT = "kubernetes.memory.limits"
-"""The limit is in bytes, like the usage."""
+"""Metric of the memory limit, in bytes like the usage."""
 
 GIB = 1024**3
 HOUR = 3600
@@ -34,7 +34,7 @@ CLOUDWATCH_DELAY = 900
 class Scope:
     """Tags and metrics that the queries read.
 
-    The agent or pod labels set the tags, except for the database, whose metrics come from CloudWatch.
+    The agent or pod labels set the tags. The database's tags come from CloudWatch, like its metrics.
     """
 
     environment: str
@@ -43,7 +43,7 @@ class Scope:
     namespace: str
     """The namespace of the pods."""
     backup: str
-    """The CronJob that backs the database up."""
+    """Name of the CronJob that backs the database up."""
     database: pulumi.Input[str]
     """The RDS instance's identifier."""
     probe_paths: tuple[str, ...]
@@ -51,11 +51,11 @@ class Scope:
     proxy_requests: str
     """Metric of the requests that the TLS proxy answered."""
     proxy_errors: str
-    """Metric of the requests that it answered with a status of 500 or above."""
+    """Metric of the requests that the TLS proxy answered with a status of 500 or above."""
 
     @property
     def traces(self) -> str:
-        """Tags of the API's requests, without probes, which would dilute the share of errors."""
+        """Tags of the API's requests, without probes, since they would reduce the share of errors."""
         probes = "".join(f",!resource_name:{resource_name(path)}" for path in self.probe_paths)
         return f"{{env:{self.environment},service:{self.service}{probes}}}"
 
@@ -86,7 +86,7 @@ def resource_name(path: str) -> str:
 
 
 def alerts(thresholds: Thresholds, scope: Scope) -> list[Alert]:
-    """Return the alerts, most urgent first in each section of the dashboard."""
+    """Return all alerts; within a section of the dashboard, the most urgent alert comes first."""
     return [
         *_service(thresholds, scope),
         *_pods(thresholds, scope),
@@ -269,7 +269,7 @@ def _nodes(at: Thresholds, scope: Scope) -> list[Alert]:
 
 
 def _database(at: Thresholds, scope: Scope) -> list[Alert]:
-    measured: list[tuple[str, str, Comparator, Threshold, str]] = [
+    metrics: list[tuple[str, str, Comparator, Threshold, str]] = [
         ("DatabaseCpuPressure", "CPU use of the database in percent", ">", at.database_cpu_percent, ""),
         (
             "DatabaseStorageLow",
@@ -295,5 +295,5 @@ def _database(at: Thresholds, scope: Scope) -> list[Alert]:
             missing="show_and_notify_no_data",
             evaluation_delay=CLOUDWATCH_DELAY,
         )
-        for name, summary, comparator, threshold, unit in measured
+        for name, summary, comparator, threshold, unit in metrics
     ]

@@ -36,7 +36,7 @@ class AwsIntegrationArgs:
 
 
 class AwsIntegration(pulumi.ComponentResource):
-    """The account's registration at Datadog, and the role that Datadog assumes; nothing when disabled."""
+    """The account's registration at Datadog and the role that Datadog assumes; nothing if disabled."""
 
     def __init__(
         self, name: str, args: AwsIntegrationArgs, opts: pulumi.ResourceOptions | None = None
@@ -72,7 +72,7 @@ class AwsIntegration(pulumi.ComponentResource):
             traces_config={"xray_services": {"include_onlies": []}},
             opts=child,
         )
-        # Datadog chooses the external id when the account is registered, and uses the role only later.
+        # Datadog chooses the external id at registration, and uses the role later.
         role = aws.iam.Role(
             name,
             name=role_name,
@@ -96,7 +96,7 @@ def external_id(account: datadog.aws.IntegrationAccount) -> pulumi.Output[str]:
 
 
 def trust(datadog_account: str, external_id: pulumi.Input[str]) -> Statement:
-    """Let Datadog assume the role, on behalf of this organization only."""
+    """Return a trust statement for Datadog, on behalf of this Datadog organization only."""
     return {
         "Effect": "Allow",
         "Principal": {"AWS": f"arn:aws:iam::{datadog_account}:root"},

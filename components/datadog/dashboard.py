@@ -13,7 +13,7 @@ from components.datadog.alert_catalog import BACKUP_CHECK, BACKUPS, Scope
 def render(
     naming: Naming, alerts: Sequence[Alert], scope: Scope, objective: pulumi.Input[str], timeframe: str
 ) -> pulumi.Output[str]:
-    """Render the dashboard as JSON for Datadog's API. `objective` is the id of the SLO."""
+    """Return the dashboard as JSON for Datadog's API; `objective` is the id of the SLO."""
     sections: dict[str, list[dict[str, Any]]] = {}
     for alert in alerts:
         sections.setdefault(alert.section, []).append(timeseries(alert))
@@ -23,12 +23,12 @@ def render(
     return pulumi.Output.json_dumps(
         {
             "title": f"{naming.name()}: {scope.service}",
-            "description": "Each widget is an alert's query; lines mark where it warns and alerts. "
+            "description": "Each widget shows an alert's query; lines mark its thresholds. "
             "Managed by Pulumi.",
             "layout_type": "ordered",
             "reflow_type": "auto",
             "tags": [f"team:{naming.team}"],
-            # Datadog returns these even if they are omitted, which each preview would show as a difference.
+            # Datadog returns these even if they are omitted, and each preview would show a difference.
             "notify_list": [],
             "restricted_roles": [],
             "template_variables": [],
@@ -41,7 +41,10 @@ def render(
 
 
 def timeseries(alert: Alert) -> dict[str, Any]:
-    """Build the graph of an alert's query. A change has no lines, since the widget shows the counter."""
+    """Build the graph of an alert's query with lines at its thresholds.
+
+    An alert on a change has no lines, since the graph shows the counter itself.
+    """
     changes = alert.window.startswith("change(")
     side = "above" if alert.comparator == ">" else "below"
     lines = {"error": number(alert.threshold.critical), "warning": number(alert.threshold.warning)}

@@ -41,11 +41,11 @@ class DataJobsArgs:
     """Arguments of DataJobs."""
 
     image: str
-    """The API's image, which carries the migrations of its version."""
+    """The API's image, which contains the migrations of its version."""
     migrate: bool
-    """True to run them; the Job updates the database roles in any case."""
+    """True to run the migrations; the Job updates the database roles in any case."""
     start_deadline_seconds: int
-    """Seconds within which a pod of the image has to start."""
+    """Seconds within which a pod of the image must start."""
     settings: Backups
     """Schedule, images and resources of the jobs."""
     context: pods.WorkloadContext
@@ -62,7 +62,7 @@ class DataJobs(pulumi.ComponentResource):
     """
 
     migration: kubernetes.batch.v1.Job
-    """Dependents start after it has succeeded."""
+    """Migration Job; Pulumi creates dependents after the Job has succeeded."""
 
     def __init__(self, name: str, args: DataJobsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:kubernetes:DataJobs", name, None, opts)
@@ -81,7 +81,7 @@ class DataJobs(pulumi.ComponentResource):
         self.register_outputs({"migration": self.migration.metadata.name})
 
     def _image(self, name: str, args: DataJobsArgs, job: pods.Workload) -> kubernetes.batch.v1.Job:
-        """Declare the Job that starts the image once and exits: the deadline for a migration's start.
+        """Declare the Job that starts the image once; its deadline limits the wait for a migration's start.
 
         Kubernetes has no such deadline: a pod whose image cannot be pulled waits forever, podFailurePolicy
         sees only failed pods, and activeDeadlineSeconds covers a whole Job (Kubernetes, Jobs). Pulumi's
@@ -134,7 +134,7 @@ class DataJobs(pulumi.ComponentResource):
         )
         return kubernetes.batch.v1.Job(
             name,
-            # It has no TTL: Pulumi would recreate, and so rerun, a Job that Kubernetes deleted.
+            # The Job has no TTL: Pulumi would recreate, and so rerun, a Job that Kubernetes deleted.
             metadata=job.meta(parse_image_reference(args.image).label, RUN_AGAIN),
             spec=kubernetes.batch.v1.JobSpecArgs(
                 backoff_limit=1,
@@ -181,7 +181,7 @@ class DataJobs(pulumi.ComponentResource):
             f"{name}-database",
             metadata=job.meta("database"),
             string_data={SERVICE_FILE: args.database.service_file(login, args.passwords.backup)},
-            # It waits for its user: a backup that starts meanwhile still uses the previous Secret.
+            # The Secret waits until its database user exists; until then, backups use the previous Secret.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.migration]),
         )
         pod = pods.pod_spec(

@@ -31,7 +31,7 @@ class DatabaseEndpoint:
     def variables(self) -> dict[str, pulumi.Input[str]]:
         """Return the environment variables of a Node program that connects to the database.
 
-        They are PostgreSQL's own except PGUSER, the certificate authorities for Node, and the password file.
+        They are PostgreSQL's variables without PGUSER, Node's certificate authorities, and the password file.
         """
         return {
             "PGHOST": self.host,

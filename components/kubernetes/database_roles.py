@@ -34,14 +34,14 @@ class Passwords:
 
 
 def script(name: str = SCRIPT) -> str:
-    """Return an idempotent SQL script for psql."""
+    """Return the text of an idempotent SQL script for psql."""
     return (Path(__file__).parent / "assets" / name).read_text()
 
 
 def version(password: pulumi.Input[str]) -> pulumi.Output[str]:
-    """Return eight hexadecimal digits that identify a password; plain, since names contain them.
+    """Return eight hexadecimal digits that identify a password; the output is not a secret.
 
-    32 bits are too few to recover the password.
+    Names of logins and Secrets contain the digits. 32 bits are too few to recover the password.
     """
 
     def digest(known: str) -> str:
@@ -56,7 +56,7 @@ def login(role: str, password: pulumi.Input[str]) -> pulumi.Output[str]:
 
 
 def files(passwords: Passwords) -> dict[str, pulumi.Output[str]]:
-    """Return the files that roles.sql reads: a verifier per role, and a name per login."""
+    """Return the files that roles.sql reads, by name: a password verifier per role, and a login's name."""
     role_passwords: dict[str, pulumi.Input[str]] = {
         APP: passwords.app,
         MIGRATE: passwords.migrate,

@@ -11,15 +11,15 @@ from components.settings.capacity import SURGE_PERCENT
 from components.settings.models.workload import Replicas
 
 REVISIONS = 10
-"""Old ReplicaSets that `kubectl rollout undo --to-revision` can return to."""
+"""Number of old ReplicaSets that the cluster keeps for `kubectl rollout undo --to-revision`."""
 DEADLINE_SECONDS = 600
 """Seconds without progress after which Kubernetes reports a rollout as failed."""
 ROLLOUT_MINUTES = 30
 """Minutes that Pulumi waits for a whole rollout.
 
 Its default of ten minutes is too short: a quarter of the pods starts at a time, each may need a new node, and
-each is ready only once the load balancer finds it healthy. The plugin waits as long for a failed rollout,
-since it only records ProgressDeadlineExceeded (pulumi-kubernetes, provider/pkg/await/deployment.go,
+each is ready only once the load balancer finds it healthy. The plugin also waits this long for a failed
+rollout, since it only records ProgressDeadlineExceeded (pulumi-kubernetes, provider/pkg/await/deployment.go,
 processDeploymentEvent)."""
 SETTLE_SECONDS = 10
 """Seconds that a new pod must stay ready before it counts, so that an early crash stops the rollout."""
@@ -29,8 +29,8 @@ CHANGE_CAUSE = "kubernetes.io/change-cause"
 FORCE = {"pulumi.com/patchForce": "true"}
 """Annotation that makes server-side apply overwrite fields of other managers.
 
-After `kubectl rollout undo` kubectl-rollout owns the pod template, and without this the next `pulumi up`
-fails with field conflicts."""
+After `kubectl rollout undo`, kubectl-rollout owns the pod template. Without this annotation the next
+`pulumi up` fails with field conflicts."""
 
 SCALED = ["spec.replicas"]
 """ignore_changes of a Deployment with an autoscaler. The count is sent when the Deployment is created. Later
@@ -109,10 +109,10 @@ def deployment_spec(
 
 
 def spread(app: str) -> list[pulumi.Input[kubernetes.core.v1.TopologySpreadConstraintArgs]]:
-    """Spread pods evenly over zones, and over nodes where possible.
+    """Return constraints that spread pods evenly over zones, and over nodes if possible.
 
-    Each revision is spread on its own, else the old pods would skew the new ones. A zone whose nodes are down
-    (tainted unreachable) does not count, so its pods may start elsewhere.
+    Each revision is spread separately, since the old pods would otherwise distort the spread of the new ones.
+    A zone whose nodes are down (tainted unreachable) does not count, so its pods may start elsewhere.
     """
 
     def over(key: str, otherwise: str) -> kubernetes.core.v1.TopologySpreadConstraintArgs:
@@ -134,9 +134,9 @@ def spread(app: str) -> list[pulumi.Input[kubernetes.core.v1.TopologySpreadConst
 def autoscaler_spec(
     app: str, replicas: Replicas
 ) -> kubernetes.autoscaling.v2.HorizontalPodAutoscalerSpecArgs:
-    """Build an autoscaler that doubles at most twice a minute and shrinks by a tenth a minute.
+    """Build an autoscaler that at most doubles the pods every 30 s, and removes at most a tenth per minute.
 
-    It shrinks only after five minutes of lower load.
+    It removes pods only after five minutes of lower load.
     """
 
     def change(
@@ -184,5 +184,5 @@ def budget_spec(app: str) -> kubernetes.policy.v1.PodDisruptionBudgetSpecArgs:
 
 
 def selector(app: str) -> kubernetes.meta.v1.LabelSelectorArgs:
-    """Select the pods of a workload by their `app` label, which the deployment guide uses."""
+    """Return a selector of a workload's pods by the `app` label, which the deployment guide uses."""
     return kubernetes.meta.v1.LabelSelectorArgs(match_labels={"app": app})

@@ -24,7 +24,7 @@ def container(
     variables: Mapping[str, pulumi.Input[str]],
     mounts: Sequence[kubernetes.core.v1.VolumeMountArgs],
 ) -> kubernetes.core.v1.ContainerArgs:
-    """Build a container of a job; its home is /tmp, the one directory that every container may write.
+    """Build a container of a job; its home is /tmp, which every container may write to.
 
     A container that mounts the scratch volume requests disk space: the scheduler ignores the sizeLimit of an
     emptyDir, so a pod without the request can start on a node with a full disk and be evicted.
@@ -65,9 +65,9 @@ def roles(settings: Backups) -> kubernetes.core.v1.ContainerArgs:
 def migrate(
     image: str, settings: Backups, database: DatabaseEndpoint, *, run: bool
 ) -> kubernetes.core.v1.ContainerArgs:
-    """Build the container that migrates the schema, like the deployment guide: npm run migrate:prod.
+    """Build the container that migrates the schema with the deployment guide's command: npm run migrate:prod.
 
-    Without `run` it does nothing.
+    Without `run` the container exits at once.
     """
     return container(
         "migrate",
@@ -76,7 +76,7 @@ def migrate(
         ["npm", "run", "migrate:prod"] if run else ["true"],
         {
             "NODE_ENV": "production",
-            # npm writes its cache and logs there, and does not look for updates.
+            # npm writes its cache and logs to /tmp, and does not check for updates of itself.
             "npm_config_cache": f"{pods.TEMPORARY}/npm",
             "npm_config_update_notifier": "false",
             **database.variables(),
@@ -87,12 +87,12 @@ def migrate(
 
 
 def start(image: str, settings: Backups) -> kubernetes.core.v1.ContainerArgs:
-    """Start the image and end at once."""
+    """Build the container that starts the image and exits at once."""
     return container("start", image, settings, ["true"], {}, [])
 
 
 def dump(settings: Backups) -> kubernetes.core.v1.ContainerArgs:
-    """Dumps the database to the scratch volume and checks the dump."""
+    """Build the container that dumps the database to the scratch volume and checks the dump."""
     return container(
         "dump",
         settings.image,
@@ -109,7 +109,7 @@ def dump(settings: Backups) -> kubernetes.core.v1.ContainerArgs:
 
 
 def upload(settings: Backups, bucket: pulumi.Input[str], region: str) -> kubernetes.core.v1.ContainerArgs:
-    """Build the container that uploads the dump with the pod's identity and has no database credentials."""
+    """Build the container that uploads the dump with the pod's AWS identity, without database credentials."""
     return container(
         "upload",
         settings.upload_image,

@@ -11,7 +11,9 @@ from components.kubernetes.database_client import CA_FILE
 from components.settings.models.namespace import Namespace as NamespaceSettings
 
 POD_SECURITY_VERSION = "v1.34"
-"""Pinned, so that a cluster upgrade does not change admission; raised deliberately afterwards."""
+"""Version of the Pod Security standards.
+
+It is pinned, so that a cluster upgrade does not change admission. Raise it after an upgrade."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,11 +28,11 @@ class NamespaceArgs:
 class Namespace(pulumi.ComponentResource):
     """A namespace that enforces Pod Security `restricted`, with quota, defaults and a default-deny policy.
 
-    It also holds the certificate authorities of the database.
+    It also contains the certificate authorities of the database.
     """
 
     namespace: pulumi.Output[str]
-    """Its name; dependents wait for quota, defaults and default-deny policy."""
+    """Name of the namespace; dependents wait for quota, defaults and default-deny policy."""
     ca_config_map: pulumi.Output[str]
     """Name of the ConfigMap with the certificate authorities of Amazon RDS."""
 
@@ -47,26 +49,26 @@ class Namespace(pulumi.ComponentResource):
             opts=child,
         )
 
-        def inside(object_name: str) -> kubernetes.meta.v1.ObjectMetaArgs:
+        def metadata(object_name: str) -> kubernetes.meta.v1.ObjectMetaArgs:
             return kubernetes.meta.v1.ObjectMetaArgs(
                 name=object_name, namespace=namespace.metadata.name, labels=labels
             )
 
         quota = kubernetes.core.v1.ResourceQuota(
             f"{name}-quota",
-            metadata=inside("quota"),
+            metadata=metadata("quota"),
             spec=kubernetes.core.v1.ResourceQuotaSpecArgs(hard=quota_of(args.settings)),
             opts=child,
         )
         limits = kubernetes.core.v1.LimitRange(
             f"{name}-defaults",
-            metadata=inside("defaults"),
+            metadata=metadata("defaults"),
             spec=kubernetes.core.v1.LimitRangeSpecArgs(limits=[container_defaults()]),
             opts=child,
         )
-        closed = kubernetes.networking.v1.NetworkPolicy(
+        default_deny = kubernetes.networking.v1.NetworkPolicy(
             f"{name}-default-deny",
-            metadata=inside("default-deny"),
+            metadata=metadata("default-deny"),
             spec=kubernetes.networking.v1.NetworkPolicySpecArgs(
                 pod_selector=kubernetes.meta.v1.LabelSelectorArgs(), policy_types=["Ingress", "Egress"]
             ),
@@ -74,21 +76,21 @@ class Namespace(pulumi.ComponentResource):
         )
         authorities = kubernetes.core.v1.ConfigMap(
             f"{name}-rds-ca",
-            metadata=inside("rds-ca"),
+            metadata=metadata("rds-ca"),
             data={CA_FILE: (Path(__file__).parent / "assets" / "rds_ca.pem").read_text()},
             opts=child,
         )
 
-        # Users of the name wait for the guards, yet the name is known in a preview.
-        guards = [guard.metadata.name for guard in (quota, limits, closed)]
+        # Dependents wait for quota, defaults and policy, but a preview already knows the namespace's name.
+        guards = [guard.metadata.name for guard in (quota, limits, default_deny)]
         self.namespace = pulumi.Output.all(namespace.metadata.name, *guards).apply(lambda names: names[0])
         self.ca_config_map = authorities.metadata.name
         self.register_outputs({"namespace": self.namespace, "ca_config_map": self.ca_config_map})
 
 
 READINESS_GATE = {"eks.amazonaws.com/pod-readiness-gate-inject": "enabled"}
-"""Label for readiness gates: a pod is ready only once the load balancer finds it healthy, so that a rollout
-does not remove old pods earlier."""
+"""Label for readiness gates: a pod is ready only once the load balancer finds it healthy. A rollout does not
+remove old pods earlier."""
 
 
 def pod_security() -> dict[str, str]:
@@ -100,7 +102,7 @@ def pod_security() -> dict[str, str]:
 
 
 def quota_of(settings: NamespaceSettings) -> dict[str, pulumi.Input[str]]:
-    """Return the quota: the stack file's sums, one load balancer for the proxy, and no node ports."""
+    """Return the quota: the stack file's limits, one load balancer for the proxy, and no node ports."""
     return {
         "limits.cpu": settings.quota_cpu,
         "limits.memory": settings.quota_memory,
@@ -111,7 +113,7 @@ def quota_of(settings: NamespaceSettings) -> dict[str, pulumi.Input[str]]:
 
 
 def container_defaults() -> kubernetes.core.v1.LimitRangeItemArgs:
-    """Build defaults for containers without resources, so that the quota admits a debugging pod."""
+    """Build defaults for containers without resources; with them, the quota admits a debugging pod."""
     return kubernetes.core.v1.LimitRangeItemArgs(
         type="Container",
         default={"cpu": "200m", "memory": "256Mi"},

@@ -25,7 +25,7 @@ TEMPORARY = "/tmp"
 """Writable directory of a container, whose root is read-only."""
 
 KEEP_NODE = {"karpenter.sh/do-not-disrupt": "true"}
-"""Annotation of pods that must complete: Auto Mode does not consolidate their node meanwhile."""
+"""Annotation of pods that must complete: Auto Mode does not consolidate the node of a running one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +34,11 @@ class WorkloadContext:
 
     naming: Naming
     namespace: pulumi.Input[str]
-    """Its name; dependents wait for its quota and default-deny policy."""
+    """Name of the namespace; dependents wait for its quota and default-deny policy."""
     ca_config_map: pulumi.Input[str]
     """Name of the ConfigMap with the database's certificate authorities."""
     service_cidr: str
-    """Cluster addresses of Services, DNS included."""
+    """Network of the Services' cluster addresses, DNS included."""
     vpc_cidr: str
     """The VPC's network."""
     subnets: Subnets
@@ -51,7 +51,7 @@ class WorkloadContext:
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """Pods of one purpose, and the metadata of their objects, which share their name."""
+    """Pods of one purpose and the metadata of their objects, whose names begin with the `app` label."""
 
     app: str
     """The `app` label, by which the pods are selected."""
@@ -84,7 +84,7 @@ class Workload:
         )
 
     def account(self, name: str, opts: pulumi.ResourceOptions) -> kubernetes.core.v1.ServiceAccount:
-        """Declare the pods' service account, without a token since no pod calls the Kubernetes API."""
+        """Declare the pods' service account; it has no token, since no pod calls the Kubernetes API."""
         return kubernetes.core.v1.ServiceAccount(
             name, metadata=self.meta(), automount_service_account_token=False, opts=opts
         )
@@ -116,7 +116,7 @@ def pod_spec(
 
 
 def pod_security() -> kubernetes.core.v1.PodSecurityContextArgs:
-    """Build the pod's part of Pod Security `restricted`; fs_group makes mounted secrets readable."""
+    """Build the pod's settings for Pod Security `restricted`; fs_group makes mounted Secrets readable."""
     return kubernetes.core.v1.PodSecurityContextArgs(
         run_as_non_root=True,
         run_as_user=USER,
@@ -127,7 +127,10 @@ def pod_security() -> kubernetes.core.v1.PodSecurityContextArgs:
 
 
 def container_security() -> kubernetes.core.v1.SecurityContextArgs:
-    """Build the container's part of `restricted`, and a read-only root; Checkov needs the repeated fields."""
+    """Build the container's settings for Pod Security `restricted`, with a read-only root file system.
+
+    Fields of the pod's settings are repeated, since Checkov reads them here.
+    """
     return kubernetes.core.v1.SecurityContextArgs(
         allow_privilege_escalation=False,
         capabilities=kubernetes.core.v1.CapabilitiesArgs(drop=["ALL"]),
@@ -158,7 +161,7 @@ def variables(
 
 
 def field(name: str, path: str) -> kubernetes.core.v1.EnvVarArgs:
-    """Build an environment variable that the kubelet fills from the pod's own object."""
+    """Build an environment variable with the value of a field of the pod, such as `status.hostIP`."""
     source = kubernetes.core.v1.ObjectFieldSelectorArgs(field_path=path)
     return kubernetes.core.v1.EnvVarArgs(
         name=name, value_from=kubernetes.core.v1.EnvVarSourceArgs(field_ref=source)

@@ -18,8 +18,8 @@ IDLE_SECONDS = nginx_config.KEEPALIVE_SECONDS + 30
 """Seconds that the load balancer keeps an unused connection.
 
 Allowed are 60 to 6000, and 350 is the default (ELB, Network Load Balancers, "Update the TCP idle timeout").
-It is longer than the timeouts of Cloudflare and nginx, else they would send on a connection that it has
-dropped."""
+It is longer than the timeouts of Cloudflare and nginx. Otherwise they would send requests on a connection
+that the load balancer has dropped."""
 
 LEAVE_SECONDS = 180
 """Seconds that a terminating pod still answers.
@@ -64,7 +64,7 @@ class TlsProxyArgs:
     certificate: pulumi.Input[str]
     """The origin certificate, PEM."""
     private_key: pulumi.Input[str]
-    """Its key, PEM; a secret."""
+    """Key of the origin certificate, PEM; a secret."""
     security_group_id: pulumi.Input[str]
     """The load balancer's security group."""
     client_cidrs: Sequence[str]
@@ -77,7 +77,7 @@ class TlsProxy(pulumi.ComponentResource):
     """nginx pods that terminate TLS, and the load balancer that forwards port 443 to them."""
 
     hostname: pulumi.Output[str]
-    """The load balancer's name in DNS."""
+    """DNS name of the load balancer."""
 
     def __init__(self, name: str, args: TlsProxyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("pipe:kubernetes:TlsProxy", name, None, opts)

@@ -8,7 +8,8 @@ from foundation.permissions.scope import Scope
 def boundary(scope: Scope) -> list[Statement]:
     """Return the permissions boundary of the roles whose policies the deploy role writes.
 
-    A boundary grants no permission; a role has those that both the boundary and its own policy allow.
+    A boundary grants no permission. A role has the permissions that both the boundary and the role's own
+    policy allow.
     """
     naming = scope.naming
     owned = {"StringEquals": {"aws:ResourceTag/env": naming.environment}}

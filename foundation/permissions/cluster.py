@@ -5,7 +5,10 @@ from foundation.permissions.scope import Scope
 
 
 def change_cluster(scope: Scope) -> list[Statement]:
-    """Allow changes of resources named after the environment; CreateCluster supports only request tags."""
+    """Allow changes of resources that are named after the environment.
+
+    CreateCluster cannot be limited by name, so its request must tag the cluster.
+    """
     return [
         allow(
             "CreateCluster",

@@ -1,7 +1,7 @@
-"""Permissions to change the VPC of an environment, and no other.
+"""Permissions to change an environment's VPC, and no other VPC.
 
-EC2 generates ids for its resources, so the tag `env` decides: a request must tag the resource that it
-creates, and may change resources with the tag (AWS service authorization reference, EC2).
+EC2 resources have generated ids, so the tag `env` decides. A request must tag the resource that it creates,
+and may change only resources with the tag (AWS service authorization reference, EC2).
 """
 
 from components.common.iam_documents import Statement, allow
@@ -64,7 +64,7 @@ CREATED = (
 """Resource types that the CREATE actions create."""
 
 UNTAGGED = {"Null": {"aws:ResourceTag/env": "true", "aws:ResourceTag/aws:eks:cluster-name": "true"}}
-"""Condition for resources without the tag of a stack or a cluster."""
+"""Condition for resources that have neither a stack's nor a cluster's tag."""
 
 
 def change_network(scope: Scope) -> list[Statement]:

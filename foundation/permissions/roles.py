@@ -13,7 +13,7 @@ MANAGED_POLICIES = (
     "AmazonEKSWorkerNodeMinimalPolicy",
     "service-role/AmazonRDSEnhancedMonitoringRole",
 )
-"""AWS managed policies of a stack's roles; the deploy role can attach no other."""
+"""AWS managed policies of a stack's roles; the deploy role can attach no other managed policy."""
 
 SERVICES_WITH_ROLES = (
     "codebuild",
@@ -31,9 +31,9 @@ SERVICES_WITH_LINKED_ROLES = ("eks", "elasticloadbalancing", "rds")
 
 
 def change_roles(scope: Scope) -> list[Statement]:
-    """Allow managing the service roles: inline policies only with the boundary, and few managed policies.
+    """Allow managing the service roles, with the boundary on inline policies and a list of managed policies.
 
-    Without these limits the deploy role could create a role with any permission.
+    Without these limits, the deploy role could create a role with any permission.
     """
     roles = scope.roles("*")
     boundary = {"StringEquals": {"iam:PermissionsBoundary": scope.naming.boundary_arn()}}

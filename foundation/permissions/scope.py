@@ -1,4 +1,4 @@
-"""Names, ARNs and tags of one environment in an account that several share."""
+"""Names, ARNs and tags of one environment in an account that several environments share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class Scope:
     naming: Naming
     """The environment's names."""
     copy_region: str
-    """The second region, where copies are kept."""
+    """The second region, for copies of buckets."""
     buckets: Sequence[str]
     """The environment's buckets; their access logs go to `<bucket>-logs`."""
 
@@ -23,7 +23,7 @@ class Scope:
         return self._arns(service, [self.naming.region], resources)
 
     def named_anywhere(self, service: str, *resources: str) -> list[str]:
-        """Return ARNs in both regions."""
+        """Return ARNs in the stack's region and in the copy region; `{}` is the stack's name."""
         return self._arns(service, [self.naming.region, self.copy_region], resources)
 
     def roles(self, *names: str) -> list[str]:
@@ -31,18 +31,18 @@ class Scope:
         return [self.naming.role_arn(name) for name in names]
 
     def bucket_arns(self, suffix: str = "") -> list[str]:
-        """Return ARNs of the buckets and their log buckets, or with a suffix of their objects."""
+        """Return ARNs of the buckets and their log buckets; with the suffix `/*`, of their objects."""
         return [f"arn:aws:s3:::{bucket}{logs}{suffix}" for bucket in self.buckets for logs in ("", "-logs")]
 
     def request_tagged(self) -> Condition:
-        """Require that the request sets the environment's tag, and the resource has no other."""
+        """Return a condition: the request sets the environment's tag, and the resource has no other value."""
         return {
             "StringEquals": {"aws:RequestTag/env": self.naming.environment},
             "StringEqualsIfExists": {"aws:ResourceTag/env": self.naming.environment},
         }
 
     def owned(self) -> Condition:
-        """Require that the resource has the environment's tag, and keeps it."""
+        """Return a condition: the resource has the environment's tag, and the request does not change it."""
         return {
             "StringEquals": {"aws:ResourceTag/env": self.naming.environment},
             "StringEqualsIfExists": {"aws:RequestTag/env": self.naming.environment},

@@ -1,4 +1,4 @@
-"""Permissions on stacks' state: the objects of Pulumi's S3 backend, and the key of their secrets."""
+"""Permissions on the state of stacks: objects of Pulumi's S3 backend, and the key of the secrets."""
 
 from dataclasses import dataclass
 

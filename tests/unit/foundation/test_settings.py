@@ -69,7 +69,7 @@ INVALID: list[tuple[str, Any, str]] = [
         456789,
         """
   pipe-foundation:account.githubRepositoryId = 456789
-    allowed: an id that GitHub gives, digits in quotes: gh api repos/OWNER/NAME
+    allowed: a GitHub id, digits in quotes: gh api repos/OWNER/NAME
     fix:     pulumi config set --path 'pipe-foundation:account.githubRepositoryId' 456789 --type string""",
     ),
     (
@@ -86,7 +86,7 @@ INVALID: list[tuple[str, Any, str]] = [
         "ap-northeast-2",
         """
   pipe-foundation:account.region = "ap-northeast-2"
-    allowed: ap-northeast-1, as aws:region has it
+    allowed: ap-northeast-1, as aws:region
     fix:     pulumi config set --path 'pipe-foundation:account.region' ap-northeast-1""",
     ),
     (
@@ -94,7 +94,7 @@ INVALID: list[tuple[str, Any, str]] = [
         "ap-northeast-1",
         """
   pipe-foundation:account.copyRegion = "ap-northeast-1"
-    allowed: another region than region
+    allowed: another region than account.region
     fix:     pulumi config set --path 'pipe-foundation:account.copyRegion' ap-northeast-3""",
     ),
     (
