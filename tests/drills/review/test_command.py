@@ -376,15 +376,21 @@ def test_a_signal_or_the_outer_limit_ends_the_review_and_leaves_no_folder(
         sys.executable = sys.argv[2]
         sys.exit(__main__.main(["HEAD", "--no-isolation", "--tree", sys.argv[1]]))
     """
-    command = [sys.executable, "-c", textwrap.dedent(program), str(repository), str(tmp_path / "evaluation")]
+    # A shell's background job ignores Ctrl-C, and its processes inherit that.
+    command = ["env", "--default-signal=INT", sys.executable, "-c", textwrap.dedent(program)]
+    command += [str(repository), str(tmp_path / "evaluation")]
     environment = os.environ | {"TMPDIR": str(tmp_path / "tmp")}
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as process:
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
+    try:
         until = time.monotonic() + 30
         while time.monotonic() < until and not _running("sleep", "7320"):
             time.sleep(0.1)
         assert list((tmp_path / "tmp").iterdir()) != []
         process.send_signal(number)
         assert process.wait(timeout=20) == code
+    finally:
+        process.kill()
+        process.wait()
     assert list((tmp_path / "tmp").iterdir()) == []
     assert not _running("sleep", "7320")
 
