@@ -14,6 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -86,8 +87,13 @@ for _tag, _constructor in _TAGS.items():
     cast(Any, _Loader).add_constructor(_tag, _constructor)
 
 
-def cases() -> Iterator[Case]:
-    """Yield the cases of all tables."""
+@cache
+def cases() -> tuple[Case, ...]:
+    """Return the cases of all tables."""
+    return tuple(_cases())
+
+
+def _cases() -> Iterator[Case]:
     for file in sorted(TABLES.glob("*.yaml")):
         for group in cast("list[dict[str, Any]]", yaml.load(file.read_text(), _Loader)):
             for row in group["cases"]:
@@ -182,7 +188,7 @@ def _within(value: Any, path: str) -> Any:
 
 def main() -> None:
     """Print the number of cases by provider and verdict, then by control."""
-    all_cases = list(cases())
+    all_cases = cases()
     columns = ("pass", "violation", "unknown", "not applicable")
     rows: dict[str, Counter[str]] = {}
     for case in all_cases:

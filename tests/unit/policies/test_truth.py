@@ -8,7 +8,7 @@ from policies.engine.catalog import BY_NAME, RULES
 from policies.rules.aws import eks
 from tests.support.policies.truth import Case, cases
 
-CASES = list(cases())
+CASES = cases()
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ DOCUMENT = Path(__file__).parents[4] / "docs" / "policies.md"
 PROMISES: dict[str, dict[str, Any]] = yaml.safe_load(
     (Path(__file__).parents[3] / "support" / "policies" / "controls.yaml").read_text()
 )
-CASES = list(cases())
+CASES = cases()
 
 
 def spelled_out(controls: str) -> Iterator[str]:

@@ -1,6 +1,7 @@
 import json
 import shutil
 import subprocess
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ def test_the_verdicts_agree_with_kubernetes_own_admission_plugin(
 def violating_pod(rule: str) -> dict[str, Any]:
     """Return the pod of the truth table that a rule refuses first."""
     case = next(case for case in cases() if case.rule == rule and case.verdict == "violation")
-    props = case.resources[0].props.plain()
+    props = deepcopy(case.resources[0].props.plain())
     return props if case.type == POD_TYPE else props["spec"]["template"]
 
 
