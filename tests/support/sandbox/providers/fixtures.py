@@ -1,3 +1,5 @@
+"""The fixture of the tests of the stand-ins."""
+
 import pytest
 
 from tests.support.sandbox.providers.resources import Providers
@@ -5,4 +7,5 @@ from tests.support.sandbox.providers.resources import Providers
 
 @pytest.fixture
 def providers() -> Providers:
+    """Return every package with its plan."""
     return Providers()
