@@ -1,8 +1,8 @@
 """Network connections of the service, from which its NetworkPolicies and security-group rules follow.
 
-A connection that is not in `CONNECTIONS` is closed on both sides. The kubelet's probes need none: they come
-from the pod's own node, which no policy blocks (Kubernetes, Network Policies). Security groups do not filter
-traffic to the VPC's name server, so the CI runner's DNS needs none either.
+A connection that is not in `CONNECTIONS` is closed on both sides. The kubelet's probes need no entry: they
+come from the pod's own node, which no policy blocks (Kubernetes, Network Policies). The CI runner's DNS needs
+no entry, since security groups do not filter traffic to the VPC's name server.
 """
 
 from collections.abc import Iterator
@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Party:
-    """An end of connections, by its name in the diagram and in the names of security-group rules."""
+    """A source or target of connections."""
 
     name: str
+    """Name in the diagram and in the names of security-group rules."""
     description: str
+    """Text in the diagram."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Pods(Party):
 
     app: str
     namespace: str = ""
-    """Name of their namespace; empty for the service's own."""
+    """Name of the pods' namespace; empty for the service's own namespace."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Connection:
     port: Port | None
     """None if the settings name the ports."""
     seen_as: Party | None = None
-    """The party whose addresses the target sees, if they are not the source's own."""
+    """The party whose addresses the target sees; None if it sees the source's addresses."""
     condition: str = ""
     """The setting without which the connection is closed; empty for a connection that is always open."""
 
@@ -76,9 +78,9 @@ WORKLOADS = (API, PROXY, IMAGE_START, MIGRATION, BACKUP, RESTORE)
 
 HTTPS = Port("HTTPS", 443)
 TRAFFIC = Port("traffic", 8443)
-"""TLS of the proxy's pods; above 1024, since they do not run as root."""
+"""Port for TLS of the proxy's pods; above 1024, since the pods do not run as root."""
 HEALTH = Port("health", 8081)
-"""Plain HTTP of the proxy's pods, for /healthz."""
+"""Port for plain HTTP of the proxy's pods, with /healthz."""
 API_HTTP = Port("HTTP", 3000)
 """Port on which the API's image listens ($PORT), of its Service, and in the network policies on both sides.
 

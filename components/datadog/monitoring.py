@@ -36,7 +36,7 @@ class MonitoringArgs:
     probe_paths: tuple[str, ...]
     """Paths of the kubelet's probes."""
     namespace: str
-    """The namespace of the pods; plain, so that queries are known before there is a cluster."""
+    """The namespace of the pods; a plain value, so that queries are known before the cluster exists."""
     database_identifier: pulumi.Input[str]
     """The RDS instance's identifier."""
     synthetic_token: pulumi.Input[str]
@@ -47,7 +47,7 @@ class Monitoring(pulumi.ComponentResource):
     """Monitors and dashboard of the alert catalog, with the objective and the synthetic checks."""
 
     monitor_ids: dict[str, pulumi.Output[str]]
-    """By the alert's name: HighErrorRate."""
+    """ID of each monitor by the name of its alert, such as HighErrorRate."""
     dashboard_url: pulumi.Output[str]
 
     def __init__(self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -66,16 +66,16 @@ class Monitoring(pulumi.ComponentResource):
             proxy_errors=declare_proxy_metric(context, "errors", "[500 TO 599]"),
         )
 
-        watched = alerts(args.settings.thresholds, scope)
+        catalog = alerts(args.settings.thresholds, scope)
         objective = declare_availability(context, scope)
-        monitors = {alert.name: declare_alert_monitor(context, alert) for alert in watched}
+        monitors = {alert.name: declare_alert_monitor(context, alert) for alert in catalog}
         monitors["BackupFailed"] = declare_backup_monitor(context, scope)
         monitors["ErrorBudgetBurn"] = declare_error_budget_monitor(context, objective.id)
         declare_site_check(context, args.host, args.health_path, args.synthetic_token)
         declare_tls_check(context, args.host)
         dashboard = datadog.DashboardJson(
             name,
-            dashboard=render(args.naming, watched, scope, objective.id, args.settings.slo.timeframe),
+            dashboard=render(args.naming, catalog, scope, objective.id, args.settings.slo.timeframe),
             opts=context.options,
         )
 

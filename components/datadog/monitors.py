@@ -1,4 +1,4 @@
-"""Datadog's monitors: of each alert, of the backup and of the error budget."""
+"""Datadog's monitors: one for each alert, one for failed backups and one for the error budget."""
 
 import pulumi
 import pulumi_datadog as datadog
@@ -44,7 +44,8 @@ def declare_backup_monitor(context: MonitoringContext, scope: Scope) -> datadog.
         "critical",
         type="service check",
         query=f'"{BACKUP_CHECK}".over({tags}).by("kube_cronjob").last(2).count_by_status()',
-        thresholds={"ok": "1", "warning": "1", "critical": "1"},  # times in a row
+        # Each state counts after one report.
+        thresholds={"ok": "1", "warning": "1", "critical": "1"},
         message=context.message(
             name, "The last backup of the database failed", "critical", measured=False, no_data=True
         ),
@@ -58,7 +59,8 @@ def declare_error_budget_monitor(
     """Declare the monitor of the objective's error budget."""
     name, slo = "ErrorBudgetBurn", context.settings.slo
     critical = number(slo.burn_rate_critical)
-    # An hour shows that it matters, five minutes that it still goes on (SRE Workbook, Alerting on SLOs).
+    # The long window shows that the burn matters, the short one that it continues (SRE Workbook, Alerting on
+    # SLOs).
     windows = f'over("{slo.timeframe}").long_window("1h").short_window("5m")'
     summary = f"The error budget burns {critical} times as fast as it may"
     return _monitor(
@@ -89,7 +91,7 @@ def _monitor(
 ) -> datadog.Monitor:
     """Declare a monitor with the common name, tags, priority and reminders.
 
-    Metric alerts handle missing data with `missing`, service checks with `no_data_minutes`; an SLO alert
+    A metric alert handles missing data with `missing`, a service check with `no_data_minutes`. An SLO alert
     has neither.
     """
     minutes = context.settings.renotify_minutes
@@ -111,7 +113,7 @@ def _monitor(
         evaluation_delay=delay or None,
         new_group_delay=new_group_delay,
         notify_bies=list(notify_by) or None,
-        # A series may have gaps, for which Datadog would wait in vain.
+        # A series may have gaps, and a full window would then never come.
         require_full_window=False if type == "query alert" else None,
         include_tags=True,
         opts=context.options,

@@ -7,11 +7,11 @@ from components.kubernetes import pods
 
 
 def declare_proxy_metric(context: MonitoringContext, name: str, status: str) -> str:
-    """Count the lines of the TLS proxy's access log that have a status; return the metric's name.
+    """Declare a metric that counts the requests with a status in the TLS proxy's access log; return its name.
 
-    The environment is in the name, since an organization has one log-based metric of a name, and the
-    stacks share it. A metric has only the tags that are asked for: none (Datadog documentation: Generate
-    Metrics from Ingested Logs).
+    `status` is a value or a range of Datadog's log search: `*`, `[500 TO 599]`. The stacks share a Datadog
+    organization, in which a metric's name is unique, so the name contains the environment. The metric has no
+    tags, since none are requested (Datadog documentation: Generate Metrics from Ingested Logs).
     """
     environment = context.naming.environment
     metric = f"pipe.{environment}.proxy.{name}"

@@ -9,9 +9,10 @@ from components.datadog.alert import PRIORITIES, number
 from components.datadog.monitoring_context import MonitoringContext
 
 RESPONSE_MILLISECONDS = 5000
-"""Milliseconds after which a synthetic check fails; the response time has an alert of its own."""
+"""Milliseconds after which the site check fails; the API's response time also has its own alert."""
 
 CERTIFICATE_CHECK_SECONDS = 3600
+"""Seconds between two checks of the certificate."""
 
 
 def declare_site_check(
@@ -66,7 +67,7 @@ def _check(
     summary: str,
     headers: Mapping[str, pulumi.Input[str]] | None = None,
 ) -> None:
-    """Declare a synthetic check that fails when two retries, a second apart, also fail."""
+    """Declare a check that runs `every` seconds and fails if two retries, a second apart, also fail."""
     datadog.SyntheticsTest(
         name,
         name=context.title(name),

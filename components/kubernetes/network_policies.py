@@ -40,7 +40,7 @@ class Endpoint:
 
     peers: Sequence[Peer]
     ports: Sequence[pulumi.Input[int]] | None = None
-    """Its TCP ports; None for the port of the connection."""
+    """TCP ports of the endpoint; None for the port of the connection."""
 
 
 Endpoints: TypeAlias = Mapping[Party, Endpoint]
@@ -49,8 +49,8 @@ Endpoints: TypeAlias = Mapping[Party, Endpoint]
 def policy_spec(app: str, endpoints: Endpoints) -> kubernetes.networking.v1.NetworkPolicySpecArgs:
     """Build the policy of one workload's pods from its connections; both directions are always restricted.
 
-    A connection with a condition is closed if `endpoints` lacks its party; raise KeyError if it lacks the
-    party of another connection.
+    `endpoints` has the parties outside of the namespace. If a party is missing, its connections with a
+    condition are closed; for a connection without a condition, KeyError is raised.
     """
     [pods] = [pods for pods in connections.WORKLOADS if pods.app == app]
     ingress = [
@@ -121,7 +121,7 @@ def pods_endpoint(pods: Pods) -> Endpoint:
 
 
 def external_services(settings: EgressSettings, vpc_cidr: str) -> Endpoints:
-    """Return the external services of the API's settings; nothing if it calls none."""
+    """Return the external services in the API's settings; empty if the API calls none."""
     match settings.to:
         case "none":
             return {}

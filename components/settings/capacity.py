@@ -15,7 +15,7 @@ DATA_JOBS = 3
 
 
 def pods_while_rolling(replicas: Replicas) -> int:
-    """Return the most pods of a workload: all replicas and the surge, which Kubernetes rounds up.
+    """Return the largest number of a workload's pods: all replicas and the surge, which Kubernetes rounds up.
 
     Terminating pods are not counted.
     """
@@ -28,12 +28,12 @@ def pods(settings: Settings) -> int:
 
 
 def cpu_limits(settings: Settings) -> Decimal:
-    """Return the sum of the CPU limits of these pods, in cores."""
+    """Return the sum of the CPU limits of the pods at maximum scale, in cores."""
     return _limits(settings, lambda resources: resources.cpu_limit)
 
 
 def memory_limits(settings: Settings) -> Decimal:
-    """Return the sum of the memory limits of these pods, in bytes."""
+    """Return the sum of the memory limits of the pods at maximum scale, in bytes."""
     return _limits(settings, lambda resources: resources.memory_limit)
 
 

@@ -16,7 +16,7 @@ def format_path(path: KeyPath) -> str:
 
 
 def set_command(path: KeyPath, value: str | float) -> str:
-    """Return the command that sets a value, with its type where Pulumi would guess another one."""
+    """Return the command that sets a value, with the value's type if Pulumi would guess another type."""
     value = plain_number(value)
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return f"config set {_path_argument(path)} {shlex.quote(text)}{_type_option(value)}"
@@ -28,7 +28,7 @@ def remove_command(path: KeyPath) -> str:
 
 
 def plain_number(value: Any) -> Any:
-    """Return a whole number as an int: pydantic turns the 90 of a stack file into 90.0."""
+    """Return a whole float as an int, since pydantic turns 90 into 90.0; return other values unchanged."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

@@ -40,8 +40,8 @@ CHECKS_BY_NOUN: Mapping[str, Sequence[Callable[[Any], Iterator[SettingFault]]]] 
 def check_settings(settings: Settings, *, partial: bool) -> Iterator[SettingFault]:
     """Yield the faults that the checks find.
 
-    Partial settings lack the values that are invalid themselves. A check that reads one of them raises
-    AttributeError; it ends there, and the other checks run.
+    Partial settings lack the invalid values. A check that reads a missing value ends there with an
+    AttributeError, which is ignored; the other checks still run.
     """
     for check in (*_noun_checks(), *CHECKS):
         try:
@@ -67,7 +67,7 @@ def _on_field(field: str, check: Callable[[Any], Iterator[SettingFault]]) -> Che
 
 
 def check_region(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse an AWS provider in another region than the names."""
+    """Refuse an AWS provider in another region than pipe:service.region, from which names and ARNs follow."""
     region = settings.service.region
     if settings.aws_region != region:
         path = ("aws:region",)
@@ -76,7 +76,7 @@ def check_region(settings: Settings) -> Iterator[SettingFault]:
 
 
 def check_allowed_accounts(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse an AWS provider in another account than the names and ARNs."""
+    """Refuse an AWS provider in another account than pipe:service.account, from which ARNs follow."""
     for index, account in enumerate(settings.aws_allowed_account_ids):
         if account != settings.service.account:
             path = ("aws:allowedAccountIds", index)
@@ -143,7 +143,7 @@ def check_service_network_outside_vpc(settings: Settings) -> Iterator[SettingFau
 
 
 def check_egress_networks(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse networks of the stack, and local ones, as destinations of the API.
+    """Refuse networks of the stack and local networks as destinations of the API.
 
     A request that the API is tricked into sending (server-side request forgery) must not reach the instance
     metadata, the pod identity agent, the nodes, or another pod.
@@ -223,7 +223,7 @@ def check_datadog_site(settings: Settings) -> Iterator[SettingFault]:
 
 
 def check_notify_handles(settings: Settings) -> Iterator[SettingFault]:
-    """Refuse a handle that wakes people for warnings."""
+    """Refuse a pager in pipe:monitoring.notify, whose handles also receive warnings."""
     quiet = f"@slack-pipe-{settings.service.environment}"
     for index, handle in enumerate(settings.monitoring.notify):
         if monitoring.PAGER.match(handle):

@@ -59,7 +59,7 @@ class StackFile:
 
 
 def load_file(path: Path, *, secrets: bool = False) -> StackFile:
-    """Return a stack file with its faults; raise yaml.YAMLError if it is not one.
+    """Return a stack file with its faults; raise yaml.YAMLError if the file is not a stack file.
 
     A missing secret is a fault if `secrets` is true, or if the file has a key to encrypt secrets with: the
     committed files have neither key nor secrets.
@@ -95,7 +95,7 @@ def read_settings(values: Mapping[str, Any]) -> tuple[Settings, list[SettingFaul
 
 
 def _is_setting(key: str, value: object) -> bool:
-    """Return whether a key is a setting with a value, or an unknown key of this project.
+    """Return True for a setting with a value, and for an unknown key of this project.
 
     The empty defaults of Pulumi.yaml count as missing. Keys of other namespaces belong to the providers.
     """

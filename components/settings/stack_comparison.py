@@ -52,7 +52,7 @@ def check_zone_settings(stacks: Stacks) -> Iterator[StackFault]:
 
 
 def check_unique_values(stacks: Stacks) -> Iterator[StackFault]:
-    """Refuse a value of two stacks that is unique in an account, in a zone or in all of S3."""
+    """Refuse a value that two stacks share, although it must be unique in an account, a zone or all of S3."""
     for unique in UNIQUE_VALUES:
         stack_of_value: dict[str, str] = {}
         for stack in _protected_first(stacks):

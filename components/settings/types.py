@@ -35,8 +35,8 @@ class Model(PydanticModel):
 def string(pattern: str, allowed: str, example: str, *, longest: int | None = None) -> Any:
     """Return the field of a string that matches a pattern.
 
-    Editors and faults show `allowed`; the command of a fault sets `example`. The longest length has no
-    default limit.
+    Editors and faults show `allowed`; the command of a fault sets `example`. `longest` is the largest number
+    of characters, by default without a limit.
     """
     return Field(
         pattern=pattern,
@@ -224,5 +224,5 @@ Distinct = AfterValidator(_distinct)
 
 
 def entries(least: int, most: int | None = None) -> Any:
-    """Return the field of a list with so many entries, without a limit if `most` is None."""
+    """Return the field of a list with `least` to `most` entries; None sets no limit."""
     return Field(min_length=least, max_length=most, json_schema_extra={"uniqueItems": True})

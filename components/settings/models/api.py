@@ -24,12 +24,12 @@ class Egress(Model):
     """Destinations that the API may call besides its own database, the Datadog agent and DNS."""
 
     to: Literal["none", "https", "networks"]
-    """Nothing; TCP 443 of any public address, never a private one or the instance metadata; or the networks
-    below."""
+    """none: no destination; https: TCP 443 of public addresses, never of private ones or the instance
+    metadata; networks: the networks below."""
     networks: Annotated[list[Annotated[Cidr, Field(examples=["192.168.10.0/24"])]], entries(0), Distinct]
     """With `to: networks`: destinations outside the VPC, the Services and link-local addresses."""
     ports: Annotated[list[Annotated[int, Field(ge=1, le=65535, examples=[443])]], entries(0), Distinct]
-    """With `to: networks`: the TCP ports there."""
+    """With `to: networks`: TCP ports of the destinations."""
 
 
 class Api(Model):
@@ -50,8 +50,8 @@ class Api(Model):
     """The path that answers 200 while the process works, whatever the state of the database; a pod that fails
     it is restarted."""
     readiness_path: Annotated[Path, Field(examples=["/readyz"])]
-    """The path that answers 200 while the pod can serve requests, which takes the database. A pod that fails
-    it gets no requests. Datadog's check from outside requests it, too."""
+    """The path that answers 200 while the pod can serve requests, which requires the database. A pod that
+    fails it gets no requests. Datadog's check from outside also requests this path."""
     resources: Resources
     replicas: Replicas
     log_level: Literal["debug", "info", "warning", "error"]
@@ -73,8 +73,8 @@ def check_replicas(api: Api) -> Iterator[SettingFault]:
 def check_probe_paths(api: Api) -> Iterator[SettingFault]:
     """Refuse one path for both probes.
 
-    No pod is ready during a failover of the database. With one path for both probes, it would restart every
-    pod.
+    No pod is ready during a failover of the database. With one path for both probes, a failover would restart
+    every pod.
     """
     if api.liveness_path == api.readiness_path:
         path = ("pipe:api", "livenessPath")

@@ -48,8 +48,8 @@ class ClusterEndpoint(Model):
         list[Annotated[Cidr, Field(examples=["203.0.113.7/32"])]], entries(0, 40), Distinct
     ]
     """Networks that may reach the public endpoint, such as an office by its egress address
-    (`curl -4 https://checkip.amazonaws.com` prints one's own). At most 40 networks, none private or reserved
-    (EKS); never 0.0.0.0/0."""
+    (`curl -4 https://checkip.amazonaws.com` prints your own). At most 40 networks, not private, reserved or
+    0.0.0.0/0 (EKS)."""
 
 
 class Cluster(Model):
@@ -68,7 +68,7 @@ class Cluster(Model):
 
 
 def is_service_network(network: IPv4Network) -> bool:
-    """Return whether EKS accepts a network for Services: private, /12 to /24."""
+    """Return True if EKS accepts a network for Services: private, /12 to /24."""
     return 12 <= network.prefixlen <= 24 and any(network.subnet_of(private) for private in PRIVATE_NETWORKS)
 
 
@@ -94,7 +94,7 @@ def check_endpoint_clients(cluster: Cluster) -> Iterator[SettingFault]:
 
 
 def _allowed_clients(network: IPv4Network) -> str | None:
-    """Return a description of allowed clients if the network is not allowed."""
+    """Return a description of the allowed clients; None if the network is allowed."""
     if network.prefixlen == 0:
         return "the networks of operators, never all addresses"
     if any(network.subnet_of(documentation) for documentation in DOCUMENTATION_NETWORKS):

@@ -18,7 +18,7 @@ RATE_LIMIT_SECONDS = {
 """Longest period and block of a rate limit by plan, in seconds (Cloudflare WAF, rate limiting rules)."""
 
 PRELOAD_SECONDS = 31536000
-"""The least max-age that hstspreload.org accepts."""
+"""Smallest max-age that hstspreload.org accepts."""
 
 CertificateDays: TypeAlias = Literal[7, 30, 90, 365, 730, 1095, 5475]
 """Validities of an origin certificate, in days (Cloudflare Origin CA)."""
@@ -31,7 +31,7 @@ class Hsts(Model):
     """Strict-Transport-Security as Cloudflare sends it."""
 
     max_age_seconds: Annotated[int, Field(ge=0, le=63072000, examples=[31536000])]
-    """Seconds that a browser uses only HTTPS; 0 makes it forget."""
+    """Seconds for which a browser uses only HTTPS; 0 ends this."""
     include_subdomains: bool
     """True if every host of the zone is HTTPS only."""
     preload: bool
@@ -167,7 +167,7 @@ def check_hsts_preload(edge: Edge) -> Iterator[SettingFault]:
 
 
 def is_host_of_zone(host: str, zone: str) -> bool:
-    """Return whether a host is the zone itself or one label below it."""
+    """Return True if a host is the zone itself or one label below it."""
     return host == zone or _is_one_label_below(host, zone)
 
 

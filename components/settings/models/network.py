@@ -70,7 +70,7 @@ class Network(Model):
 
 
 class SubnetAllocator:
-    """Free networks of the VPC, which faults propose."""
+    """Allocator of free networks in the VPC, which the fixes of faults propose."""
 
     def __init__(self, network: Network) -> None:
         self._allocated = [subnet for _, subnet in _subnets(network)]
@@ -124,7 +124,7 @@ def check_subnets_disjoint(network: Network) -> Iterator[SettingFault]:
 
 
 def check_subnet_sizes(network: Network) -> Iterator[SettingFault]:
-    """Refuse a subnet smaller than AWS, or for a private one EKS, accepts."""
+    """Refuse a subnet that is smaller than AWS accepts, or a private subnet that is too small for EKS."""
     allocator = SubnetAllocator(network)
     for path, subnet in _subnets(network):
         private = path[2] == "private"
