@@ -118,7 +118,7 @@ def prepare(log: RunLog, options: Options, new: str, region: str) -> str:
 
 
 def next_steps(stack: str, settings: dict[str, Any], new: str, region: str) -> list[str]:
-    """Return the administrator's steps with every name filled in; `settings` are those of the lost stack."""
+    """Return the administrator's steps with every name filled in, from the lost stack's settings."""
     service, backups = settings["service"], settings["backups"]
     copy_region = backups["replica"]["region"]
     text = NEXT.format(

@@ -94,7 +94,7 @@ def networks(cidrs: Sequence[str], ports: Sequence[pulumi.Input[int]] | None = N
 
 
 def public_internet(vpc_cidr: str, ports: Sequence[pulumi.Input[int]] | None = None) -> Endpoint:
-    """Return the endpoint of all public addresses, without those of the VPC."""
+    """Return the endpoint of all public addresses, without the addresses of the VPC."""
     vpc = IPv4Network(vpc_cidr)
     own = [] if any(vpc.subnet_of(IPv4Network(cidr)) for cidr in NOT_PUBLIC) else [vpc_cidr]
     return Endpoint([_block("0.0.0.0/0", [*NOT_PUBLIC, *own])], ports)

@@ -112,7 +112,7 @@ def _secret_schema(key: str, description: str) -> Schema:
 
 
 def _format_scalar(value: object) -> str:
-    """Return a scalar as YAML has it: a string in quotes if it would be a number without them."""
+    """Return a scalar in YAML's notation: a string has quotes if it would be a number without them."""
     if isinstance(value, bool):
         return str(value).lower()
     return f'"{value}"' if isinstance(value, str) and re.fullmatch(r"[0-9.]+", value) else str(value)

@@ -237,7 +237,7 @@ def test_an_api_without_pods_is_not_healthy(world: DeployEnvironment) -> None:
     world.cluster.api.call("PATCH", DEPLOYMENT, stopped, "application/merge-patch+json")
     done = deploy(world, "--skip-frontend")
     assert done.returncode == 1
-    assert "deployment/pipe-api is stopped: scripts/restore.sh dev --start-api" in done.stderr
+    assert "deployment/pipe-api is stopped; to start it: scripts/restore.sh dev --start-api" in done.stderr
 
 
 def test_an_interrupted_deployment_continues(world: DeployEnvironment) -> None:

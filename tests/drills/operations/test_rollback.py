@@ -200,7 +200,7 @@ def test_an_image_of_another_registry_is_refused(three: DeployEnvironment) -> No
     three.cluster.set_image(VERSIONS["1.2.0"])
     done = three.run("rollback.sh", "dev", "--to-version", "6.6.6")
     assert done.returncode == 2
-    assert f"{foreign} is not in the stack's own registry" in done.stderr
+    assert f"{foreign} is not in the stack's own image repository" in done.stderr
     assert three.cluster.image() == VERSIONS["1.2.0"] and "pulumi" not in " ".join(three.asked())
 
 

@@ -140,7 +140,7 @@ def test_commits_that_would_never_be_pushed_are_not_deployed(world: DeployEnviro
     world.git("commit", "--quiet", "--allow-empty", "-m", "Mine")
     done = deploy(world, "--version", "1.1.0", "--skip-frontend")
     assert done.returncode == 2
-    assert "the checkout and origin/main have different commits" in done.stderr
+    assert "the checkout and origin/main have diverged" in done.stderr
     assert world.asked() == []
 
 
