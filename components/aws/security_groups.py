@@ -24,8 +24,8 @@ class SecurityGroupsArgs:
 class SecurityGroups(pulumi.ComponentResource):
     """The connections that cross the cluster's border: clients to load balancer to proxy, pods to database.
 
-    The controller adds no rules for a load balancer that brings its own group, so the rules that admit it to
-    the pods are declared here, on the cluster's group.
+    The load balancer has its own group, so the controller adds no rules for it. The rules that admit it to
+    the pods are therefore declared here, on the cluster's group.
     """
 
     load_balancer_security_group_id: pulumi.Output[str]

@@ -26,8 +26,8 @@ NOT_PUBLIC = (
 )
 """Networks outside the public internet (IANA, IPv4 special-purpose addresses, and multicast).
 
-They include the networks of the VPC and its peers, 100.64.0.0/10, which EKS may use for pods, and
-169.254.0.0/16 with the instance metadata (169.254.169.254) and the Pod Identity agent.
+They include the networks of the VPC and its peers. EKS may use 100.64.0.0/10 for pods. 169.254.0.0/16
+contains the instance metadata (169.254.169.254) and the Pod Identity agent.
 """
 
 Peer: TypeAlias = pulumi.Input[kubernetes.networking.v1.NetworkPolicyPeerArgs]

@@ -32,9 +32,10 @@ FINISH_SECONDS = 60
 (proxy_read_timeout)."""
 
 SERVICE_TIMEOUT = "60m"
-"""Time that Pulumi waits until the Service's load balancer has an address and its pods are ready
-(pulumi-kubernetes, provider/pkg/await/service.go; the default is ten minutes). The proxy's pods themselves wait
-for the database, the migration and the API. The Service cannot wait for the pods instead: readiness gates are
+"""Time that Pulumi waits until the Service's load balancer has an address and its pods are ready.
+
+The default is ten minutes (pulumi-kubernetes, provider/pkg/await/service.go). The pods themselves wait for
+the database, the migration and the API. The Service cannot wait for the pods instead: readiness gates are
 injected only into pods that are created after the Service and its TargetGroupBinding (AWS Load Balancer
 Controller, pod readiness gate)."""
 

@@ -1,8 +1,8 @@
 """Record of a stack's releases, in a ConfigMap of the API's namespace.
 
-Commit messages would be no safe place: the body of a squashed pull request becomes the message of a commit on
-`main`, so its author could name migrations to undo, or call a version good. Writing to the ConfigMap requires
-the right to change the cluster.
+The record is not kept in commit messages, since the body of a squashed pull request becomes the message of a
+commit on `main`. Its author could name migrations to undo, or call a version good. Writing to the ConfigMap
+requires the right to change the cluster.
 """
 
 import json
