@@ -1,4 +1,4 @@
-"""Bounds that AWS has and neither its service models nor moto: whoever asks, in AWS's own words."""
+"""Tests of limits that AWS has, but neither its service models nor moto, with AWS's own messages."""
 
 import json
 from collections.abc import Generator
@@ -18,10 +18,24 @@ from tests.support.sandbox.providers.aws_resources import (
 )
 
 UP = (
-    "vpc", "a", "balancer", "in", "role", "reader", "inline", "policy", "key", "bucket", "replica",
+    "vpc",
+    "a",
+    "balancer",
+    "in",
+    "role",
+    "reader",
+    "inline",
+    "policy",
+    "key",
+    "bucket",
+    "replica",
     "versioned",
-    "versioned-replica", "block", "cluster", "database", "endpoint",
-)  # fmt: skip
+    "versioned-replica",
+    "block",
+    "cluster",
+    "database",
+    "endpoint",
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,18 +45,18 @@ def account() -> Generator[AwsAccount]:
         yield account
 
 
-def said(account: AwsAccount, service: str, call: str, **asked: Any) -> str:
-    """How a call is refused: code and message."""
-    words = {one: {**live.outputs, "id": live.id} for one, live in account.live.items()}
-    asked = json.loads(
+def refusal_of(account: AwsAccount, service: str, call: str, **params: Any) -> str:
+    """Return the code and the message of a refused call."""
+    outputs = {name: {**live.outputs, "id": live.id} for name, live in account.live.items()}
+    params = json.loads(
         "".join(
-            part if index % 2 == 0 else str(words[part.split(".")[0]][part.split(".")[1]])
-            for index, part in enumerate(json.dumps(asked).split("~"))
+            part if index % 2 == 0 else str(outputs[part.split(".")[0]][part.split(".")[1]])
+            for index, part in enumerate(json.dumps(params).split("~"))
         )
     )
-    with pytest.raises(ClientError) as found:
-        getattr(account.client(service), call)(**asked)
-    error = cast(Any, found.value.response)["Error"]
+    with pytest.raises(ClientError) as refusal:
+        getattr(account.client(service), call)(**params)
+    error = cast(Any, refusal.value.response)["Error"]
     return f"{error['Code']}: {error['Message']}"
 
 
@@ -52,7 +66,7 @@ KNOWN = "Action, Condition, Effect, NotAction, NotPrincipal, NotResource, Princi
 
 
 @pytest.mark.parametrize(
-    ("service", "call", "name", "asked", "code"),
+    ("service", "call", "name", "params", "code"),
     [
         ("s3", "put_bucket_policy", "Policy", {"Bucket": "pipe-b"}, "MalformedPolicy"),
         ("kms", "create_key", "Policy", {}, "MalformedPolicyDocumentException"),
@@ -76,16 +90,16 @@ KNOWN = "Action, Condition, Effect, NotAction, NotPrincipal, NotResource, Princi
         ),
     ],
 )
-def test_a_policy_document_is_read_by_whoever_it_is_sent_to(
-    account: AwsAccount, service: str, call: str, name: str, asked: dict[str, Any], code: str
+def test_every_service_checks_its_policy_documents(
+    account: AwsAccount, service: str, call: str, name: str, params: dict[str, Any], code: str
 ) -> None:
-    assert said(account, service, call, **asked, **{name: "nope"}) == f"{code}: {name}: {NO_DOCUMENT}"
-    found = said(account, service, call, **asked, **{name: TYPO})
+    assert refusal_of(account, service, call, **params, **{name: "nope"}) == f"{code}: {name}: {NO_DOCUMENT}"
+    refusal = refusal_of(account, service, call, **params, **{name: TYPO})
     statement = f"{name}.Statement[0]"
-    assert found.startswith(
+    assert refusal.startswith(
         f"{code}: {statement}.Acton: there is no such field; closest: Action, NotAction; "
     )
-    assert f"{statement}: an object, has to have exactly one of Action and NotAction" in found
+    assert f"{statement}: an object, has to have exactly one of Action and NotAction" in refusal
 
 
 def ports(low: int, high: int, **more: Any) -> dict[str, Any]:
@@ -110,45 +124,78 @@ TAG = (
 
 
 @pytest.mark.parametrize(
-    ("call", "asked", "message"),
+    ("call", "params", "message"),
     [
-        ("create_vpc", {"CidrBlock": "10.9.0.5/16"}, f"InvalidParameterValue: Value (10.9.0.5/16) for "
-            f"parameter "
-            f"cidrBlock is invalid: {BLOCK}"),
-        ("create_subnet", {"VpcId": "~vpc.id~", "CidrBlock": "10.0.9.0/29"}, "InvalidParameterValue: Value "
-            f"(10.0.9.0/29) for parameter cidrBlock is invalid: {BLOCK}"),
-        ("create_subnet", {"VpcId": "~vpc.id~", "CidrBlock": "10.0.0.128/25"},
-            "InvalidSubnet.Conflict: The CIDR '10.0.0.128/25' conflicts with another subnet"),
-        ("create_subnet", {"VpcId": "~vpc.id~", "CidrBlock": "10.1.0.0/24"},
-            "InvalidSubnet.Range: The CIDR '10.1.0.0/24' is invalid."),
-        ("authorize_security_group_ingress", ports(9000, 80),
-            f"InvalidParameterValue: Invalid value '9000, 80' for {PORTS}"),
-        ("authorize_security_group_egress", ports(70000, 70000),
-            f"InvalidParameterValue: Invalid value '70000, 70000' for {PORTS}"),
+        (
+            "create_vpc",
+            {"CidrBlock": "10.9.0.5/16"},
+            f"InvalidParameterValue: Value (10.9.0.5/16) for parameter cidrBlock is invalid: {BLOCK}",
+        ),
+        (
+            "create_subnet",
+            {"VpcId": "~vpc.id~", "CidrBlock": "10.0.9.0/29"},
+            f"InvalidParameterValue: Value (10.0.9.0/29) for parameter cidrBlock is invalid: {BLOCK}",
+        ),
+        (
+            "create_subnet",
+            {"VpcId": "~vpc.id~", "CidrBlock": "10.0.0.128/25"},
+            "InvalidSubnet.Conflict: The CIDR '10.0.0.128/25' conflicts with another subnet",
+        ),
+        (
+            "create_subnet",
+            {"VpcId": "~vpc.id~", "CidrBlock": "10.1.0.0/24"},
+            "InvalidSubnet.Range: The CIDR '10.1.0.0/24' is invalid.",
+        ),
+        (
+            "authorize_security_group_ingress",
+            ports(9000, 80),
+            f"InvalidParameterValue: Invalid value '9000, 80' for {PORTS}",
+        ),
+        (
+            "authorize_security_group_egress",
+            ports(70000, 70000),
+            f"InvalidParameterValue: Invalid value '70000, 70000' for {PORTS}",
+        ),
         ("authorize_security_group_ingress", ports(80, 80, Description="It's"), DESCRIPTION),
         ("authorize_security_group_egress", ports(80, 80, Description="x" * 256), DESCRIPTION),
-        ("authorize_security_group_ingress", ports(80, 80, CidrIp="10.1.2.3/16"),
-            "InvalidParameterValue: CIDR block 10.1.2.3/16 is malformed"),
-        ("modify_security_group_rules", {"SecurityGroupRules": [{"SecurityGroupRuleId": "~in.id~",
-            "SecurityGroupRule": {"IpProtocol": "tcp", "FromPort": 2, "ToPort": 1,
-            "CidrIpv4": "10.0.0.0/8"}}]},
+        (
+            "authorize_security_group_ingress",
+            ports(80, 80, CidrIp="10.1.2.3/16"),
+            "InvalidParameterValue: CIDR block 10.1.2.3/16 is malformed",
+        ),
+        (
+            "modify_security_group_rules",
+            {
+                "SecurityGroupRules": [
+                    {
+                        "SecurityGroupRuleId": "~in.id~",
+                        "SecurityGroupRule": {
+                            "IpProtocol": "tcp",
+                            "FromPort": 2,
+                            "ToPort": 1,
+                            "CidrIpv4": "10.0.0.0/8",
+                        },
+                    }
+                ]
+            },
             "InvalidParameterValue: Invalid ports or CIDR block of a rule: 0 to 65535 are allowed, the "
             "first not "
-            "above the last, and blocks without bits of a host"),
+            "above the last, and blocks without bits of a host",
+        ),
         ("create_tags", tagged(Key="k" * 129, Value="v"), TAG),
         ("create_tags", tagged(Key="k", Value="v" * 257), TAG),
         ("create_tags", tagged(Key="aws:k", Value="v"), TAG),
     ],
-)  # fmt: skip
-def test_networks_are_as_ec2_wants_them(
-    account: AwsAccount, call: str, asked: dict[str, Any], message: str
+)
+def test_a_network_that_ec2_refuses_is_refused(
+    account: AwsAccount, call: str, params: dict[str, Any], message: str
 ) -> None:
     group = {"GroupId": "~balancer.id~"} if "security_group" in call else {}
-    assert said(account, "ec2", call, **asked, **group) == message
+    assert refusal_of(account, "ec2", call, **params, **group) == message
 
 
 @pytest.mark.parametrize(
-    ("service", "call", "asked"),
+    ("service", "call", "params"),
     [
         ("kms", "tag_resource", {"KeyId": "~key.id~", "Tags": [{"TagKey": "aws:k", "TagValue": "v"}]}),
         ("logs", "create_log_group", {"logGroupName": "/x", "tags": {"k": "v", "aws:k": "v"}}),
@@ -157,13 +204,13 @@ def test_networks_are_as_ec2_wants_them(
         ("ecr", "create_repository", {"repositoryName": "xy", "tags": [{"Key": "aws:k", "Value": "v"}]}),
     ],
 )
-def test_tags_are_as_aws_wants_them_however_a_service_spells_them(
-    account: AwsAccount, service: str, call: str, asked: dict[str, Any]
+def test_an_invalid_tag_is_refused_in_each_services_format(
+    account: AwsAccount, service: str, call: str, params: dict[str, Any]
 ) -> None:
     if service == "codebuild":
         account.create("runner")
-        asked |= {"name": account.live["runner"].outputs["name"]}
-    assert said(account, service, call, **asked) == TAG
+        params |= {"name": account.live["runner"].outputs["name"]}
+    assert refusal_of(account, service, call, **params) == TAG
 
 
 NO_LOGS = documents(ADMINISTRATION)
@@ -173,9 +220,7 @@ OTHERS = documents(ADMINISTRATION, {**OF_LOGS, **FOR_IT})
 
 
 @pytest.mark.parametrize("policy", [NO_LOGS, OTHERS])
-def test_a_log_group_has_a_key_only_if_its_policy_lets_the_service_use_it(
-    account: AwsAccount, policy: str
-) -> None:
+def test_a_log_group_needs_a_key_that_its_service_may_use(account: AwsAccount, policy: str) -> None:
     kms = account.client("kms")
     key = kms.create_key(Policy=policy)["KeyMetadata"]["Arn"]
     message = (
@@ -184,67 +229,86 @@ def test_a_log_group_has_a_key_only_if_its_policy_lets_the_service_use_it(
         "policy"
         " has to let logs.ap-northeast-1.amazonaws.com use it for this group"
     )
-    asked = {"logGroupName": "/pipe/x", "kmsKeyId": key}
-    assert said(account, "logs", "create_log_group", **asked) == message.format(key)
+    params = {"logGroupName": "/pipe/x", "kmsKeyId": key}
+    assert refusal_of(account, "logs", "create_log_group", **params) == message.format(key)
     kms.put_key_policy(KeyId=key, PolicyName="default", Policy=documents(ADMINISTRATION, OF_LOGS))
-    account.client("logs").create_log_group(**asked)
+    account.client("logs").create_log_group(**params)
     account.client("logs").delete_log_group(logGroupName="/pipe/x")
 
 
-def test_a_key_stays_within_reach(account: AwsAccount) -> None:
+def test_a_key_policy_without_an_administrator_is_refused(account: AwsAccount) -> None:
     lost = document(Principal={"Service": "logs.ap-northeast-1.amazonaws.com"}, Action="kms:*", Resource="*")
-    for call, asked in (("create_key", {}), ("put_key_policy", {"KeyId": "~key.id~"})):
-        assert said(account, "kms", call, **asked, Policy=lost) == (
+    for call, params in (("create_key", {}), ("put_key_policy", {"KeyId": "~key.id~"})):
+        assert refusal_of(account, "kms", call, **params, Policy=lost) == (
             "MalformedPolicyDocumentException: The new key policy will not allow you to update the key "
             "policy in"
             " the future."
         )
     account.client("kms").create_key(Policy=lost, BypassPolicyLockoutSafetyCheck=True)
-    assert said(account, "kms", "schedule_key_deletion", KeyId="~key.id~", PendingWindowInDays=3) == (
+    assert refusal_of(account, "kms", "schedule_key_deletion", KeyId="~key.id~", PendingWindowInDays=3) == (
         "ValidationException: PendingWindowInDays: 3; 7 to 30 are allowed"
     )
-    assert said(account, "kms", "create_alias", AliasName="alias/aws/x", TargetKeyId="~key.id~") == (
+    assert refusal_of(account, "kms", "create_alias", AliasName="alias/aws/x", TargetKeyId="~key.id~") == (
         "NotAuthorizedException: The prefix alias/aws/ is reserved: alias/aws/x"
     )
 
 
 def sized(size: int, **statement: Any) -> str:
-    """A document of about that many characters, which are not white space."""
+    """Return a document with about that many characters, without white space."""
     return document(**statement, Condition={"StringEquals": {"aws:RequestTag/x": "x" * size}}) + " " * 9000
 
 
 @pytest.mark.parametrize(
-    ("call", "asked", "message"),
+    ("call", "params", "message"),
     [
-        ("create_policy", {"PolicyName": "x", "PolicyDocument": sized(6144, Action="s3:*", Resource="*")},
-            "Cannot exceed quota for PolicySize: 6144"),
-        ("create_role", {"RoleName": "x", "AssumeRolePolicyDocument": sized(2048, Action="sts:AssumeRole",
-            Principal={"Service": "ec2.amazonaws.com"})}, "Cannot exceed quota for ACLSizePerRole: 2048"),
-        # With the one that the role has.
-        ("put_role_policy", {"RoleName": "pipe-role", "PolicyName": "x",
-            "PolicyDocument": sized(10_050, Action="s3:*", Resource="*")},
-            "Maximum policy size of 10240 bytes exceeded for role pipe-role"),
+        (
+            "create_policy",
+            {"PolicyName": "x", "PolicyDocument": sized(6144, Action="s3:*", Resource="*")},
+            "Cannot exceed quota for PolicySize: 6144",
+        ),
+        (
+            "create_role",
+            {
+                "RoleName": "x",
+                "AssumeRolePolicyDocument": sized(
+                    2048, Action="sts:AssumeRole", Principal={"Service": "ec2.amazonaws.com"}
+                ),
+            },
+            "Cannot exceed quota for ACLSizePerRole: 2048",
+        ),
+        # The limit includes the role's other policy.
+        (
+            "put_role_policy",
+            {
+                "RoleName": "pipe-role",
+                "PolicyName": "x",
+                "PolicyDocument": sized(10_050, Action="s3:*", Resource="*"),
+            },
+            "Maximum policy size of 10240 bytes exceeded for role pipe-role",
+        ),
     ],
-)  # fmt: skip
-def test_documents_are_as_short_as_iam_wants_them(
-    account: AwsAccount, call: str, asked: dict[str, Any], message: str
+)
+def test_a_document_that_is_too_long_for_iam_is_refused(
+    account: AwsAccount, call: str, params: dict[str, Any], message: str
 ) -> None:
-    assert said(account, "iam", call, **asked) == f"LimitExceeded: {message}"
+    assert refusal_of(account, "iam", call, **params) == f"LimitExceeded: {message}"
 
 
-def test_an_inline_policy_of_the_same_size_fits_a_role_that_has_no_other(account: AwsAccount) -> None:
+def test_a_role_without_other_policies_may_have_an_inline_policy_of_the_same_size(
+    account: AwsAccount,
+) -> None:
     whole = sized(10_050, Action="s3:*", Resource="*").strip()
     account.client("iam").put_role_policy(RoleName="pipe-role", PolicyName="reads", PolicyDocument=whole)
     account.client("iam").put_role_policy(RoleName="pipe-role", PolicyName="reads", PolicyDocument=READS)
 
 
-def test_a_role_is_assumed_and_nothing_else(account: AwsAccount) -> None:
+def test_a_trust_policy_with_another_action_is_refused(account: AwsAccount) -> None:
     other = document(Principal={"Service": "ec2.amazonaws.com"}, Action=["sts:AssumeRole", "s3:GetObject"])
-    assert said(account, "iam", "create_role", RoleName="x", AssumeRolePolicyDocument=other) == (
-        "MalformedPolicyDocument: AssumeRolePolicyDocument.Statement[0].Action[1]: \"s3:GetObject\", a "
-            "string,"
+    assert refusal_of(account, "iam", "create_role", RoleName="x", AssumeRolePolicyDocument=other) == (
+        'MalformedPolicyDocument: AssumeRolePolicyDocument.Statement[0].Action[1]: "s3:GetObject", a '
+        "string,"
         " is not an action of a trust policy; allowed: sts:*"
-    )  # fmt: skip
+    )
 
 
 PUBLIC = (
@@ -255,13 +319,15 @@ ALL_OF_IT = {"Action": "s3:GetObject", "Resource": "arn:aws:s3:::pipe-b/*"}
 
 
 @pytest.mark.parametrize("principal", ["*", {"AWS": "*"}, {"AWS": ["*"]}])
-def test_a_bucket_that_blocks_public_policies_takes_none(account: AwsAccount, principal: Any) -> None:
-    s3, asked = account.client("s3"), {"Principal": principal, **ALL_OF_IT}
-    assert said(account, "s3", "put_bucket_policy", Bucket="pipe-b", Policy=document(**asked)) == PUBLIC
-    fixed = document(**asked, Condition={"StringEquals": {"aws:SourceVpce": "vpce-1"}})
+def test_a_bucket_that_blocks_public_policies_refuses_one(account: AwsAccount, principal: Any) -> None:
+    s3, params = account.client("s3"), {"Principal": principal, **ALL_OF_IT}
+    assert (
+        refusal_of(account, "s3", "put_bucket_policy", Bucket="pipe-b", Policy=document(**params)) == PUBLIC
+    )
+    fixed = document(**params, Condition={"StringEquals": {"aws:SourceVpce": "vpce-1"}})
     s3.put_bucket_policy(Bucket="pipe-b", Policy=fixed)
-    loose = document(**asked, Condition={"Bool": {"aws:SecureTransport": "true"}})
-    assert said(account, "s3", "put_bucket_policy", Bucket="pipe-b", Policy=loose) == PUBLIC
+    loose = document(**params, Condition={"Bool": {"aws:SecureTransport": "true"}})
+    assert refusal_of(account, "s3", "put_bucket_policy", Bucket="pipe-b", Policy=loose) == PUBLIC
 
 
 def rule(**more: Any) -> dict[str, Any]:
@@ -276,19 +342,26 @@ def colder(days: int, storage: str) -> dict[str, Any]:
     ("rules", "message"),
     [
         ([rule()], "InvalidRequest: At least one action needs to be specified in a rule"),
-        ([rule(Expiration={"Days": 3})] * 2,
-            "InvalidArgument: Rule ID must be unique. Found same ID for more than one rule"),
-        ([rule(**colder(29, "STANDARD_IA"))], "InvalidArgument: 'Days' in Transition action must be "
+        (
+            [rule(Expiration={"Days": 3})] * 2,
+            "InvalidArgument: Rule ID must be unique. Found same ID for more than one rule",
+        ),
+        (
+            [rule(**colder(29, "STANDARD_IA"))],
+            "InvalidArgument: 'Days' in Transition action must be "
             "greater than "
-            "or equal to 30 for storageClass 'STANDARD_IA' and 'ONEZONE_IA'"),
-        ([rule(**colder(60, "GLACIER"), Expiration={"Days": 60})],
+            "or equal to 30 for storageClass 'STANDARD_IA' and 'ONEZONE_IA'",
+        ),
+        (
+            [rule(**colder(60, "GLACIER"), Expiration={"Days": 60})],
             "InvalidArgument: 'Days' in the Expiration action must be greater than 'Days' in the "
-            "Transition action"),
+            "Transition action",
+        ),
     ],
-)  # fmt: skip
-def test_objects_grow_old_as_s3_wants_them_to(account: AwsAccount, rules: list[Any], message: str) -> None:
-    asked = {"Bucket": "pipe-b", "LifecycleConfiguration": {"Rules": rules}}
-    assert said(account, "s3", "put_bucket_lifecycle_configuration", **asked) == message
+)
+def test_a_lifecycle_that_s3_refuses_is_refused(account: AwsAccount, rules: list[Any], message: str) -> None:
+    params = {"Bucket": "pipe-b", "LifecycleConfiguration": {"Rules": rules}}
+    assert refusal_of(account, "s3", "put_bucket_lifecycle_configuration", **params) == message
 
 
 NEW_SCHEMA = (
@@ -302,95 +375,127 @@ NEW_SCHEMA = (
     [
         ("Priority", {}, NEW_SCHEMA),
         ("DeleteMarkerReplication", {}, NEW_SCHEMA),
-        ("", {"EncryptionConfiguration": {"ReplicaKmsKeyID": "~key.arn~"}},
-            "InvalidRequest: SseKmsEncryptedObjects must be specified if EncryptionConfiguration is present"),
+        (
+            "",
+            {"EncryptionConfiguration": {"ReplicaKmsKeyID": "~key.arn~"}},
+            "InvalidRequest: SseKmsEncryptedObjects must be specified if EncryptionConfiguration is present",
+        ),
     ],
-)  # fmt: skip
-def test_objects_are_copied_as_s3_wants_it(
+)
+def test_a_replication_that_s3_refuses_is_refused(
     account: AwsAccount, missing: str, more: dict[str, Any], message: str
 ) -> None:
     target = {"Bucket": "arn:aws:s3:::pipe-replica", **more}
     whole = rule(Priority=1, DeleteMarkerReplication={"Status": "Disabled"}, Destination=target)
     rules = [{name: item for name, item in whole.items() if name != missing}]
-    asked = {"Bucket": "pipe-b", "ReplicationConfiguration": {"Role": "~role.arn~", "Rules": rules}}
-    assert said(account, "s3", "put_bucket_replication", **asked) == message
+    params = {"Bucket": "pipe-b", "ReplicationConfiguration": {"Role": "~role.arn~", "Rules": rules}}
+    assert refusal_of(account, "s3", "put_bucket_replication", **params) == message
 
 
 @pytest.mark.parametrize(
-    ("asked", "message"),
+    ("params", "message"),
     [
         ({"BackupRetentionPeriod": 36}, "InvalidParameterValue: identifier, database or user name, port, "),
         ({"MonitoringInterval": 7}, "InvalidParameterValue: identifier, database or user name, port, "),
         ({"DBPortNumber": 80}, "InvalidParameterValue: identifier, database or user name, port, "),
-        ({"NewDBInstanceIdentifier": "a--b"}, "InvalidParameterValue: identifier, database or user "
-            "name, port, "),
-        ({"CACertificateIdentifier": "rds-ca-2019"},
-            "CertificateNotFound: Certificate not found: rds-ca-2019"),
-        ({"CloudwatchLogsExportConfiguration": {"EnableLogTypes": ["postgresql", "audit"]}},
+        (
+            {"NewDBInstanceIdentifier": "a--b"},
+            "InvalidParameterValue: identifier, database or user name, port, ",
+        ),
+        (
+            {"CACertificateIdentifier": "rds-ca-2019"},
+            "CertificateNotFound: Certificate not found: rds-ca-2019",
+        ),
+        (
+            {"CloudwatchLogsExportConfiguration": {"EnableLogTypes": ["postgresql", "audit"]}},
             "InvalidParameterCombination: You cannot use the log types 'audit' with engine version "
-            "postgres 17.7"),
-        ({"MasterUserPassword": "1234567"}, "InvalidParameterValue: The parameter MasterUserPassword is "
-            "not a "),
-        ({"AllocatedStorage": 19},
+            "postgres 17.7",
+        ),
+        (
+            {"MasterUserPassword": "1234567"},
+            "InvalidParameterValue: The parameter MasterUserPassword is not a ",
+        ),
+        (
+            {"AllocatedStorage": 19},
             "InvalidParameterCombination: The storage of a database cannot be made smaller: 20 GiB, and "
-            "19 requested"),
+            "19 requested",
+        ),
         ({"EngineVersion": "17.6"}, "InvalidParameterCombination: Cannot upgrade postgres from 17.7 to 17.6"),
-        ({"EngineVersion": "16.11"}, "InvalidParameterCombination: Cannot upgrade postgres from 17.7 to "
-            "16.11"),
-        ({"EngineVersion": "18.1"}, "InvalidParameterCombination: The AllowMajorVersionUpgrade flag "
+        (
+            {"EngineVersion": "16.11"},
+            "InvalidParameterCombination: Cannot upgrade postgres from 17.7 to 16.11",
+        ),
+        (
+            {"EngineVersion": "18.1"},
+            "InvalidParameterCombination: The AllowMajorVersionUpgrade flag "
             "must be present "
-            "when upgrading to a new major version."),
-        ({"EngineVersion": "18.1", "AllowMajorVersionUpgrade": True}, "InvalidParameterCombination: The "
+            "when upgrading to a new major version.",
+        ),
+        (
+            {"EngineVersion": "18.1", "AllowMajorVersionUpgrade": True},
+            "InvalidParameterCombination: The "
             "parameter "
             "group pipe-db-postgres17 with DBParameterGroupFamily postgres17 cannot be used for "
-            "postgres 18.1."),
+            "postgres 18.1.",
+        ),
     ],
-)  # fmt: skip
-def test_a_database_is_changed_as_rds_wants_it(
-    account: AwsAccount, asked: dict[str, Any], message: str
+)
+def test_a_change_of_a_database_that_rds_refuses_is_refused(
+    account: AwsAccount, params: dict[str, Any], message: str
 ) -> None:
-    found = said(account, "rds", "modify_db_instance", DBInstanceIdentifier="pipe-db", **asked)
-    assert found.startswith(message)
+    refusal = refusal_of(account, "rds", "modify_db_instance", DBInstanceIdentifier="pipe-db", **params)
+    assert refusal.startswith(message)
 
 
 NEW_DATABASE = {
-    "DBInstanceIdentifier": "other", "Engine": "postgres", "EngineVersion": "18.3",
-    "DBInstanceClass": "db.t4g.micro", "AllocatedStorage": 20, "MasterUsername": "pipe",
-    "MasterUserPassword": "correct-horse", "DBSubnetGroupName": "~database.dbSubnetGroupName~",
-}  # fmt: skip
+    "DBInstanceIdentifier": "other",
+    "Engine": "postgres",
+    "EngineVersion": "18.3",
+    "DBInstanceClass": "db.t4g.micro",
+    "AllocatedStorage": 20,
+    "MasterUsername": "pipe",
+    "MasterUserPassword": "correct-horse",
+    "DBSubnetGroupName": "~database.dbSubnetGroupName~",
+}
 
 
 @pytest.mark.parametrize(
-    ("asked", "message"),
+    ("params", "message"),
     [
-        ({"CACertificateIdentifier": "rds-ca-2019"},
-            "CertificateNotFound: Certificate not found: rds-ca-2019"),
-        ({"EnableCloudwatchLogsExports": ["upgrade", "iam-db-auth-error", "audit", "error"]},
+        (
+            {"CACertificateIdentifier": "rds-ca-2019"},
+            "CertificateNotFound: Certificate not found: rds-ca-2019",
+        ),
+        (
+            {"EnableCloudwatchLogsExports": ["upgrade", "iam-db-auth-error", "audit", "error"]},
             "InvalidParameterCombination: You cannot use the log types 'audit, error' with engine version "
-            "postgres 18.3"),
+            "postgres 18.3",
+        ),
     ],
-)  # fmt: skip
-def test_a_database_is_made_with_a_certificate_and_logs_that_rds_has(
-    account: AwsAccount, asked: dict[str, Any], message: str
+)
+def test_a_database_with_an_unknown_certificate_or_log_is_refused(
+    account: AwsAccount, params: dict[str, Any], message: str
 ) -> None:
-    assert said(account, "rds", "create_db_instance", **NEW_DATABASE, **asked) == message
+    assert refusal_of(account, "rds", "create_db_instance", **NEW_DATABASE, **params) == message
 
 
-def test_a_database_is_made_anew_next_to_the_backups_of_the_one_before(account: AwsAccount) -> None:
+def test_a_new_database_leaves_the_backups_of_the_previous_one(account: AwsAccount) -> None:
     rds, name = account.client("rds"), {"DBInstanceIdentifier": "other"}
     group = account.live["database"].outputs["dbSubnetGroupName"]
     for count in (1, 2, 3):  # within a minute
         rds.create_db_instance(**NEW_DATABASE | {"DBSubnetGroupName": group})
         rds.delete_db_instance(**name, SkipFinalSnapshot=True, DeleteAutomatedBackups=False)
-        kept = rds.describe_db_snapshots(**name, SnapshotType="automated")["DBSnapshots"]
-        assert len({each["DBSnapshotIdentifier"] for each in kept}) == count
+        snapshots = rds.describe_db_snapshots(**name, SnapshotType="automated")["DBSnapshots"]
+        assert len({snapshot["DBSnapshotIdentifier"] for snapshot in snapshots}) == count
 
 
-def test_a_later_release_of_the_same_version_is_taken(account: AwsAccount) -> None:
+def test_a_database_can_be_upgraded_to_a_later_minor_version(account: AwsAccount) -> None:
     rds = account.client("rds")
     rds.modify_db_instance(DBInstanceIdentifier="pipe-db", EngineVersion="17.10")
-    found = said(account, "rds", "modify_db_instance", DBInstanceIdentifier="pipe-db", EngineVersion="17.9")
-    assert found == "InvalidParameterCombination: Cannot upgrade postgres from 17.10 to 17.9"
+    refusal = refusal_of(
+        account, "rds", "modify_db_instance", DBInstanceIdentifier="pipe-db", EngineVersion="17.9"
+    )
+    assert refusal == "InvalidParameterCombination: Cannot upgrade postgres from 17.10 to 17.9"
 
 
 @pytest.mark.parametrize(
@@ -417,25 +522,25 @@ def test_a_later_release_of_the_same_version_is_taken(account: AwsAccount) -> No
         ),
     ],
 )
-def test_a_parameter_of_postgresql_has_a_name_a_range_and_a_time(
+def test_an_invalid_postgresql_parameter_is_refused(
     account: AwsAccount, name: str, value: str, method: str, refusal: str
 ) -> None:
-    wrong = {"ParameterName": name, "ParameterValue": value, "ApplyMethod": method}
-    right = {"ParameterName": "log_connections", "ParameterValue": "1", "ApplyMethod": "immediate"}
-    asked: dict[str, Any] = {"DBParameterGroupName": "pipe-db-postgres17", "Parameters": [right, wrong]}
-    assert said(account, "rds", "modify_db_parameter_group", **asked).startswith(refusal)
-    asked["Parameters"] = [right]
-    assert account.client("rds").modify_db_parameter_group(**asked)
+    invalid = {"ParameterName": name, "ParameterValue": value, "ApplyMethod": method}
+    valid = {"ParameterName": "log_connections", "ParameterValue": "1", "ApplyMethod": "immediate"}
+    params: dict[str, Any] = {"DBParameterGroupName": "pipe-db-postgres17", "Parameters": [valid, invalid]}
+    assert refusal_of(account, "rds", "modify_db_parameter_group", **params).startswith(refusal)
+    params["Parameters"] = [valid]
+    assert account.client("rds").modify_db_parameter_group(**params)
 
 
 @pytest.mark.parametrize(
     "trusted", [trust("ec2.amazonaws.com", "sts:TagSession"), trust("pods.eks.amazonaws.com")]
 )
-def test_a_pod_gets_a_role_only_if_that_trusts_pods(account: AwsAccount, trusted: str) -> None:
+def test_a_pod_identity_needs_a_role_that_trusts_pods(account: AwsAccount, trusted: str) -> None:
     iam = account.client("iam")
     role = iam.create_role(RoleName="other", AssumeRolePolicyDocument=trusted)["Role"]["Arn"]
-    asked = {"clusterName": "pipe-dev", "namespace": "pipe", "serviceAccount": "x", "roleArn": role}
-    assert said(account, "eks", "create_pod_identity_association", **asked) == (
+    params = {"clusterName": "pipe-dev", "namespace": "pipe", "serviceAccount": "x", "roleArn": role}
+    assert refusal_of(account, "eks", "create_pod_identity_association", **params) == (
         "InvalidParameterException: Trust policy of the role provided is invalid: "
         "pods.eks.amazonaws.com has to be"
         f" allowed sts:AssumeRole and sts:TagSession by {role}"
@@ -446,98 +551,137 @@ def test_a_pod_gets_a_role_only_if_that_trusts_pods(account: AwsAccount, trusted
 EKS = "InvalidParameterException: "
 NO_GROUP = "sg-0123456789abcdef0"
 RESERVED = [
-    "0.0.0.0/1", "10.1.0.96/27", "100.64.0.0/16", "127.0.0.1/32", "169.254.170.23/32", "172.31.0.0/16",
-    "192.0.0.8/32", "192.0.2.0/24", "192.88.99.1/32", "192.168.1.0/24", "198.19.0.0/16", "198.51.100.7/32",
-    "203.0.113.255/32", "224.0.0.0/4", "255.255.255.255/32",
-]  # fmt: skip
+    "0.0.0.0/1",
+    "10.1.0.96/27",
+    "100.64.0.0/16",
+    "127.0.0.1/32",
+    "169.254.170.23/32",
+    "172.31.0.0/16",
+    "192.0.0.8/32",
+    "192.0.2.0/24",
+    "192.88.99.1/32",
+    "192.168.1.0/24",
+    "198.19.0.0/16",
+    "198.51.100.7/32",
+    "203.0.113.255/32",
+    "224.0.0.0/4",
+    "255.255.255.255/32",
+]
 NEXT_TO_RESERVED = [
-    "1.0.0.0/8", "9.0.0.0/8", "11.0.0.0/8", "100.128.0.0/16", "126.0.0.0/8", "169.255.0.0/16",
-    "172.15.0.0/16", "172.32.0.0/16", "192.0.1.0/24", "192.0.3.0/24", "192.88.98.0/24", "192.169.0.0/16",
-    "198.17.0.0/16", "198.20.0.0/16", "198.51.101.0/24", "203.0.112.0/24",
-    "203.0.114.0/24", "223.255.255.0/24", "0.0.0.0/0",
-]  # fmt: skip
+    "1.0.0.0/8",
+    "9.0.0.0/8",
+    "11.0.0.0/8",
+    "100.128.0.0/16",
+    "126.0.0.0/8",
+    "169.255.0.0/16",
+    "172.15.0.0/16",
+    "172.32.0.0/16",
+    "192.0.1.0/24",
+    "192.0.3.0/24",
+    "192.88.98.0/24",
+    "192.169.0.0/16",
+    "198.17.0.0/16",
+    "198.20.0.0/16",
+    "198.51.101.0/24",
+    "203.0.112.0/24",
+    "203.0.114.0/24",
+    "223.255.255.0/24",
+    "0.0.0.0/0",
+]
 
 
 def elsewhere(account: AwsAccount) -> str:
-    """A group of another VPC."""
+    """Return a security group of another VPC."""
     ec2 = account.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
     return ec2.create_security_group(GroupName="x", Description="x", VpcId=vpc)["GroupId"]
 
 
-def test_a_cluster_is_reached_and_lies_as_eks_wants_it(account: AwsAccount) -> None:
+def test_a_cluster_network_that_eks_refuses_is_refused(account: AwsAccount) -> None:
     subnets = account.live["cluster"].outputs["vpcConfig"]["subnetIds"]
     role = account.live["role"].outputs["arn"]
     other = elsewhere(account)
     changes: list[tuple[dict[str, Any], dict[str, Any], str]] = [
-        ({"publicAccessCidrs": ["10.0.0.1/8", "bogus", "8.8.8.0/24"]}, {},
-            f"{EKS}The following CIDRs are invalid in publicAccessCidrs: 10.0.0.1/8, bogus"),
-        ({"publicAccessCidrs": ["203.0.113.0/24"]}, {},
-            f"{EKS}The following CIDRs are not allowed in publicAccessCidrs: [203.0.113.0/24]"),
-        ({"publicAccessCidrs": ["8.8.8.0/24", "0.0.0.0/0", *RESERVED]}, {},
-            f"{EKS}The following CIDRs are not allowed in publicAccessCidrs: [{', '.join(RESERVED)}]"),
+        (
+            {"publicAccessCidrs": ["10.0.0.1/8", "bogus", "8.8.8.0/24"]},
+            {},
+            f"{EKS}The following CIDRs are invalid in publicAccessCidrs: 10.0.0.1/8, bogus",
+        ),
+        (
+            {"publicAccessCidrs": ["203.0.113.0/24"]},
+            {},
+            f"{EKS}The following CIDRs are not allowed in publicAccessCidrs: [203.0.113.0/24]",
+        ),
+        (
+            {"publicAccessCidrs": ["8.8.8.0/24", "0.0.0.0/0", *RESERVED]},
+            {},
+            f"{EKS}The following CIDRs are not allowed in publicAccessCidrs: [{', '.join(RESERVED)}]",
+        ),
         ({"securityGroupIds": [NO_GROUP]}, {}, f"{EKS}The security group ID does not exist: {NO_GROUP}"),
         ({"securityGroupIds": [other]}, {}, f"{EKS}Subnets "),
-    ]  # fmt: skip
+    ]
     services: list[tuple[dict[str, Any], dict[str, Any], str]] = [
         ({}, {"kubernetesNetworkConfig": {"serviceIpv4Cidr": block}}, f"{EKS}serviceIpv4Cidr {block} is in")
         for block in ("8.8.8.0/24", "10.0.0.0/8", "10.0.0.1/24", "172.32.0.0/16")
     ]
     for network, more, message in [*changes, *services]:
-        asked = {"name": "x", "roleArn": role, "resourcesVpcConfig": {"subnetIds": subnets, **network}}
-        assert said(account, "eks", "create_cluster", **asked, **more).startswith(message)
+        params = {"name": "x", "roleArn": role, "resourcesVpcConfig": {"subnetIds": subnets, **network}}
+        assert refusal_of(account, "eks", "create_cluster", **params, **more).startswith(message)
     for network, _, message in changes:
-        asked = {"name": "pipe-dev", "resourcesVpcConfig": network}
-        assert said(account, "eks", "update_cluster_config", **asked).startswith(message)
+        params = {"name": "pipe-dev", "resourcesVpcConfig": network}
+        assert refusal_of(account, "eks", "update_cluster_config", **params).startswith(message)
 
 
-def test_a_cluster_is_reached_from_next_to_reserved_networks_and_from_everywhere(account: AwsAccount) -> None:
-    wanted = {"endpointPublicAccess": True, "publicAccessCidrs": NEXT_TO_RESERVED}
-    account.client("eks").update_cluster_config(name="pipe-dev", resourcesVpcConfig=wanted)
+def test_the_neighbours_of_reserved_networks_may_reach_a_cluster(account: AwsAccount) -> None:
+    network = {"endpointPublicAccess": True, "publicAccessCidrs": NEXT_TO_RESERVED}
+    account.client("eks").update_cluster_config(name="pipe-dev", resourcesVpcConfig=network)
 
 
-def test_a_database_lies_where_its_groups_are(account: AwsAccount) -> None:
+def test_a_database_with_groups_of_another_vpc_is_refused(account: AwsAccount) -> None:
     new = {
-        "DBInstanceIdentifier": "other", "Engine": "postgres", "DBInstanceClass": "db.t4g.micro",
-        "MasterUsername": "pipe", "MasterUserPassword": "correct-horse",
+        "DBInstanceIdentifier": "other",
+        "Engine": "postgres",
+        "DBInstanceClass": "db.t4g.micro",
+        "MasterUsername": "pipe",
+        "MasterUserPassword": "correct-horse",
         "DBSubnetGroupName": account.live["database"].outputs["dbSubnetGroupName"],
-    }  # fmt: skip
+    }
     old = {"DBInstanceIdentifier": "pipe-db"}
     groups, invalid = "InvalidParameterValue: Invalid security group", "InvalidParameterValue: IAM role ARN"
     nobody = {"MonitoringRoleArn": "arn:aws:iam::123456789012:role/nobody", "MonitoringInterval": 60}
     pods = nobody | {"MonitoringRoleArn": account.live["reader"].outputs["arn"]}
     for group in (NO_GROUP, elsewhere(account)):
-        asked = {"VpcSecurityGroupIds": [group]}
-        assert said(account, "rds", "modify_db_instance", **old, **asked).startswith(groups)
-        assert said(account, "rds", "create_db_instance", **new, AllocatedStorage=20, **asked).startswith(
-            groups
-        )
+        params = {"VpcSecurityGroupIds": [group]}
+        assert refusal_of(account, "rds", "modify_db_instance", **old, **params).startswith(groups)
+        assert refusal_of(
+            account, "rds", "create_db_instance", **new, AllocatedStorage=20, **params
+        ).startswith(groups)
     for role in (nobody, pods):
-        assert said(account, "rds", "modify_db_instance", **old, **role).startswith(invalid)
-        assert said(account, "rds", "create_db_instance", **new, AllocatedStorage=20, **role).startswith(
-            invalid
-        )
-    assert said(account, "rds", "create_db_instance", **new).startswith(
+        assert refusal_of(account, "rds", "modify_db_instance", **old, **role).startswith(invalid)
+        assert refusal_of(
+            account, "rds", "create_db_instance", **new, AllocatedStorage=20, **role
+        ).startswith(invalid)
+    assert refusal_of(account, "rds", "create_db_instance", **new).startswith(
         "InvalidParameterValue: Invalid storage size"
     )
 
 
-def test_a_nat_gateway_has_a_way_out_and_an_address_of_its_own(account: AwsAccount) -> None:
+def test_a_nat_gateway_needs_an_internet_gateway_and_a_free_address(account: AwsAccount) -> None:
     ec2, lone = account.client("ec2"), {"AllocationId": "~eip.id~"}
     vpc = ec2.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
     inside = ec2.create_subnet(VpcId=vpc, CidrBlock="10.7.0.0/24")["Subnet"]["SubnetId"]
     account.create("internet", "eip")
-    assert said(account, "ec2", "create_nat_gateway", SubnetId=inside, **lone) == (
+    assert refusal_of(account, "ec2", "create_nat_gateway", SubnetId=inside, **lone) == (
         f"Gateway.NotAttached: Network {vpc} has no Internet gateway attached"
     )
     ec2.create_nat_gateway(
         SubnetId=inside, ConnectivityType="private"
     )  # it leads nowhere but to other networks
     nobodys = "eipalloc-0123456789abcdef0"
-    refusal = said(account, "ec2", "create_nat_gateway", SubnetId="~a.id~", AllocationId=nobodys)
+    refusal = refusal_of(account, "ec2", "create_nat_gateway", SubnetId="~a.id~", AllocationId=nobodys)
     assert refusal.startswith("InvalidAllocationID.NotFound: ")
     account.create("nat")
-    again = said(account, "ec2", "create_nat_gateway", SubnetId="~a.id~", **lone)
+    again = refusal_of(account, "ec2", "create_nat_gateway", SubnetId="~a.id~", **lone)
     address = account.live["eip"].outputs
     assert again == f"Resource.AlreadyAssociated: Resource {address['publicIp']} is already associated."
     account.delete("nat")
@@ -555,41 +699,68 @@ def test_a_nat_gateway_has_a_way_out_and_an_address_of_its_own(account: AwsAccou
         ),
     ],
 )
-def test_flow_logs_are_written_with_a_role_that_trusts_them(account: AwsAccount, trusted: str) -> None:
+def test_flow_logs_need_a_role_that_trusts_their_service(account: AwsAccount, trusted: str) -> None:
     account.create("logs")
     iam = account.client("iam")
     role = iam.create_role(RoleName="other", AssumeRolePolicyDocument=trusted)["Role"]["Arn"]
-    asked = {
-        "ResourceIds": ["~vpc.id~"], "ResourceType": "VPC", "TrafficType": "ALL",
-        "LogDestinationType": "cloud-watch-logs", "LogDestination": "~logs.arn~",
-    }  # fmt: skip
-    for each in (role, f"{role}-nobody"):
-        refusal = said(account, "ec2", "create_flow_logs", **asked, DeliverLogsPermissionArn=each)
+    params = {
+        "ResourceIds": ["~vpc.id~"],
+        "ResourceType": "VPC",
+        "TrafficType": "ALL",
+        "LogDestinationType": "cloud-watch-logs",
+        "LogDestination": "~logs.arn~",
+    }
+    for arn in (role, f"{role}-nobody"):
+        refusal = refusal_of(account, "ec2", "create_flow_logs", **params, DeliverLogsPermissionArn=arn)
         assert refusal == "InvalidParameter: Unable to assume given IAM role"
     iam.delete_role(RoleName="other")
 
 
 @pytest.mark.parametrize(
-    ("service", "call", "asked", "message"),
+    ("service", "call", "params", "message"),
     [
-        ("ec2", "attach_internet_gateway", {"VpcId": "~vpc.id~"},
-            "InvalidParameterValue: Network ~ already has an internet gateway attached"),
-        ("ec2", "create_vpc_endpoint", {"VpcId": "~vpc.id~", "ServiceName": "com.amazonaws.x.s4"},
-            "InvalidServiceName: The Vpc Endpoint Service 'com.amazonaws.x.s4' does not exist"),
-        ("iam", "create_open_id_connect_provider", {"Url": "http://example.com"},
-            "InvalidInput: Invalid Open ID Connect Provider URL: http://example.com"),
-        ("eks", "create_cluster", {"name": "x", "roleArn": "~reader.arn~", "resourcesVpcConfig":
-            {"subnetIds": ["~a.id~", "~c.id~"]}}, f"{EKS}Role with arn: "),
-        ("codebuild", "update_project", {"name": "~runner.name~", "serviceRole": "~reader.arn~"},
-            "InvalidInputException: CodeBuild is not authorized to perform: sts:AssumeRole on "),
+        (
+            "ec2",
+            "attach_internet_gateway",
+            {"VpcId": "~vpc.id~"},
+            "InvalidParameterValue: Network ~ already has an internet gateway attached",
+        ),
+        (
+            "ec2",
+            "create_vpc_endpoint",
+            {"VpcId": "~vpc.id~", "ServiceName": "com.amazonaws.x.s4"},
+            "InvalidServiceName: The Vpc Endpoint Service 'com.amazonaws.x.s4' does not exist",
+        ),
+        (
+            "iam",
+            "create_open_id_connect_provider",
+            {"Url": "http://example.com"},
+            "InvalidInput: Invalid Open ID Connect Provider URL: http://example.com",
+        ),
+        (
+            "eks",
+            "create_cluster",
+            {
+                "name": "x",
+                "roleArn": "~reader.arn~",
+                "resourcesVpcConfig": {"subnetIds": ["~a.id~", "~c.id~"]},
+            },
+            f"{EKS}Role with arn: ",
+        ),
+        (
+            "codebuild",
+            "update_project",
+            {"name": "~runner.name~", "serviceRole": "~reader.arn~"},
+            "InvalidInputException: CodeBuild is not authorized to perform: sts:AssumeRole on ",
+        ),
     ],
-)  # fmt: skip
-def test_what_aws_refuses_besides(
-    account: AwsAccount, service: str, call: str, asked: dict[str, Any], message: str
+)
+def test_other_requests_that_aws_refuses_are_refused(
+    account: AwsAccount, service: str, call: str, params: dict[str, Any], message: str
 ) -> None:
     account.create("internet", "c", "runner")
     if call == "attach_internet_gateway":
         ec2 = account.client("ec2")
-        asked["InternetGatewayId"] = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
-    found = said(account, service, call, **asked)
-    assert found.startswith(message.replace("~", account.live["vpc"].id))
+        params["InternetGatewayId"] = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    refusal = refusal_of(account, service, call, **params)
+    assert refusal.startswith(message.replace("~", account.live["vpc"].id))

@@ -1,4 +1,7 @@
-"""The names that AWS's rules read are those of its requests: a rule about another would never refuse."""
+"""A test that the rules in api.toml read only names that their requests have.
+
+A rule that reads another name would never refuse a request.
+"""
 
 import tomllib
 from collections.abc import Iterator
@@ -16,15 +19,15 @@ from sandbox.wire.templates import PLACEHOLDER, STRING_LITERAL
 
 RULES: Json = tomllib.loads(Path(api.__file__).with_suffix(".toml").read_text())
 
-GIVEN = {"region", "account", "now", "uuid", "hex32", "id17", "buckets", "found", *VERSIONS}
-"""Words that every request has; `found`: what an `if` has found."""
+COMMON_NAMES = {"region", "account", "now", "uuid", "hex32", "id17", "buckets", "found", *VERSIONS}
+"""Names that the rules of every request can read; `found` is the result of the rule's `if`."""
 
 ONWARD = ("subexpression", "projection", "filter_projection", "value_projection", "pipe", "index_expression")
-"""Nodes of whose children only the first is about what the whole is about."""
+"""Nodes whose first child alone reads from the same object as the node itself."""
 
 
 def roots(node: Json) -> Iterator[str]:
-    """The names that an expression reads at the top of what it is given."""
+    """Yield the names that an expression reads from its input."""
     if node["type"] == "field":
         yield node["value"]
     elif node["type"] != "expref":
@@ -34,33 +37,42 @@ def roots(node: Json) -> Iterator[str]:
 
 
 def read(rule: Json) -> Iterator[str]:
-    """The names of the request that a rule reads, and says."""
-    texts = [*rule.get("match", ()), *([rule["if"]] if "if" in rule else ())]
-    places = [place for each in (*texts, rule.get("say", "")) for place in PLACEHOLDER.findall(each)]
+    """Yield the names that the expressions and the message of a rule read."""
+    texts = [*rule.get("match", ())]
+    if "if" in rule:
+        texts.append(rule["if"])
+    placeholders = [name for text in (*texts, rule.get("say", "")) for name in PLACEHOLDER.findall(text)]
+    # A placeholder is no JMESPath, so that a constant takes its place.
+    expressions = [PLACEHOLDER.sub("`0`", STRING_LITERAL.sub("`0`", text)) for text in texts]
     parser: Any = jmespath.parser.Parser()
-    for expression in (*(PLACEHOLDER.sub("`0`", STRING_LITERAL.sub("`0`", each)) for each in texts), *places):
+    for expression in (*expressions, *placeholders):
         yield from roots(parser.parse(expression).parsed)
 
 
 def members(operation: str) -> set[str]:
-    """The names that a request can have, and the words that the sandbox makes of it."""
+    """Return the names of the parameters of an operation, and those that the sandbox derives from them."""
     service, action = operation.split()
     shape = Session().get_service_model(service).operation_model(action).input_shape
-    documents = {"document"} if operation in RULES["documents"] else set[str]()
-    return (
-        documents | {*(shape.members if shape else ())} | ({"record"} if service in SERVICES else set[str]())
-    )
+    names = set(shape.members if shape else ())
+    if operation in RULES["documents"]:
+        names.add("document")
+    if service in SERVICES:
+        names.add("record")
+    return names
 
 
 def test_a_rule_reads_names_that_its_operations_have() -> None:
-    seen, strange = dict[str, set[str]](), list[str]()
-    for names, rules in RULES["refuse"].items():
-        operations = [each for each in names.split(", ") if each != "*"]
-        for rule in rules if operations else ():
-            known = set(GIVEN)
-            for each in operations:
-                known |= seen.setdefault(each, members(each))
-                seen[each] |= {step["as"] for step in rule.get("look", ())}
-                known |= seen[each]
-            strange += [f"{names}: {name}" for name in read(rule) if name not in known]
-    assert not strange, "\n".join(strange)
+    names_of: dict[str, set[str]] = {}
+    unknown: list[str] = []
+    for operations, rules in RULES["refuse"].items():
+        if operations == "*":
+            continue
+        for rule in rules:
+            known = set(COMMON_NAMES)
+            for operation in operations.split(", "):
+                names = names_of.setdefault(operation, members(operation))
+                # A look-up of one rule stays visible to the rules after it.
+                names |= {step["as"] for step in rule.get("look", ())}
+                known |= names
+            unknown += [f"{operations}: {name}" for name in read(rule) if name not in known]
+    assert not unknown, "\n".join(unknown)

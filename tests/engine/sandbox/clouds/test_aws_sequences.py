@@ -1,6 +1,6 @@
-"""What the AWS plugin asks in the life of each resource type, replayed: aws_sequences.toml.
+"""A replay of the AWS plugin's requests in the life of each resource type, from aws_sequences.toml.
 
-Every answer is read as the plugin's client reads it, too, which is stricter than the one here.
+Every response is also checked like the plugin's client does, which is stricter than botocore.
 """
 
 import tomllib
@@ -42,40 +42,40 @@ def _read_strictly(http_response: Any, model: Any, **_: Any) -> None:
 def _client(account: AwsAccount, service: str) -> Any:
     if service != "s3control":
         return account.client(service)
-    # Its clients write the account's number before the address that they are given, and ask a proxy for that.
+    # Its clients put the account's number before the host name of the endpoint, and send that to a proxy.
     create: Any = account.target.clients.session.create_client
     by_proxy = {"endpoint_url": account.url, "config": Config(proxies={"http": account.url})}
     return create(service, "ap-northeast-1", aws_access_key_id="x", aws_secret_access_key="x", **by_proxy)
 
 
-def _asked(account: AwsAccount, step: Row, words: Row) -> Row:
-    """The answer; a refusal by its code."""
+def _send(account: AwsAccount, step: Row, variables: Row) -> Row:
+    """Return the response; for an error, its code and message."""
     service, call = step["ask"].split()
     try:
-        return aws_requests.send(_client(account, service), call, fill(step.get("with", {}), words) or {})
+        return aws_requests.send(_client(account, service), call, fill(step.get("with", {}), variables) or {})
     except ClientError as error:
-        said = cast(Row, error.response)["Error"]
-        return {"refused": said["Code"], "says": said.get("Message")}
+        details = cast(Row, error.response)["Error"]
+        return {"refused": details["Code"], "says": details.get("Message")}
 
 
 @pytest.mark.parametrize("kind", SEQUENCES)
-def test_what_the_plugin_asks_is_answered(account: AwsAccount, kind: str) -> None:
+def test_the_requests_of_the_plugin_get_the_expected_responses(account: AwsAccount, kind: str) -> None:
     row = SEQUENCES[kind]
     account.create(*row.get("needs", []))
-    words: Row = {name: {**live.outputs, "id": live.id} for name, live in account.live.items()}
-    words |= row.get("given", {})
+    variables: Row = {name: {**live.outputs, "id": live.id} for name, live in account.live.items()}
+    variables |= row.get("given", {})
     for place, step in enumerate(row["steps"], 1):
-        answer, where = _asked(account, step, words), f"{place}. {step['ask']}"
-        assert answer.get("refused") == step.get("refused"), (where, answer)
-        assert step.get("says") in (None, answer.get("says")), where
+        answer, location = _send(account, step, variables), f"{place}. {step['ask']}"
+        assert answer.get("refused") == step.get("refused"), (location, answer)
+        assert step.get("says") in (None, answer.get("says")), location
         has: Row = step.get("has", {})
-        wanted: Row = {path: fill(value, words) if value else value for path, value in has.items()}
-        assert {path: search(path, answer) for path in wanted} == wanted, where
-        assert [path for path in step.get("there", []) if search(path, answer) is None] == [], where
-        words |= {name: search(path, answer) for name, path in step.get("keep", {}).items()}
+        expected: Row = {path: fill(value, variables) if value else value for path, value in has.items()}
+        assert {path: search(path, answer) for path in expected} == expected, location
+        assert [path for path in step.get("there", []) if search(path, answer) is None] == [], location
+        variables |= {name: search(path, answer) for name, path in step.get("keep", {}).items()}
 
 
-def test_every_type_and_look_up_is_replayed() -> None:
+def test_every_type_and_lookup_is_replayed() -> None:
     calls = table("aws", "calls")
     types = {kind for kind in calls if kind.startswith("aws:")}
     look_ups = {f"aws:index/{name}:{name}" for name in calls["invokes"]}

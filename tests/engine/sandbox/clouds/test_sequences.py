@@ -1,8 +1,8 @@
-"""What the real plugins ask one after the other in the life of a resource, replayed.
+"""A replay of the requests of the real plugins in the life of a resource.
 
 As in the sources of the Terraform providers on which they are built: terraform-provider-datadog
-(datadog/resource_datadog_*.go, and what Datadog answered it, datadog/tests/cassettes) and
-terraform-provider-cloudflare (internal/services/*/resource.go). What the AWS plugin asks is in
+(datadog/resource_datadog_*.go, and the recorded responses in datadog/tests/cassettes) and
+terraform-provider-cloudflare (internal/services/*/resource.go). The requests of the AWS plugin are in
 aws_sequences.toml.
 """
 
@@ -21,7 +21,7 @@ from tests.support.sandbox.clouds.local_api import Client, serve
 from tests.support.sandbox.providers.aws_account import AwsAccount, empty_account
 
 Step = tuple[str, str, Any, int]
-"""A verb, a path in which # is the id of what was made, what is sent, and the status of the answer."""
+"""A verb, a path in which # stands for the ID of the created object, a body, and the expected status."""
 
 MONITOR, SLO, TEST = of_datadog.MONITOR, of_datadog.SLO, of_datadog.TEST
 MONITORS, TESTS = "/api/v1/monitor", "/api/v1/synthetics/tests"
@@ -90,7 +90,7 @@ CLOUDFLARE: dict[str, list[Step]] = {
     "a record made of data": [
         ("POST", "~/dns_records", CAA, 200),
         ("GET", "~/dns_records/#", None, 200),
-        # With all that is in the state: what the API has made of the data, too.
+        # The body has everything in the state, also what the API has derived from the data.
         ("PUT", "~/dns_records/#", CAA | {"content": '0 issue "pki.goog"', "settings": {}, "tags": []}, 200),
         ("DELETE", "~/dns_records/#", None, 200),
     ],
@@ -110,7 +110,7 @@ CLOUDFLARE: dict[str, list[Step]] = {
     "a setting": [
         ("PATCH", "~/settings/security_header", HEADER | {"id": "security_header"}, 200),
         ("GET", "~/settings/security_header", None, 200),
-        ("PATCH", "~/settings/security_header", HEADER, 200),  # an update; nothing is asked to delete it
+        ("PATCH", "~/settings/security_header", HEADER, 200),  # An update; a deletion sends no request.
     ],
     "DNSSEC": [
         ("PATCH", "~/dnssec", {"status": "active"}, 200),
@@ -129,64 +129,67 @@ CLOUDFLARE: dict[str, list[Step]] = {
 
 def replay(client: Client, steps: list[Step]) -> None:
     ident = ""
-    for verb, path, sent, wanted in steps:
+    for verb, path, sent, expected in steps:
         filled = {"public_ids": [ident]} if sent == {"public_ids": ["#"]} else sent
         status, body = client(verb, path.replace("#", ident), filled)
-        assert status == wanted, (verb, path, body)
+        assert status == expected, (verb, path, body)
         if verb == "POST" and not ident and body and "dry_run" not in path:
-            made = body.get("result", body.get("data", body))
-            one = cast("dict[str, Any]", made[0] if isinstance(made, list) else made)
-            ident = str(one.get("public_id") or one["id"])
+            result = body.get("result", body.get("data", body))
+            item = cast("dict[str, Any]", result[0] if isinstance(result, list) else result)
+            ident = str(item.get("public_id") or item["id"])
 
 
 def compared(dashboard: Json) -> Json:
-    """What the plugin compares of a dashboard in each preview (resource_datadog_dashboard_json.go)."""
-    own = ("id", "author_handle", "author_name", "created_at", "modified_at", "url")
-    kept = {key: item for key, item in dashboard.items() if key not in own}
-    kept |= {"widgets": [{"definition": one["definition"]} for one in dashboard["widgets"]]}
-    read_only = kept.pop("is_read_only", False)
-    return kept if isinstance(kept.get("restricted_roles"), list) else kept | {"is_read_only": read_only}
+    """Return what the plugin compares of a dashboard in a preview (resource_datadog_dashboard_json.go)."""
+    own = ("id", "author_handle", "author_name", "created_at", "modified_at", "url", "is_read_only")
+    members = {key: item for key, item in dashboard.items() if key not in own}
+    members["widgets"] = [{"definition": widget["definition"]} for widget in dashboard["widgets"]]
+    if not isinstance(members.get("restricted_roles"), list):
+        members["is_read_only"] = dashboard.get("is_read_only", False)
+    return members
 
 
-def test_a_dashboard_differs_by_what_datadog_adds_unless_it_is_said() -> None:
+def test_a_dashboard_without_datadogs_defaults_differs_in_each_preview() -> None:
     widgets = [{"definition": {"type": "note", "content": "x"}}]
     less: Json = {"title": "x", "layout_type": "ordered", "description": "x", "widgets": widgets}
     whole: Json = less | {"notify_list": [], "restricted_roles": [], "template_variables": []}
     with serve(DatadogApi()) as url:
         client = Client(url, **of_datadog.KEYS)
-        for given, same in ((less, False), (whole, True)):
-            made = client("POST", "/api/v1/dashboard", given)[1]
-            read = client("GET", f"/api/v1/dashboard/{made['id']}")[1]
-            assert made == read and (compared(read) == compared(given)) is same
-            added = {key: read[key] for key in read.keys() - given.keys() if key in whole}
+        for sent, same in ((less, False), (whole, True)):
+            created = client("POST", "/api/v1/dashboard", sent)[1]
+            read = client("GET", f"/api/v1/dashboard/{created['id']}")[1]
+            assert created == read and (compared(read) == compared(sent)) is same
+            added = {key: read[key] for key in read.keys() - sent.keys() if key in whole}
             assert added in ({"notify_list": None, "restricted_roles": [], "template_variables": None}, {})
 
 
-@pytest.mark.parametrize("what", DATADOG)
-def test_what_the_datadog_plugin_asks_is_answered(what: str) -> None:
+@pytest.mark.parametrize("sequence", DATADOG)
+def test_the_datadog_plugins_requests_are_answered(sequence: str) -> None:
     with serve(DatadogApi()) as url:
-        replay(Client(url, **of_datadog.KEYS), DATADOG[what])
+        replay(Client(url, **of_datadog.KEYS), DATADOG[sequence])
 
 
-@pytest.mark.parametrize("what", CLOUDFLARE)
-def test_what_the_cloudflare_plugin_asks_is_answered(what: str) -> None:
+@pytest.mark.parametrize("sequence", CLOUDFLARE)
+def test_the_cloudflare_plugins_requests_are_answered(sequence: str) -> None:
     with serve(CloudflareApi(["pipe.dev"])) as url:
         zone = of_cloudflare.Zone(url)
         own = f"/zones/{zone.id}"
-        steps = [(verb, path.replace("~", own), sent, ends) for verb, path, sent, ends in CLOUDFLARE[what]]
+        steps = [
+            (verb, path.replace("~", own), sent, ends) for verb, path, sent, ends in CLOUDFLARE[sequence]
+        ]
         replay(zone, steps)
 
 
-def said(aws: AwsAccount, service: str, call: str, **given: Any) -> str:
-    """The code of a refusal; empty: it is answered."""
+def error_code(aws: AwsAccount, service: str, call: str, **params: Any) -> str:
+    """Return the error code of a call; empty if it succeeds."""
     try:
-        getattr(aws.client(service), call)(**given)
+        getattr(aws.client(service), call)(**params)
     except ClientError as error:
         return error.response.get("Error", {}).get("Code", "")
     return ""
 
 
-def test_a_new_bucket_is_closed_and_encrypted() -> None:
+def test_a_new_bucket_is_private_and_encrypted() -> None:
     with empty_account() as aws:
         s3, place = aws.client("s3"), {"LocationConstraint": "ap-northeast-1"}
         s3.create_bucket(Bucket="pipe-it", CreateBucketConfiguration=place)
@@ -194,14 +197,14 @@ def test_a_new_bucket_is_closed_and_encrypted() -> None:
         assert len(block) == 4 and all(block.values())
         owner = s3.get_bucket_ownership_controls(Bucket="pipe-it")["OwnershipControls"]["Rules"]
         assert owner == [{"ObjectOwnership": "BucketOwnerEnforced"}]
-        s3.delete_bucket_encryption(Bucket="pipe-it")  # back to S3's own
+        s3.delete_bucket_encryption(Bucket="pipe-it")  # S3 encrypts with its own key again.
         (rule,) = s3.get_bucket_encryption(Bucket="pipe-it")["ServerSideEncryptionConfiguration"]["Rules"]
         assert rule["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
         s3.delete_public_access_block(Bucket="pipe-it")
-        assert said(aws, "s3", "get_public_access_block", Bucket="pipe-it").startswith("NoSuch")
+        assert error_code(aws, "s3", "get_public_access_block", Bucket="pipe-it").startswith("NoSuch")
 
 
-def test_nothing_is_said_of_tags_where_there_are_none() -> None:
+def test_a_call_without_tags_sends_none() -> None:
     with empty_account() as aws:
         sent: list[dict[str, Any]] = []
 
@@ -212,4 +215,4 @@ def test_nothing_is_said_of_tags_where_there_are_none() -> None:
         aws.client("eks").meta.events.register("before-parameter-build.eks.CreateCluster", keep)
         config = {"region": "ap-northeast-1"}
         aws.target.create(replace(aws.resource("cluster", name="bare", tags=None), id="", config=config))
-        assert [one for one in sent if "tags" in one] == [] != sent
+        assert [item for item in sent if "tags" in item] == [] != sent

@@ -1,4 +1,4 @@
-"""What the sandbox's AWS refuses as AWS does, though moto would not, and what it keeps itself."""
+"""Tests of requests that the local AWS API refuses like AWS, although moto would accept them."""
 
 import json
 from collections.abc import Callable, Generator
@@ -24,14 +24,14 @@ def everything() -> Generator[AwsAccount]:
 
 
 def refused(call: Callable[..., Any], **params: Any) -> str:
-    """The code with which a call is refused."""
-    with pytest.raises(ClientError) as found:
+    """Return the error code of a refused call."""
+    with pytest.raises(ClientError) as error:
         call(**params)
-    return str(cast(Any, found.value.response)["Error"]["Code"])
+    return str(cast(Any, error.value.response)["Error"]["Code"])
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("vpc", "DependencyViolation"),
         ("a", "DependencyViolation"),
@@ -44,13 +44,13 @@ def refused(call: Callable[..., Any], **params: Any) -> str:
         ("parameters", "InvalidDBParameterGroupState"),
     ],
 )
-def test_what_is_in_use_is_not_deleted(everything: AwsAccount, name: str, said: str) -> None:
-    with pytest.raises(ProviderError, match=said):
+def test_a_resource_in_use_is_not_deleted(everything: AwsAccount, name: str, message: str) -> None:
+    with pytest.raises(ProviderError, match=message):
         everything.delete(name)
     assert everything.read(name)
 
 
-def test_what_others_hold_is_not_taken_twice(everything: AwsAccount) -> None:
+def test_a_duplicate_is_refused(everything: AwsAccount) -> None:
     ec2, live = everything.client("ec2"), everything.live
     rule = {
         "IpProtocol": "tcp",
@@ -58,8 +58,8 @@ def test_what_others_hold_is_not_taken_twice(everything: AwsAccount) -> None:
         "ToPort": 443,
         "IpRanges": [{"CidrIp": "0.0.0.0/0", "Description": "x"}],
     }
-    asked = {"GroupId": live["balancer"].id, "IpPermissions": [rule]}
-    assert refused(ec2.authorize_security_group_ingress, **asked) == "InvalidPermission.Duplicate"
+    params = {"GroupId": live["balancer"].id, "IpPermissions": [rule]}
+    assert refused(ec2.authorize_security_group_ingress, **params) == "InvalidPermission.Duplicate"
     again = {"RouteTableId": live["vpc"].outputs["mainRouteTableId"], "SubnetId": live["a"].id}
     assert refused(ec2.associate_route_table, **again) == "Resource.AlreadyAssociated"
     pod = {"clusterName": "pipe-dev", "namespace": "pipe", "serviceAccount": "pipe-api"}
@@ -70,7 +70,7 @@ def test_what_others_hold_is_not_taken_twice(everything: AwsAccount) -> None:
     )
 
 
-def test_what_is_not_there_cannot_be_used(everything: AwsAccount) -> None:
+def test_a_reference_to_a_missing_resource_is_refused(everything: AwsAccount) -> None:
     ec2, live = everything.client("ec2"), everything.live
     table, vpc = live["table"].id, live["vpc"].id
     no_key = "arn:aws:kms:ap-northeast-1:123456789012:key/00000000-0000-0000-0000-000000000000"
@@ -95,8 +95,8 @@ def test_what_is_not_there_cannot_be_used(everything: AwsAccount) -> None:
     assert refused(ec2.create_flow_logs, **flows, **where) == "InvalidParameter"
     logs, s3, iam = (everything.client(name) for name in ("logs", "s3", "iam"))
     assert refused(logs.create_log_group, logGroupName="/x", kmsKeyId=no_key) == "InvalidParameterException"
-    made = everything.client("ecr").create_repository
-    assert refused(made, repositoryName="x/y", encryptionConfiguration=images) == "KmsException"
+    create_repository = everything.client("ecr").create_repository
+    assert refused(create_repository, repositoryName="x/y", encryptionConfiguration=images) == "KmsException"
     put = {"Bucket": "pipe-b", "ServerSideEncryptionConfiguration": {"Rules": rules}}
     assert refused(s3.put_bucket_encryption, **put) == "KMS.NotFoundException"
     policy = "arn:aws:iam::aws:policy/AmazonEKSNoSuchPolicy"
@@ -108,7 +108,7 @@ def test_what_is_not_there_cannot_be_used(everything: AwsAccount) -> None:
     )
 
 
-def test_buckets_are_as_s3_wants_them(everything: AwsAccount) -> None:
+def test_a_bucket_that_s3_refuses_is_refused(everything: AwsAccount) -> None:
     s3 = everything.client("s3")
     place = {"CreateBucketConfiguration": {"LocationConstraint": "ap-northeast-1"}}
     for name in ("Pipe_backup", "-pipe", "192.168.0.1"):
@@ -121,8 +121,8 @@ def test_buckets_are_as_s3_wants_them(everything: AwsAccount) -> None:
         == "InvalidBucketState"
     )
     lock = {"ObjectLockEnabled": "Enabled"}
-    asked = {"Bucket": "pipe-replica", "ObjectLockConfiguration": lock}
-    assert refused(s3.put_object_lock_configuration, **asked) == "InvalidBucketState"
+    params = {"Bucket": "pipe-replica", "ObjectLockConfiguration": lock}
+    assert refused(s3.put_object_lock_configuration, **params) == "InvalidBucketState"
     kept = {"Bucket": "pipe-kept"}
     s3.create_bucket(**kept, **place)
     s3.put_object(**kept, Key="latest.dump", Body=b"x")
@@ -131,8 +131,8 @@ def test_buckets_are_as_s3_wants_them(everything: AwsAccount) -> None:
     s3.delete_bucket(**kept)
 
 
-def test_a_bucket_that_refuses_plain_http_takes_objects_here(everything: AwsAccount) -> None:
-    """The sandbox has no TLS, and its requests count as if they came over it."""
+def test_a_bucket_that_refuses_plain_http_accepts_objects_in_the_sandbox(everything: AwsAccount) -> None:
+    # The sandbox has no TLS. Its requests count as requests over TLS.
     s3, bucket = everything.client("s3"), {"Bucket": "pipe-conditions"}
     s3.create_bucket(**bucket, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"})
     arn, key = "arn:aws:s3:::pipe-conditions", {"Key": "latest.dump"}
@@ -149,7 +149,7 @@ def test_a_bucket_that_refuses_plain_http_takes_objects_here(everything: AwsAcco
     assert refused(s3.get_object, **bucket, **key) == "403"
 
 
-def test_a_key_that_is_to_be_deleted_is_of_no_use(everything: AwsAccount) -> None:
+def test_a_key_that_awaits_its_deletion_cannot_be_used(everything: AwsAccount) -> None:
     kms = everything.client("kms")
     key = kms.create_key()["KeyMetadata"]["KeyId"]
     kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=30)
@@ -160,7 +160,7 @@ def test_a_key_that_is_to_be_deleted_is_of_no_use(everything: AwsAccount) -> Non
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"identifier": "1db"}, "InvalidParameterValue"),
         ({"monitoringInterval": 7}, "InvalidParameterValue"),
@@ -176,34 +176,36 @@ def test_a_key_that_is_to_be_deleted_is_of_no_use(everything: AwsAccount) -> Non
         ({"parameterGroupName": "none"}, "DBParameterGroupNotFound"),
     ],
 )
-def test_a_database_is_as_rds_wants_it(everything: AwsAccount, changed: dict[str, Any], said: str) -> None:
-    wanted = everything.resource("database", **{"identifier": "other", **changed})
-    with pytest.raises(ProviderError, match=said):
-        everything.target.create(wanted)
+def test_a_database_that_rds_refuses_is_refused(
+    everything: AwsAccount, changed: dict[str, Any], message: str
+) -> None:
+    resource = everything.resource("database", **{"identifier": "other", **changed})
+    with pytest.raises(ProviderError, match=message):
+        everything.target.create(resource)
 
 
-def test_rds_chooses_the_minor_version_and_no_later_one_is_a_difference(everything: AwsAccount) -> None:
+def test_a_later_minor_version_of_rds_is_no_difference(everything: AwsAccount) -> None:
     extended = "open-source-rds-extended-support"
-    wanted = everything.resource(
+    resource = everything.resource(
         "database",
         identifier="major",
         engineVersion="17",
         engineLifecycleSupport=f"{extended}-disabled",
         finalSnapshotIdentifier="major-final",
     )
-    live = everything.target.create(wanted)
-    wanted = replace(wanted, id=live.id)
+    live = everything.target.create(resource)
+    resource = replace(resource, id=live.id)
     assert live.outputs["engineVersion"] == "17"
     assert live.outputs["engineVersionActual"].startswith("17.")
     assert live.outputs["engineLifecycleSupport"] == f"{extended}-disabled"
 
     # In its maintenance window RDS goes on to a later minor version by itself.
     everything.client("rds").modify_db_instance(DBInstanceIdentifier="major", EngineVersion="17.99")
-    later = everything.target.read(wanted, live.outputs)
+    later = everything.target.read(resource, live.outputs)
     assert later is not None
     assert (later.outputs["engineVersion"], later.outputs["engineVersionActual"]) == ("17", "17.99")
-    assert everything.target.update(wanted, later).outputs["engineVersionActual"] == "17.99"
-    everything.target.delete(wanted)
+    assert everything.target.update(resource, later).outputs["engineVersionActual"] == "17.99"
+    everything.target.delete(resource)
 
 
 def test_a_database_is_not_deleted_without_a_snapshot_or_while_protected(everything: AwsAccount) -> None:
@@ -216,7 +218,7 @@ def test_a_database_is_not_deleted_without_a_snapshot_or_while_protected(everyth
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"version": "1.29"}, "unsupported Kubernetes version: 1.29"),
         ({"version": "1.99"}, "unsupported Kubernetes version: 1.99"),
@@ -235,13 +237,15 @@ def test_a_database_is_not_deleted_without_a_snapshot_or_while_protected(everyth
         ),
     ],
 )
-def test_a_cluster_is_as_eks_wants_it(everything: AwsAccount, changed: dict[str, Any], said: str) -> None:
-    with pytest.raises(ProviderError, match=said):
+def test_a_cluster_that_eks_refuses_is_refused(
+    everything: AwsAccount, changed: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ProviderError, match=message):
         everything.target.create(everything.resource("cluster", **{"name": "other", **changed}))
 
 
 @pytest.mark.parametrize("version", STANDARD_SUPPORT)
-def test_a_cluster_may_have_any_version_that_a_stack_file_may_name(
+def test_a_cluster_may_have_any_version_that_a_stack_file_allows(
     everything: AwsAccount, version: str
 ) -> None:
     named = everything.resource("cluster", name=f"of-{version.replace('.', '-')}", version=version)
@@ -250,7 +254,7 @@ def test_a_cluster_may_have_any_version_that_a_stack_file_may_name(
     everything.target.delete(replace(named, id=live.id))
 
 
-def test_a_cluster_gets_no_subnet_of_a_zone_that_it_was_not_created_with(everything: AwsAccount) -> None:
+def test_a_subnet_of_a_new_zone_is_refused_for_a_cluster(everything: AwsAccount) -> None:
     ec2, eks = everything.client("ec2"), everything.client("eks")
     subnets = everything.live["cluster"].outputs["vpcConfig"]["subnetIds"]
     there = ec2.describe_subnets(SubnetIds=subnets)["Subnets"]
@@ -265,7 +269,7 @@ def test_a_cluster_gets_no_subnet_of_a_zone_that_it_was_not_created_with(everyth
     ec2.delete_subnet(SubnetId=third)
 
 
-def test_a_cluster_is_changed_as_eks_allows(everything: AwsAccount) -> None:
+def test_a_change_of_a_cluster_that_eks_refuses_is_refused(everything: AwsAccount) -> None:
     eks = everything.client("eks")
     more = {"upgradePolicy": {"supportType": "EXTENDED"}, "deletionProtection": True}
     assert refused(eks.update_cluster_config, name="pipe-dev", **more) == "InvalidParameterException"
@@ -279,7 +283,7 @@ def test_a_cluster_is_changed_as_eks_allows(everything: AwsAccount) -> None:
     eks.update_cluster_config(name="pipe-dev", deletionProtection=False)
 
 
-def test_access_is_as_eks_wants_it(everything: AwsAccount) -> None:
+def test_an_access_entry_that_eks_refuses_is_refused(everything: AwsAccount) -> None:
     eks, who = everything.client("eks"), AWS_RESOURCES["entry"][1]["principalArn"]
     entry = {"clusterName": "pipe-dev", "principalArn": who.replace("operators", "x")}
     assert refused(eks.create_access_entry, **{**entry, "clusterName": "none"}) == "ResourceNotFoundException"
@@ -291,27 +295,27 @@ def test_access_is_as_eks_wants_it(everything: AwsAccount) -> None:
     groups = {"kubernetesGroups": ["system:masters"]}
     assert refused(eks.create_access_entry, **entry, **groups) == "InvalidParameterException"
     policy = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSNoSuchPolicy"
-    asked = {"clusterName": "pipe-dev", "principalArn": who, "accessScope": {"type": "cluster"}}
-    assert refused(eks.associate_access_policy, **asked, policyArn=policy) == "ResourceNotFoundException"
-    asked = {"clusterName": "pipe-dev", "principalArn": who, "accessScope": {"type": "namespace"}}
+    params = {"clusterName": "pipe-dev", "principalArn": who, "accessScope": {"type": "cluster"}}
+    assert refused(eks.associate_access_policy, **params, policyArn=policy) == "ResourceNotFoundException"
+    params = {"clusterName": "pipe-dev", "principalArn": who, "accessScope": {"type": "namespace"}}
     policy = policy.replace("NoSuch", "View")
-    assert refused(eks.associate_access_policy, **asked, policyArn=policy) == "InvalidParameterException"
+    assert refused(eks.associate_access_policy, **params, policyArn=policy) == "InvalidParameterException"
     assert (
         refused(eks.create_addon, clusterName="pipe-dev", addonName="no-such") == "InvalidParameterException"
     )
 
 
-def test_the_runner_is_as_codebuild_wants_it(everything: AwsAccount) -> None:
+def test_a_project_that_codebuild_refuses_is_refused(everything: AwsAccount) -> None:
     build = everything.client("codebuild")
     hook = {"projectName": "pipe-runner"}
     assert refused(build.create_webhook, **hook) == "ResourceAlreadyExistsException"
-    wanted = everything.resource("runner", name="other", serviceRole="arn:aws:iam::123456789012:role/none")
+    resource = everything.resource("runner", name="other", serviceRole="arn:aws:iam::123456789012:role/none")
     with pytest.raises(ProviderError, match="not authorized to perform: sts:AssumeRole"):
-        everything.target.create(wanted)
+        everything.target.create(resource)
 
 
 @pytest.mark.parametrize(
-    ("service", "call", "asked", "said"),
+    ("service", "call", "params", "code"),
     [
         (
             "eks",
@@ -333,10 +337,10 @@ def test_the_runner_is_as_codebuild_wants_it(everything: AwsAccount) -> None:
         ),
     ],
 )
-def test_every_request_is_checked_when_it_arrives(
-    everything: AwsAccount, service: str, call: str, asked: dict[str, Any], said: str
+def test_the_server_checks_every_request(
+    everything: AwsAccount, service: str, call: str, params: dict[str, Any], code: str
 ) -> None:
-    """Also that of a client which does not check it, such as a plugin."""
+    # A plugin, for example, does not check its requests.
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
     plain = cast(Any, boto3).client(
         service,
@@ -345,10 +349,10 @@ def test_every_request_is_checked_when_it_arrives(
         config=Config(parameter_validation=False),
         **keys,
     )
-    assert refused(getattr(plain, call), **asked) == said
+    assert refused(getattr(plain, call), **params) == code
 
 
-def test_a_request_may_say_nothing_that_its_model_does_not_know(everything: AwsAccount) -> None:
+def test_a_request_with_an_unknown_member_is_refused(everything: AwsAccount) -> None:
     kms = everything.client("kms")
     kms.meta.events.register_first("before-call.kms.CreateKey", _add_unknown)
     assert refused(kms.create_key) == "ValidationException"
@@ -359,11 +363,11 @@ def _add_unknown(params: dict[str, Any], **_: Any) -> None:
     params["body"] = b'{"Sort": "quick"}'
 
 
-def test_services_that_the_program_does_not_use_are_motos_own(everything: AwsAccount) -> None:
+def test_moto_handles_services_that_the_program_does_not_use(everything: AwsAccount) -> None:
     assert everything.client("cloudwatch").describe_alarms()["MetricAlarms"] == []  # signed as `monitoring`
 
 
-def test_an_operation_that_nobody_answers_is_refused_once(everything: AwsAccount) -> None:
+def test_an_unknown_operation_is_refused_without_retries(everything: AwsAccount) -> None:
     assert (
         refused(everything.client("eks").list_insights, clusterName="pipe-dev") == "UnknownOperationException"
     )

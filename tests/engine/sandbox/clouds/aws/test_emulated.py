@@ -1,4 +1,4 @@
-"""What the sandbox keeps itself of EKS and CodeBuild: what is in what, and what goes with it."""
+"""Tests of the emulated records of EKS and CodeBuild, and of the records that are deleted with them."""
 
 from collections.abc import Generator
 from typing import Any, cast
@@ -26,8 +26,8 @@ def grant(eks: Any, principal: str) -> None:
 
 
 def granted(eks: Any, principal: str) -> list[str]:
-    found = eks.list_associated_access_policies(**CLUSTER, principalArn=principal)
-    return [one["policyArn"] for one in found["associatedAccessPolicies"]]
+    response = eks.list_associated_access_policies(**CLUSTER, principalArn=principal)
+    return [policy["policyArn"] for policy in response["associatedAccessPolicies"]]
 
 
 def test_only_a_principal_with_an_access_entry_is_granted_a_policy(account: AwsAccount) -> None:
@@ -37,12 +37,12 @@ def test_only_a_principal_with_an_access_entry_is_granted_a_policy(account: AwsA
         lambda: eks.disassociate_access_policy(**CLUSTER, principalArn=NOBODY, policyArn=VIEW),
         lambda: granted(eks, NOBODY),
     ):
-        with pytest.raises(ClientError) as found:
+        with pytest.raises(ClientError) as error:
             call()
-        assert cast(Any, found.value.response)["Error"]["Code"] == "ResourceNotFoundException"
+        assert cast(Any, error.value.response)["Error"]["Code"] == "ResourceNotFoundException"
 
 
-def test_an_access_entry_takes_its_policies_along_and_no_others(account: AwsAccount) -> None:
+def test_the_deletion_of_an_access_entry_deletes_only_its_own_policies(account: AwsAccount) -> None:
     eks: Any = account.client("eks")
     principals = [NOBODY, f"{NOBODY}/below"]
     for principal in principals:
@@ -57,7 +57,7 @@ def test_an_access_entry_takes_its_policies_along_and_no_others(account: AwsAcco
         eks.delete_access_entry(**CLUSTER, principalArn=principal)
 
 
-def test_a_project_and_a_cluster_of_one_name_have_nothing_to_do_with_each_other(account: AwsAccount) -> None:
+def test_a_project_and_a_cluster_with_the_same_name_are_independent(account: AwsAccount) -> None:
     eks: Any = account.client("eks")
     codebuild: Any = account.client("codebuild")
     project = {

@@ -1,4 +1,4 @@
-"""The local copy of Cloudflare's API: what it answers, and what it refuses in Cloudflare's own words.
+"""Tests of the local Cloudflare API, with the messages of the real one.
 
 The paths and bodies are those of terraform-provider-cloudflare (internal/services/*/resource.go), on which
 pulumi-cloudflare is built.
@@ -19,27 +19,31 @@ from sandbox.clouds.web import Json
 from tests.support.sandbox.clouds.local_api import Client, serve
 
 RECORD = {"name": "pipe.dev", "type": "CNAME", "content": "lb.example.com", "proxied": True, "ttl": 1}
-RULE: Json = {"ref": "limit", "expression": "true", "action": "block", "ratelimit":
-    {"characteristics": ["cf.colo.id", "ip.src"], "period": 10, "requests_per_period": 5}}  # fmt: skip
+RULE: Json = {
+    "ref": "limit",
+    "expression": "true",
+    "action": "block",
+    "ratelimit": {"characteristics": ["cf.colo.id", "ip.src"], "period": 10, "requests_per_period": 5},
+}
 RULESET = {"kind": "zone", "name": "limits", "phase": "http_ratelimit", "rules": [RULE]}
 
 
 class Zone(Client):
-    """The API, with the zone pipe.dev."""
+    """A client of the API, which has the zone pipe.dev."""
 
     def __init__(self, url: str) -> None:
         super().__init__(f"{url}/client/v4", Authorization="Bearer it")
         self.id = self.ok("GET", "/zones?name=pipe.dev")[0]["id"]
 
     def ok(self, verb: str, path: str, sent: Any = None) -> Any:
-        """The result; `~` in a path is the zone's."""
+        """Return the result of a request, which must succeed; `~` in a path stands for the zone."""
         status, body = self(verb, path.replace("~", f"/zones/{getattr(self, 'id', '')}"), sent)
         assert status == 200, body
         assert body.keys() >= {"success", "errors", "messages", "result"} and body["success"]
         return body["result"]
 
     def refused(self, verb: str, path: str, sent: Any = None) -> tuple[int, int, str]:
-        """The status, the code and the message."""
+        """Return the status, the code and the message of a refused request."""
         status, body = self(verb, path.replace("~", f"/zones/{self.id}"), sent)
         assert (body["success"], body["result"], body["messages"]) == (False, None, [])
         return status, body["errors"][0]["code"], body["errors"][0]["message"]
@@ -53,7 +57,7 @@ def zone() -> Generator[Zone]:
 
 @pytest.fixture
 def official(zone: Zone) -> cloudflare.Cloudflare:
-    """Cloudflare's own client."""
+    """Return Cloudflare's own client for the API."""
     return cloudflare.Cloudflare(api_token="it", base_url=zone.url, max_retries=0)
 
 
@@ -61,19 +65,19 @@ def without(body: dict[str, Any], *names: str) -> Json:
     return {key: value for key, value in body.items() if key not in names}
 
 
-def test_who_says_nothing_of_himself_is_refused(zone: Zone):
+def test_a_request_without_a_token_is_refused(zone: Zone):
     stranger = Client(zone.url)
     status, body = stranger("GET", "/zones")
     assert (status, body["errors"][0]["code"]) == (400, 9106)
 
 
-def test_no_zone_is_there_but_those_that_were_named(zone: Zone):
+def test_only_the_given_zones_exist(zone: Zone):
     assert zone.ok("GET", "~")["name"] == "pipe.dev"
     assert zone.ok("GET", "/zones?name=pipe.test") == []
 
 
 @pytest.mark.parametrize("path", ["", "/dns_records", "/settings/ssl", "/dnssec", "/rulesets"])
-def test_an_unknown_zone_leads_nowhere(zone: Zone, path: str):
+def test_an_unknown_zone_is_reported(zone: Zone, path: str):
     assert zone.refused("GET", f"/zones/0{path}")[:2] == (404, 7003)
 
 
@@ -85,19 +89,19 @@ def test_an_unknown_path_is_refused_in_the_format_of_the_api(zone: Zone):
 # DNS
 
 
-def test_the_life_of_a_record(zone: Zone):
-    made = zone.ok("POST", "~/dns_records", RECORD | {"comment": "mine"})
-    assert RECORD.items() <= made.items() and made["proxiable"] and made["comment"] == "mine"
-    path = f"~/dns_records/{made['id']}"
-    assert zone.ok("GET", path) == made
-    assert zone.refused("GET", f"~/dns_records/%22{made['id']}%22")[0] == 404
+def test_a_record_is_created_changed_and_deleted(zone: Zone):
+    record = zone.ok("POST", "~/dns_records", RECORD | {"comment": "mine"})
+    assert RECORD.items() <= record.items() and record["proxiable"] and record["comment"] == "mine"
+    path = f"~/dns_records/{record['id']}"
+    assert zone.ok("GET", path) == record
+    assert zone.refused("GET", f"~/dns_records/%22{record['id']}%22")[0] == 404
     changed = zone.ok("PUT", path, RECORD | {"content": "other.example.com"})
     assert (changed["content"], changed["comment"], changed["created_on"]) == (
         "other.example.com",
         None,
-        made["created_on"],
+        record["created_on"],
     )
-    assert zone.ok("DELETE", path) == {"id": made["id"]}
+    assert zone.ok("DELETE", path) == {"id": record["id"]}
     assert zone.refused("GET", path) == (404, 81044, "Record does not exist.")
     assert zone.refused("DELETE", path)[:2] == (404, 81044)
 
@@ -106,13 +110,15 @@ def test_records_are_listed_in_pages_and_by_their_names(zone: Zone):
     for number in range(5):
         zone.ok("POST", "~/dns_records", RECORD | {"name": f"a{number}.pipe.dev"})
     body = zone("GET", f"/zones/{zone.id}/dns_records?per_page=2&page=3")[1]
-    assert [one["name"] for one in body["result"]] == ["a4.pipe.dev"]
+    assert [item["name"] for item in body["result"]] == ["a4.pipe.dev"]
     assert body["result_info"] == {"page": 3, "per_page": 2, "count": 1, "total_count": 5, "total_pages": 3}
-    assert [one["name"] for one in zone.ok("GET", "~/dns_records?name=a2.pipe.dev")] == ["a2.pipe.dev"]
-    assert [one["name"] for one in zone.ok("GET", "~/dns_records?name.exact=a3.pipe.dev")] == ["a3.pipe.dev"]
+    assert [item["name"] for item in zone.ok("GET", "~/dns_records?name=a2.pipe.dev")] == ["a2.pipe.dev"]
+    assert [item["name"] for item in zone.ok("GET", "~/dns_records?name.exact=a3.pipe.dev")] == [
+        "a3.pipe.dev"
+    ]
 
 
-def test_lists_are_asked_for_by_what_is_inside_and_as_json_writes_it(zone: Zone):
+def test_a_list_can_be_filtered_by_inner_members_and_json_values(zone: Zone):
     zone.ok("POST", "~/dns_records", RECORD)
     assert len(zone.ok("GET", f"~/dns_records?proxied={json.dumps(RECORD['proxied'])}")) == 1
     assert zone.ok("GET", f"~/dns_records?proxied={json.dumps(not RECORD['proxied'])}") == []
@@ -121,26 +127,28 @@ def test_lists_are_asked_for_by_what_is_inside_and_as_json_writes_it(zone: Zone)
     assert zone.ok("GET", "/zones?name=pipe.dev&account.id=0") == []
 
 
-def test_a_structured_record_has_a_content(zone: Zone):
+def test_a_structured_record_gets_a_content(zone: Zone):
     caa = {"name": "@", "type": "CAA", "ttl": 1, "data": {"flags": 0, "tag": "issue", "value": "pki.goog"}}
-    made = zone.ok("POST", "~/dns_records", caa)
-    assert (made["name"], made["content"]) == ("pipe.dev", '0 issue "pki.goog"')
+    record = zone.ok("POST", "~/dns_records", caa)
+    assert (record["name"], record["content"]) == ("pipe.dev", '0 issue "pki.goog"')
 
 
-def test_the_content_of_a_structured_record_is_made_of_its_data(zone: Zone):
+def test_the_content_of_a_structured_record_follows_its_data(zone: Zone):
     caa: Json = {
         "name": "@",
         "type": "CAA",
         "ttl": 1,
         "data": {"flags": 0, "tag": "issue", "value": "pki.goog"},
     }
-    made = zone.ok("POST", "~/dns_records", caa)
+    record = zone.ok("POST", "~/dns_records", caa)
     data = caa["data"] | {"value": "letsencrypt.org"}
-    after = zone.ok("PUT", f"~/dns_records/{made['id']}", caa | {"data": data, "content": made["content"]})
+    after = zone.ok(
+        "PUT", f"~/dns_records/{record['id']}", caa | {"data": data, "content": record["content"]}
+    )
     assert after["content"] == '0 issue "letsencrypt.org"'
 
 
-def test_a_name_outside_of_the_zone_is_taken_as_one_within(zone: Zone):
+def test_a_name_outside_of_the_zone_gets_the_zones_suffix(zone: Zone):
     assert zone.ok("POST", "~/dns_records", RECORD | {"name": "WWW"})["name"] == "www.pipe.dev"
 
 
@@ -181,26 +189,26 @@ REFUSED_RECORDS: list[tuple[Json, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "said"), REFUSED_RECORDS)
-def test_a_wrong_record_is_refused(zone: Zone, change: Json, said: str):
+@pytest.mark.parametrize(("change", "fault"), REFUSED_RECORDS)
+def test_an_invalid_record_is_refused(zone: Zone, change: Json, fault: str):
     status, code, message = zone.refused("POST", "~/dns_records", RECORD | change)
-    assert (status, code) == (400, 1004) and said in message
+    assert (status, code) == (400, 1004) and fault in message
     assert zone.ok("GET", "~/dns_records") == []
 
 
-def test_a_record_can_be_of_names_with_stars_underscores_and_a_last_dot(zone: Zone):
+def test_a_name_may_have_stars_underscores_and_a_final_dot(zone: Zone):
     for name in ("*.pipe.dev", "_acme-challenge.pipe.dev", "a.b.pipe.dev.", "@"):
         zone.ok("POST", "~/dns_records", RECORD | {"name": name, "content": "_x.example.com."})
 
 
-def test_a_cname_of_itself_is_refused(zone: Zone):
-    said = "CNAME content cannot reference itself."
+def test_a_cname_to_itself_is_refused(zone: Zone):
+    message = "CNAME content cannot reference itself."
     for name in ("self", "self.pipe.dev"):
-        wrong = RECORD | {"name": name, "content": "Self.pipe.dev."}
-        assert zone.refused("POST", "~/dns_records", wrong) == (400, 9039, said)
+        record = RECORD | {"name": name, "content": "Self.pipe.dev."}
+        assert zone.refused("POST", "~/dns_records", record) == (400, 9039, message)
 
 
-def test_two_of_the_same_are_refused(zone: Zone):
+def test_a_duplicate_record_is_refused(zone: Zone):
     txt = {"name": "pipe.dev", "type": "TXT", "content": "x", "ttl": 1}
     zone.ok("POST", "~/dns_records", txt)
     assert zone.refused("POST", "~/dns_records", txt) == (400, 81058, "An identical record already exists.")
@@ -210,11 +218,11 @@ def test_two_of_the_same_are_refused(zone: Zone):
 @pytest.mark.parametrize(
     ("kind", "content"), [("A", "10.0.0.1"), ("AAAA", "::1"), ("CNAME", "b.example.com")]
 )
-def test_a_cname_tolerates_no_other_address(zone: Zone, kind: str, content: str):
+def test_a_cname_excludes_other_addresses_of_its_name(zone: Zone, kind: str, content: str):
     zone.ok("POST", "~/dns_records", RECORD)
     other = RECORD | {"type": kind, "content": content}
-    said = "An A, AAAA, or CNAME record with that host already exists."
-    assert zone.refused("POST", "~/dns_records", other) == (400, 81053, said)
+    message = "An A, AAAA, or CNAME record with that host already exists."
+    assert zone.refused("POST", "~/dns_records", other) == (400, 81053, message)
     free = zone.ok("POST", "~/dns_records", other | {"name": "free.pipe.dev"})
     assert zone.refused("PUT", f"~/dns_records/{free['id']}", other)[1] == 81053
 
@@ -222,11 +230,11 @@ def test_a_cname_tolerates_no_other_address(zone: Zone, kind: str, content: str)
 # Settings and DNSSEC
 
 
-def test_a_setting_changes_and_stays(zone: Zone):
+def test_a_setting_keeps_its_new_value(zone: Zone):
     assert zone.ok("GET", "~/settings/min_tls_version")["value"] == "1.0"
-    made = zone.ok("PATCH", "~/settings/min_tls_version", {"value": "1.2"})
-    assert (made["id"], made["value"], made["editable"]) == ("min_tls_version", "1.2", True)
-    assert zone.ok("GET", "~/settings/min_tls_version") == made
+    setting = zone.ok("PATCH", "~/settings/min_tls_version", {"value": "1.2"})
+    assert (setting["id"], setting["value"], setting["editable"]) == ("min_tls_version", "1.2", True)
+    assert zone.ok("GET", "~/settings/min_tls_version") == setting
     assert zone.refused("DELETE", "~/settings/min_tls_version")[0] == 405
 
 
@@ -242,14 +250,14 @@ REFUSED_SETTINGS: list[tuple[str, Json, int]] = [
 
 
 @pytest.mark.parametrize(("setting", "sent", "code"), REFUSED_SETTINGS)
-def test_a_wrong_setting_is_refused(zone: Zone, setting: str, sent: Json, code: int):
+def test_an_invalid_setting_is_refused(zone: Zone, setting: str, sent: Json, code: int):
     assert zone.refused("PATCH", f"~/settings/{setting}", sent)[:2] == (400, code)
 
 
-def test_dnssec_is_pending_until_it_is_asked_for_again(zone: Zone):
+def test_dnssec_is_pending_until_the_next_request(zone: Zone):
     assert zone.ok("GET", "~/dnssec") == {"status": "disabled"}
-    made = zone.ok("PATCH", "~/dnssec", {"status": "active"})
-    assert made["status"] == "pending" and made["ds"].startswith("pipe.dev. 3600 IN DS 2371 13 2 ")
+    dnssec = zone.ok("PATCH", "~/dnssec", {"status": "active"})
+    assert dnssec["status"] == "pending" and dnssec["ds"].startswith("pipe.dev. 3600 IN DS 2371 13 2 ")
     assert zone.ok("GET", "~/dnssec")["status"] == "active"
     assert zone.refused("PATCH", "~/dnssec", {"status": "on"})[:2] == (400, 1004)
     assert zone.ok("DELETE", "~/dnssec") == ""
@@ -259,33 +267,37 @@ def test_dnssec_is_pending_until_it_is_asked_for_again(zone: Zone):
 # Rulesets
 
 
-def test_the_life_of_a_ruleset(zone: Zone):
-    made = zone.ok("POST", "~/rulesets", RULESET)
-    assert (made["version"], made["rules"][0]["enabled"], made["rules"][0]["ref"]) == ("1", True, "limit")
-    path = f"~/rulesets/{made['id']}"
-    assert zone.ok("GET", path) == made == zone.ok("GET", "~/rulesets/phases/http_ratelimit/entrypoint")
-    changed = zone.ok("PUT", path, made | {"name": "others"})  # with all that the API has added
+def test_a_ruleset_is_created_changed_and_deleted(zone: Zone):
+    ruleset = zone.ok("POST", "~/rulesets", RULESET)
+    assert (ruleset["version"], ruleset["rules"][0]["enabled"], ruleset["rules"][0]["ref"]) == (
+        "1",
+        True,
+        "limit",
+    )
+    path = f"~/rulesets/{ruleset['id']}"
+    assert zone.ok("GET", path) == ruleset == zone.ok("GET", "~/rulesets/phases/http_ratelimit/entrypoint")
+    changed = zone.ok("PUT", path, ruleset | {"name": "others"})  # The body has the API's own members.
     assert (changed["version"], changed["name"]) == ("2", "others")
-    assert changed["rules"][0]["id"] == made["rules"][0]["id"]
+    assert changed["rules"][0]["id"] == ruleset["rules"][0]["id"]
     assert zone("DELETE", path.replace("~", f"/zones/{zone.id}")) == (204, None)
     assert zone.refused("GET", path)[:2] == (404, 10001)
     assert zone.refused("GET", "~/rulesets/phases/http_ratelimit/entrypoint")[:2] == (404, 10003)
 
 
-def test_a_zone_has_one_ruleset_a_phase(zone: Zone):
+def test_a_second_ruleset_of_a_phase_is_refused(zone: Zone):
     zone.ok("POST", "~/rulesets", RULESET)
     limit = "exceeded maximum number of zone rulesets for phase http_ratelimit"
-    said = f"'zone' is not a valid value for kind because {limit}"
-    assert zone.refused("POST", "~/rulesets", RULESET | {"name": "b"}) == (400, 20217, said)
+    message = f"'zone' is not a valid value for kind because {limit}"
+    assert zone.refused("POST", "~/rulesets", RULESET | {"name": "b"}) == (400, 20217, message)
 
 
-def test_a_ruleset_can_be_looked_at_without_being_kept(zone: Zone):
+def test_a_dry_run_of_a_ruleset_stores_nothing(zone: Zone):
     assert zone.ok("POST", "~/rulesets?dry_run=true", RULESET)["rules"]
     assert zone.ok("GET", "~/rulesets") == []
-    made = zone.ok("POST", "~/rulesets", RULESET)
-    path = f"~/rulesets/{made['id']}"
+    ruleset = zone.ok("POST", "~/rulesets", RULESET)
+    path = f"~/rulesets/{ruleset['id']}"
     assert zone.ok("PUT", f"{path}?dry_run=true", RULESET | {"description": "x"})["description"] == "x"
-    assert zone.ok("GET", path) == made
+    assert zone.ok("GET", path) == ruleset
     assert zone.refused("PUT", f"{path}?dry_run=true", RULESET | {"phase": "x"})[0] == 400
     assert zone.refused("POST", "~/rulesets?dry_run=true", RULESET)[0] == 400
 
@@ -416,10 +428,10 @@ REFUSED_RULESETS: list[tuple[Json, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "said"), REFUSED_RULESETS)
-def test_a_wrong_ruleset_is_refused(zone: Zone, change: Json, said: str):
+@pytest.mark.parametrize(("change", "fault"), REFUSED_RULESETS)
+def test_an_invalid_ruleset_is_refused(zone: Zone, change: Json, fault: str):
     status, code, message = zone.refused("POST", "~/rulesets", RULESET | change)
-    assert (status, code) == (400, 20217) and said in message, message
+    assert (status, code) == (400, 20217) and fault in message, message
     assert zone.ok("GET", "~/rulesets") == []
 
 
@@ -431,8 +443,8 @@ def test_a_wrong_ruleset_is_refused(zone: Zone, change: Json, said: str):
         rules(expression='http.host matches "hunter2("'),
     ],
 )
-def test_a_refusal_never_repeats_an_expression(zone: Zone, wrong: Json):
-    assert "hunter2" not in zone.refused("POST", "~/rulesets", RULESET | wrong)[2]
+def test_no_error_repeats_an_expression(zone: Zone, change: Json):
+    assert "hunter2" not in zone.refused("POST", "~/rulesets", RULESET | change)[2]
 
 
 @pytest.mark.parametrize(
@@ -444,8 +456,8 @@ def test_a_refusal_never_repeats_an_expression(zone: Zone, wrong: Json):
         limits(characteristics=["cf.colo.id", 'http.request.headers["x-api-key"]']),
     ],
 )
-def test_an_expression_of_cloudflares_language_is_taken(zone: Zone, right: Json):
-    assert zone.ok("POST", "~/rulesets", RULESET | right)["version"] == "1"
+def test_a_valid_expression_is_accepted(zone: Zone, change: Json):
+    assert zone.ok("POST", "~/rulesets", RULESET | change)["version"] == "1"
 
 
 @pytest.mark.parametrize(
@@ -459,14 +471,14 @@ def test_an_expression_of_cloudflares_language_is_taken(zone: Zone, right: Json)
         statuses({"value": 1, "status_code": 404}, {"value": 0, "status_code_range": {"from": 500}}),
     ],
 )
-def test_what_an_action_needs_is_taken(zone: Zone, right: Json):
-    assert zone.ok("POST", "~/rulesets", RULESET | right)["version"] == "1"
+def test_a_rule_with_the_parameters_of_its_action_is_accepted(zone: Zone, change: Json):
+    assert zone.ok("POST", "~/rulesets", RULESET | change)["version"] == "1"
 
 
-def test_the_phase_of_a_ruleset_stays(zone: Zone):
-    made = zone.ok("POST", "~/rulesets", RULESET)
+def test_the_phase_of_a_ruleset_cannot_be_changed(zone: Zone):
+    ruleset = zone.ok("POST", "~/rulesets", RULESET)
     moved: Json = {**CACHE, "rules": []}
-    assert zone.refused("PUT", f"~/rulesets/{made['id']}", moved)[:2] == (400, 20025)
+    assert zone.refused("PUT", f"~/rulesets/{ruleset['id']}", moved)[:2] == (400, 20025)
 
 
 # Origin CA
@@ -474,27 +486,27 @@ def test_the_phase_of_a_ruleset_stays(zone: Zone):
 
 def request(key: Any, host: str = "pipe.dev") -> str:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
-    made = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
-    return made.public_bytes(serialization.Encoding.PEM).decode()
+    csr = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
+    return csr.public_bytes(serialization.Encoding.PEM).decode()
 
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 CERTIFICATE = {"csr": request(KEY), "hostnames": ["pipe.dev", "*.pipe.dev"], "request_type": "origin-ecc"}
 
 
-def test_the_life_of_a_certificate(zone: Zone):
-    made = zone.ok("POST", "/certificates", CERTIFICATE | {"requested_validity": 365})
-    signed = x509.load_pem_x509_certificate(made["certificate"].encode())
+def test_a_certificate_is_signed_listed_and_revoked(zone: Zone):
+    certificate = zone.ok("POST", "/certificates", CERTIFICATE | {"requested_validity": 365})
+    signed = x509.load_pem_x509_certificate(certificate["certificate"].encode())
     assert signed.public_key() == KEY.public_key()
     assert (signed.not_valid_after_utc - signed.not_valid_before_utc).days == 365
-    assert made["expires_on"] == signed.not_valid_after_utc.strftime("%Y-%m-%d %H:%M:%S +0000 UTC")
+    assert certificate["expires_on"] == signed.not_valid_after_utc.strftime("%Y-%m-%d %H:%M:%S +0000 UTC")
     names = signed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == CERTIFICATE["hostnames"]
-    assert zone.ok("GET", f"/certificates/{made['id']}") == made
-    assert zone.ok("GET", f"/certificates?zone_id={zone.id}") == [made]
-    assert zone.refused("PUT", f"/certificates/{made['id']}", CERTIFICATE)[0] == 405
-    zone.ok("DELETE", f"/certificates/{made['id']}")
-    assert zone.refused("GET", f"/certificates/{made['id']}")[:2] == (404, 1003)
+    assert zone.ok("GET", f"/certificates/{certificate['id']}") == certificate
+    assert zone.ok("GET", f"/certificates?zone_id={zone.id}") == [certificate]
+    assert zone.refused("PUT", f"/certificates/{certificate['id']}", CERTIFICATE)[0] == 405
+    zone.ok("DELETE", f"/certificates/{certificate['id']}")
+    assert zone.refused("GET", f"/certificates/{certificate['id']}")[:2] == (404, 1003)
 
 
 RSA = request(rsa.generate_private_key(65537, 2048))
@@ -516,25 +528,25 @@ RSA = request(rsa.generate_private_key(65537, 2048))
         {"hostnames": ["10.0.0.1"]},
     ],
 )
-def test_a_wrong_certificate_is_refused(zone: Zone, change: Json):
+def test_an_invalid_certificate_is_refused(zone: Zone, change: Json):
     assert zone.refused("POST", "/certificates", CERTIFICATE | change)[:2] == (400, 1010)
 
 
 # Cloudflare's own client
 
 
-def test_the_official_client_understands_the_answers(zone: Zone, official: cloudflare.Cloudflare):
-    found = official.zones.list(name="pipe.dev").result[0]
-    assert (found.id, found.status) == (zone.id, "active")
+def test_the_official_client_parses_the_responses(zone: Zone, official: cloudflare.Cloudflare):
+    first_zone = official.zones.list(name="pipe.dev").result[0]
+    assert (first_zone.id, first_zone.status) == (zone.id, "active")
     record = official.dns.records.create(
         zone_id=zone.id, name="pipe.dev", type="CNAME", content="b.example.com", ttl=1, proxied=True
     )
     assert record is not None and record.proxiable
-    assert [one.id for one in official.dns.records.list(zone_id=zone.id)] == [record.id]
+    assert [item.id for item in official.dns.records.list(zone_id=zone.id)] == [record.id]
     official.rulesets.create(zone_id=zone.id, kind="zone", name="a", phase="http_ratelimit", rules=[])
-    (made,) = official.rulesets.list(zone_id=zone.id)
-    assert (made.name, made.phase) == ("a", "http_ratelimit")
-    official.rulesets.delete(made.id, zone_id=zone.id)
+    (ruleset,) = official.rulesets.list(zone_id=zone.id)
+    assert (ruleset.name, ruleset.phase) == ("a", "http_ratelimit")
+    official.rulesets.delete(ruleset.id, zone_id=zone.id)
     setting = official.zones.settings.edit("http3", zone_id=zone.id, value="off")
     assert setting is not None and getattr(setting, "value", None) == "off"
     with pytest.raises(cloudflare.NotFoundError) as error:

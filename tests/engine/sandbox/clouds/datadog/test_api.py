@@ -1,4 +1,4 @@
-"""The local copy of Datadog's API: what it answers, and what it refuses.
+"""Tests of the local Datadog API.
 
 The paths and bodies are those of terraform-provider-datadog (resource_datadog_*.go), on which pulumi-datadog
 is built: what it asks in a preview, and the create, read, update and delete of each object.
@@ -31,9 +31,14 @@ MONITOR: Json = {
     "message": "@slack-pipe",
     "priority": 1,
     "tags": ["env:dev"],
-    "options": {"thresholds": {"critical": 0.5}, "include_tags": True, "new_host_delay": 300,
-        "notify_no_data": False, "require_full_window": True},
-}  # fmt: skip
+    "options": {
+        "thresholds": {"critical": 0.5},
+        "include_tags": True,
+        "new_host_delay": 300,
+        "notify_no_data": False,
+        "require_full_window": True,
+    },
+}
 SLO: Json = {
     "name": "Availability",
     "type": "metric",
@@ -57,10 +62,15 @@ DASHBOARD: Json = {
     "title": "Pipe dev",
     "layout_type": "ordered",
     "widgets": [
-        {"definition": {"type": "group", "layout_type": "ordered", "widgets": [
-            {"definition": {"type": "timeseries", "requests": [{"q": "avg:load{*}"}]}}]}}
+        {
+            "definition": {
+                "type": "group",
+                "layout_type": "ordered",
+                "widgets": [{"definition": {"type": "timeseries", "requests": [{"q": "avg:load{*}"}]}}],
+            }
+        }
     ],
-}  # fmt: skip
+}
 ACCOUNT: Json = {
     "data": {
         "type": "account",
@@ -79,19 +89,19 @@ ACCOUNT: Json = {
 
 
 class Datadog(Client):
-    """The API, with keys."""
+    """A client of the API with keys."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url, **KEYS)
 
     def ok(self, verb: str, path: str, sent: Any = None) -> Any:
-        """The answer of what goes well."""
+        """Return the response to a request, which must succeed."""
         status, body = self(verb, path, sent)
         assert status == 200, body
         return body
 
     def refused(self, verb: str, path: str, sent: Any = None) -> tuple[int, str]:
-        """The status and the error."""
+        """Return the status and the error of a refused request."""
         status, body = self(verb, path, sent)
         assert list(body) == ["errors"], body
         return status, body["errors"][0]
@@ -105,7 +115,7 @@ def api() -> Generator[Datadog]:
 
 @pytest.fixture
 def official(api: Datadog) -> Generator[ApiClient]:
-    """Datadog's own client."""
+    """Return Datadog's own client for the API."""
     configuration = Configuration(host=api.url, api_key={"apiKeyAuth": "it", "appKeyAuth": "it"})
     configuration.server_variables = {}
     with ApiClient(configuration) as client:
@@ -113,7 +123,7 @@ def official(api: Datadog) -> Generator[ApiClient]:
 
 
 def changed(body: Json, path: str, value: Any) -> Json:
-    """The body with something else at a dotted path; None takes it out."""
+    """Return the body with another value at a dotted path; None removes the member."""
     copy: Json = json.loads(json.dumps(body))
     *steps, last = path.split(".")
     at: Any = copy
@@ -124,12 +134,12 @@ def changed(body: Json, path: str, value: Any) -> Json:
 
 
 @pytest.mark.parametrize("path", ["/api/v1/monitor", "/api/v2/integration/aws/accounts", "/api/v1/dashboard"])
-def test_who_shows_no_keys_is_forbidden(api: Datadog, path: str):
+def test_a_request_without_keys_is_forbidden(api: Datadog, path: str):
     for headers in ({}, {"DD-API-KEY": "it"}, {"DD-APPLICATION-KEY": "it"}):
         assert Client(api.url, **headers)("GET", path) == (403, {"errors": ["Forbidden"]})
 
 
-def test_the_api_key_alone_can_be_validated(api: Datadog):
+def test_an_api_key_can_be_validated_without_an_application_key(api: Datadog):
     assert Client(api.url, **{"DD-API-KEY": "it"})("GET", "/api/v1/validate") == (200, {"valid": True})
     assert Client(api.url)("GET", "/api/v1/validate")[0] == 403
 
@@ -137,18 +147,18 @@ def test_the_api_key_alone_can_be_validated(api: Datadog):
 # Monitors
 
 
-def test_the_life_of_a_monitor(api: Datadog):
+def test_a_monitor_is_created_changed_and_deleted(api: Datadog):
     assert api("POST", "/api/v1/monitor/validate", MONITOR) == (200, {})
     assert api.ok("GET", "/api/v1/monitor") == []
-    made = api.ok("POST", "/api/v1/monitor", MONITOR)
-    assert MONITOR["options"].items() <= made["options"].items() and made["overall_state"] == "No Data"
-    path = f"/api/v1/monitor/{made['id']}"
-    assert api.ok("GET", path) == made
-    update = changed(MONITOR, "message", "@slack-other") | {"id": made["id"]}
+    monitor = api.ok("POST", "/api/v1/monitor", MONITOR)
+    assert MONITOR["options"].items() <= monitor["options"].items() and monitor["overall_state"] == "No Data"
+    path = f"/api/v1/monitor/{monitor['id']}"
+    assert api.ok("GET", path) == monitor
+    update = changed(MONITOR, "message", "@slack-other") | {"id": monitor["id"]}
     assert api.ok("POST", f"{path}/validate", MONITOR) == {}
     after = api.ok("PUT", path, update)
-    assert (after["message"], after["created"]) == ("@slack-other", made["created"])
-    assert api.ok("DELETE", path) == {"deleted_monitor_id": made["id"]}
+    assert (after["message"], after["created"]) == ("@slack-other", monitor["created"])
+    assert api.ok("DELETE", path) == {"deleted_monitor_id": monitor["id"]}
     assert api.refused("GET", path) == (404, "Monitor not found")
     assert api.refused("DELETE", path) == (404, "Monitor not found")
     assert api.refused("POST", f"{path}/validate", MONITOR) == (404, "Monitor not found")
@@ -156,20 +166,20 @@ def test_the_life_of_a_monitor(api: Datadog):
 
 def test_two_monitors_may_have_the_same_name(api: Datadog):
     ids = {api.ok("POST", "/api/v1/monitor", MONITOR)["id"] for _ in range(2)}
-    assert {one["id"] for one in api.ok("GET", "/api/v1/monitor?name=HighErrorRate")} == ids
+    assert {item["id"] for item in api.ok("GET", "/api/v1/monitor?name=HighErrorRate")} == ids
     assert api.ok("GET", "/api/v1/monitor?name=Other") == []
 
 
 def test_pages_of_monitors_begin_with_0(api: Datadog):
     ids = [api.ok("POST", "/api/v1/monitor", MONITOR)["id"] for _ in range(3)]
-    for page, there in ((0, ids[:2]), (1, ids[2:]), (2, [])):
-        found = api.ok("GET", f"/api/v1/monitor?page={page}&page_size=2")
-        assert [one["id"] for one in found] == there
+    for page, expected in ((0, ids[:2]), (1, ids[2:]), (2, [])):
+        monitors = api.ok("GET", f"/api/v1/monitor?page={page}&page_size=2")
+        assert [item["id"] for item in monitors] == expected
 
 
 def test_a_monitor_without_thresholds_gets_that_of_its_query(api: Datadog):
-    made = api.ok("POST", "/api/v1/monitor", MONITOR | {"options": {}})
-    assert made["options"]["thresholds"] == {"critical": 0.5}
+    monitor = api.ok("POST", "/api/v1/monitor", MONITOR | {"options": {}})
+    assert monitor["options"]["thresholds"] == {"critical": 0.5}
 
 
 OTHER = 'burn_rate("x").over("30d").long_window("1h").short_window("5m") > 2'
@@ -190,50 +200,50 @@ REFUSED_MONITORS: list[tuple[str, Any, str]] = [
     ("options.evaluation_delay", -5, "/options/evaluation_delay: minimum: 0"),
     ("options.renotify_interval", -1, "/options/renotify_interval: minimum: 0"),
     ("query", "errors > 1", "The value provided for parameter 'query' is invalid: unexpected after ''"),
-]  # fmt: skip
+]
 
 
-@pytest.mark.parametrize(("path", "value", "said"), REFUSED_MONITORS)
-def test_a_wrong_monitor_is_refused(api: Datadog, path: str, value: Any, said: str):
-    wrong = changed(MONITOR, path, value)
+@pytest.mark.parametrize(("path", "value", "fault"), REFUSED_MONITORS)
+def test_an_invalid_monitor_is_refused(api: Datadog, path: str, value: Any, fault: str):
+    monitor = changed(MONITOR, path, value)
     for way in ("/api/v1/monitor", "/api/v1/monitor/validate"):
-        status, message = api.refused("POST", way, wrong)
-        assert status == 400 and said in message, message
+        status, message = api.refused("POST", way, monitor)
+        assert status == 400 and fault in message, message
     assert api.ok("GET", "/api/v1/monitor") == []
 
 
-def test_what_a_query_names_has_to_exist(api: Datadog):
+def test_a_query_of_a_missing_objective_is_refused(api: Datadog):
     alert = {"type": "slo alert", "query": OTHER}
     assert api.refused("POST", "/api/v1/monitor", alert)[1].endswith("there is no x")
     slo = api.ok("POST", "/api/v1/slo", SLO)["data"][0]["id"]
     api.ok("POST", "/api/v1/monitor", alert | {"query": OTHER.replace("x", slo)})
 
 
-def test_the_type_of_a_monitor_stays(api: Datadog):
-    made = api.ok("POST", "/api/v1/monitor", MONITOR)
-    path = f"/api/v1/monitor/{made['id']}"
+def test_the_type_of_a_monitor_cannot_be_changed(api: Datadog):
+    monitor = api.ok("POST", "/api/v1/monitor", MONITOR)
+    path = f"/api/v1/monitor/{monitor['id']}"
     check = {"type": "service check", "query": '"app.ok".over("*").last(2).count_by_status()'}
-    said = "type: it cannot be changed from query alert"
-    assert api.refused("PUT", path, MONITOR | check | {"options": {}}) == (400, said)
+    message = "type: it cannot be changed from query alert"
+    assert api.refused("PUT", path, MONITOR | check | {"options": {}}) == (400, message)
     api.ok("PUT", path, MONITOR | {"type": "metric alert"})  # another name of the same
 
 
 # Objectives
 
 
-def test_the_life_of_an_objective(api: Datadog):
-    (made,) = api.ok("POST", "/api/v1/slo", SLO)["data"]
-    assert (made["timeframe"], made["target_threshold"], made["warning_threshold"]) == ("30d", 99.5, 99.9)
-    assert made["thresholds"][0]["target_display"] == "99.5"
+def test_an_objective_is_created_changed_and_deleted(api: Datadog):
+    (slo,) = api.ok("POST", "/api/v1/slo", SLO)["data"]
+    assert (slo["timeframe"], slo["target_threshold"], slo["warning_threshold"]) == ("30d", 99.5, 99.9)
+    assert slo["thresholds"][0]["target_display"] == "99.5"
     (whole,) = api.ok("POST", "/api/v1/slo", changed(SLO, "thresholds.0.target", 95))["data"]
     assert whole["thresholds"][0]["target_display"] == "95."
     api.ok("DELETE", f"/api/v1/slo/{whole['id']}")
-    path = f"/api/v1/slo/{made['id']}"
-    assert api.ok("GET", path) == {"data": made}
-    (after,) = api.ok("PUT", path, SLO | {"id": made["id"], "description": "x"})["data"]
-    assert (after["description"], after["created_at"]) == ("x", made["created_at"])
-    assert [one["id"] for one in api.ok("GET", "/api/v1/slo")["data"]] == [made["id"]]
-    assert api.ok("DELETE", path) == {"data": [made["id"]]}
+    path = f"/api/v1/slo/{slo['id']}"
+    assert api.ok("GET", path) == {"data": slo}
+    (after,) = api.ok("PUT", path, SLO | {"id": slo["id"], "description": "x"})["data"]
+    assert (after["description"], after["created_at"]) == ("x", slo["created_at"])
+    assert [item["id"] for item in api.ok("GET", "/api/v1/slo")["data"]] == [slo["id"]]
+    assert api.ok("DELETE", path) == {"data": [slo["id"]]}
     assert api.refused("GET", path) == (404, "SLO not found")
 
 
@@ -257,27 +267,27 @@ REFUSED_OBJECTIVES: list[tuple[str, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("path", "value", "said"), REFUSED_OBJECTIVES)
-def test_a_wrong_objective_is_refused(api: Datadog, path: str, value: Any, said: str):
+@pytest.mark.parametrize(("path", "value", "fault"), REFUSED_OBJECTIVES)
+def test_an_invalid_objective_is_refused(api: Datadog, path: str, value: Any, fault: str):
     status, message = api.refused("POST", "/api/v1/slo", changed(SLO, path, value))
-    assert status == 400 and said in message, message
+    assert status == 400 and fault in message, message
 
 
-def test_an_objective_of_a_monitor_that_is_not_there_is_refused(api: Datadog):
-    wrong = SLO | {"type": "monitor", "monitor_ids": [7], "query": None}
-    assert api.refused("POST", "/api/v1/slo", wrong) == (400, "monitor 7 does not exist")
+def test_an_objective_of_a_missing_monitor_is_refused(api: Datadog):
+    slo = SLO | {"type": "monitor", "monitor_ids": [7], "query": None}
+    assert api.refused("POST", "/api/v1/slo", slo) == (400, "monitor 7 does not exist")
 
 
-def test_a_monitor_that_an_objective_needs_stays_unless_forced(api: Datadog):
+def test_a_monitor_of_an_objective_is_deleted_only_by_force(api: Datadog):
     monitor = api.ok("POST", "/api/v1/monitor", MONITOR)["id"]
     own = {"type": "monitor", "monitor_ids": [monitor], "query": None}
     slo = api.ok("POST", "/api/v1/slo", SLO | own)["data"][0]["id"]
-    said = f"monitor [{monitor},\"HighErrorRate\"] is referenced in slos: ['{slo}']"
-    assert api.refused("DELETE", f"/api/v1/monitor/{monitor}") == (400, said)
+    message = f"monitor [{monitor},\"HighErrorRate\"] is referenced in slos: ['{slo}']"
+    assert api.refused("DELETE", f"/api/v1/monitor/{monitor}") == (400, message)
     api.ok("DELETE", f"/api/v1/monitor/{monitor}?force=true")
 
 
-def test_an_objective_that_is_shown_stays_unless_forced(api: Datadog):
+def test_an_objective_on_a_dashboard_is_deleted_only_by_force(api: Datadog):
     slo = api.ok("POST", "/api/v1/slo", SLO)["data"][0]["id"]
     widget = {"definition": {"type": "slo", "slo_id": slo, "view_type": "detail"}}
     api.ok("POST", "/api/v1/dashboard", DASHBOARD | {"widgets": [widget]})
@@ -288,21 +298,25 @@ def test_an_objective_that_is_shown_stays_unless_forced(api: Datadog):
 # Dashboards
 
 
-def test_the_life_of_a_dashboard(api: Datadog):
-    made = api.ok("POST", "/api/v1/dashboard", DASHBOARD)
-    group = made["widgets"][0]
+def test_a_dashboard_is_created_changed_and_deleted(api: Datadog):
+    dashboard = api.ok("POST", "/api/v1/dashboard", DASHBOARD)
+    group = dashboard["widgets"][0]
     assert isinstance(group["id"], int) and isinstance(group["definition"]["widgets"][0]["id"], int)
-    path = f"/api/v1/dashboard/{made['id']}"
-    assert made["url"] == f"/dashboard/{made['id']}/pipe-dev" and api.ok("GET", path) == made
+    path = f"/api/v1/dashboard/{dashboard['id']}"
+    assert dashboard["url"] == f"/dashboard/{dashboard['id']}/pipe-dev" and api.ok("GET", path) == dashboard
     after = api.ok("PUT", path, DASHBOARD | {"title": "Other"})
-    assert (after["title"], after["id"], after["created_at"]) == ("Other", made["id"], made["created_at"])
-    assert [one["title"] for one in api.ok("GET", "/api/v1/dashboard")["dashboards"]] == ["Other"]
-    assert api.ok("DELETE", path) == {"deleted_dashboard_id": made["id"]}
+    assert (after["title"], after["id"], after["created_at"]) == (
+        "Other",
+        dashboard["id"],
+        dashboard["created_at"],
+    )
+    assert [item["title"] for item in api.ok("GET", "/api/v1/dashboard")["dashboards"]] == ["Other"]
+    assert api.ok("DELETE", path) == {"deleted_dashboard_id": dashboard["id"]}
     assert api.refused("GET", path) == (404, "Dashboard not found")
 
 
 def formula(query: str = "avg:load{*}", formula: str = "a") -> Json:
-    """A widget's request, of a query with a name."""
+    """Return a widget's request with a named query."""
     queries = [{"data_source": "metrics", "name": "a", "query": query}]
     return {"formulas": [{"formula": formula}], "queries": queries, "response_format": "timeseries"}
 
@@ -320,28 +334,28 @@ REFUSED_DASHBOARDS: list[tuple[str, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("path", "value", "said"), REFUSED_DASHBOARDS)
-def test_a_wrong_dashboard_is_refused(api: Datadog, path: str, value: Any, said: str):
+@pytest.mark.parametrize(("path", "value", "fault"), REFUSED_DASHBOARDS)
+def test_an_invalid_dashboard_is_refused(api: Datadog, path: str, value: Any, fault: str):
     status, message = api.refused("POST", "/api/v1/dashboard", changed(DASHBOARD, path, value))
-    assert status == 400 and said.split(": ")[-1] in message, message
+    assert status == 400 and fault.split(": ")[-1] in message, message
 
 
 # Synthetic tests
 
 
-def test_the_life_of_a_synthetic_test(api: Datadog):
-    made = api.ok("POST", "/api/v1/synthetics/tests/api", TEST)
-    assert TEST.items() <= made.items()
-    path = f"/api/v1/synthetics/tests/api/{made['public_id']}"
-    assert api.ok("GET", path) == made == api.ok("GET", path.replace("tests/api", "tests"))
-    assert api.ok("GET", f"/api/v1/monitor/{made['monitor_id']}")["type"] == "synthetics alert"
+def test_a_synthetic_test_is_created_changed_and_deleted(api: Datadog):
+    test = api.ok("POST", "/api/v1/synthetics/tests/api", TEST)
+    assert TEST.items() <= test.items()
+    path = f"/api/v1/synthetics/tests/api/{test['public_id']}"
+    assert api.ok("GET", path) == test == api.ok("GET", path.replace("tests/api", "tests"))
+    assert api.ok("GET", f"/api/v1/monitor/{test['monitor_id']}")["type"] == "synthetics alert"
     after = api.ok("PUT", path, TEST | {"name": "Other"})
-    assert (after["name"], after["monitor_id"]) == ("Other", made["monitor_id"])
-    assert [one["name"] for one in api.ok("GET", "/api/v1/synthetics/tests")["tests"]] == ["Other"]
-    gone = api.ok("POST", "/api/v1/synthetics/tests/delete", {"public_ids": [made["public_id"]]})
-    assert gone["deleted_tests"][0]["public_id"] == made["public_id"]
+    assert (after["name"], after["monitor_id"]) == ("Other", test["monitor_id"])
+    assert [item["name"] for item in api.ok("GET", "/api/v1/synthetics/tests")["tests"]] == ["Other"]
+    deletion = api.ok("POST", "/api/v1/synthetics/tests/delete", {"public_ids": [test["public_id"]]})
+    assert deletion["deleted_tests"][0]["public_id"] == test["public_id"]
     assert api.refused("GET", path) == (404, "Synthetics test not found")
-    assert api.refused("GET", f"/api/v1/monitor/{made['monitor_id']}")[0] == 404
+    assert api.refused("GET", f"/api/v1/monitor/{test['monitor_id']}")[0] == 404
 
 
 REFUSED_TESTS: list[tuple[str, Any, str]] = [
@@ -370,10 +384,10 @@ REFUSED_TESTS: list[tuple[str, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("path", "value", "said"), REFUSED_TESTS)
-def test_a_wrong_synthetic_test_is_refused(api: Datadog, path: str, value: Any, said: str):
+@pytest.mark.parametrize(("path", "value", "fault"), REFUSED_TESTS)
+def test_an_invalid_synthetic_test_is_refused(api: Datadog, path: str, value: Any, fault: str):
     status, message = api.refused("POST", "/api/v1/synthetics/tests/api", changed(TEST, path, value))
-    assert status == 400 and said in message, message
+    assert status == 400 and fault in message, message
     assert "hunter2" not in message
 
 
@@ -389,15 +403,15 @@ LOGS_METRIC: Json = {
 }
 
 
-def test_the_life_of_a_log_based_metric(api: Datadog):
+def test_a_log_based_metric_is_created_changed_and_deleted(api: Datadog):
     base = "/api/v2/logs/config/metrics"
-    made = api.ok("POST", base, LOGS_METRIC)["data"]
-    assert (made["id"], made["attributes"]["filter"]) == (
+    metric = api.ok("POST", base, LOGS_METRIC)["data"]
+    assert (metric["id"], metric["attributes"]["filter"]) == (
         "pipe.dev.proxy.requests",
         {"query": "service:pipe-proxy"},
     )
     path = f"{base}/pipe.dev.proxy.requests"
-    assert api.ok("GET", path) == {"data": made}
+    assert api.ok("GET", path) == {"data": metric}
     change = {"data": {"type": "logs_metrics", "attributes": {"filter": {"query": "service:other"}}}}
     after = api.ok("PATCH", path, change)["data"]["attributes"]
     assert (after["filter"], after["compute"]) == ({"query": "service:other"}, {"aggregation_type": "count"})
@@ -407,7 +421,7 @@ def test_the_life_of_a_log_based_metric(api: Datadog):
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "said"),
+    ("path", "value", "fault"),
     [
         ("data.id", "5xx of pipe", "/data/id: a metric's name has letters"),
         (
@@ -420,12 +434,12 @@ def test_the_life_of_a_log_based_metric(api: Datadog):
         ("data.attributes.query", "a", "query: there is no such attribute"),
     ],
 )
-def test_a_wrong_log_based_metric_is_refused(api: Datadog, path: str, value: Any, said: str):
+def test_an_invalid_log_based_metric_is_refused(api: Datadog, path: str, value: Any, fault: str):
     status, message = api.refused("POST", "/api/v2/logs/config/metrics", changed(LOGS_METRIC, path, value))
-    assert status == 400 and said in message, message
+    assert status == 400 and fault in message, message
 
 
-def test_the_compute_rule_of_a_log_based_metric_stays(api: Datadog):
+def test_the_compute_rule_of_a_log_based_metric_cannot_be_changed(api: Datadog):
     api.ok("POST", "/api/v2/logs/config/metrics", LOGS_METRIC)
     attributes = {"compute": {"aggregation_type": "distribution", "path": "@duration"}}
     update = {"data": {"type": "logs_metrics", "attributes": attributes}}
@@ -436,17 +450,17 @@ def test_the_compute_rule_of_a_log_based_metric_stays(api: Datadog):
 # The AWS integration
 
 
-def test_the_life_of_an_aws_account(api: Datadog):
-    made = api.ok("POST", "/api/v2/integration/aws/accounts", ACCOUNT)["data"]
-    assert len(made["attributes"]["auth_config"]["external_id"]) == 32
-    path = f"/api/v2/integration/aws/accounts/{made['id']}"
-    assert api.ok("GET", path) == {"data": made}
+def test_an_aws_account_is_created_changed_and_deleted(api: Datadog):
+    account = api.ok("POST", "/api/v2/integration/aws/accounts", ACCOUNT)["data"]
+    assert len(account["attributes"]["auth_config"]["external_id"]) == 32
+    path = f"/api/v2/integration/aws/accounts/{account['id']}"
+    assert api.ok("GET", path) == {"data": account}
     update = changed(ACCOUNT, "data.attributes.account_tags", ["team:x"])
     after = api.ok("PATCH", path, update)["data"]["attributes"]
-    assert (after["account_tags"], after["auth_config"]) == (["team:x"], made["attributes"]["auth_config"])
+    assert (after["account_tags"], after["auth_config"]) == (["team:x"], account["attributes"]["auth_config"])
     assert api.refused("PUT", path, ACCOUNT)[0] == 405
-    said = "AWS account 123456789012 already exists"
-    assert api.refused("POST", "/api/v2/integration/aws/accounts", ACCOUNT) == (409, said)
+    message = "AWS account 123456789012 already exists"
+    assert api.refused("POST", "/api/v2/integration/aws/accounts", ACCOUNT) == (409, message)
     assert api("DELETE", path) == (204, None)
     assert api.refused("GET", path)[0] == 404
 
@@ -468,34 +482,34 @@ REFUSED_ACCOUNTS: list[tuple[str, Any, str]] = [
 ]
 
 
-def test_an_account_says_all_that_the_provider_wants_said(api: Datadog):
+def test_an_account_without_a_required_part_is_refused(api: Datadog):
     for part in ("aws_regions", "logs_config", "metrics_config", "resources_config", "traces_config"):
-        wrong = changed(ACCOUNT, f"data.attributes.{part}", None)
-        del wrong["data"]["attributes"][part]
-        status, message = api.refused("POST", "/api/v2/integration/aws/accounts", wrong)
+        account = changed(ACCOUNT, f"data.attributes.{part}", None)
+        del account["data"]["attributes"][part]
+        status, message = api.refused("POST", "/api/v2/integration/aws/accounts", account)
         assert status == 400 and "/data/attributes: required: [" in message
 
 
-@pytest.mark.parametrize(("path", "value", "said"), REFUSED_ACCOUNTS)
-def test_a_wrong_account_is_refused(api: Datadog, path: str, value: Any, said: str):
-    wrong = changed(ACCOUNT, f"data.attributes.{path}", value)
-    status, message = api.refused("POST", "/api/v2/integration/aws/accounts", wrong)
-    assert status == 400 and said in message, message
+@pytest.mark.parametrize(("path", "value", "fault"), REFUSED_ACCOUNTS)
+def test_an_invalid_account_is_refused(api: Datadog, path: str, value: Any, fault: str):
+    account = changed(ACCOUNT, f"data.attributes.{path}", value)
+    status, message = api.refused("POST", "/api/v2/integration/aws/accounts", account)
+    assert status == 400 and fault in message, message
 
 
 # Datadog's own client
 
 
-def test_the_official_client_understands_the_answers(api: Datadog, official: ApiClient):
+def test_the_official_client_parses_the_responses(api: Datadog, official: ApiClient):
     watch, aim = cast(Any, MonitorsApi(official)), cast(Any, ServiceLevelObjectivesApi(official))
     monitor, slo = watch.create_monitor(MONITOR), aim.create_slo(SLO)
     dashboard = cast(Any, DashboardsApi(official)).create_dashboard(DASHBOARD)
     test = cast(Any, SyntheticsApi(official)).create_synthetics_api_test(TEST)
     account = cast(Any, AWSIntegrationApi(official)).create_aws_account(ACCOUNT)
-    for made in (monitor, slo, dashboard, test, account, aim.get_slo(slo.data[0].id)):
-        assert not made._unparsed
+    for model in (monitor, slo, dashboard, test, account, aim.get_slo(slo.data[0].id)):
+        assert not model._unparsed
     assert watch.get_monitor(monitor.id).name == "HighErrorRate"
     with pytest.raises(ApiException) as error:
         watch.get_monitor(7)
-    found = cast(Any, error.value)
-    assert (found.status, found.body) == (404, {"errors": ["Monitor not found"]})
+    exception = cast(Any, error.value)
+    assert (exception.status, exception.body) == (404, {"errors": ["Monitor not found"]})
