@@ -1,4 +1,4 @@
-"""The background process of a stack's targets: started once, found again, outlived by nothing of its own."""
+"""Tests of the background process of a stack's targets: its start, its lookup and its end."""
 
 import os
 import shutil
@@ -33,30 +33,29 @@ def start(folder: Path, *, control_plane: bool = False) -> Targets:
 
 
 def children(group: int) -> list[str]:
-    """The processes of a group that live."""
-    found = subprocess.run(
-        ["ps", "-o", "stat=,comm=", "-g", str(group)], capture_output=True, text=True
-    ).stdout
-    return [line for line in found.splitlines() if not line.startswith("Z")]
+    """Return the live processes of a group, each with its state and name."""
+    command = ["ps", "-o", "stat=,comm=", "-g", str(group)]
+    lines = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
+    return [line for line in lines if not line.startswith("Z")]
 
 
 @pytest.mark.engine
-def test_every_api_answers_and_only_its_owner_reads_where(folder: Path) -> None:
+def test_every_api_answers_and_only_the_owner_can_read_the_record(folder: Path) -> None:
     targets = start(folder)
     for url in (targets.aws, targets.cloudflare, targets.datadog):
         assert url.startswith("http://127.0.0.1:")
-        with pytest.raises(urllib.error.HTTPError):  # an answer all the same
+        with pytest.raises(urllib.error.HTTPError):  # The API answers with an error.
             urllib.request.urlopen(f"{url}/there-is-no-such-thing", timeout=60)
     assert targets.kubeconfig is None
     assert (folder / "targets.json").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.engine
-def test_that_they_start_is_said_while_they_start_and_not_of_what_follows(
+def test_the_activity_names_the_start_only_while_the_targets_start(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for quiet in ("QUIET_AT_FIRST", "QUIET_LATER"):
-        monkeypatch.setattr(f"sandbox.progress.{quiet}", 0.1)
+    for name in ("QUIET_AT_FIRST", "QUIET_LATER"):
+        monkeypatch.setattr(f"sandbox.progress.{name}", 0.1)
     progress = Progress()
     process.start(folder, progress, control_plane=False)
     assert capsys.readouterr().out.endswith("… starting the targets\n")
@@ -66,17 +65,17 @@ def test_that_they_start_is_said_while_they_start_and_not_of_what_follows(
 
 
 @pytest.mark.engine
-def test_two_starts_at_once_make_one_process(folder: Path) -> None:
+def test_two_simultaneous_starts_share_one_process(folder: Path) -> None:
     with ThreadPoolExecutor() as pool:
-        one, other = pool.map(start, [folder, folder])
-    assert one == other == start(folder) == process.find_running(folder)
+        first, second = pool.map(start, [folder, folder])
+    assert first == second == start(folder) == process.find_running(folder)
     process.stop(folder)
-    assert (process.find_running(folder), started_at(one.pid)) == (None, None)
+    assert (process.find_running(folder), started_at(first.pid)) == (None, None)
     assert not (folder / "targets.json").exists()
 
 
 @pytest.mark.drill
-def test_the_control_plane_ends_with_its_process_however_that_ends(folder: Path) -> None:
+def test_the_control_plane_ends_with_its_process(folder: Path) -> None:
     targets = start(folder, control_plane=True)
     assert targets.kubeconfig is not None and targets.kubeconfig.exists()
     assert len(children(targets.pid)) >= 6
@@ -93,30 +92,30 @@ def test_the_control_plane_ends_with_its_process_however_that_ends(folder: Path)
 
 
 @pytest.mark.drill
-@pytest.mark.parametrize("again", [False, True], ids=["gone", "made anew"])
-def test_targets_whose_folder_was_deleted_end_themselves(tmp_path: Path, again: bool) -> None:
+@pytest.mark.parametrize("is_created_again", [False, True], ids=["deleted", "created again"])
+def test_targets_end_after_their_folder_is_deleted(tmp_path: Path, is_created_again: bool) -> None:
     folder = tmp_path / "dev"
     folder.mkdir()
     targets = start(folder, control_plane=True)
     shutil.rmtree(folder)
-    if again:
+    if is_created_again:
         folder.mkdir()
     end = time.monotonic() + 60
-    while left := children(targets.pid):
-        assert time.monotonic() < end, left
+    while remaining := children(targets.pid):
+        assert time.monotonic() < end, remaining
         time.sleep(0.1)
 
 
 @pytest.mark.engine
-def test_neither_a_hangup_nor_an_interrupt_of_the_terminal_ends_it(tmp_path: Path) -> None:
-    words = (
+def test_neither_a_hangup_nor_a_kill_of_the_command_ends_the_targets(tmp_path: Path) -> None:
+    program = (
         "import sys; from pathlib import Path; from sandbox.progress import Progress; "
         "from sandbox.clouds.process import start; "
         "start(Path(sys.argv[1]), Progress(), control_plane=False); "
         "print('started', flush=True); input()"
     )
     command = subprocess.Popen(
-        [sys.executable, "-c", words, str(tmp_path)],
+        [sys.executable, "-c", program, str(tmp_path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -136,21 +135,21 @@ def test_neither_a_hangup_nor_an_interrupt_of_the_terminal_ends_it(tmp_path: Pat
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"pid": 1}', '{"pid": 1, "kubeconfig": null, "x": 1}', "[]"])
-def test_a_file_that_was_cut_short_is_nobody(tmp_path: Path, text: str) -> None:
+def test_an_invalid_record_counts_as_no_targets(tmp_path: Path, text: str) -> None:
     (tmp_path / "targets.json").write_text(text)
     assert process.find_running(tmp_path) is None
 
 
-def test_a_number_that_went_to_another_process_is_not_taken_for_the_targets(tmp_path: Path) -> None:
+def test_a_record_older_than_the_process_with_its_pid_is_ignored(tmp_path: Path) -> None:
     dead = Targets(os.getpid(), "http://a", "http://b", "http://c", None, since=time.time() - 10**6)
     dead.write(tmp_path)
     assert process.find_running(tmp_path) is None
     process.stop(tmp_path)
-    assert not (tmp_path / "targets.json").exists()  # and this process is still here
+    assert not (tmp_path / "targets.json").exists()  # This process, which has the PID, still runs.
 
 
 @pytest.mark.drill
-def test_targets_that_cannot_start_say_why_and_leave_nothing(
+def test_a_failed_start_reports_the_reason_and_leaves_no_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
@@ -158,19 +157,20 @@ def test_targets_that_cannot_start_say_why_and_leave_nothing(
     monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
     with pytest.raises(CommandError) as fault:
         start(tmp_path, control_plane=True)
-    assert "\nthere is no Kubernetes control plane; `make control-plane` builds it, once.\n" in str(
-        fault.value
-    )
     assert not (tmp_path / "targets.json").exists()
-    assert f"the targets did not start; {tmp_path / 'targets.log'} ends with:" in str(fault.value)
-    assert "or go without targets: TARGETS=none." in str(fault.value)
+    assert str(fault.value) == (
+        f"the targets did not start; {tmp_path / 'targets.log'} ends with:\n"
+        "there is no Kubernetes control plane; `make control-plane` builds it, once.\n"
+        "Fix that and run this again, or go without targets: TARGETS=none."
+    )
 
 
 @pytest.mark.drill
-def test_the_servers_that_the_caller_points_to_are_started(
+def test_the_servers_in_kubebuilder_assets_are_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (assets := tmp_path / "assets").mkdir()
+    assets = tmp_path / "assets"
+    assets.mkdir()
     for recipe in control_plane.RECIPES:
         for name in recipe.packages:
             (assets / name).write_text(f'#!/bin/sh\necho "{name} of the assets, v{recipe.version}"\n')

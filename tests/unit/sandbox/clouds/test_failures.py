@@ -1,4 +1,4 @@
-"""How an API can be made to fail."""
+"""Tests of failures on demand."""
 
 import time
 from collections.abc import Generator
@@ -19,7 +19,7 @@ def api() -> Generator[Client]:
         yield Client(url, Authorization="Bearer it")
 
 
-def test_nothing_fails_until_told_to(api: Client):
+def test_no_request_fails_by_default(api: Client):
     assert api("GET", ZONES)[0] == 200
     assert api("GET", "/_sandbox/failures")[1]["kind"] is None
 
@@ -27,20 +27,20 @@ def test_nothing_fails_until_told_to(api: Client):
 @pytest.mark.parametrize(("kind", "status"), [("throttle", 429), ("error", 500), ("outage", 503)])
 def test_a_failure_has_its_status_and_the_format_of_the_api(api: Client, kind: str, status: int):
     api.fail(kind=kind)
-    found, body = api("GET", ZONES)
-    assert (found, body["success"]) == (status, False)
+    response_status, body = api("GET", ZONES)
+    assert (response_status, body["success"]) == (status, False)
     assert body["errors"] == [{"code": 10000, "message": f"failure on demand: {kind}"}]
     api.fail()
     assert api("GET", ZONES)[0] == 200
 
 
-def test_a_429_says_when_to_try_again(api: Client):
+def test_a_429_has_a_retry_after_header(api: Client):
     api.fail(kind="throttle", retry_after=7)
-    answer = urllib3.request("GET", api.url + ZONES, retries=False)
-    assert answer.headers["Retry-After"] == "7"
+    response = urllib3.request("GET", api.url + ZONES, retries=False)
+    assert response.headers["Retry-After"] == "7"
 
 
-def test_so_many_requests_fail(api: Client):
+def test_only_the_given_number_of_requests_fails(api: Client):
     api.fail(kind="error", requests=2)
     assert [api("GET", ZONES)[0] for _ in range(3)] == [500, 500, 200]
     assert api("GET", "/_sandbox/failures")[1]["failed"] == 2
@@ -48,35 +48,35 @@ def test_so_many_requests_fail(api: Client):
     assert api("GET", "/_sandbox/failures")[1]["failed"] == 0
 
 
-def test_an_outage_ends_by_itself(api: Client):
+def test_an_outage_ends_after_its_seconds(api: Client):
     api.fail(kind="outage", seconds=0.3)
     assert api("GET", ZONES)[0] == 503
     time.sleep(0.35)
     assert api("GET", ZONES)[0] == 200
 
 
-def test_a_connection_is_cut_off(api: Client):
+def test_a_reset_disconnects_the_client(api: Client):
     api.fail(kind="reset", requests=1)
     with pytest.raises(urllib3.exceptions.ProtocolError, match=r"reset|aborted"):
         api("GET", ZONES)
     assert api("GET", ZONES)[0] == 200
 
 
-def test_what_is_sent_to_a_failing_api_does_not_garble_the_next_request(api: Client):
+def test_the_body_of_a_failed_request_does_not_garble_the_next_one(api: Client):
     api.fail(kind="error", requests=1)
-    sent: Json = {"name": "a" * 5000}
-    assert api("POST", "/client/v4/zones", sent)[0] == 500
+    body: Json = {"name": "a" * 5000}
+    assert api("POST", "/client/v4/zones", body)[0] == 500
     assert api("GET", ZONES)[0] == 200
 
 
-def test_an_answer_comes_late(api: Client):
+def test_a_latency_delays_the_response(api: Client):
     api.fail(latency=0.3)
     begin = time.monotonic()
     assert api("GET", ZONES)[0] == 200
     assert time.monotonic() - begin >= 0.3
 
 
-def test_only_some_paths_fail(api: Client):
+def test_only_requests_with_a_matching_path_fail(api: Client):
     api.fail(kind="error", path="/dns_records")
     assert api("GET", ZONES)[0] == 200
     assert api("GET", "/client/v4/zones/x/dns_records")[0] == 500
@@ -88,13 +88,13 @@ def test_only_some_paths_fail(api: Client):
 @pytest.mark.parametrize(
     "switches", [{"kind": "flood"}, {"sort": "error"}, {"latency": "1"}, {"requests": 0}]
 )
-def test_a_switch_that_there_is_not_is_refused(api: Client, switches: Json):
+def test_an_unknown_switch_is_refused(api: Client, switches: Json):
     status, body = api("PUT", "/_sandbox/failures", switches)
     assert (status, body[0]["loc"]) == (400, [next(iter(switches))])
     assert api("GET", ZONES)[0] == 200
 
 
-def test_an_api_without_a_format_of_its_own_is_unavailable_when_it_throttles():
+def test_an_api_without_an_error_format_throttles_with_a_503():
     def plain(environ: object, start_response: object) -> list[bytes]:
         raise AssertionError("not reached")
 

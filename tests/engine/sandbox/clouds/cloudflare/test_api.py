@@ -436,7 +436,7 @@ def test_an_invalid_ruleset_is_refused(zone: Zone, change: Json, fault: str):
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "change",
     [
         rules(expression='any(http.request.headers["x"][*] eq "hunter2")', score=1),
         rules(expression='http.request.headers["x"][*] eq "hunter2"'),
@@ -448,7 +448,7 @@ def test_no_error_repeats_an_expression(zone: Zone, change: Json):
 
 
 @pytest.mark.parametrize(
-    "right",
+    "change",
     [
         rules(expression='(http.host in {"a.dev" "b.dev"} and not ip.src in {192.0.2.0/24 2001:db8::/32})'),
         rules(expression='starts_with(lower(http.request.uri.path), "/api") or cf.waf.score lt 20'),
@@ -461,7 +461,7 @@ def test_a_valid_expression_is_accepted(zone: Zone, change: Json):
 
 
 @pytest.mark.parametrize(
-    "right",
+    "change",
     [
         executed(overrides={"rules": [{"id": ID, "enabled": False}]}),
         executed(overrides={"categories": [{"category": "wordpress", "action": "log"}]}),

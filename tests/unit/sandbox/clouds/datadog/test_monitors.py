@@ -1,4 +1,4 @@
-"""What is read in a monitor's query, and what is refused in a monitor."""
+"""Tests of the parser of monitor queries, and of the checks of monitors."""
 
 from typing import Any
 
@@ -32,35 +32,35 @@ EXPRESSIONS = st.recursive(
 )
 
 
-JUDGED = st.sampled_from(["avg", "sum", "min", "max", "percentile"])
+AGGREGATIONS = st.sampled_from(["avg", "sum", "min", "max", "percentile"])
 UNITS = st.sampled_from(["m", "h", "d", "w"])
 
 
-@given(JUDGED, st.integers(1, 99), UNITS, EXPRESSIONS, COMPARATORS, NUMBERS)
-def test_every_metric_query_is_read(
-    judged: str, length: int, unit: str, expression: str, comparator: str, threshold: Any
+@given(AGGREGATIONS, st.integers(1, 99), UNITS, EXPRESSIONS, COMPARATORS, NUMBERS)
+def test_every_metric_query_is_parsed(
+    aggregation: str, length: int, unit: str, expression: str, comparator: str, threshold: Any
 ):
-    query = f"{judged}(last_{length}{unit}):{expression} {comparator} {threshold:f}"
-    found = parse(query)
-    assert (found.comparator, found.threshold) == (comparator, float(threshold))
-    assert found.minutes == (length * MINUTES[unit],)
+    query = f"{aggregation}(last_{length}{unit}):{expression} {comparator} {threshold:f}"
+    parsed = parse(query)
+    assert (parsed.comparator, parsed.threshold) == (comparator, float(threshold))
+    assert parsed.minutes == (length * MINUTES[unit],)
 
 
 @given(METRICS, st.lists(TAGS, min_size=1, unique=True))
-def test_the_groups_of_a_query_are_read(metric: str, groups: list[str]):
+def test_the_groups_of_a_query_are_parsed(metric: str, groups: list[str]):
     query = parse(f"avg(last_5m):avg:{metric}{{*}} by {{{','.join(groups)}}}.as_rate() > 1")
     assert query.groups == frozenset(groups)
 
 
 @given(EXPRESSIONS, st.integers(0, 200))
-def test_a_query_that_is_cut_off_is_never_taken_for_whole(expression: str, place: int):
+def test_a_truncated_query_is_refused(expression: str, length: int):
     query = f"avg(last_5m):{expression} > 15"
     with pytest.raises(QueryError):
-        parse(query[: min(place, len(query) - 2)])
+        parse(query[: min(length, len(query) - 2)])
 
 
 @given(st.text(max_size=60))
-def test_no_text_breaks_the_parser(text: str):
+def test_every_text_is_parsed_or_refused(text: str):
     for kind in ("metric", "check", "slo", "expression", "formula"):
         try:
             assert isinstance(parse(text, kind), Query)
@@ -68,18 +68,18 @@ def test_no_text_breaks_the_parser(text: str):
             assert str(error).startswith("unexpected after ")
 
 
-def test_a_change_is_judged_over_two_windows():
+def test_a_change_alert_has_two_windows():
     assert parse("change(max(last_10m),last_1h):max:a.b{*} by {pod} > 3").minutes == (10, 60)
 
 
-def test_a_service_check_is_read():
+def test_a_service_check_is_parsed():
     query = '"app.ok".over("env:dev","kube_cronjob:backup").by("host").last(3).count_by_status()'
     assert parse(query, "check") == Query(
         last=3, strings=("app.ok", "env:dev", "kube_cronjob:backup", "host")
     )
 
 
-def test_an_slo_alert_is_read():
+def test_an_slo_alert_is_parsed():
     query = 'burn_rate("abc").over("30d").long_window("1h").short_window("5m") > 14.4'
     assert parse(query, "slo") == Query(">", 14.4, strings=("abc", "30d", "1h", "5m"))
 
@@ -88,12 +88,12 @@ SCOPES = ["*", "$cluster", "a:b,!c:d*", "a:b AND (c:d OR NOT e:f)", "a IN (b,c) 
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-def test_scopes_of_tags_are_read(scope: str):
+def test_a_scope_of_tags_is_parsed(scope: str):
     assert parse(f"avg(last_5m):avg:a{{{scope}}} by {{x}} > 1").groups == {"x"}
 
 
 @pytest.mark.parametrize("formula", ["a", "a / (b + 1) * 100", "per_second(a)", "timeshift(a, -3600)"])
-def test_a_formula_is_read(formula: str):
+def test_a_formula_is_parsed(formula: str):
     assert parse(formula, "formula") == Query()
 
 
@@ -113,11 +113,11 @@ UNREADABLE = [
 ]
 
 
-@pytest.mark.parametrize(("query", "said"), UNREADABLE)
-def test_a_wrong_query_is_refused_at_its_place(query: str, said: str):
+@pytest.mark.parametrize(("query", "message"), UNREADABLE)
+def test_an_invalid_query_is_refused_with_the_text_before_the_mistake(query: str, message: str):
     with pytest.raises(QueryError) as error:
         parse(query)
-    assert str(error.value) == said
+    assert str(error.value) == message
 
 
 MONITOR = {
@@ -143,46 +143,79 @@ FALLING = {"critical": 5, "warning": 4}
 
 REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (MONITOR, {"query": "avg(last_1h):avg:a{*}"}, INVALID + "unexpected after 'avg(last_1h):avg:a{*}'"),
-    (MONITOR, {"query": "avg(last_9w):avg:a{*} by {host} > 0.5"},
-        "The evaluation window must be between 1 minute and 1 month; it is 90720 minutes"),
-    (MONITOR, {"options": {"thresholds": {"critical": 0.6}}},
-        "Alert threshold (0.6) does not match that used in the query (0.5)."),
+    (
+        MONITOR,
+        {"query": "avg(last_9w):avg:a{*} by {host} > 0.5"},
+        "The evaluation window must be between 1 minute and 1 month; it is 90720 minutes",
+    ),
+    (
+        MONITOR,
+        {"options": {"thresholds": {"critical": 0.6}}},
+        "Alert threshold (0.6) does not match that used in the query (0.5).",
+    ),
     (MONITOR, {"options": {"thresholds": {"warning": 0.2}}}, "Alert status is required."),
-    (MONITOR, {"options": {"thresholds": RISING}},
-        "Warning threshold (0.7) must be less than the alert threshold (0.5)."),
-    (MONITOR, {"query": "avg(last_5m):avg:a{*} < 5", "options": {"thresholds": FALLING}},
-        "Warning threshold (4) must be greater than the alert threshold (5)."),
+    (
+        MONITOR,
+        {"options": {"thresholds": RISING}},
+        "Warning threshold (0.7) must be less than the alert threshold (0.5).",
+    ),
+    (
+        MONITOR,
+        {"query": "avg(last_5m):avg:a{*} < 5", "options": {"thresholds": FALLING}},
+        "Warning threshold (4) must be greater than the alert threshold (5).",
+    ),
     (MONITOR, {"options": {"thresholds": {"critical": 0.5, "critical_recovery": 9}}}, SIMULTANEOUS),
-    (MONITOR, {"query": "avg(last_5m):avg:a{*} < 5",
-        "options": {"thresholds": {"critical": 5, "critical_recovery": 4}}}, SIMULTANEOUS),
-    (MONITOR, {"query": "avg(last_5m):avg:a{*} > 0.5", "options": {"new_group_delay": 60}},
-        "The new_group_delay option can only be used for multi-alert monitors"),
+    (
+        MONITOR,
+        {
+            "query": "avg(last_5m):avg:a{*} < 5",
+            "options": {"thresholds": {"critical": 5, "critical_recovery": 4}},
+        },
+        SIMULTANEOUS,
+    ),
+    (
+        MONITOR,
+        {"query": "avg(last_5m):avg:a{*} > 0.5", "options": {"new_group_delay": 60}},
+        "The new_group_delay option can only be used for multi-alert monitors",
+    ),
     (MONITOR, {"options": {"notify_by": ["pod"]}}, "notify_by: pod is not among the query's groups"),
-    (MONITOR, {"type": "metric alert", "options": {"notify_by": ["pod"]}},
-        "notify_by: pod is not among the query's groups"),
+    (
+        MONITOR,
+        {"type": "metric alert", "options": {"notify_by": ["pod"]}},
+        "notify_by: pod is not among the query's groups",
+    ),
     (MONITOR, {"query": "avg(last_5m):5 > 5", "options": {}}, INVALID + "it names no metric"),
     (MONITOR, {"message": "{{#is_alert}}x"}, "message: {{#is_alert}} is not closed"),
-    (MONITOR, {"message": "{{#is_alert}}x{{/is_info}}"},
-        "message: {{/is_info}} does not match an open block"),
-    (CHECK, {"options": {"thresholds": {"critical": 3}}},
-        "Last field should be larger than or equal to max threshold defined in monitor options"),
-    (MONITOR, {"type": "rum alert"},
-        f"the sandbox cannot check a monitor of the type rum alert; it can check {KNOWN}"),
-]  # fmt: skip
+    (
+        MONITOR,
+        {"message": "{{#is_alert}}x{{/is_info}}"},
+        "message: {{/is_info}} does not match an open block",
+    ),
+    (
+        CHECK,
+        {"options": {"thresholds": {"critical": 3}}},
+        "Last field should be larger than or equal to max threshold defined in monitor options",
+    ),
+    (
+        MONITOR,
+        {"type": "rum alert"},
+        f"the sandbox cannot check a monitor of the type rum alert; it can check {KNOWN}",
+    ),
+]
 
 
-def test_a_right_monitor_is_taken():
+def test_a_valid_monitor_is_accepted():
     assert [*faults(MONITOR), *faults(CHECK)] == []
 
 
 @pytest.mark.parametrize("comparator", ["==", "!="])
-def test_what_neither_rises_nor_falls_has_warnings_on_any_side(comparator: str):
+def test_a_warning_may_be_on_either_side_of_an_equality(comparator: str):
     for warning in (4, 6):
         query = f"avg(last_5m):avg:a{{*}} {comparator} 5"
         thresholds = {"critical": 5, "warning": warning}
         assert [*faults(MONITOR | {"query": query, "options": {"thresholds": thresholds}})] == []
 
 
-@pytest.mark.parametrize(("monitor", "change", "said"), REFUSED)
-def test_a_wrong_monitor_is_refused(monitor: dict[str, Any], change: dict[str, Any], said: str):
-    assert list(faults(monitor | change)) == [said]
+@pytest.mark.parametrize(("monitor", "change", "message"), REFUSED)
+def test_an_invalid_monitor_is_refused(monitor: dict[str, Any], change: dict[str, Any], message: str):
+    assert list(faults(monitor | change)) == [message]
