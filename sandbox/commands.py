@@ -45,7 +45,7 @@ def perform(
     """
     stack, progress, operation = session.stack, session.progress, options.command
     _require_disk_space(stack)
-    # By default, a third of an up goes into walks through the objects of the SDKs.
+    # With Python's defaults, garbage collection of the SDKs' objects takes a third of an up.
     gc.set_threshold(50_000, 50, 50)
     state_restored = workspace.restore_truncated_state(stack)
     has_state = any(workspace.state(stack, part) for part in ("resources", "pending_operations"))
@@ -72,8 +72,8 @@ def perform(
         session.extra_environment = dict(installed.environment)
         if options.throwaway:
             session.extra_environment |= workspace.VARIABLES["throwaway"]
-        # A refresh puts back what somebody changed or deleted by hand, as scripts/deploy.sh does on real
-        # stacks. Without targets there is nothing to compare with; a throwaway state is left as it is.
+        # A refresh lets the update revert changes and deletions by hand, as scripts/deploy.sh does on real
+        # stacks. Without targets there is nothing to compare with. A throwaway state stays unchanged.
         has_targets = targets is not None or find_unrecorded is None
         refresh = ["--refresh"] if has_state and has_targets and not options.throwaway else []
         if operation == "preview":
@@ -115,7 +115,7 @@ def _prepare(session: Session, settings: dict[str, str], *, throwaway: bool) -> 
     for owner in lock.remove_dead_locks(stack.locks):
         progress.step(f"removed the lock of a run that is dead: {owner}")
     if not stack.checkpoint.exists():
-        progress.step(f"making stack {stack.name}: {stack.folder}")
+        progress.step(f"creating stack {stack.name}: {stack.folder}")
         session.call("stack", "init")
     if missing_secrets:
         progress.step(f"entering random secrets: {', '.join(missing_secrets)}")
@@ -130,7 +130,7 @@ def _prepare(session: Session, settings: dict[str, str], *, throwaway: bool) -> 
 
 
 def _adopt_pending(session: Session, targets: Targets | None, find_unrecorded: FindUnrecorded | None) -> int:
-    """Enter what a killed run created into the state, as `pulumi import` would, and drop the rest.
+    """Enter what a killed run created into the state, like `pulumi import`, and drop the other operations.
 
     Return the exit code of the refresh; DONE if no operation is pending.
     """

@@ -9,13 +9,16 @@ from sandbox.workspace import Stack
 
 ALL, NONE = "all", "none"
 
+CHOICE_FILE = "targets-choice"
+"""The file in a stack's folder with the last choice, ALL or NONE."""
+
 NO_CONTROL_PLANE = (
     "Kubernetes: no control plane is built, so objects are only checked against the published schemas; "
     "`make control-plane` builds one (about 9 minutes, once)"
 )
 STARTED_WITHOUT_CONTROL_PLANE = (
-    "Kubernetes: this sandbox was started without the control plane that is built now, and stays without; "
-    "make clean STACK={0}, and the next up has it"
+    "Kubernetes: this sandbox was started before the control plane was built, so it has none; "
+    "make clean STACK={0}, and the next up has one"
 )
 
 
@@ -24,18 +27,18 @@ def find(stack: Stack, choice: str | None, progress: Progress) -> Targets | None
 
     `choice` is `all`, `none`, or None: as before, and `all` for a new stack.
     """
-    note = stack.folder / "behind"
-    previous = note.read_text() if note.exists() else None
+    choice_file = stack.folder / CHOICE_FILE
+    previous = choice_file.read_text() if choice_file.exists() else None
     count = _resource_count(stack) if previous else 0
     if count and choice not in (None, previous):
         raise CommandError(
-            f"the {count} resources of {stack.name} were made with TARGETS={previous}, not {choice}: "
+            f"the {count} resources of {stack.name} were created with TARGETS={previous}, not {choice}: "
             f"leave TARGETS out, or first make down STACK={stack.name}, or make clean STACK={stack.name}."
         )
     selected = (previous if count else choice or previous) or ALL
-    workspace.write_atomically(note, selected)
+    workspace.write_atomically(choice_file, selected)
     if selected == NONE:
-        progress.step("TARGETS=none: no API is used; the answers of the providers are made up")
+        progress.step("TARGETS=none: no API is used; the providers invent their responses")
         process.stop(stack.folder)
         return None
     targets = process.find_running(stack.folder)
@@ -58,17 +61,17 @@ def find(stack: Stack, choice: str | None, progress: Progress) -> Targets | None
 
 def advice(stack: Stack) -> str:
     """Return why a stack's targets do not answer, and what to do; every command and script shows this."""
-    count, note = _resource_count(stack), stack.folder / "behind"
+    count, choice_file = _resource_count(stack), stack.folder / CHOICE_FILE
     restart = f"Start anew: make clean STACK={stack.name}, then make sandbox STACK={stack.name}"
     log = f"{stack.folder / 'targets.log'} may say why."
     if not count:
         return f"the sandbox of {stack.name} does not run. Start it: make sandbox STACK={stack.name}"
-    if note.exists() and note.read_text() == NONE:
-        return f"{stack.name} was made with TARGETS=none, so its providers use no API. {restart}"
+    if choice_file.exists() and choice_file.read_text() == NONE:
+        return f"{stack.name} was created with TARGETS=none, so its providers use no API. {restart}"
     if process.find_running(stack.folder):
         return f"the targets of {stack.name} run, but one of them does not answer. {log} {restart}"
     return (
-        f"the targets of {stack.name} have ended, and what was in them is gone, while the state has "
+        f"the targets of {stack.name} have ended, and their resources are lost, while the state has "
         f"{count} resources. {log} {restart}"
     )
 

@@ -110,7 +110,7 @@ def prepare(stack: Stack, settings: Mapping[str, str] | None = None, *, protect:
     # The copy holds random values, which the engine encrypts. A value stays the same from run to run until
     # the encrypted text of the stack file changes, so that a changed secret shows as a change.
     texts = {key: _text(tracked[key]) for key in secret_keys if key in tracked}
-    texts_file = stack.folder / "sealed.json"
+    texts_file = stack.folder / "encrypted-texts.json"
     old_texts: dict[str, str] = json.loads(texts_file.read_text()) if texts_file.exists() else {}
     reused = {
         key: previous[key] for key in secret_keys if key in previous and old_texts.get(key) == texts.get(key)
@@ -173,7 +173,7 @@ def adopt(stack: Stack, ids: Mapping[str, str]) -> None:
         if urn not in creating or resource.get("delete"):
             resources.append(resource)
         elif resource.get("pendingReplacement"):
-            # The old resource is deleted already. The new one takes its place, before its dependents.
+            # The old resource is deleted already. The new one takes its place in the list, before dependents.
             resources.append(adopted.pop(urn))
         else:
             resources.append(resource | {"delete": True})
@@ -199,7 +199,7 @@ def restore_truncated_state(stack: Stack) -> bool:
         if before.exists():
             write_atomically(stack.checkpoint, before.read_text())
         else:
-            stack.checkpoint.unlink()  # The engine makes a new one.
+            stack.checkpoint.unlink()  # The engine creates a new one.
         return True
     return False
 

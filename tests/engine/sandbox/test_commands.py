@@ -31,7 +31,7 @@ pulumi.Output.from_input(mistake())
 def test_up_creates_and_prints_the_declared_resources(project: Project) -> None:
     code, output = project.run("up")
     assert code == 0, output
-    assert "making stack dev" in output
+    assert "creating stack dev" in output
     assert "+ test:index:Thing                             cup" in output
     assert re.search(r" cup +create done   [34]/4\n", output), output
     assert "Resources by component: 2 create\n  shelf                        pipe:shelf:Shelf" in output

@@ -64,10 +64,7 @@ def test_running_targets_do_not_get_a_control_plane_that_is_built_later(
     capsys.readouterr()
     assert target_selection.find(stack, None, Progress()) == targets
     first, *_ = capsys.readouterr().out.splitlines()
-    assert (
-        "started without the control plane that is built now, and stays without; make clean STACK=dev"
-        in first
-    )
+    assert "started before the control plane was built, so it has none; make clean STACK=dev" in first
 
 
 def test_the_cloudflare_account_has_the_zones_of_the_stack_files(stack: Stack) -> None:
@@ -99,7 +96,7 @@ def test_a_stack_without_targets_does_not_get_them_while_it_has_resources(stack:
     with pytest.raises(CommandError) as fault:
         target_selection.find(stack, "all", Progress())
     assert str(fault.value) == (
-        "the 1 resources of dev were made with TARGETS=none, not all: "
+        "the 1 resources of dev were created with TARGETS=none, not all: "
         "leave TARGETS out, or first make down STACK=dev, or make clean STACK=dev."
     )
     assert target_selection.find(stack, None, Progress()) is None
@@ -111,11 +108,11 @@ def test_the_advice_depends_on_the_targets_and_the_state(stack: Stack) -> None:
         target_selection.advice(stack) == "the sandbox of dev does not run. Start it: make sandbox STACK=dev"
     )
     write_state(stack, "aws:ec2/vpc:Vpc")
-    workspace.write_atomically(stack.folder / "behind", "none")
+    workspace.write_atomically(stack.folder / target_selection.CHOICE_FILE, "none")
     assert target_selection.advice(stack) == (
-        f"dev was made with TARGETS=none, so its providers use no API. {restart}"
+        f"dev was created with TARGETS=none, so its providers use no API. {restart}"
     )
-    workspace.write_atomically(stack.folder / "behind", "all")
+    workspace.write_atomically(stack.folder / target_selection.CHOICE_FILE, "all")
     process.start(stack.folder, Progress(), control_plane=False)
     assert "run, but one of them does not answer" in target_selection.advice(stack)
     process.stop(stack.folder)
@@ -133,7 +130,7 @@ def test_dead_targets_of_a_state_with_resources_are_not_replaced(stack: Stack) -
     with pytest.raises(CommandError) as fault:
         target_selection.find(stack, None, Progress())
     assert str(fault.value) == (
-        "the targets of dev have ended, and what was in them is gone, while the state has 2 resources. "
+        "the targets of dev have ended, and their resources are lost, while the state has 2 resources. "
         f"{stack.folder / 'targets.log'} may say why. "
         "Start anew: make clean STACK=dev, then make sandbox STACK=dev"
     )
