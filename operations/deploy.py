@@ -249,10 +249,10 @@ def known_migrations(log: RunLog, options: Options, new: str, releases: Releases
     checkout there are no migrations.
     """
     if options.target == "sandbox":
-        return migrations.of(migrations.source()) or ()
+        return migrations.list_migrations(migrations.source()) or ()
     recorded = releases.migrations(new)
     if migrations.is_checked_out(log.runner, stack_file.version(new)):
-        return migrations.of(migrations.source()) or recorded
+        return migrations.list_migrations(migrations.source()) or recorded
     return recorded
 
 

@@ -60,7 +60,7 @@ def npm(action: str | None, to: str | None) -> list[str]:
 def work(log: RunLog, options: Options, command: list[str], version: str | None) -> str:
     npm_command = " ".join(command)
     with connected(log.runner, options) as cluster:
-        pattern = deployed(cluster)
+        pattern = last_migration_job(cluster)
         repository = Repository(log.runner, options)
         version_image = image_of(repository, version) if version else None
         with log.step("image of the migrations"):
@@ -71,7 +71,7 @@ def work(log: RunLog, options: Options, command: list[str], version: str | None)
         if "migrate:rollback" in command:
             options.confirm(f"{npm_command} on {options.stack} may lose data")
         with log.step(npm_command):
-            job = jobs.derived(pattern, f"pipe-migrate-{log.stamp}", "migrate")
+            job = jobs.copy_job(pattern, f"pipe-migrate-{log.stamp}", "migrate")
             jobs.run(cluster, jobs.with_only_container(job, "migrate", command, version_image), log)
     return f"{npm_command}: done"
 
@@ -87,7 +87,7 @@ def image_of(repository: Repository, version: str) -> str:
     return own[0]
 
 
-def deployed(cluster: Cluster) -> Manifest:
+def last_migration_job(cluster: Cluster) -> Manifest:
     """Return the migration Job of the last deployment, whose containers have the deployed image."""
     migration_jobs = cluster.list("jobs", f"app=pipe-migrate,!{jobs.STARTED_BY}")
     if not migration_jobs:

@@ -111,14 +111,14 @@ def work(log: RunLog, options: Options, variables: dict[str, str]) -> str:
             f"Restoring {database} of {options.stack} from {source}; the API will stop for a moment"
         )
         with log.step(f"restore {source} into a new database and check it"):
-            job = jobs.derived(pattern, f"pipe-restore-{log.stamp}", "restore")
+            job = jobs.copy_job(pattern, f"pipe-restore-{log.stamp}", "restore")
             jobs.run(cluster, jobs.with_variables(job, variables | {"STAMP": log.stamp}), log)
         stopped, replicas = log.seconds, int(cluster.get(API)["spec"]["replicas"] or 1)
         try:
             with log.step("stop the API"):
                 stop(cluster, replicas)
             with log.step(f"swap: rename {database} to {previous}, and the restored database to {database}"):
-                job = jobs.derived(pattern, f"pipe-restore-swap-{log.stamp}", "restore")
+                job = jobs.copy_job(pattern, f"pipe-restore-swap-{log.stamp}", "restore")
                 swap = jobs.with_only_container(job, "restore", ["sh", "/etc/pipe/scripts/swap.sh"])
                 jobs.run(
                     cluster,

@@ -150,7 +150,7 @@ def between(
             f" scripts/deploy.sh {repository.stack} --version {target.version}"
         )
     if not repository.migrates():
-        return migrations.kept(keep, "an earlier rollback kept a newer version's schema")
+        return migrations.keep_schema(keep, "an earlier rollback kept a newer version's schema")
     return migrations.between(releases.migrations(now.image), releases.migrations(target.image), keep=keep)
 
 
@@ -181,7 +181,7 @@ def roll_back(
     if schema.undo_to:
         command = migrate.npm("rollback", schema.undo_to)
         with log.step(f"undo migrations: {' '.join(command)}"):
-            job = jobs.derived(migrate.deployed(cluster), f"pipe-undo-{log.stamp}", "rollback")
+            job = jobs.copy_job(migrate.last_migration_job(cluster), f"pipe-undo-{log.stamp}", "rollback")
             jobs.run(cluster, jobs.with_only_container(job, "migrate", command), log)
     settle_target(log, cluster, options, target, schema)
 

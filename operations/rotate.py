@@ -19,7 +19,7 @@ from operations.lib.kubernetes import jobs, revisions
 from operations.lib.kubernetes.cluster import API, SANDBOX_JOBS, Cluster, connected, wait
 from operations.lib.repository import Repository
 from operations.lib.run_log import RunLog, perform
-from operations.migrate import deployed
+from operations.migrate import last_migration_job
 
 KEYS = ("appPassword", "migratePassword", "backupPassword")
 """Secret settings of the passwords, without `pipe:`."""
@@ -64,7 +64,7 @@ def work(log: RunLog, options: Options) -> str:
                 wait(f"pods of {before} are gone", lambda: users(cluster) == {after}, LEAVE_SECONDS)
                 log.line(f"pods connect as {after}")
         with log.step("retire the old logins"):
-            job = jobs.derived(deployed(cluster), f"pipe-retire-{log.stamp}", "rotate")
+            job = jobs.copy_job(last_migration_job(cluster), f"pipe-retire-{log.stamp}", "rotate")
             jobs.run(cluster, retiring(job), log)
     if options.target == "sandbox":
         return f"the stack's settings have new passwords; {SANDBOX_JOBS}"

@@ -33,7 +33,7 @@ def is_checked_out(runner: CommandRunner, version: str) -> bool:
     return False
 
 
-def of(source: Path) -> tuple[str, ...] | None:
+def list_migrations(source: Path) -> tuple[str, ...] | None:
     """Return the migrations of a checkout in order; None if it has no folder of migrations.
 
     The name of a migration that cannot be undone ends in `!`. A script can be undone if it contains the word
@@ -68,27 +68,31 @@ class Schema:
 
 
 def between(newer: Sequence[str] | None, older: Sequence[str] | None, *, keep: bool) -> Schema:
-    """Return the change from the newer version's schema to the older one's.
+    """Return the change from the newer version's schema to the older version's schema.
 
-    With `keep`, the older version runs on the newer schema if migrations cannot be undone.
+    If migrations cannot be undone, the database keeps the newer schema with `keep`, and RefusedError is
+    raised without it.
     """
     if newer is None or older is None:
-        return kept(keep, "the migrations between the two versions are not recorded")
+        return keep_schema(keep, "the migrations between the two versions are not recorded")
     names = {name.removesuffix("!") for name in older}
     added = [name for name in newer if name.removesuffix("!") not in names]
     if not added:
         return Schema(None, "the two versions have the same migrations")
     if lasting := [name.removesuffix("!") for name in added if name.endswith("!")]:
-        return kept(keep, f"these migrations cannot be undone: {', '.join(lasting)}")
+        return keep_schema(keep, f"these migrations cannot be undone: {', '.join(lasting)}")
     if not older:
-        return kept(keep, "the older version has no migration to go back to")
+        return keep_schema(keep, "the older version has no migration to go back to")
     last = older[-1].removesuffix("!")
     match = re.match(r"\d+", last)
     return Schema(match[0] if match else last, f"migrations to undo: {', '.join(added)}")
 
 
-def kept(keep: bool, why: str) -> Schema:
-    """Return a change that leaves the database as it is; refuse it without `keep`."""
+def keep_schema(keep: bool, why: str) -> Schema:
+    """Return a change that leaves the database as it is.
+
+    Raise RefusedError with the reason without `keep`.
+    """
     if not keep:
         raise RefusedError(
             f"{why}. If the older version works on the newer schema, add --keep-schema; otherwise restore a"

@@ -1,4 +1,4 @@
-"""Jobs that a command starts, derived from objects of the program so that they keep its restrictions."""
+"""Jobs that a command starts, as copies of the program's Jobs and CronJobs with the same restrictions."""
 
 import copy
 import time
@@ -23,7 +23,7 @@ SILENCE = 10.0
 """Seconds without a new line after which a line names the reason for the wait."""
 
 
-def derived(pattern: Manifest, name: str, script: str) -> Manifest:
+def copy_job(pattern: Manifest, name: str, script: str) -> Manifest:
     """Return a Job with the pods of `pattern`, a CronJob or a Job of the cluster, and without retries."""
     spec = pattern["spec"].get("jobTemplate", pattern)["spec"]
     template = copy.deepcopy(spec["template"])

@@ -32,7 +32,7 @@ def template() -> dict[str, Any]:
 
 def job() -> dict[str, Any]:
     spec = {"template": template(), "activeDeadlineSeconds": 60, "selector": {"matchLabels": {"x": "y"}}}
-    return jobs.derived({"kind": "Job", "spec": spec, "status": {"active": 1}}, "derived", "restore")
+    return jobs.copy_job({"kind": "Job", "spec": spec, "status": {"active": 1}}, "derived", "restore")
 
 
 def test_a_derived_job_keeps_the_pod_and_drops_fields_of_the_original_job() -> None:
@@ -51,7 +51,7 @@ def test_a_derived_job_keeps_the_pod_and_drops_fields_of_the_original_job() -> N
 
 def test_a_cron_jobs_template_yields_the_same_job() -> None:
     spec = {"jobTemplate": {"spec": {"template": template(), "activeDeadlineSeconds": 60}}}
-    assert jobs.derived({"kind": "CronJob", "spec": spec}, "derived", "restore") == job()
+    assert jobs.copy_job({"kind": "CronJob", "spec": spec}, "derived", "restore") == job()
 
 
 def test_variables_change_only_in_containers_that_have_them() -> None:
