@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 from tests.support.sandbox.providers.aws_account import AwsAccount, empty_account
 from tests.support.sandbox.providers.aws_resources import (
     ADMINISTRATION,
-    OF_LOGS,
-    READS,
+    LOGS_ACCESS,
+    READ_POLICY,
     document,
     documents,
     trust,
@@ -216,7 +216,7 @@ def test_an_invalid_tag_is_refused_in_each_services_format(
 NO_LOGS = documents(ADMINISTRATION)
 GROUP = "arn:aws:logs:ap-northeast-1:123456789012:log-group:/other"
 FOR_IT = {"Condition": {"ArnEquals": {"kms:EncryptionContext:aws:logs:arn": GROUP}}}
-OTHERS = documents(ADMINISTRATION, {**OF_LOGS, **FOR_IT})
+OTHERS = documents(ADMINISTRATION, {**LOGS_ACCESS, **FOR_IT})
 
 
 @pytest.mark.parametrize("policy", [NO_LOGS, OTHERS])
@@ -231,7 +231,7 @@ def test_a_log_group_needs_a_key_that_its_service_may_use(account: AwsAccount, p
     )
     params = {"logGroupName": "/pipe/x", "kmsKeyId": key}
     assert refusal_of(account, "logs", "create_log_group", **params) == message.format(key)
-    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=documents(ADMINISTRATION, OF_LOGS))
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=documents(ADMINISTRATION, LOGS_ACCESS))
     account.client("logs").create_log_group(**params)
     account.client("logs").delete_log_group(logGroupName="/pipe/x")
 
@@ -299,7 +299,9 @@ def test_a_role_without_other_policies_may_have_an_inline_policy_of_the_same_siz
 ) -> None:
     whole = sized(10_050, Action="s3:*", Resource="*").strip()
     account.client("iam").put_role_policy(RoleName="pipe-role", PolicyName="reads", PolicyDocument=whole)
-    account.client("iam").put_role_policy(RoleName="pipe-role", PolicyName="reads", PolicyDocument=READS)
+    account.client("iam").put_role_policy(
+        RoleName="pipe-role", PolicyName="reads", PolicyDocument=READ_POLICY
+    )
 
 
 def test_a_trust_policy_with_another_action_is_refused(account: AwsAccount) -> None:

@@ -1,4 +1,4 @@
-"""A resource of each AWS type of the program: its type, its inputs, and a change of them."""
+"""Inputs of a resource of each AWS type that the program uses, with a change of them."""
 
 import json
 from typing import Any
@@ -9,15 +9,18 @@ PASSWORD = "correct-horse-battery"
 
 
 def document(**statement: Any) -> str:
+    """Return a policy document with one statement; its effect is Allow by default."""
     return documents(statement)
 
 
 def documents(*statements: dict[str, Any]) -> str:
+    """Return a policy document; the effect of its statements is Allow by default."""
     allowed = [{"Effect": "Allow", **statement} for statement in statements]
     return json.dumps({"Version": "2012-10-17", "Statement": allowed})
 
 
 def trust(service: str, *more: str) -> str:
+    """Return a trust policy for a service, with `more` actions than sts:AssumeRole."""
     return document(Principal={"Service": service}, Action=["sts:AssumeRole", *more])
 
 
@@ -28,10 +31,10 @@ ROLES = (
     "vpc-flow-logs.amazonaws.com",
 )
 
-READS = document(Action="s3:GetObject", Resource="*")
-OPERATES = "arn:aws:iam::123456789012:role/pipe-operators"
-LOGGED = {"Service": "logging.s3.amazonaws.com"}
-UNTAGGED = {
+READ_POLICY = document(Action="s3:GetObject", Resource="*")
+OPERATORS_ROLE = "arn:aws:iam::123456789012:role/pipe-operators"
+LOGGING_PRINCIPAL = {"Service": "logging.s3.amazonaws.com"}
+UNTAGGED_IMAGES_RULE = {
     "rulePriority": 1,
     "description": "Untagged images after a week",
     "selection": {
@@ -47,7 +50,7 @@ ADMINISTRATION = {
     "Action": "kms:*",
     "Resource": "*",
 }
-OF_LOGS = {
+LOGS_ACCESS = {
     "Principal": {"Service": "logs.ap-northeast-1.amazonaws.com"},
     "Action": ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
     "Resource": "*",
@@ -57,8 +60,8 @@ OF_LOGS = {
         }
     },
 }
-KEY_POLICY = documents(ADMINISTRATION, OF_LOGS)
-TLS = {
+KEY_POLICY = documents(ADMINISTRATION, LOGS_ACCESS)
+REFUSE_ALL = {
     "Effect": "Deny",
     "Principal": "*",
     "Action": "s3:*",
@@ -192,8 +195,8 @@ AWS_RESOURCES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     ),
     "inline": (
         "aws:iam/rolePolicy:RolePolicy",
-        {"role": "pipe-role", "name": "reads", "policy": READS},
-        {"policy": READS.replace("Get", "Put")},
+        {"role": "pipe-role", "name": "reads", "policy": READ_POLICY},
+        {"policy": READ_POLICY.replace("Get", "Put")},
     ),
     "attached": (
         "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
@@ -202,8 +205,8 @@ AWS_RESOURCES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     ),
     "policy": (
         "aws:iam/policy:Policy",
-        {"name": "pipe-reads", "description": "Reads", "policy": READS, "tags": {"Name": "p"}},
-        {"policy": READS.replace("Get", "Put"), "tags": {"Name": "q"}},
+        {"name": "pipe-reads", "description": "Reads", "policy": READ_POLICY, "tags": {"Name": "p"}},
+        {"policy": READ_POLICY.replace("Get", "Put"), "tags": {"Name": "q"}},
     ),
     "github": (
         "aws:iam/openIdConnectProvider:OpenIdConnectProvider",
@@ -277,7 +280,7 @@ AWS_RESOURCES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
             "policy": json.dumps(
                 {
                     "Version": "2012-10-17",
-                    "Statement": [{**TLS, "Condition": {"Bool": {"aws:SecureTransport": "false"}}}],
+                    "Statement": [{**REFUSE_ALL, "Condition": {"Bool": {"aws:SecureTransport": "false"}}}],
                 }
             ),
         },
@@ -285,7 +288,7 @@ AWS_RESOURCES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
             "policy": json.dumps(
                 {
                     "Version": "2012-10-17",
-                    "Statement": [{**TLS, "Condition": {"NumericLessThan": {"s3:TlsVersion": "1.2"}}}],
+                    "Statement": [{**REFUSE_ALL, "Condition": {"NumericLessThan": {"s3:TlsVersion": "1.2"}}}],
                 }
             )
         },
@@ -315,7 +318,7 @@ AWS_RESOURCES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {
             "bucket": "pipe-b-logs",
             "policy": document(
-                Principal=LOGGED, Action="s3:PutObject", Resource="arn:aws:s3:::pipe-b-logs/*"
+                Principal=LOGGING_PRINCIPAL, Action="s3:PutObject", Resource="arn:aws:s3:::pipe-b-logs/*"
             ),
         },
         {},
@@ -480,7 +483,12 @@ AWS_RESOURCES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     ),
     "entry": (
         "aws:eks/accessEntry:AccessEntry",
-        {"clusterName": "<cluster.name>", "principalArn": OPERATES, "type": "STANDARD", "tags": {"a": "b"}},
+        {
+            "clusterName": "<cluster.name>",
+            "principalArn": OPERATORS_ROLE,
+            "type": "STANDARD",
+            "tags": {"a": "b"},
+        },
         {"kubernetesGroups": ["readers"], "tags": {"a": "c"}},
     ),
     "access": (
@@ -559,8 +567,15 @@ AWS_RESOURCES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     ),
     "expiry": (
         "aws:ecr/lifecyclePolicy:LifecyclePolicy",
-        {"repository": "<images.name>", "policy": json.dumps({"rules": [UNTAGGED]})},
-        {"policy": json.dumps({"rules": [{**UNTAGGED, "description": "Untagged images after seven days"}]})},
+        {"repository": "<images.name>", "policy": json.dumps({"rules": [UNTAGGED_IMAGES_RULE]})},
+        {
+            "policy": json.dumps(
+                {"rules": [{**UNTAGGED_IMAGES_RULE, "description": "Untagged images after seven days"}]}
+            )
+        },
     ),
 }
-"""By name: type, inputs, and what an update changes (None: taken out); `<name.output>` is of another one."""
+"""The type, the inputs and the changed inputs of each resource by name.
+
+`<name.output>` refers to an output of another resource. A changed input that is None is removed.
+"""
