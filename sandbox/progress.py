@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from sandbox import terminal
 
 QUIET_AT_FIRST = 2.0
-"""Seconds without output after which a line tells what the command waits for."""
+"""Seconds without output after which a line names what the command waits for."""
 
 QUIET_LATER = 4.0
 """Seconds between the lines after that; with EVERY they stay below five."""

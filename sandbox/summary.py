@@ -38,7 +38,7 @@ POLICY_FIELDS = {
     "severity": "severity",
     "urn": "resourceUrn",
 }
-"""The names that summary.json gives to the members of a policy event, besides its message."""
+"""The names that summary.json gives to the members of a policy event; its message is copied separately."""
 
 REPLACING = ("create-replacement", "delete-replaced", "replace")
 

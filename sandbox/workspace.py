@@ -75,7 +75,7 @@ def projects(root: Path) -> dict[str, Path]:
 def find_stack(root: Path, name: str, folder: Path | None = None) -> Stack:
     """Return the stack of that name in `root` or in a project one folder below.
 
-    Raise CommandError, which lists the stacks, if there is none of that name.
+    Raise CommandError, which lists the stacks, if no stack has that name.
     """
     stacks = projects(root)
     if name not in stacks:

@@ -44,7 +44,7 @@ class Targets:
     kubeconfig: Path | None
     """An administrator's kubeconfig; None without a control plane."""
     since: float
-    """The start in seconds since 1970, which tells the process from a later one with the same PID."""
+    """The start in seconds since 1970, which distinguishes the process from a later one with its PID."""
 
     def write(self, folder: Path) -> None:
         """Write targets.json in one step, with mode 0600."""

@@ -86,7 +86,7 @@ class AwsApi:
         if scope is None:
             return self._moto
         region, service = scope.groups()
-        # Requests to S3 Control are signed as S3. Only the version in the path tells them apart.
+        # Requests to S3 Control are signed as S3. Only the version in the path distinguishes them.
         service = "s3control" if environ["PATH_INFO"].startswith("/v20180820/") else service
         request: Any = Request({**environ, "wsgi.input": io.BytesIO(body)})
         try:

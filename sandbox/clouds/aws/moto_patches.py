@@ -69,7 +69,7 @@ def _patch_buckets() -> None:
         return bool(log_permissions_enabled(copy, target_prefix))
 
     def get_unconditional_permission(self: Any, action: str, resource: str) -> Any:
-        # The program's conditions are about plain HTTP, old TLS and headers, none of which moto knows here.
+        # The program's conditions are about plain HTTP, old TLS and headers, which moto does not know here.
         policy: Json = json.loads(self.policy or b'{"Statement": []}')
         statements = [statement for statement in policy["Statement"] if "Condition" not in statement]
         content = json.dumps(policy | {"Statement": statements}).encode()
