@@ -67,7 +67,7 @@ class Zone(Model):
     ]
     """Authorities that may issue certificates for the zone (CAA)."""
     hosts: Annotated[list[Fqdn], entries(1), Distinct]
-    """The API hosts of all stacks, since a zone has one ruleset a phase."""
+    """The API hosts of all stacks, since a zone has one ruleset per phase."""
     cached_hosts: Annotated[list[Frontend], entries(1), Distinct]
     """The frontend hosts of all stacks; their static content is cached."""
     rate_limit: RateLimit

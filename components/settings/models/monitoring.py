@@ -58,7 +58,7 @@ class ErrorRate(RequestShare):
 
 
 class Thresholds(Model):
-    """The thresholds of the monitors, one entry a monitor."""
+    """The thresholds of the monitors, one entry per monitor."""
 
     error_rate: ErrorRate
     """Requests to the API that fail, by its own traces; probes are left out."""
@@ -176,7 +176,7 @@ class Monitoring(Model):
     synthetic_every_seconds: Literal[60, 300, 900, 1800, 3600]
     """Seconds between two checks."""
     integration: bool
-    """True if Datadog reads the AWS account; true in one stack an account."""
+    """True if Datadog reads the AWS account; true in one stack per account."""
 
 
 BELOW = ("certificate_days", "origin_certificate_days", "database_free_storage_gib")
@@ -184,7 +184,7 @@ BELOW = ("certificate_days", "origin_certificate_days", "database_free_storage_g
 
 
 def check_threshold_order(monitoring: Monitoring, name: str) -> Iterator[SettingFault]:
-    """Refuse a monitor that alerts before it warns (Datadog refuses it, too)."""
+    """Refuse a monitor that alerts before it warns, as Datadog does."""
     threshold: Threshold | RequestShare = getattr(monitoring.thresholds, name)
     warning, critical = threshold.warning, threshold.critical
     path = ("pipe:monitoring", "thresholds", to_camel(name), "warning")
@@ -215,7 +215,7 @@ def check_objective(monitoring: Monitoring) -> Iterator[SettingFault]:
 
 
 def check_burn_rate(monitoring: Monitoring) -> Iterator[SettingFault]:
-    """Refuse a burn rate above the one with every request failing (Datadog refuses it, too)."""
+    """Refuse a burn rate above the rate at which every request fails, as Datadog does."""
     slo = monitoring.slo
     highest = int(1000 / (100 - slo.target_percent)) / 10
     if slo.burn_rate_critical > highest:

@@ -31,7 +31,7 @@ Subnet: TypeAlias = tuple[KeyPath, IPv4Network]
 
 
 class Subnets(Model):
-    """One subnet a zone in each tier, in three zones.
+    """One subnet per zone in each tier, in three zones.
 
     EKS takes no subnet of a zone that the cluster was not created with (EKS user guide, VPC and subnet
     requirements), so a stack cannot get its third zone later.
