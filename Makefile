@@ -79,9 +79,10 @@ plugins: $(READY) ## build the Kubernetes provider's plugin, for PROVIDERS=real 
 validate: $(READY) ## check the stack files
 	@$(PY) -m components.settings
 
-check: $(READY) ## check format, lint rules, import contracts, workflows and types; changes nothing
+check: $(READY) ## check format, lint, style, import contracts, workflows and types; changes nothing
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
+	@$(PY) -m tools.check_style
 	@$(VENV)/bin/lint-imports --no-cache --no-logo
 	@$(VENV)/bin/zizmor --offline --quiet .github
 	@# The provider SDKs need more than Node's default of 4 GB.

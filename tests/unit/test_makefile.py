@@ -156,6 +156,7 @@ def test_check_only_checks_and_format_changes_files(installed: Path) -> None:
     assert output.splitlines() == [
         "ruff format --check .",
         "ruff check .",
+        "-m tools.check_style",
         "lint-imports --no-cache --no-logo",
         "zizmor --offline --quiet .github",
         "basedpyright --warnings",

@@ -1,0 +1,42 @@
+"""The style rules that no published linter has."""
+
+import pytest
+
+from tools import check_style
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "messages"),
+    [
+        ("a.py", '"""Return."""\n', []),
+        ("a.py", '"""What it is."""\n', ["a.py:1: the docstring opens with a question word: 'What it is.'"]),
+        (
+            "a.py",
+            'def run():\n    """How to run.\n\n    More."""\n',
+            ["a.py:1: the docstring opens with a question word: 'How to run.'"],
+        ),
+        ("a.py", "found = 1\n", ["a.py:1: the variable 'found' names nothing; name the thing"]),
+        (
+            "a.py",
+            "def run(each: int): ...\n",
+            ["a.py:1: the variable 'each' names nothing; name the thing"],
+        ),
+        ("a.py", "x = 1  # fmt" + ": skip\n", ["a.py:1: `fmt: skip`; let the formatter decide"]),
+        ("a.py", "# fmt" + ": off\n", ["a.py:1: `fmt: off`; let the formatter decide"]),
+        ("__main__.py", "# fmt" + ": off\n", []),
+    ],
+)
+def test_python_follows_the_style(file: str, source: str, messages: list[str]) -> None:
+    assert [str(offence) for offence in check_style.python_offences(file, source)] == messages
+
+
+def test_a_line_has_at_most_110_characters_unless_it_cannot_be_broken() -> None:
+    text = "\n".join(["x " * 56, "arn:aws:" + "x" * 120, "x " * 55])
+    messages = [str(offence) for offence in check_style.line_offences("file.yaml", text)]
+    assert messages == ["file.yaml:1: 112 characters; at most 110"]
+
+
+def test_the_tables_of_expressions_and_the_schemas_are_exempt() -> None:
+    exempt = ("schemas/stack-file.schema.json", "sandbox/clouds/aws/api.toml")
+    assert all(check_style.EXEMPT.fullmatch(file) for file in exempt)
+    assert not check_style.EXEMPT.fullmatch("sandbox/cli.toml")
