@@ -177,11 +177,11 @@ def stopped(log: RunLog, cluster: Cluster, options: Options, journal: Journal) -
     if journal.frontend:
         lines.append("The new frontend is served.")
     before = stack_file.version(journal.before)
-    named = stack_file.image(stack_file.path(options.stack).read_text())
+    file_image = stack_file.image(stack_file.path(options.stack).read_text())
     if running != journal.before:
         lines.append(f"{again}. To go back: scripts/rollback.sh {options.stack} --to-version {before}")
-    elif named != journal.before:
-        lines.append(f"{file} already names {stack_file.version(named)}.")
+    elif file_image != journal.before:
+        lines.append(f"{file} already names {stack_file.version(file_image)}.")
         lines.append(f"{again}. To give up the deployment: git checkout {file}")
     else:
         lines.append(f"{again}. To give up the deployment, do nothing.")

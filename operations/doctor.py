@@ -241,8 +241,8 @@ def certificates(cluster: Cluster) -> dict[str, float | None]:
         except ValueError:
             days[name] = None
             continue
-        left = certificate.not_valid_after_utc - datetime.now(UTC)
-        days[name] = left.total_seconds() / 86400
+        remaining = certificate.not_valid_after_utc - datetime.now(UTC)
+        days[name] = remaining.total_seconds() / 86400
     return days
 
 
@@ -283,8 +283,8 @@ def logs(log: RunLog, cluster: Cluster, pods: Sequence[Manifest]) -> None:
         return
     for pod in pods:
         for status in pod.get("status", {}).get("containerStatuses", ()):
-            done = pod["status"].get("phase") == "Succeeded"
-            if status.get("ready") or done or not (status.get("started") or status.get("restartCount")):
+            succeeded = pod["status"].get("phase") == "Succeeded"
+            if status.get("ready") or succeeded or not (status.get("started") or status.get("restartCount")):
                 continue
             name = pod["metadata"]["name"]
             arguments = ("logs", name, f"--container={status['name']}", f"--tail={LOG_LINES}")
