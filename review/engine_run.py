@@ -236,6 +236,11 @@ class Stack:
             for dependency in resource.dependencies:
                 self._dependents.setdefault(dependency, set()).add(resource.urn)
 
+    @property
+    def project(self) -> str:
+        """Return the name of the stack's project, which each URN contains; empty without a resource."""
+        return next((urn.split("::")[1] for urn in self.steps), "")
+
     def _is_change(self, step: Step) -> bool:
         """Return True for a change of a resource. Without a base nothing can be compared."""
         own = not step.resource.type.startswith("pulumi:")

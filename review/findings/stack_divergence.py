@@ -22,10 +22,15 @@ class StackValue(NamedTuple):
 
 
 def find_divergence(stacks: Sequence[Stack], without_stack: Callable[[str, str], str]) -> Iterator[Finding]:
-    """Yield what was the same in two stacks and no longer is.
+    """Yield what was the same in two stacks of a project and no longer is.
 
     `without_stack` replaces a stack's name in a text, so that values which differ only in it are the same.
     """
+    for project in dict.fromkeys(stack.project for stack in stacks):
+        yield from _find_in_project([stack for stack in stacks if stack.project == project], without_stack)
+
+
+def _find_in_project(stacks: Sequence[Stack], without_stack: Callable[[str, str], str]) -> Iterator[Finding]:
     paths = _changed_paths(stacks)
     for (resource_type, name), path in sorted(paths):
         resource_path = (resource_type, name), path

@@ -3,7 +3,7 @@
 import pytest
 
 from review.build import without_stack
-from review.engine_run import Stack, Step
+from review.engine_run import Resource, Stack, Step
 from review.findings.stack_divergence import find_divergence
 from sandbox.summary import LATER
 from tests.support.review.stacks import KEY, VPC, resource, stack
@@ -63,6 +63,14 @@ def test_equal_changes_and_old_differences_are_no_finding(before: str, after: st
 
 def test_a_value_that_is_not_known_yet_is_not_compared() -> None:
     assert messages({"dev": "1", "stg": "1"}, {"dev": "1", "stg": LATER}) == []
+
+
+def test_stacks_of_different_projects_are_not_compared() -> None:
+    urn = f"urn:pulumi:foundation::pipe-foundation::{VPC}::other"
+    of_foundation = Resource({"urn": urn, "type": VPC, "custom": True, "inputs": {}})
+    foundation = stack(Step("same", of_foundation, of_foundation), name="foundation")
+    stacks = _stacks({"dev": None}, {"dev": "3"})
+    assert [*find_divergence([*stacks, foundation], without_stack)] == []
 
 
 def test_the_name_of_the_stack_is_no_difference() -> None:
