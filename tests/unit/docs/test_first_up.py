@@ -14,6 +14,9 @@ ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text()
 TOKENS = (ROOT / "docs" / "tokens.md").read_text()
 FILES = [*sorted(ROOT.glob("Pulumi.*.yaml")), ROOT / "foundation" / "Pulumi.foundation.yaml"]
+placeholders_only = pytest.mark.skipif(
+    "123456789012" not in FILES[0].read_text(), reason="The stack files are those of real accounts."
+)
 
 
 def section(start: str, end: str) -> str:
@@ -44,11 +47,13 @@ def listed() -> list[str]:
     return [name.strip('"').rstrip("…") for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
 
 
+@placeholders_only
 def test_every_listed_placeholder_is_in_a_stack_file() -> None:
     assert len(listed()) > 10
     assert [name for name in listed() if not any(name in text for text in TEXTS)] == []
 
 
+@placeholders_only
 @pytest.mark.parametrize(
     "kind",
     [
