@@ -3,5 +3,5 @@
 # The work is in operations/preview.py; --help lists the options.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-[ -x .venv/bin/python ] || make .venv/.ready >&2
+[ -e .venv/.ready ] || make packages >&2
 exec .venv/bin/python -m operations preview "$@"
