@@ -11,6 +11,7 @@ from policies.engine.configuration import faults
 from policies.engine.rule import Option
 
 OPTIONS = [(rule.name, key, option) for rule in RULES for key, option in rule.options.items()]
+CONFIG = Path(__file__).parents[4] / "policies" / "config"
 CEILING = "workload-limit-above-ceiling"
 TYPES: dict[str, type | tuple[type, ...]] = {
     "array": list,
@@ -71,8 +72,7 @@ def test_an_unknown_name_is_refused_with_the_names_that_exist(config: dict[str, 
 
 @pytest.mark.parametrize("stack", ["dev", "stg", "prod"])
 def test_the_file_of_each_stack_is_accepted(stack: str) -> None:
-    file = Path(__file__).parents[4] / "policies" / "config" / f"{stack}.json"
-    content: dict[str, Any] = json.loads(file.read_text())
+    content: dict[str, Any] = json.loads((CONFIG / f"{stack}.json").read_text())
     settings = {name: cast("dict[str, Any]", value) for name, value in content.items() if name != "all"}
     configuration = {
         name: {key: item for key, item in values.items() if key != "enforcementLevel"}
@@ -81,3 +81,15 @@ def test_the_file_of_each_stack_is_accepted(stack: str) -> None:
     }
     assert configuration
     assert faults(BY_NAME, configuration) == []
+
+
+@pytest.mark.parametrize("stack", ["dev", "stg"])
+@pytest.mark.parametrize(
+    "name", [rule.name for rule in RULES if rule.name.startswith(("tls-", "pod-security-"))]
+)
+def test_policies_that_keep_an_environment_closed_are_mandatory_in_every_stack(stack: str, name: str) -> None:
+    """Compare with docs/decisions/0008-policy-levels.md; prod uses the defaults of the rules."""
+    config = json.loads((CONFIG / f"{stack}.json").read_text())
+    setting = config[name]
+    level = setting if isinstance(setting, str) else setting["enforcementLevel"]
+    assert level == BY_NAME[name].level.value == "mandatory"
