@@ -56,10 +56,24 @@ def test_all_files_have_the_same_keys() -> None:
     assert dev == stg == prod
 
 
+ENCRYPTION = {"secretsprovider", "encryptedkey", "encryptionsalt"}
+"""Keys that `pulumi stack init` and `pulumi config set --secret` add to a stack file."""
+
+
 @pytest.mark.parametrize("stack", STACKS)
-def test_a_committed_file_contains_no_secret_and_no_encryption_key(stack: str) -> None:
-    text = (ROOT / f"Pulumi.{stack}.yaml").read_text()
-    assert "secure:" not in text and set(yaml.safe_load(text)) == {"config"}
+def test_a_committed_file_contains_secrets_only_encrypted(stack: str) -> None:
+    content = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())
+    assert {"config"} <= content.keys() <= {"config", *ENCRYPTION}
+    secrets = [content["config"][key] for key in SECRETS if key in content["config"]]
+    assert all(value.keys() == {"secure"} for value in secrets)
+
+
+def test_a_file_with_encrypted_secrets_is_valid(tmp_path: Path) -> None:
+    config = committed() | {key: {"secure": "v1:abc"} for key in SECRETS}
+    provider = "awskms://alias/pipe-state?region=ap-northeast-1&context_env=dev"
+    file = write(tmp_path, config, secretsprovider=provider, encryptedkey="AQICAHh")
+    assert load_file(file).faults == []
+    jsonschema.validate(yaml.safe_load(file.read_text()), json.loads(SCHEMA.read_text()))
 
 
 @pytest.mark.parametrize("stack", STACKS)
