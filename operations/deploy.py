@@ -15,7 +15,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from operations import checks, rollback
@@ -68,6 +68,32 @@ class Journal:
 
 def journal_file(stack: str) -> Path:
     return ROOT / ".runs" / stack / "unfinished.json"
+
+
+def read_journal(stack: str) -> Journal | None:
+    """Return the journal of an interrupted deployment; None if there is no file.
+
+    Refuse any other file: a new journal would replace the only record of what the interrupted run changed.
+    """
+    file = journal_file(stack)
+    name = file.relative_to(ROOT)
+    try:
+        entries = json.loads(file.read_text())
+        if missing := {entry.name for entry in fields(Journal)} - set(entries):
+            raise KeyError(*missing)
+        return Journal(**entries)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise RefusedError(
+            f"{name}, the journal of an interrupted deployment, cannot be read ({error.strerror}); to make it"
+            f" readable: sudo chown -R $USER {name.parent}"
+        ) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise RefusedError(
+            f"{name} is not a journal of a deployment ({type(error).__name__}); to start a new deployment:"
+            f" git checkout {stack_file.path(stack).name} && rm {name}"
+        ) from None
 
 
 def delete_journal(options: Options) -> None:
@@ -204,10 +230,7 @@ def begin(
     if not version:
         image.check_exists(log, options, committed)
     journal = Journal(version, options.target, committed, repository.migrates(), image=committed)
-    try:
-        earlier = Journal(**json.loads(journal_file(options.stack).read_text()))
-    except (OSError, ValueError, TypeError):
-        earlier = None
+    earlier = read_journal(options.stack)
     if earlier and (earlier.version, earlier.target) == (version, options.target):
         log.line(f"continuing the interrupted deployment; previous image: {earlier.before}")
         journal = earlier
