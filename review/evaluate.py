@@ -99,7 +99,9 @@ def build_report(
     trees: Trees, names: tuple[str, str], projects: Projects, work: Path, notes: Sequence[str] = ()
 ) -> Report:
     """Return the report on the files that `run` left in `work`."""
-    secrets = {secret for name in projects for secret in _text(work / name / "hidden").split()}
+    secrets = {
+        secret for name in projects for secret in _text(work / name / workspace.GENERATED_SECRETS).split()
+    }
     locks = {_text(tree / LOCK) for tree in trees}
     notes = [*notes, INCOMPARABLE] if len(locks) > 1 else notes
     evaluated = [_read_stack(name, trees, projects[name], work / name) for name in projects]

@@ -47,7 +47,8 @@ def perform(
     _require_disk_space(stack)
     # With Python's defaults, garbage collection of the SDKs' objects takes a third of an up.
     gc.set_threshold(50_000, 50, 50)
-    state_restored = workspace.restore_truncated_state(stack)
+    if repair := workspace.repair_truncated_state(stack):
+        progress.step(repair)
     has_state = any(workspace.state(stack, part) for part in ("resources", "pending_operations"))
     if operation == "down" and not has_state and process.find_running(stack.folder) is None:
         progress.say(f"{stack.name} is not up: there is nothing to destroy.")
@@ -59,8 +60,6 @@ def perform(
     installed = plugins.find(targets, progress) if options.providers == "real" else plugins.NONE
     for name in filter(workspace.ACCOUNT_VARIABLE.match, list(os.environ)):
         del os.environ[name]
-    if state_restored:
-        progress.step("a full disk has truncated the state: the state before that run is restored")
     _prepare(session, installed.settings, throwaway=options.throwaway)
     throwaway_up = options.throwaway and operation == "up"
     pack: list[str] = []
@@ -125,7 +124,7 @@ def _prepare(session: Session, settings: dict[str, str], *, throwaway: bool) -> 
         session.call("config", "set", "--secret", key, standard_input=value)
         if throwaway:
             # The review masks these values in its report.
-            with (stack.folder / "hidden").open("a") as file:
+            with (stack.folder / workspace.GENERATED_SECRETS).open("a") as file:
                 file.write(f"{value}\n")
 
 

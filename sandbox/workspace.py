@@ -18,6 +18,9 @@ import yaml
 
 from sandbox.errors import CommandError
 
+GENERATED_SECRETS = "hidden"
+"""File in a stack's folder with the random secrets of a throwaway run, which the review masks."""
+
 NOT_COPIED = {"secretsprovider", "encryptionsalt", "encryptedkey", "environment", "backend", "stackConfigDir"}
 """Keys of Pulumi.yaml and Pulumi.<stack>.yaml that refer to a real key, state or Pulumi Cloud."""
 
@@ -184,24 +187,24 @@ def adopt(stack: Stack, ids: Mapping[str, str]) -> None:
     write_atomically(stack.checkpoint, json.dumps(document, indent=4))
 
 
-def restore_truncated_state(stack: Stack) -> bool:
-    """Restore the previous checkpoint if a full disk truncated this one; return True if it was restored.
+def repair_truncated_state(stack: Stack) -> str:
+    """Replace a checkpoint that a full disk truncated; return the result for the user, empty if it is intact.
 
-    Otherwise keep a copy of the checkpoint for the next run.
+    An intact checkpoint is copied for the next run.
     """
     before = stack.folder / "state-before.json"
     if not stack.checkpoint.exists():
-        return False
+        return ""
     try:
         json.loads(text := stack.checkpoint.read_text())
         write_atomically(before, text)
     except ValueError:
         if before.exists():
             write_atomically(stack.checkpoint, before.read_text())
-        else:
-            stack.checkpoint.unlink()  # The engine creates a new one.
-        return True
-    return False
+            return "a full disk has truncated the state: the state before that run is restored"
+        stack.checkpoint.unlink()  # The engine creates a new one.
+        return "a full disk has truncated the stack's first state: it is deleted"
+    return ""
 
 
 def read(file: Path) -> Tree:

@@ -75,5 +75,8 @@ def test_a_truncated_first_state_is_deleted(project: Project) -> None:
     file = project.folder / "state" / ".pulumi" / "stacks" / "pipe" / "dev.json"
     file.parent.mkdir(parents=True)
     file.write_text('{"version": 3, "check')
-    assert workspace.restore_truncated_state(stack)
+    assert workspace.repair_truncated_state(stack) == (
+        "a full disk has truncated the stack's first state: it is deleted"
+    )
     assert not file.exists()
+    assert workspace.repair_truncated_state(stack) == ""
