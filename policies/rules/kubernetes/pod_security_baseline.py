@@ -1,4 +1,9 @@
-"""Pod Security Standards v1.34, baseline: the verdicts of Kubernetes' own admission plugin."""
+"""Pod Security Standards v1.34, baseline, as Kubernetes' admission plugin evaluates it for restricted pods.
+
+The restricted standard replaces the baseline's checks of hostPath volumes, capabilities and seccomp profiles
+(pod-security-admission, OverrideCheckIDs). The replacements exempt Windows pods and allowed kinds of volumes.
+So do the rules here.
+"""
 
 from collections.abc import Iterator
 
@@ -114,10 +119,10 @@ def privileged(pod: Pod) -> Iterator[Part]:
 )
 def capability_added(pod: Pod) -> Iterator[Part]:
     """Refuse added capabilities that container runtimes do not grant by default."""
-    yield from parts(added(pod), _default_capability)
+    yield from parts(added(pod), _refuse_other_than_default)
 
 
-def _default_capability(value: Value) -> Verdicts:
+def _refuse_other_than_default(value: Value) -> Verdicts:
     if value.text() not in CAPABILITIES:
         yield disallowed(value)
 
@@ -177,7 +182,7 @@ def host_probe(pod: Pod) -> Iterator[Part]:
     return parts((value.at(host) for value in pod.values() for host in _HOSTS), check)
 
 
-def _profile(value: Value) -> Verdicts:
+def _require_known_profile(value: Value) -> Verdicts:
     if not value.absent and value["type"].text() not in PROFILES:
         yield expected(value["type"], "'RuntimeDefault' or 'Localhost'")
 
@@ -197,7 +202,7 @@ def apparmor(pod: Pod) -> Iterator[Part]:
             if text and text != "runtime/default" and not text.startswith("localhost/"):
                 yield expected(chosen, "'runtime/default'")
 
-    yield from parts(contexts(pod, "appArmorProfile"), _profile)
+    yield from parts(contexts(pod, "appArmorProfile"), _require_known_profile)
     yield annotations, pod.metadata["annotations"]
 
 
@@ -261,4 +266,4 @@ def sysctl(pod: Pod) -> Iterator[Part]:
 def seccomp_unconfined(pod: Pod) -> Iterator[Part]:
     """Refuse pods and containers with an unconfined seccomp profile."""
     if not pod.windows:
-        yield from parts(contexts(pod, "seccompProfile"), _profile)
+        yield from parts(contexts(pod, "seccompProfile"), _require_known_profile)
